@@ -1,0 +1,1 @@
+"""Look after the packages under a running notebook kernel: see, plan, upgrade, undo."""

@@ -1,0 +1,1 @@
+"""What things are: values and the arithmetic on them. Standard library and `packaging` only."""

@@ -1,0 +1,199 @@
+"""Arithmetic on installed sets: who needs what, what a change breaks, who blocks whom."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from .model import Change, Distribution, Id, Restart, Unreadable
+
+Installed = Mapping[Id, Distribution | Unreadable]
+Needs = Mapping[Id, tuple[Requirement, ...]]
+"""What each installed distribution requires here: markers evaluated, extras in use switched on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """A requirement of an installed distribution that the environment does not satisfy."""
+
+    id: Id
+    requirement: str
+    found: str | None
+
+    def __str__(self) -> str:
+        has = f"{self.found} is installed" if self.found else "it is not installed"
+        return f"{self.id} needs {self.requirement}, but {has}"
+
+
+@lru_cache(maxsize=65536)
+def parsed(text: str) -> Requirement | None:
+    """Return the requirement that `text` spells (PEP 508), None if it spells none."""
+    try:
+        return Requirement(text)
+    except (InvalidRequirement, ValueError, RecursionError):
+        return None
+
+
+def readable(installed: Installed) -> dict[Id, Distribution]:
+    """Leave out what cannot be read."""
+    return {id: d for id, d in installed.items() if isinstance(d, Distribution)}
+
+
+def versions(installed: Installed) -> dict[Id, Version]:
+    """Return the version of each readable distribution."""
+    return {id: d.version for id, d in readable(installed).items()}
+
+
+def fingerprint(installed: Installed) -> str:
+    """Return a text that differs whenever something was installed, removed or replaced."""
+    rows = []
+    for id, found in sorted(installed.items()):
+        if isinstance(found, Distribution):
+            rows.append(f"{id} {found.version} {found.path} {found.origin} {found.installed}")
+        else:
+            rows.append(f"{id} ? {found.path} {found.reason}")
+    return hashlib.sha256("\n".join(rows).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def applied(installed: Mapping[Id, Version], changes: Iterable[Change]) -> dict[Id, Version]:
+    """Return the versions after `changes`."""
+    after = dict(installed)
+    for change in changes:
+        after.pop(change.id, None)
+        if change.after is not None:
+            after[change.id] = change.after
+    return after
+
+
+def differences(expected: Mapping[Id, Version], found: Mapping[Id, Version]) -> tuple[str, ...]:
+    """Name what differs between two installed sets, in the order of names."""
+    said = []
+    for id in sorted({*expected, *found}):
+        want, have = expected.get(id), found.get(id)
+        if want != have:
+            said.append(f"{id} is {have or 'not installed'}, not {want or 'absent'}")
+    return tuple(said)
+
+
+def needs(installed: Installed, markers: Mapping[str, str]) -> dict[Id, tuple[Requirement, ...]]:
+    """Return what each distribution requires in this environment.
+
+    An extra counts if an installed distribution asks for it; which extras a person once asked for
+    is recorded nowhere.
+    """
+    distributions = readable(installed)
+    found: dict[Id, list[Requirement]] = {id: [] for id in distributions}
+    asked: set[tuple[Id, str]] = set()
+    todo = [(id, "") for id in distributions]
+    while todo:
+        id, extra = todo.pop()
+        if id not in distributions or (id, extra) in asked:
+            continue
+        asked.add((id, extra))
+        for requirement in _of_extra(distributions[id].requires, extra, markers):
+            found[id].append(requirement)
+            target = canonicalize_name(requirement.name)
+            todo += [(target, canonicalize_name(each)) for each in requirement.extras]
+    return {id: tuple(requirements) for id, requirements in found.items()}
+
+
+def _of_extra(
+    texts: Sequence[str], extra: str, markers: Mapping[str, str]
+) -> Iterable[Requirement]:
+    """Yield the requirements that an extra adds; the empty extra is the distribution itself."""
+    for requirement in filter(None, map(parsed, texts)):
+        if requirement.marker is None:
+            if not extra:
+                yield requirement
+        elif _holds(requirement, extra, markers) and not (
+            extra and _holds(requirement, "", markers)
+        ):
+            yield requirement
+
+
+def _holds(requirement: Requirement, extra: str, markers: Mapping[str, str]) -> bool:
+    try:
+        return requirement.marker is None or requirement.marker.evaluate(
+            {**markers, "extra": extra}
+        )
+    except (UndefinedComparison, UndefinedEnvironmentName, ValueError):
+        return False
+
+
+def satisfies(requirement: Requirement, version: Version | None) -> bool:
+    """Tell whether an installed version meets a requirement; a URL is met by any version."""
+    return version is not None and requirement.specifier.contains(version, prereleases=True)
+
+
+def unmet(required: Needs, installed: Mapping[Id, Version]) -> frozenset[Unmet]:
+    """Return every requirement that these versions do not satisfy."""
+    missing = set()
+    for id, requirements in required.items():
+        for requirement in requirements:
+            target = canonicalize_name(requirement.name)
+            version = installed.get(target)
+            if not satisfies(requirement, version):
+                missing.add(Unmet(id, plain(requirement), str(version) if version else None))
+    return frozenset(missing)
+
+
+def plain(requirement: Requirement) -> str:
+    """Return the requirement without its marker, which has been evaluated."""
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    return f"{requirement.name}{extras}{requirement.specifier}"
+
+
+def blockers(id: Id, version: Version, required: Needs) -> dict[Id, str]:
+    """Return who forbids `version` of `id`, with the part of its requirement that does."""
+    found: dict[Id, str] = {}
+    for owner, requirements in required.items():
+        if owner == id:
+            continue
+        for requirement in requirements:
+            if canonicalize_name(requirement.name) != id:
+                continue
+            forbids = [
+                s for s in requirement.specifier if not s.contains(version, prereleases=True)
+            ]
+            if forbids:
+                found[owner] = f"{id}{','.join(sorted(map(str, forbids)))}"
+    return found
+
+
+def dependencies(ids: Collection[Id], required: Needs) -> frozenset[Id]:
+    """Return what these depend on, directly or not, themselves left out unless needed by others."""
+    found: set[Id] = set()
+    todo = list(ids)
+    while todo:
+        for requirement in required.get(todo.pop(), ()):
+            target = canonicalize_name(requirement.name)
+            if target not in found:
+                found.add(target)
+                todo.append(target)
+    return frozenset(found)
+
+
+def dependents(ids: Collection[Id], required: Needs) -> tuple[Id, ...]:
+    """Return what directly depends on any of these, in the order of names."""
+    wanted = set(ids)
+    return tuple(
+        sorted(
+            owner
+            for owner, requirements in required.items()
+            if owner not in wanted
+            and any(canonicalize_name(requirement.name) in wanted for requirement in requirements)
+        )
+    )
+
+
+def restart_verdict(changes: Sequence[Change], loaded: Collection[Id]) -> Restart:
+    """Tell whether a kernel that has these loaded must restart to use what is installed."""
+    stale = tuple(c.name for c in changes if c.before is not None and c.id in loaded)
+    return Restart(needed=bool(stale), loaded=stale)

@@ -1,0 +1,249 @@
+"""What can go wrong: each error carries its facts, says them in one sentence and knows a way on.
+
+PkgwidgetsError
+├─ InvalidRequest        ├─ PackageNotFound       ├─ ProjectNotFound
+├─ IndexUnavailable      ├─ EnvironmentRefused    ├─ EnvironmentBusy
+├─ InstallerUnavailable  ├─ PlanImpossible
+└─ TransactionError
+   ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
+   ├─ VerificationFailed ├─ Cancelled             └─ RollbackFailed
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+_SHOWN = 80
+"""How much of a rejected text is shown back."""
+
+
+def shown(text: object) -> str:
+    """Return `text` quoted, on one line and short: it may come from an attacker."""
+    quoted = ascii(text) if isinstance(text, str) else ascii(repr(text))
+    return quoted if len(quoted) <= _SHOWN else quoted[:_SHOWN] + "…"
+
+
+@dataclass(eq=False)
+class PkgwidgetsError(Exception):
+    """The root. `code` is stable and machine-readable; `hint` says what to do next."""
+
+    code: ClassVar[str] = "error"
+    hint: ClassVar[str] = ""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The attributes that the sentence is made of."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def sentence(self) -> str:
+        """Say what failed, on what."""
+        return type(self).__doc__ or self.code
+
+    def __str__(self) -> str:
+        return f"{self.sentence()} {self.hint}".strip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple(self.facts.values())
+
+
+@dataclass(eq=False)
+class InvalidRequest(PkgwidgetsError):
+    """A name, version, requirement or argument that is none. Nothing was done."""
+
+    field: str
+    value: object
+    reason: str = ""
+    code: ClassVar[str] = "invalid-request"
+    hint: ClassVar[str] = "Nothing was done."
+
+    def sentence(self) -> str:
+        """Quote what was given."""
+        why = f": {self.reason}" if self.reason else ""
+        return f"{shown(self.value)} is not a valid {self.field}{why}."
+
+
+@dataclass(eq=False)
+class PackageNotFound(PkgwidgetsError):
+    """The environment has no such distribution."""
+
+    name: str
+    code: ClassVar[str] = "package-not-found"
+    hint: ClassVar[str] = "`get_packages()` lists what is installed."
+
+    def sentence(self) -> str:
+        """Name it."""
+        return f"{self.name} is not installed."
+
+
+@dataclass(eq=False)
+class ProjectNotFound(PkgwidgetsError):
+    """The index has no such project."""
+
+    id: str
+    index: str
+    code: ClassVar[str] = "project-not-found"
+    hint: ClassVar[str] = "Check the spelling, or which index is configured."
+
+    def sentence(self) -> str:
+        """Name the project and the index."""
+        return f"{self.id} is not on {self.index}."
+
+
+@dataclass(eq=False)
+class IndexUnavailable(PkgwidgetsError):
+    """The index gave no usable answer."""
+
+    index: str
+    reason: str
+    code: ClassVar[str] = "index-unavailable"
+    hint: ClassVar[str] = "Try again later, or check the network and the index's address."
+
+    def sentence(self) -> str:
+        """Name the index and the reason."""
+        return f"{self.index} gave no answer: {self.reason}."
+
+
+@dataclass(eq=False)
+class EnvironmentRefused(PkgwidgetsError):
+    """The environment, or one distribution in it, is not ours to change."""
+
+    python: Path
+    reason: str
+    code: ClassVar[str] = "environment-refused"
+    hint: ClassVar[str] = "Nothing was changed."
+
+    def sentence(self) -> str:
+        """Give the reason, which names what is refused."""
+        return f"{self.reason}."
+
+
+@dataclass(eq=False)
+class EnvironmentBusy(PkgwidgetsError):
+    """Another transaction holds the environment's lock."""
+
+    holder: str
+    code: ClassVar[str] = "environment-busy"
+    hint: ClassVar[str] = "Wait until it has ended, then plan again."
+
+    def sentence(self) -> str:
+        """Name the holder."""
+        return f"The environment is being changed by {self.holder}."
+
+
+@dataclass(eq=False)
+class InstallerUnavailable(PkgwidgetsError):
+    """No usable installer was found."""
+
+    tried: tuple[str, ...]
+    code: ClassVar[str] = "installer-unavailable"
+    hint: ClassVar[str] = "Install it beside pkgwidgets: `pip install --upgrade uv`."
+
+    def sentence(self) -> str:
+        """List what was tried."""
+        return f"No usable uv was found (tried {', '.join(self.tried) or 'nothing'})."
+
+
+@dataclass(eq=False)
+class PlanImpossible(PkgwidgetsError):
+    """No set of versions satisfies the request and everything that is installed."""
+
+    requirements: tuple[str, ...]
+    explanation: str
+    code: ClassVar[str] = "plan-impossible"
+    hint: ClassVar[str] = 'Allow more to move with `allow="all"`, or ask for another version.'
+
+    def sentence(self) -> str:
+        """Give the resolver's explanation."""
+        return f"There is no plan for {', '.join(self.requirements)}: {self.explanation}"
+
+
+@dataclass(eq=False)
+class TransactionError(PkgwidgetsError):
+    """A transaction did not end as planned."""
+
+    transaction: str
+    code: ClassVar[str] = "transaction-failed"
+    hint: ClassVar[str] = "Everything is as it was."
+
+
+@dataclass(eq=False)
+class StalePlan(TransactionError):
+    """The environment changed after the plan was made. Nothing was done."""
+
+    differences: tuple[str, ...] = ()
+    code: ClassVar[str] = "stale-plan"
+    hint: ClassVar[str] = "Nothing was done; plan again."
+
+    def sentence(self) -> str:
+        """Name what changed in between."""
+        return (
+            f"The environment is not the one that was planned for: {'; '.join(self.differences)}."
+        )
+
+
+@dataclass(eq=False)
+class StageFailed(TransactionError):
+    """What was fetched does not work beside the environment; nothing in it was touched."""
+
+    problems: tuple[str, ...] = ()
+    code: ClassVar[str] = "stage-failed"
+
+    def sentence(self) -> str:
+        """List what failed to import."""
+        return f"Tried beside the environment, {'; '.join(self.problems)}."
+
+
+@dataclass(eq=False)
+class InstallFailed(TransactionError):
+    """The installer ended with an error; the environment was put back."""
+
+    argv: tuple[str, ...] = ()
+    returncode: int = 1
+    output: str = ""
+    code: ClassVar[str] = "install-failed"
+
+    def sentence(self) -> str:
+        """Give the last of what the installer said."""
+        said = self.output.strip()[-2000:] or "it said nothing"
+        return f"The installer ended with code {self.returncode}: {said}."
+
+
+@dataclass(eq=False)
+class VerificationFailed(TransactionError):
+    """The new environment is not what the plan said, or does not work; it was put back."""
+
+    problems: tuple[str, ...] = ()
+    code: ClassVar[str] = "verification-failed"
+
+    def sentence(self) -> str:
+        """List the problems."""
+        return f"After the installation, {'; '.join(self.problems)}."
+
+
+@dataclass(eq=False)
+class Cancelled(TransactionError):
+    """It was cancelled; the environment is the old one."""
+
+    code: ClassVar[str] = "cancelled"
+
+    def sentence(self) -> str:
+        """Say so."""
+        return "Cancelled."
+
+
+@dataclass(eq=False)
+class RollbackFailed(TransactionError):
+    """The old files could not all be put back; what was saved is kept."""
+
+    differences: tuple[str, ...] = ()
+    kept: str = ""
+    code: ClassVar[str] = "rollback-failed"
+    hint: ClassVar[str] = "Free what blocks these files, then start a new session: it tries again."
+
+    def sentence(self) -> str:
+        """Name the paths and where the old ones are."""
+        return (
+            f"Not put back: {'; '.join(self.differences)}. The old files are kept in {self.kept}."
+        )

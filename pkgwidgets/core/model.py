@@ -1,0 +1,387 @@
+"""The values that every floor speaks in: frozen, keyword-only, changed by `dataclasses.replace`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+Id = NormalizedName
+"""A normalised name (PEP 503), unique in one environment: `Scikit_Learn` -> `scikit-learn`."""
+
+Allow = Literal["self", "dependencies", "all"]
+"""What else a plan may move: nothing, what the named depend on, or everything."""
+
+
+class PackageStatus(StrEnum):
+    """What a package is going through; computed from the journal, never stored."""
+
+    INSTALLED = "installed"
+    INSTALLING = "installing"
+    UPGRADING = "upgrading"
+    ERROR = "error"
+
+
+class Outcome(StrEnum):
+    """How a transaction ended; BROKEN is neither old nor new and blocks further changes."""
+
+    STARTED = "started"
+    COMMITTED = "committed"
+    ROLLED_BACK = "rolled back"
+    BROKEN = "broken"
+
+
+class Origin(StrEnum):
+    """Where a distribution came from; only `INDEX` is ours to change."""
+
+    INDEX = "index"
+    EDITABLE = "editable"
+    URL = "url"
+    VCS = "vcs"
+    CONDA = "conda"
+    SYSTEM = "system"
+
+
+class Kind(StrEnum):
+    """What a change does to one name."""
+
+    INSTALL = "install"
+    UPGRADE = "upgrade"
+    DOWNGRADE = "downgrade"
+    REMOVE = "remove"
+
+
+class Bump(StrEnum):
+    """The size of a step between two versions, by the first release number that differs."""
+
+    MAJOR = "major"
+    MINOR = "minor"
+    PATCH = "patch"
+    OTHER = "other"
+
+
+class Stage(StrEnum):
+    """What is being done while one waits, in the order in which it happens."""
+
+    ASKING = "asking"
+    RESOLVING = "resolving"
+    FETCHING = "fetching"
+    CHECKING = "checking"
+    SAVING = "saving"
+    INSTALLING = "installing"
+    VERIFYING = "verifying"
+    RESTORING = "restoring"
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interpreter:
+    """One Python: what decides which files fit it and where they go.
+
+    `scheme` maps purelib, platlib, scripts and data to folders; `search` is where its
+    distributions lie, in import order; `tags` are PEP 425 tags, best first; `markers` is the
+    PEP 508 marker environment.
+    """
+
+    python: Path
+    version: str
+    prefix: Path
+    base_prefix: Path
+    scheme: Mapping[str, Path]
+    search: tuple[Path, ...]
+    markers: Mapping[str, str]
+    tags: tuple[str, ...]
+    externally_managed: str | None = None
+    """The text of the PEP 668 marker, if there is one that applies."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distribution:
+    """One installed release: its `*.dist-info` folder, read."""
+
+    name: str
+    version: Version
+    path: Path
+    installed: datetime
+    requires: tuple[str, ...] = ()
+    """`Requires-Dist`, unparsed: most are never looked at."""
+    extras: tuple[str, ...] = ()
+    summary: str = ""
+    requested: bool = False
+    origin: Origin = Origin.INDEX
+    location: str = ""
+    """Where an editable or direct-URL distribution came from, without credentials."""
+    installer: str = ""
+
+    @property
+    def id(self) -> Id:
+        """The normalised name."""
+        return canonicalize_name(self.name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unreadable:
+    """A distribution whose metadata cannot be read: a row with status error, never an exception."""
+
+    id: Id
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wheel:
+    """One wheel on an index. `size` in bytes; `sha256` and `size` are None where not given."""
+
+    filename: str
+    sha256: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Release:
+    """One version of a project on an index (PEP 503, 592, 700)."""
+
+    version: Version
+    requires_python: SpecifierSet | None = None
+    yanked: bool = False
+    uploaded: datetime | None = None
+    wheels: tuple[Wheel, ...] = ()
+    sdist: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One name, before -> after; `before` is None for an install, `after` for a removal.
+
+    `wheel` and `sha256` name the file that is expected, `size` its bytes; `hashes` are those of
+    every wheel of that version that fits, any of which the installer may take.
+    """
+
+    id: Id
+    name: str
+    before: Version | None = None
+    after: Version | None = None
+    wheel: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    hashes: tuple[str, ...] = ()
+    requested: bool = False
+    because: str = ""
+    """Who needs a side effect: `pandas needs it`."""
+
+    @property
+    def kind(self) -> Kind:
+        """Install, upgrade, downgrade or remove."""
+        if self.before is None:
+            return Kind.INSTALL
+        if self.after is None:
+            return Kind.REMOVE
+        return Kind.UPGRADE if self.after > self.before else Kind.DOWNGRADE
+
+    def __str__(self) -> str:
+        match self.kind:
+            case Kind.INSTALL:
+                return f"{self.name} {self.after} (new)"
+            case Kind.REMOVE:
+                return f"{self.name} {self.before} (removed)"
+            case _:
+                return f"{self.name} {self.before} → {self.after}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldBack:
+    """A name whose newest eligible release is not in the plan, and why.
+
+    `stays` is the version it has after the plan. `unlock` says in words what allowing more would
+    move, and is empty if nothing would help.
+    """
+
+    id: Id
+    name: str
+    stays: Version
+    latest: Version | None
+    reason: str
+    unlock: str = ""
+
+    def __str__(self) -> str:
+        missed = f", not {self.latest}" if self.latest is not None else ""
+        text = f"{self.name} {self.stays}{missed}: {self.reason}"
+        return f"{text}; {self.unlock}" if self.unlock else text
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restart:
+    """Whether the kernel must restart to use what a plan installs; `loaded` names why."""
+
+    needed: bool
+    loaded: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        if not self.needed:
+            return "no restart needed"
+        return f"restart needed: {_join(self.loaded)} {_is(self.loaded)} loaded"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """The exact changes to one environment, decided and not done. Falsy when nothing changes.
+
+    `environment` is the fingerprint of the installed set that it was made for; with any other
+    it is refused as stale. `undoes` names the transaction that it takes back, and `from_save_point`
+    tells that the old files are still there for that.
+    """
+
+    requested: tuple[str, ...]
+    changes: tuple[Change, ...]
+    held_back: tuple[HeldBack, ...] = ()
+    environment: str
+    python: Path
+    created: datetime
+    allow: Allow = "dependencies"
+    commands: tuple[str, ...] = ()
+    """What would do the same in a terminal."""
+    restart: Restart | None = None
+    undoes: str | None = None
+    from_save_point: bool = False
+    id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", self._digest())
+
+    def _digest(self) -> str:
+        """Hash what is done, not how it is explained: the same changes have the same id."""
+        exact = [
+            [c.id, _text(c.before), _text(c.after), c.wheel, c.sha256, list(c.hashes), c.requested]
+            for c in self.changes
+        ]
+        whole = [self.environment, str(self.python), self.undoes, self.from_save_point, exact]
+        return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    @property
+    def pins(self) -> tuple[str, ...]:
+        """`name==version` of everything that is installed by this plan."""
+        return tuple(f"{c.id}=={c.after}" for c in self.changes if c.after is not None)
+
+    @property
+    def download_size(self) -> int | None:
+        """Bytes to fetch at most (a cache may hold some); None where the index gives no sizes."""
+        if self.from_save_point:
+            return 0
+        sizes = [c.size for c in self.changes if c.after is not None]
+        known = [size for size in sizes if size is not None]
+        return sum(known) if len(known) == len(sizes) else None
+
+    def __str__(self) -> str:
+        said = [", ".join(map(str, self.changes)) or "nothing to change"]
+        said += [str(h) for h in self.held_back]
+        if self.changes and self.restart is not None and self.restart.needed:
+            said.append(str(self.restart))
+        return "; ".join(said)
+
+    def __repr__(self) -> str:
+        return f"Plan({self})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transaction:
+    """A plan carried out or undone."""
+
+    id: str
+    plan: Plan
+    started: datetime
+    finished: datetime | None = None
+    outcome: Outcome = Outcome.STARTED
+    error: str | None = None
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What the plan changes."""
+        return self.plan.changes
+
+    def __str__(self) -> str:
+        if self.outcome is Outcome.COMMITTED:
+            return str(self.plan)
+        done = {
+            Outcome.STARTED: "under way",
+            Outcome.ROLLED_BACK: "everything is as it was",
+            Outcome.BROKEN: "the environment is neither the old one nor the new one",
+        }[self.outcome]
+        why = f" ({self.error})" if self.error else ""
+        return f"{', '.join(map(str, self.changes))}: {done}{why}"
+
+    def __repr__(self) -> str:
+        return f"Transaction({self.id} {self.outcome}: {self})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One step of something that takes time. `done` of `total` are bytes, projects or modules."""
+
+    stage: Stage
+    text: str = ""
+    transaction: str | None = None
+    id: Id | None = None
+    done: int | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackageInfo:
+    """One package as shown: a view of its distribution, its newest releases and the journal.
+
+    `latest_version` is the newest eligible release and `compatible_version` the newest that no
+    installed package forbids; None means not asked, or unknown because of `error`.
+    """
+
+    name: str
+    version: str
+    latest_version: str | None = None
+    compatible_version: str | None = None
+    change: Bump | None = None
+    blocked_by: str = ""
+    released: datetime | None = None
+    status: PackageStatus = PackageStatus.INSTALLED
+    requested: bool = False
+    loaded_version: str | None = None
+    installed: datetime | None = None
+    last_upgraded: datetime | None = None
+    install_path: Path | None = None
+    origin: Origin = Origin.INDEX
+    summary: str = ""
+    error: str | None = None
+
+    @property
+    def id(self) -> Id:
+        """The normalised name."""
+        return canonicalize_name(self.name)
+
+    @property
+    def update_available(self) -> bool | None:
+        """Whether the latest is newer than the installed; None if it is not known."""
+        if self.latest_version is None:
+            return None
+        return Version(self.latest_version) > Version(self.version)
+
+
+def _text(version: Version | None) -> str | None:
+    return None if version is None else str(version)
+
+
+def _join(names: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def _is(names: tuple[str, ...]) -> str:
+    return "is" if len(names) == 1 else "are"

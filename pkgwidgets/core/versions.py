@@ -1,0 +1,135 @@
+"""Versions and names: what is valid, what is newer, what counts as an update."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from .errors import InvalidRequest
+from .model import Bump, Id, Interpreter, Release, Wheel
+
+# PEP 508's name, in plain ASCII: with IGNORECASE the dotless and the Kelvin letters would slip in.
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_LONGEST_NAME = 100
+_LONGEST_VERSION = 200
+_NEWEST = "leave the version out to get the newest"
+
+
+def checked_name(text: object) -> Id:
+    """Return the normalised name (PEP 503) of `text`, or raise `InvalidRequest` (PEP 508 names)."""
+    if not isinstance(text, str) or len(text) > _LONGEST_NAME or not _NAME.fullmatch(text):
+        raise InvalidRequest("name", text)
+    return canonicalize_name(text)
+
+
+def checked_version(text: object) -> Version:
+    """Return the PEP 440 version that `text` spells, or raise `InvalidRequest` with the text."""
+    if isinstance(text, Version):
+        return text
+    if not isinstance(text, str) or len(text) > _LONGEST_VERSION or not text.isascii():
+        raise InvalidRequest("version", text)
+    try:
+        return Version(text)
+    except InvalidVersion:
+        raise InvalidRequest("version", text, _NEWEST if text == "latest" else "") from None
+
+
+def checked_requirement(text: object) -> Requirement:
+    """Return the requirement that `text` spells: a name, extras and versions (PEP 508).
+
+    Raises `InvalidRequest` also for a URL and for a marker: both would make the plan depend on
+    something that is not shown.
+    """
+    if not isinstance(text, str) or len(text) > 10 * _LONGEST_NAME or not text.isascii():
+        raise InvalidRequest("requirement", text)
+    try:
+        requirement = Requirement(text)
+    except (InvalidRequirement, ValueError, RecursionError):
+        raise InvalidRequest("requirement", text) from None
+    checked_name(requirement.name)
+    if requirement.url is not None or requirement.marker is not None or "\n" in text:
+        raise InvalidRequest("requirement", text, "a name and versions are wanted, as in polars>=1")
+    return requirement
+
+
+def compare_versions(a: str, b: str) -> int:
+    """Return -1, 0 or 1 as `a` is older than, equal to or newer than `b`, by PEP 440.
+
+    Raises `InvalidRequest`, which quotes the text, for what is no version.
+
+    >>> compare_versions("1.0rc1", "1.0")
+    -1
+    >>> compare_versions("1.0", "1.0.0")
+    0
+    """
+    left, right = checked_version(a), checked_version(b)
+    return (left > right) - (left < right)
+
+
+def bump(before: Version, after: Version) -> Bump:
+    """Tell how large the step between two versions is."""
+    if before.epoch != after.epoch:
+        return Bump.MAJOR
+    old, new = ((*version.release, 0, 0, 0)[:3] for version in (before, after))
+    for size, left, right in zip((Bump.MAJOR, Bump.MINOR, Bump.PATCH), old, new, strict=True):
+        if left != right:
+            return size
+    return Bump.OTHER
+
+
+@lru_cache(maxsize=16)
+def _tag_ranks(tags: tuple[str, ...]) -> dict[str, int]:
+    return {tag: rank for rank, tag in enumerate(tags)}
+
+
+def fitting_wheels(release: Release, interpreter: Interpreter) -> tuple[Wheel, ...]:
+    """Return the wheels of `release` that fit the interpreter's tags (PEP 425), best first."""
+    ranks = _tag_ranks(interpreter.tags)
+    ranked = []
+    for wheel in release.wheels:
+        try:
+            _, _, build, tags = parse_wheel_filename(wheel.filename)
+        except (InvalidWheelFilename, InvalidVersion, ValueError):
+            continue
+        best = min((ranks[str(tag)] for tag in tags if str(tag) in ranks), default=None)
+        if best is not None:
+            ranked.append((best, tuple(-part for part in build[:1]), wheel))
+    ranked.sort(key=lambda row: row[:2])
+    return tuple(wheel for *_, wheel in ranked)
+
+
+def is_eligible(release: Release, interpreter: Interpreter, *, sdists: bool = False) -> bool:
+    """Tell whether `release` can be installed: not yanked, its Python fits, and so does a file."""
+    if release.yanked:
+        return False
+    if release.requires_python is not None and not release.requires_python.contains(
+        interpreter.version, prereleases=True
+    ):
+        return False
+    return (sdists and release.sdist) or bool(fitting_wheels(release, interpreter))
+
+
+def eligible_releases(
+    releases: Iterable[Release],
+    interpreter: Interpreter,
+    *,
+    installed: Version | None = None,
+    prereleases: bool = False,
+    sdists: bool = False,
+) -> Iterable[Release]:
+    """Yield the releases that count as newest, from the newest down.
+
+    Pre-releases count only if asked for or if the installed version is one. Lazy: a caller that
+    takes the first looks at few files of a large project.
+    """
+    wanted = prereleases or (installed is not None and installed.is_prerelease)
+    for release in sorted(releases, key=lambda release: release.version, reverse=True):
+        if release.version.is_prerelease and not wanted:
+            continue
+        if is_eligible(release, interpreter, sdists=sdists):
+            yield release
