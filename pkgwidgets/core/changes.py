@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
@@ -25,7 +25,7 @@ class Unmet:
 
     id: Id
     requirement: str
-    found: str | None
+    found: str | None = field(compare=False)
 
     def __str__(self) -> str:
         has = f"{self.found} is installed" if self.found else "it is not installed"

@@ -71,6 +71,9 @@ class SavePoint(Protocol):
     def restore(self) -> tuple[str, ...]:
         """Make every path what it was; return what could not be."""
 
+    def paths(self) -> frozenset[Path]:
+        """Return every path that was saved, absent ones too."""
+
     def intact(self) -> bool:
         """Tell whether everything saved is still there, by hash."""
 

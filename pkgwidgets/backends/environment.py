@@ -1,0 +1,234 @@
+"""The distributions, owner and lock of one interpreter."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from pkgwidgets.core.errors import EnvironmentBusy
+from pkgwidgets.core.model import Distribution, Id, Interpreter, Origin, Unreadable
+
+PLACE = ".pkgwidgets"
+"""Our own folder in the prefix: same device as site-packages, outside of every RECORD."""
+_HEAD = 4 << 20
+"""No METADATA head is longer: bytes."""
+_SUMMARY = 512
+
+
+class InstalledEnvironment:
+    """What one interpreter has installed, read from the disk each time that it is asked for."""
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self.interpreter = interpreter
+        self.lock_descriptor: int | None = None
+
+    @property
+    def place(self) -> Path:
+        """Where transactions and their files are kept."""
+        return self.interpreter.prefix / PLACE
+
+    def distributions(self) -> Mapping[Id, Distribution | Unreadable]:
+        """Read everything installed: in import order, the first of a name counts.
+
+        Two of one name in the same folder are a row that cannot be read: nobody can tell which
+        of them the files belong to.
+        """
+        found: dict[Id, Distribution | Unreadable] = {}
+        for folder in self.interpreter.search:
+            here: dict[Id, Distribution | Unreadable] = {}
+            for path in _metadata_folders(folder):
+                read = self._read(path)
+                twin = here.get(read.id)
+                if twin is not None:
+                    both = " and ".join(sorted((path.name, twin.path.name)))
+                    read = Unreadable(id=read.id, path=path, reason=f"installed twice: {both}")
+                here[read.id] = read
+            found = {**here, **found}
+        return dict(sorted(found.items()))
+
+    def refusal(self) -> str | None:
+        """Say why nothing may be changed here: externally managed (PEP 668), or not writable."""
+        interpreter = self.interpreter
+        if interpreter.externally_managed is not None:
+            return (
+                f"{interpreter.prefix} is managed by the operating system (PEP 668); "
+                "use a virtual environment"
+            )
+        if (interpreter.prefix / "conda-meta" / "frozen").exists():
+            return f"{interpreter.prefix} is frozen by its owner"
+        for folder in dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()]):
+            reason = _not_writable(folder)
+            if reason is not None:
+                return f"{folder} cannot be written to: {reason}"
+        return None
+
+    @contextmanager
+    def locked(self, holder: str) -> Iterator[None]:
+        """Hold the environment alone, by `flock` on a file that is never deleted.
+
+        The system frees it with the last process that has the descriptor, so that an installer
+        that outlived us still holds it. What the file says is for people only.
+        """
+        self.place.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(self.place / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                said = os.read(descriptor, 200).decode("utf-8", "replace").strip()
+                raise EnvironmentBusy(said or "another process") from None
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{holder} (process {os.getpid()})".encode(), 0)
+            self.lock_descriptor = descriptor
+            yield
+        finally:
+            self.lock_descriptor = None
+            os.close(descriptor)
+
+    def _read(self, path: Path) -> Distribution | Unreadable:
+        try:
+            return self._distribution(path)
+        except (OSError, ValueError) as error:
+            stem = path.name.partition("-")[0].removesuffix(".dist").removesuffix(".egg")
+            reason = str(error) if isinstance(error, ValueError) else f"{error.strerror}"
+            return Unreadable(id=canonicalize_name(stem), path=path, reason=reason[:300])
+
+    def _distribution(self, path: Path) -> Distribution:
+        legacy = path.name.endswith(".egg-info")
+        metadata = path / ("PKG-INFO" if legacy else "METADATA")
+        if not metadata.is_file():
+            raise ValueError(f"{metadata.name} is missing")
+        head = _headers(metadata)
+        name, version = (head.get(field, [""])[0] for field in ("name", "version"))
+        if not name or not canonicalize_name(name).replace("-", "").isalnum():
+            raise ValueError(f"{metadata.name} names no project")
+        installer = _first_line(path / "INSTALLER")
+        origin, location = self._origin(path, installer)
+        return Distribution(
+            name=name,
+            version=_version(version),
+            path=path,
+            installed=_time(path),
+            requires=tuple(head.get("requires-dist", ())),
+            extras=tuple(head.get("provides-extra", ())),
+            summary=head.get("summary", [""])[0][:_SUMMARY],
+            requested=(path / "REQUESTED").exists(),
+            origin=origin,
+            location=location,
+            installer=installer,
+        )
+
+    def _origin(self, path: Path, installer: str) -> tuple[Origin, str]:
+        """Tell where a distribution came from (PEP 610), and who else owns it."""
+        if path.parent not in self._own_folders:
+            return Origin.SYSTEM, str(path.parent)
+        if installer == "conda" or path.name in self._conda_owned:
+            return Origin.CONDA, str(self.interpreter.prefix)
+        if path.name.endswith(".egg-info") or installer in ("apt", "dpkg", "debian", "rpm"):
+            return Origin.SYSTEM, str(path.parent)
+        try:
+            direct = json.loads((path / "direct_url.json").read_bytes())
+        except FileNotFoundError:
+            return Origin.INDEX, ""
+        if not isinstance(direct, dict):
+            raise ValueError("direct_url.json is no object")
+        location = _without_credentials(str(direct.get("url", "")))
+        if (direct.get("dir_info") or {}).get("editable"):
+            return Origin.EDITABLE, location
+        return (Origin.VCS if "vcs_info" in direct else Origin.URL), location
+
+    @cached_property
+    def _own_folders(self) -> frozenset[Path]:
+        return frozenset(self.interpreter.scheme[name] for name in ("purelib", "platlib"))
+
+    @cached_property
+    def _conda_owned(self) -> frozenset[str]:
+        """Return the names of dist-info folders that conda's records list."""
+        owned = set()
+        for record in (self.interpreter.prefix / "conda-meta").glob("*.json"):
+            for file in json.loads(record.read_bytes()).get("files", ()):
+                folder, _, last = str(file).rpartition("/")
+                if last == "METADATA":
+                    owned.add(folder.rpartition("/")[2])
+        return frozenset(owned)
+
+
+def _metadata_folders(folder: Path) -> list[Path]:
+    """Return the `*.dist-info` and `*.egg-info` folders; `~name` leftovers of pip are none."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+    except OSError:
+        return []
+    return [
+        folder / name
+        for name in sorted(names)
+        if name.endswith((".dist-info", ".egg-info")) and not name.startswith("~")
+    ]
+
+
+def _headers(file: Path) -> dict[str, list[str]]:
+    """Read the head of a METADATA file (core metadata: e-mail headers), not its description."""
+    with file.open("rb") as opened:
+        raw = opened.read(_HEAD)
+    head = raw.replace(b"\r\n", b"\n").partition(b"\n\n")[0].decode("utf-8", "replace")
+    found: dict[str, list[str]] = {}
+    for line in head.replace("\n ", " ").replace("\n\t", " ").split("\n"):
+        field, colon, value = line.partition(":")
+        if colon:
+            found.setdefault(field.strip().lower(), []).append(value.strip())
+    return found
+
+
+def _version(text: str) -> Version:
+    try:
+        return Version(text)
+    except InvalidVersion:
+        raise ValueError(f"its version {text[:80]!a} is none by PEP 440") from None
+
+
+def _time(path: Path) -> datetime:
+    """Return when a distribution was installed: RECORD is the last file that is written."""
+    try:
+        found = (path / "RECORD").stat()
+    except OSError:
+        found = path.stat()
+    return datetime.fromtimestamp(found.st_mtime, UTC)
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return path.read_bytes()[:100].decode("utf-8", "replace").partition("\n")[0].strip()
+    except OSError:
+        return ""
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def _not_writable(folder: Path) -> str | None:
+    """Try what an installation does: create, link, rename, delete. A mode alone proves nothing."""
+    while not folder.exists():
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryDirectory(prefix=".pkgwidgets-", dir=folder) as trial:
+            old, new = Path(trial, "a"), Path(trial, "b")
+            old.write_bytes(b"")
+            old.rename(new)
+    except OSError as error:
+        return (error.strerror or "it refuses").lower()
+    return None if stat.S_ISDIR(folder.stat().st_mode) else "it is no folder"

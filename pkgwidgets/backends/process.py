@@ -1,0 +1,126 @@
+"""The only module that starts a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import IO
+
+_KEPT = {
+    "ALL_PROXY", "APPDATA", "COMSPEC", "DBUS_SESSION_BUS_ADDRESS", "HOME", "HTTPS_PROXY",
+    "HTTP_PROXY", "LANG", "LOCALAPPDATA", "NETRC", "NO_PROXY", "PATH", "PATHEXT",
+    "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR",
+    "USERPROFILE", "LD_LIBRARY_PATH",
+}  # fmt: skip
+_KEPT_PREFIXES = ("LC_", "XDG_", "UV_INDEX")
+_KEPT_OF_UV = {
+    "UV_CACHE_DIR", "UV_CONFIG_FILE", "UV_DEFAULT_INDEX", "UV_EXCLUDE_NEWER", "UV_EXTRA_INDEX_URL",
+    "UV_FIND_LINKS", "UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT", "UV_INSECURE_HOST",
+    "UV_KEYRING_PROVIDER", "UV_LINK_MODE", "UV_NATIVE_TLS", "UV_NO_CONFIG", "UV_OFFLINE",
+    "UV_SYSTEM_CERTS",
+}  # fmt: skip
+_TICK = 0.05
+"""Seconds between two looks at a running process."""
+_GRACE = 3.0
+"""Seconds that a process gets to end by itself when it is told to."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Completed:
+    """What a process said. `returncode` is negative for a signal, None when the time was up."""
+
+    argv: tuple[str, ...]
+    returncode: int | None
+    stdout: str
+    stderr: str
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables that a child may see: none that would redirect where it installs.
+
+    `PIP_TARGET`, `UV_SYSTEM_PYTHON`, `VIRTUAL_ENV`, `PYTHONPATH` and their like are left out.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _KEPT or name in _KEPT_OF_UV or name.upper().startswith(_KEPT_PREFIXES)
+    }
+    return {**kept, "NO_COLOR": "1", **(extra or {})}
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    stdin: str = "",
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    tick: Callable[[], None] = lambda: None,
+    keep: Sequence[int] = (),
+) -> Completed:
+    """Run a process to its end in a session of its own, calling `tick` about 20 times a second.
+
+    Its own session: an interrupt meant for the kernel must not tear an installation. If `tick`
+    raises, or the interrupt reaches us, the whole group has ended before the exception leaves.
+    Output goes to files, so that no pipe can fill up. `keep` are descriptors that it inherits.
+    """
+    with (
+        tempfile.TemporaryFile() as given,
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+    ):
+        given.write(stdin.encode())
+        given.seek(0)
+        child = subprocess.Popen(
+            [os.fspath(arg) for arg in argv],
+            stdin=given,
+            stdout=out,
+            stderr=err,
+            cwd=cwd,
+            env=dict(environment) if environment is not None else clean_environment(),
+            start_new_session=True,
+            pass_fds=tuple(keep),
+        )
+        try:
+            returncode = _wait(child, timeout, tick)
+        finally:
+            _end(child)
+        return Completed(
+            argv=tuple(argv), returncode=returncode, stdout=_read(out), stderr=_read(err)
+        )
+
+
+def _wait(
+    child: subprocess.Popen[bytes], timeout: float | None, tick: Callable[[], None]
+) -> int | None:
+    until = None if timeout is None else monotonic() + timeout
+    while True:
+        tick()
+        with suppress(subprocess.TimeoutExpired):
+            return child.wait(_TICK)
+        if until is not None and monotonic() > until:
+            return None
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End what is left of the child's group; a no-op when it has ended by itself."""
+    if child.poll() is not None:
+        return
+    for signum, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, None)):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signum)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(patience)
+            return
+
+
+def _read(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")

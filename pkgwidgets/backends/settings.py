@@ -1,0 +1,51 @@
+"""Which index is configured: uv's own answer, which reads its variables and files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from pkgwidgets.core.errors import IndexUnavailable, InvalidRequest
+
+from . import process
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Where packages come from. `given` tells that the user named the index for this environment.
+
+    `index_url` may hold credentials: it is never shown, `shown_url` is.
+    """
+
+    index_url: str
+    given: bool = False
+
+    @property
+    def shown_url(self) -> str:
+        """The index's address without credentials."""
+        parts = urlsplit(self.index_url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def given(index_url: str) -> Settings:
+    """Return the settings for a named index; `InvalidRequest` if it is no http address."""
+    parts = urlsplit(index_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InvalidRequest("index address", index_url)
+    return Settings(index_url=index_url.rstrip("/") + "/", given=True)
+
+
+@lru_cache(maxsize=4)
+def configured(uv: Path) -> Settings:
+    """Return what uv would ask, told by an empty resolution that emits its index."""
+    done = process.run(
+        [str(uv), "pip", "compile", "--emit-index-url", "--offline", "--quiet", "--no-header", "-"],
+        timeout=30,
+    )
+    for line in done.stdout.splitlines():
+        option, _, value = line.partition(" ")
+        if option == "--index-url" and value:
+            return Settings(index_url=value.rstrip("/") + "/")
+    raise IndexUnavailable("uv", f"it names no index: {done.stderr.strip()[-300:] or 'no answer'}")

@@ -1,0 +1,219 @@
+"""uv as the installer: its command lines and the reading of its answers (uv ≥ 0.13)."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import uv
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from pkgwidgets.core.errors import (
+    IndexUnavailable,
+    InstallerUnavailable,
+    InstallFailed,
+    PkgwidgetsError,
+    PlanImpossible,
+)
+from pkgwidgets.core.interfaces import Question, Report
+from pkgwidgets.core.model import Event, Id, Interpreter, Kind, Plan, Stage
+
+from . import process
+from .settings import Settings
+
+_SCHEMA = "preview"
+"""The version of uv's JSON that was read when this was written; any other is refused."""
+_WHEELS_ONLY = ("--only-binary", ":all:")
+_NO_SOLUTION = 1
+"""uv's exit code when it understood and there is no answer; 2 is a failure of something else."""
+_PATIENCE = 600.0
+
+
+@lru_cache(maxsize=1)
+def find() -> Path:
+    """Return the uv that came with us, else the one on the path; raises `InstallerUnavailable`."""
+    tried = ["the uv package", "PATH"]
+    with suppress(FileNotFoundError):
+        return Path(uv.find_uv_bin())
+    found = shutil.which("uv")
+    if found is None:
+        raise InstallerUnavailable(tuple(tried))
+    return Path(found)
+
+
+class Uv:
+    """The installer of one environment."""
+
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        settings: Settings,
+        lock_descriptor: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self._interpreter = interpreter
+        self._settings = settings
+        self._lock_descriptor = lock_descriptor
+
+    def resolve(self, question: Question) -> Mapping[Id, Version | None]:
+        """Return the new version of each name that would change; nothing is changed.
+
+        Everything installed is named as a requirement, because uv protects only what it is told
+        of. Raises `PlanImpossible` with uv's explanation, `IndexUnavailable` if it got no answer.
+        """
+        with _files(requirements=question.requirements, keep=question.keep) as files:
+            argv = ["install", "--dry-run", *_WHEELS_ONLY, *self._target(), *self._index()]
+            argv += ["-r", str(files["requirements"]), "-c", str(files["keep"])]
+            for id in question.upgrade:
+                argv += ["--upgrade-package", id]
+            done = self._run([*argv, "--output-format", "json"])
+        if done.returncode == _NO_SOLUTION:
+            raise PlanImpossible(question.upgrade or question.requirements, _explanation(done))
+        if done.returncode != 0:
+            raise IndexUnavailable(self._settings.shown_url, self._said(done))
+        return _changes(done)
+
+    def dependencies(self, requirement: str) -> frozenset[Id]:
+        """Return everything that a requirement would bring, itself left out."""
+        argv = ["compile", "--quiet", "--no-header", "--no-annotate", *_WHEELS_ONLY]
+        done = self._run([*argv, *self._target(), *self._index(), "-"], stdin=requirement)
+        if done.returncode == _NO_SOLUTION:
+            raise PlanImpossible((requirement,), _explanation(done))
+        if done.returncode != 0:
+            raise IndexUnavailable(self._settings.shown_url, self._said(done))
+        lines = (line.strip() for line in done.stdout.splitlines())
+        found = {canonicalize_name(Requirement(line).name) for line in lines if line}
+        return frozenset(found - {canonicalize_name(Requirement(requirement).name)})
+
+    def stage(self, plan: Plan, folder: Path, report: Report) -> None:
+        """Fetch and unpack what the plan installs under `folder`, laid out like the prefix.
+
+        As a prefix and not as a target folder: so the paths in the staged RECORDs are those that
+        the real ones will have, scripts and data files included.
+        """
+        if not plan.pins:
+            return
+        with _files(pins=_pinned(plan)) as files:
+            argv = ["install", "--prefix", str(folder), "--no-deps", *_WHEELS_ONLY]
+            argv += [*_hashes_required(plan), *self._target(), *self._index()]
+            done = self._run([*argv, "-r", str(files["pins"])], _waiting(Stage.FETCHING, report))
+        if done.returncode != 0:
+            raise self._failed(done)
+
+    def install(self, plan: Plan, report: Report) -> None:
+        """Carry the plan out in the environment, without the network."""
+        waiting = _waiting(Stage.INSTALLING, report)
+        gone = [c.id for c in plan.changes if c.kind is Kind.REMOVE]
+        if gone:
+            self._change(["uninstall", *self._target(), *gone], waiting)
+        if plan.pins:
+            with _files(pins=_pinned(plan)) as files:
+                argv = ["install", "--offline", "--no-deps", *_WHEELS_ONLY]
+                argv += [*_hashes_required(plan), *self._target(), *self._index()]
+                self._change([*argv, "-r", str(files["pins"])], waiting)
+
+    def _change(self, argv: Sequence[str], tick: Callable[[], None]) -> None:
+        done = self._run(argv, tick)
+        if done.returncode != 0:
+            raise self._failed(done)
+
+    def _run(
+        self, argv: Sequence[str], tick: Callable[[], None] = lambda: None, stdin: str = ""
+    ) -> process.Completed:
+        descriptor = self._lock_descriptor()
+        return process.run(
+            [str(find()), "pip", *argv],
+            stdin=stdin,
+            environment=process.clean_environment({"UV_NO_PROGRESS": "1"}),
+            timeout=_PATIENCE,
+            tick=tick,
+            keep=() if descriptor is None else (descriptor,),
+        )
+
+    def _target(self) -> tuple[str, str]:
+        return "--python", str(self._interpreter.python)
+
+    def _index(self) -> tuple[str, ...]:
+        """Name the index only if the user did: what uv is configured with is more than one URL."""
+        if not self._settings.given:
+            return ()
+        return "--no-config", "--default-index", self._settings.index_url
+
+    def _failed(self, done: process.Completed) -> PkgwidgetsError:
+        argv = tuple(self._without_credentials(arg) for arg in done.argv)
+        code = -1 if done.returncode is None else done.returncode
+        return InstallFailed("", argv, code, self._said(done))
+
+    def _said(self, done: process.Completed) -> str:
+        if done.returncode is None:
+            return f"it did not finish within {_PATIENCE:.0f} seconds"
+        return self._without_credentials(_explanation(done))
+
+    def _without_credentials(self, text: str) -> str:
+        return text.replace(self._settings.index_url, self._settings.shown_url)
+
+
+@contextmanager
+def _files(**contents: Sequence[str]) -> Iterator[Mapping[str, Path]]:
+    """Write requirement files that uv can read, for as long as it runs."""
+    with TemporaryDirectory(prefix="pkgwidgets-uv-") as folder:
+        files = {name: Path(folder, f"{name}.txt") for name in contents}
+        for name, file in files.items():
+            file.write_text("\n".join(contents[name]) + "\n", encoding="utf-8")
+        yield files
+
+
+def _pinned(plan: Plan) -> list[str]:
+    lines = []
+    for change in plan.changes:
+        if change.after is not None:
+            hashes = [f"--hash=sha256:{digest}" for digest in change.hashes]
+            lines.append(" ".join([f"{change.id}=={change.after}", *hashes]))
+    return lines
+
+
+def _hashes_required(plan: Plan) -> tuple[str, ...]:
+    """Demand hashes if the index gave one for each; those that are given count in any case."""
+    known = all(change.hashes for change in plan.changes if change.after is not None)
+    return ("--require-hashes",) if known else ()
+
+
+def _waiting(stage: Stage, report: Report) -> Callable[[], None]:
+    return lambda: report(Event(stage=stage))
+
+
+def _changes(done: process.Completed) -> dict[Id, Version | None]:
+    """Read `--output-format json`; fail loudly on a form that was not seen before."""
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+        if answer["schema"]["version"] != _SCHEMA:
+            raise ValueError(f"schema {answer['schema']['version']}")
+        after: dict[Id, Version | None] = {}
+        for row in answer["changes"]:
+            id = canonicalize_name(row["name"])
+            if row["action"] == "installed":
+                after[id] = Version(row["version"])
+            elif row["action"] == "uninstalled":
+                after.setdefault(id, None)
+            else:
+                raise ValueError(f"action {row['action']}")
+    except (KeyError, TypeError, ValueError) as error:
+        tried = (f"{done.argv[0]}: its answer is not the one of uv 0.13 ({error!r:.200})",)
+        raise InstallerUnavailable(tried) from error
+    return after
+
+
+def _explanation(done: process.Completed) -> str:
+    """Return what uv says after `cause:`, for people; nothing is decided by it."""
+    said = done.stderr.strip()
+    _, found, cause = said.partition("cause: ")
+    lines = (cause if found else said).splitlines()
+    kept = (line.strip().removeprefix("cause: ") for line in lines)
+    return " ".join(line for line in kept if line and not line.startswith("hint:"))[:4000]

@@ -1,0 +1,1 @@
+"""What can be done: functions over a `Backend`."""

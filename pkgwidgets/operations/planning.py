@@ -1,0 +1,211 @@
+"""What would be done: plans, resolved against everything that is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import get_args
+
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.core import changes
+from pkgwidgets.core.errors import (
+    InvalidRequest,
+    PlanImpossible,
+)
+from pkgwidgets.core.interfaces import Backend, Question, Report, ignore
+from pkgwidgets.core.model import (
+    Allow,
+    Change,
+    Event,
+    Id,
+    Outcome,
+    Plan,
+    Stage,
+    Transaction,
+)
+from pkgwidgets.core.versions import (
+    checked_name,
+    checked_requirement,
+    checked_version,
+)
+
+from .situation import Situation, commands, described, raise_first, with_files
+from .wish import Wish
+
+
+def plan_upgrade(
+    backend: Backend,
+    names: str | Iterable[str] | None = None,
+    *,
+    version: str | None = None,
+    allow: Allow = "dependencies",
+    report: Report = ignore,
+) -> Plan:
+    """Plan to bring packages to their newest reachable releases; no names means everything.
+
+    `allow` says what else may move. A `version` needs exactly one name. Raises `InvalidRequest`,
+    `PackageNotFound`, `EnvironmentRefused`, `PlanImpossible` or `IndexUnavailable`.
+    """
+    ids = None if names is None else _checked_names(names)
+    wanted = None if version is None else checked_version(version)
+    if wanted is not None and (ids is None or len(ids) != 1):
+        raise InvalidRequest("version", version, "a version needs exactly one name")
+    if allow not in get_args(Allow):
+        raise InvalidRequest("allow", allow, f"one of {', '.join(get_args(Allow))} is wanted")
+    situation = Situation.of(backend)
+    targets = situation.upgradable(ids)
+    answers = backend.index.releases_of(targets, report)
+    if ids is not None:
+        raise_first(answers)
+    report(Event(stage=Stage.RESOLVING))
+    asked = Wish(situation, targets, wanted, "all" if ids is None else allow)
+    after = asked.resolve()
+    moved = described(situation, after, targets, answers, report)
+    return Plan(
+        requested=tuple(sorted(targets)) if ids is not None else ("everything",),
+        changes=moved,
+        held_back=asked.held_back(moved, answers, foreign=ids is None),
+        environment=situation.fingerprint,
+        python=situation.python,
+        created=datetime.now(UTC),
+        allow=asked.allow,
+        commands=commands(situation, moved),
+    )
+
+
+def plan_install(
+    backend: Backend,
+    requirement: str,
+    *,
+    allow: Allow = "dependencies",
+    report: Report = ignore,
+) -> Plan:
+    """Plan to install what a requirement names (`polars>=1`), everything installed staying whole.
+
+    Without changes if it is installed already. Raises as `plan_upgrade` does, and
+    `ProjectNotFound`.
+    """
+    wanted = checked_requirement(requirement)
+    id = canonicalize_name(wanted.name)
+    situation = Situation.of(backend)
+    answers = backend.index.releases_of((id,), report)
+    raise_first(answers)
+    report(Event(stage=Stage.RESOLVING))
+    movable = frozenset({id})
+    if allow != "self":
+        movable |= backend.installer.dependencies(str(wanted))
+    keep = situation.pins(() if allow == "all" else movable, free=allow == "all")
+    requirements = (*situation.requirements({}), str(wanted))
+    after = backend.installer.resolve(Question(requirements=requirements, keep=keep))
+    moved = described(situation, after, {id}, answers, report)
+    return Plan(
+        requested=(str(wanted),),
+        changes=moved,
+        environment=situation.fingerprint,
+        python=situation.python,
+        created=datetime.now(UTC),
+        allow=allow,
+        commands=commands(situation, moved),
+    )
+
+
+def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
+    """Plan to remove packages; raises `PlanImpossible` naming who still needs them."""
+    ids = _checked_names(names)
+    situation = Situation.of(backend)
+    targets = situation.upgradable(ids)
+    moved = tuple(
+        Change(
+            id=id,
+            name=situation.distributions[id].name,
+            before=situation.versions[id],
+            requested=True,
+        )
+        for id in targets
+    )
+    left = {id: required for id, required in situation.needs.items() if id not in targets}
+    broken = changes.unmet(left, changes.applied(situation.versions, moved)) - changes.unmet(
+        left, situation.versions
+    )
+    if broken:
+        owners = ", ".join(sorted({problem.id for problem in broken}))
+        raise PlanImpossible(tuple(targets), f"{owners} would be left without what they need.")
+    return Plan(
+        requested=tuple(targets),
+        changes=moved,
+        environment=situation.fingerprint,
+        python=situation.python,
+        created=datetime.now(UTC),
+        commands=commands(situation, moved),
+    )
+
+
+def plan_undo(backend: Backend, transaction: str | None = None, *, report: Report = ignore) -> Plan:
+    """Plan to take a committed transaction back; without an id, the last one.
+
+    From its save point, which needs no network, if that is whole and nothing later touched the
+    same packages; otherwise the old versions are fetched anew. Raises `InvalidRequest` for an id
+    that is no committed transaction's.
+    """
+    situation = Situation.of(backend)
+    history = backend.journal.transactions()
+    done = _undoable(history, transaction)
+    later = [other for other in history if other.id > done.id]
+    moved = tuple(
+        Change(id=c.id, name=c.name, before=c.after, after=c.before, requested=c.requested)
+        for c in done.changes
+    )
+    saved = not _touched_since(done, later) and backend.save_point(done.id).intact()
+    if not saved:
+        ids = [change.id for change in moved if change.after is not None]
+        moved = with_files(situation, moved, backend.index.releases_of(ids, report))
+    wrong = changes.differences(
+        {c.id: c.before for c in moved if c.before is not None},
+        {c.id: v for c in moved if (v := situation.versions.get(c.id)) is not None},
+    )
+    if wrong:
+        raise PlanImpossible(tuple(c.id for c in moved), f"since then {'; '.join(wrong)}.")
+    return Plan(
+        requested=tuple(change.id for change in moved if change.requested),
+        changes=moved,
+        environment=situation.fingerprint,
+        python=situation.python,
+        created=datetime.now(UTC),
+        undoes=done.id,
+        from_save_point=saved,
+        commands=commands(situation, moved),
+    )
+
+
+def _checked_names(names: str | Iterable[str]) -> tuple[Id, ...]:
+    given = (names,) if isinstance(names, str) else tuple(names)
+    if not given:
+        raise InvalidRequest("name", "", "none was given")
+    return tuple(dict.fromkeys(checked_name(name) for name in given))
+
+
+def _undoable(history: Sequence[Transaction], id: str | None) -> Transaction:
+    committed = [done for done in history if done.outcome is Outcome.COMMITTED and done.changes]
+    if id is None:
+        undone = {done.plan.undoes for done in committed}
+        left = [d for d in committed if d.id not in undone and d.plan.undoes is None]
+        if not left:
+            raise InvalidRequest("transaction", "", "there is nothing to undo")
+        return left[-1]
+    for done in committed:
+        if done.id == id:
+            return done
+    raise InvalidRequest("transaction", id, "`history()` lists those that can be undone")
+
+
+def _touched_since(done: Transaction, later: Iterable[Transaction]) -> bool:
+    """Tell whether the files may differ from those that `done` left; an undone change has not."""
+    committed = [other for other in later if other.outcome is Outcome.COMMITTED]
+    undone = {other.plan.undoes for other in committed}
+    mine = {change.id for change in done.changes}
+    return any(
+        mine & {change.id for change in other.changes}
+        for other in committed
+        if other.id not in undone and other.plan.undoes not in {o.id for o in committed}
+    )

@@ -1,0 +1,199 @@
+"""The environment that a plan is made for, read once, and what can be said of changes to it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.version import Version
+
+from pkgwidgets.core import changes
+from pkgwidgets.core.errors import (
+    EnvironmentRefused,
+    PackageNotFound,
+    PkgwidgetsError,
+    PlanImpossible,
+    ProjectNotFound,
+)
+from pkgwidgets.core.interfaces import Backend, Report
+from pkgwidgets.core.model import Change, Distribution, Id, Origin, Release
+from pkgwidgets.core.versions import fitting_wheels
+
+FOREIGN = {
+    Origin.EDITABLE: "it is editable: changed where it lives",
+    Origin.URL: "it was installed from a URL",
+    Origin.VCS: "it was installed from a repository",
+    Origin.CONDA: "it belongs to conda",
+    Origin.SYSTEM: "it belongs to the system",
+}
+"""Why a distribution that did not come from an index is listed and never changed."""
+
+Answers = Mapping[Id, Sequence[Release] | PkgwidgetsError]
+"""What the index said of each project."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The environment that a plan is made for, read once."""
+
+    backend: Backend
+    installed: changes.Installed
+    distributions: Mapping[Id, Distribution]
+    versions: Mapping[Id, Version]
+    needs: changes.Needs
+    unmet: frozenset[changes.Unmet]
+
+    @classmethod
+    def of(cls, backend: Backend) -> Situation:
+        """Read it; raises `EnvironmentRefused` if nothing may be changed."""
+        reason = backend.environment.refusal()
+        if reason is not None:
+            raise EnvironmentRefused(backend.environment.interpreter.python, reason)
+        installed = backend.environment.distributions()
+        needs = changes.needs(installed, backend.environment.interpreter.markers)
+        versions = changes.versions(installed)
+        distributions = changes.readable(installed)
+        unmet = changes.unmet(needs, versions)
+        return cls(backend, installed, distributions, versions, needs, unmet)
+
+    @property
+    def fingerprint(self) -> str:
+        """What the plan is tied to."""
+        return changes.fingerprint(self.installed)
+
+    @property
+    def python(self) -> Path:
+        """The interpreter whose environment it is."""
+        return self.backend.environment.interpreter.python
+
+    def upgradable(self, ids: Collection[Id] | None) -> tuple[Id, ...]:
+        """Return what may be changed of these; a named one that may not is an error."""
+        if ids is None:
+            return tuple(i for i, d in self.distributions.items() if d.origin is Origin.INDEX)
+        for id in ids:
+            if id not in self.installed:
+                raise PackageNotFound(id)
+            if id not in self.distributions:
+                raise EnvironmentRefused(self.python, f"{id} cannot be changed: it is unreadable")
+            origin = self.distributions[id].origin
+            if origin is not Origin.INDEX:
+                raise EnvironmentRefused(self.python, f"{id} cannot be changed: {FOREIGN[origin]}")
+        return tuple(ids)
+
+    def requirements(self, instead: Mapping[Id, str]) -> tuple[str, ...]:
+        """Name everything installed, so that the resolver protects it.
+
+        A distribution that is broken already is represented by those of its requirements that
+        are met: what is whole stays so, and what is not stands in nobody's way.
+        """
+        broken = {problem.id for problem in self.unmet} - set(instead)
+        unmet = {(problem.id, problem.requirement) for problem in self.unmet}
+        lines = [instead.get(id, id) for id in self.distributions if id not in broken]
+        for id in sorted(broken):
+            lines += [
+                text
+                for requirement in self.needs[id]
+                if (id, text := changes.plain(requirement)) not in unmet
+            ]
+        return tuple(lines)
+
+    def pins(self, movable: Collection[Id], *, free: bool = False) -> tuple[str, ...]:
+        """Return exact versions for all that may not move; with `free`, for what never may."""
+        return tuple(
+            f"{id}=={found.version}"
+            for id, found in self.distributions.items()
+            if found.origin is not Origin.INDEX or not (free or id in movable)
+        )
+
+
+def described(
+    situation: Situation,
+    after: Mapping[Id, Version | None],
+    targets: Collection[Id],
+    answers: Answers,
+    report: Report,
+) -> tuple[Change, ...]:
+    """Turn what would change into changes with their files, the requested first.
+
+    Raises `PlanImpossible` if it would break what is whole now: the last word is our own.
+    """
+    moved = []
+    for id, version in sorted(after.items(), key=lambda item: (item[0] not in targets, item[0])):
+        known = situation.distributions.get(id)
+        moved.append(
+            Change(
+                id=id,
+                name=known.name if known is not None else id,
+                before=known.version if known is not None else None,
+                after=version,
+                requested=id in targets,
+                because="" if id in targets else _because(id, after, situation),
+            )
+        )
+    _raise_if_broken(situation, moved)
+    missing = [change.id for change in moved if change.id not in answers]
+    more = situation.backend.index.releases_of(missing, report) if missing else {}
+    return with_files(situation, moved, {**answers, **more})
+
+
+def with_files(
+    situation: Situation, moved: Iterable[Change], answers: Answers
+) -> tuple[Change, ...]:
+    """Add the wheel that is expected and the hashes of all that fit; raises what the index said."""
+    interpreter = situation.backend.environment.interpreter
+    out = []
+    for change in moved:
+        if change.after is not None:
+            answer = answers[change.id]
+            if isinstance(answer, PkgwidgetsError):
+                raise answer
+            release = next((r for r in answer if r.version == change.after), None)
+            wheels = fitting_wheels(release, interpreter) if release is not None else ()
+            if not wheels:
+                url = situation.backend.index.url
+                raise ProjectNotFound(f"{change.id} {change.after}", url)
+            change = replace(
+                change,
+                wheel=wheels[0].filename,
+                sha256=wheels[0].sha256,
+                size=wheels[0].size,
+                hashes=tuple(w.sha256 for w in wheels if w.sha256),
+            )
+        out.append(change)
+    return tuple(out)
+
+
+def commands(situation: Situation, moved: Sequence[Change]) -> tuple[str, ...]:
+    """Return what would do the same in a terminal."""
+    python = shlex.quote(str(situation.python))
+    gone = [change.id for change in moved if change.after is None]
+    pins = [f"{change.id}=={change.after}" for change in moved if change.after is not None]
+    said = []
+    if gone:
+        said.append(f"uv pip uninstall --python {python} {' '.join(gone)}")
+    if pins:
+        said.append(f"uv pip install --python {python} --no-deps {' '.join(pins)}")
+    return tuple(said)
+
+
+def raise_first(answers: Answers) -> None:
+    """Raise the first answer that is an error: for names that were asked for one by one."""
+    for answer in answers.values():
+        if isinstance(answer, PkgwidgetsError):
+            raise answer
+
+
+def _because(id: Id, after: Mapping[Id, Version | None], situation: Situation) -> str:
+    """Name who needs a side effect, among what else changes."""
+    owners = [owner for owner in changes.dependents([id], situation.needs) if owner in after]
+    return f"{', '.join(owners)} needs it" if len(owners) == 1 else "it goes with the rest"
+
+
+def _raise_if_broken(situation: Situation, moved: Sequence[Change]) -> None:
+    ids = {change.id for change in moved}
+    fixed = {id: required for id, required in situation.needs.items() if id not in ids}
+    broken = changes.unmet(fixed, changes.applied(situation.versions, moved)) - situation.unmet
+    if broken:
+        raise PlanImpossible(tuple(sorted(ids)), f"{'; '.join(sorted(map(str, broken)))}.")
