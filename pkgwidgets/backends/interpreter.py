@@ -21,15 +21,14 @@ _PATIENCE = 60.0
 # Runs anywhere Python 3.8 does. `packaging` is lent from here: the other one may have none.
 _PROBE = """
 import importlib.util, json, sys
-here = sys.argv[1]
+lent, facts, mark = sys.argv[1:]
 spec = importlib.util.spec_from_file_location(
-    name, here + "/packaging/__init__.py", submodule_search_locations=[here + "/packaging"])
-module = importlib.util.module_from_spec(spec)
-sys.modules[name] = module
-spec.loader.exec_module(module)
-names = {"__name__": "pkgwidgets_probe"}
-exec(compile(sys.argv[2], "facts", "exec"), names)
-print("\\n" + sys.argv[3] + json.dumps(names["facts"]()))
+    "packaging", lent + "/packaging/__init__.py", submodule_search_locations=[lent + "/packaging"])
+sys.modules["packaging"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(sys.modules["packaging"])
+names = {}
+exec(compile(facts, "facts", "exec"), names)
+print("\\n" + mark + json.dumps(names["facts"]()))
 """
 
 _FACTS = """

@@ -54,7 +54,11 @@ class _Said:
 
 
 class ImportTrial:
-    """Imports in fresh processes: `-I` keeps the user's paths out, `-B` writes no bytecode."""
+    """Imports in fresh processes; `-I` keeps the user's paths and variables out.
+
+    Beside the environment nothing in it may be written, so bytecode is not (`-B`); in it, what is
+    compiled here makes the user's first import fast.
+    """
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
@@ -80,10 +84,11 @@ class ImportTrial:
 
     def _run(self, modules: Sequence[str], beside: Path | None, report: Report) -> _Said:
         task = json.dumps([list(modules), [str(path) for path in self._libraries(beside)]])
+        flags = "-I" if beside is None else "-IB"
         waiting = Event(stage=Stage.CHECKING if beside is not None else Stage.VERIFYING)
         with TemporaryDirectory(prefix="pkgwidgets-trial-") as folder:
             done = process.run(
-                [str(self._interpreter.python), "-I", "-B", "-c", _PROBE, task, _MARK],
+                [str(self._interpreter.python), flags, "-c", _PROBE, task, _MARK],
                 cwd=Path(folder),
                 timeout=_PATIENCE,
                 tick=lambda: report(waiting),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -59,17 +60,21 @@ def plan_upgrade(
     if ids is not None:
         raise_first(answers)
     report(Event(stage=Stage.RESOLVING))
-    asked = Wish(situation, targets, wanted, "all" if ids is None else allow)
-    after = asked.resolve()
-    moved = described(situation, after, targets, answers, report)
+    wish = Wish(situation, targets, answers, version=wanted, allow="all" if ids is None else allow)
+    # What would unlock a blocked name is a question of its own, as slow as the plan: both at once.
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        unlock = pool.submit(wish.unlock) if wish.is_blocked else None
+        after = wish.resolve()
+        moved = described(situation, after, targets, answers, report)
+    held_back = wish.held_back(moved, unlock.result() if unlock is not None else "")
     return Plan(
         requested=tuple(sorted(targets)) if ids is not None else ("everything",),
         changes=moved,
-        held_back=asked.held_back(moved, answers, foreign=ids is None),
+        held_back=held_back if ids is not None else (*held_back, *wish.foreign()),
         environment=situation.fingerprint,
         python=situation.python,
         created=datetime.now(UTC),
-        allow=asked.allow,
+        allow=wish.allow,
         commands=commands(situation, moved),
     )
 

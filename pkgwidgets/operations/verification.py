@@ -18,6 +18,8 @@ def failing_beside(
     Returns what fails only there, and what fails in the environment as it is: that may go on
     failing without being blamed on the plan. Without a stage only the latter is found out.
     """
+    if plan.from_save_point:
+        return {}, frozenset()
     modules = _modules(backend, plan, stage)
     if stage is None:
         return {}, frozenset(backend.trial.failing(modules, report))
@@ -50,6 +52,9 @@ def problems_after(
     if wrong or unreadable:
         return (*wrong, *unreadable)
     damage = backend.records.damage(plan)
+    if plan.from_save_point:
+        # Exactly the old files were asked for: what did not work with them may fail again.
+        return damage
     lost = _lost(backend, before, installed)
     if damage or lost:
         return (*damage, *lost)

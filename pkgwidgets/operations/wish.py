@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 
 from packaging.version import Version
 
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import PkgwidgetsError, PlanImpossible
 from pkgwidgets.core.interfaces import Question
-from pkgwidgets.core.model import Allow, Change, HeldBack, Id, Origin, Release
+from pkgwidgets.core.model import Allow, Change, HeldBack, Id, Origin
 from pkgwidgets.core.versions import eligible_releases
 
 from .situation import FOREIGN, Answers, Situation
@@ -18,73 +18,161 @@ from .situation import FOREIGN, Answers, Situation
 _EXPLAINED = 3
 """So many held-back names are explained by asking the installer; one question takes a second."""
 
+After = Mapping[Id, Version | None]
+"""What would change: the new version of each name, None for a removal."""
 
-@dataclass(frozen=True, slots=True)
+
 class Wish:
-    """What is to be upgraded, and how far that may reach; asked of the installer."""
+    """What is to be upgraded, how far that may reach, and what the index said of it."""
 
-    situation: Situation
-    targets: tuple[Id, ...]
-    version: Version | None
-    allow: Allow
+    def __init__(
+        self,
+        situation: Situation,
+        targets: tuple[Id, ...],
+        answers: Answers,
+        *,
+        version: Version | None = None,
+        allow: Allow,
+    ) -> None:
+        self.situation = situation
+        self.targets = targets
+        self.answers = answers
+        self.version = version
+        self.allow = allow
+        self._explanations: dict[Id, str] = {}
 
-    def resolve(self) -> Mapping[Id, Version | None]:
-        """Return what would change, the installed versions being the floor of the named."""
+    def resolve(self) -> After:
+        """Return what would change, the installed versions being the floor of the named.
+
+        A single name is first asked for in its newest release: left to itself the resolver
+        settles for less, to move less.
+        """
         if not self.targets:
             return {}
-        return self._resolve({id: self._wanted(id) for id in self.targets}, self.allow)
+        if self._newest is not None and not self.is_blocked:
+            id, latest = self._newest
+            try:
+                return self._ask({id: f"{id}=={latest}"}, self._keep)
+            except PlanImpossible as error:
+                self._explanations[id] = error.explanation
+        return self._ask({id: self._floor(id) for id in self.targets}, self._keep)
 
-    def _resolve(self, wishes: Mapping[Id, str], allow: Allow) -> Mapping[Id, Version | None]:
-        situation = self.situation
-        return situation.backend.installer.resolve(
+    @cached_property
+    def is_blocked(self) -> bool:
+        """Whether it is known without the resolver that a single name cannot be the newest."""
+        return self._newest is not None and bool(self._owners(*self._newest, self._movable))
+
+    def unlock(self) -> str:
+        """Say what allowing everything to move would bring for a single name; "" if nothing."""
+        if self._newest is None or self.allow == "all":
+            return ""
+        id, latest = self._newest
+        keep = self.situation.pins((), free=True)
+        for wanted in (f"{id}=={latest}", self._floor(id)):
+            try:
+                free = self._ask({id: wanted}, keep)
+            except PlanImpossible:
+                continue
+            owners = self._owners(id, latest, ())
+            others = sorted((i for i in free if i != id), key=lambda i: (i not in owners, i))
+            return _moves(free[id], [(i, free[i]) for i in others]) if id in free else ""
+        return ""
+
+    def held_back(self, moved: Sequence[Change], unlock: str) -> tuple[HeldBack, ...]:
+        """Return the named that do not reach their newest eligible release, with the reasons."""
+        if self.version is not None:
+            return ()
+        after = changes.applied(self.situation.versions, moved)
+        held: list[HeldBack] = []
+        for id in self.targets:
+            answer, latest = self.answers.get(id, ()), self._latest(id)
+            if isinstance(answer, PkgwidgetsError):
+                held.append(self._held(id, after, None, answer.sentence().rstrip(".")))
+            elif latest is not None and latest > after[id]:
+                reason = self._reason(id, latest, after, moved, ask=len(held) < _EXPLAINED)
+                held.append(self._held(id, after, latest, reason, unlock))
+        return tuple(held)
+
+    def foreign(self) -> tuple[HeldBack, ...]:
+        """Return what is listed and never changed, with the reasons."""
+        return tuple(
+            self._held(id, self.situation.versions, None, FOREIGN[found.origin])
+            for id, found in self.situation.distributions.items()
+            if found.origin is not Origin.INDEX
+        )
+
+    def _ask(self, wanted: Mapping[Id, str], keep: Sequence[str]) -> After:
+        return self.situation.backend.installer.resolve(
             Question(
-                requirements=situation.requirements(wishes),
-                keep=situation.pins(self._movable(wishes, allow), free=allow == "all"),
+                requirements=self.situation.requirements(wanted),
+                keep=tuple(keep),
                 upgrade=self.targets if self.version is None else (),
             )
         )
 
-    def _wanted(self, id: Id) -> str:
+    def _floor(self, id: Id) -> str:
         if self.version is not None:
             return f"{id}=={self.version}"
         return f"{id}>={self.situation.versions[id].public}"
 
-    def _movable(self, wishes: Mapping[Id, str], allow: Allow) -> frozenset[Id]:
-        """Return the named and, if allowed, what they depend on in their old and new versions."""
+    @cached_property
+    def _keep(self) -> tuple[str, ...]:
+        return self.situation.pins(self._movable, free=self.allow == "all")
+
+    @cached_property
+    def _movable(self) -> frozenset[Id]:
+        """The named and, if allowed, what they depend on in their old and their new versions."""
+        if self.allow == "all":
+            return frozenset(self.situation.distributions)
         movable = frozenset(self.targets)
-        if allow == "dependencies":
+        if self.allow == "dependencies":
             movable |= changes.dependencies(self.targets, self.situation.needs)
-            for wish in wishes.values():
-                movable |= self.situation.backend.installer.dependencies(wish)
+            for id in self.targets:
+                movable |= self.situation.backend.installer.dependencies(self._floor(id))
         return movable
 
-    def held_back(
-        self, moved: Sequence[Change], answers: Answers, *, foreign: bool
-    ) -> tuple[HeldBack, ...]:
-        """Return the named that do not reach their newest eligible release, each with the reason.
+    @cached_property
+    def _newest(self) -> tuple[Id, Version] | None:
+        """A single name and its newest eligible release, if that is an upgrade."""
+        if self.version is not None or len(self.targets) != 1:
+            return None
+        id = self.targets[0]
+        latest = self._latest(id)
+        return None if latest is None or latest <= self.situation.versions[id] else (id, latest)
 
-        With `foreign`, also what is listed and never changed.
-        """
-        situation = self.situation
-        after = changes.applied(situation.versions, moved)
-        held = []
-        for id in self.targets if self.version is None else ():
-            answer = answers.get(id, ())
-            if isinstance(answer, PkgwidgetsError):
-                held.append(self._held(id, after, None, answer.sentence().rstrip(".")))
-                continue
-            latest = next(iter(self._eligible(id, answer)), None)
-            if latest is not None and latest.version > after[id]:
-                held.append(self._explained(id, latest.version, after, moved, quick=len(held)))
-        if foreign:
-            for id, found in situation.distributions.items():
-                if found.origin is not Origin.INDEX:
-                    held.append(self._held(id, after, None, FOREIGN[found.origin]))
-        return tuple(held)
-
-    def _eligible(self, id: Id, releases: Sequence[Release]) -> Iterable[Release]:
+    def _latest(self, id: Id) -> Version | None:
+        answer = self.answers.get(id, ())
+        if isinstance(answer, PkgwidgetsError):
+            return None
         interpreter = self.situation.backend.environment.interpreter
-        return eligible_releases(releases, interpreter, installed=self.situation.versions[id])
+        installed = self.situation.versions[id]
+        newest = next(iter(eligible_releases(answer, interpreter, installed=installed)), None)
+        return None if newest is None else newest.version
+
+    def _owners(self, id: Id, latest: Version, movable: Collection[Id]) -> dict[Id, str]:
+        """Return who forbids the latest, of those that stay as they are."""
+        fixed = {i: needs for i, needs in self.situation.needs.items() if i not in movable}
+        return changes.blockers(id, latest, fixed)
+
+    def _reason(
+        self,
+        id: Id,
+        latest: Version,
+        after: Mapping[Id, Version],
+        moved: Sequence[Change],
+        *,
+        ask: bool,
+    ) -> str:
+        """Find out why not the latest: who forbids it, else what the resolver says."""
+        owners = self._owners(id, latest, {change.id for change in moved})
+        if owners:
+            return " and ".join(f"{i} {after[i]} needs {why}" for i, why in owners.items())
+        if id not in self._explanations and ask:
+            try:
+                self._ask({id: f"{id}=={latest}"}, self._keep)
+            except PlanImpossible as error:
+                self._explanations[id] = error.explanation
+        return self._explanations.get(id, "it does not go together with the rest")
 
     def _held(
         self,
@@ -99,47 +187,11 @@ class Wish:
             id=id, name=name, stays=after[id], latest=latest, reason=reason, unlock=unlock
         )
 
-    def _explained(
-        self,
-        id: Id,
-        latest: Version,
-        after: Mapping[Id, Version],
-        moved: Sequence[Change],
-        *,
-        quick: int,
-    ) -> HeldBack:
-        """Find out who forbids the latest: what stays as it is first, else the resolver."""
-        fixed = {i: n for i, n in self.situation.needs.items() if i not in {c.id for c in moved}}
-        owners = changes.blockers(id, latest, fixed)
-        if owners:
-            reason = " and ".join(f"{i} {after[i]} needs {why}" for i, why in owners.items())
-        elif quick >= _EXPLAINED:
-            reason = "it does not go together with the rest"
-        else:
-            reason = self._resolver_says(id, latest)
-        unlock = self._unlock(id, after[id]) if len(self.targets) == 1 else ""
-        return self._held(id, after, latest, reason, unlock)
 
-    def _resolver_says(self, id: Id, latest: Version) -> str:
-        try:
-            also = self._resolve({id: f"{id}=={latest}"}, self.allow)
-        except PlanImpossible as error:
-            return error.explanation
-        others = ", ".join(f"{i} {version}" for i, version in also.items() if i != id)
-        return f"with it would come {others}" if others else "the resolver preferred less"
-
-    def _unlock(self, id: Id, stays: Version) -> str:
-        """Say what allowing everything to move would bring, if it would bring more."""
-        if self.allow == "all":
-            return ""
-        try:
-            free = self._resolve({id: self._wanted(id)}, "all")
-        except PlanImpossible:
-            return ""
-        reached = free.get(id)
-        if reached is None or reached <= stays:
-            return ""
-        others = [f"{i} to {version}" for i, version in free.items() if i != id and version]
-        more = f" and {len(others) - 2} more" if len(others) > 3 else ""
-        shown = ", ".join(others if not more else others[:2])
-        return f"allowing all would reach {reached} and move {shown}{more}"
+def _moves(reached: Version | None, others: Sequence[tuple[Id, Version | None]]) -> str:
+    """Say what a wider plan would move, the first few by name."""
+    shown = [f"{id} to {version}" for id, version in others[:2]]
+    if len(others) > 2:
+        shown.append(f"{len(others) - 2} more")
+    last = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+    return f"allowing all would reach {reached} and move {last}" if shown else ""
