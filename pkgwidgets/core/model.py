@@ -201,8 +201,8 @@ class Change:
 class HeldBack:
     """A name whose newest eligible release is not in the plan, and why.
 
-    `stays` is the version it has after the plan. `unlock` says in words what allowing more would
-    move, and is empty if nothing would help.
+    `stays` is the version it has after the plan. `unlock` says what allowing all would do (reach
+    which version, move what), and is empty if it would not help.
     """
 
     id: Id
@@ -215,7 +215,7 @@ class HeldBack:
     def __str__(self) -> str:
         missed = f", not {self.latest}" if self.latest is not None else ""
         text = f"{self.name} {self.stays}{missed}: {self.reason}"
-        return f"{text}; {self.unlock}" if self.unlock else text
+        return f"{text}; allowing all would {self.unlock}" if self.unlock else text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,13 +14,13 @@ from pkgwidgets.core.errors import (
     InvalidRequest,
     PlanImpossible,
 )
+from pkgwidgets.core.history import committed, touched_since, undoable
 from pkgwidgets.core.interfaces import Backend, Question, Report, ignore
 from pkgwidgets.core.model import (
     Allow,
     Change,
     Event,
     Id,
-    Outcome,
     Plan,
     Stage,
     Transaction,
@@ -156,12 +156,11 @@ def plan_undo(backend: Backend, transaction: str | None = None, *, report: Repor
     situation = Situation.of(backend)
     history = backend.journal.transactions()
     done = _undoable(history, transaction)
-    later = [other for other in history if other.id > done.id]
     moved = tuple(
         Change(id=c.id, name=c.name, before=c.after, after=c.before, requested=c.requested)
         for c in done.changes
     )
-    saved = not _touched_since(done, later) and backend.save_point(done.id).intact()
+    saved = not touched_since(done, history) and backend.save_point(done.id).intact()
     if not saved:
         ids = [change.id for change in moved if change.after is not None]
         moved = with_files(situation, moved, backend.index.releases_of(ids, report))
@@ -191,26 +190,12 @@ def _checked_names(names: str | Iterable[str]) -> tuple[Id, ...]:
 
 
 def _undoable(history: Sequence[Transaction], id: str | None) -> Transaction:
-    committed = [done for done in history if done.outcome is Outcome.COMMITTED and done.changes]
     if id is None:
-        undone = {done.plan.undoes for done in committed}
-        left = [d for d in committed if d.id not in undone and d.plan.undoes is None]
-        if not left:
+        last = undoable(history)
+        if last is None:
             raise InvalidRequest("transaction", "", "there is nothing to undo")
-        return left[-1]
-    for done in committed:
+        return last
+    for done in committed(history):
         if done.id == id:
             return done
     raise InvalidRequest("transaction", id, "`history()` lists those that can be undone")
-
-
-def _touched_since(done: Transaction, later: Iterable[Transaction]) -> bool:
-    """Tell whether the files may differ from those that `done` left; an undone change has not."""
-    committed = [other for other in later if other.outcome is Outcome.COMMITTED]
-    undone = {other.plan.undoes for other in committed}
-    mine = {change.id for change in done.changes}
-    return any(
-        mine & {change.id for change in other.changes}
-        for other in committed
-        if other.id not in undone and other.plan.undoes not in {o.id for o in committed}
-    )

@@ -63,7 +63,7 @@ class Wish:
         return self._newest is not None and bool(self._owners(*self._newest, self._movable))
 
     def unlock(self) -> str:
-        """Say what allowing everything to move would bring for a single name; "" if nothing."""
+        """Say what allowing everything to move would do for a single name; "" if nothing."""
         if self._newest is None or self.allow == "all":
             return ""
         id, latest = self._newest
@@ -194,4 +194,4 @@ def _moves(reached: Version | None, others: Sequence[tuple[Id, Version | None]])
     if len(others) > 2:
         shown.append(f"{len(others) - 2} more")
     last = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
-    return f"allowing all would reach {reached} and move {last}" if shown else ""
+    return f"reach {reached} and move {last}" if shown else f"reach {reached}"

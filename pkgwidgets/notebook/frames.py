@@ -1,0 +1,125 @@
+"""Columns and dtypes of each DataFrame, and the way from values to frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from pkgwidgets.core.model import (
+    Bump,
+    Change,
+    Origin,
+    Outcome,
+    PackageInfo,
+    PackageStatus,
+    Transaction,
+)
+
+_TIME = "datetime64[ns, UTC]"
+
+PACKAGES = {
+    "version": "string",
+    "latest_version": "string",
+    "compatible_version": "string",
+    "update_available": "boolean",
+    "change": pd.CategoricalDtype([b.value for b in Bump]),
+    "blocked_by": "string",
+    "released": _TIME,
+    "status": pd.CategoricalDtype([s.value for s in PackageStatus]),
+    "requested": "boolean",
+    "loaded_version": "string",
+    "installed": _TIME,
+    "last_upgraded": _TIME,
+    "install_path": "string",
+    "origin": pd.CategoricalDtype([o.value for o in Origin]),
+    "error": "string",
+}
+"""The package frame; its index is `name`."""
+
+CHANGES = {
+    "before": "string",
+    "after": "string",
+    "kind": "string",
+    "status": "string",
+    "requested": "boolean",
+    "transaction": "string",
+}
+"""What became of each package of a transaction; its index is `name`."""
+
+HISTORY = {
+    "started": _TIME,
+    "finished": _TIME,
+    "outcome": pd.CategoricalDtype([o.value for o in Outcome]),
+    "changes": "string",
+    "undoes": "string",
+    "undone_by": "string",
+    "error": "string",
+}
+"""The transactions, newest first; its index is `transaction`."""
+
+
+def packages(infos: Iterable[PackageInfo]) -> pd.DataFrame:
+    """Return the package frame: one row per distribution, in the order given.
+
+    `update_available` is NA where the index was not asked or its answer is not known; the reason
+    is in `error` then. Times are UTC.
+    """
+    rows = list(infos)
+    columns = {name: [_plain(getattr(info, name)) for info in rows] for name in PACKAGES}
+    return _frame(columns, PACKAGES, [info.name for info in rows], "name")
+
+
+def changes(transaction: Transaction) -> pd.DataFrame:
+    """Return what became of each package: `status` is the transaction's outcome, or held back."""
+    done: Sequence[Change] = transaction.changes
+    held = transaction.plan.held_back
+    columns: dict[str, list[Any]] = {
+        "before": [_plain(c.before) for c in done] + [str(h.stays) for h in held],
+        "after": [_plain(c.after) for c in done] + [str(h.stays) for h in held],
+        "kind": [c.kind.value for c in done] + ["held back" for _ in held],
+        "status": [transaction.outcome.value for _ in done] + [h.reason for h in held],
+        "requested": [c.requested for c in done] + [True for _ in held],
+        "transaction": [transaction.id for _ in done] + [None for _ in held],
+    }
+    return _frame(columns, CHANGES, [c.name for c in done] + [h.name for h in held], "name")
+
+
+def history(transactions: Sequence[Transaction]) -> pd.DataFrame:
+    """Return the transactions, newest first."""
+    rows = list(reversed(transactions))
+    undone = {t.plan.undoes: t.id for t in rows if t.plan.undoes and t.outcome is Outcome.COMMITTED}
+    columns: dict[str, list[Any]] = {
+        "started": [t.started for t in rows],
+        "finished": [t.finished for t in rows],
+        "outcome": [t.outcome.value for t in rows],
+        "changes": [", ".join(map(str, t.changes)) for t in rows],
+        "undoes": [t.plan.undoes for t in rows],
+        "undone_by": [undone.get(t.id) for t in rows],
+        "error": [t.error for t in rows],
+    }
+    return _frame(columns, HISTORY, [t.id for t in rows], "transaction")
+
+
+def _frame(
+    columns: dict[str, list[Any]], dtypes: dict[str, Any], index: list[str], name: str
+) -> pd.DataFrame:
+    series = {
+        # Through an object series: pandas 2 and 3 then agree on None, and on times without any.
+        column: pd.to_datetime(pd.Series(values, dtype=object), utc=True).astype(dtypes[column])
+        if dtypes[column] == _TIME
+        else pd.Series(values, dtype=dtypes[column])
+        for column, values in columns.items()
+    }
+    frame = pd.DataFrame(series)
+    frame.index = pd.Index(index, name=name, dtype="object")
+    return frame
+
+
+def _plain(value: Any) -> Any:
+    """Return what a column takes: text for versions and paths, None, booleans and times as is."""
+    if value is None or isinstance(value, bool | datetime):
+        return value
+    return str(value)

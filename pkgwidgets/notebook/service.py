@@ -1,0 +1,213 @@
+"""The service of one kernel: plural answers are DataFrames, singular ones are values."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pkgwidgets.connect import connect
+from pkgwidgets.core import changes
+from pkgwidgets.core.interfaces import Report
+from pkgwidgets.core.model import Allow, PackageInfo, Plan, Transaction
+from pkgwidgets.operations import inventory, planning, transaction
+
+from . import frames
+from .loaded import Loaded
+from .progress import reporting
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class PackageService:
+    """What one environment has, what is newer, what an upgrade would do, and the way back.
+
+    Without arguments, this kernel's environment and the index that uv is configured to use.
+    Raises `EnvironmentRefused` if `python` is no interpreter, `InvalidRequest` if `index_url` is
+    no http address.
+
+    Everything that takes time takes `report`, a callable that gets an `Event` per step; without
+    it a progress bar is shown. Interrupting the cell cancels, and leaves the environment whole.
+    """
+
+    def __init__(self, python: str | Path | None = None, *, index_url: str | None = None) -> None:
+        self._backend = connect(python, index_url)
+        self._loaded = Loaded(self._backend)
+
+    @property
+    def python(self) -> Path:
+        """The interpreter whose environment this is."""
+        return self._backend.environment.interpreter.python
+
+    @property
+    def prefix(self) -> Path:
+        """Where that environment lies."""
+        return self._backend.environment.interpreter.prefix
+
+    @property
+    def python_version(self) -> str:
+        """The interpreter's version, `3.12.1`."""
+        return self._backend.environment.interpreter.version
+
+    @property
+    def index_url(self) -> str:
+        """The index that is asked, without credentials."""
+        return self._backend.index.url
+
+    def refusal(self) -> str | None:
+        """Say in one sentence why nothing may be changed here; None if it may."""
+        return self._backend.environment.refusal()
+
+    def get_packages(
+        self, check_updates: bool = False, *, report: Report | None = None
+    ) -> pd.DataFrame:
+        """Return one row per distribution, as `frames.PACKAGES` documents the columns.
+
+        Without `check_updates` nothing is asked of the index, and what it would say is NA.
+        """
+        return frames.packages(self.list_packages(check_updates, report=report))
+
+    def list_packages(
+        self, check_updates: bool = False, *, report: Report | None = None
+    ) -> tuple[PackageInfo, ...]:
+        """Return the rows of `get_packages` as values."""
+        with reporting(report) as told:
+            rows = inventory.get_packages(self._backend, check_updates=check_updates, report=told)
+        return self._with_loaded(rows)
+
+    def get_package(self, name: str, check_updates: bool = False) -> PackageInfo:
+        """Return one package by any spelling of its name; raises `PackageNotFound`."""
+        found = inventory.get_package(self._backend, name, check_updates=check_updates)
+        return self._with_loaded((found,))[0]
+
+    def get_package_by_id(self, id: str, check_updates: bool = False) -> PackageInfo:
+        """Return one package by its normalised name; raises `PackageNotFound`."""
+        found = inventory.get_package_by_id(self._backend, id, check_updates=check_updates)
+        return self._with_loaded((found,))[0]
+
+    def check_for_updates(
+        self, name: str | None = None, refresh: bool = False, *, report: Report | None = None
+    ) -> pd.DataFrame:
+        """Ask the index what is newer: of everything, or of one package; the package frame.
+
+        A project that could not be asked has NA and the reason in `error`.
+        """
+        return frames.packages(self.list_updates(name, refresh, report=report))
+
+    def list_updates(
+        self, name: str | None = None, refresh: bool = False, *, report: Report | None = None
+    ) -> tuple[PackageInfo, ...]:
+        """Return the rows of `check_for_updates` as values."""
+        with reporting(report) as told:
+            rows = inventory.check_for_updates(self._backend, name, refresh=refresh, report=told)
+        return self._with_loaded(rows)
+
+    def plan_upgrade(
+        self,
+        names: str | Iterable[str] | None = None,
+        version: str | None = None,
+        allow: Allow = "dependencies",
+        *,
+        report: Report | None = None,
+    ) -> Plan:
+        """Plan to bring packages to their newest reachable releases; no names means everything.
+
+        `allow` says what else may move: `"self"` nothing, `"dependencies"` also what the named
+        depend on, `"all"` everything. Nothing is changed. Raises `PackageNotFound`,
+        `PlanImpossible` with the reason, `EnvironmentRefused`, `IndexUnavailable`.
+        """
+        with reporting(report) as told:
+            return self._with_restart(
+                planning.plan_upgrade(
+                    self._backend, names, version=version, allow=allow, report=told
+                )
+            )
+
+    def plan_install(
+        self,
+        requirement: str,
+        allow: Allow = "dependencies",
+        *,
+        report: Report | None = None,
+    ) -> Plan:
+        """Plan to install what a requirement names, as in `polars>=1`."""
+        with reporting(report) as told:
+            return self._with_restart(
+                planning.plan_install(self._backend, requirement, allow=allow, report=told)
+            )
+
+    def plan_uninstall(self, names: str | Iterable[str]) -> Plan:
+        """Plan to remove packages; raises `PlanImpossible` naming who still needs them."""
+        return self._with_restart(planning.plan_uninstall(self._backend, names))
+
+    def plan_undo(
+        self, transaction: str | Transaction | None = None, *, report: Report | None = None
+    ) -> Plan:
+        """Plan to take back the last committed transaction, or the one named."""
+        id = transaction.id if isinstance(transaction, Transaction) else transaction
+        with reporting(report) as told:
+            return self._with_restart(planning.plan_undo(self._backend, id, report=told))
+
+    def apply(self, plan: Plan, *, report: Report | None = None) -> Transaction:
+        """Carry a plan out: afterwards the environment is exactly the new one, or the old one.
+
+        Raises `StalePlan` if something changed since it was planned, another `TransactionError`
+        if it was rolled back, `Cancelled` when interrupted, `EnvironmentBusy`.
+        """
+        self._loaded.versions()  # what is loaded now has the version that is installed now
+        with reporting(report) as told:
+            done = transaction.run(self._backend, plan, told)
+        importlib.invalidate_caches()
+        return done
+
+    def upgrade_package(
+        self, name: str, version: str | None = None, *, report: Report | None = None
+    ) -> Transaction:
+        """Plan and apply the upgrade of one package."""
+        return self.apply(self.plan_upgrade(name, version, report=report), report=report)
+
+    def upgrade_all_packages(self, *, report: Report | None = None) -> pd.DataFrame:
+        """Upgrade everything in one transaction; a row per package, held-back ones with reasons."""
+        plan = self.plan_upgrade(report=report)
+        return frames.changes(self.apply(plan, report=report))
+
+    def install_package(self, requirement: str, *, report: Report | None = None) -> Transaction:
+        """Plan and apply an installation."""
+        return self.apply(self.plan_install(requirement, report=report), report=report)
+
+    def uninstall_package(
+        self, names: str | Iterable[str], *, report: Report | None = None
+    ) -> Transaction:
+        """Plan and apply a removal."""
+        return self.apply(self.plan_uninstall(names), report=report)
+
+    def history(self) -> pd.DataFrame:
+        """Return the transactions, newest first."""
+        return frames.history(self.list_history())
+
+    def list_history(self) -> tuple[Transaction, ...]:
+        """Return the transactions as values, oldest first."""
+        return tuple(self._backend.journal.transactions())
+
+    def undo(
+        self, transaction: str | Transaction | None = None, *, report: Report | None = None
+    ) -> Transaction:
+        """Take back the last committed transaction, or the one named; needs no network.
+
+        It is itself a transaction, and can be undone by its id.
+        """
+        return self.apply(self.plan_undo(transaction, report=report), report=report)
+
+    def __repr__(self) -> str:
+        return f"PackageService({self.prefix}, Python {self.python_version})"
+
+    def _with_loaded(self, rows: Iterable[PackageInfo]) -> tuple[PackageInfo, ...]:
+        loaded = self._loaded.versions()
+        return tuple(replace(row, loaded_version=loaded.get(row.id)) for row in rows)
+
+    def _with_restart(self, plan: Plan) -> Plan:
+        verdict = changes.restart_verdict(plan.changes, self._loaded.versions())
+        return replace(plan, restart=verdict)

@@ -1,0 +1,1 @@
+"""REST beside the notebook server; imports neither pandas nor ipywidgets."""

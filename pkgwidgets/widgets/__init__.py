@@ -1,0 +1,1 @@
+"""Shows and asks: every button calls the service in the kernel."""
