@@ -6,6 +6,7 @@ import base64
 import csv
 import hashlib
 import os
+import shutil
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -27,6 +28,19 @@ class Entry:
 
     path: str
     sha256: str | None
+
+
+def unmark(dist_info: Path) -> None:
+    """Take REQUESTED (PEP 376) off a distribution that was only ever needed by others."""
+    if not (dist_info / "REQUESTED").exists():
+        return
+    record, row = dist_info / "RECORD", f"{dist_info.name}/REQUESTED,"
+    lines = record.read_bytes().splitlines(keepends=True)
+    beside = record.with_name("RECORD.pkgwidgets")
+    beside.write_bytes(b"".join(line for line in lines if not line.startswith(row.encode())))
+    shutil.copystat(record, beside)
+    beside.replace(record)
+    (dist_info / "REQUESTED").unlink()
 
 
 class InstalledRecords:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.interfaces import Question, Report
 from pkgwidgets.core.model import Event, Id, Interpreter, Kind, Plan, Stage
 
-from . import process
+from . import process, records
 from .settings import Settings
 
 _SCHEMA = "preview"
@@ -118,6 +118,15 @@ class Uv:
                 argv = ["install", "--offline", "--no-deps", *_WHEELS_ONLY]
                 argv += [*_hashes_required(plan), *self._target(), *self._index()]
                 self._change([*argv, "-r", str(files["pins"])], waiting)
+        self._unmark({change.id for change in plan.changes if not change.marked})
+
+    def _unmark(self, ids: Collection[Id]) -> None:
+        """Mend that uv marks all it is told to install as requested, dependencies too."""
+        scheme = self._interpreter.scheme
+        for folder in {scheme["purelib"], scheme["platlib"]}:
+            for dist_info in folder.glob("*.dist-info"):
+                if canonicalize_name(dist_info.name.partition("-")[0]) in ids:
+                    records.unmark(dist_info)
 
     def _change(self, argv: Sequence[str], tick: Callable[[], None]) -> None:
         done = self._run(argv, tick)

@@ -28,6 +28,7 @@ def change_to_json(change: Change) -> _Json:
         "size": change.size,
         "hashes": list(change.hashes),
         "requested": change.requested,
+        "marked": change.marked,
         "because": change.because,
     }
 
@@ -102,6 +103,7 @@ def _change(row: _Json) -> Change:
         size=row["size"],
         hashes=tuple(row["hashes"]),
         requested=row["requested"],
+        marked=row["marked"],
         because=row["because"],
     )
 

@@ -59,7 +59,9 @@ class InvalidRequest(PkgwidgetsError):
     hint: ClassVar[str] = "Nothing was done."
 
     def sentence(self) -> str:
-        """Quote what was given."""
+        """Quote what was given; what was not given has only a reason."""
+        if self.value is None and self.reason:
+            return f"{self.reason[0].upper()}{self.reason[1:]}."
         why = f": {self.reason}" if self.reason else ""
         return f"{shown(self.value)} is not a valid {self.field}{why}."
 

@@ -175,6 +175,8 @@ class Change:
     size: int | None = None
     hashes: tuple[str, ...] = ()
     requested: bool = False
+    marked: bool = True
+    """Whether REQUESTED (PEP 376) is there afterwards: an upgraded dependency stays one."""
     because: str = ""
     """Who needs a side effect: `pandas needs it`."""
 
@@ -260,7 +262,7 @@ class Plan:
     def _digest(self) -> str:
         """Hash what is done, not how it is explained: the same changes have the same id."""
         exact = [
-            [c.id, _text(c.before), _text(c.after), c.wheel, c.sha256, list(c.hashes), c.requested]
+            [c.id, _text(c.before), _text(c.after), c.wheel, c.sha256, list(c.hashes), c.marked]
             for c in self.changes
         ]
         whole = [self.environment, str(self.python), self.undoes, self.from_save_point, exact]

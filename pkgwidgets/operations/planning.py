@@ -157,7 +157,14 @@ def plan_undo(backend: Backend, transaction: str | None = None, *, report: Repor
     history = backend.journal.transactions()
     done = _undoable(history, transaction)
     moved = tuple(
-        Change(id=c.id, name=c.name, before=c.after, after=c.before, requested=c.requested)
+        Change(
+            id=c.id,
+            name=c.name,
+            before=c.after,
+            after=c.before,
+            requested=c.requested,
+            marked=c.marked,
+        )
         for c in done.changes
     )
     saved = not touched_since(done, history) and backend.save_point(done.id).intact()
@@ -185,7 +192,7 @@ def plan_undo(backend: Backend, transaction: str | None = None, *, report: Repor
 def _checked_names(names: str | Iterable[str]) -> tuple[Id, ...]:
     given = (names,) if isinstance(names, str) else tuple(names)
     if not given:
-        raise InvalidRequest("name", "", "none was given")
+        raise InvalidRequest("name", None, "no name was given")
     return tuple(dict.fromkeys(checked_name(name) for name in given))
 
 
@@ -193,7 +200,7 @@ def _undoable(history: Sequence[Transaction], id: str | None) -> Transaction:
     if id is None:
         last = undoable(history)
         if last is None:
-            raise InvalidRequest("transaction", "", "there is nothing to undo")
+            raise InvalidRequest("transaction", None, "there is nothing to undo")
         return last
     for done in committed(history):
         if done.id == id:

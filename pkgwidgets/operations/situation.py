@@ -129,6 +129,7 @@ def described(
                 before=known.version if known is not None else None,
                 after=version,
                 requested=id in targets,
+                marked=known.requested if known is not None else id in targets,
                 because="" if id in targets else _because(id, after, situation),
             )
         )

@@ -18,7 +18,7 @@ from pkgwidgets.operations import inventory
 from . import kernels, payloads
 
 
-class PackagesHandler(APIHandler):  # type: ignore[misc]  # jupyter_server is untyped here
+class PackagesHandler(APIHandler):
     """`GET /pkgwidgets/packages`: what the default kernel's environment has installed."""
 
     auth_resource = "pkgwidgets"

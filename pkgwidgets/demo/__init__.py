@@ -1,0 +1,10 @@
+"""A throw-away environment and a local index, to try everything without risk or network.
+
+>>> from pkgwidgets import PackageService, demo
+>>> with demo.start() as garden:
+...     PackageService(python=garden.python, index_url=garden.index_url).check_for_updates()
+"""
+
+from .environment import Demo, start
+
+__all__ = ["Demo", "start"]

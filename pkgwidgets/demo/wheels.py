@@ -1,0 +1,175 @@
+"""Wheels built in memory, to the byte; complete ones, and ones that are spoilt on purpose."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+
+from packaging.tags import parse_tag
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.core.model import Id
+
+_MOMENT = (2020, 1, 1, 0, 0, 0)
+_FILE = 0o100644 << 16
+"""A plain file, rw-r--r--, where zip keeps Unix modes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class BuiltWheel:
+    """A wheel (PEP 427) of a project that exists nowhere else.
+
+    `files` maps paths to contents. `{name}-{version}` at the start of a path stands for the
+    wheel's own stem, so that `{name}-{version}.data/data/share/x` is installed as `share/x`.
+    Nothing is checked: bad wheels are made by giving bad values, or with `metadata` (the whole
+    text instead of the one made here), `record` (gets the right text, returns the one to ship)
+    and `damage` (gets the right bytes, returns what arrives at the other end of the wire).
+    """
+
+    name: str
+    version: str
+    files: Mapping[str, str | bytes] = field(default_factory=dict)
+    requires: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    requires_python: str | None = None
+    summary: str = ""
+    entry_points: str = ""
+    """The text of `entry_points.txt`; none is written if it is empty."""
+    tag: str = "py3-none-any"
+    yanked: str | None = None
+    """Why it was yanked (PEP 592); the empty text is a yank without a reason."""
+    uploaded: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    metadata: str | None = None
+    record: Callable[[str], str] | None = None
+    damage: Callable[[bytes], bytes] | None = None
+    data: bytes = field(init=False)
+    """The zip. The same values give the same bytes, on every machine."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", _zipped(self._members()))
+
+    @property
+    def id(self) -> Id:
+        """The normalised name."""
+        return canonicalize_name(self.name)
+
+    @property
+    def stem(self) -> str:
+        """What its file name and its folders start with: `seed_shelf-1.4.2`."""
+        return f"{self.id.replace('-', '_')}-{self.version}"
+
+    @property
+    def filename(self) -> str:
+        """The name that says what it is and where it fits (PEP 427, 425)."""
+        return f"{self.stem}-{self.tag}.whl"
+
+    @property
+    def sha256(self) -> str:
+        """The hash of `data`, in hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def sent(self) -> bytes:
+        """What a client receives: `data`, damaged if that is asked for."""
+        return self.damage(self.data) if self.damage else self.data
+
+    @property
+    def metadata_text(self) -> str:
+        """The text of `METADATA` (core metadata 2.1)."""
+        if self.metadata is not None:
+            return self.metadata
+        lines = ["Metadata-Version: 2.1", f"Name: {self.name}", f"Version: {self.version}"]
+        if self.summary:
+            lines.append(f"Summary: {self.summary}")
+        lines.append(f"Project-URL: Home, https://example.invalid/{self.name}")
+        if self.requires_python is not None:
+            lines.append(f"Requires-Python: {self.requires_python}")
+        lines += [f"Requires-Dist: {requirement}" for requirement in self.requires]
+        lines += [f"Provides-Extra: {extra}" for extra in self.extras]
+        return "\n".join(lines) + "\n"
+
+    @property
+    def metadata_sha256(self) -> str:
+        """The hash of the metadata file that an index serves beside the wheel (PEP 658)."""
+        return hashlib.sha256(self.metadata_text.encode()).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"BuiltWheel({self.filename})"
+
+    def _members(self) -> dict[str, bytes]:
+        """Return every file of the archive; `RECORD` is the last, as PEP 427 advises."""
+        info = f"{self.stem}.dist-info"
+        payload = {
+            path.replace("{name}-{version}", self.stem, 1): _encoded(content)
+            for path, content in self.files.items()
+        }
+        described = {
+            f"{info}/METADATA": self.metadata_text,
+            f"{info}/WHEEL": self._wheel_text(),
+            f"{info}/top_level.txt": _lines(_top_level(payload)),
+        }
+        if self.entry_points:
+            described[f"{info}/entry_points.txt"] = self.entry_points
+        members = dict(sorted(payload.items()))
+        members |= {path: text.encode() for path, text in sorted(described.items())}
+        rows = {path: record_row(path, content) for path, content in members.items()}
+        text = record_text([*rows.values(), (f"{info}/RECORD", "", "")])
+        members[f"{info}/RECORD"] = (self.record(text) if self.record else text).encode()
+        return members
+
+    def _wheel_text(self) -> str:
+        pure = "true" if self.tag.endswith("-none-any") else "false"
+        return _lines(
+            [
+                "Wheel-Version: 1.0",
+                "Generator: pkgwidgets-demo",
+                f"Root-Is-Purelib: {pure}",
+                *(f"Tag: {tag}" for tag in sorted(map(str, parse_tag(self.tag)))),
+            ]
+        )
+
+
+def record_row(path: str, content: bytes) -> tuple[str, str, str]:
+    """Return the row of one file: path, hash, size in bytes (PEP 376, 427)."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    return path, f"sha256={digest}", str(len(content))
+
+
+def record_text(rows: Iterable[tuple[str, str, str]]) -> str:
+    """Return the text of `RECORD`: CSV, because a path may hold a comma."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _top_level(paths: Iterable[str]) -> list[str]:
+    """Return the names that become importable."""
+    names = {PurePosixPath(path).parts[0].removesuffix(".py") for path in paths}
+    return sorted(name for name in names if name.isidentifier())
+
+
+def _zipped(members: Mapping[str, bytes]) -> bytes:
+    """Return an archive without compression: what deflate gives depends on the zlib at hand."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+        for path, content in members.items():
+            entry = zipfile.ZipInfo(path, _MOMENT)
+            entry.create_system = 3  # Unix: the mode below counts
+            entry.external_attr = _FILE
+            file.writestr(entry, content)
+    return archive.getvalue()
+
+
+def _encoded(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)

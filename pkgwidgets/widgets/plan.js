@@ -1,0 +1,183 @@
+// The plan: what one click would change, before anything is changed. Cancel is the default.
+
+const KIND_WORDS = { install: "new", remove: "removed", downgrade: "downgrade" };
+
+// Names and reasons come from strangers, so text only ever becomes text nodes.
+function h(tag, props, ...children) {
+  const node = Object.assign(document.createElement(tag), props);
+  node.append(...children.filter(Boolean));
+  return node;
+}
+
+const button = (text, className, onclick) => h("button", { type: "button", className, onclick }, text);
+const strong = (text) => h("strong", null, text);
+
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function versionsCell({ before, after, kind, bump }) {
+  const word = kind === "upgrade" ? bump : KIND_WORDS[kind];
+  const badge = word && h("span", { className: `pkgw-badge pkgw-${word}` }, word);
+  return h("td", null, before, before && after && " → ", after && strong(after), badge);
+}
+
+function changeRow(change) {
+  const { name, size, why, requested } = change;
+  return h("tr", null,
+    h("th", { scope: "row", className: requested ? "pkgw-strong" : "" }, name),
+    versionsCell(change),
+    h("td", { className: "pkgw-dim" }, size),
+    h("td", { className: requested ? "pkgw-why" : "pkgw-why pkgw-dim" }, why));
+}
+
+function changesTable(changes) {
+  const heads = ["Package", "Version", "Size", "Why"].map((text) => h("th", { scope: "col" }, text));
+  return h("div", { className: "pkgw-scroll" },
+    h("table", { className: "pkgw-changes", ariaLabel: "Changes" },
+      h("thead", { className: "pkgw-sr" }, h("tr", null, ...heads)),
+      h("tbody", null, ...changes.map(changeRow))));
+}
+
+function heldBackNote({ text_strong: lead, text, unlock }, onUnlock) {
+  const more = unlock && button(unlock, "pkgw-quiet", onUnlock);
+  return h("p", { className: "pkgw-note" }, lead && strong(lead), lead && " ", text, more && " ", more);
+}
+
+// The same commands for a terminal, folded away.
+function commandsFold(commands) {
+  const list = h("pre", { className: "pkgw-pre", hidden: true }, commands.join("\n"));
+  const fold = button("Commands", "pkgw-quiet pkgw-fold", () => {
+    list.hidden = !list.hidden;
+    fold.ariaExpanded = String(!list.hidden);
+  });
+  fold.ariaExpanded = "false";
+  return h("div", { className: "pkgw-folded" }, fold, list);
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // No clipboard on plain http, or not allowed: the old way still works there.
+    const area = h("textarea", { value: text, className: "pkgw-sr" });
+    const focused = document.activeElement;
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    focused?.focus({ preventScroll: true });
+    return copied;
+  }
+}
+
+function render({ model, el }) {
+  const title = h("h3", { className: "pkgw-title" });
+  const status = h("span", { className: "pkgw-dim", role: "status" });
+  const spinner = h("span", { className: "pkgw-spinner", ariaHidden: "true" });
+  const body = h("div", { className: "pkgw-body" });
+  const cost = h("span", { className: "pkgw-dim pkgw-cost" });
+  const copyCell = button("Copy as cell", "pkgw-quiet pkgw-copy", onCopy);
+  const copied = h("span", { className: "pkgw-sr", role: "status" });
+  const cancel = button("Cancel", "", () => model.send({ type: "cancel" }));
+  const apply = button("Apply", "pkgw-main", onApply);
+  const root = h("section", { className: "pkgw", ariaLabel: "Plan" },
+    h("div", { className: "pkgw-row pkgw-head" }, title, spinner, status),
+    body,
+    h("div", { className: "pkgw-row pkgw-foot" }, cost, copyCell, copied, cancel, apply));
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
+
+  let state = "hidden";
+  let opener = null; // what had the focus before the plan opened
+  let timer = 0;
+
+  const plan = () => model.get("plan") ?? {};
+  const focused = () => el.getRootNode().activeElement;
+
+  function bodyNodes() {
+    const { changes = [], held_back: heldBack = [], restart, commands = [], empty } = plan();
+    if (state === "failed") return [h("p", { className: "pkgw-note pkgw-bad", role: "alert" }, model.get("error"))];
+    if (state !== "ready") return [];
+    const notes = heldBack.map((item) => heldBackNote(item, () => model.send({ type: "unlock" })));
+    if (empty) return [h("p", { className: "pkgw-empty" }, "Nothing to change."), ...notes];
+    if (restart) notes.push(h("p", { className: "pkgw-note" }, strong("Restart needed afterwards:"), ` ${restart}`));
+    // What was asked for comes first, what follows from it after.
+    const ordered = [...changes.filter((c) => c.requested), ...changes.filter((c) => !c.requested)];
+    return [changesTable(ordered), ...notes, commands.length > 0 && commandsFold(commands)].filter(Boolean);
+  }
+
+  function show() {
+    const before = state;
+    state = model.get("state") || "hidden";
+    const hadFocus = root.contains(focused());
+    if (before === "hidden" && state !== "hidden") opener = focused();
+
+    el.classList.toggle("pkgw-hidden", state === "hidden");
+    root.ariaBusy = String(state === "loading");
+    const applicable = state === "ready" && !plan().empty;
+    say(title, plan().title ?? "");
+    say(status, { loading: "resolving…", ready: plan().empty ? "" : "nothing has been changed yet" }[state] ?? "");
+    spinner.hidden = state !== "loading";
+    body.replaceChildren(...bodyNodes());
+    say(cost, applicable ? plan().footer ?? "" : "");
+    copyCell.hidden = !applicable || !plan().cell;
+    say(cancel, applicable || state === "loading" ? "Cancel" : "Close");
+    apply.hidden = !applicable && state !== "loading";
+    apply.disabled = !applicable;
+    if (before !== state || hadFocus) settleFocus(before, hadFocus);
+  }
+
+  // Cancel is the default. But a plan that opens by itself must not take the focus from someone who types in a cell.
+  function settleFocus(before, hadFocus) {
+    if (state === "hidden") {
+      if (hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
+      return;
+    }
+    const free = !focused() || focused() === document.body || focused().closest(".pkgw");
+    const opening = before === "hidden";
+    // The view may not be in the page yet while it is being rendered.
+    if (free && (opening || !root.contains(focused()))) requestAnimationFrame(() => cancel.focus({ preventScroll: !opening }));
+  }
+
+  async function onCopy() {
+    const text = (await copy(plan().cell ?? "")) ? "Copied" : "Could not copy";
+    say(copyCell, text);
+    say(copied, text);
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      say(copyCell, "Copy as cell");
+      say(copied, "");
+    }, 2_000);
+  }
+
+  function onApply() {
+    apply.disabled = true; // once; the kernel answers with a new state
+    model.send({ type: "apply" });
+  }
+
+  function onKey(event) {
+    event.stopPropagation(); // the notebook has shortcuts of its own
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    model.send({ type: "cancel" });
+  }
+
+  el.addEventListener("keydown", onKey);
+  const events = ["change:state", "change:plan", "change:error"];
+  for (const name of events) model.on(name, show);
+
+  el.append(root);
+  el.classList.add("pkgw-hidden");
+  show();
+
+  return () => {
+    el.removeEventListener("keydown", onKey);
+    clearTimeout(timer);
+    for (const name of events) model.off(name, show);
+    el.classList.remove("pkgw-hidden");
+    root.remove();
+  };
+}
+
+export default { render };

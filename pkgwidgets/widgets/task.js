@@ -1,0 +1,180 @@
+// What is being done, what came of it, and what was done before.
+
+const OUTCOME_MARKS = { ok: ["✓", "Done: "], bad: ["✕", "Failed: "] }; // seen, spoken
+
+// Names and messages come from strangers, so text only ever becomes text nodes.
+function h(tag, props, ...children) {
+  const node = Object.assign(document.createElement(tag), props);
+  node.append(...children.filter(Boolean));
+  return node;
+}
+
+const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const button = (text, props) => h("button", { type: "button", ...props }, text);
+const undoButton = (id, label) => button("Undo", { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: label });
+const closeButton = () => button("×", { className: "pkgw-quiet pkgw-close", name: "close", ariaLabel: "Close" });
+
+// Updates come ten times a second: write only what changed, so that nothing flickers and nothing is read aloud twice.
+function say(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+function localTime(iso) {
+  const date = new Date(iso);
+  return Number.isNaN(date.getTime()) ? "" : when.format(date);
+}
+
+function stepItems(stages, stage) {
+  const current = stages.indexOf(stage);
+  return stages.map((name, i) => {
+    if (i < current) return h("li", null, `✓ ${name}`);
+    if (i === current) return h("li", { ariaCurrent: "step" }, h("strong", null, name));
+    return h("li", { className: "pkgw-dim" }, name);
+  });
+}
+
+function outcomeNodes({ kind, text, restart, undo, undo_id: id }) {
+  const [mark, spoken] = OUTCOME_MARKS[kind] ?? [];
+  return [
+    mark && h("span", { className: "pkgw-mark", ariaHidden: "true" }, mark),
+    spoken && h("span", { className: "pkgw-sr" }, spoken),
+    h("span", null, text, restart && " ", restart && h("strong", null, restart)),
+    undo && undoButton(id, "Undo"),
+  ].filter(Boolean);
+}
+
+function historyRow({ id, started, outcome, changes, undo, error }) {
+  return h("tr", null,
+    h("td", { className: "pkgw-dim" }, h("time", { dateTime: started }, localTime(started))),
+    h("td", null, outcome),
+    h("td", { className: "pkgw-why" }, changes, error && h("div", { className: "pkgw-dim" }, error)),
+    h("td", { className: "pkgw-end" }, undo && undoButton(id, `Undo ${changes}`)));
+}
+
+function historyTable(entries) {
+  if (!entries.length) return h("p", { className: "pkgw-empty" }, "Nothing has been changed yet.");
+  const newestFirst = [...entries].sort((a, b) => Date.parse(b.started) - Date.parse(a.started));
+  const heads = ["When", "Outcome", "Changes"].map((text) => h("th", { scope: "col" }, text));
+  return h("div", { className: "pkgw-scroll" },
+    h("table", { className: "pkgw-history", ariaLabel: "History" },
+      h("thead", null, h("tr", null, ...heads, h("th", { scope: "col" }, h("span", { className: "pkgw-sr" }, "Undo")))),
+      h("tbody", null, ...newestFirst.map(historyRow))));
+}
+
+function render({ model, el }) {
+  const title = h("h3", { className: "pkgw-title" });
+  const text = h("span", { className: "pkgw-dim", role: "status", ariaLive: "polite" });
+  const cancel = button("Cancel");
+  const head = h("div", { className: "pkgw-row pkgw-head" }, title, text, cancel);
+  const fill = h("i");
+  const bar = h("div", { className: "pkgw-bar", role: "progressbar", ariaValueMin: "0", ariaValueMax: "100" }, fill);
+  const steps = h("ol", { className: "pkgw-steps" });
+  const outcome = h("div", { className: "pkgw-note pkgw-outcome" });
+  const result = h("div", { className: "pkgw-row pkgw-result", role: "status" }, outcome, closeButton());
+  const fold = button("Log", { className: "pkgw-quiet pkgw-fold", ariaExpanded: "false" });
+  const log = h("pre", { className: "pkgw-pre", tabIndex: 0, ariaLabel: "Log", hidden: true });
+  const folded = h("div", { className: "pkgw-folded" }, fold, log);
+  const history = h("div", { className: "pkgw-body" });
+  const closePast = closeButton();
+  const past = h("div", { className: "pkgw-past" },
+    h("div", { className: "pkgw-row" }, h("h3", { className: "pkgw-title" }, "History"), closePast), history);
+  const root = h("section", { className: "pkgw", ariaLabel: "Progress" },
+    head, bar, steps, result, folded, past);
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
+
+  const focused = () => el.getRootNode().activeElement;
+  const drawn = new Map(); // node -> the JSON it was last built from
+
+  // Rebuilds a node's children only when what they show has changed.
+  function draw(node, data, build) {
+    const now = JSON.stringify(data);
+    if (drawn.get(node) === now) return;
+    drawn.set(node, now);
+    node.replaceChildren(...build());
+  }
+
+  function showProgress({ title: heading = "", text: line = "", fraction, stages = [], stage, cancellable }) {
+    say(title, heading);
+    say(text, line);
+    const known = typeof fraction === "number";
+    const percent = known ? Math.round(Math.min(1, Math.max(0, fraction)) * 100) : 0;
+    bar.classList.toggle("pkgw-endless", !known);
+    bar.ariaLabel = heading;
+    bar.ariaValueNow = known ? String(percent) : null;
+    fill.style.width = known ? `${percent}%` : "";
+    draw(steps, [stages, stage], () => stepItems(stages, stage));
+    // Not `disabled`: that would throw the keyboard focus out of the panel.
+    cancel.ariaDisabled = String(!cancellable);
+  }
+
+  function showOutcome(what) {
+    outcome.hidden = !what;
+    outcome.classList.toggle("pkgw-ok", what?.kind === "ok");
+    outcome.classList.toggle("pkgw-bad", what?.kind === "bad");
+    outcome.role = what?.kind === "bad" ? "alert" : null;
+    draw(outcome, what, () => (what ? outcomeNodes(what) : []));
+  }
+
+  function showLog(lines) {
+    folded.hidden = lines.length === 0;
+    const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+    say(log, lines.join("\n"));
+    if (atEnd) log.scrollTop = log.scrollHeight;
+  }
+
+  function show() {
+    const task = model.get("task") ?? {};
+    const { running = false, log: lines = [], outcome: what = null, history: entries = null } = task;
+    const hadFocus = root.contains(focused());
+    el.classList.toggle("pkgw-hidden", !running && !what && !entries);
+    for (const node of [head, bar, steps]) node.hidden = !running;
+    result.hidden = running || !what;
+    closePast.hidden = running || Boolean(what); // one × is enough
+    if (running) showProgress(task);
+    showOutcome(running ? null : what);
+    showLog(lines);
+    past.hidden = !entries;
+    draw(history, entries, () => (entries ? [historyTable(entries)] : []));
+    if (hadFocus) keepFocus();
+  }
+
+  // What had the focus may be gone or hidden now, and then the notebook would get the next key.
+  function keepFocus() {
+    const seen = (node) => node.checkVisibility();
+    if (root.contains(focused()) && seen(focused())) return;
+    [...root.querySelectorAll("[name=close]")].find(seen)?.focus({ preventScroll: true });
+  }
+
+  function onClick({ target }) {
+    const pushed = target.closest("button");
+    if (!pushed) return;
+    if (pushed === cancel && pushed.ariaDisabled !== "true") model.send({ type: "cancel" });
+    if (pushed.name === "close") model.send({ type: "close" });
+    if (pushed.name === "undo") {
+      pushed.disabled = true; // once; a new outcome brings a new button
+      model.send({ type: "undo", id: pushed.value });
+    }
+    if (pushed === fold) {
+      log.hidden = !log.hidden;
+      fold.ariaExpanded = String(!log.hidden);
+      log.scrollTop = log.scrollHeight;
+    }
+  }
+
+  const onKey = (event) => event.stopPropagation(); // the notebook has shortcuts of its own
+  el.addEventListener("keydown", onKey);
+  root.addEventListener("click", onClick);
+  model.on("change:task", show);
+
+  el.append(root);
+  show();
+
+  return () => {
+    el.removeEventListener("keydown", onKey);
+    model.off("change:task", show);
+    el.classList.remove("pkgw-hidden");
+    root.remove();
+  };
+}
+
+export default { render };
