@@ -44,6 +44,10 @@ class PkgwidgetsError(Exception):
     def __str__(self) -> str:
         return f"{self.sentence()} {self.hint}".strip()
 
+    def _render_traceback_(self) -> list[str]:
+        """Tell IPython what to show in a cell: who reads it did not write the code below it."""
+        return [f"{type(self).__name__}: {self}"]
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), tuple(self.facts.values())
 

@@ -295,6 +295,11 @@ class Plan:
     def __repr__(self) -> str:
         return f"Plan({self})"
 
+    def _repr_html_(self) -> str:
+        from . import html
+
+        return html.plan(self)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transaction:
@@ -324,7 +329,12 @@ class Transaction:
         return f"{', '.join(map(str, self.changes))}: {done}{why}"
 
     def __repr__(self) -> str:
-        return f"Transaction({self.id} {self.outcome}: {self})"
+        return f"Transaction({self.id or 'none'} {self.outcome}: {self})"
+
+    def _repr_html_(self) -> str:
+        from . import html
+
+        return html.transaction(self)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -375,6 +385,26 @@ class PackageInfo:
         if self.latest_version is None:
             return None
         return Version(self.latest_version) > Version(self.version)
+
+    def __str__(self) -> str:
+        said = [f"{self.name} {self.version}".strip()]
+        if self.update_available:
+            said.append(f"{self.latest_version} is available")
+        elif self.latest_version is not None:
+            said.append("up to date")
+        if self.blocked_by:
+            said.append(f"blocked by {self.blocked_by}")
+        if self.loaded_version not in (None, self.version):
+            said.append(f"{self.loaded_version} is still loaded")
+        return "; ".join([*said, self.error] if self.error else said)
+
+    def __repr__(self) -> str:
+        return f"PackageInfo({self})"
+
+    def _repr_html_(self) -> str:
+        from . import html
+
+        return html.package(self)
 
 
 def _text(version: Version | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
@@ -43,11 +43,9 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         return self._tasks.wait(timeout)
 
     def __repr__(self) -> str:
-        updates = sum(info.update_available is True for info in self._infos)
-        return f"PackagePanel({len(self._infos)} packages, {updates} updates)"
-
-    def _repr_keys(self) -> Iterable[str]:
-        return ()  # ipywidgets' own repr would print the whole tree
+        known = [info.update_available for info in self._infos if info.latest_version is not None]
+        updates = f", {sum(map(bool, known))} updates" if known else ", not checked"
+        return f"PackagePanel({len(self._infos)} packages{updates})"
 
     def _on_table(self, message: Message) -> None:
         match message:
@@ -108,7 +106,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._plan = None
         if self._tasks.start(work, self.plan_view.fail):
             self.task_view.close_view()
-            self.plan_view.open(title)
+            self.plan_view.begin(title)
 
     def _start_change(
         self, title: str, change: Callable[[Callable[[Event], None]], Transaction]

@@ -29,7 +29,7 @@ class PlanView(anywidget.AnyWidget):
         super().__init__()
         self.on_msg(lambda _, message, __: asked(message))
 
-    def open(self, title: str) -> None:
+    def begin(self, title: str) -> None:
         """Open at once, while the plan is being made."""
         with self.hold_sync():
             self.plan = {"title": title}

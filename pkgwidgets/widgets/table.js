@@ -30,7 +30,7 @@ function h(tag, props, ...children) {
 }
 
 // Screen readers speak when a status region is written to, so it is written to only when its words change.
-function say(node, text) {
+function say(node, text = "") {
   if (node.textContent !== text) node.textContent = text;
 }
 
@@ -59,17 +59,15 @@ function latestCell({ latest, bump, error, origin }) {
 function actionCell({ name, action, label, note, error, status }, readOnly) {
   const [verb, ...rest] = label.split(" ");
   const spoken = [verb, name, ...rest].join(" "); // "Upgrade pandas to 2.3.3"
-  const className = action === "retry" ? "pkgw-quiet" : "";
   const offered = action && !(readOnly && action === "upgrade");
   const words = note || (status.endsWith("ing") ? `${status}…` : "");
-  const end = offered ? button(label, { className, name: action, ariaLabel: spoken }) : dim(words);
+  const end = offered ? button(label, { className: `pkgw-${action}`, name: action, ariaLabel: spoken }) : dim(words);
   return cell("action", warn(error), error && end && dim("·"), end);
 }
 
 // The lines under an open row. They repeat what a narrow panel hides.
 function detailCell(row) {
-  const origin = row.origin === "index" ? "from the index" : row.origin;
-  const facts = [`${row.version} ${row.status}`, origin, row.requested && "requested",
+  const facts = [`${row.version} ${row.status}`, `origin: ${row.origin}`, row.requested && "requested",
     row.blocked_by && `blocked by ${row.blocked_by}`, row.released && `released ${age(row.released)} ago`];
   return cell("detail",
     row.summary && h("div", null, row.summary),
@@ -107,8 +105,8 @@ function render({ model, el }) {
   const count = status("count");
   const every = checkbox("Select all shown", { onclick: () => tick(shown.filter(selectable), every.checked) });
   const heads = COLUMNS.map((column) => headCell(column.key, button(column.title, { onclick: () => sortBy(column) })));
-  const lastHead = headCell("action", h("span", { className: "pkgw-sr" }, "Action"));
-  const head = h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, headCell("select", every), ...heads, lastHead));
+  const headRow = h("tr", { role: "row" }, headCell("select", every), ...heads, headCell("action", "Action"));
+  const head = h("thead", { role: "rowgroup" }, headRow);
   const body = h("tbody", { role: "rowgroup", onclick: onRowClick });
   const empty = h("p", { className: "pkgw-empty", role: "status" });
   const scroller = h("div", { className: "pkgw-scroll" }, h("table", { role: "table" }, head, body), empty);
@@ -126,7 +124,6 @@ function render({ model, el }) {
   let sort = { column: COLUMNS[0], dir: 1 };
   let shown = [];
   let readOnly = false;
-
   const nameOf = (id) => lines.get(id).row.name;
   const selectable = ({ row }) => row.action === "upgrade" && !readOnly;
   const cellsOf = (row) => rowCells(row, { readOnly, checked: selected.has(row.id), open: open.has(row.id) });
@@ -137,9 +134,8 @@ function render({ model, el }) {
     line.tr.dataset.id = row.id;
     line.row = { ...line.row, ...row };
     const fresh = cellsOf(line.row);
-    const stale = [...line.tr.children];
-    stale.forEach((old, i) => old.isEqualNode(fresh[i]) || old.replaceWith(...fresh.slice(i, i + 1)));
-    line.tr.append(...fresh.slice(stale.length));
+    [...line.tr.children].forEach((old, i) => old.isEqualNode(fresh[i]) || old.replaceWith(...fresh.slice(i, i + 1)));
+    line.tr.append(...fresh.slice(line.tr.children.length));
     lines.set(row.id, line);
     return line;
   }
@@ -152,9 +148,8 @@ function render({ model, el }) {
     const top = scroller.scrollTop;
     change();
     scroller.scrollTop = top;
-    if (!held || focused() === held) return;
     const find = (act) => lines.get(id)?.tr.querySelector(`[name="${act}"]:not(:disabled)`);
-    (find(held.name) ?? find("detail"))?.focus({ preventScroll: true });
+    if (held && focused() !== held) (find(held.name) ?? find("detail"))?.focus({ preventScroll: true });
   }
 
   const rebuild = () => keepingPlace(() => {
@@ -167,8 +162,7 @@ function render({ model, el }) {
   const patch = ({ type, rows }) => type === "patch" && keepingPlace(() => {
     const visible = new Set(shown);
     const arrived = rows.map(put).some((line) => !visible.has(line) && matches(line));
-    if (arrived) layout(visible);
-    else showCounts();
+    return arrived ? layout(visible) : showCounts();
   });
 
   function matches({ row }) {
@@ -178,8 +172,8 @@ function render({ model, el }) {
 
   function inOrder(a, b) {
     const [one, other] = [a, b].map(({ row }) => sort.column.value(row) ?? "");
-    const blanksLast = (one === "") - (other === "");
-    return blanksLast || sort.dir * compare(one, other) || natural.compare(a.row.name, b.row.name);
+    const blankLast = (one === "") - (other === ""); // both ways
+    return blankLast || sort.dir * compare(one, other) || natural.compare(a.row.name, b.row.name);
   }
 
   function layout(keep = new Set()) {
@@ -210,8 +204,7 @@ function render({ model, el }) {
   function emptyText(list) {
     const { busy, checked: when } = model.get("header") ?? {};
     if (!list.length) return busy ? "Reading the packages…" : "No packages.";
-    const [updates] = chips;
-    if (!updates.on || list.some(({ row }) => updates.test(row))) return "No package matches.";
+    if (!chips[0].on || list.some(({ row }) => row.update === true)) return "No package matches.";
     return when ? "Everything is up to date." : "Not checked for updates yet.";
   }
 
@@ -228,7 +221,7 @@ function render({ model, el }) {
   }
 
   function showHeader() {
-    const { title: name = "", where: place = "", checked: when, busy, refusal = "", notice: news = "" } = model.get("header") ?? {};
+    const { title: name, where: place, checked: when, busy, refusal, notice: news } = model.get("header") ?? {};
     say(title, name);
     say(where, place);
     say(checked, busy || (when ? `checked ${age(when)} ago` : "not checked yet"));

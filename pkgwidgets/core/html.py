@@ -1,0 +1,78 @@
+"""Values as static HTML, for front ends without widgets. All text is escaped: it may be hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from html import escape
+
+from .model import Change, Outcome, PackageInfo, Plan, Transaction
+from .words import size
+
+
+def plan(shown: Plan) -> str:
+    """Return a plan as a table, the requested first, with what is held back and why below."""
+    if not shown.changes and not shown.held_back:
+        return _line("Nothing to change.")
+    parts = [_changes(shown.changes)] if shown.changes else [_line("Nothing to change.")]
+    parts += [_line(str(held)) for held in shown.held_back]
+    if shown.changes and shown.restart is not None:
+        parts.append(_line(_sentence(str(shown.restart))))
+    if shown.changes:
+        parts.append(_line(f"{size(shown.download_size) or 'unknown size'} to fetch; not applied"))
+    return "".join(parts)
+
+
+def transaction(shown: Transaction) -> str:
+    """Return what became of a plan, with its changes."""
+    if not shown.changes:
+        return _line("Nothing had to be changed.")
+    parts = [_changes(shown.changes), _line(f"{_sentence(shown.outcome.value)}. {shown.id}")]
+    if shown.error:
+        parts.append(_line(shown.error))
+    if shown.outcome is Outcome.COMMITTED:
+        parts += [_line(str(held)) for held in shown.plan.held_back]
+        restart = shown.plan.restart
+        if restart is not None and restart.needed:
+            parts.append(_line(_sentence(str(restart))))
+    return "".join(parts)
+
+
+def package(shown: PackageInfo) -> str:
+    """Return one package as a table of what is known of it."""
+    facts = [(field.name.replace("_", " "), getattr(shown, field.name)) for field in fields(shown)]
+    return _table((), [(name, str(value)) for name, value in facts if value not in (None, "")])
+
+
+def _changes(changes: Sequence[Change]) -> str:
+    head = ("name", "change", "", "size", "why")
+    rows = [
+        (
+            change.name,
+            change.kind.value,
+            _step(change),
+            size(change.size),
+            "you asked for this" if change.requested else change.because,
+        )
+        for change in changes
+    ]
+    return _table(head, rows)
+
+
+def _step(change: Change) -> str:
+    return " → ".join(str(v) for v in (change.before, change.after) if v is not None)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
+    lines = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in rows)
+    top = f"<thead><tr>{titles}</tr></thead>" if head else ""
+    return f"<table>{top}<tbody>{lines}</tbody></table>"
+
+
+def _line(text: str) -> str:
+    return f"<div>{escape(text)}</div>"
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

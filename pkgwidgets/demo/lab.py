@@ -1,0 +1,82 @@
+"""JupyterLab on a copy of the quickstart notebook."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import pkgwidgets
+
+_NOTEBOOK = "quickstart.ipynb"
+_NOTIFICATIONS = "@jupyterlab/apputils-extension:notification"
+_MISSING = "JupyterLab is not installed here: pip install 'pkgwidgets[lab]'"
+
+
+def start() -> int:
+    """Serve JupyterLab until it is stopped; opens a browser where there is a display.
+
+    Prints the address in any case. Works as root, on a free port, on loopback only.
+    """
+    if importlib.util.find_spec("jupyterlab") is None:
+        print(_MISSING, file=sys.stderr)
+        return 1
+    from jupyterlab.labapp import LabApp
+
+    # The kernel must be the Python that has us, whatever the user's folder offers as "python3".
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    with tempfile.TemporaryDirectory(prefix="pkgwidgets-demo-") as folder:
+        shutil.copy(quickstart(), folder)
+        _ask_no_questions(Path(folder, ".config"))
+        port, token = _free_port(), secrets.token_hex(16)
+        print(f"\n    http://127.0.0.1:{port}/lab/tree/{_NOTEBOOK}?token={token}\n", flush=True)
+        LabApp.launch_instance(
+            [
+                str(Path(folder, _NOTEBOOK)),
+                f"--ServerApp.root_dir={folder}",
+                "--ServerApp.ip=127.0.0.1",
+                f"--ServerApp.port={port}",
+                "--ServerApp.port_retries=0",
+                "--ServerApp.allow_root=True",
+                f"--ServerApp.open_browser={_has_display()}",
+                f"--IdentityProvider.token={token}",
+            ]
+        )
+    return 0
+
+
+def _ask_no_questions(config: Path) -> None:
+    """Keep Lab from asking about news over the notebook; the user's own settings still count."""
+    overrides = config / "labconfig" / "default_setting_overrides.json"
+    overrides.parent.mkdir(parents=True)
+    overrides.write_text(json.dumps({_NOTIFICATIONS: {"fetchNews": "false"}}), encoding="utf-8")
+    known = os.environ.get("JUPYTER_CONFIG_PATH")
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [str(config), known]))
+
+
+def quickstart() -> Path:
+    """Return the notebook: as it was installed, or beside the package in a checkout."""
+    for file in importlib.metadata.files("pkgwidgets") or ():
+        if file.name == _NOTEBOOK:
+            return Path(str(file.locate()))
+    return Path(pkgwidgets.__file__).parent.parent / "notebooks" / _NOTEBOOK
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _has_display() -> bool:
+    return sys.platform in ("darwin", "win32") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )

@@ -1,0 +1,79 @@
+"""The story of the demo, told in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from pkgwidgets.connect import connect
+from pkgwidgets.core.errors import PkgwidgetsError, TransactionError
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.model import PackageInfo
+from pkgwidgets.operations import inventory, planning, transaction
+
+from .environment import start
+
+Say = Callable[[str], None]
+
+
+def tell(say: Say = print) -> None:
+    """List, check, plan, upgrade, fail and be rolled back, undo; each with what it gives."""
+    with start() as demo:
+        backend = connect(demo.python, demo.index_url)
+        _list(backend, say)
+        _check(backend, say)
+        _upgrade(backend, say)
+        _fail(backend, say)
+        _undo(backend, say)
+
+
+def _list(backend: Backend, say: Say) -> None:
+    say("What is installed:\n")
+    rows = inventory.get_packages(backend)
+    _table(say, ("name", "version", "summary"), ((i.name, i.version, i.summary) for i in rows))
+
+
+def _check(backend: Backend, say: Say) -> None:
+    say("\nWhat is newer, and who stands in its way:\n")
+    rows = [info for info in inventory.check_for_updates(backend) if info.update_available]
+    _table(say, ("name", "version", "latest", "reachable", "blocked by"), map(_update, rows))
+
+
+def _update(info: PackageInfo) -> tuple[str, ...]:
+    latest, reachable = info.latest_version or "", info.compatible_version or ""
+    return info.name, info.version, latest, reachable, info.blocked_by
+
+
+def _upgrade(backend: Backend, say: Say) -> None:
+    say("\nA plan changes nothing:\n")
+    plan = planning.plan_upgrade(backend, "raintable")
+    for part in str(plan).split("; "):
+        say(f"  {part}")
+    say("\nApplied, it is checked beside the environment first, then saved, installed, verified:\n")
+    say(f"  {transaction.run(backend, plan)!r}")
+
+
+def _fail(backend: Backend, say: Say) -> None:
+    say("\nAn upgrade that does not work leaves everything as it was:\n")
+    try:
+        transaction.run(backend, planning.plan_upgrade(backend, "harvestscale"))
+    except TransactionError as error:
+        say(f"  {error}")
+    say(f"  harvestscale is {inventory.get_package(backend, 'harvestscale').version}")
+
+
+def _undo(backend: Backend, say: Say) -> None:
+    say("\nAnd what was applied can be undone, from the saved files and without a network:\n")
+    plan = planning.plan_undo(backend)
+    say(f"  {transaction.run(backend, plan)!r}")
+    try:
+        planning.plan_undo(backend)
+    except PkgwidgetsError as error:
+        say(f"  {error.sentence()}")
+
+
+def _table(say: Say, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    lines = [tuple(head), *map(tuple, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        say(f"  {'  '.join(cells)}".rstrip())

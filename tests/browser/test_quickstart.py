@@ -1,0 +1,76 @@
+"""The quickstart as a new user meets it: `pkgwidgets demo`, run all, click."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import Locator, expect
+
+if TYPE_CHECKING:
+    from conftest import Notebook
+
+from pathlib import Path
+
+ARTEFACTS = Path(__file__).parent.parent / "artefacts"
+
+
+def _photographed(place: Locator, name: str) -> None:
+    ARTEFACTS.mkdir(exist_ok=True)
+    place.screenshot(path=ARTEFACTS / f"{name}.png")
+
+
+def test_a_click_upgrades_and_another_takes_it_back(quickstart: Notebook) -> None:
+    quickstart.run_all()
+    panel = quickstart.page.locator(".pkgw-panel")
+    row = panel.locator("tr[data-id=raintable]")
+    expect(row).to_contain_text("2.0.0")
+
+    panel.get_by_role("button", name="Check for updates").click()
+    upgrade = row.get_by_role("button", name="Upgrade raintable to 2.4.0")
+    expect(upgrade).to_be_visible()
+    expect(row).to_contain_text("allotboard (raintable<3)")
+    _photographed(panel, "list")
+
+    upgrade.click()
+    apply = panel.get_by_role("button", name="Apply")
+    expect(apply).to_be_enabled()
+    expect(panel).to_contain_text("allotboard 1.40.0 needs raintable<3")
+    expect(row).to_contain_text("2.0.0")
+    _photographed(panel, "plan")
+
+    apply.click()
+    undo = panel.get_by_role("button", name="Undo")
+    expect(undo).to_be_visible()
+    expect(panel).to_contain_text("raintable 2.0.0 → 2.4.0")
+    expect(row.locator(".pkgw-c-version")).to_have_text("2.4.0")
+    _photographed(panel, "outcome")
+
+    undo.click()
+    expect(panel).to_contain_text("raintable 2.4.0 → 2.0.0")
+    expect(row.locator(".pkgw-c-version")).to_have_text("2.0.0")
+    _photographed(panel, "undone")
+
+
+def test_a_failed_upgrade_says_why_and_changes_nothing(quickstart: Notebook) -> None:
+    quickstart.run_all()
+    panel = quickstart.page.locator(".pkgw-panel")
+    panel.get_by_role("button", name="Check for updates").click()
+    row = panel.locator("tr[data-id=harvestscale]")
+    row.get_by_role("button", name="Upgrade harvestscale").click()
+    panel.get_by_role("button", name="Apply").click()
+    expect(panel).to_contain_text("libharvest.so.5: cannot open shared object file")
+    expect(panel).to_contain_text("Everything is as it was.")
+    expect(row.locator(".pkgw-c-version")).to_have_text("3.2.0")
+    _photographed(panel, "failed")
+
+
+def test_other_cells_answer_while_the_panel_works(quickstart: Notebook) -> None:
+    quickstart.run_all()
+    panel = quickstart.page.locator(".pkgw-panel")
+    panel.get_by_role("button", name="Check for updates").click()
+    panel.get_by_role("button", name=re.compile("Upgrade all")).click()
+    expect(panel.get_by_role("button", name="Apply")).to_be_enabled()
+    _photographed(panel, "plan-all")
+    panel.get_by_role("button", name="Cancel").click()
+    expect(panel.get_by_role("button", name="Apply")).to_be_hidden()
