@@ -197,8 +197,8 @@ class StageFailed(TransactionError):
     code: ClassVar[str] = "stage-failed"
 
     def sentence(self) -> str:
-        """List what failed to import."""
-        return f"Tried beside the environment, {'; '.join(self.problems)}."
+        """List what could not be imported."""
+        return f"{'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)
@@ -225,7 +225,7 @@ class VerificationFailed(TransactionError):
 
     def sentence(self) -> str:
         """List the problems."""
-        return f"After the installation, {'; '.join(self.problems)}."
+        return f"The new environment was wrong: {'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)

@@ -62,11 +62,12 @@ def _ask_no_questions(config: Path) -> None:
 
 
 def quickstart() -> Path:
-    """Return the notebook: as it was installed, or beside the package in a checkout."""
-    for file in importlib.metadata.files("pkgwidgets") or ():
-        if file.name == _NOTEBOOK:
-            return Path(str(file.locate()))
-    return Path(pkgwidgets.__file__).parent.parent / "notebooks" / _NOTEBOOK
+    """Return the notebook: beside the package in a checkout, else as it was installed."""
+    checkout = Path(pkgwidgets.__file__).parent.parent / "notebooks" / _NOTEBOOK
+    if checkout.is_file():
+        return checkout
+    files = importlib.metadata.files("pkgwidgets") or ()
+    return next(Path(str(file.locate())) for file in files if file.name == _NOTEBOOK)
 
 
 def _free_port() -> int:

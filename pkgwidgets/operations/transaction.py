@@ -67,7 +67,7 @@ def _carry_out(backend: Backend, transaction: Transaction, report: Report) -> No
     report(Event(stage=Stage.CHECKING))
     failing, tolerated = verification.failing_beside(backend, plan, stage, report)
     if failing:
-        raise StageFailed(id, tuple(f"{m} fails: {error}" for m, error in failing.items()))
+        raise StageFailed(id, failing)
     record(id, "STAGED")
     before = backend.environment.distributions()
     _raise_if_stale(backend, plan)

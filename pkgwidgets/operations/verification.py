@@ -9,25 +9,29 @@ from pkgwidgets.core import changes
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.model import Id, Plan, Unreadable
 
+Modules = Mapping[Id, tuple[str, ...]]
+"""The top-level modules of each distribution."""
+
 
 def failing_beside(
     backend: Backend, plan: Plan, stage: Path | None, report: Report
-) -> tuple[Mapping[str, str], frozenset[str]]:
+) -> tuple[tuple[str, ...], frozenset[str]]:
     """Import what the plan changes, and what depends on it, with the stage first on the path.
 
-    Returns what fails only there, and what fails in the environment as it is: that may go on
-    failing without being blamed on the plan. Without a stage only the latter is found out.
+    Returns what fails only there, in words, and the modules that fail in the environment as it
+    is: those may go on failing without being blamed on the plan.
     """
-    if plan.from_save_point:
-        return {}, frozenset()
-    modules = _modules(backend, plan, stage)
     if stage is None:
-        return {}, frozenset(backend.trial.failing(modules, report))
-    failing = backend.trial.failing(modules, report, beside=stage)
+        return (), frozenset()
+    modules = _modules(backend, plan, stage)
+    failing = backend.trial.failing(_flat(modules), report, beside=stage)
     if not failing:
-        return {}, frozenset()
-    before = frozenset(backend.trial.failing(list(failing), report)) & _installed_now(backend, plan)
-    return {m: error for m, error in failing.items() if m not in before}, before
+        return (), frozenset()
+    # A module that is only staged cannot have failed before.
+    known = _flat(backend.records.modules(list(modules)))
+    before = frozenset(backend.trial.failing([m for m in failing if m in known], report))
+    blamed = {module: error for module, error in failing.items() if module not in before}
+    return _in_words(plan, modules, blamed), before
 
 
 def problems_after(
@@ -58,26 +62,40 @@ def problems_after(
     lost = _lost(backend, before, installed)
     if damage or lost:
         return (*damage, *lost)
-    failing = backend.trial.failing(_modules(backend, plan, None), report)
-    return tuple(f"{m} fails: {error}" for m, error in failing.items() if m not in tolerated)
+    modules = _modules(backend, plan, None)
+    failing = backend.trial.failing(_flat(modules), report)
+    blamed = {module: error for module, error in failing.items() if module not in tolerated}
+    return _in_words(plan, modules, blamed)
 
 
-def _modules(backend: Backend, plan: Plan, stage: Path | None) -> list[str]:
+def _modules(backend: Backend, plan: Plan, stage: Path | None) -> Modules:
     """Return the top-level modules of what changes and of what directly depends on it."""
     markers = backend.environment.interpreter.markers
     needs = changes.needs(backend.environment.distributions(), markers)
     gone = {change.id for change in plan.changes if change.after is None}
     changed = [change.id for change in plan.changes if change.id not in gone]
     around = [id for id in changes.dependents(changed, needs) if id not in gone]
-    found = backend.records.modules([*changed, *around], stage)
-    return list(dict.fromkeys(m for modules in found.values() for m in modules))
+    return backend.records.modules([*changed, *around], stage)
 
 
-def _installed_now(backend: Backend, plan: Plan) -> frozenset[str]:
-    """Return the modules that exist now: one that is only staged cannot have failed before."""
-    installed: list[Id] = list(backend.environment.distributions())
-    found = backend.records.modules(installed)
-    return frozenset(module for modules in found.values() for module in modules)
+def _flat(modules: Modules) -> list[str]:
+    return list(dict.fromkeys(name for names in modules.values() for name in names))
+
+
+def _in_words(plan: Plan, modules: Modules, failing: Mapping[str, str]) -> tuple[str, ...]:
+    """Say whose new version cannot be imported, and who no longer can with it."""
+    after = {change.id: f"{change.name} {change.after}" for change in plan.changes}
+    said = []
+    for module, error in failing.items():
+        owner = next(id for id, names in modules.items() if module in names)
+        whose = after.get(owner, f"with it {owner}")
+        part = "" if _as_id(module) == owner else f"'s module {module}"
+        said.append(f"{whose}{part} cannot be imported ({error})")
+    return tuple(said)
+
+
+def _as_id(module: str) -> str:
+    return module.lower().replace("_", "-")
 
 
 def _lost(backend: Backend, before: changes.Installed, after: changes.Installed) -> tuple[str, ...]:

@@ -136,8 +136,9 @@ function render({ model, el }) {
     }
     const free = !focused() || focused() === document.body || focused().closest(".pkgw");
     const opening = before === "hidden";
+    if (!free || (!opening && root.contains(focused()))) return;
     // The view may not be in the page yet while it is being rendered.
-    if (free && (opening || !root.contains(focused()))) requestAnimationFrame(() => cancel.focus({ preventScroll: !opening }));
+    requestAnimationFrame(() => cancel.focus({ preventScroll: !opening }));
   }
 
   async function onCopy() {

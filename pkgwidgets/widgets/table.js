@@ -59,7 +59,7 @@ function latestCell({ latest, bump, error, origin }) {
 function actionCell({ name, action, label, note, error, status }, readOnly) {
   const [verb, ...rest] = label.split(" ");
   const spoken = [verb, name, ...rest].join(" "); // "Upgrade pandas to 2.3.3"
-  const offered = action && !(readOnly && action === "upgrade");
+  const offered = action && !(readOnly && action !== "retry");
   const words = note || (status.endsWith("ing") ? `${status}…` : "");
   const end = offered ? button(label, { className: `pkgw-${action}`, name: action, ariaLabel: spoken }) : dim(words);
   return cell("action", warn(error), error && end && dim("·"), end);
@@ -93,7 +93,7 @@ function rowCells(row, { readOnly, checked, open }) {
 
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" });
-  const where = h("span", { className: "pkgw-dim" });
+  const where = h("span", { className: "pkgw-dim pkgw-where" });
   const checked = status("checked");
   const check = button("Check for updates", { onclick: () => model.get("header")?.busy || model.send({ type: "check" }) });
   const all = button("", { className: "pkgw-main", onclick: () => model.send({ type: "plan", names: null }) });
@@ -256,6 +256,7 @@ function render({ model, el }) {
 
   const rowActs = {
     upgrade: ({ row }) => model.send({ type: "plan", names: [row.name] }),
+    explain: ({ row }) => model.send({ type: "plan", names: [row.name] }),
     retry: ({ row }) => model.send({ type: "retry", names: [row.name] }),
     select: (line, box) => tick([line], box.checked),
     detail: ({ row }) => keepingPlace(() => {

@@ -60,7 +60,7 @@ def row(info: PackageInfo) -> dict[str, Any]:
         "latest": info.latest_version or "",
         "bump": info.change.value if info.change is not None else "",
         "update": info.update_available,
-        "blocked_by": info.blocked_by,
+        "blocked_by": info.blocked_by.replace(f"({info.id}", "").replace(")", ""),
         "released": _iso(info.released),
         "status": info.status.value,
         "requested": info.requested,

@@ -132,4 +132,6 @@ def quickstart(chromium: Browser, demo: Demo) -> Iterator[Notebook]:
     """The quickstart notebook, open and not yet run."""
     notebook = Notebook(chromium, demo, "quickstart.ipynb")
     yield notebook
+    ARTEFACTS.mkdir(exist_ok=True)
+    notebook.page.screenshot(path=ARTEFACTS / "last-page.png")
     notebook.close()

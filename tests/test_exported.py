@@ -1,0 +1,104 @@
+"""The public names are a promise: what there is, how it is called, and that it is explained."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pkgwidgets
+from pkgwidgets import PackageService, demo
+
+EXPORTED = ["PackagePanel", "PackageService", "PkgwidgetsError", "compare_versions"]
+
+SERVICE = {
+    "apply": "plan, *, report=None",
+    "check_for_updates": "name=None, refresh=False, *, report=None",
+    "get_package": "name, check_updates=False",
+    "get_package_by_id": "id, check_updates=False",
+    "get_packages": "check_updates=False, *, report=None",
+    "history": "",
+    "install_package": "requirement, *, report=None",
+    "list_history": "",
+    "list_packages": "check_updates=False, *, report=None",
+    "list_updates": "name=None, refresh=False, *, report=None",
+    "plan_install": "requirement, allow='dependencies', *, report=None",
+    "plan_undo": "transaction=None, *, report=None",
+    "plan_uninstall": "names",
+    "plan_upgrade": "names=None, version=None, allow='dependencies', *, report=None",
+    "refusal": "",
+    "undo": "transaction=None, *, report=None",
+    "uninstall_package": "names, *, report=None",
+    "upgrade_all_packages": "*, report=None",
+    "upgrade_package": "name, version=None, *, report=None",
+}
+"""The methods of `PackageService`, and what they take."""
+
+PROPERTIES = ["index_url", "prefix", "python", "python_version"]
+
+PACKAGE = Path(pkgwidgets.__file__).parent
+
+Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def test_the_public_names_are_these() -> None:
+    assert pkgwidgets.__all__ == EXPORTED
+    assert set(EXPORTED) <= set(dir(pkgwidgets))
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_each_of_them_is_there(name: str) -> None:
+    assert getattr(pkgwidgets, name).__name__ == name
+
+
+def test_the_demo_exports_its_start() -> None:
+    assert demo.__all__ == ["Demo", "start"]
+    assert inspect.isfunction(demo.start)
+
+
+@pytest.mark.parametrize("name", ["packages", "PackageServices", "__path_of_another__"])
+def test_an_unknown_name_is_an_attribute_error(name: str) -> None:
+    with pytest.raises(AttributeError, match=f"'pkgwidgets' has no attribute '{name}'"):
+        getattr(pkgwidgets, name)
+
+
+def test_the_service_has_these_methods() -> None:
+    found = {name for name, value in vars(PackageService).items() if inspect.isfunction(value)}
+    assert {name for name in found if not name.startswith("_")} == set(SERVICE)
+
+
+@pytest.mark.parametrize("name", SERVICE)
+def test_a_method_of_the_service_takes(name: str) -> None:
+    signature = inspect.signature(getattr(PackageService, name))
+    _, *parameters = (
+        parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()
+    )
+    assert str(inspect.Signature(parameters)) == f"({SERVICE[name]})"
+
+
+def test_the_service_has_these_properties() -> None:
+    found = [name for name, value in vars(PackageService).items() if isinstance(value, property)]
+    assert sorted(found) == PROPERTIES
+
+
+def public(node: Documented, name: str) -> Iterator[tuple[str, Documented]]:
+    """Yield a module and what is public in it, with dotted names."""
+    yield name, node
+    for child in node.body:
+        is_ours = isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if is_ours and not child.name.startswith("_") and not isinstance(node, ast.FunctionDef):
+            yield from public(child, f"{name}.{child.name}")
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_everything_public_has_a_docstring(path: Path) -> None:
+    found = public(ast.parse(path.read_text("utf-8")), path.stem)
+    assert [name for name, node in found if not ast.get_docstring(node)] == []
+
+
+def test_a_missing_docstring_would_be_found() -> None:
+    tree = ast.parse("'''Top.'''\nclass A:\n    def told(self): 'x'\n    def untold(self): pass")
+    assert [n for n, node in public(tree, "m") if not ast.get_docstring(node)] == ["m.A", "m.A.untold"]

@@ -1,0 +1,122 @@
+"""What can be taken back, and what came after it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from pkgwidgets.core.history import committed, touched_since, undoable
+from pkgwidgets.core.model import Change, Outcome, Plan, Transaction
+
+NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
+
+
+def done(
+    id: str,
+    *names: str,
+    undoes: str | None = None,
+    outcome: Outcome = Outcome.COMMITTED,
+) -> Transaction:
+    """Return a transaction that upgraded these; the ids sort by time."""
+    plan = Plan(
+        requested=names,
+        changes=tuple(
+            Change(id=canonicalize_name(n), name=n, before=Version("1"), after=Version("2"))
+            for n in names
+        ),
+        environment="",
+        python=Path("/env/bin/python"),
+        created=NOW,
+        undoes=undoes,
+    )
+    return Transaction(id=id, plan=plan, started=NOW, outcome=outcome)
+
+
+def undoable_of(*history: Transaction) -> str | None:
+    found = undoable(history)
+    return None if found is None else found.id
+
+
+def test_the_newest_is_taken_back_first() -> None:
+    assert undoable_of(done("1", "pea"), done("2", "bean")) == "2"
+
+
+def test_then_the_one_before_it() -> None:
+    history = (done("1", "pea"), done("2", "bean"), done("3", "bean", undoes="2"))
+    assert undoable_of(*history) == "1"
+
+
+def test_and_then_there_is_nothing_left() -> None:
+    undone = (done("3", "bean", undoes="2"), done("4", "pea", undoes="1"))
+    assert undoable_of(done("1", "pea"), done("2", "bean"), *undone) is None
+
+
+def test_without_a_history_there_is_nothing_to_take_back() -> None:
+    assert undoable_of() is None
+
+
+@pytest.mark.parametrize("outcome", [Outcome.STARTED, Outcome.ROLLED_BACK, Outcome.BROKEN])
+def test_only_what_was_committed_can_be_taken_back(outcome: Outcome) -> None:
+    assert undoable_of(done("1", "pea"), done("2", "bean", outcome=outcome)) == "1"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.STARTED, Outcome.ROLLED_BACK, Outcome.BROKEN])
+def test_an_undo_that_failed_took_nothing_back(outcome: Outcome) -> None:
+    assert undoable_of(done("1", "pea"), done("2", "pea", undoes="1", outcome=outcome)) == "1"
+
+
+def test_what_changed_nothing_cannot_be_taken_back() -> None:
+    assert undoable_of(done("1", "pea"), done("2")) == "1"
+
+
+def test_an_undo_that_was_undone_counts_for_nothing() -> None:
+    history = (done("1", "pea"), done("2", "pea", undoes="1"), done("3", "pea", undoes="2"))
+    assert undoable_of(*history) == "1"
+
+
+def test_committed_keeps_the_order() -> None:
+    failed = done("2", "pea", outcome=Outcome.ROLLED_BACK)
+    history = (done("3", "pea"), failed, done("1", "bean"))
+    assert [each.id for each in committed(history)] == ["3", "1"]
+
+
+@pytest.mark.parametrize(
+    ("later", "touched"),
+    [
+        ((), False),
+        ((done("2", "bean"),), False),
+        ((done("2", "pea"),), True),
+        ((done("2", "bean", "pea"),), True),
+        ((done("0", "pea"),), False),
+        ((done("2", "pea", outcome=Outcome.ROLLED_BACK),), False),
+        ((done("2", "pea", undoes="1"),), True),
+        ((done("2", "pea", undoes="0"),), True),
+        ((done("2", "pea"), done("3", "pea", undoes="2")), False),
+        ((done("2", "pea"), done("3", "pea", undoes="2", outcome=Outcome.ROLLED_BACK)), True),
+        ((done("2", "pea"), done("3", "pea"), done("4", "pea", undoes="3")), True),
+        ((done("2", "pea", undoes="1"), done("3", "pea", undoes="2")), False),
+        ((done("2", "pea"), done("3", "pea", undoes="2"), done("4", "pea", undoes="3")), True),
+    ],
+    ids=[
+        "nothing later",
+        "another package",
+        "the same package",
+        "the same among others",
+        "what is older",
+        "what was rolled back",
+        "its own undo",
+        "the undo of something older",
+        "a pair of a change and its undo",
+        "a change whose undo failed",
+        "a change beside such a pair",
+        "its own undo, undone",
+        "a change, undone and redone",
+    ],
+)
+def test_its_files_were_touched_since(later: tuple[Transaction, ...], touched: bool) -> None:
+    mine = done("1", "pea")
+    assert touched_since(mine, (mine, *later)) is touched

@@ -1,0 +1,80 @@
+"""What a row offers: one button or one note, never a button that cannot help."""
+
+from __future__ import annotations
+
+import pytest
+
+from pkgwidgets.core.model import Origin, PackageInfo, PackageStatus
+from pkgwidgets.core.offers import Offer, offer
+
+
+def info(
+    version: str = "1.0",
+    latest: str | None = None,
+    compatible: str | None = None,
+    *,
+    status: PackageStatus = PackageStatus.INSTALLED,
+    origin: Origin = Origin.INDEX,
+    loaded: str | None = None,
+    error: str | None = None,
+) -> PackageInfo:
+    return PackageInfo(
+        name="raintable",
+        version=version,
+        latest_version=latest,
+        compatible_version=compatible,
+        status=status,
+        origin=origin,
+        loaded_version=loaded,
+        error=error,
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "offered"),
+    [
+        (info(), Offer()),
+        (info(latest="1.0", compatible="1.0"), Offer()),
+        (info("2.0", latest="1.0", compatible="1.0"), Offer()),
+        (info("1.0", latest="1.0.0", compatible="1.0.0"), Offer()),
+        (info(latest="2.0", compatible="2.0"), Offer(action="upgrade", label="Upgrade")),
+        (info(latest="2.0", compatible="1.5"), Offer(action="upgrade", label="Upgrade to 1.5")),
+        (info(latest="2.0", compatible="1.0"), Offer(action="explain", label="Blocked…")),
+        (info(latest="2.0", compatible="0.9"), Offer(action="explain", label="Blocked…")),
+        (info(latest="2.0"), Offer(action="explain", label="Blocked…")),
+        (info(error="no answer"), Offer(action="retry", label="Retry")),
+        (info("", error="it is unreadable", status=PackageStatus.ERROR), Offer()),
+        (info(loaded="1.0"), Offer()),
+        (info(latest="1.0", loaded="0.9"), Offer(note="restart needed")),
+        (info(latest="2.0", compatible="2.0", loaded="0.9"),
+         Offer(action="upgrade", label="Upgrade")),
+        (info(latest="2.0", compatible="2.0", status=PackageStatus.ERROR, error="it failed"),
+         Offer(action="upgrade", label="Upgrade")),
+    ],
+    ids=[
+        "not asked", "up to date", "newer than the index", "the same in another spelling",
+        "an update", "one within reach", "one out of reach", "only older ones in reach",
+        "reach unknown", "the index failed", "unreadable", "loaded", "another version loaded",
+        "another loaded, and an update", "failed, and an update",
+    ],
+)  # fmt: skip
+def test_a_row_offers(row: PackageInfo, offered: Offer) -> None:
+    assert offer(row) == offered
+
+
+@pytest.mark.parametrize("loaded", ["0.9", "1.1"])
+def test_a_stale_kernel_is_told_before_the_index_is_asked(loaded: str) -> None:
+    assert offer(info(loaded=loaded)) == Offer(note="restart needed")
+
+
+@pytest.mark.parametrize("status", [PackageStatus.INSTALLING, PackageStatus.UPGRADING])
+def test_nothing_is_offered_while_it_changes(status: PackageStatus) -> None:
+    found = offer(info(latest="2.0", compatible="2.0", status=status, error="no answer"))
+    assert found == Offer(note=f"{status.value}…")
+
+
+@pytest.mark.parametrize("origin", [origin for origin in Origin if origin is not Origin.INDEX])
+def test_what_is_not_ours_to_change_says_so_and_has_no_button(origin: Origin) -> None:
+    found = offer(info(latest="2.0", compatible="2.0", origin=origin, error="no answer"))
+    assert (found.action, found.label) == ("", "")
+    assert found.note != ""

@@ -1,0 +1,371 @@
+"""What is a version and a name, what is newer, and what counts as an update."""
+
+from __future__ import annotations
+
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import pytest
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.model import Bump, Interpreter, Release, Wheel
+from pkgwidgets.core.versions import (
+    bump,
+    checked_name,
+    checked_requirement,
+    checked_version,
+    compare_versions,
+    eligible_releases,
+    fitting_wheels,
+    is_eligible,
+)
+
+ASCENDING = [
+    "0", "1.dev0", "1.0.dev456", "1.0a1.dev3", "1.0a1", "1.0a2", "1.0a12.dev456", "1.0a12",
+    "1.0b1.dev456", "1.0b2", "1.0b2.post345.dev456", "1.0b2.post345", "1.0rc1.dev456", "1.0rc1",
+    "1.0", "1.0+abc", "1.0+abc.5", "1.0+abc.7", "1.0+5", "1.0.post456.dev34", "1.0.post456",
+    "1.0.1", "1.1.dev1", "1.1", "1.9", "1.10", "2", "2026.11", "1!0.1", "1!1.0", "2!0",
+]  # fmt: skip
+"""PEP 440's own example of an order, with what people get wrong added."""
+
+SAME = [
+    ("1", "1.0.0.0"),
+    ("1.0", "v1.0"),
+    ("1.0", "0!1.0"),
+    ("1.0", " 1.0\n"),
+    ("1.0-1", "1.0.post1"),
+    ("1.0-r4", "1.0.post4"),
+    ("1.0.RC1", "1.0c1"),
+    ("1.0-alpha", "1.0a0"),
+    ("1.0.dev", "1.0dev0"),
+    ("1.0+ubuntu-1", "1.0+ubuntu.1"),
+    ("01.02", "1.2"),
+]
+
+NO_NAMES = [
+    "", " ", "-", "--index-url=http://host.invalid", "-r req.txt", "-e .", "--pre", "numpy --pre",
+    "numpy;os_name=='nt'", "numpy\n", "numpy\r\n--pre", "numpy\x00", "../numpy", "/etc/passwd",
+    "C:\\x", "file:///x", "git+https://host.invalid/r", "x @ https://u:p@host.invalid/x.whl",
+    "\u0130stanbul", "\u212aelvin", "nump\u0443", "numpy\u200b", "\u202eypmun", "_a", "a-",
+    "a" * 101, "a.", ".a", "a b", "a,b", "a==1", "a[b]", "n\u00fampy", "\ud800",
+]  # fmt: skip
+
+NAMES = {
+    "a": "a",
+    "A.B_c-d": "a-b-c-d",
+    "zope.interface": "zope-interface",
+    "ruamel.yaml": "ruamel-yaml",
+    "007": "007",
+    "1e5": "1e5",
+    "null": "null",
+    "true": "true",
+    "nan": "nan",
+    "constructor": "constructor",
+    "hasOwnProperty": "hasownproperty",
+    "con": "con",
+    "a--_..b": "a-b",
+    "x" * 100: "x" * 100,
+}
+
+NO_VERSIONS = [
+    "", "latest", "==1.0", ">=1", "1.*", "1.0;rm", "1.0 --pre", "1.0/../../x", "\u0661.0", "1..0",
+    "1" * 5000, "nan", "1.0+", "-1", "1.0\x00", "1,0", "1.0 1.1", "--pre", "1.0\u200b", "v", "!1",
+]  # fmt: skip
+
+VERSIONS = {
+    "1.0\n": "1.0",
+    " 1.0 ": "1.0",
+    "v1.0": "1.0",
+    "1.0-1": "1.0.post1",
+    "1!2.0": "1!2.0",
+    "1.0+local": "1.0+local",
+    "1.0+Local-2": "1.0+local.2",
+}
+
+NO_REQUIREMENTS = [
+    "", "pip @ file:///etc/passwd", "x @ https://u:p@host.invalid/x.whl", "numpy @ git+ssh://h/r",
+    "numpy==1.0 --hash=sha256:aa", "numpy; python_version<'", "numpy; python_version<'4'", "numpy[",
+    f"numpy[{','.join(f'e{i}' for i in range(2000))}]", "-r req.txt", "numpy\n--pre", "numpy>=1\n",
+    "numpy>=\n1", "numpy>=1 # a comment", "numpy\\\n", "a-", "_a", "a" * 101, "numpy=>1", "numpy 1",
+    "numpy==1.0/../x", "numpy>=latest", "numpy>=1 --pre", "./numpy", "numpy,pandas", "n\u00fampy>1",
+    f"a; {'(' * 500}python_version<'4'{')' * 500}", "x" * 2000,
+]  # fmt: skip
+
+# `===` compares text (PEP 440): what follows it may be anything but a space.
+NO_VERSION_AFTER_ARBITRARY_EQUALITY = [
+    "numpy===--pre",
+    "numpy===-r/etc/passwd",
+    "numpy===https://u:p@host.invalid",
+    "numpy===\x1b[2J",
+    "numpy===latest",
+]
+
+NO_TEXT = [None, True, 1, 1.0, b"x", [], ["numpy"], {}, object, ...]
+
+PYTHON = Interpreter(
+    python=Path("/env/bin/python"),
+    version="3.12.1",
+    prefix=Path("/env"),
+    base_prefix=Path("/usr"),
+    scheme={},
+    search=(),
+    markers={},
+    tags=("cp312-cp312-linux_x86_64", "cp312-abi3-linux_x86_64", "py3-none-any"),
+)
+
+PURE = "pea-1-py3-none-any.whl"
+NATIVE = "pea-1-cp312-cp312-linux_x86_64.whl"
+STABLE = "pea-1-cp311.cp312-abi3-linux_x86_64.whl"
+ELSEWHERE = "pea-1-cp312-cp312-win_amd64.whl"
+
+
+def release(
+    version: str = "1",
+    *filenames: str,
+    yanked: bool = False,
+    requires_python: str | None = None,
+    sdist: bool = False,
+) -> Release:
+    return Release(
+        version=Version(version),
+        wheels=tuple(Wheel(filename=name) for name in filenames),
+        yanked=yanked,
+        requires_python=None if requires_python is None else SpecifierSet(requires_python),
+        sdist=sdist,
+    )
+
+
+def offered(*versions: str, installed: str | None = None, prereleases: bool = False) -> list[str]:
+    """Return which of some releases, all with a wheel that fits, are eligible."""
+    found = eligible_releases(
+        [release(version, PURE) for version in versions],
+        PYTHON,
+        installed=None if installed is None else Version(installed),
+        prereleases=prereleases,
+    )
+    return [str(each.version) for each in found]
+
+
+# --- versions
+
+
+@pytest.mark.parametrize(("older", "newer"), list(pairwise(ASCENDING)))
+def test_each_is_newer_than_the_one_before(older: str, newer: str) -> None:
+    assert (compare_versions(older, newer), compare_versions(newer, older)) == (-1, 1)
+
+
+def test_the_order_is_total() -> None:
+    assert {compare_versions(a, b) for a, b in combinations(ASCENDING, 2)} == {-1}
+
+
+@pytest.mark.parametrize(("a", "b"), [*SAME, *((text, text) for text in ASCENDING)])
+def test_two_spellings_of_one_version_are_equal(a: str, b: str) -> None:
+    assert (compare_versions(a, b), compare_versions(b, a)) == (0, 0)
+
+
+@pytest.mark.parametrize("text", NO_VERSIONS, ids=lambda text: ascii(text)[:20])
+@pytest.mark.parametrize("other_first", [False, True])
+def test_comparing_what_is_no_version_quotes_it(text: str, other_first: bool) -> None:
+    given = ("1.0", text) if other_first else (text, "1.0")
+    with pytest.raises(InvalidRequest) as caught:
+        compare_versions(*given)
+    assert (caught.value.field, caught.value.value) == ("version", text)
+    assert caught.value.sentence().startswith(ascii(text)[:80])
+
+
+@pytest.mark.parametrize("value", NO_TEXT, ids=repr)
+def test_what_is_no_text_is_no_name_version_or_requirement(value: object) -> None:
+    for check in (checked_name, checked_version, checked_requirement):
+        with pytest.raises(InvalidRequest):
+            check(value)
+
+
+@pytest.mark.parametrize(("text", "canonical"), VERSIONS.items())
+def test_a_version_is_said_again_in_its_canonical_form(text: str, canonical: str) -> None:
+    assert str(checked_version(text)) == canonical
+
+
+def test_a_version_that_is_one_already_is_taken_as_it_is() -> None:
+    version = Version("1.0")
+    assert checked_version(version) is version
+
+
+def test_latest_is_no_version_and_the_error_says_how_to_get_it() -> None:
+    with pytest.raises(InvalidRequest, match="leave the version out to get the newest"):
+        checked_version("latest")
+
+
+# --- names
+
+
+@pytest.mark.parametrize("text", NO_NAMES, ids=ascii)
+def test_what_is_no_name_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        checked_name(text)
+    assert (caught.value.field, caught.value.value) == ("name", text)
+
+
+@pytest.mark.parametrize(("text", "id"), NAMES.items())
+def test_a_name_is_normalised(text: str, id: str) -> None:
+    assert checked_name(text) == id
+    assert checked_name(id) == id
+
+
+# --- requirements
+
+
+@pytest.mark.parametrize("text", NO_REQUIREMENTS, ids=lambda text: ascii(text)[:30])
+def test_what_is_more_than_a_name_and_versions_is_no_requirement(text: str) -> None:
+    with pytest.raises(InvalidRequest):
+        checked_requirement(text)
+
+
+@pytest.mark.parametrize("text", NO_VERSION_AFTER_ARBITRARY_EQUALITY, ids=ascii)
+def test_arbitrary_equality_smuggles_nothing_in(text: str) -> None:
+    with pytest.raises(InvalidRequest):
+        checked_requirement(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("polars", "polars"),
+        ("polars>=1", "polars>=1"),
+        (" polars (>= 1, <2) ", "polars<2,>=1"),
+        ("polars[b, a]~=1.0", "polars[a,b]~=1.0"),
+        ("polars===1.0", "polars===1.0"),
+        ("numpy>=2,<1", "numpy<1,>=2"),
+    ],
+)
+def test_a_requirement_is_said_again_in_its_canonical_form(text: str, canonical: str) -> None:
+    assert str(checked_requirement(text)) == canonical
+
+
+# --- steps
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "size"),
+    [
+        ("1.2.3", "2.0.0", Bump.MAJOR),
+        ("1.2.3", "1.3.0", Bump.MINOR),
+        ("1.2.3", "1.2.4", Bump.PATCH),
+        ("1.2.3", "1.2.3.1", Bump.OTHER),
+        ("1.2.3", "1.2.3.post1", Bump.OTHER),
+        ("1.2.3rc1", "1.2.3", Bump.OTHER),
+        ("1.2.3", "1.2.3+cpu", Bump.OTHER),
+        ("1.2", "1.2.0", Bump.OTHER),
+        ("1", "1.0.1", Bump.PATCH),
+        ("1.9", "1!1.9", Bump.MAJOR),
+        ("2.0", "1.9", Bump.MAJOR),
+        ("1.2.3", "1.3.0rc1", Bump.MINOR),
+        ("2025.9", "2026.1", Bump.MAJOR),
+    ],
+)
+def test_a_step_is_as_large_as_its_first_difference(before: str, after: str, size: Bump) -> None:
+    assert bump(Version(before), Version(after)) is size
+
+
+# --- files
+
+
+@pytest.mark.parametrize(
+    ("given", "fitting"),
+    [
+        ((PURE, STABLE, NATIVE), (NATIVE, STABLE, PURE)),
+        ((PURE, ELSEWHERE), (PURE,)),
+        ((ELSEWHERE,), ()),
+        ((), ()),
+        (("pea-1-py2.py3-none-any.whl",), ("pea-1-py2.py3-none-any.whl",)),
+        (("pea-1.whl", "pea-1-any.whl", "pea-x.y-py3-none-any.whl", "../x"), ()),
+        (("pea-1-2-py3-none-any.whl", "pea-1-10-py3-none-any.whl"),
+         ("pea-1-10-py3-none-any.whl", "pea-1-2-py3-none-any.whl")),
+    ],
+)  # fmt: skip
+def test_wheels_that_fit_come_best_first(
+    given: tuple[str, ...], fitting: tuple[str, ...]
+) -> None:
+    found = fitting_wheels(release("1", *given), PYTHON)
+    assert tuple(wheel.filename for wheel in found) == fitting
+
+
+@pytest.mark.parametrize("first_built", [False, True])
+def test_a_wheel_without_a_build_number_comes_last(first_built: bool) -> None:
+    built = "pea-1-1-py3-none-any.whl"  # PEP 427: no build number sorts as the empty tuple
+    given = (built, PURE) if first_built else (PURE, built)
+    found = fitting_wheels(release("1", *given), PYTHON)
+    assert [wheel.filename for wheel in found] == [built, PURE]
+
+
+def test_the_better_tag_counts_more_than_the_build_number() -> None:
+    found = fitting_wheels(release("1", "pea-1-9-py3-none-any.whl", NATIVE), PYTHON)
+    assert found[0].filename == NATIVE
+
+
+@pytest.mark.parametrize(
+    ("offer", "eligible"),
+    [
+        (release("1", PURE), True),
+        (release("1", PURE, yanked=True), False),
+        (release("1", PURE, requires_python=">=3.9"), True),
+        (release("1", PURE, requires_python=">=3.13"), False),
+        (release("1", PURE, requires_python=">=9"), False),
+        (release("1", PURE, requires_python="==3.12.*"), True),
+        (release("1", PURE, requires_python=">=3.8,<4.0.0a0"), True),
+        (release("1", ELSEWHERE), False),
+        (release("1", sdist=True), False),
+        (release("1"), False),
+    ],
+)
+def test_a_release_is_eligible_if_it_could_be_installed(offer: Release, eligible: bool) -> None:
+    assert is_eligible(offer, PYTHON) is eligible
+
+
+@pytest.mark.parametrize(
+    ("offer", "eligible"),
+    [
+        (release("1", sdist=True), True),
+        (release("1", ELSEWHERE, sdist=True), True),
+        (release("1", ELSEWHERE), False),
+        (release("1", sdist=True, yanked=True), False),
+        (release("1", sdist=True, requires_python="<3"), False),
+    ],
+)
+def test_an_sdist_counts_only_when_asked_for(offer: Release, eligible: bool) -> None:
+    assert is_eligible(offer, PYTHON, sdists=True) is eligible
+    assert list(eligible_releases([offer], PYTHON, sdists=True)) == [offer] * eligible
+
+
+# --- the newest
+
+
+def test_releases_come_newest_first_whatever_their_order() -> None:
+    assert offered("1.9", "1!0.1", "1.10", "1.2") == ["1!0.1", "1.10", "1.9", "1.2"]
+
+
+@pytest.mark.parametrize("newer", ["2a1", "2b1", "2rc1", "2.dev1", "1.1.post1.dev1"])
+def test_a_pre_release_is_passed_over(newer: str) -> None:
+    assert offered("1", newer) == ["1"]
+    assert offered("1", newer, installed="1") == ["1"]
+
+
+@pytest.mark.parametrize("installed", ["2a1", "1.dev3", "1rc2"])
+def test_who_has_a_pre_release_is_offered_pre_releases(installed: str) -> None:
+    assert offered("1", "2rc1", installed=installed) == ["2rc1", "1"]
+
+
+def test_pre_releases_count_when_asked_for() -> None:
+    assert offered("1", "2rc1", installed="1", prereleases=True) == ["2rc1", "1"]
+
+
+@pytest.mark.parametrize("version", ["1.post1", "1+cpu"])
+def test_a_post_release_and_a_local_version_are_no_pre_releases(version: str) -> None:
+    assert offered("1", version) == [version, "1"]
+
+
+def test_the_rest_of_a_large_project_is_not_looked_at() -> None:
+    unread = Release(version=Version("1"), wheels=(None,))  # type: ignore[arg-type]
+    first = next(iter(eligible_releases([unread, release("2", PURE)], PYTHON)))
+    assert str(first.version) == "2"
