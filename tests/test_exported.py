@@ -101,4 +101,7 @@ def test_everything_public_has_a_docstring(path: Path) -> None:
 
 def test_a_missing_docstring_would_be_found() -> None:
     tree = ast.parse("'''Top.'''\nclass A:\n    def told(self): 'x'\n    def untold(self): pass")
-    assert [n for n, node in public(tree, "m") if not ast.get_docstring(node)] == ["m.A", "m.A.untold"]
+    assert [n for n, node in public(tree, "m") if not ast.get_docstring(node)] == [
+        "m.A",
+        "m.A.untold",
+    ]

@@ -254,6 +254,8 @@ def test_what_points_down_and_is_in_its_place_is_not(path: str, code: str) -> No
 
 @pytest.mark.parametrize("module", ["pkgwidgets", "pkgwidgets.server.app"])
 def test_importing_it_loads_neither_pandas_nor_ipywidgets(module: str) -> None:
-    code = f"import sys, {module}; print(*{{'pandas', 'ipywidgets', 'anywidget'}} & {{*sys.modules}})"
+    code = (
+        f"import sys, {module}; print(*{{'pandas', 'ipywidgets', 'anywidget'}} & {{*sys.modules}})"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.split()) == (0, []), done.stderr

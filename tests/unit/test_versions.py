@@ -284,9 +284,7 @@ def test_a_step_is_as_large_as_its_first_difference(before: str, after: str, siz
          ("pea-1-10-py3-none-any.whl", "pea-1-2-py3-none-any.whl")),
     ],
 )  # fmt: skip
-def test_wheels_that_fit_come_best_first(
-    given: tuple[str, ...], fitting: tuple[str, ...]
-) -> None:
+def test_wheels_that_fit_come_best_first(given: tuple[str, ...], fitting: tuple[str, ...]) -> None:
     found = fitting_wheels(release("1", *given), PYTHON)
     assert tuple(wheel.filename for wheel in found) == fitting
 

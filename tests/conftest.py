@@ -1,0 +1,117 @@
+"""What every test may ask for: a clean process, the demo's garden, and the oracle of trees."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fakes import FakeKit, Kit, Oracle, Row
+
+from pkgwidgets import PackageService, demo
+from pkgwidgets.connect import connect
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheels import BuiltWheel
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clean_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the machine's own configuration out, and what is fetched in one place."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("PIP_", "UV_")):
+                patch.delenv(name)
+        patch.setenv("UV_CACHE_DIR", str(tmp_path_factory.mktemp("uv-cache")))
+        patch.setenv("UV_NO_CONFIG", "1")
+        patch.setenv("UV_HTTP_RETRIES", "0")
+        patch.setenv("NO_PROXY", "127.0.0.1,localhost")
+        yield
+
+
+@pytest.fixture
+def garden() -> Iterator[Demo]:
+    """Start a fresh environment with the demo's story installed, and its index."""
+    with demo.start() as running:
+        yield running
+
+
+@pytest.fixture
+def service(garden: Demo) -> PackageService:
+    return PackageService(garden.python, index_url=garden.index_url)
+
+
+@pytest.fixture
+def backend(garden: Demo) -> Backend:
+    return connect(garden.python, garden.index_url)
+
+
+@pytest.fixture
+def published(garden: Demo) -> Callable[..., None]:
+    """Publish more wheels on the garden's index."""
+    return garden.index.publish
+
+
+@pytest.fixture
+def tree() -> Oracle:
+    """Return every path under a prefix, sorted, in all that must be equal after an undo."""
+    return _tree
+
+
+@dataclass(frozen=True)
+class RealKit:
+    """The garden as tests that also run on the fake know it."""
+
+    garden: Demo
+    backend: Backend
+
+    def publish(self, *wheels: BuiltWheel) -> None:
+        self.garden.index.publish(*wheels)
+
+    def go_down(self) -> None:
+        self.garden.index.down = True
+
+    def tree(self) -> object:
+        return _tree(self.backend.environment.interpreter.prefix)
+
+    def edit(self, path: str, content: bytes | None) -> None:
+        file = self.garden.site_packages / path
+        file.unlink(missing_ok=True)
+        if content is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+
+
+@pytest.fixture(params=["fake", "real"])
+def kit(request: pytest.FixtureRequest) -> Kit:
+    """Give the demo's story twice: on the fakes, and on what they stand for."""
+    if request.param == "fake":
+        return FakeKit()
+    garden: Demo = request.getfixturevalue("garden")
+    return RealKit(garden, connect(garden.python, garden.index_url))
+
+
+def _tree(prefix: Path) -> tuple[Row, ...]:
+    """Leave out bytecode, our own folder and the empty file that uv locks."""
+    rows = []
+    for path in prefix.rglob("*"):
+        inside = path.relative_to(prefix)
+        if "__pycache__" in inside.parts or inside.parts[0] in (".pkgwidgets", ".lock"):
+            continue
+        rows.append(_row(path, str(inside)))
+    return tuple(sorted(rows))
+
+
+def _row(path: Path, name: str) -> Row:
+    found = path.lstat()
+    mode = stat.S_IMODE(found.st_mode)
+    if stat.S_ISLNK(found.st_mode):
+        return name, "link", mode, 0, "", os.fspath(path.readlink())
+    if stat.S_ISDIR(found.st_mode):
+        return name, "folder", mode, 0, "", ""
+    content = path.read_bytes()
+    return name, "file", mode, len(content), hashlib.sha256(content).hexdigest(), ""

@@ -1,0 +1,365 @@
+"""A save point puts back exactly what it saved, as often as it is asked, or says what it cannot."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from fakes import FakeSavePoint, Kept, Oracle
+
+from pkgwidgets.backends.savepoint import FolderSavePoint
+from pkgwidgets.core.interfaces import SavePoint
+
+
+class Place(Protocol):
+    """A prefix with files, and one save point of it."""
+
+    def save_point(self) -> SavePoint:
+        """Return it, as another session would."""
+
+    def write(self, path: str, content: bytes) -> None:
+        """Replace a file, as installers do: never in place."""
+
+    def delete(self, path: str) -> None:
+        """Delete a file."""
+
+    def path(self, name: str) -> Path:
+        """Return where a file is."""
+
+    def tree(self) -> object:
+        """Return all that is there."""
+
+    def damage(self) -> None:
+        """Spoil what was saved."""
+
+
+class FakePlace:
+    def __init__(self) -> None:
+        self.disk: dict[Path, bytes] = {}
+        self.kept: dict[str, Kept] = {}
+
+    def save_point(self) -> SavePoint:
+        return FakeSavePoint(self.disk, self.kept, "one")
+
+    def path(self, name: str) -> Path:
+        return Path("/fake") / name
+
+    def write(self, path: str, content: bytes) -> None:
+        self.disk[self.path(path)] = content
+
+    def delete(self, path: str) -> None:
+        del self.disk[self.path(path)]
+
+    def tree(self) -> object:
+        return dict(self.disk)
+
+    def damage(self) -> None:
+        self.kept["one"].damaged = True
+
+
+class RealPlace:
+    def __init__(self, folder: Path, oracle: Oracle) -> None:
+        self.prefix = folder / "env"
+        self.prefix.mkdir()
+        self.folder = self.prefix / ".pkgwidgets" / "txn" / "one"
+        self._oracle = oracle
+
+    def save_point(self) -> FolderSavePoint:
+        return FolderSavePoint(self.folder, self.prefix)
+
+    def path(self, name: str) -> Path:
+        return self.prefix / name
+
+    def write(self, path: str, content: bytes) -> None:
+        file = self.path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.unlink(missing_ok=True)
+        file.write_bytes(content)
+
+    def delete(self, path: str) -> None:
+        self.path(path).unlink()
+
+    def tree(self) -> object:
+        return self._oracle(self.prefix)
+
+    def damage(self) -> None:
+        for file in (self.folder / "objects").iterdir():
+            file.write_bytes(b"damaged")
+
+
+@pytest.fixture
+def real(tmp_path: Path, tree: Oracle) -> RealPlace:
+    return RealPlace(tmp_path, tree)
+
+
+@pytest.fixture(params=["fake", "real"])
+def place(request: pytest.FixtureRequest) -> Place:
+    if request.param == "fake":
+        return FakePlace()
+    found: RealPlace = request.getfixturevalue("real")
+    return found
+
+
+OLD = {"lib/pea.py": b"x = 1\n", "lib/pod/__init__.py": b"", "bin/pea": b"#!/bin/sh\n"}
+GONE = ("lib/new.py", "lib/fresh/deep/module.py")
+
+
+def filled(place: Place) -> Collection[Path]:
+    for name, content in OLD.items():
+        place.write(name, content)
+    return [place.path(name) for name in (*OLD, *GONE)]
+
+
+def changed(place: Place) -> None:
+    """Do what an upgrade does: replace, delete and add."""
+    place.write("lib/pea.py", b"x = 2\n")
+    place.delete("lib/pod/__init__.py")
+    for name in GONE:
+        place.write(name, b"new")
+
+
+def test_everything_is_what_it_was(place: Place) -> None:
+    paths = filled(place)
+    before = place.tree()
+    place.save_point().save(paths)
+    assert place.tree() == before
+    changed(place)
+    assert place.tree() != before
+    assert place.save_point().restore() == ()
+    assert place.tree() == before
+
+
+def test_a_second_restore_does_the_same(place: Place) -> None:
+    paths = filled(place)
+    before = place.tree()
+    place.save_point().save(paths)
+    for _ in range(2):
+        changed(place)
+        assert place.save_point().restore() == ()
+        assert place.save_point().restore() == ()
+        assert place.tree() == before
+
+
+def test_it_knows_its_paths_absent_ones_too(place: Place) -> None:
+    paths = filled(place)
+    place.save_point().save(paths)
+    assert place.save_point().paths() == frozenset(paths)
+
+
+def test_nothing_saved_is_nothing_to_restore(place: Place) -> None:
+    place.save_point().save([])
+    assert place.save_point().restore() == ()
+    assert place.save_point().paths() == frozenset()
+    assert place.save_point().intact()
+
+
+def test_it_is_intact_until_it_is_discarded(place: Place) -> None:
+    paths = filled(place)
+    before = place.tree()
+    assert not place.save_point().intact()
+    place.save_point().save(paths)
+    assert place.save_point().intact()
+    place.save_point().discard()
+    assert not place.save_point().intact()
+    place.save_point().discard()
+    assert place.tree() == before
+
+
+def test_what_was_damaged_is_reported_and_not_restored(place: Place) -> None:
+    paths = filled(place)
+    place.save_point().save(paths)
+    changed(place)
+    for path in (place.path("bin/pea"), place.path("lib/pea.py")):
+        assert path in place.save_point().paths()
+    place.write("bin/pea", b"new")
+    place.damage()
+    assert not place.save_point().intact()
+    failed = place.save_point().restore()
+    assert len(failed) == len(OLD)
+    assert all(str(place.path(name)) in "; ".join(failed) for name in OLD)
+    assert place.save_point().restore() == failed
+
+
+# --- the real one
+
+
+def test_one_damaged_file_does_not_keep_the_others_away(real: RealPlace) -> None:
+    real.save_point().save(filled(real))
+    changed(real)
+    kept = next(f for f in (real.folder / "objects").iterdir() if f.read_bytes() == b"x = 1\n")
+    kept.write_bytes(b"x = 3\n")
+    (failed,) = real.save_point().restore()
+    assert failed == f"{real.path('lib/pea.py')}: its saved copy is damaged"
+    assert real.path("lib/pea.py").read_bytes() == b"x = 2\n"
+    assert real.path("lib/pod/__init__.py").read_bytes() == b""
+    assert not real.path("lib/new.py").exists()
+
+
+@pytest.mark.parametrize("spoil", ["missing", "empty", "text"])
+def test_a_damaged_manifest_is_not_intact(real: RealPlace, spoil: str) -> None:
+    real.save_point().save(filled(real))
+    manifest = real.folder / "manifest.json"
+    manifest.unlink()
+    if spoil != "missing":
+        manifest.write_text("" if spoil == "empty" else "[1")
+    assert not real.save_point().intact()
+
+
+def test_cut_off_anywhere_it_can_be_run_again(
+    real: RealPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = filled(real)
+    before = real.tree()
+    real.save_point().save(paths)
+    for name in ("replace", "unlink", "rmdir", "link"):
+        for number in range(len(paths)):
+            changed(real)
+            with monkeypatch.context() as patch:
+                counted = iter(range(number))
+
+                def cut_off(*args: object, name: str = name, **more: object) -> None:
+                    if next(counted, None) is None:  # noqa: B023 - called in this round only
+                        raise KeyboardInterrupt
+                    original[name](*args, **more)
+
+                original: dict[str, Callable[..., None]] = {name: getattr(os, name)}
+                patch.setattr(os, name, cut_off)
+                try:
+                    real.save_point().restore()
+                except KeyboardInterrupt:
+                    pass
+            assert real.save_point().restore() == ()
+            assert real.tree() == before
+
+
+def test_links_and_modes_are_restored(real: RealPlace) -> None:
+    paths = filled(real)
+    link, dangling, tool = real.path("lib/link"), real.path("bin/dangling"), real.path("bin/pea")
+    link.symlink_to("pea.py")
+    dangling.symlink_to("/nowhere/at/all")
+    tool.chmod(0o755)
+    before = real.tree()
+    real.save_point().save([*paths, link, dangling])
+    link.unlink()
+    link.write_text("a file now")
+    dangling.unlink()
+    tool.chmod(0o600)
+    assert real.save_point().restore() == ()
+    assert real.tree() == before
+
+
+def test_a_mode_that_was_changed_in_place_is_restored(real: RealPlace) -> None:
+    paths = filled(real)
+    before = real.tree()
+    real.save_point().save(paths)
+    real.path("lib/pea.py").chmod(0o600)
+    assert real.save_point().restore() == ()
+    assert real.tree() == before
+
+
+def test_what_is_edited_in_place_is_copied_and_the_rest_is_linked(real: RealPlace) -> None:
+    names = {"lib/pea.py": 2, "lib/pea.pth": 1, "bin/pea": 1, "etc/pea.conf": 1, "share/pea": 1}
+    for name in names:
+        real.write(name, name.encode())
+    before = real.tree()
+    real.save_point().save([real.path(name) for name in names])
+    assert {name: real.path(name).stat().st_nlink for name in names} == names
+    for name in names:
+        if names[name] == 1:
+            with real.path(name).open("ab") as file:
+                file.write(b"edited")
+    assert real.save_point().restore() == ()
+    assert real.tree() == before
+    assert {name: real.path(name).stat().st_nlink for name in names} == names
+
+
+def test_a_file_system_without_hard_links_will_do(
+    real: RealPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", refuse)
+    paths = filled(real)
+    before = real.tree()
+    real.save_point().save(paths)
+    changed(real)
+    assert real.path("bin/pea").stat().st_nlink == 1
+    assert real.save_point().restore() == ()
+    assert real.tree() == before
+
+
+def test_times_come_back_so_that_bytecode_and_listings_agree(real: RealPlace) -> None:
+    paths = filled(real)
+    for name in OLD:
+        os.utime(real.path(name), (1_700_000_000, 1_700_000_000))
+    real.save_point().save(paths)
+    changed(real)
+    real.write("bin/pea", b"other")
+    assert real.save_point().restore() == ()
+    assert {real.path(name).stat().st_mtime for name in OLD} == {1_700_000_000}
+
+
+def test_bytecode_of_what_is_put_back_is_dropped(real: RealPlace) -> None:
+    paths = filled(real)
+    real.save_point().save(paths)
+    changed(real)
+    mine = real.path("lib/__pycache__/pea.cpython-311.pyc")
+    other = real.path("lib/__pycache__/other.cpython-311.pyc")
+    fresh = real.path("lib/fresh/deep/__pycache__/module.cpython-311.pyc")
+    for file in (mine, other, fresh):
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"compiled")
+    assert real.save_point().restore() == ()
+    assert (mine.exists(), other.exists()) == (False, True)
+    assert not real.path("lib/fresh").exists()
+
+
+def test_somebody_elses_file_keeps_a_new_folder(real: RealPlace) -> None:
+    real.save_point().save(filled(real))
+    changed(real)
+    real.write("lib/fresh/notes.txt", b"mine")
+    assert real.save_point().restore() == ()
+    assert real.path("lib/fresh/notes.txt").read_bytes() == b"mine"
+    assert not real.path("lib/fresh/deep").exists()
+
+
+def test_a_folder_that_was_swept_away_comes_back(real: RealPlace) -> None:
+    paths = filled(real)
+    before = real.tree()
+    real.save_point().save(paths)
+    shutil.rmtree(real.path("lib"))
+    assert real.save_point().restore() == ()
+    assert real.tree() == before
+
+
+def test_a_folder_is_refused_before_anything_is_saved(real: RealPlace) -> None:
+    paths = filled(real)
+    with pytest.raises(OSError, match="neither a file nor a link"):
+        real.save_point().save([*paths, real.path("lib/pod")])
+    assert not real.save_point().intact()
+
+
+def test_a_file_that_became_a_folder_is_a_file_again(real: RealPlace) -> None:
+    real.write("lib/data", b"a file")
+    before = real.tree()
+    real.save_point().save([real.path("lib/data"), real.path("lib/data/more")])
+    real.delete("lib/data")
+    real.write("lib/data/more", b"now a folder")
+    assert real.save_point().restore() == ()
+    assert real.tree() == before
+
+
+def test_names_that_glob_would_read_are_only_names(real: RealPlace) -> None:
+    real.write("lib/[id].py", b"old")
+    compiled = real.path("lib/__pycache__/[id].cpython-311.pyc")
+    compiled.parent.mkdir()
+    compiled.write_bytes(b"of the new")
+    real.save_point().save([real.path("lib/[id].py")])
+    real.write("lib/[id].py", b"new")
+    assert real.save_point().restore() == ()
+    assert not compiled.exists()

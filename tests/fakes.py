@@ -1,0 +1,576 @@
+"""Working doubles of the outside world on one disk in memory, and what tests share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from pkgwidgets.core.errors import (
+    EnvironmentBusy,
+    EnvironmentRefused,
+    IndexUnavailable,
+    InstallFailed,
+    PkgwidgetsError,
+    PlanImpossible,
+    ProjectNotFound,
+)
+from pkgwidgets.core.interfaces import Backend, Question, Report, ignore
+from pkgwidgets.core.model import (
+    Change,
+    Distribution,
+    Event,
+    Id,
+    Interpreter,
+    Outcome,
+    Plan,
+    Release,
+    Stage,
+    Transaction,
+    Unreadable,
+    Wheel,
+)
+from pkgwidgets.demo import story
+from pkgwidgets.demo.wheels import BuiltWheel
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+Row = tuple[str, str, int, int, str, str]
+"""A path, its type, mode, size, sha256 and link target."""
+Oracle = Callable[[Path], tuple[Row, ...]]
+Disk = dict[Path, bytes]
+
+
+def plan_of(
+    *changes: Change, environment: str = "", undoes: str | None = None, saved: bool = False
+) -> Plan:
+    return Plan(
+        requested=tuple(change.id for change in changes),
+        changes=changes,
+        environment=environment,
+        python=Path("/fake/bin/python"),
+        created=MOMENT,
+        undoes=undoes,
+        from_save_point=saved,
+    )
+
+
+def change_of(name: str, before: str | None, after: str | None, **more: Any) -> Change:
+    return Change(
+        id=canonicalize_name(name),
+        name=name,
+        before=None if before is None else Version(before),
+        after=None if after is None else Version(after),
+        **more,
+    )
+
+
+class Kit(Protocol):
+    """An environment that tells the demo's story, its index, and what a test does to both."""
+
+    @property
+    def backend(self) -> Backend:
+        """What is tested."""
+
+    def publish(self, *wheels: BuiltWheel) -> None:
+        """Add releases to the index."""
+
+    def go_down(self) -> None:
+        """Let the index answer nobody any more."""
+
+    def tree(self) -> object:
+        """Return every file, to be compared."""
+
+    def edit(self, path: str, content: bytes | None) -> None:
+        """Write a file of site-packages, or delete it."""
+
+
+class FakeEnvironment:
+    """Distributions as the disk has them: a RECORD that holds all there is to know of one."""
+
+    def __init__(self, disk: Disk, prefix: Path = Path("/fake")) -> None:
+        self.disk = disk
+        self.refused: str | None = None
+        self.site = prefix / "lib"
+        self._holder: str | None = None
+        self.interpreter = Interpreter(
+            python=prefix / "bin/python",
+            version="3.11.7",
+            prefix=prefix,
+            base_prefix=Path("/usr"),
+            scheme=dict.fromkeys(("purelib", "platlib"), self.site),
+            search=(self.site,),
+            markers={name: str(value) for name, value in default_environment().items()},
+            tags=("py3-none-any",),
+        )
+
+    def distributions(self) -> Mapping[Id, Distribution | Unreadable]:
+        read = [self._read(path) for path in self.disk if _is_record(path, self.site)]
+        return {found.id: found for found in sorted(read, key=lambda found: found.id)}
+
+    def refusal(self) -> str | None:
+        return self.refused
+
+    @contextmanager
+    def locked(self, holder: str) -> Iterator[None]:
+        if self._holder is not None:
+            raise EnvironmentBusy(self._holder)
+        self._holder = holder
+        try:
+            yield
+        finally:
+            self._holder = None
+
+    def _read(self, path: Path) -> Distribution | Unreadable:
+        try:
+            facts = json.loads(self.disk[path])
+            return Distribution(
+                name=facts["name"],
+                version=Version(facts["version"]),
+                path=path.parent,
+                installed=MOMENT + timedelta(seconds=facts["installed"]),
+                requires=tuple(facts["requires"]),
+                requested=facts["requested"],
+            )
+        except (KeyError, ValueError) as error:
+            id = canonicalize_name(path.parent.name.partition("-")[0])
+            return Unreadable(id=id, path=path.parent, reason=str(error))
+
+
+class FakeRecords:
+    """The RECORDs of the fake environment, and of a stage on the same disk."""
+
+    def __init__(self, environment: FakeEnvironment) -> None:
+        self._environment = environment
+        self._disk = environment.disk
+
+    def touched(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
+        site, paths = self._environment.site, set[Path]()
+        for change in plan.changes:
+            if change.before is not None:
+                paths |= self._files(change.id, site)
+            if change.after is not None and stage is not None:
+                staged = self._files(change.id, stage / "lib")
+                paths |= {site / path.relative_to(stage / "lib") for path in staged}
+        return frozenset(paths)
+
+    def modules(
+        self, ids: Collection[Id], stage: Path | None = None
+    ) -> Mapping[Id, tuple[str, ...]]:
+        found = {}
+        for id in ids:
+            for site in ([stage / "lib"] if stage is not None else []) + [self._environment.site]:
+                if (record := self._record(id, site)) is not None:
+                    found[id] = tuple(sorted(filter(None, map(_module, self._rows(record)))))
+                    break
+        return found
+
+    def owners(self, files: Collection[str]) -> Mapping[str, Id]:
+        owned = {}
+        for id, found in self._environment.distributions().items():
+            for row in self._rows(found.path / "RECORD"):
+                path = str(self._environment.site / row)
+                if path in files:
+                    owned[path] = id
+        return owned
+
+    def damage(self, plan: Plan) -> tuple[str, ...]:
+        problems = []
+        for change in plan.changes:
+            record = self._record(change.id, self._environment.site)
+            for row, sha256 in self._rows(record).items() if record and change.after else ():
+                content = self._disk.get(self._environment.site / row)
+                if content is None or _sha256(content) != sha256:
+                    problems.append(f"{change.id}: {row} differs from RECORD")
+        return tuple(problems)
+
+    def _files(self, id: Id, site: Path) -> set[Path]:
+        record = self._record(id, site)
+        rows = self._rows(record) if record is not None else {}
+        if record is None or not rows or any(_is_hostile(row) for row in rows):
+            python = self._environment.interpreter.python
+            raise EnvironmentRefused(python, f"the RECORD of {id} is missing or hostile")
+        return {record, *(site / row for row in rows)}
+
+    def _record(self, id: Id, site: Path) -> Path | None:
+        named = (path for path in self._disk if _is_record(path, site))
+        return next((p for p in named if p.parent.name.startswith(f"{id}-")), None)
+
+    def _rows(self, record: Path) -> dict[str, str]:
+        try:
+            rows: dict[str, str] = json.loads(self._disk[record])["files"]
+        except (KeyError, ValueError):
+            return {}
+        return rows
+
+
+class FakeTrial:
+    """A module imports unless it is missing or one of its files starts a line with `raise`."""
+
+    def __init__(self, environment: FakeEnvironment) -> None:
+        self._environment = environment
+
+    def failing(
+        self, modules: Sequence[str], report: Report = ignore, *, beside: Path | None = None
+    ) -> Mapping[str, str]:
+        report(Event(stage=Stage.VERIFYING if beside is None else Stage.CHECKING))
+        sites = ([beside / "lib"] if beside is not None else []) + [self._environment.site]
+        errors = {module: self._error(module, sites) for module in modules}
+        return {module: error for module, error in errors.items() if error is not None}
+
+    def _error(self, module: str, sites: Sequence[Path]) -> str | None:
+        disk = self._environment.disk
+        for site in sites:
+            found = [
+                text
+                for path, text in disk.items()
+                if path == site / f"{module}.py" or path.is_relative_to(site / module)
+            ]
+            if found:
+                raises = any(line.startswith(b"raise ") for t in found for line in t.splitlines())
+                return "ImportError: it raises" if raises else None
+        return f"ModuleNotFoundError: No module named '{module}'"
+
+
+@dataclass
+class Kept:
+    """What a fake save point holds; `stuck` paths cannot be put back."""
+
+    rows: dict[Path, bytes | None] = field(default_factory=dict)
+    stuck: set[Path] = field(default_factory=set)
+    damaged: bool = False
+
+
+class FakeSavePoint:
+    """The old contents of some paths of the fake disk."""
+
+    def __init__(self, disk: Disk, all_kept: dict[str, Kept], id: str) -> None:
+        self._disk = disk
+        self._all = all_kept
+        self._id = id
+
+    def save(self, paths: Collection[Path]) -> None:
+        self._all[self._id] = Kept({path: self._disk.get(path) for path in paths})
+
+    def restore(self) -> tuple[str, ...]:
+        kept, failed = self._all[self._id], []
+        for path, content in kept.rows.items():
+            if path in kept.stuck or (kept.damaged and content is not None):
+                failed.append(f"{path}: it is stuck")
+            elif content is None:
+                self._disk.pop(path, None)
+            else:
+                self._disk[path] = content
+        return tuple(failed)
+
+    def paths(self) -> frozenset[Path]:
+        return frozenset(self._all[self._id].rows)
+
+    def intact(self) -> bool:
+        return self._id in self._all and not self._all[self._id].damaged
+
+    def discard(self) -> None:
+        self._all.pop(self._id, None)
+
+
+_ENDS = {
+    "COMMIT": Outcome.COMMITTED,
+    "ROLLED_BACK": Outcome.ROLLED_BACK,
+    "ABORTED": Outcome.ROLLED_BACK,
+    "RB_INCOMPLETE": Outcome.BROKEN,
+}
+
+
+class FakeJournal:
+    """Transactions in memory."""
+
+    def __init__(self, place: Path = Path("/fake/.pkgwidgets")) -> None:
+        self._place = place
+        self._plans: dict[str, Plan] = {}
+        self._lines: dict[str, list[tuple[str, str | None]]] = {}
+
+    def start(self, plan: Plan) -> Transaction:
+        id = f"{len(self._plans):04}"
+        self._plans[id] = plan
+        self._lines[id] = [("PLAN", None)]
+        return self._transaction(id)
+
+    def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
+        error = facts.get("error")
+        self._lines[transaction].append((step, None if error is None else str(error)))
+
+    def transactions(self) -> Sequence[Transaction]:
+        return tuple(self._transaction(id) for id in self._plans)
+
+    def steps(self, transaction: str) -> tuple[str, ...]:
+        return tuple(step for step, _ in self._lines[transaction])
+
+    def folder(self, transaction: str) -> Path:
+        return self._place / "txn" / transaction
+
+    def _transaction(self, id: str) -> Transaction:
+        ends = [(_ENDS[step], error) for step, error in self._lines[id] if step in _ENDS]
+        outcome, error = ends[-1] if ends else (Outcome.STARTED, None)
+        started = MOMENT + timedelta(minutes=int(id))
+        return Transaction(
+            id=id,
+            plan=self._plans[id],
+            started=started,
+            finished=started + timedelta(seconds=1) if ends else None,
+            outcome=outcome,
+            error=error,
+        )
+
+
+class FakeIndex:
+    """Wheels by file name; `failing` projects have an error as their answer."""
+
+    def __init__(self, wheels: Collection[BuiltWheel] = ()) -> None:
+        self.wheels = {wheel.filename: wheel for wheel in wheels}
+        self.failing: dict[str, PkgwidgetsError] = {}
+        self.down = False
+        self.url = "http://fake.invalid/simple/"
+        self.asked: list[Id] = []
+
+    def releases_of(
+        self, ids: Collection[Id], report: Report = ignore, *, refresh: bool = False
+    ) -> Mapping[Id, Sequence[Release] | PkgwidgetsError]:
+        answers: dict[Id, Sequence[Release] | PkgwidgetsError] = {}
+        for id in ids:
+            self.asked.append(id)
+            answers[id] = self._answer(id)
+            report(Event(stage=Stage.ASKING, id=id, done=len(answers), total=len(ids)))
+        return answers
+
+    def _answer(self, id: Id) -> Sequence[Release] | PkgwidgetsError:
+        if self.down:
+            return IndexUnavailable(self.url, "it is down")
+        if id in self.failing:
+            return self.failing[id]
+        found = [_release(wheel) for wheel in self.wheels.values() if wheel.id == id]
+        found.sort(key=lambda release: release.version, reverse=True)
+        return found or ProjectNotFound(id, self.url)
+
+
+class FakeInstaller:
+    """Resolves by trying everything. May fail, be interrupted or lie when it installs.
+
+    `fails_before` and `interrupted_before` count the changes of one installation from 0.
+    """
+
+    def __init__(self, environment: FakeEnvironment, index: FakeIndex) -> None:
+        self._environment = environment
+        self._disk = environment.disk
+        self._index = index
+        self._fetched: dict[str, BuiltWheel] = {}
+        self._clock = 0
+        self.fails_before: int | None = None
+        self.interrupted_before: int | None = None
+        self.lies = False
+
+    def resolve(self, question: Question) -> Mapping[Id, Version | None]:
+        self._raise_if_down()
+        installed = {
+            id: found
+            for id, found in self._environment.distributions().items()
+            if isinstance(found, Distribution)
+        }
+        keep = {canonicalize_name(r.name): r.specifier for r in map(Requirement, question.keep)}
+        wanted = sorted(map(Requirement, question.requirements), key=lambda r: not r.specifier)
+        free = {id: found for id, found in installed.items() if id not in question.upgrade}
+        solution = self._solve(wanted, {}, keep, free)
+        if solution is None:
+            told = f"{', '.join(question.upgrade or question.requirements)} cannot be had."
+            raise PlanImpossible(question.upgrade or question.requirements, told)
+        return {
+            id: version
+            for id, (version, _) in solution.items()
+            if id not in installed or version != installed[id].version
+        }
+
+    def dependencies(self, requirement: str) -> frozenset[Id]:
+        self._raise_if_down()
+        wanted = Requirement(requirement)
+        solution = self._solve([wanted], {}, {}, {})
+        if solution is None:
+            raise PlanImpossible((requirement,), f"{requirement} cannot be had.")
+        return frozenset(solution) - {canonicalize_name(wanted.name)}
+
+    def stage(self, plan: Plan, folder: Path, report: Report) -> None:
+        report(Event(stage=Stage.FETCHING))
+        self._raise_if_down()
+        for change in plan.changes:
+            if change.after is not None:
+                wheel = self._wheel(change)
+                if change.hashes and wheel.sha256 not in change.hashes:
+                    raise InstallFailed("", ("fake",), 1, f"Hash mismatch for {change.id}")
+                self._fetched[f"{change.id}=={change.after}"] = wheel
+                self._unpack(wheel, folder / "lib", requested=True)
+
+    def install(self, plan: Plan, report: Report) -> None:
+        for number, change in enumerate(plan.changes):
+            report(Event(stage=Stage.INSTALLING))
+            if number == self.fails_before:
+                raise InstallFailed("", ("fake",), 2, "it failed half way")
+            if number == self.interrupted_before:
+                raise KeyboardInterrupt
+            if self.lies and number == len(plan.changes) - 1:
+                return
+            self._remove(change.id)
+            if change.after is not None:
+                wheel = self._fetched.get(f"{change.id}=={change.after}")
+                if wheel is None:
+                    raise InstallFailed("", ("fake",), 1, f"{change.id} was not fetched")
+                self._unpack(wheel, self._environment.site, requested=change.marked)
+
+    def put(self, wheel: BuiltWheel, *, requested: bool) -> None:
+        """Install without asking anybody."""
+        self._unpack(wheel, self._environment.site, requested=requested)
+
+    def _solve(
+        self,
+        todo: Sequence[Requirement],
+        chosen: dict[Id, tuple[Version, tuple[str, ...]]],
+        keep: Mapping[Id, SpecifierSet],
+        free: Mapping[Id, Distribution],
+    ) -> dict[Id, tuple[Version, tuple[str, ...]]] | None:
+        if not todo:
+            return chosen
+        first, *rest = todo
+        id = canonicalize_name(first.name)
+        if id in chosen:
+            fits = first.specifier.contains(chosen[id][0], prereleases=True)
+            return self._solve(rest, chosen, keep, free) if fits else None
+        for version, requires in self._candidates(id, first.specifier, free.get(id)):
+            allowed = keep.get(id, SpecifierSet()).contains(version, prereleases=True)
+            if allowed and first.specifier.contains(version, prereleases=True):
+                more = [*rest, *map(Requirement, requires)]
+                found = self._solve(more, {**chosen, id: (version, requires)}, keep, free)
+                if found is not None:
+                    return found
+        return None
+
+    def _candidates(
+        self, id: Id, asked: SpecifierSet, installed: Distribution | None
+    ) -> Iterator[tuple[Version, tuple[str, ...]]]:
+        if installed is not None:
+            yield installed.version, installed.requires
+        exact = {each.version for each in asked if each.operator == "=="}
+        wheels = [wheel for wheel in self._index.wheels.values() if wheel.id == id]
+        for wheel in sorted(wheels, key=lambda w: Version(w.version), reverse=True):
+            fits = SpecifierSet(wheel.requires_python or "").contains("3.11.7")
+            final = wheel.yanked is None and not Version(wheel.version).is_prerelease
+            if fits and (final or wheel.version in exact):
+                yield Version(wheel.version), wheel.requires
+
+    def _wheel(self, change: Change) -> BuiltWheel:
+        wheels = self._index.wheels.values()
+        return next(w for w in wheels if w.id == change.id and Version(w.version) == change.after)
+
+    def _unpack(self, wheel: BuiltWheel, site: Path, *, requested: bool) -> None:
+        files = {path: content for path, content in wheel.files.items() if "{" not in path}
+        encoded = {p: c.encode() if isinstance(c, str) else c for p, c in files.items()}
+        self._disk |= {site / path: content for path, content in encoded.items()}
+        self._clock += 1
+        facts = {
+            "name": wheel.name,
+            "version": wheel.version,
+            "requires": wheel.requires,
+            "requested": requested,
+            "installed": self._clock,
+            "files": {path: _sha256(content) for path, content in encoded.items()},
+        }
+        record = site / f"{wheel.id}-{wheel.version}.dist-info" / "RECORD"
+        self._disk[record] = json.dumps(facts).encode()
+
+    def _remove(self, id: Id) -> None:
+        for found in list(self._environment.distributions().values()):
+            if found.id == id:
+                record = found.path / "RECORD"
+                for path in json.loads(self._disk.pop(record))["files"]:
+                    self._disk.pop(self._environment.site / path, None)
+
+    def _raise_if_down(self) -> None:
+        if self._index.down:
+            raise IndexUnavailable(self._index.url, "it is down")
+
+
+class FakeKit:
+    """The demo's story without a disk, a process or a socket."""
+
+    def __init__(self) -> None:
+        self.disk: Disk = {}
+        self.kept: dict[str, Kept] = {}
+        self.environment = FakeEnvironment(self.disk)
+        self.index = FakeIndex(story.WHEELS)
+        self.installer = FakeInstaller(self.environment, self.index)
+        self.journal = FakeJournal()
+        self.backend = Backend(
+            environment=self.environment,
+            records=FakeRecords(self.environment),
+            trial=FakeTrial(self.environment),
+            index=self.index,
+            installer=self.installer,
+            journal=self.journal,
+            save_point=lambda id: FakeSavePoint(self.disk, self.kept, id),
+        )
+        released = {f"{wheel.name}=={wheel.version}": wheel for wheel in story.WHEELS}
+        for pin in story.INSTALLED:
+            wheel = released[pin]
+            self.installer.put(wheel, requested=wheel.id not in story.DEPENDENCIES)
+
+    def publish(self, *wheels: BuiltWheel) -> None:
+        self.index.wheels |= {wheel.filename: wheel for wheel in wheels}
+
+    def go_down(self) -> None:
+        self.index.down = True
+
+    def tree(self) -> object:
+        place = self.journal.folder("").parent
+        return {p: content for p, content in self.disk.items() if not p.is_relative_to(place)}
+
+    def edit(self, path: str, content: bytes | None) -> None:
+        if content is None:
+            del self.disk[self.environment.site / path]
+        else:
+            self.disk[self.environment.site / path] = content
+
+
+def _release(wheel: BuiltWheel) -> Release:
+    return Release(
+        version=Version(wheel.version),
+        requires_python=SpecifierSet(wheel.requires_python or ""),
+        yanked=wheel.yanked is not None,
+        uploaded=wheel.uploaded,
+        wheels=(Wheel(filename=wheel.filename, sha256=wheel.sha256, size=len(wheel.data)),),
+    )
+
+
+def _is_record(path: Path, site: Path) -> bool:
+    return path.name == "RECORD" and path.parent.parent == site
+
+
+def _is_hostile(row: str) -> bool:
+    return ".." in PurePosixPath(row).parts or PurePosixPath(row).is_absolute()
+
+
+def _module(row: str) -> str:
+    first, _, rest = row.partition("/")
+    if not rest:
+        return first.removesuffix(".py") if first.endswith(".py") else ""
+    return first if rest == "__init__.py" else ""
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,32 @@
+"""The oldest versions that the package says it works with."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import uv
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_the_unit_and_contract_tests_pass_on_the_lower_bounds(tmp_path: Path) -> None:
+    python = tmp_path / "env" / "bin" / "python"
+    found = uv.find_uv_bin()
+    install = [found, "pip", "install", "--quiet", "--python", str(python)]
+    subprocess.run([found, "venv", "--quiet", str(tmp_path / "env")], check=True)
+    lowest = ["--resolution", "lowest-direct", str(ROOT), "pytest>=8.3", "ipykernel>=6.29"]
+    subprocess.run([*install, *lowest], check=True)
+    pytest_run = [str(python), "-m", "pytest", "-q", "--override-ini", "addopts="]
+    options = ["--import-mode=importlib", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*pytest_run, *options, "tests/unit", "tests/contract"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]

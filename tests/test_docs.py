@@ -1,0 +1,88 @@
+"""What the documents say is what there is."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from pkgwidgets import PackagePanel, PackageService, compare_versions, demo
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+CI = (ROOT / ".ci" / "run").read_text("utf-8")
+INSTALLS = "python3 -m venv .venv && .venv/bin/pip install --quiet uv && .venv/bin/uv pip install"
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_ci_runs_the_readmes_test_line_word_for_word() -> None:
+    line = next(block.strip() for block in _blocks("sh") if block.strip().endswith("pytest"))
+    assert line.startswith(INSTALLS)
+    assert f"timeout 480 bash -euc '{line}'" in CI
+
+
+def test_the_first_line_installs_and_opens_the_demo() -> None:
+    first = _blocks("sh")[0].strip()
+    assert first.startswith(INSTALLS)
+    assert first.endswith(".venv/bin/pkgwidgets demo")
+
+
+def test_the_readmes_first_example_runs() -> None:
+    """On the demo: its environment, and one of its names in place of pandas."""
+    source = _blocks("python")[0].replace('"pandas"', '"raintable"')
+    with demo.start() as garden:
+        service = PackageService(garden.python, index_url=garden.index_url)
+        names = {
+            "PackageService": lambda: service,
+            "PackagePanel": lambda: PackagePanel(service),
+        }
+        statements = ast.parse(source).body
+        assert len(statements) == 7
+        for statement in statements[1:]:  # the first imports the two names
+            exec(compile(ast.Module([statement], []), "README.md", "exec"), names)
+        changes = [str(change) for done in service.list_history() for change in done.changes]
+    assert changes == ["raintable 2.0.0 → 2.4.0", "raintable 2.4.0 → 2.0.0"]
+
+
+_CALLS = re.findall(r"^\| `(service\..*?)` \|", README, re.MULTILINE)
+
+
+def test_the_readme_lists_the_service() -> None:
+    assert len(_CALLS) >= 8
+
+
+@pytest.mark.parametrize(
+    "call", re.findall(r"(?:service\.)?(\w+)\(([^)]*)\)", " ".join(_CALLS)), ids=lambda c: c[0]
+)
+def test_every_call_in_the_readme_exists_with_these_arguments(call: tuple[str, str]) -> None:
+    name, arguments = call
+    parsed = ast.parse(f"f({arguments})", mode="eval").body
+    assert isinstance(parsed, ast.Call)
+    signature = inspect.signature(getattr(PackageService, name))
+    keywords = [keyword.arg for keyword in parsed.keywords]
+    assert {*keywords} <= {*signature.parameters}
+    for keyword in parsed.keywords:
+        default = signature.parameters[str(keyword.arg)].default
+        assert ast.literal_eval(keyword.value) == default
+
+
+def test_the_readmes_comparison_is_right() -> None:
+    assert '`compare_versions("1.0rc1", "1.0")` | -1' in README
+    assert compare_versions("1.0rc1", "1.0") == -1
+
+
+@pytest.mark.parametrize("path", re.findall(r"\| `([a-z]+/[a-z_/]*\.?p?y?)`", README))
+def test_every_file_that_the_readme_sends_one_to_exists(path: str) -> None:
+    assert (ROOT / "pkgwidgets" / path).exists()
+
+
+def test_no_notebook_names_a_path_of_the_machine_that_ran_it() -> None:
+    for notebook in (ROOT / "notebooks").glob("*.ipynb"):
+        text = notebook.read_text("utf-8")
+        assert not re.search(r"/(home|root|work|Users)/", text), notebook.name

@@ -1,0 +1,22 @@
+"""The checkers that every change passes: types, and ruff's rules and form."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("mypy",), ("ruff", "check", "."), ("ruff", "format", "--check", ".")],
+    ids=" ".join,
+)
+def test_the_checker_finds_nothing(command: tuple[str, ...]) -> None:
+    argv = [sys.executable, "-m", *command]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

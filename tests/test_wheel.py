@@ -1,0 +1,70 @@
+"""What a user installs: the wheel, built from this checkout."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+import zipfile
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DEPENDENCIES = {"anywidget", "ipywidgets", "packaging", "pandas", "requests", "tqdm", "uv"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """The wheel, built with the tools that are installed: no network."""
+    folder = tmp_path_factory.mktemp("dist")
+    argv = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(argv, cwd=ROOT, check=True, capture_output=True)
+    return zipfile.ZipFile(next(folder.glob("*.whl")))
+
+
+def test_it_switches_the_server_extension_on(wheel: zipfile.ZipFile) -> None:
+    name = next(
+        n for n in wheel.namelist() if n.endswith("jupyter_server_config.d/pkgwidgets.json")
+    )
+    assert ".data/data/etc/jupyter/" in name
+    assert json.loads(wheel.read(name)) == {
+        "ServerApp": {"jpserver_extensions": {"pkgwidgets": True}}
+    }
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "pkgwidgets/widgets/table.js",
+        "pkgwidgets/widgets/plan.js",
+        "pkgwidgets/widgets/task.js",
+        "pkgwidgets/widgets/panel.css",
+        "pkgwidgets/py.typed",
+    ],
+)
+def test_it_carries_what_is_not_python(wheel: zipfile.ZipFile, file: str) -> None:
+    assert wheel.read(file) == (ROOT / file).read_bytes()
+
+
+def test_it_carries_the_quickstart(wheel: zipfile.ZipFile) -> None:
+    name = next(n for n in wheel.namelist() if n.endswith("quickstart.ipynb"))
+    assert ".data/data/share/pkgwidgets/notebooks/" in name
+
+
+def test_it_carries_no_tests(wheel: zipfile.ZipFile) -> None:
+    assert not [n for n in wheel.namelist() if "test" in n]
+
+
+def test_it_requires_no_more_than_it_must(wheel: zipfile.ZipFile) -> None:
+    metadata = next(n for n in wheel.namelist() if n.endswith("METADATA"))
+    required = message_from_bytes(wheel.read(metadata)).get_all("Requires-Dist") or []
+    bare = {text.split(">=")[0] for text in required if "extra ==" not in text}
+    assert bare == DEPENDENCIES
+
+
+def test_every_dependency_has_a_lower_bound_and_no_upper_one() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert all(">=" in text and "<" not in text for text in project["dependencies"])

@@ -1,0 +1,318 @@
+"""The frames: the same columns and dtypes for nothing, for everything, and for what is unknown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from pkgwidgets.core.model import (
+    Bump,
+    Change,
+    HeldBack,
+    Origin,
+    Outcome,
+    PackageInfo,
+    PackageStatus,
+    Plan,
+    Transaction,
+)
+from pkgwidgets.notebook import frames
+
+TIME = "datetime64[ns, UTC]"
+
+PACKAGES = {
+    "version": "string",
+    "latest_version": "string",
+    "compatible_version": "string",
+    "update_available": "boolean",
+    "change": "category",
+    "blocked_by": "string",
+    "released": TIME,
+    "status": "category",
+    "requested": "boolean",
+    "loaded_version": "string",
+    "installed": TIME,
+    "last_upgraded": TIME,
+    "install_path": "string",
+    "origin": "category",
+    "error": "string",
+}
+
+CHANGES = {
+    "before": "string",
+    "after": "string",
+    "kind": "string",
+    "status": "string",
+    "requested": "boolean",
+    "transaction": "string",
+}
+
+HISTORY = {
+    "started": TIME,
+    "finished": TIME,
+    "outcome": "category",
+    "changes": "string",
+    "undoes": "string",
+    "undone_by": "string",
+    "error": "string",
+}
+
+NOON = datetime(2026, 11, 2, 12, 0, 0, 123456, tzinfo=UTC)
+
+BARE = PackageInfo(name="pea", version="1.0")
+FULL = PackageInfo(
+    name="Rain.Table",
+    version="2.0.0",
+    latest_version="3.1.0",
+    compatible_version="2.4.0",
+    change=Bump.MAJOR,
+    blocked_by="allotboard (raintable<3)",
+    released=NOON,
+    status=PackageStatus.UPGRADING,
+    requested=True,
+    loaded_version="1.9",
+    installed=NOON,
+    last_upgraded=NOON,
+    install_path=Path("/env/lib"),
+    origin=Origin.INDEX,
+    summary="rain in rows",
+    error="it failed",
+)
+
+
+def change(name: str, before: str | None, after: str | None, *, requested: bool = True) -> Change:
+    return Change(
+        id=canonicalize_name(name),
+        name=name,
+        before=None if before is None else Version(before),
+        after=None if after is None else Version(after),
+        requested=requested,
+    )
+
+
+def held(name: str, stays: str) -> HeldBack:
+    id = canonicalize_name(name)
+    latest = Version("99")
+    return HeldBack(id=id, name=name, stays=Version(stays), latest=latest, reason="it is blocked")
+
+
+def transaction(
+    *moved: Change,
+    id: str = "t",
+    undoes: str | None = None,
+    outcome: Outcome = Outcome.COMMITTED,
+    held_back: tuple[HeldBack, ...] = (),
+) -> Transaction:
+    plan = Plan(
+        requested=(),
+        changes=moved,
+        held_back=held_back,
+        environment="",
+        python=Path("/env/bin/python"),
+        created=NOON,
+        undoes=undoes,
+    )
+    return Transaction(id=id, plan=plan, started=NOON, finished=NOON, outcome=outcome)
+
+
+def dtypes(frame: pd.DataFrame) -> dict[str, str]:
+    return {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
+
+
+# --- their form
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [[], [BARE], [FULL], [BARE, FULL], [FULL, BARE], [BARE] * 3],
+    ids=["empty", "bare", "full", "bare and full", "full and bare", "bare ones"],
+)
+def test_packages_have_these_columns_in_this_order(rows: list[PackageInfo]) -> None:
+    frame = frames.packages(rows)
+    assert list(dtypes(frame).items()) == list(PACKAGES.items())
+    assert (frame.index.name, str(frame.index.dtype)) == ("name", "object")
+    assert list(frame.index) == [row.name for row in rows]
+
+
+@pytest.mark.parametrize(
+    "done",
+    [
+        transaction(),
+        transaction(change("pea", "1", "2"), change("bean", None, "1")),
+        transaction(held_back=(held("rain", "2.0"),)),
+        transaction(change("pea", "1", None), held_back=(held("rain", "2.0"),)),
+    ],
+    ids=["empty", "changes", "held back", "both"],
+)
+def test_changes_have_these_columns_in_this_order(done: Transaction) -> None:
+    frame = frames.changes(done)
+    assert list(dtypes(frame).items()) == list(CHANGES.items())
+    assert (frame.index.name, str(frame.index.dtype)) == ("name", "object")
+
+
+@pytest.mark.parametrize(
+    "transactions",
+    [[], [transaction(change("pea", "1", "2"))], [replace(transaction(), finished=None)]],
+    ids=["empty", "finished", "under way"],
+)
+def test_the_history_has_these_columns_in_this_order(transactions: list[Transaction]) -> None:
+    frame = frames.history(transactions)
+    assert list(dtypes(frame).items()) == list(HISTORY.items())
+    assert (frame.index.name, str(frame.index.dtype)) == ("transaction", "object")
+
+
+@pytest.mark.parametrize(
+    ("frame", "column", "categories"),
+    [
+        (frames.packages([]), "change", ["major", "minor", "patch", "other"]),
+        (frames.packages([]), "status", ["installed", "installing", "upgrading", "error"]),
+        (frames.packages([]), "origin", ["index", "editable", "url", "vcs", "conda", "system"]),
+        (frames.history([]), "outcome", ["started", "committed", "rolled back", "broken"]),
+    ],
+)
+def test_the_categories_are_all_that_there_can_be(
+    frame: pd.DataFrame, column: str, categories: list[str]
+) -> None:
+    assert frame[column].cat.categories.tolist() == categories
+
+
+# --- packages
+
+
+def test_a_full_row_says_what_its_value_says() -> None:
+    (row,) = frames.packages([FULL]).reset_index().to_dict("records")
+    assert row == {
+        "name": "Rain.Table",
+        "version": "2.0.0",
+        "latest_version": "3.1.0",
+        "compatible_version": "2.4.0",
+        "update_available": True,
+        "change": "major",
+        "blocked_by": "allotboard (raintable<3)",
+        "released": NOON,
+        "status": "upgrading",
+        "requested": True,
+        "loaded_version": "1.9",
+        "installed": NOON,
+        "last_upgraded": NOON,
+        "install_path": "/env/lib",
+        "origin": "index",
+        "error": "it failed",
+    }
+
+
+def test_what_is_not_known_is_na_and_what_is_known_to_be_nothing_is_not() -> None:
+    row = frames.packages([BARE]).iloc[0]
+    assert {str(name) for name in row.index[row.notna()]} == {
+        "version", "blocked_by", "status", "requested", "origin",
+    }  # fmt: skip
+    assert row["blocked_by"] == ""
+
+
+@pytest.mark.parametrize(
+    ("latest", "update"), [("2.0", True), ("1.0", False), ("0.9", False), (None, pd.NA)]
+)
+def test_an_update_is_available_or_not_or_that_is_unknown(
+    latest: str | None, update: object
+) -> None:
+    found = frames.packages([replace(BARE, latest_version=latest)])["update_available"].iloc[0]
+    assert found is update or (found == update) is True
+
+
+def test_unknown_is_never_counted_as_up_to_date() -> None:
+    rows = [replace(BARE, name=str(v), latest_version=v) for v in ("2.0", "1.0", None)]
+    update = frames.packages(rows)["update_available"]
+    assert (update.sum(), (~update).sum(), update.isna().sum()) == (1, 1, 1)
+
+
+def test_times_of_any_zone_are_given_in_utc() -> None:
+    here = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    released = frames.packages([replace(BARE, released=here)])["released"].iloc[0]
+    assert (released, str(released.tz)) == (NOON, "UTC")
+
+
+@pytest.mark.parametrize("year", [1, 1600, 2286, 9999])
+def test_a_time_that_pandas_cannot_hold_is_unknown_and_spares_the_other_rows(year: int) -> None:
+    odd = replace(BARE, released=NOON.replace(year=year))
+    frame = frames.packages([odd, replace(FULL, released=NOON)])
+    assert frame["released"].isna().tolist() == [True, False]
+    assert dtypes(frame) == PACKAGES
+
+
+def test_any_name_makes_an_index() -> None:
+    names = ["nan", "null", "true", "007", "1e5", "con", "constructor"]
+    frame = frames.packages([replace(BARE, name=name) for name in names])
+    assert frame.index.tolist() == names
+    assert frame.loc["nan", "version"] == "1.0"
+
+
+# --- changes
+
+
+def test_every_change_and_every_held_back_name_is_a_row() -> None:
+    done = transaction(
+        change("pea", "1", "2"),
+        change("bean", None, "1", requested=False),
+        change("leek", "1", None),
+        held_back=(held("Rain", "2.0"),),
+    )
+    assert frames.changes(done).astype(object).where(lambda f: f.notna(), None).to_dict("index") == {
+        "pea": row("1", "2", "upgrade", "committed"),
+        "bean": {**row(None, "1", "install", "committed"), "requested": False},
+        "leek": row("1", None, "remove", "committed"),
+        "Rain": {**row("2.0", "2.0", "held back", "it is blocked"), "transaction": None},
+    }
+
+
+def row(before: str | None, after: str | None, kind: str, status: str) -> dict[str, object]:
+    return {
+        "before": before,
+        "after": after,
+        "kind": kind,
+        "status": status,
+        "requested": True,
+        "transaction": "t",
+    }
+
+
+def test_a_package_that_moves_and_is_held_back_from_the_latest_is_one_row() -> None:
+    done = transaction(change("rain", "2.0", "2.4"), held_back=(held("rain", "2.4"),))
+    frame = frames.changes(done)
+    assert frame.index.tolist() == ["rain"]
+    assert (frame.loc["rain", "before"], frame.loc["rain", "after"]) == ("2.0", "2.4")
+
+
+# --- the history
+
+
+def test_the_newest_transaction_comes_first_and_an_undone_one_says_by_whom() -> None:
+    frame = frames.history(
+        [
+            transaction(change("pea", "1", "2"), id="1"),
+            transaction(change("pea", "2", "1"), id="2", undoes="1"),
+            transaction(change("bean", "1", "2"), id="3", outcome=Outcome.ROLLED_BACK),
+        ]
+    )
+    assert frame.index.tolist() == ["3", "2", "1"]
+    assert frame["outcome"].tolist() == ["rolled back", "committed", "committed"]
+    assert frame["changes"].tolist() == ["bean 1 → 2", "pea 2 → 1", "pea 1 → 2"]
+    assert frame["undoes"].fillna("").tolist() == ["", "1", ""]
+    assert frame["undone_by"].fillna("").tolist() == ["", "", "2"]
+
+
+def test_an_undo_that_failed_undid_nothing() -> None:
+    failed = transaction(id="2", undoes="1", outcome=Outcome.ROLLED_BACK)
+    assert frames.history([transaction(id="1"), failed])["undone_by"].isna().all()
+
+
+def test_a_transaction_under_way_has_not_finished() -> None:
+    under_way = replace(transaction(), finished=None, outcome=Outcome.STARTED)
+    frame = frames.history([under_way])
+    assert frame["finished"].isna().tolist() == [True]
+    assert frame["started"].tolist() == [NOON]
