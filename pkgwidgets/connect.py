@@ -12,6 +12,7 @@ from pkgwidgets.backends.journal import FolderJournal
 from pkgwidgets.backends.records import InstalledRecords
 from pkgwidgets.backends.savepoint import FolderSavePoint
 from pkgwidgets.backends.trial import ImportTrial
+from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend
 
 
@@ -22,6 +23,8 @@ def connect(python: str | Path | None = None, index_url: str | None = None) -> B
     what is no interpreter, `InvalidRequest` for what is no address, `InstallerUnavailable`.
     """
     chosen = settings.given(index_url) if index_url is not None else None
+    if python is not None and not isinstance(python, str | Path):
+        raise InvalidRequest("interpreter", python)
     facts = interpreter.describe(Path(python) if python is not None else Path(sys.executable))
     environment = InstalledEnvironment(facts)
     index = chosen if chosen is not None else settings.configured(uv.find())

@@ -19,6 +19,8 @@ from packaging.version import InvalidVersion, Version
 
 from pkgwidgets.core.errors import EnvironmentBusy
 from pkgwidgets.core.model import Distribution, Id, Interpreter, Origin, Unreadable
+from pkgwidgets.core.versions import is_name
+from pkgwidgets.core.words import visible
 
 PLACE = ".pkgwidgets"
 """Our own folder in the prefix: same device as site-packages, outside of every RECORD."""
@@ -100,9 +102,10 @@ class InstalledEnvironment:
     def _read(self, path: Path) -> Distribution | Unreadable:
         try:
             return self._distribution(path)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             stem = path.name.partition("-")[0].removesuffix(".dist").removesuffix(".egg")
-            reason = str(error) if isinstance(error, ValueError) else f"{error.strerror}"
+            reason = error.strerror if isinstance(error, OSError) else None
+            reason = reason or str(error)
             return Unreadable(id=canonicalize_name(stem), path=path, reason=reason[:300])
 
     def _distribution(self, path: Path) -> Distribution:
@@ -112,7 +115,7 @@ class InstalledEnvironment:
             raise ValueError(f"{metadata.name} is missing")
         head = _headers(metadata)
         name, version = (head.get(field, [""])[0] for field in ("name", "version"))
-        if not name or not canonicalize_name(name).replace("-", "").isalnum():
+        if not is_name(name):
             raise ValueError(f"{metadata.name} names no project")
         installer = _first_line(path / "INSTALLER")
         origin, location = self._origin(path, installer)
@@ -123,7 +126,7 @@ class InstalledEnvironment:
             installed=_time(path),
             requires=tuple(head.get("requires-dist", ())),
             extras=tuple(head.get("provides-extra", ())),
-            summary=head.get("summary", [""])[0][:_SUMMARY],
+            summary=visible(head.get("summary", [""])[0][:_SUMMARY]),
             requested=(path / "REQUESTED").exists(),
             origin=origin,
             location=location,
@@ -145,7 +148,8 @@ class InstalledEnvironment:
         if not isinstance(direct, dict):
             raise ValueError("direct_url.json is no object")
         location = _without_credentials(str(direct.get("url", "")))
-        if (direct.get("dir_info") or {}).get("editable"):
+        about = direct.get("dir_info")
+        if isinstance(about, dict) and about.get("editable"):
             return Origin.EDITABLE, location
         return (Origin.VCS if "vcs_info" in direct else Origin.URL), location
 
@@ -158,11 +162,21 @@ class InstalledEnvironment:
         """Return the names of dist-info folders that conda's records list."""
         owned = set()
         for record in (self.interpreter.prefix / "conda-meta").glob("*.json"):
-            for file in json.loads(record.read_bytes()).get("files", ()):
+            for file in _files_of(record):
                 folder, _, last = str(file).rpartition("/")
                 if last == "METADATA":
                     owned.add(folder.rpartition("/")[2])
         return frozenset(owned)
+
+
+def _files_of(record: Path) -> list[object]:
+    """Return what a record of conda lists; one that cannot be read lists nothing."""
+    try:
+        found = json.loads(record.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return []
+    files = found.get("files") if isinstance(found, dict) else None
+    return files if isinstance(files, list) else []
 
 
 def _metadata_folders(folder: Path) -> list[Path]:

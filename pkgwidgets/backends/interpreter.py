@@ -78,8 +78,8 @@ def _stamp(python: Path) -> tuple[int, ...]:
     """Return what changes when the interpreter at a path is replaced."""
     try:
         found = python.stat()
-    except OSError as error:
-        raise EnvironmentRefused(python, f"there is no Python at {python}") from error
+    except (OSError, ValueError) as error:
+        raise EnvironmentRefused(python, f"there is no Python at {str(python)!a}") from error
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 

@@ -31,10 +31,21 @@ class Settings:
 
 def given(index_url: str) -> Settings:
     """Return the settings for a named index; `InvalidRequest` if it is no http address."""
-    parts = urlsplit(index_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_address(index_url):
         raise InvalidRequest("index address", index_url)
     return Settings(index_url=index_url.rstrip("/") + "/", given=True)
+
+
+def _is_address(text: object) -> bool:
+    """Tell whether it is an http address on one line; `urlsplit` alone forgives too much."""
+    if not isinstance(text, str) or not text.isprintable() or " " in text:
+        return False
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # raises if it is none
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=4)

@@ -89,7 +89,10 @@ def plan_to_text(plan: Plan) -> str:
 
 def plan_from_text(text: str) -> Plan:
     """Return the plan of a kept text; raises ValueError for anything else."""
-    return plan_from_json(json.loads(text))
+    try:
+        return plan_from_json(json.loads(text))
+    except RecursionError as error:
+        raise ValueError("not a plan: too deep") from error
 
 
 def _change(row: _Json) -> Change:

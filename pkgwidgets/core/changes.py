@@ -36,7 +36,9 @@ class Unmet:
 def parsed(text: str) -> Requirement | None:
     """Return the requirement that `text` spells (PEP 508), None if it spells none."""
     try:
-        return Requirement(text)
+        requirement = Requirement(text)
+        requirement.specifier.contains("0", prereleases=True)  # a number too long to be read
+        return requirement
     except (InvalidRequirement, ValueError, RecursionError):
         return None
 
@@ -156,14 +158,15 @@ def blockers(id: Id, version: Version, required: Needs) -> dict[Id, str]:
     for owner, requirements in required.items():
         if owner == id:
             continue
-        for requirement in requirements:
-            if canonicalize_name(requirement.name) != id:
-                continue
-            forbids = [
-                s for s in requirement.specifier if not s.contains(version, prereleases=True)
-            ]
-            if forbids:
-                found[owner] = f"{id}{','.join(sorted(map(str, forbids)))}"
+        forbids = {
+            str(specifier)
+            for requirement in requirements
+            if canonicalize_name(requirement.name) == id
+            for specifier in requirement.specifier
+            if not specifier.contains(version, prereleases=True)
+        }
+        if forbids:
+            found[owner] = f"{id}{','.join(sorted(forbids))}"
     return found
 
 

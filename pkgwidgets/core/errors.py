@@ -3,7 +3,7 @@
 PkgwidgetsError
 ├─ InvalidRequest        ├─ PackageNotFound       ├─ ProjectNotFound
 ├─ IndexUnavailable      ├─ EnvironmentRefused    ├─ EnvironmentBusy
-├─ InstallerUnavailable  ├─ PlanImpossible
+├─ InstallerUnavailable  ├─ PlanImpossible        ├─ StillNeeded
 └─ TransactionError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
    ├─ VerificationFailed ├─ Cancelled             └─ RollbackFailed
@@ -11,17 +11,25 @@ PkgwidgetsError
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 _SHOWN = 80
 """How much of a rejected text is shown back."""
+_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]*@")
 
 
 def shown(text: object) -> str:
-    """Return `text` quoted, on one line and short: it may come from an attacker."""
-    quoted = ascii(text) if isinstance(text, str) else ascii(repr(text))
+    """Return `text` as Python writes it, on one line and short: it may come from an attacker.
+
+    What is no text is not quoted.
+    """
+    try:
+        quoted = ascii(text) if isinstance(text, str) else ascii(repr(text))[1:-1]
+    except ValueError:  # a number too long to be written
+        quoted = f"<{type(text).__name__}>"
     return quoted if len(quoted) <= _SHOWN else quoted[:_SHOWN] + "…"
 
 
@@ -61,6 +69,10 @@ class InvalidRequest(PkgwidgetsError):
     reason: str = ""
     code: ClassVar[str] = "invalid-request"
     hint: ClassVar[str] = "Nothing was done."
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, str):
+            self.value = _CREDENTIALS.sub("", self.value)
 
     def sentence(self) -> str:
         """Quote what was given; what was not given has only a reason."""
@@ -163,6 +175,21 @@ class PlanImpossible(PkgwidgetsError):
     def sentence(self) -> str:
         """Give the resolver's explanation."""
         return f"There is no plan for {', '.join(self.requirements)}: {self.explanation}"
+
+
+@dataclass(eq=False)
+class StillNeeded(PkgwidgetsError):
+    """What is to be removed is required by what would stay."""
+
+    names: tuple[str, ...]
+    needed_by: tuple[str, ...]
+    code: ClassVar[str] = "still-needed"
+    hint: ClassVar[str] = "Remove these too, or keep it. Nothing was changed."
+
+    def sentence(self) -> str:
+        """Name who needs what."""
+        needs = "needs" if len(self.needed_by) == 1 else "need"
+        return f"{', '.join(self.names)} cannot go: {', '.join(self.needed_by)} {needs} it."
 
 
 @dataclass(eq=False)

@@ -9,10 +9,19 @@ from .model import Outcome, Transaction
 
 def undoable(history: Sequence[Transaction]) -> Transaction | None:
     """Return the newest committed transaction that was not taken back and takes none back."""
-    done = committed(history)
-    undone = {other.plan.undoes for other in done}
-    left = [each for each in done if each.id not in undone and each.plan.undoes is None]
+    left = [each for each in in_force(history) if each.plan.undoes is None]
     return left[-1] if left else None
+
+
+def in_force(history: Iterable[Transaction]) -> list[Transaction]:
+    """Leave out what was taken back; an undo that was itself undone takes nothing back."""
+    undone: set[str | None] = set()
+    left = []
+    for each in reversed(committed(history)):
+        if each.id not in undone:
+            left.append(each)
+            undone.add(each.plan.undoes)
+    return left[::-1]
 
 
 def committed(history: Iterable[Transaction]) -> list[Transaction]:
@@ -23,11 +32,10 @@ def committed(history: Iterable[Transaction]) -> list[Transaction]:
 def touched_since(done: Transaction, history: Iterable[Transaction]) -> bool:
     """Tell whether the files may differ from those that `done` left; an undone change has not."""
     later = [other for other in committed(history) if other.id > done.id]
-    undone = {other.plan.undoes for other in later}
     ids = {other.id for other in later}
     mine = {change.id for change in done.changes}
     return any(
         mine & {change.id for change in other.changes}
-        for other in later
-        if other.id not in undone and other.plan.undoes not in ids
+        for other in in_force(later)
+        if other.plan.undoes not in ids
     )

@@ -39,9 +39,9 @@ def offer(info: PackageInfo) -> Offer:
         return Offer(note=f"{info.status.value}…")
     if info.origin is not Origin.INDEX:
         return Offer(note=_ELSEWHERE[info.origin])
-    if info.latest_version is None:
-        # Without a version the distribution itself is unreadable: asking again changes nothing.
-        return Offer(action="retry", label="Retry") if info.error and info.version else Offer()
+    # Without a version the distribution itself is unreadable: asking again changes nothing.
+    if info.latest_version is None and info.error and info.version:
+        return Offer(action="retry", label="Retry")
     if info.update_available:
         return _upgrade(info)
     stale = info.loaded_version is not None and info.loaded_version != info.version

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
@@ -25,6 +26,11 @@ def checked_name(text: object) -> Id:
     if not isinstance(text, str) or len(text) > _LONGEST_NAME or not _NAME.fullmatch(text):
         raise InvalidRequest("name", text)
     return canonicalize_name(text)
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a project can be called so (PEP 508), however long."""
+    return _NAME.fullmatch(text) is not None
 
 
 def checked_version(text: object) -> Version:
@@ -52,6 +58,9 @@ def checked_requirement(text: object) -> Requirement:
     except (InvalidRequirement, ValueError, RecursionError):
         raise InvalidRequest("requirement", text) from None
     checked_name(requirement.name)
+    for specifier in requirement.specifier:
+        if specifier.operator == "===":  # compares text: anything may follow it
+            checked_version(specifier.version)
     if requirement.url is not None or requirement.marker is not None or "\n" in text:
         raise InvalidRequest("requirement", text, "a name and versions are wanted, as in polars>=1")
     return requirement
@@ -98,20 +107,50 @@ def fitting_wheels(release: Release, interpreter: Interpreter) -> tuple[Wheel, .
             continue
         best = min((ranks[str(tag)] for tag in tags if str(tag) in ranks), default=None)
         if best is not None:
-            ranked.append((best, tuple(-part for part in build[:1]), wheel))
-    ranked.sort(key=lambda row: row[:2])
+            ranked.append((-best, build, wheel))
+    # PEP 427: of the same tag the higher build number wins, and any wins over none.
+    ranked.sort(key=lambda row: row[:2], reverse=True)
     return tuple(wheel for *_, wheel in ranked)
+
+
+def admits(specifiers: SpecifierSet, version: Version) -> bool:
+    """Tell whether a version is meant, pre-releases too; what cannot be compared admits none."""
+    try:
+        return specifiers.contains(version, prereleases=True)
+    except ValueError:  # a number too long to be read
+        return False
 
 
 def is_eligible(release: Release, interpreter: Interpreter, *, sdists: bool = False) -> bool:
     """Tell whether `release` can be installed: not yanked, its Python fits, and so does a file."""
     if release.yanked:
         return False
-    if release.requires_python is not None and not release.requires_python.contains(
-        interpreter.version, prereleases=True
+    if release.requires_python is not None and not admits(
+        release.requires_python, Version(interpreter.version)
     ):
         return False
     return (sdists and release.sdist) or bool(fitting_wheels(release, interpreter))
+
+
+def why_none(releases: Sequence[Release]) -> str:
+    """Say why none of these releases counts as newest."""
+    if not releases:
+        return "the index lists no release of it"
+    live = [release for release in releases if not release.yanked]
+    if not live:
+        return "all its releases are yanked"
+    if all(release.version.is_prerelease for release in live):
+        return "it has only pre-releases"
+    return "no release of it fits this Python"
+
+
+@lru_cache(maxsize=4096)
+def specifier(text: str | None) -> SpecifierSet | None:
+    """Read `requires-python`; what cannot be read admits every Python, as installers do."""
+    try:
+        return SpecifierSet(text) if text else None
+    except InvalidSpecifier:
+        return None
 
 
 def eligible_releases(

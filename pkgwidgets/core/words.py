@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 
+def visible(text: str) -> str:
+    """Return text with control, escape and bidirectional characters spelled out: it may be hostile.
+
+    Such characters would move a terminal's cursor, or show words in another order than they are.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def size(count: int | None) -> str:
     """Return bytes as people read them, in powers of ten: `12.4 MB`; "" for what is not known."""
     if count is None:
@@ -10,4 +18,6 @@ def size(count: int | None) -> str:
     amount, units = float(count), ["bytes", "kB", "MB", "GB"]
     while amount >= 999.95 and len(units) > 1:
         amount, units = amount / 1000, units[1:]
-    return f"{count} bytes" if units[0] == "bytes" else f"{amount:.1f} {units[0]}"
+    if units[0] == "bytes":
+        return "1 byte" if count == 1 else f"{count} bytes"
+    return f"{amount:.1f} {units[0]}"

@@ -13,9 +13,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from packaging.tags import parse_tag
-from packaging.utils import canonicalize_name
-
-from pkgwidgets.core.model import Id
+from packaging.utils import NormalizedName, canonicalize_name
 
 _MOMENT = (2020, 1, 1, 0, 0, 0)
 _FILE = 0o100644 << 16
@@ -56,7 +54,7 @@ class BuiltWheel:
         object.__setattr__(self, "data", _zipped(self._members()))
 
     @property
-    def id(self) -> Id:
+    def id(self) -> NormalizedName:
         """The normalised name."""
         return canonicalize_name(self.name)
 

@@ -75,7 +75,8 @@ def packages(infos: Iterable[PackageInfo]) -> pd.DataFrame:
 def changes(transaction: Transaction) -> pd.DataFrame:
     """Return what became of each package: `status` is the transaction's outcome, or held back."""
     done: Sequence[Change] = transaction.changes
-    held = transaction.plan.held_back
+    moved = {change.id for change in done}
+    held = [held for held in transaction.plan.held_back if held.id not in moved]
     columns: dict[str, list[Any]] = {
         "before": [_plain(c.before) for c in done] + [str(h.stays) for h in held],
         "after": [_plain(c.after) for c in done] + [str(h.stays) for h in held],
@@ -108,7 +109,7 @@ def _frame(
 ) -> pd.DataFrame:
     series = {
         # Through an object series: pandas 2 and 3 then agree on None, and on times without any.
-        column: pd.to_datetime(pd.Series(values, dtype=object), utc=True).astype(dtypes[column])
+        column: _times(values)
         if dtypes[column] == _TIME
         else pd.Series(values, dtype=dtypes[column])
         for column, values in columns.items()
@@ -116,6 +117,13 @@ def _frame(
     frame = pd.DataFrame(series)
     frame.index = pd.Index(index, name=name, dtype="object")
     return frame
+
+
+def _times(values: list[Any]) -> pd.Series[Any]:
+    """Return times in UTC; what nanoseconds cannot hold, before 1678 or after 2261, is unknown."""
+    kept = [time if time is None or 1678 <= time.year <= 2261 else None for time in values]
+    times: pd.Series[Any] = pd.to_datetime(pd.Series(kept, dtype=object), utc=True)
+    return times.astype("datetime64[ns, UTC]")
 
 
 def _plain(value: Any) -> Any:

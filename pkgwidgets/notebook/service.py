@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from pkgwidgets.connect import connect
 from pkgwidgets.core import changes
+from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.model import Allow, PackageInfo, Plan, Transaction
+from pkgwidgets.core.versions import checked_name
 from pkgwidgets.operations import inventory, planning, transaction
 
 from . import frames
@@ -140,7 +142,7 @@ class PackageService:
             )
 
     def plan_uninstall(self, names: str | Iterable[str]) -> Plan:
-        """Plan to remove packages; raises `PlanImpossible` naming who still needs them."""
+        """Plan to remove packages; raises `StillNeeded` naming who requires them."""
         return self._with_restart(planning.plan_uninstall(self._backend, names))
 
     def plan_undo(
@@ -157,6 +159,8 @@ class PackageService:
         Raises `StalePlan` if something changed since it was planned, another `TransactionError`
         if it was rolled back, `Cancelled` when interrupted, `EnvironmentBusy`.
         """
+        if not isinstance(plan, Plan):
+            raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
         self._loaded.versions()  # what is loaded now has the version that is installed now
         with reporting(report) as told:
             done = transaction.run(self._backend, plan, told)
@@ -167,7 +171,9 @@ class PackageService:
         self, name: str, version: str | None = None, *, report: Report | None = None
     ) -> Transaction:
         """Plan and apply the upgrade of one package."""
-        return self.apply(self.plan_upgrade(name, version, report=report), report=report)
+        # Checked here: without a name a plan is for everything.
+        plan = self.plan_upgrade(checked_name(name), version, report=report)
+        return self.apply(plan, report=report)
 
     def upgrade_all_packages(self, *, report: Report | None = None) -> pd.DataFrame:
         """Upgrade everything in one transaction; a row per package, held-back ones with reasons."""

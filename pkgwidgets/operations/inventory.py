@@ -22,7 +22,7 @@ from pkgwidgets.core.model import (
     Transaction,
     Unreadable,
 )
-from pkgwidgets.core.versions import bump, checked_name, eligible_releases
+from pkgwidgets.core.versions import bump, checked_name, eligible_releases, why_none
 
 
 def get_packages(
@@ -43,6 +43,7 @@ def get_package(backend: Backend, name: str, *, check_updates: bool = False) -> 
 
 def get_package_by_id(backend: Backend, id: str, *, check_updates: bool = False) -> PackageInfo:
     """Return one package by its normalised name; raises `PackageNotFound`."""
+    id = checked_name(id)
     if check_updates:
         return check_for_updates(backend, id)[0]
     installed = backend.environment.distributions()
@@ -126,10 +127,10 @@ class _Facts:
                 install_path=found.path,
                 error=f"its metadata cannot be read: {found.reason}",
             )
-        answer = self.answers.get(id, ())
+        answer = self.answers.get(id)
         status, error = self._status(id)
         if isinstance(answer, PkgwidgetsError):
-            return self._row(found, status, answer.sentence(), ())
+            return self._row(found, status, answer.sentence(), None)
         return self._row(found, status, error, answer)
 
     def _row(
@@ -137,12 +138,13 @@ class _Facts:
         found: Distribution,
         status: PackageStatus,
         error: str | None,
-        releases: Sequence[Release],
+        releases: Sequence[Release] | None,
     ) -> PackageInfo:
+        asked, releases = releases is not None, releases or ()
         eligible = eligible_releases(releases, self.interpreter, installed=found.version)
         latest = next(iter(eligible), None)
-        if releases and latest is None and error is None:
-            error = "no release of it fits this Python"
+        if asked and latest is None and error is None:
+            error = why_none(releases)
         blockers = self._blockers(found.id, latest)
         return PackageInfo(
             name=found.name,

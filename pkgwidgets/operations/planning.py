@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import (
     InvalidRequest,
-    PlanImpossible,
+    StillNeeded,
 )
 from pkgwidgets.core.history import committed, touched_since, undoable
 from pkgwidgets.core.interfaces import Backend, Question, Report, ignore
@@ -52,8 +52,7 @@ def plan_upgrade(
     wanted = None if version is None else checked_version(version)
     if wanted is not None and (ids is None or len(ids) != 1):
         raise InvalidRequest("version", version, "a version needs exactly one name")
-    if allow not in get_args(Allow):
-        raise InvalidRequest("allow", allow, f"one of {', '.join(get_args(Allow))} is wanted")
+    _checked_allow(allow)
     situation = Situation.of(backend)
     targets = situation.upgradable(ids)
     answers = backend.index.releases_of(targets, report)
@@ -92,6 +91,7 @@ def plan_install(
     `ProjectNotFound`.
     """
     wanted = checked_requirement(requirement)
+    _checked_allow(allow)
     id = canonicalize_name(wanted.name)
     situation = Situation.of(backend)
     answers = backend.index.releases_of((id,), report)
@@ -116,7 +116,7 @@ def plan_install(
 
 
 def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
-    """Plan to remove packages; raises `PlanImpossible` naming who still needs them."""
+    """Plan to remove packages; raises `StillNeeded` naming who requires them."""
     ids = _checked_names(names)
     situation = Situation.of(backend)
     targets = situation.upgradable(ids)
@@ -134,8 +134,7 @@ def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
         left, situation.versions
     )
     if broken:
-        owners = ", ".join(sorted({problem.id for problem in broken}))
-        raise PlanImpossible(tuple(targets), f"{owners} would be left without what they need.")
+        raise StillNeeded(tuple(targets), tuple(sorted({problem.id for problem in broken})))
     return Plan(
         requested=tuple(targets),
         changes=moved,
@@ -176,7 +175,7 @@ def plan_undo(backend: Backend, transaction: str | None = None, *, report: Repor
         {c.id: v for c in moved if (v := situation.versions.get(c.id)) is not None},
     )
     if wrong:
-        raise PlanImpossible(tuple(c.id for c in moved), f"since then {'; '.join(wrong)}.")
+        raise InvalidRequest("transaction", done.id, f"since then {'; '.join(wrong)}")
     return Plan(
         requested=tuple(change.id for change in moved if change.requested),
         changes=moved,
@@ -189,8 +188,15 @@ def plan_undo(backend: Backend, transaction: str | None = None, *, report: Repor
     )
 
 
-def _checked_names(names: str | Iterable[str]) -> tuple[Id, ...]:
-    given = (names,) if isinstance(names, str) else tuple(names)
+def _checked_allow(allow: str) -> None:
+    if allow not in get_args(Allow):
+        raise InvalidRequest("allow", allow, f"one of {', '.join(get_args(Allow))} is wanted")
+
+
+def _checked_names(names: object) -> tuple[Id, ...]:
+    given: tuple[object, ...] = (names,)
+    if isinstance(names, Iterable) and not isinstance(names, str | bytes):
+        given = tuple(names)
     if not given:
         raise InvalidRequest("name", None, "no name was given")
     return tuple(dict.fromkeys(checked_name(name) for name in given))

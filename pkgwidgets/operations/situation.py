@@ -88,7 +88,11 @@ class Situation:
         A distribution that is broken already is represented by those of its requirements that
         are met: what is whole stays so, and what is not stands in nobody's way.
         """
-        broken = {problem.id for problem in self.unmet} - set(instead)
+        broken = {problem.id for problem in self.unmet}
+        broken |= {
+            id for id, d in self.distributions.items() if None in map(changes.parsed, d.requires)
+        }
+        broken -= set(instead)
         unmet = {(problem.id, problem.requirement) for problem in self.unmet}
         lines = [instead.get(id, id) for id in self.distributions if id not in broken]
         for id in sorted(broken):

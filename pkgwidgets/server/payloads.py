@@ -18,6 +18,7 @@ from pkgwidgets.core.errors import (
     PlanImpossible,
     ProjectNotFound,
     StalePlan,
+    StillNeeded,
 )
 from pkgwidgets.core.model import PackageInfo
 
@@ -31,6 +32,7 @@ _STATUS: dict[type[PkgwidgetsError], int] = {
     InstallerUnavailable: 503,
     PlanImpossible: 409,
     StalePlan: 409,
+    StillNeeded: 409,
 }
 
 

@@ -1,0 +1,180 @@
+"""What the index said, on disk: one SQLite file for all indexes, safe for many kernels at once."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import platformdirs
+from packaging.version import Version
+
+from pkgwidgets.core.model import Id, Release, Wheel
+from pkgwidgets.core.versions import specifier
+
+_FORMAT = 1
+_TABLE = """
+create table if not exists answers (
+    source text not null, project text not null, etag text not null,
+    asked real not null, fresh_until real not null, facts blob not null,
+    primary key (source, project)
+) without rowid
+"""
+_QUERY = """
+select project, etag, asked, fresh_until, facts from answers where source = ? and project in
+"""
+_PATIENCE = 2.0
+"""Seconds to wait for another kernel that writes."""
+_AT_ONCE = 500
+"""Names in one query; SQLite's own limit is 999."""
+
+
+class _Release(msgspec.Struct, array_like=True, gc=False):
+    """A release as it is kept; wheels are (file name, sha256, size)."""
+
+    version: str
+    requires_python: str | None
+    yanked: bool
+    uploaded: float | None
+    sdist: bool
+    wheels: list[tuple[str, str | None, int | None]]
+
+
+class _Facts(msgspec.Struct, array_like=True, gc=False):
+    """The releases that were looked at, newest first, and whether there are no more."""
+
+    releases: list[_Release]
+    complete: bool
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(_Facts)
+
+
+class Entry(msgspec.Struct, gc=False):
+    """One project's kept answer. Times are seconds since the epoch."""
+
+    etag: str
+    asked: float
+    fresh_until: float
+    releases: tuple[Release, ...] = ()
+    complete: bool = True
+
+
+class AnswerCache:
+    """The kept answers of one index.
+
+    A cache is never a reason to fail: a file that is damaged is begun anew, an entry that is
+    damaged is dropped, and where nothing can be written nothing is kept.
+    """
+
+    def __init__(self, source: str, folder: Path | None = None) -> None:
+        self._source = source
+        self._folder = folder if folder is not None else platformdirs.user_cache_path("pkgwidgets")
+        self._file = self._folder / f"index-{_FORMAT}.sqlite3"
+        self._guard = threading.Lock()
+
+    def get(self, ids: Collection[Id]) -> Mapping[Id, Entry]:
+        """Return what is kept of these projects, fresh or not."""
+        wanted = list(ids)
+        found: dict[Id, Entry] = {}
+        try:
+            with self._guard, closing(self._opened()) as database:
+                for start in range(0, len(wanted), _AT_ONCE):
+                    part = wanted[start : start + _AT_ONCE]
+                    marks = ",".join("?" * len(part))
+                    query = f"{_QUERY} ({marks})"
+                    found.update(_entries(database.execute(query, (self._source, *part))))
+        except (sqlite3.Error, OSError):
+            self._begin_anew()
+        return found
+
+    def put(self, entries: Mapping[Id, Entry]) -> None:
+        """Keep these answers, in one transaction."""
+        rows = [
+            (self._source, id, entry.etag, entry.asked, entry.fresh_until, _packed(entry))
+            for id, entry in entries.items()
+        ]
+        try:
+            with self._guard, closing(self._opened()) as database, database:
+                database.executemany(
+                    "insert or replace into answers values (?, ?, ?, ?, ?, ?)", rows
+                )
+        except (sqlite3.Error, OSError):
+            self._begin_anew()
+
+    def _opened(self) -> sqlite3.Connection:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        database = sqlite3.connect(self._file, timeout=_PATIENCE)
+        try:
+            database.execute("pragma journal_mode = wal")
+            # A lost entry is asked for again: the disk need not be waited for.
+            database.execute("pragma synchronous = off")
+            database.execute(_TABLE)
+        except sqlite3.Error:
+            database.close()
+            raise
+        return database
+
+    def _begin_anew(self) -> None:
+        """Delete a file that is no database; one that is only busy is left alone."""
+        try:
+            with self._file.open("rb") as file:
+                sound = file.read(16) in (b"", b"SQLite format 3\x00")
+        except OSError:
+            return
+        if sound and self._is_whole():
+            return
+        for ending in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                self._file.with_name(self._file.name + ending).unlink()
+
+    def _is_whole(self) -> bool:
+        try:
+            with closing(sqlite3.connect(self._file, timeout=_PATIENCE)) as database:
+                row = database.execute("pragma quick_check(1)").fetchone()
+        except sqlite3.OperationalError:
+            return True  # busy, or not ours to read
+        except sqlite3.DatabaseError:
+            return False
+        return bool(row) and row[0] == "ok"
+
+
+def _entries(rows: Iterable[tuple[str, str, float, float, bytes]]) -> Iterable[tuple[Id, Entry]]:
+    for project, etag, asked, fresh_until, packed in rows:
+        try:
+            facts = _DECODER.decode(packed)
+            releases = tuple(_release(kept) for kept in facts.releases)
+        except (msgspec.MsgspecError, ValueError, TypeError, OverflowError):
+            continue
+        yield Id(project), Entry(etag, asked, fresh_until, releases, facts.complete)
+
+
+def _packed(entry: Entry) -> bytes:
+    kept = [
+        _Release(
+            str(release.version),
+            str(release.requires_python) if release.requires_python is not None else None,
+            release.yanked,
+            release.uploaded.timestamp() if release.uploaded is not None else None,
+            release.sdist,
+            [(wheel.filename, wheel.sha256, wheel.size) for wheel in release.wheels],
+        )
+        for release in entry.releases
+    ]
+    return _ENCODER.encode(_Facts(kept, entry.complete))
+
+
+def _release(kept: _Release) -> Release:
+    return Release(
+        version=Version(kept.version),
+        requires_python=specifier(kept.requires_python),
+        yanked=kept.yanked,
+        uploaded=None if kept.uploaded is None else datetime.fromtimestamp(kept.uploaded, UTC),
+        wheels=tuple(Wheel(filename=f, sha256=s, size=n) for f, s, n in kept.wheels),
+        sdist=kept.sdist,
+    )
