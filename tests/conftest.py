@@ -34,9 +34,22 @@ def _clean_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture
-def garden() -> Iterator[Demo]:
+def forgetful(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep no index's answers from an earlier test, and do not wait before asking again."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setattr("pkgwidgets.backends.http.sleep", lambda seconds: None)
+
+
+@pytest.fixture(scope="session")
+def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Name one place for every garden: its interpreter is asked once for what it is."""
+    return tmp_path_factory.mktemp("gardens") / "garden"
+
+
+@pytest.fixture
+def garden(_place: Path, forgetful: None) -> Iterator[Demo]:
     """Start a fresh environment with the demo's story installed, and its index."""
-    with demo.start() as running:
+    with demo.start(_place) as running:
         yield running
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -26,7 +27,7 @@ from pkgwidgets.core.errors import (
     PlanImpossible,
     ProjectNotFound,
 )
-from pkgwidgets.core.interfaces import Backend, Question, Report, ignore
+from pkgwidgets.core.interfaces import Backend, Enough, Question, Report, everything, ignore
 from pkgwidgets.core.model import (
     Change,
     Distribution,
@@ -344,12 +345,17 @@ class FakeIndex:
         self.asked: list[Id] = []
 
     def releases_of(
-        self, ids: Collection[Id], report: Report = ignore, *, refresh: bool = False
+        self,
+        ids: Collection[Id],
+        report: Report = ignore,
+        *,
+        refresh: bool = False,
+        enough: Enough = everything,
     ) -> Mapping[Id, Sequence[Release] | PkgwidgetsError]:
         answers: dict[Id, Sequence[Release] | PkgwidgetsError] = {}
         for id in ids:
             self.asked.append(id)
-            answers[id] = self._answer(id)
+            answers[id] = _down_to(self._answer(id), partial(enough, id))
             report(Event(stage=Stage.ASKING, id=id, done=len(answers), total=len(ids)))
         return answers
 
@@ -427,11 +433,11 @@ class FakeInstaller:
                 raise KeyboardInterrupt
             if self.lies and number == len(plan.changes) - 1:
                 return
+            wheel = self._fetched.get(f"{change.id}=={change.after}")
+            if change.after is not None and wheel is None:
+                raise InstallFailed("", ("fake",), 1, f"{change.id} was not fetched")
             self._remove(change.id)
-            if change.after is not None:
-                wheel = self._fetched.get(f"{change.id}=={change.after}")
-                if wheel is None:
-                    raise InstallFailed("", ("fake",), 1, f"{change.id} was not fetched")
+            if wheel is not None:
                 self._unpack(wheel, self._environment.site, requested=change.marked)
 
     def put(self, wheel: BuiltWheel, *, requested: bool) -> None:
@@ -545,6 +551,15 @@ class FakeKit:
             del self.disk[self.environment.site / path]
         else:
             self.disk[self.environment.site / path] = content
+
+
+def _down_to(
+    answer: Sequence[Release] | PkgwidgetsError, enough: Callable[[Release], bool]
+) -> Sequence[Release] | PkgwidgetsError:
+    if isinstance(answer, PkgwidgetsError):
+        return answer
+    last = next((number for number, each in enumerate(answer) if enough(each)), len(answer))
+    return answer[: last + 1]
 
 
 def _release(wheel: BuiltWheel) -> Release:

@@ -41,7 +41,7 @@ PROPERTIES = ["index_url", "prefix", "python", "python_version"]
 
 PACKAGE = Path(pkgwidgets.__file__).parent
 
-Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def test_the_public_names_are_these() -> None:
@@ -84,13 +84,16 @@ def test_the_service_has_these_properties() -> None:
     assert sorted(found) == PROPERTIES
 
 
-def public(node: Documented, name: str) -> Iterator[tuple[str, Documented]]:
+def public(
+    node: ast.Module | ast.ClassDef, name: str
+) -> Iterator[tuple[str, ast.Module | ast.ClassDef | Function]]:
     """Yield a module and what is public in it, with dotted names."""
     yield name, node
     for child in node.body:
-        is_ours = isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if is_ours and not child.name.startswith("_") and not isinstance(node, ast.FunctionDef):
+        if isinstance(child, ast.ClassDef) and not child.name.startswith("_"):
             yield from public(child, f"{name}.{child.name}")
+        elif isinstance(child, Function) and not child.name.startswith("_"):
+            yield f"{name}.{child.name}", child
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)

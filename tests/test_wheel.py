@@ -13,7 +13,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DEPENDENCIES = {"anywidget", "ipywidgets", "packaging", "pandas", "requests", "tqdm", "uv"}
+DEPENDENCIES = {
+    "anywidget",
+    "ipywidgets",
+    "msgspec",
+    "packaging",
+    "pandas",
+    "platformdirs",
+    "requests",
+    "tqdm",
+    "uv",
+}
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +51,7 @@ class _Facts(msgspec.Struct, array_like=True, gc=False):
     complete: bool
 
 
+_Row = tuple[str, str, float, float, bytes]
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Facts)
 
@@ -77,6 +78,8 @@ class AnswerCache:
         self._folder = folder if folder is not None else platformdirs.user_cache_path("pkgwidgets")
         self._file = self._folder / f"index-{_FORMAT}.sqlite3"
         self._guard = threading.Lock()
+        self._read: dict[Id, tuple[bytes, Entry]] = {}
+        """What was unpacked in this process, by what it was unpacked from."""
 
     def get(self, ids: Collection[Id]) -> Mapping[Id, Entry]:
         """Return what is kept of these projects, fresh or not."""
@@ -88,7 +91,7 @@ class AnswerCache:
                     part = wanted[start : start + _AT_ONCE]
                     marks = ",".join("?" * len(part))
                     query = f"{_QUERY} ({marks})"
-                    found.update(_entries(database.execute(query, (self._source, *part))))
+                    found.update(self._entries(database.execute(query, (self._source, *part))))
         except (sqlite3.Error, OSError):
             self._begin_anew()
         return found
@@ -106,6 +109,18 @@ class AnswerCache:
                 )
         except (sqlite3.Error, OSError):
             self._begin_anew()
+
+    def _entries(self, rows: Iterable[_Row]) -> Iterator[tuple[Id, Entry]]:
+        for project, etag, asked, fresh_until, packed in rows:
+            id = Id(project)
+            try:
+                known = self._read.get(id)
+                if known is None or known[0] != packed:
+                    known = self._read[id] = (packed, _unpacked(packed))
+            except (msgspec.MsgspecError, ValueError, TypeError, OverflowError):
+                continue
+            times = {"etag": etag, "asked": asked, "fresh_until": fresh_until}
+            yield id, msgspec.structs.replace(known[1], **times)
 
     def _opened(self) -> sqlite3.Connection:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -144,14 +159,10 @@ class AnswerCache:
         return bool(row) and row[0] == "ok"
 
 
-def _entries(rows: Iterable[tuple[str, str, float, float, bytes]]) -> Iterable[tuple[Id, Entry]]:
-    for project, etag, asked, fresh_until, packed in rows:
-        try:
-            facts = _DECODER.decode(packed)
-            releases = tuple(_release(kept) for kept in facts.releases)
-        except (msgspec.MsgspecError, ValueError, TypeError, OverflowError):
-            continue
-        yield Id(project), Entry(etag, asked, fresh_until, releases, facts.complete)
+def _unpacked(packed: bytes) -> Entry:
+    facts = _DECODER.decode(packed)
+    releases = tuple(_release(kept) for kept in facts.releases)
+    return Entry("", 0.0, 0.0, releases, facts.complete)
 
 
 def _packed(entry: Entry) -> bytes:

@@ -27,6 +27,7 @@ PLACE = ".pkgwidgets"
 _HEAD = 4 << 20
 """No METADATA head is longer: bytes."""
 _SUMMARY = 512
+_EDITED = ("METADATA", "RECORD", "INSTALLER")
 
 
 class InstalledEnvironment:
@@ -35,6 +36,7 @@ class InstalledEnvironment:
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
         self.lock_descriptor: int | None = None
+        self._known: dict[Path, tuple[object, Distribution | Unreadable]] = {}
 
     @property
     def place(self) -> Path:
@@ -100,6 +102,14 @@ class InstalledEnvironment:
             os.close(descriptor)
 
     def _read(self, path: Path) -> Distribution | Unreadable:
+        """Read one, or take what was read of the very same files before."""
+        stamp = _stamp(path)
+        known = self._known.get(path)
+        if known is None or known[0] != stamp or stamp is None:
+            known = self._known[path] = (stamp, self._read_anew(path))
+        return known[1]
+
+    def _read_anew(self, path: Path) -> Distribution | Unreadable:
         try:
             return self._distribution(path)
         except (OSError, ValueError, RecursionError) as error:
@@ -177,6 +187,18 @@ def _files_of(record: Path) -> list[object]:
         return []
     files = found.get("files") if isinstance(found, dict) else None
     return files if isinstance(files, list) else []
+
+
+def _stamp(path: Path) -> object:
+    """Return what differs when anything was written in a dist-info folder; None if it is odd.
+
+    The folder tells of files that came, went or were replaced; these files of edits in place.
+    """
+    try:
+        found = [path.stat(), *((path / name).stat() for name in _EDITED)]
+    except OSError:
+        return None
+    return [(s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_size) for s in found]
 
 
 def _metadata_folders(folder: Path) -> list[Path]:

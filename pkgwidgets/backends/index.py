@@ -1,42 +1,39 @@
-"""The simple API of a package index (PEP 503, 691, 700, 592, 714) over requests."""
+"""The simple API of a package index: fresh from the cache, revalidated, or asked anew."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from datetime import datetime
-from typing import Any
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from queue import Empty, Queue, SimpleQueue
+from time import monotonic, time
 
-import requests
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
-from requests.adapters import HTTPAdapter
+import msgspec
 
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
-from pkgwidgets.core.interfaces import Report, ignore
-from pkgwidgets.core.model import Event, Id, Release, Stage, Wheel
+from pkgwidgets.core.interfaces import Enough, Report, everything, ignore
+from pkgwidgets.core.model import Event, Id, Listing, Release, Stage
 
+from . import pages
+from .cache import AnswerCache, Entry
+from .http import Answer, Client, Unanswered
 from .settings import Settings
 
-_JSON = "application/vnd.pypi.simple.v1+json"
-_AT_ONCE = 16
-_CONNECT, _SILENCE = 10.0, 30.0
-"""Seconds to wait for a connection, and for the next byte."""
-_LARGEST = 64 << 20
-"""Bytes of one page, unpacked."""
+_ACCEPT = f"{pages.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+_AT_ONCE = 48
+_WHOLE = 120.0
+"""Seconds for one round of questions; who has not answered then is unknown."""
+_LONGEST_FRESH = 600.0
+"""Seconds that an answer counts as fresh at most, whatever it says: it may be un-yanked."""
 
 
 class SimpleIndex:
     """One index, asked project by project over pooled connections."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, cache: AnswerCache | None = None) -> None:
         self._settings = settings
-        self._session = requests.Session()
-        self._session.headers.update({"Accept": _JSON, "User-Agent": "pkgwidgets"})
-        adapter = HTTPAdapter(pool_maxsize=_AT_ONCE)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._cache = cache if cache is not None else AnswerCache(settings.shown_url)
+        headers = {"Accept": _ACCEPT, "User-Agent": "pkgwidgets"}
+        self._client = Client(settings.index_url, headers, at_once=_AT_ONCE)
 
     @property
     def url(self) -> str:
@@ -44,144 +41,175 @@ class SimpleIndex:
         return self._settings.shown_url
 
     def releases_of(
-        self, ids: Collection[Id], report: Report = ignore, *, refresh: bool = False
+        self,
+        ids: Collection[Id],
+        report: Report = ignore,
+        *,
+        refresh: bool = False,
+        enough: Enough = everything,
     ) -> Mapping[Id, Sequence[Release] | PkgwidgetsError]:
         """Ask for many projects at once, an event each; a failure is that project's answer."""
-        answers: dict[Id, Sequence[Release] | PkgwidgetsError] = {}
-        total = len(ids)
-        pool = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="pkgwidgets-index")
+        found: dict[Id, Sequence[Release] | PkgwidgetsError] = {}
+        for id, answer in self.answers(ids, refresh=refresh, enough=enough):
+            found[id] = answer
+            report(Event(stage=Stage.ASKING, id=id, done=len(found), total=len(ids)))
+        return found
+
+    def answers(
+        self, ids: Collection[Id], *, refresh: bool = False, enough: Enough = everything
+    ) -> Iterator[tuple[Id, Listing | PkgwidgetsError]]:
+        """Yield the answer of each project as it comes; a failure is that project's answer.
+
+        Fresh answers come from the cache without a request, unless `refresh`. Where the index
+        does not answer, the kept answer counts, marked with what went wrong. Bounded: 120 s.
+        """
+        kept = self._cache.get(ids)
+        now = time()
+        asked = []
+        for id in ids:
+            entry = kept.get(id)
+            if (
+                entry is None
+                or refresh
+                or now >= entry.fresh_until
+                or not _reaches(id, entry, enough)
+            ):
+                asked.append(id)
+            else:
+                yield id, Listing(entry.releases)
+        if not asked:
+            return
+        known = {id: entry for id, entry in kept.items() if _reaches(id, entry, enough)}
+        news = dict[Id, Entry]()
         try:
-            asked = {pool.submit(self._answer, id): id for id in ids}
-            for future in as_completed(asked):
-                id = asked[future]
-                answers[id] = future.result()
-                report(Event(stage=Stage.ASKING, id=id, done=len(answers), total=total))
+            for id, fetched in self._fetched(asked, known):
+                answer = self._understood(id, fetched, kept.get(id), enough)
+                if isinstance(answer, Entry):
+                    news[id] = answer
+                    yield id, Listing(answer.releases)
+                else:
+                    yield id, answer
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-        return answers
+            if news:
+                self._cache.put(news)
 
-    def _answer(self, id: Id) -> Sequence[Release] | PkgwidgetsError:
+    def _fetched(
+        self, ids: Sequence[Id], known: Mapping[Id, Entry]
+    ) -> Iterator[tuple[Id, Answer | Unanswered]]:
+        """Ask with many threads, which only wait and unpack; pages are read here, one by one.
+
+        The threads are daemons, so that nothing waits for them in the end; who has not answered
+        when the time is up is said to be unanswered.
+        """
+        until = monotonic() + _WHOLE
+        todo, done = SimpleQueue[Id](), Queue[tuple[Id, Answer | Unanswered]](_AT_ONCE)
+        stopped = threading.Event()
+        for id in ids:
+            todo.put(id)
+
+        def work() -> None:
+            while not stopped.is_set():
+                try:
+                    id = todo.get_nowait()
+                except Empty:
+                    return
+                entry = known.get(id)
+                condition = {"If-None-Match": entry.etag} if entry and entry.etag else {}
+                done.put((id, self._fetch(id, condition, until)))
+
+        for _ in range(min(_AT_ONCE, len(ids))):
+            threading.Thread(target=work, name="pkgwidgets-index", daemon=True).start()
+        left = set(ids)
         try:
-            return _releases(id, self._page(id))
-        except PkgwidgetsError as error:
+            while left:
+                id, fetched = done.get(timeout=max(0.0, until - monotonic()))
+                left.discard(id)
+                yield id, fetched
+        except Empty:
+            for id in left:
+                yield id, Unanswered(f"no answer within {_WHOLE:.0f} seconds")
+        finally:
+            stopped.set()
+            while not done.empty():  # room for those that wait to put their last
+                done.get_nowait()
+
+    def _fetch(self, id: Id, condition: Mapping[str, str], until: float) -> Answer | Unanswered:
+        try:
+            return self._client.get(f"{id}/", condition, until=until)
+        except Unanswered as unanswered:
+            return unanswered
+        except Exception as error:  # whatever one answer makes of us, the others are asked
+            return Unanswered(f"the request failed ({type(error).__name__})")
+
+    def _understood(
+        self, id: Id, fetched: Answer | Unanswered, entry: Entry | None, enough: Enough
+    ) -> Entry | Listing | PkgwidgetsError:
+        """Return what is to be kept of an answer, or what stands in for it."""
+        if isinstance(fetched, Unanswered):
+            return self._unknown(entry, str(fetched))
+        if fetched.status == 304 and entry is not None:
+            return _again(entry, fetched)
+        if fetched.status in (404, 410):
+            return ProjectNotFound(id, self.url)
+        if fetched.status != 200:
+            return self._unknown(entry, f"it answered {fetched.status}")
+        try:
+            return _entry(id, fetched, enough)
+        except Exception as error:  # whatever one page makes of us, the others are read
+            reason = f"its page of {id} cannot be read ({type(error).__name__}: {error!s:.200})"
+            return self._unknown(entry, reason)
+
+    def _unknown(self, entry: Entry | None, reason: str) -> Listing | PkgwidgetsError:
+        """Fall back on the kept answer, marked with its age; else say what went wrong."""
+        error = IndexUnavailable(self.url, reason)
+        if entry is None:
             return error
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            return IndexUnavailable(self.url, f"its page of {id} cannot be read ({error!r:.200})")
-
-    def _page(self, id: Id) -> Any:
-        try:
-            with self._session.get(
-                f"{self._settings.index_url}{id}/", timeout=(_CONNECT, _SILENCE), stream=True
-            ) as response:
-                if response.status_code in (404, 410):
-                    raise ProjectNotFound(id, self.url)
-                if response.status_code != 200:
-                    raise IndexUnavailable(self.url, f"it answered {response.status_code}")
-                kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
-                if kind not in (_JSON, "application/json"):
-                    raise IndexUnavailable(self.url, f"it answered {kind[:80] or 'no type'}")
-                response._content = _bounded(response.iter_content(1 << 16), self.url)
-                return response.json()
-        except requests.RequestException as error:
-            raise IndexUnavailable(self.url, _reason(error)) from error
+        return Listing(entry.releases, stale=f"{error.sentence()[:-1]}; as of {_ago(entry.asked)}")
 
 
-def _bounded(chunks: Iterable[bytes], url: str) -> bytes:
-    body = bytearray()
-    for chunk in chunks:
-        body += chunk
-        if len(body) > _LARGEST:
-            raise IndexUnavailable(url, "its answer is too large")
-    return bytes(body)
+def _reaches(id: Id, entry: Entry, enough: Enough) -> bool:
+    """Tell whether what was looked at then goes down as far as it must now."""
+    return entry.complete or any(enough(id, release) for release in entry.releases)
 
 
-def _reason(error: requests.RequestException) -> str:
-    """Say what went wrong without the address, which may hold credentials."""
-    match error:
-        case requests.exceptions.SSLError():
-            return "its certificate is not trusted"
-        case requests.exceptions.ProxyError():
-            return "the proxy does not answer"
-        case requests.exceptions.ConnectTimeout() | requests.exceptions.ReadTimeout():
-            return "it did not answer in time"
-        case requests.exceptions.ConnectionError():
-            return "no connection"
-        case requests.exceptions.TooManyRedirects():
-            return "it redirects in a circle"
-        case requests.exceptions.JSONDecodeError():
-            return "its answer is no JSON"
-        case _:
-            return type(error).__name__
-
-
-def _releases(id: Id, page: Any) -> tuple[Release, ...]:
-    """Turn a page of the JSON API into releases, newest first."""
-    api = str(page.get("meta", {}).get("api-version", "1.0"))
-    if api.partition(".")[0] != "1":
-        raise ValueError(f"api-version {api}")
-    files: dict[str, list[dict[str, Any]]] = {}
-    for file in page["files"]:
-        version = _version_of(id, file["filename"])
-        if version is not None:
-            files.setdefault(version, []).append(file)
-    found: dict[Version, Release] = {}
-    for text, group in files.items():
-        try:
-            release = _release(Version(text), group)
-        except InvalidVersion:
-            continue
-        found[release.version] = release
-    return tuple(found[version] for version in sorted(found, reverse=True))
-
-
-def _version_of(id: Id, filename: str) -> str | None:
-    """Return the version in a file's name, None for other projects' files and other kinds."""
-    if filename.endswith(".whl"):
-        name, _, rest = filename[:-4].partition("-")
-        version = rest.partition("-")[0]
-    elif filename.endswith(".tar.gz"):
-        name, _, version = filename[:-7].rpartition("-")
-    elif filename.endswith(".zip"):
-        name, _, version = filename[:-4].rpartition("-")
-    else:
-        return None
-    return version if canonicalize_name(name) == id else None
-
-
-def _release(version: Version, files: list[dict[str, Any]]) -> Release:
-    wheels = [f for f in files if f["filename"].endswith(".whl")]
-    times = [f["upload-time"] for f in files if f.get("upload-time")]
-    asked = next((f["requires-python"] for f in files if f.get("requires-python")), None)
-    return Release(
-        version=version,
-        requires_python=_specifier(asked),
-        # PEP 592 marks files; a release counts as yanked when all of its files are.
-        yanked=all(bool(f.get("yanked")) for f in files),
-        uploaded=_time(min(times)) if times else None,
-        wheels=tuple(_wheel(f) for f in wheels if not f.get("yanked") or len(wheels) == 1),
-        sdist=len(wheels) < len(files),
+def _entry(id: Id, answer: Answer, enough: Enough) -> Entry:
+    """Look at a page from the newest release down, until it is enough."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    seen: list[Release] = []
+    complete = True
+    for release in pages.releases(id, pages.read(kind, answer.body)):
+        seen.append(release)
+        if enough(id, release):
+            complete = False
+            break
+    now = time()
+    return Entry(
+        etag=answer.headers.get("etag", ""),
+        asked=now,
+        fresh_until=now + _freshness(answer),
+        releases=tuple(seen),
+        complete=complete,
     )
 
 
-def _wheel(file: dict[str, Any]) -> Wheel:
-    size = file.get("size")
-    return Wheel(
-        filename=file["filename"],
-        sha256=(file.get("hashes") or {}).get("sha256"),
-        size=size if isinstance(size, int) and size >= 0 else None,
-    )
+def _again(entry: Entry, answer: Answer) -> Entry:
+    now = time()
+    return msgspec.structs.replace(entry, asked=now, fresh_until=now + _freshness(answer))
 
 
-def _specifier(text: str | None) -> SpecifierSet | None:
-    """Read `requires-python`; what cannot be read admits every Python, as installers do."""
-    try:
-        return SpecifierSet(text) if text else None
-    except InvalidSpecifier:
-        return None
+def _freshness(answer: Answer) -> float:
+    """Return for how many seconds an answer needs no second question (RFC 9111)."""
+    said = answer.headers.get("cache-control", "").lower().replace(" ", "").split(",")
+    if "no-cache" in said or "no-store" in said:
+        return 0.0
+    ages = [part.partition("=")[2] for part in said if part.startswith("max-age=")]
+    return min(float(ages[0][:9]), _LONGEST_FRESH) if ages and ages[0].isdigit() else 0.0
 
 
-def _time(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
+def _ago(when: float) -> str:
+    minutes = max(0, int(time() - when)) // 60
+    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size:
+            count = minutes // size
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "a moment ago"

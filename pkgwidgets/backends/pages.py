@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from html.parser import HTMLParser
+from operator import itemgetter
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -32,7 +33,7 @@ class File(msgspec.Struct, gc=False):
     """One file of a page, as PEP 691 and PEP 700 spell it."""
 
     filename: str
-    hashes: dict[str, str] = {}
+    hashes: msgspec.Raw = msgspec.Raw(b"{}")  # read only where it is needed
     requires_python: str | None = msgspec.field(name="requires-python", default=None)
     size: int | None = None
     upload_time: str | None = msgspec.field(name="upload-time", default=None)
@@ -47,6 +48,7 @@ class Page(msgspec.Struct, gc=False):
 
 
 _PAGE = msgspec.json.Decoder(Page)
+_HASHES = msgspec.json.Decoder(dict[str, str])
 
 
 def read(kind: str, body: bytes) -> list[File]:
@@ -66,38 +68,93 @@ def releases(id: Id, files: list[File]) -> Iterator[Release]:
 
     Files of other projects, and of kinds that are no wheel and no sdist, are passed over.
     """
-    groups: dict[str, list[File]] = {}
-    for file in files:
-        spelled = _version_of(file.filename)
-        if spelled is not None:
-            groups.setdefault(spelled, []).append(file)
-    versions: dict[Version, list[File]] = {}
-    for text, group in groups.items():
-        try:
-            versions.setdefault(Version(text), []).extend(group)
-        except ValueError:  # no version, or a number too long to be read
-            continue
-    for version in sorted(versions, reverse=True):
-        own = [file for file in versions[version] if _project_of(file.filename) == id]
+    groups: dict[str, list[File]] | None = None
+    for nth, (version, spelled) in enumerate(_newest_first(_versions(files))):
+        if nth == 1:  # more than the newest is wanted: from now on no page is gone through again
+            groups = _grouped(files)
+        near = files if groups is None else [f for text in spelled for f in groups.get(text, ())]
+        own = [file for text in spelled for file in _files_of(id, text, near)]
         if own:
             yield _release(version, own)
 
 
-def _version_of(filename: str) -> str | None:
-    """Return the version that a file's name spells: the fast part, without looking at the name."""
+def _newest_first(texts: Iterable[str]) -> Iterator[tuple[Version, list[str]]]:
+    """Yield versions with the texts that spell them: mostly one is wanted, so nothing is sorted."""
+    left: list[tuple[Version, str]] = []
+    for text in texts:
+        try:
+            left.append((Version(text), text))
+        except ValueError:  # no version, or a number too long to be read
+            continue
+    while left:
+        newest, spelled = left[0][0], list[str]()
+        for version, text in left:
+            if version < newest:
+                continue
+            if version > newest:
+                newest, spelled = version, []
+            spelled.append(text)
+        yield newest, spelled
+        left = [each for each in left if each[1] not in spelled]
+        if len(left) > 1:  # it is one of the few that are gone through: now it pays
+            left.sort(key=itemgetter(0), reverse=True)
+
+
+def _versions(files: list[File]) -> set[str]:
+    """Return what the names of the files spell as versions, each once.
+
+    A large page has thousands of files, and this is the only thing done to all of them: those of
+    one version mostly stand together, so a name that begins as the last one did is passed over.
+    """
+    found: set[str] = set()
+    seen = "-"
+    for file in files:
+        name = file.filename
+        if name.startswith(seen):
+            continue
+        text = _spelled(name)
+        if text is not None:
+            found.add(text)
+            seen = f"{name.partition('-')[0]}-{text}-"
+    return found
+
+
+def _grouped(files: list[File]) -> dict[str, list[File]]:
+    found: dict[str, list[File]] = {}
+    for file in files:
+        text = _spelled(file.filename)
+        if text is not None:
+            found.setdefault(text, []).append(file)
+    return found
+
+
+def _spelled(filename: str) -> str | None:
+    """Return what a file's name spells as its version."""
     if filename.endswith(".whl"):
+        # A wheel's name has its parts split by "-", and none within them (PEP 427).
         parts = filename.split("-", 2)
         return parts[1] if len(parts) == 3 else None
-    for ending in _SDISTS:
-        if filename.endswith(ending):
-            return filename[: -len(ending)].rpartition("-")[2]
+    if filename.endswith(_SDISTS):
+        stem = filename[: -7 if filename.endswith(".tar.gz") else -4]
+        return stem.rpartition("-")[2]
     return None
 
 
-def _project_of(filename: str) -> Id:
-    wheel = filename.endswith(".whl")
-    name = filename.partition("-")[0] if wheel else filename.rpartition("-")[0]
-    return canonicalize_name(name)
+def _files_of(id: Id, version: str, files: list[File]) -> Iterator[File]:
+    part = f"-{version}"
+    for file in files:
+        if part in file.filename and _is_of(id, version, file.filename):
+            yield file
+
+
+def _is_of(id: Id, version: str, filename: str) -> bool:
+    if filename.endswith(".whl"):
+        name, _, rest = filename.partition("-")
+        return rest.startswith(f"{version}-") and canonicalize_name(name) == id
+    for ending in _SDISTS:
+        if filename.endswith(f"-{version}{ending}"):
+            return canonicalize_name(filename[: -len(version) - len(ending) - 1]) == id
+    return False
 
 
 def _release(version: Version, files: list[File]) -> Release:
@@ -118,7 +175,9 @@ def _release(version: Version, files: list[File]) -> Release:
 
 def _wheel(file: File) -> Wheel:
     size = file.size if file.size is not None and file.size >= 0 else None
-    return Wheel(filename=file.filename, sha256=file.hashes.get("sha256"), size=size)
+    return Wheel(
+        filename=file.filename, sha256=_HASHES.decode(file.hashes).get("sha256"), size=size
+    )
 
 
 def _time(text: str) -> datetime | None:
@@ -172,7 +231,7 @@ class _Anchors(HTMLParser):
         self.files.append(
             File(
                 filename=unquote(address.path.rpartition("/")[2]),
-                hashes={"sha256": hashed[1]} if hashed else {},
+                hashes=msgspec.Raw(b'{"sha256":"%s"}' % hashed[1].encode() if hashed else b"{}"),
                 requires_python=given.get("data-requires-python"),
                 yanked="data-yanked" in given,
             )

@@ -32,6 +32,9 @@ class Unmet:
         return f"{self.id} needs {self.requirement}, but {has}"
 
 
+_id = lru_cache(maxsize=65536)(canonicalize_name)
+
+
 @lru_cache(maxsize=65536)
 def parsed(text: str) -> Requirement | None:
     """Return the requirement that `text` spells (PEP 508), None if it spells none."""
@@ -91,6 +94,7 @@ def needs(installed: Installed, markers: Mapping[str, str]) -> dict[Id, tuple[Re
     is recorded nowhere.
     """
     distributions = readable(installed)
+    applies = _Applies.here(tuple(sorted(markers.items())))
     found: dict[Id, list[Requirement]] = {id: [] for id in distributions}
     asked: set[tuple[Id, str]] = set()
     todo = [(id, "") for id in distributions]
@@ -99,34 +103,49 @@ def needs(installed: Installed, markers: Mapping[str, str]) -> dict[Id, tuple[Re
         if id not in distributions or (id, extra) in asked:
             continue
         asked.add((id, extra))
-        for requirement in _of_extra(distributions[id].requires, extra, markers):
-            found[id].append(requirement)
-            target = canonicalize_name(requirement.name)
-            todo += [(target, canonicalize_name(each)) for each in requirement.extras]
+        for text in distributions[id].requires:
+            requirement = applies.adds(text, extra)
+            if requirement is not None:
+                found[id].append(requirement)
+                target = _id(requirement.name)
+                todo += [(target, _id(each)) for each in requirement.extras]
     return {id: tuple(requirements) for id, requirements in found.items()}
 
 
-def _of_extra(
-    texts: Sequence[str], extra: str, markers: Mapping[str, str]
-) -> Iterable[Requirement]:
-    """Yield the requirements that an extra adds; the empty extra is the distribution itself."""
-    for requirement in filter(None, map(parsed, texts)):
+class _Applies:
+    """Which requirements count in one marker environment; each text is evaluated once."""
+
+    def __init__(self, markers: Mapping[str, str]) -> None:
+        self._markers = markers
+        self._known: dict[tuple[str, str], Requirement | None] = {}
+
+    @classmethod
+    @lru_cache(maxsize=8)
+    def here(cls, markers: tuple[tuple[str, str], ...]) -> _Applies:
+        """Return the one for these markers; a process sees few."""
+        return cls(dict(markers))
+
+    def adds(self, text: str, extra: str) -> Requirement | None:
+        """Return the requirement if the extra adds it; "" is the distribution itself."""
+        try:
+            return self._known[text, extra]
+        except KeyError:
+            requirement = parsed(text)
+            if requirement is not None and not self._counts(requirement, extra):
+                requirement = None
+            return self._known.setdefault((text, extra), requirement)
+
+    def _counts(self, requirement: Requirement, extra: str) -> bool:
+        # What counts without the extra is not added by it.
+        return self._holds(requirement, extra) and not (extra and self._holds(requirement, ""))
+
+    def _holds(self, requirement: Requirement, extra: str) -> bool:
         if requirement.marker is None:
-            if not extra:
-                yield requirement
-        elif _holds(requirement, extra, markers) and not (
-            extra and _holds(requirement, "", markers)
-        ):
-            yield requirement
-
-
-def _holds(requirement: Requirement, extra: str, markers: Mapping[str, str]) -> bool:
-    try:
-        return requirement.marker is None or requirement.marker.evaluate(
-            {**markers, "extra": extra}
-        )
-    except (UndefinedComparison, UndefinedEnvironmentName, ValueError):
-        return False
+            return True
+        try:
+            return requirement.marker.evaluate({**self._markers, "extra": extra})
+        except (UndefinedComparison, UndefinedEnvironmentName, ValueError):
+            return False
 
 
 def satisfies(requirement: Requirement, version: Version | None) -> bool:
@@ -139,7 +158,7 @@ def unmet(required: Needs, installed: Mapping[Id, Version]) -> frozenset[Unmet]:
     missing = set()
     for id, requirements in required.items():
         for requirement in requirements:
-            target = canonicalize_name(requirement.name)
+            target = _id(requirement.name)
             version = installed.get(target)
             if not satisfies(requirement, version):
                 missing.add(Unmet(id, plain(requirement), str(version) if version else None))
@@ -152,16 +171,27 @@ def plain(requirement: Requirement) -> str:
     return f"{requirement.name}{extras}{requirement.specifier}"
 
 
-def blockers(id: Id, version: Version, required: Needs) -> dict[Id, str]:
-    """Return who forbids `version` of `id`, with the part of its requirement that does."""
-    found: dict[Id, str] = {}
+def constraints(required: Needs) -> dict[Id, dict[Id, list[Requirement]]]:
+    """Return, of each project, who requires what of it: the same facts from the other end."""
+    found: dict[Id, dict[Id, list[Requirement]]] = {}
     for owner, requirements in required.items():
-        if owner == id:
-            continue
+        for requirement in requirements:
+            target = _id(requirement.name)
+            if target != owner:
+                found.setdefault(target, {}).setdefault(owner, []).append(requirement)
+    return found
+
+
+def forbidding(
+    id: Id, version: Version, owners: Mapping[Id, Sequence[Requirement]]
+) -> dict[Id, str]:
+    """Return which owners of requirements forbid `version`, with the part that does."""
+    found: dict[Id, str] = {}
+    for owner, requirements in owners.items():
         forbids = {
             str(specifier)
             for requirement in requirements
-            if canonicalize_name(requirement.name) == id
+            if not requirement.specifier.contains(version, prereleases=True)
             for specifier in requirement.specifier
             if not specifier.contains(version, prereleases=True)
         }
@@ -170,13 +200,18 @@ def blockers(id: Id, version: Version, required: Needs) -> dict[Id, str]:
     return found
 
 
+def blockers(id: Id, version: Version, required: Needs) -> dict[Id, str]:
+    """Return who forbids `version` of `id`, with the part of its requirement that does."""
+    return forbidding(id, version, constraints(required).get(id, {}))
+
+
 def dependencies(ids: Collection[Id], required: Needs) -> frozenset[Id]:
     """Return what these depend on, directly or not, themselves left out unless needed by others."""
     found: set[Id] = set()
     todo = list(ids)
     while todo:
         for requirement in required.get(todo.pop(), ()):
-            target = canonicalize_name(requirement.name)
+            target = _id(requirement.name)
             if target not in found:
                 found.add(target)
                 todo.append(target)
@@ -191,7 +226,7 @@ def dependents(ids: Collection[Id], required: Needs) -> tuple[Id, ...]:
             owner
             for owner, requirements in required.items()
             if owner not in wanted
-            and any(canonicalize_name(requirement.name) in wanted for requirement in requirements)
+            and any(_id(requirement.name) in wanted for requirement in requirements)
         )
     )
 

@@ -90,6 +90,15 @@ class Trial(Protocol):
         """Import modules, with the staged prefix `beside` first on the path; return the errors."""
 
 
+Enough = Callable[[Id, Release], bool]
+"""Tells of releases, from the newest down, whether older ones need not be looked at."""
+
+
+def everything(id: Id, release: Release) -> bool:
+    """Look at all releases of a project."""
+    return False
+
+
 class Index(Protocol):
     """Where releases come from."""
 
@@ -98,9 +107,17 @@ class Index(Protocol):
         """Its address as it may be shown: without credentials."""
 
     def releases_of(
-        self, ids: Collection[Id], report: Report = ignore, *, refresh: bool = False
+        self,
+        ids: Collection[Id],
+        report: Report = ignore,
+        *,
+        refresh: bool = False,
+        enough: Enough = everything,
     ) -> Mapping[Id, Sequence[Release] | PkgwidgetsError]:
-        """Ask for many projects at once. A project that fails has its error as its answer."""
+        """Ask for many projects at once. A project that fails has its error as its answer.
+
+        Of each, releases from the newest down to the first that is `enough`, that one included.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

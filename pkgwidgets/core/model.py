@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
@@ -156,6 +156,29 @@ class Release:
     uploaded: datetime | None = None
     wheels: tuple[Wheel, ...] = ()
     sdist: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Sequence[Release]):
+    """What an index said of one project: its releases, newest first, as far as they were asked for.
+
+    `stale` says why an older answer stands in for a new one, and how old it is; "" for a new one.
+    """
+
+    releases: tuple[Release, ...]
+    stale: str = ""
+
+    @overload
+    def __getitem__(self, index: int) -> Release: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Release]: ...
+
+    def __getitem__(self, index: int | slice) -> Release | Sequence[Release]:
+        return self.releases[index]
+
+    def __len__(self) -> int:
+        return len(self.releases)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.utils import (
+    BuildTag,
+    InvalidWheelFilename,
+    canonicalize_name,
+    parse_wheel_filename,
+)
 from packaging.version import InvalidVersion, Version
 
 from .errors import InvalidRequest
@@ -101,16 +106,51 @@ def fitting_wheels(release: Release, interpreter: Interpreter) -> tuple[Wheel, .
     ranks = _tag_ranks(interpreter.tags)
     ranked = []
     for wheel in release.wheels:
-        try:
-            _, _, build, tags = parse_wheel_filename(wheel.filename)
-        except (InvalidWheelFilename, InvalidVersion, ValueError):
-            continue
-        best = min((ranks[str(tag)] for tag in tags if str(tag) in ranks), default=None)
+        best = _rank(wheel.filename, ranks)
         if best is not None:
-            ranked.append((-best, build, wheel))
+            ranked.append((-best, _build(wheel.filename), wheel))
     # PEP 427: of the same tag the higher build number wins, and any wins over none.
     ranked.sort(key=lambda row: row[:2], reverse=True)
     return tuple(wheel for *_, wheel in ranked)
+
+
+def _rank(filename: str, ranks: Mapping[str, int]) -> int | None:
+    """Return the best rank of a wheel's tags, None if none fits (PEP 425, PEP 427).
+
+    The tags are looked up as text first: of a large release most wheels are for other machines,
+    and parsing their names would take longer than anything else here.
+    """
+    parts = filename.removesuffix(".whl").rsplit("-", 3)
+    if len(parts) != 4 or not filename.endswith(".whl"):
+        return None
+    pythons, abis, platforms = (part.split(".") for part in parts[1:])
+    found = [
+        ranks[tag]
+        for platform in platforms
+        for abi in abis
+        for python in pythons
+        if (tag := f"{python}-{abi}-{platform}".lower()) in ranks
+    ]
+    return min(found) if found and _is_wheel(filename) else None
+
+
+@lru_cache(maxsize=16384)
+def _is_wheel(filename: str) -> bool:
+    try:
+        parse_wheel_filename(filename)
+    except (InvalidWheelFilename, InvalidVersion, ValueError):
+        return False
+    return True
+
+
+def _build(filename: str) -> BuildTag:
+    return parse_wheel_filename(filename)[2]
+
+
+def is_fitting(release: Release, interpreter: Interpreter) -> bool:
+    """Tell whether any wheel of `release` fits: as `fitting_wheels`, without ranking them."""
+    ranks = _tag_ranks(interpreter.tags)
+    return any(_rank(wheel.filename, ranks) is not None for wheel in release.wheels)
 
 
 def admits(specifiers: SpecifierSet, version: Version) -> bool:
@@ -129,7 +169,7 @@ def is_eligible(release: Release, interpreter: Interpreter, *, sdists: bool = Fa
         release.requires_python, Version(interpreter.version)
     ):
         return False
-    return (sdists and release.sdist) or bool(fitting_wheels(release, interpreter))
+    return (sdists and release.sdist) or is_fitting(release, interpreter)
 
 
 def why_none(releases: Sequence[Release]) -> str:

@@ -1,4 +1,4 @@
-"""A plan's text: another session reads back exactly the plan, and nothing that was changed in it."""
+"""A plan's text: another session reads back exactly the plan, and nothing tampered with."""
 
 from __future__ import annotations
 

@@ -60,13 +60,13 @@ SAID = [
         "The environment is not the one that was planned for: "
         "pea is 2, not 1; bean is 1, not absent.",
     ),
-    (StageFailed("t", ("pea fails: x",)), "Tried beside the environment, pea fails: x."),
+    (StageFailed("t", ("pea fails: x",)), "pea fails: x."),
     (
         InstallFailed("t", ("uv", "pip"), 2, " no space \n"),
         "The installer ended with code 2: no space.",
     ),
     (InstallFailed("t", ("uv",), -9), "The installer ended with code -9: it said nothing."),
-    (VerificationFailed("t", ("pea fails: x",)), "After the installation, pea fails: x."),
+    (VerificationFailed("t", ("pea fails: x",)), "The new environment was wrong: pea fails: x."),
     (Cancelled("t"), "Cancelled."),
     (
         RollbackFailed("t", ("/a: no space",), "/env/.pkgwidgets/txn/t"),
@@ -185,25 +185,15 @@ def test_a_number_too_long_for_python_to_write_is_shown_somehow() -> None:
     assert len(shown(10**5000)) <= 81
 
 
-class Hostile:
-    def __repr__(self) -> str:
-        raise RuntimeError("never shown")
-
-
-def test_a_value_that_cannot_show_itself_is_shown_somehow() -> None:
-    assert "Hostile" in shown(Hostile())
-
-
 @pytest.mark.parametrize(
     "value",
     [
         "https://u:secret@host.invalid/simple/",
         "x @ https://u:secret@host.invalid/x.whl",
         "git+ssh://token-secret@host.invalid/r",
-        ["https://u:secret@host.invalid/"],
     ],
 )
-def test_credentials_are_not_shown(value: object) -> None:
-    said = InvalidRequest("requirement", value).sentence()
-    assert "host.invalid" in said
-    assert "secret" not in said
+def test_credentials_are_not_kept(value: str) -> None:
+    error = InvalidRequest("requirement", value)
+    assert "host.invalid" in error.sentence()
+    assert "secret" not in f"{error} {error!r} {error.facts}"

@@ -221,8 +221,8 @@ def test_what_is_not_known_is_na_and_what_is_known_to_be_nothing_is_not() -> Non
 def test_an_update_is_available_or_not_or_that_is_unknown(
     latest: str | None, update: object
 ) -> None:
-    found = frames.packages([replace(BARE, latest_version=latest)])["update_available"].iloc[0]
-    assert found is update or (found == update) is True
+    frame = frames.packages([replace(BARE, latest_version=latest)])
+    assert frame["update_available"].tolist() == [update]
 
 
 def test_unknown_is_never_counted_as_up_to_date() -> None:
@@ -262,7 +262,8 @@ def test_every_change_and_every_held_back_name_is_a_row() -> None:
         change("leek", "1", None),
         held_back=(held("Rain", "2.0"),),
     )
-    assert frames.changes(done).astype(object).where(lambda f: f.notna(), None).to_dict("index") == {
+    frame = frames.changes(done).astype(object)
+    assert frame.where(frame.notna(), None).to_dict("index") == {
         "pea": row("1", "2", "upgrade", "committed"),
         "bean": {**row(None, "1", "install", "committed"), "requested": False},
         "leek": row("1", None, "remove", "committed"),

@@ -1,0 +1,359 @@
+"""An installer plans without changing anything, and changes exactly what was planned."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+import pytest
+from fakes import FakeKit, Kit, Oracle, change_of, plan_of
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from pkgwidgets import PackageService
+from pkgwidgets.backends import process, uv
+from pkgwidgets.connect import connect
+from pkgwidgets.core.errors import (
+    Cancelled,
+    IndexUnavailable,
+    InstallerUnavailable,
+    InstallFailed,
+    PkgwidgetsError,
+    PlanImpossible,
+)
+from pkgwidgets.core.interfaces import Backend, Question, ignore
+from pkgwidgets.core.model import Change, Distribution, Event, Plan, Stage
+from pkgwidgets.demo import Demo, story
+from pkgwidgets.demo.wheels import BuiltWheel
+
+SEEDSHELF, RAINTABLE, ALLOTBOARD, BEDPLANNER = map(
+    canonicalize_name, ("seedshelf", "raintable", "allotboard", "bedplanner")
+)
+NAMES = tuple(canonicalize_name(pin.partition("==")[0]) for pin in story.INSTALLED)
+PINS = tuple(
+    f"{canonicalize_name(n)}=={v}" for n, _, v in (p.partition("==") for p in story.INSTALLED)
+)
+
+
+def staged(kit: Kit, plan: Plan) -> Path:
+    folder = kit.backend.journal.start(plan).id
+    stage = kit.backend.journal.folder(folder) / "stage"
+    kit.backend.installer.stage(plan, stage, ignore)
+    return stage
+
+
+def versions(kit: Kit) -> dict[str, str]:
+    found = kit.backend.environment.distributions()
+    return {id: str(d.version) for id, d in found.items() if isinstance(d, Distribution)}
+
+
+def with_hashes(kit: Kit, name: str, before: str | None, after: str, **more: bool) -> Change:
+    id = canonicalize_name(name)
+    answer = kit.backend.index.releases_of([id])[id]
+    assert not isinstance(answer, PkgwidgetsError)
+    (wheel,) = next(r.wheels for r in answer if r.version == Version(after))
+    assert wheel.sha256 is not None
+    return change_of(name, before, after, hashes=(wheel.sha256,), **more)
+
+
+# --- resolving
+
+
+def test_nothing_to_do_is_empty(kit: Kit) -> None:
+    before = kit.tree()
+    assert kit.backend.installer.resolve(Question(requirements=NAMES)) == {}
+    assert kit.backend.installer.resolve(Question(requirements=PINS, keep=PINS)) == {}
+    assert kit.tree() == before
+
+
+def test_a_named_package_becomes_as_new_as_the_rest_admits(kit: Kit) -> None:
+    before = kit.tree()
+    found = kit.backend.installer.resolve(
+        Question(requirements=(*NAMES, "raintable>=2.1"), keep=("allotboard==1.40.0",))
+    )
+    assert found == {RAINTABLE: Version("2.4.0")}
+    found = kit.backend.installer.resolve(Question(requirements=NAMES, upgrade=(SEEDSHELF,)))
+    assert found == {SEEDSHELF: Version("1.4.2")}
+    assert kit.tree() == before
+
+
+def test_what_forbids_it_moves_if_it_may(kit: Kit) -> None:
+    found = kit.backend.installer.resolve(Question(requirements=(*NAMES, "raintable==3.1.0")))
+    assert found == {RAINTABLE: Version("3.1.0"), ALLOTBOARD: Version("1.67.0")}
+
+
+def test_a_dependency_comes_along(kit: Kit) -> None:
+    kit.publish(BuiltWheel(name="pea", version="1.0", requires=("pod>=1",)))
+    kit.publish(BuiltWheel(name="pod", version="1.5"))
+    found = kit.backend.installer.resolve(Question(requirements=(*NAMES, "pea")))
+    assert found == {"pea": Version("1.0"), "pod": Version("1.5")}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        Question(requirements=(*NAMES, "raintable==3.1.0"), keep=("allotboard==1.40.0",)),
+        Question(requirements=("seedshelf==9",)),
+        Question(requirements=("nothing-of-that-name",)),
+        Question(requirements=("coldframe>=2",)),
+        Question(requirements=("seedshelf<1.4", "seedshelf>1.4")),
+    ],
+    ids=["kept", "no such version", "no such project", "another Python", "contradiction"],
+)
+def test_what_cannot_be_is_explained(kit: Kit, question: Question) -> None:
+    before = kit.tree()
+    with pytest.raises(PlanImpossible) as caught:
+        kit.backend.installer.resolve(question)
+    assert caught.value.explanation
+    assert caught.value.requirements == question.requirements
+    assert kit.tree() == before
+
+
+def test_dependencies_are_all_that_comes_along(kit: Kit) -> None:
+    installer = kit.backend.installer
+    assert installer.dependencies("bedplanner>=2.3") == {"beanpoles", "sundrift"}
+    assert installer.dependencies("raintable") == frozenset()
+    with pytest.raises(PlanImpossible):
+        installer.dependencies("bedplanner>=9")
+
+
+def test_an_index_that_is_down_is_no_impossible_plan(kit: Kit) -> None:
+    kit.publish(BuiltWheel(name="unseen", version="1.0"))
+    kit.go_down()
+    with pytest.raises(IndexUnavailable):
+        kit.backend.installer.resolve(Question(requirements=("unseen==1.0",)))
+    with pytest.raises(IndexUnavailable):
+        kit.backend.installer.dependencies("unseen==1.0")
+
+
+# --- staging and installing
+
+
+def test_staging_touches_nothing_live(kit: Kit) -> None:
+    before = kit.tree()
+    plan = plan_of(with_hashes(kit, "bedplanner", "2.1.0", "2.3.0"))
+    stage = staged(kit, plan)
+    assert kit.tree() == before
+    assert kit.backend.records.modules([BEDPLANNER], stage) == {BEDPLANNER: ("bedplanner",)}
+
+
+def test_what_was_staged_is_installed_without_the_network(kit: Kit) -> None:
+    plan = plan_of(
+        with_hashes(kit, "bedplanner", "2.1.0", "2.3.0"),
+        with_hashes(kit, "sundrift", "1.0.4", "1.2.0", marked=False),
+        change_of("frostcall", "1.9.3", None),
+    )
+    expected = versions(kit) | {"bedplanner": "2.3.0", "sundrift": "1.2.0"}
+    del expected["frostcall"]
+    staged(kit, plan)
+    kit.go_down()
+    kit.backend.installer.install(plan, ignore)
+    assert versions(kit) == expected
+    assert kit.backend.records.damage(plan) == ()
+
+
+def test_what_was_not_staged_is_not_installed(kit: Kit) -> None:
+    kit.publish(BuiltWheel(name="seedshelf", version="1.9", files={"seedshelf.py": ""}))
+    before = kit.tree()
+    with pytest.raises(InstallFailed):
+        kit.backend.installer.install(plan_of(change_of("seedshelf", "1.4.1", "1.9")), ignore)
+    assert kit.tree() == before
+
+
+def test_a_wrong_hash_is_refused(kit: Kit) -> None:
+    before = kit.tree()
+    plan = plan_of(change_of("seedshelf", "1.4.1", "1.4.2", hashes=("0" * 64,)))
+    with pytest.raises(InstallFailed, match="Hash mismatch"):
+        staged(kit, plan)
+    assert kit.tree() == before
+
+
+def test_a_dependency_stays_one(kit: Kit) -> None:
+    plan = plan_of(
+        with_hashes(kit, "sundrift", "1.0.4", "1.2.0", marked=False),
+        with_hashes(kit, "seedshelf", "1.4.1", "1.4.2"),
+    )
+    staged(kit, plan)
+    kit.backend.installer.install(plan, ignore)
+    found = kit.backend.environment.distributions().values()
+    marked = {d.id for d in found if isinstance(d, Distribution) and d.requested}
+    assert marked == set(NAMES) - story.DEPENDENCIES
+
+
+def test_it_reports_while_it_works(kit: Kit) -> None:
+    plan = plan_of(with_hashes(kit, "seedshelf", "1.4.1", "1.4.2"))
+    stage = kit.backend.journal.folder(kit.backend.journal.start(plan).id) / "stage"
+    told: list[Event] = []
+    kit.backend.installer.stage(plan, stage, told.append)
+    kit.backend.installer.install(plan, told.append)
+    assert list(dict.fromkeys(event.stage for event in told)) == [
+        Stage.FETCHING,
+        Stage.INSTALLING,
+    ]
+
+
+def test_what_the_report_raises_ends_it(kit: Kit) -> None:
+    def cancel(event: Event) -> None:
+        raise Cancelled("")
+
+    plan = plan_of(with_hashes(kit, "seedshelf", "1.4.1", "1.4.2"))
+    before = kit.tree()
+    stage = kit.backend.journal.folder(kit.backend.journal.start(plan).id) / "stage"
+    with pytest.raises(Cancelled):
+        kit.backend.installer.stage(plan, stage, cancel)
+    assert kit.tree() == before
+
+
+# --- the fake's misbehaviour
+
+
+def test_the_fake_fails_lies_and_is_interrupted_when_told_to() -> None:
+    plan = plan_of(
+        change_of("seedshelf", "1.4.1", "1.4.2"), change_of("frostcall", "1.9.3", "2.0.0")
+    )
+    for knob, error in (("fails_before", InstallFailed), ("interrupted_before", KeyboardInterrupt)):
+        kit = FakeKit()
+        staged(kit, plan)
+        setattr(kit.installer, knob, 1)
+        with pytest.raises(error):
+            kit.installer.install(plan, ignore)
+        assert (versions(kit)["seedshelf"], versions(kit)["frostcall"]) == ("1.4.2", "1.9.3")
+    kit = FakeKit()
+    staged(kit, plan)
+    kit.installer.lies = True
+    kit.installer.install(plan, ignore)
+    assert versions(kit)["frostcall"] == "1.9.3"
+
+
+# --- uv
+
+
+def test_a_stage_is_laid_out_like_the_prefix(
+    garden: Demo, backend: Backend, tmp_path: Path
+) -> None:
+    stage = tmp_path / "stage"
+    plan = plan_of(change_of("seedshelf", "1.4.1", "1.4.2"))
+    backend.installer.stage(plan, stage, ignore)
+    site = garden.site_packages.relative_to(garden.folder / "env")
+    for name in (f"{site}/seedshelf.py", "bin/seedshelf", "share/man/man1/seedshelf.1"):
+        assert (stage / name).is_file()
+    prefix = garden.folder / "env"
+    touched = backend.records.touched(plan, stage)
+    assert {
+        prefix / site / "seedshelf-1.4.2.dist-info/METADATA",
+        prefix / "bin/seedshelf",
+    } <= touched
+
+
+def test_a_plan_that_installs_nothing_stages_nothing(backend: Backend, tmp_path: Path) -> None:
+    backend.installer.stage(plan_of(change_of("seedshelf", "1.4.1", None)), tmp_path / "s", ignore)
+    assert not (tmp_path / "s").exists()
+
+
+def test_every_row_of_a_record_is_its_file(service: PackageService, garden: Demo) -> None:
+    service.apply(service.plan_upgrade("bedplanner"))
+    for info in garden.site_packages.glob("*.dist-info"):
+        with (info / "RECORD").open(newline="") as file:
+            rows = {path: (digest, size) for path, digest, size in csv.reader(file)}
+        for path, (digest, size) in rows.items():
+            content = (garden.site_packages / path).read_bytes()
+            if not path.endswith("RECORD"):
+                hashed = urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
+                assert (digest, size) == (f"sha256={hashed}", str(len(content)))
+        assert (f"{info.name}/REQUESTED" in rows) == (info / "REQUESTED").exists()
+
+
+def test_an_exchanged_wheel_is_refused_and_nothing_is_changed(
+    service: PackageService, garden: Demo, tree: Oracle
+) -> None:
+    other = BuiltWheel(name="seedshelf", version="1.5", files={"seedshelf.py": "evil = 1\n"})
+    garden.index.publish(BuiltWheel(name="seedshelf", version="1.5", damage=lambda _: other.data))
+    before = tree(service.prefix)
+    with pytest.raises(InstallFailed, match="Hash mismatch"):
+        service.upgrade_package("seedshelf")
+    assert tree(service.prefix) == before
+
+
+def completed(stdout: str, returncode: int = 0) -> process.Completed:
+    return process.Completed(argv=("uv",), returncode=returncode, stdout=stdout, stderr="")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        '{"schema": {"version": "1"}, "changes": []}',
+        '{"schema": {}, "changes": []}',
+        '{"schema": "preview", "changes": []}',
+        '{"schema": {"version": "preview"}}',
+        '{"schema": {"version": "preview"}, "changes": null}',
+        '{"schema": {"version": "preview"}, "changes": [{"name": "a", "action": "installed"}]}',
+        '{"schema": {"version": "preview"}, "changes": [{"name": "a", "action": "moved"}]}',
+        '{"schema": {"version": "preview"}, "changes": [{"name": "a", "version": "x", '
+        '"action": "installed"}]}',
+    ],
+)
+def test_an_answer_of_another_form_is_refused_loudly(answer: str) -> None:
+    with pytest.raises(InstallerUnavailable, match="its answer is not the one of"):
+        uv._changes(completed(answer))
+
+
+def test_an_answer_of_the_known_form_is_read() -> None:
+    rows = '{"name": "A_b", "version": "1", "action": "uninstalled"}, ' * 2
+    found = uv._changes(
+        completed(
+            f'{{"schema": {{"version": "preview"}}, "changes": [{rows}'
+            '{"name": "a.b", "version": "2", "action": "installed"}, '
+            '{"name": "c", "version": "1", "action": "uninstalled"}]}'
+        )
+    )
+    assert found == {"a-b": Version("2"), "c": None}
+
+
+def test_a_removal_after_an_installation_of_the_same_name_is_none() -> None:
+    found = uv._changes(
+        completed(
+            '{"schema": {"version": "preview"}, "changes": ['
+            '{"name": "a", "version": "2", "action": "installed"}, '
+            '{"name": "a", "version": "1", "action": "uninstalled"}]}'
+        )
+    )
+    assert found == {"a": Version("2")}
+
+
+def test_credentials_of_the_index_are_never_said(garden: Demo) -> None:
+    secret = garden.index_url.replace("//", "//someone:s3cr3t@")
+    backend = connect(garden.python, secret)
+    assert backend.installer.resolve(Question(requirements=NAMES, upgrade=(SEEDSHELF,)))
+    errors: list[PkgwidgetsError] = []
+    plan = plan_of(change_of("seedshelf", "1.4.1", "1.4.2", hashes=("0" * 64,)))
+    with pytest.raises(InstallFailed) as failed:
+        backend.installer.stage(plan, garden.folder / "stage", ignore)
+    errors.append(failed.value)
+    garden.index.publish(BuiltWheel(name="unseen", version="1.0"))
+    garden.index.down = True
+    with pytest.raises(IndexUnavailable) as unavailable:
+        backend.installer.resolve(Question(requirements=("unseen",)))
+    errors.append(unavailable.value)
+    for error in errors:
+        assert "s3cr3t" not in f"{error} {error!r} {error.facts}"
+
+
+def test_variables_that_would_redirect_it_are_kept_out(
+    service: PackageService, garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("UV_TARGET", "UV_PREFIX", "PIP_TARGET", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"):
+        monkeypatch.setenv(name, str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("UV_SYSTEM_PYTHON", "1")
+    monkeypatch.setenv("UV_CONSTRAINT", str(tmp_path / "nothing.txt"))
+    monkeypatch.setenv("UV_PRERELEASE", "allow")
+    plan = service.plan_upgrade(["seedshelf", "moonsower"])
+    assert [str(change) for change in plan.changes] == ["seedshelf 1.4.1 → 1.4.2"]
+    service.apply(plan)
+    assert service.get_package("seedshelf").version == "1.4.2"
+    assert not (tmp_path / "elsewhere").exists()

@@ -1,0 +1,463 @@
+"""Bad input is refused at every door of the service, before anything is started or sent."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+import requests
+
+from pkgwidgets import PackageService, demo
+from pkgwidgets.backends import process
+from pkgwidgets.core.errors import (
+    EnvironmentRefused,
+    InvalidRequest,
+    PackageNotFound,
+    PkgwidgetsError,
+    PlanImpossible,
+    ProjectNotFound,
+)
+from pkgwidgets.core.model import PackageStatus
+from pkgwidgets.demo import Demo
+
+Door = Callable[[PackageService, Any], object]
+
+NAME_DOORS: dict[str, Door] = {
+    "get_package": lambda service, name: service.get_package(name),
+    "get_package, asking": lambda service, name: service.get_package(name, check_updates=True),
+    "get_package_by_id": lambda service, name: service.get_package_by_id(name),
+    "get_package_by_id, asking": lambda service, name: service.get_package_by_id(
+        name, check_updates=True
+    ),
+    "check_for_updates": lambda service, name: service.check_for_updates(name),
+    "plan_upgrade": lambda service, name: service.plan_upgrade(name),
+    "plan_upgrade, a list": lambda service, name: service.plan_upgrade(["seedshelf", name]),
+    "plan_upgrade, a version": lambda service, name: service.plan_upgrade(name, "1.0"),
+    "plan_uninstall": lambda service, name: service.plan_uninstall(name),
+    "plan_uninstall, a list": lambda service, name: service.plan_uninstall(["seedshelf", name]),
+    "upgrade_package": lambda service, name: service.upgrade_package(name),
+    "upgrade_package, a version": lambda service, name: service.upgrade_package(name, "1.0"),
+    "uninstall_package": lambda service, name: service.uninstall_package(name),
+}
+"""What takes the name of something installed."""
+
+REQUIREMENT_DOORS: dict[str, Door] = {
+    "plan_install": lambda service, text: service.plan_install(text),
+    "install_package": lambda service, text: service.install_package(text),
+}
+
+VERSION_DOORS: dict[str, Door] = {
+    "plan_upgrade": lambda service, text: service.plan_upgrade("seedshelf", text),
+    "plan_upgrade, alone": lambda service, text: service.plan_upgrade(
+        "seedshelf", text, allow="self"
+    ),
+    "upgrade_package": lambda service, text: service.upgrade_package("seedshelf", text),
+}
+
+EVERYTHING = {"check_for_updates", "plan_upgrade"}
+"""Where None is no name but all of them."""
+
+NO_NAMES = [
+    "", " ", "-", "--index-url=http://host.invalid", "-r req.txt", "-e .", "--pre", "numpy --pre",
+    "numpy;os_name=='nt'", "numpy\n", "numpy\r\n--pre", "numpy\x00", "../numpy", "/etc/passwd",
+    "C:\\x", "file:///x", "git+https://host.invalid/r", "x @ https://u:p@host.invalid/x.whl",
+    "\u0130stanbul", "\u212aelvin", "nump\u0443", "numpy\u200b", "\u202eypmun", "_a", "a-",
+    "a" * 101,
+]  # fmt: skip
+
+NAMES = {
+    "a": "a",
+    "A.B_c-d": "a-b-c-d",
+    "zope.interface": "zope-interface",
+    "ruamel.yaml": "ruamel-yaml",
+    "007": "007",
+    "1e5": "1e5",
+    "null": "null",
+    "true": "true",
+    "nan": "nan",
+    "constructor": "constructor",
+    "hasOwnProperty": "hasownproperty",
+    "con": "con",
+}
+
+NO_VERSIONS = [
+    "", "latest", "==1.0", ">=1", "1.*", "1.0;rm", "1.0 --pre", "1.0/../../x", "\u0661.0", "1..0",
+    "1" * 5000, "nan", "1.0+", "-1",
+]  # fmt: skip
+
+VERSIONS = {
+    "1.0\n": "1.0",
+    " 1.0 ": "1.0",
+    "v1.0": "1.0",
+    "1.0-1": "1.0.post1",
+    "1!2.0": "1!2.0",
+    "1.0+local": "1.0+local",
+}
+
+NO_REQUIREMENTS = [
+    "pip @ file:///etc/passwd", "numpy==1.0 --hash=sha256:aa", "numpy; python_version<'", "numpy[",
+    f"numpy[{','.join(f'e{i}' for i in range(2000))}]", "numpy>=1\n--pre", "numpy===--pre",
+    "numpy===-r/etc/passwd", "numpy===https://u:p@host.invalid", "numpy; python_version<'4'",
+    f"numpy; {'(' * 500}python_version<'4'{')' * 500}", "numpy>=latest",
+]  # fmt: skip
+
+NO_TEXT: list[object] = [None, 1, 1.0, True, b"x", [], [None], {}, Path("numpy"), 10**5000]
+
+NO_INDEX_URLS = [
+    "", "host.invalid", "ftp://u:p@host.invalid/", "file:///simple/", "http://", "http:///simple/",
+    "http://[", "https://u:p@[::1", "--pre", "javascript:x", "http://host.invalid/ --pre",
+    "http://host.invalid\n/", "http://host.invalid/\x00", "http://host.invalid:99999/",
+    "http://host.invalid:x/", 1, b"http://host.invalid", [],
+]  # fmt: skip
+
+NO_PYTHONS = ["", "/nonexistent", "/etc/passwd", "--version", "py\x00thon", 1, b"/usr/bin/python"]
+
+METADATA_TEXTS = [
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)", "java\tscript:alert(1)", "\x01javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>", "vbscript:x", "file:///etc/passwd",
+    "//host.invalid", "https://good@host.invalid", "https://u:p@host.invalid", "/etc/passwd",
+    "\x1b[2J\x1b]0;x\x07", "\u202eevil", "x" * 5_000_000, "\ud800",
+    "![](https://host.invalid/p.png)", r"$$\href{javascript:1}{x}$$", "{{7*7}}",
+]  # fmt: skip
+
+METADATA_REQUIREMENTS = [
+    "pip @ file:///etc/passwd", "x @ https://u:p@host.invalid/x.whl", "seedshelf===--pre",
+    "seedshelf==1.0 --hash=sha256:aa", "seedshelf>=2,<1", "seedshelf; python_version<'",
+    "seedshelf[", f"seedshelf[{','.join(f'e{i}' for i in range(2000))}]", "stranger",
+    f"seedshelf=={'1' * 5000}", f"seedshelf; {'(' * 500}python_version<'4'{')' * 500}",
+    "\n".join(["x", *(f"Requires-Dist: need{number}" for number in range(10_000))]),
+]  # fmt: skip
+
+NAMES_IN_METADATA = ["", "a b", "a-", "_a", "-", "nump\u0443", "\u00e9", "../x", "--pre"]
+
+
+def short(value: object) -> str:
+    return "a huge number" if value == 10**5000 else ascii(value)[:30]
+
+
+@pytest.fixture(scope="module")
+def garden() -> Iterator[Demo]:
+    with demo.start() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(garden: Demo) -> PackageService:
+    return PackageService(garden.python, index_url=garden.index_url)
+
+
+@pytest.fixture
+def nothing_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(*_: object, **__: object) -> NoReturn:
+        pytest.fail("a process was started")
+
+    monkeypatch.setattr(process, "run", start)
+    monkeypatch.setattr("subprocess.Popen", start)
+
+
+@pytest.fixture
+def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def send(*_: object, **__: object) -> NoReturn:
+        pytest.fail("a request was sent")
+
+    monkeypatch.setattr(requests.Session, "send", send)
+    monkeypatch.setattr(requests.Session, "request", send)
+
+
+class Installer:
+    """Stands where processes start: notes all that the installer is asked, and finds no plan."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, argv: Sequence[str], *, stdin: str = "", **_: object) -> process.Completed:
+        files = [Path(arg) for arg in argv if arg.endswith(".txt")]
+        self.asked += [*argv, *stdin.split("\n")]
+        self.asked += [line for file in files for line in file.read_text("utf-8").split("\n")]
+        return process.Completed(argv=tuple(argv), returncode=1, stdout="", stderr="no")
+
+
+@pytest.fixture
+def installer(monkeypatch: pytest.MonkeyPatch) -> Installer:
+    installer = Installer()
+    monkeypatch.setattr(process, "run", installer)
+    return installer
+
+
+@pytest.fixture
+def stranger(garden: Demo) -> Iterator[Callable[[str], None]]:
+    """Install a distribution whose METADATA has this head."""
+    folder = garden.site_packages / "stranger-1.0.dist-info"
+
+    def install(head: str) -> None:
+        folder.mkdir()
+        text = f"Metadata-Version: 2.1\n{head}\n\n"
+        (folder / "METADATA").write_text(text, "utf-8", "surrogatepass")
+        (folder / "RECORD").write_text("stranger-1.0.dist-info/METADATA,,\n")
+
+    yield install
+    shutil.rmtree(folder)
+
+
+def assert_is_fit_to_show(error: PkgwidgetsError) -> None:
+    """One short line that does nothing to a terminal and hides nothing from its reader."""
+    said = error.sentence()
+    assert said.replace("…", "...").isascii()
+    assert said.isprintable()
+    assert len(said) <= 300
+
+
+# --- names
+
+
+@pytest.mark.parametrize("name", NO_NAMES, ids=short)
+@pytest.mark.parametrize("door", [*NAME_DOORS, *REQUIREMENT_DOORS])
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_what_is_no_name_is_refused(service: PackageService, door: str, name: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        {**NAME_DOORS, **REQUIREMENT_DOORS}[door](service, name)
+    assert caught.value.field in ("name", "requirement")
+    assert_is_fit_to_show(caught.value)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("door", NAME_DOORS)
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_a_name_that_is_not_installed_is_not_found(
+    service: PackageService, door: str, name: str
+) -> None:
+    with pytest.raises(PackageNotFound) as caught:
+        NAME_DOORS[door](service, name)
+    assert caught.value.name in (name, NAMES[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("door", REQUIREMENT_DOORS)
+@pytest.mark.usefixtures("nothing_starts")
+def test_a_name_that_is_on_no_index_is_asked_for_in_its_canonical_form(
+    service: PackageService, door: str, name: str
+) -> None:
+    with pytest.raises(ProjectNotFound) as caught:
+        REQUIREMENT_DOORS[door](service, name)
+    assert caught.value.id == NAMES[name]
+
+
+@pytest.mark.parametrize("name", ["Compost_Log", "compost-log", "COMPOST.LOG", "compost__log"])
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_any_spelling_finds_what_is_installed(service: PackageService, name: str) -> None:
+    assert service.get_package(name).name == "Compost_Log"
+
+
+@pytest.mark.parametrize("value", NO_TEXT, ids=short)
+@pytest.mark.parametrize("door", [*NAME_DOORS, *REQUIREMENT_DOORS])
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_what_is_no_text_is_no_name(service: PackageService, door: str, value: object) -> None:
+    if value is None and door in EVERYTHING:
+        value = object()
+    with pytest.raises(InvalidRequest) as caught:
+        {**NAME_DOORS, **REQUIREMENT_DOORS}[door](service, value)
+    assert_is_fit_to_show(caught.value)
+
+
+# --- versions
+
+
+@pytest.mark.parametrize("version", [*NO_VERSIONS, 1, 1.0, True, b"1", ["1.0"]], ids=short)
+@pytest.mark.parametrize("door", VERSION_DOORS)
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_what_is_no_version_is_refused(service: PackageService, door: str, version: object) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        VERSION_DOORS[door](service, version)
+    assert (caught.value.field, caught.value.value) == ("version", version)
+    assert_is_fit_to_show(caught.value)
+
+
+@pytest.mark.parametrize("names", [None, ["seedshelf", "frostcall"]], ids=["all", "two"])
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_a_version_is_refused_without_its_one_name(
+    service: PackageService, names: list[str] | None
+) -> None:
+    with pytest.raises(InvalidRequest, match="a version needs exactly one name"):
+        service.plan_upgrade(names, "1.0")
+
+
+@pytest.mark.parametrize("text", VERSIONS, ids=short)
+@pytest.mark.parametrize("door", VERSION_DOORS)
+def test_the_installer_is_asked_for_the_canonical_version(
+    service: PackageService, installer: Installer, door: str, text: str
+) -> None:
+    with pytest.raises(PlanImpossible):
+        VERSION_DOORS[door](service, text)
+    assert [said for said in installer.asked if said.startswith("seedshelf==")] == [
+        f"seedshelf=={VERSIONS[text]}"
+    ]
+
+
+@pytest.mark.parametrize("text", VERSIONS, ids=short)
+def test_no_option_reaches_the_installer_that_is_not_ours(
+    service: PackageService, installer: Installer, text: str
+) -> None:
+    with pytest.raises(PlanImpossible):
+        service.plan_upgrade("seedshelf", text, allow="self")
+    options = {said for said in installer.asked if said.startswith("-")}
+    assert options == {
+        "--dry-run", "--only-binary", "--python", "--no-config", "--default-index", "-r", "-c",
+        "--output-format",
+    }  # fmt: skip
+
+
+# --- requirements and the rest
+
+
+@pytest.mark.parametrize("text", NO_REQUIREMENTS, ids=short)
+@pytest.mark.parametrize("door", REQUIREMENT_DOORS)
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_what_is_more_than_a_name_and_versions_is_refused(
+    service: PackageService, door: str, text: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        REQUIREMENT_DOORS[door](service, text)
+    assert_is_fit_to_show(caught.value)
+
+
+@pytest.mark.parametrize("allow", ["", "everything", "Self", None, 1, ["all"]], ids=short)
+@pytest.mark.parametrize("door", ["plan_upgrade", "plan_install"])
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_what_may_move_is_one_of_three_words(
+    service: PackageService, door: str, allow: object
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        getattr(service, door)("seedshelf", allow=allow)
+    assert caught.value.reason == "one of self, dependencies, all is wanted"
+
+
+@pytest.mark.parametrize("id", ["", "x", "../x", "/etc/passwd", 1, b"x", []], ids=short)
+@pytest.mark.parametrize("door", ["plan_undo", "undo"])
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_what_is_no_transaction_cannot_be_undone(
+    service: PackageService, door: str, id: object
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        getattr(service, door)(id)
+    assert caught.value.field == "transaction"
+    assert_is_fit_to_show(caught.value)
+
+
+@pytest.mark.parametrize("url", NO_INDEX_URLS, ids=short)
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_what_is_no_http_address_is_no_index(url: Any) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        PackageService(index_url=url)
+    assert caught.value.field == "index address"
+    assert_is_fit_to_show(caught.value)
+
+
+@pytest.mark.parametrize("python", NO_PYTHONS, ids=short)
+@pytest.mark.usefixtures("nothing_is_sent")
+def test_what_is_no_interpreter_has_no_service(garden: Demo, python: Any) -> None:
+    with pytest.raises((EnvironmentRefused, InvalidRequest)):
+        PackageService(python, index_url=garden.index_url)
+
+
+@pytest.mark.parametrize(
+    "open_door",
+    [
+        lambda service: service.plan_install("x @ https://u:secret@host.invalid/x.whl"),
+        lambda service: service.get_package("https://u:secret@host.invalid/simple/"),
+        lambda service: service.plan_upgrade("seedshelf", "https://u:secret@host.invalid/"),
+        lambda service: PackageService(index_url="ftp://u:secret@host.invalid/"),
+    ],
+    ids=["a requirement", "a name", "a version", "an index"],
+)
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_credentials_in_what_is_refused_are_not_shown(
+    service: PackageService, open_door: Callable[[PackageService], object]
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        open_door(service)
+    assert "secret" not in f"{caught.value} {caught.value!r} {caught.value.facts}"
+
+
+# --- what strangers wrote into the environment
+
+
+@pytest.mark.parametrize("text", METADATA_TEXTS, ids=short)
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_a_hostile_summary_is_text(
+    service: PackageService, stranger: Callable[[str], None], text: str
+) -> None:
+    stranger(f"Name: stranger\nVersion: 1.0\nSummary: {text}")
+    found = service.get_package("stranger")
+    assert found.status is PackageStatus.INSTALLED
+    assert len(found.summary) <= 512
+    assert not {"<script", "<img"} & {*found._repr_html_().lower().replace("<", " <").split()}
+    assert "stranger" in service.get_packages().index
+
+
+@pytest.mark.parametrize("text", METADATA_REQUIREMENTS, ids=short)
+def test_a_hostile_requirement_spoils_neither_the_list_nor_the_plans_of_others(
+    service: PackageService, stranger: Callable[[str], None], text: str
+) -> None:
+    stranger(f"Name: stranger\nVersion: 1.0\nRequires-Dist: {text}")
+    assert service.check_for_updates("frostcall")["update_available"].tolist() == [True]
+    plan = service.plan_upgrade("frostcall")
+    assert [str(change) for change in plan.changes] == ["frostcall 1.9.3 → 2.0.0"]
+
+
+@pytest.mark.parametrize("name", NAMES_IN_METADATA, ids=short)
+def test_a_distribution_without_a_valid_name_is_a_row_that_says_so(
+    service: PackageService, stranger: Callable[[str], None], name: str
+) -> None:
+    stranger(f"Name: {name}\nVersion: 1.0")
+    row = service.get_packages().loc["stranger"]
+    assert row["status"] == "error"
+    assert "METADATA names no project" in row["error"]
+
+
+@pytest.mark.parametrize("version", NO_VERSIONS, ids=short)
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_a_distribution_without_a_valid_version_is_a_row_that_says_so(
+    service: PackageService, stranger: Callable[[str], None], version: str
+) -> None:
+    stranger(f"Name: stranger\nVersion: {version}")
+    row = service.get_packages().loc["stranger"]
+    assert (row["status"], row["error"].isascii()) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "null", "[]", '"x"', "\xff", '{"url": 1}', '{"url": "http://["}', "[" * 100_000,
+     '{"dir_info": "x"}', '{"dir_info": [1]}'],
+    ids=short,
+)  # fmt: skip
+@pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
+def test_a_hostile_direct_url_never_breaks_the_list(
+    garden: Demo, service: PackageService, stranger: Callable[[str], None], text: str
+) -> None:
+    stranger("Name: stranger\nVersion: 1.0")
+    file = garden.site_packages / "stranger-1.0.dist-info" / "direct_url.json"
+    file.write_bytes(text.encode("latin-1"))
+    packages = service.get_packages()
+    assert packages.loc["seedshelf", "status"] == "installed"
+    assert "stranger" in packages.index
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '"x"', "null", '{"files": null}', '{"files": [1]}', "[" * 100_000],
+    ids=short,
+)
+@pytest.mark.usefixtures("nothing_is_sent")
+def test_a_hostile_record_of_conda_never_breaks_the_list(garden: Demo, text: str) -> None:
+    records = garden.folder / "env" / "conda-meta"
+    records.mkdir()
+    (records / "stranger-1.0.json").write_text(text)
+    try:
+        packages = PackageService(garden.python, index_url=garden.index_url).get_packages()
+    finally:
+        shutil.rmtree(records)
+    assert set(packages["status"]) == {"installed"}

@@ -1,0 +1,259 @@
+"""What is shown of a package is computed: from the disk, the index and the journal."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from fakes import FakeKit, change_of, plan_of
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.core.errors import IndexUnavailable, InvalidRequest, PackageNotFound
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.model import Bump, Change, Event, Origin, PackageInfo, PackageStatus
+from pkgwidgets.demo import Demo, story
+from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.operations import inventory
+
+NEWER = {
+    "allotboard": "1.67.0",
+    "bedplanner": "2.3.0",
+    "frostcall": "2.0.0",
+    "harvestscale": "3.3.0",
+    "raintable": "3.1.0",
+    "seedshelf": "1.4.2",
+    "sundrift": "1.2.0",
+}
+
+
+@pytest.fixture
+def fake() -> FakeKit:
+    return FakeKit()
+
+
+def by_name(kit: FakeKit) -> dict[str, PackageInfo]:
+    return {info.name: info for info in inventory.check_for_updates(kit.backend)}
+
+
+def happened(kit: FakeKit, change: Change, *steps: str, error: str | None = None) -> str:
+    id = kit.journal.start(plan_of(change)).id
+    for step in steps:
+        kit.journal.record(id, step, error=error)
+    return id
+
+
+def seedshelf(kit: FakeKit) -> PackageInfo:
+    return inventory.get_package(kit.backend, "seedshelf")
+
+
+UPGRADE = change_of("seedshelf", "1.4.0", "1.4.1")
+
+
+# --- what is installed
+
+
+def test_the_list_is_there_without_the_index(fake: FakeKit) -> None:
+    found = inventory.get_packages(fake.backend)
+    assert {f"{info.name}=={info.version}" for info in found} == set(story.INSTALLED)
+    assert [info.id for info in found] == sorted(info.id for info in found)
+    assert {info.update_available for info in found} == {None}
+    assert {info.status for info in found} == {PackageStatus.INSTALLED}
+    assert fake.index.asked == []
+
+
+@pytest.mark.parametrize("name", ["compost-log", "Compost_Log", "COMPOST.log"])
+def test_any_spelling_of_a_name_will_do(fake: FakeKit, name: str) -> None:
+    found = inventory.get_package(fake.backend, name)
+    assert (found.name, found.id, found.version) == ("Compost_Log", "compost-log", "0.9.0")
+    assert found == inventory.get_package_by_id(fake.backend, "compost-log")
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_what_is_not_installed_is_not_found(fake: FakeKit, check: bool) -> None:
+    with pytest.raises(PackageNotFound, match="peas is not installed") as caught:
+        inventory.get_package(fake.backend, "peas", check_updates=check)
+    assert caught.value.name == "peas"
+    with pytest.raises(PackageNotFound):
+        inventory.get_package_by_id(fake.backend, "peas", check_updates=check)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", "-", "--index-url=http://host.invalid", "-e .", "numpy\n", "../numpy", "/etc/passwd",
+     "x @ https://u:p@host.invalid/x.whl", "\u0130stanbul", "\u212aelvin", "numpy\u200b", "_a",
+     "a-", "a" * 101, 5, b"numpy"],
+)  # fmt: skip
+def test_what_is_no_name_is_refused_before_anything_is_asked(fake: FakeKit, name: str) -> None:
+    with pytest.raises(InvalidRequest):
+        inventory.get_package(fake.backend, name)
+    with pytest.raises(InvalidRequest):
+        inventory.get_package_by_id(fake.backend, name, check_updates=True)
+    assert fake.index.asked == []
+
+
+# --- what is newer
+
+
+def test_newer_releases_are_found_by_the_story(fake: FakeKit) -> None:
+    found = by_name(fake)
+    assert {n: info.latest_version for n, info in found.items() if info.update_available} == NEWER
+    assert {n for n, info in found.items() if info.update_available is False} == {
+        "beanpoles",
+        "coldframe",
+        "Compost_Log",
+        "moonsower",
+    }
+    assert found["seedshelf"].change is Bump.PATCH
+    assert found["bedplanner"].change is Bump.MINOR
+    assert found["frostcall"].change is Bump.MAJOR
+    assert found["beanpoles"].change is None
+    assert found["seedshelf"].released == datetime(2026, 9, 28, 9, 30, tzinfo=UTC)
+
+
+def test_who_forbids_the_newest_is_named(fake: FakeKit) -> None:
+    rain = by_name(fake)["raintable"]
+    assert (rain.compatible_version, rain.blocked_by) == ("2.4.0", "allotboard (raintable<3)")
+    free = by_name(fake)["frostcall"]
+    assert (free.compatible_version, free.blocked_by) == ("2.0.0", "")
+
+
+def test_nothing_within_reach_is_the_installed(fake: FakeKit) -> None:
+    fake.index.wheels.pop("raintable-2.4.0-py3-none-any.whl")
+    assert by_name(fake)["raintable"].compatible_version == "2.0.0"
+
+
+def test_a_prerelease_that_is_installed_admits_others(fake: FakeKit) -> None:
+    fake.publish(BuiltWheel(name="pea", version="2.0rc2"), BuiltWheel(name="pea", version="1.0"))
+    fake.installer.put(BuiltWheel(name="pea", version="2.0rc1"), requested=True)
+    assert by_name(fake)["pea"].latest_version == "2.0rc2"
+
+
+def test_an_installed_version_beyond_the_index_is_no_update(fake: FakeKit) -> None:
+    fake.publish(BuiltWheel(name="pea", version="1.0"))
+    fake.installer.put(BuiltWheel(name="pea", version="9.0"), requested=True)
+    pea = by_name(fake)["pea"]
+    assert (pea.latest_version, pea.update_available, pea.change) == ("1.0", False, None)
+
+
+def test_one_package_is_asked_for_alone(fake: FakeKit) -> None:
+    (found,) = inventory.check_for_updates(fake.backend, "Raintable")
+    assert found.latest_version == "3.1.0"
+    assert found.blocked_by == "allotboard (raintable<3)"
+    assert fake.index.asked == ["raintable"]
+    assert inventory.get_package(fake.backend, "raintable", check_updates=True) == found
+
+
+def test_progress_is_told_project_by_project(fake: FakeKit) -> None:
+    told: list[Event] = []
+    inventory.get_packages(fake.backend, check_updates=True, report=told.append)
+    assert [event.done for event in told] == list(range(1, len(story.INSTALLED) + 1))
+
+
+def test_a_dead_project_is_unknown_and_says_why(fake: FakeKit) -> None:
+    id = canonicalize_name("seedshelf")
+    fake.index.failing[id] = IndexUnavailable("http://x/", "it is tired")
+    found = by_name(fake)
+    dead = found.pop("seedshelf")
+    assert (dead.latest_version, dead.update_available) == (None, None)
+    assert dead.error == "http://x/ gave no answer: it is tired."
+    assert dead.version == "1.4.1"
+    assert None not in {info.update_available for info in found.values()}
+
+
+def test_without_a_network_everything_is_unknown(fake: FakeKit) -> None:
+    fake.go_down()
+    found = by_name(fake)
+    assert {info.update_available for info in found.values()} == {None}
+    assert all(info.error for info in found.values())
+
+
+def test_what_does_not_fit_this_python_is_said(fake: FakeKit) -> None:
+    fake.publish(BuiltWheel(name="pea", version="2.0", requires_python=">=4"))
+    fake.installer.put(BuiltWheel(name="pea", version="1.0"), requested=True)
+    assert by_name(fake)["pea"].error == "no release of it fits this Python"
+
+
+def test_a_project_without_any_file_is_unknown_and_says_why(
+    fake: FakeKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake.index, "_answer", lambda id: ())
+    found = by_name(fake)["seedshelf"]
+    assert found.update_available is None
+    assert found.error
+
+
+def test_an_unreadable_row_stands_among_the_others(fake: FakeKit) -> None:
+    fake.edit("seedshelf-1.4.1.dist-info/RECORD", b"garbage")
+    for found in (inventory.get_packages(fake.backend), inventory.check_for_updates(fake.backend)):
+        (broken,) = (info for info in found if info.status is PackageStatus.ERROR)
+        assert (broken.name, broken.version, broken.latest_version) == ("seedshelf", "", None)
+        assert broken.error is not None
+        assert broken.error.startswith("its metadata cannot be read: ")
+        assert broken.update_available is None
+    assert "seedshelf" not in fake.index.asked
+
+
+@pytest.mark.parametrize("direct", ["dir_info", "vcs_info", "archive_info"])
+def test_what_did_not_come_from_an_index_is_not_asked_for(
+    backend: Backend, garden: Demo, direct: str
+) -> None:
+    url = garden.site_packages / "seedshelf-1.4.1.dist-info" / "direct_url.json"
+    url.write_text(json.dumps({"url": "file:///src", direct: {"editable": True}}))
+    found = {info.name: info for info in inventory.check_for_updates(backend)}
+    assert (found["seedshelf"].latest_version, found["seedshelf"].update_available) == (None, None)
+    assert found["seedshelf"].origin in (Origin.EDITABLE, Origin.VCS, Origin.URL)
+    assert "/simple/seedshelf/" not in garden.index.requests
+    assert "/simple/frostcall/" in garden.index.requests
+
+
+def test_no_name_is_no_package(fake: FakeKit) -> None:
+    with pytest.raises(InvalidRequest):
+        inventory.get_package_by_id(fake.backend, None, check_updates=True)  # type: ignore[arg-type]
+
+
+# --- what the journal says
+
+
+def test_a_transaction_under_way_shows(fake: FakeKit) -> None:
+    happened(fake, UPGRADE, "STAGED", "INTENT")
+    assert seedshelf(fake).status is PackageStatus.UPGRADING
+    assert inventory.get_package(fake.backend, "frostcall").status is PackageStatus.INSTALLED
+
+
+def test_a_first_installation_under_way_shows(fake: FakeKit) -> None:
+    happened(fake, change_of("seedshelf", None, "1.4.1"), "STAGED")
+    assert seedshelf(fake).status is PackageStatus.INSTALLING
+
+
+@pytest.mark.parametrize("end", ["ROLLED_BACK", "ABORTED", "RB_INCOMPLETE"])
+def test_a_failed_transaction_is_an_error_with_its_reason(fake: FakeKit, end: str) -> None:
+    happened(fake, UPGRADE, end, error="it did not import")
+    found = seedshelf(fake)
+    assert (found.status, found.error) == (PackageStatus.ERROR, "it did not import")
+    checked = inventory.get_package(fake.backend, "seedshelf", check_updates=True)
+    assert (checked.status, checked.error) == (PackageStatus.ERROR, "it did not import")
+    assert checked.latest_version == "1.4.2"
+
+
+def test_a_later_success_clears_an_error(fake: FakeKit) -> None:
+    happened(fake, UPGRADE, "ROLLED_BACK", error="it did not import")
+    happened(fake, UPGRADE, "COMMIT")
+    assert (seedshelf(fake).status, seedshelf(fake).error) == (PackageStatus.INSTALLED, None)
+
+
+def test_another_packages_success_clears_nothing(fake: FakeKit) -> None:
+    happened(fake, UPGRADE, "ROLLED_BACK", error="it did not import")
+    happened(fake, change_of("frostcall", "1.9.2", "1.9.3"), "COMMIT")
+    assert seedshelf(fake).status is PackageStatus.ERROR
+
+
+def test_the_last_upgrade_is_the_last_that_was_committed(fake: FakeKit) -> None:
+    assert seedshelf(fake).last_upgraded is None
+    happened(fake, change_of("seedshelf", None, "1.4.0"), "COMMIT")
+    assert seedshelf(fake).last_upgraded is None
+    happened(fake, UPGRADE, "COMMIT")
+    happened(fake, UPGRADE, "ROLLED_BACK", error="no")
+    (_, committed, _) = fake.journal.transactions()
+    assert seedshelf(fake).last_upgraded == committed.finished
+    assert inventory.get_package(fake.backend, "frostcall").last_upgraded is None
