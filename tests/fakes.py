@@ -26,6 +26,7 @@ from pkgwidgets.core.errors import (
     PkgwidgetsError,
     PlanImpossible,
     ProjectNotFound,
+    ResolutionFailed,
 )
 from pkgwidgets.core.interfaces import Backend, Enough, Question, Report, everything, ignore
 from pkgwidgets.core.model import (
@@ -509,7 +510,7 @@ class FakeInstaller:
 
     def _raise_if_down(self) -> None:
         if self._index.down:
-            raise IndexUnavailable(self._index.url, "it is down")
+            raise ResolutionFailed("the index is down")
 
 
 class FakeKit:

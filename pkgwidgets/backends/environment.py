@@ -96,9 +96,11 @@ class InstalledEnvironment:
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{holder} (process {os.getpid()})".encode(), 0)
             self.lock_descriptor = descriptor
-            yield
+            try:
+                yield
+            finally:
+                self.lock_descriptor = None
         finally:
-            self.lock_descriptor = None
             os.close(descriptor)
 
     def _read(self, path: Path) -> Distribution | Unreadable:

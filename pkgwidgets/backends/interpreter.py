@@ -92,12 +92,12 @@ def _asked(python: Path, stamp: tuple[int, ...]) -> Interpreter:
         )
     except OSError as error:
         raise EnvironmentRefused(python, f"{python} cannot be started: {error.strerror}") from error
-    # What .pth files print comes before the mark.
+    # What .pth files print comes before the mark, or on later lines.
     _, mark, answer = done.stdout.rpartition(_MARK)
     if done.returncode != 0 or not mark:
         last = (done.stderr.strip().splitlines() or ["it gave no answer"])[-1]
         raise EnvironmentRefused(python, f"{python} is no Python that answers: {last[:300]}")
-    return _interpreter(python, json.loads(answer))
+    return _interpreter(python, json.loads(answer.partition("\n")[0]))
 
 
 def _interpreter(python: Path, facts: dict[str, Any]) -> Interpreter:

@@ -8,7 +8,9 @@ import os
 import secrets
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -52,19 +54,22 @@ class FolderJournal:
     def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
         """Append one line and make it durable before returning."""
         path = self.folder(transaction) / "journal"
-        before = path.read_bytes() if path.exists() else b""
-        lines = before.splitlines(keepends=True)
-        line: _Line = {
-            "v": _FORMAT,
-            "n": len(lines),
-            "t": step,
-            "txn": transaction,
-            "at": datetime.now(UTC).isoformat(),
-            "prev": hashlib.sha256(lines[-1]).hexdigest() if lines else "",
-            **{name: value for name, value in facts.items() if value is not None},
-        }
-        line["crc"] = _checksum(line)
-        with path.open("ab") as file:
+        with path.open("a+b") as file:
+            file.seek(0)
+            lines = file.read().splitlines(keepends=True)
+            if lines and _good(lines[-1]) is None:  # torn: it was never written
+                file.truncate(sum(map(len, lines[:-1])))
+                lines.pop()
+            line: _Line = {
+                "v": _FORMAT,
+                "n": len(lines),
+                "t": step,
+                "txn": transaction,
+                "at": datetime.now(UTC).isoformat(),
+                "prev": hashlib.sha256(lines[-1]).hexdigest() if lines else "",
+                **{name: value for name, value in facts.items() if value is not None},
+            }
+            line["crc"] = _checksum(line)
             file.write(json.dumps(line).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
@@ -84,39 +89,40 @@ class FolderJournal:
             lines = self._lines(id)
             if lines:
                 found.append(_transaction(id, plan, lines))
-        return tuple(found)
+        # The next begins only when the last has ended: how it did is not known here any more.
+        ended = [_damaged(t) if t.outcome is Outcome.STARTED else t for t in found[:-1]]
+        return (*ended, *found[-1:])
 
     def steps(self, transaction: str) -> tuple[str, ...]:
-        """Return the steps recorded so far, oldest first."""
-        return tuple(str(line["t"]) for line in self._lines(transaction))
+        """Return the steps recorded so far, oldest first, up to the first that is damaged."""
+        lines = self._lines(transaction)
+        whole = takewhile(lambda pair: pair[0] == pair[1]["n"], enumerate(lines))
+        return tuple(str(line["t"]) for _, line in whole)
 
     def folder(self, transaction: str) -> Path:
         """Return where a transaction keeps its files."""
         return self._all / transaction
 
     def _lines(self, transaction: str) -> list[_Line]:
-        """Read the good lines: the first bad one and what follows were never written."""
+        """Read the lines that have their checksum: damage to one hides no other."""
         try:
             raw = (self.folder(transaction) / "journal").read_bytes()
         except OSError:
             return []
-        good: list[_Line] = []
-        before = ""
-        for text in raw.splitlines(keepends=True):
-            line = _good(text, before)
-            if line is None:
-                break
-            good.append(line)
-            before = hashlib.sha256(text).hexdigest()
-        return good
+        lines = [_good(text) for text in raw.splitlines(keepends=True)]
+        return [line for line in lines if line is not None and line.get("txn") == transaction]
 
 
-def _good(text: bytes, before: str) -> _Line | None:
+def _damaged(transaction: Transaction) -> Transaction:
+    return replace(transaction, outcome=Outcome.BROKEN, error="its journal is damaged")
+
+
+def _good(text: bytes) -> _Line | None:
     try:
         line = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    if not text.endswith(b"\n") or not isinstance(line, dict) or line.get("prev") != before:
+    if not text.endswith(b"\n") or not isinstance(line, dict):
         return None
     return line if line.pop("crc", None) == _checksum(line) else None
 

@@ -20,6 +20,7 @@ from pkgwidgets.core.versions import specifier
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = ("application/vnd.pypi.simple.v1+html", "text/html", "application/xhtml+xml")
 _SDISTS = (".tar.gz", ".zip")
+_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HASH = re.compile(r"sha256=([0-9a-f]{64})", re.ASCII)
 
 
@@ -175,9 +176,9 @@ def _release(version: Version, files: list[File]) -> Release:
 
 def _wheel(file: File) -> Wheel:
     size = file.size if file.size is not None and file.size >= 0 else None
-    return Wheel(
-        filename=file.filename, sha256=_HASHES.decode(file.hashes).get("sha256"), size=size
-    )
+    sha256 = _HASHES.decode(file.hashes).get("sha256", "")
+    known = sha256 if _SHA256.fullmatch(sha256) else None  # it goes into a requirements file
+    return Wheel(filename=file.filename, sha256=known, size=size)
 
 
 def _time(text: str) -> datetime | None:

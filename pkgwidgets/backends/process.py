@@ -110,15 +110,25 @@ def _wait(
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """End what is left of the child's group; a no-op when it has ended by itself."""
+    """End what is left of the child's group; a no-op when it has ended by itself.
+
+    Politely, and after a while for good, whoever of the group still lives; a second interrupt only
+    shortens the while.
+    """
     if child.poll() is not None:
         return
-    for signum, patience in ((signal.SIGTERM, _GRACE), (signal.SIGKILL, None)):
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signum)
+    try:
+        _signal(child, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            child.wait(patience)
-            return
+            child.wait(_GRACE)
+    finally:
+        _signal(child, signal.SIGKILL)
+        child.wait()
+
+
+def _signal(child: subprocess.Popen[bytes], signum: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signum)
 
 
 def _read(file: IO[bytes]) -> str:

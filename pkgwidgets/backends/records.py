@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import filecmp
 import hashlib
 import os
 import shutil
@@ -17,6 +18,8 @@ from pkgwidgets.core.changes import Installed
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Environment
 from pkgwidgets.core.model import Distribution, Id, Plan
+
+from .environment import PLACE
 
 _NO_API = {"benchmarks", "doc", "docs", "example", "examples", "scripts", "test", "tests"}
 """Top-level folders that some wheels carry by mistake; their import proves nothing."""
@@ -43,6 +46,24 @@ def unmark(dist_info: Path) -> None:
     (dist_info / "REQUESTED").unlink()
 
 
+class _Inside:
+    """Tells whether a path is a distribution's to name: in the prefix, also by its links."""
+
+    def __init__(self, prefix: Path) -> None:
+        self._ours = prefix / PLACE
+        self._root = os.path.realpath(prefix)
+        self._known: dict[Path, bool] = {}
+
+    def holds(self, path: Path) -> bool:
+        """Say no to what leads out of the prefix, and to our own folder."""
+        folder = path.parent
+        if folder not in self._known:
+            real = os.path.realpath(folder)
+            ours = path.is_relative_to(self._ours)
+            self._known[folder] = not ours and f"{real}/".startswith(f"{self._root}/")
+        return self._known[folder]
+
+
 class InstalledRecords:
     """The RECORD files of one environment, and of a stage laid out like its prefix."""
 
@@ -55,14 +76,26 @@ class InstalledRecords:
         Raises `EnvironmentRefused` for a RECORD that is missing or hostile: a path outside of the
         environment's folders, or a folder.
         """
-        paths: set[Path] = set()
         installed = self._environment.distributions()
+        old, new = set[Path](), dict[Path, Id]()
         for change in plan.changes:
             if change.before is not None:
-                paths |= self._files(self._known(change.id, installed).path, None)
+                old |= self._files(self._known(change.id, installed).path, None)
             if change.after is not None and stage is not None:
-                paths |= self._files(self._staged(change.id, stage), stage)
-        return frozenset(paths)
+                staged = self._files(self._staged(change.id, stage), stage)
+                new.update(dict.fromkeys(staged, change.id))
+        if stage is not None:
+            self._raise_if_taken({path: id for path, id in new.items() if path not in old}, stage)
+        return frozenset(old | new.keys())
+
+    def _raise_if_taken(self, new: Mapping[Path, Id], stage: Path) -> None:
+        """Refuse to overwrite what is not the plan's, unless it would stay the same."""
+        prefix = self._environment.interpreter.prefix
+        for path, id in new.items():
+            staged = stage / path.relative_to(prefix)
+            if path.exists() and not (path.is_file() and filecmp.cmp(staged, path, shallow=False)):
+                where = str(path.relative_to(prefix))
+                raise self._refused(f"{id} would overwrite {where!a}, which is not its own")
 
     def modules(
         self, ids: Collection[Id], stage: Path | None = None
@@ -152,13 +185,14 @@ class InstalledRecords:
         entries = _entries(dist_info)
         if not entries:
             raise self._refused(f"{dist_info.name} has no RECORD: its files are unknown")
-        paths = set()
+        paths, inside = set[Path](), _Inside(prefix)
         for entry in entries:
             path = Path(os.path.normpath(dist_info.parent / entry.path))
-            absolute = PurePosixPath(entry.path).is_absolute()
-            if absolute or not path.is_relative_to(base) or path.is_dir():
-                raise self._refused(f"RECORD of {dist_info.name} names {entry.path!a}")
-            paths.add(prefix / path.relative_to(base))
+            live = prefix / path.relative_to(base) if path.is_relative_to(base) else None
+            strange = PurePosixPath(entry.path).is_absolute() or "\0" in entry.path
+            if strange or live is None or not inside.holds(live) or live.is_dir():
+                raise self._refused(f"RECORD of {dist_info.name} names {entry.path[:200]!a}")
+            paths.add(live)
         return paths
 
     def _refused(self, reason: str) -> EnvironmentRefused:
@@ -171,7 +205,10 @@ def _entries(dist_info: Path) -> list[Entry]:
         text = (dist_info / "RECORD").read_text("utf-8", "surrogateescape")
     except OSError:
         return []
-    return list(_rows(text))
+    try:
+        return list(_rows(text))
+    except csv.Error:
+        return []
 
 
 def _rows(text: str) -> Iterator[Entry]:

@@ -6,6 +6,7 @@ Standard library only and without an import of ours, so that it can run when not
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -52,12 +53,15 @@ class FolderSavePoint:
         """
         manifest = self._read()
         failed = []
-        for row in manifest["rows"]:
+        # First away with what is new, the deepest first: a folder may be where a file was.
+        rows = sorted(manifest["rows"], key=lambda row: (row["type"] != "absent", row["path"]))
+        absent = [row for row in rows if row["type"] == "absent"]
+        for row in (*reversed(absent), *rows[len(absent) :]):
             try:
                 self._put_back(row)
             except OSError as error:
                 failed.append(f"{row['path']}: {error.strerror or error}")
-        self._drop_bytecode(manifest["rows"])
+        self._drop_bytecode(rows)
         for folder in sorted(manifest["absent_folders"], reverse=True):
             with contextlib.suppress(OSError):  # somebody else's file in it keeps it
                 Path(folder).rmdir()
@@ -115,9 +119,12 @@ class FolderSavePoint:
     def _put_back(self, row: _Row) -> None:
         path = Path(row["path"])
         if row["type"] == "absent":
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(NotADirectoryError):  # so it is absent, too
+                path.unlink(missing_ok=True)
             return
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            path.rmdir()
         # One place, one name: a leftover of an earlier try is simply written over.
         beside = path.with_name(f".{path.name[:100]}.pkgwidgets")
         beside.unlink(missing_ok=True)
@@ -131,6 +138,7 @@ class FolderSavePoint:
         kept = self._objects / row["object"]
         # Renaming a link of a file onto another of the same file does nothing and leaves both.
         if path.exists() and path.samefile(kept):
+            path.chmod(row["mode"])
             return
         if self._edited_in_place(path) or not _linked(kept, beside):
             shutil.copy2(kept, beside)
@@ -148,7 +156,9 @@ class FolderSavePoint:
         for row in rows:
             path = Path(row["path"])
             if path.suffix == ".py":
-                for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
+                for compiled in (path.parent / "__pycache__").glob(
+                    f"{glob.escape(path.stem)}.*.pyc"
+                ):
                     compiled.unlink(missing_ok=True)
         for folder in {Path(row["path"]).parent / "__pycache__" for row in rows}:
             with contextlib.suppress(OSError):  # others' bytecode keeps it

@@ -13,21 +13,25 @@ from pkgwidgets.core.model import Event, Interpreter, Stage
 from . import process
 
 _PATIENCE = 60.0
-"""Seconds that one run of imports may take before the module under way is given up."""
+"""Seconds that the import of one module may take before it is given up."""
 _MARK = "pkgwidgets-trial:"
+_TIMED_OUT = "Timeout (0:"  # what faulthandler writes before it ends the process
 
 # One line before and one after each module, so that a crash or a hang names its culprit.
 # What the modules print goes to standard error; os.write passes by what they do to sys.stdout.
 _PROBE = """
-import importlib, json, os, sys
+import faulthandler, importlib, json, os, sys
 out = os.dup(1)
 os.dup2(2, 1)
-def say(*what):
-    os.write(out, (sys.argv[2] + json.dumps(what) + "\\n").encode())
-modules, beside = json.loads(sys.argv[1])
+mark = sys.argv[2]
+watched = open(os.dup(2), "w")
+def say(*what, write=os.write, dumps=json.dumps):
+    write(out, (mark + dumps(what) + "\\n").encode())
+modules, beside, patience = json.loads(sys.argv[1])
 sys.path[:0] = beside
 for module in modules:
     say("start", module)
+    faulthandler.dump_traceback_later(patience, exit=True, file=watched)
     try:
         importlib.import_module(module)
     except BaseException as error:
@@ -44,7 +48,7 @@ class _Said:
     def __init__(self, done: process.Completed) -> None:
         marked = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
         self.said = [json.loads(line.removeprefix(_MARK)) for line in marked]
-        if done.returncode is None:
+        if done.returncode is None or _TIMED_OUT in done.stderr:
             self.end = f"it did not finish within {_PATIENCE:.0f} seconds"
         elif done.returncode < 0:
             self.end = f"it ended the process (signal {-done.returncode})"
@@ -83,14 +87,15 @@ class ImportTrial:
         return errors
 
     def _run(self, modules: Sequence[str], beside: Path | None, report: Report) -> _Said:
-        task = json.dumps([list(modules), [str(path) for path in self._libraries(beside)]])
+        libraries = [str(path) for path in self._libraries(beside)]
+        task = json.dumps([list(modules), libraries, _PATIENCE])
         flags = "-I" if beside is None else "-IB"
         waiting = Event(stage=Stage.CHECKING if beside is not None else Stage.VERIFYING)
         with TemporaryDirectory(prefix="pkgwidgets-trial-") as folder:
             done = process.run(
                 [str(self._interpreter.python), flags, "-c", _PROBE, task, _MARK],
                 cwd=Path(folder),
-                timeout=_PATIENCE,
+                timeout=_PATIENCE * (len(modules) + 1),
                 tick=lambda: report(waiting),
             )
         return _Said(done)

@@ -17,11 +17,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core.errors import (
-    IndexUnavailable,
     InstallerUnavailable,
     InstallFailed,
     PkgwidgetsError,
     PlanImpossible,
+    ResolutionFailed,
 )
 from pkgwidgets.core.interfaces import Question, Report
 from pkgwidgets.core.model import Event, Id, Interpreter, Kind, Plan, Stage
@@ -66,7 +66,7 @@ class Uv:
         """Return the new version of each name that would change; nothing is changed.
 
         Everything installed is named as a requirement, because uv protects only what it is told
-        of. Raises `PlanImpossible` with uv's explanation, `IndexUnavailable` if it got no answer.
+        of. Raises `PlanImpossible` with uv's explanation, `ResolutionFailed` if it found none.
         """
         with _files(requirements=question.requirements, keep=question.keep) as files:
             argv = ["install", "--dry-run", *_WHEELS_ONLY, *self._target(), *self._index()]
@@ -77,7 +77,7 @@ class Uv:
         if done.returncode == _NO_SOLUTION:
             raise PlanImpossible(question.upgrade or question.requirements, _explanation(done))
         if done.returncode != 0:
-            raise IndexUnavailable(self._settings.shown_url, self._said(done))
+            raise ResolutionFailed(self._said(done))
         return _changes(done)
 
     def dependencies(self, requirement: str) -> frozenset[Id]:
@@ -87,7 +87,7 @@ class Uv:
         if done.returncode == _NO_SOLUTION:
             raise PlanImpossible((requirement,), _explanation(done))
         if done.returncode != 0:
-            raise IndexUnavailable(self._settings.shown_url, self._said(done))
+            raise ResolutionFailed(self._said(done))
         lines = (line.strip() for line in done.stdout.splitlines())
         found = {canonicalize_name(Requirement(line).name) for line in lines if line}
         return frozenset(found - {canonicalize_name(Requirement(requirement).name)})

@@ -4,6 +4,7 @@ PkgwidgetsError
 ├─ InvalidRequest        ├─ PackageNotFound       ├─ ProjectNotFound
 ├─ IndexUnavailable      ├─ EnvironmentRefused    ├─ EnvironmentBusy
 ├─ InstallerUnavailable  ├─ PlanImpossible        ├─ StillNeeded
+├─ ResolutionFailed
 └─ TransactionError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
    ├─ VerificationFailed ├─ Cancelled             └─ RollbackFailed
@@ -175,6 +176,19 @@ class PlanImpossible(PkgwidgetsError):
     def sentence(self) -> str:
         """Give the resolver's explanation."""
         return f"There is no plan for {', '.join(self.requirements)}: {self.explanation}"
+
+
+@dataclass(eq=False)
+class ResolutionFailed(PkgwidgetsError):
+    """The installer could not even look for an answer."""
+
+    output: str
+    code: ClassVar[str] = "resolution-failed"
+    hint: ClassVar[str] = "Nothing was changed. Mend what it names, or try again later."
+
+    def sentence(self) -> str:
+        """Give its own words: the network, the index, or a file of the environment."""
+        return f"uv could not plan: {self.output.rstrip('.') or 'it said nothing'}."
 
 
 @dataclass(eq=False)

@@ -14,7 +14,7 @@ from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.model import Allow, PackageInfo, Plan, Transaction
 from pkgwidgets.core.versions import checked_name
-from pkgwidgets.operations import inventory, planning, transaction
+from pkgwidgets.operations import inventory, planning, recovery, transaction
 
 from . import frames
 from .loaded import Loaded
@@ -29,7 +29,7 @@ class PackageService:
 
     Without arguments, this kernel's environment and the index that uv is configured to use.
     Raises `EnvironmentRefused` if `python` is no interpreter, `InvalidRequest` if `index_url` is
-    no http address.
+    no http address. What an earlier session left unfinished is put back first.
 
     Everything that takes time takes `report`, a callable that gets an `Event` per step; without
     it a progress bar is shown. Interrupting the cell cancels, and leaves the environment whole.
@@ -38,6 +38,7 @@ class PackageService:
     def __init__(self, python: str | Path | None = None, *, index_url: str | None = None) -> None:
         self._backend = connect(python, index_url)
         self._loaded = Loaded(self._backend)
+        recovery.recover_if_left(self._backend)
 
     @property
     def python(self) -> Path:

@@ -166,16 +166,17 @@ def plan_undo(backend: Backend, transaction: str | None = None, *, report: Repor
         )
         for c in done.changes
     )
-    saved = not touched_since(done, history) and backend.save_point(done.id).intact()
-    if not saved:
-        ids = [change.id for change in moved if change.after is not None]
-        moved = with_files(situation, moved, backend.index.releases_of(ids, report))
     wrong = changes.differences(
         {c.id: c.before for c in moved if c.before is not None},
         {c.id: v for c in moved if (v := situation.versions.get(c.id)) is not None},
     )
     if wrong:
         raise InvalidRequest("transaction", done.id, f"since then {'; '.join(wrong)}")
+    saved = not touched_since(done, history) and backend.save_point(done.id).intact()
+    if not saved:
+        ids = [change.id for change in moved if change.after is not None]
+        moved = with_files(situation, moved, backend.index.releases_of(ids, report))
+    _raise_if_missed(situation, moved, done)
     return Plan(
         requested=tuple(change.id for change in moved if change.requested),
         changes=moved,
@@ -200,6 +201,22 @@ def _checked_names(names: object) -> tuple[Id, ...]:
     if not given:
         raise InvalidRequest("name", None, "no name was given")
     return tuple(dict.fromkeys(checked_name(name) for name in given))
+
+
+def _raise_if_missed(situation: Situation, moved: Sequence[Change], done: Transaction) -> None:
+    """Refuse to take from later installations what they need; older ones get what they had."""
+    ids = {change.id for change in moved}
+    later = {
+        id: needs
+        for id, needs in situation.needs.items()
+        if id not in ids
+        and done.finished is not None
+        and situation.distributions[id].installed > done.finished
+    }
+    after = changes.applied(situation.versions, moved)
+    missed = changes.unmet(later, after) - situation.unmet
+    if missed:
+        raise StillNeeded(tuple(sorted(ids)), tuple(sorted({each.id for each in missed})))
 
 
 def _undoable(history: Sequence[Transaction], id: str | None) -> Transaction:

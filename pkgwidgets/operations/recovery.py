@@ -2,36 +2,52 @@
 
 from __future__ import annotations
 
-from pkgwidgets.core.errors import RollbackFailed
+from pkgwidgets.core.errors import EnvironmentBusy, RollbackFailed
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.model import Outcome
 
 
 def recover(backend: Backend) -> tuple[str, ...]:
-    """Bring every unfinished transaction to its end and return their ids.
+    """Bring an unfinished transaction to its end and return its id.
 
     To be called with the environment locked: what is unfinished then has nobody who works on it.
     Raises `RollbackFailed` if old files could not be put back; what was saved is kept.
     """
-    unfinished = [
-        done.id
-        for done in backend.journal.transactions()
-        if done.outcome in (Outcome.STARTED, Outcome.BROKEN)
-    ]
-    for id in unfinished:
+    left = _left(backend)
+    for id in left:
         end(backend, id, "it was cut off")
-    return tuple(unfinished)
+    return left
+
+
+def recover_if_left(backend: Backend) -> tuple[str, ...]:
+    """Recover if there is something to recover and nobody is at work; return what was."""
+    if not _left(backend):
+        return ()
+    try:
+        with backend.environment.locked("recovery"):
+            return recover(backend)
+    except EnvironmentBusy:
+        return ()
+
+
+def _left(backend: Backend) -> tuple[str, ...]:
+    """Return the unfinished transaction: only the newest can be one."""
+    newest = backend.journal.transactions()[-1:]
+    return tuple(t.id for t in newest if t.outcome in (Outcome.STARTED, Outcome.BROKEN))
 
 
 def end(backend: Backend, transaction: str, reason: str) -> None:
     """Roll a transaction back if it may have changed anything, and record how it ended."""
-    journal = backend.journal
-    if "INTENT" not in journal.steps(transaction):
+    journal, save_point = backend.journal, backend.save_point(transaction)
+    steps = journal.steps(transaction)
+    if "COMMIT" in steps:
+        return  # what came after that record is housekeeping
+    # Where the journal is damaged the save point decides: putting back what did not change is safe.
+    if "INTENT" not in steps and not save_point.intact():
         journal.record(transaction, "ABORTED", error=reason)
-        backend.save_point(transaction).discard()
+        save_point.discard()
         return
     journal.record(transaction, "RB_BEGIN")
-    save_point = backend.save_point(transaction)
     differences = save_point.restore()
     if differences:
         journal.record(transaction, "RB_INCOMPLETE", error="; ".join(differences))

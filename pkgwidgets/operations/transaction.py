@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,13 +23,14 @@ from pkgwidgets.core.errors import (
     TransactionError,
     VerificationFailed,
 )
+from pkgwidgets.core.history import committed, in_force
 from pkgwidgets.core.interfaces import Backend, Report, ignore
 from pkgwidgets.core.model import Event, Outcome, Plan, Stage, Transaction
 
 from . import recovery, verification
 
 _KEPT = 5
-"""So many committed transactions keep their save points."""
+"""So many transactions can be undone from their save points."""
 
 
 def run(backend: Backend, plan: Plan, report: Report = ignore) -> Transaction:
@@ -50,13 +51,24 @@ def run(backend: Backend, plan: Plan, report: Report = ignore) -> Transaction:
     with environment.locked(f"{plan.id}, begun {now:%H:%M:%S} UTC"):
         recovery.recover(backend)
         _raise_if_stale(backend, plan)
-        transaction = backend.journal.start(plan)
+        transaction = _started(backend, plan)
         with _ended_well(backend, transaction.id):
             _carry_out(backend, transaction, _named(report, transaction.id))
-    _prune(backend)
+        with suppress(OSError):
+            _prune(backend)
     done = replace(transaction, finished=datetime.now(UTC), outcome=Outcome.COMMITTED)
-    report(Event(stage=Stage.DONE, transaction=done.id, text=str(done)))
+    with suppress(Cancelled):  # too late: it is done, and `undo` takes it back
+        report(Event(stage=Stage.DONE, transaction=done.id, text=str(done)))
     return done
+
+
+def _started(backend: Backend, plan: Plan) -> Transaction:
+    try:
+        return backend.journal.start(plan)
+    except BaseException:
+        with _uninterrupted():
+            recovery.recover(backend)
+        raise
 
 
 def _carry_out(backend: Backend, transaction: Transaction, report: Report) -> None:
@@ -121,7 +133,7 @@ def _ended_well(backend: Backend, id: str) -> Iterator[None]:
     except BaseException as error:
         with _uninterrupted():
             recovery.end(backend, id, _said(error))
-        if isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt) and "COMMIT" not in backend.journal.steps(id):
             raise Cancelled(id) from error
         if isinstance(error, TransactionError) and not isinstance(error, RollbackFailed):
             error.transaction = id
@@ -168,7 +180,10 @@ def _named(report: Report, transaction: str) -> Report:
 
 
 def _prune(backend: Backend) -> None:
-    """Give back the space of old save points; losing this step is harmless."""
-    committed = [d for d in backend.journal.transactions() if d.outcome is Outcome.COMMITTED]
-    for old in committed[:-_KEPT]:
-        backend.save_point(old.id).discard()
+    """Give back the space of save points: kept are the last that can be undone, and the newest."""
+    done = committed(backend.journal.transactions())
+    undoable = [each.id for each in in_force(done) if each.plan.undoes is None]
+    kept = {*undoable[-_KEPT:], *(each.id for each in done[-1:])}
+    for old in done:
+        if old.id not in kept:
+            backend.save_point(old.id).discard()

@@ -55,10 +55,11 @@ def problems_after(
     ]
     if wrong or unreadable:
         return (*wrong, *unreadable)
-    damage = backend.records.damage(plan)
     if plan.from_save_point:
-        # Exactly the old files were asked for: what did not work with them may fail again.
-        return damage
+        # Exactly the old files were asked for, and they are there by hash: what was edited since
+        # they were installed, or did not work, is so again.
+        return ()
+    damage = backend.records.damage(plan)
     lost = _lost(backend, before, installed)
     if damage or lost:
         return (*damage, *lost)

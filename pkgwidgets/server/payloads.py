@@ -17,6 +17,7 @@ from pkgwidgets.core.errors import (
     PkgwidgetsError,
     PlanImpossible,
     ProjectNotFound,
+    ResolutionFailed,
     StalePlan,
     StillNeeded,
 )
@@ -33,6 +34,7 @@ _STATUS: dict[type[PkgwidgetsError], int] = {
     PlanImpossible: 409,
     StalePlan: 409,
     StillNeeded: 409,
+    ResolutionFailed: 502,
 }
 
 

@@ -371,7 +371,6 @@ def test_noise_at_its_start_does_no_harm(unknown: Demo) -> None:
     assert interpreter.describe(garden.python).prefix == garden.folder / "env"
 
 
-@pytest.mark.xfail(reason="what is printed after the answer is read as part of it")
 def test_noise_at_its_end_does_no_harm(unknown: Demo) -> None:
     garden = unknown
     noise = "import atexit; atexit.register(print, 'noise')\n"
@@ -451,7 +450,6 @@ def test_a_child_that_inherits_it_still_holds_it(environment: InstalledEnvironme
     assert environment.lock_descriptor is None
 
 
-@pytest.mark.xfail(reason="who is refused the lock makes its holder forget the descriptor")
 def test_a_refused_second_holder_takes_nothing_from_the_first(
     environment: InstalledEnvironment,
 ) -> None:

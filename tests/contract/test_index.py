@@ -306,7 +306,6 @@ def test_a_missing_hash_is_unknown(server: Answers, index: SimpleIndex, hashes: 
     assert releases(index, "pea")[0].wheels[0].sha256 is None
 
 
-@pytest.mark.xfail(reason="any text is taken for a hash, and written into uv's requirements")
 @pytest.mark.parametrize("text", ["", "xyz", f"{'0' * 64} --pre", f"{'0' * 64}\n-e /x"])
 def test_a_hash_that_is_none_is_never_passed_on(
     server: Answers, index: SimpleIndex, text: object

@@ -17,11 +17,11 @@ from pkgwidgets.backends import process, uv
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import (
     Cancelled,
-    IndexUnavailable,
     InstallerUnavailable,
     InstallFailed,
     PkgwidgetsError,
     PlanImpossible,
+    ResolutionFailed,
 )
 from pkgwidgets.core.interfaces import Backend, Question, ignore
 from pkgwidgets.core.model import Change, Distribution, Event, Plan, Stage
@@ -122,9 +122,9 @@ def test_dependencies_are_all_that_comes_along(kit: Kit) -> None:
 def test_an_index_that_is_down_is_no_impossible_plan(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="unseen", version="1.0"))
     kit.go_down()
-    with pytest.raises(IndexUnavailable):
+    with pytest.raises(ResolutionFailed):
         kit.backend.installer.resolve(Question(requirements=("unseen==1.0",)))
-    with pytest.raises(IndexUnavailable):
+    with pytest.raises(ResolutionFailed):
         kit.backend.installer.dependencies("unseen==1.0")
 
 
@@ -337,7 +337,7 @@ def test_credentials_of_the_index_are_never_said(garden: Demo) -> None:
     errors.append(failed.value)
     garden.index.publish(BuiltWheel(name="unseen", version="1.0"))
     garden.index.down = True
-    with pytest.raises(IndexUnavailable) as unavailable:
+    with pytest.raises(ResolutionFailed) as unavailable:
         backend.installer.resolve(Question(requirements=("unseen",)))
     errors.append(unavailable.value)
     for error in errors:

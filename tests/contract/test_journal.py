@@ -157,7 +157,6 @@ def test_a_record_is_durable_when_it_returns(
     assert b'"INTENT"' in synced[0][1]
 
 
-@pytest.mark.xfail(reason="a record after a torn line is appended to it, and lost")
 def test_a_torn_line_does_not_swallow_what_comes_after(folder: FolderJournal) -> None:
     id = folder.start(PLAN).id
     folder.record(id, "INTENT")

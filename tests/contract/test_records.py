@@ -158,7 +158,6 @@ def test_an_empty_record_is_as_good_as_none(backend: Backend, garden: Demo, text
         backend.records.touched(REMOVAL, None)
 
 
-@pytest.mark.xfail(reason="it names our own folder, lock and journals included, and is followed")
 def test_our_own_folder_belongs_to_no_distribution(backend: Backend, garden: Demo) -> None:
     with record_of(garden).open("a") as file:
         file.write("../../../.pkgwidgets/lock,,\n")
@@ -166,7 +165,6 @@ def test_our_own_folder_belongs_to_no_distribution(backend: Backend, garden: Dem
         backend.records.touched(REMOVAL, None)
 
 
-@pytest.mark.xfail(reason="the csv module's own error comes through, from the listing as well")
 def test_a_huge_row_is_no_reason_to_fail(backend: Backend, garden: Demo) -> None:
     with record_of(garden).open("a") as file:
         file.write(f"{'x' * 200_000},,\n")
@@ -175,7 +173,6 @@ def test_a_huge_row_is_no_reason_to_fail(backend: Backend, garden: Demo) -> None
         backend.records.touched(REMOVAL, None)
 
 
-@pytest.mark.xfail(reason="a path that no file can have is taken for one")
 def test_a_path_that_no_file_can_have_is_refused(backend: Backend, garden: Demo) -> None:
     with record_of(garden).open("a") as file:
         file.write("a\0b,,\n")
@@ -183,7 +180,6 @@ def test_a_path_that_no_file_can_have_is_refused(backend: Backend, garden: Demo)
         backend.records.touched(REMOVAL, None)
 
 
-@pytest.mark.xfail(reason="the folder is a link: what it names lies outside of the environment")
 def test_a_folder_that_leads_out_of_the_environment_is_not_followed(
     backend: Backend, garden: Demo, tmp_path: Path
 ) -> None:

@@ -254,7 +254,6 @@ def test_links_and_modes_are_restored(real: RealPlace) -> None:
     assert real.tree() == before
 
 
-@pytest.mark.xfail(reason="a live file that is still the saved one keeps its new mode")
 def test_a_mode_that_was_changed_in_place_is_restored(real: RealPlace) -> None:
     paths = filled(real)
     before = real.tree()
@@ -347,7 +346,6 @@ def test_a_folder_is_refused_before_anything_is_saved(real: RealPlace) -> None:
     assert not real.save_point().intact()
 
 
-@pytest.mark.xfail(reason="the file comes before the path inside of the folder that replaced it")
 def test_a_file_that_became_a_folder_is_a_file_again(real: RealPlace) -> None:
     real.write("lib/data", b"a file")
     before = real.tree()
@@ -358,7 +356,6 @@ def test_a_file_that_became_a_folder_is_a_file_again(real: RealPlace) -> None:
     assert real.tree() == before
 
 
-@pytest.mark.xfail(reason="the name of a module is read as a pattern")
 def test_names_that_glob_would_read_are_only_names(real: RealPlace) -> None:
     real.write("lib/[id].py", b"old")
     compiled = real.path("lib/__pycache__/[id].cpython-311.pyc")

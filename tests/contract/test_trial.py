@@ -93,7 +93,6 @@ def test_what_hangs_is_given_up(
     assert time.monotonic() - started < 5
 
 
-@pytest.mark.xfail(reason="the patience is for all modules, and the slow one at its end is blamed")
 def test_many_slow_modules_are_not_one_that_hangs(
     backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,7 +126,6 @@ def test_what_a_module_does_to_the_process_does_no_harm(
     assert found == {"nobody": "ModuleNotFoundError: No module named 'nobody'"}
 
 
-@pytest.mark.xfail(reason="the trial reads its own mark from the arguments after each import")
 def test_a_module_that_takes_the_arguments_is_not_blamed(backend: Backend, garden: Demo) -> None:
     (garden.site_packages / "rude.py").write_text("import sys; sys.argv.clear()")
     assert backend.trial.failing(["rude", "raintable"]) == {}

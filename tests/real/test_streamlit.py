@@ -35,11 +35,8 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_is_newest_is_what_uv_says(python: Path) -> None:
     updates = PackageService(python).check_for_updates()
     assert updates["error"].isna().all()
-    ours = {
-        row.Index: row.latest_version
-        for row in updates.itertuples()
-        if bool(row.update_available)
-    }
+    newer = updates.index[updates["update_available"].fillna(value=False)]
+    ours = {str(name): str(updates.loc[name, "latest_version"]) for name in newer}
     listed = json.loads(
         _uv("pip", "list", "--outdated", "--format", "json", "--quiet", "--python", str(python))
     )

@@ -23,9 +23,11 @@ from pkgwidgets.core.errors import (
     PkgwidgetsError,
     PlanImpossible,
     ProjectNotFound,
+    ResolutionFailed,
     RollbackFailed,
     StageFailed,
     StalePlan,
+    StillNeeded,
     TransactionError,
     VerificationFailed,
     shown,
@@ -55,6 +57,10 @@ SAID = [
         PlanImpossible(("pea", "bean"), "bean needs pea<1."),
         "There is no plan for pea, bean: bean needs pea<1.",
     ),
+    (ResolutionFailed("no route."), "uv could not plan: no route."),
+    (ResolutionFailed(""), "uv could not plan: it said nothing."),
+    (StillNeeded(("pea",), ("bean",)), "pea cannot go: bean needs it."),
+    (StillNeeded(("pea", "pod"), ("bean", "leek")), "pea, pod cannot go: bean, leek need it."),
     (
         StalePlan("t", ("pea is 2, not 1", "bean is 1, not absent")),
         "The environment is not the one that was planned for: "

@@ -39,6 +39,7 @@ ALL_STEPS = (
     "PLAN", "STAGED", "LOCKED", "SAVED", "INTENT", "INSTALLED", "SYNCED", "VERIFIED", "COMMIT",
 )  # fmt: skip
 
+on_the_real_one = pytest.mark.parametrize("kit", ["real"], indirect=True)
 on_the_fake = pytest.mark.parametrize("kit", ["fake"], indirect=True)
 """For what is decided without the outside world: the real one would only take longer."""
 
@@ -280,7 +281,6 @@ def test_a_cancellation_at_any_stage_leaves_the_old(kit: Kit, stage: Stage) -> N
 
 
 @on_the_fake
-@pytest.mark.xfail(reason="it is told that everything is as it was, and it is not")
 def test_a_cancellation_after_the_commit_comes_too_late(kit: Kit) -> None:
     def cancel(event: Event) -> None:
         if event.stage is Stage.DONE:
@@ -291,7 +291,6 @@ def test_a_cancellation_after_the_commit_comes_too_late(kit: Kit) -> None:
 
 
 @on_the_fake
-@pytest.mark.xfail(reason="the error comes through although the change was made")
 def test_a_failure_to_prune_is_harmless(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(backend: Backend) -> None:
         raise OSError(13, "Permission denied")
@@ -314,7 +313,6 @@ def test_a_failure_to_prune_is_harmless(kit: Kit, monkeypatch: pytest.MonkeyPatc
     assert done.outcome is Outcome.COMMITTED
 
 
-@pytest.mark.xfail(reason="what was committed is rolled back, and reads as committed meanwhile")
 def test_an_interrupt_right_after_the_commit_changes_nothing_any_more() -> None:
     kit = FakeKit()
     record = kit.journal.record
@@ -455,19 +453,33 @@ PASSING = {
     "15 a script that others run is gone": BuiltWheel(
         name="seedshelf", version="1.9", files={"seedshelf.py": ""}
     ),
+    "20 breaks who does not depend on it": bad(
+        files={"beanpoles.pth": "import sys; sys.modules['random'] = None\n"}
+    ),
+}
+SEEN_BAD = {
     "16 overwrites the environment's own": bad(files={"{name}-{version}.data/data/pyvenv.cfg": ""}),
     "16 overwrites another's script": bad(
         entry_points="[console_scripts]\nseedshelf = beanpoles:poles\n"
     ),
     "17 overwrites another's file": bad(files={"raintable.py": "class RainTable: pass\n"}),
-    "20 breaks who does not depend on it": bad(
-        files={"beanpoles.pth": "import sys; sys.modules['random'] = None\n"}
-    ),
     "25 writes into our folder": bad(files={"{name}-{version}.data/data/.pkgwidgets/lock": ""}),
 }
 
 
-@pytest.mark.xfail(reason="not seen yet: it is committed")
+@pytest.mark.parametrize("wheel", SEEN_BAD.values(), ids=SEEN_BAD)
+def test_a_wheel_that_takes_what_is_not_its_own_is_refused(
+    backend: Backend, garden: Demo, tree: Oracle, wheel: BuiltWheel
+) -> None:
+    garden.index.publish(wheel)
+    before = tree(backend.environment.interpreter.prefix)
+    with pytest.raises(EnvironmentRefused, match=r"would overwrite|RECORD of"):
+        transaction.run(backend, plan_upgrade(backend, wheel.name, version=wheel.version))
+    assert tree(backend.environment.interpreter.prefix) == before
+    assert last(backend).outcome is Outcome.ROLLED_BACK
+
+
+@pytest.mark.xfail(reason="verification does not look so far yet: it is committed", strict=True)
 @pytest.mark.parametrize("wheel", PASSING.values(), ids=PASSING)
 def test_a_bad_upgrade_that_is_not_seen_yet(
     backend: Backend, garden: Demo, wheel: BuiltWheel
@@ -550,7 +562,7 @@ class Foreign:
 SEEN = (
     "install", "upgrade", "downgrade", "uninstall", "uninstall_another", "reinstall",
     "edit_record", "delete_record", "second_dist_info", "rename_dist_info", "make_editable",
-    "spoil_metadata",
+    "hand_to_conda", "spoil_metadata",
 )  # fmt: skip
 
 
@@ -573,8 +585,8 @@ def test_what_somebody_else_changed_makes_a_plan_stale(
     _foreign(backend, garden, tree, change)
 
 
-@pytest.mark.xfail(reason="only what a listing shows is compared")
-@pytest.mark.parametrize("change", ["edit_a_file", "link_the_folder", "hand_to_conda"])
+@pytest.mark.xfail(reason="only what a listing shows is compared yet", strict=True)
+@pytest.mark.parametrize("change", ["edit_a_file", "link_the_folder"])
 def test_what_somebody_else_edited_makes_a_plan_stale(
     backend: Backend, garden: Demo, tree: Oracle, change: str
 ) -> None:
@@ -684,7 +696,6 @@ def test_what_cannot_be_put_back_blocks_until_it_can() -> None:
 
 
 @on_the_fake
-@pytest.mark.xfail(reason="an interrupt between the start and the first step leaves it under way")
 def test_an_interrupt_right_after_the_start_is_ended(kit: Kit) -> None:
     faults = Faults(10_000, KeyboardInterrupt, late=True)
 
@@ -699,7 +710,6 @@ def test_an_interrupt_right_after_the_start_is_ended(kit: Kit) -> None:
     assert last(kit.backend).outcome is Outcome.ROLLED_BACK
 
 
-@pytest.mark.xfail(reason="a damaged line before the last reads as if the rest was never written")
 def test_a_damaged_journal_of_old_does_not_take_the_environment_back(
     backend: Backend, garden: Demo
 ) -> None:
@@ -711,9 +721,6 @@ def test_a_damaged_journal_of_old_does_not_take_the_environment_back(
     assert "1.4.2" in (garden.site_packages / "seedshelf.py").read_text()
 
 
-@pytest.mark.xfail(
-    reason="after it was rolled back once, the torn record keeps it under way for ever"
-)
 def test_a_torn_record_is_recovered_from_for_good(backend: Backend) -> None:
     id = crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
     with (backend.journal.folder(id) / "journal").open("ab") as file:
@@ -743,7 +750,6 @@ def test_five_save_points_are_kept(kit: Kit) -> None:
     assert [kit.backend.save_point(each.id).intact() for each in done] == [False, *[True] * 5]
 
 
-@pytest.mark.xfail(reason="each undo counts among the five, and throws away what is undone next")
 def test_the_last_five_are_undone_to_the_byte_without_the_index(kit: Kit) -> None:
     trees = list(trees_of_six(kit))
     kit.go_down()
@@ -765,7 +771,6 @@ def test_a_removal_is_undone_to_the_byte_without_the_index(
     assert tree(prefix) == before
 
 
-@pytest.mark.xfail(reason="the old files are held against their RECORD, not against the save point")
 @pytest.mark.parametrize("content", [b"# mine\n", None], ids=["edited", "deleted"])
 def test_files_that_differ_from_their_record_are_undone_to_the_byte(
     kit: Kit, content: bytes | None
@@ -791,7 +796,7 @@ def test_a_save_point_that_is_damaged_after_the_plan_leaves_everything(
     assert last(backend).outcome is Outcome.ROLLED_BACK
 
 
-@pytest.mark.xfail(reason="a file in place of a folder is met only when it is saved, as an OSError")
+@on_the_real_one
 def test_a_folder_that_becomes_a_file_is_upgraded_or_refused(kit: Kit) -> None:
     files = {"pea/__init__.py": "", "pea/data/more": "x"}
     kit.publish(BuiltWheel(name="pea", version="1.0", files=files))
@@ -800,8 +805,6 @@ def test_a_folder_that_becomes_a_file_is_upgraded_or_refused(kit: Kit) -> None:
     )
     transaction.run(kit.backend, plan_install(kit.backend, "pea==1.0"))
     before = kit.tree()
-    if isinstance(kit, FakeKit):
-        pytest.fail("the fake's disk has no folders")
     with suppress(PkgwidgetsError):
         transaction.run(kit.backend, plan_upgrade(kit.backend, "pea"))
         transaction.run(kit.backend, plan_undo(kit.backend))
@@ -812,3 +815,27 @@ def test_the_history_is_read_by_another_session(backend: Backend, garden: Demo) 
     done = transaction.run(backend, plan_upgrade(backend, "seedshelf"))
     (found,) = FolderJournal(garden.folder / "env" / ".pkgwidgets").transactions()
     assert (found.id, found.plan) == (done.id, replace(done.plan, restart=None))
+
+
+def test_damage_to_an_old_journal_takes_nothing_back(backend: Backend, garden: Demo) -> None:
+    """Only the newest can be unfinished: the next begins when the last has ended."""
+    done = transaction.run(backend, plan_upgrade(backend, "seedshelf"))
+    transaction.run(backend, plan_upgrade(backend, "frostcall"))
+    file = backend.journal.folder(done.id) / "journal"
+    file.write_bytes(file.read_bytes().replace(b'"COMMIT"', b'"COMMIt"'))
+    transaction.run(backend, plan_upgrade(backend, "bedplanner"))
+    assert "1.4.2" in (garden.site_packages / "seedshelf.py").read_text()
+    (damaged, *_) = backend.journal.transactions()
+    assert (damaged.outcome, damaged.error) == (Outcome.BROKEN, "its journal is damaged")
+
+
+def test_a_new_session_repairs_what_a_crash_left(
+    backend: Backend, garden: Demo, tree: Oracle
+) -> None:
+    prefix = backend.environment.interpreter.prefix
+    before = tree(prefix)
+    crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    assert tree(prefix) != before
+    assert recovery.recover_if_left(backend)
+    assert tree(prefix) == before
+    assert recovery.recover_if_left(backend) == ()
