@@ -27,7 +27,7 @@ PLACE = ".pkgwidgets"
 _HEAD = 4 << 20
 """No METADATA head is longer: bytes."""
 _SUMMARY = 512
-_EDITED = ("METADATA", "RECORD", "INSTALLER")
+_WATCHED = ("", "/METADATA", "/RECORD", "/INSTALLER")
 
 
 class InstalledEnvironment:
@@ -197,7 +197,7 @@ def _stamp(path: Path) -> object:
     The folder tells of files that came, went or were replaced; these files of edits in place.
     """
     try:
-        found = [path.stat(), *((path / name).stat() for name in _EDITED)]
+        found = [os.stat(f"{path}{name}") for name in _WATCHED]  # noqa: PTH116 - a fifth of the time
     except OSError:
         return None
     return [(s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_size) for s in found]

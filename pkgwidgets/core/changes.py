@@ -200,6 +200,15 @@ def forbidding(
     return found
 
 
+def is_forbidden(version: Version, owners: Mapping[Id, Sequence[Requirement]]) -> bool:
+    """Tell whether any owner of requirements forbids `version`: as `forbidding`, without whom."""
+    return any(
+        not requirement.specifier.contains(version, prereleases=True)
+        for requirements in owners.values()
+        for requirement in requirements
+    )
+
+
 def blockers(id: Id, version: Version, required: Needs) -> dict[Id, str]:
     """Return who forbids `version` of `id`, with the part of its requirement that does."""
     return forbidding(id, version, constraints(required).get(id, {}))

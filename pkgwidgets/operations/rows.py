@@ -41,8 +41,8 @@ class Facts:
     interpreter: Interpreter
     owners: Mapping[Id, Mapping[Id, Sequence[Requirement]]]
     """Of each project, who requires what of it."""
-    forbidden: dict[tuple[Id, Version], dict[Id, str]]
-    """Who forbids which version, as far as it was asked: it is asked of a page, and of a row."""
+    forbidden: dict[tuple[Id, Version], bool]
+    """Whether a version is forbidden, as far as it was asked: it is asked of a page and a row."""
     last: Mapping[Id, Transaction]
     """The newest transaction that touches each package."""
     upgraded: Mapping[Id, datetime | None]
@@ -75,9 +75,11 @@ class Facts:
         the newest that none forbids, or that is no upgrade.
         """
         found = self.installed[id]
-        if not isinstance(found, Distribution) or not self._counts(found, release):
+        if not isinstance(found, Distribution):
             return False
-        return release.version <= found.version or not self._forbidding(id, release.version)
+        if release.version > found.version and self._is_forbidden(id, release.version):
+            return False
+        return self._counts(found, release)
 
     def row(self, id: Id, answer: Answer = None) -> PackageInfo:
         """Compute one row; what could not be read or asked says why in its `error`."""
@@ -130,20 +132,21 @@ class Facts:
         return eligible_releases(releases, self.interpreter, installed=found.version)
 
     def _forbidding(self, id: Id, version: Version) -> dict[Id, str]:
-        owners = self.owners.get(id)
-        if owners is None:
-            return {}
+        return changes.forbidding(id, version, self.owners.get(id, {}))
+
+    def _is_forbidden(self, id: Id, version: Version) -> bool:
         known = self.forbidden.get((id, version))
         if known is None:
-            known = self.forbidden[id, version] = changes.forbidding(id, version, owners)
+            known = changes.is_forbidden(version, self.owners.get(id, {}))
+            self.forbidden[id, version] = known
         return known
 
     def _compatible(self, found: Distribution, releases: Sequence[Release]) -> Version:
         """Return the newest eligible version that nothing installed forbids, else what is there."""
-        for release in self._eligible(found, releases):
+        for release in releases:
             if release.version <= found.version:
                 break
-            if not self._forbidding(found.id, release.version):
+            if not self._is_forbidden(found.id, release.version) and self._counts(found, release):
                 return release.version
         return found.version
 

@@ -44,9 +44,12 @@ class Demo:
     url: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium of the system; there is no skipping without one."""
+    """A headless Chromium of the system; there is no skipping without one.
+
+    Only for one module: while it runs, its event loop is the only one in the process.
+    """
     name = os.environ.get("PKGWIDGETS_CHROMIUM", "chromium")
     found = shutil.which(name)
     assert found, f"no {name} on the path: install Chromium, or name it in PKGWIDGETS_CHROMIUM"
@@ -56,7 +59,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """`pkgwidgets demo` without a display, in a home of its own."""
     home = tmp_path_factory.mktemp("home")

@@ -29,7 +29,7 @@ def test_a_click_upgrades_and_another_takes_it_back(quickstart: Notebook) -> Non
     panel.get_by_role("button", name="Check for updates").click()
     upgrade = row.get_by_role("button", name="Upgrade raintable to 2.4.0")
     expect(upgrade).to_be_visible()
-    expect(row).to_contain_text("allotboard (raintable<3)")
+    expect(row).to_contain_text("allotboard <3")
     _photographed(panel, "list")
 
     upgrade.click()
@@ -69,7 +69,7 @@ def test_other_cells_answer_while_the_panel_works(quickstart: Notebook) -> None:
     quickstart.run_all()
     panel = quickstart.page.locator(".pkgw-panel")
     panel.get_by_role("button", name="Check for updates").click()
-    panel.get_by_role("button", name=re.compile("Upgrade all")).click()
+    panel.get_by_role("button", name=re.compile(r"Upgrade all \(")).click()
     expect(panel.get_by_role("button", name="Apply")).to_be_enabled()
     _photographed(panel, "plan-all")
     panel.get_by_role("button", name="Cancel").click()

@@ -18,6 +18,13 @@ from pkgwidgets.server import kernels, payloads
 Fetch = Callable[..., Awaitable[Any]]
 
 
+@pytest.fixture
+def jp_server_config() -> dict[str, Any]:
+    """Switch our extension on, with anonymous access forbidden by default."""
+    ours = {"jpserver_extensions": {"pkgwidgets": True}, "allow_unauthenticated_access": False}
+    return {"ServerApp": ours}
+
+
 async def test_it_lists_the_default_kernels_environment(jp_fetch: Fetch) -> None:
     response = await jp_fetch("pkgwidgets", "packages")
     answer = json.loads(response.body)
