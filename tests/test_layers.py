@@ -49,7 +49,7 @@ ONLY_IN = {
     "os.spawn*": ("backends/process.py",),
     "os.posix_spawn*": ("backends/process.py",),
     "asyncio.create_subprocess*": ("backends/process.py",),
-    "requests": ("backends/http.py", "backends/index.py"),
+    "requests": ("backends/http.py",),
     "pandas": ("notebook/",),
     "ipywidgets": ("widgets/",),
     "anywidget": ("widgets/",),

@@ -22,6 +22,7 @@ DEPENDENCIES = {
     "platformdirs",
     "requests",
     "tqdm",
+    "urllib3",
     "uv",
 }
 

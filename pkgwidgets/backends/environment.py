@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -20,7 +19,7 @@ from packaging.version import InvalidVersion, Version
 from pkgwidgets.core.errors import EnvironmentBusy
 from pkgwidgets.core.model import Distribution, Id, Interpreter, Origin, Unreadable
 from pkgwidgets.core.versions import is_name
-from pkgwidgets.core.words import visible
+from pkgwidgets.core.words import visible, without_credentials
 
 PLACE = ".pkgwidgets"
 """Our own folder in the prefix: same device as site-packages, outside of every RECORD."""
@@ -159,7 +158,7 @@ class InstalledEnvironment:
             return Origin.INDEX, ""
         if not isinstance(direct, dict):
             raise ValueError("direct_url.json is no object")
-        location = _without_credentials(str(direct.get("url", "")))
+        location = without_credentials(str(direct.get("url", "")))
         about = direct.get("dir_info")
         if isinstance(about, dict) and about.get("editable"):
             return Origin.EDITABLE, location
@@ -251,11 +250,6 @@ def _first_line(path: Path) -> str:
         return path.read_bytes()[:100].decode("utf-8", "replace").partition("\n")[0].strip()
     except OSError:
         return ""
-
-
-def _without_credentials(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def _not_writable(folder: Path) -> str | None:

@@ -7,7 +7,6 @@ import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from time import monotonic, sleep
 from typing import Any
 
@@ -26,8 +25,9 @@ _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 527})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LONGEST_WAIT = 30.0
 """Seconds of `Retry-After` that are waited for; if it says more, that was the answer."""
-_IN_A_ROW, _LEFT_ALONE = 5, 60.0
-"""So many failures in a row, and for how many seconds nobody is asked then."""
+_LEFT_ALONE = 60.0
+"""Seconds that nobody is asked after as many failures in a row as there are askers: with many at
+once, a moment's trouble fails several."""
 
 
 class Unanswered(Exception):
@@ -35,7 +35,7 @@ class Unanswered(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What a server said; the names of `headers` are in lower case."""
 
     status: int
@@ -61,6 +61,7 @@ class Client:
 
     def __init__(self, base: str, headers: Mapping[str, str], *, at_once: int) -> None:
         self._base = base
+        self._at_once = at_once
         self._session = requests.Session()
         self._session.headers.clear()
         self._session.headers.update({**headers, "Accept-Encoding": "gzip"})
@@ -70,8 +71,9 @@ class Client:
         self._guard = threading.Lock()
         self._failures = 0
         self._shut_until = 0.0
+        self._known_route: _Route | None = None
 
-    def get(self, path: str, headers: Mapping[str, str], *, until: float) -> Answer:
+    def get(self, path: str, headers: Mapping[str, str], *, until: float) -> Response:
         """Return the answer at `base + path`, after retries; raises `Unanswered`.
 
         `until` is the monotonic time after which nobody waits for it.
@@ -79,35 +81,35 @@ class Client:
         reason = "it had no time to answer"
         for tried in range(_TRIES):
             wait, said = self._tried(path, headers, until)
-            if isinstance(said, Answer):
+            if isinstance(said, Response):
+                self._count(failed=False)
                 return said
             reason = said
             wait = max(wait, random.uniform(0, 0.5 * 2**tried))  # noqa: S311 - it is jitter
             if tried + 1 == _TRIES or wait > _LONGEST_WAIT or monotonic() + wait > until:
                 break
             sleep(wait)
+        self._count(failed=True)
         raise Unanswered(reason)
 
     def _tried(
         self, path: str, headers: Mapping[str, str], until: float
-    ) -> tuple[float, Answer | str]:
+    ) -> tuple[float, Response | str]:
         """Ask once; return the answer, or how long to wait and why there was none."""
         if monotonic() < self._shut_until:
-            return _LONGEST_WAIT + 1, f"it failed {_IN_A_ROW} times in a row, so it is left alone"
+            return _LONGEST_WAIT + 1, "it failed again and again, so it is left alone for a minute"
         try:
             answer = self._asked(path, headers, min(until, monotonic() + _WHOLE))
         except (HTTPError, requests.RequestException, OSError, zlib.error) as error:
-            self._count(failed=True)
             return 0.0, _reason(error)
         except Unanswered as error:  # asking again would give the same
             return _LONGEST_WAIT + 1, str(error)
-        self._count(failed=answer.status in _AGAIN)
         if answer.status in _AGAIN:
             return _retry_after(answer), f"it answered {answer.status}"
         return 0.0, answer
 
-    def _asked(self, path: str, headers: Mapping[str, str], until: float) -> Answer:
-        route = self._route
+    def _asked(self, path: str, headers: Mapping[str, str], until: float) -> Response:
+        route = self._route()
         response = route.pool.urlopen(
             "GET",
             route.target + path,
@@ -122,32 +124,35 @@ class Client:
             if response.status not in _REDIRECTS:
                 return _read(response, until)
         finally:
+            # One not read to its end cannot carry another answer; a read one is back already.
+            response.close()
             response.release_conn()
         with self._session.get(
             self._base + path, headers=headers, timeout=(_CONNECT, _SILENCE), stream=True
         ) as redirected:
             return _read(redirected.raw, until)
 
-    @cached_property
     def _route(self) -> _Route:
         with self._guard:
-            prepared = self._session.prepare_request(requests.Request("GET", self._base))
-            how = self._session.merge_environment_settings(self._base, {}, True, None, None)
-            pool = self._adapter.get_connection_with_tls_context(
-                prepared, how["verify"], proxies=how["proxies"], cert=how["cert"]
-            )
-            target = self._adapter.request_url(prepared, how["proxies"])
-            return _Route(pool, target, dict(prepared.headers))
+            if self._known_route is None:
+                prepared = self._session.prepare_request(requests.Request("GET", self._base))
+                how = self._session.merge_environment_settings(self._base, {}, True, None, None)
+                pool = self._adapter.get_connection_with_tls_context(
+                    prepared, how["verify"], proxies=how["proxies"], cert=how["cert"]
+                )
+                target = self._adapter.request_url(prepared, how["proxies"])
+                self._known_route = _Route(pool, target, dict(prepared.headers))
+            return self._known_route
 
     def _count(self, *, failed: bool) -> None:
         with self._guard:
             self._failures = self._failures + 1 if failed else 0
-            if self._failures >= _IN_A_ROW:
+            if self._failures >= self._at_once:
                 self._failures = 0
                 self._shut_until = monotonic() + _LEFT_ALONE
 
 
-def _read(response: Any, until: float) -> Answer:
+def _read(response: Any, until: float) -> Response:
     """Read a body to its end, counting what it unpacks to, and the time.
 
     By `read1`, which returns what has come: a byte every ten seconds must not look like progress.
@@ -166,17 +171,21 @@ def _read(response: Any, until: float) -> Answer:
             raise Unanswered(f"its answer is larger than {_LARGEST >> 20} MiB")
         if monotonic() > until:
             raise Unanswered("its answer did not end in time")
-    announced = headers.get("content-length", "")
-    if announced.isdigit() and int(announced) != received and response.status != 304:
+    announced = number(headers.get("content-length", ""))
+    if announced is not None and announced != received and response.status != 304:
         raise urllib3.exceptions.ProtocolError("a short answer")
     if unpack is not None and received and not unpack.eof:
         raise urllib3.exceptions.ProtocolError("a short answer")
-    return Answer(response.status, headers, bytes(body))
+    return Response(response.status, headers, bytes(body))
 
 
-def _retry_after(answer: Answer) -> float:
-    said = answer.headers.get("retry-after", "")
-    return float(said[:9]) if said.isdigit() else 0.0
+def number(text: str) -> int | None:
+    """Return the plain number that a header gives; None for anything else, and for absurd ones."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
+
+
+def _retry_after(answer: Response) -> float:
+    return float(number(answer.headers.get("retry-after", "")) or 0)
 
 
 def _reason(error: Exception) -> str:

@@ -15,7 +15,7 @@ from pkgwidgets.core.model import Event, Id, Listing, Release, Stage
 
 from . import pages
 from .cache import AnswerCache, Entry
-from .http import Answer, Client, Unanswered
+from .http import Client, Response, Unanswered, number
 from .settings import Settings
 
 _ACCEPT = f"{pages.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
@@ -71,7 +71,7 @@ class SimpleIndex:
             if (
                 entry is None
                 or refresh
-                or now >= entry.fresh_until
+                or not entry.asked <= now < entry.fresh_until
                 or not _reaches(id, entry, enough)
             ):
                 asked.append(id)
@@ -83,7 +83,7 @@ class SimpleIndex:
         news = dict[Id, Entry]()
         try:
             for id, fetched in self._fetched(asked, known):
-                answer = self._understood(id, fetched, kept.get(id), enough)
+                answer = self._understood(id, fetched, known.get(id), enough)
                 if isinstance(answer, Entry):
                     news[id] = answer
                     yield id, Listing(answer.releases)
@@ -95,14 +95,14 @@ class SimpleIndex:
 
     def _fetched(
         self, ids: Sequence[Id], known: Mapping[Id, Entry]
-    ) -> Iterator[tuple[Id, Answer | Unanswered]]:
+    ) -> Iterator[tuple[Id, Response | Unanswered]]:
         """Ask with many threads, which only wait and unpack; pages are read here, one by one.
 
         The threads are daemons, so that nothing waits for them in the end; who has not answered
         when the time is up is said to be unanswered.
         """
         until = monotonic() + _WHOLE
-        todo, done = SimpleQueue[Id](), Queue[tuple[Id, Answer | Unanswered]](_AT_ONCE)
+        todo, done = SimpleQueue[Id](), Queue[tuple[Id, Response | Unanswered]](_AT_ONCE)
         stopped = threading.Event()
         for id in ids:
             todo.put(id)
@@ -133,7 +133,7 @@ class SimpleIndex:
             while not done.empty():  # room for those that wait to put their last
                 done.get_nowait()
 
-    def _fetch(self, id: Id, condition: Mapping[str, str], until: float) -> Answer | Unanswered:
+    def _fetch(self, id: Id, condition: Mapping[str, str], until: float) -> Response | Unanswered:
         try:
             return self._client.get(f"{id}/", condition, until=until)
         except Unanswered as unanswered:
@@ -142,7 +142,7 @@ class SimpleIndex:
             return Unanswered(f"the request failed ({type(error).__name__})")
 
     def _understood(
-        self, id: Id, fetched: Answer | Unanswered, entry: Entry | None, enough: Enough
+        self, id: Id, fetched: Response | Unanswered, entry: Entry | None, enough: Enough
     ) -> Entry | Listing | PkgwidgetsError:
         """Return what is to be kept of an answer, or what stands in for it."""
         if isinstance(fetched, Unanswered):
@@ -172,7 +172,7 @@ def _reaches(id: Id, entry: Entry, enough: Enough) -> bool:
     return entry.complete or any(enough(id, release) for release in entry.releases)
 
 
-def _entry(id: Id, answer: Answer, enough: Enough) -> Entry:
+def _entry(id: Id, answer: Response, enough: Enough) -> Entry:
     """Look at a page from the newest release down, until it is enough."""
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     seen: list[Release] = []
@@ -192,18 +192,19 @@ def _entry(id: Id, answer: Answer, enough: Enough) -> Entry:
     )
 
 
-def _again(entry: Entry, answer: Answer) -> Entry:
+def _again(entry: Entry, answer: Response) -> Entry:
     now = time()
     return msgspec.structs.replace(entry, asked=now, fresh_until=now + _freshness(answer))
 
 
-def _freshness(answer: Answer) -> float:
+def _freshness(answer: Response) -> float:
     """Return for how many seconds an answer needs no second question (RFC 9111)."""
     said = answer.headers.get("cache-control", "").lower().replace(" ", "").split(",")
     if "no-cache" in said or "no-store" in said:
         return 0.0
-    ages = [part.partition("=")[2] for part in said if part.startswith("max-age=")]
-    return min(float(ages[0][:9]), _LONGEST_FRESH) if ages and ages[0].isdigit() else 0.0
+    given = [number(part.removeprefix("max-age=")) for part in said if part.startswith("max-age=")]
+    age = number(answer.headers.get("age", "")) or 0
+    return max(0.0, min((given[0] or 0) - age, _LONGEST_FRESH)) if given else 0.0
 
 
 def _ago(when: float) -> str:

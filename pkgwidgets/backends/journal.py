@@ -78,8 +78,8 @@ class FolderJournal:
         """Read all, oldest first; one without a plan that reads is no transaction of ours."""
         try:
             ids = sorted(path.name for path in self._all.iterdir())
-        except FileNotFoundError:
-            return ()
+        except (FileNotFoundError, PermissionError):
+            return ()  # who may not read what was done here may not change anything either
         found = []
         for id in ids:
             try:

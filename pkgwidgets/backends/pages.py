@@ -195,7 +195,8 @@ def _from_html(body: bytes) -> list[File]:
     parser.feed(body.decode("utf-8", "replace"))
     parser.close()
     version = parser.api_version
-    if version is None and not parser.files and not parser.is_page:
+    known = any(_spelled(file.filename) for file in parser.files)
+    if version is None and not known and not parser.is_page:
         raise ValueError("a page of HTML that is no project's")
     if version is not None and version.partition(".")[0] != "1":
         raise ValueError(f"api-version {version[:20]}")

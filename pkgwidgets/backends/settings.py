@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from pkgwidgets.core.errors import IndexUnavailable, InvalidRequest
+from pkgwidgets.core.words import without_credentials
 
 from . import process
 
@@ -25,8 +26,7 @@ class Settings:
     @property
     def shown_url(self) -> str:
         """The index's address without credentials."""
-        parts = urlsplit(self.index_url)
-        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return without_credentials(self.index_url)
 
 
 def given(index_url: str) -> Settings:

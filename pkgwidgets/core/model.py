@@ -413,7 +413,7 @@ class PackageInfo:
         said = [f"{self.name} {self.version}".strip()]
         if self.update_available:
             said.append(f"{self.latest_version} is available")
-        elif self.latest_version is not None:
+        elif self.latest_version is not None and not self.error:
             said.append("up to date")
         if self.blocked_by:
             said.append(f"blocked by {self.blocked_by}")

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit, urlunsplit
+
+
+def without_credentials(url: str) -> str:
+    """Return an address without the user and password that it may hold."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
 
 def visible(text: str) -> str:
     """Return text with control, escape and bidirectional characters spelled out: it may be hostile.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkgwidgets.connect import connect
 from pkgwidgets.core import changes
-from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.errors import InvalidRequest, RollbackFailed
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.model import Allow, PackageInfo, Plan, Transaction
 from pkgwidgets.core.versions import checked_name
@@ -38,7 +39,8 @@ class PackageService:
     def __init__(self, python: str | Path | None = None, *, index_url: str | None = None) -> None:
         self._backend = connect(python, index_url)
         self._loaded = Loaded(self._backend)
-        recovery.recover_if_left(self._backend)
+        with suppress(RollbackFailed):  # listing goes on; the next change says it
+            recovery.recover_if_left(self._backend)
 
     @property
     def python(self) -> Path:
@@ -67,9 +69,14 @@ class PackageService:
     def get_packages(
         self, check_updates: bool = False, *, report: Report | None = None
     ) -> pd.DataFrame:
-        """Return one row per distribution, as `frames.PACKAGES` documents the columns.
+        """Return the package frame: one row per distribution, indexed by `name`.
 
-        Without `check_updates` nothing is asked of the index, and what it would say is NA.
+        Columns: `version`; `latest_version`, the newest eligible release; `compatible_version`,
+        the newest that no installed package forbids; `update_available`; `change`, the size of
+        the step; `blocked_by`, who forbids the latest; `released`, when that was, UTC; `status`;
+        `requested`, by the user and not only by other packages; `loaded_version`, in this kernel;
+        `installed` and `last_upgraded`, UTC; `install_path`; `origin`; `error`, why something is
+        not known. Without `check_updates` the index is not asked, and what it would say is NA.
         """
         return frames.packages(self.list_packages(check_updates, report=report))
 
@@ -202,7 +209,10 @@ class PackageService:
     def undo(
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Transaction:
-        """Take back the last committed transaction, or the one named; needs no network.
+        """Take back the last committed transaction, or the one named.
+
+        From its save point where that is whole, without a network; else the old versions are
+        fetched anew.
 
         It is itself a transaction, and can be undone by its id.
         """

@@ -89,22 +89,23 @@ class Facts:
                 name=id,
                 version="",
                 status=PackageStatus.ERROR,
-                install_path=found.path,
+                install_path=found.path.parent,
                 error=f"its metadata cannot be read: {found.reason}",
             )
-        status, error = self._status(id)
+        status, failed = self._status(id)
+        unknown = None
         latest, compatible, owners = None, None, dict[Id, str]()
         if isinstance(answer, PkgwidgetsError):
-            error = answer.sentence()
+            unknown = answer.sentence()
         elif answer is not None:
             newest = next(iter(self._eligible(found, answer)), None)
             if newest is None:
-                error = error or why_none(answer)
+                unknown = why_none(answer)
             else:
                 latest, owners = newest, self._forbidding(id, newest.version)
                 compatible = self._compatible(found, answer) if owners else newest.version
             if isinstance(answer, Listing) and answer.stale:
-                error = answer.stale
+                unknown = answer.stale
         return PackageInfo(
             name=found.name,
             version=str(found.version),
@@ -120,7 +121,7 @@ class Facts:
             install_path=found.path.parent,
             origin=found.origin,
             summary=found.summary,
-            error=error,
+            error="; ".join(filter(None, (failed, unknown))) or None,
         )
 
     def _counts(self, found: Distribution, release: Release) -> bool:

@@ -10,7 +10,7 @@ from packaging.version import Version
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import PkgwidgetsError, PlanImpossible
 from pkgwidgets.core.interfaces import Question
-from pkgwidgets.core.model import Allow, Change, HeldBack, Id, Origin
+from pkgwidgets.core.model import Allow, Change, HeldBack, Id, Listing, Origin
 from pkgwidgets.core.versions import eligible_releases
 
 from .situation import FOREIGN, Answers, Situation
@@ -88,6 +88,8 @@ class Wish:
             answer, latest = self.answers.get(id, ()), self._latest(id)
             if isinstance(answer, PkgwidgetsError):
                 held.append(self._held(id, after, None, answer.sentence().rstrip(".")))
+            elif isinstance(answer, Listing) and answer.stale:
+                held.append(self._held(id, after, None, answer.stale))
             elif latest is not None and latest > after[id]:
                 reason = self._reason(id, latest, after, moved, ask=len(held) < _EXPLAINED)
                 held.append(self._held(id, after, latest, reason, unlock))

@@ -67,13 +67,14 @@ def _contents(plan: Plan) -> dict[str, Any]:
 
 
 def _change(change: Change) -> dict[str, Any]:
-    both = change.before is not None and change.after is not None
+    before, after = change.before, change.after
+    step = bump(before, after).value if before is not None and after is not None else ""
     return {
         "name": change.name,
-        "before": "" if change.before is None else str(change.before),
-        "after": "" if change.after is None else str(change.after),
+        "before": "" if before is None else str(before),
+        "after": "" if after is None else str(after),
         "kind": change.kind.value,
-        "bump": bump(change.before, change.after).value if both else "",  # type: ignore[arg-type]
+        "bump": step,
         "size": size(change.size),
         "why": "you asked for this" if change.requested else change.because,
         "requested": change.requested,
