@@ -22,6 +22,8 @@ _ACCEPT = f"{pages.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q
 _AT_ONCE = 48
 _WHOLE = 120.0
 """Seconds for one round of questions; who has not answered then is unknown."""
+_TICK = 0.1
+"""Seconds between two signs of life while no answer comes: who waits may have lost patience."""
 _LONGEST_FRESH = 600.0
 """Seconds that an answer counts as fresh at most, whatever it says: it may be un-yanked."""
 
@@ -48,21 +50,23 @@ class SimpleIndex:
         refresh: bool = False,
         enough: Enough = everything,
     ) -> Mapping[Id, Sequence[Release] | PkgwidgetsError]:
-        """Ask for many projects at once, an event each; a failure is that project's answer."""
-        found: dict[Id, Sequence[Release] | PkgwidgetsError] = {}
-        for id, answer in self.answers(ids, refresh=refresh, enough=enough):
-            found[id] = answer
-            report(Event(stage=Stage.ASKING, id=id, done=len(found), total=len(ids)))
-        return found
-
-    def answers(
-        self, ids: Collection[Id], *, refresh: bool = False, enough: Enough = everything
-    ) -> Iterator[tuple[Id, Listing | PkgwidgetsError]]:
-        """Yield the answer of each project as it comes; a failure is that project's answer.
+        """Ask for many projects at once, an event each; a failure is that project's answer.
 
         Fresh answers come from the cache without a request, unless `refresh`. Where the index
         does not answer, the kept answer counts, marked with what went wrong. Bounded: 120 s.
         """
+        found: dict[Id, Sequence[Release] | PkgwidgetsError] = {}
+        for came in self._answers(ids, refresh=refresh, enough=enough):
+            if came is not None:
+                found[came[0]] = came[1]
+            id = came[0] if came is not None else None
+            report(Event(stage=Stage.ASKING, id=id, done=len(found), total=len(ids)))
+        return found
+
+    def _answers(
+        self, ids: Collection[Id], *, refresh: bool, enough: Enough
+    ) -> Iterator[tuple[Id, Listing | PkgwidgetsError] | None]:
+        """Yield the answer of each project as it comes; None now and then while none does."""
         kept = self._cache.get(ids)
         now = time()
         asked = []
@@ -82,7 +86,11 @@ class SimpleIndex:
         known = {id: entry for id, entry in kept.items() if _reaches(id, entry, enough)}
         news = dict[Id, Entry]()
         try:
-            for id, fetched in self._fetched(asked, known):
+            for came in self._fetched(asked, known):
+                if came is None:
+                    yield None
+                    continue
+                id, fetched = came
                 answer = self._understood(id, fetched, known.get(id), enough)
                 if isinstance(answer, Entry):
                     news[id] = answer
@@ -95,7 +103,7 @@ class SimpleIndex:
 
     def _fetched(
         self, ids: Sequence[Id], known: Mapping[Id, Entry]
-    ) -> Iterator[tuple[Id, Response | Unanswered]]:
+    ) -> Iterator[tuple[Id, Response | Unanswered] | None]:
         """Ask with many threads, which only wait and unpack; pages are read here, one by one.
 
         The threads are daemons, so that nothing waits for them in the end; who has not answered
@@ -121,11 +129,14 @@ class SimpleIndex:
             threading.Thread(target=work, name="pkgwidgets-index", daemon=True).start()
         left = set(ids)
         try:
-            while left:
-                id, fetched = done.get(timeout=max(0.0, until - monotonic()))
+            while left and monotonic() < until:
+                try:
+                    id, fetched = done.get(timeout=_TICK)
+                except Empty:
+                    yield None
+                    continue
                 left.discard(id)
                 yield id, fetched
-        except Empty:
             for id in left:
                 yield id, Unanswered(f"no answer within {_WHOLE:.0f} seconds")
         finally:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from time import time
+from time import monotonic, time
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -17,8 +17,8 @@ from packaging.utils import canonicalize_name
 from pkgwidgets.backends import http, settings
 from pkgwidgets.backends.cache import AnswerCache
 from pkgwidgets.backends.index import SimpleIndex
-from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError
-from pkgwidgets.core.model import Id, Listing, Release
+from pkgwidgets.core.errors import Cancelled, IndexUnavailable, PkgwidgetsError
+from pkgwidgets.core.model import Event, Id, Listing, Release
 
 JSON = "application/vnd.pypi.simple.v1+json"
 IDS = [canonicalize_name(f"pea-{number}") for number in range(60)]
@@ -236,6 +236,25 @@ def test_two_kernels_may_use_one_cache(server: Server, tmp_path: Path) -> None:
         thread.join()
     assert errors == []
     assert len(AnswerCache(server.url, tmp_path).get(IDS)) == len(IDS)
+
+
+def test_who_waits_for_a_silent_index_can_leave(server: Server, index: SimpleIndex) -> None:
+    silent = threading.Event()
+
+    def never(path: str) -> Reply:
+        silent.wait(20)
+        return good(path)
+
+    def cancel(event: Event) -> None:
+        if monotonic() - begun > 0.3:
+            raise Cancelled("")
+
+    server.reply, begun = never, monotonic()
+    with pytest.raises(Cancelled):
+        index.releases_of(IDS[:1], cancel)
+    waited = monotonic() - begun
+    silent.set()
+    assert waited < 5
 
 
 @pytest.mark.parametrize(
