@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "backends/": ("core", "backends"),
     "connect.py": ("core", "backends"),
     "notebook/": ("core", "operations", "connect", "notebook"),
-    "widgets/": ("core", "notebook.service", "notebook.progress", "widgets"),
+    "widgets/": ("core", "notebook.service", "widgets"),
     "server/": ("core", "operations", "connect", "server"),
     "demo/": ("demo",),
     "demo/lab.py": ("", "demo"),

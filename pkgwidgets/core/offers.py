@@ -40,7 +40,8 @@ def offer(info: PackageInfo) -> Offer:
     if info.origin is not Origin.INDEX:
         return Offer(note=_ELSEWHERE[info.origin])
     # Without a version the distribution itself is unreadable: asking again changes nothing.
-    if info.latest_version is None and info.error and info.version:
+    failed = info.status is PackageStatus.ERROR
+    if info.latest_version is None and info.error and info.version and not failed:
         return Offer(action="retry", label="Retry")
     if info.update_available:
         return _upgrade(info)

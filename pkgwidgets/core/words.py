@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit, urlunsplit
 
+from .model import Event, Stage
+
+_SAYS = {
+    Stage.ASKING: "asking the index",
+    Stage.RESOLVING: "resolving",
+    Stage.FETCHING: "fetching",
+    Stage.CHECKING: "checking beside the environment",
+    Stage.SAVING: "saving the old files",
+    Stage.INSTALLING: "installing",
+    Stage.VERIFYING: "verifying",
+    Stage.RESTORING: "restoring",
+    Stage.DONE: "done",
+}
+
 
 def without_credentials(url: str) -> str:
     """Return an address without the user and password that it may hold."""
@@ -32,3 +46,11 @@ def size(count: int | None) -> str:
     if units[0] == "bytes":
         return "1 byte" if count == 1 else f"{count} bytes"
     return f"{amount:.1f} {units[0]}"
+
+
+def says(event: Event) -> str:
+    """Put an event in words."""
+    words = event.text or _SAYS[event.stage]
+    if event.stage is Stage.ASKING and event.total:
+        return f"{words}, {event.done} of {event.total}"
+    return words

@@ -10,19 +10,9 @@ from tqdm.auto import tqdm
 
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.model import Event, Stage
+from pkgwidgets.core.words import says
 
 _DELAY = 0.5
-_SAYS = {
-    Stage.ASKING: "asking the index",
-    Stage.RESOLVING: "resolving",
-    Stage.FETCHING: "fetching",
-    Stage.CHECKING: "checking beside the environment",
-    Stage.SAVING: "saving the old files",
-    Stage.INSTALLING: "installing",
-    Stage.VERIFYING: "verifying",
-    Stage.RESTORING: "restoring",
-    Stage.DONE: "done",
-}
 _STEPS = (Stage.FETCHING, Stage.CHECKING, Stage.SAVING, Stage.INSTALLING, Stage.VERIFYING)
 
 
@@ -40,14 +30,6 @@ def _follow(bar: tqdm[Any], event: Event) -> None:
     bar.set_description_str(says(event), refresh=False)
     fraction = _fraction(event)
     bar.update(0 if fraction is None else max(0.0, fraction - bar.n))
-
-
-def says(event: Event) -> str:
-    """Put an event in words."""
-    words = event.text or _SAYS[event.stage]
-    if event.stage is Stage.ASKING and event.total:
-        return f"{words}, {event.done} of {event.total}"
-    return words
 
 
 def _fraction(event: Event) -> float | None:

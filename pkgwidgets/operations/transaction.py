@@ -52,8 +52,9 @@ def run(backend: Backend, plan: Plan, report: Report = ignore) -> Transaction:
         recovery.recover(backend)
         _raise_if_stale(backend, plan)
         transaction = _started(backend, plan)
-        with _ended_well(backend, transaction.id):
-            _carry_out(backend, transaction, _named(report, transaction.id))
+        told = _named(report, transaction.id)
+        with _ended_well(backend, transaction.id, told):
+            _carry_out(backend, transaction, told)
         with suppress(OSError):
             _prune(backend)
     done = replace(transaction, finished=datetime.now(UTC), outcome=Outcome.COMMITTED)
@@ -126,12 +127,14 @@ def _install(backend: Backend, plan: Plan, report: Report) -> None:
 
 
 @contextmanager
-def _ended_well(backend: Backend, id: str) -> Iterator[None]:
+def _ended_well(backend: Backend, id: str, report: Report) -> Iterator[None]:
     """Put the old environment back when anything is raised, and raise what the user can use."""
     try:
         yield
     except BaseException as error:
         with _uninterrupted():
+            with suppress(Exception):  # nobody can cancel what puts the old back
+                report(Event(stage=Stage.RESTORING))
             recovery.end(backend, id, _said(error))
         if isinstance(error, KeyboardInterrupt) and "COMMIT" not in backend.journal.steps(id):
             raise Cancelled(id) from error

@@ -9,7 +9,7 @@ from functools import partial
 import ipywidgets
 
 from pkgwidgets.core.model import Allow, Event, PackageInfo, Plan, Transaction
-from pkgwidgets.notebook.progress import says
+from pkgwidgets.core.words import says
 from pkgwidgets.notebook.service import PackageService
 
 from .plan import PlanView
