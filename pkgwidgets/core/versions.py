@@ -23,6 +23,7 @@ from .model import Bump, Id, Interpreter, Release, Wheel
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _LONGEST_NAME = 100
 _LONGEST_VERSION = 200
+_NO_PYTHON = SpecifierSet("<0.dev0")
 _NEWEST = "leave the version out to get the newest"
 
 
@@ -186,11 +187,13 @@ def why_none(releases: Sequence[Release]) -> str:
 
 @lru_cache(maxsize=4096)
 def specifier(text: str | None) -> SpecifierSet | None:
-    """Read `requires-python`; what cannot be read admits every Python, as installers do."""
+    """Read `requires-python`; what is no specifier admits every Python, as installers do."""
     try:
         return SpecifierSet(text) if text else None
     except InvalidSpecifier:
         return None
+    except ValueError:  # a number too long to be read: no Python has it
+        return _NO_PYTHON
 
 
 def eligible_releases(

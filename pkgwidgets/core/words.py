@@ -20,11 +20,8 @@ _SAYS = {
 
 
 def without_credentials(url: str) -> str:
-    """Return an address without the user and password that it may hold."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
+    """Return an address without the user and password that it may hold; ValueError if it is none."""
+    parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 

@@ -112,7 +112,7 @@ def test_entry_points_extras_and_compressed_tags() -> None:
     ]
     metadata = Metadata.from_email(wheel.metadata_text)
     assert metadata.provides_extra == ["shell"]
-    assert metadata.requires_python is None
+    assert not metadata.requires_python
 
 
 def test_a_platform_wheel_is_not_pure() -> None:
