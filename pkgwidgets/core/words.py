@@ -20,7 +20,7 @@ _SAYS = {
 
 
 def without_credentials(url: str) -> str:
-    """Return an address without the user and password that it may hold; ValueError if it is none."""
+    """Return an address without the credentials it may hold; ValueError if it is no address."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
