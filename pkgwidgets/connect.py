@@ -19,15 +19,16 @@ from pkgwidgets.core.interfaces import Backend
 def connect(python: str | Path | None = None, index_url: str | None = None) -> Backend:
     """Return everything that serves one environment; this process's own without a `python`.
 
-    Without `index_url`, the index that uv is configured to use. Raises `EnvironmentRefused` for
-    what is no interpreter, `InvalidRequest` for what is no address, `InstallerUnavailable`.
+    Without `index_url`, the index that uv is configured to use, which is found out when it is
+    needed. Raises `EnvironmentRefused` for what is no interpreter, `InvalidRequest` for what is
+    no address.
     """
     chosen = settings.given(index_url) if index_url is not None else None
     if python is not None and not isinstance(python, str | Path):
         raise InvalidRequest("interpreter", python)
     facts = interpreter.describe(Path(python) if python is not None else Path(sys.executable))
     environment = InstalledEnvironment(facts)
-    index = chosen if chosen is not None else settings.configured(uv.find())
+    index = chosen if chosen is not None else settings.Configured(uv.find)
     journal = FolderJournal(environment.place)
     return Backend(
         environment=environment,

@@ -14,6 +14,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
+from urllib3.util.ssl_ import create_urllib3_context
 
 _CONNECT, _SILENCE, _WHOLE = 10.0, 30.0, 60.0
 """Seconds: for a connection, for the next byte, for one answer in all."""
@@ -140,6 +141,7 @@ class Client:
                 pool = self._adapter.get_connection_with_tls_context(
                     prepared, how["verify"], proxies=how["proxies"], cert=how["cert"]
                 )
+                _read_certificates_once(pool)
                 target = self._adapter.request_url(prepared, how["proxies"])
                 self._known_route = _Route(pool, target, dict(prepared.headers))
             return self._known_route
@@ -150,6 +152,16 @@ class Client:
             if self._failures >= self._at_once:
                 self._failures = 0
                 self._shut_until = monotonic() + _LEFT_ALONE
+
+
+def _read_certificates_once(pool: Any) -> None:
+    """Give all connections of a pool one context: else each reads the whole bundle, in 0.1 s."""
+    if getattr(pool, "scheme", "") != "https" or not (pool.ca_certs or pool.ca_cert_dir):
+        return
+    context = create_urllib3_context()
+    context.load_verify_locations(cafile=pool.ca_certs, capath=pool.ca_cert_dir)
+    pool.conn_kw["ssl_context"] = context
+    pool.ca_certs = pool.ca_cert_dir = None
 
 
 def _read(response: Any, until: float) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cached_property
 from queue import Empty, Queue, SimpleQueue
 from time import monotonic, time
 
@@ -16,10 +17,10 @@ from pkgwidgets.core.model import Event, Id, Listing, Release, Stage
 from . import pages
 from .cache import AnswerCache, Entry
 from .http import Client, Response, Unanswered, number
-from .settings import Settings
+from .settings import Configured, Settings
 
 _ACCEPT = f"{pages.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-_AT_ONCE = 48
+_AT_ONCE = 32
 _WHOLE = 120.0
 """Seconds for one round of questions; who has not answered then is unknown."""
 _TICK = 0.1
@@ -31,11 +32,19 @@ _LONGEST_FRESH = 600.0
 class SimpleIndex:
     """One index, asked project by project over pooled connections."""
 
-    def __init__(self, settings: Settings, cache: AnswerCache | None = None) -> None:
+    def __init__(self, settings: Settings | Configured, cache: AnswerCache | None = None) -> None:
         self._settings = settings
-        self._cache = cache if cache is not None else AnswerCache(settings.shown_url)
+        self._own_cache = cache
+
+    @cached_property
+    def _cache(self) -> AnswerCache:
+        own = self._own_cache
+        return own if own is not None else AnswerCache(self._settings.shown_url)
+
+    @cached_property
+    def _client(self) -> Client:
         headers = {"Accept": _ACCEPT, "User-Agent": "pkgwidgets"}
-        self._client = Client(settings.index_url, headers, at_once=_AT_ONCE)
+        return Client(self._settings.index_url, headers, at_once=_AT_ONCE)
 
     @property
     def url(self) -> str:
@@ -83,6 +92,7 @@ class SimpleIndex:
                 yield id, Listing(entry.releases)
         if not asked:
             return
+        _ = self._client  # made here, not by many threads at once
         known = {id: entry for id, entry in kept.items() if _reaches(id, entry, enough)}
         news = dict[Id, Entry]()
         try:

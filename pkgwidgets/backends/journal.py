@@ -9,7 +9,7 @@ import secrets
 import zlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pkgwidgets.core.canonical import plan_from_text, plan_to_text
 from pkgwidgets.core.model import Outcome, Plan, Transaction
 
 _FORMAT = 1
+_STAMP = "%Y%m%dT%H%M%S%f"
 _ENDS = {
     "COMMIT": Outcome.COMMITTED,
     "ROLLED_BACK": Outcome.ROLLED_BACK,
@@ -39,9 +40,9 @@ class FolderJournal:
         self._all = place / "txn"
 
     def start(self, plan: Plan) -> Transaction:
-        """Begin the record of a plan; the id sorts by time."""
+        """Begin the record of a plan; its id sorts after all others, whatever the clock says."""
         now = datetime.now(UTC)
-        id = f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+        id = f"{self._later_than_all(now):{_STAMP}}-{secrets.token_hex(3)}"
         folder = self.folder(id)
         folder.mkdir(parents=True, mode=0o700)
         with (folder / "plan.json").open("w", encoding="utf-8") as file:
@@ -50,6 +51,19 @@ class FolderJournal:
             os.fsync(file.fileno())
         self.record(id, "PLAN", plan=plan.id)
         return Transaction(id=id, plan=plan, started=now)
+
+    def _later_than_all(self, now: datetime) -> datetime:
+        """Return the time, or the moment after the newest id: a clock may have been put back."""
+        newest = (
+            max((path.name for path in self._all.iterdir()), default="")
+            if self._all.is_dir()
+            else ""
+        )
+        try:
+            last = datetime.strptime(newest.partition("-")[0], _STAMP).replace(tzinfo=UTC)
+        except ValueError:
+            return now
+        return max(now, last + timedelta(microseconds=1))
 
     def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
         """Append one line and make it durable before returning."""

@@ -83,7 +83,7 @@ def run(
             stdin=given,
             stdout=out,
             stderr=err,
-            cwd=cwd,
+            cwd=cwd if cwd is not None else _working_folder(),
             env=dict(environment) if environment is not None else clean_environment(),
             start_new_session=True,
             pass_fds=tuple(keep),
@@ -95,6 +95,15 @@ def run(
         return Completed(
             argv=tuple(argv), returncode=returncode, stdout=_read(out), stderr=_read(err)
         )
+
+
+def _working_folder() -> Path | None:
+    """Return None for our own; another if that was deleted, as a folder under a notebook may be."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return Path(tempfile.gettempdir())
+    return None
 
 
 def _wait(

@@ -84,9 +84,30 @@ class InstalledRecords:
             if change.after is not None and stage is not None:
                 staged = self._files(self._staged(change.id, stage), stage)
                 new.update(dict.fromkeys(staged, change.id))
+        self._raise_if_shared(old, {change.id for change in plan.changes}, installed, stage)
         if stage is not None:
             self._raise_if_taken({path: id for path, id in new.items() if path not in old}, stage)
         return frozenset(old | new.keys())
+
+    def _raise_if_shared(
+        self, old: Collection[Path], ids: Collection[Id], installed: Installed, stage: Path | None
+    ) -> None:
+        """Refuse to take a file that another distribution owns too, unless it stays the same."""
+        prefix = self._environment.interpreter.prefix
+        for id, other in installed.items():
+            if id in ids or other.path.parent not in self._roots:
+                continue
+            for entry in _entries(other.path):
+                path = Path(os.path.normpath(f"{other.path.parent}/{entry.path}"))
+                if path not in old:
+                    continue
+                staged = stage / path.relative_to(prefix) if stage is not None else None
+                if (
+                    staged is None
+                    or not staged.exists()
+                    or not filecmp.cmp(staged, path, shallow=False)
+                ):
+                    raise self._refused(f"{id} owns {entry.path!a}, too: it would break")
 
     def _raise_if_taken(self, new: Mapping[Path, Id], stage: Path) -> None:
         """Refuse to overwrite what is not the plan's, unless it would stay the same."""
@@ -213,9 +234,14 @@ def _entries(dist_info: Path) -> list[Entry]:
 
 def _rows(text: str) -> Iterator[Entry]:
     for row in csv.reader(text.splitlines()):
-        if row and row[0] and not row[0].endswith(".pyc"):
+        if row and row[0] and not _is_bytecode(row[0]):
             kind, _, digest = (row[1] if len(row) > 1 else "").partition("=")
             yield Entry(row[0].replace("\\", "/"), _hex(digest) if kind == "sha256" else None)
+
+
+def _is_bytecode(path: str) -> bool:
+    """Tell what is compiled beside its source; compiled files without one are modules."""
+    return path.endswith(".pyc") and "__pycache__/" in path.replace("\\", "/")
 
 
 def _hex(digest: str) -> str:

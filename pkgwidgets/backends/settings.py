@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +23,28 @@ class Settings:
 
     index_url: str
     given: bool = False
+
+    @property
+    def shown_url(self) -> str:
+        """The index's address without credentials."""
+        return without_credentials(self.index_url)
+
+
+class Configured:
+    """The settings that uv is configured with; asked only when the index is needed.
+
+    So what needs no index, a listing or an undo, works where uv cannot say.
+    """
+
+    given = False
+
+    def __init__(self, find: Callable[[], Path]) -> None:
+        self._find = find
+
+    @cached_property
+    def index_url(self) -> str:
+        """The index's address; raises `IndexUnavailable` or `InstallerUnavailable`."""
+        return configured(self._find()).index_url
 
     @property
     def shown_url(self) -> str:

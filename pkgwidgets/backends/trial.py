@@ -48,6 +48,7 @@ class _Said:
     def __init__(self, done: process.Completed) -> None:
         marked = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
         self.said = [json.loads(line.removeprefix(_MARK)) for line in marked]
+        self.steps = [step for step, *_ in self.said]
         if done.returncode is None or _TIMED_OUT in done.stderr:
             self.end = f"it did not finish within {_PATIENCE:.0f} seconds"
         elif done.returncode < 0:
@@ -84,6 +85,11 @@ class ImportTrial:
             left = left[len(finished) :]
             if left:  # it ended in the middle of one
                 errors[left.pop(0)] = done.end
+        # Modules can stand in each other's way in one process (pip, then setuptools).
+        together = [m for m in errors if len(modules) > 1 and not errors[m].startswith("it did")]
+        for module in together:
+            if self._run([module], beside, report).steps == ["start", "fine"]:
+                del errors[module]
         return errors
 
     def _run(self, modules: Sequence[str], beside: Path | None, report: Report) -> _Said:

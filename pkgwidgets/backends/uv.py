@@ -27,7 +27,7 @@ from pkgwidgets.core.interfaces import Question, Report
 from pkgwidgets.core.model import Event, Id, Interpreter, Kind, Plan, Stage
 
 from . import process, records
-from .settings import Settings
+from .settings import Configured, Settings
 
 _SCHEMA = "preview"
 """The version of uv's JSON that was read when this was written; any other is refused."""
@@ -55,7 +55,7 @@ class Uv:
     def __init__(
         self,
         interpreter: Interpreter,
-        settings: Settings,
+        settings: Settings | Configured,
         lock_descriptor: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._interpreter = interpreter

@@ -9,8 +9,17 @@ from .model import Outcome, Transaction
 
 def undoable(history: Sequence[Transaction]) -> Transaction | None:
     """Return the newest committed transaction that was not taken back and takes none back."""
-    left = [each for each in in_force(history) if each.plan.undoes is None]
+    left = [each for each in in_force(history) if not takes_back(each, history)]
     return left[-1] if left else None
+
+
+def takes_back(done: Transaction, history: Iterable[Transaction]) -> bool:
+    """Tell whether it leads backwards: an undo does, and the undo of an undo does not."""
+    known = {each.id: each.plan.undoes for each in history}
+    back, undone = False, done.plan.undoes
+    while undone is not None:
+        back, undone = not back, known.get(undone)
+    return back
 
 
 def in_force(history: Iterable[Transaction]) -> list[Transaction]:

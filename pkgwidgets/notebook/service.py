@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pkgwidgets.connect import connect
 from pkgwidgets.core import changes
-from pkgwidgets.core.errors import InvalidRequest, RollbackFailed
+from pkgwidgets.core.errors import EnvironmentBusy, InvalidRequest, RollbackFailed
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.model import Allow, PackageInfo, Plan, Transaction
 from pkgwidgets.core.versions import checked_name
@@ -39,8 +39,8 @@ class PackageService:
     def __init__(self, python: str | Path | None = None, *, index_url: str | None = None) -> None:
         self._backend = connect(python, index_url)
         self._loaded = Loaded(self._backend)
-        with suppress(RollbackFailed):  # listing goes on; the next change says it
-            recovery.recover_if_left(self._backend)
+        with suppress(RollbackFailed, EnvironmentBusy):  # listing goes on; the next plan says it
+            recovery.recover_left(self._backend)
 
     @property
     def python(self) -> Path:

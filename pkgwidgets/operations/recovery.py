@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pkgwidgets.core.errors import EnvironmentBusy, RollbackFailed
+from contextlib import suppress
+
+from pkgwidgets.core.errors import RollbackFailed
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.model import Outcome
 
@@ -19,15 +21,15 @@ def recover(backend: Backend) -> tuple[str, ...]:
     return left
 
 
-def recover_if_left(backend: Backend) -> tuple[str, ...]:
-    """Recover if there is something to recover and nobody is at work; return what was."""
+def recover_left(backend: Backend) -> tuple[str, ...]:
+    """Recover if there is something to recover; return what was.
+
+    Raises `EnvironmentBusy` while somebody is at work: perhaps an installer that outlived us.
+    """
     if not _left(backend):
         return ()
-    try:
-        with backend.environment.locked("recovery"):
-            return recover(backend)
-    except EnvironmentBusy:
-        return ()
+    with backend.environment.locked("recovery"):
+        return recover(backend)
 
 
 def _left(backend: Backend) -> tuple[str, ...]:
@@ -47,7 +49,8 @@ def end(backend: Backend, transaction: str, reason: str) -> None:
         journal.record(transaction, "ABORTED", error=reason)
         save_point.discard()
         return
-    journal.record(transaction, "RB_BEGIN")
+    with suppress(OSError):  # a full disk must not keep the old files from coming back
+        journal.record(transaction, "RB_BEGIN")
     differences = save_point.restore()
     if differences:
         journal.record(transaction, "RB_INCOMPLETE", error="; ".join(differences))

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core import changes
@@ -20,6 +21,8 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.model import Change, Distribution, Id, Origin, Release
 from pkgwidgets.core.versions import fitting_wheels
+
+from . import recovery
 
 FOREIGN = {
     Origin.EDITABLE: "it is editable: changed where it lives",
@@ -47,10 +50,14 @@ class Situation:
 
     @classmethod
     def of(cls, backend: Backend) -> Situation:
-        """Read it; raises `EnvironmentRefused` if nothing may be changed."""
+        """Read it; raises `EnvironmentRefused` if nothing may be changed, `EnvironmentBusy`.
+
+        What a crash left is put back first: no plan is made on half an environment.
+        """
         reason = backend.environment.refusal()
         if reason is not None:
             raise EnvironmentRefused(backend.environment.interpreter.python, reason)
+        recovery.recover_left(backend)
         installed = backend.environment.distributions()
         needs = changes.needs(installed, backend.environment.interpreter.markers)
         versions = changes.versions(installed)
@@ -93,15 +100,25 @@ class Situation:
             id for id, d in self.distributions.items() if None in map(changes.parsed, d.requires)
         }
         broken -= set(instead)
+        # What depends on a broken one would lead the resolver back to it.
+        while more := set(changes.dependents(broken, self.needs)) - broken - set(instead):
+            broken |= more
+        broken |= self._elsewhere
         unmet = {(problem.id, problem.requirement) for problem in self.unmet}
         lines = [instead.get(id, id) for id in self.distributions if id not in broken]
-        for id in sorted(broken):
+        for id in sorted(broken - self._elsewhere):
             lines += [
                 text
                 for requirement in self.needs[id]
                 if (id, text := changes.plain(requirement)) not in unmet
+                and canonicalize_name(requirement.name) not in broken
             ]
         return tuple(lines)
+
+    @property
+    def _elsewhere(self) -> set[Id]:
+        """What lies outside of this environment's own folders: the installer does not see it."""
+        return {id for id, d in self.distributions.items() if d.origin is Origin.SYSTEM}
 
     def pins(self, movable: Collection[Id], *, free: bool = False) -> tuple[str, ...]:
         """Return exact versions for all that may not move; with `free`, for what never may."""
@@ -126,6 +143,8 @@ def described(
     moved = []
     for id, version in sorted(after.items(), key=lambda item: (item[0] not in targets, item[0])):
         known = situation.distributions.get(id)
+        if known is not None and known.version == version:
+            continue  # it is there, in a folder that the installer does not see
         moved.append(
             Change(
                 id=id,

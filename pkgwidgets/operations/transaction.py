@@ -23,7 +23,7 @@ from pkgwidgets.core.errors import (
     TransactionError,
     VerificationFailed,
 )
-from pkgwidgets.core.history import committed, in_force
+from pkgwidgets.core.history import committed, in_force, takes_back
 from pkgwidgets.core.interfaces import Backend, Report, ignore
 from pkgwidgets.core.model import Event, Outcome, Plan, Stage, Transaction
 
@@ -185,7 +185,7 @@ def _named(report: Report, transaction: str) -> Report:
 def _prune(backend: Backend) -> None:
     """Give back the space of save points: kept are the last that can be undone, and the newest."""
     done = committed(backend.journal.transactions())
-    undoable = [each.id for each in in_force(done) if each.plan.undoes is None]
+    undoable = [each.id for each in in_force(done) if not takes_back(each, done)]
     kept = {*undoable[-_KEPT:], *(each.id for each in done[-1:])}
     for old in done:
         if old.id not in kept:

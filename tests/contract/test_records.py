@@ -151,7 +151,7 @@ def test_a_hostile_record_is_not_followed(
         backend.records.touched(plan, None)
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", ",,\n", "a.pyc,,\n"])
+@pytest.mark.parametrize("text", ["", "\n\n", ",,\n", "__pycache__/a.pyc,,\n"])
 def test_an_empty_record_is_as_good_as_none(backend: Backend, garden: Demo, text: str) -> None:
     record_of(garden).write_text(text)
     with pytest.raises(EnvironmentRefused, match="has no RECORD: its files are unknown"):

@@ -73,9 +73,9 @@ def test_what_changed_nothing_cannot_be_taken_back() -> None:
     assert undoable_of(done("1", "pea"), done("2")) == "1"
 
 
-def test_an_undo_that_was_undone_counts_for_nothing() -> None:
+def test_the_undo_of_an_undo_is_what_is_undone_next() -> None:
     history = (done("1", "pea"), done("2", "pea", undoes="1"), done("3", "pea", undoes="2"))
-    assert undoable_of(*history) == "1"
+    assert undoable_of(*history) == "3"
 
 
 def test_committed_keeps_the_order() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -657,15 +660,12 @@ def test_what_a_crash_left_is_ended_by_the_next(kit: Kit, after: str) -> None:
 
 
 @on_the_fake
-def test_a_plan_for_what_a_crash_left_is_stale(kit: Kit) -> None:
+def test_what_a_crash_left_is_put_back_before_the_next_plan(kit: Kit) -> None:
     before = kit.tree()
     crashed(kit.backend, plan_upgrade(kit.backend, "seedshelf"), "INSTALLED")
     plan = plan_upgrade(kit.backend, "frostcall")
-    with pytest.raises(StalePlan):
-        transaction.run(kit.backend, plan)
     assert kit.tree() == before
-    done = transaction.run(kit.backend, plan_upgrade(kit.backend, "frostcall"))
-    assert done.outcome is Outcome.COMMITTED
+    assert transaction.run(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
 def test_what_cannot_be_put_back_blocks_until_it_can() -> None:
@@ -836,6 +836,68 @@ def test_a_new_session_repairs_what_a_crash_left(
     before = tree(prefix)
     crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
     assert tree(prefix) != before
-    assert recovery.recover_if_left(backend)
+    assert recovery.recover_left(backend)
     assert tree(prefix) == before
-    assert recovery.recover_if_left(backend) == ()
+    assert recovery.recover_left(backend) == ()
+
+
+def test_a_clock_that_was_put_back_hides_no_crash(
+    backend: Backend, garden: Demo, tree: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Ahead:
+            return cls.fromtimestamp(time.time() + 3600, tz)
+
+    with monkeypatch.context() as ahead:
+        ahead.setattr("pkgwidgets.backends.journal.datetime", Ahead)
+        transaction.run(backend, plan_upgrade(backend, "frostcall"))
+    prefix = backend.environment.interpreter.prefix
+    before = tree(prefix)
+    crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    assert recovery.recover_left(backend)
+    assert tree(prefix) == before
+
+
+def test_no_plan_is_made_on_half_an_environment(backend: Backend) -> None:
+    crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    holder = backend.environment.locked("an installer that outlived us")
+    with holder, pytest.raises(EnvironmentBusy, match="outlived us"):
+        plan_upgrade(backend, "frostcall")
+    transaction.run(backend, plan_upgrade(backend, "frostcall"))
+    assert [t.outcome for t in backend.journal.transactions()] == [
+        Outcome.ROLLED_BACK,
+        Outcome.COMMITTED,
+    ]
+
+
+def test_a_file_that_another_owns_too_is_not_taken_from_it(
+    backend: Backend, garden: Demo, tree: Oracle
+) -> None:
+    twins = [
+        BuiltWheel(name=name, version="1", files={"both.py": "x = 1"}) for name in ("pea", "pod")
+    ]
+    garden.index.publish(*twins)
+    transaction.run(backend, plan_install(backend, "pea"))
+    transaction.run(backend, plan_install(backend, "pod"))
+    before = tree(backend.environment.interpreter.prefix)
+    with pytest.raises(EnvironmentRefused, match=r"pea owns 'both\.py', too"):
+        transaction.run(backend, plan_uninstall(backend, "pod"))
+    assert tree(backend.environment.interpreter.prefix) == before
+
+
+def test_modules_without_a_source_are_saved_too(
+    backend: Backend, garden: Demo, tree: Oracle, tmp_path: Path
+) -> None:
+    for version in ("1.0", "2.0"):
+        source, compiled = tmp_path / "pea.py", tmp_path / "pea.pyc"
+        source.write_text(f"x = {version}")
+        py_compile.compile(str(source), str(compiled), doraise=True)
+        files = {"pea/__init__.pyc": compiled.read_bytes()}
+        garden.index.publish(BuiltWheel(name="pea", version=version, files=files))
+        if version == "1.0":
+            transaction.run(backend, plan_install(backend, "pea"))
+    before = (garden.site_packages / "pea" / "__init__.pyc").read_bytes()
+    transaction.run(backend, plan_upgrade(backend, "pea"))
+    transaction.run(backend, plan_undo(backend))
+    assert (garden.site_packages / "pea" / "__init__.pyc").read_bytes() == before
