@@ -170,3 +170,16 @@ def test_the_users_variables_and_folder_stay_out(
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "raintable.py"))
     monkeypatch.chdir(tmp_path)
     assert backend.trial.failing(["raintable"]) == {}
+
+
+def test_modules_that_cannot_stand_each_other_are_not_blamed(
+    backend: Backend, garden: Demo
+) -> None:
+    """As pip and setuptools: each imports alone, and the second fails after the first."""
+    (garden.site_packages / "jealous.py").write_text(
+        "import sys; assert 'rival' not in sys.modules"
+    )
+    (garden.site_packages / "rival.py").write_text("")
+    (garden.site_packages / "bad.py").write_text("1 / 0")
+    found = backend.trial.failing(["rival", "jealous", "bad"])
+    assert found == {"bad": "ZeroDivisionError: division by zero"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from fakes import FakeKit, Kit
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from pkgwidgets.backends.environment import InstalledEnvironment
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
@@ -572,3 +574,25 @@ def test_the_python_of_a_plan_is_the_environments(kit: Kit) -> None:
     assert isinstance(plan.python, Path)
     assert checked_version(str(plan.changes[0].after)) == plan.changes[0].after
     assert plan.changes[0].id == canonicalize_name("SeedShelf")
+
+
+def test_a_conflict_one_level_down_stands_in_nobodys_way(backend: Backend, garden: Demo) -> None:
+    """What depends on a broken distribution must not lead the resolver back to it."""
+    for name, needs in (("top", "middle"), ("middle", "seedshelf>=9"), ("alone", "absent")):
+        info = garden.site_packages / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\nRequires-Dist: {needs}\n")
+    assert said(plan_upgrade(backend, "frostcall")) == ["frostcall 1.9.3 → 2.0.0"]
+
+
+def test_what_the_system_lends_is_neither_named_nor_changed(
+    backend: Backend, garden: Demo, tmp_path: Path
+) -> None:
+    """A virtual environment that sees system packages: the installer does not, and we do."""
+    lent = tmp_path / "dist-packages"
+    (lent / "lent-1.0.dist-info").mkdir(parents=True)
+    (lent / "lent-1.0.dist-info" / "METADATA").write_text("Name: lent\nVersion: 1.0\n")
+    facts = backend.environment.interpreter
+    wider = InstalledEnvironment(replace(facts, search=(*facts.search, lent)))
+    plan = plan_upgrade(replace(backend, environment=wider), "frostcall")
+    assert said(plan) == ["frostcall 1.9.3 → 2.0.0"]
