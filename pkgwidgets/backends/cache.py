@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from time import time
 
 import msgspec
 import platformdirs
@@ -16,7 +17,7 @@ from packaging.version import Version
 from pkgwidgets.core.model import Id, Release, Wheel
 from pkgwidgets.core.versions import specifier
 
-_FORMAT = 1
+_FORMAT = 3
 _TABLE = """
 create table if not exists answers (
     source text not null, project text not null, etag text not null,
@@ -29,25 +30,27 @@ select project, etag, asked, fresh_until, facts from answers where source = ? an
 """
 _PATIENCE = 2.0
 """Seconds to wait for another kernel that writes."""
+_KEPT = 90 * 86400.0
+"""Seconds after which an answer that nobody asked for again is given up."""
 _AT_ONCE = 500
 """Names in one query; SQLite's own limit is 999."""
 
 
 class _Release(msgspec.Struct, array_like=True, gc=False):
-    """A release as it is kept; wheels are (file name, sha256, size)."""
+    """A release as it is kept; wheels are (file name, sha256, size, requires-python)."""
 
     version: str
-    requires_python: str | None
     yanked: bool
     uploaded: float | None
     sdist: bool
-    wheels: list[tuple[str, str | None, int | None]]
+    wheels: list[tuple[str, str | None, int | None, str | None]]
 
 
 class _Facts(msgspec.Struct, array_like=True, gc=False):
-    """The releases that were looked at, newest first, and whether there are no more."""
+    """The releases that were looked at, newest first, and whether there are no others."""
 
     releases: list[_Release]
+    skipped: list[str]
     complete: bool
 
 
@@ -63,6 +66,8 @@ class Entry(msgspec.Struct, gc=False):
     asked: float
     fresh_until: float
     releases: tuple[Release, ...] = ()
+    skipped: tuple[Version, ...] = ()
+    """Newer than the last of them, and passed over: nobody wanted them then."""
     complete: bool = True
 
 
@@ -79,7 +84,7 @@ class AnswerCache:
         self._file = self._folder / f"index-{_FORMAT}.sqlite3"
         self._guard = threading.Lock()
         self._read: dict[Id, tuple[bytes, Entry]] = {}
-        """What was unpacked in this process, by what it was unpacked from."""
+        """What was packed or unpacked in this process, and what it was packed as."""
 
     def get(self, ids: Collection[Id]) -> Mapping[Id, Entry]:
         """Return what is kept of these projects, fresh or not."""
@@ -98,15 +103,17 @@ class AnswerCache:
 
     def put(self, entries: Mapping[Id, Entry]) -> None:
         """Keep these answers, in one transaction."""
-        rows = [
-            (self._source, id, entry.etag, entry.asked, entry.fresh_until, _packed(entry))
-            for id, entry in entries.items()
-        ]
+        rows = []
+        for id, entry in entries.items():
+            packed = _packed(entry)
+            self._read[id] = (packed, entry)
+            rows.append((self._source, id, entry.etag, entry.asked, entry.fresh_until, packed))
         try:
             with self._guard, closing(self._opened()) as database, database:
                 database.executemany(
                     "insert or replace into answers values (?, ?, ?, ?, ?, ?)", rows
                 )
+                database.execute("delete from answers where asked < ?", (time() - _KEPT,))
         except (sqlite3.Error, OSError):
             self._begin_anew()
 
@@ -162,30 +169,39 @@ class AnswerCache:
 def _unpacked(packed: bytes) -> Entry:
     facts = _DECODER.decode(packed)
     releases = tuple(_release(kept) for kept in facts.releases)
-    return Entry("", 0.0, 0.0, releases, facts.complete)
+    skipped = tuple(map(Version, facts.skipped))
+    return Entry("", 0.0, 0.0, releases, skipped, facts.complete)
 
 
 def _packed(entry: Entry) -> bytes:
     kept = [
         _Release(
             str(release.version),
-            str(release.requires_python) if release.requires_python is not None else None,
             release.yanked,
             release.uploaded.timestamp() if release.uploaded is not None else None,
             release.sdist,
-            [(wheel.filename, wheel.sha256, wheel.size) for wheel in release.wheels],
+            [_packed_wheel(wheel) for wheel in release.wheels],
         )
         for release in entry.releases
     ]
-    return _ENCODER.encode(_Facts(kept, entry.complete))
+    return _ENCODER.encode(
+        _Facts(kept, [str(version) for version in entry.skipped], entry.complete)
+    )
+
+
+def _packed_wheel(wheel: Wheel) -> tuple[str, str | None, int | None, str | None]:
+    python = None if wheel.requires_python is None else str(wheel.requires_python)
+    return wheel.filename, wheel.sha256, wheel.size, python
 
 
 def _release(kept: _Release) -> Release:
     return Release(
         version=Version(kept.version),
-        requires_python=specifier(kept.requires_python),
         yanked=kept.yanked,
         uploaded=None if kept.uploaded is None else datetime.fromtimestamp(kept.uploaded, UTC),
-        wheels=tuple(Wheel(filename=f, sha256=s, size=n) for f, s, n in kept.wheels),
+        wheels=tuple(
+            Wheel(filename=f, sha256=s, size=n, requires_python=specifier(p))
+            for f, s, n, p in kept.wheels
+        ),
         sdist=kept.sdist,
     )

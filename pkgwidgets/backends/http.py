@@ -9,26 +9,33 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH, should_bypass_proxies
+from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
+
+from .access import Access, bare
+from .failures import FailuresInARow
 
 _CONNECT, _SILENCE, _WHOLE = 10.0, 30.0, 60.0
 """Seconds: for a connection, for the next byte, for one answer in all."""
 _LARGEST = 32 << 20
-"""Bytes of one answer, unpacked."""
+"""Bytes of one answer, packed or not."""
+_TOO_LARGE = f"its answer is larger than {_LARGEST >> 20} MiB"
 _CHUNK = 1 << 17
+_PART = 1 << 21
+"""Bytes that are unpacked at once: most pages are smaller."""
 _TRIES = 3
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 527})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LONGEST_WAIT = 30.0
 """Seconds of `Retry-After` that are waited for; if it says more, that was the answer."""
-_LEFT_ALONE = 60.0
-"""Seconds that nobody is asked after as many failures in a row as there are askers: with many at
-once, a moment's trouble fails several."""
+_MOST_REDIRECTS = 10
 
 
 class Unanswered(Exception):
@@ -49,55 +56,63 @@ class _Route:
     """How one server is reached: decided once, used for each request."""
 
     pool: Any  # an HTTPConnectionPool; the stubs know only its base
-    target: str
+    base: str
+    """What a path begins with on the wire: more than the path where a proxy must know the host."""
     headers: Mapping[str, str]
 
 
 class Client:
     """Pooled connections to one server; used by many threads at once.
 
-    `requests` decides what it knows best: proxies, certificates, the credentials of the URL and
-    of netrc, redirects. Its pool carries the rest, for a fraction of the processor time.
+    `requests` decides what it knows best: which proxy, which certificates, whether credentials may
+    follow a redirect. Its pools carry the rest, for a fraction of the processor time.
     """
 
-    def __init__(self, base: str, headers: Mapping[str, str], *, at_once: int) -> None:
-        self._base = base
-        self._at_once = at_once
+    def __init__(
+        self,
+        base: str,
+        headers: Mapping[str, str],
+        *,
+        at_once: int,
+        access: Access | None = None,
+    ) -> None:
+        self._given = base
+        self._base = bare(base)
+        self._access = access if access is not None else Access()
         self._session = requests.Session()
         self._session.headers.clear()
         self._session.headers.update({**headers, "Accept-Encoding": "gzip"})
         self._adapter = HTTPAdapter(pool_maxsize=at_once)
-        self._session.mount("http://", self._adapter)
-        self._session.mount("https://", self._adapter)
         self._guard = threading.Lock()
-        self._failures = 0
-        self._shut_until = 0.0
-        self._known_route: _Route | None = None
+        self._row = FailuresInARow()
+        self._routes: dict[str, _Route] = {}
 
     def get(self, path: str, headers: Mapping[str, str], *, until: float) -> Response:
         """Return the answer at `base + path`, after retries; raises `Unanswered`.
 
         `until` is the monotonic time after which nobody waits for it.
         """
-        reason = "it had no time to answer"
+        reason, begun = "it had no time to answer", monotonic()
         for tried in range(_TRIES):
             wait, said = self._tried(path, headers, until)
             if isinstance(said, Response):
-                self._count(failed=False)
+                with self._guard:
+                    self._row.end()
                 return said
             reason = said
             wait = max(wait, random.uniform(0, 0.5 * 2**tried))  # noqa: S311 - it is jitter
             if tried + 1 == _TRIES or wait > _LONGEST_WAIT or monotonic() + wait > until:
                 break
             sleep(wait)
-        self._count(failed=True)
+        with self._guard:
+            self._row.add(begun, monotonic())
         raise Unanswered(reason)
 
     def _tried(
         self, path: str, headers: Mapping[str, str], until: float
     ) -> tuple[float, Response | str]:
         """Ask once; return the answer, or how long to wait and why there was none."""
-        if monotonic() < self._shut_until:
+        if monotonic() < self._row.shut_until:
             return _LONGEST_WAIT + 1, "it failed again and again, so it is left alone for a minute"
         try:
             answer = self._asked(path, headers, min(until, monotonic() + _WHOLE))
@@ -110,56 +125,112 @@ class Client:
         return 0.0, answer
 
     def _asked(self, path: str, headers: Mapping[str, str], until: float) -> Response:
-        route = self._route()
-        response = route.pool.urlopen(
-            "GET",
-            route.target + path,
-            headers={**route.headers, **headers},
-            timeout=urllib3.Timeout(connect=_CONNECT, read=_SILENCE),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            decode_content=False,
+        """Ask, and go where one is sent; credentials follow as far as `requests` lets them."""
+        url = self._base
+        for _ in range(_MOST_REDIRECTS + 1):
+            route = self._route(url)
+            answer = _answered(route, path, headers, until)
+            if isinstance(answer, Response):
+                return answer
+            url, path = urljoin(url + path, answer), ""
+            if urlsplit(url).scheme not in ("http", "https"):
+                raise Unanswered("it redirects to what is no http address")
+            url = bare(url).partition("#")[0]
+        raise Unanswered("it redirects in a circle")
+
+    def _route(self, url: str) -> _Route:
+        with self._guard:
+            known = self._routes.get(url)
+            if known is None:
+                known = self._found_route(url)
+                if url == self._base:  # each project may be elsewhere, but only one place is asked
+                    self._routes[url] = known
+            return known
+
+    def _found_route(self, url: str) -> _Route:
+        prepared = self._session.prepare_request(requests.Request("GET", url))
+        strange = self._session.should_strip_auth(self._base, url)  # type: ignore[no-untyped-call]
+        if not strange:
+            credentials = self._access.credentials(self._given)
+            if credentials is not None:
+                prepared.prepare_auth(credentials, url)
+        proxies, verify, cert = self._reached(url)
+        pool = self._adapter.get_connection_with_tls_context(
+            prepared, verify, proxies=proxies, cert=cert
         )
-        try:
-            if response.status not in _REDIRECTS:
-                return _read(response, until)
-        finally:
-            # One not read to its end cannot carry another answer; a read one is back already.
-            response.close()
-            response.release_conn()
-        with self._session.get(
-            self._base + path, headers=headers, timeout=(_CONNECT, _SILENCE), stream=True
-        ) as redirected:
-            return _read(redirected.raw, until)
+        _trust(pool, self._access, verify=verify)
+        base = self._adapter.request_url(prepared, proxies)
+        return _Route(pool, base, dict(prepared.headers))
 
-    def _route(self) -> _Route:
-        with self._guard:
-            if self._known_route is None:
-                prepared = self._session.prepare_request(requests.Request("GET", self._base))
-                how = self._session.merge_environment_settings(self._base, {}, True, None, None)
-                pool = self._adapter.get_connection_with_tls_context(
-                    prepared, how["verify"], proxies=how["proxies"], cert=how["cert"]
-                )
-                _read_certificates_once(pool)
-                target = self._adapter.request_url(prepared, how["proxies"])
-                self._known_route = _Route(pool, target, dict(prepared.headers))
-            return self._known_route
-
-    def _count(self, *, failed: bool) -> None:
-        with self._guard:
-            self._failures = self._failures + 1 if failed else 0
-            if self._failures >= self._at_once:
-                self._failures = 0
-                self._shut_until = monotonic() + _LEFT_ALONE
+    def _reached(self, url: str) -> tuple[dict[str, str], bool | str, Any]:
+        """Return the proxies, the certificates and one's own certificate for an address."""
+        access = self._access
+        how = self._session.merge_environment_settings(url, {}, True, None, None)
+        proxies: dict[str, str] = dict(how["proxies"])
+        if access.proxies and not should_bypass_proxies(url, access.no_proxy or None):
+            proxies |= access.proxies
+        elif access.no_proxy and should_bypass_proxies(url, access.no_proxy):
+            proxies = {}
+        verify: bool | str = access.certificates or how["verify"] or True
+        if access.is_insecure(url):
+            verify = False
+        return proxies, verify, access.client or how["cert"]
 
 
-def _read_certificates_once(pool: Any) -> None:
+class _Agreed(HTTPSConnection):
+    """A connection whose certificate the user said not to check: no warning at each request."""
+
+    @property
+    def is_verified(self) -> bool:
+        return True
+
+    @is_verified.setter
+    def is_verified(self, value: bool) -> None:
+        pass
+
+
+def _answered(route: _Route, path: str, headers: Mapping[str, str], until: float) -> Response | str:
+    """Return what a server said, or where it sends us."""
+    response = route.pool.urlopen(
+        "GET",
+        route.base + path,
+        headers={**route.headers, **headers},
+        timeout=urllib3.Timeout(connect=_CONNECT, read=_SILENCE),
+        retries=False,
+        redirect=False,
+        assert_same_host=False,  # what a proxy is asked for is on another one
+        preload_content=False,
+        decode_content=False,
+    )
+    try:
+        location = response.headers.get("location")
+        if response.status not in _REDIRECTS or not location:
+            return _read(response, until)
+        return str(location).encode("latin-1", "replace").decode("utf-8", "replace")
+    finally:
+        # One not read to its end cannot carry another answer; a read one is back already.
+        response.close()
+        response.release_conn()
+
+
+def _trust(pool: Any, access: Access, *, verify: bool | str) -> None:
     """Give all connections of a pool one context: else each reads the whole bundle, in 0.1 s."""
-    if getattr(pool, "scheme", "") != "https" or not (pool.ca_certs or pool.ca_cert_dir):
+    if getattr(pool, "scheme", "") != "https":
+        return
+    if verify is False:
+        pool.ConnectionCls = _Agreed
         return
     context = create_urllib3_context()
-    context.load_verify_locations(cafile=pool.ca_certs, capath=pool.ca_cert_dir)
+    if access.system and not access.certificates:
+        context.load_default_certs()
+    else:
+        file, folder = pool.ca_certs, pool.ca_cert_dir
+        try:
+            context.load_verify_locations(
+                file or (None if folder else DEFAULT_CA_BUNDLE_PATH), folder
+            )
+        except OSError as error:
+            raise Unanswered(f"the certificates to trust cannot be read ({error})") from None
     pool.conn_kw["ssl_context"] = context
     pool.ca_certs = pool.ca_cert_dir = None
 
@@ -173,22 +244,41 @@ def _read(response: Any, until: float) -> Response:
     packing = headers.get("content-encoding", "identity").lower()
     if packing not in ("identity", "gzip"):
         raise Unanswered(f"it packed its answer by {packing[:20]}")
-    unpack = zlib.decompressobj(31) if packing == "gzip" else None
-    body, received = bytearray(), 0
+    came, received = list[bytes](), 0
     read = getattr(response, "read1", response.read)  # urllib3 has it since 2.1
     while chunk := read(_CHUNK):
+        came.append(chunk)
         received += len(chunk)
-        body += chunk if unpack is None else unpack.decompress(chunk, _LARGEST + 1 - len(body))
-        if len(body) > _LARGEST:
-            raise Unanswered(f"its answer is larger than {_LARGEST >> 20} MiB")
+        if received > _LARGEST:
+            raise Unanswered(_TOO_LARGE)
         if monotonic() > until:
             raise Unanswered("its answer did not end in time")
     announced = number(headers.get("content-length", ""))
     if announced is not None and announced != received and response.status != 304:
         raise urllib3.exceptions.ProtocolError("a short answer")
-    if unpack is not None and received and not unpack.eof:
+    body = b"".join(came)
+    return Response(response.status, headers, _unpacked(body) if packing == "gzip" else body)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """Unpack gzip, no further than is allowed, in few parts: other threads run meanwhile."""
+    if not packed:
+        return b""
+    unpack = zlib.decompressobj(31)
+    parts, size = list[bytes](), 0
+    while not unpack.eof:
+        parts.append(unpack.decompress(packed, _PART))
+        size, packed = size + len(parts[-1]), unpack.unconsumed_tail
+        if size > _LARGEST:
+            raise Unanswered(_TOO_LARGE)
+        if not parts[-1] and not packed:
+            break
+    if not unpack.eof:
         raise urllib3.exceptions.ProtocolError("a short answer")
-    return Response(response.status, headers, bytes(body))
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+_NO_TLS = "it does not speak TLS"
 
 
 def number(text: str) -> int | None:
@@ -204,7 +294,8 @@ def _reason(error: Exception) -> str:
     """Say what went wrong without the address, which may hold credentials."""
     match error:
         case requests.exceptions.SSLError() | urllib3.exceptions.SSLError():
-            return "its certificate is not trusted"
+            said = str(error).lower()
+            return "its certificate is not trusted" if "certificate" in said else _NO_TLS
         case requests.exceptions.ProxyError() | urllib3.exceptions.ProxyError():
             return "the proxy does not answer"
         case urllib3.exceptions.NewConnectionError() | requests.exceptions.ConnectionError():

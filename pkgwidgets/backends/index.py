@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from queue import Empty, Queue, SimpleQueue
 from time import monotonic, time
 
 import msgspec
+from packaging.version import Version
 
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
-from pkgwidgets.core.interfaces import Enough, Report, everything, ignore
+from pkgwidgets.core.interfaces import Answer, Enough, Report, Skip, everything, ignore, nothing
 from pkgwidgets.core.model import Event, Id, Listing, Release, Stage
 
-from . import pages
+from . import pages, releases
 from .cache import AnswerCache, Entry
 from .http import Client, Response, Unanswered, number
-from .settings import Configured, Settings
+from .settings import Settings
 
 _ACCEPT = f"{pages.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-_AT_ONCE = 32
+_AT_ONCE = 48
 _WHOLE = 120.0
 """Seconds for one round of questions; who has not answered then is unknown."""
 _TICK = 0.1
@@ -32,7 +33,7 @@ _LONGEST_FRESH = 600.0
 class SimpleIndex:
     """One index, asked project by project over pooled connections."""
 
-    def __init__(self, settings: Settings | Configured, cache: AnswerCache | None = None) -> None:
+    def __init__(self, settings: Settings, cache: AnswerCache | None = None) -> None:
         self._settings = settings
         self._own_cache = cache
 
@@ -44,7 +45,8 @@ class SimpleIndex:
     @cached_property
     def _client(self) -> Client:
         headers = {"Accept": _ACCEPT, "User-Agent": "pkgwidgets"}
-        return Client(self._settings.index_url, headers, at_once=_AT_ONCE)
+        settings = self._settings
+        return Client(settings.index_url, headers, at_once=_AT_ONCE, access=settings.access)
 
     @property
     def url(self) -> str:
@@ -58,22 +60,24 @@ class SimpleIndex:
         *,
         refresh: bool = False,
         enough: Enough = everything,
-    ) -> Mapping[Id, Sequence[Release] | PkgwidgetsError]:
+        skip: Skip = nothing,
+    ) -> Mapping[Id, Answer]:
         """Ask for many projects at once, an event each; a failure is that project's answer.
 
         Fresh answers come from the cache without a request, unless `refresh`. Where the index
         does not answer, the kept answer counts, marked with what went wrong. Bounded: 120 s.
         """
-        found: dict[Id, Sequence[Release] | PkgwidgetsError] = {}
-        for came in self._answers(ids, refresh=refresh, enough=enough):
-            if came is not None:
-                found[came[0]] = came[1]
-            id = came[0] if came is not None else None
-            report(Event(stage=Stage.ASKING, id=id, done=len(found), total=len(ids)))
+        found: dict[Id, Answer] = {}
+        for came in self._answers(ids, refresh, enough, skip):
+            id, answer = came if came is not None else (None, None)
+            if id is not None and answer is not None:
+                found[id] = answer
+            event = Event(stage=Stage.ASKING, id=id, answer=answer, done=len(found), total=len(ids))
+            report(event)
         return found
 
     def _answers(
-        self, ids: Collection[Id], *, refresh: bool, enough: Enough
+        self, ids: Collection[Id], refresh: bool, enough: Enough, skip: Skip
     ) -> Iterator[tuple[Id, Listing | PkgwidgetsError] | None]:
         """Yield the answer of each project as it comes; None now and then while none does."""
         kept = self._cache.get(ids)
@@ -85,7 +89,7 @@ class SimpleIndex:
                 entry is None
                 or refresh
                 or not entry.asked <= now < entry.fresh_until
-                or not _reaches(id, entry, enough)
+                or not _reaches(id, entry, enough, skip)
             ):
                 asked.append(id)
             else:
@@ -93,7 +97,7 @@ class SimpleIndex:
         if not asked:
             return
         _ = self._client  # made here, not by many threads at once
-        known = {id: entry for id, entry in kept.items() if _reaches(id, entry, enough)}
+        known = {id: entry for id, entry in kept.items() if _reaches(id, entry, enough, skip)}
         news = dict[Id, Entry]()
         try:
             for came in self._fetched(asked, known):
@@ -101,9 +105,10 @@ class SimpleIndex:
                     yield None
                     continue
                 id, fetched = came
-                answer = self._understood(id, fetched, known.get(id), enough)
+                answer = self._understood(id, fetched, known.get(id), enough, skip)
                 if isinstance(answer, Entry):
-                    news[id] = answer
+                    if _may_be_kept(fetched):
+                        news[id] = answer
                     yield id, Listing(answer.releases)
                 else:
                     yield id, answer
@@ -163,7 +168,12 @@ class SimpleIndex:
             return Unanswered(f"the request failed ({type(error).__name__})")
 
     def _understood(
-        self, id: Id, fetched: Response | Unanswered, entry: Entry | None, enough: Enough
+        self,
+        id: Id,
+        fetched: Response | Unanswered,
+        entry: Entry | None,
+        enough: Enough,
+        skip: Skip,
     ) -> Entry | Listing | PkgwidgetsError:
         """Return what is to be kept of an answer, or what stands in for it."""
         if isinstance(fetched, Unanswered):
@@ -175,9 +185,10 @@ class SimpleIndex:
         if fetched.status != 200:
             return self._unknown(entry, f"it answered {fetched.status}")
         try:
-            return _entry(id, fetched, enough)
+            return _entry(id, fetched, enough, skip)
         except Exception as error:  # whatever one page makes of us, the others are read
-            reason = f"its page of {id} cannot be read ({type(error).__name__}: {error!s:.200})"
+            said = str(error)[:200] if isinstance(error, ValueError) else type(error).__name__
+            reason = f"its page of {id} cannot be read ({said})"
             return self._unknown(entry, reason)
 
     def _unknown(self, entry: Entry | None, reason: str) -> Listing | PkgwidgetsError:
@@ -188,29 +199,52 @@ class SimpleIndex:
         return Listing(entry.releases, stale=f"{error.sentence()[:-1]}; as of {_ago(entry.asked)}")
 
 
-def _reaches(id: Id, entry: Entry, enough: Enough) -> bool:
-    """Tell whether what was looked at then goes down as far as it must now."""
-    return entry.complete or any(enough(id, release) for release in entry.releases)
+def _reaches(id: Id, entry: Entry, enough: Enough, skip: Skip) -> bool:
+    """Tell whether what was looked at then goes down as far as it must now, without a gap."""
+    if entry.complete:
+        return True
+    return any(enough(id, release) for release in reversed(entry.releases)) and all(
+        skip(id, version, entry.releases) for version in entry.skipped
+    )
 
 
-def _entry(id: Id, answer: Response, enough: Enough) -> Entry:
+def _entry(id: Id, answer: Response, enough: Enough, skip: Skip) -> Entry:
     """Look at a page from the newest release down, until it is enough."""
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    seen: list[Release] = []
-    complete = True
-    for release in pages.releases(id, pages.read(kind, answer.body)):
-        seen.append(release)
-        if enough(id, release):
-            complete = False
-            break
+    page = pages.read(kind, answer.body)
+    seen, skipped, complete = list[Release](), list[Version](), True
+
+    def skips(version: Version) -> bool:
+        idle = skip(id, version, seen)
+        if idle:
+            skipped.append(version)
+        return idle
+
+    if enough is not everything:
+        complete = not _down(seen, releases.newest(id, page, skips), partial(enough, id))
+    if complete:
+        seen, skipped = [], []
+        complete = not _down(seen, releases.of(id, page), partial(enough, id))
     now = time()
     return Entry(
         etag=answer.headers.get("etag", ""),
         asked=now,
         fresh_until=now + _freshness(answer),
         releases=tuple(seen),
+        skipped=tuple(skipped),
         complete=complete,
     )
+
+
+def _down(seen: list[Release], given: Iterable[Release], enough: Callable[[Release], bool]) -> bool:
+    """Take releases down to the first that is enough; tell whether there was one."""
+    for release in given:
+        if seen and seen[-1].version == release.version:
+            seen.pop()  # this is the whole of it
+        seen.append(release)
+        if enough(release):
+            return True
+    return False
 
 
 def _again(entry: Entry, answer: Response) -> Entry:
@@ -218,10 +252,18 @@ def _again(entry: Entry, answer: Response) -> Entry:
     return msgspec.structs.replace(entry, asked=now, fresh_until=now + _freshness(answer))
 
 
+def _may_be_kept(answer: Response | Unanswered) -> bool:
+    return isinstance(answer, Response) and "no-store" not in _directives(answer)
+
+
+def _directives(answer: Response) -> list[str]:
+    return answer.headers.get("cache-control", "").lower().replace(" ", "").split(",")
+
+
 def _freshness(answer: Response) -> float:
     """Return for how many seconds an answer needs no second question (RFC 9111)."""
-    said = answer.headers.get("cache-control", "").lower().replace(" ", "").split(",")
-    if "no-cache" in said or "no-store" in said:
+    said = _directives(answer)
+    if "no-cache" in said:
         return 0.0
     given = [number(part.removeprefix("max-age=")) for part in said if part.startswith("max-age=")]
     age = number(answer.headers.get("age", "")) or 0

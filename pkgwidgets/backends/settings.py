@@ -1,28 +1,37 @@
-"""Which index is configured: uv's own answer, which reads its variables and files."""
+"""Which indexes are asked: uv's configuration, else pip's, else uv's default."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from urllib.parse import urlsplit
 
-from pkgwidgets.core.errors import IndexUnavailable, InvalidRequest
+from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.words import without_credentials
 
-from . import process
+from . import pipconfig, uvconfig
+from .access import Access
+from .sources import Sources
+
+Find = Callable[[], Sources]
+"""Returns the sources, found out when they are needed first.
+
+Raises `IndexUnavailable` or `InstallerUnavailable`. What needs no index, a listing or an undo,
+works where nobody can say.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
-    """Where packages come from. `given` tells that the user named the index for this environment.
+    """One index, and how it is reached.
 
     `index_url` may hold credentials: it is never shown, `shown_url` is.
     """
 
-    index_url: str
-    given: bool = False
+    index_url: str = field(repr=False)
+    access: Access = field(default_factory=Access)
 
     @property
     def shown_url(self) -> str:
@@ -30,33 +39,54 @@ class Settings:
         return without_credentials(self.index_url)
 
 
-class Configured:
-    """The settings that uv is configured with; asked only when the index is needed.
+class Found:
+    """Sources that are asked for once."""
 
-    So what needs no index, a listing or an undo, works where uv cannot say.
-    """
-
-    given = False
-
-    def __init__(self, find: Callable[[], Path]) -> None:
+    def __init__(self, find: Find) -> None:
         self._find = find
+        self._guard = Lock()
+        self._known: Sources | None = None
 
-    @cached_property
-    def index_url(self) -> str:
-        """The index's address; raises `IndexUnavailable` or `InstallerUnavailable`."""
-        return configured(self._find()).index_url
-
-    @property
-    def shown_url(self) -> str:
-        """The index's address without credentials."""
-        return without_credentials(self.index_url)
+    def __call__(self) -> Sources:
+        """Return them; raises what finding them raises, and tries again the next time."""
+        with self._guard:
+            if self._known is None:
+                self._known = self._find()
+            return self._known
 
 
 def given(index_url: str) -> Settings:
     """Return the settings for a named index; `InvalidRequest` if it is no http address."""
     if not _is_address(index_url):
         raise InvalidRequest("index address", index_url)
-    return Settings(index_url=index_url.rstrip("/") + "/", given=True)
+    return Settings(index_url=f"{index_url.rstrip('/')}/")
+
+
+def named(index_url: str, prefix: Path) -> Find:
+    """Return the one index that the user named; `InvalidRequest` if it is no http address.
+
+    No other is asked; how its host is reached is configured as for all others.
+    """
+    settings = given(index_url)
+
+    def find() -> Sources:
+        around = pipconfig.reached(uvconfig.around(), prefix)
+        return replace(around, indexes=(settings.index_url,))
+
+    return Found(find)
+
+
+def configured(find_uv: Callable[[], Path], prefix: Path) -> Find:
+    """Return what uv is configured with, else what pip is, for the environment at `prefix`."""
+
+    def find() -> Sources:
+        uv = find_uv()
+        own = uvconfig.asked(uv)
+        if own is not None:
+            return own
+        return pipconfig.added(uvconfig.around(), prefix, uvconfig.default(uv))
+
+    return Found(find)
 
 
 def _is_address(text: object) -> bool:
@@ -69,17 +99,3 @@ def _is_address(text: object) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return False
-
-
-@lru_cache(maxsize=4)
-def configured(uv: Path) -> Settings:
-    """Return what uv would ask, told by an empty resolution that emits its index."""
-    done = process.run(
-        [str(uv), "pip", "compile", "--emit-index-url", "--offline", "--quiet", "--no-header", "-"],
-        timeout=30,
-    )
-    for line in done.stdout.splitlines():
-        option, _, value = line.partition(" ")
-        if option == "--index-url" and value:
-            return Settings(index_url=value.rstrip("/") + "/")
-    raise IndexUnavailable("uv", f"it names no index: {done.stderr.strip()[-300:] or 'no answer'}")

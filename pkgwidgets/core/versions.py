@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 from packaging.utils import (
     BuildTag,
     InvalidWheelFilename,
@@ -23,6 +23,8 @@ from .model import Bump, Id, Interpreter, Release, Wheel
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _LONGEST_NAME = 100
 _LONGEST_VERSION = 200
+_STAR = re.compile(r"((?:[<>]=?|~=)\s*[\d.]*\d)\.\*", re.ASCII)
+"""An ordered comparison with a wildcard, which PEP 440 does not know."""
 _NO_PYTHON = SpecifierSet("<0.dev0")
 _NEWEST = "leave the version out to get the newest"
 
@@ -103,12 +105,15 @@ def _tag_ranks(tags: tuple[str, ...]) -> dict[str, int]:
 
 
 def fitting_wheels(release: Release, interpreter: Interpreter) -> tuple[Wheel, ...]:
-    """Return the wheels of `release` that fit the interpreter's tags (PEP 425), best first."""
+    """Return the wheels of `release` that fit the interpreter, best first.
+
+    By their tags (PEP 425) and by what they say of the Python that they need (PEP 503).
+    """
     ranks = _tag_ranks(interpreter.tags)
     ranked = []
     for wheel in release.wheels:
         best = _rank(wheel.filename, ranks)
-        if best is not None:
+        if best is not None and _runs_on(wheel, interpreter):
             ranked.append((-best, _build(wheel.filename), wheel))
     # PEP 427: of the same tag the higher build number wins, and any wins over none.
     ranked.sort(key=lambda row: row[:2], reverse=True)
@@ -148,10 +153,32 @@ def _build(filename: str) -> BuildTag:
     return parse_wheel_filename(filename)[2]
 
 
+def is_for_other_pythons(release: Release, interpreter: Interpreter) -> bool:
+    """Tell whether wheels of a final release fit by their tags, and none runs on this Python."""
+    ranks = _tag_ranks(interpreter.tags)
+    tagged = [wheel for wheel in release.wheels if _rank(wheel.filename, ranks) is not None]
+    return (
+        bool(tagged)
+        and not release.version.is_prerelease  # to name one would admit it
+        and not any(_runs_on(wheel, interpreter) for wheel in tagged)
+    )
+
+
 def is_fitting(release: Release, interpreter: Interpreter) -> bool:
     """Tell whether any wheel of `release` fits: as `fitting_wheels`, without ranking them."""
     ranks = _tag_ranks(interpreter.tags)
-    return any(_rank(wheel.filename, ranks) is not None for wheel in release.wheels)
+    return any(
+        _rank(wheel.filename, ranks) is not None and _runs_on(wheel, interpreter)
+        for wheel in release.wheels
+    )
+
+
+def _runs_on(wheel: Wheel, interpreter: Interpreter) -> bool:
+    wanted = wheel.requires_python
+    return wanted is None or admits(wanted, _python(interpreter.version))
+
+
+_python = lru_cache(maxsize=16)(Version)
 
 
 def admits(specifiers: SpecifierSet, version: Version) -> bool:
@@ -162,15 +189,9 @@ def admits(specifiers: SpecifierSet, version: Version) -> bool:
         return False
 
 
-def is_eligible(release: Release, interpreter: Interpreter, *, sdists: bool = False) -> bool:
-    """Tell whether `release` can be installed: not yanked, its Python fits, and so does a file."""
-    if release.yanked:
-        return False
-    if release.requires_python is not None and not admits(
-        release.requires_python, Version(interpreter.version)
-    ):
-        return False
-    return (sdists and release.sdist) or is_fitting(release, interpreter)
+def is_eligible(release: Release, interpreter: Interpreter) -> bool:
+    """Tell whether `release` can be installed: it is not yanked, and a wheel of it fits."""
+    return not release.yanked and is_fitting(release, interpreter)
 
 
 def why_none(releases: Sequence[Release]) -> str:
@@ -187,12 +208,15 @@ def why_none(releases: Sequence[Release]) -> str:
 
 @lru_cache(maxsize=4096)
 def specifier(text: str | None) -> SpecifierSet | None:
-    """Read `requires-python`; what is no specifier admits every Python, as installers do."""
-    try:
-        return SpecifierSet(text) if text else None
-    except InvalidSpecifier:
+    """Read `requires-python` (PEP 345) as uv does: `>=3.6.*` is common and means `>=3.6`.
+
+    A file that says what cannot be read is offered to no Python.
+    """
+    if not text:
         return None
-    except ValueError:  # a number too long to be read: no Python has it
+    try:
+        return SpecifierSet(_STAR.sub(r"\1", text))
+    except ValueError:  # no specifier, or a number too long to be read
         return _NO_PYTHON
 
 
@@ -202,7 +226,6 @@ def eligible_releases(
     *,
     installed: Version | None = None,
     prereleases: bool = False,
-    sdists: bool = False,
 ) -> Iterable[Release]:
     """Yield the releases that count as newest, from the newest down.
 
@@ -213,5 +236,5 @@ def eligible_releases(
     for release in sorted(releases, key=lambda release: release.version, reverse=True):
         if release.version.is_prerelease and not wanted:
             continue
-        if is_eligible(release, interpreter, sdists=sdists):
+        if is_eligible(release, interpreter):
             yield release

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import PackageNotFound
 from pkgwidgets.core.interfaces import Backend, Report, ignore
-from pkgwidgets.core.model import Distribution, Id, Origin, PackageInfo, Unreadable
+from pkgwidgets.core.model import Distribution, Event, Id, Origin, PackageInfo, Unreadable
 from pkgwidgets.core.versions import checked_name
 
 from .rows import Facts
@@ -44,16 +46,35 @@ def check_for_updates(
 ) -> tuple[PackageInfo, ...]:
     """Ask the index for the newest eligible releases of everything, or of one package.
 
+    `report` gets each row, in its event, as soon as the index has answered for it.
     A project that fails has the reason in its row's `error`, and no latest version: unknown is
     never shown as up to date. Raises `PackageNotFound` for a name that is not installed.
     """
     wanted = None if name is None else checked_name(name)
     installed = backend.environment.distributions()
     ids = tuple(installed) if wanted is None else (_known(wanted, installed),)
-    facts = Facts.of(backend, installed, asked=True)
+    facts = Facts.of(backend, installed)
     asked = [id for id in ids if _askable(installed[id])]
-    answers = backend.index.releases_of(asked, report, refresh=refresh, enough=facts.is_enough)
+    answers = backend.index.releases_of(
+        asked,
+        _with_rows(report, facts),
+        refresh=refresh,
+        enough=facts.is_enough,
+        skip=facts.is_idle,
+    )
     return tuple(facts.row(id, answers.get(id)) for id in ids)
+
+
+def _with_rows(report: Report, facts: Facts) -> Report:
+    """Make rows of the answers that are reported."""
+
+    def told(event: Event) -> None:
+        if event.id is not None and event.answer is not None:
+            package = facts.row(event.id, event.answer)
+            event = replace(event, answer=None, package=package)
+        report(event)
+
+    return told
 
 
 def _known(id: str, installed: changes.Installed) -> Id:

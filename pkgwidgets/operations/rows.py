@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -12,7 +13,7 @@ from packaging.version import Version
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.history import committed
-from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.interfaces import Answer, Backend, Environment
 from pkgwidgets.core.model import (
     Bump,
     Distribution,
@@ -27,46 +28,69 @@ from pkgwidgets.core.model import (
     Transaction,
     Unreadable,
 )
-from pkgwidgets.core.versions import bump, eligible_releases, is_eligible, why_none
+from pkgwidgets.core.versions import bump, is_eligible, why_none
+from pkgwidgets.core.words import redacted
 
-Answer = Sequence[Release] | PkgwidgetsError | None
-"""What the index said of one project; None if it was not asked."""
+_LAST: WeakKeyDictionary[Environment, Facts] = WeakKeyDictionary()
+"""The facts of each environment as they were the last time that somebody asked."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Facts:
-    """What rows are computed from; gathered once for all of them."""
+    """What rows are computed from; gathered once for all of them, each thing when it is needed.
 
-    installed: changes.Installed
-    interpreter: Interpreter
-    owners: Mapping[Id, Mapping[Id, Sequence[Requirement]]]
-    """Of each project, who requires what of it."""
-    forbidden: dict[tuple[Id, Version], bool]
-    """Whether a version is forbidden, as far as it was asked: it is asked of a page and a row."""
-    last: Mapping[Id, Transaction]
-    """The newest transaction that touches each package."""
-    upgraded: Mapping[Id, datetime | None]
-    """When each package last got another version."""
+    A row is computed anew only for another answer, and a version looked at once: facts are kept
+    while nothing of the environment changes.
+    """
+
+    def __init__(
+        self, installed: changes.Installed, interpreter: Interpreter, history: Sequence[Transaction]
+    ) -> None:
+        self.installed = installed
+        self.history = history
+        self._interpreter = interpreter
+        self._forbidden: dict[tuple[Id, Version], bool] = {}
+        self._bounds: dict[Id, list[Requirement]] = {}
+        self._fitting: dict[int, tuple[Release, bool]] = {}
+        self._rows: dict[Id, tuple[Answer | None, PackageInfo]] = {}
 
     @classmethod
-    def of(cls, backend: Backend, installed: changes.Installed, *, asked: bool = False) -> Facts:
-        """Gather them; who requires what only where the index is `asked`."""
-        interpreter = backend.environment.interpreter
+    def of(cls, backend: Backend, installed: changes.Installed) -> Facts:
+        """Gather them, or return those of the last time if they are the same still."""
         history = backend.journal.transactions()
-        needs = changes.needs(installed, interpreter.markers) if asked else {}
-        return cls(
-            installed=installed,
-            interpreter=interpreter,
-            owners=changes.constraints(needs),
-            forbidden={},
-            last={change.id: done for done in history for change in done.changes},
-            upgraded={
-                change.id: done.finished
-                for done in committed(history)
-                for change in done.changes
-                if change.before is not None
-            },
+        known = _LAST.get(backend.environment)
+        if known is None or not known.are_of(installed, history):
+            known = _LAST[backend.environment] = cls(
+                installed, backend.environment.interpreter, history
+            )
+        return known
+
+    def are_of(self, installed: changes.Installed, history: Sequence[Transaction]) -> bool:
+        """Tell whether they are those of these very distributions and this history."""
+        return (
+            len(installed) == len(self.installed)
+            and all(self.installed.get(id) is found for id, found in installed.items())
+            and history == self.history
         )
+
+    @cached_property
+    def owners(self) -> Mapping[Id, Mapping[Id, Sequence[Requirement]]]:
+        """Of each project, who requires what of it."""
+        return changes.constraints(changes.needs(self.installed, self._interpreter.markers))
+
+    @cached_property
+    def last(self) -> Mapping[Id, Transaction]:
+        """The newest transaction that touches each package."""
+        return {change.id: done for done in self.history for change in done.changes}
+
+    @cached_property
+    def upgraded(self) -> Mapping[Id, datetime | None]:
+        """When each package last got another version."""
+        return {
+            change.id: done.finished
+            for done in committed(self.history)
+            for change in done.changes
+            if change.before is not None
+        }
 
     def is_enough(self, id: Id, release: Release) -> bool:
         """Tell whether releases older than this one say nothing that a row would show.
@@ -81,8 +105,24 @@ class Facts:
             return False
         return self._counts(found, release)
 
-    def row(self, id: Id, answer: Answer = None) -> PackageInfo:
-        """Compute one row; what could not be read or asked says why in its `error`."""
+    def is_idle(self, id: Id, version: Version, seen: Sequence[Release]) -> bool:
+        """Tell whether a version says nothing more: it is forbidden, and so is the newest, seen."""
+        found = self.installed[id]
+        return (
+            isinstance(found, Distribution)
+            and version > found.version
+            and self._is_forbidden(id, version)
+            and any(self._counts(found, release) for release in seen)
+        )
+
+    def row(self, id: Id, answer: Answer | None = None) -> PackageInfo:
+        """Return one row; what could not be read or asked says why in its `error`."""
+        known = self._rows.get(id)
+        if known is None or not _same(known[0], answer):
+            known = self._rows[id] = (answer, self._row(id, answer))
+        return known[1]
+
+    def _row(self, id: Id, answer: Answer | None) -> PackageInfo:
         found = self.installed[id]
         if isinstance(found, Unreadable):
             return PackageInfo(
@@ -90,7 +130,7 @@ class Facts:
                 version="",
                 status=PackageStatus.ERROR,
                 install_path=found.path.parent,
-                error=f"its metadata cannot be read: {found.reason}",
+                error=redacted(f"its metadata cannot be read: {found.reason}"),
             )
         status, failed = self._status(id)
         unknown = None
@@ -98,7 +138,7 @@ class Facts:
         if isinstance(answer, PkgwidgetsError):
             unknown = answer.sentence()
         elif answer is not None:
-            newest = next(iter(self._eligible(found, answer)), None)
+            newest = next((each for each in answer if self._counts(found, each)), None)
             if newest is None:
                 unknown = why_none(answer)
             else:
@@ -121,26 +161,38 @@ class Facts:
             install_path=found.path.parent,
             origin=found.origin,
             summary=found.summary,
-            error="; ".join(filter(None, (failed, unknown))) or None,
+            error=redacted("; ".join(filter(None, (failed, unknown)))) or None,
         )
 
     def _counts(self, found: Distribution, release: Release) -> bool:
         if release.version.is_prerelease and not found.version.is_prerelease:
             return False
-        return is_eligible(release, self.interpreter)
-
-    def _eligible(self, found: Distribution, releases: Sequence[Release]) -> Iterable[Release]:
-        return eligible_releases(releases, self.interpreter, installed=found.version)
+        known = self._fitting.get(id(release))  # the release is kept with it: no other has its id
+        if known is None:
+            known = (release, is_eligible(release, self._interpreter))
+            self._fitting[id(release)] = known
+        return known[1]
 
     def _forbidding(self, id: Id, version: Version) -> dict[Id, str]:
         return changes.forbidding(id, version, self.owners.get(id, {}))
 
     def _is_forbidden(self, id: Id, version: Version) -> bool:
-        known = self.forbidden.get((id, version))
+        known = self._forbidden.get((id, version))
         if known is None:
-            known = changes.is_forbidden(version, self.owners.get(id, {}))
-            self.forbidden[id, version] = known
+            known = self._forbidden[id, version] = self._forbids(id, version)
         return known
+
+    def _forbids(self, id: Id, version: Version) -> bool:
+        """Ask first who forbade another version: an upper bound forbids many in a row."""
+        bounds = self._bounds.get(id)
+        if bounds is None:
+            owners = self.owners.get(id, {})
+            bounds = self._bounds[id] = [r for required in owners.values() for r in required]
+        for place, requirement in enumerate(bounds):
+            if not requirement.specifier.contains(version, prereleases=True):
+                bounds.insert(0, bounds.pop(place))
+                return True
+        return False
 
     def _compatible(self, found: Distribution, releases: Sequence[Release]) -> Version:
         """Return the newest eligible version that nothing installed forbids, else what is there."""
@@ -161,6 +213,13 @@ class Facts:
             installing = kinds == [Kind.INSTALL]
             return PackageStatus.INSTALLING if installing else PackageStatus.UPGRADING, None
         return PackageStatus.ERROR, last.error
+
+
+def _same(one: Answer | None, other: Answer | None) -> bool:
+    """Tell whether two answers are one; releases are compared by identity: they are many."""
+    if isinstance(one, Listing) and isinstance(other, Listing):
+        return one.releases is other.releases and one.stale == other.stale
+    return one is other
 
 
 def _step(before: Version, after: Version) -> Bump | None:

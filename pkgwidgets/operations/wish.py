@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from packaging.version import Version
@@ -10,10 +10,10 @@ from packaging.version import Version
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import PkgwidgetsError, PlanImpossible
 from pkgwidgets.core.interfaces import Question
-from pkgwidgets.core.model import Allow, Change, HeldBack, Id, Listing, Origin
-from pkgwidgets.core.versions import eligible_releases
+from pkgwidgets.core.model import Allow, Change, HeldBack, Id, Listing, Release
+from pkgwidgets.core.versions import eligible_releases, is_for_other_pythons
 
-from .situation import FOREIGN, Answers, Situation
+from .situation import Answers, Situation
 
 _EXPLAINED = 3
 """So many held-back names are explained by asking the installer; one question takes a second."""
@@ -44,17 +44,18 @@ class Wish:
     def resolve(self) -> After:
         """Return what would change, the installed versions being the floor of the named.
 
-        A single name is first asked for in its newest release: left to itself the resolver
-        settles for less, to move less.
+        A single name is first asked for in the newest release that nobody forbids: left to itself
+        the resolver settles for less, to move less.
         """
         if not self.targets:
             return {}
-        if self._newest is not None and not self.is_blocked:
-            id, latest = self._newest
+        if self._reachable is not None:
+            id, version = self._reachable
             try:
-                return self._ask({id: f"{id}=={latest}"}, self._keep)
+                return self._ask({id: f"{id}=={version}"}, self._keep)
             except PlanImpossible as error:
-                self._explanations[id] = error.explanation
+                if not self.is_blocked:
+                    self._explanations[id] = error.explanation
         return self._ask({id: self._floor(id) for id in self.targets}, self._keep)
 
     @cached_property
@@ -67,7 +68,7 @@ class Wish:
         if self._newest is None or self.allow == "all":
             return ""
         id, latest = self._newest
-        keep = self.situation.pins((), free=True)
+        keep = (*self.situation.pins((), free=True), *self._excluded)
         for wanted in (f"{id}=={latest}", self._floor(id)):
             try:
                 free = self._ask({id: wanted}, keep)
@@ -95,14 +96,6 @@ class Wish:
                 held.append(self._held(id, after, latest, reason, unlock))
         return tuple(held)
 
-    def foreign(self) -> tuple[HeldBack, ...]:
-        """Return what is listed and never changed, with the reasons."""
-        return tuple(
-            self._held(id, self.situation.versions, None, FOREIGN[found.origin])
-            for id, found in self.situation.distributions.items()
-            if found.origin is not Origin.INDEX
-        )
-
     def _ask(self, wanted: Mapping[Id, str], keep: Sequence[str]) -> After:
         return self.situation.backend.installer.resolve(
             Question(
@@ -119,7 +112,20 @@ class Wish:
 
     @cached_property
     def _keep(self) -> tuple[str, ...]:
-        return self.situation.pins(self._movable, free=self.allow == "all")
+        return (*self.situation.pins(self._movable, free=self.allow == "all"), *self._excluded)
+
+    @cached_property
+    def _excluded(self) -> tuple[str, ...]:
+        """Rule out newer releases that are for other Pythons: uv reads lower bounds alone."""
+        interpreter = self.situation.backend.environment.interpreter
+        return tuple(
+            f"{id}!={release.version.public}"
+            for id in self.targets
+            if not isinstance(answer := self.answers.get(id, ()), PkgwidgetsError)
+            for release in answer
+            if release.version > self.situation.versions[id]
+            and is_for_other_pythons(release, interpreter)
+        )
 
     @cached_property
     def _movable(self) -> frozenset[Id]:
@@ -142,19 +148,37 @@ class Wish:
         latest = self._latest(id)
         return None if latest is None or latest <= self.situation.versions[id] else (id, latest)
 
+    @cached_property
+    def _reachable(self) -> tuple[Id, Version] | None:
+        """A single name and the newest release that nothing which stays forbids, if newer."""
+        if self._newest is None:
+            return None
+        id, _ = self._newest
+        owners = changes.constraints(self._fixed(self._movable)).get(id, {})
+        for release in self._eligible(id):
+            if release.version <= self.situation.versions[id]:
+                return None
+            if not changes.forbidding(id, release.version, owners):
+                return id, release.version
+        return None
+
     def _latest(self, id: Id) -> Version | None:
+        newest = next(iter(self._eligible(id)), None)
+        return None if newest is None else newest.version
+
+    def _eligible(self, id: Id) -> Iterable[Release]:
         answer = self.answers.get(id, ())
         if isinstance(answer, PkgwidgetsError):
-            return None
+            return ()
         interpreter = self.situation.backend.environment.interpreter
-        installed = self.situation.versions[id]
-        newest = next(iter(eligible_releases(answer, interpreter, installed=installed)), None)
-        return None if newest is None else newest.version
+        return eligible_releases(answer, interpreter, installed=self.situation.versions[id])
 
     def _owners(self, id: Id, latest: Version, movable: Collection[Id]) -> dict[Id, str]:
         """Return who forbids the latest, of those that stay as they are."""
-        fixed = {i: needs for i, needs in self.situation.needs.items() if i not in movable}
-        return changes.blockers(id, latest, fixed)
+        return changes.blockers(id, latest, self._fixed(movable))
+
+    def _fixed(self, movable: Collection[Id]) -> changes.Needs:
+        return {i: needs for i, needs in self.situation.needs.items() if i not in movable}
 
     def _reason(
         self,

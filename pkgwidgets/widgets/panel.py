@@ -37,6 +37,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._show_header()
         super().__init__([self.table, self.plan_view, self.task_view])
         self.add_class("pkgw-panel")
+        self._follow_running()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is under way; False if the time was up first."""
@@ -91,7 +92,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._show_header(notice=error)
 
     def _say_busy(self, event: Event) -> None:
-        self.table.say(busy=f"{says(event)}…")
+        self.table.fill(event.package, f"{says(event)}…")
 
     def _start_plan(self, names: list[str] | None, allow: Allow) -> None:
         title = _title(names, "Upgrade")
@@ -126,6 +127,16 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             self._plan = None
             self.plan_view.close_view()
             self.task_view.begin(title)
+
+    def _follow_running(self) -> None:
+        """Show what is under way already: a kernel that was restarted has forgotten it."""
+        running = self.service.running()
+        if running is not None:
+            names = [change.name for change in running.changes]
+            self._start_change(
+                _title(names, "Changing"),
+                lambda report: self.service.follow(running, report=report),
+            )
 
     def _refresh(self) -> None:
         """List again, and check again if that was done before: what is newer has changed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import anywidget
@@ -15,6 +16,9 @@ from pkgwidgets.core.offers import offer
 
 HERE = Path(__file__).parent
 _ORDER = {None: 0, Bump.OTHER: 1, Bump.PATCH: 2, Bump.MINOR: 3, Bump.MAJOR: 4}
+
+_PAUSE = 0.1
+"""Seconds between two patches while rows come one by one."""
 
 Message = dict[str, Any]
 
@@ -30,6 +34,8 @@ class PackageTable(anywidget.AnyWidget):
 
     def __init__(self, asked: Callable[[Message], None]) -> None:
         super().__init__()
+        self._came: dict[str, PackageInfo] = {}
+        self._filled = 0.0
         self.on_msg(lambda _, message, __: asked(message))
 
     def show(self, infos: Iterable[PackageInfo]) -> None:
@@ -44,6 +50,16 @@ class PackageTable(anywidget.AnyWidget):
         # A reload reads the trait. Set in the usual way it would be sent whole, for each patch.
         self._trait_values["rows"] = [*{**known, **fresh}.values()]
         self.send({"type": "patch", "rows": changed})
+
+    def fill(self, info: PackageInfo | None, busy: str) -> None:
+        """Change a row that has just come, and say how far it is; both a few times a second."""
+        if info is not None:
+            self._came[info.id] = info
+        if monotonic() - self._filled > _PAUSE:
+            self.patch(self._came.values())
+            self.say(busy=busy)
+            self._came.clear()
+            self._filled = monotonic()
 
     def say(self, **words: str) -> None:
         """Change some of the header's words."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic, sleep, time
 
 import pytest
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.backends import http, settings
 from pkgwidgets.backends.cache import AnswerCache
+from pkgwidgets.backends.failures import FailuresInARow
 from pkgwidgets.backends.index import SimpleIndex
 from pkgwidgets.core.errors import Cancelled, IndexUnavailable, PkgwidgetsError
 from pkgwidgets.core.model import Event, Id, Listing, Release
@@ -262,3 +266,98 @@ def test_who_waits_for_a_silent_index_can_leave(server: Server, index: SimpleInd
 )
 def test_a_number_of_a_header_is_plain(text: str, number: int | None) -> None:
     assert http.number(text) == number
+
+
+def failed(*begun_and_ended: tuple[float, float]) -> FailuresInARow:
+    row = FailuresInARow()
+    for begun, ended in begun_and_ended:
+        row.add(begun, ended)
+    return row
+
+
+def test_five_failures_in_a_row_are_enough() -> None:
+    row = failed((0, 1), (1, 2), (2, 3), (3, 4))
+    assert row.shut_until == 0
+    row.add(4, 5)
+    assert row.shut_until == 65
+
+
+def test_what_was_under_way_when_the_first_failed_does_not_count() -> None:
+    row = failed(*((0.5, 1.0) for _ in range(40)), *((2, 3) for _ in range(3)))
+    assert row.shut_until == 0
+    row.add(2, 3)
+    assert row.shut_until == 63
+
+
+def test_an_answer_ends_the_row() -> None:
+    row = failed(*((number, number + 1) for number in range(4)))
+    row.end()
+    for number in range(10, 14):
+        row.add(number, number + 1)
+    assert row.shut_until == 0
+
+
+def test_what_fails_while_the_host_is_left_alone_does_not_prolong_it() -> None:
+    row = failed(*((number, number + 1) for number in range(5)), *((3, 6) for _ in range(9)))
+    assert row.shut_until == 65
+    row.add(70, 71)
+    assert row.shut_until == 65
+
+
+def test_five_failures_one_after_the_other_and_nobody_asks_a_sixth_time(
+    server: Server, index: SimpleIndex
+) -> None:
+    server.reply = lambda path: (500, {"Retry-After": "99999"}, b"")
+    for id in IDS[:6]:
+        assert isinstance(index.releases_of([id])[id], IndexUnavailable)
+    assert len(server.asked) == 5
+
+
+def test_a_tenth_that_fails_and_a_tenth_that_is_slow_cost_the_others_nothing(
+    server: Server, index: SimpleIndex
+) -> None:
+    """They come in every order: in the worst one all that fail come first."""
+    many = [canonicalize_name(f"pod-{number}") for number in range(200)]
+    failing, slow = set(many[:20]), set(many[20:40])
+
+    def mixed(path: str) -> Reply:
+        name = path.strip("/").rpartition("/")[2]
+        if name in slow:
+            sleep(5)
+        return (503, {}, b"") if name in failing else good(path)
+
+    server.reply, begun = mixed, monotonic()
+    answers = index.releases_of(many)
+    rows = [id for id in many if not isinstance(answers[id], PkgwidgetsError)]
+    assert {*many} - failing - slow <= {*rows}
+    assert monotonic() - begun < 30
+
+
+def test_a_circle_of_redirects_ends(server: Server, index: SimpleIndex) -> None:
+    server.reply = lambda path: (302, {"Location": path}, b"")
+    answer = index.releases_of(IDS[:1])[IDS[0]]
+    assert "redirects in a circle" in str(answer)
+    assert len(server.asked) < 40
+
+
+def _packed(body: bytes, path: str) -> Reply:
+    return 200, {"Content-Encoding": "gzip"}, body
+
+
+def asked(server: Server) -> http.Response:
+    return http.Client(server.url, {}, at_once=1).get("pea/", {}, until=monotonic() + 30)
+
+
+@pytest.mark.parametrize("size", [0, 1, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 5 << 20])
+def test_a_packed_page_is_unpacked_whole_whatever_its_size(server: Server, size: int) -> None:
+    for body in (b"x" * size, random.Random(size).randbytes(size)):
+        packed = gzip.compress(body, 1)
+        server.reply = partial(_packed, packed)
+        assert asked(server).body == body
+
+
+def test_a_packed_page_that_is_cut_off_is_no_page(server: Server) -> None:
+    cut = gzip.compress(b"x" * (4 << 20))[:-9]
+    server.reply = partial(_packed, cut)
+    with pytest.raises(http.Unanswered, match="the connection broke"):
+        asked(server)

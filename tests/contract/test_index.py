@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
+from time import time
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.backends import settings
+from pkgwidgets.backends.cache import AnswerCache, Entry
 from pkgwidgets.backends.index import SimpleIndex
 from pkgwidgets.core.errors import (
     Cancelled,
@@ -28,7 +31,7 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
 )
 from pkgwidgets.core.interfaces import Index
-from pkgwidgets.core.model import Event, Listing, Release
+from pkgwidgets.core.model import Event, Listing, Release, Wheel
 from pkgwidgets.core.versions import fitting_wheels
 from pkgwidgets.demo.wheels import BuiltWheel
 
@@ -57,13 +60,13 @@ def test_releases_come_newest_first_with_what_is_known_of_them(kit: Kit) -> None
     found = releases(kit.backend.index, "pea-pod")
     assert [str(release.version) for release in found] == ["2.0", "1.10", "1.9"]
     assert [release.yanked for release in found] == [False, False, True]
-    assert found[0].requires_python == SpecifierSet(">=3.8")
     assert found[0].uploaded == datetime(2026, 3, 1, tzinfo=UTC)
     (file,) = found[0].wheels
-    assert (file.filename, file.sha256, file.size) == (
-        "pea_pod-2.0-py3-none-any.whl",
-        wheel.sha256,
-        len(wheel.data),
+    assert file == Wheel(
+        filename="pea_pod-2.0-py3-none-any.whl",
+        sha256=wheel.sha256,
+        size=len(wheel.data),
+        requires_python=SpecifierSet(">=3.8"),
     )
 
 
@@ -75,6 +78,7 @@ def test_a_project_that_fails_has_its_error_as_its_answer(kit: Kit) -> None:
     assert not isinstance(answers[ids[0]], PkgwidgetsError)
     assert [(event.done, event.total) for event in told] == [(1, 2), (2, 2)]
     assert {event.id for event in told} == set(ids)
+    assert all(event.id and event.answer == answers[event.id] for event in told)
 
 
 def test_an_index_that_is_down_is_every_projects_answer(kit: Kit) -> None:
@@ -116,6 +120,18 @@ def test_an_old_answer_stands_in_and_says_so(server: Answers, index: SimpleIndex
     assert isinstance(answer, Listing)
     assert [str(release.version) for release in answer] == ["1.0"]
     assert "it answered 503" in answer.stale
+
+
+def test_what_is_skipped_may_be_left_out_and_nothing_else(kit: Kit) -> None:
+    kit.publish(*(BuiltWheel(name="pea", version=version) for version in ("1.8", "1.10", "1.9")))
+    answer = kit.backend.index.releases_of(
+        [PEA],
+        enough=lambda id, release: release.version == Version("1.8"),
+        skip=lambda id, version, seen: version == Version("1.9") and len(seen) == 1,
+    )[PEA]
+    assert not isinstance(answer, PkgwidgetsError)
+    said = [str(release.version) for release in answer]
+    assert [version for version in said if version != "1.9"] == ["1.10", "1.8"]
 
 
 # --- the real one, against any answer
@@ -335,13 +351,13 @@ def test_upload_times(
 
 @pytest.mark.parametrize(
     ("text", "specifier"),
-    [(">=3.8", SpecifierSet(">=3.8")), (">=3.*", None), ("", None), (None, None)],
+    [(">=3.8", SpecifierSet(">=3.8")), (">=3.*", SpecifierSet(">=3")), ("", None), (None, None)],
 )
 def test_requires_python(
     server: Answers, index: SimpleIndex, text: str | None, specifier: SpecifierSet | None
 ) -> None:
     server.files(file() | {"requires-python": text})
-    assert releases(index, "pea")[0].requires_python == specifier
+    assert releases(index, "pea")[0].wheels[0].requires_python == specifier
 
 
 @pytest.mark.parametrize(
@@ -449,15 +465,47 @@ def test_a_refused_address_does_not_show_its_credentials() -> None:
     assert "s3cr3t" not in f"{caught.value} {caught.value!r}"
 
 
-def test_what_uv_is_configured_with_is_asked(
-    monkeypatch: pytest.MonkeyPatch, server: Answers
-) -> None:
-    from pkgwidgets.backends import uv
+def listed(server: Answers, *versions: str) -> None:
+    """Answer with these versions, listed as PEP 700 has it, and a tag that never changes."""
+    files = [file(f"pea-{version}-py3-none-any.whl") for version in versions]
+    server.json({"meta": {"api-version": "1.1"}, "files": files, "versions": versions})
+    server.headers = {"ETag": '"1"', "Cache-Control": "max-age=600"}
 
-    monkeypatch.setenv("UV_DEFAULT_INDEX", server.url)
-    settings.configured.cache_clear()
-    try:
-        found = settings.configured(uv.find())
-    finally:
-        settings.configured.cache_clear()
-    assert (found.index_url, found.given) == (server.url, False)
+
+def test_what_was_skipped_is_asked_for_when_it_counts_again(
+    server: Answers, index: SimpleIndex
+) -> None:
+    listed(server, "1.0", "2.0", "3.0")
+    forbidden = {Version("2.0"), Version("3.0")}
+
+    def seen() -> list[str]:
+        answer = index.releases_of(
+            [PEA],
+            enough=lambda id, release: release.version not in forbidden,
+            skip=lambda id, version, seen: version in forbidden and bool(seen),
+        )[PEA]
+        assert not isinstance(answer, PkgwidgetsError)
+        return [str(release.version) for release in answer]
+
+    assert seen() == ["3.0", "1.0"]
+    assert seen() == ["3.0", "1.0"]
+    assert len(server.asked) == 1
+    forbidden.remove(Version("2.0"))
+    assert seen() == ["3.0", "2.0"]
+    assert len(server.asked) == 2
+
+
+def test_what_may_not_be_kept_is_not(server: Answers, index: SimpleIndex) -> None:
+    listed(server, "1.0")
+    server.headers["Cache-Control"] = "max-age=600, no-store"
+    for _ in range(2):
+        assert len(releases(index, "pea")) == 1
+    assert len(server.asked) == 2
+    assert AnswerCache(index.url).get([PEA]) == {}
+
+
+def test_what_nobody_asks_for_is_given_up(tmp_path: Path) -> None:
+    cache, now = AnswerCache("here", tmp_path), time()
+    pod = canonicalize_name("pod")
+    cache.put({PEA: Entry("", now - 91 * 86_400, now), pod: Entry("", now - 89 * 86_400, now)})
+    assert set(AnswerCache("here", tmp_path).get([PEA, pod])) == {pod}

@@ -9,6 +9,7 @@ import pytest
 from fakes import FakeKit, change_of, plan_of
 from packaging.utils import canonicalize_name
 
+from pkgwidgets.core import changes
 from pkgwidgets.core.errors import IndexUnavailable, InvalidRequest, PackageNotFound
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.model import Bump, Change, Event, Origin, PackageInfo, PackageStatus
@@ -148,6 +149,34 @@ def test_progress_is_told_project_by_project(fake: FakeKit) -> None:
     told: list[Event] = []
     inventory.get_packages(fake.backend, check_updates=True, report=told.append)
     assert [event.done for event in told] == list(range(1, len(story.INSTALLED) + 1))
+
+
+def test_rows_are_told_as_they_come(fake: FakeKit) -> None:
+    fake.index.failing[canonicalize_name("raintable")] = IndexUnavailable("here", "it is down")
+    told: list[Event] = []
+    rows = inventory.check_for_updates(fake.backend, report=told.append)
+    came = [event.package for event in told if event.package is not None]
+    assert {row.id: row for row in came} == {row.id: row for row in rows}
+    assert any(row.update_available for row in came)
+    assert [row.error is not None for row in came if row.id == "raintable"] == [True]
+    assert all(event.answer is None for event in told)
+
+
+def test_facts_are_kept_while_nothing_changes(
+    fake: FakeKit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = dict(fake.environment.distributions())
+    monkeypatch.setattr(fake.environment, "distributions", lambda: dict(installed))
+    before = inventory.check_for_updates(fake.backend)
+    with monkeypatch.context() as same:
+        same.setattr(changes, "needs", lambda *_: pytest.fail("read again"))
+        assert inventory.check_for_updates(fake.backend) == before
+    blocked = next(row for row in before if row.blocked_by)
+    owner = canonicalize_name(blocked.blocked_by.partition(" ")[0])
+    del installed[owner]
+    after = {row.id: row for row in inventory.check_for_updates(fake.backend)}
+    assert owner not in after
+    assert owner not in after[blocked.id].blocked_by
 
 
 def test_a_dead_project_is_unknown_and_says_why(fake: FakeKit) -> None:

@@ -130,11 +130,11 @@ def release(
     requires_python: str | None = None,
     sdist: bool = False,
 ) -> Release:
+    python = None if requires_python is None else SpecifierSet(requires_python)
     return Release(
         version=Version(version),
-        wheels=tuple(Wheel(filename=name) for name in filenames),
+        wheels=tuple(Wheel(filename=name, requires_python=python) for name in filenames),
         yanked=yanked,
-        requires_python=None if requires_python is None else SpecifierSet(requires_python),
         sdist=sdist,
     )
 
@@ -324,23 +324,31 @@ def test_a_release_is_eligible_if_it_could_be_installed(offer: Release, eligible
 
 
 def test_a_python_version_too_long_to_be_read_fits_no_python() -> None:
-    asked = specifier(f"=={'1' * 5000}")
-    assert is_eligible(replace(release("1", PURE), requires_python=asked), PYTHON) is False
+    wheel = Wheel(filename=PURE, requires_python=specifier(f"=={'1' * 5000}"))
+    assert is_eligible(replace(release("1"), wheels=(wheel,)), PYTHON) is False
+
+
+def test_each_wheel_says_which_python_it_needs() -> None:
+    later = Wheel(filename="pea-1-1-py3-none-any.whl", requires_python=SpecifierSet(">=4"))
+    offer = replace(release("1"), wheels=(later, Wheel(filename=PURE)))
+    assert is_eligible(offer, PYTHON)
+    assert [wheel.filename for wheel in fitting_wheels(offer, PYTHON)] == [PURE]
 
 
 @pytest.mark.parametrize(
-    ("offer", "eligible"),
+    ("text", "meant"),
     [
-        (release("1", sdist=True), True),
-        (release("1", ELSEWHERE, sdist=True), True),
-        (release("1", ELSEWHERE), False),
-        (release("1", sdist=True, yanked=True), False),
-        (release("1", sdist=True, requires_python="<3"), False),
+        (">=3.6.*", ">=3.6"),
+        (">= 3.6.*, <4", ">=3.6,<4"),
+        ("~=3.8.*", "~=3.8"),
+        ("!=3.0.*,>=2.7", "!=3.0.*,>=2.7"),
+        ("==3.*", "==3.*"),
+        ("sometimes", "<0.dev0"),
+        (">=", "<0.dev0"),
     ],
 )
-def test_an_sdist_counts_only_when_asked_for(offer: Release, eligible: bool) -> None:
-    assert is_eligible(offer, PYTHON, sdists=True) is eligible
-    assert list(eligible_releases([offer], PYTHON, sdists=True)) == [offer] * eligible
+def test_what_is_no_specifier_is_read_as_installers_do(text: str, meant: str) -> None:
+    assert specifier(text) == SpecifierSet(meant)
 
 
 # --- the newest

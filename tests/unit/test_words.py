@@ -27,3 +27,51 @@ from pkgwidgets.core import words
 )
 def test_a_size_is_said_in_the_unit_that_keeps_it_short(count: int | None, said: str) -> None:
     assert words.size(count) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("https://u:p%40x@h/s", "https://h/s"),
+        ("'https://token@h/s' x@y", "'https://h/s' x@y"),
+        ("https://u:p@ss@h/", "https://h/"),
+        ("https://u:p/w@h/x", "https://h/x"),
+        (r"https:\/\/u:p@h\/", r"https:\/\/h\/"),
+        ("next=https%3A%2F%2Fu%3Ap%40h%2Fs&a=1", "next=https%3A%2F%2Fh%2Fs&a=1"),
+        ("h/?token=abc&x=1", "h/?token=****&x=1"),
+        ("h/?a=1&X-Amz-Signature=ff#z", "h/?a=1&X-Amz-Signature=****#z"),
+        ("?u=h%3Faccess_token%3Dabc%26b", "?u=h%3Faccess_token%3D****%26b"),
+        ("{'Authorization': 'Basic YTpi'}", "{'Authorization': 'Basic ****'}"),
+        ("UV_INDEX_OURS_PASSWORD=abc d", "UV_INDEX_OURS_PASSWORD=**** d"),
+        ("machine h login u password abc", "machine h login u password ****"),
+    ],
+)
+def test_a_secret_is_taken_out_where_its_place_says_what_it_is(text: str, kept: str) -> None:
+    assert words.redacted(text) == kept
+    assert words.redacted(kept) == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://h:8080/a@b",
+        "git+https://h/r@v1",
+        "http://[::1]:80/x",
+        "name[extra] @ https://h/x.whl#sha256=ab",
+        'see https://a/ and "b@c"',
+        "monkey=3; a key is missing",
+        "",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert words.redacted(text) == text
+
+
+def test_a_known_secret_is_taken_out_everywhere() -> None:
+    said = words.redacted("p@ss/1 and p%40ss%2F1 and p%40ss/1, abc", ["p@ss/1", "abc", ""])
+    assert said == "**** and **** and ****, abc"
+
+
+@pytest.mark.parametrize("text", ["//a:", "?token", "%2f%2f", "a//b", "login ", "_"])
+def test_no_text_takes_long(text: str) -> None:
+    assert words.redacted(text * 50_000) == text * 50_000

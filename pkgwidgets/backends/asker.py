@@ -1,0 +1,30 @@
+"""Who wants a change: the user, and what kind of process it is asked for in."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import PurePath
+
+_KINDS = {
+    "kernel": ("ipykernel_launcher.py", "ipykernel", "colab_kernel_launcher.py"),
+    "server": ("jupyter-lab", "jupyter-server", "jupyter-notebook", "jupyterhub-singleuser"),
+    "terminal": ("pkgwidgets", "ipython", "ipython3"),
+}
+
+
+def user() -> str:
+    """Return the user's name; the number where there is no name, as in many containers."""
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def kind(program: str) -> str:
+    """Return kernel, server or terminal for what a process was started with, else script."""
+    path = PurePath(program)
+    # `python -m package` runs that package's `__main__.py`.
+    name = path.parent.name if path.name in ("__main__.py", "-m") else path.name
+    return next((kind for kind, names in _KINDS.items() if name in names), "script")

@@ -1,0 +1,135 @@
+"""What the benchmarks measure against: an index played on loopback, and an environment for it.
+
+Run as a program it plays the pages of a folder and prints its address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import random
+import subprocess
+import sys
+import tarfile
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+
+RTT = 0.03
+"""Seconds to the index and back; a new connection takes one more."""
+JSON = "application/vnd.pypi.simple.v1+json"
+HEAD = f"ETag: %s\r\nCache-Control: max-age=600, public\r\nContent-Type: {JSON}\r\n"
+
+
+@contextmanager
+def served(pages: Path) -> Iterator[str]:
+    """Play the index in a process of its own: it must not share our interpreter."""
+    argv = [sys.executable, __file__, str(pages)]
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class Played:
+    """The pages, packed as they go over the wire."""
+
+    def __init__(self, pages: Path) -> None:
+        packed = {path.name.removesuffix(".json.gz"): path.read_bytes() for path in pages.iterdir()}
+        self.known = {
+            name: (f'"{sha256(body).hexdigest()[:32]}"', body) for name, body in packed.items()
+        }
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection until it is closed."""
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await asyncio.sleep(RTT)
+            while True:
+                asked = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                await asyncio.sleep(RTT)
+                writer.write(self.answer(asked))
+                await writer.drain()
+        writer.close()
+
+    def answer(self, asked: str) -> bytes:
+        """Return the answer to a request, head and all."""
+        name = asked.split(" ", 2)[1].strip("/").rpartition("/")[2]
+        tag, body = self.known.get(name, ("", b""))
+        if not tag:
+            return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+        if tag in asked:
+            return f"HTTP/1.1 304 Not Modified\r\n{HEAD % tag}\r\n".encode()
+        size = f"Content-Encoding: gzip\r\nContent-Length: {len(body)}\r\n"
+        return f"HTTP/1.1 200 OK\r\n{HEAD % tag}{size}\r\n".encode() + body
+
+
+async def play(pages: Path) -> None:
+    """Play the index until the process is ended."""
+    server = await asyncio.start_server(Played(pages).talk, "127.0.0.1", 0, backlog=512)
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/simple/", flush=True)
+    await server.serve_forever()
+
+
+def made_environment(folder: Path, tar: Path | None, pages: Path) -> Path:
+    """Return the interpreter of an environment that has the dist-info folders, and no code."""
+    venv.create(folder, symlinks=True)
+    site = next((folder / "lib").glob("python*")) / "site-packages"
+    if tar is not None:
+        with tarfile.open(tar) as opened:
+            opened.extractall(site, filter="data")
+        return folder / "bin" / "python"
+    chance = random.Random(11)
+    names = [page.name.removesuffix(".json.gz") for page in pages.iterdir()]
+    for name in names:
+        info = site / f"{name.replace('-', '_')}-1.1.dist-info"
+        info.mkdir()
+        needs = [f"{other}>=1.0" for other in chance.sample(names, min(2, len(names)))]
+        needs += [f"{other}; extra == 'all'" for other in chance.sample(names, min(8, len(names)))]
+        if chance.random() < 0.2:
+            needs.append(f"{chance.choice(names)}<1.3")
+        lines = "".join(f"Requires-Dist: {need}\n" for need in needs)
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.1\n{lines}\n" + "text\n" * 400
+        )
+        (info / "RECORD").write_text("")
+        (info / "INSTALLER").write_text("uv\n")
+    return folder / "bin" / "python"
+
+
+def made_pages(folder: Path, projects: int) -> Path:
+    """Make pages whose sizes are distributed like real ones: a few huge, most small."""
+    folder.mkdir()
+    chance = random.Random(7)
+    for number in range(projects):
+        name = f"project-{number}"
+        versions = [f"1.{minor}" for minor in range(min(900, int(9 * chance.paretovariate(0.7))))]
+        wheels = chance.choice([1, 1, 1, 2, 40])
+        files = [made_file(name, version, wheel) for version in versions for wheel in range(wheels)]
+        page = {"meta": {"api-version": "1.1"}, "name": name, "versions": versions, "files": files}
+        (folder / f"{name}.json.gz").write_bytes(gzip.compress(json.dumps(page).encode(), 6))
+    return folder
+
+
+def made_file(name: str, version: str, wheel: int) -> dict[str, object]:
+    """Make one file of a page; the first wheel of a version fits everywhere."""
+    tag = "py3-none-any" if wheel == 0 else f"cp3{wheel}-cp3{wheel}-win_amd64"
+    filename = f"{name.replace('-', '_')}-{version}-{tag}.whl"
+    return {
+        "filename": filename,
+        "hashes": {"sha256": sha256(filename.encode()).hexdigest()},
+        "requires-python": ">=3.8",
+        "size": 100_000,
+        "upload-time": "2026-03-01T12:00:00.000000Z",
+        "url": f"../../files/{filename}",
+        "yanked": False,
+    }
+
+
+if __name__ == "__main__":
+    asyncio.run(play(Path(sys.argv[1])))

@@ -1,0 +1,591 @@
+"""Forty ways in which an index misbehaves: each costs its own project's answer, and no other."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import dedent
+from time import monotonic
+from typing import Any
+
+import pytest
+from bad_index_server import (
+    BAD_NAME,
+    GOOD_NAME,
+    Play,
+    Request,
+    Server,
+    certificates,
+    environment,
+    file,
+    files,
+    good,
+    page,
+    running,
+)
+from fakes import Oracle
+from packaging.utils import canonicalize_name
+
+from pkgwidgets import PackageService
+from pkgwidgets.backends import http, index, settings
+from pkgwidgets.backends.index import SimpleIndex
+from pkgwidgets.connect import connect
+from pkgwidgets.core.errors import (
+    IndexUnavailable,
+    InstallFailed,
+    PkgwidgetsError,
+    ProjectNotFound,
+)
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.model import Event, Listing, PackageInfo
+from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.operations import inventory
+
+SUBJECT = canonicalize_name("subject")
+HEALTHY = [canonicalize_name(f"healthy-{number}") for number in range(5)]
+SECRET = "s3cr3t"
+PORTAL = b"<title>Welcome to our hotel</title><a href='/login'>Log in</a><a href='a-1.zip'>Map</a>"
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What is played for one project, and what must come of it.
+
+    `says` is part of the row's reason; where there is none the answer is right all the same.
+    """
+
+    name: str
+    play: Play
+    says: str = ""
+    asked: int | None = None
+    """How often it is asked; None where it does not matter."""
+
+
+def status(line: str, **headers: str) -> Play:
+    return lambda request: request.answer(b"trouble", line, **headers)
+
+
+def body(content: bytes, **headers: str) -> Play:
+    return lambda request: request.answer(content, **headers)
+
+
+def redirect(line: str, location: Callable[[Request], str]) -> Play:
+    return lambda request: request.answer(b"", line, Location=location(request))
+
+
+def once(play: Play) -> Play:
+    return lambda request: (good if request.nth else play)(request)
+
+
+def endless(data: bytes, gap: float, **headers: str) -> Play:
+    def play(request: Request) -> None:
+        if headers:
+            request.answer(b"", **headers)
+        request.dribble(data, gap)
+
+    return play
+
+
+def reset_after_headers(request: Request) -> None:
+    request.answer(b"{", Content_Length="5000")
+    request.reset()
+
+
+def neighbour(name: str, scheme: str = "", host: str = "") -> Callable[[Request], str]:
+    def location(request: Request) -> str:
+        url = request.server.neighbours[name].url.replace("127.0.0.1", host or "127.0.0.1")
+        return f"{scheme or url.partition(':')[0]}:{url.partition(':')[2]}{request.project}/"
+
+    return location
+
+
+def listing(**more: Any) -> Play:
+    """Play a page whose newest file, 2.0, has these peculiarities."""
+    old, new = files(SUBJECT, "1.0", "2.0")
+    return body(page(old, file(new["filename"], **more)))
+
+
+def besides(*others: dict[str, Any]) -> Play:
+    """Play a page that has more than the subject's good files."""
+    return body(page(*files(SUBJECT, "1.0", "2.0"), *others))
+
+
+def yanked(mark: object) -> Play:
+    return besides(file("subject-9.0-py3-none-any.whl", yanked=mark))
+
+
+GOOD = page(*files(SUBJECT, "1.0", "2.0"))
+
+
+def with_number(text: bytes) -> bytes:
+    return page(*files(SUBJECT, "1.0"), file(f"{SUBJECT}-2.0-py3-none-any.whl", size=0)).replace(
+        b'"size": 0', b'"size": ' + text
+    )
+
+
+def bomb(size: int) -> bytes:
+    """Return that much white space, packed about 1:1000."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    chunks = [packer.compress(b" " * (1 << 20)) for _ in range(size >> 20)]
+    return b"".join([*chunks, packer.flush()])
+
+
+TOO_LARGE = "its answer is larger than 32 MiB"
+NO_PAGE = "its page of subject cannot be read"
+BOMB = bomb(300 << 20)
+
+BEHAVIOURS = [
+    Behaviour(
+        "301 loop",
+        redirect("301 Moved Permanently", lambda request: request.path),
+        "it redirects in a circle",
+    ),
+    Behaviour("302 to a file", redirect("302 Found", lambda _: "file:///etc/passwd"), "redirect"),
+    Behaviour("302 to another host", redirect("302 Found", neighbour("other", host="localhost"))),
+    Behaviour("401", status("401 Unauthorized"), "it answered 401", asked=1),
+    Behaviour("403", status("403 Forbidden"), "it answered 403", asked=1),
+    Behaviour("404", status("404 Not Found"), "subject is not on http://127", asked=1),
+    Behaviour("408", status("408 Request Timeout"), "it answered 408", asked=3),
+    Behaviour("410", status("410 Gone"), "subject is not on http://127", asked=1),
+    Behaviour(
+        "429, to be asked again in 5 s",
+        once(status("429 Too Many Requests", Retry_After="5")),
+        asked=2,
+    ),
+    Behaviour(
+        "429, to be asked again in 99999 s",
+        status("429 Too Many Requests", Retry_After="99999"),
+        "it answered 429",
+        asked=1,
+    ),
+    Behaviour("500 once", once(status("500 Internal Server Error")), asked=2),
+    Behaviour("503 for ever", status("503 Service Unavailable"), "it answered 503", asked=3),
+    Behaviour("reset after the headers", reset_after_headers, "the connection broke", asked=3),
+    Behaviour(
+        "short body", body(b'{"files": []}', Content_Length="5000"), "the connection broke", asked=3
+    ),
+    Behaviour(
+        "chunks without end",
+        endless(b"1\r\n \r\n", 0.05, Transfer_Encoding="chunked", Content_Length=""),
+        "its answer did not end in time",
+        asked=1,
+    ),
+    Behaviour(
+        "a byte now and then",
+        endless(b" ", 0.3, Content_Length="5000"),
+        "its answer did not end in time",
+        asked=1,
+    ),
+    Behaviour("no byte at all", endless(b"", 60), "it did not answer in time", asked=3),
+    Behaviour(
+        "TLS with another's name",
+        redirect("302 Found", neighbour(BAD_NAME)),
+        "its certificate is not trusted",
+    ),
+    Behaviour(
+        "plain http where TLS is wanted",
+        redirect("302 Found", neighbour("other", scheme="https")),
+        "TLS",
+    ),
+    Behaviour("captive portal", body(PORTAL, Content_Type="text/html"), "lists no release"),
+    Behaviour("JSON called HTML", body(GOOD, Content_Type="text/html"), NO_PAGE),
+    Behaviour("no type", body(GOOD, Content_Type=""), NO_PAGE),
+    Behaviour("gzip bomb", body(BOMB, Content_Encoding="gzip"), TOO_LARGE, asked=1),
+    Behaviour("33 MiB", body(b" " * (33 << 20)), TOO_LARGE, asked=1),
+    Behaviour("invalid UTF-8", body(GOOD.replace(b"subject", b"sub\xff\xfect")), NO_PAGE),
+    Behaviour("byte order mark", body(b"\xef\xbb\xbf" + GOOD), NO_PAGE),
+    Behaviour("200,000 brackets", body(b"[" * 200_000), NO_PAGE),
+    Behaviour("NaN", body(GOOD[:-1] + b', "x": NaN}'), NO_PAGE),
+    Behaviour("duplicate keys", body(GOOD.replace(b"{", b'{"files": [], ', 1))),
+    Behaviour("size of 5,000 digits", body(with_number(b"9" * 5000)), NO_PAGE),
+    Behaviour("negative size", body(with_number(b"-1"))),
+    Behaviour("null files", body(b'{"meta": {"api-version": "1.1"}, "files": null}'), NO_PAGE),
+    Behaviour(
+        "api-version 2.0", body(page(*files(SUBJECT, "9.0"), meta={"api-version": "2.0"})), "2.0"
+    ),
+    Behaviour("file of another project", besides(file("subject_x-9.0-py3-none-any.whl"))),
+    Behaviour(
+        "two hashes for one file",
+        besides(file("subject-2.0-py3-none-any.whl", hashes={"sha256": "1" * 64})),
+    ),
+    Behaviour("no hash", listing(hashes={})),
+    Behaviour("md5 only", listing(hashes={"md5": "0" * 32})),
+    Behaviour("no upload time", listing(upload_time=None)),
+    Behaviour("upload time in 2099", listing(upload_time="2099-01-01T00:00:00Z")),
+    Behaviour("upload time is no date", listing(upload_time="not-a-date")),
+    Behaviour("yanked by a text", yanked("it burst")),
+    Behaviour("yanked by true", yanked(True)),
+    Behaviour("yanked by an object", yanked({"reason": "it burst"})),
+    Behaviour("wheel with another hash", good),
+]
+"""The list of reliability.md; the upload times and the marks of a yank are three each."""
+
+VARIANTS = 4
+"""So many are there more than forty for that."""
+
+
+def built(*names: str) -> list[BuiltWheel]:
+    return [
+        BuiltWheel(name=name, version="1.0", files={f"{name.replace('-', '_')}.py": "grows = 1\n"})
+        for name in names
+    ]
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bad-index") / "env"
+    return environment(folder, built(SUBJECT, *HEALTHY))
+
+
+@pytest.fixture(autouse=True)
+def _kept_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Collect the waits between two tries, and do not wait."""
+    waits: list[float] = []
+    monkeypatch.setattr(http, "sleep", waits.append)
+    return waits
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let seconds stand for minutes."""
+    monkeypatch.setattr(http, "_CONNECT", 2.0)
+    monkeypatch.setattr(http, "_SILENCE", 1.5)
+    monkeypatch.setattr(http, "_WHOLE", 2.0)
+    monkeypatch.setattr(index, "_WHOLE", 20.0)
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Start the index, another host, and two that speak TLS; both certificates are trusted."""
+    known = certificates(tmp_path)
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_text("".join(path.read_text() for path in known.values()))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(trusted))
+    with (
+        running(Server()) as other,
+        running(Server(), known[GOOD_NAME]) as right,
+        running(Server(), known[BAD_NAME]) as wrong,
+        running(Server(neighbours={"other": other, GOOD_NAME: right, BAD_NAME: wrong})) as started,
+    ):
+        yield started
+
+
+def secretly(url: str) -> str:
+    return url.replace("//", f"//someone:{SECRET}@")
+
+
+def asked_of(url: str) -> Mapping[Any, Sequence[Any] | PkgwidgetsError]:
+    return SimpleIndex(settings.given(url)).releases_of([SUBJECT, *HEALTHY])
+
+
+def rows_of(backend: Backend) -> dict[str, PackageInfo]:
+    return {info.id: info for info in inventory.check_for_updates(backend)}
+
+
+def assert_healthy_rows(rows: Mapping[str, PackageInfo]) -> None:
+    found = {id: (rows[id].latest_version, rows[id].error) for id in HEALTHY}
+    assert found == dict.fromkeys(HEALTHY, ("2.0", None))
+
+
+def assert_is_fit_to_show(text: str) -> None:
+    assert SECRET not in text
+    assert "Traceback" not in text
+    assert "\n" not in text
+    assert text.isprintable()
+    assert len(text) < 400
+
+
+# --- the forty
+
+
+def test_the_list_is_complete() -> None:
+    assert len({behaviour.name for behaviour in BEHAVIOURS}) == len(BEHAVIOURS) == 40 + VARIANTS
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
+@pytest.mark.usefixtures("hurried", "waited")
+def test_the_answer_is_right_or_an_error_of_its_own(server: Server, behaviour: Behaviour) -> None:
+    server.plays[SUBJECT] = behaviour.play
+    answers = asked_of(secretly(server.url))
+    for id in HEALTHY:
+        others = answers[id]
+        assert isinstance(others, Listing)
+        assert [str(release.version) for release in others] == ["2.0", "1.0"]
+        assert not others.stale
+    answer = answers[SUBJECT]
+    if isinstance(answer, PkgwidgetsError):
+        assert isinstance(answer, IndexUnavailable | ProjectNotFound)
+        assert behaviour.says
+        assert behaviour.says in answer.sentence()
+        assert_is_fit_to_show(str(answer))
+    elif behaviour.says:
+        assert list(answer) == []
+    else:
+        assert [str(each.version) for each in answer if not each.yanked] == ["2.0", "1.0"]
+    if behaviour.asked is not None:
+        assert len(server.requests_of(SUBJECT)) == behaviour.asked
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
+@pytest.mark.usefixtures("hurried", "waited")
+def test_the_row_is_right_or_says_why_it_is_not(
+    server: Server, python: Path, behaviour: Behaviour
+) -> None:
+    server.plays[SUBJECT] = behaviour.play
+    rows = rows_of(connect(python, secretly(server.url)))
+    assert_healthy_rows(rows)
+    found = rows[SUBJECT]
+    assert found.version == "1.0"
+    if behaviour.says:
+        assert (found.latest_version, found.compatible_version) == (None, None)
+        assert found.update_available is None
+        assert behaviour.says in str(found.error)
+        assert_is_fit_to_show(str(found.error))
+    else:
+        assert (found.latest_version, found.compatible_version, found.error) == ("2.0", "2.0", None)
+        assert found.update_available is True
+
+
+# --- what one of them has to say besides
+
+
+def test_the_bounds_are_those_that_are_promised() -> None:
+    assert (http._CONNECT, http._SILENCE, http._WHOLE) == (10.0, 30.0, 60.0)
+    assert http._LARGEST == 32 << 20
+    assert http._TRIES == 3
+    assert index._WHOLE == 120.0
+
+
+def test_the_time_that_a_server_asks_for_is_given(server: Server, waited: list[float]) -> None:
+    server.plays[SUBJECT] = once(status("429 Too Many Requests", Retry_After="5"))
+    answers = asked_of(server.url)
+    assert isinstance(answers[SUBJECT], Listing)
+    assert [5.0 <= wait <= 6.0 for wait in waited] == [True]
+
+
+def test_no_server_is_waited_for_until_tomorrow(server: Server, waited: list[float]) -> None:
+    server.plays[SUBJECT] = status("429 Too Many Requests", Retry_After="99999")
+    assert isinstance(asked_of(server.url)[SUBJECT], IndexUnavailable)
+    assert waited == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"], ids=["host", "port"])
+def test_credentials_are_for_the_index_alone(server: Server, host: str) -> None:
+    server.plays[SUBJECT] = redirect("302 Found", neighbour("other", host=host))
+    assert isinstance(asked_of(secretly(server.url))[SUBJECT], Listing)
+    (there,) = server.neighbours["other"].asked
+    assert "authorization" not in there.headers
+    assert SECRET not in f"{there.path} {there.headers}"
+    assert all("authorization" in request.headers for request in server.asked)
+
+
+@pytest.mark.parametrize(
+    ("name", "trusted"), [(GOOD_NAME, True), (BAD_NAME, False)], ids=["its own", "another's"]
+)
+@pytest.mark.usefixtures("waited")
+def test_an_index_must_have_a_certificate_of_its_name(
+    server: Server, name: str, trusted: bool
+) -> None:
+    there = server.neighbours[name]
+    answers = asked_of(secretly(there.url))
+    for answer in answers.values():
+        if trusted:
+            assert isinstance(answer, Listing)
+        else:
+            assert isinstance(answer, IndexUnavailable)
+            assert answer.reason == "its certificate is not trusted"
+    assert bool(there.asked) is trusted
+
+
+def test_all_may_be_sent_to_one_host_with_tls(server: Server) -> None:
+    moved = redirect("302 Found", neighbour(GOOD_NAME))
+    server.plays |= dict.fromkeys([SUBJECT, *HEALTHY], moved)
+    for answer in asked_of(server.url).values():
+        assert isinstance(answer, Listing), answer
+        assert [str(release.version) for release in answer] == ["2.0", "1.0"]
+
+
+@pytest.mark.usefixtures("waited")
+def test_no_credentials_are_sent_to_a_server_without_tls(server: Server) -> None:
+    plain = server.neighbours["other"]
+    answers = asked_of(secretly(plain.url.replace("http:", "https:")))
+    assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
+    assert plain.asked == []
+
+
+@pytest.mark.parametrize(
+    ("text", "time"), [("2099-01-01T00:00:00Z", datetime(2099, 1, 1, tzinfo=UTC)), ("x", None)]
+)
+def test_the_row_shows_an_upload_time_only_if_it_is_one(
+    server: Server, python: Path, text: str, time: datetime | None
+) -> None:
+    server.plays[SUBJECT] = listing(upload_time=text)
+    assert rows_of(connect(python, server.url))[SUBJECT].released == time
+
+
+@pytest.mark.usefixtures("hurried", "waited")
+def test_headers_that_come_byte_by_byte_cost_nobody_else(
+    server: Server, python: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "_WHOLE", 4.0)
+    server.plays[SUBJECT] = endless(b"H", 0.3)
+    rows = rows_of(connect(python, server.url))
+    assert_healthy_rows(rows)
+    assert "no answer within 4 seconds" in str(rows[SUBJECT].error)
+
+
+@pytest.mark.usefixtures("waited")
+def test_a_portal_with_links_to_files_is_no_release(server: Server, python: Path) -> None:
+    server.plays[SUBJECT] = body(b"<a href='subject.zip'>subject</a>", Content_Type="text/html")
+    found = rows_of(connect(python, server.url))[SUBJECT]
+    assert (found.latest_version, found.update_available) == (None, None)
+    assert found.error
+
+
+# --- memory
+
+MIB = 1 << 20
+MEASURE = dedent(
+    """
+    import json, resource, sys
+    from pathlib import Path
+    from pkgwidgets.backends import settings
+    from pkgwidgets.backends.cache import AnswerCache
+    from pkgwidgets.backends.index import SimpleIndex
+
+    url, folder, *ids = sys.argv[1:]
+    index = SimpleIndex(settings.given(url), AnswerCache(url, Path(folder)))
+    index.releases_of(["warm-up", "warm-up-2"])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    answers = index.releases_of(ids)
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    unit = 1 if sys.platform == "darwin" else 1024
+    print(json.dumps([(after - before) * unit, [type(answers[id]).__name__ for id in ids]]))
+    """
+)
+
+
+def measured(server: Server, folder: Path, *ids: str) -> tuple[int, list[str]]:
+    """Ask in a process of its own; return by how many bytes its peak grew, and the answers."""
+    argv = [sys.executable, "-c", MEASURE, server.url, str(folder), *ids]
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@"; exit $?', "sh", *argv],  # its own child begins with a peak of 0
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    grown, answers = json.loads(done.stdout)
+    return grown, answers
+
+
+def chunked(content: bytes, **headers: str) -> Play:
+    def play(request: Request) -> None:
+        request.answer(b"", Transfer_Encoding="chunked", Content_Length="", **headers)
+        request.raw(f"{len(content):x}\r\n".encode() + content + b"\r\n0\r\n\r\n")
+
+    return play
+
+
+def bomb_on_the_way(request: Request) -> None:
+    location = neighbour("other")(request)
+    request.answer(BOMB, "302 Found", Location=location, Content_Encoding="gzip")
+
+
+# What is read to the end may be a listing of nothing or an error: it is the memory that counts.
+LARGE: dict[str, tuple[Play, str]] = {
+    "gzip bomb": (body(BOMB, Content_Encoding="gzip"), "IndexUnavailable"),
+    "gzip bomb in chunks": (chunked(BOMB, Content_Encoding="gzip"), "IndexUnavailable"),
+    "33 MiB": (body(b" " * (33 * MIB)), "IndexUnavailable"),
+    "33 MiB in chunks": (chunked(b" " * (33 * MIB)), "IndexUnavailable"),
+    "31 MiB of white space": (body(GOOD + b" " * (31 * MIB)), "Listing"),
+    "200,000 brackets": (body(b"[" * 200_000), "IndexUnavailable"),
+    "gzip bomb in a redirect": (bomb_on_the_way, "Listing"),
+    "31 MiB of files": (
+        body(b'{"files": [' + b'{"filename":"a"},' * (31 * MIB // 17) + b'{"filename":"a"}]}'),
+        "",
+    ),
+    "31 MiB of a mark": (
+        body(b'{"files": [{"filename":"a","yanked":{"x":[' + b"[]," * (31 * MIB // 3) + b"[]]}}]}"),
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_no_answer_takes_more_than_64_mib(server: Server, tmp_path: Path, name: str) -> None:
+    server.plays[SUBJECT], expected = LARGE[name]
+    grown, answers = measured(server, tmp_path, SUBJECT, *HEALTHY)
+    assert answers[1:] == ["Listing"] * len(HEALTHY)
+    assert answers[0] == (expected or answers[0])
+    assert grown <= 64 * MIB
+
+
+# --- two hundred
+
+
+@pytest.fixture(scope="module")
+def meadow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bad-index") / "env"
+    return environment(folder, built(*(f"flower-{number:03}" for number in range(200))))
+
+
+@pytest.mark.usefixtures("hurried")
+def test_of_two_hundred_the_good_are_there_before_the_slow(server: Server, meadow: Path) -> None:
+    names = [f"flower-{number:03}" for number in range(200)]
+    failing, slow = names[3::10], names[7::10]
+    healthy = {*names} - {*failing} - {*slow}
+    server.plays |= dict.fromkeys(failing, status("503 Service Unavailable"))
+    server.plays |= dict.fromkeys(slow, endless(b"", 60))
+    told: list[Event] = []
+    begun = monotonic()
+    found = inventory.check_for_updates(connect(meadow, server.url), report=told.append)
+    took = monotonic() - begun
+    rows: dict[str, PackageInfo] = {info.id: info for info in found}
+    order: list[str] = [event.id for event in told if event.id is not None]
+    assert sorted(order) == names
+    assert {order.index(name) < min(map(order.index, slow)) for name in healthy} == {True}
+    assert len(healthy) == 160
+    assert {(rows[name].latest_version, rows[name].error) for name in healthy} == {("2.0", None)}
+    for reason, group in (("it answered 503", failing), ("it did not answer in time", slow)):
+        for name in group:
+            assert rows[name].update_available is None
+            # When nothing but failures is left, the last of them are not even asked again.
+            assert reason in str(rows[name].error) or "left alone" in str(rows[name].error)
+    assert took < index._WHOLE + 10
+
+
+# --- a wheel that is not what the index says
+
+
+def test_a_wheel_with_another_hash_is_not_installed(
+    server: Server, tmp_path: Path, tree: Oracle
+) -> None:
+    wheel = BuiltWheel(name=SUBJECT, version="2.0", files={"subject.py": "grows = 2\n"})
+    python = environment(tmp_path / "env", built(SUBJECT, *HEALTHY))
+    service = PackageService(python, index_url=server.url)
+    other = BuiltWheel(name=HEALTHY[0], version="2.0", files={"healthy_0.py": "grows = 2\n"})
+    server.files |= {each.filename: each.data for each in (wheel, other)}
+    before = tree(service.prefix)
+    with pytest.raises(InstallFailed, match="Hash mismatch") as caught:
+        service.upgrade_package(SUBJECT)
+    assert tree(service.prefix) == before
+    assert service.get_package(SUBJECT).version == "1.0"
+    assert "Traceback" not in str(caught.value)
+    assert service.plan_upgrade(HEALTHY[0]).changes  # it is not in the way of anything else
+
+    server.plays[SUBJECT] = listing(hashes={"sha256": wheel.sha256})
+    service.check_for_updates(SUBJECT, refresh=True)
+    service.upgrade_package(SUBJECT)
+    assert service.get_package(SUBJECT).version == "2.0"

@@ -1,0 +1,250 @@
+"""No secret is shown: each way in which one is told, against everything that we say or leave."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from guarded import Guard, Reply, guarded
+
+from pkgwidgets import PackagePanel, PackageService
+from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.model import Event
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.server import payloads
+
+SECRET = "c4nary@/pa:ss-7f3a"
+PLAIN = "c4nary-t0ken-7f3a"
+ENCODED = quote(SECRET, safe="")
+SHAPES = [
+    "password",
+    "token",
+    "percent-encoded",
+    "extra index",
+    "find-links",
+    "netrc",
+    "proxy",
+    "keyring",
+    "error page",
+    "redirect",
+    "uv's standard error",
+    "variable",
+]
+TRACES = (
+    SECRET,
+    ENCODED,
+    quote(SECRET),
+    PLAIN,
+    "c4nary",
+    *(base64.b64encode(f"bob:{each}".encode()).decode() for each in (SECRET, PLAIN)),
+)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> Path:
+    for name in ("UV_NO_CONFIG", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@contextmanager
+def command_lines() -> Iterator[list[str]]:
+    """Collect what any user could read of the processes of this machine that say a secret."""
+    found: list[str] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.003):
+            for file in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    said = file.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                    if "--no-config" in said or "pip compile" in said or "keyring" in said:
+                        found.append(said)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield found
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def told(shape: str, guard: Guard, home: Path, set_variable: Callable[[str, str], None]) -> None:
+    """Configure the index in one of the ways."""
+    url = guard.url
+    match shape:
+        case "password":
+            url = guard.with_credentials(f"bob:{PLAIN}")
+        case "token":
+            url = guard.with_credentials(PLAIN)
+        case "percent-encoded":
+            url = guard.with_credentials(f"bob:{ENCODED}")
+        case "extra index":
+            set_variable("UV_EXTRA_INDEX_URL", guard.with_credentials(f"bob:{PLAIN}"))
+        case "find-links":
+            set_variable("UV_FIND_LINKS", guard.with_credentials(f"bob:{PLAIN}") + "seedshelf/")
+        case "netrc":
+            (home / ".netrc").write_text(f"machine 127.0.0.1 login bob password {PLAIN}\n")
+            (home / ".netrc").chmod(0o600)
+        case "proxy":
+            set_variable("NO_PROXY", "")
+            place = guard.with_credentials(f"bob:{PLAIN}").removesuffix("/simple/")
+            set_variable("HTTP_PROXY", place)
+            url = "http://packages.invalid/simple/"
+        case "keyring":
+            command = home / "bin" / "keyring"
+            command.parent.mkdir()
+            command.write_text(f"#!/bin/sh\necho '{PLAIN}'\n")
+            command.chmod(0o755)
+            set_variable("PATH", f"{command.parent}:/usr/bin:/bin")
+            set_variable("UV_KEYRING_PROVIDER", "subprocess")
+            url = guard.with_credentials("bob")
+        case "variable":
+            set_variable("UV_INDEX", f"ours={guard.url}")
+            set_variable("UV_INDEX_OURS_USERNAME", "bob")
+            set_variable("UV_INDEX_OURS_PASSWORD", PLAIN)
+    set_variable("UV_DEFAULT_INDEX", url)
+
+
+def credentials(shape: str) -> tuple[str, str] | None:
+    match shape:
+        case "token":
+            return PLAIN, ""
+        case "percent-encoded":
+            return "bob", SECRET
+        case "password" | "netrc" | "keyring":
+            return "bob", PLAIN
+    return None
+
+
+def working(shape: str, garden: Demo) -> Callable[[str], Reply | None]:
+    """Return how the server answers while all is well; None is what the index says."""
+    place = garden.index_url.removesuffix("/simple/")
+
+    def reply(path: str) -> Reply | None:
+        if shape == "redirect" and path.startswith("/simple/"):
+            there = place.replace("//", f"//bob:{PLAIN}@") + path
+            return 302, {"Location": f"{there}?token={PLAIN}"}, b""
+        return None
+
+    return reply
+
+
+def failing(path: str) -> Reply:
+    """Answer with a page that says all that it was told."""
+    said = f"{PLAIN} of https://bob:{PLAIN}@packages.invalid/?token={PLAIN} is not welcome"
+    detail = {"title": "Forbidden", "status": 403, "detail": f"https://bob:{PLAIN}@h/ said no"}
+    if path.endswith("/seedshelf/"):
+        return 200, {"Content-Type": f"text/html; by=https://bob:{PLAIN}@h/"}, said.encode()
+    return 403, {"Content-Type": "application/problem+json"}, json.dumps(detail).encode()
+
+
+class Said:
+    """Everything that was said, by who said it."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, list[str]] = {}
+
+    def add(self, sink: str, *texts: object) -> None:
+        self.texts.setdefault(sink, []).extend(map(str, texts))
+
+    def attempt(self, work: Callable[[], object]) -> bool:
+        try:
+            self.add("answers", *(f"{found} {found!r}" for found in [work()]))
+        except PkgwidgetsError as error:
+            self.add("errors", error, repr(error), error.facts, vars(error), error.args)
+            self.add("errors", *traceback.format_exception(error))
+            self.add("rest", json.dumps(payloads.error(error)))
+            return False
+        return True
+
+
+def everything(service: PackageService, said: Said) -> list[bool]:
+    """Do all that the service can, and keep what it says; return what succeeded."""
+
+    def listed() -> object:
+        frame = service.check_for_updates(refresh=True)
+        said.add("frame", frame.to_csv(), frame, frame.to_html())
+        infos = service.list_updates(refresh=True)
+        said.add("rest", json.dumps([payloads.package(info) for info in infos]))
+        return infos
+
+    def report(event: Event) -> None:
+        said.add("events", event)
+
+    done = [
+        said.attempt(listed),
+        said.attempt(lambda: service.plan_install("pea")),
+        said.attempt(lambda: service.upgrade_package("seedshelf", report=report)),
+    ]
+    panel = PackagePanel(service)
+    for message in ({"type": "check"}, {"type": "plan", "names": ["raintable"]}):
+        panel._on_table(message)
+        assert panel.wait(60)
+    panel._on_table({"type": "history"})
+    for widget in (panel.table, panel.plan_view, panel.task_view):
+        said.add("traits", *(repr(value) for value in widget.get_state().values()))
+    said.add("repr", service, repr(service._backend), service.index_url)
+    history = service.history()
+    said.add("history", history.to_csv(), *map(repr, service.list_history()))
+    return done
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_secret_is_nowhere(
+    shape: str,
+    garden: Demo,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.INFO)
+    said = Said()
+    if shape == "uv's standard error":
+        place = f"https://bob:{PLAIN}@127.0.0.1:1/pod-1.0-py3-none-any.whl"
+        garden.index.publish(BuiltWheel(name="pea", version="1.0", requires=(f"pod @ {place}",)))
+    with guarded(garden.index_url, credentials(shape)) as guard, command_lines() as lines:
+        told(shape, guard, home, monkeypatch.setenv)
+        guard.reply = working(shape, garden)
+        service = PackageService(garden.python)
+        done = everything(service, said)
+        assert (done[0], done[2]) == (True, True), said.texts.get("errors")
+        assert service.get_package("seedshelf").version == "1.4.2"
+        if shape not in ("error page", "uv's standard error"):
+            guard.reply = failing
+        else:
+            monkeypatch.setenv("UV_DEFAULT_INDEX", guard.with_credentials(f"bob:{PLAIN}"))
+            guard.reply = failing if shape == "error page" else lambda path: (503, {}, b"")
+        assert not all(everything(PackageService(garden.python), said))
+    for file in (garden.python.parent.parent / ".pkgwidgets").rglob("*"):
+        if file.is_file():
+            said.add("files", file.read_bytes().decode("latin-1"))
+    out, err = capfd.readouterr()
+    said.add("output", out, err)
+    said.add("log", caplog.text)
+    said.add("command lines", *lines)
+    assert {"frame", "errors", "traits", "rest", "history", "files", "command lines"} <= {
+        sink for sink, texts in said.texts.items() if any(texts)
+    }
+    found = {
+        sink: text[max(0, text.find(trace) - 200) :][:400]
+        for sink, texts in said.texts.items()
+        for text in texts
+        for trace in TRACES
+        if trace in text
+    }
+    assert found == {}
