@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from fakes import FakeKit, Kit, Oracle, Row
+from fakes import FakeKit, Kit, Oracle
+from faults.tree import rows
 
 from pkgwidgets import PackageService, demo
 from pkgwidgets.connect import connect
@@ -72,7 +71,7 @@ def published(garden: Demo) -> Callable[..., None]:
 @pytest.fixture
 def tree() -> Oracle:
     """Return every path under a prefix, sorted, in all that must be equal after an undo."""
-    return _tree
+    return rows
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class RealKit:
         self.garden.index.down = True
 
     def tree(self) -> object:
-        return _tree(self.backend.environment.interpreter.prefix)
+        return rows(self.backend.environment.interpreter.prefix)
 
     def edit(self, path: str, content: bytes | None) -> None:
         file = self.garden.site_packages / path
@@ -106,25 +105,3 @@ def kit(request: pytest.FixtureRequest) -> Kit:
         return FakeKit()
     garden: Demo = request.getfixturevalue("garden")
     return RealKit(garden, connect(garden.python, garden.index_url))
-
-
-def _tree(prefix: Path) -> tuple[Row, ...]:
-    """Leave out bytecode, our own folder and the empty file that uv locks."""
-    rows = []
-    for path in prefix.rglob("*"):
-        inside = path.relative_to(prefix)
-        if "__pycache__" in inside.parts or inside.parts[0] in (".pkgwidgets", ".lock"):
-            continue
-        rows.append(_row(path, str(inside)))
-    return tuple(sorted(rows))
-
-
-def _row(path: Path, name: str) -> Row:
-    found = path.lstat()
-    mode = stat.S_IMODE(found.st_mode)
-    if stat.S_ISLNK(found.st_mode):
-        return name, "link", mode, 0, "", os.fspath(path.readlink())
-    if stat.S_ISDIR(found.st_mode):
-        return name, "folder", mode, 0, "", ""
-    content = path.read_bytes()
-    return name, "file", mode, len(content), hashlib.sha256(content).hexdigest(), ""

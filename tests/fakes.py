@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
+from queue import Queue
+from threading import Thread
 from typing import Any, Protocol
 
 from packaging.markers import default_environment
@@ -19,6 +21,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core.errors import (
+    Cancelled,
     EnvironmentBusy,
     EnvironmentRefused,
     IndexUnavailable,
@@ -28,7 +31,16 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
     ResolutionFailed,
 )
-from pkgwidgets.core.interfaces import Backend, Enough, Question, Report, everything, ignore
+from pkgwidgets.core.interfaces import (
+    Backend,
+    Enough,
+    Question,
+    Report,
+    Skip,
+    everything,
+    ignore,
+    nothing,
+)
 from pkgwidgets.core.model import (
     Change,
     Distribution,
@@ -45,13 +57,14 @@ from pkgwidgets.core.model import (
 )
 from pkgwidgets.demo import story
 from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.operations import steps
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 Row = tuple[str, str, int, int, str, str]
 """A path, its type, mode, size, sha256 and link target."""
 Oracle = Callable[[Path], tuple[Row, ...]]
-Disk = dict[Path, bytes]
+Disk = MutableMapping[Path, bytes]
 
 
 def plan_of(
@@ -124,6 +137,9 @@ class FakeEnvironment:
     def refusal(self) -> str | None:
         return self.refused
 
+    def stamps(self) -> Mapping[str, str]:
+        return {"its interpreter": self.interpreter.version}
+
     @contextmanager
     def locked(self, holder: str) -> Iterator[None]:
         if self._holder is not None:
@@ -133,6 +149,9 @@ class FakeEnvironment:
             yield
         finally:
             self._holder = None
+
+    def holder(self) -> str | None:
+        return self._holder
 
     def _read(self, path: Path) -> Distribution | Unreadable:
         try:
@@ -178,6 +197,33 @@ class FakeRecords:
                     break
         return found
 
+    def refusals(self, ids: Collection[Id], leaving: Collection[Id] = ()) -> Mapping[Id, str]:
+        said = {}
+        for id in ids:
+            try:
+                self._files(id, self._environment.site)
+            except EnvironmentRefused as error:
+                said[id] = error.reason
+        return said
+
+    def stamps(self, ids: Collection[Id], stage: Path | None = None) -> Mapping[Id, str]:
+        found = {}
+        site = stage / "lib" if stage is not None else self._environment.site
+        for id in ids:
+            record = self._record(id, site)
+            rows = self._rows(record) if record is not None else {}
+            files = [self._disk.get(site / row, b"-") for row in rows]
+            found[id] = _sha256(b"\n".join(files))
+        return found
+
+    def starts(
+        self, ids: Collection[Id], stage: Path | None = None
+    ) -> Mapping[Id, tuple[str, ...]]:
+        return {}
+
+    def staged(self, stage: Path) -> Mapping[Id, Distribution | Unreadable]:
+        return FakeEnvironment(self._disk, stage).distributions()
+
     def owners(self, files: Collection[str]) -> Mapping[str, Id]:
         owned = {}
         for id, found in self._environment.distributions().items():
@@ -187,8 +233,11 @@ class FakeRecords:
                     owned[path] = id
         return owned
 
-    def damage(self, plan: Plan) -> tuple[str, ...]:
-        problems = []
+    def damage(
+        self, plan: Plan, others: Mapping[Id, Collection[Path]] | None = None
+    ) -> tuple[str, ...]:
+        paths = {path: id for id, paths in (others or {}).items() for path in paths}
+        problems = [f"{id}: {path} is gone" for path, id in paths.items() if path not in self._disk]
         for change in plan.changes:
             record = self._record(change.id, self._environment.site)
             for row, sha256 in self._rows(record).items() if record and change.after else ():
@@ -217,19 +266,50 @@ class FakeRecords:
         return rows
 
 
+class FakeNeighbours:
+    """Who has files in the folders that a plan touches, and who runs a command: by name only."""
+
+    def __init__(self, environment: FakeEnvironment) -> None:
+        self._environment = environment
+
+    def around(self, plan: Plan, stage: Path | None) -> Mapping[Id, frozenset[Path]]:
+        return {}
+
+    def orphaned(self, plan: Plan, stage: Path | None) -> Mapping[str, tuple[Id, ...]]:
+        return {}
+
+
 class FakeTrial:
     """A module imports unless it is missing or one of its files starts a line with `raise`."""
 
     def __init__(self, environment: FakeEnvironment) -> None:
         self._environment = environment
+        self.no_kernel: str | None = None
+        self.asked_for_a_kernel = 0
 
     def failing(
-        self, modules: Sequence[str], report: Report = ignore, *, beside: Path | None = None
+        self,
+        modules: Sequence[str],
+        report: Report = ignore,
+        *,
+        spare: Sequence[str] = (),
+        beside: Path | None = None,
+        hidden: Collection[Path] = (),
     ) -> Mapping[str, str]:
-        report(Event(stage=Stage.VERIFYING if beside is None else Stage.CHECKING))
+        changing = beside is not None or hidden
+        report(Event(stage=Stage.CHECKING if changing else Stage.VERIFYING))
         sites = ([beside / "lib"] if beside is not None else []) + [self._environment.site]
-        errors = {module: self._error(module, sites) for module in modules}
-        return {module: error for module, error in errors.items() if error is not None}
+        errors = {module: self._error(module, sites) for module in (*modules, *spare)}
+        return {m: error for m, error in errors.items() if error is not None and m != "sys"}
+
+    def kernel(
+        self, report: Report = ignore, *, beside: Path | None = None, hidden: Collection[Path] = ()
+    ) -> str | None:
+        self.asked_for_a_kernel += 1
+        return self.no_kernel
+
+    def hand_over(self, stage: Path) -> None:
+        """Nothing is compiled here."""
 
     def _error(self, module: str, sites: Sequence[Path]) -> str | None:
         disk = self._environment.disk
@@ -262,8 +342,10 @@ class FakeSavePoint:
         self._all = all_kept
         self._id = id
 
-    def save(self, paths: Collection[Path]) -> None:
-        self._all[self._id] = Kept({path: self._disk.get(path) for path in paths})
+    def save(self, paths: Collection[Path]) -> int:
+        rows = {path: self._disk.get(path) for path in paths}
+        self._all[self._id] = Kept(rows)
+        return sum(len(content) for content in rows.values() if content is not None)
 
     def restore(self) -> tuple[str, ...]:
         kept, failed = self._all[self._id], []
@@ -301,6 +383,7 @@ class FakeJournal:
         self._place = place
         self._plans: dict[str, Plan] = {}
         self._lines: dict[str, list[tuple[str, str | None]]] = {}
+        self._failures: dict[str, str] = {}
 
     def start(self, plan: Plan) -> Transaction:
         id = f"{len(self._plans):04}"
@@ -310,6 +393,8 @@ class FakeJournal:
 
     def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
         error = facts.get("error")
+        if facts.get("failure") is not None:
+            self._failures[transaction] = str(facts["failure"])
         self._lines[transaction].append((step, None if error is None else str(error)))
 
     def transactions(self) -> Sequence[Transaction]:
@@ -320,6 +405,20 @@ class FakeJournal:
 
     def folder(self, transaction: str) -> Path:
         return self._place / "txn" / transaction
+
+    def unfinished(self) -> str | None:
+        newest = self.transactions()[-1:]
+        open = (Outcome.STARTED, Outcome.BROKEN)
+        return newest[0].id if newest and newest[0].outcome in open else None
+
+    def began(self, transaction: str) -> bool:
+        return transaction in self._lines
+
+    def handed_over(self, transaction: str) -> bool:
+        return False
+
+    def close(self, transaction: str) -> None:
+        pass
 
     def _transaction(self, id: str) -> Transaction:
         ends = [(_ENDS[step], error) for step, error in self._lines[id] if step in _ENDS]
@@ -332,7 +431,50 @@ class FakeJournal:
             finished=started + timedelta(seconds=1) if ends else None,
             outcome=outcome,
             error=error,
+            failure=self._failures.get(id),
         )
+
+
+class FakeApplier:
+    """Carries plans out in a thread: what it has in common with a process is that nobody waits."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._events: dict[str, list[Event]] = {}
+        self._cancelled: set[str] = set()
+        self.threads: list[Thread] = []
+
+    def start(self, plan: Plan) -> str:
+        begun: Queue[str | BaseException] = Queue()
+
+        def report(event: Event) -> None:
+            id = event.transaction or ""
+            if id not in self._events:
+                self._events[id] = []
+                begun.put(id)
+            self._events[id].append(event)
+            if id in self._cancelled:
+                raise Cancelled(id)
+
+        def work() -> None:
+            try:
+                steps.carry_out(self._backend, plan, report, by="a thread")
+            except BaseException as error:
+                begun.put(error)
+
+        self.threads.append(Thread(target=work, daemon=True))
+        self.threads[-1].start()
+        answer = begun.get()
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def events(self, transaction: str, seen: int = 0) -> tuple[Sequence[Event], int]:
+        known = self._events.get(transaction, [])
+        return tuple(known[seen:]), len(known)
+
+    def cancel(self, transaction: str) -> None:
+        self._cancelled.add(transaction)
 
 
 class FakeIndex:
@@ -352,12 +494,21 @@ class FakeIndex:
         *,
         refresh: bool = False,
         enough: Enough = everything,
+        skip: Skip = nothing,
     ) -> Mapping[Id, Sequence[Release] | PkgwidgetsError]:
         answers: dict[Id, Sequence[Release] | PkgwidgetsError] = {}
         for id in ids:
             self.asked.append(id)
             answers[id] = _down_to(self._answer(id), partial(enough, id))
-            report(Event(stage=Stage.ASKING, id=id, done=len(answers), total=len(ids)))
+            report(
+                Event(
+                    stage=Stage.ASKING,
+                    id=id,
+                    answer=answers[id],
+                    done=len(answers),
+                    total=len(ids),
+                )
+            )
         return answers
 
     def _answer(self, id: Id) -> Sequence[Release] | PkgwidgetsError:
@@ -488,7 +639,7 @@ class FakeInstaller:
     def _unpack(self, wheel: BuiltWheel, site: Path, *, requested: bool) -> None:
         files = {path: content for path, content in wheel.files.items() if "{" not in path}
         encoded = {p: c.encode() if isinstance(c, str) else c for p, c in files.items()}
-        self._disk |= {site / path: content for path, content in encoded.items()}
+        self._disk.update({site / path: content for path, content in encoded.items()})
         self._clock += 1
         facts = {
             "name": wheel.name,
@@ -514,26 +665,33 @@ class FakeInstaller:
 
 
 class FakeKit:
-    """The demo's story without a disk, a process or a socket."""
+    """The demo's story without a disk, a process or a socket; or others, in other places."""
 
-    def __init__(self) -> None:
-        self.disk: Disk = {}
+    def __init__(
+        self,
+        environment: FakeEnvironment | None = None,
+        wheels: Collection[BuiltWheel] = story.WHEELS,
+        installed: Collection[str] = story.INSTALLED,
+    ) -> None:
+        self.environment = environment or FakeEnvironment({})
+        self.disk = self.environment.disk
         self.kept: dict[str, Kept] = {}
-        self.environment = FakeEnvironment(self.disk)
-        self.index = FakeIndex(story.WHEELS)
+        self.index = FakeIndex(wheels)
         self.installer = FakeInstaller(self.environment, self.index)
         self.journal = FakeJournal()
+        self.trial = FakeTrial(self.environment)
         self.backend = Backend(
             environment=self.environment,
             records=FakeRecords(self.environment),
-            trial=FakeTrial(self.environment),
+            neighbours=FakeNeighbours(self.environment),
+            trial=self.trial,
             index=self.index,
             installer=self.installer,
             journal=self.journal,
             save_point=lambda id: FakeSavePoint(self.disk, self.kept, id),
         )
-        released = {f"{wheel.name}=={wheel.version}": wheel for wheel in story.WHEELS}
-        for pin in story.INSTALLED:
+        released = {f"{wheel.name}=={wheel.version}": wheel for wheel in wheels}
+        for pin in installed:
             wheel = released[pin]
             self.installer.put(wheel, requested=wheel.id not in story.DEPENDENCIES)
 
@@ -566,10 +724,16 @@ def _down_to(
 def _release(wheel: BuiltWheel) -> Release:
     return Release(
         version=Version(wheel.version),
-        requires_python=SpecifierSet(wheel.requires_python or ""),
         yanked=wheel.yanked is not None,
         uploaded=wheel.uploaded,
-        wheels=(Wheel(filename=wheel.filename, sha256=wheel.sha256, size=len(wheel.data)),),
+        wheels=(
+            Wheel(
+                filename=wheel.filename,
+                sha256=wheel.sha256,
+                size=len(wheel.data),
+                requires_python=SpecifierSet(wheel.requires_python or ""),
+            ),
+        ),
     )
 
 

@@ -16,7 +16,9 @@ EXPORTED = ["PackagePanel", "PackageService", "PkgwidgetsError", "compare_versio
 
 SERVICE = {
     "apply": "plan, *, report=None",
+    "cancel": "transaction=None",
     "check_for_updates": "name=None, refresh=False, *, report=None",
+    "follow": "transaction=None, *, report=None",
     "get_package": "name, check_updates=False",
     "get_package_by_id": "id, check_updates=False",
     "get_packages": "check_updates=False, *, report=None",
@@ -30,6 +32,7 @@ SERVICE = {
     "plan_uninstall": "names",
     "plan_upgrade": "names=None, version=None, allow='dependencies', *, report=None",
     "refusal": "",
+    "running": "",
     "undo": "transaction=None, *, report=None",
     "uninstall_package": "names, *, report=None",
     "upgrade_all_packages": "*, report=None",

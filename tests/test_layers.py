@@ -19,6 +19,8 @@ MAY_IMPORT = {
     "operations/": ("core", "operations"),
     "backends/": ("core", "backends"),
     "connect.py": ("core", "backends"),
+    "recover.py": ("core", "backends", "operations"),
+    "applier.py": ("core", "operations", "backends", "connect"),
     "notebook/": ("core", "operations", "connect", "notebook"),
     "widgets/": ("core", "notebook.service", "widgets"),
     "server/": ("core", "operations", "connect", "server"),

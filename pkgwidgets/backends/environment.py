@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import hashlib
 import json
 import os
 import stat
@@ -16,16 +18,19 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from pkgwidgets.core.errors import EnvironmentBusy
-from pkgwidgets.core.model import Distribution, Id, Interpreter, Origin, Unreadable
+from pkgwidgets.core.model import DIRECT_URL, Distribution, Id, Interpreter, Origin, Unreadable
 from pkgwidgets.core.versions import is_name
 from pkgwidgets.core.words import visible, without_credentials
+
+from . import lock
 
 PLACE = ".pkgwidgets"
 """Our own folder in the prefix: same device as site-packages, outside of every RECORD."""
 _HEAD = 4 << 20
 """No METADATA head is longer: bytes."""
 _SUMMARY = 512
+_CUSTOMIZED = ("sitecustomize.py", "usercustomize.py")
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP)
 _WATCHED = ("", "/METADATA", "/RECORD", "/INSTALLER")
 
 
@@ -64,43 +69,69 @@ class InstalledEnvironment:
     def refusal(self) -> str | None:
         """Say why nothing may be changed here: externally managed (PEP 668), or not writable."""
         interpreter = self.interpreter
-        if interpreter.externally_managed is not None:
+        if self._is_externally_managed():
             return (
                 f"{interpreter.prefix} is managed by the operating system (PEP 668); "
                 "use a virtual environment"
             )
-        if (interpreter.prefix / "conda-meta" / "frozen").exists():
+        if self._is_frozen():
             return f"{interpreter.prefix} is frozen by its owner"
         for folder in dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()]):
             reason = _not_writable(folder)
             if reason is not None:
                 return f"{folder} cannot be written to: {reason}"
+        if not _has_locks(interpreter.prefix):
+            return (
+                f"{interpreter.prefix} lies on a file system without locks: "
+                "nobody could be kept from changing it at the same time"
+            )
         return None
+
+    def stamps(self) -> Mapping[str, str]:
+        """Return, for what is nobody's distribution, texts that differ if it was changed.
+
+        The interpreter, the rights of the folders, and what runs at every start.
+        """
+        interpreter = self.interpreter
+        folders = dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()])
+        own = sorted(self._own_folders)
+        starts = [f"{file} {_look(file)}" for folder in own for file in _starting(folder)]
+        marked = self._is_externally_managed(), self._is_frozen()
+        return {
+            "its interpreter": f"{_look(interpreter.python, inode=True)} {interpreter.version}",
+            "whether it may be changed": str(marked),
+            "the rights of its folders": " ".join(map(_rights, folders)),
+            "what runs at every start": _digest("\n".join(starts)),
+        }
+
+    def _is_frozen(self) -> bool:
+        return (self.interpreter.prefix / "conda-meta" / "frozen").exists()
+
+    def _is_externally_managed(self) -> bool:
+        """Look again where the marker would be: it may have come since the interpreter told."""
+        interpreter = self.interpreter
+        if interpreter.externally_managed is not None:
+            return True
+        if interpreter.stdlib is None or interpreter.prefix != interpreter.base_prefix:
+            return False
+        return (interpreter.stdlib / "EXTERNALLY-MANAGED").is_file()
 
     @contextmanager
     def locked(self, holder: str) -> Iterator[None]:
-        """Hold the environment alone, by `flock` on a file that is never deleted.
+        """Hold the environment alone; raises `EnvironmentBusy` at once if another holds it.
 
-        The system frees it with the last process that has the descriptor, so that an installer
-        that outlived us still holds it. What the file says is for people only.
+        The descriptor that holds it is inherited by installers.
         """
-        self.place.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(self.place / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                said = os.read(descriptor, 200).decode("utf-8", "replace").strip()
-                raise EnvironmentBusy(said or "another process") from None
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{holder} (process {os.getpid()})".encode(), 0)
+        with lock.held(self.place, holder) as descriptor:
             self.lock_descriptor = descriptor
             try:
                 yield
             finally:
                 self.lock_descriptor = None
-        finally:
-            os.close(descriptor)
+
+    def holder(self) -> str | None:
+        """Tell who holds the environment, without taking it from anybody; None if nobody does."""
+        return lock.holder(self.place)
 
     def _read(self, path: Path) -> Distribution | Unreadable:
         """Read one, or take what was read of the very same files before."""
@@ -153,12 +184,14 @@ class InstalledEnvironment:
         if path.name.endswith(".egg-info") or installer in ("apt", "dpkg", "debian", "rpm"):
             return Origin.SYSTEM, str(path.parent)
         try:
-            direct = json.loads((path / "direct_url.json").read_bytes())
+            direct = json.loads((path / DIRECT_URL).read_bytes())
+            if not isinstance(direct, dict):
+                raise ValueError("it is no object")
+            location = without_credentials(str(direct.get("url", "")))
         except FileNotFoundError:
             return Origin.INDEX, ""
-        if not isinstance(direct, dict):
-            raise ValueError("direct_url.json is no object")
-        location = without_credentials(str(direct.get("url", "")))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{DIRECT_URL} cannot be read: {error}") from error
         about = direct.get("dir_info")
         if isinstance(about, dict) and about.get("editable"):
             return Origin.EDITABLE, location
@@ -250,6 +283,49 @@ def _first_line(path: Path) -> str:
         return path.read_bytes()[:100].decode("utf-8", "replace").partition("\n")[0].strip()
     except OSError:
         return ""
+
+
+def _starting(folder: Path) -> list[str]:
+    """Return the files of a folder that `site` reads or runs at every start."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                entry.path
+                for entry in entries
+                if entry.name.endswith(".pth") or entry.name in _CUSTOMIZED
+            )
+    except OSError:
+        return []
+
+
+def _look(path: str | Path, *, inode: bool = False) -> str:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - as `_stamp`
+    except OSError:
+        return "-"
+    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino if inode else ''}"
+
+
+def _rights(folder: Path) -> str:
+    try:
+        found = folder.stat()
+    except OSError:
+        return "-"
+    return f"{found.st_mode:o}:{found.st_uid}:{found.st_gid}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def _has_locks(prefix: Path) -> bool:
+    """Try to lock a file of its own: some network file systems have none, or only say so."""
+    with tempfile.TemporaryFile(prefix=".pkgwidgets-", dir=prefix) as trial:
+        try:
+            fcntl.flock(trial.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno not in _NO_LOCKS
+    return True
 
 
 def _not_writable(folder: Path) -> str | None:

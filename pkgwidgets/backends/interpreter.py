@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,7 @@ def facts():
         "markers": {name: str(value) for name, value in default_environment().items()},
         "tags": [str(tag) for tag in sys_tags()],
         "externally_managed": managed,
+        "stdlib": sysconfig.get_path("stdlib"),
     }
 """
 
@@ -65,6 +67,17 @@ def describe(python: Path | None = None) -> Interpreter:
     if python is None or python == Path(sys.executable):
         return _interpreter(Path(sys.executable), _own_facts())
     return _asked(python.absolute(), _stamp(python))
+
+
+def to_text(interpreter: Interpreter) -> str:
+    """Return an interpreter as JSON, for another process that is to see the same."""
+    return json.dumps(asdict(interpreter), default=str)
+
+
+def from_text(text: str) -> Interpreter:
+    """Return the interpreter that `to_text` gave; raises ValueError or KeyError for others."""
+    facts = json.loads(text)
+    return _interpreter(Path(facts["python"]), facts)
 
 
 def _own_facts() -> dict[str, Any]:
@@ -111,4 +124,5 @@ def _interpreter(python: Path, facts: dict[str, Any]) -> Interpreter:
         markers=facts["markers"],
         tags=tuple(facts["tags"]),
         externally_managed=facts["externally_managed"],
+        stdlib=Path(facts["stdlib"]),
     )

@@ -1,23 +1,20 @@
-"""Transactions as append-only JSON lines, each with a checksum and the hash of the line before."""
+"""Transactions as folders of their plan and their journal: what was done, by whom, how it ended."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import secrets
-import zlib
+import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 from pkgwidgets.core.canonical import plan_from_text, plan_to_text
+from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 from pkgwidgets.core.model import Outcome, Plan, Transaction
 
-_FORMAT = 1
+from . import asker, disk, process, rescue
+from .lines import RESERVE, Line, Lines, explained
+
 _STAMP = "%Y%m%dT%H%M%S%f"
 _ENDS = {
     "COMMIT": Outcome.COMMITTED,
@@ -26,132 +23,133 @@ _ENDS = {
     "RB_INCOMPLETE": Outcome.BROKEN,
 }
 """The records that end a transaction; an aborted one never touched the environment."""
+_PATIENCE = 600.0
+_DAMAGED = "its journal is damaged"
+_NO_PLAN = "its plan cannot be read"
 
-_Line = dict[str, Any]
 
+class FolderJournal(Lines):
+    """One folder a transaction under `place/txn`: `plan.json`, `journal`, the save point.
 
-class FolderJournal:
-    """One folder a transaction under `place/txn`: `plan.json` and `journal`.
-
-    History is these journals: there is no second record that could disagree with what happened.
+    While it is open there is `recover.pyz`, too, which can end it without us. History is these
+    journals: there is no second record that could disagree with what happened. `asked_by` is the
+    kind of process that wants what is started here, this one's own by default.
     """
 
-    def __init__(self, place: Path) -> None:
-        self._all = place / "txn"
+    def __init__(self, place: Path, asked_by: str | None = None) -> None:
+        super().__init__(place)
+        self._asked_by = asked_by if asked_by is not None else asker.kind(sys.argv[0])
 
     def start(self, plan: Plan) -> Transaction:
-        """Begin the record of a plan; its id sorts after all others, whatever the clock says."""
+        """Begin the record of a plan; its id sorts after all others, whatever the clock says.
+
+        Raises `DiskFailed`; nothing has begun then.
+        """
         now = datetime.now(UTC)
         id = f"{self._later_than_all(now):{_STAMP}}-{secrets.token_hex(3)}"
         folder = self.folder(id)
-        folder.mkdir(parents=True, mode=0o700)
-        with (folder / "plan.json").open("w", encoding="utf-8") as file:
-            file.write(plan_to_text(plan))
-            file.flush()
-            os.fsync(file.fileno())
-        self.record(id, "PLAN", plan=plan.id)
-        return Transaction(id=id, plan=plan, started=now)
+        with explained(id):
+            disk.make_folders(self._all, 0o700)
+            disk.sync_path(self._place.parent)  # whoever locked first made our folder there
+            disk.write_whole(self._marker, id.encode())
+            disk.make_folders(folder, 0o700)
+            disk.write_whole(folder / "plan.json", plan_to_text(plan).encode())
+            disk.write_whole(folder / "recover.pyz", rescue.archive())
+            disk.reserve(folder / "reserve", RESERVE)
+        user = asker.user()
+        self.record(id, "PLAN", plan=plan.id, user=user, process=self._asked_by)
+        return Transaction(id=id, plan=plan, started=now, user=user, process=self._asked_by)
 
     def _later_than_all(self, now: datetime) -> datetime:
         """Return the time, or the moment after the newest id: a clock may have been put back."""
-        newest = (
-            max((path.name for path in self._all.iterdir()), default="")
-            if self._all.is_dir()
-            else ""
-        )
-        try:
-            last = datetime.strptime(newest.partition("-")[0], _STAMP).replace(tzinfo=UTC)
-        except ValueError:
-            return now
-        return max(now, last + timedelta(microseconds=1))
+        newest = max(self.ids(), default="")
+        last = _stamp(newest)
+        return now if last is None else max(now, last + timedelta(microseconds=1))
 
-    def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
-        """Append one line and make it durable before returning."""
-        path = self.folder(transaction) / "journal"
-        with path.open("a+b") as file:
-            file.seek(0)
-            lines = file.read().splitlines(keepends=True)
-            if lines and _good(lines[-1]) is None:  # torn: it was never written
-                file.truncate(sum(map(len, lines[:-1])))
-                lines.pop()
-            line: _Line = {
-                "v": _FORMAT,
-                "n": len(lines),
-                "t": step,
-                "txn": transaction,
-                "at": datetime.now(UTC).isoformat(),
-                "prev": hashlib.sha256(lines[-1]).hexdigest() if lines else "",
-                **{name: value for name, value in facts.items() if value is not None},
-            }
-            line["crc"] = _checksum(line)
-            file.write(json.dumps(line).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+    def handed_over(self, transaction: str) -> bool:
+        """Let the transaction's own copy of recovery end what another version of us wrote.
+
+        That copy knows the rules it was made by. To be called with the environment locked. Raises
+        `RollbackFailed` with what it said.
+        """
+        if not self.is_foreign(transaction):
+            return False
+        folder = self.folder(transaction)
+        argv = [sys.executable, "-I", "-S", str(folder / "recover.pyz"), "--held"]
+        done = process.run(argv, timeout=_PATIENCE)
+        if done.returncode != 0:
+            said = (done.stdout + done.stderr).strip().splitlines() or ["it gave no answer"]
+            raise RollbackFailed(transaction, (said[-1],), str(folder))
+        return True
 
     def transactions(self) -> Sequence[Transaction]:
-        """Read all, oldest first; one without a plan that reads is no transaction of ours."""
+        """Read all, oldest first; one that cannot be read any more says so and is not left out."""
         try:
-            ids = sorted(path.name for path in self._all.iterdir())
-        except (FileNotFoundError, PermissionError):
-            return ()  # who may not read what was done here may not change anything either
+            open = self.unfinished()
+        except DiskFailed:
+            open = None
         found = []
-        for id in ids:
+        for id in self.ids():
             try:
-                plan = plan_from_text((self._all / id / "plan.json").read_text("utf-8"))
-            except (OSError, ValueError):
-                continue
-            lines = self._lines(id)
+                lines = self.lines(id)
+            except DiskFailed:
+                lines = []
+            # The next begins only when the last has ended: how it did may not be known any more.
             if lines:
-                found.append(_transaction(id, plan, lines))
-        # The next begins only when the last has ended: how it did is not known here any more.
-        ended = [_damaged(t) if t.outcome is Outcome.STARTED else t for t in found[:-1]]
-        return (*ended, *found[-1:])
+                found.append(self._transaction(id, lines, damaged=id != open))
+            elif id != open and self.began(id):
+                found.append(self._lost(id))
+        return tuple(found)
 
-    def steps(self, transaction: str) -> tuple[str, ...]:
-        """Return the steps recorded so far, oldest first, up to the first that is damaged."""
-        lines = self._lines(transaction)
-        whole = takewhile(lambda pair: pair[0] == pair[1]["n"], enumerate(lines))
-        return tuple(str(line["t"]) for _, line in whole)
+    def _transaction(self, id: str, lines: list[Line], *, damaged: bool) -> Transaction:
+        facts = {name: value for line in lines for name, value in line.items()}
+        end = next((line for line in reversed(lines) if line["t"] in _ENDS), None)
+        if end is None and damaged:
+            end = {"t": "RB_INCOMPLETE", "error": _DAMAGED}
+        started, plan = _time(lines[0]), self._plan(id)
+        staged = any(line["t"] == "STAGED" for line in lines)
+        errors = [end.get("error") if end is not None else None, None if plan else _NO_PLAN]
+        return Transaction(
+            id=id,
+            plan=plan if plan is not None else _unknown(started),
+            started=started,
+            finished=_time(end) if end is not None and "at" in end else None,
+            outcome=_ENDS[end["t"]] if end is not None else Outcome.STARTED,
+            error="; ".join(filter(None, errors)) or None,
+            failure=end.get("failure") if end is not None else None,
+            user=facts.get("user"),
+            process=facts.get("process"),
+            saved_bytes=facts.get("bytes"),
+            downloaded_bytes=plan.download_size if staged and plan else None,
+        )
 
-    def folder(self, transaction: str) -> Path:
-        """Return where a transaction keeps its files."""
-        return self._all / transaction
+    def _lost(self, id: str) -> Transaction:
+        """Return a transaction of whose journal nothing is left."""
+        stamp = _stamp(id)
+        started = stamp if stamp is not None else datetime.fromtimestamp(0, UTC)
+        plan = self._plan(id) or _unknown(started)
+        return Transaction(
+            id=id, plan=plan, started=started, outcome=Outcome.BROKEN, error=_DAMAGED
+        )
 
-    def _lines(self, transaction: str) -> list[_Line]:
-        """Read the lines that have their checksum: damage to one hides no other."""
+    def _plan(self, id: str) -> Plan | None:
         try:
-            raw = (self.folder(transaction) / "journal").read_bytes()
-        except OSError:
-            return []
-        lines = [_good(text) for text in raw.splitlines(keepends=True)]
-        return [line for line in lines if line is not None and line.get("txn") == transaction]
+            return plan_from_text((self.folder(id) / "plan.json").read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
 
 
-def _damaged(transaction: Transaction) -> Transaction:
-    return replace(transaction, outcome=Outcome.BROKEN, error="its journal is damaged")
+def _unknown(started: datetime) -> Plan:
+    """Return a plan without changes, to stand for one that cannot be read."""
+    return Plan(requested=(), changes=(), environment="", python=Path(), created=started)
 
 
-def _good(text: bytes) -> _Line | None:
+def _stamp(id: str) -> datetime | None:
     try:
-        line = json.loads(text)
-    except (ValueError, RecursionError):
+        return datetime.strptime(id.partition("-")[0], _STAMP).replace(tzinfo=UTC)
+    except ValueError:
         return None
-    if not text.endswith(b"\n") or not isinstance(line, dict):
-        return None
-    return line if line.pop("crc", None) == _checksum(line) else None
 
 
-def _checksum(line: _Line) -> str:
-    return f"{zlib.crc32(json.dumps(line).encode()):08x}"
-
-
-def _transaction(id: str, plan: Plan, lines: list[_Line]) -> Transaction:
-    end = next((line for line in reversed(lines) if line["t"] in _ENDS), None)
-    return Transaction(
-        id=id,
-        plan=plan,
-        started=datetime.fromisoformat(lines[0]["at"]),
-        finished=datetime.fromisoformat(end["at"]) if end is not None else None,
-        outcome=_ENDS[end["t"]] if end is not None else Outcome.STARTED,
-        error=end.get("error") if end is not None else None,
-    )
+def _time(line: Line) -> datetime:
+    return datetime.fromisoformat(line["at"])

@@ -30,6 +30,10 @@ _TICK = 0.05
 """Seconds between two looks at a running process."""
 _GRACE = 3.0
 """Seconds that a process gets to end by itself when it is told to."""
+_PDEATHSIG = 1
+"""`PR_SET_PDEATHSIG` of prctl(2)."""
+_tie: list[Callable[[], None]] = []
+"""What ties a child's life to ours, where we went alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,6 +91,8 @@ def run(
             env=dict(environment) if environment is not None else clean_environment(),
             start_new_session=True,
             pass_fds=tuple(keep),
+            # Safe where it is given: who goes alone has one thread.
+            preexec_fn=_tie[0] if _tie else None,
         )
         try:
             returncode = _wait(child, timeout, tick)
@@ -95,6 +101,95 @@ def run(
         return Completed(
             argv=tuple(argv), returncode=returncode, stdout=_read(out), stderr=_read(err)
         )
+
+
+class Started:
+    """A process that goes its own way; it can be heard until it closes its output."""
+
+    def __init__(self, child: subprocess.Popen[bytes], out: IO[bytes], err: IO[bytes]) -> None:
+        self._child = child
+        self._out = out
+        self._err = err
+
+    def line(self) -> str:
+        """Wait for its next line; "" when there will be none."""
+        return self._out.readline().decode("utf-8", "replace").strip()
+
+    def last_words(self) -> str:
+        """Return the last that it said on standard error."""
+        return _read(self._err).strip()[-2000:]
+
+    def leave(self) -> None:
+        """Listen no longer. What was started has left us, too: see `go_alone`."""
+        self._out.close()
+        self._child.wait()
+        self._err.close()
+
+
+def start(argv: Sequence[str], *, stdin: str, cwd: Path) -> Started:
+    """Start a process that outlives us, in a session of its own, and give it its input.
+
+    To be heard and left with `Started`. If we end before all was given, the process has to notice
+    that its input is cut off.
+    """
+    theirs, give = os.pipe()
+    hear, told = os.pipe()
+    err = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is left
+    try:
+        child = subprocess.Popen(
+            [os.fspath(arg) for arg in argv],
+            stdin=theirs,
+            stdout=told,
+            stderr=err,
+            cwd=cwd,
+            env=clean_environment(),
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(give)
+        os.close(hear)
+        err.close()
+        raise
+    finally:
+        os.close(theirs)
+        os.close(told)
+    started = Started(child, os.fdopen(hear, "rb"), err)
+    with suppress(BrokenPipeError), os.fdopen(give, "wb") as given:
+        given.write(stdin.encode())
+    return started
+
+
+def go_alone() -> None:
+    """Become nobody's child, in a session of our own, deaf to what is meant for a terminal.
+
+    Who lists its children to end them, as a kernel does when it shuts down, does not find us. What
+    we run from now on is killed when we are: nothing goes on writing while others put back.
+    """
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGHUP):
+        # A handler and not SIG_IGN, which installers and trials would inherit.
+        signal.signal(number, lambda *_: None)
+    _tie[:] = _ties()
+
+
+def _ties() -> list[Callable[[], None]]:
+    """Return what has the system kill a child when we end; nothing where it cannot (not Linux)."""
+    import ctypes
+
+    library = ctypes.CDLL(None)
+    if not hasattr(library, "prctl"):
+        return []
+    return [lambda: library.prctl(_PDEATHSIG, signal.SIGKILL)]
+
+
+def hush() -> None:
+    """Close our input and output: whoever started us hears no more, and may be gone."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
 
 
 def _working_folder() -> Path | None:

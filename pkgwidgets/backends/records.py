@@ -1,67 +1,23 @@
-"""What RECORD says of the files of a distribution (PEP 376, PEP 627)."""
+"""What the RECORD files of an environment say: whose files are whose, and are they all there."""
 
 from __future__ import annotations
 
-import base64
-import csv
 import filecmp
 import hashlib
 import os
-import shutil
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-
-from packaging.utils import canonicalize_name
+from dataclasses import replace
+from pathlib import Path
 
 from pkgwidgets.core.changes import Installed
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Environment
-from pkgwidgets.core.model import Distribution, Id, Plan
+from pkgwidgets.core.model import Distribution, Id, Plan, Unreadable
 
-from .environment import PLACE
+from . import ownership, record
+from .environment import PLACE, InstalledEnvironment
 
-_NO_API = {"benchmarks", "doc", "docs", "example", "examples", "scripts", "test", "tests"}
-"""Top-level folders that some wheels carry by mistake; their import proves nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row: a path relative to the folder that holds the dist-info, and its sha256 in hex."""
-
-    path: str
-    sha256: str | None
-
-
-def unmark(dist_info: Path) -> None:
-    """Take REQUESTED (PEP 376) off a distribution that was only ever needed by others."""
-    if not (dist_info / "REQUESTED").exists():
-        return
-    record, row = dist_info / "RECORD", f"{dist_info.name}/REQUESTED,"
-    lines = record.read_bytes().splitlines(keepends=True)
-    beside = record.with_name("RECORD.pkgwidgets")
-    beside.write_bytes(b"".join(line for line in lines if not line.startswith(row.encode())))
-    shutil.copystat(record, beside)
-    beside.replace(record)
-    (dist_info / "REQUESTED").unlink()
-
-
-class _Inside:
-    """Tells whether a path is a distribution's to name: in the prefix, also by its links."""
-
-    def __init__(self, prefix: Path) -> None:
-        self._ours = prefix / PLACE
-        self._root = os.path.realpath(prefix)
-        self._known: dict[Path, bool] = {}
-
-    def holds(self, path: Path) -> bool:
-        """Say no to what leads out of the prefix, and to our own folder."""
-        folder = path.parent
-        if folder not in self._known:
-            real = os.path.realpath(folder)
-            ours = path.is_relative_to(self._ours)
-            self._known[folder] = not ours and f"{real}/".startswith(f"{self._root}/")
-        return self._known[folder]
+_UNHASHED = (*record.ADDED, "RECORD.jws", "RECORD.p7s")
 
 
 class InstalledRecords:
@@ -74,64 +30,95 @@ class InstalledRecords:
         """Return every path that the plan removes or writes.
 
         Raises `EnvironmentRefused` for a RECORD that is missing or hostile: a path outside of the
-        environment's folders, or a folder.
+        environment's folders, or a folder; and for a file that is another's, too.
         """
         installed = self._environment.distributions()
+        staged = self.staged(stage) if stage is not None else {}
         old, new = set[Path](), dict[Path, Id]()
         for change in plan.changes:
             if change.before is not None:
                 old |= self._files(self._known(change.id, installed).path, None)
             if change.after is not None and stage is not None:
-                staged = self._files(self._staged(change.id, stage), stage)
-                new.update(dict.fromkeys(staged, change.id))
-        self._raise_if_shared(old, {change.id for change in plan.changes}, installed, stage)
-        if stage is not None:
+                new.update(dict.fromkeys(self._brought(change.id, staged, stage), change.id))
+        ids = {change.id for change in plan.changes}
+        if stage is None:
+            leaving = [change.id for change in plan.changes if change.after is None]
+            self._raise_if_claimed([c.id for c in plan.changes if c.before is not None], leaving)
+        else:
+            self._raise_if_shared(old, ids, installed, stage)
             self._raise_if_taken({path: id for path, id in new.items() if path not in old}, stage)
+            self._raise_if_one_file(new)
         return frozenset(old | new.keys())
 
-    def _raise_if_shared(
-        self, old: Collection[Path], ids: Collection[Id], installed: Installed, stage: Path | None
-    ) -> None:
-        """Refuse to take a file that another distribution owns too, unless it stays the same."""
-        prefix = self._environment.interpreter.prefix
-        for id, other in installed.items():
-            if id in ids or other.path.parent not in self._roots:
+    def refusals(self, ids: Collection[Id], leaving: Collection[Id] = ()) -> Mapping[Id, str]:
+        """Say of which of these the files cannot be replaced, or removed if `leaving`, and why."""
+        installed = self._environment.distributions()
+        said, claims = dict[Id, str](), dict[str, tuple[Id, str | None]]()
+        names = set[str]()
+        for id in ids:
+            try:
+                rows = self._live_rows(self._known(id, installed).path, None)
+            except EnvironmentRefused as error:
+                said[id] = error.reason
                 continue
-            for entry in _entries(other.path):
-                path = Path(os.path.normpath(f"{other.path.parent}/{entry.path}"))
-                if path not in old:
-                    continue
-                staged = stage / path.relative_to(prefix) if stage is not None else None
-                if (
-                    staged is None
-                    or not staged.exists()
-                    or not filecmp.cmp(staged, path, shallow=False)
-                ):
-                    raise self._refused(f"{id} owns {entry.path!a}, too: it would break")
+            claims |= {path: (id, row.sha256) for path, row in rows.items()}
+            plain = (record.Entry(os.path.normpath(row.path), None) for row in rows.values())
+            names |= record.first_names(plain)
+        for other, entry, path in self._others(claims, names, ids, installed):
+            owner, sha256 = claims[path]
+            if owner in leaving or sha256 is None or sha256 != entry.sha256:
+                said.setdefault(owner, f"{other} owns {entry.path!a}, too: it would break")
+        return said
 
-    def _raise_if_taken(self, new: Mapping[Path, Id], stage: Path) -> None:
-        """Refuse to overwrite what is not the plan's, unless it would stay the same."""
-        prefix = self._environment.interpreter.prefix
-        for path, id in new.items():
-            staged = stage / path.relative_to(prefix)
-            if path.exists() and not (path.is_file() and filecmp.cmp(staged, path, shallow=False)):
-                where = str(path.relative_to(prefix))
-                raise self._refused(f"{id} would overwrite {where!a}, which is not its own")
+    def stamps(self, ids: Collection[Id], stage: Path | None = None) -> Mapping[Id, str]:
+        """Return, for each of these, a text that differs if one of its files was edited.
+
+        Of what is staged, the sha256 over all that came: paths and contents.
+        """
+        known = self.staged(stage) if stage is not None else self._environment.distributions()
+        found = {id: known[id] for id in ids if isinstance(known.get(id), Distribution)}
+        look = record.stamp if stage is None else record.content
+        return {id: look(each.path) for id, each in found.items()}
+
+    def damage(
+        self, plan: Plan, others: Mapping[Id, Collection[Path]] | None = None
+    ) -> tuple[str, ...]:
+        """Hash every file that the plan installed; name what is missing or differs.
+
+        And which files of `others`, who share folders with it, are gone.
+        """
+        problems = []
+        installed = self._environment.distributions()
+        for change in plan.changes:
+            found = installed.get(change.id)
+            if change.after is None or not isinstance(found, Distribution):
+                continue
+            for entry in record.entries(found.path):
+                problem = _differs(found.path.parent / entry.path, entry.sha256)
+                if problem is not None:
+                    problems.append(f"{change.id}: {entry.path} {problem}")
+        for id, paths in (others or {}).items():
+            gone = sorted(str(path) for path in paths if not os.path.lexists(path))
+            problems += [f"{id}: {path} is gone" for path in gone]
+        return tuple(problems)
 
     def modules(
         self, ids: Collection[Id], stage: Path | None = None
     ) -> Mapping[Id, tuple[str, ...]]:
         """Return the top-level modules of distributions; of the staged one where there is one."""
+        found = self._entries_of(ids, stage)
+        return {id: tuple(sorted(record.module_names(rows))) for id, (_, rows) in found.items()}
+
+    def starts(
+        self, ids: Collection[Id], stage: Path | None = None
+    ) -> Mapping[Id, tuple[str, ...]]:
+        """Return the files of distributions that run code at every start of Python, if any."""
         found = {}
-        installed = self._environment.distributions()
-        for id in ids:
-            folder = self._find_staged(id, stage) if stage is not None else None
-            if folder is None:
-                known = installed.get(id)
-                if not isinstance(known, Distribution):
-                    continue
-                folder = known.path
-            found[id] = tuple(sorted(_top_level(_entries(folder))))
+        for id, (folder, rows) in self._entries_of(ids, stage).items():
+            files = [row.path for row in rows if record.is_start(row.path)]
+            running = sorted(name for name in files if record.runs_code(folder.parent / name))
+            if running:
+                found[id] = tuple(running)
         return found
 
     def owners(self, files: Collection[str]) -> Mapping[str, Id]:
@@ -146,24 +133,83 @@ class InstalledRecords:
             wanted = by_folder.get(folder)
             if not wanted:
                 continue
-            for entry in _entries(found.path):
+            for entry in record.entries(found.path):
                 if entry.path in wanted:
                     owned[f"{folder}{os.sep}{entry.path}"] = id
         return owned
 
-    def damage(self, plan: Plan) -> tuple[str, ...]:
-        """Hash every file that the plan installed; name what is missing or differs."""
-        problems = []
+    def staged(self, stage: Path) -> Mapping[Id, Distribution | Unreadable]:
+        """Read what was staged, as if it were installed.
+
+        What came with a file that its RECORD does not know, which the installer listed without a
+        hash, cannot be told from what was slipped in: it is unreadable.
+        """
+        facts = self._environment.interpreter
+        scheme = {name: stage / self._inside(folder) for name, folder in facts.scheme.items()}
+        search = tuple(dict.fromkeys((scheme["purelib"], scheme["platlib"])))
+        found = InstalledEnvironment(replace(facts, prefix=stage, scheme=scheme, search=search))
+        return {id: _complete(each) for id, each in found.distributions().items()}
+
+    def _entries_of(
+        self, ids: Collection[Id], stage: Path | None
+    ) -> dict[Id, tuple[Path, list[record.Entry]]]:
         installed = self._environment.distributions()
-        for change in plan.changes:
-            found = installed.get(change.id)
-            if change.after is None or not isinstance(found, Distribution):
-                continue
-            for entry in _entries(found.path):
-                problem = _differs(found.path.parent / entry.path, entry.sha256)
-                if problem is not None:
-                    problems.append(f"{change.id}: {entry.path} {problem}")
-        return tuple(problems)
+        staged = self.staged(stage) if stage is not None else {}
+        found = {}
+        for id in ids:
+            known = staged.get(id) or installed.get(id)
+            if known is not None and (id in staged or isinstance(known, Distribution)):
+                found[id] = (known.path, record.entries(known.path))
+        return found
+
+    def _others(
+        self,
+        paths: Collection[str],
+        names: Collection[str],
+        ids: Collection[Id],
+        installed: Installed,
+    ) -> Iterator[tuple[Id, record.Entry, str]]:
+        """Yield the rows of other distributions, of these names, that name one of these paths."""
+        for id, other in installed.items():
+            if id not in ids and other.path.parent in self._roots:
+                for entry in record.entries_in(other.path, names):
+                    path = os.path.normpath(f"{other.path.parent}/{entry.path}")
+                    if path in paths:
+                        yield id, entry, path
+
+    def _raise_if_claimed(self, ids: Collection[Id], leaving: Collection[Id]) -> None:
+        for reason in self.refusals(ids, leaving).values():
+            raise self._refused(reason)
+
+    def _raise_if_shared(
+        self, old: Collection[Path], ids: Collection[Id], installed: Installed, stage: Path
+    ) -> None:
+        """Refuse to take a file that another distribution owns too, unless it stays the same."""
+        prefix = self._environment.interpreter.prefix
+        inside = (os.path.relpath(path, self._roots[0]) for path in old)
+        names = record.first_names(record.Entry(path, None) for path in inside)
+        for id, entry, path in self._others({str(each) for each in old}, names, ids, installed):
+            staged = stage / Path(path).relative_to(prefix)
+            if not staged.exists() or not filecmp.cmp(staged, path, shallow=False):
+                raise self._refused(f"{id} owns {entry.path!a}, too: it would break")
+
+    def _raise_if_taken(self, new: Mapping[Path, Id], stage: Path) -> None:
+        """Refuse to overwrite what is not the plan's, unless it would stay the same."""
+        prefix = self._environment.interpreter.prefix
+        for path, id in new.items():
+            staged = stage / path.relative_to(prefix)
+            if path.exists() and not (path.is_file() and filecmp.cmp(staged, path, shallow=False)):
+                where = str(path.relative_to(prefix))
+                raise self._refused(f"{id} would overwrite {where!a}, which is not its own")
+
+    def _raise_if_one_file(self, new: Mapping[Path, Id]) -> None:
+        """Refuse `Foo.py` beside `foo.py` where the file system cannot tell them apart."""
+        known: dict[str, Path] = {}
+        for path in sorted(new) if _folds_case(self._environment.interpreter.prefix) else ():
+            twin = known.setdefault(str(path).casefold(), path)
+            if twin != path:
+                both = f"{twin.name!a} and {path.name!a}"
+                raise self._refused(f"{new[path]} brings {both}, which are one file on this disk")
 
     def _known(self, id: Id, installed: Installed) -> Distribution:
         found = installed.get(id)
@@ -172,21 +218,10 @@ class InstalledRecords:
             raise self._refused(f"{id} cannot be changed: {reason}")
         return found
 
-    def _find_staged(self, id: Id, stage: Path) -> Path | None:
-        for folder in self._libraries(stage):
-            for path in sorted(folder.glob("*.dist-info")):
-                if canonicalize_name(path.name.partition("-")[0]) == id:
-                    return path
-        return None
-
-    def _staged(self, id: Id, stage: Path) -> Path:
-        found = self._find_staged(id, stage)
-        if found is None:
+    def _brought(self, id: Id, staged: Installed, stage: Path) -> set[Path]:
+        if id not in staged:
             raise self._refused(f"the wheel of {id} brought no dist-info of that name")
-        return found
-
-    def _libraries(self, stage: Path) -> list[Path]:
-        return list(dict.fromkeys(stage / self._inside(folder) for folder in self._roots))
+        return self._files(staged[id].path, stage)
 
     @property
     def _roots(self) -> tuple[Path, ...]:
@@ -200,56 +235,32 @@ class InstalledRecords:
             raise self._refused(f"{folder} lies outside of its prefix") from None
 
     def _files(self, dist_info: Path, stage: Path | None) -> set[Path]:
-        """Map the rows of a RECORD to live paths, and refuse what is not a distribution's own."""
+        return set(map(Path, self._live_rows(dist_info, stage)))
+
+    def _live_rows(self, dist_info: Path, stage: Path | None) -> dict[str, record.Entry]:
+        """Map live paths to the rows of a RECORD, and refuse what is not a distribution's own."""
         prefix = self._environment.interpreter.prefix
-        base = stage if stage is not None else prefix
-        entries = _entries(dist_info)
-        if not entries:
-            raise self._refused(f"{dist_info.name} has no RECORD: its files are unknown")
-        paths, inside = set[Path](), _Inside(prefix)
-        for entry in entries:
-            path = Path(os.path.normpath(dist_info.parent / entry.path))
-            live = prefix / path.relative_to(base) if path.is_relative_to(base) else None
-            strange = PurePosixPath(entry.path).is_absolute() or "\0" in entry.path
-            if strange or live is None or not inside.holds(live) or live.is_dir():
-                raise self._refused(f"RECORD of {dist_info.name} names {entry.path[:200]!a}")
-            paths.add(live)
-        return paths
+        try:
+            return ownership.live_rows(dist_info, stage or prefix, prefix, self._roots)
+        except ValueError as error:
+            raise self._refused(str(error)) from None
 
     def _refused(self, reason: str) -> EnvironmentRefused:
         return EnvironmentRefused(self._environment.interpreter.python, reason)
 
 
-def _entries(dist_info: Path) -> list[Entry]:
-    """Read a RECORD; an absent one has no rows, and bytecode is nobody's."""
-    try:
-        text = (dist_info / "RECORD").read_text("utf-8", "surrogateescape")
-    except OSError:
-        return []
-    try:
-        return list(_rows(text))
-    except csv.Error:
-        return []
+def _complete(found: Distribution | Unreadable) -> Distribution | Unreadable:
+    for row in record.entries(found.path) if isinstance(found, Distribution) else ():
+        own = row.path.startswith(f"{found.path.name}/") and row.path.endswith(_UNHASHED)
+        if row.sha256 is None and not own:
+            reason = f"its wheel has the file {row.path!a}, which its RECORD does not list"
+            return Unreadable(id=found.id, path=found.path, reason=reason)
+    return found
 
 
-def _rows(text: str) -> Iterator[Entry]:
-    for row in csv.reader(text.splitlines()):
-        if row and row[0] and not _is_bytecode(row[0]):
-            kind, _, digest = (row[1] if len(row) > 1 else "").partition("=")
-            yield Entry(row[0].replace("\\", "/"), _hex(digest) if kind == "sha256" else None)
-
-
-def _is_bytecode(path: str) -> bool:
-    """Tell what is compiled beside its source; compiled files without one are modules."""
-    return path.endswith(".pyc") and "__pycache__/" in path.replace("\\", "/")
-
-
-def _hex(digest: str) -> str:
-    """Return the hex of RECORD's unpadded base64; of what is none, a text that no file has."""
-    try:
-        return base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
-    except ValueError:
-        return "unreadable"
+def _folds_case(prefix: Path) -> bool:
+    """Tell whether the file system takes `A` and `a` for one name."""
+    return (prefix / PLACE).exists() and (prefix / PLACE.upper()).exists()
 
 
 def _differs(path: Path, sha256: str | None) -> str | None:
@@ -260,17 +271,3 @@ def _differs(path: Path, sha256: str | None) -> str | None:
     except OSError as error:
         return f"cannot be read ({(error.strerror or 'unknown').lower()})"
     return None
-
-
-def _top_level(entries: Collection[Entry]) -> set[str]:
-    """Return the modules that a distribution offers: packages, files and extensions at the top."""
-    found = set()
-    for entry in entries:
-        first, _, rest = entry.path.partition("/")
-        if not rest and first.endswith((".py", ".so", ".pyd")):
-            first = first.partition(".")[0]
-        elif rest != "__init__.py" and not rest.startswith("__init__."):
-            continue
-        if first.isidentifier() and first.lower() not in _NO_API:
-            found.add(first)
-    return found

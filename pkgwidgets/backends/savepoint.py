@@ -1,22 +1,21 @@
 """The old files of a set of distributions: save, restore, discard.
 
-Standard library only and without an import of ours, so that it can run when nothing else does.
+Standard library only: recovery runs on it when nothing else does.
 """
 
 from __future__ import annotations
 
 import contextlib
-import glob
-import hashlib
-import json
 import os
-import shutil
 import stat
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
 
-_Row = dict[str, Any]
+from pkgwidgets.core.errors import DiskFailed
+
+from . import disk, manifest, strays
+from .lines import RESERVE, explained
+from .manifest import Row
 
 _COPIED = (".pth", ".egg-link")
 _BY_HAND = ("bin", "Scripts", "etc", "share")
@@ -31,174 +30,242 @@ class FolderSavePoint:
         self._prefix = prefix
         self._manifest = folder / "manifest.json"
         self._objects = folder / "objects"
+        self._trash = folder.parent.parent / "trash" / folder.name
 
-    def save(self, paths: Collection[Path]) -> None:
+    def save(self, paths: Collection[Path]) -> int:
         """Keep these paths as they are, absent ones too; durable when it returns.
 
         Files are hard-linked, because installers replace files and do not rewrite them; what is
-        written in place is copied, and so is what the file system will not link.
+        written in place is copied, and so is what the file system will not link. Returns the
+        bytes that are kept. Raises `DiskFailed`; nothing counts as saved then.
         """
-        self._objects.mkdir(parents=True)
-        rows = [self._keep(path, str(number)) for number, path in enumerate(sorted(paths))]
-        absent = sorted({str(folder) for path in paths for folder in self._absent_parents(path)})
-        text = json.dumps({"rows": rows, "absent_folders": absent})
-        _write_durably(self._manifest, text.encode())
-        _sync_folder(self._objects)
-        _sync_folder(self._folder)
+        with explained(self._folder.name):
+            disk.make_folders(self._objects, 0o700)
+            rows = list(self._folders(paths))
+            rows += [self._keep(path, str(number)) for number, path in enumerate(sorted(paths))]
+            kept = [row for row in rows if row["type"] == "file"]
+            disk.sync_all()  # else each of the next ones takes as long
+            for row in kept:
+                disk.sync_path(self._objects / row["object"])
+            disk.sync_path(self._objects)
+            # Putting back a copy takes as much room again, and a full disk has none.
+            copies = sum(row["size"] for row in kept if self._edited_in_place(row["path"]))
+            disk.reserve(self._folder / "reserve", RESERVE + copies)
+            disk.write_whole(self._manifest, manifest.written(rows))
+        return sum(row["size"] for row in kept)
 
     def restore(self) -> tuple[str, ...]:
-        """Make every path what it was, and return what could not be.
+        """Make every path what it was, durably, and return what is not, each with the reason.
 
-        Safe to run again from the start after it was cut off anywhere.
+        What was not there is moved to the trash. Safe to run again from the start after it was
+        cut off anywhere: all that it reads stays as it is.
         """
-        manifest = self._read()
-        failed = []
-        # First away with what is new, the deepest first: a folder may be where a file was.
-        rows = sorted(manifest["rows"], key=lambda row: (row["type"] != "absent", row["path"]))
-        absent = [row for row in rows if row["type"] == "absent"]
-        for row in (*reversed(absent), *rows[len(absent) :]):
+        try:
+            rows = self._read()
+        except (OSError, ValueError) as error:
+            reason = disk.said(error) if isinstance(error, OSError) else "it is damaged"
+            return (f"{self._manifest}: {reason}",)
+        failed: dict[Path, str] = {}
+        for row in _in_order(rows):
             try:
-                self._put_back(row)
+                self._put_back_with_room(row)
             except OSError as error:
-                failed.append(f"{row['path']}: {error.strerror or error}")
+                failed[self._path(row)] = disk.said(error)
+        self._drop_temporaries(rows, failed)
         self._drop_bytecode(rows)
-        for folder in sorted(manifest["absent_folders"], reverse=True):
-            with contextlib.suppress(OSError):  # somebody else's file in it keeps it
-                Path(folder).rmdir()
-        return tuple(failed)
+        self._make_durable(rows, failed)
+        for row in rows:
+            path = self._path(row)
+            if row["type"] != "no folder" and path not in failed and not self._is_as_saved(row):
+                failed[path] = "it is not what it was"
+        return tuple(f"{path}: {failed[path]}" for path in sorted(failed))
 
     def paths(self) -> frozenset[Path]:
         """Return every path that was saved, absent ones too."""
-        return frozenset(Path(row["path"]) for row in self._read()["rows"])
+        return frozenset(self._path(row) for row in self._read() if row["type"] in _FILES)
 
     def intact(self) -> bool:
         """Tell whether every saved file is still there, by hash."""
         try:
-            rows = self._read()["rows"]
-            return all(self._whole(row) for row in rows if row["type"] == "file")
+            return all(self._whole(row) for row in self._read() if row["type"] == "file")
         except (OSError, ValueError):
             return False
 
     def discard(self) -> None:
         """Give the space back; the manifest goes first, so that a half is never trusted."""
-        self._manifest.unlink(missing_ok=True)
-        shutil.rmtree(self._objects, ignore_errors=True)
+        disk.remove(self._manifest)
+        disk.remove_tree(self._objects)
 
-    def _keep(self, path: Path, name: str) -> _Row:
+    def _path(self, row: Row) -> Path:
+        return self._prefix / str(row["path"])
+
+    def _folders(self, paths: Collection[Path]) -> Iterable[Row]:
+        """Describe the folders that hold these paths: an installer removes what it empties."""
+        above = {folder for path in paths for folder in path.parents}
+        for folder in sorted(f for f in above if f != self._prefix and self._prefix in f.parents):
+            name = str(folder.relative_to(self._prefix))
+            try:
+                found = folder.lstat()
+            except (FileNotFoundError, NotADirectoryError):
+                yield {"path": name, "type": "no folder"}
+                continue
+            if stat.S_ISDIR(found.st_mode):
+                mode = stat.S_IMODE(found.st_mode)
+                own = sorted(strays.temporaries(folder))
+                yield {"path": name, "type": "folder", "mode": mode, "temporaries": own}
+
+    def _keep(self, path: Path, object: str) -> Row:
+        name = str(path.relative_to(self._prefix))
+        row = manifest.described(path, name)
+        if row["type"] == "folder":
+            reason = "it is neither a file nor a link"
+            raise DiskFailed(self._folder.name, str(path), reason)
+        if row["type"] != "file":
+            return row
+        kept = self._objects / object
+        if self._edited_in_place(name) or not _linked(path, kept):
+            disk.copy(path, kept)
+        return {**row, "object": object, "size": kept.stat().st_size, "sha256": disk.sha256(kept)}
+
+    def _edited_in_place(self, name: str) -> bool:
+        inside = Path(name)
+        return inside.suffix in _COPIED or inside.parts[0] in _BY_HAND
+
+    def _put_back_with_room(self, row: Row) -> None:
+        """Put one path back; a full disk has the room that was reserved."""
         try:
-            found = path.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return {"path": str(path), "type": "absent"}
-        if stat.S_ISLNK(found.st_mode):
-            return {"path": str(path), "type": "link", "target": str(path.readlink())}
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(None, f"{path} is neither a file nor a link")
-        kept = self._objects / name
-        if self._edited_in_place(path) or not _linked(path, kept):
-            shutil.copy2(path, kept)
-            _sync_file(kept)
-        return {
-            "path": str(path),
-            "type": "file",
-            "object": name,
-            "mode": stat.S_IMODE(found.st_mode),
-            "size": found.st_size,
-            "sha256": _sha256(kept),
-        }
+            self._put_back(row)
+        except OSError as error:
+            if error.errno not in disk.FULL:
+                raise
+            disk.release(self._folder / "reserve")
+            self._put_back(row)
 
-    def _edited_in_place(self, path: Path) -> bool:
-        inside = path.relative_to(self._prefix).parts
-        return path.suffix in _COPIED or inside[0] in _BY_HAND
-
-    def _absent_parents(self, path: Path) -> Iterable[Path]:
-        for folder in path.parents:
-            if folder == self._prefix or folder.exists():
-                return
-            yield folder
-
-    def _put_back(self, row: _Row) -> None:
-        path = Path(row["path"])
+    def _put_back(self, row: Row) -> None:
+        path = self._path(row)
+        # One name for the new, whatever is cut off: a leftover of an earlier try goes first.
+        beside = path.with_name(f".{disk.name_of(path)}.pkgwidgets")
+        if row["type"] in _FILES and os.path.lexists(beside):
+            disk.remove(beside)
+        if self._is_as_saved(row):
+            self._put_time_back(row, path)
+            return
+        if row["type"] == "no folder":
+            with contextlib.suppress(OSError):  # somebody else's file in it keeps it
+                disk.remove_folder(path)
+            return
         if row["type"] == "absent":
-            with contextlib.suppress(NotADirectoryError):  # so it is absent, too
-                path.unlink(missing_ok=True)
+            disk.move_away(path, self._trash)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir() and not path.is_symlink():
-            path.rmdir()
-        # One place, one name: a leftover of an earlier try is simply written over.
-        beside = path.with_name(f".{path.name[:100]}.pkgwidgets")
-        beside.unlink(missing_ok=True)
-        if row["type"] == "link":
-            if not (path.is_symlink() and str(path.readlink()) == row["target"]):
-                beside.symlink_to(row["target"])
-                beside.replace(path)
+        if row["type"] == "folder":
+            self._put_folder_back(path, row["mode"])
             return
-        if not self._whole(row):
+        if row["type"] == "file" and disk.sha256(self._objects / row["object"]) != row["sha256"]:
             raise OSError(None, "its saved copy is damaged")
+        if path.is_dir() and not path.is_symlink():
+            disk.move_away(path, self._trash)
+        if row["type"] == "link":
+            disk.link_to(row["target"], beside)
+        else:
+            self._put_file(row, path, beside)
+        if os.path.lexists(beside):
+            disk.replace(beside, path)
+
+    def _put_time_back(self, row: Row, path: Path) -> None:
+        """Give a file that was replaced by its equal its time again: plans know it by that."""
+        if row["type"] == "file":
+            with contextlib.suppress(OSError):  # an object that is damaged is not needed here
+                disk.set_time(path, self._objects / row["object"])
+
+    def _put_folder_back(self, path: Path, mode: int) -> None:
+        if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
+            disk.move_away(path, self._trash)
+        if not path.exists():
+            disk.make_folder(path)
+        disk.set_mode(path, mode)
+
+    def _put_file(self, row: Row, path: Path, beside: Path) -> None:
         kept = self._objects / row["object"]
         # Renaming a link of a file onto another of the same file does nothing and leaves both.
-        if path.exists() and path.samefile(kept):
-            path.chmod(row["mode"])
+        if path.exists() and not path.is_symlink() and path.samefile(kept):
+            disk.set_mode(path, row["mode"])
             return
-        if self._edited_in_place(path) or not _linked(kept, beside):
-            shutil.copy2(kept, beside)
-        beside.chmod(row["mode"])
-        beside.replace(path)
+        if self._edited_in_place(row["path"]) or not _linked(kept, beside):
+            disk.copy(kept, beside)
+        disk.set_mode(beside, row["mode"])
 
-    def _whole(self, row: _Row) -> bool:
+    def _is_as_saved(self, row: Row) -> bool:
+        path = self._path(row)
+        if row["type"] == "no folder":
+            return not path.is_dir() or path.is_symlink()
         try:
-            return _sha256(self._objects / row["object"]) == str(row["sha256"])
+            return manifest.matches(path, row)
         except OSError:
             return False
 
-    def _drop_bytecode(self, rows: list[_Row]) -> None:
-        """Delete what was compiled from the files: same size and time would run the wrong one."""
-        for row in rows:
-            path = Path(row["path"])
-            if path.suffix == ".py":
-                for compiled in (path.parent / "__pycache__").glob(
-                    f"{glob.escape(path.stem)}.*.pyc"
-                ):
-                    compiled.unlink(missing_ok=True)
-        for folder in {Path(row["path"]).parent / "__pycache__" for row in rows}:
-            with contextlib.suppress(OSError):  # others' bytecode keeps it
-                folder.rmdir()
+    def _whole(self, row: Row) -> bool:
+        try:
+            return disk.sha256(self._objects / row["object"]) == str(row["sha256"])
+        except OSError:
+            return False
 
-    def _read(self) -> dict[str, Any]:
-        manifest: dict[str, Any] = json.loads(self._manifest.read_bytes())
-        return manifest
+    def _make_durable(self, rows: list[Row], failed: dict[Path, str]) -> None:
+        """Sync every file and every folder that may have been changed."""
+        with contextlib.suppress(OSError):
+            disk.sync_all()  # else each of the next ones takes as long
+        files = [self._path(row) for row in rows if row["type"] == "file"]
+        folders = {folder for row in rows for folder in self._above(self._path(row))}
+        for path in [*files, *sorted(folders), self._trash]:
+            if path.is_symlink() or not path.exists():
+                continue
+            try:
+                disk.sync_path(path)
+            except OSError as error:
+                failed.setdefault(path, f"it could not be made durable: {disk.said(error)}")
+
+    def _above(self, path: Path) -> list[Path]:
+        return [self._prefix, *(f for f in path.parents if self._prefix in f.parents)]
+
+    def _drop_temporaries(self, rows: list[Row], failed: dict[Path, str]) -> None:
+        """Move away what an installer was just writing when it was killed."""
+        for row in rows:
+            folder = self._path(row)
+            if row["type"] in ("folder", "no folder") and not folder.is_symlink():
+                for name in strays.temporaries(folder) - {*row.get("temporaries", ())}:
+                    try:
+                        disk.move_away(folder / name, self._trash)
+                    except OSError as error:
+                        failed[folder / name] = disk.said(error)
+
+    def _drop_bytecode(self, rows: list[Row]) -> None:
+        """Delete what was compiled from the files: same size and time would run the wrong one."""
+        strays.drop_bytecode(self._path(row) for row in rows if row["type"] in _FILES)
+        for row in reversed(rows):
+            if row["type"] == "no folder" and self._path(row).is_dir():
+                with contextlib.suppress(OSError):
+                    disk.remove_folder(self._path(row))
+
+    def _read(self) -> list[Row]:
+        return manifest.read(self._manifest.read_bytes())
+
+
+_FILES = ("absent", "link", "file")
+
+
+def _in_order(rows: list[Row]) -> list[Row]:
+    """First away with what is new, the deepest first: a folder may be where a file was.
+
+    Then the folders from the top, then what is in them.
+    """
+    new = [row for row in rows if row["type"] in ("absent", "no folder")]
+    new.sort(key=lambda row: str(row["path"]), reverse=True)
+    folders = [row for row in rows if row["type"] == "folder"]
+    return [*new, *folders, *(row for row in rows if row["type"] in ("link", "file"))]
 
 
 def _linked(source: Path, target: Path) -> bool:
     try:
-        os.link(source, target, follow_symlinks=False)
+        disk.link(source, target)
     except OSError:
         return False
     return True
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    beside = path.with_name(path.name + ".new")
-    with beside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,112 +3,191 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
 
-from pkgwidgets.core.interfaces import Report, ignore
+from pkgwidgets.core.interfaces import UNTRIED, Report, ignore
 from pkgwidgets.core.model import Event, Interpreter, Stage
 
-from . import process
+from . import bytecode, probes, process
 
 _PATIENCE = 60.0
-"""Seconds that the import of one module may take before it is given up."""
-_MARK = "pkgwidgets-trial:"
+"""Seconds that the import of one module, or a kernel, may take before it is given up."""
+_SPARE = 20.0
+"""Seconds after which no more of the modules is begun that need not be tried."""
+_LATE = "it did not finish"
 _TIMED_OUT = "Timeout (0:"  # what faulthandler writes before it ends the process
-
-# One line before and one after each module, so that a crash or a hang names its culprit.
-# What the modules print goes to standard error; os.write passes by what they do to sys.stdout.
-_PROBE = """
-import faulthandler, importlib, json, os, sys
-out = os.dup(1)
-os.dup2(2, 1)
-mark = sys.argv[2]
-watched = open(os.dup(2), "w")
-def say(*what, write=os.write, dumps=json.dumps):
-    write(out, (mark + dumps(what) + "\\n").encode())
-modules, beside, patience = json.loads(sys.argv[1])
-sys.path[:0] = beside
-for module in modules:
-    say("start", module)
-    faulthandler.dump_traceback_later(patience, exit=True, file=watched)
-    try:
-        importlib.import_module(module)
-    except BaseException as error:
-        say("failed", module, type(error).__name__ + ": " + str(error)[:500])
-    else:
-        say("fine", module)
-os._exit(0)
-"""
+_COMPILED = ".bytecode"
+"""Where, in a stage, what was compiled beside the environment is kept."""
+# What `site` writes of a .pth file that raises: the error is the last line of a block.
+_BROKEN_START = re.compile(
+    r"^Error processing line \d+ of (.+\.pth):\n\n((?:  .*\n)+)", re.MULTILINE
+)
 
 
 class _Said:
     """What a trial process said, and how it ended."""
 
     def __init__(self, done: process.Completed) -> None:
-        marked = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
-        self.said = [json.loads(line.removeprefix(_MARK)) for line in marked]
-        self.steps = [step for step, *_ in self.said]
-        if done.returncode is None or _TIMED_OUT in done.stderr:
-            self.end = f"it did not finish within {_PATIENCE:.0f} seconds"
-        elif done.returncode < 0:
-            self.end = f"it ended the process (signal {-done.returncode})"
-        else:
-            last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
-            self.end = f"it ended the process: {last[:300]}"
+        marked = (line for line in done.stdout.splitlines() if line.startswith(probes.MARK))
+        said = [json.loads(line.removeprefix(probes.MARK)) for line in marked]
+        self.modules = [each for each in said if "start" not in each[0]]
+        self.finished = [module for step, module, *_ in self.modules if step != "trying"]
+        self.end = _end(done)
+        self.starts = _broken_starts(done.stderr)
+        self.starts |= {each[1]: each[2] for each in said if each[0] == "not started"}
+        self.died_starting = ""
+        if said and said[-1][0] == "starting":
+            self.died_starting = said[-1][1]
+            self.starts[self.died_starting] = self.end
 
 
 class ImportTrial:
     """Imports in fresh processes; `-I` keeps the user's paths and variables out.
 
-    Beside the environment nothing in it may be written, so bytecode is not (`-B`); in it, what is
-    compiled here makes the user's first import fast.
+    Beside the environment nothing in it is written, and what is compiled is kept in the stage for
+    `hand_over`; in it, what is compiled here makes the user's first import fast.
     """
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
 
     def failing(
-        self, modules: Sequence[str], report: Report = ignore, *, beside: Path | None = None
+        self,
+        modules: Sequence[str],
+        report: Report = ignore,
+        *,
+        spare: Sequence[str] = (),
+        beside: Path | None = None,
+        hidden: Collection[Path] = (),
     ) -> Mapping[str, str]:
         """Import modules in one process, a new one after each crash or hang; return the errors.
 
-        With `beside`, the libraries of that staged prefix come first on the path.
+        With `beside`, the libraries of that staged prefix come before the installed ones, and
+        `hidden` files are not seen. Among the errors are .pth files that raise when Python starts.
+        Of `spare` modules those that time did not suffice for are `UNTRIED`.
         """
-        left, errors = list(modules), dict[str, str]()
+        left, needed, errors = [*modules, *spare], len(modules), dict[str, str]()
+        began = monotonic()
         while left:
-            done = self._run(left, beside, report)
-            for step, module, *error in done.said:
-                if step == "failed":
-                    errors[module] = error[0]
-            finished = [module for step, module, *_ in done.said if step != "start"]
-            left = left[len(finished) :]
+            said = self._imported(left, needed, monotonic() - began, beside, hidden, report)
+            errors |= said.starts
+            if said.died_starting:
+                break
+            for step, module, *error in said.modules:
+                if step in ("failed", "untried"):
+                    errors[module] = error[0] if error else UNTRIED
+            done = len(said.finished)
+            left, needed = left[done:], max(0, needed - done)
             if left:  # it ended in the middle of one
-                errors[left.pop(0)] = done.end
-        # Modules can stand in each other's way in one process (pip, then setuptools).
-        together = [m for m in errors if len(modules) > 1 and not errors[m].startswith("it did")]
-        for module in together:
-            if self._run([module], beside, report).steps == ["start", "fine"]:
-                del errors[module]
+                is_late = needed == 0 and said.end.startswith(_LATE)
+                errors[left.pop(0)] = UNTRIED if is_late else said.end
+                needed = max(0, needed - 1)
+        self._pardon_alone(errors, [*modules, *spare], beside, hidden, report)
         return errors
 
-    def _run(self, modules: Sequence[str], beside: Path | None, report: Report) -> _Said:
-        libraries = [str(path) for path in self._libraries(beside)]
-        task = json.dumps([list(modules), libraries, _PATIENCE])
-        flags = "-I" if beside is None else "-IB"
-        waiting = Event(stage=Stage.CHECKING if beside is not None else Stage.VERIFYING)
+    def kernel(
+        self, report: Report = ignore, *, beside: Path | None = None, hidden: Collection[Path] = ()
+    ) -> str | None:
+        """Start a kernel and let it add one and one; say what went wrong, None if nothing did."""
+        task = self._task(beside, hidden)
+        task |= {"flags": ["-I"], "source": probes.KERNEL}
+        done = self._run(probes.KERNEL, task, _PATIENCE * 2, report)
+        said = _Said(done)
+        errors = [error for step, _, *error in said.modules if step == "failed"]
+        if errors:
+            return str(errors[0][0])
+        return None if said.finished else said.end
+
+    def hand_over(self, stage: Path) -> None:
+        """Move what was compiled beside the environment to what is now installed in it."""
+        bytecode.hand_over(stage / _COMPILED, stage, self._interpreter.prefix)
+
+    def _pardon_alone(
+        self,
+        errors: dict[str, str],
+        tried: Sequence[str],
+        beside: Path | None,
+        hidden: Collection[Path],
+        report: Report,
+    ) -> None:
+        """Forgive what imports alone: modules can stand in each other's way (pip, setuptools).
+
+        What fails of one cause is tried once.
+        """
+        same = set[str]()
+        for module in [m for m in errors if m in tried and len(tried) > 1]:
+            error = errors[module]
+            if error in same or error == UNTRIED or error.startswith(_LATE):
+                continue
+            alone = self._imported([module], 1, 0.0, beside, hidden, report)
+            if alone.finished and alone.modules[-1][0] == "fine":
+                del errors[module]
+            else:
+                same.add(error)
+
+    def _imported(
+        self,
+        modules: Sequence[str],
+        needed: int,
+        passed: float,
+        beside: Path | None,
+        hidden: Collection[Path],
+        report: Report,
+    ) -> _Said:
+        task = self._task(beside, hidden)
+        task |= {"modules": list(modules), "needed": needed, "spare": _SPARE - passed}
+        return _Said(self._run(probes.IMPORTS, task, _PATIENCE * (len(modules) + 1), report))
+
+    def _task(self, beside: Path | None, hidden: Collection[Path]) -> dict[str, Any]:
+        compiled = beside / _COMPILED if beside is not None else None
+        roots = [f"{root}/" for root in (beside, self._interpreter.prefix) if root is not None]
+        return {
+            "patience": _PATIENCE,
+            "beside": beside is not None or bool(hidden),
+            "hidden": [str(path) for path in hidden],
+            "libraries": list(self._libraries(beside)),
+            "roots": roots if compiled is not None else [],
+            "compiled": f"{compiled}/",
+        }
+
+    def _run(
+        self, source: str, task: Mapping[str, Any], patience: float, report: Report
+    ) -> process.Completed:
+        waiting = Event(stage=Stage.CHECKING if task["beside"] else Stage.VERIFYING)
         with TemporaryDirectory(prefix="pkgwidgets-trial-") as folder:
-            done = process.run(
-                [str(self._interpreter.python), flags, "-c", _PROBE, task, _MARK],
+            file = Path(folder, "task")
+            file.write_text(json.dumps(task), encoding="utf-8")
+            return process.run(
+                [str(self._interpreter.python), "-I", "-c", source, str(file), probes.MARK],
                 cwd=Path(folder),
-                timeout=_PATIENCE * (len(modules) + 1),
+                timeout=patience,
                 tick=lambda: report(waiting),
             )
-        return _Said(done)
 
-    def _libraries(self, beside: Path | None) -> list[Path]:
-        if beside is None:
-            return []
+    def _libraries(self, beside: Path | None) -> Iterator[tuple[str, str]]:
+        """Yield each library of the environment with what is staged for it."""
         scheme, prefix = self._interpreter.scheme, self._interpreter.prefix
-        folders = (scheme["purelib"], scheme["platlib"])
-        return [beside / folder.relative_to(prefix) for folder in dict.fromkeys(folders)]
+        if beside is not None:
+            for folder in dict.fromkeys((scheme["purelib"], scheme["platlib"])):
+                yield str(folder), str(beside / folder.relative_to(prefix))
+
+
+def _end(done: process.Completed) -> str:
+    if done.returncode is None or _TIMED_OUT in done.stderr:
+        return f"{_LATE} within {_PATIENCE:.0f} seconds"
+    if done.returncode < 0:
+        return f"it ended the process (signal {-done.returncode})"
+    last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
+    return f"it ended the process: {last[:300]}"
+
+
+def _broken_starts(stderr: str) -> dict[str, str]:
+    found = {}
+    for path, block in _BROKEN_START.findall(stderr):
+        found[Path(path).name] = block.strip().splitlines()[-1].strip()[:500]
+    return found

@@ -25,9 +25,10 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.interfaces import Question, Report
 from pkgwidgets.core.model import Event, Id, Interpreter, Kind, Plan, Stage
+from pkgwidgets.core.words import redacted
 
-from . import process, records
-from .settings import Configured, Settings
+from . import process, record, uvconfig
+from .settings import Find
 
 _SCHEMA = "preview"
 """The version of uv's JSON that was read when this was written; any other is refused."""
@@ -35,6 +36,8 @@ _WHEELS_ONLY = ("--only-binary", ":all:")
 _NO_SOLUTION = 1
 """uv's exit code when it understood and there is no answer; 2 is a failure of something else."""
 _PATIENCE = 600.0
+_LONGEST = 4000
+"""Characters that are kept of what uv says."""
 
 
 @lru_cache(maxsize=1)
@@ -55,11 +58,11 @@ class Uv:
     def __init__(
         self,
         interpreter: Interpreter,
-        settings: Settings | Configured,
+        sources: Find,
         lock_descriptor: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._interpreter = interpreter
-        self._settings = settings
+        self._sources = sources
         self._lock_descriptor = lock_descriptor
 
     def resolve(self, question: Question) -> Mapping[Id, Version | None]:
@@ -69,13 +72,14 @@ class Uv:
         of. Raises `PlanImpossible` with uv's explanation, `ResolutionFailed` if it found none.
         """
         with _files(requirements=question.requirements, keep=question.keep) as files:
-            argv = ["install", "--dry-run", *_WHEELS_ONLY, *self._target(), *self._index()]
+            argv = ["install", "--dry-run", *_WHEELS_ONLY, *self._target()]
             argv += ["-r", str(files["requirements"]), "-c", str(files["keep"])]
             for id in question.upgrade:
                 argv += ["--upgrade-package", id]
             done = self._run([*argv, "--output-format", "json"])
         if done.returncode == _NO_SOLUTION:
-            raise PlanImpossible(question.upgrade or question.requirements, _explanation(done))
+            wanted = question.upgrade or question.requirements
+            raise PlanImpossible(wanted, self._said(done))
         if done.returncode != 0:
             raise ResolutionFailed(self._said(done))
         return _changes(done)
@@ -83,9 +87,9 @@ class Uv:
     def dependencies(self, requirement: str) -> frozenset[Id]:
         """Return everything that a requirement would bring, itself left out."""
         argv = ["compile", "--quiet", "--no-header", "--no-annotate", *_WHEELS_ONLY]
-        done = self._run([*argv, *self._target(), *self._index(), "-"], stdin=requirement)
+        done = self._run([*argv, *self._target(), "-"], stdin=requirement)
         if done.returncode == _NO_SOLUTION:
-            raise PlanImpossible((requirement,), _explanation(done))
+            raise PlanImpossible((requirement,), self._said(done))
         if done.returncode != 0:
             raise ResolutionFailed(self._said(done))
         lines = (line.strip() for line in done.stdout.splitlines())
@@ -102,22 +106,22 @@ class Uv:
             return
         with _files(pins=_pinned(plan)) as files:
             argv = ["install", "--prefix", str(folder), "--no-deps", *_WHEELS_ONLY]
-            argv += [*_hashes_required(plan), *self._target(), *self._index()]
+            argv += [*_hashes_required(plan), *self._target()]
             done = self._run([*argv, "-r", str(files["pins"])], _waiting(Stage.FETCHING, report))
+        report(Event(stage=Stage.FETCHING, log=self._in_full(done)))
         if done.returncode != 0:
             raise self._failed(done)
 
     def install(self, plan: Plan, report: Report) -> None:
         """Carry the plan out in the environment, without the network."""
-        waiting = _waiting(Stage.INSTALLING, report)
         gone = [c.id for c in plan.changes if c.kind is Kind.REMOVE]
         if gone:
-            self._change(["uninstall", *self._target(), *gone], waiting)
+            self._change(["uninstall", *self._target(), *gone], report)
         if plan.pins:
             with _files(pins=_pinned(plan)) as files:
                 argv = ["install", "--offline", "--no-deps", *_WHEELS_ONLY]
-                argv += [*_hashes_required(plan), *self._target(), *self._index()]
-                self._change([*argv, "-r", str(files["pins"])], waiting)
+                argv += [*_hashes_required(plan), *self._target()]
+                self._change([*argv, "-r", str(files["pins"])], report)
         self._unmark({change.id for change in plan.changes if not change.marked})
 
     def _unmark(self, ids: Collection[Id]) -> None:
@@ -126,21 +130,25 @@ class Uv:
         for folder in {scheme["purelib"], scheme["platlib"]}:
             for dist_info in folder.glob("*.dist-info"):
                 if canonicalize_name(dist_info.name.partition("-")[0]) in ids:
-                    records.unmark(dist_info)
+                    record.unmark(dist_info)
 
-    def _change(self, argv: Sequence[str], tick: Callable[[], None]) -> None:
-        done = self._run(argv, tick)
+    def _change(self, argv: Sequence[str], report: Report) -> None:
+        done = self._run(argv, _waiting(Stage.INSTALLING, report))
+        report(Event(stage=Stage.INSTALLING, log=self._in_full(done)))
         if done.returncode != 0:
             raise self._failed(done)
 
     def _run(
         self, argv: Sequence[str], tick: Callable[[], None] = lambda: None, stdin: str = ""
     ) -> process.Completed:
+        """Run one of uv's `pip` commands; a removal needs no index, so nobody asks for one."""
+        sources = self._sources() if argv[0] != "uninstall" else None
+        more = () if sources is None else uvconfig.options(sources)
         descriptor = self._lock_descriptor()
         return process.run(
-            [str(find()), "pip", *argv],
+            [str(find()), "pip", argv[0], "--no-config", *more, *argv[1:]],
             stdin=stdin,
-            environment=process.clean_environment({"UV_NO_PROGRESS": "1"}),
+            environment=uvconfig.variables(sources),
             timeout=_PATIENCE,
             tick=tick,
             keep=() if descriptor is None else (descriptor,),
@@ -149,24 +157,23 @@ class Uv:
     def _target(self) -> tuple[str, str]:
         return "--python", str(self._interpreter.python)
 
-    def _index(self) -> tuple[str, ...]:
-        """Name the index only if the user did: what uv is configured with is more than one URL."""
-        if not self._settings.given:
-            return ()
-        return "--no-config", "--default-index", self._settings.index_url
-
     def _failed(self, done: process.Completed) -> PkgwidgetsError:
-        argv = tuple(self._without_credentials(arg) for arg in done.argv)
         code = -1 if done.returncode is None else done.returncode
-        return InstallFailed("", argv, code, self._said(done))
+        return InstallFailed("", done.argv, code, self._said(done))
 
     def _said(self, done: process.Completed) -> str:
+        """Return uv's explanation, for people: short, and without what is secret."""
         if done.returncode is None:
             return f"it did not finish within {_PATIENCE:.0f} seconds"
-        return self._without_credentials(_explanation(done))
+        return redacted(_explanation(done), self._secrets(done))[:_LONGEST]
 
-    def _without_credentials(self, text: str) -> str:
-        return text.replace(self._settings.index_url, self._settings.shown_url)
+    def _in_full(self, done: process.Completed) -> str:
+        """Return uv's command and all that it said, without what is secret."""
+        said = f"$ {' '.join(done.argv)}\n{done.stdout}{done.stderr}"
+        return redacted(said, self._secrets(done))
+
+    def _secrets(self, done: process.Completed) -> Collection[str]:
+        return self._sources().secrets if done.argv[2] != "uninstall" else ()
 
 
 @contextmanager
@@ -225,4 +232,4 @@ def _explanation(done: process.Completed) -> str:
     _, found, cause = said.partition("cause: ")
     lines = (cause if found else said).splitlines()
     kept = (line.strip().removeprefix("cause: ") for line in lines)
-    return " ".join(line for line in kept if line and not line.startswith("hint:"))[:4000]
+    return " ".join(line for line in kept if line and not line.startswith("hint:"))

@@ -30,6 +30,7 @@ def change_to_json(change: Change) -> _Json:
         "requested": change.requested,
         "marked": change.marked,
         "because": change.because,
+        "starts": list(change.starts),
     }
 
 
@@ -108,6 +109,7 @@ def _change(row: _Json) -> Change:
         requested=row["requested"],
         marked=row["marked"],
         because=row["because"],
+        starts=tuple(row.get("starts", ())),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,7 +13,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from .model import Change, Distribution, Id, Restart, Unreadable
+from .model import Change, Distribution, Id, Origin, Restart, Unreadable
 
 Installed = Mapping[Id, Distribution | Unreadable]
 Needs = Mapping[Id, tuple[Requirement, ...]]
@@ -56,15 +57,64 @@ def versions(installed: Installed) -> dict[Id, Version]:
     return {id: d.version for id, d in readable(installed).items()}
 
 
-def fingerprint(installed: Installed) -> str:
-    """Return a text that differs whenever something was installed, removed or replaced."""
-    rows = []
-    for id, found in sorted(installed.items()):
-        if isinstance(found, Distribution):
-            rows.append(f"{id} {found.version} {found.path} {found.origin} {found.installed}")
-        else:
-            rows.append(f"{id} ? {found.path} {found.reason}")
-    return hashlib.sha256("\n".join(rows).encode("utf-8", "replace")).hexdigest()[:32]
+def fingerprint(installed: Installed, stamps: Mapping[str, str] | None = None) -> str:
+    """Return a text that differs whenever something was installed, removed or replaced.
+
+    A line for each distribution, so that `moved_since` can name it. `stamps` are more texts to
+    compare, by what they stand for: `a file of pandas`.
+    """
+    lines = [
+        f"{id}\t{found.version if isinstance(found, Distribution) else '?'}\t{_facts(found)}"
+        for id, found in sorted(installed.items())
+    ]
+    lines += [f"{label}\t\t{_digest(text)}" for label, text in sorted((stamps or {}).items())]
+    return "\n".join(lines)
+
+
+def moved_since(
+    before: str, installed: Installed, stamps: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Say what differs from a fingerprint; nothing, if it is still the same."""
+    now = fingerprint(installed, stamps)
+    if now == before:
+        return ()
+    old, new = _lines(before), _lines(now)
+    said = []
+    for key in sorted({*old, *new}, key=lambda key: (" " in key, key)):
+        (had, mark), (has, other) = old.get(key, ("", "")), new.get(key, ("", ""))
+        if (had, mark) != (has, other):
+            said.append(_difference(key, had, has, installed.get(canonicalize_name(key))))
+    return tuple(said) or ("it was read by another version of pkgwidgets",)
+
+
+def _lines(text: str) -> dict[str, tuple[str, str]]:
+    rows = (line.split("\t") for line in text.split("\n"))
+    return {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
+
+
+def _difference(key: str, had: str, has: str, now: Distribution | Unreadable | None) -> str:
+    if not had and not has:
+        return f"{key} changed"
+    if isinstance(now, Unreadable):
+        return f"{key} cannot be read: {now.reason}"
+    if had == has and isinstance(now, Distribution) and now.origin is not Origin.INDEX:
+        return f"{key} came from elsewhere since: {now.origin}"
+    if had == has:
+        return f"{key} {has} was installed again, or what is recorded of it was edited"
+    return f"{key} is {has or 'not installed'}, not {had or 'absent'}".replace(
+        "not ?", "unreadable"
+    )
+
+
+def _facts(found: Distribution | Unreadable) -> str:
+    if isinstance(found, Unreadable):
+        return _digest(f"{found.path} {found.reason}")
+    where = f"{found.path} {found.origin} {found.location} {found.installer}"
+    return _digest(f"{where} {found.installed} {found.requested} {' '.join(found.requires)}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=5).hexdigest()
 
 
 def applied(installed: Mapping[Id, Version], changes: Iterable[Change]) -> dict[Id, Version]:
@@ -112,6 +162,23 @@ def needs(installed: Installed, markers: Mapping[str, str]) -> dict[Id, tuple[Re
     return {id: tuple(requirements) for id, requirements in found.items()}
 
 
+_EXTRA = re.compile(r"""\bextra\s*==\s*(["'])([A-Za-z0-9._-]+)\1""")
+
+_OR = re.compile(r"\bor\b")
+
+
+def _is_ruled_out(text: str, extra: str) -> bool:
+    """Tell whether a requirement plainly belongs to another extra: most do, and are not parsed.
+
+    Plainly: its marker says `extra == "…"` and no `or`, so that it holds for that extra alone.
+    """
+    _, _, marker = text.partition(";")
+    if "extra" not in marker or _OR.search(marker):
+        return False
+    named = _EXTRA.search(marker)
+    return named is not None and _id(named[2]) != extra
+
+
 class _Applies:
     """Which requirements count in one marker environment; each text is evaluated once."""
 
@@ -130,6 +197,8 @@ class _Applies:
         try:
             return self._known[text, extra]
         except KeyError:
+            if _is_ruled_out(text, extra):
+                return self._known.setdefault((text, extra), None)
             requirement = parsed(text)
             if requirement is not None and not self._counts(requirement, extra):
                 requirement = None
@@ -198,15 +267,6 @@ def forbidding(
         if forbids:
             found[owner] = f"{id}{','.join(sorted(forbids))}"
     return found
-
-
-def is_forbidden(version: Version, owners: Mapping[Id, Sequence[Requirement]]) -> bool:
-    """Tell whether any owner of requirements forbids `version`: as `forbidding`, without whom."""
-    return any(
-        not requirement.specifier.contains(version, prereleases=True)
-        for requirements in owners.values()
-        for requirement in requirements
-    )
 
 
 def blockers(id: Id, version: Version, required: Needs) -> dict[Id, str]:

@@ -7,19 +7,23 @@ PkgwidgetsError
 ├─ ResolutionFailed
 └─ TransactionError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
-   ├─ VerificationFailed ├─ Cancelled             └─ RollbackFailed
+   ├─ VerificationFailed ├─ Cancelled             ├─ RollbackFailed
+   ├─ DiskFailed         ├─ TooLate               └─ ApplierFailed
+
+Standard library only: recovery runs on it when nothing else does.
 """
 
 from __future__ import annotations
 
-import re
+import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
+from .words import redacted
+
 _SHOWN = 80
 """How much of a rejected text is shown back."""
-_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]*@")
 
 
 def shown(text: object) -> str:
@@ -34,12 +38,31 @@ def shown(text: object) -> str:
     return quoted if len(quoted) <= _SHOWN else quoted[:_SHOWN] + "…"
 
 
+def _redacted(value: object) -> object:
+    """Return the same value where it says no secret, else what it may say, as text."""
+    if isinstance(value, tuple):
+        return tuple(map(_redacted, value))
+    try:
+        said = value if isinstance(value, str) else str(value)
+    except ValueError:  # a number too long to be written
+        return value
+    kept = redacted(said)
+    return value if kept == said else kept
+
+
 @dataclass(eq=False)
 class PkgwidgetsError(Exception):
-    """The root. `code` is stable and machine-readable; `hint` says what to do next."""
+    """The root. `code` is stable and machine-readable; `hint` says what to do next.
+
+    Its facts hold no credentials, whoever gave them: they go everywhere.
+    """
 
     code: ClassVar[str] = "error"
     hint: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for name, value in self.facts.items():
+            setattr(self, name, _redacted(value))
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -70,10 +93,6 @@ class InvalidRequest(PkgwidgetsError):
     reason: str = ""
     code: ClassVar[str] = "invalid-request"
     hint: ClassVar[str] = "Nothing was done."
-
-    def __post_init__(self) -> None:
-        if isinstance(self.value, str):
-            self.value = _CREDENTIALS.sub("", self.value)
 
     def sentence(self) -> str:
         """Quote what was given; what was not given has only a reason."""
@@ -289,8 +308,55 @@ class RollbackFailed(TransactionError):
     code: ClassVar[str] = "rollback-failed"
     hint: ClassVar[str] = "Free what blocks these files, then start a new session: it tries again."
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Who can no longer start a session needs the exact command.
+        if self.kept:
+            tool = shlex.quote(f"{self.kept}/recover.pyz")
+            vars(self)["hint"] = (
+                f"Free what blocks these files, then run `python -I -S {tool}` "
+                "or start a new session: it tries again."
+            )
+
     def sentence(self) -> str:
         """Name the paths and where the old ones are."""
         return (
             f"Not put back: {'; '.join(self.differences)}. The old files are kept in {self.kept}."
         )
+
+
+@dataclass(eq=False)
+class DiskFailed(TransactionError):
+    """The disk refused a file of ours: full, read-only, out of quota, broken."""
+
+    path: str = ""
+    reason: str = ""
+    code: ClassVar[str] = "disk-failed"
+
+    def sentence(self) -> str:
+        """Name the file and the reason."""
+        return f"Stopped at {self.path}: {self.reason}."
+
+
+@dataclass(eq=False)
+class TooLate(TransactionError):
+    """It was done before it could be cancelled."""
+
+    code: ClassVar[str] = "too-late"
+    hint: ClassVar[str] = "`undo()` takes it back."
+
+    def sentence(self) -> str:
+        """Say so."""
+        return "It was done before it could be cancelled."
+
+
+@dataclass(eq=False)
+class ApplierFailed(TransactionError):
+    """The process that carried a plan out ended for a reason of its own; the old was put back."""
+
+    reason: str = ""
+    code: ClassVar[str] = "applier-failed"
+
+    def sentence(self) -> str:
+        """Give the reason."""
+        return f"The process that makes the changes failed: {self.reason.rstrip('.')}."

@@ -6,6 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from .model import Outcome, Transaction
 
+KEPT = 5
+"""So many transactions can be undone from their save points."""
+KEPT_BYTES = 2 << 30
+"""Save points take no more room than this; the newest is kept whatever it takes."""
+
 
 def undoable(history: Sequence[Transaction]) -> Transaction | None:
     """Return the newest committed transaction that was not taken back and takes none back."""
@@ -39,7 +44,13 @@ def committed(history: Iterable[Transaction]) -> list[Transaction]:
 
 
 def touched_since(done: Transaction, history: Iterable[Transaction]) -> bool:
-    """Tell whether the files may differ from those that `done` left; an undone change has not."""
+    """Tell whether the files may differ from those that `done` left; an undone change has not.
+
+    A committed transaction without changes is one whose plan cannot be read: it may be anything.
+    """
+    history = list(history)
+    if any(o.id > done.id and o.outcome is Outcome.COMMITTED and not o.changes for o in history):
+        return True
     later = [other for other in committed(history) if other.id > done.id]
     ids = {other.id for other in later}
     mine = {change.id for change in done.changes}
@@ -48,3 +59,22 @@ def touched_since(done: Transaction, history: Iterable[Transaction]) -> bool:
         for other in in_force(later)
         if other.plan.undoes not in ids
     )
+
+
+def worth_keeping(history: Sequence[Transaction]) -> set[str]:
+    """Return whose save points to keep: the newest, and the last that can be undone.
+
+    These are five at most, and as many of them, from the newest on, as fit into 2 GiB.
+    """
+    done = committed(history)
+    undoable = [each for each in in_force(done) if not takes_back(each, done)]
+    newest = done[-1:]
+    kept, room = {each.id for each in newest}, KEPT_BYTES
+    room -= sum(each.saved_bytes or 0 for each in newest)
+    for each in reversed(undoable[-KEPT:]):
+        if each.id not in kept:
+            room -= each.saved_bytes or 0
+            if room < 0:
+                break
+            kept.add(each.id)
+    return kept

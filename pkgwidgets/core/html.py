@@ -16,6 +16,7 @@ def plan(shown: Plan) -> str:
         return _line("Nothing to change.")
     parts = [_changes(shown.changes)] if shown.changes else [_line("Nothing to change.")]
     parts += [_line(str(held)) for held in shown.held_back]
+    parts += [_line(_sentence(warning)) for warning in shown.warnings]
     if shown.changes and shown.restart is not None:
         parts.append(_line(_sentence(str(shown.restart))))
     if shown.changes:

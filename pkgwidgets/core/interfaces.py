@@ -37,11 +37,17 @@ class Environment(Protocol):
     def refusal(self) -> str | None:
         """Say in one sentence why nothing may be changed here; None if it may."""
 
+    def stamps(self) -> Mapping[str, str]:
+        """Return, for what is nobody's distribution, texts that differ if it was changed."""
+
     def locked(self, holder: str) -> AbstractContextManager[None]:
         """Hold the environment alone; raise `EnvironmentBusy` at once if another does."""
 
+    def holder(self) -> str | None:
+        """Tell who holds the environment now; None if nobody does."""
 
-class Records(Protocol):
+
+class Files(Protocol):
     """What the RECORD files say of the files of distributions (PEP 376, PEP 627)."""
 
     def touched(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
@@ -50,23 +56,63 @@ class Records(Protocol):
         Raises `EnvironmentRefused` for a RECORD that is missing or names what is not its own.
         """
 
+    def refusals(self, ids: Collection[Id], leaving: Collection[Id] = ()) -> Mapping[Id, str]:
+        """Say of which of these the files cannot be replaced, or removed if `leaving`, and why."""
+
+    def stamps(self, ids: Collection[Id], stage: Path | None = None) -> Mapping[Id, str]:
+        """Return, for each of these, a text that differs if one of its files was edited.
+
+        Of what is staged, the sha256 over all that came: paths and contents.
+        """
+
+    def damage(
+        self, plan: Plan, others: Mapping[Id, Collection[Path]] | None = None
+    ) -> tuple[str, ...]:
+        """Compare what the plan installed with its RECORDs, by hash; return what differs.
+
+        And which files of `others`, who share folders with it, are gone.
+        """
+
+
+class Contents(Protocol):
+    """What the files of distributions are for."""
+
     def modules(
         self, ids: Collection[Id], stage: Path | None = None
     ) -> Mapping[Id, tuple[str, ...]]:
         """Return the top-level modules of distributions, staged ones first."""
 
+    def starts(
+        self, ids: Collection[Id], stage: Path | None = None
+    ) -> Mapping[Id, tuple[str, ...]]:
+        """Return the files of distributions that run code at every start of Python, if any."""
+
     def owners(self, files: Collection[str]) -> Mapping[str, Id]:
         """Return which distribution owns each of these module files; unowned ones are left out."""
 
-    def damage(self, plan: Plan) -> tuple[str, ...]:
-        """Compare what the plan installed with its RECORDs, by hash; return what differs."""
+    def staged(self, stage: Path) -> Mapping[Id, Distribution | Unreadable]:
+        """Read what was staged, as if it were installed."""
+
+
+class Records(Files, Contents, Protocol):
+    """All that RECORD files tell."""
+
+
+class Neighbours(Protocol):
+    """The distributions that a plan does not change and may hurt."""
+
+    def around(self, plan: Plan, stage: Path | None) -> Mapping[Id, frozenset[Path]]:
+        """Return who else has files in the packages that a plan touches, and those that exist."""
+
+    def orphaned(self, plan: Plan, stage: Path | None) -> Mapping[str, tuple[Id, ...]]:
+        """Return the commands that a plan takes away, of which others say that they run them."""
 
 
 class SavePoint(Protocol):
     """The old files of one transaction."""
 
-    def save(self, paths: Collection[Path]) -> None:
-        """Keep these paths as they are, absent ones too, durably."""
+    def save(self, paths: Collection[Path]) -> int:
+        """Keep these paths as they are, absent ones too, durably; return the bytes of it."""
 
     def restore(self) -> tuple[str, ...]:
         """Make every path what it was; return what could not be."""
@@ -81,13 +127,34 @@ class SavePoint(Protocol):
         """Give the space back."""
 
 
+UNTRIED = "there was no time to try it"
+"""What a trial says of a module that it left out."""
+
+
 class Trial(Protocol):
     """A fresh process of the environment's interpreter."""
 
     def failing(
-        self, modules: Sequence[str], report: Report = ignore, *, beside: Path | None = None
+        self,
+        modules: Sequence[str],
+        report: Report = ignore,
+        *,
+        spare: Sequence[str] = (),
+        beside: Path | None = None,
+        hidden: Collection[Path] = (),
     ) -> Mapping[str, str]:
-        """Import modules, with the staged prefix `beside` first on the path; return the errors."""
+        """Import modules, and `spare` ones if there is time; return the errors.
+
+        With the staged prefix `beside` before the installed, of which `hidden` is not seen.
+        """
+
+    def kernel(
+        self, report: Report = ignore, *, beside: Path | None = None, hidden: Collection[Path] = ()
+    ) -> str | None:
+        """Start a kernel and let it add one and one; say what went wrong, None if nothing did."""
+
+    def hand_over(self, stage: Path) -> None:
+        """Let the environment have what was compiled beside it."""
 
 
 Enough = Callable[[Id, Release], bool]
@@ -96,6 +163,18 @@ Enough = Callable[[Id, Release], bool]
 
 def everything(id: Id, release: Release) -> bool:
     """Look at all releases of a project."""
+    return False
+
+
+Answer = Sequence[Release] | PkgwidgetsError
+"""What an index said of one project: its releases, newest first, or why they are unknown."""
+
+Skip = Callable[[Id, Version, Sequence[Release]], bool]
+"""Tells of versions that need not be looked at, for what was seen of newer ones."""
+
+
+def nothing(id: Id, version: Version, seen: Sequence[Release]) -> bool:
+    """Look at every version."""
     return False
 
 
@@ -113,10 +192,12 @@ class Index(Protocol):
         *,
         refresh: bool = False,
         enough: Enough = everything,
-    ) -> Mapping[Id, Sequence[Release] | PkgwidgetsError]:
+        skip: Skip = nothing,
+    ) -> Mapping[Id, Answer]:
         """Ask for many projects at once. A project that fails has its error as its answer.
 
-        Of each, releases from the newest down to the first that is `enough`, that one included.
+        Of each, releases from the newest down to the first that is `enough`, that one included;
+        those that `skip` tells of may be left out.
         """
 
 
@@ -152,7 +233,23 @@ class Installer(Protocol):
         """Carry the plan out in the environment, from what was staged, without the network."""
 
 
-class Journal(Protocol):
+class Openings(Protocol):
+    """What recovery asks of a journal beside the steps."""
+
+    def unfinished(self) -> str | None:
+        """Return the transaction that is under way or was cut off."""
+
+    def began(self, transaction: str) -> bool:
+        """Tell whether there is anything of it that counts."""
+
+    def handed_over(self, transaction: str) -> bool:
+        """Let the version of us that wrote it end it, if that is another; tell whether it did."""
+
+    def close(self, transaction: str) -> None:
+        """Clear away what only an open transaction needs."""
+
+
+class Journal(Openings, Protocol):
     """The transactions of one environment, kept beside it."""
 
     def start(self, plan: Plan) -> Transaction:
@@ -171,14 +268,29 @@ class Journal(Protocol):
         """Where a transaction keeps its files."""
 
 
+class Applier(Protocol):
+    """Carries plans out in a process that goes on when whoever asked for it is gone."""
+
+    def start(self, plan: Plan) -> str:
+        """Begin a transaction and return its id; raises what kept it from beginning."""
+
+    def events(self, transaction: str, seen: int = 0) -> tuple[Sequence[Event], int]:
+        """Return what was told since, and what to give as `seen` the next time."""
+
+    def cancel(self, transaction: str) -> None:
+        """Ask a transaction to end; it notices at its next event."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One environment joined to what serves it."""
+    """One environment joined to what serves it. Without an applier, plans are carried out here."""
 
     environment: Environment
     records: Records
+    neighbours: Neighbours
     trial: Trial
     index: Index
     installer: Installer
     journal: Journal
     save_point: Callable[[str], SavePoint]
+    applier: Applier | None = None

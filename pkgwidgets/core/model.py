@@ -9,14 +9,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+if TYPE_CHECKING:
+    from .errors import PkgwidgetsError
+
 Id = NormalizedName
 """A normalised name (PEP 503), unique in one environment: `Scikit_Learn` -> `scikit-learn`."""
+
+DIRECT_URL = "direct_url.json"
+"""The file of a dist-info that says where it came from, if from no index (PEP 610)."""
 
 Allow = Literal["self", "dependencies", "all"]
 """What else a plan may move: nothing, what the named depend on, or everything."""
@@ -102,6 +108,8 @@ class Interpreter:
     tags: tuple[str, ...]
     externally_managed: str | None = None
     """The text of the PEP 668 marker, if there is one that applies."""
+    stdlib: Path | None = None
+    """Where the standard library lies, and a PEP 668 marker would."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +152,8 @@ class Wheel:
     filename: str
     sha256: str | None = None
     size: int | None = None
+    requires_python: SpecifierSet | None = None
+    """As the index says it of this file; a release may have others (PEP 503)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -151,7 +161,6 @@ class Release:
     """One version of a project on an index (PEP 503, 592, 700)."""
 
     version: Version
-    requires_python: SpecifierSet | None = None
     yanked: bool = False
     uploaded: datetime | None = None
     wheels: tuple[Wheel, ...] = ()
@@ -202,6 +211,8 @@ class Change:
     """Whether REQUESTED (PEP 376) is there afterwards: an upgraded dependency stays one."""
     because: str = ""
     """Who needs a side effect: `pandas needs it`."""
+    starts: tuple[str, ...] = ()
+    """Files of the installed version that run code at every start of Python."""
 
     @property
     def kind(self) -> Kind:
@@ -300,6 +311,15 @@ class Plan:
         return tuple(f"{c.id}=={c.after}" for c in self.changes if c.after is not None)
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """Say what its reader should know before it is applied."""
+        new = [c for c in self.changes if c.after is not None and not self.from_save_point]
+        unverified = tuple(c.name for c in new if not c.hashes)
+        said = [f"unverified: the index gives no hash of {_join(unverified)}"] if unverified else []
+        said += [f"{c.name} runs code at every start: {_join(c.starts)}" for c in new if c.starts]
+        return tuple(said)
+
+    @property
     def download_size(self) -> int | None:
         """Bytes to fetch at most (a cache may hold some); None where the index gives no sizes."""
         if self.from_save_point:
@@ -311,6 +331,7 @@ class Plan:
     def __str__(self) -> str:
         said = [", ".join(map(str, self.changes)) or "nothing to change"]
         said += [str(h) for h in self.held_back]
+        said += self.warnings
         if self.changes and self.restart is not None and self.restart.needed:
             said.append(str(self.restart))
         return "; ".join(said)
@@ -334,6 +355,15 @@ class Transaction:
     finished: datetime | None = None
     outcome: Outcome = Outcome.STARTED
     error: str | None = None
+    failure: str | None = None
+    """What failed, as JSON: the code and facts of the error that was raised."""
+    user: str | None = None
+    process: str | None = None
+    """What kind of process asked for it: kernel, server, terminal or script."""
+    saved_bytes: int | None = None
+    """The size of the old files that were kept; None if it did not come to that."""
+    downloaded_bytes: int | None = None
+    """What was fetched, at most: a cache may have held some. None if it is not known."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -370,6 +400,12 @@ class Event:
     id: Id | None = None
     done: int | None = None
     total: int | None = None
+    answer: Sequence[Release] | PkgwidgetsError | None = None
+    """What the index said of `id`, just now."""
+    package: PackageInfo | None = None
+    """The row of `id`, with that answer."""
+    log: str = ""
+    """What a tool printed, to be kept; without credentials."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

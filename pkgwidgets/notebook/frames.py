@@ -52,8 +52,13 @@ CHANGES = {
 HISTORY = {
     "started": _TIME,
     "finished": _TIME,
+    "seconds": "Float64",
     "outcome": pd.CategoricalDtype([o.value for o in Outcome]),
     "changes": "string",
+    "user": "string",
+    "process": "string",
+    "saved_bytes": "Int64",
+    "downloaded_bytes": "Int64",
     "undoes": "string",
     "undone_by": "string",
     "error": "string",
@@ -89,14 +94,26 @@ def changes(transaction: Transaction) -> pd.DataFrame:
 
 
 def history(transactions: Sequence[Transaction]) -> pd.DataFrame:
-    """Return the transactions, newest first."""
+    """Return the transactions, newest first.
+
+    When each began and ended, UTC, and the seconds between; how it ended and what it changed;
+    which user asked for it, and in what kind of process: kernel, server, terminal or script;
+    the bytes of the old files that were kept, and those that were downloaded, at most (a cache
+    may have held some); which transaction it takes back, and by which it was taken back; why it
+    failed. What is not known is NA.
+    """
     rows = list(reversed(transactions))
     undone = {t.plan.undoes: t.id for t in rows if t.plan.undoes and t.outcome is Outcome.COMMITTED}
     columns: dict[str, list[Any]] = {
         "started": [t.started for t in rows],
         "finished": [t.finished for t in rows],
+        "seconds": [_seconds(t) for t in rows],
         "outcome": [t.outcome.value for t in rows],
         "changes": [", ".join(map(str, t.changes)) for t in rows],
+        "user": [t.user for t in rows],
+        "process": [t.process for t in rows],
+        "saved_bytes": [t.saved_bytes for t in rows],
+        "downloaded_bytes": [t.downloaded_bytes for t in rows],
         "undoes": [t.plan.undoes for t in rows],
         "undone_by": [undone.get(t.id) for t in rows],
         "error": [t.error for t in rows],
@@ -117,6 +134,12 @@ def _frame(
     frame = pd.DataFrame(series)
     frame.index = pd.Index(index, name=name, dtype="object")
     return frame
+
+
+def _seconds(transaction: Transaction) -> float | None:
+    if transaction.finished is None:
+        return None
+    return (transaction.finished - transaction.started).total_seconds()
 
 
 def _times(values: list[Any]) -> pd.Series[Any]:

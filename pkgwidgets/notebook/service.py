@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from pkgwidgets.connect import connect
 from pkgwidgets.core import changes
-from pkgwidgets.core.errors import EnvironmentBusy, InvalidRequest, RollbackFailed
+from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.model import Allow, PackageInfo, Plan, Transaction
+from pkgwidgets.core.model import Allow, Event, PackageInfo, Plan, Transaction
 from pkgwidgets.core.versions import checked_name
-from pkgwidgets.operations import inventory, planning, recovery, transaction
+from pkgwidgets.operations import inventory, planning, recovery
+from pkgwidgets.operations import transaction as operations
 
 from . import frames
 from .loaded import Loaded
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class PackageService:
     """What one environment has, what is newer, what an upgrade would do, and the way back.
 
-    Without arguments, this kernel's environment and the index that uv is configured to use.
+    Without arguments, this kernel's environment, and what uv, else pip, is configured to ask.
     Raises `EnvironmentRefused` if `python` is no interpreter, `InvalidRequest` if `index_url` is
     no http address. What an earlier session left unfinished is put back first.
 
@@ -37,9 +38,9 @@ class PackageService:
     """
 
     def __init__(self, python: str | Path | None = None, *, index_url: str | None = None) -> None:
-        self._backend = connect(python, index_url)
+        self._backend = connect(python, index_url, detached=True)
         self._loaded = Loaded(self._backend)
-        with suppress(RollbackFailed, EnvironmentBusy):  # listing goes on; the next plan says it
+        with suppress(PkgwidgetsError):  # listing goes on; the next plan says it
             recovery.recover_left(self._backend)
 
     @property
@@ -85,7 +86,9 @@ class PackageService:
     ) -> tuple[PackageInfo, ...]:
         """Return the rows of `get_packages` as values."""
         with reporting(report) as told:
-            rows = inventory.get_packages(self._backend, check_updates=check_updates, report=told)
+            rows = inventory.get_packages(
+                self._backend, check_updates=check_updates, report=self._loaded_too(told)
+            )
         return self._with_loaded(rows)
 
     def get_package(self, name: str, check_updates: bool = False) -> PackageInfo:
@@ -103,6 +106,7 @@ class PackageService:
     ) -> pd.DataFrame:
         """Ask the index what is newer: of everything, or of one package; the package frame.
 
+        `report` gets the row of each package in its event's `package`, as soon as it is known.
         A project that could not be asked has NA and the reason in `error`.
         """
         return frames.packages(self.list_updates(name, refresh, report=report))
@@ -112,7 +116,9 @@ class PackageService:
     ) -> tuple[PackageInfo, ...]:
         """Return the rows of `check_for_updates` as values."""
         with reporting(report) as told:
-            rows = inventory.check_for_updates(self._backend, name, refresh=refresh, report=told)
+            rows = inventory.check_for_updates(
+                self._backend, name, refresh=refresh, report=self._loaded_too(told)
+            )
         return self._with_loaded(rows)
 
     def plan_upgrade(
@@ -164,16 +170,38 @@ class PackageService:
     def apply(self, plan: Plan, *, report: Report | None = None) -> Transaction:
         """Carry a plan out: afterwards the environment is exactly the new one, or the old one.
 
-        Raises `StalePlan` if something changed since it was planned, another `TransactionError`
-        if it was rolled back, `Cancelled` when interrupted, `EnvironmentBusy`.
+        A process of its own does it, and goes on if this kernel is restarted or ends: see
+        `running`. Raises `StalePlan` if something changed since it was planned, another
+        `TransactionError` if it was rolled back, `Cancelled` when interrupted, `TooLate` if that
+        came when it was done, `EnvironmentBusy` naming who changes the environment.
         """
         if not isinstance(plan, Plan):
             raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
         self._loaded.versions()  # what is loaded now has the version that is installed now
         with reporting(report) as told:
-            done = transaction.run(self._backend, plan, told)
+            done = operations.run(self._backend, plan, told)
         importlib.invalidate_caches()
         return done
+
+    def running(self) -> Transaction | None:
+        """Return the transaction that is under way now, whoever started it; None if none is."""
+        return operations.running(self._backend)
+
+    def follow(
+        self, transaction: str | Transaction | None = None, *, report: Report | None = None
+    ) -> Transaction:
+        """Wait for a transaction, the one under way or the one named; ends as `apply` does."""
+        with reporting(report) as told:
+            done = operations.follow(self._backend, self._meant(transaction), told)
+        importlib.invalidate_caches()
+        return done
+
+    def cancel(self, transaction: str | Transaction | None = None) -> None:
+        """End a transaction in the old environment, the one under way or the one named.
+
+        Returns at once: `follow` waits for the end. Raises `TooLate` if it is committed.
+        """
+        operations.cancel(self._backend, self._meant(transaction))
 
     def upgrade_package(
         self, name: str, version: str | None = None, *, report: Report | None = None
@@ -199,7 +227,13 @@ class PackageService:
         return self.apply(self.plan_uninstall(names), report=report)
 
     def history(self) -> pd.DataFrame:
-        """Return the transactions, newest first."""
+        """Return the transactions, newest first, indexed by their id.
+
+        Columns: `started` and `finished`, UTC, and the `seconds` between; `outcome`; `changes`;
+        `user` and `process` (kernel, server, terminal, script), who asked; `saved_bytes`, the
+        old files that were kept; `downloaded_bytes`, at most, for a cache may have held some;
+        `undoes` and `undone_by`; `error`, why it failed. What is not known is NA.
+        """
         return frames.history(self.list_history())
 
     def list_history(self) -> tuple[Transaction, ...]:
@@ -221,9 +255,27 @@ class PackageService:
     def __repr__(self) -> str:
         return f"PackageService({self.prefix}, Python {self.python_version})"
 
+    def _meant(self, transaction: str | Transaction | None) -> str:
+        found = self.running() if transaction is None else transaction
+        if found is None:
+            raise InvalidRequest("transaction", None, "no transaction is under way")
+        return found if isinstance(found, str) else found.id
+
     def _with_loaded(self, rows: Iterable[PackageInfo]) -> tuple[PackageInfo, ...]:
         loaded = self._loaded.versions()
         return tuple(replace(row, loaded_version=loaded.get(row.id)) for row in rows)
+
+    def _loaded_too(self, report: Report) -> Report:
+        """Complete the rows that are reported one by one."""
+        loaded = self._loaded.versions()
+
+        def told(event: Event) -> None:
+            if event.package is not None:
+                version = loaded.get(event.package.id)
+                event = replace(event, package=replace(event.package, loaded_version=version))
+            report(event)
+
+        return told
 
     def _with_restart(self, plan: Plan) -> Plan:
         verdict = changes.restart_verdict(plan.changes, self._loaded.versions())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import get_args
 
@@ -11,7 +12,9 @@ from packaging.utils import canonicalize_name
 
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import (
+    EnvironmentRefused,
     InvalidRequest,
+    PlanImpossible,
     StillNeeded,
 )
 from pkgwidgets.core.history import committed, touched_since, undoable
@@ -20,6 +23,7 @@ from pkgwidgets.core.model import (
     Allow,
     Change,
     Event,
+    HeldBack,
     Id,
     Plan,
     Stage,
@@ -55,27 +59,66 @@ def plan_upgrade(
     _checked_allow(allow)
     situation = Situation.of(backend)
     targets = situation.upgradable(ids)
+    situation.raise_if_fixed(targets if ids is not None else ())
     answers = backend.index.releases_of(targets, report)
     if ids is not None:
         raise_first(answers)
     report(Event(stage=Stage.RESOLVING))
-    wish = Wish(situation, targets, answers, version=wanted, allow="all" if ids is None else allow)
+
+    def draft(around: Situation) -> _Draft:
+        movable = tuple(id for id in targets if id not in around.fixed)
+        reach = "all" if ids is None else allow
+        return _upgrades(Wish(around, movable, answers, version=wanted, allow=reach), report)
+
+    found = _allowed(situation, draft)
+    return Plan(
+        requested=tuple(sorted(targets)) if ids is not None else ("everything",),
+        changes=found.moved,
+        held_back=(*found.held_back, *found.situation.foreign(None if ids is None else situation)),
+        environment=situation.fingerprint(found.moved),
+        python=situation.python,
+        created=datetime.now(UTC),
+        allow="all" if ids is None else allow,
+        commands=commands(situation, found.moved),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """What would change, before it is known whether the files of all that may be replaced."""
+
+    situation: Situation
+    moved: tuple[Change, ...]
+    held_back: tuple[HeldBack, ...] = ()
+
+
+def _allowed(situation: Situation, draft: Callable[[Situation], _Draft]) -> _Draft:
+    """Plan, and again around what turns out not to be changeable, until all of it is."""
+    refused: dict[Id, str] = {}
+    while True:
+        try:
+            found = draft(situation.without(refused))
+        except PlanImpossible as error:
+            if not refused:
+                raise
+            said = (f"{id} would have to change, and cannot: {refused[id]}" for id in refused)
+            raise EnvironmentRefused(situation.python, "; ".join(said)) from error
+        old = [change.id for change in found.moved if change.before is not None]
+        leaving = [change.id for change in found.moved if change.after is None]
+        more = situation.backend.records.refusals(old, leaving)
+        if not more:
+            return found
+        refused |= more
+
+
+def _upgrades(wish: Wish, report: Report) -> _Draft:
     # What would unlock a blocked name is a question of its own, as slow as the plan: both at once.
     with ThreadPoolExecutor(max_workers=1) as pool:
         unlock = pool.submit(wish.unlock) if wish.is_blocked else None
         after = wish.resolve()
-        moved = described(situation, after, targets, answers, report)
+        moved = described(wish.situation, after, wish.targets, wish.answers, report)
     held_back = wish.held_back(moved, unlock.result() if unlock is not None else "")
-    return Plan(
-        requested=tuple(sorted(targets)) if ids is not None else ("everything",),
-        changes=moved,
-        held_back=held_back if ids is not None else (*held_back, *wish.foreign()),
-        environment=situation.fingerprint,
-        python=situation.python,
-        created=datetime.now(UTC),
-        allow=wish.allow,
-        commands=commands(situation, moved),
-    )
+    return _Draft(wish.situation, moved, held_back)
 
 
 def plan_install(
@@ -100,18 +143,23 @@ def plan_install(
     movable = frozenset({id})
     if allow != "self":
         movable |= backend.installer.dependencies(str(wanted))
-    keep = situation.pins(() if allow == "all" else movable, free=allow == "all")
-    requirements = (*situation.requirements({}), str(wanted))
-    after = backend.installer.resolve(Question(requirements=requirements, keep=keep))
-    moved = described(situation, after, {id}, answers, report)
+
+    def draft(around: Situation) -> _Draft:
+        keep = around.pins(() if allow == "all" else movable, free=allow == "all")
+        requirements = (*around.requirements({}), str(wanted))
+        after = backend.installer.resolve(Question(requirements=requirements, keep=keep))
+        return _Draft(around, described(around, after, {id}, answers, report))
+
+    found = _allowed(situation, draft)
     return Plan(
         requested=(str(wanted),),
-        changes=moved,
-        environment=situation.fingerprint,
+        changes=found.moved,
+        held_back=found.situation.foreign(situation),
+        environment=situation.fingerprint(found.moved),
         python=situation.python,
         created=datetime.now(UTC),
         allow=allow,
-        commands=commands(situation, moved),
+        commands=commands(situation, found.moved),
     )
 
 
@@ -120,6 +168,7 @@ def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
     ids = _checked_names(names)
     situation = Situation.of(backend)
     targets = situation.upgradable(ids)
+    situation.raise_if_fixed(targets, leaving=targets)
     moved = tuple(
         Change(
             id=id,
@@ -138,7 +187,7 @@ def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
     return Plan(
         requested=tuple(targets),
         changes=moved,
-        environment=situation.fingerprint,
+        environment=situation.fingerprint(moved),
         python=situation.python,
         created=datetime.now(UTC),
         commands=commands(situation, moved),
@@ -177,10 +226,11 @@ def plan_undo(backend: Backend, transaction: str | None = None, *, report: Repor
         ids = [change.id for change in moved if change.after is not None]
         moved = with_files(situation, moved, backend.index.releases_of(ids, report))
     _raise_if_missed(situation, moved, done)
+    situation.raise_if_fixed([change.id for change in moved if change.before is not None])
     return Plan(
         requested=tuple(change.id for change in moved if change.requested),
         changes=moved,
-        environment=situation.fingerprint,
+        environment=situation.fingerprint(moved),
         python=situation.python,
         created=datetime.now(UTC),
         undoes=done.id,

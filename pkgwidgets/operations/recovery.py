@@ -1,59 +1,161 @@
-"""Finish or undo what a crash left."""
+"""Finish or undo what a crash left.
+
+Standard library only: a copy of this very file ends a transaction when nothing else of us runs.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from typing import Protocol
 
-from pkgwidgets.core.errors import RollbackFailed
-from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.errors import DiskFailed, RollbackFailed
+
+_BACK = ("ROLLED_BACK", "ABORTED")
+_CHANGED = {"INTENT", "INSTALLED", "SYNCED", "VERIFIED", "RB_BEGIN", "RB_INCOMPLETE"}
+"""Where any of these is, INTENT was, whatever became of that line."""
 
 
-def recover(backend: Backend) -> tuple[str, ...]:
+class Lockable(Protocol):
+    """What can be held alone."""
+
+    def locked(self, holder: str) -> AbstractContextManager[None]:
+        """Hold it; raise `EnvironmentBusy` at once if another does."""
+
+
+class Openings(Protocol):
+    """Which transaction is open, and how it is closed."""
+
+    def unfinished(self) -> str | None:
+        """Return the transaction that has not ended, if there is one."""
+
+    def began(self, transaction: str) -> bool:
+        """Tell whether there is anything of it."""
+
+    def handed_over(self, transaction: str) -> bool:
+        """Let the version of us that wrote it end it, if that is another; tell whether it did."""
+
+    def close(self, transaction: str) -> None:
+        """Clear away what only an open one needs."""
+
+
+class Journal(Openings, Protocol):
+    """What recovery reads, and what it writes there."""
+
+    def steps(self, transaction: str) -> tuple[str, ...]:
+        """Return the steps recorded so far."""
+
+    def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
+        """Append one step, durably."""
+
+    def folder(self, transaction: str) -> object:
+        """Where a transaction keeps its files."""
+
+
+class SavePoint(Protocol):
+    """The old files of one transaction."""
+
+    def restore(self) -> tuple[str, ...]:
+        """Make every path what it was; return what is not."""
+
+    def intact(self) -> bool:
+        """Tell whether everything saved is still there, by hash."""
+
+    def discard(self) -> None:
+        """Give the space back."""
+
+
+class Changed(Protocol):
+    """An environment that transactions change; `core.interfaces.Backend` is one."""
+
+    @property
+    def environment(self) -> Lockable:
+        """What is held while it is changed."""
+
+    @property
+    def journal(self) -> Journal:
+        """What was done to it."""
+
+    @property
+    def save_point(self) -> Callable[[str], SavePoint]:
+        """The old files of a transaction."""
+
+
+def recover(backend: Changed) -> tuple[str, ...]:
     """Bring an unfinished transaction to its end and return its id.
 
     To be called with the environment locked: what is unfinished then has nobody who works on it.
-    Raises `RollbackFailed` if old files could not be put back; what was saved is kept.
+    Raises `RollbackFailed` if old files could not be put back; what was saved is kept, and every
+    change is refused until this succeeds. `DiskFailed` if that could not be written down.
     """
-    left = _left(backend)
-    for id in left:
+    journal = backend.journal
+    id = journal.unfinished()
+    if id is None:
+        return ()
+    if journal.handed_over(id):
+        return (id,)
+    ended = _ended(_steps(backend, id)) or not journal.began(id)
+    if not ended:
         end(backend, id, "it was cut off")
-    return left
+    finish(backend, id)
+    return () if ended else (id,)
 
 
-def recover_left(backend: Backend) -> tuple[str, ...]:
+def recover_left(backend: Changed) -> tuple[str, ...]:
     """Recover if there is something to recover; return what was.
 
     Raises `EnvironmentBusy` while somebody is at work: perhaps an installer that outlived us.
     """
-    if not _left(backend):
+    if backend.journal.unfinished() is None:
         return ()
     with backend.environment.locked("recovery"):
         return recover(backend)
 
 
-def _left(backend: Backend) -> tuple[str, ...]:
-    """Return the unfinished transaction: only the newest can be one."""
-    newest = backend.journal.transactions()[-1:]
-    return tuple(t.id for t in newest if t.outcome in (Outcome.STARTED, Outcome.BROKEN))
+def end(backend: Changed, transaction: str, reason: str, failure: str | None = None) -> None:
+    """Roll a transaction back if it may have changed anything, and record how it ended.
 
-
-def end(backend: Backend, transaction: str, reason: str) -> None:
-    """Roll a transaction back if it may have changed anything, and record how it ended."""
+    COMMIT: it stays. INTENT, or a whole save point: what was saved is put back. Where the journal
+    is damaged the save point decides, and where INTENT was not reached nothing differs from it:
+    putting back what did not change is safe. Else nothing was touched. `failure` is what another
+    process is to raise, as JSON.
+    """
     journal, save_point = backend.journal, backend.save_point(transaction)
-    steps = journal.steps(transaction)
-    if "COMMIT" in steps:
-        return  # what came after that record is housekeeping
-    # Where the journal is damaged the save point decides: putting back what did not change is safe.
-    if "INTENT" not in steps and not save_point.intact():
-        journal.record(transaction, "ABORTED", error=reason)
-        save_point.discard()
+    steps = _steps(backend, transaction)
+    if _ended(steps):
         return
-    with suppress(OSError):  # a full disk must not keep the old files from coming back
+    if not _CHANGED & {*steps} and not save_point.intact():
+        journal.record(transaction, "ABORTED", error=reason, failure=failure)
+        return
+    with suppress(DiskFailed):  # nothing may keep the old files from coming back
         journal.record(transaction, "RB_BEGIN")
     differences = save_point.restore()
     if differences:
-        journal.record(transaction, "RB_INCOMPLETE", error="; ".join(differences))
+        with suppress(DiskFailed):
+            journal.record(transaction, "RB_INCOMPLETE", error="; ".join(differences))
         raise RollbackFailed(transaction, differences, str(journal.folder(transaction)))
-    journal.record(transaction, "ROLLED_BACK", error=reason)
-    save_point.discard()
+    journal.record(transaction, "ROLLED_BACK", error=reason, failure=failure)
+
+
+def finish(backend: Changed, transaction: str) -> None:
+    """Clear away what a transaction that has ended does not need; of one that has not, nothing."""
+    with suppress(OSError, DiskFailed):  # what stays is marked, and cleared away by the next
+        steps = backend.journal.steps(transaction)
+        if not _ended(steps) and backend.journal.began(transaction):
+            return
+        if steps[-1:] and steps[-1] in _BACK:
+            backend.save_point(transaction).discard()
+        backend.journal.close(transaction)
+
+
+def _steps(backend: Changed, transaction: str) -> tuple[str, ...]:
+    """Read what was done; where that cannot be read nothing may be put back, nor be called old."""
+    try:
+        return backend.journal.steps(transaction)
+    except DiskFailed as error:
+        kept = str(backend.journal.folder(transaction))
+        raise RollbackFailed(transaction, (f"{error.path}: {error.reason}",), kept) from error
+
+
+def _ended(steps: tuple[str, ...]) -> bool:
+    return "COMMIT" in steps or (steps[-1:] != () and steps[-1] in _BACK)

@@ -19,7 +19,17 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
 )
 from pkgwidgets.core.interfaces import Backend, Report
-from pkgwidgets.core.model import Change, Distribution, Id, Origin, Release
+from pkgwidgets.core.model import (
+    DIRECT_URL,
+    Change,
+    Distribution,
+    HeldBack,
+    Id,
+    Origin,
+    Plan,
+    Release,
+    Unreadable,
+)
 from pkgwidgets.core.versions import fitting_wheels
 
 from . import recovery
@@ -32,6 +42,8 @@ FOREIGN = {
     Origin.SYSTEM: "it belongs to the system",
 }
 """Why a distribution that did not come from an index is listed and never changed."""
+_OUTSIDE = "it lies outside of this environment, in {}"
+_LEGACY = "it has no RECORD, being an egg-info: its files are unknown"
 
 Answers = Mapping[Id, Sequence[Release] | PkgwidgetsError]
 """What the index said of each project."""
@@ -47,12 +59,15 @@ class Situation:
     versions: Mapping[Id, Version]
     needs: changes.Needs
     unmet: frozenset[changes.Unmet]
+    fixed: Mapping[Id, str]
+    """What is listed and never changed, and why."""
 
     @classmethod
     def of(cls, backend: Backend) -> Situation:
         """Read it; raises `EnvironmentRefused` if nothing may be changed, `EnvironmentBusy`.
 
-        What a crash left is put back first: no plan is made on half an environment.
+        What a crash left is put back first: no plan is made on half an environment. A spoilt
+        direct_url.json stops every plan, because the installer reads them all and stops, too.
         """
         reason = backend.environment.refusal()
         if reason is not None:
@@ -63,12 +78,19 @@ class Situation:
         versions = changes.versions(installed)
         distributions = changes.readable(installed)
         unmet = changes.unmet(needs, versions)
-        return cls(backend, installed, distributions, versions, needs, unmet)
+        own = set(backend.environment.interpreter.scheme.values())
+        _raise_if_spoilt(backend, installed, own)
+        fixed = {
+            id: _foreign(found, own)
+            for id, found in distributions.items()
+            if found.origin is not Origin.INDEX
+        }
+        return cls(backend, installed, distributions, versions, needs, unmet, fixed)
 
-    @property
-    def fingerprint(self) -> str:
-        """What the plan is tied to."""
-        return changes.fingerprint(self.installed)
+    def fingerprint(self, moved: Iterable[Change]) -> str:
+        """Return what a plan of these changes is tied to: what is installed, and its files."""
+        ids = [change.id for change in moved if change.before is not None]
+        return changes.fingerprint(self.installed, stamps(self.backend, ids))
 
     @property
     def python(self) -> Path:
@@ -78,16 +100,42 @@ class Situation:
     def upgradable(self, ids: Collection[Id] | None) -> tuple[Id, ...]:
         """Return what may be changed of these; a named one that may not is an error."""
         if ids is None:
-            return tuple(i for i, d in self.distributions.items() if d.origin is Origin.INDEX)
+            return tuple(id for id in self.distributions if id not in self.fixed)
         for id in ids:
-            if id not in self.installed:
+            found = self.installed.get(id)
+            if found is None:
                 raise PackageNotFound(id)
-            if id not in self.distributions:
-                raise EnvironmentRefused(self.python, f"{id} cannot be changed: it is unreadable")
-            origin = self.distributions[id].origin
-            if origin is not Origin.INDEX:
-                raise EnvironmentRefused(self.python, f"{id} cannot be changed: {FOREIGN[origin]}")
+            if isinstance(found, Unreadable):
+                reason = f"{id} cannot be changed: it is unreadable ({found.reason})"
+                raise EnvironmentRefused(self.python, reason)
+            if id in self.fixed:
+                reason = f"{id} cannot be changed: {self.fixed[id]}"
+                raise EnvironmentRefused(self.python, reason)
         return tuple(ids)
+
+    def raise_if_fixed(self, ids: Collection[Id], leaving: Collection[Id] = ()) -> None:
+        """Raise `EnvironmentRefused` if the files of any of these cannot be changed."""
+        known = [id for id in ids if id in self.distributions]
+        for id, reason in self.backend.records.refusals(known, leaving).items():
+            raise EnvironmentRefused(self.python, f"{id} cannot be changed: {reason}")
+
+    def without(self, reasons: Mapping[Id, str]) -> Situation:
+        """Return the same with more that is never changed."""
+        return replace(self, fixed={**self.fixed, **reasons})
+
+    def foreign(self, known: Situation | None = None) -> tuple[HeldBack, ...]:
+        """Return what is never changed, with the reasons; only what was not so in `known`."""
+        new = {id: why for id, why in self.fixed.items() if known is None or id not in known.fixed}
+        return tuple(
+            HeldBack(
+                id=id,
+                name=self.distributions[id].name,
+                stays=self.versions[id],
+                latest=None,
+                reason=reason,
+            )
+            for id, reason in sorted(new.items())
+        )
 
     def requirements(self, instead: Mapping[Id, str]) -> tuple[str, ...]:
         """Name everything installed, so that the resolver protects it.
@@ -125,8 +173,36 @@ class Situation:
         return tuple(
             f"{id}=={found.version}"
             for id, found in self.distributions.items()
-            if found.origin is not Origin.INDEX or not (free or id in movable)
+            if id in self.fixed or not (free or id in movable)
         )
+
+
+def _raise_if_spoilt(backend: Backend, installed: changes.Installed, own: set[Path]) -> None:
+    for id, found in installed.items():
+        spoilt = isinstance(found, Unreadable) and found.reason.startswith(DIRECT_URL)
+        if isinstance(found, Unreadable) and spoilt and found.path.parent in own:
+            reason = f"{found.path.name}/{found.reason}; mend it, or install {id} anew"
+            raise EnvironmentRefused(backend.environment.interpreter.python, reason)
+
+
+def _foreign(found: Distribution, own: Collection[Path]) -> str:
+    """Say why a distribution that did not come from an index is never changed."""
+    if found.path.parent not in own:
+        return _OUTSIDE.format(found.path.parent)
+    return _LEGACY if found.path.name.endswith(".egg-info") else FOREIGN[found.origin]
+
+
+def stamps(backend: Backend, ids: Collection[Id]) -> Mapping[str, str]:
+    """Return what else must not have changed: the environment's own, and the files of these."""
+    files = {f"a file of {id}": text for id, text in backend.records.stamps(ids).items()}
+    return {**backend.environment.stamps(), **files}
+
+
+def moved_since(backend: Backend, plan: Plan) -> tuple[str, ...]:
+    """Say what is not as it was when the plan was made; nothing, if all is."""
+    ids = [change.id for change in plan.changes if change.before is not None]
+    installed = backend.environment.distributions()
+    return changes.moved_since(plan.environment, installed, stamps(backend, ids))
 
 
 def described(
@@ -141,10 +217,15 @@ def described(
     Raises `PlanImpossible` if it would break what is whole now: the last word is our own.
     """
     moved = []
+    starts = situation.backend.records.starts(tuple(after))
     for id, version in sorted(after.items(), key=lambda item: (item[0] not in targets, item[0])):
         known = situation.distributions.get(id)
         if known is not None and known.version == version:
             continue  # it is there, in a folder that the installer does not see
+        spoilt = situation.installed.get(id)
+        if isinstance(spoilt, Unreadable):
+            reason = f"{id} would be installed over what cannot be read: {spoilt.reason}"
+            raise EnvironmentRefused(situation.python, reason)
         moved.append(
             Change(
                 id=id,
@@ -154,6 +235,7 @@ def described(
                 requested=id in targets,
                 marked=known.requested if known is not None else id in targets,
                 because="" if id in targets else _because(id, after, situation),
+                starts=starts.get(id, ()) if version is not None else (),
             )
         )
     _raise_if_broken(situation, moved)
@@ -175,6 +257,9 @@ def with_files(
                 raise answer
             release = next((r for r in answer if r.version == change.after), None)
             wheels = fitting_wheels(release, interpreter) if release is not None else ()
+            if release is not None and not wheels:
+                why = f"{change.id} {change.after} has no wheel for this Python."
+                raise PlanImpossible((f"{change.id}=={change.after}",), why)
             if not wheels:
                 url = situation.backend.index.url
                 raise ProjectNotFound(f"{change.id} {change.after}", url)

@@ -1,36 +1,37 @@
-"""A plan carried out: staged, saved, installed, verified, committed; or nothing at all."""
+"""A plan carried out in a process of its own: started, followed from anywhere, cancelled."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import json
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
+from time import monotonic, sleep
 
-from pkgwidgets.core import changes
 from pkgwidgets.core.errors import (
+    ApplierFailed,
     Cancelled,
-    EnvironmentRefused,
+    DiskFailed,
+    EnvironmentBusy,
+    InvalidRequest,
     PkgwidgetsError,
     RollbackFailed,
-    StageFailed,
-    StalePlan,
-    TransactionError,
-    VerificationFailed,
+    TooLate,
 )
-from pkgwidgets.core.history import committed, in_force, takes_back
-from pkgwidgets.core.interfaces import Backend, Report, ignore
+from pkgwidgets.core.facts import from_facts
+from pkgwidgets.core.interfaces import Applier, Backend, Report, ignore
 from pkgwidgets.core.model import Event, Outcome, Plan, Stage, Transaction
 
-from . import recovery, verification
+from . import recovery, steps
+from .interrupts import held_back
 
-_KEPT = 5
-"""So many transactions can be undone from their save points."""
+_TICK = 0.05
+"""Seconds between two looks at a transaction."""
+_APART = 0.1
+"""Seconds between two reports of the same event."""
+_QUIET = 0.25
+"""Seconds without news after which it is asked whether anybody is still at work."""
+_ENDS = frozenset({"COMMIT", "ROLLED_BACK", "ABORTED", "RB_INCOMPLETE"})
 
 
 def run(backend: Backend, plan: Plan, report: Report = ignore) -> Transaction:
@@ -39,154 +40,170 @@ def run(backend: Backend, plan: Plan, report: Report = ignore) -> Transaction:
     Whatever happens in between, the environment is afterwards exactly the old one or exactly the
     new one. A plan without changes runs nothing and leaves no entry. Raises `StalePlan` if the
     environment is not the planned one any more, another `TransactionError` when it was rolled
-    back, `Cancelled` when it was interrupted or `report` raised it, `EnvironmentBusy`.
+    back, `Cancelled` when it was interrupted or `report` raised it, `TooLate` if the interrupt
+    came when it was done, `EnvironmentBusy`.
     """
     now = datetime.now(UTC)
     if not plan:
         return Transaction(id="", plan=plan, started=now, finished=now, outcome=Outcome.COMMITTED)
-    environment = backend.environment
-    reason = environment.refusal()
-    if reason is not None:
-        raise EnvironmentRefused(environment.interpreter.python, reason)
-    with environment.locked(f"{plan.id}, begun {now:%H:%M:%S} UTC"):
-        recovery.recover(backend)
-        _raise_if_stale(backend, plan)
-        transaction = _started(backend, plan)
-        told = _named(report, transaction.id)
-        with _ended_well(backend, transaction.id, told):
-            _carry_out(backend, transaction, told)
-        with suppress(OSError):
-            _prune(backend)
-    done = replace(transaction, finished=datetime.now(UTC), outcome=Outcome.COMMITTED)
-    with suppress(Cancelled):  # too late: it is done, and `undo` takes it back
-        report(Event(stage=Stage.DONE, transaction=done.id, text=str(done)))
-    return done
-
-
-def _started(backend: Backend, plan: Plan) -> Transaction:
+    if backend.applier is None:
+        return steps.carry_out(backend, plan, report)
+    id = ""
     try:
-        return backend.journal.start(plan)
-    except BaseException:
-        with _uninterrupted():
-            recovery.recover(backend)
-        raise
+        with held_back() as interrupts:
+            id = start(backend, plan)
+        if interrupts:
+            raise KeyboardInterrupt
+        done = follow(backend, id, report)
+    except KeyboardInterrupt as interrupt:
+        if not id:
+            raise
+        done = _called_off(backend, id, interrupt)
+    # What only this session knows of the plan is not in the journal.
+    return replace(done, plan=plan)
 
 
-def _carry_out(backend: Backend, transaction: Transaction, report: Report) -> None:
-    """Go through the steps; any exception leaves the rest to the caller."""
-    plan, id = transaction.plan, transaction.id
-    record = backend.journal.record
-    stage = _staged(backend, transaction, report)
-    report(Event(stage=Stage.CHECKING))
-    failing, tolerated = verification.failing_beside(backend, plan, stage, report)
-    if failing:
-        raise StageFailed(id, failing)
-    record(id, "STAGED")
-    before = backend.environment.distributions()
-    _raise_if_stale(backend, plan)
-    record(id, "LOCKED")
-    report(Event(stage=Stage.SAVING))
-    # A plan that goes back has no stage: what it writes is what the undone one replaced.
-    paths = backend.records.touched(plan, stage)
-    if plan.undoes is not None and plan.from_save_point:
-        paths |= backend.save_point(plan.undoes).paths()
-    backend.save_point(id).save(paths)
-    record(id, "SAVED", paths=len(paths))
-    record(id, "INTENT")
-    report(Event(stage=Stage.INSTALLING))
-    _install(backend, plan, report)
-    record(id, "INSTALLED")
-    # One call for all of it: file by file, thousands of small files take seconds.
-    os.sync()
-    record(id, "SYNCED")
-    report(Event(stage=Stage.VERIFYING))
-    problems = verification.problems_after(backend, plan, before, tolerated, report)
-    if problems:
-        raise VerificationFailed(id, problems)
-    record(id, "VERIFIED")
-    record(id, "COMMIT")
+def start(backend: Backend, plan: Plan) -> str:
+    """Begin to carry a plan out, and return the id of the transaction.
+
+    It goes on whatever becomes of this process. Raises `EnvironmentBusy` at once if another is
+    under way, `EnvironmentRefused`, `StalePlan`, `InvalidRequest` for a plan without changes.
+    """
+    if not plan:
+        raise InvalidRequest("plan", None, "the plan changes nothing")
+    holder = backend.environment.holder()
+    if holder is not None:
+        raise EnvironmentBusy(holder)
+    return _applier(backend).start(plan)
 
 
-def _staged(backend: Backend, transaction: Transaction, report: Report) -> Path | None:
-    """Fetch and unpack everything beside the environment: the last use of the network."""
-    report(Event(stage=Stage.FETCHING, total=transaction.plan.download_size))
-    if transaction.plan.from_save_point or not transaction.plan.pins:
+def running(backend: Backend) -> Transaction | None:
+    """Return the transaction that somebody is carrying out now, if there is one."""
+    newest = backend.journal.transactions()[-1:]
+    if not newest or newest[0].outcome is not Outcome.STARTED:
         return None
-    stage = backend.journal.folder(transaction.id) / "stage"
-    backend.installer.stage(transaction.plan, stage, report)
-    return stage
+    return newest[0] if backend.environment.holder() is not None else None
 
 
-def _install(backend: Backend, plan: Plan, report: Report) -> None:
-    if plan.undoes is None or not plan.from_save_point:
-        backend.installer.install(plan, report)
-        return
-    failed = backend.save_point(plan.undoes).restore()
-    if failed:
-        raise VerificationFailed("", failed)
+def cancel(backend: Backend, id: str) -> None:
+    """Ask a transaction to end in the old environment; returns before it has.
+
+    Harmless if it has ended that way already. Raises `TooLate` if it is committed, and
+    `InvalidRequest` if there is none of this id.
+    """
+    _raise_if_unknown(backend, id)
+    done = backend.journal.steps(id)
+    if "COMMIT" in done:
+        raise TooLate(id)
+    if not _ENDS & {*done}:
+        _applier(backend).cancel(id)
 
 
-@contextmanager
-def _ended_well(backend: Backend, id: str, report: Report) -> Iterator[None]:
-    """Put the old environment back when anything is raised, and raise what the user can use."""
+def follow(backend: Backend, id: str, report: Report = ignore) -> Transaction:
+    """Report what a transaction does until it has ended; any process may follow it.
+
+    Returns it if it is committed, and raises what it failed with, as `run` does. An interrupt, or
+    anything that `report` raises, cancels it and waits until the old environment is back. What a
+    dead process left unfinished is rolled back.
+    """
+    _raise_if_unknown(backend, id)
     try:
-        yield
-    except BaseException as error:
-        with _uninterrupted():
-            with suppress(Exception):  # nobody can cancel what puts the old back
-                report(Event(stage=Stage.RESTORING))
-            recovery.end(backend, id, _said(error))
-        if isinstance(error, KeyboardInterrupt) and "COMMIT" not in backend.journal.steps(id):
-            raise Cancelled(id) from error
-        if isinstance(error, TransactionError) and not isinstance(error, RollbackFailed):
-            error.transaction = id
+        ended = _followed(backend, id, report)
+        if ended.outcome is Outcome.COMMITTED:
+            report(Event(stage=Stage.DONE, transaction=id, text=str(ended)))
+    except RollbackFailed:
         raise
-    finally:
-        shutil.rmtree(backend.journal.folder(id) / "stage", ignore_errors=True)
+    except BaseException as error:
+        return _called_off(backend, id, error)
+    if ended.outcome is not Outcome.COMMITTED:
+        raise _failure(backend, ended)
+    return ended
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Keep a second interrupt from cutting off the rollback of the first."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _called_off(backend: Backend, id: str, error: BaseException) -> Transaction:
+    """Cancel because of what was raised here, wait for the end, and raise what the caller needs."""
+    with held_back():
+        with suppress(TooLate, DiskFailed):
+            cancel(backend, id)
+        ended = _followed(backend, id, ignore)
+    wished = isinstance(error, KeyboardInterrupt | Cancelled)
+    if ended.outcome is Outcome.COMMITTED:
+        if isinstance(error, Cancelled):
+            return ended
+        raise TooLate(id) if wished else error
+    failure = _failure(backend, ended)
+    raise failure if wished or not isinstance(failure, Cancelled) else error
+
+
+def _followed(backend: Backend, id: str, report: Report) -> Transaction:
+    told = _Told(_applier(backend), id, report)
+    while not _has_ended(backend, id, quiet=told.quiet()):
+        told.tell_news()
+        sleep(_TICK)
+    told.tell_news()
+    return next(each for each in backend.journal.transactions() if each.id == id)
+
+
+class _Told:
+    """What was reported of a transaction; the last again and again, as long as nothing follows."""
+
+    def __init__(self, applier: Applier, id: str, report: Report) -> None:
+        self._applier, self._id, self._report = applier, id, report
+        self._seen, self._news, self._reported = 0, monotonic(), 0.0
+        self._last: Event | None = None
+
+    def quiet(self) -> bool:
+        """Tell whether nothing was heard for a while; asked again only after another while."""
+        if monotonic() - self._news < _QUIET:
+            return False
+        self._news = monotonic()
+        return True
+
+    def tell_news(self) -> None:
+        """Report what is new."""
+        events, self._seen = self._applier.events(self._id, self._seen)
+        for event in events:
+            if event.stage is not Stage.DONE:
+                self._tell(event)
+                self._news = monotonic()
+        if self._last is not None and monotonic() - self._reported > _APART:
+            self._tell(replace(self._last, log=""))
+
+    def _tell(self, event: Event) -> None:
+        self._last, self._reported = event, monotonic()
+        self._report(event)
+
+
+def _has_ended(backend: Backend, id: str, *, quiet: bool) -> bool:
+    """Tell whether it has its final record and nobody holds the environment for it any more."""
+    if _ENDS & {*backend.journal.steps(id)}:
+        free = backend.environment.holder() is None
+        return free or backend.journal.transactions()[-1].id != id
+    if quiet and backend.environment.holder() is None:
+        # Whoever worked on it is dead, or has ended it while we looked.
+        with suppress(EnvironmentBusy):
+            recovery.recover_left(backend)
+    return False
+
+
+def _failure(backend: Backend, ended: Transaction) -> PkgwidgetsError:
+    """Return the error that a transaction ended with, as far as its journal still knows it."""
+    said = ended.error or "it did not say why"
+    if ended.outcome is Outcome.BROKEN:
+        folder = str(backend.journal.folder(ended.id))
+        return RollbackFailed(ended.id, tuple(said.split("; ")), folder)
     try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+        return from_facts(json.loads(ended.failure or "{}"))
+    except (ValueError, KeyError, AttributeError):
+        return ApplierFailed(ended.id, said)
 
 
-def _said(error: BaseException) -> str:
-    if isinstance(error, PkgwidgetsError):
-        return error.sentence()
-    return "it was interrupted" if isinstance(error, KeyboardInterrupt) else repr(error)[:500]
+def _raise_if_unknown(backend: Backend, id: str) -> None:
+    if id not in {each.id for each in backend.journal.transactions()}:
+        raise InvalidRequest("transaction", id, "the history has none of this id")
 
 
-def _raise_if_stale(backend: Backend, plan: Plan) -> None:
-    """Compare what is installed with what the plan was made for."""
-    installed = backend.environment.distributions()
-    if changes.fingerprint(installed) == plan.environment:
-        return
-    found = changes.versions(installed)
-    said = tuple(
-        f"{c.id} is {found.get(c.id) or 'not installed'}, not {c.before or 'absent'}"
-        for c in plan.changes
-        if found.get(c.id) != c.before
-    )
-    raise StalePlan("", said or ("something else was installed, removed or replaced",))
-
-
-def _named(report: Report, transaction: str) -> Report:
-    return lambda event: report(replace(event, transaction=transaction))
-
-
-def _prune(backend: Backend) -> None:
-    """Give back the space of save points: kept are the last that can be undone, and the newest."""
-    done = committed(backend.journal.transactions())
-    undoable = [each.id for each in in_force(done) if not takes_back(each, done)]
-    kept = {*undoable[-_KEPT:], *(each.id for each in done[-1:])}
-    for old in done:
-        if old.id not in kept:
-            backend.save_point(old.id).discard()
+def _applier(backend: Backend) -> Applier:
+    if backend.applier is None:
+        raise TypeError("this backend carries plans out itself: there is nothing to follow")
+    return backend.applier

@@ -1,82 +1,250 @@
-"""Is the environment what the plan said, and does it import."""
+"""Would the environment be what the plan says, and is it, and does it import."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from pkgwidgets.core import changes
-from pkgwidgets.core.interfaces import Backend, Report
-from pkgwidgets.core.model import Id, Plan, Unreadable
+from pkgwidgets.core.interfaces import UNTRIED, Backend, Report
+from pkgwidgets.core.model import Event, Id, Plan, Stage, Unreadable
 
 Modules = Mapping[Id, tuple[str, ...]]
 """The top-level modules of each distribution."""
 
+_KERNEL = frozenset({
+    "comm", "ipykernel", "ipython", "jupyter-client", "jupyter-core", "pkgwidgets", "pyzmq",
+    "tornado", "traitlets",
+})  # fmt: skip
+"""Without one of these in order no kernel starts, and nobody finds out before the next start."""
+_A_KERNEL = "a kernel"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Baseline:
+    """What is known of the environment before anything in it is changed.
+
+    `failing` is what fails already, or could not be tried, and may go on failing without being
+    blamed on the plan; `around` are the files of others in the folders that it touches.
+    """
+
+    stage: Path | None = None
+    failing: frozenset[str] = frozenset()
+    around: Mapping[Id, Collection[Path]] | None = None
+
 
 def failing_beside(
     backend: Backend, plan: Plan, stage: Path | None, report: Report
-) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Import what the plan changes, and what depends on it, with the stage first on the path.
+) -> tuple[tuple[str, ...], Baseline]:
+    """Look at what was staged, and import it and whom it concerns, as if it were installed.
 
-    Returns what fails only there, in words, and the modules that fail in the environment as it
-    is: those may go on failing without being blamed on the plan.
+    The staged files come before the installed, of which those that would go are not seen. Returns
+    what is wrong only so, in words, and what is known of the environment as it is.
     """
-    if stage is None:
-        return (), frozenset()
-    modules = _modules(backend, plan, stage)
-    failing = backend.trial.failing(_flat(modules), report, beside=stage)
-    if not failing:
-        return (), frozenset()
-    # A module that is only staged cannot have failed before.
-    known = _flat(backend.records.modules(list(modules)))
-    before = frozenset(backend.trial.failing([m for m in failing if m in known], report))
-    blamed = {module: error for module, error in failing.items() if module not in before}
-    return _in_words(plan, modules, blamed), before
+    if plan.from_save_point:
+        return (), Baseline()
+    scope = _Scope(backend, plan, stage)
+    wrong = scope.problems()
+    if wrong:
+        return wrong, Baseline()
+    hidden = scope.replaced
+    modules, spare = scope.modules, scope.spare
+    for id, names in scope.starts.items():
+        text = f"{id} runs code at every start of Python: {', '.join(names)}"
+        report(Event(stage=Stage.CHECKING, id=id, text=text))
+    errors = dict(
+        backend.trial.failing(
+            _flat(modules), report, spare=_flat(spare), beside=stage, hidden=hidden
+        )
+    )
+    if scope.is_critical:
+        said = backend.trial.kernel(report, beside=stage, hidden=hidden)
+        errors |= {_A_KERNEL: said} if said is not None else {}
+    failing = _before(backend, errors, scope, report)
+    untried = {module for module, error in errors.items() if error == UNTRIED}
+    blamed = {m: e for m, e in errors.items() if m not in failing and m not in untried}
+    blamed = scope.not_for_want_of_place(blamed)
+    baseline = Baseline(
+        stage=stage,
+        failing=failing | untried | _unneeded(blamed, modules),
+        around=backend.neighbours.around(plan, stage),
+    )
+    return _in_words(plan, {**modules, **spare}, _left(blamed, baseline)), baseline
+
+
+def unverified(backend: Backend, plan: Plan, stage: Path | None) -> str:
+    """Return what came without a hash of the index, with the hash of what came: for the record."""
+    ids = [c.id for c in plan.changes if c.after is not None and not c.hashes]
+    came = backend.records.stamps(ids, stage) if stage is not None else {}
+    after = {change.id: change.after for change in plan.changes}
+    return ", ".join(f"{id} {after[id]} {sha256}" for id, sha256 in sorted(came.items()))
 
 
 def problems_after(
     backend: Backend,
     plan: Plan,
     before: changes.Installed,
-    tolerated: Collection[str],
+    baseline: Baseline,
     report: Report,
 ) -> tuple[str, ...]:
     """Return what is wrong with the environment after the plan: nothing, if all is well.
 
     Versions and files are the plan's, nobody lost what it needs, and what imported still does.
+    What depends on the changed was imported beside the environment, over the same files: here the
+    changed themselves are, where they now are, in a Python that has just started.
     """
     installed = backend.environment.distributions()
     expected = changes.applied(changes.versions(before), plan.changes)
     wrong = changes.differences(expected, changes.versions(installed))
-    unreadable = [
-        f"{id}: {found.reason}"
-        for id, found in installed.items()
-        if isinstance(found, Unreadable) and not isinstance(before.get(id), Unreadable)
-    ]
+    unreadable = _unreadable(before, installed)
     if wrong or unreadable:
         return (*wrong, *unreadable)
     if plan.from_save_point:
         # Exactly the old files were asked for, and they are there by hash: what was edited since
         # they were installed, or did not work, is so again.
         return ()
-    damage = backend.records.damage(plan)
+    damage = backend.records.damage(plan, baseline.around)
     lost = _lost(backend, before, installed)
     if damage or lost:
         return (*damage, *lost)
-    modules = _modules(backend, plan, None)
-    failing = backend.trial.failing(_flat(modules), report)
-    blamed = {module: error for module, error in failing.items() if module not in tolerated}
-    return _in_words(plan, modules, blamed)
+    if baseline.stage is not None:
+        backend.trial.hand_over(baseline.stage)
+    scope = _Scope(backend, plan, None)
+    errors = dict(backend.trial.failing(_flat(scope.modules) or ["sys"], report))
+    if scope.is_critical:
+        said = backend.trial.kernel(report)
+        errors |= {_A_KERNEL: said} if said is not None else {}
+    return _in_words(plan, scope.modules, _left(errors, baseline))
 
 
-def _modules(backend: Backend, plan: Plan, stage: Path | None) -> Modules:
-    """Return the top-level modules of what changes and of what directly depends on it."""
-    markers = backend.environment.interpreter.markers
-    needs = changes.needs(backend.environment.distributions(), markers)
-    gone = {change.id for change in plan.changes if change.after is None}
-    changed = [change.id for change in plan.changes if change.id not in gone]
-    around = [id for id in changes.dependents(changed, needs) if id not in gone]
-    return backend.records.modules([*changed, *around], stage)
+class _Scope:
+    """Whom a plan concerns."""
+
+    def __init__(self, backend: Backend, plan: Plan, stage: Path | None) -> None:
+        self._backend = backend
+        self._plan = plan
+        self._stage = stage
+        self._installed = backend.environment.distributions()
+        self._ids = [change.id for change in plan.changes if change.after is not None]
+        self._gone = {change.id for change in plan.changes if change.after is None}
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong with the staged distributions, without running anything of them."""
+        if self._stage is None and self._ids:
+            return ()
+        staged = self._backend.records.staged(self._stage) if self._stage is not None else {}
+        kept = {
+            id: found
+            for id, found in self._installed.items()
+            if id not in self._ids and id not in self._gone
+        }
+        after = {**kept, **staged}
+        unreadable = _unreadable(self._installed, after)
+        if unreadable:
+            return unreadable
+        before = changes.versions(self._installed)
+        expected = changes.applied(before, self._plan.changes)
+        wrong = changes.differences(expected, changes.versions(after))
+        return (*wrong, *_lost(self._backend, self._installed, after), *self._orphaned())
+
+    @cached_property
+    def replaced(self) -> frozenset[Path]:
+        """The files that the plan takes away."""
+        return self._backend.records.touched(self._plan, None)
+
+    def not_for_want_of_place(self, errors: Mapping[str, str]) -> dict[str, str]:
+        """Leave out what fails because a file is not in the environment yet: that is seen there."""
+        if not errors:
+            return {}
+        coming = self._backend.records.touched(self._plan, self._stage) - self.replaced
+        awaited = {str(path) for path in coming}
+        return {m: e for m, e in errors.items() if not any(path in e for path in awaited)}
+
+    @cached_property
+    def modules(self) -> Modules:
+        """What must be tried: the changed, and what directly depends on them."""
+        around = changes.dependents([*self._ids, *self._gone], self._needs)
+        return self._modules([*self._ids, *(id for id in around if id not in self._gone)])
+
+    @cached_property
+    def spare(self) -> Modules:
+        """What is tried if there is time: who depends on those, and who shares folders.
+
+        Everything, if code of the changed runs at every start of Python.
+        """
+        known = {*self._ids, *self._gone, *self.modules}
+        wider = set(self._backend.neighbours.around(self._plan, self._stage))
+        todo = changes.dependents(known, self._needs)
+        while todo:
+            wider |= set(todo)
+            todo = changes.dependents(known | wider, self._needs)
+        if self.starts:
+            wider |= set(changes.readable(self._installed))
+        return self._modules(sorted(wider - known))
+
+    @cached_property
+    def starts(self) -> Mapping[Id, tuple[str, ...]]:
+        """The files of the changed that run code at every start."""
+        return self._backend.records.starts(self._ids, self._stage)
+
+    @property
+    def is_critical(self) -> bool:
+        """Whether kernels could start before, should after, and might not."""
+        changed = bool(_KERNEL & {*self._ids, *self._gone})
+        return changed and "ipykernel" in {*self._installed, *self._ids} - self._gone
+
+    @cached_property
+    def _needs(self) -> changes.Needs:
+        return changes.needs(self._installed, self._backend.environment.interpreter.markers)
+
+    def _modules(self, ids: Collection[Id]) -> Modules:
+        return self._backend.records.modules(ids, self._stage)
+
+    def _orphaned(self) -> tuple[str, ...]:
+        found = self._backend.neighbours.orphaned(self._plan, self._stage)
+        return tuple(
+            f"the command {name} would be gone, which {' and '.join(ids)} runs"
+            for name, ids in sorted(found.items())
+        )
+
+
+def _before(
+    backend: Backend, errors: Mapping[str, str], scope: _Scope, report: Report
+) -> frozenset[str]:
+    """Return which of what fails fails in the environment as it is."""
+    if not errors:
+        return frozenset()
+
+    def told(event: Event) -> None:
+        report(replace(event, stage=Stage.CHECKING))
+
+    # A module that is only staged cannot have failed before.
+    ids = [*scope.modules, *scope.spare]
+    known = set(_flat(backend.records.modules(ids)))
+    again = [m for m, error in errors.items() if m in known and error != UNTRIED]
+    failing = set(backend.trial.failing(again or ["sys"], told))
+    if _A_KERNEL in errors and backend.trial.kernel(told) is not None:
+        failing.add(_A_KERNEL)
+    return frozenset(failing)
+
+
+def _unneeded(errors: Mapping[str, str], modules: Modules) -> frozenset[str]:
+    """Pardon private modules that lack a module of nobody's: plug-ins of what is not installed.
+
+    Only beside a public one of the same distribution that imports.
+    """
+    pardoned = set[str]()
+    for names in modules.values():
+        public = [name for name in names if not name.startswith("_")]
+        if public and not any(name in errors for name in public):
+            pardoned |= {n for n in names if errors.get(n, "").startswith("ModuleNotFoundError")}
+    return frozenset(pardoned)
+
+
+def _left(errors: Mapping[str, str], baseline: Baseline) -> dict[str, str]:
+    return {module: error for module, error in errors.items() if module not in baseline.failing}
 
 
 def _flat(modules: Modules) -> list[str]:
@@ -88,7 +256,13 @@ def _in_words(plan: Plan, modules: Modules, failing: Mapping[str, str]) -> tuple
     after = {change.id: f"{change.name} {change.after}" for change in plan.changes}
     said = []
     for module, error in failing.items():
-        owner = next(id for id, names in modules.items() if module in names)
+        if module == _A_KERNEL:
+            said.append(f"with {', '.join(after.values())} no kernel starts ({error})")
+            continue
+        owner = next((id for id, names in modules.items() if module in names), None)
+        if owner is None:
+            said.append(f"{module} fails at every start of Python ({error})")
+            continue
         whose = after.get(owner, f"with it {owner}")
         part = "" if _as_id(module) == owner else f"'s module {module}"
         said.append(f"{whose}{part} cannot be imported ({error})")
@@ -97,6 +271,14 @@ def _in_words(plan: Plan, modules: Modules, failing: Mapping[str, str]) -> tuple
 
 def _as_id(module: str) -> str:
     return module.lower().replace("_", "-")
+
+
+def _unreadable(before: changes.Installed, after: changes.Installed) -> tuple[str, ...]:
+    return tuple(
+        f"{id}: {found.reason}"
+        for id, found in after.items()
+        if isinstance(found, Unreadable) and not isinstance(before.get(id), Unreadable)
+    )
 
 
 def _lost(backend: Backend, before: changes.Installed, after: changes.Installed) -> tuple[str, ...]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Callable
 
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 from pkgwidgets.core.model import Event
+from pkgwidgets.core.words import redacted
 
 Work = Callable[[], None]
 Failed = Callable[[str], None]
@@ -67,7 +69,7 @@ class Tasks:
         except PkgwidgetsError as error:
             failed(str(error))
         except Exception as error:  # the last place where anybody would hear of it
-            _log.exception("the panel's work failed")
-            failed(f"Unexpected: {error!r}. The kernel's log has more.")
+            _log.error("the panel's work failed\n%s", redacted(traceback.format_exc()))
+            failed(f"Unexpected: {redacted(repr(error))}. The kernel's log has more.")
         finally:
             self._idle.set()

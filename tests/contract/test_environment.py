@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import shutil
 import signal
 import subprocess
@@ -440,7 +442,8 @@ def test_a_child_that_inherits_it_still_holds_it(environment: InstalledEnvironme
         assert environment.lock_descriptor is not None
         child = subprocess.Popen(["sleep", "60"], pass_fds=[environment.lock_descriptor])
     try:
-        with pytest.raises(EnvironmentBusy, match="the parent"), environment.locked("me"):
+        # The parent has ended: who it was says nothing any more.
+        with pytest.raises(EnvironmentBusy, match="another process"), environment.locked("me"):
             raise AssertionError("both hold it")
     finally:
         child.kill()
@@ -521,6 +524,49 @@ def test_a_read_only_folder_is_refused(
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", made)
     assert environment.refusal() == f"{site} cannot be written to: read-only file system"
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_refused(
+    environment: InstalledEnvironment, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(number, "no locks")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    refusal = environment.refusal()
+    assert refusal is not None
+    assert "lies on a file system without locks: nobody could be kept from" in refusal
+
+
+def test_a_marker_that_came_later_counts(environment: InstalledEnvironment, tmp_path: Path) -> None:
+    facts = replace(environment.interpreter, stdlib=tmp_path)
+    (tmp_path / "EXTERNALLY-MANAGED").touch()
+    assert InstalledEnvironment(facts).refusal() is None
+    refusal = InstalledEnvironment(replace(facts, base_prefix=facts.prefix)).refusal()
+    assert refusal is not None
+    assert "managed by the operating system (PEP 668)" in refusal
+
+
+def test_a_stamp_is_the_same_until_something_is_changed(
+    environment: InstalledEnvironment, site: Path
+) -> None:
+    before = environment.stamps()
+    assert environment.stamps() == before
+    (site / "pea.py").touch()
+    assert environment.stamps() == before
+    (site / "pea.pth").write_text("pea\n")
+    with_a_path = environment.stamps()
+    assert _differing(before, with_a_path) == {"what runs at every start"}
+    site.chmod(0o700)
+    assert _differing(with_a_path, environment.stamps()) == {"the rights of its folders"}
+    (environment.interpreter.prefix / "conda-meta").mkdir()
+    (environment.interpreter.prefix / "conda-meta" / "frozen").touch()
+    assert "whether it may be changed" in _differing(with_a_path, environment.stamps())
+
+
+def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> set[str]:
+    return {label for label in {*one, *other} if one.get(label) != other.get(label)}
 
 
 def test_what_was_tried_leaves_nothing(environment: InstalledEnvironment, site: Path) -> None:

@@ -9,11 +9,13 @@ import pytest
 from fakes import Kit, change_of, plan_of
 from packaging.utils import canonicalize_name
 
-from pkgwidgets.backends import records
+from pkgwidgets.backends import record
+from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend, ignore
-from pkgwidgets.core.model import Plan
+from pkgwidgets.core.model import Distribution, Plan
 from pkgwidgets.demo import Demo, story
+from pkgwidgets.demo.installation import Installation
 from pkgwidgets.demo.wheels import BuiltWheel
 
 UPGRADE = plan_of(change_of("seedshelf", "1.4.1", "1.4.2"))
@@ -108,7 +110,94 @@ def test_a_distribution_without_a_record_is_refused(kit: Kit) -> None:
         kit.backend.records.touched(REMOVAL, None)
 
 
+def test_whose_files_cannot_be_changed_is_said(kit: Kit) -> None:
+    assert kit.backend.records.refusals(IDS, leaving=IDS) == {}
+    kit.edit("seedshelf-1.4.1.dist-info/RECORD", None)
+    kit.backend.environment.distributions()
+    found = kit.backend.records.refusals([canonicalize_name("seedshelf")])
+    assert list(found) == ["seedshelf"]
+    assert found[canonicalize_name("seedshelf")]
+
+
+def test_a_stamp_tells_of_an_edited_file(kit: Kit) -> None:
+    stamps = kit.backend.records.stamps
+    before = stamps(IDS)
+    assert set(before) == set(IDS)
+    assert stamps(IDS) == before
+    kit.edit("seedshelf.py", b"x = 1\n")
+    assert {id for id in IDS if stamps(IDS)[id] != before[id]} == {"seedshelf"}
+    kit.edit("bedplanner/layout.py", None)
+    changed = {id for id in IDS if stamps(IDS)[id] != before[id]}
+    assert changed == {"seedshelf", "bedplanner"}
+
+
+def test_what_is_staged_is_read_as_if_it_were_installed(kit: Kit) -> None:
+    stage = staged(kit, UPGRADE)
+    found = kit.backend.records.staged(stage)
+    assert [str(d.version) for d in found.values() if isinstance(d, Distribution)] == ["1.4.2"]
+    (id,) = found
+    assert (id, kit.backend.records.starts(found, stage)) == ("seedshelf", {})
+    came = kit.backend.records.stamps(found, stage)
+    assert len(came[id]) == 64
+    again = kit.backend.records.stamps(found, stage)
+    assert again == came
+
+
 # --- the real one
+
+
+def test_the_hash_of_what_came_is_that_of_its_contents(backend: Backend, garden: Demo) -> None:
+    """Not of what the installer added, nor of when; other contents have another."""
+
+    def came(text: str, number: int) -> str:
+        garden.index.publish(BuiltWheel(name="pea", version="1", files={"pea.py": text}))
+        stage = garden.folder / "env" / ".pkgwidgets" / str(number)
+        plan = plan_of(change_of("pea", None, "1"))
+        garden.index.close()
+        garden.index.start()
+        fresh = connect(garden.python, garden.index_url)
+        fresh.installer.stage(plan, stage, ignore)
+        (found,) = fresh.records.stamps([canonicalize_name("pea")], stage).values()
+        return found
+
+    assert came("x = 1\n", 1) == came("x = 1\n", 2) != came("x = 2\n", 3)
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"pea.pth": "import pea\n"}, ("pea.pth",)),
+        (
+            {"pea.pth": "more\nimport\tpea\n", "sitecustomize.py": ""},
+            ("pea.pth", "sitecustomize.py"),
+        ),
+        ({"pea.pth": "more\n# import pea\n", "pea/usercustomize.py": ""}, ()),
+        ({"usercustomize.py": ""}, ("usercustomize.py",)),
+    ],
+    ids=range(4),
+)
+def test_what_runs_at_every_start_is_known(
+    backend: Backend, garden: Demo, files: dict[str, str], found: tuple[str, ...]
+) -> None:
+    scheme = backend.environment.interpreter.scheme
+    wheel = BuiltWheel(name="pea", version="1", files=files)
+    Installation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
+    pea = canonicalize_name("pea")
+    assert backend.records.starts([pea, *IDS]) == ({pea: found} if found else {})
+
+
+def test_only_the_rows_of_some_folders_are_read(tmp_path: Path) -> None:
+    info = tmp_path / "pea-1.dist-info"
+    info.mkdir()
+    rows = ["pea/a.py", "pea.py", '"pea/b,c.py"', "peas/a.py", "pea-1.dist-info/RECORD",
+            "../../bin/pea", "pod/pea/a.py", "/pea", "pea.cpython-311.so", "pod.py"]  # fmt: skip
+    (info / "RECORD").write_text("".join(f"{row},,\n" for row in rows))
+    found = {entry.path for entry in record.entries_in(info, {"pea"})}
+    assert found == {"pea/a.py", "pea.py", "pea/b,c.py", "/pea", "pea.cpython-311.so"}
+    assert {entry.path for entry in record.entries_in(info, {".."})} == {"../../bin/pea", "/pea"}
+    assert record.entries_in(info, set()) == []
+    (info / "RECORD").write_text("pod/../pea.py,,\n")
+    assert [entry.path for entry in record.entries_in(info, {"pea"})] == ["pod/../pea.py"]
 
 
 def test_scripts_and_data_are_among_the_files(backend: Backend) -> None:
@@ -200,7 +289,7 @@ def test_rows_are_read_as_they_are_written(tmp_path: Path) -> None:
         b"caf\xe9.py\n"
         b"__pycache__/c.cpython-311.pyc,,\n"
     )
-    found = {entry.path: entry.sha256 for entry in records._entries(info)}
+    found = {entry.path: entry.sha256 for entry in record.entries(info)}
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert found.pop("d.py") is not None
     assert found == {"a,b.txt": empty, "c.py": None, os.fsdecode(b"caf\xe9.py"): None}
@@ -214,8 +303,14 @@ def test_rows_are_read_as_they_are_written(tmp_path: Path) -> None:
         ("_pea.cpython-311-x86_64-linux-gnu.so", "_pea"),
         ("pea.abi3.so", "pea"),
         ("pea/__init__.cpython-311-x86_64-linux-gnu.so", "pea"),
-        ("pea/sub/__init__.py", None),
-        ("pea/module.py", None),
+        ("pea/sub/__init__.py", "pea.sub"),
+        ("pea/module.py", "pea.module"),
+        ("pea/__init__.pyc", "pea"),
+        ("a/b/c/__init__.py", "a.b.c"),
+        ("a/b/c/d/__init__.py", None),
+        ("pea/setup.py", None),
+        ("share/pea/__init__.py", None),
+        ("pea/data.txt", None),
         ("pea-stubs/__init__.pyi", None),
         ("pea.pth", None),
         ("tests/__init__.py", None),
@@ -224,17 +319,17 @@ def test_rows_are_read_as_they_are_written(tmp_path: Path) -> None:
     ],
 )
 def test_a_module_is_what_can_be_imported(path: str, module: str | None) -> None:
-    found = records._top_level([records.Entry(path, None)])
+    found = record.module_names([record.Entry(path, None)])
     assert found == ({module} if module is not None else set())
 
 
 def test_unmarking_takes_the_marker_and_its_row(garden: Demo) -> None:
-    record, info = record_of(garden), record_of(garden).parent
-    rows = record.read_text().splitlines()
-    times = record.stat().st_mtime_ns
-    records.unmark(info)
-    records.unmark(info)
+    file, info = record_of(garden), record_of(garden).parent
+    rows = file.read_text().splitlines()
+    times = file.stat().st_mtime_ns
+    record.unmark(info)
+    record.unmark(info)
     assert not (info / "REQUESTED").exists()
-    assert record.read_text().splitlines() == [row for row in rows if "/REQUESTED," not in row]
-    assert record.stat().st_mtime_ns == times
+    assert file.read_text().splitlines() == [row for row in rows if "/REQUESTED," not in row]
+    assert file.stat().st_mtime_ns == times
     assert not list(info.glob("*.pkgwidgets"))

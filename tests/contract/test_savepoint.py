@@ -12,7 +12,9 @@ from typing import Protocol
 import pytest
 from fakes import FakeSavePoint, Kept, Oracle
 
+from pkgwidgets.backends import disk
 from pkgwidgets.backends.savepoint import FolderSavePoint
+from pkgwidgets.core.errors import DiskFailed
 from pkgwidgets.core.interfaces import SavePoint
 
 
@@ -341,7 +343,7 @@ def test_a_folder_that_was_swept_away_comes_back(real: RealPlace) -> None:
 
 def test_a_folder_is_refused_before_anything_is_saved(real: RealPlace) -> None:
     paths = filled(real)
-    with pytest.raises(OSError, match="neither a file nor a link"):
+    with pytest.raises(DiskFailed, match="neither a file nor a link"):
         real.save_point().save([*paths, real.path("lib/pod")])
     assert not real.save_point().intact()
 
@@ -365,3 +367,96 @@ def test_names_that_glob_would_read_are_only_names(real: RealPlace) -> None:
     real.write("lib/[id].py", b"new")
     assert real.save_point().restore() == ()
     assert not compiled.exists()
+
+
+def test_what_an_installer_was_just_writing_goes_and_what_was_there_stays(
+    real: RealPlace,
+) -> None:
+    paths = filled(real)
+    real.write("lib/.tmpAAAAAA", b"left by somebody long ago")
+    real.write("lib/fresh.py", b"mine")
+    before = real.tree()
+    real.save_point().save(paths)
+    changed(real)
+    real.write("lib/.tmpBBBBBB", b"half of a file")
+    real.write("lib/fresh/deep/.tmpCCCCCC/file", b"half of a folder")
+    assert real.save_point().restore() == ()
+    assert real.tree() == before
+
+
+def test_folders_come_back_with_their_modes(real: RealPlace) -> None:
+    paths = filled(real)
+    real.path("lib/pod").chmod(0o750)
+    before = real.tree()
+    real.save_point().save(paths)
+    real.delete("lib/pod/__init__.py")
+    real.path("lib/pod").rmdir()
+    real.write("lib/pod", b"a file where a folder was")
+    assert real.save_point().restore() == ()
+    assert real.tree() == before
+
+
+def test_a_link_in_place_of_a_folder_is_the_folder_again(real: RealPlace) -> None:
+    paths = filled(real)
+    before = real.tree()
+    real.save_point().save(paths)
+    real.path("lib/pod").rename(real.path("elsewhere"))
+    real.path("lib/pod").symlink_to("../elsewhere")
+    assert real.save_point().restore() == ()
+    shutil.rmtree(real.path("elsewhere"))
+    assert real.tree() == before
+
+
+def test_what_is_right_needs_no_copy(real: RealPlace) -> None:
+    real.save_point().save(filled(real))
+    shutil.rmtree(real.folder / "objects")
+    assert real.save_point().restore() == ()
+
+
+def test_optimised_bytecode_goes_too_and_that_of_another_name_stays(real: RealPlace) -> None:
+    real.write("lib/a.b.py", b"")
+    real.save_point().save([real.path("lib/a.b.py")])
+    cache = real.path("lib/__pycache__")
+    cache.mkdir()
+    names = ("a.b.cpython-311.pyc", "a.b.cpython-311.opt-2.pyc", "a.cpython-311.pyc", "notes.pyc")
+    for name in names:
+        (cache / name).touch()
+    assert real.save_point().restore() == ()
+    assert sorted(path.name for path in cache.iterdir()) == ["a.cpython-311.pyc", "notes.pyc"]
+
+
+def test_a_name_of_any_length_is_put_back(real: RealPlace) -> None:
+    name = f"lib/{'ü' * 120}.txt"
+    real.write(name, b"old")
+    before = real.tree()
+    real.save_point().save([real.path(name)])
+    real.write(name, b"new")
+    assert real.save_point().restore() == ()
+    assert real.tree() == before
+    assert [path.name for path in real.path("lib").iterdir()] == [real.path(name).name]
+
+
+def test_what_is_not_what_it_was_is_named(real: RealPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each path is looked at again in the end, whatever the calls before have answered."""
+    real.save_point().save(filled(real))
+    changed(real)
+    replace = disk.replace
+
+    def lying(source: Path, target: Path) -> None:
+        if target != real.path("lib/pea.py"):
+            replace(source, target)
+
+    monkeypatch.setattr(disk, "replace", lying)
+    assert real.save_point().restore() == (f"{real.path('lib/pea.py')}: it is not what it was",)
+
+
+def test_what_was_not_there_is_in_the_trash_until_all_is_done(real: RealPlace) -> None:
+    real.save_point().save(filled(real))
+    changed(real)
+    assert real.save_point().restore() == ()
+    trash = real.prefix / ".pkgwidgets" / "trash" / "one"
+    assert [path.read_bytes() for path in trash.iterdir()] == [b"new", b"new"]
+
+
+def test_the_size_of_what_is_kept_is_told(real: RealPlace) -> None:
+    assert real.save_point().save(filled(real)) == sum(map(len, OLD.values()))

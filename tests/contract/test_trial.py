@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 from fakes import Kit
 
-from pkgwidgets.backends import trial
+from pkgwidgets.backends import interpreter, trial
+from pkgwidgets.backends.trial import ImportTrial
 from pkgwidgets.core.errors import Cancelled
-from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.interfaces import UNTRIED, Backend
 from pkgwidgets.core.model import Event, Stage
 from pkgwidgets.demo import Demo
 
@@ -132,11 +134,15 @@ def test_a_module_that_takes_the_arguments_is_not_blamed(backend: Backend, garde
 
 
 def test_noise_of_a_pth_file_does_no_harm(backend: Backend, garden: Demo) -> None:
-    noise = (
-        "import sys; print('junk'); print('pkgwidgets-trial:', file=sys.stderr)\nimport nobody\n"
-    )
+    noise = "import sys; print('junk'); print('pkgwidgets-trial:', file=sys.stderr)\n"
     (garden.site_packages / "noise.pth").write_text(noise)
     assert backend.trial.failing(["raintable"]) == {}
+
+
+def test_a_pth_file_that_raises_at_the_start_is_named(backend: Backend, garden: Demo) -> None:
+    (garden.site_packages / "spoilt.pth").write_text("import raintable\nimport nobody\n")
+    error = "ModuleNotFoundError: No module named 'nobody'"
+    assert backend.trial.failing(["raintable"]) == {"spoilt.pth": error}
 
 
 def test_a_python_that_does_not_start_fails_everything(backend: Backend, garden: Demo) -> None:
@@ -183,3 +189,167 @@ def test_modules_that_cannot_stand_each_other_are_not_blamed(
     (garden.site_packages / "bad.py").write_text("1 / 0")
     found = backend.trial.failing(["rival", "jealous", "bad"])
     assert found == {"bad": "ZeroDivisionError: division by zero"}
+
+
+# --- beside the environment
+
+
+@pytest.fixture
+def stage(garden: Demo, tmp_path: Path) -> Path:
+    """The library of a staged prefix."""
+    library = tmp_path / garden.site_packages.relative_to(garden.folder / "env")
+    library.mkdir(parents=True)
+    return library
+
+
+def test_what_will_be_replaced_is_not_seen(
+    backend: Backend, garden: Demo, tmp_path: Path, stage: Path
+) -> None:
+    (garden.site_packages / "gone.py").write_text("")
+    (garden.site_packages / "user.py").write_text("import gone")
+    (stage / "fresh.py").write_text("")
+    assert backend.trial.failing(["user"], beside=tmp_path) == {}
+    hidden = {garden.site_packages / "gone.py"}
+    missing = "ModuleNotFoundError: No module named 'gone'"
+    assert backend.trial.failing(["user"], beside=tmp_path, hidden=hidden) == {"user": missing}
+    assert backend.trial.failing(["user"], hidden=hidden) == {"user": missing}
+
+
+def test_a_package_is_made_of_what_is_staged_and_of_what_others_have_in_it(
+    backend: Backend, garden: Demo, tmp_path: Path, stage: Path
+) -> None:
+    for library, names in ((garden.site_packages, ("a", "theirs")), (stage, ("a", "b"))):
+        (library / "bed").mkdir()
+        for name in names:
+            (library / "bed" / f"{name}.py").write_text(f"where = {library == stage}\n")
+    (garden.site_packages / "bed" / "__init__.py").write_text("")
+    (stage / "user.py").write_text(
+        "import bed.theirs, bed.b, bed.a\nassert bed.a.where and bed.b.where, bed.a.__file__\n"
+    )
+    assert backend.trial.failing(["user", "bed.theirs"], beside=tmp_path) == {}
+
+
+def test_what_is_staged_does_not_hide_the_standard_library(
+    backend: Backend, tmp_path: Path, stage: Path
+) -> None:
+    (stage / "statistics.py").write_text("1 / 0")
+    (stage / "user.py").write_text("import statistics; statistics.mean")
+    assert backend.trial.failing(["user"], beside=tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import nobody\n", "ModuleNotFoundError: No module named 'nobody'"),
+        ("import sys; sys.exit(3)\n", "SystemExit: 3"),
+        ("import os; os._exit(3)\n", "it ended the process: without a word"),
+    ],
+    ids=range(3),
+)
+def test_a_staged_pth_file_that_fails_is_named(
+    backend: Backend, tmp_path: Path, stage: Path, text: str, said: str
+) -> None:
+    (stage / "spoilt.pth").write_text(text)
+    assert backend.trial.failing(["raintable"], beside=tmp_path) == {"spoilt.pth": said}
+
+
+def test_a_staged_pth_file_leads_to_its_folder(
+    backend: Backend, tmp_path: Path, stage: Path
+) -> None:
+    (stage / "more.pth").write_text("# more\n\nmore\nnowhere\nimport sys; sys.more = 1\n")
+    (stage / "more").mkdir()
+    (stage / "more" / "deep.py").write_text("import sys; sys.more")
+    assert backend.trial.failing(["deep"], beside=tmp_path) == {}
+
+
+def test_nothing_is_written_to_the_environment(
+    backend: Backend, garden: Demo, tmp_path: Path, stage: Path
+) -> None:
+    (stage / "fresh.py").write_text("import bedplanner")
+    before = sorted(garden.site_packages.rglob("*"))
+    assert backend.trial.failing(["fresh"], beside=tmp_path) == {}
+    assert backend.trial.failing(["bedplanner"], hidden={Path("/nowhere.py")}) == {}
+    assert sorted(garden.site_packages.rglob("*")) == before
+
+
+def test_what_was_compiled_beside_is_handed_over(
+    backend: Backend, garden: Demo, tmp_path: Path, stage: Path
+) -> None:
+    """It is good for the installed source, and so the first import compiles nothing anew."""
+    (stage / "fresh.py").write_text("import bedplanner\nwhere = __file__\n")
+    assert backend.trial.failing(["fresh"], beside=tmp_path) == {}
+    installed = garden.site_packages / "fresh.py"
+    installed.write_bytes((stage / "fresh.py").read_bytes())
+    os.utime(installed, (1_700_000_000, 1_700_000_000))
+    (garden.site_packages / "raintable.py").write_text("edited = True\n")
+    backend.trial.hand_over(tmp_path)
+    handed = sorted(garden.site_packages.rglob("*.pyc"))
+    names = {file.name.partition(".")[0] for file in handed}
+    assert {"fresh", "__init__", "layout"} <= names
+    stamps = [(file, file.stat().st_mtime_ns, file.stat().st_ino) for file in handed]
+    assert backend.trial.failing(["fresh"]) == {}
+    assert [(f, f.stat().st_mtime_ns, f.stat().st_ino) for f in handed] == stamps
+
+
+def test_what_was_compiled_of_something_else_is_not_handed_over(
+    backend: Backend, garden: Demo, tmp_path: Path, stage: Path
+) -> None:
+    (stage / "fresh.py").write_text("x = 1\n")
+    assert backend.trial.failing(["fresh"], beside=tmp_path) == {}
+    (garden.site_packages / "fresh.py").write_text("x = 2\n")  # of the same size
+    backend.trial.hand_over(tmp_path)
+    assert list(garden.site_packages.rglob("fresh.*.pyc")) == []
+
+
+def test_what_need_not_be_tried_is_left_out_when_there_is_no_time(
+    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "_SPARE", 0.0)
+    (garden.site_packages / "slow.py").write_text("import time; time.sleep(0.01)")
+    (garden.site_packages / "ends.py").write_text("import os; os._exit(1)")
+    found = backend.trial.failing(["slow", "ends", "nobody"], spare=["bad", "raintable"])
+    assert found == {
+        "ends": "it ended the process: without a word",
+        "nobody": "ModuleNotFoundError: No module named 'nobody'",
+        "bad": UNTRIED,
+        "raintable": UNTRIED,
+    }
+
+
+def test_what_need_not_be_tried_and_hangs_is_left_out(
+    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "_SPARE", 1.0)
+    (garden.site_packages / "hanging.py").write_text("import time; time.sleep(600)")
+    started = time.monotonic()
+    found = backend.trial.failing(["raintable"], spare=["hanging", "allotboard"])
+    assert found == {"hanging": UNTRIED, "allotboard": UNTRIED}
+    assert time.monotonic() - started < 50
+
+
+def test_what_need_not_be_tried_is_tried_when_there_is_time(kit: Kit) -> None:
+    missing = "ModuleNotFoundError: No module named 'nobody'"
+    found = kit.backend.trial.failing(["raintable"], spare=["nobody", "allotboard"])
+    assert found == {"nobody": missing}
+
+
+# --- a kernel
+
+
+def test_without_one_there_is_no_kernel(backend: Backend) -> None:
+    said = backend.trial.kernel()
+    assert said is not None
+    assert "No module named 'jupyter_client'" in said
+
+
+def test_a_kernel_adds_one_and_one() -> None:
+    """This Python's own, and nothing of the user's is read or written by it."""
+    here = ImportTrial(interpreter.describe())
+    assert here.kernel() is None
+
+
+def test_a_kernel_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "_PATIENCE", 0.2)
+    said = ImportTrial(interpreter.describe()).kernel()
+    assert said is not None
+    assert "it does" in said or "it did not finish" in said

@@ -305,8 +305,7 @@ def test_no_option_reaches_the_installer_that_is_not_ours(
         service.plan_upgrade("seedshelf", text, allow="self")
     options = {said for said in installer.asked if said.startswith("-")}
     assert options == {
-        "--dry-run", "--only-binary", "--python", "--no-config", "--default-index", "-r", "-c",
-        "--output-format",
+        "--dry-run", "--only-binary", "--python", "--no-config", "-r", "-c", "--output-format",
     }  # fmt: skip
 
 

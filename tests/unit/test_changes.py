@@ -370,6 +370,42 @@ def test_the_fingerprint_tells_what_happened(other: tuple[Distribution | Unreada
     assert changes.fingerprint(environment(*other)) != changes.fingerprint(environment(dist("pea")))
 
 
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ((), "pea is not installed, not 1.0"),
+        ((dist("pea"), dist("bean")), "bean is 1.0, not absent"),
+        ((dist("pea", "1.1"),), "pea is 1.1, not 1.0"),
+        (
+            (replace(dist("pea"), installed=NOON + timedelta(microseconds=1)),),
+            "pea 1.0 was installed again, or what is recorded of it was edited",
+        ),
+        ((dist("pea", origin=Origin.EDITABLE),), "pea came from elsewhere since: editable"),
+        (
+            (Unreadable(id=canonicalize_name("pea"), path=dist("pea").path, reason="no METADATA"),),
+            "pea cannot be read: no METADATA",
+        ),
+    ],
+    ids=["removed", "one more", "upgraded", "reinstalled", "linked", "broken"],
+)
+def test_what_moved_since_a_fingerprint_is_said(
+    other: tuple[Distribution | Unreadable, ...], said: str
+) -> None:
+    before = changes.fingerprint(environment(dist("pea")), {"a file of pea": "1"})
+    assert changes.moved_since(before, environment(*other), {"a file of pea": "1"}) == (said,)
+    assert changes.moved_since(before, environment(*other), {"a file of pea": "2"}) == (
+        said,
+        "a file of pea changed",
+    )
+
+
+def test_nothing_moved_is_nothing_said() -> None:
+    installed = environment(dist("pea"), dist("bean"))
+    before = changes.fingerprint(installed, {"its interpreter": "1"})
+    assert changes.moved_since(before, installed, {"its interpreter": "1"}) == ()
+    assert changes.moved_since("0" * 32, installed) != ()
+
+
 def test_a_path_that_is_no_unicode_has_a_fingerprint() -> None:
     odd = replace(dist("pea"), path=Path("/env/\udcff"))
-    assert len(changes.fingerprint(environment(odd))) == 32
+    assert changes.fingerprint(environment(odd)) != changes.fingerprint(environment(dist("pea")))

@@ -12,7 +12,9 @@ import pytest
 
 from pkgwidgets.core import errors
 from pkgwidgets.core.errors import (
+    ApplierFailed,
     Cancelled,
+    DiskFailed,
     EnvironmentBusy,
     EnvironmentRefused,
     IndexUnavailable,
@@ -28,6 +30,7 @@ from pkgwidgets.core.errors import (
     StageFailed,
     StalePlan,
     StillNeeded,
+    TooLate,
     TransactionError,
     VerificationFailed,
     shown,
@@ -77,6 +80,15 @@ SAID = [
     (
         RollbackFailed("t", ("/a: no space",), "/env/.pkgwidgets/txn/t"),
         "Not put back: /a: no space. The old files are kept in /env/.pkgwidgets/txn/t.",
+    ),
+    (TooLate("t"), "It was done before it could be cancelled."),
+    (
+        ApplierFailed("t", "it was cut off"),
+        "The process that makes the changes failed: it was cut off.",
+    ),
+    (
+        DiskFailed("t", "/env/.pkgwidgets/open", "no space left on device"),
+        "Stopped at /env/.pkgwidgets/open: no space left on device.",
     ),
 ]
 
@@ -140,7 +152,13 @@ def test_its_facts_are_its_attributes(error: PkgwidgetsError, sentence: str) -> 
 
 def test_a_transaction_that_failed_is_one_family() -> None:
     failed = {StalePlan, StageFailed, InstallFailed, VerificationFailed, Cancelled, RollbackFailed}
-    assert {*kinds(TransactionError)} == {TransactionError, *failed}
+    assert {*kinds(TransactionError)} == {
+        TransactionError,
+        DiskFailed,
+        TooLate,
+        ApplierFailed,
+        *failed,
+    }
 
 
 def test_two_errors_with_the_same_facts_are_two_errors() -> None:

@@ -56,8 +56,13 @@ CHANGES = {
 HISTORY = {
     "started": TIME,
     "finished": TIME,
+    "seconds": "Float64",
     "outcome": "category",
     "changes": "string",
+    "user": "string",
+    "process": "string",
+    "saved_bytes": "Int64",
+    "downloaded_bytes": "Int64",
     "undoes": "string",
     "undone_by": "string",
     "error": "string",
@@ -317,3 +322,25 @@ def test_a_transaction_under_way_has_not_finished() -> None:
     frame = frames.history([under_way])
     assert frame["finished"].isna().tolist() == [True]
     assert frame["started"].tolist() == [NOON]
+
+
+def test_the_history_says_who_asked_how_long_it_took_and_how_much_it_moved() -> None:
+    done = replace(
+        transaction(),
+        finished=NOON + timedelta(seconds=1.5),
+        user="ada",
+        process="kernel",
+        saved_bytes=3 << 30,
+        downloaded_bytes=0,
+    )
+    frame = frames.history([done])
+    assert frame["seconds"].tolist() == [1.5]
+    assert (frame["user"].tolist(), frame["process"].tolist()) == (["ada"], ["kernel"])
+    assert frame["saved_bytes"].tolist() == [3 << 30]
+    assert frame["downloaded_bytes"].tolist() == [0]
+
+
+def test_what_a_history_does_not_know_is_na() -> None:
+    frame = frames.history([replace(transaction(), finished=None)])
+    unknown = ["seconds", "user", "process", "saved_bytes", "downloaded_bytes"]
+    assert frame[unknown].isna().all(axis=None)

@@ -12,18 +12,11 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
+from held import alive
 
 from pkgwidgets.backends import process
 
 PYTHON = sys.executable
-
-
-def alive(pid: int) -> bool:
-    """Tell whether a process still runs; one that nobody waited for yet does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 def gone(pid: int) -> bool:
@@ -205,6 +198,56 @@ def test_a_descriptor_is_inherited_if_it_is_to_be_kept() -> None:
     finally:
         os.close(read)
         os.close(write)
+
+
+ALONE = """
+import os, signal, sys
+from pkgwidgets.backends import process
+given = sys.stdin.read()
+first = os.getpid()
+process.go_alone()
+print(first, os.getpid(), os.getsid(0), os.getpgid(0), len(given), flush=True)
+os.kill(os.getpid(), signal.SIGINT)
+os.kill(os.getpid(), signal.SIGHUP)
+print("deaf", flush=True)
+process.hush()
+print("unheard", flush=True)
+with open(sys.argv[1], "w") as file:
+    print(os.getpid(), file=file)
+import time
+time.sleep(60)
+"""
+
+
+def test_a_process_that_goes_alone_is_heard_and_left(tmp_path: Path) -> None:
+    argv = [PYTHON, "-c", ALONE, str(tmp_path / "pid")]
+    started = process.start(argv, stdin="x" * 1_000_000, cwd=tmp_path)
+    first, pid, session, group, given = map(int, started.line().split())
+    assert (pid, given) == (session, 1_000_000)
+    assert pid == group
+    assert first != pid
+    assert [started.line(), started.line()] == ["deaf", ""]
+    started.leave()
+    assert written(tmp_path / "pid") == pid
+    assert alive(pid)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(first, os.WNOHANG)
+    os.kill(pid, 9)
+    assert gone(pid)
+
+
+def test_a_process_that_ends_says_its_last_words(tmp_path: Path) -> None:
+    code = "import sys; print('a'); sys.exit('why it ended')"
+    started = process.start([PYTHON, "-c", code], stdin="x" * 1_000_000, cwd=tmp_path)
+    assert [started.line(), started.line(), started.last_words()] == ["a", "", "why it ended"]
+    started.leave()
+
+
+def test_a_command_that_is_not_there_leaves_nothing_open(tmp_path: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(FileNotFoundError):
+        process.start(["/nothing/of/that/name"], stdin="", cwd=tmp_path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_command_that_is_not_there_is_an_error() -> None:

@@ -35,7 +35,7 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.model import Event, Outcome, Plan, Stage, Transaction
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
-from pkgwidgets.operations import recovery, transaction
+from pkgwidgets.operations import recovery, steps, transaction
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
 
 ALL_STEPS = (
@@ -60,7 +60,7 @@ def pea(version: str, code: str = "", **more: Any) -> BuiltWheel:
 
 def test_every_step_is_recorded_in_order(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "bedplanner")
-    done = transaction.run(kit.backend, plan)
+    done = steps.carry_out(kit.backend, plan)
     assert (done.outcome, done.plan) == (Outcome.COMMITTED, plan)
     assert done.finished is not None
     (found,) = kit.backend.journal.transactions()
@@ -70,7 +70,7 @@ def test_every_step_is_recorded_in_order(kit: Kit) -> None:
 
 def test_every_stage_is_reported_with_the_transaction(kit: Kit) -> None:
     told: list[Event] = []
-    done = transaction.run(kit.backend, plan_upgrade(kit.backend, "seedshelf"), told.append)
+    done = steps.carry_out(kit.backend, plan_upgrade(kit.backend, "seedshelf"), told.append)
     assert list(dict.fromkeys(event.stage for event in told)) == [
         Stage.FETCHING,
         Stage.CHECKING,
@@ -95,7 +95,7 @@ def test_an_empty_plan_runs_nothing_and_leaves_no_entry(kit: Kit) -> None:
 
 
 def test_the_stage_is_gone_afterwards(backend: Backend) -> None:
-    done = transaction.run(backend, plan_upgrade(backend, "seedshelf"))
+    done = steps.carry_out(backend, plan_upgrade(backend, "seedshelf"))
     assert sorted(path.name for path in backend.journal.folder(done.id).iterdir()) == [
         "journal",
         "manifest.json",
@@ -113,16 +113,16 @@ def test_who_holds_the_environment_is_named(kit: Kit) -> None:
     def try_another(event: Event) -> None:
         if event.stage is Stage.SAVING:
             with pytest.raises(EnvironmentBusy) as caught:
-                transaction.run(kit.backend, plan)
+                steps.carry_out(kit.backend, plan)
             seen.append(caught.value.holder)
 
     busy = pytest.raises(EnvironmentBusy, match="by the other one")
     with kit.backend.environment.locked("the other one"), busy:
-        transaction.run(kit.backend, plan)
+        steps.carry_out(kit.backend, plan)
     assert (kit.tree(), list(kit.backend.journal.transactions())) == (before, [])
-    transaction.run(kit.backend, plan, try_another)
+    steps.carry_out(kit.backend, plan, try_another)
     (holder,) = seen
-    assert holder.startswith(f"{plan.id}, begun ")
+    assert holder.startswith("another session (seedshelf; begun ")
 
 
 def test_another_session_is_kept_out_too(garden: Demo, backend: Backend) -> None:
@@ -132,11 +132,11 @@ def test_another_session_is_kept_out_too(garden: Demo, backend: Backend) -> None
     def try_another(event: Event) -> None:
         if event.stage is Stage.INSTALLING:
             with pytest.raises(EnvironmentBusy):
-                transaction.run(other, plan)
+                steps.carry_out(other, plan)
 
-    transaction.run(backend, plan_upgrade(backend, "seedshelf"), try_another)
+    steps.carry_out(backend, plan_upgrade(backend, "seedshelf"), try_another)
     with pytest.raises(StalePlan):
-        transaction.run(other, plan)
+        steps.carry_out(other, plan)
 
 
 def test_an_environment_that_refuses_is_not_touched() -> None:
@@ -145,7 +145,7 @@ def test_an_environment_that_refuses_is_not_touched() -> None:
     before = kit.tree()
     kit.environment.refused = "It is frozen"
     with pytest.raises(EnvironmentRefused, match="It is frozen"):
-        transaction.run(kit.backend, plan)
+        steps.carry_out(kit.backend, plan)
     assert (kit.tree(), kit.journal.transactions()) == (before, ())
 
 
@@ -191,6 +191,7 @@ class Wrapped:
 
 def wrapped(backend: Backend, faults: Faults) -> Backend:
     inner = {f.name: Wrapped(getattr(backend, f.name), faults) for f in fields(backend)}
+    inner["applier"] = None  # type: ignore[assignment]
     inner["save_point"] = lambda id: Wrapped(backend.save_point(id), faults)  # type: ignore[assignment]
     return Backend(**inner)  # type: ignore[arg-type]
 
@@ -209,7 +210,7 @@ def test_a_fault_at_any_call_leaves_the_old_or_the_new(
     name: str, error: type[BaseException], late: bool
 ) -> None:
     kit = FakeKit()
-    transaction.run(kit.backend, plan_upgrade(kit.backend, "seedshelf"))
+    steps.carry_out(kit.backend, plan_upgrade(kit.backend, "seedshelf"))
     _strike_everywhere(kit, PLANS[name](kit.backend), error, late=late)
 
 
@@ -232,7 +233,7 @@ def _strike_everywhere(kit: Any, plan: Plan, error: type[BaseException], *, late
         known = len(kit.backend.journal.transactions())
         faults = Faults(len(struck), error, late=late)
         with suppress(error, Cancelled):
-            transaction.run(wrapped(kit.backend, faults), plan)
+            steps.carry_out(wrapped(kit.backend, faults), plan)
         found = kit.backend.journal.transactions()[known:]
         if [done.outcome for done in found] == [Outcome.COMMITTED]:
             break
@@ -256,7 +257,7 @@ def test_what_is_raised_is_what_the_caller_can_use(kit: Kit, error: type[BaseExc
     plan, before = plan_upgrade(kit.backend, "seedshelf"), kit.tree()
     expected = Cancelled if error is KeyboardInterrupt else error
     with pytest.raises(expected) as caught:
-        transaction.run(kit.backend, plan, fail)
+        steps.carry_out(kit.backend, plan, fail)
     found = last(kit.backend)
     assert (found.outcome, kit.tree()) == (Outcome.ROLLED_BACK, before)
     if isinstance(caught.value, Cancelled):
@@ -274,13 +275,13 @@ def test_a_cancellation_at_any_stage_leaves_the_old(kit: Kit, stage: Stage) -> N
 
     plan, before = plan_upgrade(kit.backend, "bedplanner"), kit.tree()
     with pytest.raises(Cancelled) as caught:
-        transaction.run(kit.backend, plan, cancel)
+        steps.carry_out(kit.backend, plan, cancel)
     found = last(kit.backend)
     assert kit.tree() == before
     assert (found.outcome, caught.value.transaction) == (Outcome.ROLLED_BACK, found.id)
     rolled_back = "INTENT" in kit.backend.journal.steps(found.id)
     assert rolled_back == (stage in (Stage.INSTALLING, Stage.VERIFYING))
-    assert transaction.run(kit.backend, plan).outcome is Outcome.COMMITTED
+    assert steps.carry_out(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
 @on_the_fake
@@ -289,7 +290,7 @@ def test_a_cancellation_after_the_commit_comes_too_late(kit: Kit) -> None:
         if event.stage is Stage.DONE:
             raise Cancelled("")
 
-    done = transaction.run(kit.backend, plan_upgrade(kit.backend, "seedshelf"), cancel)
+    done = steps.carry_out(kit.backend, plan_upgrade(kit.backend, "seedshelf"), cancel)
     assert done.outcome is Outcome.COMMITTED
 
 
@@ -300,9 +301,9 @@ def test_a_failure_to_prune_is_harmless(kit: Kit, monkeypatch: pytest.MonkeyPatc
 
     for version in range(1, 8):
         kit.publish(pea(f"{version}.0"))
-    transaction.run(kit.backend, plan_install(kit.backend, "pea==1.0"))
+    steps.carry_out(kit.backend, plan_install(kit.backend, "pea==1.0"))
     for version in range(2, 6):
-        transaction.run(kit.backend, plan_upgrade(kit.backend, "pea", version=f"{version}.0"))
+        steps.carry_out(kit.backend, plan_upgrade(kit.backend, "pea", version=f"{version}.0"))
     points = kit.backend.save_point
     plan = plan_upgrade(kit.backend, "pea", version="6.0")
 
@@ -312,7 +313,7 @@ def test_a_failure_to_prune_is_harmless(kit: Kit, monkeypatch: pytest.MonkeyPatc
             monkeypatch.setattr(type(found), "discard", refuse)
         return found
 
-    done = transaction.run(replace(kit.backend, save_point=save_point), plan)
+    done = steps.carry_out(replace(kit.backend, save_point=save_point), plan)
     assert done.outcome is Outcome.COMMITTED
 
 
@@ -329,7 +330,7 @@ def test_an_interrupt_right_after_the_commit_changes_nothing_any_more() -> None:
     plan = plan_upgrade(kit.backend, "seedshelf")
     kit.journal.record = interrupted  # type: ignore[method-assign]
     with suppress(KeyboardInterrupt, PkgwidgetsError):
-        transaction.run(kit.backend, plan)
+        steps.carry_out(kit.backend, plan)
     assert last(kit.backend).outcome is Outcome.COMMITTED
 
 
@@ -343,7 +344,7 @@ def test_an_installer_that_fails_half_way_is_undone() -> None:
             plan, before = plan_upgrade(kit.backend, "bedplanner"), kit.tree()
             setattr(kit.installer, knob, number)
             with pytest.raises(error):
-                transaction.run(kit.backend, plan)
+                steps.carry_out(kit.backend, plan)
             assert kit.tree() == before
             assert last(kit.backend).outcome is Outcome.ROLLED_BACK
 
@@ -353,7 +354,7 @@ def test_an_installer_that_lies_is_found_out() -> None:
     plan, before = plan_upgrade(kit.backend, "bedplanner"), kit.tree()
     kit.installer.lies = True
     with pytest.raises(VerificationFailed, match=r"sundrift is 1\.0\.4, not 1\.2\.0"):
-        transaction.run(kit.backend, plan)
+        steps.carry_out(kit.backend, plan)
     assert kit.tree() == before
     assert "sundrift is 1.0.4" in (last(kit.backend).error or "")
 
@@ -361,7 +362,7 @@ def test_an_installer_that_lies_is_found_out() -> None:
 def test_what_fails_beside_is_not_installed(kit: Kit) -> None:
     plan, before = plan_upgrade(kit.backend), kit.tree()
     with pytest.raises(StageFailed, match="harvestscale") as caught:
-        transaction.run(kit.backend, plan)
+        steps.carry_out(kit.backend, plan)
     found = last(kit.backend)
     assert (found.outcome, found.id) == (Outcome.ROLLED_BACK, caught.value.transaction)
     assert kit.backend.journal.steps(found.id) == ("PLAN", "ABORTED")
@@ -370,7 +371,7 @@ def test_what_fails_beside_is_not_installed(kit: Kit) -> None:
 
 def test_what_failed_before_may_go_on_failing(kit: Kit) -> None:
     kit.edit("bedplanner/layout.py", b"raise ImportError('spoilt')\n")
-    done = transaction.run(kit.backend, plan_upgrade(kit.backend, "sundrift"))
+    done = steps.carry_out(kit.backend, plan_upgrade(kit.backend, "sundrift"))
     assert done.outcome is Outcome.COMMITTED
 
 
@@ -424,7 +425,7 @@ def test_a_bad_upgrade_leaves_the_old(
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)
     with pytest.raises(PkgwidgetsError):
-        transaction.run(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
+        steps.carry_out(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
     assert tree(prefix) == before
     assert {done.outcome for done in backend.journal.transactions()} <= {Outcome.ROLLED_BACK}
 
@@ -446,20 +447,11 @@ def test_a_record_that_the_installer_mends_can_be_undone_to_the_byte(
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)
     with suppress(PkgwidgetsError):
-        transaction.run(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
-        transaction.run(backend, plan_undo(backend))
+        steps.carry_out(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
+        steps.carry_out(backend, plan_undo(backend))
     assert tree(prefix) == before
 
 
-PASSING = {
-    "13 .pth raises at every start": bad(files={"beanpoles.pth": "import nothing_at_all\n"}),
-    "15 a script that others run is gone": BuiltWheel(
-        name="seedshelf", version="1.9", files={"seedshelf.py": ""}
-    ),
-    "20 breaks who does not depend on it": bad(
-        files={"beanpoles.pth": "import sys; sys.modules['random'] = None\n"}
-    ),
-}
 SEEN_BAD = {
     "16 overwrites the environment's own": bad(files={"{name}-{version}.data/data/pyvenv.cfg": ""}),
     "16 overwrites another's script": bad(
@@ -477,20 +469,9 @@ def test_a_wheel_that_takes_what_is_not_its_own_is_refused(
     garden.index.publish(wheel)
     before = tree(backend.environment.interpreter.prefix)
     with pytest.raises(EnvironmentRefused, match=r"would overwrite|RECORD of"):
-        transaction.run(backend, plan_upgrade(backend, wheel.name, version=wheel.version))
+        steps.carry_out(backend, plan_upgrade(backend, wheel.name, version=wheel.version))
     assert tree(backend.environment.interpreter.prefix) == before
     assert last(backend).outcome is Outcome.ROLLED_BACK
-
-
-@pytest.mark.xfail(reason="verification does not look so far yet: it is committed", strict=True)
-@pytest.mark.parametrize("wheel", PASSING.values(), ids=PASSING)
-def test_a_bad_upgrade_that_is_not_seen_yet(
-    backend: Backend, garden: Demo, wheel: BuiltWheel
-) -> None:
-    garden.index.publish(wheel)
-    (garden.site_packages / "frostcall.py").write_text("import random")
-    with pytest.raises(PkgwidgetsError):
-        transaction.run(backend, plan_upgrade(backend, wheel.name, version=wheel.version))
 
 
 # --- the environment is not what was planned for
@@ -565,7 +546,7 @@ class Foreign:
 SEEN = (
     "install", "upgrade", "downgrade", "uninstall", "uninstall_another", "reinstall",
     "edit_record", "delete_record", "second_dist_info", "rename_dist_info", "make_editable",
-    "hand_to_conda", "spoil_metadata",
+    "hand_to_conda", "spoil_metadata", "edit_a_file", "link_the_folder",
 )  # fmt: skip
 
 
@@ -575,7 +556,7 @@ def _foreign(backend: Backend, garden: Demo, tree: Oracle, change: str) -> None:
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)
     with pytest.raises(StalePlan) as caught:
-        transaction.run(backend, plan)
+        steps.carry_out(backend, plan)
     assert caught.value.differences
     assert tree(prefix) == before
     assert list(backend.journal.transactions()) == []
@@ -583,14 +564,6 @@ def _foreign(backend: Backend, garden: Demo, tree: Oracle, change: str) -> None:
 
 @pytest.mark.parametrize("change", SEEN)
 def test_what_somebody_else_changed_makes_a_plan_stale(
-    backend: Backend, garden: Demo, tree: Oracle, change: str
-) -> None:
-    _foreign(backend, garden, tree, change)
-
-
-@pytest.mark.xfail(reason="only what a listing shows is compared yet", strict=True)
-@pytest.mark.parametrize("change", ["edit_a_file", "link_the_folder"])
-def test_what_somebody_else_edited_makes_a_plan_stale(
     backend: Backend, garden: Demo, tree: Oracle, change: str
 ) -> None:
     _foreign(backend, garden, tree, change)
@@ -607,7 +580,7 @@ def test_a_change_while_it_is_staged_is_noticed_before_anything_is_touched(kit: 
             trees.append(kit.tree())
 
     with pytest.raises(StalePlan):
-        transaction.run(kit.backend, plan, meddle)
+        steps.carry_out(kit.backend, plan, meddle)
     assert [kit.tree()] == trees
     assert "INTENT" not in kit.backend.journal.steps(last(kit.backend).id)
 
@@ -615,9 +588,9 @@ def test_a_change_while_it_is_staged_is_noticed_before_anything_is_touched(kit: 
 @on_the_fake
 def test_a_plan_is_carried_out_once(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "seedshelf")
-    transaction.run(kit.backend, plan)
+    steps.carry_out(kit.backend, plan)
     with pytest.raises(StalePlan, match=r"seedshelf is 1\.4\.2, not 1\.4\.1"):
-        transaction.run(kit.backend, plan)
+        steps.carry_out(kit.backend, plan)
 
 
 # --- what cannot be put back, and what a crash left
@@ -640,7 +613,7 @@ def crashed(backend: Backend, plan: Plan, after: str) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recovery, "end", lambda *_: None)
         with pytest.raises(Crash):
-            transaction.run(cut, plan)
+            steps.carry_out(cut, plan)
     return last(backend).id
 
 
@@ -665,7 +638,7 @@ def test_what_a_crash_left_is_put_back_before_the_next_plan(kit: Kit) -> None:
     crashed(kit.backend, plan_upgrade(kit.backend, "seedshelf"), "INSTALLED")
     plan = plan_upgrade(kit.backend, "frostcall")
     assert kit.tree() == before
-    assert transaction.run(kit.backend, plan).outcome is Outcome.COMMITTED
+    assert steps.carry_out(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
 def test_what_cannot_be_put_back_blocks_until_it_can() -> None:
@@ -680,19 +653,19 @@ def test_what_cannot_be_put_back_blocks_until_it_can() -> None:
             raise RuntimeError
 
     with pytest.raises(RollbackFailed, match="it is stuck") as caught:
-        transaction.run(kit.backend, plan, fail)
+        steps.carry_out(kit.backend, plan, fail)
     found = last(kit.backend)
     assert (found.outcome, caught.value.transaction) == (Outcome.BROKEN, found.id)
     assert caught.value.kept == str(kit.journal.folder(found.id))
     with pytest.raises(RollbackFailed):
-        transaction.run(kit.backend, plan_upgrade(kit.backend, "frostcall"))
+        steps.carry_out(kit.backend, plan_upgrade(kit.backend, "frostcall"))
     assert len(kit.journal.transactions()) == 1
     kit.kept[found.id].stuck.clear()
     with kit.environment.locked("recovery"):
         assert recovery.recover(kit.backend) == (found.id,)
     assert kit.tree() == before
     assert last(kit.backend).outcome is Outcome.ROLLED_BACK
-    assert transaction.run(kit.backend, plan).outcome is Outcome.COMMITTED
+    assert steps.carry_out(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
 @on_the_fake
@@ -706,18 +679,18 @@ def test_an_interrupt_right_after_the_start_is_ended(kit: Kit) -> None:
 
     cut = replace(kit.backend, journal=Cut(kit.backend.journal, faults))
     with suppress(KeyboardInterrupt, Cancelled):
-        transaction.run(cut, plan_upgrade(kit.backend, "seedshelf"))
+        steps.carry_out(cut, plan_upgrade(kit.backend, "seedshelf"))
     assert last(kit.backend).outcome is Outcome.ROLLED_BACK
 
 
 def test_a_damaged_journal_of_old_does_not_take_the_environment_back(
     backend: Backend, garden: Demo
 ) -> None:
-    done = transaction.run(backend, plan_upgrade(backend, "seedshelf"))
+    done = steps.carry_out(backend, plan_upgrade(backend, "seedshelf"))
     file = backend.journal.folder(done.id) / "journal"
     file.write_bytes(file.read_bytes().replace(b'"VERIFIED"', b'"VERIFIEd"'))
     with suppress(PkgwidgetsError):
-        transaction.run(backend, plan_upgrade(backend, "frostcall"))
+        steps.carry_out(backend, plan_upgrade(backend, "frostcall"))
     assert "1.4.2" in (garden.site_packages / "seedshelf.py").read_text()
 
 
@@ -737,10 +710,10 @@ def test_a_torn_record_is_recovered_from_for_good(backend: Backend) -> None:
 def trees_of_six(kit: Kit) -> Iterator[object]:
     """Install six versions of a project, one after the other; yield the tree before each."""
     kit.publish(*(pea(f"{version}.0", f"x = {version}") for version in range(1, 7)))
-    transaction.run(kit.backend, plan_install(kit.backend, "pea==1.0"))
+    steps.carry_out(kit.backend, plan_install(kit.backend, "pea==1.0"))
     for version in range(2, 7):
         yield kit.tree()
-        transaction.run(kit.backend, plan_upgrade(kit.backend, "pea", version=f"{version}.0"))
+        steps.carry_out(kit.backend, plan_upgrade(kit.backend, "pea", version=f"{version}.0"))
 
 
 @on_the_fake
@@ -754,7 +727,7 @@ def test_the_last_five_are_undone_to_the_byte_without_the_index(kit: Kit) -> Non
     trees = list(trees_of_six(kit))
     kit.go_down()
     for tree in reversed(trees):
-        transaction.run(kit.backend, plan_undo(kit.backend))
+        steps.carry_out(kit.backend, plan_undo(kit.backend))
         assert kit.tree() == tree
 
 
@@ -763,11 +736,11 @@ def test_a_removal_is_undone_to_the_byte_without_the_index(
 ) -> None:
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)
-    transaction.run(backend, plan_uninstall(backend, ["seedshelf", "bedplanner", "allotboard"]))
+    steps.carry_out(backend, plan_uninstall(backend, ["seedshelf", "bedplanner", "allotboard"]))
     assert not (prefix / "bin" / "seedshelf").exists()
     assert not (garden.site_packages / "bedplanner").exists()
     garden.index.down = True
-    transaction.run(backend, plan_undo(backend))
+    steps.carry_out(backend, plan_undo(backend))
     assert tree(prefix) == before
 
 
@@ -777,21 +750,21 @@ def test_files_that_differ_from_their_record_are_undone_to_the_byte(
 ) -> None:
     kit.edit("seedshelf.py", content)
     before = kit.tree()
-    transaction.run(kit.backend, plan_upgrade(kit.backend, "seedshelf"))
-    transaction.run(kit.backend, plan_undo(kit.backend))
+    steps.carry_out(kit.backend, plan_upgrade(kit.backend, "seedshelf"))
+    steps.carry_out(kit.backend, plan_undo(kit.backend))
     assert kit.tree() == before
 
 
 def test_a_save_point_that_is_damaged_after_the_plan_leaves_everything(
     backend: Backend, tree: Oracle
 ) -> None:
-    done = transaction.run(backend, plan_upgrade(backend, "seedshelf"))
+    done = steps.carry_out(backend, plan_upgrade(backend, "seedshelf"))
     prefix = backend.environment.interpreter.prefix
     plan, before = plan_undo(backend), tree(prefix)
     for kept in (backend.journal.folder(done.id) / "objects").iterdir():
         kept.write_bytes(b"damaged")
     with pytest.raises(TransactionError):
-        transaction.run(backend, plan)
+        steps.carry_out(backend, plan)
     assert tree(prefix) == before
     assert last(backend).outcome is Outcome.ROLLED_BACK
 
@@ -803,27 +776,27 @@ def test_a_folder_that_becomes_a_file_is_upgraded_or_refused(kit: Kit) -> None:
     kit.publish(
         BuiltWheel(name="pea", version="2.0", files={"pea/__init__.py": "", "pea/data": ""})
     )
-    transaction.run(kit.backend, plan_install(kit.backend, "pea==1.0"))
+    steps.carry_out(kit.backend, plan_install(kit.backend, "pea==1.0"))
     before = kit.tree()
     with suppress(PkgwidgetsError):
-        transaction.run(kit.backend, plan_upgrade(kit.backend, "pea"))
-        transaction.run(kit.backend, plan_undo(kit.backend))
+        steps.carry_out(kit.backend, plan_upgrade(kit.backend, "pea"))
+        steps.carry_out(kit.backend, plan_undo(kit.backend))
     assert kit.tree() == before
 
 
 def test_the_history_is_read_by_another_session(backend: Backend, garden: Demo) -> None:
-    done = transaction.run(backend, plan_upgrade(backend, "seedshelf"))
+    done = steps.carry_out(backend, plan_upgrade(backend, "seedshelf"))
     (found,) = FolderJournal(garden.folder / "env" / ".pkgwidgets").transactions()
     assert (found.id, found.plan) == (done.id, replace(done.plan, restart=None))
 
 
 def test_damage_to_an_old_journal_takes_nothing_back(backend: Backend, garden: Demo) -> None:
     """Only the newest can be unfinished: the next begins when the last has ended."""
-    done = transaction.run(backend, plan_upgrade(backend, "seedshelf"))
-    transaction.run(backend, plan_upgrade(backend, "frostcall"))
+    done = steps.carry_out(backend, plan_upgrade(backend, "seedshelf"))
+    steps.carry_out(backend, plan_upgrade(backend, "frostcall"))
     file = backend.journal.folder(done.id) / "journal"
     file.write_bytes(file.read_bytes().replace(b'"COMMIT"', b'"COMMIt"'))
-    transaction.run(backend, plan_upgrade(backend, "bedplanner"))
+    steps.carry_out(backend, plan_upgrade(backend, "bedplanner"))
     assert "1.4.2" in (garden.site_packages / "seedshelf.py").read_text()
     (damaged, *_) = backend.journal.transactions()
     assert (damaged.outcome, damaged.error) == (Outcome.BROKEN, "its journal is damaged")
@@ -851,7 +824,7 @@ def test_a_clock_that_was_put_back_hides_no_crash(
 
     with monkeypatch.context() as ahead:
         ahead.setattr("pkgwidgets.backends.journal.datetime", Ahead)
-        transaction.run(backend, plan_upgrade(backend, "frostcall"))
+        steps.carry_out(backend, plan_upgrade(backend, "frostcall"))
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)
     crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
@@ -864,7 +837,7 @@ def test_no_plan_is_made_on_half_an_environment(backend: Backend) -> None:
     holder = backend.environment.locked("an installer that outlived us")
     with holder, pytest.raises(EnvironmentBusy, match="outlived us"):
         plan_upgrade(backend, "frostcall")
-    transaction.run(backend, plan_upgrade(backend, "frostcall"))
+    steps.carry_out(backend, plan_upgrade(backend, "frostcall"))
     assert [t.outcome for t in backend.journal.transactions()] == [
         Outcome.ROLLED_BACK,
         Outcome.COMMITTED,
@@ -878,11 +851,11 @@ def test_a_file_that_another_owns_too_is_not_taken_from_it(
         BuiltWheel(name=name, version="1", files={"both.py": "x = 1"}) for name in ("pea", "pod")
     ]
     garden.index.publish(*twins)
-    transaction.run(backend, plan_install(backend, "pea"))
-    transaction.run(backend, plan_install(backend, "pod"))
+    steps.carry_out(backend, plan_install(backend, "pea"))
+    steps.carry_out(backend, plan_install(backend, "pod"))
     before = tree(backend.environment.interpreter.prefix)
     with pytest.raises(EnvironmentRefused, match=r"pea owns 'both\.py', too"):
-        transaction.run(backend, plan_uninstall(backend, "pod"))
+        steps.carry_out(backend, plan_uninstall(backend, "pod"))
     assert tree(backend.environment.interpreter.prefix) == before
 
 
@@ -896,8 +869,8 @@ def test_modules_without_a_source_are_saved_too(
         files = {"pea/__init__.pyc": compiled.read_bytes()}
         garden.index.publish(BuiltWheel(name="pea", version=version, files=files))
         if version == "1.0":
-            transaction.run(backend, plan_install(backend, "pea"))
+            steps.carry_out(backend, plan_install(backend, "pea"))
     before = (garden.site_packages / "pea" / "__init__.pyc").read_bytes()
-    transaction.run(backend, plan_upgrade(backend, "pea"))
-    transaction.run(backend, plan_undo(backend))
+    steps.carry_out(backend, plan_upgrade(backend, "pea"))
+    steps.carry_out(backend, plan_undo(backend))
     assert (garden.site_packages / "pea" / "__init__.pyc").read_bytes() == before

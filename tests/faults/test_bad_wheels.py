@@ -1,0 +1,482 @@
+"""Bad upgrades: each is refused before anything is touched, or undone, and the reason is said.
+
+The numbers are those of the research's list of twenty.
+"""
+
+from __future__ import annotations
+
+import re
+import sysconfig
+from contextlib import suppress
+from importlib.metadata import distribution
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeKit, Oracle
+
+from pkgwidgets.backends import trial
+from pkgwidgets.connect import connect
+from pkgwidgets.core.canonical import plan_from_text, plan_to_text
+from pkgwidgets.core.errors import PkgwidgetsError, StageFailed, VerificationFailed
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.model import Event, Outcome
+from pkgwidgets.demo import Demo, pages
+from pkgwidgets.demo.installation import Installation
+from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.operations import steps
+from pkgwidgets.operations.planning import (
+    plan_install,
+    plan_undo,
+    plan_uninstall,
+    plan_upgrade,
+)
+
+POLES = "def poles(*args): return 1\n"
+METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
+PLANNING, BESIDE, AFTER = "while planning", "beside the environment", "in the environment"
+
+
+class Misdescribed(BuiltWheel):
+    """An index says of it that it needs nothing; in the wheel it says otherwise."""
+
+    @property
+    def metadata_text(self) -> str:
+        text = super().metadata_text
+        return re.sub("Requires-Dist: .*\n", "", text) if hasattr(self, "data") else text
+
+
+def bad(code: str = POLES, kind: type[BuiltWheel] = BuiltWheel, **more: Any) -> BuiltWheel:
+    """Return a newer beanpoles, that bedplanner needs."""
+    files = {"beanpoles.py": code} | more.pop("files", {})
+    return kind(name="beanpoles", version="1.2", files=files, **more)
+
+
+SHADOW = {
+    "beanpoles.pth": "import sys; sys.path.insert(0, sys.path[-1] + '/shadow')\n",
+    "shadow/json.py": "raise ImportError('shadow')",
+}
+
+BAD = {
+    "1 import raises": (
+        bad("raise RuntimeError('no')"),
+        BESIDE,
+        r"beanpoles 1\.2 cannot be imported \(RuntimeError: no\)",
+    ),
+    "2 import hangs": (
+        bad("while True: pass"),
+        BESIDE,
+        r"beanpoles 1\.2 cannot be imported \(it did not finish within",
+    ),
+    "3 import kills the process": (
+        bad("import os; os.kill(os.getpid(), 9)"),
+        BESIDE,
+        r"beanpoles 1\.2 cannot be imported \(it ended the process \(signal 9\)\)",
+    ),
+    "4 needs a module nobody provides": (
+        bad("import nobody"),
+        BESIDE,
+        r"beanpoles 1\.2 cannot be imported \(ModuleNotFoundError: No module named 'nobody'\)",
+    ),
+    "5 conflicts with what is installed": (
+        bad(requires=("sundrift>=99",)),
+        PLANNING,
+        "sundrift>=99",
+    ),
+    "6 a library is missing": (
+        bad("import ctypes; ctypes.CDLL('libnothing.so.9')"),
+        BESIDE,
+        r"libnothing\.so\.9",
+    ),
+    "7 a library of another machine": (
+        bad(files={"_bean.so": b"\x7fELF\x02\x01\x01" + bytes(99)}),
+        BESIDE,
+        r"beanpoles 1\.2's module _bean cannot be imported \(ImportError",
+    ),
+    "9 a file that RECORD does not list": (
+        bad(
+            files={"stray.py": ""},
+            record=lambda t: "".join(r for r in t.splitlines(True) if "stray" not in r),
+        ),
+        BESIDE,
+        r"beanpoles: its wheel has the file 'stray\.py', which its RECORD does not list",
+    ),
+    "10 wrong hash in RECORD": (
+        bad(record=lambda t: t.replace("s.py,sha256=", "s.py,sha256=A")),
+        AFTER,
+        r"beanpoles: beanpoles\.py differs from RECORD",
+    ),
+    "11 METADATA of another version": (
+        bad(metadata=METADATA.format("beanpoles", "9")),
+        BESIDE,
+        "Wheel version does not match filename",
+    ),
+    "12 METADATA needs what the index does not say": (
+        bad(kind=Misdescribed, requires=("nowhere>=1",)),
+        BESIDE,
+        "beanpoles needs nowhere>=1, but it is not installed",
+    ),
+    "12 METADATA of another project": (
+        bad(metadata=METADATA.format("other", "1.2")),
+        PLANNING,
+        "metadata name `other` does not match given name `beanpoles`",
+    ),
+    "13 a .pth file raises at every start": (
+        bad(files={"beanpoles.pth": "import nothing_at_all\n"}),
+        BESIDE,
+        r"beanpoles\.pth fails at every start of Python \(ModuleNotFoundError",
+    ),
+    "13 a .pth file ends every Python": (
+        bad(files={"beanpoles.pth": "import sys; sys.exit(3)\n"}),
+        BESIDE,
+        r"beanpoles\.pth fails at every start of Python \(SystemExit: 3\)",
+    ),
+    "13 a .pth file hangs every Python": (
+        bad(files={"beanpoles.pth": "import time; time.sleep(60)\n"}),
+        BESIDE,
+        r"beanpoles\.pth fails at every start of Python \(it did not finish",
+    ),
+    "14 a .pth file shadows the standard library": (
+        bad(files=SHADOW),
+        AFTER,
+        "it ended the process: ImportError: shadow",
+    ),
+    "15 a command is gone that others run": (
+        BuiltWheel(name="seedshelf", version="1.9", files={"seedshelf.py": ""}),
+        BESIDE,
+        "the command seedshelf would be gone, which shelfrunner runs",
+    ),
+    "16 overwrites python": (
+        bad(files={"{name}-{version}.data/data/bin/python": "#!/bin/sh\n"}),
+        BESIDE,
+        "Scripts must not use the reserved name `python`",
+    ),
+    "16 overwrites the environment's own": (
+        bad(files={"{name}-{version}.data/data/pyvenv.cfg": ""}),
+        BESIDE,
+        r"beanpoles would overwrite 'pyvenv\.cfg', which is not its own",
+    ),
+    "16 overwrites another's command": (
+        bad(entry_points="[console_scripts]\nseedshelf = beanpoles:poles\n"),
+        BESIDE,
+        "beanpoles would overwrite 'bin/seedshelf', which is not its own",
+    ),
+    "17 overwrites another's file": (
+        bad(files={"raintable.py": "class RainTable: pass\n"}),
+        BESIDE,
+        r"beanpoles would overwrite '.*raintable\.py', which is not its own",
+    ),
+    "18 for another Python": (bad(requires_python=">=4"), PLANNING, "Python>=4|Python version"),
+    "20 breaks who does not depend on it": (
+        bad(files={"beanpoles.pth": "import sys; sys.modules['random'] = None\n"}),
+        BESIDE,
+        r"with it frostcall cannot be imported \(ModuleNotFoundError: import of random halted",
+    ),
+    "20 hides another's module": (
+        bad(files={"frostcall/__init__.py": "raise ImportError('hidden')"}),
+        BESIDE,
+        r"'s module frostcall cannot be imported \(ImportError: hidden\)",
+    ),
+    "21 an entry point out of the environment": (
+        bad(entry_points="[console_scripts]\n../../x = beanpoles:poles\n"),
+        BESIDE,
+        "Script path must resolve to a file within the scripts directory",
+    ),
+    "22 cut off on the way": (
+        bad(damage=lambda data: data[:-10]),
+        BESIDE,
+        "unexpected end of file",
+    ),
+    "23 two members of one name": (
+        bad(files={"a/./b.py": "1", "a/b.py": "2"}),
+        BESIDE,
+        "ZIP file contains multiple entries",
+    ),
+    "24 nothing of what it had": (
+        BuiltWheel(name="beanpoles", version="1.2"),
+        BESIDE,
+        r"with it bedplanner cannot be imported \(ModuleNotFoundError: No module named 'beanpoles'",
+    ),
+    "25 writes into our folder": (
+        bad(files={"{name}-{version}.data/data/.pkgwidgets/lock": ""}),
+        BESIDE,
+        "RECORD of beanpoles",
+    ),
+    "26 a sitecustomize that raises": (
+        bad(files={"sitecustomize.py": "raise RuntimeError('custom')"}),
+        BESIDE,
+        r"'s module sitecustomize cannot be imported \(RuntimeError: custom\)",
+    ),
+}
+"""Each with where it is found out and what is said of it."""
+
+
+@pytest.fixture
+def crowded(backend: Backend, garden: Demo) -> Backend:
+    """The garden with a package that runs another's command, and one that needs `random`."""
+    runner = "import subprocess\ndef run(): subprocess.run(['seedshelf', '--list'], check=True)\n"
+    put(garden, BuiltWheel(name="shelfrunner", version="1.0", files={"shelfrunner.py": runner},
+                           requires=("seedshelf",)))  # fmt: skip
+    (garden.site_packages / "frostcall.py").write_text("import random\n")
+    return backend
+
+
+def put(garden: Demo, *wheels: BuiltWheel) -> None:
+    """Install without asking anybody."""
+    roots = {"base": str(garden.folder / "env"), "platbase": str(garden.folder / "env")}
+    scheme = {key: Path(path) for key, path in sysconfig.get_paths("venv", roots).items()}
+    for wheel in wheels:
+        Installation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
+
+
+def found_in(backend: Backend, known: int) -> str:
+    """Say how far the newest transaction came."""
+    done = backend.journal.transactions()[known:]
+    if not done:
+        return PLANNING
+    assert {each.outcome for each in done} == {Outcome.ROLLED_BACK}
+    return AFTER if "INTENT" in backend.journal.steps(done[-1].id) else BESIDE
+
+
+@pytest.mark.parametrize(("wheel", "where", "said"), BAD.values(), ids=BAD)
+def test_a_bad_upgrade_leaves_the_old_and_says_why(
+    crowded: Backend,
+    garden: Demo,
+    tree: Oracle,
+    monkeypatch: pytest.MonkeyPatch,
+    wheel: BuiltWheel,
+    where: str,
+    said: str,
+) -> None:
+    if "did not finish" in said:
+        monkeypatch.setattr(trial, "_PATIENCE", 1.5)
+    garden.index.publish(wheel)
+    prefix = crowded.environment.interpreter.prefix
+    before, known = tree(prefix), len(crowded.journal.transactions())
+    with pytest.raises(PkgwidgetsError, match=said):
+        steps.carry_out(crowded, plan_upgrade(crowded, wheel.name, version=wheel.version))
+    assert (tree(prefix), found_in(crowded, known)) == (before, where)
+
+
+def test_a_record_that_lists_too_much_is_mended_by_the_installer(
+    backend: Backend, garden: Demo, tree: Oracle
+) -> None:
+    """8: uv drops the rows of files that are not there, so that what is installed is whole."""
+    garden.index.publish(bad(record=lambda text: f"{text}ghost.py,sha256=47DEQ,0\n"))
+    prefix = backend.environment.interpreter.prefix
+    before = tree(prefix)
+    done = steps.carry_out(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
+    assert backend.records.damage(done.plan) == ()
+    record = (garden.site_packages / "beanpoles-1.2.dist-info" / "RECORD").read_text()
+    assert "ghost" not in record
+    steps.carry_out(backend, plan_undo(backend))
+    assert tree(prefix) == before
+
+
+def test_a_member_above_its_folder_stays_inside(
+    backend: Backend, garden: Demo, tree: Oracle
+) -> None:
+    garden.index.publish(bad(files={"../evil.py": ""}))
+    prefix = backend.environment.interpreter.prefix
+    before, outside = tree(prefix), sorted(prefix.parent.iterdir())
+    with suppress(PkgwidgetsError):
+        steps.carry_out(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
+        steps.carry_out(backend, plan_undo(backend))
+    assert (tree(prefix), sorted(prefix.parent.iterdir())) == (before, outside)
+
+
+# --- who is blamed, and who is not
+
+
+def test_what_a_dependent_lost_is_found_through_the_old_files(
+    backend: Backend, garden: Demo, tree: Oracle
+) -> None:
+    """A module that the new version no longer has is still there while it is checked."""
+    user = "from pods_extra import poles\n"
+    extra = {"pods.py": POLES, "pods_extra.py": POLES}
+    newer = BuiltWheel(name="pods", version="2", files={"pods.py": POLES})
+    garden.index.publish(newer)
+    put(
+        garden,
+        BuiltWheel(name="pods", version="1", files=extra),
+        BuiltWheel(name="user", version="1", files={"user.py": user}, requires=("pods",)),
+    )
+    before = tree(backend.environment.interpreter.prefix)
+    missing = r"with it user cannot be imported \(ModuleNotFoundError: No module named 'pods_extra'"
+    with pytest.raises(StageFailed, match=missing):
+        steps.carry_out(backend, plan_upgrade(backend, "pods"))
+    assert tree(backend.environment.interpreter.prefix) == before
+
+
+def test_who_depends_on_who_depends_on_it_is_tried_too(backend: Backend, garden: Demo) -> None:
+    chain = ("beanpoles", "one", "two", "three")
+    for needed, name in pairwise(chain):
+        code = f"import {needed}\n" if name != "three" else "import beanpoles\nbeanpoles.poles(1)\n"
+        garden.index.publish(
+            BuiltWheel(name=name, version="1", files={f"{name}.py": code}, requires=(needed,))
+        )
+    garden.index.publish(bad("def stakes(): return 1\n"))
+    garden.index.withdraw("bedplanner")
+    steps.carry_out(backend, plan_uninstall(backend, "bedplanner"))
+    steps.carry_out(backend, plan_install(backend, "three"))
+    with pytest.raises(StageFailed, match="with it three cannot be imported"):
+        steps.carry_out(backend, plan_upgrade(backend, "beanpoles"))
+
+
+def test_who_shares_a_namespace_is_tried_too(backend: Backend, garden: Demo, tree: Oracle) -> None:
+    """The new version makes a package of the namespace, and hides the other's half of it."""
+    garden.index.publish(
+        BuiltWheel(name="bed-north", version="1", files={"bed/north.py": "x = 1\n"}),
+        BuiltWheel(name="bed-south", version="1", files={"bed/south.py": "x = 1\n"}),
+        BuiltWheel(
+            name="bed-south",
+            version="2",
+            files={"bed/__init__.py": "__path__ = []\n"},
+        ),
+    )
+    steps.carry_out(backend, plan_install(backend, "bed-north"))
+    steps.carry_out(backend, plan_install(backend, "bed-south==1"))
+    before = tree(backend.environment.interpreter.prefix)
+    with pytest.raises(StageFailed, match=r"with it bed-north's module bed\.north cannot be"):
+        steps.carry_out(backend, plan_upgrade(backend, "bed-south"))
+    assert tree(backend.environment.interpreter.prefix) == before
+
+
+def test_a_removal_that_breaks_who_did_not_say_so_is_stopped(
+    backend: Backend, garden: Demo, tree: Oracle
+) -> None:
+    garden.index.publish(
+        BuiltWheel(name="bed-north", version="1", files={"bed/__init__.py": "", "bed/n.py": ""}),
+        BuiltWheel(name="bed-south", version="1", files={"bed/s/__init__.py": "import bed.n\n"}),
+    )
+    steps.carry_out(backend, plan_install(backend, "bed-north"))
+    steps.carry_out(backend, plan_install(backend, "bed-south"))
+    before = tree(backend.environment.interpreter.prefix)
+    with pytest.raises(StageFailed, match=r"with it bed-south's module bed\.s cannot be imported"):
+        steps.carry_out(backend, plan_uninstall(backend, "bed-north"))
+    assert tree(backend.environment.interpreter.prefix) == before
+
+
+def test_a_start_that_runs_code_is_told_of(backend: Backend, garden: Demo) -> None:
+    garden.index.publish(bad(files={"beanpoles.pth": "import beanpoles\n"}))
+    told: list[Event] = []
+    plan = plan_upgrade(backend, "beanpoles")
+    assert plan.warnings == ()
+    steps.carry_out(backend, plan, told.append)
+    assert "beanpoles runs code at every start of Python: beanpoles.pth" in {e.text for e in told}
+    garden.index.publish(BuiltWheel(name="beanpoles", version="1.3", files={"beanpoles.py": POLES}))
+    warned = plan_upgrade(backend, "beanpoles")
+    assert warned.warnings == ("beanpoles runs code at every start: beanpoles.pth",)
+    assert warned.warnings[0] in str(warned)
+    assert "Beanpoles runs code at every start" in warned._repr_html_()
+    assert plan_from_text(plan_to_text(warned)) == warned
+
+
+def test_a_plug_in_of_what_is_not_installed_is_pardoned(backend: Backend, garden: Demo) -> None:
+    garden.index.publish(bad(files={"_beanpoles_plugin.py": "import a_test_runner\n"}))
+    done = steps.carry_out(backend, plan_upgrade(backend, "beanpoles"))
+    assert done.outcome is Outcome.COMMITTED
+
+
+# --- kernels
+
+
+def repackaged(name: str, version: str, **changed: str) -> BuiltWheel:
+    """Build a wheel of what this Python has installed, some files changed."""
+    files: dict[str, str | bytes] = {}
+    for path in distribution(name).files or ():
+        inside = str(path)
+        if path.suffix in (".py", ".svg", ".png") and "/tests/" not in inside:
+            files[inside] = path.read_binary()
+    return BuiltWheel(name=name, version=version, files=files | changed)
+
+
+LAUNCHER = "if __name__ == '__main__':\n    raise SystemExit('no kernel today')\n"
+
+
+@pytest.fixture
+def kernelled(backend: Backend, garden: Demo) -> Backend:
+    """The garden with a kernel, whose other parts are lent from here."""
+    lent = {str(distribution(name).locate_file("")) for name in ("pyzmq", "ipykernel")}
+    (garden.site_packages / "lent.pth").write_text("\n".join(sorted(lent)))
+    garden.index.publish(
+        repackaged("ipykernel", "7.91"),
+        repackaged("ipykernel", "7.92", **{"ipykernel_launcher.py": LAUNCHER}),
+        repackaged("ipykernel", "7.93", **{"ipykernel_launcher.py": f"# again\n{LAUNCHER}"}),
+    )
+    put(garden, repackaged("ipykernel", "7.90"))
+    return backend
+
+
+def test_a_kernel_that_does_not_start_is_found_out(kernelled: Backend, tree: Oracle) -> None:
+    """19: it imports, and does not run."""
+    before = tree(kernelled.environment.interpreter.prefix)
+    no_kernel = r"with ipykernel 7\.92 no kernel starts \(it does not start: no kernel today\)"
+    with pytest.raises(StageFailed, match=no_kernel):
+        steps.carry_out(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.92"))
+    assert tree(kernelled.environment.interpreter.prefix) == before
+
+
+def test_a_kernel_that_starts_is_no_hindrance(kernelled: Backend, garden: Demo) -> None:
+    done = steps.carry_out(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.91"))
+    assert done.outcome is Outcome.COMMITTED
+    assert kernelled.trial.kernel() is None
+
+
+def test_a_kernel_that_did_not_start_before_need_not(kernelled: Backend, garden: Demo) -> None:
+    (garden.site_packages / "ipykernel_launcher.py").write_text(LAUNCHER)
+    done = steps.carry_out(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.93"))
+    assert done.outcome is Outcome.COMMITTED
+
+
+def test_a_kernel_is_tried_only_for_what_kernels_are_made_of() -> None:
+    for name, version, tried in (("traitlets", "2", True), ("pea", "2", False)):
+        kit = FakeKit()
+        for each in ("ipykernel", name):
+            kit.installer.put(_plain(each, "1"), requested=True)
+        kit.publish(_plain(name, version))
+        plan = plan_upgrade(kit.backend, name)
+        kit.trial.no_kernel = "it is broken"
+        kit.trial.asked_for_a_kernel = 0
+        done = steps.carry_out(kit.backend, plan)  # as before, so nobody is blamed
+        assert done.outcome is Outcome.COMMITTED
+        assert bool(kit.trial.asked_for_a_kernel) == tried
+
+
+def test_a_kernel_that_breaks_only_once_it_is_installed_is_undone() -> None:
+    kit = FakeKit()
+    for each in ("ipykernel", "traitlets"):
+        kit.installer.put(_plain(each, "1"), requested=True)
+    kit.publish(_plain("traitlets", "2"))
+    before = kit.tree()
+
+    def spoil(event: Event) -> None:
+        if event.stage == "installing":
+            kit.trial.no_kernel = "it is broken"
+
+    with pytest.raises(VerificationFailed, match=r"with traitlets 2 no kernel starts \(it is brok"):
+        steps.carry_out(kit.backend, plan_upgrade(kit.backend, "traitlets"), spoil)
+    assert kit.tree() == before
+
+
+def _plain(name: str, version: str) -> BuiltWheel:
+    return BuiltWheel(name=name, version=version, files={f"{name}.py": f"x = {version}\n"})
+
+
+# --- what the index cannot vouch for
+
+
+def test_what_the_index_gives_no_hash_of_is_unverified_and_recorded(
+    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = pages._file
+    monkeypatch.setattr(pages, "_file", lambda wheel: {**described(wheel), "hashes": {}})
+    unhashed = connect(garden.python, garden.index_url)
+    plan = plan_upgrade(unhashed, "seedshelf")
+    assert plan.warnings == ("unverified: the index gives no hash of seedshelf",)
+    assert plan.warnings[0] in str(plan)
+    assert "Unverified: the index gives no hash" in plan._repr_html_()
+    done = steps.carry_out(unhashed, plan)
+    journal = (unhashed.journal.folder(done.id) / "journal").read_text()
+    assert re.search(r'"unverified": ?"seedshelf 1\.4\.2 [0-9a-f]{64}"', journal)

@@ -1,0 +1,235 @@
+"""What was kept for recovery is itself damaged: never a wrong commit, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from faults.plot import Plot, killed, states
+
+from pkgwidgets.backends import manifest
+from pkgwidgets.core.canonical import plan_from_text
+from pkgwidgets.core.errors import RollbackFailed
+from pkgwidgets.operations import recovery
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here depends on what is durable."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(os, "sync", lambda: None)
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The digests of the old and the new environment."""
+    return states(tmp_path_factory.mktemp("trees"))
+
+
+@pytest.fixture
+def half_done(tmp_path: Path) -> Plot:
+    """An environment in which a transaction was killed when all was installed."""
+    plot = Plot.planted(tmp_path / "env")
+    assert killed(plot.upgrade, "VERIFIED:synced")
+    return plot
+
+
+def folder_of(plot: Plot) -> Path:
+    return plot.journal.folder(plot.journal.ids()[-1])
+
+
+class Again:
+    """The same crashed environment as often as it is wanted."""
+
+    def __init__(self, plot: Plot) -> None:
+        self._kept = plot.prefix.with_name("kept")
+        self.plot = plot
+        shutil.copytree(plot.prefix, self._kept, symlinks=True)
+
+    def fresh(self) -> Plot:
+        shutil.rmtree(self.plot.prefix)
+        shutil.copytree(self._kept, self.plot.prefix, symlinks=True)
+        return self.plot
+
+
+EVERY = pytest.mark.parametrize(
+    "every", [pytest.param(1, marks=pytest.mark.slow), 9], ids=["byte", "ninth byte"]
+)
+
+
+def _every_journal(
+    plot: Plot, damaged: Callable[[bytes, int], bytes], old: str, every: int
+) -> None:
+    again = Again(plot)
+    whole = (folder_of(plot) / "journal").read_bytes()
+    for number in range(0, len(whole), every):
+        plot = again.fresh()
+        (folder_of(plot) / "journal").write_bytes(damaged(whole, number))
+        (shown,) = plot.journal.transactions() or (None,)
+        assert shown is None or shown.outcome.value in ("started", "broken"), number
+        assert plot.recover() == 0, number
+        assert plot.digest() == old, number
+        assert "COMMIT" not in plot.last_steps(), number
+        assert plot.leftovers() == [], number
+        assert len(plot.journal.transactions()) == 1
+
+
+@EVERY
+def test_the_journal_is_cut_off_at_any(half_done: Plot, trees: tuple[str, str], every: int) -> None:
+    _every_journal(half_done, lambda whole, length: whole[:length], trees[0], every)
+
+
+def _flipped(whole: bytes, position: int) -> bytes:
+    damaged = bytearray(whole)
+    damaged[position] ^= 0x01 if position % 2 else 0x80
+    return bytes(damaged)
+
+
+@EVERY
+def test_the_journal_is_flipped_at_any(half_done: Plot, trees: tuple[str, str], every: int) -> None:
+    _every_journal(half_done, _flipped, trees[0], every)
+
+
+@EVERY
+def test_a_committed_journal_is_flipped_at_any(
+    tmp_path: Path, trees: tuple[str, str], every: int
+) -> None:
+    """Killed right after COMMIT: what it says then is what there is, whichever it is."""
+    plot = Plot.planted(tmp_path / "env")
+    assert killed(plot.upgrade, "COMMIT:synced")
+    again = Again(plot)
+    whole = (folder_of(plot) / "journal").read_bytes()
+    for position in range(0, len(whole), every):
+        plot = again.fresh()
+        (folder_of(plot) / "journal").write_bytes(_flipped(whole, position))
+        assert plot.recover() == 0, position
+        (shown,) = plot.journal.transactions()
+        assert plot.digest() == trees[shown.outcome.value == "committed"], position
+
+
+def test_a_journal_of_garbage_is_no_traceback(half_done: Plot, trees: tuple[str, str]) -> None:
+    again = Again(half_done)
+    for text in (b"", b"\n", b"\n" * 99, b"[" * 100_000, b"\0" * 4096, b"{}\n", b"null\n", b"\xff"):
+        plot = again.fresh()
+        (folder_of(plot) / "journal").write_bytes(text)
+        assert plot.recover() == 0
+        assert plot.digest() == trees[0]
+
+
+def test_each_object_damaged_by_one_bit_is_named_and_not_used(
+    half_done: Plot, trees: tuple[str, str]
+) -> None:
+    again = Again(half_done)
+    rows = json.loads((folder_of(half_done) / "manifest.json").read_bytes())["rows"]
+    files = [row for row in rows if row["type"] == "file"]
+    changed = 0
+    for row in files:
+        plot = again.fresh()
+        kept, live = folder_of(plot) / "objects" / row["object"], plot.prefix / row["path"]
+        content = bytearray(kept.read_bytes())
+        if not content:
+            continue
+        content[len(content) // 2] ^= 0x10
+        kept.unlink()
+        kept.write_bytes(content)
+        as_it_was = live.read_bytes() if live.exists() else None
+        was_right = as_it_was is not None and row_is(live, row)
+        before = plot.recover()
+        if was_right:  # what is right needs no copy
+            assert (before, plot.digest()) == (0, trees[0])
+            continue
+        changed += 1
+        assert before == 1
+        (failed,) = plot.journal.transactions()
+        assert failed.error == f"{live}: its saved copy is damaged"
+        assert (live.read_bytes() if live.exists() else None) == as_it_was
+        others = [other for other in files if other is not row]
+        assert all(row_is(plot.prefix / other["path"], other) for other in others)
+        assert len(list((folder_of(plot) / "objects").iterdir())) == len(files)
+        content[len(content) // 2] ^= 0x10
+        kept.write_bytes(content)
+        assert plot.recover() == 0
+        assert plot.digest() == trees[0]
+    assert changed >= 4
+
+
+def row_is(path: Path, row: dict[str, object]) -> bool:
+    """Tell whether a path is the file that a row of the manifest describes."""
+    return manifest.matches(path, row)
+
+
+def test_every_object_that_is_gone_is_named(half_done: Plot) -> None:
+    shutil.rmtree(folder_of(half_done) / "objects")
+    with pytest.raises(RollbackFailed) as caught, half_done.environment.locked("recovery"):
+        recovery.recover(half_done.backend)
+    named = {said.partition(": ")[0] for said in caught.value.differences}
+    assert str(half_done.prefix / "lib/pea/gone.py") in named
+    assert str(half_done.prefix / "lib/pea.pth") in named
+    assert str(half_done.prefix / "lib/pea/fresh.py") not in named
+
+
+def test_the_manifest_is_flipped_at_any_byte(half_done: Plot, trees: tuple[str, str]) -> None:
+    again = Again(half_done)
+    whole = (folder_of(half_done) / "manifest.json").read_bytes()
+    new, plot = half_done.digest(), half_done
+    for position in range(0, len(whole), 7):
+        plot = again.fresh()
+        (folder_of(plot) / "manifest.json").write_bytes(_flipped(whole, position))
+        assert plot.recover() == 1, position
+        assert plot.digest() == new, position
+        (shown,) = plot.journal.transactions()
+        assert shown.error == f"{folder_of(plot) / 'manifest.json'}: it is damaged"
+    (folder_of(plot) / "manifest.json").write_bytes(whole)
+    assert plot.recover() == 0
+    assert plot.digest() == trees[0]
+
+
+def test_recovery_needs_no_plan(half_done: Plot, trees: tuple[str, str]) -> None:
+    (folder_of(half_done) / "plan.json").write_bytes(b"\xff")
+    assert half_done.recover() == 0
+    assert half_done.digest() == trees[0]
+    (shown,) = half_done.journal.transactions()
+    assert shown.outcome.value == "rolled back"
+    assert shown.error == "it was cut off; its plan cannot be read"
+
+
+def test_a_plan_flipped_at_any_byte_is_no_traceback(half_done: Plot) -> None:
+    whole = (folder_of(half_done) / "plan.json").read_bytes()
+    plans = {plan_from_text(whole.decode()).changes}
+    refused = 0
+    for position in range(len(whole)):
+        (folder_of(half_done) / "plan.json").write_bytes(_flipped(whole, position))
+        (shown,) = half_done.journal.transactions()
+        refused += shown.changes == ()
+        plans.add(shown.changes)
+    assert refused > len(whole) // 2
+
+
+def test_the_mark_alone_is_no_crash(tmp_path: Path, trees: tuple[str, str]) -> None:
+    plot = Plot.planted(tmp_path / "env")
+    plot.upgrade()
+    (plot.place / "open").write_text(plot.journal.ids()[-1])
+    assert plot.recover() == 0
+    assert (plot.digest(), plot.leftovers()) == (trees[1], [])
+    (plot.place / "open").write_text("20200101T000000000000-abcdef")
+    assert plot.recover() == 0
+    assert (plot.digest(), plot.leftovers()) == (trees[1], [])
+
+
+def test_without_the_mark_nothing_is_looked_at(
+    half_done: Plot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (half_done.place / "open").unlink()
+    looked: list[str] = []
+
+    def look(path: Path) -> Iterator[Path]:
+        looked.append(str(path))
+        return iter(())
+
+    monkeypatch.setattr(Path, "iterdir", look)
+    assert recovery.recover_left(half_done.backend) == ()
+    assert looked == []

@@ -1,0 +1,449 @@
+"""Environments of every kind: what may be changed is changed, and the rest says why not at once."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import Oracle
+
+from pkgwidgets.backends import records
+from pkgwidgets.backends.environment import InstalledEnvironment
+from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.model import Distribution, Interpreter, Outcome, Plan
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.installation import Installation
+from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.operations import steps
+from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
+
+
+def pea(version: str, files: dict[str, str | bytes] | None = None, **more: object) -> BuiltWheel:
+    found = {"pea.py": f"x = {version!r}\n"} if files is None else files
+    return BuiltWheel(name="pea", version=version, files=found, **more)  # type: ignore[arg-type]
+
+
+class Site:
+    """The garden's environment, and what a test makes of it."""
+
+    def __init__(self, garden: Demo, backend: Backend) -> None:
+        self.garden = garden
+        self.backend = backend
+        self.path = garden.site_packages
+        self.prefix = garden.folder / "env"
+
+    def put(self, *wheels: BuiltWheel) -> None:
+        """Install without asking anybody."""
+        for wheel in wheels:
+            scheme = self.backend.environment.interpreter.scheme
+            Installation(
+                wheel=wheel, python=self.garden.python, scheme=scheme, requested=True
+            ).run()
+
+    def info(self, name: str) -> Path:
+        (found,) = self.path.glob(f"{name}-*.dist-info")
+        return found
+
+    def claim(self, row: str, name: str = "seedshelf") -> None:
+        """Add a row to a RECORD."""
+        with (self.info(name) / "RECORD").open("a") as file:
+            file.write(f"{row}\n")
+
+    def came_from(self, facts: object, name: str = "seedshelf") -> None:
+        (self.info(name) / "direct_url.json").write_text(json.dumps(facts))
+
+    def seen_as(self, **facts: object) -> None:
+        """Let the interpreter tell other facts."""
+        told: Interpreter = replace(self.backend.environment.interpreter, **facts)  # type: ignore[arg-type]
+        self.backend = replace(self.backend, environment=InstalledEnvironment(told))
+
+
+@pytest.fixture
+def site(garden: Demo, backend: Backend) -> Site:
+    return Site(garden, backend)
+
+
+# --- refused
+
+
+def conda(site: Site) -> None:
+    (site.prefix / "conda-meta").mkdir()
+    listed = {"files": ["lib/python/site-packages/seedshelf-1.4.1.dist-info/METADATA"]}
+    (site.prefix / "conda-meta" / "seedshelf-1.json").write_text(json.dumps(listed))
+
+
+def frozen_conda(site: Site) -> None:
+    (site.prefix / "conda-meta").mkdir()
+    (site.prefix / "conda-meta" / "frozen").touch()
+
+
+def system_with_a_marker(site: Site) -> None:
+    site.seen_as(externally_managed="[externally-managed]")
+
+
+def user_site(site: Site) -> None:
+    """What `pip install --user` put there is seen by this kernel, and lies outside of its own."""
+    elsewhere(site, "home/.local/lib/python3/site-packages")
+
+
+def system_site(site: Site) -> None:
+    elsewhere(site, "usr/lib/python3/dist-packages")
+
+
+def elsewhere(site: Site, folder: str) -> None:
+    lent = site.garden.folder / folder
+    info = lent / "seedshelf-1.4.1.dist-info"
+    lent.mkdir(parents=True)
+    site.info("seedshelf").rename(info)
+    site.seen_as(search=(*site.backend.environment.interpreter.search, lent))
+
+
+def two_dist_infos(site: Site) -> None:
+    info = site.path / "seedshelf-1.3.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: seedshelf\nVersion: 1.3\n")
+
+
+def linked_package(site: Site) -> None:
+    site.put(pea("1.0", {"pea/__init__.py": ""}))
+    (site.path / "pea").rename(site.garden.folder / "source")
+    (site.path / "pea").symlink_to(site.garden.folder / "source")
+
+
+def package_linked_inside(site: Site) -> None:
+    site.put(pea("1.0", {"pea/__init__.py": ""}))
+    (site.path / "pea").rename(site.path / "real_pea")
+    (site.path / "pea").symlink_to("real_pea")
+
+
+def overlap(site: Site) -> None:
+    """As of two builds of one library: both own the file, the second wrote it."""
+    site.put(pea("1.0", {"pea/__init__.py": "", "shared.py": "x = 1\n"}))
+    (site.path / "shared.py").unlink()
+    site.put(BuiltWheel(name="pod", version="1", files={"shared.py": "x = 2\n"}))
+
+
+def egg_info(site: Site) -> None:
+    legacy = site.path / "pea.egg-info"
+    legacy.mkdir()
+    (legacy / "PKG-INFO").write_text("Name: pea\nVersion: 1.0\n")
+
+
+def legacy_file(site: Site) -> None:
+    (site.path / "pea-1.0.egg-info").write_text("Name: pea\nVersion: 1.0\n")
+
+
+REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
+    "conda": (conda, "seedshelf", "seedshelf cannot be changed: it belongs to conda"),
+    "conda, frozen": (frozen_conda, "seedshelf", "env is frozen by its owner"),
+    "system and marker": (
+        system_with_a_marker,
+        "seedshelf",
+        "is managed by the operating system (PEP 668); use a virtual environment",
+    ),
+    "user site": (
+        user_site,
+        "seedshelf",
+        "seedshelf cannot be changed: it lies outside of this environment, in ",
+    ),
+    "system site": (
+        system_site,
+        "seedshelf",
+        "seedshelf cannot be changed: it lies outside of this environment, in ",
+    ),
+    "editable": (
+        lambda site: site.came_from({"url": "file:///src", "dir_info": {"editable": True}}),
+        "seedshelf",
+        "seedshelf cannot be changed: it is editable: changed where it lives",
+    ),
+    "repository": (
+        lambda site: site.came_from({"url": "https://h/r", "vcs_info": {"vcs": "git"}}),
+        "seedshelf",
+        "seedshelf cannot be changed: it was installed from a repository",
+    ),
+    "local wheel": (
+        lambda site: site.came_from({"url": "file:///x.whl", "archive_info": {}}),
+        "seedshelf",
+        "seedshelf cannot be changed: it was installed from a URL",
+    ),
+    "RECORD missing": (
+        lambda site: (site.info("seedshelf") / "RECORD").unlink(),
+        "seedshelf",
+        "seedshelf-1.4.1.dist-info has no RECORD: its files are unknown",
+    ),
+    "RECORD goes up": (
+        lambda site: site.claim("../../../../../etc/passwd,,"),
+        "seedshelf",
+        "RECORD of seedshelf-1.4.1.dist-info names '../../../../../etc/passwd'",
+    ),
+    "RECORD is absolute": (
+        lambda site: site.claim("/etc/passwd,,"),
+        "seedshelf",
+        "RECORD of seedshelf-1.4.1.dist-info names '/etc/passwd'",
+    ),
+    "RECORD names the root": (
+        lambda site: site.claim("./,,"),
+        "seedshelf",
+        "RECORD of seedshelf-1.4.1.dist-info names './'",
+    ),
+    "RECORD claims what is another's": (
+        lambda site: site.claim("raintable.py,,"),
+        "seedshelf",
+        "seedshelf cannot be changed: raintable owns 'raintable.py', too: it would break",
+    ),
+    "RECORD claims it by a detour": (
+        lambda site: site.claim("bedplanner/../raintable.py,,"),
+        "seedshelf",
+        "seedshelf cannot be changed: raintable owns 'raintable.py', too: it would break",
+    ),
+    "two dist-infos": (
+        two_dist_infos,
+        "seedshelf",
+        "seedshelf cannot be changed: it is unreadable (installed twice: "
+        "seedshelf-1.3.dist-info and seedshelf-1.4.1.dist-info)",
+    ),
+    "package linked": (linked_package, "pea", "RECORD of pea-1.0.dist-info names 'pea/__init"),
+    "package linked inside": (package_linked_inside, "pea", "RECORD of pea-1.0.dist-info names"),
+    "overlap": (overlap, "pea", "pea cannot be changed: pod owns 'shared.py', too"),
+    "egg-info": (egg_info, "pea", "pea cannot be changed: it has no RECORD, being an egg-info"),
+    "egg-info, a file": (legacy_file, "pea", "pea cannot be changed: it is unreadable"),
+}
+"""What is made of the environment, what is asked to be changed, and the sentence."""
+
+
+@pytest.mark.parametrize("call", [plan_upgrade, plan_uninstall], ids=["upgrade", "removal"])
+@pytest.mark.parametrize(("make", "name", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_may_not_be_changed_is_refused_while_planning(
+    site: Site,
+    tree: Oracle,
+    make: Callable[[Site], object],
+    name: str,
+    said: str,
+    call: Callable[[Backend, str], Plan],
+) -> None:
+    site.garden.index.publish(pea("2.0"))
+    make(site)
+    before, asked = tree(site.prefix), len(site.garden.index.requests)
+    with pytest.raises(EnvironmentRefused) as caught:
+        call(site.backend, name)
+    assert said in caught.value.reason
+    assert caught.value.hint == "Nothing was changed."
+    assert "\n" not in str(caught.value)
+    assert (tree(site.prefix), len(site.garden.index.requests)) == (before, asked)
+
+
+OF_ITSELF = [
+    name
+    for name in REFUSED
+    if name not in ("conda, frozen", "system and marker") and "clai" not in name
+]
+"""Those of one distribution that is still refused when all others change, too."""
+
+
+@pytest.mark.parametrize("fixture", OF_ITSELF)
+def test_one_that_may_not_be_changed_stands_in_nobodys_way(site: Site, fixture: str) -> None:
+    make, name, _ = REFUSED[fixture]
+    site.garden.index.publish(pea("2.0"))
+    make(site)
+    plan = plan_upgrade(site.backend)
+    assert {"frostcall", "raintable"} <= {change.id for change in plan.changes}
+    assert name not in {change.id for change in plan.changes}
+    listed = site.backend.environment.distributions().values()
+    readable = name in {found.id for found in listed if isinstance(found, Distribution)}
+    assert (name in {held.id for held in plan.held_back}) == readable
+    done = steps.carry_out(site.backend, plan_upgrade(site.backend, "frostcall"))
+    assert done.outcome is Outcome.COMMITTED
+
+
+def test_two_that_claim_one_file_are_changed_together(site: Site, tree: Oracle) -> None:
+    site.claim("raintable.py,,")
+    before = tree(site.prefix)
+    done = steps.carry_out(site.backend, plan_upgrade(site.backend, ["seedshelf", "raintable"]))
+    assert site.backend.records.damage(done.plan) == ()
+    steps.carry_out(site.backend, plan_undo(site.backend))
+    assert tree(site.prefix) == before
+
+
+def test_a_dependency_that_may_not_be_changed_holds_the_plan_back(site: Site) -> None:
+    (site.info("sundrift") / "RECORD").unlink()
+    plan = plan_upgrade(site.backend, "bedplanner")
+    assert not plan
+    reasons = {str(held.id): held.reason for held in plan.held_back}
+    assert set(reasons) == {"bedplanner", "sundrift"}
+    assert "has no RECORD" in reasons["sundrift"]
+    with pytest.raises(EnvironmentRefused, match=r"sundrift would have to change, and cannot: "):
+        plan_upgrade(site.backend, "bedplanner", version="2.3.0")
+    site.garden.index.publish(pea("1.0", requires=("sundrift>=1.1",)))
+    with pytest.raises(EnvironmentRefused, match=r"sundrift would have to change, and cannot: "):
+        plan_install(site.backend, "pea")
+
+
+def test_what_cannot_be_read_is_not_installed_over(site: Site) -> None:
+    two_dist_infos(site)
+    site.garden.index.publish(pea("1.0", requires=("seedshelf>=1.4.2",)))
+    with pytest.raises(EnvironmentRefused, match="seedshelf would be installed over what cannot"):
+        plan_install(site.backend, "pea")
+
+
+@pytest.mark.parametrize("text", ["garbage", "[1]", "null", '{"url": "http://["}', "\\ud800"])
+def test_a_spoilt_direct_url_stops_every_plan_with_its_name(site: Site, text: str) -> None:
+    (site.info("frostcall") / "direct_url.json").write_text(text)
+    spoilt = r"frostcall-1\.9\.3\.dist-info/direct_url\.json cannot be read: .*; mend it"
+    for call in (plan_upgrade, plan_uninstall, plan_install):
+        with pytest.raises(EnvironmentRefused, match=spoilt):
+            call(site.backend, "seedshelf")
+
+
+def test_a_record_spoilt_after_an_upgrade_refuses_its_undo(site: Site) -> None:
+    steps.carry_out(site.backend, plan_upgrade(site.backend, "seedshelf"))
+    site.claim("/etc/passwd,,")
+    with pytest.raises(EnvironmentRefused, match="names '/etc/passwd'"):
+        plan_undo(site.backend)
+
+
+# --- no place for it
+
+
+def test_a_read_only_environment_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder's mode is nothing to root, so the probe's own call is refused."""
+    made = tempfile.TemporaryDirectory
+
+    def refused(prefix: str, dir: Path) -> tempfile.TemporaryDirectory[str]:
+        if dir == site.path:
+            raise OSError(errno.EROFS, "Read-only file system")
+        return made(prefix=prefix, dir=dir)
+
+    monkeypatch.setattr(tempfile, "TemporaryDirectory", refused)
+    with pytest.raises(EnvironmentRefused, match="cannot be written to: read-only file system"):
+        plan_upgrade(site.backend, "seedshelf")
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_refused(
+    site: Site, tree: Oracle, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    plan, before = plan_upgrade(site.backend, "seedshelf"), tree(site.prefix)
+    monkeypatch.setattr(fcntl, "flock", flock)
+    for call in (lambda: plan_upgrade(site.backend, "seedshelf"),
+                 lambda: steps.carry_out(site.backend, plan)):  # fmt: skip
+        with pytest.raises(EnvironmentRefused, match="lies on a file system without locks"):
+            call()
+    assert tree(site.prefix) == before
+
+
+# --- allowed
+
+
+def data_files(site: Site) -> None:
+    data = "{name}-{version}.data/data/share/pea/"
+    site.put(pea("1.0", {"pea.py": "", f"{data}one.txt": "1", f"{data}two.txt": "2"}))
+    site.garden.index.publish(pea("2.0", {"pea.py": "", f"{data}one.txt": "11"}))
+
+
+def namespace(site: Site) -> None:
+    for name in ("pea", "pod"):
+        files: dict[str, str | bytes] = {f"bed/{name}/__init__.py": "x = 1\n"}
+        site.put(BuiltWheel(name=name, version="1.0", files=files))
+    site.garden.index.publish(pea("2.0", {"bed/pea/__init__.py": "import bed.pod\n"}))
+
+
+def shared_alike(site: Site) -> None:
+    """Both ship the same file, as old namespace packages do, and the new one still has it."""
+    alike: dict[str, str | bytes] = {"bed/__init__.py": "__path__ = __path__\n"}
+    site.put(pea("1.0", {**alike, "bed/pea.py": "x = 1\n"}))
+    (site.path / "bed" / "__init__.py").unlink()
+    pod: dict[str, str | bytes] = {**alike, "bed/pod.py": "import bed.pea\n"}
+    site.put(BuiltWheel(name="pod", version="1.0", files=pod))
+    site.garden.index.publish(pea("2.0", {**alike, "bed/pea.py": "import bed.pod\n"}))
+
+
+def path_file(site: Site) -> None:
+    site.put(pea("1.0", {"pea.pth": "more_peas\n", "more_peas/pea.py": "x = 1\n"}))
+    site.garden.index.publish(pea("2.0", {"pea.pth": "most_peas\n", "most_peas/pea.py": "x = 2\n"}))
+
+
+def leftover(site: Site) -> None:
+    """What an interrupted pip leaves is nobody's, and not ours to delete."""
+    (site.path / "~eedshelf").mkdir()
+    (site.path / "~eedshelf-1.3.dist-info").mkdir()
+    plain(site)
+
+
+def plain(site: Site) -> None:
+    site.put(pea("1.0"))
+    site.garden.index.publish(pea("2.0"))
+
+
+ALLOWED = {
+    "virtual environment": plain,
+    "leftover of an interrupted pip": leftover,
+    "namespace": namespace,
+    "shared alike": shared_alike,
+    "path file": path_file,
+    "data files": data_files,
+}
+
+
+@pytest.mark.parametrize("make", ALLOWED.values(), ids=ALLOWED)
+def test_what_may_be_changed_is_changed_and_brought_back(
+    site: Site, tree: Oracle, make: Callable[[Site], None]
+) -> None:
+    make(site)
+    before = tree(site.prefix)
+    done = steps.carry_out(site.backend, plan_upgrade(site.backend, "pea"))
+    assert [str(change) for change in done.changes] == ["pea 1.0 → 2.0"]
+    after = tree(site.prefix)
+    left = {row[0] for row in before if "~" in row[0]}
+    assert left == {row[0] for row in after if "~" in row[0]}
+    steps.carry_out(site.backend, plan_undo(site.backend))
+    assert tree(site.prefix) == before
+
+
+def test_a_lower_layer_that_moves_no_folders_and_links_nothing_will_do(
+    site: Site, tree: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container: a folder of a lower layer cannot be renamed, nor a file linked."""
+    plain(site)
+    rename = os.rename
+
+    def across(source: object, target: object, **more: object) -> None:
+        if Path(os.fspath(source)).is_dir():  # type: ignore[call-overload]
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, target, **more)  # type: ignore[arg-type]
+
+    def refuse(*args: object, **more: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    for name, function in (("rename", across), ("replace", across), ("link", refuse)):
+        monkeypatch.setattr(os, name, function)
+    before = tree(site.prefix)
+    steps.carry_out(site.backend, plan_upgrade(site.backend, "pea"))
+    steps.carry_out(site.backend, plan_undo(site.backend))
+    assert tree(site.prefix) == before
+
+
+def test_two_names_that_are_one_file_are_refused_where_case_does_not_count(
+    site: Site, tree: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain(site)
+    twins: dict[str, str | bytes] = {"pea.py": "", "Pod.txt": "1", "pod.txt": "2"}
+    site.garden.index.publish(pea("3.0", twins))
+    before = tree(site.prefix)
+    monkeypatch.setattr(records, "_folds_case", lambda prefix: True)
+    one = r"pea brings 'Pod\.txt' and 'pod\.txt', which are one file on this disk"
+    with pytest.raises(EnvironmentRefused, match=one):
+        steps.carry_out(site.backend, plan_upgrade(site.backend, "pea", version="3.0"))
+    assert tree(site.prefix) == before
+    done = steps.carry_out(site.backend, plan_upgrade(site.backend, "pea", version="2.0"))
+    assert done.outcome is Outcome.COMMITTED

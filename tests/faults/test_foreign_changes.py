@@ -1,0 +1,263 @@
+"""What others changed since a plan was made stops it before anything is touched, and is named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import FakeKit, Kit, Oracle
+
+from pkgwidgets.backends.environment import InstalledEnvironment
+from pkgwidgets.connect import connect
+from pkgwidgets.core import changes
+from pkgwidgets.core.errors import InstallFailed, StalePlan
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.model import Event, Outcome, Stage
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.index import LocalIndex
+from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.operations import steps
+from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
+from pkgwidgets.operations.situation import moved_since
+
+
+class Foreign:
+    """What somebody else does between a plan and its application."""
+
+    def __init__(self, garden: Demo) -> None:
+        self.site = garden.site_packages
+        self.prefix = garden.folder / "env"
+        self.python = garden.python
+
+    def info(self, name: str) -> Path:
+        (found,) = self.site.glob(f"{name}-*.dist-info")
+        return found
+
+    def _version(self, version: str) -> None:
+        metadata = self.info("seedshelf") / "METADATA"
+        text = metadata.read_text().replace("Version: 1.4.1", f"Version: {version}")
+        metadata.write_text(text)
+
+    def install(self) -> None:
+        (self.site / "new-1.0.dist-info").mkdir()
+        (self.site / "new-1.0.dist-info" / "METADATA").write_text("Name: new\nVersion: 1.0\n")
+
+    def upgrade(self) -> None:
+        self._version("1.4.2")
+
+    def downgrade(self) -> None:
+        self._version("1.0")
+
+    def uninstall(self) -> None:
+        shutil.rmtree(self.info("seedshelf"))
+
+    def uninstall_a_dependency(self) -> None:
+        shutil.rmtree(self.info("sundrift"))
+
+    def reinstall(self) -> None:
+        record = self.info("seedshelf") / "RECORD"
+        record.write_bytes(record.read_bytes())
+        os.utime(record, (1_800_000_000, 1_800_000_000))
+
+    def edit_record(self) -> None:
+        record = self.info("seedshelf") / "RECORD"
+        record.write_text(record.read_text() + "more.py,,\n")
+
+    def delete_record(self) -> None:
+        (self.info("seedshelf") / "RECORD").unlink()
+
+    def add_a_second_dist_info(self) -> None:
+        shutil.copytree(self.info("seedshelf"), self.site / "seedshelf-1.3.dist-info")
+
+    def rename_the_dist_info(self) -> None:
+        self.info("seedshelf").rename(self.site / "seedshelf-1.4.dist-info")
+
+    def edit_a_file(self) -> None:
+        (self.site / "seedshelf.py").write_text("x = 1\n")
+
+    def edit_a_command(self) -> None:
+        (self.prefix / "bin" / "seedshelf").write_text("#!/bin/sh\n")
+
+    def delete_a_file(self) -> None:
+        (self.site / "bedplanner" / "layout.py").unlink()
+
+    def edit_installer(self) -> None:
+        (self.info("seedshelf") / "INSTALLER").write_text("pip\n")
+
+    def hand_to_conda(self) -> None:
+        (self.info("seedshelf") / "INSTALLER").write_text("conda\n")
+
+    def make_editable(self) -> None:
+        text = '{"url": "file:///src", "dir_info": {"editable": true}}'
+        (self.info("seedshelf") / "direct_url.json").write_text(text)
+
+    def add_a_pth_file(self) -> None:
+        (self.site / "mine.pth").write_text("/somewhere\n")
+
+    def add_a_sitecustomize(self) -> None:
+        (self.site / "sitecustomize.py").write_text("x = 1\n")
+
+    def link_the_folder(self) -> None:
+        (self.site / "bedplanner").rename(self.site / "elsewhere")
+        (self.site / "bedplanner").symlink_to("elsewhere")
+
+    def take_the_rights(self) -> None:
+        self.site.chmod(0o555)
+
+    def freeze(self) -> None:
+        (self.prefix / "conda-meta").mkdir()
+        (self.prefix / "conda-meta" / "frozen").touch()
+
+    def replace_the_interpreter(self) -> None:
+        target = self.python.resolve()
+        self.python.unlink()
+        self.python.write_text(f'#!/bin/sh\nexec {target} "$@"\n')
+        self.python.chmod(0o755)
+
+    def spoil_metadata(self) -> None:
+        (self.info("frostcall") / "METADATA").write_bytes(b"")
+
+
+SAID = {
+    "install": r"new is 1\.0, not absent",
+    "upgrade": r"seedshelf is 1\.4\.2, not 1\.4\.1",
+    "downgrade": r"seedshelf is 1\.0, not 1\.4\.1",
+    "uninstall": r"seedshelf is not installed, not 1\.4\.1",
+    "uninstall_a_dependency": r"sundrift is not installed, not 1\.0\.4",
+    "reinstall": r"seedshelf 1\.4\.1 was installed again, or what is recorded of it was edited",
+    "edit_record": r"seedshelf 1\.4\.1 was installed again, or what is recorded of it was edited",
+    "delete_record": r"seedshelf 1\.4\.1 was installed again, or what is recorded of it was edited",
+    "add_a_second_dist_info": "seedshelf cannot be read: installed twice: seedshelf-1.3.dist-info",
+    "rename_the_dist_info": r"seedshelf 1\.4\.1 was installed again, or what is recorded of it",
+    "edit_a_file": "a file of seedshelf changed",
+    "edit_a_command": "a file of seedshelf changed",
+    "delete_a_file": "a file of bedplanner changed",
+    "edit_installer": r"seedshelf 1\.4\.1 was installed again, or what is recorded of it",
+    "hand_to_conda": "seedshelf came from elsewhere since: conda",
+    "make_editable": "seedshelf came from elsewhere since: editable",
+    "add_a_pth_file": "what runs at every start changed",
+    "add_a_sitecustomize": "what runs at every start changed",
+    "link_the_folder": "a file of bedplanner changed",
+    "take_the_rights": "the rights of its folders changed",
+    "freeze": "is frozen by its owner",
+    "replace_the_interpreter": "its interpreter changed",
+    "spoil_metadata": "frostcall cannot be read: METADATA names no project",
+}
+
+
+@pytest.mark.parametrize("change", SAID)
+def test_what_somebody_else_changed_makes_a_plan_stale(
+    backend: Backend, garden: Demo, tree: Oracle, change: str
+) -> None:
+    plan = plan_upgrade(backend, ["seedshelf", "bedplanner"])
+    assert moved_since(backend, plan) == ()
+    getattr(Foreign(garden), change)()
+    before = tree(garden.folder / "env")
+    with pytest.raises(StalePlan, match=SAID[change]) as caught:
+        steps.carry_out(backend, plan)
+    assert caught.value.differences
+    assert tree(garden.folder / "env") == before
+    assert list(backend.journal.transactions()) == []
+    garden.site_packages.chmod(0o755)
+
+
+def test_an_environment_that_its_owner_closed_makes_a_plan_stale(
+    backend: Backend, garden: Demo, tree: Oracle, tmp_path: Path
+) -> None:
+    """The marker of PEP 668 counts outside of virtual environments: this one passes for such."""
+    facts = replace(backend.environment.interpreter, stdlib=tmp_path)
+    facts = replace(facts, base_prefix=facts.prefix)
+    closed = replace(backend, environment=InstalledEnvironment(facts))
+    plan = plan_upgrade(closed, "seedshelf")
+    (tmp_path / "EXTERNALLY-MANAGED").write_text("[externally-managed]\n")
+    before = tree(facts.prefix)
+    with pytest.raises(StalePlan, match="is managed by the operating system"):
+        steps.carry_out(closed, plan)
+    assert tree(facts.prefix) == before
+
+
+def test_an_index_with_other_files_of_the_same_names_is_found_out(
+    backend: Backend, garden: Demo, tree: Oracle
+) -> None:
+    """The hashes of the plan decide, whatever is configured when it is applied."""
+    plan = plan_upgrade(backend, "seedshelf")
+    before = tree(garden.folder / "env")
+    other = BuiltWheel(name="seedshelf", version="1.4.2", files={"seedshelf.py": "evil = 1\n"})
+    with LocalIndex([other]) as index:
+        with pytest.raises(InstallFailed, match=r"[Hh]ash mismatch"):
+            steps.carry_out(connect(garden.python, index.url), plan)
+        assert tree(garden.folder / "env") == before
+        (done,) = backend.journal.transactions()
+        assert "INTENT" not in backend.journal.steps(done.id)
+
+
+def test_an_index_with_the_same_files_elsewhere_will_do(backend: Backend, garden: Demo) -> None:
+    plan = plan_upgrade(backend, "seedshelf")
+    same = [w for w in garden.index._wheels.values() if w.name == "seedshelf"]
+    with LocalIndex(same) as index:
+        done = steps.carry_out(connect(garden.python, index.url), plan)
+    assert done.outcome is Outcome.COMMITTED
+
+
+PLANS: dict[str, Callable[[Backend], object]] = {
+    "upgrade": lambda backend: plan_upgrade(backend, "seedshelf"),
+    "install": lambda backend: plan_install(backend, "pea"),
+    "removal": lambda backend: plan_uninstall(backend, "frostcall"),
+    "undo": plan_undo,
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_kind_of_plan_is_tied_to_what_it_was_made_for(name: str) -> None:
+    kit = FakeKit()
+    kit.publish(BuiltWheel(name="pea", version="1", files={"pea.py": "x = 1\n"}))
+    steps.carry_out(kit.backend, plan_upgrade(kit.backend, "frostcall"))
+    plan = PLANS[name](kit.backend)
+    if name == "install":
+        kit.installer.put(BuiltWheel(name="bean", version="1"), requested=True)
+    else:
+        kit.edit("seedshelf.py" if name == "upgrade" else "frostcall.py", b"x = 2\n")
+    before = kit.tree()
+    with pytest.raises(StalePlan):
+        steps.carry_out(kit.backend, plan)  # type: ignore[arg-type]
+    assert kit.tree() == before
+
+
+def test_what_is_not_touched_may_be_edited(kit: Kit) -> None:
+    plan = plan_upgrade(kit.backend, "seedshelf")
+    kit.edit("frostcall.py", b"x = 2\n")
+    assert steps.carry_out(kit.backend, plan).outcome is Outcome.COMMITTED
+
+
+def test_what_was_compiled_in_between_does_not_count(backend: Backend, garden: Demo) -> None:
+    plan = plan_upgrade(backend, "bedplanner")
+    assert backend.trial.failing(["bedplanner"]) == {}
+    assert (garden.site_packages / "bedplanner" / "__pycache__").is_dir()
+    assert moved_since(backend, plan) == ()
+
+
+def test_a_plan_that_was_rolled_back_can_be_applied_again(backend: Backend, garden: Demo) -> None:
+    """Files that were put back are the same to it, whatever inode they have."""
+    plan = plan_upgrade(backend, ["seedshelf", "bedplanner"])
+
+    def fail(event: Event) -> None:
+        if event.stage is Stage.VERIFYING:
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(BaseException, match="Cancelled"):
+            steps.carry_out(backend, plan, fail)
+        assert moved_since(backend, plan) == ()
+    assert steps.carry_out(backend, plan).outcome is Outcome.COMMITTED
+
+
+def test_a_fingerprint_of_another_version_of_ours_is_stale(backend: Backend) -> None:
+    old = replace(plan_upgrade(backend, "seedshelf"), environment="0" * 32)
+    with pytest.raises(StalePlan):
+        steps.carry_out(backend, old)
+    installed = backend.environment.distributions()
+    assert changes.moved_since(changes.fingerprint(installed), installed) == ()

@@ -1,0 +1,118 @@
+"""With the real installer: killed at any instant, and undone with the index off."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator
+
+import pytest
+from faults import tree
+from faults.plot import forked
+
+from pkgwidgets import recover
+from pkgwidgets.core.errors import EnvironmentBusy
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.model import Outcome
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.operations import recovery, steps
+from pkgwidgets.operations.planning import plan_install, plan_undo, plan_upgrade
+
+PATIENCE = 60.0
+"""Seconds that an installer which outlived us gets."""
+
+pytestmark = pytest.mark.slow
+
+
+def killed_after(seconds: float, work: Callable[[], object]) -> bool:
+    """Do something in a child that is killed after so long; tell whether it was, and alone."""
+    child = forked()
+    if child == 0:
+        try:
+            work()
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def recovered(backend: Backend) -> None:
+    """Recover as soon as nobody is at work any more: uv may have outlived whoever started it."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            recovery.recover_left(backend)
+            return
+        except EnvironmentBusy:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+
+def apart(seconds: float, kills: int) -> Iterator[float]:
+    """Yield random instants of something that takes so long."""
+    chance = random.Random(40)
+    for _ in range(kills):
+        yield chance.uniform(0, 1.1 * seconds)
+
+
+def test_40_kills_at_any_instant(backend: Backend, garden: Demo) -> None:
+    prefix = backend.environment.interpreter.prefix
+    old = tree.digest(prefix)
+    begun = time.monotonic()
+    steps.carry_out(backend, plan_upgrade(backend, "bedplanner"))
+    took, new = time.monotonic() - begun, tree.digest(prefix)
+    steps.carry_out(backend, plan_undo(backend))
+    assert tree.digest(prefix) == old
+    outcomes = []
+    for seconds in apart(took, 40):
+        plan, known = plan_upgrade(backend, "bedplanner"), len(backend.journal.transactions())
+        killed_after(seconds, lambda plan=plan: steps.carry_out(backend, plan))  # type: ignore[misc]
+        recovered(backend)
+        left = backend.journal.transactions()[known:]
+        committed = [each.outcome for each in left] == [Outcome.COMMITTED]
+        assert tree.digest(prefix) == (new if committed else old), seconds
+        assert not (prefix / ".pkgwidgets" / "open").exists()
+        outcomes += [each.outcome for each in left]
+        if committed:
+            steps.carry_out(backend, plan_undo(backend))
+            assert tree.digest(prefix) == old
+    assert outcomes.count(Outcome.ROLLED_BACK) >= 10
+
+
+def test_five_are_undone_to_the_byte_with_the_index_off(backend: Backend, garden: Demo) -> None:
+    """Each undo is killed first, and the tool that it carries puts it right."""
+    prefix = backend.environment.interpreter.prefix
+    garden.index.publish(
+        *(
+            BuiltWheel(
+                name="pea",
+                version=f"{version}.0",
+                files={"pea/__init__.py": f"x = {version}\n", f"pea/only{version}.py": ""},
+                entry_points="[console_scripts]\npea = pea:x\n",
+            )
+            for version in range(1, 7)
+        )
+    )
+    steps.carry_out(backend, plan_install(backend, "pea==1.0"))
+    trees = []
+    for version in range(2, 7):
+        trees.append(tree.rows(prefix))
+        steps.carry_out(backend, plan_upgrade(backend, "pea", version=f"{version}.0"))
+    garden.index.down = True
+    for before in reversed(trees):
+        now, plan = tree.rows(prefix), plan_undo(backend)
+        assert (plan.from_save_point, plan.download_size) == (True, 0)
+        killed_after(0.05, lambda plan=plan: steps.carry_out(backend, plan))  # type: ignore[misc]
+        assert recover.main([str(prefix / ".pkgwidgets/txn/any/recover.pyz")]) == 0
+        assert tree.rows(prefix) in (now, before)
+        if tree.rows(prefix) == now:
+            steps.carry_out(backend, plan_undo(backend))
+        assert tree.rows(prefix) == before
