@@ -32,8 +32,10 @@ CODES = pytest.mark.parametrize(
     "code",
     [
         errno.ENOSPC,
-        errno.EIO,
-        *(pytest.param(c, marks=slow) for c in (errno.EACCES, errno.EMFILE, errno.EDQUOT)),
+        *(
+            pytest.param(getattr(errno, c), marks=slow)
+            for c in ("EIO", "EACCES", "EMFILE", "EDQUOT")
+        ),
     ],
     ids=lambda code: errno.errorcode[code],
 )

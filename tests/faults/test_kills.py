@@ -118,7 +118,7 @@ def test_killed_three_times_anywhere_while_it_recovers(
     half_done: Callable[[], Plot], trees: tuple[str, str]
 ) -> None:
     chance = random.Random(3)
-    for _ in range(20):
+    for _ in range(10):
         plot = half_done()
         numbers = [chance.randint(1, 40) for _ in range(3)]
         deaths = [killed(plot.recover, f"operation#{number}") for number in numbers]

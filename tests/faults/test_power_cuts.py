@@ -24,7 +24,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 
 
 EVERY = pytest.mark.parametrize(
-    "every", [pytest.param(1, marks=pytest.mark.slow), 11], ids=["all", "one in 11"]
+    "every", [pytest.param(1, marks=pytest.mark.slow), 29], ids=["all", "one in 29"]
 )
 
 

@@ -1,0 +1,236 @@
+"""A whole upgrade against plain `uv pip install` of the same pins, in one paired run.
+
+    python tests/benchmarks/upgrade.py [--pairs 5] [--index-url URL]
+
+pandas and numpy, about 3,200 files, from a warm cache, in two environments of uv's. Ours is what a
+cell does: a process of its own plans nothing, stages, checks, saves, installs and verifies; uv only
+installs. Also: what a save point, a rollback and a recovery take, for how long a file is missing,
+and what it costs to find that there is nothing to recover.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import uv
+
+from pkgwidgets.backends.savepoint import FolderSavePoint
+from pkgwidgets.connect import connect
+from pkgwidgets.core.errors import VerificationFailed
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.model import Event, Plan, Stage
+from pkgwidgets.operations import planning, recovery, steps, transaction, verification
+
+OLD = ("pandas==2.2.2", "numpy==1.26.4")
+CHECKS = (Stage.CHECKING, Stage.VERIFYING)
+MANY = 5000
+PROBE = """
+import os, select, sys, time
+paths, longest, since = sys.argv[1:], 0.0, None
+print("ready", flush=True)
+while not select.select([0], [], [], 0.001)[0]:
+    now = time.perf_counter()
+    if all(map(os.path.exists, paths)):
+        since = None
+    else:
+        since = now if since is None else since
+        longest = max(longest, now - since)
+print(longest)
+"""
+CUT_OFF = """
+import sys
+from pkgwidgets.connect import connect
+from pkgwidgets.operations import planning, steps
+backend = connect(sys.argv[1])
+steps.carry_out(backend, planning.plan_upgrade(backend, "many"))
+"""
+
+
+def main() -> None:
+    """Measure, and print what came out beside what it should be."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--index-url")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="pkgwidgets-bench-") as name:
+        folder = Path(name)
+        os.environ["UV_CACHE_DIR"] = str(folder / "cache")
+        os.environ["XDG_CACHE_HOME"] = str(folder / "ours")
+        index = ["--default-index", arguments.index_url] if arguments.index_url else []
+        ours, theirs = (made(folder / side, index) for side in ("a", "b"))
+        backend = connect(ours, arguments.index_url, detached=True)
+        plan = planning.plan_upgrade(backend, ["pandas", "numpy"], allow="all")
+        print(f"{plan}\n")
+        compare(backend, plan, theirs, index, arguments.pairs)
+        parts(connect(ours, arguments.index_url))
+        recover_many(folder / "many")
+
+
+def compare(backend: Backend, plan: Plan, theirs: Path, index: list[str], pairs: int) -> None:
+    """Apply and go back on both sides, in turn."""
+    whole, checks, plain, missing = list[float](), list[float](), list[float](), list[float]()
+    site = backend.environment.interpreter.scheme["purelib"]
+    probed = [site / "pandas/__init__.py", site / "numpy/__init__.py"]
+    run_uv("install", theirs, *plan.pins, *index)  # both caches are warm from here on
+    run_uv("install", theirs, *OLD, *index)
+    for number in range(pairs + 1):
+        with probing(probed) as longest:
+            seconds, spent = timed(backend, plan)
+        begun = perf_counter()
+        run_uv("install", theirs, "--offline", "--no-deps", *plan.pins)
+        if number:  # the first warms ours up
+            plain.append(perf_counter() - begun)
+            whole.append(seconds)
+            checks.append(spent)
+            missing.append(longest[0])
+        transaction.run(backend, planning.plan_undo(backend))
+        plan = planning.plan_upgrade(backend, ["pandas", "numpy"], allow="all")
+        run_uv("install", theirs, "--offline", "--no-deps", *OLD)
+    more = [a - b for a, b in zip(whole, plain, strict=True)]
+    print(f"{pairs} pairs, medians                     seconds    aim")
+    show("uv", median(plain))
+    show("ours, whole", median(whole))
+    show("  of it checks and verification", median(checks))
+    show("ours less uv", median(more), 1.5)
+    show(
+        "ours less uv, without the checks", median(m - c for m, c in zip(more, checks, strict=True))
+    )
+    show("a file is missing, p95", sorted(missing)[int(len(missing) * 0.95)], 0.5)
+
+
+def timed(backend: Backend, plan: Plan) -> tuple[float, float]:
+    """Apply a plan; return how long it took, and how long of it was spent on checks."""
+    begun = last = perf_counter()
+    stage: Stage | None = None
+    spent = 0.0
+
+    def report(event: Event) -> None:
+        nonlocal last, stage, spent
+        now = perf_counter()
+        if stage in CHECKS:
+            spent += now - last
+        last, stage = now, event.stage
+
+    transaction.run(backend, plan, report)
+    return perf_counter() - begun, spent
+
+
+def parts(backend: Backend) -> None:
+    """Time a save point of all the files, a rollback, and the look at nothing to recover."""
+    plan = planning.plan_upgrade(backend, ["pandas", "numpy"], allow="all")
+    paths = backend.records.touched(plan, None)
+    prefix = backend.environment.interpreter.prefix
+    taken = []
+    for number in range(5):
+        folder = prefix / ".pkgwidgets" / "txn" / f"bench-{number}"
+        folder.mkdir(parents=True)
+        begun = perf_counter()
+        FolderSavePoint(folder, prefix).save(paths)
+        taken.append(perf_counter() - begun)
+        shutil.rmtree(folder)
+    print(f"\n{len(paths)} files")
+    show("save point", median(taken), 0.15)
+    show("rollback", rolled_back(backend, plan), 0.5)
+    times = 1000
+    begun = perf_counter()
+    for _ in range(times):
+        recovery.recover_left(backend)
+    each = (perf_counter() - begun) / times
+    begun = perf_counter()
+    for _ in range(times):
+        (prefix / "nothing").exists()
+    one = (perf_counter() - begun) / times
+    print(f"{'nothing to recover':38}{each * 1e6:8.1f} µs; one stat {one * 1e6:.1f} µs")
+
+
+def rolled_back(backend: Backend, plan: Plan) -> float:
+    """Return what it takes to put the old back, when all was installed and one thing is wrong."""
+    begun: list[float] = []
+
+    def report(event: Event) -> None:
+        if event.stage is Stage.RESTORING:
+            begun.append(perf_counter())
+
+    problems = verification.problems_after
+    verification.problems_after = lambda *_: ("made to fail",)
+    try:
+        steps.carry_out(backend, plan, report)
+    except VerificationFailed:
+        return perf_counter() - begun[0]
+    finally:
+        verification.problems_after = problems
+    raise AssertionError("it was committed")
+
+
+def recover_many(folder: Path) -> None:
+    """Cut an upgrade of 5,000 files off when all is replaced, and time the recovery."""
+    from pkgwidgets.demo.wheels import BuiltWheel
+
+    modules = {f"many/m{n}.py": f"N = {n}\n" * 400 for n in range(MANY)}
+    index = folder / "index"
+    index.mkdir(parents=True)
+    for version in ("1.0", "2.0"):
+        built = BuiltWheel(
+            name="many", version=version, files={**modules, "many/__init__.py": version}
+        )
+        (index / built.filename).write_bytes(built.data)
+    python = folder / "env" / "bin" / "python"
+    subprocess.run([uv.find_uv_bin(), "venv", "-q", str(folder / "env")], check=True)
+    links = ["--no-index", "--find-links", str(index)]
+    run_uv("install", python, "many==1.0", *links)
+    os.environ.update(UV_FIND_LINKS=str(index), UV_NO_INDEX="1")
+    backend = connect(python)
+    plan = planning.plan_upgrade(backend, "many")
+    argv = [sys.executable, "-c", CUT_OFF, str(python)]
+    subprocess.run(argv, env={**os.environ, "PKGWIDGETS_FAIL": "INSTALLED:synced"}, check=False)
+    print(f"\n{MANY} files, cut off when they were installed: {plan}")
+    begun = perf_counter()
+    recovered = recovery.recover_left(backend)
+    show(f"recovery of {len(recovered)}", perf_counter() - begun, 5.0)
+
+
+@contextmanager
+def probing(paths: list[Path]) -> Iterator[list[float]]:
+    """Look every millisecond whether files are there; the longest absence is known afterwards."""
+    argv = [sys.executable, "-S", "-c", PROBE, *map(str, paths)]
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    longest: list[float] = []
+    yield longest
+    said, _ = process.communicate()
+    longest.append(float(said))
+
+
+def made(folder: Path, index: list[str]) -> Path:
+    """Make an environment with the old versions, compiled as after some use."""
+    subprocess.run([uv.find_uv_bin(), "venv", "-q", str(folder)], check=True)
+    python = folder / "bin" / "python"
+    run_uv("install", python, *OLD, *index)
+    subprocess.run([str(python), "-c", "import pandas"], check=True)
+    return python
+
+
+def run_uv(verb: str, python: Path, *arguments: str) -> None:
+    """Run `uv pip`."""
+    argv = [uv.find_uv_bin(), "pip", verb, "-q", "--python", str(python), *arguments]
+    subprocess.run(argv, check=True)
+
+
+def show(what: str, seconds: float, aim: float | None = None) -> None:
+    """Print one figure."""
+    print(f"{what:38}{seconds:8.3f}{aim if aim is not None else '':>7}")
+
+
+if __name__ == "__main__":
+    main()
