@@ -143,6 +143,7 @@ class SimpleIndex:
         for _ in range(min(_AT_ONCE, len(ids))):
             threading.Thread(target=work, name="pkgwidgets-index", daemon=True).start()
         left = set(ids)
+        yield None  # who waits has something to do until the first has come
         try:
             while left and monotonic() < until:
                 try:

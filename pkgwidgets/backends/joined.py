@@ -6,6 +6,7 @@ Source: https://docs.astral.sh/uv/concepts/indexes/ (searching across multiple i
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
@@ -13,6 +14,7 @@ from pkgwidgets.core.interfaces import Enough, Index, Report, Skip, everything, 
 from pkgwidgets.core.model import Event, Id, Listing, Release
 
 from .before import Before
+from .folder import FolderIndex
 from .http import Unanswered
 from .links import Links, merged
 from .settings import Find, Settings
@@ -45,7 +47,12 @@ class JoinedIndex:
     def _indexes(self) -> tuple[Index, ...]:
         access = self._sources.access
         urls = (f"{url.rstrip('/')}/" for url in self._sources.indexes)
-        return tuple(self._join(Settings(index_url=url, access=access)) for url in urls)
+        return tuple(
+            FolderIndex(url)
+            if url.startswith("file:")
+            else self._join(Settings(index_url=url, access=access))
+            for url in urls
+        )
 
     @cached_property
     def _links(self) -> tuple[tuple[str, Links], ...]:
@@ -99,7 +106,9 @@ class JoinedIndex:
         for index in self._indexes:
             if not left:
                 break
+            last = index is self._indexes[-1]
             told = _counting(report, 0 if best else len(ids) - len(left), len(ids))
+            told = _telling(told, found if best else {}, seen, last=last, best=best)
             answers = index.releases_of(
                 left, told, refresh=refresh, enough=seen.enough, skip=seen.skip
             )
@@ -147,15 +156,17 @@ def _with(answer: Answer, releases: Sequence[Release]) -> Answer:
 
 
 def _best(known: Answer, answer: Answer) -> Answer:
-    """Join what two indexes said of a project: one that did not answer leaves it unknown."""
+    """Join what two indexes said of a project; of one that did not answer it is said."""
     if isinstance(known, ProjectNotFound):
         return answer
-    if isinstance(known, PkgwidgetsError) or isinstance(answer, PkgwidgetsError):
-        return known if isinstance(known, PkgwidgetsError) else answer
+    if isinstance(answer, PkgwidgetsError):
+        return known if isinstance(answer, ProjectNotFound) else _doubted(known, answer)
+    if isinstance(known, PkgwidgetsError):
+        return _doubted(answer, known)
     return Listing(merged(known, answer), _said((_stale(known), _stale(answer))))
 
 
-def _doubted(answer: Answer, problem: IndexUnavailable) -> Answer:
+def _doubted(answer: Answer, problem: PkgwidgetsError) -> Answer:
     """Say of an answer what could not be read beside it: there may be something newer."""
     if isinstance(answer, ProjectNotFound):
         return problem
@@ -172,11 +183,29 @@ def _said(texts: Iterable[str]) -> str:
     return "; ".join(filter(None, texts))
 
 
+def _telling(
+    report: Report, known: Mapping[Id, Answer], seen: _Seen, *, last: bool, best: bool
+) -> Report:
+    """Report what is said of a project once no other index can say otherwise."""
+
+    def told(event: Event) -> None:
+        answer = event.answer
+        if event.id is not None and answer is not None:
+            answer = seen.counted(event.id, answer)
+            if best:
+                answer = _best(known[event.id], answer)
+            final = last or not (best or isinstance(answer, ProjectNotFound))
+            event = replace(event, answer=answer if final else None)
+        report(event)
+
+    return told
+
+
 def _counting(report: Report, before: int, total: int) -> Report:
     """Count on from what indexes before this one answered."""
 
     def told(event: Event) -> None:
         done = None if event.done is None else min(total, before + event.done)
-        report(Event(stage=event.stage, text=event.text, id=event.id, done=done, total=total))
+        report(replace(event, done=done, total=total))
 
     return told

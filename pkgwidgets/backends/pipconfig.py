@@ -19,6 +19,8 @@ from pkgwidgets.core.errors import IndexUnavailable
 from .sources import Sources
 
 _SECTIONS = ("global", "install")
+_ALL = "unsafe-best-match"
+"""uv's word for how pip searches: the newest of all indexes counts."""
 _TRUE = frozenset({"y", "yes", "t", "true", "on", "1"})
 
 
@@ -33,7 +35,9 @@ def added(around: Sources, prefix: Path, default: str) -> Sources:
     if said.get("no-index", "").strip().lower() in _TRUE:
         indexes = ()
     links = tuple(_absolute(each) for each in said.get("find-links", "").split())
-    return replace(_reached(around, said), indexes=indexes, links=links)
+    reached = _reached(around, said)
+    strategy = _ALL if len(indexes) > 1 else around.strategy
+    return replace(reached, indexes=indexes, links=links, strategy=strategy)
 
 
 def reached(around: Sources, prefix: Path) -> Sources:

@@ -42,6 +42,8 @@ def newest(id: Id, page: Page, skip: Callable[[Version], bool]) -> Iterator[Rele
         if not some or page.looked > _TURNS * len(page):
             return
         yield _release(version, some)
+        if skip(version):
+            continue
         # It will not do: perhaps with the files that stand apart it will.
         every = _own(id, page.all_of, spelled)
         if len(every) > len(some):
@@ -93,10 +95,9 @@ def _descending(texts: Iterable[str]) -> Iterator[_Spelled]:
     plain: list[tuple[tuple[int, ...], str]] = []
     odd: list[str] = []
     for text in texts:
-        if text.isascii() and text.replace(".", "").isdigit():
-            with suppress(ValueError):  # too many dots, or a number too long to be read
-                plain.append((tuple(map(int, text.split("."))), text))
-        else:
+        try:
+            plain.append((tuple(map(int, text.split("."))), text))
+        except ValueError:  # letters, too many dots, or a number too long to be read
             odd.append(text)
     plain.sort(reverse=True)
     rest = sorted(_parsed(odd), key=itemgetter(0), reverse=True)

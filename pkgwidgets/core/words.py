@@ -87,6 +87,8 @@ def visible(text: str) -> str:
 
     Such characters would move a terminal's cursor, or show words in another order than they are.
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

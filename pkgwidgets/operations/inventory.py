@@ -69,6 +69,8 @@ def _with_rows(report: Report, facts: Facts) -> Report:
     """Make rows of the answers that are reported."""
 
     def told(event: Event) -> None:
+        if event.id is None:
+            facts.prepare()
         if event.id is not None and event.answer is not None:
             package = facts.row(event.id, event.answer)
             event = replace(event, answer=None, package=package)

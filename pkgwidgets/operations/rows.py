@@ -72,6 +72,10 @@ class Facts:
             and history == self.history
         )
 
+    def prepare(self) -> None:
+        """Find out, while there is nothing else to do, what the first answer needs."""
+        _ = self.owners
+
     @cached_property
     def owners(self) -> Mapping[Id, Mapping[Id, Sequence[Requirement]]]:
         """Of each project, who requires what of it."""
@@ -106,11 +110,18 @@ class Facts:
         return self._counts(found, release)
 
     def is_idle(self, id: Id, version: Version, seen: Sequence[Release]) -> bool:
-        """Tell whether a version says nothing more: it is forbidden, and so is the newest, seen."""
+        """Tell whether a version says nothing that a row would show.
+
+        So it is with a pre-release that does not count; and with one that is forbidden, if the
+        newest that counts was seen and is forbidden, too.
+        """
         found = self.installed[id]
+        if not isinstance(found, Distribution):
+            return False
+        if version.is_prerelease and not found.version.is_prerelease:
+            return True
         return (
-            isinstance(found, Distribution)
-            and version > found.version
+            version > found.version
             and self._is_forbidden(id, version)
             and any(self._counts(found, release) for release in seen)
         )
