@@ -20,6 +20,7 @@ from pkgwidgets.core.errors import (
     ResolutionFailed,
     StalePlan,
     StillNeeded,
+    TooLate,
 )
 from pkgwidgets.core.model import PackageInfo
 
@@ -35,6 +36,7 @@ _STATUS: dict[type[PkgwidgetsError], int] = {
     StalePlan: 409,
     StillNeeded: 409,
     ResolutionFailed: 502,
+    TooLate: 409,
 }
 
 

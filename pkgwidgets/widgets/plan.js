@@ -96,11 +96,12 @@ function render({ model, el }) {
   const focused = () => el.getRootNode().activeElement;
 
   function bodyNodes() {
-    const { changes = [], held_back: heldBack = [], restart, commands = [], empty } = plan();
+    const { changes = [], held_back: heldBack = [], warnings = [], restart, commands = [], empty } = plan();
     if (state === "failed") return [h("p", { className: "pkgw-note pkgw-bad", role: "alert" }, model.get("error"))];
     if (state !== "ready") return [];
     const notes = heldBack.map((item) => heldBackNote(item, () => model.send({ type: "unlock" })));
     if (empty) return [h("p", { className: "pkgw-empty" }, "Nothing to change."), ...notes];
+    notes.push(...warnings.map((text) => h("p", { className: "pkgw-note" }, text)));
     if (restart) notes.push(h("p", { className: "pkgw-note" }, strong("Restart needed afterwards:"), ` ${restart}`));
     // What was asked for comes first, what follows from it after.
     const ordered = [...changes.filter((c) => c.requested), ...changes.filter((c) => !c.requested)];

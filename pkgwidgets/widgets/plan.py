@@ -61,6 +61,7 @@ def _contents(plan: Plan) -> dict[str, Any]:
         "footer": "from the saved files · can be undone"
         if plan.from_save_point
         else f"{fetched} to fetch · can be undone",
+        "warnings": [f"{text[:1].upper()}{text[1:]}." for text in plan.warnings],
         "commands": list(plan.commands),
         "empty": not plan,
     }

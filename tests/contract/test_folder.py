@@ -95,7 +95,8 @@ def test_an_index_that_is_gone_makes_the_newest_doubtful(
 ) -> None:
     index = joined("unsafe-best-match", (tmp_path / "gone").as_uri(), index_url)
     found = index.releases_of([PEA, POD])
-    assert said(found[PEA]) == ["2.0"]
-    assert isinstance(found[PEA], Listing)
-    assert "the folder is not there" in found[PEA].stale
+    pea = found[PEA]
+    assert isinstance(pea, Listing)
+    assert said(pea) == ["2.0"]
+    assert "the folder is not there" in pea.stale
     assert isinstance(found[POD], PkgwidgetsError)
