@@ -181,7 +181,14 @@ def _ties() -> list[Callable[[], None]]:
     library = ctypes.CDLL(None)
     if not hasattr(library, "prctl"):
         return []
-    return [lambda: library.prctl(_PDEATHSIG, signal.SIGKILL)]
+    parent = os.getpid()
+
+    def tie() -> None:
+        library.prctl(_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it was killed before it could be asked for
+            os._exit(1)
+
+    return [tie]
 
 
 def hush() -> None:
