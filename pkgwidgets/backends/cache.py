@@ -103,13 +103,17 @@ class AnswerCache:
 
     def put(self, entries: Mapping[Id, Entry]) -> None:
         """Keep these answers, in one transaction."""
-        rows = []
+        rows, fresh = [], dict[Id, tuple[bytes, Entry]]()
         for id, entry in entries.items():
-            packed = _packed(entry)
-            self._read[id] = (packed, entry)
+            try:
+                packed = _packed(entry)
+            except (msgspec.MsgspecError, ValueError, OverflowError):
+                continue  # what cannot be kept is asked for again
+            fresh[id] = (packed, entry)
             rows.append((self._source, id, entry.etag, entry.asked, entry.fresh_until, packed))
         try:
             with self._guard, closing(self._opened()) as database, database:
+                self._read.update(fresh)
                 database.executemany(
                     "insert or replace into answers values (?, ?, ?, ?, ?, ?)", rows
                 )
@@ -143,7 +147,14 @@ class AnswerCache:
         return database
 
     def _begin_anew(self) -> None:
-        """Delete a file that is no database; one that is only busy is left alone."""
+        """Delete a file that is no database, while no thread of ours has it open.
+
+        One that is only busy is left alone. What another process loses by it is asked for again.
+        """
+        with self._guard:
+            self._delete_if_damaged()
+
+    def _delete_if_damaged(self) -> None:
         try:
             with self._file.open("rb") as file:
                 sound = file.read(16) in (b"", b"SQLite format 3\x00")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -103,7 +104,7 @@ class Distributions:
         """Tell where a distribution came from (PEP 610), and who else owns it."""
         if folder not in self._own_folders:
             return Origin.SYSTEM, folder
-        if installer == "conda" or name in self._conda_owned:
+        if installer == "conda" or name in self._conda_owned():
             return Origin.CONDA, str(self._interpreter.prefix)
         if name.endswith(".egg-info") or installer in ("apt", "dpkg", "debian", "rpm"):
             return Origin.SYSTEM, folder
@@ -115,16 +116,28 @@ class Distributions:
     def _own_folders(self) -> frozenset[str]:
         return frozenset(str(self._interpreter.scheme[name]) for name in ("purelib", "platlib"))
 
-    @cached_property
     def _conda_owned(self) -> frozenset[str]:
-        """Return the names of dist-info folders that conda's records list."""
-        owned = set()
-        for record in (self._interpreter.prefix / "conda-meta").glob("*.json"):
-            for file in _files_of(record):
-                folder, _, last = str(file).rpartition("/")
-                if last == "METADATA":
-                    owned.add(folder.rpartition("/")[2])
-        return frozenset(owned)
+        try:
+            changed = os.stat(self._conda).st_mtime_ns  # noqa: PTH116
+        except OSError:
+            return frozenset()
+        return _owned_by_conda(self._conda, changed)
+
+    @cached_property
+    def _conda(self) -> str:
+        return str(self._interpreter.prefix / "conda-meta")
+
+
+@lru_cache(maxsize=4)
+def _owned_by_conda(folder: str, changed: int) -> frozenset[str]:
+    """Return the names of dist-info folders that conda's records list, as of when they changed."""
+    owned = set()
+    for record in Path(folder).glob("*.json"):
+        for file in _files_of(record):
+            place, _, last = str(file).rpartition("/")
+            if last == "METADATA":
+                owned.add(place.rpartition("/")[2])
+    return frozenset(owned)
 
 
 def _direct(file: Path) -> tuple[Origin, str]:
@@ -158,6 +171,8 @@ def _stamp(place: str) -> _Stamp | None:
     """
     try:
         found = [os.stat(place + name) for name in _WATCHED]  # noqa: PTH116
+        with suppress(FileNotFoundError):  # most have none
+            found.append(os.stat(f"{place}/{DIRECT_URL}"))  # noqa: PTH116
     except OSError:
         return None
     return tuple((s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_size) for s in found)

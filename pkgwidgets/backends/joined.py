@@ -10,8 +10,17 @@ from dataclasses import replace
 from functools import cached_property
 
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
-from pkgwidgets.core.interfaces import Enough, Index, Report, Skip, everything, ignore, nothing
-from pkgwidgets.core.model import Event, Id, Listing, Release
+from pkgwidgets.core.interfaces import (
+    Answer,
+    Enough,
+    Index,
+    Report,
+    Skip,
+    everything,
+    ignore,
+    nothing,
+)
+from pkgwidgets.core.model import Event, Id, Listing, Release, Stage
 
 from .before import Before
 from .folder import FolderIndex
@@ -20,7 +29,6 @@ from .links import Links, merged
 from .settings import Find, Settings
 from .sources import Sources, shown
 
-Answer = Sequence[Release] | PkgwidgetsError
 Join = Callable[[Settings], Index]
 """Makes the index of one address."""
 
@@ -86,7 +94,9 @@ class JoinedIndex:
             index = self._indexes[0]
             return index.releases_of(ids, report, refresh=refresh, enough=enough, skip=skip)
         seen = _Seen(self._before, enough, skip)
-        found = self._of_indexes(ids, report, seen, refresh=refresh)
+        # What links add is known last: until then no answer is final.
+        told = _without_answers(report) if self._links else report
+        found = self._of_indexes(ids, told, seen, refresh=refresh)
         for name, links in self._links:
             try:
                 more = links.releases_of(ids, enough, refresh=refresh)
@@ -95,6 +105,9 @@ class JoinedIndex:
                 found = {id: _doubted(answer, problem) for id, answer in found.items()}
             else:
                 found |= {id: _with(found[id], releases) for id, releases in more.items()}
+        for id in found if self._links else ():
+            size = len(ids)
+            report(Event(stage=Stage.ASKING, id=id, answer=found[id], done=size, total=size))
         return found
 
     def _of_indexes(
@@ -181,6 +194,10 @@ def _stale(answer: Answer) -> str:
 
 def _said(texts: Iterable[str]) -> str:
     return "; ".join(filter(None, texts))
+
+
+def _without_answers(report: Report) -> Report:
+    return lambda event: report(replace(event, answer=None))
 
 
 def _telling(

@@ -10,7 +10,6 @@ from pathlib import Path
 from time import monotonic
 from urllib.parse import unquote, urlsplit
 
-import msgspec
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
@@ -18,7 +17,7 @@ from pkgwidgets.core.interfaces import Enough
 from pkgwidgets.core.model import Id, Release, Wheel
 from pkgwidgets.core.versions import specifier
 
-from . import pages
+from . import pages, releases
 from .access import Access
 from .http import Client, Unanswered
 
@@ -26,7 +25,6 @@ _FRESH = 600.0
 """Seconds that a page is not asked for again."""
 _WHOLE = 60.0
 """Seconds to wait for a page."""
-_SDISTS = (".tar.gz", ".zip")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,7 +108,7 @@ class Links:
                 )
                 for file in wheels
             ),
-            sdist=any(file.filename.endswith(_SDISTS) for file in live or files),
+            sdist=any(file.filename.endswith(pages.SDISTS) for file in live or files),
         )
 
     def _hash(self, file: _File) -> str | None:
@@ -145,7 +143,7 @@ def _local(path: Path) -> tuple[str, bytes]:
 def _in_folder(folder: Path) -> Iterator[_File]:
     try:
         for path in folder.iterdir():
-            if path.name.endswith((".whl", *_SDISTS)):
+            if path.name.endswith((".whl", *pages.SDISTS)):
                 yield _File(filename=path.name, size=path.stat().st_size, path=path)
     except OSError as error:
         raise Unanswered(f"it cannot be read ({error.strerror or type(error).__name__})") from None
@@ -154,10 +152,9 @@ def _in_folder(folder: Path) -> Iterator[_File]:
 def _on_page(kind: str, body: bytes) -> Iterator[_File]:
     try:
         for file in pages.read(kind, body).files:
-            sha256 = msgspec.json.decode(file.hashes, type=dict[str, str]).get("sha256")
             yield _File(
                 filename=file.filename,
-                sha256=sha256,
+                sha256=releases.sha256(file),
                 requires_python=file.requires_python,
                 yanked=file.is_yanked,
             )

@@ -175,15 +175,23 @@ def _release(version: Version, files: list[File]) -> Release:
 
 
 def _wheel(file: File) -> Wheel:
-    size = file.size if file.size is not None and file.size >= 0 else None
-    sha256 = _HASHES.decode(file.hashes).get("sha256", "")
-    known = sha256 if _SHA256.fullmatch(sha256) else None  # it goes into a requirements file
+    # No file is larger than that, and the cache can keep no larger number.
+    size = file.size if file.size is not None and 0 <= file.size < 1 << 63 else None
     return Wheel(
         filename=file.filename,
-        sha256=known,
+        sha256=sha256(file),
         size=size,
         requires_python=specifier(file.requires_python),
     )
+
+
+def sha256(file: File) -> str | None:
+    """Return the hash that a page gives; None for what is none: it goes into a requirements file.
+
+    Raises ValueError for hashes that are no texts.
+    """
+    given = _HASHES.decode(file.hashes).get("sha256", "")
+    return given if _SHA256.fullmatch(given) else None
 
 
 def _time(text: str) -> datetime | None:

@@ -220,6 +220,11 @@ def specifier(text: str | None) -> SpecifierSet | None:
         return _NO_PYTHON
 
 
+def may_be_newest(version: Version, installed: Version | None) -> bool:
+    """Tell whether a version may count as newest: a pre-release only where one is installed."""
+    return not version.is_prerelease or (installed is not None and installed.is_prerelease)
+
+
 def eligible_releases(
     releases: Iterable[Release],
     interpreter: Interpreter,
@@ -229,12 +234,10 @@ def eligible_releases(
 ) -> Iterable[Release]:
     """Yield the releases that count as newest, from the newest down.
 
-    Pre-releases count only if asked for or if the installed version is one. Lazy: a caller that
-    takes the first looks at few files of a large project.
+    Pre-releases count only if asked for or if the installed version is one. Lazy: of a large
+    project few files are looked at by who takes the first.
     """
-    wanted = prereleases or (installed is not None and installed.is_prerelease)
     for release in sorted(releases, key=lambda release: release.version, reverse=True):
-        if release.version.is_prerelease and not wanted:
-            continue
-        if is_eligible(release, interpreter):
+        wanted = prereleases or may_be_newest(release.version, installed)
+        if wanted and is_eligible(release, interpreter):
             yield release

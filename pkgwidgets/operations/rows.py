@@ -28,7 +28,7 @@ from pkgwidgets.core.model import (
     Transaction,
     Unreadable,
 )
-from pkgwidgets.core.versions import bump, is_eligible, why_none
+from pkgwidgets.core.versions import bump, is_eligible, may_be_newest, why_none
 from pkgwidgets.core.words import redacted
 
 _LAST: WeakKeyDictionary[Environment, Facts] = WeakKeyDictionary()
@@ -39,7 +39,7 @@ class Facts:
     """What rows are computed from; gathered once for all of them, each thing when it is needed.
 
     A row is computed anew only for another answer, and a version looked at once: facts are kept
-    while nothing of the environment changes.
+    while nothing of the environment changes. Threads share them: what is kept is only replaced.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Facts:
         self._interpreter = interpreter
         self._forbidden: dict[tuple[Id, Version], bool] = {}
         self._bounds: dict[Id, list[Requirement]] = {}
-        self._fitting: dict[int, tuple[Release, bool]] = {}
+        self._fitting: dict[tuple[Id, Version], tuple[Release, bool]] = {}
         self._rows: dict[Id, tuple[Answer | None, PackageInfo]] = {}
 
     @classmethod
@@ -118,7 +118,7 @@ class Facts:
         found = self.installed[id]
         if not isinstance(found, Distribution):
             return False
-        if version.is_prerelease and not found.version.is_prerelease:
+        if not may_be_newest(version, found.version):
             return True
         return (
             version > found.version
@@ -176,12 +176,12 @@ class Facts:
         )
 
     def _counts(self, found: Distribution, release: Release) -> bool:
-        if release.version.is_prerelease and not found.version.is_prerelease:
+        if not may_be_newest(release.version, found.version):
             return False
-        known = self._fitting.get(id(release))  # the release is kept with it: no other has its id
-        if known is None:
-            known = (release, is_eligible(release, self._interpreter))
-            self._fitting[id(release)] = known
+        key = found.id, release.version
+        known = self._fitting.get(key)
+        if known is None or known[0] is not release:  # another page may say otherwise of it
+            known = self._fitting[key] = (release, is_eligible(release, self._interpreter))
         return known[1]
 
     def _forbidding(self, id: Id, version: Version) -> dict[Id, str]:
@@ -201,7 +201,8 @@ class Facts:
             bounds = self._bounds[id] = [r for required in owners.values() for r in required]
         for place, requirement in enumerate(bounds):
             if not requirement.specifier.contains(version, prereleases=True):
-                bounds.insert(0, bounds.pop(place))
+                # A new list: another thread may be going through this one.
+                self._bounds[id] = [requirement, *bounds[:place], *bounds[place + 1 :]]
                 return True
         return False
 

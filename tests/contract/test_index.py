@@ -21,8 +21,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.backends import settings
+from pkgwidgets.backends.access import Access
 from pkgwidgets.backends.cache import AnswerCache, Entry
 from pkgwidgets.backends.index import SimpleIndex
+from pkgwidgets.backends.links import Links
 from pkgwidgets.core.errors import (
     Cancelled,
     IndexUnavailable,
@@ -30,7 +32,7 @@ from pkgwidgets.core.errors import (
     PkgwidgetsError,
     ProjectNotFound,
 )
-from pkgwidgets.core.interfaces import Index
+from pkgwidgets.core.interfaces import Index, everything
 from pkgwidgets.core.model import Event, Listing, Release, Wheel
 from pkgwidgets.core.versions import fitting_wheels
 from pkgwidgets.demo.wheels import BuiltWheel
@@ -509,3 +511,26 @@ def test_what_nobody_asks_for_is_given_up(tmp_path: Path) -> None:
     pod = canonicalize_name("pod")
     cache.put({PEA: Entry("", now - 91 * 86_400, now), pod: Entry("", now - 89 * 86_400, now)})
     assert set(AnswerCache("here", tmp_path).get([PEA, pod])) == {pod}
+
+
+def test_a_size_beyond_all_reason_costs_nobody_anything(
+    server: Answers, index: SimpleIndex
+) -> None:
+    listed(server, "1.0")
+    server.body = server.body.replace(b'"url"', b'"size": 1000000000000000000000000000000, "url"')
+    for _ in range(2):
+        (wheel,) = releases(index, "pea")[0].wheels
+        assert wheel.size is None
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "digest", ["0" * 63, "0" * 64 + "\n--index-url http://host.invalid/", "Z" * 64]
+)
+def test_what_is_no_hash_reaches_no_requirements_file(server: Answers, digest: str) -> None:
+    server.files(file() | {"hashes": {"sha256": digest}})
+    found = Links(server.url, Access()).releases_of([PEA], everything)
+    (linked,) = found[PEA][0].wheels
+    (indexed,) = releases(SimpleIndex(settings.given(server.url)), "pea")[0].wheels
+    assert linked.sha256 is None
+    assert indexed.sha256 is None
