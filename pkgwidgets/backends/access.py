@@ -72,7 +72,7 @@ class Access:
 
 def _held(url: str) -> Iterator[str]:
     """Yield what is secret, as it was written and as it is meant."""
-    parts = urlsplit(url)
+    parts = urlsplit(url if "://" in url else f"//{url}")
     known = _of_netrc(parts.hostname or "")
     if known is not None:
         yield known[1]

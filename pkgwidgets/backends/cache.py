@@ -55,6 +55,9 @@ class _Facts(msgspec.Struct, array_like=True, gc=False):
 
 
 _Row = tuple[str, str, float, float, bytes]
+_TYPES = (str, str, float, float, bytes)
+_BROKEN = (sqlite3.Error, OSError, ValueError)
+"""What a damaged file raises: its own words may be no text."""
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Facts)
 
@@ -97,9 +100,10 @@ class AnswerCache:
                     marks = ",".join("?" * len(part))
                     query = f"{_QUERY} ({marks})"
                     found.update(self._entries(database.execute(query, (self._source, *part))))
-        except (sqlite3.Error, OSError):
+        except _BROKEN:
             self._begin_anew()
-        return found
+        # A damaged file may answer with what nobody asked for.
+        return {id: found[id] for id in wanted if id in found}
 
     def put(self, entries: Mapping[Id, Entry]) -> None:
         """Keep these answers, in one transaction."""
@@ -118,11 +122,13 @@ class AnswerCache:
                     "insert or replace into answers values (?, ?, ?, ?, ?, ?)", rows
                 )
                 database.execute("delete from answers where asked < ?", (time() - _KEPT,))
-        except (sqlite3.Error, OSError):
+        except _BROKEN:
             self._begin_anew()
 
     def _entries(self, rows: Iterable[_Row]) -> Iterator[tuple[Id, Entry]]:
         for project, etag, asked, fresh_until, packed in rows:
+            if tuple(map(type, (project, etag, asked, fresh_until, packed))) != _TYPES:
+                continue
             id = Id(project)
             try:
                 known = self._read.get(id)
@@ -172,7 +178,7 @@ class AnswerCache:
                 row = database.execute("pragma quick_check(1)").fetchone()
         except sqlite3.OperationalError:
             return True  # busy, or not ours to read
-        except sqlite3.DatabaseError:
+        except (sqlite3.DatabaseError, ValueError):
             return False
         return bool(row) and row[0] == "ok"
 

@@ -7,6 +7,7 @@ import threading
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -19,7 +20,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from .access import Access, bare
+from .access import Access, Credentials, bare
 from .failures import FailuresInARow
 
 _CONNECT, _SILENCE, _WHOLE = 10.0, 30.0, 60.0
@@ -132,10 +133,7 @@ class Client:
             answer = _answered(route, path, headers, until)
             if isinstance(answer, Response):
                 return answer
-            url, path = urljoin(url + path, answer), ""
-            if urlsplit(url).scheme not in ("http", "https"):
-                raise Unanswered("it redirects to what is no http address")
-            url = bare(url).partition("#")[0]
+            url, path = _redirected(url + path, answer), ""
         raise Unanswered("it redirects in a circle")
 
     def _route(self, url: str) -> _Route:
@@ -151,7 +149,7 @@ class Client:
         prepared = self._session.prepare_request(requests.Request("GET", url))
         strange = self._session.should_strip_auth(self._base, url)  # type: ignore[no-untyped-call]
         if not strange:
-            credentials = self._access.credentials(self._given)
+            credentials = self._credentials
             if credentials is not None:
                 prepared.prepare_auth(credentials, url)
         proxies, verify, cert = self._reached(url)
@@ -161,6 +159,10 @@ class Client:
         _trust(pool, self._access, verify=verify)
         base = self._adapter.request_url(prepared, proxies)
         return _Route(pool, base, dict(prepared.headers))
+
+    @cached_property
+    def _credentials(self) -> Credentials | None:
+        return self._access.credentials(self._given)  # once: a keyring may take its time
 
     def _reached(self, url: str) -> tuple[dict[str, str], bool | str, Any]:
         """Return the proxies, the certificates and one's own certificate for an address."""
@@ -175,6 +177,17 @@ class Client:
         if access.is_insecure(url):
             verify = False
         return proxies, verify, access.client or how["cert"]
+
+
+def _redirected(url: str, location: str) -> str:
+    """Return where one is sent; raises `Unanswered` if that is no http address."""
+    try:
+        target = urljoin(url, location)
+        if urlsplit(target).scheme in ("http", "https"):
+            return bare(target).partition("#")[0]
+    except ValueError:
+        pass
+    raise Unanswered("it redirects to what is no http address")
 
 
 class _Agreed(HTTPSConnection):
@@ -245,7 +258,8 @@ def _read(response: Any, until: float) -> Response:
     if packing not in ("identity", "gzip"):
         raise Unanswered(f"it packed its answer by {packing[:20]}")
     came, received = list[bytes](), 0
-    read = getattr(response, "read1", response.read)  # urllib3 has it since 2.1
+    # urllib3 has it since 2.1; before, that of the answer inside.
+    read = getattr(response, "read1", None) or response._fp.read1
     while chunk := read(_CHUNK):
         came.append(chunk)
         received += len(chunk)

@@ -124,7 +124,7 @@ class SimpleIndex:
         The threads are daemons, so that nothing waits for them in the end; who has not answered
         when the time is up is said to be unanswered.
         """
-        until = monotonic() + _WHOLE
+        until = min(monotonic() + _WHOLE, self._settings.until())
         todo, done = SimpleQueue[Id](), Queue[tuple[Id, Response | Unanswered]](_AT_ONCE)
         stopped = threading.Event()
         for id in ids:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from math import inf
+from time import monotonic
 
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.interfaces import (
@@ -32,6 +34,8 @@ from .sources import Sources, shown
 Join = Callable[[Settings], Index]
 """Makes the index of one address."""
 
+_WHOLE = 120.0
+"""Seconds for one round of questions, to whatever number of places."""
 _ALL = "unsafe-best-match"
 """The one strategy by which every index is asked for every project."""
 
@@ -46,6 +50,7 @@ class JoinedIndex:
     def __init__(self, find: Find, join: Join) -> None:
         self._find = find
         self._join = join
+        self._deadline = inf
 
     @cached_property
     def _sources(self) -> Sources:
@@ -58,18 +63,23 @@ class JoinedIndex:
         return tuple(
             FolderIndex(url)
             if url.startswith("file:")
-            else self._join(Settings(index_url=url, access=access))
+            else self._join(Settings(index_url=url, access=access, until=self._until))
             for url in urls
         )
 
     @cached_property
     def _links(self) -> tuple[tuple[str, Links], ...]:
         access = self._sources.access
-        return tuple((shown(link), Links(link, access)) for link in self._sources.links)
+        return tuple(
+            (shown(link), Links(link, access, self._until)) for link in self._sources.links
+        )
 
     @cached_property
     def _before(self) -> Before:
         return Before(self._sources.before)
+
+    def _until(self) -> float:
+        return self._deadline
 
     @property
     def url(self) -> str:
@@ -93,6 +103,7 @@ class JoinedIndex:
         if not self._before and not self._links and len(self._indexes) == 1:
             index = self._indexes[0]
             return index.releases_of(ids, report, refresh=refresh, enough=enough, skip=skip)
+        self._deadline = monotonic() + _WHOLE
         seen = _Seen(self._before, enough, skip)
         # What links add is known last: until then no answer is final.
         told = _without_answers(report) if self._links else report

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 from time import monotonic
 from urllib.parse import unquote, urlsplit
@@ -45,7 +46,8 @@ _Grouped = dict[Id, dict[Version, list[_File]]]
 class Links:
     """One folder or page. A folder is read each time, a page when it is old, or anew if asked."""
 
-    def __init__(self, link: str, access: Access) -> None:
+    def __init__(self, link: str, access: Access, until: Callable[[], float] = lambda: inf) -> None:
+        self._until = until
         self._link = link
         self._access = access
         self._guard = threading.Lock()
@@ -61,7 +63,10 @@ class Links:
         Raises `Unanswered` if it cannot be read.
         """
         with self._guard:
-            found = self._files(refresh=refresh)
+            try:
+                found = self._files(refresh=refresh)
+            except (ValueError, RecursionError) as error:
+                raise Unanswered(f"it cannot be read ({error!s:.200})") from None
             return {id: self._down_to(id, found[id], enough) for id in ids if id in found}
 
     def _files(self, *, refresh: bool) -> _Grouped:
@@ -77,7 +82,7 @@ class Links:
     def _fetched(self) -> tuple[str, bytes]:
         headers = {"Accept": "text/html", "User-Agent": "pkgwidgets"}
         client = Client(self._link, headers, at_once=1, access=self._access)
-        answer = client.get("", {}, until=monotonic() + _WHOLE)
+        answer = client.get("", {}, until=min(monotonic() + _WHOLE, self._until()))
         if answer.status != 200:
             raise Unanswered(f"it answered {answer.status}")
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()

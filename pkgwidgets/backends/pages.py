@@ -136,8 +136,11 @@ def spelled_version(filename: str) -> str | None:
 
 def _from_html(body: bytes) -> list[File]:
     parser = _Anchors()
-    parser.feed(body.decode("utf-8", "replace"))
-    parser.close()
+    try:
+        parser.feed(body.decode("utf-8", "replace"))
+        parser.close()
+    except AssertionError as error:  # so the parser answers to some declarations
+        raise ValueError(str(error)) from error
     version = parser.api_version
     known = any(spelled_version(file.filename) for file in parser.files)
     if version is None and not known and not parser.is_page:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pkgwidgets.core.errors import IndexUnavailable
 
-from .sources import Sources
+from .sources import Sources, located
 
 _SECTIONS = ("global", "install")
 _ALL = "unsafe-best-match"
@@ -31,10 +31,10 @@ def added(around: Sources, prefix: Path, default: str) -> Sources:
     """
     said = options(prefix)
     own = said.get("index-url", "").strip() or default
-    indexes = (*said.get("extra-index-url", "").split(), own)
+    indexes = tuple(map(located, (*said.get("extra-index-url", "").split(), own)))
     if said.get("no-index", "").strip().lower() in _TRUE:
         indexes = ()
-    links = tuple(_absolute(each) for each in said.get("find-links", "").split())
+    links = tuple(filter(_is_there, map(_absolute, said.get("find-links", "").split())))
     reached = _reached(around, said)
     strategy = _ALL if len(indexes) > 1 else around.strategy
     return replace(reached, indexes=indexes, links=links, strategy=strategy)
@@ -116,6 +116,11 @@ def _name(text: str) -> str:
 
 def _path(text: str) -> str:
     return str(Path(text.strip()).expanduser().absolute()) if text.strip() else ""
+
+
+def _is_there(link: str) -> bool:
+    """Tell whether there is anything at a path; pip only warns where there is not."""
+    return "://" in link or link.startswith("file:") or Path(link).exists()
 
 
 def _absolute(link: str) -> str:

@@ -75,13 +75,13 @@ def _newest_first(texts: Iterable[str]) -> Iterator[tuple[Version, list[str]]]:
 
     The first number decides for all but the odd ones, those with an epoch or a letter before.
     """
-    majors: dict[str, list[str]] = {}
+    majors: dict[int, list[str]] = {}
     odd: list[str] = []
     for text in texts:
         major = text.partition(".")[0]
         plain = len(major) < _LONGEST_MAJOR and major.isascii() and major.isdigit()
-        (majors.setdefault(major, []) if plain else odd).append(text)
-    ordered = sorted(majors, key=int, reverse=True)
+        (majors.setdefault(int(major), []) if plain else odd).append(text)
+    ordered = sorted(majors, reverse=True)
     numbers = chain.from_iterable(_descending(majors[major]) for major in ordered)
     for version, group in groupby(_merged(numbers, list(_descending(odd))), itemgetter(0)):
         yield version, [text for _, text in group]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
 from threading import Lock
 from urllib.parse import urlsplit
@@ -27,11 +28,13 @@ works where nobody can say.
 class Settings:
     """One index, and how it is reached.
 
-    `index_url` may hold credentials: it is never shown, `shown_url` is.
+    `index_url` may hold credentials: it is never shown, `shown_url` is. `until` returns the
+    monotonic time after which nobody waits for it.
     """
 
     index_url: str = field(repr=False)
     access: Access = field(default_factory=Access)
+    until: Callable[[], float] = field(default=lambda: inf, repr=False, compare=False)
 
     @property
     def shown_url(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pkgwidgets.core.words import redacted, without_credentials
 
@@ -38,9 +39,17 @@ class Sources:
         return self.access.secrets((*self.indexes, *self.links))
 
 
+def located(address: str) -> str:
+    """Return the address of an index; of a path, wherever it is seen from, that of its folder."""
+    known = "://" in address or address.startswith("file:")
+    if known or "@" in address.partition("/")[0]:  # an address that lacks its scheme is no path
+        return address
+    return Path(address).expanduser().absolute().as_uri()
+
+
 def shown(address: str) -> str:
     """Return an address, or the path of a folder, as it may be shown."""
     try:
-        return without_credentials(address) if "://" in address else redacted(address)
+        return without_credentials(address)
     except ValueError:  # it is no address at all
         return redacted(address)

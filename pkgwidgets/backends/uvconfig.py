@@ -21,7 +21,7 @@ from pkgwidgets.core.words import redacted
 
 from . import process, uvcache
 from .access import Access
-from .sources import Sources
+from .sources import Sources, located
 
 _Table = Mapping[str, Any]
 _NAMES_INDEXES = ("index", "index-url", "extra-index-url", "find-links", "no-index")
@@ -49,7 +49,9 @@ def asked(uv: Path) -> Sources | None:
     names = dict(_names(files))
     return replace(
         around(),
-        indexes=tuple(_entitled(url, names.get(url)) for url in indexes if url not in flat),
+        indexes=tuple(
+            located(_entitled(url, names.get(url))) for url in indexes if url not in flat
+        ),
         links=(
             *(_entitled(url, names.get(url)) for url in indexes if url in flat),
             *(_absolute(link, files) for link in links),

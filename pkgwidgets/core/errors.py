@@ -255,6 +255,7 @@ class StageFailed(TransactionError):
 
     problems: tuple[str, ...] = ()
     code: ClassVar[str] = "stage-failed"
+    hint: ClassVar[str] = "Everything is as it was. Ask for another version, or mend what it names."
 
     def sentence(self) -> str:
         """List what could not be imported."""
@@ -269,6 +270,7 @@ class InstallFailed(TransactionError):
     returncode: int = 1
     output: str = ""
     code: ClassVar[str] = "install-failed"
+    hint: ClassVar[str] = "Everything is as it was. Plan again, or ask for another version."
 
     def sentence(self) -> str:
         """Give the last of what the installer said."""
@@ -282,6 +284,7 @@ class VerificationFailed(TransactionError):
 
     problems: tuple[str, ...] = ()
     code: ClassVar[str] = "verification-failed"
+    hint: ClassVar[str] = "Everything is as it was. Plan again, or ask for another version."
 
     def sentence(self) -> str:
         """List the problems."""
@@ -332,6 +335,7 @@ class DiskFailed(TransactionError):
     path: str = ""
     reason: str = ""
     code: ClassVar[str] = "disk-failed"
+    hint: ClassVar[str] = "Make room, or mend what it names; what was begun is put back."
 
     def sentence(self) -> str:
         """Name the file and the reason."""
@@ -356,6 +360,7 @@ class ApplierFailed(TransactionError):
 
     reason: str = ""
     code: ClassVar[str] = "applier-failed"
+    hint: ClassVar[str] = "Everything is as it was. Plan again; the transaction's log may say more."
 
     def sentence(self) -> str:
         """Give the reason."""

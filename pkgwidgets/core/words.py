@@ -78,6 +78,9 @@ def redacted(text: str, secrets: Collection[str] = ()) -> str:
 
 def without_credentials(url: str) -> str:
     """Return an address without the credentials it may hold; ValueError if it is no address."""
+    if "://" not in url:  # it may lack no more than that
+        host, slash, rest = url.partition("/")
+        return redacted(f"{host.rpartition('@')[2]}{slash}{rest}")
     parts = urlsplit(url)
     return redacted(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
 

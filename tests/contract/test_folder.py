@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from packaging.utils import canonicalize_name
@@ -10,7 +12,7 @@ from packaging.utils import canonicalize_name
 from pkgwidgets.backends.folder import FolderIndex
 from pkgwidgets.backends.index import SimpleIndex
 from pkgwidgets.backends.joined import JoinedIndex
-from pkgwidgets.backends.sources import Sources
+from pkgwidgets.backends.sources import Sources, located
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.model import Event, Listing
 from pkgwidgets.demo import Demo
@@ -100,3 +102,39 @@ def test_an_index_that_is_gone_makes_the_newest_doubtful(
     assert said(pea) == ["2.0"]
     assert "the folder is not there" in pea.stale
     assert isinstance(found[POD], PkgwidgetsError)
+
+
+def test_an_address_that_lacks_its_scheme_keeps_its_secret(tmp_path: Path) -> None:
+    address = "bob:s3cretpw@nexus.invalid/simple"
+    sources = Sources(indexes=(located(address),), links=(address,))
+    assert "s3cretpw" not in sources.shown
+    assert "s3cretpw" in sources.secrets
+    index = JoinedIndex(lambda: sources, SimpleIndex)
+    assert "s3cretpw" not in index.url
+    assert "s3cretpw" not in repr(index.releases_of([PEA]))
+
+
+def test_a_path_is_the_address_of_its_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    for address in ("simple", "./simple", str(folder)):
+        assert located(address).rstrip("/") == folder.as_uri()
+    for address in ("https://host.invalid/simple", "file:///x"):
+        assert located(address) == address
+
+
+def test_all_sources_together_have_the_time_of_one(
+    monkeypatch: pytest.MonkeyPatch, forgetful: None
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setattr("pkgwidgets.backends.joined._WHOLE", 2.0)
+        monkeypatch.setattr("pkgwidgets.backends.http._SILENCE", 3.0)
+        sources = Sources(
+            indexes=(f"{host}/a/", f"{host}/b/", f"{host}/c/"),
+            links=(f"{host}/d",),
+            strategy="unsafe-best-match",
+        )
+        begun = monotonic()
+        found = JoinedIndex(lambda: sources, SimpleIndex).releases_of([PEA, POD])
+        assert monotonic() - begun < 20  # four of them, thrice three seconds each
+    assert all(isinstance(answer, IndexUnavailable) for answer in found.values())

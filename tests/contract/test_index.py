@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
+import sqlite3
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +26,7 @@ from packaging.version import Version
 from pkgwidgets.backends import settings
 from pkgwidgets.backends.access import Access
 from pkgwidgets.backends.cache import AnswerCache, Entry
+from pkgwidgets.backends.http import Unanswered
 from pkgwidgets.backends.index import SimpleIndex
 from pkgwidgets.backends.links import Links
 from pkgwidgets.core.errors import (
@@ -534,3 +538,57 @@ def test_what_is_no_hash_reaches_no_requirements_file(server: Answers, digest: s
     (indexed,) = releases(SimpleIndex(settings.given(server.url)), "pea")[0].wheels
     assert linked.sha256 is None
     assert indexed.sha256 is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "update answers set asked = 'abc'",
+        "update answers set etag = x'00'",
+        "update answers set facts = 'text'",
+        "update answers set fresh_until = null where 0; update answers set project = 'pod'",
+    ],
+)
+def test_a_damaged_entry_is_asked_for_again(
+    server: Answers, index: SimpleIndex, damage: str, tmp_path: Path
+) -> None:
+    listed(server, "1.0")
+    kept = SimpleIndex(settings.given(server.url), AnswerCache("here", tmp_path))
+    assert len(releases(kept, "pea")) == 1
+    with closing(sqlite3.connect(next(tmp_path.glob("*.sqlite3")))) as database:
+        database.executescript(damage)
+        database.commit()
+    kept = SimpleIndex(settings.given(server.url), AnswerCache("here", tmp_path))
+    for _ in range(2):
+        assert len(releases(kept, "pea")) == 1
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_cache_with_a_few_bytes_changed_is_no_reason_to_fail(
+    server: Answers, tmp_path: Path, seed: int
+) -> None:
+    listed(server, "1.0")
+    ids = [canonicalize_name(f"pea-{number}") for number in range(30)]
+    SimpleIndex(settings.given(server.url), AnswerCache("here", tmp_path)).releases_of(ids)
+    chance, (file,) = random.Random(seed), tmp_path.glob("*.sqlite3")
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("pragma wal_checkpoint(truncate)")
+    body = bytearray(file.read_bytes())
+    for _ in range(3):
+        body[chance.randrange(len(body))] = chance.randrange(256)
+    file.write_bytes(body)
+    for _ in range(2):
+        found = SimpleIndex(settings.given(server.url), AnswerCache("here", tmp_path))
+        assert set(found.releases_of(ids)) == set(ids)
+
+
+@pytest.mark.parametrize("location", ["http://[bad/", "file:///etc/hosts", "http://host:port/"])
+def test_a_redirect_to_no_address_is_said(
+    server: Answers, index: SimpleIndex, location: str
+) -> None:
+    server.status, server.headers = 302, {"Location": location}
+    found = failure(index)
+    assert isinstance(found, IndexUnavailable)
+    with pytest.raises(Unanswered):
+        Links(server.url, Access()).releases_of([PEA], everything)

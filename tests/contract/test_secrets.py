@@ -203,6 +203,7 @@ def everything(service: PackageService, said: Said) -> list[bool]:
     return done
 
 
+@pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_secret_is_nowhere(
     shape: str,

@@ -192,6 +192,7 @@ def test_all_that_pip_is_told(home: Path, write: Write) -> None:
         "[install]\nindex-url = http://b.invalid/%7Esimple\nfind-links = ~/l http://c.invalid/l\n"
         "cert = /c.pem\nclient-cert = /d.pem\nkeyring-provider = subprocess\n",
     )
+    (home / "l").mkdir()
     sources = found(home)
     assert sources.indexes == ("http://b.invalid/%7Esimple",)
     assert sources.links == (f"{home}/l", "http://c.invalid/l")

@@ -115,3 +115,15 @@ def test_a_file_that_is_none_does_no_harm_until_it_is_needed() -> None:
 def test_what_is_no_version_is_passed_over(text: str) -> None:
     found = page([file("1.0")], [text, "1.0"])
     assert [str(release.version) for release in quick(found)] == ["1.0"]
+
+
+def test_leading_zeros_of_a_version_say_nothing() -> None:
+    for versions in (["1.9", "01.5"], ["01.5", "1.9"], ["01.9", "1.5"]):
+        found = page([file(version) for version in versions], versions)
+        assert next(quick(found)).version == Version("1.9")
+        assert next(releases.of(PEA, found)).version == Version("1.9")
+
+
+def test_html_that_its_parser_gives_up_on_is_no_page() -> None:
+    with pytest.raises(ValueError, match="foo"):
+        pages.read("text/html", b"<a href='pea-1.0.tar.gz'>x</a><![foo[ x ]]>")
