@@ -54,6 +54,13 @@ _PAGE = msgspec.json.Decoder(_Page)
 _FILE = msgspec.json.Decoder(File)
 
 
+def _file(raw: bytes | msgspec.Raw) -> File:
+    try:
+        return _FILE.decode(raw)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+
+
 class Page:
     """The files of one project; of JSON, those that nobody asks for are never looked at.
 
@@ -73,7 +80,7 @@ class Page:
     @cached_property
     def files(self) -> list[File]:
         """All of them; raises ValueError for one that is none."""
-        return [_FILE.decode(raw) for raw in self._raw]
+        return [_file(raw) for raw in self._raw]
 
     def together(self, version: str) -> list[File]:
         """Return files of a version, so spelled, that stand together: the last such, if not all.
@@ -86,7 +93,7 @@ class Page:
         around = chain(reversed(self._raw[:begun]), reversed(self._raw[begun:]))
         for step, raw in enumerate(map(bytes, around), 1):
             if part in raw:
-                found.append(_FILE.decode(raw))
+                found.append(_file(raw))
             elif found:
                 self._at = (begun - step) % len(self._raw) + 1
                 break
@@ -97,7 +104,7 @@ class Page:
         """Return all files of a version, so spelled; and a few of others whose text has it too."""
         part = f"-{version}".encode()
         self.looked += len(self._raw)
-        return [_FILE.decode(raw) for raw in self._raw if part in bytes(raw)]
+        return [_file(raw) for raw in self._raw if part in bytes(raw)]
 
 
 class _Links(Page):
@@ -116,7 +123,10 @@ def read(kind: str, body: bytes) -> Page:
         raise ValueError(f"a page of type {kind[:80] or 'unknown'}")
     if len(body) > _SMALL and body.count(b",") > _MOST_PARTS:
         raise ValueError("a page of too many parts")
-    page = _PAGE.decode(body)
+    try:
+        page = _PAGE.decode(body)
+    except msgspec.MsgspecError as error:  # not a ValueError before msgspec 0.20
+        raise ValueError(str(error)) from error
     if page.meta.api_version.partition(".")[0] != "1":
         raise ValueError(f"api-version {page.meta.api_version[:20]}")
     return Page(page.files, page.versions)

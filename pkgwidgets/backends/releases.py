@@ -190,7 +190,10 @@ def sha256(file: File) -> str | None:
 
     Raises ValueError for hashes that are no texts.
     """
-    given = _HASHES.decode(file.hashes).get("sha256", "")
+    try:
+        given = _HASHES.decode(file.hashes).get("sha256", "")
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
     return given if _SHA256.fullmatch(given) else None
 
 

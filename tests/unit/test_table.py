@@ -11,6 +11,7 @@ from pkgwidgets.core.model import PackageInfo
 from pkgwidgets.widgets import table
 from pkgwidgets.widgets.table import PackageTable
 
+pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
 NAMES = [f"pod-{number}" for number in range(50)]
 
 
