@@ -110,7 +110,7 @@ class AnswerCache:
         rows, fresh = [], dict[Id, tuple[bytes, Entry]]()
         for id, entry in entries.items():
             try:
-                packed = _packed(entry)
+                packed = self._packed(id, entry)
             except (msgspec.MsgspecError, ValueError, OverflowError):
                 continue  # what cannot be kept is asked for again
             fresh[id] = (packed, entry)
@@ -124,6 +124,17 @@ class AnswerCache:
                 database.execute("delete from answers where asked < ?", (time() - _KEPT,))
         except _BROKEN:
             self._begin_anew()
+
+    def _packed(self, id: Id, entry: Entry) -> bytes:
+        """Pack what is kept; one that was only confirmed is packed already."""
+        packed, last = self._read.get(id, (b"", None))
+        if (
+            last is not None
+            and last.releases is entry.releases
+            and (last.skipped, last.complete) == (entry.skipped, entry.complete)
+        ):
+            return packed
+        return _packed(entry)
 
     def _entries(self, rows: Iterable[_Row]) -> Iterator[tuple[Id, Entry]]:
         for project, etag, asked, fresh_until, packed in rows:

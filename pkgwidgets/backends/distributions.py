@@ -57,8 +57,8 @@ class Distributions:
     def _read(self, folder: str, name: str) -> Distribution | Unreadable:
         """Read one, or take what was read of the very same files before."""
         place = f"{folder}/{name}"
-        stamp = _stamp(place)
         known = self._known.get(place)
+        stamp = _stamp(place, known[0] if known is not None else None)
         if known is None or known[0] != stamp or stamp is None:
             known = self._known[place] = (stamp, self._read_anew(folder, name))
         return known[1]
@@ -164,15 +164,16 @@ def _files_of(record: Path) -> list[object]:
     return files if isinstance(files, list) else []
 
 
-def _stamp(place: str) -> _Stamp | None:
+def _stamp(place: str, last: _Stamp | None) -> _Stamp | None:
     """Return what differs when anything was written in a dist-info folder; None if it is odd.
 
     The folder tells of files that came, went or were replaced; these files of edits in place.
     """
     try:
         found = [os.stat(place + name) for name in _WATCHED]  # noqa: PTH116
-        with suppress(FileNotFoundError):  # most have none
-            found.append(os.stat(f"{place}/{DIRECT_URL}"))  # noqa: PTH116
+        if last is None or len(last) > len(_WATCHED):
+            with suppress(FileNotFoundError):  # most have none
+                found.append(os.stat(f"{place}/{DIRECT_URL}"))  # noqa: PTH116
     except OSError:
         return None
     return tuple((s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_size) for s in found)

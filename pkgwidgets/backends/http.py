@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from .access import Access, Credentials, bare
 from .failures import FailuresInARow
+from .unpacking import BrokenArchive, TooLarge, unpacked
 
 _CONNECT, _SILENCE, _WHOLE = 10.0, 30.0, 60.0
 """Seconds: for a connection, for the next byte, for one answer in all."""
@@ -29,8 +29,6 @@ _LARGEST = 32 << 20
 """Bytes of one answer, packed or not."""
 _TOO_LARGE = f"its answer is larger than {_LARGEST >> 20} MiB"
 _CHUNK = 1 << 17
-_PART = 1 << 21
-"""Bytes that are unpacked at once: most pages are smaller."""
 _TRIES = 3
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 527})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -117,7 +115,7 @@ class Client:
             return _LONGEST_WAIT + 1, "it failed again and again, so it is left alone for a minute"
         try:
             answer = self._asked(path, headers, min(until, monotonic() + _WHOLE))
-        except (HTTPError, requests.RequestException, OSError, zlib.error) as error:
+        except (HTTPError, requests.RequestException, OSError, BrokenArchive) as error:
             return 0.0, _reason(error)
         except Unanswered as error:  # asking again would give the same
             return _LONGEST_WAIT + 1, str(error)
@@ -271,25 +269,11 @@ def _read(response: Any, until: float) -> Response:
     if announced is not None and announced != received and response.status != 304:
         raise urllib3.exceptions.ProtocolError("a short answer")
     body = b"".join(came)
-    return Response(response.status, headers, _unpacked(body) if packing == "gzip" else body)
-
-
-def _unpacked(packed: bytes) -> bytes:
-    """Unpack gzip, no further than is allowed, in few parts: other threads run meanwhile."""
-    if not packed:
-        return b""
-    unpack = zlib.decompressobj(31)
-    parts, size = list[bytes](), 0
-    while not unpack.eof:
-        parts.append(unpack.decompress(packed, _PART))
-        size, packed = size + len(parts[-1]), unpack.unconsumed_tail
-        if size > _LARGEST:
-            raise Unanswered(_TOO_LARGE)
-        if not parts[-1] and not packed:
-            break
-    if not unpack.eof:
-        raise urllib3.exceptions.ProtocolError("a short answer")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    try:
+        body = unpacked(body, _LARGEST) if packing == "gzip" else body
+    except TooLarge:
+        raise Unanswered(_TOO_LARGE) from None
+    return Response(response.status, headers, body)
 
 
 _NO_TLS = "it does not speak TLS"
@@ -318,7 +302,7 @@ def _reason(error: Exception) -> str:
             return "it did not answer in time"
         case requests.exceptions.TooManyRedirects():
             return "it redirects in a circle"
-        case urllib3.exceptions.ProtocolError() | zlib.error() | OSError():
+        case urllib3.exceptions.ProtocolError() | BrokenArchive() | OSError():
             return "the connection broke"
         case _:
             return f"the request failed ({type(error).__name__})"

@@ -30,12 +30,16 @@ _LONGEST_FRESH = 600.0
 """Seconds that an answer counts as fresh at most, whatever it says: it may be un-yanked."""
 
 
+_Reached = tuple[tuple[Release, ...], tuple[Version, ...], Enough, Skip]
+
+
 class SimpleIndex:
     """One index, asked project by project over pooled connections."""
 
     def __init__(self, settings: Settings, cache: AnswerCache | None = None) -> None:
         self._settings = settings
         self._own_cache = cache
+        self._reached: dict[Id, _Reached] = {}
 
     @cached_property
     def _cache(self) -> AnswerCache:
@@ -89,7 +93,7 @@ class SimpleIndex:
                 entry is None
                 or refresh
                 or not entry.asked <= now < entry.fresh_until
-                or not _reaches(id, entry, enough, skip)
+                or not self._reaches(id, entry, enough, skip)
             ):
                 asked.append(id)
             else:
@@ -97,7 +101,7 @@ class SimpleIndex:
         if not asked:
             return
         _ = self._client  # made here, not by many threads at once
-        known = {id: entry for id, entry in kept.items() if _reaches(id, entry, enough, skip)}
+        known = {id: entry for id, entry in kept.items() if self._reaches(id, entry, enough, skip)}
         news = dict[Id, Entry]()
         try:
             for came in self._fetched(asked, known):
@@ -115,6 +119,17 @@ class SimpleIndex:
         finally:
             if news:
                 self._cache.put(news)
+
+    def _reaches(self, id: Id, entry: Entry, enough: Enough, skip: Skip) -> bool:
+        """Tell whether an entry reaches, once for who asks the same of the same."""
+        asked = (entry.releases, entry.skipped, enough, skip)
+        known = self._reached.get(id)
+        if known is not None and known[0] is asked[0] and known[1:] == asked[1:]:
+            return True
+        reaches = _reaches(id, entry, enough, skip)
+        if reaches:
+            self._reached[id] = asked
+        return reaches
 
     def _fetched(
         self, ids: Sequence[Id], known: Mapping[Id, Entry]

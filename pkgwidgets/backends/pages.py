@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cached_property
 from html.parser import HTMLParser
-from itertools import chain
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -13,10 +14,15 @@ import msgspec
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = ("application/vnd.pypi.simple.v1+html", "text/html", "application/xhtml+xml")
 SDISTS = (".tar.gz", ".zip")
+_AFTER = (b"-", *(ending.encode() for ending in SDISTS))
+"""What follows a version in a file's name."""
+_BEGINNING = 200
+"""Bytes of the list of files that tell how each of them begins."""
 _SMALL = 1 << 20
 _MOST_PARTS = 600_000
 """So many commas are no real page; in memory each could be a hundred times as large."""
 _LIVE = (b"false", b"null", b'""', b"{}", b"0")
+_T = TypeVar("_T")
 _HASH = re.compile(r"sha256=([0-9a-f]{64})", re.ASCII)
 
 
@@ -26,11 +32,17 @@ class Meta(msgspec.Struct, gc=False):
     api_version: str = msgspec.field(name="api-version", default="1.0")
 
 
+class Hashes(msgspec.Struct, gc=False):
+    """What a file's bytes hash to; others than this one are passed over."""
+
+    sha256: str = ""
+
+
 class File(msgspec.Struct, gc=False):
     """One file of a page, as PEP 691 and PEP 700 spell it."""
 
     filename: str
-    hashes: msgspec.Raw = msgspec.Raw(b"{}")  # read only where it is needed
+    hashes: Hashes = msgspec.field(default_factory=Hashes)
     requires_python: str | None = msgspec.field(name="requires-python", default=None)
     size: int | None = None
     upload_time: str | None = msgspec.field(name="upload-time", default=None)
@@ -43,75 +55,114 @@ class File(msgspec.Struct, gc=False):
 
 
 class _Page(msgspec.Struct, gc=False):
-    """A page of the JSON API; what else it says is passed over."""
+    """A page of the JSON API; what else it says is passed over, and its parts wait to be read."""
 
-    files: list[msgspec.Raw]
-    versions: list[str] | None = None
+    files: msgspec.Raw
+    versions: msgspec.Raw = msgspec.Raw(b"null")
     meta: Meta = msgspec.field(default_factory=Meta)
 
 
 _PAGE = msgspec.json.Decoder(_Page)
 _FILE = msgspec.json.Decoder(File)
+_FILES = msgspec.json.Decoder(list[File])
+_VERSIONS = msgspec.json.Decoder(list[str] | None)
+_HEAD = re.compile(rb'\[\s*(\{\s*"[^"\\]*"\s*:)')
 
 
-def _file(raw: bytes | msgspec.Raw) -> File:
+def _decoded(decoder: msgspec.json.Decoder[_T], text: bytes | msgspec.Raw) -> _T:
     try:
-        return _FILE.decode(raw)
-    except msgspec.MsgspecError as error:
+        return decoder.decode(text)
+    except msgspec.MsgspecError as error:  # not a ValueError before msgspec 0.20
         raise ValueError(str(error)) from error
 
 
 class Page:
     """The files of one project; of JSON, those that nobody asks for are never looked at.
 
-    `versions` are those that the page lists (PEP 700), none where it does not.
+    They are found in its text: each begins with the same key as the first one does, or else they
+    are all read. `versions` are those that the page lists (PEP 700), none where it does not.
     """
 
-    def __init__(self, raw: list[msgspec.Raw], versions: list[str] | None = None) -> None:
+    def __init__(
+        self, raw: msgspec.Raw, body: bytes = b"", versions: list[str] | None = None
+    ) -> None:
         self._raw = raw
+        self._text = body
+        beginning = bytes(memoryview(raw)[:_BEGINNING])
+        head = _HEAD.match(beginning)
+        self._opening = head[1] if head else b""
+        # Searched in the body itself: to copy out megabytes takes longer than most searches.
+        self._stop = body.find(beginning) + len(memoryview(raw))
+        self._end = self._stop
         self.versions = versions or []
         self.looked = 0
-        """How often a file was looked at in vain, or found."""
-        self._at = 0
+        """So many bytes were gone through in search of files."""
 
     def __len__(self) -> int:
-        return len(self._raw)
+        """Return how many bytes its files take, about."""
+        return len(self._text)
 
     @cached_property
     def files(self) -> list[File]:
-        """All of them; raises ValueError for one that is none."""
-        return [_file(raw) for raw in self._raw]
+        """All of them; raises ValueError if one is none."""
+        return _decoded(_FILES, _bounded(self._raw))
 
     def together(self, version: str) -> list[File]:
         """Return files of a version, so spelled, that stand together: the last such, if not all.
 
         Those of one version do, mostly, the newest last, and each before the next newer one: so
-        the search goes on backwards from where the last one ended, once around.
+        the search goes on backwards from where the last one ended, once around. Development
+        releases may stand between, whose text has that of the version, too.
         """
         part = f"-{version}".encode()
-        begun, found, step = self._at, list[File](), 0
-        around = chain(reversed(self._raw[:begun]), reversed(self._raw[begun:]))
-        for step, raw in enumerate(map(bytes, around), 1):
-            if part in raw:
-                found.append(_file(raw))
-            elif found:
-                self._at = (begun - step) % len(self._raw) + 1
-                break
-        self.looked += step
-        return found[::-1]
+        found = list[bytes]()
+        at = self._last(part, 0, self._end)
+        if at < 0:
+            at = self._last(part, 0, self._stop)
+        while at >= 0:
+            begin, text = self._around(at)
+            found.append(text)
+            before = self._text.rfind(self._opening, 0, begin)
+            at = self._text.find(part, before, begin) if before >= 0 else -1
+            self._end = begin
+        return self._read(version, found[::-1])
 
     def all_of(self, version: str) -> list[File]:
         """Return all files of a version, so spelled; and a few of others whose text has it too."""
         part = f"-{version}".encode()
-        self.looked += len(self._raw)
-        return [_file(raw) for raw in self._raw if part in bytes(raw)]
+        found, at = list[bytes](), self._last(part, 0, self._stop)
+        while at >= 0:
+            begin, text = self._around(at)
+            found.append(text)
+            at = self._last(part, 0, begin)
+        return self._read(version, found[::-1])
+
+    def _last(self, part: bytes, begin: int, end: int) -> int:
+        """Return where a file's name has this part last, and not the beginning of a longer one."""
+        at = self._text.rfind(part, begin, end)
+        while at >= 0 and not self._text.startswith(_AFTER, at + len(part)):
+            at = self._text.rfind(part, begin, at)
+        self.looked += end - max(at, begin)
+        return at
+
+    def _around(self, at: int) -> tuple[int, bytes]:
+        """Return where the file begins whose text is there, and its text."""
+        begin = max(self._text.rfind(self._opening, 0, at), 0)
+        end = self._text.find(self._opening, at, self._stop)
+        return begin, self._text[begin : end if end >= 0 else self._stop].rstrip(b" \t\r\n,]")
+
+    def _read(self, version: str, texts: list[bytes]) -> list[File]:
+        if self._opening:
+            with suppress(ValueError):
+                return [_decoded(_FILE, text) for text in texts]
+        return [file for file in self.files if f"-{version}" in file.filename]
 
 
 class _Links(Page):
     """The files of a page of HTML, which says no more of them than it says at once."""
 
     def __init__(self, files: list[File]) -> None:
-        super().__init__([])
+        super().__init__(msgspec.Raw(b"[]"))
         self.files = files
 
 
@@ -121,15 +172,20 @@ def read(kind: str, body: bytes) -> Page:
         return _Links(_from_html(body))
     if kind not in (JSON, "application/json"):
         raise ValueError(f"a page of type {kind[:80] or 'unknown'}")
-    if len(body) > _SMALL and body.count(b",") > _MOST_PARTS:
-        raise ValueError("a page of too many parts")
-    try:
-        page = _PAGE.decode(body)
-    except msgspec.MsgspecError as error:  # not a ValueError before msgspec 0.20
-        raise ValueError(str(error)) from error
+    page = _decoded(_PAGE, body)
     if page.meta.api_version.partition(".")[0] != "1":
         raise ValueError(f"api-version {page.meta.api_version[:20]}")
-    return Page(page.files, page.versions)
+    if bytes(memoryview(page.files)[:1]) != b"[":
+        raise ValueError("a page without a list of files")
+    return Page(page.files, body, _decoded(_VERSIONS, _bounded(page.versions)))
+
+
+def _bounded(text: bytes | msgspec.Raw) -> bytes:
+    """Return the text of a list; raises ValueError for one that would take too much memory."""
+    text = bytes(text)
+    if len(text) > _SMALL and text.count(b",") > _MOST_PARTS:
+        raise ValueError("a page of too many parts")
+    return text
 
 
 def spelled_version(filename: str) -> str | None:
@@ -190,7 +246,7 @@ class _Anchors(HTMLParser):
         self.files.append(
             File(
                 filename=unquote(address.path.rpartition("/")[2]),
-                hashes=msgspec.Raw(b'{"sha256":"%s"}' % hashed[1].encode() if hashed else b"{}"),
+                hashes=Hashes(hashed[1] if hashed else ""),
                 requires_python=given.get("data-requires-python"),
                 yanked=msgspec.Raw(b"true" if "data-yanked" in given else b"false"),
             )

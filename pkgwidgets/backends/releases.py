@@ -11,7 +11,6 @@ from functools import lru_cache
 from itertools import chain, groupby
 from operator import itemgetter
 
-import msgspec
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -24,7 +23,6 @@ _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _TURNS = 6
 """So many times a page is gone around for releases one by one; then it is read as a whole."""
 _LONGEST_MAJOR = 20
-_HASHES = msgspec.json.Decoder(dict[str, str])
 _named = lru_cache(maxsize=4096)(canonicalize_name)
 
 
@@ -75,12 +73,14 @@ def _newest_first(texts: Iterable[str]) -> Iterator[tuple[Version, list[str]]]:
 
     The first number decides for all but the odd ones, those with an epoch or a letter before.
     """
+    alike: dict[str, list[str]] = {}
+    for text in texts:
+        alike.setdefault(text.partition(".")[0], []).append(text)
     majors: dict[int, list[str]] = {}
     odd: list[str] = []
-    for text in texts:
-        major = text.partition(".")[0]
+    for major, those in alike.items():
         plain = len(major) < _LONGEST_MAJOR and major.isascii() and major.isdigit()
-        (majors.setdefault(int(major), []) if plain else odd).append(text)
+        (majors.setdefault(int(major), []) if plain else odd).extend(those)
     ordered = sorted(majors, reverse=True)
     numbers = chain.from_iterable(_descending(majors[major]) for major in ordered)
     for version, group in groupby(_merged(numbers, list(_descending(odd))), itemgetter(0)):
@@ -186,14 +186,8 @@ def _wheel(file: File) -> Wheel:
 
 
 def sha256(file: File) -> str | None:
-    """Return the hash that a page gives; None for what is none: it goes into a requirements file.
-
-    Raises ValueError for hashes that are no texts.
-    """
-    try:
-        given = _HASHES.decode(file.hashes).get("sha256", "")
-    except msgspec.MsgspecError as error:
-        raise ValueError(str(error)) from error
+    """Return the hash that a page gives; None for what is none: requirements files take it."""
+    given = file.hashes.sha256
     return given if _SHA256.fullmatch(given) else None
 
 

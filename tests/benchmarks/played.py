@@ -20,6 +20,7 @@ from pathlib import Path
 
 RTT = 0.03
 """Seconds to the index and back; a new connection takes one more."""
+SIZES = 100
 JSON = "application/vnd.pypi.simple.v1+json"
 HEAD = f"ETag: %s\r\nCache-Control: max-age=600, public\r\nContent-Type: {JSON}\r\n"
 
@@ -85,14 +86,14 @@ def made_environment(folder: Path, tar: Path | None, pages: Path) -> Path:
             opened.extractall(site, filter="data")
         return folder / "bin" / "python"
     chance = random.Random(11)
-    names = [page.name.removesuffix(".json.gz") for page in pages.iterdir()]
-    for name in names:
+    names = sorted((page.name.removesuffix(".json.gz") for page in pages.iterdir()), key=_numbered)
+    for number, name in enumerate(names):
         info = site / f"{name.replace('-', '_')}-1.1.dist-info"
         info.mkdir()
         needs = [f"{other}>=1.0" for other in chance.sample(names, min(2, len(names)))]
         needs += [f"{other}; extra == 'all'" for other in chance.sample(names, min(8, len(names)))]
-        if chance.random() < 0.2:
-            needs.append(f"{chance.choice(names)}<1.3")
+        if number % 5 == 0:
+            needs.append(f"{names[(number + 1) % len(names)]}<1.3")
         lines = "".join(f"Requires-Dist: {need}\n" for need in needs)
         (info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.1\n{lines}\n" + "text\n" * 400
@@ -103,17 +104,29 @@ def made_environment(folder: Path, tar: Path | None, pages: Path) -> Path:
 
 
 def made_pages(folder: Path, projects: int) -> Path:
-    """Make pages whose sizes are distributed like real ones: a few huge, most small."""
+    """Make pages whose sizes are distributed like real ones: a few huge, most small.
+
+    Every so many the same sizes come again: ten times as many pages are ten times the work.
+    """
     folder.mkdir()
     chance = random.Random(7)
+    sizes = [
+        (min(900, int(9 * chance.paretovariate(0.7))), chance.choice([1, 1, 1, 2, 40]))
+        for _ in range(SIZES)
+    ]
     for number in range(projects):
         name = f"project-{number}"
-        versions = [f"1.{minor}" for minor in range(min(900, int(9 * chance.paretovariate(0.7))))]
-        wheels = chance.choice([1, 1, 1, 2, 40])
+        many, wheels = sizes[number % SIZES]
+        versions = [f"1.{minor}" for minor in range(many)]
         files = [made_file(name, version, wheel) for version in versions for wheel in range(wheels)]
         page = {"meta": {"api-version": "1.1"}, "name": name, "versions": versions, "files": files}
         (folder / f"{name}.json.gz").write_bytes(gzip.compress(json.dumps(page).encode(), 6))
     return folder
+
+
+def _numbered(name: str) -> tuple[int, str]:
+    """Order what differs in a number by that."""
+    return len(name), name
 
 
 def made_file(name: str, version: str, wheel: int) -> dict[str, object]:
