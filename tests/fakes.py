@@ -342,6 +342,9 @@ class FakeSavePoint:
         self._all = all_kept
         self._id = id
 
+    def foresee(self, paths: Collection[Path]) -> None:
+        pass
+
     def save(self, paths: Collection[Path]) -> int:
         rows = {path: self._disk.get(path) for path in paths}
         self._all[self._id] = Kept(rows)

@@ -12,25 +12,27 @@ import os
 import secrets
 import shutil
 import signal
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+Place = str | Path
+"""Where something is; thousands of paths are texts, for paths that are taken apart take longer."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What is raised when there is no more room."""
+_SMALL = 1 << 18
+fail_point = os.environ.get("PKGWIDGETS_FAIL")
+"""Where to die: `COMMIT:written` is the first time there, `operation#17` the seventeenth."""
 _reached: dict[str, int] = {}
 
 
 def reach(point: str) -> None:
-    """Die here, as by `kill -9`, if `PKGWIDGETS_FAIL` names this point: for fault tests only.
-
-    `COMMIT:written` is the first time that it is reached, `operation#17` the seventeenth.
-    """
-    wanted = os.environ.get("PKGWIDGETS_FAIL")
-    if wanted is None:
+    """Die here, as by `kill -9`, if this is the point to fail at: for fault tests only."""
+    if fail_point is None:
         return
     _reached[point] = times = _reached.get(point, 0) + 1
-    if wanted in (f"{point}#{times}", point if times == 1 else None):
+    if fail_point in (f"{point}#{times}", point if times == 1 else None):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -82,13 +84,15 @@ def sync(file: Opened) -> None:
         os.fsync(file.descriptor)
 
 
-def sync_path(path: Path) -> None:
+def sync_path(path: Place) -> None:
     """Make the content of a file, or the entries of a folder, durable."""
     reach("operation")
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        with _named(path):
-            os.fsync(descriptor)
+        os.fsync(descriptor)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         os.close(descriptor)
 
@@ -117,61 +121,83 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
         path.chmod(mode)
 
 
-def remove_folder(path: Path) -> None:
+def remove_folder(path: Place) -> None:
     """Remove an empty folder."""
     reach("operation")
-    path.rmdir()
+    os.rmdir(path)  # noqa: PTH106
 
 
-def remove(path: Path) -> None:
+def remove(path: Place) -> None:
     """Remove a file or a link; what is not there is removed."""
     reach("operation")
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        path.unlink()
+        os.unlink(path)  # noqa: PTH108
 
 
-def replace(source: Path, target: Path) -> None:
+def replace(source: Place, target: Place) -> None:
     """Rename, over what is there: the target is the old one or the new one at every moment."""
     reach("operation")
-    source.replace(target)
+    os.replace(source, target)  # noqa: PTH105
 
 
-def link(source: Path, target: Path) -> None:
+def link(source: Place, target: Place) -> None:
     """Give a file a second name."""
     reach("operation")
     os.link(source, target, follow_symlinks=False)
 
 
-def link_to(text: str, path: Path) -> None:
+def link_to(text: str, path: Place) -> None:
     """Make a symbolic link."""
     reach("operation")
-    path.symlink_to(text)
+    os.symlink(text, path)  # noqa: PTH211
 
 
-def copy(source: Path, target: Path) -> None:
+def copy(source: Place, target: Place) -> None:
     """Copy a file with its mode and its times."""
     reach("operation")
     shutil.copy2(source, target)
 
 
-def set_mode(path: Path, mode: int) -> None:
+def set_mode(path: Place, mode: int) -> None:
     """Change the mode of a file or a folder."""
     reach("operation")
-    path.chmod(mode)
+    os.chmod(path, mode)  # noqa: PTH101
 
 
-def set_time(path: Path, like: Path) -> None:
+def set_time(path: Place, like: Place) -> None:
     """Give a file the time of another, if it has not."""
-    wanted = like.stat()
-    if path.stat().st_mtime_ns != wanted.st_mtime_ns:
+    wanted = os.stat(like)  # noqa: PTH116
+    if os.stat(path).st_mtime_ns != wanted.st_mtime_ns:  # noqa: PTH116
         reach("operation")
         os.utime(path, ns=(wanted.st_atime_ns, wanted.st_mtime_ns))
 
 
-def sha256(path: Path) -> str:
-    """Hash a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256(path: Place) -> str:
+    """Hash a file; most are small, and read at once."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.read(descriptor, _SMALL)
+        if len(data) < _SMALL:
+            return hashlib.sha256(data).hexdigest()
+        with open(descriptor, "rb", closefd=False) as file:
+            file.seek(0)
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    finally:
+        os.close(descriptor)
+
+
+def find(path: Place) -> os.stat_result | None:
+    """Return what is at a path, a link itself; None if nothing is."""
+    try:
+        return os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def is_folder(path: Place) -> bool:
+    """Tell whether there is a folder, and no link to one."""
+    found = find(path)
+    return found is not None and stat.S_ISDIR(found.st_mode)
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -205,7 +231,7 @@ def remove_tree(path: Path) -> None:
     remove_folder(path)
 
 
-def move_away(path: Path, folder: Path) -> None:
+def move_away(path: Place, folder: Path) -> None:
     """Move what is at a path into a folder of ours, under a free name; durable with a sync of both.
 
     Where it cannot be moved, another device being one reason, it is deleted.
@@ -214,7 +240,7 @@ def move_away(path: Path, folder: Path) -> None:
     try:
         replace(path, folder / secrets.token_hex(8))
     except OSError as error:
-        if error.errno in FULL or (path.is_dir() and not path.is_symlink()):
+        if error.errno in FULL or is_folder(path):
             raise
         remove(path)
 
@@ -232,9 +258,9 @@ def release(path: Path) -> None:
         remove(path)
 
 
-def name_of(path: Path) -> str:
+def name_of(name: str) -> str:
     """Return a name made of another: short, whatever that is."""
-    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
 
 
 def said(error: OSError) -> str:

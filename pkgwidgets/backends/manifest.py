@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import stat
-from pathlib import Path
 from typing import Any
 
 from . import disk
@@ -22,8 +22,9 @@ _FORMAT = 1
 
 def written(rows: list[Row]) -> bytes:
     """Return the text of a manifest."""
-    body = {"v": _FORMAT, "rows": rows}
-    return json.dumps({**body, "sha256": _digest(body)}).encode()
+    text = json.dumps({"v": _FORMAT, "rows": rows})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f'{text[:-1]}, "sha256": "{digest}"}}'.encode()
 
 
 def read(text: bytes) -> list[Row]:
@@ -38,26 +39,29 @@ def read(text: bytes) -> list[Row]:
     return rows
 
 
-def described(path: Path, name: str) -> Row:
+def described(path: disk.Place, name: str) -> Row:
     """Return what is at a path, without its content."""
-    try:
-        found = path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return {"path": name, "type": "absent"}
-    mode = stat.S_IMODE(found.st_mode)
-    if stat.S_ISLNK(found.st_mode):
-        return {"path": name, "type": "link", "target": str(path.readlink())}
-    if stat.S_ISREG(found.st_mode):
-        return {"path": name, "type": "file", "mode": mode, "size": found.st_size}
-    return {"path": name, "type": "folder", "mode": mode}
+    return said_of(disk.find(path), path, name)
 
 
-def matches(path: Path, row: Row) -> bool:
+def matches(path: disk.Place, row: Row) -> bool:
     """Tell whether a path is what its row says: type, mode, size, content, target."""
     found = described(path, row["path"])
     if any(row[fact] != value for fact, value in found.items()):
         return False
     return row["type"] != "file" or disk.sha256(path) == str(row["sha256"])
+
+
+def said_of(found: os.stat_result | None, path: disk.Place, name: str) -> Row:
+    """Return what was found at a path, without its content."""
+    if found is None:
+        return {"path": name, "type": "absent"}
+    mode = stat.S_IMODE(found.st_mode)
+    if stat.S_ISLNK(found.st_mode):
+        return {"path": name, "type": "link", "target": os.readlink(path)}  # noqa: PTH115
+    if stat.S_ISREG(found.st_mode):
+        return {"path": name, "type": "file", "mode": mode, "size": found.st_size}
+    return {"path": name, "type": "folder", "mode": mode}
 
 
 def _digest(body: Row) -> str:

@@ -8,15 +8,18 @@ from __future__ import annotations
 import io
 import zipfile
 from functools import cache
-from pathlib import Path
+
+from .edition import OURS
 
 MODULES = (
     "core/errors.py",
     "core/words.py",
+    "backends/digests.py",
     "backends/disk.py",
     "backends/lines.py",
     "backends/lock.py",
     "backends/manifest.py",
+    "backends/restoring.py",
     "backends/savepoint.py",
     "backends/strays.py",
     "operations/recovery.py",
@@ -29,13 +32,12 @@ _MAIN = "from pkgwidgets.recover import main\n\nraise SystemExit(main())\n"
 
 @cache
 def archive() -> bytes:
-    """Return the bytes of `recover.pyz`, read once: our own files may be what is changed."""
-    root = Path(__file__).parent.parent
+    """Return the bytes of `recover.pyz`: of our own edition, whatever is installed by now."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("__main__.py", _MAIN)
         for package in _PACKAGES:
             file.writestr(f"pkgwidgets/{package}__init__.py", "")
         for module in MODULES:
-            file.writestr(f"pkgwidgets/{module}", (root / module).read_bytes())
+            file.writestr(f"pkgwidgets/{module}", OURS.content(module))
     return made.getvalue()

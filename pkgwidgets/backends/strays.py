@@ -9,7 +9,6 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
 from . import disk
 
@@ -19,29 +18,30 @@ _COMPILED = re.compile(r"(.+?)\.[^.]+(?:\.opt-[^.]*)?\.pyc")
 """`module.cpython-311.opt-1.pyc` (PEP 3147, PEP 488)."""
 
 
-def temporaries(folder: Path) -> set[str]:
+def temporaries(folder: str) -> set[str]:
     """Return the names of what an installer was just writing, or had left there before."""
     return {name for name in _names(folder) if _TEMPORARY.fullmatch(name)}
 
 
-def drop_bytecode(sources: Iterable[Path]) -> None:
+def drop_bytecode(sources: Iterable[str]) -> None:
     """Delete what was compiled from these files, and the folders that become empty."""
-    stems: dict[Path, set[str]] = {}
+    stems: dict[str, set[str]] = {}
     for path in sources:
-        if path.suffix == ".py":
-            stems.setdefault(path.parent / "__pycache__", set()).add(path.stem)
+        if path.endswith(".py"):
+            folder, _, name = path.rpartition(os.sep)
+            stems.setdefault(f"{folder}/__pycache__", set()).add(name.removesuffix(".py"))
     for folder in stems:
         for name in _names(folder):
             compiled = _COMPILED.fullmatch(name)
             if compiled is not None and compiled[1] in stems[folder]:
                 with contextlib.suppress(OSError):
-                    disk.remove(folder / name)
+                    disk.remove(f"{folder}/{name}")
         with contextlib.suppress(OSError):  # others' bytecode keeps it
-            if folder.is_dir():
+            if os.path.isdir(folder):  # noqa: PTH112
                 disk.remove_folder(folder)
 
 
-def _names(folder: Path) -> list[str]:
+def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)  # noqa: PTH208 - names are all that is wanted
     except OSError:

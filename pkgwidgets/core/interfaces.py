@@ -111,6 +111,9 @@ class Neighbours(Protocol):
 class SavePoint(Protocol):
     """The old files of one transaction."""
 
+    def foresee(self, paths: Collection[Path]) -> None:
+        """Begin to read what will probably be saved, beside whatever is done until then."""
+
     def save(self, paths: Collection[Path]) -> int:
         """Keep these paths as they are, absent ones too, durably; return the bytes of it."""
 

@@ -73,6 +73,9 @@ def _carry_out(backend: Backend, transaction: Transaction, report: Report) -> No
     """Go through the steps; any exception leaves the rest to the caller."""
     plan, id = transaction.plan, transaction.id
     record = backend.journal.record
+    save_point = backend.save_point(id)
+    if not plan.from_save_point:
+        save_point.foresee(backend.records.touched(plan, None))
     stage = _staged(backend, transaction, report)
     report(Event(stage=Stage.CHECKING))
     failing, baseline = verification.failing_beside(backend, plan, stage, report)
@@ -88,7 +91,7 @@ def _carry_out(backend: Backend, transaction: Transaction, report: Report) -> No
     paths = backend.records.touched(plan, stage)
     if plan.undoes is not None and plan.from_save_point:
         paths |= backend.save_point(plan.undoes).paths()
-    kept = backend.save_point(id).save(paths)
+    kept = save_point.save(paths)
     record(id, "SAVED", paths=len(paths), bytes=kept)
     record(id, "INTENT")
     report(Event(stage=Stage.INSTALLING))

@@ -443,7 +443,7 @@ def test_what_is_not_what_it_was_is_named(real: RealPlace, monkeypatch: pytest.M
     replace = disk.replace
 
     def lying(source: Path, target: Path) -> None:
-        if target != real.path("lib/pea.py"):
+        if Path(target) != real.path("lib/pea.py"):
             replace(source, target)
 
     monkeypatch.setattr(disk, "replace", lying)
@@ -460,3 +460,16 @@ def test_what_was_not_there_is_in_the_trash_until_all_is_done(real: RealPlace) -
 
 def test_the_size_of_what_is_kept_is_told(real: RealPlace) -> None:
     assert real.save_point().save(filled(real)) == sum(map(len, OLD.values()))
+
+
+def test_what_was_foreseen_is_saved_as_it_is_when_it_is_saved(place: Place) -> None:
+    paths = filled(place)
+    save_point = place.save_point()
+    save_point.foresee(paths)
+    place.write("lib/pea.py", b"x = 3\n")
+    save_point.save(paths)
+    before = place.tree()
+    changed(place)
+    assert save_point.intact()
+    assert save_point.restore() == ()
+    assert place.tree() == before

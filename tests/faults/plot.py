@@ -90,7 +90,7 @@ class FolderDisk(MutableMapping[Path, bytes]):
         for folder in reversed(path.parents):
             if not folder.exists():
                 disk.make_folder(folder)
-        beside = path.with_name(f".tmp{disk.name_of(path)[:6]}")  # as uv names them
+        beside = path.with_name(f".tmp{disk.name_of(path.name)[:6]}")  # as uv names them
         with disk.opened(beside, anew=True) as file:
             disk.write(file, content)
         disk.set_mode(beside, 0o644)
@@ -197,7 +197,7 @@ def killed(work: Callable[[], object], point: str = "") -> bool:
     if child == 0:
         try:
             disk._reached.clear()
-            os.environ["PKGWIDGETS_FAIL"] = point
+            disk.fail_point = point
             sys.stdout = sys.stderr
             work()
         except BaseException:

@@ -203,7 +203,7 @@ class Trace:
         number = self._new(target, Node("file"))
         self._content(number, lambda new: node, f"copy {target.name}")
 
-    def link_to(self, text: str, path: Path) -> None:
+    def link_to(self, text: Path, path: Path) -> None:
         self._new(path, Node("link", os.fsencode(text)))
 
 
@@ -255,7 +255,7 @@ def _after(patch: pytest.MonkeyPatch, name: str, note: Callable[..., None]) -> N
 
     def called(*args: Any, **more: Any) -> None:
         function(*args, **more)
-        note(*args, **more)
+        note(*(Path(arg) if isinstance(arg, str) else arg for arg in args), **more)
 
     patch.setattr(disk, name, called)
 
