@@ -16,6 +16,7 @@ from pathlib import Path
 from pkgwidgets.core.model import Distribution, Id, Interpreter, Unreadable
 
 from . import lock
+from .disk import said
 from .distributions import Distributions
 
 PLACE = ".pkgwidgets"
@@ -166,5 +167,5 @@ def _not_writable(folder: Path) -> str | None:
             old.write_bytes(b"")
             old.rename(new)
     except OSError as error:
-        return (error.strerror or "it refuses").lower()
+        return said(error)
     return None if stat.S_ISDIR(folder.stat().st_mode) else "it is no folder"

@@ -11,6 +11,7 @@ from pkgwidgets.core.interfaces import Answer, Enough, Report, Skip, everything,
 from pkgwidgets.core.model import Event, Id, Listing, Stage
 
 from . import pages, releases
+from .disk import said
 
 _PAGE = "index.html"
 
@@ -47,7 +48,7 @@ class FolderIndex:
                 return ProjectNotFound(id, self.url)
             return IndexUnavailable(self.url, "the folder is not there")
         except OSError as error:
-            reason = f"its page of {id} cannot be read ({error.strerror or type(error).__name__})"
+            reason = f"its page of {id} cannot be read ({said(error)})"
             return IndexUnavailable(self.url, reason)
         try:
             return Listing(tuple(releases.of(id, pages.read("text/html", body))))

@@ -29,15 +29,13 @@ from .folder import FolderIndex
 from .http import Unanswered
 from .links import Links, merged
 from .settings import Find, Settings
-from .sources import Sources, shown
+from .sources import ALL, Sources, shown
 
 Join = Callable[[Settings], Index]
 """Makes the index of one address."""
 
 _WHOLE = 120.0
 """Seconds for one round of questions, to whatever number of places."""
-_ALL = "unsafe-best-match"
-"""The one strategy by which every index is asked for every project."""
 
 
 class JoinedIndex:
@@ -126,7 +124,7 @@ class JoinedIndex:
     ) -> dict[Id, Answer]:
         found: dict[Id, Answer] = {id: ProjectNotFound(id, self.url) for id in ids}
         left = list(ids)
-        best = self._sources.strategy == _ALL
+        best = self._sources.strategy == ALL
         for index in self._indexes:
             if not left:
                 break

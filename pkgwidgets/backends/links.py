@@ -20,6 +20,7 @@ from pkgwidgets.core.versions import specifier
 
 from . import pages, releases
 from .access import Access
+from .disk import said
 from .http import Client, Unanswered
 
 _FRESH = 600.0
@@ -142,7 +143,7 @@ def _local(path: Path) -> tuple[str, bytes]:
     try:
         return "text/html", path.read_bytes()
     except OSError as error:
-        raise Unanswered(f"it cannot be read ({error.strerror or type(error).__name__})") from None
+        raise Unanswered(f"it cannot be read ({said(error)})") from None
 
 
 def _in_folder(folder: Path) -> Iterator[_File]:
@@ -151,7 +152,7 @@ def _in_folder(folder: Path) -> Iterator[_File]:
             if path.name.endswith((".whl", *pages.SDISTS)):
                 yield _File(filename=path.name, size=path.stat().st_size, path=path)
     except OSError as error:
-        raise Unanswered(f"it cannot be read ({error.strerror or type(error).__name__})") from None
+        raise Unanswered(f"it cannot be read ({said(error)})") from None
 
 
 def _on_page(kind: str, body: bytes) -> Iterator[_File]:

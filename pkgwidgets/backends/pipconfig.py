@@ -16,11 +16,9 @@ from pathlib import Path
 
 from pkgwidgets.core.errors import IndexUnavailable
 
-from .sources import Sources, located
+from .sources import ALL, Sources, located
 
 _SECTIONS = ("global", "install")
-_ALL = "unsafe-best-match"
-"""uv's word for how pip searches: the newest of all indexes counts."""
 _TRUE = frozenset({"y", "yes", "t", "true", "on", "1"})
 
 
@@ -36,7 +34,7 @@ def added(around: Sources, prefix: Path, default: str) -> Sources:
         indexes = ()
     links = tuple(filter(_is_there, map(_absolute, said.get("find-links", "").split())))
     reached = _reached(around, said)
-    strategy = _ALL if len(indexes) > 1 else around.strategy
+    strategy = ALL if len(indexes) > 1 else around.strategy
     return replace(reached, indexes=indexes, links=links, strategy=strategy)
 
 

@@ -15,6 +15,7 @@ from pkgwidgets.core.interfaces import Environment
 from pkgwidgets.core.model import Distribution, Id, Plan, Unreadable
 
 from . import ownership, record
+from .disk import said
 from .environment import PLACE, InstalledEnvironment
 
 _UNHASHED = (*record.ADDED, "RECORD.jws", "RECORD.p7s")
@@ -269,5 +270,5 @@ def _differs(path: Path, sha256: str | None) -> str | None:
             if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
                 return "differs from RECORD"
     except OSError as error:
-        return f"cannot be read ({(error.strerror or 'unknown').lower()})"
+        return f"cannot be read ({said(error)})"
     return None

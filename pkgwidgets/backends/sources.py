@@ -9,6 +9,9 @@ from pkgwidgets.core.words import redacted, without_credentials
 
 from .access import Access
 
+ALL = "unsafe-best-match"
+"""uv's word for how pip searches: every index is asked for every project, the newest counts."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sources:
