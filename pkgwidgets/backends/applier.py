@@ -17,7 +17,7 @@ from pkgwidgets.core.errors import ApplierFailed, DiskFailed
 from pkgwidgets.core.facts import from_facts
 from pkgwidgets.core.model import Event, Interpreter, Plan
 
-from . import asker, disk, interpreter, process
+from . import asker, disk, edition, interpreter, process
 from .access import Access
 from .eventlog import EventLog
 from .settings import Find
@@ -87,6 +87,7 @@ class DetachedApplier:
         self._environment = environment
         self._sources = sources
         self._folder = folder
+        edition.hold()
 
     def start(self, plan: Plan) -> str:
         """Start the process, wait until the transaction has begun, and return its id.
@@ -99,8 +100,8 @@ class DetachedApplier:
             sources=self._needed(plan),
             asked_by=asker.kind(sys.argv[0]),
         )
-        argv = [sys.executable, "-I", "-c", _MAIN, *_our_places()]
         try:
+            argv = [sys.executable, "-I", "-c", _MAIN, *_our_places()]
             started = process.start(argv, stdin=order.to_text(), cwd=_away(self._environment))
         except OSError as error:
             raise ApplierFailed("", f"it cannot be started: {disk.said(error)}") from error
@@ -154,11 +155,12 @@ def _begun(started: process.Started) -> str:
 
 
 def _our_places() -> list[str]:
-    """Return the folders in which an applier finds us and what we need."""
-    files = (__file__, packaging.__file__, uv.__file__)
-    parents = (Path(file).parents for file in files)
-    ours, packagings, uvs = ([str(p) for p in each] for each in parents)
-    return list(dict.fromkeys([ours[2], packagings[1], uvs[1]]))
+    """Return the folders in which an applier finds us and what we need.
+
+    Us as we are here, who write the order that it reads.
+    """
+    packages = (edition.OURS.package(), Path(packaging.__file__).parent, Path(uv.__file__).parent)
+    return list(dict.fromkeys(str(package.parent) for package in packages))
 
 
 def _away(environment: Interpreter) -> Path:
