@@ -345,7 +345,8 @@ class FakeSavePoint:
     def foresee(self, paths: Collection[Path]) -> None:
         pass
 
-    def save(self, paths: Collection[Path]) -> int:
+    def save(self, paths: Collection[Path], tick: Callable[[], None] = lambda: None) -> int:
+        tick()
         rows = {path: self._disk.get(path) for path in paths}
         self._all[self._id] = Kept(rows)
         return sum(len(content) for content in rows.values() if content is not None)

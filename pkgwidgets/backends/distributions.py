@@ -19,8 +19,12 @@ from pkgwidgets.core.words import visible, without_credentials
 
 _HEAD = 4 << 20
 """No METADATA head is longer: bytes."""
-_FIELDS = frozenset({"name", "version", "summary", "requires-dist", "provides-extra"})
+_FIELDS = frozenset(
+    ["name", "version", "summary", "requires-dist", "provides-extra", "project-url", "home-page"]
+)
 _SUMMARY = 512
+_LINKS = 20
+_WEB = ("http://", "https://")
 _WATCHED = ("", "/METADATA", "/RECORD", "/INSTALLER")
 _Stamp = tuple[tuple[int, int, int, int], ...]
 # Paths are texts here, not objects: of hundreds of folders that is half of the time.
@@ -92,6 +96,7 @@ class Distributions:
             requires=tuple(head.get("requires-dist", ())),
             extras=tuple(head.get("provides-extra", ())),
             summary=visible(head.get("summary", [""])[0][:_SUMMARY]),
+            links=_links(head),
             requested="REQUESTED" in files,
             origin=origin,
             location=location,
@@ -213,6 +218,18 @@ def _headers(file: str) -> Mapping[str, list[str]]:
         if colon and (known := field.strip().lower()) in _FIELDS:
             found.setdefault(known, []).append(value.strip())
     return found
+
+
+def _links(head: Mapping[str, list[str]]) -> tuple[tuple[str, str], ...]:
+    """Return what `Project-URL: label, address` and the older `Home-page` name, if web pages."""
+    named = [line.rpartition(",") for line in head.get("project-url", ())]
+    named += [("Home", ",", address) for address in head.get("home-page", ())]
+    links = {
+        address.strip()[:_SUMMARY]: visible(label.strip()[:40])
+        for label, _, address in named[:_LINKS]
+        if address.strip().lower().startswith(_WEB)
+    }
+    return tuple((label, address) for address, label in links.items())
 
 
 def _version(text: str) -> Version:

@@ -13,6 +13,7 @@ from .edition import OURS
 
 MODULES = (
     "core/errors.py",
+    "core/facts.py",
     "core/words.py",
     "backends/digests.py",
     "backends/disk.py",

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from typing import TypeVar
 
 from pkgwidgets.core.errors import DiskFailed
 
@@ -20,7 +21,13 @@ from .manifest import Row
 from .restoring import Restoring, above, is_edited_in_place, linked, sound_objects
 
 _AT_ONCE = 4
+_CHUNK = 32
+"""So many files are gone through between two ticks."""
+_TICK = 0.05
+"""Seconds between two ticks while others work."""
 _KEPT = ("absent", "link", "file")
+
+_Item = TypeVar("_Item")
 
 
 class FolderSavePoint:
@@ -37,22 +44,23 @@ class FolderSavePoint:
         """Begin to read what will probably be saved, beside whatever is done until then."""
         self._digests.foresee(map(str, paths))
 
-    def save(self, paths: Collection[Path]) -> int:
+    def save(self, paths: Collection[Path], tick: Callable[[], None] = lambda: None) -> int:
         """Keep these paths as they are, absent ones too; durable when it returns.
 
         Files are hard-linked, because installers replace files and do not rewrite them; what is
         written in place is copied, and so is what the file system will not link. Returns the
-        bytes that are kept. Raises `DiskFailed`; nothing counts as saved then.
+        bytes that are kept. Raises `DiskFailed`, and what `tick` raises, which is called again and
+        again; nothing counts as saved then.
         """
         with explained(self._folder.name):
             disk.make_folders(self._objects, 0o700)
             names = sorted(map(self._name, paths))
             rows = list(self._folders(names))
-            rows += [self._keep(name, str(number)) for number, name in enumerate(names)]
+            rows += [self._keep(name, str(n)) for n, name in enumerate(_ticking(names, tick))]
             kept = [row for row in rows if row["type"] == "file"]
-            self._hash(kept)
+            self._hash(kept, tick)
             disk.sync_all()  # else each of the next ones takes as long
-            for row in kept:
+            for row in _ticking(kept, tick):
                 disk.sync_path(f"{self._objects}/{row['object']}")
             disk.sync_path(self._objects)
             # Putting back a copy takes as much room again, and a full disk has none.
@@ -126,7 +134,7 @@ class FolderSavePoint:
         sha256 = self._digests.known(found, held)
         return {**row, "object": object, "size": held.st_size, "sha256": sha256}
 
-    def _hash(self, kept: Sequence[Row]) -> None:
+    def _hash(self, kept: Sequence[Row], tick: Callable[[], None]) -> None:
         """Add the hash of each object that nobody has read yet, in a few threads."""
         left = [row for row in kept if row["sha256"] is None]
 
@@ -134,9 +142,23 @@ class FolderSavePoint:
             for row in rows:
                 row["sha256"] = disk.sha256(f"{self._objects}/{row['object']}")
 
-        if left:
-            with ThreadPoolExecutor(_AT_ONCE) as pool:
-                list(pool.map(hash_some, [left[start::_AT_ONCE] for start in range(_AT_ONCE)]))
+        chunks = [left[start : start + _CHUNK] for start in range(0, len(left), _CHUNK)]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            hashing = [pool.submit(hash_some, chunk) for chunk in chunks]
+            try:
+                while wait(hashing, _TICK).not_done:
+                    tick()
+            finally:
+                pool.shutdown(cancel_futures=True)
+            for each in hashing:
+                each.result()
 
     def _read(self) -> list[Row]:
         return manifest.read(self._manifest.read_bytes())
+
+
+def _ticking(items: Collection[_Item], tick: Callable[[], None]) -> Iterator[_Item]:
+    for number, item in enumerate(items):
+        if number % _CHUNK == 0:
+            tick()
+        yield item

@@ -10,8 +10,19 @@ from typing import Protocol
 
 from packaging.version import Version
 
+from .comparison import GoodVersions, NotebookRun, Script
 from .errors import PkgwidgetsError
-from .model import Distribution, Event, Id, Interpreter, Plan, Release, Transaction, Unreadable
+from .model import (
+    Distribution,
+    Event,
+    Id,
+    Interpreter,
+    Kernel,
+    Plan,
+    Release,
+    Transaction,
+    Unreadable,
+)
 
 Report = Callable[[Event], None]
 """Gets an event per step, and again about ten times a second while one lasts.
@@ -94,6 +105,23 @@ class Contents(Protocol):
         """Read what was staged, as if it were installed."""
 
 
+class Claims(Protocol):
+    """Whose the files of code are, as somebody asks who asks often."""
+
+    def owners(self, files: Collection[str]) -> Mapping[str, frozenset[Id]]:
+        """Return who claims each of these files; those that nobody does are left out."""
+
+    def code(self, ids: Collection[Id]) -> Mapping[Id, frozenset[str]]:
+        """Return the files of code that distributions claim; those not installed are left out."""
+
+
+class Kernels(Protocol):
+    """The other kernels that run on an environment."""
+
+    def running(self) -> tuple[Kernel, ...]:
+        """Return those that are seen now; this process is not among them."""
+
+
 class Records(Files, Contents, Protocol):
     """All that RECORD files tell."""
 
@@ -114,8 +142,11 @@ class SavePoint(Protocol):
     def foresee(self, paths: Collection[Path]) -> None:
         """Begin to read what will probably be saved, beside whatever is done until then."""
 
-    def save(self, paths: Collection[Path]) -> int:
-        """Keep these paths as they are, absent ones too, durably; return the bytes of it."""
+    def save(self, paths: Collection[Path], tick: Callable[[], None] = lambda: None) -> int:
+        """Keep these paths as they are, absent ones too, durably; return the bytes of it.
+
+        Calls `tick` again and again: if that raises, nothing is saved.
+        """
 
     def restore(self) -> tuple[str, ...]:
         """Make every path what it was; return what could not be."""
@@ -282,6 +313,56 @@ class Applier(Protocol):
 
     def cancel(self, transaction: str) -> None:
         """Ask a transaction to end; it notices at its next event."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What a rehearsed notebook may take: `seconds` for all of its cells, and the network or not.
+
+    Without it, what Python opens towards other machines fails.
+    """
+
+    seconds: float = 600.0
+    network: bool = False
+
+
+class Scratch(Protocol):
+    """Runs notebooks where they change nothing."""
+
+    def read(self, notebook: Path) -> Script:
+        """Read the code of a notebook; raises `InvalidRequest` for what is none."""
+
+    def run(
+        self,
+        scripts: Sequence[Script],
+        *,
+        beside: Path | None = None,
+        hidden: Collection[Path] = (),
+        limits: Limits | None = None,
+        report: Report = ignore,
+    ) -> tuple[NotebookRun, ...]:
+        """Run each in a kernel and a copy of its folder of its own; both are gone afterwards.
+
+        With the staged prefix `beside` before the installed, of which `hidden` is not seen.
+        """
+
+
+class KnownGood(Protocol):
+    """The versions with which notebooks last ran clean."""
+
+    def remember(self, good: GoodVersions) -> None:
+        """Keep them, instead of older ones of the same notebook and code."""
+
+    def recall(self, script: Script) -> GoodVersions | None:
+        """Return those of a notebook: of this code, else of what it last was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What rehearsals need beside a `Backend`."""
+
+    scratch: Scratch
+    known_good: KnownGood
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,17 @@ Standard library only: a copy of this very file ends a transaction when nothing 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
+from pkgwidgets.core.facts import to_facts
 
 _BACK = ("ROLLED_BACK", "ABORTED")
+_SHOWN = 20
+"""So many paths are told to people; whoever asks for the facts gets all."""
 _CHANGED = {"INTENT", "INSTALLED", "SYNCED", "VERIFIED", "RB_BEGIN", "RB_INCOMPLETE"}
 """Where any of these is, INTENT was, whatever became of that line."""
 
@@ -94,9 +98,11 @@ def recover(backend: Changed) -> tuple[str, ...]:
         return ()
     if journal.handed_over(id):
         return (id,)
-    ended = _ended(_steps(backend, id)) or not journal.began(id)
+    steps = _steps(backend, id)
+    ended = _ended(steps) or not journal.began(id)
     if not ended:
-        end(backend, id, "it was cut off")
+        tried = "RB_INCOMPLETE" in steps
+        end(backend, id, "its rollback was completed later" if tried else "it was cut off")
     finish(backend, id)
     return () if ended else (id,)
 
@@ -118,7 +124,7 @@ def end(backend: Changed, transaction: str, reason: str, failure: str | None = N
     COMMIT: it stays. INTENT, or a whole save point: what was saved is put back. Where the journal
     is damaged the save point decides, and where INTENT was not reached nothing differs from it:
     putting back what did not change is safe. Else nothing was touched. `failure` is what another
-    process is to raise, as JSON.
+    process is to raise, as JSON. Raises `RollbackFailed` with each path that is not what it was.
     """
     journal, save_point = backend.journal, backend.save_point(transaction)
     steps = _steps(backend, transaction)
@@ -131,9 +137,13 @@ def end(backend: Changed, transaction: str, reason: str, failure: str | None = N
         journal.record(transaction, "RB_BEGIN")
     differences = save_point.restore()
     if differences:
+        kept = str(journal.folder(transaction))
+        failed = RollbackFailed(transaction, differences, kept)
+        facts = json.dumps(to_facts(failed))
+        said = str(RollbackFailed(transaction, _shortened(differences), kept))
         with suppress(DiskFailed):
-            journal.record(transaction, "RB_INCOMPLETE", error="; ".join(differences))
-        raise RollbackFailed(transaction, differences, str(journal.folder(transaction)))
+            journal.record(transaction, "RB_INCOMPLETE", error=said, failure=facts)
+        raise failed
     journal.record(transaction, "ROLLED_BACK", error=reason, failure=failure)
 
 
@@ -155,6 +165,11 @@ def _steps(backend: Changed, transaction: str) -> tuple[str, ...]:
     except DiskFailed as error:
         kept = str(backend.journal.folder(transaction))
         raise RollbackFailed(transaction, (f"{error.path}: {error.reason}",), kept) from error
+
+
+def _shortened(differences: tuple[str, ...]) -> tuple[str, ...]:
+    more = len(differences) - _SHOWN
+    return (*differences[:_SHOWN], f"and {more} more") if more > 0 else differences
 
 
 def _ended(steps: tuple[str, ...]) -> bool:

@@ -91,7 +91,8 @@ def _carry_out(backend: Backend, transaction: Transaction, report: Report) -> No
     paths = backend.records.touched(plan, stage)
     if plan.undoes is not None and plan.from_save_point:
         paths |= backend.save_point(plan.undoes).paths()
-    kept = save_point.save(paths)
+    kept = save_point.save(paths, lambda: report(Event(stage=Stage.SAVING)))
+    report(Event(stage=Stage.SAVING))  # the last moment at which nothing has to be put back
     record(id, "SAVED", paths=len(paths), bytes=kept)
     record(id, "INTENT")
     report(Event(stage=Stage.INSTALLING))

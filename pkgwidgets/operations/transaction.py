@@ -189,12 +189,11 @@ def _has_ended(backend: Backend, id: str, *, quiet: bool) -> bool:
 def _failure(backend: Backend, ended: Transaction) -> PkgwidgetsError:
     """Return the error that a transaction ended with, as far as its journal still knows it."""
     said = ended.error or "it did not say why"
-    if ended.outcome is Outcome.BROKEN:
-        folder = str(backend.journal.folder(ended.id))
-        return RollbackFailed(ended.id, tuple(said.split("; ")), folder)
     try:
         return from_facts(json.loads(ended.failure or "{}"))
     except (ValueError, KeyError, AttributeError):
+        if ended.outcome is Outcome.BROKEN:
+            return RollbackFailed(ended.id, (said,), str(backend.journal.folder(ended.id)))
         return ApplierFailed(ended.id, said)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from pkgwidgets.core import changes
 from pkgwidgets.core.interfaces import UNTRIED, Backend, Report
 from pkgwidgets.core.model import Event, Id, Plan, Stage, Unreadable
@@ -20,6 +22,9 @@ _KERNEL = frozenset({
 })  # fmt: skip
 """Without one of these in order no kernel starts, and nobody finds out before the next start."""
 _A_KERNEL = "a kernel"
+_OURS = canonicalize_name("pkgwidgets")
+_WAY_BACK = ("pkgwidgets.applier", "pkgwidgets.recover", "pkgwidgets.notebook.service")
+"""Without these nobody can undo: of a version of us that still has them, they must import."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,7 +205,18 @@ class _Scope:
         return changes.needs(self._installed, self._backend.environment.interpreter.markers)
 
     def _modules(self, ids: Collection[Id]) -> Modules:
-        return self._backend.records.modules(ids, self._stage)
+        found = self._backend.records.modules(ids, self._stage)
+        if _OURS not in found:
+            return found
+        return {**found, _OURS: (*found[_OURS], *filter(self._has, _WAY_BACK))}
+
+    def _has(self, module: str) -> bool:
+        """Tell whether there is a file for a module: staged, or installed if nothing is staged."""
+        interpreter = self._backend.environment.interpreter
+        folder = interpreter.scheme["purelib"]
+        if self._stage is not None:
+            folder = self._stage / folder.relative_to(interpreter.prefix)
+        return folder.joinpath(*module.split(".")).with_suffix(".py").is_file()
 
     def _orphaned(self) -> tuple[str, ...]:
         found = self._backend.neighbours.orphaned(self._plan, self._stage)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from applier.cells import Notebook
 from fakes import Oracle
-from held import PATIENCE, eventually, held_wheel
-from jupyter_client.blocking.client import BlockingKernelClient
+from held import eventually, held_wheel
 from jupyter_client.manager import KernelManager
 
 from pkgwidgets.core.errors import Cancelled
@@ -28,52 +28,6 @@ threading.Thread(target=service.upgrade_package, **more).start()
 """
 """As the panel does it: no cell waits that could be interrupted."""
 _SERVICE = "from pkgwidgets import PackageService; service = PackageService({!r}, index_url={!r})"
-
-
-class Notebook:
-    """A kernel, and the cells that are run in it."""
-
-    def __init__(self, manager: KernelManager) -> None:
-        self.manager = manager
-        self._client = self._connected()
-
-    def run(self, code: str) -> str:
-        """Run a cell to its end; return what it shows, or the name of its error."""
-        return self.result(self.begin(code))
-
-    def begin(self, code: str) -> str:
-        return str(self._client.execute(code))
-
-    def result(self, cell: str) -> str:
-        shown = ""
-        until = time.monotonic() + PATIENCE
-        while time.monotonic() < until:
-            message = self._client.get_iopub_msg(timeout=PATIENCE)
-            if message["parent_header"].get("msg_id") != cell:
-                continue
-            content = message["content"]
-            match message["msg_type"]:
-                case "execute_result":
-                    shown = content["data"]["text/plain"]
-                case "error":
-                    shown = content["ename"]
-                case "status" if content["execution_state"] == "idle":
-                    return shown
-        raise AssertionError("the cell did not end")
-
-    def restart(self) -> None:
-        self._client.stop_channels()
-        self.manager.restart_kernel(now=False)
-        self._client = self._connected()
-
-    def close(self) -> None:
-        self._client.stop_channels()
-
-    def _connected(self) -> BlockingKernelClient:
-        client: BlockingKernelClient = self.manager.client()
-        client.start_channels()
-        client.wait_for_ready(timeout=PATIENCE)
-        return client
 
 
 @pytest.fixture

@@ -480,3 +480,35 @@ def test_what_the_index_gives_no_hash_of_is_unverified_and_recorded(
     done = steps.carry_out(unhashed, plan)
     journal = (unhashed.journal.folder(done.id) / "journal").read_text()
     assert re.search(r'"unverified": ?"seedshelf 1\.4\.2 [0-9a-f]{64}"', journal)
+
+
+# --- the one that has to take it back
+
+
+def ours(version: str, **modules: str) -> BuiltWheel:
+    files = {f"pkgwidgets/{name}.py": code for name, code in modules.items()}
+    init = {"pkgwidgets/__init__.py": ""}
+    return BuiltWheel(name="pkgwidgets", version=version, files=init | files)
+
+
+@pytest.mark.parametrize("module", ["applier", "recover"])
+def test_a_pkgwidgets_that_could_not_undo_is_refused(
+    garden: Demo, backend: Backend, tree: Oracle, module: str
+) -> None:
+    """It imports, and so does nothing that an undo needs: that was the last that one saw of it."""
+    garden.index.publish(ours("1.0", applier="", recover=""))
+    steps.carry_out(backend, plan_install(backend, "pkgwidgets"))
+    before = tree(garden.folder / "env")
+    garden.index.publish(ours("2.0", **{"applier": "", "recover": "", module: "import nobody"}))
+    said = rf"pkgwidgets 2\.0's module pkgwidgets\.{module} cannot be imported \(ModuleNotFound"
+    with pytest.raises(StageFailed, match=said):
+        steps.carry_out(backend, plan_upgrade(backend, "pkgwidgets"))
+    assert tree(garden.folder / "env") == before
+
+
+def test_a_pkgwidgets_that_is_built_otherwise_is_not(garden: Demo, backend: Backend) -> None:
+    garden.index.publish(ours("1.0", applier="", recover=""))
+    steps.carry_out(backend, plan_install(backend, "pkgwidgets"))
+    garden.index.publish(ours("2.0", another=""))
+    done = steps.carry_out(backend, plan_upgrade(backend, "pkgwidgets"))
+    assert done.outcome is Outcome.COMMITTED

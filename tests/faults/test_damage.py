@@ -14,6 +14,7 @@ from faults.plot import Plot, killed, states
 from pkgwidgets.backends import manifest
 from pkgwidgets.core.canonical import plan_from_text
 from pkgwidgets.core.errors import RollbackFailed
+from pkgwidgets.core.facts import from_facts
 from pkgwidgets.operations import recovery
 
 
@@ -145,7 +146,7 @@ def test_each_object_damaged_by_one_bit_is_named_and_not_used(
         changed += 1
         assert before == 1
         (failed,) = plot.journal.transactions()
-        assert failed.error == f"{live}: its saved copy is damaged"
+        assert f": {live}: its saved copy is damaged." in str(failed.error)
         assert (live.read_bytes() if live.exists() else None) == as_it_was
         others = [other for other in files if other is not row]
         assert all(row_is(plot.prefix / other["path"], other) for other in others)
@@ -172,6 +173,21 @@ def test_every_object_that_is_gone_is_named(half_done: Plot) -> None:
     assert str(half_done.prefix / "lib/pea/fresh.py") not in named
 
 
+def test_of_many_that_are_not_put_back_the_history_shows_some_and_has_all(
+    half_done: Plot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "_SHOWN", 2)
+    shutil.rmtree(folder_of(half_done) / "objects")
+    with pytest.raises(RollbackFailed) as caught, half_done.environment.locked("recovery"):
+        recovery.recover(half_done.backend)
+    differences = caught.value.differences
+    (shown,) = half_done.journal.transactions()
+    assert f"{differences[1]}; and {len(differences) - 2} more." in str(shown.error)
+    assert differences[2] not in str(shown.error)
+    again = from_facts(json.loads(str(shown.failure)))
+    assert again.facts == caught.value.facts
+
+
 def test_the_manifest_is_flipped_at_any_byte(half_done: Plot, trees: tuple[str, str]) -> None:
     again = Again(half_done)
     whole = (folder_of(half_done) / "manifest.json").read_bytes()
@@ -182,7 +198,7 @@ def test_the_manifest_is_flipped_at_any_byte(half_done: Plot, trees: tuple[str, 
         assert plot.recover() == 1, position
         assert plot.digest() == new, position
         (shown,) = plot.journal.transactions()
-        assert shown.error == f"{folder_of(plot) / 'manifest.json'}: it is damaged"
+        assert f"{folder_of(plot) / 'manifest.json'}: it is damaged." in str(shown.error)
     (folder_of(plot) / "manifest.json").write_bytes(whole)
     assert plot.recover() == 0
     assert plot.digest() == trees[0]

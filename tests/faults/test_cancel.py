@@ -1,0 +1,103 @@
+"""Cancelled while the old files are saved: nothing was changed, and nothing has to be put back."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+from faults.plot import Plot, states
+
+from pkgwidgets.backends import disk, savepoint
+from pkgwidgets.backends.savepoint import FolderSavePoint
+from pkgwidgets.core.errors import Cancelled
+from pkgwidgets.core.model import Event, Outcome, Stage
+from pkgwidgets.operations import steps
+
+MANY = 500
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing here depends on what is durable."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    monkeypatch.setattr(os, "sync", lambda: None)
+
+
+def at_saving(number: int) -> Callable[[Event], None]:
+    """Return a report that cancels at the so-manieth time that it hears of saving."""
+    times = count(1)
+
+    def report(event: Event) -> None:
+        if event.stage is Stage.SAVING and next(times) == number:
+            raise Cancelled("")
+
+    return report
+
+
+def test_cancelled_at_any_moment_of_the_saving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(savepoint, "_CHUNK", 2)
+    old, new = states(tmp_path)
+    plot = Plot.planted(tmp_path / "env")
+    for number in count(1):
+        plot = Plot.planted(tmp_path / "env")
+        plan = plot.plan()
+        try:
+            steps.carry_out(plot.backend, plan, at_saving(number))
+        except Cancelled:
+            assert plot.digest() == old
+            assert "INTENT" not in plot.last_steps()
+            assert plot.last_steps()[-1] in ("ABORTED", "ROLLED_BACK")
+            assert plot.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
+            assert plot.leftovers() == []
+            assert list(plot.place.glob("txn/*/objects")) == []
+        else:
+            break
+    assert number > 6
+    assert plot.digest() == new
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> list[Path]:
+    (tmp_path / "lib").mkdir()
+    paths = [tmp_path / "lib" / f"{number}.py" for number in range(MANY)]
+    for path in paths:
+        path.write_text(path.name)
+    return paths
+
+
+def test_it_ticks_all_the_time(tmp_path: Path, many: list[Path]) -> None:
+    told: list[None] = []
+    save_point = FolderSavePoint(tmp_path / ".pkgwidgets" / "txn" / "1", tmp_path)
+    save_point.save(many, lambda: told.append(None))
+    assert len(told) >= 2 * MANY // 32
+    assert save_point.intact()
+
+
+def test_what_is_hashed_slowly_is_left_off_soon(
+    tmp_path: Path, many: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundredth of a second for each of so many is more than anybody waits who cancels."""
+    hashed: list[None] = []
+
+    def slowly(path: Path | str) -> str:
+        time.sleep(0.01)
+        hashed.append(None)
+        return ""
+
+    monkeypatch.setattr(disk, "sha256", slowly)
+    save_point = FolderSavePoint(tmp_path / ".pkgwidgets" / "txn" / "1", tmp_path)
+
+    def cancel() -> None:
+        if hashed:
+            raise Cancelled("")
+
+    with pytest.raises(Cancelled):
+        save_point.save(many, cancel)
+    assert len(hashed) < MANY // 2
+    assert not save_point.intact()
