@@ -8,6 +8,8 @@ from .core.errors import PkgwidgetsError
 from .core.versions import compare_versions
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from .notebook.service import PackageService
     from .widgets.panel import PackagePanel
 
@@ -29,6 +31,13 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return [*__all__, "core", "demo"]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Give a shell the line magic `%packages`: what `%load_ext pkgwidgets` does."""
+    from .notebook.magic import load
+
+    load(shell)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:

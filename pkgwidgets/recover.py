@@ -76,14 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         with nullcontext() if already else left.environment.locked("recovery"):
             recovery.recover(left)
-        print(_said(left.journal, id))
+        print(said(left.journal, id))
     except PkgwidgetsError as error:
         print(error)
         return 1
     return 0
 
 
-def _said(journal: Lines, id: str) -> str:
+def said(journal: recovery.Journal, id: str) -> str:
+    """Say in one sentence how a transaction ended."""
     steps = journal.steps(id)
     if "COMMIT" in steps:
         return f"Transaction {id} was complete: the environment is the new one."

@@ -1,0 +1,42 @@
+"""The command line as a whole: words in, an exit code out, and never a traceback for an error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from pkgwidgets.core.errors import (
+    Cancelled,
+    EnvironmentRefused,
+    InvalidRequest,
+    PackageNotFound,
+    PkgwidgetsError,
+    ProjectNotFound,
+)
+
+from . import arguments
+from .screen import Screen
+from .verbs import FAILED, REFUSED, VERBS
+
+INTERRUPTED = 130
+"""The exit code that shells know for it; nothing had been begun."""
+_BAD_INPUT = (InvalidRequest, PackageNotFound, ProjectNotFound, EnvironmentRefused)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code.
+
+    0 done, 1 failed and rolled back, 2 what was asked for cannot be done and nothing was, 3
+    nothing to do or not agreed to, 130 interrupted before anything was begun.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    screen = Screen(json="--json" in words)
+    try:
+        request = arguments.parse(words)
+        return VERBS[request.verb](request, screen)
+    except PkgwidgetsError as error:
+        screen.fail(error)
+        return REFUSED if isinstance(error, _BAD_INPUT) else FAILED
+    except KeyboardInterrupt:
+        screen.fail(Cancelled(""))
+        return INTERRUPTED

@@ -1,0 +1,169 @@
+"""What is said and asked: answers on the standard output, everything beside them on the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
+
+from pkgwidgets.core import answers
+from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.interfaces import Report, ignore
+from pkgwidgets.core.model import Event, Stage
+from pkgwidgets.core.words import says, visible
+
+from .tables import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Part = str | Table
+
+_CALLS = {
+    "`get_packages()`": "`pkgwidgets packages`",
+    "`history()`": "`pkgwidgets history`",
+    "`undo()`": "`pkgwidgets undo`",
+    '`allow="all"`': "`--allow all`",
+}
+"""What the errors call the service's methods, and how the same is said here."""
+
+
+class Screen:
+    """A terminal, or whatever the output goes to.
+
+    Who only looks on and goes away, as `head` does, ends nothing but the output.
+    """
+
+    def __init__(self, *, json: bool) -> None:
+        self.json = json
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError):  # whatever its encoding lacks is spelled out
+                stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there to see a question and to answer it."""
+        return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+    def show(self, *parts: Part) -> None:
+        """Write for people; nothing if the answer is to be JSON."""
+        if not self.json:
+            _write(sys.stdout, *parts)
+
+    def show_aside(self, *parts: Part) -> None:
+        """Write what is no answer."""
+        _write(sys.stderr, *parts)
+
+    def answer(self, **said: Any) -> None:
+        """Give the answer in JSON, if that is wanted; the only thing on the standard output."""
+        if self.json:
+            _write(sys.stdout, json.dumps({"success": True, **said}, indent=2))
+
+    def fail(self, error: PkgwidgetsError) -> None:
+        """Say what failed and what to do: beside the output, or as its JSON."""
+        if self.json:
+            said = {"success": False, "error": answers.error(error)}
+            _write(sys.stdout, json.dumps(said, indent=2))
+        else:
+            _write(sys.stderr, in_words(error))
+
+    def agrees(self, question: str) -> bool:
+        """Ask, and tell whether the answer was yes; anything else, and no answer, is no."""
+        sys.stdout.flush()
+        sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.flush()
+        answer = sys.stdin.readline()
+        if not answer.endswith("\n"):
+            _write(sys.stderr, "")
+        return answer.strip().lower() in ("y", "yes")
+
+    @contextmanager
+    def reporting(self) -> Iterator[Report]:
+        """Give what writes events over one another; to nobody where there is no terminal."""
+        if not sys.stderr.isatty():
+            yield ignore
+            return
+        line = _Line(sys.stderr)
+        try:
+            yield line.tell
+        finally:
+            line.clear()
+
+
+def in_words(error: PkgwidgetsError) -> str:
+    """Return an error's sentence and hint as the command line says it."""
+    text = str(error)
+    for call, command in _CALLS.items():
+        text = text.replace(call, command)
+    return text
+
+
+class _Line:
+    """One line of a terminal that is written again and again."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._length = 0
+
+    def tell(self, event: Event) -> None:
+        """Show an event in the place of the one before."""
+        if event.stage is not Stage.DONE:
+            # The last column stays free: a terminal may go on to the next line when it is filled.
+            room = shutil.get_terminal_size().columns - 1
+            self._put(visible(says(event).partition("\n")[0])[:room])
+
+    def clear(self) -> None:
+        """Leave the line empty."""
+        self._put("")
+
+    def _put(self, text: str) -> None:
+        with suppress(OSError):
+            self._stream.write(f"\r{text.ljust(self._length)}{'' if text else chr(13)}")
+            self._stream.flush()
+        self._length = len(text)
+
+
+def _write(stream: TextIO, *parts: Part) -> None:
+    try:
+        rich = _rich(stream) if any(isinstance(part, Table) for part in parts) else None
+        for part in parts:
+            if isinstance(part, str):
+                stream.writelines(f"{visible(line)}\n" for line in part.split("\n"))
+            elif rich is not None:
+                _draw(rich, part)
+            else:
+                stream.writelines(f"{line}\n" for line in part.lines())
+        stream.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would raise again when Python ends.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _rich(stream: TextIO) -> Console | None:
+    """Return what draws on a terminal, if it is there: in a pipe it would cut the cells."""
+    if not stream.isatty():
+        return None
+    try:
+        from rich.console import Console
+    except ImportError:
+        return None
+    return Console(file=stream, highlight=False, markup=False, emoji=False)
+
+
+def _draw(console: Console, shown: Table) -> None:
+    from rich import box
+    from rich.table import Table as Drawn
+    from rich.text import Text
+
+    drawn = Drawn(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in shown.head:
+        drawn.add_column(Text(title), overflow="fold", no_wrap=title in ("name", "transaction"))
+    for row in shown.rows:
+        drawn.add_row(*map(Text, row))
+    console.print(drawn)

@@ -1,0 +1,228 @@
+"""`%packages`: the verbs of the command line in a cell, with the service's answers."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from threading import Thread
+from typing import Any, cast
+
+from IPython.core.completer import (
+    CompletionContext,
+    Matcher,
+    SimpleCompletion,
+    SimpleMatcherResult,
+    context_matcher,
+)
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.magic import Magics, line_magic, magics_class
+
+from pkgwidgets.cli import arguments, rescue
+from pkgwidgets.cli.arguments import Request
+from pkgwidgets.core import answers
+from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
+from pkgwidgets.core.history import committed
+from pkgwidgets.core.interfaces import ignore
+from pkgwidgets.core.model import PackageInfo, Plan, Transaction
+
+from . import frames
+from .completion import Known, completions
+from .service import PackageService
+
+_LINE = re.compile(r"\s*(?:\S+\s*=\s*)?%packages(\s.*)", re.DOTALL)
+"""A line that may assign what the magic answers."""
+_PATIENCE = 2.0
+"""Seconds that a completion waits for the index; what comes later is there the next time."""
+
+
+def load(shell: InteractiveShell) -> None:
+    """Give a shell the magic and its completion."""
+    magics = PackagesMagics(shell)
+    shell.register_magics(magics)
+    completer = shell.Completer
+    if completer is not None:
+        completer.custom_matchers.append(magics.matcher())
+
+
+@magics_class
+class PackagesMagics(Magics):
+    """The magic of one shell. Its services live as long: what they have seen loaded counts."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._services: dict[tuple[str | None, str | None], PackageService] = {}
+
+    @line_magic
+    def packages(self, line: str) -> object:
+        """See, plan, upgrade and undo packages: `%packages --help` lists the verbs.
+
+        Answers as `PackageService` does: DataFrames, plans, transactions, the panel; with `--json`
+        as REST does, errors too. What changes something is applied without a question.
+        """
+        try:
+            request = arguments.parse(_words(line), magic=True)
+        except SystemExit:  # after help was printed
+            return None
+        except InvalidRequest as error:
+            if "--json" not in line.split():
+                raise
+            return _failed(error)
+        try:
+            answer = self._answer(request)
+        except PkgwidgetsError as error:
+            if not request.json:
+                raise
+            return _failed(error)
+        as_json = request.json and request.verb != "panel"
+        return _as_json(request, answer) if as_json else _as_service(request, answer)
+
+    def complete(self, line: str) -> list[str]:
+        """Return what the last word of a line may be; nothing where that cannot be found out."""
+        with suppress(PkgwidgetsError):
+            found = _LINE.match(line)
+            return [] if found is None else list(completions(found[1], self._known()))
+        return []
+
+    def matcher(self) -> Matcher:
+        """Return what asks `complete`, in the place of those who would offer Python here."""
+
+        def matcher(context: CompletionContext) -> SimpleMatcherResult:
+            found = self.complete(context.text_until_cursor)
+            said = [SimpleCompletion(text, type="magic") for text in found]
+            return {"completions": said, "ordered": True, "suppress": bool(said)}
+
+        return cast(Matcher, context_matcher(identifier="pkgwidgets")(matcher))
+
+    def _answer(self, request: Request) -> object:
+        if request.verb == "recover":  # a service would have done it, and said nothing
+            return rescue.recover(request.python)
+        service = self._service(request.python, request.index_url)
+        return _VERBS[request.verb](service, request)
+
+    def _service(self, python: str | None, index_url: str | None) -> PackageService:
+        key = python, index_url
+        if key not in self._services:
+            self._services[key] = PackageService(python, index_url=index_url)
+        return self._services[key]
+
+    def _known(self) -> Known:
+        def names() -> Sequence[str]:
+            rows = self._service(None, None).list_packages(report=ignore)
+            return [row.name for row in rows]
+
+        def transactions() -> Sequence[str]:
+            done = committed(self._service(None, None).list_history())
+            return [each.id for each in reversed(done)]
+
+        return Known(names, self._versions, transactions)
+
+    def _versions(self, name: str) -> Sequence[str]:
+        """Return a project's versions, if the index tells them soon."""
+        found: list[str] = []
+        service = self._service(None, None)
+
+        def ask() -> None:
+            with suppress(PkgwidgetsError):
+                releases = service.list_releases(name, report=ignore)
+                found.extend(str(each.version) for each in releases if not each.yanked)
+
+        asking = Thread(target=ask, name="pkgwidgets-completion", daemon=True)
+        asking.start()
+        asking.join(_PATIENCE)
+        return tuple(found)
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InvalidRequest("line", line, f"{error}".lower()) from None
+
+
+def _packages(service: PackageService, request: Request) -> tuple[PackageInfo, ...]:
+    if not request.names:
+        return service.list_packages()
+    return tuple(service.get_package(name) for name in request.names)
+
+
+def _updates(service: PackageService, request: Request) -> tuple[PackageInfo, ...]:
+    if not request.names:
+        return service.list_updates(refresh=request.refresh)
+    return tuple(
+        row for name in request.names for row in service.list_updates(name, request.refresh)
+    )
+
+
+def _plan(service: PackageService, request: Request) -> Plan:
+    names, allow = request.names, request.allow
+    match request.action:
+        case "install":
+            return service.plan_install(names[0], allow)
+        case "uninstall":
+            return service.plan_uninstall(names)
+        case "undo":
+            return service.plan_undo(names[0] if names else None)
+        case "upgrade":
+            return service.plan_upgrade(names or None, request.version, allow)
+
+
+def _change(service: PackageService, request: Request) -> Transaction:
+    return service.apply(_plan(service, request))
+
+
+def _history(service: PackageService, request: Request) -> tuple[Transaction, ...]:
+    return service.list_history()
+
+
+def _panel(service: PackageService, request: Request) -> object:
+    from pkgwidgets.widgets.panel import PackagePanel
+
+    return PackagePanel(service)
+
+
+_VERBS: dict[str, Callable[[PackageService, Request], object]] = {
+    "packages": _packages,
+    "updates": _updates,
+    "plan": _plan,
+    "upgrade": _change,
+    "install": _change,
+    "uninstall": _change,
+    "undo": _change,
+    "history": _history,
+    "panel": _panel,
+}
+
+
+def _as_service(request: Request, answer: Any) -> object:
+    match request.verb:
+        case "packages" | "updates":
+            return frames.packages(answer)
+        case "history":
+            return frames.history(answer)
+        case "recover":
+            print("There was nothing to recover." if answer is None else answer.said)
+            return None
+        case _:
+            return frames.changes(answer) if request.everything else answer
+
+
+def _as_json(request: Request, answer: Any) -> dict[str, Any]:
+    match request.verb:
+        case "packages" | "updates":
+            said: dict[str, Any] = {request.verb: [answers.package(row) for row in answer]}
+        case "plan":
+            said = {"plan": answers.plan(answer)}
+        case "history":
+            said = {"transactions": [answers.transaction(each) for each in reversed(answer)]}
+        case "recover":
+            said = {"recovered": answer and answer.id, "outcome": answer and answer.outcome}
+        case _:
+            said = {"transaction": answers.transaction(answer)}
+            said |= {"results": answers.results(answer)} if request.everything else {}
+    return {"success": True, **said}
+
+
+def _failed(error: PkgwidgetsError) -> dict[str, Any]:
+    return {"success": False, "error": answers.error(error)}

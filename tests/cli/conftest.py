@@ -1,0 +1,118 @@
+"""The command line as a process: its output kept, or at a terminal of its own."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pty
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from held import PATIENCE
+
+from pkgwidgets.demo import Demo
+
+Done = subprocess.CompletedProcess[str]
+Run = Callable[..., Done]
+
+# Its own session, with what it was given as its standard input for a terminal that interrupts it.
+_AT = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.fixture
+def run(garden: Demo, tmp_path: Path) -> Run:
+    """Run one verb on the garden, without a terminal; `python` names another environment."""
+
+    def once(*words: str, python: Path | str = garden.python, **variables: str) -> Done:
+        return subprocess.run(
+            argv(garden, words, python),
+            cwd=tmp_path,
+            env={**os.environ, **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return once
+
+
+def argv(garden: Demo, words: tuple[str, ...], python: Path | str) -> list[str]:
+    """Return the command: what says where to look comes before the verb."""
+    where = ["--python", str(python), "--index-url", garden.index_url]
+    return [sys.executable, "-m", "pkgwidgets", *where, *words]
+
+
+class Terminal:
+    """A process at a pseudo-terminal."""
+
+    def __init__(self, command: list[str], folder: Path, **variables: str) -> None:
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _AT, *command[1:]],
+            cwd=folder,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "120", **variables},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+        )
+        os.close(theirs)
+        self.shown = ""
+
+    def wait_for(self, text: str) -> None:
+        """Read until it is shown."""
+        until = time.monotonic() + PATIENCE
+        while text not in self.shown:
+            assert self._read(), f"it ended without {text!r}: {self.shown}"
+            assert time.monotonic() < until, f"no {text!r} in {self.shown}"
+
+    def type(self, keys: str) -> None:
+        """Send what somebody presses; `\\x03` is Ctrl-C."""
+        os.write(self._ours, keys.encode())
+
+    def end(self) -> int:
+        """Read to the end, and return the exit code."""
+        while self._read():
+            pass
+        return self.process.wait(PATIENCE)
+
+    def close(self) -> None:
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+    def _read(self) -> bool:
+        try:
+            found = os.read(self._ours, 65536)
+        except OSError as error:  # how Linux says that nobody is at the other end any more
+            if error.errno != errno.EIO:
+                raise
+            return False
+        self.shown += found.decode("utf-8", "replace")
+        return bool(found)
+
+
+@pytest.fixture
+def at_terminal(garden: Demo, tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    """Start a verb on the garden at a terminal."""
+    opened = []
+
+    def start(*words: str, **variables: str) -> Terminal:
+        opened.append(Terminal(argv(garden, words, garden.python), tmp_path, **variables))
+        return opened[-1]
+
+    yield start
+    for terminal in opened:
+        terminal.close()

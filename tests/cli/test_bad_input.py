@@ -1,0 +1,187 @@
+"""Bad input ends with 2 and a sentence, before anything is started, sent or changed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from fakes import Oracle
+from unit.test_bad_input import (
+    METADATA_TEXTS,
+    NO_INDEX_URLS,
+    NO_NAMES,
+    NO_PYTHONS,
+    NO_REQUIREMENTS,
+    NO_VERSIONS,
+)
+
+from pkgwidgets.backends import process
+from pkgwidgets.cli import program
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheels import BuiltWheel
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def short(value: object) -> str:
+    return ascii(value)[:30]
+
+
+def in_a_command_line(texts: list[Any]) -> list[str]:
+    """Return those that a command line can hold at all."""
+    return [text for text in texts if isinstance(text, str) and "\x00" not in text]
+
+
+@pytest.fixture
+def unchanged(garden: Demo, tree: Oracle) -> Iterator[None]:
+    """Watch that nothing is changed, and that nobody is asked for anything."""
+    before = tree(garden.folder / "env")
+    yield
+    assert tree(garden.folder / "env") == before
+    assert garden.index.requests == []
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> None:
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.rstrip().endswith("Nothing was done.")
+    assert done.stderr.rstrip("\n").replace("…", "").isascii()
+    assert "\x1b" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", in_a_command_line(NO_NAMES), ids=short)
+@pytest.mark.usefixtures("unchanged")
+def test_a_bad_name_is_refused(run: Run, name: str) -> None:
+    refused(run("upgrade", "--yes", "--", name))
+
+
+@pytest.mark.parametrize("name", ["--pre", "-r req.txt", "--index-url"])
+@pytest.mark.usefixtures("unchanged")
+def test_what_looks_like_an_option_is_refused(run: Run, name: str) -> None:
+    refused(run("upgrade", name, "--yes"))
+
+
+@pytest.mark.parametrize("version", ["", "latest", "1.*", "1.0 --pre", "-1"], ids=short)
+@pytest.mark.usefixtures("unchanged")
+def test_a_bad_version_is_refused(run: Run, version: str) -> None:
+    refused(run("upgrade", "seedshelf", "--yes", f"--version={version}"))
+
+
+@pytest.mark.parametrize("text", in_a_command_line(NO_REQUIREMENTS)[:5], ids=short)
+@pytest.mark.usefixtures("unchanged")
+def test_a_bad_requirement_is_refused(run: Run, text: str) -> None:
+    refused(run("install", "--yes", "--", text))
+
+
+_DOORS = {
+    "packages": NO_NAMES,
+    "updates": NO_NAMES,
+    "plan": NO_NAMES,
+    "plan --uninstall": NO_NAMES,
+    "upgrade": NO_NAMES,
+    "uninstall": NO_NAMES,
+    "plan --install": NO_REQUIREMENTS,
+    "install": NO_REQUIREMENTS,
+    "upgrade seedshelf --version": NO_VERSIONS,
+    "plan seedshelf --version": NO_VERSIONS,
+}
+
+
+@pytest.mark.parametrize("verb", _DOORS)
+@pytest.mark.usefixtures("unchanged")
+def test_every_verb_refuses_it_before_anything_is_started(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], garden: Demo, verb: str
+) -> None:
+    def started(*args: object, **more: object) -> NoReturn:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr(process, "run", started)
+    monkeypatch.setattr(process, "start", started)
+    where = ["--python", str(garden.python), "--index-url", garden.index_url, "--json"]
+    yes = ["--yes"] if verb.split()[0] in ("upgrade", "install", "uninstall") else []
+    for text in _DOORS[verb]:
+        last = [f"--version={text}"] if "--version" in verb else ["--", text]
+        words = [word for word in verb.split() if word != "--version"]
+        assert program.main([*where, *words, *yes, *last]) == 2, text
+        found = json.loads(capsys.readouterr().out)
+        assert (found["success"], found["error"]["code"]) == (False, "invalid-request")
+        assert found["error"]["hint"] == "Nothing was done."
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_what_is_no_interpreter_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for python in in_a_command_line(NO_PYTHONS):
+        for words in (("upgrade", "seedshelf", "--yes"), ("packages",), ("recover",)):
+            assert program.main([*words, f"--python={python}"]) == 2, python
+            assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_what_is_no_index_is_refused(capsys: pytest.CaptureFixture[str], garden: Demo) -> None:
+    words = ["upgrade", "seedshelf", "--yes", "--python", str(garden.python)]
+    for url in in_a_command_line(NO_INDEX_URLS):
+        assert program.main([*words, f"--index-url={url}"]) == 2, url
+        said = capsys.readouterr()
+        assert (said.out, "u:p@" in said.err) == ("", False)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("upgrades",),
+        ("\x1b[2J",),
+        ("packages", "--pyth", "x"),
+        ("upgrade", "seedshelf", "--all"),
+        ("upgrade", "seedshelf", "frostcall", "--version", "1.0", "--yes"),
+        ("upgrade", "seedshelf", "--allow", "nothing"),
+        ("install",),
+        ("install", "a", "b"),
+        ("plan", "--install", "a", "b"),
+        ("plan", "--install", "--undo"),
+        ("plan", "--install", "a", "--version", "1.0"),
+        ("undo", "a", "b", "--yes"),
+        ("undo", "--yes", "../../etc"),
+        ("history", "everything"),
+    ],
+    ids=lambda words: short(" ".join(words)),
+)
+@pytest.mark.usefixtures("unchanged")
+def test_what_makes_no_sense_is_refused(
+    capsys: pytest.CaptureFixture[str], garden: Demo, words: tuple[str, ...]
+) -> None:
+    assert program.main(["--python", str(garden.python), *words]) == 2
+    said = capsys.readouterr()
+    assert (said.out, "\x1b" in said.err) == ("", False)
+    assert said.err[0].isupper() or said.err[0] == "'"
+    assert program.main(["--python", str(garden.python), "--json", *words]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+@pytest.mark.parametrize("text", [t for t in METADATA_TEXTS if not t.isprintable()], ids=short)
+def test_a_hostile_text_does_nothing_to_a_terminal(
+    run: Run, garden: Demo, tmp_path: Path, text: str
+) -> None:
+    """As the summary, and as what a package says when it cannot be imported."""
+    code = f"raise ImportError({text!r})\n"
+    garden.index.publish(BuiltWheel(name="seedshelf", version="1.9", files={"seedshelf.py": code}))
+    (info,) = garden.site_packages.glob("seedshelf-*.dist-info")
+    said = (info / "METADATA").read_text().replace("Summary: ", f"Summary: {text} ", 1)
+    (info / "METADATA").write_bytes(said.encode("utf-8", "surrogatepass"))
+    for words in (("packages",), ("upgrade", "seedshelf", "--yes"), ("history",)):
+        done = run(*words)
+        shown = (done.stdout + done.stderr).replace("\n", "").replace("→", "")
+        assert shown.isprintable(), words
+        assert "Traceback" not in done.stderr
+
+
+def test_a_secret_in_an_address_is_not_shown(run: Run, garden: Demo) -> None:
+    url = "http://user:pa55word@127.0.0.1:1/simple/"
+    for words in (("updates", "seedshelf"), ("upgrade", "seedshelf", "--yes"), ("--index-url",)):
+        done = run(*words, f"--index-url={url}")
+        assert "pa55word" not in done.stdout + done.stderr
+        assert done.returncode in (1, 2)

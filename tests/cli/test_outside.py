@@ -1,0 +1,116 @@
+"""From outside: an environment whose kernel is broken, or whose Python does not even start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fakes import Oracle
+from held import appliers, eventually, held_wheel, holding
+
+from pkgwidgets.connect import connect
+from pkgwidgets.core.model import Outcome
+from pkgwidgets.demo import Demo
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+TRAPPED = ("pandas", "ipywidgets", "ipykernel", "requests", "packaging", "uv", "msgspec", "rich")
+
+
+@pytest.fixture(params=["modules", "pth", "sitecustomize", "everything"])
+def broken(request: pytest.FixtureRequest, garden: Demo) -> Path:
+    """Break the environment so that no kernel starts; return what is written if it is imported."""
+    site, mark = garden.site_packages, garden.folder / "imported"
+    every = request.param == "everything"
+    if every or request.param == "modules":
+        for name in TRAPPED:
+            (site / name).mkdir()
+            (site / name / "__init__.py").write_text(
+                f"open({str(mark)!r}, 'a').write({name!r})\nraise ImportError('broken')\n"
+            )
+    if every or request.param == "pth":
+        (site / "aaa.pth").write_text("import pandas_that_is_not_there\n")
+        (site / "bbb.pth").write_text("import sys; sys.stderr.write('noise\\n'); 1 / 0\n")
+    if every or request.param == "sitecustomize":
+        (site / "sitecustomize.py").write_text("raise RuntimeError('broken')\n")
+    return mark
+
+
+def test_everything_works_where_the_kernel_is_broken(run: Run, garden: Demo, broken: Path) -> None:
+    listed = run("packages", "seedshelf")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert "1.4.1" in listed.stdout
+    assert "1.4.2" in run("updates", "seedshelf").stdout
+    done = run("upgrade", "seedshelf", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1.4.2" in run("packages", "seedshelf").stdout
+    assert run("undo", "--yes").returncode == 0
+    assert "1.4.1" in run("packages", "seedshelf").stdout
+    assert not broken.exists(), broken.read_text()
+
+
+@pytest.fixture
+def cut_off(garden: Demo, tmp_path: Path) -> str:
+    """Kill an upgrade when the new files are there, and who asked for it; return its id."""
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    backend = connect(garden.python, garden.index_url, detached=True)
+    where = ["--python", str(garden.python), "--index-url", garden.index_url]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pkgwidgets", *where, "upgrade", "seedshelf", "--yes"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    eventually(lambda: list(garden.site_packages.glob("seedshelf-1.9.dist-info")))
+    child.kill()
+    child.wait()
+    os.kill(holding(backend), signal.SIGKILL)
+    eventually(lambda: backend.environment.holder() is None and not appliers(garden.folder / "env"))
+    (started,) = backend.journal.transactions()
+    assert started.outcome is Outcome.STARTED
+    return started.id
+
+
+@pytest.fixture
+def before(garden: Demo, tree: Oracle) -> object:
+    """Look at the environment first: to be asked for before what changes it."""
+    return tree(garden.folder / "env")
+
+
+def test_recover_puts_back_what_was_cut_off(
+    run: Run, garden: Demo, tree: Oracle, before: object, cut_off: str
+) -> None:
+    assert tree(garden.folder / "env") != before
+    done = run("recover")
+    said = f"Transaction {cut_off} was rolled back: the environment is the old one.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+    assert tree(garden.folder / "env") == before
+    assert run("recover").returncode == 3
+
+
+def test_recover_needs_no_python_that_starts(
+    run: Run, garden: Demo, tree: Oracle, before: object, cut_off: str
+) -> None:
+    trap = garden.site_packages / "sitecustomize.py"
+    trap.write_text("import os\nos._exit(7)\n")
+    assert run("packages").returncode == 2
+    done = run("recover", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert cut_off in done.stdout
+    assert '"rolled back"' in done.stdout
+    trap.unlink()
+    assert tree(garden.folder / "env") == before
+
+
+def test_any_verb_puts_it_back_first_and_says_so(
+    run: Run, garden: Demo, tree: Oracle, before: object, cut_off: str
+) -> None:
+    done = run("packages", "seedshelf")
+    assert (done.returncode, "1.4.1" in done.stdout) == (0, True)
+    assert f"Transaction {cut_off} had been cut off" in done.stderr
+    assert tree(garden.folder / "env") == before

@@ -1,0 +1,54 @@
+"""What the README says of the command line is what happens."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from pkgwidgets import PackageService
+from pkgwidgets.cli import arguments
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheels import BuiltWheel
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
+COMMANDS = [
+    shlex.split(line.removeprefix("$ "), comments=True)
+    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    for line in block.splitlines()
+]
+ENDS_WITH = {"recover": 3}
+"""The exit codes of those that have nothing to do here."""
+
+
+def test_the_readme_shows_every_verb() -> None:
+    shown = {words[1] for words in COMMANDS} | {"demo"}
+    assert shown == set(arguments.verbs())
+    assert {words[0] for words in COMMANDS} == {"pkgwidgets"}
+
+
+def test_the_readmes_commands_run_one_after_the_other(
+    run: Run, garden: Demo, service: PackageService
+) -> None:
+    """On the demo: its environment, and one of its names in place of pandas."""
+    garden.index.publish(BuiltWheel(name="polars", version="1.2", files={"polars.py": ""}))
+    service.uninstall_package("harvestscale")  # whose upgrade fails, as it should
+    here = {"pandas": "raintable", "ENVIRONMENT/bin/python": str(garden.python)}
+    for _, *words in COMMANDS:
+        words = [here.get(word, word) for word in words]
+        asks = words[0] in arguments.CHANGING and "--yes" not in words
+        done = run(*words, *(["--yes"] if asks else []))
+        assert done.returncode == ENDS_WITH.get(words[0], 0), (words, done.stderr)
+    changes = [str(change) for done in service.list_history() for change in done.changes]
+    assert changes[:2] == ["harvestscale 3.2.0 (removed)", "raintable 2.0.0 → 2.4.0"]
+    assert changes[-3:] == ["polars 1.2 (new)", "polars 1.2 (removed)", "polars 1.2 (new)"]
+
+
+def test_the_help_knows_the_same_exit_codes(run: Run) -> None:
+    rows = re.findall(r"^\| (\d) \| (\w+)", README, re.MULTILINE)
+    assert [code for code, _ in rows] == ["0", "1", "2", "3"]
+    assert re.findall(r"^  (\d)  (\w+)", run("--help").stdout, re.MULTILINE) == rows

@@ -1,0 +1,211 @@
+"""At a terminal: the question, its answers, progress, tables, and Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from fakes import Oracle
+from held import PATIENCE, eventually, held_wheel
+
+from pkgwidgets import PackageService
+from pkgwidgets.backends.lock import holder
+from pkgwidgets.core.model import Outcome
+from pkgwidgets.demo import Demo
+
+
+class Terminal(Protocol):
+    shown: str
+    process: subprocess.Popen[bytes]
+
+    def wait_for(self, text: str) -> None: ...
+
+    def type(self, keys: str) -> None: ...
+
+    def end(self) -> int: ...
+
+
+Start = Callable[..., Terminal]
+
+QUESTION = "Apply this? [y/N] "
+
+
+@pytest.mark.parametrize("answer", ["y\n", "YES\n"])
+def test_yes_applies_what_was_shown(
+    at_terminal: Start, service: PackageService, answer: str
+) -> None:
+    terminal = at_terminal("upgrade", "bedplanner")
+    terminal.wait_for(QUESTION)
+    for shown in ("bedplanner", "2.3.0", "sundrift", "bedplanner needs it", "to fetch"):
+        assert shown in terminal.shown
+    assert service.get_package("bedplanner").version == "2.1.0"
+    terminal.type(answer)
+    assert terminal.end() == 0
+    assert "Done: bedplanner 2.1.0 → 2.3.0, sundrift 1.0.4 → 1.2.0." in terminal.shown
+    assert service.get_package("sundrift").version == "1.2.0"
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "yess\n", "\x04"], ids=repr)
+def test_anything_else_changes_nothing(
+    at_terminal: Start, garden: Demo, tree: Oracle, answer: str
+) -> None:
+    before = tree(garden.folder / "env")
+    terminal = at_terminal("upgrade", "seedshelf")
+    terminal.wait_for(QUESTION)
+    terminal.type(answer)
+    assert terminal.end() == 3
+    assert "Nothing was changed." in terminal.shown
+    assert tree(garden.folder / "env") == before
+
+
+def test_a_question_is_asked_beside_the_json(garden: Demo, at_terminal: Start) -> None:
+    terminal = at_terminal("upgrade", "seedshelf", "--json")
+    terminal.wait_for(QUESTION)
+    assert "seedshelf" in terminal.shown
+    terminal.type("y\n")
+    assert terminal.end() == 0
+    assert json.loads(terminal.shown[terminal.shown.index("{") :])["transaction"]["changes"]
+
+
+def test_yes_asks_nothing(at_terminal: Start) -> None:
+    terminal = at_terminal("upgrade", "seedshelf", "--yes")
+    assert terminal.end() == 0
+    assert QUESTION not in terminal.shown
+
+
+def test_progress_is_shown_and_cleared_away(at_terminal: Start) -> None:
+    terminal = at_terminal("upgrade", "seedshelf", "--yes")
+    terminal.end()
+    assert "verifying" in terminal.shown
+    after = terminal.shown.rpartition("verifying")[2]
+    # The blanks that go over the last event, before anything else is said.
+    assert re.match(r" *\r {9,}\rDone: ", after)
+
+
+def test_a_terminal_gets_a_drawn_table_if_rich_is_there(at_terminal: Start, tmp_path: Path) -> None:
+    drawn = at_terminal("packages")
+    assert drawn.end() == 0
+    assert "───" in drawn.shown
+    (tmp_path / "none" / "rich").mkdir(parents=True)
+    (tmp_path / "none" / "rich" / "__init__.py").write_text("raise ImportError('not there')\n")
+    plain = at_terminal("packages", PYTHONPATH=str(tmp_path / "none"))
+    assert plain.end() == 0
+    assert "───" not in plain.shown
+    assert re.search(r"^seedshelf +1\.4\.1", plain.shown, re.MULTILINE)
+
+
+# --- interrupts
+
+
+@pytest.fixture
+def gate(garden: Demo, tmp_path: Path) -> Path:
+    """Hold an upgrade of seedshelf while it is verified, until this file is there."""
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    return tmp_path / "gate"
+
+
+def test_ctrl_c_in_the_middle_puts_the_old_back_and_says_so(
+    at_terminal: Start, garden: Demo, service: PackageService, gate: Path, tree: Oracle
+) -> None:
+    before = tree(garden.folder / "env")
+    terminal = at_terminal("upgrade", "seedshelf", "--yes")
+    terminal.wait_for("verifying")
+    terminal.type("\x03")
+    assert terminal.end() == 1
+    assert "Cancelling: it ends in the old environment." in terminal.shown
+    assert "Cancelled. Everything is as it was." in terminal.shown
+    assert "Traceback" not in terminal.shown
+    assert tree(garden.folder / "env") == before
+    assert [each.outcome for each in service.list_history()] == [Outcome.ROLLED_BACK]
+
+
+def test_ctrl_c_at_the_question_is_a_no(at_terminal: Start, garden: Demo, tree: Oracle) -> None:
+    before = tree(garden.folder / "env")
+    terminal = at_terminal("upgrade", "seedshelf")
+    terminal.wait_for(QUESTION)
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    assert "Cancelled. Everything is as it was." in terminal.shown
+    assert "Traceback" not in terminal.shown
+    assert tree(garden.folder / "env") == before
+
+
+def started(garden: Demo, *words: str) -> subprocess.Popen[str]:
+    """Start a verb without a terminal, in a group of its own."""
+    where = ["--python", str(garden.python), "--index-url", garden.index_url]
+    return subprocess.Popen(
+        [sys.executable, "-m", "pkgwidgets", *where, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+
+
+def installed(garden: Demo) -> bool:
+    """Tell whether the held version is there: it is being verified then."""
+    return bool(list(garden.site_packages.glob("seedshelf-1.9.dist-info")))
+
+
+def test_an_interrupt_without_a_terminal_is_said_in_json(
+    garden: Demo, gate: Path, tree: Oracle
+) -> None:
+    before = tree(garden.folder / "env")
+    child = started(garden, "upgrade", "seedshelf", "--yes", "--json")
+    eventually(lambda: installed(garden))
+    for _ in range(3):  # an impatient one
+        os.killpg(child.pid, signal.SIGINT)
+    said, aside = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert json.loads(said)["error"]["code"] == "cancelled"
+    assert "Traceback" not in aside
+    assert tree(garden.folder / "env") == before
+
+
+def test_who_is_killed_leaves_the_upgrade_to_be_done(
+    garden: Demo, service: PackageService, gate: Path
+) -> None:
+    child = started(garden, "upgrade", "seedshelf", "--yes")
+    eventually(lambda: installed(garden))
+    child.kill()
+    child.communicate()
+    gate.touch()
+    eventually(lambda: holder(garden.folder / "env" / ".pkgwidgets") is None)
+    assert [each.outcome for each in service.list_history()] == [Outcome.COMMITTED]
+    assert service.get_package("seedshelf").version == "1.9"
+
+
+def test_who_comes_second_is_told_who_it_is(garden: Demo, gate: Path) -> None:
+    first = started(garden, "upgrade", "seedshelf", "--yes")
+    eventually(lambda: installed(garden))
+    for verb in (("upgrade", "frostcall", "--yes"), ("recover",)):
+        second = started(garden, *verb)
+        _, said = second.communicate(timeout=60)
+        assert second.returncode == 1
+        assert "The environment is being changed by" in said
+    gate.touch()
+    first.communicate(timeout=60)
+    assert first.returncode == 0
+
+
+def test_an_interrupt_while_the_index_is_silent_ends_at_once(garden: Demo, tree: Oracle) -> None:
+    before = tree(garden.folder / "env")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/simple/"
+        child = started(garden, "upgrade", "seedshelf", "--yes", f"--index-url={url}")
+        silent.settimeout(PATIENCE)
+        with silent.accept()[0]:
+            os.killpg(child.pid, signal.SIGINT)
+            said, aside = child.communicate(timeout=PATIENCE)
+    assert (child.returncode, said, aside) == (130, "", "Cancelled. Everything is as it was.\n")
+    assert tree(garden.folder / "env") == before

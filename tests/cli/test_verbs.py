@@ -1,0 +1,333 @@
+"""Every verb as a process: its answer in words and in JSON, and the code that it ends with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Oracle
+
+from pkgwidgets import PackageService
+from pkgwidgets.cli import arguments, program
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheels import BuiltWheel
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def answer(done: subprocess.CompletedProcess[str], *, code: int = 0) -> dict[str, Any]:
+    """Return what was answered in JSON, and nothing beside it."""
+    assert (done.returncode, done.stderr) == (code, "")
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["success"] is (code != 1 and code != 2)
+    return found
+
+
+def rows(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """Return the lines of a table by their first word."""
+    return {line.split(maxsplit=1)[0]: line for line in done.stdout.splitlines() if line.strip()}
+
+
+# --- looking
+
+
+def test_packages_lists_what_is_installed(run: Run, garden: Demo) -> None:
+    done = run("packages")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert rows(done)["seedshelf"].split()[:3] == ["seedshelf", "1.4.1", "yes"]
+    assert rows(done)["sundrift"].split()[1:3] != ["1.0.4", "yes"]  # nobody asked for it
+    assert f"11 packages in {garden.folder / 'env'}" in done.stdout
+    assert garden.index.requests == []
+
+
+def test_packages_in_json_are_those_of_rest(run: Run, service: PackageService) -> None:
+    found = answer(run("packages", "--json", "SeedShelf"))
+    (package,) = found["packages"]
+    assert (package["id"], package["version"], package["status"]) == (
+        "seedshelf", "1.4.1", "installed"
+    )  # fmt: skip
+    assert package["update_available"] is None
+    assert package["install_path"] == str(service.get_package("seedshelf").install_path)
+
+
+def test_updates_lists_what_is_newer_and_who_stands_in_the_way(run: Run) -> None:
+    done = run("updates")
+    assert done.returncode == 0
+    said = rows(done)["raintable"]
+    assert said.split()[:5] == ["raintable", "2.0.0", "3.1.0", "2.4.0", "major"]
+    assert "allotboard (raintable<3)" in said
+    assert "coldframe" not in rows(done)
+    assert "7 newer" in done.stdout
+
+
+def test_updates_of_some_are_only_theirs(run: Run) -> None:
+    found = answer(run("updates", "seedshelf", "moonsower", "--json"))["updates"]
+    assert [(row["id"], row["latest_version"], row["update_available"]) for row in found] == [
+        ("seedshelf", "1.4.2", True),
+        ("moonsower", "5.0.1", False),
+    ]
+
+
+def test_what_the_index_does_not_tell_is_unknown_and_a_failure(
+    run: Run, garden: Demo, tmp_path: Path
+) -> None:
+    garden.index.down = True
+    done = run("updates", "seedshelf")
+    assert done.returncode == 1
+    assert rows(done)["seedshelf"].split()[:3] == ["seedshelf", "1.4.1", "unknown"]
+    assert "503" in rows(done)["seedshelf"]
+
+
+def test_a_plan_changes_nothing(run: Run, garden: Demo, tree: Oracle) -> None:
+    before = tree(garden.folder / "env")
+    done = run("plan", "raintable")
+    assert done.returncode == 0
+    assert rows(done)["raintable"].split()[:4] == ["raintable", "upgrade", "2.0.0", "2.4.0"]
+    assert "Held back: raintable 2.4.0, not 3.1.0: allotboard 1.40.0 needs raintable<3" in (
+        done.stdout
+    )
+    assert "uv pip install --python" in done.stdout
+    assert tree(garden.folder / "env") == before
+
+
+@pytest.mark.parametrize(
+    ("words", "kinds"),
+    [
+        (("raintable",), {"raintable": "upgrade"}),
+        (("raintable", "--allow", "all"), {"raintable": "upgrade", "allotboard": "upgrade"}),
+        (("seedshelf", "--version", "1.4.2"), {"seedshelf": "upgrade"}),
+        (("--uninstall", "frostcall", "seedshelf"), {"frostcall": "remove", "seedshelf": "remove"}),
+        (("--install", "seedshelf>=1.4.2"), {"seedshelf": "upgrade"}),
+    ],
+    ids=" ".join,
+)
+def test_a_plan_in_json_says_exactly_what(
+    run: Run, words: tuple[str, ...], kinds: dict[str, str]
+) -> None:
+    plan = answer(run("plan", *words, "--json"))["plan"]
+    assert {change["id"]: change["kind"] for change in plan["changes"]} == kinds
+    assert plan["id"]
+
+
+def test_a_plan_of_an_undo_needs_something_to_undo(run: Run) -> None:
+    assert run("plan", "--undo").returncode == 3
+    assert run("upgrade", "seedshelf", "--yes").returncode == 0
+    (change,) = answer(run("plan", "--undo", "--json"))["plan"]["changes"]
+    assert (change["before"], change["after"]) == ("1.4.2", "1.4.1")
+
+
+def test_a_plan_without_changes_ends_with_3(run: Run) -> None:
+    done = run("plan", "coldframe")
+    assert (done.returncode, done.stdout) == (3, "There is nothing to change.\n")
+
+
+# --- changing
+
+
+def version(service: PackageService, name: str) -> str:
+    return service.get_package(name).version
+
+
+def test_an_upgrade_an_undo_and_their_history(
+    run: Run, service: PackageService, tree: Oracle
+) -> None:
+    before = tree(service.prefix)
+    done = run("upgrade", "seedshelf", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Done: seedshelf 1.4.1 → 1.4.2." in done.stdout
+    assert version(service, "seedshelf") == "1.4.2"
+    undone = run("undo", "-y")
+    assert undone.returncode == 0
+    assert "From the save point: nothing is fetched." in undone.stdout
+    assert tree(service.prefix) == before
+    lines = run("history").stdout.splitlines()
+    assert ["seedshelf 1.4.2 → 1.4.1" in lines[1], "seedshelf 1.4.1 → 1.4.2" in lines[2]] == [
+        True, True
+    ]  # fmt: skip
+    assert "in a terminal" in lines[1]
+    found = answer(run("history", "--json"))["transactions"]
+    assert [each["outcome"] for each in found] == ["committed", "committed"]
+    assert found[0]["undoes"] == found[1]["id"]
+
+
+def test_what_is_said_of_the_way_back_takes_it_back(run: Run, service: PackageService) -> None:
+    said = run("upgrade", "seedshelf", "--yes").stdout
+    words = said.rpartition("`pkgwidgets ")[2].partition("`")[0].split()
+    assert run(*words, "--yes").returncode == 0
+    assert version(service, "seedshelf") == "1.4.1"
+
+
+def test_an_upgrade_in_json_is_its_transaction(run: Run, service: PackageService) -> None:
+    done = answer(run("upgrade", "bedplanner", "--yes", "--json"))["transaction"]
+    assert done["outcome"] == "committed"
+    assert {(c["id"], c["before"], c["after"]) for c in done["changes"]} == {
+        ("bedplanner", "2.1.0", "2.3.0"),
+        ("sundrift", "1.0.4", "1.2.0"),
+    }
+    assert version(service, "sundrift") == "1.2.0"
+
+
+def test_everything_is_upgraded_only_if_that_is_said(
+    run: Run, service: PackageService, garden: Demo
+) -> None:
+    done = run("upgrade", "--yes")
+    assert (done.returncode, garden.index.requests) == (2, [])
+    assert "`--all` for everything" in done.stderr
+    service.uninstall_package("harvestscale")  # what keeps everything else from being upgraded
+    done = run("upgrade", "--all", "--yes")
+    assert done.returncode == 0
+    assert version(service, "raintable") == "3.1.0"
+
+
+def test_an_installation_and_a_removal(run: Run, service: PackageService, garden: Demo) -> None:
+    garden.index.publish(BuiltWheel(name="trellis", version="1.0", files={"trellis.py": ""}))
+    assert run("install", "trellis>=0.9", "--yes").returncode == 0
+    assert version(service, "trellis") == "1.0"
+    assert run("install", "trellis", "--yes").returncode == 3
+    done = run("uninstall", "trellis", "frostcall", "--yes", "--json")
+    assert {c["kind"] for c in answer(done)["transaction"]["changes"]} == {"remove"}
+
+
+def test_what_fails_leaves_everything_as_it_was(
+    run: Run, service: PackageService, tree: Oracle
+) -> None:
+    before = tree(service.prefix)
+    done = run("upgrade", "harvestscale", "--yes")
+    assert done.returncode == 1
+    assert "libharvest.so.5" in done.stderr
+    assert "Everything is as it was." in done.stderr
+    assert "Traceback" not in done.stderr
+    failed = answer(run("upgrade", "harvestscale", "--yes", "--json"), code=1)["error"]
+    assert (failed["code"], bool(failed["message"]), bool(failed["hint"])) == (
+        "stage-failed", True, True
+    )  # fmt: skip
+    assert tree(service.prefix) == before
+    assert "rolled back" in run("history").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("plan", "--install", "raintable==3.1.0"), 1, "There is no plan for "),
+        (("uninstall", "sundrift", "--yes"), 1, "sundrift cannot go: bedplanner needs it."),
+        (("upgrade", "sprinkler", "--yes"), 2, "`pkgwidgets packages` lists what is installed."),
+        (("install", "sprinkler", "--yes"), 2, "sprinkler is not on http://127.0.0.1"),
+        (("packages", "sprinkler"), 2, "sprinkler is not installed."),
+        (("undo", "--yes", "20200101"), 2, "`pkgwidgets history` lists those that can be undone"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_done_is_one_sentence_and_a_hint(
+    run: Run, garden: Demo, tree: Oracle, words: tuple[str, ...], code: int, said: str
+) -> None:
+    before = tree(garden.folder / "env")
+    done = run(*words)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    error = answer(run(*words, "--json"), code=code)["error"]
+    assert error.keys() >= {"code", "message", "hint"}
+    assert tree(garden.folder / "env") == before
+
+
+@pytest.mark.parametrize("verb", ["upgrade", "install", "uninstall", "undo"])
+def test_where_nobody_can_be_asked_nothing_is_done(
+    run: Run, garden: Demo, tree: Oracle, verb: str
+) -> None:
+    before = tree(garden.folder / "env")
+    done = run(verb, *(() if verb == "undo" else ("seedshelf",)))
+    assert (done.returncode, done.stdout, garden.index.requests) == (2, "", [])
+    assert "`--yes` applies the plan" in done.stderr
+    assert tree(garden.folder / "env") == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("upgrade", "coldframe", "--yes"), "There is nothing to change.\n"),
+        (("undo", "--yes"), "There is nothing to undo.\n"),
+        (("recover",), "There was nothing to recover.\n"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_where_there_is_nothing_to_do_it_ends_with_3(
+    run: Run, words: tuple[str, ...], said: str
+) -> None:
+    done = run(*words)
+    assert (done.returncode, done.stdout, done.stderr) == (3, said, "")
+    assert answer(run(*words, "--json"), code=3)
+
+
+# --- the program
+
+
+def test_the_command_is_the_same_as_the_module(garden: Demo) -> None:
+    command = Path(sys.executable).with_name("pkgwidgets")
+    argv = [str(command), "packages", "--json", "--python", str(garden.python)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert len(answer(done)["packages"]) == 11
+
+
+def test_without_a_path_it_is_the_environment_that_runs_it() -> None:
+    argv = [sys.executable, "-m", "pkgwidgets", "packages", "pytest", "--json"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert answer(done)["packages"][0]["version"] == pytest.__version__
+
+
+def test_it_explains_itself(run: Run) -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for verb in arguments.verbs():
+        assert f"\n    {verb} " in done.stdout
+        with pytest.raises(SystemExit) as ended:
+            program.main([verb, "--help"])
+        assert ended.value.code == 0
+    assert "3  there was nothing to do" in done.stdout
+    assert run("--version").stdout.startswith("pkgwidgets ")
+
+
+def test_who_stops_reading_ends_nothing(garden: Demo, service: PackageService) -> None:
+    words = ["upgrade", "seedshelf", "--yes", "--python", str(garden.python)]
+    argv = [sys.executable, "-m", "pkgwidgets", *words, "--index-url", garden.index_url]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        said = child.stderr.read()
+    assert (child.returncode, said) == (0, b"")
+    assert version(service, "seedshelf") == "1.4.2"
+
+
+def test_what_the_output_cannot_spell_is_spelled_out(run: Run) -> None:
+    done = run("plan", "seedshelf", "--json", PYTHONIOENCODING="ascii")
+    assert answer(done)["plan"]["changes"]
+    done = run("upgrade", "seedshelf", "--yes", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert done.returncode == 0
+    assert "1.4.1 \\u2192 1.4.2" in done.stdout
+
+
+# --- speed
+
+
+def test_listing_imports_nothing_heavy(garden: Demo) -> None:
+    argv = [sys.executable, "-X", "importtime", "-m", "pkgwidgets", "packages"]
+    done = subprocess.run(
+        [*argv, "--python", str(garden.python)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "pkgwidgets.cli.verbs" in imported
+    heavy = {"pandas", "numpy", "ipywidgets", "IPython", "requests", "tqdm", "tornado", "rich"}
+    print(done.stderr[-300:])
+    assert imported & heavy == set()
+
+
+def test_the_demo_tells_its_story(run: Run, tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "pkgwidgets", "demo", "--terminal"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "raintable 2.0.0 → 2.4.0" in done.stdout

@@ -1,0 +1,269 @@
+"""`%packages` in a shell: the service's answers, JSON, errors, and what Tab offers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+from fakes import Oracle
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+from unit.test_bad_input import NO_NAMES, NO_REQUIREMENTS, NO_VERSIONS
+
+from pkgwidgets import PackagePanel, PackageService
+from pkgwidgets.cli import arguments
+from pkgwidgets.core.errors import InvalidRequest, PackageNotFound, PkgwidgetsError, StageFailed
+from pkgwidgets.core.model import Outcome, Plan, Transaction
+from pkgwidgets.demo import Demo
+from pkgwidgets.notebook import magic
+
+
+@pytest.fixture
+def shell(service: PackageService, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """Start a shell with the extension, for which the garden is its own environment."""
+
+    def of_the_garden(python: str | None, *, index_url: str | None) -> PackageService:
+        return service if python is None else PackageService(python, index_url=index_url)
+
+    monkeypatch.setattr(magic, "PackageService", of_the_garden)
+    found = InteractiveShell.instance()
+    found.run_line_magic("load_ext", "pkgwidgets")
+    yield found
+    InteractiveShell.clear_instance()
+
+
+def said(shell: InteractiveShell, line: str) -> Any:
+    return shell.run_line_magic("packages", line)
+
+
+# --- looking
+
+
+@pytest.mark.parametrize("verb", ["packages", "list"])
+def test_the_list_is_the_services_frame(
+    shell: InteractiveShell, service: PackageService, verb: str
+) -> None:
+    pd.testing.assert_frame_equal(said(shell, verb), service.get_packages())
+    assert list(said(shell, f"{verb} SeedShelf raintable").index) == ["seedshelf", "raintable"]
+
+
+def test_updates_are_the_services_frame(shell: InteractiveShell, service: PackageService) -> None:
+    pd.testing.assert_frame_equal(said(shell, "updates"), service.check_for_updates())
+    some = said(shell, "updates seedshelf moonsower --refresh")
+    assert list(some["latest_version"]) == ["1.4.2", "5.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("line", "changes"),
+    [
+        ("plan raintable", "raintable 2.0.0 → 2.4.0"),
+        ("plan raintable --allow all", "raintable 2.0.0 → 3.1.0, allotboard 1.40.0 → 1.67.0"),
+        ("plan frostcall --version 2.0.0", "frostcall 1.9.3 → 2.0.0"),
+        ("plan --install 'seedshelf >= 1.4.2'", "seedshelf 1.4.1 → 1.4.2"),
+        ("plan --uninstall frostcall", "frostcall 1.9.3 (removed)"),
+    ],
+)
+def test_a_plan_is_a_plan(
+    shell: InteractiveShell, service: PackageService, tree: Oracle, line: str, changes: str
+) -> None:
+    before = tree(service.prefix)
+    plan = said(shell, line)
+    assert isinstance(plan, Plan)
+    assert set(map(str, plan.changes)) == set(changes.split(", "))
+    assert plan.restart is not None
+    assert tree(service.prefix) == before
+    assert service.apply(plan).outcome is Outcome.COMMITTED
+
+
+# --- changing
+
+
+def test_an_upgrade_its_history_and_the_way_back(
+    shell: InteractiveShell, service: PackageService, tree: Oracle
+) -> None:
+    before = tree(service.prefix)
+    done = said(shell, "upgrade seedshelf")
+    assert isinstance(done, Transaction)
+    assert list(map(str, done.changes)) == ["seedshelf 1.4.1 → 1.4.2"]
+    assert list(said(shell, "history")["changes"]) == ["seedshelf 1.4.1 → 1.4.2"]
+    assert said(shell, f"undo {done.id}").outcome is Outcome.COMMITTED
+    assert tree(service.prefix) == before
+
+
+def test_everything_is_upgraded_only_if_that_is_said(
+    shell: InteractiveShell, service: PackageService
+) -> None:
+    with pytest.raises(InvalidRequest, match="`--all` for everything"):
+        said(shell, "upgrade")
+    said(shell, "uninstall harvestscale --yes")
+    frame = said(shell, "upgrade --all")
+    assert frame.loc["raintable", "after"] == "3.1.0"
+    assert set(frame["status"]) == {"committed"}
+
+
+def test_what_fails_is_raised_as_the_service_does(
+    shell: InteractiveShell, service: PackageService, tree: Oracle
+) -> None:
+    before = tree(service.prefix)
+    with pytest.raises(StageFailed, match=r"libharvest\.so\.5"):
+        said(shell, "upgrade harvestscale")
+    assert tree(service.prefix) == before
+    with pytest.raises(PackageNotFound):
+        said(shell, "upgrade sprinkler")
+
+
+def test_another_environment_may_be_named(shell: InteractiveShell, garden: Demo) -> None:
+    line = f"--python {garden.python} --index-url {garden.index_url} updates seedshelf"
+    assert said(shell, line).loc["seedshelf", "latest_version"] == "1.4.2"
+
+
+def test_the_panel_is_of_the_same_service(shell: InteractiveShell, service: PackageService) -> None:
+    panel = said(shell, "panel")
+    assert isinstance(panel, PackagePanel)
+    panel.close()
+
+
+def test_recovery_says_what_there_was(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str], garden: Demo
+) -> None:
+    assert said(shell, f"recover --python {garden.python}") is None
+    assert capsys.readouterr().out == "There was nothing to recover.\n"
+    answer = said(shell, f"recover --python {garden.python} --json")
+    assert answer == {"success": True, "recovered": None, "outcome": None}
+
+
+# --- JSON
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("list --json", "packages"),
+        ("updates seedshelf --json", "updates"),
+        ("plan seedshelf --json", "plan"),
+        ("--json upgrade seedshelf", "transaction"),
+        ("history --json", "transactions"),
+    ],
+)
+def test_json_is_what_rest_answers(shell: InteractiveShell, line: str, key: str) -> None:
+    answer = said(shell, line)
+    assert list(answer) == ["success", key]
+    assert answer["success"] is True
+    assert json.loads(json.dumps(answer)) == answer
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("--json", "invalid-request"),
+        ("upgrade ../x --json", "invalid-request"),
+        ("upgrade sprinkler --json", "package-not-found"),
+        ("undo --json", "invalid-request"),
+        ("uninstall sundrift --json", "still-needed"),
+        ("upgrade harvestscale --json", "stage-failed"),
+    ],
+)
+def test_a_failure_in_json_is_an_answer(shell: InteractiveShell, line: str, code: str) -> None:
+    answer = said(shell, line)
+    assert answer["success"] is False
+    assert answer["error"].keys() >= {"code", "message", "hint"}
+    assert answer["error"]["code"] == code
+
+
+# --- bad input
+
+
+def test_bad_input_is_refused_before_there_is_a_service(
+    shell: InteractiveShell, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(magic, "PackageService")
+    lines = [f"upgrade -- {quoted(name)}" for name in NO_NAMES]
+    lines += [f"install -- {quoted(text)}" for text in NO_REQUIREMENTS]
+    lines += [f"upgrade seedshelf --version={quoted(text)}" for text in NO_VERSIONS]
+    lines += ["", "nonsense", "upgrade 'seedshelf", "plan --unheard-of", "install", "undo a b"]
+    for line in lines:
+        with pytest.raises(InvalidRequest):
+            said(shell, line)
+    assert garden.index.requests == []
+
+
+def quoted(text: str) -> str:
+    return "'" + text.replace("'", "'\"'\"'") + "'"
+
+
+def test_an_error_in_a_cell_is_one_line(shell: InteractiveShell) -> None:
+    run: Callable[[str], ExecutionResult] = shell.run_cell
+    error = run("%packages upgrade ../x").error_in_exec
+    assert isinstance(error, PkgwidgetsError)
+    assert error._render_traceback_() == [
+        "InvalidRequest: '../x' is not a valid name. Nothing was done."
+    ]
+
+
+def test_help_is_printed(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(shell, "--help") is None
+    shown = capsys.readouterr().out
+    for verb in arguments.verbs(magic=True):
+        assert f"\n    {verb} " in shown
+    assert "demo" not in shown
+    assert said(shell, "upgrade --help") is None
+    assert "%packages upgrade" in capsys.readouterr().out
+
+
+# --- completion
+
+
+def offered(shell: InteractiveShell, line: str) -> list[str]:
+    """Ask as a kernel does."""
+    with provisionalcompleter():
+        return [found.text for found in shell.Completer.completions(line, len(line))]
+
+
+def test_tab_offers_the_verbs(shell: InteractiveShell) -> None:
+    assert offered(shell, "%packages ") == list(arguments.verbs(magic=True))
+    assert offered(shell, "%packages up") == ["updates", "upgrade"]
+    assert offered(shell, "x = 1\n%packages un") == ["uninstall", "undo"]
+
+
+def test_tab_offers_the_names_that_are_not_there_yet(shell: InteractiveShell) -> None:
+    assert offered(shell, "%packages upgrade s") == ["seedshelf", "sundrift"]
+    assert offered(shell, "%packages upgrade sundrift s") == ["seedshelf"]
+    assert offered(shell, "%packages uninstall comp") == ["Compost_Log"]
+
+
+def test_tab_offers_versions_the_newest_first(shell: InteractiveShell) -> None:
+    assert offered(shell, "%packages upgrade raintable --version ") == ["3.1.0", "2.4.0", "2.0.0"]
+    assert offered(shell, "%packages upgrade raintable --version 2") == ["2.4.0", "2.0.0"]
+    assert offered(shell, "%packages install raintable==2.") == ["2.4.0", "2.0.0"]
+    # One is yanked; nobody has heard of the other.
+    assert offered(shell, "%packages upgrade Compost_Log --version ") == ["0.9.0"]
+    assert offered(shell, "%packages install sprinkler==1") == []
+    assert offered(shell, "x = %packages plan seedshelf --version 1.4.2") == ["1.4.2"]
+
+
+def test_tab_offers_options_and_what_they_take(shell: InteractiveShell) -> None:
+    assert offered(shell, "%packages upgrade --a") == ["--all", "--allow"]
+    assert offered(shell, "%packages plan --allow ") == ["self", "dependencies", "all"]
+    assert "--refresh" in offered(shell, "%packages updates --")
+    assert "--refresh" not in offered(shell, "%packages history --")
+
+
+def test_tab_offers_the_transactions_that_can_be_taken_back(
+    shell: InteractiveShell, service: PackageService
+) -> None:
+    first = service.upgrade_package("seedshelf")
+    second = service.upgrade_package("frostcall")
+    assert offered(shell, "%packages undo ") == [second.id, first.id]
+    assert offered(shell, "%packages plan --undo ") == [second.id, first.id]
+
+
+def test_tab_without_an_index_offers_nothing_and_says_nothing(
+    shell: InteractiveShell, garden: Demo, capsys: pytest.CaptureFixture[str]
+) -> None:
+    garden.index.down = True
+    assert "1.4.2" not in offered(shell, "%packages upgrade seedshelf --version ")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
