@@ -124,6 +124,8 @@ class Distribution:
     """`Requires-Dist`, unparsed: most are never looked at."""
     extras: tuple[str, ...] = ()
     summary: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    """Labels and addresses of web pages, http and https only."""
     requested: bool = False
     origin: Origin = Origin.INDEX
     location: str = ""
@@ -256,15 +258,48 @@ class HeldBack:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Restart:
-    """Whether the kernel must restart to use what a plan installs; `loaded` names why."""
+    """Whether the kernel must restart to use what a plan installs; `loaded` names why.
+
+    `required` are those of them without which nothing works right: the kernel runs on them, or
+    they have libraries that no process can replace. `reasons` is a clause for each, and empty
+    where it is only seen from outside what a kernel has loaded.
+    """
 
     needed: bool
     loaded: tuple[str, ...] = ()
+    required: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Literal["not needed", "advised", "required"]:
+        """Required, or only advised: of pure Python the old version goes on running."""
+        if not self.needed:
+            return "not needed"
+        return "required" if self.required or not self.reasons else "advised"
 
     def __str__(self) -> str:
         if not self.needed:
             return "no restart needed"
+        if self.reasons:
+            return f"restart {self.verdict}: {'; '.join(self.reasons)}"
         return f"restart needed: {_join(self.loaded)} {_is(self.loaded)} loaded"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kernel:
+    """Another kernel on the same environment; `notebook` is "" where nothing tells.
+
+    `loaded` are the distributions of which it has libraries mapped: what else it has imported is
+    not seen from outside.
+    """
+
+    process: int
+    connection_file: str
+    notebook: str = ""
+    loaded: tuple[Id, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.notebook or Path(self.connection_file).stem} (process {self.process})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -286,6 +321,8 @@ class Plan:
     commands: tuple[str, ...] = ()
     """What would do the same in a terminal."""
     restart: Restart | None = None
+    kernels: tuple[Kernel, ...] = ()
+    """The other kernels that run on the environment, as far as they are seen."""
     undoes: str | None = None
     from_save_point: bool = False
     id: str = field(init=False)
@@ -317,7 +354,14 @@ class Plan:
         unverified = tuple(c.name for c in new if not c.hashes)
         said = [f"unverified: the index gives no hash of {_join(unverified)}"] if unverified else []
         said += [f"{c.name} runs code at every start: {_join(c.starts)}" for c in new if c.starts]
+        said += [self._shared_with(kernel) for kernel in self.kernels if self.changes]
         return tuple(said)
+
+    def _shared_with(self, kernel: Kernel) -> str:
+        old = [c for c in self.changes if c.before is not None and c.id in kernel.loaded]
+        names = tuple(c.name for c in old)
+        has = f" and has {_join(names)} loaded: restart it, too" if names else ", too"
+        return f"{kernel} runs on this environment{has}"
 
     @property
     def download_size(self) -> int | None:
@@ -431,6 +475,7 @@ class PackageInfo:
     install_path: Path | None = None
     origin: Origin = Origin.INDEX
     summary: str = ""
+    links: tuple[tuple[str, str], ...] = ()
     error: str | None = None
 
     @property

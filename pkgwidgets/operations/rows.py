@@ -172,6 +172,7 @@ class Facts:
             install_path=found.path.parent,
             origin=found.origin,
             summary=found.summary,
+            links=found.links,
             error=redacted("; ".join(filter(None, (failed, unknown)))) or None,
         )
 

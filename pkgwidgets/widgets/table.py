@@ -5,51 +5,72 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import Any
 
 import anywidget
 import traitlets
 
-from pkgwidgets.core.model import Bump, PackageInfo
+from pkgwidgets.core.model import Origin, PackageInfo, PackageStatus
 from pkgwidgets.core.offers import offer
+from pkgwidgets.core.words import visible
 
 HERE = Path(__file__).parent
-_ORDER = {None: 0, Bump.OTHER: 1, Bump.PATCH: 2, Bump.MINOR: 3, Bump.MAJOR: 4}
 
 _PAUSE = 0.1
 """Seconds between two patches while rows come one by one."""
+_SHORT = 120
+"""Characters of a text in a row; an open row has all of it."""
+_SETTLED = (PackageStatus.INSTALLED, PackageStatus.ERROR)
+_LABELS = {"upgrade": "Upgrade", "explain": "Blocked…", "retry": "Retry"}
+"""What a button says if its row says nothing else; `cells.js` knows the same."""
 
 Message = dict[str, Any]
 
 
 class PackageTable(anywidget.AnyWidget):
-    """Shows rows and sends what was asked for: check, plan, retry, history."""
+    """Shows rows and sends what was asked for: check, plan, retry, history.
 
-    _esm = HERE / "table.js"
+    Changed rows are sent alone, and numbered: a view that missed some asks for all.
+    """
+
+    _esm = "\n".join(
+        (HERE / f"{name}.js").read_text("utf-8") for name in ("cells", "grid", "table")
+    )
     _css = HERE / "panel.css"
 
     header = traitlets.Dict().tag(sync=True)
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
+    revision = traitlets.Int().tag(sync=True)
 
     def __init__(self, asked: Callable[[Message], None]) -> None:
         super().__init__()
+        self._asked = asked
+        self._infos: dict[str, PackageInfo] = {}
+        self._rows: dict[str, Message] = {}
         self._came: dict[str, PackageInfo] = {}
         self._filled = 0.0
-        self.on_msg(lambda _, message, __: asked(message))
+        self._order = Lock()
+        self.on_msg(lambda _, message, __: self._on_view(message))
 
     def show(self, infos: Iterable[PackageInfo]) -> None:
         """Replace all rows."""
-        self.rows = [row(info) for info in infos]
+        with self._order:
+            self._keep({info.id: info for info in infos})
+            # A patch told no front end about the traits, so what it has of them may be anything.
+            self.send_state(["rows", "revision"])
 
     def patch(self, infos: Iterable[PackageInfo]) -> None:
         """Change some rows, and send only these; a view that opens later gets all."""
-        fresh = {info.id: row(info) for info in infos}
-        known = {old["id"]: old for old in self.rows}
-        changed = [new for id, new in fresh.items() if known.get(id) != new]
-        # A reload reads the trait. Set in the usual way it would be sent whole, for each patch.
-        self._trait_values["rows"] = [*{**known, **fresh}.values()]
-        self.send({"type": "patch", "rows": changed})
+        with self._order:
+            known = self._infos
+            fresh: dict[str, PackageInfo]
+            fresh = {info.id: info for info in infos if known.get(info.id) != info}
+            if fresh:
+                self._keep({**known, **fresh})
+                changed = [self._rows[id] for id in fresh]
+                self.send({"type": "patch", "rows": changed, "revision": self.revision})
 
     def fill(self, info: PackageInfo | None, busy: str) -> None:
         """Change a row that has just come, and say how far it is; both a few times a second."""
@@ -65,31 +86,81 @@ class PackageTable(anywidget.AnyWidget):
         """Change some of the header's words."""
         self.header = {**self.header, **words}
 
+    def _keep(self, infos: dict[str, PackageInfo]) -> None:
+        """Keep these, and let the traits say so to who reads them: a reload, a second view."""
+        known = self._infos
+        self._rows = {
+            id: self._rows[id] if info is known.get(id) else row(info) for id, info in infos.items()
+        }
+        self._infos = infos
+        # Set in the usual way all rows would be sent for each patch.
+        self._trait_values["rows"] = [*self._rows.values()]
+        self._trait_values["revision"] = self.revision + 1
 
-def row(info: PackageInfo) -> dict[str, Any]:
-    """Return a package as the table shows it."""
+    def _on_view(self, message: Message) -> None:
+        match message:
+            case {"type": "opened", "revision": int(seen)}:
+                with self._order:
+                    if seen != self.revision:
+                        now = {"rows": self.rows, "revision": self.revision}
+                        self.send({"type": "all", **now})
+            case {"type": "detail", "id": str(id)}:
+                if id in self._infos:
+                    self.send({"type": "detail", **detail(self._infos[id])})
+            case _:
+                self._asked(message)
+
+
+def row(info: PackageInfo) -> Message:
+    """Return a package as the table shows it, without what goes without saying."""
     offered = offer(info)
+    origin, status = info.origin, info.status
+    said = {
+        "id": info.id if info.id != info.name else "",
+        "name": visible(info.name),
+        "version": visible(info.version),
+        "latest": visible(info.latest_version or ""),
+        "bump": info.change.value if info.change is not None and info.update_available else "",
+        "blocked_by": _short(_blockers(info)),
+        "released": _seconds(info.released),
+        "status": status.value if status is not PackageStatus.INSTALLED else "",
+        "requested": info.requested,
+        "loaded": visible(info.loaded_version or ""),
+        "origin": origin.value if origin is not Origin.INDEX else "",
+        "summary": _short(info.summary),
+        "error": _short(info.error or ""),
+        "action": offered.action,
+        "label": offered.label if offered.label != _LABELS.get(offered.action) else "",
+        "note": offered.note,
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+def detail(info: PackageInfo) -> Message:
+    """Return what is shown under an open row besides: whole texts, dates, the place, links."""
     return {
         "id": info.id,
-        "name": info.name,
-        "version": info.version,
-        "latest": info.latest_version or "",
-        "bump": info.change.value if info.change is not None else "",
-        "update": info.update_available,
-        "blocked_by": info.blocked_by.replace(f"({info.id}", "").replace(")", ""),
-        "released": _iso(info.released),
-        "status": info.status.value,
-        "requested": info.requested,
-        "loaded": info.loaded_version or "",
-        "origin": info.origin.value,
-        "summary": info.summary,
-        "error": info.error or "",
-        "action": offered.action,
-        "label": offered.label,
-        "note": offered.note,
-        "order": _ORDER[info.change],
+        "summary": visible(info.summary),
+        "blocked_by": _blockers(info),
+        "error": visible(info.error or ""),
+        "installed": _seconds(info.installed),
+        "upgraded": _seconds(info.last_upgraded),
+        "path": visible(str(info.install_path or "")),
+        "changeable": info.origin is Origin.INDEX
+        and info.status in _SETTLED
+        and info.version != "",
+        "links": [[visible(label), url] for label, url in info.links],
     }
 
 
-def _iso(time: datetime | None) -> str:
-    return "" if time is None else time.isoformat()
+def _blockers(info: PackageInfo) -> str:
+    return visible(info.blocked_by.replace(f"({info.id}", "").replace(")", ""))
+
+
+def _short(text: str) -> str:
+    text = visible(text)
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+
+
+def _seconds(time: datetime | None) -> int:
+    return 0 if time is None else int(time.timestamp())

@@ -1,0 +1,254 @@
+"""The panel's table in a real JupyterLab and a real Chromium, beside its aims and plain widgets.
+
+    PYTHONPATH=tests python tests/benchmarks/panel.py [--runs 5] [--plain 500]
+
+Times in the browser run from the first message of the cell to the frame in which the rows are
+painted, so that they hold reading the rows, too; those of a click go through the kernel and back.
+Wire is what came over the web sockets: for a row, what 5,000 rows cost more than none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from lab import Lab, Notebook, chromium, jupyterlab
+from played import (  # type: ignore[import-not-found]  # it lies beside this one
+    made_environment,
+    made_pages,
+)
+from playwright.sync_api import Browser, TimeoutError
+
+PROJECTS = 388
+PATIENCE = 90_000
+ROWS = """
+from dataclasses import replace
+from datetime import UTC, datetime
+import ipywidgets
+from pkgwidgets.core.model import Bump, PackageInfo, PackageStatus
+from pkgwidgets.widgets.table import PackageTable
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+INFOS = [
+    PackageInfo(
+        name=f"project-{n}", version="1.26.4", latest_version="2.1.0", compatible_version="2.1.0",
+        change=Bump.MAJOR, released=START, requested=n % 3 == 0, loaded_version="1.26.4",
+        summary=f"Structure number {n} for data analysis, time series and much else",
+    )
+    for n in range(COUNT)
+]
+"""
+TABLE = """
+def asked(message):
+    name = message["names"][0]
+    row = next(info for info in INFOS if info.name == name)
+    table.patch([replace(row, status=PackageStatus.UPGRADING)])
+
+table = PackageTable(asked)
+table.show(INFOS)
+table
+"""
+PLAIN = """
+def plain(info):
+    texts = (info.name, info.version, info.latest_version, "", "3 weeks")
+    button = ipywidgets.Button(description="Upgrade")
+    return ipywidgets.HBox([*map(ipywidgets.Label, texts), button])
+
+ipywidgets.VBox([plain(info) for info in INFOS])
+"""
+COUNT = "import json, ipywidgets; print(len(ipywidgets.widget._instances))"
+WATCH = """() => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const seen = window.seen = { first: 0, output: 0, done: 0 };
+  kernel.iopubMessage.connect((_, { header: { msg_type } }) => {
+    if (msg_type === 'comm_open') seen.first ||= performance.now();
+    if (['display_data', 'execute_result'].includes(msg_type)) seen.output ||= performance.now();
+  });
+}"""
+PAINTED = """(enough) => {
+  const count = document.querySelector('.jp-OutputArea .pkgw-count')?.textContent;
+  const [ours, plain] = ['.pkgw-line', '.jp-OutputArea .widget-hbox'].map(
+    (each) => document.querySelectorAll(each).length);
+  const shown = count === `${enough} of ${enough}` && (!enough || ours);
+  if (!window.seen.output || !(shown || (enough && plain >= enough))) return false;
+  window.seen.done ||= performance.now();
+  return window.seen;
+}"""
+CLICK = """async (place) => {
+  const line = document.querySelectorAll('.pkgw-line')[place];
+  const cell = line.querySelector('.pkgw-c-action');
+  const begun = performance.now();
+  const done = new Promise((resolve) => {
+    new MutationObserver(() => line.textContent.includes('upgrading') && resolve())
+      .observe(line, { childList: true, subtree: true });
+  });
+  cell.querySelector('button').click();
+  await done;
+  await new Promise(requestAnimationFrame);
+  return performance.now() - begun;
+}"""
+TYPED = """() => {
+  window.typed = [];
+  document.querySelector('.pkgw input[type=search]').addEventListener('keydown', (event) => {
+    requestAnimationFrame(() => {
+      const after = new MessageChannel();
+      after.port1.onmessage = () => window.typed.push(performance.now() - event.timeStamp);
+      after.port2.postMessage(null);
+    });
+  }, true);
+}"""
+CREATED = """
+import json
+from statistics import median
+from time import perf_counter, sleep, thread_time
+from pkgwidgets import PackagePanel, PackageService
+
+service = PackageService(%r)
+
+def seconds(make):
+    sleep(1)  # the browser is still busy with the one before
+    begun, used = perf_counter(), thread_time()
+    make()
+    return perf_counter() - begun, thread_time() - used
+
+service.list_packages()
+makers = (lambda: PackagePanel(service), service.list_packages)
+panels, lists = ([seconds(make) for _ in range(%d)] for make in makers)
+usual = [median(one) - median(other) for one, other in zip(zip(*panels), zip(*lists))]
+print(json.dumps([panels[0][0] - lists[0][0], *usual, len(service.list_packages())]))
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shown:
+    """One table, shown: seconds until it was painted, bytes on the wire, widget models."""
+
+    from_first: float
+    from_output: float
+    wire: int
+    models: int
+
+
+def main() -> None:
+    """Measure, and print what came out beside what it should be."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--plain", type=int, default=500, help="rows of plain widgets; 0: none")
+    arguments = parser.parse_args()
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        del os.environ[name]
+    with tempfile.TemporaryDirectory(prefix="pkgwidgets-bench-") as name:
+        folder = Path(name)
+        pages = made_pages(folder / "pages", PROJECTS)
+        python = made_environment(folder / "env", None, pages)
+        with jupyterlab(folder / "lab") as lab, chromium() as browser:
+            compare(browser, lab, arguments.runs)
+            answering(browser, lab, arguments.runs)
+            creating(browser, lab, python, arguments.runs)
+            if arguments.plain:
+                compare_plain(browser, lab, arguments.plain)
+
+
+def compare(browser: Browser, lab: Lab, runs: int) -> None:
+    """Print what showing many rows costs."""
+    none, few, many = (
+        [show(browser, lab, rows, TABLE) for _ in range(runs)] for rows in (0, 500, 5000)
+    )
+    print(f"{runs} runs, medians (worst)                     measured           aim")
+    for rows, shown, aim in ((500, few, 0.5), (5000, many, 1.0)):
+        line(f"{rows} rows, from the output to paint, s", [s.from_output for s in shown], aim)
+        line(f"{rows} rows, from the first message, s", [s.from_first for s in shown], aim)
+    base = median(s.wire for s in none)
+    line("bytes on the wire per row, of 5,000", [(s.wire - base) / 5000 for s in many], 300)
+    print(f"{'the same for a table without rows, bytes':42}{base:10.0f}")
+    models = [sorted({s.models for s in each}) for each in (none, few, many)]
+    print(f"{'widget models for 0, 500, 5,000 rows':42}{models!s:>18}   constant")
+
+
+def compare_plain(browser: Browser, lab: Lab, rows: int) -> None:
+    """Print what as many rows of plain widgets cost; some never come (messages are dropped)."""
+    try:
+        other = show(browser, lab, rows, PLAIN)
+    except TimeoutError:
+        print(f"plain widgets, {rows} rows: not painted within {PATIENCE / 1000:.0f} s")
+        return
+    print(f"plain widgets, {rows} rows: {other.from_output:.2f} s from the output,")
+    print(f"  {other.from_first:.2f} s from the first message, {other.models} models,")
+    print(f"  {other.wire / rows:.0f} bytes per row")
+
+
+def show(browser: Browser, lab: Lab, rows: int, source: str) -> Shown:
+    """Show so many rows in a new notebook."""
+    notebook = Notebook(browser, lab, ROWS.replace("COUNT", str(rows)), source)
+    notebook.run(0)
+    models = notebook.ask(COUNT)
+    notebook.page.evaluate(WATCH)
+    before = notebook.received
+    notebook.page.evaluate(RUN, 1)
+    seen: dict[str, float] = notebook.page.wait_for_function(
+        PAINTED, arg=rows, polling="raf", timeout=PATIENCE
+    ).json_value()
+    notebook.wait_until_idle()
+    found = Shown(
+        from_first=(seen["done"] - seen["first"]) / 1000,
+        from_output=(seen["done"] - seen["output"]) / 1000,
+        wire=notebook.received - before,
+        models=notebook.ask(COUNT) - models,
+    )
+    notebook.close()
+    return found
+
+
+RUN = """(place) => {
+  const app = window.jupyterapp;
+  app.shell.currentWidget.content.activeCellIndex = place;
+  app.commands.execute('notebook:run-cell');
+}"""
+
+
+def answering(browser: Browser, lab: Lab, runs: int) -> None:
+    """Print how long a click and a key take at 5,000 rows."""
+    notebook = Notebook(browser, lab, ROWS.replace("COUNT", "5000"), TABLE)
+    notebook.run(0)
+    notebook.run(1).locator(".pkgw-line").first.wait_for()
+    page = notebook.page
+    clicks = [page.evaluate(CLICK, place) for place in range(max(5, runs))]
+    line("click to kernel to patched row, ms", clicks, 100)
+    page.evaluate(TYPED)
+    field = page.locator(".pkgw input[type=search]")
+    field.focus()
+    for key in [*"structure 49", *["Backspace"] * 12]:
+        page.keyboard.press(key)
+        page.wait_for_timeout(60)
+    typed: list[float] = page.evaluate("() => window.typed")
+    assert len(typed) == 24, typed
+    line("key in the filter to paint, ms", typed, 50)
+    notebook.close()
+
+
+def creating(browser: Browser, lab: Lab, python: Path, runs: int) -> None:
+    """Print what a panel costs in the kernel, beyond the listing."""
+    notebook = Notebook(browser, lab, "1")
+    answer: Any = notebook.ask(CREATED % (str(python), max(5, runs)))
+    first, usual, used, rows = answer
+    line(f"creating the panel, {rows} packages, ms", [usual * 1000], 50)
+    line("  of that, its thread's time", [used * 1000], 50)
+    line("  the first one", [first * 1000], 50)
+    notebook.close()
+
+
+def line(what: str, figures: list[float], aim: float) -> None:
+    """Print one figure with its aim."""
+    small = 2 if aim <= 1 else 0
+    middle, worst = f"{median(figures):.{small}f}", f"({max(figures):.{small}f})"
+    missed = "" if median(figures) <= aim else "   MISSED"
+    print(f"{what:42}{middle:>10}{worst:>8}   {aim:g}{missed}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

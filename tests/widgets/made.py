@@ -1,0 +1,74 @@
+"""Tables of made-up packages, for cells of a notebook."""
+
+from __future__ import annotations
+
+from lab import Notebook
+from playwright.sync_api import Locator
+
+KINDS = """
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from pkgwidgets.core.model import Bump, Origin, PackageInfo, PackageStatus
+from pkgwidgets.widgets.table import PackageTable
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+heard = []
+
+def newer(latest, change, **more):
+    known = dict(latest_version=latest, compatible_version=latest, released=START)
+    return known | dict(change=change) | more
+
+KINDS = [
+    newer("1.26.5", Bump.PATCH, loaded_version="1.26.4"),
+    newer("1.27.0", Bump.MINOR, requested=True),
+    newer("2.1.0", Bump.MAJOR, compatible_version="1.27.1", blocked_by="numba (HERE<2.1)"),
+    newer("1.26.4", None),
+    dict(origin=Origin.EDITABLE),
+    dict(error="the index answered 503"),
+    newer("1.27.0", Bump.MINOR, requested=True, loaded_version="1.20.0"),
+]
+
+def info(n, **more):
+    name = f"pod-{n:04}"
+    kind = KINDS[n % 7]
+    if "blocked_by" in kind:
+        kind = kind | dict(blocked_by=kind["blocked_by"].replace("HERE", name))
+    return PackageInfo(**dict(
+        name=name, version="1.26.4", summary=f"Seeds of row {n}, in rows and in columns",
+        installed=START, install_path=Path("/env/lib/python3.12/site-packages"),
+        links=(("Home", f"https://example.invalid/{n}"), ("Changes", "http://example.invalid/c")),
+    ) | kind | more)
+"""
+"""Cells can make `info(n)`: by n % 7 a patch, a minor, a blocked major, none, ours, unknown,
+and one whose old version is still loaded."""
+
+SHOWN = """
+table = PackageTable(heard.append)
+table.show(info(n) for n in range(COUNT))
+table.say(
+    title="Packages", where="Python 3.12.1 · .venv · COUNT installed",
+    checked=datetime.now(UTC).isoformat(), busy="", refusal="", notice="",
+)
+table
+"""
+
+
+def table(notebook: Notebook, count: int = 500, *, then: str = "") -> Locator:
+    """Show a table of so many packages in the notebook's only cell."""
+    notebook.ask(KINDS)
+    return place(notebook, SHOWN.replace("COUNT", str(count)) + then)
+
+
+def place(notebook: Notebook, source: str) -> Locator:
+    """Run a source in the notebook's only cell, and return what it shows."""
+    notebook.rewrite(0, source)
+    output = notebook.run(0)
+    output.locator("section.pkgw").first.wait_for()
+    return output
+
+
+def heard(notebook: Notebook) -> list[dict[str, object]]:
+    """Return what the kernel was asked for."""
+    found: list[dict[str, object]] = notebook.ask("import json; print(json.dumps(heard))")
+    return found

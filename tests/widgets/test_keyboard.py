@@ -1,0 +1,131 @@
+"""The table without a mouse: everything is reached, and no key reaches the notebook."""
+
+from __future__ import annotations
+
+import pytest
+from lab import Notebook
+from playwright.sync_api import Locator, expect
+from widgets.made import heard, table
+
+FOCUSED = """() => {
+  const [row, cell] = ['tr', '[data-key]'].map((each) => document.activeElement.closest(each));
+  return [row?.dataset.id ?? '', cell?.dataset.key ?? ''];
+}"""
+CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.length"
+
+
+@pytest.fixture
+def output(notebook: Notebook) -> Locator:
+    shown = table(notebook, 500)
+    shown.get_by_role("button", name="Check for updates").focus()
+    return shown
+
+
+def press(notebook: Notebook, *keys: str) -> list[str]:
+    """Press keys, and return the row and the cell that have the focus then."""
+    for key in keys:
+        notebook.page.keyboard.press(key)
+    found: list[str] = notebook.page.evaluate(FOCUSED)
+    return found
+
+
+def test_from_the_first_focus_to_the_rows_upgrade(notebook: Notebook, output: Locator) -> None:
+    press(notebook, "/")
+    expect(output.get_by_label("Filter packages")).to_be_focused()
+    notebook.page.keyboard.type("row 12")
+    expect(output.locator(".pkgw-count")).to_have_text("11 of 500")
+    assert press(notebook, "ArrowDown") == ["pod-0012", "name"]
+    assert press(notebook, "ArrowDown", "ArrowDown") == ["pod-0121", "name"]
+    assert press(notebook, "End") == ["pod-0121", "action"]
+    press(notebook, "Enter")
+    assert heard(notebook)[-1] == {"type": "plan", "names": ["pod-0121"]}
+
+
+def test_the_arrows_go_through_cells_and_rows(notebook: Notebook, output: Locator) -> None:
+    output.get_by_label("Filter packages").focus()
+    assert press(notebook, "ArrowDown") == ["pod-0000", "name"]
+    assert press(notebook, "ArrowRight") == ["pod-0000", "version"]
+    assert press(notebook, "End") == ["pod-0000", "action"]
+    assert press(notebook, "Home") == ["pod-0000", "select"]
+    assert press(notebook, "ArrowLeft") == ["pod-0000", "select"]
+    assert press(notebook, "ArrowDown", "ArrowRight") == ["pod-0001", "name"]
+    assert press(notebook, "Control+End") == ["pod-0499", "name"]
+    expect(output.locator("tr[data-id=pod-0499]")).to_be_in_viewport(ratio=1)
+    assert press(notebook, "ArrowDown") == ["pod-0499", "name"]
+    assert press(notebook, "PageUp")[0] < "pod-0495"
+    assert press(notebook, "Control+Home") == ["pod-0000", "name"]
+    expect(output.locator("tr[data-id=pod-0000]")).to_be_in_viewport(ratio=1)
+    assert press(notebook, "PageDown")[0] > "pod-0005"
+    press(notebook, "Control+Home", "ArrowUp")
+    expect(output.get_by_role("button", name="Package")).to_be_focused()
+    press(notebook, "Enter")
+    assert press(notebook, "ArrowDown") == ["pod-0499", "name"]
+
+
+def test_one_part_of_the_grid_is_a_stop_of_tab(notebook: Notebook, output: Locator) -> None:
+    stops = output.get_by_role("grid").locator("[tabindex='0']")
+    expect(stops).to_have_count(1)
+    output.locator(".pkgw-chip:visible").last.focus()
+    assert press(notebook, "Tab") == ["pod-0000", "name"]
+    assert press(notebook, "ArrowDown", "ArrowRight") == ["pod-0001", "version"]
+    expect(stops).to_have_count(1)
+    assert press(notebook, "Shift+Tab")[0] == ""
+    assert press(notebook, "Tab") == ["pod-0001", "version"]
+    notebook.page.keyboard.press("Tab")
+    assert output.get_by_role("grid").locator(":focus").count() == 0
+
+
+def test_space_selects_enter_opens_escape_closes(notebook: Notebook, output: Locator) -> None:
+    output.get_by_label("Filter packages").focus()
+    press(notebook, "ArrowDown", "ArrowRight", "Space")
+    expect(output.get_by_label("Select pod-0000")).to_be_checked()
+    press(notebook, "ArrowDown", "Enter")
+    row = output.locator("tr[data-id=pod-0001]")
+    name = row.get_by_role("button", name="pod-0001", exact=True)
+    expect(name).to_have_attribute("aria-expanded", "true")
+    expect(row.get_by_role("link", name="Home")).to_be_visible()
+    assert press(notebook, "End") == ["pod-0001", "detail"]
+    press(notebook, "Home", *["ArrowRight"] * 8)
+    expect(row.get_by_role("link", name="Home")).to_be_focused()
+    assert press(notebook, "ArrowDown") == ["pod-0002", "name"]
+    press(notebook, "ArrowUp", "Escape")
+    expect(name).to_have_attribute("aria-expanded", "false")
+    expect(name).to_be_focused()
+    press(notebook, "Control+a")
+    expect(output.locator(".pkgw-chosen")).to_have_text("287 selected")
+
+
+def test_what_is_hidden_is_no_stop(notebook: Notebook) -> None:
+    output = table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
+    output.get_by_label("Filter packages").focus()
+    assert press(notebook, "ArrowDown", "Home") == ["pod-0000", "name"]
+    assert press(notebook, "ArrowLeft", "ArrowRight") == ["pod-0000", "version"]
+    notebook.page.set_viewport_size({"width": 640, "height": 1000})
+    expect(output.get_by_role("columnheader", name="Blocked by")).to_be_hidden()
+    assert press(notebook, "ArrowRight", "ArrowRight") == ["pod-0000", "action"]
+    notebook.page.set_viewport_size({"width": 1400, "height": 1000})
+
+
+def test_the_focus_survives_rows_that_go(notebook: Notebook, output: Locator) -> None:
+    output.get_by_label("Filter packages").focus()
+    press(notebook, "ArrowDown", "ArrowDown", "ArrowDown")
+    notebook.ask("table.show(info(n) for n in range(500) if n != 2)")
+    expect(output.locator(".pkgw-count")).to_have_text("499 of 499")
+    assert press(notebook) == ["pod-0003", "name"]
+    output.locator(".pkgw-list").evaluate("(node) => { node.scrollTop = 9000; }")
+    notebook.page.wait_for_timeout(300)
+    assert press(notebook, "ArrowDown") == ["pod-0004", "name"]
+
+
+def test_no_key_reaches_the_notebook(notebook: Notebook, output: Locator) -> None:
+    cells = notebook.page.evaluate(CELLS)
+    output.get_by_label("Filter packages").focus()
+    press(notebook, "ArrowDown")
+    for key in ("a", "b", "d", "d", "x", "m", "y", "Escape", "Enter", "Escape", "Shift+Enter"):
+        press(notebook, key)
+        assert notebook.page.evaluate(FOCUSED)[0] == "pod-0000"
+    output.get_by_label("Filter packages").focus()
+    notebook.page.keyboard.type("ddaabbx")
+    expect(output.get_by_label("Filter packages")).to_have_value("ddaabbx")
+    press(notebook, "Escape", "Escape")
+    assert notebook.page.evaluate(CELLS) == cells

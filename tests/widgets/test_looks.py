@@ -1,0 +1,90 @@
+"""How the table looks and reads: axe's findings, and pictures in light, dark, wide and narrow."""
+
+from __future__ import annotations
+
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import Notebook
+from playwright.sync_api import Locator, expect
+from widgets.made import table
+
+ARTEFACTS = Path(__file__).parent.parent / "artefacts"
+THEMES = ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"]
+WIDTHS = {"wide": 1400, "narrow": 640}
+RUN = """() => axe.run('section.pkgw', { resultTypes: ['violations'] }).then(
+  ({ violations }) => violations.map(({ id, impact, nodes }) => [id, impact, nodes[0].html]))
+"""
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The checker's source: the package axe-core of npm (MPL-2.0), fetched for this test."""
+    folder = tmp_path_factory.mktemp("axe")
+    pack = ["npm", "pack", "--silent", "axe-core@4"]
+    done = subprocess.run(
+        pack, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(folder / done.stdout.strip()) as packed:
+        source = packed.extractfile("package/axe.min.js")
+        assert source is not None
+        return source.read().decode()
+
+
+@pytest.fixture
+def shown(notebook: Notebook) -> Locator:
+    """A table in use: one row open, two chosen, one chip on."""
+    output = table(notebook, 500)
+    output.get_by_role("button", name="pod-0002", exact=True).click()
+    output.get_by_label("Select pod-0000").check()
+    output.get_by_label("Select pod-0001").check()
+    expect(output.get_by_role("link", name="Home")).to_be_visible()
+    return output
+
+
+def findings(notebook: Notebook) -> Any:
+    return notebook.page.evaluate(RUN)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_axe_finds_nothing(notebook: Notebook, shown: Locator, axe: str, theme: str) -> None:
+    notebook.wear(theme)
+    notebook.page.wait_for_timeout(300)
+    if not notebook.page.evaluate("() => Boolean(window.axe)"):
+        notebook.page.evaluate(axe)
+    assert findings(notebook) == []
+    notebook.page.set_viewport_size({"width": WIDTHS["narrow"], "height": 1000})
+    notebook.page.wait_for_timeout(500)
+    assert findings(notebook) == []
+    notebook.page.set_viewport_size({"width": WIDTHS["wide"], "height": 1000})
+
+
+def test_axe_would_find_what_is_wrong(notebook: Notebook, shown: Locator, axe: str) -> None:
+    if not notebook.page.evaluate("() => Boolean(window.axe)"):
+        notebook.page.evaluate(axe)
+    shown.locator("section").first.evaluate(
+        "(node) => node.append(Object.assign(document.createElement('button'), { type: 'button' }))"
+    )
+    assert [found[0] for found in findings(notebook)] == ["button-name"]
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pictures_for_the_eye(notebook: Notebook, shown: Locator, theme: str, width: str) -> None:
+    notebook.wear(theme)
+    notebook.page.set_viewport_size({"width": WIDTHS[width], "height": 1000})
+    notebook.page.wait_for_timeout(600)
+    ARTEFACTS.mkdir(exist_ok=True)
+    word = theme.removeprefix("JupyterLab ").lower().replace(" ", "-")
+    picture = shown.screenshot(path=ARTEFACTS / f"table-{width}-{word}.png")
+    notebook.page.set_viewport_size({"width": WIDTHS["wide"], "height": 1000})
+    section = shown.locator("section.pkgw").first
+    overflow = section.evaluate("(node) => node.scrollWidth - node.clientWidth")
+    assert len(picture) > 10_000
+    assert overflow <= 0
