@@ -1,44 +1,170 @@
-"""One class per route."""
+"""The routes that look: one class per route. Those that change are in `changing.py`."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from pathlib import Path
-from typing import Any
+from functools import partial
 
-from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import APIHandler
-from tornado import web
+from tornado.iostream import StreamClosedError
 
-from pkgwidgets.connect import connect
-from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.model import Transaction
+from pkgwidgets.core.versions import checked_name
 from pkgwidgets.operations import inventory
 
-from . import kernels, payloads
+from . import openapi, payloads, progress
+from .errors import RequestRefused, TransactionNotFound
+from .route import Route, changes, looks
+from .threads import aside
 
 
-class PackagesHandler(APIHandler):
-    """`GET /pkgwidgets/packages`: what the default kernel's environment has installed."""
+class Packages(Route):
+    """`GET packages`: what an environment has installed."""
 
-    auth_resource = "pkgwidgets"
+    arguments = frozenset({"check_updates"})
 
-    @web.authenticated
-    @authorized
+    @looks
     async def get(self) -> None:
-        """Answer `{"success": true, "packages": […]}`; `?check_updates=true` asks the index."""
-        check = self.get_query_argument("check_updates", "false") == "true"
+        """Answer all rows; `check_updates=true` asks the index."""
+        check = self.flag("check_updates")
+        backend = await self.backend()
+
+        key = ("packages", check, backend.environment)
+
+        def rows() -> bytes:
+            found = inventory.get_packages(backend, check_updates=check)
+            return self.ground.listed.answer(key, "packages", found)
+
+        # Made in a thread, and once: a long list would keep the loop from others.
+        await self.finish(await self.ground.together.ask(key, rows))
+
+
+class PackageByName(Route):
+    """`GET packages/by-name/{name}`: one package, by any spelling."""
+
+    arguments = frozenset({"check_updates"})
+
+    @looks
+    async def get(self, name: str) -> None:
+        """Answer one row."""
+        name, check = checked_name(name), self.flag("check_updates")
+        backend = await self.backend()
+        info = await aside(partial(inventory.get_package, backend, name, check_updates=check))
+        await self.answer(package=payloads.package(info))
+
+
+class PackageById(Route):
+    """`GET packages/by-id/{id}`: one package, by its normalised name."""
+
+    arguments = frozenset({"check_updates"})
+
+    @looks
+    async def get(self, id: str) -> None:
+        """Answer one row."""
+        id, check = checked_name(id), self.flag("check_updates")
+        backend = await self.backend()
+        info = await aside(partial(inventory.get_package_by_id, backend, id, check_updates=check))
+        await self.answer(package=payloads.package(info))
+
+
+class Updates(Route):
+    """`GET packages/updates`: what is newer, of everything or of one package."""
+
+    arguments = frozenset({"name", "refresh"})
+
+    @looks
+    async def get(self) -> None:
+        """Answer the rows that are out of date, or may be; of one name, its row."""
+        given, refresh = self.argument("name"), self.flag("refresh")
+        name = None if given is None else checked_name(given)
+        backend = await self.backend()
+
+        def rows() -> str:
+            found = inventory.check_for_updates(backend, name, refresh=refresh)
+            wanted = [info for info in found if name or info.update_available or info.error]
+            said = [payloads.package(info) for info in wanted]
+            return payloads.text({"success": True, "updates": said})
+
+        key = ("updates", name, refresh, backend.environment)
+        await self.finish(await self.ground.together.ask(key, rows))
+
+
+class Transactions(Route):
+    """`GET transactions`: the history of an environment."""
+
+    @looks
+    async def get(self) -> None:
+        """Answer the transactions, newest first."""
+        backend = await self.backend()
+        found = await aside(lambda: [*backend.journal.transactions()][::-1])
+        await self.answer(transactions=[payloads.transaction(each) for each in found])
+
+
+class OneTransaction(Route):
+    """`GET transactions/{id}`: one with its events; `DELETE` calls it off."""
+
+    @looks
+    async def get(self, id: str) -> None:
+        """Answer it as it is now, or as a stream of events until it has ended."""
+        backend = await self.backend()
+        found = await aside(partial(known, backend, id))
+        if "text/event-stream" in self.request.headers.get("Accept", ""):
+            return await self._stream(backend, id)
+        events = await aside(partial(progress.events, backend, id))
+        await self.answer(
+            transaction=payloads.transaction(found),
+            events=[payloads.event(each) for each in events],
+        )
+
+    @changes
+    async def delete(self, id: str) -> None:
+        """Ask it to end in the old environment, and answer before it has."""
+        self.fields()
+        backend = await self.backend()
+        await aside(partial(known, backend, id))
+        await aside(partial(progress.cancel, backend, id))
+        self.set_status(202)
+        self.set_header("Location", self.request.path)
+        found = await aside(partial(known, backend, id))
+        await self.answer(transaction=payloads.transaction(found))
+
+    async def _stream(self, backend: Backend, id: str) -> None:
+        self.set_header("Content-Type", "text/event-stream")
+        self.set_header("Cache-Control", "no-cache")
+        self.set_header("X-Accel-Buffering", "no")
+        last = self.request.headers.get("Last-Event-ID", "")
+        seen = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else 0
         try:
-            spec = self.kernel_spec_manager.get_kernel_spec(self.kernel_manager.default_kernel_name)
-            python = kernels.interpreter(spec.argv)
-            found = await asyncio.to_thread(_packages, python, check)
-        except PkgwidgetsError as raised:
-            self.set_status(payloads.status(raised))
-            await self.finish(json.dumps(payloads.error(raised)))
-            return
-        await self.finish(json.dumps({"success": True, "packages": found}))
+            async for part in progress.stream(backend, id, seen):
+                self.write(part)
+                await self.flush()
+            await self.finish(set_content_type="text/event-stream")
+        except StreamClosedError:
+            self.log.debug("whoever followed %s is gone", id)
 
 
-def _packages(python: Path, check_updates: bool) -> list[dict[str, Any]]:
-    rows = inventory.get_packages(connect(python), check_updates=check_updates)
-    return [payloads.package(info) for info in rows]
+class Contract(Route):
+    """`GET openapi.json`: what all routes take and answer."""
+
+    @looks
+    async def get(self) -> None:
+        """Answer the document (OpenAPI 3.1)."""
+        await self.finish(payloads.text(openapi.document(self.base_url)))
+
+
+class Elsewhere(Route):
+    """Whatever else lies below our address."""
+
+    @looks
+    async def get(self, path: str) -> None:
+        """Say that there is nothing."""
+        raise RequestRefused(404, "There is nothing here")
+
+    put = post = delete = get
+
+
+def known(backend: Backend, id: str) -> Transaction:
+    """Return a transaction of the history; raises `TransactionNotFound`."""
+    for each in backend.journal.transactions():
+        if each.id == id:
+            return each
+    raise TransactionNotFound(id)

@@ -2,71 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from datetime import datetime
-from pathlib import Path
+import json
 from typing import Any
 
+from pkgwidgets.core import answers
+from pkgwidgets.core.answers import event, package, plan, results, transaction
 from pkgwidgets.core.errors import (
+    Cancelled,
+    DiskFailed,
     EnvironmentBusy,
     EnvironmentRefused,
     IndexUnavailable,
     InstallerUnavailable,
+    InstallFailed,
     InvalidRequest,
     PackageNotFound,
     PkgwidgetsError,
     PlanImpossible,
     ProjectNotFound,
     ResolutionFailed,
+    StageFailed,
     StalePlan,
     StillNeeded,
     TooLate,
+    VerificationFailed,
 )
-from pkgwidgets.core.model import PackageInfo
+
+from .errors import KernelNotFound, PlanNotFound, RequestRefused, TransactionNotFound
+
+__all__ = ["error", "event", "package", "plan", "results", "status", "text", "transaction"]
 
 _STATUS: dict[type[PkgwidgetsError], int] = {
     InvalidRequest: 422,
     PackageNotFound: 404,
     ProjectNotFound: 404,
-    IndexUnavailable: 502,
+    KernelNotFound: 404,
+    PlanNotFound: 404,
+    TransactionNotFound: 404,
     EnvironmentRefused: 403,
-    EnvironmentBusy: 409,
-    InstallerUnavailable: 503,
-    PlanImpossible: 409,
-    StalePlan: 409,
-    StillNeeded: 409,
+    IndexUnavailable: 502,
     ResolutionFailed: 502,
+    InstallerUnavailable: 503,
+    DiskFailed: 507,
+    EnvironmentBusy: 409,
+    PlanImpossible: 409,
+    StillNeeded: 409,
+    StalePlan: 409,
+    StageFailed: 409,
+    InstallFailed: 409,
+    VerificationFailed: 409,
+    Cancelled: 409,
     TooLate: 409,
 }
-
-
-def package(info: PackageInfo) -> dict[str, Any]:
-    """Return a package as JSON values: times in ISO 8601 UTC, paths as text."""
-    known = {field.name: _plain(getattr(info, field.name)) for field in fields(info)}
-    return {"id": info.id, **known, "update_available": info.update_available}
+"""What was rolled back is a conflict, as what was refused before: the environment is as it was."""
 
 
 def error(raised: PkgwidgetsError) -> dict[str, Any]:
-    """Return an error as JSON values: code, message, hint and its facts."""
-    facts = {name: _plain(value) for name, value in raised.facts.items()}
-    said = {"code": raised.code, "message": raised.sentence(), "hint": raised.hint}
-    return {"success": False, "error": {**facts, **said}}
+    """Return the answer that says what failed: code, message, hint and its facts."""
+    return {"success": False, "error": answers.error(raised)}
 
 
 def status(raised: PkgwidgetsError) -> int:
-    """Return the HTTP status of an error; a transaction that was rolled back is a 500."""
+    """Return the HTTP status of an error; only what broke on our side is a 500."""
+    if isinstance(raised, RequestRefused):
+        return raised.status
     return _STATUS.get(type(raised), 500)
 
 
-def _plain(value: object) -> Any:
-    match value:
-        case datetime():
-            return value.isoformat()
-        case tuple() | list():
-            return [_plain(item) for item in value]
-        case Path():
-            return str(value)
-        case str() | int() | bool() | None:
-            return value
-        case _:
-            return str(value)
+def text(answer: object) -> str:
+    """Return an answer as it is sent."""
+    return json.dumps(answer, separators=(",", ":"))

@@ -1,3 +1,113 @@
 """A notebook server in this process. Its fixtures stay in this folder: they take over the loop."""
 
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
 from pytest_jupyter.jupyter_server import *  # noqa: F403 - this is how its fixtures are had
+from server.asking import Ask, Spec, kernel
+from server.contract import Answer, Contract
+
+from pkgwidgets.demo import Demo
+from pkgwidgets.server import app
+
+
+@pytest.fixture  # type: ignore[no-redef]
+def jp_server_config() -> dict[str, Any]:
+    """Switch our extension on, with anonymous access forbidden by default."""
+    return {
+        "ServerApp": {
+            "jpserver_extensions": {"pkgwidgets": True},
+            "allow_unauthenticated_access": False,
+        },
+        "MultiKernelManager": {"default_kernel_name": "garden"},
+    }
+
+
+@pytest.fixture
+def spec(jp_data_dir: Path, jp_environ: None) -> Spec:
+    """Write kernel specifications."""
+
+    def write(name: str, *argv: str, language: str = "python", **env: str) -> None:
+        folder = jp_data_dir / "kernels" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        said = {"argv": argv, "display_name": name, "language": language, "env": env}
+        (folder / "kernel.json").write_text(json.dumps(said), "utf-8")
+
+    return write
+
+
+@pytest.fixture
+def planted(
+    garden: Demo,
+    spec: Spec,
+    monkeypatch: pytest.MonkeyPatch,
+    jp_asyncio_loop: asyncio.AbstractEventLoop,
+) -> Iterator[Demo]:
+    """Make the garden the environment of the default kernel, and its index the one that is asked.
+
+    To be asked for before the server starts.
+    """
+    monkeypatch.setenv("UV_DEFAULT_INDEX", garden.index_url)
+    spec("garden", *kernel(garden.python))
+    begun: list[asyncio.Task[None]] = []
+    recover = app.recover
+
+    async def recovering(*given: Any) -> None:
+        begun.append(asyncio.ensure_future(recover(*given)))
+        await begun[-1]
+
+    monkeypatch.setattr(app, "recover", recovering)
+    yield garden
+    # The garden goes away only when nobody looks for what was cut off in it any more.
+    jp_asyncio_loop.run_until_complete(asyncio.gather(*begun))
+
+
+@pytest.fixture
+def ask(
+    planted: Demo,
+    jp_serverapp: Any,
+    http_server_client: Any,
+    jp_auth_header: dict[str, str],
+    jp_base_url: str,
+) -> Ask:
+    contract = Contract(jp_base_url)
+
+    async def asked(
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        raw: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        token: bool = True,
+    ) -> Answer:
+        sent = raw if body is None else json.dumps(body).encode()
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        url = f"{jp_base_url}pkgwidgets/{path}"
+        response = await http_server_client.fetch(
+            url,
+            method=method,
+            body=sent,
+            headers={**(jp_auth_header if token else {}), **kind, **(headers or {})},
+            allow_nonstandard_methods=True,
+            raise_error=False,
+            request_timeout=120.0,
+            follow_redirects=False,
+        )
+        answer = Answer(
+            status=response.code,
+            body=response.body,
+            headers=response.headers,
+            json=json.loads(response.body),
+        )
+        assert contract.problems(method, urlsplit(url).path, answer) == []
+        return answer
+
+    return asked

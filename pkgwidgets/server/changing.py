@@ -1,0 +1,186 @@
+"""The routes that plan and change: one class per route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from jupyter_server.utils import url_path_join
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.model import Plan, Transaction
+from pkgwidgets.core.versions import checked_name
+from pkgwidgets.operations import inventory
+
+from . import bodies, payloads, progress, wishes
+from .handlers import known
+from .plans import Owner
+from .route import Route, changes, looks
+from .threads import aside
+from .wishes import Verb, Wish
+
+Say = Callable[[Transaction], Mapping[str, Any]]
+"""What an answer says beside the transaction."""
+
+
+def _nothing(done: Transaction) -> Mapping[str, Any]:
+    return {}
+
+
+class Plans(Route):
+    """`POST plans`: what would be done; changes nothing."""
+
+    @looks
+    async def post(self) -> None:
+        """Answer a plan, and the kernels that it concerns; its id carries it out, once."""
+        wish = wishes.of(self.fields(*wishes.VERBS, "version", "allow"))
+        backend = await self.backend()
+        plan = await aside(partial(wish.plan, backend))
+        owner = Owner(user=self.user, prefix=backend.environment.interpreter.prefix)
+        id = self.ground.plans.keep(plan, wish.verb, owner)
+        kernels = await self.ground.environments.sharing(backend, plan)
+        said = {**payloads.plan(plan), "id": id, "digest": plan.id, "kernels": kernels}
+        await self.answer(plan=said)
+
+
+class Changing(Route):
+    """What carries a plan out: one that was shown, or one that is made for it."""
+
+    async def planned(
+        self, backend: Backend, shown: str | None, wish: Wish, fits: Callable[[Plan], bool]
+    ) -> Plan:
+        """Return the plan that was shown, if its id is given, else make one."""
+        if shown is None:
+            return await aside(partial(wish.plan, backend))
+        return self.shown(backend, shown, wish.verb, fits)
+
+    def shown(self, backend: Backend, id: str, verb: Verb, fits: Callable[[Plan], bool]) -> Plan:
+        """Return a plan that was shown; raises `PlanNotFound` also for one about something else."""
+        owner = Owner(user=self.user, prefix=backend.environment.interpreter.prefix)
+        return self.ground.plans.take(id, verb, owner, fits)
+
+    async def carry_out(self, backend: Backend, plan: Plan, say: Say = _nothing) -> None:
+        """Carry a plan out and answer when it is done, or at once to who prefers that.
+
+        Source: RFC 7240 §4.1.
+        """
+        preferred = ",".join(self.request.headers.get_list("Prefer"))
+        later = "respond-async" in [each.strip().lower() for each in preferred.split(",")]
+        try:
+            done = await progress.carried_out(backend, plan, wait=not later)
+        except progress.Ended as ended:
+            failed = ended.transaction
+            return await self.refuse(
+                ended.raised, transaction=payloads.transaction(failed), **self.failed(failed)
+            )
+        if later and done.id:
+            query = f"?{self.request.query}" if self.request.query else ""
+            place = url_path_join(self.base_url, "pkgwidgets", "transactions", done.id)
+            self.set_status(202)
+            self.set_header("Location", place + query)
+            self.set_header("Preference-Applied", "respond-async")
+            return await self.answer(transaction=payloads.transaction(done))
+        more = await aside(lambda: say(done))
+        await self.answer(**more, transaction=payloads.transaction(done))
+
+    def failed(self, done: Transaction) -> Mapping[str, Any]:
+        """Say what became of a transaction that was not committed."""
+        return {}
+
+
+class Upgrade(Changing):
+    """`PUT packages/{name}/upgrade`: one package, to a version or as new as it can be."""
+
+    @changes
+    async def put(self, name: str) -> None:
+        """Answer the package as it is then."""
+        id, fields = checked_name(name), self.fields("version", "allow", "plan")
+        shown = bodies.text(fields, "plan")
+        if shown is not None and len(fields) > 1:
+            raise InvalidRequest("plan", shown, "a plan is carried out as it was shown")
+        version, allow = bodies.text(fields, "version"), bodies.text(fields, "allow")
+        wish = wishes.upgrade((id,), version, allow)
+        backend = await self.backend()
+        plan = await self.planned(backend, shown, wish, lambda plan: id in plan.requested)
+        await self.carry_out(backend, plan, partial(_package, backend, id))
+
+
+class UpgradeAll(Changing):
+    """`PUT packages/upgrade-all`: everything, in one transaction."""
+
+    @changes
+    async def put(self) -> None:
+        """Answer a result per package, those that are held back with the reason."""
+        shown = bodies.text(self.fields("plan"), "plan")
+        backend = await self.backend()
+        everything = wishes.upgrade(None)
+        plan = await self.planned(
+            backend, shown, everything, lambda plan: plan.requested == ("everything",)
+        )
+        await self.carry_out(backend, plan, lambda done: {"results": payloads.results(done)})
+
+    def failed(self, done: Transaction) -> Mapping[str, Any]:
+        """Give each result, with the reason."""
+        return {"results": payloads.results(done)}
+
+
+class Install(Changing):
+    """`POST packages/install`: what a requirement names, or what a plan does that installs."""
+
+    @changes
+    async def post(self) -> None:
+        """Answer the package that was named."""
+        fields = self.fields("requirement", "allow", "plan")
+        shown, wanted = bodies.text(fields, "plan"), bodies.text(fields, "requirement")
+        if (shown is None) == (wanted is None) or (shown is not None and len(fields) > 1):
+            raise InvalidRequest("body", None, "give either a requirement or a plan")
+        allow = bodies.text(fields, "allow")
+        wish = None if wanted is None else wishes.install(wanted, allow)
+        backend = await self.backend()
+        if wish is not None:
+            plan = await aside(partial(wish.plan, backend))
+        else:
+            plan = self.shown(backend, shown or "", "install", lambda plan: True)
+        id = canonicalize_name(Requirement(plan.requested[0]).name)
+        await self.carry_out(backend, plan, partial(_package, backend, id))
+
+
+class Package(Changing):
+    """`DELETE packages/{name}`: takes a package away.
+
+    One that is called as another route is reached by another spelling: `Updates`.
+    """
+
+    @changes
+    async def delete(self, name: str) -> None:
+        """Answer the transaction."""
+        id, shown = checked_name(name), bodies.text(self.fields("plan"), "plan")
+        backend = await self.backend()
+        plan = await self.planned(
+            backend,
+            shown,
+            wishes.uninstall((id,)),
+            lambda plan: id in {change.id for change in plan.changes if change.after is None},
+        )
+        await self.carry_out(backend, plan)
+
+
+class Undo(Changing):
+    """`POST transactions/{id}/undo`: takes a committed transaction back."""
+
+    @changes
+    async def post(self, id: str) -> None:
+        """Answer the transaction that did it."""
+        shown = bodies.text(self.fields("plan"), "plan")
+        backend = await self.backend()
+        await aside(partial(known, backend, id))
+        plan = await self.planned(backend, shown, wishes.undo(id), lambda plan: plan.undoes == id)
+        await self.carry_out(backend, plan)
+
+
+def _package(backend: Backend, id: str, done: Transaction) -> Mapping[str, Any]:
+    return {"package": payloads.package(inventory.get_package_by_id(backend, id))}

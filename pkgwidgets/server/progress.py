@@ -1,0 +1,109 @@
+"""What a transaction tells while it runs: as a list, and as a stream of events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.interfaces import Applier, Backend
+from pkgwidgets.core.model import Event, Outcome, Plan, Transaction
+from pkgwidgets.operations import transaction as operations
+
+from . import payloads
+from .threads import aside
+
+_TICK = 0.1
+"""Seconds between two looks."""
+_BEATS = 10
+"""So many looks without news until a line says that somebody is still there."""
+
+
+class Ended(Exception):
+    """A transaction that was not committed, and the error that it ended with."""
+
+    def __init__(self, raised: PkgwidgetsError, transaction: Transaction) -> None:
+        super().__init__(str(raised))
+        self.raised = raised
+        self.transaction = transaction
+
+
+def events(backend: Backend, id: str) -> Sequence[Event]:
+    """Return what a transaction told so far."""
+    return _applier(backend).events(id)[0]
+
+
+def cancel(backend: Backend, id: str) -> None:
+    """Ask a transaction to end; raises `TooLate` if it is committed."""
+    operations.cancel(backend, id)
+
+
+async def carried_out(backend: Backend, plan: Plan, *, wait: bool) -> Transaction:
+    """Carry a plan out, and return its transaction: when it has ended, or at once.
+
+    It goes on whatever becomes of who asked. Raises what kept it from beginning, and `Ended` when
+    it was waited for and not committed.
+    """
+    if not plan:
+        return operations.run(backend, plan)
+    id = await aside(lambda: operations.start(backend, plan))
+    if wait:
+        raised = await aside(partial(_failure, backend, id))
+        if raised is not None:
+            raise Ended(raised, await aside(partial(_found, backend, id, plan)))
+    return await aside(partial(_found, backend, id, plan))
+
+
+async def stream(backend: Backend, id: str, seen: int = 0) -> AsyncIterator[str]:
+    """Yield what a transaction tells after `seen`, and how it ended, as server-sent events.
+
+    Source: https://html.spec.whatwg.org/multipage/server-sent-events.html. The id of an event is
+    what to give as `seen` to go on after it.
+    """
+    quiet = 0
+    while True:
+        ended = await aside(partial(_ended, backend, id))
+        told, seen = await aside(partial(_applier(backend).events, id, seen))
+        for each in told:
+            yield _message("progress", payloads.text(payloads.event(each)), seen)
+        if ended is not None:
+            said = {"success": True, "transaction": payloads.transaction(ended)}
+            yield _message("end", payloads.text(said), seen)
+            return
+        quiet = 0 if told else quiet + 1
+        if quiet % _BEATS == _BEATS - 1:
+            yield ": at work\n\n"
+        await asyncio.sleep(_TICK)
+
+
+def _message(kind: str, text: str, id: int) -> str:
+    return f"id: {id}\nevent: {kind}\ndata: {text}\n\n"
+
+
+def _failure(backend: Backend, id: str) -> PkgwidgetsError | None:
+    try:
+        operations.follow(backend, id)
+    except PkgwidgetsError as error:
+        return error
+    return None
+
+
+def _ended(backend: Backend, id: str) -> Transaction | None:
+    """Return a transaction at which nobody works: it has ended, or was cut off."""
+    at_work = backend.environment.holder() is not None
+    found = next(each for each in backend.journal.transactions() if each.id == id)
+    return found if found.outcome is not Outcome.STARTED or not at_work else None
+
+
+def _found(backend: Backend, id: str, plan: Plan) -> Transaction:
+    found = next(each for each in backend.journal.transactions() if each.id == id)
+    # What only this process knows of the plan is not in the journal.
+    return replace(found, plan=plan)
+
+
+def _applier(backend: Backend) -> Applier:
+    if backend.applier is None:
+        raise TypeError("this backend carries plans out itself: there is nothing to follow")
+    return backend.applier

@@ -1,0 +1,83 @@
+"""A really started `jupyter server`, with the demo's garden as its default kernel's environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from held import PATIENCE
+from server.asking import kernel
+
+from pkgwidgets.demo import Demo
+
+TOKEN = "a-token-of-these-tests"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Started:
+    """A server that runs, and what it logs."""
+
+    url: str
+    log: Path
+    process: int
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the examples of the README expect."""
+        return {**os.environ, "JUPYTER": self.url.rstrip("/"), "TOKEN": TOKEN}
+
+
+@contextmanager
+def started(garden: Demo, folder: Path, *options: str) -> Iterator[Started]:
+    """Start a server of its own folders on a free port of loopback; stop it in the end."""
+    spec = folder / "data" / "kernels" / "garden" / "kernel.json"
+    spec.parent.mkdir(parents=True)
+    said = {"argv": kernel(garden.python), "display_name": "garden", "language": "python"}
+    spec.write_text(json.dumps(said), "utf-8")
+    (folder / "notebooks").mkdir()
+    places = {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in ("config", "data")}
+    runtime = folder / "runtime"
+    variables = {
+        **os.environ,
+        **places,
+        "JUPYTER_RUNTIME_DIR": str(runtime),
+        "UV_DEFAULT_INDEX": garden.index_url,
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+    argv = [
+        str(Path(sys.executable).with_name("jupyter-server")), "--no-browser", "--allow-root",
+        "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--IdentityProvider.token={TOKEN}",
+        "--ServerApp.jpserver_extensions={'pkgwidgets': True}",
+        "--ServerApp.allow_unauthenticated_access=False",
+        "--MultiKernelManager.default_kernel_name=garden",
+        f"--ServerApp.root_dir={folder / 'notebooks'}", *options,
+    ]  # fmt: skip
+    log = folder / "log"
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            argv, env=variables, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=folder
+        )
+    try:
+        yield Started(url=_url(runtime, server, log), log=log, process=server.pid)
+    finally:
+        server.terminate()
+        server.wait(PATIENCE)
+
+
+def _url(runtime: Path, server: subprocess.Popen[bytes], log: Path) -> str:
+    until = time.monotonic() + 4 * PATIENCE  # it loads all that is installed beside us
+    while time.monotonic() < until and server.poll() is None:
+        for file in runtime.glob("jpserver-*.json"):
+            try:
+                return str(json.loads(file.read_text("utf-8"))["url"])
+            except ValueError:  # it is being written
+                continue
+        time.sleep(0.05)
+    raise AssertionError(log.read_text("utf-8", "replace"))

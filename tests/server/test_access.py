@@ -1,0 +1,273 @@
+"""Who is not meant is refused on every route, and nothing is changed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from fakes import Oracle
+from jupyter_server.auth import Authorizer
+from server.asking import Ask
+from server.contract import Answer, Contract
+
+from pkgwidgets.demo import Demo
+from pkgwidgets.server import bodies
+
+PARTS = {"{name}": "seedshelf", "{id}": "20260101T000000000000-abcdef"}
+BODIES: dict[str, object] = {
+    "plan": {"upgrade": ["seedshelf"]},
+    "installPackage": {"requirement": "seedshelf==1.4.2"},
+}
+"""What an operation does if it is let; the others need no body."""
+
+
+def operations() -> list[tuple[str, str, str]]:
+    """Return the method, the path and the id of all that the contract promises."""
+    return [
+        (verb.upper(), _filled(path.removeprefix("/")), operation["operationId"])
+        for path, methods in Contract().document["paths"].items()
+        for verb, operation in methods.items()
+    ]
+
+
+def _filled(path: str) -> str:
+    for part, value in {**PARTS, "by-id/{id}": "by-id/seedshelf"}.items():
+        path = path.replace("by-id/{id}", "by-id/seedshelf") if "by-id" in path else path
+        path = path.replace(part, value)
+    return path
+
+
+LOOKS = [each for each in operations() if each[0] == "GET" or each[2] == "plan"]
+CHANGES = [each for each in operations() if each not in LOOKS]
+WITH_BODIES = [each for each in operations() if each[2] in Contract().bodies()]
+every = pytest.mark.parametrize(("method", "path", "id"), operations(), ids=lambda each: each)
+every_change = pytest.mark.parametrize(("method", "path", "id"), CHANGES, ids=lambda each: each)
+every_body = pytest.mark.parametrize(("method", "path", "id"), WITH_BODIES, ids=lambda each: each)
+
+
+@pytest.fixture
+def untouched(planted: Demo, tree: Oracle) -> Callable[[Answer], None]:
+    """Check that an answer is a refusal that says what to do, and that nothing was done."""
+    before = tree(planted.folder / "env")
+
+    def check(answer: Answer) -> None:
+        error = answer.json["error"]
+        assert answer.json["success"] is False
+        assert {"code", "message", "hint"} <= error.keys()
+        assert error["message"]
+        assert error["hint"]
+        assert b"Traceback" not in answer.body
+        assert tree(planted.folder / "env") == before
+        assert not (planted.folder / "env" / ".pkgwidgets" / "txn").exists()
+        assert planted.index.requests == []
+
+    return check
+
+
+class Cookies:
+    """What a browser that has logged in sends."""
+
+    def __init__(self, jar: SimpleCookie) -> None:
+        self._jar = jar
+
+    def headers(self, *, xsrf: bool = True, **more: str) -> dict[str, str]:
+        sent = {"Cookie": "; ".join(f"{name}={m.coded_value}" for name, m in self._jar.items())}
+        token = {"X-XSRFToken": self._jar["_xsrf"].value} if xsrf else {}
+        return {**sent, **token, **more}
+
+
+@asynccontextmanager
+async def login(client: Any, base: str, token: str) -> AsyncIterator[Cookies]:
+    """Log in as a browser does."""
+    page = await client.fetch(f"{base}login")
+    jar: SimpleCookie = SimpleCookie()
+    for line in page.headers.get_list("Set-Cookie"):
+        jar.load(line)
+    form = {"_xsrf": jar["_xsrf"].value, "password": token}
+    answer = await client.fetch(
+        f"{base}login",
+        method="POST",
+        body=urlencode(form),
+        headers={"Cookie": f"_xsrf={jar['_xsrf'].value}"},
+        follow_redirects=False,
+        raise_error=False,
+    )
+    for line in answer.headers.get_list("Set-Cookie"):
+        jar.load(line)
+    yield Cookies(jar)
+
+
+@every
+async def test_nobody_without_a_token(
+    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+) -> None:
+    for headers in ({}, {"Authorization": "token wrong"}, {"Authorization": "Basic eDp5"}):
+        answer = await ask(method, path, BODIES.get(id, {}), headers=headers, token=False)
+        assert answer.status == 403
+        untouched(answer)
+    answer = await ask(method, f"{path}?token=wrong", BODIES.get(id, {}), token=False)
+    assert answer.status == 403
+    untouched(answer)
+
+
+@every_change
+async def test_no_browser_without_its_xsrf_token(
+    ask: Ask,
+    untouched: Callable[[Answer], None],
+    http_server_client: Any,
+    jp_base_url: str,
+    jp_serverapp: Any,
+    method: str,
+    path: str,
+    id: str,
+) -> None:
+    secret = jp_serverapp.identity_provider.token
+    async with login(http_server_client, jp_base_url, secret) as cookies:
+        known = await ask("GET", "openapi.json", headers=cookies.headers(xsrf=False), token=False)
+        assert known.status == 200
+        for headers in (
+            cookies.headers(xsrf=False),
+            cookies.headers(xsrf=False, **{"X-XSRFToken": "2|wrong"}),
+            cookies.headers(Origin="https://host.invalid"),
+        ):
+            answer = await ask(method, path, BODIES.get(id, {}), headers=headers, token=False)
+            assert answer.status in (403, 404)
+            assert answer.code == "request-refused"
+            untouched(answer)
+
+
+async def test_a_browser_with_its_xsrf_token_may_change(
+    ask: Ask, http_server_client: Any, jp_base_url: str, jp_serverapp: Any
+) -> None:
+    secret = jp_serverapp.identity_provider.token
+    async with login(http_server_client, jp_base_url, secret) as cookies:
+        shown = await ask(
+            "POST", "plans", {"upgrade": ["seedshelf"]}, headers=cookies.headers(), token=False
+        )
+        plan = {"plan": shown.json["plan"]["id"]}
+        other = await ask("PUT", "packages/seedshelf/upgrade", plan)
+        assert (other.status, other.code) == (404, "plan-not-found")
+        answer = await ask(
+            "PUT", "packages/seedshelf/upgrade", plan, headers=cookies.headers(), token=False
+        )
+        assert answer.json["package"]["version"] == "1.4.2"
+
+
+@pytest.mark.parametrize(("method", "path", "id"), LOOKS, ids=lambda each: each)
+async def test_no_page_of_another_origin(
+    ask: Ask,
+    untouched: Callable[[Answer], None],
+    http_server_client: Any,
+    jp_base_url: str,
+    jp_serverapp: Any,
+    method: str,
+    path: str,
+    id: str,
+) -> None:
+    secret = jp_serverapp.identity_provider.token
+    async with login(http_server_client, jp_base_url, secret) as cookies:
+        headers = cookies.headers(Origin="https://host.invalid")
+        answer = await ask(method, path, BODIES.get(id), headers=headers, token=False)
+        assert answer.status == 404
+        untouched(answer)
+
+
+@every_change
+async def test_no_change_by_another_method(
+    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+) -> None:
+    for other in {"GET", "PUT", "POST", "DELETE", "PATCH"} - {method}:
+        if any((other, path) == each[:2] for each in operations()):
+            continue
+        override = {"X-HTTP-Method-Override": method, "X-Method-Override": method}
+        answer = await ask(other, path, BODIES.get(id, {}), headers=override)
+        assert answer.status == 405 or (path.startswith("packages/") and answer.status == 404)
+        if answer.status == 405:
+            assert method in answer.headers["Allow"]
+        untouched(answer)
+
+
+@every_body
+async def test_no_body_of_another_type(
+    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+) -> None:
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ";"):
+        answer = await ask(method, path, raw=b'{"upgrade":"all"}', headers={"Content-Type": kind})
+        assert answer.status == 415
+        untouched(answer)
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = await ask(method, path, raw=b"--x--\r\n", headers=form)
+    assert answer.status == 415
+    untouched(answer)
+
+
+@every
+async def test_no_body_that_is_too_large(
+    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+) -> None:
+    large = b" " * (bodies.MOST + 1024)
+    answer = await ask(method, path, raw=large, headers={"Content-Type": "application/json"})
+    assert answer.status == 413
+    untouched(answer)
+
+
+class ReadOnly(Authorizer):
+    """Lets everybody look, and nobody do more."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return (action, resource) == ("read", "pkgwidgets")
+
+
+class Outside(Authorizer):
+    """Lets everybody do everything elsewhere."""
+
+    def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
+        return resource != "pkgwidgets"
+
+
+@pytest.fixture
+def jp_server_config(
+    jp_server_config: dict[str, Any], request: pytest.FixtureRequest
+) -> dict[str, Any]:
+    marker = request.node.get_closest_marker("parametrize")
+    kind = request.node.callspec.params.get("authorizer") if marker is not None else None
+    if kind is not None:
+        jp_server_config["ServerApp"]["authorizer_class"] = kind
+    return jp_server_config
+
+
+@pytest.mark.parametrize("authorizer", [ReadOnly])
+async def test_who_may_only_read_changes_nothing(
+    ask: Ask, untouched: Callable[[Answer], None], authorizer: type
+) -> None:
+    for method, path, id in CHANGES:
+        answer = await ask(method, path, BODIES.get(id, {}))
+        assert answer.status == 403, id
+        assert "not authorized to execute" in answer.json["error"]["message"]
+        untouched(answer)
+    for method, path, id in LOOKS:
+        answer = await ask(method, path, BODIES.get(id))
+        assert answer.status == (404 if id == "getTransaction" else 200), id
+
+
+@pytest.mark.parametrize("authorizer", [Outside])
+async def test_who_may_not_even_read_sees_nothing(
+    ask: Ask, untouched: Callable[[Answer], None], authorizer: type
+) -> None:
+    for method, path, id in operations():
+        answer = await ask(method, path, BODIES.get(id))
+        assert answer.status == 403, id
+        untouched(answer)
+
+
+def test_the_routes_that_look_are_these() -> None:
+    assert {id for _, _, id in LOOKS} == {
+        "checkForUpdates", "getContract", "getPackage", "getPackageById", "getPackages",
+        "getTransaction", "getTransactions", "plan",
+    }  # fmt: skip
+    assert all(re.fullmatch(r"[A-Za-z/.\-\d]+", path) for _, path, _ in operations())

@@ -1,0 +1,108 @@
+"""The extension as a server loads it: without a warning, without a wait, and it puts back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Oracle
+from held import eventually, held_wheel, holding
+from jupyter_server.base.handlers import JupyterHandler
+from server.asking import Ask, Spec, kernel
+
+from pkgwidgets.connect import connect
+from pkgwidgets.demo import Demo
+from pkgwidgets.operations import planning, transaction
+from pkgwidgets.server import app, handlers
+from pkgwidgets.server.environments import Environments
+
+
+def test_it_imports_neither_pandas_nor_ipywidgets() -> None:
+    code = (
+        "import sys, pkgwidgets.server.app as app\n"
+        "assert app.ROUTES\n"
+        "found = {'pandas', 'numpy', 'ipywidgets', 'anywidget', 'IPython'} & {*sys.modules}\n"
+        "print(sorted(found))"
+    )
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, check=True, capture_output=True, text=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.filterwarnings("error")
+async def test_every_route_asks_who_it_is(ask: Ask, jp_serverapp: Any) -> None:
+    """With anonymous access forbidden, a server warns of routes that do not."""
+    assert (await ask("GET", "packages")).status == 200
+    assert jp_serverapp.allow_unauthenticated_access is False
+    assert "pkgwidgets" in jp_serverapp.extension_manager.extensions
+    checked = [*app.ROUTES.values(), handlers.Elsewhere]
+    for handler in checked:
+        assert issubclass(handler, JupyterHandler)
+        assert (
+            type(jp_serverapp.web_app)._check_handler_auth(jp_serverapp.web_app, "", handler) == []
+        )
+
+
+@pytest.fixture
+def cut_off(
+    garden: Demo, published: Callable[..., None], tmp_path: Path
+) -> Iterator[tuple[Demo, str]]:
+    """Kill an applier in the middle of an upgrade: its files are there, and not committed."""
+    gate = tmp_path / "gate"
+    published(held_wheel("1.9.0", gate, beside=False))
+    backend = connect(garden.python, garden.index_url, detached=True)
+    id = transaction.start(backend, planning.plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: "SYNCED" in backend.journal.steps(id))
+    subprocess.run(["kill", "-9", str(holding(backend))], check=True)
+    eventually(lambda: backend.environment.holder() is None)
+    yield garden, id
+    gate.touch()
+
+
+async def test_what_was_cut_off_is_put_back_when_it_loads(
+    cut_off: tuple[Demo, str],
+    planted: Demo,
+    ask: Ask,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    garden, id = cut_off
+    backend = connect(garden.python)
+    until = 600
+    while until and backend.journal.steps(id)[-1:] != ("ROLLED_BACK",):
+        until -= 1
+        await asyncio.sleep(0.05)
+    assert backend.journal.steps(id)[-1] == "ROLLED_BACK"
+    found = (await ask("GET", "packages/by-id/seedshelf")).json["package"]
+    assert (found["version"], found["status"]) == ("1.4.1", "error")
+
+
+class Specs:
+    """Kernel specifications that cannot be had."""
+
+    def get_all_specs(self) -> dict[str, object]:
+        raise OSError("no")
+
+
+async def test_what_goes_wrong_while_it_puts_back_is_logged_and_no_more(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    found = Environments(Specs(), None, None)
+    with caplog.at_level(logging.ERROR, "tests"):
+        await app.recover(found, logging.getLogger("tests"))
+    assert "could not look for what was cut off" in caplog.text
+
+
+async def test_a_kernel_that_starts_nothing_keeps_no_other_from_being_put_back(
+    spec: Spec, garden: Demo, planted: Demo, jp_serverapp: Any, tree: Oracle
+) -> None:
+    spec("broken", "/no/such/python", "-m", "x")
+    spec("again", *kernel(garden.python))
+    environments = jp_serverapp.web_app.settings["pkgwidgets"].environments
+    prefixes = [each.environment.interpreter.prefix for each in await environments.all()]
+    assert prefixes.count(garden.folder / "env") == 1

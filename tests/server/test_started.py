@@ -1,0 +1,111 @@
+"""A really started server, asked with `requests` and as the README says."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from server.started import TOKEN, Started, started
+
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheels import BuiltWheel
+
+README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
+SECTION = re.split(r"^## ", README, flags=re.MULTILINE)
+REST = next(section for section in SECTION if section.startswith("REST\n"))
+ON_THE_DEMO = {"pandas": "raintable", "2.3.3": "2.4.0", "polars": "peapod"}
+"""What stands for the names of the README on the demo's index."""
+
+
+@pytest.fixture
+def server(garden: Demo, published: Callable[..., None], tmp_path: Path) -> Iterator[Started]:
+    published(BuiltWheel(name="peapod", version="1.2", files={"peapod.py": ""}))
+    with started(garden, tmp_path) as running:
+        yield running
+
+
+def blocks(language: str) -> list[str]:
+    """Return the examples of the README's section, on the demo's names."""
+    found: list[str] = re.findall(rf"```{language}\n(.*?)```", REST, re.DOTALL)
+    for name, other in ON_THE_DEMO.items():
+        found = [block.replace(name, other) for block in found]
+    return found
+
+
+def test_a_server_as_a_hub_starts_it(garden: Demo, tmp_path: Path) -> None:
+    headers = {"Authorization": f"token {TOKEN}"}
+    with started(garden, tmp_path, "--ServerApp.base_url=/user/some@body/") as running:
+        assert running.url.endswith("/user/some@body/")
+        address = f"{running.url}pkgwidgets"
+        assert requests.get(f"{address}/packages", timeout=60).status_code == 403
+        contract = requests.get(f"{address}/openapi.json", headers=headers, timeout=60).json()
+        assert contract["servers"] == [{"url": "/user/some@body/pkgwidgets"}]
+        begun = requests.put(
+            f"{address}/packages/seedshelf/upgrade?kernelspec=garden",
+            json={},
+            headers={**headers, "Prefer": "wait=1, respond-async"},
+            timeout=60,
+        )
+        assert begun.status_code == 202
+        place = begun.headers["Location"]
+        assert place.startswith("/user/some@body/pkgwidgets/transactions/")
+        assert place.endswith("?kernelspec=garden")
+        root = running.url.removesuffix("/user/some@body/")
+        events = requests.get(
+            root + place, headers={**headers, "Accept": "text/event-stream"}, timeout=60
+        )
+        last = json.loads(events.text.rstrip().rpartition("data: ")[2])
+        assert last["transaction"]["outcome"] == "committed"
+        assert last["transaction"]["process"] == "server"
+        log = running.log.read_text("utf-8")
+        assert "pkgwidgets answers under /user/some@body/pkgwidgets/" in log
+        assert not re.search(r"- \w+ of \w+ registered for \S*pkgwidgets", log)  # a warning
+        assert "Traceback" not in log
+
+
+def test_the_readmes_commands(server: Started, garden: Demo) -> None:
+    [block] = blocks("sh")
+    garden.index.withdraw("harvestscale", "3.3.0")
+    lines = [line.partition("  #")[0].strip() for line in block.strip().splitlines()]
+    assert len(lines) == 10
+    script = (
+        "shopt -s expand_aliases\n" + lines[0] + "\n" + "".join(f"{x}; echo\n" for x in lines[1:])
+    )
+    done = subprocess.run(
+        ["bash", "-euc", script], env=server.variables, check=True, capture_output=True, text=True
+    )
+    said = [json.loads(line) for line in done.stdout.strip().splitlines()]
+    assert [answer["success"] for answer in said] == [True] * 9, done.stdout
+    installed, one, updates, plan, upgraded, everything, new, gone, history = said
+    assert len(installed["packages"]) == 11
+    assert one["package"]["latest_version"] == "3.1.0"
+    assert "raintable" in {each["id"] for each in updates["updates"]}
+    assert plan["plan"]["changes"][0]["after"] == "2.4.0"
+    assert upgraded["package"]["version"] == "2.4.0"
+    assert {each["success"] for each in everything["results"]} == {True}
+    assert new["package"]["version"] == "1.2"
+    assert gone["transaction"]["changes"][0]["kind"] == "remove"
+    assert len(history["transactions"]) == 4
+
+
+def test_the_readmes_job_and_how_it_is_followed(server: Started, garden: Demo) -> None:
+    job, follow = blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", job + follow],
+        env=server.variables,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    said = done.stdout.splitlines()
+    assert "seedshelf: 1.4.1 → 1.4.2" in said
+    assert "frostcall: left alone; a major update" in said
+    assert any(line.startswith("harvestscale: harvestscale") for line in said)  # and went on
+    assert any(line.startswith("raintable: left alone; allotboard") for line in said)
+    assert said[-1] == "committed"

@@ -1,0 +1,160 @@
+"""Work leaves the loop, is shared by those who ask for the same, and plans wait for their owner."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from held import PATIENCE
+from server.asking import Ask
+
+from pkgwidgets.core.model import Plan
+from pkgwidgets.operations import inventory, planning
+from pkgwidgets.server.errors import PlanNotFound
+from pkgwidgets.server.plans import Owner, Plans
+from pkgwidgets.server.threads import Together, aside
+
+PLAN = Plan(
+    requested=("pea",), changes=(), environment="", python=Path("/p"), created=datetime.now(UTC)
+)
+OWNER = Owner(user="ada", prefix=Path("/env"))
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "method", "path", "body"),
+    [
+        (inventory, "get_packages", "GET", "packages", None),
+        (inventory, "get_package", "GET", "packages/by-name/seedshelf", None),
+        (inventory, "check_for_updates", "GET", "packages/updates", None),
+        (planning, "plan_upgrade", "POST", "plans", {"upgrade": "all"}),
+        (planning, "plan_install", "POST", "packages/install", {"requirement": "seedshelf"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_the_server_answers_others_meanwhile(
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+    module: object,
+    name: str,
+    method: str,
+    path: str,
+    body: object,
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    inner = getattr(module, name)
+
+    def held(*given: object, **more: object) -> object:
+        begun.set()
+        go_on.wait(PATIENCE)
+        return inner(*given, **more)
+
+    monkeypatch.setattr(module, name, held)
+    waiting = asyncio.ensure_future(ask(method, path, body))
+    while not begun.is_set():
+        await asyncio.sleep(0.01)
+    assert (await ask("GET", "openapi.json")).status == 200
+    assert (await ask("GET", "packages/by-id/seedshelf")).status == 200
+    assert not waiting.done()
+    go_on.set()
+    assert (await waiting).status == 200
+
+
+async def test_fifty_lists_at_once_are_the_same(ask: Ask) -> None:
+    answers = await asyncio.gather(*(ask("GET", "packages") for _ in range(50)))
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body for answer in answers}) == 1
+
+
+async def test_what_is_raised_aside_is_raised_here() -> None:
+    with pytest.raises(ZeroDivisionError):
+        await aside(lambda: 1 / 0)
+
+
+async def test_who_hangs_up_disturbs_nobody() -> None:
+    go_on = threading.Event()
+    together = Together()
+    ran: list[int] = []
+
+    def work() -> int:
+        go_on.wait(PATIENCE)
+        ran.append(1)
+        return len(ran)
+
+    first = asyncio.ensure_future(together.ask("key", work))
+    second = asyncio.ensure_future(together.ask("key", work))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await second == 1
+    assert first.cancelled()
+
+
+async def test_who_asks_while_it_runs_gets_the_next_answer() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    together = Together()
+    state = ["old"]
+
+    def work() -> str:
+        said = state[0]
+        begun.set()
+        go_on.wait(PATIENCE)
+        return said
+
+    first = asyncio.ensure_future(together.ask("key", work))
+    while not begun.is_set():
+        await asyncio.sleep(0.01)
+    state[0] = "new"
+    later = [asyncio.ensure_future(together.ask("key", work)) for _ in range(3)]
+    other = asyncio.ensure_future(together.ask("another key", lambda: "other"))
+    assert await other == "other"
+    go_on.set()
+    assert await first == "old"
+    assert [await each for each in later] == ["new"] * 3
+
+
+def test_a_plan_is_taken_once() -> None:
+    kept = Plans()
+    id = kept.keep(PLAN, "upgrade", OWNER)
+    assert len(id) == 32
+    assert kept.take(id, "upgrade", OWNER, lambda plan: True) is PLAN
+    with pytest.raises(PlanNotFound):
+        kept.take(id, "upgrade", OWNER, lambda plan: True)
+
+
+@pytest.mark.parametrize(
+    ("verb", "owner", "fits"),
+    [
+        ("install", OWNER, True),
+        ("upgrade", Owner(user="bob", prefix=OWNER.prefix), True),
+        ("upgrade", Owner(user="ada", prefix=Path("/other")), True),
+        ("upgrade", OWNER, False),
+    ],
+)
+def test_anothers_plan_is_not_taken_and_stays(verb: str, owner: Owner, fits: bool) -> None:
+    kept = Plans()
+    id = kept.keep(PLAN, "upgrade", OWNER)
+    with pytest.raises(PlanNotFound):
+        kept.take(id, verb, owner, lambda plan: fits)
+    assert kept.take(id, "upgrade", OWNER, lambda plan: True) is PLAN
+
+
+def test_a_plan_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = Plans()
+    id = kept.keep(PLAN, "upgrade", OWNER)
+    later = monotonic() + 3601
+    monkeypatch.setattr("pkgwidgets.server.plans.monotonic", lambda: later)
+    with pytest.raises(PlanNotFound):
+        kept.take(id, "upgrade", OWNER, lambda plan: True)
+
+
+def test_of_many_plans_the_oldest_goes() -> None:
+    kept = Plans()
+    first, second, *_ = [kept.keep(PLAN, "upgrade", OWNER) for _ in range(1001)]
+    with pytest.raises(PlanNotFound):
+        kept.take(first, "upgrade", OWNER, lambda plan: True)
+    assert kept.take(second, "upgrade", OWNER, lambda plan: True) is PLAN
