@@ -8,7 +8,10 @@ from pathlib import PurePath
 
 _KINDS = {
     "kernel": ("ipykernel_launcher.py", "ipykernel", "colab_kernel_launcher.py"),
-    "server": ("jupyter-lab", "jupyter-server", "jupyter-notebook", "jupyterhub-singleuser"),
+    "server": (
+        *("jupyter-lab", "jupyter-server", "jupyter-notebook", "jupyter-labhub"),
+        *("jupyterlab", "jupyter_server", "notebook", "jupyterhub-singleuser"),
+    ),
     "terminal": ("pkgwidgets", "ipython", "ipython3"),
 }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -25,8 +24,9 @@ _FIELDS = frozenset(
 _SUMMARY = 512
 _LINKS = 20
 _WEB = ("http://", "https://")
-_WATCHED = ("", "/METADATA", "/RECORD", "/INSTALLER")
-_Stamp = tuple[tuple[int, int, int, int], ...]
+_WATCHED = ("", "/METADATA", "/RECORD")
+_OPTIONAL = ("/INSTALLER", f"/{DIRECT_URL}")
+_Stamp = tuple[tuple[int, int, int, int] | None, ...]
 # Paths are texts here, not objects: of hundreds of folders that is half of the time.
 
 
@@ -175,13 +175,23 @@ def _stamp(place: str, last: _Stamp | None) -> _Stamp | None:
     The folder tells of files that came, went or were replaced; these files of edits in place.
     """
     try:
-        found = [os.stat(place + name) for name in _WATCHED]  # noqa: PTH116
-        if last is None or len(last) > len(_WATCHED):
-            with suppress(FileNotFoundError):  # most have none
-                found.append(os.stat(f"{place}/{DIRECT_URL}"))  # noqa: PTH116
+        found: list[os.stat_result | None] = [
+            os.stat(place + name)  # noqa: PTH116
+            for name in _WATCHED
+        ]
+        for nth, name in enumerate(_OPTIONAL, len(_WATCHED)):
+            missed = last is not None and last[nth] is None  # the folder tells if it came since
+            found.append(None if missed else _look(place + name))
     except OSError:
         return None
-    return tuple((s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_size) for s in found)
+    return tuple(s and (s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_size) for s in found)
+
+
+def _look(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)  # noqa: PTH116
+    except FileNotFoundError:
+        return None
 
 
 def _names(folder: str) -> list[str]:

@@ -93,7 +93,11 @@ def _stamp(python: Path) -> tuple[int, ...]:
         found = python.stat()
     except (OSError, ValueError) as error:
         raise EnvironmentRefused(python, f"there is no Python at {str(python)!a}") from error
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    try:  # the same base Python may be that of another environment now
+        made = (python.parent.parent / "pyvenv.cfg").stat()
+    except OSError:
+        return found.st_mtime_ns, found.st_ino, found.st_size
+    return found.st_mtime_ns, found.st_ino, found.st_size, made.st_mtime_ns, made.st_ino
 
 
 @lru_cache(maxsize=32)

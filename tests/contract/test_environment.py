@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import venv
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -579,3 +580,14 @@ def test_a_listing_of_the_garden_is_quick(backend: Backend) -> None:
     started = time.perf_counter()
     assert backend.environment.distributions()
     assert time.perf_counter() - started < 0.5
+
+
+def test_an_environment_that_ends_or_begins_at_a_place_is_asked_anew(tmp_path: Path) -> None:
+    """Its Python is a link to the same one before and after."""
+    venv.create(tmp_path / "env", symlinks=True)
+    python, said = tmp_path / "env" / "bin" / "python", tmp_path / "env" / "pyvenv.cfg"
+    assert interpreter.describe(python).prefix == tmp_path / "env"
+    said.rename(tmp_path / "away")
+    assert interpreter.describe(python).prefix != tmp_path / "env"
+    (tmp_path / "away").rename(said)
+    assert interpreter.describe(python).prefix == tmp_path / "env"

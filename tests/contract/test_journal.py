@@ -268,6 +268,7 @@ def test_who_asked_is_in_the_history(tmp_path: Path) -> None:
     [
         ("/env/lib/python3.11/site-packages/ipykernel_launcher.py", "kernel"),
         ("/env/bin/jupyter-lab", "server"),
+        ("/env/lib/python3.11/site-packages/jupyter_server/__main__.py", "server"),
         ("/env/bin/pkgwidgets", "terminal"),
         ("/env/lib/python3.11/site-packages/pkgwidgets/__main__.py", "terminal"),
         ("/home/me/upgrade.py", "script"),
