@@ -35,7 +35,7 @@ def change_to_json(change: Change) -> _Json:
 
 
 def plan_to_json(plan: Plan) -> _Json:
-    """Return a plan as JSON values, without what only one kernel knows (the restart verdict)."""
+    """Return a plan as JSON values, without what only one kernel sees: its restart, and others."""
     return {
         "id": plan.id,
         "requested": list(plan.requested),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from pkgwidgets.core.api import Impact, Severity
 from pkgwidgets.core.model import (
     Bump,
     Change,
@@ -64,6 +65,22 @@ HISTORY = {
     "error": "string",
 }
 """The transactions, newest first; its index is `transaction`."""
+
+
+IMPACT = {
+    "cell": "Int64",
+    "package": "string",
+    "name": "string",
+    "finding": "string",
+    "severity": pd.CategoricalDtype([s.value for s in Severity], ordered=True),
+}
+"""What a plan means for the cells of a notebook; its index counts the rows."""
+
+
+def impact(rows: Sequence[Impact]) -> pd.DataFrame:
+    """Return what a plan means for the cells of a notebook, the worst first."""
+    columns = {name: [_bare(getattr(row, name)) for row in rows] for name in IMPACT}
+    return _frame(columns, IMPACT, list(map(str, range(len(rows)))), "").reset_index(drop=True)
 
 
 def packages(infos: Iterable[PackageInfo]) -> pd.DataFrame:
@@ -147,6 +164,10 @@ def _times(values: list[Any]) -> pd.Series[Any]:
     kept = [time if time is None or 1678 <= time.year <= 2261 else None for time in values]
     times: pd.Series[Any] = pd.to_datetime(pd.Series(kept, dtype=object), utc=True)
     return times.astype("datetime64[ns, UTC]")
+
+
+def _bare(value: Any) -> Any:
+    return value if value is None or isinstance(value, int) else str(value)
 
 
 def _plain(value: Any) -> Any:

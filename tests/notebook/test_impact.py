@@ -1,0 +1,206 @@
+"""What a plan means for a notebook: on made wheels, from the file of cells to the frame."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from fakes import Oracle
+
+from pkgwidgets import PackageService
+from pkgwidgets.connect import connect
+from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.installation import Installation
+from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.notebook import frames, impact
+
+Publish = Callable[..., None]
+OLD = {
+    "bed/__init__.py": "from .tools import *\nfrom ._row import Row\nSIZE = 3\nold_size = 3\n",
+    "bed/tools.py": "def dig(depth, width=1): ...\ndef water(litres, *, slow=False): ...\n"
+    "def weed(): ...\ndef rake(a, b=1): ...\n",
+    "bed/_row.py": "class Base:\n    def thin(self): ...\n"
+    "class Row(Base):\n    def __init__(self, crop, spacing=30): ...\n    def harvest(self): ...\n",
+    "bed/glass/__init__.py": "def cover(): ...\n",
+}
+NEW = {
+    "bed/__init__.py": "from .tools import *\nfrom ._row import Row\nSIZE = 3\n",
+    "bed/tools.py": "from old import deprecated\ndef dig(depth, width=2): ...\n"
+    "def water(litres): ...\n@deprecated('use hoe')\ndef weed(): ...\ndef rake(a): ...\n",
+    "bed/_row.py": "class Base: ...\n"
+    "class Row(Base):\n    def __init__(self, crop, variety): ...\n",
+}
+
+
+@pytest.fixture
+def beds(service: PackageService, garden: Demo, published: Publish) -> PackageService:
+    """Install a bed, and a garden that depends on it; a newer bed is on the index."""
+    installed = (
+        BuiltWheel(name="bed", version="1.0", files=OLD),
+        BuiltWheel(name="Fine_Garden", version="1.0", files={"gardens.py": ""}, requires=("bed",)),
+    )
+    published(*installed, BuiltWheel(name="bed", version="2.0", files=NEW))
+    scheme = connect(garden.python, garden.index_url).environment.interpreter.scheme
+    for wheel in installed:
+        Installation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
+    return service
+
+
+def notebook(folder: Path, *cells: str) -> Path:
+    file = folder / "notes.ipynb"
+    written = [{"cell_type": "code", "source": cell.splitlines(keepends=True)} for cell in cells]
+    text = {"cell_type": "markdown", "source": ["import bed"]}
+    content = {"cells": [text, *written], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}
+    file.write_text(json.dumps(content))
+    return file
+
+
+def rows(found: pd.DataFrame, *severities: str) -> list[tuple[int, str, str, str]]:
+    kept = found[found["severity"].isin(severities)] if severities else found
+    columns = [kept[name].tolist() for name in ("cell", "name", "finding", "severity")]
+    return list(zip(*columns, strict=True))
+
+
+def told(service: PackageService, folder: Path, cells: Sequence[str], *kinds: str) -> list[str]:
+    found = service.impact(service.plan_upgrade("bed"), notebook(folder, *cells))
+    return [f"{cell} {name}: {text}" for cell, name, text, _ in rows(found, *kinds)]
+
+
+def test_the_frame_has_its_columns_the_worst_first(beds: PackageService, tmp_path: Path) -> None:
+    cells = ["import bed, gardens", "bed.SIZE", "bed.dig(1)", "bed.old_size", "x ="]
+    found = beds.impact(beds.plan_upgrade("bed"), notebook(tmp_path, *cells))
+    assert list(found.columns) == list(frames.IMPACT)
+    assert rows(found) == [
+        (4, "bed.old_size", "old_size is not in bed 2.0", "breaks"),
+        (3, "bed.dig", "the default of width of dig is 2 in bed 2.0, not 1", "changes"),
+        (5, "", "this cell is no Python: what it uses is not known", "unknown"),
+        (1, "gardens", "through Fine_Garden, which depends on it", "indirect"),
+        (1, "bed", "", "none"),
+        (2, "bed.SIZE", "", "none"),
+    ]
+    assert found["package"].tolist() == ["bed", "bed", "", "bed", "bed", "bed"]
+    assert found["severity"].max() == "none"
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["import bed as b\nb.old_size"], ["1 bed.old_size: old_size is not in bed 2.0"]),
+        (["from bed import old_size as o"], ["1 bed.old_size: old_size is not in bed 2.0"]),
+        (["import bed", "%time bed.old_size"], ["2 bed.old_size: old_size is not in bed 2.0"]),
+        (["%%time\nimport bed\nbed.old_size"], ["1 bed.old_size: old_size is not in bed 2.0"]),
+        (["!ls\n%matplotlib inline\nimport bed\nbed.old_size?"], []),
+        (["import bed.glass"], ["1 bed.glass: there is no module bed.glass in bed 2.0"]),
+        (["from bed.glass import cover"], ["1 bed.glass: there is no module bed.glass in bed 2.0",
+                                             "1 bed.glass.cover: cover is not in bed 2.0"]),
+        (["import bed", "bed = 3", "bed.old_size"], []),
+        (["import bed\nold_size = 1\nprint(old_size)"], []),
+        (["import bed\ndef f(bed): return bed.old_size"], []),
+        (["import bed\n[bed.old_size for bed in ()]"], []),
+        (["import bed\ndef f(): return bed.old_size"],
+         ["1 bed.old_size: old_size is not in bed 2.0"]),
+        (["import bed\nbed.water(1, slow=True)"],
+         ["1 bed.water: water has no parameter slow in bed 2.0"]),
+        (["import bed\nbed.water(1)"], []),
+        (["import bed\nbed.water(1, **options)"], []),
+        (["import bed\nbed.rake(1, 2)"],
+         ["1 bed.rake: rake takes 1 values by place in bed 2.0, not 2"]),
+        (["import bed\nbed.rake(*two)"], []),
+        (["import bed\nr = bed.Row('pea')", "r.harvest()"],
+         ["1 bed.Row: Row needs a value for variety in bed 2.0",
+          "2 bed.Row().harvest: harvest is not in bed 2.0"]),
+        (["from bed import Row\nRow('pea', variety='a', spacing=3).thin()"],
+         ["1 bed.Row: Row has no parameter spacing in bed 2.0",
+          "1 bed.Row().thin: thin is not in bed 2.0"]),
+        (["import bed\nf = bed.water\nf(1, slow=1)"],
+         ["1 bed.water: water has no parameter slow in bed 2.0"]),
+        (["import bed\nbed.nowhere"], []),
+        (["import seedshelf"], []),
+        ([], []),
+    ],
+)  # fmt: skip
+def test_what_breaks(
+    beds: PackageService, tmp_path: Path, cells: Sequence[str], said: Sequence[str]
+) -> None:
+    assert told(beds, tmp_path, cells, "breaks") == list(said)
+
+
+def test_what_is_deprecated_anew_is_told(beds: PackageService, tmp_path: Path) -> None:
+    said = told(beds, tmp_path, ["import bed\nbed.weed()"], "warns")
+    assert said == ["1 bed.weed: weed is deprecated in bed 2.0"]
+
+
+def test_a_package_that_goes_breaks_what_uses_it(beds: PackageService, tmp_path: Path) -> None:
+    plan = beds.plan_uninstall(["bed", "fine-garden"])
+    found = beds.impact(plan, notebook(tmp_path, "import bed"))
+    assert rows(found) == [(1, "bed", "bed is removed", "breaks")]
+
+
+def test_the_environment_stays_as_it_is(beds: PackageService, tmp_path: Path, tree: Oracle) -> None:
+    before = tree(beds.prefix)
+    assert told(beds, tmp_path, ["import bed\nbed.old_size"], "breaks")
+    assert tree(beds.prefix) == before
+
+
+def test_a_plan_without_changes_has_none(service: PackageService, tmp_path: Path) -> None:
+    plan = service.plan_upgrade("seedshelf", version="1.4.1")
+    assert not plan
+    assert service.impact(plan, notebook(tmp_path, "import seedshelf")).empty
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"cells": [{}]}', '{"cells": 3}'])
+def test_what_is_no_notebook_is_refused(
+    service: PackageService, tmp_path: Path, content: str | None
+) -> None:
+    file = tmp_path / "notes.ipynb"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(InvalidRequest):
+        impact.cells_of(file)
+
+
+def test_what_is_no_plan_is_refused(service: PackageService) -> None:
+    with pytest.raises(InvalidRequest):
+        service.impact("bed")  # type: ignore[arg-type]
+
+
+def test_outside_of_a_kernel_a_notebook_must_be_named() -> None:
+    with pytest.raises(InvalidRequest, match="Name the notebook"):
+        impact.cells_so_far()
+
+
+def test_in_a_kernel_what_was_run_and_warned_of_counts(
+    beds: PackageService, tmp_path: Path
+) -> None:
+    """In a process of the environment, with IPython's shell as a kernel has it."""
+    code = f"""
+import sys
+sys.path += {[str(Path(__file__).parents[2]), *(p for p in sys.path if "packages" in p)]!r}
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.history_manager.enabled = False
+for cell in ("import warnings, bed", "1\\nwarnings.warn('old_size goes', DeprecationWarning,"
+             " stacklevel=1); bed.old_size"):
+    assert shell.run_cell(cell, store_history=True).success
+from pkgwidgets import PackageService
+service = PackageService(index_url={beds.index_url!r})
+found = service.impact(service.plan_upgrade("bed"))
+print(found[["cell", "finding", "severity"]].to_json(orient="values"))
+"""
+    done = subprocess.run(
+        [str(beds.python), "-c", code],
+        capture_output=True, text=True, check=False, timeout=120,
+        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == [
+        [2, "old_size is not in bed 2.0", "breaks"],
+        [2, "DeprecationWarning: old_size goes", "warns"],
+        [1, "", "none"],
+    ]

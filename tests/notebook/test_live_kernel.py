@@ -1,0 +1,99 @@
+"""The live kernel from end to end: loaded, planned, changed, taken back; and the README's words."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import packaging
+import uv
+
+import pkgwidgets
+from pkgwidgets.demo import Demo
+
+ROOT = Path(pkgwidgets.__file__).parent.parent
+HEAD = """
+import json, sys
+sys.path += LENT
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.history_manager.enabled = False
+from pkgwidgets import PackageService
+from pkgwidgets.connect import connect
+import raintable
+service = PackageService(index_url=URL)
+service._backend = connect(sys.executable, URL)  # plans are carried out in this process
+"""
+
+
+def told(garden: Demo, folder: Path, code: str) -> object:
+    """Run code in the garden's own Python, which finds us and what we need elsewhere."""
+    lent = []
+    for number, place in enumerate((ROOT, Path(packaging.__file__).parent.parent)):
+        # By another name: what is in a folder called site-packages is installed.
+        link = folder / f"lent-{number}"
+        link.symlink_to(place)
+        lent.append(str(link))
+    head = HEAD.replace("LENT", repr(lent)).replace("URL", repr(garden.index_url))
+    done = subprocess.run(
+        [str(garden.python), "-c", head + code],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        cwd=folder,
+        env={"HOME": str(folder), "PATH": f"{Path(uv.find_uv_bin()).parent}:/usr/bin:/bin"},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_what_a_change_means_is_told_before_and_after(garden: Demo, tmp_path: Path) -> None:
+    code = """
+plan = service.plan_upgrade("raintable")
+said = [plan.restart.verdict, plan.restart.reasons[0].partition(",")[0]]
+done = service.apply(plan)
+said += [done.plan.restart.verdict, str(done.plan.restart), str(service.get_package("raintable"))]
+said.append(service.get_packages().loc["raintable", "loaded_version"])
+back = service.plan_undo()
+said += [back.restart.verdict, service.undo().plan.restart.verdict]
+said.append(str(service.get_package("raintable")))
+print(json.dumps(said))
+"""
+    said = told(garden, tmp_path, code)
+    assert isinstance(said, list)
+    assert said[:3] == ["advised", "raintable 2.0.0 is loaded", "advised"]
+    assert said[3].startswith(
+        "restart advised: raintable 2.0.0 is still loaded, 2.4.0 is installed"
+    )
+    assert said[4] == "raintable 2.4.0; 2.0.0 is still loaded"
+    assert said[5:] == ["2.0.0", "not needed", "not needed", "raintable 2.0.0"]
+
+
+def test_the_readmes_example_runs(garden: Demo, tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    section = readme.partition("## The live kernel\n")[2]
+    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert found is not None
+    lines = found[1].replace('"pandas"', '"raintable"').splitlines()
+    cell = {"cell_type": "code", "source": "import raintable"}
+    (tmp_path / "report.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
+    shown = [line.partition("#")[0].strip() for line in lines]
+    calls = [line for line in shown if line and not line.startswith("plan =")]
+    assert len(calls) == 5
+    code = "\n".join(
+        ["shell.run_cell('import raintable', store_history=True)", "said = []"]
+        + [f"said.append(repr({line}))" if line in calls else line for line in shown if line]
+        + ["print(json.dumps(said))"]
+    )
+    said = told(garden, tmp_path, code)
+    assert isinstance(said, list)
+    version, restart, kernels, *impacts = said
+    assert version == "'2.0.0'"
+    assert "verdict" in section
+    assert "needed=True" in restart
+    assert kernels == "()"
+    assert len(impacts) == 2
+    assert all("raintable" in frame and "none" in frame for frame in impacts)
