@@ -9,21 +9,28 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from pkgwidgets.backends import interpreter, settings, uv
+from pkgwidgets.backends import interpreter, launching, settings, uv
 from pkgwidgets.backends.applier import DetachedApplier, Order
+from pkgwidgets.backends.claims import RecordClaims
 from pkgwidgets.backends.environment import InstalledEnvironment
 from pkgwidgets.backends.journal import FolderJournal
+from pkgwidgets.backends.kernels import RunningKernels
+from pkgwidgets.backends.knowngood import FolderKnownGood
 from pkgwidgets.backends.neighbours import InstalledNeighbours
 from pkgwidgets.backends.records import InstalledRecords
 from pkgwidgets.backends.savepoint import FolderSavePoint
+from pkgwidgets.backends.scratch import KernelScratch
 from pkgwidgets.backends.trial import ImportTrial
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import (
     Backend,
+    Claims,
     Enough,
     Index,
+    Kernels,
     Report,
     Skip,
+    Stand,
     everything,
     ignore,
     nothing,
@@ -53,6 +60,31 @@ def connect(
     if not detached:
         return backend
     return replace(backend, applier=DetachedApplier(facts, sources, backend.journal.folder))
+
+
+def claims(backend: Backend) -> Claims:
+    """Return what tells whose the code on the disk is, and remembers what it has read."""
+    return RecordClaims(backend.environment)
+
+
+def stand(backend: Backend) -> Stand:
+    """Return what rehearsals of notebooks need beside a backend: scratch kernels, and a memory."""
+    place = backend.journal.folder("-").parent.parent
+    return Stand(KernelScratch(backend.environment.interpreter), FolderKnownGood(place))
+
+
+def kernels(backend: Backend) -> Kernels:
+    """Return what sees the other kernels on an environment."""
+    return RunningKernels(backend.environment.interpreter, claims(backend))
+
+
+def launched(argv: Sequence[str], environment: Mapping[str, str]) -> Path:
+    """Return the Python that a launch command starts, a kernel's for one: see `connect`.
+
+    `environment` is what the command gets beside what any process of ours does. Raises
+    `EnvironmentRefused` if no Python answers.
+    """
+    return launching.launched(argv, environment)
 
 
 def connect_as_ordered(order: Order) -> Backend:

@@ -18,22 +18,27 @@ MAY_IMPORT = {
     "core/": ("core",),
     "operations/": ("core", "operations"),
     "backends/": ("core", "backends"),
+    "backends/edition.py": ("", "core", "backends"),
     "connect.py": ("core", "backends"),
     "recover.py": ("core", "backends", "operations"),
     "applier.py": ("core", "operations", "backends", "connect"),
     "notebook/": ("core", "operations", "connect", "notebook"),
+    "notebook/completion.py": ("core", "cli.arguments"),
+    "notebook/magic.py": ("core", "notebook", "cli.arguments", "cli.rescue"),
     "widgets/": ("core", "notebook.service", "widgets"),
     "server/": ("core", "operations", "connect", "server"),
     "demo/": ("demo",),
     "demo/lab.py": ("", "demo"),
     "demo/terminal.py": ("core", "operations", "connect", "demo"),
-    "__main__.py": ("core", "operations", "backends", "connect", "notebook", "server", "demo"),
+    "cli/": ("core", "operations", "backends", "connect", "recover", "cli"),
+    "__main__.py": ("cli",),
     "__init__.py": ("core",),
 }
 """What each file may import of ours; the longest entry counts, "" is the package's own name."""
 
 MAY_IMPORT_LATE = {
-    "__main__.py": ("widgets",),
+    "cli/": ("demo",),
+    "notebook/magic.py": ("widgets",),
     "__init__.py": ("notebook", "widgets", "server", "demo"),
 }
 """What else it may import inside of a function, or for the type checker."""
@@ -204,6 +209,9 @@ def test_the_rules_speak_of_what_is_there(path: str) -> None:
         ("demo/index.py", "from pkgwidgets.core import model"),
         ("demo/terminal.py", "from pkgwidgets.notebook import service"),
         ("__main__.py", "from pkgwidgets.widgets import panel"),
+        ("__main__.py", "from pkgwidgets.operations import inventory"),
+        ("cli/verbs.py", "from pkgwidgets.notebook import service"),
+        ("cli/verbs.py", "from pkgwidgets.server import handlers"),
         ("__init__.py", "from .notebook.service import PackageService"),
         ("novel/file.py", "import pkgwidgets"),
         ("operations/planning.py", "import subprocess"),
@@ -245,8 +253,8 @@ def test_what_points_up_or_is_out_of_place_is_found(path: str, code: str) -> Non
         ("widgets/panel.py", "from pkgwidgets.notebook.service import PackageService"),
         ("server/kernels.py", "import sys, os\nsys.executable, sys.path_hooks, os.path.sep"),
         ("__init__.py", "def f():\n    from .widgets.panel import PackagePanel"),
-        ("__main__.py", "def f():\n    from pkgwidgets.widgets.panel import PackagePanel"),
-        ("__main__.py", "from pkgwidgets.operations import inventory"),
+        ("notebook/magic.py", "def f():\n    from pkgwidgets.widgets.panel import PackagePanel"),
+        ("cli/verbs.py", "from pkgwidgets.operations import inventory"),
         ("demo/lab.py", "import pkgwidgets\npkgwidgets.__file__"),
     ],
 )

@@ -171,3 +171,53 @@ finally:
 os._exit(0)
 """
 )
+
+# A kernel for a rehearsal: the same ground, without a history of its own and without a network.
+# What Python itself opens is refused by an audit hook (PEP 578), which nothing can take away again.
+NOTEBOOK = (
+    "import sys\ndel sys.path[0]\n"
+    + _TALKING
+    + _BESIDE
+    + """
+faulthandler.cancel_dump_traceback_later()
+sys.dont_write_bytecode = False
+def tied():
+    import ctypes, signal
+    library = ctypes.CDLL(None)
+    if hasattr(library, "prctl"):
+        library.prctl(1, signal.SIGKILL)
+def alone():
+    here = ("", "localhost", "::1", "0.0.0.0", "::", os.uname().nodename)
+    def is_here(host):
+        host = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+        return host is None or host in here or str(host).startswith("127.")
+    def watch(event, args):
+        if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
+            if not isinstance(args[1], tuple) or is_here(args[1][0]):
+                return
+        elif event not in ("socket.getaddrinfo", "socket.gethostbyname") or is_here(args[0]):
+            return
+        raise OSError(101, "Network is unreachable: a rehearsal has none")
+    sys.addaudithook(watch)
+def lent(folders, names):
+    from importlib.machinery import PathFinder
+    class Lent:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            return PathFinder.find_spec(name, folders) if path is None and name in names else None
+    sys.meta_path.append(Lent)
+tied()
+if task["alone"]:
+    alone()
+if task["lent"]:
+    lent(*task["lent"])
+# Processes that it starts see what is staged, though not that the old is hidden.
+staged = [staged for live, staged in task["libraries"]]
+kept = os.environ.get("PYTHONPATH")
+if staged:
+    os.environ["PYTHONPATH"] = os.pathsep.join([*staged, *([kept] if kept else [])])
+sys.argv = ["ipykernel_launcher", *sys.argv[3:]]
+import runpy
+runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
+"""
+)

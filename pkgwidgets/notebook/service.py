@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pkgwidgets.connect import connect
-from pkgwidgets.core import changes
+from pkgwidgets.connect import connect, kernels
+from pkgwidgets.core import loading
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
-from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.model import Allow, Event, PackageInfo, Plan, Transaction
-from pkgwidgets.core.versions import checked_name
+from pkgwidgets.core.interfaces import Limits, Report
+from pkgwidgets.core.model import Allow, Event, Id, PackageInfo, Plan, Release, Transaction
+from pkgwidgets.core.versions import checked_name, is_fitting
 from pkgwidgets.operations import inventory, planning, recovery
 from pkgwidgets.operations import transaction as operations
 
-from . import frames
+from . import frames, rehearsal
 from .loaded import Loaded
 from .progress import reporting
+from .stamps import Stamps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,8 @@ class PackageService:
     def __init__(self, python: str | Path | None = None, *, index_url: str | None = None) -> None:
         self._backend = connect(python, index_url, detached=True)
         self._loaded = Loaded(self._backend)
+        self._kernels = kernels(self._backend)
+        self._stamps = self._new_stamps()
         with suppress(PkgwidgetsError):  # listing goes on; the next plan says it
             recovery.recover_left(self._backend)
 
@@ -121,6 +124,20 @@ class PackageService:
             )
         return self._with_loaded(rows)
 
+    def list_releases(self, name: str, *, report: Report | None = None) -> tuple[Release, ...]:
+        """Return the releases of a project that this Python can have, newest first.
+
+        Yanked ones (PEP 592) and pre-releases too. Raises `ProjectNotFound`, `IndexUnavailable`,
+        `InvalidRequest` for what is no name.
+        """
+        id = checked_name(name)
+        with reporting(report) as told:
+            answer = self._backend.index.releases_of((id,), told)[id]
+        if isinstance(answer, PkgwidgetsError):
+            raise answer
+        interpreter = self._backend.environment.interpreter
+        return tuple(release for release in answer if is_fitting(release, interpreter))
+
     def plan_upgrade(
         self,
         names: str | Iterable[str] | None = None,
@@ -167,6 +184,26 @@ class PackageService:
         with reporting(report) as told:
             return self._with_restart(planning.plan_undo(self._backend, id, report=told))
 
+    def impact(
+        self, plan: Plan, notebook: str | Path | None = None, *, report: Report | None = None
+    ) -> pd.DataFrame:
+        """Say what a plan means for a notebook; without one, for what was run in this kernel.
+
+        Columns: `cell`, by its number; `package`, which changes; `name`, what the cell uses;
+        `finding`; `severity`: breaks, warns, changes, unknown, indirect (through a package that
+        depends on it) or none. The worst first. The sources of the old and the new version are
+        compared, nothing of them is run, and the environment is not changed. Raises
+        `InvalidRequest` for what is no notebook, and without griffe.
+        """
+        from . import impact
+
+        if not isinstance(plan, Plan):
+            raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
+        cells = impact.cells_so_far() if notebook is None else impact.cells_of(notebook)
+        with reporting(report) as told:
+            rows = impact.of_plan(self._backend, plan, cells, self._loaded.warned(), told)
+        return frames.impact(rows)
+
     def apply(self, plan: Plan, *, report: Report | None = None) -> Transaction:
         """Carry a plan out: afterwards the environment is exactly the new one, or the old one.
 
@@ -177,11 +214,10 @@ class PackageService:
         """
         if not isinstance(plan, Plan):
             raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
-        self._loaded.versions()  # what is loaded now has the version that is installed now
+        held = self._loaded.loadings()  # what is loaded now has the version that is installed now
         with reporting(report) as told:
             done = operations.run(self._backend, plan, told)
-        importlib.invalidate_caches()
-        return done
+        return _ended(done, held)
 
     def running(self) -> Transaction | None:
         """Return the transaction that is under way now, whoever started it; None if none is."""
@@ -191,10 +227,10 @@ class PackageService:
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Transaction:
         """Wait for a transaction, the one under way or the one named; ends as `apply` does."""
+        held = self._loaded.loadings()
         with reporting(report) as told:
             done = operations.follow(self._backend, self._meant(transaction), told)
-        importlib.invalidate_caches()
-        return done
+        return _ended(done, held)
 
     def cancel(self, transaction: str | Transaction | None = None) -> None:
         """End a transaction in the old environment, the one under way or the one named.
@@ -211,10 +247,59 @@ class PackageService:
         plan = self.plan_upgrade(checked_name(name), version, report=report)
         return self.apply(plan, report=report)
 
-    def upgrade_all_packages(self, *, report: Report | None = None) -> pd.DataFrame:
-        """Upgrade everything in one transaction; a row per package, held-back ones with reasons."""
-        plan = self.plan_upgrade(report=report)
-        return frames.changes(self.apply(plan, report=report))
+    def upgrade_all_packages(
+        self, *, check: rehearsal.Notebooks = (), report: Report | None = None
+    ) -> pd.DataFrame:
+        """Upgrade everything in one transaction; a row per package, held-back ones with reasons.
+
+        With notebooks to `check`, all is rehearsed on them first. What breaks one is found, held
+        back with the cell that it breaks, and the rest is upgraded. Raises as `rehearse` does.
+        """
+        if not isinstance(check, str | Path) and not check:
+            return frames.changes(self.apply(self.plan_upgrade(report=report), report=report))
+        with reporting(report) as told:
+            found = rehearsal.examine(self._backend, check, told)
+        done = self.apply(self._with_restart(found.plan), report=report)
+        rehearsal.remember(self._backend, found)
+        return frames.changes(done)
+
+    def rehearse(
+        self,
+        plan: Plan,
+        notebooks: rehearsal.Notebooks,
+        *,
+        seconds: float = 600.0,
+        network: bool = False,
+        sanitize: str | Path | None = None,
+        report: Report | None = None,
+    ) -> pd.DataFrame:
+        """Run notebooks on the environment as it is and as the plan would make it; compare them.
+
+        Nothing in the environment or beside the notebooks is changed: they run in scratch kernels,
+        each in a copy of its folder, for at most `seconds`. Without `network`, connections that
+        Python opens to other machines fail; libraries with sockets of their own and processes that
+        a notebook starts are not stopped. `sanitize` is a file of rules as nbval takes it.
+
+        One row per cell with code: `notebook`; `cell`, its number when all are run; `before` and
+        `after`, what it shows; `verdict`; the seconds of both. Shown, it has the differing
+        outputs side by side. Images are not compared. Raises `InvalidRequest` for what is no
+        notebook, `StalePlan`, `EnvironmentRefused` if no kernel starts, `Cancelled`.
+        """
+        if not isinstance(plan, Plan):
+            raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
+        limits = Limits(seconds=rehearsal.checked_seconds(seconds), network=bool(network))
+        with reporting(report) as told:
+            return rehearsal.rehearse(self._backend, plan, notebooks, limits, sanitize, told)
+
+    def restore_known_good(self, notebook: str | Path, *, report: Report | None = None) -> Plan:
+        """Plan to return to the versions with which a notebook last ran clean; `apply` does it.
+
+        Each rehearsal remembers them, by the notebook's path and code. What was installed since
+        stays. Raises `InvalidRequest` if it was never rehearsed without an error, `StillNeeded`
+        if what stays needs newer versions, `IndexUnavailable`, `ProjectNotFound`.
+        """
+        with reporting(report) as told:
+            return self._with_restart(rehearsal.known_good(self._backend, notebook, told))
 
     def install_package(self, requirement: str, *, report: Report | None = None) -> Transaction:
         """Plan and apply an installation."""
@@ -240,6 +325,19 @@ class PackageService:
         """Return the transactions as values, oldest first."""
         return tuple(self._backend.journal.transactions())
 
+    def list_events(self, transaction: str | Transaction) -> tuple[Event, ...]:
+        """Return what a transaction told while it ran, and what its tools printed."""
+        if self._backend.applier is None:
+            return ()
+        return tuple(self._backend.applier.events(self._meant(transaction))[0])
+
+    def stamp(self) -> str:
+        """Return a text that differs once something was installed, removed or begun.
+
+        By whomever. Costs a few looks at the disk and reads nothing.
+        """
+        return self._stamps.now()
+
     def undo(
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Transaction:
@@ -254,6 +352,11 @@ class PackageService:
 
     def __repr__(self) -> str:
         return f"PackageService({self.prefix}, Python {self.python_version})"
+
+    def _new_stamps(self) -> Stamps:
+        transactions = self._backend.journal.folder("-").parent
+        search = self._backend.environment.interpreter.search
+        return Stamps(search, (transactions, transactions.parent / "lock"))
 
     def _meant(self, transaction: str | Transaction | None) -> str:
         found = self.running() if transaction is None else transaction
@@ -278,5 +381,12 @@ class PackageService:
         return told
 
     def _with_restart(self, plan: Plan) -> Plan:
-        verdict = changes.restart_verdict(plan.changes, self._loaded.versions())
-        return replace(plan, restart=verdict)
+        verdict = loading.before(plan.changes, self._loaded.loadings())
+        others = self._kernels.running() if plan else ()
+        return replace(plan, restart=verdict, kernels=others)
+
+
+def _ended(done: Transaction, held: Mapping[Id, loading.Loading]) -> Transaction:
+    """Let this process see what is new, and say what it goes on running of what was before."""
+    importlib.invalidate_caches()
+    return replace(done, plan=replace(done.plan, restart=loading.after(done.changes, held)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,12 +45,14 @@ def plan_upgrade(
     *,
     version: str | None = None,
     allow: Allow = "dependencies",
+    hold: Mapping[Id, str] | None = None,
     report: Report = ignore,
 ) -> Plan:
     """Plan to bring packages to their newest reachable releases; no names means everything.
 
-    `allow` says what else may move. A `version` needs exactly one name. Raises `InvalidRequest`,
-    `PackageNotFound`, `EnvironmentRefused`, `PlanImpossible` or `IndexUnavailable`.
+    `allow` says what else may move, and `hold` what may not, with the reasons. A `version` needs
+    exactly one name. Raises `InvalidRequest`, `PackageNotFound`, `EnvironmentRefused`,
+    `PlanImpossible` or `IndexUnavailable`.
     """
     ids = None if names is None else _checked_names(names)
     wanted = None if version is None else checked_version(version)
@@ -70,7 +72,7 @@ def plan_upgrade(
         reach = "all" if ids is None else allow
         return _upgrades(Wish(around, movable, answers, version=wanted, allow=reach), report)
 
-    found = _allowed(situation, draft)
+    found = _allowed(situation.without(hold or {}), draft)
     return Plan(
         requested=tuple(sorted(targets)) if ids is not None else ("everything",),
         changes=found.moved,

@@ -1,0 +1,275 @@
+"""Scratch kernels: notebooks run on an environment, or with a stage laid over it, and are gone."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.core.comparison import SKIP, CellRun, NotebookRun, Script, marks
+from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
+from pkgwidgets.core.interfaces import Limits, Report, ignore
+from pkgwidgets.core.model import Event, Interpreter, Stage
+
+from . import probes, process, workcopy
+
+# What jsonschema would check in texts that no notebook has takes seconds to import.
+_RUNNER = """
+import runpy, sys
+sys.modules.update(dict.fromkeys(["isoduration", "rfc3987_syntax"]))
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
+"""
+_CELLS = Path(__file__).with_name("cells.py")
+_PATIENCE = 60.0
+"""Seconds that a kernel may take to start."""
+_MARK = "kernel:"
+
+
+class KernelScratch:
+    """Runs notebooks with nbclient, each in a kernel and a copy of its folder of its own.
+
+    Nothing in the environment is written: bytecode is kept apart, and thrown away with the rest.
+    An environment without ipykernel is lent this process's own, where the Pythons are alike.
+    """
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+
+    def read(self, notebook: Path) -> Script:
+        """Read the code of a notebook; raises `InvalidRequest` for what is none."""
+        try:
+            cells = json.loads(notebook.read_text("utf-8"))["cells"]
+            code = [
+                (_joined(cell["source"]), cell.get("metadata", {}).get("tags", []))
+                for cell in cells
+                if cell["cell_type"] == "code" and _joined(cell["source"]).strip()
+            ]
+        except OSError as error:
+            raise InvalidRequest("notebook", str(notebook), error.strerror or "") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InvalidRequest("notebook", str(notebook), "it is not in nbformat 4") from error
+        return Script(
+            notebook=notebook,
+            sources=tuple(source for source, _ in code),
+            marks=tuple(marks(source, tags) for source, tags in code),
+        )
+
+    def run(
+        self,
+        scripts: Sequence[Script],
+        *,
+        beside: Path | None = None,
+        hidden: Collection[Path] = (),
+        limits: Limits | None = None,
+        report: Report = ignore,
+    ) -> tuple[NotebookRun, ...]:
+        """Run notebooks one after the other; what `report` raises ends them, and their kernels.
+
+        With the staged prefix `beside` before the installed files, of which `hidden` ones are not
+        seen. Raises `InvalidRequest` without nbclient, or if a notebook's folder cannot be copied.
+        """
+        if importlib.util.find_spec("nbclient") is None:
+            missing = 'a rehearsal needs nbclient: `pip install "pkgwidgets[impact]"`'
+            raise InvalidRequest("rehearsal", None, missing)
+        with TemporaryDirectory(prefix="pkgwidgets-rehearsal-") as name:
+            folder = Path(name).resolve()
+            scratch = _Folder(folder, scripts, beside, self._interpreter)
+            task = scratch.task(limits or Limits())
+            kernel = self._kernel_task(folder, beside, hidden, limits or Limits())
+            (folder / "kernel-task").write_text(json.dumps(kernel), encoding="utf-8")
+            (folder / "kernel.py").write_text(probes.NOTEBOOK, encoding="utf-8")
+            (folder / "task").write_text(json.dumps(task), encoding="utf-8")
+            tell = _telling(folder / "progress", scripts, report, upgraded=beside is not None)
+            done = process.run(
+                [sys.executable, "-P", "-c", _RUNNER, str(_CELLS), str(folder / "task")],
+                cwd=folder,
+                environment=_variables(),
+                tick=tell,
+            )
+            tell()
+            return scratch.answer(done)
+
+    def _kernel_task(
+        self, folder: Path, beside: Path | None, hidden: Collection[Path], limits: Limits
+    ) -> dict[str, Any]:
+        scheme, prefix = self._interpreter.scheme, self._interpreter.prefix
+        live = dict.fromkeys((scheme["purelib"], scheme["platlib"]))
+        libraries = [
+            (str(each), str(beside / each.relative_to(prefix)))
+            for each in live
+            if beside is not None
+        ]
+        return {
+            "patience": _PATIENCE,
+            "beside": True,
+            "hidden": [str(path) for path in hidden],
+            "libraries": libraries,
+            "roots": [f"{root}/" for root in (beside, prefix) if root is not None],
+            "compiled": f"{folder / 'compiled'}/",
+            "alone": not limits.network,
+            "lent": self._lent(),
+        }
+
+    def _lent(self) -> tuple[list[str], list[str]] | None:
+        """Return where our kernel's modules are, and their names, if the environment has none."""
+        alike = self._interpreter.version.split(".")[:2] == [str(n) for n in sys.version_info[:2]]
+        if not alike or any((each / "ipykernel").is_dir() for each in self._interpreter.search):
+            return None
+        ids = _closure("ipykernel")
+        names = [
+            name
+            for name, owners in metadata.packages_distributions().items()
+            if ids & {canonicalize_name(owner) for owner in owners}
+        ]
+        folders = {str(metadata.distribution(id).locate_file("")) for id in ids}
+        return sorted(folders), names
+
+
+class _Folder:
+    """Where the copies and the answers of one run are."""
+
+    def __init__(
+        self,
+        folder: Path,
+        scripts: Sequence[Script],
+        beside: Path | None,
+        interpreter: Interpreter,
+    ) -> None:
+        self._folder, self._scripts, self._interpreter = folder, scripts, interpreter
+        self._copies = [
+            workcopy.copy(script.notebook.resolve(), folder / f"work-{number}" / "copy")
+            for number, script in enumerate(scripts)
+        ]
+        # What is said of a place of ours is said of the one that it stands for.
+        self._places = {
+            _quoted(copy.parent): _quoted(script.notebook.resolve().parent)
+            for copy, script in zip(self._copies, scripts, strict=True)
+        }
+        if beside is not None:
+            self._places[_quoted(beside)] = _quoted(interpreter.prefix)
+
+    def task(self, limits: Limits) -> dict[str, Any]:
+        """Return what the process is told that runs them."""
+        python, folder = str(self._interpreter.python), str(self._folder)
+        own = [f"{folder}/kernel.py", f"{folder}/kernel-task", _MARK]
+        notebooks = [
+            {
+                "file": str(copy),
+                "skipped": [n for n, said in enumerate(script.marks, 1) if SKIP in said],
+            }
+            for script, copy in zip(self._scripts, self._copies, strict=True)
+        ]
+        return {
+            "notebooks": notebooks,
+            "argv": [python, *own, "-f", "{connection_file}"],
+            "variables": {**_variables(), "PYTHONDONTWRITEBYTECODE": "1"},
+            "seconds": limits.seconds,
+            "patience": _PATIENCE,
+            "sockets": f"{folder}/k",
+            "said": f"{folder}/said",
+            "progress": f"{folder}/progress",
+            "answer": f"{folder}/answer",
+        }
+
+    def answer(self, done: process.Completed) -> tuple[NotebookRun, ...]:
+        """Read what came out, in terms of the places that the copies stand for."""
+        last = (done.stderr.strip().splitlines() or ["without a word"])[-1][:500]
+        try:
+            text = (self._folder / "answer").read_text("utf-8")
+        except OSError as error:
+            reason = f"the process that runs notebooks ended: {last}"
+            raise EnvironmentRefused(self._interpreter.python, reason) from error
+        for ours, theirs in self._places.items():
+            text = text.replace(ours, theirs)
+        answers = json.loads(text)
+        return tuple(
+            _run(script, said) for script, said in zip(self._scripts, answers, strict=True)
+        )
+
+
+def _run(script: Script, said: Mapping[str, Any]) -> NotebookRun:
+    failure = f"no kernel starts ({said['failure']})" if said["failure"] else ""
+    cells = tuple(
+        CellRun(
+            number=number,
+            source=source,
+            outputs=tuple(cell["outputs"]),
+            seconds=cell["seconds"],
+            marks=script.marks[number - 1],
+            ended=failure or cell["ended"],
+        )
+        for number, (source, cell) in enumerate(zip(script.sources, said["cells"], strict=True), 1)
+    )
+    return NotebookRun(script=script, cells=cells, seconds=said["seconds"], failure=failure)
+
+
+def _telling(
+    progress: Path, scripts: Sequence[Script], report: Report, *, upgraded: bool
+) -> Callable[[], None]:
+    """Return what reports each cell that was begun, and the last again and again while it lasts."""
+    how = "with the plan" if upgraded else "as it is"
+    last = Event(stage=Stage.CHECKING, text=f"starting a scratch kernel, {how}")
+    seen = 0
+
+    def tell() -> None:
+        nonlocal last, seen
+        text = progress.read_text("utf-8") if progress.exists() else ""
+        begun = text.splitlines()[seen : text.count("\n")]
+        for line in begun:
+            notebook, done, total = json.loads(line)
+            name = scripts[notebook].notebook.name
+            said = f"rehearsing {name} {how}, cell {done} of {total}"
+            last = Event(stage=Stage.CHECKING, text=said, done=done, total=total)
+            seen += 1
+            report(last)
+        if not begun:
+            report(last)
+
+    return tell
+
+
+def _variables() -> dict[str, str]:
+    """Return what a kernel of the user's would see: all of ours, but for what makes us a kernel."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("JPY_")}
+
+
+def _closure(root: str) -> set[str]:
+    """Return a distribution of this process and everything that it depends on."""
+    found, todo = set[str](), [root]
+    while todo:
+        id = canonicalize_name(todo.pop())
+        try:
+            requires = metadata.requires(id) or []
+        except metadata.PackageNotFoundError:
+            continue
+        if id not in found:
+            found.add(id)
+            todo += [name for text in requires if (name := _wanted(text))]
+    return found
+
+
+def _wanted(text: str) -> str:
+    try:
+        requirement = Requirement(text)
+    except InvalidRequirement:
+        return ""
+    applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    return requirement.name if applies else ""
+
+
+def _joined(source: str | list[str]) -> str:
+    return source if isinstance(source, str) else "".join(source)
+
+
+def _quoted(path: Path) -> str:
+    """Return a path as it is written inside of a JSON text."""
+    return json.dumps(str(path))[1:-1]

@@ -1,0 +1,182 @@
+"""What a rehearsal found as a DataFrame, and the differing outputs side by side."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from html import escape
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from pkgwidgets.connect import stand
+from pkgwidgets.core import comparison
+from pkgwidgets.core.comparison import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.interfaces import Backend, Limits, Report
+from pkgwidgets.core.model import Plan
+from pkgwidgets.operations import doctor, knowngood, rehearsal
+
+Notebooks = str | Path | Iterable[str | Path]
+"""One notebook's path, or several."""
+
+_COLUMNS: dict[str, Any] = {
+    "notebook": "string",
+    "cell": "Int64",
+    "before": "string",
+    "after": "string",
+    "verdict": pd.CategoricalDtype([v.value for v in Verdict]),
+    "seconds_before": "Float64",
+    "seconds_after": "Float64",
+}
+_LONGEST = 4000
+"""Characters of one output that are shown."""
+_QUIET = frozenset({Verdict.SAME})
+_CELL = "text-align:left;vertical-align:top;width:50%"
+_TEXT = "white-space:pre-wrap;margin:0"
+
+
+class RehearsalFrame(pd.DataFrame):
+    """A row per cell; shown, the cells that are not the same, side by side.
+
+    `rehearsal` is the whole as a value. What is selected from it is a plain DataFrame.
+    """
+
+    _metadata: ClassVar[list[str]] = ["rehearsal"]
+    rehearsal: Rehearsal
+
+    @property
+    def _constructor(self) -> Callable[..., pd.DataFrame]:
+        return pd.DataFrame
+
+    @property
+    def _constructor_sliced(self) -> Callable[..., pd.Series[Any]]:
+        return pd.Series
+
+    def _repr_html_(self) -> str:
+        return html(self.rehearsal)
+
+
+def frame(found: Rehearsal) -> RehearsalFrame:
+    """Return the cells of a rehearsal, in order."""
+    cells = found.cells
+    columns: dict[str, list[Any]] = {
+        "notebook": [cell.notebook.name for cell in cells],
+        "cell": [cell.number for cell in cells],
+        "before": [cell.before.text for cell in cells],
+        "after": [cell.after.text for cell in cells],
+        "verdict": [cell.verdict.value for cell in cells],
+        "seconds_before": [cell.before.seconds for cell in cells],
+        "seconds_after": [cell.after.seconds for cell in cells],
+    }
+    made = RehearsalFrame(
+        {name: pd.Series(values, dtype=_COLUMNS[name]) for name, values in columns.items()}
+    )
+    object.__setattr__(made, "rehearsal", found)
+    return made
+
+
+def html(found: Rehearsal) -> str:
+    """Return a rehearsal as static HTML; all text is escaped: it may be hostile."""
+    told = [cell for cell in found.cells if cell.verdict not in _QUIET]
+    same = len(found.cells) - len(told)
+    blamed = len(found.blamed)
+    said = f"{blamed} of {len(found.cells)} cells would break" if blamed else "Nothing would break"
+    parts = [f"<div>{escape(f'{said}; {same} stay the same. Nothing was changed.')}</div>"]
+    parts += map(_side_by_side, told)
+    return "".join(parts)
+
+
+def _side_by_side(cell: ComparedCell) -> str:
+    head = escape(f"{cell.place}: {cell.verdict}")
+    source = escape(_shortened(cell.before.source))
+    sides = "".join(
+        f'<td style="{_CELL}"><pre style="{_TEXT}">{escape(_shortened(text))}</pre></td>'
+        for text in (cell.before.text, cell.after.text)
+    )
+    return (
+        f'<table style="width:100%"><caption style="text-align:left">{head}'
+        f'<pre style="{_TEXT}">{source}</pre></caption>'
+        f'<thead><tr><th style="{_CELL}">before</th><th style="{_CELL}">after</th></tr></thead>'
+        f"<tbody><tr>{sides}</tr></tbody></table>"
+    )
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def rehearse(
+    backend: Backend,
+    plan: Plan,
+    notebooks: Notebooks,
+    limits: Limits,
+    sanitize: str | Path | None,
+    report: Report,
+) -> RehearsalFrame:
+    """Rehearse a plan on notebooks, and return the frame of their cells."""
+    found = rehearsal.rehearse(
+        backend,
+        stand(backend),
+        plan,
+        _paths(notebooks),
+        limits=limits,
+        sanitizer=_sanitizer(sanitize),
+        report=report,
+    )
+    return frame(found)
+
+
+def examine(backend: Backend, notebooks: Notebooks, report: Report) -> doctor.Diagnosis:
+    """Plan to upgrade everything that leaves the notebooks as they are."""
+    return doctor.examine(backend, stand(backend), _paths(notebooks), report=report)
+
+
+def remember(backend: Backend, applied: doctor.Diagnosis) -> None:
+    """Keep what is installed now as good for the notebooks that ran clean with it."""
+    doctor.remember(backend, stand(backend), applied)
+
+
+def known_good(backend: Backend, notebook: str | Path, report: Report) -> Plan:
+    """Plan to return to the versions with which a notebook last ran clean."""
+    (path,) = _paths(notebook)
+    return knowngood.plan_known_good(backend, stand(backend), path, report=report)
+
+
+def checked_seconds(seconds: object) -> float:
+    """Return a time limit; raises `InvalidRequest` for what is none."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        raise InvalidRequest("seconds", seconds, "a number above zero is wanted")
+    return float(seconds)
+
+
+def _paths(notebooks: Notebooks) -> list[Path]:
+    given: list[object] = (
+        [notebooks] if isinstance(notebooks, str | Path) else list(_iterated(notebooks))
+    )
+    paths = []
+    for each in given:
+        if not isinstance(each, str | Path) or not str(each):
+            raise InvalidRequest("notebook", each, "a path is wanted")
+        paths.append(Path(each).absolute())
+    return list(dict.fromkeys(paths))
+
+
+def _iterated(notebooks: object) -> Iterable[object]:
+    if not isinstance(notebooks, Iterable):
+        raise InvalidRequest("notebooks", notebooks, "paths are wanted")
+    return notebooks
+
+
+def _sanitizer(file: str | Path | None) -> comparison.Sanitizer:
+    """Read nbval's rules from a file; raises `InvalidRequest` for what holds none."""
+    if file is None:
+        return ()
+    try:
+        found = comparison.rules(Path(file).read_text("utf-8"))
+    except (OSError, ValueError, re.error) as error:
+        raise InvalidRequest("sanitize", str(file), str(error)) from error
+    if not found:
+        raise InvalidRequest("sanitize", str(file), "it holds no rule of nbval's")
+    return found

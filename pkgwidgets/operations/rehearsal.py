@@ -1,0 +1,169 @@
+"""A plan tried on notebooks before the environment is touched: as it is, and with its stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pkgwidgets.core import changes
+from pkgwidgets.core.comparison import (
+    GoodVersions,
+    NotebookRun,
+    Rehearsal,
+    Sanitizer,
+    compared,
+    versions_of,
+    without_noise,
+)
+from pkgwidgets.core.errors import Cancelled, EnvironmentRefused, InvalidRequest, StalePlan
+from pkgwidgets.core.interfaces import Backend, Limits, Report, Stand, ignore
+from pkgwidgets.core.model import Distribution, Event, Id, Plan, Stage, Unreadable
+
+from .situation import moved_since
+
+
+def rehearse(
+    backend: Backend,
+    stand: Stand,
+    plan: Plan,
+    notebooks: Iterable[Path],
+    *,
+    limits: Limits | None = None,
+    sanitizer: Sanitizer = (),
+    report: Report = ignore,
+) -> Rehearsal:
+    """Run notebooks on the environment as it is and with the plan's stage over it; compare both.
+
+    Nothing in the environment is changed. Raises `InvalidRequest` for what is no notebook,
+    `StalePlan`, `EnvironmentRefused` if no kernel starts in it, `InstallFailed` if the stage
+    cannot be fetched, `Cancelled` when it was interrupted.
+    """
+    differences = moved_since(backend, plan)
+    if differences:
+        raise StalePlan("", differences)
+    with cancellable():
+        rehearsals = Rehearsals(
+            backend, stand, notebooks, limits=limits, sanitizer=sanitizer, report=report
+        )
+        return rehearsals.of(plan)
+
+
+class Rehearsals:
+    """Rehearsals of the same notebooks: as they are, these are run once for all of them."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        stand: Stand,
+        notebooks: Iterable[Path],
+        *,
+        limits: Limits | None = None,
+        sanitizer: Sanitizer = (),
+        report: Report = ignore,
+    ) -> None:
+        self._backend = backend
+        self._stand = stand
+        self._limits = limits
+        self._sanitizer = sanitizer
+        self._report = report
+        self._scripts = tuple(stand.scratch.read(notebook) for notebook in notebooks)
+        if not self._scripts:
+            raise InvalidRequest("notebooks", None, "no notebook was given to rehearse")
+        self.count = 0
+        """How many there were so far."""
+
+    @cached_property
+    def before(self) -> tuple[NotebookRun, ...]:
+        """The notebooks as they are; what ran clean is remembered with what is installed."""
+        runs = self._run_as_it_is()
+        for run in runs:
+            if run.failure:
+                python = self._backend.environment.interpreter.python
+                raise EnvironmentRefused(python, f"nothing can be rehearsed in it: {run.failure}")
+        remember_good(self._backend, self._stand, runs)
+        return runs
+
+    @cached_property
+    def _again(self) -> tuple[NotebookRun, ...]:
+        """The same once more, to know what differs by itself."""
+        return self._run_as_it_is()
+
+    def _run_as_it_is(self) -> tuple[NotebookRun, ...]:
+        return self._stand.scratch.run(self._scripts, limits=self._limits, report=self._report)
+
+    def of(self, plan: Plan) -> Rehearsal:
+        """Rehearse a plan."""
+        with self.staged(plan) as stage:
+            return self.on(plan, stage)
+
+    @contextmanager
+    def staged(self, plan: Plan) -> Iterator[Path]:
+        """Unpack what a plan installs, somewhere apart, for as long as the block runs."""
+        with TemporaryDirectory(prefix="pkgwidgets-stage-") as folder:
+            stage = Path(folder).resolve() / "stage"
+            if plan.pins:
+                self._report(Event(stage=Stage.FETCHING, total=plan.download_size))
+                self._backend.installer.stage(plan, stage, self._report)
+            yield stage
+
+    def on(self, plan: Plan, stage: Path) -> Rehearsal:
+        """Rehearse a plan of which the stage is there."""
+        before = self.before
+        self.count += 1
+        after = before
+        if plan:
+            after = self._stand.scratch.run(
+                self._scripts,
+                beside=stage,
+                hidden=self._backend.records.touched(plan, None),
+                limits=self._limits,
+                report=self._report,
+            )
+        sanitizer = (*versions_of(plan), *self._sanitizer)
+        cells = [compared(old, new, sanitizer) for old, new in zip(before, after, strict=True)]
+        if any(cell.is_blamed for each in cells for cell in each):
+            pairs = zip(cells, self._again, strict=True)
+            cells = [without_noise(each, again, sanitizer) for each, again in pairs]
+        flat = tuple(cell for each in cells for cell in each)
+        return Rehearsal(plan=plan, cells=flat, before=before, after=after)
+
+    def metadata(self, plan: Plan, stage: Path) -> dict[Id, Distribution | Unreadable]:
+        """Return what would be installed after a plan, as its stage has it."""
+        gone = {change.id for change in plan.changes}
+        kept = self._backend.environment.distributions().items()
+        staged = self._backend.records.staged(stage) if plan.pins else {}
+        return {**{id: found for id, found in kept if id not in gone}, **staged}
+
+
+def part_of(plan: Plan, ids: Iterable[Id]) -> Plan:
+    """Return the plan of some of the changes alone."""
+    wanted = set(ids)
+    return replace(plan, changes=tuple(c for c in plan.changes if c.id in wanted))
+
+
+@contextmanager
+def cancellable() -> Iterator[None]:
+    """Say `Cancelled` of an interrupt: nothing was changed by then."""
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        raise Cancelled("") from interrupt
+
+
+def remember_good(backend: Backend, stand: Stand, runs: Iterable[NotebookRun]) -> None:
+    """Keep the installed versions as good for the notebooks that ran clean with them."""
+    versions = changes.versions(backend.environment.distributions())
+    for run in runs:
+        if run.is_clean:
+            good = GoodVersions(
+                notebook=run.script.notebook,
+                digest=run.script.digest,
+                versions=versions,
+                at=datetime.now(UTC),
+            )
+            stand.known_good.remember(good)

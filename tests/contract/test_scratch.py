@@ -1,0 +1,314 @@
+"""Scratch kernels: on the double, and on real kernels in the garden's environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeKit, Kit, Oracle
+from scratches import FakeScratch, write
+
+from pkgwidgets.backends import interpreter, workcopy
+from pkgwidgets.backends.scratch import KernelScratch
+from pkgwidgets.core.comparison import CellRun, NotebookRun
+from pkgwidgets.core.errors import Cancelled, InvalidRequest
+from pkgwidgets.core.interfaces import Limits, Scratch
+from pkgwidgets.core.model import Event, Stage
+from pkgwidgets.demo import Demo
+
+
+@pytest.fixture
+def scratch(kit: Kit) -> Scratch:
+    if isinstance(kit, FakeKit):
+        return FakeScratch(kit.environment)
+    return KernelScratch(kit.backend.environment.interpreter)
+
+
+def texts(run: NotebookRun) -> list[str]:
+    return [cell.text for cell in run.cells]
+
+
+# --- both
+
+
+def test_cells_are_run_in_order_and_go_on_after_an_error(
+    kit: Kit, scratch: Scratch, tmp_path: Path
+) -> None:
+    before = kit.tree()
+    cells: list[str | tuple[str, list[str]]] = [
+        "import frostcall",
+        "",
+        "print('hello')\nfrostcall.frost_tonight(1)",
+        "1 / 0",
+        ("never", ["nbval-skip"]),
+        "# NBVAL_RAISES_EXCEPTION\nint('a')",
+        "2 + 3",
+    ]
+    script = scratch.read(write(tmp_path / "a.ipynb", *cells))
+    told: list[Event] = []
+    (run,) = scratch.run([script], report=told.append)
+    assert [cell.number for cell in run.cells] == [1, 2, 3, 4, 5, 6]
+    assert run.cells[1].text == "hello\nTrue"
+    assert [cell.error for cell in run.cells] == [
+        "", "", "ZeroDivisionError: division by zero", "", "", "",
+    ]  # fmt: skip
+    assert run.cells[5].text == "5"
+    assert not run.is_clean
+    assert {event.stage for event in told} == {Stage.CHECKING}
+    assert kit.tree() == before
+
+
+def test_what_is_beside_comes_first_and_what_is_hidden_is_gone(
+    kit: Kit, scratch: Scratch, tmp_path: Path
+) -> None:
+    interpreter = kit.backend.environment.interpreter
+    inside = interpreter.scheme["purelib"].relative_to(interpreter.prefix)
+    beside = tmp_path / "stage"
+    _put(kit, beside / inside / "frostcall.py", b"where = 'beside'\n")
+    hidden = {interpreter.scheme["purelib"] / "seedshelf.py"}
+    cells = ["import frostcall\nfrostcall.where", "import seedshelf", "import raintable"]
+    script = scratch.read(write(tmp_path / "n" / "a.ipynb", *cells))
+    (run,) = scratch.run([script], beside=beside, hidden=hidden)
+    assert texts(run) == ["'beside'", "ModuleNotFoundError: No module named 'seedshelf'", ""]
+
+
+def test_each_notebook_has_a_kernel_of_its_own(kit: Kit, scratch: Scratch, tmp_path: Path) -> None:
+    scripts = [
+        scratch.read(write(tmp_path / name, *cells))
+        for name, cells in {"a.ipynb": ["x = 1"], "b.ipynb": ["x"]}.items()
+    ]
+    first, second = scratch.run(scripts)
+    assert first.is_clean
+    assert second.cells[0].error == "NameError: name 'x' is not defined"
+
+
+def test_what_the_report_raises_ends_the_run(kit: Kit, scratch: Scratch, tmp_path: Path) -> None:
+    def cancel(event: Event) -> None:
+        raise Cancelled("")
+
+    with pytest.raises(Cancelled):
+        scratch.run([scratch.read(write(tmp_path / "a.ipynb", "1"))], report=cancel)
+
+
+def test_what_is_no_notebook_is_refused(kit: Kit, scratch: Scratch, tmp_path: Path) -> None:
+    (tmp_path / "a.ipynb").write_text("{")
+    for name in ("a.ipynb", "none.ipynb"):
+        with pytest.raises(InvalidRequest):
+            scratch.read(tmp_path / name)
+
+
+def _put(kit: Kit, path: Path, content: bytes) -> None:
+    if isinstance(kit, FakeKit):
+        kit.disk[path.parent.parent.parent / "stage" / "lib" / path.name] = content
+    else:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+
+
+# --- the real one
+
+
+@dataclass(frozen=True)
+class Real:
+    """Runs one notebook of these cells in the garden."""
+
+    scratch: KernelScratch
+    folder: Path
+
+    def __call__(self, *cells: str, **more: Any) -> tuple[CellRun, ...]:
+        script = self.scratch.read(write(self.folder / "work" / "a.ipynb", *cells))
+        (run,) = self.scratch.run([script], **more)
+        return run.cells
+
+
+@pytest.fixture
+def real(garden: Demo, tmp_path: Path) -> Real:
+    return Real(KernelScratch(interpreter.describe(garden.python)), tmp_path)
+
+
+def test_it_works_in_a_copy_of_the_folder(real: Real, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    for name in ("sub", "venv", ".git"):
+        (work / name).mkdir(parents=True)
+    (work / "data.txt").write_text("seeds")
+    (work / "sub" / "own.py").write_text("x = 7\n")
+    (work / "venv" / "pyvenv.cfg").write_text("")
+    os.mkfifo(work / "pipe")
+    cells = real(
+        "open('data.txt').read()",
+        "import sub.own; sub.own.x",
+        "open('data.txt', 'w').write('weeds'); open('new.txt', 'w').close()",
+        "import os; sorted(os.listdir())",
+        "os.getcwd()",
+    )
+    assert [cell.text for cell in cells[:2]] == ["'seeds'", "7"]
+    assert cells[3].text == "['a.ipynb', 'data.txt', 'new.txt', 'sub']"
+    assert cells[4].text == repr(str(work))
+    assert (work / "data.txt").read_text() == "seeds"
+    assert sorted(path.name for path in work.rglob("*")) == [
+        ".git", "a.ipynb", "data.txt", "own.py", "pipe", "pyvenv.cfg", "sub", "venv",
+    ]  # fmt: skip
+
+
+def test_a_folder_that_is_too_large_is_refused(
+    real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workcopy, "_MOST", 10**9)
+    (tmp_path / "work").mkdir()
+    with (tmp_path / "work" / "large").open("wb") as file:
+        file.truncate(10**9 + 1)
+    with pytest.raises(InvalidRequest, match="more than 1 GB"):
+        real("1")
+
+
+def test_nothing_in_the_environment_is_written(
+    real: Real, garden: Demo, tree: Oracle, tmp_path: Path
+) -> None:
+    before = sorted((garden.folder / "env").rglob("*")), tree(garden.folder / "env")
+    child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import bedplanner'])"
+    cells = real("import bedplanner", child, beside=tmp_path / "stage")
+    assert [cell.error for cell in cells] == ["", ""]
+    assert (sorted((garden.folder / "env").rglob("*")), tree(garden.folder / "env")) == before
+
+
+def test_there_is_no_network_unless_it_is_allowed(real: Real, garden: Demo) -> None:
+    """Loopback is no network, and a name that does not exist is asked of nobody."""
+    here = f"import urllib.request as r; r.urlopen('{garden.index_url}').status"
+    away = "import socket; socket.create_connection(('192.0.2.1', 80), 0.2)"
+    name = "socket.getaddrinfo('nowhere.invalid', 80)"
+    udp = "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'', ('192.0.2.1', 9))"
+    refused = "OSError: [Errno 101] Network is unreachable: a rehearsal has none"
+    cells = real(here, away, name, udp)
+    assert cells[0].text == "200"
+    assert [cell.error for cell in cells[1:]] == [refused] * 3
+    cells = real(here, away, name, limits=Limits(network=True))
+    assert refused not in [cell.error for cell in cells]
+
+
+def test_what_takes_too_long_is_ended_and_the_rest_is_not_reached(real: Real) -> None:
+    cells = real("1", "import time; time.sleep(60)", "2", limits=Limits(seconds=2))
+    assert [cell.ended for cell in cells] == [
+        "", "it had not ended within 2 seconds", "it was not reached",
+    ]  # fmt: skip
+
+
+def test_a_kernel_that_dies_is_told(real: Real) -> None:
+    cells = real("1", "import os; os._exit(3)", "2")
+    assert [cell.ended for cell in cells] == ["", "its kernel died", "it was not reached"]
+
+
+@pytest.mark.parametrize("way", [Cancelled, KeyboardInterrupt])
+def test_a_cancel_ends_the_kernel_and_all_that_it_started(
+    real: Real, tmp_path: Path, way: type[BaseException]
+) -> None:
+    note = tmp_path / "pids"
+    source = (
+        "import os, subprocess, time\n"
+        "child = subprocess.Popen(['sleep', '600'])\n"
+        f"open({str(note)!r}, 'w').write(f'{{os.getpid()}} {{child.pid}} ')\n"
+        "time.sleep(600)"
+    )
+
+    def cancel(event: Event) -> None:
+        if note.exists() and note.read_text().endswith(" "):
+            raise way("")
+
+    with pytest.raises(way):
+        real(source, report=cancel)
+    pids = [int(pid) for pid in note.read_text().split()]
+    until = time.monotonic() + 30
+    while any(map(_lives, pids)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert [pid for pid in pids if _lives(pid)] == []
+
+
+def test_a_runner_that_is_killed_takes_its_kernel_with_it(real: Real, tmp_path: Path) -> None:
+    note = tmp_path / "pid"
+    source = (
+        "import os, time\n"
+        f"open({str(note)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}} ')\n"
+        "time.sleep(600)"
+    )
+    killed = threading.Event()
+
+    def kill(event: Event) -> None:
+        if not killed.is_set() and note.exists() and note.read_text().endswith(" "):
+            os.kill(int(note.read_text().split()[1]), signal.SIGKILL)
+            killed.set()
+
+    with pytest.raises(Exception, match="the process that runs notebooks ended"):
+        real(source, report=kill)
+    pid, until = int(note.read_text().split()[0]), time.monotonic() + 30
+    while _lives(pid) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _lives(pid)
+
+
+def _lives(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+def test_where_no_kernel_starts_it_is_said(real: Real, garden: Demo, tmp_path: Path) -> None:
+    (garden.site_packages / "ipykernel_launcher.py").write_text("raise SystemExit('no kernel')\n")
+    script = real.scratch.read(write(tmp_path / "n" / "a.ipynb", "1"))
+    (run,) = real.scratch.run([script])
+    assert run.failure == "no kernel starts (no kernel)"
+    assert not run.is_clean
+
+
+def test_the_environments_own_kernel_is_taken_where_there_is_one(tmp_path: Path) -> None:
+    here = KernelScratch(interpreter.describe())
+    script = here.read(write(tmp_path / "n" / "a.ipynb", "import sys; sys.executable"))
+    (run,) = here.run([script])
+    assert texts(run) == [repr(str(sys.executable))]
+
+
+def test_what_a_lent_kernel_needs_is_all_that_is_lent(real: Real) -> None:
+    cells = real("import pytest", "import traitlets", "import IPython")
+    assert [cell.error for cell in cells] == [
+        "ModuleNotFoundError: No module named 'pytest'", "", "",
+    ]  # fmt: skip
+
+
+def test_the_history_and_the_variables_are_the_users(
+    real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("GARDEN_KEY", "rake")
+    (cell,) = real("import os; os.environ['GARDEN_KEY']")
+    assert cell.text == "'rake'"
+    assert list(tmp_path.rglob("history.sqlite")) == []
+
+
+def test_processes_of_a_notebook_see_the_stage(real: Real, garden: Demo, tmp_path: Path) -> None:
+    beside = tmp_path / "stage"
+    library = beside / garden.site_packages.relative_to(garden.folder / "env")
+    library.mkdir(parents=True)
+    (library / "frostcall.py").write_text("where = 'beside'\n")
+    child = [sys.executable, "-c", "import frostcall; print(frostcall.where)"]
+    source = (
+        "import subprocess, sys\n"
+        f"print(subprocess.check_output([sys.executable, *{child[1:]!r}], text=True))"
+    )
+    (cell,) = real(source, beside=beside)
+    assert cell.text.strip() == "beside"
+    assert subprocess.run(child, capture_output=True, check=False).returncode != 0
+
+
+def test_a_notebook_of_another_format_is_refused(real: Real, tmp_path: Path) -> None:
+    old = tmp_path / "old.ipynb"
+    old.write_text(json.dumps({"nbformat": 3, "worksheets": []}))
+    with pytest.raises(InvalidRequest, match="not in nbformat 4"):
+        real.scratch.read(old)

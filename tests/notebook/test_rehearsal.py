@@ -1,0 +1,184 @@
+"""Rehearsals as a kernel sees them: real environments, indexes and kernels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from math import ceil, log2
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from fakes import Oracle
+from scratches import crops, write
+
+from pkgwidgets import PackageService
+from pkgwidgets.core.comparison import Rehearsal
+from pkgwidgets.core.errors import Cancelled, InvalidRequest
+from pkgwidgets.core.model import Event
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.installation import Installation
+from pkgwidgets.notebook.rehearsal import RehearsalFrame, html
+
+README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
+USE = "import frostcall\nfrostcall.frost_tonight(1)"
+
+
+def found(frame: pd.DataFrame) -> Rehearsal:
+    assert isinstance(frame, RehearsalFrame)
+    return frame.rehearsal
+
+
+def test_a_rehearsal_is_a_frame_and_changes_nothing(
+    service: PackageService, garden: Demo, tree: Oracle, tmp_path: Path
+) -> None:
+    notebook = write(tmp_path / "story.ipynb", "print('<b>')", USE)
+    before = tree(service.prefix)
+    told: list[Event] = []
+    plan = service.plan_upgrade(["frostcall", "bedplanner"])
+    frame = service.rehearse(plan, notebook, report=told.append)
+    assert frame[["notebook", "cell", "verdict"]].to_numpy().tolist() == [
+        ["story.ipynb", 1, "same"],
+        ["story.ipynb", 2, "new error"],
+    ]
+    assert frame.loc[1, "before"] == "True"
+    assert "no attribute 'frost_tonight'" in str(frame.loc[1, "after"])
+    assert tree(service.prefix) == before
+    texts = {event.text for event in told}
+    assert "rehearsing story.ipynb as it is, cell 2 of 2" in texts
+    assert "rehearsing story.ipynb with the plan, cell 2 of 2" in texts
+    assert type(frame[["cell"]]) is pd.DataFrame
+    assert not isinstance(frame[frame.verdict != "same"], RehearsalFrame)
+    assert service.list_history() == ()
+
+
+class _Reader(HTMLParser):
+    """Collects the tags and texts of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.add(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def test_differing_outputs_are_side_by_side_and_escaped(
+    service: PackageService, tmp_path: Path
+) -> None:
+    cells = [
+        "1",
+        "import frostcall as f\nprint('<script>alert(1)</script>', hasattr(f, 'call'))",
+    ]
+    plan = service.plan_upgrade("frostcall")
+    frame = service.rehearse(plan, write(tmp_path / "<i>.ipynb", *cells))
+    shown = _Reader(html(found(frame)))
+    assert shown.tags == {"div", "table", "caption", "thead", "tbody", "tr", "th", "td", "pre"}
+    assert "<script>alert(1)</script> False" in shown.texts
+    assert "<script>alert(1)</script> True" in shown.texts
+    assert "cell 2 of <i>.ipynb: different output" in shown.texts
+    assert shown.texts[0] == "1 of 2 cells would break; 1 stay the same. Nothing was changed."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ({"notebooks": []}, "No notebook was given"),
+        ({"notebooks": [""]}, "a path is wanted"),
+        ({"notebooks": 3}, "paths are wanted"),
+        ({"notebooks": [3]}, "a path is wanted"),
+        ({"notebooks": "nowhere.ipynb"}, "not a valid notebook"),
+        ({"seconds": 0}, "above zero"),
+        ({"seconds": "9"}, "above zero"),
+        ({"seconds": float("nan")}, "above zero"),
+        ({"sanitize": "nowhere.cfg"}, "not a valid sanitize"),
+        ({"sanitize": __file__}, "holds no rule"),
+        ({"plan": "pandas"}, "not a valid plan"),
+    ],
+    ids=range(11),
+)
+def test_what_is_no_notebook_limit_or_plan_is_refused(
+    service: PackageService, tmp_path: Path, arguments: dict[str, object], why: str
+) -> None:
+    given = {
+        "plan": service.plan_upgrade("frostcall"),
+        "notebooks": write(tmp_path / "a.ipynb", "1"),
+        **arguments,
+    }
+    rehearse: Callable[..., object] = service.rehearse
+    with pytest.raises(InvalidRequest, match=why):
+        rehearse(**given)
+
+
+def test_a_cancel_leaves_everything_as_it_is(
+    service: PackageService, tree: Oracle, tmp_path: Path
+) -> None:
+    def cancel(event: Event) -> None:
+        if "cell 1" in event.text:
+            raise KeyboardInterrupt
+
+    before = tree(service.prefix)
+    notebook = write(tmp_path / "a.ipynb", "import time; time.sleep(60)")
+    with pytest.raises(Cancelled):
+        service.rehearse(service.plan_upgrade("frostcall"), notebook, report=cancel)
+    with pytest.raises(Cancelled):
+        service.upgrade_all_packages(check=notebook, report=cancel)
+    assert tree(service.prefix) == before
+    assert service.list_history() == ()
+
+
+def test_the_readmes_rehearsal_runs(
+    service: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the demo: its environment, and one of its names in place of pandas."""
+    section = README.partition("\n## Rehearsal\n")[2]
+    (block,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "report.ipynb", USE)
+    exec(block.replace('"pandas"', '"frostcall"'), {"service": service})
+    (done,) = service.list_history()  # what it ran clean with is what it now has
+    moved = {change.id for change in done.changes}
+    assert moved == {"allotboard", "bedplanner", "raintable", "seedshelf", "sundrift"}
+    assert service.get_package("frostcall").version == "1.9.3"
+    service.upgrade_package("frostcall")
+    back = service.restore_known_good("report.ipynb")
+    assert [str(change) for change in back.changes] == ["frostcall 2.0.0 → 1.9.3"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whole", [False, True], ids=["cells of their own", "one cell"])
+def test_two_culprits_among_twelve_are_found_and_the_rest_is_upgraded(
+    garden: Demo, service: PackageService, tmp_path: Path, whole: bool
+) -> None:
+    wheels = crops(12, [4, 9])
+    garden.index.publish(*wheels)
+    scheme = {"purelib": garden.site_packages, "scripts": garden.python.parent}
+    for wheel in wheels:
+        if wheel.version == "1.0.0":
+            Installation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
+    for name in ("seedshelf", "frostcall", "harvestscale", "bedplanner", "raintable"):
+        garden.index.withdraw(name)
+    cells = [f"import crop{n}\ncrop{n}.count()" for n in range(1, 13)]
+    notebook = write(tmp_path / "a.ipynb", *(["\n".join(cells)] if whole else cells))
+    runs: list[str] = []
+
+    def told(event: Event) -> None:
+        if event.text and runs[-1:] != [event.text]:
+            runs.append(event.text)
+
+    frame = service.upgrade_all_packages(check=[notebook], report=told)
+    held = frame[frame.kind == "held back"]
+    assert {name for name in held.index if name.startswith("crop")} == {"crop4", "crop9"}
+    number = 1 if whole else 4
+    why = str(held.loc["crop4", "status"])
+    assert f"it breaks cell {number} of a.ipynb (ZeroDivisionError" in why
+    upgraded = {name for name in frame.index[frame.kind == "upgrade"] if name.startswith("crop")}
+    assert upgraded == {f"crop{number}" for number in range(1, 13) if number not in (4, 9)}
+    count = runs.count("starting a scratch kernel, with the plan")
+    assert 2 < count <= 2 + ceil(log2(12)) * 2 + whole

@@ -1,0 +1,132 @@
+"""Upgrades that would break notebooks: found by halving, held back, and only those."""
+
+from __future__ import annotations
+
+from math import ceil, log2
+from pathlib import Path
+
+import pytest
+from fakes import FakeEnvironment, FakeKit
+from scratches import FakeKnownGood, FakeScratch, crops, write
+
+from pkgwidgets.core.interfaces import Stand
+from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.operations import doctor
+
+MOST = 8
+"""Of so many packages the double of the resolver tries all combinations."""
+
+
+def field(*wheels: BuiltWheel) -> FakeKit:
+    """An environment with the 1.0.0 of each, and an index with all."""
+    installed = [f"{wheel.name}=={wheel.version}" for wheel in wheels if wheel.version[0] == "1"]
+    return FakeKit(FakeEnvironment({}), wheels, installed)
+
+
+def examined(kit: FakeKit, *notebooks: Path) -> doctor.Diagnosis:
+    stand = Stand(FakeScratch(kit.environment), FakeKnownGood())
+    return doctor.examine(kit.backend, stand, notebooks)
+
+
+def counting(*numbers: int) -> list[str]:
+    """One cell for each."""
+    return [f"import crop{number}\ncrop{number}.count()" for number in numbers]
+
+
+def test_without_culprits_one_rehearsal_does(tmp_path: Path) -> None:
+    found = examined(field(*crops(4)), write(tmp_path / "a.ipynb", *counting(1, 2)))
+    assert (found.rehearsals, found.culprits) == (1, {})
+    assert len(found.plan.changes) == 4
+
+
+@pytest.mark.parametrize("bad", range(1, MOST + 1))
+def test_one_culprit_is_found_and_held_back(bad: int, tmp_path: Path) -> None:
+    kit = field(*crops(MOST, [bad]))
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(*range(1, MOST + 1))))
+    assert list(found.culprits) == [f"crop{bad}"]
+    assert found.rehearsals <= 2 + log2(MOST)
+    assert f"crop{bad}" not in {change.id for change in found.plan.changes}
+    assert len(found.plan.changes) == MOST - 1
+    (held,) = found.plan.held_back
+    assert str(held).startswith(
+        f"crop{bad} 1.0.0, not 2.0.0: it breaks cell {bad} of a.ipynb (ZeroDivisionError: "
+    )
+
+
+@pytest.mark.parametrize("bad", [(1, 2), (1, 8), (4, 5), (7, 8), (3, 6)])
+def test_two_culprits_in_cells_of_their_own_are_found(bad: tuple[int, int], tmp_path: Path) -> None:
+    kit = field(*crops(MOST, bad))
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(*range(1, MOST + 1))))
+    assert sorted(found.culprits) == [f"crop{number}" for number in bad]
+    assert found.rehearsals <= 2 + 2 * log2(MOST)
+
+
+@pytest.mark.parametrize("bad", [(1, 2), (1, 8), (4, 5), (7, 8), (3, 6)])
+def test_a_culprit_that_hides_behind_another_is_found(bad: tuple[int, int], tmp_path: Path) -> None:
+    kit = field(*crops(MOST, bad))
+    whole = "\n".join(counting(*range(1, MOST + 1)))
+    found = examined(kit, write(tmp_path / "a.ipynb", whole))
+    assert sorted(found.culprits) == [f"crop{number}" for number in bad]
+    assert found.rehearsals <= 3 + 2 * ceil(log2(MOST))
+
+
+def test_what_only_fails_because_of_an_earlier_cell_is_blamed_on_the_same(tmp_path: Path) -> None:
+    kit = field(*crops(4, [3]))
+    cells = ["import crop3\nn = crop3.count()", "n + 1", "n + 2"]
+    assert list(examined(kit, write(tmp_path / "a.ipynb", *cells)).culprits) == ["crop3"]
+
+
+def test_culprits_of_several_notebooks_are_found(tmp_path: Path) -> None:
+    kit = field(*crops(4, [2, 4]))
+    first = write(tmp_path / "a.ipynb", *counting(2))
+    second = write(tmp_path / "b.ipynb", *counting(4))
+    found = examined(kit, first, second)
+    cells = {id: cell.place for id, cell in found.culprits.items() if cell}
+    assert cells == {"crop2": "cell 1 of a.ipynb", "crop4": "cell 1 of b.ipynb"}
+
+
+def test_what_needs_the_culprit_stays_with_it(tmp_path: Path) -> None:
+    """crop1 2 needs crop4 2: held back with it by the resolver, and not itself blamed."""
+    kit = field(*crops(4, [4], crop1=("crop4>=2",)))
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3, 4)))
+    assert list(found.culprits) == ["crop4"]
+    assert [change.id for change in found.plan.changes] == ["crop2", "crop3"]
+
+
+def test_who_needs_another_new_one_is_found_alone(tmp_path: Path) -> None:
+    """crop4 comes before crop1, which needs it, so that every rehearsal is of what can be."""
+    kit = field(*crops(4, [1], crop1=("crop4>=2",)))
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3, 4)))
+    assert list(found.culprits) == ["crop1"]
+    assert [change.id for change in found.plan.changes] == ["crop2", "crop3", "crop4"]
+
+
+def test_what_does_not_import_is_held_back_without_a_rehearsal(tmp_path: Path) -> None:
+    broken = BuiltWheel(name="crop3", version="2.0.0", files={"crop3.py": "raise ImportError\n"})
+    wheels = [w for w in crops(3) if w.filename != broken.filename]
+    found = examined(field(*wheels, broken), write(tmp_path / "a.ipynb", *counting(1)))
+    assert (found.rehearsals, found.culprits) == (1, {"crop3": None})
+    assert "cannot be imported" in found.plan.held_back[0].reason
+
+
+def test_what_failed_before_is_blamed_on_nobody(tmp_path: Path) -> None:
+    found = examined(field(*crops(3)), write(tmp_path / "a.ipynb", "1 / 0", *counting(1)))
+    assert (found.rehearsals, found.culprits) == (1, {})
+
+
+def test_where_everything_breaks_nothing_is_left(tmp_path: Path) -> None:
+    kit = field(*crops(3, [1, 2, 3]))
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3)))
+    assert not found.plan
+    assert sorted(found.culprits) == ["crop1", "crop2", "crop3"]
+
+
+def test_a_new_dependency_that_breaks_a_cell_is_kept_away(tmp_path: Path) -> None:
+    """What breaks is not installed yet: held back is who brings it."""
+    rival = BuiltWheel(name="rival", version="1.0.0", files={"rival.py": "x = 1\n"})
+    wheels = [*crops(2, (), crop2=("rival",))]
+    kit = FakeKit(FakeEnvironment({}), [*wheels, rival], ["crop1==1.0.0", "crop2==1.0.0"])
+    cell = "try:\n    import rival\n    found = 1\nexcept ImportError:\n    found = 0\nprint(found)"
+    found = examined(kit, write(tmp_path / "a.ipynb", cell))
+    assert "crop2" in found.culprits
+    assert "rival" not in {change.id for change in found.plan.changes}
