@@ -1,148 +1,262 @@
-"""The panel: the list, the plan, and what is being done."""
+"""The panel: the list, and under it what was asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import ipywidgets
+from packaging.utils import canonicalize_name
 
-from pkgwidgets.core.model import Allow, Event, PackageInfo, Plan, Transaction
+from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
+from pkgwidgets.core.model import Event, PackageInfo
 from pkgwidgets.core.words import says
 from pkgwidgets.notebook.service import PackageService
 
+from . import ask, still
+from .changing import Changing
+from .dock import dock
+from .history import HistoryView
+from .install import InstallForm
+from .life import Life
 from .plan import PlanView
 from .table import Message, PackageTable
 from .task import TaskView
 from .tasks import Tasks
+from .watch import Watch
 
 
 class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
     """Shows one environment's packages; every button asks the service, in a thread of its own.
 
-    Without a `service`, this kernel's environment.
+    Without a `service`, this kernel's environment. The index is asked when the panel is first
+    displayed, and again by its button; with `check_updates=False` only by the button.
     """
 
-    def __init__(self, service: PackageService | None = None) -> None:
+    def __init__(
+        self, service: PackageService | None = None, *, check_updates: bool = True
+    ) -> None:
+        given = service is not None
         self.service = service if service is not None else PackageService()
         self.table = PackageTable(self._on_table)
+        self.form = InstallForm(self._on_form)
         self.plan_view = PlanView(self._on_plan)
         self.task_view = TaskView(self._on_task)
-        self._tasks = Tasks()
-        self._plan: Plan | None = None
-        self._asked: tuple[list[str] | None, Allow] = (None, "dependencies")
+        self.past = HistoryView(self._on_history)
+        self.life = Life(self._on_life)
+        self._looking = Tasks()
+        self._changing = Changing(
+            self.service, self.plan_view, self.task_view, self._refresh, given=given
+        )
+        self._to_check, self._is_checking = check_updates, False
+        self._refusal = self.service.refusal() or ""
+        self._watch = Watch(self.service.stamp, self._on_changed)
         self._infos: tuple[PackageInfo, ...] = self.service.list_packages()
         self.table.show(self._infos)
         self._show_header()
-        super().__init__([self.table, self.plan_view, self.task_view])
+        super().__init__(
+            [self.table, self.form, self.plan_view, self.task_view, self.past, self.life]
+        )
         self.add_class("pkgw-panel")
-        self._follow_running()
+        self._changing.follow_running()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is under way; False if the time was up first."""
-        return self._tasks.wait(timeout)
+        return self._changing.tasks.wait(timeout) and self._looking.wait(timeout)
+
+    def dock(self) -> None:
+        """Show the panel beside the notebook, in JupyterLab with ipylab; else say how to."""
+        sentence = dock(self)
+        if sentence is not None:
+            print(sentence)
+
+    def close(self) -> None:
+        """Remove the panel from the page, and end what it does in the background."""
+        self._watch.stop()
+        for child in self.children:
+            child.close()
+        super().close()
 
     def __repr__(self) -> str:
         known = [info.update_available for info in self._infos if info.latest_version is not None]
-        updates = f", {sum(map(bool, known))} updates" if known else ", not checked"
-        return f"PackagePanel({len(self._infos)} packages{updates})"
+        updates = f", {_count(sum(map(bool, known)), 'update')}" if known else ", not checked"
+        return f"PackagePanel({_count(len(self._infos), 'package')}{updates})"
+
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
+        """Add static HTML, for front ends and pages that show no widgets."""
+        bundle: dict[str, str] = super()._repr_mimebundle_(**options) or {}
+        return {**bundle, "text/html": still.html(self._where(), self._infos)}
 
     def _on_table(self, message: Message) -> None:
         match message:
             case {"type": "check"}:
-                self._tasks.start(self._check, self._check_failed)
+                self._look(partial(self._check, refresh=True))
             case {"type": "retry", "names": [str(name)]}:
-                self._tasks.start(partial(self._retry, name), self._check_failed)
+                self._look(partial(self._retry, name))
             case {"type": "plan", "names": list() | None as names}:
-                self._start_plan(names, "dependencies")
+                self._plan(ask.upgrade(self.service, names))
+            case {"type": "uninstall", "names": [str(name)]}:
+                self._plan(ask.uninstall(self.service, [name]))
+            case {"type": "install", "names": []}:
+                self.form.begin()
+            case {"type": "install", "names": [str(name)]}:
+                self._choose_version(name)
             case {"type": "history"}:
-                self.task_view.show_history(self.service.list_history())
+                self.past.show(self.service.list_history())
+
+    def _on_form(self, message: Message) -> None:
+        match message:
+            case {"type": "close"}:
+                self.form.close_view()
+            case {"type": "releases", "name": str(name)}:
+                self._look_up(name)
+            case {"type": "uninstall", "name": str(name)}:
+                self.form.close_view()
+                self._plan(ask.uninstall(self.service, [name]))
+            case {"type": "plan", "name": str(name), "version": str(version)}:
+                self._plan_form(name, version)
 
     def _on_plan(self, message: Message) -> None:
         match message:
             case {"type": "cancel"}:
-                self._tasks.cancel()
-                self.plan_view.close_view()
+                self._changing.call_off()
             case {"type": "unlock"}:
-                self._start_plan(self._asked[0], "all")
-            case {"type": "apply"} if self._plan is not None:
-                title, plan = _title(self._asked[0], "Upgrading"), self._plan
-                self._start_change(title, lambda report: self.service.apply(plan, report=report))
+                self._changing.widen()
+            case {"type": "apply"}:
+                self._changing.apply()
 
     def _on_task(self, message: Message) -> None:
         match message:
             case {"type": "cancel"}:
-                self._tasks.cancel()
+                self._changing.tasks.cancel()
             case {"type": "close"}:
                 self.task_view.close_view()
             case {"type": "undo", "id": str(id)}:
-                self._start_change("Undoing", lambda report: self.service.undo(id, report=report))
+                self._changing.undo_at_once(id)
 
-    def _check(self) -> None:
-        self._take(self.service.list_updates(refresh=True, report=self._say_busy))
-        self.table.say(checked=datetime.now(UTC).isoformat())
-        self._show_header()
+    def _on_history(self, message: Message) -> None:
+        match message:
+            case {"type": "close"}:
+                self.past.close_view()
+            case {"type": "log", "id": str(id)}:
+                self.past.show_log(id, self.service.list_events(id))
+            case {"type": "undo", "id": str(id)}:
+                known = {done.id: done for done in self.service.list_history()}
+                if id in known:
+                    self._plan(ask.undo(self.service, known[id]))
 
-    def _retry(self, name: str) -> None:
-        self.table.patch(self.service.list_updates(name, refresh=True, report=self._say_busy))
-        self._show_header()
+    def _on_life(self, message: Message) -> None:
+        match message:
+            case {"type": "here", "view": str(view)}:
+                self._watch.see(view)
+                if self._to_check:
+                    self._to_check = False
+                    self._look(partial(self._check, refresh=False))
+            case {"type": "gone", "view": str(view)}:
+                self._watch.lose(view)
+            case {"type": "cancel"}:  # while a cell runs
+                self._changing.call_off()
 
-    def _check_failed(self, error: str) -> None:
-        self._show_header(notice=error)
+    def _plan(self, asked: ask.Ask) -> None:
+        self._changing.plan(asked, self._plan_failed if self.form.is_open else None)
 
-    def _say_busy(self, event: Event) -> None:
-        self.table.fill(event.package, f"{says(event)}…")
+    def _plan_form(self, name: str, version: str) -> None:
+        if self.form.form.get("fixed") and not version:
+            self.form.fail("Choose a version first.")
+            return
+        try:
+            asked = self._asked_in_form(name.strip(), version)
+        except PkgwidgetsError as error:
+            self.form.fail(str(error))
+            return
+        self.form.fail("")
+        self._changing.plan(asked, self._plan_failed, self.form.close_view)
 
-    def _start_plan(self, names: list[str] | None, allow: Allow) -> None:
-        title = _title(names, "Upgrade")
+    def _asked_in_form(self, name: str, version: str) -> ask.Ask:
+        installed = self._installed(ask.pasted(name))
+        if version and installed is not None:
+            return ask.upgrade(self.service, [installed.name], version)
+        return ask.install(self.service, f"{ask.pasted(name)}=={version}" if version else name)
+
+    def _plan_failed(self, error: str) -> None:
+        self.form.fail(error)
+        self.plan_view.close_view()
+
+    def _choose_version(self, name: str) -> None:
+        installed = self._installed(name)
+        self.form.begin(name, installed.version if installed is not None else "")
+        self._look_up(name)
+
+    def _look_up(self, name: str) -> None:
+        wanted = ask.named(name)
+        self.form.look(name)
 
         def work() -> None:
-            plan = self.service.plan_upgrade(
-                names, allow=allow, report=self._tasks.raise_if_cancelled
-            )
-            self._plan, self._asked = plan, (names, allow)
-            self.plan_view.show(title, plan, _cell(names, allow))
+            releases = self.service.list_releases(wanted, report=self._looking.raise_if_cancelled)
+            installed = self._installed(wanted)
+            self.form.show(name, releases, installed.version if installed is not None else "")
 
-        self._plan = None
-        if self._tasks.start(work, self.plan_view.fail):
-            self.task_view.close_view()
-            self.plan_view.begin(title)
+        self._looking.cancel()
+        self._looking.start(work, self.form.fail)
 
-    def _start_change(
-        self, title: str, change: Callable[[Callable[[Event], None]], Transaction]
-    ) -> None:
-        def report(event: Event) -> None:
-            self._tasks.raise_if_cancelled(event)
-            self.task_view.follow(event)
+    def _installed(self, name: str) -> PackageInfo | None:
+        id = canonicalize_name(name)
+        return next((info for info in self._infos if info.id == id), None)
 
-        def work() -> None:
-            try:
-                done = change(report)
-            finally:
-                self._refresh()
-            self.task_view.finish(done, _restart(done))
-
-        if self._tasks.start(work, self.task_view.fail):
-            self._plan = None
-            self.plan_view.close_view()
-            self.task_view.begin(title)
-
-    def _follow_running(self) -> None:
-        """Show what is under way already: a kernel that was restarted has forgotten it."""
-        running = self.service.running()
-        if running is not None:
-            names = [change.name for change in running.changes]
-            self._start_change(
-                _title(names, "Changing"),
-                lambda report: self.service.follow(running, report=report),
-            )
+    def _on_changed(self) -> bool:
+        """Take up what somebody else did to the environment."""
+        if self._changing.tasks.busy:
+            return False
+        if not self._changing.follow_running():
+            self._refresh()
+        return True
 
     def _refresh(self) -> None:
         """List again, and check again if that was done before: what is newer has changed."""
-        checked = bool(self.table.header.get("checked"))
-        self._take(self.service.list_packages(check_updates=checked, report=self._say_busy))
+        check = self._is_checking or bool(self.table.header.get("checked"))
+        self._looking.cancel()
+        self._look(partial(self._check, refresh=False) if check else self._list)
+
+    def _look(self, work: Callable[[], None]) -> None:
+        def quiet() -> None:
+            with suppress(Cancelled):
+                work()
+
+        self._looking.start(quiet, self._look_failed)
+
+    def _list(self) -> None:
+        self._take(self.service.list_packages(report=self._say_busy))
+        self._show_done()
+
+    def _check(self, *, refresh: bool) -> None:
+        self._is_checking = True
+        self._take(self.service.list_updates(refresh=refresh, report=self._say_busy))
+        self._is_checking = False
+        if refresh or not self.table.header.get("checked"):
+            self.table.say(checked=datetime.now(UTC).isoformat())
+        self._show_done()
+
+    def _retry(self, name: str) -> None:
+        found = self.service.list_updates(name, refresh=True, report=self._say_busy)
+        fresh = {info.id: info for info in found}
+        self._take(tuple(fresh.get(info.id, info) for info in self._infos))
+        self._show_done()
+
+    def _look_failed(self, error: str) -> None:
+        self._is_checking = False
+        self._show_header(notice=error)
+
+    def _show_done(self) -> None:
         self._show_header()
+        if self.past.is_open:
+            self.past.show(self.service.list_history())
+
+    def _say_busy(self, event: Event) -> None:
+        self._looking.raise_if_cancelled(event)
+        self.table.fill(event.package, f"{says(event)}…")
 
     def _take(self, infos: tuple[PackageInfo, ...]) -> None:
         same = [info.id for info in infos] == [info.id for info in self._infos]
@@ -150,34 +264,21 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._infos = infos
 
     def _show_header(self, notice: str = "") -> None:
-        service = self.service
         self.table.say(
             title="Packages",
-            where=f"Python {service.python_version} · {service.prefix.name}"
-            f" · {len(self._infos)} installed",
+            where=self._where(),
             busy="",
-            refusal=service.refusal() or "",
+            refusal=self._refusal,
             notice=notice,
         )
 
-
-def _title(names: list[str] | None, verb: str) -> str:
-    if names is None:
-        return f"{verb} all"
-    return f"{verb} {', '.join(names[:3])}" + (f" and {len(names) - 3} more" if names[3:] else "")
-
-
-def _cell(names: list[str] | None, allow: Allow) -> str:
-    """Return the source that would plan and apply the same."""
-    if names is None:
-        return "service.upgrade_all_packages()"
-    if allow == "dependencies" and len(names) == 1:
-        return f"service.upgrade_package({names[0]!r})"
-    return f"service.apply(service.plan_upgrade({names!r}, allow={allow!r}))"
+    def _where(self) -> str:
+        service = self.service
+        return (
+            f"Python {service.python_version} · {service.prefix.name}"
+            f" · {len(self._infos)} installed"
+        )
 
 
-def _restart(done: Transaction) -> str:
-    verdict = done.plan.restart
-    if verdict is None or not verdict.needed:
-        return ""
-    return f"Restart the kernel to use {', '.join(verdict.loaded)}."
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -80,7 +80,7 @@ function render({ model, el }) {
   const cost = h("span", { className: "pkgw-dim pkgw-cost" });
   const copyCell = button("Copy as cell", "pkgw-quiet pkgw-copy", onCopy);
   const copied = h("span", { className: "pkgw-sr", role: "status" });
-  const cancel = button("Cancel", "", () => model.send({ type: "cancel" }));
+  const cancel = button("Cancel", "", callOff);
   const apply = button("Apply", "pkgw-main", onApply);
   const root = h("section", { className: "pkgw", ariaLabel: "Plan" },
     h("div", { className: "pkgw-row pkgw-head" }, title, spinner, status),
@@ -95,9 +95,15 @@ function render({ model, el }) {
   const plan = () => model.get("plan") ?? {};
   const focused = () => el.getRootNode().activeElement;
 
+  function failedNote() {
+    const { unlock } = plan();
+    const more = unlock && button(unlock, "pkgw-quiet", () => model.send({ type: "unlock" }));
+    return h("p", { className: "pkgw-note pkgw-bad", role: "alert" }, model.get("error"), more && " ", more);
+  }
+
   function bodyNodes() {
     const { changes = [], held_back: heldBack = [], warnings = [], restart, commands = [], empty } = plan();
-    if (state === "failed") return [h("p", { className: "pkgw-note pkgw-bad", role: "alert" }, model.get("error"))];
+    if (state === "failed") return [failedNote()];
     if (state !== "ready") return [];
     const notes = heldBack.map((item) => heldBackNote(item, () => model.send({ type: "unlock" })));
     if (empty) return [h("p", { className: "pkgw-empty" }, "Nothing to change."), ...notes];
@@ -153,6 +159,12 @@ function render({ model, el }) {
     }, 2_000);
   }
 
+  // The kernel gets messages of widgets only between cells: `life.js` has another way to it.
+  function callOff() {
+    model.send({ type: "cancel" });
+    if (state === "loading") el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true }));
+  }
+
   function onApply() {
     apply.disabled = true; // once; the kernel answers with a new state
     model.send({ type: "apply" });
@@ -162,7 +174,7 @@ function render({ model, el }) {
     event.stopPropagation(); // the notebook has shortcuts of its own
     if (event.key !== "Escape") return;
     event.preventDefault();
-    model.send({ type: "cancel" });
+    callOff();
   }
 
   el.addEventListener("keydown", onKey);

@@ -41,10 +41,12 @@ class PlanView(anywidget.AnyWidget):
             self.plan = {"title": title, "cell": cell, **_contents(plan)}
             self.state = "ready"
 
-    def fail(self, error: str) -> None:
-        """Say why there is no plan."""
-        self.error = error
-        self.state = "failed"
+    def fail(self, error: str, unlock: str = "") -> None:
+        """Say why there is no plan; `unlock` offers the one that there could be."""
+        with self.hold_sync():
+            self.plan = {"title": self.plan.get("title", ""), "unlock": unlock}
+            self.error = error
+            self.state = "failed"
 
     def close_view(self) -> None:
         """Show nothing."""

@@ -1,4 +1,4 @@
-// What is being done, what came of it, and what was done before.
+// What is being done, and what came of it.
 
 const OUTCOME_MARKS = { ok: ["✓", "Done: "], bad: ["✕", "Failed: "] }; // seen, spoken
 
@@ -9,7 +9,6 @@ function h(tag, props, ...children) {
   return node;
 }
 
-const when = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const button = (text, props) => h("button", { type: "button", ...props }, text);
 const undoButton = (id, label) => button("Undo", { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: label });
 const closeButton = () => button("×", { className: "pkgw-quiet pkgw-close", name: "close", ariaLabel: "Close" });
@@ -17,11 +16,6 @@ const closeButton = () => button("×", { className: "pkgw-quiet pkgw-close", nam
 // Updates come ten times a second: write only what changed, so that nothing flickers and nothing is read aloud twice.
 function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
-}
-
-function localTime(iso) {
-  const date = new Date(iso);
-  return Number.isNaN(date.getTime()) ? "" : when.format(date);
 }
 
 function stepItems(stages, stage) {
@@ -43,24 +37,6 @@ function outcomeNodes({ kind, text, restart, undo, undo_id: id }) {
   ].filter(Boolean);
 }
 
-function historyRow({ id, started, outcome, changes, undo, error }) {
-  return h("tr", null,
-    h("td", { className: "pkgw-dim" }, h("time", { dateTime: started }, localTime(started))),
-    h("td", null, outcome),
-    h("td", { className: "pkgw-why" }, changes, error && h("div", { className: "pkgw-dim" }, error)),
-    h("td", { className: "pkgw-end" }, undo && undoButton(id, `Undo ${changes}`)));
-}
-
-function historyTable(entries) {
-  if (!entries.length) return h("p", { className: "pkgw-empty" }, "Nothing has been changed yet.");
-  const newestFirst = [...entries].sort((a, b) => Date.parse(b.started) - Date.parse(a.started));
-  const heads = ["When", "Outcome", "Changes"].map((text) => h("th", { scope: "col" }, text));
-  return h("div", { className: "pkgw-scroll" },
-    h("table", { className: "pkgw-history", ariaLabel: "History" },
-      h("thead", null, h("tr", null, ...heads, h("th", { scope: "col" }, h("span", { className: "pkgw-sr" }, "Undo")))),
-      h("tbody", null, ...newestFirst.map(historyRow))));
-}
-
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" });
   const text = h("span", { className: "pkgw-dim", role: "status", ariaLive: "polite" });
@@ -74,12 +50,8 @@ function render({ model, el }) {
   const fold = button("Log", { className: "pkgw-quiet pkgw-fold", ariaExpanded: "false" });
   const log = h("pre", { className: "pkgw-pre", tabIndex: 0, ariaLabel: "Log", hidden: true });
   const folded = h("div", { className: "pkgw-folded" }, fold, log);
-  const history = h("div", { className: "pkgw-body" });
-  const closePast = closeButton();
-  const past = h("div", { className: "pkgw-past" },
-    h("div", { className: "pkgw-row" }, h("h3", { className: "pkgw-title" }, "History"), closePast), history);
   const root = h("section", { className: "pkgw", ariaLabel: "Progress" },
-    head, bar, steps, result, folded, past);
+    head, bar, steps, result, folded);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
 
   const focused = () => el.getRootNode().activeElement;
@@ -124,17 +96,14 @@ function render({ model, el }) {
 
   function show() {
     const task = model.get("task") ?? {};
-    const { running = false, log: lines = [], outcome: what = null, history: entries = null } = task;
+    const { running = false, log: lines = [], outcome: what = null } = task;
     const hadFocus = root.contains(focused());
-    el.classList.toggle("pkgw-hidden", !running && !what && !entries);
+    el.classList.toggle("pkgw-hidden", !running && !what);
     for (const node of [head, bar, steps]) node.hidden = !running;
     result.hidden = running || !what;
-    closePast.hidden = running || Boolean(what); // one × is enough
     if (running) showProgress(task);
     showOutcome(running ? null : what);
     showLog(lines);
-    past.hidden = !entries;
-    draw(history, entries, () => (entries ? [historyTable(entries)] : []));
     if (hadFocus) keepFocus();
   }
 
@@ -145,10 +114,17 @@ function render({ model, el }) {
     [...root.querySelectorAll("[name=close]")].find(seen)?.focus({ preventScroll: true });
   }
 
+  // The kernel gets messages of widgets only between cells: `life.js` has another way to it.
+  function callOff() {
+    cancel.ariaDisabled = "true";
+    model.send({ type: "cancel" });
+    el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true }));
+  }
+
   function onClick({ target }) {
     const pushed = target.closest("button");
     if (!pushed) return;
-    if (pushed === cancel && pushed.ariaDisabled !== "true") model.send({ type: "cancel" });
+    if (pushed === cancel && pushed.ariaDisabled !== "true") callOff();
     if (pushed.name === "close") model.send({ type: "close" });
     if (pushed.name === "undo") {
       pushed.disabled = true; // once; a new outcome brings a new button

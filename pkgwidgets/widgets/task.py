@@ -1,16 +1,16 @@
-"""Progress, outcome and history."""
+"""Progress and outcome."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
 import anywidget
 import traitlets
 
-from pkgwidgets.core.history import undoable
 from pkgwidgets.core.model import Event, Stage, Transaction
+from pkgwidgets.core.words import says, size
 
 from .table import HERE, Message
 
@@ -24,6 +24,8 @@ _STAGES = {
 }
 _APART = 0.1
 """Seconds between two messages to the browser, at least."""
+_MOST = 400
+"""Lines of the log that are shown; the history has all."""
 
 
 class TaskView(anywidget.AnyWidget):
@@ -37,22 +39,25 @@ class TaskView(anywidget.AnyWidget):
     def __init__(self, asked: Callable[[Message], None]) -> None:
         super().__init__()
         self._sent = 0.0
+        self._told: tuple[Stage | None, str, str] = (None, "", "")
         self.on_msg(lambda _, message, __: asked(message))
 
     def begin(self, title: str) -> None:
         """Show that work has begun."""
         stages = list(_STAGES.values())
+        self._told = (None, "", "")
         self.task = _running(title, stages, stages[0], log=[])
 
     def follow(self, event: Event) -> None:
         """Show an event; the same stage again only now and then."""
-        stage = _STAGES.get(event.stage, self.task.get("stage", ""))
-        if stage == self.task.get("stage") and monotonic() - self._sent < _APART:
+        task, stage = self.task, _STAGES.get(event.stage, self.task.get("stage", ""))
+        log = self._log(event, task.get("log", []))
+        same = stage == task.get("stage") and len(log) == len(task.get("log", []))
+        if same and monotonic() - self._sent < _APART:
             return
         self._sent = monotonic()
-        known = self.task.get("log", [])
-        log = known if stage == self.task.get("stage") else [*known, event.text or stage]
-        self.task = _running(self.task.get("title", ""), self.task.get("stages", []), stage, log)
+        running = _running(task.get("title", ""), task.get("stages", []), stage, log)
+        self.task = {**running, "text": f"{_says(event) or stage}…"}
 
     def finish(self, transaction: Transaction, restart: str) -> None:
         """Say what really changed; `restart` says what has to be done to use it."""
@@ -69,31 +74,23 @@ class TaskView(anywidget.AnyWidget):
         """Say what went wrong."""
         self._end(kind="bad", text=error, restart="", undo=False, undo_id="")
 
-    def show_history(self, transactions: Iterable[Transaction]) -> None:
-        """Show the transactions, newest first."""
-        known = tuple(transactions)
-        last = undoable(known)
-        self.task = {
-            "history": [
-                {
-                    "id": done.id,
-                    "started": done.started.isoformat(),
-                    "outcome": done.outcome.value,
-                    "changes": ", ".join(map(str, done.changes)),
-                    "undo": last is not None and done.id == last.id,
-                    "error": done.error or "",
-                }
-                for done in reversed(known)
-            ]
-        }
-
     def close_view(self) -> None:
         """Show nothing."""
         self.task = {}
 
+    def _log(self, event: Event, known: list[str]) -> list[str]:
+        """Add what an event tells, unless it is a sign of life that tells nothing new."""
+        told, self._told = self._told, (event.stage, event.text, event.log)
+        if told == self._told:
+            return known
+        lines = [f"    {line}" for line in event.log.splitlines()]
+        if told[:2] != self._told[:2]:
+            lines.insert(0, says(event))
+        return [*known, *lines][-_MOST:]
+
     def _end(self, **outcome: Any) -> None:
         ended = {"running": False, "cancellable": False, "outcome": outcome}
-        self.task = {**self.task, "history": None, **ended}
+        self.task = {**self.task, **ended}
 
 
 def _running(title: str, stages: list[str], stage: str, log: list[str]) -> dict[str, Any]:
@@ -107,5 +104,12 @@ def _running(title: str, stages: list[str], stage: str, log: list[str]) -> dict[
         "cancellable": True,
         "log": log,
         "outcome": None,
-        "history": None,
     }
+
+
+def _says(event: Event) -> str:
+    """Say how far it is, where that is known in bytes."""
+    if event.stage is Stage.FETCHING and event.total:
+        done = f"{size(event.done)} of " if event.done else ""
+        return f"fetching {done}{size(event.total)}"
+    return says(event)

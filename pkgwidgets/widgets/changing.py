@@ -1,0 +1,154 @@
+"""From a wish over its plan to what became of it: one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, PlanImpossible, StillNeeded
+from pkgwidgets.core.model import Event, Plan, Transaction
+from pkgwidgets.notebook.service import PackageService
+
+from . import ask
+from .ask import Ask
+from .plan import PlanView
+from .task import TaskView
+from .tasks import Failed, Tasks
+
+_OWN = "from pkgwidgets import PackageService\n\nservice = PackageService()\n"
+"""What a cell begins with where the notebook made no service itself."""
+_ELSE = "Show the plan that may move everything else, too"
+
+Change = Callable[[Callable[[Event], None]], Transaction]
+
+
+class Changing:
+    """Plans in the plan view, applies in the task view, and tells `ended` after each change.
+
+    `given`: the notebook has a service of its own, which its cells can call.
+    """
+
+    def __init__(
+        self,
+        service: PackageService,
+        plan_view: PlanView,
+        task_view: TaskView,
+        ended: Callable[[], None],
+        *,
+        given: bool,
+    ) -> None:
+        self.tasks = Tasks()
+        self._service = service
+        self._plan_view = plan_view
+        self._task_view = task_view
+        self._ended = ended
+        self._preface = "" if given else _OWN
+        self._plan: Plan | None = None
+        self._asked: Ask | None = None
+
+    def plan(
+        self,
+        asked: Ask,
+        failed: Failed | None = None,
+        planned: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Open the plan view and make the plan; another one that is being made is given up.
+
+        `failed` gets the sentence instead of the plan view.
+        """
+
+        def work() -> None:
+            try:
+                found = asked.plan(self.tasks.raise_if_cancelled)
+            except Cancelled:
+                return
+            except PkgwidgetsError as error:
+                if not self.tasks.is_cancelled():
+                    self._fail(asked, error, failed)
+                return
+            if not self.tasks.is_cancelled():
+                self._plan = found
+                planned()
+                self._plan_view.show(asked.title, found, self._preface + asked.cell)
+
+        if self._plan_view.state == "loading":
+            self.tasks.cancel()
+        if self.tasks.start(work, failed or self._plan_view.fail):
+            self._plan, self._asked = None, asked
+            self._task_view.close_view()
+            self._plan_view.begin(asked.title)
+
+    def widen(self) -> None:
+        """Plan the same with more allowed to move."""
+        if self._asked is not None and self._asked.wider is not None:
+            self.plan(self._asked.wider())
+
+    def call_off(self) -> None:
+        """Close the plan view; end what is under way in the old environment."""
+        self.tasks.cancel()
+        self._plan = None
+        self._plan_view.close_view()
+
+    def apply(self) -> None:
+        """Carry out the plan that is shown."""
+        plan, asked = self._plan, self._asked
+        if plan is not None and asked is not None:
+            self._change(asked.doing, lambda report: self._service.apply(plan, report=report))
+
+    def undo_at_once(self, transaction: str) -> None:
+        """Take back what has just been done and is still shown."""
+        self._change("Undoing", lambda report: self._service.undo(transaction, report=report))
+
+    def follow_running(self) -> bool:
+        """Show what is under way already, begun by a session that is gone or elsewhere."""
+        running = self._service.running()
+        if running is None:
+            return False
+        names = [change.name for change in running.changes]
+        self._change(
+            f"Changing {ask.listed(names)}",
+            lambda report: self._service.follow(running, report=report),
+        )
+        return True
+
+    def _fail(self, asked: Ask, error: PkgwidgetsError, failed: Failed | None) -> None:
+        unlock = ""
+        if isinstance(error, StillNeeded):
+            more = [*error.names, *error.needed_by]
+            self._asked = Ask(
+                title=asked.title,
+                doing=asked.doing,
+                plan=asked.plan,
+                cell=asked.cell,
+                wider=lambda: ask.uninstall(self._service, more),
+            )
+            unlock = f"Show the plan that also removes {ask.listed(error.needed_by)}"
+        elif isinstance(error, PlanImpossible) and asked.wider is not None:
+            unlock = _ELSE
+        if failed is not None and not unlock:
+            failed(str(error))
+        else:
+            self._plan_view.fail(str(error), unlock)
+
+    def _change(self, title: str, change: Change) -> None:
+        def report(event: Event) -> None:
+            self.tasks.raise_if_cancelled(event)
+            self._task_view.follow(event)
+
+        def work() -> None:
+            try:
+                done = change(report)
+                self._task_view.finish(done, _restart(done))
+            finally:
+                self._ended()
+
+        if self.tasks.start(work, self._task_view.fail):
+            self._plan = None
+            self._plan_view.close_view()
+            self._task_view.begin(title)
+
+
+def _restart(done: Transaction) -> str:
+    verdict = done.plan.restart
+    if verdict is None or not verdict.needed:
+        return ""
+    return f"Restart the kernel to use {', '.join(verdict.loaded)}."

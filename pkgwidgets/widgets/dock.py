@@ -1,0 +1,36 @@
+"""The panel beside the notebook, where the front end can do that: in JupyterLab, with ipylab."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import ipywidgets
+
+MISSING = (
+    "Docking needs ipylab, here and beside JupyterLab: pip install 'pkgwidgets[dock]'. Without it, "
+    "right-click the panel's output and choose Create New View for Cell Output."
+)
+_RANK = 900
+"""Behind JupyterLab's own side panels."""
+
+_docked: list[Any] = []
+"""What is docked now: a second one takes its place, as the cell is run again and again."""
+
+
+def dock(panel: ipywidgets.Widget) -> str | None:
+    """Show a panel in the right side bar; return a sentence that says why not, if it cannot be."""
+    if importlib.util.find_spec("ipylab") is None:
+        return MISSING
+    import ipylab
+
+    while _docked:
+        _docked.pop().close()
+    frame = ipylab.Panel(children=[panel])
+    frame.title.label = "Packages"
+    frame.title.closable = True
+    frame.add_class("pkgw-docked")
+    shell = ipylab.JupyterFrontEnd().shell
+    shell.add(frame, "right", {"rank": _RANK})
+    _docked.append(frame)
+    return None

@@ -1,0 +1,240 @@
+"""What the panel does beyond its table, in a real JupyterLab: plan, install, history, life."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from browser.lab import GARDEN, PANEL, Lab, Opened, served
+from playwright.sync_api import Browser, expect
+
+pytestmark = pytest.mark.slow
+
+BUSY = "import time\nwhile not garden.folder.joinpath('enough').exists():\n    time.sleep(0.1)"
+ENOUGH = "garden.folder.joinpath('enough').touch()"
+SLOW = (
+    "from pkgwidgets.demo.wheels import BuiltWheel\n"
+    "code = 'import time\\ntime.sleep(40)\\n'\n"
+    "wheel = BuiltWheel(name='slowcoach', version='1.0', files={'slowcoach.py': code})\n"
+    "garden.index.publish(wheel)"
+)
+CHANGED_ELSEWHERE = (
+    "import shutil\nshutil.rmtree(garden.site_packages / 'coldframe-1.2.0.dist-info')"
+)
+BEGUN_ELSEWHERE = (
+    "import subprocess, sys\n"
+    "code = 'import sys; from pkgwidgets import PackageService; "
+    "PackageService(sys.argv[1], index_url=sys.argv[2]).upgrade_package(sys.argv[3])'\n"
+    "other = subprocess.Popen([sys.executable, '-c', code, str(garden.python),"
+    " garden.index_url, 'seedshelf'], stderr=subprocess.DEVNULL)"
+)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    with served(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+@pytest.fixture
+def opened(chromium: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """A panel on a garden of its own, displayed and checked; cells after it may be run."""
+    more: tuple[str, ...] = getattr(request, "param", ())
+    name = f"{request.node.originalname}.ipynb"
+    lab.write(name, GARDEN, PANEL, *more)
+    notebook = lab.open(chromium, name)
+    notebook.run(0)
+    notebook.run(1)
+    notebook.wait_until_checked()
+    yield notebook
+    notebook.close()
+    lab.end_kernels()
+
+
+# --- plans
+
+
+def test_the_index_is_asked_as_soon_as_the_panel_is_displayed(opened: Opened) -> None:
+    expect(opened.row("raintable")).to_contain_text("3.1.0")
+    expect(opened.button("Upgrade all (7)…")).to_be_enabled()
+
+
+def test_apply_waits_for_the_plan_and_cancel_has_the_focus(opened: Opened) -> None:
+    opened.row("bedplanner").get_by_role("button", name="Upgrade bedplanner").click()
+    apply = opened.button("Apply")
+    expect(apply).to_be_enabled()
+    expect(opened.button("Cancel")).to_be_focused()
+    plan = opened.part("Plan")
+    expect(plan.locator("tbody tr").nth(0)).to_contain_text("you asked for this")
+    expect(plan.locator("tbody tr").nth(1)).to_contain_text("bedplanner needs it")
+    opened.page.keyboard.press("Enter")
+    expect(apply).to_be_hidden()
+    expect(opened.row("bedplanner").locator(".pkgw-c-version")).to_have_text("2.1.0")
+
+
+def test_the_selected_are_planned_together(opened: Opened) -> None:
+    for id in ("seedshelf", "frostcall"):
+        opened.row(id).get_by_role("checkbox").check()
+    opened.button("Upgrade selected (2)…").click()
+    plan = opened.part("Plan")
+    expect(plan.locator("tbody tr")).to_have_count(2)
+    expect(plan).to_contain_text("seedshelf")
+    expect(plan).to_contain_text("frostcall")
+
+
+def test_copy_as_cell_copies_what_would_do_the_same(opened: Opened) -> None:
+    opened.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened.row("raintable").get_by_role("button", name="Upgrade raintable").click()
+    opened.button("Copy as cell").click()
+    expect(opened.button("Copied")).to_be_visible()
+    assert opened.page.evaluate("() => navigator.clipboard.readText()") == (
+        "service.upgrade_package('raintable')"
+    )
+
+
+# --- install, uninstall, other versions
+
+
+def test_a_pasted_command_installs_a_version_and_a_wrong_name_is_a_sentence(
+    opened: Opened,
+) -> None:
+    opened.row("moonsower").get_by_role("button", name="moonsower", exact=True).click()
+    opened.row("moonsower").get_by_role("button", name="Uninstall moonsower").click()
+    opened.button("Apply").click()
+    expect(opened.row("moonsower")).to_have_count(0)
+
+    opened.button("Install…").click()
+    form = opened.part("Install")
+    name = form.get_by_role("textbox", name="Package to install")
+    expect(name).to_be_focused()
+    name.fill("no such name")
+    name.press("Enter")
+    expect(form.get_by_role("alert")).to_contain_text("no such name")
+    name.fill("pip install moonsower")
+    name.press("Tab")
+    versions = form.get_by_label("Version", exact=True)
+    expect(versions.locator("option")).to_have_text(
+        [
+            "Newest that fits",
+            "6.0.0rc1 · pre-release · 2026-11-09",
+            "5.0.1 · latest · 2026-07-07",
+        ]
+    )
+    versions.select_option("6.0.0rc1")
+    form.get_by_role("button", name="Plan…").click()
+    expect(form).to_be_hidden()
+    opened.button("Apply").click()
+    expect(opened.row("moonsower").locator(".pkgw-c-version")).to_have_text("6.0.0rc1")
+
+
+def test_another_version_of_a_row_may_be_an_older_or_a_yanked_one(opened: Opened) -> None:
+    row = opened.row("compost-log")
+    row.get_by_role("button", name="Compost_Log", exact=True).click()
+    row.get_by_role("button", name="Other version of Compost_Log").click()
+    versions = opened.part("Install").get_by_label("Version", exact=True)
+    expect(versions.locator("option").nth(1)).to_have_text("1.0.0 · yanked · 2026-06-15")
+    expect(versions.locator("option").nth(2)).to_contain_text("0.9.0 · installed, latest")
+    for version, before in (("1.0.0", "0.9.0"), ("0.9.0", "1.0.0")):
+        versions.select_option(version)
+        opened.button("Plan…").click()
+        expect(opened.part("Plan")).to_contain_text(f"{before} → {version}")
+        opened.button("Apply").click()
+        expect(row.locator(".pkgw-c-version")).to_have_text(version)
+        row.get_by_role("button", name="Other version of Compost_Log").click()
+
+
+def test_what_is_still_needed_says_by_whom_and_can_go_with_it(opened: Opened) -> None:
+    row = opened.row("sundrift")
+    row.get_by_role("button", name="sundrift", exact=True).click()
+    row.get_by_role("button", name="Uninstall sundrift").click()
+    expect(opened.part("Plan")).to_contain_text("bedplanner needs it")
+    opened.button("Show the plan that also removes bedplanner").click()
+    expect(opened.part("Plan").locator("tbody tr")).to_have_count(2)
+    expect(opened.button("Apply")).to_be_enabled()
+
+
+# --- history
+
+
+def test_history_tells_outcomes_and_undoes_by_a_plan(opened: Opened) -> None:
+    for id in ("seedshelf", "harvestscale"):
+        opened.row(id).get_by_role("button", name=f"Upgrade {id}").click()
+        opened.button("Apply").click()
+        expect(opened.part("Progress").get_by_role("button", name="Close")).to_be_visible()
+    opened.button("History").click()
+    past = opened.part("History")
+    failed = past.locator("tbody tr").nth(0)
+    expect(failed).to_contain_text("failed, rolled back")
+    expect(failed).to_contain_text("libharvest.so.5: cannot open shared object file")
+    failed.get_by_role("button", name="Log of harvestscale").click()
+    expect(past.locator("pre")).to_contain_text("checking beside the environment")
+    done = past.locator("tbody tr").nth(2)
+    expect(done).to_contain_text("committed")
+    expect(done).to_contain_text("kernel")
+    done.get_by_role("button", name="Undo seedshelf").click()
+    expect(opened.part("Plan")).to_contain_text("from the saved files")
+    opened.button("Apply").click()
+    expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.1")
+    expect(past.locator("tbody tr").first).to_contain_text("taken back")
+
+
+# --- life
+
+
+@pytest.mark.parametrize("opened", [(CHANGED_ELSEWHERE,)], indirect=True, ids=["cells"])
+def test_what_is_changed_on_the_disk_is_noticed(opened: Opened) -> None:
+    expect(opened.row("coldframe")).to_have_count(1)
+    opened.run(2)
+    expect(opened.row("coldframe")).to_have_count(0)
+
+
+@pytest.mark.parametrize("opened", [(BEGUN_ELSEWHERE,)], indirect=True, ids=["cells"])
+def test_what_another_process_begins_is_followed_to_its_end(opened: Opened) -> None:
+    opened.run(2)
+    expect(opened.part("Progress")).to_contain_text("seedshelf 1.4.1 → 1.4.2")
+    expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
+
+
+def test_a_reload_and_a_second_view_show_the_same(opened: Opened) -> None:
+    opened.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
+    expect(opened.button("Apply")).to_be_enabled()
+    opened.execute("notebook:create-output-view")
+    views = opened.page.locator(".pkgw-panel")
+    expect(views).to_have_count(2)
+    expect(views.nth(0).locator("tr[data-id=raintable]")).to_contain_text("3.1.0")
+    expect(views.nth(1).locator("tr[data-id=raintable]")).to_contain_text("3.1.0")
+    opened.execute("docmanager:save")
+    opened.page.reload()
+    opened.wait_until_idle()
+    expect(opened.row("raintable")).to_contain_text("3.1.0")
+    expect(opened.button("Apply")).to_be_enabled()
+    opened.button("Apply").click()
+    expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
+
+
+@pytest.mark.parametrize("opened", [(SLOW, BUSY, ENOUGH,)], indirect=True, ids=["cells"])
+def test_cancel_works_while_a_cell_runs(opened: Opened) -> None:
+    opened.run(2)
+    opened.wait_until_idle()
+    opened.button("Install…").click()
+    opened.part("Install").get_by_role("textbox").fill("slowcoach")
+    opened.part("Install").get_by_role("textbox").press("Enter")
+    opened.button("Apply").click()
+    progress = opened.part("Progress")
+    expect(progress).to_contain_text("checking")
+    opened.run(3)
+    expect(opened.page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(1)
+    progress.get_by_role("button", name="Cancel").click()
+    expect(progress).to_contain_text("Cancelled.")
+    expect(progress).to_contain_text("Everything is as it was.")
+    expect(opened.page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(1)
+    opened.execute("kernelmenu:interrupt")
+
+
+def test_after_a_restart_of_the_kernel_the_dead_panel_says_so(opened: Opened) -> None:
+    opened.page.evaluate(
+        "() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"
+    )
+    expect(opened.panel.get_by_role("alert")).to_contain_text("Run its cell again.")
+    expect(opened.page.locator(".pkgw-panel-dead")).to_have_count(1)
+    opened.wait_until_idle()

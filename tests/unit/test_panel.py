@@ -1,0 +1,329 @@
+"""The panel in the kernel: what a browser sends, and what it is shown for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pkgwidgets import PackagePanel, PackageService
+from pkgwidgets.core.model import PackageInfo
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.widgets import dock, life, still
+from pkgwidgets.widgets.tasks import Tasks
+
+pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
+
+
+def click(widget: Any, **message: object) -> None:
+    """Send what a browser sends."""
+    widget._handle_custom_msg(message, [])
+
+
+@pytest.fixture
+def panel(service: PackageService) -> Iterator[PackagePanel]:
+    made = PackagePanel(service)
+    yield made
+    assert made.wait(60)
+    made.close()
+
+
+def planned(panel: PackagePanel) -> dict[str, Any]:
+    assert panel.wait(60)
+    assert panel.plan_view.state == "ready", panel.plan_view.error
+    shown: dict[str, Any] = panel.plan_view.plan
+    return shown
+
+
+def changes(panel: PackagePanel) -> list[tuple[str, str, str]]:
+    return [(c["name"], c["before"], c["after"]) for c in planned(panel)["changes"]]
+
+
+def installed(panel: PackagePanel) -> dict[str, str]:
+    return {row["name"]: row["version"] for row in panel.table.rows}
+
+
+# --- what it is
+
+
+def test_it_is_short_in_words(panel: PackagePanel) -> None:
+    assert repr(panel) == "PackagePanel(11 packages, not checked)"
+    click(panel.table, type="check")
+    assert panel.wait(60)
+    assert repr(panel) == "PackagePanel(11 packages, 7 updates)"
+
+
+def test_without_widgets_it_is_a_table(panel: PackagePanel) -> None:
+    bundle = panel._repr_mimebundle_()
+    assert bundle["text/plain"] == repr(panel)
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert "<td>allotboard</td><td>1.40.0</td>" in bundle["text/html"]
+
+
+def test_static_html_is_escaped_and_has_an_end() -> None:
+    hostile = "<script>alert(1)</script>"
+    infos = [PackageInfo(name=hostile, version="1.0", error=hostile)] * 300
+    text = still.html(hostile, infos)
+    assert "<script>" not in text
+    assert text.count("<tr>") == 201
+    assert "and 100 more" in text
+
+
+def test_the_index_is_asked_when_it_is_displayed_and_not_before(
+    service: PackageService, garden: Demo
+) -> None:
+    panel = PackagePanel(service)
+    assert garden.index.requests == []
+    click(panel.life, type="here", view="a")
+    assert panel.wait(60)
+    assert repr(panel) == "PackagePanel(11 packages, 7 updates)"
+    asked = len(garden.index.requests)
+    click(panel.life, type="here", view="b")
+    assert panel.wait(60)
+    assert len(garden.index.requests) == asked > 0
+    panel.close()
+
+
+def test_it_asks_only_when_told_to_if_that_is_wanted(
+    service: PackageService, garden: Demo
+) -> None:
+    panel = PackagePanel(service, check_updates=False)
+    click(panel.life, type="here", view="a")
+    assert panel.wait(60)
+    assert garden.index.requests == []
+    panel.close()
+
+
+# --- plans
+
+
+def test_a_plan_for_some_and_a_plan_for_all(panel: PackagePanel) -> None:
+    click(panel.table, type="plan", names=["seedshelf", "frostcall"])
+    assert changes(panel) == [("frostcall", "1.9.3", "2.0.0"), ("seedshelf", "1.4.1", "1.4.2")]
+    click(panel.table, type="plan", names=None)
+    assert len(planned(panel)["changes"]) == 7
+    assert panel.plan_view.plan["cell"] == "service.upgrade_all_packages()"
+
+
+def test_a_cell_makes_its_service_where_the_notebook_has_none(
+    service: PackageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pkgwidgets.widgets.panel.PackageService", lambda: service)
+    panel = PackagePanel()
+    click(panel.table, type="plan", names=["seedshelf"])
+    assert planned(panel)["cell"].splitlines() == [
+        "from pkgwidgets import PackageService",
+        "",
+        "service = PackageService()",
+        "service.upgrade_package('seedshelf')",
+    ]
+    panel.close()
+
+
+def test_another_plan_takes_the_place_of_one_that_is_being_made(
+    panel: PackagePanel, garden: Demo, service: PackageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, gate = threading.Event(), threading.Event()
+    plan = service.plan_upgrade
+
+    def slow(names: Any, *args: Any, **options: Any) -> Any:
+        if names == ["seedshelf"]:
+            begun.set()
+            assert gate.wait(30)
+        return plan(names, *args, **options)
+
+    monkeypatch.setattr(service, "plan_upgrade", slow)
+    click(panel.table, type="plan", names=["seedshelf"])
+    assert begun.wait(30)
+    click(panel.table, type="plan", names=["frostcall"])
+    gate.set()
+    assert changes(panel) == [("frostcall", "1.9.3", "2.0.0")]
+
+
+def test_a_plan_that_was_called_off_does_not_open_again(
+    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def slow(*args: Any, **options: Any) -> Any:
+        begun.set()
+        assert gate.wait(30)
+        return found
+
+    found = service.plan_upgrade("seedshelf")
+    monkeypatch.setattr(service, "plan_upgrade", slow)
+    click(panel.table, type="plan", names=["seedshelf"])
+    assert begun.wait(30)
+    click(panel.plan_view, type="cancel")
+    gate.set()
+    assert panel.wait(60)
+    assert panel.plan_view.state == "hidden"
+    click(panel.plan_view, type="apply")
+    assert panel.wait(60)
+    assert service.list_history() == ()
+
+
+def test_a_plan_that_is_impossible_offers_to_move_more(panel: PackagePanel) -> None:
+    click(panel.table, type="install", names=["raintable"])
+    assert panel.wait(60)
+    click(panel.form, type="plan", name="raintable", version="3.1.0")
+    assert panel.wait(60)
+    assert panel.plan_view.state == "failed"
+    click(panel.plan_view, type="unlock")
+    assert ("raintable", "2.0.0", "3.1.0") in changes(panel)
+
+
+# --- install and uninstall
+
+
+def test_what_is_needed_can_go_with_those_who_need_it(panel: PackagePanel) -> None:
+    click(panel.table, type="uninstall", names=["sundrift"])
+    assert panel.wait(60)
+    assert panel.plan_view.error.startswith("sundrift cannot go: bedplanner needs it.")
+    click(panel.plan_view, type="unlock")
+    assert [name for name, _, after in changes(panel) if not after] == ["bedplanner", "sundrift"]
+    click(panel.plan_view, type="apply")
+    assert panel.wait(60)
+    assert len(installed(panel)) == 9
+
+
+def test_the_form_says_what_is_wrong_and_stays(panel: PackagePanel) -> None:
+    click(panel.table, type="install", names=[])
+    click(panel.form, type="plan", name="../x", version="")
+    assert "../x" in panel.form.form["error"]
+    click(panel.form, type="plan", name="nothing-there", version="")
+    assert panel.wait(60)
+    assert panel.form.form["error"].startswith("nothing-there is not on http://")
+    assert panel.plan_view.state == "hidden"
+    click(panel.form, type="releases", name="nothing-there")
+    assert panel.wait(60)
+    assert panel.form.form["busy"] == ""
+    click(panel.form, type="close")
+    assert not panel.form.is_open
+
+
+def test_the_form_installs_what_is_new(panel: PackagePanel, garden: Demo) -> None:
+    garden.index.publish(BuiltWheel(name="pea", version="1.0", files={"pea.py": ""}))
+    click(panel.table, type="install", names=[])
+    click(panel.form, type="releases", name="pip install pea")
+    assert panel.wait(60)
+    assert [r["version"] for r in panel.form.form["releases"]] == ["1.0"]
+    click(panel.form, type="plan", name="pip install pea", version="")
+    assert changes(panel) == [("pea", "", "1.0")]
+    assert not panel.form.is_open
+    click(panel.plan_view, type="apply")
+    assert panel.wait(60)
+    assert installed(panel)["pea"] == "1.0"
+
+
+def test_the_versions_of_a_row_say_what_they_are(panel: PackagePanel) -> None:
+    click(panel.table, type="install", names=["Compost_Log"])
+    assert panel.wait(60)
+    assert [(r["version"], r["note"]) for r in panel.form.form["releases"]] == [
+        ("1.0.0", "yanked"),
+        ("0.9.0", "installed, latest"),
+    ]
+    click(panel.form, type="plan", name="Compost_Log", version="")
+    assert panel.form.form["error"] == "Choose a version first."
+
+
+# --- history
+
+
+def test_the_last_ones_can_be_undone_and_the_log_of_each_be_read(panel: PackagePanel) -> None:
+    for name in ("seedshelf", "frostcall", "harvestscale"):
+        click(panel.table, type="plan", names=[name])
+        assert planned(panel)
+        click(panel.plan_view, type="apply")
+        assert panel.wait(60)
+    click(panel.table, type="history")
+    entries = panel.past.entries
+    assert [(e["outcome"], e["undo"]) for e in entries] == [
+        ("rolled back", False),
+        ("committed", True),
+        ("committed", True),
+    ]
+    assert "libharvest.so.5" in entries[0]["error"]
+    assert all(e["seconds"] > 0 and e["who"] for e in entries)
+    click(panel.past, type="log", id=entries[0]["id"])
+    assert "checking beside the environment" in panel.past.logs[entries[0]["id"]]
+
+    click(panel.past, type="undo", id=entries[2]["id"])
+    assert changes(panel) == [("seedshelf", "1.4.2", "1.4.1")]
+    assert panel.plan_view.plan["footer"].startswith("from the saved files")
+    click(panel.plan_view, type="apply")
+    assert panel.wait(60)
+    assert installed(panel)["seedshelf"] == "1.4.1"
+    newest, *_, oldest = panel.past.entries
+    assert (newest["takes_back"], newest["undo"]) == (True, True)
+    assert (oldest["undone"], oldest["undo"]) == (True, False)
+    click(panel.past, type="close")
+    assert panel.past.entries is None
+
+
+# --- life
+
+
+def test_a_request_over_the_control_channel_calls_off(panel: PackagePanel) -> None:
+    sent: list[Any] = []
+
+    class Session:
+        def send(self, stream: Any, name: str, content: Any, parent: Any, ident: Any) -> None:
+            sent.append((name, content))
+
+    class Kernel:
+        session = Session()
+
+    def request(key: str, do: str) -> dict[str, Any]:
+        return {"content": {"key": key, "do": do}}
+
+    panel.plan_view.begin("Upgrade pea")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(life, "_kernel", Kernel)
+        life._answer(None, [], request(panel.life.key, "look"))
+        assert panel.plan_view.state == "loading"
+        life._answer(None, [], request("of another kernel", "cancel"))
+        assert panel.plan_view.state == "loading"
+        life._answer(None, [], request(panel.life.key, "cancel"))
+    assert panel.plan_view.state == "hidden"
+    assert [content["known"] for _, content in sent] == [True, False, True]
+
+
+def test_docking_without_ipylab_says_what_to_do(
+    panel: PackagePanel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    panel.dock()
+    assert capsys.readouterr().out == f"{dock.MISSING}\n"
+
+
+# --- tasks
+
+
+def test_what_was_called_off_makes_room_for_the_next(caplog: pytest.LogCaptureFixture) -> None:
+    tasks, gate, done = Tasks(), threading.Event(), []
+    failed: list[str] = []
+
+    def first() -> None:
+        assert gate.wait(30)
+        done.append("first")
+
+    assert tasks.start(first, failed.append)
+    assert not tasks.start(lambda: done.append("refused"), failed.append)
+    tasks.cancel()
+    assert tasks.start(lambda: done.append("dropped"), failed.append)
+    assert tasks.start(lambda: done.append("second"), failed.append)
+    gate.set()
+    assert tasks.wait(30)
+    assert (done, failed, tasks.is_cancelled()) == (["first", "second"], [], False)
+
+    def broken() -> None:
+        raise ValueError("a surprise")
+
+    assert tasks.start(broken, failed.append)
+    assert tasks.wait(30)
+    assert "a surprise" in failed[0]
+    assert "the panel's work failed" in caplog.text
