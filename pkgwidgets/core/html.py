@@ -42,7 +42,12 @@ def transaction(shown: Transaction) -> str:
 def package(shown: PackageInfo) -> str:
     """Return one package as a table of what is known of it."""
     facts = [(field.name.replace("_", " "), getattr(shown, field.name)) for field in fields(shown)]
+    facts = [(name, _listed(value) if name == "links" else value) for name, value in facts]
     return _table((), [(name, str(value)) for name, value in facts if value not in (None, "")])
+
+
+def _listed(links: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{label} {address}" for label, address in links)
 
 
 def _changes(changes: Sequence[Change]) -> str:

@@ -11,6 +11,7 @@ MISSING = (
     "Docking needs ipylab, here and beside JupyterLab: pip install 'pkgwidgets[dock]'. Without it, "
     "right-click the panel's output and choose Create New View for Cell Output."
 )
+WHERE = "The panel is in the right side bar of JupyterLab, under Packages."
 _RANK = 900
 """Behind JupyterLab's own side panels."""
 
@@ -18,8 +19,8 @@ _docked: list[Any] = []
 """What is docked now: a second one takes its place, as the cell is run again and again."""
 
 
-def dock(panel: ipywidgets.Widget) -> str | None:
-    """Show a panel in the right side bar; return a sentence that says why not, if it cannot be."""
+def dock(panel: ipywidgets.Widget) -> str:
+    """Show a panel in the right side bar; return a sentence that says where, or why not."""
     if importlib.util.find_spec("ipylab") is None:
         return MISSING
     import ipylab
@@ -30,7 +31,6 @@ def dock(panel: ipywidgets.Widget) -> str | None:
     frame.title.label = "Packages"
     frame.title.closable = True
     frame.add_class("pkgw-docked")
-    shell = ipylab.JupyterFrontEnd().shell
-    shell.add(frame, "right", {"rank": _RANK})
+    ipylab.JupyterFrontEnd().shell.add(frame, "right", {"rank": _RANK})
     _docked.append(frame)
-    return None
+    return WHERE

@@ -68,10 +68,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         return self._changing.tasks.wait(timeout) and self._looking.wait(timeout)
 
     def dock(self) -> None:
-        """Show the panel beside the notebook, in JupyterLab with ipylab; else say how to."""
-        sentence = dock(self)
-        if sentence is not None:
-            print(sentence)
+        """Put the panel beside the notebook, in JupyterLab with ipylab; say where, or how else."""
+        print(dock(self))
 
     def close(self) -> None:
         """Remove the panel from the page, and end what it does in the background."""

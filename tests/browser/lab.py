@@ -92,7 +92,7 @@ class Opened(Notebook):
         return self.panel.locator(f"section[aria-label='{label}']")
 
     def wait_until_checked(self) -> None:
-        self.panel.get_by_text("checked moments ago").wait_for(timeout=60_000)
+        self.panel.get_by_text("checked moments ago").wait_for(timeout=25_000)
 
     def run(self, index: int) -> None:
         """Run one cell, and do not wait for it."""

@@ -39,7 +39,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture
 def opened(chromium: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Opened]:
     """A panel on a garden of its own, displayed and checked; cells after it may be run."""
-    more: tuple[str, ...] = getattr(request, "param", ())
+    more: list[str] = getattr(request, "param", [])
     name = f"{request.node.originalname}.ipynb"
     lab.write(name, GARDEN, PANEL, *more)
     notebook = lab.open(chromium, name)
@@ -181,14 +181,14 @@ def test_history_tells_outcomes_and_undoes_by_a_plan(opened: Opened) -> None:
 # --- life
 
 
-@pytest.mark.parametrize("opened", [(CHANGED_ELSEWHERE,)], indirect=True, ids=["cells"])
+@pytest.mark.parametrize("opened", [[CHANGED_ELSEWHERE]], indirect=True, ids=["cells"])
 def test_what_is_changed_on_the_disk_is_noticed(opened: Opened) -> None:
     expect(opened.row("coldframe")).to_have_count(1)
     opened.run(2)
     expect(opened.row("coldframe")).to_have_count(0)
 
 
-@pytest.mark.parametrize("opened", [(BEGUN_ELSEWHERE,)], indirect=True, ids=["cells"])
+@pytest.mark.parametrize("opened", [[BEGUN_ELSEWHERE]], indirect=True, ids=["cells"])
 def test_what_another_process_begins_is_followed_to_its_end(opened: Opened) -> None:
     opened.run(2)
     expect(opened.part("Progress")).to_contain_text("seedshelf 1.4.1 → 1.4.2")
@@ -212,7 +212,7 @@ def test_a_reload_and_a_second_view_show_the_same(opened: Opened) -> None:
     expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
 
 
-@pytest.mark.parametrize("opened", [(SLOW, BUSY, ENOUGH,)], indirect=True, ids=["cells"])
+@pytest.mark.parametrize("opened", [[SLOW, BUSY, ENOUGH]], indirect=True, ids=["cells"])
 def test_cancel_works_while_a_cell_runs(opened: Opened) -> None:
     opened.run(2)
     opened.wait_until_idle()
@@ -238,3 +238,17 @@ def test_after_a_restart_of_the_kernel_the_dead_panel_says_so(opened: Opened) ->
     expect(opened.panel.get_by_role("alert")).to_contain_text("Run its cell again.")
     expect(opened.page.locator(".pkgw-panel-dead")).to_have_count(1)
     opened.wait_until_idle()
+
+
+def test_docked_twice_it_is_in_the_side_bar_once(chromium: Browser, lab: Lab) -> None:
+    lab.write("docked.ipynb", GARDEN, f"{PANEL}.dock()", f"{PANEL}.dock()")
+    notebook = lab.open(chromium, "docked.ipynb", width=1800)
+    notebook.run_all()
+    tab = notebook.page.locator(".jp-SideBar.jp-mod-right").get_by_role("tab", name="Packages")
+    expect(tab).to_have_count(1)
+    tab.click()
+    notebook.wait_until_checked()
+    notebook.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
+    expect(notebook.button("Apply")).to_be_enabled()
+    notebook.close()
+    lab.end_kernels()

@@ -17,6 +17,8 @@ from pkgwidgets.connect import connect
 from pkgwidgets.core.model import Outcome
 from pkgwidgets.demo import Demo
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 TRAPPED = ("pandas", "ipywidgets", "ipykernel", "requests", "packaging", "uv", "msgspec", "rich")

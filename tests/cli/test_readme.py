@@ -8,10 +8,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from pkgwidgets import PackageService
 from pkgwidgets.cli import arguments
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
+
+pytestmark = pytest.mark.slow
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -22,6 +22,8 @@ from pkgwidgets.backends.lock import holder
 from pkgwidgets.core.model import Outcome
 from pkgwidgets.demo import Demo
 
+pytestmark = pytest.mark.slow
+
 
 class Terminal(Protocol):
     shown: str

@@ -26,6 +26,8 @@ from pkgwidgets.core.interfaces import Limits, Scratch
 from pkgwidgets.core.model import Event, Stage
 from pkgwidgets.demo import Demo
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def scratch(kit: Kit) -> Scratch:

@@ -22,6 +22,8 @@ from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.server import payloads
 
+pytestmark = pytest.mark.slow
+
 SECRET = "c4nary@/pa:ss-7f3a"
 PLAIN = "c4nary-t0ken-7f3a"
 ENCODED = quote(SECRET, safe="")

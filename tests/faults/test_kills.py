@@ -63,6 +63,7 @@ def test_killed_at_a_record(
     assert plot.digest() == trees[1]
 
 
+@pytest.mark.slow
 def test_killed_before_every_single_file_operation(tmp_path: Path, trees: tuple[str, str]) -> None:
     plot = Plot.planted(tmp_path / "env")
     for number in count(1):
@@ -194,6 +195,7 @@ def _random_kills(folder: Path, trees: tuple[str, str], seeds: range) -> None:
         assert ended(plot) == trees[committed], seed
 
 
+@pytest.mark.slow
 def test_200_engines_that_leave_anything(tmp_path: Path, trees: tuple[str, str]) -> None:
     _random_kills(tmp_path, trees, range(200))
 

@@ -99,6 +99,7 @@ def test_while_it_rolls_back(tmp_path: Path, trees: tuple[str, str], every: int)
     assert recovered_from_all(trace, tmp_path, every, check) >= 1200
 
 
+@pytest.mark.slow
 def test_the_power_fails_again_while_it_recovers(tmp_path: Path, trees: tuple[str, str]) -> None:
     plot = Plot.planted(tmp_path / "env")
     record = plot.journal.record

@@ -73,7 +73,7 @@ print(json.dumps(said))
 
 
 def test_the_readmes_example_runs(garden: Demo, tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text("utf-8")
+    readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     section = readme.partition("## The live kernel\n")[2]
     found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
     assert found is not None

@@ -21,6 +21,8 @@ from pkgwidgets.demo import Demo
 from pkgwidgets.demo.installation import Installation
 from pkgwidgets.notebook.rehearsal import RehearsalFrame, html
 
+pytestmark = pytest.mark.slow
+
 README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
 USE = "import frostcall\nfrostcall.frost_tonight(1)"
 

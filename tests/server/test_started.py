@@ -16,6 +16,8 @@ from server.started import TOKEN, Started, started
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 
+pytestmark = pytest.mark.slow
+
 README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
 SECTION = re.split(r"^## ", README, flags=re.MULTILINE)
 REST = next(section for section in SECTION if section.startswith("REST\n"))

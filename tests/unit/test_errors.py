@@ -97,7 +97,8 @@ FAMILIES = [PkgwidgetsError, TransactionError]
 
 
 def kinds(root: type[PkgwidgetsError] = PkgwidgetsError) -> list[type[PkgwidgetsError]]:
-    return [root, *(kind for branch in root.__subclasses__() for kind in kinds(branch))]
+    branches = [kind for kind in root.__subclasses__() if kind.__module__ == root.__module__]
+    return [root, *(kind for branch in branches for kind in kinds(branch))]
 
 
 def test_every_kind_is_said_here() -> None:

@@ -50,6 +50,13 @@ def eventually(met: threading.Event) -> None:
     assert met.wait(10)
 
 
+def ended(watching: Watch) -> None:
+    until = monotonic() + 10
+    while watching.is_running and monotonic() < until:
+        sleep(0.01)
+    assert not watching.is_running
+
+
 def test_nothing_is_looked_at_before_a_view_is_there(watching: Watch, place: Place) -> None:
     place.stamp = "two"
     sleep(0.1)
@@ -89,9 +96,7 @@ def test_it_ends_with_the_last_view_and_begins_again(watching: Watch, place: Pla
     sleep(0.1)
     assert watching.is_running
     watching.lose("b")
-    until = monotonic() + 10
-    while watching.is_running and monotonic() < until:
-        sleep(0.01)
+    ended(watching)
     looks = place.looks
     sleep(0.1)
     assert place.looks == looks
@@ -106,10 +111,7 @@ def test_a_view_that_is_lost_with_its_browser_does_not_keep_it(
     monkeypatch.setattr(watch, "_LONGEST", 0.1)
     made = Watch(place.look, place.changed)
     made.see("a")
-    until = monotonic() + 10
-    while made.is_running and monotonic() < until:
-        sleep(0.01)
-    assert not made.is_running
+    ended(made)
 
 
 # --- stamps

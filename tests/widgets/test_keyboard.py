@@ -7,6 +7,8 @@ from lab import Notebook
 from playwright.sync_api import Locator, expect
 from widgets.made import heard, table
 
+pytestmark = pytest.mark.slow
+
 FOCUSED = """() => {
   const [row, cell] = ['tr', '[data-key]'].map((each) => document.activeElement.closest(each));
   return [row?.dataset.id ?? '', cell?.dataset.key ?? ''];

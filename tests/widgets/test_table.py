@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from lab import Notebook
 from playwright.sync_api import Locator, expect
 from widgets.made import heard, table
+
+pytestmark = pytest.mark.slow
 
 FIRST = "tr[data-id=pod-0000]"
 
