@@ -197,7 +197,7 @@ def everything(service: PackageService, said: Said) -> list[bool]:
         panel._on_table(message)
         assert panel.wait(60)
     panel._on_table({"type": "history"})
-    for widget in (panel.table, panel.plan_view, panel.task_view):
+    for widget in panel.children:
         said.add("traits", *(repr(value) for value in widget.get_state().values()))
     said.add("repr", service, repr(service._backend), service.index_url)
     history = service.history()
