@@ -23,6 +23,8 @@ from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import transaction
 from pkgwidgets.operations.planning import plan_upgrade
 
+pytestmark = pytest.mark.slow
+
 ODD = "seeds; and more.csv"
 """A name that looks like two in a list."""
 

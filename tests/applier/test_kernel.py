@@ -19,6 +19,8 @@ from pkgwidgets.core.model import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.operations import transaction
 
+pytestmark = pytest.mark.slow
+
 _CELL = "service.upgrade_package('seedshelf')"
 _THREAD = """
 import threading

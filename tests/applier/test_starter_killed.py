@@ -19,6 +19,8 @@ from pkgwidgets.operations import transaction
 from pkgwidgets.operations.inventory import get_package
 from pkgwidgets.operations.planning import plan_undo
 
+pytestmark = pytest.mark.slow
+
 Kill = Callable[[int], None]
 
 KILLS: dict[str, Kill] = {

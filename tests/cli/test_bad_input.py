@@ -24,6 +24,8 @@ from pkgwidgets.cli import program
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -17,6 +17,8 @@ from pkgwidgets.cli import arguments, program
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -37,6 +37,7 @@ def test_what_is_no_requirement_is_refused_before_anything_is_done(
         ask.install(service, text)
 
 
+@pytest.mark.slow
 def test_the_source_does_the_same_as_the_plan(service: PackageService) -> None:
     wishes = [
         ask.upgrade(service, ["raintable"]),
