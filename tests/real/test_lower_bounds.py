@@ -19,7 +19,7 @@ def test_the_unit_and_contract_tests_pass_on_the_lower_bounds(tmp_path: Path) ->
     install = [found, "pip", "install", "--quiet", "--python", str(python)]
     subprocess.run([found, "venv", "--quiet", str(tmp_path / "env")], check=True)
     tools = ["pytest>=8.3", "pytest-xdist>=3.6", "ipykernel>=6.29"]
-    lowest = ["--resolution", "lowest-direct", str(ROOT), *tools]
+    lowest = ["--resolution", "lowest-direct", f"{ROOT}[impact]", *tools]
     subprocess.run([*install, *lowest], check=True)
     pytest_run = [str(python), "-m", "pytest", "-q", "--override-ini", "addopts="]
     options = ["--import-mode=importlib", "-p", "no:cacheprovider"]
