@@ -26,6 +26,8 @@ from pkgwidgets.demo.installation import Installation
 from pkgwidgets.demo.wheels import BuiltWheel
 
 JSON = "application/vnd.pypi.simple.v1+json"
+KEPT_OPEN = "kept-open"
+"""After this project's page the connection stays open."""
 GOOD_NAME, BAD_NAME = "named-right.pem", "named-wrong.pem"
 
 _HELLO = b"\x16"
@@ -73,6 +75,8 @@ class Request:
     nth: int
     """How often this path was asked before."""
     server: Server
+    port: int
+    """Of who asks: the same for all that comes over one connection."""
 
     @property
     def project(self) -> str:
@@ -126,7 +130,8 @@ class Server:
 
 
 def good(request: Request) -> None:
-    request.answer(page(*files(request.project, "1.0", "2.0")))
+    kept = {"Connection": "keep-alive"} if request.project == KEPT_OPEN else {}
+    request.answer(page(*files(request.project, "1.0", "2.0")), **kept)
 
 
 def page(*files: Mapping[str, Any], **more: Any) -> bytes:
@@ -195,23 +200,30 @@ class _Handler(socketserver.BaseRequestHandler):
             self._serve(wrapped)
 
     def _serve(self, connection: socket.socket) -> None:
+        while self._answer(connection) == KEPT_OPEN:
+            pass
+
+    def _answer(self, connection: socket.socket) -> str | None:
+        """Answer one question; return the project that it was for."""
         head = b""
         while b"\r\n\r\n" not in head:
             came = connection.recv(1 << 16)
             if not came:
-                return
+                return None
             head += came
             if head[:1] == _HELLO:
-                return connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                return None
         first, *lines = head.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
         path = first.split(" ")[1]
         pairs = (line.partition(":") for line in lines)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
         played = self.server.played
         nth = sum(request.path == path for request in played.asked)
-        request = Request(path, headers, connection, nth, played)
+        request = Request(path, headers, connection, nth, played, self.client_address[1])
         played.asked.append(request)
         played.play(request)
+        return request.project
 
 
 class _Listener(socketserver.ThreadingTCPServer):

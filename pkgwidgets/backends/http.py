@@ -21,33 +21,17 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from .access import Access, Credentials, bare
 from .failures import FailuresInARow
-from .unpacking import BrokenArchive, TooLarge, unpacked
+from .keepalive import KeepAlive
+from .unpacking import BrokenArchive
+from .wire import Response, Unanswered, answered, number
 
-_CONNECT, _SILENCE, _WHOLE = 10.0, 30.0, 60.0
-"""Seconds: for a connection, for the next byte, for one answer in all."""
-_LARGEST = 32 << 20
-"""Bytes of one answer, packed or not."""
-_TOO_LARGE = f"its answer is larger than {_LARGEST >> 20} MiB"
-_CHUNK = 1 << 17
+_WHOLE = 60.0
+"""Seconds for one answer in all."""
 _TRIES = 3
 _AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 527})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LONGEST_WAIT = 30.0
 """Seconds of `Retry-After` that are waited for; if it says more, that was the answer."""
 _MOST_REDIRECTS = 10
-
-
-class Unanswered(Exception):
-    """There was no usable answer; the text says why, and holds no address."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """What a server said; the names of `headers` are in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +39,7 @@ class _Route:
     """How one server is reached: decided once, used for each request."""
 
     pool: Any  # an HTTPConnectionPool; the stubs know only its base
+    open: KeepAlive
     base: str
     """What a path begins with on the wire: more than the path where a proxy must know the host."""
     headers: Mapping[str, str]
@@ -155,8 +140,9 @@ class Client:
             prepared, verify, proxies=proxies, cert=cert
         )
         _trust(pool, self._access, verify=verify)
+        host = urlsplit(prepared.url or "").netloc
         base = self._adapter.request_url(prepared, proxies)
-        return _Route(pool, base, dict(prepared.headers))
+        return _Route(pool, KeepAlive(pool, host), base, dict(prepared.headers))
 
     @cached_property
     def _credentials(self) -> Credentials | None:
@@ -202,26 +188,12 @@ class _Agreed(HTTPSConnection):
 
 def _answered(route: _Route, path: str, headers: Mapping[str, str], until: float) -> Response | str:
     """Return what a server said, or where it sends us."""
-    response = route.pool.urlopen(
-        "GET",
-        route.base + path,
-        headers={**route.headers, **headers},
-        timeout=urllib3.Timeout(connect=_CONNECT, read=_SILENCE),
-        retries=False,
-        redirect=False,
-        assert_same_host=False,  # what a proxy is asked for is on another one
-        preload_content=False,
-        decode_content=False,
-    )
-    try:
-        location = response.headers.get("location")
-        if response.status not in _REDIRECTS or not location:
-            return _read(response, until)
-        return str(location).encode("latin-1", "replace").decode("utf-8", "replace")
-    finally:
-        # One not read to its end cannot carry another answer; a read one is back already.
-        response.close()
-        response.release_conn()
+    asked = route.base + path, {**route.headers, **headers}, until
+    response = route.open.answered(*asked) or answered(route.pool, *asked)
+    elsewhere = response.elsewhere
+    if elsewhere is None:
+        return response
+    return elsewhere.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def _trust(pool: Any, access: Access, *, verify: bool | str) -> None:
@@ -246,42 +218,7 @@ def _trust(pool: Any, access: Access, *, verify: bool | str) -> None:
     pool.ca_certs = pool.ca_cert_dir = None
 
 
-def _read(response: Any, until: float) -> Response:
-    """Read a body to its end, counting what it unpacks to, and the time.
-
-    By `read1`, which returns what has come: a byte every ten seconds must not look like progress.
-    """
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    packing = headers.get("content-encoding", "identity").lower()
-    if packing not in ("identity", "gzip"):
-        raise Unanswered(f"it packed its answer by {packing[:20]}")
-    came, received = list[bytes](), 0
-    # urllib3 has it since 2.1; before, that of the answer inside.
-    read = getattr(response, "read1", None) or response._fp.read1
-    while chunk := read(_CHUNK):
-        came.append(chunk)
-        received += len(chunk)
-        if received > _LARGEST:
-            raise Unanswered(_TOO_LARGE)
-        if monotonic() > until:
-            raise Unanswered("its answer did not end in time")
-    announced = number(headers.get("content-length", ""))
-    if announced is not None and announced != received and response.status != 304:
-        raise urllib3.exceptions.ProtocolError("a short answer")
-    body = b"".join(came)
-    try:
-        body = unpacked(body, _LARGEST) if packing == "gzip" else body
-    except TooLarge:
-        raise Unanswered(_TOO_LARGE) from None
-    return Response(response.status, headers, body)
-
-
 _NO_TLS = "it does not speak TLS"
-
-
-def number(text: str) -> int | None:
-    """Return the plain number that a header gives; None for anything else, and for absurd ones."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
 def _retry_after(answer: Response) -> float:

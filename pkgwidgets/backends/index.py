@@ -17,8 +17,9 @@ from pkgwidgets.core.model import Event, Id, Listing, Release, Stage
 
 from . import pages, releases
 from .cache import AnswerCache, Entry
-from .http import Client, Response, Unanswered, number
+from .http import Client
 from .settings import Settings
+from .wire import Response, Unanswered, number
 
 _ACCEPT = f"{pages.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _AT_ONCE = 48

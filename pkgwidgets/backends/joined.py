@@ -26,10 +26,10 @@ from pkgwidgets.core.model import Event, Id, Listing, Release, Stage
 
 from .before import Before
 from .folder import FolderIndex
-from .http import Unanswered
 from .links import Links, merged
 from .settings import Find, Settings
 from .sources import ALL, Sources, shown
+from .wire import Unanswered
 
 Join = Callable[[Settings], Index]
 """Makes the index of one address."""

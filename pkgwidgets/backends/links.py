@@ -21,7 +21,8 @@ from pkgwidgets.core.versions import specifier
 from . import pages, releases
 from .access import Access
 from .disk import said
-from .http import Client, Unanswered
+from .http import Client
+from .wire import Unanswered
 
 _FRESH = 600.0
 """Seconds that a page is not asked for again."""

@@ -18,6 +18,7 @@ import pytest
 from bad_index_server import (
     BAD_NAME,
     GOOD_NAME,
+    KEPT_OPEN,
     Play,
     Request,
     Server,
@@ -33,7 +34,7 @@ from fakes import Oracle
 from packaging.utils import canonicalize_name
 
 from pkgwidgets import PackageService
-from pkgwidgets.backends import http, index, settings
+from pkgwidgets.backends import http, index, settings, wire
 from pkgwidgets.backends.index import SimpleIndex
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import (
@@ -259,8 +260,8 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let seconds stand for minutes."""
-    monkeypatch.setattr(http, "_CONNECT", 2.0)
-    monkeypatch.setattr(http, "_SILENCE", 1.5)
+    monkeypatch.setattr(wire, "CONNECT", 2.0)
+    monkeypatch.setattr(wire, "SILENCE", 1.5)
     monkeypatch.setattr(http, "_WHOLE", 2.0)
     monkeypatch.setattr(index, "_WHOLE", 20.0)
 
@@ -339,6 +340,29 @@ def test_the_answer_is_right_or_an_error_of_its_own(server: Server, behaviour: B
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
 @pytest.mark.usefixtures("hurried", "waited")
+def test_over_a_connection_that_is_open_it_is_the_same(
+    server: Server, behaviour: Behaviour
+) -> None:
+    server.plays[SUBJECT] = behaviour.play
+
+    def told(client: http.Client) -> object:
+        server.asked[:] = [request for request in server.asked if request.project == KEPT_OPEN]
+        try:
+            found = client.get(f"{SUBJECT}/", {}, until=monotonic() + 20)
+        except wire.Unanswered as unanswered:
+            return str(unanswered)
+        return found.status, sorted(found.headers.items()), found.body
+
+    anew, again = (http.Client(server.url, {}, at_once=1) for _ in range(2))
+    again.get(f"{KEPT_OPEN}/", {}, until=monotonic() + 20)
+    (warmed,) = server.asked
+    said = told(again)
+    assert server.requests_of(SUBJECT)[0].port == warmed.port
+    assert said == told(anew)
+
+
+@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
+@pytest.mark.usefixtures("hurried", "waited")
 def test_the_row_is_right_or_says_why_it_is_not(
     server: Server, python: Path, behaviour: Behaviour
 ) -> None:
@@ -361,8 +385,8 @@ def test_the_row_is_right_or_says_why_it_is_not(
 
 
 def test_the_bounds_are_those_that_are_promised() -> None:
-    assert (http._CONNECT, http._SILENCE, http._WHOLE) == (10.0, 30.0, 60.0)
-    assert http._LARGEST == 32 << 20
+    assert (wire.CONNECT, wire.SILENCE, http._WHOLE) == (10.0, 30.0, 60.0)
+    assert wire.LARGEST == 32 << 20
     assert http._TRIES == 3
     assert index._WHOLE == 120.0
 

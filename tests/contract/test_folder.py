@@ -128,7 +128,7 @@ def test_all_sources_together_have_the_time_of_one(
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         host = f"http://127.0.0.1:{silent.getsockname()[1]}"
         monkeypatch.setattr("pkgwidgets.backends.joined._WHOLE", 2.0)
-        monkeypatch.setattr("pkgwidgets.backends.http._SILENCE", 3.0)
+        monkeypatch.setattr("pkgwidgets.backends.wire.SILENCE", 3.0)
         sources = Sources(
             indexes=(f"{host}/a/", f"{host}/b/", f"{host}/c/"),
             links=(f"{host}/d",),

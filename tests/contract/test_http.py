@@ -17,7 +17,7 @@ from time import monotonic, sleep, time
 import pytest
 from packaging.utils import canonicalize_name
 
-from pkgwidgets.backends import http, settings
+from pkgwidgets.backends import http, settings, wire
 from pkgwidgets.backends.cache import AnswerCache
 from pkgwidgets.backends.failures import FailuresInARow
 from pkgwidgets.backends.index import SimpleIndex
@@ -265,7 +265,7 @@ def test_who_waits_for_a_silent_index_can_leave(server: Server, index: SimpleInd
     ("text", "number"), [("12", 12), ("0", 0), ("²", None), ("-1", None), ("9" * 12, None)]
 )
 def test_a_number_of_a_header_is_plain(text: str, number: int | None) -> None:
-    assert http.number(text) == number
+    assert wire.number(text) == number
 
 
 def failed(*begun_and_ended: tuple[float, float]) -> FailuresInARow:
@@ -344,7 +344,7 @@ def _packed(body: bytes, path: str) -> Reply:
     return 200, {"Content-Encoding": "gzip"}, body
 
 
-def asked(server: Server) -> http.Response:
+def asked(server: Server) -> wire.Response:
     return http.Client(server.url, {}, at_once=1).get("pea/", {}, until=monotonic() + 30)
 
 
@@ -359,5 +359,5 @@ def test_a_packed_page_is_unpacked_whole_whatever_its_size(server: Server, size:
 def test_a_packed_page_that_is_cut_off_is_no_page(server: Server) -> None:
     cut = gzip.compress(b"x" * (4 << 20))[:-9]
     server.reply = partial(_packed, cut)
-    with pytest.raises(http.Unanswered, match="the connection broke"):
+    with pytest.raises(wire.Unanswered, match="the connection broke"):
         asked(server)

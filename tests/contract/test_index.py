@@ -26,9 +26,9 @@ from packaging.version import Version
 from pkgwidgets.backends import settings
 from pkgwidgets.backends.access import Access
 from pkgwidgets.backends.cache import AnswerCache, Entry
-from pkgwidgets.backends.http import Unanswered
 from pkgwidgets.backends.index import SimpleIndex
 from pkgwidgets.backends.links import Links
+from pkgwidgets.backends.wire import Unanswered
 from pkgwidgets.core.errors import (
     Cancelled,
     IndexUnavailable,
@@ -280,7 +280,7 @@ def test_an_answer_that_breaks_off(server: Answers, index: SimpleIndex) -> None:
 def test_an_answer_that_is_too_large(
     server: Answers, index: SimpleIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pkgwidgets.backends.http._LARGEST", 1000)
+    monkeypatch.setattr("pkgwidgets.backends.wire.LARGEST", 1000)
     server.files(file(more="x" * 2000))
     assert "its answer is larger than" in str(failure(index))
 
