@@ -340,6 +340,7 @@ def test_the_answer_is_right_or_an_error_of_its_own(server: Server, behaviour: B
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
 @pytest.mark.usefixtures("hurried", "waited")
+@pytest.mark.slow
 def test_over_a_connection_that_is_open_it_is_the_same(
     server: Server, behaviour: Behaviour
 ) -> None:
