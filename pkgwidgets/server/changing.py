@@ -18,6 +18,7 @@ from pkgwidgets.operations import inventory
 
 from . import bodies, payloads, progress, wishes
 from .handlers import known
+from .listed import Said
 from .plans import Owner
 from .route import Route, changes, looks
 from .threads import aside
@@ -43,8 +44,12 @@ class Plans(Route):
         owner = Owner(user=self.user, prefix=backend.environment.interpreter.prefix)
         id = self.ground.plans.keep(plan, wish.verb, owner)
         kernels = await self.ground.environments.sharing(backend, plan)
-        said = {**payloads.plan(plan), "id": id, "digest": plan.id, "kernels": kernels}
-        await self.answer(plan=said)
+
+        def made() -> Said:
+            shown = {**payloads.plan(plan), "id": id, "digest": plan.id, "kernels": kernels}
+            return Said.of({"plan": shown})
+
+        await self.say(await aside(made))
 
 
 class Changing(Route):
@@ -84,8 +89,9 @@ class Changing(Route):
             self.set_header("Location", place + query)
             self.set_header("Preference-Applied", "respond-async")
             return await self.answer(transaction=payloads.transaction(done))
-        more = await aside(lambda: say(done))
-        await self.answer(**more, transaction=payloads.transaction(done))
+        await self.say(
+            await aside(lambda: Said.of({**say(done), "transaction": payloads.transaction(done)}))
+        )
 
     def failed(self, done: Transaction) -> Mapping[str, Any]:
         """Say what became of a transaction that was not committed."""

@@ -13,6 +13,7 @@ from pkgwidgets.operations import inventory
 
 from . import openapi, payloads, progress
 from .errors import RequestRefused, TransactionNotFound
+from .listed import Said
 from .route import Route, changes, looks
 from .threads import aside
 
@@ -25,17 +26,20 @@ class Packages(Route):
     @looks
     async def get(self) -> None:
         """Answer all rows; `check_updates=true` asks the index."""
-        check = self.flag("check_updates")
-        backend = await self.backend()
+        check, asked = self.flag("check_updates"), self.asked()
 
-        key = ("packages", check, backend.environment)
+        async def rows() -> Said:
+            backend = await self.ground.environments.of(asked)
+            key = ("packages", check, backend.environment.interpreter.prefix)
 
-        def rows() -> bytes:
-            found = inventory.get_packages(backend, check_updates=check)
-            return self.ground.listed.answer(key, "packages", found)
+            def made() -> Said:
+                found = inventory.get_packages(backend, check_updates=check)
+                return self.ground.listed.answer(key, "packages", found)
+
+            return await aside(made)
 
         # Made in a thread, and once: a long list would keep the loop from others.
-        await self.finish(await self.ground.together.ask(key, rows))
+        await self.say(await self.ground.together.ask(("packages", check, asked), rows))
 
 
 class PackageByName(Route):
@@ -76,16 +80,20 @@ class Updates(Route):
         """Answer the rows that are out of date, or may be; of one name, its row."""
         given, refresh = self.argument("name"), self.flag("refresh")
         name = None if given is None else checked_name(given)
-        backend = await self.backend()
+        asked = self.asked()
 
-        def rows() -> str:
-            found = inventory.check_for_updates(backend, name, refresh=refresh)
-            wanted = [info for info in found if name or info.update_available or info.error]
-            said = [payloads.package(info) for info in wanted]
-            return payloads.text({"success": True, "updates": said})
+        async def rows() -> Said:
+            backend = await self.ground.environments.of(asked)
 
-        key = ("updates", name, refresh, backend.environment)
-        await self.finish(await self.ground.together.ask(key, rows))
+            def made() -> Said:
+                found = inventory.check_for_updates(backend, name, refresh=refresh)
+                wanted = [info for info in found if name or info.update_available or info.error]
+                return Said.of({"updates": [payloads.package(info) for info in wanted]})
+
+            return await aside(made)
+
+        key = ("updates", name, refresh, asked)
+        await self.say(await self.ground.together.ask(key, rows))
 
 
 class Transactions(Route):
@@ -94,9 +102,18 @@ class Transactions(Route):
     @looks
     async def get(self) -> None:
         """Answer the transactions, newest first."""
-        backend = await self.backend()
-        found = await aside(lambda: [*backend.journal.transactions()][::-1])
-        await self.answer(transactions=[payloads.transaction(each) for each in found])
+        asked = self.asked()
+
+        async def history() -> Said:
+            backend = await self.ground.environments.of(asked)
+
+            def made() -> Said:
+                found = [*backend.journal.transactions()][::-1]
+                return Said.of({"transactions": [payloads.transaction(each) for each in found]})
+
+            return await aside(made)
+
+        await self.say(await self.ground.together.ask(("transactions", asked), history))
 
 
 class OneTransaction(Route):
@@ -109,11 +126,12 @@ class OneTransaction(Route):
         found = await aside(partial(known, backend, id))
         if "text/event-stream" in self.request.headers.get("Accept", ""):
             return await self._stream(backend, id)
-        events = await aside(partial(progress.events, backend, id))
-        await self.answer(
-            transaction=payloads.transaction(found),
-            events=[payloads.event(each) for each in events],
-        )
+
+        def made() -> Said:
+            events = [payloads.event(each) for each in progress.events(backend, id)]
+            return Said.of({"transaction": payloads.transaction(found), "events": events})
+
+        await self.say(await aside(made))
 
     @changes
     async def delete(self, id: str) -> None:
@@ -148,7 +166,7 @@ class Contract(Route):
     @looks
     async def get(self) -> None:
         """Answer the document (OpenAPI 3.1)."""
-        await self.finish(payloads.text(openapi.document(self.base_url)))
+        await self.say(openapi.said(self.base_url))
 
 
 class Elsewhere(Route):

@@ -1,28 +1,49 @@
-"""Long lists as they are sent: made once, as long as their rows are the very same."""
+"""Answers that are ready to be sent; long lists are made once while they are the same."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+import hashlib
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from pkgwidgets.core.model import PackageInfo
 
 from . import payloads
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer as it is sent, and what tells a client that it has it already (RFC 9110 §8.8.3)."""
+
+    body: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any]) -> Said:
+        """Return the answer of what went well."""
+        return cls.as_is({"success": True, **answer})
+
+    @classmethod
+    def as_is(cls, answer: Mapping[str, Any]) -> Said:
+        """Return an answer that says itself whether it went well."""
+        body = payloads.text(answer).encode()
+        return cls(body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"')
+
+
 class Listed:
     """The last answer to each question. Threads share it: what is kept is only replaced."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, tuple[Sequence[PackageInfo], bytes]] = {}
+        self._known: dict[Hashable, tuple[Sequence[PackageInfo], Said]] = {}
 
-    def answer(self, question: Hashable, field: str, rows: Sequence[PackageInfo]) -> bytes:
+    def answer(self, question: Hashable, field: str, rows: Sequence[PackageInfo]) -> Said:
         """Return the answer whose `field` has these rows."""
         known = self._known.get(question)
         # An operation gives the very row of the last time for what has not changed since.
         if known is None or not _same(known[0], rows):
-            said = [payloads.package(info) for info in rows]
-            text = payloads.text({"success": True, field: said})
-            known = self._known[question] = (rows, text.encode())
+            said = Said.of({field: [payloads.package(info) for info in rows]})
+            known = self._known[question] = (rows, said)
         return known[1]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_server.utils import url_path_join
 
+from .listed import Said
 from .schemas import (
     ALLOW,
     TEXT,
@@ -87,6 +88,12 @@ def document(base_url: str) -> dict[str, Any]:
             },
         },
     }
+
+
+@cache
+def said(base_url: str) -> Said:
+    """Return the document as it is sent."""
+    return Said.as_is(document(base_url))
 
 
 def _paths() -> dict[str, Any]:

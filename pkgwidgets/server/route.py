@@ -18,7 +18,7 @@ from pkgwidgets.core.interfaces import Backend
 from . import bodies, payloads
 from .environments import Asked, Environments
 from .errors import RequestRefused
-from .listed import Listed
+from .listed import Listed, Said
 from .plans import Plans
 from .threads import Together
 
@@ -84,6 +84,7 @@ class Route(APIHandler):
         """Check who asks, before anything of the body is looked at."""
         self._body = bytearray()
         self._size = 0
+        self._etag: str | None = None
         await super().prepare()
 
     def data_received(self, chunk: bytes) -> None:
@@ -136,14 +137,26 @@ class Route(APIHandler):
         # Jupyter draws a new name for each request of such a one.
         return "" if self.token_authenticated and _DRAWN.fullmatch(name) else name
 
+    def asked(self) -> Asked:
+        """Return the kernel whose environment is asked for; raises `InvalidRequest`."""
+        return Asked(kernel=self.argument("kernel"), kernelspec=self.argument("kernelspec"))
+
     async def backend(self) -> Backend:
         """Return the backend of the environment that is asked for, by a kernel of it."""
-        asked = Asked(kernel=self.argument("kernel"), kernelspec=self.argument("kernelspec"))
-        return await self.ground.environments.of(asked)
+        return await self.ground.environments.of(self.asked())
 
     async def answer(self, **said: Any) -> None:
         """Answer that it went well, with what there is to say."""
         await self.finish(payloads.text({"success": True, **said}))
+
+    async def say(self, said: Said) -> None:
+        """Answer with what is ready to be sent."""
+        self._etag = said.etag
+        await self.finish(said.body)
+
+    def compute_etag(self) -> str | None:
+        """Return what was made with the answer: to make it here, the loop would stand still."""
+        return self._etag
 
     async def refuse(self, raised: PkgwidgetsError, **more: Any) -> None:
         """Answer with an error and its status."""

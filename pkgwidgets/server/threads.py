@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Hashable
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+Work = Callable[[], None]
+
+_SPARE = 8
+"""So many threads that have nothing to do are kept for what comes next."""
 
 
 async def aside(work: Callable[[], T]) -> T:
@@ -36,8 +42,37 @@ async def aside(work: Callable[[], T]) -> T:
         else:
             tell(future.set_result, result)
 
-    threading.Thread(target=run, name="pkgwidgets", daemon=True).start()
+    _threads.run(run)
     return await future
+
+
+class Threads:
+    """Threads as many as there is work; to start one, the loop would stand still until it runs."""
+
+    def __init__(self) -> None:
+        self._spare: deque[SimpleQueue[Work]] = deque()
+
+    def run(self, work: Work) -> None:
+        """Give work, which raises nothing, to a thread that has none, else to a new one."""
+        try:
+            self._spare.pop().put(work)
+        except IndexError:
+            threading.Thread(
+                target=self._work, args=(work,), name="pkgwidgets", daemon=True
+            ).start()
+
+    def _work(self, work: Work) -> None:
+        todo: SimpleQueue[Work] = SimpleQueue()
+        todo.put(work)
+        del work  # what is done is kept by nobody
+        while True:
+            todo.get()()
+            if len(self._spare) >= _SPARE:
+                return
+            self._spare.append(todo)
+
+
+_threads = Threads()
 
 
 class Together:
@@ -50,7 +85,7 @@ class Together:
         self._next: dict[Hashable, asyncio.Task[Any]] = {}
         self._running: dict[Hashable, asyncio.Lock] = {}
 
-    async def ask(self, key: Hashable, work: Callable[[], T]) -> T:
+    async def ask(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
         """Return what `work` returns, run by whoever asked first for `key`."""
         waiting = self._next.get(key)
         if waiting is None:
@@ -59,7 +94,13 @@ class Together:
         found: T = await asyncio.shield(waiting)
         return found
 
-    async def _run(self, key: Hashable, work: Callable[[], T]) -> T:
-        async with self._running.setdefault(key, asyncio.Lock()):
+    async def _run(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
+        lock = self._running.setdefault(key, asyncio.Lock())
+        async with lock:
             del self._next[key]
-            return await aside(work)
+            try:
+                return await work()
+            finally:
+                # Clients choose the keys: none is kept that nobody waits for.
+                if key not in self._next:
+                    self._running.pop(key, None)

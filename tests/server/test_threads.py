@@ -84,8 +84,8 @@ async def test_who_hangs_up_disturbs_nobody() -> None:
         ran.append(1)
         return len(ran)
 
-    first = asyncio.ensure_future(together.ask("key", work))
-    second = asyncio.ensure_future(together.ask("key", work))
+    first = asyncio.ensure_future(together.ask("key", lambda: aside(work)))
+    second = asyncio.ensure_future(together.ask("key", lambda: aside(work)))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.sleep(0)
@@ -105,12 +105,12 @@ async def test_who_asks_while_it_runs_gets_the_next_answer() -> None:
         go_on.wait(PATIENCE)
         return said
 
-    first = asyncio.ensure_future(together.ask("key", work))
+    first = asyncio.ensure_future(together.ask("key", lambda: aside(work)))
     while not begun.is_set():
         await asyncio.sleep(0.01)
     state[0] = "new"
-    later = [asyncio.ensure_future(together.ask("key", work)) for _ in range(3)]
-    other = asyncio.ensure_future(together.ask("another key", lambda: "other"))
+    later = [asyncio.ensure_future(together.ask("key", lambda: aside(work))) for _ in range(3)]
+    other = asyncio.ensure_future(together.ask("another key", lambda: aside(lambda: "other")))
     assert await other == "other"
     go_on.set()
     assert await first == "old"
