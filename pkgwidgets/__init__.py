@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from .core.errors import PkgwidgetsError
-from .core.versions import compare_versions
-
+TYPE_CHECKING = False  # as `typing` has it, which takes a while to load
 if TYPE_CHECKING:
+    from typing import Any
+
     from IPython.core.interactiveshell import InteractiveShell
 
+    from .core.errors import PkgwidgetsError
+    from .core.versions import compare_versions
     from .notebook.service import PackageService
     from .widgets.panel import PackagePanel
 
 __all__ = ["PackagePanel", "PackageService", "PkgwidgetsError", "compare_versions"]
 
+_PLACES = {
+    "PackagePanel": "pkgwidgets.widgets.panel",
+    "PackageService": "pkgwidgets.notebook.service",
+    "PkgwidgetsError": "pkgwidgets.core.errors",
+    "compare_versions": "pkgwidgets.core.versions",
+}
+
 
 def __getattr__(name: str) -> Any:
-    # pandas and ipywidgets are loaded on first use: the server imports this package at every start.
-    if name == "PackageService":
-        from .notebook.service import PackageService
+    # All is loaded on first use: the server imports this package at every start, and the command
+    # line before it can hear an interrupt.
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return PackageService
-    if name == "PackagePanel":
-        from .widgets.panel import PackagePanel
-
-        return PackagePanel
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_PLACES[name]), name)
+    return found
 
 
 def __dir__() -> list[str]:

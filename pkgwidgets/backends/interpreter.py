@@ -92,7 +92,7 @@ def _stamp(python: Path) -> tuple[int, ...]:
     try:
         found = python.stat()
     except (OSError, ValueError) as error:
-        raise EnvironmentRefused(python, f"there is no Python at {str(python)!a}") from error
+        raise EnvironmentRefused(python, f"There is no Python at {str(python)!a}") from error
     try:  # the same base Python may be that of another environment now
         made = (python.parent.parent / "pyvenv.cfg").stat()
     except OSError:

@@ -40,7 +40,7 @@ def _stamp(path: str) -> tuple[int, ...]:
     try:
         found = os.stat(path)  # noqa: PTH116 - a path of any text, also of none
     except (OSError, ValueError) as error:
-        raise EnvironmentRefused(Path(path), f"there is no command at {path!a}") from error
+        raise EnvironmentRefused(Path(path), f"There is no command at {path!a}") from error
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 

@@ -134,7 +134,7 @@ def _plan(parser: _Parser) -> None:
     )
     kinds = parser.add_mutually_exclusive_group()
     said = {
-        "install": "plan to install the requirement NAME instead",
+        "install": "plan to install what the requirements NAME name instead",
         "uninstall": "plan to remove NAME instead",
         "undo": "plan to take the transaction NAME, or the last one, back instead",
     }
@@ -157,7 +157,9 @@ def _upgrade(parser: _Parser) -> None:
 
 
 def _install(parser: _Parser) -> None:
-    parser.add_argument("names", nargs=1, metavar="REQUIREMENT", help="as in polars or 'polars>=1'")
+    parser.add_argument(
+        "names", nargs="+", metavar="REQUIREMENT", help="as in polars or 'polars>=1'"
+    )
     _changing(parser, "install")
 
 
@@ -223,7 +225,7 @@ _HELP = {
     "updates": "what is newer, how much of it is within reach, and who stands in the way",
     "plan": "what an upgrade would change; changes nothing",
     "upgrade": "upgrade packages as far as nothing that is installed forbids",
-    "install": "install what a requirement names",
+    "install": "install what requirements name",
     "uninstall": "remove packages that nothing else needs",
     "history": "what was done, newest first",
     "undo": "take a transaction back",
@@ -258,8 +260,8 @@ def _check_numbers(request: Request) -> None:
     if request.verb == "upgrade" and bool(request.names) is request.everything:
         reason = "upgrade takes names, or `--all` for everything"
         raise InvalidRequest("name", None, reason)
-    if request.action == "install" and len(request.names) != 1:
-        raise InvalidRequest("requirement", None, "exactly one requirement is wanted")
+    if request.action == "install" and not request.names:
+        raise InvalidRequest("requirement", None, "no requirement was given")
     if request.action == "uninstall" and not request.names:
         raise InvalidRequest("name", None, "no name was given")
     if request.action == "undo" and len(request.names) > 1:

@@ -11,7 +11,9 @@ from pkgwidgets.core.errors import (
     InvalidRequest,
     PackageNotFound,
     PkgwidgetsError,
+    PlanImpossible,
     ProjectNotFound,
+    StillNeeded,
 )
 
 from . import arguments
@@ -20,7 +22,14 @@ from .verbs import FAILED, REFUSED, VERBS
 
 INTERRUPTED = 130
 """The exit code that shells know for it; nothing had been begun."""
-_BAD_INPUT = (InvalidRequest, PackageNotFound, ProjectNotFound, EnvironmentRefused)
+_CANNOT_BE = (
+    InvalidRequest,
+    PackageNotFound,
+    ProjectNotFound,
+    EnvironmentRefused,
+    PlanImpossible,
+    StillNeeded,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return VERBS[request.verb](request, screen)
     except PkgwidgetsError as error:
         screen.fail(error)
-        return REFUSED if isinstance(error, _BAD_INPUT) else FAILED
+        return REFUSED if isinstance(error, _CANNOT_BE) else FAILED
     except KeyboardInterrupt:
         screen.fail(Cancelled(""))
         return INTERRUPTED

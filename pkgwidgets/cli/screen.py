@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Part = str | Table
 
-_CALLS = {
+WORDS = {
     "`get_packages()`": "`pkgwidgets packages`",
     "`history()`": "`pkgwidgets history`",
     "`undo()`": "`pkgwidgets undo`",
@@ -65,11 +65,12 @@ class Screen:
 
     def fail(self, error: PkgwidgetsError) -> None:
         """Say what failed and what to do: beside the output, or as its JSON."""
+        error.spoken(WORDS)
         if self.json:
             said = {"success": False, "error": answers.error(error)}
             _write(sys.stdout, json.dumps(said, indent=2))
         else:
-            _write(sys.stderr, in_words(error))
+            _write(sys.stderr, str(error))
 
     def agrees(self, question: str) -> bool:
         """Ask, and tell whether the answer was yes; anything else, and no answer, is no."""
@@ -92,14 +93,6 @@ class Screen:
             yield line.tell
         finally:
             line.clear()
-
-
-def in_words(error: PkgwidgetsError) -> str:
-    """Return an error's sentence and hint as the command line says it."""
-    text = str(error)
-    for call, command in _CALLS.items():
-        text = text.replace(call, command)
-    return text
 
 
 class _Line:

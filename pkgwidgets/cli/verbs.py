@@ -169,7 +169,7 @@ def _planned(backend: Backend, request: Request, report: Report) -> Plan:
     names, allow = request.names, request.allow
     match request.action:
         case "install":
-            return planning.plan_install(backend, names[0], allow=allow, report=report)
+            return planning.plan_install(backend, names, allow=allow, report=report)
         case "uninstall":
             return planning.plan_uninstall(backend, names)
         case "undo":

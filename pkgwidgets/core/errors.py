@@ -16,9 +16,10 @@ Standard library only: recovery runs on it when nothing else does.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from .words import redacted
 
@@ -50,6 +51,12 @@ def _redacted(value: object) -> object:
     return value if kept == said else kept
 
 
+def _replaced(text: str, words: Mapping[str, str]) -> str:
+    for call, other in words.items():
+        text = text.replace(call, other)
+    return text
+
+
 @dataclass(eq=False)
 class PkgwidgetsError(Exception):
     """The root. `code` is stable and machine-readable; `hint` says what to do next.
@@ -72,6 +79,17 @@ class PkgwidgetsError(Exception):
     def sentence(self) -> str:
         """Say what failed, on what."""
         return type(self).__doc__ or self.code
+
+    def spoken(self, words: Mapping[str, str]) -> Self:
+        """Let it name what its reader can do, where that is not the service: by `words`.
+
+        They say for each call of the service that errors name what does the same.
+        """
+        vars(self)["hint"] = _replaced(self.hint, words)
+        reason = getattr(self, "reason", None)
+        if isinstance(reason, str):
+            vars(self)["reason"] = _replaced(reason, words)
+        return self
 
     def __str__(self) -> str:
         return f"{self.sentence()} {self.hint}".strip()

@@ -74,6 +74,26 @@ def checked_requirement(text: object) -> Requirement:
     return requirement
 
 
+def checked_names(names: object) -> tuple[Id, ...]:
+    """Return the normalised names of one text or of several, each once."""
+    return tuple(dict.fromkeys(map(checked_name, _given("name", names))))
+
+
+def checked_requirements(requirements: object) -> Mapping[str, Requirement]:
+    """Return the requirements that one text spells, or several, by how they are written."""
+    checked = map(checked_requirement, _given("requirement", requirements))
+    return {str(each): each for each in checked}
+
+
+def _given(field: str, said: object) -> tuple[object, ...]:
+    given: tuple[object, ...] = (said,)
+    if isinstance(said, Iterable) and not isinstance(said, str | bytes):
+        given = tuple(said)
+    if not given:
+        raise InvalidRequest(field, None, f"no {field} was given")
+    return given
+
+
 def compare_versions(a: str, b: str) -> int:
     """Return -1, 0 or 1 as `a` is older than, equal to or newer than `b`, by PEP 440.
 

@@ -31,6 +31,13 @@ from . import frames
 from .completion import Known, completions
 from .service import PackageService
 
+WORDS = {
+    "`get_packages()`": "`%packages list`",
+    "`history()`": "`%packages history`",
+    "`undo()`": "`%packages undo`",
+    '`allow="all"`': "`--allow all`",
+}
+"""What the errors call the service's methods, and how the same is said here."""
 _LINE = re.compile(r"\s*(?:\S+\s*=\s*)?%packages(\s.*)", re.DOTALL)
 """A line that may assign what the magic answers."""
 _PATIENCE = 2.0
@@ -67,13 +74,13 @@ class PackagesMagics(Magics):
             return None
         except InvalidRequest as error:
             if "--json" not in line.split():
-                raise
+                raise error.spoken(WORDS) from None
             return _failed(error)
         try:
             answer = self._answer(request)
         except PkgwidgetsError as error:
             if not request.json:
-                raise
+                raise error.spoken(WORDS) from None
             return _failed(error)
         as_json = request.json and request.verb != "panel"
         return _as_json(request, answer) if as_json else _as_service(request, answer)
@@ -159,7 +166,7 @@ def _plan(service: PackageService, request: Request) -> Plan:
     names, allow = request.names, request.allow
     match request.action:
         case "install":
-            return service.plan_install(names[0], allow)
+            return service.plan_install(names, allow)
         case "uninstall":
             return service.plan_uninstall(names)
         case "undo":
@@ -225,4 +232,4 @@ def _as_json(request: Request, answer: Any) -> dict[str, Any]:
 
 
 def _failed(error: PkgwidgetsError) -> dict[str, Any]:
-    return {"success": False, "error": answers.error(error)}
+    return {"success": False, "error": answers.error(error.spoken(WORDS))}

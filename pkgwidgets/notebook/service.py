@@ -161,12 +161,12 @@ class PackageService:
 
     def plan_install(
         self,
-        requirement: str,
+        requirement: str | Iterable[str],
         allow: Allow = "dependencies",
         *,
         report: Report | None = None,
     ) -> Plan:
-        """Plan to install what a requirement names, as in `polars>=1`."""
+        """Plan to install what a requirement names, as in `polars>=1`, or several of them."""
         with reporting(report) as told:
             return self._with_restart(
                 planning.plan_install(self._backend, requirement, allow=allow, report=told)
@@ -301,7 +301,9 @@ class PackageService:
         with reporting(report) as told:
             return self._with_restart(rehearsal.known_good(self._backend, notebook, told))
 
-    def install_package(self, requirement: str, *, report: Report | None = None) -> Transaction:
+    def install_package(
+        self, requirement: str | Iterable[str], *, report: Report | None = None
+    ) -> Transaction:
         """Plan and apply an installation."""
         return self.apply(self.plan_install(requirement, report=report), report=report)
 

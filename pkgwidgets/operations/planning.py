@@ -30,8 +30,8 @@ from pkgwidgets.core.model import (
     Transaction,
 )
 from pkgwidgets.core.versions import (
-    checked_name,
-    checked_requirement,
+    checked_names,
+    checked_requirements,
     checked_version,
 )
 
@@ -54,7 +54,7 @@ def plan_upgrade(
     exactly one name. Raises `InvalidRequest`, `PackageNotFound`, `EnvironmentRefused`,
     `PlanImpossible` or `IndexUnavailable`.
     """
-    ids = None if names is None else _checked_names(names)
+    ids = None if names is None else checked_names(names)
     wanted = None if version is None else checked_version(version)
     if wanted is not None and (ids is None or len(ids) != 1):
         raise InvalidRequest("version", version, "a version needs exactly one name")
@@ -72,9 +72,11 @@ def plan_upgrade(
         reach = "all" if ids is None else allow
         return _upgrades(Wish(around, movable, answers, version=wanted, allow=reach), report)
 
-    found = _allowed(situation.without(hold or {}), draft)
+    requested = tuple(sorted(targets)) if ids is not None else ("everything",)
+    asked = requested if wanted is None else (f"{requested[0]}=={wanted}",)
+    found = _allowed(situation.without(hold or {}), asked, draft)
     return Plan(
-        requested=tuple(sorted(targets)) if ids is not None else ("everything",),
+        requested=requested,
         changes=found.moved,
         held_back=(*found.held_back, *found.situation.foreign(None if ids is None else situation)),
         environment=situation.fingerprint(found.moved),
@@ -94,15 +96,20 @@ class _Draft:
     held_back: tuple[HeldBack, ...] = ()
 
 
-def _allowed(situation: Situation, draft: Callable[[Situation], _Draft]) -> _Draft:
-    """Plan, and again around what turns out not to be changeable, until all of it is."""
+def _allowed(
+    situation: Situation, asked: tuple[str, ...], draft: Callable[[Situation], _Draft]
+) -> _Draft:
+    """Plan, and again around what turns out not to be changeable, until all of it is.
+
+    What cannot be is said of what was `asked` for, not of all that the installer was told.
+    """
     refused: dict[Id, str] = {}
     while True:
         try:
             found = draft(situation.without(refused))
         except PlanImpossible as error:
             if not refused:
-                raise
+                raise PlanImpossible(asked, error.explanation) from error
             said = (f"{id} would have to change, and cannot: {refused[id]}" for id in refused)
             raise EnvironmentRefused(situation.python, "; ".join(said)) from error
         old = [change.id for change in found.moved if change.before is not None]
@@ -125,36 +132,36 @@ def _upgrades(wish: Wish, report: Report) -> _Draft:
 
 def plan_install(
     backend: Backend,
-    requirement: str,
+    requirements: str | Iterable[str],
     *,
     allow: Allow = "dependencies",
     report: Report = ignore,
 ) -> Plan:
-    """Plan to install what a requirement names (`polars>=1`), everything installed staying whole.
+    """Plan to install what requirements name (`polars>=1`), everything installed staying whole.
 
     Without changes if it is installed already. Raises as `plan_upgrade` does, and
     `ProjectNotFound`.
     """
-    wanted = checked_requirement(requirement)
+    wanted = checked_requirements(requirements)
     _checked_allow(allow)
-    id = canonicalize_name(wanted.name)
+    ids = dict.fromkeys(canonicalize_name(each.name) for each in wanted.values())
     situation = Situation.of(backend)
-    answers = backend.index.releases_of((id,), report)
+    answers = backend.index.releases_of(tuple(ids), report)
     raise_first(answers)
     report(Event(stage=Stage.RESOLVING))
-    movable = frozenset({id})
+    movable = frozenset(ids)
     if allow != "self":
-        movable |= backend.installer.dependencies(str(wanted))
+        movable |= frozenset().union(*map(backend.installer.dependencies, wanted))
 
     def draft(around: Situation) -> _Draft:
         keep = around.pins(() if allow == "all" else movable, free=allow == "all")
-        requirements = (*around.requirements({}), str(wanted))
+        requirements = (*around.requirements({}), *wanted)
         after = backend.installer.resolve(Question(requirements=requirements, keep=keep))
-        return _Draft(around, described(around, after, {id}, answers, report))
+        return _Draft(around, described(around, after, ids, answers, report))
 
-    found = _allowed(situation, draft)
+    found = _allowed(situation, tuple(wanted), draft)
     return Plan(
-        requested=(str(wanted),),
+        requested=tuple(wanted),
         changes=found.moved,
         held_back=found.situation.foreign(situation),
         environment=situation.fingerprint(found.moved),
@@ -167,7 +174,7 @@ def plan_install(
 
 def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
     """Plan to remove packages; raises `StillNeeded` naming who requires them."""
-    ids = _checked_names(names)
+    ids = checked_names(names)
     situation = Situation.of(backend)
     targets = situation.upgradable(ids)
     situation.raise_if_fixed(targets, leaving=targets)
@@ -244,15 +251,6 @@ def plan_undo(backend: Backend, transaction: str | None = None, *, report: Repor
 def _checked_allow(allow: str) -> None:
     if allow not in get_args(Allow):
         raise InvalidRequest("allow", allow, f"one of {', '.join(get_args(Allow))} is wanted")
-
-
-def _checked_names(names: object) -> tuple[Id, ...]:
-    given: tuple[object, ...] = (names,)
-    if isinstance(names, Iterable) and not isinstance(names, str | bytes):
-        given = tuple(names)
-    if not given:
-        raise InvalidRequest("name", None, "no name was given")
-    return tuple(dict.fromkeys(checked_name(name) for name in given))
 
 
 def _raise_if_missed(situation: Situation, moved: Sequence[Change], done: Transaction) -> None:

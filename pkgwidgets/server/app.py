@@ -45,8 +45,9 @@ def _load_jupyter_server_extension(server: Any) -> None:
     patterns = {_pattern(path): handler for path, handler in ROUTES.items()}
     routes = [
         (url_path_join(base, "pkgwidgets", pattern), handler)
-        for pattern, handler in {**patterns, "(.*)": handlers.Elsewhere}.items()
+        for pattern, handler in patterns.items()
     ]
+    routes.append((url_path_join(base, "pkgwidgets") + "(?:/.*)?", handlers.Elsewhere))
     server.web_app.add_handlers(".*$", routes)
     server.log.info("pkgwidgets answers under %spkgwidgets/", base)
     server.io_loop.add_callback(recover, ground.environments, server.log)

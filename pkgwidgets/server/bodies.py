@@ -52,6 +52,12 @@ def texts(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
     raise InvalidRequest(name, value, "a list of texts is wanted")
 
 
+def one_or_more(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return a field's text, or its list of them; raises `InvalidRequest` for others."""
+    value = fields.get(name)
+    return (value,) if isinstance(value, str) else texts(fields, name)
+
+
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):

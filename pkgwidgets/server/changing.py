@@ -139,13 +139,14 @@ class Install(Changing):
 
     @changes
     async def post(self) -> None:
-        """Answer the package that was named."""
+        """Answer the package that was named, the first of several."""
         fields = self.fields("requirement", "allow", "plan")
-        shown, wanted = bodies.text(fields, "plan"), bodies.text(fields, "requirement")
-        if (shown is None) == (wanted is None) or (shown is not None and len(fields) > 1):
+        shown, asked = bodies.text(fields, "plan"), "requirement" in fields
+        if (shown is not None) == asked or (shown is not None and len(fields) > 1):
             raise InvalidRequest("body", None, "give either a requirement or a plan")
         allow = bodies.text(fields, "allow")
-        wish = None if wanted is None else wishes.install(wanted, allow)
+        wanted = bodies.one_or_more(fields, "requirement") if asked else ()
+        wish = wishes.install(wanted, allow) if asked else None
         backend = await self.backend()
         if wish is not None:
             plan = await aside(partial(wish.plan, backend))

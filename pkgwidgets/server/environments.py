@@ -23,6 +23,7 @@ from .errors import KernelNotFound
 from .kernels import Launch, Running
 from .threads import aside
 
+_OTHERS = "Name another with `?kernelspec=NAME` or `?kernel=ID`: `GET api/kernelspecs` lists them."
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}", re.ASCII)
 
 
@@ -56,12 +57,16 @@ class Environments:
 
         Raises `KernelNotFound`, and `EnvironmentRefused` for a kernel of no Python.
         """
-        if asked.kernel is not None:
-            kernel = await self._kernel(asked.kernel)
-            return await aside(lambda: self._connected(kernels.interpreter_of(kernel)))
-        name = asked.kernelspec or self._running.default_kernel_name
-        launch = await self._launch(name)
-        return await aside(lambda: self._connected(kernels.interpreter(launch)))
+        try:
+            if asked.kernel is not None:
+                kernel = await self._kernel(asked.kernel)
+                return await aside(lambda: self._connected(kernels.interpreter_of(kernel)))
+            name = asked.kernelspec or self._running.default_kernel_name
+            launch = await self._launch(name)
+            return await aside(lambda: self._connected(kernels.interpreter(launch)))
+        except EnvironmentRefused as error:
+            vars(error)["hint"] = _OTHERS
+            raise
 
     async def sharing(self, backend: Backend, plan: Plan) -> list[dict[str, Any]]:
         """Return the running kernels of an environment, and whether a plan makes them restart."""

@@ -7,6 +7,14 @@ from typing import ClassVar
 
 from pkgwidgets.core.errors import PkgwidgetsError, shown
 
+WORDS = {
+    "`get_packages()`": "`GET pkgwidgets/packages`",
+    "`history()`": "`GET pkgwidgets/transactions`",
+    "`undo()`": "`POST pkgwidgets/transactions/{id}/undo`",
+    '`allow="all"`': '`"allow": "all"`',
+}
+"""What the errors of the core call the service's methods, and how the same is said here."""
+
 _WHO = (
     "Send the server's token, as in `Authorization: token …`, or a login's cookie and its XSRF "
     "token; to change anything a user needs `execute` on `pkgwidgets`."

@@ -173,7 +173,7 @@ class Elsewhere(Route):
     """Whatever else lies below our address."""
 
     @looks
-    async def get(self, path: str) -> None:
+    async def get(self) -> None:
         """Say that there is nothing."""
         raise RequestRefused(404, "There is nothing here")
 

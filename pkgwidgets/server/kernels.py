@@ -82,7 +82,7 @@ def interpreter_of(kernel: Running) -> Path:
     """
     try:
         if kernel.launch is None:
-            raise EnvironmentRefused(Path(), f"nothing says how the kernel {kernel.id} was started")
+            raise EnvironmentRefused(Path(), f"Nothing says how the kernel {kernel.id} was started")
         return interpreter(kernel.launch)
     except EnvironmentRefused:
         for process in _processes(kernel):

@@ -14,6 +14,7 @@ from .listed import Said
 from .schemas import (
     ALLOW,
     TEXT,
+    TEXTS,
     Schema,
     components,
     ref,
@@ -63,7 +64,10 @@ _KERNEL = [
 ]
 _PLAN = {**TEXT, "description": "The id of a plan that was shown: it is carried out as it is."}
 _VERSION = {**TEXT, "description": "As new as nothing installed forbids, if it is not given."}
-_REQUIREMENT = {**TEXT, "description": "A name, extras and versions (PEP 508): `polars>=1`."}
+_REQUIREMENT = {
+    "anyOf": [TEXT, {**TEXTS, "minItems": 1}],
+    "description": "A name, extras and versions (PEP 508): `polars>=1`; or several of them.",
+}
 _BY_NAME = {**TEXT, "description": "Any spelling of the name."}
 
 
@@ -157,7 +161,12 @@ def _upgrading() -> dict[str, Any]:
             )
         },
         "packages/install": {
-            "post": _change("installPackage", "Install a package", done, installed)
+            "post": _change(
+                "installPackage",
+                "Install packages; of several, the first is answered",
+                done,
+                installed,
+            )
         },
         "packages/{name}": {
             "delete": _change(

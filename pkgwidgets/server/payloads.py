@@ -28,7 +28,13 @@ from pkgwidgets.core.errors import (
     VerificationFailed,
 )
 
-from .errors import KernelNotFound, PlanNotFound, RequestRefused, TransactionNotFound
+from .errors import (
+    WORDS,
+    KernelNotFound,
+    PlanNotFound,
+    RequestRefused,
+    TransactionNotFound,
+)
 
 __all__ = ["error", "event", "package", "plan", "results", "status", "text", "transaction"]
 
@@ -59,7 +65,7 @@ _STATUS: dict[type[PkgwidgetsError], int] = {
 
 def error(raised: PkgwidgetsError) -> dict[str, Any]:
     """Return the answer that says what failed: code, message, hint and its facts."""
-    return {"success": False, "error": answers.error(raised)}
+    return {"success": False, "error": answers.error(raised.spoken(WORDS))}
 
 
 def status(raised: PkgwidgetsError) -> int:

@@ -65,9 +65,12 @@ async def stream(backend: Backend, id: str, seen: int = 0) -> AsyncIterator[str]
     quiet = 0
     while True:
         ended = await aside(partial(_ended, backend, id))
-        told, seen = await aside(partial(_applier(backend).events, id, seen))
-        for each in told:
-            yield _message("progress", payloads.text(payloads.event(each)), seen)
+        before = seen
+        told, seen = await aside(partial(_applier(backend).events, id, before))
+        for n, each in enumerate(told, start=1):
+            # Who is cut off among these hears them all again, and misses none.
+            after = seen if n == len(told) else before
+            yield _message("progress", payloads.text(payloads.event(each)), after)
         if ended is not None:
             said = {"success": True, "transaction": payloads.transaction(ended)}
             yield _message("end", payloads.text(said), seen)

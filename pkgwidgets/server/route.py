@@ -36,7 +36,6 @@ _SAYS = {
     400: "The address cannot be read",
     403: "You may not do this",
     404: "There is nothing here",
-    405: "This is not answered here",
 }
 
 
@@ -166,9 +165,11 @@ class Route(APIHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer what was refused before a route was asked, or broke in one."""
         raised = kwargs.get("exc_info", (None, None, None))[1]
-        if status_code == 405:
-            self.set_header("Allow", ", ".join(self._allowed()))
         said = _SAYS.get(status_code)
+        if status_code == 405:
+            allowed = ", ".join(self._allowed())
+            self.set_header("Allow", allowed)
+            said = f"This is not answered here, but {allowed} is"
         if status_code == 403 and isinstance(raised, web.HTTPError) and raised.log_message:
             said = raised.log_message % raised.args if raised.args else raised.log_message
         elif said is None:

@@ -42,10 +42,10 @@ def upgrade(
     )
 
 
-def install(requirement: str, allow: str | None = None) -> Wish:
-    """Wish to install what a requirement names."""
-    reach, _ = _reach(allow), checked_requirement(requirement)
-    return Wish("install", lambda backend: planning.plan_install(backend, requirement, allow=reach))
+def install(requirements: Sequence[str], allow: str | None = None) -> Wish:
+    """Wish to install what requirements name."""
+    reach, wanted = _reach(allow), [str(checked_requirement(each)) for each in requirements]
+    return Wish("install", lambda backend: planning.plan_install(backend, wanted, allow=reach))
 
 
 def uninstall(ids: Sequence[str]) -> Wish:
@@ -71,7 +71,7 @@ def of(fields: Mapping[str, Any]) -> Wish:
         raise InvalidRequest("allow", allow, "it is for an upgrade or an installation")
     match verb:
         case "install":
-            return install(bodies.text(fields, verb) or "", allow)
+            return install(bodies.one_or_more(fields, verb), allow)
         case "undo":
             wanted = bodies.text(fields, verb) or ""
             return undo(None if wanted == "last" else wanted)

@@ -24,11 +24,11 @@ from tornado.httpclient import AsyncHTTPClient
 
 sys.path[0] = str(Path(__file__).parent.parent)  # this file's own name is that of a folder there
 
+from filled import fill  # noqa: E402
 from held import held_wheel  # noqa: E402
 from server.started import TOKEN, started  # noqa: E402
 
 from pkgwidgets import demo  # noqa: E402
-from pkgwidgets.demo.wheels import BuiltWheel, record_row, record_text  # noqa: E402
 
 AT_ONCE = 50
 AIM = 0.25
@@ -118,21 +118,6 @@ def processor(process: int) -> float:
 def p95(times: Sequence[float]) -> float:
     """Return the time in which 95 of 100 were answered."""
     return sorted(times)[max(0, round(len(times) * 0.95) - 1)]
-
-
-def fill(site_packages: Path, count: int) -> None:
-    """Install distributions of no content."""
-    for number in range(count):
-        wheel = BuiltWheel(name=f"filler-{number}", version="1.0", files={})
-        info = site_packages / f"{wheel.stem}.dist-info"
-        info.mkdir()
-        metadata = wheel.metadata_text.encode()
-        (info / "METADATA").write_bytes(metadata)
-        (info / "INSTALLER").write_text("uv\n", "utf-8")
-        rows = [
-            record_row(f"{info.name}/METADATA", metadata), (f"{info.name}/RECORD", "", ""),
-        ]  # fmt: skip
-        (info / "RECORD").write_text(record_text(rows), "utf-8")
 
 
 if __name__ == "__main__":

@@ -211,3 +211,29 @@ def test_an_interrupt_while_the_index_is_silent_ends_at_once(garden: Demo, tree:
             said, aside = child.communicate(timeout=PATIENCE)
     assert (child.returncode, said, aside) == (130, "", "Cancelled. Everything is as it was.\n")
     assert tree(garden.folder / "env") == before
+
+
+_WHILE_LOADING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from pkgwidgets.__main__ import main
+sys.exit(main(["packages"]))
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["pkgwidgets.cli", "pkgwidgets.core.errors", "packaging", "pkgwidgets.cli.verbs"],
+)
+def test_ctrl_c_while_it_still_loads_ends_it_without_a_word(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WHILE_LOADING, module], capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (-signal.SIGINT, 130)
+    assert (done.stdout, done.stderr) == ("", "")

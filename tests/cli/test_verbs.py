@@ -215,8 +215,8 @@ def test_what_fails_leaves_everything_as_it_was(
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (("plan", "--install", "raintable==3.1.0"), 1, "There is no plan for "),
-        (("uninstall", "sundrift", "--yes"), 1, "sundrift cannot go: bedplanner needs it."),
+        (("plan", "--install", "raintable==3.1.0"), 2, "There is no plan for raintable==3.1.0: "),
+        (("uninstall", "sundrift", "--yes"), 2, "sundrift cannot go: bedplanner needs it."),
         (("upgrade", "sprinkler", "--yes"), 2, "`pkgwidgets packages` lists what is installed."),
         (("install", "sprinkler", "--yes"), 2, "sprinkler is not on http://127.0.0.1"),
         (("packages", "sprinkler"), 2, "sprinkler is not installed."),

@@ -400,7 +400,7 @@ def no_python(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (missing, "there is no Python at"),
+        (missing, "There is no Python at"),
         (not_executable, "cannot be started: Permission denied"),
         (lambda folder: folder, "cannot be started"),
         (no_python, "is no Python that answers: oh dear"),

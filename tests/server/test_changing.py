@@ -167,6 +167,21 @@ async def test_installing_and_taking_away_what_was_shown(
     assert "peapod" not in await versions(ask)
 
 
+async def test_several_are_installed_at_once(ask: Ask, published: Callable[..., None]) -> None:
+    published(
+        BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}),
+        BuiltWheel(name="beanpod", version="2.0", files={"beanpod.py": ""}),
+    )
+    both = ["peapod>=1", "beanpod"]
+    plan = await ask("POST", "plans", {"install": both})
+    assert plan.json["plan"]["requested"] == both
+    answer = await ask("POST", "packages/install", {"requirement": both})
+    assert answer.json["package"]["id"] == "peapod"
+    assert {each["id"] for each in answer.json["transaction"]["changes"]} == {"peapod", "beanpod"}
+    found = await versions(ask)
+    assert (found["peapod"], found["beanpod"]) == ("1.0", "2.0")
+
+
 async def test_what_others_need_is_not_taken_away(ask: Ask) -> None:
     answer = await ask("DELETE", "packages/beanpoles")
     assert (answer.status, answer.code) == (409, "still-needed")
@@ -313,3 +328,7 @@ async def test_an_upgrade_as_a_stream_of_events(
         assert last["transaction"]["outcome"] == "committed"
         rest = await follow(**{"Last-Event-ID": told[-1][0].removeprefix("id: ")})
         assert rest.count("event: ") == 1
+        again = (await follow()).split("\n\n")[:-1]
+        for n, message in enumerate(again):  # wherever one is cut off, nothing is missed
+            rest = await follow(**{"Last-Event-ID": message.splitlines()[0].removeprefix("id: ")})
+            assert rest.count("event: ") >= max(1, len(again) - n - 1)

@@ -108,6 +108,8 @@ def test_every_reference_leads_somewhere() -> None:
         ("upgradePackage", {}, {"version": 1}),
         ("upgradePackage", {"version": "1"}, {"allow": "everything"}),
         ("installPackage", {"requirement": "a"}, {"name": "a"}),
+        ("installPackage", {"requirement": ["a", "b>=1"]}, {"requirement": []}),
+        ("plan", {"install": ["a", "b"]}, {"install": 1}),
         ("undo", {"plan": "x"}, {"undo": "last"}),
     ],
 )

@@ -59,7 +59,7 @@ def test_what_stands_before_a_python_is_seen_through(garden: Demo, tmp_path: Pat
 @pytest.mark.parametrize(
     ("argv", "reason"),
     [
-        (("/no/such/python", "-m", "ipykernel_launcher"), "there is no command"),
+        (("/no/such/python", "-m", "ipykernel_launcher"), "There is no command"),
         (("/bin/false", "-m", "ipykernel_launcher"), "starts no Python"),
         (("/bin/true", "{connection_file}"), "does not say which Python"),
         ((), "does not say which Python"),
@@ -187,6 +187,7 @@ async def test_a_kernel_of_another_language_has_no_packages(ask: Ask, spec: Spec
     spec("r", "R", "--slave", language="R")
     answer = await ask("GET", "packages?kernelspec=r")
     assert (answer.status, answer.code) == (403, "environment-refused")
+    assert "`?kernelspec=NAME`" in answer.json["error"]["hint"]
 
 
 async def test_a_kernel_of_another_language_is_in_no_plan(
@@ -223,5 +224,5 @@ async def test_a_kernel_that_is_none(ask: Ask, query: str, status: int) -> None:
 
 def test_a_process_that_is_gone_tells_nothing() -> None:
     gone = Running(id="k", name="k", launch=None, process=2**22 + 1, connection_file="x")
-    with pytest.raises(EnvironmentRefused, match="nothing says how the kernel k was started"):
+    with pytest.raises(EnvironmentRefused, match="Nothing says how the kernel k was started"):
         kernels.interpreter_of(gone)

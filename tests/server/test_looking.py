@@ -82,8 +82,15 @@ async def test_unknown_is_not_up_to_date(ask: Ask, planted: Demo) -> None:
 
 
 async def test_what_is_not_there_says_so_in_json(ask: Ask) -> None:
-    answer = await ask("GET", "nothing/such")
-    assert (answer.status, answer.code) == (404, "request-refused")
+    for path in ("nothing/such", "", "../pkgwidgets"):
+        answer = await ask("GET", path)
+        assert (answer.status, answer.code) == (404, "request-refused")
+
+
+async def test_a_method_that_is_not_there_says_which_are(ask: Ask) -> None:
+    answer = await ask("GET", "packages/seedshelf")
+    assert (answer.status, answer.headers["Allow"]) == (405, "DELETE")
+    assert answer.json["error"]["message"] == "This is not answered here, but DELETE is."
 
 
 @pytest.mark.parametrize(

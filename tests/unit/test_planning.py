@@ -201,6 +201,7 @@ def test_a_version_that_cannot_be_is_explained(kit: Kit, name: str, version: str
     before = kit.tree()
     with pytest.raises(PlanImpossible) as caught:
         plan_upgrade(kit.backend, name, version=version)
+    assert caught.value.requirements == (f"{name}=={version}",)
     assert caught.value.explanation
     assert kit.tree() == before
 
@@ -412,8 +413,22 @@ def test_what_is_installed_already_is_nothing_to_do(kit: Kit, requirement: str) 
 
 def test_a_requirement_may_move_what_is_installed(kit: Kit) -> None:
     assert said(plan_install(kit.backend, "raintable>=2.1")) == ["raintable 2.0.0 → 2.4.0"]
-    with pytest.raises(PlanImpossible):
+    with pytest.raises(PlanImpossible) as caught:
         plan_install(kit.backend, "raintable>=3")
+    assert caught.value.requirements == ("raintable>=3",)
+
+
+def test_several_are_installed_together(kit: Kit) -> None:
+    kit.publish(pea("1.0", requires=("pod>=2",)), BuiltWheel(name="pod", version="2.0", files={}))
+    plan = plan_install(kit.backend, ["Pea>=1", "pod", "raintable>=2.1", "Pea>=1"])
+    assert plan.requested == ("Pea>=1", "pod", "raintable>=2.1")
+    assert said(plan) == ["pea 1.0 (new)", "pod 2.0 (new)", "raintable 2.0.0 → 2.4.0"]
+    assert all(change.requested for change in plan.changes)
+    with pytest.raises(PlanImpossible) as caught:
+        plan_install(kit.backend, ["pea", "raintable>=3"])
+    assert caught.value.requirements == ("pea", "raintable>=3")
+    with pytest.raises(InvalidRequest, match="No requirement was given"):
+        plan_install(kit.backend, [])
 
 
 @pytest.mark.parametrize(

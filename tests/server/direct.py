@@ -1,0 +1,63 @@
+"""Requests that are handed to the application of a server itself, as its socket would hand them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from server.contract import Answer
+from tornado.httputil import HTTPConnection, HTTPHeaders, RequestStartLine, ResponseStartLine
+from tornado.web import Application
+
+
+class _Connection(HTTPConnection):
+    """Keeps what is answered. A subclass only in name: of its parent there is nothing to use."""
+
+    def __init__(self) -> None:
+        self.ended: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._status = 0
+        self._headers = HTTPHeaders()
+        self._body = b""
+
+    def write_headers(
+        self, start_line: Any, headers: HTTPHeaders, chunk: bytes | None = None
+    ) -> asyncio.Future[None]:
+        assert isinstance(start_line, ResponseStartLine)
+        self._status, self._headers = start_line.code, headers
+        return self.write(chunk or b"")
+
+    def write(self, chunk: bytes) -> asyncio.Future[None]:
+        self._body += chunk
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        written.set_result(None)
+        return written
+
+    def finish(self) -> None:
+        body = self._body
+        said = json.loads(body) if body[:1] == b"{" else None
+        answer = Answer(status=self._status, body=body, headers=self._headers, json=said)
+        self.ended.set_result(answer)
+
+    def set_close_callback(self, callback: object) -> None:
+        """Never close."""
+
+
+async def ask(
+    application: Application, method: str, uri: str, body: bytes, headers: dict[str, str]
+) -> Answer:
+    """Return what an application answers."""
+    connection = _Connection()
+    delegate = application.start_request(object(), connection)
+    sent = {"Host": "localhost", "Content-Length": str(len(body)), **headers}
+    line = RequestStartLine(method, uri, "HTTP/1.1")
+    waiting = delegate.headers_received(line, HTTPHeaders(sent))
+    if waiting is not None:
+        await waiting
+    if body and not connection.ended.done():  # as a socket's, which reads on but tells nobody
+        read = delegate.data_received(body)
+        if read is not None:
+            await read
+    if not connection.ended.done():
+        delegate.finish()
+    return await connection.ended
