@@ -18,7 +18,7 @@ from pkgwidgets.core.errors import (
 
 from . import arguments
 from .screen import Screen
-from .verbs import FAILED, REFUSED, VERBS
+from .verbs import DONE, FAILED, REFUSED, VERBS
 
 INTERRUPTED = 130
 """The exit code that shells know for it; nothing had been begun."""
@@ -42,7 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     screen = Screen(json="--json" in words)
     try:
         request = arguments.parse(words)
-        return VERBS[request.verb](request, screen)
+        code = VERBS[request.verb](request, screen)
+        # What was changed is changed, whether that could be said or not.
+        unsaid = screen.lost and request.verb not in arguments.CHANGING
+        return FAILED if unsaid and code == DONE else code
     except PkgwidgetsError as error:
         screen.fail(error)
         return REFUSED if isinstance(error, _CANNOT_BE) else FAILED

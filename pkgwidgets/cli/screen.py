@@ -40,6 +40,9 @@ class Screen:
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
+        self.lost = False
+        """Whether something could not be written, for another reason than that nobody reads it."""
+        _open_what_is_closed()
         for stream in (sys.stdout, sys.stderr):
             with suppress(AttributeError):  # whatever its encoding lacks is spelled out
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -52,25 +55,25 @@ class Screen:
     def show(self, *parts: Part) -> None:
         """Write for people; nothing if the answer is to be JSON."""
         if not self.json:
-            _write(sys.stdout, *parts)
+            self._write(sys.stdout, *parts)
 
     def show_aside(self, *parts: Part) -> None:
         """Write what is no answer."""
-        _write(sys.stderr, *parts)
+        self._write(sys.stderr, *parts)
 
     def answer(self, **said: Any) -> None:
         """Give the answer in JSON, if that is wanted; the only thing on the standard output."""
         if self.json:
-            _write(sys.stdout, json.dumps({"success": True, **said}, indent=2))
+            self._write(sys.stdout, json.dumps({"success": True, **said}, indent=2))
 
     def fail(self, error: PkgwidgetsError) -> None:
         """Say what failed and what to do: beside the output, or as its JSON."""
         error.spoken(WORDS)
         if self.json:
             said = {"success": False, "error": answers.error(error)}
-            _write(sys.stdout, json.dumps(said, indent=2))
+            self._write(sys.stdout, json.dumps(said, indent=2))
         else:
-            _write(sys.stderr, str(error))
+            self._write(sys.stderr, str(error))
 
     def agrees(self, question: str) -> bool:
         """Ask, and tell whether the answer was yes; anything else, and no answer, is no."""
@@ -79,8 +82,21 @@ class Screen:
         sys.stderr.flush()
         answer = sys.stdin.readline()
         if not answer.endswith("\n"):
-            _write(sys.stderr, "")
+            self._write(sys.stderr, "")
         return answer.strip().lower() in ("y", "yes")
+
+    def _write(self, stream: TextIO, *parts: Part) -> None:
+        try:
+            _write(stream, *parts)
+        except OSError as error:
+            # What is left in the buffer would raise again when Python ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+            if isinstance(error, BrokenPipeError) or self.lost:
+                return
+            self.lost = True
+            self.show_aside(f"Not all could be written: {error.strerror}.")
 
     @contextmanager
     def reporting(self) -> Iterator[Report]:
@@ -121,21 +137,22 @@ class _Line:
 
 
 def _write(stream: TextIO, *parts: Part) -> None:
-    try:
-        rich = _rich(stream) if any(isinstance(part, Table) for part in parts) else None
-        for part in parts:
-            if isinstance(part, str):
-                stream.writelines(f"{visible(line)}\n" for line in part.split("\n"))
-            elif rich is not None:
-                _draw(rich, part)
-            else:
-                stream.writelines(f"{line}\n" for line in part.lines())
-        stream.flush()
-    except BrokenPipeError:
-        # What is left in the buffer would raise again when Python ends.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
+    rich = _rich(stream) if any(isinstance(part, Table) for part in parts) else None
+    for part in parts:
+        if isinstance(part, str):
+            stream.writelines(f"{visible(line)}\n" for line in part.split("\n"))
+        elif rich is not None:
+            _draw(rich, part)
+        else:
+            stream.writelines(f"{line}\n" for line in part.lines())
+    stream.flush()
+
+
+def _open_what_is_closed() -> None:
+    """Give us the streams that we were started without: the next file would take their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _rich(stream: TextIO) -> Console | None:

@@ -237,3 +237,41 @@ def test_ctrl_c_while_it_still_loads_ends_it_without_a_word(module: str) -> None
     )
     assert done.returncode in (-signal.SIGINT, 130)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def in_a_shell(garden: Demo, words: str, redirected: str) -> subprocess.CompletedProcess[str]:
+    """Run a verb on the garden with its streams as a shell redirects them."""
+    where = f"--python {garden.python} --index-url {garden.index_url}"
+    line = f"exec {sys.executable} -m pkgwidgets {words} {where} {redirected}"
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_keeps_nothing_from_being_done(
+    garden: Demo, service: PackageService, closed: str
+) -> None:
+    for words in (
+        "packages",
+        "packages --json",
+        "updates",
+        "upgrade seedshelf --yes",
+        "undo --yes",
+    ):
+        done = in_a_shell(garden, words, closed)
+        assert (done.returncode, done.stderr) == (0, ""), words
+        assert bool(done.stdout) is (">&- 2" not in closed and closed != ">&-"), words
+    assert in_a_shell(garden, "packages sprinkler", closed).returncode == 2
+    assert in_a_shell(garden, "upgrade seedshelf", closed).returncode == 2  # nobody can be asked
+    assert [each.outcome for each in service.list_history()] == [Outcome.COMMITTED] * 2
+
+
+def test_a_full_disk_is_said_where_it_can_be(garden: Demo, service: PackageService) -> None:
+    said = "Not all could be written: No space left on device.\n"
+    for words in ("packages", "packages --json", "updates"):
+        done = in_a_shell(garden, words, ">/dev/full")
+        assert (done.returncode, done.stderr) == (1, said), words
+    done = in_a_shell(garden, "upgrade seedshelf --yes", ">/dev/full")
+    assert (done.returncode, done.stderr) == (0, said)
+    assert service.get_package("seedshelf").version == "1.4.2"
+    done = in_a_shell(garden, "packages sprinkler", "2>/dev/full")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
