@@ -13,8 +13,10 @@ from jupyter_server.utils import url_path_join
 from .listed import Said
 from .schemas import (
     ALLOW,
+    KERNEL,
+    NAME,
+    PLAN,
     TEXT,
-    TEXTS,
     Schema,
     components,
     ref,
@@ -22,6 +24,7 @@ from .schemas import (
     some_of,
     success,
 )
+from .schemas import VERSION as VERSION_TEXT
 
 VERSION = "1"
 """Of the contract; another one where a client would have to be changed."""
@@ -62,13 +65,16 @@ _KERNEL = [
     {"$ref": "#/components/parameters/kernel"},
     {"$ref": "#/components/parameters/kernelspec"},
 ]
-_PLAN = {**TEXT, "description": "The id of a plan that was shown: it is carried out as it is."}
-_VERSION = {**TEXT, "description": "As new as nothing installed forbids, if it is not given."}
+_PLAN = {**PLAN, "description": "The id of a plan that was shown: it is carried out as it is."}
+_VERSION = {
+    **VERSION_TEXT,
+    "description": "As new as nothing installed forbids, if it is not given.",
+}
+_WANTED = {**TEXT, "minLength": 1, "maxLength": 1000}
 _REQUIREMENT = {
-    "anyOf": [TEXT, {**TEXTS, "minItems": 1}],
+    "anyOf": [_WANTED, {"type": "array", "items": _WANTED, "minItems": 1}],
     "description": "A name, extras and versions (PEP 508): `polars>=1`; or several of them.",
 }
-_BY_NAME = {**TEXT, "description": "Any spelling of the name."}
 
 
 @cache
@@ -83,8 +89,8 @@ def document(base_url: str) -> dict[str, Any]:
         "components": {
             "schemas": components(),
             "parameters": {
-                "kernel": _query("kernel", TEXT, "The id of a running kernel."),
-                "kernelspec": _query("kernelspec", TEXT, "The name of a kernel specification."),
+                "kernel": _query("kernel", KERNEL, "The id of a running kernel."),
+                "kernelspec": _query("kernelspec", KERNEL, "The name of a kernel specification."),
             },
             "securitySchemes": {
                 "token": {"type": "apiKey", "in": "query", "name": "token"},
@@ -106,7 +112,7 @@ def _paths() -> dict[str, Any]:
 
 def _looking() -> dict[str, Any]:
     one = success(package=ref("Package"))
-    name = _query("name", TEXT, "One package, whether it has an update or not.")
+    name = _query("name", NAME, "One package, whether it has an update or not.")
     refresh = _query("refresh", {"type": "boolean", "default": False}, "Ask for what is kept, too.")
     return {
         "openapi.json": {
@@ -122,11 +128,15 @@ def _looking() -> dict[str, Any]:
             )
         },
         "packages/by-name/{name}": {
-            "get": _operation("getPackage", "One package", one, _part("name", _BY_NAME), _CHECK)
+            "get": _operation("getPackage", "One package", one, _part("name", NAME), _CHECK)
         },
         "packages/by-id/{id}": {
             "get": _operation(
-                "getPackageById", "One package, by its normalised name", one, _part("id"), _CHECK
+                "getPackageById",
+                "One package, by its normalised name",
+                one,
+                _part("id", NAME),
+                _CHECK,
             )
         },
         "packages/updates": {
@@ -147,7 +157,7 @@ def _upgrading() -> dict[str, Any]:
     gone = success(transaction=ref("Transaction"))
     upgraded = some_of(version=_VERSION, allow=ALLOW, plan=_PLAN)
     installed = some_of(requirement=_REQUIREMENT, allow=ALLOW, plan=_PLAN)
-    name = _part("name", _BY_NAME)
+    name = _part("name", NAME)
     return {
         "packages/{name}/upgrade": {
             "put": _change("upgradePackage", "Upgrade one package", done, upgraded, name)
@@ -177,11 +187,11 @@ def _upgrading() -> dict[str, Any]:
 
 
 def _planning() -> dict[str, Any]:
-    names = {"type": "array", "items": TEXT, "minItems": 1}
+    names = {"type": "array", "items": NAME, "minItems": 1}
     wish = {
         **some_of(
             upgrade={"anyOf": [names, {"const": "all"}]},
-            version={**TEXT, "description": "With exactly one name to upgrade."},
+            version={**VERSION_TEXT, "description": "With exactly one name to upgrade."},
             install=_REQUIREMENT,
             uninstall=names,
             undo={**TEXT, "description": "The id of a transaction, or `last`."},

@@ -13,6 +13,15 @@ from pkgwidgets.core.model import Allow, Kind, Outcome, PackageInfo, Stage
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
+NAME: Schema = {
+    **TEXT,
+    "pattern": "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
+    "maxLength": 100,
+    "description": "Any spelling of the name.",
+}
+VERSION: Schema = {**TEXT, "minLength": 1, "maxLength": 200}
+KERNEL: Schema = {**TEXT, "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 200}
+PLAN: Schema = {**TEXT, "pattern": "^[0-9a-f]{32}$"}
 MAYBE_TEXT: Schema = {"type": ["string", "null"]}
 MAYBE_COUNT: Schema = {"type": ["integer", "null"], "minimum": 0}
 YES: Schema = {"type": "boolean"}

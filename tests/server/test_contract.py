@@ -110,7 +110,11 @@ def test_every_reference_leads_somewhere() -> None:
         ("installPackage", {"requirement": "a"}, {"name": "a"}),
         ("installPackage", {"requirement": ["a", "b>=1"]}, {"requirement": []}),
         ("plan", {"install": ["a", "b"]}, {"install": 1}),
-        ("undo", {"plan": "x"}, {"undo": "last"}),
+        ("plan", {"upgrade": ["zope.Interface"]}, {"upgrade": ["../x"]}),
+        ("plan", {"uninstall": ["a"]}, {"uninstall": [""]}),
+        ("upgradePackage", {"plan": "0" * 32}, {"plan": "../plan"}),
+        ("upgradePackage", {"version": "1"}, {"version": ""}),
+        ("undo", {"plan": "0" * 32}, {"undo": "last"}),
     ],
 )
 def test_the_bodies_that_it_describes(id: str, good: object, bad: object) -> None:
