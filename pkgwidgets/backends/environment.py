@@ -21,6 +21,8 @@ from .distributions import Distributions
 
 PLACE = ".pkgwidgets"
 """Our own folder in the prefix: same device as site-packages, outside of every RECORD."""
+REHEARSED = "PKGWIDGETS_REHEARSED"
+"""The variable that names, in a scratch kernel, the prefix that a rehearsal must leave alone."""
 _CUSTOMIZED = ("sitecustomize.py", "usercustomize.py")
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP)
 
@@ -45,6 +47,8 @@ class InstalledEnvironment:
     def refusal(self) -> str | None:
         """Say why nothing may be changed here: externally managed (PEP 668), or not writable."""
         interpreter = self.interpreter
+        if os.environ.get(REHEARSED) == str(interpreter.prefix):
+            return f"{interpreter.prefix} stays as it is while a notebook is rehearsed on it"
         if self._is_externally_managed():
             return (
                 f"{interpreter.prefix} is managed by the operating system (PEP 668); "

@@ -21,6 +21,7 @@ from pkgwidgets.core.interfaces import Limits, Report, ignore
 from pkgwidgets.core.model import Event, Interpreter, Stage
 
 from . import probes, process, workcopy
+from .environment import REHEARSED
 
 # What jsonschema would check in texts that no notebook has takes seconds to import.
 _RUNNER = """
@@ -171,7 +172,12 @@ class _Folder:
         return {
             "notebooks": notebooks,
             "argv": [python, *own, "-f", "{connection_file}"],
-            "variables": {**_variables(), "PYTHONDONTWRITEBYTECODE": "1"},
+            "variables": {
+                **_variables(),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                # A notebook may upgrade packages itself, and would do so in earnest.
+                REHEARSED: str(self._interpreter.prefix),
+            },
             "seconds": limits.seconds,
             "patience": _PATIENCE,
             "sockets": f"{folder}/k",

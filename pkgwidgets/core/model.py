@@ -286,6 +286,15 @@ class Restart:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Variable:
+    """A variable of the user's; `size` is in bytes, about, and None where looking is not cheap."""
+
+    name: str
+    kind: str
+    size: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Kernel:
     """Another kernel on the same environment; `notebook` is "" where nothing tells.
 
@@ -348,14 +357,19 @@ class Plan:
         return tuple(f"{c.id}=={c.after}" for c in self.changes if c.after is not None)
 
     @property
-    def warnings(self) -> tuple[str, ...]:
-        """Say what its reader should know before it is applied."""
+    def cautions(self) -> tuple[str, ...]:
+        """Say what of its changes their reader should know before they are made."""
         new = [c for c in self.changes if c.after is not None and not self.from_save_point]
         unverified = tuple(c.name for c in new if not c.hashes)
         said = [f"unverified: the index gives no hash of {_join(unverified)}"] if unverified else []
         said += [f"{c.name} runs code at every start: {_join(c.starts)}" for c in new if c.starts]
-        said += [self._shared_with(kernel) for kernel in self.kernels if self.changes]
         return tuple(said)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Say what its reader should know before it is applied, of other kernels too."""
+        shared = [self._shared_with(kernel) for kernel in self.kernels if self.changes]
+        return (*self.cautions, *shared)
 
     def _shared_with(self, kernel: Kernel) -> str:
         old = [c for c in self.changes if c.before is not None and c.id in kernel.loaded]

@@ -114,9 +114,9 @@ def rehearse(
     limits: Limits,
     sanitize: str | Path | None,
     report: Report,
-) -> RehearsalFrame:
-    """Rehearse a plan on notebooks, and return the frame of their cells."""
-    found = rehearsal.rehearse(
+) -> Rehearsal:
+    """Rehearse a plan on notebooks."""
+    return rehearsal.rehearse(
         backend,
         stand(backend),
         plan,
@@ -125,7 +125,6 @@ def rehearse(
         sanitizer=_sanitizer(sanitize),
         report=report,
     )
-    return frame(found)
 
 
 def examine(backend: Backend, notebooks: Notebooks, report: Report) -> doctor.Diagnosis:

@@ -11,20 +11,33 @@ from typing import TYPE_CHECKING
 
 from pkgwidgets.connect import connect, kernels
 from pkgwidgets.core import loading
+from pkgwidgets.core.api import Impact
+from pkgwidgets.core.comparison import Rehearsal
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import Limits, Report
-from pkgwidgets.core.model import Allow, Event, Id, PackageInfo, Plan, Release, Transaction
+from pkgwidgets.core.model import (
+    Allow,
+    Event,
+    Id,
+    PackageInfo,
+    Plan,
+    Release,
+    Transaction,
+    Variable,
+)
 from pkgwidgets.core.versions import checked_name, is_fitting
 from pkgwidgets.operations import inventory, planning, recovery
 from pkgwidgets.operations import transaction as operations
 
-from . import frames, rehearsal
+from . import frames, rehearsal, whereabouts
 from .loaded import Loaded
 from .progress import reporting
 from .stamps import Stamps
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pkgwidgets.operations.doctor import Diagnosis
 
 
 class PackageService:
@@ -43,6 +56,7 @@ class PackageService:
         self._loaded = Loaded(self._backend)
         self._kernels = kernels(self._backend)
         self._stamps = self._new_stamps()
+        self._examined: Diagnosis | None = None
         with suppress(PkgwidgetsError):  # listing goes on; the next plan says it
             recovery.recover_left(self._backend)
 
@@ -195,14 +209,19 @@ class PackageService:
         compared, nothing of them is run, and the environment is not changed. Raises
         `InvalidRequest` for what is no notebook, and without griffe.
         """
+        return frames.impact(self.list_impact(plan, notebook, report=report))
+
+    def list_impact(
+        self, plan: Plan, notebook: str | Path | None = None, *, report: Report | None = None
+    ) -> tuple[Impact, ...]:
+        """Return the rows of `impact` as values."""
         from . import impact
 
         if not isinstance(plan, Plan):
             raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
         cells = impact.cells_so_far() if notebook is None else impact.cells_of(notebook)
         with reporting(report) as told:
-            rows = impact.of_plan(self._backend, plan, cells, self._loaded.warned(), told)
-        return frames.impact(rows)
+            return impact.of_plan(self._backend, plan, cells, self._loaded.warned(), told)
 
     def apply(self, plan: Plan, *, report: Report | None = None) -> Transaction:
         """Carry a plan out: afterwards the environment is exactly the new one, or the old one.
@@ -217,6 +236,8 @@ class PackageService:
         held = self._loaded.loadings()  # what is loaded now has the version that is installed now
         with reporting(report) as told:
             done = operations.run(self._backend, plan, told)
+        if self._examined is not None and self._examined.plan.id == plan.id:
+            rehearsal.remember(self._backend, self._examined)
         return _ended(done, held)
 
     def running(self) -> Transaction | None:
@@ -257,11 +278,18 @@ class PackageService:
         """
         if not isinstance(check, str | Path) and not check:
             return frames.changes(self.apply(self.plan_upgrade(report=report), report=report))
+        return frames.changes(self.apply(self.plan_surviving(check, report=report), report=report))
+
+    def plan_surviving(
+        self, notebooks: rehearsal.Notebooks, *, report: Report | None = None
+    ) -> Plan:
+        """Plan to upgrade everything that leaves notebooks as they are, by rehearsing it.
+
+        What breaks one is held back, with the cell that it breaks. Raises as `rehearse` does.
+        """
         with reporting(report) as told:
-            found = rehearsal.examine(self._backend, check, told)
-        done = self.apply(self._with_restart(found.plan), report=report)
-        rehearsal.remember(self._backend, found)
-        return frames.changes(done)
+            self._examined = rehearsal.examine(self._backend, notebooks, told)
+        return self._with_restart(self._examined.plan)
 
     def rehearse(
         self,
@@ -285,6 +313,22 @@ class PackageService:
         outputs side by side. Images are not compared. Raises `InvalidRequest` for what is no
         notebook, `StalePlan`, `EnvironmentRefused` if no kernel starts, `Cancelled`.
         """
+        found = self.list_rehearsed(
+            plan, notebooks, seconds=seconds, network=network, sanitize=sanitize, report=report
+        )
+        return rehearsal.frame(found)
+
+    def list_rehearsed(
+        self,
+        plan: Plan,
+        notebooks: rehearsal.Notebooks,
+        *,
+        seconds: float = 600.0,
+        network: bool = False,
+        sanitize: str | Path | None = None,
+        report: Report | None = None,
+    ) -> Rehearsal:
+        """Return what `rehearse` finds as values."""
         if not isinstance(plan, Plan):
             raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
         limits = Limits(seconds=rehearsal.checked_seconds(seconds), network=bool(network))
@@ -351,6 +395,23 @@ class PackageService:
         It is itself a transaction, and can be undone by its id.
         """
         return self.apply(self.plan_undo(transaction, report=report), report=report)
+
+    def find_notebook(self, told: str = "") -> Path | None:
+        """Return the path of this kernel's notebook; None where that is not known.
+
+        `told` is its path as the page says that shows it, below the server's folder.
+        """
+        return whereabouts.find_notebook(told)
+
+    def list_variables(self) -> tuple[Variable, ...]:
+        """Return the user's variables in this kernel, which a restart would lose.
+
+        The biggest first; modules, functions and classes are left out. Their sizes are looked at
+        from outside: none of their own code is run.
+        """
+        from .variables import variables
+
+        return variables()
 
     def __repr__(self) -> str:
         return f"PackageService({self.prefix}, Python {self.python_version})"

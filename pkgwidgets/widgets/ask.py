@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Report
@@ -23,13 +24,17 @@ _QUOTES = "\"'` \t\n"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ask:
-    """One wish, not yet planned. `wider` asks for the same with more allowed to move."""
+    """One wish, not yet planned. `wider` asks for the same with more allowed to move.
+
+    `whole`: it is for everything that can be upgraded.
+    """
 
     title: str
     doing: str
     plan: Callable[[Report], Plan]
     cell: str
     wider: Callable[[], Ask] | None = None
+    whole: bool = False
 
 
 def upgrade(
@@ -47,6 +52,17 @@ def upgrade(
         plan=lambda report: service.plan_upgrade(wanted, version, allow, report=report),
         cell=_upgrade_cell(wanted, version, allow),
         wider=None if allow == "all" else lambda: upgrade(service, wanted, version, "all"),
+        whole=wanted is None,
+    )
+
+
+def survivors(service: PackageService, notebook: Path) -> Ask:
+    """Ask for all newer releases that leave a notebook as it is."""
+    return Ask(
+        title=f"Upgrade all that {notebook.name} survives",
+        doing=f"Upgrading all that {notebook.name} survives",
+        plan=lambda report: service.plan_surviving(notebook, report=report),
+        cell=f"service.upgrade_all_packages(check=[{str(notebook)!r}])",
     )
 
 

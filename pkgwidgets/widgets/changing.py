@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, PlanImpossible, StillNeeded
 from pkgwidgets.core.model import Event, Plan, Transaction
@@ -10,6 +11,7 @@ from pkgwidgets.notebook.service import PackageService
 
 from . import ask
 from .ask import Ask
+from .beside import Beside
 from .plan import PlanView
 from .task import TaskView
 from .tasks import Failed, Tasks
@@ -37,6 +39,7 @@ class Changing:
         given: bool,
     ) -> None:
         self.tasks = Tasks()
+        self.beside = Beside(service, plan_view, self._survived)
         self._service = service
         self._plan_view = plan_view
         self._task_view = task_view
@@ -66,14 +69,14 @@ class Changing:
                     self._fail(asked, error, failed)
                 return
             if not self.tasks.is_cancelled():
-                self._plan = found
                 planned()
-                self._plan_view.show(asked.title, found, self._preface + asked.cell)
+                self._show(asked, found)
 
         if self._plan_view.state == "loading":
             self.tasks.cancel()
         if self.tasks.start(work, failed or self._plan_view.fail):
             self._plan, self._asked = None, asked
+            self.beside.end()
             self._task_view.close_view()
             self._plan_view.begin(asked.title)
 
@@ -86,6 +89,7 @@ class Changing:
         """Close the plan view; end what is under way in the old environment."""
         self.tasks.cancel()
         self._plan = None
+        self.beside.end()
         self._plan_view.close_view()
 
     def apply(self) -> None:
@@ -109,6 +113,17 @@ class Changing:
             lambda report: self._service.follow(running, report=report),
         )
         return True
+
+    def _show(self, asked: Ask, found: Plan) -> None:
+        self._plan, self._asked = found, asked
+        cell = self._preface + asked.cell
+        self._plan_view.show(asked.title, found, cell, whole=asked.whole)
+        self.beside.begin(found)
+
+    def _survived(self, notebook: Path, found: Plan) -> None:
+        """Show the plan that leaves a notebook whole, in the place of the one for everything."""
+        if not self.tasks.busy:
+            self._show(ask.survivors(self._service, notebook), found)
 
     def _fail(self, asked: Ask, error: PkgwidgetsError, failed: Failed | None) -> None:
         unlock = ""
@@ -137,18 +152,12 @@ class Changing:
         def work() -> None:
             try:
                 done = change(report)
-                self._task_view.finish(done, _restart(done))
+                self._task_view.finish(done)
             finally:
                 self._ended()
 
         if self.tasks.start(work, self._task_view.fail):
             self._plan = None
+            self.beside.end()
             self._plan_view.close_view()
             self._task_view.begin(title)
-
-
-def _restart(done: Transaction) -> str:
-    verdict = done.plan.restart
-    if verdict is None or not verdict.needed:
-        return ""
-    return f"Restart the kernel to use {', '.join(verdict.loaded)}."

@@ -4,14 +4,6 @@ const DEAD = "The kernel was restarted, and no longer knows this panel. Run its 
 const PATIENCE = 4_000; // ms that the kernel's control channel may take to answer
 const SETTLED = 1_500; // ms after a click, in which nearly every kernel has answered
 
-function config() {
-  try {
-    return JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
-  } catch {
-    return {};
-  }
-}
-
 // One request over the kernel's control channel, which answers while a cell runs.
 function request(kernel, content) {
   const { baseUrl, token } = config();
@@ -87,8 +79,8 @@ function render({ model, el }) {
     timer = setTimeout(probe, SETTLED);
   }
 
-  function onCancel({ target }) {
-    if (panel()?.contains(target)) ask("cancel").catch(() => {}); // the message of the widget is on its way, too
+  function onCancel({ target, detail }) {
+    if (panel()?.contains(target)) ask(detail || "cancel").catch(() => {}); // the message of the widget is on its way, too
   }
 
   function onLive() {

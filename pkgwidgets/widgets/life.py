@@ -18,7 +18,8 @@ from weakref import WeakValueDictionary
 import anywidget
 import traitlets
 
-from .table import HERE, Message
+from .parts import HERE, sources
+from .table import Message
 
 REQUEST, REPLY = "pkgwidgets_request", "pkgwidgets_reply"
 _FILE = re.compile(r"kernel-(?P<id>[\w-]+)\.json", re.ASCII)
@@ -27,7 +28,7 @@ _FILE = re.compile(r"kernel-(?P<id>[\w-]+)\.json", re.ASCII)
 class Life(anywidget.AnyWidget):
     """Shows nothing as long as the kernel lives; sends here and gone, and takes requests."""
 
-    _esm = HERE / "life.js"
+    _esm = sources("page", "life")
     _css = HERE / "views.css"
 
     kernel = traitlets.Unicode().tag(sync=True)
@@ -66,8 +67,9 @@ def _answer(stream: Any, ident: Any, parent: dict[str, Any]) -> None:
     """Take one request; the reply tells whether the panel is still known here."""
     content = parent.get("content", {})
     life = _lives.get(str(content.get("key")))
-    if life is not None and content.get("do") == "cancel":
-        life.asked({"type": "cancel"})
+    do = content.get("do")
+    if life is not None and do in ("cancel", "stop"):
+        life.asked({"type": do})
     kernel = _kernel()
     if kernel is not None:
         kernel.session.send(stream, REPLY, {"known": life is not None}, parent, ident=ident)

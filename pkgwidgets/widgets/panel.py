@@ -18,7 +18,7 @@ from pkgwidgets.notebook.service import PackageService
 
 from . import ask, still
 from .changing import Changing
-from .dock import dock
+from .dock import commands, dock
 from .history import HistoryView
 from .install import InstallForm
 from .life import Life
@@ -61,19 +61,23 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             [self.table, self.form, self.plan_view, self.task_view, self.past, self.life]
         )
         self.add_class("pkgw-panel")
+        self.plan_view.home = self.task_view.home = str(self.model_id)
+        self.task_view.kernel = self.life.kernel
         self._changing.follow_running()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is under way; False if the time was up first."""
-        return self._changing.tasks.wait(timeout) and self._looking.wait(timeout)
+        changing = self._changing
+        return all(each.wait(timeout) for each in (changing.tasks, self._looking, changing.beside))
 
     def dock(self) -> None:
-        """Put the panel beside the notebook, in JupyterLab with ipylab; say where, or how else."""
+        """Open the panel beside the notebook, in JupyterLab with ipylab; else say how."""
         print(dock(self))
 
     def close(self) -> None:
         """Remove the panel from the page, and end what it does in the background."""
         self._watch.stop()
+        self._changing.beside.end()
         for child in self.children:
             child.close()
         super().close()
@@ -125,6 +129,11 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self._changing.widen()
             case {"type": "apply"}:
                 self._changing.apply()
+            case {"type": "try" | "survive" as what, "path": str(path)}:
+                unsaved = bool(message.get("unsaved"))
+                self._changing.beside.rehearse(path, unsaved=unsaved, survive=what == "survive")
+            case {"type": "stop"}:
+                self._changing.beside.stop()
 
     def _on_task(self, message: Message) -> None:
         match message:
@@ -134,6 +143,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self.task_view.close_view()
             case {"type": "undo", "id": str(id)}:
                 self._changing.undo_at_once(id)
+            case {"type": "variables"}:
+                self.task_view.ask(self.service.list_variables(), commands())
 
     def _on_history(self, message: Message) -> None:
         match message:
@@ -157,6 +168,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self._watch.lose(view)
             case {"type": "cancel"}:  # while a cell runs
                 self._changing.call_off()
+            case {"type": "stop"}:
+                self._changing.beside.stop()
 
     def _plan(self, asked: ask.Ask) -> None:
         self._changing.plan(asked, self._plan_failed if self.form.is_open else None)

@@ -2,20 +2,6 @@
 
 const KIND_WORDS = { install: "new", remove: "removed", downgrade: "downgrade" };
 
-// Names and reasons come from strangers, so text only ever becomes text nodes.
-function h(tag, props, ...children) {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...children.filter(Boolean));
-  return node;
-}
-
-const button = (text, className, onclick) => h("button", { type: "button", className, onclick }, text);
-const strong = (text) => h("strong", null, text);
-
-function say(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
 function versionsCell({ before, after, kind, bump }) {
   const word = kind === "upgrade" ? bump : KIND_WORDS[kind];
   const badge = word && h("span", { className: `pkgw-badge pkgw-${word}` }, word);
@@ -46,30 +32,8 @@ function heldBackNote({ text_strong: lead, text, unlock }, onUnlock) {
 
 // The same commands for a terminal, folded away.
 function commandsFold(commands) {
-  const list = h("pre", { className: "pkgw-pre", hidden: true }, commands.join("\n"));
-  const fold = button("Commands", "pkgw-quiet pkgw-fold", () => {
-    list.hidden = !list.hidden;
-    fold.ariaExpanded = String(!list.hidden);
-  });
-  fold.ariaExpanded = "false";
-  return h("div", { className: "pkgw-folded" }, fold, list);
-}
-
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    // No clipboard on plain http, or not allowed: the old way still works there.
-    const area = h("textarea", { value: text, className: "pkgw-sr" });
-    const focused = document.activeElement;
-    document.body.append(area);
-    area.select();
-    const copied = document.execCommand("copy");
-    area.remove();
-    focused?.focus({ preventScroll: true });
-    return copied;
-  }
+  const list = h("pre", { className: "pkgw-pre" }, commands.join("\n"));
+  return h("div", { className: "pkgw-folded" }, folding("Commands", list), list);
 }
 
 function render({ model, el }) {
@@ -78,6 +42,8 @@ function render({ model, el }) {
   const spinner = h("span", { className: "pkgw-spinner", ariaHidden: "true" });
   const body = h("div", { className: "pkgw-body" });
   const cost = h("span", { className: "pkgw-dim pkgw-cost" });
+  const beside = besidePlan(model, el);
+  const tryFirst = button("Try this notebook first", "pkgw-quiet", beside.tries);
   const copyCell = button("Copy as cell", "pkgw-quiet pkgw-copy", onCopy);
   const copied = h("span", { className: "pkgw-sr", role: "status" });
   const cancel = button("Cancel", "", callOff);
@@ -85,7 +51,9 @@ function render({ model, el }) {
   const root = h("section", { className: "pkgw", ariaLabel: "Plan" },
     h("div", { className: "pkgw-row pkgw-head" }, title, spinner, status),
     body,
-    h("div", { className: "pkgw-row pkgw-foot" }, cost, copyCell, copied, cancel, apply));
+    beside.impact,
+    beside.trial,
+    h("div", { className: "pkgw-row pkgw-foot" }, cost, tryFirst, copyCell, copied, cancel, apply));
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
 
   let state = "hidden";
@@ -102,13 +70,16 @@ function render({ model, el }) {
   }
 
   function bodyNodes() {
-    const { changes = [], held_back: heldBack = [], warnings = [], restart, commands = [], empty } = plan();
+    const { changes = [], held_back: heldBack = [], warnings = [], restart, word, others, commands = [], empty } = plan();
     if (state === "failed") return [failedNote()];
     if (state !== "ready") return [];
     const notes = heldBack.map((item) => heldBackNote(item, () => model.send({ type: "unlock" })));
     if (empty) return [h("p", { className: "pkgw-empty" }, "Nothing to change."), ...notes];
     notes.push(...warnings.map((text) => h("p", { className: "pkgw-note" }, text)));
-    if (restart) notes.push(h("p", { className: "pkgw-note" }, strong("Restart needed afterwards:"), ` ${restart}`));
+    if (restart || others) {
+      const lead = restart && strong(`${word} afterwards:`);
+      notes.push(h("p", { className: "pkgw-note" }, lead, restart && ` ${restart}`, restart && others && " ", others));
+    }
     // What was asked for comes first, what follows from it after.
     const ordered = [...changes.filter((c) => c.requested), ...changes.filter((c) => !c.requested)];
     return [changesTable(ordered), ...notes, commands.length > 0 && commandsFold(commands)].filter(Boolean);
@@ -129,6 +100,9 @@ function render({ model, el }) {
     body.replaceChildren(...bodyNodes());
     say(cost, applicable ? plan().footer ?? "" : "");
     copyCell.hidden = !applicable || !plan().cell;
+    if (!timer) say(copyCell, copyLabel());
+    tryFirst.hidden = !applicable;
+    for (const node of [beside.impact, beside.trial]) node.classList.toggle("pkgw-hidden", state !== "ready");
     say(cancel, applicable || state === "loading" ? "Cancel" : "Close");
     apply.hidden = !applicable && state !== "loading";
     apply.disabled = !applicable;
@@ -148,13 +122,19 @@ function render({ model, el }) {
     requestAnimationFrame(() => cancel.focus({ preventScroll: !opening }));
   }
 
+  const copyLabel = () => (canInsert(model) ? "Insert as cell" : "Copy as cell");
+
   async function onCopy() {
-    const text = (await copy(plan().cell ?? "")) ? "Copied" : "Could not copy";
+    const source = plan().cell ?? "";
+    let text = "Inserted below";
+    if (canInsert(model)) insertBelow(model, source);
+    else text = (await copy(source)) ? "Copied" : "Could not copy";
     say(copyCell, text);
     say(copied, text);
     clearTimeout(timer);
     timer = setTimeout(() => {
-      say(copyCell, "Copy as cell");
+      timer = 0;
+      say(copyCell, copyLabel());
       say(copied, "");
     }, 2_000);
   }
@@ -162,7 +142,7 @@ function render({ model, el }) {
   // The kernel gets messages of widgets only between cells: `life.js` has another way to it.
   function callOff() {
     model.send({ type: "cancel" });
-    if (state === "loading") el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true }));
+    if (state === "loading" || beside.isBusy()) el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true }));
   }
 
   function onApply() {
@@ -178,8 +158,7 @@ function render({ model, el }) {
   }
 
   el.addEventListener("keydown", onKey);
-  const events = ["change:state", "change:plan", "change:error"];
-  for (const name of events) model.on(name, show);
+  const quiet = listen(model, ["state", "plan", "error"], show);
 
   el.append(root);
   el.classList.add("pkgw-hidden");
@@ -188,7 +167,8 @@ function render({ model, el }) {
   return () => {
     el.removeEventListener("keydown", onKey);
     clearTimeout(timer);
-    for (const name of events) model.off(name, show);
+    quiet();
+    beside.close();
     el.classList.remove("pkgw-hidden");
     root.remove();
   };

@@ -1,29 +1,41 @@
-"""The plan before it is applied."""
+"""The plan before it is applied, and what it would mean for the notebook."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anywidget
 import traitlets
 
-from pkgwidgets.core.model import Change, HeldBack, Plan
+from pkgwidgets.core.model import Change, HeldBack, Kernel, Plan, Restart
 from pkgwidgets.core.versions import bump
 from pkgwidgets.core.words import size
 
-from .table import HERE, Message
+from .ask import listed
+from .parts import HERE, sources
+from .table import Message
+
+_REASONS = 3
+"""Reasons for a restart that are named; of the others only their number."""
 
 
 class PlanView(anywidget.AnyWidget):
-    """Shows a plan and sends apply, cancel or unlock."""
+    """Shows a plan and sends apply, cancel or unlock; try, survive or stop of a rehearsal.
 
-    _esm = HERE / "plan.js"
-    _css = HERE / "panel.css"
+    `impact` and `trial` are filled in beside the plan; `home` is the panel's own model, by which
+    the page finds its cell.
+    """
+
+    _esm = sources("parts", "page", "beside", "plan")
+    _css = HERE / "plan.css"
 
     state = traitlets.Unicode("hidden").tag(sync=True)
     plan = traitlets.Dict().tag(sync=True)
     error = traitlets.Unicode().tag(sync=True)
+    impact = traitlets.Dict().tag(sync=True)
+    trial = traitlets.Dict().tag(sync=True)
+    home = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, asked: Callable[[Message], None]) -> None:
         super().__init__()
@@ -32,13 +44,17 @@ class PlanView(anywidget.AnyWidget):
     def begin(self, title: str) -> None:
         """Open at once, while the plan is being made."""
         with self.hold_sync():
-            self.plan = {"title": title}
+            self.plan, self.impact, self.trial = {"title": title}, {}, {}
             self.state = "loading"
 
-    def show(self, title: str, plan: Plan, cell: str) -> None:
-        """Show what would be done; `cell` is the source that would do the same."""
+    def show(self, title: str, plan: Plan, cell: str, *, whole: bool = False) -> None:
+        """Show what would be done; `cell` is the source that would do the same.
+
+        `whole`: it is for everything, so that what breaks a notebook can be left out.
+        """
         with self.hold_sync():
-            self.plan = {"title": title, "cell": cell, **_contents(plan)}
+            self.plan = {"title": title, "cell": cell, "whole": whole, **_contents(plan)}
+            self.impact, self.trial = {}, {}
             self.state = "ready"
 
     def fail(self, error: str, unlock: str = "") -> None:
@@ -50,23 +66,53 @@ class PlanView(anywidget.AnyWidget):
 
     def close_view(self) -> None:
         """Show nothing."""
-        self.state = "hidden"
+        with self.hold_sync():
+            self.impact, self.trial = {}, {}
+            self.state = "hidden"
 
 
 def _contents(plan: Plan) -> dict[str, Any]:
     fetched = size(plan.download_size) or "unknown size"
-    restart = plan.restart
     return {
         "changes": [_change(change) for change in plan.changes],
         "held_back": [_held(held, alone=len(plan.requested) == 1) for held in plan.held_back],
-        "restart": str(restart).partition(": ")[2] if restart is not None else "",
+        "restart": because(plan.restart),
+        "word": word(plan.restart),
+        "others": _others(plan.kernels) if plan else "",
         "footer": "from the saved files · can be undone"
         if plan.from_save_point
         else f"{fetched} to fetch · can be undone",
-        "warnings": [f"{text[:1].upper()}{text[1:]}." for text in plan.warnings],
+        "warnings": [f"{text[:1].upper()}{text[1:]}." for text in plan.cautions],
         "commands": list(plan.commands),
         "empty": not plan,
     }
+
+
+def word(restart: Restart | None) -> str:
+    """Return the verdict as a heading; "" where no restart is needed."""
+    if restart is None or not restart.needed:
+        return ""
+    return "Restart advised" if restart.verdict == "advised" else "Restart needed"
+
+
+def because(restart: Restart | None) -> str:
+    """Say why a restart is needed, "" if it is not: what is loaded, and what of it matters."""
+    if restart is None or not restart.needed:
+        return ""
+    reasons = restart.reasons or (str(restart).partition(": ")[2],)
+    more = len(reasons) - _REASONS
+    return "; ".join(reasons[:_REASONS]) + (f"; and {more} more" if more > 0 else "") + "."
+
+
+def _others(kernels: Sequence[Kernel]) -> str:
+    """Name the other notebooks that run on what is changed; a kernel that tells none, by number."""
+    if not kernels:
+        return ""
+    names = [kernel.notebook or f"process {kernel.process}" for kernel in kernels]
+    noun = "notebook" if all(kernel.notebook for kernel in kernels) else "kernel"
+    if len(kernels) == 1:
+        return f"One other {noun} uses this environment: {names[0]}."
+    return f"{len(kernels)} other {noun}s use this environment: {listed(names)}."
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -2,21 +2,10 @@
 
 const OUTCOME_MARKS = { ok: ["✓", "Done: "], bad: ["✕", "Failed: "] }; // seen, spoken
 
-// Names and messages come from strangers, so text only ever becomes text nodes.
-function h(tag, props, ...children) {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...children.filter(Boolean));
-  return node;
-}
-
-const button = (text, props) => h("button", { type: "button", ...props }, text);
-const undoButton = (id, label) => button("Undo", { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: label });
-const closeButton = () => button("×", { className: "pkgw-quiet pkgw-close", name: "close", ariaLabel: "Close" });
-
-// Updates come ten times a second: write only what changed, so that nothing flickers and nothing is read aloud twice.
-function say(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
+const named = (text, props) => Object.assign(button(text, props.className ?? ""), props);
+const undoButton = (id, label) => named("Undo", { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: label });
+const restartButton = () => named("Restart kernel…", { className: "pkgw-quiet", name: "restart" });
+const closeButton = () => named("×", { className: "pkgw-quiet pkgw-close", name: "close", ariaLabel: "Close" });
 
 function stepItems(stages, stage) {
   const current = stages.indexOf(stage);
@@ -27,12 +16,13 @@ function stepItems(stages, stage) {
   });
 }
 
-function outcomeNodes({ kind, text, restart, undo, undo_id: id }) {
+function outcomeNodes({ kind, text, restart, word, undo, undo_id: id }) {
   const [mark, spoken] = OUTCOME_MARKS[kind] ?? [];
   return [
     mark && h("span", { className: "pkgw-mark", ariaHidden: "true" }, mark),
     spoken && h("span", { className: "pkgw-sr" }, spoken),
-    h("span", null, text, restart && " ", restart && h("strong", null, restart)),
+    h("span", null, text, restart && " ", restart && strong(`${word}:`), restart && ` ${restart}`),
+    restart && restartButton(),
     undo && undoButton(id, "Undo"),
   ].filter(Boolean);
 }
@@ -40,18 +30,19 @@ function outcomeNodes({ kind, text, restart, undo, undo_id: id }) {
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" });
   const text = h("span", { className: "pkgw-dim", role: "status", ariaLive: "polite" });
-  const cancel = button("Cancel");
+  const cancel = button("Cancel", "");
   const head = h("div", { className: "pkgw-row pkgw-head" }, title, text, cancel);
   const fill = h("i");
   const bar = h("div", { className: "pkgw-bar", role: "progressbar", ariaValueMin: "0", ariaValueMax: "100" }, fill);
   const steps = h("ol", { className: "pkgw-steps" });
   const outcome = h("div", { className: "pkgw-note pkgw-outcome" });
   const result = h("div", { className: "pkgw-row pkgw-result", role: "status" }, outcome, closeButton());
-  const fold = button("Log", { className: "pkgw-quiet pkgw-fold", ariaExpanded: "false" });
-  const log = h("pre", { className: "pkgw-pre", tabIndex: 0, ariaLabel: "Log", hidden: true });
+  const question = restartQuestion(model, el);
+  const log = h("pre", { className: "pkgw-pre", tabIndex: 0, ariaLabel: "Log" });
+  const fold = folding("Log", log);
   const folded = h("div", { className: "pkgw-folded" }, fold, log);
   const root = h("section", { className: "pkgw", ariaLabel: "Progress" },
-    head, bar, steps, result, folded);
+    head, bar, steps, result, question.node, folded);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
 
   const focused = () => el.getRootNode().activeElement;
@@ -103,6 +94,7 @@ function render({ model, el }) {
     result.hidden = running || !what;
     if (running) showProgress(task);
     showOutcome(running ? null : what);
+    if (running || !what?.restart) question.close();
     showLog(lines);
     if (hadFocus) keepFocus();
   }
@@ -130,11 +122,8 @@ function render({ model, el }) {
       pushed.disabled = true; // once; a new outcome brings a new button
       model.send({ type: "undo", id: pushed.value });
     }
-    if (pushed === fold) {
-      log.hidden = !log.hidden;
-      fold.ariaExpanded = String(!log.hidden);
-      log.scrollTop = log.scrollHeight;
-    }
+    if (pushed.name === "restart") question.open(pushed);
+    if (pushed === fold) log.scrollTop = log.scrollHeight;
   }
 
   const onKey = (event) => event.stopPropagation(); // the notebook has shortcuts of its own
@@ -148,6 +137,7 @@ function render({ model, el }) {
   return () => {
     el.removeEventListener("keydown", onKey);
     model.off("change:task", show);
+    question.end();
     el.classList.remove("pkgw-hidden");
     root.remove();
   };

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 
 import anywidget
 import traitlets
 
-from pkgwidgets.core.model import Event, Stage, Transaction
-from pkgwidgets.core.words import says, size
+from pkgwidgets.core.model import Event, Stage, Transaction, Variable
+from pkgwidgets.core.words import says, size, visible
 
-from .table import HERE, Message
+from .parts import HERE, sources
+from .plan import because, word
+from .table import Message
 
 _STAGES = {
     Stage.RESOLVING: "planned",
@@ -24,17 +26,25 @@ _STAGES = {
 }
 _APART = 0.1
 """Seconds between two messages to the browser, at least."""
+_NAMED = 6
+"""Variables that are named before a restart; of the others only their number."""
 _MOST = 400
 """Lines of the log that are shown; the history has all."""
 
 
 class TaskView(anywidget.AnyWidget):
-    """Shows what is being done and what became of it; sends cancel, undo or close."""
+    """Shows what is being done and what became of it; sends cancel, undo, close or variables.
 
-    _esm = HERE / "task.js"
+    `question` is what a restart would lose; `kernel` is the id by which the server knows this one.
+    """
+
+    _esm = sources("parts", "page", "restart", "task")
     _css = HERE / "panel.css"
 
     task = traitlets.Dict().tag(sync=True)
+    question = traitlets.Dict().tag(sync=True)
+    kernel = traitlets.Unicode().tag(sync=True)
+    home = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, asked: Callable[[Message], None]) -> None:
         super().__init__()
@@ -46,6 +56,7 @@ class TaskView(anywidget.AnyWidget):
         """Show that work has begun."""
         stages = list(_STAGES.values())
         self._told = (None, "", "")
+        self.question = {}
         self.task = _running(title, stages, stages[0], log=[])
 
     def follow(self, event: Event) -> None:
@@ -59,24 +70,32 @@ class TaskView(anywidget.AnyWidget):
         running = _running(task.get("title", ""), task.get("stages", []), stage, log)
         self.task = {**running, "text": f"{_says(event) or stage}…"}
 
-    def finish(self, transaction: Transaction, restart: str) -> None:
-        """Say what really changed; `restart` says what has to be done to use it."""
+    def finish(self, transaction: Transaction) -> None:
+        """Say what really changed, and whether the kernel must restart to use it."""
+        restart = transaction.plan.restart
         changes = ", ".join(map(str, transaction.changes))
         self._end(
             kind="ok",
             text=f"{changes}." if changes else "Nothing had to be changed.",
-            restart=restart,
+            restart=because(restart),
+            word=word(restart),
             undo=bool(transaction.changes),
             undo_id=transaction.id,
         )
 
     def fail(self, error: str) -> None:
         """Say what went wrong."""
-        self._end(kind="bad", text=error, restart="", undo=False, undo_id="")
+        self._end(kind="bad", text=error, restart="", word="", undo=False, undo_id="")
+
+    def ask(self, variables: Sequence[Variable], commands: str) -> None:
+        """Name what a restart would lose; `commands` is the model that reaches the page's own."""
+        named = [f"{visible(v.name)} ({_kind(v)})" for v in variables[:_NAMED]]
+        more = len(variables) - len(named)
+        self.question = {"variables": named, "more": max(0, more), "commands": commands}
 
     def close_view(self) -> None:
         """Show nothing."""
-        self.task = {}
+        self.task, self.question = {}, {}
 
     def _log(self, event: Event, known: list[str]) -> list[str]:
         """Add what an event tells, unless it is a sign of life that tells nothing new."""
@@ -105,6 +124,11 @@ def _running(title: str, stages: list[str], stage: str, log: list[str]) -> dict[
         "log": log,
         "outcome": None,
     }
+
+
+def _kind(variable: Variable) -> str:
+    known = size(variable.size)
+    return f"{visible(variable.kind)}, {known}" if known else visible(variable.kind)
 
 
 def _says(event: Event) -> str:

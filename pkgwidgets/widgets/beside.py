@@ -1,0 +1,249 @@
+"""What is found out beside a plan that is shown already: who uses it, and whether it would break.
+
+Neither keeps anybody from applying the plan; both end with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pkgwidgets.core.api import Impact, Severity
+from pkgwidgets.core.comparison import CellRun, ComparedCell, Rehearsal, Verdict
+from pkgwidgets.core.errors import Cancelled
+from pkgwidgets.core.interfaces import Report
+from pkgwidgets.core.model import Event, Plan
+from pkgwidgets.core.words import says, visible
+from pkgwidgets.notebook.service import PackageService
+
+from .plan import PlanView
+from .tasks import Tasks
+
+_LONGEST = 4000
+"""Characters of one output that are shown."""
+_BEFORE = 200
+"""Characters shown before the first difference, where the whole is too long."""
+
+Survived = Callable[[Path, Plan], None]
+Shown = dict[str, Any]
+
+
+class Beside:
+    """Fills in what a plan means for the notebook; `survived` gets one that leaves it whole."""
+
+    def __init__(self, service: PackageService, view: PlanView, survived: Survived) -> None:
+        self._service = service
+        self._survived = survived
+        self._plan: Plan | None = None
+        self._impact = _Place(partial(setattr, view, "impact"))
+        self._trial = _Place(partial(setattr, view, "trial"))
+        self._looking, self._trying = Tasks(), Tasks()
+
+    def begin(self, plan: Plan) -> None:
+        """Look, now that a plan is shown, which cells use what it changes."""
+        self.end()
+        self._plan = plan
+        if plan:
+            write = self._impact.take({"state": "looking"})
+            failed = partial(_not_found, write)
+            self._looking.start(partial(self._look, plan, write), failed)
+
+    def end(self) -> None:
+        """Give up what is under way: the plan is gone, or carried out."""
+        self._plan = None
+        self._looking.cancel()
+        self._trying.cancel()
+        self._impact.take({})
+        self._trial.take({})
+
+    def rehearse(self, told: str, *, unsaved: bool = False, survive: bool = False) -> None:
+        """Rehearse the plan on the notebook; or find the plan that leaves it as it is.
+
+        `told` is its path, as the page or the user says; `unsaved`: not all that the page shows
+        is in the file.
+        """
+        path, plan = self._found(told), self._plan
+        if plan is None:
+            return
+        if path is None:
+            said = f"There is no notebook {visible(told)} here." if told else ""
+            self._trial.take({"state": "asking", "path": told, "text": said})
+            return
+        self._trying.cancel()
+        write = self._trial.take(_running(path, "starting"))
+        note = "Changes that are not saved were left out." if unsaved else ""
+        work = self._survive if survive else self._rehearse
+        self._trying.start(partial(work, plan, path, note, write), partial(_failed, write))
+
+    def stop(self) -> None:
+        """Call the rehearsal off; the plan stays."""
+        self._trying.cancel()
+        self._trial.take({})
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is under way; False if the time was up first."""
+        return self._looking.wait(timeout) and self._trying.wait(timeout)
+
+    def _found(self, told: str) -> Path | None:
+        typed = Path(told).expanduser()
+        known = self._service.find_notebook(told)
+        return known or (typed.absolute() if told and typed.is_file() else None)
+
+    def _look(self, plan: Plan, write: Callable[[Shown], None]) -> None:
+        with suppress(Cancelled):
+            rows = self._service.list_impact(plan, report=self._looking.raise_if_cancelled)
+            write({"state": "done", "text": summary(rows), "rows": _rows(rows)})
+
+    def _rehearse(self, plan: Plan, path: Path, note: str, write: Callable[[Shown], None]) -> None:
+        with suppress(Cancelled):
+            found = self._service.list_rehearsed(plan, path, report=self._report(path, write))
+            write({**contents(found), "state": "done", "note": note})
+
+    def _survive(self, _: Plan, path: Path, note: str, write: Callable[[Shown], None]) -> None:
+        with suppress(Cancelled):
+            found = self._service.plan_surviving(path, report=self._report(path, write))
+            if self._trying.is_cancelled():
+                return
+            self._survived(path, found)
+            said = f"{path.name} runs with this plan as it does now. Nothing was changed."
+            self._trial.take({"state": "done", "kind": "ok", "text": said, "note": note})
+
+    def _report(self, path: Path, write: Callable[[Shown], None]) -> Report:
+        told = Shown()
+
+        def report(event: Event) -> None:
+            nonlocal told
+            self._trying.raise_if_cancelled(event)
+            now = _running(path, says(event), event)
+            if now != told:
+                write(now)
+                told = now
+
+        return report
+
+
+class _Place:
+    """A trait that only the latest to take it writes."""
+
+    def __init__(self, write: Callable[[Shown], None]) -> None:
+        self._write = write
+        self._lock = Lock()
+        self._taken = 0
+
+    def take(self, shown: Shown) -> Callable[[Shown], None]:
+        """Write, and return what writes until the place is taken again."""
+        with self._lock:
+            self._taken += 1
+            self._write(shown)
+            return partial(self._if_latest, self._taken)
+
+    def _if_latest(self, number: int, shown: Shown) -> None:
+        with self._lock:
+            if number == self._taken:
+                self._write(shown)
+
+
+def _running(path: Path, text: str, event: Event | None = None) -> Shown:
+    counted = event is not None and event.total and event.text.startswith("rehearsing")
+    fraction = (event.done or 0) / event.total if counted and event and event.total else None
+    return {"state": "running", "path": path.name, "text": f"{text}…", "fraction": fraction}
+
+
+def _failed(write: Callable[[Shown], None], error: str) -> None:
+    write({"state": "done", "kind": "bad", "text": error})
+
+
+def _not_found(write: Callable[[Shown], None], error: str) -> None:
+    write({"state": "done", "text": f"Which cells use what changes is not known. {error}"})
+
+
+def summary(rows: Sequence[Impact]) -> str:
+    """Say in a sentence what a plan means for the cells that were run."""
+    cells = {row.cell for row in rows if row.cell is not None}
+    broken = {row.cell for row in rows if row.severity is Severity.BREAKS}
+    if not rows:
+        return "No cell that was run uses what changes."
+    if broken:
+        return f"{_count(len(broken), 'cell')} would break."
+    uses = "uses" if len(cells) == 1 else "use"
+    said = f"{_count(len(cells), 'cell')} {uses} what changes" if cells else "A warning was seen"
+    return f"{said}; nothing is seen to break."
+
+
+def contents(found: Rehearsal) -> dict[str, Any]:
+    """Return what a rehearsal found, as the view shows it."""
+    told = [cell for cell in found.cells if cell.verdict is not Verdict.SAME]
+    blamed, same = len(found.blamed), len(found.cells) - len(told)
+    said = f"{blamed} of {_count(len(found.cells), 'cell')} would break" if blamed else ""
+    return {
+        "kind": "bad" if blamed else "ok",
+        "text": f"{said or 'Nothing would break'}; {same} "
+        f"{'stays' if same == 1 else 'stay'} the same. Nothing was changed.",
+        "broken": bool(blamed),
+        "cells": [_cell(cell) for cell in sorted(told, key=lambda c: not c.is_blamed)],
+    }
+
+
+def _cell(cell: ComparedCell) -> dict[str, Any]:
+    before, after = _plain(cell.before), _plain(cell.after)
+    if before == after:  # then only a browser would show the difference
+        before, after = _html(cell.before) or before, _html(cell.after) or after
+    start = _first_difference(before, after)
+    return {
+        "place": f"In [{cell.number}]",
+        "verdict": cell.verdict.value,
+        "bad": cell.is_blamed,
+        "source": cell.before.source[:_LONGEST],
+        "before": _cut(before, start),
+        "after": _cut(after, start),
+    }
+
+
+def _plain(run: CellRun) -> str:
+    """Return what a cell shows, as text; HTML as it is written where it stands alone."""
+    if any("text/html" in o.get("data", {}) for o in run.outputs) and not any(
+        "text/plain" in o.get("data", {}) for o in run.outputs
+    ):
+        return "\n".join(filter(None, [_html(run), run.ended]))
+    return run.text
+
+
+def _html(run: CellRun) -> str:
+    return "\n".join(
+        str(o["data"]["text/html"]) for o in run.outputs if "text/html" in o.get("data", {})
+    )
+
+
+def _first_difference(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _cut(text: str, start: int) -> str:
+    """Shorten a text so that the first difference is in what is left."""
+    if len(text) <= _LONGEST:
+        return text
+    first = max(0, min(start - _BEFORE, len(text) - _LONGEST))
+    last = first + _LONGEST
+    return f"{'…' if first else ''}{text[first:last]}{'…' if last < len(text) else ''}"
+
+
+def _rows(rows: Sequence[Impact]) -> list[dict[str, str]]:
+    return [
+        {
+            "cell": "" if row.cell is None else f"In [{row.cell}]",
+            "package": row.package,
+            "name": row.name,
+            "finding": row.finding,
+            "severity": row.severity.value,
+        }
+        for row in rows
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,0 +1,81 @@
+// Whether to restart the kernel: asked in the panel, with what would be lost.
+
+const BY_HAND = "The panel cannot restart the kernel here. The notebook's menu can: Kernel → Restart Kernel….";
+
+function lost({ variables, more }) {
+  if (!variables) return "Looking for what would be lost…";
+  if (!variables.length) return "No variable of yours would be lost.";
+  const all = [...variables, ...(more ? [`${more} more`] : [])];
+  const last = all.pop();
+  return `Lost would be ${all.length ? `${all.join(", ")} and ${last}` : last}.`;
+}
+
+// The question under an outcome. `open` asks it, `close` takes it back.
+function restartQuestion(model, el) {
+  const said = h("p", { role: "status" });
+  const cancel = button("Cancel", "", close);
+  const both = button("Restart and run up to here", "", () => restart(true));
+  const only = button("Restart kernel", "pkgw-main", () => restart(false));
+  const node = h("div", { className: "pkgw-note pkgw-question", role: "group", ariaLabel: "Restart the kernel?", hidden: true },
+    h("p", null, strong("Restart the kernel?"), " What is in it is gone then; the notebook's text and outputs stay."),
+    said,
+    h("div", { className: "pkgw-row" }, cancel, both, only));
+
+  let opener = null;
+  let commands = null;
+  let asked = ""; // what the kernel was asked for the commands of
+
+  function open(from) {
+    opener = from;
+    node.hidden = false;
+    both.hidden = true;
+    for (const each of [cancel, both, only]) each.disabled = false;
+    say(said, lost({}));
+    model.send({ type: "variables" });
+    cancel.focus({ preventScroll: true });
+    node.scrollIntoView({ block: "nearest" });
+  }
+
+  function close() {
+    if (node.hidden) return;
+    const hadFocus = node.contains(el.getRootNode().activeElement);
+    node.hidden = true;
+    if (hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
+  }
+
+  async function show() {
+    const found = model.get("question") ?? {};
+    if (!found.variables) return;
+    say(said, lost(found));
+    if (asked !== found.commands) {
+      asked = found.commands;
+      commands = await commandsOf(model, asked);
+    }
+    both.hidden = !commands || cellOf(model) < 0;
+  }
+
+  async function restart(andRun) {
+    for (const each of [cancel, both, only]) each.disabled = true;
+    say(said, "Restarting…");
+    try {
+      await restartKernel(model);
+    } catch {
+      cancel.disabled = false;
+      say(said, BY_HAND);
+      return;
+    }
+    node.hidden = true;
+    // The page's active cell is the one that was clicked in: the panel's.
+    if (andRun) for (const what of ["notebook:run-all-above", "notebook:run-cell"]) await commands.execute(what);
+  }
+
+  function onKey(event) {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    close();
+  }
+
+  node.addEventListener("keydown", onKey);
+  const end = listen(model, ["question"], show);
+  return { node, open, close, end };
+}
