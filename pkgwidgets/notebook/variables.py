@@ -13,7 +13,7 @@ import pandas as pd
 
 from pkgwidgets.core.model import Variable
 
-_SAMPLE = 50
+_SAMPLE = 20
 """Items of a container that are looked at; the others are taken to be like them."""
 _DEPTH = 2
 _POINTER = 8

@@ -24,9 +24,9 @@ def find_notebook(told: str = "") -> Path | None:
         # A drive of the server's is no folder: `RTC:report.ipynb`.
         said = PurePosixPath(told.rpartition(":")[2])
         folder = Path(session).absolute().parent
-        above = said.parent.as_posix().strip("./")
-        known = folder / said.name
-        return known if _is_notebook(known) and folder.as_posix().endswith(above) else None
+        above = tuple(part for part in said.parent.parts if part != "/")
+        is_same = folder.parts[len(folder.parts) - len(above) :] == above
+        return folder / said.name if is_same and _is_notebook(folder / said.name) else None
     for place in (session, _said_by_vs_code()):
         if place and _is_notebook(Path(place)):
             return Path(place).absolute()

@@ -14,7 +14,7 @@ from typing import Any
 
 from pkgwidgets.core.api import Impact, Severity
 from pkgwidgets.core.comparison import CellRun, ComparedCell, Rehearsal, Verdict
-from pkgwidgets.core.errors import Cancelled
+from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.model import Event, Plan
 from pkgwidgets.core.words import says, visible
@@ -158,7 +158,8 @@ def _failed(write: Callable[[Shown], None], error: str) -> None:
 
 
 def _not_found(write: Callable[[Shown], None], error: str) -> None:
-    write({"state": "done", "text": f"Which cells use what changes is not known. {error}"})
+    why = error.removesuffix(InvalidRequest.hint).strip()
+    write({"state": "done", "text": f"Which cells use what changes is not known. {why}"})
 
 
 def summary(rows: Sequence[Impact]) -> str:
@@ -194,7 +195,7 @@ def _cell(cell: ComparedCell) -> dict[str, Any]:
         before, after = _html(cell.before) or before, _html(cell.after) or after
     start = _first_difference(before, after)
     return {
-        "place": f"In [{cell.number}]",
+        "place": f"cell {cell.number}",
         "verdict": cell.verdict.value,
         "bad": cell.is_blamed,
         "source": cell.before.source[:_LONGEST],

@@ -41,6 +41,7 @@ function render({ model, el }) {
   const status = h("span", { className: "pkgw-dim", role: "status" });
   const spinner = h("span", { className: "pkgw-spinner", ariaHidden: "true" });
   const body = h("div", { className: "pkgw-body" });
+  const folded = h("div");
   const cost = h("span", { className: "pkgw-dim pkgw-cost" });
   const beside = besidePlan(model, el);
   const tryFirst = button("Try this notebook first", "pkgw-quiet", beside.tries);
@@ -52,6 +53,7 @@ function render({ model, el }) {
     h("div", { className: "pkgw-row pkgw-head" }, title, spinner, status),
     body,
     beside.impact,
+    folded,
     beside.trial,
     h("div", { className: "pkgw-row pkgw-foot" }, cost, tryFirst, copyCell, copied, cancel, apply));
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
@@ -70,7 +72,7 @@ function render({ model, el }) {
   }
 
   function bodyNodes() {
-    const { changes = [], held_back: heldBack = [], warnings = [], restart, word, others, commands = [], empty } = plan();
+    const { changes = [], held_back: heldBack = [], warnings = [], restart, word, others, empty } = plan();
     if (state === "failed") return [failedNote()];
     if (state !== "ready") return [];
     const notes = heldBack.map((item) => heldBackNote(item, () => model.send({ type: "unlock" })));
@@ -82,7 +84,7 @@ function render({ model, el }) {
     }
     // What was asked for comes first, what follows from it after.
     const ordered = [...changes.filter((c) => c.requested), ...changes.filter((c) => !c.requested)];
-    return [changesTable(ordered), ...notes, commands.length > 0 && commandsFold(commands)].filter(Boolean);
+    return [changesTable(ordered), ...notes];
   }
 
   function show() {
@@ -98,6 +100,7 @@ function render({ model, el }) {
     say(status, { loading: "resolving…", ready: plan().empty ? "" : "nothing has been changed yet" }[state] ?? "");
     spinner.hidden = state !== "loading";
     body.replaceChildren(...bodyNodes());
+    folded.replaceChildren(...(applicable && plan().commands?.length ? [commandsFold(plan().commands)] : []));
     say(cost, applicable ? plan().footer ?? "" : "");
     copyCell.hidden = !applicable || !plan().cell;
     if (!timer) say(copyCell, copyLabel());

@@ -29,8 +29,8 @@ _SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "doNotDisturbMode": True},
     "docmanager-extension/plugin": {"autosave": False},
 }
-_DARK = """() => window.jupyterapp.commands.execute(
-  'apputils:change-theme', {theme: 'JupyterLab Dark'}).then(() => null)"""
+_THEME = """(theme) => window.jupyterapp.commands.execute(
+  'apputils:change-theme', {theme}).then(() => null)"""
 _RUN = """(index) => {
   const {commands, shell} = window.jupyterapp;
   shell.currentWidget.content.activeCellIndex = index;
@@ -99,7 +99,10 @@ class Opened(Notebook):
         self.page.evaluate(_RUN, index)
 
     def to_dark(self) -> None:
-        self.page.evaluate(_DARK)
+        self.page.evaluate(_THEME, "JupyterLab Dark")
+
+    def to_light(self) -> None:
+        self.page.evaluate(_THEME, "JupyterLab Light")
 
     def execute(self, command: str) -> None:
         """Execute one of Lab's commands."""

@@ -1,4 +1,4 @@
-"""What a plan means for the notebook, tried and told in a real JupyterLab; and the restart after it."""
+"""What a plan means for the notebook, in a real JupyterLab: told, tried, and the restart after."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from browser import own
 from browser.conftest import ARTEFACTS
 from browser.lab import Lab, Opened, photographed, served
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from pkgwidgets.demo import Demo
 
@@ -62,10 +62,16 @@ def cells(opened: Opened) -> list[str]:
 
 
 def both_themes(opened: Opened, name: str) -> None:
+    opened.to_light()
+    opened.page.wait_for_selector("body[data-jp-theme-light=true]", state="attached")
     photographed(opened.panel, ARTEFACTS / f"{name}-light.png")
     opened.to_dark()
     opened.page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
     photographed(opened.panel, ARTEFACTS / f"{name}-dark.png")
+
+
+def rehearsal(opened: Opened) -> Locator:
+    return opened.part("Plan").get_by_role("region", name="Rehearsal")
 
 
 def test_the_plan_names_the_cells_that_it_breaks(opened: Opened) -> None:
@@ -81,10 +87,100 @@ def test_the_plan_names_the_cells_that_it_breaks(opened: Opened) -> None:
 def test_the_notebook_is_tried_first_and_shown_side_by_side(opened: Opened) -> None:
     plan(opened, "frostcall")
     opened.button("Try this notebook first").click()
-    trial = opened.part("Plan").get_by_role("region", name="Rehearsal")
+    trial = rehearsal(opened)
     expect(trial).to_contain_text("would break", timeout=90_000)
-    broken = trial.get_by_role("region", name="In [3]: new error")
+    broken = trial.get_by_role("region", name="cell 3: new error")
     expect(broken).to_contain_text("AttributeError")
     expect(broken).to_contain_text("frost_tonight")
     expect(opened.button("Apply")).to_be_enabled()
     both_themes(opened, "tried")
+
+
+@pytest.mark.parametrize("opened", [[ENDLESS, ENDLESS]], indirect=True, ids=["cells"])
+def test_a_rehearsal_is_called_off_while_a_cell_runs(opened: Opened) -> None:
+    plan(opened, "seedshelf")
+    opened.button("Try this notebook first").click()
+    trial = rehearsal(opened)
+    expect(trial).to_contain_text("cell 4 of 5", timeout=90_000)
+    both_themes(opened, "trying")
+    opened.run(3)
+    expect(opened.page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(1)
+    opened.button("Cancel rehearsal").click()
+    expect(trial).to_be_hidden(timeout=5_000)
+    expect(opened.page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(1)
+    opened.execute("kernelmenu:interrupt")
+    opened.wait_until_idle()
+    opened.button("Apply").click()
+    expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
+
+
+def test_everything_is_upgraded_but_what_breaks_the_notebook(opened: Opened) -> None:
+    opened.button("Upgrade all (7)…").click()
+    expect(opened.button("Apply")).to_be_enabled()
+    opened.button("Try this notebook first").click()
+    survive = opened.button("Upgrade what this notebook survives…")
+    expect(survive).to_be_visible(timeout=120_000)
+    survive.click()
+    shown = opened.part("Plan")
+    name = "everything_is_upgraded_but_what_breaks_the_notebook.ipynb"
+    expect(shown).to_contain_text(f"Upgrade all that {name} survives", timeout=180_000)
+    expect(shown).to_contain_text(f"it breaks cell 3 of {name}")
+    expect(rehearsal(opened)).to_contain_text("runs with this plan as it does now")
+    both_themes(opened, "survives")
+    opened.button("Apply").click()
+    expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
+    expect(opened.row("frostcall").locator(".pkgw-c-version")).to_have_text("1.9.3")
+
+
+def test_what_would_do_the_same_becomes_the_cell_below(opened: Opened) -> None:
+    before = cells(opened)
+    plan(opened, "seedshelf")
+    opened.button("Insert as cell").click()
+    expect(opened.button("Inserted below")).to_be_visible()
+    assert cells(opened) == [*before[:2], "service.upgrade_package('seedshelf')", *before[2:]]
+
+
+def test_a_restart_is_asked_for_by_what_it_loses(opened: Opened) -> None:
+    plan(opened, "raintable")
+    opened.button("Apply").click()
+    outcome = opened.part("Progress")
+    expect(outcome).to_contain_text("raintable 2.0.0 → 2.4.0")
+    expect(outcome).to_contain_text("Restart advised: raintable 2.0.0 is still loaded")
+    ask = opened.button("Restart kernel…")
+    ask.click()
+    question = outcome.get_by_role("group", name="Restart the kernel?")
+    expect(question).to_contain_text("harvest (dict")
+    expect(question).to_contain_text("cold (bool")
+    expect(question.get_by_role("button", name="Cancel")).to_be_focused()
+    expect(opened.button("Restart and run up to here")).to_be_visible()
+    both_themes(opened, "restart")
+    opened.page.keyboard.press("Escape")
+    expect(question).to_be_hidden()
+    expect(ask).to_be_focused()
+    ask.click()
+    opened.button("Restart kernel").click()
+    expect(opened.page.locator(".pkgw-panel-dead")).to_have_count(1)
+    opened.wait_until_idle()
+
+
+def test_after_a_restart_all_runs_up_to_the_panel(opened: Opened) -> None:
+    plan(opened, "raintable")
+    opened.button("Apply").click()
+    opened.button("Restart kernel…").click()
+    opened.button("Restart and run up to here").click()
+    expect(opened.row("raintable").locator(".pkgw-c-version")).to_have_text("2.4.0")
+    expect(opened.page.locator(".pkgw-panel-dead")).to_have_count(0)
+    expect(opened.page.locator(".jp-InputPrompt").nth(1)).to_have_text("[2]:")
+
+
+def test_another_notebook_on_the_environment_is_named(
+    opened: Opened, chromium: Browser, lab: Lab, garden: Demo
+) -> None:
+    own.write(lab, garden, "neighbour.ipynb", "import raintable")
+    neighbour = lab.open(chromium, "neighbour.ipynb")
+    plan(opened, "seedshelf")
+    expect(opened.part("Plan")).to_contain_text(
+        "One other notebook uses this environment: neighbour.ipynb."
+    )
+    both_themes(opened, "neighbour")
+    neighbour.close()

@@ -1,0 +1,115 @@
+"""What a restart would lose: named, measured, and never asked itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pkgwidgets import PackageService
+from pkgwidgets.core.model import Variable
+from pkgwidgets.notebook import variables
+from pkgwidgets.notebook.variables import size_of
+
+
+class _Hostile(type):
+    """A class whose every word about itself is code of its own."""
+
+    def __getattribute__(cls, name: str) -> NoReturn:
+        raise AssertionError(f"{name} was asked for")
+
+
+def trap() -> object:
+    """Return a value that runs nothing of its own; pytest would look at its class if it saw it."""
+
+    class Trap(metaclass=_Hostile):
+        def __sizeof__(self) -> NoReturn:
+            raise AssertionError("its code was run")
+
+        def __getattribute__(self, name: str) -> NoReturn:
+            raise AssertionError(f"{name} was asked for")
+
+        __len__ = __iter__ = __repr__ = __sizeof__
+
+    return Trap()
+
+
+class Sly(list[Any]):
+    def __iter__(self) -> NoReturn:
+        raise AssertionError("it was walked through")
+
+    __len__ = __sizeof__ = __iter__
+
+
+def test_the_biggest_come_first_and_what_is_no_data_is_left_out() -> None:
+    import json
+
+    hidden = {"In": [""], "kept": 1}
+    names = {
+        "In": hidden["In"],
+        "kept": 2,  # another value than IPython put there
+        "_private": "x" * 10_000,
+        "json": json,
+        "helper": lambda: None,
+        "built": len,
+        "Trap": type(trap()),
+        "text": "x" * 5000,
+        "trap": trap(),
+        "table": pd.DataFrame({"a": range(10_000)}),
+    }
+    found = variables.of(names, hidden)
+    assert [(each.name, each.kind) for each in found] == [
+        ("table", "DataFrame"),
+        ("text", "str"),
+        ("kept", "int"),
+        ("trap", "Trap"),
+    ]
+    assert found[-1] == Variable(name="trap", kind="Trap", size=None)
+
+
+def test_what_is_ours_is_not_lost_but_made_anew(service: PackageService) -> None:
+    assert variables.of({"service": service}, {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        (lambda: np.zeros(1000), 8000),
+        (lambda: pd.DataFrame({"a": np.zeros(500), "b": np.zeros(500)}), 8000),
+        (lambda: pd.DataFrame({"a": ["x"] * 500}), 4000),
+        (lambda: pd.Series(np.zeros(100, dtype="int8")), 100),
+        (lambda: b"x" * 3000, 3000),
+        (lambda: list(range(1000)), 36_000),
+        (lambda: {n: "x" * 100 for n in range(1000)}, 180_000),  # noqa: C420
+        (lambda: [[0.5] * 100] * 100, 320_000),
+        (lambda: [trap()] * 10, 300),
+    ],
+)
+def test_sizes_are_about_right(make: Callable[[], object], size: int) -> None:
+    found = size_of(make())
+    assert found is not None
+    assert math.isclose(found, size, rel_tol=0.3)
+
+
+@pytest.mark.parametrize("make", [trap, lambda: Sly([1])], ids=["trap", "sly"])
+def test_nothing_is_run_to_know_a_size(make: Callable[[], object]) -> None:
+    assert size_of(make()) is None
+
+
+def test_a_list_that_holds_itself_and_a_million_of_anything_are_quick() -> None:
+    endless: list[Any] = [0]
+    endless[0] = endless
+    many = {f"v{n}": [[n] * 1000] * 1000 for n in range(100)}
+    began = perf_counter()
+    assert size_of(endless)
+    assert len(variables.of(many, {})) == 100
+    assert perf_counter() - began < 2
+
+
+def test_in_no_kernel_there_is_nothing_to_lose(service: PackageService) -> None:
+    assert service.list_variables() == ()
