@@ -51,7 +51,9 @@ def test_it_switches_the_server_extension_on(wheel: zipfile.ZipFile) -> None:
     [
         "pkgwidgets/widgets/table.js",
         "pkgwidgets/widgets/plan.js",
+        "pkgwidgets/widgets/plan.css",
         "pkgwidgets/widgets/task.js",
+        "pkgwidgets/widgets/page.js",
         "pkgwidgets/widgets/panel.css",
         "pkgwidgets/py.typed",
     ],

@@ -140,14 +140,22 @@ class _Doctor:
         changed = {change.id: change for change in plan.changes}
         before = len(self._held)
         for place, count in first_failing(len(units), failing, blamed, known).items():
+            # As these alone break it: with all of them, another's error may come first.
+            cell = self._seen(plan, units[:count], place) or blamed[place]
             for id in units[count - 1]:
                 if id not in self._held and changed[id].before is not None:
-                    self._culprits[id] = blamed[place]
-                    self._hold(changed[id], f"it breaks {blamed[place]}")
+                    self._culprits[id] = cell
+                    self._hold(changed[id], f"it breaks {cell}")
         if len(self._held) == before:
             # What breaks them is new, and comes with one of the others: which, nobody says.
             for change in plan.changes:
                 self._hold(change, f"with it comes what breaks {rehearsal.blamed[0]}")
+
+    def _seen(self, plan: Plan, units: list[list[Id]], place: Place) -> ComparedCell | None:
+        """Return a cell as it was when just these changes were rehearsed, if they were."""
+        tried = self._tried.get(_pins(part_of(plan, [id for unit in units for id in unit]).changes))
+        cells = tried.blamed if tried is not None else ()
+        return next((c for c in cells if (c.notebook, c.number) == place), None)
 
     def _bounds(self, plan: Plan, units: list[list[Id]], place: Place) -> tuple[int, int]:
         """Return what is known of a cell: no part of what leaves it whole breaks it."""

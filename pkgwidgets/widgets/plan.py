@@ -75,7 +75,10 @@ def _contents(plan: Plan) -> dict[str, Any]:
     fetched = size(plan.download_size) or "unknown size"
     return {
         "changes": [_change(change) for change in plan.changes],
-        "held_back": [_held(held, alone=len(plan.requested) == 1) for held in plan.held_back],
+        "held_back": [
+            _held(held, alone=plan.requested in ((held.name,), (held.id,)))
+            for held in plan.held_back
+        ],
         "restart": because(plan.restart),
         "word": word(plan.restart),
         "others": _others(plan.kernels) if plan else "",

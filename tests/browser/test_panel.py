@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser.lab import GARDEN, PANEL, Lab, Opened, served
+from browser.conftest import ARTEFACTS
+from browser.lab import GARDEN, PANEL, Lab, Opened, photographed, served
 from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.slow
@@ -80,16 +81,6 @@ def test_the_selected_are_planned_together(opened: Opened) -> None:
     expect(plan.locator("tbody tr")).to_have_count(2)
     expect(plan).to_contain_text("seedshelf")
     expect(plan).to_contain_text("frostcall")
-
-
-def test_copy_as_cell_copies_what_would_do_the_same(opened: Opened) -> None:
-    opened.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    opened.row("raintable").get_by_role("button", name="Upgrade raintable").click()
-    opened.button("Copy as cell").click()
-    expect(opened.button("Copied")).to_be_visible()
-    assert opened.page.evaluate("() => navigator.clipboard.readText()") == (
-        "service.upgrade_package('raintable')"
-    )
 
 
 # --- install, uninstall, other versions
@@ -240,15 +231,28 @@ def test_after_a_restart_of_the_kernel_the_dead_panel_says_so(opened: Opened) ->
     opened.wait_until_idle()
 
 
-def test_docked_twice_it_is_in_the_side_bar_once(chromium: Browser, lab: Lab) -> None:
+def test_docked_it_is_beside_the_notebook_at_once_and_copies_what_it_cannot_insert(
+    chromium: Browser, lab: Lab
+) -> None:
     lab.write("docked.ipynb", GARDEN, f"{PANEL}.dock()", f"{PANEL}.dock()")
     notebook = lab.open(chromium, "docked.ipynb", width=1800)
     notebook.run_all()
-    tab = notebook.page.locator(".jp-SideBar.jp-mod-right").get_by_role("tab", name="Packages")
-    expect(tab).to_have_count(1)
-    tab.click()
+    expect(notebook.page.locator(".lm-DockPanel-tabBar").get_by_text("Packages")).to_have_count(1)
     notebook.wait_until_checked()
-    notebook.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
-    expect(notebook.button("Apply")).to_be_enabled()
+    beside = notebook.panel.bounding_box()
+    cells = notebook.page.locator(".jp-NotebookPanel").bounding_box()
+    assert beside is not None
+    assert cells is not None
+    assert beside["width"] > 500
+    assert beside["x"] >= cells["x"] + cells["width"]
+    photographed(notebook.page, ARTEFACTS / "docked.png")
+
+    notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    notebook.row("raintable").get_by_role("button", name="Upgrade raintable").click()
+    notebook.button("Copy as cell").click()
+    expect(notebook.button("Copied")).to_be_visible()
+    assert notebook.page.evaluate("() => navigator.clipboard.readText()") == (
+        "service.upgrade_package('raintable')"
+    )
     notebook.close()
     lab.end_kernels()

@@ -130,3 +130,15 @@ def test_a_new_dependency_that_breaks_a_cell_is_kept_away(tmp_path: Path) -> Non
     found = examined(kit, write(tmp_path / "a.ipynb", cell))
     assert "crop2" in found.culprits
     assert "rival" not in {change.id for change in found.plan.changes}
+
+
+def test_each_culprit_of_a_cell_is_blamed_for_its_own_error(tmp_path: Path) -> None:
+    kit = field(*crops(2, [1, 2]))
+    second_first = (
+        "import crop1, crop2\ntry:\n    crop2.count()\n"
+        "except ZeroDivisionError:\n    raise ValueError('two')\ncrop1.count()"
+    )
+    found = examined(kit, write(tmp_path / "a.ipynb", second_first))
+    reasons = {held.id: held.reason for held in found.plan.held_back}
+    assert "ZeroDivisionError" in reasons["crop1"]
+    assert "ValueError: two" in reasons["crop2"]
