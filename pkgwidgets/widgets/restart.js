@@ -3,11 +3,11 @@
 const BY_HAND = "The panel cannot restart the kernel here. The notebook's menu can: Kernel → Restart Kernel….";
 
 function lost({ variables, more }) {
-  if (!variables) return "Looking for what would be lost…";
-  if (!variables.length) return "No variable of yours would be lost.";
+  if (!variables) return "Looking for what you would lose…";
+  if (!variables.length) return "You would lose no variable.";
   const all = [...variables, ...(more ? [`${more} more`] : [])];
   const last = all.pop();
-  return `Lost would be ${all.length ? `${all.join(", ")} and ${last}` : last}.`;
+  return `You would lose ${all.length ? `${all.join(", ")} and ${last}` : last}.`;
 }
 
 // The question under an outcome. `open` asks it, `close` takes it back.
@@ -17,7 +17,7 @@ function restartQuestion(model, el) {
   const both = button("Restart and run up to here", "", () => restart(true));
   const only = button("Restart kernel", "pkgw-main", () => restart(false));
   const node = h("div", { className: "pkgw-note pkgw-question", role: "group", ariaLabel: "Restart the kernel?", hidden: true },
-    h("p", null, strong("Restart the kernel?"), " What is in it is gone then; the notebook's text and outputs stay."),
+    h("p", null, strong("Restart the kernel?"), " The notebook's text and outputs stay."),
     said,
     h("div", { className: "pkgw-row" }, cancel, both, only));
 

@@ -20,6 +20,12 @@ USES = (
     "cold = frostcall.frost_tonight(1)\n"
     "raintable.RainTable(mon=3).total()"
 )
+NOWHERE = "import os\nos.environ.pop('JPY_SESSION_NAME')\nos.chdir('/')"
+_EDIT = """(source) => window.jupyterapp.shell.currentWidget.context.model.sharedModel
+  .cells[2].setSource(source)"""
+_NO_SESSION = """() => {
+  window.jupyterapp.shell.currentWidget.context.sessionContext.restartKernel = undefined;
+}"""
 ENDLESS = "import time\nwhile True:\n    time.sleep(0.1)"
 
 
@@ -86,9 +92,12 @@ def test_the_plan_names_the_cells_that_it_breaks(opened: Opened) -> None:
 
 def test_the_notebook_is_tried_first_and_shown_side_by_side(opened: Opened) -> None:
     plan(opened, "frostcall")
+    opened.page.evaluate(_EDIT, f"{USES}\n'not saved yet'")
     opened.button("Try this notebook first").click()
     trial = rehearsal(opened)
     expect(trial).to_contain_text("would break", timeout=90_000)
+    expect(trial).to_contain_text("not saved yet")
+    expect(trial).not_to_contain_text("left out")
     broken = trial.get_by_role("region", name="cell 3: new error")
     expect(broken).to_contain_text("AttributeError")
     expect(broken).to_contain_text("frost_tonight")
@@ -112,6 +121,23 @@ def test_a_rehearsal_is_called_off_while_a_cell_runs(opened: Opened) -> None:
     opened.wait_until_idle()
     opened.button("Apply").click()
     expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
+
+
+@pytest.mark.parametrize("opened", [[NOWHERE]], indirect=True, ids=["cells"])
+def test_which_notebook_is_asked_for_where_it_is_not_known(opened: Opened, lab: Lab) -> None:
+    opened.run(3)
+    opened.wait_until_idle()
+    plan(opened, "seedshelf")
+    opened.button("Try this notebook first").click()
+    field = rehearsal(opened).get_by_role("textbox", name="Path of the notebook")
+    expect(field).to_be_focused()
+    both_themes(opened, "which-notebook")
+    field.fill("/nowhere.ipynb")
+    field.press("Enter")
+    expect(rehearsal(opened).get_by_role("alert")).to_contain_text("no notebook /nowhere.ipynb")
+    field.fill(str(lab.folder / opened.name))
+    field.press("Enter")
+    expect(rehearsal(opened)).to_contain_text("Nothing would break", timeout=90_000)
 
 
 def test_everything_is_upgraded_but_what_breaks_the_notebook(opened: Opened) -> None:
@@ -159,6 +185,27 @@ def test_a_restart_is_asked_for_by_what_it_loses(opened: Opened) -> None:
     expect(ask).to_be_focused()
     ask.click()
     opened.button("Restart kernel").click()
+    expect(opened.page.locator(".pkgw-panel-dead")).to_have_count(1)
+    opened.wait_until_idle()
+
+
+def test_a_restart_over_the_server_and_by_hand_where_there_is_none(opened: Opened) -> None:
+    opened.page.evaluate(_NO_SESSION)
+    opened.page.route("**/api/kernels/*/restart", lambda route: route.fulfill(status=404))
+    plan(opened, "raintable")
+    opened.button("Apply").click()
+    opened.button("Restart kernel…").click()
+    opened.button("Restart kernel").click()
+    outcome = opened.part("Progress")
+    expect(outcome).to_contain_text("The panel cannot restart the kernel here.")
+    expect(outcome).to_contain_text("Kernel → Restart Kernel…")
+    photographed(opened.panel, ARTEFACTS / "restart-by-hand.png")
+    outcome.get_by_role("group").get_by_role("button", name="Cancel").click()
+    opened.page.unroute("**/api/kernels/*/restart")
+    opened.button("Restart kernel…").click()
+    with opened.page.expect_response("**/api/kernels/*/restart") as answer:
+        opened.button("Restart kernel").click()
+    assert answer.value.status == 200
     expect(opened.page.locator(".pkgw-panel-dead")).to_have_count(1)
     opened.wait_until_idle()
 

@@ -184,3 +184,26 @@ def test_two_culprits_among_twelve_are_found_and_the_rest_is_upgraded(
     assert upgraded == {f"crop{number}" for number in range(1, 13) if number not in (4, 9)}
     count = runs.count("starting a scratch kernel, with the plan")
     assert 2 < count <= 2 + ceil(log2(12)) * 2 + whole
+
+
+def test_a_rehearsed_notebook_is_told_whose_packages_to_leave_alone(
+    service: PackageService, tmp_path: Path
+) -> None:
+    notebook = write(tmp_path / "a.ipynb", "import os\nprint(os.environ['PKGWIDGETS_REHEARSED'])")
+    found = service.list_rehearsed(service.plan_upgrade("seedshelf"), notebook)
+    assert [cell.after.text for cell in found.cells] == [str(service.prefix)]
+
+
+def test_what_survives_is_a_plan_and_remembered_once_it_is_applied(
+    service: PackageService, tmp_path: Path
+) -> None:
+    notebook = write(tmp_path / "story.ipynb", USE)
+    plan = service.plan_surviving(notebook)
+    assert service.list_history() == ()
+    assert "frostcall" not in {change.id for change in plan.changes}
+    assert any("cell 1 of story.ipynb" in held.reason for held in plan.held_back)
+    service.apply(plan)
+    assert not service.restore_known_good(notebook)
+    service.undo()
+    back = service.restore_known_good(notebook)
+    assert {change.id for change in back.changes} == {change.id for change in plan.changes}

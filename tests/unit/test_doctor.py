@@ -139,6 +139,6 @@ def test_each_culprit_of_a_cell_is_blamed_for_its_own_error(tmp_path: Path) -> N
         "except ZeroDivisionError:\n    raise ValueError('two')\ncrop1.count()"
     )
     found = examined(kit, write(tmp_path / "a.ipynb", second_first))
-    reasons = {held.id: held.reason for held in found.plan.held_back}
+    reasons = {held.name: held.reason for held in found.plan.held_back}
     assert "ZeroDivisionError" in reasons["crop1"]
     assert "ValueError: two" in reasons["crop2"]
