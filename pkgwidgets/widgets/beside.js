@@ -18,10 +18,13 @@ function findingsTable(rows, label) {
     h("tbody", null, ...rows.map(findingRow)));
 }
 
-function impactNodes({ state, text, rows = [] }) {
+const VERDICT_MARKS = { bad: "✕", ok: "✓", unsure: "!" };
+
+function impactNodes({ state, text, rows = [] }, onLook) {
   if (state === "looking") return [h("p", { className: "pkgw-dim" }, "Looking for cells that use what changes…")];
   if (!text) return [];
-  const nodes = [h("p", null, strong("This notebook:"), ` ${text[0].toLowerCase()}${text.slice(1)}`)];
+  const look = state === "offered" && button("Look", "pkgw-quiet", onLook);
+  const nodes = [h("p", null, strong("This notebook:"), ` ${text[0].toLowerCase()}${text.slice(1)}${look ? ". " : ""}`, look)];
   // What fits says no more than the sentence does.
   const worst = rows.filter(({ severity }) => !["none", "indirect"].includes(severity));
   const first = worst.slice(0, FEW);
@@ -53,7 +56,7 @@ function comparedCell({ place, verdict, bad, source, before, after }) {
 }
 
 function trialNodes({ kind, text, note, cells = [], broken }, whole, onSurvive) {
-  const mark = h("span", { className: "pkgw-mark", ariaHidden: "true" }, kind === "bad" ? "✕" : "✓");
+  const mark = h("span", { className: "pkgw-mark", ariaHidden: "true" }, VERDICT_MARKS[kind]);
   const more = broken && whole && button("Upgrade what this notebook survives…", "pkgw-quiet", onSurvive);
   const said = h("p", { className: `pkgw-note pkgw-outcome pkgw-${kind}` }, mark, text, note && " ", note, more && " ", more);
   if (!cells.length) return [said];
@@ -105,7 +108,7 @@ function besidePlan(model, el) {
     const found = model.get("impact") ?? {};
     const tried = model.get("trial") ?? {};
     const was = trial.contains(el.getRootNode().activeElement);
-    redraw("impact", impact, () => impactNodes(found));
+    redraw("impact", impact, () => impactNodes(found, () => model.send({ type: "look" })));
     redraw("trial", verdict, () => (tried.state === "done" ? trialNodes(tried, model.get("plan")?.whole, () => send("survive")) : []));
     impact.hidden = !found.state;
     trial.hidden = !tried.state;

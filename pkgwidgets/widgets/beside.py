@@ -17,12 +17,14 @@ from pkgwidgets.core.comparison import CellRun, ComparedCell, Rehearsal, Verdict
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.model import Event, Plan
-from pkgwidgets.core.words import says, visible
+from pkgwidgets.core.words import says, size, visible
 from pkgwidgets.notebook.service import PackageService
 
 from .plan import PlanView
 from .tasks import Tasks
 
+_UNASKED = 200_000_000
+"""Bytes of a plan above which nothing is fetched only to look at it, unless somebody asks."""
 _LONGEST = 4000
 """Characters of one output that are shown."""
 _BEFORE = 200
@@ -44,9 +46,19 @@ class Beside:
         self._looking, self._trying = Tasks(), Tasks()
 
     def begin(self, plan: Plan) -> None:
-        """Look, now that a plan is shown, which cells use what it changes."""
+        """Look, now that a plan is shown, which cells use what it changes: at once, or if asked."""
         self.end()
         self._plan = plan
+        fetched = sum(c.size or 0 for c in plan.changes if c.after is not None)
+        if fetched > _UNASKED:
+            said = f"to tell which cells break, up to {size(fetched)} have to be fetched"
+            self._impact.take({"state": "offered", "text": said})
+        else:
+            self.look()
+
+    def look(self) -> None:
+        """Look which cells use what the plan changes; the new versions of that are fetched."""
+        plan = self._plan
         if plan:
             write = self._impact.take({"state": "looking"})
             failed = partial(_not_found, write)
@@ -175,15 +187,19 @@ def summary(rows: Sequence[Impact]) -> str:
     return f"{said}; nothing is seen to break."
 
 
-def contents(found: Rehearsal) -> dict[str, Any]:
+def contents(found: Rehearsal) -> Shown:
     """Return what a rehearsal found, as the view shows it."""
     told = [cell for cell in found.cells if cell.verdict is not Verdict.SAME]
     blamed, same = len(found.blamed), len(found.cells) - len(told)
-    said = f"{blamed} of {_count(len(found.cells), 'cell')} would break" if blamed else ""
+    failing = sum(cell.verdict is Verdict.FAILING for cell in told)
+    kind, said = "ok", "Nothing would break"
+    if blamed:
+        kind, said = "bad", f"{blamed} of {_count(len(found.cells), 'cell')} would break"
+    elif failing:
+        kind, said = "unsure", f"{_count(failing, 'cell')} cannot be run as it is, either"
     return {
-        "kind": "bad" if blamed else "ok",
-        "text": f"{said or 'Nothing would break'}; {same} "
-        f"{'stays' if same == 1 else 'stay'} the same. Nothing was changed.",
+        "kind": kind,
+        "text": f"{said}; {same} {'stays' if same == 1 else 'stay'} the same. Nothing was changed.",
         "broken": bool(blamed),
         "cells": [_cell(cell) for cell in sorted(told, key=lambda c: not c.is_blamed)],
     }

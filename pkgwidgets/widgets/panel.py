@@ -132,6 +132,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "try" | "survive" as what, "path": str(path)}:
                 unsaved = bool(message.get("unsaved"))
                 self._changing.beside.rehearse(path, unsaved=unsaved, survive=what == "survive")
+            case {"type": "look"}:
+                self._changing.beside.look()
             case {"type": "stop"}:
                 self._changing.beside.stop()
 

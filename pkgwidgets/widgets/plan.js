@@ -44,7 +44,7 @@ function render({ model, el }) {
   const folded = h("div");
   const cost = h("span", { className: "pkgw-dim pkgw-cost" });
   const beside = besidePlan(model, el);
-  const tryFirst = button("Try this notebook first", "pkgw-quiet", beside.tries);
+  const tryFirst = button("Try this notebook first", "pkgw-quiet", () => beside.isBusy() || beside.tries());
   const copyCell = button("Copy as cell", "pkgw-quiet pkgw-copy", onCopy);
   const copied = h("span", { className: "pkgw-sr", role: "status" });
   const cancel = button("Cancel", "", callOff);
@@ -162,6 +162,7 @@ function render({ model, el }) {
 
   el.addEventListener("keydown", onKey);
   const quiet = listen(model, ["state", "plan", "error"], show);
+  const calm = listen(model, ["trial"], () => (tryFirst.ariaDisabled = String(beside.isBusy())));
 
   el.append(root);
   el.classList.add("pkgw-hidden");
@@ -171,6 +172,7 @@ function render({ model, el }) {
     el.removeEventListener("keydown", onKey);
     clearTimeout(timer);
     quiet();
+    calm();
     beside.close();
     el.classList.remove("pkgw-hidden");
     root.remove();

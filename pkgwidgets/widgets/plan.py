@@ -21,7 +21,7 @@ _REASONS = 3
 
 
 class PlanView(anywidget.AnyWidget):
-    """Shows a plan and sends apply, cancel or unlock; try, survive or stop of a rehearsal.
+    """Shows a plan and sends apply, cancel or unlock; look; try, survive, stop of a rehearsal.
 
     `impact` and `trial` are filled in beside the plan; `home` is the panel's own model, by which
     the page finds its cell.

@@ -1,6 +1,6 @@
 // Whether to restart the kernel: asked in the panel, with what would be lost.
 
-const BY_HAND = "The panel cannot restart the kernel here. The notebook's menu can: Kernel → Restart Kernel….";
+const BY_HAND = "The panel cannot restart the kernel here. The notebook's own menu or toolbar can: Kernel → Restart Kernel….";
 
 function lost({ variables, more }) {
   if (!variables) return "Looking for what you would lose…";

@@ -150,6 +150,20 @@ def test_an_impact_in_a_sentence(rows: list[Impact], said: str) -> None:
     assert beside.summary(rows) == said
 
 
+def test_much_is_not_fetched_only_to_look_unless_that_is_asked(
+    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "list_impact", lambda plan, report: (impact("none"),))
+    monkeypatch.setattr("pkgwidgets.widgets.beside._UNASKED", 100)
+    click(panel.table, type="plan", names=["frostcall"])
+    assert panel.wait(60)
+    assert panel.plan_view.impact["state"] == "offered"
+    assert "1.6 kB have to be fetched" in panel.plan_view.impact["text"]
+    click(panel.plan_view, type="look")
+    assert panel.wait(60)
+    assert panel.plan_view.impact["state"] == "done"
+
+
 # --- rehearsals
 
 
@@ -242,6 +256,13 @@ def test_what_survives_takes_the_place_of_everything(
     click(panel.plan_view, type="apply")
     assert panel.wait(60)
     assert {c.name for c in service.list_history()[-1].changes} == {"seedshelf", "frostcall"}
+
+
+def test_what_fails_in_any_case_is_no_success() -> None:
+    error = {"output_type": "error", "ename": "OSError", "evalue": "no file", "traceback": []}
+    found = beside.contents(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
+    assert (found["kind"], found["broken"]) == ("unsure", False)
+    assert found["text"].startswith("1 cell cannot be run as it is, either; 0 stay the same.")
 
 
 def test_html_is_shown_as_the_text_that_it_is() -> None:
