@@ -67,7 +67,7 @@ function trialNodes({ kind, text, note, cells = [], broken }, whole, onSurvive) 
 function besidePlan(model, el) {
   const impact = h("div", { className: "pkgw-beside", role: "status", ariaLabel: "What this notebook uses" });
   const field = h("input", { type: "text", className: "pkgw-input", placeholder: "report.ipynb", spellcheck: false, ariaLabel: "Path of the notebook" });
-  const go = button("Try", "", () => send("try", field.value.trim()));
+  const go = button("Try", "", onGo);
   const wrong = h("span", { className: "pkgw-warn", role: "alert" });
   const asking = h("div", { className: "pkgw-row" }, h("span", null, "Which notebook?"), field, go, wrong);
   const doing = h("span", { className: "pkgw-dim", role: "status" });
@@ -78,11 +78,16 @@ function besidePlan(model, el) {
   const verdict = h("div", { className: "pkgw-verdict", role: "status" });
   const trial = h("section", { className: "pkgw-trial", ariaLabel: "Rehearsal" }, asking, running, verdict);
   const drawn = { impact: "", trial: "" };
-  let typed = "";
+  let typed = ""; // the path that the user gave, where neither the page nor the kernel knew it
 
-  async function send(type, path = typed || pathOf(model)) {
-    typed = field.value.trim() && path === field.value.trim() ? path : typed;
-    model.send({ type, path, unsaved: await save(model) });
+  async function send(type) {
+    const path = typed || pathOf(model);
+    model.send({ type, path, typed: Boolean(typed), unsaved: await save(model) });
+  }
+
+  function onGo() {
+    typed = field.value.trim();
+    send("try");
   }
 
   // The kernel gets messages of widgets only between cells: `life.js` has another way to it.
@@ -93,7 +98,7 @@ function besidePlan(model, el) {
   }
 
   function onEnter(event) {
-    if (event.key === "Enter") go.click();
+    if (event.key === "Enter") onGo();
   }
 
   // Rebuilds what is shown only when that has changed: a fold that was opened stays open.

@@ -72,17 +72,19 @@ class Beside:
         self._impact.take({})
         self._trial.take({})
 
-    def rehearse(self, told: str, *, unsaved: bool = False, survive: bool = False) -> None:
+    def rehearse(
+        self, told: str, *, typed: bool = False, unsaved: bool = False, survive: bool = False
+    ) -> None:
         """Rehearse the plan on the notebook; or find the plan that leaves it as it is.
 
-        `told` is its path, as the page or the user says; `unsaved`: not all that the page shows
-        is in the file.
+        `told` is its path, as the page says, or the user if it was `typed`; `unsaved`: not all
+        that the page shows is in the file.
         """
         path, plan = self._found(told), self._plan
         if plan is None:
             return
         if path is None:
-            said = f"There is no notebook {visible(told)} here." if told else ""
+            said = f"There is no notebook {visible(told)} here." if typed else ""
             self._trial.take({"state": "asking", "path": told, "text": said})
             return
         self._trying.cancel()

@@ -130,8 +130,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "apply"}:
                 self._changing.apply()
             case {"type": "try" | "survive" as what, "path": str(path)}:
-                unsaved = bool(message.get("unsaved"))
-                self._changing.beside.rehearse(path, unsaved=unsaved, survive=what == "survive")
+                said = {name: bool(message.get(name)) for name in ("typed", "unsaved")}
+                self._changing.beside.rehearse(path, survive=what == "survive", **said)
             case {"type": "look"}:
                 self._changing.beside.look()
             case {"type": "stop"}:

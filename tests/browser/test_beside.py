@@ -20,7 +20,7 @@ USES = (
     "cold = frostcall.frost_tonight(1)\n"
     "raintable.RainTable(mon=3).total()"
 )
-NOWHERE = "import os\nos.environ.pop('JPY_SESSION_NAME')\nos.chdir('/')"
+NOWHERE = "import os\nos.environ.pop('JPY_SESSION_NAME', None)\nos.chdir('/')"
 _EDIT = """(source) => window.jupyterapp.shell.currentWidget.context.model.sharedModel
   .cells[2].setSource(source)"""
 _NO_SESSION = """() => {

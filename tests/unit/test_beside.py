@@ -220,7 +220,7 @@ def test_which_notebook_is_asked_for_where_nobody_knows(
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     click(panel.plan_view, type="try", path="")
     assert panel.plan_view.trial == {"state": "asking", "path": "", "text": ""}
-    click(panel.plan_view, type="try", path="no\u202esuch.ipynb")
+    click(panel.plan_view, type="try", path="no\u202esuch.ipynb", typed=True)
     assert panel.plan_view.trial["text"] == "There is no notebook no\\u202esuch.ipynb here."
 
 
