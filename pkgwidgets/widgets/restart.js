@@ -1,6 +1,6 @@
 // Whether to restart the kernel: asked in the panel, with what would be lost.
 
-const BY_HAND = "The panel cannot restart the kernel here. The notebook's own menu or toolbar can: Kernel → Restart Kernel….";
+const BY_HAND = "The panel cannot restart the kernel here. The notebook's own menu or toolbar can: Kernel → Restart Kernel…";
 
 function lost({ variables, more }) {
   if (!variables) return "Looking for what you would lose…";
@@ -29,6 +29,7 @@ function restartQuestion(model, el) {
     opener = from;
     node.hidden = false;
     both.hidden = true;
+    only.hidden = false;
     for (const each of [cancel, both, only]) each.disabled = false;
     say(said, lost({}));
     model.send({ type: "variables" });
@@ -61,6 +62,7 @@ function restartQuestion(model, el) {
       await restartKernel(model);
     } catch {
       cancel.disabled = false;
+      both.hidden = only.hidden = true;
       say(said, BY_HAND);
       return;
     }

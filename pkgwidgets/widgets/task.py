@@ -91,6 +91,7 @@ class TaskView(anywidget.AnyWidget):
         """Name what a restart would lose; `commands` is the model that reaches the page's own."""
         named = [f"{visible(v.name)} ({_kind(v)})" for v in variables[:_NAMED]]
         more = len(variables) - len(named)
+        self.question = {}  # so that the same answer to the next question is news, too
         self.question = {"variables": named, "more": max(0, more), "commands": commands}
 
     def close_view(self) -> None:

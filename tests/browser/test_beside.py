@@ -184,6 +184,7 @@ def test_a_restart_is_asked_for_by_what_it_loses(opened: Opened) -> None:
     expect(question).to_be_hidden()
     expect(ask).to_be_focused()
     ask.click()
+    expect(question).to_contain_text("harvest (dict")
     opened.button("Restart kernel").click()
     expect(opened.page.locator(".pkgw-panel-dead")).to_have_count(1)
     opened.wait_until_idle()
