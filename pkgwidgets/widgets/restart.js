@@ -22,11 +22,13 @@ function restartQuestion(model, el) {
     h("div", { className: "pkgw-row" }, cancel, both, only));
 
   let opener = null;
+  let isAsking = false; // not yet answered: what comes later from the kernel is not shown any more
   let commands = null;
   let asked = ""; // what the kernel was asked for the commands of
 
   function open(from) {
     opener = from;
+    isAsking = true;
     node.hidden = false;
     both.hidden = true;
     only.hidden = false;
@@ -46,16 +48,17 @@ function restartQuestion(model, el) {
 
   async function show() {
     const found = model.get("question") ?? {};
-    if (!found.variables) return;
+    if (!isAsking || !found.variables) return;
     say(said, lost(found));
     if (asked !== found.commands) {
       asked = found.commands;
       commands = await commandsOf(model, asked);
     }
-    both.hidden = !commands || cellOf(model) < 0;
+    both.hidden = !isAsking || !commands || cellOf(model) < 0;
   }
 
   async function restart(andRun) {
+    isAsking = false;
     for (const each of [cancel, both, only]) each.disabled = true;
     say(said, "Restarting…");
     try {
