@@ -1,4 +1,8 @@
-"""A real JupyterLab in a real headless Chromium, for notebooks that are written on the spot."""
+"""Real front ends, started as users start them, in a real headless Chromium.
+
+JupyterLab, Notebook 7 and Voilà are served alike: from a home of their own, on loopback, with
+kernels on this interpreter. `Notebook` is one notebook in a window of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +21,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+ARTEFACTS = Path(__file__).parent / "artefacts"
+"""Where pictures are put, for people to look at."""
 
 _FLAGS = [
     "--headless",
@@ -31,9 +37,20 @@ _FLAGS = [
     "--no-first-run",
 ]
 _SETTINGS = {
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+    "apputils-extension/notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
     "docmanager-extension/plugin": {"autosave": False},
 }
+_APPS = {
+    "lab": ("jupyterlab", "lab/tree/", "LabApp"),
+    "notebook": ("notebook", "notebooks/", "JupyterNotebookApp"),
+    "voila": ("voila", "voila/render/", ""),
+}
+"""The module that is run, where a notebook's page is, and who lets us at the page's application."""
+
 _PATIENCE = 90_000
 # Synchronous: a promise would count as true.
 _READY = """(path) => {
@@ -43,10 +60,11 @@ _READY = """(path) => {
   const kernel = widget.sessionContext.session && widget.sessionContext.session.kernel;
   return !!kernel && kernel.connectionStatus === 'connected' && kernel.status === 'idle';
 }"""
-_RUN = """async (place) => {
-  const app = window.jupyterapp;
-  app.shell.currentWidget.content.activeCellIndex = place;
-  await app.commands.execute('notebook:run-cell');
+_RUN = """([place, wait]) => {
+  const { commands, shell } = window.jupyterapp;
+  shell.currentWidget.content.activeCellIndex = place;
+  const done = commands.execute('notebook:run-cell');
+  return wait ? done.then(() => null) : null;
 }"""
 _ASK = """async (code) => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -58,9 +76,6 @@ _ASK = """async (code) => {
   await future.done;
   return said;
 }"""
-_THEME = """async (theme) => {
-  await window.jupyterapp.commands.execute('apputils:change-theme', { theme });
-}"""
 _REWRITE = """([place, source]) => {
   const cell = window.jupyterapp.shell.currentWidget.content.widgets[place];
   cell.model.sharedModel.setSource(source);
@@ -68,19 +83,15 @@ _REWRITE = """([place, source]) => {
 }"""
 _NUMBERS = count(1)
 
-
-@dataclass(frozen=True)
-class Lab:
-    """A running JupyterLab: its address, and the folder it serves."""
-
-    url: str
-    token: str
-    folder: Path
+expect.set_options(timeout=20_000)
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start the system's Chromium; `PKGWIDGETS_CHROMIUM` names another one."""
+    """Start the system's Chromium; `PKGWIDGETS_CHROMIUM` names another one.
+
+    For one module at a time: while it runs, its event loop is the only one in the process.
+    """
     name = os.environ.get("PKGWIDGETS_CHROMIUM", "chromium")
     found = shutil.which(name)
     assert found, f"no {name} on the path: install Chromium, or name it in PKGWIDGETS_CHROMIUM"
@@ -90,62 +101,116 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@dataclass(frozen=True)
+class Lab:
+    """A running front end: its address, its token and the folder that it serves."""
+
+    url: str
+    token: str
+    folder: Path
+    app: str = "lab"
+
+    def write(self, name: str, *cells: str) -> str:
+        """Put a notebook of these code cells there; return its name."""
+        (self.folder / name).write_text(json.dumps(_contents(cells)))
+        return name
+
+    def write_some(self, *cells: str) -> str:
+        """Put a notebook there under a name that no other has; return the name."""
+        return self.write(f"notebook-{next(_NUMBERS)}.ipynb", *cells)
+
+    def at(self, name: str) -> str:
+        """Return the address of a notebook's page."""
+        reset = "reset&" if self.app == "lab" else ""
+        return f"{self.url}/{_APPS[self.app][1]}{name}?{reset}token={self.token}"
+
+    def end_kernels(self) -> None:
+        """End what the notebooks of earlier tests left running."""
+        for kernel in self._ask("GET", "kernels"):
+            self._ask("DELETE", f"kernels/{kernel['id']}")
+
+    def _ask(self, method: str, path: str) -> Any:
+        headers = {"Authorization": f"token {self.token}"}
+        request = urllib.request.Request(f"{self.url}/api/{path}", headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or b"null")
+
+
 @contextmanager
-def jupyterlab(home: Path) -> Iterator[Lab]:
-    """Serve JupyterLab, its kernels on this interpreter, in a home of its own on loopback."""
+def served(home: Path, app: str = "lab") -> Iterator[Lab]:
+    """Serve a new folder with one of the front ends, as somebody else's home."""
     work = home / "work"
     work.mkdir(parents=True)
     for plugin, settings in _SETTINGS.items():
         file = home / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(settings))
-    folders = {
-        "HOME": home,
-        "IPYTHONDIR": home / "ipython",
-        "JUPYTER_CONFIG_DIR": home / "config",
-        "JUPYTER_DATA_DIR": home / "data",
-        "JUPYTER_RUNTIME_DIR": home / "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": home / "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
-    }
-    environment = os.environ | {name: str(folder) for name, folder in folders.items()}
-    environment["JUPYTER_PREFER_ENV_PATH"] = "1"
-    token, port = secrets.token_hex(8), _free_port()
-    lab = Lab(f"http://127.0.0.1:{port}", token, work)
+    lab = Lab(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(8), work, app)
     log = home / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "jupyterlab", "--no-browser"),
-                f"--ServerApp.port={port}",
-                "--ServerApp.ip=127.0.0.1",
-                "--ServerApp.port_retries=0",
-                "--ServerApp.allow_root=True",
-                f"--ServerApp.root_dir={work}",
-                f"--IdentityProvider.token={token}",
-                "--LabApp.expose_app_in_browser=True",
-            ],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=work,
+            _argv(lab), stdout=out, stderr=subprocess.STDOUT, env=environment_of(home), cwd=work
         )
         try:
-            _wait_for(lab, process, log)
+            _wait_until_up(lab, process, log)
             yield lab
         finally:
-            process.terminate()
-            process.wait(30)
+            _end(process)
 
 
-def _wait_for(lab: Lab, process: subprocess.Popen[bytes], log: Path) -> None:
+def environment_of(home: Path) -> dict[str, str]:
+    """Return the variables of a process that has this home, and no display."""
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY")
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    folders = {
+        "HOME": "",
+        "IPYTHONDIR": "ipython",
+        "JUPYTER_CONFIG_DIR": "config",
+        "JUPYTER_DATA_DIR": "data",
+        "JUPYTER_RUNTIME_DIR": "runtime",
+        "JUPYTERLAB_SETTINGS_DIR": "settings",
+        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+        "UV_CACHE_DIR": "uv",
+        "XDG_CACHE_HOME": "cache",
+    }
+    # The kernel must be the Python that has us, whatever the user's folder offers as "python3".
+    own = {name: str(home / folder) for name, folder in folders.items()}
+    return {**kept, **own, "JUPYTER_PREFER_ENV_PATH": "1"}
+
+
+def _argv(lab: Lab) -> list[str]:
+    module, _, exposes = _APPS[lab.app]
+    port = lab.url.rpartition(":")[2]
+    if lab.app == "voila":
+        more = [f"--port={port}", "--Voila.ip=127.0.0.1", f"--token={lab.token}", str(lab.folder)]
+        return [sys.executable, "-m", module, "--no-browser", *more]
+    return [
+        *(sys.executable, "-m", module, "--no-browser"),
+        *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
+        *(f"--IdentityProvider.token={lab.token}", f"--ServerApp.root_dir={lab.folder}"),
+        *("--ServerApp.allow_root=True", f"--{exposes}.expose_app_in_browser=True"),
+    ]
+
+
+def _wait_until_up(lab: Lab, process: subprocess.Popen[bytes], log: Path) -> None:
+    place = "voila/tree" if lab.app == "voila" else "api/status"
     for _ in range(600):
         assert process.poll() is None, log.read_text(errors="replace")
         with suppress(OSError):
-            urllib.request.urlopen(f"{lab.url}/api/status?token={lab.token}", timeout=5).close()
+            urllib.request.urlopen(f"{lab.url}/{place}?token={lab.token}", timeout=5).close()
             return
-        time.sleep(0.1)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
     raise AssertionError(log.read_text(errors="replace"))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(30)
 
 
 def _free_port() -> int:
@@ -156,20 +221,16 @@ def _free_port() -> int:
 
 
 class Notebook:
-    """A notebook of these cells, open in a window of its own."""
+    """A notebook, open in a window of its own, in JupyterLab or Notebook 7."""
 
-    def __init__(self, browser: Browser, lab: Lab, *cells: str, width: int = 1400) -> None:
-        self.name = f"notebook-{next(_NUMBERS)}.ipynb"
-        (lab.folder / self.name).write_text(json.dumps(_contents(cells)))
+    def __init__(self, browser: Browser, address: str, name: str, *, width: int = 1400) -> None:
+        self.name = name
         self.page: Page = browser.new_context(viewport={"width": width, "height": 1000}).new_page()
         self.received = 0
         """Bytes that came over its web sockets so far."""
         self.page.on("websocket", lambda opened: opened.on("framereceived", self._count))
-        self.page.goto(f"{lab.url}/lab/tree/{self.name}?reset&token={lab.token}")
+        self.page.goto(address)
         self.wait_until_idle()
-        self.page.evaluate(
-            "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
-        )
 
     def _count(self, frame: bytes | str) -> None:
         self.received += len(frame if isinstance(frame, bytes) else frame.encode())
@@ -182,23 +243,40 @@ class Notebook:
         """Give a cell another source, and no output."""
         self.page.evaluate(_REWRITE, [place, source])
 
-    def run(self, place: int = 0) -> Locator:
+    def run(self, place: int = 0, *, wait: bool = False) -> Locator:
         """Run one cell, and return its output."""
-        self.page.evaluate(_RUN, place)
+        self.page.evaluate(_RUN, [place, wait])
         return self.page.locator(".jp-Notebook .jp-Cell").nth(place).locator(".jp-OutputArea")
+
+    def run_all(self) -> None:
+        """Run all cells, as the menu does."""
+        self.execute("notebook:run-all-cells")
+        self.wait_until_idle()
 
     def ask(self, code: str) -> Any:
         """Run code beside the cells, and return the value of the JSON that it printed."""
         said = self.page.evaluate(_ASK, code)
         return json.loads(said) if said else None
 
+    def execute(self, command: str, **options: object) -> None:
+        """Execute one of the front end's commands."""
+        self.page.evaluate(
+            "([name, options]) => "
+            "window.jupyterapp.commands.execute(name, options).then(() => null)",
+            [command, options],
+        )
+
     def wear(self, theme: str) -> None:
-        """Change JupyterLab's theme."""
-        self.page.evaluate(_THEME, theme)
+        """Change the theme."""
+        self.execute("apputils:change-theme", theme=theme)
         light = "true" if "Light" in theme else "false"
         self.page.wait_for_selector(
             f"body[data-jp-theme-name={theme!r}][data-jp-theme-light={light!r}]", state="attached"
         )
+
+    def resize(self, width: int) -> None:
+        """Make the window so wide."""
+        self.page.set_viewport_size({"width": width, "height": 1000})
 
     def close(self) -> None:
         """Close the window, and end the kernel."""
@@ -206,6 +284,14 @@ class Notebook:
             "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown().catch(() => 0)"
         )
         self.page.context.close()
+
+
+def photographed(place: Locator | Page, name: str) -> Path:
+    """Take a picture once nothing moves any more; return where it is."""
+    ARTEFACTS.mkdir(exist_ok=True)
+    file = ARTEFACTS / f"{name}.png"
+    place.screenshot(path=file, animations="disabled")
+    return file
 
 
 def _contents(cells: tuple[str, ...]) -> dict[str, object]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from lab import Lab, Notebook, chromium, jupyterlab
+from lab import Lab, Notebook, chromium, served
 from played import (  # type: ignore[import-not-found]  # it lies beside this one
     made_environment,
     made_pages,
@@ -146,7 +146,7 @@ def main() -> None:
         folder = Path(name)
         pages = made_pages(folder / "pages", PROJECTS)
         python = made_environment(folder / "env", None, pages)
-        with jupyterlab(folder / "lab") as lab, chromium() as browser:
+        with served(folder / "lab") as lab, chromium() as browser:
             compare(browser, lab, arguments.runs)
             answering(browser, lab, arguments.runs)
             creating(browser, lab, python, arguments.runs)
@@ -184,12 +184,12 @@ def compare_plain(browser: Browser, lab: Lab, rows: int) -> None:
 
 def show(browser: Browser, lab: Lab, rows: int, source: str) -> Shown:
     """Show so many rows in a new notebook."""
-    notebook = Notebook(browser, lab, ROWS.replace("COUNT", str(rows)), source)
-    notebook.run(0)
+    notebook = opened(browser, lab, ROWS.replace("COUNT", str(rows)), source)
+    notebook.run(0, wait=True)
     models = notebook.ask(COUNT)
     notebook.page.evaluate(WATCH)
     before = notebook.received
-    notebook.page.evaluate(RUN, 1)
+    notebook.run(1)
     seen: dict[str, float] = notebook.page.wait_for_function(
         PAINTED, arg=rows, polling="raf", timeout=PATIENCE
     ).json_value()
@@ -204,17 +204,16 @@ def show(browser: Browser, lab: Lab, rows: int, source: str) -> Shown:
     return found
 
 
-RUN = """(place) => {
-  const app = window.jupyterapp;
-  app.shell.currentWidget.content.activeCellIndex = place;
-  app.commands.execute('notebook:run-cell');
-}"""
+def opened(browser: Browser, lab: Lab, *cells: str) -> Notebook:
+    """Open a new notebook of these cells."""
+    name = lab.write_some(*cells)
+    return Notebook(browser, lab.at(name), name)
 
 
 def answering(browser: Browser, lab: Lab, runs: int) -> None:
     """Print how long a click and a key take at 5,000 rows."""
-    notebook = Notebook(browser, lab, ROWS.replace("COUNT", "5000"), TABLE)
-    notebook.run(0)
+    notebook = opened(browser, lab, ROWS.replace("COUNT", "5000"), TABLE)
+    notebook.run(0, wait=True)
     notebook.run(1).locator(".pkgw-line").first.wait_for()
     page = notebook.page
     clicks = [page.evaluate(CLICK, place) for place in range(max(5, runs))]
@@ -233,7 +232,7 @@ def answering(browser: Browser, lab: Lab, runs: int) -> None:
 
 def creating(browser: Browser, lab: Lab, python: Path, runs: int) -> None:
     """Print what a panel costs in the kernel, beyond the listing."""
-    notebook = Notebook(browser, lab, "1")
+    notebook = opened(browser, lab, "1")
     answer: Any = notebook.ask(CREATED % (str(python), max(5, runs)))
     first, usual, used, rows = answer
     line(f"creating the panel, {rows} packages, ms", [usual * 1000], 50)

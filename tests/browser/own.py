@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import packaging
 import uv
-from browser.lab import Lab
+from lab import Lab
 
 import pkgwidgets
 from pkgwidgets.demo import Demo

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from browser import own
-from browser.conftest import ARTEFACTS
-from browser.lab import Lab, Opened, photographed, served
+from browser.opened import Opened
+from lab import Lab, photographed
 from playwright.sync_api import Browser, Locator, expect
 
 from pkgwidgets.demo import Demo
@@ -29,12 +29,6 @@ _NO_SESSION = """() => {
 ENDLESS = "import time\nwhile True:\n    time.sleep(0.1)"
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with served(tmp_path_factory.mktemp("lab")) as running:
-        yield running
-
-
 @pytest.fixture
 def opened(
     chromium: Browser, lab: Lab, garden: Demo, request: pytest.FixtureRequest
@@ -43,13 +37,13 @@ def opened(
     more: list[str] = getattr(request, "param", [])
     name = f"{request.node.originalname.removeprefix('test_')}.ipynb"
     own.write(lab, garden, name, own.PANEL, USES, *more)
-    notebook = lab.open(chromium, name)
+    notebook = Opened(chromium, lab, name)
     notebook.run(0)
     notebook.run(2)
     notebook.run(1)
     notebook.wait_until_checked()
     yield notebook
-    photographed(notebook.page, ARTEFACTS / "last-beside.png")
+    photographed(notebook.page, "last-beside")
     notebook.close()
     lab.end_kernels()
 
@@ -68,12 +62,12 @@ def cells(opened: Opened) -> list[str]:
 
 
 def both_themes(opened: Opened, name: str) -> None:
-    opened.to_light()
+    opened.wear("JupyterLab Light")
     opened.page.wait_for_selector("body[data-jp-theme-light=true]", state="attached")
-    photographed(opened.panel, ARTEFACTS / f"{name}-light.png")
-    opened.to_dark()
+    photographed(opened.panel, f"{name}-light")
+    opened.wear("JupyterLab Dark")
     opened.page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
-    photographed(opened.panel, ARTEFACTS / f"{name}-dark.png")
+    photographed(opened.panel, f"{name}-dark")
 
 
 def rehearsal(opened: Opened) -> Locator:
@@ -200,7 +194,7 @@ def test_a_restart_over_the_server_and_by_hand_where_there_is_none(opened: Opene
     outcome = opened.part("Progress")
     expect(outcome).to_contain_text("The panel cannot restart the kernel here.")
     expect(outcome).to_contain_text("Kernel → Restart Kernel…")
-    photographed(opened.panel, ARTEFACTS / "restart-by-hand.png")
+    photographed(opened.panel, "restart-by-hand")
     outcome.get_by_role("group").get_by_role("button", name="Cancel").click()
     opened.page.unroute("**/api/kernels/*/restart")
     opened.button("Restart kernel…").click()
@@ -225,7 +219,7 @@ def test_another_notebook_on_the_environment_is_named(
     opened: Opened, chromium: Browser, lab: Lab, garden: Demo
 ) -> None:
     own.write(lab, garden, "neighbour.ipynb", "import raintable")
-    neighbour = lab.open(chromium, "neighbour.ipynb")
+    neighbour = Opened(chromium, lab, "neighbour.ipynb")
     plan(opened, "seedshelf")
     expect(opened.part("Plan")).to_contain_text(
         "One other notebook uses this environment: neighbour.ipynb."

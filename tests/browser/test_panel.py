@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from browser.conftest import ARTEFACTS
-from browser.lab import GARDEN, PANEL, Lab, Opened, photographed, served
+from browser.opened import GARDEN, PANEL, Opened
+from lab import Lab, photographed
 from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.slow
@@ -29,27 +27,6 @@ BEGUN_ELSEWHERE = (
     "other = subprocess.Popen([sys.executable, '-c', code, str(garden.python),"
     " garden.index_url, 'seedshelf'], stderr=subprocess.DEVNULL)"
 )
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with served(tmp_path_factory.mktemp("lab")) as running:
-        yield running
-
-
-@pytest.fixture
-def opened(chromium: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Opened]:
-    """A panel on a garden of its own, displayed and checked; cells after it may be run."""
-    more: list[str] = getattr(request, "param", [])
-    name = f"{request.node.originalname}.ipynb"
-    lab.write(name, GARDEN, PANEL, *more)
-    notebook = lab.open(chromium, name)
-    notebook.run(0)
-    notebook.run(1)
-    notebook.wait_until_checked()
-    yield notebook
-    notebook.close()
-    lab.end_kernels()
 
 
 # --- plans
@@ -234,8 +211,8 @@ def test_after_a_restart_of_the_kernel_the_dead_panel_says_so(opened: Opened) ->
 def test_docked_it_is_beside_the_notebook_at_once_and_copies_what_it_cannot_insert(
     chromium: Browser, lab: Lab
 ) -> None:
-    lab.write("docked.ipynb", GARDEN, f"{PANEL}.dock()", f"{PANEL}.dock()")
-    notebook = lab.open(chromium, "docked.ipynb", width=1800)
+    name = lab.write("docked.ipynb", GARDEN, f"{PANEL}.dock()", f"{PANEL}.dock()")
+    notebook = Opened(chromium, lab, name, width=1800)
     notebook.run_all()
     expect(notebook.page.locator(".lm-DockPanel-tabBar").get_by_text("Packages")).to_have_count(1)
     notebook.wait_until_checked()
@@ -245,7 +222,7 @@ def test_docked_it_is_beside_the_notebook_at_once_and_copies_what_it_cannot_inse
     assert cells is not None
     assert beside["width"] > 500
     assert beside["x"] >= cells["x"] + cells["width"]
-    photographed(notebook.page, ARTEFACTS / "docked.png")
+    photographed(notebook.page, "docked")
 
     notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     notebook.row("raintable").get_by_role("button", name="Upgrade raintable").click()

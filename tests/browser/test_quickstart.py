@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
-from playwright.sync_api import Locator, expect
-
-if TYPE_CHECKING:
-    from browser.conftest import Notebook
-
-from pathlib import Path
-
-ARTEFACTS = Path(__file__).parent.parent / "artefacts"
-
-
-def _photographed(place: Locator, name: str) -> None:
-    ARTEFACTS.mkdir(exist_ok=True)
-    place.screenshot(path=ARTEFACTS / f"{name}.png")
+from lab import Notebook, photographed
+from playwright.sync_api import expect
 
 
 def test_a_click_upgrades_and_another_takes_it_back(quickstart: Notebook) -> None:
@@ -30,26 +18,26 @@ def test_a_click_upgrades_and_another_takes_it_back(quickstart: Notebook) -> Non
     upgrade = row.get_by_role("button", name="Upgrade raintable to 2.4.0")
     expect(upgrade).to_be_visible()
     expect(row).to_contain_text("allotboard <3")
-    _photographed(panel, "list")
+    photographed(panel, "list")
 
     upgrade.click()
     apply = panel.get_by_role("button", name="Apply")
     expect(apply).to_be_enabled()
     expect(panel).to_contain_text("allotboard 1.40.0 needs raintable<3")
     expect(row).to_contain_text("2.0.0")
-    _photographed(panel, "plan")
+    photographed(panel, "plan")
 
     apply.click()
     undo = panel.get_by_role("button", name="Undo")
     expect(undo).to_be_visible()
     expect(panel).to_contain_text("raintable 2.0.0 → 2.4.0")
     expect(row.locator(".pkgw-c-version")).to_have_text("2.4.0")
-    _photographed(panel, "outcome")
+    photographed(panel, "outcome")
 
     undo.click()
     expect(panel).to_contain_text("raintable 2.4.0 → 2.0.0")
     expect(row.locator(".pkgw-c-version")).to_have_text("2.0.0")
-    _photographed(panel, "undone")
+    photographed(panel, "undone")
 
 
 def test_a_failed_upgrade_says_why_and_changes_nothing(quickstart: Notebook) -> None:
@@ -62,7 +50,7 @@ def test_a_failed_upgrade_says_why_and_changes_nothing(quickstart: Notebook) -> 
     expect(panel).to_contain_text("libharvest.so.5: cannot open shared object file")
     expect(panel).to_contain_text("Everything is as it was.")
     expect(row.locator(".pkgw-c-version")).to_have_text("3.2.0")
-    _photographed(panel, "failed")
+    photographed(panel, "failed")
 
 
 def test_other_cells_answer_while_the_panel_works(quickstart: Notebook) -> None:
@@ -71,6 +59,6 @@ def test_other_cells_answer_while_the_panel_works(quickstart: Notebook) -> None:
     panel.get_by_role("button", name="Check for updates").click()
     panel.get_by_role("button", name=re.compile(r"Upgrade all \(")).click()
     expect(panel.get_by_role("button", name="Apply")).to_be_enabled()
-    _photographed(panel, "plan-all")
+    photographed(panel, "plan-all")
     panel.get_by_role("button", name="Cancel").click()
     expect(panel.get_by_role("button", name="Apply")).to_be_hidden()

@@ -63,7 +63,7 @@ def table(notebook: Notebook, count: int = 500, *, then: str = "") -> Locator:
 def place(notebook: Notebook, source: str) -> Locator:
     """Run a source in the notebook's only cell, and return what it shows."""
     notebook.rewrite(0, source)
-    output = notebook.run(0)
+    output = notebook.run(0, wait=True)
     output.locator("section.pkgw").first.wait_for()
     return output
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import tarfile
-from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import Notebook
+from lab import Notebook, photographed
 from playwright.sync_api import Locator, expect
 from widgets.made import table
 
-ARTEFACTS = Path(__file__).parent.parent / "artefacts"
 THEMES = ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"]
 WIDTHS = {"wide": 1400, "narrow": 640}
 RUN = """() => axe.run('section.pkgw', { resultTypes: ['violations'] }).then(
@@ -80,11 +78,10 @@ def test_pictures_for_the_eye(notebook: Notebook, shown: Locator, theme: str, wi
     notebook.wear(theme)
     notebook.page.set_viewport_size({"width": WIDTHS[width], "height": 1000})
     notebook.page.wait_for_timeout(600)
-    ARTEFACTS.mkdir(exist_ok=True)
     word = theme.removeprefix("JupyterLab ").lower().replace(" ", "-")
-    picture = shown.screenshot(path=ARTEFACTS / f"table-{width}-{word}.png")
+    picture = photographed(shown, f"table-{width}-{word}")
     notebook.page.set_viewport_size({"width": WIDTHS["wide"], "height": 1000})
     section = shown.locator("section.pkgw").first
     overflow = section.evaluate("(node) => node.scrollWidth - node.clientWidth")
-    assert len(picture) > 10_000
+    assert picture.stat().st_size > 10_000
     assert overflow <= 0

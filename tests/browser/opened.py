@@ -1,0 +1,37 @@
+"""A panel on the demo's garden, open in a notebook."""
+
+from __future__ import annotations
+
+from lab import Lab, Notebook
+from playwright.sync_api import Browser, Locator
+
+GARDEN = (
+    "from pkgwidgets import PackagePanel, PackageService, demo\n"
+    "garden = demo.start()\n"
+    "service = PackageService(garden.python, index_url=garden.index_url)"
+)
+PANEL = "panel = PackagePanel(service)\npanel"
+
+
+class Opened(Notebook):
+    """One notebook, with a panel in it."""
+
+    def __init__(self, browser: Browser, lab: Lab, name: str, *, width: int = 1400) -> None:
+        super().__init__(browser, lab.at(name), name, width=width)
+
+    @property
+    def panel(self) -> Locator:
+        return self.page.locator(".pkgw-panel").first
+
+    def row(self, id: str) -> Locator:
+        return self.panel.locator(f"tr[data-id={id}]")
+
+    def button(self, name: str) -> Locator:
+        return self.panel.get_by_role("button", name=name, exact=True)
+
+    def part(self, label: str) -> Locator:
+        """Return the section of the panel that is called so."""
+        return self.panel.locator(f"section[aria-label='{label}']")
+
+    def wait_until_checked(self) -> None:
+        self.panel.get_by_text("checked moments ago").wait_for(timeout=25_000)
