@@ -216,6 +216,15 @@ class FakeRecords:
             found[id] = _sha256(b"\n".join(files))
         return found
 
+    def sizes(self, ids: Collection[Id]) -> Mapping[Id, int]:
+        found = {}
+        for id in ids:
+            record = self._record(id, self._environment.site)
+            if record is not None:
+                files = (self._environment.site / row for row in self._rows(record))
+                found[id] = sum(len(self._disk.get(file, b"")) for file in files)
+        return found
+
     def starts(
         self, ids: Collection[Id], stage: Path | None = None
     ) -> Mapping[Id, tuple[str, ...]]:

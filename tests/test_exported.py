@@ -23,6 +23,7 @@ SERVICE = {
     "get_package": "name, check_updates=False",
     "get_package_by_id": "id, check_updates=False",
     "get_packages": "check_updates=False, *, report=None",
+    "get_relations": "name",
     "history": "",
     "impact": "plan, notebook=None, *, report=None",
     "install_package": "requirement, *, report=None",
@@ -30,6 +31,7 @@ SERVICE = {
     "list_history": "",
     "list_impact": "plan, notebook=None, *, report=None",
     "list_packages": "check_updates=False, *, report=None",
+    "list_recovered": "",
     "list_rehearsed": "plan, notebooks, *, seconds=600.0, network=False, sanitize=None, "
     "report=None",
     "list_releases": "name, *, report=None",

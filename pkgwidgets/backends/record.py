@@ -25,6 +25,8 @@ _DEEPEST = 3
 """So many names has a module that is looked for in a namespace package (PEP 420)."""
 ADDED = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
 """What an installer adds to a dist-info."""
+_LONGEST_COUNT = 16
+"""Digits that the size of no file has."""
 _ODD = re.compile(r"[^./\\\n][/\\]\.\.[/\\]")
 """A row that goes up again after it went down."""
 
@@ -43,6 +45,16 @@ def entries(dist_info: Path) -> list[Entry]:
         return list(_rows(_text(dist_info).splitlines()))
     except csv.Error:
         return []
+
+
+def size(dist_info: Path) -> int | None:
+    """Return the bytes that a RECORD counts; None if it counts none. No file is looked at."""
+    try:
+        counts = [row[2] for row in csv.reader(_text(dist_info).splitlines()) if len(row) > 2]
+    except csv.Error:
+        return None
+    known = [int(count) for count in counts if count.isdecimal() and len(count) < _LONGEST_COUNT]
+    return sum(known) if known else None
 
 
 def entries_in(dist_info: Path, names: Collection[str]) -> list[Entry]:

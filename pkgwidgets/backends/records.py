@@ -110,6 +110,12 @@ class InstalledRecords:
         found = self._entries_of(ids, stage)
         return {id: tuple(sorted(record.module_names(rows))) for id, (_, rows) in found.items()}
 
+    def sizes(self, ids: Collection[Id]) -> Mapping[Id, int]:
+        """Return the bytes of distributions, as RECORDs count them; without any: left out."""
+        installed = self._environment.distributions()
+        found = {id: record.size(installed[id].path) for id in ids if id in installed}
+        return {id: size for id, size in found.items() if size is not None}
+
     def starts(
         self, ids: Collection[Id], stage: Path | None = None
     ) -> Mapping[Id, tuple[str, ...]]:

@@ -93,6 +93,9 @@ class Contents(Protocol):
     ) -> Mapping[Id, tuple[str, ...]]:
         """Return the top-level modules of distributions, staged ones first."""
 
+    def sizes(self, ids: Collection[Id]) -> Mapping[Id, int]:
+        """Return the bytes of distributions, as RECORDs count them; without any: left out."""
+
     def starts(
         self, ids: Collection[Id], stage: Path | None = None
     ) -> Mapping[Id, tuple[str, ...]]:

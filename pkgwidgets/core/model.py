@@ -525,6 +525,19 @@ class PackageInfo:
         return html.package(self)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relations:
+    """Whom an installed package needs here, who needs it, and what it takes on disk.
+
+    Names as the projects spell them, in the order of names. `size` in bytes, as its RECORD counts
+    them; None if it has none.
+    """
+
+    requires: tuple[str, ...] = ()
+    required_by: tuple[str, ...] = ()
+    size: int | None = None
+
+
 def _text(version: Version | None) -> str | None:
     return None if version is None else str(version)
 

@@ -53,6 +53,8 @@ def _upgrade(info: PackageInfo) -> Offer:
     reachable = info.compatible_version
     if reachable is None or Version(reachable) <= Version(info.version):
         return Offer(action="explain", label="Blocked…")
+    if info.status is PackageStatus.ERROR:  # the last attempt failed
+        return Offer(action="upgrade", label="Retry")
     if reachable == info.latest_version:
         return Offer(action="upgrade", label="Upgrade")
     return Offer(action="upgrade", label=f"Upgrade to {reachable}")

@@ -21,6 +21,7 @@ from pkgwidgets.core.model import (
     Id,
     PackageInfo,
     Plan,
+    Relations,
     Release,
     Transaction,
     Variable,
@@ -57,8 +58,9 @@ class PackageService:
         self._kernels = kernels(self._backend)
         self._stamps = self._new_stamps()
         self._examined: Diagnosis | None = None
+        self._recovered: tuple[str, ...] = ()
         with suppress(PkgwidgetsError):  # listing goes on; the next plan says it
-            recovery.recover_left(self._backend)
+            self._recovered = recovery.recover_left(self._backend)
 
     @property
     def python(self) -> Path:
@@ -137,6 +139,10 @@ class PackageService:
                 self._backend, name, refresh=refresh, report=self._loaded_too(told)
             )
         return self._with_loaded(rows)
+
+    def get_relations(self, name: str) -> Relations:
+        """Return whom a package needs, who needs it, and its size; raises `PackageNotFound`."""
+        return inventory.get_relations(self._backend, name)
 
     def list_releases(self, name: str, *, report: Report | None = None) -> tuple[Release, ...]:
         """Return the releases of a project that this Python can have, newest first.
@@ -376,6 +382,10 @@ class PackageService:
         if self._backend.applier is None:
             return ()
         return tuple(self._backend.applier.events(self._meant(transaction))[0])
+
+    def list_recovered(self) -> tuple[Transaction, ...]:
+        """Return what an earlier session left unfinished, and this one brought to its end."""
+        return tuple(done for done in self.list_history() if done.id in self._recovered)
 
     def stamp(self) -> str:
         """Return a text that differs once something was installed, removed or begun.

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import PackageNotFound
 from pkgwidgets.core.interfaces import Backend, Report, ignore
-from pkgwidgets.core.model import Distribution, Event, Id, Origin, PackageInfo, Unreadable
+from pkgwidgets.core.model import (
+    Distribution,
+    Event,
+    Id,
+    Origin,
+    PackageInfo,
+    Relations,
+    Unreadable,
+)
 from pkgwidgets.core.versions import checked_name
 
 from .rows import Facts
@@ -63,6 +72,23 @@ def check_for_updates(
         skip=facts.is_idle,
     )
     return tuple(facts.row(id, answers.get(id)) for id in ids)
+
+
+def get_relations(backend: Backend, name: str) -> Relations:
+    """Return whom a package needs, who needs it, and its size; raises `PackageNotFound`."""
+    installed = backend.environment.distributions()
+    id = _known(checked_name(name), installed)
+    owners = Facts.of(backend, installed).owners
+    return Relations(
+        requires=_spelled((other for other, needed in owners.items() if id in needed), installed),
+        required_by=_spelled(owners.get(id, ()), installed),
+        size=backend.records.sizes([id]).get(id),
+    )
+
+
+def _spelled(ids: Iterable[Id], installed: changes.Installed) -> tuple[str, ...]:
+    found = ((id, installed.get(id)) for id in sorted(ids))
+    return tuple(each.name if isinstance(each, Distribution) else id for id, each in found)
 
 
 def _with_rows(report: Report, facts: Facts) -> Report:

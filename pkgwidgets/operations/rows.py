@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -11,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from pkgwidgets.core import changes
-from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 from pkgwidgets.core.history import committed
 from pkgwidgets.core.interfaces import Answer, Backend, Environment
 from pkgwidgets.core.model import (
@@ -219,13 +220,22 @@ class Facts:
     def _status(self, id: Id) -> tuple[PackageStatus, str | None]:
         """Compute the status from the newest transaction that touches the package."""
         last = self.last.get(id)
-        if last is None or last.outcome is Outcome.COMMITTED:
+        if last is None or last.outcome is Outcome.COMMITTED or _was_called_off(last):
             return PackageStatus.INSTALLED, None
         if last.outcome is Outcome.STARTED:
             kinds = [change.kind for change in last.changes if change.id == id]
             installing = kinds == [Kind.INSTALL]
             return PackageStatus.INSTALLING if installing else PackageStatus.UPGRADING, None
         return PackageStatus.ERROR, last.error
+
+
+def _was_called_off(done: Transaction) -> bool:
+    """Tell what somebody cancelled from what failed."""
+    try:
+        failure = json.loads(done.failure or "{}")
+        return done.outcome is Outcome.ROLLED_BACK and failure.get("code") == Cancelled.code
+    except (ValueError, AttributeError):
+        return False
 
 
 def _same(one: Answer | None, other: Answer | None) -> bool:

@@ -8,6 +8,7 @@ const COLUMNS = [
   { key: "blocked", title: "Blocked by", value: (row) => row.blocked_by },
   { key: "released", title: "Released", value: (row) => row.released || "", first: -1 },
 ];
+const SOME = 4; // names that an open row lists before it counts the others
 const STEPS = ["", "other", "patch", "minor", "major"];
 
 const CHIPS = [
@@ -105,28 +106,51 @@ function link([text, address]) {
 const line = (...children) => children.some(Boolean) && h("div", null, ...children);
 const fact = (label, text) => text && h("span", { className: "pkgw-fact" }, dim(label), " ", text);
 
+// The first few of many names; a button shows the rest.
+function names(label, all = [], row, unfolded) {
+  if (!all.length) return null;
+  const most = unfolded || all.length <= SOME + 1 ? all.length : SOME;
+  const more = all.length - most;
+  const rest = more > 0 && part(`+${more}`, { name: "unfold", className: "pkgw-quiet pkgw-rest", ariaLabel: `${label}: ${more} more`, title: all.slice(most).join(", ") });
+  return h("span", { className: "pkgw-fact" }, dim(label), " ", all.slice(0, most).join(", "), rest && " ", rest);
+}
+
+const optionText = ({ version, note, day }) => [version, note, day].filter(Boolean).join(" · ");
+const suggested = ({ versions = [] }) => (versions.find(({ pick }) => pick) ?? versions[0])?.version;
+
+function versionChoice(row, { versions, failed }, picked) {
+  if (failed) return h("span", { className: "pkgw-warn", role: "status" }, failed);
+  if (!versions) return h("span", { className: "pkgw-waiting", role: "status" }, h("span", { className: "pkgw-spinner", ariaHidden: "true" }), "asking the index for versions…");
+  if (!versions.length) return dim("no version on the index that this Python can have");
+  const options = versions.map((each) => h("option", { value: each.version, selected: each.version === picked }, optionText(each)));
+  return h("label", { className: "pkgw-choice" }, dim("Version"), h("select", { className: "pkgw-select", ariaLabel: `Version of ${row.name}`, tabIndex: -1 }, ...options));
+}
+
 // The lines under an open row. They repeat what a narrow panel hides; `more` is what the kernel adds when it is asked.
-function detailCell(row, more = {}, readOnly = false) {
-  const links = (more.links ?? []).map(link).filter(Boolean);
+function detailCell(row, { readOnly, more = {}, picked, unfolded }) {
+  const links = (more.links ?? []).map(link).filter(Boolean).flatMap((each, i) => (i ? [dim("·"), each] : [each]));
+  const pick = picked ?? suggested(more);
   return cell("detail",
-    line(more.summary || row.summary),
-    links.length > 0 && h("div", { className: "pkgw-links" }, ...links),
+    h("div", { className: "pkgw-about" }, more.summary || row.summary, ...links),
+    line(names("Requires", more.requires, row, unfolded), names("Required by", more.required_by, row, unfolded)),
     line(fact("Blocked by", warn(more.blocked_by || row.blocked_by))),
     line(
       fact("Released", row.released && `${day(row.released)} (${row.latest})`),
       fact("Installed", more.installed && `${day(more.installed)}${row.requested ? ", asked for" : ""}`),
       fact("Last upgraded", more.upgraded && day(more.upgraded)),
+      fact("Size", more.size),
       fact("Origin", row.origin !== "index" && row.origin),
       fact("Loaded", row.loaded === row.version && "in this kernel"),
       fact("In", more.path)),
     row.loaded && row.loaded !== row.version && line(warn(`${row.loaded} is still loaded`)),
     row.error && line(warn(more.error || row.error)),
     more.changeable && !readOnly && h("div", { className: "pkgw-more" },
-      part("Other version…", { name: "install", className: "pkgw-quiet", ariaLabel: `Other version of ${row.name}` }),
+      versionChoice(row, more, pick),
+      more.versions?.length > 0 && part("Plan…", { name: "pick", ariaLabel: `Plan the chosen version of ${row.name}`, ariaDisabled: String(pick === row.version) }),
       part("Uninstall…", { name: "uninstall", className: "pkgw-quiet", ariaLabel: `Uninstall ${row.name}` })));
 }
 
-function rowCells(row, { readOnly, checked, open, more }) {
+function rowCells(row, { readOnly, checked, open, ...state }) {
   const disabled = readOnly || row.action !== "upgrade";
   const folding = { className: "pkgw-name", title: row.name, name: "detail", ariaExpanded: String(open) };
   return [
@@ -137,6 +161,6 @@ function rowCells(row, { readOnly, checked, open, more }) {
     cell("blocked", warn(row.blocked_by)),
     cell("released", row.released > 0 && dim(age(row.released))),
     actionCell(row, readOnly),
-    ...(open ? [detailCell(row, more, readOnly)] : []),
+    ...(open ? [detailCell(row, { readOnly, ...state })] : []),
   ];
 }

@@ -109,7 +109,7 @@ class Changing:
             return False
         names = [change.name for change in running.changes]
         self._change(
-            f"Changing {ask.listed(names)}",
+            f"Changing {ask.listed(names)}{_by(running)}",
             lambda report: self._service.follow(running, report=report),
         )
         return True
@@ -161,3 +161,9 @@ class Changing:
             self.beside.end()
             self._plan_view.close_view()
             self._task_view.begin(title)
+
+
+def _by(running: Transaction) -> str:
+    user, process = running.user, running.process
+    who = " in a ".join(filter(None, [user, process])) if user else f"a {process or 'session'}"
+    return f", begun by {who}"

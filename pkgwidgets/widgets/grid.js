@@ -1,7 +1,7 @@
 // The rows in view, and the keys that go from one to the next (ARIA Authoring Practices: grid).
 // Rows are known by their ids here. `build(id, tr)` fills one; `press(id, what)` does what a key asks for.
 
-const PARTS = "button, input:not(:disabled), a[href]"; // what can be pressed in a cell
+const PARTS = "button, input:not(:disabled), select, a[href]"; // what can be pressed in a cell
 const BEYOND = 8; // rows drawn above and below those in view
 const USUAL = { row: 36, view: 420 }; // pixels, as long as nothing is on the screen
 const HEAD = "";
@@ -93,7 +93,11 @@ function makeGrid({ scroller, table, headRow, body, build, isOpen, press }) {
     }
     const moved = ({ target }) => target === scroller || isOpen(target.dataset.id);
     if (before !== rowHeight || entries.some(moved)) draw();
+    if (entries.some(({ target }) => target.dataset.id === opening)) reveal(places.get(opening));
   });
+  // A row that was opened is shown whole, also when more of it comes; until somebody looks elsewhere.
+  let opening = null;
+  for (const type of ["wheel", "keydown", "pointerdown"]) scroller.addEventListener(type, () => { opening = null; }, { passive: true });
   sizes.observe(scroller);
   sizes.observe(headRow);
 
@@ -177,6 +181,7 @@ function makeGrid({ scroller, table, headRow, body, build, isOpen, press }) {
     const id = here?.id;
     const inRow = places.has(id);
     if (!here || altKey || shiftKey) return false;
+    if (target.matches("select") && !["ArrowLeft", "ArrowRight", "Escape"].includes(key)) return false; // it has keys of its own
     if (Object.hasOwn(KEYS, key)) KEYS[key](inRow ? places.get(id) : -1, ctrlKey || metaKey);
     else if (key === "a" && (ctrlKey || metaKey)) press(null, "select");
     else if (!inRow) return false;
@@ -218,6 +223,9 @@ function makeGrid({ scroller, table, headRow, body, build, isOpen, press }) {
       if (held && !table.contains(focused())) find(held)?.focus({ preventScroll: true });
     },
     drawn: () => [...drawn.keys()],
+    expose(id) {
+      opening = id;
+    },
     toTop() {
       scroller.scrollTop = 0;
       draw();

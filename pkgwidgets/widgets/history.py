@@ -24,8 +24,8 @@ class HistoryView(anywidget.AnyWidget):
     entries = traitlets.List(traitlets.Dict(), default_value=None, allow_none=True).tag(sync=True)
     logs = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, asked: Callable[[Message], None]) -> None:
-        super().__init__()
+    def __init__(self, asked: Callable[[Message], None], **options: Any) -> None:
+        super().__init__(**options)
         self.on_msg(lambda _, message, __: asked(message))
 
     @property

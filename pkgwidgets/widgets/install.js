@@ -18,7 +18,7 @@ function option({ version, note, day }) {
 }
 
 function render({ model, el }) {
-  const title = h("h3", { className: "pkgw-title" });
+  const title = h("h3", { className: "pkgw-title" }, "Install a package");
   const status = h("span", { className: "pkgw-dim", role: "status" });
   const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: "Close", onclick: shut });
   const name = h("input", {
@@ -46,33 +46,31 @@ function render({ model, el }) {
     const before = open;
     open = Boolean(form().open);
     if (!before && open) opener = focused();
+    if (!before && open) name.value = given;
     const hadFocus = root.contains(focused());
     el.classList.toggle("pkgw-hidden", !open);
-    const fixed = Boolean(form().fixed);
-    say(title, fixed ? `Another version of ${given}` : "Install a package");
-    say(status, busy || (installed ? `${installed} is installed` : ""));
-    name.hidden = fixed;
-    if (!before && open) name.value = given;
-    drawVersions(given, releases, fixed);
-    remove.hidden = !installed;
+    // Of the name that was looked up, and no other.
+    const known = name.value.trim() === given ? installed : "";
+    say(status, busy || (known ? `${known} is installed` : ""));
+    drawVersions(given, releases);
+    remove.hidden = !known;
     say(error, wrong);
     root.ariaBusy = String(Boolean(busy));
-    settleFocus(before, hadFocus, fixed);
+    settleFocus(before, hadFocus);
   }
 
-  function drawVersions(given, releases, fixed) {
+  function drawVersions(given, releases) {
     const now = JSON.stringify([given, releases]);
     if (listed === now) return;
     listed = now;
-    const first = h("option", { value: "" }, fixed ? "Choose a version" : "Newest that fits");
+    const first = h("option", { value: "" }, "Newest that fits");
     version.replaceChildren(first, ...(releases ?? []).map(option));
     version.disabled = !releases?.length;
   }
 
-  function settleFocus(before, hadFocus, fixed) {
+  function settleFocus(before, hadFocus) {
     if (!open && hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
-    // The drop-down cannot take the focus before it has something to choose from.
-    if (!before && open) requestAnimationFrame(() => (fixed ? close : name).focus());
+    if (!before && open) requestAnimationFrame(() => name.focus());
   }
 
   function look() {
@@ -82,11 +80,12 @@ function render({ model, el }) {
   function forget() {
     version.value = "";
     version.disabled = true;
+    remove.hidden = true;
+    say(status, "");
   }
 
   function ask() {
-    const { fixed, name: given } = form();
-    model.send({ type: "plan", name: fixed ? given : name.value, version: version.disabled ? "" : version.value });
+    model.send({ type: "plan", name: name.value, version: version.disabled ? "" : version.value });
   }
 
   function shut() {

@@ -34,8 +34,8 @@ class Life(anywidget.AnyWidget):
     kernel = traitlets.Unicode().tag(sync=True)
     key = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, asked: Callable[[Message], None]) -> None:
-        super().__init__(kernel=_listen(), key=uuid.uuid4().hex)
+    def __init__(self, asked: Callable[[Message], None], **options: Any) -> None:
+        super().__init__(kernel=_listen(), key=uuid.uuid4().hex, **options)
         self.asked = asked
         self.on_msg(lambda _, message, __: asked(message))
         _lives[self.key] = self

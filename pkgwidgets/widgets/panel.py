@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ import ipywidgets
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
-from pkgwidgets.core.model import Event, PackageInfo
+from pkgwidgets.core.interfaces import ignore
+from pkgwidgets.core.model import Event, Outcome, PackageInfo
 from pkgwidgets.core.words import says
 from pkgwidgets.notebook.service import PackageService
 
@@ -22,6 +24,7 @@ from .dock import commands, dock
 from .history import HistoryView
 from .install import InstallForm
 from .life import Life
+from .opening import Opening
 from .plan import PlanView
 from .table import Message, PackageTable
 from .task import TaskView
@@ -41,26 +44,26 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     ) -> None:
         given = service is not None
         self.service = service if service is not None else PackageService()
-        self.table = PackageTable(self._on_table)
-        self.form = InstallForm(self._on_form)
-        self.plan_view = PlanView(self._on_plan)
-        self.task_view = TaskView(self._on_task)
-        self.past = HistoryView(self._on_history)
-        self.life = Life(self._on_life)
+        self._to_check, self._is_checking = check_updates, False
+        self._refusal = self.service.refusal() or ""
+        self._watch = Watch(self.service.stamp, self._on_changed)
+        # Without a `report` a progress bar is made, of eleven widgets.
+        self._infos: tuple[PackageInfo, ...] = self.service.list_packages(report=ignore)
+        self._standing = self._put_back()  # said until the index is asked again
+        shared = {"layout": ipywidgets.Layout()}  # else each view sends one of its own
+        self.table = PackageTable(self._on_table, self._infos, header=self._header(), **shared)
+        self.form = InstallForm(self._on_form, **shared)
+        self.plan_view = PlanView(self._on_plan, **shared)
+        self.task_view = TaskView(self._on_task, **shared)
+        self.past = HistoryView(self._on_history, **shared)
+        self.life = Life(self._on_life, **shared)
+        self._opening = Opening(self.service, self.table)
         self._looking = Tasks()
         self._changing = Changing(
             self.service, self.plan_view, self.task_view, self._refresh, given=given
         )
-        self._to_check, self._is_checking = check_updates, False
-        self._refusal = self.service.refusal() or ""
-        self._watch = Watch(self.service.stamp, self._on_changed)
-        self._infos: tuple[PackageInfo, ...] = self.service.list_packages()
-        self.table.show(self._infos)
-        self._show_header()
-        super().__init__(
-            [self.table, self.form, self.plan_view, self.task_view, self.past, self.life]
-        )
-        self.add_class("pkgw-panel")
+        views = [self.table, self.form, self.plan_view, self.task_view, self.past, self.life]
+        super().__init__(views, _dom_classes=("pkgw-panel",), **shared)
         self.plan_view.home = self.task_view.home = str(self.model_id)
         self.task_view.kernel = self.life.kernel
         self._changing.follow_running()
@@ -68,7 +71,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is under way; False if the time was up first."""
         changing = self._changing
-        return all(each.wait(timeout) for each in (changing.tasks, self._looking, changing.beside))
+        parts = (changing.tasks, self._looking, self._opening, changing.beside)
+        return all(part.wait(timeout) for part in parts)
 
     def dock(self) -> None:
         """Open the panel beside the notebook, in JupyterLab with ipylab; else say how."""
@@ -78,8 +82,10 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         """Remove the panel from the page, and end what it does in the background."""
         self._watch.stop()
         self._changing.beside.end()
+        self._opening.stop()
         for child in self.children:
             child.close()
+        self.layout.close()
         super().close()
 
     def __repr__(self) -> str:
@@ -95,17 +101,20 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def _on_table(self, message: Message) -> None:
         match message:
             case {"type": "check"}:
+                self._standing = ""
                 self._look(partial(self._check, refresh=True))
             case {"type": "retry", "names": [str(name)]}:
                 self._look(partial(self._retry, name))
+            case {"type": "open", "id": str(id)}:
+                self._open(id)
+            case {"type": "plan", "names": [str(name)], "version": str(version)}:
+                self._plan(ask.upgrade(self.service, [name], version))
             case {"type": "plan", "names": list() | None as names}:
                 self._plan(ask.upgrade(self.service, names))
             case {"type": "uninstall", "names": [str(name)]}:
                 self._plan(ask.uninstall(self.service, [name]))
-            case {"type": "install", "names": []}:
+            case {"type": "install"}:
                 self.form.begin()
-            case {"type": "install", "names": [str(name)]}:
-                self._choose_version(name)
             case {"type": "history"}:
                 self.past.show(self.service.list_history())
 
@@ -177,9 +186,6 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._changing.plan(asked, self._plan_failed if self.form.is_open else None)
 
     def _plan_form(self, name: str, version: str) -> None:
-        if self.form.form.get("fixed") and not version:
-            self.form.fail("Choose a version first.")
-            return
         try:
             asked = self._asked_in_form(name.strip(), version)
         except PkgwidgetsError as error:
@@ -198,22 +204,21 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self.form.fail(error)
         self.plan_view.close_view()
 
-    def _choose_version(self, name: str) -> None:
-        installed = self._installed(name)
-        self.form.begin(name, installed.version if installed is not None else "")
-        self._look_up(name)
-
     def _look_up(self, name: str) -> None:
         wanted = ask.named(name)
         self.form.look(name)
 
         def work() -> None:
             releases = self.service.list_releases(wanted, report=self._looking.raise_if_cancelled)
-            installed = self._installed(wanted)
-            self.form.show(name, releases, installed.version if installed is not None else "")
+            self.form.show(name, releases, self._installed(wanted))
 
         self._looking.cancel()
         self._looking.start(work, self.form.fail)
+
+    def _open(self, id: str) -> None:
+        info = self._installed(id)
+        if info is not None:
+            self._opening.ask(info)
 
     def _installed(self, name: str) -> PackageInfo | None:
         id = canonicalize_name(name)
@@ -246,6 +251,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
 
     def _check(self, *, refresh: bool) -> None:
         self._is_checking = True
+        self.table.say(busy="asking the index…")  # its first word may take a while
         self._take(self.service.list_updates(refresh=refresh, report=self._say_busy))
         self._is_checking = False
         if refresh or not self.table.header.get("checked"):
@@ -263,7 +269,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._show_header(notice=error)
 
     def _show_done(self) -> None:
-        self._show_header()
+        self._show_header(_shared(self._infos))
         if self.past.is_open:
             self.past.show(self.service.list_history())
 
@@ -277,13 +283,24 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._infos = infos
 
     def _show_header(self, notice: str = "") -> None:
-        self.table.say(
-            title="Packages",
-            where=self._where(),
-            busy="",
-            refusal=self._refusal,
-            notice=notice,
-        )
+        self.table.say(**self._header(notice))
+
+    def _header(self, notice: str = "") -> dict[str, str]:
+        return {
+            "title": "Packages",
+            "where": self._where(),
+            "busy": "",
+            "refusal": f"Nothing can be changed here: {self._refusal}." if self._refusal else "",
+            "notice": notice or self._standing,
+        }
+
+    def _put_back(self) -> str:
+        """Say what a crash had left, if this session has put that back."""
+        cut = [
+            done for done in self.service.list_recovered() if done.outcome is Outcome.ROLLED_BACK
+        ]
+        said = "; ".join(", ".join(map(str, done.changes)) for done in cut)
+        return f"{said} was cut off, and has been put back: everything is as it was." if cut else ""
 
     def _where(self) -> str:
         service = self.service
@@ -291,6 +308,13 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             f"Python {service.python_version} · {service.prefix.name}"
             f" · {len(self._infos)} installed"
         )
+
+
+def _shared(infos: tuple[PackageInfo, ...]) -> str:
+    """Return what is wrong with most rows: the index, and not each of them."""
+    said = Counter(info.error for info in infos if info.error)
+    error, count = next(iter(said.most_common(1)), ("", 0))
+    return f"{error}" if count > 1 and 2 * count > len(infos) else ""
 
 
 def _count(number: int, what: str) -> str:

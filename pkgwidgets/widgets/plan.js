@@ -5,7 +5,7 @@ const KIND_WORDS = { install: "new", remove: "removed", downgrade: "downgrade" }
 function versionsCell({ before, after, kind, bump }) {
   const word = kind === "upgrade" ? bump : KIND_WORDS[kind];
   const badge = word && h("span", { className: `pkgw-badge pkgw-${word}` }, word);
-  return h("td", null, before, before && after && " → ", after && strong(after), badge);
+  return h("td", null, before, before && after && " → ", after && strong(after), badge && " ", badge);
 }
 
 function changeRow(change) {

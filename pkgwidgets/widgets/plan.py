@@ -37,8 +37,8 @@ class PlanView(anywidget.AnyWidget):
     trial = traitlets.Dict().tag(sync=True)
     home = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, asked: Callable[[Message], None]) -> None:
-        super().__init__()
+    def __init__(self, asked: Callable[[Message], None], **options: Any) -> None:
+        super().__init__(**options)
         self.on_msg(lambda _, message, __: asked(message))
 
     def begin(self, title: str) -> None:

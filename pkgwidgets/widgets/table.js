@@ -9,7 +9,7 @@ function render({ model, el }) {
   const checked = status("checked");
   const check = button("Check for updates", { onclick: () => model.get("header")?.busy || model.send({ type: "check" }) });
   const all = button("", { className: "pkgw-main", onclick: () => model.send({ type: "plan", names: null }) });
-  const install = button("Install…", { onclick: () => model.send({ type: "install", names: [] }) });
+  const install = button("Install…", { onclick: () => model.send({ type: "install" }) });
   const history = button("History", { className: "pkgw-quiet", onclick: () => model.send({ type: "history" }) });
   const refused = h("p", { className: "pkgw-note" });
   const notice = h("p", { className: "pkgw-note", role: "status" });
@@ -20,7 +20,7 @@ function render({ model, el }) {
   const every = checkbox("Select all shown", { onclick: () => tick(shown.filter(selectable), every.checked) });
   const heads = COLUMNS.map((column) => headCell(column.key, part(column.title, { onclick: () => sortBy(column) })));
   const headRow = h("tr", { role: "row", className: "pkgw-heads", ariaRowIndex: "1" }, headCell("select", every), ...heads, headCell("action", "Action"));
-  const body = h("tbody", { role: "rowgroup", onclick: onRowClick });
+  const body = h("tbody", { role: "rowgroup", onclick: onRowClick, onchange: onPick });
   const table = h("table", { role: "grid", ariaLabel: "Packages", ariaMultiSelectable: "true" }, h("thead", { role: "rowgroup" }, headRow), body);
   const empty = h("p", { className: "pkgw-empty", role: "status" });
   const scroller = h("div", { className: "pkgw-scroll pkgw-list" }, table);
@@ -36,6 +36,8 @@ function render({ model, el }) {
   const details = new Map(); // id -> what the kernel adds to an open row
   const selected = new Set();
   const open = new Set();
+  const picked = new Map(); // id -> the version that was chosen in an open row
+  const unfolded = new Set();
   let sort = { column: COLUMNS[0], dir: 1 };
   let ordered = []; // all rows, sorted
   let shown = [];
@@ -48,7 +50,9 @@ function render({ model, el }) {
   function build(id, tr) {
     const row = rows.get(id);
     const checkedNow = selected.has(id);
-    const fresh = rowCells(row, { readOnly, checked: checkedNow, open: open.has(id), more: details.get(id) });
+    const fresh = rowCells(row, {
+      readOnly, checked: checkedNow, open: open.has(id), more: details.get(id), picked: picked.get(id), unfolded: unfolded.has(id),
+    });
     [...tr.children].forEach((old, i) => (fresh[i] ? old.isEqualNode(fresh[i]) || old.replaceWith(fresh[i]) : old.remove()));
     tr.append(...fresh.slice(tr.children.length));
     tr.querySelector("[name=select]").checked = checkedNow;
@@ -84,6 +88,7 @@ function render({ model, el }) {
     const visible = new Set(shown.map(({ id }) => id));
     const added = sent.filter(({ id, name }) => !rows.has(id ?? name));
     const fresh = sent.map(put);
+    for (const row of fresh) if (picked.get(row.id) === row.version) picked.delete(row.id); // it was taken
     // In the order of before: that is nearly the new one, and then sorting is cheap.
     ordered = [...ordered, ...added.map(completed)].map(({ id }) => rows.get(id));
     if (fresh.some((row) => !visible.has(row.id) && matches(row))) layout({ again: true, keep: visible });
@@ -101,7 +106,7 @@ function render({ model, el }) {
     if (message.type === "patch") patch(message);
     if (message.type === "all") take(message.rows, message.revision);
     if (message.type !== "detail" || !rows.has(message.id)) return;
-    details.set(message.id, message);
+    details.set(message.id, { ...details.get(message.id), ...message });
     grid.refresh([message.id]);
   }
 
@@ -137,7 +142,7 @@ function render({ model, el }) {
       node.hidden = Boolean(rare) && found === 0 && !on;
     }
     const upgradable = ordered.filter(selectable).length;
-    say(all, `Upgrade all (${upgradable})…`);
+    say(all, upgradable ? `Upgrade all (${upgradable})…` : "Upgrade all…");
     all.disabled = upgradable === 0;
     say(count, `${shown.length} of ${ordered.length}`);
     say(empty, shown.length ? "" : emptyText());
@@ -199,8 +204,10 @@ function render({ model, el }) {
   }
 
   function toggle(row) {
-    if (!open.delete(row.id)) {
+    if (open.delete(row.id)) for (const kept of [details, picked, unfolded]) kept.delete(row.id);
+    else {
       open.add(row.id);
+      grid.expose(row.id);
       askDetails([row.id]);
     }
     grid.refresh([row.id]);
@@ -209,24 +216,38 @@ function render({ model, el }) {
   const rowActs = {
     upgrade: (row) => model.send({ type: "plan", names: [row.name] }),
     explain: (row) => model.send({ type: "plan", names: [row.name] }),
-    install: (row) => model.send({ type: "install", names: [row.name] }),
+    pick: (row, button) => button.ariaDisabled === "true" || model.send({ type: "plan", names: [row.name], version: versionIn(row.id) }),
+    unfold: (row) => {
+      unfolded.add(row.id);
+      grid.refresh([row.id]);
+    },
     uninstall: (row) => model.send({ type: "uninstall", names: [row.name] }),
     retry: (row) => model.send({ type: "retry", names: [row.name] }),
     select: (row) => selectable(row) && tick([row], !selected.has(row.id)),
     detail: toggle,
   };
 
-  function press(id, what) {
-    if (id) return rowActs[what](rows.get(id));
+  function press(id, what, button) {
+    if (id) return rowActs[what](rows.get(id), button);
     const choices = shown.filter(selectable);
     return tick(choices, choices.some((row) => !selected.has(row.id)));
   }
 
   function onRowClick({ target }) {
     const pressed = target.closest("[name]");
-    if (pressed) return press(pressed.closest("tr").dataset.id, pressed.name);
+    if (pressed) return press(pressed.closest("tr").dataset.id, pressed.name, pressed);
     const inside = target.closest("a, .pkgw-c-detail, .pkgw-c-select") || !getSelection().isCollapsed;
     if (!inside) press(target.closest("tr").dataset.id, "detail");
+  }
+
+  const versionIn = (id) => picked.get(id) ?? suggested(details.get(id) ?? {});
+
+  // Not drawn anew: a drop-down that is replaced closes.
+  function onPick({ target }) {
+    if (!target.matches("select")) return;
+    const line = target.closest("tr");
+    picked.set(line.dataset.id, target.value);
+    line.querySelector("[name=pick]").ariaDisabled = String(target.value === rows.get(line.dataset.id).version);
   }
 
   function onKey(event) {

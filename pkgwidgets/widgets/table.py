@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
@@ -26,11 +27,14 @@ _SETTLED = (PackageStatus.INSTALLED, PackageStatus.ERROR)
 _LABELS = {"upgrade": "Upgrade", "explain": "Blocked…", "retry": "Retry"}
 """What a button says if its row says nothing else; `cells.js` knows the same."""
 
+_WEB = re.compile(r"https?://[^\s;,]+")
+"""What a row has no room for: every row's index is the same. An open row has its address."""
+
 Message = dict[str, Any]
 
 
 class PackageTable(anywidget.AnyWidget):
-    """Shows rows and sends what was asked for: check, plan, retry, history.
+    """Shows rows and sends what was asked for: check, open, plan, uninstall, retry, history.
 
     Changed rows are sent alone, and numbered: a view that missed some asks for all.
     """
@@ -44,11 +48,14 @@ class PackageTable(anywidget.AnyWidget):
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
     revision = traitlets.Int().tag(sync=True)
 
-    def __init__(self, asked: Callable[[Message], None]) -> None:
-        super().__init__()
+    def __init__(
+        self, asked: Callable[[Message], None], infos: Iterable[PackageInfo] = (), **options: Any
+    ) -> None:
         self._asked = asked
-        self._infos: dict[str, PackageInfo] = {}
-        self._rows: dict[str, Message] = {}
+        self._infos: dict[str, PackageInfo] = {info.id: info for info in infos}
+        self._rows: dict[str, Message] = {id: row(info) for id, info in self._infos.items()}
+        # With the first message: nobody has to be told again.
+        super().__init__(rows=[*self._rows.values()], **options)
         self._came: dict[str, PackageInfo] = {}
         self._filled = 0.0
         self._order = Lock()
@@ -82,6 +89,10 @@ class PackageTable(anywidget.AnyWidget):
             self._came.clear()
             self._filled = monotonic()
 
+    def add_detail(self, id: str, **known: Any) -> None:
+        """Tell the views more of an open row."""
+        self.send({"type": "detail", "id": id, **known})
+
     def say(self, **words: str) -> None:
         """Change some of the header's words."""
         self.header = {**self.header, **words}
@@ -106,7 +117,8 @@ class PackageTable(anywidget.AnyWidget):
                         self.send({"type": "all", **now})
             case {"type": "detail", "id": str(id)}:
                 if id in self._infos:
-                    self.send({"type": "detail", **detail(self._infos[id])})
+                    self.add_detail(**detail(self._infos[id]))
+                    self._asked({"type": "open", "id": id})
             case _:
                 self._asked(message)
 
@@ -128,7 +140,7 @@ def row(info: PackageInfo) -> Message:
         "loaded": visible(info.loaded_version or ""),
         "origin": origin.value if origin is not Origin.INDEX else "",
         "summary": _short(info.summary),
-        "error": _short(info.error or ""),
+        "error": _short(_brief(info)),
         "action": offered.action,
         "label": offered.label if offered.label != _LABELS.get(offered.action) else "",
         "note": offered.note,
@@ -146,15 +158,27 @@ def detail(info: PackageInfo) -> Message:
         "installed": _seconds(info.installed),
         "upgraded": _seconds(info.last_upgraded),
         "path": visible(str(info.install_path or "")),
-        "changeable": info.origin is Origin.INDEX
-        and info.status in _SETTLED
-        and info.version != "",
+        "changeable": is_changeable(info),
         "links": [[visible(label), url] for label, url in info.links],
     }
 
 
+def is_changeable(info: PackageInfo) -> bool:
+    """Tell whether another version may take a package's place, or none."""
+    return info.origin is Origin.INDEX and info.status in _SETTLED and info.version != ""
+
+
 def _blockers(info: PackageInfo) -> str:
     return visible(info.blocked_by.replace(f"({info.id}", "").replace(")", ""))
+
+
+def _brief(info: PackageInfo) -> str:
+    """Say what is wrong in the words that a row has room for."""
+    text = info.error or ""
+    _, old, since = text.rpartition("; as of ")
+    if old and info.latest_version is not None:
+        return f"as of {since}"
+    return _WEB.sub("the index", text).replace("the index gave no answer: it", "the index")
 
 
 def _short(text: str) -> str:

@@ -46,8 +46,8 @@ class TaskView(anywidget.AnyWidget):
     kernel = traitlets.Unicode().tag(sync=True)
     home = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, asked: Callable[[Message], None]) -> None:
-        super().__init__()
+    def __init__(self, asked: Callable[[Message], None], **options: Any) -> None:
+        super().__init__(**options)
         self._sent = 0.0
         self._told: tuple[Stage | None, str, str] = (None, "", "")
         self.on_msg(lambda _, message, __: asked(message))

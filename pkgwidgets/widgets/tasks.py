@@ -76,7 +76,7 @@ class Tasks:
     def _run(self, work: Work, failed: Failed) -> None:
         following: tuple[Work, Failed] | None = (work, failed)
         while following is not None:
-            _attempt(*following)
+            attempt(*following)
             with self._lock:
                 following, self._next = self._next, None
                 self._cancelled.clear()
@@ -84,7 +84,8 @@ class Tasks:
                     self._idle.set()
 
 
-def _attempt(work: Work, failed: Failed) -> None:
+def attempt(work: Work, failed: Failed) -> None:
+    """Work; whatever is raised becomes a sentence for `failed`."""
     try:
         work()
     except PkgwidgetsError as error:

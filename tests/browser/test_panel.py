@@ -98,17 +98,31 @@ def test_a_pasted_command_installs_a_version_and_a_wrong_name_is_a_sentence(
 def test_another_version_of_a_row_may_be_an_older_or_a_yanked_one(opened: Opened) -> None:
     row = opened.row("compost-log")
     row.get_by_role("button", name="Compost_Log", exact=True).click()
-    row.get_by_role("button", name="Other version of Compost_Log").click()
-    versions = opened.part("Install").get_by_label("Version", exact=True)
-    expect(versions.locator("option").nth(1)).to_have_text("1.0.0 · yanked · 2026-06-15")
-    expect(versions.locator("option").nth(2)).to_contain_text("0.9.0 · installed, latest")
-    for version, before in (("1.0.0", "0.9.0"), ("0.9.0", "1.0.0")):
+    versions = row.get_by_label("Version of Compost_Log", exact=True)
+    plan = row.get_by_role("button", name="Plan the chosen version of Compost_Log")
+    for version, before, notes in (
+        ("1.0.0", "0.9.0", ["yanked", "installed, latest"]),
+        ("0.9.0", "1.0.0", ["installed, yanked", "latest"]),
+    ):
+        expect(versions).to_have_value(before)
+        expect(plan).to_be_disabled()
+        expect(versions.locator("option")).to_have_text(
+            [f"1.0.0 · {notes[0]} · 2026-06-15", f"0.9.0 · {notes[1]} · 2026-05-04"]
+        )
         versions.select_option(version)
-        opened.button("Plan…").click()
+        plan.click()
         expect(opened.part("Plan")).to_contain_text(f"{before} → {version}")
         opened.button("Apply").click()
         expect(row.locator(".pkgw-c-version")).to_have_text(version)
-        row.get_by_role("button", name="Other version of Compost_Log").click()
+
+
+def test_an_open_row_says_that_the_index_does_not_answer(opened: Opened) -> None:
+    opened.ask("garden.index.withdraw('moonsower')\nservice.list_updates(refresh=True)")
+    row = opened.row("moonsower")
+    row.get_by_role("button", name="moonsower", exact=True).click()
+    expect(row.get_by_role("status")).to_contain_text("moonsower is not on http://127.0.0.1")
+    expect(row.get_by_label("Version of moonsower", exact=True)).to_have_count(0)
+    expect(row.get_by_role("button", name="Uninstall moonsower")).to_be_enabled()
 
 
 def test_what_is_still_needed_says_by_whom_and_can_go_with_it(opened: Opened) -> None:

@@ -92,6 +92,18 @@ def test_files_have_owners(kit: Kit) -> None:
     }
 
 
+def test_sizes_are_those_of_the_files(kit: Kit) -> None:
+    more = BuiltWheel(name="seedshelf", version="1.5", files={"seedshelf.py": "#" * 5000})
+    kit.publish(more)
+    ids = [canonicalize_name(name) for name in ("seedshelf", "unknown")]
+    (before,) = kit.backend.records.sizes(ids).values()
+    plan = plan_of(change_of("seedshelf", "1.4.1", "1.5"))
+    staged(kit, plan)
+    kit.backend.installer.install(plan, ignore)
+    (after,) = kit.backend.records.sizes(ids).values()
+    assert after >= 5000 > before > 100
+
+
 def test_nothing_is_damaged(kit: Kit) -> None:
     assert kit.backend.records.damage(UNCHANGED) == ()
 

@@ -286,3 +286,13 @@ def test_the_last_upgrade_is_the_last_that_was_committed(fake: FakeKit) -> None:
     (_, committed, _) = fake.journal.transactions()
     assert seedshelf(fake).last_upgraded == committed.finished
     assert inventory.get_package(fake.backend, "frostcall").last_upgraded is None
+
+
+def test_relations_are_those_of_this_environment(fake: FakeKit) -> None:
+    fake.publish(BuiltWheel(name="pea", version="1.0"))
+    found = inventory.get_relations(fake.backend, "Bedplanner")
+    assert (found.requires, found.required_by) == (("beanpoles", "sundrift"), ())
+    assert inventory.get_relations(fake.backend, "sundrift").required_by == ("bedplanner",)
+    assert (found.size or 0) > 100
+    with pytest.raises(PackageNotFound):
+        inventory.get_relations(fake.backend, "pea")

@@ -49,7 +49,7 @@ def info(
         (info(latest="2.0", compatible="2.0", loaded="0.9"),
          Offer(action="upgrade", label="Upgrade")),
         (info(latest="2.0", compatible="2.0", status=PackageStatus.ERROR, error="it failed"),
-         Offer(action="upgrade", label="Upgrade")),
+         Offer(action="upgrade", label="Retry")),
     ],
     ids=[
         "not asked", "up to date", "newer than the index", "the same in another spelling",

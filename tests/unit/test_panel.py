@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import ipywidgets
 import pytest
 
 from pkgwidgets import PackagePanel, PackageService
@@ -13,6 +14,7 @@ from pkgwidgets.core.model import PackageInfo
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.widgets import dock, life, still
+from pkgwidgets.widgets.table import PackageTable
 from pkgwidgets.widgets.tasks import Tasks
 
 pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
@@ -95,6 +97,15 @@ def test_it_asks_only_when_told_to_if_that_is_wanted(service: PackageService, ga
     panel.close()
 
 
+def test_it_is_made_of_few_models_whatever_the_rows(service: PackageService) -> None:
+    known = set(ipywidgets.widgets.widget._instances)
+    panel = PackagePanel(service)
+    made = set(ipywidgets.widgets.widget._instances) - known
+    assert len(made) == len(panel.children) + 2  # itself, and one layout for all
+    panel.close()
+    assert made & set(ipywidgets.widgets.widget._instances) == set()
+
+
 # --- plans
 
 
@@ -165,9 +176,7 @@ def test_a_plan_that_was_called_off_does_not_open_again(
 
 
 def test_a_plan_that_is_impossible_offers_to_move_more(panel: PackagePanel) -> None:
-    click(panel.table, type="install", names=["raintable"])
-    assert panel.wait(60)
-    click(panel.form, type="plan", name="raintable", version="3.1.0")
+    click(panel.table, type="plan", names=["raintable"], version="3.1.0")
     assert panel.wait(60)
     assert panel.plan_view.state == "failed"
     click(panel.plan_view, type="unlock")
@@ -189,7 +198,7 @@ def test_what_is_needed_can_go_with_those_who_need_it(panel: PackagePanel) -> No
 
 
 def test_the_form_says_what_is_wrong_and_stays(panel: PackagePanel) -> None:
-    click(panel.table, type="install", names=[])
+    click(panel.table, type="install")
     click(panel.form, type="plan", name="../x", version="")
     assert "../x" in panel.form.form["error"]
     click(panel.form, type="plan", name="nothing-there", version="")
@@ -205,7 +214,7 @@ def test_the_form_says_what_is_wrong_and_stays(panel: PackagePanel) -> None:
 
 def test_the_form_installs_what_is_new(panel: PackagePanel, garden: Demo) -> None:
     garden.index.publish(BuiltWheel(name="pea", version="1.0", files={"pea.py": ""}))
-    click(panel.table, type="install", names=[])
+    click(panel.table, type="install")
     click(panel.form, type="releases", name="pip install pea")
     assert panel.wait(60)
     assert [r["version"] for r in panel.form.form["releases"]] == ["1.0"]
@@ -217,15 +226,82 @@ def test_the_form_installs_what_is_new(panel: PackagePanel, garden: Demo) -> Non
     assert installed(panel)["pea"] == "1.0"
 
 
-def test_the_versions_of_a_row_say_what_they_are(panel: PackagePanel) -> None:
-    click(panel.table, type="install", names=["Compost_Log"])
+# --- an open row
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the browser was told of open rows, all together."""
+    known: dict[str, Any] = {}
+
+    def send(self: PackageTable, message: Any) -> None:
+        if message["type"] == "detail":
+            known.setdefault(message["id"], {}).update(message)
+
+    monkeypatch.setattr(PackageTable, "send", send)
+    return known
+
+
+def test_an_open_row_tells_relations_size_and_versions(
+    panel: PackagePanel, told: dict[str, Any]
+) -> None:
+    click(panel.table, type="check")
     assert panel.wait(60)
-    assert [(r["version"], r["note"]) for r in panel.form.form["releases"]] == [
-        ("1.0.0", "yanked"),
-        ("0.9.0", "installed, latest"),
+    for id in ("raintable", "bedplanner", "compost-log"):
+        click(panel.table, type="detail", id=id)
+    assert panel.wait(60)
+    rain = told["raintable"]
+    assert (rain["requires"], rain["required_by"]) == ([], ["allotboard"])
+    assert rain["size"].endswith(" bytes")
+    assert [(each["version"], each["note"], each.get("pick")) for each in rain["versions"]] == [
+        ("3.1.0", "latest", None),
+        ("2.4.0", "newest that fits", True),
+        ("2.0.0", "installed", None),
     ]
-    click(panel.form, type="plan", name="Compost_Log", version="")
-    assert panel.form.form["error"] == "Choose a version first."
+    assert told["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
+    assert [(r["version"], r["note"], r.get("pick")) for r in told["compost-log"]["versions"]] == [
+        ("1.0.0", "yanked", None),
+        ("0.9.0", "installed, latest", True),
+    ]
+
+
+def test_versions_that_cannot_be_asked_for_are_a_sentence(
+    panel: PackagePanel, garden: Demo, told: dict[str, Any]
+) -> None:
+    garden.index.down = True
+    click(panel.table, type="detail", id="bedplanner")
+    assert panel.wait(60)
+    assert "503" in told["bedplanner"]["failed"]
+    assert "versions" not in told["bedplanner"]
+    assert told["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
+    garden.index.down = False
+    click(panel.table, type="detail", id="bedplanner")
+    assert panel.wait(60)
+    assert told["bedplanner"]["failed"] == ""
+    assert [each["version"] for each in told["bedplanner"]["versions"]] == ["2.3.0", "2.1.0"]
+
+
+def test_the_row_that_was_opened_last_is_asked_for_first(
+    panel: PackagePanel, service: PackageService, told: dict[str, Any]
+) -> None:
+    begun, gate, asked = threading.Event(), threading.Event(), []
+    relations = service.get_relations
+
+    def slow(name: str) -> Any:
+        asked.append(name)
+        begun.set()
+        assert gate.wait(30)
+        return relations(name)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "get_relations", slow)
+        click(panel.table, type="detail", id="raintable")
+        assert begun.wait(30)
+        for id in ("seedshelf", "frostcall", "seedshelf"):
+            click(panel.table, type="detail", id=id)
+        gate.set()
+        assert panel.wait(60)
+    assert asked == ["raintable", "seedshelf", "frostcall"]
 
 
 # --- history

@@ -90,6 +90,21 @@ def test_long_and_hostile_texts_are_short_and_visible_in_a_row() -> None:
     assert len(detail(hostile)["error"]) == 999
 
 
+@pytest.mark.parametrize(
+    ("latest", "error", "said"),
+    [
+        (None, "http://a.invalid/ gave no answer: it answered 503.", "the index answered 503."),
+        (None, "pea is not on https://index.invalid/simple/", "pea is not on the index"),
+        ("2.0", "http://a.invalid/ gave no answer: no; as of 2 hours ago", "as of 2 hours ago"),
+        (None, "its metadata cannot be read: METADATA", "its metadata cannot be read: METADATA"),
+    ],
+)
+def test_a_row_says_in_short_what_is_wrong(latest: str | None, error: str, said: str) -> None:
+    found = PackageInfo(name="pea", version="1.0", latest_version=latest, error=error)
+    assert row(found)["error"] == said
+    assert detail(found)["error"] == error
+
+
 def test_an_open_row_gets_dates_place_and_links() -> None:
     assert detail(FULL) == {
         "id": "rain-table",
@@ -164,7 +179,7 @@ def test_a_detail_is_answered_and_an_unknown_one_is_not(
     hear(shown, {"type": "detail", "id": "gone"})
     hear(shown, {"type": "detail", "id": "pod-3"})
     assert [(message["type"], message["id"]) for message in sent] == [("detail", "pod-3")]
-    assert asked == []
+    assert asked == [{"type": "open", "id": "pod-3"}]
 
 
 @pytest.mark.parametrize(

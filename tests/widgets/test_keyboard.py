@@ -97,6 +97,47 @@ def test_space_selects_enter_opens_escape_closes(notebook: Notebook, output: Loc
     expect(output.locator(".pkgw-chosen")).to_have_text("287 selected")
 
 
+VERSIONS = """
+table.add_detail("pod-0001", requires=["a", "b", "c", "d", "e", "f"], versions=[
+    dict(version="1.27.0", note="latest", day="2026-03-01", pick=True),
+    dict(version="1.26.4", note="installed", day=""),
+    dict(version="1.25.0", note="yanked", day=""),
+])
+"""
+
+
+def test_a_version_is_chosen_with_the_arrows_and_planned_with_enter(
+    notebook: Notebook, output: Locator
+) -> None:
+    output.get_by_label("Filter packages").focus()
+    press(notebook, "ArrowDown", "ArrowDown", "Enter")
+    row = output.locator("tr[data-id=pod-0001]")
+    expect(row.get_by_role("link", name="Home")).to_be_visible()
+    notebook.ask(VERSIONS)
+    versions = row.get_by_label("Version of pod-0001", exact=True)
+    expect(versions).to_have_value("1.27.0")
+    press(notebook, "End", "ArrowLeft", "ArrowLeft")
+    expect(versions).to_be_focused()
+    press(notebook, "ArrowDown", "ArrowDown")
+    expect(versions).to_have_value("1.25.0")
+    press(notebook, "ArrowUp")
+    plan = row.get_by_role("button", name="Plan the chosen version of pod-0001")
+    expect(plan).to_be_disabled()  # that one is installed
+    press(notebook, "ArrowDown", "ArrowRight", "Enter")
+    asked = {"type": "plan", "names": ["pod-0001"], "version": "1.25.0"}
+    assert heard(notebook)[-1] == asked
+    notebook.ask("table.patch([info(1, summary='other words')])")  # what was chosen stays
+    expect(row).to_contain_text("other words")
+    expect(versions).to_have_value("1.25.0")
+    rest = row.get_by_role("button", name="Requires: 2 more")
+    rest.focus()
+    press(notebook, "Enter")
+    expect(row).to_contain_text("a, b, c, d, e, f")
+    assert press(notebook)[0] == "pod-0001"
+    press(notebook, "Escape")
+    expect(versions).to_have_count(0)
+
+
 def test_what_is_hidden_is_no_stop(notebook: Notebook) -> None:
     output = table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
     output.get_by_label("Filter packages").focus()

@@ -1,0 +1,101 @@
+"""What an open row tells beyond the list: asked for when it is opened, a row after the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from functools import partial
+
+from pkgwidgets.core.interfaces import ignore
+from pkgwidgets.core.model import PackageInfo, Relations, Release
+from pkgwidgets.core.offers import offer
+from pkgwidgets.core.words import size, visible
+from pkgwidgets.notebook.service import PackageService
+
+from .table import Message, PackageTable, is_changeable
+from .tasks import attempt
+
+
+class Opening:
+    """Tells an open row whom it needs, who needs it, its size; and which versions there are."""
+
+    def __init__(self, service: PackageService, table: PackageTable) -> None:
+        self._service = service
+        self._table = table
+        self._lock = threading.Lock()
+        self._wanted: list[PackageInfo] = []
+        self._idle = threading.Event()
+        self._idle.set()
+
+    def ask(self, info: PackageInfo) -> None:
+        """Find out about a row that was opened; the one that was opened last comes first."""
+        with self._lock:
+            self._wanted = [*(each for each in self._wanted if each.id != info.id), info]
+            if not self._idle.is_set():
+                return
+            self._idle.clear()
+        threading.Thread(target=self._run, name="pkgwidgets-opening", daemon=True).start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is asked for; False if the time was up first."""
+        return self._idle.wait(timeout)
+
+    def stop(self) -> None:
+        """Ask for nothing more than what is being asked for."""
+        with self._lock:
+            self._wanted.clear()
+
+    def _run(self) -> None:
+        while (info := self._next()) is not None:
+            attempt(partial(self._tell, info), partial(self._fail, info))
+
+    def _next(self) -> PackageInfo | None:
+        with self._lock:
+            if self._wanted:
+                return self._wanted.pop()
+            self._idle.set()
+            return None
+
+    def _tell(self, info: PackageInfo) -> None:
+        self._table.add_detail(info.id, **_relations(self._service.get_relations(info.name)))
+        if is_changeable(info):
+            releases = self._service.list_releases(info.name, report=ignore)
+            self._table.add_detail(info.id, versions=choices(releases, info), failed="")
+
+    def _fail(self, info: PackageInfo, error: str) -> None:
+        self._table.add_detail(info.id, failed=visible(error))
+
+
+def choices(releases: Iterable[Release], info: PackageInfo | None = None) -> list[Message]:
+    """Return versions, newest first, and what there is to say of each.
+
+    The newest that is neither yanked nor a pre-release is the latest. Of an installed package, the
+    newest that no other forbids is the newest that fits, and what its row offers is picked.
+    """
+    installed = info.version if info is not None else ""
+    fits = info.compatible_version if info is not None and offer(info).action == "upgrade" else None
+    found, latest = list[Message](), ""
+    for release in releases:
+        version = str(release.version)
+        notes = ["installed"] if version == installed else []
+        if release.yanked:
+            notes.append("yanked")
+        elif release.version.is_prerelease:
+            notes.append("pre-release")
+        elif not latest:
+            latest = version
+            notes.append("latest")
+        if version == fits and version != latest:
+            notes.append("newest that fits")
+        day = f"{release.uploaded:%Y-%m-%d}" if release.uploaded is not None else ""
+        picked = {"pick": True} if version == (fits or installed) else {}
+        found.append({"version": version, "note": ", ".join(notes), "day": day, **picked})
+    return found
+
+
+def _relations(found: Relations) -> Message:
+    return {
+        "requires": [visible(name) for name in found.requires],
+        "required_by": [visible(name) for name in found.required_by],
+        "size": size(found.size),
+    }
