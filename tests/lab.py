@@ -83,7 +83,7 @@ _REWRITE = """([place, source]) => {
 }"""
 _NUMBERS = count(1)
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=40_000)
 
 
 @contextmanager
@@ -194,7 +194,7 @@ def _argv(lab: Lab) -> list[str]:
 
 def _wait_until_up(lab: Lab, process: subprocess.Popen[bytes], log: Path) -> None:
     place = "voila/tree" if lab.app == "voila" else "api/status"
-    for _ in range(600):
+    for _ in range(2400):  # four minutes: machines may be busy
         assert process.poll() is None, log.read_text(errors="replace")
         with suppress(OSError):
             urllib.request.urlopen(f"{lab.url}/{place}?token={lab.token}", timeout=5).close()
@@ -223,9 +223,14 @@ def _free_port() -> int:
 class Notebook:
     """A notebook, open in a window of its own, in JupyterLab or Notebook 7."""
 
-    def __init__(self, browser: Browser, address: str, name: str, *, width: int = 1400) -> None:
+    def __init__(
+        self, browser: Browser, address: str, name: str, *, width: int = 1400, scale: float = 1
+    ) -> None:
         self.name = name
-        self.page: Page = browser.new_context(viewport={"width": width, "height": 1000}).new_page()
+        window = browser.new_context(
+            viewport={"width": width, "height": 1000}, device_scale_factor=scale
+        )
+        self.page: Page = window.new_page()
         self.received = 0
         """Bytes that came over its web sockets so far."""
         self.page.on("websocket", lambda opened: opened.on("framereceived", self._count))
@@ -274,9 +279,9 @@ class Notebook:
             f"body[data-jp-theme-name={theme!r}][data-jp-theme-light={light!r}]", state="attached"
         )
 
-    def resize(self, width: int) -> None:
-        """Make the window so wide."""
-        self.page.set_viewport_size({"width": width, "height": 1000})
+    def resize(self, width: int, height: int = 1000) -> None:
+        """Make the window so wide, and so high."""
+        self.page.set_viewport_size({"width": width, "height": height})
 
     def close(self) -> None:
         """Close the window, and end the kernel."""

@@ -16,8 +16,10 @@ PANEL = "panel = PackagePanel(service)\npanel"
 class Opened(Notebook):
     """One notebook, with a panel in it."""
 
-    def __init__(self, browser: Browser, lab: Lab, name: str, *, width: int = 1400) -> None:
-        super().__init__(browser, lab.at(name), name, width=width)
+    def __init__(
+        self, browser: Browser, lab: Lab, name: str, *, width: int = 1400, scale: float = 1
+    ) -> None:
+        super().__init__(browser, lab.at(name), name, width=width, scale=scale)
 
     @property
     def panel(self) -> Locator:

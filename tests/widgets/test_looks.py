@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import tarfile
-from typing import Any
-
+import axe as axe_core
 import pytest
 from lab import Notebook, photographed
 from playwright.sync_api import Locator, expect
@@ -13,26 +10,13 @@ from widgets.made import table
 
 THEMES = ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"]
 WIDTHS = {"wide": 1400, "narrow": 640}
-RUN = """() => axe.run('section.pkgw', { resultTypes: ['violations'] }).then(
-  ({ violations }) => violations.map(({ id, impact, nodes }) => [id, impact, nodes[0].html]))
-"""
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The checker's source: the package axe-core of npm (MPL-2.0), fetched for this test."""
-    folder = tmp_path_factory.mktemp("axe")
-    pack = ["npm", "pack", "--silent", "axe-core@4"]
-    done = subprocess.run(
-        pack, cwd=folder, capture_output=True, text=True, check=False, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    with tarfile.open(folder / done.stdout.strip()) as packed:
-        source = packed.extractfile("package/axe.min.js")
-        assert source is not None
-        return source.read().decode()
+    return axe_core.source(tmp_path_factory.mktemp("axe"))
 
 
 @pytest.fixture
@@ -46,30 +30,22 @@ def shown(notebook: Notebook) -> Locator:
     return output
 
 
-def findings(notebook: Notebook) -> Any:
-    return notebook.page.evaluate(RUN)
-
-
 @pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing(notebook: Notebook, shown: Locator, axe: str, theme: str) -> None:
     notebook.wear(theme)
     notebook.page.wait_for_timeout(300)
-    if not notebook.page.evaluate("() => Boolean(window.axe)"):
-        notebook.page.evaluate(axe)
-    assert findings(notebook) == []
+    assert axe_core.findings(notebook.page, axe) == []
     notebook.page.set_viewport_size({"width": WIDTHS["narrow"], "height": 1000})
     notebook.page.wait_for_timeout(500)
-    assert findings(notebook) == []
+    assert axe_core.findings(notebook.page, axe) == []
     notebook.page.set_viewport_size({"width": WIDTHS["wide"], "height": 1000})
 
 
 def test_axe_would_find_what_is_wrong(notebook: Notebook, shown: Locator, axe: str) -> None:
-    if not notebook.page.evaluate("() => Boolean(window.axe)"):
-        notebook.page.evaluate(axe)
     shown.locator("section").first.evaluate(
         "(node) => node.append(Object.assign(document.createElement('button'), { type: 'button' }))"
     )
-    assert [found[0] for found in findings(notebook)] == ["button-name"]
+    assert [found[0] for found in axe_core.findings(notebook.page, axe)] == ["button-name"]
 
 
 @pytest.mark.parametrize("theme", THEMES)

@@ -1,0 +1,34 @@
+"""The judge of how accessible a page is: axe-core of npm (MPL-2.0), fetched for the tests."""
+
+from __future__ import annotations
+
+import subprocess
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+_RUN = """() => axe.run('section.pkgw', { resultTypes: ['violations'] }).then(
+  ({ violations }) => violations.map(({ id, impact, nodes }) => [id, impact, nodes[0].html]))
+"""
+
+
+def source(folder: Path) -> str:
+    """Fetch it into a folder of its own, and return its source."""
+    pack = ["npm", "pack", "--silent", "axe-core@4"]
+    done = subprocess.run(
+        pack, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(folder / done.stdout.strip()) as packed:
+        found = packed.extractfile("package/axe.min.js")
+        assert found is not None
+        return found.read().decode()
+
+
+def findings(page: Page, axe: str) -> Any:
+    """Return what it finds in every part of a panel, of whatever severity."""
+    if not page.evaluate("() => Boolean(window.axe)"):
+        page.evaluate(axe)
+    return page.evaluate(_RUN)
