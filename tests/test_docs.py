@@ -27,6 +27,18 @@ def test_ci_runs_the_readmes_test_line_word_for_word() -> None:
     assert f"timeout 480 bash -euc '{line}'" in CI
 
 
+def test_the_readme_opens_with_pictures_of_the_panel_in_light_and_dark() -> None:
+    opening = README.partition("```")[0]
+    named = re.findall(r'(?:src|srcset)="([^"]+)"', opening)
+    assert named == ["notebooks/images/panel-dark.png", "notebooks/images/panel-light.png"]
+    assert 'media="(prefers-color-scheme: dark)" srcset="notebooks/images/panel-dark' in opening
+    for name in named:
+        picture = (ROOT / name).read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) < 150_000
+    assert "tests/browser/test_pictures.py" in README
+
+
 def test_the_first_line_installs_and_opens_the_demo() -> None:
     first = _blocks("sh")[0].strip()
     assert first.startswith(INSTALLS)
