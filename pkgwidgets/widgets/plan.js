@@ -109,6 +109,7 @@ function render({ model, el }) {
     say(cancel, applicable || state === "loading" ? "Cancel" : "Close");
     apply.hidden = !applicable && state !== "loading";
     apply.disabled = !applicable;
+    apply.ariaDisabled = null;
     if (before !== state || hadFocus) settleFocus(before, hadFocus);
   }
 
@@ -149,7 +150,8 @@ function render({ model, el }) {
   }
 
   function onApply() {
-    apply.disabled = true; // once; the kernel answers with a new state
+    if (apply.ariaDisabled === "true") return; // once; the kernel answers with a new state
+    apply.ariaDisabled = "true"; // not `disabled`: that would throw the keyboard focus out of the panel
     model.send({ type: "apply" });
   }
 

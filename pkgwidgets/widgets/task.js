@@ -103,7 +103,7 @@ function render({ model, el }) {
   function keepFocus() {
     const seen = (node) => node.checkVisibility();
     if (root.contains(focused()) && seen(focused())) return;
-    [...root.querySelectorAll("[name=close]")].find(seen)?.focus({ preventScroll: true });
+    [...root.querySelectorAll("[name=close]"), cancel].find(seen)?.focus({ preventScroll: true });
   }
 
   // The kernel gets messages of widgets only between cells: `life.js` has another way to it.
@@ -118,8 +118,8 @@ function render({ model, el }) {
     if (!pushed) return;
     if (pushed === cancel && pushed.ariaDisabled !== "true") callOff();
     if (pushed.name === "close") model.send({ type: "close" });
-    if (pushed.name === "undo") {
-      pushed.disabled = true; // once; a new outcome brings a new button
+    if (pushed.name === "undo" && pushed.ariaDisabled !== "true") {
+      pushed.ariaDisabled = "true"; // once; a new outcome brings a new button
       model.send({ type: "undo", id: pushed.value });
     }
     if (pushed.name === "restart") question.open(pushed);
