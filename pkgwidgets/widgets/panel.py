@@ -171,10 +171,11 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def _on_life(self, message: Message) -> None:
         match message:
             case {"type": "here", "view": str(view)}:
-                self._watch.see(view)
                 if self._to_check:
-                    self._to_check = False
+                    self._to_check, self._is_checking = False, True
                     self._look(partial(self._check, refresh=False))
+                # After that: what it notices at once must not take the place of the check.
+                self._watch.see(view)
             case {"type": "gone", "view": str(view)}:
                 self._watch.lose(view)
             case {"type": "cancel"}:  # while a cell runs

@@ -89,6 +89,20 @@ def test_the_index_is_asked_when_it_is_displayed_and_not_before(
     panel.close()
 
 
+def test_the_index_is_asked_also_if_something_was_changed_before_it_was_displayed(
+    service: PackageService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in *Run all*: a view is heard only when the cells are through, and the watch at once."""
+    panel = PackagePanel(service)
+    service.upgrade_package("seedshelf")
+    monkeypatch.setattr(panel._watch, "see", lambda view: panel._on_changed())
+    click(panel.life, type="here", view="a")
+    assert panel.wait(60)
+    assert repr(panel) == "PackagePanel(11 packages, 6 updates)"
+    assert installed(panel)["seedshelf"] == "1.4.2"
+    panel.close()
+
+
 def test_it_asks_only_when_told_to_if_that_is_wanted(service: PackageService, garden: Demo) -> None:
     panel = PackagePanel(service, check_updates=False)
     click(panel.life, type="here", view="a")
