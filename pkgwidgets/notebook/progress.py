@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 from tqdm.auto import tqdm
@@ -22,14 +23,33 @@ def reporting(report: Report | None) -> Iterator[Report]:
     if report is not None:
         yield report
         return
-    with tqdm(total=1.0, delay=_DELAY, leave=False, bar_format="{desc} {bar}") as bar:
-        yield lambda event: _follow(bar, event)
+    bar = _Bar()
+    try:
+        yield bar.follow
+    finally:
+        bar.close()
 
 
-def _follow(bar: tqdm[Any], event: Event) -> None:
-    bar.set_description_str(says(event), refresh=False)
-    fraction = _fraction(event)
-    bar.update(0 if fraction is None else max(0.0, fraction - bar.n))
+class _Bar:
+    """A bar that is made when it is time to show it: in a notebook it is eleven widgets."""
+
+    def __init__(self) -> None:
+        self._begun = monotonic()
+        self._bar: tqdm[Any] | None = None
+
+    def follow(self, event: Event) -> None:
+        if self._bar is None:
+            if monotonic() - self._begun < _DELAY:
+                return
+            self._bar = tqdm(total=1.0, leave=False, bar_format="{desc} {bar}")
+        self._bar.set_description_str(says(event), refresh=False)
+        fraction = _fraction(event)
+        self._bar.update(0 if fraction is None else max(0.0, fraction - self._bar.n))
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.n = self._bar.total or 0  # one that is short of it stays, in red
+            self._bar.close()
 
 
 def _fraction(event: Event) -> float | None:

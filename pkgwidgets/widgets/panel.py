@@ -47,7 +47,6 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._to_check, self._is_checking = check_updates, False
         self._refusal = self.service.refusal() or ""
         self._watch = Watch(self.service.stamp, self._on_changed)
-        # Without a `report` a progress bar is made, of eleven widgets.
         self._infos: tuple[PackageInfo, ...] = self.service.list_packages(report=ignore)
         self._standing = self._put_back()  # said until the index is asked again
         shared = {"layout": ipywidgets.Layout()}  # else each view sends one of its own
