@@ -6,9 +6,10 @@ import ast
 import builtins
 import io
 import json
-from collections.abc import Collection, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
@@ -107,6 +108,11 @@ class FakeScratch:
     ) -> tuple[NotebookRun, ...]:
         self.runs.append(beside is not None)
         return tuple(self._run(script, beside, hidden, report) for script in scripts)
+
+    @contextmanager
+    def room(self) -> Iterator[Path]:
+        with TemporaryDirectory() as folder:
+            yield Path(folder).resolve()
 
     def _run(
         self, script: Script, beside: Path | None, hidden: Collection[Path], report: Report

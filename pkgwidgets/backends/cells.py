@@ -1,25 +1,30 @@
 """Runs notebooks with nbclient: the file of a process of its own, which gets the path of its task.
 
 It imports nothing of ours, and is not imported by it. It says in the file `progress` what
-it is at, a line a cell, and writes what came out to `answer`. When it is told to end, its kernel
-and all that was started there end with it.
+it is at, a line a cell, and writes what came out to `answer`. When it is told to end, or whoever
+asked for it is gone, its kernel and all that was started there end with it.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
+from queue import Empty
 from threading import Thread
 from time import monotonic
 from typing import Any
 
 import nbformat
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
@@ -27,6 +32,10 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 _NOT_REACHED = "it was not reached"
 _SKIP = "pkgwidgets-skip"
+_MOST = 1_000_000
+"""Characters of one stream of a cell, or of one text that it shows, that are kept."""
+_LOOK = 0.5
+"""Seconds between two looks whether whoever asked is still there."""
 
 
 class _OneKernel(KernelSpecManager):
@@ -37,6 +46,77 @@ class _OneKernel(KernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         """Return it."""
         return KernelSpec(argv=self.argv, display_name=kernel_name, language="python")
+
+
+class _Shell(AsyncZMQSocketChannel):
+    """Looks for an answer again and again.
+
+    What nbclient sends for an output widget swallows the sign that one came, if both meet.
+    """
+
+    # As the one that it extends, which says so, too.
+    async def get_msg(  # type: ignore[override]
+        self, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """Return the next message; raises `Empty` if there is none within so many seconds."""
+        until = None if timeout is None else monotonic() + timeout
+        while True:
+            with suppress(Empty):
+                found: dict[str, Any] = await super().get_msg(_LOOK)
+                return found
+            if until is not None and monotonic() >= until:
+                raise Empty
+
+
+class _KernelClient(AsyncKernelClient):
+    def __init__(self, **more: Any) -> None:
+        super().__init__(shell_channel_class=_Shell, **more)
+
+
+class _Client(NotebookClient):
+    """Puts the parts of a stream together as they come, and keeps no more than can be compared.
+
+    What nbclient does for that takes the square of the length of a line.
+    """
+
+    def output(
+        self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int
+    ) -> Any:
+        """Add one output to those of a cell."""
+        out = super().output(outs, msg, display_id, cell_index)
+        if out is None:
+            return None
+        if out.output_type == "stream":
+            first = next(o for o in outs if o.output_type == "stream" and o.name == out.name)
+            if first is not out:
+                outs.pop()
+                first.text += out.text[: _MOST - len(first.text)]
+                return first
+            out.text = out.text[:_MOST]
+        for kind, value in out.get("data", {}).items():
+            if isinstance(value, str) and len(value) > _MOST:
+                out.data[kind] = _shortened(value)
+        return out
+
+
+def _shortened(text: str) -> str:
+    """Keep the beginning of a text, and what tells it from others that begin so."""
+    rest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return f"{text[: _MOST // 100]}… ({len(text)} characters, sha256 {rest})"
+
+
+def _as_seen(text: str) -> str:
+    """Return what a terminal would show: what is written over is gone."""
+    if "\b" in text:
+        kept: list[str] = []
+        for character in text:
+            if character != "\b":
+                kept.append(character)
+            elif kept and kept[-1] != "\n":
+                kept.pop()
+        text = "".join(kept)
+    lines = (line.rstrip("\r") for line in text.split("\n"))
+    return "\n".join(line[line.rfind("\r") + 1 :] for line in lines)
 
 
 class _Notebook:
@@ -104,15 +184,19 @@ class _Notebook:
         task = self._task
         specs = _OneKernel()
         specs.argv = task["argv"]
+        sockets = f"{task['sockets']}{self._number}"
         manager = AsyncKernelManager(
-            kernel_spec_manager=specs, transport="ipc", ip=f"{task['sockets']}{self._number}"
+            kernel_spec_manager=specs,
+            client_factory=_KernelClient,
+            connection_file=f"{sockets}.json",
+            transport=task["transport"],
+            ip=sockets if task["transport"] == "ipc" else "127.0.0.1",
         )
         self._manager = manager
-        client = NotebookClient(
+        client = _Client(
             self._content,
             km=manager,
             allow_errors=True,
-            coalesce_streams=True,
             record_timing=False,
             shutdown_kernel="immediate",
             skip_cells_with_tag=_SKIP,
@@ -136,6 +220,8 @@ class _Notebook:
     ) -> None:
         async with setup:
             self._pid = int(getattr(manager.provisioner, "pid", 0))
+            # So that its group can be ended where we cannot do it any more.
+            Path(self._task["at_work"]).write_text(str(self._pid), encoding="ascii")
             for index, cell in self._cells:
                 await client.async_execute_cell(cell, index)
 
@@ -154,6 +240,9 @@ class _Notebook:
             if index not in self._took and not skipped:
                 why = (ended or _NOT_REACHED) if index in self._began else _NOT_REACHED
             outputs = json.loads(json.dumps(cell.outputs))
+            for output in outputs:
+                if output["output_type"] == "stream":
+                    output["text"] = _as_seen(output["text"])
             said.append({"outputs": outputs, "seconds": self._took.get(index, 0.0), "ended": why})
         return said
 
@@ -185,7 +274,13 @@ def main() -> None:
     # Not in the main thread: what is told to end is heard there, whatever a notebook is at.
     worker = Thread(target=work)
     worker.start()
-    worker.join()
+    while worker.is_alive():
+        worker.join(_LOOK)
+        if os.getppid() != task["asked_by"]:
+            for notebook in at_work:
+                notebook.end()
+            shutil.rmtree(task["folder"], ignore_errors=True)
+            os._exit(1)
     os._exit(0)  # what nbclient would clear away is gone
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import signal
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -19,8 +20,9 @@ from pkgwidgets.core.comparison import SKIP, CellRun, NotebookRun, Script, marks
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
 from pkgwidgets.core.interfaces import Limits, Report, ignore
 from pkgwidgets.core.model import Event, Interpreter, Stage
+from pkgwidgets.core.notebooks import code_cells
 
-from . import probes, process, workcopy
+from . import passing, probes, process, workcopy
 from .environment import REHEARSED
 
 # What jsonschema would check in texts that no notebook has takes seconds to import.
@@ -32,6 +34,8 @@ runpy.run_path(sys.argv.pop(1), run_name="__main__")
 _CELLS = Path(__file__).with_name("cells.py")
 _PATIENCE = 60.0
 """Seconds that a kernel may take to start."""
+_LONGEST_SOCKET = 80
+"""Characters of a folder in which sockets can be: all in all a system allows about a hundred."""
 _MARK = "kernel:"
 
 
@@ -48,20 +52,15 @@ class KernelScratch:
     def read(self, notebook: Path) -> Script:
         """Read the code of a notebook; raises `InvalidRequest` for what is none."""
         try:
-            cells = json.loads(notebook.read_text("utf-8"))["cells"]
-            code = [
-                (_joined(cell["source"]), cell.get("metadata", {}).get("tags", []))
-                for cell in cells
-                if cell["cell_type"] == "code" and _joined(cell["source"]).strip()
-            ]
+            code = code_cells(notebook.read_bytes())
         except OSError as error:
             raise InvalidRequest("notebook", str(notebook), error.strerror or "") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidRequest("notebook", str(notebook), "it is not in nbformat 4") from error
+        except ValueError as error:
+            raise InvalidRequest("notebook", str(notebook), str(error)) from error
         return Script(
             notebook=notebook,
-            sources=tuple(source for source, _ in code),
-            marks=tuple(marks(source, tags) for source, tags in code),
+            sources=tuple(cell.source for cell in code),
+            marks=tuple(marks(cell.source, cell.tags) for cell in code),
         )
 
     def run(
@@ -81,8 +80,7 @@ class KernelScratch:
         if importlib.util.find_spec("nbclient") is None:
             missing = 'a rehearsal needs nbclient: `pip install "pkgwidgets[impact]"`'
             raise InvalidRequest("rehearsal", None, missing)
-        with TemporaryDirectory(prefix="pkgwidgets-rehearsal-") as name:
-            folder = Path(name).resolve()
+        with passing.folder("pkgwidgets-rehearsal-") as folder:
             scratch = _Folder(folder, scripts, beside, self._interpreter)
             task = scratch.task(limits or Limits())
             kernel = self._kernel_task(folder, beside, hidden, limits or Limits())
@@ -90,14 +88,19 @@ class KernelScratch:
             (folder / "kernel.py").write_text(probes.NOTEBOOK, encoding="utf-8")
             (folder / "task").write_text(json.dumps(task), encoding="utf-8")
             tell = _telling(folder / "progress", scripts, report, upgraded=beside is not None)
-            done = process.run(
-                [sys.executable, "-P", "-c", _RUNNER, str(_CELLS), str(folder / "task")],
-                cwd=folder,
-                environment=_variables(),
-                tick=tell,
-            )
-            tell()
-            return scratch.answer(done)
+            with _ending(folder / "at-work"):
+                done = process.run(
+                    [sys.executable, "-P", "-c", _RUNNER, str(_CELLS), str(folder / "task")],
+                    cwd=folder,
+                    environment=_variables(),
+                    tick=tell,
+                )
+                tell()
+                return scratch.answer(done)
+
+    def room(self) -> AbstractContextManager[Path]:
+        """Return a folder for what is staged; it is gone after the block, or if we are killed."""
+        return passing.folder("pkgwidgets-stage-")
 
     def _kernel_task(
         self, folder: Path, beside: Path | None, hidden: Collection[Path], limits: Limits
@@ -174,16 +177,20 @@ class _Folder:
             "argv": [python, *own, "-f", "{connection_file}"],
             "variables": {
                 **_variables(),
-                "PYTHONDONTWRITEBYTECODE": "1",
+                **_installing_nothing(self._folder, limits),
                 # A notebook may upgrade packages itself, and would do so in earnest.
                 REHEARSED: str(self._interpreter.prefix),
             },
             "seconds": limits.seconds,
             "patience": _PATIENCE,
             "sockets": f"{folder}/k",
+            "transport": "ipc" if len(folder) < _LONGEST_SOCKET else "tcp",
             "said": f"{folder}/said",
             "progress": f"{folder}/progress",
             "answer": f"{folder}/answer",
+            "at_work": f"{folder}/at-work",
+            "folder": folder,
+            "asked_by": os.getpid(),
         }
 
     def answer(self, done: process.Completed) -> tuple[NotebookRun, ...]:
@@ -200,6 +207,17 @@ class _Folder:
         return tuple(
             _run(script, said) for script, said in zip(self._scripts, answers, strict=True)
         )
+
+
+@contextmanager
+def _ending(at_work: Path) -> Iterator[None]:
+    """End what a kernel started, where whoever ran it was ended before it could."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError, ValueError):
+            os.killpg(int(at_work.read_text("ascii")), signal.SIGKILL)
+        raise
 
 
 def _run(script: Script, said: Mapping[str, Any]) -> NotebookRun:
@@ -248,6 +266,15 @@ def _variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("JPY_")}
 
 
+def _installing_nothing(folder: Path, limits: Limits) -> dict[str, str]:
+    """Return what keeps the installers that a notebook calls from changing the environment.
+
+    pip says what it would do; uv finds no Python. https://pip.pypa.io/en/stable/topics/configuration
+    """
+    kept = {"PYTHONDONTWRITEBYTECODE": "1", "PIP_DRY_RUN": "1", "UV_PYTHON": f"{folder}/none"}
+    return kept if limits.network else {**kept, "PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
+
+
 def _closure(root: str) -> set[str]:
     """Return a distribution of this process and everything that it depends on."""
     found, todo = set[str](), [root]
@@ -270,10 +297,6 @@ def _wanted(text: str) -> str:
         return ""
     applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
     return requirement.name if applies else ""
-
-
-def _joined(source: str | list[str]) -> str:
-    return source if isinstance(source, str) else "".join(source)
 
 
 def _quoted(path: Path) -> str:

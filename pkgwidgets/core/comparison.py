@@ -20,6 +20,7 @@ from typing import Any
 from packaging.version import Version
 
 from .model import Id, Plan
+from .words import redacted
 
 Output = Mapping[str, Any]
 """One output of a cell, as nbformat 4 has it."""
@@ -43,10 +44,15 @@ _MARKERS = {
 _LEFT_OUT = frozenset({
     "metadata", "traceback", "transient", "output_type", "name", "execution_count", "ename",
     "evalue", "application/vnd.jupyter.widget-view+json", "image/png", "image/jpeg",
+    "image/svg+xml", "application/pdf",
 })  # fmt: skip
 _ALWAYS = (
     (re.compile(r"0x[0-9a-fA-F]{6,}"), "ADDRESS"),
     (re.compile(r"(?<=ipykernel_)\d+/\d+(?=\.py)"), "CELL"),
+    # What `%time` and `%timeit` tell, and names that are made up anew for each display.
+    (re.compile(r"^(CPU times: user |Wall time: )[^\n]*$", re.MULTILINE), "TIME"),
+    (re.compile(r"^[\d.]+ [nμum]?s ± [^\n]* per loop \(mean ± [^\n]*\)$", re.MULTILINE), "TIME"),
+    (re.compile(r"\b[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\b"), "UUID"),
 )
 _RULE = re.compile(r"^regex: (.*)$\n^replace: (.*)$", re.MULTILINE)
 # How what `warnings.showwarning` writes begins; where it ends can be seen by nothing.
@@ -169,7 +175,8 @@ class ComparedCell:
         return self.verdict in (Verdict.BROKEN, Verdict.DIFFERENT)
 
     def __str__(self) -> str:
-        last = (self.after.error or str(self.verdict)).strip().splitlines()
+        # It is kept with the plan: what an error tells may be a secret.
+        last = redacted(self.after.error or str(self.verdict)).strip().splitlines()
         return f"{self.place} ({last[0][:200] if last else self.verdict})"
 
 

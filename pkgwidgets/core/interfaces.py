@@ -349,6 +349,9 @@ class Scratch(Protocol):
         With the staged prefix `beside` before the installed, of which `hidden` is not seen.
         """
 
+    def room(self) -> AbstractContextManager[Path]:
+        """Return a folder for what is staged, which is gone after the block."""
+
 
 class KnownGood(Protocol):
     """The versions with which notebooks last ran clean."""

@@ -11,6 +11,8 @@ from .model import Id
 
 _RUNS_ITS_BODY = frozenset({"capture", "prun", "time", "timeit"})
 """IPython's magics whose argument is code of the notebook."""
+_INDEXERS = frozenset({"at", "iat", "iloc", "loc"})
+"""What stands between a frame of pandas and an index."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +45,8 @@ class Use:
     call: Call | None = None
     module: bool = False
     """Whether the name must be that of a module: it is imported as one, or from it."""
+    chained: bool = False
+    """Whether a part of a part of it is assigned to: `frame["a"][0] = 1`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,7 +183,23 @@ class _Reader(ast.NodeVisitor):
             self._use(node, known)
         self._within(node)
 
+    def visit_Subscript(self, node: ast.Subscript) -> None:
+        if isinstance(node.ctx, ast.Store):
+            self._use_part(node, node.value)
+        self.generic_visit(node)
+
+    def _use_part(self, node: ast.expr, changed: ast.expr) -> None:
+        """Note what an expression is a part of, if that is changed by way of it."""
+        part = _without_indexer(changed)
+        if isinstance(part, ast.Subscript):
+            known = self._name(_without_indexer(part.value))
+            if known is not None:
+                use = Use(cell=self._cell, line=node.lineno, name=known, chained=True)
+                self.uses.append(use)
+
     def visit_Call(self, node: ast.Call) -> None:
+        if isinstance(node.func, ast.Attribute) and _is_in_place(node):
+            self._use_part(node, node.func.value)
         known = self._name(node.func)
         if known is not None:
             self._use(node, known, _given(node))
@@ -254,6 +274,18 @@ class _Reader(ast.NodeVisitor):
             yield
         finally:
             self._scopes.pop()
+
+
+def _without_indexer(node: ast.expr) -> ast.expr:
+    return node.value if isinstance(node, ast.Attribute) and node.attr in _INDEXERS else node
+
+
+def _is_in_place(node: ast.Call) -> bool:
+    """Tell a method that changes what it is called on, as pandas has it: `inplace=True`."""
+    return any(
+        each.arg == "inplace" and isinstance(each.value, ast.Constant) and each.value.value is True
+        for each in node.keywords
+    )
 
 
 def _given(node: ast.Call) -> Call:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +10,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from pkgwidgets.connect import claims
-from pkgwidgets.core import api, changes
+from pkgwidgets.core import api, changes, rules
 from pkgwidgets.core.api import Impact, Severity
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.model import Change, Id, Plan
+from pkgwidgets.core.notebooks import code_cells
 from pkgwidgets.core.usage import Cell, Usage, Use, owner, usage
 
 from .loaded import Warned
@@ -59,21 +59,19 @@ def of_plan(
 
 
 def cells_of(notebook: str | Path) -> tuple[Cell, ...]:
-    """Return the code cells of a notebook's file, counted from 1, as plain Python.
+    """Return the code cells of a notebook's file as plain Python, by the numbers they get when run.
 
-    Raises `InvalidRequest` for what is no notebook (nbformat 4).
+    Raises `InvalidRequest` for what is no notebook (nbformat 4), or not in Python.
     """
     if not isinstance(notebook, str | Path):
         raise InvalidRequest("notebook", notebook)
     try:
-        content = json.loads(Path(notebook).read_bytes())
-        code = [cell for cell in content["cells"] if cell["cell_type"] == "code"]
-        texts = ["".join(cell["source"]) for cell in code]
+        code = code_cells(Path(notebook).read_bytes())
     except OSError as error:
         raise InvalidRequest("notebook", str(notebook), str(error.strerror)) from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InvalidRequest("notebook", str(notebook), "it is not in nbformat 4") from error
-    return _as_python(texts)
+    except ValueError as error:
+        raise InvalidRequest("notebook", str(notebook), str(error)) from error
+    return _as_python(cell.source for cell in code)
 
 
 def cells_so_far() -> tuple[Cell, ...]:
@@ -149,6 +147,10 @@ def _of_use(use: Use, change: Change, old: Sources, new: Sources) -> Iterator[Im
     if change.after is None:
         text = f"{change.name} is removed"
         yield _row(use, change.name, text, Severity.BREAKS)
+        return
+    if use.chained:
+        for each in rules.findings(use, change):
+            yield _row(use, change.name, each.text, each.severity)
         return
     version = f"{change.name} {change.after}"
     last = use.name.rpartition(".")[2]

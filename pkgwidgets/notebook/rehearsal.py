@@ -1,10 +1,9 @@
-"""What a rehearsal found as a DataFrame, and the differing outputs side by side."""
+"""What a rehearsal found as a DataFrame; shown, it has the differing outputs side by side."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from html import escape
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,11 +11,13 @@ import pandas as pd
 
 from pkgwidgets.connect import stand
 from pkgwidgets.core import comparison
-from pkgwidgets.core.comparison import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.core.comparison import Rehearsal, Verdict
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Limits, Report
 from pkgwidgets.core.model import Plan
 from pkgwidgets.operations import doctor, knowngood, rehearsal
+
+from . import sidebyside
 
 Notebooks = str | Path | Iterable[str | Path]
 """One notebook's path, or several."""
@@ -30,11 +31,6 @@ _COLUMNS: dict[str, Any] = {
     "seconds_before": "Float64",
     "seconds_after": "Float64",
 }
-_LONGEST = 4000
-"""Characters of one output that are shown."""
-_QUIET = frozenset({Verdict.SAME})
-_CELL = "text-align:left;vertical-align:top;width:50%"
-_TEXT = "white-space:pre-wrap;margin:0"
 
 
 class RehearsalFrame(pd.DataFrame):
@@ -55,7 +51,7 @@ class RehearsalFrame(pd.DataFrame):
         return pd.Series
 
     def _repr_html_(self) -> str:
-        return html(self.rehearsal)
+        return sidebyside.html(self.rehearsal)
 
 
 def frame(found: Rehearsal) -> RehearsalFrame:
@@ -75,36 +71,6 @@ def frame(found: Rehearsal) -> RehearsalFrame:
     )
     object.__setattr__(made, "rehearsal", found)
     return made
-
-
-def html(found: Rehearsal) -> str:
-    """Return a rehearsal as static HTML; all text is escaped: it may be hostile."""
-    told = [cell for cell in found.cells if cell.verdict not in _QUIET]
-    same = len(found.cells) - len(told)
-    blamed = len(found.blamed)
-    said = f"{blamed} of {len(found.cells)} cells would break" if blamed else "Nothing would break"
-    parts = [f"<div>{escape(f'{said}; {same} stay the same. Nothing was changed.')}</div>"]
-    parts += map(_side_by_side, told)
-    return "".join(parts)
-
-
-def _side_by_side(cell: ComparedCell) -> str:
-    head = escape(f"{cell.place}: {cell.verdict}")
-    source = escape(_shortened(cell.before.source))
-    sides = "".join(
-        f'<td style="{_CELL}"><pre style="{_TEXT}">{escape(_shortened(text))}</pre></td>'
-        for text in (cell.before.text, cell.after.text)
-    )
-    return (
-        f'<table style="width:100%"><caption style="text-align:left">{head}'
-        f'<pre style="{_TEXT}">{source}</pre></caption>'
-        f'<thead><tr><th style="{_CELL}">before</th><th style="{_CELL}">after</th></tr></thead>'
-        f"<tbody><tr>{sides}</tr></tbody></table>"
-    )
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def rehearse(

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from pkgwidgets.core import changes
 from pkgwidgets.core.comparison import (
@@ -43,14 +42,14 @@ def rehearse(
     `StalePlan`, `EnvironmentRefused` if no kernel starts in it, `InstallFailed` if the stage
     cannot be fetched, `Cancelled` when it was interrupted.
     """
-    differences = moved_since(backend, plan)
-    if differences:
-        raise StalePlan("", differences)
+    _raise_if_moved(backend, plan)
     with cancellable():
         rehearsals = Rehearsals(
             backend, stand, notebooks, limits=limits, sanitizer=sanitizer, report=report
         )
-        return rehearsals.of(plan)
+        found = rehearsals.of(plan)
+    _raise_if_moved(backend, plan)  # by whomever, a cell of the notebook too
+    return found
 
 
 class Rehearsals:
@@ -104,8 +103,8 @@ class Rehearsals:
     @contextmanager
     def staged(self, plan: Plan) -> Iterator[Path]:
         """Unpack what a plan installs, somewhere apart, for as long as the block runs."""
-        with TemporaryDirectory(prefix="pkgwidgets-stage-") as folder:
-            stage = Path(folder).resolve() / "stage"
+        with self._stand.scratch.room() as folder:
+            stage = folder / "stage"
             if plan.pins:
                 self._report(Event(stage=Stage.FETCHING, total=plan.download_size))
                 self._backend.installer.stage(plan, stage, self._report)
@@ -144,6 +143,13 @@ def part_of(plan: Plan, ids: Iterable[Id]) -> Plan:
     """Return the plan of some of the changes alone."""
     wanted = set(ids)
     return replace(plan, changes=tuple(c for c in plan.changes if c.id in wanted))
+
+
+def _raise_if_moved(backend: Backend, plan: Plan) -> None:
+    """Raise `StalePlan` if the environment is not as it was when the plan was made."""
+    differences = moved_since(backend, plan)
+    if differences:
+        raise StalePlan("", differences)
 
 
 @contextmanager

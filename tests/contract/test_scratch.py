@@ -9,12 +9,15 @@ import subprocess
 import sys
 import threading
 import time
+import venv
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uv
 from fakes import FakeKit, Kit, Oracle
 from scratches import FakeScratch, write
 
@@ -25,6 +28,7 @@ from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.interfaces import Limits, Scratch
 from pkgwidgets.core.model import Event, Stage
 from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheels import BuiltWheel
 
 pytestmark = pytest.mark.slow
 
@@ -314,3 +318,169 @@ def test_a_notebook_of_another_format_is_refused(real: Real, tmp_path: Path) -> 
     old.write_text(json.dumps({"nbformat": 3, "worksheets": []}))
     with pytest.raises(InvalidRequest, match="not in nbformat 4"):
         real.scratch.read(old)
+
+
+@pytest.mark.parametrize("language", ["R", "julia"])
+@pytest.mark.parametrize("where", ["kernelspec", "language_info"])
+def test_a_notebook_in_another_language_is_refused(
+    real: Real, tmp_path: Path, language: str, where: str
+) -> None:
+    said = {"language": language} if where == "kernelspec" else {"name": language}
+    other = tmp_path / "other.ipynb"
+    other.write_text(json.dumps({"nbformat": 4, "metadata": {where: said}, "cells": []}))
+    with pytest.raises(InvalidRequest, match=f"its code is {language.lower()}, not Python"):
+        real.scratch.read(other)
+
+
+def test_a_long_line_is_no_trouble_and_no_more_is_kept_than_can_be_compared(real: Real) -> None:
+    """What nbclient does with carriage returns takes minutes for these."""
+    begun = time.monotonic()
+    cells = real(
+        "print('x' * 3_000_000)",
+        "import sys\nfor n in range(30): print('y' * 100_000); sys.stdout.flush()",
+        "from IPython.display import HTML; HTML('z' * 3_000_000)",
+        "print('1 %\\r2 %\\r100 %\\nab\\bc\\r')",
+        "import sys\nfor n in (1, 2): print(n); sys.stdout.flush(); print(n, file=sys.stderr)",
+    )
+    assert [len(cell.text) for cell in cells[:2]] == [1_000_000] * 2
+    (shown,) = cells[2].outputs
+    assert len(shown["data"]["text/html"]) < 11_000
+    assert "(3000000 characters, sha256 " in shown["data"]["text/html"]
+    assert cells[3].text == "100 %\nac"
+    told = {output["name"]: output["text"] for output in cells[4].outputs}
+    assert told == {"stdout": "1\n2\n", "stderr": "1\n2\n"}
+    assert time.monotonic() - begun < 60
+
+
+def test_an_endless_output_ends_with_the_time(real: Real) -> None:
+    (cell,) = real("while True: print('y' * 100_000)", limits=Limits(seconds=3))
+    assert cell.ended == "it had not ended within 3 seconds"
+    assert len(cell.text) < 1_001_000
+
+
+def test_a_cell_that_is_run_in_an_output_widget_does_not_hang(tmp_path: Path) -> None:
+    """Of those, nbclient alone forgets one in thirty until the time is up."""
+    here = KernelScratch(interpreter.describe())
+    cells = ["import ipywidgets", *["out = ipywidgets.Output()\nwith out: print(1)"] * 60]
+    script = here.read(write(tmp_path / "n" / "a.ipynb", *cells))
+    (run,) = here.run([script], limits=Limits(seconds=300))
+    assert run.is_clean
+    assert max(cell.seconds for cell in run.cells) < 30
+
+
+def test_nothing_is_left_in_the_temporary_folder(
+    real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+    def cancel(event: Event) -> None:
+        if "cell 1" in event.text:
+            raise Cancelled("")
+
+    with pytest.raises(Cancelled):
+        real("import time; time.sleep(60)", report=cancel)
+    assert [path.name for path in place.iterdir()] == []
+
+
+def test_a_temporary_folder_with_a_long_name_is_no_trouble(
+    real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No socket can be there: the system allows about a hundred characters."""
+    place = tmp_path / ("long" * 30)
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    (cell,) = real("1 + 1")
+    assert cell.text == "2"
+
+
+ASKING = """
+import sys
+from pathlib import Path
+from pkgwidgets.backends import interpreter
+from pkgwidgets.backends.scratch import KernelScratch
+scratch = KernelScratch(interpreter.describe(Path(sys.argv[1])))
+with scratch.room() as room:
+    print(room, flush=True)
+    scratch.run([scratch.read(Path(sys.argv[2]))])
+"""
+
+
+def test_a_process_that_is_killed_leaves_no_kernel_and_its_folders_not_for_long(
+    real: Real, garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a kernel is that is restarted in the middle of a rehearsal."""
+    place, note = tmp_path / "tmp", tmp_path / "pids"
+    place.mkdir()
+    source = (
+        "import os, subprocess, time\n"
+        "child = subprocess.Popen(['sleep', '600'])\n"
+        f"open({str(note)!r}, 'w').write(f'{{os.getpid()}} {{os.getppid()}} {{child.pid}} ')\n"
+        "time.sleep(600)"
+    )
+    notebook = write(tmp_path / "work" / "a.ipynb", source)
+    asking = subprocess.Popen(
+        [sys.executable, "-c", ASKING, str(garden.python), str(notebook)],
+        env={**os.environ, "TMPDIR": str(place)},
+        cwd=Path(workcopy.__file__).parents[2],
+        stdout=subprocess.PIPE,
+    )
+    _wait(lambda: note.exists() and note.read_text().endswith(" "))
+    asking.kill()
+    asking.communicate()
+    pids = [int(pid) for pid in note.read_text().split()]
+    _wait(lambda: not any(map(_lives, pids)))
+    left = {path.name.rpartition("-")[0] for path in place.iterdir()}
+    assert left <= {"pkgwidgets-stage", "pkgwidgets-rehearsal"}
+    assert "pkgwidgets-stage" in left
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with real.scratch.room():
+        real("1")
+    assert list(place.iterdir()) == []
+
+
+def test_who_works_in_a_folder_keeps_it(
+    real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with real.scratch.room() as first, real.scratch.room() as second:
+        assert first.is_dir()
+        assert first != second
+    assert list(tmp_path.iterdir()) == []
+
+
+def _wait(until: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not until():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_an_installer_that_a_notebook_calls_changes_nothing(tree: Oracle, tmp_path: Path) -> None:
+    venv.create(tmp_path / "env", with_pip=True, symlinks=True)
+    python = tmp_path / "env" / "bin" / "python"
+    (tmp_path / "work").mkdir()
+    old, new = (
+        BuiltWheel(name="peas", version=version, files={"peas.py": ""})
+        for version in ("1.0", "2.0")
+    )
+    for wheel in (old, new):
+        (tmp_path / "work" / wheel.filename).write_bytes(wheel.sent)
+    install = [str(python), "-m", "pip", "install"]
+    subprocess.run(
+        [*install, "--quiet", "--no-index", tmp_path / "work" / old.filename], check=True
+    )
+    here = KernelScratch(interpreter.describe(python))
+    uv_pip = f"{uv.find_uv_bin()} pip install --offline {new.filename}"
+    cells = [f"%pip install {new.filename}", f"!{python} -m pip install {new.filename}",
+             "%pip install nowhere-to-be-found", f"!VIRTUAL_ENV={tmp_path / 'env'} {uv_pip}",
+             "%pip list"]  # fmt: skip
+    before = tree(tmp_path / "env")
+    (run,) = here.run([here.read(write(tmp_path / "work" / "a.ipynb", *cells))])
+    assert tree(tmp_path / "env") == before
+    assert ["Would install peas-2.0" in text for text in texts(run)[:2]] == [True, True]
+    assert "No matching distribution" in texts(run)[2]
+    assert "peas" in texts(run)[4]

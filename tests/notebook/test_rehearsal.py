@@ -19,7 +19,8 @@ from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.model import Event
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.installation import Installation
-from pkgwidgets.notebook.rehearsal import RehearsalFrame, html
+from pkgwidgets.notebook.rehearsal import RehearsalFrame
+from pkgwidgets.notebook.sidebyside import html
 
 pytestmark = pytest.mark.slow
 
@@ -81,11 +82,13 @@ def test_differing_outputs_are_side_by_side_and_escaped(
     plan = service.plan_upgrade("frostcall")
     frame = service.rehearse(plan, write(tmp_path / "<i>.ipynb", *cells))
     shown = _Reader(html(found(frame)))
-    assert shown.tags == {"div", "table", "caption", "thead", "tbody", "tr", "th", "td", "pre"}
+    tags = {"div", "b", "span", "table", "thead", "tbody", "tr", "th", "td", "pre"}
+    assert shown.tags == tags
     assert "<script>alert(1)</script> False" in shown.texts
     assert "<script>alert(1)</script> True" in shown.texts
-    assert "cell 2 of <i>.ipynb: different output" in shown.texts
-    assert shown.texts[0] == "1 of 2 cells would break; 1 stay the same. Nothing was changed."
+    assert "cell 2 of <i>.ipynb " in shown.texts
+    assert "≠ different output" in shown.texts
+    assert shown.texts[0] == "1 of 2 cells would break; 1 stays the same. Nothing was changed."
 
 
 @pytest.mark.parametrize(

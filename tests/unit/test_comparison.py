@@ -84,8 +84,38 @@ def verdict(before: NotebookRun, after: NotebookRun, text: str = "") -> Verdict:
             [prints("/a.py:3: UserWarning: w\nworse\n", "stderr")],
             Verdict.DIFFERENT,
         ),
+        (
+            [prints("CPU times: user 1 μs, sys: 2 μs, total: 3 μs\nWall time: 4.1 ms\n")],
+            [prints("CPU times: user 9 ms, sys: 8 ms, total: 17 ms\nWall time: 1min 2s\n")],
+            Verdict.SAME,
+        ),
+        (
+            [prints("1.2 ms ± 3 μs per loop (mean ± std. dev. of 7 runs, 100 loops each)\n")],
+            [prints("98.1 ns ± 0.9 ns per loop (mean ± std. dev. of 7 runs, 1,000 loops each)\n")],
+            Verdict.SAME,
+        ),
+        (
+            [prints("Wall time: 4 ms\n"), shows("1")],
+            [prints("Wall time: 5 ms\n"), shows("2")],
+            Verdict.DIFFERENT,
+        ),
+        (
+            [shows("c", **{"text/html": "<p id='altair-viz-0123456789abcdef0123456789abcdef'>"})],
+            [shows("c", **{"text/html": "<p id='altair-viz-ffffffffffffffff0123456789abcdef'>"})],
+            Verdict.SAME,
+        ),
+        (
+            [shows("c", **{"text/html": "<p id='6c84fb90-12c4-11e1-840d-7b25c5ee775a'>"})],
+            [shows("c", **{"text/html": "<p id='6c84fb90-12c4-11e1-840d-7b25c5ee0000'>"})],
+            Verdict.SAME,
+        ),
+        (
+            [shows("f", **{"image/svg+xml": "<a/>"})],
+            [shows("f", **{"image/svg+xml": "<b/>"})],
+            Verdict.SAME,
+        ),
     ],
-    ids=range(18),
+    ids=range(24),
 )
 def test_a_cell_is_judged(
     before: list[dict[str, Any]], after: list[dict[str, Any]], expected: Verdict
@@ -136,6 +166,14 @@ def test_only_new_errors_and_outputs_are_blamed() -> None:
     found = Rehearsal(plan=plan, cells=cells)
     assert [str(cell) for cell in found.blamed] == ["cell 1 of a.ipynb (ValueError: no)"]
     assert not found.passed
+
+
+def test_the_secrets_that_an_error_tells_are_not_kept_with_the_plan() -> None:
+    (cell,) = compared(
+        run(), run(fails(text="https://me:hunter2@host.invalid/ password=s3cr3t-s3cr3t"))
+    )
+    assert "hunter2" not in str(cell)
+    assert "s3cr3t" not in str(cell)
 
 
 def test_that_a_version_is_another_is_no_difference() -> None:

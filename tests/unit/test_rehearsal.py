@@ -68,6 +68,22 @@ def test_what_differs_by_itself_is_not_blamed(kit: FakeKit, stand: Stand, tmp_pa
     assert found.passed
 
 
+def test_an_environment_that_changes_meanwhile_is_told(
+    kit: FakeKit, stand: Stand, tmp_path: Path
+) -> None:
+    """By an installer that a cell calls, or from elsewhere."""
+    other, done = planning.plan_upgrade(kit.backend, "seedshelf"), list[str]()
+
+    def change(event: Event) -> None:
+        if not done and event.text == "cell 1":
+            done.append(run(kit.backend, other).id)
+
+    plan = planning.plan_upgrade(kit.backend, "frostcall")
+    notebook = write(tmp_path / "a.ipynb", "1")
+    with pytest.raises(StalePlan, match="seedshelf"):
+        rehearsal.rehearse(kit.backend, stand, plan, [notebook], report=change)
+
+
 def test_a_plan_without_changes_is_run_once(
     kit: FakeKit, stand: Stand, scratch: FakeScratch, tmp_path: Path
 ) -> None:
