@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from pkgwidgets.core.interfaces import Environment
@@ -39,10 +38,15 @@ class RecordClaims:
         installed = self._environment.distributions()
         self._refresh(installed)
         projects = _projects(installed)
+        elsewhere = self._elsewhere() if projects else ()
         found = {}
         for file in files:
             real = os.path.realpath(file)
-            ids = self._index.get(real) or self._project(real, projects) or self._former.get(real)
+            ids = (
+                self._index.get(real)
+                or self._project(real, projects, elsewhere)
+                or self._former.get(real)
+            )
             if ids:
                 found[file] = frozenset(ids)
         return found
@@ -79,10 +83,17 @@ class RecordClaims:
             known = self._read[place] = (stamp, files)
         return known[1]
 
-    def _project(self, file: str, projects: Mapping[str, Id]) -> tuple[Id, ...]:
+    def _elsewhere(self) -> tuple[str, ...]:
+        """Return the folders in which nothing is of an editable distribution."""
         interpreter = self._environment.interpreter
-        others = [*interpreter.search, *filter(None, [interpreter.stdlib])]
-        if not projects or any(_is_in(file, os.path.realpath(folder)) for folder in others):
+        folders = [*interpreter.search, *filter(None, [interpreter.stdlib])]
+        return tuple(map(os.path.realpath, folders))
+
+    def _project(
+        self, file: str, projects: Mapping[str, Id], elsewhere: Collection[str]
+    ) -> tuple[Id, ...]:
+        interpreter = self._environment.interpreter
+        if not projects or any(_is_in(file, folder) for folder in elsewhere):
             return ()
         prefix = os.path.realpath(interpreter.prefix)
         around = [
@@ -110,6 +121,6 @@ def _is_in(path: str, folder: str) -> bool:
 
 def _stamp(dist_info: str) -> object:
     with suppress(OSError):
-        found = Path(dist_info, "RECORD").stat()
+        found = os.stat(f"{dist_info}/RECORD")  # noqa: PTH116 - for each distribution, at each look
         return found.st_mtime_ns, found.st_size, found.st_ino
     return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from html import escape
 from typing import Any
 
 import pandas as pd
@@ -77,10 +78,38 @@ IMPACT = {
 """What a plan means for the cells of a notebook; its index counts the rows."""
 
 
+class WholeFrame(pd.DataFrame):
+    """A frame of which a cell shows the texts in full, at the left; parts of it are plain ones."""
+
+    @property
+    def _constructor(self) -> Callable[..., pd.DataFrame]:
+        return pd.DataFrame
+
+    @property
+    def _constructor_sliced(self) -> Callable[..., pd.Series[Any]]:
+        return pd.Series
+
+    def _repr_html_(self) -> str:
+        """Return a table; all text is escaped: it may be hostile."""
+        left = 'style="text-align:left;vertical-align:top;overflow-wrap:break-word"'
+        named = self.reset_index() if self.index.name is not None else self
+        heads = "".join(f"<th {left}>{escape(str(name))}</th>" for name in named.columns)
+        rows = (
+            "".join(
+                f"<td {left}>{escape('' if pd.isna(value) else str(value))}</td>" for value in row
+            )
+            for row in named.itertuples(index=False)
+        )
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        empty = "" if len(self) else "<div>Nothing.</div>"
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{empty}"
+
+
 def impact(rows: Sequence[Impact]) -> pd.DataFrame:
     """Return what a plan means for the cells of a notebook, the worst first."""
     columns = {name: [_bare(getattr(row, name)) for row in rows] for name in IMPACT}
-    return _frame(columns, IMPACT, list(map(str, range(len(rows)))), "").reset_index(drop=True)
+    made = _frame(columns, IMPACT, list(map(str, range(len(rows)))), "").reset_index(drop=True)
+    return WholeFrame(made)
 
 
 def packages(infos: Iterable[PackageInfo]) -> pd.DataFrame:
@@ -107,7 +136,8 @@ def changes(transaction: Transaction) -> pd.DataFrame:
         "requested": [c.requested for c in done] + [True for _ in held],
         "transaction": [transaction.id for _ in done] + [None for _ in held],
     }
-    return _frame(columns, CHANGES, [c.name for c in done] + [h.name for h in held], "name")
+    names = [c.name for c in done] + [h.name for h in held]
+    return WholeFrame(_frame(columns, CHANGES, names, "name"))
 
 
 def history(transactions: Sequence[Transaction]) -> pd.DataFrame:

@@ -80,8 +80,8 @@ def _sides(before: str, after: str, verdict: Verdict) -> str:
         for text in _marked(old, new, verdict)
     )
     return (
-        '<table style="width:100%;color:inherit;table-layout:fixed;margin:0;border-collapse:collapse;'
-        'border-top:1px solid rgba(128,128,128,.2)">'
+        '<table style="width:100%;color:inherit;table-layout:fixed;margin:0;'
+        'border-collapse:collapse;border-top:1px solid rgba(128,128,128,.2)">'
         f"<thead><tr>{heads}</tr></thead><tbody><tr>{sides}</tr></tbody></table>"
     )
 

@@ -239,6 +239,20 @@ TRAPS = {
         "import odd",
         {"odd": "1.0"},
     ),
+    "the same distribution of the user's own site, in front of the installed one": Trap(
+        [wheel("peas"), wheel("beans")],
+        "with zipfile.ZipFile(wheels / 'peas-2.0-py3-none-any.whl') as z: z.extractall(outside)\n"
+        "import site as s; s.addsitedir(str(outside))\n"
+        "sys.path.insert(0, sys.path.pop()); import peas, beans\nassert peas.__version__ == '2.0'",
+        {"beans": "1.0"},
+        later=[wheel("peas", "2.0")],
+    ),
+    "a module that only a forked child imports": Trap(
+        [wheel("peas")],
+        "child = os.fork()\nif not child:\n    import peas\n    os._exit(0)\n"
+        "assert os.waitpid(child, 0)[1] == 0",
+        {},
+    ),
     "a distribution that is only a script": Trap(
         [wheel("tool", files={"{name}-{version}.data/scripts/tool": "#!python\n"})], "", {}
     ),

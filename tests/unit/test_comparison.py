@@ -170,7 +170,7 @@ def test_only_new_errors_and_outputs_are_blamed() -> None:
 
 def test_the_secrets_that_an_error_tells_are_not_kept_with_the_plan() -> None:
     (cell,) = compared(
-        run(), run(fails(text="https://me:hunter2@host.invalid/ password=s3cr3t-s3cr3t"))
+        run(), run(fails(text="https://me:hunter2@host.invalid/ API_TOKEN=s3cr3t-s3cr3t"))
     )
     assert "hunter2" not in str(cell)
     assert "s3cr3t" not in str(cell)

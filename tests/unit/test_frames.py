@@ -11,6 +11,7 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from pkgwidgets.core.api import Impact, Severity
 from pkgwidgets.core.model import (
     Bump,
     Change,
@@ -344,3 +345,14 @@ def test_what_a_history_does_not_know_is_na() -> None:
     frame = frames.history([replace(transaction(), finished=None)])
     unknown = ["seconds", "user", "process", "saved_bytes", "downloaded_bytes"]
     assert frame[unknown].isna().all(axis=None)
+
+
+def test_what_a_plan_means_is_shown_in_full_and_escaped() -> None:
+    text = "<script>" + "a long finding " * 20
+    row = Impact(cell=None, package="p", name="p.q", finding=text, severity=Severity.BREAKS)
+    frame = frames.impact([row])
+    page = frame._repr_html_()  # type: ignore[operator]
+    assert f">&lt;script&gt;{'a long finding ' * 20}</td>" in page
+    assert ">&lt;NA&gt;<" not in page
+    assert type(frame[["cell"]]) is pd.DataFrame
+    assert "Nothing." in frames.impact([])._repr_html_()  # type: ignore[operator]
