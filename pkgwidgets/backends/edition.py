@@ -75,10 +75,10 @@ class _Finder:
         name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Look in the copy, if there is need of one; who reloads a module wants what is new."""
-        if target is not None or not name.startswith(f"{_NAME}.") or not _is_ours():
+        if not name.startswith(f"{_NAME}.") or not _is_ours():
             return None
-        found = OURS.package()
-        if found == OURS.installed:
+        found = OURS.package() if target is None else OURS.installed
+        if target is None and found == OURS.installed:
             return None
         return PathFinder.find_spec(name, [str(found.joinpath(*name.split(".")[1:-1]))])
 

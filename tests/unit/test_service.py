@@ -121,7 +121,7 @@ def test_what_is_no_index_is_refused(url: str) -> None:
 
 
 def test_what_is_no_python_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(EnvironmentRefused, match="there is no Python"):
+    with pytest.raises(EnvironmentRefused, match="There is no Python"):
         PackageService(tmp_path / "python", index_url="http://127.0.0.1:1/simple/")
 
 
