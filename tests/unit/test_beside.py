@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -227,7 +228,11 @@ def test_which_notebook_is_asked_for_where_nobody_knows(
 def test_what_a_rehearsal_could_not_do_is_a_sentence(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
 ) -> None:
-    monkeypatch.setattr("pkgwidgets.backends.scratch.importlib.util.find_spec", lambda name: None)
+    found = importlib.util.find_spec
+    missing = ("nbclient",)
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *of: None if name in missing else found(name, *of)
+    )
     click(panel.plan_view, type="try", path=str(notebook))
     assert panel.wait(60)
     assert panel.plan_view.trial["kind"] == "bad"
