@@ -13,7 +13,11 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.parametrize(
     "command",
-    [("mypy",), ("ruff", "check", "."), ("ruff", "format", "--check", ".")],
+    [
+        pytest.param(("mypy",), marks=pytest.mark.slow),
+        ("ruff", "check", "."),
+        ("ruff", "format", "--check", "."),
+    ],
     ids=" ".join,
 )
 def test_the_checker_finds_nothing(command: tuple[str, ...]) -> None:

@@ -47,7 +47,8 @@ class InstalledEnvironment:
     def refusal(self) -> str | None:
         """Say why nothing may be changed here: externally managed (PEP 668), or not writable."""
         interpreter = self.interpreter
-        if os.environ.get(REHEARSED) == str(interpreter.prefix):
+        rehearsed = os.environ.get(REHEARSED)
+        if rehearsed and os.path.realpath(rehearsed) == os.path.realpath(interpreter.prefix):
             return f"{interpreter.prefix} stays as it is while a notebook is rehearsed on it"
         if self._is_externally_managed():
             return (

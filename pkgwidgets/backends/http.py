@@ -198,7 +198,7 @@ def _answered(route: _Route, path: str, headers: Mapping[str, str], until: float
 
 def _trust(pool: Any, access: Access, *, verify: bool | str) -> None:
     """Give all connections of a pool one context: else each reads the whole bundle, in 0.1 s."""
-    if getattr(pool, "scheme", "") != "https":
+    if getattr(pool, "scheme", "") != "https" or "ssl_context" in pool.conn_kw:
         return
     if verify is False:
         pool.ConnectionCls = _Agreed

@@ -216,7 +216,9 @@ def _ending(at_work: Path) -> Iterator[None]:
         yield
     except BaseException:
         with suppress(OSError, ValueError):
-            os.killpg(int(at_work.read_text("ascii")), signal.SIGKILL)
+            group = int(at_work.read_text("ascii"))
+            if group > 1:  # 0 would be our own
+                os.killpg(group, signal.SIGKILL)
         raise
 
 
@@ -269,9 +271,19 @@ def _variables() -> dict[str, str]:
 def _installing_nothing(folder: Path, limits: Limits) -> dict[str, str]:
     """Return what keeps the installers that a notebook calls from changing the environment.
 
-    pip says what it would do; uv finds no Python. https://pip.pypa.io/en/stable/topics/configuration
+    pip says what it would install; it has no such way for what it would uninstall, and stops at a
+    list that is not there. uv finds no Python. https://pip.pypa.io/en/stable/topics/configuration
     """
-    kept = {"PYTHONDONTWRITEBYTECODE": "1", "PIP_DRY_RUN": "1", "UV_PYTHON": f"{folder}/none"}
+    configured = os.environ.get("PIP_CONFIG_FILE", "")
+    lines = Path(configured).read_text("utf-8") if Path(configured).is_file() else ""
+    config = folder / "pip.conf"
+    config.write_text(f"{lines}\n[uninstall]\nrequirement = {folder}/none\n", "utf-8")
+    kept = {
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PIP_DRY_RUN": "1",
+        "PIP_CONFIG_FILE": str(config),
+        "UV_PYTHON": f"{folder}/none",
+    }
     return kept if limits.network else {**kept, "PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
 
 

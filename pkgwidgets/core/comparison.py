@@ -52,7 +52,11 @@ _ALWAYS = (
     # What `%time` and `%timeit` tell, and names that are made up anew for each display.
     (re.compile(r"^(CPU times: user |Wall time: )[^\n]*$", re.MULTILINE), "TIME"),
     (re.compile(r"^[\d.]+ [nμum]?s ± [^\n]* per loop \(mean ± [^\n]*\)$", re.MULTILINE), "TIME"),
-    (re.compile(r"\b[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}\b"), "UUID"),
+    (re.compile(r"\b[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\b"), "UUID"),
+    (
+        re.compile(r"(?<=[a-z]-)[0-9a-f]{32}\b"),
+        "UUID",
+    ),  # as in `altair-viz-…`; alone it is a digest
 )
 _RULE = re.compile(r"^regex: (.*)$\n^replace: (.*)$", re.MULTILINE)
 # How what `warnings.showwarning` writes begins; where it ends can be seen by nothing.

@@ -17,7 +17,7 @@ from pkgwidgets.core.interfaces import Backend, Limits, Report, Stand, ignore
 from pkgwidgets.core.model import Change, Distribution, HeldBack, Id, Plan, Unreadable
 
 from . import planning, verification
-from .rehearsal import Rehearsals, cancellable, part_of, remember_good
+from .rehearsal import Rehearsals, cancellable, part_of, raise_if_moved, remember_good
 
 Place = tuple[Path, int]
 """A cell: its notebook and its number."""
@@ -86,6 +86,7 @@ class _Doctor:
                 if self._hold_what_does_not_import(plan, stage):
                     continue
                 rehearsal = self._rehearse(plan, stage)
+                raise_if_moved(self._backend, plan)  # by a cell of a notebook, too
                 after = self._rehearsals.metadata(plan, stage)
             if rehearsal.passed or not plan:
                 return Diagnosis(

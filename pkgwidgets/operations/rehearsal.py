@@ -42,13 +42,13 @@ def rehearse(
     `StalePlan`, `EnvironmentRefused` if no kernel starts in it, `InstallFailed` if the stage
     cannot be fetched, `Cancelled` when it was interrupted.
     """
-    _raise_if_moved(backend, plan)
+    raise_if_moved(backend, plan)
     with cancellable():
         rehearsals = Rehearsals(
             backend, stand, notebooks, limits=limits, sanitizer=sanitizer, report=report
         )
         found = rehearsals.of(plan)
-    _raise_if_moved(backend, plan)  # by whomever, a cell of the notebook too
+    raise_if_moved(backend, plan)  # by whomever, a cell of the notebook too
     return found
 
 
@@ -145,7 +145,7 @@ def part_of(plan: Plan, ids: Iterable[Id]) -> Plan:
     return replace(plan, changes=tuple(c for c in plan.changes if c.id in wanted))
 
 
-def _raise_if_moved(backend: Backend, plan: Plan) -> None:
+def raise_if_moved(backend: Backend, plan: Plan) -> None:
     """Raise `StalePlan` if the environment is not as it was when the plan was made."""
     differences = moved_since(backend, plan)
     if differences:

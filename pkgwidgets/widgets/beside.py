@@ -49,9 +49,11 @@ class Beside:
         """Look, now that a plan is shown, which cells use what it changes: at once, or if asked."""
         self.end()
         self._plan = plan
-        fetched = sum(c.size or 0 for c in plan.changes if c.after is not None)
-        if fetched > _UNASKED:
-            said = f"to tell which cells break, up to {size(fetched)} have to be fetched"
+        sizes = [c.size for c in plan.changes if c.after is not None]
+        fetched = sum(each or 0 for each in sizes)
+        if None in sizes or fetched > _UNASKED:
+            much = "files of unknown size" if None in sizes else f"up to {size(fetched)}"
+            said = f"to tell which cells break, {much} have to be fetched"
             self._impact.take({"state": "offered", "text": said})
         else:
             self.look()
@@ -103,9 +105,12 @@ class Beside:
         return self._looking.wait(timeout) and self._trying.wait(timeout)
 
     def _found(self, told: str) -> Path | None:
-        typed = Path(told).expanduser()
-        known = self._service.find_notebook(told)
-        return known or (typed.absolute() if told and typed.is_file() else None)
+        try:
+            typed = Path(told).expanduser()
+            known = self._service.find_notebook(told)
+            return known or (typed.absolute() if told and typed.is_file() else None)
+        except (OSError, RuntimeError, ValueError):  # nobody's home, or no path at all
+            return None
 
     def _look(self, plan: Plan, write: Callable[[Shown], None]) -> None:
         with suppress(Cancelled):
@@ -256,8 +261,8 @@ def _rows(rows: Sequence[Impact]) -> list[dict[str, str]]:
         {
             "cell": "" if row.cell is None else f"In [{row.cell}]",
             "package": row.package,
-            "name": row.name,
-            "finding": row.finding,
+            "name": visible(row.name),
+            "finding": visible(row.finding),
             "severity": row.severity.value,
         }
         for row in rows

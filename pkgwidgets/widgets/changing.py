@@ -92,10 +92,10 @@ class Changing:
         self.beside.end()
         self._plan_view.close_view()
 
-    def apply(self) -> None:
-        """Carry out the plan that is shown."""
+    def apply(self, id: str) -> None:
+        """Carry out the plan that was shown: not another that took its place meanwhile."""
         plan, asked = self._plan, self._asked
-        if plan is not None and asked is not None:
+        if plan is not None and asked is not None and plan.id == id:
             self._change(asked.doing, lambda report: self._service.apply(plan, report=report))
 
     def undo_at_once(self, transaction: str) -> None:

@@ -135,8 +135,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self._changing.call_off()
             case {"type": "unlock"}:
                 self._changing.widen()
-            case {"type": "apply"}:
-                self._changing.apply()
+            case {"type": "apply", "id": str(id)}:
+                self._changing.apply(id)
             case {"type": "try" | "survive" as what, "path": str(path)}:
                 said = {name: bool(message.get(name)) for name in ("typed", "unsaved")}
                 self._changing.beside.rehearse(path, survive=what == "survive", **said)

@@ -152,7 +152,7 @@ function render({ model, el }) {
   function onApply() {
     if (apply.ariaDisabled === "true") return; // once; the kernel answers with a new state
     apply.ariaDisabled = "true"; // not `disabled`: that would throw the keyboard focus out of the panel
-    model.send({ type: "apply" });
+    model.send({ type: "apply", id: plan().id });
   }
 
   function onKey(event) {

@@ -74,6 +74,7 @@ class PlanView(anywidget.AnyWidget):
 def _contents(plan: Plan) -> dict[str, Any]:
     fetched = size(plan.download_size) or "unknown size"
     return {
+        "id": plan.id,
         "changes": [_change(change) for change in plan.changes],
         "held_back": [
             _held(held, alone=plan.requested in ((held.name,), (held.id,)))

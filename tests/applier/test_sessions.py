@@ -129,7 +129,7 @@ def test_cancel_in_a_panel_puts_the_old_back(
     panel = PackagePanel(service)
     click(panel.table, type="plan", names=["seedshelf"])
     assert panel.wait(30)
-    click(panel.plan_view, type="apply")
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     eventually(lambda: panel.task_view.task.get("stage") == "verifying")
     click(panel.task_view, type="cancel")
     assert panel.wait(30)

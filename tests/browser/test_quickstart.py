@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from lab import Notebook, photographed
 from playwright.sync_api import expect
 
@@ -40,6 +41,7 @@ def test_a_click_upgrades_and_another_takes_it_back(quickstart: Notebook) -> Non
     photographed(panel, "undone")
 
 
+@pytest.mark.slow
 def test_a_failed_upgrade_says_why_and_changes_nothing(quickstart: Notebook) -> None:
     quickstart.run_all()
     panel = quickstart.page.locator(".pkgw-panel")
@@ -53,6 +55,7 @@ def test_a_failed_upgrade_says_why_and_changes_nothing(quickstart: Notebook) -> 
     photographed(panel, "failed")
 
 
+@pytest.mark.slow
 def test_other_cells_answer_while_the_panel_works(quickstart: Notebook) -> None:
     quickstart.run_all()
     panel = quickstart.page.locator(".pkgw-panel")

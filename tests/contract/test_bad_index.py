@@ -614,3 +614,17 @@ def test_a_wheel_with_another_hash_is_not_installed(
     service.check_for_updates(SUBJECT, refresh=True)
     service.upgrade_package(SUBJECT)
     assert service.get_package(SUBJECT).version == "2.0"
+
+
+def test_lines_that_end_in_lf_alone_are_left_to_the_usual_way(server: Server) -> None:
+    content = page(*files(SUBJECT, "1.0", "2.0"))
+
+    def play(request: Request) -> None:
+        lines = ["HTTP/1.1 200 OK", "Content-Type: x", f"Content-Length: {len(content)}", "", ""]
+        request.raw("\n".join(lines).encode() + content)
+
+    server.plays[SUBJECT] = play
+    client = http.Client(server.url, {}, at_once=1)
+    client.get(f"{KEPT_OPEN}/", {}, until=monotonic() + 20)
+    assert client.get(f"{SUBJECT}/", {}, until=monotonic() + 20).body == content
+    assert len(server.requests_of(SUBJECT)) == 2

@@ -477,10 +477,12 @@ def test_an_installer_that_a_notebook_calls_changes_nothing(tree: Oracle, tmp_pa
     uv_pip = f"{uv.find_uv_bin()} pip install --offline {new.filename}"
     cells = [f"%pip install {new.filename}", f"!{python} -m pip install {new.filename}",
              "%pip install nowhere-to-be-found", f"!VIRTUAL_ENV={tmp_path / 'env'} {uv_pip}",
-             "%pip list"]  # fmt: skip
+             "%pip list", f"!{python} -m pip uninstall --yes peas",
+             "%pip uninstall --yes peas"]  # fmt: skip
     before = tree(tmp_path / "env")
     (run,) = here.run([here.read(write(tmp_path / "work" / "a.ipynb", *cells))])
     assert tree(tmp_path / "env") == before
     assert ["Would install peas-2.0" in text for text in texts(run)[:2]] == [True, True]
     assert "No matching distribution" in texts(run)[2]
     assert "peas" in texts(run)[4]
+    assert ["Could not open" in text for text in texts(run)[5:]] == [True, True]

@@ -8,10 +8,13 @@ import subprocess
 from pathlib import Path
 
 import packaging
+import pytest
 import uv
 
 import pkgwidgets
 from pkgwidgets.demo import Demo
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(pkgwidgets.__file__).parent.parent
 HEAD = """

@@ -14,6 +14,8 @@ from jupyter_client.manager import KernelManager
 
 from pkgwidgets.demo import Demo
 
+pytestmark = pytest.mark.slow
+
 
 class Kernel:
     """A kernel that has loaded the extension."""

@@ -15,6 +15,8 @@ from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.notebook import magic
 
+pytestmark = pytest.mark.slow
+
 README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
 (BLOCK,) = re.findall(r"```ipython\n(.*?)```", README, re.DOTALL)
 

@@ -75,6 +75,7 @@ def no_plans(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return started
 
 
+@pytest.mark.slow
 async def test_whatever_is_sent_the_server_does_not_fail(
     ask: Ask, planted: Demo, jp_serverapp: Any, no_plans: list[Any], tree: Oracle
 ) -> None:

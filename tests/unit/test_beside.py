@@ -236,7 +236,7 @@ def test_what_a_rehearsal_could_not_do_is_a_sentence(
     click(panel.plan_view, type="try", path=str(notebook))
     assert panel.wait(60)
     assert panel.plan_view.trial["kind"] == "bad"
-    assert "report.ipynb" in panel.plan_view.trial["text"]  # `{}` is no notebook
+    assert "is not a valid notebook" in panel.plan_view.trial["text"]
     notebook.write_text('{"cells": [{"cell_type": "code", "source": "1", "metadata": {}}]}')
     click(panel.plan_view, type="try", path=str(notebook))
     assert panel.wait(60)
@@ -258,7 +258,7 @@ def test_what_survives_takes_the_place_of_everything(
     assert (now["title"], now["whole"]) == ("Upgrade all that report.ipynb survives", False)
     assert now["cell"] == f"service.upgrade_all_packages(check=[{str(notebook)!r}])"
     assert panel.plan_view.trial["text"].startswith("report.ipynb runs with this plan as it does")
-    click(panel.plan_view, type="apply")
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     assert panel.wait(60)
     assert {c.name for c in service.list_history()[-1].changes} == {"seedshelf", "frostcall"}
 
@@ -348,3 +348,12 @@ def test_an_environment_that_is_rehearsed_on_is_not_changed(
         service.upgrade_package("seedshelf")
     monkeypatch.setenv("PKGWIDGETS_REHEARSED", "/elsewhere")
     assert service.refusal() is None
+
+
+def test_a_click_on_another_plan_than_the_shown_one_applies_nothing(
+    panel: PackagePanel, service: PackageService
+) -> None:
+    click(panel.plan_view, type="apply", id="another")
+    assert panel.wait(60)
+    assert service.list_history() == ()
+    assert panel.plan_view.state == "ready"

@@ -109,13 +109,18 @@ def verdict(before: NotebookRun, after: NotebookRun, text: str = "") -> Verdict:
             [shows("c", **{"text/html": "<p id='6c84fb90-12c4-11e1-840d-7b25c5ee0000'>"})],
             Verdict.SAME,
         ),
+        (  # a digest of what was computed is no name
+            [shows("0123456789abcdef0123456789abcdef")],
+            [shows("ffffffffffffffff0123456789abcdef")],
+            Verdict.DIFFERENT,
+        ),
         (
             [shows("f", **{"image/svg+xml": "<a/>"})],
             [shows("f", **{"image/svg+xml": "<b/>"})],
             Verdict.SAME,
         ),
     ],
-    ids=range(24),
+    ids=range(25),
 )
 def test_a_cell_is_judged(
     before: list[dict[str, Any]], after: list[dict[str, Any]], expected: Verdict

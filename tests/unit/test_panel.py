@@ -184,7 +184,7 @@ def test_a_plan_that_was_called_off_does_not_open_again(
     gate.set()
     assert panel.wait(60)
     assert panel.plan_view.state == "hidden"
-    click(panel.plan_view, type="apply")
+    click(panel.plan_view, type="apply", id="")
     assert panel.wait(60)
     assert service.list_history() == ()
 
@@ -206,7 +206,7 @@ def test_what_is_needed_can_go_with_those_who_need_it(panel: PackagePanel) -> No
     assert panel.plan_view.error.startswith("sundrift cannot go: bedplanner needs it.")
     click(panel.plan_view, type="unlock")
     assert sorted(changes(panel)) == [("bedplanner", "2.1.0", ""), ("sundrift", "1.0.4", "")]
-    click(panel.plan_view, type="apply")
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     assert panel.wait(60)
     assert len(installed(panel)) == 9
 
@@ -235,7 +235,7 @@ def test_the_form_installs_what_is_new(panel: PackagePanel, garden: Demo) -> Non
     click(panel.form, type="plan", name="pip install pea", version="")
     assert changes(panel) == [("pea", "", "1.0")]
     assert not panel.form.is_open
-    click(panel.plan_view, type="apply")
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     assert panel.wait(60)
     assert installed(panel)["pea"] == "1.0"
 
@@ -325,7 +325,7 @@ def test_the_last_ones_can_be_undone_and_the_log_of_each_be_read(panel: PackageP
     for name in ("seedshelf", "frostcall", "harvestscale"):
         click(panel.table, type="plan", names=[name])
         assert planned(panel)
-        click(panel.plan_view, type="apply")
+        click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
         assert panel.wait(60)
     click(panel.table, type="history")
     entries = panel.past.entries
@@ -342,7 +342,7 @@ def test_the_last_ones_can_be_undone_and_the_log_of_each_be_read(panel: PackageP
     click(panel.past, type="undo", id=entries[2]["id"])
     assert changes(panel) == [("seedshelf", "1.4.2", "1.4.1")]
     assert panel.plan_view.plan["footer"].startswith("from the saved files")
-    click(panel.plan_view, type="apply")
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     assert panel.wait(60)
     assert installed(panel)["seedshelf"] == "1.4.1"
     newest, *_, oldest = panel.past.entries
