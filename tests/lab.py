@@ -81,6 +81,8 @@ _REWRITE = """([place, source]) => {
   cell.model.sharedModel.setSource(source);
   cell.model.clearExecution?.();
 }"""
+_SHUT_DOWN = """() => Promise.all([...window.jupyterapp.shell.widgets('main')].map(
+  (each) => each.sessionContext?.shutdown?.().catch(() => 0)))"""
 _NUMBERS = count(1)
 
 expect.set_options(timeout=40_000)
@@ -284,10 +286,8 @@ class Notebook:
         self.page.set_viewport_size({"width": width, "height": height})
 
     def close(self) -> None:
-        """Close the window, and end the kernel."""
-        self.page.evaluate(
-            "() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown().catch(() => 0)"
-        )
+        """Close the window, and end the kernel: what is docked beside it has none."""
+        self.page.evaluate(_SHUT_DOWN)
         self.page.context.close()
 
 
