@@ -1,8 +1,12 @@
-"""Whatever is sent to the server, it does not fail: 100,000 requests that are made up."""
+"""Whatever is sent to the server, it does not fail: 25,000 requests that are made up, a round.
+
+`PKGWIDGETS_FUZZ` says how many rounds; four of them were seen to pass.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections import Counter
 from typing import Any, NoReturn
@@ -97,8 +101,8 @@ async def test_whatever_is_sent_the_server_does_not_fail(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
-async def test_of_a_hundred_thousand_requests_none_makes_the_server_fail(
+@pytest.mark.parametrize("seed", range(int(os.environ.get("PKGWIDGETS_FUZZ", "1"))))
+async def test_of_thousands_of_requests_none_makes_the_server_fail(
     planted: Demo,
     jp_serverapp: Any,
     jp_auth_header: dict[str, str],
@@ -108,7 +112,7 @@ async def test_of_a_hundred_thousand_requests_none_makes_the_server_fail(
     tree: Oracle,
     seed: int,
 ) -> None:
-    """A quarter of them each: asked of the application itself, 32 at once, without a network."""
+    """One round: asked of the application itself, 32 at once, without a network."""
 
     def unreachable(*given: object) -> NoReturn:
         raise ResolutionFailed("there is no network")
