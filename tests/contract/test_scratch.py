@@ -424,7 +424,7 @@ def test_a_process_that_is_killed_leaves_no_kernel_and_its_folders_not_for_long(
     asking = subprocess.Popen(
         [sys.executable, "-c", ASKING, str(garden.python), str(notebook)],
         env={**os.environ, "TMPDIR": str(place)},
-        cwd=Path(workcopy.__file__).parents[2],
+        cwd=tmp_path,
         stdout=subprocess.PIPE,
     )
     _wait(lambda: note.exists() and note.read_text().endswith(" "))
