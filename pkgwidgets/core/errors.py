@@ -158,7 +158,7 @@ class IndexUnavailable(PkgwidgetsError):
 
     def sentence(self) -> str:
         """Name the index and the reason."""
-        return f"{self.index} gave no answer: {self.reason}."
+        return f"{self.index} is not available: {self.reason}."
 
 
 @dataclass(eq=False)

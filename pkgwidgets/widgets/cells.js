@@ -11,11 +11,12 @@ const COLUMNS = [
 const SOME = 4; // names that an open row lists before it counts the others
 const STEPS = ["", "other", "patch", "minor", "major"];
 
+// What is `asked` for is known only of what the index has answered.
 const CHIPS = [
-  { title: "Updates", test: (row) => Boolean(row.bump) },
+  { title: "Updates", test: (row) => Boolean(row.bump), asked: true },
   { title: "Loaded here", test: (row) => Boolean(row.loaded) },
   { title: "Requested", test: (row) => row.requested },
-  { title: "Blocked", test: (row) => Boolean(row.blocked_by) },
+  { title: "Blocked", test: (row) => Boolean(row.blocked_by), asked: true },
   { title: "Problems", test: (row) => Boolean(row.error) || row.status === "error", rare: true },
 ];
 
@@ -24,6 +25,7 @@ const PLAIN = {
   version: "", latest: "", bump: "", blocked_by: "", released: 0, status: "installed", requested: false,
   loaded: "", origin: "index", summary: "", error: "", action: "", label: "", note: "",
 };
+const BOXED = "button:not(.pkgw-retry)";
 const LABELS = { upgrade: "Upgrade", explain: "Blocked…", retry: "Retry" };
 
 function completed(sent) {
@@ -93,7 +95,7 @@ function actionCell({ name, action, label, note, error, status }, readOnly) {
   const offered = action && !(readOnly && action !== "retry");
   const words = note || (status.endsWith("ing") ? `${status}…` : "");
   const end = offered ? part(label, { className: `pkgw-${action}`, name: action, ariaLabel: spoken, title: spoken }) : words && clip(words, "pkgw-dim");
-  return cell("action", warn(error), error && end && dim("·"), end);
+  return cell("action", warn(error), error && end && !end.matches(BOXED) && dim("·"), end);
 }
 
 // Addresses come from strangers, too: only those of web pages become links.

@@ -153,6 +153,8 @@ class Changing:
             try:
                 done = change(report)
                 self._task_view.finish(done)
+            except Cancelled as error:
+                self._task_view.call_off(str(error))
             finally:
                 self._ended()
 

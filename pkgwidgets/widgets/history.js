@@ -11,12 +11,15 @@ function h(tag, props, ...children) {
   return node;
 }
 
-const time = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const SHORT = { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" };
+const thisYear = new Intl.DateTimeFormat(undefined, SHORT);
+const before = new Intl.DateTimeFormat(undefined, { ...SHORT, year: "numeric" });
 const button = (text, props) => h("button", { type: "button", ...props }, text);
 
 function localTime(iso) {
   const date = new Date(iso);
-  return Number.isNaN(date.getTime()) ? "" : time.format(date);
+  if (Number.isNaN(date.getTime())) return "";
+  return (date.getFullYear() === new Date().getFullYear() ? thisYear : before).format(date);
 }
 
 function lasted(seconds) {

@@ -135,9 +135,10 @@ function render({ model, el }) {
   }
 
   function showCounts() {
-    for (const { node, title: word, test, rare, on } of chips) {
+    const isAnswered = ordered.some(({ latest }) => latest);
+    for (const { node, title: word, test, asked, rare, on } of chips) {
       const found = ordered.filter(test).length;
-      say(node, `${word} ${found}`);
+      say(node, asked && !isAnswered ? word : `${word} ${found}`);
       node.ariaPressed = String(on);
       node.hidden = Boolean(rare) && found === 0 && !on;
     }
@@ -153,7 +154,9 @@ function render({ model, el }) {
     const { busy, checked: when } = model.get("header") ?? {};
     if (!ordered.length) return busy ? "Reading the packages…" : "No packages.";
     if (!chips[0].on || ordered.some(chips[0].test)) return "No package matches.";
-    return when ? "Everything is up to date." : "Not checked for updates yet.";
+    if (!when) return "Not checked for updates yet.";
+    const unknown = ordered.filter(({ latest, error }) => error && !latest).length;
+    return unknown ? `No update is known; ${unknown} of ${ordered.length} could not be checked.` : "Everything is up to date.";
   }
 
   function showSelection() {

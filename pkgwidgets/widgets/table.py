@@ -178,7 +178,8 @@ def _brief(info: PackageInfo) -> str:
     _, old, since = text.rpartition("; as of ")
     if old and info.latest_version is not None:
         return f"as of {since}"
-    return _WEB.sub("the index", text).replace("the index gave no answer: it", "the index")
+    said = _WEB.sub("the index", text).replace("the index is not available: it", "the index")
+    return said.removesuffix(".")
 
 
 def _short(text: str) -> str:

@@ -85,7 +85,11 @@ class TaskView(anywidget.AnyWidget):
 
     def fail(self, error: str) -> None:
         """Say what went wrong."""
-        self._end(kind="bad", text=error, restart="", word="", undo=False, undo_id="")
+        self._end_without("bad", error)
+
+    def call_off(self, said: str) -> None:
+        """Say that it ended because the user wished so."""
+        self._end_without("off", said)
 
     def ask(self, variables: Sequence[Variable], commands: str) -> None:
         """Name what a restart would lose; `commands` is the model that reaches the page's own."""
@@ -104,9 +108,12 @@ class TaskView(anywidget.AnyWidget):
         if told == self._told:
             return known
         lines = [f"    {line}" for line in event.log.splitlines()]
-        if told[:2] != self._told[:2]:
+        if told[:2] != self._told[:2] and [says(event)] != known[-1:]:
             lines.insert(0, says(event))
         return [*known, *lines][-_MOST:]
+
+    def _end_without(self, kind: str, text: str) -> None:
+        self._end(kind=kind, text=text, restart="", word="", undo=False, undo_id="")
 
     def _end(self, **outcome: Any) -> None:
         ended = {"running": False, "cancellable": False, "outcome": outcome}

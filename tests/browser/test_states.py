@@ -199,7 +199,7 @@ def test_the_index_is_down_and_rows_are_cached(stage: Opened) -> None:
     expect(row).to_contain_text("as of a moment ago")
     expect(row).to_contain_text("3.1.0")
     said = opened.panel.locator(".pkgw-note:visible")
-    expect(said).to_contain_text(re.compile(r"http://.* gave no answer: .*503.*; as of .* ago"))
+    expect(said).to_contain_text(re.compile(r"http://.* is not available: .*503.*; as of .* ago"))
     pictured(opened, "index-down-cached")
 
 
@@ -283,6 +283,7 @@ def test_it_is_followed_and_called_off(stage: Opened) -> None:
     pictured(opened, "progress")
     progress.get_by_role("button", name="Cancel").click()
     expect(progress).to_contain_text("Everything is as it was.")
+    expect(progress.locator(".pkgw-bad")).to_have_count(0)  # it was asked for
     expect(opened.row("seedshelf")).not_to_contain_text("Cancelled")
     pictured(opened, "cancelled")
 

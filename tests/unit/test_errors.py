@@ -47,7 +47,7 @@ SAID = [
     (ProjectNotFound("pea", "http://h/simple/"), "pea is not on http://h/simple/."),
     (
         IndexUnavailable("http://h/simple/", "it answered 503"),
-        "http://h/simple/ gave no answer: it answered 503.",
+        "http://h/simple/ is not available: it answered 503.",
     ),
     (EnvironmentRefused(Path("/usr/bin/python"), "/usr is read-only"), "/usr is read-only."),
     (EnvironmentBusy("process 7"), "The environment is being changed by process 7."),

@@ -185,7 +185,7 @@ def test_a_dead_project_is_unknown_and_says_why(fake: FakeKit) -> None:
     found = by_name(fake)
     dead = found.pop("seedshelf")
     assert (dead.latest_version, dead.update_available) == (None, None)
-    assert dead.error == "http://x/ gave no answer: it is tired."
+    assert dead.error == "http://x/ is not available: it is tired."
     assert dead.version == "1.4.1"
     assert None not in {info.update_available for info in found.values()}
 

@@ -93,9 +93,9 @@ def test_long_and_hostile_texts_are_short_and_visible_in_a_row() -> None:
 @pytest.mark.parametrize(
     ("latest", "error", "said"),
     [
-        (None, "http://a.invalid/ gave no answer: it answered 503.", "the index answered 503."),
+        (None, "http://a.invalid/ is not available: it answered 503.", "the index answered 503"),
         (None, "pea is not on https://index.invalid/simple/", "pea is not on the index"),
-        ("2.0", "http://a.invalid/ gave no answer: no; as of 2 hours ago", "as of 2 hours ago"),
+        ("2.0", "http://a.invalid/ is not available: no; as of 2 hours ago", "as of 2 hours ago"),
         (None, "its metadata cannot be read: METADATA", "its metadata cannot be read: METADATA"),
     ],
 )

@@ -7,7 +7,7 @@ import re
 import pytest
 from lab import Notebook
 from playwright.sync_api import Locator, expect
-from widgets.made import heard, table
+from widgets.made import KINDS, SHOWN, heard, place, table
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +77,21 @@ def test_rows_that_come_to_match_are_added_in_order_and_said(notebook: Notebook)
     notebook.ask("table.say(busy='asking the index, 3 of 500…')")
     said = output.get_by_role("status").and_(output.locator(".pkgw-checked"))
     expect(said).to_have_text("asking the index, 3 of 500…")
+
+
+def test_what_is_unknown_is_neither_counted_nor_up_to_date(notebook: Notebook) -> None:
+    notebook.ask(KINDS)
+    unknown = "info(n) for n in (5, 12, 19)"
+    output = place(notebook, SHOWN.replace("info(n) for n in range(COUNT)", unknown))
+    for word in ("Updates", "Blocked"):
+        expect(chip(output, word)).to_have_text(word)
+    expect(chip(output, "Problems")).to_have_text("Problems 3")
+    chip(output, "Updates").click()
+    empty = output.locator(".pkgw-empty")
+    expect(empty).to_have_text("No update is known; 3 of 3 could not be checked.")
+    notebook.ask("table.patch([info(5, **(KINDS[3] | dict(error=None)))])")
+    expect(chip(output, "Updates")).to_have_text("Updates 0")
+    expect(empty).to_have_text("No update is known; 2 of 3 could not be checked.")
 
 
 def test_any_column_sorts_and_blanks_are_last(notebook: Notebook) -> None:
