@@ -1,4 +1,4 @@
-"""Values as static HTML, for front ends without widgets. All text is escaped: it may be hostile."""
+"""Values as static HTML, for front ends without widgets; all text is safe: it may be hostile."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from dataclasses import fields
 from html import escape
 
 from .model import Change, Outcome, PackageInfo, Plan, Transaction
-from .words import size
+from .words import size, visible
+
+
+def safe(text: str) -> str:
+    """Return text as HTML that is no more than text, each character of it to be seen."""
+    return escape(visible(text, but="\n\t"))
 
 
 def plan(shown: Plan) -> str:
@@ -70,14 +75,14 @@ def _step(change: Change) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    titles = "".join(f"<th>{escape(title)}</th>" for title in head)
-    lines = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in rows)
+    titles = "".join(f"<th>{safe(title)}</th>" for title in head)
+    lines = "".join(f"<tr>{''.join(f'<td>{safe(c)}</td>' for c in row)}</tr>" for row in rows)
     top = f"<thead><tr>{titles}</tr></thead>" if head else ""
     return f"<table>{top}<tbody>{lines}</tbody></table>"
 
 
 def _line(text: str) -> str:
-    return f"<div>{escape(text)}</div>"
+    return f"<div>{safe(text)}</div>"
 
 
 def _sentence(text: str) -> str:

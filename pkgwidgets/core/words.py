@@ -85,14 +85,17 @@ def without_credentials(url: str) -> str:
     return redacted(urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
 
 
-def visible(text: str) -> str:
+def visible(text: str, *, but: str = "") -> str:
     """Return text with control, escape and bidirectional characters spelled out: it may be hostile.
 
-    Such characters would move a terminal's cursor, or show words in another order than they are.
+    Such characters would move a terminal's cursor, or show words in another order than they are;
+    all `but` those that are named.
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(
+        c if c.isprintable() or c in but else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def size(count: int | None) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from html import escape
 from typing import Any
 
 import pandas as pd
 
 from pkgwidgets.core.api import Impact, Severity
+from pkgwidgets.core.comparison import Rehearsal, Verdict
 from pkgwidgets.core.model import (
     Bump,
     Change,
@@ -19,6 +19,8 @@ from pkgwidgets.core.model import (
     PackageStatus,
     Transaction,
 )
+
+from .shown import RehearsalFrame, WholeFrame
 
 _TIME = "datetime64[ns, UTC]"
 
@@ -67,7 +69,6 @@ HISTORY = {
 }
 """The transactions, newest first; its index is `transaction`."""
 
-
 IMPACT = {
     "cell": "Int64",
     "package": "string",
@@ -77,32 +78,16 @@ IMPACT = {
 }
 """What a plan means for the cells of a notebook; its index counts the rows."""
 
-
-class WholeFrame(pd.DataFrame):
-    """A frame of which a cell shows the texts in full, at the left; parts of it are plain ones."""
-
-    @property
-    def _constructor(self) -> Callable[..., pd.DataFrame]:
-        return pd.DataFrame
-
-    @property
-    def _constructor_sliced(self) -> Callable[..., pd.Series[Any]]:
-        return pd.Series
-
-    def _repr_html_(self) -> str:
-        """Return a table; all text is escaped: it may be hostile."""
-        left = 'style="text-align:left;vertical-align:top;overflow-wrap:break-word"'
-        named = self.reset_index() if self.index.name is not None else self
-        heads = "".join(f"<th {left}>{escape(str(name))}</th>" for name in named.columns)
-        rows = (
-            "".join(
-                f"<td {left}>{escape('' if pd.isna(value) else str(value))}</td>" for value in row
-            )
-            for row in named.itertuples(index=False)
-        )
-        body = "".join(f"<tr>{row}</tr>" for row in rows)
-        empty = "" if len(self) else "<div>Nothing.</div>"
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{empty}"
+REHEARSAL: dict[str, Any] = {
+    "notebook": "string",
+    "cell": "Int64",
+    "before": "string",
+    "after": "string",
+    "verdict": pd.CategoricalDtype([v.value for v in Verdict]),
+    "seconds_before": "Float64",
+    "seconds_after": "Float64",
+}
+"""The cells of rehearsed notebooks, in order; its index counts the rows."""
 
 
 def impact(rows: Sequence[Impact]) -> pd.DataFrame:
@@ -110,6 +95,25 @@ def impact(rows: Sequence[Impact]) -> pd.DataFrame:
     columns = {name: [_bare(getattr(row, name)) for row in rows] for name in IMPACT}
     made = _frame(columns, IMPACT, list(map(str, range(len(rows)))), "").reset_index(drop=True)
     return WholeFrame(made)
+
+
+def rehearsal(found: Rehearsal) -> RehearsalFrame:
+    """Return the cells of a rehearsal, in order."""
+    cells = found.cells
+    columns: dict[str, list[Any]] = {
+        "notebook": [cell.notebook.name for cell in cells],
+        "cell": [cell.number for cell in cells],
+        "before": [cell.before.text for cell in cells],
+        "after": [cell.after.text for cell in cells],
+        "verdict": [cell.verdict.value for cell in cells],
+        "seconds_before": [cell.before.seconds for cell in cells],
+        "seconds_after": [cell.after.seconds for cell in cells],
+    }
+    made = RehearsalFrame(
+        {name: pd.Series(values, dtype=REHEARSAL[name]) for name, values in columns.items()}
+    )
+    object.__setattr__(made, "rehearsal", found)
+    return made
 
 
 def packages(infos: Iterable[PackageInfo]) -> pd.DataFrame:

@@ -1,76 +1,21 @@
-"""What a rehearsal found as a DataFrame; shown, it has the differing outputs side by side."""
+"""Rehearsals as a user of the service asks for them: paths checked, rules read, backends joined."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, ClassVar
-
-import pandas as pd
 
 from pkgwidgets.connect import stand
 from pkgwidgets.core import comparison
-from pkgwidgets.core.comparison import Rehearsal, Verdict
+from pkgwidgets.core.comparison import Rehearsal
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Limits, Report
 from pkgwidgets.core.model import Plan
 from pkgwidgets.operations import doctor, knowngood, rehearsal
 
-from . import sidebyside
-
 Notebooks = str | Path | Iterable[str | Path]
 """One notebook's path, or several."""
-
-_COLUMNS: dict[str, Any] = {
-    "notebook": "string",
-    "cell": "Int64",
-    "before": "string",
-    "after": "string",
-    "verdict": pd.CategoricalDtype([v.value for v in Verdict]),
-    "seconds_before": "Float64",
-    "seconds_after": "Float64",
-}
-
-
-class RehearsalFrame(pd.DataFrame):
-    """A row per cell; shown, the cells that are not the same, side by side.
-
-    `rehearsal` is the whole as a value. What is selected from it is a plain DataFrame.
-    """
-
-    _metadata: ClassVar[list[str]] = ["rehearsal"]
-    rehearsal: Rehearsal
-
-    @property
-    def _constructor(self) -> Callable[..., pd.DataFrame]:
-        return pd.DataFrame
-
-    @property
-    def _constructor_sliced(self) -> Callable[..., pd.Series[Any]]:
-        return pd.Series
-
-    def _repr_html_(self) -> str:
-        return sidebyside.html(self.rehearsal)
-
-
-def frame(found: Rehearsal) -> RehearsalFrame:
-    """Return the cells of a rehearsal, in order."""
-    cells = found.cells
-    columns: dict[str, list[Any]] = {
-        "notebook": [cell.notebook.name for cell in cells],
-        "cell": [cell.number for cell in cells],
-        "before": [cell.before.text for cell in cells],
-        "after": [cell.after.text for cell in cells],
-        "verdict": [cell.verdict.value for cell in cells],
-        "seconds_before": [cell.before.seconds for cell in cells],
-        "seconds_after": [cell.after.seconds for cell in cells],
-    }
-    made = RehearsalFrame(
-        {name: pd.Series(values, dtype=_COLUMNS[name]) for name, values in columns.items()}
-    )
-    object.__setattr__(made, "rehearsal", found)
-    return made
 
 
 def rehearse(

@@ -322,7 +322,7 @@ class PackageService:
         found = self.list_rehearsed(
             plan, notebooks, seconds=seconds, network=network, sanitize=sanitize, report=report
         )
-        return rehearsal.frame(found)
+        return frames.rehearsal(found)
 
     def list_rehearsed(
         self,

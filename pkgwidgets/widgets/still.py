@@ -1,10 +1,10 @@
-"""The panel as static HTML, for pages without widgets. All text is escaped: it may be hostile."""
+"""The panel as static HTML, for pages without widgets. All text is made safe: it may be hostile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
+from pkgwidgets.core.html import safe
 from pkgwidgets.core.model import PackageInfo
 
 _MOST = 200
@@ -19,7 +19,7 @@ def html(title: str, infos: Sequence[PackageInfo]) -> str:
     left = len(infos) - len(shown)
     more = f"<p>and {left} more</p>" if left else ""
     return (
-        f"<p>{escape(title)}</p><table><thead>{_row('th', _HEADS)}</thead>"
+        f"<p>{safe(title)}</p><table><thead>{_row('th', _HEADS)}</thead>"
         f"<tbody>{rows}</tbody></table>{more}"
     )
 
@@ -31,4 +31,4 @@ def _cells(info: PackageInfo) -> tuple[str, ...]:
 
 
 def _row(tag: str, cells: Iterable[str]) -> str:
-    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+    return f"<tr>{''.join(f'<{tag}>{safe(cell)}</{tag}>' for cell in cells)}</tr>"

@@ -19,7 +19,7 @@ from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.model import Event
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.installation import Installation
-from pkgwidgets.notebook.rehearsal import RehearsalFrame
+from pkgwidgets.notebook.shown import RehearsalFrame
 from pkgwidgets.notebook.sidebyside import html
 
 pytestmark = pytest.mark.slow

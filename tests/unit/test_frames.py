@@ -355,4 +355,13 @@ def test_what_a_plan_means_is_shown_in_full_and_escaped() -> None:
     assert f">&lt;script&gt;{'a long finding ' * 20}</td>" in page
     assert ">&lt;NA&gt;<" not in page
     assert type(frame[["cell"]]) is pd.DataFrame
+    assert type(frame["cell"]) is pd.Series
+    assert type(frame.copy()) is pd.DataFrame
     assert "Nothing." in frames.impact([])._repr_html_()  # type: ignore[operator]
+
+
+def test_what_would_hide_in_a_frame_is_spelled_out() -> None:
+    text = "no\u202ecod.\x1b[2K\ttwo\nlines"
+    row = Impact(cell=1, package="p", name=text, finding=text, severity=Severity.BREAKS)
+    page = frames.impact([row])._repr_html_()  # type: ignore[operator]
+    assert page.count(">no\\u202ecod.\\x1b[2K\ttwo\nlines</td>") == 2

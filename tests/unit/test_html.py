@@ -1,0 +1,27 @@
+"""HTML without widgets: whatever a text holds, it is no more than text, and all of it is seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from pkgwidgets.core import html
+from pkgwidgets.core.model import PackageInfo
+from pkgwidgets.widgets import still
+
+HOSTILE = "<img src=x>\u202egnp.\x1b[2K\x00"
+SAFE = "&lt;img src=x&gt;\\u202egnp.\\x1b[2K\\x00"
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [("a b", "a b"), (HOSTILE, SAFE), ("a\n\tb", "a\n\tb"), ("\"'&", "&quot;&#x27;&amp;")],
+)
+def test_a_text_is_made_safe(text: str, safe: str) -> None:
+    assert html.safe(text) == safe
+
+
+def test_what_a_package_says_of_itself_is_made_safe() -> None:
+    told = PackageInfo(name="pea", version="1", summary=HOSTILE, error=HOSTILE)
+    page = html.package(told)
+    assert page.count(f"<td>{SAFE}</td>") == 2
+    assert f"<td>{SAFE}</td>" in still.html("Packages", [told])
