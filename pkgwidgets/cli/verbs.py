@@ -15,7 +15,7 @@ from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError, TooLate
 from pkgwidgets.core.history import undoable
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.model import PackageInfo, Plan, Transaction
-from pkgwidgets.core.words import size
+from pkgwidgets.core.words import counted, size
 from pkgwidgets.operations import inventory, planning, recovery
 from pkgwidgets.operations import transaction as operations
 
@@ -43,7 +43,7 @@ def packages(request: Request, screen: Screen) -> int:
     else:
         rows = inventory.get_packages(backend)
     screen.answer(packages=[answers.package(row) for row in rows])
-    screen.show(tables.packages(rows), f"{_count(rows)} in {_where(backend)}")
+    screen.show(tables.packages(rows), _found(rows, backend))
     return DONE
 
 
@@ -56,7 +56,7 @@ def updates(request: Request, screen: Screen) -> int:
     newer = [row for row in rows if row.update_available]
     unknown = [row for row in rows if row.update_available is None]
     shown: list[Part] = [tables.updates([*newer, *unknown])] if newer or unknown else []
-    said = f"{_count(rows)} in {_where(backend)}: {len(newer)} newer on {backend.index.url}"
+    said = f"{_found(rows, backend)}: {len(newer)} newer on {backend.index.url}"
     screen.show(*shown, f"{said}, {len(unknown)} unknown" if unknown else said)
     missed = any(row.error for row in unknown)
     return FAILED if missed and len(unknown) == len(rows) else DONE
@@ -244,8 +244,8 @@ def _way_back(done: Transaction, request: Request) -> str:
     return shlex.join(["pkgwidgets", "undo", *meant, done.id])
 
 
-def _count(rows: Sequence[PackageInfo]) -> str:
-    return "1 package" if len(rows) == 1 else f"{len(rows)} packages"
+def _found(rows: Sequence[PackageInfo], backend: Backend) -> str:
+    return f"{counted(len(rows), 'package')} in {_where(backend)}"
 
 
 def _where(backend: Backend) -> str:

@@ -110,6 +110,11 @@ def size(count: int | None) -> str:
     return f"{amount:.1f} {units[0]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return `1 cell`, `2 cells`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def says(event: Event) -> str:
     """Put an event in words."""
     words = event.text or _SAYS[event.stage.value]

@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 from pkgwidgets.core.interfaces import ignore
 from pkgwidgets.core.model import Event, Outcome, PackageInfo
-from pkgwidgets.core.words import says
+from pkgwidgets.core.words import counted, says
 from pkgwidgets.notebook.service import PackageService
 
 from . import ask, still
@@ -89,8 +89,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
 
     def __repr__(self) -> str:
         known = [info.update_available for info in self._infos if info.latest_version is not None]
-        updates = f", {_count(sum(map(bool, known)), 'update')}" if known else ", not checked"
-        return f"PackagePanel({_count(len(self._infos), 'package')}{updates})"
+        updates = f", {counted(sum(map(bool, known)), 'update')}" if known else ", not checked"
+        return f"PackagePanel({counted(len(self._infos), 'package')}{updates})"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         """Add static HTML, for front ends and pages that show no widgets."""
@@ -315,7 +315,3 @@ def _shared(infos: tuple[PackageInfo, ...]) -> str:
     said = Counter(info.error for info in infos if info.error)
     error, count = next(iter(said.most_common(1)), ("", 0))
     return f"{error}" if count > 1 and 2 * count > len(infos) else ""
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -1,4 +1,4 @@
-"""Sizes are read as people write them."""
+"""Sizes and counts are read as people write them; secrets are not."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ from pkgwidgets.core import words
 )
 def test_a_size_is_said_in_the_unit_that_keeps_it_short(count: int | None, said: str) -> None:
     assert words.size(count) == said
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 cells"), (1, "1 cell"), (2, "2 cells")])
+def test_a_count_is_said_with_its_noun(number: int, said: str) -> None:
+    assert words.counted(number, "cell") == said
 
 
 @pytest.mark.parametrize(
