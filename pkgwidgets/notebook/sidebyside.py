@@ -1,18 +1,17 @@
 """A rehearsal as static HTML: the cells that are not the same, before and after side by side.
 
-All text is escaped: it may be hostile. Colours are such as can be read on white and on black, and
+All text is made safe: it may be hostile. Colours are such as can be read on white and on black, and
 never say anything alone.
 """
 
 from __future__ import annotations
 
 from difflib import SequenceMatcher
-from html import escape
 
+from pkgwidgets.core import differences
 from pkgwidgets.core.comparison import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.core.html import safe
 
-_LONGEST = 4000
-"""Characters of one output that are shown."""
 _RED, _AMBER, _GREEN, _GREY = "#e5484d", "#c2760c", "#30a46c", "#8b8d98"
 _LOOKS = {
     Verdict.BROKEN: ("✗", _RED),
@@ -32,52 +31,41 @@ _GREYED = f"color:{_GREY};font-size:85%"
 
 def html(found: Rehearsal) -> str:
     """Return a rehearsal as HTML, one box a cell that is not the same, in their order."""
-    told = [cell for cell in found.cells if cell.verdict is not Verdict.SAME]
-    same, blamed = len(found.cells) - len(told), len(found.blamed)
-    said = (
-        f"{blamed} of {_cells(len(found.cells))} would break" if blamed else "Nothing would break"
-    )
-    rest = f"; {same} {'stays' if same == 1 else 'stay'} the same" if same else ""
-    head = f"{said}{rest}. Nothing was changed."
-    parts = [f'<div style="font-weight:600">{escape(head)}</div>', *map(_box, told)]
-    return "".join(parts)
-
-
-def _cells(count: int) -> str:
-    return "1 cell" if count == 1 else f"{count} cells"
+    head = safe(differences.summary(found).text)
+    boxes = map(_box, differences.told(found))
+    return "".join([f'<div style="font-weight:600">{head}</div>', *boxes])
 
 
 def _box(cell: ComparedCell) -> str:
     sign, colour = _LOOKS[cell.verdict]
-    verdict = f'<b style="color:{colour}">{sign} {escape(str(cell.verdict))}</b>'
-    source = escape(_shortened(cell.before.source, 0))
+    verdict = f'<b style="color:{colour}">{sign} {safe(str(cell.verdict))}</b>'
     parts = [
-        f'<div style="{_HEAD}">{escape(cell.place)} {verdict}</div>',
-        f'<pre style="{_CODE};padding:6px 10px">{source}</pre>',
+        f'<div style="{_HEAD}">{safe(cell.place)} {verdict}</div>',
+        f'<pre style="{_CODE};padding:6px 10px">{safe(differences.source(cell))}</pre>',
     ]
     if cell.verdict is Verdict.SLOWER:
         parts.append(_note(f"{cell.before.seconds:.1f} s before, {cell.after.seconds:.1f} s after"))
-    elif cell.before.text == cell.after.text:
-        parts.append(_note("as text, both show the same; what differs is HTML or the like"))
-    if cell.verdict is not Verdict.SLOWER:
-        parts.append(_sides(cell.before.text, cell.after.text, cell.verdict))
+    else:
+        before, after = differences.sides(cell)
+        if cell.before.text == cell.after.text:
+            rest = "what differs is no text" if before == after else "this is their HTML"
+            parts.append(_note(f"as text, both show the same; {rest}"))
+        parts.append(_sides(before, after, cell.verdict))
     return f'<div style="{_BOX}">{"".join(parts)}</div>'
 
 
 def _note(text: str) -> str:
-    return f'<div style="{_GREYED};padding:0 10px 6px">{escape(text)}</div>'
+    return f'<div style="{_GREYED};padding:0 10px 6px">{safe(text)}</div>'
 
 
 def _sides(before: str, after: str, verdict: Verdict) -> str:
-    start = _start(before, after)
-    old, new = _shortened(before, start), _shortened(after, start)
     heads = "".join(
         f'<th style="{_SIDE};{_GREYED};font-weight:normal">{side}</th>'
         for side in ("before", "after")
     )
     sides = "".join(
         f'<td style="{_SIDE}"><pre style="{_CODE}">{text}</pre></td>'
-        for text in _marked(old, new, verdict)
+        for text in _marked(before, after, verdict)
     )
     return (
         '<table style="width:100%;color:inherit;table-layout:fixed;margin:0;'
@@ -87,11 +75,11 @@ def _sides(before: str, after: str, verdict: Verdict) -> str:
 
 
 def _marked(before: str, after: str, verdict: Verdict) -> tuple[str, str]:
-    """Escape both, with a ground under the lines that the other has not."""
+    """Make both safe, with a ground under the lines that the other has not."""
     left, right = "229,72,77", "48,164,108"
     if verdict is Verdict.BROKEN:
         left, right = right, left
-    old, new = before.splitlines(), after.splitlines()
+    old, new = before.split("\n"), after.split("\n")
     sides: tuple[list[str], list[str]] = ([], [])
     steps = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     for kind, old_from, old_to, new_from, new_to in steps:
@@ -101,21 +89,7 @@ def _marked(before: str, after: str, verdict: Verdict) -> tuple[str, str]:
 
 
 def _line(text: str, kind: str, colour: str) -> str:
-    plain = escape(text)
+    plain = safe(text)
     if kind == "equal":
         return plain
     return f'<span style="background:rgba({colour},.16)">{plain}</span>'
-
-
-def _start(before: str, after: str) -> int:
-    """Return where to begin, so that the first difference of two long texts is shown."""
-    pairs = enumerate(zip(before, after, strict=False))
-    same = next((n for n, (old, new) in pairs if old != new), min(len(before), len(after)))
-    if same < _LONGEST // 2 or before == after:
-        return 0
-    return before.rfind("\n", 0, same - _LONGEST // 4) + 1
-
-
-def _shortened(text: str, start: int) -> str:
-    part = text[start : start + _LONGEST]
-    return f"{'…' if start else ''}{part}{'…' if start + _LONGEST < len(text) else ''}"

@@ -12,12 +12,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from pkgwidgets.core import differences
 from pkgwidgets.core.api import Impact, Severity
-from pkgwidgets.core.comparison import CellRun, ComparedCell, Rehearsal, Verdict
+from pkgwidgets.core.comparison import ComparedCell, Rehearsal
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.model import Event, Plan
-from pkgwidgets.core.words import says, size, visible
+from pkgwidgets.core.words import counted, says, size, visible
 from pkgwidgets.notebook.service import PackageService
 
 from .plan import PlanView
@@ -25,10 +26,6 @@ from .tasks import Tasks
 
 _UNASKED = 200_000_000
 """Bytes of a plan above which nothing is fetched only to look at it, unless somebody asks."""
-_LONGEST = 4000
-"""Characters of one output that are shown."""
-_BEFORE = 200
-"""Characters shown before the first difference, where the whole is too long."""
 
 Survived = Callable[[Path, Plan], None]
 Shown = dict[str, Any]
@@ -188,72 +185,34 @@ def summary(rows: Sequence[Impact]) -> str:
     if not rows:
         return "No cell that was run uses what changes."
     if broken:
-        return f"{_count(len(broken), 'cell')} would break."
+        return f"{counted(len(broken), 'cell')} would break."
     uses = "uses" if len(cells) == 1 else "use"
-    said = f"{_count(len(cells), 'cell')} {uses} what changes" if cells else "A warning was seen"
+    said = f"{counted(len(cells), 'cell')} {uses} what changes" if cells else "A warning was seen"
     return f"{said}; nothing is seen to break."
 
 
 def contents(found: Rehearsal) -> Shown:
     """Return what a rehearsal found, as the view shows it."""
-    told = [cell for cell in found.cells if cell.verdict is not Verdict.SAME]
-    blamed, same = len(found.blamed), len(found.cells) - len(told)
-    failing = sum(cell.verdict is Verdict.FAILING for cell in told)
-    kind, said = "ok", "Nothing would break"
-    if blamed:
-        kind, said = "bad", f"{blamed} of {_count(len(found.cells), 'cell')} would break"
-    elif failing:
-        kind, said = "unsure", f"{_count(failing, 'cell')} cannot be run as it is, either"
+    summary = differences.summary(found)
+    told = sorted(differences.told(found), key=lambda cell: not cell.is_blamed)
     return {
-        "kind": kind,
-        "text": f"{said}; {same} {'stays' if same == 1 else 'stay'} the same. Nothing was changed.",
-        "broken": bool(blamed),
-        "cells": [_cell(cell) for cell in sorted(told, key=lambda c: not c.is_blamed)],
+        "kind": summary.kind,
+        "text": summary.text,
+        "broken": bool(found.blamed),
+        "cells": [_cell(cell) for cell in told],
     }
 
 
 def _cell(cell: ComparedCell) -> dict[str, Any]:
-    before, after = _plain(cell.before), _plain(cell.after)
-    if before == after:  # then only a browser would show the difference
-        before, after = _html(cell.before) or before, _html(cell.after) or after
-    start = _first_difference(before, after)
+    before, after = differences.sides(cell)
     return {
         "place": f"cell {cell.number}",
         "verdict": cell.verdict.value,
         "bad": cell.is_blamed,
-        "source": cell.before.source[:_LONGEST],
-        "before": _cut(before, start),
-        "after": _cut(after, start),
+        "source": differences.source(cell),
+        "before": before,
+        "after": after,
     }
-
-
-def _plain(run: CellRun) -> str:
-    """Return what a cell shows, as text; HTML as it is written where it stands alone."""
-    if any("text/html" in o.get("data", {}) for o in run.outputs) and not any(
-        "text/plain" in o.get("data", {}) for o in run.outputs
-    ):
-        return "\n".join(filter(None, [_html(run), run.ended]))
-    return run.text
-
-
-def _html(run: CellRun) -> str:
-    return "\n".join(
-        str(o["data"]["text/html"]) for o in run.outputs if "text/html" in o.get("data", {})
-    )
-
-
-def _first_difference(one: str, other: str) -> int:
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-def _cut(text: str, start: int) -> str:
-    """Shorten a text so that the first difference is in what is left."""
-    if len(text) <= _LONGEST:
-        return text
-    first = max(0, min(start - _BEFORE, len(text) - _LONGEST))
-    last = first + _LONGEST
-    return f"{'…' if first else ''}{text[first:last]}{'…' if last < len(text) else ''}"
 
 
 def _rows(rows: Sequence[Impact]) -> list[dict[str, str]]:
@@ -267,7 +226,3 @@ def _rows(rows: Sequence[Impact]) -> list[dict[str, str]]:
         }
         for row in rows
     ]
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
