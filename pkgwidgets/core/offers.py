@@ -1,13 +1,14 @@
-"""What may be done about a package, in the few words that fit into its row."""
+"""What may be done about a package, in the few words that fit into its row, or beside a version."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from packaging.version import Version
 
-from .model import Origin, PackageInfo, PackageStatus
+from .model import Origin, PackageInfo, PackageStatus, Release
 
 Action = Literal["", "upgrade", "explain", "retry"]
 
@@ -28,6 +29,17 @@ class Offer:
     action: Action = ""
     label: str = ""
     note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """A version that can be had, what there is to say of it, and the day it was uploaded, or ""."""
+
+    version: str
+    note: str = ""
+    day: str = ""
+    pick: bool = False
+    """Whether it is the one that is suggested."""
 
 
 def offer(info: PackageInfo) -> Offer:
@@ -58,3 +70,30 @@ def _upgrade(info: PackageInfo) -> Offer:
     if reachable == info.latest_version:
         return Offer(action="upgrade", label="Upgrade")
     return Offer(action="upgrade", label=f"Upgrade to {reachable}")
+
+
+def choices(releases: Iterable[Release], info: PackageInfo | None = None) -> list[Choice]:
+    """Return the versions of a project, in the order given: the newest first.
+
+    The first that is neither yanked nor a pre-release is the latest. Of an installed package, the
+    newest that no other forbids is the newest that fits, and what its row offers is picked.
+    """
+    installed = info.version if info is not None else ""
+    fits = info.compatible_version if info is not None and offer(info).action == "upgrade" else None
+    found, latest = list[Choice](), ""
+    for release in releases:
+        version = str(release.version)
+        notes = ["installed"] if version == installed else []
+        if release.yanked:
+            notes.append("yanked")
+        elif release.version.is_prerelease:
+            notes.append("pre-release")
+        elif not latest:
+            latest = version
+            notes.append("latest")
+        if version == fits and version != latest:
+            notes.append("newest that fits")
+        day = f"{release.uploaded:%Y-%m-%d}" if release.uploaded is not None else ""
+        pick = version == (fits or installed)
+        found.append(Choice(version=version, note=", ".join(notes), day=day, pick=pick))
+    return found

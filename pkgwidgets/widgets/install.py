@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any
 
 import anywidget
 import traitlets
 
 from pkgwidgets.core.model import PackageInfo, Release
+from pkgwidgets.core.offers import choices
 
-from .opening import choices
 from .table import HERE, Message
 
 
@@ -42,7 +43,8 @@ class InstallForm(anywidget.AnyWidget):
     def show(self, name: str, releases: Iterable[Release], info: PackageInfo | None) -> None:
         """Show the versions of a project, newest first; `info` is what is installed of it."""
         installed = info.version if info is not None else ""
-        self._say(name=name, busy="", installed=installed, releases=choices(releases, info))
+        known = [asdict(choice) for choice in choices(releases, info)]
+        self._say(name=name, busy="", installed=installed, releases=known)
 
     def fail(self, error: str) -> None:
         """Say what is wrong with what was asked for."""

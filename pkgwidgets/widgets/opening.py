@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from dataclasses import asdict
 from functools import partial
 
 from pkgwidgets.core.interfaces import ignore
-from pkgwidgets.core.model import PackageInfo, Relations, Release
-from pkgwidgets.core.offers import offer
+from pkgwidgets.core.model import PackageInfo, Relations
+from pkgwidgets.core.offers import choices
 from pkgwidgets.core.words import size, visible
 from pkgwidgets.notebook.service import PackageService
 
@@ -60,37 +60,11 @@ class Opening:
         self._table.add_detail(info.id, **_relations(self._service.get_relations(info.name)))
         if is_changeable(info):
             releases = self._service.list_releases(info.name, report=ignore)
-            self._table.add_detail(info.id, versions=choices(releases, info), failed="")
+            versions = [asdict(choice) for choice in choices(releases, info)]
+            self._table.add_detail(info.id, versions=versions, failed="")
 
     def _fail(self, info: PackageInfo, error: str) -> None:
         self._table.add_detail(info.id, failed=visible(error))
-
-
-def choices(releases: Iterable[Release], info: PackageInfo | None = None) -> list[Message]:
-    """Return versions, newest first, and what there is to say of each.
-
-    The newest that is neither yanked nor a pre-release is the latest. Of an installed package, the
-    newest that no other forbids is the newest that fits, and what its row offers is picked.
-    """
-    installed = info.version if info is not None else ""
-    fits = info.compatible_version if info is not None and offer(info).action == "upgrade" else None
-    found, latest = list[Message](), ""
-    for release in releases:
-        version = str(release.version)
-        notes = ["installed"] if version == installed else []
-        if release.yanked:
-            notes.append("yanked")
-        elif release.version.is_prerelease:
-            notes.append("pre-release")
-        elif not latest:
-            latest = version
-            notes.append("latest")
-        if version == fits and version != latest:
-            notes.append("newest that fits")
-        day = f"{release.uploaded:%Y-%m-%d}" if release.uploaded is not None else ""
-        picked = {"pick": True} if version == (fits or installed) else {}
-        found.append({"version": version, "note": ", ".join(notes), "day": day, **picked})
-    return found
 
 
 def _relations(found: Relations) -> Message:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from datetime import UTC, datetime
 
-from pkgwidgets.core.model import Origin, PackageInfo, PackageStatus
-from pkgwidgets.core.offers import Offer, offer
+import pytest
+from packaging.version import Version
+
+from pkgwidgets.core.model import Origin, PackageInfo, PackageStatus, Release
+from pkgwidgets.core.offers import Choice, Offer, choices, offer
 
 
 def info(
@@ -78,3 +81,37 @@ def test_what_is_not_ours_to_change_says_so_and_has_no_button(origin: Origin) ->
     found = offer(info(latest="2.0", compatible="2.0", origin=origin, error="no answer"))
     assert (found.action, found.label) == ("", "")
     assert found.note != ""
+
+
+def releases(*versions: str, yanked: str = "") -> list[Release]:
+    return [Release(version=Version(text), yanked=text == yanked) for text in versions]
+
+
+def told(found: list[Choice]) -> list[str]:
+    return [f"{c.version}{'*' if c.pick else ''} {c.note}".strip() for c in found]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (None, ["3.0rc1 pre-release", "2.1 yanked", "2.0 latest", "1.5", "1.0"]),
+        (info(), ["3.0rc1 pre-release", "2.1 yanked", "2.0 latest", "1.5", "1.0* installed"]),
+        (info(latest="2.0", compatible="2.0"),
+         ["3.0rc1 pre-release", "2.1 yanked", "2.0* latest", "1.5", "1.0 installed"]),
+        (info(latest="2.0", compatible="1.5"),
+         ["3.0rc1 pre-release", "2.1 yanked", "2.0 latest", "1.5* newest that fits",
+          "1.0 installed"]),
+        (info(latest="2.0", compatible="1.0"),
+         ["3.0rc1 pre-release", "2.1 yanked", "2.0 latest", "1.5", "1.0* installed"]),
+        (info("2.1"), ["3.0rc1 pre-release", "2.1* installed, yanked", "2.0 latest", "1.5", "1.0"]),
+    ],
+    ids=["not installed", "not asked", "latest in reach", "one in reach", "blocked", "yanked"],
+)  # fmt: skip
+def test_of_each_version_is_said_what_matters(row: PackageInfo | None, said: list[str]) -> None:
+    assert told(choices(releases("3.0rc1", "2.1", "2.0", "1.5", "1.0", yanked="2.1"), row)) == said
+
+
+def test_the_day_of_a_version_is_told_where_it_is_known() -> None:
+    known = Release(version=Version("2.0"), uploaded=datetime(2024, 5, 1, 23, tzinfo=UTC))
+    found = choices([known, *releases("1.0")])
+    assert [choice.day for choice in found] == ["2024-05-01", ""]

@@ -267,14 +267,14 @@ def test_an_open_row_tells_relations_size_and_versions(
     rain = told["raintable"]
     assert (rain["requires"], rain["required_by"]) == ([], ["allotboard"])
     assert rain["size"].endswith(" bytes")
-    assert [(each["version"], each["note"], each.get("pick")) for each in rain["versions"]] == [
-        ("3.1.0", "latest", None),
+    assert [(each["version"], each["note"], each["pick"]) for each in rain["versions"]] == [
+        ("3.1.0", "latest", False),
         ("2.4.0", "newest that fits", True),
-        ("2.0.0", "installed", None),
+        ("2.0.0", "installed", False),
     ]
     assert told["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
-    assert [(r["version"], r["note"], r.get("pick")) for r in told["compost-log"]["versions"]] == [
-        ("1.0.0", "yanked", None),
+    assert [(r["version"], r["note"], r["pick"]) for r in told["compost-log"]["versions"]] == [
+        ("1.0.0", "yanked", False),
         ("0.9.0", "installed, latest", True),
     ]
 
