@@ -7,37 +7,55 @@ import sys
 TYPE_CHECKING = False  # as `typing` has it, which takes a while to load
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import NoReturn
 
-__all__ = ["main"]
+__all__ = ["main", "run"]
 
 
 _INTERRUPTED = 130
 """The exit code that shells know for it: see `cli.program`, which may not be loaded yet."""
 
 
+def run() -> NoReturn:
+    """Be the command: run the verb that this process was started with, and exit."""
+    import signal
+
+    try:
+        code = main()
+        if _is_heard():  # when all is done, an interrupt just ends the process
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    sys.exit(code)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code, whenever it is interrupted: never a traceback."""
     try:
-        return _run(argv)
+        return _answer(argv)
     except KeyboardInterrupt:  # before it could be heard, or while it was answered
         return _INTERRUPTED
 
 
-def _run(argv: Sequence[str] | None) -> int:
+def _answer(argv: Sequence[str] | None) -> int:
     import signal
 
-    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if heard:  # while all is loaded, and when all is done, an interrupt just ends the process
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from pkgwidgets.cli import program
+    heard = _is_heard()
+    try:
+        if heard:  # while all is loaded, an interrupt just ends the process
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        from pkgwidgets.cli import program
+    finally:
+        if heard:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    return program.main(argv)
 
-    if heard:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    code = program.main(argv)
-    if heard:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return code
+
+def _is_heard() -> bool:
+    import signal
+
+    return signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -1,0 +1,68 @@
+"""The command line as a process, and called from Python: who hears an interrupt when."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pkgwidgets.__main__ import main
+
+Handler = Callable[..., None] | signal.Handlers
+
+REFUSED = ["install", "--index-url=x"]
+"""What is refused before anything is begun."""
+
+_WHEN_ALL_IS_DONE = f"""
+import os, signal, sys
+from pkgwidgets import __main__
+
+sys.argv[1:] = {REFUSED}
+try:
+    __main__.run()
+except SystemExit as end:
+    print(end.code, flush=True)
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+@contextmanager
+def handled(handler: Handler) -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_DFL, signal.SIG_IGN])
+def test_who_calls_it_from_python_hears_of_interrupts_as_before(
+    capsys: pytest.CaptureFixture[str], handler: Handler
+) -> None:
+    with handled(handler):
+        assert main(REFUSED) == 2
+        assert signal.getsignal(signal.SIGINT) is handler
+    assert "Nothing was done." in capsys.readouterr().err
+
+
+def test_so_does_who_calls_it_where_something_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(argv: object) -> int:
+        raise LookupError
+
+    monkeypatch.setattr("pkgwidgets.cli.program.main", breaks)
+    with handled(signal.default_int_handler):
+        with pytest.raises(LookupError):
+            main(REFUSED)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_when_all_is_done_just_ends_the_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WHEN_ALL_IS_DONE], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGINT, "2\n")
+    assert "Traceback" not in done.stderr
