@@ -30,13 +30,17 @@ _SHOWN = 80
 def shown(text: object) -> str:
     """Return `text` as Python writes it, on one line and short: it may come from an attacker.
 
-    What is no text is not quoted.
+    What is no text is not quoted. Of a long path the end is kept: it has the file's name.
     """
     try:
         quoted = ascii(text) if isinstance(text, str) else ascii(repr(text))[1:-1]
     except ValueError:  # a number too long to be written
         quoted = f"<{type(text).__name__}>"
-    return quoted if len(quoted) <= _SHOWN else quoted[:_SHOWN] + "…"
+    if len(quoted) <= _SHOWN:
+        return quoted
+    if isinstance(text, str) and "/" in text and "://" not in text:
+        return f"{quoted[0]}…{quoted[1 - _SHOWN :]}"
+    return quoted[:_SHOWN] + "…"
 
 
 def _redacted(value: object) -> object:

@@ -206,6 +206,22 @@ def test_a_long_value_is_cut(value: object) -> None:
     assert shown(value).endswith("…")
 
 
+def test_of_a_long_path_the_name_is_shown() -> None:
+    path = f"/home/{'deep/' * 40}report.ipynb"
+    assert shown(path).startswith("'…")
+    assert shown(path).endswith("/deep/report.ipynb'")
+    assert len(shown(path)) == 81
+    said = InvalidRequest("notebook", path, "it was never rehearsed")
+    assert "/deep/report.ipynb' is not a valid notebook: it was never" in said.sentence()
+    assert said.value == path
+
+
+def test_of_a_long_address_the_host_is_shown() -> None:
+    address = f"https://host.invalid/{'deep/' * 40}"
+    assert shown(address).startswith("'https://host.invalid/deep/")
+    assert shown(address).endswith("…")
+
+
 def test_a_number_too_long_for_python_to_write_is_shown_somehow() -> None:
     assert len(shown(10**5000)) <= 81
 
