@@ -27,6 +27,11 @@ def takes_back(done: Transaction, history: Iterable[Transaction]) -> bool:
     return back
 
 
+def taken_back_by(id: str, history: Iterable[Transaction]) -> str | None:
+    """Return the transaction that took another one back, if that is still so."""
+    return next((each.id for each in in_force(history) if each.plan.undoes == id), None)
+
+
 def in_force(history: Iterable[Transaction]) -> list[Transaction]:
     """Leave out what was taken back; an undo that was itself undone takes nothing back."""
     undone: set[str | None] = set()

@@ -17,7 +17,7 @@ from pkgwidgets.core.errors import (
     PlanImpossible,
     StillNeeded,
 )
-from pkgwidgets.core.history import committed, touched_since, undoable
+from pkgwidgets.core.history import committed, taken_back_by, touched_since, undoable
 from pkgwidgets.core.interfaces import Backend, Question, Report, ignore
 from pkgwidgets.core.model import (
     Allow,
@@ -229,7 +229,9 @@ def plan_undo(backend: Backend, transaction: str | None = None, *, report: Repor
         {c.id: v for c in moved if (v := situation.versions.get(c.id)) is not None},
     )
     if wrong:
-        raise InvalidRequest("transaction", done.id, f"since then {'; '.join(wrong)}")
+        by = taken_back_by(done.id, history)
+        why = f"since then {'; '.join(wrong)}" if by is None else f"{by} took it back already"
+        raise InvalidRequest("transaction", done.id, why)
     saved = not touched_since(done, history) and backend.save_point(done.id).intact()
     if not saved:
         ids = [change.id for change in moved if change.after is not None]

@@ -204,7 +204,8 @@ async def test_the_history_and_the_way_back(ask: Ask, planted: Demo, tree: Oracl
     found = (await ask("GET", "transactions")).json["transactions"]
     assert [each["id"] for each in found] == [back.json["transaction"]["id"], done["id"]]
     twice = await ask("POST", f"transactions/{done['id']}/undo", {})
-    assert twice.status == 422
+    assert (twice.status, twice.code) == (422, "invalid-request")
+    assert twice.json["error"]["reason"] == f"{back.json['transaction']['id']} took it back already"
 
 
 async def test_the_way_back_as_it_was_shown(ask: Ask) -> None:

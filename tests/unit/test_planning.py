@@ -549,9 +549,13 @@ def test_an_older_one_is_undone_after_the_newer_one(kit: Kit) -> None:
 @on_the_fake
 def test_what_was_undone_cannot_be_undone_again(kit: Kit) -> None:
     done = applied(kit, plan_upgrade(kit.backend, "seedshelf"))
-    applied(kit, plan_undo(kit.backend))
-    with pytest.raises(InvalidRequest, match=r"since then seedshelf is 1\.4\.1, not 1\.4\.2"):
+    undo = applied(kit, plan_undo(kit.backend))
+    with pytest.raises(InvalidRequest, match=f"{undo.id} took it back already"):
         plan_undo(kit.backend, done.id)
+    redo = applied(kit, plan_undo(kit.backend, undo.id))
+    assert said(plan_undo(kit.backend, done.id)) == ["seedshelf 1.4.2 → 1.4.1"]
+    with pytest.raises(InvalidRequest, match=f"{redo.id} took it back already"):
+        plan_undo(kit.backend, undo.id)
 
 
 @on_the_fake
