@@ -15,6 +15,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from .words import joined
+
 if TYPE_CHECKING:
     from .errors import PkgwidgetsError
 
@@ -282,7 +284,7 @@ class Restart:
             return "no restart needed"
         if self.reasons:
             return f"restart {self.verdict}: {'; '.join(self.reasons)}"
-        return f"restart needed: {_join(self.loaded)} {_is(self.loaded)} loaded"
+        return f"restart needed: {joined(self.loaded)} {_is(self.loaded)} loaded"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -361,8 +363,10 @@ class Plan:
         """Say what of its changes their reader should know before they are made."""
         new = [c for c in self.changes if c.after is not None and not self.from_save_point]
         unverified = tuple(c.name for c in new if not c.hashes)
-        said = [f"unverified: the index gives no hash of {_join(unverified)}"] if unverified else []
-        said += [f"{c.name} runs code at every start: {_join(c.starts)}" for c in new if c.starts]
+        said = (
+            [f"unverified: the index gives no hash of {joined(unverified)}"] if unverified else []
+        )
+        said += [f"{c.name} runs code at every start: {joined(c.starts)}" for c in new if c.starts]
         return tuple(said)
 
     @property
@@ -374,7 +378,7 @@ class Plan:
     def _shared_with(self, kernel: Kernel) -> str:
         old = [c for c in self.changes if c.before is not None and c.id in kernel.loaded]
         names = tuple(c.name for c in old)
-        has = f" and has {_join(names)} loaded: restart it, too" if names else ", too"
+        has = f" and has {joined(names)} loaded: restart it, too" if names else ", too"
         return f"{kernel} runs on this environment{has}"
 
     @property
@@ -540,10 +544,6 @@ class Relations:
 
 def _text(version: Version | None) -> str | None:
     return None if version is None else str(version)
-
-
-def _join(names: tuple[str, ...]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
 def _is(names: tuple[str, ...]) -> str:

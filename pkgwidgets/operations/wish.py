@@ -12,6 +12,7 @@ from pkgwidgets.core.errors import PkgwidgetsError, PlanImpossible
 from pkgwidgets.core.interfaces import Question
 from pkgwidgets.core.model import Allow, Change, HeldBack, Id, Listing, Release
 from pkgwidgets.core.versions import eligible_releases, is_for_other_pythons
+from pkgwidgets.core.words import joined
 
 from .situation import Answers, Situation
 
@@ -219,5 +220,4 @@ def _moves(reached: Version | None, others: Sequence[tuple[Id, Version | None]])
     shown = [f"{id} to {version}" for id, version in others[:2]]
     if len(others) > 2:
         shown.append(f"{len(others) - 2} more")
-    last = " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
-    return f"reach {reached} and move {last}" if shown else f"reach {reached}"
+    return f"reach {reached} and move {joined(shown)}" if shown else f"reach {reached}"

@@ -35,6 +35,14 @@ def test_a_count_is_said_with_its_noun(number: int, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("names", "said"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (("a", "b", "c"), "a, b and c")],
+)
+def test_names_are_joined_as_in_a_sentence(names: list[str], said: str) -> None:
+    assert words.joined(names) == said
+
+
+@pytest.mark.parametrize(
     ("text", "kept"),
     [
         ("https://u:p%40x@h/s", "https://h/s"),
