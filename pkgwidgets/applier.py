@@ -20,7 +20,7 @@ from pkgwidgets.backends.eventlog import EventLog
 from pkgwidgets.connect import connect_as_ordered
 from pkgwidgets.core.errors import ApplierFailed, Cancelled, PkgwidgetsError
 from pkgwidgets.core.facts import to_facts
-from pkgwidgets.core.model import Event
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.core.words import redacted
 from pkgwidgets.operations import steps
 

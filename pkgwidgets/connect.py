@@ -21,6 +21,7 @@ from pkgwidgets.backends.records import InstalledRecords
 from pkgwidgets.backends.savepoint import FolderSavePoint
 from pkgwidgets.backends.scratch import KernelScratch
 from pkgwidgets.backends.trial import ImportTrial
+from pkgwidgets.core.distributions import Id, Interpreter
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import (
     Backend,
@@ -35,7 +36,7 @@ from pkgwidgets.core.interfaces import (
     ignore,
     nothing,
 )
-from pkgwidgets.core.model import Id, Interpreter, Release
+from pkgwidgets.core.releases import Release
 
 
 def connect(

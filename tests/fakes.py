@@ -20,6 +20,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from pkgwidgets.core.distributions import Distribution, Id, Interpreter, Unreadable
 from pkgwidgets.core.errors import (
     Cancelled,
     EnvironmentBusy,
@@ -41,20 +42,9 @@ from pkgwidgets.core.interfaces import (
     ignore,
     nothing,
 )
-from pkgwidgets.core.model import (
-    Change,
-    Distribution,
-    Event,
-    Id,
-    Interpreter,
-    Outcome,
-    Plan,
-    Release,
-    Stage,
-    Transaction,
-    Unreadable,
-    Wheel,
-)
+from pkgwidgets.core.plans import Change, Plan
+from pkgwidgets.core.releases import Release, Wheel
+from pkgwidgets.core.transactions import Event, Outcome, Stage, Transaction
 from pkgwidgets.demo import story
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import steps

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pkgwidgets.core.interfaces import Backend, Report, Trial, ignore
-from pkgwidgets.core.model import Event, Stage
+from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.demo.wheels import BuiltWheel
 
 Asking = Callable[[str], "subprocess.Popen[str]"]

@@ -26,7 +26,7 @@ from pkgwidgets.core.comparison import (
 )
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Limits, Report, ignore
-from pkgwidgets.core.model import Event, Stage
+from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.demo.wheels import BuiltWheel
 
 _CROP = "def count():\n    return {count}\n"

@@ -184,12 +184,12 @@ def test_the_rules_speak_of_what_is_there(path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "code"),
     [
-        ("core/model.py", "from pkgwidgets.operations import planning"),
-        ("core/model.py", "def late():\n    from ..backends.index import SimpleIndex"),
-        ("core/model.py", "import pkgwidgets.connect"),
-        ("core/model.py", "from .. import connect"),
-        ("core/model.py", "import requests"),
-        ("core/model.py", "try:\n    import msgspec\nexcept ImportError:\n    pass"),
+        ("core/plans.py", "from pkgwidgets.operations import planning"),
+        ("core/plans.py", "def late():\n    from ..backends.index import SimpleIndex"),
+        ("core/plans.py", "import pkgwidgets.connect"),
+        ("core/plans.py", "from .. import connect"),
+        ("core/plans.py", "import requests"),
+        ("core/plans.py", "try:\n    import msgspec\nexcept ImportError:\n    pass"),
         ("operations/planning.py", "from pkgwidgets.backends import uv"),
         ("operations/planning.py", "from pkgwidgets import connect"),
         ("backends/uv.py", "from ..operations.wish import Wish"),
@@ -206,7 +206,7 @@ def test_the_rules_speak_of_what_is_there(path: str) -> None:
         ("server/app.py", "from pkgwidgets.notebook.service import PackageService"),
         ("server/app.py", "from pkgwidgets import PackageService"),
         ("server/app.py", "import pkgwidgets"),
-        ("demo/index.py", "from pkgwidgets.core import model"),
+        ("demo/index.py", "from pkgwidgets.core import plans"),
         ("demo/terminal.py", "from pkgwidgets.notebook import service"),
         ("__main__.py", "from pkgwidgets.widgets import panel"),
         ("__main__.py", "from pkgwidgets.operations import inventory"),
@@ -243,7 +243,7 @@ def test_what_points_up_or_is_out_of_place_is_found(path: str, code: str) -> Non
 @pytest.mark.parametrize(
     ("path", "code"),
     [
-        ("core/model.py", "import hashlib\nfrom packaging.version import Version\nfrom . import x"),
+        ("core/plans.py", "import hashlib\nfrom packaging.version import Version\nfrom . import x"),
         ("operations/wish.py", "from ..core import changes\nfrom .situation import Situation"),
         ("backends/process.py", "import os, subprocess\nos.execv(*x)\nsubprocess.run(x)"),
         ("backends/trial.py", "PROBE = 'import subprocess, sys; sys.path[:0] = x'"),

@@ -13,9 +13,11 @@ import packaging
 import uv
 
 from pkgwidgets.core.canonical import plan_from_json, plan_to_json
+from pkgwidgets.core.distributions import Interpreter
 from pkgwidgets.core.errors import ApplierFailed, DiskFailed
 from pkgwidgets.core.facts import from_facts
-from pkgwidgets.core.model import Event, Interpreter, Plan
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event
 
 from . import asker, disk, edition, interpreter, process
 from .access import Access

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, time, timedelta
 
 from packaging.utils import canonicalize_name
 
-from pkgwidgets.core.model import Id, Release
+from pkgwidgets.core.distributions import Id
+from pkgwidgets.core.releases import Release
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _UNITS = {

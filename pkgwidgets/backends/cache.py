@@ -14,7 +14,8 @@ import msgspec
 import platformdirs
 from packaging.version import Version
 
-from pkgwidgets.core.model import Id, Release, Wheel
+from pkgwidgets.core.distributions import Id
+from pkgwidgets.core.releases import Release, Wheel
 from pkgwidgets.core.versions import specifier
 
 _FORMAT = 3

@@ -8,8 +8,8 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
+from pkgwidgets.core.distributions import Distribution, Id, Origin, Unreadable
 from pkgwidgets.core.interfaces import Environment
-from pkgwidgets.core.model import Distribution, Id, Origin, Unreadable
 
 from . import record
 

@@ -12,7 +12,14 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from pkgwidgets.core.model import DIRECT_URL, Distribution, Id, Interpreter, Origin, Unreadable
+from pkgwidgets.core.distributions import (
+    DIRECT_URL,
+    Distribution,
+    Id,
+    Interpreter,
+    Origin,
+    Unreadable,
+)
 from pkgwidgets.core.versions import is_name
 from pkgwidgets.core.words import visible, without_credentials
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from pkgwidgets.core.model import Distribution, Id, Interpreter, Unreadable
+from pkgwidgets.core.distributions import Distribution, Id, Interpreter, Unreadable
 
 from . import lock
 from .disk import said

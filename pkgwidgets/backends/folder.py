@@ -6,9 +6,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from pkgwidgets.core.distributions import Id
 from pkgwidgets.core.errors import IndexUnavailable, ProjectNotFound
 from pkgwidgets.core.interfaces import Answer, Enough, Report, Skip, everything, ignore, nothing
-from pkgwidgets.core.model import Event, Id, Listing, Stage
+from pkgwidgets.core.releases import Listing
+from pkgwidgets.core.transactions import Event, Stage
 
 from . import pages, releases
 from .disk import said

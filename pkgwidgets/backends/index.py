@@ -11,9 +11,11 @@ from time import monotonic, time
 import msgspec
 from packaging.version import Version
 
+from pkgwidgets.core.distributions import Id
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.interfaces import Answer, Enough, Report, Skip, everything, ignore, nothing
-from pkgwidgets.core.model import Event, Id, Listing, Release, Stage
+from pkgwidgets.core.releases import Listing, Release
+from pkgwidgets.core.transactions import Event, Stage
 
 from . import pages, releases
 from .cache import AnswerCache, Entry

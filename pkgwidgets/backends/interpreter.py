@@ -11,8 +11,8 @@ from typing import Any
 
 import packaging
 
+from pkgwidgets.core.distributions import Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused
-from pkgwidgets.core.model import Interpreter
 
 from . import process
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from math import inf
 from time import monotonic
 
+from pkgwidgets.core.distributions import Id
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.interfaces import (
     Answer,
@@ -22,7 +23,8 @@ from pkgwidgets.core.interfaces import (
     ignore,
     nothing,
 )
-from pkgwidgets.core.model import Event, Id, Listing, Release, Stage
+from pkgwidgets.core.releases import Listing, Release
+from pkgwidgets.core.transactions import Event, Stage
 
 from .before import Before
 from .folder import FolderIndex

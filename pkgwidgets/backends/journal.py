@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pkgwidgets.core.canonical import plan_from_text, plan_to_text
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
-from pkgwidgets.core.model import Outcome, Plan, Transaction
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Outcome, Transaction
 
 from . import asker, disk, process, rescue
 from .lines import RESERVE, Line, Lines, explained

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from pkgwidgets.core.distributions import Interpreter
 from pkgwidgets.core.interfaces import Claims
-from pkgwidgets.core.model import Interpreter, Kernel
+from pkgwidgets.core.kernels import Kernel
 
 _PROCESSES = Path("/proc")
 _CONNECTION = re.compile(r"(?:^|=)([^=]*kernel[^/=]*\.json)$")

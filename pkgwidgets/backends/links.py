@@ -14,8 +14,9 @@ from urllib.parse import unquote, urlsplit
 from packaging.utils import canonicalize_name, parse_sdist_filename, parse_wheel_filename
 from packaging.version import Version
 
+from pkgwidgets.core.distributions import Id
 from pkgwidgets.core.interfaces import Enough
-from pkgwidgets.core.model import Id, Release, Wheel
+from pkgwidgets.core.releases import Release, Wheel
 from pkgwidgets.core.versions import specifier
 
 from . import pages, releases

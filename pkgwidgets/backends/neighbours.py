@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.core import changes
+from pkgwidgets.core.distributions import Distribution, Id
 from pkgwidgets.core.interfaces import Environment
-from pkgwidgets.core.model import Distribution, Id, Plan
+from pkgwidgets.core.plans import Plan
 
 from . import record
 

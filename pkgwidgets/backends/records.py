@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pkgwidgets.core.changes import Installed
+from pkgwidgets.core.distributions import Distribution, Id, Unreadable
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Environment
-from pkgwidgets.core.model import Distribution, Id, Plan, Unreadable
+from pkgwidgets.core.plans import Plan
 
 from . import ownership, record
 from .disk import said

@@ -14,7 +14,8 @@ from operator import itemgetter
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pkgwidgets.core.model import Id, Release, Wheel
+from pkgwidgets.core.distributions import Id
+from pkgwidgets.core.releases import Release, Wheel
 from pkgwidgets.core.versions import specifier
 
 from .pages import SDISTS, File, Page, spelled_version

@@ -10,8 +10,9 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
 
+from pkgwidgets.core.distributions import Interpreter
 from pkgwidgets.core.interfaces import UNTRIED, Report, ignore
-from pkgwidgets.core.model import Event, Interpreter, Stage
+from pkgwidgets.core.transactions import Event, Stage
 
 from . import bytecode, probes, process
 

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from pkgwidgets.core.distributions import Id, Interpreter
 from pkgwidgets.core.errors import (
     InstallerUnavailable,
     InstallFailed,
@@ -24,7 +25,8 @@ from pkgwidgets.core.errors import (
     ResolutionFailed,
 )
 from pkgwidgets.core.interfaces import Question, Report
-from pkgwidgets.core.model import Event, Id, Interpreter, Kind, Plan, Stage
+from pkgwidgets.core.plans import Kind, Plan
+from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.core.words import redacted
 
 from . import process, record, uvconfig

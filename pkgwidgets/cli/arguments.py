@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import Any, Literal, NoReturn, get_args
 
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.model import Allow
+from pkgwidgets.core.plans import Allow
 from pkgwidgets.core.versions import checked_name, checked_requirement, checked_version
 
 Action = Literal["upgrade", "install", "uninstall", "undo"]

@@ -10,7 +10,7 @@ from pkgwidgets.backends.environment import PLACE
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.operations import recovery
 from pkgwidgets.recover import Left, said
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from pkgwidgets.core import answers
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.interfaces import Report, ignore
-from pkgwidgets.core.model import Event, Stage
+from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.core.words import says, visible
 
 from .tables import Table

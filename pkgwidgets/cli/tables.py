@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pkgwidgets.core.model import Change, PackageInfo, PackageStatus, Plan, Transaction
 from pkgwidgets.core.offers import offer
+from pkgwidgets.core.packages import PackageInfo, PackageStatus
+from pkgwidgets.core.plans import Change, Plan
+from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.words import size, visible
 
 _GAP = "  "

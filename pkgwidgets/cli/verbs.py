@@ -14,7 +14,9 @@ from pkgwidgets.core import answers
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError, TooLate
 from pkgwidgets.core.history import undoable
 from pkgwidgets.core.interfaces import Backend, Report
-from pkgwidgets.core.model import PackageInfo, Plan, Transaction
+from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.words import counted, size
 from pkgwidgets.operations import inventory, planning, recovery
 from pkgwidgets.operations import transaction as operations

@@ -11,7 +11,10 @@ from typing import Any
 from .canonical import plan_to_json
 from .errors import PkgwidgetsError
 from .facts import to_facts
-from .model import Event, Outcome, PackageInfo, Plan, Restart, Transaction
+from .kernels import Restart
+from .packages import PackageInfo
+from .plans import Plan
+from .transactions import Event, Outcome, Transaction
 
 _Json = dict[str, Any]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from .model import Change, HeldBack, Plan
+from .plans import Change, HeldBack, Plan
 
 _Json = dict[str, Any]
 

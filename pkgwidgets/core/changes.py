@@ -13,7 +13,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from .model import Change, Distribution, Id, Origin, Restart, Unreadable
+from .distributions import Distribution, Id, Origin, Unreadable
+from .kernels import Restart
+from .plans import Change
 
 Installed = Mapping[Id, Distribution | Unreadable]
 Needs = Mapping[Id, tuple[Requirement, ...]]

@@ -19,7 +19,8 @@ from typing import Any
 
 from packaging.version import Version
 
-from .model import Id, Plan
+from .distributions import Id
+from .plans import Plan
 from .words import redacted
 
 Output = Mapping[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .model import Outcome, Transaction
+from .transactions import Outcome, Transaction
 
 KEPT = 5
 """So many transactions can be undone from their save points."""

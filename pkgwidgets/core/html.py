@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from html import escape
 
-from .model import Change, Outcome, PackageInfo, Plan, Transaction
+from .packages import PackageInfo
+from .plans import Change, Plan
+from .transactions import Outcome, Transaction
 from .words import size, visible
 
 

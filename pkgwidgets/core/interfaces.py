@@ -11,18 +11,12 @@ from typing import Protocol
 from packaging.version import Version
 
 from .comparison import GoodVersions, NotebookRun, Script
+from .distributions import Distribution, Id, Interpreter, Unreadable
 from .errors import PkgwidgetsError
-from .model import (
-    Distribution,
-    Event,
-    Id,
-    Interpreter,
-    Kernel,
-    Plan,
-    Release,
-    Transaction,
-    Unreadable,
-)
+from .kernels import Kernel
+from .plans import Plan
+from .releases import Release
+from .transactions import Event, Transaction
 
 Report = Callable[[Event], None]
 """Gets an event per step, and again about ten times a second while one lasts.

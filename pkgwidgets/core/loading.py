@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from .model import Change, Id, Kind, Restart
+from .distributions import Id
+from .kernels import Restart
+from .plans import Change, Kind
 
 KERNEL_CRITICAL = frozenset({
     "comm", "ipykernel", "ipython", "jupyter-client", "pkgwidgets", "pyzmq", "tornado", "traitlets",

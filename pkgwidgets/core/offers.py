@@ -8,7 +8,9 @@ from typing import Literal
 
 from packaging.version import Version
 
-from .model import Origin, PackageInfo, PackageStatus, Release
+from .distributions import Origin
+from .packages import PackageInfo, PackageStatus
+from .releases import Release
 
 Action = Literal["", "upgrade", "explain", "retry"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from packaging.version import Version
 
 from .api import Finding, Severity
-from .model import Change
+from .plans import Change
 from .usage import Use
 
 _COPY_ON_WRITE = Version("3.0.0.dev0")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .model import Id
+from .distributions import Id
 
 _RUNS_ITS_BODY = frozenset({"capture", "prun", "time", "timeit"})
 """IPython's magics whose argument is code of the notebook."""

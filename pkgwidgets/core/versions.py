@@ -16,8 +16,10 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
+from .distributions import Id, Interpreter
 from .errors import InvalidRequest
-from .model import Bump, Id, Interpreter, Release, Wheel
+from .packages import Bump
+from .releases import Release, Wheel
 
 # PEP 508's name, in plain ASCII: with IGNORECASE the dotless and the Kelvin letters would slip in.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
-    from .model import Event
+    from .transactions import Event
 
 _SAYS = {
     "asking": "asking the index",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import PkgwidgetsError, TransactionError
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import PackageInfo
+from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.operations import inventory, planning, transaction
 
 from .environment import start

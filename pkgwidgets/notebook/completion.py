@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from pkgwidgets.cli import arguments
-from pkgwidgets.core.model import Allow
+from pkgwidgets.core.plans import Allow
 
 Words = Sequence[str]
 

@@ -10,15 +10,10 @@ import pandas as pd
 
 from pkgwidgets.core.api import Impact, Severity
 from pkgwidgets.core.comparison import Rehearsal, Verdict
-from pkgwidgets.core.model import (
-    Bump,
-    Change,
-    Origin,
-    Outcome,
-    PackageInfo,
-    PackageStatus,
-    Transaction,
-)
+from pkgwidgets.core.distributions import Origin
+from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
+from pkgwidgets.core.plans import Change
+from pkgwidgets.core.transactions import Outcome, Transaction
 
 from .shown import RehearsalFrame, WholeFrame
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from pkgwidgets.connect import claims
 from pkgwidgets.core import api, changes, rules
 from pkgwidgets.core.api import Impact, Severity
+from pkgwidgets.core.distributions import Id
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report
-from pkgwidgets.core.model import Change, Id, Plan
 from pkgwidgets.core.notebooks import code_cells
+from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.usage import Cell, Usage, Use, owner, usage
 
 from .loaded import Warned

@@ -19,9 +19,9 @@ from packaging.version import InvalidVersion, Version
 
 from pkgwidgets.connect import claims
 from pkgwidgets.core import changes
+from pkgwidgets.core.distributions import Distribution, Id
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.loading import Loading
-from pkgwidgets.core.model import Distribution, Id
 
 from . import mapped
 

@@ -25,7 +25,9 @@ from pkgwidgets.core import answers
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.history import committed
 from pkgwidgets.core.interfaces import ignore
-from pkgwidgets.core.model import PackageInfo, Plan, Transaction
+from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Transaction
 
 from . import frames
 from .completion import Known, completions

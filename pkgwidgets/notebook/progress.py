@@ -10,7 +10,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.model import Event, Stage
+from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.core.words import says
 
 _DELAY = 0.5

@@ -11,7 +11,7 @@ from pkgwidgets.core import comparison
 from pkgwidgets.core.comparison import Rehearsal
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Limits, Report
-from pkgwidgets.core.model import Plan
+from pkgwidgets.core.plans import Plan
 from pkgwidgets.operations import doctor, knowngood, rehearsal
 
 Notebooks = str | Path | Iterable[str | Path]

@@ -13,19 +13,14 @@ from pkgwidgets.connect import connect, kernels
 from pkgwidgets.core import loading
 from pkgwidgets.core.api import Impact
 from pkgwidgets.core.comparison import Rehearsal
+from pkgwidgets.core.distributions import Id
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import Limits, Report
-from pkgwidgets.core.model import (
-    Allow,
-    Event,
-    Id,
-    PackageInfo,
-    Plan,
-    Relations,
-    Release,
-    Transaction,
-    Variable,
-)
+from pkgwidgets.core.kernels import Variable
+from pkgwidgets.core.packages import PackageInfo, Relations
+from pkgwidgets.core.plans import Allow, Plan
+from pkgwidgets.core.releases import Release
+from pkgwidgets.core.transactions import Event, Transaction
 from pkgwidgets.core.versions import checked_name, is_fitting
 from pkgwidgets.operations import inventory, planning, recovery
 from pkgwidgets.operations import transaction as operations

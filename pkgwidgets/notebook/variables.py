@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pkgwidgets.core.model import Variable
+from pkgwidgets.core.kernels import Variable
 
 _SAMPLE = 20
 """Items of a container that are looked at; the others are taken to be like them."""

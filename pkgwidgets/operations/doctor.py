@@ -13,8 +13,9 @@ from packaging.version import Version
 from pkgwidgets.core import changes
 from pkgwidgets.core.bisection import first_failing
 from pkgwidgets.core.comparison import ComparedCell, Rehearsal, Sanitizer
+from pkgwidgets.core.distributions import Distribution, Id, Unreadable
 from pkgwidgets.core.interfaces import Backend, Limits, Report, Stand, ignore
-from pkgwidgets.core.model import Change, Distribution, HeldBack, Id, Plan, Unreadable
+from pkgwidgets.core.plans import Change, HeldBack, Plan
 
 from . import planning, verification
 from .rehearsal import Rehearsals, cancellable, part_of, raise_if_moved, remember_good

@@ -6,17 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from pkgwidgets.core import changes
+from pkgwidgets.core.distributions import Distribution, Id, Origin, Unreadable
 from pkgwidgets.core.errors import PackageNotFound
 from pkgwidgets.core.interfaces import Backend, Report, ignore
-from pkgwidgets.core.model import (
-    Distribution,
-    Event,
-    Id,
-    Origin,
-    PackageInfo,
-    Relations,
-    Unreadable,
-)
+from pkgwidgets.core.packages import PackageInfo, Relations
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.core.versions import checked_name
 
 from .rows import Facts

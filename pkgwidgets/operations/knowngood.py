@@ -8,7 +8,7 @@ from pathlib import Path
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import InvalidRequest, StillNeeded
 from pkgwidgets.core.interfaces import Backend, Report, Stand, ignore
-from pkgwidgets.core.model import Change, HeldBack, Plan
+from pkgwidgets.core.plans import Change, HeldBack, Plan
 
 from .situation import Situation, commands, with_files
 

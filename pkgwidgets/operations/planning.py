@@ -11,6 +11,7 @@ from typing import get_args
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.core import changes
+from pkgwidgets.core.distributions import Id
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
     InvalidRequest,
@@ -19,16 +20,8 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.history import committed, taken_back_by, touched_since, undoable
 from pkgwidgets.core.interfaces import Backend, Question, Report, ignore
-from pkgwidgets.core.model import (
-    Allow,
-    Change,
-    Event,
-    HeldBack,
-    Id,
-    Plan,
-    Stage,
-    Transaction,
-)
+from pkgwidgets.core.plans import Allow, Change, HeldBack, Plan
+from pkgwidgets.core.transactions import Event, Stage, Transaction
 from pkgwidgets.core.versions import (
     checked_names,
     checked_requirements,

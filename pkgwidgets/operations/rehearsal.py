@@ -19,9 +19,11 @@ from pkgwidgets.core.comparison import (
     versions_of,
     without_noise,
 )
+from pkgwidgets.core.distributions import Distribution, Id, Unreadable
 from pkgwidgets.core.errors import Cancelled, EnvironmentRefused, InvalidRequest, StalePlan
 from pkgwidgets.core.interfaces import Backend, Limits, Report, Stand, ignore
-from pkgwidgets.core.model import Distribution, Event, Id, Plan, Stage, Unreadable
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event, Stage
 
 from .situation import moved_since
 

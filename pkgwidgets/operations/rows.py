@@ -12,23 +12,14 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from pkgwidgets.core import changes
+from pkgwidgets.core.distributions import Distribution, Id, Interpreter, Unreadable
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 from pkgwidgets.core.history import committed
 from pkgwidgets.core.interfaces import Answer, Backend, Environment
-from pkgwidgets.core.model import (
-    Bump,
-    Distribution,
-    Id,
-    Interpreter,
-    Kind,
-    Listing,
-    Outcome,
-    PackageInfo,
-    PackageStatus,
-    Release,
-    Transaction,
-    Unreadable,
-)
+from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
+from pkgwidgets.core.plans import Kind
+from pkgwidgets.core.releases import Listing, Release
+from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.core.versions import bump, is_eligible, may_be_newest, why_none
 from pkgwidgets.core.words import redacted
 

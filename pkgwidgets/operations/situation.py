@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core import changes
+from pkgwidgets.core.distributions import DIRECT_URL, Distribution, Id, Origin, Unreadable
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
     PackageNotFound,
@@ -19,17 +20,8 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
 )
 from pkgwidgets.core.interfaces import Backend, Report
-from pkgwidgets.core.model import (
-    DIRECT_URL,
-    Change,
-    Distribution,
-    HeldBack,
-    Id,
-    Origin,
-    Plan,
-    Release,
-    Unreadable,
-)
+from pkgwidgets.core.plans import Change, HeldBack, Plan
+from pkgwidgets.core.releases import Release
 from pkgwidgets.core.versions import fitting_wheels
 
 from . import recovery

@@ -24,7 +24,8 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.facts import to_facts
 from pkgwidgets.core.history import worth_keeping
 from pkgwidgets.core.interfaces import Backend, Report, ignore
-from pkgwidgets.core.model import Event, Outcome, Plan, Stage, Transaction
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event, Outcome, Stage, Transaction
 from pkgwidgets.core.words import redacted
 
 from . import recovery, verification

@@ -20,7 +20,8 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.facts import from_facts
 from pkgwidgets.core.interfaces import Applier, Backend, Report, ignore
-from pkgwidgets.core.model import Event, Outcome, Plan, Stage, Transaction
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event, Outcome, Stage, Transaction
 
 from . import recovery, steps
 from .interrupts import held_back

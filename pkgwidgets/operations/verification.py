@@ -10,8 +10,10 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.core import changes
+from pkgwidgets.core.distributions import Id, Unreadable
 from pkgwidgets.core.interfaces import UNTRIED, Backend, Report
-from pkgwidgets.core.model import Event, Id, Plan, Stage, Unreadable
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event, Stage
 
 Modules = Mapping[Id, tuple[str, ...]]
 """The top-level modules of each distribution."""

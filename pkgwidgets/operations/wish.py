@@ -8,9 +8,11 @@ from functools import cached_property
 from packaging.version import Version
 
 from pkgwidgets.core import changes
+from pkgwidgets.core.distributions import Id
 from pkgwidgets.core.errors import PkgwidgetsError, PlanImpossible
 from pkgwidgets.core.interfaces import Question
-from pkgwidgets.core.model import Allow, Change, HeldBack, Id, Listing, Release
+from pkgwidgets.core.plans import Allow, Change, HeldBack
+from pkgwidgets.core.releases import Listing, Release
 from pkgwidgets.core.versions import eligible_releases, is_for_other_pythons
 from pkgwidgets.core.words import joined
 

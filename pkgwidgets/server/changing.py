@@ -12,7 +12,8 @@ from packaging.utils import canonicalize_name
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Plan, Transaction
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.versions import checked_name
 from pkgwidgets.operations import inventory
 

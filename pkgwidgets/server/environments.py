@@ -16,7 +16,7 @@ from jupyter_core.utils import ensure_async
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Plan
+from pkgwidgets.core.plans import Plan
 
 from . import kernels
 from .errors import KernelNotFound

@@ -7,7 +7,7 @@ from functools import partial
 from tornado.iostream import StreamClosedError
 
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Transaction
+from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.versions import checked_name
 from pkgwidgets.operations import inventory
 

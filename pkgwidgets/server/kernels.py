@@ -17,7 +17,7 @@ from pkgwidgets.connect import launched
 from pkgwidgets.core.changes import restart_verdict
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Plan
+from pkgwidgets.core.plans import Plan
 
 _OWN = frozenset(
     {"python", f"python{sys.version_info[0]}", "python{}.{}".format(*sys.version_info)}

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pkgwidgets.core.model import PackageInfo
+from pkgwidgets.core.packages import PackageInfo
 
 from . import payloads
 

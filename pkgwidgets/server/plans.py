@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from pkgwidgets.core.model import Plan
+from pkgwidgets.core.plans import Plan
 
 from .errors import PlanNotFound
 

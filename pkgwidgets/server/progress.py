@@ -9,7 +9,8 @@ from functools import partial
 
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.interfaces import Applier, Backend
-from pkgwidgets.core.model import Event, Outcome, Plan, Transaction
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event, Outcome, Transaction
 from pkgwidgets.operations import transaction as operations
 
 from . import payloads

@@ -8,7 +8,9 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from pkgwidgets.core.model import Allow, Kind, Outcome, PackageInfo, Stage
+from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.plans import Allow, Kind
+from pkgwidgets.core.transactions import Outcome, Stage
 
 Schema = dict[str, Any]
 

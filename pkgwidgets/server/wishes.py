@@ -8,7 +8,7 @@ from typing import Any, Literal, cast, get_args
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Allow, Plan
+from pkgwidgets.core.plans import Allow, Plan
 from pkgwidgets.core.versions import checked_name, checked_requirement, checked_version
 from pkgwidgets.operations import planning
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.model import Allow, Plan, Transaction
+from pkgwidgets.core.plans import Allow, Plan
+from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.versions import checked_requirement
 from pkgwidgets.notebook.service import PackageService
 

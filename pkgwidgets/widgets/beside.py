@@ -17,7 +17,8 @@ from pkgwidgets.core.api import Impact, Severity
 from pkgwidgets.core.comparison import ComparedCell, Rehearsal
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.model import Event, Plan
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.core.words import counted, says, size, visible
 from pkgwidgets.notebook.service import PackageService
 

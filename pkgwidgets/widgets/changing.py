@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, PlanImpossible, StillNeeded
-from pkgwidgets.core.model import Event, Plan, Transaction
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event, Transaction
 from pkgwidgets.notebook.service import PackageService
 
 from . import ask

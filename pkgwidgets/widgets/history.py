@@ -9,7 +9,7 @@ import anywidget
 import traitlets
 
 from pkgwidgets.core.history import KEPT, committed, in_force, takes_back, touched_since
-from pkgwidgets.core.model import Event, Outcome, Transaction
+from pkgwidgets.core.transactions import Event, Outcome, Transaction
 from pkgwidgets.core.words import says
 
 from .table import HERE, Message

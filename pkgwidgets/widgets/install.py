@@ -9,8 +9,9 @@ from typing import Any
 import anywidget
 import traitlets
 
-from pkgwidgets.core.model import PackageInfo, Release
 from pkgwidgets.core.offers import choices
+from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.releases import Release
 
 from .table import HERE, Message
 

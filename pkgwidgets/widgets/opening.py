@@ -7,8 +7,8 @@ from dataclasses import asdict
 from functools import partial
 
 from pkgwidgets.core.interfaces import ignore
-from pkgwidgets.core.model import PackageInfo, Relations
 from pkgwidgets.core.offers import choices
+from pkgwidgets.core.packages import PackageInfo, Relations
 from pkgwidgets.core.words import size, visible
 from pkgwidgets.notebook.service import PackageService
 

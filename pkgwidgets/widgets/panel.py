@@ -14,7 +14,8 @@ from packaging.utils import canonicalize_name
 
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 from pkgwidgets.core.interfaces import ignore
-from pkgwidgets.core.model import Event, Outcome, PackageInfo
+from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.transactions import Event, Outcome
 from pkgwidgets.core.words import counted, says
 from pkgwidgets.notebook.service import PackageService
 

@@ -8,7 +8,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from pkgwidgets.core.model import Change, HeldBack, Kernel, Plan, Restart
+from pkgwidgets.core.kernels import Kernel, Restart
+from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.versions import bump
 from pkgwidgets.core.words import size
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pkgwidgets.core.html import safe
-from pkgwidgets.core.model import PackageInfo
+from pkgwidgets.core.packages import PackageInfo
 
 _MOST = 200
 """Rows; the page that this is kept in must not grow without bounds."""

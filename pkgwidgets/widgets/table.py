@@ -13,8 +13,9 @@ from typing import Any
 import anywidget
 import traitlets
 
-from pkgwidgets.core.model import Origin, PackageInfo, PackageStatus
+from pkgwidgets.core.distributions import Origin
 from pkgwidgets.core.offers import offer
+from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.words import visible
 
 HERE = Path(__file__).parent

@@ -9,7 +9,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from pkgwidgets.core.model import Event, Stage, Transaction, Variable
+from pkgwidgets.core.kernels import Variable
+from pkgwidgets.core.transactions import Event, Stage, Transaction
 from pkgwidgets.core.words import says, size, visible
 
 from .parts import HERE, sources

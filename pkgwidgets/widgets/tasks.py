@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
-from pkgwidgets.core.model import Event
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.core.words import redacted
 
 Work = Callable[[], None]

@@ -16,7 +16,7 @@ from held import alive, appliers, eventually, held_wheel, holding
 from pkgwidgets import PackageService
 from pkgwidgets.core.errors import ApplierFailed, Cancelled
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Outcome, Stage
+from pkgwidgets.core.transactions import Outcome, Stage
 from pkgwidgets.demo import Demo
 from pkgwidgets.operations import transaction
 from pkgwidgets.operations.planning import plan_undo, plan_upgrade

@@ -17,7 +17,7 @@ from held import eventually, held_wheel
 from pkgwidgets import PackageService
 from pkgwidgets.core.errors import PkgwidgetsError, RollbackFailed
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import transaction

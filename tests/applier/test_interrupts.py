@@ -17,7 +17,7 @@ from held import line
 from pkgwidgets.backends import process
 from pkgwidgets.core.errors import ApplierFailed, Cancelled
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.operations import transaction
 from pkgwidgets.operations.planning import plan_undo, plan_upgrade

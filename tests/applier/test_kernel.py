@@ -15,7 +15,7 @@ from jupyter_client.manager import KernelManager
 
 from pkgwidgets.core.errors import Cancelled
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.operations import transaction
 

@@ -17,7 +17,7 @@ from held import eventually, held_wheel, line
 
 from pkgwidgets.core.errors import Cancelled, EnvironmentBusy
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.operations import transaction
 from pkgwidgets.operations.planning import plan_upgrade

@@ -12,7 +12,8 @@ from held import eventually, held_wheel
 from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.core.errors import Cancelled, EnvironmentBusy, InvalidRequest, TooLate
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Event, Outcome, PackageStatus, Stage
+from pkgwidgets.core.packages import PackageStatus
+from pkgwidgets.core.transactions import Event, Outcome, Stage
 from pkgwidgets.demo import Demo
 from pkgwidgets.operations import transaction
 from pkgwidgets.operations.planning import plan_upgrade

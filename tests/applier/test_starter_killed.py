@@ -13,7 +13,7 @@ from fakes import Oracle
 from held import Asking, appliers, held_wheel, holding, line
 
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.operations import transaction
 from pkgwidgets.operations.inventory import get_package

@@ -17,7 +17,7 @@ from pkgwidgets.backends.sources import Sources
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import ApplierFailed
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.operations import transaction
 from pkgwidgets.operations.planning import plan_undo, plan_uninstall, plan_upgrade
@@ -150,7 +150,7 @@ import sys
 import pkgwidgets.applier
 from pkgwidgets.backends.applier import Order
 from pkgwidgets.connect import connect_as_ordered
-from pkgwidgets.core.model import Stage
+from pkgwidgets.core.transactions import Stage
 from pkgwidgets.operations import steps
 order = Order.from_text(sys.stdin.read())
 backend, plan = connect_as_ordered(order), order.plan

@@ -34,7 +34,7 @@ ROWS = """
 from dataclasses import replace
 from datetime import UTC, datetime
 import ipywidgets
-from pkgwidgets.core.model import Bump, PackageInfo, PackageStatus
+from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
 from pkgwidgets.widgets.table import PackageTable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

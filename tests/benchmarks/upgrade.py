@@ -28,7 +28,8 @@ from pkgwidgets.backends.savepoint import FolderSavePoint
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import VerificationFailed
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Event, Plan, Stage
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.operations import planning, recovery, steps, transaction, verification
 
 OLD = ("pandas==2.2.2", "numpy==1.26.4")

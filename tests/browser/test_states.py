@@ -72,7 +72,7 @@ import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
 from held import eventually, held_wheel, holding
 from pkgwidgets.connect import connect
-from pkgwidgets.core.model import Stage
+from pkgwidgets.core.transactions import Stage
 from pkgwidgets.operations import transaction
 from pkgwidgets.operations.planning import plan_upgrade
 backend = connect(garden.python, garden.index_url, detached=True)

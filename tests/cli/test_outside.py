@@ -14,7 +14,7 @@ from fakes import Oracle
 from held import appliers, eventually, held_wheel, holding
 
 from pkgwidgets.connect import connect
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 
 pytestmark = pytest.mark.slow

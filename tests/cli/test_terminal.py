@@ -19,7 +19,7 @@ from held import PATIENCE, eventually, held_wheel
 
 from pkgwidgets import PackageService
 from pkgwidgets.backends.lock import holder
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 
 pytestmark = pytest.mark.slow

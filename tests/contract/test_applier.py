@@ -27,7 +27,8 @@ from pkgwidgets.core.errors import (
     TooLate,
 )
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Event, Outcome, Plan, Stage
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event, Outcome, Stage
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import recovery, steps, transaction

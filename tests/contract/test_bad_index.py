@@ -44,7 +44,9 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
 )
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Event, Listing, PackageInfo
+from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.releases import Listing
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import inventory
 

@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from pkgwidgets.backends import uv
 from pkgwidgets.connect import connect
-from pkgwidgets.core.model import PackageInfo
+from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.demo.index import LocalIndex
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import inventory

@@ -20,9 +20,9 @@ from fakes import Kit
 
 from pkgwidgets.backends import interpreter, process
 from pkgwidgets.backends.environment import InstalledEnvironment
+from pkgwidgets.core.distributions import Distribution, Origin, Unreadable
 from pkgwidgets.core.errors import EnvironmentBusy, EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Distribution, Origin, Unreadable
 from pkgwidgets.demo import Demo, story
 
 PYTHON = Path(sys.executable)

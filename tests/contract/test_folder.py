@@ -14,7 +14,8 @@ from pkgwidgets.backends.index import SimpleIndex
 from pkgwidgets.backends.joined import JoinedIndex
 from pkgwidgets.backends.sources import Sources, located
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
-from pkgwidgets.core.model import Event, Listing
+from pkgwidgets.core.releases import Listing
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 

@@ -21,8 +21,10 @@ from pkgwidgets.backends import http, settings, wire
 from pkgwidgets.backends.cache import AnswerCache
 from pkgwidgets.backends.failures import FailuresInARow
 from pkgwidgets.backends.index import SimpleIndex
+from pkgwidgets.core.distributions import Id
 from pkgwidgets.core.errors import Cancelled, IndexUnavailable, PkgwidgetsError
-from pkgwidgets.core.model import Event, Id, Listing, Release
+from pkgwidgets.core.releases import Listing, Release
+from pkgwidgets.core.transactions import Event
 
 JSON = "application/vnd.pypi.simple.v1+json"
 IDS = [canonicalize_name(f"pea-{number}") for number in range(60)]

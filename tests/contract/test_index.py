@@ -37,7 +37,8 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
 )
 from pkgwidgets.core.interfaces import Index, everything
-from pkgwidgets.core.model import Event, Listing, Release, Wheel
+from pkgwidgets.core.releases import Listing, Release, Wheel
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.core.versions import fitting_wheels
 from pkgwidgets.demo.wheels import BuiltWheel
 

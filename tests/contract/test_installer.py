@@ -15,6 +15,7 @@ from packaging.version import Version
 from pkgwidgets import PackageService
 from pkgwidgets.backends import process, uv
 from pkgwidgets.connect import connect
+from pkgwidgets.core.distributions import Distribution
 from pkgwidgets.core.errors import (
     Cancelled,
     InstallerUnavailable,
@@ -24,7 +25,8 @@ from pkgwidgets.core.errors import (
     ResolutionFailed,
 )
 from pkgwidgets.core.interfaces import Backend, Question, ignore
-from pkgwidgets.core.model import Change, Distribution, Event, Plan, Stage
+from pkgwidgets.core.plans import Change, Plan
+from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.demo import Demo, story
 from pkgwidgets.demo.wheels import BuiltWheel
 

@@ -14,7 +14,7 @@ from pkgwidgets.backends import asker, lines
 from pkgwidgets.backends.journal import FolderJournal
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 from pkgwidgets.core.interfaces import Journal
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 
 PLAN = plan_of(change_of("pea", "1.0", "2.0"), change_of("pod", None, "1.0", hashes=("00",)))
 STEPS = ("STAGED", "LOCKED", "SAVED", "INTENT", "INSTALLED", "SYNCED", "VERIFIED", "COMMIT")

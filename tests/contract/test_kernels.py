@@ -16,7 +16,7 @@ from fakes import change_of, plan_of
 
 from pkgwidgets import PackageService
 from pkgwidgets.connect import connect, kernels
-from pkgwidgets.core.model import Kernel
+from pkgwidgets.core.kernels import Kernel
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 

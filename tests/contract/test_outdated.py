@@ -19,7 +19,7 @@ from packaging.tags import sys_tags
 from pkgwidgets import PackageService
 from pkgwidgets.backends import uv
 from pkgwidgets.connect import connect
-from pkgwidgets.core.model import PackageInfo
+from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.demo.index import LocalIndex
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import inventory

@@ -11,9 +11,10 @@ from packaging.utils import canonicalize_name
 
 from pkgwidgets.backends import record
 from pkgwidgets.connect import connect
+from pkgwidgets.core.distributions import Distribution
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend, ignore
-from pkgwidgets.core.model import Distribution, Plan
+from pkgwidgets.core.plans import Plan
 from pkgwidgets.demo import Demo, story
 from pkgwidgets.demo.installation import Installation
 from pkgwidgets.demo.wheels import BuiltWheel

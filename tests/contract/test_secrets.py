@@ -17,7 +17,7 @@ from guarded import Guard, Reply, guarded
 
 from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.core.errors import PkgwidgetsError
-from pkgwidgets.core.model import Event
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.server import payloads

@@ -18,7 +18,7 @@ from pkgwidgets.backends.joined import JoinedIndex
 from pkgwidgets.backends.sources import Sources
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.interfaces import Question
-from pkgwidgets.core.model import Listing, Release
+from pkgwidgets.core.releases import Listing, Release
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.index import LocalIndex
 from pkgwidgets.demo.wheels import BuiltWheel

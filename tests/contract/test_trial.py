@@ -13,7 +13,7 @@ from pkgwidgets.backends import interpreter, trial
 from pkgwidgets.backends.trial import ImportTrial
 from pkgwidgets.core.errors import Cancelled
 from pkgwidgets.core.interfaces import UNTRIED, Backend
-from pkgwidgets.core.model import Event, Stage
+from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.demo import Demo
 
 MODULES = ["allotboard", "bedplanner", "compost_log", "raintable"]

@@ -22,7 +22,7 @@ from pkgwidgets.backends import disk
 from pkgwidgets.backends.journal import FolderJournal
 from pkgwidgets.backends.lock import held
 from pkgwidgets.backends.savepoint import FolderSavePoint
-from pkgwidgets.core.model import Plan
+from pkgwidgets.core.plans import Plan
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import steps
 from pkgwidgets.operations.planning import plan_upgrade

@@ -21,7 +21,7 @@ from pkgwidgets.connect import connect
 from pkgwidgets.core.canonical import plan_from_text, plan_to_text
 from pkgwidgets.core.errors import PkgwidgetsError, StageFailed, VerificationFailed
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Event, Outcome
+from pkgwidgets.core.transactions import Event, Outcome
 from pkgwidgets.demo import Demo, pages
 from pkgwidgets.demo.installation import Installation
 from pkgwidgets.demo.wheels import BuiltWheel

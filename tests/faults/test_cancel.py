@@ -14,7 +14,7 @@ from faults.plot import Plot, states
 from pkgwidgets.backends import disk, savepoint
 from pkgwidgets.backends.savepoint import FolderSavePoint
 from pkgwidgets.core.errors import Cancelled
-from pkgwidgets.core.model import Event, Outcome, Stage
+from pkgwidgets.core.transactions import Event, Outcome, Stage
 from pkgwidgets.operations import steps
 
 MANY = 500

@@ -18,7 +18,7 @@ from faults.plot import Plot, at_work, states
 from pkgwidgets.backends import disk
 from pkgwidgets.core.errors import DiskFailed, InstallFailed, PkgwidgetsError, RollbackFailed
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.model import Plan
+from pkgwidgets.core.plans import Plan
 from pkgwidgets.operations import recovery
 
 OPERATIONS = (

@@ -16,9 +16,11 @@ from fakes import Oracle
 
 from pkgwidgets.backends import records
 from pkgwidgets.backends.environment import InstalledEnvironment
+from pkgwidgets.core.distributions import Distribution, Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Distribution, Interpreter, Outcome, Plan
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.installation import Installation
 from pkgwidgets.demo.wheels import BuiltWheel

@@ -16,7 +16,7 @@ from pkgwidgets.connect import connect
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import InstallFailed, StalePlan
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Event, Outcome, Stage
+from pkgwidgets.core.transactions import Event, Outcome, Stage
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.index import LocalIndex
 from pkgwidgets.demo.wheels import BuiltWheel

@@ -8,7 +8,7 @@ import pytest
 from fakes import Oracle
 
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.installation import Installation
 from pkgwidgets.demo.wheels import BuiltWheel

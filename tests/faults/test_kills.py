@@ -16,7 +16,7 @@ import pytest
 from faults.plot import Plot, killed, states
 
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.model import Plan
+from pkgwidgets.core.plans import Plan
 from pkgwidgets.operations import steps
 
 RECORDS = (

@@ -14,7 +14,7 @@ from faults.powercut import Trace, crashes, traced
 
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.model import Plan
+from pkgwidgets.core.plans import Plan
 
 
 @pytest.fixture(scope="module")

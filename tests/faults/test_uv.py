@@ -16,7 +16,7 @@ from faults.plot import forked
 from pkgwidgets import recover
 from pkgwidgets.core.errors import EnvironmentBusy
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Outcome
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import recovery, steps

@@ -16,7 +16,8 @@ from unit.test_bad_input import NO_NAMES, NO_REQUIREMENTS, NO_VERSIONS
 from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.cli import arguments
 from pkgwidgets.core.errors import InvalidRequest, PackageNotFound, PkgwidgetsError, StageFailed
-from pkgwidgets.core.model import Outcome, Plan, Transaction
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.demo import Demo
 from pkgwidgets.notebook import magic
 

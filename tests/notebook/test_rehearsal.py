@@ -16,7 +16,7 @@ from scratches import crops, write
 from pkgwidgets import PackageService
 from pkgwidgets.core.comparison import Rehearsal
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
-from pkgwidgets.core.model import Event
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.installation import Installation
 from pkgwidgets.notebook.shown import RehearsalFrame

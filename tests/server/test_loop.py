@@ -14,7 +14,7 @@ from filled import fill
 from server.asking import Ask
 
 from pkgwidgets.backends.journal import FolderJournal
-from pkgwidgets.core.model import Transaction
+from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.demo import Demo
 
 pytestmark = pytest.mark.slow

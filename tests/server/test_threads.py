@@ -12,7 +12,7 @@ import pytest
 from held import PATIENCE
 from server.asking import Ask
 
-from pkgwidgets.core.model import Plan
+from pkgwidgets.core.plans import Plan
 from pkgwidgets.operations import inventory, planning
 from pkgwidgets.server.errors import PlanNotFound
 from pkgwidgets.server.plans import Owner, Plans

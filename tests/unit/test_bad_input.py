@@ -20,7 +20,7 @@ from pkgwidgets.core.errors import (
     PlanImpossible,
     ProjectNotFound,
 )
-from pkgwidgets.core.model import PackageStatus
+from pkgwidgets.core.packages import PackageStatus
 from pkgwidgets.demo import Demo
 
 Door = Callable[[PackageService, Any], object]

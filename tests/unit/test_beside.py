@@ -21,7 +21,9 @@ from pkgwidgets.core.comparison import (
     compared,
 )
 from pkgwidgets.core.errors import Cancelled, EnvironmentRefused
-from pkgwidgets.core.model import Event, Kernel, Plan, Restart, Stage, Variable
+from pkgwidgets.core.kernels import Kernel, Restart, Variable
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.widgets import beside, plan
 
 pytestmark = [

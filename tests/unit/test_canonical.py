@@ -20,7 +20,8 @@ from pkgwidgets.core.canonical import (
     plan_to_json,
     plan_to_text,
 )
-from pkgwidgets.core.model import Change, HeldBack, Plan, Restart
+from pkgwidgets.core.kernels import Restart
+from pkgwidgets.core.plans import Change, HeldBack, Plan
 
 UPGRADE = Change(
     id=canonicalize_name("Compost_Log"),

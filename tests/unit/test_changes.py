@@ -14,7 +14,8 @@ from packaging.version import Version
 
 from pkgwidgets.core import changes
 from pkgwidgets.core.changes import Needs, Unmet
-from pkgwidgets.core.model import Change, Distribution, Id, Origin, Unreadable
+from pkgwidgets.core.distributions import Distribution, Id, Origin, Unreadable
+from pkgwidgets.core.plans import Change
 
 MARKERS = {
     "implementation_name": "cpython",

@@ -22,7 +22,7 @@ from pkgwidgets.core.comparison import (
     versions_of,
     without_noise,
 )
-from pkgwidgets.core.model import Change, Plan
+from pkgwidgets.core.plans import Change, Plan
 
 
 def shows(text: str, **more: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from pkgwidgets.backends import eventlog
 from pkgwidgets.backends.eventlog import EventLog
-from pkgwidgets.core.model import Event, Stage
+from pkgwidgets.core.transactions import Event, Stage
 
 
 @pytest.fixture

@@ -12,17 +12,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core.api import Impact, Severity
-from pkgwidgets.core.model import (
-    Bump,
-    Change,
-    HeldBack,
-    Origin,
-    Outcome,
-    PackageInfo,
-    PackageStatus,
-    Plan,
-    Transaction,
-)
+from pkgwidgets.core.distributions import Origin
+from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
+from pkgwidgets.core.plans import Change, HeldBack, Plan
+from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.notebook import frames
 
 TIME = "datetime64[ns, UTC]"

@@ -11,7 +11,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core.history import committed, touched_since, undoable, worth_keeping
-from pkgwidgets.core.model import Change, Outcome, Plan, Transaction
+from pkgwidgets.core.plans import Change, Plan
+from pkgwidgets.core.transactions import Outcome, Transaction
 
 NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pkgwidgets.core import html
-from pkgwidgets.core.model import PackageInfo
+from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.widgets import still
 
 HOSTILE = "<img src=x>\u202egnp.\x1b[2K\x00"

@@ -10,9 +10,12 @@ from fakes import FakeKit, change_of, plan_of
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.core import changes
+from pkgwidgets.core.distributions import Origin
 from pkgwidgets.core.errors import IndexUnavailable, InvalidRequest, PackageNotFound
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Bump, Change, Event, Origin, PackageInfo, PackageStatus
+from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
+from pkgwidgets.core.plans import Change
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.demo import Demo, story
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import inventory

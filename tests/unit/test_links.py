@@ -12,7 +12,7 @@ import pytest
 
 from pkgwidgets.backends import interpreter
 from pkgwidgets.backends.distributions import Distributions
-from pkgwidgets.core.model import Distribution
+from pkgwidgets.core.distributions import Distribution
 from pkgwidgets.demo.wheels import BuiltWheel
 
 HEAD = "Metadata-Version: 2.1\nName: pea\nVersion: 1.0\n"

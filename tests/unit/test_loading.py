@@ -8,8 +8,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core import loading
+from pkgwidgets.core.distributions import Id
+from pkgwidgets.core.kernels import Restart
 from pkgwidgets.core.loading import Loading
-from pkgwidgets.core.model import Change, Id, Restart
+from pkgwidgets.core.plans import Change
 
 PURE = Loading(version="1")
 LAZY = Loading(version="1", waiting=3)

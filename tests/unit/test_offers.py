@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 import pytest
 from packaging.version import Version
 
-from pkgwidgets.core.model import Origin, PackageInfo, PackageStatus, Release
+from pkgwidgets.core.distributions import Origin
 from pkgwidgets.core.offers import Choice, Offer, choices, offer
+from pkgwidgets.core.packages import PackageInfo, PackageStatus
+from pkgwidgets.core.releases import Release
 
 
 def info(

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.backends import pages, releases
-from pkgwidgets.core.model import Release
+from pkgwidgets.core.releases import Release
 
 PEA = canonicalize_name("pea-pod")
 ODD = ("1.0rc1", "1.0.post1", "2.0.dev3", "1!0.1", "v3.1", "1.0+local.1", "2024.1", "3a1")

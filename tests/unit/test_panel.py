@@ -10,7 +10,7 @@ import ipywidgets
 import pytest
 
 from pkgwidgets import PackagePanel, PackageService
-from pkgwidgets.core.model import PackageInfo
+from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.widgets import dock, life, still

@@ -25,7 +25,8 @@ from pkgwidgets.core.errors import (
     StillNeeded,
 )
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Allow, Event, Kind, Plan, Stage, Transaction
+from pkgwidgets.core.plans import Allow, Kind, Plan
+from pkgwidgets.core.transactions import Event, Stage, Transaction
 from pkgwidgets.core.versions import checked_version
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel

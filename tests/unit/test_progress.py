@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pkgwidgets.core.model import Event, Stage
+from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.notebook import progress
 
 ASKED = Event(stage=Stage.ASKING, done=1, total=4)

@@ -17,7 +17,7 @@ from pkgwidgets.core.errors import (
     StillNeeded,
 )
 from pkgwidgets.core.interfaces import Stand
-from pkgwidgets.core.model import Event
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.operations import knowngood, planning, rehearsal
 from pkgwidgets.operations.transaction import run
 

@@ -17,7 +17,8 @@ from pkgwidgets.core.errors import (
     PackageNotFound,
     StageFailed,
 )
-from pkgwidgets.core.model import Event, Outcome, PackageStatus, Stage
+from pkgwidgets.core.packages import PackageStatus
+from pkgwidgets.core.transactions import Event, Outcome, Stage
 from pkgwidgets.demo import Demo, story
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.notebook import frames

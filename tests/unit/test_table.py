@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from pkgwidgets.core.model import Bump, Origin, PackageInfo, PackageStatus
+from pkgwidgets.core.distributions import Origin
+from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
 from pkgwidgets.widgets import table
 from pkgwidgets.widgets.table import PackageTable, detail, row
 

@@ -32,7 +32,8 @@ from pkgwidgets.core.errors import (
     VerificationFailed,
 )
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.model import Event, Outcome, Plan, Stage, Transaction
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Event, Outcome, Stage, Transaction
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import recovery, steps, transaction

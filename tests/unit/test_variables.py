@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pkgwidgets import PackageService
-from pkgwidgets.core.model import Variable
+from pkgwidgets.core.kernels import Variable
 from pkgwidgets.notebook import variables
 from pkgwidgets.notebook.variables import size_of
 

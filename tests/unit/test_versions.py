@@ -10,8 +10,10 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from pkgwidgets.core.distributions import Interpreter
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.model import Bump, Interpreter, Release, Wheel
+from pkgwidgets.core.packages import Bump
+from pkgwidgets.core.releases import Release, Wheel
 from pkgwidgets.core.versions import (
     bump,
     checked_name,

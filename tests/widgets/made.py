@@ -9,7 +9,8 @@ KINDS = """
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from pkgwidgets.core.model import Bump, Origin, PackageInfo, PackageStatus
+from pkgwidgets.core.distributions import Origin
+from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
 from pkgwidgets.widgets.table import PackageTable
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -1,0 +1,103 @@
+"""Packages as they are shown: what is installed beside what is newer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from .distributions import Id, Origin
+
+
+class PackageStatus(StrEnum):
+    """What a package is going through; computed from the journal, never stored."""
+
+    INSTALLED = "installed"
+    INSTALLING = "installing"
+    UPGRADING = "upgrading"
+    ERROR = "error"
+
+
+class Bump(StrEnum):
+    """The size of a step between two versions, by the first release number that differs."""
+
+    MAJOR = "major"
+    MINOR = "minor"
+    PATCH = "patch"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackageInfo:
+    """One package as shown: a view of its distribution, its newest releases and the journal.
+
+    `latest_version` is the newest eligible release and `compatible_version` the newest that no
+    installed package forbids; None means not asked, or unknown because of `error`.
+    """
+
+    name: str
+    version: str
+    latest_version: str | None = None
+    compatible_version: str | None = None
+    change: Bump | None = None
+    blocked_by: str = ""
+    released: datetime | None = None
+    status: PackageStatus = PackageStatus.INSTALLED
+    requested: bool = False
+    loaded_version: str | None = None
+    installed: datetime | None = None
+    last_upgraded: datetime | None = None
+    install_path: Path | None = None
+    origin: Origin = Origin.INDEX
+    summary: str = ""
+    links: tuple[tuple[str, str], ...] = ()
+    error: str | None = None
+
+    @property
+    def id(self) -> Id:
+        """The normalised name."""
+        return canonicalize_name(self.name)
+
+    @property
+    def update_available(self) -> bool | None:
+        """Whether the latest is newer than the installed; None if it is not known."""
+        if self.latest_version is None:
+            return None
+        return Version(self.latest_version) > Version(self.version)
+
+    def __str__(self) -> str:
+        said = [f"{self.name} {self.version}".strip()]
+        if self.update_available:
+            said.append(f"{self.latest_version} is available")
+        elif self.latest_version is not None and not self.error:
+            said.append("up to date")
+        if self.blocked_by:
+            said.append(f"blocked by {self.blocked_by}")
+        if self.loaded_version not in (None, self.version):
+            said.append(f"{self.loaded_version} is still loaded")
+        return "; ".join([*said, self.error] if self.error else said)
+
+    def __repr__(self) -> str:
+        return f"PackageInfo({self})"
+
+    def _repr_html_(self) -> str:
+        from . import html
+
+        return html.package(self)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relations:
+    """Whom an installed package needs here, who needs it, and what it takes on disk.
+
+    Names as the projects spell them, in the order of names. `size` in bytes, as its RECORD counts
+    them; None if it has none.
+    """
+
+    requires: tuple[str, ...] = ()
+    required_by: tuple[str, ...] = ()
+    size: int | None = None

@@ -1,0 +1,103 @@
+"""Plans carried out or undone: how they ended, and what is told on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from .distributions import Id
+from .packages import PackageInfo
+from .plans import Change, Plan
+from .releases import Release
+
+if TYPE_CHECKING:
+    from .errors import PkgwidgetsError
+
+
+class Outcome(StrEnum):
+    """How a transaction ended; BROKEN is neither old nor new and blocks further changes."""
+
+    STARTED = "started"
+    COMMITTED = "committed"
+    ROLLED_BACK = "rolled back"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Transaction:
+    """A plan carried out or undone."""
+
+    id: str
+    plan: Plan
+    started: datetime
+    finished: datetime | None = None
+    outcome: Outcome = Outcome.STARTED
+    error: str | None = None
+    failure: str | None = None
+    """What failed, as JSON: the code and facts of the error that was raised."""
+    user: str | None = None
+    process: str | None = None
+    """What kind of process asked for it: kernel, server, terminal or script."""
+    saved_bytes: int | None = None
+    """The size of the old files that were kept; None if it did not come to that."""
+    downloaded_bytes: int | None = None
+    """What was fetched, at most: a cache may have held some. None if it is not known."""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What the plan changes."""
+        return self.plan.changes
+
+    def __str__(self) -> str:
+        if self.outcome is Outcome.COMMITTED:
+            return str(self.plan)
+        done = {
+            Outcome.STARTED: "under way",
+            Outcome.ROLLED_BACK: "everything is as it was",
+            Outcome.BROKEN: "the environment is neither the old one nor the new one",
+        }[self.outcome]
+        why = f" ({self.error})" if self.error else ""
+        return f"{', '.join(map(str, self.changes))}: {done}{why}"
+
+    def __repr__(self) -> str:
+        return f"Transaction({self.id or 'none'} {self.outcome}: {self})"
+
+    def _repr_html_(self) -> str:
+        from . import html
+
+        return html.transaction(self)
+
+
+class Stage(StrEnum):
+    """What is being done while one waits, in the order in which it happens."""
+
+    ASKING = "asking"
+    RESOLVING = "resolving"
+    FETCHING = "fetching"
+    CHECKING = "checking"
+    SAVING = "saving"
+    INSTALLING = "installing"
+    VERIFYING = "verifying"
+    RESTORING = "restoring"
+    DONE = "done"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One step of something that takes time. `done` of `total` are bytes, projects or modules."""
+
+    stage: Stage
+    text: str = ""
+    transaction: str | None = None
+    id: Id | None = None
+    done: int | None = None
+    total: int | None = None
+    answer: Sequence[Release] | PkgwidgetsError | None = None
+    """What the index said of `id`, just now."""
+    package: PackageInfo | None = None
+    """The row of `id`, with that answer."""
+    log: str = ""
+    """What a tool printed, to be kept; without credentials."""
