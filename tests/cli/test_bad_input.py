@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import pytest
 from fakes import Oracle
-from unit.test_bad_input import (
+from inputs import (
     METADATA_TEXTS,
     NO_INDEX_URLS,
     NO_NAMES,

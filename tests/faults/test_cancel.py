@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from itertools import count
@@ -17,14 +16,9 @@ from pkgwidgets.core.errors import Cancelled
 from pkgwidgets.core.transactions import Event, Outcome, Stage
 from pkgwidgets.operations import steps
 
+pytestmark = pytest.mark.usefixtures("without_sync")
+
 MANY = 500
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here depends on what is durable."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr(os, "sync", lambda: None)
 
 
 def at_saving(number: int) -> Callable[[Event], None]:

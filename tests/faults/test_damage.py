@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from faults.plot import Plot, killed, states
+from faults.plot import Plot, killed
 
 from pkgwidgets.backends import manifest
 from pkgwidgets.core.canonical import plan_from_text
@@ -17,18 +16,7 @@ from pkgwidgets.core.errors import RollbackFailed
 from pkgwidgets.core.facts import from_facts
 from pkgwidgets.operations import recovery
 
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing here depends on what is durable."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr(os, "sync", lambda: None)
-
-
-@pytest.fixture(scope="module")
-def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """The digests of the old and the new environment."""
-    return states(tmp_path_factory.mktemp("trees"))
+pytestmark = pytest.mark.usefixtures("without_sync")
 
 
 @pytest.fixture

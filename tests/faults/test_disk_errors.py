@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.plot import Plot, at_work, states
+from faults.plot import Plot, at_work
 
 from pkgwidgets.backends import disk
 from pkgwidgets.core.errors import DiskFailed, InstallFailed, PkgwidgetsError, RollbackFailed
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.operations import recovery
+
+pytestmark = pytest.mark.usefixtures("without_sync")
 
 OPERATIONS = (
     "opened", "write", "allocate", "sync", "sync_path", "make_folder", "remove_folder", "remove",
@@ -39,19 +41,6 @@ CODES = pytest.mark.parametrize(
     ],
     ids=lambda code: errno.errorcode[code],
 )
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is refused is refused before the real one would be called."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr(os, "sync", lambda: None)
-
-
-@pytest.fixture(scope="module")
-def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """The digests of the old and the new environment."""
-    return states(tmp_path_factory.mktemp("trees"))
 
 
 @contextmanager

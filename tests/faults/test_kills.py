@@ -13,30 +13,19 @@ from itertools import count, product
 from pathlib import Path
 
 import pytest
-from faults.plot import Plot, killed, states
+from faults.plot import Plot, killed
 
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.operations import steps
+
+pytestmark = pytest.mark.usefixtures("without_sync")
 
 RECORDS = (
     "PLAN", "STAGED", "LOCKED", "SAVED", "INTENT", "INSTALLED", "SYNCED", "VERIFIED", "COMMIT",
 )  # fmt: skip
 MOMENTS = ("before", "written", "synced")
 BACK = [f"{record}:{moment}" for record in ("RB_BEGIN", "ROLLED_BACK") for moment in MOMENTS]
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A killed process loses nothing that it wrote: what the kernel holds needs no sync."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    monkeypatch.setattr(os, "sync", lambda: None)
-
-
-@pytest.fixture(scope="module")
-def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """The digests of the old and the new environment."""
-    return states(tmp_path_factory.mktemp("trees"))
 
 
 def ended(plot: Plot) -> str:

@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from faults.plot import Plot, killed, states
+from faults.plot import Plot, killed
 
 import pkgwidgets
 from pkgwidgets.backends import lines, rescue
@@ -21,12 +21,6 @@ from pkgwidgets.core.errors import RollbackFailed
 from pkgwidgets.operations import recovery
 
 PACKAGE = Path(pkgwidgets.__file__).parent
-
-
-@pytest.fixture(scope="module")
-def trees(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """The digests of the old and the new environment."""
-    return states(tmp_path_factory.mktemp("trees"))
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 import pytest
 from fakes import Oracle
+from inputs import NO_NAMES, NO_REQUIREMENTS, NO_VERSIONS
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
-from unit.test_bad_input import NO_NAMES, NO_REQUIREMENTS, NO_VERSIONS
 
 from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.cli import arguments

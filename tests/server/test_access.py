@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import urlencode
@@ -81,9 +82,18 @@ class Cookies:
         return {**sent, **token, **more}
 
 
+Login = Callable[[], AbstractAsyncContextManager[Cookies]]
+
+
+@pytest.fixture
+def login(http_server_client: Any, jp_base_url: str, jp_serverapp: Any) -> Login:
+    """Logs in as a browser does, with the server's token."""
+    secret = jp_serverapp.identity_provider.token
+    return partial(_login, http_server_client, jp_base_url, secret)
+
+
 @asynccontextmanager
-async def login(client: Any, base: str, token: str) -> AsyncIterator[Cookies]:
-    """Log in as a browser does."""
+async def _login(client: Any, base: str, token: str) -> AsyncIterator[Cookies]:
     page = await client.fetch(f"{base}login")
     jar: SimpleCookie = SimpleCookie()
     for line in page.headers.get_list("Set-Cookie"):
@@ -119,15 +129,12 @@ async def test_nobody_without_a_token(
 async def test_no_browser_without_its_xsrf_token(
     ask: Ask,
     untouched: Callable[[Answer], None],
-    http_server_client: Any,
-    jp_base_url: str,
-    jp_serverapp: Any,
+    login: Login,
     method: str,
     path: str,
     id: str,
 ) -> None:
-    secret = jp_serverapp.identity_provider.token
-    async with login(http_server_client, jp_base_url, secret) as cookies:
+    async with login() as cookies:
         known = await ask("GET", "openapi.json", headers=cookies.headers(xsrf=False), token=False)
         assert known.status == 200
         for headers in (
@@ -141,11 +148,8 @@ async def test_no_browser_without_its_xsrf_token(
             untouched(answer)
 
 
-async def test_a_browser_with_its_xsrf_token_may_change(
-    ask: Ask, http_server_client: Any, jp_base_url: str, jp_serverapp: Any
-) -> None:
-    secret = jp_serverapp.identity_provider.token
-    async with login(http_server_client, jp_base_url, secret) as cookies:
+async def test_a_browser_with_its_xsrf_token_may_change(ask: Ask, login: Login) -> None:
+    async with login() as cookies:
         shown = await ask(
             "POST", "plans", {"upgrade": ["seedshelf"]}, headers=cookies.headers(), token=False
         )
@@ -162,15 +166,12 @@ async def test_a_browser_with_its_xsrf_token_may_change(
 async def test_no_page_of_another_origin(
     ask: Ask,
     untouched: Callable[[Answer], None],
-    http_server_client: Any,
-    jp_base_url: str,
-    jp_serverapp: Any,
+    login: Login,
     method: str,
     path: str,
     id: str,
 ) -> None:
-    secret = jp_serverapp.identity_provider.token
-    async with login(http_server_client, jp_base_url, secret) as cookies:
+    async with login() as cookies:
         headers = cookies.headers(Origin="https://host.invalid")
         answer = await ask(method, path, BODIES.get(id), headers=headers, token=False)
         assert answer.status == 404

@@ -7,8 +7,8 @@ from urllib.parse import quote
 
 import pytest
 from fakes import Oracle
+from inputs import NAMES, NO_NAMES, NO_VERSIONS
 from server.asking import Ask
-from unit.test_bad_input import NAMES, NO_NAMES, NO_VERSIONS
 
 from pkgwidgets.backends import interpreter, process
 from pkgwidgets.demo import Demo

@@ -14,10 +14,10 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from fakes import Oracle
+from inputs import NAMES, NO_NAMES, NO_VERSIONS
 from server import direct
 from server.asking import Ask
 from server.contract import Contract
-from unit.test_bad_input import NAMES, NO_NAMES, NO_VERSIONS
 
 from pkgwidgets.backends.uv import Uv
 from pkgwidgets.core.errors import ResolutionFailed

@@ -116,13 +116,19 @@ def both_run(folder: Path) -> bool:
     return all(file.exists() and file.read_text().endswith("\n") for file in files)
 
 
-def test_what_a_tick_raises_ends_the_whole_group(tmp_path: Path) -> None:
+def stop_both(folder: Path, *, stubborn: str = "") -> None:
+    """Run the shell and its child, and raise out of a tick when both run."""
+
     def stop() -> None:
-        if both_run(tmp_path):
+        if both_run(folder):
             raise Stop
 
     with pytest.raises(Stop):
-        process.run(tree_of_two(tmp_path), tick=stop)
+        process.run(tree_of_two(folder, stubborn=stubborn), tick=stop)
+
+
+def test_what_a_tick_raises_ends_the_whole_group(tmp_path: Path) -> None:
+    stop_both(tmp_path)
     assert gone(written(tmp_path / "parent"))
     assert gone(written(tmp_path / "child"))
 
@@ -132,12 +138,7 @@ def test_who_does_not_listen_is_ended_the_hard_way(
 ) -> None:
     monkeypatch.setattr(process, "_GRACE", 0.2)
 
-    def stop() -> None:
-        if both_run(tmp_path):
-            raise Stop
-
-    with pytest.raises(Stop):
-        process.run(tree_of_two(tmp_path, stubborn="parent, child"), tick=stop)
+    stop_both(tmp_path, stubborn="parent, child")
     assert gone(written(tmp_path / "parent"))
     assert gone(written(tmp_path / "child"))
 
@@ -147,12 +148,7 @@ def test_a_stubborn_grandchild_is_ended_too(
 ) -> None:
     monkeypatch.setattr(process, "_GRACE", 0.2)
 
-    def stop() -> None:
-        if both_run(tmp_path):
-            raise Stop
-
-    with pytest.raises(Stop):
-        process.run(tree_of_two(tmp_path, stubborn="child"), tick=stop)
+    stop_both(tmp_path, stubborn="child")
     child = written(tmp_path / "child")
     survived = not gone(child)
     if survived:

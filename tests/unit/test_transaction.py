@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import py_compile
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -476,98 +474,6 @@ def test_a_wheel_that_takes_what_is_not_its_own_is_refused(
 
 
 # --- the environment is not what was planned for
-
-
-@dataclass(frozen=True)
-class Foreign:
-    """What somebody else does between the plan and its application."""
-
-    site: Path
-
-    def info(self, name: str) -> Path:
-        (found,) = self.site.glob(f"{name}-*.dist-info")
-        return found
-
-    def install(self) -> None:
-        (self.site / "new-1.0.dist-info").mkdir()
-        (self.site / "new-1.0.dist-info" / "METADATA").write_text("Name: new\nVersion: 1.0\n")
-
-    def upgrade(self) -> None:
-        info = self.info("seedshelf")
-        text = (info / "METADATA").read_text().replace("Version: 1.4.1", "Version: 1.4.2")
-        (info / "METADATA").write_text(text)
-
-    def downgrade(self) -> None:
-        info = self.info("seedshelf")
-        text = (info / "METADATA").read_text().replace("Version: 1.4.1", "Version: 1.0")
-        (info / "METADATA").write_text(text)
-
-    def uninstall(self) -> None:
-        shutil.rmtree(self.info("seedshelf"))
-
-    def uninstall_another(self) -> None:
-        shutil.rmtree(self.info("sundrift"))
-
-    def reinstall(self) -> None:
-        record = self.info("seedshelf") / "RECORD"
-        record.write_bytes(record.read_bytes())
-        os.utime(record, (1_800_000_000, 1_800_000_000))
-
-    def edit_record(self) -> None:
-        record = self.info("seedshelf") / "RECORD"
-        record.write_text(record.read_text() + "more.py,,\n")
-
-    def delete_record(self) -> None:
-        (self.info("seedshelf") / "RECORD").unlink()
-
-    def second_dist_info(self) -> None:
-        shutil.copytree(self.info("seedshelf"), self.site / "seedshelf-1.3.dist-info")
-
-    def rename_dist_info(self) -> None:
-        self.info("seedshelf").rename(self.site / "seedshelf-1.4.dist-info")
-
-    def make_editable(self) -> None:
-        text = '{"url": "file:///src", "dir_info": {"editable": true}}'
-        (self.info("seedshelf") / "direct_url.json").write_text(text)
-
-    def hand_to_conda(self) -> None:
-        (self.info("seedshelf") / "INSTALLER").write_text("conda")
-
-    def spoil_metadata(self) -> None:
-        (self.info("frostcall") / "METADATA").write_bytes(b"")
-
-    def edit_a_file(self) -> None:
-        (self.site / "seedshelf.py").write_text("x = 1\n")
-
-    def link_the_folder(self) -> None:
-        (self.site / "bedplanner").rename(self.site / "elsewhere")
-        (self.site / "bedplanner").symlink_to("elsewhere")
-
-
-SEEN = (
-    "install", "upgrade", "downgrade", "uninstall", "uninstall_another", "reinstall",
-    "edit_record", "delete_record", "second_dist_info", "rename_dist_info", "make_editable",
-    "hand_to_conda", "spoil_metadata", "edit_a_file", "link_the_folder",
-)  # fmt: skip
-
-
-def _foreign(backend: Backend, garden: Demo, tree: Oracle, change: str) -> None:
-    plan = plan_upgrade(backend, ["seedshelf", "bedplanner"])
-    getattr(Foreign(garden.site_packages), change)()
-    prefix = backend.environment.interpreter.prefix
-    before = tree(prefix)
-    with pytest.raises(StalePlan) as caught:
-        steps.carry_out(backend, plan)
-    assert caught.value.differences
-    assert tree(prefix) == before
-    assert list(backend.journal.transactions()) == []
-
-
-@pytest.mark.parametrize("change", SEEN)
-def test_what_somebody_else_changed_makes_a_plan_stale(
-    backend: Backend, garden: Demo, tree: Oracle, change: str
-) -> None:
-    _foreign(backend, garden, tree, change)
 
 
 def test_a_change_while_it_is_staged_is_noticed_before_anything_is_touched(kit: Kit) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
 
+import inputs
 import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -48,45 +49,12 @@ SAME = [
     ("01.02", "1.2"),
 ]
 
-NO_NAMES = [
-    "", " ", "-", "--index-url=http://host.invalid", "-r req.txt", "-e .", "--pre", "numpy --pre",
-    "numpy;os_name=='nt'", "numpy\n", "numpy\r\n--pre", "numpy\x00", "../numpy", "/etc/passwd",
-    "C:\\x", "file:///x", "git+https://host.invalid/r", "x @ https://u:p@host.invalid/x.whl",
-    "\u0130stanbul", "\u212aelvin", "nump\u0443", "numpy\u200b", "\u202eypmun", "_a", "a-",
-    "a" * 101, "a.", ".a", "a b", "a,b", "a==1", "a[b]", "n\u00fampy", "\ud800",
-]  # fmt: skip
-
-NAMES = {
-    "a": "a",
-    "A.B_c-d": "a-b-c-d",
-    "zope.interface": "zope-interface",
-    "ruamel.yaml": "ruamel-yaml",
-    "007": "007",
-    "1e5": "1e5",
-    "null": "null",
-    "true": "true",
-    "nan": "nan",
-    "constructor": "constructor",
-    "hasOwnProperty": "hasownproperty",
-    "con": "con",
-    "a--_..b": "a-b",
-    "x" * 100: "x" * 100,
-}
-
+NO_NAMES = [*inputs.NO_NAMES, "a.", ".a", "a b", "a,b", "a==1", "a[b]", "n\u00fampy", "\ud800"]
+NAMES = {**inputs.NAMES, "a--_..b": "a-b", "x" * 100: "x" * 100}
 NO_VERSIONS = [
-    "", "latest", "==1.0", ">=1", "1.*", "1.0;rm", "1.0 --pre", "1.0/../../x", "\u0661.0", "1..0",
-    "1" * 5000, "nan", "1.0+", "-1", "1.0\x00", "1,0", "1.0 1.1", "--pre", "1.0\u200b", "v", "!1",
+    *inputs.NO_VERSIONS, "1.0\x00", "1,0", "1.0 1.1", "--pre", "1.0\u200b", "v", "!1",
 ]  # fmt: skip
-
-VERSIONS = {
-    "1.0\n": "1.0",
-    " 1.0 ": "1.0",
-    "v1.0": "1.0",
-    "1.0-1": "1.0.post1",
-    "1!2.0": "1!2.0",
-    "1.0+local": "1.0+local",
-    "1.0+Local-2": "1.0+local.2",
-}
+VERSIONS = {**inputs.VERSIONS, "1.0+Local-2": "1.0+local.2"}
 
 NO_REQUIREMENTS = [
     "", "pip @ file:///etc/passwd", "x @ https://u:p@host.invalid/x.whl", "numpy @ git+ssh://h/r",
