@@ -31,12 +31,12 @@ from pkgwidgets.core.interfaces import (
     Kernels,
     Report,
     Skip,
-    Stand,
     everything,
     ignore,
     nothing,
 )
 from pkgwidgets.core.releases import Release
+from pkgwidgets.core.stand import Stand
 
 
 def connect(

@@ -25,7 +25,8 @@ from pkgwidgets.core.comparison import (
     marks,
 )
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.interfaces import Limits, Report, ignore
+from pkgwidgets.core.interfaces import Report, ignore
+from pkgwidgets.core.stand import Limits
 from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.demo.wheels import BuiltWheel
 

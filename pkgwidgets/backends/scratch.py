@@ -19,8 +19,9 @@ from packaging.utils import canonicalize_name
 from pkgwidgets.core.comparison import SKIP, CellRun, NotebookRun, Script, marks
 from pkgwidgets.core.distributions import Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
-from pkgwidgets.core.interfaces import Limits, Report, ignore
+from pkgwidgets.core.interfaces import Report, ignore
 from pkgwidgets.core.notebooks import code_cells
+from pkgwidgets.core.stand import Limits
 from pkgwidgets.core.transactions import Event, Stage
 
 from . import passing, probes, process, workcopy

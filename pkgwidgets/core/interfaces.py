@@ -10,7 +10,6 @@ from typing import Protocol
 
 from packaging.version import Version
 
-from .comparison import GoodVersions, NotebookRun, Script
 from .distributions import Distribution, Id, Interpreter, Unreadable
 from .errors import PkgwidgetsError
 from .kernels import Kernel
@@ -310,59 +309,6 @@ class Applier(Protocol):
 
     def cancel(self, transaction: str) -> None:
         """Ask a transaction to end; it notices at its next event."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """What a rehearsed notebook may take: `seconds` for all of its cells, and the network or not.
-
-    Without it, what Python opens towards other machines fails.
-    """
-
-    seconds: float = 600.0
-    network: bool = False
-
-
-class Scratch(Protocol):
-    """Runs notebooks where they change nothing."""
-
-    def read(self, notebook: Path) -> Script:
-        """Read the code of a notebook; raises `InvalidRequest` for what is none."""
-
-    def run(
-        self,
-        scripts: Sequence[Script],
-        *,
-        beside: Path | None = None,
-        hidden: Collection[Path] = (),
-        limits: Limits | None = None,
-        report: Report = ignore,
-    ) -> tuple[NotebookRun, ...]:
-        """Run each in a kernel and a copy of its folder of its own; both are gone afterwards.
-
-        With the staged prefix `beside` before the installed, of which `hidden` is not seen.
-        """
-
-    def room(self) -> AbstractContextManager[Path]:
-        """Return a folder for what is staged, which is gone after the block."""
-
-
-class KnownGood(Protocol):
-    """The versions with which notebooks last ran clean."""
-
-    def remember(self, good: GoodVersions) -> None:
-        """Keep them, instead of older ones of the same notebook and code."""
-
-    def recall(self, script: Script) -> GoodVersions | None:
-        """Return those of a notebook: of this code, else of what it last was."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stand:
-    """What rehearsals need beside a `Backend`."""
-
-    scratch: Scratch
-    known_good: KnownGood
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from pkgwidgets.connect import stand
 from pkgwidgets.core import comparison
 from pkgwidgets.core.comparison import Rehearsal
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.interfaces import Backend, Limits, Report
+from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.stand import Limits
 from pkgwidgets.operations import doctor, knowngood, rehearsal
 
 Notebooks = str | Path | Iterable[str | Path]

@@ -15,11 +15,12 @@ from pkgwidgets.core.api import Impact
 from pkgwidgets.core.comparison import Rehearsal
 from pkgwidgets.core.distributions import Id
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
-from pkgwidgets.core.interfaces import Limits, Report
+from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.kernels import Variable
 from pkgwidgets.core.packages import PackageInfo, Relations
 from pkgwidgets.core.plans import Allow, Plan
 from pkgwidgets.core.releases import Release
+from pkgwidgets.core.stand import Limits
 from pkgwidgets.core.transactions import Event, Transaction
 from pkgwidgets.core.versions import checked_name, is_fitting
 from pkgwidgets.operations import inventory, planning, recovery

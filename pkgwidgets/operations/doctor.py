@@ -14,8 +14,9 @@ from pkgwidgets.core import changes
 from pkgwidgets.core.bisection import first_failing
 from pkgwidgets.core.comparison import ComparedCell, Rehearsal, Sanitizer
 from pkgwidgets.core.distributions import Distribution, Id, Unreadable
-from pkgwidgets.core.interfaces import Backend, Limits, Report, Stand, ignore
+from pkgwidgets.core.interfaces import Backend, Report, ignore
 from pkgwidgets.core.plans import Change, HeldBack, Plan
+from pkgwidgets.core.stand import Limits, Stand
 
 from . import planning, verification
 from .rehearsal import Rehearsals, cancellable, part_of, raise_if_moved, remember_good

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from pkgwidgets.core import changes
 from pkgwidgets.core.errors import InvalidRequest, StillNeeded
-from pkgwidgets.core.interfaces import Backend, Report, Stand, ignore
+from pkgwidgets.core.interfaces import Backend, Report, ignore
 from pkgwidgets.core.plans import Change, HeldBack, Plan
+from pkgwidgets.core.stand import Stand
 
 from .situation import Situation, commands, with_files
 

@@ -21,8 +21,9 @@ from pkgwidgets.core.comparison import (
 )
 from pkgwidgets.core.distributions import Distribution, Id, Unreadable
 from pkgwidgets.core.errors import Cancelled, EnvironmentRefused, InvalidRequest, StalePlan
-from pkgwidgets.core.interfaces import Backend, Limits, Report, Stand, ignore
+from pkgwidgets.core.interfaces import Backend, Report, ignore
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.stand import Limits, Stand
 from pkgwidgets.core.transactions import Event, Stage
 
 from .situation import moved_since

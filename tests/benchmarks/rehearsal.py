@@ -28,7 +28,7 @@ from fakes import FakeEnvironment, FakeKit
 from scratches import FakeKnownGood, FakeScratch, crops, write
 
 from pkgwidgets import PackageService
-from pkgwidgets.core.interfaces import Stand
+from pkgwidgets.core.stand import Stand
 from pkgwidgets.demo import start
 from pkgwidgets.operations import doctor
 

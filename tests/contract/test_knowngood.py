@@ -12,7 +12,7 @@ from scratches import FakeKnownGood
 
 from pkgwidgets.backends.knowngood import FolderKnownGood
 from pkgwidgets.core.comparison import GoodVersions, Script
-from pkgwidgets.core.interfaces import KnownGood
+from pkgwidgets.core.stand import KnownGood
 
 
 @pytest.fixture(params=["fake", "real"])

@@ -25,7 +25,7 @@ from pkgwidgets.backends import interpreter, workcopy
 from pkgwidgets.backends.scratch import KernelScratch
 from pkgwidgets.core.comparison import CellRun, NotebookRun
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
-from pkgwidgets.core.interfaces import Limits, Scratch
+from pkgwidgets.core.stand import Limits, Scratch
 from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel

@@ -9,7 +9,7 @@ import pytest
 from fakes import FakeEnvironment, FakeKit
 from scratches import FakeKnownGood, FakeScratch, crops, write
 
-from pkgwidgets.core.interfaces import Stand
+from pkgwidgets.core.stand import Stand
 from pkgwidgets.demo.wheels import BuiltWheel
 from pkgwidgets.operations import doctor
 

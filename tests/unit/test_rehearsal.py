@@ -16,7 +16,7 @@ from pkgwidgets.core.errors import (
     StalePlan,
     StillNeeded,
 )
-from pkgwidgets.core.interfaces import Stand
+from pkgwidgets.core.stand import Stand
 from pkgwidgets.core.transactions import Event
 from pkgwidgets.operations import knowngood, planning, rehearsal
 from pkgwidgets.operations.transaction import run
