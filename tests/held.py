@@ -15,7 +15,7 @@ from pkgwidgets.demo.wheels import BuiltWheel
 Asking = Callable[[str], "subprocess.Popen[str]"]
 """Starts a process that plans an upgrade, starts and follows it, and says so line by line."""
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds after which a test gives up, and a gate opens by itself."""
 
 _CODE = """\

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from faults.plot import states
+
+_MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """Break plots in memory, where that can be: it is done thousands of times."""
+    if "Plot" not in vars(request.module) or not _MEMORY.is_dir():
+        yield tmp_path
+        return
+    with TemporaryDirectory(prefix="pkgwidgets-plot-", dir=_MEMORY) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
