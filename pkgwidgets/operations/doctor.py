@@ -143,10 +143,11 @@ class _Doctor:
         for place, count in first_failing(len(units), failing, blamed, known).items():
             # As these alone break it: with all of them, another's error may come first.
             cell = self._seen(plan, units[:count], place) or blamed[place]
-            for id in units[count - 1]:
-                if id not in self._held and changed[id].before is not None:
-                    self._culprits[id] = cell
-                    self._hold(changed[id], f"it breaks {cell}")
+            unit = [changed[id] for id in units[count - 1]]
+            for change in unit:
+                if change.id not in self._held and change.before is not None:
+                    self._culprits[change.id] = cell
+                    self._hold(change, f"it breaks {cell}{_or_one_of(unit, change)}")
         if len(self._held) == before:
             # What breaks them is new, and comes with one of the others: which, nobody says.
             for change in plan.changes:
@@ -185,6 +186,12 @@ class _Doctor:
         )
 
 
+def _or_one_of(unit: list[Change], change: Change) -> str:
+    """Name the others of which one cannot be told from a culprit."""
+    others = [f"{each.name} {each.after}" for each in unit if each.id != change.id]
+    return f"; or {' or '.join(others)} does, which comes with it" if others else ""
+
+
 def _blamed(rehearsal: Rehearsal) -> set[Place]:
     return {(cell.notebook, cell.number) for cell in rehearsal.blamed}
 
@@ -196,16 +203,19 @@ def _pins(moved: Iterable[Change]) -> Pins:
 def _units(backend: Backend, plan: Plan, after: _After) -> list[list[Id]]:
     """Put the changes in an order in which each can be made after those before it.
 
-    What cannot be done one by one, because the one needs the other, is one unit.
+    What cannot be done one by one, because the one needs the other, is one unit. The smaller a
+    unit, the less is held back for a culprit in it.
     """
     close = _closing(backend, plan, after)
     units: list[list[Id]] = []
     done = frozenset[Id]()
     for id in _needed_first(backend, plan, after):
-        if id not in done:
-            more = close(done | {id})
-            units.append(sorted(more - done))
-            done = more
+        while id not in done:
+            more = close(done | {id}) - done
+            if len(more) > 1:  # perhaps some of it can be done before the rest
+                more = min((close(done | {each}) - done for each in sorted(more)), key=len)
+            units.append(sorted(more))
+            done |= more
     return units
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil, log2
 from pathlib import Path
 
@@ -31,6 +32,19 @@ def examined(kit: FakeKit, *notebooks: Path) -> doctor.Diagnosis:
 def counting(*numbers: int) -> list[str]:
     """One cell for each."""
     return [f"import crop{number}\ncrop{number}.count()" for number in numbers]
+
+
+def majors(count: int) -> list[BuiltWheel]:
+    """Like `crops`, none of them bad: each says which major version it is."""
+    return [
+        BuiltWheel(
+            name=f"crop{number}",
+            version=f"{major}.0.0",
+            files={f"crop{number}.py": f"major = {major}\n"},
+        )
+        for number in range(1, count + 1)
+        for major in (1, 2)
+    ]
 
 
 def test_without_culprits_one_rehearsal_does(tmp_path: Path) -> None:
@@ -142,3 +156,80 @@ def test_each_culprit_of_a_cell_is_blamed_for_its_own_error(tmp_path: Path) -> N
     reasons = {held.name: held.reason for held in found.plan.held_back}
     assert "ZeroDivisionError" in reasons["crop1"]
     assert "ValueError: two" in reasons["crop2"]
+
+
+@pytest.mark.parametrize("pair", [(1, 2), (1, 8), (4, 5), (3, 6), (7, 8)])
+def test_of_two_that_only_break_a_cell_together_one_is_held_back(
+    pair: tuple[int, int], tmp_path: Path
+) -> None:
+    """Either alone does no harm, so that holding one back is enough; the second of them is."""
+    one, other = pair
+    kit = field(*majors(MOST))
+    both = f"import crop{one}, crop{other}\nx = 1 // (4 - crop{one}.major - crop{other}.major)"
+    found = examined(kit, write(tmp_path / "a.ipynb", "1", both, "2"))
+    assert list(found.culprits) == [f"crop{other}"]
+    assert [str(held) for held in found.plan.held_back] == [
+        f"crop{other} 1.0.0, not 2.0.0: it breaks cell 2 of a.ipynb "
+        "(ZeroDivisionError: integer division or modulo by zero)"
+    ]
+    upgraded = {change.id for change in found.plan.changes}
+    assert upgraded == {f"crop{n}" for n in range(1, MOST + 1) if n != other}
+    assert found.rehearsal.passed
+    assert found.rehearsals <= 2 + ceil(log2(MOST))
+
+
+def test_of_two_pairs_one_each_is_held_back(tmp_path: Path) -> None:
+    kit = field(*majors(MOST))
+    cells = [
+        f"import crop{one}, crop{other}\nx = 1 // (4 - crop{one}.major - crop{other}.major)"
+        for one, other in ((1, 6), (3, 4))
+    ]
+    found = examined(kit, write(tmp_path / "a.ipynb", *cells))
+    cell = {id: cell.number for id, cell in found.culprits.items() if cell}
+    assert cell == {"crop6": 1, "crop4": 2}
+    assert len(found.plan.changes) == MOST - 2
+    assert found.rehearsals <= 2 + ceil(log2(MOST)) * 2
+
+
+def roots(*needs: tuple[str, ...]) -> list[BuiltWheel]:
+    """Return a bad `root` 2, and `crop2` 1 and 2, which need it so."""
+    root = "def depth():\n    return 1 // {by}\n"
+    return [
+        *(
+            BuiltWheel(
+                name="root", version=f"{n}.0.0", files={"root.py": root.format(by=1 - n // 2)}
+            )
+            for n in (1, 2)
+        ),
+        *(
+            replace(wheel, requires=needs[int(wheel.version[0]) - 1])
+            for wheel in crops(2)
+            if wheel.name == "crop2"
+        ),
+    ]
+
+
+def test_a_culprit_that_only_comes_with_another_is_held_back_alone(tmp_path: Path) -> None:
+    """The old crop2 forbids the new root; the new one takes either."""
+    others = [wheel for wheel in crops(4) if wheel.name != "crop2"]
+    kit = field(*roots(("root<2",), ("root",)), *others)
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2), "import root\nroot.depth()"))
+    assert list(found.culprits) == ["root"]
+    (held,) = found.plan.held_back
+    assert held.reason.startswith("it breaks cell 3 of a.ipynb (ZeroDivisionError: ")
+    upgraded = [change.id for change in found.plan.changes]
+    assert upgraded == ["crop1", "crop2", "crop3", "crop4"]
+    assert found.rehearsals <= 2 + ceil(log2(5))
+
+
+def test_of_two_that_need_each_other_both_stay_and_are_named(tmp_path: Path) -> None:
+    others = [wheel for wheel in crops(4) if wheel.name != "crop2"]
+    kit = field(*roots(("root<2",), ("root>=2",)), *others)
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2), "import root\nroot.depth()"))
+    assert sorted(found.culprits) == ["crop2", "root"]
+    reasons = {held.id: held.reason for held in found.plan.held_back}
+    assert reasons["root"].startswith("it breaks cell 3 of a.ipynb (ZeroDivisionError: ")
+    assert reasons["root"].endswith("); or crop2 2.0.0 does, which comes with it")
+    assert reasons["crop2"].endswith("); or root 2.0.0 does, which comes with it")
+    assert [change.id for change in found.plan.changes] == ["crop1", "crop3", "crop4"]
+    assert found.rehearsals <= 2 + ceil(log2(4))
