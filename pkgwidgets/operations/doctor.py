@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from pkgwidgets.core import changes
 from pkgwidgets.core.bisection import first_failing
-from pkgwidgets.core.comparison import ComparedCell, Rehearsal, Sanitizer
+from pkgwidgets.core.comparison import ComparedCell, Rehearsal, Sanitizer, Verdict
 from pkgwidgets.core.interfaces import Backend, Limits, Report, Stand, ignore
 from pkgwidgets.core.model import Change, Distribution, HeldBack, Id, Plan, Unreadable
 
@@ -78,6 +78,7 @@ class _Doctor:
         self._held: dict[Id, HeldBack] = {}
         self._culprits: dict[Id, ComparedCell | None] = {}
         self._tried: dict[Pins, Rehearsal] = {}
+        self._unstable: set[Place] = set()
 
     def examine(self) -> Diagnosis:
         while True:
@@ -85,12 +86,12 @@ class _Doctor:
             with self._rehearsals.staged(plan) as stage:
                 if self._hold_what_does_not_import(plan, stage):
                     continue
-                rehearsal = self._rehearse(plan, stage)
+                rehearsal = self._sure(self._rehearse(plan, stage), stage)
                 raise_if_moved(self._backend, plan)  # by a cell of a notebook, too
                 after = self._rehearsals.metadata(plan, stage)
             if rehearsal.passed or not plan:
                 return Diagnosis(
-                    plan=plan,
+                    plan=replace(plan, notes=_notes(rehearsal)),
                     rehearsal=rehearsal,
                     culprits=self._culprits,
                     rehearsals=self._rehearsals.count,
@@ -110,7 +111,20 @@ class _Doctor:
             rehearsals = self._rehearsals
             known = rehearsals.of(plan) if stage is None else rehearsals.on(plan, stage)
             self._tried[_pins(plan.changes)] = known
-        return replace(known, plan=plan)
+        cells = tuple(self._pardoned(cell) for cell in known.cells)
+        return replace(known, plan=plan, cells=cells)
+
+    def _sure(self, rehearsal: Rehearsal, stage: Path) -> Rehearsal:
+        """Look again before anybody is blamed: what breaks only at times sends on a wild chase."""
+        if rehearsal.passed:
+            return rehearsal
+        found = self._rehearsals.confirmed(rehearsal, stage, anew=bool(self._culprits))
+        self._unstable |= _blamed(rehearsal) - _blamed(found)
+        return found
+
+    def _pardoned(self, cell: ComparedCell) -> ComparedCell:
+        unstable = cell.is_blamed and (cell.notebook, cell.number) in self._unstable
+        return replace(cell, verdict=Verdict.UNSTABLE) if unstable else cell
 
     def _hold_what_does_not_import(self, plan: Plan, stage: Path) -> bool:
         """Hold back what would end the upgrade in any case; tell whether there is any."""
@@ -190,6 +204,19 @@ def _or_one_of(unit: list[Change], change: Change) -> str:
     """Name the others of which one cannot be told from a culprit."""
     others = [f"{each.name} {each.after}" for each in unit if each.id != change.id]
     return f"; or {' or '.join(others)} does, which comes with it" if others else ""
+
+
+def _notes(rehearsal: Rehearsal) -> tuple[str, ...]:
+    """Say of which cells nothing can be told."""
+    why = {
+        Verdict.UNSTABLE: "does not do the same each time it is run",
+        Verdict.FAILING: "fails as it is, too",
+    }
+    return tuple(
+        f"{cell.place} {why[cell.verdict]}: nothing is held back for it"
+        for cell in rehearsal.cells
+        if cell.verdict in why
+    )
 
 
 def _blamed(rehearsal: Rehearsal) -> set[Place]:

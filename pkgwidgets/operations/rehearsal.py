@@ -11,11 +11,13 @@ from pathlib import Path
 
 from pkgwidgets.core import changes
 from pkgwidgets.core.comparison import (
+    ComparedCell,
     GoodVersions,
     NotebookRun,
     Rehearsal,
     Sanitizer,
     compared,
+    confirmed,
     versions_of,
     without_noise,
 )
@@ -114,16 +116,8 @@ class Rehearsals:
         """Rehearse a plan of which the stage is there."""
         before = self.before
         self.count += 1
-        after = before
-        if plan:
-            after = self._stand.scratch.run(
-                self._scripts,
-                beside=stage,
-                hidden=self._backend.records.touched(plan, None),
-                limits=self._limits,
-                report=self._report,
-            )
-        sanitizer = (*versions_of(plan), *self._sanitizer)
+        after = self._run_with(plan, stage) if plan else before
+        sanitizer = self._sanitizer_for(plan)
         cells = [compared(old, new, sanitizer) for old, new in zip(before, after, strict=True)]
         if any(cell.is_blamed for each in cells for cell in each):
             pairs = zip(cells, self._again, strict=True)
@@ -131,12 +125,42 @@ class Rehearsals:
         flat = tuple(cell for each in cells for cell in each)
         return Rehearsal(plan=plan, cells=flat, before=before, after=after)
 
+    def confirmed(self, found: Rehearsal, stage: Path, *, anew: bool) -> Rehearsal:
+        """Run what a plan breaks once more with it; what breaks only at times is pardoned.
+
+        `anew`: once more as it is, too, since the last time that it was looked at.
+        """
+        sanitizer = self._sanitizer_for(found.plan)
+        again = self._run_with(found.plan, stage)
+        cells = [confirmed(_of(found, run), run, sanitizer) for run in again]
+        if anew and any(cell.is_blamed for each in cells for cell in each):
+            pairs = zip(cells, self._run_as_it_is(), strict=True)
+            cells = [without_noise(each, run, sanitizer) for each, run in pairs]
+        return replace(found, cells=tuple(cell for each in cells for cell in each))
+
+    def _run_with(self, plan: Plan, stage: Path) -> tuple[NotebookRun, ...]:
+        return self._stand.scratch.run(
+            self._scripts,
+            beside=stage,
+            hidden=self._backend.records.touched(plan, None),
+            limits=self._limits,
+            report=self._report,
+        )
+
+    def _sanitizer_for(self, plan: Plan) -> Sanitizer:
+        return (*versions_of(plan), *self._sanitizer)
+
     def metadata(self, plan: Plan, stage: Path) -> dict[Id, Distribution | Unreadable]:
         """Return what would be installed after a plan, as its stage has it."""
         gone = {change.id for change in plan.changes}
         kept = self._backend.environment.distributions().items()
         staged = self._backend.records.staged(stage) if plan.pins else {}
         return {**{id: found for id, found in kept if id not in gone}, **staged}
+
+
+def _of(found: Rehearsal, run: NotebookRun) -> tuple[ComparedCell, ...]:
+    """Return the cells of one notebook."""
+    return tuple(cell for cell in found.cells if cell.notebook == run.script.notebook)
 
 
 def part_of(plan: Plan, ids: Iterable[Id]) -> Plan:
