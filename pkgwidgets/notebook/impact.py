@@ -6,10 +6,9 @@ import importlib.util
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pkgwidgets.connect import claims
+from pkgwidgets.connect import claims, stand
 from pkgwidgets.core import api, changes, rules
 from pkgwidgets.core.api import Impact, Severity
 from pkgwidgets.core.errors import InvalidRequest
@@ -43,8 +42,8 @@ def of_plan(
     scope = _Scope(backend, plan)
     direct = [(use, scope.changed[id]) for use, id in scope.owned(used) if id in scope.changed]
     rows = [*_unread(used), *_through(scope, used), *_warned(backend, scope, used, warnings)]
-    with TemporaryDirectory(prefix="pkgwidgets-impact-") as folder:
-        stage = Path(folder)
+    with stand(backend).scratch.room() as room:
+        stage = room / "stage"
         wanted = {change.id for _, change in direct}
         part = tuple(c for c in plan.changes if c.id in wanted and c.after is not None)
         if part:

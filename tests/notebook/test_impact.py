@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -146,6 +147,41 @@ def test_the_environment_stays_as_it_is(beds: PackageService, tmp_path: Path, tr
     before = tree(beds.prefix)
     assert told(beds, tmp_path, ["import bed\nbed.old_size"], "breaks")
     assert tree(beds.prefix) == before
+
+
+LOOKING = """
+import sys
+from pkgwidgets import PackageService
+service = PackageService(sys.argv[1], index_url=sys.argv[2])
+plan = service.plan_upgrade("bed")
+
+def wait(event):
+    print("fetching", flush=True)
+    sys.stdin.read()
+
+service.impact(plan, sys.argv[3], report=wait)
+"""
+
+
+def test_what_a_killed_process_fetched_is_cleared_away_by_the_next(
+    beds: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, cells = tmp_path / "tmp", notebook(tmp_path, "import bed\nbed.old_size")
+    place.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", LOOKING, str(beds.python), beds.index_url, str(cells)],
+        env={**os.environ, "TMPDIR": str(place)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as looking:
+        assert looking.stdout is not None
+        assert looking.stdout.readline() == b"fetching\n"
+        looking.kill()
+    left = {path.name.rpartition("-")[0] for path in place.iterdir()}
+    assert left == {"pkgwidgets-stage", "pkgwidgets-uv"}
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    assert len(beds.impact(beds.plan_upgrade("bed"), cells)) == 1
+    assert list(place.iterdir()) == []
 
 
 def test_a_plan_without_changes_has_none(service: PackageService, tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def test_of_two_that_need_each_other_both_stay_and_are_named(tmp_path: Path) -> 
     kit = field(*roots(("root<2",), ("root>=2",)), *others)
     found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2), "import root\nroot.depth()"))
     assert sorted(found.culprits) == ["crop2", "root"]
-    reasons = {held.id: held.reason for held in found.plan.held_back}
+    reasons = {held.name: held.reason for held in found.plan.held_back}
     assert reasons["root"].startswith("it breaks cell 3 of a.ipynb (ZeroDivisionError: ")
     assert reasons["root"].endswith("); or crop2 2.0.0 does, which comes with it")
     assert reasons["crop2"].endswith("); or root 2.0.0 does, which comes with it")
