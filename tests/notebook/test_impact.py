@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -16,6 +17,7 @@ from fakes import Oracle
 from pkgwidgets import PackageService
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.model import Event
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.installation import Installation
 from pkgwidgets.demo.wheels import BuiltWheel
@@ -204,6 +206,25 @@ def test_what_is_no_notebook_is_refused(
 def test_what_is_no_plan_is_refused(service: PackageService) -> None:
     with pytest.raises(InvalidRequest):
         service.impact("bed")  # type: ignore[arg-type]
+
+
+def test_without_griffe_it_is_refused_before_anything_is_fetched(
+    service: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        "pkgwidgets.notebook.impact.importlib.util.find_spec",
+        lambda name, *more: None if name == "griffe" else real(name, *more),
+    )
+    plan, fetched = service.plan_upgrade("frostcall"), list[Event]()
+    with pytest.raises(InvalidRequest) as raised:
+        service.impact(plan, notebook(tmp_path, "import frostcall"), report=fetched.append)
+    assert (raised.value.code, fetched) == ("invalid-request", [])
+    assert str(raised.value) == (
+        'An impact needs griffe: `pip install "pkgwidgets[impact]"`. Nothing was done.'
+    )
+    service.apply(plan)
+    assert service.get_package("frostcall").version == "2.0.0"
 
 
 def test_outside_of_a_kernel_a_notebook_must_be_named() -> None:
