@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ class KernelScratch:
             missing = 'a rehearsal needs nbclient: `pip install "pkgwidgets[impact]"`'
             raise InvalidRequest("rehearsal", None, missing)
         with passing.folder("pkgwidgets-rehearsal-") as folder:
-            scratch = _Folder(folder, scripts, beside, self._interpreter)
+            scratch = _Folder(folder, scripts, beside, self._interpreter, report)
             task = scratch.task(limits or Limits())
             kernel = self._kernel_task(folder, beside, hidden, limits or Limits())
             (folder / "kernel-task").write_text(json.dumps(kernel), encoding="utf-8")
@@ -147,10 +148,15 @@ class _Folder:
         scripts: Sequence[Script],
         beside: Path | None,
         interpreter: Interpreter,
+        report: Report,
     ) -> None:
         self._folder, self._scripts, self._interpreter = folder, scripts, interpreter
         self._copies = [
-            workcopy.copy(script.notebook.resolve(), folder / f"work-{number}" / "copy")
+            workcopy.copy(
+                script.notebook.resolve(),
+                folder / f"work-{number}" / "copy",
+                partial(report, _copying(script)),
+            )
             for number, script in enumerate(scripts)
         ]
         # What is said of a place of ours is said of the one that it stands for.
@@ -207,6 +213,10 @@ class _Folder:
         return tuple(
             _run(script, said) for script, said in zip(self._scripts, answers, strict=True)
         )
+
+
+def _copying(script: Script) -> Event:
+    return Event(stage=Stage.CHECKING, text=f"copying the folder of {script.notebook.name}")
 
 
 @contextmanager
