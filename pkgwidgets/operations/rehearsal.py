@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 
 from pkgwidgets.core import changes
@@ -77,10 +76,14 @@ class Rehearsals:
             raise InvalidRequest("notebooks", None, "no notebook was given to rehearse")
         self.count = 0
         """How many there were so far."""
+        # Not cached properties: those of Python 3.11 have one lock for all of a class, and another
+        # rehearsal in this process would wait for the notebooks of this one.
+        self._before: tuple[NotebookRun, ...] = ()
+        self._again: tuple[NotebookRun, ...] = ()
+        """As they are, and once more, to know what differs by itself."""
 
-    @cached_property
-    def before(self) -> tuple[NotebookRun, ...]:
-        """The notebooks as they are; what ran clean is remembered with what is installed."""
+    def _as_it_is(self) -> tuple[NotebookRun, ...]:
+        """Run the notebooks as they are; what ran clean is remembered with what is installed."""
         runs = self._run_as_it_is()
         for run in runs:
             if run.failure:
@@ -88,11 +91,6 @@ class Rehearsals:
                 raise EnvironmentRefused(python, f"nothing can be rehearsed in it: {run.failure}")
         remember_good(self._backend, self._stand, runs)
         return runs
-
-    @cached_property
-    def _again(self) -> tuple[NotebookRun, ...]:
-        """The same once more, to know what differs by itself."""
-        return self._run_as_it_is()
 
     def _run_as_it_is(self) -> tuple[NotebookRun, ...]:
         return self._stand.scratch.run(self._scripts, limits=self._limits, report=self._report)
@@ -114,12 +112,13 @@ class Rehearsals:
 
     def on(self, plan: Plan, stage: Path) -> Rehearsal:
         """Rehearse a plan of which the stage is there."""
-        before = self.before
+        before = self._before = self._before or self._as_it_is()
         self.count += 1
         after = self._run_with(plan, stage) if plan else before
         sanitizer = self._sanitizer_for(plan)
         cells = [compared(old, new, sanitizer) for old, new in zip(before, after, strict=True)]
         if any(cell.is_blamed for each in cells for cell in each):
+            self._again = self._again or self._run_as_it_is()
             pairs = zip(cells, self._again, strict=True)
             cells = [without_noise(each, again, sanitizer) for each, again in pairs]
         flat = tuple(cell for each in cells for cell in each)
