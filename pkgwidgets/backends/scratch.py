@@ -10,12 +10,8 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from pkgwidgets.core.comparison import SKIP, CellRun, NotebookRun, Script, marks
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
@@ -23,7 +19,7 @@ from pkgwidgets.core.interfaces import Limits, Report, ignore
 from pkgwidgets.core.model import Event, Interpreter, Stage
 from pkgwidgets.core.notebooks import code_cells
 
-from . import passing, probes, process, workcopy
+from . import lending, passing, probes, process, workcopy
 from .environment import REHEARSED
 
 # What jsonschema would check in texts that no notebook has takes seconds to import.
@@ -121,22 +117,8 @@ class KernelScratch:
             "roots": [f"{root}/" for root in (beside, prefix) if root is not None],
             "compiled": f"{folder / 'compiled'}/",
             "alone": not limits.network,
-            "lent": self._lent(),
+            "lent": lending.lent(self._interpreter),
         }
-
-    def _lent(self) -> tuple[list[str], list[str]] | None:
-        """Return where our kernel's modules are, and their names, if the environment has none."""
-        alike = self._interpreter.version.split(".")[:2] == [str(n) for n in sys.version_info[:2]]
-        if not alike or any((each / "ipykernel").is_dir() for each in self._interpreter.search):
-            return None
-        ids = _closure("ipykernel")
-        names = [
-            name
-            for name, owners in metadata.packages_distributions().items()
-            if ids & {canonicalize_name(owner) for owner in owners}
-        ]
-        folders = {str(metadata.distribution(id).locate_file("")) for id in ids}
-        return sorted(folders), names
 
 
 class _Folder:
@@ -295,30 +277,6 @@ def _installing_nothing(folder: Path, limits: Limits) -> dict[str, str]:
         "UV_PYTHON": f"{folder}/none",
     }
     return kept if limits.network else {**kept, "PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
-
-
-def _closure(root: str) -> set[str]:
-    """Return a distribution of this process and everything that it depends on."""
-    found, todo = set[str](), [root]
-    while todo:
-        id = canonicalize_name(todo.pop())
-        try:
-            requires = metadata.requires(id) or []
-        except metadata.PackageNotFoundError:
-            continue
-        if id not in found:
-            found.add(id)
-            todo += [name for text in requires if (name := _wanted(text))]
-    return found
-
-
-def _wanted(text: str) -> str:
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement:
-        return ""
-    applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-    return requirement.name if applies else ""
 
 
 def _quoted(path: Path) -> str:
