@@ -128,7 +128,7 @@ class Loaded:
     ) -> None:
         known = {id: versions[id] for id in owners.get(file, ()) if id in versions}
         if known:
-            self._seen.append(_Seen(os.path.realpath(file), known, is_there))
+            self._seen.append(_Seen(_place(file), known, is_there))
 
     def _versions_of(
         self, ids: Iterable[Id], stated: Mapping[Id, tuple[str, str]]
@@ -257,6 +257,12 @@ def _files(names: Mapping[str, Any]) -> tuple[str, ...]:
     # Not resolved: an absolute path is all that is needed here, and links cost.
     absolute = [os.path.abspath(file) for file in found if type(file) is str and file]  # noqa: PTH100
     return tuple(dict.fromkeys(absolute))
+
+
+def _place(file: str) -> str:
+    """Return where a file lies: its folder's links followed, but not its own, into a cache."""
+    folder, _, name = file.rpartition(os.sep)
+    return f"{os.path.realpath(folder)}{os.sep}{name}"
 
 
 def _still(name: str, module: Any, names: Mapping[str, Any]) -> Callable[[], bool]:
