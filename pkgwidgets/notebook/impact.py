@@ -17,7 +17,7 @@ from pkgwidgets.core.model import Change, Id, Plan
 from pkgwidgets.core.notebooks import code_cells
 from pkgwidgets.core.usage import Cell, Usage, Use, owner, usage
 
-from .loaded import Warned
+from .warned import Warned
 
 if TYPE_CHECKING:
     from .sources import Sources
