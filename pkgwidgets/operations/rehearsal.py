@@ -92,8 +92,10 @@ class Rehearsals:
         remember_good(self._backend, self._stand, runs)
         return runs
 
-    def _run_as_it_is(self) -> tuple[NotebookRun, ...]:
-        return self._stand.scratch.run(self._scripts, limits=self._limits, report=self._report)
+    def _run_as_it_is(self, report: Report | None = None) -> tuple[NotebookRun, ...]:
+        return self._stand.scratch.run(
+            self._scripts, limits=self._limits, report=report or self._report
+        )
 
     def of(self, plan: Plan) -> Rehearsal:
         """Rehearse a plan."""
@@ -130,20 +132,25 @@ class Rehearsals:
         `anew`: once more as it is, too, since the last time that it was looked at.
         """
         sanitizer = self._sanitizer_for(found.plan)
-        again = self._run_with(found.plan, stage)
+        again = self._run_with(found.plan, stage, self._report_again)
         cells = [confirmed(_of(found, run), run, sanitizer) for run in again]
         if anew and any(cell.is_blamed for each in cells for cell in each):
-            pairs = zip(cells, self._run_as_it_is(), strict=True)
+            pairs = zip(cells, self._run_as_it_is(self._report_again), strict=True)
             cells = [without_noise(each, run, sanitizer) for each, run in pairs]
         return replace(found, cells=tuple(cell for each in cells for cell in each))
 
-    def _run_with(self, plan: Plan, stage: Path) -> tuple[NotebookRun, ...]:
+    def _report_again(self, event: Event) -> None:
+        self._report(replace(event, text=f"{event.text}, once more"))
+
+    def _run_with(
+        self, plan: Plan, stage: Path, report: Report | None = None
+    ) -> tuple[NotebookRun, ...]:
         return self._stand.scratch.run(
             self._scripts,
             beside=stage,
             hidden=self._backend.records.touched(plan, None),
             limits=self._limits,
-            report=self._report,
+            report=report or self._report,
         )
 
     def _sanitizer_for(self, plan: Plan) -> Sanitizer:

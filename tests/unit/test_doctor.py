@@ -267,6 +267,14 @@ def test_what_fails_as_it_is_is_said(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_run_once_more_is_told_apart(tmp_path: Path) -> None:
+    kit, told = field(*crops(2, [2])), list[str]()
+    stand = Stand(FakeScratch(kit.environment), FakeKnownGood())
+    notebook = write(tmp_path / "a.ipynb", *counting(1, 2))
+    doctor.examine(kit.backend, stand, [notebook], report=lambda event: told.append(event.text))
+    assert told.count("cell 2, once more") == 1
+
+
 @pytest.mark.parametrize("outcomes", [".x", "x", "xx", ".xx", ".x.", ".x..x"])
 def test_a_failure_by_chance_holds_nothing_back(outcomes: str, tmp_path: Path) -> None:
     """Of the runs as it is, with the plan, as it is, and with the plan."""
