@@ -39,14 +39,19 @@ class RecordClaims:
         self._refresh(installed)
         projects = _projects(installed)
         elsewhere = self._elsewhere() if projects else ()
-        found = {}
+        folders, found = dict[str, str](), {}
         for file in files:
-            real = os.path.realpath(file)
-            ids = (
-                self._index.get(real)
-                or self._project(real, projects, elsewhere)
-                or self._former.get(real)
-            )
+            # A file may be a link into uv's cache, which is how uv installs where it is told to: it
+            # is known by its place, which only its folder's links change.
+            folder, _, name = file.rpartition(os.sep)
+            if folder not in folders:
+                folders[folder] = os.path.realpath(folder)
+            place = f"{folders[folder]}{os.sep}{name}"
+            ids = self._index.get(place)
+            if not ids:
+                real = os.path.realpath(file)
+                ids = self._index.get(real) or self._project(real, projects, elsewhere)
+            ids = ids or self._former.get(place)
             if ids:
                 found[file] = frozenset(ids)
         return found

@@ -9,12 +9,9 @@ import signal
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from importlib import metadata
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from pkgwidgets.core.comparison import SKIP, CellRun, NotebookRun, Script, marks
 from pkgwidgets.core.distributions import Interpreter
@@ -24,7 +21,7 @@ from pkgwidgets.core.notebooks import code_cells
 from pkgwidgets.core.stand import Limits
 from pkgwidgets.core.transactions import Event, Stage
 
-from . import passing, probes, process, workcopy
+from . import lending, passing, probes, process, workcopy
 from .environment import REHEARSED
 
 # What jsonschema would check in texts that no notebook has takes seconds to import.
@@ -83,7 +80,7 @@ class KernelScratch:
             missing = 'a rehearsal needs nbclient: `pip install "pkgwidgets[impact]"`'
             raise InvalidRequest("rehearsal", None, missing)
         with passing.folder("pkgwidgets-rehearsal-") as folder:
-            scratch = _Folder(folder, scripts, beside, self._interpreter)
+            scratch = _Folder(folder, scripts, beside, self._interpreter, report)
             task = scratch.task(limits or Limits())
             kernel = self._kernel_task(folder, beside, hidden, limits or Limits())
             (folder / "kernel-task").write_text(json.dumps(kernel), encoding="utf-8")
@@ -122,22 +119,8 @@ class KernelScratch:
             "roots": [f"{root}/" for root in (beside, prefix) if root is not None],
             "compiled": f"{folder / 'compiled'}/",
             "alone": not limits.network,
-            "lent": self._lent(),
+            "lent": lending.lent(self._interpreter),
         }
-
-    def _lent(self) -> tuple[list[str], list[str]] | None:
-        """Return where our kernel's modules are, and their names, if the environment has none."""
-        alike = self._interpreter.version.split(".")[:2] == [str(n) for n in sys.version_info[:2]]
-        if not alike or any((each / "ipykernel").is_dir() for each in self._interpreter.search):
-            return None
-        ids = _closure("ipykernel")
-        names = [
-            name
-            for name, owners in metadata.packages_distributions().items()
-            if ids & {canonicalize_name(owner) for owner in owners}
-        ]
-        folders = {str(metadata.distribution(id).locate_file("")) for id in ids}
-        return sorted(folders), names
 
 
 class _Folder:
@@ -149,10 +132,15 @@ class _Folder:
         scripts: Sequence[Script],
         beside: Path | None,
         interpreter: Interpreter,
+        report: Report,
     ) -> None:
         self._folder, self._scripts, self._interpreter = folder, scripts, interpreter
         self._copies = [
-            workcopy.copy(script.notebook.resolve(), folder / f"work-{number}" / "copy")
+            workcopy.copy(
+                script.notebook.resolve(),
+                folder / f"work-{number}" / "copy",
+                partial(report, _copying(script)),
+            )
             for number, script in enumerate(scripts)
         ]
         # What is said of a place of ours is said of the one that it stands for.
@@ -209,6 +197,10 @@ class _Folder:
         return tuple(
             _run(script, said) for script, said in zip(self._scripts, answers, strict=True)
         )
+
+
+def _copying(script: Script) -> Event:
+    return Event(stage=Stage.CHECKING, text=f"copying the folder of {script.notebook.name}")
 
 
 @contextmanager
@@ -287,30 +279,6 @@ def _installing_nothing(folder: Path, limits: Limits) -> dict[str, str]:
         "UV_PYTHON": f"{folder}/none",
     }
     return kept if limits.network else {**kept, "PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
-
-
-def _closure(root: str) -> set[str]:
-    """Return a distribution of this process and everything that it depends on."""
-    found, todo = set[str](), [root]
-    while todo:
-        id = canonicalize_name(todo.pop())
-        try:
-            requires = metadata.requires(id) or []
-        except metadata.PackageNotFoundError:
-            continue
-        if id not in found:
-            found.add(id)
-            todo += [name for text in requires if (name := _wanted(text))]
-    return found
-
-
-def _wanted(text: str) -> str:
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement:
-        return ""
-    applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-    return requirement.name if applies else ""
 
 
 def _quoted(path: Path) -> str:

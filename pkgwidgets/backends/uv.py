@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import uv
@@ -29,7 +28,7 @@ from pkgwidgets.core.plans import Kind, Plan
 from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.core.words import redacted
 
-from . import process, record, uvconfig
+from . import passing, process, record, uvconfig
 from .settings import Find
 
 _SCHEMA = "preview"
@@ -181,8 +180,8 @@ class Uv:
 @contextmanager
 def _files(**contents: Sequence[str]) -> Iterator[Mapping[str, Path]]:
     """Write requirement files that uv can read, for as long as it runs."""
-    with TemporaryDirectory(prefix="pkgwidgets-uv-") as folder:
-        files = {name: Path(folder, f"{name}.txt") for name in contents}
+    with passing.folder("pkgwidgets-uv-") as folder:
+        files = {name: folder / f"{name}.txt" for name in contents}
         for name, file in files.items():
             file.write_text("\n".join(contents[name]) + "\n", encoding="utf-8")
         yield files

@@ -58,6 +58,7 @@ def plan_to_json(plan: Plan) -> _Json:
         "commands": list(plan.commands),
         "undoes": plan.undoes,
         "from_save_point": plan.from_save_point,
+        "notes": list(plan.notes),
     }
 
 
@@ -75,6 +76,7 @@ def plan_from_json(data: _Json) -> Plan:
             commands=tuple(data["commands"]),
             undoes=data["undoes"],
             from_save_point=data["from_save_point"],
+            notes=tuple(data.get("notes", ())),
         )
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a plan: {error!r}") from error

@@ -262,6 +262,21 @@ def without_noise(
     )
 
 
+def confirmed(
+    cells: Sequence[ComparedCell], again: NotebookRun, sanitizer: Sanitizer = ()
+) -> tuple[ComparedCell, ...]:
+    """Pardon cells that do not break in a second run with the new versions: it was chance."""
+    found = {cell.number: cell for cell in again.cells}
+    return tuple(
+        replace(cell, verdict=Verdict.UNSTABLE)
+        if cell.is_blamed
+        and _verdict(cell.before, found[cell.number], (*_ALWAYS, *sanitizer))
+        not in (Verdict.DIFFERENT, Verdict.BROKEN)
+        else cell
+        for cell in cells
+    )
+
+
 def _verdict(before: CellRun, after: CellRun, sanitizer: Sanitizer) -> Verdict:
     if before.error or after.error:
         if before.error and after.error:

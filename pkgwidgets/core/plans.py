@@ -116,6 +116,8 @@ class Plan:
     """The other kernels that run on the environment, as far as they are seen."""
     undoes: str | None = None
     from_save_point: bool = False
+    notes: tuple[str, ...] = ()
+    """What was found while it was made, and says how far it is to be relied on."""
     id: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -147,7 +149,7 @@ class Plan:
             [f"unverified: the index gives no hash of {joined(unverified)}"] if unverified else []
         )
         said += [f"{c.name} runs code at every start: {joined(c.starts)}" for c in new if c.starts]
-        return tuple(said)
+        return (*said, *self.notes)
 
     @property
     def warnings(self) -> tuple[str, ...]:

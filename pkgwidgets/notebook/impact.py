@@ -6,10 +6,9 @@ import importlib.util
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pkgwidgets.connect import claims
+from pkgwidgets.connect import claims, stand
 from pkgwidgets.core import api, changes, rules
 from pkgwidgets.core.api import Impact, Severity
 from pkgwidgets.core.distributions import Id
@@ -19,7 +18,7 @@ from pkgwidgets.core.notebooks import code_cells
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.usage import Cell, Usage, Use, owner, usage
 
-from .loaded import Warned
+from .warned import Warned
 
 if TYPE_CHECKING:
     from .sources import Sources
@@ -44,8 +43,8 @@ def of_plan(
     scope = _Scope(backend, plan)
     direct = [(use, scope.changed[id]) for use, id in scope.owned(used) if id in scope.changed]
     rows = [*_unread(used), *_through(scope, used), *_warned(backend, scope, used, warnings)]
-    with TemporaryDirectory(prefix="pkgwidgets-impact-") as folder:
-        stage = Path(folder)
+    with stand(backend).scratch.room() as room:
+        stage = room / "stage"
         wanted = {change.id for _, change in direct}
         part = tuple(c for c in plan.changes if c.id in wanted and c.after is not None)
         if part:

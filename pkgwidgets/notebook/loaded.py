@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from threading import Lock
-from types import ModuleType
 from typing import Any
 
 from packaging.version import InvalidVersion, Version
@@ -24,6 +21,8 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.loading import Loading
 
 from . import mapped
+from .modules import contents, origins, place
+from .warned import Warned, seen
 
 _LONGEST = 1 << 20
 """Source files that are longer, in bytes, do not state a version."""
@@ -91,7 +90,7 @@ class Loaded:
 
     def warned(self) -> tuple[Warned, ...]:
         """Return the deprecations that this process was warned of; none for another's Python."""
-        return _warned() if self._is_ours() else ()
+        return seen(list(sys.modules.items())) if self._is_ours() else ()
 
     def _look(self) -> _Attributed:
         if not self._is_ours():
@@ -107,14 +106,14 @@ class Loaded:
             return self._attributed
 
     def _add(self, modules: list[tuple[str, Any, dict[str, Any]]], libraries: list[str]) -> None:
-        files = {file for _, _, names in modules for file in _files(names)}
+        files = {file for _, _, names in modules for file in origins(names)}
         owners = self._claims.owners({*files, *map(mapped.path_of, libraries)})
         if not owners:
             return
         stated = _stated(modules, owners)
         versions = self._versions_of({id for ids in owners.values() for id in ids}, stated)
         for name, module, names in modules:
-            for file in _files(names):
+            for file in origins(names):
                 self._add_one(file, owners, versions, _still(name, module, names))
         for library in map(mapped.path_of, libraries):
             self._add_one(library, owners, versions, partial(self._is_mapped, library))
@@ -128,7 +127,7 @@ class Loaded:
     ) -> None:
         known = {id: versions[id] for id in owners.get(file, ()) if id in versions}
         if known:
-            self._seen.append(_Seen(os.path.realpath(file), known, is_there))
+            self._seen.append(_Seen(place(file), known, is_there))
 
     def _versions_of(
         self, ids: Iterable[Id], stated: Mapping[Id, tuple[str, str]]
@@ -155,7 +154,7 @@ class Loaded:
     def _new_modules(self) -> Iterator[tuple[str, Any, dict[str, Any]]]:
         """Yield the modules that were not here at the last look, with what is in them."""
         for name, module in list(sys.modules.items()):
-            names = _names(module)
+            names = contents(module)
             spec = names.get("__spec__")
             key = (id(module), id(spec))
             if names and key not in self._known:
@@ -177,24 +176,6 @@ class Loaded:
         return interpreter.python == Path(sys.executable) or interpreter.prefix == Path(sys.prefix)
 
 
-def _names(module: Any) -> dict[str, Any]:
-    """Return what is in a module, without asking the module: it might do something then.
-
-    Nothing of one whose import was put off until it is used.
-    """
-    kind = type(module)
-    if kind is ModuleType:
-        plain: dict[str, Any] = module.__dict__
-        return plain
-    if kind.__name__ == "_LazyModule":
-        return {}
-    try:
-        names = object.__getattribute__(module, "__dict__")
-    except Exception:
-        return {}
-    return names if type(names) is dict else {}
-
-
 def _attributed(seen: Iterable[_Seen]) -> _Attributed:
     """Decide whose a file is that several distributions claim: theirs who have more loaded.
 
@@ -210,55 +191,6 @@ def _attributed(seen: Iterable[_Seen]) -> _Attributed:
     return found
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Warned:
-    """A deprecation that was warned of in this process.
-
-    `module` and `file` are where, and `category` what kind, with the module that it is from.
-    """
-
-    module: str
-    file: str
-    line: int
-    text: str
-    category: str
-
-
-def _warned() -> tuple[Warned, ...]:
-    """Return the deprecations that this process was warned of, as the modules keep account.
-
-    Python keeps no account of what a filter ignores, and forgets all when a filter is set.
-    """
-    found = []
-    for name, module in list(sys.modules.items()):
-        names = _names(module)
-        account = names.get("__warningregistry__")
-        for key in list(account) if type(account) is dict else ():
-            if isinstance(key, tuple) and len(key) == 3 and _is_deprecation(key[1]):
-                text, kind, line = key
-                file = next(iter(_files(names)), "")
-                category = f"{kind.__module__}.{kind.__qualname__}"
-                found.append(
-                    Warned(module=name, file=file, line=line, text=str(text), category=category)
-                )
-    return tuple(found)
-
-
-def _is_deprecation(kind: object) -> bool:
-    kinds = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
-    return isinstance(kind, type) and issubclass(kind, kinds)
-
-
-def _files(names: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return where a module came from: as its import recorded it, and as it says itself."""
-    spec = names.get("__spec__")
-    origin = spec.origin if type(spec) is ModuleSpec and spec.has_location else None
-    found = (origin, names.get("__file__"))
-    # Not resolved: an absolute path is all that is needed here, and links cost.
-    absolute = [os.path.abspath(file) for file in found if type(file) is str and file]  # noqa: PTH100
-    return tuple(dict.fromkeys(absolute))
-
-
 def _still(name: str, module: Any, names: Mapping[str, Any]) -> Callable[[], bool]:
     """Return what tells whether this very import of a module is still in use by somebody."""
     spec = names.get("__spec__")
@@ -269,7 +201,7 @@ def _still(name: str, module: Any, names: Mapping[str, Any]) -> Callable[[], boo
 
     def is_there() -> bool:
         found = alive()
-        return found is not None and _names(found).get("__spec__") is spec
+        return found is not None and contents(found).get("__spec__") is spec
 
     return is_there
 
@@ -282,7 +214,7 @@ def _stated(
     for name, _, names in sorted(modules, key=lambda each: each[0].count(".")):
         text = names.get("__version__")
         if isinstance(text, str) and name != "__main__":
-            for file in _files(names):
+            for file in origins(names):
                 for id in owners.get(file, ()):
                     found.setdefault(id, (text, file))
     return found

@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from pkgwidgets.core import changes
 from pkgwidgets.core.bisection import first_failing
-from pkgwidgets.core.comparison import ComparedCell, Rehearsal, Sanitizer
+from pkgwidgets.core.comparison import ComparedCell, Rehearsal, Sanitizer, Verdict
 from pkgwidgets.core.distributions import Distribution, Id, Unreadable
 from pkgwidgets.core.interfaces import Backend, Report, ignore
 from pkgwidgets.core.plans import Change, HeldBack, Plan
@@ -80,6 +80,7 @@ class _Doctor:
         self._held: dict[Id, HeldBack] = {}
         self._culprits: dict[Id, ComparedCell | None] = {}
         self._tried: dict[Pins, Rehearsal] = {}
+        self._unstable: set[Place] = set()
 
     def examine(self) -> Diagnosis:
         while True:
@@ -87,12 +88,12 @@ class _Doctor:
             with self._rehearsals.staged(plan) as stage:
                 if self._hold_what_does_not_import(plan, stage):
                     continue
-                rehearsal = self._rehearse(plan, stage)
+                rehearsal = self._sure(self._rehearse(plan, stage), stage)
                 raise_if_moved(self._backend, plan)  # by a cell of a notebook, too
                 after = self._rehearsals.metadata(plan, stage)
             if rehearsal.passed or not plan:
                 return Diagnosis(
-                    plan=plan,
+                    plan=replace(plan, notes=_notes(rehearsal)),
                     rehearsal=rehearsal,
                     culprits=self._culprits,
                     rehearsals=self._rehearsals.count,
@@ -112,7 +113,20 @@ class _Doctor:
             rehearsals = self._rehearsals
             known = rehearsals.of(plan) if stage is None else rehearsals.on(plan, stage)
             self._tried[_pins(plan.changes)] = known
-        return replace(known, plan=plan)
+        cells = tuple(self._pardoned(cell) for cell in known.cells)
+        return replace(known, plan=plan, cells=cells)
+
+    def _sure(self, rehearsal: Rehearsal, stage: Path) -> Rehearsal:
+        """Look again before anybody is blamed: what breaks only at times sends on a wild chase."""
+        if rehearsal.passed:
+            return rehearsal
+        found = self._rehearsals.confirmed(rehearsal, stage, anew=bool(self._culprits))
+        self._unstable |= _blamed(rehearsal) - _blamed(found)
+        return found
+
+    def _pardoned(self, cell: ComparedCell) -> ComparedCell:
+        unstable = cell.is_blamed and (cell.notebook, cell.number) in self._unstable
+        return replace(cell, verdict=Verdict.UNSTABLE) if unstable else cell
 
     def _hold_what_does_not_import(self, plan: Plan, stage: Path) -> bool:
         """Hold back what would end the upgrade in any case; tell whether there is any."""
@@ -145,10 +159,11 @@ class _Doctor:
         for place, count in first_failing(len(units), failing, blamed, known).items():
             # As these alone break it: with all of them, another's error may come first.
             cell = self._seen(plan, units[:count], place) or blamed[place]
-            for id in units[count - 1]:
-                if id not in self._held and changed[id].before is not None:
-                    self._culprits[id] = cell
-                    self._hold(changed[id], f"it breaks {cell}")
+            unit = [changed[id] for id in units[count - 1]]
+            for change in unit:
+                if change.id not in self._held and change.before is not None:
+                    self._culprits[change.id] = cell
+                    self._hold(change, f"it breaks {cell}{_or_one_of(unit, change)}")
         if len(self._held) == before:
             # What breaks them is new, and comes with one of the others: which, nobody says.
             for change in plan.changes:
@@ -187,6 +202,25 @@ class _Doctor:
         )
 
 
+def _or_one_of(unit: list[Change], change: Change) -> str:
+    """Name the others of which one cannot be told from a culprit."""
+    others = [f"{each.name} {each.after}" for each in unit if each.id != change.id]
+    return f"; or {' or '.join(others)} does, which comes with it" if others else ""
+
+
+def _notes(rehearsal: Rehearsal) -> tuple[str, ...]:
+    """Say of which cells nothing can be told."""
+    why = {
+        Verdict.UNSTABLE: "does not do the same each time it is run",
+        Verdict.FAILING: "fails as it is, too",
+    }
+    return tuple(
+        f"{cell.place} {why[cell.verdict]}: nothing is held back for it"
+        for cell in rehearsal.cells
+        if cell.verdict in why
+    )
+
+
 def _blamed(rehearsal: Rehearsal) -> set[Place]:
     return {(cell.notebook, cell.number) for cell in rehearsal.blamed}
 
@@ -198,16 +232,19 @@ def _pins(moved: Iterable[Change]) -> Pins:
 def _units(backend: Backend, plan: Plan, after: _After) -> list[list[Id]]:
     """Put the changes in an order in which each can be made after those before it.
 
-    What cannot be done one by one, because the one needs the other, is one unit.
+    What cannot be done one by one, because the one needs the other, is one unit. The smaller a
+    unit, the less is held back for a culprit in it.
     """
     close = _closing(backend, plan, after)
     units: list[list[Id]] = []
     done = frozenset[Id]()
     for id in _needed_first(backend, plan, after):
-        if id not in done:
-            more = close(done | {id})
-            units.append(sorted(more - done))
-            done = more
+        while id not in done:
+            more = close(done | {id}) - done
+            if len(more) > 1:  # perhaps some of it can be done before the rest
+                more = min((close(done | {each}) - done for each in sorted(more)), key=len)
+            units.append(sorted(more))
+            done |= more
     return units
 
 

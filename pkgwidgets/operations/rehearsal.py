@@ -6,16 +6,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 
 from pkgwidgets.core import changes
 from pkgwidgets.core.comparison import (
+    ComparedCell,
     GoodVersions,
     NotebookRun,
     Rehearsal,
     Sanitizer,
     compared,
+    confirmed,
     versions_of,
     without_noise,
 )
@@ -78,10 +79,14 @@ class Rehearsals:
             raise InvalidRequest("notebooks", None, "no notebook was given to rehearse")
         self.count = 0
         """How many there were so far."""
+        # Not cached properties: those of Python 3.11 have one lock for all of a class, and another
+        # rehearsal in this process would wait for the notebooks of this one.
+        self._before: tuple[NotebookRun, ...] = ()
+        self._again: tuple[NotebookRun, ...] = ()
+        """As they are, and once more, to know what differs by itself."""
 
-    @cached_property
-    def before(self) -> tuple[NotebookRun, ...]:
-        """The notebooks as they are; what ran clean is remembered with what is installed."""
+    def _as_it_is(self) -> tuple[NotebookRun, ...]:
+        """Run the notebooks as they are; what ran clean is remembered with what is installed."""
         runs = self._run_as_it_is()
         for run in runs:
             if run.failure:
@@ -90,13 +95,10 @@ class Rehearsals:
         remember_good(self._backend, self._stand, runs)
         return runs
 
-    @cached_property
-    def _again(self) -> tuple[NotebookRun, ...]:
-        """The same once more, to know what differs by itself."""
-        return self._run_as_it_is()
-
-    def _run_as_it_is(self) -> tuple[NotebookRun, ...]:
-        return self._stand.scratch.run(self._scripts, limits=self._limits, report=self._report)
+    def _run_as_it_is(self, report: Report | None = None) -> tuple[NotebookRun, ...]:
+        return self._stand.scratch.run(
+            self._scripts, limits=self._limits, report=report or self._report
+        )
 
     def of(self, plan: Plan) -> Rehearsal:
         """Rehearse a plan."""
@@ -115,24 +117,47 @@ class Rehearsals:
 
     def on(self, plan: Plan, stage: Path) -> Rehearsal:
         """Rehearse a plan of which the stage is there."""
-        before = self.before
+        before = self._before = self._before or self._as_it_is()
         self.count += 1
-        after = before
-        if plan:
-            after = self._stand.scratch.run(
-                self._scripts,
-                beside=stage,
-                hidden=self._backend.records.touched(plan, None),
-                limits=self._limits,
-                report=self._report,
-            )
-        sanitizer = (*versions_of(plan), *self._sanitizer)
+        after = self._run_with(plan, stage) if plan else before
+        sanitizer = self._sanitizer_for(plan)
         cells = [compared(old, new, sanitizer) for old, new in zip(before, after, strict=True)]
         if any(cell.is_blamed for each in cells for cell in each):
+            self._again = self._again or self._run_as_it_is()
             pairs = zip(cells, self._again, strict=True)
             cells = [without_noise(each, again, sanitizer) for each, again in pairs]
         flat = tuple(cell for each in cells for cell in each)
         return Rehearsal(plan=plan, cells=flat, before=before, after=after)
+
+    def confirmed(self, found: Rehearsal, stage: Path, *, anew: bool) -> Rehearsal:
+        """Run what a plan breaks once more with it; what breaks only at times is pardoned.
+
+        `anew`: once more as it is, too, since the last time that it was looked at.
+        """
+        sanitizer = self._sanitizer_for(found.plan)
+        again = self._run_with(found.plan, stage, self._report_again)
+        cells = [confirmed(_of(found, run), run, sanitizer) for run in again]
+        if anew and any(cell.is_blamed for each in cells for cell in each):
+            pairs = zip(cells, self._run_as_it_is(self._report_again), strict=True)
+            cells = [without_noise(each, run, sanitizer) for each, run in pairs]
+        return replace(found, cells=tuple(cell for each in cells for cell in each))
+
+    def _report_again(self, event: Event) -> None:
+        self._report(replace(event, text=f"{event.text}, once more"))
+
+    def _run_with(
+        self, plan: Plan, stage: Path, report: Report | None = None
+    ) -> tuple[NotebookRun, ...]:
+        return self._stand.scratch.run(
+            self._scripts,
+            beside=stage,
+            hidden=self._backend.records.touched(plan, None),
+            limits=self._limits,
+            report=report or self._report,
+        )
+
+    def _sanitizer_for(self, plan: Plan) -> Sanitizer:
+        return (*versions_of(plan), *self._sanitizer)
 
     def metadata(self, plan: Plan, stage: Path) -> dict[Id, Distribution | Unreadable]:
         """Return what would be installed after a plan, as its stage has it."""
@@ -140,6 +165,11 @@ class Rehearsals:
         kept = self._backend.environment.distributions().items()
         staged = self._backend.records.staged(stage) if plan.pins else {}
         return {**{id: found for id, found in kept if id not in gone}, **staged}
+
+
+def _of(found: Rehearsal, run: NotebookRun) -> tuple[ComparedCell, ...]:
+    """Return the cells of one notebook."""
+    return tuple(cell for cell in found.cells if cell.notebook == run.script.notebook)
 
 
 def part_of(plan: Plan, ids: Iterable[Id]) -> Plan:

@@ -156,6 +156,7 @@ def _plan() -> Schema:
         commands={**TEXTS, "description": "What would do the same in a terminal."},
         undoes=MAYBE_TEXT,
         from_save_point=YES,
+        notes=TEXTS,
         download_size=MAYBE_COUNT,
         warnings=TEXTS,
         restart={"type": "null", "description": "See `kernels`."},

@@ -56,5 +56,19 @@ async function restartKernel(model) {
 async function commandsOf(model, id) {
   const found = id && (await Promise.race([model.widget_manager?.get_model?.(id), new Promise((done) => setTimeout(done, 3_000))]).catch(() => null));
   const commands = found?._commands;
-  return commands?.hasCommand?.("notebook:run-all-above") ? commands : null;
+  return ["docmanager:open", "notebook:run-cell"].every((name) => commands?.hasCommand?.(name)) ? commands : null;
+}
+
+// Runs the panel's notebook up to the panel's cell; tells whether it could. The page's commands act on what is in front and active, which may be another
+// notebook or cell by now: ours is brought back, and named to them.
+async function runUpToPanel(model, commands) {
+  const open = { path: pathOf(model), factory: "Notebook" };
+  const shown = await commands.execute("docmanager:open", open).catch(() => null);
+  const place = cellOf(model);
+  if (shown?.context !== notebookOf(model) || !shown?.content?.extendContiguousSelectionTo || place < 0) return false;
+  shown.content.deselectAll();
+  shown.content.activeCellIndex = 0;
+  shown.content.extendContiguousSelectionTo(place);
+  await commands.execute("notebook:run-cell", { semanticWidget: shown.id, activate: false });
+  return true;
 }

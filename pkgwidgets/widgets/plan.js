@@ -76,8 +76,8 @@ function render({ model, el }) {
     if (state === "failed") return [failedNote()];
     if (state !== "ready") return [];
     const notes = heldBack.map((item) => heldBackNote(item, () => model.send({ type: "unlock" })));
-    if (empty) return [h("p", { className: "pkgw-empty" }, "Nothing to change."), ...notes];
     notes.push(...warnings.map((text) => h("p", { className: "pkgw-note" }, text)));
+    if (empty) return [h("p", { className: "pkgw-empty" }, "Nothing to change."), ...notes];
     if (restart || others) {
       const lead = restart && strong(`${word} afterwards:`);
       notes.push(h("p", { className: "pkgw-note" }, lead, restart && ` ${restart}`, restart && others && " ", others));

@@ -2,6 +2,8 @@
 
 const BY_HAND = "The panel cannot restart the kernel here. The notebook's own menu or toolbar can: Kernel → Restart Kernel…";
 
+const NOT_RUN = "The kernel was restarted, but nothing was run: the page does not find this notebook any more.";
+
 function lost({ variables, more }) {
   if (!variables) return "Looking for what you would lose…";
   if (!variables.length) return "You would lose no variable.";
@@ -31,7 +33,7 @@ function restartQuestion(model, el) {
     isAsking = true;
     node.hidden = false;
     both.hidden = true;
-    only.hidden = false;
+    cancel.hidden = only.hidden = false;
     for (const each of [cancel, both, only]) each.disabled = false;
     say(said, lost({}));
     model.send({ type: "variables" });
@@ -70,8 +72,10 @@ function restartQuestion(model, el) {
       return;
     }
     node.hidden = true;
-    // The page's active cell is the one that was clicked in: the panel's.
-    if (andRun) for (const what of ["notebook:run-all-above", "notebook:run-cell"]) await commands.execute(what);
+    if (!andRun || (await runUpToPanel(model, commands))) return;
+    node.hidden = false;
+    for (const each of [cancel, both, only]) each.hidden = true;
+    say(said, NOT_RUN);
   }
 
   function onKey(event) {

@@ -26,6 +26,14 @@ _EDIT = """(source) => window.jupyterapp.shell.currentWidget.context.model.share
 _NO_SESSION = """() => {
   window.jupyterapp.shell.currentWidget.context.sessionContext.restartKernel = undefined;
 }"""
+_HELD = """() => {
+  const context = window.jupyterapp.shell.currentWidget.context.sessionContext;
+  const restart = context.restartKernel.bind(context);
+  context.restartKernel = async () => {
+    await restart();
+    await new Promise((go) => { window.restarting = go; });
+  };
+}"""
 ENDLESS = "import time\nwhile True:\n    time.sleep(0.1)"
 
 
@@ -213,6 +221,46 @@ def test_after_a_restart_all_runs_up_to_the_panel(opened: Opened) -> None:
     expect(opened.row("raintable").locator(".pkgw-c-version")).to_have_text("2.4.0")
     expect(opened.page.locator(".pkgw-panel-dead")).to_have_count(0)
     expect(opened.page.locator(".jp-InputPrompt").nth(1)).to_have_text("[2]:")
+
+
+def test_all_runs_up_to_the_panel_whatever_was_clicked_since(opened: Opened, lab: Lab) -> None:
+    """While the kernel restarts, another cell is clicked, and then another notebook opened."""
+    other = lab.write_some("seen = 'the other'", "'not run'")
+    opened.page.evaluate(_HELD)
+    plan(opened, "raintable")
+    opened.button("Apply").click()
+    opened.button("Restart kernel…").click()
+    opened.button("Restart and run up to here").click()
+    opened.page.wait_for_function("() => window.restarting")
+    opened.page.locator(".jp-Cell").nth(2).locator(".jp-InputArea-editor").click()
+    opened.execute("docmanager:open", path=other)
+    elsewhere = opened.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-InputPrompt")
+    expect(elsewhere).to_have_count(2)
+    expect(opened.panel).to_be_hidden()
+    opened.page.evaluate("() => window.restarting()")
+    expect(opened.row("raintable").locator(".pkgw-c-version")).to_have_text("2.4.0")
+    expect(opened.page.locator(".pkgw-panel-dead")).to_have_count(0)
+    prompts = opened.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-InputPrompt")
+    expect(prompts.nth(1)).to_have_text("[2]:")
+    assert prompts.all_inner_texts()[2] != "[3]:"
+    opened.execute("docmanager:open", path=other)
+    expect(elsewhere).to_have_text(["[ ]:", "[ ]:"])
+
+
+def test_where_the_notebook_is_closed_meanwhile_nothing_is_run(opened: Opened) -> None:
+    """Its file is gone, so that the page cannot come back to it."""
+    opened.page.evaluate(_HELD)
+    plan(opened, "raintable")
+    opened.button("Apply").click()
+    opened.button("Restart kernel…").click()
+    opened.button("Restart and run up to here").click()
+    opened.page.wait_for_function("() => window.restarting")
+    opened.page.route("**/api/contents/**", lambda route: route.fulfill(status=404))
+    opened.page.evaluate("() => window.restarting()")
+    expect(opened.part("Progress")).to_contain_text("The kernel was restarted, but nothing was run")
+    photographed(opened.panel, "restart-not-run")
+    opened.page.unroute("**/api/contents/**")
+    assert opened.page.locator(".jp-InputPrompt").all_inner_texts()[0] == "[1]:"
 
 
 def test_another_notebook_on_the_environment_is_named(

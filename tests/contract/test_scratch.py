@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -169,12 +170,69 @@ def test_it_works_in_a_copy_of_the_folder(real: Real, tmp_path: Path) -> None:
 def test_a_folder_that_is_too_large_is_refused(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workcopy, "_MOST", 10**9)
-    (tmp_path / "work").mkdir()
-    with (tmp_path / "work" / "large").open("wb") as file:
-        file.truncate(10**9 + 1)
-    with pytest.raises(InvalidRequest, match="more than 1 GB"):
+    """Before a byte of it is copied; holes count as what a copy would be."""
+    place, work = tmp_path / "tmp", tmp_path / "work"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    for name, length in (("a/one", 1_500_000_000), ("b/two", 600_000_000)):
+        (work / name).parent.mkdir(parents=True)
+        with (work / name).open("wb") as file:
+            file.truncate(length)
+    begun = time.monotonic()
+    with pytest.raises(InvalidRequest) as raised:
         real("1")
+    assert str(raised.value) == (
+        f"{str(work / 'a.ipynb')!r} is not a valid notebook to rehearse: its folder holds more "
+        "than 2 GB, a/one alone 1.5 GB; move it to one of its own. Nothing was done."
+    )
+    assert time.monotonic() - begun < 5
+    assert list(place.iterdir()) == []
+
+
+def test_a_folder_of_too_many_files_is_refused(
+    real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workcopy, "_MOST_FILES", 2)
+    (tmp_path / "work").mkdir()
+    for number in range(2):
+        (tmp_path / "work" / f"{number}").touch()
+    with pytest.raises(InvalidRequest, match="more than 2 files; move it to one of its own"):
+        real("1")
+
+
+def test_a_folder_for_which_there_is_no_room_is_refused(
+    real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "data").write_bytes(bytes(5_000))
+    free = SimpleNamespace(free=5_000)
+    monkeypatch.setattr("shutil.disk_usage", lambda place: free)
+    with pytest.raises(InvalidRequest, match=r"5\.\d kB, and only 5\.0 kB are free in .*TMPDIR"):
+        real("1")
+    free.free = 10_000
+    assert real("1")[0].text == "1"
+
+
+def test_a_copy_is_called_off_between_two_files(
+    real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, work = tmp_path / "tmp", tmp_path / "work"
+    place.mkdir()
+    work.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    for number in range(20):
+        (work / f"{number}").touch()
+    told: list[str] = []
+
+    def cancel(event: Event) -> None:
+        told.append(event.text)
+        if len(list(place.rglob("copy/*"))) > 3:
+            raise Cancelled("")
+
+    with pytest.raises(Cancelled):
+        real("1", report=cancel)
+    assert set(told) == {"copying the folder of a.ipynb"}
+    assert list(place.iterdir()) == []
 
 
 def test_nothing_in_the_environment_is_written(

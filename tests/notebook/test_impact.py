@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +17,7 @@ from fakes import Oracle
 from pkgwidgets import PackageService
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.transactions import Event
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.installation import Installation
 from pkgwidgets.demo.wheels import BuiltWheel
@@ -148,6 +151,41 @@ def test_the_environment_stays_as_it_is(beds: PackageService, tmp_path: Path, tr
     assert tree(beds.prefix) == before
 
 
+LOOKING = """
+import sys
+from pkgwidgets import PackageService
+service = PackageService(sys.argv[1], index_url=sys.argv[2])
+plan = service.plan_upgrade("bed")
+
+def wait(event):
+    print("fetching", flush=True)
+    sys.stdin.read()
+
+service.impact(plan, sys.argv[3], report=wait)
+"""
+
+
+def test_what_a_killed_process_fetched_is_cleared_away_by_the_next(
+    beds: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, cells = tmp_path / "tmp", notebook(tmp_path, "import bed\nbed.old_size")
+    place.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", LOOKING, str(beds.python), beds.index_url, str(cells)],
+        env={**os.environ, "TMPDIR": str(place)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as looking:
+        assert looking.stdout is not None
+        assert looking.stdout.readline() == b"fetching\n"
+        looking.kill()
+    left = {path.name.rpartition("-")[0] for path in place.iterdir()}
+    assert left == {"pkgwidgets-stage", "pkgwidgets-uv"}
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    assert len(beds.impact(beds.plan_upgrade("bed"), cells)) == 1
+    assert list(place.iterdir()) == []
+
+
 def test_a_plan_without_changes_has_none(service: PackageService, tmp_path: Path) -> None:
     plan = service.plan_upgrade("seedshelf", version="1.4.1")
     assert not plan
@@ -168,6 +206,25 @@ def test_what_is_no_notebook_is_refused(
 def test_what_is_no_plan_is_refused(service: PackageService) -> None:
     with pytest.raises(InvalidRequest):
         service.impact("bed")  # type: ignore[arg-type]
+
+
+def test_without_griffe_it_is_refused_before_anything_is_fetched(
+    service: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        "pkgwidgets.notebook.impact.importlib.util.find_spec",
+        lambda name, *more: None if name == "griffe" else real(name, *more),
+    )
+    plan, fetched = service.plan_upgrade("frostcall"), list[Event]()
+    with pytest.raises(InvalidRequest) as raised:
+        service.impact(plan, notebook(tmp_path, "import frostcall"), report=fetched.append)
+    assert (raised.value.code, fetched) == ("invalid-request", [])
+    assert str(raised.value) == (
+        'An impact needs griffe: `pip install "pkgwidgets[impact]"`. Nothing was done.'
+    )
+    service.apply(plan)
+    assert service.get_package("frostcall").version == "2.0.0"
 
 
 def test_outside_of_a_kernel_a_notebook_must_be_named() -> None:

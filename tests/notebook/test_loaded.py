@@ -99,6 +99,17 @@ PKGUTIL = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
 
 EDITABLE = {"{name}-{version}.dist-info/direct_url.json": '{"url": "URL", "dir_info": '
             '{"editable": true}}'}  # fmt: skip
+FINDER = """
+import sys
+from importlib.util import spec_from_file_location
+
+def install(file):
+    class Finder:
+        @classmethod
+        def find_spec(cls, name, path=None, target=None):
+            return spec_from_file_location(name, file) if name == "seeds" else None
+    sys.meta_path.append(Finder)
+"""
 PEAS = {"peas/__init__.py": "", "peas/pod.py": "", "peas/vine.py": ""}
 
 
@@ -197,6 +208,13 @@ TRAPS = {
         {"seeds": "1.0"},
         outside={"src/seeds/__init__.py": ""},
     ),
+    "an editable distribution that a finder of its own finds": Trap(
+        [wheel("seeds", files={**EDITABLE, "__editable___seeds_finder.py": FINDER})],
+        "import __editable___seeds_finder as f\nf.install(str(outside / 'src/seeds/__init__.py'))\n"
+        "import seeds",
+        {"seeds": "1.0"},
+        outside={"src/seeds/__init__.py": ""},
+    ),
     "an editable distribution that is not imported": Trap(
         [wheel("seeds", files=EDITABLE), wheel("peas")], "import peas", {"peas": "1.0"}
     ),
@@ -214,6 +232,14 @@ TRAPS = {
     ),
     "a submodule that is not loaded yet": Trap(
         [wheel("peas", files=PEAS)], "import peas", {"peas": "1.0"}
+    ),
+    "a submodule that is declared and comes when it is asked for": Trap(
+        [wheel("peas", files={"peas/__init__.py": "def __getattr__(name):\n"
+                              "    raise SystemExit(f'{name} was asked for')\n"
+                              "__all__ = ['pod']\n", "peas/pod.py": "import beans"}),
+         wheel("beans")],
+        "import peas",
+        {"peas": "1.0"},
     ),
     "a module whose import is put off": Trap(
         [wheel("peas", files={"peas.py": "raise SystemExit('it was run')"})],
@@ -281,6 +307,18 @@ TRAPS = {
         "os.symlink(site, outside / 'linked')\nsys.path.remove(str(site))\n"
         "sys.path.insert(0, str(outside / 'linked')); import peas",
         {"peas": "1.0"},
+    ),
+    "a module in a folder that is put on the path at the start": Trap(
+        [wheel("win", files={"win.pth": "win/lib\n", "win/lib/winapi.py": ""})],
+        "import site as s; s.addsitedir(str(site)); import winapi",
+        {"win": "1.0"},
+    ),
+    "an installation that is links into a cache": Trap(
+        [wheel("peas"), wheel("fast", files={f"quick/{MATHS}{SUFFIX}": library(MATHS)})],
+        f"for n in ('peas/__init__.py', 'quick/{MATHS}{SUFFIX}'):\n"
+        "    (outside / n).parent.mkdir()\n    (site / n).rename(outside / n)\n"
+        f"    (site / n).symlink_to(outside / n)\nimport peas, quick.{MATHS}",
+        {"peas": "1.0", "fast": "1.0"},
     ),
     "a RECORD that is missing": Trap(
         [wheel("peas"), wheel("beans")],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from html.parser import HTMLParser
 from math import ceil, log2
 from pathlib import Path
+from threading import Barrier
 
 import pandas as pd
 import pytest
@@ -54,6 +56,55 @@ def test_a_rehearsal_is_a_frame_and_changes_nothing(
     assert type(frame[["cell"]]) is pd.DataFrame
     assert not isinstance(frame[frame.verdict != "same"], RehearsalFrame)
     assert service.list_history() == ()
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["of the same", "of another plan"])
+def test_two_rehearsals_at_once_do_not_meet(
+    garden: Demo, tree: Oracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: bool
+) -> None:
+    """On the same environment and notebook, which writes to its folder; both are in it at once."""
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    count = (
+        "from pathlib import Path\nn = Path('n')\nn.write_text(n.read_text() + 'x')\nn.read_text()"
+    )
+    notebook = write(tmp_path / "work" / "a.ipynb", count, USE, count)
+    (tmp_path / "work" / "n").write_text("")
+    services = [PackageService(garden.python, index_url=garden.index_url) for _ in range(2)]
+    plans = [
+        service.plan_upgrade("seedshelf" if apart and number else "frostcall")
+        for number, service in enumerate(services)
+    ]
+    before = tree(services[0].prefix)
+    meeting = Barrier(2)
+
+    def rehearse(number: int) -> list[list[object]]:
+        met = set[str]()
+
+        def report(event: Event) -> None:
+            if event.text.endswith("cell 2 of 3") and event.text not in met:
+                met.add(event.text)
+                if len(met) < 3:  # as it is, and with the plan
+                    meeting.wait(60)
+
+        found = services[number].rehearse(plans[number], notebook, report=report)
+        assert len(met) == 2
+        return found[["before", "after", "verdict"]].to_numpy().tolist()
+
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(rehearse, number) for number in range(2)]
+        for each in as_completed(both):
+            each.result()  # the first that failed, not the one that waits for it
+        first, second = (each.result() for each in both)
+    broken = "AttributeError: module 'frostcall' has no attribute 'frost_tonight'"
+    same = [["'x'", "'x'", "same"], ["True", "True", "same"], ["'xx'", "'xx'", "same"]]
+    assert first == [same[0], ["True", broken, "new error"], same[2]]
+    assert second == (same if apart else first)
+    assert tree(services[0].prefix) == before
+    assert (tmp_path / "work" / "n").read_text() == ""
+    assert list(place.iterdir()) == []
+    assert not services[0].restore_known_good(notebook)
 
 
 class _Reader(HTMLParser):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,14 @@ def panel(service: PackageService) -> Iterator[PackagePanel]:
 # --- impact
 
 
+def test_what_a_plan_notes_is_among_its_warnings(service: PackageService) -> None:
+    noted = replace(service.plan_upgrade("seedshelf"), notes=("cell 1 of a.ipynb fails, too",))
+    view = plan.PlanView(lambda message: None)
+    view.show("All", noted, "")
+    assert view.plan["warnings"] == ["Cell 1 of a.ipynb fails, too."]
+    view.close()
+
+
 def test_the_plan_is_ready_before_its_impact_is_known(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,10 +135,14 @@ def test_an_impact_is_given_up_with_its_plan(
     assert (panel.plan_view.state, panel.plan_view.impact) == ("hidden", {})
 
 
-def test_without_griffe_a_sentence_says_what_is_missing(
-    panel: PackagePanel, monkeypatch: pytest.MonkeyPatch
+def test_without_griffe_a_sentence_says_what_is_missing_and_the_plan_can_be_applied(
+    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pkgwidgets.notebook.impact.importlib.util.find_spec", lambda name: None)
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        "pkgwidgets.notebook.impact.importlib.util.find_spec",
+        lambda name, *more: None if name == "griffe" else real(name, *more),
+    )
     monkeypatch.setattr("pkgwidgets.notebook.impact.cells_so_far", tuple)
     click(panel.table, type="plan", names=["frostcall"])
     assert panel.wait(60)
@@ -137,6 +150,10 @@ def test_without_griffe_a_sentence_says_what_is_missing(
         "Which cells use what changes is not known. "
         'An impact needs griffe: `pip install "pkgwidgets[impact]"`.'
     )
+    assert (panel.plan_view.state, panel.plan_view.error) == ("ready", "")
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
+    assert panel.wait(120)
+    assert service.get_package("frostcall").version == "2.0.0"
 
 
 @pytest.mark.parametrize(

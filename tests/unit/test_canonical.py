@@ -56,6 +56,7 @@ PLAN = Plan(
     commands=("uv pip install 'x'",),
     undoes="20261101T000000-abc",
     from_save_point=True,
+    notes=("cell 1 of ☂.ipynb fails as it is, too",),
 )
 EMPTY = Plan(
     requested=("everything",),
@@ -110,6 +111,7 @@ def test_its_text_is_json_in_ascii() -> None:
         replace(PLAN, held_back=()),
         replace(PLAN, created=datetime(2026, 1, 1, tzinfo=UTC)),
         replace(PLAN, commands=()),
+        replace(PLAN, notes=()),
         replace(PLAN, allow="self"),
         replace(PLAN, restart=Restart(needed=False)),
         replace(PLAN, changes=(replace(UPGRADE, because="why not", size=None), REMOVAL, NEW)),
@@ -159,12 +161,18 @@ def test_what_was_tampered_with_is_refused(tamper: Callable[[Json], object]) -> 
 # --- what is no plan
 
 
-@pytest.mark.parametrize("missing", sorted(plan_to_json(PLAN).keys() - {"id"}))
+@pytest.mark.parametrize("missing", sorted(plan_to_json(PLAN).keys() - {"id", "notes"}))
 def test_a_plan_without_a_part_is_none(missing: str) -> None:
     data = plan_to_json(PLAN)
     del data[missing]
     with pytest.raises(ValueError, match=f"not a plan: KeyError\\('{missing}'\\)"):
         plan_from_json(data)
+
+
+def test_a_plan_that_was_kept_before_there_were_notes_has_none() -> None:
+    data = plan_to_json(PLAN)
+    del data["notes"]
+    assert plan_from_json(data) == replace(PLAN, notes=())
 
 
 @pytest.mark.parametrize(

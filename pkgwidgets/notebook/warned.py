@@ -1,0 +1,48 @@
+"""The deprecations that this process was warned of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from . import modules
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Warned:
+    """A deprecation that was warned of in this process.
+
+    `module` and `file` are where, and `category` what kind, with the module that it is from.
+    """
+
+    module: str
+    file: str
+    line: int
+    text: str
+    category: str
+
+
+def seen(loaded: Iterable[tuple[str, Any]]) -> tuple[Warned, ...]:
+    """Return the deprecations that modules, by name, were warned of, as they keep account.
+
+    Python keeps no account of what a filter ignores, and forgets all when a filter is set.
+    """
+    found = []
+    for name, module in loaded:
+        names = modules.contents(module)
+        account = names.get("__warningregistry__")
+        for key in list(account) if type(account) is dict else ():
+            if isinstance(key, tuple) and len(key) == 3 and _is_deprecation(key[1]):
+                text, kind, line = key
+                file = next(iter(modules.origins(names)), "")
+                category = f"{kind.__module__}.{kind.__qualname__}"
+                found.append(
+                    Warned(module=name, file=file, line=line, text=str(text), category=category)
+                )
+    return tuple(found)
+
+
+def _is_deprecation(kind: object) -> bool:
+    kinds = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
+    return isinstance(kind, type) and issubclass(kind, kinds)
