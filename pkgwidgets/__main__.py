@@ -52,8 +52,12 @@ def _answer(argv: Sequence[str] | None) -> int:
 
 
 def _is_heard() -> bool:
+    """Tell whether an interrupt is raised here: only the main thread hears of any."""
     import signal
+    import threading
 
+    if threading.current_thread() is not threading.main_thread():
+        return False
     return signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -52,7 +53,7 @@ def run(backend: Backend, plan: Plan, report: Report = ignore) -> Transaction:
     id = ""
     try:
         with held_back() as interrupts:
-            id = start(backend, plan)
+            id = _started(backend, plan, interrupts)
         if interrupts:
             raise KeyboardInterrupt
         done = follow(backend, id, report)
@@ -76,6 +77,19 @@ def start(backend: Backend, plan: Plan) -> str:
     if holder is not None:
         raise EnvironmentBusy(holder)
     return _applier(backend).start(plan)
+
+
+def _started(backend: Backend, plan: Plan, interrupts: Sequence[int]) -> str:
+    """Start, or return nothing where an interrupt kept it from beginning.
+
+    One from a terminal reaches the new process, too, as long as it has no session of its own.
+    """
+    try:
+        return start(backend, plan)
+    except ApplierFailed:
+        if interrupts:
+            return ""
+        raise
 
 
 def running(backend: Backend) -> Transaction | None:

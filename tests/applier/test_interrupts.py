@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from fakes import Oracle
@@ -109,6 +110,23 @@ def test_an_interrupt_while_it_starts_waits_until_it_can_be_cancelled(
     assert tree(prefix) == before
     assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_that_also_ends_the_process_that_starts_is_an_interrupt(
+    backend: Backend, tree: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = process.start
+
+    def interrupted(argv: object, **more: Any) -> process.Started:
+        os.kill(os.getpid(), signal.SIGINT)
+        return begin([sys.executable, "-c", "import os; os.abort()"], **more)
+
+    prefix = backend.environment.interpreter.prefix
+    plan, before = plan_upgrade(backend, "seedshelf"), tree(prefix)
+    monkeypatch.setattr(process, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        transaction.run(backend, plan)
+    assert (tree(prefix), list(backend.journal.transactions())) == (before, [])
 
 
 def test_no_process_to_be_had_is_said(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -58,6 +59,11 @@ def test_so_does_who_calls_it_where_something_breaks(monkeypatch: pytest.MonkeyP
         with pytest.raises(LookupError):
             main(REFUSED)
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_it_may_be_called_in_any_thread() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(main, REFUSED).result() == 2
 
 
 def test_an_interrupt_when_all_is_done_just_ends_the_process() -> None:
