@@ -134,7 +134,7 @@ def test_cancel_in_a_panel_puts_the_old_back(
     eventually(lambda: panel.task_view.task.get("stage") == "verifying")
     click(panel.task_view, type="cancel")
     assert panel.wait(30)
-    assert outcome(panel)["kind"] == "bad"
+    assert outcome(panel)["kind"] == "off"
     assert "Cancelled" in outcome(panel)["text"]
     assert tree(service.prefix) == before
 

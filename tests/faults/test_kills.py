@@ -79,6 +79,7 @@ def half_done(tmp_path: Path) -> Callable[[], Plot]:
     return again
 
 
+@pytest.mark.slow
 def test_killed_while_it_recovers_at_every_single_operation(
     half_done: Callable[[], Plot], trees: tuple[str, str]
 ) -> None:

@@ -35,7 +35,10 @@ def install(name):
 def remove(name):
     for info in site.glob(name + "-*.dist-info"):
         for row in (info / "RECORD").read_text().splitlines():
-            (site / row.partition(",")[0]).unlink(missing_ok=True)
+            path = site / row.partition(",")[0]
+            path.unlink(missing_ok=True)
+            for compiled in path.parent.glob(f"__pycache__/{path.stem}.*"):
+                compiled.unlink()  # it would pass for the new one's: same size, same second
         shutil.rmtree(info)
 
 def upgrade(name, version="2.0"):

@@ -289,6 +289,7 @@ def test_a_failure_by_chance_holds_nothing_back(outcomes: str, tmp_path: Path) -
         assert note.startswith("cell 1 of a.ipynb ")
 
 
+@pytest.mark.slow
 def test_with_a_cell_that_fails_by_chance_it_ends_and_finds_who_is_to_blame(
     tmp_path: Path,
 ) -> None:

@@ -213,6 +213,7 @@ def test_a_fault_at_any_call_leaves_the_old_or_the_new(
     _strike_everywhere(kit, PLANS[name](kit.backend), error, late=late)
 
 
+@pytest.mark.slow
 def test_a_fault_at_any_call_of_the_real_ones_too(backend: Backend, tree: Oracle) -> None:
     @dataclass
     class Real:
