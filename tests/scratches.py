@@ -15,17 +15,9 @@ from typing import Any
 
 from fakes import FakeEnvironment
 
-from pkgwidgets.core.comparison import (
-    SKIP,
-    CellRun,
-    GoodVersions,
-    NotebookRun,
-    Output,
-    Script,
-    marks,
-)
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Report, ignore
+from pkgwidgets.core.runs import SKIP, CellRun, GoodVersions, NotebookRun, Output, Script, marks
 from pkgwidgets.core.stand import Limits
 from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.demo.wheels import BuiltWheel

@@ -12,7 +12,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from pkgwidgets.core.comparison import GoodVersions, Script
+from pkgwidgets.core.runs import GoodVersions, Script
 
 from . import disk
 

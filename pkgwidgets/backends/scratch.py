@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pkgwidgets.core.comparison import SKIP, CellRun, NotebookRun, Script, marks
 from pkgwidgets.core.distributions import Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
 from pkgwidgets.core.interfaces import Report, ignore
 from pkgwidgets.core.notebooks import code_cells
+from pkgwidgets.core.runs import SKIP, CellRun, NotebookRun, Script, marks
 from pkgwidgets.core.stand import Limits
 from pkgwidgets.core.transactions import Event, Stage
 

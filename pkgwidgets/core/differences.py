@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .comparison import CellRun, ComparedCell, Rehearsal, Verdict
+from .comparison import ComparedCell, Rehearsal, Verdict
+from .runs import CellRun
 from .words import counted, visible
 
 LONGEST = 4000

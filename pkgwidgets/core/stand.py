@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from .comparison import GoodVersions, NotebookRun, Script
 from .interfaces import Report, ignore
+from .runs import GoodVersions, NotebookRun, Script
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

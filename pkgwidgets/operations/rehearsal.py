@@ -11,8 +11,6 @@ from pathlib import Path
 from pkgwidgets.core import changes
 from pkgwidgets.core.comparison import (
     ComparedCell,
-    GoodVersions,
-    NotebookRun,
     Rehearsal,
     Sanitizer,
     compared,
@@ -24,6 +22,7 @@ from pkgwidgets.core.distributions import Distribution, Id, Unreadable
 from pkgwidgets.core.errors import Cancelled, EnvironmentRefused, InvalidRequest, StalePlan
 from pkgwidgets.core.interfaces import Backend, Report, ignore
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.runs import GoodVersions, NotebookRun
 from pkgwidgets.core.stand import Limits, Stand
 from pkgwidgets.core.transactions import Event, Stage
 

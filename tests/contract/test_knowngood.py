@@ -11,7 +11,7 @@ from packaging.version import Version
 from scratches import FakeKnownGood
 
 from pkgwidgets.backends.knowngood import FolderKnownGood
-from pkgwidgets.core.comparison import GoodVersions, Script
+from pkgwidgets.core.runs import GoodVersions, Script
 from pkgwidgets.core.stand import KnownGood
 
 

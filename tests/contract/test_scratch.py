@@ -24,8 +24,8 @@ from scratches import FakeScratch, write
 
 from pkgwidgets.backends import interpreter, workcopy
 from pkgwidgets.backends.scratch import KernelScratch
-from pkgwidgets.core.comparison import CellRun, NotebookRun
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
+from pkgwidgets.core.runs import CellRun, NotebookRun
 from pkgwidgets.core.stand import Limits, Scratch
 from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.demo import Demo

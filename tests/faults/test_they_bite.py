@@ -128,7 +128,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 def tried(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
-    options = ["-q", "-p", "no:cacheprovider", "--tb=short"]
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:nbval", "--tb=short"]
     options += ["--override-ini", "addopts=--import-mode=importlib"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, f"tests/{test}"],

@@ -11,6 +11,9 @@ import uv
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
+QUICK = ("tests/unit", "tests/contract", "-m", "not slow")
+REHEARSED = ("tests/contract/test_scratch.py", "-k", "run_in_order or comes_first or is_ended")
+"""Of the slow ones those that run a notebook as every rehearsal does."""
 
 
 def test_the_unit_and_contract_tests_pass_on_the_lower_bounds(tmp_path: Path) -> None:
@@ -24,11 +27,8 @@ def test_the_unit_and_contract_tests_pass_on_the_lower_bounds(tmp_path: Path) ->
     pytest_run = [str(python), "-m", "pytest", "-q", "--override-ini", "addopts="]
     options = ["--import-mode=importlib", "-p", "no:cacheprovider"]
     options += ["--numprocesses=4", "--dist=loadfile"]
-    done = subprocess.run(
-        [*pytest_run, *options, "tests/unit", "tests/contract"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+    for tests in (QUICK, REHEARSED):
+        done = subprocess.run(
+            [*pytest_run, *options, *tests], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]

@@ -1,6 +1,6 @@
-"""Whatever is sent to the server, it does not fail: 25,000 requests that are made up, a round.
+"""Whatever is sent to the server, it does not fail: 10,000 requests that are made up, a round.
 
-`PKGWIDGETS_FUZZ` says how many rounds; four of them were seen to pass.
+`PKGWIDGETS_FUZZ` says how many rounds; four of 25,000 each were seen to pass.
 """
 
 from __future__ import annotations
@@ -140,9 +140,9 @@ async def test_of_thousands_of_requests_none_makes_the_server_fail(
             checked.add(known)
             assert contract.problems(method, place, answer) == [], (method, path, body)
 
-    for _ in range(25_000 // 32 + 1):
+    for _ in range(10_000 // 32 + 1):
         await asyncio.gather(*(asked(*made(chance)) for _ in range(32)))
-    assert statuses.total() >= 25_000
+    assert statuses.total() >= 10_000
     assert {200, 404, 405, 422, 502} <= statuses.keys()
     assert no_plans == []
     assert tree(planted.folder / "env") == before

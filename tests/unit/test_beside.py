@@ -13,17 +13,11 @@ import pytest
 
 from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.core.api import Impact, Severity
-from pkgwidgets.core.comparison import (
-    CellRun,
-    ComparedCell,
-    NotebookRun,
-    Rehearsal,
-    Script,
-    compared,
-)
+from pkgwidgets.core.comparison import ComparedCell, Rehearsal, compared
 from pkgwidgets.core.errors import Cancelled, EnvironmentRefused
 from pkgwidgets.core.kernels import Kernel, Restart, Variable
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.runs import CellRun, NotebookRun, Script
 from pkgwidgets.core.transactions import Event, Stage
 from pkgwidgets.widgets import beside, plan
 

@@ -11,18 +11,15 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core.comparison import (
-    CellRun,
-    NotebookRun,
     Rehearsal,
-    Script,
     Verdict,
     compared,
-    marks,
     rules,
     versions_of,
     without_noise,
 )
 from pkgwidgets.core.plans import Change, Plan
+from pkgwidgets.core.runs import CellRun, NotebookRun, Script, marks
 
 
 def shows(text: str, **more: Any) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import pytest
 from fakes import plan_of
 
 from pkgwidgets.core import differences
-from pkgwidgets.core.comparison import CellRun, ComparedCell, Rehearsal, Verdict
+from pkgwidgets.core.comparison import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.core.runs import CellRun
 from pkgwidgets.notebook import sidebyside
 from pkgwidgets.widgets import beside
 

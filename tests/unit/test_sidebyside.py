@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from fakes import plan_of
 
-from pkgwidgets.core.comparison import CellRun, ComparedCell, Rehearsal, Verdict
+from pkgwidgets.core.comparison import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.core.runs import CellRun
 from pkgwidgets.notebook.sidebyside import html
 
 
