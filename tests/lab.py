@@ -54,9 +54,13 @@ _APPS = {
 _PATIENCE = 90_000
 # Synchronous: a promise would count as true.
 _READY = """(path) => {
-  const app = window.jupyterapp, widget = app && app.shell.currentWidget;
-  if (!widget || !widget.context || !widget.context.isReady) return false;
-  if (widget.context.path !== path || !widget.sessionContext.isReady) return false;
+  const shell = window.jupyterapp?.shell;
+  const widget = [...(shell?.widgets('main') ?? [])].find(({ context }) => context?.path === path);
+  if (!widget?.context.isReady || !widget.sessionContext.isReady) return false;
+  if (widget !== shell.currentWidget) { // what was beside it before a reload may be in front
+    shell.activateById(widget.id);
+    return false;
+  }
   const kernel = widget.sessionContext.session && widget.sessionContext.session.kernel;
   return !!kernel && kernel.connectionStatus === 'connected' && kernel.status === 'idle';
 }"""

@@ -178,14 +178,12 @@ def test_a_folder_that_is_too_large_is_refused(
         (work / name).parent.mkdir(parents=True)
         with (work / name).open("wb") as file:
             file.truncate(length)
-    begun = time.monotonic()
     with pytest.raises(InvalidRequest) as raised:
         real("1")
-    assert str(raised.value) == (
-        f"{str(work / 'a.ipynb')!r} is not a valid notebook to rehearse: its folder holds more "
+    assert str(raised.value).endswith(
+        "work/a.ipynb' is not a valid notebook to rehearse: its folder holds more "
         "than 2 GB, a/one alone 1.5 GB; move it to one of its own. Nothing was done."
     )
-    assert time.monotonic() - begun < 5
     assert list(place.iterdir()) == []
 
 
