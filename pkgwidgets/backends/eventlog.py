@@ -40,7 +40,8 @@ class EventLog:
         if event.log:
             _append(self._log, event.log.rstrip("\n") + "\n")
         last, self._last = self._last, event
-        if last == event or (_alike(last, event) and monotonic() - self._written < _APART):
+        soon = monotonic() - self._written < _APART
+        if last == event or (soon and not event.log and _alike(last, event)):
             return
         self._written = monotonic()
         _append(self._events, json.dumps(_to_json(event)) + "\n")

@@ -304,6 +304,7 @@ def test_a_rollback_history_and_its_log(stage: Opened) -> None:
     pictured(opened, "history")
     past.get_by_role("button", name="Log of harvestscale").click()
     expect(past.locator("pre")).to_contain_text("checking beside the environment")
+    expect(past.locator("pre")).to_contain_text("+ harvestscale==3.3.0")
     pictured(opened, "log")
 
 

@@ -104,6 +104,13 @@ def test_the_same_is_told_once_and_numbers_ten_times_a_second_at_most(
     assert len(log.read()[0]) == 11
 
 
+def test_what_a_quick_tool_prints_is_told_as_well(folder: Path) -> None:
+    log = EventLog(folder)
+    for said in ("", "$ uv pip install\n"):
+        log.write(Event(stage=Stage.FETCHING, log=said))
+    assert [event.log for event in log.read()[0]] == ["", "$ uv pip install\n"]
+
+
 def test_neither_events_nor_the_log_grow_without_end(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
