@@ -17,6 +17,16 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheels import BuiltWheel
 
+_LONGEST = frozenset({
+    "test_beside.py", "test_damage.py", "test_fuzz.py", "test_lower_bounds.py", "test_rehearsal.py",
+    "test_self_upgrade.py", "test_they_bite.py", "test_upgrades.py",
+})  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes, so that in the end nobody waits for one of them."""
+    items.sort(key=lambda item: item.path.name not in _LONGEST)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _clean_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
