@@ -189,7 +189,8 @@ def test_who_is_killed_leaves_the_upgrade_to_be_done(
 
 def test_who_comes_second_is_told_who_it_is(garden: Demo, gate: Path) -> None:
     first = started(garden, "upgrade", "seedshelf", "--yes")
-    eventually(lambda: installed(garden))
+    eventually(lambda: installed(garden) or first.poll() is not None)
+    assert first.poll() is None, first.communicate()
     for verb in (("upgrade", "frostcall", "--yes"), ("recover",)):
         second = started(garden, *verb)
         _, said = second.communicate(timeout=60)

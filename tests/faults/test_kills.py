@@ -188,8 +188,3 @@ def _random_kills(folder: Path, trees: tuple[str, str], seeds: range) -> None:
 @pytest.mark.slow
 def test_200_engines_that_leave_anything(tmp_path: Path, trees: tuple[str, str]) -> None:
     _random_kills(tmp_path, trees, range(200))
-
-
-@pytest.mark.slow
-def test_2000_more_engines_that_leave_anything(tmp_path: Path, trees: tuple[str, str]) -> None:
-    _random_kills(tmp_path, trees, range(200, 2200))

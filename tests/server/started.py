@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from held import PATIENCE
 from server.asking import kernel
@@ -75,9 +77,10 @@ def _url(runtime: Path, server: subprocess.Popen[bytes], log: Path) -> str:
     until = time.monotonic() + 4 * PATIENCE  # it loads all that is installed beside us
     while time.monotonic() < until and server.poll() is None:
         for file in runtime.glob("jpserver-*.json"):
-            try:
-                return str(json.loads(file.read_text("utf-8"))["url"])
-            except ValueError:  # it is being written
-                continue
+            with suppress(ValueError, OSError):  # it is being written, or does not listen yet
+                url = str(json.loads(file.read_text("utf-8"))["url"])
+                parts = urlsplit(url)
+                socket.create_connection((str(parts.hostname), int(parts.port or 80)), 5).close()
+                return url
         time.sleep(0.05)
     raise AssertionError(log.read_text("utf-8", "replace"))
