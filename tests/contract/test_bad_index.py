@@ -626,11 +626,11 @@ def test_lines_that_end_in_lf_alone_are_left_to_the_usual_way(server: Server) ->
         request.raw("\n".join(lines).encode() + content)
 
     server.plays[SUBJECT] = play
-    client = http.Client(server.url, {}, at_once=1)
-    client.get(f"{KEPT_OPEN}/", {}, until=monotonic() + 20)
-    assert client.get(f"{SUBJECT}/", {}, until=monotonic() + 20).body == content
-    asked = len(server.requests_of(SUBJECT))
-    assert asked in (
-        1,
-        2,
-    )  # once more if the connection was still open, and it was tried there first
+    for _ in range(5):  # on a busy machine the connection may be gone before it is used again
+        before = len(server.requests_of(SUBJECT))
+        client = http.Client(server.url, {}, at_once=1)
+        client.get(f"{KEPT_OPEN}/", {}, until=monotonic() + 20)
+        assert client.get(f"{SUBJECT}/", {}, until=monotonic() + 20).body == content
+        if len(server.requests_of(SUBJECT)) - before == 2:
+            return
+    raise AssertionError("it was never tried on the connection that was open")
