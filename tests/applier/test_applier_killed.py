@@ -130,7 +130,7 @@ def _kill_at_random(
 def test_killed_at_random_it_is_the_old_or_the_new(
     garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
 ) -> None:
-    _kill_at_random(garden, backend, tree, settled, 2)
+    _kill_at_random(garden, backend, tree, settled, 4)
 
 
 @pytest.mark.slow

@@ -81,14 +81,14 @@ def _interrupt_at_random(
 def test_interrupts_at_random_leave_the_old_or_the_new(
     garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
 ) -> None:
-    assert _interrupt_at_random(garden, backend, tree, settled, 3)
+    assert "Cancelled" in _interrupt_at_random(garden, backend, tree, settled, 6)
 
 
 @pytest.mark.slow
 def test_many_interrupts_at_random_leave_the_old_or_the_new(
     garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
 ) -> None:
-    assert "Cancelled" in _interrupt_at_random(garden, backend, tree, settled, 40)
+    assert "Cancelled" in _interrupt_at_random(garden, backend, tree, settled, 60)
 
 
 def test_an_interrupt_while_it_starts_waits_until_it_can_be_cancelled(

@@ -59,7 +59,7 @@ def _made_another(source: Path) -> None:
     _edited(package / "backends" / "lines.py", "\nFORMAT = 1", "\nFORMAT = 2")
     for module in ("core/html.py", "backends/index.py", "backends/joined.py", "widgets/panel.py"):
         with (package / module).open("a", encoding="utf-8") as file:
-            file.write("\nfrom pkgwidgets.core.plans import LATER  # noqa\n")
+            file.write("\nfrom pkgwidgets.core.plans import LATER\n")
     with (package / "core" / "plans.py").open("a", encoding="utf-8") as file:
         file.write("\nLATER = True\n")
 

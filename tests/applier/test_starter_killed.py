@@ -105,7 +105,7 @@ def test_killed_while_it_starts_it_is_done_or_never_began(
 def test_killed_at_any_moment_of_its_start_too(
     garden: Demo, backend: Backend, asking: Asking, settled: Callable[[], None], tree: Oracle
 ) -> None:
-    delays = [number * 0.04 for number in range(15)]
+    delays = [number * 0.02 for number in range(30)]
     seen = _kill_while_it_starts(garden, backend, asking, settled, tree, delays)
     assert seen <= {None, Outcome.COMMITTED}
     assert Outcome.COMMITTED in seen
