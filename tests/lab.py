@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -22,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from pkgwidgets.demo.lab import free_port
 
 ARTEFACTS = Path(__file__).parent / "artefacts"
 """Where pictures are put, for people to look at."""
@@ -151,7 +152,7 @@ def served(home: Path, app: str = "lab") -> Iterator[Lab]:
         file = home / "settings" / "@jupyterlab" / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(settings))
-    lab = Lab(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(8), work, app)
+    lab = Lab(f"http://127.0.0.1:{free_port()}", secrets.token_hex(8), work, app)
     log = home / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -217,13 +218,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Notebook:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -76,8 +76,7 @@ def _read(response: Any, until: float) -> Response:
         return Response(response.status, headers, b"")
     packing = checked_packing(headers)
     came, received = list[bytes](), 0
-    # urllib3 has it since 2.1; before, that of the answer inside.
-    read = getattr(response, "read1", None) or response._fp.read1
+    read = getattr(response, "read1", None) or _read1_of_the_answer_inside(response)
     while chunk := read(_CHUNK):
         came.append(chunk)
         received += len(chunk)
@@ -86,6 +85,19 @@ def _read(response: Any, until: float) -> Response:
     if announced is not None and announced != received and response.status != 304:
         raise urllib3.exceptions.ProtocolError("a short answer")
     return Response(response.status, headers, plain(packing, b"".join(came)))
+
+
+def _read1_of_the_answer_inside(response: Any) -> Callable[[int], bytes]:
+    """Return what urllib3 has itself since 2.1; the connection can carry another answer then."""
+
+    def read1(most: int) -> bytes:
+        some: bytes = response._fp.read1(most)
+        if not some:
+            response._fp.close()
+            response.release_conn()
+        return some
+
+    return read1
 
 
 def checked_packing(headers: Mapping[str, str]) -> str:

@@ -94,7 +94,7 @@ class LocalIndex:
             return _Answer(HTTPStatus.SERVICE_UNAVAILABLE)
         path = unquote(urlsplit(target).path)
         if path.startswith("/files/"):
-            return self._file(path.removeprefix("/files/"))
+            return self._file(path.rpartition("/")[2])
         content_type = pages.preferred(accept)
         if content_type is None:
             return _Answer(HTTPStatus.NOT_ACCEPTABLE)

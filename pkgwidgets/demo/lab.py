@@ -11,6 +11,7 @@ import shutil
 import socket
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pkgwidgets
@@ -35,7 +36,7 @@ def start() -> int:
     with tempfile.TemporaryDirectory(prefix="pkgwidgets-demo-") as folder:
         shutil.copy(quickstart(), folder)
         _ask_no_questions(Path(folder, ".config"))
-        port, token = _free_port(), secrets.token_hex(16)
+        port, token = free_port(), secrets.token_hex(16)
         print(f"\n    http://127.0.0.1:{port}/lab/tree/{_NOTEBOOK}?token={token}\n", flush=True)
         LabApp.launch_instance(
             [
@@ -70,11 +71,16 @@ def quickstart() -> Path:
     return next(Path(str(file.locate())) for file in files if file.name == _NOTEBOOK)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port() -> int:
+    """Return a free port, of those that no system gives to whoever does not mind which.
+
+    One that the system chose could be given to another before a server listens on it.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def _has_display() -> bool:

@@ -73,8 +73,11 @@ def project_html(id: str, wheels: Sequence[BuiltWheel]) -> str:
 
 
 def file_url(wheel: BuiltWheel) -> str:
-    """Return the path of its file on the server; a `+` or a `!` in a version must be quoted."""
-    return f"/files/{quote(wheel.filename)}"
+    """Return the path of its file on the server; a `+` or a `!` in a version must be quoted.
+
+    It names the content, too: clients keep a file for ever, and the next index may listen here.
+    """
+    return f"/files/{wheel.sha256[:32]}/{quote(wheel.filename)}"
 
 
 def _file(wheel: BuiltWheel) -> dict[str, Any]:

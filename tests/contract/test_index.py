@@ -267,7 +267,7 @@ def test_nobody_listens(forgetful: None) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    found = failure(SimpleIndex(settings.given(f"http://127.0.0.1:{port}/simple/")))
+        found = failure(SimpleIndex(settings.given(f"http://127.0.0.1:{port}/simple/")))
     assert isinstance(found, IndexUnavailable)
     assert found.reason == "no connection"
 
@@ -446,8 +446,8 @@ def test_credentials_of_an_index_that_does_not_answer_are_not_shown(forgetful: N
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    index = SimpleIndex(settings.given(f"http://someone:s3cr3t@127.0.0.1:{port}/simple"))
-    found = failure(index)
+        index = SimpleIndex(settings.given(f"http://someone:s3cr3t@127.0.0.1:{port}/simple"))
+        found = failure(index)
     assert "s3cr3t" not in f"{found} {found!r} {index.url}"
     assert index.url == f"http://127.0.0.1:{port}/simple/"
 

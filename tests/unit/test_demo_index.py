@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pkgwidgets.demo.index import LocalIndex
-from pkgwidgets.demo.pages import preferred
+from pkgwidgets.demo.pages import file_url, preferred
 from pkgwidgets.demo.wheels import BuiltWheel
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -88,7 +88,7 @@ def test_project_page(client: Client) -> None:
     metadata = {"sha256": OLD.metadata_sha256}
     assert files["pea_pod-1.9-py3-none-any.whl"] == {
         "filename": "pea_pod-1.9-py3-none-any.whl",
-        "url": "/files/pea_pod-1.9-py3-none-any.whl",
+        "url": f"/files/{OLD.sha256[:32]}/pea_pod-1.9-py3-none-any.whl",
         "hashes": {"sha256": OLD.sha256},
         "size": len(OLD.data),
         "upload-time": "2026-03-01T12:30:00.000000Z",
@@ -139,7 +139,7 @@ def test_html_page(client: Client) -> None:
     new, old = anchors(reply.body)
     assert old == (
         {
-            "href": f"/files/{OLD.filename}#sha256={OLD.sha256}",
+            "href": f"/files/{OLD.sha256[:32]}/{OLD.filename}#sha256={OLD.sha256}",
             "data-requires-python": ">=3.8,<4",
             "data-core-metadata": f"sha256={OLD.metadata_sha256}",
         },
@@ -174,8 +174,8 @@ def test_nothing_acceptable_is_406_and_no_preference_is_json(client: Client) -> 
 
 
 def test_wheel_and_its_metadata(client: Client) -> None:
-    wheel = client.ask(f"/files/{OLD.filename}")
-    metadata = client.ask(f"/files/{OLD.filename}.metadata")
+    wheel = client.ask(file_url(OLD))
+    metadata = client.ask(f"{file_url(OLD)}.metadata")
     assert wheel.body == OLD.data
     assert hashlib.sha256(metadata.body).hexdigest() == OLD.metadata_sha256
     for reply in (wheel, metadata):
@@ -185,18 +185,25 @@ def test_wheel_and_its_metadata(client: Client) -> None:
 
 def test_epochs_and_local_versions_survive_their_urls(client: Client) -> None:
     url = client.ask("/simple/snail/").json["files"][0]["url"]
-    assert url == "/files/snail-1%212.0%2Bwet-py3-none-any.whl"
+    assert url == f"/files/{LOCAL.sha256[:32]}/snail-1%212.0%2Bwet-py3-none-any.whl"
     assert client.ask(url).body == LOCAL.data
     assert client.ask(f"{url}.metadata").body == LOCAL.metadata_text.encode()
 
 
-@pytest.mark.parametrize("path", ["/simple/pea-pod/", f"/files/{OLD.filename}"])
+@pytest.mark.parametrize("path", ["/simple/pea-pod/", file_url(OLD)])
 @pytest.mark.parametrize("shape", ["{}", "W/{}", '"other", {}', "*"])
 def test_not_modified(client: Client, path: str, shape: str) -> None:
     etag = client.ask(path).headers["etag"]
     again = client.ask(path, if_none_match=shape.format(etag))
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", etag)
     assert client.ask(path, if_none_match='"other"').status == 200
+
+
+def test_the_address_of_a_file_names_its_content() -> None:
+    """Clients may keep what was there for ever; another index may listen on the same port."""
+    other = dataclasses.replace(OLD, files={"pea.py": "x = 2\n"})
+    assert other.filename == OLD.filename
+    assert file_url(other) != file_url(OLD) == file_url(dataclasses.replace(OLD))
 
 
 def test_a_changed_page_is_sent_again(index: LocalIndex, client: Client) -> None:
@@ -228,7 +235,10 @@ def test_withdraw_a_release_then_the_project(index: LocalIndex, client: Client) 
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/simple/unknown/", "/files/unknown.whl", "/files/", "/simple/a/b/", "/../etc/passwd"],
+    [
+        *("/", "/simple/unknown/", "/files/x/unknown.whl", "/files/unknown.whl", "/files/"),
+        *("/simple/a/b/", "/../etc/passwd"),
+    ],
 )
 def test_not_found(client: Client, path: str) -> None:
     assert client.ask(path).status == 404
@@ -241,7 +251,7 @@ def test_other_spellings_are_redirected(client: Client, path: str) -> None:
 
 
 def test_head_gives_the_length_and_no_body(client: Client) -> None:
-    reply = client.ask(f"/files/{OLD.filename}", method="HEAD")
+    reply = client.ask(file_url(OLD), method="HEAD")
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers["content-length"] == str(len(OLD.data))
     assert client.ask("/simple/pea-pod/").status == 200, "the connection is still in step"
@@ -250,7 +260,7 @@ def test_head_gives_the_length_and_no_body(client: Client) -> None:
 def test_down_and_up_again(index: LocalIndex, client: Client) -> None:
     etag = client.ask("/simple/pea-pod/").headers["etag"]
     index.down = True
-    for path in ("/simple/", "/simple/pea-pod/", f"/files/{OLD.filename}", "/nothing"):
+    for path in ("/simple/", "/simple/pea-pod/", file_url(OLD), "/nothing"):
         assert client.ask(path, if_none_match=etag).status == 503
     index.down = False
     assert client.ask("/simple/pea-pod/").status == 200
@@ -266,7 +276,7 @@ def test_requests_are_remembered_in_order(index: LocalIndex, client: Client) -> 
 
 def test_damaged_on_the_way(index: LocalIndex, client: Client) -> None:
     index.publish(dataclasses.replace(OLD, damage=lambda data: data[:10]))
-    assert client.ask(f"/files/{OLD.filename}").body == OLD.data[:10]
+    assert client.ask(file_url(OLD)).body == OLD.data[:10]
     files = client.ask("/simple/pea-pod/").json["files"]
     assert [f["hashes"]["sha256"] for f in files if f["filename"] == OLD.filename] == [OLD.sha256]
 
@@ -301,7 +311,7 @@ def test_no_noise_when_clients_hang_up(
     index.publish(big)
     for _ in range(3):
         with socket.create_connection((host, int(port))) as connection:
-            connection.sendall(f"GET /files/{big.filename} HTTP/1.1\r\n\r\n".encode())
+            connection.sendall(f"GET {file_url(big)} HTTP/1.1\r\n\r\n".encode())
             assert connection.recv(12) == b"HTTP/1.1 200"
     client = Client(index)
     assert client.ask("/simple/big/").status == 200
