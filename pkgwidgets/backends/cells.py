@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sys
@@ -34,6 +35,9 @@ _NOT_REACHED = "it was not reached"
 _SKIP = "pkgwidgets-skip"
 _MOST = 1_000_000
 """Characters of one stream of a cell, or of one text that it shows, that are kept."""
+_KERNELS = 3
+"""How many are started where ports are: what was free may have another owner a moment later."""
+_TAKEN = re.compile("Address (already )?in use")
 _LOOK = 0.5
 """Seconds between two looks whether whoever asked is still there."""
 
@@ -181,6 +185,15 @@ class _Notebook:
         return lines[-1].strip()[:500] if lines else ""
 
     async def _run(self) -> None:
+        """Run it in a kernel; in another one, if somebody took a port that this one was given."""
+        for left in reversed(range(_KERNELS)):
+            try:
+                return await self._run_in_a_kernel()
+            except Exception:
+                if self._began or not left or not _TAKEN.search(self._last_words()):
+                    raise
+
+    async def _run_in_a_kernel(self) -> None:
         task = self._task
         specs = _OneKernel()
         specs.argv = task["argv"]

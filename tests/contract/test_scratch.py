@@ -464,6 +464,39 @@ with scratch.room() as room:
 """
 
 
+_TAKING = """
+import json, os, pathlib, socket, sys
+given = [arg for arg in sys.orig_argv if arg.endswith(".json")]
+taken = pathlib.Path({taken!r})
+if given and {times} > len(taken.read_text()):
+    taken.write_text(taken.read_text() + "x")
+    port = json.loads(pathlib.Path(given[0]).read_text())["shell_port"]
+    held = socket.create_server(("127.0.0.1", port))
+"""
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_port_that_another_took_is_no_trouble(
+    real: Real, garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """The folder's name is too long for sockets, so that there are ports at all."""
+    place, taken = tmp_path / ("long" * 30), tmp_path / "taken"
+    place.mkdir()
+    taken.write_text("")
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    purelib = interpreter.describe(garden.python).scheme["purelib"]
+    (purelib / "taking.py").write_text(_TAKING.format(taken=str(taken), times=times))
+    (purelib / "taking.pth").write_text("import taking\n")
+    script = real.scratch.read(write(tmp_path / "work" / "a.ipynb", "1 + 1"))
+    (run,) = real.scratch.run([script])
+    assert taken.read_text() == "x" * times
+    if times < 3:
+        assert texts(run) == ["2"]
+    else:
+        assert "no kernel starts" in run.failure
+        assert "Address already in use" in run.failure
+
+
 def test_a_process_that_is_killed_leaves_no_kernel_and_its_folders_not_for_long(
     real: Real, garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
