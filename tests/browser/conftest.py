@@ -29,17 +29,23 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         yield running
 
 
-@pytest.fixture
-def opened(chromium: Browser, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Opened]:
-    """A panel on a garden of its own, displayed and checked; cells after it may be run."""
-    more: list[str] = getattr(request, "param", [])
-    name = lab.write(f"{request.node.originalname}.ipynb", GARDEN, PANEL, *more)
-    notebook = Opened(chromium, lab, name)
-    notebook.run(0)
-    notebook.run(1)
-    notebook.wait_until_checked()
+@pytest.fixture(scope="module")
+def window(chromium: Browser, lab: Lab) -> Iterator[Opened]:
+    """One window, in which one notebook after the other is opened."""
+    notebook = Opened(chromium, lab, lab.write("first.ipynb", "1"))
     yield notebook
     notebook.close()
+
+
+@pytest.fixture
+def opened(window: Opened, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """A panel on a garden of its own, displayed and checked; cells after it may be run."""
+    more: list[str] = getattr(request, "param", [])
+    window.turn_to(lab.write(f"{request.node.originalname}.ipynb", GARDEN, PANEL, *more))
+    window.run(0)
+    window.run(1)
+    window.wait_until_checked()
+    yield window
     lab.end_kernels()
 
 

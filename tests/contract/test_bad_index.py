@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from textwrap import dedent
 from time import monotonic
@@ -75,8 +76,8 @@ def status(line: str, **headers: str) -> Play:
     return lambda request: request.answer(b"trouble", line, **headers)
 
 
-def body(content: bytes, **headers: str) -> Play:
-    return lambda request: request.answer(content, **headers)
+def body(content: bytes | Callable[[], bytes], **headers: str) -> Play:
+    return lambda request: request.answer(content() if callable(content) else content, **headers)
 
 
 def redirect(line: str, location: Callable[[Request], str]) -> Play:
@@ -133,16 +134,16 @@ def with_number(text: bytes) -> bytes:
     )
 
 
-def bomb(size: int) -> bytes:
-    """Return that much white space, packed about 1:1000."""
+@cache
+def bomb() -> bytes:
+    """Return 300 MiB of white space, packed about 1:1000: the work of a second, done when sent."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    chunks = [packer.compress(b" " * (1 << 20)) for _ in range(size >> 20)]
+    chunks = [packer.compress(b" " * (1 << 20)) for _ in range(300)]
     return b"".join([*chunks, packer.flush()])
 
 
 TOO_LARGE = "its answer is larger than 32 MiB"
 NO_PAGE = "its page of subject cannot be read"
-BOMB = bomb(300 << 20)
 
 BEHAVIOURS = [
     Behaviour(
@@ -200,7 +201,7 @@ BEHAVIOURS = [
     Behaviour("captive portal", body(PORTAL, Content_Type="text/html"), "lists no release"),
     Behaviour("JSON called HTML", body(GOOD, Content_Type="text/html"), NO_PAGE),
     Behaviour("no type", body(GOOD, Content_Type=""), NO_PAGE),
-    Behaviour("gzip bomb", body(BOMB, Content_Encoding="gzip"), TOO_LARGE, asked=1),
+    Behaviour("gzip bomb", body(bomb, Content_Encoding="gzip"), TOO_LARGE, asked=1),
     Behaviour("33 MiB", body(b" " * (33 << 20)), TOO_LARGE, asked=1),
     Behaviour("invalid UTF-8", body(GOOD.replace(b"subject", b"sub\xff\xfect")), NO_PAGE),
     Behaviour("byte order mark", body(b"\xef\xbb\xbf" + GOOD), NO_PAGE),
@@ -518,23 +519,24 @@ def measured(server: Server, folder: Path, *ids: str) -> tuple[int, list[str]]:
     return grown, answers
 
 
-def chunked(content: bytes, **headers: str) -> Play:
+def chunked(content: bytes | Callable[[], bytes], **headers: str) -> Play:
     def play(request: Request) -> None:
+        sent = content() if callable(content) else content
         request.answer(b"", Transfer_Encoding="chunked", Content_Length="", **headers)
-        request.raw(f"{len(content):x}\r\n".encode() + content + b"\r\n0\r\n\r\n")
+        request.raw(f"{len(sent):x}\r\n".encode() + sent + b"\r\n0\r\n\r\n")
 
     return play
 
 
 def bomb_on_the_way(request: Request) -> None:
     location = neighbour("other")(request)
-    request.answer(BOMB, "302 Found", Location=location, Content_Encoding="gzip")
+    request.answer(bomb(), "302 Found", Location=location, Content_Encoding="gzip")
 
 
 # What is read to the end may be a listing of nothing or an error: it is the memory that counts.
 LARGE: dict[str, tuple[Play, str]] = {
-    "gzip bomb": (body(BOMB, Content_Encoding="gzip"), "IndexUnavailable"),
-    "gzip bomb in chunks": (chunked(BOMB, Content_Encoding="gzip"), "IndexUnavailable"),
+    "gzip bomb": (body(bomb, Content_Encoding="gzip"), "IndexUnavailable"),
+    "gzip bomb in chunks": (chunked(bomb, Content_Encoding="gzip"), "IndexUnavailable"),
     "33 MiB": (body(b" " * (33 * MIB)), "IndexUnavailable"),
     "33 MiB in chunks": (chunked(b" " * (33 * MIB)), "IndexUnavailable"),
     "31 MiB of white space": (body(GOOD + b" " * (31 * MIB)), "Listing"),
