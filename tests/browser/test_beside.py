@@ -26,7 +26,10 @@ _EDIT = """(source) => window.jupyterapp.shell.currentWidget.context.model.share
 _NO_SESSION = """() => {
   window.jupyterapp.shell.currentWidget.context.sessionContext.restartKernel = undefined;
 }"""
+_LEARN = "() => window.jupyterapp.serviceManager.kernelspecs.refreshSpecs()"
+"""The page, which was there before, hears of the garden's kernel."""
 _HELD = """() => {
+  window.restarting = undefined;
   const context = window.jupyterapp.shell.currentWidget.context.sessionContext;
   const restart = context.restartKernel.bind(context);
   context.restartKernel = async () => {
@@ -39,20 +42,20 @@ ENDLESS = "import time\nwhile True:\n    time.sleep(0.1)"
 
 @pytest.fixture
 def opened(
-    chromium: Browser, lab: Lab, garden: Demo, request: pytest.FixtureRequest
+    window: Opened, lab: Lab, garden: Demo, request: pytest.FixtureRequest
 ) -> Iterator[Opened]:
     """A panel on the environment of its own kernel, displayed and checked, and a cell run."""
     more: list[str] = getattr(request, "param", [])
     name = f"{request.node.originalname.removeprefix('test_')}.ipynb"
     own.write(lab, garden, name, own.PANEL, USES, *more)
-    notebook = Opened(chromium, lab, name)
-    notebook.run(0)
-    notebook.run(2)
-    notebook.run(1)
-    notebook.wait_until_checked()
-    yield notebook
-    photographed(notebook.page, "last-beside")
-    notebook.close()
+    window.page.evaluate(_LEARN)
+    window.turn_to(name)
+    window.run(0)
+    window.run(2)
+    window.run(1)
+    window.wait_until_checked()
+    yield window
+    photographed(window.page, "last-beside")
     lab.end_kernels()
 
 
