@@ -136,7 +136,7 @@ def with_number(text: bytes) -> bytes:
 
 @cache
 def bomb() -> bytes:
-    """Return 300 MiB of white space, packed about 1:1000: the work of a second, done when sent."""
+    """Return 300 MiB of white space, packed about 1:1000: a second's work, for who runs this."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     chunks = [packer.compress(b" " * (1 << 20)) for _ in range(300)]
     return b"".join([*chunks, packer.flush()])
@@ -246,6 +246,12 @@ def built(*names: str) -> list[BuiltWheel]:
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bad-index") / "env"
     return environment(folder, built(SUBJECT, *HEALTHY))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _packed() -> None:
+    """Pack it before anybody waits for it."""
+    assert bomb()
 
 
 @pytest.fixture(autouse=True)
