@@ -8,10 +8,10 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .core.errors import PkgwidgetsError
-    from .core.versions import compare_versions
-    from .notebook.service import PackageService
-    from .widgets.panel import PackagePanel
+    from pkgwidgets.core.errors import PkgwidgetsError
+    from pkgwidgets.core.versions import compare_versions
+    from pkgwidgets.notebook.service import PackageService
+    from pkgwidgets.widgets.panel import PackagePanel
 
 __all__ = ["PackagePanel", "PackageService", "PkgwidgetsError", "compare_versions"]
 
@@ -40,7 +40,7 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Give a shell the line magic `%packages`: what `%load_ext pkgwidgets` does."""
-    from .notebook.magic import load
+    from pkgwidgets.notebook.magic import load
 
     load(shell)
 

@@ -44,11 +44,11 @@ def _answer(argv: Sequence[str] | None) -> int:
     try:
         if heard:  # while all is loaded, an interrupt just ends the process
             signal.signal(signal.SIGINT, signal.SIG_DFL)
-        from pkgwidgets.cli import program
+        from pkgwidgets.cli import main as main_module
     finally:
         if heard:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-    return program.main(argv)
+    return main_module.main(argv)
 
 
 def _is_heard() -> bool:

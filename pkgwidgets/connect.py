@@ -9,34 +9,38 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from pkgwidgets.backends import interpreter, launching, settings, uv
-from pkgwidgets.backends.applier import DetachedApplier, Order
-from pkgwidgets.backends.claims import RecordClaims
-from pkgwidgets.backends.environment import InstalledEnvironment
-from pkgwidgets.backends.journal import FolderJournal
-from pkgwidgets.backends.kernels import RunningKernels
-from pkgwidgets.backends.knowngood import FolderKnownGood
-from pkgwidgets.backends.neighbours import InstalledNeighbours
-from pkgwidgets.backends.records import InstalledRecords
-from pkgwidgets.backends.savepoint import FolderSavePoint
-from pkgwidgets.backends.scratch import KernelScratch
-from pkgwidgets.backends.trial import ImportTrial
-from pkgwidgets.core.distributions import Id, Interpreter
+from packaging.utils import NormalizedName
+
+from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
+from pkgwidgets.backends.config import index_settings
+from pkgwidgets.backends.environment import interpreter, launch_command
+from pkgwidgets.backends.environment.bystanders import RecordedNeighbours
+from pkgwidgets.backends.environment.file_owners import RecordFileOwners
+from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
+from pkgwidgets.backends.environment.record_files import RecordFiles
+from pkgwidgets.backends.history.journal import FolderJournal
+from pkgwidgets.backends.history.known_good import FolderKnownGood
+from pkgwidgets.backends.installer import uv
+from pkgwidgets.backends.processes.running_kernels import RunningKernels
+from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
+from pkgwidgets.backends.sandbox.notebook_runner import KernelNotebookRunner
+from pkgwidgets.backends.store.savepoint import FolderSavePoint
+from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
+from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import (
     Backend,
-    Claims,
     Enough,
+    FileOwners,
     Index,
-    Kernels,
+    OtherKernels,
     Report,
     Skip,
     everything,
-    ignore,
+    no_report,
     nothing,
 )
 from pkgwidgets.core.releases import Release
-from pkgwidgets.core.stand import Stand
 
 
 def connect(
@@ -53,75 +57,79 @@ def connect(
         raise InvalidRequest("interpreter", python)
     facts = interpreter.describe(Path(python) if python is not None else Path(sys.executable))
     sources = (
-        settings.configured(uv.find, facts.prefix)
+        index_settings.configured_indexes(uv.find_uv, facts.prefix)
         if index_url is None
-        else settings.named(index_url, facts.prefix)
+        else index_settings.explicit_index(index_url, facts.prefix)
     )
-    backend = _joined(facts, sources)
+    backend = _backend(facts, sources)
     if not detached:
         return backend
-    return replace(backend, applier=DetachedApplier(facts, sources, backend.journal.folder))
+    return replace(backend, applier=WorkerLauncher(facts, sources, backend.journal.folder))
 
 
-def claims(backend: Backend) -> Claims:
+def file_owners(backend: Backend) -> FileOwners:
     """Return what tells whose the code on the disk is, and remembers what it has read."""
-    return RecordClaims(backend.environment)
+    return RecordFileOwners(backend.environment)
 
 
-def stand(backend: Backend) -> Stand:
+def rehearsal_backend(backend: Backend) -> RehearsalBackend:
     """Return what rehearsals of notebooks need beside a backend: scratch kernels, and a memory."""
     place = backend.journal.folder("-").parent.parent
-    return Stand(KernelScratch(backend.environment.interpreter), FolderKnownGood(place))
+    return RehearsalBackend(
+        KernelNotebookRunner(backend.environment.interpreter), FolderKnownGood(place)
+    )
 
 
-def kernels(backend: Backend) -> Kernels:
+def other_kernels(backend: Backend) -> OtherKernels:
     """Return what sees the other kernels on an environment."""
-    return RunningKernels(backend.environment.interpreter, claims(backend))
+    return RunningKernels(backend.environment.interpreter, file_owners(backend))
 
 
-def launched(argv: Sequence[str], environment: Mapping[str, str]) -> Path:
+def interpreter_of_command(argv: Sequence[str], environment: Mapping[str, str]) -> Path:
     """Return the Python that a launch command starts, a kernel's for one: see `connect`.
 
     `environment` is what the command gets beside what any process of ours does. Raises
     `EnvironmentRefused` if no Python answers.
     """
-    return launching.launched(argv, environment)
+    return launch_command.interpreter_of_command(argv, environment)
 
 
-def connect_as_ordered(order: Order) -> Backend:
+def connect_for_request(order: ApplyRequest) -> Backend:
     """Return what serves the environment of an order, as whoever gave the order sees it."""
     with suppress(InstallerUnavailable):  # an undo needs none
-        uv.find()  # now, since the plan may replace what finds it
+        uv.find_uv()  # now, since the plan may replace what finds it
     known = order.sources
-    configured = settings.configured(uv.find, order.interpreter.prefix)
+    configured = index_settings.configured_indexes(uv.find_uv, order.interpreter.prefix)
     sources = configured if known is None else lambda: known
-    return _joined(order.interpreter, sources, order.asked_by)
+    return _backend(order.interpreter, sources, order.asked_by)
 
 
-def _joined(facts: Interpreter, sources: settings.Find, asked_by: str | None = None) -> Backend:
+def _backend(
+    facts: Interpreter, sources: index_settings.SourceFactory, asked_by: str | None = None
+) -> Backend:
     environment = InstalledEnvironment(facts)
     journal = FolderJournal(environment.place, asked_by)
     return Backend(
         environment=environment,
-        records=InstalledRecords(environment),
-        neighbours=InstalledNeighbours(environment),
-        trial=ImportTrial(facts),
-        index=_LateIndex(lambda: _index(sources)),
-        installer=uv.Uv(facts, sources, lambda: environment.lock_descriptor),
+        records=RecordFiles(environment),
+        neighbours=RecordedNeighbours(environment),
+        trial=SubprocessImportChecker(facts),
+        index=_LazyIndex(lambda: _index(sources)),
+        installer=uv.UvInstaller(facts, sources, lambda: environment.lock_descriptor),
         journal=journal,
         save_point=lambda id: FolderSavePoint(journal.folder(id), facts.prefix),
     )
 
 
-def _index(sources: settings.Find) -> Index:
+def _index(sources: index_settings.SourceFactory) -> Index:
     # Half of all that is imported here: who only applies, lists or undoes never needs it.
-    from pkgwidgets.backends.index import SimpleIndex
-    from pkgwidgets.backends.joined import JoinedIndex
+    from pkgwidgets.backends.index.multi import MultiIndex
+    from pkgwidgets.backends.index.simple import SimpleIndex
 
-    return JoinedIndex(sources, SimpleIndex)
+    return MultiIndex(sources, SimpleIndex)
 
 
-class _LateIndex:
+class _LazyIndex:
     """An index that is made when it is first asked."""
 
     def __init__(self, make: Callable[[], Index]) -> None:
@@ -138,12 +146,12 @@ class _LateIndex:
 
     def releases_of(
         self,
-        ids: Collection[Id],
-        report: Report = ignore,
+        ids: Collection[NormalizedName],
+        report: Report = no_report,
         *,
         refresh: bool = False,
         enough: Enough = everything,
         skip: Skip = nothing,
-    ) -> Mapping[Id, Sequence[Release] | PkgwidgetsError]:
+    ) -> Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]:
         """Ask for many projects at once."""
         return self._index.releases_of(ids, report, refresh=refresh, enough=enough, skip=skip)

@@ -11,15 +11,15 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from pkgwidgets.backends.lines import Lines
-from pkgwidgets.backends.lock import held
-from pkgwidgets.backends.savepoint import FolderSavePoint
+from pkgwidgets.backends.store.journal_file import JournalFiles
+from pkgwidgets.backends.store.lock import hold_lock
+from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.core.errors import PkgwidgetsError, RollbackFailed
 from pkgwidgets.operations import recovery
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class EnvironmentLock:
     """The lock of the environment that a place belongs to."""
 
     place: Path
@@ -27,11 +27,11 @@ class Lock:
     @contextmanager
     def locked(self, holder: str) -> Iterator[None]:
         """Hold it; raises `EnvironmentBusy` at once if another does."""
-        with held(self.place, holder):
+        with hold_lock(self.place, holder):
             yield
 
 
-class OwnLines(Lines):
+class StandaloneJournal(JournalFiles):
     """The journals as this copy understands them."""
 
     def handed_over(self, transaction: str) -> bool:
@@ -44,19 +44,21 @@ class OwnLines(Lines):
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class RecoveryEnvironment:
     """An environment with what was left in it."""
 
-    environment: Lock
-    journal: OwnLines
+    environment: EnvironmentLock
+    journal: StandaloneJournal
     save_point: Callable[[str], FolderSavePoint]
 
     @classmethod
-    def at(cls, place: Path) -> Left:
+    def at(cls, place: Path) -> RecoveryEnvironment:
         """Join what lies in an environment's `.pkgwidgets` folder."""
-        journal = OwnLines(place)
+        journal = StandaloneJournal(place)
         return cls(
-            Lock(place), journal, lambda id: FolderSavePoint(journal.folder(id), place.parent)
+            EnvironmentLock(place),
+            journal,
+            lambda id: FolderSavePoint(journal.folder(id), place.parent),
         )
 
 
@@ -67,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     then names the paths. `--held` is for a caller that has locked the environment itself.
     """
     program, *options = sys.argv if argv is None else argv
-    left = Left.at(Path(program).absolute().parent.parent.parent)
+    left = RecoveryEnvironment.at(Path(program).absolute().parent.parent.parent)
     already = "--held" in options
     try:
         id = left.journal.unfinished()
@@ -76,14 +78,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         with nullcontext() if already else left.environment.locked("recovery"):
             recovery.recover(left)
-        print(said(left.journal, id))
+        print(outcome_text(left.journal, id))
     except PkgwidgetsError as error:
         print(error)
         return 1
     return 0
 
 
-def said(journal: recovery.Journal, id: str) -> str:
+def outcome_text(journal: recovery.Journal, id: str) -> str:
     """Say in one sentence how a transaction ended."""
     steps = journal.steps(id)
     if "COMMIT" in steps:

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pkgwidgets.demo.installation import Installation
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.demo.wheel_installer import WheelInstallation
 
 JSON = "application/vnd.pypi.simple.v1+json"
 KEPT_OPEN = "kept-open"
@@ -186,7 +186,7 @@ def environment(folder: Path, wheels: Sequence[BuiltWheel]) -> Path:
     scheme = {key: Path(path) for key, path in sysconfig.get_paths("venv", roots).items()}
     python = scheme["scripts"] / "python"
     for wheel in wheels:
-        Installation(wheel=wheel, python=python, scheme=scheme, requested=True).run()
+        WheelInstallation(wheel=wheel, python=python, scheme=scheme, requested=True).run()
     return python
 
 

@@ -15,11 +15,11 @@ from pkgwidgets import PackageService, demo
 from pkgwidgets.connect import connect
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 _LONGEST = frozenset({
-    "test_beside.py", "test_damage.py", "test_fuzz.py", "test_lower_bounds.py", "test_rehearsal.py",
-    "test_self_upgrade.py", "test_they_bite.py", "test_upgrades.py",
+    "test_damage.py", "test_fuzz.py", "test_lower_bounds.py", "test_mutations.py",
+    "test_plan_checks.py", "test_rehearsal.py", "test_self_upgrade.py", "test_upgrades.py",
 })  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def _clean_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def forgetful(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep no index's answers from an earlier test, and do not wait before asking again."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-    monkeypatch.setattr("pkgwidgets.backends.http.sleep", lambda seconds: None)
+    monkeypatch.setattr("pkgwidgets.backends.http.client.sleep", lambda seconds: None)
 
 
 @pytest.fixture(scope="session")

@@ -17,10 +17,10 @@ from typing import Any, Protocol
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from pkgwidgets.core.distributions import Distribution, Id, Interpreter, Unreadable
+from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
 from pkgwidgets.core.errors import (
     Cancelled,
     EnvironmentBusy,
@@ -32,22 +32,23 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
     ResolutionFailed,
 )
+from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import (
     Backend,
     Enough,
-    Question,
     Report,
+    ResolveRequest,
     Skip,
     everything,
-    ignore,
+    no_report,
     nothing,
 )
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.releases import Release, Wheel
-from pkgwidgets.core.transactions import Event, Outcome, Stage, Transaction
-from pkgwidgets.demo import story
-from pkgwidgets.demo.wheels import BuiltWheel
-from pkgwidgets.operations import steps
+from pkgwidgets.core.transactions import Outcome, Transaction
+from pkgwidgets.demo import catalog
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import apply
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -120,7 +121,7 @@ class FakeEnvironment:
             tags=("py3-none-any",),
         )
 
-    def distributions(self) -> Mapping[Id, Distribution | Unreadable]:
+    def distributions(self) -> Mapping[NormalizedName, Distribution | Unreadable]:
         read = [self._read(path) for path in self.disk if _is_record(path, self.site)]
         return {found.id: found for found in sorted(read, key=lambda found: found.id)}
 
@@ -177,8 +178,8 @@ class FakeRecords:
         return frozenset(paths)
 
     def modules(
-        self, ids: Collection[Id], stage: Path | None = None
-    ) -> Mapping[Id, tuple[str, ...]]:
+        self, ids: Collection[NormalizedName], stage: Path | None = None
+    ) -> Mapping[NormalizedName, tuple[str, ...]]:
         found = {}
         for id in ids:
             for site in ([stage / "lib"] if stage is not None else []) + [self._environment.site]:
@@ -187,7 +188,9 @@ class FakeRecords:
                     break
         return found
 
-    def refusals(self, ids: Collection[Id], leaving: Collection[Id] = ()) -> Mapping[Id, str]:
+    def refusals(
+        self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
+    ) -> Mapping[NormalizedName, str]:
         said = {}
         for id in ids:
             try:
@@ -196,7 +199,9 @@ class FakeRecords:
                 said[id] = error.reason
         return said
 
-    def stamps(self, ids: Collection[Id], stage: Path | None = None) -> Mapping[Id, str]:
+    def stamps(
+        self, ids: Collection[NormalizedName], stage: Path | None = None
+    ) -> Mapping[NormalizedName, str]:
         found = {}
         site = stage / "lib" if stage is not None else self._environment.site
         for id in ids:
@@ -206,7 +211,7 @@ class FakeRecords:
             found[id] = _sha256(b"\n".join(files))
         return found
 
-    def sizes(self, ids: Collection[Id]) -> Mapping[Id, int]:
+    def sizes(self, ids: Collection[NormalizedName]) -> Mapping[NormalizedName, int]:
         found = {}
         for id in ids:
             record = self._record(id, self._environment.site)
@@ -216,14 +221,14 @@ class FakeRecords:
         return found
 
     def starts(
-        self, ids: Collection[Id], stage: Path | None = None
-    ) -> Mapping[Id, tuple[str, ...]]:
+        self, ids: Collection[NormalizedName], stage: Path | None = None
+    ) -> Mapping[NormalizedName, tuple[str, ...]]:
         return {}
 
-    def staged(self, stage: Path) -> Mapping[Id, Distribution | Unreadable]:
+    def staged(self, stage: Path) -> Mapping[NormalizedName, Distribution | Unreadable]:
         return FakeEnvironment(self._disk, stage).distributions()
 
-    def owners(self, files: Collection[str]) -> Mapping[str, Id]:
+    def owners(self, files: Collection[str]) -> Mapping[str, NormalizedName]:
         owned = {}
         for id, found in self._environment.distributions().items():
             for row in self._rows(found.path / "RECORD"):
@@ -233,7 +238,7 @@ class FakeRecords:
         return owned
 
     def damage(
-        self, plan: Plan, others: Mapping[Id, Collection[Path]] | None = None
+        self, plan: Plan, others: Mapping[NormalizedName, Collection[Path]] | None = None
     ) -> tuple[str, ...]:
         paths = {path: id for id, paths in (others or {}).items() for path in paths}
         problems = [f"{id}: {path} is gone" for path, id in paths.items() if path not in self._disk]
@@ -245,7 +250,7 @@ class FakeRecords:
                     problems.append(f"{change.id}: {row} differs from RECORD")
         return tuple(problems)
 
-    def _files(self, id: Id, site: Path) -> set[Path]:
+    def _files(self, id: NormalizedName, site: Path) -> set[Path]:
         record = self._record(id, site)
         rows = self._rows(record) if record is not None else {}
         if record is None or not rows or any(_is_hostile(row) for row in rows):
@@ -253,7 +258,7 @@ class FakeRecords:
             raise EnvironmentRefused(python, f"the RECORD of {id} is missing or hostile")
         return {record, *(site / row for row in rows)}
 
-    def _record(self, id: Id, site: Path) -> Path | None:
+    def _record(self, id: NormalizedName, site: Path) -> Path | None:
         named = (path for path in self._disk if _is_record(path, site))
         return next((p for p in named if p.parent.name.startswith(f"{id}-")), None)
 
@@ -271,10 +276,10 @@ class FakeNeighbours:
     def __init__(self, environment: FakeEnvironment) -> None:
         self._environment = environment
 
-    def around(self, plan: Plan, stage: Path | None) -> Mapping[Id, frozenset[Path]]:
+    def around(self, plan: Plan, stage: Path | None) -> Mapping[NormalizedName, frozenset[Path]]:
         return {}
 
-    def orphaned(self, plan: Plan, stage: Path | None) -> Mapping[str, tuple[Id, ...]]:
+    def orphaned(self, plan: Plan, stage: Path | None) -> Mapping[str, tuple[NormalizedName, ...]]:
         return {}
 
 
@@ -289,7 +294,7 @@ class FakeTrial:
     def failing(
         self,
         modules: Sequence[str],
-        report: Report = ignore,
+        report: Report = no_report,
         *,
         spare: Sequence[str] = (),
         beside: Path | None = None,
@@ -302,7 +307,11 @@ class FakeTrial:
         return {m: error for m, error in errors.items() if error is not None and m != "sys"}
 
     def kernel(
-        self, report: Report = ignore, *, beside: Path | None = None, hidden: Collection[Path] = ()
+        self,
+        report: Report = no_report,
+        *,
+        beside: Path | None = None,
+        hidden: Collection[Path] = (),
     ) -> str | None:
         self.asked_for_a_kernel += 1
         return self.no_kernel
@@ -461,7 +470,7 @@ class FakeApplier:
 
         def work() -> None:
             try:
-                steps.carry_out(self._backend, plan, report, by="a thread")
+                apply.apply_plan(self._backend, plan, report, by="a thread")
             except BaseException as error:
                 begun.put(error)
 
@@ -488,18 +497,18 @@ class FakeIndex:
         self.failing: dict[str, PkgwidgetsError] = {}
         self.down = False
         self.url = "http://fake.invalid/simple/"
-        self.asked: list[Id] = []
+        self.asked: list[NormalizedName] = []
 
     def releases_of(
         self,
-        ids: Collection[Id],
-        report: Report = ignore,
+        ids: Collection[NormalizedName],
+        report: Report = no_report,
         *,
         refresh: bool = False,
         enough: Enough = everything,
         skip: Skip = nothing,
-    ) -> Mapping[Id, Sequence[Release] | PkgwidgetsError]:
-        answers: dict[Id, Sequence[Release] | PkgwidgetsError] = {}
+    ) -> Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]:
+        answers: dict[NormalizedName, Sequence[Release] | PkgwidgetsError] = {}
         for id in ids:
             self.asked.append(id)
             answers[id] = _down_to(self._answer(id), partial(enough, id))
@@ -514,7 +523,7 @@ class FakeIndex:
             )
         return answers
 
-    def _answer(self, id: Id) -> Sequence[Release] | PkgwidgetsError:
+    def _answer(self, id: NormalizedName) -> Sequence[Release] | PkgwidgetsError:
         if self.down:
             return IndexUnavailable(self.url, "it is down")
         if id in self.failing:
@@ -540,7 +549,7 @@ class FakeInstaller:
         self.interrupted_before: int | None = None
         self.lies = False
 
-    def resolve(self, question: Question) -> Mapping[Id, Version | None]:
+    def resolve(self, question: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
         self._raise_if_down()
         installed = {
             id: found
@@ -560,7 +569,7 @@ class FakeInstaller:
             if id not in installed or version != installed[id].version
         }
 
-    def dependencies(self, requirement: str) -> frozenset[Id]:
+    def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
         self._raise_if_down()
         wanted = Requirement(requirement)
         solution = self._solve([wanted], {}, {}, {})
@@ -602,10 +611,10 @@ class FakeInstaller:
     def _solve(
         self,
         todo: Sequence[Requirement],
-        chosen: dict[Id, tuple[Version, tuple[str, ...]]],
-        keep: Mapping[Id, SpecifierSet],
-        free: Mapping[Id, Distribution],
-    ) -> dict[Id, tuple[Version, tuple[str, ...]]] | None:
+        chosen: dict[NormalizedName, tuple[Version, tuple[str, ...]]],
+        keep: Mapping[NormalizedName, SpecifierSet],
+        free: Mapping[NormalizedName, Distribution],
+    ) -> dict[NormalizedName, tuple[Version, tuple[str, ...]]] | None:
         if not todo:
             return chosen
         first, *rest = todo
@@ -623,7 +632,7 @@ class FakeInstaller:
         return None
 
     def _candidates(
-        self, id: Id, asked: SpecifierSet, installed: Distribution | None
+        self, id: NormalizedName, asked: SpecifierSet, installed: Distribution | None
     ) -> Iterator[tuple[Version, tuple[str, ...]]]:
         if installed is not None:
             yield installed.version, installed.requires
@@ -655,7 +664,7 @@ class FakeInstaller:
         record = site / f"{wheel.id}-{wheel.version}.dist-info" / "RECORD"
         self._disk[record] = json.dumps(facts).encode()
 
-    def _remove(self, id: Id) -> None:
+    def _remove(self, id: NormalizedName) -> None:
         for found in list(self._environment.distributions().values()):
             if found.id == id:
                 record = found.path / "RECORD"
@@ -673,8 +682,8 @@ class FakeKit:
     def __init__(
         self,
         environment: FakeEnvironment | None = None,
-        wheels: Collection[BuiltWheel] = story.WHEELS,
-        installed: Collection[str] = story.INSTALLED,
+        wheels: Collection[BuiltWheel] = catalog.WHEELS,
+        installed: Collection[str] = catalog.INSTALLED,
     ) -> None:
         self.environment = environment or FakeEnvironment({})
         self.disk = self.environment.disk
@@ -696,7 +705,7 @@ class FakeKit:
         released = {f"{wheel.name}=={wheel.version}": wheel for wheel in wheels}
         for pin in installed:
             wheel = released[pin]
-            self.installer.put(wheel, requested=wheel.id not in story.DEPENDENCIES)
+            self.installer.put(wheel, requested=wheel.id not in catalog.DEPENDENCIES)
 
     def publish(self, *wheels: BuiltWheel) -> None:
         self.index.wheels |= {wheel.filename: wheel for wheel in wheels}

@@ -49,12 +49,12 @@ def test_it_switches_the_server_extension_on(wheel: zipfile.ZipFile) -> None:
 @pytest.mark.parametrize(
     "file",
     [
-        "pkgwidgets/widgets/table.js",
-        "pkgwidgets/widgets/plan.js",
-        "pkgwidgets/widgets/plan.css",
-        "pkgwidgets/widgets/task.js",
-        "pkgwidgets/widgets/page.js",
-        "pkgwidgets/widgets/panel.css",
+        "pkgwidgets/widgets/static/table/table.js",
+        "pkgwidgets/widgets/static/plan_view.js",
+        "pkgwidgets/widgets/static/plan.css",
+        "pkgwidgets/widgets/static/progress_view.js",
+        "pkgwidgets/widgets/static/jupyter_page.js",
+        "pkgwidgets/widgets/static/panel.css",
         "pkgwidgets/py.typed",
     ],
 )

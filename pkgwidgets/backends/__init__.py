@@ -1,1 +1,1 @@
-"""The outside world, one thing per file; none imports another's front end, all are joined above."""
+"""The outside world, a folder a subject. Imports `core/`, `analysis/` and one another."""

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pkgwidgets.core.offers import offer
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.plans import Change, Plan
+from pkgwidgets.core.text import escape_hidden, format_size
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.core.words import size, visible
+from pkgwidgets.presentation.row_actions import row_action
 
 _GAP = "  "
 
@@ -25,7 +25,7 @@ class Table:
     @classmethod
     def of(cls, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
         """Return a table whose texts do nothing to a terminal."""
-        cells = [tuple(visible(cell) for cell in row) for row in rows]
+        cells = [tuple(escape_hidden(cell) for cell in row) for row in rows]
         used = [n for n in range(len(head)) if not cells or any(row[n] for row in cells)]
         return cls(
             tuple(head[n] for n in used), tuple(tuple(row[n] for n in used) for row in cells)
@@ -103,7 +103,7 @@ def _change(change: Change) -> tuple[str, ...]:
         change.kind.value,
         "" if change.before is None else str(change.before),
         "" if change.after is None else str(change.after),
-        size(change.size),
+        format_size(change.size),
         "you asked for this" if change.requested else change.because,
     )
 
@@ -118,7 +118,7 @@ def _note(info: PackageInfo) -> str:
         return info.error
     if info.status is not PackageStatus.INSTALLED:
         return info.status.value
-    return offer(info).note
+    return row_action(info).note
 
 
 def _day(moment: datetime | None) -> str:

@@ -10,51 +10,52 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from pkgwidgets.connect import connect
-from pkgwidgets.core import answers
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError, TooLate
 from pkgwidgets.core.history import undoable
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.text import count_noun, format_size
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.core.words import counted, size
 from pkgwidgets.operations import inventory, planning, recovery
-from pkgwidgets.operations import transaction as operations
+from pkgwidgets.operations import transactions as operations
+from pkgwidgets.presentation import payloads
 
-from . import rescue, tables
-from .arguments import Request
-from .screen import Part, Screen
+from . import recover as recover_module
+from . import tables
+from .console import Console, Part
+from .parser import Request
 
 DONE = 0
 FAILED = 1
 REFUSED = 2
 NOTHING = 3
 
-Verb = Callable[[Request, Screen], int]
+Verb = Callable[[Request, Console], int]
 
 _UNASKED = "nobody is there to be asked: `--yes` applies the plan, `pkgwidgets plan` shows it"
 _NO_UNDO = "There is nothing to undo."
 _CANCELLING = b"\nCancelling: it ends in the old environment.\n"
 
 
-def packages(request: Request, screen: Screen) -> int:
+def packages(request: Request, screen: Console) -> int:
     """List what is installed, or some of it."""
     backend = _connected(request, screen)
     if request.names:
         rows = tuple(inventory.get_package(backend, name) for name in request.names)
     else:
         rows = inventory.get_packages(backend)
-    screen.answer(packages=[answers.package(row) for row in rows])
+    screen.answer(packages=[payloads.package(row) for row in rows])
     screen.show(tables.packages(rows), _found(rows, backend))
     return DONE
 
 
-def updates(request: Request, screen: Screen) -> int:
+def updates(request: Request, screen: Console) -> int:
     """Ask the index what is newer; fails if it told nothing at all."""
     backend = _connected(request, screen)
     with screen.reporting() as report:
         rows = _asked(backend, request, report)
-    screen.answer(updates=[answers.package(row) for row in rows])
+    screen.answer(updates=[payloads.package(row) for row in rows])
     newer = [row for row in rows if row.update_available]
     unknown = [row for row in rows if row.update_available is None]
     shown: list[Part] = [tables.updates([*newer, *unknown])] if newer or unknown else []
@@ -64,7 +65,7 @@ def updates(request: Request, screen: Screen) -> int:
     return FAILED if missed and len(unknown) == len(rows) else DONE
 
 
-def plan(request: Request, screen: Screen) -> int:
+def plan(request: Request, screen: Console) -> int:
     """Show what would change."""
     backend = _connected(request, screen)
     if _has_nothing_to_undo(backend, request):
@@ -73,14 +74,14 @@ def plan(request: Request, screen: Screen) -> int:
         return NOTHING
     with screen.reporting() as report:
         found = _planned(backend, request, report)
-    screen.answer(plan=answers.plan(found))
+    screen.answer(plan=payloads.plan(found))
     screen.show(*_parts(found))
     if found.commands:
         screen.show("The same in a terminal:", *(f"  {line}" for line in found.commands))
     return DONE if found else NOTHING
 
 
-def change(request: Request, screen: Screen) -> int:
+def change(request: Request, screen: Console) -> int:
     """Plan, show it, ask, and carry it out."""
     if not request.yes and not screen.can_ask:
         raise InvalidRequest("answer", None, _UNASKED)
@@ -92,36 +93,36 @@ def change(request: Request, screen: Screen) -> int:
     with screen.reporting() as report:
         found = _planned(backend, request, report)
     if not found:
-        screen.answer(plan=answers.plan(found), transaction=None)
+        screen.answer(plan=payloads.plan(found), transaction=None)
         screen.show(*_parts(found))
         return NOTHING
     show = screen.show_aside if screen.json else screen.show
     if not request.yes or not screen.json:
         show(f"In {_where(backend)}:", *_parts(found))
     if not request.yes and not screen.agrees("Apply this?"):
-        screen.answer(plan=answers.plan(found), transaction=None)
+        screen.answer(plan=payloads.plan(found), transaction=None)
         screen.show("Nothing was changed.")
         return NOTHING
     return _apply(backend, found, request, screen)
 
 
-def history(request: Request, screen: Screen) -> int:
+def history(request: Request, screen: Console) -> int:
     """List the transactions, newest first."""
     found = _connected(request, screen).journal.transactions()
-    screen.answer(transactions=[answers.transaction(each) for each in reversed(found)])
+    screen.answer(transactions=[payloads.transaction(each) for each in reversed(found)])
     screen.show(tables.history(found) if found else "Nothing was done here yet.")
     return DONE
 
 
-def recover(request: Request, screen: Screen) -> int:
+def recover(request: Request, screen: Console) -> int:
     """Bring what was cut off to its end, even where the interpreter does not start."""
-    ended = rescue.recover(request.python)
+    ended = recover_module.recover_environment(request.python)
     screen.answer(recovered=None if ended is None else ended.id, outcome=ended and ended.outcome)
     screen.show("There was nothing to recover." if ended is None else ended.said)
     return NOTHING if ended is None else DONE
 
 
-def demo(request: Request, screen: Screen) -> int:
+def demo(request: Request, screen: Console) -> int:
     """Tell the story of the demo, in JupyterLab or here."""
     if request.terminal:
         from pkgwidgets.demo import terminal
@@ -147,11 +148,11 @@ VERBS: dict[str, Verb] = {
 }
 
 
-def _connected(request: Request, screen: Screen) -> Backend:
+def _connected(request: Request, screen: Console) -> Backend:
     """Join the environment to what serves it, and put back first what was cut off in it."""
     backend = connect(request.python, request.index_url, detached=True)
     with suppress(PkgwidgetsError):  # looking goes on; the next plan says it
-        for id in recovery.recover_left(backend):
+        for id in recovery.recover_if_needed(backend):
             screen.show_aside(f"Transaction {id} had been cut off, and was brought to its end.")
     return backend
 
@@ -182,16 +183,16 @@ def _planned(backend: Backend, request: Request, report: Report) -> Plan:
             )
 
 
-def _apply(backend: Backend, found: Plan, request: Request, screen: Screen) -> int:
+def _apply(backend: Backend, found: Plan, request: Request, screen: Console) -> int:
     try:
         with screen.reporting() as report, _saying_that_it_is_cancelled():
-            done = operations.run(backend, found, report)
+            done = operations.apply_and_follow(backend, found, report)
     except TooLate as error:
         # An interrupt that came when it was done: it is not undone by calling it a failure.
         done = next(each for each in backend.journal.transactions() if each.id == error.transaction)
         screen.show_aside(error.sentence())
-    results = {"results": answers.results(done)} if request.everything else {}
-    screen.answer(transaction=answers.transaction(done), **results)
+    results = {"results": payloads.results(done)} if request.everything else {}
+    screen.answer(transaction=payloads.transaction(done), **results)
     screen.show(
         f"Done: {', '.join(map(str, done.changes))}.",
         f"`{_way_back(done, request)}` takes it back. "
@@ -238,7 +239,7 @@ def _parts(found: Plan) -> Iterator[Part]:
     if found.from_save_point:
         yield "From the save point: nothing is fetched."
     elif found.pins:
-        yield f"{size(found.download_size) or 'Unknown size'} to fetch."
+        yield f"{format_size(found.download_size) or 'Unknown size'} to fetch."
 
 
 def _way_back(done: Transaction, request: Request) -> str:
@@ -247,7 +248,7 @@ def _way_back(done: Transaction, request: Request) -> str:
 
 
 def _found(rows: Sequence[PackageInfo], backend: Backend) -> str:
-    return f"{counted(len(rows), 'package')} in {_where(backend)}"
+    return f"{count_noun(len(rows), 'package')} in {_where(backend)}"
 
 
 def _where(backend: Backend) -> str:

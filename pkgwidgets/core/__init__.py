@@ -1,1 +1,4 @@
-"""What things are: values and the arithmetic on them. Standard library and `packaging` only."""
+"""Values and rules of packaging.
+
+Imports the standard library and packaging; `plan_json` msgspec, too.
+"""

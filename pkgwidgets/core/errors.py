@@ -21,7 +21,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from .words import redacted
+from .redaction import redact
 
 _SHOWN = 80
 """How much of a rejected text is shown back."""
@@ -51,7 +51,7 @@ def _redacted(value: object) -> object:
         said = value if isinstance(value, str) else str(value)
     except ValueError:  # a number too long to be written
         return value
-    kept = redacted(said)
+    kept = redact(said)
     return value if kept == said else kept
 
 

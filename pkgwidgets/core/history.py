@@ -6,19 +6,19 @@ from collections.abc import Iterable, Sequence
 
 from .transactions import Outcome, Transaction
 
-KEPT = 5
+MAX_SAVE_POINTS = 5
 """So many transactions can be undone from their save points."""
-KEPT_BYTES = 2 << 30
+MAX_SAVE_POINT_BYTES = 2 << 30
 """Save points take no more room than this; the newest is kept whatever it takes."""
 
 
 def undoable(history: Sequence[Transaction]) -> Transaction | None:
     """Return the newest committed transaction that was not taken back and takes none back."""
-    left = [each for each in in_force(history) if not takes_back(each, history)]
+    left = [each for each in in_force(history) if not is_undo(each, history)]
     return left[-1] if left else None
 
 
-def takes_back(done: Transaction, history: Iterable[Transaction]) -> bool:
+def is_undo(done: Transaction, history: Iterable[Transaction]) -> bool:
     """Tell whether it leads backwards: an undo does, and the undo of an undo does not."""
     known = {each.id: each.plan.undoes for each in history}
     back, undone = False, done.plan.undoes
@@ -27,7 +27,7 @@ def takes_back(done: Transaction, history: Iterable[Transaction]) -> bool:
     return back
 
 
-def taken_back_by(id: str, history: Iterable[Transaction]) -> str | None:
+def undone_by(id: str, history: Iterable[Transaction]) -> str | None:
     """Return the transaction that took another one back, if that is still so."""
     return next((each.id for each in in_force(history) if each.plan.undoes == id), None)
 
@@ -48,7 +48,7 @@ def committed(history: Iterable[Transaction]) -> list[Transaction]:
     return [done for done in history if done.outcome is Outcome.COMMITTED and done.changes]
 
 
-def touched_since(done: Transaction, history: Iterable[Transaction]) -> bool:
+def changed_since(done: Transaction, history: Iterable[Transaction]) -> bool:
     """Tell whether the files may differ from those that `done` left; an undone change has not.
 
     A committed transaction without changes is one whose plan cannot be read: it may be anything.
@@ -66,17 +66,17 @@ def touched_since(done: Transaction, history: Iterable[Transaction]) -> bool:
     )
 
 
-def worth_keeping(history: Sequence[Transaction]) -> set[str]:
+def save_points_to_keep(history: Sequence[Transaction]) -> set[str]:
     """Return whose save points to keep: the newest, and the last that can be undone.
 
     These are five at most, and as many of them, from the newest on, as fit into 2 GiB.
     """
     done = committed(history)
-    undoable = [each for each in in_force(done) if not takes_back(each, done)]
+    undoable = [each for each in in_force(done) if not is_undo(each, done)]
     newest = done[-1:]
-    kept, room = {each.id for each in newest}, KEPT_BYTES
+    kept, room = {each.id for each in newest}, MAX_SAVE_POINT_BYTES
     room -= sum(each.saved_bytes or 0 for each in newest)
-    for each in reversed(undoable[-KEPT:]):
+    for each in reversed(undoable[-MAX_SAVE_POINTS:]):
         if each.id not in kept:
             room -= each.saved_bytes or 0
             if room < 0:

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from .distributions import Distribution, Id, Interpreter, Unreadable
+from .environment import Distribution, Interpreter, Unreadable
 from .errors import PkgwidgetsError
+from .events import Event
 from .kernels import Kernel
 from .plans import Plan
 from .releases import Release
-from .transactions import Event, Transaction
+from .transactions import Transaction
 
 Report = Callable[[Event], None]
 """Gets an event per step, and again about ten times a second while one lasts.
@@ -24,7 +26,7 @@ What it raises ends the work: before anything was changed at once, afterwards by
 """
 
 
-def ignore(event: Event) -> None:
+def no_report(event: Event) -> None:
     """Report to nobody."""
 
 
@@ -35,7 +37,7 @@ class Environment(Protocol):
     def interpreter(self) -> Interpreter:
         """The Python that it belongs to."""
 
-    def distributions(self) -> Mapping[Id, Distribution | Unreadable]:
+    def distributions(self) -> Mapping[NormalizedName, Distribution | Unreadable]:
         """Read everything installed, now; one entry a name, in the order of names."""
 
     def refusal(self) -> str | None:
@@ -60,17 +62,21 @@ class Files(Protocol):
         Raises `EnvironmentRefused` for a RECORD that is missing or names what is not its own.
         """
 
-    def refusals(self, ids: Collection[Id], leaving: Collection[Id] = ()) -> Mapping[Id, str]:
+    def refusals(
+        self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
+    ) -> Mapping[NormalizedName, str]:
         """Say of which of these the files cannot be replaced, or removed if `leaving`, and why."""
 
-    def stamps(self, ids: Collection[Id], stage: Path | None = None) -> Mapping[Id, str]:
+    def stamps(
+        self, ids: Collection[NormalizedName], stage: Path | None = None
+    ) -> Mapping[NormalizedName, str]:
         """Return, for each of these, a text that differs if one of its files was edited.
 
         Of what is staged, the sha256 over all that came: paths and contents.
         """
 
     def damage(
-        self, plan: Plan, others: Mapping[Id, Collection[Path]] | None = None
+        self, plan: Plan, others: Mapping[NormalizedName, Collection[Path]] | None = None
     ) -> tuple[str, ...]:
         """Compare what the plan installed with its RECORDs, by hash; return what differs.
 
@@ -82,36 +88,36 @@ class Contents(Protocol):
     """What the files of distributions are for."""
 
     def modules(
-        self, ids: Collection[Id], stage: Path | None = None
-    ) -> Mapping[Id, tuple[str, ...]]:
+        self, ids: Collection[NormalizedName], stage: Path | None = None
+    ) -> Mapping[NormalizedName, tuple[str, ...]]:
         """Return the top-level modules of distributions, staged ones first."""
 
-    def sizes(self, ids: Collection[Id]) -> Mapping[Id, int]:
+    def sizes(self, ids: Collection[NormalizedName]) -> Mapping[NormalizedName, int]:
         """Return the bytes of distributions, as RECORDs count them; without any: left out."""
 
     def starts(
-        self, ids: Collection[Id], stage: Path | None = None
-    ) -> Mapping[Id, tuple[str, ...]]:
+        self, ids: Collection[NormalizedName], stage: Path | None = None
+    ) -> Mapping[NormalizedName, tuple[str, ...]]:
         """Return the files of distributions that run code at every start of Python, if any."""
 
-    def owners(self, files: Collection[str]) -> Mapping[str, Id]:
+    def owners(self, files: Collection[str]) -> Mapping[str, NormalizedName]:
         """Return which distribution owns each of these module files; unowned ones are left out."""
 
-    def staged(self, stage: Path) -> Mapping[Id, Distribution | Unreadable]:
+    def staged(self, stage: Path) -> Mapping[NormalizedName, Distribution | Unreadable]:
         """Read what was staged, as if it were installed."""
 
 
-class Claims(Protocol):
+class FileOwners(Protocol):
     """Whose the files of code are, as somebody asks who asks often."""
 
-    def owners(self, files: Collection[str]) -> Mapping[str, frozenset[Id]]:
+    def owners(self, files: Collection[str]) -> Mapping[str, frozenset[NormalizedName]]:
         """Return who claims each of these files; those that nobody does are left out."""
 
-    def code(self, ids: Collection[Id]) -> Mapping[Id, frozenset[str]]:
+    def code(self, ids: Collection[NormalizedName]) -> Mapping[NormalizedName, frozenset[str]]:
         """Return the files of code that distributions claim; those not installed are left out."""
 
 
-class Kernels(Protocol):
+class OtherKernels(Protocol):
     """The other kernels that run on an environment."""
 
     def running(self) -> tuple[Kernel, ...]:
@@ -122,13 +128,13 @@ class Records(Files, Contents, Protocol):
     """All that RECORD files tell."""
 
 
-class Neighbours(Protocol):
+class AffectedDistributions(Protocol):
     """The distributions that a plan does not change and may hurt."""
 
-    def around(self, plan: Plan, stage: Path | None) -> Mapping[Id, frozenset[Path]]:
+    def around(self, plan: Plan, stage: Path | None) -> Mapping[NormalizedName, frozenset[Path]]:
         """Return who else has files in the packages that a plan touches, and those that exist."""
 
-    def orphaned(self, plan: Plan, stage: Path | None) -> Mapping[str, tuple[Id, ...]]:
+    def orphaned(self, plan: Plan, stage: Path | None) -> Mapping[str, tuple[NormalizedName, ...]]:
         """Return the commands that a plan takes away, of which others say that they run them."""
 
 
@@ -157,17 +163,17 @@ class SavePoint(Protocol):
         """Give the space back."""
 
 
-UNTRIED = "there was no time to try it"
+NOT_TRIED = "there was no time to try it"
 """What a trial says of a module that it left out."""
 
 
-class Trial(Protocol):
+class ImportChecker(Protocol):
     """A fresh process of the environment's interpreter."""
 
     def failing(
         self,
         modules: Sequence[str],
-        report: Report = ignore,
+        report: Report = no_report,
         *,
         spare: Sequence[str] = (),
         beside: Path | None = None,
@@ -179,7 +185,11 @@ class Trial(Protocol):
         """
 
     def kernel(
-        self, report: Report = ignore, *, beside: Path | None = None, hidden: Collection[Path] = ()
+        self,
+        report: Report = no_report,
+        *,
+        beside: Path | None = None,
+        hidden: Collection[Path] = (),
     ) -> str | None:
         """Start a kernel and let it add one and one; say what went wrong, None if nothing did."""
 
@@ -187,23 +197,23 @@ class Trial(Protocol):
         """Let the environment have what was compiled beside it."""
 
 
-Enough = Callable[[Id, Release], bool]
+Enough = Callable[[NormalizedName, Release], bool]
 """Tells of releases, from the newest down, whether older ones need not be looked at."""
 
 
-def everything(id: Id, release: Release) -> bool:
+def everything(id: NormalizedName, release: Release) -> bool:
     """Look at all releases of a project."""
     return False
 
 
-Answer = Sequence[Release] | PkgwidgetsError
+ProjectResult = Sequence[Release] | PkgwidgetsError
 """What an index said of one project: its releases, newest first, or why they are unknown."""
 
-Skip = Callable[[Id, Version, Sequence[Release]], bool]
+Skip = Callable[[NormalizedName, Version, Sequence[Release]], bool]
 """Tells of versions that need not be looked at, for what was seen of newer ones."""
 
 
-def nothing(id: Id, version: Version, seen: Sequence[Release]) -> bool:
+def nothing(id: NormalizedName, version: Version, seen: Sequence[Release]) -> bool:
     """Look at every version."""
     return False
 
@@ -217,13 +227,13 @@ class Index(Protocol):
 
     def releases_of(
         self,
-        ids: Collection[Id],
-        report: Report = ignore,
+        ids: Collection[NormalizedName],
+        report: Report = no_report,
         *,
         refresh: bool = False,
         enough: Enough = everything,
         skip: Skip = nothing,
-    ) -> Mapping[Id, Answer]:
+    ) -> Mapping[NormalizedName, ProjectResult]:
         """Ask for many projects at once. A project that fails has its error as its answer.
 
         Of each, releases from the newest down to the first that is `enough`, that one included;
@@ -232,7 +242,7 @@ class Index(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Question:
+class ResolveRequest:
     """What an installer is asked to resolve.
 
     `requirements` are to be met, `keep` are exact versions that may not move, and `upgrade` are
@@ -241,19 +251,19 @@ class Question:
 
     requirements: tuple[str, ...]
     keep: tuple[str, ...] = ()
-    upgrade: tuple[Id, ...] = ()
+    upgrade: tuple[NormalizedName, ...] = ()
 
 
 class Installer(Protocol):
     """Resolves, and changes files."""
 
-    def resolve(self, question: Question) -> Mapping[Id, Version | None]:
+    def resolve(self, question: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
         """Return what would change: the new version of each name, None for a removal.
 
         Changes nothing. Raises `PlanImpossible` with the resolver's explanation.
         """
 
-    def dependencies(self, requirement: str) -> frozenset[Id]:
+    def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
         """Return everything that a requirement would bring, itself left out."""
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
@@ -263,7 +273,7 @@ class Installer(Protocol):
         """Carry the plan out in the environment, from what was staged, without the network."""
 
 
-class Openings(Protocol):
+class UnfinishedTransactions(Protocol):
     """What recovery asks of a journal beside the steps."""
 
     def unfinished(self) -> str | None:
@@ -279,7 +289,7 @@ class Openings(Protocol):
         """Clear away what only an open transaction needs."""
 
 
-class Journal(Openings, Protocol):
+class Journal(UnfinishedTransactions, Protocol):
     """The transactions of one environment, kept beside it."""
 
     def start(self, plan: Plan) -> Transaction:
@@ -298,7 +308,7 @@ class Journal(Openings, Protocol):
         """Where a transaction keeps its files."""
 
 
-class Applier(Protocol):
+class Worker(Protocol):
     """Carries plans out in a process that goes on when whoever asked for it is gone."""
 
     def start(self, plan: Plan) -> str:
@@ -317,10 +327,10 @@ class Backend:
 
     environment: Environment
     records: Records
-    neighbours: Neighbours
-    trial: Trial
+    neighbours: AffectedDistributions
+    trial: ImportChecker
     index: Index
     installer: Installer
     journal: Journal
     save_point: Callable[[str], SavePoint]
-    applier: Applier | None = None
+    applier: Worker | None = None

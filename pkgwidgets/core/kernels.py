@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .distributions import Id
-from .words import joined
+from packaging.utils import NormalizedName
+
+from .text import join_names
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +37,7 @@ class Restart:
             return "no restart needed"
         if self.reasons:
             return f"restart {self.verdict}: {'; '.join(self.reasons)}"
-        return f"restart needed: {joined(self.loaded)} {_is(self.loaded)} loaded"
+        return f"restart needed: {join_names(self.loaded)} {_is_or_are(self.loaded)} loaded"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,7 +51,7 @@ class Kernel:
     process: int
     connection_file: str
     notebook: str = ""
-    loaded: tuple[Id, ...] = ()
+    loaded: tuple[NormalizedName, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.notebook or Path(self.connection_file).stem} (process {self.process})"
@@ -65,5 +66,5 @@ class Variable:
     size: int | None
 
 
-def _is(names: tuple[str, ...]) -> str:
+def _is_or_are(names: tuple[str, ...]) -> str:
     return "is" if len(names) == 1 else "are"

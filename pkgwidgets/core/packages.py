@@ -7,10 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from .distributions import Id, Origin
+from .environment import Origin
+from .html_repr import HtmlRepr
 
 
 class PackageStatus(StrEnum):
@@ -22,7 +23,7 @@ class PackageStatus(StrEnum):
     ERROR = "error"
 
 
-class Bump(StrEnum):
+class VersionStep(StrEnum):
     """The size of a step between two versions, by the first release number that differs."""
 
     MAJOR = "major"
@@ -32,7 +33,7 @@ class Bump(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PackageInfo:
+class PackageInfo(HtmlRepr):
     """One package as shown: a view of its distribution, its newest releases and the journal.
 
     `latest_version` is the newest eligible release and `compatible_version` the newest that no
@@ -43,7 +44,7 @@ class PackageInfo:
     version: str
     latest_version: str | None = None
     compatible_version: str | None = None
-    change: Bump | None = None
+    change: VersionStep | None = None
     blocked_by: str = ""
     released: datetime | None = None
     status: PackageStatus = PackageStatus.INSTALLED
@@ -58,7 +59,7 @@ class PackageInfo:
     error: str | None = None
 
     @property
-    def id(self) -> Id:
+    def id(self) -> NormalizedName:
         """The normalised name."""
         return canonicalize_name(self.name)
 
@@ -84,14 +85,9 @@ class PackageInfo:
     def __repr__(self) -> str:
         return f"PackageInfo({self})"
 
-    def _repr_html_(self) -> str:
-        from . import html
-
-        return html.package(self)
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Relations:
+class PackageDependencies:
     """Whom an installed package needs here, who needs it, and what it takes on disk.
 
     Names as the projects spell them, in the order of names. `size` in bytes, as its RECORD counts

@@ -10,17 +10,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from .distributions import Id
+from .html_repr import HtmlRepr
 from .kernels import Kernel, Restart
-from .words import joined
+from .text import join_names
 
-Allow = Literal["self", "dependencies", "all"]
+AllowPolicy = Literal["self", "dependencies", "all"]
 """What else a plan may move: nothing, what the named depend on, or everything."""
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What a change does to one name."""
 
     INSTALL = "install"
@@ -37,7 +38,7 @@ class Change:
     every wheel of that version that fits, any of which the installer may take.
     """
 
-    id: Id
+    id: NormalizedName
     name: str
     before: Version | None = None
     after: Version | None = None
@@ -54,19 +55,19 @@ class Change:
     """Files of the installed version that run code at every start of Python."""
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> ChangeKind:
         """Install, upgrade, downgrade or remove."""
         if self.before is None:
-            return Kind.INSTALL
+            return ChangeKind.INSTALL
         if self.after is None:
-            return Kind.REMOVE
-        return Kind.UPGRADE if self.after > self.before else Kind.DOWNGRADE
+            return ChangeKind.REMOVE
+        return ChangeKind.UPGRADE if self.after > self.before else ChangeKind.DOWNGRADE
 
     def __str__(self) -> str:
         match self.kind:
-            case Kind.INSTALL:
+            case ChangeKind.INSTALL:
                 return f"{self.name} {self.after} (new)"
-            case Kind.REMOVE:
+            case ChangeKind.REMOVE:
                 return f"{self.name} {self.before} (removed)"
             case _:
                 return f"{self.name} {self.before} → {self.after}"
@@ -80,7 +81,7 @@ class HeldBack:
     which version, move what), and is empty if it would not help.
     """
 
-    id: Id
+    id: NormalizedName
     name: str
     stays: Version
     latest: Version | None
@@ -94,7 +95,7 @@ class HeldBack:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class Plan(HtmlRepr):
     """The exact changes to one environment, decided and not done. Falsy when nothing changes.
 
     `environment` is the fingerprint of the installed set that it was made for; with any other
@@ -108,7 +109,7 @@ class Plan:
     environment: str
     python: Path
     created: datetime
-    allow: Allow = "dependencies"
+    allow: AllowPolicy = "dependencies"
     commands: tuple[str, ...] = ()
     """What would do the same in a terminal."""
     restart: Restart | None = None
@@ -126,7 +127,15 @@ class Plan:
     def _digest(self) -> str:
         """Hash what is done, not how it is explained: the same changes have the same id."""
         exact = [
-            [c.id, _text(c.before), _text(c.after), c.wheel, c.sha256, list(c.hashes), c.marked]
+            [
+                c.id,
+                _optional_text(c.before),
+                _optional_text(c.after),
+                c.wheel,
+                c.sha256,
+                list(c.hashes),
+                c.marked,
+            ]
             for c in self.changes
         ]
         whole = [self.environment, str(self.python), self.undoes, self.from_save_point, exact]
@@ -146,9 +155,13 @@ class Plan:
         new = [c for c in self.changes if c.after is not None and not self.from_save_point]
         unverified = tuple(c.name for c in new if not c.hashes)
         said = (
-            [f"unverified: the index gives no hash of {joined(unverified)}"] if unverified else []
+            [f"unverified: the index gives no hash of {join_names(unverified)}"]
+            if unverified
+            else []
         )
-        said += [f"{c.name} runs code at every start: {joined(c.starts)}" for c in new if c.starts]
+        said += [
+            f"{c.name} runs code at every start: {join_names(c.starts)}" for c in new if c.starts
+        ]
         return (*said, *self.notes)
 
     @property
@@ -160,7 +173,7 @@ class Plan:
     def _shared_with(self, kernel: Kernel) -> str:
         old = [c for c in self.changes if c.before is not None and c.id in kernel.loaded]
         names = tuple(c.name for c in old)
-        has = f" and has {joined(names)} loaded: restart it, too" if names else ", too"
+        has = f" and has {join_names(names)} loaded: restart it, too" if names else ", too"
         return f"{kernel} runs on this environment{has}"
 
     @property
@@ -183,11 +196,6 @@ class Plan:
     def __repr__(self) -> str:
         return f"Plan({self})"
 
-    def _repr_html_(self) -> str:
-        from . import html
 
-        return html.plan(self)
-
-
-def _text(version: Version | None) -> str | None:
+def _optional_text(version: Version | None) -> str | None:
     return None if version is None else str(version)

@@ -34,7 +34,7 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing(Sequence[Release]):
+class ReleaseList(Sequence[Release]):
     """What an index said of one project: its releases, newest first, as far as they were asked for.
 
     `stale` says why an older answer stands in for a new one, and how old it is; "" for a new one.

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from .distributions import Id
-from .packages import PackageInfo
+from .html_repr import HtmlRepr
 from .plans import Change, Plan
-from .releases import Release
 
 if TYPE_CHECKING:
-    from .errors import PkgwidgetsError
+    pass
 
 
 class Outcome(StrEnum):
@@ -27,7 +24,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Transaction:
+class Transaction(HtmlRepr):
     """A plan carried out or undone."""
 
     id: str
@@ -64,40 +61,3 @@ class Transaction:
 
     def __repr__(self) -> str:
         return f"Transaction({self.id or 'none'} {self.outcome}: {self})"
-
-    def _repr_html_(self) -> str:
-        from . import html
-
-        return html.transaction(self)
-
-
-class Stage(StrEnum):
-    """What is being done while one waits, in the order in which it happens."""
-
-    ASKING = "asking"
-    RESOLVING = "resolving"
-    FETCHING = "fetching"
-    CHECKING = "checking"
-    SAVING = "saving"
-    INSTALLING = "installing"
-    VERIFYING = "verifying"
-    RESTORING = "restoring"
-    DONE = "done"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """One step of something that takes time. `done` of `total` are bytes, projects or modules."""
-
-    stage: Stage
-    text: str = ""
-    transaction: str | None = None
-    id: Id | None = None
-    done: int | None = None
-    total: int | None = None
-    answer: Sequence[Release] | PkgwidgetsError | None = None
-    """What the index said of `id`, just now."""
-    package: PackageInfo | None = None
-    """The row of `id`, with that answer."""
-    log: str = ""
-    """What a tool printed, to be kept; without credentials."""

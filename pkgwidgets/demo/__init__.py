@@ -5,6 +5,6 @@
 ...     PackageService(python=garden.python, index_url=garden.index_url).check_for_updates()
 """
 
-from .environment import Demo, start
+from .demo_environment import Demo, start
 
 __all__ = ["Demo", "start"]

@@ -8,9 +8,9 @@ from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import PkgwidgetsError, TransactionError
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.operations import inventory, planning, transaction
+from pkgwidgets.operations import inventory, planning, transactions
 
-from .environment import start
+from .demo_environment import start
 
 Say = Callable[[str], None]
 
@@ -49,13 +49,13 @@ def _upgrade(backend: Backend, say: Say) -> None:
     for part in str(plan).split("; "):
         say(f"  {part}")
     say("\nApplied, it is checked beside the environment first, then saved, installed, verified:\n")
-    say(f"  {transaction.run(backend, plan)!r}")
+    say(f"  {transactions.apply_and_follow(backend, plan)!r}")
 
 
 def _fail(backend: Backend, say: Say) -> None:
     say("\nAn upgrade that does not work leaves everything as it was:\n")
     try:
-        transaction.run(backend, planning.plan_upgrade(backend, "harvestscale"))
+        transactions.apply_and_follow(backend, planning.plan_upgrade(backend, "harvestscale"))
     except TransactionError as error:
         say(f"  {error}")
     say(f"  harvestscale is {inventory.get_package(backend, 'harvestscale').version}")
@@ -64,7 +64,7 @@ def _fail(backend: Backend, say: Say) -> None:
 def _undo(backend: Backend, say: Say) -> None:
     say("\nAnd what was applied can be undone, from the saved files and without a network:\n")
     plan = planning.plan_undo(backend)
-    say(f"  {transaction.run(backend, plan)!r}")
+    say(f"  {transactions.apply_and_follow(backend, plan)!r}")
     try:
         planning.plan_undo(backend)
     except PkgwidgetsError as error:

@@ -1,1 +1,4 @@
-"""The kernel's edge: the service, its frames, and what this kernel has loaded."""
+"""The API in a kernel: `PackageService`, DataFrames, magic.
+
+The only folder that imports pandas.
+"""

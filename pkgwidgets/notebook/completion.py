@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from pkgwidgets.cli import arguments
-from pkgwidgets.core.plans import Allow
+from pkgwidgets.cli import parser
+from pkgwidgets.core.plans import AllowPolicy
 
 Words = Sequence[str]
 
@@ -16,7 +16,7 @@ _OF_INSTALLED = frozenset({"packages", "list", "updates", "plan", "upgrade", "un
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CompletionSources:
     """Where words come from; each is asked only when they are wanted."""
 
     names: Callable[[], Words]
@@ -25,7 +25,7 @@ class Known:
     transactions: Callable[[], Words]
 
 
-def completions(line: str, known: Known) -> Words:
+def completions(line: str, known: CompletionSources) -> Words:
     """Return what the last word after `%packages` may be, or what may follow its `==`."""
     words = line.split()
     last = "" if line[-1:].isspace() or not words else words.pop()
@@ -33,16 +33,16 @@ def completions(line: str, known: Known) -> Words:
     return [word for word in _candidates(words, last, known) if word.lower().startswith(begun)]
 
 
-def _candidates(words: list[str], last: str, known: Known) -> Words:
+def _candidates(words: list[str], last: str, known: CompletionSources) -> Words:
     if not words:
-        return arguments.verbs(magic=True)
+        return parser.verbs(magic=True)
     verb, *said = words
-    if verb not in arguments.verbs(magic=True):
+    if verb not in parser.verbs(magic=True):
         return ()
     if said and said[-1].startswith("-") and said[-1] in _VALUES:
         return _VALUES[said[-1]](said, known)
     if last.startswith("-"):
-        return arguments.options(verb)
+        return parser.options(verb)
     name, pinned, _ = last.partition("==")
     if pinned:
         return known.versions(name) if verb == "install" or "--install" in said else ()
@@ -53,13 +53,13 @@ def _candidates(words: list[str], last: str, known: Known) -> Words:
     return ()
 
 
-def _versions(said: Words, known: Known) -> Words:
+def _versions(said: Words, known: CompletionSources) -> Words:
     names = [word for word in said if not word.startswith("-")]
     return known.versions(names[0]) if names else ()
 
 
-_VALUES: dict[str, Callable[[Words, Known], Words]] = {
-    "--allow": lambda said, known: get_args(Allow),
+_VALUES: dict[str, Callable[[Words, CompletionSources], Words]] = {
+    "--allow": lambda said, known: get_args(AllowPolicy),
     "--version": _versions,
     "--python": lambda said, known: (),
     "--index-url": lambda said, known: (),

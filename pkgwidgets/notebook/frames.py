@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from pkgwidgets.core.api import Impact, Severity
-from pkgwidgets.core.comparison import Rehearsal, Verdict
-from pkgwidgets.core.distributions import Origin
-from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
+from pkgwidgets.analysis.api_changes import Impact, Severity
+from pkgwidgets.analysis.output_diff import Rehearsal, Verdict
+from pkgwidgets.core.environment import Origin
+from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import Change
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-from .shown import RehearsalFrame, WholeFrame
+from .styled_frames import FullTextFrame, RehearsalFrame
 
 _TIME = "datetime64[ns, UTC]"
 
@@ -24,7 +24,7 @@ PACKAGES = {
     "latest_version": "string",
     "compatible_version": "string",
     "update_available": "boolean",
-    "change": pd.CategoricalDtype([b.value for b in Bump]),
+    "change": pd.CategoricalDtype([b.value for b in VersionStep]),
     "blocked_by": "string",
     "released": _TIME,
     "status": pd.CategoricalDtype([s.value for s in PackageStatus]),
@@ -89,7 +89,7 @@ def impact(rows: Sequence[Impact]) -> pd.DataFrame:
     """Return what a plan means for the cells of a notebook, the worst first."""
     columns = {name: [_bare(getattr(row, name)) for row in rows] for name in IMPACT}
     made = _frame(columns, IMPACT, list(map(str, range(len(rows)))), "").reset_index(drop=True)
-    return WholeFrame(made)
+    return FullTextFrame(made)
 
 
 def rehearsal(found: Rehearsal) -> RehearsalFrame:
@@ -136,7 +136,7 @@ def changes(transaction: Transaction) -> pd.DataFrame:
         "transaction": [transaction.id for _ in done] + [None for _ in held],
     }
     names = [c.name for c in done] + [h.name for h in held]
-    return WholeFrame(_frame(columns, CHANGES, names, "name"))
+    return FullTextFrame(_frame(columns, CHANGES, names, "name"))
 
 
 def history(transactions: Sequence[Transaction]) -> pd.DataFrame:

@@ -8,27 +8,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pkgwidgets.connect import claims, stand
-from pkgwidgets.core import api, changes, rules
-from pkgwidgets.core.api import Impact, Severity
-from pkgwidgets.core.distributions import Id
+from packaging.utils import NormalizedName
+
+from pkgwidgets.analysis import api_changes, project_rules
+from pkgwidgets.analysis.api_changes import Impact, Severity
+from pkgwidgets.analysis.name_usage import Cell, Usage, Use, find_usage, owning_distribution
+from pkgwidgets.analysis.notebook_file import code_cells
+from pkgwidgets.connect import file_owners, rehearsal_backend
+from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report
-from pkgwidgets.core.notebooks import code_cells
 from pkgwidgets.core.plans import Change, Plan
-from pkgwidgets.core.usage import Cell, Usage, Use, owner, usage
 
-from .warned import Warned
+from .deprecations import SeenDeprecation
 
 if TYPE_CHECKING:
-    from .sources import Sources
+    from pkgwidgets.backends.sources.source_api import SourceApi
 
 
 def of_plan(
     backend: Backend,
     plan: Plan,
     cells: Iterable[Cell],
-    warnings: Collection[Warned],
+    warnings: Collection[SeenDeprecation],
     report: Report,
 ) -> tuple[Impact, ...]:
     """Return what a plan means for cells, the worst first.
@@ -39,11 +41,11 @@ def of_plan(
     if importlib.util.find_spec("griffe") is None:
         missing = 'an impact needs griffe: `pip install "pkgwidgets[impact]"`'
         raise InvalidRequest("plan", None, missing)
-    used = usage(cells)
+    used = find_usage(cells)
     scope = _Scope(backend, plan)
     direct = [(use, scope.changed[id]) for use, id in scope.owned(used) if id in scope.changed]
     rows = [*_unread(used), *_through(scope, used), *_warned(backend, scope, used, warnings)]
-    with stand(backend).scratch.room() as room:
+    with rehearsal_backend(backend).scratch.room() as room:
         stage = room / "stage"
         wanted = {change.id for _, change in direct}
         part = tuple(c for c in plan.changes if c.id in wanted and c.after is not None)
@@ -55,7 +57,7 @@ def of_plan(
         old, new = _sources(backend, None), _sources(backend, stage)
         for use, change in direct:
             rows += _of_use(use, change, old, new)
-    return api.ordered(rows)
+    return api_changes.sort_impacts(rows)
 
 
 def cells_of(notebook: str | Path) -> tuple[Cell, ...]:
@@ -105,51 +107,57 @@ class _Scope:
     def __init__(self, backend: Backend, plan: Plan) -> None:
         self.installed = backend.environment.distributions()
         self.changed = {c.id: c for c in plan.changes if c.before is not None}
-        self._needs = changes.needs(self.installed, backend.environment.interpreter.markers)
+        self._needs = dependency_graph.active_requirements(
+            self.installed, backend.environment.interpreter.markers
+        )
         around = set(self.changed)
-        while more := changes.dependents(around, self._needs):
+        while more := dependency_graph.dependents(around, self._needs):
             around |= set(more)
         named = backend.records.modules(sorted(around & set(self.installed)))
         # The changed last: of a module that several have, theirs counts.
         ordered = sorted(named, key=lambda id: id in self.changed)
-        self.modules: dict[str, Id] = {module: id for id in ordered for module in named[id]}
+        self.modules: dict[str, NormalizedName] = {
+            module: id for id in ordered for module in named[id]
+        }
 
-    def owned(self, used: Usage) -> Iterator[tuple[Use, Id]]:
+    def owned(self, used: Usage) -> Iterator[tuple[Use, NormalizedName]]:
         """Yield the uses of what is changed, and of what depends on it."""
         for use in used.uses:
-            id = owner(use.name, self.modules)
+            id = owning_distribution(use.name, self.modules)
             if id is not None:
                 yield use, id
 
-    def through(self, id: Id) -> list[Change]:
+    def through(self, id: NormalizedName) -> list[Change]:
         """Return the changed packages that one depends on, directly or not."""
-        below = changes.dependencies([id], self._needs)
+        below = dependency_graph.dependencies([id], self._needs)
         return [change for change in self.changed.values() if change.id in below - {id}]
 
-    def name(self, id: Id) -> str:
+    def name(self, id: NormalizedName) -> str:
         """Return a project's own spelling."""
-        found = changes.readable(self.installed).get(id)
+        found = dependency_graph.readable_distributions(self.installed).get(id)
         return found.name if found is not None else id
 
 
-def _sources(backend: Backend, stage: Path | None) -> Sources:
-    from .sources import Sources
+def _sources(backend: Backend, stage: Path | None) -> SourceApi:
+    from pkgwidgets.backends.sources.source_api import SourceApi
 
     interpreter = backend.environment.interpreter
     installed = list(interpreter.search)
     if stage is None:
-        return Sources(installed)
+        return SourceApi(installed)
     roots = dict.fromkeys(interpreter.scheme[name] for name in ("purelib", "platlib"))
-    return Sources([*(stage / root.relative_to(interpreter.prefix) for root in roots), *installed])
+    return SourceApi(
+        [*(stage / root.relative_to(interpreter.prefix) for root in roots), *installed]
+    )
 
 
-def _of_use(use: Use, change: Change, old: Sources, new: Sources) -> Iterator[Impact]:
+def _of_use(use: Use, change: Change, old: SourceApi, new: SourceApi) -> Iterator[Impact]:
     if change.after is None:
         text = f"{change.name} is removed"
         yield _row(use, change.name, text, Severity.BREAKS)
         return
     if use.chained:
-        for each in rules.findings(use, change):
+        for each in project_rules.project_findings(use, change):
             yield _row(use, change.name, each.text, each.severity)
         return
     version = f"{change.name} {change.after}"
@@ -158,7 +166,9 @@ def _of_use(use: Use, change: Change, old: Sources, new: Sources) -> Iterator[Im
         text = f"there is no module {use.name} in {version}"
         yield _row(use, change.name, text, Severity.BREAKS)
         return
-    found = api.findings(last, use.call, old.api(use.name), new.api(use.name), version)
+    found = api_changes.compare_signatures(
+        last, use.call, old.api(use.name), new.api(use.name), version
+    )
     for each in found:
         yield _row(use, change.name, each.text, each.severity)
     if not found:
@@ -191,20 +201,20 @@ def _through(scope: _Scope, used: Usage) -> Iterator[Impact]:
 
 
 def _warned(
-    backend: Backend, scope: _Scope, used: Usage, warnings: Collection[Warned]
+    backend: Backend, scope: _Scope, used: Usage, warnings: Collection[SeenDeprecation]
 ) -> Iterator[Impact]:
     """Yield the deprecations of the changed packages that this kernel was warned of.
 
     In a cell, they are of the name on that line that they speak of; else of the package from
     whose file, or with whose kind of warning, they come.
     """
-    owners = claims(backend).owners({each.file for each in warnings if each.file})
+    owners = file_owners(backend).owners({each.file for each in warnings if each.file})
     for each in warnings:
         text = f"{each.category.rpartition('.')[2]}: {' '.join(each.text.split())}"
         said = list(_on_line(scope, used, each)) if each.module == "__main__" else []
         for use, change in said:
             yield _row(use, change.name, text, Severity.WARNS)
-        kind = owner(each.category, scope.modules)
+        kind = owning_distribution(each.category, scope.modules)
         ids = {*owners.get(each.file, ()), *([kind] if kind is not None else [])}
         for id in sorted(ids & set(scope.changed)) if not said else ():
             yield Impact(
@@ -216,7 +226,7 @@ def _warned(
             )
 
 
-def _on_line(scope: _Scope, used: Usage, each: Warned) -> Iterator[tuple[Use, Change]]:
+def _on_line(scope: _Scope, used: Usage, each: SeenDeprecation) -> Iterator[tuple[Use, Change]]:
     """Yield the uses that a warning in a cell can be of: it tells the line, not the cell."""
     for use, id in scope.owned(used):
         last = use.name.rpartition(".")[2].removesuffix("()")

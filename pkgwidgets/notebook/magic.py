@@ -19,18 +19,18 @@ from IPython.core.completer import (
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from pkgwidgets.cli import arguments, rescue
-from pkgwidgets.cli.arguments import Request
-from pkgwidgets.core import answers
+from pkgwidgets.cli import parser, recover
+from pkgwidgets.cli.parser import Request
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.history import committed
-from pkgwidgets.core.interfaces import ignore
+from pkgwidgets.core.interfaces import no_report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.presentation import payloads
 
 from . import frames
-from .completion import Known, completions
+from .completion import CompletionSources, completions
 from .service import PackageService
 
 WORDS = {
@@ -71,7 +71,7 @@ class PackagesMagics(Magics):
         as REST does, errors too. What changes something is applied without a question.
         """
         try:
-            request = arguments.parse(_words(line), magic=True)
+            request = parser.parse(_words(line), magic=True)
         except SystemExit:  # after help was printed
             return None
         except InvalidRequest as error:
@@ -106,7 +106,7 @@ class PackagesMagics(Magics):
 
     def _answer(self, request: Request) -> object:
         if request.verb == "recover":  # a service would have done it, and said nothing
-            return rescue.recover(request.python)
+            return recover.recover_environment(request.python)
         service = self._service(request.python, request.index_url)
         return _VERBS[request.verb](service, request)
 
@@ -116,16 +116,16 @@ class PackagesMagics(Magics):
             self._services[key] = PackageService(python, index_url=index_url)
         return self._services[key]
 
-    def _known(self) -> Known:
+    def _known(self) -> CompletionSources:
         def names() -> Sequence[str]:
-            rows = self._service(None, None).list_packages(report=ignore)
+            rows = self._service(None, None).list_packages(report=no_report)
             return [row.name for row in rows]
 
         def transactions() -> Sequence[str]:
             done = committed(self._service(None, None).list_history())
             return [each.id for each in reversed(done)]
 
-        return Known(names, self._versions, transactions)
+        return CompletionSources(names, self._versions, transactions)
 
     def _versions(self, name: str) -> Sequence[str]:
         """Return a project's versions, if the index tells them soon."""
@@ -134,7 +134,7 @@ class PackagesMagics(Magics):
 
         def ask() -> None:
             with suppress(PkgwidgetsError):
-                releases = service.list_releases(name, report=ignore)
+                releases = service.list_releases(name, report=no_report)
                 found.extend(str(each.version) for each in releases if not each.yanked)
 
         asking = Thread(target=ask, name="pkgwidgets-completion", daemon=True)
@@ -220,18 +220,18 @@ def _as_service(request: Request, answer: Any) -> object:
 def _as_json(request: Request, answer: Any) -> dict[str, Any]:
     match request.verb:
         case "packages" | "updates":
-            said: dict[str, Any] = {request.verb: [answers.package(row) for row in answer]}
+            said: dict[str, Any] = {request.verb: [payloads.package(row) for row in answer]}
         case "plan":
-            said = {"plan": answers.plan(answer)}
+            said = {"plan": payloads.plan(answer)}
         case "history":
-            said = {"transactions": [answers.transaction(each) for each in reversed(answer)]}
+            said = {"transactions": [payloads.transaction(each) for each in reversed(answer)]}
         case "recover":
             said = {"recovered": answer and answer.id, "outcome": answer and answer.outcome}
         case _:
-            said = {"transaction": answers.transaction(answer)}
-            said |= {"results": answers.results(answer)} if request.everything else {}
+            said = {"transaction": payloads.transaction(answer)}
+            said |= {"results": payloads.results(answer)} if request.everything else {}
     return {"success": True, **said}
 
 
 def _failed(error: PkgwidgetsError) -> dict[str, Any]:
-    return {"success": False, "error": answers.error(error.spoken(WORDS))}
+    return {"success": False, "error": payloads.error(error.spoken(WORDS))}

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from pkgwidgets.connect import stand
-from pkgwidgets.core import comparison
-from pkgwidgets.core.comparison import Rehearsal
+from pkgwidgets.analysis import output_diff
+from pkgwidgets.analysis.output_diff import Rehearsal
+from pkgwidgets.analysis.rehearsal_backend import RunLimits
+from pkgwidgets.connect import rehearsal_backend
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.stand import Limits
-from pkgwidgets.operations import doctor, knowngood, rehearsal
+from pkgwidgets.operations import culprit_search, rehearsal
+from pkgwidgets.operations import known_good as known_good_module
 
 Notebooks = str | Path | Iterable[str | Path]
 """One notebook's path, or several."""
@@ -23,14 +24,14 @@ def rehearse(
     backend: Backend,
     plan: Plan,
     notebooks: Notebooks,
-    limits: Limits,
+    limits: RunLimits,
     sanitize: str | Path | None,
     report: Report,
 ) -> Rehearsal:
     """Rehearse a plan on notebooks."""
     return rehearsal.rehearse(
         backend,
-        stand(backend),
+        rehearsal_backend(backend),
         plan,
         _paths(notebooks),
         limits=limits,
@@ -39,20 +40,26 @@ def rehearse(
     )
 
 
-def examine(backend: Backend, notebooks: Notebooks, report: Report) -> doctor.Diagnosis:
+def find_culprits(
+    backend: Backend, notebooks: Notebooks, report: Report
+) -> culprit_search.CulpritSearchResult:
     """Plan to upgrade everything that leaves the notebooks as they are."""
-    return doctor.examine(backend, stand(backend), _paths(notebooks), report=report)
+    return culprit_search.find_culprits(
+        backend, rehearsal_backend(backend), _paths(notebooks), report=report
+    )
 
 
-def remember(backend: Backend, applied: doctor.Diagnosis) -> None:
+def remember_result(backend: Backend, applied: culprit_search.CulpritSearchResult) -> None:
     """Keep what is installed now as good for the notebooks that ran clean with it."""
-    doctor.remember(backend, stand(backend), applied)
+    culprit_search.remember_result(backend, rehearsal_backend(backend), applied)
 
 
 def known_good(backend: Backend, notebook: str | Path, report: Report) -> Plan:
     """Plan to return to the versions with which a notebook last ran clean."""
     (path,) = _paths(notebook)
-    return knowngood.plan_known_good(backend, stand(backend), path, report=report)
+    return known_good_module.plan_known_good(
+        backend, rehearsal_backend(backend), path, report=report
+    )
 
 
 def checked_seconds(seconds: object) -> float:
@@ -80,12 +87,12 @@ def _iterated(notebooks: object) -> Iterable[object]:
     return notebooks
 
 
-def _sanitizer(file: str | Path | None) -> comparison.Sanitizer:
+def _sanitizer(file: str | Path | None) -> output_diff.Sanitizer:
     """Read nbval's rules from a file; raises `InvalidRequest` for what holds none."""
     if file is None:
         return ()
     try:
-        found = comparison.rules(Path(file).read_text("utf-8"))
+        found = output_diff.parse_sanitize_rules(Path(file).read_text("utf-8"))
     except (OSError, ValueError, re.error) as error:
         raise InvalidRequest("sanitize", str(file), str(error)) from error
     if not found:

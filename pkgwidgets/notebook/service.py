@@ -9,32 +9,36 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pkgwidgets.connect import connect, kernels
-from pkgwidgets.core import loading
-from pkgwidgets.core.api import Impact
-from pkgwidgets.core.comparison import Rehearsal
-from pkgwidgets.core.distributions import Id
+from packaging.utils import NormalizedName
+
+from pkgwidgets.analysis.api_changes import Impact
+from pkgwidgets.analysis.output_diff import Rehearsal
+from pkgwidgets.analysis.rehearsal_backend import RunLimits
+from pkgwidgets.connect import connect, other_kernels
+from pkgwidgets.core import restart
+from pkgwidgets.core.compatibility import has_compatible_wheel
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
+from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.kernels import Variable
-from pkgwidgets.core.packages import PackageInfo, Relations
-from pkgwidgets.core.plans import Allow, Plan
+from pkgwidgets.core.names import checked_name
+from pkgwidgets.core.packages import PackageDependencies, PackageInfo
+from pkgwidgets.core.plans import AllowPolicy, Plan
 from pkgwidgets.core.releases import Release
-from pkgwidgets.core.stand import Limits
-from pkgwidgets.core.transactions import Event, Transaction
-from pkgwidgets.core.versions import checked_name, is_fitting
+from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory, planning, recovery
-from pkgwidgets.operations import transaction as operations
+from pkgwidgets.operations import transactions as operations
+from pkgwidgets.presentation import html as html  # plans and packages show themselves by it
 
-from . import frames, rehearsal, whereabouts
-from .loaded import Loaded
-from .progress import reporting
-from .stamps import Stamps
+from . import frames, notebook_path, rehearsal
+from .change_token import ChangeToken
+from .loaded_packages import LoadedPackages
+from .progress_bar import reporting
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from pkgwidgets.operations.doctor import Diagnosis
+    from pkgwidgets.operations.culprit_search import CulpritSearchResult
 
 
 class PackageService:
@@ -50,13 +54,13 @@ class PackageService:
 
     def __init__(self, python: str | Path | None = None, *, index_url: str | None = None) -> None:
         self._backend = connect(python, index_url, detached=True)
-        self._loaded = Loaded(self._backend)
-        self._kernels = kernels(self._backend)
+        self._loaded = LoadedPackages(self._backend)
+        self._kernels = other_kernels(self._backend)
         self._stamps = self._new_stamps()
-        self._examined: Diagnosis | None = None
+        self._examined: CulpritSearchResult | None = None
         self._recovered: tuple[str, ...] = ()
         with suppress(PkgwidgetsError):  # listing goes on; the next plan says it
-            self._recovered = recovery.recover_left(self._backend)
+            self._recovered = recovery.recover_if_needed(self._backend)
 
     @property
     def python(self) -> Path:
@@ -136,7 +140,7 @@ class PackageService:
             )
         return self._with_loaded(rows)
 
-    def get_relations(self, name: str) -> Relations:
+    def get_relations(self, name: str) -> PackageDependencies:
         """Return whom a package needs, who needs it, and its size; raises `PackageNotFound`."""
         return inventory.get_relations(self._backend, name)
 
@@ -152,13 +156,13 @@ class PackageService:
         if isinstance(answer, PkgwidgetsError):
             raise answer
         interpreter = self._backend.environment.interpreter
-        return tuple(release for release in answer if is_fitting(release, interpreter))
+        return tuple(release for release in answer if has_compatible_wheel(release, interpreter))
 
     def plan_upgrade(
         self,
         names: str | Iterable[str] | None = None,
         version: str | None = None,
-        allow: Allow = "dependencies",
+        allow: AllowPolicy = "dependencies",
         *,
         report: Report | None = None,
     ) -> Plan:
@@ -178,7 +182,7 @@ class PackageService:
     def plan_install(
         self,
         requirement: str | Iterable[str],
-        allow: Allow = "dependencies",
+        allow: AllowPolicy = "dependencies",
         *,
         report: Report | None = None,
     ) -> Plan:
@@ -237,9 +241,9 @@ class PackageService:
             raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
         held = self._loaded.loadings()  # what is loaded now has the version that is installed now
         with reporting(report) as told:
-            done = operations.run(self._backend, plan, told)
+            done = operations.apply_and_follow(self._backend, plan, told)
         if self._examined is not None and self._examined.plan.id == plan.id:
-            rehearsal.remember(self._backend, self._examined)
+            rehearsal.remember_result(self._backend, self._examined)
         return _ended(done, held)
 
     def running(self) -> Transaction | None:
@@ -290,7 +294,7 @@ class PackageService:
         What breaks one is held back, with the cell that it breaks. Raises as `rehearse` does.
         """
         with reporting(report) as told:
-            self._examined = rehearsal.examine(self._backend, notebooks, told)
+            self._examined = rehearsal.find_culprits(self._backend, notebooks, told)
         return self._with_restart(self._examined.plan)
 
     def rehearse(
@@ -333,7 +337,7 @@ class PackageService:
         """Return what `rehearse` finds as values."""
         if not isinstance(plan, Plan):
             raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
-        limits = Limits(seconds=rehearsal.checked_seconds(seconds), network=bool(network))
+        limits = RunLimits(seconds=rehearsal.checked_seconds(seconds), network=bool(network))
         with reporting(report) as told:
             return rehearsal.rehearse(self._backend, plan, notebooks, limits, sanitize, told)
 
@@ -407,7 +411,7 @@ class PackageService:
 
         `told` is its path as the page says that shows it, below the server's folder.
         """
-        return whereabouts.find_notebook(told)
+        return notebook_path.find_notebook(told)
 
     def list_variables(self) -> tuple[Variable, ...]:
         """Return the user's variables in this kernel, which a restart would lose.
@@ -422,10 +426,10 @@ class PackageService:
     def __repr__(self) -> str:
         return f"PackageService({self.prefix}, Python {self.python_version})"
 
-    def _new_stamps(self) -> Stamps:
+    def _new_stamps(self) -> ChangeToken:
         transactions = self._backend.journal.folder("-").parent
         search = self._backend.environment.interpreter.search
-        return Stamps(search, (transactions, transactions.parent / "lock"))
+        return ChangeToken(search, (transactions, transactions.parent / "lock"))
 
     def _meant(self, transaction: str | Transaction | None) -> str:
         found = self.running() if transaction is None else transaction
@@ -450,12 +454,12 @@ class PackageService:
         return told
 
     def _with_restart(self, plan: Plan) -> Plan:
-        verdict = loading.before(plan.changes, self._loaded.loadings())
+        verdict = restart.restart_before(plan.changes, self._loaded.loadings())
         others = self._kernels.running() if plan else ()
         return replace(plan, restart=verdict, kernels=others)
 
 
-def _ended(done: Transaction, held: Mapping[Id, loading.Loading]) -> Transaction:
+def _ended(done: Transaction, held: Mapping[NormalizedName, restart.LoadedPackage]) -> Transaction:
     """Let this process see what is new, and say what it goes on running of what was before."""
     importlib.invalidate_caches()
-    return replace(done, plan=replace(done.plan, restart=loading.after(done.changes, held)))
+    return replace(done, plan=replace(done.plan, restart=restart.restart_after(done.changes, held)))

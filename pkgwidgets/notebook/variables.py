@@ -31,10 +31,12 @@ def variables() -> tuple[Variable, ...]:
     from IPython import get_ipython
 
     shell: Any = get_ipython()
-    return () if shell is None else of(shell.user_ns, shell.user_ns_hidden)
+    return () if shell is None else describe_variables(shell.user_ns, shell.user_ns_hidden)
 
 
-def of(names: Mapping[str, object], hidden: Mapping[str, object]) -> tuple[Variable, ...]:
+def describe_variables(
+    names: Mapping[str, object], hidden: Mapping[str, object]
+) -> tuple[Variable, ...]:
     """Return the variables among names, without what is hidden, private, or no data.
 
     Modules, functions and classes are no data, nor is what is ours.

@@ -1,1 +1,4 @@
-"""What can be done: functions over a `Backend`."""
+"""Use cases over a `Backend`: list, plan, apply, recover, rehearse.
+
+Imports `core/` and `analysis/`.
+"""

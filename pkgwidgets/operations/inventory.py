@@ -5,28 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pkgwidgets.core import changes
-from pkgwidgets.core.distributions import Distribution, Id, Origin, Unreadable
+from packaging.utils import NormalizedName
+
+from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.environment import Distribution, Origin, Unreadable
 from pkgwidgets.core.errors import PackageNotFound
-from pkgwidgets.core.interfaces import Backend, Report, ignore
-from pkgwidgets.core.packages import PackageInfo, Relations
-from pkgwidgets.core.transactions import Event
-from pkgwidgets.core.versions import checked_name
+from pkgwidgets.core.events import Event
+from pkgwidgets.core.interfaces import Backend, Report, no_report
+from pkgwidgets.core.names import checked_name
+from pkgwidgets.core.packages import PackageDependencies, PackageInfo
 
-from .rows import Facts
+from .package_rows import PackageRowBuilder
 
-_ASKED = frozenset({Origin.INDEX, Origin.CONDA, Origin.SYSTEM})
+_CHECKED_ORIGINS = frozenset({Origin.INDEX, Origin.CONDA, Origin.SYSTEM})
 """Where the index may know something newer; what lives elsewhere has no releases there."""
 
 
 def get_packages(
-    backend: Backend, *, check_updates: bool = False, report: Report = ignore
+    backend: Backend, *, check_updates: bool = False, report: Report = no_report
 ) -> tuple[PackageInfo, ...]:
     """List everything installed; with `check_updates` the index is asked for every row."""
     if check_updates:
         return check_for_updates(backend, report=report)
     installed = backend.environment.distributions()
-    facts = Facts.of(backend, installed)
+    facts = PackageRowBuilder.of(backend, installed)
     return tuple(facts.row(id) for id in installed)
 
 
@@ -41,11 +43,11 @@ def get_package_by_id(backend: Backend, id: str, *, check_updates: bool = False)
     if check_updates:
         return check_for_updates(backend, id)[0]
     installed = backend.environment.distributions()
-    return Facts.of(backend, installed).row(_known(id, installed))
+    return PackageRowBuilder.of(backend, installed).row(_lookup(id, installed))
 
 
 def check_for_updates(
-    backend: Backend, name: str | None = None, *, refresh: bool = False, report: Report = ignore
+    backend: Backend, name: str | None = None, *, refresh: bool = False, report: Report = no_report
 ) -> tuple[PackageInfo, ...]:
     """Ask the index for the newest eligible releases of everything, or of one package.
 
@@ -55,9 +57,9 @@ def check_for_updates(
     """
     wanted = None if name is None else checked_name(name)
     installed = backend.environment.distributions()
-    ids = tuple(installed) if wanted is None else (_known(wanted, installed),)
-    facts = Facts.of(backend, installed)
-    asked = [id for id in ids if _askable(installed[id])]
+    ids = tuple(installed) if wanted is None else (_lookup(wanted, installed),)
+    facts = PackageRowBuilder.of(backend, installed)
+    asked = [id for id in ids if _can_check(installed[id])]
     answers = backend.index.releases_of(
         asked,
         _with_rows(report, facts),
@@ -68,24 +70,26 @@ def check_for_updates(
     return tuple(facts.row(id, answers.get(id)) for id in ids)
 
 
-def get_relations(backend: Backend, name: str) -> Relations:
+def get_relations(backend: Backend, name: str) -> PackageDependencies:
     """Return whom a package needs, who needs it, and its size; raises `PackageNotFound`."""
     installed = backend.environment.distributions()
-    id = _known(checked_name(name), installed)
-    owners = Facts.of(backend, installed).owners
-    return Relations(
+    id = _lookup(checked_name(name), installed)
+    owners = PackageRowBuilder.of(backend, installed).owners
+    return PackageDependencies(
         requires=_spelled((other for other, needed in owners.items() if id in needed), installed),
         required_by=_spelled(owners.get(id, ()), installed),
         size=backend.records.sizes([id]).get(id),
     )
 
 
-def _spelled(ids: Iterable[Id], installed: changes.Installed) -> tuple[str, ...]:
+def _spelled(
+    ids: Iterable[NormalizedName], installed: dependency_graph.Installed
+) -> tuple[str, ...]:
     found = ((id, installed.get(id)) for id in sorted(ids))
     return tuple(each.name if isinstance(each, Distribution) else id for id, each in found)
 
 
-def _with_rows(report: Report, facts: Facts) -> Report:
+def _with_rows(report: Report, facts: PackageRowBuilder) -> Report:
     """Make rows of the answers that are reported."""
 
     def told(event: Event) -> None:
@@ -99,12 +103,12 @@ def _with_rows(report: Report, facts: Facts) -> Report:
     return told
 
 
-def _known(id: str, installed: changes.Installed) -> Id:
+def _lookup(id: str, installed: dependency_graph.Installed) -> NormalizedName:
     known = checked_name(id)
     if known not in installed:
         raise PackageNotFound(id)
     return known
 
 
-def _askable(found: Distribution | Unreadable) -> bool:
-    return isinstance(found, Distribution) and found.origin in _ASKED
+def _can_check(found: Distribution | Unreadable) -> bool:
+    return isinstance(found, Distribution) and found.origin in _CHECKED_ORIGINS

@@ -8,28 +8,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import get_args
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
-from pkgwidgets.core import changes
-from pkgwidgets.core.distributions import Id
-from pkgwidgets.core.errors import (
-    EnvironmentRefused,
-    InvalidRequest,
-    PlanImpossible,
-    StillNeeded,
-)
-from pkgwidgets.core.history import committed, taken_back_by, touched_since, undoable
-from pkgwidgets.core.interfaces import Backend, Question, Report, ignore
-from pkgwidgets.core.plans import Allow, Change, HeldBack, Plan
-from pkgwidgets.core.transactions import Event, Stage, Transaction
-from pkgwidgets.core.versions import (
-    checked_names,
-    checked_requirements,
-    checked_version,
-)
+from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest, PlanImpossible, StillNeeded
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.history import changed_since, committed, undoable, undone_by
+from pkgwidgets.core.interfaces import Backend, Report, ResolveRequest, no_report
+from pkgwidgets.core.names import checked_names, checked_requirements
+from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
+from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.core.versions import checked_version
 
-from .situation import Situation, commands, described, raise_first, with_files
-from .wish import Wish
+from .plan_builder import attach_wheels, build_changes, equivalent_commands, raise_first_error
+from .snapshot import EnvironmentSnapshot
+from .upgrade_request import UpgradeRequest
 
 
 def plan_upgrade(
@@ -37,9 +30,9 @@ def plan_upgrade(
     names: str | Iterable[str] | None = None,
     *,
     version: str | None = None,
-    allow: Allow = "dependencies",
-    hold: Mapping[Id, str] | None = None,
-    report: Report = ignore,
+    allow: AllowPolicy = "dependencies",
+    hold: Mapping[NormalizedName, str] | None = None,
+    report: Report = no_report,
 ) -> Plan:
     """Plan to bring packages to their newest reachable releases; no names means everything.
 
@@ -51,23 +44,25 @@ def plan_upgrade(
     wanted = None if version is None else checked_version(version)
     if wanted is not None and (ids is None or len(ids) != 1):
         raise InvalidRequest("version", version, "a version needs exactly one name")
-    _checked_allow(allow)
-    situation = Situation.of(backend)
+    _check_allow(allow)
+    situation = EnvironmentSnapshot.of(backend)
     targets = situation.upgradable(ids)
     situation.raise_if_fixed(targets if ids is not None else ())
     answers = backend.index.releases_of(targets, report)
     if ids is not None:
-        raise_first(answers)
+        raise_first_error(answers)
     report(Event(stage=Stage.RESOLVING))
 
-    def draft(around: Situation) -> _Draft:
+    def draft(around: EnvironmentSnapshot) -> _Proposal:
         movable = tuple(id for id in targets if id not in around.fixed)
         reach = "all" if ids is None else allow
-        return _upgrades(Wish(around, movable, answers, version=wanted, allow=reach), report)
+        return _propose_upgrade(
+            UpgradeRequest(around, movable, answers, version=wanted, allow=reach), report
+        )
 
     requested = tuple(sorted(targets)) if ids is not None else ("everything",)
     asked = requested if wanted is None else (f"{requested[0]}=={wanted}",)
-    found = _allowed(situation.without(hold or {}), asked, draft)
+    found = _replan_around_refusals(situation.without(hold or {}), asked, draft)
     return Plan(
         requested=requested,
         changes=found.moved,
@@ -76,27 +71,29 @@ def plan_upgrade(
         python=situation.python,
         created=datetime.now(UTC),
         allow="all" if ids is None else allow,
-        commands=commands(situation, found.moved),
+        commands=equivalent_commands(situation, found.moved),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
+class _Proposal:
     """What would change, before it is known whether the files of all that may be replaced."""
 
-    situation: Situation
+    situation: EnvironmentSnapshot
     moved: tuple[Change, ...]
     held_back: tuple[HeldBack, ...] = ()
 
 
-def _allowed(
-    situation: Situation, asked: tuple[str, ...], draft: Callable[[Situation], _Draft]
-) -> _Draft:
+def _replan_around_refusals(
+    situation: EnvironmentSnapshot,
+    asked: tuple[str, ...],
+    draft: Callable[[EnvironmentSnapshot], _Proposal],
+) -> _Proposal:
     """Plan, and again around what turns out not to be changeable, until all of it is.
 
     What cannot be is said of what was `asked` for, not of all that the installer was told.
     """
-    refused: dict[Id, str] = {}
+    refused: dict[NormalizedName, str] = {}
     while True:
         try:
             found = draft(situation.without(refused))
@@ -113,22 +110,22 @@ def _allowed(
         refused |= more
 
 
-def _upgrades(wish: Wish, report: Report) -> _Draft:
+def _propose_upgrade(wish: UpgradeRequest, report: Report) -> _Proposal:
     # What would unlock a blocked name is a question of its own, as slow as the plan: both at once.
     with ThreadPoolExecutor(max_workers=1) as pool:
         unlock = pool.submit(wish.unlock) if wish.is_blocked else None
         after = wish.resolve()
-        moved = described(wish.situation, after, wish.targets, wish.answers, report)
+        moved = build_changes(wish.situation, after, wish.targets, wish.answers, report)
     held_back = wish.held_back(moved, unlock.result() if unlock is not None else "")
-    return _Draft(wish.situation, moved, held_back)
+    return _Proposal(wish.situation, moved, held_back)
 
 
 def plan_install(
     backend: Backend,
     requirements: str | Iterable[str],
     *,
-    allow: Allow = "dependencies",
-    report: Report = ignore,
+    allow: AllowPolicy = "dependencies",
+    report: Report = no_report,
 ) -> Plan:
     """Plan to install what requirements name (`polars>=1`), everything installed staying whole.
 
@@ -136,23 +133,23 @@ def plan_install(
     `ProjectNotFound`.
     """
     wanted = checked_requirements(requirements)
-    _checked_allow(allow)
+    _check_allow(allow)
     ids = dict.fromkeys(canonicalize_name(each.name) for each in wanted.values())
-    situation = Situation.of(backend)
+    situation = EnvironmentSnapshot.of(backend)
     answers = backend.index.releases_of(tuple(ids), report)
-    raise_first(answers)
+    raise_first_error(answers)
     report(Event(stage=Stage.RESOLVING))
     movable = frozenset(ids)
     if allow != "self":
         movable |= frozenset().union(*map(backend.installer.dependencies, wanted))
 
-    def draft(around: Situation) -> _Draft:
+    def draft(around: EnvironmentSnapshot) -> _Proposal:
         keep = around.pins(() if allow == "all" else movable, free=allow == "all")
         requirements = (*around.requirements({}), *wanted)
-        after = backend.installer.resolve(Question(requirements=requirements, keep=keep))
-        return _Draft(around, described(around, after, ids, answers, report))
+        after = backend.installer.resolve(ResolveRequest(requirements=requirements, keep=keep))
+        return _Proposal(around, build_changes(around, after, ids, answers, report))
 
-    found = _allowed(situation, tuple(wanted), draft)
+    found = _replan_around_refusals(situation, tuple(wanted), draft)
     return Plan(
         requested=tuple(wanted),
         changes=found.moved,
@@ -161,14 +158,14 @@ def plan_install(
         python=situation.python,
         created=datetime.now(UTC),
         allow=allow,
-        commands=commands(situation, found.moved),
+        commands=equivalent_commands(situation, found.moved),
     )
 
 
 def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
     """Plan to remove packages; raises `StillNeeded` naming who requires them."""
     ids = checked_names(names)
-    situation = Situation.of(backend)
+    situation = EnvironmentSnapshot.of(backend)
     targets = situation.upgradable(ids)
     situation.raise_if_fixed(targets, leaving=targets)
     moved = tuple(
@@ -181,9 +178,9 @@ def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
         for id in targets
     )
     left = {id: required for id, required in situation.needs.items() if id not in targets}
-    broken = changes.unmet(left, changes.applied(situation.versions, moved)) - changes.unmet(
-        left, situation.versions
-    )
+    broken = dependency_graph.unmet(
+        left, dependency_graph.versions_after(situation.versions, moved)
+    ) - dependency_graph.unmet(left, situation.versions)
     if broken:
         raise StillNeeded(tuple(targets), tuple(sorted({problem.id for problem in broken})))
     return Plan(
@@ -192,18 +189,20 @@ def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
         environment=situation.fingerprint(moved),
         python=situation.python,
         created=datetime.now(UTC),
-        commands=commands(situation, moved),
+        commands=equivalent_commands(situation, moved),
     )
 
 
-def plan_undo(backend: Backend, transaction: str | None = None, *, report: Report = ignore) -> Plan:
+def plan_undo(
+    backend: Backend, transaction: str | None = None, *, report: Report = no_report
+) -> Plan:
     """Plan to take a committed transaction back; without an id, the last one.
 
     From its save point, which needs no network, if that is whole and nothing later touched the
     same packages; otherwise the old versions are fetched anew. Raises `InvalidRequest` for an id
     that is no committed transaction's.
     """
-    situation = Situation.of(backend)
+    situation = EnvironmentSnapshot.of(backend)
     history = backend.journal.transactions()
     done = _undoable(history, transaction)
     moved = tuple(
@@ -217,19 +216,19 @@ def plan_undo(backend: Backend, transaction: str | None = None, *, report: Repor
         )
         for c in done.changes
     )
-    wrong = changes.differences(
+    wrong = dependency_graph.version_differences(
         {c.id: c.before for c in moved if c.before is not None},
         {c.id: v for c in moved if (v := situation.versions.get(c.id)) is not None},
     )
     if wrong:
-        by = taken_back_by(done.id, history)
+        by = undone_by(done.id, history)
         why = f"since then {'; '.join(wrong)}" if by is None else f"{by} took it back already"
         raise InvalidRequest("transaction", done.id, why)
-    saved = not touched_since(done, history) and backend.save_point(done.id).intact()
+    saved = not changed_since(done, history) and backend.save_point(done.id).intact()
     if not saved:
         ids = [change.id for change in moved if change.after is not None]
-        moved = with_files(situation, moved, backend.index.releases_of(ids, report))
-    _raise_if_missed(situation, moved, done)
+        moved = attach_wheels(situation, moved, backend.index.releases_of(ids, report))
+    _check_later_packages(situation, moved, done)
     situation.raise_if_fixed([change.id for change in moved if change.before is not None])
     return Plan(
         requested=tuple(change.id for change in moved if change.requested),
@@ -239,16 +238,18 @@ def plan_undo(backend: Backend, transaction: str | None = None, *, report: Repor
         created=datetime.now(UTC),
         undoes=done.id,
         from_save_point=saved,
-        commands=commands(situation, moved),
+        commands=equivalent_commands(situation, moved),
     )
 
 
-def _checked_allow(allow: str) -> None:
-    if allow not in get_args(Allow):
-        raise InvalidRequest("allow", allow, f"one of {', '.join(get_args(Allow))} is wanted")
+def _check_allow(allow: str) -> None:
+    if allow not in get_args(AllowPolicy):
+        raise InvalidRequest("allow", allow, f"one of {', '.join(get_args(AllowPolicy))} is wanted")
 
 
-def _raise_if_missed(situation: Situation, moved: Sequence[Change], done: Transaction) -> None:
+def _check_later_packages(
+    situation: EnvironmentSnapshot, moved: Sequence[Change], done: Transaction
+) -> None:
     """Refuse to take from later installations what they need; older ones get what they had."""
     ids = {change.id for change in moved}
     later = {
@@ -258,8 +259,8 @@ def _raise_if_missed(situation: Situation, moved: Sequence[Change], done: Transa
         and done.finished is not None
         and situation.distributions[id].installed > done.finished
     }
-    after = changes.applied(situation.versions, moved)
-    missed = changes.unmet(later, after) - situation.unmet
+    after = dependency_graph.versions_after(situation.versions, moved)
+    missed = dependency_graph.unmet(later, after) - situation.unmet
     if missed:
         raise StillNeeded(tuple(sorted(ids)), tuple(sorted({each.id for each in missed})))
 

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
+from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
-from pkgwidgets.core.facts import to_facts
 
-_BACK = ("ROLLED_BACK", "ABORTED")
-_SHOWN = 20
+_ROLLED_BACK_STEPS = ("ROLLED_BACK", "ABORTED")
+_MAX_SHOWN = 20
 """So many paths are told to people; whoever asks for the facts gets all."""
-_CHANGED = {"INTENT", "INSTALLED", "SYNCED", "VERIFIED", "RB_BEGIN", "RB_INCOMPLETE"}
+_STEPS_AFTER_INTENT = {"INTENT", "INSTALLED", "SYNCED", "VERIFIED", "RB_BEGIN", "RB_INCOMPLETE"}
 """Where any of these is, INTENT was, whatever became of that line."""
 
 
@@ -107,7 +107,7 @@ def recover(backend: Changed) -> tuple[str, ...]:
     return () if ended else (id,)
 
 
-def recover_left(backend: Changed) -> tuple[str, ...]:
+def recover_if_needed(backend: Changed) -> tuple[str, ...]:
     """Recover if there is something to recover; return what was.
 
     Raises `EnvironmentBusy` while somebody is at work: perhaps an installer that outlived us.
@@ -130,7 +130,7 @@ def end(backend: Changed, transaction: str, reason: str, failure: str | None = N
     steps = _steps(backend, transaction)
     if _ended(steps):
         return
-    if not _CHANGED & {*steps} and not save_point.intact():
+    if not _STEPS_AFTER_INTENT & {*steps} and not save_point.intact():
         journal.record(transaction, "ABORTED", error=reason, failure=failure)
         return
     with suppress(DiskFailed):  # nothing may keep the old files from coming back
@@ -139,7 +139,7 @@ def end(backend: Changed, transaction: str, reason: str, failure: str | None = N
     if differences:
         kept = str(journal.folder(transaction))
         failed = RollbackFailed(transaction, differences, kept)
-        facts = json.dumps(to_facts(failed))
+        facts = json.dumps(error_to_json(failed))
         said = str(RollbackFailed(transaction, _shortened(differences), kept))
         with suppress(DiskFailed):
             journal.record(transaction, "RB_INCOMPLETE", error=said, failure=facts)
@@ -153,7 +153,7 @@ def finish(backend: Changed, transaction: str) -> None:
         steps = backend.journal.steps(transaction)
         if not _ended(steps) and backend.journal.began(transaction):
             return
-        if steps[-1:] and steps[-1] in _BACK:
+        if steps[-1:] and steps[-1] in _ROLLED_BACK_STEPS:
             backend.save_point(transaction).discard()
         backend.journal.close(transaction)
 
@@ -168,9 +168,9 @@ def _steps(backend: Changed, transaction: str) -> tuple[str, ...]:
 
 
 def _shortened(differences: tuple[str, ...]) -> tuple[str, ...]:
-    more = len(differences) - _SHOWN
-    return (*differences[:_SHOWN], f"and {more} more") if more > 0 else differences
+    more = len(differences) - _MAX_SHOWN
+    return (*differences[:_MAX_SHOWN], f"and {more} more") if more > 0 else differences
 
 
 def _ended(steps: tuple[str, ...]) -> bool:
-    return "COMMIT" in steps or (steps[-1:] != () and steps[-1] in _BACK)
+    return "COMMIT" in steps or (steps[-1:] != () and steps[-1] in _ROLLED_BACK_STEPS)

@@ -8,36 +8,38 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pkgwidgets.core import changes
-from pkgwidgets.core.comparison import (
+from packaging.utils import NormalizedName
+
+from pkgwidgets.analysis.notebook_runs import KnownGoodVersions, NotebookRun
+from pkgwidgets.analysis.output_diff import (
     ComparedCell,
     Rehearsal,
     Sanitizer,
-    compared,
-    confirmed,
-    versions_of,
-    without_noise,
+    compare_runs,
+    confirm_regressions,
+    mark_flaky,
+    mask_versions,
 )
-from pkgwidgets.core.distributions import Distribution, Id, Unreadable
+from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend, RunLimits
+from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import Cancelled, EnvironmentRefused, InvalidRequest, StalePlan
-from pkgwidgets.core.interfaces import Backend, Report, ignore
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.runs import GoodVersions, NotebookRun
-from pkgwidgets.core.stand import Limits, Stand
-from pkgwidgets.core.transactions import Event, Stage
 
-from .situation import moved_since
+from .snapshot import changes_since_plan
 
 
 def rehearse(
     backend: Backend,
-    stand: Stand,
+    stand: RehearsalBackend,
     plan: Plan,
     notebooks: Iterable[Path],
     *,
-    limits: Limits | None = None,
+    limits: RunLimits | None = None,
     sanitizer: Sanitizer = (),
-    report: Report = ignore,
+    report: Report = no_report,
 ) -> Rehearsal:
     """Run notebooks on the environment as it is and with the plan's stage over it; compare both.
 
@@ -45,13 +47,13 @@ def rehearse(
     `StalePlan`, `EnvironmentRefused` if no kernel starts in it, `InstallFailed` if the stage
     cannot be fetched, `Cancelled` when it was interrupted.
     """
-    raise_if_moved(backend, plan)
-    with cancellable():
+    check_unchanged(backend, plan)
+    with cancel_on_interrupt():
         rehearsals = Rehearsals(
             backend, stand, notebooks, limits=limits, sanitizer=sanitizer, report=report
         )
         found = rehearsals.of(plan)
-    raise_if_moved(backend, plan)  # by whomever, a cell of the notebook too
+    check_unchanged(backend, plan)  # by whomever, a cell of the notebook too
     return found
 
 
@@ -61,12 +63,12 @@ class Rehearsals:
     def __init__(
         self,
         backend: Backend,
-        stand: Stand,
+        stand: RehearsalBackend,
         notebooks: Iterable[Path],
         *,
-        limits: Limits | None = None,
+        limits: RunLimits | None = None,
         sanitizer: Sanitizer = (),
-        report: Report = ignore,
+        report: Report = no_report,
     ) -> None:
         self._backend = backend
         self._stand = stand
@@ -120,11 +122,11 @@ class Rehearsals:
         self.count += 1
         after = self._run_with(plan, stage) if plan else before
         sanitizer = self._sanitizer_for(plan)
-        cells = [compared(old, new, sanitizer) for old, new in zip(before, after, strict=True)]
+        cells = [compare_runs(old, new, sanitizer) for old, new in zip(before, after, strict=True)]
         if any(cell.is_blamed for each in cells for cell in each):
             self._again = self._again or self._run_as_it_is()
             pairs = zip(cells, self._again, strict=True)
-            cells = [without_noise(each, again, sanitizer) for each, again in pairs]
+            cells = [mark_flaky(each, again, sanitizer) for each, again in pairs]
         flat = tuple(cell for each in cells for cell in each)
         return Rehearsal(plan=plan, cells=flat, before=before, after=after)
 
@@ -135,10 +137,10 @@ class Rehearsals:
         """
         sanitizer = self._sanitizer_for(found.plan)
         again = self._run_with(found.plan, stage, self._report_again)
-        cells = [confirmed(_of(found, run), run, sanitizer) for run in again]
+        cells = [confirm_regressions(_cells_of(found, run), run, sanitizer) for run in again]
         if anew and any(cell.is_blamed for each in cells for cell in each):
             pairs = zip(cells, self._run_as_it_is(self._report_again), strict=True)
-            cells = [without_noise(each, run, sanitizer) for each, run in pairs]
+            cells = [mark_flaky(each, run, sanitizer) for each, run in pairs]
         return replace(found, cells=tuple(cell for each in cells for cell in each))
 
     def _report_again(self, event: Event) -> None:
@@ -156,9 +158,9 @@ class Rehearsals:
         )
 
     def _sanitizer_for(self, plan: Plan) -> Sanitizer:
-        return (*versions_of(plan), *self._sanitizer)
+        return (*mask_versions(plan), *self._sanitizer)
 
-    def metadata(self, plan: Plan, stage: Path) -> dict[Id, Distribution | Unreadable]:
+    def metadata(self, plan: Plan, stage: Path) -> dict[NormalizedName, Distribution | Unreadable]:
         """Return what would be installed after a plan, as its stage has it."""
         gone = {change.id for change in plan.changes}
         kept = self._backend.environment.distributions().items()
@@ -166,26 +168,26 @@ class Rehearsals:
         return {**{id: found for id, found in kept if id not in gone}, **staged}
 
 
-def _of(found: Rehearsal, run: NotebookRun) -> tuple[ComparedCell, ...]:
+def _cells_of(found: Rehearsal, run: NotebookRun) -> tuple[ComparedCell, ...]:
     """Return the cells of one notebook."""
     return tuple(cell for cell in found.cells if cell.notebook == run.script.notebook)
 
 
-def part_of(plan: Plan, ids: Iterable[Id]) -> Plan:
+def partial_plan(plan: Plan, ids: Iterable[NormalizedName]) -> Plan:
     """Return the plan of some of the changes alone."""
     wanted = set(ids)
     return replace(plan, changes=tuple(c for c in plan.changes if c.id in wanted))
 
 
-def raise_if_moved(backend: Backend, plan: Plan) -> None:
+def check_unchanged(backend: Backend, plan: Plan) -> None:
     """Raise `StalePlan` if the environment is not as it was when the plan was made."""
-    differences = moved_since(backend, plan)
+    differences = changes_since_plan(backend, plan)
     if differences:
         raise StalePlan("", differences)
 
 
 @contextmanager
-def cancellable() -> Iterator[None]:
+def cancel_on_interrupt() -> Iterator[None]:
     """Say `Cancelled` of an interrupt: nothing was changed by then."""
     try:
         yield
@@ -193,12 +195,12 @@ def cancellable() -> Iterator[None]:
         raise Cancelled("") from interrupt
 
 
-def remember_good(backend: Backend, stand: Stand, runs: Iterable[NotebookRun]) -> None:
+def remember_good(backend: Backend, stand: RehearsalBackend, runs: Iterable[NotebookRun]) -> None:
     """Keep the installed versions as good for the notebooks that ran clean with them."""
-    versions = changes.versions(backend.environment.distributions())
+    versions = dependency_graph.installed_versions(backend.environment.distributions())
     for run in runs:
         if run.is_clean:
-            good = GoodVersions(
+            good = KnownGoodVersions(
                 notebook=run.script.notebook,
                 digest=run.script.digest,
                 versions=versions,

@@ -7,25 +7,25 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
-from pkgwidgets.core import changes
-from pkgwidgets.core.distributions import Id, Unreadable
-from pkgwidgets.core.interfaces import UNTRIED, Backend, Report
+from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.environment import Unreadable
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import NOT_TRIED, Backend, Report
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.transactions import Event, Stage
 
-Modules = Mapping[Id, tuple[str, ...]]
+Modules = Mapping[NormalizedName, tuple[str, ...]]
 """The top-level modules of each distribution."""
 
-_KERNEL = frozenset({
+_KERNEL_PACKAGES = frozenset({
     "comm", "ipykernel", "ipython", "jupyter-client", "jupyter-core", "pkgwidgets", "pyzmq",
     "tornado", "traitlets",
 })  # fmt: skip
 """Without one of these in order no kernel starts, and nobody finds out before the next start."""
-_A_KERNEL = "a kernel"
-_OURS = canonicalize_name("pkgwidgets")
-_WAY_BACK = ("pkgwidgets.applier", "pkgwidgets.recover", "pkgwidgets.notebook.service")
+_KERNEL_START = "a kernel"
+_PKGWIDGETS = canonicalize_name("pkgwidgets")
+_UNDO_MODULES = ("pkgwidgets.worker", "pkgwidgets.recover", "pkgwidgets.notebook.service")
 """Without these nobody can undo: of a version of us that still has them, they must import."""
 
 
@@ -39,10 +39,10 @@ class Baseline:
 
     stage: Path | None = None
     failing: frozenset[str] = frozenset()
-    around: Mapping[Id, Collection[Path]] | None = None
+    around: Mapping[NormalizedName, Collection[Path]] | None = None
 
 
-def failing_beside(
+def problems_before(
     backend: Backend, plan: Plan, stage: Path | None, report: Report
 ) -> tuple[tuple[str, ...], Baseline]:
     """Look at what was staged, and import it and whom it concerns, as if it were installed.
@@ -52,7 +52,7 @@ def failing_beside(
     """
     if plan.from_save_point:
         return (), Baseline()
-    scope = _Scope(backend, plan, stage)
+    scope = _AffectedPackages(backend, plan, stage)
     wrong = scope.problems()
     if wrong:
         return wrong, Baseline()
@@ -63,22 +63,22 @@ def failing_beside(
         report(Event(stage=Stage.CHECKING, id=id, text=text))
     errors = dict(
         backend.trial.failing(
-            _flat(modules), report, spare=_flat(spare), beside=stage, hidden=hidden
+            _flatten(modules), report, spare=_flatten(spare), beside=stage, hidden=hidden
         )
     )
     if scope.is_critical:
         said = backend.trial.kernel(report, beside=stage, hidden=hidden)
-        errors |= {_A_KERNEL: said} if said is not None else {}
-    failing = _before(backend, errors, scope, report)
-    untried = {module for module, error in errors.items() if error == UNTRIED}
+        errors |= {_KERNEL_START: said} if said is not None else {}
+    failing = _already_failing(backend, errors, scope, report)
+    untried = {module for module, error in errors.items() if error == NOT_TRIED}
     blamed = {m: e for m, e in errors.items() if m not in failing and m not in untried}
     blamed = scope.not_for_want_of_place(blamed)
     baseline = Baseline(
         stage=stage,
-        failing=failing | untried | _unneeded(blamed, modules),
+        failing=failing | untried | _optional_plugins(blamed, modules),
         around=backend.neighbours.around(plan, stage),
     )
-    return _in_words(plan, {**modules, **spare}, _left(blamed, baseline)), baseline
+    return _describe_failures(plan, {**modules, **spare}, _new_failures(blamed, baseline)), baseline
 
 
 def unverified(backend: Backend, plan: Plan, stage: Path | None) -> str:
@@ -92,7 +92,7 @@ def unverified(backend: Backend, plan: Plan, stage: Path | None) -> str:
 def problems_after(
     backend: Backend,
     plan: Plan,
-    before: changes.Installed,
+    before: dependency_graph.Installed,
     baseline: Baseline,
     report: Report,
 ) -> tuple[str, ...]:
@@ -103,8 +103,12 @@ def problems_after(
     changed themselves are, where they now are, in a Python that has just started.
     """
     installed = backend.environment.distributions()
-    expected = changes.applied(changes.versions(before), plan.changes)
-    wrong = changes.differences(expected, changes.versions(installed))
+    expected = dependency_graph.versions_after(
+        dependency_graph.installed_versions(before), plan.changes
+    )
+    wrong = dependency_graph.version_differences(
+        expected, dependency_graph.installed_versions(installed)
+    )
     unreadable = _unreadable(before, installed)
     if wrong or unreadable:
         return (*wrong, *unreadable)
@@ -113,20 +117,20 @@ def problems_after(
         # they were installed, or did not work, is so again.
         return ()
     damage = backend.records.damage(plan, baseline.around)
-    lost = _lost(backend, before, installed)
+    lost = _newly_unmet(backend, before, installed)
     if damage or lost:
         return (*damage, *lost)
     if baseline.stage is not None:
         backend.trial.hand_over(baseline.stage)
-    scope = _Scope(backend, plan, None)
-    errors = dict(backend.trial.failing(_flat(scope.modules) or ["sys"], report))
+    scope = _AffectedPackages(backend, plan, None)
+    errors = dict(backend.trial.failing(_flatten(scope.modules) or ["sys"], report))
     if scope.is_critical:
         said = backend.trial.kernel(report)
-        errors |= {_A_KERNEL: said} if said is not None else {}
-    return _in_words(plan, scope.modules, _left(errors, baseline))
+        errors |= {_KERNEL_START: said} if said is not None else {}
+    return _describe_failures(plan, scope.modules, _new_failures(errors, baseline))
 
 
-class _Scope:
+class _AffectedPackages:
     """Whom a plan concerns."""
 
     def __init__(self, backend: Backend, plan: Plan, stage: Path | None) -> None:
@@ -151,10 +155,12 @@ class _Scope:
         unreadable = _unreadable(self._installed, after)
         if unreadable:
             return unreadable
-        before = changes.versions(self._installed)
-        expected = changes.applied(before, self._plan.changes)
-        wrong = changes.differences(expected, changes.versions(after))
-        return (*wrong, *_lost(self._backend, self._installed, after), *self._orphaned())
+        before = dependency_graph.installed_versions(self._installed)
+        expected = dependency_graph.versions_after(before, self._plan.changes)
+        wrong = dependency_graph.version_differences(
+            expected, dependency_graph.installed_versions(after)
+        )
+        return (*wrong, *_newly_unmet(self._backend, self._installed, after), *self._orphaned())
 
     @cached_property
     def replaced(self) -> frozenset[Path]:
@@ -172,7 +178,7 @@ class _Scope:
     @cached_property
     def modules(self) -> Modules:
         """What must be tried: the changed, and what directly depends on them."""
-        around = changes.dependents([*self._ids, *self._gone], self._needs)
+        around = dependency_graph.dependents([*self._ids, *self._gone], self._needs)
         return self._modules([*self._ids, *(id for id in around if id not in self._gone)])
 
     @cached_property
@@ -183,34 +189,36 @@ class _Scope:
         """
         known = {*self._ids, *self._gone, *self.modules}
         wider = set(self._backend.neighbours.around(self._plan, self._stage))
-        todo = changes.dependents(known, self._needs)
+        todo = dependency_graph.dependents(known, self._needs)
         while todo:
             wider |= set(todo)
-            todo = changes.dependents(known | wider, self._needs)
+            todo = dependency_graph.dependents(known | wider, self._needs)
         if self.starts:
-            wider |= set(changes.readable(self._installed))
+            wider |= set(dependency_graph.readable_distributions(self._installed))
         return self._modules(sorted(wider - known))
 
     @cached_property
-    def starts(self) -> Mapping[Id, tuple[str, ...]]:
+    def starts(self) -> Mapping[NormalizedName, tuple[str, ...]]:
         """The files of the changed that run code at every start."""
         return self._backend.records.starts(self._ids, self._stage)
 
     @property
     def is_critical(self) -> bool:
         """Whether kernels could start before, should after, and might not."""
-        changed = bool(_KERNEL & {*self._ids, *self._gone})
+        changed = bool(_KERNEL_PACKAGES & {*self._ids, *self._gone})
         return changed and "ipykernel" in {*self._installed, *self._ids} - self._gone
 
     @cached_property
-    def _needs(self) -> changes.Needs:
-        return changes.needs(self._installed, self._backend.environment.interpreter.markers)
+    def _needs(self) -> dependency_graph.ActiveRequirements:
+        return dependency_graph.active_requirements(
+            self._installed, self._backend.environment.interpreter.markers
+        )
 
-    def _modules(self, ids: Collection[Id]) -> Modules:
+    def _modules(self, ids: Collection[NormalizedName]) -> Modules:
         found = self._backend.records.modules(ids, self._stage)
-        if _OURS not in found:
+        if _PKGWIDGETS not in found:
             return found
-        return {**found, _OURS: (*found[_OURS], *filter(self._has, _WAY_BACK))}
+        return {**found, _PKGWIDGETS: (*found[_PKGWIDGETS], *filter(self._has, _UNDO_MODULES))}
 
     def _has(self, module: str) -> bool:
         """Tell whether there is a file for a module: staged, or installed if nothing is staged."""
@@ -228,8 +236,8 @@ class _Scope:
         )
 
 
-def _before(
-    backend: Backend, errors: Mapping[str, str], scope: _Scope, report: Report
+def _already_failing(
+    backend: Backend, errors: Mapping[str, str], scope: _AffectedPackages, report: Report
 ) -> frozenset[str]:
     """Return which of what fails fails in the environment as it is."""
     if not errors:
@@ -240,15 +248,15 @@ def _before(
 
     # A module that is only staged cannot have failed before.
     ids = [*scope.modules, *scope.spare]
-    known = set(_flat(backend.records.modules(ids)))
-    again = [m for m, error in errors.items() if m in known and error != UNTRIED]
+    known = set(_flatten(backend.records.modules(ids)))
+    again = [m for m, error in errors.items() if m in known and error != NOT_TRIED]
     failing = set(backend.trial.failing(again or ["sys"], told))
-    if _A_KERNEL in errors and backend.trial.kernel(told) is not None:
-        failing.add(_A_KERNEL)
+    if _KERNEL_START in errors and backend.trial.kernel(told) is not None:
+        failing.add(_KERNEL_START)
     return frozenset(failing)
 
 
-def _unneeded(errors: Mapping[str, str], modules: Modules) -> frozenset[str]:
+def _optional_plugins(errors: Mapping[str, str], modules: Modules) -> frozenset[str]:
     """Pardon private modules that lack a module of nobody's: plug-ins of what is not installed.
 
     Only beside a public one of the same distribution that imports.
@@ -261,20 +269,20 @@ def _unneeded(errors: Mapping[str, str], modules: Modules) -> frozenset[str]:
     return frozenset(pardoned)
 
 
-def _left(errors: Mapping[str, str], baseline: Baseline) -> dict[str, str]:
+def _new_failures(errors: Mapping[str, str], baseline: Baseline) -> dict[str, str]:
     return {module: error for module, error in errors.items() if module not in baseline.failing}
 
 
-def _flat(modules: Modules) -> list[str]:
+def _flatten(modules: Modules) -> list[str]:
     return list(dict.fromkeys(name for names in modules.values() for name in names))
 
 
-def _in_words(plan: Plan, modules: Modules, failing: Mapping[str, str]) -> tuple[str, ...]:
+def _describe_failures(plan: Plan, modules: Modules, failing: Mapping[str, str]) -> tuple[str, ...]:
     """Say whose new version cannot be imported, and who no longer can with it."""
     after = {change.id: f"{change.name} {change.after}" for change in plan.changes}
     said = []
     for module, error in failing.items():
-        if module == _A_KERNEL:
+        if module == _KERNEL_START:
             said.append(f"with {', '.join(after.values())} no kernel starts ({error})")
             continue
         owner = next((id for id, names in modules.items() if module in names), None)
@@ -282,16 +290,18 @@ def _in_words(plan: Plan, modules: Modules, failing: Mapping[str, str]) -> tuple
             said.append(f"{module} fails at every start of Python ({error})")
             continue
         whose = after.get(owner, f"with it {owner}")
-        part = "" if _as_id(module) == owner else f"'s module {module}"
+        part = "" if _normalize(module) == owner else f"'s module {module}"
         said.append(f"{whose}{part} cannot be imported ({error})")
     return tuple(said)
 
 
-def _as_id(module: str) -> str:
+def _normalize(module: str) -> str:
     return module.lower().replace("_", "-")
 
 
-def _unreadable(before: changes.Installed, after: changes.Installed) -> tuple[str, ...]:
+def _unreadable(
+    before: dependency_graph.Installed, after: dependency_graph.Installed
+) -> tuple[str, ...]:
     return tuple(
         f"{id}: {found.reason}"
         for id, found in after.items()
@@ -299,8 +309,16 @@ def _unreadable(before: changes.Installed, after: changes.Installed) -> tuple[st
     )
 
 
-def _lost(backend: Backend, before: changes.Installed, after: changes.Installed) -> tuple[str, ...]:
+def _newly_unmet(
+    backend: Backend, before: dependency_graph.Installed, after: dependency_graph.Installed
+) -> tuple[str, ...]:
     markers = backend.environment.interpreter.markers
-    old = changes.unmet(changes.needs(before, markers), changes.versions(before))
-    new = changes.unmet(changes.needs(after, markers), changes.versions(after))
+    old = dependency_graph.unmet(
+        dependency_graph.active_requirements(before, markers),
+        dependency_graph.installed_versions(before),
+    )
+    new = dependency_graph.unmet(
+        dependency_graph.active_requirements(after, markers),
+        dependency_graph.installed_versions(after),
+    )
     return tuple(sorted(map(str, new - old)))

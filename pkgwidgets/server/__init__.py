@@ -1,1 +1,1 @@
-"""REST beside the notebook server; imports neither pandas nor ipywidgets."""
+"""The Jupyter Server extension: REST. The only folder that imports tornado."""

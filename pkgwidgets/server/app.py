@@ -9,33 +9,33 @@ from jupyter_server.utils import url_path_join
 
 from pkgwidgets.core.errors import EnvironmentBusy, PkgwidgetsError
 from pkgwidgets.operations import recovery
+from pkgwidgets.server.handlers import changes, reads
 
-from . import changing, handlers
+from .base_handler import SETTING, BaseHandler, ServerContext
 from .environments import Environments
-from .route import SETTING, Ground, Route
-from .threads import aside
+from .threads import run_in_thread
 
 _PART = r"([^/]*)"
-ROUTES: dict[str, type[Route]] = {
-    "openapi.json": handlers.Contract,
-    "packages": handlers.Packages,
-    "packages/updates": handlers.Updates,
-    "packages/upgrade-all": changing.UpgradeAll,
-    "packages/install": changing.Install,
-    "packages/by-name/{name}": handlers.PackageByName,
-    "packages/by-id/{id}": handlers.PackageById,
-    "packages/{name}": changing.Package,
-    "packages/{name}/upgrade": changing.Upgrade,
-    "plans": changing.Plans,
-    "transactions": handlers.Transactions,
-    "transactions/{id}": handlers.OneTransaction,
-    "transactions/{id}/undo": changing.Undo,
+ROUTES: dict[str, type[BaseHandler]] = {
+    "openapi.json": reads.OpenApiHandler,
+    "packages": reads.PackagesHandler,
+    "packages/updates": reads.UpdatesHandler,
+    "packages/upgrade-all": changes.UpgradeAllHandler,
+    "packages/install": changes.InstallHandler,
+    "packages/by-name/{name}": reads.PackageByNameHandler,
+    "packages/by-id/{id}": reads.PackageByIdHandler,
+    "packages/{name}": changes.UninstallHandler,
+    "packages/{name}/upgrade": changes.UpgradeHandler,
+    "plans": changes.PlansHandler,
+    "transactions": reads.TransactionsHandler,
+    "transactions/{id}": reads.TransactionHandler,
+    "transactions/{id}/undo": changes.UndoHandler,
 }
 """Our routes below `pkgwidgets/`; of those that fit, the first counts."""
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    ground = Ground(
+    ground = ServerContext(
         environments=Environments(
             server.kernel_spec_manager, server.kernel_manager, server.session_manager
         )
@@ -47,7 +47,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
         (url_path_join(base, "pkgwidgets", pattern), handler)
         for pattern, handler in patterns.items()
     ]
-    routes.append((url_path_join(base, "pkgwidgets") + "(?:/.*)?", handlers.Elsewhere))
+    routes.append((url_path_join(base, "pkgwidgets") + "(?:/.*)?", reads.NotFoundHandler))
     server.web_app.add_handlers(".*$", routes)
     server.log.info("pkgwidgets answers under %spkgwidgets/", base)
     server.io_loop.add_callback(recover, ground.environments, server.log)
@@ -59,7 +59,7 @@ async def recover(environments: Environments, log: Any) -> None:
         for backend in await environments.all():
             prefix = backend.environment.interpreter.prefix
             try:
-                for id in await aside(partial(recovery.recover_left, backend)):
+                for id in await run_in_thread(partial(recovery.recover_if_needed, backend)):
                     log.info("pkgwidgets put %s back as it was before %s", prefix, id)
             except EnvironmentBusy as busy:
                 log.info("pkgwidgets leaves %s alone: %s", prefix, busy)

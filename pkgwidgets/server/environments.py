@@ -18,17 +18,17 @@ from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
 
-from . import kernels
+from . import kernel_interpreter
 from .errors import KernelNotFound
-from .kernels import Launch, Running
-from .threads import aside
+from .kernel_interpreter import LaunchCommand, RunningKernel
+from .threads import run_in_thread
 
 _OTHERS = "Name another with `?kernelspec=NAME` or `?kernel=ID`: `GET api/kernelspecs` lists them."
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
+class KernelSelector:
     """A kernel as a client names it; at most one of the two is given."""
 
     kernel: str | None = None
@@ -52,7 +52,7 @@ class Environments:
         self._known: dict[Path, Backend] = {}
         self._guard = Lock()
 
-    async def of(self, asked: Asked) -> Backend:
+    async def of(self, asked: KernelSelector) -> Backend:
         """Return the backend of the environment of a kernel, of the default one if none is asked.
 
         Raises `KernelNotFound`, and `EnvironmentRefused` for a kernel of no Python.
@@ -60,10 +60,14 @@ class Environments:
         try:
             if asked.kernel is not None:
                 kernel = await self._kernel(asked.kernel)
-                return await aside(lambda: self._connected(kernels.interpreter_of(kernel)))
+                return await run_in_thread(
+                    lambda: self._connected(kernel_interpreter.interpreter_of_kernel(kernel))
+                )
             name = asked.kernelspec or self._running.default_kernel_name
             launch = await self._launch(name)
-            return await aside(lambda: self._connected(kernels.interpreter(launch)))
+            return await run_in_thread(
+                lambda: self._connected(kernel_interpreter.interpreter_of_launch(launch))
+            )
         except EnvironmentRefused as error:
             vars(error)["hint"] = _OTHERS
             raise
@@ -72,13 +76,13 @@ class Environments:
         """Return the running kernels of an environment, and whether a plan makes them restart."""
         running = await self._kernels()
         prefix = backend.environment.interpreter.prefix
-        return await aside(
+        return await run_in_thread(
             lambda: [
                 {
                     "id": kernel.id,
                     "name": kernel.name,
                     "notebook": kernel.notebook,
-                    "restart": kernels.restart(kernel, backend, plan),
+                    "restart": kernel_interpreter.restart_verdict_json(kernel, backend, plan),
                 }
                 for kernel in running
                 if self._prefix(kernel) == prefix
@@ -90,7 +94,7 @@ class Environments:
         found: dict[Path, Backend] = {}
         for name in await ensure_async(self._specs.get_all_specs()):
             try:
-                backend = await self.of(Asked(kernelspec=name))
+                backend = await self.of(KernelSelector(kernelspec=name))
             except (KernelNotFound, EnvironmentRefused, InvalidRequest):
                 continue
             found[backend.environment.interpreter.prefix] = backend
@@ -105,24 +109,26 @@ class Environments:
                 known = self._known[python] = fresh
         return replace(known, index=fresh.index, installer=fresh.installer, applier=fresh.applier)
 
-    def _prefix(self, kernel: Running) -> Path | None:
+    def _prefix(self, kernel: RunningKernel) -> Path | None:
         try:
-            return self._connected(kernels.interpreter_of(kernel)).environment.interpreter.prefix
+            return self._connected(
+                kernel_interpreter.interpreter_of_kernel(kernel)
+            ).environment.interpreter.prefix
         except EnvironmentRefused:
             return None
 
-    async def _launch(self, name: str) -> Launch:
+    async def _launch(self, name: str) -> LaunchCommand:
         try:
-            return Launch.of(await ensure_async(self._specs.get_kernel_spec(name)))
+            return LaunchCommand.of(await ensure_async(self._specs.get_kernel_spec(name)))
         except NoSuchKernel:
             raise KernelNotFound(name) from None
 
-    async def _kernel(self, id: str) -> Running:
+    async def _kernel(self, id: str) -> RunningKernel:
         if id not in self._running:
             raise KernelNotFound(id)
         return self._described(id, None)
 
-    async def _kernels(self) -> list[Running]:
+    async def _kernels(self) -> list[RunningKernel]:
         sessions = await ensure_async(self._sessions.list_sessions())
         paths = {session["kernel"]["id"]: session["path"] for session in sessions}
         found = []
@@ -131,13 +137,13 @@ class Environments:
                 found.append(self._described(id, paths.get(id)))
         return found
 
-    def _described(self, id: str, notebook: str | None) -> Running:
+    def _described(self, id: str, notebook: str | None) -> RunningKernel:
         manager = self._running.get_kernel(id)
         spec = manager.kernel_spec
-        return Running(
+        return RunningKernel(
             id=id,
             name=str(manager.kernel_name),
-            launch=None if spec is None else Launch.of(spec),
+            launch=None if spec is None else LaunchCommand.of(spec),
             process=getattr(manager.provisioner, "pid", None),
             connection_file=str(manager.connection_file),
             notebook=notebook,

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_server.utils import url_path_join
 
-from .listed import Said
+from .response_cache import JsonResponse
 from .schemas import (
     ALLOW,
     KERNEL,
@@ -101,9 +101,9 @@ def document(base_url: str) -> dict[str, Any]:
 
 
 @cache
-def said(base_url: str) -> Said:
+def said(base_url: str) -> JsonResponse:
     """Return the document as it is sent."""
-    return Said.as_is(document(base_url))
+    return JsonResponse.as_is(document(base_url))
 
 
 def _paths() -> dict[str, Any]:

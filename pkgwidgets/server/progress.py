@@ -8,13 +8,14 @@ from dataclasses import replace
 from functools import partial
 
 from pkgwidgets.core.errors import PkgwidgetsError
-from pkgwidgets.core.interfaces import Applier, Backend
+from pkgwidgets.core.events import Event
+from pkgwidgets.core.interfaces import Backend, Worker
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.transactions import Event, Outcome, Transaction
-from pkgwidgets.operations import transaction as operations
+from pkgwidgets.core.transactions import Outcome, Transaction
+from pkgwidgets.operations import transactions as operations
 
-from . import payloads
-from .threads import aside
+from . import error_status
+from .threads import run_in_thread
 
 _TICK = 0.1
 """Seconds between two looks."""
@@ -22,7 +23,7 @@ _BEATS = 10
 """So many looks without news until a line says that somebody is still there."""
 
 
-class Ended(Exception):
+class TransactionFailed(Exception):
     """A transaction that was not committed, and the error that it ended with."""
 
     def __init__(self, raised: PkgwidgetsError, transaction: Transaction) -> None:
@@ -41,20 +42,20 @@ def cancel(backend: Backend, id: str) -> None:
     operations.cancel(backend, id)
 
 
-async def carried_out(backend: Backend, plan: Plan, *, wait: bool) -> Transaction:
+async def apply_and_wait(backend: Backend, plan: Plan, *, wait: bool) -> Transaction:
     """Carry a plan out, and return its transaction: when it has ended, or at once.
 
     It goes on whatever becomes of who asked. Raises what kept it from beginning, and `Ended` when
     it was waited for and not committed.
     """
     if not plan:
-        return operations.run(backend, plan)
-    id = await aside(lambda: operations.start(backend, plan))
+        return operations.apply_and_follow(backend, plan)
+    id = await run_in_thread(lambda: operations.start(backend, plan))
     if wait:
-        raised = await aside(partial(_failure, backend, id))
+        raised = await run_in_thread(partial(_failure, backend, id))
         if raised is not None:
-            raise Ended(raised, await aside(partial(_found, backend, id, plan)))
-    return await aside(partial(_found, backend, id, plan))
+            raise TransactionFailed(raised, await run_in_thread(partial(_found, backend, id, plan)))
+    return await run_in_thread(partial(_found, backend, id, plan))
 
 
 async def stream(backend: Backend, id: str, seen: int = 0) -> AsyncIterator[str]:
@@ -65,16 +66,16 @@ async def stream(backend: Backend, id: str, seen: int = 0) -> AsyncIterator[str]
     """
     quiet = 0
     while True:
-        ended = await aside(partial(_ended, backend, id))
+        ended = await run_in_thread(partial(_ended, backend, id))
         before = seen
-        told, seen = await aside(partial(_applier(backend).events, id, before))
+        told, seen = await run_in_thread(partial(_applier(backend).events, id, before))
         for n, each in enumerate(told, start=1):
             # Who is cut off among these hears them all again, and misses none.
             after = seen if n == len(told) else before
-            yield _message("progress", payloads.text(payloads.event(each)), after)
+            yield _message("progress", error_status.to_json_text(error_status.event(each)), after)
         if ended is not None:
-            said = {"success": True, "transaction": payloads.transaction(ended)}
-            yield _message("end", payloads.text(said), seen)
+            said = {"success": True, "transaction": error_status.transaction(ended)}
+            yield _message("end", error_status.to_json_text(said), seen)
             return
         quiet = 0 if told else quiet + 1
         if quiet % _BEATS == _BEATS - 1:
@@ -107,7 +108,7 @@ def _found(backend: Backend, id: str, plan: Plan) -> Transaction:
     return replace(found, plan=plan)
 
 
-def _applier(backend: Backend) -> Applier:
+def _applier(backend: Backend) -> Worker:
     if backend.applier is None:
         raise TypeError("this backend carries plans out itself: there is nothing to follow")
     return backend.applier

@@ -8,9 +8,10 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from pkgwidgets.core.events import Stage
 from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.core.plans import Allow, Kind
-from pkgwidgets.core.transactions import Outcome, Stage
+from pkgwidgets.core.plans import AllowPolicy, ChangeKind
+from pkgwidgets.core.transactions import Outcome
 
 Schema = dict[str, Any]
 
@@ -31,7 +32,7 @@ MOMENT: Schema = {"type": "string", "format": "date-time"}
 MAYBE_MOMENT: Schema = {"type": ["string", "null"], "format": "date-time"}
 TEXTS: Schema = {"type": "array", "items": TEXT}
 ALLOW: Schema = {
-    "enum": list(get_args(Allow)),
+    "enum": list(get_args(AllowPolicy)),
     "description": "What else may move: nothing, what the named depend on, or everything.",
 }
 
@@ -128,7 +129,7 @@ def _change() -> Schema:
     return exactly(
         id=TEXT,
         name=TEXT,
-        kind=_one_of(Kind),
+        kind=_one_of(ChangeKind),
         before=MAYBE_TEXT,
         after=MAYBE_TEXT,
         wheel=MAYBE_TEXT,

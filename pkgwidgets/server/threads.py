@@ -1,11 +1,11 @@
-"""Work that leaves the event loop, and is shared by all who wait for the same."""
+"""Run blocking work in daemon threads, off the event loop."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable
 from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ _SPARE = 8
 """So many threads that have nothing to do are kept for what comes next."""
 
 
-async def aside(work: Callable[[], T]) -> T:
+async def run_in_thread(work: Callable[[], T]) -> T:
     """Run `work` in a thread of its own and return what it returns, or raise what it raises.
 
     A daemon, and none of the loop's few: some work lasts as long as a transaction, which goes on
@@ -73,34 +73,3 @@ class Threads:
 
 
 _threads = Threads()
-
-
-class Together:
-    """One run for all who ask for the same before it begins.
-
-    Who asks while it runs gets the next one: what changed before the question is in the answer.
-    """
-
-    def __init__(self) -> None:
-        self._next: dict[Hashable, asyncio.Task[Any]] = {}
-        self._running: dict[Hashable, asyncio.Lock] = {}
-
-    async def ask(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
-        """Return what `work` returns, run by whoever asked first for `key`."""
-        waiting = self._next.get(key)
-        if waiting is None:
-            waiting = self._next[key] = asyncio.ensure_future(self._run(key, work))
-        # One who hangs up takes the answer from nobody else.
-        found: T = await asyncio.shield(waiting)
-        return found
-
-    async def _run(self, key: Hashable, work: Callable[[], Awaitable[T]]) -> T:
-        lock = self._running.setdefault(key, asyncio.Lock())
-        async with lock:
-            del self._next[key]
-            try:
-                return await work()
-            finally:
-                # Clients choose the keys: none is kept that nobody waits for.
-                if key not in self._next:
-                    self._running.pop(key, None)

@@ -1,1 +1,4 @@
-"""Shows and asks: every button calls the service in the kernel."""
+"""The panel.
+
+Imports `notebook/service.py`, `presentation/` and `core/`. The only folder that imports ipywidgets.
+"""

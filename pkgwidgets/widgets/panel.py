@@ -8,19 +8,20 @@ import ipywidgets
 
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.notebook.service import PackageService
+from pkgwidgets.presentation import package_table_html
 
-from . import ask, still
-from .changing import Changing
+from . import panel_request
+from .connection import PanelConnection
 from .dock import commands, dock
-from .history import HistoryView
-from .install import InstallForm
-from .life import Life
-from .looking import Looking
-from .opening import Opening
-from .plan import PlanView
-from .table import Message
-from .task import TaskView
-from .watch import Watch
+from .environment_watcher import EnvironmentWatcher
+from .history_view import HistoryView
+from .install_form import InstallForm
+from .list_controller import ListController
+from .package_table import Message
+from .plan_controller import PlanController
+from .plan_view import PlanView
+from .progress_view import ProgressView
+from .row_details import RowDetailsLoader
 
 
 class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
@@ -36,17 +37,17 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         given = service is not None
         self.service = service if service is not None else PackageService()
         self._to_check = check_updates
-        self._watch = Watch(self.service.stamp, self._on_changed)
+        self._watch = EnvironmentWatcher(self.service.stamp, self._on_changed)
         shared = {"layout": ipywidgets.Layout()}  # else each view sends one of its own
-        self._looking = Looking(self.service, self._on_table, self._show_past, **shared)
+        self._looking = ListController(self.service, self._on_table, self._show_past, **shared)
         self.table = self._looking.table
         self.form = InstallForm(self._on_form, **shared)
         self.plan_view = PlanView(self._on_plan, **shared)
-        self.task_view = TaskView(self._on_task, **shared)
+        self.task_view = ProgressView(self._on_task, **shared)
         self.past = HistoryView(self._on_history, **shared)
-        self.life = Life(self._on_life, **shared)
-        self._opening = Opening(self.service, self.table)
-        self._changing = Changing(
+        self.life = PanelConnection(self._on_life, **shared)
+        self._opening = RowDetailsLoader(self.service, self.table)
+        self._changing = PlanController(
             self.service, self.plan_view, self.task_view, self._looking.refresh, given=given
         )
         views = [self.table, self.form, self.plan_view, self.task_view, self.past, self.life]
@@ -81,7 +82,12 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
         """Add static HTML, for front ends and pages that show no widgets."""
         bundle: dict[str, str] = super()._repr_mimebundle_(**options) or {}
-        return {**bundle, "text/html": still.html(self._looking.where, self._looking.infos)}
+        return {
+            **bundle,
+            "text/html": package_table_html.package_table_html(
+                self._looking.where, self._looking.infos
+            ),
+        }
 
     def _on_table(self, message: Message) -> None:
         match message:
@@ -92,11 +98,11 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "open", "id": str(id)}:
                 self._open(id)
             case {"type": "plan", "names": [str(name)], "version": str(version)}:
-                self._plan(ask.upgrade(self.service, [name], version))
+                self._plan(panel_request.upgrade(self.service, [name], version))
             case {"type": "plan", "names": list() | None as names}:
-                self._plan(ask.upgrade(self.service, names))
+                self._plan(panel_request.upgrade(self.service, names))
             case {"type": "uninstall", "names": [str(name)]}:
-                self._plan(ask.uninstall(self.service, [name]))
+                self._plan(panel_request.uninstall(self.service, [name]))
             case {"type": "install"}:
                 self.form.begin()
             case {"type": "history"}:
@@ -110,7 +116,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self._look_up(name)
             case {"type": "uninstall", "name": str(name)}:
                 self.form.close_view()
-                self._plan(ask.uninstall(self.service, [name]))
+                self._plan(panel_request.uninstall(self.service, [name]))
             case {"type": "plan", "name": str(name), "version": str(version)}:
                 self._plan_form(name, version)
 
@@ -150,7 +156,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "undo", "id": str(id)}:
                 known = {done.id: done for done in self.service.list_history()}
                 if id in known:
-                    self._plan(ask.undo(self.service, known[id]))
+                    self._plan(panel_request.undo(self.service, known[id]))
 
     def _on_life(self, message: Message) -> None:
         match message:
@@ -167,7 +173,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "stop"}:
                 self._changing.beside.stop()
 
-    def _plan(self, asked: ask.Ask) -> None:
+    def _plan(self, asked: panel_request.PanelRequest) -> None:
         self._changing.plan(asked, self._plan_failed if self.form.is_open else None)
 
     def _plan_form(self, name: str, version: str) -> None:
@@ -179,18 +185,20 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self.form.fail("")
         self._changing.plan(asked, self._plan_failed, self.form.close_view)
 
-    def _asked_in_form(self, name: str, version: str) -> ask.Ask:
-        installed = self._looking.find(ask.pasted(name))
+    def _asked_in_form(self, name: str, version: str) -> panel_request.PanelRequest:
+        installed = self._looking.find(panel_request.pasted(name))
         if version and installed is not None:
-            return ask.upgrade(self.service, [installed.name], version)
-        return ask.install(self.service, f"{ask.pasted(name)}=={version}" if version else name)
+            return panel_request.upgrade(self.service, [installed.name], version)
+        return panel_request.install(
+            self.service, f"{panel_request.pasted(name)}=={version}" if version else name
+        )
 
     def _plan_failed(self, error: str) -> None:
         self.form.fail(error)
         self.plan_view.close_view()
 
     def _look_up(self, name: str) -> None:
-        wanted, tasks = ask.named(name), self._looking.tasks
+        wanted, tasks = panel_request.named(name), self._looking.tasks
         self.form.look(name)
 
         def work() -> None:

@@ -182,8 +182,7 @@ def kernel(python: Path, url: str, cache: Path) -> Iterator[Callable[[str], tupl
 def serve(python: str, url: str) -> None:
     """Be such a process: one kind a line, its cost and answers back."""
     # A kernel that was asked before has these.
-    import pkgwidgets.backends.index
-    import pkgwidgets.backends.joined  # noqa: F401
+    import pkgwidgets.backends.index.multi  # noqa: F401
 
     backend = connect(python, url)
     print("ready", flush=True)

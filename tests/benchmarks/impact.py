@@ -18,9 +18,9 @@ from time import perf_counter, process_time
 
 from pkgwidgets import PackageService, demo
 from pkgwidgets.connect import connect
-from pkgwidgets.core.interfaces import ignore
-from pkgwidgets.demo.installation import Installation
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.core.interfaces import no_report
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.demo.wheel_installer import WheelInstallation
 
 AIM = 3.0
 """Seconds, for 100 cells and 6 packages."""
@@ -38,16 +38,16 @@ def main() -> None:
         for number in range(asked.packages):
             old, new = (_wheel(number, version, asked.modules) for version in ("1.0", "2.0"))
             garden.index.publish(old, new)
-            Installation(wheel=old, python=garden.python, scheme=scheme, requested=True).run()
+            WheelInstallation(wheel=old, python=garden.python, scheme=scheme, requested=True).run()
         service = PackageService(garden.python, index_url=garden.index_url)
         begun = perf_counter()
         names = [f"made-{number}" for number in range(asked.packages)]
-        plan = service.plan_upgrade(names, report=ignore)
+        plan = service.plan_upgrade(names, report=no_report)
         planned = perf_counter() - begun
         times, used, breaks = [], [], 0
         for _ in range(asked.runs):
             begun, busy = perf_counter(), process_time()
-            found = service.impact(plan, notebook, report=ignore)
+            found = service.impact(plan, notebook, report=no_report)
             times.append(perf_counter() - begun)
             used.append(process_time() - busy)
             breaks = int((found["severity"] == "breaks").sum())

@@ -19,7 +19,7 @@ from statistics import median
 from time import perf_counter
 
 from pkgwidgets.connect import connect
-from pkgwidgets.notebook.loaded import Loaded
+from pkgwidgets.notebook.loaded_packages import LoadedPackages
 
 AIM = 30.0
 """Milliseconds, for each look after the first."""
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--modules", type=int, default=1500)
     parser.add_argument("--runs", type=int, default=20)
     asked = parser.parse_args()
-    loaded = Loaded(connect())
+    loaded = LoadedPackages(connect())
     left = _import(list(_names()), asked.modules)
     begun = perf_counter()
     found = loaded.versions()

@@ -21,7 +21,7 @@ from time import perf_counter
 from typing import Any
 
 from browser.opened import GARDEN, PANEL
-from lab import Lab, Notebook, chromium, served
+from jupyterlab_server import Lab, Notebook, chromium, served
 from played import (  # type: ignore[import-not-found]  # it lies beside this one
     made_environment,
     made_pages,
@@ -34,14 +34,14 @@ ROWS = """
 from dataclasses import replace
 from datetime import UTC, datetime
 import ipywidgets
-from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
-from pkgwidgets.widgets.table import PackageTable
+from pkgwidgets.core.packages import VersionStep, PackageInfo, PackageStatus
+from pkgwidgets.widgets.package_table import PackageTable
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 INFOS = [
     PackageInfo(
         name=f"project-{n}", version="1.26.4", latest_version="2.1.0", compatible_version="2.1.0",
-        change=Bump.MAJOR, released=START, requested=n % 3 == 0, loaded_version="1.26.4",
+        change=VersionStep.MAJOR, released=START, requested=n % 3 == 0, loaded_version="1.26.4",
         summary=f"Structure number {n} for data analysis, time series and much else",
     )
     for n in range(COUNT)

@@ -25,12 +25,12 @@ from time import perf_counter
 sys.path.append(str(Path(__file__).parent.parent))
 
 from fakes import FakeEnvironment, FakeKit
-from scratches import FakeKnownGood, FakeScratch, crops, write
+from scratch_notebooks import FakeKnownGood, FakeScratch, crops, write
 
 from pkgwidgets import PackageService
-from pkgwidgets.core.stand import Stand
+from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 from pkgwidgets.demo import start
-from pkgwidgets.operations import doctor
+from pkgwidgets.operations import culprit_search
 
 _PLAIN = """
 import sys, nbformat
@@ -100,8 +100,8 @@ def examined(packages: int, bad: Sequence[int], *, whole: bool) -> int:
     cells = [f"import crop{n}\ncrop{n}.count()" for n in range(1, packages + 1)]
     with tempfile.TemporaryDirectory() as folder:
         notebook = write(Path(folder) / "a.ipynb", *(["\n".join(cells)] if whole else cells))
-        stand = Stand(FakeScratch(kit.environment), FakeKnownGood())
-        found = doctor.examine(kit.backend, stand, [notebook])
+        stand = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
+        found = culprit_search.find_culprits(kit.backend, stand, [notebook])
     assert sorted(found.culprits) == sorted(f"crop{number}" for number in bad), found.culprits
     return found.rehearsals
 

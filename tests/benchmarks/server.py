@@ -24,8 +24,8 @@ from tornado.httpclient import AsyncHTTPClient
 
 sys.path[0] = str(Path(__file__).parent.parent)  # this file's own name is that of a folder there
 
-from filled import fill  # noqa: E402
-from held import held_wheel  # noqa: E402
+from filled_environment import fill  # noqa: E402
+from held_transactions import held_wheel  # noqa: E402
 from server.started import TOKEN, started  # noqa: E402
 
 from pkgwidgets import demo  # noqa: E402

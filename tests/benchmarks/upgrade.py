@@ -24,13 +24,13 @@ from time import perf_counter, sleep
 
 import uv
 
-from pkgwidgets.backends.savepoint import FolderSavePoint
+from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import VerificationFailed
+from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.transactions import Event, Stage
-from pkgwidgets.operations import planning, recovery, steps, transaction, verification
+from pkgwidgets.operations import apply, planning, recovery, transactions, verification
 
 OLD = ("pandas==2.2.2", "numpy==1.26.4")
 CHECKS = (Stage.CHECKING, Stage.VERIFYING)
@@ -51,9 +51,9 @@ print(longest)
 CUT_OFF = """
 import sys
 from pkgwidgets.connect import connect
-from pkgwidgets.operations import planning, steps
+from pkgwidgets.operations import apply, planning
 backend = connect(sys.argv[1])
-steps.carry_out(backend, planning.plan_upgrade(backend, "many"))
+apply.apply_plan(backend, planning.plan_upgrade(backend, "many"))
 """
 
 
@@ -94,7 +94,7 @@ def compare(backend: Backend, plan: Plan, theirs: Path, index: list[str], pairs:
             whole.append(seconds)
             checks.append(spent)
             missing.append(longest[0])
-        transaction.run(backend, planning.plan_undo(backend))
+        transactions.apply_and_follow(backend, planning.plan_undo(backend))
         plan = planning.plan_upgrade(backend, ["pandas", "numpy"], allow="all")
         run_uv("install", theirs, "--offline", "--no-deps", *OLD)
     more = [a - b for a, b in zip(whole, plain, strict=True)]
@@ -122,7 +122,7 @@ def timed(backend: Backend, plan: Plan) -> tuple[float, float]:
             spent += now - last
         last, stage = now, event.stage
 
-    transaction.run(backend, plan, report)
+    transactions.apply_and_follow(backend, plan, report)
     return perf_counter() - begun, spent
 
 
@@ -139,7 +139,7 @@ def parts(backend: Backend) -> None:
     times = 1000
     begun = perf_counter()
     for _ in range(times):
-        recovery.recover_left(backend)
+        recovery.recover_if_needed(backend)
     each = (perf_counter() - begun) / times
     begun = perf_counter()
     for _ in range(times):
@@ -175,7 +175,7 @@ def rolled_back(backend: Backend, plan: Plan) -> float:
     problems = verification.problems_after
     verification.problems_after = lambda *_: ("made to fail",)
     try:
-        steps.carry_out(backend, plan, report)
+        apply.apply_plan(backend, plan, report)
     except VerificationFailed:
         return perf_counter() - begun[0]
     finally:
@@ -185,7 +185,7 @@ def rolled_back(backend: Backend, plan: Plan) -> float:
 
 def recover_many(folder: Path) -> None:
     """Cut an upgrade of 5,000 files off when all is replaced, and time the recovery."""
-    from pkgwidgets.demo.wheels import BuiltWheel
+    from pkgwidgets.demo.wheel_builder import BuiltWheel
 
     modules = {f"many/m{n}.py": f"N = {n}\n" * 400 for n in range(MANY)}
     index = folder / "index"
@@ -206,7 +206,7 @@ def recover_many(folder: Path) -> None:
     subprocess.run(argv, env={**os.environ, "PKGWIDGETS_FAIL": "INSTALLED:synced"}, check=False)
     print(f"\n{MANY} files, cut off when they were installed: {plan}")
     begun = perf_counter()
-    recovered = recovery.recover_left(backend)
+    recovered = recovery.recover_if_needed(backend)
     show(f"recovery of {len(recovered)}", perf_counter() - begun, 5.0)
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-import lab as front_ends
+import jupyterlab_server as front_ends
 import pytest
 from browser.opened import GARDEN, PANEL, Opened
-from lab import Lab, Notebook, environment_of, photographed, served
+from jupyterlab_server import Lab, Notebook, environment_of, photographed, served
 from playwright.sync_api import Browser
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab import Lab, Notebook
+from jupyterlab_server import Lab, Notebook
 from playwright.sync_api import Browser, Locator
 
 GARDEN = (

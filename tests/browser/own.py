@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import packaging
 import uv
-from lab import Lab
+from jupyterlab_server import Lab
 
 import pkgwidgets
 from pkgwidgets.demo import Demo

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from browser.opened import GARDEN, PANEL, Opened
-from lab import Lab, photographed, served
+from jupyterlab_server import Lab, photographed, served
 from playwright.sync_api import Browser, Locator, expect
 
 pytestmark = pytest.mark.slow

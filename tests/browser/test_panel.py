@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from browser.opened import GARDEN, PANEL, Opened
-from lab import Lab, photographed
+from jupyterlab_server import Lab, photographed
 from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.slow
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 BUSY = "import time\nwhile not garden.folder.joinpath('enough').exists():\n    time.sleep(0.1)"
 ENOUGH = "garden.folder.joinpath('enough').touch()"
 SLOW = (
-    "from pkgwidgets.demo.wheels import BuiltWheel\n"
+    "from pkgwidgets.demo.wheel_builder import BuiltWheel\n"
     "code = 'import time\\ntime.sleep(40)\\n'\n"
     "wheel = BuiltWheel(name='slowcoach', version='1.0', files={'slowcoach.py': code})\n"
     "garden.index.publish(wheel)"

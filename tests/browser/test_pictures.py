@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from browser.opened import GARDEN, PANEL, Opened
-from lab import Lab, photographed
+from jupyterlab_server import Lab, photographed
 from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from lab import Notebook, photographed
+from jupyterlab_server import Notebook, photographed
 from playwright.sync_api import expect
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from browser.opened import GARDEN, PANEL, Opened
-from lab import Lab, photographed
+from jupyterlab_server import Lab, photographed
 from playwright.sync_api import Browser, Locator, expect
 from widgets.made import KINDS, SHOWN
 
@@ -38,7 +38,7 @@ SPOILT = """
 folder = garden.site_packages / "coldframe-1.2.0.dist-info"
 folder.joinpath("METADATA").write_bytes(b"\\xff\\xfe broken")
 garden.index.withdraw("moonsower")
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 garden.index.publish(
     BuiltWheel(name="beanpoles", version="1.2.0", files={"beanpoles.py": ""}),
     BuiltWheel(
@@ -54,7 +54,7 @@ FROZEN = """
 """
 ELSEWHERE = """
 import subprocess, sys
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 code = "import pathlib, time\\nwhile not pathlib.Path(%r).exists():\\n    time.sleep(0.05)\\n"
 stop = garden.folder / "go-on"
 garden.index.publish(BuiltWheel(
@@ -70,15 +70,15 @@ other = subprocess.Popen(
 CRASHED = f"""
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent.parent)!r})
-from held import eventually, held_wheel, holding
+from held_transactions import eventually, held_wheel, holding
 from pkgwidgets.connect import connect
-from pkgwidgets.core.transactions import Stage
-from pkgwidgets.operations import transaction
+from pkgwidgets.core.events import Stage
+from pkgwidgets.operations import transactions
 from pkgwidgets.operations.planning import plan_upgrade
 backend = connect(garden.python, garden.index_url, detached=True)
 gate = garden.folder / "gate"
 garden.index.publish(held_wheel("1.9", gate, beside=False))
-id = transaction.start(backend, plan_upgrade(backend, "seedshelf"))
+id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
 eventually(lambda: Stage.VERIFYING in {{event.stage for event in backend.applier.events(id)[0]}})
 os.kill(holding(backend), signal.SIGKILL)
 gate.touch()

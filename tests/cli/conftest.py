@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from held import PATIENCE
+from held_transactions import PATIENCE
 
 from pkgwidgets.demo import Demo
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from fakes import Oracle
-from inputs import (
+from bad_inputs import (
     METADATA_TEXTS,
     NO_INDEX_URLS,
     NO_NAMES,
@@ -18,11 +17,12 @@ from inputs import (
     NO_REQUIREMENTS,
     NO_VERSIONS,
 )
+from fakes import Oracle
 
-from pkgwidgets.backends import process
-from pkgwidgets.cli import program
+from pkgwidgets.backends.processes import process
+from pkgwidgets.cli import main
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 pytestmark = pytest.mark.slow
 
@@ -108,7 +108,7 @@ def test_every_verb_refuses_it_before_anything_is_started(
     for text in _DOORS[verb]:
         last = [f"--version={text}"] if "--version" in verb else ["--", text]
         words = [word for word in verb.split() if word != "--version"]
-        assert program.main([*where, *words, *yes, *last]) == 2, text
+        assert main.main([*where, *words, *yes, *last]) == 2, text
         found = json.loads(capsys.readouterr().out)
         assert (found["success"], found["error"]["code"]) == (False, "invalid-request")
         assert found["error"]["hint"] == "Nothing was done."
@@ -118,7 +118,7 @@ def test_every_verb_refuses_it_before_anything_is_started(
 def test_what_is_no_interpreter_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for python in in_a_command_line(NO_PYTHONS):
         for words in (("upgrade", "seedshelf", "--yes"), ("packages",), ("recover",)):
-            assert program.main([*words, f"--python={python}"]) == 2, python
+            assert main.main([*words, f"--python={python}"]) == 2, python
             assert capsys.readouterr().out == ""
 
 
@@ -126,7 +126,7 @@ def test_what_is_no_interpreter_is_refused(capsys: pytest.CaptureFixture[str]) -
 def test_what_is_no_index_is_refused(capsys: pytest.CaptureFixture[str], garden: Demo) -> None:
     words = ["upgrade", "seedshelf", "--yes", "--python", str(garden.python)]
     for url in in_a_command_line(NO_INDEX_URLS):
-        assert program.main([*words, f"--index-url={url}"]) == 2, url
+        assert main.main([*words, f"--index-url={url}"]) == 2, url
         said = capsys.readouterr()
         assert (said.out, "u:p@" in said.err) == ("", False)
 
@@ -154,11 +154,11 @@ _NO_SENSE = [
 @pytest.mark.usefixtures("unchanged")
 def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str], garden: Demo) -> None:
     for words in _NO_SENSE:
-        assert program.main(["--python", str(garden.python), *words]) == 2, words
+        assert main.main(["--python", str(garden.python), *words]) == 2, words
         said = capsys.readouterr()
         assert (said.out, "\x1b" in said.err) == ("", False)
         assert said.err[0].isupper() or said.err[0] == "'"
-        assert program.main(["--python", str(garden.python), "--json", *words]) == 2
+        assert main.main(["--python", str(garden.python), "--json", *words]) == 2
         assert json.loads(capsys.readouterr().out)["error"]["message"]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fakes import Oracle
-from held import appliers, eventually, held_wheel, holding
+from held_transactions import appliers, eventually, held_wheel, holding
 
 from pkgwidgets.connect import connect
 from pkgwidgets.core.transactions import Outcome

@@ -15,10 +15,10 @@ from typing import Protocol
 
 import pytest
 from fakes import Oracle
-from held import PATIENCE, eventually, held_wheel
+from held_transactions import PATIENCE, eventually, held_wheel
 
 from pkgwidgets import PackageService
-from pkgwidgets.backends.lock import holder
+from pkgwidgets.backends.store.lock import lock_holder
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 
@@ -182,7 +182,7 @@ def test_who_is_killed_leaves_the_upgrade_to_be_done(
     child.kill()
     child.communicate()
     gate.touch()
-    eventually(lambda: holder(garden.folder / "env" / ".pkgwidgets") is None)
+    eventually(lambda: lock_holder(garden.folder / "env" / ".pkgwidgets") is None)
     assert [each.outcome for each in service.list_history()] == [Outcome.COMMITTED]
     assert service.get_package("seedshelf").version == "1.9"
 

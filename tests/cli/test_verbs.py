@@ -13,9 +13,9 @@ import pytest
 from fakes import Oracle
 
 from pkgwidgets import PackageService
-from pkgwidgets.cli import arguments, program
+from pkgwidgets.cli import main, parser
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 pytestmark = pytest.mark.slow
 
@@ -283,10 +283,10 @@ def test_without_a_path_it_is_the_environment_that_runs_it() -> None:
 def test_it_explains_itself(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
-    for verb in arguments.verbs():
+    for verb in parser.verbs():
         assert f"\n    {verb} " in done.stdout
         with pytest.raises(SystemExit) as ended:
-            program.main([verb, "--help"])
+            main.main([verb, "--help"])
         assert ended.value.code == 0
     assert "3  there was nothing to do" in done.stdout
     assert run("--version").stdout.startswith("pkgwidgets ")

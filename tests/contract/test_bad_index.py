@@ -36,20 +36,18 @@ from fakes import Oracle
 from packaging.utils import canonicalize_name
 
 from pkgwidgets import PackageService
-from pkgwidgets.backends import http, index, settings, wire
-from pkgwidgets.backends.index import SimpleIndex
+from pkgwidgets.backends.config import index_settings
+from pkgwidgets.backends.http import client as client_module
+from pkgwidgets.backends.http import transport
+from pkgwidgets.backends.index import simple
+from pkgwidgets.backends.index.simple import SimpleIndex
 from pkgwidgets.connect import connect
-from pkgwidgets.core.errors import (
-    IndexUnavailable,
-    InstallFailed,
-    PkgwidgetsError,
-    ProjectNotFound,
-)
+from pkgwidgets.core.errors import IndexUnavailable, InstallFailed, PkgwidgetsError, ProjectNotFound
+from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.core.releases import Listing
-from pkgwidgets.core.transactions import Event
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.core.releases import ReleaseList
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import inventory
 
 SUBJECT = canonicalize_name("subject")
@@ -263,17 +261,17 @@ def _kept_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Collect the waits between two tries, and do not wait."""
     waits: list[float] = []
-    monkeypatch.setattr(http, "sleep", waits.append)
+    monkeypatch.setattr(client_module, "sleep", waits.append)
     return waits
 
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let seconds stand for minutes."""
-    monkeypatch.setattr(wire, "CONNECT", 2.0)
-    monkeypatch.setattr(wire, "SILENCE", 1.5)
-    monkeypatch.setattr(http, "_WHOLE", 2.0)
-    monkeypatch.setattr(index, "_WHOLE", 20.0)
+    monkeypatch.setattr(transport, "CONNECT_SECONDS", 2.0)
+    monkeypatch.setattr(transport, "READ_SECONDS", 1.5)
+    monkeypatch.setattr(client_module, "_TOTAL_SECONDS", 2.0)
+    monkeypatch.setattr(simple, "_TOTAL_SECONDS", 20.0)
 
 
 @pytest.fixture
@@ -297,7 +295,7 @@ def secretly(url: str) -> str:
 
 
 def asked_of(url: str) -> Mapping[Any, Sequence[Any] | PkgwidgetsError]:
-    return SimpleIndex(settings.given(url)).releases_of([SUBJECT, *HEALTHY])
+    return SimpleIndex(index_settings.sources_for_url(url)).releases_of([SUBJECT, *HEALTHY])
 
 
 def rows_of(backend: Backend) -> dict[str, PackageInfo]:
@@ -331,7 +329,7 @@ def test_the_answer_is_right_or_an_error_of_its_own(server: Server, behaviour: B
     answers = asked_of(secretly(server.url))
     for id in HEALTHY:
         others = answers[id]
-        assert isinstance(others, Listing)
+        assert isinstance(others, ReleaseList)
         assert [str(release.version) for release in others] == ["2.0", "1.0"]
         assert not others.stale
     answer = answers[SUBJECT]
@@ -356,15 +354,15 @@ def test_over_a_connection_that_is_open_it_is_the_same(
 ) -> None:
     server.plays[SUBJECT] = behaviour.play
 
-    def told(client: http.Client) -> object:
+    def told(client: client_module.Client) -> object:
         server.asked[:] = [request for request in server.asked if request.project == KEPT_OPEN]
         try:
             found = client.get(f"{SUBJECT}/", {}, until=monotonic() + 20)
-        except wire.Unanswered as unanswered:
+        except transport.RequestFailed as unanswered:
             return str(unanswered)
         return found.status, sorted(found.headers.items()), found.body
 
-    anew, again = (http.Client(server.url, {}, at_once=1) for _ in range(2))
+    anew, again = (client_module.Client(server.url, {}, at_once=1) for _ in range(2))
     again.get(f"{KEPT_OPEN}/", {}, until=monotonic() + 20)
     (warmed,) = server.asked
     said = told(again)
@@ -396,16 +394,20 @@ def test_the_row_is_right_or_says_why_it_is_not(
 
 
 def test_the_bounds_are_those_that_are_promised() -> None:
-    assert (wire.CONNECT, wire.SILENCE, http._WHOLE) == (10.0, 30.0, 60.0)
-    assert wire.LARGEST == 32 << 20
-    assert http._TRIES == 3
-    assert index._WHOLE == 120.0
+    assert (transport.CONNECT_SECONDS, transport.READ_SECONDS, client_module._TOTAL_SECONDS) == (
+        10.0,
+        30.0,
+        60.0,
+    )
+    assert transport.MAX_BYTES == 32 << 20
+    assert client_module._MAX_TRIES == 3
+    assert simple._TOTAL_SECONDS == 120.0
 
 
 def test_the_time_that_a_server_asks_for_is_given(server: Server, waited: list[float]) -> None:
     server.plays[SUBJECT] = once(status("429 Too Many Requests", Retry_After="5"))
     answers = asked_of(server.url)
-    assert isinstance(answers[SUBJECT], Listing)
+    assert isinstance(answers[SUBJECT], ReleaseList)
     assert [5.0 <= wait <= 6.0 for wait in waited] == [True]
 
 
@@ -418,7 +420,7 @@ def test_no_server_is_waited_for_until_tomorrow(server: Server, waited: list[flo
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"], ids=["host", "port"])
 def test_credentials_are_for_the_index_alone(server: Server, host: str) -> None:
     server.plays[SUBJECT] = redirect("302 Found", neighbour("other", host=host))
-    assert isinstance(asked_of(secretly(server.url))[SUBJECT], Listing)
+    assert isinstance(asked_of(secretly(server.url))[SUBJECT], ReleaseList)
     (there,) = server.neighbours["other"].asked
     assert "authorization" not in there.headers
     assert SECRET not in f"{there.path} {there.headers}"
@@ -436,7 +438,7 @@ def test_an_index_must_have_a_certificate_of_its_name(
     answers = asked_of(secretly(there.url))
     for answer in answers.values():
         if trusted:
-            assert isinstance(answer, Listing)
+            assert isinstance(answer, ReleaseList)
         else:
             assert isinstance(answer, IndexUnavailable)
             assert answer.reason == "its certificate is not trusted"
@@ -447,7 +449,7 @@ def test_all_may_be_sent_to_one_host_with_tls(server: Server) -> None:
     moved = redirect("302 Found", neighbour(GOOD_NAME))
     server.plays |= dict.fromkeys([SUBJECT, *HEALTHY], moved)
     for answer in asked_of(server.url).values():
-        assert isinstance(answer, Listing), answer
+        assert isinstance(answer, ReleaseList), answer
         assert [str(release.version) for release in answer] == ["2.0", "1.0"]
 
 
@@ -473,7 +475,7 @@ def test_the_row_shows_an_upload_time_only_if_it_is_one(
 def test_headers_that_come_byte_by_byte_cost_nobody_else(
     server: Server, python: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(index, "_WHOLE", 4.0)
+    monkeypatch.setattr(simple, "_TOTAL_SECONDS", 4.0)
     server.plays[SUBJECT] = endless(b"H", 0.3)
     rows = rows_of(connect(python, server.url))
     assert_healthy_rows(rows)
@@ -495,12 +497,12 @@ MEASURE = dedent(
     """
     import json, resource, sys
     from pathlib import Path
-    from pkgwidgets.backends import settings
-    from pkgwidgets.backends.cache import AnswerCache
-    from pkgwidgets.backends.index import SimpleIndex
+    from pkgwidgets.backends.config import index_settings
+    from pkgwidgets.backends.index.cache import ReleaseCache
+    from pkgwidgets.backends.index.simple import SimpleIndex
 
     url, folder, *ids = sys.argv[1:]
-    index = SimpleIndex(settings.given(url), AnswerCache(url, Path(folder)))
+    index = SimpleIndex(index_settings.sources_for_url(url), ReleaseCache(url, Path(folder)))
     index.releases_of(["warm-up", "warm-up-2"])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     answers = index.releases_of(ids)
@@ -599,7 +601,7 @@ def test_of_two_hundred_the_good_are_there_before_the_slow(server: Server, meado
             assert rows[name].update_available is None
             # When nothing but failures is left, the last of them are not even asked again.
             assert reason in str(rows[name].error) or "left alone" in str(rows[name].error)
-    assert took < index._WHOLE + 10
+    assert took < simple._TOTAL_SECONDS + 10
 
 
 # --- a wheel that is not what the index says
@@ -635,7 +637,7 @@ def test_lines_that_end_in_lf_alone_are_left_to_the_usual_way(server: Server) ->
         request.raw("\n".join(lines).encode() + content)
 
     server.plays[SUBJECT] = play
-    client = http.Client(server.url, {}, at_once=1)
+    client = client_module.Client(server.url, {}, at_once=1)
     client.get(f"{KEPT_OPEN}/", {}, until=monotonic() + 20)
     assert client.get(f"{SUBJECT}/", {}, until=monotonic() + 20).body == content
     (warmed,) = server.requests_of(KEPT_OPEN)
@@ -649,8 +651,8 @@ def test_a_connection_carries_one_answer_after_another(server: Server) -> None:
     server.plays[KEPT_OPEN] = lambda request: request.answer(
         gzip.compress(b"peas"), Connection="keep-alive", Content_Encoding="gzip"
     )
-    pool = http.Client(server.url, {}, at_once=1)._route(server.url).pool
+    pool = client_module.Client(server.url, {}, at_once=1)._route(server.url).pool
     for _ in range(3):
-        answer = wire.answered(pool, f"/simple/{KEPT_OPEN}/", {}, monotonic() + 20)
+        answer = transport.read_response(pool, f"/simple/{KEPT_OPEN}/", {}, monotonic() + 20)
         assert answer.body == b"peas"
     assert len({request.port for request in server.asked}) == 1

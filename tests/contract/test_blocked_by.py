@@ -13,11 +13,11 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pkgwidgets.backends import uv
+from pkgwidgets.backends.installer import uv
 from pkgwidgets.connect import connect
 from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.demo.index import LocalIndex
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.index_server import DemoIndex
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import inventory
 
 USUAL: Mapping[str, Mapping[str, Any]] = {"1.0": {}, "1.5": {}, "2.0": {}}
@@ -235,7 +235,10 @@ class Meadow:
 def run(*arguments: str) -> str:
     """Run uv and return what it says; the assertion shows it where it fails."""
     done = subprocess.run(
-        [uv.find(), "pip", *arguments, "--no-config"], capture_output=True, text=True, timeout=120
+        [uv.find_uv(), "pip", *arguments, "--no-config"],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
@@ -248,9 +251,9 @@ def meadow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meadow]:
     pins: dict[str, str] = {wheel.id: wheel.version for wheel in wheels}
     pins |= {row.id: row.installed for row in ROWS}
     python = folder / "env/bin/python"
-    with LocalIndex(wheels) as index, pytest.MonkeyPatch.context() as patch:
+    with DemoIndex(wheels) as index, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        subprocess.run([uv.find(), "venv", "-q", "--no-config", folder / "env"], check=True)
+        subprocess.run([uv.find_uv(), "venv", "-q", "--no-config", folder / "env"], check=True)
         # `==2.0` is met by `2.0+here` too.
         (folder / "pins.txt").write_text("\n".join(f"{n}==={v}" for n, v in pins.items()))
         target = ("--python", str(python))

@@ -13,9 +13,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets import PackageService
-from pkgwidgets.backends import process, uv
+from pkgwidgets.backends.installer import uv
+from pkgwidgets.backends.processes import process
 from pkgwidgets.connect import connect
-from pkgwidgets.core.distributions import Distribution
+from pkgwidgets.core.environment import Distribution
 from pkgwidgets.core.errors import (
     Cancelled,
     InstallerUnavailable,
@@ -24,25 +25,25 @@ from pkgwidgets.core.errors import (
     PlanImpossible,
     ResolutionFailed,
 )
-from pkgwidgets.core.interfaces import Backend, Question, ignore
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import Backend, ResolveRequest, no_report
 from pkgwidgets.core.plans import Change, Plan
-from pkgwidgets.core.transactions import Event, Stage
-from pkgwidgets.demo import Demo, story
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo import Demo, catalog
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 SEEDSHELF, RAINTABLE, ALLOTBOARD, BEDPLANNER = map(
     canonicalize_name, ("seedshelf", "raintable", "allotboard", "bedplanner")
 )
-NAMES = tuple(canonicalize_name(pin.partition("==")[0]) for pin in story.INSTALLED)
+NAMES = tuple(canonicalize_name(pin.partition("==")[0]) for pin in catalog.INSTALLED)
 PINS = tuple(
-    f"{canonicalize_name(n)}=={v}" for n, _, v in (p.partition("==") for p in story.INSTALLED)
+    f"{canonicalize_name(n)}=={v}" for n, _, v in (p.partition("==") for p in catalog.INSTALLED)
 )
 
 
 def staged(kit: Kit, plan: Plan) -> Path:
     folder = kit.backend.journal.start(plan).id
     stage = kit.backend.journal.folder(folder) / "stage"
-    kit.backend.installer.stage(plan, stage, ignore)
+    kit.backend.installer.stage(plan, stage, no_report)
     return stage
 
 
@@ -65,46 +66,46 @@ def with_hashes(kit: Kit, name: str, before: str | None, after: str, **more: boo
 
 def test_nothing_to_do_is_empty(kit: Kit) -> None:
     before = kit.tree()
-    assert kit.backend.installer.resolve(Question(requirements=NAMES)) == {}
-    assert kit.backend.installer.resolve(Question(requirements=PINS, keep=PINS)) == {}
+    assert kit.backend.installer.resolve(ResolveRequest(requirements=NAMES)) == {}
+    assert kit.backend.installer.resolve(ResolveRequest(requirements=PINS, keep=PINS)) == {}
     assert kit.tree() == before
 
 
 def test_a_named_package_becomes_as_new_as_the_rest_admits(kit: Kit) -> None:
     before = kit.tree()
     found = kit.backend.installer.resolve(
-        Question(requirements=(*NAMES, "raintable>=2.1"), keep=("allotboard==1.40.0",))
+        ResolveRequest(requirements=(*NAMES, "raintable>=2.1"), keep=("allotboard==1.40.0",))
     )
     assert found == {RAINTABLE: Version("2.4.0")}
-    found = kit.backend.installer.resolve(Question(requirements=NAMES, upgrade=(SEEDSHELF,)))
+    found = kit.backend.installer.resolve(ResolveRequest(requirements=NAMES, upgrade=(SEEDSHELF,)))
     assert found == {SEEDSHELF: Version("1.4.2")}
     assert kit.tree() == before
 
 
 def test_what_forbids_it_moves_if_it_may(kit: Kit) -> None:
-    found = kit.backend.installer.resolve(Question(requirements=(*NAMES, "raintable==3.1.0")))
+    found = kit.backend.installer.resolve(ResolveRequest(requirements=(*NAMES, "raintable==3.1.0")))
     assert found == {RAINTABLE: Version("3.1.0"), ALLOTBOARD: Version("1.67.0")}
 
 
 def test_a_dependency_comes_along(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="pea", version="1.0", requires=("pod>=1",)))
     kit.publish(BuiltWheel(name="pod", version="1.5"))
-    found = kit.backend.installer.resolve(Question(requirements=(*NAMES, "pea")))
+    found = kit.backend.installer.resolve(ResolveRequest(requirements=(*NAMES, "pea")))
     assert found == {"pea": Version("1.0"), "pod": Version("1.5")}
 
 
 @pytest.mark.parametrize(
     "question",
     [
-        Question(requirements=(*NAMES, "raintable==3.1.0"), keep=("allotboard==1.40.0",)),
-        Question(requirements=("seedshelf==9",)),
-        Question(requirements=("nothing-of-that-name",)),
-        Question(requirements=("coldframe>=2",)),
-        Question(requirements=("seedshelf<1.4", "seedshelf>1.4")),
+        ResolveRequest(requirements=(*NAMES, "raintable==3.1.0"), keep=("allotboard==1.40.0",)),
+        ResolveRequest(requirements=("seedshelf==9",)),
+        ResolveRequest(requirements=("nothing-of-that-name",)),
+        ResolveRequest(requirements=("coldframe>=2",)),
+        ResolveRequest(requirements=("seedshelf<1.4", "seedshelf>1.4")),
     ],
     ids=["kept", "no such version", "no such project", "another Python", "contradiction"],
 )
-def test_what_cannot_be_is_explained(kit: Kit, question: Question) -> None:
+def test_what_cannot_be_is_explained(kit: Kit, question: ResolveRequest) -> None:
     before = kit.tree()
     with pytest.raises(PlanImpossible) as caught:
         kit.backend.installer.resolve(question)
@@ -125,7 +126,7 @@ def test_an_index_that_is_down_is_no_impossible_plan(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="unseen", version="1.0"))
     kit.go_down()
     with pytest.raises(ResolutionFailed):
-        kit.backend.installer.resolve(Question(requirements=("unseen==1.0",)))
+        kit.backend.installer.resolve(ResolveRequest(requirements=("unseen==1.0",)))
     with pytest.raises(ResolutionFailed):
         kit.backend.installer.dependencies("unseen==1.0")
 
@@ -151,7 +152,7 @@ def test_what_was_staged_is_installed_without_the_network(kit: Kit) -> None:
     del expected["frostcall"]
     staged(kit, plan)
     kit.go_down()
-    kit.backend.installer.install(plan, ignore)
+    kit.backend.installer.install(plan, no_report)
     assert versions(kit) == expected
     assert kit.backend.records.damage(plan) == ()
 
@@ -160,7 +161,7 @@ def test_what_was_not_staged_is_not_installed(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="seedshelf", version="1.9", files={"seedshelf.py": ""}))
     before = kit.tree()
     with pytest.raises(InstallFailed):
-        kit.backend.installer.install(plan_of(change_of("seedshelf", "1.4.1", "1.9")), ignore)
+        kit.backend.installer.install(plan_of(change_of("seedshelf", "1.4.1", "1.9")), no_report)
     assert kit.tree() == before
 
 
@@ -178,10 +179,10 @@ def test_a_dependency_stays_one(kit: Kit) -> None:
         with_hashes(kit, "seedshelf", "1.4.1", "1.4.2"),
     )
     staged(kit, plan)
-    kit.backend.installer.install(plan, ignore)
+    kit.backend.installer.install(plan, no_report)
     found = kit.backend.environment.distributions().values()
     marked = {d.id for d in found if isinstance(d, Distribution) and d.requested}
-    assert marked == set(NAMES) - story.DEPENDENCIES
+    assert marked == set(NAMES) - catalog.DEPENDENCIES
 
 
 def test_it_reports_while_it_works(kit: Kit) -> None:
@@ -220,12 +221,12 @@ def test_the_fake_fails_lies_and_is_interrupted_when_told_to() -> None:
         staged(kit, plan)
         setattr(kit.installer, knob, 1)
         with pytest.raises(error):
-            kit.installer.install(plan, ignore)
+            kit.installer.install(plan, no_report)
         assert (versions(kit)["seedshelf"], versions(kit)["frostcall"]) == ("1.4.2", "1.9.3")
     kit = FakeKit()
     staged(kit, plan)
     kit.installer.lies = True
-    kit.installer.install(plan, ignore)
+    kit.installer.install(plan, no_report)
     assert versions(kit)["frostcall"] == "1.9.3"
 
 
@@ -237,7 +238,7 @@ def test_a_stage_is_laid_out_like_the_prefix(
 ) -> None:
     stage = tmp_path / "stage"
     plan = plan_of(change_of("seedshelf", "1.4.1", "1.4.2"))
-    backend.installer.stage(plan, stage, ignore)
+    backend.installer.stage(plan, stage, no_report)
     site = garden.site_packages.relative_to(garden.folder / "env")
     for name in (f"{site}/seedshelf.py", "bin/seedshelf", "share/man/man1/seedshelf.1"):
         assert (stage / name).is_file()
@@ -250,7 +251,9 @@ def test_a_stage_is_laid_out_like_the_prefix(
 
 
 def test_a_plan_that_installs_nothing_stages_nothing(backend: Backend, tmp_path: Path) -> None:
-    backend.installer.stage(plan_of(change_of("seedshelf", "1.4.1", None)), tmp_path / "s", ignore)
+    backend.installer.stage(
+        plan_of(change_of("seedshelf", "1.4.1", None)), tmp_path / "s", no_report
+    )
     assert not (tmp_path / "s").exists()
 
 
@@ -278,8 +281,8 @@ def test_an_exchanged_wheel_is_refused_and_nothing_is_changed(
     assert tree(service.prefix) == before
 
 
-def completed(stdout: str, returncode: int = 0) -> process.Completed:
-    return process.Completed(argv=("uv",), returncode=returncode, stdout=stdout, stderr="")
+def completed(stdout: str, returncode: int = 0) -> process.CompletedProcess:
+    return process.CompletedProcess(argv=("uv",), returncode=returncode, stdout=stdout, stderr="")
 
 
 @pytest.mark.parametrize(
@@ -331,16 +334,16 @@ def test_a_removal_after_an_installation_of_the_same_name_is_none() -> None:
 def test_credentials_of_the_index_are_never_said(garden: Demo) -> None:
     secret = garden.index_url.replace("//", "//someone:s3cr3t@")
     backend = connect(garden.python, secret)
-    assert backend.installer.resolve(Question(requirements=NAMES, upgrade=(SEEDSHELF,)))
+    assert backend.installer.resolve(ResolveRequest(requirements=NAMES, upgrade=(SEEDSHELF,)))
     errors: list[PkgwidgetsError] = []
     plan = plan_of(change_of("seedshelf", "1.4.1", "1.4.2", hashes=("0" * 64,)))
     with pytest.raises(InstallFailed) as failed:
-        backend.installer.stage(plan, garden.folder / "stage", ignore)
+        backend.installer.stage(plan, garden.folder / "stage", no_report)
     errors.append(failed.value)
     garden.index.publish(BuiltWheel(name="unseen", version="1.0"))
     garden.index.down = True
     with pytest.raises(ResolutionFailed) as unavailable:
-        backend.installer.resolve(Question(requirements=("unseen",)))
+        backend.installer.resolve(ResolveRequest(requirements=("unseen",)))
     errors.append(unavailable.value)
     for error in errors:
         assert "s3cr3t" not in f"{error} {error!r} {error.facts}"

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from fakes import FakeJournal, change_of, plan_of
 
-from pkgwidgets.backends import asker, lines
-from pkgwidgets.backends.journal import FolderJournal
+from pkgwidgets.backends.history.journal import FolderJournal
+from pkgwidgets.backends.store import journal_file
+from pkgwidgets.backends.worker import initiator
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 from pkgwidgets.core.interfaces import Journal
 from pkgwidgets.core.transactions import Outcome
@@ -259,7 +260,7 @@ def test_who_asked_is_in_the_history(tmp_path: Path) -> None:
     asked.record(id, "SAVED", paths=2, bytes=1234)
     asked.record(id, "COMMIT")
     (found,) = FolderJournal(tmp_path / "place").transactions()
-    assert (found.user, found.process) == (asker.user(), "kernel")
+    assert (found.user, found.process) == (initiator.user(), "kernel")
     assert (found.saved_bytes, found.downloaded_bytes) == (1234, PLAN.download_size)
 
 
@@ -277,7 +278,7 @@ def test_who_asked_is_in_the_history(tmp_path: Path) -> None:
     ],
 )
 def test_a_process_is_told_by_what_it_was_started_with(program: str, kind: str) -> None:
-    assert asker.kind(program) == kind
+    assert initiator.kind(program) == kind
 
 
 def test_another_version_is_recognised(
@@ -286,7 +287,7 @@ def test_another_version_is_recognised(
     id = folder.start(PLAN).id
     assert not folder.is_foreign(id)
     with monkeypatch.context() as newer:
-        newer.setattr(lines, "FORMAT", 2)
+        newer.setattr(journal_file, "FORMAT", 2)
         folder.record(id, "INTENT")
     assert folder.is_foreign(id)
 
@@ -370,4 +371,4 @@ def test_where_room_cannot_be_reserved_it_is_written(
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
     id = folder.start(PLAN).id
-    assert (folder.folder(id) / "reserve").stat().st_size == lines.RESERVE
+    assert (folder.folder(id) / "reserve").stat().st_size == journal_file.RESERVE

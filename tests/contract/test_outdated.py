@@ -17,11 +17,11 @@ from bad_index_server import Play, Request, Server, environment, file, page, run
 from packaging.tags import sys_tags
 
 from pkgwidgets import PackageService
-from pkgwidgets.backends import uv
+from pkgwidgets.backends.installer import uv
 from pkgwidgets.connect import connect
 from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.demo.index import LocalIndex
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.index_server import DemoIndex
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import inventory
 
 File = dict[str, Any]
@@ -220,7 +220,7 @@ def said(
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
         found = inventory.check_for_updates(connect(python, server.url))
         done = subprocess.run(
-            [uv.find(), "pip", "list", "--outdated", "--format", "json", "--no-config",
+            [uv.find_uv(), "pip", "list", "--outdated", "--format", "json", "--no-config",
              "--python", python, "--default-index", server.url],
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
@@ -288,7 +288,7 @@ def test_a_plan_takes_what_the_row_offers(name: str, tmp_path: Path) -> None:
     wheels, offered = OFFERED[name]
     installed = wheels[0]
     python = environment(tmp_path / "env", [installed, *(w for w in wheels if w.name != "pea")])
-    with LocalIndex(wheels) as index:
+    with DemoIndex(wheels) as index:
         service = PackageService(python, index_url=index.url)
         assert service.get_package("pea", check_updates=True).compatible_version == offered
         planned = [str(each.after) for each in service.plan_upgrade("pea").changes]

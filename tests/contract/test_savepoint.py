@@ -12,8 +12,8 @@ from typing import Protocol
 import pytest
 from fakes import FakeSavePoint, Kept, Oracle
 
-from pkgwidgets.backends import disk
-from pkgwidgets.backends.savepoint import FolderSavePoint
+from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.core.errors import DiskFailed
 from pkgwidgets.core.interfaces import SavePoint
 
@@ -440,13 +440,13 @@ def test_what_is_not_what_it_was_is_named(real: RealPlace, monkeypatch: pytest.M
     """Each path is looked at again in the end, whatever the calls before have answered."""
     real.save_point().save(filled(real))
     changed(real)
-    replace = disk.replace
+    replace = filesystem.replace
 
     def lying(source: Path, target: Path) -> None:
         if Path(target) != real.path("lib/pea.py"):
             replace(source, target)
 
-    monkeypatch.setattr(disk, "replace", lying)
+    monkeypatch.setattr(filesystem, "replace", lying)
     assert real.save_point().restore() == (f"{real.path('lib/pea.py')}: it is not what it was",)
 
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from guarded import Guard, Reply, guarded
+from network_guard import Guard, Reply, guarded
 
 from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.core.errors import PkgwidgetsError
-from pkgwidgets.core.transactions import Event
+from pkgwidgets.core.events import Event
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.wheels import BuiltWheel
-from pkgwidgets.server import payloads
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.server import error_status
 
 pytestmark = pytest.mark.slow
 
@@ -169,7 +169,7 @@ class Said:
         except PkgwidgetsError as error:
             self.add("errors", error, repr(error), error.facts, vars(error), error.args)
             self.add("errors", *traceback.format_exception(error))
-            self.add("rest", json.dumps(payloads.error(error)))
+            self.add("rest", json.dumps(error_status.error_payload(error)))
             return False
         return True
 
@@ -181,7 +181,7 @@ def everything(service: PackageService, said: Said) -> list[bool]:
         frame = service.check_for_updates(refresh=True)
         said.add("frame", frame.to_csv(), frame, frame.to_html())
         infos = service.list_updates(refresh=True)
-        said.add("rest", json.dumps([payloads.package(info) for info in infos]))
+        said.add("rest", json.dumps([error_status.package(info) for info in infos]))
         return infos
 
     def report(event: Event) -> None:

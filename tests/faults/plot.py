@@ -18,13 +18,13 @@ from fakes import FakeEnvironment, FakeKit
 from faults import tree
 
 from pkgwidgets import recover
-from pkgwidgets.backends import disk
-from pkgwidgets.backends.journal import FolderJournal
-from pkgwidgets.backends.lock import held
-from pkgwidgets.backends.savepoint import FolderSavePoint
+from pkgwidgets.backends.history.journal import FolderJournal
+from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store.lock import hold_lock
+from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.demo.wheels import BuiltWheel
-from pkgwidgets.operations import steps
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import apply
 from pkgwidgets.operations.planning import plan_upgrade
 
 OLD = {
@@ -89,18 +89,18 @@ class FolderDisk(MutableMapping[Path, bytes]):
     def _write(self, path: Path, content: bytes) -> None:
         for folder in reversed(path.parents):
             if not folder.exists():
-                disk.make_folder(folder)
-        beside = path.with_name(f".tmp{disk.name_of(path.name)[:6]}")  # as uv names them
-        with disk.opened(beside, anew=True) as file:
-            disk.write(file, content)
-        disk.set_mode(beside, 0o644)
-        disk.replace(beside, path)
+                filesystem.make_folder(folder)
+        beside = path.with_name(f".tmp{filesystem.name_of(path.name)[:6]}")  # as uv names them
+        with filesystem.opened(beside, anew=True) as file:
+            filesystem.write(file, content)
+        filesystem.set_mode(beside, 0o644)
+        filesystem.replace(beside, path)
 
     def _remove(self, path: Path) -> None:
-        disk.remove(path)
+        filesystem.remove(path)
         folder = path.parent
         while folder.name != "lib" and not any(folder.iterdir()):
-            disk.remove_folder(folder)
+            filesystem.remove_folder(folder)
             folder = folder.parent
 
     def __iter__(self) -> Iterator[Path]:
@@ -116,7 +116,7 @@ class PlotEnvironment(FakeEnvironment):
 
     @contextmanager
     def locked(self, holder: str) -> Iterator[None]:
-        with held(self.interpreter.prefix / ".pkgwidgets", holder):
+        with hold_lock(self.interpreter.prefix / ".pkgwidgets", holder):
             yield
 
 
@@ -151,7 +151,7 @@ class Plot:
         return plan_upgrade(self.backend, "pea")
 
     def upgrade(self) -> None:
-        steps.carry_out(self.backend, self.plan())
+        apply.apply_plan(self.backend, self.plan())
 
     def recover(self) -> int:
         """Do what `recover.pyz` does, in this process; return its exit code."""
@@ -196,8 +196,8 @@ def killed(work: Callable[[], object], point: str = "") -> bool:
     child = forked()
     if child == 0:
         try:
-            disk._reached.clear()
-            disk.fail_point = point
+            filesystem._reached.clear()
+            filesystem.fail_point = point
             sys.stdout = sys.stderr
             work()
         except BaseException:

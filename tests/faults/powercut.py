@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pkgwidgets.backends import disk
+from pkgwidgets.backends.store import filesystem
 
 
 @dataclass(frozen=True)
@@ -142,13 +142,13 @@ class Trace:
         elif anew:
             self._content(number, lambda node: replace(node, data=b""), f"empty {path.name}")
 
-    def write(self, file: disk.Opened, data: bytes) -> None:
+    def write(self, file: filesystem.OpenFile, data: bytes) -> None:
         number = self._now.names[str(file.path)]
         self._content(
             number, lambda node: replace(node, data=node.data + data), f"write {file.path.name}"
         )
 
-    def allocate(self, file: disk.Opened, size: int) -> None:
+    def allocate(self, file: filesystem.OpenFile, size: int) -> None:
         number = self._now.names[str(file.path)]
         self._content(number, lambda node: replace(node, data=bytes(size)), "allocate")
 
@@ -225,15 +225,15 @@ def traced(prefix: Path) -> Iterator[Trace]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         patch.setattr(os, "sync", trace.sync_all)
-        real_open = disk.opened
+        real_open = filesystem.opened
 
         @contextmanager
-        def opened(path: Path, *, anew: bool = False) -> Iterator[disk.Opened]:
+        def opened(path: Path, *, anew: bool = False) -> Iterator[filesystem.OpenFile]:
             with real_open(path, anew=anew) as file:
                 trace.opened(path, anew=anew)
                 yield file
 
-        patch.setattr(disk, "opened", opened)
+        patch.setattr(filesystem, "opened", opened)
         _after(patch, "write", trace.write)
         _after(patch, "allocate", trace.allocate)
         _after(patch, "sync", lambda file: trace.sync(file.path))
@@ -251,13 +251,13 @@ def traced(prefix: Path) -> Iterator[Trace]:
 
 def _after(patch: pytest.MonkeyPatch, name: str, note: Callable[..., None]) -> None:
     """Note an operation that has succeeded."""
-    function = getattr(disk, name)
+    function = getattr(filesystem, name)
 
     def called(*args: Any, **more: Any) -> None:
         function(*args, **more)
         note(*(Path(arg) if isinstance(arg, str) else arg for arg in args), **more)
 
-    patch.setattr(disk, name, called)
+    patch.setattr(filesystem, name, called)
 
 
 def durable(operations: list[Operation]) -> list[bool]:

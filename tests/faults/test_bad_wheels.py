@@ -16,22 +16,19 @@ from typing import Any
 import pytest
 from fakes import FakeKit, Oracle
 
-from pkgwidgets.backends import trial
+from pkgwidgets.backends.sandbox import import_check
 from pkgwidgets.connect import connect
-from pkgwidgets.core.canonical import plan_from_text, plan_to_text
 from pkgwidgets.core.errors import PkgwidgetsError, StageFailed, VerificationFailed
+from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.transactions import Event, Outcome
-from pkgwidgets.demo import Demo, pages
-from pkgwidgets.demo.installation import Installation
-from pkgwidgets.demo.wheels import BuiltWheel
-from pkgwidgets.operations import steps
-from pkgwidgets.operations.planning import (
-    plan_install,
-    plan_undo,
-    plan_uninstall,
-    plan_upgrade,
-)
+from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo, index_pages
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.demo.wheel_installer import WheelInstallation
+from pkgwidgets.operations import apply
+from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
+from pkgwidgets.presentation.html import plan_html
 
 POLES = "def poles(*args): return 1\n"
 METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
@@ -227,7 +224,7 @@ def put(garden: Demo, *wheels: BuiltWheel) -> None:
     roots = {"base": str(garden.folder / "env"), "platbase": str(garden.folder / "env")}
     scheme = {key: Path(path) for key, path in sysconfig.get_paths("venv", roots).items()}
     for wheel in wheels:
-        Installation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
+        WheelInstallation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
 
 
 def found_in(backend: Backend, known: int) -> str:
@@ -250,12 +247,12 @@ def test_a_bad_upgrade_leaves_the_old_and_says_why(
     said: str,
 ) -> None:
     if "did not finish" in said:
-        monkeypatch.setattr(trial, "_PATIENCE", 1.5)
+        monkeypatch.setattr(import_check, "_PATIENCE", 1.5)
     garden.index.publish(wheel)
     prefix = crowded.environment.interpreter.prefix
     before, known = tree(prefix), len(crowded.journal.transactions())
     with pytest.raises(PkgwidgetsError, match=said):
-        steps.carry_out(crowded, plan_upgrade(crowded, wheel.name, version=wheel.version))
+        apply.apply_plan(crowded, plan_upgrade(crowded, wheel.name, version=wheel.version))
     assert (tree(prefix), found_in(crowded, known)) == (before, where)
 
 
@@ -266,11 +263,11 @@ def test_a_record_that_lists_too_much_is_mended_by_the_installer(
     garden.index.publish(bad(record=lambda text: f"{text}ghost.py,sha256=47DEQ,0\n"))
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)
-    done = steps.carry_out(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
+    done = apply.apply_plan(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
     assert backend.records.damage(done.plan) == ()
     record = (garden.site_packages / "beanpoles-1.2.dist-info" / "RECORD").read_text()
     assert "ghost" not in record
-    steps.carry_out(backend, plan_undo(backend))
+    apply.apply_plan(backend, plan_undo(backend))
     assert tree(prefix) == before
 
 
@@ -281,8 +278,8 @@ def test_a_member_above_its_folder_stays_inside(
     prefix = backend.environment.interpreter.prefix
     before, outside = tree(prefix), sorted(prefix.parent.iterdir())
     with suppress(PkgwidgetsError):
-        steps.carry_out(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
-        steps.carry_out(backend, plan_undo(backend))
+        apply.apply_plan(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
+        apply.apply_plan(backend, plan_undo(backend))
     assert (tree(prefix), sorted(prefix.parent.iterdir())) == (before, outside)
 
 
@@ -305,7 +302,7 @@ def test_what_a_dependent_lost_is_found_through_the_old_files(
     before = tree(backend.environment.interpreter.prefix)
     missing = r"with it user cannot be imported \(ModuleNotFoundError: No module named 'pods_extra'"
     with pytest.raises(StageFailed, match=missing):
-        steps.carry_out(backend, plan_upgrade(backend, "pods"))
+        apply.apply_plan(backend, plan_upgrade(backend, "pods"))
     assert tree(backend.environment.interpreter.prefix) == before
 
 
@@ -318,10 +315,10 @@ def test_who_depends_on_who_depends_on_it_is_tried_too(backend: Backend, garden:
         )
     garden.index.publish(bad("def stakes(): return 1\n"))
     garden.index.withdraw("bedplanner")
-    steps.carry_out(backend, plan_uninstall(backend, "bedplanner"))
-    steps.carry_out(backend, plan_install(backend, "three"))
+    apply.apply_plan(backend, plan_uninstall(backend, "bedplanner"))
+    apply.apply_plan(backend, plan_install(backend, "three"))
     with pytest.raises(StageFailed, match="with it three cannot be imported"):
-        steps.carry_out(backend, plan_upgrade(backend, "beanpoles"))
+        apply.apply_plan(backend, plan_upgrade(backend, "beanpoles"))
 
 
 def test_who_shares_a_namespace_is_tried_too(backend: Backend, garden: Demo, tree: Oracle) -> None:
@@ -335,11 +332,11 @@ def test_who_shares_a_namespace_is_tried_too(backend: Backend, garden: Demo, tre
             files={"bed/__init__.py": "__path__ = []\n"},
         ),
     )
-    steps.carry_out(backend, plan_install(backend, "bed-north"))
-    steps.carry_out(backend, plan_install(backend, "bed-south==1"))
+    apply.apply_plan(backend, plan_install(backend, "bed-north"))
+    apply.apply_plan(backend, plan_install(backend, "bed-south==1"))
     before = tree(backend.environment.interpreter.prefix)
     with pytest.raises(StageFailed, match=r"with it bed-north's module bed\.north cannot be"):
-        steps.carry_out(backend, plan_upgrade(backend, "bed-south"))
+        apply.apply_plan(backend, plan_upgrade(backend, "bed-south"))
     assert tree(backend.environment.interpreter.prefix) == before
 
 
@@ -350,11 +347,11 @@ def test_a_removal_that_breaks_who_did_not_say_so_is_stopped(
         BuiltWheel(name="bed-north", version="1", files={"bed/__init__.py": "", "bed/n.py": ""}),
         BuiltWheel(name="bed-south", version="1", files={"bed/s/__init__.py": "import bed.n\n"}),
     )
-    steps.carry_out(backend, plan_install(backend, "bed-north"))
-    steps.carry_out(backend, plan_install(backend, "bed-south"))
+    apply.apply_plan(backend, plan_install(backend, "bed-north"))
+    apply.apply_plan(backend, plan_install(backend, "bed-south"))
     before = tree(backend.environment.interpreter.prefix)
     with pytest.raises(StageFailed, match=r"with it bed-south's module bed\.s cannot be imported"):
-        steps.carry_out(backend, plan_uninstall(backend, "bed-north"))
+        apply.apply_plan(backend, plan_uninstall(backend, "bed-north"))
     assert tree(backend.environment.interpreter.prefix) == before
 
 
@@ -363,19 +360,19 @@ def test_a_start_that_runs_code_is_told_of(backend: Backend, garden: Demo) -> No
     told: list[Event] = []
     plan = plan_upgrade(backend, "beanpoles")
     assert plan.warnings == ()
-    steps.carry_out(backend, plan, told.append)
+    apply.apply_plan(backend, plan, told.append)
     assert "beanpoles runs code at every start of Python: beanpoles.pth" in {e.text for e in told}
     garden.index.publish(BuiltWheel(name="beanpoles", version="1.3", files={"beanpoles.py": POLES}))
     warned = plan_upgrade(backend, "beanpoles")
     assert warned.warnings == ("beanpoles runs code at every start: beanpoles.pth",)
     assert warned.warnings[0] in str(warned)
-    assert "Beanpoles runs code at every start" in warned._repr_html_()
+    assert "Beanpoles runs code at every start" in plan_html(warned)
     assert plan_from_text(plan_to_text(warned)) == warned
 
 
 def test_a_plug_in_of_what_is_not_installed_is_pardoned(backend: Backend, garden: Demo) -> None:
     garden.index.publish(bad(files={"_beanpoles_plugin.py": "import a_test_runner\n"}))
-    done = steps.carry_out(backend, plan_upgrade(backend, "beanpoles"))
+    done = apply.apply_plan(backend, plan_upgrade(backend, "beanpoles"))
     assert done.outcome is Outcome.COMMITTED
 
 
@@ -414,19 +411,19 @@ def test_a_kernel_that_does_not_start_is_found_out(kernelled: Backend, tree: Ora
     before = tree(kernelled.environment.interpreter.prefix)
     no_kernel = r"with ipykernel 7\.92 no kernel starts \(it does not start: no kernel today\)"
     with pytest.raises(StageFailed, match=no_kernel):
-        steps.carry_out(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.92"))
+        apply.apply_plan(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.92"))
     assert tree(kernelled.environment.interpreter.prefix) == before
 
 
 def test_a_kernel_that_starts_is_no_hindrance(kernelled: Backend, garden: Demo) -> None:
-    done = steps.carry_out(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.91"))
+    done = apply.apply_plan(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.91"))
     assert done.outcome is Outcome.COMMITTED
     assert kernelled.trial.kernel() is None
 
 
 def test_a_kernel_that_did_not_start_before_need_not(kernelled: Backend, garden: Demo) -> None:
     (garden.site_packages / "ipykernel_launcher.py").write_text(LAUNCHER)
-    done = steps.carry_out(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.93"))
+    done = apply.apply_plan(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.93"))
     assert done.outcome is Outcome.COMMITTED
 
 
@@ -439,7 +436,7 @@ def test_a_kernel_is_tried_only_for_what_kernels_are_made_of() -> None:
         plan = plan_upgrade(kit.backend, name)
         kit.trial.no_kernel = "it is broken"
         kit.trial.asked_for_a_kernel = 0
-        done = steps.carry_out(kit.backend, plan)  # as before, so nobody is blamed
+        done = apply.apply_plan(kit.backend, plan)  # as before, so nobody is blamed
         assert done.outcome is Outcome.COMMITTED
         assert bool(kit.trial.asked_for_a_kernel) == tried
 
@@ -456,7 +453,7 @@ def test_a_kernel_that_breaks_only_once_it_is_installed_is_undone() -> None:
             kit.trial.no_kernel = "it is broken"
 
     with pytest.raises(VerificationFailed, match=r"with traitlets 2 no kernel starts \(it is brok"):
-        steps.carry_out(kit.backend, plan_upgrade(kit.backend, "traitlets"), spoil)
+        apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "traitlets"), spoil)
     assert kit.tree() == before
 
 
@@ -470,14 +467,14 @@ def _plain(name: str, version: str) -> BuiltWheel:
 def test_what_the_index_gives_no_hash_of_is_unverified_and_recorded(
     backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    described = pages._file
-    monkeypatch.setattr(pages, "_file", lambda wheel: {**described(wheel), "hashes": {}})
+    described = index_pages._file
+    monkeypatch.setattr(index_pages, "_file", lambda wheel: {**described(wheel), "hashes": {}})
     unhashed = connect(garden.python, garden.index_url)
     plan = plan_upgrade(unhashed, "seedshelf")
     assert plan.warnings == ("unverified: the index gives no hash of seedshelf",)
     assert plan.warnings[0] in str(plan)
-    assert "Unverified: the index gives no hash" in plan._repr_html_()
-    done = steps.carry_out(unhashed, plan)
+    assert "Unverified: the index gives no hash" in plan_html(plan)
+    done = apply.apply_plan(unhashed, plan)
     journal = (unhashed.journal.folder(done.id) / "journal").read_text()
     assert re.search(r'"unverified": ?"seedshelf 1\.4\.2 [0-9a-f]{64}"', journal)
 
@@ -497,18 +494,18 @@ def test_a_pkgwidgets_that_could_not_undo_is_refused(
 ) -> None:
     """It imports, and so does nothing that an undo needs: that was the last that one saw of it."""
     garden.index.publish(ours("1.0", applier="", recover=""))
-    steps.carry_out(backend, plan_install(backend, "pkgwidgets"))
+    apply.apply_plan(backend, plan_install(backend, "pkgwidgets"))
     before = tree(garden.folder / "env")
     garden.index.publish(ours("2.0", **{"applier": "", "recover": "", module: "import nobody"}))
     said = rf"pkgwidgets 2\.0's module pkgwidgets\.{module} cannot be imported \(ModuleNotFound"
     with pytest.raises(StageFailed, match=said):
-        steps.carry_out(backend, plan_upgrade(backend, "pkgwidgets"))
+        apply.apply_plan(backend, plan_upgrade(backend, "pkgwidgets"))
     assert tree(garden.folder / "env") == before
 
 
 def test_a_pkgwidgets_that_is_built_otherwise_is_not(garden: Demo, backend: Backend) -> None:
     garden.index.publish(ours("1.0", applier="", recover=""))
-    steps.carry_out(backend, plan_install(backend, "pkgwidgets"))
+    apply.apply_plan(backend, plan_install(backend, "pkgwidgets"))
     garden.index.publish(ours("2.0", another=""))
-    done = steps.carry_out(backend, plan_upgrade(backend, "pkgwidgets"))
+    done = apply.apply_plan(backend, plan_upgrade(backend, "pkgwidgets"))
     assert done.outcome is Outcome.COMMITTED

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from faults.plot import Plot, states
 
-from pkgwidgets.backends import disk, savepoint
-from pkgwidgets.backends.savepoint import FolderSavePoint
+from pkgwidgets.backends.store import filesystem, savepoint
+from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.core.errors import Cancelled
-from pkgwidgets.core.transactions import Event, Outcome, Stage
-from pkgwidgets.operations import steps
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.operations import apply
 
 pytestmark = pytest.mark.usefixtures("without_sync")
 
@@ -42,7 +43,7 @@ def test_cancelled_at_any_moment_of_the_saving(
         plot = Plot.planted(tmp_path / "env")
         plan = plot.plan()
         try:
-            steps.carry_out(plot.backend, plan, at_saving(number))
+            apply.apply_plan(plot.backend, plan, at_saving(number))
         except Cancelled:
             assert plot.digest() == old
             assert "INTENT" not in plot.last_steps()
@@ -84,7 +85,7 @@ def test_what_is_hashed_slowly_is_left_off_soon(
         hashed.append(None)
         return ""
 
-    monkeypatch.setattr(disk, "sha256", slowly)
+    monkeypatch.setattr(filesystem, "sha256", slowly)
     save_point = FolderSavePoint(tmp_path / ".pkgwidgets" / "txn" / "1", tmp_path)
 
     def cancel() -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from faults.plot import Plot, killed
 
-from pkgwidgets.backends import manifest
-from pkgwidgets.core.canonical import plan_from_text
+from pkgwidgets.backends.store import manifest
+from pkgwidgets.core.error_json import error_from_json
 from pkgwidgets.core.errors import RollbackFailed
-from pkgwidgets.core.facts import from_facts
+from pkgwidgets.core.plan_json import plan_from_text
 from pkgwidgets.operations import recovery
 
 pytestmark = pytest.mark.usefixtures("without_sync")
@@ -164,7 +164,7 @@ def test_every_object_that_is_gone_is_named(half_done: Plot) -> None:
 def test_of_many_that_are_not_put_back_the_history_shows_some_and_has_all(
     half_done: Plot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "_SHOWN", 2)
+    monkeypatch.setattr(recovery, "_MAX_SHOWN", 2)
     shutil.rmtree(folder_of(half_done) / "objects")
     with pytest.raises(RollbackFailed) as caught, half_done.environment.locked("recovery"):
         recovery.recover(half_done.backend)
@@ -172,7 +172,7 @@ def test_of_many_that_are_not_put_back_the_history_shows_some_and_has_all(
     (shown,) = half_done.journal.transactions()
     assert f"{differences[1]}; and {len(differences) - 2} more." in str(shown.error)
     assert differences[2] not in str(shown.error)
-    again = from_facts(json.loads(str(shown.failure)))
+    again = error_from_json(json.loads(str(shown.failure)))
     assert again.facts == caught.value.facts
 
 
@@ -235,5 +235,5 @@ def test_without_the_mark_nothing_is_looked_at(
         return iter(())
 
     monkeypatch.setattr(Path, "iterdir", look)
-    assert recovery.recover_left(half_done.backend) == ()
+    assert recovery.recover_if_needed(half_done.backend) == ()
     assert looked == []

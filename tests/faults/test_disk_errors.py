@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from faults.plot import Plot, at_work
 
-from pkgwidgets.backends import disk
+from pkgwidgets.backends.store import filesystem
 from pkgwidgets.core.errors import DiskFailed, InstallFailed, PkgwidgetsError, RollbackFailed
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import Plan
@@ -52,7 +52,7 @@ def refused(
     numbers = count(1)
     with pytest.MonkeyPatch.context() as patch:
         for name in names:
-            patch.setattr(disk, name, _wrapped(name, is_refused, code, numbers, struck))
+            patch.setattr(filesystem, name, _wrapped(name, is_refused, code, numbers, struck))
         yield struck
 
 
@@ -63,12 +63,12 @@ def _wrapped(
     numbers: Iterator[int],
     struck: list[str],
 ) -> Callable[..., Any]:
-    function = getattr(disk, name)
+    function = getattr(filesystem, name)
 
     def called(*args: Any, **more: Any) -> Any:
         if not at_work() and is_refused(name, next(numbers)):
             struck.append(name)
-            path = args[0].path if isinstance(args[0], disk.Opened) else args[0]
+            path = args[0].path if isinstance(args[0], filesystem.OpenFile) else args[0]
             raise OSError(code, os.strerror(code), str(path))
         return function(*args, **more)
 

@@ -14,17 +14,17 @@ from pathlib import Path
 import pytest
 from fakes import Oracle
 
-from pkgwidgets.backends import records
-from pkgwidgets.backends.environment import InstalledEnvironment
-from pkgwidgets.core.distributions import Distribution, Interpreter
+from pkgwidgets.backends.environment import record_files
+from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
+from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.installation import Installation
-from pkgwidgets.demo.wheels import BuiltWheel
-from pkgwidgets.operations import steps
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.demo.wheel_installer import WheelInstallation
+from pkgwidgets.operations import apply
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
 
 
@@ -46,7 +46,7 @@ class Site:
         """Install without asking anybody."""
         for wheel in wheels:
             scheme = self.backend.environment.interpreter.scheme
-            Installation(
+            WheelInstallation(
                 wheel=wheel, python=self.garden.python, scheme=scheme, requested=True
             ).run()
 
@@ -261,16 +261,16 @@ def test_one_that_may_not_be_changed_stands_in_nobodys_way(site: Site, fixture: 
     listed = site.backend.environment.distributions().values()
     readable = name in {found.id for found in listed if isinstance(found, Distribution)}
     assert (name in {held.id for held in plan.held_back}) == readable
-    done = steps.carry_out(site.backend, plan_upgrade(site.backend, "frostcall"))
+    done = apply.apply_plan(site.backend, plan_upgrade(site.backend, "frostcall"))
     assert done.outcome is Outcome.COMMITTED
 
 
 def test_two_that_claim_one_file_are_changed_together(site: Site, tree: Oracle) -> None:
     site.claim("raintable.py,,")
     before = tree(site.prefix)
-    done = steps.carry_out(site.backend, plan_upgrade(site.backend, ["seedshelf", "raintable"]))
+    done = apply.apply_plan(site.backend, plan_upgrade(site.backend, ["seedshelf", "raintable"]))
     assert site.backend.records.damage(done.plan) == ()
-    steps.carry_out(site.backend, plan_undo(site.backend))
+    apply.apply_plan(site.backend, plan_undo(site.backend))
     assert tree(site.prefix) == before
 
 
@@ -305,7 +305,7 @@ def test_a_spoilt_direct_url_stops_every_plan_with_its_name(site: Site, text: st
 
 
 def test_a_record_spoilt_after_an_upgrade_refuses_its_undo(site: Site) -> None:
-    steps.carry_out(site.backend, plan_upgrade(site.backend, "seedshelf"))
+    apply.apply_plan(site.backend, plan_upgrade(site.backend, "seedshelf"))
     site.claim("/etc/passwd,,")
     with pytest.raises(EnvironmentRefused, match="names '/etc/passwd'"):
         plan_undo(site.backend)
@@ -338,7 +338,7 @@ def test_a_file_system_without_locks_is_refused(
     plan, before = plan_upgrade(site.backend, "seedshelf"), tree(site.prefix)
     monkeypatch.setattr(fcntl, "flock", flock)
     for call in (lambda: plan_upgrade(site.backend, "seedshelf"),
-                 lambda: steps.carry_out(site.backend, plan)):  # fmt: skip
+                 lambda: apply.apply_plan(site.backend, plan)):  # fmt: skip
         with pytest.raises(EnvironmentRefused, match="lies on a file system without locks"):
             call()
     assert tree(site.prefix) == before
@@ -403,12 +403,12 @@ def test_what_may_be_changed_is_changed_and_brought_back(
 ) -> None:
     make(site)
     before = tree(site.prefix)
-    done = steps.carry_out(site.backend, plan_upgrade(site.backend, "pea"))
+    done = apply.apply_plan(site.backend, plan_upgrade(site.backend, "pea"))
     assert [str(change) for change in done.changes] == ["pea 1.0 → 2.0"]
     after = tree(site.prefix)
     left = {row[0] for row in before if "~" in row[0]}
     assert left == {row[0] for row in after if "~" in row[0]}
-    steps.carry_out(site.backend, plan_undo(site.backend))
+    apply.apply_plan(site.backend, plan_undo(site.backend))
     assert tree(site.prefix) == before
 
 
@@ -430,8 +430,8 @@ def test_a_lower_layer_that_moves_no_folders_and_links_nothing_will_do(
     for name, function in (("rename", across), ("replace", across), ("link", refuse)):
         monkeypatch.setattr(os, name, function)
     before = tree(site.prefix)
-    steps.carry_out(site.backend, plan_upgrade(site.backend, "pea"))
-    steps.carry_out(site.backend, plan_undo(site.backend))
+    apply.apply_plan(site.backend, plan_upgrade(site.backend, "pea"))
+    apply.apply_plan(site.backend, plan_undo(site.backend))
     assert tree(site.prefix) == before
 
 
@@ -442,10 +442,10 @@ def test_two_names_that_are_one_file_are_refused_where_case_does_not_count(
     twins: dict[str, str | bytes] = {"pea.py": "", "Pod.txt": "1", "pod.txt": "2"}
     site.garden.index.publish(pea("3.0", twins))
     before = tree(site.prefix)
-    monkeypatch.setattr(records, "_folds_case", lambda prefix: True)
+    monkeypatch.setattr(record_files, "_folds_case", lambda prefix: True)
     one = r"pea brings 'Pod\.txt' and 'pod\.txt', which are one file on this disk"
     with pytest.raises(EnvironmentRefused, match=one):
-        steps.carry_out(site.backend, plan_upgrade(site.backend, "pea", version="3.0"))
+        apply.apply_plan(site.backend, plan_upgrade(site.backend, "pea", version="3.0"))
     assert tree(site.prefix) == before
-    done = steps.carry_out(site.backend, plan_upgrade(site.backend, "pea", version="2.0"))
+    done = apply.apply_plan(site.backend, plan_upgrade(site.backend, "pea", version="2.0"))
     assert done.outcome is Outcome.COMMITTED

@@ -11,18 +11,19 @@ from pathlib import Path
 import pytest
 from fakes import FakeKit, Kit, Oracle
 
-from pkgwidgets.backends.environment import InstalledEnvironment
+from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
 from pkgwidgets.connect import connect
-from pkgwidgets.core import changes
+from pkgwidgets.core import fingerprint
 from pkgwidgets.core.errors import InstallFailed, StalePlan
+from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.transactions import Event, Outcome, Stage
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.index import LocalIndex
-from pkgwidgets.demo.wheels import BuiltWheel
-from pkgwidgets.operations import steps
+from pkgwidgets.demo.index_server import DemoIndex
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import apply
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
-from pkgwidgets.operations.situation import moved_since
+from pkgwidgets.operations.snapshot import changes_since_plan
 
 
 class Foreign:
@@ -154,11 +155,11 @@ def test_what_somebody_else_changed_makes_a_plan_stale(
     backend: Backend, garden: Demo, tree: Oracle, change: str
 ) -> None:
     plan = plan_upgrade(backend, ["seedshelf", "bedplanner"])
-    assert moved_since(backend, plan) == ()
+    assert changes_since_plan(backend, plan) == ()
     getattr(Foreign(garden), change)()
     before = tree(garden.folder / "env")
     with pytest.raises(StalePlan, match=SAID[change]) as caught:
-        steps.carry_out(backend, plan)
+        apply.apply_plan(backend, plan)
     assert caught.value.differences
     assert tree(garden.folder / "env") == before
     assert list(backend.journal.transactions()) == []
@@ -176,7 +177,7 @@ def test_an_environment_that_its_owner_closed_makes_a_plan_stale(
     (tmp_path / "EXTERNALLY-MANAGED").write_text("[externally-managed]\n")
     before = tree(facts.prefix)
     with pytest.raises(StalePlan, match="is managed by the operating system"):
-        steps.carry_out(closed, plan)
+        apply.apply_plan(closed, plan)
     assert tree(facts.prefix) == before
 
 
@@ -187,9 +188,9 @@ def test_an_index_with_other_files_of_the_same_names_is_found_out(
     plan = plan_upgrade(backend, "seedshelf")
     before = tree(garden.folder / "env")
     other = BuiltWheel(name="seedshelf", version="1.4.2", files={"seedshelf.py": "evil = 1\n"})
-    with LocalIndex([other]) as index:
+    with DemoIndex([other]) as index:
         with pytest.raises(InstallFailed, match=r"[Hh]ash mismatch"):
-            steps.carry_out(connect(garden.python, index.url), plan)
+            apply.apply_plan(connect(garden.python, index.url), plan)
         assert tree(garden.folder / "env") == before
         (done,) = backend.journal.transactions()
         assert "INTENT" not in backend.journal.steps(done.id)
@@ -198,8 +199,8 @@ def test_an_index_with_other_files_of_the_same_names_is_found_out(
 def test_an_index_with_the_same_files_elsewhere_will_do(backend: Backend, garden: Demo) -> None:
     plan = plan_upgrade(backend, "seedshelf")
     same = [w for w in garden.index._wheels.values() if w.name == "seedshelf"]
-    with LocalIndex(same) as index:
-        done = steps.carry_out(connect(garden.python, index.url), plan)
+    with DemoIndex(same) as index:
+        done = apply.apply_plan(connect(garden.python, index.url), plan)
     assert done.outcome is Outcome.COMMITTED
 
 
@@ -215,7 +216,7 @@ PLANS: dict[str, Callable[[Backend], object]] = {
 def test_every_kind_of_plan_is_tied_to_what_it_was_made_for(name: str) -> None:
     kit = FakeKit()
     kit.publish(BuiltWheel(name="pea", version="1", files={"pea.py": "x = 1\n"}))
-    steps.carry_out(kit.backend, plan_upgrade(kit.backend, "frostcall"))
+    apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "frostcall"))
     plan = PLANS[name](kit.backend)
     if name == "install":
         kit.installer.put(BuiltWheel(name="bean", version="1"), requested=True)
@@ -223,21 +224,21 @@ def test_every_kind_of_plan_is_tied_to_what_it_was_made_for(name: str) -> None:
         kit.edit("seedshelf.py" if name == "upgrade" else "frostcall.py", b"x = 2\n")
     before = kit.tree()
     with pytest.raises(StalePlan):
-        steps.carry_out(kit.backend, plan)  # type: ignore[arg-type]
+        apply.apply_plan(kit.backend, plan)  # type: ignore[arg-type]
     assert kit.tree() == before
 
 
 def test_what_is_not_touched_may_be_edited(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "seedshelf")
     kit.edit("frostcall.py", b"x = 2\n")
-    assert steps.carry_out(kit.backend, plan).outcome is Outcome.COMMITTED
+    assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
 def test_what_was_compiled_in_between_does_not_count(backend: Backend, garden: Demo) -> None:
     plan = plan_upgrade(backend, "bedplanner")
     assert backend.trial.failing(["bedplanner"]) == {}
     assert (garden.site_packages / "bedplanner" / "__pycache__").is_dir()
-    assert moved_since(backend, plan) == ()
+    assert changes_since_plan(backend, plan) == ()
 
 
 def test_a_plan_that_was_rolled_back_can_be_applied_again(backend: Backend, garden: Demo) -> None:
@@ -250,14 +251,14 @@ def test_a_plan_that_was_rolled_back_can_be_applied_again(backend: Backend, gard
 
     for _ in range(2):
         with pytest.raises(BaseException, match="Cancelled"):
-            steps.carry_out(backend, plan, fail)
-        assert moved_since(backend, plan) == ()
-    assert steps.carry_out(backend, plan).outcome is Outcome.COMMITTED
+            apply.apply_plan(backend, plan, fail)
+        assert changes_since_plan(backend, plan) == ()
+    assert apply.apply_plan(backend, plan).outcome is Outcome.COMMITTED
 
 
 def test_a_fingerprint_of_another_version_of_ours_is_stale(backend: Backend) -> None:
     old = replace(plan_upgrade(backend, "seedshelf"), environment="0" * 32)
     with pytest.raises(StalePlan):
-        steps.carry_out(backend, old)
+        apply.apply_plan(backend, old)
     installed = backend.environment.distributions()
-    assert changes.moved_since(changes.fingerprint(installed), installed) == ()
+    assert fingerprint.changes_since(fingerprint.fingerprint(installed), installed) == ()

@@ -10,9 +10,9 @@ from fakes import Oracle
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.installation import Installation
-from pkgwidgets.demo.wheels import BuiltWheel
-from pkgwidgets.operations import steps
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.demo.wheel_installer import WheelInstallation
+from pkgwidgets.operations import apply
 from pkgwidgets.operations.planning import plan_undo, plan_upgrade
 
 Files = dict[str, str | bytes]
@@ -156,7 +156,9 @@ def put(garden: Demo, backend: Backend, wheels: Sequence[BuiltWheel]) -> None:
     for wheel in wheels:
         if wheel.version == "1.0":
             scheme = backend.environment.interpreter.scheme
-            Installation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
+            WheelInstallation(
+                wheel=wheel, python=garden.python, scheme=scheme, requested=True
+            ).run()
     garden.index.publish(*wheels)
 
 
@@ -171,10 +173,10 @@ def test_a_good_upgrade_is_committed_and_can_be_undone(
 ) -> None:
     put(garden, backend, wheels)
     before = tree(backend.environment.interpreter.prefix)
-    done = steps.carry_out(backend, plan_upgrade(backend, upgraded(wheels)))
+    done = apply.apply_plan(backend, plan_upgrade(backend, upgraded(wheels)))
     assert done.outcome is Outcome.COMMITTED
     assert sorted(change.id for change in done.changes) == upgraded(wheels)
-    steps.carry_out(backend, plan_undo(backend))
+    apply.apply_plan(backend, plan_undo(backend))
     assert tree(backend.environment.interpreter.prefix) == before
 
 
@@ -184,9 +186,9 @@ def test_all_of_them_at_once_are_committed_and_can_be_undone(
     wheels = [wheel for wheels in GOOD.values() for wheel in wheels]
     put(garden, backend, wheels)
     before = tree(backend.environment.interpreter.prefix)
-    done = steps.carry_out(backend, plan_upgrade(backend, upgraded(wheels), allow="all"))
+    done = apply.apply_plan(backend, plan_upgrade(backend, upgraded(wheels), allow="all"))
     assert done.outcome is Outcome.COMMITTED
     assert set(upgraded(wheels)) <= {change.id for change in done.changes}
     assert len(GOOD) >= 30
-    steps.carry_out(backend, plan_undo(backend))
+    apply.apply_plan(backend, plan_undo(backend))
     assert tree(backend.environment.interpreter.prefix) == before

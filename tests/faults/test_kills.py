@@ -17,7 +17,7 @@ from faults.plot import Plot, killed
 
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.operations import steps
+from pkgwidgets.operations import apply
 
 pytestmark = pytest.mark.usefixtures("without_sync")
 
@@ -173,7 +173,7 @@ def vandalised(plot: Plot, seed: int) -> None:
     """Upgrade with the vandal, and die at a random operation if not before."""
     plan = plot.plan()
     backend = plot.backend
-    steps.carry_out(replace(backend, installer=Vandal(plot, seed)), plan)  # type: ignore[arg-type]
+    apply.apply_plan(replace(backend, installer=Vandal(plot, seed)), plan)  # type: ignore[arg-type]
 
 
 def _random_kills(folder: Path, trees: tuple[str, str], seeds: range) -> None:

@@ -18,8 +18,8 @@ from pkgwidgets.core.errors import EnvironmentBusy
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.wheels import BuiltWheel
-from pkgwidgets.operations import recovery, steps
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import apply, recovery
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_upgrade
 
 PATIENCE = 60.0
@@ -49,7 +49,7 @@ def recovered(backend: Backend) -> None:
     until = time.monotonic() + PATIENCE
     while True:
         try:
-            recovery.recover_left(backend)
+            recovery.recover_if_needed(backend)
             return
         except EnvironmentBusy:
             assert time.monotonic() < until
@@ -67,14 +67,14 @@ def test_40_kills_at_any_instant(backend: Backend, garden: Demo) -> None:
     prefix = backend.environment.interpreter.prefix
     old = tree.digest(prefix)
     begun = time.monotonic()
-    steps.carry_out(backend, plan_upgrade(backend, "bedplanner"))
+    apply.apply_plan(backend, plan_upgrade(backend, "bedplanner"))
     took, new = time.monotonic() - begun, tree.digest(prefix)
-    steps.carry_out(backend, plan_undo(backend))
+    apply.apply_plan(backend, plan_undo(backend))
     assert tree.digest(prefix) == old
     outcomes = []
     for seconds in apart(took, 40):
         plan, known = plan_upgrade(backend, "bedplanner"), len(backend.journal.transactions())
-        killed_after(seconds, lambda plan=plan: steps.carry_out(backend, plan))  # type: ignore[misc]
+        killed_after(seconds, lambda plan=plan: apply.apply_plan(backend, plan))  # type: ignore[misc]
         recovered(backend)
         left = backend.journal.transactions()[known:]
         committed = [each.outcome for each in left] == [Outcome.COMMITTED]
@@ -83,7 +83,7 @@ def test_40_kills_at_any_instant(backend: Backend, garden: Demo) -> None:
         assert not (prefix / ".pkgwidgets" / "open").exists()
         outcomes += [each.outcome for each in left]
         if committed:
-            steps.carry_out(backend, plan_undo(backend))
+            apply.apply_plan(backend, plan_undo(backend))
             assert tree.digest(prefix) == old
     assert outcomes.count(Outcome.ROLLED_BACK) >= 10
 
@@ -102,18 +102,18 @@ def test_five_are_undone_to_the_byte_with_the_index_off(backend: Backend, garden
             for version in range(1, 7)
         )
     )
-    steps.carry_out(backend, plan_install(backend, "pea==1.0"))
+    apply.apply_plan(backend, plan_install(backend, "pea==1.0"))
     trees = []
     for version in range(2, 7):
         trees.append(tree.rows(prefix))
-        steps.carry_out(backend, plan_upgrade(backend, "pea", version=f"{version}.0"))
+        apply.apply_plan(backend, plan_upgrade(backend, "pea", version=f"{version}.0"))
     garden.index.down = True
     for before in reversed(trees):
         now, plan = tree.rows(prefix), plan_undo(backend)
         assert (plan.from_save_point, plan.download_size) == (True, 0)
-        killed_after(0.05, lambda plan=plan: steps.carry_out(backend, plan))  # type: ignore[misc]
+        killed_after(0.05, lambda plan=plan: apply.apply_plan(backend, plan))  # type: ignore[misc]
         assert recover.main([str(prefix / ".pkgwidgets/txn/any/recover.pyz")]) == 0
         assert tree.rows(prefix) in (now, before)
         if tree.rows(prefix) == now:
-            steps.carry_out(backend, plan_undo(backend))
+            apply.apply_plan(backend, plan_undo(backend))
         assert tree.rows(prefix) == before

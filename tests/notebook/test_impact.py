@@ -17,10 +17,10 @@ from fakes import Oracle
 from pkgwidgets import PackageService
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.transactions import Event
+from pkgwidgets.core.events import Event
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.installation import Installation
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.demo.wheel_installer import WheelInstallation
 from pkgwidgets.notebook import frames, impact
 
 Publish = Callable[..., None]
@@ -51,7 +51,7 @@ def beds(service: PackageService, garden: Demo, published: Publish) -> PackageSe
     published(*installed, BuiltWheel(name="bed", version="2.0", files=NEW))
     scheme = connect(garden.python, garden.index_url).environment.interpreter.scheme
     for wheel in installed:
-        Installation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
+        WheelInstallation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
     return service
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fakes import Oracle
-from held import PATIENCE, eventually, held_wheel
+from held_transactions import PATIENCE, eventually, held_wheel
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 

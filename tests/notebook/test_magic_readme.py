@@ -12,7 +12,7 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 from pkgwidgets import PackageService
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.notebook import magic
 
 pytestmark = pytest.mark.slow

@@ -13,16 +13,16 @@ from threading import Barrier
 import pandas as pd
 import pytest
 from fakes import Oracle
-from scratches import crops, write
+from scratch_notebooks import crops, write
 
 from pkgwidgets import PackageService
-from pkgwidgets.core.comparison import Rehearsal
+from pkgwidgets.analysis.output_diff import Rehearsal
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
-from pkgwidgets.core.transactions import Event
+from pkgwidgets.core.events import Event
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.installation import Installation
-from pkgwidgets.notebook.shown import RehearsalFrame
-from pkgwidgets.notebook.sidebyside import html
+from pkgwidgets.demo.wheel_installer import WheelInstallation
+from pkgwidgets.notebook.styled_frames import RehearsalFrame
+from pkgwidgets.presentation.side_by_side import rehearsal_html
 
 pytestmark = pytest.mark.slow
 
@@ -132,7 +132,7 @@ def test_differing_outputs_are_side_by_side_and_escaped(
     ]
     plan = service.plan_upgrade("frostcall")
     frame = service.rehearse(plan, write(tmp_path / "<i>.ipynb", *cells))
-    shown = _Reader(html(found(frame)))
+    shown = _Reader(rehearsal_html(found(frame)))
     tags = {"div", "b", "span", "table", "thead", "tbody", "tr", "th", "td", "pre"}
     assert shown.tags == tags
     assert "<script>alert(1)</script> False" in shown.texts
@@ -216,7 +216,9 @@ def test_two_culprits_among_twelve_are_found_and_the_rest_is_upgraded(
     scheme = {"purelib": garden.site_packages, "scripts": garden.python.parent}
     for wheel in wheels:
         if wheel.version == "1.0.0":
-            Installation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
+            WheelInstallation(
+                wheel=wheel, python=garden.python, scheme=scheme, requested=True
+            ).run()
     for name in ("seedshelf", "frostcall", "harvestscale", "bedplanner", "raintable"):
         garden.index.withdraw(name)
     cells = [f"import crop{n}\ncrop{n}.count()" for n in range(1, 13)]

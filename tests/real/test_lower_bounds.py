@@ -12,7 +12,11 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
 QUICK = ("tests/unit", "tests/contract", "-m", "not slow")
-REHEARSED = ("tests/contract/test_scratch.py", "-k", "run_in_order or comes_first or is_ended")
+REHEARSED = (
+    "tests/contract/test_notebook_runner.py",
+    "-k",
+    "run_in_order or comes_first or is_ended",
+)
 """Of the slow ones those that run a notebook as every rehearsal does."""
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import uv
 from fakes import Oracle
-from scratches import write
+from scratch_notebooks import write
 
 from pkgwidgets import PackageService
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from held import PATIENCE
+from held_transactions import PATIENCE
 from server.asking import kernel
 
 from pkgwidgets.demo import Demo

@@ -17,7 +17,7 @@ from server.asking import Ask
 from server.contract import Answer, Contract
 
 from pkgwidgets.demo import Demo
-from pkgwidgets.server import bodies
+from pkgwidgets.server import request_body
 
 PARTS = {"{name}": "seedshelf", "{id}": "20260101T000000000000-abcdef"}
 BODIES: dict[str, object] = {
@@ -211,7 +211,7 @@ async def test_no_body_of_another_type(
 async def test_no_body_that_is_too_large(
     ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
 ) -> None:
-    large = b" " * (bodies.MOST + 1024)
+    large = b" " * (request_body.MAX_BYTES + 1024)
     answer = await ask(method, path, raw=large, headers={"Content-Type": "application/json"})
     assert answer.status == 413
     untouched(answer)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
+from bad_inputs import NAMES, NO_NAMES, NO_VERSIONS
 from fakes import Oracle
-from inputs import NAMES, NO_NAMES, NO_VERSIONS
 from server.asking import Ask
 
-from pkgwidgets.backends import interpreter, process
+from pkgwidgets.backends.environment import interpreter
+from pkgwidgets.backends.processes import process
 from pkgwidgets.demo import Demo
 
 NO_REQUIREMENTS = [*NO_NAMES, "x @ file:///etc/passwd", "a>=1 --pre", "a[", "a===b c", "a>=latest"]

@@ -12,7 +12,7 @@ from server.contract import Contract
 from tornado.web import RequestHandler
 
 from pkgwidgets.server import app, openapi
-from pkgwidgets.server.route import Route
+from pkgwidgets.server.base_handler import BaseHandler
 
 VERBS = ("get", "put", "post", "delete", "patch", "head")
 DOCUMENT = Contract().document
@@ -64,7 +64,7 @@ def test_the_parts_of_a_path_are_described(verb: str, path: str) -> None:
 def test_the_arguments_of_an_address_are_those_that_are_taken(verb: str, path: str) -> None:
     if path == "openapi.json":
         return
-    handler: type[Route] = app.ROUTES[path]
+    handler: type[BaseHandler] = app.ROUTES[path]
     described = promised()[verb, path]["parameters"]
     named = {each["name"] for each in described if each.get("in") == "query"}
     assert named == (handler.arguments if verb == "get" else set())

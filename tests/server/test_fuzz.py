@@ -13,17 +13,17 @@ from typing import Any, NoReturn
 from urllib.parse import quote, urlsplit
 
 import pytest
+from bad_inputs import NAMES, NO_NAMES, NO_VERSIONS
 from fakes import Oracle
-from inputs import NAMES, NO_NAMES, NO_VERSIONS
 from server import direct
 from server.asking import Ask
 from server.contract import Contract
 
-from pkgwidgets.backends.uv import Uv
+from pkgwidgets.backends.installer.uv import UvInstaller
 from pkgwidgets.core.errors import ResolutionFailed
 from pkgwidgets.demo import Demo
-from pkgwidgets.server import bodies
-from pkgwidgets.server.wishes import VERBS
+from pkgwidgets.server import request_body
+from pkgwidgets.server.plan_request import VERBS
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +74,7 @@ def _some(chance: random.Random) -> list[bytes]:
 def no_plans(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Keep what would be done from being done: it is asked here what is let through to that."""
     started: list[object] = []
-    start = "pkgwidgets.operations.transaction.start"
+    start = "pkgwidgets.operations.transactions.start"
     monkeypatch.setattr(start, lambda *given: started.append(given))
     return started
 
@@ -91,7 +91,7 @@ async def test_whatever_is_sent_the_server_does_not_fail(
     for number in range(2_000):
         method, path, body = made(chance)
         kind = {"Content-Type": "application/json"} if body and method != "GET" else {}
-        raw = body[: bodies.MOST] if method != "GET" else None
+        raw = body[: request_body.MAX_BYTES] if method != "GET" else None
         answer = await ask(method, path, raw=raw, headers=kind)
         assert answer.status != 500, (number, method, path, body)
         statuses.add(answer.status)
@@ -117,8 +117,8 @@ async def test_of_thousands_of_requests_none_makes_the_server_fail(
     def unreachable(*given: object) -> NoReturn:
         raise ResolutionFailed("there is no network")
 
-    monkeypatch.setattr(Uv, "resolve", unreachable)
-    monkeypatch.setattr(Uv, "dependencies", unreachable)
+    monkeypatch.setattr(UvInstaller, "resolve", unreachable)
+    monkeypatch.setattr(UvInstaller, "dependencies", unreachable)
     planted.index.close()
     jp_serverapp.log.setLevel("ERROR")
     before = tree(planted.folder / "env")

@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 from fakes import Oracle
-from held import eventually, held_wheel, holding
+from held_transactions import eventually, held_wheel, holding
 from jupyter_server.base.handlers import JupyterHandler
 from server.asking import Ask, Spec, kernel
 
 from pkgwidgets.connect import connect
 from pkgwidgets.demo import Demo
-from pkgwidgets.operations import planning, transaction
-from pkgwidgets.server import app, handlers
+from pkgwidgets.operations import planning, transactions
+from pkgwidgets.server import app
 from pkgwidgets.server.environments import Environments
+from pkgwidgets.server.handlers import reads
 
 
 def test_it_imports_neither_pandas_nor_ipywidgets() -> None:
@@ -41,7 +42,7 @@ async def test_every_route_asks_who_it_is(ask: Ask, jp_serverapp: Any) -> None:
     assert (await ask("GET", "packages")).status == 200
     assert jp_serverapp.allow_unauthenticated_access is False
     assert "pkgwidgets" in jp_serverapp.extension_manager.extensions
-    checked = [*app.ROUTES.values(), handlers.Elsewhere]
+    checked = [*app.ROUTES.values(), reads.NotFoundHandler]
     for handler in checked:
         assert issubclass(handler, JupyterHandler)
         assert (
@@ -57,7 +58,7 @@ def cut_off(
     gate = tmp_path / "gate"
     published(held_wheel("1.9.0", gate, beside=False))
     backend = connect(garden.python, garden.index_url, detached=True)
-    id = transaction.start(backend, planning.plan_upgrade(backend, "seedshelf"))
+    id = transactions.start(backend, planning.plan_upgrade(backend, "seedshelf"))
     eventually(lambda: "SYNCED" in backend.journal.steps(id))
     subprocess.run(["kill", "-9", str(holding(backend))], check=True)
     eventually(lambda: backend.environment.holder() is None)

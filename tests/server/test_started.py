@@ -14,7 +14,7 @@ import requests
 from server.started import TOKEN, Started, started
 
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 pytestmark = pytest.mark.slow
 

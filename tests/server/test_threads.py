@@ -9,14 +9,15 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
-from held import PATIENCE
+from held_transactions import PATIENCE
 from server.asking import Ask
 
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.operations import inventory, planning
+from pkgwidgets.server.coalesce import Coalescer
 from pkgwidgets.server.errors import PlanNotFound
-from pkgwidgets.server.plans import Owner, Plans
-from pkgwidgets.server.threads import Together, aside
+from pkgwidgets.server.plan_store import Owner, PlanStore
+from pkgwidgets.server.threads import run_in_thread
 
 PLAN = Plan(
     requested=("pea",), changes=(), environment="", python=Path("/p"), created=datetime.now(UTC)
@@ -71,12 +72,12 @@ async def test_fifty_lists_at_once_are_the_same(ask: Ask) -> None:
 
 async def test_what_is_raised_aside_is_raised_here() -> None:
     with pytest.raises(ZeroDivisionError):
-        await aside(lambda: 1 / 0)
+        await run_in_thread(lambda: 1 / 0)
 
 
 async def test_who_hangs_up_disturbs_nobody() -> None:
     go_on = threading.Event()
-    together = Together()
+    together = Coalescer()
     ran: list[int] = []
 
     def work() -> int:
@@ -84,8 +85,8 @@ async def test_who_hangs_up_disturbs_nobody() -> None:
         ran.append(1)
         return len(ran)
 
-    first = asyncio.ensure_future(together.ask("key", lambda: aside(work)))
-    second = asyncio.ensure_future(together.ask("key", lambda: aside(work)))
+    first = asyncio.ensure_future(together.ask("key", lambda: run_in_thread(work)))
+    second = asyncio.ensure_future(together.ask("key", lambda: run_in_thread(work)))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.sleep(0)
@@ -96,7 +97,7 @@ async def test_who_hangs_up_disturbs_nobody() -> None:
 
 async def test_who_asks_while_it_runs_gets_the_next_answer() -> None:
     begun, go_on = threading.Event(), threading.Event()
-    together = Together()
+    together = Coalescer()
     state = ["old"]
 
     def work() -> str:
@@ -105,12 +106,16 @@ async def test_who_asks_while_it_runs_gets_the_next_answer() -> None:
         go_on.wait(PATIENCE)
         return said
 
-    first = asyncio.ensure_future(together.ask("key", lambda: aside(work)))
+    first = asyncio.ensure_future(together.ask("key", lambda: run_in_thread(work)))
     while not begun.is_set():
         await asyncio.sleep(0.01)
     state[0] = "new"
-    later = [asyncio.ensure_future(together.ask("key", lambda: aside(work))) for _ in range(3)]
-    other = asyncio.ensure_future(together.ask("another key", lambda: aside(lambda: "other")))
+    later = [
+        asyncio.ensure_future(together.ask("key", lambda: run_in_thread(work))) for _ in range(3)
+    ]
+    other = asyncio.ensure_future(
+        together.ask("another key", lambda: run_in_thread(lambda: "other"))
+    )
     assert await other == "other"
     go_on.set()
     assert await first == "old"
@@ -118,7 +123,7 @@ async def test_who_asks_while_it_runs_gets_the_next_answer() -> None:
 
 
 def test_a_plan_is_taken_once() -> None:
-    kept = Plans()
+    kept = PlanStore()
     id = kept.keep(PLAN, "upgrade", OWNER)
     assert len(id) == 32
     assert kept.take(id, "upgrade", OWNER, lambda plan: True) is PLAN
@@ -136,7 +141,7 @@ def test_a_plan_is_taken_once() -> None:
     ],
 )
 def test_anothers_plan_is_not_taken_and_stays(verb: str, owner: Owner, fits: bool) -> None:
-    kept = Plans()
+    kept = PlanStore()
     id = kept.keep(PLAN, "upgrade", OWNER)
     with pytest.raises(PlanNotFound):
         kept.take(id, verb, owner, lambda plan: fits)
@@ -144,16 +149,16 @@ def test_anothers_plan_is_not_taken_and_stays(verb: str, owner: Owner, fits: boo
 
 
 def test_a_plan_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Plans()
+    kept = PlanStore()
     id = kept.keep(PLAN, "upgrade", OWNER)
     later = monotonic() + 3601
-    monkeypatch.setattr("pkgwidgets.server.plans.monotonic", lambda: later)
+    monkeypatch.setattr("pkgwidgets.server.plan_store.monotonic", lambda: later)
     with pytest.raises(PlanNotFound):
         kept.take(id, "upgrade", OWNER, lambda plan: True)
 
 
 def test_of_many_plans_the_oldest_goes() -> None:
-    kept = Plans()
+    kept = PlanStore()
     first, second, *_ = [kept.keep(PLAN, "upgrade", OWNER) for _ in range(1001)]
     with pytest.raises(PlanNotFound):
         kept.take(first, "upgrade", OWNER, lambda plan: True)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import pytest
 import requests
-from inputs import (
+from bad_inputs import (
     METADATA_REQUIREMENTS,
     METADATA_TEXTS,
     NAMES,
@@ -24,7 +24,7 @@ from inputs import (
 )
 
 from pkgwidgets import PackageService, demo
-from pkgwidgets.backends import process
+from pkgwidgets.backends.processes import process
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
     InvalidRequest,
@@ -35,6 +35,7 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.packages import PackageStatus
 from pkgwidgets.demo import Demo
+from pkgwidgets.presentation.html import package_html
 
 Door = Callable[[PackageService, Any], object]
 
@@ -113,11 +114,13 @@ class Installer:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def __call__(self, argv: Sequence[str], *, stdin: str = "", **_: object) -> process.Completed:
+    def __call__(
+        self, argv: Sequence[str], *, stdin: str = "", **_: object
+    ) -> process.CompletedProcess:
         files = [Path(arg) for arg in argv if arg.endswith(".txt")]
         self.asked += [*argv, *stdin.split("\n")]
         self.asked += [line for file in files for line in file.read_text("utf-8").split("\n")]
-        return process.Completed(argv=tuple(argv), returncode=1, stdout="", stderr="no")
+        return process.CompletedProcess(argv=tuple(argv), returncode=1, stdout="", stderr="no")
 
 
 @pytest.fixture
@@ -332,7 +335,7 @@ def test_a_hostile_summary_is_text(
     found = service.get_package("stranger")
     assert found.status is PackageStatus.INSTALLED
     assert len(found.summary) <= 512
-    assert not {"<script", "<img"} & {*found._repr_html_().lower().replace("<", " <").split()}
+    assert not {"<script", "<img"} & {*package_html(found).lower().replace("<", " <").split()}
     assert "stranger" in service.get_packages().index
 
 

@@ -54,7 +54,7 @@ def test_so_does_who_calls_it_where_something_breaks(monkeypatch: pytest.MonkeyP
     def breaks(argv: object) -> int:
         raise LookupError
 
-    monkeypatch.setattr("pkgwidgets.cli.program.main", breaks)
+    monkeypatch.setattr("pkgwidgets.cli.main.main", breaks)
     with handled(signal.default_int_handler):
         with pytest.raises(LookupError):
             main(REFUSED)

@@ -23,10 +23,10 @@ import pytest
 import uv
 
 from pkgwidgets import demo
-from pkgwidgets.demo import environment, story
-from pkgwidgets.demo.environment import Demo
-from pkgwidgets.demo.index import LocalIndex
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo import catalog, demo_environment
+from pkgwidgets.demo.demo_environment import Demo
+from pkgwidgets.demo.index_server import DemoIndex
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 OFFERED = {
     "allotboard": ("1.40.0", "1.67.0"),
@@ -50,8 +50,8 @@ def garden() -> Iterator[Demo]:
 
 
 @pytest.fixture(scope="module")
-def index() -> Iterator[LocalIndex]:
-    with LocalIndex(story.WHEELS) as running:
+def index() -> Iterator[DemoIndex]:
+    with DemoIndex(catalog.WHEELS) as running:
         yield running
 
 
@@ -107,11 +107,11 @@ def record(info: Path) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize(
     "wheel",
-    [wheel for wheel in story.WHEELS if wheel.stem != NOT_FOR_THIS_PYTHON],
+    [wheel for wheel in catalog.WHEELS if wheel.stem != NOT_FOR_THIS_PYTHON],
     ids=lambda wheel: wheel.stem,
 )
 def test_uv_installs_it_and_it_imports(
-    wheel: BuiltWheel, index: LocalIndex, pip: Uv, tmp_path: Path
+    wheel: BuiltWheel, index: DemoIndex, pip: Uv, tmp_path: Path
 ) -> None:
     python = created(tmp_path / "env")
     done = pip.pip(
@@ -128,7 +128,7 @@ def test_uv_installs_it_and_it_imports(
         assert (tried.stdout, tried.stderr) == (f"{wheel.version}\n", "")
 
 
-def test_uv_refuses_what_is_not_for_this_python(index: LocalIndex, pip: Uv, tmp_path: Path) -> None:
+def test_uv_refuses_what_is_not_for_this_python(index: DemoIndex, pip: Uv, tmp_path: Path) -> None:
     python = created(tmp_path / "env")
     done = pip.pip("install", "--index-url", index.url, "--python", python, "coldframe==2.0.0")
     assert done.returncode == 1
@@ -139,7 +139,7 @@ def test_uv_refuses_a_wheel_that_was_exchanged_on_the_way(pip: Uv, tmp_path: Pat
     other = BuiltWheel(name="pea", version="1", files={"pea.py": "x = 2\n"})
     wheel = BuiltWheel(name="pea", version="1", damage=lambda _: other.data)
     python = created(tmp_path / "env")
-    with LocalIndex([wheel]) as index:
+    with DemoIndex([wheel]) as index:
         done = pip.pip("install", "--index-url", index.url, "--python", python, "pea==1")
     assert done.returncode != 0
     assert "Hash mismatch" in done.stderr
@@ -153,7 +153,7 @@ def test_uv_refuses_a_wheel_that_was_exchanged_on_the_way(pip: Uv, tmp_path: Pat
 def test_it_is_sound(garden: Demo, pip: Uv) -> None:
     done = pip.pip("check", "--python", garden.python)
     assert done.returncode == 0, done.stderr
-    assert f"Checked {len(story.INSTALLED)} packages" in done.stderr
+    assert f"Checked {len(catalog.INSTALLED)} packages" in done.stderr
 
 
 def test_outdated_is_exactly_the_story(garden: Demo, pip: Uv) -> None:
@@ -191,7 +191,7 @@ def test_what_an_upgrade_would_bring(
 
 def test_installed_and_requested(garden: Demo) -> None:
     found = list(distributions(path=[str(garden.site_packages)]))
-    assert {f"{each.name}=={each.version}" for each in found} == set(story.INSTALLED)
+    assert {f"{each.name}=={each.version}" for each in found} == set(catalog.INSTALLED)
     assert {each.read_text("INSTALLER") for each in found} == {"uv"}
     unasked = {each.name for each in found if each.read_text("REQUESTED") is None}
     assert unasked == {"beanpoles", "sundrift"}
@@ -214,7 +214,7 @@ def test_every_file_is_recorded_with_its_hash(garden: Demo) -> None:
     assert outside == {"bin/seedshelf", "share/man/man1/seedshelf.1"}
 
 
-@pytest.mark.parametrize("pin", story.INSTALLED)
+@pytest.mark.parametrize("pin", catalog.INSTALLED)
 def test_uv_would_have_written_the_same(pin: str, garden: Demo, pip: Uv, tmp_path: Path) -> None:
     python = created(tmp_path / "env")
     done = pip.pip("install", "--index-url", garden.index_url, "--python", python, pin)
@@ -226,7 +226,7 @@ def test_uv_would_have_written_the_same(pin: str, garden: Demo, pip: Uv, tmp_pat
     assert (script in ours, script in theirs) == (("seedshelf" in pin,) * 2)
     for rows in (ours, theirs):
         rows.pop(script, None)  # names its own interpreter
-    if stem.partition("-")[0] in story.DEPENDENCIES:
+    if stem.partition("-")[0] in catalog.DEPENDENCIES:
         del theirs[f"{stem}.dist-info/REQUESTED"]  # here it was asked for
     assert ours == theirs
 
@@ -267,7 +267,7 @@ print(harvestscale.weigh(250, 500), moonsower.phase(15), raintable.RainTable(mon
     ]
 
 
-def test_and_all_that_is_newer_too(index: LocalIndex, pip: Uv, tmp_path: Path) -> None:
+def test_and_all_that_is_newer_too(index: DemoIndex, pip: Uv, tmp_path: Path) -> None:
     python = created(tmp_path / "env")
     done = pip.pip(
         "install", "--index-url", index.url, "--python", python,
@@ -342,14 +342,14 @@ def test_a_folder_with_something_in_it_is_refused_and_kept(tmp_path: Path) -> No
 
 
 def test_a_failed_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[LocalIndex] = []
+    made: list[DemoIndex] = []
 
-    def index(wheels: Iterable[BuiltWheel]) -> LocalIndex:
-        made.append(LocalIndex(wheels))
+    def index(wheels: Iterable[BuiltWheel]) -> DemoIndex:
+        made.append(DemoIndex(wheels))
         return made[-1]
 
-    monkeypatch.setattr(environment, "LocalIndex", index)
-    monkeypatch.setattr(story, "INSTALLED", ("seedshelf==1.4.1", "nothing==1"))
+    monkeypatch.setattr(demo_environment, "DemoIndex", index)
+    monkeypatch.setattr(catalog, "INSTALLED", ("seedshelf==1.4.1", "nothing==1"))
     with pytest.raises(KeyError, match="nothing==1"):
         demo.start(tmp_path / "new")
     assert not (tmp_path / "new").exists()
@@ -371,16 +371,16 @@ def test_the_end_of_python_closes_it() -> None:
 
 
 def test_the_table_tells_what_is_there() -> None:
-    lines = [line for line in (story.__doc__ or "").splitlines() if line.startswith("| ")][1:]
+    lines = [line for line in (catalog.__doc__ or "").splitlines() if line.startswith("| ")][1:]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    assert {f"{name}=={installed}" for name, installed, *_ in rows} == set(story.INSTALLED)
+    assert {f"{name}=={installed}" for name, installed, *_ in rows} == set(catalog.INSTALLED)
     told = {
         (name, version.removesuffix(" yanked"), version.endswith(" yanked"))
         for name, installed, newer, _ in rows
         for version in [installed, *filter(None, newer.split(", "))]
     }
-    assert told == {(w.name, w.version, w.yanked is not None) for w in story.WHEELS}
+    assert told == {(w.name, w.version, w.yanked is not None) for w in catalog.WHEELS}
 
 
 def test_no_two_releases_share_a_file() -> None:
-    assert len({wheel.filename for wheel in story.WHEELS}) == len(story.WHEELS)
+    assert len({wheel.filename for wheel in catalog.WHEELS}) == len(catalog.WHEELS)

@@ -11,9 +11,9 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pkgwidgets.core.api import Impact, Severity
-from pkgwidgets.core.distributions import Origin
-from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
+from pkgwidgets.analysis.api_changes import Impact, Severity
+from pkgwidgets.core.environment import Origin
+from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.notebook import frames
@@ -70,7 +70,7 @@ FULL = PackageInfo(
     version="2.0.0",
     latest_version="3.1.0",
     compatible_version="2.4.0",
-    change=Bump.MAJOR,
+    change=VersionStep.MAJOR,
     blocked_by="allotboard (raintable<3)",
     released=NOON,
     status=PackageStatus.UPGRADING,

@@ -10,7 +10,7 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pkgwidgets.core.history import committed, touched_since, undoable, worth_keeping
+from pkgwidgets.core.history import changed_since, committed, save_points_to_keep, undoable
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 
@@ -121,15 +121,15 @@ def test_committed_keeps_the_order() -> None:
 )
 def test_its_files_were_touched_since(later: tuple[Transaction, ...], touched: bool) -> None:
     mine = done("1", "pea")
-    assert touched_since(mine, (mine, *later)) is touched
+    assert changed_since(mine, (mine, *later)) is touched
 
 
 def test_what_nobody_can_read_may_have_touched_anything() -> None:
     mine, unreadable = done("1", "pea"), done("2")
-    assert touched_since(mine, (mine, unreadable))
-    assert not touched_since(unreadable, (mine, unreadable))
+    assert changed_since(mine, (mine, unreadable))
+    assert not changed_since(unreadable, (mine, unreadable))
     aborted = done("3", outcome=Outcome.ROLLED_BACK)
-    assert not touched_since(mine, (mine, aborted))
+    assert not changed_since(mine, (mine, aborted))
 
 
 def sized(id: str, size: int | None, undoes: str | None = None) -> Transaction:
@@ -138,23 +138,23 @@ def sized(id: str, size: int | None, undoes: str | None = None) -> Transaction:
 
 def test_the_last_five_that_can_be_undone_are_kept() -> None:
     history = [sized(str(number), 10) for number in range(1, 8)]
-    assert worth_keeping(history) == {"3", "4", "5", "6", "7"}
-    assert worth_keeping([]) == set()
+    assert save_points_to_keep(history) == {"3", "4", "5", "6", "7"}
+    assert save_points_to_keep([]) == set()
 
 
 def test_the_newest_is_kept_beside_them() -> None:
     history = [sized(str(number), 10) for number in range(1, 7)]
     undo = sized("7", 10, undoes="6")
-    assert worth_keeping([*history, undo]) == {"1", "2", "3", "4", "5", "7"}
+    assert save_points_to_keep([*history, undo]) == {"1", "2", "3", "4", "5", "7"}
 
 
 def test_what_does_not_fit_into_two_gibibytes_is_not_kept() -> None:
     half = 1 << 30
     history = [sized("1", 5), sized("2", half), sized("3", half - 5), sized("4", 5)]
-    assert worth_keeping(history) == {"2", "3", "4"}
-    assert worth_keeping([sized("1", 1), *history[1:3], sized("4", 6)]) == {"3", "4"}
+    assert save_points_to_keep(history) == {"2", "3", "4"}
+    assert save_points_to_keep([sized("1", 1), *history[1:3], sized("4", 6)]) == {"3", "4"}
 
 
 def test_the_newest_is_kept_whatever_room_it_takes() -> None:
-    assert worth_keeping([sized("1", 1), sized("2", 9 << 30)]) == {"2"}
-    assert worth_keeping([sized("1", None), sized("2", None)]) == {"1", "2"}
+    assert save_points_to_keep([sized("1", 1), sized("2", 9 << 30)]) == {"2"}
+    assert save_points_to_keep([sized("1", None), sized("2", None)]) == {"1", "2"}

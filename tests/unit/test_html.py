@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pkgwidgets.core import html
 from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.widgets import still
+from pkgwidgets.presentation import html, package_table_html
 
 HOSTILE = "<img src=x>\u202egnp.\x1b[2K\x00"
 SAFE = "&lt;img src=x&gt;\\u202egnp.\\x1b[2K\\x00"
@@ -17,11 +16,11 @@ SAFE = "&lt;img src=x&gt;\\u202egnp.\\x1b[2K\\x00"
     [("a b", "a b"), (HOSTILE, SAFE), ("a\n\tb", "a\n\tb"), ("\"'&", "&quot;&#x27;&amp;")],
 )
 def test_a_text_is_made_safe(text: str, safe: str) -> None:
-    assert html.safe(text) == safe
+    assert html.escape_text(text) == safe
 
 
 def test_what_a_package_says_of_itself_is_made_safe() -> None:
     told = PackageInfo(name="pea", version="1", summary=HOSTILE, error=HOSTILE)
-    page = html.package(told)
+    page = html.package_html(told)
     assert page.count(f"<td>{SAFE}</td>") == 2
-    assert f"<td>{SAFE}</td>" in still.html("Packages", [told])
+    assert f"<td>{SAFE}</td>" in package_table_html.package_table_html("Packages", [told])

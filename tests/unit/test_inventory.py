@@ -9,15 +9,15 @@ import pytest
 from fakes import FakeKit, change_of, plan_of
 from packaging.utils import canonicalize_name
 
-from pkgwidgets.core import changes
-from pkgwidgets.core.distributions import Origin
+from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.environment import Origin
 from pkgwidgets.core.errors import IndexUnavailable, InvalidRequest, PackageNotFound
+from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
+from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import Change
-from pkgwidgets.core.transactions import Event
-from pkgwidgets.demo import Demo, story
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo import Demo, catalog
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import inventory
 
 NEWER = {
@@ -59,7 +59,7 @@ UPGRADE = change_of("seedshelf", "1.4.0", "1.4.1")
 
 def test_the_list_is_there_without_the_index(fake: FakeKit) -> None:
     found = inventory.get_packages(fake.backend)
-    assert {f"{info.name}=={info.version}" for info in found} == set(story.INSTALLED)
+    assert {f"{info.name}=={info.version}" for info in found} == set(catalog.INSTALLED)
     assert [info.id for info in found] == sorted(info.id for info in found)
     assert {info.update_available for info in found} == {None}
     assert {info.status for info in found} == {PackageStatus.INSTALLED}
@@ -108,9 +108,9 @@ def test_newer_releases_are_found_by_the_story(fake: FakeKit) -> None:
         "Compost_Log",
         "moonsower",
     }
-    assert found["seedshelf"].change is Bump.PATCH
-    assert found["bedplanner"].change is Bump.MINOR
-    assert found["frostcall"].change is Bump.MAJOR
+    assert found["seedshelf"].change is VersionStep.PATCH
+    assert found["bedplanner"].change is VersionStep.MINOR
+    assert found["frostcall"].change is VersionStep.MAJOR
     assert found["beanpoles"].change is None
     assert found["seedshelf"].released == datetime(2026, 9, 28, 9, 30, tzinfo=UTC)
 
@@ -151,7 +151,7 @@ def test_one_package_is_asked_for_alone(fake: FakeKit) -> None:
 def test_progress_is_told_project_by_project(fake: FakeKit) -> None:
     told: list[Event] = []
     inventory.get_packages(fake.backend, check_updates=True, report=told.append)
-    assert [event.done for event in told] == list(range(1, len(story.INSTALLED) + 1))
+    assert [event.done for event in told] == list(range(1, len(catalog.INSTALLED) + 1))
 
 
 def test_rows_are_told_as_they_come(fake: FakeKit) -> None:
@@ -172,7 +172,7 @@ def test_facts_are_kept_while_nothing_changes(
     monkeypatch.setattr(fake.environment, "distributions", lambda: dict(installed))
     before = inventory.check_for_updates(fake.backend)
     with monkeypatch.context() as same:
-        same.setattr(changes, "needs", lambda *_: pytest.fail("read again"))
+        same.setattr(dependency_graph, "active_requirements", lambda *_: pytest.fail("read again"))
         assert inventory.check_for_updates(fake.backend) == before
     blocked = next(row for row in before if row.blocked_by)
     owner = canonicalize_name(blocked.blocked_by.partition(" ")[0])

@@ -12,10 +12,11 @@ import pytest
 from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.wheels import BuiltWheel
-from pkgwidgets.widgets import dock, life, still
-from pkgwidgets.widgets.table import PackageTable
-from pkgwidgets.widgets.tasks import Tasks
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.presentation import package_table_html
+from pkgwidgets.widgets import connection, dock
+from pkgwidgets.widgets.background import BackgroundJob
+from pkgwidgets.widgets.package_table import PackageTable
 
 pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
 
@@ -68,7 +69,7 @@ def test_without_widgets_it_is_a_table(panel: PackagePanel) -> None:
 def test_static_html_is_escaped_and_has_an_end() -> None:
     hostile = "<script>alert(1)</script>"
     infos = [PackageInfo(name=hostile, version="1.0", error=hostile)] * 300
-    text = still.html(hostile, infos)
+    text = package_table_html.package_table_html(hostile, infos)
     assert "<script>" not in text
     assert text.count("<tr>") == 201
     assert "and 100 more" in text
@@ -370,12 +371,12 @@ def test_a_request_over_the_control_channel_calls_off(panel: PackagePanel) -> No
 
     panel.plan_view.begin("Upgrade pea")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(life, "_kernel", Kernel)
-        life._answer(None, [], request(panel.life.key, "look"))
+        patch.setattr(connection, "_kernel", Kernel)
+        connection._answer(None, [], request(panel.life.key, "look"))
         assert panel.plan_view.state == "loading"
-        life._answer(None, [], request("of another kernel", "cancel"))
+        connection._answer(None, [], request("of another kernel", "cancel"))
         assert panel.plan_view.state == "loading"
-        life._answer(None, [], request(panel.life.key, "cancel"))
+        connection._answer(None, [], request(panel.life.key, "cancel"))
     assert panel.plan_view.state == "hidden"
     assert [content["known"] for _, content in sent] == [True, False, True]
 
@@ -392,7 +393,7 @@ def test_docking_without_ipylab_says_what_to_do(
 
 
 def test_what_was_called_off_makes_room_for_the_next(caplog: pytest.LogCaptureFixture) -> None:
-    tasks, gate, done = Tasks(), threading.Event(), []
+    tasks, gate, done = BackgroundJob(), threading.Event(), []
     failed: list[str] = []
 
     def first() -> None:

@@ -12,8 +12,8 @@ from fakes import FakeKit, Kit
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pkgwidgets.backends.environment import InstalledEnvironment
-from pkgwidgets.core import changes
+from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
+from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
     IndexUnavailable,
@@ -24,15 +24,16 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
     StillNeeded,
 )
+from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.plans import Allow, Kind, Plan
-from pkgwidgets.core.transactions import Event, Stage, Transaction
+from pkgwidgets.core.plans import AllowPolicy, ChangeKind, Plan
+from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.versions import checked_version
 from pkgwidgets.demo import Demo
-from pkgwidgets.demo.wheels import BuiltWheel
-from pkgwidgets.operations import transaction
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import transactions
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
-from pkgwidgets.operations.situation import Situation
+from pkgwidgets.operations.snapshot import EnvironmentSnapshot
 
 NEWER = [
     "allotboard 1.40.0 → 1.67.0",
@@ -54,11 +55,11 @@ def said(plan: Plan) -> list[str]:
 
 
 def applied(kit: Kit, plan: Plan) -> Transaction:
-    return transaction.run(kit.backend, plan)
+    return transactions.apply_and_follow(kit.backend, plan)
 
 
-def unmet(kit: Kit) -> frozenset[changes.Unmet]:
-    return Situation.of(kit.backend).unmet
+def unmet(kit: Kit) -> frozenset[dependency_graph.Unmet]:
+    return EnvironmentSnapshot.of(kit.backend).unmet
 
 
 def pea(version: str, **more: object) -> BuiltWheel:
@@ -70,7 +71,7 @@ def pea(version: str, **more: object) -> BuiltWheel:
 
 
 @pytest.mark.parametrize("allow", ["self", "dependencies"])
-def test_the_newest_that_nothing_forbids_is_planned(kit: Kit, allow: Allow) -> None:
+def test_the_newest_that_nothing_forbids_is_planned(kit: Kit, allow: AllowPolicy) -> None:
     before = kit.tree()
     plan = plan_upgrade(kit.backend, "raintable", allow=allow)
     assert said(plan) == ["raintable 2.0.0 → 2.4.0"]
@@ -114,7 +115,7 @@ def test_a_change_names_its_file(kit: Kit) -> None:
     assert change.sha256 is not None
     assert change.hashes == (change.sha256,)
     assert change.size
-    assert (change.kind, change.requested, change.marked) == (Kind.UPGRADE, True, True)
+    assert (change.kind, change.requested, change.marked) == (ChangeKind.UPGRADE, True, True)
 
 
 @on_the_fake
@@ -184,7 +185,7 @@ def test_an_older_version_is_a_downgrade(kit: Kit) -> None:
     applied(kit, plan_upgrade(kit.backend, "frostcall"))
     plan = plan_upgrade(kit.backend, "frostcall", version="1.9.3")
     assert said(plan) == ["frostcall 2.0.0 → 1.9.3"]
-    assert plan.changes[0].kind is Kind.DOWNGRADE
+    assert plan.changes[0].kind is ChangeKind.DOWNGRADE
 
 
 @on_the_fake
@@ -364,7 +365,7 @@ def test_an_unreadable_distribution_does_not_stand_in_the_way(
         (info / name).write_bytes(content)
     plan = plan_upgrade(backend, "seedshelf")
     assert said(plan) == ["seedshelf 1.4.1 → 1.4.2"]
-    assert transaction.run(backend, plan).plan is plan
+    assert transactions.apply_and_follow(backend, plan).plan is plan
 
 
 def test_a_spoilt_direct_url_is_no_fault_of_the_index(backend: Backend, garden: Demo) -> None:
@@ -396,7 +397,7 @@ def test_an_installation_brings_what_it_needs(kit: Kit) -> None:
     plan = plan_install(kit.backend, "Pea")
     assert said(plan) == ["pea 1.0 (new)", "pod 2.0 (new)"]
     assert [(c.requested, c.marked) for c in plan.changes] == [(True, True), (False, False)]
-    assert {c.kind for c in plan.changes} == {Kind.INSTALL}
+    assert {c.kind for c in plan.changes} == {ChangeKind.INSTALL}
 
 
 def test_an_installation_moves_a_dependency_only_if_it_may(kit: Kit) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
-from held import alive
+from held_transactions import alive
 
-from pkgwidgets.backends import process
+from pkgwidgets.backends.processes import process
 
 PYTHON = sys.executable
 
@@ -198,15 +198,15 @@ def test_a_descriptor_is_inherited_if_it_is_to_be_kept() -> None:
 
 ALONE = """
 import os, signal, sys
-from pkgwidgets.backends import process
+from pkgwidgets.backends.processes import process
 given = sys.stdin.read()
 first = os.getpid()
-process.go_alone()
+process.daemonize()
 print(first, os.getpid(), os.getsid(0), os.getpgid(0), len(given), flush=True)
 os.kill(os.getpid(), signal.SIGINT)
 os.kill(os.getpid(), signal.SIGHUP)
 print("deaf", flush=True)
-process.hush()
+process.close_stdio()
 print("unheard", flush=True)
 with open(sys.argv[1], "w") as file:
     print(os.getpid(), file=file)

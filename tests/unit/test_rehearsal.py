@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeKit
-from scratches import FakeKnownGood, FakeScratch, write
+from scratch_notebooks import FakeKnownGood, FakeScratch, write
 
-from pkgwidgets.core.comparison import Verdict
+from pkgwidgets.analysis.output_diff import Verdict
+from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 from pkgwidgets.core.errors import (
     Cancelled,
     EnvironmentRefused,
@@ -16,10 +17,9 @@ from pkgwidgets.core.errors import (
     StalePlan,
     StillNeeded,
 )
-from pkgwidgets.core.stand import Stand
-from pkgwidgets.core.transactions import Event
-from pkgwidgets.operations import knowngood, planning, rehearsal
-from pkgwidgets.operations.transaction import run
+from pkgwidgets.core.events import Event
+from pkgwidgets.operations import known_good, planning, rehearsal
+from pkgwidgets.operations.transactions import apply_and_follow
 
 USE = "import frostcall\nfrostcall.frost_tonight(1)"
 
@@ -35,11 +35,13 @@ def scratch(kit: FakeKit) -> FakeScratch:
 
 
 @pytest.fixture
-def stand(scratch: FakeScratch) -> Stand:
-    return Stand(scratch, FakeKnownGood())
+def stand(scratch: FakeScratch) -> RehearsalBackend:
+    return RehearsalBackend(scratch, FakeKnownGood())
 
 
-def test_cells_are_compared_before_and_after(kit: FakeKit, stand: Stand, tmp_path: Path) -> None:
+def test_cells_are_compared_before_and_after(
+    kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
+) -> None:
     notebook = write(tmp_path / "a.ipynb", "1 + 1", USE)
     plan = planning.plan_upgrade(kit.backend, "frostcall")
     before = kit.tree()
@@ -51,7 +53,7 @@ def test_cells_are_compared_before_and_after(kit: FakeKit, stand: Stand, tmp_pat
 
 
 def test_it_runs_twice_and_a_third_time_only_for_what_differs(
-    kit: FakeKit, stand: Stand, scratch: FakeScratch, tmp_path: Path
+    kit: FakeKit, stand: RehearsalBackend, scratch: FakeScratch, tmp_path: Path
 ) -> None:
     plan = planning.plan_upgrade(kit.backend, "frostcall")
     rehearsal.rehearse(kit.backend, stand, plan, [write(tmp_path / "a.ipynb", "1")])
@@ -60,7 +62,9 @@ def test_it_runs_twice_and_a_third_time_only_for_what_differs(
     assert scratch.runs[2:] == [False, True, False]
 
 
-def test_what_differs_by_itself_is_not_blamed(kit: FakeKit, stand: Stand, tmp_path: Path) -> None:
+def test_what_differs_by_itself_is_not_blamed(
+    kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
+) -> None:
     notebook = write(tmp_path / "a.ipynb", "import time; time.perf_counter_ns()")
     plan = planning.plan_upgrade(kit.backend, "frostcall")
     found = rehearsal.rehearse(kit.backend, stand, plan, [notebook])
@@ -69,14 +73,14 @@ def test_what_differs_by_itself_is_not_blamed(kit: FakeKit, stand: Stand, tmp_pa
 
 
 def test_an_environment_that_changes_meanwhile_is_told(
-    kit: FakeKit, stand: Stand, tmp_path: Path
+    kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
 ) -> None:
     """By an installer that a cell calls, or from elsewhere."""
     other, done = planning.plan_upgrade(kit.backend, "seedshelf"), list[str]()
 
     def change(event: Event) -> None:
         if not done and event.text == "cell 1":
-            done.append(run(kit.backend, other).id)
+            done.append(apply_and_follow(kit.backend, other).id)
 
     plan = planning.plan_upgrade(kit.backend, "frostcall")
     notebook = write(tmp_path / "a.ipynb", "1")
@@ -85,34 +89,34 @@ def test_an_environment_that_changes_meanwhile_is_told(
 
 
 def test_a_plan_without_changes_is_run_once(
-    kit: FakeKit, stand: Stand, scratch: FakeScratch, tmp_path: Path
+    kit: FakeKit, stand: RehearsalBackend, scratch: FakeScratch, tmp_path: Path
 ) -> None:
     plan = planning.plan_upgrade(kit.backend, "beanpoles")
     found = rehearsal.rehearse(kit.backend, stand, plan, [write(tmp_path / "a.ipynb", "1")])
     assert (found.passed, scratch.runs) == (True, [False])
 
 
-def test_a_removed_package_is_gone(kit: FakeKit, stand: Stand, tmp_path: Path) -> None:
+def test_a_removed_package_is_gone(kit: FakeKit, stand: RehearsalBackend, tmp_path: Path) -> None:
     plan = planning.plan_uninstall(kit.backend, "frostcall")
     found = rehearsal.rehearse(kit.backend, stand, plan, [write(tmp_path / "a.ipynb", USE)])
     assert found.cells[0].after.error == "ModuleNotFoundError: No module named 'frostcall'"
 
 
 def test_a_stale_plan_and_no_notebook_are_refused(
-    kit: FakeKit, stand: Stand, scratch: FakeScratch, tmp_path: Path
+    kit: FakeKit, stand: RehearsalBackend, scratch: FakeScratch, tmp_path: Path
 ) -> None:
     plan = planning.plan_upgrade(kit.backend, "frostcall")
     with pytest.raises(InvalidRequest, match="No notebook was given"):
         rehearsal.rehearse(kit.backend, stand, plan, [])
     with pytest.raises(InvalidRequest, match="not a valid notebook"):
         rehearsal.rehearse(kit.backend, stand, plan, [tmp_path / "none.ipynb"])
-    run(kit.backend, planning.plan_upgrade(kit.backend, "seedshelf"))
+    apply_and_follow(kit.backend, planning.plan_upgrade(kit.backend, "seedshelf"))
     with pytest.raises(StalePlan):
         rehearsal.rehearse(kit.backend, stand, plan, [write(tmp_path / "a.ipynb", "1")])
     assert scratch.runs == []
 
 
-def test_an_interrupt_is_a_cancel(kit: FakeKit, stand: Stand, tmp_path: Path) -> None:
+def test_an_interrupt_is_a_cancel(kit: FakeKit, stand: RehearsalBackend, tmp_path: Path) -> None:
     def interrupt(event: Event) -> None:
         raise KeyboardInterrupt
 
@@ -125,50 +129,54 @@ def test_an_interrupt_is_a_cancel(kit: FakeKit, stand: Stand, tmp_path: Path) ->
 # --- known good
 
 
-def test_the_versions_of_a_clean_run_come_back(kit: FakeKit, stand: Stand, tmp_path: Path) -> None:
+def test_the_versions_of_a_clean_run_come_back(
+    kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
+) -> None:
     notebook = write(tmp_path / "a.ipynb", USE)
     plan = planning.plan_upgrade(kit.backend, ["frostcall", "bedplanner"])
     rehearsal.rehearse(kit.backend, stand, plan, [notebook])
     before = kit.environment.distributions()
-    run(kit.backend, plan)
-    back = knowngood.plan_known_good(kit.backend, stand, notebook)
+    apply_and_follow(kit.backend, plan)
+    back = known_good.plan_known_good(kit.backend, stand, notebook)
     assert [str(change) for change in back.changes] == [
         "bedplanner 2.3.0 → 2.1.0",
         "frostcall 2.0.0 → 1.9.3",
         "sundrift 1.2.0 → 1.0.4",
     ]
-    run(kit.backend, back)
+    apply_and_follow(kit.backend, back)
     now = kit.environment.distributions()
     assert [str(found) for found in now] == [str(found) for found in before]
-    assert not knowngood.plan_known_good(kit.backend, stand, notebook)
+    assert not known_good.plan_known_good(kit.backend, stand, notebook)
 
 
-def test_what_never_ran_clean_has_none(kit: FakeKit, stand: Stand, tmp_path: Path) -> None:
+def test_what_never_ran_clean_has_none(
+    kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
+) -> None:
     notebook = write(tmp_path / "a.ipynb", "1 / 0")
     plan = planning.plan_upgrade(kit.backend, "frostcall")
     rehearsal.rehearse(kit.backend, stand, plan, [notebook])
     with pytest.raises(InvalidRequest, match="never rehearsed without an error"):
-        knowngood.plan_known_good(kit.backend, stand, notebook)
+        known_good.plan_known_good(kit.backend, stand, notebook)
 
 
-def test_what_stays_is_not_robbed(kit: FakeKit, stand: Stand, tmp_path: Path) -> None:
+def test_what_stays_is_not_robbed(kit: FakeKit, stand: RehearsalBackend, tmp_path: Path) -> None:
     """bedplanner came later, and needs the newer sundrift."""
     notebook = write(tmp_path / "a.ipynb", "1")
     plan = planning.plan_uninstall(kit.backend, "bedplanner")
-    run(kit.backend, plan)
+    apply_and_follow(kit.backend, plan)
     nothing = planning.plan_upgrade(kit.backend, "beanpoles")
     rehearsal.rehearse(kit.backend, stand, nothing, [notebook])
-    run(kit.backend, planning.plan_install(kit.backend, "bedplanner>=2.3"))
+    apply_and_follow(kit.backend, planning.plan_install(kit.backend, "bedplanner>=2.3"))
     with pytest.raises(StillNeeded, match="bedplanner"):
-        knowngood.plan_known_good(kit.backend, stand, notebook)
+        known_good.plan_known_good(kit.backend, stand, notebook)
 
 
 def test_a_read_only_environment_is_not_planned_back(
-    kit: FakeKit, stand: Stand, tmp_path: Path
+    kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
 ) -> None:
     notebook = write(tmp_path / "a.ipynb", "1")
     plan = planning.plan_upgrade(kit.backend, "frostcall")
     rehearsal.rehearse(kit.backend, stand, plan, [notebook])
     kit.environment.refused = "it is read-only"
     with pytest.raises(EnvironmentRefused, match="read-only"):
-        knowngood.plan_known_good(kit.backend, stand, notebook)
+        known_good.plan_known_good(kit.backend, stand, notebook)

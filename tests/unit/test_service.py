@@ -17,13 +17,14 @@ from pkgwidgets.core.errors import (
     PackageNotFound,
     StageFailed,
 )
+from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.packages import PackageStatus
-from pkgwidgets.core.transactions import Event, Outcome, Stage
-from pkgwidgets.demo import Demo, story
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo, catalog
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.notebook import frames
 
-NAMES = [pin.partition("==")[0] for pin in story.INSTALLED]
+NAMES = [pin.partition("==")[0] for pin in catalog.INSTALLED]
 
 
 def outcomes(service: PackageService) -> list[str]:

@@ -62,7 +62,7 @@ def test_the_biggest_come_first_and_what_is_no_data_is_left_out() -> None:
         "trap": trap(),
         "table": pd.DataFrame({"a": range(10_000)}),
     }
-    found = variables.of(names, hidden)
+    found = variables.describe_variables(names, hidden)
     assert [(each.name, each.kind) for each in found] == [
         ("table", "DataFrame"),
         ("text", "str"),
@@ -73,7 +73,7 @@ def test_the_biggest_come_first_and_what_is_no_data_is_left_out() -> None:
 
 
 def test_what_is_ours_is_not_lost_but_made_anew(service: PackageService) -> None:
-    assert variables.of({"service": service}, {}) == ()
+    assert variables.describe_variables({"service": service}, {}) == ()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_list_that_holds_itself_and_a_million_of_anything_are_quick() -> None:
     many = {f"v{n}": [[n] * 1000] * 1000 for n in range(100)}
     began = perf_counter()
     assert size_of(endless)
-    assert len(variables.of(many, {})) == 100
+    assert len(variables.describe_variables(many, {})) == 100
     assert perf_counter() - began < 2
 
 

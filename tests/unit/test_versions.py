@@ -6,26 +6,23 @@ from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
 
-import inputs
+import bad_inputs
 import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from pkgwidgets.core.distributions import Interpreter
-from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.packages import Bump
-from pkgwidgets.core.releases import Release, Wheel
-from pkgwidgets.core.versions import (
-    bump,
-    checked_name,
-    checked_requirement,
-    checked_version,
-    compare_versions,
+from pkgwidgets.core.compatibility import (
+    compatible_wheels,
     eligible_releases,
-    fitting_wheels,
     is_eligible,
-    specifier,
+    parse_requires_python,
 )
+from pkgwidgets.core.environment import Interpreter
+from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.names import checked_name, checked_requirement
+from pkgwidgets.core.packages import VersionStep
+from pkgwidgets.core.releases import Release, Wheel
+from pkgwidgets.core.versions import checked_version, compare_versions, version_step
 
 ASCENDING = [
     "0", "1.dev0", "1.0.dev456", "1.0a1.dev3", "1.0a1", "1.0a2", "1.0a12.dev456", "1.0a12",
@@ -49,12 +46,12 @@ SAME = [
     ("01.02", "1.2"),
 ]
 
-NO_NAMES = [*inputs.NO_NAMES, "a.", ".a", "a b", "a,b", "a==1", "a[b]", "n\u00fampy", "\ud800"]
-NAMES = {**inputs.NAMES, "a--_..b": "a-b", "x" * 100: "x" * 100}
+NO_NAMES = [*bad_inputs.NO_NAMES, "a.", ".a", "a b", "a,b", "a==1", "a[b]", "n\u00fampy", "\ud800"]
+NAMES = {**bad_inputs.NAMES, "a--_..b": "a-b", "x" * 100: "x" * 100}
 NO_VERSIONS = [
-    *inputs.NO_VERSIONS, "1.0\x00", "1,0", "1.0 1.1", "--pre", "1.0\u200b", "v", "!1",
+    *bad_inputs.NO_VERSIONS, "1.0\x00", "1,0", "1.0 1.1", "--pre", "1.0\u200b", "v", "!1",
 ]  # fmt: skip
-VERSIONS = {**inputs.VERSIONS, "1.0+Local-2": "1.0+local.2"}
+VERSIONS = {**bad_inputs.VERSIONS, "1.0+Local-2": "1.0+local.2"}
 
 NO_REQUIREMENTS = [
     "", "pip @ file:///etc/passwd", "x @ https://u:p@host.invalid/x.whl", "numpy @ git+ssh://h/r",
@@ -221,23 +218,25 @@ def test_a_requirement_is_said_again_in_its_canonical_form(text: str, canonical:
 @pytest.mark.parametrize(
     ("before", "after", "size"),
     [
-        ("1.2.3", "2.0.0", Bump.MAJOR),
-        ("1.2.3", "1.3.0", Bump.MINOR),
-        ("1.2.3", "1.2.4", Bump.PATCH),
-        ("1.2.3", "1.2.3.1", Bump.OTHER),
-        ("1.2.3", "1.2.3.post1", Bump.OTHER),
-        ("1.2.3rc1", "1.2.3", Bump.OTHER),
-        ("1.2.3", "1.2.3+cpu", Bump.OTHER),
-        ("1.2", "1.2.0", Bump.OTHER),
-        ("1", "1.0.1", Bump.PATCH),
-        ("1.9", "1!1.9", Bump.MAJOR),
-        ("2.0", "1.9", Bump.MAJOR),
-        ("1.2.3", "1.3.0rc1", Bump.MINOR),
-        ("2025.9", "2026.1", Bump.MAJOR),
+        ("1.2.3", "2.0.0", VersionStep.MAJOR),
+        ("1.2.3", "1.3.0", VersionStep.MINOR),
+        ("1.2.3", "1.2.4", VersionStep.PATCH),
+        ("1.2.3", "1.2.3.1", VersionStep.OTHER),
+        ("1.2.3", "1.2.3.post1", VersionStep.OTHER),
+        ("1.2.3rc1", "1.2.3", VersionStep.OTHER),
+        ("1.2.3", "1.2.3+cpu", VersionStep.OTHER),
+        ("1.2", "1.2.0", VersionStep.OTHER),
+        ("1", "1.0.1", VersionStep.PATCH),
+        ("1.9", "1!1.9", VersionStep.MAJOR),
+        ("2.0", "1.9", VersionStep.MAJOR),
+        ("1.2.3", "1.3.0rc1", VersionStep.MINOR),
+        ("2025.9", "2026.1", VersionStep.MAJOR),
     ],
 )
-def test_a_step_is_as_large_as_its_first_difference(before: str, after: str, size: Bump) -> None:
-    assert bump(Version(before), Version(after)) is size
+def test_a_step_is_as_large_as_its_first_difference(
+    before: str, after: str, size: VersionStep
+) -> None:
+    assert version_step(Version(before), Version(after)) is size
 
 
 # --- files
@@ -257,7 +256,7 @@ def test_a_step_is_as_large_as_its_first_difference(before: str, after: str, siz
     ],
 )  # fmt: skip
 def test_wheels_that_fit_come_best_first(given: tuple[str, ...], fitting: tuple[str, ...]) -> None:
-    found = fitting_wheels(release("1", *given), PYTHON)
+    found = compatible_wheels(release("1", *given), PYTHON)
     assert tuple(wheel.filename for wheel in found) == fitting
 
 
@@ -265,12 +264,12 @@ def test_wheels_that_fit_come_best_first(given: tuple[str, ...], fitting: tuple[
 def test_a_wheel_without_a_build_number_comes_last(first_built: bool) -> None:
     built = "pea-1-1-py3-none-any.whl"  # PEP 427: no build number sorts as the empty tuple
     given = (built, PURE) if first_built else (PURE, built)
-    found = fitting_wheels(release("1", *given), PYTHON)
+    found = compatible_wheels(release("1", *given), PYTHON)
     assert [wheel.filename for wheel in found] == [built, PURE]
 
 
 def test_the_better_tag_counts_more_than_the_build_number() -> None:
-    found = fitting_wheels(release("1", "pea-1-9-py3-none-any.whl", NATIVE), PYTHON)
+    found = compatible_wheels(release("1", "pea-1-9-py3-none-any.whl", NATIVE), PYTHON)
     assert found[0].filename == NATIVE
 
 
@@ -294,7 +293,7 @@ def test_a_release_is_eligible_if_it_could_be_installed(offer: Release, eligible
 
 
 def test_a_python_version_too_long_to_be_read_fits_no_python() -> None:
-    wheel = Wheel(filename=PURE, requires_python=specifier(f"=={'1' * 5000}"))
+    wheel = Wheel(filename=PURE, requires_python=parse_requires_python(f"=={'1' * 5000}"))
     assert is_eligible(replace(release("1"), wheels=(wheel,)), PYTHON) is False
 
 
@@ -302,7 +301,7 @@ def test_each_wheel_says_which_python_it_needs() -> None:
     later = Wheel(filename="pea-1-1-py3-none-any.whl", requires_python=SpecifierSet(">=4"))
     offer = replace(release("1"), wheels=(later, Wheel(filename=PURE)))
     assert is_eligible(offer, PYTHON)
-    assert [wheel.filename for wheel in fitting_wheels(offer, PYTHON)] == [PURE]
+    assert [wheel.filename for wheel in compatible_wheels(offer, PYTHON)] == [PURE]
 
 
 @pytest.mark.parametrize(
@@ -318,7 +317,7 @@ def test_each_wheel_says_which_python_it_needs() -> None:
     ],
 )
 def test_what_is_no_specifier_is_read_as_installers_do(text: str, meant: str) -> None:
-    assert specifier(text) == SpecifierSet(meant)
+    assert parse_requires_python(text) == SpecifierSet(meant)
 
 
 # --- the newest

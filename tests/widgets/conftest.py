@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from lab import Lab, Notebook, chromium, served
+from jupyterlab_server import Lab, Notebook, chromium, served
 from playwright.sync_api import Browser
 
 

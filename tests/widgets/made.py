@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from lab import Notebook
+from jupyterlab_server import Notebook
 from playwright.sync_api import Locator
 
 KINDS = """
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from pkgwidgets.core.distributions import Origin
-from pkgwidgets.core.packages import Bump, PackageInfo, PackageStatus
-from pkgwidgets.widgets.table import PackageTable
+from pkgwidgets.core.environment import Origin
+from pkgwidgets.core.packages import VersionStep, PackageInfo, PackageStatus
+from pkgwidgets.widgets.package_table import PackageTable
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 heard = []
@@ -21,13 +21,13 @@ def newer(latest, change, **more):
     return known | dict(change=change) | more
 
 KINDS = [
-    newer("1.26.5", Bump.PATCH, loaded_version="1.26.4"),
-    newer("1.27.0", Bump.MINOR, requested=True),
-    newer("2.1.0", Bump.MAJOR, compatible_version="1.27.1", blocked_by="numba (HERE<2.1)"),
+    newer("1.26.5", VersionStep.PATCH, loaded_version="1.26.4"),
+    newer("1.27.0", VersionStep.MINOR, requested=True),
+    newer("2.1.0", VersionStep.MAJOR, compatible_version="1.27.1", blocked_by="numba (HERE<2.1)"),
     newer("1.26.4", None),
     dict(origin=Origin.EDITABLE),
     dict(error="the index answered 503"),
-    newer("1.27.0", Bump.MINOR, requested=True, loaded_version="1.20.0"),
+    newer("1.27.0", VersionStep.MINOR, requested=True, loaded_version="1.20.0"),
 ]
 
 def info(n, **more):

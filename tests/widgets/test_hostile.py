@@ -9,12 +9,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from lab import Lab, Notebook
+from jupyterlab_server import Lab, Notebook
 from playwright.sync_api import Dialog, Locator, Request
 from widgets import hostile
 from widgets.made import KINDS, place
 
-from pkgwidgets.demo.wheels import BuiltWheel
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 FIELDS = """
 import json

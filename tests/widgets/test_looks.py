@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import axe as axe_core
 import pytest
-from lab import Notebook, photographed
+from jupyterlab_server import Notebook, photographed
 from playwright.sync_api import Locator, expect
 from widgets.made import table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from lab import Notebook
+from jupyterlab_server import Notebook
 from playwright.sync_api import Locator, expect
 from widgets.made import KINDS, SHOWN, heard, place, table
 

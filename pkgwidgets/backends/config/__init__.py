@@ -1,0 +1,1 @@
+"""What uv and pip are configured to do: indexes, credentials, network. Starts uv to ask it."""

@@ -1,0 +1,1 @@
+"""One environment on disk: interpreter, dist-info folders, RECORD files, owners of files."""

@@ -1,0 +1,61 @@
+"""Which Python a launch command starts: asked of that Python, whatever stands before it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from pkgwidgets.backends.processes import process
+from pkgwidgets.core.errors import EnvironmentRefused
+
+_MARK = "pkgwidgets-python:"
+_ASK = f"import sys; print('\\n{_MARK}' + sys.executable)"
+_PATIENCE = 30.0
+"""Seconds that a wrapper gets, as `conda run` is one that takes some."""
+_BEGINNINGS = ("-m", "-c")
+"""Where a command's own Python options end, and what it runs begins."""
+
+
+def interpreter_of_command(argv: Sequence[str], environment: Mapping[str, str]) -> Path:
+    """Return the Python that a command starts: a wrapper script or `conda run` may stand before it.
+
+    What the command would run is replaced by a question. Raises `EnvironmentRefused` if no Python
+    answers, or nothing says where its part of the command begins.
+    """
+    first = argv[0] if argv else ""
+    found = shutil.which(first, path=environment.get("PATH")) or first
+    begins = next((n for n, word in enumerate(argv) if n and word in _BEGINNINGS), None)
+    if begins is None:
+        raise EnvironmentRefused(Path(found), f"{found} does not say which Python it starts")
+    before = (found, *argv[1:begins])
+    return _asked(before, tuple(sorted(environment.items())), _stat_key(found))
+
+
+def _stat_key(path: str) -> tuple[int, ...]:
+    """Return what changes when a file is replaced; raises `EnvironmentRefused` if there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a path of any text, also of none
+    except (OSError, ValueError) as error:
+        raise EnvironmentRefused(Path(path), f"There is no command at {path!a}") from error
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+@lru_cache(maxsize=64)
+def _asked(
+    before: tuple[str, ...], environment: tuple[tuple[str, str], ...], stamp: tuple[int, ...]
+) -> Path:
+    whole = {**process.clean_environment(), **dict(environment)}
+    python = Path(before[0])
+    try:
+        done = process.run(
+            [*before, "-I", "-c", _ASK], environment=whole, timeout=_PATIENCE, cwd=python.parent
+        )
+    except OSError as error:
+        raise EnvironmentRefused(python, f"{python} cannot be started: {error.strerror}") from error
+    _, mark, answer = done.stdout.rpartition(_MARK)
+    if done.returncode != 0 or not mark:
+        raise EnvironmentRefused(python, f"{python} starts no Python that answers")
+    return Path(answer.partition("\n")[0].strip())

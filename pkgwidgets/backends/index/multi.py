@@ -1,0 +1,247 @@
+"""Several indexes, folders and pages as one index, searched as uv searches them.
+
+Source: https://docs.astral.sh/uv/concepts/indexes/ (searching across multiple indexes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from math import inf
+from time import monotonic
+
+from packaging.utils import NormalizedName
+
+from pkgwidgets.backends.config.index_settings import IndexSettings, SourceFactory
+from pkgwidgets.backends.config.index_sources import ALL, IndexSources, shown_url
+from pkgwidgets.backends.http.transport import RequestFailed
+from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import (
+    Enough,
+    Index,
+    ProjectResult,
+    Report,
+    Skip,
+    everything,
+    no_report,
+    nothing,
+)
+from pkgwidgets.core.releases import Release, ReleaseList
+
+from .exclude_newer import ExcludeNewer
+from .find_links import FindLinks, merged
+from .local import LocalIndex
+
+IndexStrategy = Callable[[IndexSettings], Index]
+"""Makes the index of one address."""
+
+_TOTAL_SECONDS = 120.0
+"""Seconds for one round of questions, to whatever number of places."""
+
+
+class MultiIndex:
+    """The sources as one index.
+
+    The first index that knows a project answers for it alone, so that nobody can slip a newer one
+    of the same name under it; the files of folders and pages are candidates beside it.
+    """
+
+    def __init__(self, find: SourceFactory, join: IndexStrategy) -> None:
+        self._find = find
+        self._join = join
+        self._deadline = inf
+
+    @cached_property
+    def _sources(self) -> IndexSources:
+        return self._find()
+
+    @cached_property
+    def _indexes(self) -> tuple[Index, ...]:
+        access = self._sources.access
+        urls = (f"{url.rstrip('/')}/" for url in self._sources.indexes)
+        return tuple(
+            LocalIndex(url)
+            if url.startswith("file:")
+            else self._join(IndexSettings(index_url=url, access=access, until=self._until))
+            for url in urls
+        )
+
+    @cached_property
+    def _links(self) -> tuple[tuple[str, FindLinks], ...]:
+        access = self._sources.access
+        return tuple(
+            (shown_url(link), FindLinks(link, access, self._until)) for link in self._sources.links
+        )
+
+    @cached_property
+    def _before(self) -> ExcludeNewer:
+        return ExcludeNewer(self._sources.before)
+
+    def _until(self) -> float:
+        return self._deadline
+
+    @property
+    def url(self) -> str:
+        """The addresses without credentials, in the order in which they are asked."""
+        indexes = (index.url for index in self._indexes)
+        return ", ".join((*indexes, *(name for name, _ in self._links))) or "no index"
+
+    def releases_of(
+        self,
+        ids: Collection[NormalizedName],
+        report: Report = no_report,
+        *,
+        refresh: bool = False,
+        enough: Enough = everything,
+        skip: Skip = nothing,
+    ) -> Mapping[NormalizedName, ProjectResult]:
+        """Ask index after index for the projects that none before it knows.
+
+        What cannot be read beside them is said of every project: what it has is unknown.
+        """
+        if not self._before and not self._links and len(self._indexes) == 1:
+            index = self._indexes[0]
+            return index.releases_of(ids, report, refresh=refresh, enough=enough, skip=skip)
+        self._deadline = monotonic() + _TOTAL_SECONDS
+        seen = _Filter(self._before, enough, skip)
+        # What links add is known last: until then no answer is final.
+        told = _without_answers(report) if self._links else report
+        found = self._of_indexes(ids, told, seen, refresh=refresh)
+        for name, links in self._links:
+            try:
+                more = links.releases_of(ids, enough, refresh=refresh)
+            except RequestFailed as unanswered:
+                problem = IndexUnavailable(name, str(unanswered))
+                found = {id: _mark_incomplete(answer, problem) for id, answer in found.items()}
+            else:
+                found |= {id: _combine(found[id], releases) for id, releases in more.items()}
+        for id in found if self._links else ():
+            size = len(ids)
+            report(Event(stage=Stage.ASKING, id=id, answer=found[id], done=size, total=size))
+        return found
+
+    def _of_indexes(
+        self, ids: Collection[NormalizedName], report: Report, seen: _Filter, *, refresh: bool
+    ) -> dict[NormalizedName, ProjectResult]:
+        found: dict[NormalizedName, ProjectResult] = {
+            id: ProjectNotFound(id, self.url) for id in ids
+        }
+        left = list(ids)
+        best = self._sources.strategy == ALL
+        for index in self._indexes:
+            if not left:
+                break
+            last = index is self._indexes[-1]
+            told = _count_progress(report, 0 if best else len(ids) - len(left), len(ids))
+            told = _merge_progress(told, found if best else {}, seen, last=last, best=best)
+            answers = index.releases_of(
+                left, told, refresh=refresh, enough=seen.enough, skip=seen.skip
+            )
+            for id, answer in answers.items():
+                if not isinstance(answer, ProjectNotFound):
+                    counted = seen.counted(id, answer)
+                    found[id] = _best(found[id], counted) if best else counted
+            if not best:
+                left = [id for id in left if isinstance(found[id], ProjectNotFound)]
+        return found
+
+
+class _Filter:
+    """What is asked of releases, of those alone that count at the time."""
+
+    def __init__(self, before: ExcludeNewer, enough: Enough, skip: Skip) -> None:
+        self._before = before
+        self._enough = enough
+        self._skip = skip
+
+    def enough(self, id: NormalizedName, release: Release) -> bool:
+        return self._before.admits(id, release) and self._enough(id, release)
+
+    @property
+    def skip(self) -> Skip:
+        # Nothing is skipped for the sake of releases that do not count.
+        return nothing if self._before else self._skip
+
+    def counted(self, id: NormalizedName, answer: ProjectResult) -> ProjectResult:
+        if isinstance(answer, PkgwidgetsError) or not self._before:
+            return answer
+        return ReleaseList(
+            tuple(release for release in answer if self._before.admits(id, release)),
+            _stale(answer),
+        )
+
+
+def _combine(answer: ProjectResult, releases: Sequence[Release]) -> ProjectResult:
+    """Add what lies in a folder or on a page to what the indexes said."""
+    if isinstance(answer, ProjectNotFound):
+        return ReleaseList(tuple(releases))
+    if isinstance(answer, PkgwidgetsError):
+        return ReleaseList(tuple(releases), answer.sentence().rstrip("."))
+    return ReleaseList(merged(answer, releases), _stale(answer))
+
+
+def _best(known: ProjectResult, answer: ProjectResult) -> ProjectResult:
+    """Join what two indexes said of a project; of one that did not answer it is said."""
+    if isinstance(known, ProjectNotFound):
+        return answer
+    if isinstance(answer, PkgwidgetsError):
+        return known if isinstance(answer, ProjectNotFound) else _mark_incomplete(known, answer)
+    if isinstance(known, PkgwidgetsError):
+        return _mark_incomplete(answer, known)
+    return ReleaseList(merged(known, answer), _said((_stale(known), _stale(answer))))
+
+
+def _mark_incomplete(answer: ProjectResult, problem: PkgwidgetsError) -> ProjectResult:
+    """Say of an answer what could not be read beside it: there may be something newer."""
+    if isinstance(answer, ProjectNotFound):
+        return problem
+    if isinstance(answer, PkgwidgetsError):
+        return answer
+    return ReleaseList(tuple(answer), _said((_stale(answer), problem.sentence().rstrip("."))))
+
+
+def _stale(answer: ProjectResult) -> str:
+    return answer.stale if isinstance(answer, ReleaseList) else ""
+
+
+def _said(texts: Iterable[str]) -> str:
+    return "; ".join(filter(None, texts))
+
+
+def _without_answers(report: Report) -> Report:
+    return lambda event: report(replace(event, answer=None))
+
+
+def _merge_progress(
+    report: Report,
+    known: Mapping[NormalizedName, ProjectResult],
+    seen: _Filter,
+    *,
+    last: bool,
+    best: bool,
+) -> Report:
+    """Report what is said of a project once no other index can say otherwise."""
+
+    def told(event: Event) -> None:
+        answer = event.answer
+        if event.id is not None and answer is not None:
+            answer = seen.counted(event.id, answer)
+            if best:
+                answer = _best(known[event.id], answer)
+            final = last or not (best or isinstance(answer, ProjectNotFound))
+            event = replace(event, answer=answer if final else None)
+        report(event)
+
+    return told
+
+
+def _count_progress(report: Report, before: int, total: int) -> Report:
+    """Count on from what indexes before this one answered."""
+
+    def told(event: Event) -> None:
+        done = None if event.done is None else min(total, before + event.done)
+        report(replace(event, done=done, total=total))
+
+    return told

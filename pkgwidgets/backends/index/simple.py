@@ -1,0 +1,321 @@
+"""The simple API of a package index: fresh from the cache, revalidated, or asked anew."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
+from queue import Empty, Queue, SimpleQueue
+from time import monotonic, time
+
+import msgspec
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pkgwidgets.backends.config.index_settings import IndexSettings
+from pkgwidgets.backends.http.client import Client
+from pkgwidgets.backends.http.transport import RequestFailed, Response, number
+from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import (
+    Enough,
+    ProjectResult,
+    Report,
+    Skip,
+    everything,
+    no_report,
+    nothing,
+)
+from pkgwidgets.core.releases import Release, ReleaseList
+
+from . import project_page, release_parser
+from .cache import CachedProject, ReleaseCache
+
+_ACCEPT = f"{project_page.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+_MAX_CONNECTIONS = 48
+_TOTAL_SECONDS = 120.0
+"""Seconds for one round of questions; who has not answered then is unknown."""
+_TICK = 0.1
+"""Seconds between two signs of life while no answer comes: who waits may have lost patience."""
+_LONGEST_FRESH = 600.0
+"""Seconds that an answer counts as fresh at most, whatever it says: it may be un-yanked."""
+
+
+_Reached = tuple[tuple[Release, ...], tuple[Version, ...], Enough, Skip]
+
+
+class SimpleIndex:
+    """One index, asked project by project over pooled connections."""
+
+    def __init__(self, settings: IndexSettings, cache: ReleaseCache | None = None) -> None:
+        self._settings = settings
+        self._own_cache = cache
+        self._reached: dict[NormalizedName, _Reached] = {}
+
+    @cached_property
+    def _cache(self) -> ReleaseCache:
+        own = self._own_cache
+        return own if own is not None else ReleaseCache(self._settings.shown_url)
+
+    @cached_property
+    def _client(self) -> Client:
+        headers = {"Accept": _ACCEPT, "User-Agent": "pkgwidgets"}
+        settings = self._settings
+        return Client(settings.index_url, headers, at_once=_MAX_CONNECTIONS, access=settings.access)
+
+    @property
+    def url(self) -> str:
+        """Its address without credentials."""
+        return self._settings.shown_url
+
+    def releases_of(
+        self,
+        ids: Collection[NormalizedName],
+        report: Report = no_report,
+        *,
+        refresh: bool = False,
+        enough: Enough = everything,
+        skip: Skip = nothing,
+    ) -> Mapping[NormalizedName, ProjectResult]:
+        """Ask for many projects at once, an event each; a failure is that project's answer.
+
+        Fresh answers come from the cache without a request, unless `refresh`. Where the index
+        does not answer, the kept answer counts, marked with what went wrong. Bounded: 120 s.
+        """
+        found: dict[NormalizedName, ProjectResult] = {}
+        for came in self._answers(ids, refresh, enough, skip):
+            id, answer = came if came is not None else (None, None)
+            if id is not None and answer is not None:
+                found[id] = answer
+            event = Event(stage=Stage.ASKING, id=id, answer=answer, done=len(found), total=len(ids))
+            report(event)
+        return found
+
+    def _answers(
+        self, ids: Collection[NormalizedName], refresh: bool, enough: Enough, skip: Skip
+    ) -> Iterator[tuple[NormalizedName, ReleaseList | PkgwidgetsError] | None]:
+        """Yield the answer of each project as it comes; None now and then while none does."""
+        kept = self._cache.get(ids)
+        now = time()
+        asked = []
+        for id in ids:
+            entry = kept.get(id)
+            if (
+                entry is None
+                or refresh
+                or not entry.asked <= now < entry.fresh_until
+                or not self._reaches(id, entry, enough, skip)
+            ):
+                asked.append(id)
+            else:
+                yield id, ReleaseList(entry.releases)
+        if not asked:
+            return
+        _ = self._client  # made here, not by many threads at once
+        known = {id: entry for id, entry in kept.items() if self._reaches(id, entry, enough, skip)}
+        news = dict[NormalizedName, CachedProject]()
+        try:
+            for came in self._fetched(asked, known):
+                if came is None:
+                    yield None
+                    continue
+                id, fetched = came
+                answer = self._understood(id, fetched, known.get(id), enough, skip)
+                if isinstance(answer, CachedProject):
+                    if _may_be_kept(fetched):
+                        news[id] = answer
+                    yield id, ReleaseList(answer.releases)
+                else:
+                    yield id, answer
+        finally:
+            if news:
+                self._cache.put(news)
+
+    def _reaches(
+        self, id: NormalizedName, entry: CachedProject, enough: Enough, skip: Skip
+    ) -> bool:
+        """Tell whether an entry reaches, once for who asks the same of the same."""
+        asked = (entry.releases, entry.skipped, enough, skip)
+        known = self._reached.get(id)
+        if known is not None and known[0] is asked[0] and known[1:] == asked[1:]:
+            return True
+        reaches = _reaches(id, entry, enough, skip)
+        if reaches:
+            self._reached[id] = asked
+        return reaches
+
+    def _fetched(
+        self, ids: Sequence[NormalizedName], known: Mapping[NormalizedName, CachedProject]
+    ) -> Iterator[tuple[NormalizedName, Response | RequestFailed] | None]:
+        """Ask with many threads, which only wait and unpack; pages are read here, one by one.
+
+        The threads are daemons, so that nothing waits for them in the end; who has not answered
+        when the time is up is said to be unanswered.
+        """
+        until = min(monotonic() + _TOTAL_SECONDS, self._settings.until())
+        todo, done = (
+            SimpleQueue[NormalizedName](),
+            Queue[tuple[NormalizedName, Response | RequestFailed]](_MAX_CONNECTIONS),
+        )
+        stopped = threading.Event()
+        for id in ids:
+            todo.put(id)
+
+        def work() -> None:
+            while not stopped.is_set():
+                try:
+                    id = todo.get_nowait()
+                except Empty:
+                    return
+                entry = known.get(id)
+                condition = {"If-None-Match": entry.etag} if entry and entry.etag else {}
+                done.put((id, self._fetch(id, condition, until)))
+
+        for _ in range(min(_MAX_CONNECTIONS, len(ids))):
+            threading.Thread(target=work, name="pkgwidgets-index", daemon=True).start()
+        left = set(ids)
+        yield None  # who waits has something to do until the first has come
+        try:
+            while left and monotonic() < until:
+                try:
+                    id, fetched = done.get(timeout=_TICK)
+                except Empty:
+                    yield None
+                    continue
+                left.discard(id)
+                yield id, fetched
+            for id in left:
+                yield id, RequestFailed(f"no answer within {_TOTAL_SECONDS:.0f} seconds")
+        finally:
+            stopped.set()
+            while not done.empty():  # room for those that wait to put their last
+                done.get_nowait()
+
+    def _fetch(
+        self, id: NormalizedName, condition: Mapping[str, str], until: float
+    ) -> Response | RequestFailed:
+        try:
+            return self._client.get(f"{id}/", condition, until=until)
+        except RequestFailed as unanswered:
+            return unanswered
+        except Exception as error:  # whatever one answer makes of us, the others are asked
+            return RequestFailed(f"the request failed ({type(error).__name__})")
+
+    def _understood(
+        self,
+        id: NormalizedName,
+        fetched: Response | RequestFailed,
+        entry: CachedProject | None,
+        enough: Enough,
+        skip: Skip,
+    ) -> CachedProject | ReleaseList | PkgwidgetsError:
+        """Return what is to be kept of an answer, or what stands in for it."""
+        if isinstance(fetched, RequestFailed):
+            return self._unknown(entry, str(fetched))
+        if fetched.status == 304 and entry is not None:
+            return _revalidation_headers(entry, fetched)
+        if fetched.status in (404, 410):
+            return ProjectNotFound(id, self.url)
+        if fetched.status != 200:
+            return self._unknown(entry, f"it answered {fetched.status}")
+        try:
+            return _entry(id, fetched, enough, skip)
+        except Exception as error:  # whatever one page makes of us, the others are read
+            said = str(error)[:200] if isinstance(error, ValueError) else type(error).__name__
+            reason = f"its page of {id} cannot be read ({said})"
+            return self._unknown(entry, reason)
+
+    def _unknown(self, entry: CachedProject | None, reason: str) -> ReleaseList | PkgwidgetsError:
+        """Fall back on the kept answer, marked with its age; else say what went wrong."""
+        error = IndexUnavailable(self.url, reason)
+        if entry is None:
+            return error
+        return ReleaseList(
+            entry.releases, stale=f"{error.sentence()[:-1]}; as of {_ago(entry.asked)}"
+        )
+
+
+def _reaches(id: NormalizedName, entry: CachedProject, enough: Enough, skip: Skip) -> bool:
+    """Tell whether what was looked at then goes down as far as it must now, without a gap."""
+    if entry.complete:
+        return True
+    return any(enough(id, release) for release in reversed(entry.releases)) and all(
+        skip(id, version, entry.releases) for version in entry.skipped
+    )
+
+
+def _entry(id: NormalizedName, answer: Response, enough: Enough, skip: Skip) -> CachedProject:
+    """Look at a page from the newest release down, until it is enough."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    page = project_page.read(kind, answer.body)
+    seen, skipped, complete = list[Release](), list[Version](), True
+
+    def skips(version: Version) -> bool:
+        idle = skip(id, version, seen)
+        if idle:
+            skipped.append(version)
+        return idle
+
+    if enough is not everything:
+        complete = not _unavailable(
+            seen, release_parser.newest_releases(id, page, skips), partial(enough, id)
+        )
+    if complete:
+        seen, skipped = [], []
+        complete = not _unavailable(
+            seen, release_parser.releases_from_page(id, page), partial(enough, id)
+        )
+    now = time()
+    return CachedProject(
+        etag=answer.headers.get("etag", ""),
+        asked=now,
+        fresh_until=now + _freshness(answer),
+        releases=tuple(seen),
+        skipped=tuple(skipped),
+        complete=complete,
+    )
+
+
+def _unavailable(
+    seen: list[Release], given: Iterable[Release], enough: Callable[[Release], bool]
+) -> bool:
+    """Take releases down to the first that is enough; tell whether there was one."""
+    for release in given:
+        if seen and seen[-1].version == release.version:
+            seen.pop()  # this is the whole of it
+        seen.append(release)
+        if enough(release):
+            return True
+    return False
+
+
+def _revalidation_headers(entry: CachedProject, answer: Response) -> CachedProject:
+    now = time()
+    return msgspec.structs.replace(entry, asked=now, fresh_until=now + _freshness(answer))
+
+
+def _may_be_kept(answer: Response | RequestFailed) -> bool:
+    return isinstance(answer, Response) and "no-store" not in _directives(answer)
+
+
+def _directives(answer: Response) -> list[str]:
+    return answer.headers.get("cache-control", "").lower().replace(" ", "").split(",")
+
+
+def _freshness(answer: Response) -> float:
+    """Return for how many seconds an answer needs no second question (RFC 9111)."""
+    said = _directives(answer)
+    if "no-cache" in said:
+        return 0.0
+    given = [number(part.removeprefix("max-age=")) for part in said if part.startswith("max-age=")]
+    age = number(answer.headers.get("age", "")) or 0
+    return max(0.0, min((given[0] or 0) - age, _LONGEST_FRESH)) if given else 0.0
+
+
+def _ago(when: float) -> str:
+    minutes = max(0, int(time() - when)) // 60
+    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size:
+            count = minutes // size
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "a moment ago"

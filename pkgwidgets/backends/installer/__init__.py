@@ -1,0 +1,1 @@
+"""The installer: uv resolves, stages and installs."""

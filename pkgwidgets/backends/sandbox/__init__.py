@@ -1,0 +1,1 @@
+"""Trial runs outside the live environment: import checks and notebooks in scratch kernels."""

@@ -1,0 +1,201 @@
+"""A fresh process of an interpreter that imports what it is told and says what failed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any
+
+from pkgwidgets.backends.processes import process
+from pkgwidgets.core.environment import Interpreter
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import NOT_TRIED, Report, no_report
+
+from . import bytecode, probes
+
+_PATIENCE = 60.0
+"""Seconds that the import of one module, or a kernel, may take before it is given up."""
+_SPARE = 20.0
+"""Seconds after which no more of the modules is begun that need not be tried."""
+_LATE = "it did not finish"
+_TIMED_OUT = "Timeout (0:"  # what faulthandler writes before it ends the process
+_COMPILED = ".bytecode"
+"""Where, in a stage, what was compiled beside the environment is kept."""
+# What `site` writes of a .pth file that raises: the error is the last line of a block.
+_BROKEN_START = re.compile(
+    r"^Error processing line \d+ of (.+\.pth):\n\n((?:  .*\n)+)", re.MULTILINE
+)
+
+
+class _ReportedResults:
+    """What a trial process said, and how it ended."""
+
+    def __init__(self, done: process.CompletedProcess) -> None:
+        marked = (line for line in done.stdout.splitlines() if line.startswith(probes.MARK))
+        said = [json.loads(line.removeprefix(probes.MARK)) for line in marked]
+        self.modules = [each for each in said if "start" not in each[0]]
+        self.finished = [module for step, module, *_ in self.modules if step != "trying"]
+        self.end = _failure_text(done)
+        self.starts = _broken_starts(done.stderr)
+        self.starts |= {each[1]: each[2] for each in said if each[0] == "not started"}
+        self.died_starting = ""
+        if said and said[-1][0] == "starting":
+            self.died_starting = said[-1][1]
+            self.starts[self.died_starting] = self.end
+
+
+class SubprocessImportChecker:
+    """Imports in fresh processes; `-I` keeps the user's paths and variables out.
+
+    Beside the environment nothing in it is written, and what is compiled is kept in the stage for
+    `hand_over`; in it, what is compiled here makes the user's first import fast.
+    """
+
+    def __init__(self, interpreter: Interpreter) -> None:
+        self._interpreter = interpreter
+
+    def failing(
+        self,
+        modules: Sequence[str],
+        report: Report = no_report,
+        *,
+        spare: Sequence[str] = (),
+        beside: Path | None = None,
+        hidden: Collection[Path] = (),
+    ) -> Mapping[str, str]:
+        """Import modules in one process, a new one after each crash or hang; return the errors.
+
+        With `beside`, the libraries of that staged prefix come before the installed ones, and
+        `hidden` files are not seen. Among the errors are .pth files that raise when Python starts.
+        Of `spare` modules those that time did not suffice for are `UNTRIED`.
+        """
+        left, needed, errors = [*modules, *spare], len(modules), dict[str, str]()
+        began = monotonic()
+        while left:
+            said = self._imported(left, needed, monotonic() - began, beside, hidden, report)
+            errors |= said.starts
+            if said.died_starting:
+                break
+            for step, module, *error in said.modules:
+                if step in ("failed", "untried"):
+                    errors[module] = error[0] if error else NOT_TRIED
+            done = len(said.finished)
+            left, needed = left[done:], max(0, needed - done)
+            if left:  # it ended in the middle of one
+                is_late = needed == 0 and said.end.startswith(_LATE)
+                errors[left.pop(0)] = NOT_TRIED if is_late else said.end
+                needed = max(0, needed - 1)
+        self._pardon_alone(errors, [*modules, *spare], beside, hidden, report)
+        return errors
+
+    def kernel(
+        self,
+        report: Report = no_report,
+        *,
+        beside: Path | None = None,
+        hidden: Collection[Path] = (),
+    ) -> str | None:
+        """Start a kernel and let it add one and one; say what went wrong, None if nothing did."""
+        task = self._task(beside, hidden)
+        task |= {"flags": ["-I"], "source": probes.START_KERNEL}
+        done = self._run(probes.START_KERNEL, task, _PATIENCE * 2, report)
+        said = _ReportedResults(done)
+        errors = [error for step, _, *error in said.modules if step == "failed"]
+        if errors:
+            return str(errors[0][0])
+        return None if said.finished else said.end
+
+    def hand_over(self, stage: Path) -> None:
+        """Move what was compiled beside the environment to what is now installed in it."""
+        bytecode.keep_bytecode(stage / _COMPILED, stage, self._interpreter.prefix)
+
+    def _pardon_alone(
+        self,
+        errors: dict[str, str],
+        tried: Sequence[str],
+        beside: Path | None,
+        hidden: Collection[Path],
+        report: Report,
+    ) -> None:
+        """Forgive what imports alone: modules can stand in each other's way (pip, setuptools).
+
+        What fails of one cause is tried once.
+        """
+        same = set[str]()
+        for module in [m for m in errors if m in tried and len(tried) > 1]:
+            error = errors[module]
+            if error in same or error == NOT_TRIED or error.startswith(_LATE):
+                continue
+            alone = self._imported([module], 1, 0.0, beside, hidden, report)
+            if alone.finished and alone.modules[-1][0] == "fine":
+                del errors[module]
+            else:
+                same.add(error)
+
+    def _imported(
+        self,
+        modules: Sequence[str],
+        needed: int,
+        passed: float,
+        beside: Path | None,
+        hidden: Collection[Path],
+        report: Report,
+    ) -> _ReportedResults:
+        task = self._task(beside, hidden)
+        task |= {"modules": list(modules), "needed": needed, "spare": _SPARE - passed}
+        return _ReportedResults(
+            self._run(probes.IMPORT_CHECK, task, _PATIENCE * (len(modules) + 1), report)
+        )
+
+    def _task(self, beside: Path | None, hidden: Collection[Path]) -> dict[str, Any]:
+        compiled = beside / _COMPILED if beside is not None else None
+        roots = [f"{root}/" for root in (beside, self._interpreter.prefix) if root is not None]
+        return {
+            "patience": _PATIENCE,
+            "beside": beside is not None or bool(hidden),
+            "hidden": [str(path) for path in hidden],
+            "libraries": list(self._libraries(beside)),
+            "roots": roots if compiled is not None else [],
+            "compiled": f"{compiled}/",
+        }
+
+    def _run(
+        self, source: str, task: Mapping[str, Any], patience: float, report: Report
+    ) -> process.CompletedProcess:
+        waiting = Event(stage=Stage.CHECKING if task["beside"] else Stage.VERIFYING)
+        with TemporaryDirectory(prefix="pkgwidgets-trial-") as folder:
+            file = Path(folder, "task")
+            file.write_text(json.dumps(task), encoding="utf-8")
+            return process.run(
+                [str(self._interpreter.python), "-I", "-c", source, str(file), probes.MARK],
+                cwd=Path(folder),
+                timeout=patience,
+                tick=lambda: report(waiting),
+            )
+
+    def _libraries(self, beside: Path | None) -> Iterator[tuple[str, str]]:
+        """Yield each library of the environment with what is staged for it."""
+        scheme, prefix = self._interpreter.scheme, self._interpreter.prefix
+        if beside is not None:
+            for folder in dict.fromkeys((scheme["purelib"], scheme["platlib"])):
+                yield str(folder), str(beside / folder.relative_to(prefix))
+
+
+def _failure_text(done: process.CompletedProcess) -> str:
+    if done.returncode is None or _TIMED_OUT in done.stderr:
+        return f"{_LATE} within {_PATIENCE:.0f} seconds"
+    if done.returncode < 0:
+        return f"it ended the process (signal {-done.returncode})"
+    last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
+    return f"it ended the process: {last[:300]}"
+
+
+def _broken_starts(stderr: str) -> dict[str, str]:
+    found = {}
+    for path, block in _BROKEN_START.findall(stderr):
+        found[Path(path).name] = block.strip().splitlines()[-1].strip()[:500]
+    return found

@@ -1,0 +1,1 @@
+"""What the sources of an installed or staged distribution define (griffe)."""

@@ -1,0 +1,54 @@
+"""The command line as a whole: words in, an exit code out, and never a traceback for an error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from pkgwidgets.core.errors import (
+    Cancelled,
+    EnvironmentRefused,
+    InvalidRequest,
+    PackageNotFound,
+    PkgwidgetsError,
+    PlanImpossible,
+    ProjectNotFound,
+    StillNeeded,
+)
+
+from . import parser
+from .console import Console
+from .verbs import DONE, FAILED, REFUSED, VERBS
+
+INTERRUPTED = 130
+"""The exit code that shells know for it; nothing had been begun."""
+_CANNOT_BE = (
+    InvalidRequest,
+    PackageNotFound,
+    ProjectNotFound,
+    EnvironmentRefused,
+    PlanImpossible,
+    StillNeeded,
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code.
+
+    0 done, 1 failed and rolled back, 2 what was asked for cannot be done and nothing was, 3
+    nothing to do or not agreed to, 130 interrupted before anything was begun.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    screen = Console(json="--json" in words)
+    try:
+        request = parser.parse(words)
+        code = VERBS[request.verb](request, screen)
+        # What was changed is changed, whether that could be said or not.
+        unsaid = screen.lost and request.verb not in parser.CHANGING
+        return FAILED if unsaid and code == DONE else code
+    except PkgwidgetsError as error:
+        screen.fail(error)
+        return REFUSED if isinstance(error, _CANNOT_BE) else FAILED
+    except KeyboardInterrupt:
+        screen.fail(Cancelled(""))
+        return INTERRUPTED

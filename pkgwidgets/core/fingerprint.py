@@ -1,0 +1,73 @@
+"""Fingerprint an installed set, and name what changed since."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.core.dependency_graph import Installed
+
+from .environment import Distribution, Origin, Unreadable
+
+
+def fingerprint(installed: Installed, stamps: Mapping[str, str] | None = None) -> str:
+    """Return a text that differs whenever something was installed, removed or replaced.
+
+    A line for each distribution, so that `moved_since` can name it. `stamps` are more texts to
+    compare, by what they stand for: `a file of pandas`.
+    """
+    lines = [
+        f"{id}\t{found.version if isinstance(found, Distribution) else '?'}"
+        f"\t{_distribution_digest(found)}"
+        for id, found in sorted(installed.items())
+    ]
+    lines += [f"{label}\t\t{_digest(text)}" for label, text in sorted((stamps or {}).items())]
+    return "\n".join(lines)
+
+
+def changes_since(
+    before: str, installed: Installed, stamps: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Say what differs from a fingerprint; nothing, if it is still the same."""
+    now = fingerprint(installed, stamps)
+    if now == before:
+        return ()
+    old, new = _lines(before), _lines(now)
+    said = []
+    for key in sorted({*old, *new}, key=lambda key: (" " in key, key)):
+        (had, mark), (has, other) = old.get(key, ("", "")), new.get(key, ("", ""))
+        if (had, mark) != (has, other):
+            said.append(_difference(key, had, has, installed.get(canonicalize_name(key))))
+    return tuple(said) or ("it was read by another version of pkgwidgets",)
+
+
+def _lines(text: str) -> dict[str, tuple[str, str]]:
+    rows = (line.split("\t") for line in text.split("\n"))
+    return {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
+
+
+def _difference(key: str, had: str, has: str, now: Distribution | Unreadable | None) -> str:
+    if not had and not has:
+        return f"{key} changed"
+    if isinstance(now, Unreadable):
+        return f"{key} cannot be read: {now.reason}"
+    if had == has and isinstance(now, Distribution) and now.origin is not Origin.INDEX:
+        return f"{key} came from elsewhere since: {now.origin}"
+    if had == has:
+        return f"{key} {has} was installed again, or what is recorded of it was edited"
+    return f"{key} is {has or 'not installed'}, not {had or 'absent'}".replace(
+        "not ?", "unreadable"
+    )
+
+
+def _distribution_digest(found: Distribution | Unreadable) -> str:
+    if isinstance(found, Unreadable):
+        return _digest(f"{found.path} {found.reason}")
+    where = f"{found.path} {found.origin} {found.location} {found.installer}"
+    return _digest(f"{where} {found.installed} {found.requested} {' '.join(found.requires)}")
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=5).hexdigest()

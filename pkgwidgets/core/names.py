@@ -1,0 +1,73 @@
+"""Check names and requirements that a user gives (PEP 503, PEP 508)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import (
+    NormalizedName,
+    canonicalize_name,
+)
+
+from pkgwidgets.core.versions import checked_version
+
+from .errors import InvalidRequest
+
+# PEP 508's name, in plain ASCII: with IGNORECASE the dotless and the Kelvin letters would slip in.
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_LONGEST_NAME = 100
+
+
+def checked_name(text: object) -> NormalizedName:
+    """Return the normalised name (PEP 503) of `text`, or raise `InvalidRequest` (PEP 508 names)."""
+    if not isinstance(text, str) or len(text) > _LONGEST_NAME or not _NAME.fullmatch(text):
+        raise InvalidRequest("name", text)
+    return canonicalize_name(text)
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a project can be called so (PEP 508), however long."""
+    return _NAME.fullmatch(text) is not None
+
+
+def checked_requirement(text: object) -> Requirement:
+    """Return the requirement that `text` spells: a name, extras and versions (PEP 508).
+
+    Raises `InvalidRequest` also for a URL and for a marker: both would make the plan depend on
+    something that is not shown.
+    """
+    if not isinstance(text, str) or len(text) > 10 * _LONGEST_NAME or not text.isascii():
+        raise InvalidRequest("requirement", text)
+    try:
+        requirement = Requirement(text)
+    except (InvalidRequirement, ValueError, RecursionError):
+        raise InvalidRequest("requirement", text) from None
+    checked_name(requirement.name)
+    for specifier in requirement.specifier:
+        if specifier.operator == "===":  # compares text: anything may follow it
+            checked_version(specifier.version)
+    if requirement.url is not None or requirement.marker is not None or "\n" in text:
+        raise InvalidRequest("requirement", text, "a name and versions are wanted, as in polars>=1")
+    return requirement
+
+
+def checked_names(names: object) -> tuple[NormalizedName, ...]:
+    """Return the normalised names of one text or of several, each once."""
+    return tuple(dict.fromkeys(map(checked_name, _given("name", names))))
+
+
+def checked_requirements(requirements: object) -> Mapping[str, Requirement]:
+    """Return the requirements that one text spells, or several, by how they are written."""
+    checked = map(checked_requirement, _given("requirement", requirements))
+    return {str(each): each for each in checked}
+
+
+def _given(field: str, said: object) -> tuple[object, ...]:
+    given: tuple[object, ...] = (said,)
+    if isinstance(said, Iterable) and not isinstance(said, str | bytes):
+        given = tuple(said)
+    if not given:
+        raise InvalidRequest(field, None, f"no {field} was given")
+    return given

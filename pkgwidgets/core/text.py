@@ -1,0 +1,47 @@
+"""Format values as text: sizes, counts, lists of names.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    pass
+
+
+def escape_hidden(text: str, *, but: str = "") -> str:
+    """Return text with control, escape and bidirectional characters spelled out: it may be hostile.
+
+    Such characters would move a terminal's cursor, or show words in another order than they are;
+    all `but` those that are named.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in but else c.encode("unicode_escape").decode() for c in text
+    )
+
+
+def format_size(count: int | None) -> str:
+    """Return bytes as people read them, in powers of ten: `12.4 MB`; "" for what is not known."""
+    if count is None:
+        return ""
+    amount, units = float(count), ["bytes", "kB", "MB", "GB"]
+    while amount >= 999.95 and len(units) > 1:
+        amount, units = amount / 1000, units[1:]
+    if units[0] == "bytes":
+        return "1 byte" if count == 1 else f"{count} bytes"
+    return f"{amount:.1f} {units[0]}"
+
+
+def count_noun(number: int, noun: str) -> str:
+    """Return `1 cell`, `2 cells`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Return `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

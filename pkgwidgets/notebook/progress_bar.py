@@ -1,0 +1,57 @@
+"""A progress bar for a call in a cell: none when it ends within half a second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any
+
+from tqdm.auto import tqdm
+
+from pkgwidgets.core.events import Event, Stage, describe
+from pkgwidgets.core.interfaces import Report
+
+_DELAY = 0.5
+_STEPS = (Stage.FETCHING, Stage.CHECKING, Stage.SAVING, Stage.INSTALLING, Stage.VERIFYING)
+
+
+@contextmanager
+def reporting(report: Report | None) -> Iterator[Report]:
+    """Give the caller's own report, or a bar that follows the events until the work has ended."""
+    if report is not None:
+        yield report
+        return
+    bar = _Bar()
+    try:
+        yield bar.follow
+    finally:
+        bar.close()
+
+
+class _Bar:
+    """A bar that is made when it is time to show it: in a notebook it is eleven widgets."""
+
+    def __init__(self) -> None:
+        self._begun = monotonic()
+        self._bar: tqdm[Any] | None = None
+
+    def follow(self, event: Event) -> None:
+        if self._bar is None:
+            if monotonic() - self._begun < _DELAY:
+                return
+            self._bar = tqdm(total=1.0, leave=False, bar_format="{desc} {bar}")
+        self._bar.set_description_str(describe(event), refresh=False)
+        fraction = _fraction(event)
+        self._bar.update(0 if fraction is None else max(0.0, fraction - self._bar.n))
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.n = self._bar.total or 0  # one that is short of it stays, in red
+            self._bar.close()
+
+
+def _fraction(event: Event) -> float | None:
+    if event.stage is Stage.ASKING and event.total:
+        return (event.done or 0) / event.total
+    return _STEPS.index(event.stage) / len(_STEPS) if event.stage in _STEPS else None

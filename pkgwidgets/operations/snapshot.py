@@ -1,0 +1,205 @@
+"""The environment that a plan is made for, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from pkgwidgets.core import dependency_graph, fingerprint
+from pkgwidgets.core.environment import DIRECT_URL, Distribution, Origin, Unreadable
+from pkgwidgets.core.errors import (
+    EnvironmentRefused,
+    PackageNotFound,
+    PkgwidgetsError,
+)
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.plans import Change, HeldBack, Plan
+from pkgwidgets.core.releases import Release
+
+from . import recovery
+
+ORIGIN_REASONS = {
+    Origin.EDITABLE: "it is editable: changed where it lives",
+    Origin.URL: "it was installed from a URL",
+    Origin.VCS: "it was installed from a repository",
+    Origin.CONDA: "it belongs to conda",
+    Origin.SYSTEM: "it belongs to the system",
+}
+"""Why a distribution that did not come from an index is listed and never changed."""
+_OUTSIDE_REASON = "it lies outside of this environment, in {}"
+_EGG_INFO_REASON = "it has no RECORD, being an egg-info: its files are unknown"
+
+ProjectResults = Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]
+"""What the index said of each project."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSnapshot:
+    """The environment that a plan is made for, read once."""
+
+    backend: Backend
+    installed: dependency_graph.Installed
+    distributions: Mapping[NormalizedName, Distribution]
+    versions: Mapping[NormalizedName, Version]
+    needs: dependency_graph.ActiveRequirements
+    unmet: frozenset[dependency_graph.Unmet]
+    fixed: Mapping[NormalizedName, str]
+    """What is listed and never changed, and why."""
+
+    @classmethod
+    def of(cls, backend: Backend) -> EnvironmentSnapshot:
+        """Read it; raises `EnvironmentRefused` if nothing may be changed, `EnvironmentBusy`.
+
+        What a crash left is put back first: no plan is made on half an environment. A spoilt
+        direct_url.json stops every plan, because the installer reads them all and stops, too.
+        """
+        reason = backend.environment.refusal()
+        if reason is not None:
+            raise EnvironmentRefused(backend.environment.interpreter.python, reason)
+        recovery.recover_if_needed(backend)
+        installed = backend.environment.distributions()
+        needs = dependency_graph.active_requirements(
+            installed, backend.environment.interpreter.markers
+        )
+        versions = dependency_graph.installed_versions(installed)
+        distributions = dependency_graph.readable_distributions(installed)
+        unmet = dependency_graph.unmet(needs, versions)
+        own = set(backend.environment.interpreter.scheme.values())
+        _check_direct_urls(backend, installed, own)
+        fixed = {
+            id: _unmanaged_reason(found, own)
+            for id, found in distributions.items()
+            if found.origin is not Origin.INDEX
+        }
+        return cls(backend, installed, distributions, versions, needs, unmet, fixed)
+
+    def fingerprint(self, moved: Iterable[Change]) -> str:
+        """Return what a plan of these changes is tied to: what is installed, and its files."""
+        ids = [change.id for change in moved if change.before is not None]
+        return fingerprint.fingerprint(self.installed, current_fingerprints(self.backend, ids))
+
+    @property
+    def python(self) -> Path:
+        """The interpreter whose environment it is."""
+        return self.backend.environment.interpreter.python
+
+    def upgradable(self, ids: Collection[NormalizedName] | None) -> tuple[NormalizedName, ...]:
+        """Return what may be changed of these; a named one that may not is an error."""
+        if ids is None:
+            return tuple(id for id in self.distributions if id not in self.fixed)
+        for id in ids:
+            found = self.installed.get(id)
+            if found is None:
+                raise PackageNotFound(id)
+            if isinstance(found, Unreadable):
+                reason = f"{id} cannot be changed: it is unreadable ({found.reason})"
+                raise EnvironmentRefused(self.python, reason)
+            if id in self.fixed:
+                reason = f"{id} cannot be changed: {self.fixed[id]}"
+                raise EnvironmentRefused(self.python, reason)
+        return tuple(ids)
+
+    def raise_if_fixed(
+        self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
+    ) -> None:
+        """Raise `EnvironmentRefused` if the files of any of these cannot be changed."""
+        known = [id for id in ids if id in self.distributions]
+        for id, reason in self.backend.records.refusals(known, leaving).items():
+            raise EnvironmentRefused(self.python, f"{id} cannot be changed: {reason}")
+
+    def without(self, reasons: Mapping[NormalizedName, str]) -> EnvironmentSnapshot:
+        """Return the same with more that is never changed."""
+        return replace(self, fixed={**self.fixed, **reasons})
+
+    def foreign(self, known: EnvironmentSnapshot | None = None) -> tuple[HeldBack, ...]:
+        """Return what is never changed, with the reasons; only what was not so in `known`."""
+        new = {id: why for id, why in self.fixed.items() if known is None or id not in known.fixed}
+        return tuple(
+            HeldBack(
+                id=id,
+                name=self.distributions[id].name,
+                stays=self.versions[id],
+                latest=None,
+                reason=reason,
+            )
+            for id, reason in sorted(new.items())
+        )
+
+    def requirements(self, instead: Mapping[NormalizedName, str]) -> tuple[str, ...]:
+        """Name everything installed, so that the resolver protects it.
+
+        A distribution that is broken already is represented by those of its requirements that
+        are met: what is whole stays so, and what is not stands in nobody's way.
+        """
+        broken = {problem.id for problem in self.unmet}
+        broken |= {
+            id
+            for id, d in self.distributions.items()
+            if None in map(dependency_graph.parse_requirement, d.requires)
+        }
+        broken -= set(instead)
+        # What depends on a broken one would lead the resolver back to it.
+        while more := set(dependency_graph.dependents(broken, self.needs)) - broken - set(instead):
+            broken |= more
+        broken |= self._elsewhere
+        unmet = {(problem.id, problem.requirement) for problem in self.unmet}
+        lines = [instead.get(id, id) for id in self.distributions if id not in broken]
+        for id in sorted(broken - self._elsewhere):
+            lines += [
+                text
+                for requirement in self.needs[id]
+                if (id, text := dependency_graph.without_marker(requirement)) not in unmet
+                and canonicalize_name(requirement.name) not in broken
+            ]
+        return tuple(lines)
+
+    @property
+    def _elsewhere(self) -> set[NormalizedName]:
+        """What lies outside of this environment's own folders: the installer does not see it."""
+        return {id for id, d in self.distributions.items() if d.origin is Origin.SYSTEM}
+
+    def pins(self, movable: Collection[NormalizedName], *, free: bool = False) -> tuple[str, ...]:
+        """Return exact versions for all that may not move; with `free`, for what never may."""
+        return tuple(
+            f"{id}=={found.version}"
+            for id, found in self.distributions.items()
+            if id in self.fixed or not (free or id in movable)
+        )
+
+
+def _check_direct_urls(
+    backend: Backend, installed: dependency_graph.Installed, own: set[Path]
+) -> None:
+    for id, found in installed.items():
+        spoilt = isinstance(found, Unreadable) and found.reason.startswith(DIRECT_URL)
+        if isinstance(found, Unreadable) and spoilt and found.path.parent in own:
+            reason = f"{found.path.name}/{found.reason}; mend it, or install {id} anew"
+            raise EnvironmentRefused(backend.environment.interpreter.python, reason)
+
+
+def _unmanaged_reason(found: Distribution, own: Collection[Path]) -> str:
+    """Say why a distribution that did not come from an index is never changed."""
+    if found.path.parent not in own:
+        return _OUTSIDE_REASON.format(found.path.parent)
+    return (
+        _EGG_INFO_REASON if found.path.name.endswith(".egg-info") else ORIGIN_REASONS[found.origin]
+    )
+
+
+def current_fingerprints(backend: Backend, ids: Collection[NormalizedName]) -> Mapping[str, str]:
+    """Return what else must not have changed: the environment's own, and the files of these."""
+    files = {f"a file of {id}": text for id, text in backend.records.stamps(ids).items()}
+    return {**backend.environment.stamps(), **files}
+
+
+def changes_since_plan(backend: Backend, plan: Plan) -> tuple[str, ...]:
+    """Say what is not as it was when the plan was made; nothing, if all is."""
+    ids = [change.id for change in plan.changes if change.before is not None]
+    installed = backend.environment.distributions()
+    return fingerprint.changes_since(
+        plan.environment, installed, current_fingerprints(backend, ids)
+    )

@@ -1,0 +1,4 @@
+"""Values as what a reader sees: HTML, JSON payloads, row actions.
+
+Imports `core/` and `analysis/`.
+"""

@@ -1,0 +1,1 @@
+"""The routes: those that read, and those that change something."""

@@ -1,0 +1,115 @@
+"""Whom a change concerns is told by the files, and what it has to do with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import Kit, change_of, plan_of
+
+from pkgwidgets.backends.environment import bystanders
+from pkgwidgets.core.interfaces import Backend, no_report
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.demo.wheel_installer import WheelInstallation
+
+UPGRADE = plan_of(change_of("seedshelf", "1.4.1", "1.9"))
+REMOVAL = plan_of(change_of("seedshelf", "1.4.1", None))
+
+
+def put(garden: Demo, backend: Backend, *wheels: BuiltWheel) -> None:
+    scheme = backend.environment.interpreter.scheme
+    for wheel in wheels:
+        WheelInstallation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
+
+
+def staged(backend: Backend, garden: Demo, wheel: BuiltWheel) -> Path:
+    garden.index.publish(wheel)
+    stage = garden.folder / "env" / ".pkgwidgets" / "stage"
+    backend.installer.stage(UPGRADE, stage, no_report)
+    return stage
+
+
+def newer(entry_points: str = "", **files: str) -> BuiltWheel:
+    named = {name.replace("__", "/").replace("_py", ".py"): text for name, text in files.items()}
+    return BuiltWheel(
+        name="seedshelf",
+        version="1.9",
+        files=named or {"seedshelf.py": ""},
+        entry_points=entry_points,
+    )
+
+
+# --- both
+
+
+def test_who_shares_nothing_is_not_concerned(kit: Kit) -> None:
+    assert kit.backend.neighbours.around(REMOVAL, None) == {}
+    assert kit.backend.neighbours.orphaned(REMOVAL, None) == {}
+
+
+# --- the real one
+
+
+def test_who_has_files_in_the_same_package_is_concerned(backend: Backend, garden: Demo) -> None:
+    put(
+        garden,
+        backend,
+        BuiltWheel(name="bed-a", version="1", files={"bed/a.py": "", "bed_other.py": ""}),
+        BuiltWheel(name="bed-b", version="1", files={"bed/b.py": "", "bed/gone.py": ""}),
+        BuiltWheel(name="bedding", version="1", files={"bedding/a.py": "", "tests/a.py": ""}),
+    )
+    (garden.site_packages / "bed" / "gone.py").unlink()
+    found = backend.neighbours.around(plan_of(change_of("bed-a", "1", None)), None)
+    assert found == {"bed-b": {garden.site_packages / "bed" / "b.py"}}
+
+
+def test_who_has_a_module_of_a_name_that_comes_is_concerned(backend: Backend, garden: Demo) -> None:
+    stage = staged(backend, garden, newer(raintable____init___py=""))
+    found = backend.neighbours.around(UPGRADE, stage)
+    assert found == {"raintable": {garden.site_packages / "raintable.py"}}
+
+
+@pytest.mark.parametrize(
+    ("code", "needs", "runs"),
+    [
+        ("import subprocess; subprocess.run(['seedshelf', '-l'])", "seedshelf", True),
+        ("from subprocess import check_output as run; run('x')", "seedshelf", False),
+        ("import subprocess; subprocess.Popen('seedshelf --list', shell=True)", "seedshelf", True),
+        ("import os; os.system('seedshelf')", "SeedShelf>=1; extra == 'x'", True),
+        ("import os; os.system('seedshelf')", "raintable", False),
+        ("import shutil; shutil.which('seedshelf')", "seedshelf", False),
+        ("colour = 'seedshelf'", "seedshelf", False),
+        ("run('seedshelf", "seedshelf", False),
+        ("run()\nrun(5)\nrun('')\nrun([])\nrun('\\'')\nrun(seedshelf)", "seedshelf", False),
+    ],
+    ids=range(9),
+)
+def test_who_runs_a_command_that_goes_is_named(
+    backend: Backend, garden: Demo, code: str, needs: str, runs: bool
+) -> None:
+    put(
+        garden,
+        backend,
+        BuiltWheel(name="user", version="1", files={"user.py": code}, requires=(needs,)),
+    )
+    stage = staged(backend, garden, newer())
+    expected = {"seedshelf": ("user",)} if runs else {}
+    assert backend.neighbours.orphaned(UPGRADE, stage) == expected
+    assert backend.neighbours.orphaned(REMOVAL, None) == expected
+
+
+def test_a_kernel_that_is_started_by_a_command_needs_it(backend: Backend, garden: Demo) -> None:
+    kernel = "{name}-{version}.data/data/share/jupyter/kernels/shelf/kernel.json"
+    files = {kernel: '{"argv": ["seedshelf", "-f", "{connection_file}"]}', "shelf.py": ""}
+    wheel = BuiltWheel(name="shelf", version="1", files=files, requires=("seedshelf",))
+    put(garden, backend, wheel)
+    assert backend.neighbours.orphaned(REMOVAL, None) == {"seedshelf": ("shelf",)}
+
+
+def test_a_command_that_stays_orphans_nobody(
+    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = staged(backend, garden, newer("[console_scripts]\nseedshelf = seedshelf:main\n"))
+    monkeypatch.setattr(bystanders, "_commands_of", None)  # and nobody's files are read for it
+    assert backend.neighbours.orphaned(UPGRADE, stage) == {}

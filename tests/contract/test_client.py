@@ -1,0 +1,373 @@
+"""An index that misbehaves costs its own answers, and what was known is kept and marked."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from time import monotonic, sleep, time
+
+import pytest
+from packaging.utils import NormalizedName, canonicalize_name
+
+from pkgwidgets.backends.config import index_settings
+from pkgwidgets.backends.http import client, transport
+from pkgwidgets.backends.http.circuit_breaker import CircuitBreaker
+from pkgwidgets.backends.index.cache import ReleaseCache
+from pkgwidgets.backends.index.simple import SimpleIndex
+from pkgwidgets.core.errors import Cancelled, IndexUnavailable, PkgwidgetsError
+from pkgwidgets.core.events import Event
+from pkgwidgets.core.releases import Release, ReleaseList
+
+JSON = "application/vnd.pypi.simple.v1+json"
+IDS = [canonicalize_name(f"pea-{number}") for number in range(60)]
+
+Reply = tuple[int, dict[str, str], bytes]
+
+
+def page(name: str, *versions: str) -> bytes:
+    stem = name.replace("-", "_")
+    files = [{"filename": f"{stem}-{version}-py3-none-any.whl"} for version in versions]
+    return json.dumps({"meta": {"api-version": "1.1"}, "name": name, "files": files}).encode()
+
+
+def good(path: str) -> Reply:
+    name = path.strip("/").rpartition("/")[2]
+    return 200, {"Content-Type": JSON, "ETag": '"1"'}, page(name, "2.0", "1.0")
+
+
+@dataclass
+class Server:
+    """What each path is answered with, and what was asked."""
+
+    reply: Callable[[str], Reply] = good
+    url: str = ""
+    asked: list[tuple[str, str | None]] = field(default_factory=list)
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            server.asked.append((self.path, self.headers.get("If-None-Match")))
+            status, headers, body = server.reply(self.path)
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            """Stay quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
+        listener.daemon_threads = True
+        server.url = f"http://127.0.0.1:{listener.server_port}/simple/"
+        thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        listener.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running(Server()) as started:
+        yield started
+
+
+@pytest.fixture
+def index(server: Server, tmp_path: Path) -> SimpleIndex:
+    return SimpleIndex(
+        index_settings.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
+    )
+
+
+def versions(answer: Sequence[Release] | PkgwidgetsError) -> list[str]:
+    assert not isinstance(answer, PkgwidgetsError), answer
+    return [str(release.version) for release in answer]
+
+
+@pytest.mark.parametrize("body", [b"", b"moved" * 100])
+def test_a_redirect_is_followed_by_every_asker(
+    server: Server, index: SimpleIndex, body: bytes
+) -> None:
+    def moved(path: str) -> Reply:
+        if path.startswith("/simple/"):
+            return 302, {"Location": path.replace("/simple/", "/elsewhere/")}, body
+        return good(path)
+
+    server.reply = moved
+    answers = index.releases_of(IDS)
+    assert [versions(answers[id]) for id in IDS] == [["2.0", "1.0"]] * len(IDS)
+
+
+def test_a_moment_of_trouble_costs_nobody_an_answer(server: Server, index: SimpleIndex) -> None:
+    seen: set[str] = set()
+
+    def once(path: str) -> Reply:
+        if path in seen:
+            return good(path)
+        seen.add(path)
+        return 503, {}, b""
+
+    server.reply = once
+    answers = index.releases_of(IDS)
+    assert [versions(answers[id]) for id in IDS] == [["2.0", "1.0"]] * len(IDS)
+
+
+def test_a_host_that_fails_for_ever_is_left_alone(server: Server, index: SimpleIndex) -> None:
+    server.reply = lambda path: (500, {"Retry-After": "99999"}, b"")
+    many = [canonicalize_name(f"pod-{number}") for number in range(300)]
+    answers = index.releases_of(many)
+    assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
+    assert len(server.asked) < 200
+    assert "left alone for a minute" in str(answers[many[-1]])
+
+
+@pytest.mark.parametrize("text", ["²", "9" * 5000, "-1", "soon", ""])
+@pytest.mark.parametrize("name", ["Cache-Control", "Age", "Retry-After"])
+def test_no_header_ends_the_check(server: Server, index: SimpleIndex, name: str, text: str) -> None:
+    value = f"max-age={text}" if name == "Cache-Control" else text
+    encoded = value.encode().decode("latin-1")
+    server.reply = lambda path: (200, good(path)[1] | {name: encoded}, good(path)[2])
+    first, again = (index.releases_of(IDS[:1], refresh=refresh) for refresh in (False, True))
+    assert versions(first[IDS[0]]) == versions(again[IDS[0]]) == ["2.0", "1.0"]
+
+
+def _reply(headers: dict[str, str]) -> Callable[[str], Reply]:
+    return lambda path: (200, good(path)[1] | headers, good(path)[2])
+
+
+@pytest.mark.parametrize(
+    ("headers", "requests"),
+    [
+        ({"Cache-Control": "max-age=600, public"}, 1),
+        ({"Cache-Control": "max-age=600", "Age": "600"}, 2),
+        ({"Cache-Control": "no-cache, max-age=600"}, 2),
+        ({}, 2),
+    ],
+    ids=["fresh", "aged", "no-cache", "nothing said"],
+)
+def test_what_is_fresh_is_not_asked_again(
+    server: Server, index: SimpleIndex, headers: dict[str, str], requests: int
+) -> None:
+    server.reply = _reply(headers)
+    for _ in range(2):
+        assert versions(index.releases_of(IDS[:1])[IDS[0]]) == ["2.0", "1.0"]
+    assert len(server.asked) == requests
+    assert [known for _, known in server.asked] == [None, '"1"'][:requests]
+
+
+def test_an_unchanged_page_is_not_sent_again(server: Server, index: SimpleIndex) -> None:
+    index.releases_of(IDS[:1])
+    server.reply = lambda path: (304, {"ETag": '"1"'}, b"")
+    assert versions(index.releases_of(IDS[:1], refresh=True)[IDS[0]]) == ["2.0", "1.0"]
+
+
+def test_a_kept_answer_stands_in_and_says_so(server: Server, index: SimpleIndex) -> None:
+    index.releases_of(IDS[:1])
+    server.reply = lambda path: (403, {}, b"")
+    answers = index.releases_of(IDS[:2])
+    kept = answers[IDS[0]]
+    assert isinstance(kept, ReleaseList)
+    assert versions(kept) == ["2.0", "1.0"]
+    assert kept.stale.endswith("is not available: it answered 403; as of a moment ago")
+    assert isinstance(answers[IDS[1]], IndexUnavailable)
+
+
+def test_what_was_not_looked_at_stands_in_for_nothing(server: Server, index: SimpleIndex) -> None:
+    def newest(id: NormalizedName, release: Release) -> bool:
+        return True
+
+    assert versions(index.releases_of(IDS[:1], enough=newest)[IDS[0]]) == ["2.0"]
+    server.reply = lambda path: (403, {}, b"")
+    assert versions(index.releases_of(IDS[:1], enough=newest)[IDS[0]]) == ["2.0"]
+    assert isinstance(index.releases_of(IDS[:1])[IDS[0]], IndexUnavailable)
+
+
+def test_a_clock_that_was_ahead_keeps_nothing_fresh(
+    server: Server, index: SimpleIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.reply = _reply({"Cache-Control": "max-age=600"})
+    with monkeypatch.context() as ahead:
+        ahead.setattr("pkgwidgets.backends.index.simple.time", lambda: time() + 86_400)
+        index.releases_of(IDS[:1])
+    index.releases_of(IDS[:1])
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("damage", [b"", b"no database", b"SQLite format 3\x00" + b"x" * 5000])
+def test_a_damaged_cache_is_begun_anew(server: Server, tmp_path: Path, damage: bytes) -> None:
+    for number in range(2):
+        index = SimpleIndex(
+            index_settings.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
+        )
+        assert versions(index.releases_of(IDS[:1])[IDS[0]]) == ["2.0", "1.0"]
+        if number == 0:
+            for file in tmp_path.iterdir():
+                file.unlink() if file.name.endswith(("-wal", "-shm")) else file.write_bytes(damage)
+    kept = ReleaseCache(server.url, tmp_path).get(IDS[:1])
+    assert [str(release.version) for release in kept[IDS[0]].releases] == ["2.0", "1.0"]
+
+
+def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(
+    server: Server, tmp_path: Path
+) -> None:
+    folder = tmp_path / "a file"
+    folder.write_text("in its place")
+    index = SimpleIndex(
+        index_settings.sources_for_url(server.url), ReleaseCache(server.url, folder)
+    )
+    assert versions(index.releases_of(IDS[:1])[IDS[0]]) == ["2.0", "1.0"]
+
+
+def test_two_kernels_may_use_one_cache(server: Server, tmp_path: Path) -> None:
+    """Each asks and keeps at once; nothing is lost and nobody waits for the other."""
+    errors: list[object] = []
+
+    def ask() -> None:
+        index = SimpleIndex(
+            index_settings.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
+        )
+        for _ in range(5):
+            found = index.releases_of(IDS, refresh=True)
+            errors.extend(a for a in found.values() if isinstance(a, PkgwidgetsError))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(ReleaseCache(server.url, tmp_path).get(IDS)) == len(IDS)
+
+
+def test_who_waits_for_a_silent_index_can_leave(server: Server, index: SimpleIndex) -> None:
+    silent = threading.Event()
+
+    def never(path: str) -> Reply:
+        silent.wait(20)
+        return good(path)
+
+    def cancel(event: Event) -> None:
+        if monotonic() - begun > 0.3:
+            raise Cancelled("")
+
+    server.reply, begun = never, monotonic()
+    with pytest.raises(Cancelled):
+        index.releases_of(IDS[:1], cancel)
+    waited = monotonic() - begun
+    silent.set()
+    assert waited < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("12", 12), ("0", 0), ("²", None), ("-1", None), ("9" * 12, None)]
+)
+def test_a_number_of_a_header_is_plain(text: str, number: int | None) -> None:
+    assert transport.number(text) == number
+
+
+def failed(*begun_and_ended: tuple[float, float]) -> CircuitBreaker:
+    row = CircuitBreaker()
+    for begun, ended in begun_and_ended:
+        row.add(begun, ended)
+    return row
+
+
+def test_five_failures_in_a_row_are_enough() -> None:
+    row = failed((0, 1), (1, 2), (2, 3), (3, 4))
+    assert row.shut_until == 0
+    row.add(4, 5)
+    assert row.shut_until == 65
+
+
+def test_what_was_under_way_when_the_first_failed_does_not_count() -> None:
+    row = failed(*((0.5, 1.0) for _ in range(40)), *((2, 3) for _ in range(3)))
+    assert row.shut_until == 0
+    row.add(2, 3)
+    assert row.shut_until == 63
+
+
+def test_an_answer_ends_the_row() -> None:
+    row = failed(*((number, number + 1) for number in range(4)))
+    row.end()
+    for number in range(10, 14):
+        row.add(number, number + 1)
+    assert row.shut_until == 0
+
+
+def test_what_fails_while_the_host_is_left_alone_does_not_prolong_it() -> None:
+    row = failed(*((number, number + 1) for number in range(5)), *((3, 6) for _ in range(9)))
+    assert row.shut_until == 65
+    row.add(70, 71)
+    assert row.shut_until == 65
+
+
+def test_five_failures_one_after_the_other_and_nobody_asks_a_sixth_time(
+    server: Server, index: SimpleIndex
+) -> None:
+    server.reply = lambda path: (500, {"Retry-After": "99999"}, b"")
+    for id in IDS[:6]:
+        assert isinstance(index.releases_of([id])[id], IndexUnavailable)
+    assert len(server.asked) == 5
+
+
+def test_a_tenth_that_fails_and_a_tenth_that_is_slow_cost_the_others_nothing(
+    server: Server, index: SimpleIndex
+) -> None:
+    """They come in every order: in the worst one all that fail come first."""
+    many = [canonicalize_name(f"pod-{number}") for number in range(200)]
+    failing, slow = set(many[:20]), set(many[20:40])
+
+    def mixed(path: str) -> Reply:
+        name = path.strip("/").rpartition("/")[2]
+        if name in slow:
+            sleep(5)
+        return (503, {}, b"") if name in failing else good(path)
+
+    server.reply, begun = mixed, monotonic()
+    answers = index.releases_of(many)
+    rows = [id for id in many if not isinstance(answers[id], PkgwidgetsError)]
+    assert {*many} - failing - slow <= {*rows}
+    assert monotonic() - begun < 30
+
+
+def test_a_circle_of_redirects_ends(server: Server, index: SimpleIndex) -> None:
+    server.reply = lambda path: (302, {"Location": path}, b"")
+    answer = index.releases_of(IDS[:1])[IDS[0]]
+    assert "redirects in a circle" in str(answer)
+    assert len(server.asked) < 40
+
+
+def _packed(body: bytes, path: str) -> Reply:
+    return 200, {"Content-Encoding": "gzip"}, body
+
+
+def asked(server: Server) -> transport.Response:
+    return client.Client(server.url, {}, at_once=1).get("pea/", {}, until=monotonic() + 30)
+
+
+@pytest.mark.parametrize("size", [0, 1, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 5 << 20])
+def test_a_packed_page_is_unpacked_whole_whatever_its_size(server: Server, size: int) -> None:
+    for body in (b"x" * size, random.Random(size).randbytes(size)):
+        packed = gzip.compress(body, 1)
+        server.reply = partial(_packed, packed)
+        assert asked(server).body == body
+
+
+def test_a_packed_page_that_is_cut_off_is_no_page(server: Server) -> None:
+    cut = gzip.compress(b"x" * (4 << 20))[:-9]
+    server.reply = partial(_packed, cut)
+    with pytest.raises(transport.RequestFailed, match="the connection broke"):
+        asked(server)

@@ -1,0 +1,356 @@
+"""A trial says which modules fail and why, whatever they do to the process that tries them."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from fakes import Kit
+
+from pkgwidgets.backends.environment import interpreter
+from pkgwidgets.backends.sandbox import import_check
+from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
+from pkgwidgets.core.errors import Cancelled
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import NOT_TRIED, Backend
+from pkgwidgets.demo import Demo
+
+MODULES = ["allotboard", "bedplanner", "compost_log", "raintable"]
+
+
+# --- both
+
+
+def test_what_imports_is_not_mentioned(kit: Kit) -> None:
+    before = kit.tree()
+    assert kit.backend.trial.failing(MODULES) == {}
+    assert kit.backend.trial.failing([]) == {}
+    assert kit.tree() == before
+
+
+def test_what_fails_is_named_with_its_error(kit: Kit) -> None:
+    kit.edit("raintable.py", b"raise ImportError('it raises')\n")
+    found = kit.backend.trial.failing(["compost_log", "raintable", "nothing"])
+    assert found == {
+        "raintable": "ImportError: it raises",
+        "nothing": "ModuleNotFoundError: No module named 'nothing'",
+    }
+
+
+def test_it_reports_while_it_waits(kit: Kit) -> None:
+    told: list[Event] = []
+    kit.backend.trial.failing(MODULES, told.append)
+    assert {event.stage for event in told} == {Stage.VERIFYING}
+
+
+def test_what_the_report_raises_ends_it(kit: Kit) -> None:
+    def cancel(event: Event) -> None:
+        raise Cancelled("")
+
+    with pytest.raises(Cancelled):
+        kit.backend.trial.failing(MODULES, cancel)
+
+
+# --- the real one
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("raise ValueError('no')", "ValueError: no"),
+        ("import nobody", "ModuleNotFoundError: No module named 'nobody'"),
+        ("1 +", "SyntaxError: invalid syntax"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt: "),
+        ("import os; os._exit(0)", "it ended the process: without a word"),
+        ("import os; os._exit(7)", "it ended the process: without a word"),
+        ("import os; os.kill(os.getpid(), 9)", "it ended the process (signal 9)"),
+        ("import os; os.abort()", "it ended the process (signal 6)"),
+        ("raise type('E', (Exception,), {'__str__': lambda s: 1 / 0})", "ZeroDivisionError"),
+        ("def f(): f()\nf()", "RecursionError"),
+        (f"raise ValueError({'x' * 100!r} * 100)", "ValueError: xxx"),
+        ("raise ValueError('\\ud800')", "ValueError: \ud800"),
+    ],
+    ids=range(13),
+)
+def test_the_culprit_is_named_and_the_others_are_tried(
+    backend: Backend, garden: Demo, code: str, reason: str
+) -> None:
+    (garden.site_packages / "culprit.py").write_text(code)
+    found = backend.trial.failing(["raintable", "culprit", "nobody_else", "allotboard"])
+    assert list(found) == ["culprit", "nobody_else"]
+    assert reason in found["culprit"]
+    assert len(found["culprit"]) < 600
+
+
+def test_what_hangs_is_given_up(
+    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_check, "_PATIENCE", 0.5)
+    (garden.site_packages / "hanging.py").write_text("import time; time.sleep(60)")
+    started = time.monotonic()
+    found = backend.trial.failing(["raintable", "hanging", "allotboard"])
+    assert found == {"hanging": "it did not finish within 0 seconds"}
+    assert time.monotonic() - started < 5
+
+
+def test_many_slow_modules_are_not_one_that_hangs(
+    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_check, "_PATIENCE", 0.6)
+    names = [f"slow{number}" for number in range(8)]
+    for name in names:
+        (garden.site_packages / f"{name}.py").write_text("import time; time.sleep(0.12)")
+    assert backend.trial.failing(names) == {}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print('junk'); print('pkgwidgets-trial:[\"fine\", \"culprit\"]')",
+        "import os; os.write(1, b'pkgwidgets-trial:junk\\n' * 3)",
+        "import sys; sys.stdout.close(); sys.stderr.close()",
+        "import os; os.close(1); os.close(2); os.close(0)",
+        "import sys; sys.stdout = sys.stderr = None",
+        "import os, sys; os.write(1, b'\\xff' * 200_000)",
+        "import sys; sys.exit = None; sys.modules['json'] = None; sys.argv.append('x')",
+        "import atexit; atexit.register(lambda: 1 / 0)",
+        "import threading; threading.Thread(target=lambda: __import__('time').sleep(60)).start()",
+    ],
+    ids=range(9),
+)
+def test_what_a_module_does_to_the_process_does_no_harm(
+    backend: Backend, garden: Demo, code: str
+) -> None:
+    (garden.site_packages / "rude.py").write_text(code)
+    found = backend.trial.failing(["raintable", "rude", "nobody"])
+    assert found == {"nobody": "ModuleNotFoundError: No module named 'nobody'"}
+
+
+def test_a_module_that_takes_the_arguments_is_not_blamed(backend: Backend, garden: Demo) -> None:
+    (garden.site_packages / "rude.py").write_text("import sys; sys.argv.clear()")
+    assert backend.trial.failing(["rude", "raintable"]) == {}
+
+
+def test_noise_of_a_pth_file_does_no_harm(backend: Backend, garden: Demo) -> None:
+    noise = "import sys; print('junk'); print('pkgwidgets-trial:', file=sys.stderr)\n"
+    (garden.site_packages / "noise.pth").write_text(noise)
+    assert backend.trial.failing(["raintable"]) == {}
+
+
+def test_a_pth_file_that_raises_at_the_start_is_named(backend: Backend, garden: Demo) -> None:
+    (garden.site_packages / "spoilt.pth").write_text("import raintable\nimport nobody\n")
+    error = "ModuleNotFoundError: No module named 'nobody'"
+    assert backend.trial.failing(["raintable"]) == {"spoilt.pth": error}
+
+
+def test_a_python_that_does_not_start_fails_everything(backend: Backend, garden: Demo) -> None:
+    (garden.site_packages / "end.pth").write_text("import os; os._exit(3)\n")
+    assert backend.trial.failing(["raintable", "allotboard"]) == dict.fromkeys(
+        ["raintable", "allotboard"], "it ended the process: without a word"
+    )
+
+
+def test_what_lies_beside_comes_first_and_is_not_written_to(
+    backend: Backend, garden: Demo, tmp_path: Path
+) -> None:
+    beside = tmp_path / garden.site_packages.relative_to(garden.folder / "env")
+    beside.mkdir(parents=True)
+    (beside / "raintable.py").write_text("raise ImportError('beside')")
+    (beside / "fresh.py").write_text("import seedshelf")
+    told: list[Event] = []
+    found = backend.trial.failing(["fresh", "allotboard"], told.append, beside=tmp_path)
+    assert found == {"allotboard": "ImportError: beside"}
+    assert {event.stage for event in told} == {Stage.CHECKING}
+    assert sorted(path.name for path in beside.iterdir()) == ["fresh.py", "raintable.py"]
+    assert backend.trial.failing(["allotboard"]) == {}
+
+
+def test_the_users_variables_and_folder_stay_out(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "raintable.py").write_text("raise ImportError('from outside')")
+    (tmp_path / "json.py").write_text("raise ImportError('from outside')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "raintable.py"))
+    monkeypatch.chdir(tmp_path)
+    assert backend.trial.failing(["raintable"]) == {}
+
+
+def test_modules_that_cannot_stand_each_other_are_not_blamed(
+    backend: Backend, garden: Demo
+) -> None:
+    """As pip and setuptools: each imports alone, and the second fails after the first."""
+    (garden.site_packages / "jealous.py").write_text(
+        "import sys; assert 'rival' not in sys.modules"
+    )
+    (garden.site_packages / "rival.py").write_text("")
+    (garden.site_packages / "bad.py").write_text("1 / 0")
+    found = backend.trial.failing(["rival", "jealous", "bad"])
+    assert found == {"bad": "ZeroDivisionError: division by zero"}
+
+
+# --- beside the environment
+
+
+@pytest.fixture
+def stage(garden: Demo, tmp_path: Path) -> Path:
+    """The library of a staged prefix."""
+    library = tmp_path / garden.site_packages.relative_to(garden.folder / "env")
+    library.mkdir(parents=True)
+    return library
+
+
+def test_what_will_be_replaced_is_not_seen(
+    backend: Backend, garden: Demo, tmp_path: Path, stage: Path
+) -> None:
+    (garden.site_packages / "gone.py").write_text("")
+    (garden.site_packages / "user.py").write_text("import gone")
+    (stage / "fresh.py").write_text("")
+    assert backend.trial.failing(["user"], beside=tmp_path) == {}
+    hidden = {garden.site_packages / "gone.py"}
+    missing = "ModuleNotFoundError: No module named 'gone'"
+    assert backend.trial.failing(["user"], beside=tmp_path, hidden=hidden) == {"user": missing}
+    assert backend.trial.failing(["user"], hidden=hidden) == {"user": missing}
+
+
+def test_a_package_is_made_of_what_is_staged_and_of_what_others_have_in_it(
+    backend: Backend, garden: Demo, tmp_path: Path, stage: Path
+) -> None:
+    for library, names in ((garden.site_packages, ("a", "theirs")), (stage, ("a", "b"))):
+        (library / "bed").mkdir()
+        for name in names:
+            (library / "bed" / f"{name}.py").write_text(f"where = {library == stage}\n")
+    (garden.site_packages / "bed" / "__init__.py").write_text("")
+    (stage / "user.py").write_text(
+        "import bed.theirs, bed.b, bed.a\nassert bed.a.where and bed.b.where, bed.a.__file__\n"
+    )
+    assert backend.trial.failing(["user", "bed.theirs"], beside=tmp_path) == {}
+
+
+def test_what_is_staged_does_not_hide_the_standard_library(
+    backend: Backend, tmp_path: Path, stage: Path
+) -> None:
+    (stage / "statistics.py").write_text("1 / 0")
+    (stage / "user.py").write_text("import statistics; statistics.mean")
+    assert backend.trial.failing(["user"], beside=tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import nobody\n", "ModuleNotFoundError: No module named 'nobody'"),
+        ("import sys; sys.exit(3)\n", "SystemExit: 3"),
+        ("import os; os._exit(3)\n", "it ended the process: without a word"),
+    ],
+    ids=range(3),
+)
+def test_a_staged_pth_file_that_fails_is_named(
+    backend: Backend, tmp_path: Path, stage: Path, text: str, said: str
+) -> None:
+    (stage / "spoilt.pth").write_text(text)
+    assert backend.trial.failing(["raintable"], beside=tmp_path) == {"spoilt.pth": said}
+
+
+def test_a_staged_pth_file_leads_to_its_folder(
+    backend: Backend, tmp_path: Path, stage: Path
+) -> None:
+    (stage / "more.pth").write_text("# more\n\nmore\nnowhere\nimport sys; sys.more = 1\n")
+    (stage / "more").mkdir()
+    (stage / "more" / "deep.py").write_text("import sys; sys.more")
+    assert backend.trial.failing(["deep"], beside=tmp_path) == {}
+
+
+def test_nothing_is_written_to_the_environment(
+    backend: Backend, garden: Demo, tmp_path: Path, stage: Path
+) -> None:
+    (stage / "fresh.py").write_text("import bedplanner")
+    before = sorted(garden.site_packages.rglob("*"))
+    assert backend.trial.failing(["fresh"], beside=tmp_path) == {}
+    assert backend.trial.failing(["bedplanner"], hidden={Path("/nowhere.py")}) == {}
+    assert sorted(garden.site_packages.rglob("*")) == before
+
+
+def test_what_was_compiled_beside_is_handed_over(
+    backend: Backend, garden: Demo, tmp_path: Path, stage: Path
+) -> None:
+    """It is good for the installed source, and so the first import compiles nothing anew."""
+    (stage / "fresh.py").write_text("import bedplanner\nwhere = __file__\n")
+    assert backend.trial.failing(["fresh"], beside=tmp_path) == {}
+    installed = garden.site_packages / "fresh.py"
+    installed.write_bytes((stage / "fresh.py").read_bytes())
+    os.utime(installed, (1_700_000_000, 1_700_000_000))
+    (garden.site_packages / "raintable.py").write_text("edited = True\n")
+    backend.trial.hand_over(tmp_path)
+    handed = sorted(garden.site_packages.rglob("*.pyc"))
+    names = {file.name.partition(".")[0] for file in handed}
+    assert {"fresh", "__init__", "layout"} <= names
+    stamps = [(file, file.stat().st_mtime_ns, file.stat().st_ino) for file in handed]
+    assert backend.trial.failing(["fresh"]) == {}
+    assert [(f, f.stat().st_mtime_ns, f.stat().st_ino) for f in handed] == stamps
+
+
+def test_what_was_compiled_of_something_else_is_not_handed_over(
+    backend: Backend, garden: Demo, tmp_path: Path, stage: Path
+) -> None:
+    (stage / "fresh.py").write_text("x = 1\n")
+    assert backend.trial.failing(["fresh"], beside=tmp_path) == {}
+    (garden.site_packages / "fresh.py").write_text("x = 2\n")  # of the same size
+    backend.trial.hand_over(tmp_path)
+    assert list(garden.site_packages.rglob("fresh.*.pyc")) == []
+
+
+def test_what_need_not_be_tried_is_left_out_when_there_is_no_time(
+    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_check, "_SPARE", 0.0)
+    (garden.site_packages / "slow.py").write_text("import time; time.sleep(0.01)")
+    (garden.site_packages / "ends.py").write_text("import os; os._exit(1)")
+    found = backend.trial.failing(["slow", "ends", "nobody"], spare=["bad", "raintable"])
+    assert found == {
+        "ends": "it ended the process: without a word",
+        "nobody": "ModuleNotFoundError: No module named 'nobody'",
+        "bad": NOT_TRIED,
+        "raintable": NOT_TRIED,
+    }
+
+
+def test_what_need_not_be_tried_and_hangs_is_left_out(
+    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_check, "_SPARE", 1.0)
+    (garden.site_packages / "hanging.py").write_text("import time; time.sleep(600)")
+    started = time.monotonic()
+    found = backend.trial.failing(["raintable"], spare=["hanging", "allotboard"])
+    assert found == {"hanging": NOT_TRIED, "allotboard": NOT_TRIED}
+    assert time.monotonic() - started < 50
+
+
+def test_what_need_not_be_tried_is_tried_when_there_is_time(kit: Kit) -> None:
+    missing = "ModuleNotFoundError: No module named 'nobody'"
+    found = kit.backend.trial.failing(["raintable"], spare=["nobody", "allotboard"])
+    assert found == {"nobody": missing}
+
+
+# --- a kernel
+
+
+def test_without_one_there_is_no_kernel(backend: Backend) -> None:
+    said = backend.trial.kernel()
+    assert said is not None
+    assert "No module named 'jupyter_client'" in said
+
+
+def test_a_kernel_adds_one_and_one() -> None:
+    """This Python's own, and nothing of the user's is read or written by it."""
+    here = SubprocessImportChecker(interpreter.describe())
+    assert here.kernel() is None
+
+
+def test_a_kernel_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_check, "_PATIENCE", 0.2)
+    said = SubprocessImportChecker(interpreter.describe()).kernel()
+    assert said is not None
+    assert "it does" in said or "it did not finish" in said

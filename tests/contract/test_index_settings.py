@@ -1,0 +1,383 @@
+"""The index is the one that uv is configured with, else pip's, else uv's own; for both of us."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from pkgwidgets import PackageService
+from pkgwidgets.backends.config import index_settings, pip_config, uv_cache_dir, uv_config
+from pkgwidgets.backends.config.index_sources import IndexSources
+from pkgwidgets.backends.environment import interpreter
+from pkgwidgets.backends.http.network_settings import NetworkSettings
+from pkgwidgets.backends.index.multi import MultiIndex
+from pkgwidgets.backends.index.simple import SimpleIndex
+from pkgwidgets.backends.installer import uv
+from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
+from pkgwidgets.core.interfaces import ResolveRequest
+from pkgwidgets.core.releases import Release, ReleaseList
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.index_server import DemoIndex
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+
+PEA = canonicalize_name("pea")
+POD = canonicalize_name("pod")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> Path:
+    """A machine on which nobody configured anything, and a project folder to work in."""
+    for name in ("UV_NO_CONFIG", "NETRC", "PIP_CONFIG_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    folder = tmp_path / "home"
+    (folder / "project" / "deep").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "own"))
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(folder / "shared"))
+    monkeypatch.chdir(folder / "project" / "deep")
+    return folder
+
+
+@pytest.fixture
+def write(home: Path) -> Callable[[str, str], Path]:
+    def written(path: str, text: str) -> Path:
+        file = home / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        return file
+
+    return written
+
+
+Write = Callable[[str, str], Path]
+
+
+def found(home: Path) -> IndexSources:
+    return index_settings.configured_indexes(uv.find_uv, home / "env")()
+
+
+def versions(answer: object) -> list[str]:
+    assert not isinstance(answer, PkgwidgetsError), answer
+    assert isinstance(answer, ReleaseList | list | tuple)
+    return [str(release.version) for release in answer if isinstance(release, Release)]
+
+
+# --- which
+
+
+def test_without_any_it_is_the_one_that_uv_has(home: Path) -> None:
+    default = uv_config.default_index(uv.find_uv())
+    assert default.startswith("https://")
+    assert found(home) == IndexSources(indexes=(default,), access=found(home).access)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "indexes"),
+    [
+        ("UV_DEFAULT_INDEX", "http://a.invalid/s", ["http://a.invalid/s"]),
+        ("UV_INDEX_URL", "http://a.invalid/s", ["http://a.invalid/s"]),
+        ("UV_INDEX", "x=http://a.invalid http://b.invalid", ["http://a.invalid", "http://b.invalid", ""]),  # noqa: E501
+        ("UV_EXTRA_INDEX_URL", "http://a.invalid", ["http://a.invalid", ""]),
+    ],
+)  # fmt: skip
+def test_variables_of_uv(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, indexes: list[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://pips.invalid/")
+    default = uv_config.default_index(uv.find_uv())
+    assert found(home).indexes == tuple(each or default for each in indexes)
+
+
+@pytest.mark.parametrize("file", ["project/uv.toml", "own/uv/uv.toml", "shared/uv/uv.toml"])
+def test_a_file_of_uv(home: Path, write: Write, file: str) -> None:
+    write(file, 'index-url = "http://a.invalid/s"\nextra-index-url = ["http://b.invalid/s"]')
+    assert found(home).indexes == ("http://b.invalid/s", "http://a.invalid/s")
+
+
+def test_the_table_of_a_project(home: Path, write: Write) -> None:
+    write("project/pyproject.toml", '[tool.uv.pip]\nindex-url = "http://a.invalid/s"')
+    assert found(home).indexes == ("http://a.invalid/s",)
+
+
+def test_uvs_default_by_name_is_a_choice_too(home: Path, write: Write) -> None:
+    write("project/uv.toml", f'index-url = "{uv_config.default_index(uv.find_uv())}"')
+    write("own/pip/pip.conf", "[global]\nindex-url = http://pips.invalid/")
+    assert found(home).indexes == (uv_config.default_index(uv.find_uv()),)
+
+
+def test_named_flat_and_explicit_indexes(
+    home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = [
+        'name = "our-own"\nurl = "http://a.invalid/s"',
+        'name = "flat"\nurl = "http://b.invalid/links"\nformat = "flat"',
+        'name = "pinned"\nurl = "http://c.invalid/s"\nexplicit = true',
+        'name = "d"\nurl = "http://d.invalid/s"\ndefault = true',
+    ]
+    write("project/uv.toml", "\n".join(f"[[index]]\n{table}" for table in tables))
+    monkeypatch.setenv("UV_INDEX_OUR_OWN_USERNAME", "bob")
+    monkeypatch.setenv("UV_INDEX_OUR_OWN_PASSWORD", "p@ss")
+    sources = found(home)
+    assert sources.indexes == ("http://bob:p%40ss@a.invalid/s", "http://d.invalid/s")
+    assert sources.links == ("http://b.invalid/links",)
+
+
+def test_what_uv_is_told_beside(home: Path, write: Write) -> None:
+    write(
+        "project/uv.toml",
+        'keyring-provider = "subprocess"\nallow-insecure-host = ["a.invalid"]\n'
+        'exclude-newer = "2025-01-02"\nexclude-newer-package = { pea = false }\n'
+        'native-tls = true\nhttps-proxy = "http://p.invalid"\n'
+        '[pip]\nindex-strategy = "unsafe-best-match"',
+    )
+    write("own/uv/uv.toml", 'allow-insecure-host = ["b.invalid:8"]\nexclude-newer = "2020-01-01"')
+    sources = found(home)
+    assert sources.access.insecure == ("a.invalid", "b.invalid:8")
+    assert sources.access.keyring
+    assert sources.access.system
+    assert dict(sources.access.proxies) == {"https": "http://p.invalid"}
+    assert sources.strategy == "unsafe-best-match"
+    assert sources.before == (("", "2025-01-02"), ("pea", ""))
+    assert uv_config.uv_options(sources) == ("--exclude-newer-package", "pea=false")
+
+
+def test_what_uv_cannot_read_is_said_in_its_words(home: Path, write: Write) -> None:
+    write("project/uv.toml", 'index-url = "http://u:canary@a.invalid/"\nnonsense = [')
+    with pytest.raises(IndexUnavailable, match="Failed to parse") as caught:
+        found(home)
+    assert "canary" not in f"{caught.value}"
+
+
+@pytest.mark.parametrize(
+    ("file", "overriding"),
+    [
+        ("shared/pip/pip.conf", "own/pip/pip.conf"),
+        (".pip/pip.conf", "own/pip/pip.conf"),
+        ("own/pip/pip.conf", "env/pip.conf"),
+        ("env/pip.conf", "named.conf"),
+    ],
+)
+def test_files_of_pip(
+    home: Path, write: Write, monkeypatch: pytest.MonkeyPatch, file: str, overriding: str
+) -> None:
+    write(file, "[global]\nindex-url = http://a.invalid/s\nextra-index-url = http://x.invalid")
+    assert found(home).indexes == ("http://x.invalid", "http://a.invalid/s")
+    later = write(overriding, "[global]\nindex_url = http://b.invalid/s")
+    if overriding == "named.conf":
+        monkeypatch.setenv("PIP_CONFIG_FILE", str(later))
+    assert found(home).indexes == ("http://x.invalid", "http://b.invalid/s")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://c.invalid/s")
+    assert found(home).indexes == ("http://x.invalid", "http://c.invalid/s")
+
+
+def test_the_users_file_of_pip_does_not_count_beside_a_named_one(
+    home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("own/pip/pip.conf", "[global]\nindex-url = http://a.invalid/s")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(write("named.conf", "[install]\nno-index = yes")))
+    assert found(home).indexes == ()
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    assert found(home).indexes == (uv_config.default_index(uv.find_uv()),)
+
+
+def test_all_that_pip_is_told(home: Path, write: Write) -> None:
+    write(
+        "env/pip.conf",
+        "[global]\nindex-url = http://a.invalid\nproxy = p.invalid:3128\ntimeout = 5\n"
+        "trusted-host = a.invalid\n    b.invalid:8\n"
+        "[install]\nindex-url = http://b.invalid/%7Esimple\nfind-links = ~/l http://c.invalid/l\n"
+        "cert = /c.pem\nclient-cert = /d.pem\nkeyring-provider = subprocess\n",
+    )
+    (home / "l").mkdir()
+    sources = found(home)
+    assert sources.indexes == ("http://b.invalid/%7Esimple",)
+    assert sources.links == (f"{home}/l", "http://c.invalid/l")
+    assert sources.access == NetworkSettings(
+        insecure=("a.invalid", "b.invalid:8"),
+        certificates="/c.pem",
+        client="/d.pem",
+        proxies=dict.fromkeys(("http", "https"), "http://p.invalid:3128"),
+        keyring=True,
+    )
+
+
+def test_a_file_of_pip_that_cannot_be_read_is_named_and_not_quoted(
+    home: Path, write: Write
+) -> None:
+    file = write("env/pip.conf", "index-url = http://u:canary@a.invalid")
+    with pytest.raises(IndexUnavailable, match=str(file)) as caught:
+        pip_config.pip_options(home / "env")
+    assert "canary" not in f"{caught.value} {caught.value.__cause__}"
+
+
+# --- told to uv
+
+
+def test_what_uv_is_told_is_what_was_found(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked in the process environment that we give it, uv names the very same sources."""
+    links = home / "a folder, with a comma"
+    links.mkdir()
+    sources = IndexSources(
+        indexes=("http://u:p%40@a.invalid/s", "http://b.invalid/s", "http://c.invalid/s"),
+        links=(str(links), "http://u:q@d.invalid/l"),
+    )
+    monkeypatch.setenv("UV_INDEX_URL", "http://elsewhere.invalid")
+    monkeypatch.setenv("UV_INDEX", "http://elsewhere.invalid")
+    told = uv_config.uv_environment(sources)
+    assert "elsewhere" not in json.dumps(told)
+    for name in list(os.environ):
+        if name.startswith("UV_"):
+            monkeypatch.delenv(name)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    again = found(home)
+    assert again.indexes == sources.indexes
+    assert again.links == (links.as_uri().replace(",", "%2C"), "http://u:q@d.invalid/l")
+    assert not any("u:" in word for word in uv_config.uv_options(sources))
+
+
+def test_no_file_of_uv_redirects_it(
+    garden: Demo, home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only which index it is counts, of all that stands in the file of the working folder."""
+    elsewhere = home / "elsewhere"
+    write(
+        "project/uv.toml",
+        f'index-url = "{garden.index_url}"\nreinstall = true\nno-binary = true\n[pip]\n'
+        f'target = "{elsewhere}"\nrequire-hashes = true\nresolution = "lowest"\n'
+        'prerelease = "allow"\nno-deps = true',
+    )
+    service = PackageService(garden.python)
+    assert service.index_url == garden.index_url
+    plan = service.plan_upgrade("seedshelf")
+    assert [str(change) for change in plan.changes] == ["seedshelf 1.4.1 → 1.4.2"]
+    service.apply(plan)
+    assert service.get_package("seedshelf").version == "1.4.2"
+    assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize("by", ["HOME", "XDG_CACHE_HOME", "UV_CACHE_DIR"])
+def test_a_cache_that_cannot_be_made_is_replaced(
+    garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """A file stands where the folder should be: not even root can write there."""
+    for name in ("UV_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "file").touch()
+    monkeypatch.setenv(by, str(tmp_path / "file" / "below"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # for the process that applies
+    service = PackageService(garden.python, index_url=garden.index_url)
+    service.upgrade_package("seedshelf")
+    assert service.get_package("seedshelf").version == "1.4.2"
+    assert uv_cache_dir.uv_cache_dir().parent == tmp_path
+
+
+# --- several
+
+
+def pea(version: str) -> BuiltWheel:
+    return BuiltWheel(name="pea", version=version, files={"pea.py": ""})
+
+
+def asked(sources: IndexSources) -> object:
+    return MultiIndex(lambda: sources, SimpleIndex).releases_of([PEA], refresh=True)[PEA]
+
+
+def test_the_first_index_that_knows_a_project_answers() -> None:
+    with DemoIndex([pea("1.0")]) as first, DemoIndex([pea("2.0")]) as second:
+        both = IndexSources(indexes=(first.url, second.url))
+        assert versions(asked(both)) == ["1.0"]
+        assert second.requests == []
+        first.withdraw("pea")
+        assert versions(asked(both)) == ["2.0"]
+        second.withdraw("pea")
+        nobody = asked(both)
+        assert isinstance(nobody, ProjectNotFound)
+        assert nobody.index == f"{first.url}, {second.url}"
+
+
+def test_the_strategy_of_all_joins_them() -> None:
+    with DemoIndex([pea("1.0")]) as first, DemoIndex([pea("2.0"), pea("1.0")]) as second:
+        sources = IndexSources(indexes=(first.url, second.url), strategy="unsafe-best-match")
+        assert versions(asked(sources)) == ["2.0", "1.0"]
+        first.withdraw("pea")
+        assert versions(asked(sources)) == ["2.0", "1.0"]
+
+
+def test_later_files_do_not_count() -> None:
+    with DemoIndex([pea("1.0"), pea("2.0")]) as index:
+        early, late = ("2026-01-01T00:00:00Z",), ("2026-01-01",)
+        assert versions(asked(IndexSources(indexes=(index.url,), before=(("", early[0]),)))) == []
+        assert versions(asked(IndexSources(indexes=(index.url,), before=(("", late[0]),)))) == [
+            "2.0",
+            "1.0",
+        ]
+        own = IndexSources(indexes=(index.url,), before=(("", early[0]), ("pea", "")))
+        assert versions(asked(own)) == ["2.0", "1.0"]
+
+
+@pytest.mark.parametrize("kind", ["folder", "file address", "page", "page on this machine"])
+def test_links_are_candidates_beside_the_index(tmp_path: Path, kind: str) -> None:
+    wheel = pea("3.0")
+    (tmp_path / wheel.filename).write_bytes(wheel.data)
+    (tmp_path / "pod-1.0-py3-none-any.whl").write_bytes(b"x")
+    (tmp_path / "readme.txt").touch()
+    page = tmp_path / "links.html"
+    page.write_text(f'<a href="{wheel.filename}#sha256={wheel.sha256}">pea</a>')
+    with DemoIndex([pea("1.0"), wheel]) as index:
+        links = {
+            "folder": str(tmp_path),
+            "file address": tmp_path.as_uri(),
+            "page": f"{index.url}pea/",
+            "page on this machine": page.as_uri(),
+        }
+        joined = MultiIndex(
+            lambda: IndexSources(indexes=(index.url,), links=(links[kind],)), SimpleIndex
+        )
+        found = joined.releases_of([PEA, POD])
+        assert versions(found[PEA]) == ["3.0", "1.0"]
+        answer = found[PEA]
+        assert isinstance(answer, ReleaseList)
+        newest = answer[0]
+        assert {each.sha256 for each in newest.wheels} == {wheel.sha256}
+        assert isinstance(found[POD], ReleaseList) is (kind in ("folder", "file address"))
+        assert joined.url.startswith(index.url)
+
+
+def test_links_without_an_index(tmp_path: Path, garden: Demo) -> None:
+    wheel = BuiltWheel(name="seedshelf", version="9.0", files={"seedshelf.py": ""})
+    (tmp_path / wheel.filename).write_bytes(wheel.data)
+    garden.index.down = True
+    sources = IndexSources(indexes=(), links=(str(tmp_path),))
+    installer = uv.UvInstaller(interpreter.describe(garden.python), lambda: sources)
+    after = installer.resolve(ResolveRequest(requirements=("seedshelf>8",)))
+    assert {id: str(version) for id, version in after.items()} == {"seedshelf": "9.0"}
+    answer = MultiIndex(lambda: sources, SimpleIndex).releases_of([canonicalize_name("seedshelf")])
+    assert versions(answer[canonicalize_name("seedshelf")]) == ["9.0"]
+
+
+def test_links_that_cannot_be_read_leave_it_open_whether_there_is_more(tmp_path: Path) -> None:
+    with DemoIndex([pea("1.0")]) as index:
+        sources = IndexSources(indexes=(index.url,), links=(str(tmp_path / "gone"),))
+        answer = asked(sources)
+        assert versions(answer) == ["1.0"]
+        assert isinstance(answer, ReleaseList)
+        assert "gone is not available: it cannot be read" in answer.stale
+        index.withdraw("pea")
+        assert isinstance(asked(sources), IndexUnavailable)
+
+
+def test_nothing_is_asked_before_it_is_needed(garden: Demo, home: Path, write: Write) -> None:
+    write("project/uv.toml", "nonsense")
+    service = PackageService(garden.python)
+    assert len(service.get_packages()) > 3
+    assert service.plan_uninstall("allotboard").changes
+    with pytest.raises(IndexUnavailable):
+        service.check_for_updates()

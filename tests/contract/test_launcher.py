@@ -1,0 +1,393 @@
+"""Plans carried out elsewhere: started, followed, cancelled, on the fake and in a real process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from fakes import FakeApplier, FakeKit, Kept, Kit
+from held_transactions import HeldTrial, appliers, eventually, held_wheel
+
+from pkgwidgets.backends.processes import process
+from pkgwidgets.connect import connect
+from pkgwidgets.core.errors import (
+    Cancelled,
+    EnvironmentBusy,
+    EnvironmentRefused,
+    InstallFailed,
+    InvalidRequest,
+    PkgwidgetsError,
+    RollbackFailed,
+    StageFailed,
+    StalePlan,
+    TooLate,
+)
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import apply, recovery, transactions
+from pkgwidgets.operations.planning import plan_undo, plan_upgrade
+
+
+@dataclass(frozen=True)
+class Apart:
+    """An environment whose plans are carried out elsewhere, and a gate that holds them."""
+
+    kit: Kit
+    backend: Backend
+    gate: Path
+
+    def held_at(self, stage: Stage) -> tuple[Backend, Plan]:
+        """Return a plan that stands still at a stage until the gate is open."""
+        if isinstance(self.kit, FakeKit):
+            inner = self.kit.backend
+            trial = HeldTrial(inner.trial, self.gate, stage)
+            slow = replace(inner, trial=trial)  # type: ignore[arg-type]
+            backend = replace(slow, applier=FakeApplier(slow))
+        else:
+            wheel = held_wheel("1.9", self.gate, beside=stage is Stage.CHECKING)
+            self.kit.publish(wheel)
+            backend = self.backend
+        return backend, plan_upgrade(backend, "seedshelf")
+
+    def wait_for(self, backend: Backend, id: str, stage: Stage) -> None:
+        """Wait until a transaction tells of a stage."""
+        applier = backend.applier
+        assert applier is not None
+        eventually(lambda: stage in {event.stage for event in applier.events(id)[0]})
+
+
+@pytest.fixture
+def apart(kit: Kit, request: pytest.FixtureRequest, tmp_path: Path) -> Apart:
+    if isinstance(kit, FakeKit):
+        backend = replace(kit.backend, applier=FakeApplier(kit.backend))
+    else:
+        garden: Demo = request.getfixturevalue("garden")
+        backend = connect(garden.python, garden.index_url, detached=True)
+    return Apart(kit, backend, tmp_path / "gate")
+
+
+on_the_real_one = pytest.mark.parametrize("kit", ["real"], indirect=True)
+HOLDS = [Stage.CHECKING, Stage.VERIFYING]
+
+
+# --- started and followed
+
+
+def test_it_is_started_found_and_followed_to_its_end(apart: Apart) -> None:
+    backend, plan = apart.held_at(Stage.CHECKING)
+    assert transactions.running(backend) is None
+    id = transactions.start(backend, plan)
+    found = transactions.running(backend)
+    assert found is not None
+    assert (found.id, found.plan.id, found.outcome) == (id, plan.id, Outcome.STARTED)
+    told: list[Event] = []
+    apart.gate.touch()
+    done = transactions.follow(backend, id, told.append)
+    assert (done.id, done.outcome, done.plan.id) == (id, Outcome.COMMITTED, plan.id)
+    assert list(dict.fromkeys(event.stage for event in told)) == [
+        Stage.FETCHING,
+        Stage.CHECKING,
+        Stage.SAVING,
+        Stage.INSTALLING,
+        Stage.VERIFYING,
+        Stage.DONE,
+    ]
+    assert {event.transaction for event in told} == {id}
+    assert transactions.running(backend) is None
+    assert backend.environment.holder() is None
+
+
+def test_run_waits_and_keeps_what_only_its_session_knows_of_the_plan(apart: Apart) -> None:
+    plan = plan_upgrade(apart.backend, "bedplanner")
+    done = transactions.apply_and_follow(apart.backend, plan)
+    assert done.plan is plan
+    assert done.outcome is Outcome.COMMITTED
+    assert [each.id for each in apart.kit.backend.journal.transactions()] == [done.id]
+
+
+def test_the_next_can_begin_as_soon_as_the_last_was_followed(apart: Apart) -> None:
+    before = apart.kit.tree()
+    for _ in range(3):
+        transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
+        transactions.apply_and_follow(apart.backend, plan_undo(apart.backend))
+    assert apart.kit.tree() == before
+
+
+def test_who_followed_finds_the_environment_free(
+    apart: Apart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "_prune_save_points", lambda backend: time.sleep(0.5))
+    transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
+    assert apart.backend.environment.holder() is None
+
+
+def test_what_has_ended_can_be_followed_again(apart: Apart) -> None:
+    done = transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
+    again = transactions.follow(apart.backend, done.id)
+    assert (again.id, again.outcome) == (done.id, Outcome.COMMITTED)
+
+
+def test_two_may_follow(apart: Apart) -> None:
+    backend, plan = apart.held_at(Stage.CHECKING)
+    id = transactions.start(backend, plan)
+    told: list[Event] = []
+    other = Thread(target=transactions.follow, args=(backend, id, told.append))
+    other.start()
+    apart.wait_for(backend, id, Stage.CHECKING)
+    apart.gate.touch()
+    assert transactions.follow(backend, id).outcome is Outcome.COMMITTED
+    other.join()
+    assert told[0].stage is Stage.FETCHING
+    assert told[-1].stage is Stage.DONE
+
+
+def test_while_nothing_new_happens_the_last_event_is_reported_again(apart: Apart) -> None:
+    backend, plan = apart.held_at(Stage.CHECKING)
+    told: list[Event] = []
+
+    def report(event: Event) -> None:
+        told.append(event)
+        if [each.stage for each in told].count(Stage.CHECKING) == 5:
+            apart.gate.touch()
+
+    assert transactions.apply_and_follow(backend, plan, report).outcome is Outcome.COMMITTED
+
+
+# --- what is refused at once
+
+
+def test_a_second_one_is_told_who_is_at_work(apart: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_process(*args: object, **more: object) -> None:
+        raise AssertionError("a process was started")
+
+    backend, plan = apart.held_at(Stage.CHECKING)
+    id = transactions.start(backend, plan)
+    with monkeypatch.context() as patch:
+        patch.setattr(process, "start", no_process)
+        with pytest.raises(EnvironmentBusy, match=r"seedshelf; begun \d\d:\d\d:\d\d UTC"):
+            transactions.start(backend, plan)
+        with pytest.raises(EnvironmentBusy):
+            transactions.apply_and_follow(backend, plan)
+    apart.gate.touch()
+    transactions.follow(backend, id)
+    assert [each.id for each in backend.journal.transactions()] == [id]
+
+
+def test_a_plan_without_changes_starts_nothing(apart: Apart) -> None:
+    plan = plan_upgrade(apart.backend, "beanpoles")
+    assert transactions.apply_and_follow(apart.backend, plan).id == ""
+    with pytest.raises(InvalidRequest, match="changes nothing"):
+        transactions.start(apart.backend, plan)
+
+
+@pytest.mark.parametrize("id", ["", "unknown", "../txn", "0" * 300])
+def test_what_nobody_started_is_neither_followed_nor_cancelled(apart: Apart, id: str) -> None:
+    transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
+    for ask in (transactions.follow, transactions.cancel):
+        with pytest.raises(InvalidRequest):
+            ask(apart.backend, id)
+
+
+# --- what goes wrong there is raised here
+
+
+def test_a_stale_plan_does_not_begin(apart: Apart) -> None:
+    plan = plan_upgrade(apart.backend, "seedshelf")
+    transactions.apply_and_follow(apart.backend, plan)
+    with pytest.raises(StalePlan, match=r"seedshelf is 1\.4\.2, not 1\.4\.1") as caught:
+        transactions.apply_and_follow(apart.backend, plan)
+    assert isinstance(caught.value.differences, tuple)
+    assert len(apart.backend.journal.transactions()) == 1
+
+
+def test_what_failed_is_raised_with_its_facts(apart: Apart) -> None:
+    before = apart.kit.tree()
+    with pytest.raises(StageFailed, match="harvestscale") as caught:
+        transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend))
+    (found,) = apart.backend.journal.transactions()
+    assert caught.value.transaction == found.id
+    assert any("harvestscale" in problem for problem in caught.value.problems)
+    assert apart.kit.tree() == before
+    with pytest.raises(StageFailed) as later:
+        transactions.follow(apart.backend, found.id)
+    assert later.value.facts == caught.value.facts
+
+
+@on_the_real_one
+def test_an_installer_that_fails_says_what_it_ran(apart: Apart, garden: Demo) -> None:
+    plan = plan_upgrade(apart.backend, "seedshelf")
+    garden.index.down = True
+    with pytest.raises(InstallFailed) as caught:
+        transactions.apply_and_follow(apart.backend, plan)
+    assert caught.value.returncode != 0
+    assert "install" in caught.value.argv
+    assert caught.value.transaction == apart.backend.journal.transactions()[-1].id
+
+
+@on_the_real_one
+def test_an_environment_that_is_frozen_meanwhile_is_not_touched(apart: Apart, garden: Demo) -> None:
+    plan = plan_upgrade(apart.backend, "seedshelf")
+    (garden.folder / "env" / "conda-meta").mkdir()
+    (garden.folder / "env" / "conda-meta" / "frozen").touch()
+    with pytest.raises((StalePlan, EnvironmentRefused), match="frozen"):
+        transactions.apply_and_follow(apart.backend, plan)
+    assert list(apart.backend.journal.transactions()) == []
+
+
+@on_the_real_one
+def test_a_refusal_names_the_same_interpreter(apart: Apart, garden: Demo) -> None:
+    files = {"seedshelf.py": "", "raintable.py": ""}
+    apart.kit.publish(BuiltWheel(name="seedshelf", version="1.9", files=files))
+    before = apart.kit.tree()
+    with pytest.raises(EnvironmentRefused, match="raintable") as caught:
+        transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
+    assert caught.value.python == garden.python
+    assert apart.kit.tree() == before
+
+
+# --- cancelled
+
+
+@pytest.mark.parametrize("stage", HOLDS)
+def test_a_cancelled_one_leaves_the_old(apart: Apart, stage: Stage) -> None:
+    backend, plan = apart.held_at(stage)
+    before = apart.kit.tree()
+    id = transactions.start(backend, plan)
+    apart.wait_for(backend, id, stage)
+    transactions.cancel(backend, id)
+    with pytest.raises(Cancelled) as caught:
+        transactions.follow(backend, id)
+    assert caught.value.transaction == id
+    assert apart.kit.tree() == before
+    assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
+    assert ("INTENT" in backend.journal.steps(id)) == (stage is Stage.VERIFYING)
+    transactions.cancel(backend, id)  # as it was wished already
+    assert backend.environment.holder() is None
+
+
+def test_what_is_committed_is_not_cancelled_any_more(apart: Apart) -> None:
+    done = transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
+    after = apart.kit.tree()
+    with pytest.raises(TooLate, match="undo") as caught:
+        transactions.cancel(apart.backend, done.id)
+    assert caught.value.transaction == done.id
+    assert apart.kit.tree() == after
+
+
+class Odd(Exception):
+    """What a report raises by mistake."""
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [(Odd, Odd), (KeyboardInterrupt, Cancelled), (lambda: Cancelled(""), Cancelled)],
+    ids=["mistake", "interrupt", "cancelled"],
+)
+@pytest.mark.parametrize("stage", HOLDS)
+def test_whatever_a_report_raises_cancels(
+    apart: Apart,
+    stage: Stage,
+    raised: Callable[[], BaseException],
+    expected: type[BaseException],
+) -> None:
+    def report(event: Event) -> None:
+        if event.stage is stage:
+            raise raised()
+
+    backend, plan = apart.held_at(stage)
+    before = apart.kit.tree()
+    with pytest.raises(expected):
+        transactions.apply_and_follow(backend, plan, report)
+    assert apart.kit.tree() == before
+    assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
+    assert backend.environment.holder() is None
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [(Odd, Odd), (KeyboardInterrupt, TooLate), (lambda: Cancelled(""), None)],
+    ids=["mistake", "interrupt", "cancelled"],
+)
+def test_what_a_report_raises_when_it_is_done_changes_nothing(
+    apart: Apart, raised: Callable[[], BaseException], expected: type[BaseException] | None
+) -> None:
+    def report(event: Event) -> None:
+        if event.stage is Stage.DONE:
+            raise raised()
+
+    plan = plan_upgrade(apart.backend, "seedshelf")
+    if expected is None:
+        assert (
+            transactions.apply_and_follow(apart.backend, plan, report).outcome is Outcome.COMMITTED
+        )
+    else:
+        with pytest.raises(expected):
+            transactions.apply_and_follow(apart.backend, plan, report)
+    assert apart.backend.journal.transactions()[-1].outcome is Outcome.COMMITTED
+
+
+# --- nobody is at work any more
+
+
+def crash(backend: Backend, plan: Plan, at: Stage) -> str:
+    """Carry a plan out here, and leave it as a crash would."""
+
+    class Crash(BaseException):
+        pass
+
+    def report(event: Event) -> None:
+        if event.stage is at:
+            raise Crash
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recovery, "end", lambda *_: None)
+        patch.setattr(recovery, "finish", lambda *_: None)
+        with pytest.raises(Crash):
+            apply.apply_plan(backend, plan, report)
+    return backend.journal.transactions()[-1].id
+
+
+@pytest.mark.parametrize("stage", [Stage.FETCHING, Stage.SAVING, *HOLDS])
+def test_who_follows_the_dead_gets_the_old_back(apart: Apart, stage: Stage) -> None:
+    before = apart.kit.tree()
+    id = crash(apart.kit.backend, plan_upgrade(apart.kit.backend, "seedshelf"), stage)
+    assert transactions.running(apart.backend) is None
+    with pytest.raises(PkgwidgetsError, match="it was cut off"):
+        transactions.follow(apart.backend, id)
+    assert apart.kit.tree() == before
+    assert apart.backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
+
+
+@on_the_real_one
+def test_nothing_is_left_running(apart: Apart, garden: Demo) -> None:
+    transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
+    eventually(lambda: appliers(garden.folder / "env") == [])
+
+
+def test_what_cannot_be_put_back_is_named_and_kept(tmp_path: Path) -> None:
+    kit = FakeKit()
+    backend, plan = Apart(kit, kit.backend, tmp_path / "gate").held_at(Stage.VERIFYING)
+    stuck = kit.environment.site / "seedshelf.py"
+
+    def report(event: Event) -> None:
+        if event.stage is Stage.VERIFYING:
+            kept: Kept = kit.kept[event.transaction or ""]
+            kept.stuck.add(stuck)
+            raise Odd
+
+    with pytest.raises(RollbackFailed, match="it is stuck") as caught:
+        transactions.apply_and_follow(backend, plan, report)
+    (found,) = backend.journal.transactions()
+    assert (caught.value.transaction, found.outcome) == (found.id, Outcome.BROKEN)
+    assert caught.value.differences == (f"{stuck}: it is stuck",)
+    assert caught.value.kept == str(kit.journal.folder(found.id))
+    with pytest.raises(RollbackFailed):
+        transactions.follow(backend, found.id)

@@ -1,0 +1,141 @@
+"""An index that is a folder, alone and beside others that are asked for the same projects."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from time import monotonic
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.backends.config.index_sources import IndexSources, with_path
+from pkgwidgets.backends.index.local import LocalIndex
+from pkgwidgets.backends.index.multi import MultiIndex
+from pkgwidgets.backends.index.simple import SimpleIndex
+from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
+from pkgwidgets.core.events import Event
+from pkgwidgets.core.releases import ReleaseList
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+
+PEA = canonicalize_name("pea")
+POD = canonicalize_name("pod")
+SEED = canonicalize_name("seedshelf")
+
+
+def page(folder: Path, name: str, *versions: str) -> None:
+    links = (
+        f'<a href="../../files/{name}-{version}-py3-none-any.whl#sha256={"0" * 64}">x</a>'
+        for version in versions
+    )
+    (folder / name).mkdir(parents=True, exist_ok=True)
+    text = f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>"
+    (folder / name / "index.html").write_text(text)
+
+
+def said(answer: object) -> list[str]:
+    assert isinstance(answer, ReleaseList), answer
+    return [str(release.version) for release in answer]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    page(tmp_path / "simple", "pea", "1.9", "1.10")
+    return tmp_path / "simple"
+
+
+def test_a_folder_is_read_like_any_index(folder: Path) -> None:
+    told: list[Event] = []
+    answers = LocalIndex(folder.as_uri() + "/").releases_of([PEA, POD], told.append)
+    assert said(answers[PEA]) == ["1.10", "1.9"]
+    assert isinstance(answers[POD], ProjectNotFound)
+    assert {event.id: event.answer for event in told} == answers
+    assert [(event.done, event.total) for event in told] == [(1, 2), (2, 2)]
+
+
+def test_what_cannot_be_read_is_said(folder: Path) -> None:
+    (folder / "pod").mkdir()
+    (folder / "pod" / "index.html").write_text("<html><body>Please log in.</body></html>")
+    found = LocalIndex(folder.as_uri()).releases_of([POD])[POD]
+    assert isinstance(found, IndexUnavailable)
+    assert "cannot be read" in found.reason
+    gone = LocalIndex((folder / "gone").as_uri()).releases_of([PEA])[PEA]
+    assert isinstance(gone, IndexUnavailable)
+    assert gone.reason == "the folder is not there"
+
+
+@pytest.fixture
+def index_url(garden: Demo) -> str:
+    garden.index.publish(BuiltWheel(name="pea", version="2.0"))
+    return garden.index_url
+
+
+def joined(strategy: str, *indexes: str) -> MultiIndex:
+    return MultiIndex(lambda: IndexSources(indexes=indexes, strategy=strategy), SimpleIndex)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "newest"), [("", "1.10"), ("unsafe-best-match", "2.0")], ids=["uv", "pip"]
+)
+def test_a_folder_beside_an_index(
+    folder: Path, index_url: str, strategy: str, newest: str, forgetful: None
+) -> None:
+    told: list[Event] = []
+    index = joined(strategy, folder.as_uri(), index_url)
+    answers = index.releases_of([PEA, SEED], told.append)
+    assert said(answers[PEA])[0] == newest
+    assert said(answers[SEED])
+    # What is told of a project is what is answered in the end, once.
+    came = [event for event in told if event.answer is not None]
+    assert {event.id: event.answer for event in came} == answers
+    assert len(came) == 2
+    assert told[-1].done == told[-1].total == 2
+
+
+def test_an_index_that_is_gone_makes_the_newest_doubtful(
+    tmp_path: Path, index_url: str, forgetful: None
+) -> None:
+    index = joined("unsafe-best-match", (tmp_path / "gone").as_uri(), index_url)
+    found = index.releases_of([PEA, POD])
+    pea = found[PEA]
+    assert isinstance(pea, ReleaseList)
+    assert said(pea) == ["2.0"]
+    assert "the folder is not there" in pea.stale
+    assert isinstance(found[POD], PkgwidgetsError)
+
+
+def test_an_address_that_lacks_its_scheme_keeps_its_secret(tmp_path: Path) -> None:
+    address = "bob:s3cretpw@nexus.invalid/simple"
+    sources = IndexSources(indexes=(with_path(address),), links=(address,))
+    assert "s3cretpw" not in sources.shown
+    assert "s3cretpw" in sources.secrets
+    index = MultiIndex(lambda: sources, SimpleIndex)
+    assert "s3cretpw" not in index.url
+    assert "s3cretpw" not in repr(index.releases_of([PEA]))
+
+
+def test_a_path_is_the_address_of_its_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    for address in ("simple", "./simple", str(folder)):
+        assert with_path(address).rstrip("/") == folder.as_uri()
+    for address in ("https://host.invalid/simple", "file:///x"):
+        assert with_path(address) == address
+
+
+def test_all_sources_together_have_the_time_of_one(
+    monkeypatch: pytest.MonkeyPatch, forgetful: None
+) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setattr("pkgwidgets.backends.index.multi._TOTAL_SECONDS", 2.0)
+        monkeypatch.setattr("pkgwidgets.backends.http.transport.READ_SECONDS", 3.0)
+        sources = IndexSources(
+            indexes=(f"{host}/a/", f"{host}/b/", f"{host}/c/"),
+            links=(f"{host}/d",),
+            strategy="unsafe-best-match",
+        )
+        begun = monotonic()
+        found = MultiIndex(lambda: sources, SimpleIndex).releases_of([PEA, POD])
+        assert monotonic() - begun < 20  # four of them, thrice three seconds each
+    assert all(isinstance(answer, IndexUnavailable) for answer in found.values())

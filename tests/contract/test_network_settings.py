@@ -1,0 +1,264 @@
+"""An index that wants to know who asks is told, by our client and by uv; nobody else is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from network_guard import Guard, basic, guarded
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.backends.config.index_sources import IndexSources
+from pkgwidgets.backends.environment import interpreter
+from pkgwidgets.backends.http.network_settings import NetworkSettings
+from pkgwidgets.backends.index.multi import MultiIndex
+from pkgwidgets.backends.index.simple import SimpleIndex
+from pkgwidgets.backends.installer import uv
+from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError
+from pkgwidgets.core.interfaces import ResolveRequest
+from pkgwidgets.demo import Demo
+
+SEEDSHELF = canonicalize_name("seedshelf")
+HERE = Path(__file__).parent
+SERVER, AUTHORITY = HERE / "loopback.pem", HERE / "authority.pem"
+"""The server's key and certificate, and who vouches for it: made for these tests alone."""
+
+BOB = ("bob", "pa/ss@w:rd")
+QUOTED = "bob:pa%2Fss%40w%3Ard"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("NETRC", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Put a `keyring` on the path that knows Bob, by host, and return what it was asked."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    command = folder / "keyring"
+    command.write_text(
+        f'#!/bin/sh\necho "$@" >> "{folder}/asked"\n'
+        f'case "$2 $3" in 127.0.0.1:*" bob") echo "{BOB[1]}";; *) exit 1;; esac\n'
+    )
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    asked = folder / "asked"
+    return lambda: asked.read_text().splitlines() if asked.exists() else []
+
+
+def seen(sources: IndexSources) -> list[str]:
+    """Return what our own client sees of a project, or the reason why it sees nothing."""
+    answer = MultiIndex(lambda: sources, SimpleIndex).releases_of([SEEDSHELF], refresh=True)
+    found = answer[SEEDSHELF]
+    if isinstance(found, PkgwidgetsError):
+        return [found.sentence()]
+    return [str(release.version) for release in found][:1]
+
+
+def planned(garden: Demo, sources: IndexSources) -> list[str]:
+    """Return what uv would upgrade it to, or the code of its error."""
+    installer = uv.UvInstaller(interpreter.describe(garden.python), lambda: sources)
+    try:
+        after = installer.resolve(ResolveRequest(requirements=("seedshelf>1.4.1",)))
+    except PkgwidgetsError as error:
+        return [error.code]
+    return [str(after[SEEDSHELF])]
+
+
+def both(garden: Demo, sources: IndexSources) -> list[str]:
+    return seen(sources) + planned(garden, sources)
+
+
+GOT_IT = ["1.4.2", "1.4.2"]
+
+
+def test_credentials_of_the_address_are_sent(garden: Demo) -> None:
+    with guarded(garden.index_url, BOB) as guard:
+        assert both(garden, IndexSources(indexes=(guard.with_credentials(QUOTED),))) == GOT_IT
+        assert {said for _, said in guard.asked} == {basic(*BOB)}
+
+
+def test_a_token_alone_is_sent(garden: Demo) -> None:
+    with guarded(garden.index_url, ("a-token", "")) as guard:
+        assert both(garden, IndexSources(indexes=(guard.with_credentials("a-token"),))) == GOT_IT
+
+
+@pytest.mark.parametrize("user", ["", "bob"])
+def test_netrc_knows_the_password(
+    garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str
+) -> None:
+    file = tmp_path / "netrc"
+    file.write_text(f"machine 127.0.0.1 login bob password {BOB[1]}\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+    with guarded(garden.index_url, BOB) as guard:
+        url = guard.with_credentials(user) if user else guard.url
+        assert both(garden, IndexSources(indexes=(url,))) == GOT_IT
+
+
+def test_netrc_of_another_user_is_not_sent(
+    garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login bob password secret\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    with guarded(garden.index_url, BOB) as guard:
+        seen(IndexSources(indexes=(guard.with_credentials("alice"),)))
+        assert {said for _, said in guard.asked} == {basic("alice", "")}
+
+
+def test_a_netrc_that_cannot_be_read_is_none(
+    garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".netrc").write_text("machine machine login\nnonsense \x00")
+    assert seen(IndexSources(indexes=(garden.index_url,))) == ["1.4.2"]
+
+
+def test_the_keyring_is_asked_for_a_known_user(
+    garden: Demo, keyring: Callable[[], list[str]]
+) -> None:
+    with guarded(garden.index_url, BOB) as guard:
+        url = guard.with_credentials("bob").rstrip("/")
+        sources = IndexSources(indexes=(url,), access=NetworkSettings(keyring=True))
+        assert seen(sources) == ["1.4.2"]
+        ours = keyring()
+        assert planned(garden, sources) == ["1.4.2"]
+        address = guard.url.rstrip("/")
+        assert ours == [f"get {address} bob", f"get {guard.netloc} bob"]
+        assert set(keyring()) == set(ours), "uv asks in other words"
+
+
+def test_the_keyring_is_left_alone_unless_it_is_wanted(
+    garden: Demo, keyring: Callable[[], list[str]]
+) -> None:
+    with guarded(garden.index_url, BOB) as guard:
+        wanted = NetworkSettings(keyring=True)
+        assert "401" in seen(IndexSources(indexes=(guard.with_credentials("bob"),)))[0]
+        assert "401" in seen(IndexSources(indexes=(guard.url,), access=wanted))[0]
+    assert keyring() == []
+
+
+@pytest.mark.parametrize("user", ["bob:secret", "bob"])
+def test_another_host_never_gets_them(garden: Demo, user: str) -> None:
+    """`localhost` is another host than `127.0.0.1`, and another port is another server."""
+    with guarded(garden.index_url) as other, guarded(garden.index_url) as guard:
+        elsewhere = other.url.replace("127.0.0.1", "localhost")
+        guard.reply = lambda path: (
+            302, {"Location": elsewhere.removesuffix("/simple/") + path}, b""
+        )  # fmt: skip
+        assert seen(IndexSources(indexes=(guard.with_credentials(user),))) == ["1.4.2"]
+        assert [said for _, said in guard.asked] == [basic(*(user + ":").split(":")[:2])]
+        assert [said for _, said in other.asked] == [""]
+
+
+def test_the_same_host_gets_them_again(garden: Demo) -> None:
+    with guarded(garden.index_url, BOB) as guard:
+        guard.reply = lambda path: (
+            (301, {"Location": path.replace("/old/", "/simple/")}, b"") if "/old/" in path else None
+        )
+        old = guard.with_credentials(QUOTED).replace("/simple/", "/old/")
+        assert seen(IndexSources(indexes=(old,))) == ["1.4.2"]
+
+
+def test_what_is_said_in_the_address_of_a_redirect_is_not_used(garden: Demo) -> None:
+    with guarded(garden.index_url) as other, guarded(garden.index_url) as guard:
+        place = other.with_credentials("eve:hers").removesuffix("/simple/")
+        guard.reply = lambda path: (302, {"Location": place + path}, b"")
+        assert seen(IndexSources(indexes=(guard.url,))) == ["1.4.2"]
+        assert [said for _, said in other.asked] == [""]
+
+
+@pytest.fixture
+def tls(garden: Demo) -> Iterator[Guard]:
+    with guarded(garden.index_url, certificate=SERVER) as guard:
+        yield guard
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(garden: Demo, tls: Guard) -> None:
+    ours, uvs = both(garden, IndexSources(indexes=(tls.url,)))
+    assert ours.endswith("its certificate is not trusted.")
+    assert uvs == "resolution-failed"
+
+
+def test_a_bundle_of_certificates_is_for_both(garden: Demo, tls: Guard) -> None:
+    access = NetworkSettings(certificates=str(AUTHORITY))
+    assert both(garden, IndexSources(indexes=(tls.url,), access=access)) == GOT_IT
+
+
+def test_a_bundle_that_is_not_there_is_named(tls: Guard) -> None:
+    access = NetworkSettings(certificates="/nowhere/at/all.pem")
+    assert (
+        "certificates to trust cannot be read"
+        in seen(IndexSources(indexes=(tls.url,), access=access))[0]
+    )
+
+
+@pytest.mark.parametrize("by", ["host", "host and port", "address"])
+def test_a_trusted_host_needs_no_certificate(garden: Demo, tls: Guard, by: str) -> None:
+    """Nor is anybody warned at each request: warnings are errors here."""
+    names = {"host": "127.0.0.1", "host and port": tls.netloc, "address": f"https://{tls.netloc}"}
+    access = NetworkSettings(insecure=(names[by],))
+    assert both(garden, IndexSources(indexes=(tls.url,), access=access)) == GOT_IT
+
+
+@pytest.mark.parametrize("other", ["localhost", "127.0.0.1:1"])
+def test_trust_in_one_host_is_not_trust_in_another(garden: Demo, tls: Guard, other: str) -> None:
+    ours, uvs = both(
+        garden, IndexSources(indexes=(tls.url,), access=NetworkSettings(insecure=(other,)))
+    )
+    assert ours.endswith("its certificate is not trusted.")
+    assert uvs == "resolution-failed"
+
+
+def test_trust_ends_where_a_redirect_leads_elsewhere(garden: Demo, tls: Guard) -> None:
+    with guarded(garden.index_url, certificate=SERVER) as other:
+        place = other.url.removesuffix("/simple/")
+        tls.reply = lambda path: (302, {"Location": place + path}, b"")
+        sources = IndexSources(indexes=(tls.url,), access=NetworkSettings(insecure=(tls.netloc,)))
+        assert seen(sources)[0].endswith("its certificate is not trusted.")
+        assert other.asked == []
+
+
+def test_a_certificate_of_ones_own_is_shown(garden: Demo) -> None:
+    with guarded(garden.index_url, certificate=SERVER, clients=AUTHORITY) as guard:
+        access = NetworkSettings(certificates=str(AUTHORITY), client=str(SERVER))
+        without = IndexSources(indexes=(guard.url,), access=replace(access, client=""))
+        ours, uvs = both(garden, without)
+        assert "is not available" in ours
+        assert uvs == "resolution-failed"
+        assert guard.asked == []
+        assert both(garden, IndexSources(indexes=(guard.url,), access=access)) == GOT_IT
+
+
+def test_a_proxy_is_for_both_and_gets_its_own_credentials(
+    garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that only the proxy knows: who does not use it gets no answer."""
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with guarded(garden.index_url) as proxy:
+        place = proxy.with_credentials("p:q").removesuffix("/simple/")
+        sources = IndexSources(
+            indexes=("http://packages.invalid/simple/",),
+            access=NetworkSettings(proxies={"http": place}),
+        )
+        assert both(garden, sources) == GOT_IT
+        assert len(proxy.asked) >= 2
+        assert all(path.startswith("http://packages.invalid/") for path, _ in proxy.asked)
+        assert {said for _, said in proxy.asked} == {""}, "they are the proxy's alone"
+
+
+def test_an_index_that_refuses_is_not_passed_by(garden: Demo) -> None:
+    """Else a name that is private would be asked of the next one."""
+    with guarded(garden.index_url, BOB) as guard:
+        index = MultiIndex(lambda: IndexSources(indexes=(guard.url, garden.index_url)), SimpleIndex)
+        garden.index.requests.clear()
+        found = index.releases_of([SEEDSHELF])[SEEDSHELF]
+        assert isinstance(found, IndexUnavailable)
+        assert json.dumps(found.facts)
+        assert garden.index.requests == []

@@ -1,0 +1,348 @@
+"""A RECORD names the files of its distribution and no others, or it is not followed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from fakes import Kit, change_of, plan_of
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.backends.environment import record
+from pkgwidgets.connect import connect
+from pkgwidgets.core.environment import Distribution
+from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.core.interfaces import Backend, no_report
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.demo import Demo, catalog
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.demo.wheel_installer import WheelInstallation
+
+UPGRADE = plan_of(change_of("seedshelf", "1.4.1", "1.4.2"))
+REMOVAL = plan_of(change_of("seedshelf", "1.4.1", None))
+UNCHANGED = plan_of(change_of("seedshelf", "1.4.0", "1.4.1"))
+IDS = [canonicalize_name(pin.partition("==")[0]) for pin in catalog.INSTALLED]
+
+
+def record_of(garden: Demo) -> Path:
+    return garden.site_packages / "seedshelf-1.4.1.dist-info" / "RECORD"
+
+
+def staged(kit: Kit, plan: Plan) -> Path:
+    stage = kit.backend.journal.folder("stage") / "stage"
+    stage.parent.mkdir(parents=True) if stage.is_relative_to("/tmp") else None
+    kit.backend.installer.stage(plan, stage, no_report)
+    return stage
+
+
+# --- both
+
+
+def test_all_that_a_removal_takes_away_is_known(kit: Kit) -> None:
+    site = kit.backend.environment.interpreter.scheme["purelib"]
+    found = kit.backend.records.touched(REMOVAL, None)
+    assert {site / "seedshelf.py", site / "seedshelf-1.4.1.dist-info/RECORD"} <= found
+    assert all(
+        path.is_relative_to(site.parent) or "bin" in str(path) or "man" in str(path)
+        for path in found
+    )
+
+
+def test_all_that_an_upgrade_writes_is_known_before(kit: Kit) -> None:
+    wheel = BuiltWheel(name="seedshelf", version="1.5", files={"seedshelf/deep/new.py": ""})
+    kit.publish(wheel)
+    plan = plan_of(change_of("seedshelf", "1.4.1", "1.5"))
+    before = kit.tree()
+    found = kit.backend.records.touched(plan, staged(kit, plan))
+    site = kit.backend.environment.interpreter.scheme["purelib"]
+    assert {site / "seedshelf.py", site / "seedshelf/deep/new.py"} <= found
+    assert site / "seedshelf-1.5.dist-info/RECORD" in found
+    assert kit.tree() == before
+
+
+def test_what_is_not_installed_or_not_staged_is_refused(kit: Kit) -> None:
+    unknown = plan_of(change_of("unknown", "1.0", None))
+    with pytest.raises(EnvironmentRefused):
+        kit.backend.records.touched(unknown, None)
+    with pytest.raises(EnvironmentRefused):
+        kit.backend.records.touched(
+            plan_of(change_of("frostcall", None, "9")), staged(kit, UPGRADE)
+        )
+
+
+def test_the_modules_are_those_at_the_top(kit: Kit) -> None:
+    found = kit.backend.records.modules([*IDS, canonicalize_name("unknown")])
+    assert found == {id: (id.replace("-", "_"),) for id in IDS}
+
+
+def test_the_modules_of_what_is_staged_come_first(kit: Kit) -> None:
+    kit.publish(BuiltWheel(name="seedshelf", version="1.5", files={"shelf/__init__.py": ""}))
+    stage = staged(kit, plan_of(change_of("seedshelf", "1.4.1", "1.5")))
+    ids = [canonicalize_name(name) for name in ("seedshelf", "raintable")]
+    found = kit.backend.records.modules(ids, stage)
+    assert found == {ids[0]: ("shelf",), ids[1]: ("raintable",)}
+
+
+def test_files_have_owners(kit: Kit) -> None:
+    site = kit.backend.environment.interpreter.scheme["purelib"]
+    files = {str(site / name) for name in ("raintable.py", "bedplanner/layout.py", "nobody.py")}
+    assert kit.backend.records.owners({*files, "/elsewhere/raintable.py"}) == {
+        str(site / "raintable.py"): "raintable",
+        str(site / "bedplanner/layout.py"): "bedplanner",
+    }
+
+
+def test_sizes_are_those_of_the_files(kit: Kit) -> None:
+    more = BuiltWheel(name="seedshelf", version="1.5", files={"seedshelf.py": "#" * 5000})
+    kit.publish(more)
+    ids = [canonicalize_name(name) for name in ("seedshelf", "unknown")]
+    (before,) = kit.backend.records.sizes(ids).values()
+    plan = plan_of(change_of("seedshelf", "1.4.1", "1.5"))
+    staged(kit, plan)
+    kit.backend.installer.install(plan, no_report)
+    (after,) = kit.backend.records.sizes(ids).values()
+    assert after >= 5000 > before > 100
+
+
+def test_nothing_is_damaged(kit: Kit) -> None:
+    assert kit.backend.records.damage(UNCHANGED) == ()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"x"], ids=["missing", "empty", "other"])
+def test_damage_is_named(kit: Kit, content: bytes | None) -> None:
+    kit.edit("seedshelf.py", content)
+    (problem,) = kit.backend.records.damage(UNCHANGED)
+    assert problem.startswith("seedshelf: seedshelf.py ")
+    assert kit.backend.records.damage(REMOVAL) == ()
+
+
+def test_a_distribution_without_a_record_is_refused(kit: Kit) -> None:
+    kit.edit("seedshelf-1.4.1.dist-info/RECORD", None)
+    with pytest.raises(EnvironmentRefused):
+        kit.backend.records.touched(REMOVAL, None)
+
+
+def test_whose_files_cannot_be_changed_is_said(kit: Kit) -> None:
+    assert kit.backend.records.refusals(IDS, leaving=IDS) == {}
+    kit.edit("seedshelf-1.4.1.dist-info/RECORD", None)
+    kit.backend.environment.distributions()
+    found = kit.backend.records.refusals([canonicalize_name("seedshelf")])
+    assert list(found) == ["seedshelf"]
+    assert found[canonicalize_name("seedshelf")]
+
+
+def test_a_stamp_tells_of_an_edited_file(kit: Kit) -> None:
+    stamps = kit.backend.records.stamps
+    before = stamps(IDS)
+    assert set(before) == set(IDS)
+    assert stamps(IDS) == before
+    kit.edit("seedshelf.py", b"x = 1\n")
+    assert {id for id in IDS if stamps(IDS)[id] != before[id]} == {"seedshelf"}
+    kit.edit("bedplanner/layout.py", None)
+    changed = {id for id in IDS if stamps(IDS)[id] != before[id]}
+    assert changed == {"seedshelf", "bedplanner"}
+
+
+def test_what_is_staged_is_read_as_if_it_were_installed(kit: Kit) -> None:
+    stage = staged(kit, UPGRADE)
+    found = kit.backend.records.staged(stage)
+    assert [str(d.version) for d in found.values() if isinstance(d, Distribution)] == ["1.4.2"]
+    (id,) = found
+    assert (id, kit.backend.records.starts(found, stage)) == ("seedshelf", {})
+    came = kit.backend.records.stamps(found, stage)
+    assert len(came[id]) == 64
+    again = kit.backend.records.stamps(found, stage)
+    assert again == came
+
+
+# --- the real one
+
+
+def test_the_hash_of_what_came_is_that_of_its_contents(backend: Backend, garden: Demo) -> None:
+    """Not of what the installer added, nor of when; other contents have another."""
+
+    def came(text: str, number: int) -> str:
+        garden.index.publish(BuiltWheel(name="pea", version="1", files={"pea.py": text}))
+        stage = garden.folder / "env" / ".pkgwidgets" / str(number)
+        plan = plan_of(change_of("pea", None, "1"))
+        garden.index.close()
+        garden.index.start()
+        fresh = connect(garden.python, garden.index_url)
+        fresh.installer.stage(plan, stage, no_report)
+        (found,) = fresh.records.stamps([canonicalize_name("pea")], stage).values()
+        return found
+
+    assert came("x = 1\n", 1) == came("x = 1\n", 2) != came("x = 2\n", 3)
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"pea.pth": "import pea\n"}, ("pea.pth",)),
+        (
+            {"pea.pth": "more\nimport\tpea\n", "sitecustomize.py": ""},
+            ("pea.pth", "sitecustomize.py"),
+        ),
+        ({"pea.pth": "more\n# import pea\n", "pea/usercustomize.py": ""}, ()),
+        ({"usercustomize.py": ""}, ("usercustomize.py",)),
+    ],
+    ids=range(4),
+)
+def test_what_runs_at_every_start_is_known(
+    backend: Backend, garden: Demo, files: dict[str, str], found: tuple[str, ...]
+) -> None:
+    scheme = backend.environment.interpreter.scheme
+    wheel = BuiltWheel(name="pea", version="1", files=files)
+    WheelInstallation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
+    pea = canonicalize_name("pea")
+    assert backend.records.starts([pea, *IDS]) == ({pea: found} if found else {})
+
+
+def test_only_the_rows_of_some_folders_are_read(tmp_path: Path) -> None:
+    info = tmp_path / "pea-1.dist-info"
+    info.mkdir()
+    rows = ["pea/a.py", "pea.py", '"pea/b,c.py"', "peas/a.py", "pea-1.dist-info/RECORD",
+            "../../bin/pea", "pod/pea/a.py", "/pea", "pea.cpython-311.so", "pod.py"]  # fmt: skip
+    (info / "RECORD").write_text("".join(f"{row},,\n" for row in rows))
+    found = {entry.path for entry in record.entries_in(info, {"pea"})}
+    assert found == {"pea/a.py", "pea.py", "pea/b,c.py", "/pea", "pea.cpython-311.so"}
+    assert {entry.path for entry in record.entries_in(info, {".."})} == {"../../bin/pea", "/pea"}
+    assert record.entries_in(info, set()) == []
+    (info / "RECORD").write_text("pod/../pea.py,,\n")
+    assert [entry.path for entry in record.entries_in(info, {"pea"})] == ["pod/../pea.py"]
+
+
+def test_scripts_and_data_are_among_the_files(backend: Backend) -> None:
+    prefix = backend.environment.interpreter.prefix
+    found = backend.records.touched(REMOVAL, None)
+    assert {prefix / "bin/seedshelf", prefix / "share/man/man1/seedshelf.1"} <= found
+
+
+def test_a_flipped_byte_is_found(backend: Backend, garden: Demo) -> None:
+    file = garden.site_packages / "seedshelf.py"
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert backend.records.damage(UNCHANGED) == ("seedshelf: seedshelf.py differs from RECORD",)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "../../../../etc/x",
+        "../../../../../../../../../../etc/passwd",
+        "/etc/passwd",
+        "../../../../" + "env2/lib/x.py",
+        "raintable",
+        "raintable/../..",
+        "../../..",
+        "..\\..\\..\\..\\etc\\x",
+        "./",
+        '"../../../../etc/x"',
+    ],
+)
+@pytest.mark.parametrize("plan", [UPGRADE, REMOVAL], ids=["upgrade", "removal"])
+def test_a_hostile_record_is_not_followed(
+    backend: Backend, garden: Demo, row: str, plan: Plan
+) -> None:
+    (garden.site_packages / "raintable").mkdir()
+    with record_of(garden).open("a") as file:
+        file.write(f"{row},,\n")
+    with pytest.raises(EnvironmentRefused, match=r"RECORD of seedshelf-1\.4\.1\.dist-info names"):
+        backend.records.touched(plan, None)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", ",,\n", "__pycache__/a.pyc,,\n"])
+def test_an_empty_record_is_as_good_as_none(backend: Backend, garden: Demo, text: str) -> None:
+    record_of(garden).write_text(text)
+    with pytest.raises(EnvironmentRefused, match="has no RECORD: its files are unknown"):
+        backend.records.touched(REMOVAL, None)
+
+
+def test_our_own_folder_belongs_to_no_distribution(backend: Backend, garden: Demo) -> None:
+    with record_of(garden).open("a") as file:
+        file.write("../../../.pkgwidgets/lock,,\n")
+    with pytest.raises(EnvironmentRefused):
+        backend.records.touched(REMOVAL, None)
+
+
+def test_a_huge_row_is_no_reason_to_fail(backend: Backend, garden: Demo) -> None:
+    with record_of(garden).open("a") as file:
+        file.write(f"{'x' * 200_000},,\n")
+    backend.records.owners([str(garden.site_packages / "raintable.py")])
+    with pytest.raises(EnvironmentRefused):
+        backend.records.touched(REMOVAL, None)
+
+
+def test_a_path_that_no_file_can_have_is_refused(backend: Backend, garden: Demo) -> None:
+    with record_of(garden).open("a") as file:
+        file.write("a\0b,,\n")
+    with pytest.raises(EnvironmentRefused):
+        backend.records.touched(REMOVAL, None)
+
+
+def test_a_folder_that_leads_out_of_the_environment_is_not_followed(
+    backend: Backend, garden: Demo, tmp_path: Path
+) -> None:
+    package = garden.site_packages / "bedplanner"
+    package.rename(tmp_path / "elsewhere")
+    package.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(EnvironmentRefused):
+        backend.records.touched(plan_of(change_of("bedplanner", "2.1.0", None)), None)
+
+
+def test_rows_are_read_as_they_are_written(tmp_path: Path) -> None:
+    info = tmp_path / "pea-1.dist-info"
+    info.mkdir()
+    (info / "RECORD").write_bytes(
+        b'"a,b.txt",sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\r\n'
+        b"c.py,md5=00,\n"
+        b"d.py,sha256=!,3\n"
+        b"caf\xe9.py\n"
+        b"__pycache__/c.cpython-311.pyc,,\n"
+    )
+    found = {entry.path: entry.sha256 for entry in record.entries(info)}
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert found.pop("d.py") is not None
+    assert found == {"a,b.txt": empty, "c.py": None, os.fsdecode(b"caf\xe9.py"): None}
+
+
+@pytest.mark.parametrize(
+    ("path", "module"),
+    [
+        ("pea.py", "pea"),
+        ("pea/__init__.py", "pea"),
+        ("_pea.cpython-311-x86_64-linux-gnu.so", "_pea"),
+        ("pea.abi3.so", "pea"),
+        ("pea/__init__.cpython-311-x86_64-linux-gnu.so", "pea"),
+        ("pea/sub/__init__.py", "pea.sub"),
+        ("pea/module.py", "pea.module"),
+        ("pea/__init__.pyc", "pea"),
+        ("a/b/c/__init__.py", "a.b.c"),
+        ("a/b/c/d/__init__.py", None),
+        ("pea/setup.py", None),
+        ("share/pea/__init__.py", None),
+        ("pea/data.txt", None),
+        ("pea-stubs/__init__.pyi", None),
+        ("pea.pth", None),
+        ("tests/__init__.py", None),
+        ("1pea.py", None),
+        ("../../../bin/pea.py", None),
+    ],
+)
+def test_a_module_is_what_can_be_imported(path: str, module: str | None) -> None:
+    found = record.module_names([record.Entry(path, None)])
+    assert found == ({module} if module is not None else set())
+
+
+def test_unmarking_takes_the_marker_and_its_row(garden: Demo) -> None:
+    file, info = record_of(garden), record_of(garden).parent
+    rows = file.read_text().splitlines()
+    times = file.stat().st_mtime_ns
+    record.remove_requested(info)
+    record.remove_requested(info)
+    assert not (info / "REQUESTED").exists()
+    assert file.read_text().splitlines() == [row for row in rows if "/REQUESTED," not in row]
+    assert file.stat().st_mtime_ns == times
+    assert not list(info.glob("*.pkgwidgets"))

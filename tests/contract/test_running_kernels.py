@@ -1,0 +1,115 @@
+"""Other kernels on the same environment: seen, told apart, and named in the plan."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import change_of, plan_of
+
+from pkgwidgets import PackageService
+from pkgwidgets.connect import connect, other_kernels
+from pkgwidgets.core.kernels import Kernel
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+
+Start = Callable[..., int]
+SUFFIX = str(sysconfig.get_config_var("EXT_SUFFIX"))
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start processes that look like kernels, and end them."""
+    with ExitStack() as running:
+
+        def started(python: Path, name: str, code: str = "", notebook: str = "") -> int:
+            argv = [str(python), "-c", f"{code}\nprint('up', flush=True)\ninput()"]
+            process = subprocess.Popen(
+                [*argv, "-f", str(tmp_path / name)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={"JPY_SESSION_NAME": notebook} if notebook else {},
+            )
+            running.callback(process.wait)
+            running.callback(process.kill)
+            assert process.stdout is not None
+            assert process.stdin is not None
+            running.callback(process.stdout.close)
+            running.callback(process.stdin.close)
+            assert process.stdout.readline() == b"up\n"
+            return process.pid
+
+        yield started
+
+
+def test_a_kernel_on_the_environment_is_seen(garden: Demo, start: Start, tmp_path: Path) -> None:
+    look = other_kernels(connect(garden.python, garden.index_url)).running
+    assert look() == ()
+    first = start(garden.python, "kernel-1.json", notebook="/work/beds/tomatoes.ipynb")
+    second = start(garden.python, "kernel-2.json")
+    assert look() == (
+        Kernel(
+            process=first,
+            connection_file=str(tmp_path / "kernel-1.json"),
+            notebook="tomatoes.ipynb",
+        ),
+        Kernel(process=second, connection_file=str(tmp_path / "kernel-2.json")),
+    )
+    assert str(look()[0]) == f"tomatoes.ipynb (process {first})"
+    assert str(look()[1]) == f"kernel-2 (process {second})"
+
+
+def test_what_is_none_or_is_elsewhere_is_not(garden: Demo, start: Start) -> None:
+    start(garden.python, "notes.json")
+    start(Path(sys.executable), "kernel-3.json")
+    assert other_kernels(connect(garden.python, garden.index_url)).running() == ()
+
+
+def test_a_kernel_that_is_over_is_not_seen_any_more(garden: Demo, tmp_path: Path) -> None:
+    argv = [str(garden.python), "-c", "input()", str(tmp_path / "kernel-4.json")]
+    look = other_kernels(connect(garden.python, garden.index_url)).running
+    with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 60
+        while not look() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert [kernel.process for kernel in look()] == [process.pid]
+    assert look() == ()
+
+
+def test_its_libraries_tell_what_it_has_loaded_and_where_it_runs(
+    garden: Demo, start: Start, published: Callable[..., None], service: PackageService
+) -> None:
+    folder = Path(str(sysconfig.get_config_var("DESTSHARED")))
+    library = next(folder.glob("_statistics.*.so")).read_bytes()
+    published(
+        *(
+            BuiltWheel(name="fast", version=version, files={f"quick/_statistics{SUFFIX}": library})
+            for version in ("1.0", "2.0")
+        )
+    )
+    service.install_package("fast==1.0")
+    code = (
+        f"import sys; sys.path.insert(0, {str(garden.site_packages)!r}); import quick._statistics"
+    )
+    # Started by another Python: only what it has mapped shows whose it is.
+    process = start(Path(sys.executable), "kernel-5.json", code)
+    plan = service.plan_upgrade("fast")
+    assert [(kernel.process, kernel.loaded) for kernel in plan.kernels] == [(process, ("fast",))]
+    said = f"kernel-5 (process {process}) runs on this environment and has fast loaded"
+    assert f"{said}: restart it, too" in plan.warnings
+    assert said in str(plan)
+
+
+def test_who_has_nothing_of_it_loaded_is_only_named() -> None:
+    kernel = Kernel(process=7, connection_file="/run/kernel-7.json", loaded=())
+    plan = plan_of(change_of("pea", "1", "2"))
+    shared = replace(plan, kernels=(kernel,))
+    assert shared.id == plan.id  # it is the same plan, whoever runs beside it
+    assert shared.warnings[-1] == "kernel-7 (process 7) runs on this environment, too"

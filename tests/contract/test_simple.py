@@ -1,0 +1,608 @@
+"""An index answers with releases or with what is wrong, a project at a time, and keeps secrets."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import sqlite3
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from time import time
+from typing import Any
+
+import pytest
+from fakes import Kit
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from pkgwidgets.backends.config import index_settings
+from pkgwidgets.backends.http.network_settings import NetworkSettings
+from pkgwidgets.backends.http.transport import RequestFailed
+from pkgwidgets.backends.index.cache import CachedProject, ReleaseCache
+from pkgwidgets.backends.index.find_links import FindLinks
+from pkgwidgets.backends.index.simple import SimpleIndex
+from pkgwidgets.core.compatibility import compatible_wheels
+from pkgwidgets.core.errors import (
+    Cancelled,
+    IndexUnavailable,
+    InvalidRequest,
+    PkgwidgetsError,
+    ProjectNotFound,
+)
+from pkgwidgets.core.events import Event
+from pkgwidgets.core.interfaces import Index, everything
+from pkgwidgets.core.releases import Release, ReleaseList, Wheel
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+
+JSON = "application/vnd.pypi.simple.v1+json"
+PEA = canonicalize_name("pea")
+
+
+def releases(index: Index, name: str) -> Sequence[Release]:
+    answer = index.releases_of([canonicalize_name(name)])[canonicalize_name(name)]
+    assert not isinstance(answer, PkgwidgetsError)
+    return answer
+
+
+# --- both
+
+
+def test_releases_come_newest_first_with_what_is_known_of_them(kit: Kit) -> None:
+    wheel = BuiltWheel(
+        name="Pea_Pod",
+        version="2.0",
+        requires_python=">=3.8",
+        uploaded=datetime(2026, 3, 1, tzinfo=UTC),
+    )
+    kit.publish(BuiltWheel(name="Pea_Pod", version="1.9", yanked="burst"))
+    kit.publish(wheel, BuiltWheel(name="Pea_Pod", version="1.10"))
+    found = releases(kit.backend.index, "pea-pod")
+    assert [str(release.version) for release in found] == ["2.0", "1.10", "1.9"]
+    assert [release.yanked for release in found] == [False, False, True]
+    assert found[0].uploaded == datetime(2026, 3, 1, tzinfo=UTC)
+    (file,) = found[0].wheels
+    assert file == Wheel(
+        filename="pea_pod-2.0-py3-none-any.whl",
+        sha256=wheel.sha256,
+        size=len(wheel.data),
+        requires_python=SpecifierSet(">=3.8"),
+    )
+
+
+def test_a_project_that_fails_has_its_error_as_its_answer(kit: Kit) -> None:
+    ids = [canonicalize_name(name) for name in ("seedshelf", "nothing")]
+    told: list[Event] = []
+    answers = kit.backend.index.releases_of(ids, told.append)
+    assert isinstance(answers[ids[1]], ProjectNotFound)
+    assert not isinstance(answers[ids[0]], PkgwidgetsError)
+    came = [event for event in told if event.id is not None]
+    assert [(event.done, event.total) for event in came] == [(1, 2), (2, 2)]
+    assert {event.id: event.answer for event in came} == answers
+
+
+def test_an_index_that_is_down_is_every_projects_answer(kit: Kit) -> None:
+    kit.go_down()
+    ids = [canonicalize_name(name) for name in ("seedshelf", "raintable")]
+    answers = kit.backend.index.releases_of(ids)
+    assert set(answers) == set(ids)
+    assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
+
+
+def test_nothing_asked_is_nothing_answered(kit: Kit) -> None:
+    assert kit.backend.index.releases_of([]) == {}
+
+
+def test_what_the_report_raises_ends_the_asking(kit: Kit) -> None:
+    def cancel(event: Event) -> None:
+        raise Cancelled("")
+
+    with pytest.raises(Cancelled):
+        kit.backend.index.releases_of([PEA, canonicalize_name("pod")], cancel)
+
+
+@pytest.mark.parametrize(("newest", "seen"), [("1.10", 1), ("1.9", 2), ("0", 3)])
+def test_no_further_down_than_is_enough(kit: Kit, newest: str, seen: int) -> None:
+    kit.publish(*(BuiltWheel(name="pea", version=version) for version in ("1.8", "1.10", "1.9")))
+    answers = kit.backend.index.releases_of(
+        [PEA], enough=lambda id, release: id == PEA and release.version == Version(newest)
+    )
+    answer = answers[PEA]
+    assert not isinstance(answer, PkgwidgetsError)
+    assert [str(release.version) for release in answer] == ["1.10", "1.9", "1.8"][:seen]
+
+
+def test_an_old_answer_stands_in_and_says_so(server: Answers, index: SimpleIndex) -> None:
+    server.files(file())
+    assert len(releases(index, "pea")) == 1
+    server.status = 503
+    answer = index.releases_of([PEA])[PEA]
+    assert isinstance(answer, ReleaseList)
+    assert [str(release.version) for release in answer] == ["1.0"]
+    assert "it answered 503" in answer.stale
+
+
+def test_what_is_skipped_may_be_left_out_and_nothing_else(kit: Kit) -> None:
+    kit.publish(*(BuiltWheel(name="pea", version=version) for version in ("1.8", "1.10", "1.9")))
+    answer = kit.backend.index.releases_of(
+        [PEA],
+        enough=lambda id, release: release.version == Version("1.8"),
+        skip=lambda id, version, seen: version == Version("1.9") and len(seen) == 1,
+    )[PEA]
+    assert not isinstance(answer, PkgwidgetsError)
+    said = [str(release.version) for release in answer]
+    assert [version for version in said if version != "1.9"] == ["1.10", "1.8"]
+
+
+# --- the real one, against any answer
+
+
+@dataclass
+class Answers:
+    """What a server sends, whatever it is asked."""
+
+    body: bytes = b""
+    status: int = 200
+    kind: str = JSON
+    headers: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+    authorised: list[str | None] = field(default_factory=list)
+
+    def json(self, page: object) -> None:
+        self.body = json.dumps(page).encode()
+
+    def files(self, *files: dict[str, Any]) -> None:
+        self.json({"meta": {"api-version": "1.1"}, "name": "pea", "files": files})
+
+
+@pytest.fixture
+def server(forgetful: None) -> Iterator[Answers]:
+    answers = Answers()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answers.asked.append(self.path)
+            answers.authorised.append(self.headers.get("Authorization"))
+            self.send_response(answers.status)
+            if answers.kind:
+                self.send_header("Content-Type", answers.kind)
+            for name, value in answers.headers.items():
+                self.send_header(name, value)
+            if "Content-Length" not in answers.headers:
+                self.send_header("Content-Length", str(len(answers.body)))
+            self.end_headers()
+            self.wfile.write(answers.body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Stay quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        answers.url = f"http://127.0.0.1:{running.server_address[1]}/simple/"
+        thread = Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield answers
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def index(server: Answers) -> SimpleIndex:
+    return SimpleIndex(index_settings.sources_for_url(server.url))
+
+
+def failure(index: Index) -> PkgwidgetsError:
+    answer = index.releases_of([PEA])[PEA]
+    assert isinstance(answer, PkgwidgetsError)
+    return answer
+
+
+def file(name: str = "pea-1.0-py3-none-any.whl", **more: Any) -> dict[str, Any]:
+    return {"filename": name, "url": "x", "hashes": {"sha256": "0" * 64}} | more
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_project_that_is_not_there(server: Answers, index: SimpleIndex, status: int) -> None:
+    server.status = status
+    assert str(failure(index)).startswith(f"pea is not on {server.url}.")
+    assert server.asked == ["/simple/pea/"]
+
+
+@pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 403, 408, 429, 500, 503])
+def test_any_other_status_is_said(server: Answers, index: SimpleIndex, status: int) -> None:
+    server.status = status
+    found = failure(index)
+    assert isinstance(found, IndexUnavailable)
+    assert found.reason == f"it answered {status}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("text/html", b"<html>"),
+        ("text/html; charset=utf-8", b"<title>Welcome to our hotel</title>"),
+        ("", b'{"files": []}'),
+        ("image/png", b'{"files": []}'),
+        (JSON, b"<html>"),
+        (JSON, b""),
+        (JSON + "; charset=utf-8", b'\xef\xbb\xbf{"files": []}'),
+        (JSON, b"\xff\xfe\xfd"),
+        (JSON, b"[" * 200_000),
+        (JSON, b"[1]"),
+        (JSON, b"null"),
+        (JSON, b"{}"),
+        (JSON, b'{"files": null}'),
+        (JSON, b'{"files": [null]}'),
+        (JSON, b'{"files": [{"filename": 5}]}'),
+        (JSON, b'{"meta": null, "files": []}'),
+        (JSON, b'{"meta": {"api-version": "2.0"}, "files": []}'),
+        (JSON, b'{"files": [{"filename": "pea-1-py3-none-any.whl", "hashes": [1]}]}'),
+    ],
+    ids=range(18),
+)
+def test_what_is_no_page_is_said(
+    server: Answers, index: SimpleIndex, kind: str, body: bytes
+) -> None:
+    server.kind, server.body = kind, body
+    found = failure(index)
+    assert isinstance(found, IndexUnavailable)
+    assert found.reason.startswith("its page of pea cannot be read (")
+    assert len(found.reason) < 300
+
+
+def test_a_plain_json_type_and_a_minor_version_will_do(server: Answers, index: SimpleIndex) -> None:
+    server.kind = "application/json; charset=utf-8"
+    server.json({"meta": {"api-version": "1.99"}, "files": [file()], "new": True})
+    assert [str(release.version) for release in releases(index, "pea")] == ["1.0"]
+
+
+def test_nobody_listens(forgetful: None) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        found = failure(
+            SimpleIndex(index_settings.sources_for_url(f"http://127.0.0.1:{port}/simple/"))
+        )
+    assert isinstance(found, IndexUnavailable)
+    assert found.reason == "no connection"
+
+
+def test_an_answer_that_breaks_off(server: Answers, index: SimpleIndex) -> None:
+    server.files(file())
+    server.headers["Content-Length"] = str(len(server.body) + 100)
+    assert isinstance(failure(index), IndexUnavailable)
+
+
+def test_an_answer_that_is_too_large(
+    server: Answers, index: SimpleIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pkgwidgets.backends.http.transport.MAX_BYTES", 1000)
+    server.files(file(more="x" * 2000))
+    assert "its answer is larger than" in str(failure(index))
+
+
+@pytest.mark.parametrize("location", ["/simple/pea/", "file:///etc/passwd", "http://["])
+def test_a_redirect_that_leads_nowhere(server: Answers, index: SimpleIndex, location: str) -> None:
+    server.status, server.headers["Location"] = 302, location
+    found = failure(index)
+    assert isinstance(found, IndexUnavailable)
+    assert location not in found.reason
+
+
+def test_only_the_projects_own_files_count(server: Answers, index: SimpleIndex) -> None:
+    server.files(
+        file(),
+        file("pod-9.0-py3-none-any.whl"),
+        file("pea-extra-9.0.tar.gz"),
+        file("pea-9.0.exe"),
+        file("pea-not.a.version-py3-none-any.whl"),
+        file("PEA-1.1.zip"),
+        file(""),
+    )
+    found = releases(index, "pea")
+    assert [(str(release.version), release.sdist) for release in found] == [
+        ("1.1", True),
+        ("1.0", False),
+    ]
+
+
+@pytest.mark.parametrize("size", [None, -1, "7", 1.5, 10**5000], ids=range(5))
+def test_a_size_that_is_none_is_never_a_number(
+    server: Answers, index: SimpleIndex, size: object
+) -> None:
+    monster = isinstance(size, int) and size > 0
+    server.files(file(size="MONSTER" if monster else size))
+    server.body = server.body.replace(b'"MONSTER"', b"9" * 5000)
+    answer = index.releases_of([PEA])[PEA]
+    sizes = [] if isinstance(answer, PkgwidgetsError) else [w.size for w in answer[0].wheels]
+    assert sizes in ([], [None])
+
+
+@pytest.mark.parametrize("hashes", [{}, {"md5": "00"}])
+def test_a_missing_hash_is_unknown(server: Answers, index: SimpleIndex, hashes: object) -> None:
+    server.files(file(hashes=hashes))
+    assert releases(index, "pea")[0].wheels[0].sha256 is None
+
+
+@pytest.mark.parametrize("text", ["", "xyz", f"{'0' * 64} --pre", f"{'0' * 64}\n-e /x"])
+def test_a_hash_that_is_none_is_never_passed_on(
+    server: Answers, index: SimpleIndex, text: object
+) -> None:
+    server.files(file(hashes={"sha256": text}))
+    answer = index.releases_of([PEA])[PEA]
+    hashes = [] if isinstance(answer, PkgwidgetsError) else [w.sha256 for w in answer[0].wheels]
+    assert hashes in ([], [None])
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-03-01T12:30:00.123456Z", datetime(2026, 3, 1, 12, 30, 0, 123456, UTC)),
+        ("2099-01-01T00:00:00Z", datetime(2099, 1, 1, tzinfo=UTC)),
+        ("not-a-date", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_upload_times(
+    server: Answers, index: SimpleIndex, text: str | None, time: datetime | None
+) -> None:
+    server.files(file() | {"upload-time": text})
+    assert releases(index, "pea")[0].uploaded == time
+
+
+@pytest.mark.parametrize(
+    ("text", "specifier"),
+    [(">=3.8", SpecifierSet(">=3.8")), (">=3.*", SpecifierSet(">=3")), ("", None), (None, None)],
+)
+def test_requires_python(
+    server: Answers, index: SimpleIndex, text: str | None, specifier: SpecifierSet | None
+) -> None:
+    server.files(file() | {"requires-python": text})
+    assert releases(index, "pea")[0].wheels[0].requires_python == specifier
+
+
+@pytest.mark.parametrize(
+    ("marks", "yanked"),
+    [((False, False), False), ((True, "why"), True), ((True, False), False), (("", None), False)],
+)
+def test_a_release_is_yanked_when_all_of_its_files_are(
+    server: Answers, index: SimpleIndex, marks: tuple[object, object], yanked: bool
+) -> None:
+    names = ("pea-1.0-py3-none-any.whl", "pea-1.0.tar.gz")
+    server.files(*(file(name, yanked=mark) for name, mark in zip(names, marks, strict=True)))
+    assert releases(index, "pea")[0].yanked is yanked
+
+
+def wheels_of(index: SimpleIndex) -> list[str]:
+    return [wheel.filename for wheel in releases(index, "pea")[0].wheels]
+
+
+TWO = ("pea-1.0-py3-none-any.whl", "pea-1.0-py2.py3-none-any.whl")
+
+
+def test_a_yanked_release_keeps_its_wheels(server: Answers, index: SimpleIndex) -> None:
+    server.files(*(file(name, yanked=True) for name in TWO))
+    assert wheels_of(index) == list(TWO)
+
+
+def test_a_yanked_wheel_of_a_release_is_left_out(server: Answers, index: SimpleIndex) -> None:
+    server.files(file(TWO[0], yanked="bad"), file(TWO[1]))
+    assert wheels_of(index) == [TWO[1]]
+
+
+def test_a_yanked_wheel_beside_a_good_sdist_is_left_out(
+    server: Answers, index: SimpleIndex
+) -> None:
+    server.files(file(TWO[0], yanked="bad"), file("pea-1.0.tar.gz"))
+    assert wheels_of(index) == []
+
+
+@pytest.mark.parametrize("sdist", ["pea-1.tar.gz", "pea-1.0.0.tar.gz", "pea-01.0.tar.gz"])
+def test_two_spellings_of_a_version_are_one_release(
+    server: Answers, index: SimpleIndex, sdist: str
+) -> None:
+    server.files(file(), file(sdist))
+    (found,) = releases(index, "pea")
+    assert (found.version, found.sdist) == (Version("1.0"), True)
+    assert [wheel.filename for wheel in found.wheels] == ["pea-1.0-py3-none-any.whl"]
+
+
+def test_wheels_that_do_not_fit_do_not_count(kit: Kit) -> None:
+    kit.publish(BuiltWheel(name="pea", version="1.0", tag="cp27-cp27m-win32"))
+    (found,) = releases(kit.backend.index, "pea")
+    assert [wheel.filename for wheel in found.wheels] == ["pea-1.0-cp27-cp27m-win32.whl"]
+    assert compatible_wheels(found, kit.backend.environment.interpreter) == ()
+
+
+# --- addresses and secrets
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "location"),
+    [(404, b"", ""), (500, b"", ""), (200, b"{", ""), (200, b"{}", ""), (302, b"", "file:///x")],
+)
+def test_credentials_are_sent_and_never_shown(
+    server: Answers, status: int, body: bytes, location: str
+) -> None:
+    server.status, server.body = status, body
+    if location:
+        server.headers["Location"] = location
+    secret = server.url.replace("//", "//someone:s3cr3t@")
+    index = SimpleIndex(index_settings.sources_for_url(secret))
+    found = failure(index)
+    assert index.url == server.url
+    assert set(server.authorised) == {f"Basic {b64encode(b'someone:s3cr3t').decode()}"}
+    for said in (str(found), repr(found), str(found.facts), repr(index)):
+        assert "s3cr3t" not in said
+
+
+def test_credentials_of_an_index_that_does_not_answer_are_not_shown(forgetful: None) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        index = SimpleIndex(
+            index_settings.sources_for_url(f"http://someone:s3cr3t@127.0.0.1:{port}/simple")
+        )
+        found = failure(index)
+    assert "s3cr3t" not in f"{found} {found!r} {index.url}"
+    assert index.url == f"http://127.0.0.1:{port}/simple/"
+
+
+@pytest.mark.parametrize(
+    "url", ["", "x", "ftp://host/", "file:///x", "http://", "http:/x", "/simple/"]
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(InvalidRequest, match="not a valid index address"):
+        index_settings.sources_for_url(url)
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://[::1/simple/", "http://a:b@[/"])
+def test_half_an_address_is_refused(url: str) -> None:
+    with pytest.raises(InvalidRequest, match="not a valid index address"):
+        index_settings.sources_for_url(url)
+
+
+def test_a_refused_address_does_not_show_its_credentials() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        index_settings.sources_for_url("ftp://someone:s3cr3t@host/")
+    assert "s3cr3t" not in f"{caught.value} {caught.value!r}"
+
+
+def listed(server: Answers, *versions: str) -> None:
+    """Answer with these versions, listed as PEP 700 has it, and a tag that never changes."""
+    files = [file(f"pea-{version}-py3-none-any.whl") for version in versions]
+    server.json({"meta": {"api-version": "1.1"}, "files": files, "versions": versions})
+    server.headers = {"ETag": '"1"', "Cache-Control": "max-age=600"}
+
+
+def test_what_was_skipped_is_asked_for_when_it_counts_again(
+    server: Answers, index: SimpleIndex
+) -> None:
+    listed(server, "1.0", "2.0", "3.0")
+    forbidden = {Version("2.0"), Version("3.0")}
+
+    def seen() -> list[str]:
+        answer = index.releases_of(
+            [PEA],
+            enough=lambda id, release: release.version not in forbidden,
+            skip=lambda id, version, seen: version in forbidden and bool(seen),
+        )[PEA]
+        assert not isinstance(answer, PkgwidgetsError)
+        return [str(release.version) for release in answer]
+
+    assert seen() == ["3.0", "1.0"]
+    assert seen() == ["3.0", "1.0"]
+    assert len(server.asked) == 1
+    forbidden.remove(Version("2.0"))
+    assert seen() == ["3.0", "2.0"]
+    assert len(server.asked) == 2
+
+
+def test_what_may_not_be_kept_is_not(server: Answers, index: SimpleIndex) -> None:
+    listed(server, "1.0")
+    server.headers["Cache-Control"] = "max-age=600, no-store"
+    for _ in range(2):
+        assert len(releases(index, "pea")) == 1
+    assert len(server.asked) == 2
+    assert ReleaseCache(index.url).get([PEA]) == {}
+
+
+def test_what_nobody_asks_for_is_given_up(tmp_path: Path) -> None:
+    cache, now = ReleaseCache("here", tmp_path), time()
+    pod = canonicalize_name("pod")
+    cache.put(
+        {
+            PEA: CachedProject("", now - 91 * 86_400, now),
+            pod: CachedProject("", now - 89 * 86_400, now),
+        }
+    )
+    assert set(ReleaseCache("here", tmp_path).get([PEA, pod])) == {pod}
+
+
+def test_a_size_beyond_all_reason_costs_nobody_anything(
+    server: Answers, index: SimpleIndex
+) -> None:
+    listed(server, "1.0")
+    server.body = server.body.replace(b'"url"', b'"size": 1000000000000000000000000000000, "url"')
+    for _ in range(2):
+        (wheel,) = releases(index, "pea")[0].wheels
+        assert wheel.size is None
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "digest", ["0" * 63, "0" * 64 + "\n--index-url http://host.invalid/", "Z" * 64]
+)
+def test_what_is_no_hash_reaches_no_requirements_file(server: Answers, digest: str) -> None:
+    server.files(file() | {"hashes": {"sha256": digest}})
+    found = FindLinks(server.url, NetworkSettings()).releases_of([PEA], everything)
+    (linked,) = found[PEA][0].wheels
+    (indexed,) = releases(SimpleIndex(index_settings.sources_for_url(server.url)), "pea")[0].wheels
+    assert linked.sha256 is None
+    assert indexed.sha256 is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "update answers set asked = 'abc'",
+        "update answers set etag = x'00'",
+        "update answers set facts = 'text'",
+        "update answers set fresh_until = null where 0; update answers set project = 'pod'",
+    ],
+)
+def test_a_damaged_entry_is_asked_for_again(
+    server: Answers, index: SimpleIndex, damage: str, tmp_path: Path
+) -> None:
+    listed(server, "1.0")
+    kept = SimpleIndex(index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path))
+    assert len(releases(kept, "pea")) == 1
+    with closing(sqlite3.connect(next(tmp_path.glob("*.sqlite3")))) as database:
+        database.executescript(damage)
+        database.commit()
+    kept = SimpleIndex(index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path))
+    for _ in range(2):
+        assert len(releases(kept, "pea")) == 1
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_cache_with_a_few_bytes_changed_is_no_reason_to_fail(
+    server: Answers, tmp_path: Path, seed: int
+) -> None:
+    listed(server, "1.0")
+    ids = [canonicalize_name(f"pea-{number}") for number in range(30)]
+    SimpleIndex(
+        index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path)
+    ).releases_of(ids)
+    chance, (file,) = random.Random(seed), tmp_path.glob("*.sqlite3")
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("pragma wal_checkpoint(truncate)")
+    body = bytearray(file.read_bytes())
+    for _ in range(3):
+        body[chance.randrange(len(body))] = chance.randrange(256)
+    file.write_bytes(body)
+    for _ in range(2):
+        found = SimpleIndex(
+            index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path)
+        )
+        assert set(found.releases_of(ids)) == set(ids)
+
+
+@pytest.mark.parametrize("location", ["http://[bad/", "file:///etc/hosts", "http://host:port/"])
+def test_a_redirect_to_no_address_is_said(
+    server: Answers, index: SimpleIndex, location: str
+) -> None:
+    server.status, server.headers = 302, {"Location": location}
+    found = failure(index)
+    assert isinstance(found, IndexUnavailable)
+    with pytest.raises(RequestFailed):
+        FindLinks(server.url, NetworkSettings()).releases_of([PEA], everything)

@@ -1,0 +1,154 @@
+"""Each promise has a test that fails without the code that keeps it: tried, on a copy of all."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent.parent
+COPIED = ("pkgwidgets", "tests", "pyproject.toml", "README.md")
+FAILED = re.compile(r"^\S+\.py:\d+: .*\n.*\nE .*", re.MULTILINE)
+"""The line that failed, and how, as pytest shows them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    """Code that is taken away, and the test that has to see it."""
+
+    file: str
+    code: str
+    instead: str
+    test: str
+
+
+MUTATIONS = {
+    "killed: the old files are not put back": Mutation(
+        file="operations/recovery.py",
+        code="differences = save_point.restore()",
+        instead="differences = ()",
+        test="faults/test_kills.py::test_killed_at_a_record[written-INSTALLED]",
+    ),
+    "power cut: the journal is not synced": Mutation(
+        file="backends/store/journal_file.py",
+        code="                filesystem.sync(file)\n",
+        instead="",
+        test="faults/test_power_cuts.py::test_while_it_upgrades[one in 29]",
+    ),
+    "power cut: a file is renamed before it is synced": Mutation(
+        file="backends/store/filesystem.py",
+        code="        write(file, data)\n        sync(file)\n",
+        instead="        write(file, data)\n",
+        test="faults/test_power_cuts.py::test_while_it_upgrades[one in 29]",
+    ),
+    "torn journal: only what it says counts": Mutation(
+        file="operations/recovery.py",
+        code="if not _STEPS_AFTER_INTENT & {*steps} and not save_point.intact():",
+        instead="if not _STEPS_AFTER_INTENT & {*steps}:",
+        test="faults/test_damage.py::test_the_journal_is_cut_off_at_any[one in 19]",
+    ),
+    "flipped journal: no checksum is looked at": Mutation(
+        file="backends/store/journal_file.py",
+        code='line if line.pop("crc", None) == _checksum(line) else None',
+        instead='line if line.pop("crc", None) else None',
+        test="faults/test_damage.py::test_the_journal_is_flipped_at_any[one in 19]",
+    ),
+    "damaged copies: they are put back all the same": Mutation(
+        file="backends/store/restore.py",
+        code='if filesystem.sha256(path) == str(row["sha256"]):',
+        instead="if filesystem.sha256(path):",
+        test="faults/test_damage.py::test_each_object_damaged_by_one_bit_is_named_and_not_used",
+    ),
+    "bad wheels: nothing is tried beside the environment": Mutation(
+        file="operations/apply.py",
+        code="    if failing:\n        raise StageFailed(id, failing)\n",
+        instead="",
+        test="faults/test_bad_wheels.py"
+        "::test_a_bad_upgrade_leaves_the_old_and_says_why[1 import raises]",
+    ),
+    "bad wheels: nothing is looked at in the environment": Mutation(
+        file="operations/apply.py",
+        code="    if problems:\n        raise VerificationFailed(id, problems)\n",
+        instead="",
+        test="faults/test_bad_wheels.py"
+        "::test_a_bad_upgrade_leaves_the_old_and_says_why[10 wrong hash in RECORD]",
+    ),
+    "stale plan: nothing is compared": Mutation(
+        file="operations/apply.py",
+        code="    if said:\n        raise StalePlan",
+        instead="    if False:\n        raise StalePlan",
+        test="faults/test_foreign_changes.py"
+        "::test_what_somebody_else_changed_makes_a_plan_stale[edit_a_file]",
+    ),
+    "two at once: the lock is shared": Mutation(
+        file="backends/store/lock.py",
+        code="fcntl.LOCK_EX",
+        instead="fcntl.LOCK_SH",
+        test="worker/test_races.py::test_of_the_races_for_the_lock_each_has_one_winner[40]",
+    ),
+    "rollback not completed: the facts are not written down": Mutation(
+        file="operations/recovery.py",
+        code=", failure=facts)",
+        instead=")",
+        test="worker/test_incomplete.py"
+        "::test_who_follows_it_gets_the_files_the_reasons_and_the_command",
+    ),
+    "cancelled: saving does not notice it": Mutation(
+        file="operations/apply.py",
+        code="save_point.save(paths, lambda: report(Event(stage=Stage.SAVING)))",
+        instead="save_point.save(paths)",
+        test="faults/test_cancel.py::test_cancelled_at_any_moment_of_the_saving",
+    ),
+    "upgraded ourselves: what is imported late is of the other version": Mutation(
+        file="backends/worker/code_snapshot.py",
+        code="    sys.meta_path.insert(0, _Finder)",
+        instead="    return",
+        test="worker/test_code_snapshot.py::test_what_is_imported_late_is_of_the_same_edition",
+    ),
+}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    ignored = shutil.ignore_patterns("__pycache__", "artefacts", "_version.py")
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def tried(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
+    options = ["-q", "-p", "no:cacheprovider", "-p", "no:nbval", "--tb=short"]
+    options += ["--override-ini", "addopts=--import-mode=importlib"]
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *options, f"tests/{test}"],
+        cwd=copy,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_without_the_code_the_test_fails(copy: Path, name: str) -> None:
+    mutation = MUTATIONS[name]
+    file = copy / "pkgwidgets" / mutation.file
+    text = file.read_text("utf-8")
+    assert text.count(mutation.code) == 1, "the code is another now"
+    file.write_text(text.replace(mutation.code, mutation.instead), "utf-8")
+    done = tried(copy, mutation.test)
+    assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-1000:]
+    assert "1 failed" in done.stdout
+    print(f"{name}\n{mutation.test}", *FAILED.findall(done.stdout)[-1:], sep="\n")

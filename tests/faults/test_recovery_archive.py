@@ -1,0 +1,216 @@
+"""The copy of recovery that a transaction carries: it needs nothing but a Python."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from faults.plot import Plot, killed
+
+import pkgwidgets
+from pkgwidgets.backends.store import journal_file
+from pkgwidgets.backends.store.lock import hold_lock
+from pkgwidgets.backends.worker import recovery_archive
+from pkgwidgets.core.errors import RollbackFailed
+from pkgwidgets.operations import recovery
+
+PACKAGE = Path(pkgwidgets.__file__).parent
+
+
+@pytest.fixture
+def half_done(tmp_path: Path) -> Plot:
+    """An environment in which a transaction was killed when all was installed."""
+    plot = Plot.planted(tmp_path / "env")
+    assert killed(plot.upgrade, "INSTALLED:synced")
+    return plot
+
+
+def tool_of(plot: Plot) -> Path:
+    return plot.journal.folder(plot.journal.ids()[-1]) / "recover.pyz"
+
+
+def run(tool: Path, **variables: str) -> tuple[int, str]:
+    """Run it as the hint says, in an empty folder; return its code and the one line it says."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(tool)],
+        cwd=tool.anchor,
+        env={"PATH": os.defpath, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.stderr == ""
+    (said,) = done.stdout.splitlines()
+    return done.returncode, said
+
+
+def imported(module: str) -> set[str]:
+    """Return what a module imports when it runs, in full."""
+    found = set()
+    tree = ast.parse((PACKAGE / module).read_text("utf-8"))
+    for node in list(ast.walk(tree)):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body.clear()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = ["pkgwidgets", *Path(module).parent.parts]
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            name = ".".join([*base, *filter(None, [node.module])])
+            found |= {f"{name}.{each.name}" for each in node.names}
+    return found
+
+
+@pytest.mark.parametrize("module", recovery_archive.MODULES)
+def test_it_is_made_of_the_standard_library_and_of_itself(module: str) -> None:
+    known = {
+        f"pkgwidgets.{name.removesuffix('.py').replace('/', '.')}"
+        for name in recovery_archive.MODULES
+    }
+    for name in imported(module):
+        ours = any(name == each or name.startswith(f"{each}.") for each in known)
+        assert ours or name.partition(".")[0] in sys.stdlib_module_names, name
+
+
+def test_it_is_the_very_same_code() -> None:
+    with zipfile.ZipFile(BytesIO(recovery_archive.archive())) as file:
+        names = [name for name in file.namelist() if not name.endswith("__init__.py")]
+        assert sorted(names) == sorted(
+            ["__main__.py", *(f"pkgwidgets/{module}" for module in recovery_archive.MODULES)]
+        )
+        for module in recovery_archive.MODULES:
+            assert file.read(f"pkgwidgets/{module}") == (PACKAGE / module).read_bytes()
+
+
+def test_it_recovers_without_us(half_done: Plot, trees: tuple[str, str]) -> None:
+    assert half_done.digest() == trees[1]
+    id = half_done.journal.ids()[-1]
+    tool = tool_of(half_done)
+    said = f"Transaction {id} was rolled back: the environment is the old one."
+    assert run(tool) == (0, said)
+    assert (half_done.digest(), half_done.leftovers()) == (trees[0], [])
+    assert half_done.journal.transactions()[0].error == "it was cut off"
+
+
+def test_it_runs_wherever_the_environment_was_moved(
+    half_done: Plot, trees: tuple[str, str], tmp_path: Path
+) -> None:
+    half_done.prefix.rename(tmp_path / "moved")
+    moved = Plot(tmp_path / "moved")
+    code, _ = run(tool_of(moved))
+    assert (code, moved.digest()) == (0, trees[0])
+    assert not half_done.prefix.exists()
+
+
+def test_there_is_nothing_to_do(half_done: Plot, trees: tuple[str, str], tmp_path: Path) -> None:
+    tool = tool_of(half_done)
+    kept = shutil.copy(tool, tmp_path)
+    assert run(tool)[0] == 0
+    shutil.copy(kept, tool)
+    assert run(tool) == (0, "There was nothing to recover.")
+    assert half_done.digest() == trees[0]
+
+
+def test_what_is_committed_stays(tmp_path: Path, trees: tuple[str, str]) -> None:
+    plot = Plot.planted(tmp_path / "env")
+    assert killed(plot.upgrade, "COMMIT:synced")
+    id = plot.journal.ids()[-1]
+    said = f"Transaction {id} was complete: the environment is the new one."
+    assert run(tool_of(plot)) == (0, said)
+    assert (plot.digest(), plot.leftovers()) == (trees[1], [])
+
+
+def test_what_changed_nothing_is_only_ended(tmp_path: Path, trees: tuple[str, str]) -> None:
+    plot = Plot.planted(tmp_path / "env")
+    assert killed(plot.upgrade, "LOCKED:synced")
+    id = plot.journal.ids()[-1]
+    said = f"Transaction {id} had changed nothing: the environment is the old one."
+    assert run(tool_of(plot)) == (0, said)
+    assert (plot.digest(), plot.last_steps()[-1]) == (trees[0], "ABORTED")
+
+
+def test_what_it_could_not_put_back_is_named(half_done: Plot, trees: tuple[str, str]) -> None:
+    kept = tool_of(half_done).with_name("objects")
+    shutil.move(kept, half_done.prefix.with_name("elsewhere"))
+    code, said = run(tool_of(half_done))
+    assert code == 1
+    assert f"{half_done.prefix / 'lib/pea/gone.py'}: no such file or directory" in said
+    assert f"python -I -S {tool_of(half_done)}" in said
+    with pytest.raises(RollbackFailed), half_done.environment.locked("recovery"):
+        recovery.recover(half_done.backend)
+    shutil.move(half_done.prefix.with_name("elsewhere"), kept)
+    assert run(tool_of(half_done))[0] == 0
+    assert half_done.digest() == trees[0]
+
+
+def test_an_installer_that_outlived_us_is_waited_for(
+    half_done: Plot, trees: tuple[str, str]
+) -> None:
+    with hold_lock(half_done.place, "uv"):
+        code, said = run(tool_of(half_done))
+    assert (code, half_done.digest()) == (1, trees[1])
+    assert said.startswith("The environment is being changed by uv (process ")
+    assert run(tool_of(half_done))[0] == 0
+    assert half_done.digest() == trees[0]
+
+
+def test_it_can_be_killed_and_run_again(half_done: Plot, trees: tuple[str, str]) -> None:
+    tool = tool_of(half_done)
+    for point in ("RB_BEGIN:written", "operation#12", "ROLLED_BACK:before"):
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", str(tool)], env={"PKGWIDGETS_FAIL": point}, check=False
+        )
+        assert done.returncode == -9
+    assert run(tool)[0] == 0
+    assert (half_done.digest(), half_done.leftovers()) == (trees[0], [])
+
+
+def test_what_another_version_wrote_is_ended_by_its_own_copy(
+    half_done: Plot, trees: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours stands for the old version here: it knows only a later format."""
+    monkeypatch.setattr(journal_file, "FORMAT", 2)
+    id = half_done.journal.ids()[-1]
+    with half_done.environment.locked("recovery"):
+        assert recovery.recover(half_done.backend) == (id,)
+    assert (half_done.digest(), half_done.leftovers()) == (trees[0], [])
+
+
+def test_a_copy_that_does_not_know_the_version_either_says_so(
+    half_done: Plot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = half_done.journal.ids()[-1]
+    with monkeypatch.context() as newer:
+        newer.setattr(journal_file, "FORMAT", 2)
+        half_done.journal.record(id, "SYNCED")
+    before = half_done.digest()
+    code, said = run(tool_of(half_done))
+    assert (code, half_done.digest()) == (1, before)
+    assert "another version of pkgwidgets wrote it" in said
+    with pytest.raises(RollbackFailed, match="another version"), half_done.environment.locked("x"):
+        recovery.recover(half_done.backend)
+
+
+def test_it_is_durable_before_anything_is_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plot = Plot.planted(tmp_path / "env")
+    synced: list[str] = []
+    monkeypatch.setattr(os, "sync", lambda: None)
+
+    def sync(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+
+    monkeypatch.setattr(os, "fsync", sync)
+    id = plot.journal.start(plot.plan()).id
+    assert synced.index("recover.pyz.new") < synced.index("journal")
+    assert zipfile.is_zipfile(plot.journal.folder(id) / "recover.pyz")

@@ -1,0 +1,100 @@
+"""Transactions that stand still where a test wants them, until it opens a gate."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import Backend, ImportChecker, Report, no_report
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+
+Asking = Callable[[str], "subprocess.Popen[str]"]
+"""Starts a process that plans an upgrade, starts and follows it, and says so line by line."""
+
+PATIENCE = 90.0
+"""Seconds after which a test gives up, and a gate opens by itself."""
+
+_CODE = """\
+import os, time
+beside = f"{{os.sep}}stage{{os.sep}}" in os.path.abspath(__file__)
+until = time.monotonic() + {patience}
+while beside == {beside} and not os.path.exists({gate!r}) and time.monotonic() < until:
+    time.sleep(0.01)
+"""
+
+
+def held_wheel(version: str, gate: Path, *, beside: bool) -> BuiltWheel:
+    """Return a seedshelf whose import waits for a file: beside the environment, or in it."""
+    code = _CODE.format(patience=PATIENCE, beside=beside, gate=str(gate))
+    return BuiltWheel(
+        name="seedshelf",
+        version=version,
+        files={"seedshelf.py": code},
+        entry_points="[console_scripts]\nseedshelf = seedshelf:main\n",
+    )
+
+
+class HeldTrial:
+    """A trial that reports and reports until the gate is there; with a fake disk, the same."""
+
+    def __init__(self, inner: ImportChecker, gate: Path, stage: Stage) -> None:
+        self._inner = inner
+        self._gate = gate
+        self._stage = stage
+
+    def failing(self, modules: Sequence[str], report: Report = no_report, **more: Any) -> Any:
+        stage = Stage.VERIFYING if more.get("beside") is None else Stage.CHECKING
+        until = time.monotonic() + PATIENCE
+        while stage is self._stage and not self._gate.exists() and time.monotonic() < until:
+            report(Event(stage=stage))
+            time.sleep(0.01)
+        return self._inner.failing(modules, report, **more)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+
+def line(child: subprocess.Popen[str]) -> str:
+    """Return the next line that a process says."""
+    assert child.stdout is not None
+    return child.stdout.readline().strip()
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """Wait until it holds; fail if it does not in time."""
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def holding(backend: Backend) -> int:
+    """Return the process that holds an environment."""
+    holder = backend.environment.holder()
+    assert holder is not None
+    return int(holder.rpartition("(process ")[2].rstrip(")"))
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process still runs; one that nobody waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def appliers(prefix: Path) -> list[int]:
+    """Return the processes that carry plans out for an environment."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes()
+            if b"pkgwidgets.worker" in command and (folder / "cwd").readlink() == prefix:
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return [pid for pid in found if alive(pid)]

@@ -1,0 +1,337 @@
+"""The routes that plan and change, one after another on the demo's story."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Oracle
+from held_transactions import PATIENCE, held_wheel
+from server.asking import Ask
+
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+
+
+async def versions(ask: Ask) -> dict[str, str]:
+    answer = await ask("GET", "packages")
+    return {each["id"]: each["version"] for each in answer.json["packages"]}
+
+
+async def test_an_upgrade(ask: Ask) -> None:
+    answer = await ask("PUT", "packages/Seedshelf/upgrade")
+    assert answer.status == 200
+    assert answer.json["package"]["version"] == "1.4.2"
+    assert answer.json["package"]["last_upgraded"] is not None
+    assert answer.json["transaction"]["outcome"] == "committed"
+    [change] = answer.json["transaction"]["changes"]
+    assert (change["before"], change["after"]) == ("1.4.1", "1.4.2")
+    assert (await versions(ask))["seedshelf"] == "1.4.2"
+
+
+async def test_an_upgrade_to_a_version_that_is_asked_for(ask: Ask, planted: Demo) -> None:
+    answer = await ask("PUT", "packages/raintable/upgrade", {"version": "2.4.0", "allow": "self"})
+    assert answer.json["package"]["version"] == "2.4.0"
+
+
+async def test_an_upgrade_that_is_not_needed_does_nothing(ask: Ask) -> None:
+    answer = await ask("PUT", "packages/beanpoles/upgrade", {})
+    assert (answer.status, answer.json["transaction"]["id"]) == (200, None)
+    assert answer.json["transaction"]["changes"] == []
+    assert (await ask("GET", "transactions")).json["transactions"] == []
+
+
+async def test_an_upgrade_that_somebody_forbids(ask: Ask) -> None:
+    answer = await ask("PUT", "packages/raintable/upgrade", {"version": "3.1.0"})
+    assert (answer.status, answer.code) == (409, "plan-impossible")
+    assert "allotboard" in answer.json["error"]["explanation"]
+    assert (await versions(ask))["raintable"] == "2.0.0"
+
+
+async def test_an_upgrade_that_fails_is_kept_as_an_error_until_one_goes_well(
+    ask: Ask, planted: Demo, published: Callable[..., None], tree: Oracle
+) -> None:
+    before = tree(planted.folder / "env")
+    answer = await ask("PUT", "packages/harvestscale/upgrade")
+    assert (answer.status, answer.code) == (409, "stage-failed")
+    assert answer.json["transaction"]["outcome"] == "rolled back"
+    assert answer.json["error"]["transaction"] == answer.json["transaction"]["id"]
+    assert tree(planted.folder / "env") == before
+    failed = (await ask("GET", "packages/by-id/harvestscale")).json["package"]
+    assert failed["status"] == "error"
+    assert failed["error"] == answer.json["transaction"]["error"]
+    published(BuiltWheel(name="harvestscale", version="3.3.1", files={"harvestscale.py": ""}))
+    mended = await ask("PUT", "packages/harvestscale/upgrade", {"version": "3.3.1"})
+    assert mended.json["package"]["version"] == "3.3.1"
+    assert mended.json["package"]["status"] == "installed"
+    assert mended.json["package"]["error"] is None
+
+
+async def test_upgrading_all_gives_a_result_for_each(ask: Ask, planted: Demo) -> None:
+    planted.index.withdraw("harvestscale", "3.3.0")
+    answer = await ask("PUT", "packages/upgrade-all")
+    assert answer.status == 200
+    found = {each["id"]: each for each in answer.json["results"]}
+    assert found["seedshelf"]["success"] is True
+    assert (found["raintable"]["before"], found["raintable"]["after"]) == ("2.0.0", "3.1.0")
+    assert all(each["success"] and each["error"] is None for each in found.values())
+    assert (await versions(ask))["allotboard"] == "1.67.0"
+    assert (await ask("GET", "packages/updates")).json["updates"] == []
+
+
+async def test_upgrading_all_that_fails_says_so_of_each(ask: Ask) -> None:
+    answer = await ask("PUT", "packages/upgrade-all", {})
+    assert (answer.status, answer.code) == (409, "stage-failed")
+    assert {each["success"] for each in answer.json["results"]} == {False}
+    assert "harvestscale" in answer.json["results"][0]["error"]
+    assert (await versions(ask))["seedshelf"] == "1.4.1"
+
+
+async def test_what_was_shown_is_what_is_done_and_only_once(
+    ask: Ask, published: Callable[..., None]
+) -> None:
+    shown = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
+    assert [change["after"] for change in shown["changes"]] == ["1.4.2"]
+    assert (await versions(ask))["seedshelf"] == "1.4.1"
+    published(BuiltWheel(name="seedshelf", version="1.5.0", files={"seedshelf.py": ""}))
+    done = await ask("PUT", "packages/seedshelf/upgrade", {"plan": shown["id"]})
+    assert done.status == 200, done.json
+    assert done.json["package"]["version"] == "1.4.2"
+    again = await ask("PUT", "packages/seedshelf/upgrade", {"plan": shown["id"]})
+    assert (again.status, again.code) == (404, "plan-not-found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "packages/frostcall/upgrade"),
+        ("PUT", "packages/upgrade-all"),
+        ("POST", "packages/install"),
+        ("DELETE", "packages/seedshelf"),
+    ],
+)
+async def test_a_plan_for_something_else_is_not_taken(ask: Ask, method: str, path: str) -> None:
+    shown = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
+    answer = await ask(method, path, {"plan": shown["id"]})
+    assert (answer.status, answer.code) == (404, "plan-not-found")
+    assert (await versions(ask))["seedshelf"] == "1.4.1"
+
+
+async def test_a_plan_of_before_a_change_is_stale(ask: Ask) -> None:
+    shown = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
+    await ask("PUT", "packages/seedshelf/upgrade")
+    answer = await ask("PUT", "packages/seedshelf/upgrade", {"plan": shown["id"]})
+    assert (answer.status, answer.code) == (409, "stale-plan")
+
+
+async def test_a_plan_for_everything_and_all_of_it_done(ask: Ask, planted: Demo) -> None:
+    planted.index.withdraw("harvestscale", "3.3.0")
+    shown = (await ask("POST", "plans", {"upgrade": "all"})).json["plan"]
+    assert shown["requested"] == ["everything"]
+    answer = await ask("PUT", "packages/upgrade-all", {"plan": shown["id"]})
+    assert {each["id"] for each in answer.json["results"]} == {c["id"] for c in shown["changes"]}
+
+
+async def test_a_plan_says_what_is_held_back_and_why(ask: Ask) -> None:
+    shown = (await ask("POST", "plans", {"upgrade": ["raintable"]})).json["plan"]
+    [held] = shown["held_back"]
+    assert (held["stays"], held["latest"]) == ("2.4.0", "3.1.0")
+    assert "allotboard" in held["reason"]
+
+
+async def test_installing_and_taking_away(ask: Ask, published: Callable[..., None]) -> None:
+    published(BuiltWheel(name="Pea_Pod", version="1.0", files={"peapod.py": ""}))
+    installed = await ask("POST", "packages/install", {"requirement": "pea.pod>=1"})
+    assert installed.status == 200
+    assert installed.json["package"]["id"] == "pea-pod"
+    assert installed.json["package"]["requested"] is True
+    gone = await ask("DELETE", "packages/PEA-pod")
+    assert gone.json["transaction"]["changes"][0]["kind"] == "remove"
+    assert "pea-pod" not in await versions(ask)
+
+
+async def test_installing_and_taking_away_what_was_shown(
+    ask: Ask, published: Callable[..., None]
+) -> None:
+    published(BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}))
+    shown = (await ask("POST", "plans", {"install": "peapod"})).json["plan"]
+    installed = await ask("POST", "packages/install", {"plan": shown["id"]})
+    assert installed.json["package"]["version"] == "1.0"
+    shown = (await ask("POST", "plans", {"uninstall": ["peapod"]})).json["plan"]
+    assert (await ask("DELETE", "packages/peapod", {"plan": shown["id"]})).status == 200
+    assert "peapod" not in await versions(ask)
+
+
+async def test_several_are_installed_at_once(ask: Ask, published: Callable[..., None]) -> None:
+    published(
+        BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}),
+        BuiltWheel(name="beanpod", version="2.0", files={"beanpod.py": ""}),
+    )
+    both = ["peapod>=1", "beanpod"]
+    plan = await ask("POST", "plans", {"install": both})
+    assert plan.json["plan"]["requested"] == both
+    answer = await ask("POST", "packages/install", {"requirement": both})
+    assert answer.json["package"]["id"] == "peapod"
+    assert {each["id"] for each in answer.json["transaction"]["changes"]} == {"peapod", "beanpod"}
+    found = await versions(ask)
+    assert (found["peapod"], found["beanpod"]) == ("1.0", "2.0")
+
+
+async def test_what_others_need_is_not_taken_away(ask: Ask) -> None:
+    answer = await ask("DELETE", "packages/beanpoles")
+    assert (answer.status, answer.code) == (409, "still-needed")
+    assert answer.json["error"]["needed_by"] == ["bedplanner"]
+
+
+async def test_what_no_index_has_is_not_installed(ask: Ask) -> None:
+    answer = await ask("POST", "packages/install", {"requirement": "nothing-such"})
+    assert (answer.status, answer.code) == (404, "project-not-found")
+
+
+async def test_the_history_and_the_way_back(ask: Ask, planted: Demo, tree: Oracle) -> None:
+    before = tree(planted.folder / "env")
+    done = (await ask("PUT", "packages/seedshelf/upgrade")).json["transaction"]
+    planted.index.down = True
+    back = await ask("POST", f"transactions/{done['id']}/undo", {})
+    assert back.status == 200
+    assert back.json["transaction"]["undoes"] == done["id"]
+    assert tree(planted.folder / "env") == before
+    found = (await ask("GET", "transactions")).json["transactions"]
+    assert [each["id"] for each in found] == [back.json["transaction"]["id"], done["id"]]
+    twice = await ask("POST", f"transactions/{done['id']}/undo", {})
+    assert (twice.status, twice.code) == (422, "invalid-request")
+    assert twice.json["error"]["reason"] == f"{back.json['transaction']['id']} took it back already"
+
+
+async def test_the_way_back_as_it_was_shown(ask: Ask) -> None:
+    done = (await ask("PUT", "packages/seedshelf/upgrade")).json["transaction"]
+    shown = (await ask("POST", "plans", {"undo": "last"})).json["plan"]
+    assert shown["undoes"] == done["id"]
+    assert shown["from_save_point"] is True
+    back = await ask("POST", f"transactions/{done['id']}/undo", {"plan": shown["id"]})
+    assert back.json["transaction"]["undoes"] == done["id"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("GET", "", None), ("DELETE", "", None), ("POST", "/undo", {})],
+)
+async def test_a_transaction_that_is_not_there(
+    ask: Ask, method: str, path: str, body: object
+) -> None:
+    answer = await ask(method, f"transactions/20260101T000000000000-abcdef{path}", body)
+    assert (answer.status, answer.code) == (404, "transaction-not-found")
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    return tmp_path / "gate"
+
+
+@asynccontextmanager
+async def held(ask: Ask, published: Callable[..., None], gate: Path) -> AsyncIterator[str]:
+    """Begin an upgrade that stands still, in its own installed file, until the gate is there."""
+    published(held_wheel("1.9.0", gate, beside=False))
+    answer = await ask("PUT", "packages/seedshelf/upgrade", {}, headers={"Prefer": "respond-async"})
+    assert answer.status == 202
+    assert answer.headers["Preference-Applied"] == "respond-async"
+    id = answer.json["transaction"]["id"]
+    assert answer.headers["Location"].endswith(f"/pkgwidgets/transactions/{id}")
+    try:
+        yield id
+    finally:
+        gate.touch()
+        await ended(ask, id)
+
+
+async def ended(ask: Ask, id: str) -> dict[str, Any]:
+    until = asyncio.get_running_loop().time() + PATIENCE
+    while asyncio.get_running_loop().time() < until:
+        found: dict[str, Any] = (await ask("GET", f"transactions/{id}")).json
+        if found["transaction"]["outcome"] != "started":
+            return found
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"{id} did not end")
+
+
+async def test_an_upgrade_is_seen_while_it_runs(
+    ask: Ask, published: Callable[..., None], gate: Path
+) -> None:
+    async with held(ask, published, gate) as id:
+        assert (await ask("GET", "packages/by-id/seedshelf")).json["package"][
+            "status"
+        ] == "upgrading"
+        busy = await ask("PUT", "packages/frostcall/upgrade")
+        assert (busy.status, busy.code) == (409, "environment-busy")
+        gate.touch()
+        found = await ended(ask, id)
+        assert found["transaction"]["outcome"] == "committed"
+        stages = [event["stage"] for event in found["events"]]
+        assert stages.index("fetching") < stages.index("saving") < stages.index("verifying")
+        package = (await ask("GET", "packages/by-id/seedshelf")).json["package"]
+        assert (package["status"], package["version"]) == ("installed", "1.9.0")
+        late = await ask("DELETE", f"transactions/{id}")
+        assert (late.status, late.code) == (409, "too-late")
+
+
+async def test_an_upgrade_that_is_called_off(
+    ask: Ask, published: Callable[..., None], gate: Path, planted: Demo
+) -> None:
+    async with held(ask, published, gate) as id:
+        answer = await ask("DELETE", f"transactions/{id}")
+        assert answer.status == 202
+        found = await ended(ask, id)
+        assert found["transaction"]["outcome"] == "rolled back"
+        assert found["transaction"]["error"] == "Cancelled."
+        assert (await versions(ask))["seedshelf"] == "1.4.1"
+
+
+async def test_an_upgrade_as_a_stream_of_events(
+    ask: Ask,
+    published: Callable[..., None],
+    gate: Path,
+    http_server_client: Any,
+    jp_auth_header: dict[str, str],
+    jp_base_url: str,
+) -> None:
+    async with held(ask, published, gate) as id:
+        parts: list[bytes] = []
+
+        async def follow(**headers: str) -> str:
+            parts.clear()
+            response = await http_server_client.fetch(
+                f"{jp_base_url}pkgwidgets/transactions/{id}",
+                headers={**jp_auth_header, "Accept": "text/event-stream", **headers},
+                streaming_callback=parts.append,
+                request_timeout=PATIENCE,
+            )
+            assert response.headers["Content-Type"] == "text/event-stream"
+            return b"".join(parts).decode()
+
+        following = asyncio.ensure_future(follow())
+        while not parts:  # told while it still runs
+            await asyncio.sleep(0.01)
+        assert b"event: end" not in b"".join(parts)
+        gate.touch()
+        whole = [message.splitlines() for message in (await following).split("\n\n")]
+        told = [message for message in whole if message and not message[0].startswith(":")]
+        assert [message[1] for message in told[:-1]] == ["event: progress"] * (len(told) - 1)
+        stages = [json.loads(message[2].removeprefix("data: "))["stage"] for message in told[:-1]]
+        assert stages[0] == "fetching"
+        assert "verifying" in stages
+        assert told[-1][1] == "event: end"
+        last = json.loads(told[-1][2].removeprefix("data: "))
+        assert last["transaction"]["outcome"] == "committed"
+        # The end, and before it what came with it: whoever resumes may hear that again.
+        rest = await follow(**{"Last-Event-ID": told[-1][0].removeprefix("id: ")})
+        assert rest.count("event: ") < len(told)
+        assert rest.count("event: end") == 1
+        again = (await follow()).split("\n\n")[:-1]
+        for n, message in enumerate(again):  # wherever one is cut off, nothing is missed
+            rest = await follow(**{"Last-Event-ID": message.splitlines()[0].removeprefix("id: ")})
+            assert rest.count("event: ") >= max(1, len(again) - n - 1)

@@ -1,0 +1,233 @@
+"""Which environment is meant: by running kernels and kernel specifications, never by a path."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from held_transactions import eventually
+from server.asking import Ask, Spec, kernel
+
+from pkgwidgets import demo
+from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.server import kernel_interpreter
+from pkgwidgets.server.kernel_interpreter import LaunchCommand, RunningKernel
+
+OWN = sysconfig.get_paths()["purelib"]
+"""Where the ipykernel is that these tests lend to environments which have none."""
+
+
+def launch(*argv: str, **environment: str) -> LaunchCommand:
+    return LaunchCommand(argv=argv, environment=environment)
+
+
+@pytest.mark.parametrize("word", ["python", "python3", "python{}.{}".format(*sys.version_info)])
+def test_the_bare_word_is_the_servers_own_python(word: str) -> None:
+    assert kernel_interpreter.interpreter_of_launch(launch(*kernel(word))) == Path(sys.executable)
+
+
+def test_a_path_is_taken_as_it_is(garden: Demo) -> None:
+    assert kernel_interpreter.interpreter_of_launch(launch(*kernel(garden.python))) == garden.python
+    assert (
+        kernel_interpreter.interpreter_of_launch(launch(*kernel(garden.python, "-Xdev", "-E")))
+        == garden.python
+    )
+
+
+def test_the_variables_of_a_launch_say_where_a_word_is_found(garden: Demo) -> None:
+    (garden.python.parent / "gardener").symlink_to(garden.python.name)
+    found = kernel_interpreter.interpreter_of_launch(
+        launch(*kernel("gardener"), PATH=str(garden.python.parent))
+    )
+    assert found.parent == garden.python.parent
+
+
+def test_what_stands_before_a_python_is_seen_through(garden: Demo, tmp_path: Path) -> None:
+    script = tmp_path / "wrap per.sh"
+    script.write_text(f'#!/bin/sh\necho hello\nexec {shlex.quote(str(garden.python))} "$@"\n')
+    script.chmod(0o755)
+    assert kernel_interpreter.interpreter_of_launch(launch(*kernel(script))) == garden.python
+    # As `conda run -p PREFIX python -m …` does it.
+    env = ("/usr/bin/env", "A=1", str(garden.python), "-m", "ipykernel_launcher")
+    assert kernel_interpreter.interpreter_of_launch(launch(*env)) == garden.python
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (("/no/such/python", "-m", "ipykernel_launcher"), "There is no command"),
+        (("/bin/false", "-m", "ipykernel_launcher"), "starts no Python"),
+        (("/bin/true", "{connection_file}"), "does not say which Python"),
+        ((), "does not say which Python"),
+    ],
+    ids=lambda value: str(value),
+)
+def test_what_starts_no_python_is_refused(argv: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(EnvironmentRefused, match=reason):
+        kernel_interpreter.interpreter_of_launch(launch(*argv))
+
+
+def test_a_specification_is_read_as_jupyter_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BEFORE", "/a")
+    said = SimpleNamespace(
+        argv=["{resource_dir}/run.sh", "-m", "x"],
+        env={"PATH": "${BEFORE}:/b"},
+        language="python",
+        resource_dir="/there",
+    )
+    read = LaunchCommand.of(said)
+    assert read.argv[0] == "/there/run.sh"
+    assert read.environment == {"PATH": "/a:/b"}
+
+
+async def start(fetch: Callable[..., Any], name: str) -> str:
+    answer = await fetch("api", "kernels", method="POST", body=f'{{"name": "{name}"}}')
+    return str(json.loads(answer.body)["id"])
+
+
+async def test_two_kernels_of_two_environments(
+    ask: Ask, planted: Demo, spec: Spec, jp_fetch: Callable[..., Any], tmp_path: Path
+) -> None:
+    with demo.start(tmp_path / "other") as other:
+        spec("other", *kernel(other.python), PYTHONPATH=OWN)
+        spec("garden", *kernel(planted.python), PYTHONPATH=OWN)
+        first, second = await start(jp_fetch, "garden"), await start(jp_fetch, "other")
+        done = await ask("PUT", f"packages/seedshelf/upgrade?kernel={second}")
+        assert done.json["package"]["install_path"] == str(other.site_packages)
+        assert done.json["package"]["version"] == "1.4.2"
+        for query, version in (
+            (f"kernel={first}", "1.4.1"),
+            (f"kernel={second}", "1.4.2"),
+            ("kernelspec=other", "1.4.2"),
+            ("kernelspec=garden", "1.4.1"),
+        ):
+            found = await ask("GET", f"packages/by-id/seedshelf?{query}")
+            assert found.json["package"]["version"] == version, query
+        assert (await ask("GET", f"transactions?kernel={first}")).json["transactions"] == []
+        plan = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
+        assert [each["id"] for each in plan["kernels"]] == [first]
+        taken = await ask(
+            "PUT", f"packages/seedshelf/upgrade?kernel={second}", {"plan": plan["id"]}
+        )
+        assert (taken.status, taken.code) == (404, "plan-not-found")
+
+
+async def test_a_plan_names_all_kernels_that_share_the_environment(
+    ask: Ask,
+    planted: Demo,
+    spec: Spec,
+    jp_fetch: Callable[..., Any],
+    published: Callable[..., None],
+) -> None:
+    spec("garden", *kernel(planted.python), PYTHONPATH=OWN)
+    started = {await start(jp_fetch, "garden"), await start(jp_fetch, "garden")}
+    plan = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
+    assert {each["id"] for each in plan["kernels"]} == started
+    for each in plan["kernels"]:
+        assert each["restart"]["needed"] is None
+        assert each["restart"]["reason"] == "needed if it has imported seedshelf"
+    published(BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}))
+    plan = (await ask("POST", "plans", {"install": "peapod"})).json["plan"]
+    assert [each["restart"]["needed"] for each in plan["kernels"]] == [False, False]
+
+
+async def test_a_library_that_a_kernel_has_mapped_is_seen(
+    ask: Ask,
+    planted: Demo,
+    spec: Spec,
+    jp_fetch: Callable[..., Any],
+    jp_serverapp: Any,
+) -> None:
+    library = planted.site_packages / "seedshelf.so"
+    source = next(Path(OWN, "zmq").rglob("*.so"))
+    library.write_bytes(source.read_bytes())
+    record = next(planted.site_packages.glob("seedshelf-*.dist-info")) / "RECORD"
+    record.write_text(record.read_text() + "seedshelf.so,,\n")
+    starter = planted.site_packages / "starter.py"
+    starter.write_text(
+        f"import mmap, runpy\nfile = open({str(library)!r}, 'rb')\n"
+        "kept = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)\n"
+        "runpy.run_module('ipykernel_launcher', run_name='__main__')\n"
+    )
+    spec("garden", str(planted.python), "-m", "starter", "-f", "{connection_file}", PYTHONPATH=OWN)
+    await start(jp_fetch, "garden")
+    [id] = jp_serverapp.kernel_manager.list_kernel_ids()
+    process = jp_serverapp.kernel_manager.get_kernel(id).provisioner.pid
+    eventually(lambda: str(library) in Path(f"/proc/{process}/maps").read_text())
+    plan = (await ask("POST", "plans", {"uninstall": ["seedshelf"]})).json["plan"]
+    [found] = plan["kernels"]
+    assert found["restart"]["needed"] is True
+    assert found["restart"]["loaded"] == ["seedshelf"]
+
+
+async def test_a_wrapper_that_hides_its_python_is_known_by_its_process(
+    ask: Ask,
+    planted: Demo,
+    spec: Spec,
+    jp_fetch: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "start.sh"
+    python = shlex.quote(str(planted.python))
+    script.write_text(f'#!/bin/sh\n{python} -m ipykernel_launcher -f "$1"\n')
+    script.chmod(0o755)
+    spec("hidden", str(script), "{connection_file}", PYTHONPATH=OWN)
+    refused = await ask("GET", "packages?kernelspec=hidden")
+    assert (refused.status, refused.code) == (403, "environment-refused")
+    id = await start(jp_fetch, "hidden")
+    found = await ask("GET", f"packages/by-id/seedshelf?kernel={id}")
+    assert found.json["package"]["install_path"] == str(planted.site_packages)
+
+
+async def test_a_kernel_of_another_language_has_no_packages(ask: Ask, spec: Spec) -> None:
+    spec("r", "R", "--slave", language="R")
+    answer = await ask("GET", "packages?kernelspec=r")
+    assert (answer.status, answer.code) == (403, "environment-refused")
+    assert "`?kernelspec=NAME`" in answer.json["error"]["hint"]
+
+
+async def test_a_kernel_of_another_language_is_in_no_plan(
+    ask: Ask, planted: Demo, spec: Spec, jp_fetch: Callable[..., Any]
+) -> None:
+    spec("r", *kernel(planted.python), language="R", PYTHONPATH=OWN)
+    id = await start(jp_fetch, "r")
+    answer = await ask("POST", "plans", {"upgrade": ["seedshelf"]})
+    assert (answer.status, answer.json["plan"]["kernels"]) == (200, [])
+    assert (await ask("GET", f"packages?kernel={id}")).status == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("kernelspec=nothing-such", 404),
+        ("kernel=00000000-0000-4000-8000-000000000000", 404),
+        ("kernel=/usr/bin/python3", 422),
+        ("kernel=../../etc/passwd", 422),
+        ("kernelspec=/usr/bin/python3", 422),
+        ("kernelspec=%00", 422),
+        ("kernelspec=", 422),
+        ("kernel=a&kernel=b", 422),
+        ("kernel=a&kernelspec=b", 422),
+    ],
+)
+async def test_a_kernel_that_is_none(ask: Ask, query: str, status: int) -> None:
+    for path in ("packages", "transactions", "packages/by-id/seedshelf", "packages/updates"):
+        answer = await ask("GET", f"{path}?{query}")
+        assert answer.status == status
+    answer = await ask("PUT", f"packages/seedshelf/upgrade?{query}", {})
+    assert answer.status == status
+
+
+def test_a_process_that_is_gone_tells_nothing() -> None:
+    gone = RunningKernel(id="k", name="k", launch=None, process=2**22 + 1, connection_file="x")
+    with pytest.raises(EnvironmentRefused, match="Nothing says how the kernel k was started"):
+        kernel_interpreter.interpreter_of_kernel(gone)

@@ -1,0 +1,58 @@
+"""An order says the same on the other side, and half an order is none."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import change_of, plan_of
+
+from pkgwidgets.backends.config.index_sources import IndexSources
+from pkgwidgets.backends.environment import interpreter
+from pkgwidgets.backends.http.network_settings import NetworkSettings
+from pkgwidgets.backends.worker.launcher import ApplyRequest
+
+SOURCES = IndexSources(
+    indexes=("https://user:word@h.invalid/extra/", "https://h.invalid/simple/"),
+    links=("/wheels",),
+    strategy="first-index",
+    before=(("", "2026-01-01"), ("pea", "2026-02-01")),
+    access=NetworkSettings(
+        insecure=("h.invalid",), proxies={"https": "http://p.invalid"}, no_proxy="x", keyring=True
+    ),
+    cache="/cache",
+)
+ORDER = ApplyRequest(
+    plan=plan_of(change_of("pea", "1.0", "2.0", hashes=("ab",), size=7), environment="finger"),
+    interpreter=interpreter.describe(Path(sys.executable)),
+    sources=SOURCES,
+    asked_by="kernel",
+)
+
+
+@pytest.mark.parametrize("order", [ORDER, replace(ORDER, sources=None)], ids=["index", "none"])
+def test_it_is_the_same_on_the_other_side(order: ApplyRequest) -> None:
+    assert ApplyRequest.from_text(order.to_text()) == order
+
+
+def test_one_that_was_cut_off_is_refused() -> None:
+    text = ORDER.to_text()
+    for length in range(0, len(text), 97):
+        with pytest.raises(ValueError, match=r"."):
+            ApplyRequest.from_text(text[:length])
+
+
+def test_one_of_another_version_is_refused_with_a_way_on() -> None:
+    found = json.loads(ORDER.to_text())
+    with pytest.raises(ValueError, match="restart the kernel"):
+        ApplyRequest.from_text(json.dumps({**found, "format": 0}))
+
+
+def test_a_plan_that_was_tampered_with_is_refused() -> None:
+    found = json.loads(ORDER.to_text())
+    found["plan"]["changes"][0]["after"] = "3.0"
+    with pytest.raises(ValueError, match="not the hash"):
+        ApplyRequest.from_text(json.dumps(found))

@@ -1,0 +1,311 @@
+"""Upgrades that would break notebooks: found by halving, held back, and only those."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from math import ceil, log2
+from pathlib import Path
+from random import Random
+
+import pytest
+from fakes import FakeEnvironment, FakeKit
+from scratch_notebooks import FakeKnownGood, FakeScratch, crops, write
+
+from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import culprit_search
+
+MOST = 8
+"""Of so many packages the double of the resolver tries all combinations."""
+
+
+def field(*wheels: BuiltWheel) -> FakeKit:
+    """An environment with the 1.0.0 of each, and an index with all."""
+    installed = [f"{wheel.name}=={wheel.version}" for wheel in wheels if wheel.version[0] == "1"]
+    return FakeKit(FakeEnvironment({}), wheels, installed)
+
+
+def examined(kit: FakeKit, *notebooks: Path) -> culprit_search.CulpritSearchResult:
+    stand = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
+    return culprit_search.find_culprits(kit.backend, stand, notebooks)
+
+
+def counting(*numbers: int) -> list[str]:
+    """One cell for each."""
+    return [f"import crop{number}\ncrop{number}.count()" for number in numbers]
+
+
+def majors(count: int) -> list[BuiltWheel]:
+    """Like `crops`, none of them bad: each says which major version it is."""
+    return [
+        BuiltWheel(
+            name=f"crop{number}",
+            version=f"{major}.0.0",
+            files={f"crop{number}.py": f"major = {major}\n"},
+        )
+        for number in range(1, count + 1)
+        for major in (1, 2)
+    ]
+
+
+def test_without_culprits_one_rehearsal_does(tmp_path: Path) -> None:
+    found = examined(field(*crops(4)), write(tmp_path / "a.ipynb", *counting(1, 2)))
+    assert (found.rehearsals, found.culprits) == (1, {})
+    assert len(found.plan.changes) == 4
+
+
+@pytest.mark.parametrize("bad", range(1, MOST + 1))
+def test_one_culprit_is_found_and_held_back(bad: int, tmp_path: Path) -> None:
+    kit = field(*crops(MOST, [bad]))
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(*range(1, MOST + 1))))
+    assert list(found.culprits) == [f"crop{bad}"]
+    assert found.rehearsals <= 2 + log2(MOST)
+    assert f"crop{bad}" not in {change.id for change in found.plan.changes}
+    assert len(found.plan.changes) == MOST - 1
+    (held,) = found.plan.held_back
+    assert str(held).startswith(
+        f"crop{bad} 1.0.0, not 2.0.0: it breaks cell {bad} of a.ipynb (ZeroDivisionError: "
+    )
+
+
+@pytest.mark.parametrize("bad", [(1, 2), (1, 8), (4, 5), (7, 8), (3, 6)])
+def test_two_culprits_in_cells_of_their_own_are_found(bad: tuple[int, int], tmp_path: Path) -> None:
+    kit = field(*crops(MOST, bad))
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(*range(1, MOST + 1))))
+    assert sorted(found.culprits) == [f"crop{number}" for number in bad]
+    assert found.rehearsals <= 2 + 2 * log2(MOST)
+
+
+@pytest.mark.parametrize("bad", [(1, 2), (1, 8), (4, 5), (7, 8), (3, 6)])
+def test_a_culprit_that_hides_behind_another_is_found(bad: tuple[int, int], tmp_path: Path) -> None:
+    kit = field(*crops(MOST, bad))
+    whole = "\n".join(counting(*range(1, MOST + 1)))
+    found = examined(kit, write(tmp_path / "a.ipynb", whole))
+    assert sorted(found.culprits) == [f"crop{number}" for number in bad]
+    assert found.rehearsals <= 3 + 2 * ceil(log2(MOST))
+
+
+def test_what_only_fails_because_of_an_earlier_cell_is_blamed_on_the_same(tmp_path: Path) -> None:
+    kit = field(*crops(4, [3]))
+    cells = ["import crop3\nn = crop3.count()", "n + 1", "n + 2"]
+    assert list(examined(kit, write(tmp_path / "a.ipynb", *cells)).culprits) == ["crop3"]
+
+
+def test_culprits_of_several_notebooks_are_found(tmp_path: Path) -> None:
+    kit = field(*crops(4, [2, 4]))
+    first = write(tmp_path / "a.ipynb", *counting(2))
+    second = write(tmp_path / "b.ipynb", *counting(4))
+    found = examined(kit, first, second)
+    cells = {id: cell.place for id, cell in found.culprits.items() if cell}
+    assert cells == {"crop2": "cell 1 of a.ipynb", "crop4": "cell 1 of b.ipynb"}
+
+
+def test_what_needs_the_culprit_stays_with_it(tmp_path: Path) -> None:
+    """crop1 2 needs crop4 2: held back with it by the resolver, and not itself blamed."""
+    kit = field(*crops(4, [4], crop1=("crop4>=2",)))
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3, 4)))
+    assert list(found.culprits) == ["crop4"]
+    assert [change.id for change in found.plan.changes] == ["crop2", "crop3"]
+
+
+def test_who_needs_another_new_one_is_found_alone(tmp_path: Path) -> None:
+    """crop4 comes before crop1, which needs it, so that every rehearsal is of what can be."""
+    kit = field(*crops(4, [1], crop1=("crop4>=2",)))
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3, 4)))
+    assert list(found.culprits) == ["crop1"]
+    assert [change.id for change in found.plan.changes] == ["crop2", "crop3", "crop4"]
+
+
+def test_what_does_not_import_is_held_back_without_a_rehearsal(tmp_path: Path) -> None:
+    broken = BuiltWheel(name="crop3", version="2.0.0", files={"crop3.py": "raise ImportError\n"})
+    wheels = [w for w in crops(3) if w.filename != broken.filename]
+    found = examined(field(*wheels, broken), write(tmp_path / "a.ipynb", *counting(1)))
+    assert (found.rehearsals, found.culprits) == (1, {"crop3": None})
+    assert "cannot be imported" in found.plan.held_back[0].reason
+
+
+def test_what_failed_before_is_blamed_on_nobody(tmp_path: Path) -> None:
+    found = examined(field(*crops(3)), write(tmp_path / "a.ipynb", "1 / 0", *counting(1)))
+    assert (found.rehearsals, found.culprits) == (1, {})
+
+
+def test_where_everything_breaks_nothing_is_left(tmp_path: Path) -> None:
+    kit = field(*crops(3, [1, 2, 3]))
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3)))
+    assert not found.plan
+    assert sorted(found.culprits) == ["crop1", "crop2", "crop3"]
+
+
+def test_a_new_dependency_that_breaks_a_cell_is_kept_away(tmp_path: Path) -> None:
+    """What breaks is not installed yet: held back is who brings it."""
+    rival = BuiltWheel(name="rival", version="1.0.0", files={"rival.py": "x = 1\n"})
+    wheels = [*crops(2, (), crop2=("rival",))]
+    kit = FakeKit(FakeEnvironment({}), [*wheels, rival], ["crop1==1.0.0", "crop2==1.0.0"])
+    cell = "try:\n    import rival\n    found = 1\nexcept ImportError:\n    found = 0\nprint(found)"
+    found = examined(kit, write(tmp_path / "a.ipynb", cell))
+    assert "crop2" in found.culprits
+    assert "rival" not in {change.id for change in found.plan.changes}
+
+
+def test_each_culprit_of_a_cell_is_blamed_for_its_own_error(tmp_path: Path) -> None:
+    kit = field(*crops(2, [1, 2]))
+    second_first = (
+        "import crop1, crop2\ntry:\n    crop2.count()\n"
+        "except ZeroDivisionError:\n    raise ValueError('two')\ncrop1.count()"
+    )
+    found = examined(kit, write(tmp_path / "a.ipynb", second_first))
+    reasons = {held.name: held.reason for held in found.plan.held_back}
+    assert "ZeroDivisionError" in reasons["crop1"]
+    assert "ValueError: two" in reasons["crop2"]
+
+
+@pytest.mark.parametrize("pair", [(1, 2), (1, 8), (4, 5), (3, 6), (7, 8)])
+def test_of_two_that_only_break_a_cell_together_one_is_held_back(
+    pair: tuple[int, int], tmp_path: Path
+) -> None:
+    """Either alone does no harm, so that holding one back is enough; the second of them is."""
+    one, other = pair
+    kit = field(*majors(MOST))
+    both = f"import crop{one}, crop{other}\nx = 1 // (4 - crop{one}.major - crop{other}.major)"
+    found = examined(kit, write(tmp_path / "a.ipynb", "1", both, "2"))
+    assert list(found.culprits) == [f"crop{other}"]
+    assert [str(held) for held in found.plan.held_back] == [
+        f"crop{other} 1.0.0, not 2.0.0: it breaks cell 2 of a.ipynb "
+        "(ZeroDivisionError: integer division or modulo by zero)"
+    ]
+    upgraded = {change.id for change in found.plan.changes}
+    assert upgraded == {f"crop{n}" for n in range(1, MOST + 1) if n != other}
+    assert found.rehearsal.passed
+    assert found.rehearsals <= 2 + ceil(log2(MOST))
+
+
+def test_of_two_pairs_one_each_is_held_back(tmp_path: Path) -> None:
+    kit = field(*majors(MOST))
+    cells = [
+        f"import crop{one}, crop{other}\nx = 1 // (4 - crop{one}.major - crop{other}.major)"
+        for one, other in ((1, 6), (3, 4))
+    ]
+    found = examined(kit, write(tmp_path / "a.ipynb", *cells))
+    cell = {id: cell.number for id, cell in found.culprits.items() if cell}
+    assert cell == {"crop6": 1, "crop4": 2}
+    assert len(found.plan.changes) == MOST - 2
+    assert found.rehearsals <= 2 + ceil(log2(MOST)) * 2
+
+
+def roots(*needs: tuple[str, ...]) -> list[BuiltWheel]:
+    """Return a bad `root` 2, and `crop2` 1 and 2, which need it so."""
+    root = "def depth():\n    return 1 // {by}\n"
+    return [
+        *(
+            BuiltWheel(
+                name="root", version=f"{n}.0.0", files={"root.py": root.format(by=1 - n // 2)}
+            )
+            for n in (1, 2)
+        ),
+        *(
+            replace(wheel, requires=needs[int(wheel.version[0]) - 1])
+            for wheel in crops(2)
+            if wheel.name == "crop2"
+        ),
+    ]
+
+
+def test_a_culprit_that_only_comes_with_another_is_held_back_alone(tmp_path: Path) -> None:
+    """The old crop2 forbids the new root; the new one takes either."""
+    others = [wheel for wheel in crops(4) if wheel.name != "crop2"]
+    kit = field(*roots(("root<2",), ("root",)), *others)
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2), "import root\nroot.depth()"))
+    assert list(found.culprits) == ["root"]
+    (held,) = found.plan.held_back
+    assert held.reason.startswith("it breaks cell 3 of a.ipynb (ZeroDivisionError: ")
+    upgraded = [change.id for change in found.plan.changes]
+    assert upgraded == ["crop1", "crop2", "crop3", "crop4"]
+    assert found.rehearsals <= 2 + ceil(log2(5))
+
+
+def test_of_two_that_need_each_other_both_stay_and_are_named(tmp_path: Path) -> None:
+    others = [wheel for wheel in crops(4) if wheel.name != "crop2"]
+    kit = field(*roots(("root<2",), ("root>=2",)), *others)
+    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2), "import root\nroot.depth()"))
+    assert sorted(found.culprits) == ["crop2", "root"]
+    reasons = {held.name: held.reason for held in found.plan.held_back}
+    assert reasons["root"].startswith("it breaks cell 3 of a.ipynb (ZeroDivisionError: ")
+    assert reasons["root"].endswith("); or crop2 2.0.0 does, which comes with it")
+    assert reasons["crop2"].endswith("); or root 2.0.0 does, which comes with it")
+    assert [change.id for change in found.plan.changes] == ["crop1", "crop3", "crop4"]
+    assert found.rehearsals <= 2 + ceil(log2(4))
+
+
+# --- what does not do the same each time
+
+
+def tossing(tosses: Path, outcomes: Iterable[bool]) -> str:
+    """Return a cell that fails where the next outcome says so, however often it is run."""
+    tosses.write_text("".join("x" if fails else "." for fails in outcomes))
+    return (
+        f"from pathlib import Path\ntosses = Path({str(tosses)!r})\ntext = tosses.read_text()\n"
+        "x = tosses.write_text(text[1:])\nif text[:1] == 'x':\n    raise RuntimeError('by chance')"
+    )
+
+
+def test_a_random_output_is_blamed_on_nobody_and_that_is_said(tmp_path: Path) -> None:
+    kit = field(*crops(4, [3]))
+    notebook = write(tmp_path / "a.ipynb", "import random\nrandom.random()", *counting(1, 2, 3))
+    found = examined(kit, notebook)
+    assert list(found.culprits) == ["crop3"]
+    assert found.plan.notes == (
+        "cell 1 of a.ipynb does not do the same each time it is run: nothing is held back for it",
+    )
+    assert found.plan.notes[0] in str(found.plan)
+
+
+def test_what_fails_as_it_is_is_said(tmp_path: Path) -> None:
+    found = examined(field(*crops(3)), write(tmp_path / "a.ipynb", "1 / 0", *counting(1)))
+    assert found.plan.notes == (
+        "cell 1 of a.ipynb fails as it is, too: nothing is held back for it",
+    )
+
+
+def test_what_is_run_once_more_is_told_apart(tmp_path: Path) -> None:
+    kit, told = field(*crops(2, [2])), list[str]()
+    stand = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
+    notebook = write(tmp_path / "a.ipynb", *counting(1, 2))
+    culprit_search.find_culprits(
+        kit.backend, stand, [notebook], report=lambda event: told.append(event.text)
+    )
+    assert told.count("cell 2, once more") == 1
+
+
+@pytest.mark.parametrize("outcomes", [".x", "x", "xx", ".xx", ".x.", ".x..x"])
+def test_a_failure_by_chance_holds_nothing_back(outcomes: str, tmp_path: Path) -> None:
+    """Of the runs as it is, with the plan, as it is, and with the plan."""
+    kit = field(*crops(MOST))
+    cell = tossing(tmp_path / "tosses", (each == "x" for each in outcomes))
+    found = examined(kit, write(tmp_path / "a.ipynb", cell, *counting(*range(1, MOST + 1))))
+    assert found.culprits == {}
+    assert len(found.plan.changes) == MOST
+    assert found.rehearsals == 1
+    if outcomes != "x":  # which was an error that it had before
+        (note,) = found.plan.notes
+        assert note.startswith("cell 1 of a.ipynb ")
+
+
+@pytest.mark.slow
+def test_with_a_cell_that_fails_by_chance_it_ends_and_finds_who_is_to_blame(
+    tmp_path: Path,
+) -> None:
+    """Chance can still look like a culprit, four times in a row: seldom, and never in silence."""
+    dice, innocent, times = Random(11), 0, 15
+    for chance in (0.05, 0.3, 0.5, 0.8, 0.95):
+        for _ in range(times):
+            cell = tossing(tmp_path / "tosses", (dice.random() < chance for _ in range(200)))
+            notebook = write(tmp_path / "a.ipynb", cell, *counting(*range(1, MOST + 1)))
+            found = examined(field(*crops(MOST, [5])), notebook)
+            assert "crop5" in found.culprits
+            assert len(found.plan.changes) == MOST - len(found.culprits)
+            assert {held.id for held in found.plan.held_back} == set(found.culprits)
+            assert all(held.reason.startswith("it breaks cell ") for held in found.plan.held_back)
+            assert found.rehearsals <= 2 + ceil(log2(MOST)) * (1 + len(found.culprits))
+            innocent += len(found.culprits) - 1
+    assert innocent <= 5 * times // 8

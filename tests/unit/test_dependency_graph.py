@@ -1,0 +1,428 @@
+"""Arithmetic on installed sets: who needs what, what a change breaks, who blocks whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+
+from pkgwidgets.core import dependency_graph, fingerprint, restart
+from pkgwidgets.core.dependency_graph import ActiveRequirements, Unmet
+from pkgwidgets.core.environment import Distribution, Origin, Unreadable
+from pkgwidgets.core.plans import Change
+
+MARKERS = {
+    "implementation_name": "cpython",
+    "os_name": "posix",
+    "platform_machine": "x86_64",
+    "platform_release": "6.1.0-18-amd64",
+    "platform_system": "Linux",
+    "python_full_version": "3.12.1",
+    "python_version": "3.12",
+    "sys_platform": "linux",
+}
+
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+
+HOSTILE = [
+    "pip @ file:///etc/passwd",
+    "x @ https://u:p@host.invalid/x.whl",
+    "numpy==1.0 --hash=sha256:aa",
+    "numpy>=2,<1",
+    "numpy; python_version<'",
+    "numpy[",
+    f"numpy[{','.join(f'extra{i}' for i in range(2000))}]",
+    f"numpy; {'(' * 500}python_version<'4'{')' * 500}",
+    "numpy===--pre",
+    f"numpy=={'1' * 5000}",
+    "numpy; os_name ~= 'x'",
+    "numpy; 'x' in extras",
+    "numpy; python_version < '1.*'",
+    "",
+    "\ud800",
+    "-r req.txt",
+]
+"""What METADATA of a stranger may require."""
+
+
+def dist(name: str, version: str = "1.0", *requires: str, **facts: Any) -> Distribution:
+    return Distribution(
+        name=name,
+        version=Version(version),
+        path=Path(f"/env/{name}-{version}.dist-info"),
+        installed=NOON,
+        requires=requires,
+        **facts,
+    )
+
+
+def environment(*distributions: Distribution | Unreadable) -> dependency_graph.Installed:
+    return {each.id: each for each in distributions}
+
+
+def needs_of(*distributions: Distribution | Unreadable) -> dict[str, list[str]]:
+    """Return what each needs, as plain text without markers, sorted."""
+    found = dependency_graph.active_requirements(environment(*distributions), MARKERS)
+    return {
+        id: sorted(map(dependency_graph.without_marker, required)) for id, required in found.items()
+    }
+
+
+def needs(**required: str) -> ActiveRequirements:
+    """Return needs from texts: `a="b>=1, c"` is that a needs b>=1 and c."""
+    return {
+        canonicalize_name(name): tuple(
+            found
+            for text in texts.split(", ")
+            if (found := dependency_graph.parse_requirement(text)) is not None
+        )
+        for name, texts in required.items()
+    }
+
+
+def installed(**versions: str) -> dict[NormalizedName, Version]:
+    return {canonicalize_name(name): Version(text) for name, text in versions.items()}
+
+
+def ids(*names: str) -> list[NormalizedName]:
+    return [canonicalize_name(name) for name in names]
+
+
+def change(name: str, before: str | None, after: str | None) -> Change:
+    return Change(
+        id=canonicalize_name(name),
+        name=name,
+        before=None if before is None else Version(before),
+        after=None if after is None else Version(after),
+    )
+
+
+# --- needs
+
+
+def test_a_distribution_needs_what_it_requires() -> None:
+    assert needs_of(dist("a", "1", "B_b>=1", "c")) == {"a": ["B_b>=1", "c"]}
+
+
+@pytest.mark.parametrize(
+    ("marker", "holds"),
+    [
+        ("python_version >= '3.9'", True),
+        ("python_version < '3.9'", False),
+        ("python_full_version > '3.12.0'", True),
+        ("sys_platform == 'win32'", False),
+        ("sys_platform == 'win32' or os_name == 'posix'", True),
+        ("platform_release > '5'", False),
+        ("extra == 'dev'", False),
+        ("extra != 'dev'", True),
+        ("python_version >= '3.9' and extra == ''", True),
+    ],
+)
+def test_a_marker_is_evaluated_for_this_interpreter(marker: str, holds: bool) -> None:
+    assert needs_of(dist("a", "1", f"b; {marker}")) == {"a": ["b"] * holds}
+
+
+def test_an_extra_counts_if_somebody_installed_asks_for_it() -> None:
+    pea = dist("pea", "1", "pod; extra == 'full'", "leaf")
+    assert needs_of(pea) == {"pea": ["leaf"]}
+    assert needs_of(pea, dist("soup", "1", "pea[full]"))["pea"] == ["leaf", "pod"]
+
+
+@pytest.mark.parametrize("asked", ["Full_Set", "full-set", "FULL.SET"])
+@pytest.mark.parametrize("declared", ["Full_Set", "full-set"])
+def test_an_extra_is_found_in_any_spelling(asked: str, declared: str) -> None:
+    pea = dist("pea", "1", f"pod; extra == '{declared}'")
+    assert needs_of(pea, dist("soup", "1", f"pea[{asked}]"))["pea"] == ["pod"]
+
+
+def test_an_extra_that_asks_for_another_of_its_own_is_followed() -> None:
+    pea = dist("pea", "1", "pea[b]; extra == 'all'", "pea[c]; extra == 'b'", "pod; extra == 'c'")
+    found = needs_of(pea, dist("soup", "1", "pea[all]"))
+    assert found["pea"] == ["pea[b]", "pea[c]", "pod"]
+
+
+def test_an_extra_of_an_extra_of_another_is_followed() -> None:
+    found = needs_of(
+        dist("soup", "1", "pea[full]"),
+        dist("pea", "1", "bean[dry]; extra == 'full'"),
+        dist("bean", "1", "sun; extra == 'dry'"),
+    )
+    assert found == {"soup": ["pea[full]"], "pea": ["bean[dry]"], "bean": ["sun"]}
+
+
+def test_a_circle_of_extras_ends() -> None:
+    found = needs_of(
+        dist("a", "1", "b[x]; extra == 'x'"),
+        dist("b", "1", "a[x]; extra == 'x'"),
+        dist("c", "1", "a[x]"),
+    )
+    assert found == {"a": ["b[x]"], "b": ["a[x]"], "c": ["a[x]"]}
+
+
+def test_an_extra_of_what_is_not_installed_brings_nothing() -> None:
+    assert needs_of(dist("a", "1", "gone[x]")) == {"a": ["gone[x]"]}
+
+
+def test_what_cannot_be_read_needs_nothing() -> None:
+    lost = Unreadable(id=canonicalize_name("lost"), path=Path("/env/lost"), reason="no METADATA")
+    assert needs_of(lost, dist("a", "1", "lost")) == {"a": ["lost"]}
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:40])
+def test_whatever_a_stranger_requires_is_only_another_need(text: str) -> None:
+    required = dependency_graph.active_requirements(
+        environment(dist("a", "1", text, "fine")), MARKERS
+    )
+    problems = dependency_graph.unmet(required, installed(a="1", numpy="1.0", pip="26.0"))
+    said = sorted(map(str, problems))
+    assert "a needs fine, but it is not installed" in said
+    assert not any("://" in problem or "u:p" in problem for problem in said)
+    assert {*dependency_graph.blockers(canonicalize_name("numpy"), Version("1.0"), required)} <= {
+        "a"
+    }
+
+
+def test_ten_thousand_requirements_are_read() -> None:
+    many = [f"need{number}>=1; extra == 'all'" for number in range(10_000)]
+    found = needs_of(dist("a", "1", *many), dist("b", "1", "a[all]"))
+    assert len(found["a"]) == 10_000
+
+
+# --- unmet
+
+
+@pytest.mark.parametrize(
+    ("wanted", "version", "met"),
+    [
+        ("b", "0.1", True),
+        ("b>=1", "1.0", True),
+        ("b>=1", "0.9", False),
+        ("b>=2,<1", "1.5", False),
+        ("b>=1", "2.0rc1", True),
+        ("b<2", "2.0rc1", False),
+        ("b==1.0", "1.0+local", True),
+        ("b==1.0+other", "1.0+local", False),
+        ("b!=1.5", "1.5", False),
+        ("b~=1.4", "1.9", True),
+        ("b~=1.4", "2.0", False),
+        ("b===1.0", "1.0", True),
+        ("b[x]>=1", "1", True),
+        ("b @ https://host.invalid/b.whl", "0", True),
+        ("B>=1", "1", True),
+    ],
+)
+def test_a_requirement_is_met_by_a_version(wanted: str, version: str, met: bool) -> None:
+    found = dependency_graph.unmet(needs(a=wanted), installed(a="1", b=version))
+    assert bool(found) is not met
+
+
+def test_what_is_not_installed_is_unmet_and_says_so() -> None:
+    (problem,) = dependency_graph.unmet(needs(a="b>=1"), installed(a="1"))
+    assert str(problem) == "a needs b>=1, but it is not installed"
+
+
+def test_an_unmet_requirement_says_what_is_there() -> None:
+    (problem,) = dependency_graph.unmet(needs(a="b[x]>=1"), installed(a="1", b="0.5"))
+    assert str(problem) == "a needs b[x]>=1, but 0.5 is installed"
+
+
+def test_a_problem_stays_the_same_problem_with_another_version() -> None:
+    id = canonicalize_name("a")
+    assert Unmet(id, "b>=1", "0.5") == Unmet(id, "b>=1", "0.6")
+    assert len({Unmet(id, "b>=1", "0.5"), Unmet(id, "b>=1", None), Unmet(id, "b>=2", None)}) == 2
+
+
+# --- who blocks whom
+
+
+@pytest.mark.parametrize(
+    ("required", "version", "blocking"),
+    [
+        ({"a": "pea<3"}, "3.1", {"a": "pea<3"}),
+        ({"a": "pea<3"}, "2.9", {}),
+        ({"a": "Pea>=1,<3,!=3.1"}, "3.1", {"a": "pea!=3.1,<3"}),
+        ({"a": "pea<3", "b": "pea<4", "c": "pea<2"}, "3.1", {"a": "pea<3", "c": "pea<2"}),
+        ({"pea": "pea<3"}, "3.1", {}),
+        ({"a": "bean<3"}, "3.1", {}),
+        ({"a": "pea>=3.1rc1"}, "3.1rc2", {}),
+        ({"a": "pea @ https://host.invalid/pea.whl"}, "3.1", {}),
+        ({}, "3.1", {}),
+    ],
+)
+def test_a_version_is_forbidden_by(
+    required: Mapping[str, str], version: str, blocking: Mapping[str, str]
+) -> None:
+    found = dependency_graph.blockers(canonicalize_name("pea"), Version(version), needs(**required))
+    assert found == blocking
+
+
+def test_who_forbids_a_version_twice_is_quoted_whole() -> None:
+    found = dependency_graph.blockers(
+        canonicalize_name("pea"), Version("3"), needs(a="pea<3, pea!=3.*")
+    )
+    assert found == {"a": "pea!=3.*,<3"}
+
+
+# --- who depends on whom
+
+
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [
+        (["a"], {"b", "c", "d"}),
+        (["c"], {"d"}),
+        (["d"], set()),
+        (["x"], {"x", "y"}),
+        (["self"], {"self"}),
+        (["a", "b"], {"b", "c", "d"}),
+        (["unknown"], set()),
+        ([], set()),
+    ],
+)
+def test_dependencies_are_followed_to_the_end_and_around_a_circle(
+    start: list[str], found: set[str]
+) -> None:
+    required = needs(a="b>=1", b="c", c="d[x]", x="y", y="x", self="self[more]")
+    assert dependency_graph.dependencies(ids(*start), required) == found
+
+
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [
+        (["c"], ("a", "b")),
+        (["d"], ("c",)),
+        (["c", "a"], ("b",)),
+        (["x"], ("y",)),
+        (["a"], ()),
+        ([], ()),
+    ],
+)
+def test_dependents_are_the_direct_ones_in_order(start: list[str], found: tuple[str, ...]) -> None:
+    required = needs(b="c", a="C>=1, c", c="d", x="y", y="x")
+    assert dependency_graph.dependents(ids(*start), required) == found
+
+
+# --- what changes do
+
+
+def test_changes_are_applied_to_a_copy() -> None:
+    before = installed(a="1", b="1", c="1")
+    moved = [change("a", "1", "2"), change("b", "1", None), change("d", None, "1")]
+    assert dependency_graph.versions_after(before, moved) == installed(a="2", c="1", d="1")
+    assert before == installed(a="1", b="1", c="1")
+
+
+def test_removing_what_is_not_there_is_no_matter() -> None:
+    assert dependency_graph.versions_after(installed(a="1"), [change("b", "1", None)]) == installed(
+        a="1"
+    )
+
+
+def test_differences_are_named_in_order() -> None:
+    expected, found = installed(a="1", b="1", d="1.0"), installed(b="2", c="3", d="1")
+    assert dependency_graph.version_differences(expected, found) == (
+        "a is not installed, not 1",
+        "b is 2, not 1",
+        "c is 3, not absent",
+    )
+
+
+def test_equal_sets_have_no_differences() -> None:
+    assert dependency_graph.version_differences(installed(a="1.0"), installed(a="1")) == ()
+
+
+@pytest.mark.parametrize(
+    ("moved", "loaded", "said"),
+    [
+        ([change("Pea", "1", "2")], ["pea"], "restart needed: Pea is loaded"),
+        ([change("Pea", "1", None)], ["pea"], "restart needed: Pea is loaded"),
+        ([change("Pea", None, "1")], ["pea"], "no restart needed"),
+        ([change("Pea", "1", "2")], ["bean"], "no restart needed"),
+        ([], ["pea"], "no restart needed"),
+        ([change("a", "2", "1"), change("b", "1", "2")], ["a", "b"],
+         "restart needed: a and b are loaded"),
+        ([change("a", "1", "2"), change("b", "1", "2"), change("c", "1", "2")], ["a", "b", "c"],
+         "restart needed: a, b and c are loaded"),
+    ],
+)  # fmt: skip
+def test_a_restart_is_needed_for_what_is_loaded_and_was_changed(
+    moved: list[Change], loaded: list[str], said: str
+) -> None:
+    assert str(restart.restart_verdict(moved, ids(*loaded))) == said
+
+
+# --- the fingerprint
+
+
+def test_the_order_does_not_matter_to_the_fingerprint() -> None:
+    a, b = dist("a"), dist("b")
+    assert fingerprint.fingerprint(environment(a, b)) == fingerprint.fingerprint(environment(b, a))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        (),
+        (dist("pea"), dist("bean")),
+        (dist("bean"),),
+        (dist("pea", "1.1"),),
+        (replace(dist("pea"), installed=NOON + timedelta(microseconds=1)),),
+        (replace(dist("pea"), path=Path("/elsewhere/pea-1.0.dist-info")),),
+        (dist("pea", origin=Origin.EDITABLE),),
+        (Unreadable(id=canonicalize_name("pea"), path=dist("pea").path, reason="no METADATA"),),
+    ],
+    ids=["removed", "one more", "another", "upgraded", "reinstalled", "moved", "linked", "broken"],
+)
+def test_the_fingerprint_tells_what_happened(other: tuple[Distribution | Unreadable, ...]) -> None:
+    assert fingerprint.fingerprint(environment(*other)) != fingerprint.fingerprint(
+        environment(dist("pea"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ((), "pea is not installed, not 1.0"),
+        ((dist("pea"), dist("bean")), "bean is 1.0, not absent"),
+        ((dist("pea", "1.1"),), "pea is 1.1, not 1.0"),
+        (
+            (replace(dist("pea"), installed=NOON + timedelta(microseconds=1)),),
+            "pea 1.0 was installed again, or what is recorded of it was edited",
+        ),
+        ((dist("pea", origin=Origin.EDITABLE),), "pea came from elsewhere since: editable"),
+        (
+            (Unreadable(id=canonicalize_name("pea"), path=dist("pea").path, reason="no METADATA"),),
+            "pea cannot be read: no METADATA",
+        ),
+    ],
+    ids=["removed", "one more", "upgraded", "reinstalled", "linked", "broken"],
+)
+def test_what_moved_since_a_fingerprint_is_said(
+    other: tuple[Distribution | Unreadable, ...], said: str
+) -> None:
+    before = fingerprint.fingerprint(environment(dist("pea")), {"a file of pea": "1"})
+    assert fingerprint.changes_since(before, environment(*other), {"a file of pea": "1"}) == (said,)
+    assert fingerprint.changes_since(before, environment(*other), {"a file of pea": "2"}) == (
+        said,
+        "a file of pea changed",
+    )
+
+
+def test_nothing_moved_is_nothing_said() -> None:
+    installed = environment(dist("pea"), dist("bean"))
+    before = fingerprint.fingerprint(installed, {"its interpreter": "1"})
+    assert fingerprint.changes_since(before, installed, {"its interpreter": "1"}) == ()
+    assert fingerprint.changes_since("0" * 32, installed) != ()
+
+
+def test_a_path_that_is_no_unicode_has_a_fingerprint() -> None:
+    odd = replace(dist("pea"), path=Path("/env/\udcff"))
+    assert fingerprint.fingerprint(environment(odd)) != fingerprint.fingerprint(
+        environment(dist("pea"))
+    )

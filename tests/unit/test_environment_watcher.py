@@ -1,0 +1,147 @@
+"""The watch notices what was changed elsewhere while somebody looks, and else does nothing."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from pkgwidgets import PackageService
+from pkgwidgets.notebook.change_token import ChangeToken
+from pkgwidgets.widgets import environment_watcher
+from pkgwidgets.widgets.environment_watcher import EnvironmentWatcher
+
+
+class Place:
+    """A stamp that a test changes, and what was noticed of it."""
+
+    def __init__(self) -> None:
+        self.stamp, self.looks, self.changes, self.taken = "one", 0, 0, True
+        self.noticed = threading.Event()
+
+    def look(self) -> str:
+        self.looks += 1
+        return self.stamp
+
+    def changed(self) -> bool:
+        self.changes += 1
+        self.noticed.set()
+        return self.taken
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Place:
+    monkeypatch.setattr(environment_watcher, "_POLL_SECONDS", 0.02)
+    return Place()
+
+
+@pytest.fixture
+def watching(place: Place) -> Iterator[EnvironmentWatcher]:
+    made = EnvironmentWatcher(place.look, place.changed)
+    yield made
+    made.stop()
+    assert not made.is_running
+
+
+def eventually(met: threading.Event) -> None:
+    assert met.wait(10)
+
+
+def ended(watching: EnvironmentWatcher) -> None:
+    until = monotonic() + 10
+    while watching.is_running and monotonic() < until:
+        sleep(0.01)
+    assert not watching.is_running
+
+
+def test_nothing_is_looked_at_before_a_view_is_there(
+    watching: EnvironmentWatcher, place: Place
+) -> None:
+    place.stamp = "two"
+    sleep(0.1)
+    assert (place.looks, place.changes, watching.is_running) == (1, 0, False)
+
+
+def test_a_change_is_noticed_once(watching: EnvironmentWatcher, place: Place) -> None:
+    watching.see("a")
+    place.stamp = "two"
+    eventually(place.noticed)
+    sleep(0.2)
+    assert place.changes == 1
+
+
+def test_what_was_changed_before_the_first_look_is_noticed_too(
+    watching: EnvironmentWatcher, place: Place
+) -> None:
+    place.stamp = "two"
+    watching.see("a")
+    eventually(place.noticed)
+
+
+def test_what_could_not_be_taken_up_is_told_again(
+    watching: EnvironmentWatcher, place: Place
+) -> None:
+    place.taken = False
+    watching.see("a")
+    place.stamp = "two"
+    until = monotonic() + 10
+    while place.changes < 3 and monotonic() < until:
+        sleep(0.01)
+    assert place.changes >= 3
+
+
+def test_it_ends_with_the_last_view_and_begins_again(
+    watching: EnvironmentWatcher, place: Place
+) -> None:
+    watching.see("a")
+    watching.see("b")
+    watching.lose("a")
+    sleep(0.1)
+    assert watching.is_running
+    watching.lose("b")
+    ended(watching)
+    looks = place.looks
+    sleep(0.1)
+    assert place.looks == looks
+    watching.see("c")
+    place.stamp = "two"
+    eventually(place.noticed)
+
+
+def test_a_view_that_is_lost_with_its_browser_does_not_keep_it(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment_watcher, "_MAX_SECONDS", 0.1)
+    made = EnvironmentWatcher(place.look, place.changed)
+    made.see("a")
+    ended(made)
+
+
+# --- stamps
+
+
+def test_a_stamp_differs_once_something_is_installed_or_begun(service: PackageService) -> None:
+    before = service.stamp()
+    assert service.stamp() == before
+    service.upgrade_package("seedshelf")
+    assert service.stamp() != before
+
+
+def test_asking_whether_it_may_be_changed_changes_no_stamp(service: PackageService) -> None:
+    before = service.stamp()
+    assert service.refusal() is None
+    service.plan_upgrade("seedshelf")
+    assert service.stamp() == before
+
+
+def test_a_folder_that_is_not_there_has_a_stamp_too(tmp_path: Path) -> None:
+    folder, other = tmp_path / "site-packages", tmp_path / "lock"
+    stamps = ChangeToken([folder], [other])
+    before = stamps.now()
+    (folder / "pea-1.0.dist-info").mkdir(parents=True)
+    between = stamps.now()
+    other.touch()
+    assert len({before, between, stamps.now()}) == 3

@@ -1,0 +1,141 @@
+"""What is told while a transaction runs reaches whoever reads it, and nothing breaks who does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.backends.history import event_log
+from pkgwidgets.backends.history.event_log import EventLog
+from pkgwidgets.core.events import Event, Stage
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    found = tmp_path / "0001"
+    found.mkdir()
+    return found
+
+
+EVENTS = [
+    Event(stage=Stage.FETCHING, total=2444),
+    Event(stage=Stage.CHECKING, text="importing \N{GREEK SMALL LETTER PI}"),
+    Event(stage=Stage.SAVING, id=canonicalize_name("pea"), done=1, total=3),
+    Event(stage=Stage.INSTALLING, log="$ uv pip install\n+ pea 1.0\n"),
+]
+
+
+def test_what_is_written_is_read_with_the_transaction(folder: Path) -> None:
+    log = EventLog(folder)
+    for event in EVENTS:
+        log.write(event)
+    found, _ = EventLog(folder).read()
+    assert [event.transaction for event in found] == ["0001"] * 4
+    assert [(e.stage, e.text, e.id, e.done, e.total, e.log) for e in found] == [
+        (e.stage, e.text, e.id, e.done, e.total, e.log) for e in EVENTS
+    ]
+
+
+def test_only_what_is_new_is_read_again(folder: Path) -> None:
+    log, reader = EventLog(folder), EventLog(folder)
+    seen = 0
+    for event in EVENTS:
+        log.write(event)
+        (found,), seen = reader.read(seen)
+        assert found.stage is event.stage
+    assert reader.read(seen) == ((), seen)
+
+
+def test_before_anything_was_told_there_is_nothing(folder: Path) -> None:
+    assert EventLog(folder).read() == ((), 0)
+    assert EventLog(folder / "gone").read(7) == ((), 7)
+
+
+def test_a_line_that_is_still_being_written_is_read_later(folder: Path) -> None:
+    EventLog(folder).write(EVENTS[0])
+    whole = (folder / "events").read_bytes()
+    for length in range(len(whole)):
+        (folder / "events").write_bytes(whole[:length])
+        assert EventLog(folder).read() == ((), 0)
+    (folder / "events").write_bytes(whole)
+    assert len(EventLog(folder).read()[0]) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"", b"{", b"[]", b"null", b"7", b'{"stage": "unknown"}', b'{"stage": 7}', b"\xff\xfe",
+        b'{"text": "x"}', b"[" * 100_000, b'{"stage": "saving", "id": 7e999}' + b"}",
+    ],
+)  # fmt: skip
+def test_what_is_no_event_is_left_out(folder: Path, line: bytes) -> None:
+    log = EventLog(folder)
+    log.write(EVENTS[0])
+    with (folder / "events").open("ab") as file:
+        file.write(line + b"\n")
+    log.write(EVENTS[1])
+    found, _ = log.read()
+    assert [event.stage for event in found] == [Stage.FETCHING, Stage.CHECKING]
+
+
+def test_odd_values_do_not_come_out_as_they_are(folder: Path) -> None:
+    odd = b'{"stage": "saving", "text": 7, "done": "x", "total": [1], "log": null}\n'
+    (folder / "events").write_bytes(odd)
+    assert EventLog(folder).read()[0] == (Event(stage=Stage.SAVING, transaction="0001"),)
+
+
+def test_the_same_is_told_once_and_numbers_ten_times_a_second_at_most(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(event_log, "monotonic", lambda: clock[0])
+    log = EventLog(folder)
+    for number in range(1000):
+        clock[0] = number / 1000
+        log.write(Event(stage=Stage.FETCHING, done=number, total=1000))
+        log.write(Event(stage=Stage.FETCHING, done=number, total=1000))
+    assert len(log.read()[0]) == 10
+    clock[0] = 5.0
+    for _ in range(1000):
+        log.write(Event(stage=Stage.CHECKING))
+        clock[0] += 0.05
+    assert len(log.read()[0]) == 11
+
+
+def test_what_a_quick_tool_prints_is_told_as_well(folder: Path) -> None:
+    log = EventLog(folder)
+    for said in ("", "$ uv pip install\n"):
+        log.write(Event(stage=Stage.FETCHING, log=said))
+    assert [event.log for event in log.read()[0]] == ["", "$ uv pip install\n"]
+
+
+def test_neither_events_nor_the_log_grow_without_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "_MAX_BYTES", 10_000)
+    log = EventLog(folder)
+    for number in range(500):
+        log.write(Event(stage=Stage.FETCHING, text=str(number), log="x" * 100))
+    sizes = [(folder / name).stat().st_size for name in ("events", "log")]
+    assert max(sizes) < 20_000
+    assert min(sizes) >= 10_000
+
+
+def test_what_a_tool_prints_is_kept(folder: Path) -> None:
+    log = EventLog(folder)
+    log.write(EVENTS[3])
+    log.write(Event(stage=Stage.INSTALLING, log="y" * 100_000 + "\udcff"))
+    kept = (folder / "log").read_text()
+    assert kept.startswith("$ uv pip install\n+ pea 1.0\ny")
+    assert kept.count("y") == 100_000
+    assert len(log.read()[0][-1].log) < 5000
+
+
+def test_anybody_can_wish_that_it_ends(folder: Path) -> None:
+    log = EventLog(folder)
+    assert not log.is_cancelled()
+    EventLog(folder).cancel()
+    EventLog(folder).cancel()
+    assert log.is_cancelled()

@@ -1,0 +1,82 @@
+"""What was read ahead counts only for the very file that was read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from time import time_ns
+
+import pytest
+
+from pkgwidgets.backends.store import file_hashes
+from pkgwidgets.backends.store.file_hashes import FileHashes
+
+
+@pytest.fixture(name="file")
+def _file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "pea.py"
+    path.write_bytes(b"one")
+    monkeypatch.setattr(file_hashes, "time_ns", lambda: time_ns() + 10 * file_hashes._SETTLED)
+    return path
+
+
+def known(path: Path) -> tuple[FileHashes, os.stat_result]:
+    found = FileHashes()
+    found.foresee([str(path), str(path.with_name("absent.py"))])
+    found.wait()
+    return found, path.lstat()
+
+
+def test_a_file_that_stays_is_not_read_again(file: Path) -> None:
+    found, before = known(file)
+    file.with_name("kept").hardlink_to(file)
+    assert found.known(before, file.with_name("kept").stat()) == sha256(b"one").hexdigest()
+
+
+def edited(path: Path) -> None:
+    path.write_bytes(b"two")
+
+
+def replaced(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(b"two")
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+
+
+def edited_and_dated_back(path: Path) -> None:
+    was = path.stat()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [edited, replaced, edited_and_dated_back])
+def test_a_file_that_was_changed_since_is_not_known(
+    file: Path, change: Callable[[Path], None]
+) -> None:
+    found, _ = known(file)
+    change(file)
+    assert found.known(file.lstat(), file.lstat()) is None
+
+
+def test_a_file_that_is_replaced_while_it_is_kept_is_not_known(file: Path) -> None:
+    found, before = known(file)
+    replaced(file)
+    assert found.known(before, file.lstat()) is None
+
+
+def test_a_file_that_was_changed_just_now_is_not_known_yet(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second change in the same tick of the clock would not show."""
+    monkeypatch.setattr(file_hashes, "time_ns", time_ns)
+    file.write_bytes(b"now")
+    found, before = known(file)
+    assert found.known(before, before) is None
+
+
+def test_what_is_not_there_is_not_known(file: Path) -> None:
+    found, before = known(file)
+    assert found.known(None, before) is None

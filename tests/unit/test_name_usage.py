@@ -1,0 +1,132 @@
+"""Which names cells use, and what a new signature does to a call: nothing is run for it."""
+
+from __future__ import annotations
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.analysis import api_changes
+from pkgwidgets.analysis.api_changes import Impact, NameState, Parameter, Severity, Signature
+from pkgwidgets.analysis.name_usage import Call, Cell, find_usage, owning_distribution
+
+
+def names(*sources: str) -> list[tuple[int, str]]:
+    cells = [Cell(number=number, source=source) for number, source in enumerate(sources, 1)]
+    return [(use.cell, use.name) for use in find_usage(cells).uses]
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import a", ["a"]),
+        ("import a.b\na.b.c", ["a.b", "a.b.c"]),
+        ("import a.b as x\nx.c", ["a.b", "a.b.c"]),
+        ("from a import b as x\nx.c()", ["a", "a.b", "a.b.c"]),
+        ("from a import *\nb", ["a"]),
+        ("from . import b\nb", []),
+        ("import a\na.b().c.d", ["a", "a.b().c.d", "a.b"]),
+        ("import a\nx = a.B()\nx.c", ["a", "a.B", "a.B().c"]),
+        ("import a\nx: int = a.b\nx.c", ["a", "a.b", "a.b.c"]),
+        ("import a\na = 1\na.b", ["a"]),
+        ("import a\nfor a in a.b: a.c", ["a", "a.b"]),
+        ("import a\nwith a.b() as a: a.c", ["a", "a.b"]),
+        ("import a\ndef f(a, x=a.d): a.b", ["a", "a.d"]),
+        ("import a\nlambda a: a.b", ["a"]),
+        ("import a\nclass C(a.B): x = a.y", ["a", "a.B", "a.y"]),
+        ("import a\n{a.k: a.v for a in a.b}", ["a", "a.b"]),
+        ("import a\n[x for x in y if a.b]", ["a", "a.b"]),
+        ("import a\na[a.b]", ["a", "a.b"]),
+        ("import a\na.b = 1", ["a"]),
+        ("import a\nasync def f():\n    async for x in a.b: await x", ["a", "a.b"]),
+        ("try:\n    import a\nexcept ImportError:\n    import b as a\na.c", ["a", "b", "b.c"]),
+        ("import a\nif (a := 3): a.b", ["a"]),
+        ("import a\ndel a\na.b", ["a"]),
+    ],
+)  # fmt: skip
+def test_what_a_cell_uses(source: str, found: list[str]) -> None:
+    assert sorted({name for _, name in names(source)}) == sorted(found)
+
+
+def test_later_cells_know_what_earlier_ones_imported() -> None:
+    assert names("import a as x", "x.b", "x ==", "x.c") == [(1, "a"), (2, "a.b"), (4, "a.c")]
+    cells = [Cell(number=7, source="x =="), Cell(number=9, source="\0")]
+    assert find_usage(cells).unread == (7, 9)
+
+
+def test_what_a_call_gives() -> None:
+    found = find_usage([Cell(number=1, source="import a\na.f(1, 2, k=3)\na.f(*x)\na.f(**x)")]).uses
+    assert [use.call for use in found if use.name == "a.f"] == [
+        Call(places=2, names=("k",)),
+        Call(places=0, open=True),
+        Call(places=0, open=True),
+    ]
+    assert [use.line for use in found] == [1, 2, 3, 4]
+
+
+def test_the_longest_module_tells_whose_a_name_is() -> None:
+    modules = {"ns.a": canonicalize_name("A"), "b": canonicalize_name("B")}
+    assert owning_distribution("ns.a.x", modules) == "a"
+    assert owning_distribution("ns", modules) is None
+    assert owning_distribution("b().c", modules) == "b"
+
+
+A, B = Parameter(name="a"), Parameter(name="b", default="1")
+MANY = Parameter(name="values", many=True, by_name=False)
+OPTIONS = Parameter(name="options", many=True, by_place=False)
+KEY = Parameter(name="k", default="0", by_place=False)
+
+
+@pytest.mark.parametrize(
+    ("call", "old", "new", "said"),
+    [
+        (Call(places=1, names=("b",)), (A, B), (A,), ["f has no parameter b in v"]),
+        (Call(places=1, names=("b",)), (A, B), (A, OPTIONS), []),
+        (Call(places=1, names=("z",)), (A,), (A,), []),
+        (Call(places=2), (A, B), (A, KEY), ["f takes 1 values by place in v, not 2"]),
+        (Call(places=2), (A, B), (A, MANY), []),
+        (Call(places=3), (A, B), (A, B), []),
+        (Call(places=1), (A,), (A, Parameter(name="c")), ["f needs a value for c in v"]),
+        (Call(places=1), (A, B), (A, Parameter(name="b")), ["f needs a value for b in v"]),
+        (Call(places=0), (A,), (A,), []),
+        (Call(places=0, open=True), (A,), (A, Parameter(name="c")), []),
+        (Call(places=1), (A, B), (A, Parameter(name="b", default="2")),
+         ["the default of b of f is 2 in v, not 1"]),
+        (Call(places=2), (A, B), (A, Parameter(name="b", default="2")), []),
+        (Call(places=1), (A, B), (A, Parameter(name="b", default="...")), []),
+    ],
+)  # fmt: skip
+def test_what_a_new_signature_does_to_a_call(
+    call: Call, old: tuple[Parameter, ...], new: tuple[Parameter, ...], said: list[str]
+) -> None:
+    before, after = (Signature(state=NameState.FOUND, parameters=each) for each in (old, new))
+    assert [
+        found.text for found in api_changes.compare_signatures("f", call, before, after, "v")
+    ] == said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "severities"),
+    [
+        (NameState.FOUND, NameState.MISSING, [Severity.BREAKS]),
+        (NameState.FOUND, NameState.UNKNOWN, [Severity.UNKNOWN]),
+        (NameState.FOUND, NameState.FOUND, []),
+        (NameState.UNKNOWN, NameState.MISSING, []),
+        (NameState.MISSING, NameState.MISSING, []),
+    ],
+)
+def test_only_what_was_there_can_be_missed(
+    old: NameState, new: NameState, severities: list[Severity]
+) -> None:
+    found = api_changes.compare_signatures(
+        "f", None, Signature(state=old), Signature(state=new), "v"
+    )
+    assert [each.severity for each in found] == severities
+
+
+def test_a_mere_use_is_left_out_where_there_is_more_to_say() -> None:
+    def row(cell: int, name: str, severity: Severity = Severity.NONE) -> Impact:
+        return Impact(cell=cell, package="a", name=name, finding="", severity=severity)
+
+    worst = row(2, "a.b", Severity.BREAKS)
+    rows = [row(1, "a"), row(2, "a"), row(2, "a.b"), row(3, "a.b.c"), row(3, "a"), worst, worst]
+    assert api_changes.sort_impacts(rows) == (worst, row(1, "a"), row(3, "a.b.c"))

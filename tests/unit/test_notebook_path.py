@@ -1,0 +1,62 @@
+"""Which notebook a kernel runs, by what started it and by what the page says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pkgwidgets.notebook.notebook_path import find_notebook
+
+
+@pytest.fixture
+def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A notebook for which a server has started this kernel."""
+    file = tmp_path / "home" / "sub" / "report.ipynb"
+    file.parent.mkdir(parents=True)
+    file.write_text("{}")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(file))
+    return file
+
+
+def test_the_server_has_said_it(report: Path) -> None:
+    assert find_notebook() == report
+
+
+@pytest.mark.parametrize("told", ["sub/renamed.ipynb", "RTC:sub/renamed.ipynb", "renamed.ipynb"])
+def test_the_page_knows_a_newer_name(report: Path, told: str) -> None:
+    renamed = report.rename(report.with_name("renamed.ipynb"))
+    assert find_notebook(told) == renamed
+    assert find_notebook() is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["sub/gone.ipynb", "elsewhere/report.ipynb", "../report.ipynb", "ub/report.ipynb", "sub", "/"],
+)
+def test_what_is_not_there_is_not_believed(report: Path, told: str) -> None:
+    assert find_notebook(told) is None
+
+
+def test_nobody_has_said_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    assert find_notebook() is None
+    monkeypatch.setenv("JPY_SESSION_NAME", "f3a9c1")
+    assert find_notebook() is None
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path))
+    assert find_notebook() is None
+
+
+def test_vs_code_tells_it_among_the_variables(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Shell:
+        user_ns: dict[str, object] = {"__vsc_ipynb_file__": str(tmp_path / "a.ipynb")}  # noqa: RUF012
+
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    monkeypatch.setattr("IPython.get_ipython", Shell)
+    assert find_notebook() is None
+    (tmp_path / "a.ipynb").write_text("{}")
+    assert find_notebook() == tmp_path / "a.ipynb"
+    Shell.user_ns["__vsc_ipynb_file__"] = object()
+    assert find_notebook() is None

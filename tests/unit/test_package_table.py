@@ -1,0 +1,204 @@
+"""The table's model: small rows, numbered patches, and nothing lost to a view that came late."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.version import Version
+
+from pkgwidgets.core.environment import Origin
+from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
+from pkgwidgets.widgets import package_table
+from pkgwidgets.widgets.package_table import PackageTable, detail, row
+
+pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
+NAMES = [f"pod-{number}" for number in range(50)]
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FULL = PackageInfo(
+    name="Rain.Table",
+    version="2.0.0",
+    latest_version="3.1.0",
+    compatible_version="2.4.0",
+    change=VersionStep.MAJOR,
+    blocked_by="allotboard (rain-table<3)",
+    released=NOON,
+    status=PackageStatus.INSTALLED,
+    requested=True,
+    loaded_version="2.0.0",
+    installed=NOON,
+    last_upgraded=NOON,
+    install_path=Path("/env/lib"),
+    summary="rain in rows",
+    links=(("Home", "https://example.invalid/"),),
+)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    found: list[Any] = []
+    monkeypatch.setattr(PackageTable, "send", lambda self, message: found.append(message))
+    return found
+
+
+@pytest.fixture
+def asked() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def shown(sent: list[Any], asked: list[Any]) -> PackageTable:
+    made = PackageTable(asked.append)
+    made.show(info(name) for name in NAMES)
+    return made
+
+
+def info(name: str, latest: str | None = None) -> PackageInfo:
+    return PackageInfo(name=name, version="1.0", latest_version=latest)
+
+
+def hear(shown: PackageTable, message: Any) -> None:
+    """Be a view that sends a message."""
+    shown._handle_custom_msg(message, [])
+
+
+def test_a_row_says_what_does_not_go_without_saying() -> None:
+    assert row(PackageInfo(name="pea", version="1.0")) == {"name": "pea", "version": "1.0"}
+    assert row(FULL) == {
+        "id": "rain-table",
+        "name": "Rain.Table",
+        "version": "2.0.0",
+        "latest": "3.1.0",
+        "bump": "major",
+        "blocked_by": "allotboard <3",
+        "released": 1772366400,
+        "requested": True,
+        "loaded": "2.0.0",
+        "summary": "rain in rows",
+        "action": "upgrade",
+        "label": "Upgrade to 2.4.0",
+    }
+    assert len(json.dumps(row(FULL))) <= 300
+
+
+def test_long_and_hostile_texts_are_short_and_visible_in_a_row() -> None:
+    hostile = PackageInfo(name="pea", version="1.0", summary="a\u202eb" * 100, error="x" * 999)
+    assert row(hostile)["summary"].startswith("a\\u202eb")
+    assert len(row(hostile)["summary"]) == len(row(hostile)["error"]) == 120
+    assert len(detail(hostile)["error"]) == 999
+
+
+@pytest.mark.parametrize(
+    ("latest", "error", "said"),
+    [
+        (None, "http://a.invalid/ is not available: it answered 503.", "the index answered 503"),
+        (None, "pea is not on https://index.invalid/simple/", "pea is not on the index"),
+        ("2.0", "http://a.invalid/ is not available: no; as of 2 hours ago", "as of 2 hours ago"),
+        (None, "its metadata cannot be read: METADATA", "its metadata cannot be read: METADATA"),
+    ],
+)
+def test_a_row_says_in_short_what_is_wrong(latest: str | None, error: str, said: str) -> None:
+    found = PackageInfo(name="pea", version="1.0", latest_version=latest, error=error)
+    assert row(found)["error"] == said
+    assert detail(found)["error"] == error
+
+
+def test_an_open_row_gets_dates_place_and_links() -> None:
+    assert detail(FULL) == {
+        "id": "rain-table",
+        "summary": "rain in rows",
+        "blocked_by": "allotboard <3",
+        "error": "",
+        "installed": 1772366400,
+        "upgraded": 1772366400,
+        "path": "/env/lib",
+        "links": [["Home", "https://example.invalid/"]],
+        "changeable": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        PackageInfo(name="pea", version="1.0", origin=Origin.EDITABLE),
+        PackageInfo(name="pea", version="1.0", status=PackageStatus.UPGRADING),
+        PackageInfo(name="pea", version="", status=PackageStatus.ERROR, error="unreadable"),
+    ],
+)
+def test_what_cannot_be_changed_offers_no_change(fixed: PackageInfo) -> None:
+    assert detail(fixed)["changeable"] is False
+
+
+def test_rows_that_come_one_by_one_are_gathered(
+    sent: list[Any], shown: PackageTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(package_table, "monotonic", lambda: now[0])
+    for name in NAMES:
+        now[0] += 0.03
+        shown.fill(info(name, "2.0"), f"asking, {name}")
+    assert 5 < len(sent) < 20
+    patched = [row["name"] for message in sent for row in message["rows"]]
+    assert patched == NAMES[: len(patched)]
+    assert len(patched) > 45
+    assert all(Version(row["latest"]) == Version("2.0") for row in sent[0]["rows"])
+    shown.patch(info(name, "2.0") for name in NAMES)
+    assert [row["latest"] for row in shown.rows] == ["2.0"] * len(NAMES)
+
+
+def test_signs_of_life_without_a_row_are_said(sent: list[Any], shown: PackageTable) -> None:
+    shown.fill(None, "asking the index…")
+    assert shown.header["busy"] == "asking the index…"
+    assert sent == []
+
+
+def test_a_patch_sends_only_what_changed_and_counts(sent: list[Any], shown: PackageTable) -> None:
+    shown.patch(info(name, "2.0" if name == "pod-7" else None) for name in NAMES)
+    shown.patch([info("pod-7", "2.0")])
+    shown.patch([info("pod-8", "2.0")])
+    assert [[row["name"] for row in message["rows"]] for message in sent] == [["pod-7"], ["pod-8"]]
+    assert [message["revision"] for message in sent] == [2, 3]
+    assert shown.get_state(["rows", "revision"])["revision"] == 3
+    assert shown.get_state(["rows"])["rows"][8]["latest"] == "2.0"
+
+
+def test_a_view_that_missed_a_patch_gets_all(sent: list[Any], shown: PackageTable) -> None:
+    hear(shown, {"type": "opened", "revision": 1})
+    assert sent == []
+    shown.patch([info("pod-8", "2.0")])
+    hear(shown, {"type": "opened", "revision": 1})
+    assert sent[-1] == {"type": "all", "rows": shown.rows, "revision": 2}
+    assert len(sent[-1]["rows"]) == len(NAMES)
+
+
+def test_a_detail_is_answered_and_an_unknown_one_is_not(
+    sent: list[Any], shown: PackageTable, asked: list[Any]
+) -> None:
+    hear(shown, {"type": "detail", "id": "gone"})
+    hear(shown, {"type": "detail", "id": "pod-3"})
+    assert [(message["type"], message["id"]) for message in sent] == [("detail", "pod-3")]
+    assert asked == [{"type": "open", "id": "pod-3"}]
+
+
+@pytest.mark.parametrize(
+    "message", [{"type": "check"}, {"type": "plan", "names": ["pea"]}, {"type": "opened"}, {}, "x"]
+)
+def test_what_is_not_the_tables_own_is_passed_on(
+    shown: PackageTable, asked: list[Any], message: Any
+) -> None:
+    hear(shown, message)
+    assert asked == [message]
+
+
+def test_what_replaces_the_rows_is_sent_even_if_a_front_end_may_have_it(
+    shown: PackageTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states: list[Any] = []
+    monkeypatch.setattr(PackageTable, "send_state", lambda self, key=None: states.append(key))
+    shown.patch([info("pod-8", "2.0")])
+    shown.show(info(name) for name in NAMES)
+    assert states == [["rows", "revision"]]
+    assert shown.revision == 3

@@ -1,0 +1,221 @@
+"""A plan's text: another session reads back exactly the plan, and nothing tampered with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from pkgwidgets.core.kernels import Restart
+from pkgwidgets.core.plan_json import (
+    change_to_json,
+    plan_from_json,
+    plan_from_text,
+    plan_to_json,
+    plan_to_text,
+)
+from pkgwidgets.core.plans import Change, HeldBack, Plan
+
+UPGRADE = Change(
+    id=canonicalize_name("Compost_Log"),
+    name="Compost_Log",
+    before=Version("0.9"),
+    after=Version("1!1.0rc1+wet.2"),
+    wheel="compost_log-1!1.0rc1+wet.2-py3-none-any.whl",
+    sha256="ab" * 32,
+    size=12_400_000,
+    hashes=("ab" * 32, "cd" * 32),
+    requested=True,
+    because="",
+)
+REMOVAL = Change(id=canonicalize_name("pea"), name="pea", before=Version("1"), marked=False)
+NEW = Change(id=canonicalize_name("bean"), name="bean", after=Version("2"), because="pea needs it")
+HELD = HeldBack(
+    id=canonicalize_name("Rain"),
+    name="Rain",
+    stays=Version("2.0"),
+    latest=Version("3.1"),
+    reason='"board" needs rain<3 → 🌧',
+    unlock="reach 3.1",
+)
+PLAN = Plan(
+    requested=("compost-log",),
+    changes=(UPGRADE, REMOVAL, NEW),
+    held_back=(HELD, replace(HELD, latest=None, unlock="")),
+    environment="0123456789abcdef",
+    python=Path("/env with space/bin/python"),
+    created=datetime(2026, 11, 2, 9, 30, 0, 123456, tzinfo=UTC),
+    allow="all",
+    commands=("uv pip install 'x'",),
+    undoes="20261101T000000-abc",
+    from_save_point=True,
+    notes=("cell 1 of ☂.ipynb fails as it is, too",),
+)
+EMPTY = Plan(
+    requested=("everything",),
+    changes=(),
+    environment="",
+    python=Path("/env/bin/python"),
+    created=datetime(2026, 11, 2, tzinfo=UTC),
+)
+
+Json = dict[str, Any]
+
+
+@pytest.mark.parametrize("plan", [PLAN, EMPTY], ids=["full", "empty"])
+def test_a_plan_comes_back_as_it_was(plan: Plan) -> None:
+    found = plan_from_text(plan_to_text(plan))
+    assert found == plan
+    assert found.id == plan.id
+    assert plan_to_text(found) == plan_to_text(plan)
+
+
+def test_all_of_a_plan_is_in_its_json_but_what_one_kernel_knows() -> None:
+    assert {*plan_to_json(PLAN)} == {*Plan.__dataclass_fields__} - {"restart", "kernels"}
+    assert {*change_to_json(UPGRADE)} == {*Change.__dataclass_fields__, "kind"}
+    assert {*plan_to_json(PLAN)["held_back"][0]} == {*HeldBack.__dataclass_fields__}
+
+
+def test_the_restart_verdict_stays_in_its_kernel() -> None:
+    verdict = replace(PLAN, restart=Restart(needed=True, loaded=("pea",)))
+    assert plan_from_text(plan_to_text(verdict)) == PLAN
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"), [(UPGRADE, "upgrade"), (REMOVAL, "remove"), (NEW, "install")]
+)
+def test_a_change_says_its_kind(change: Change, kind: str) -> None:
+    assert change_to_json(change)["kind"] == kind
+
+
+def test_its_text_is_json_in_ascii() -> None:
+    text = plan_to_text(PLAN)
+    assert text.isascii()
+    assert json.loads(text) == plan_to_json(PLAN)
+
+
+# --- the id
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(PLAN, requested=()),
+        replace(PLAN, held_back=()),
+        replace(PLAN, created=datetime(2026, 1, 1, tzinfo=UTC)),
+        replace(PLAN, commands=()),
+        replace(PLAN, notes=()),
+        replace(PLAN, allow="self"),
+        replace(PLAN, restart=Restart(needed=False)),
+        replace(PLAN, changes=(replace(UPGRADE, because="why not", size=None), REMOVAL, NEW)),
+    ],
+)
+def test_the_same_changes_have_the_same_id_however_explained(other: Plan) -> None:
+    assert other.id == PLAN.id
+    assert plan_from_text(plan_to_text(other)) == replace(other, restart=None)
+
+
+def changed(position: int, **facts: Any) -> Callable[[Json], object]:
+    return lambda data: data["changes"][position].update(facts)
+
+
+TAMPERED: dict[str, Callable[[Json], object]] = {
+    "another id": lambda data: data.update(id="0" * 16),
+    "no id": lambda data: data.pop("id"),
+    "another environment": lambda data: data.update(environment="x"),
+    "another interpreter": lambda data: data.update(python="/usr/bin/python"),
+    "undoes another": lambda data: data.update(undoes="x"),
+    "undoes nothing": lambda data: data.update(undoes=None),
+    "from the network": lambda data: data.update(from_save_point=False),
+    "one change less": lambda data: data["changes"].pop(),
+    "one change twice": lambda data: data["changes"].append(data["changes"][0]),
+    "another order": lambda data: data["changes"].reverse(),
+    "another name": changed(0, id="compost"),
+    "another version before": changed(0, before="0.8"),
+    "another version": changed(0, after="1!1.0"),
+    "a removal": changed(0, after=None),
+    "another wheel": changed(0, wheel="x-1-py3-none-any.whl"),
+    "another hash": changed(0, sha256="00" * 32),
+    "no hash": changed(0, sha256=None),
+    "one more hash": changed(0, hashes=["ab" * 32, "cd" * 32, "00" * 32]),
+    "no hashes": changed(0, hashes=[]),
+    "another mark": changed(0, marked=False),
+}
+
+
+@pytest.mark.parametrize("tamper", TAMPERED.values(), ids=TAMPERED.keys())
+def test_what_was_tampered_with_is_refused(tamper: Callable[[Json], object]) -> None:
+    data = plan_to_json(PLAN)
+    tamper(data)
+    with pytest.raises(ValueError, match="the plan's id is not the hash of its changes"):
+        plan_from_json(data)
+
+
+# --- what is no plan
+
+
+@pytest.mark.parametrize("missing", sorted(plan_to_json(PLAN).keys() - {"id", "notes"}))
+def test_a_plan_without_a_part_is_none(missing: str) -> None:
+    data = plan_to_json(PLAN)
+    del data[missing]
+    with pytest.raises(ValueError, match=f"not a plan: KeyError\\('{missing}'\\)"):
+        plan_from_json(data)
+
+
+def test_a_plan_that_was_kept_before_there_were_notes_has_none() -> None:
+    data = plan_to_json(PLAN)
+    del data["notes"]
+    assert plan_from_json(data) == replace(PLAN, notes=())
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("changes", None),
+        ("changes", [None]),
+        ("changes", ["x"]),
+        ("changes", [{}]),
+        ("held_back", [{}]),
+        ("held_back", 1),
+        ("created", "yesterday"),
+        ("created", 5),
+        ("python", None),
+        ("requested", None),
+        ("commands", 1),
+    ],
+)
+def test_a_plan_with_a_part_of_another_kind_is_none(part: str, value: object) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        plan_from_json({**plan_to_json(PLAN), part: value})
+
+
+@pytest.mark.parametrize("version", ["latest", "", 1, [], "1" * 5000])
+def test_a_change_to_what_is_no_version_is_none(version: object) -> None:
+    data = plan_to_json(PLAN)
+    data["changes"][0]["after"] = version
+    with pytest.raises(ValueError, match=r".+"):
+        plan_from_json(data)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "null", "[]", "{}", "1", '"plan"', "NaN", "\x00", "[" * 100_000, '{"a":' * 100_000],
+    ids=lambda text: text[:8],
+)
+def test_a_text_that_is_no_plan_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        plan_from_text(text)
+
+
+def test_half_of_a_plan_is_no_plan() -> None:
+    text = plan_to_text(PLAN)
+    for end in range(0, len(text), 97):
+        with pytest.raises(ValueError, match=r".+"):
+            plan_from_text(text[:end])

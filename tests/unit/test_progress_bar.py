@@ -1,0 +1,81 @@
+"""The bar of a call in a cell: none for what is over at once, and none that stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.notebook import progress_bar
+
+ASKED = Event(stage=Stage.ASKING, done=1, total=4)
+
+
+class Bar:
+    """What a bar is told."""
+
+    made: list[Bar] = []  # noqa: RUF012 - emptied for each test
+
+    def __init__(self, *, total: float, **options: Any) -> None:
+        self.total, self.n, self.said = total, 0.0, list[str]()
+        self.closed_at: float | None = None
+        self.made.append(self)
+
+    def set_description_str(self, text: str, refresh: bool) -> None:
+        self.said.append(text)
+
+    def update(self, more: float) -> None:
+        self.n += more
+
+    def close(self) -> None:
+        self.closed_at = self.n
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that it is, in a list of one."""
+    time = [100.0]
+    Bar.made.clear()
+    monkeypatch.setattr(progress_bar, "tqdm", Bar)
+    monkeypatch.setattr(progress_bar, "monotonic", lambda: time[0])
+    return time
+
+
+def test_what_is_over_within_half_a_second_makes_no_bar(now: list[float]) -> None:
+    with progress_bar.reporting(None) as told:
+        now[0] += 0.4
+        told(ASKED)
+    assert Bar.made == []
+
+
+def test_a_bar_follows_and_is_full_in_the_end_for_a_short_one_would_stay(now: list[float]) -> None:
+    with progress_bar.reporting(None) as told:
+        now[0] += 0.6
+        told(ASKED)
+        (bar,) = Bar.made
+        assert bar.n == 0.25
+        told(Event(stage=Stage.ASKING, done=2, total=4))
+        assert bar.n == 0.5
+        assert len(bar.said) == 2
+    assert bar.closed_at == bar.total
+
+
+def test_it_goes_with_what_is_raised(now: list[float]) -> None:
+    def fail() -> None:
+        with progress_bar.reporting(None) as told:
+            now[0] += 0.6
+            told(ASKED)
+            raise ValueError("over")
+
+    with pytest.raises(ValueError, match="over"):
+        fail()
+    assert Bar.made[0].closed_at == 1.0
+
+
+def test_who_reports_gets_no_bar(now: list[float]) -> None:
+    got: list[Event] = []
+    with progress_bar.reporting(got.append) as told:
+        now[0] += 9
+        told(ASKED)
+    assert (got, Bar.made) == ([ASKED], [])

@@ -1,0 +1,134 @@
+"""A page looked at quickly says the same as one read as a whole, in whatever order it is."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from pkgwidgets.backends.index import project_page, release_parser
+from pkgwidgets.core.releases import Release
+
+PEA = canonicalize_name("pea-pod")
+ODD = ("1.0rc1", "1.0.post1", "2.0.dev3", "1!0.1", "v3.1", "1.0+local.1", "2024.1", "3a1")
+
+
+def file(version: str, tag: str = "py3-none-any", **said: object) -> dict[str, object]:
+    return {"filename": f"pea_pod-{version}-{tag}.whl", "hashes": {}, **said}
+
+
+def page(
+    files: Sequence[dict[str, object]], versions: Sequence[str] | None = None
+) -> project_page.Page:
+    said: dict[str, object] = {"meta": {"api-version": "1.1"}, "files": files}
+    if versions is not None:
+        said["versions"] = versions
+    return project_page.read(project_page.JSON, json.dumps(said).encode())
+
+
+def quick(found: project_page.Page) -> Iterator[Release]:
+    return release_parser.newest_releases(PEA, found, lambda version: False)
+
+
+def told(releases: Iterator[Release]) -> list[tuple[str, set[str]]]:
+    return [
+        (str(release.version), {wheel.filename for wheel in release.wheels}) for release in releases
+    ]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_quick_look_finds_what_a_whole_one_finds(seed: int) -> None:
+    chance = random.Random(seed)
+    versions = {f"{chance.randrange(12)}.{chance.randrange(30)}" for _ in range(30)}
+    versions |= set(chance.sample(ODD, 4))
+    spelled = sorted(versions, key=str if seed % 2 else Version)
+    tags = ("py3-none-any", "cp311-cp311-win_amd64", "cp312-cp312-musllinux_1_2_x86_64")
+    files = [file(version, tag) for version in spelled for tag in tags]
+    found = page(files, chance.sample(spelled, len(spelled)))
+    whole = told(release_parser.releases_from_page(PEA, found))
+    assert [Version(version) for version, _ in whole] == sorted({*map(Version, versions)})[::-1]
+    seen = dict(told(quick(found)))
+    assert list(seen.items()) == whole[: len(seen)]
+    assert len(seen) >= 3
+
+
+def test_files_of_a_version_that_stand_apart_come_with_a_second_look() -> None:
+    files = [file("2.0", "cp311-none-any"), file("1.0"), file("2.0"), file("2.0.1rc1")]
+    first, again, *_ = quick(page(files, ["1.0", "2.0"]))
+    assert [wheel.filename for wheel in first.wheels] == ["pea_pod-2.0-py3-none-any.whl"]
+    assert first.version == again.version
+    assert len(again.wheels) == 2
+
+
+def test_a_wheel_that_development_releases_part_from_its_sdist_is_found_at_once() -> None:
+    files = [file("2.0"), *(file(f"2.1{dev}") for dev in ("", ".dev1", ".dev2"))]
+    files.append({"filename": "pea_pod-2.1.tar.gz", "hashes": {}})
+    newest = next(quick(page(files, ["2.0", "2.1", "2.1.dev1", "2.1.dev2"])))
+    assert (str(newest.version), len(newest.wheels), newest.sdist) == ("2.1", 1, True)
+
+
+@pytest.mark.parametrize(
+    ("files", "versions"),
+    [
+        ([file("2.0.0"), file("1.0")], ["1.0", "2"]),
+        ([file("1.0")], ["1.0", "2.0"]),
+        ([file("1.0")], None),
+        ([file("1.0")], []),
+    ],
+    ids=["spelled otherwise", "without a file", "no versions", "none of them"],
+)
+def test_where_a_quick_look_cannot_tell_it_says_nothing(
+    files: list[dict[str, object]], versions: list[str] | None
+) -> None:
+    found = page(files, versions)
+    assert list(quick(found)) == []
+    assert next(release_parser.releases_from_page(PEA, found)).version in (
+        Version("1.0"),
+        Version("2.0"),
+    )
+
+
+def test_a_version_that_is_skipped_is_not_looked_at() -> None:
+    found = page([file("1.0"), file("2.0"), file("3.0")], ["1.0", "2.0", "3.0"])
+    seen = release_parser.newest_releases(PEA, found, lambda version: version == Version("2.0"))
+    assert [str(release.version) for release in seen] == ["3.0", "1.0"]
+
+
+def test_files_in_no_order_are_not_gone_through_for_ever() -> None:
+    versions = [f"1.{number}" for number in range(400)]
+    apart = random.Random(3).sample(versions, len(versions))
+    found = page([file(version) for version in apart], versions)
+    seen = len(list(quick(found)))
+    assert 0 < seen < len(versions)
+    assert found.looked <= 8 * len(found)
+
+
+def test_a_file_that_is_none_does_no_harm_until_it_is_needed() -> None:
+    found = page([{"filename": 7}, file("1.0"), file("2.0")], ["1.0", "2.0"])
+    assert next(quick(found)).version == Version("2.0")
+    with pytest.raises(ValueError, match="filename"):
+        list(release_parser.releases_from_page(PEA, found))
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 5000, "1." + "9" * 5000, "1..0", "", ".", "1_0", "٢.0", "x"]
+)
+def test_what_is_no_version_is_passed_over(text: str) -> None:
+    found = page([file("1.0")], [text, "1.0"])
+    assert [str(release.version) for release in quick(found)] == ["1.0"]
+
+
+def test_leading_zeros_of_a_version_say_nothing() -> None:
+    for versions in (["1.9", "01.5"], ["01.5", "1.9"], ["01.9", "1.5"]):
+        found = page([file(version) for version in versions], versions)
+        assert next(quick(found)).version == Version("1.9")
+        assert next(release_parser.releases_from_page(PEA, found)).version == Version("1.9")
+
+
+def test_html_that_its_parser_gives_up_on_is_no_page() -> None:
+    with pytest.raises(ValueError, match="foo"):
+        project_page.read("text/html", b"<a href='pea-1.0.tar.gz'>x</a><![foo[ x ]]>")

@@ -1,0 +1,148 @@
+"""What a rehearsal found in words: one sentence, and the part of two outputs that differs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import plan_of
+
+from pkgwidgets.analysis.notebook_runs import CellRun
+from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.presentation import rehearsal_summary, side_by_side
+from pkgwidgets.widgets import plan_checks
+
+HOSTILE = "\u202egnp.\x1b[2K\x00\u200b"
+SEEN = "\\u202egnp.\\x1b[2K\\x00\\u200b"
+
+
+def stream(text: str) -> dict[str, Any]:
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def display(**data: str) -> dict[str, Any]:
+    named = {f"text/{name}": text for name, text in data.items()}
+    return {"output_type": "display_data", "data": named, "metadata": {}}
+
+
+def cell(
+    before: dict[str, Any],
+    after: dict[str, Any],
+    verdict: Verdict = Verdict.DIFFERENT,
+    *,
+    source: str = "x",
+) -> ComparedCell:
+    old, new = (CellRun(number=1, source=source, outputs=(o,)) for o in (before, after))
+    notebook = Path("/n/a.ipynb")
+    return ComparedCell(notebook=notebook, number=1, before=old, after=new, verdict=verdict)
+
+
+def text(before: str, after: str) -> ComparedCell:
+    return cell(stream(before), stream(after))
+
+
+def rehearsal(*verdicts: Verdict) -> Rehearsal:
+    cells = tuple(cell(stream("1"), stream("2"), verdict) for verdict in verdicts)
+    return Rehearsal(plan=plan_of(), cells=cells)
+
+
+SAME, BROKEN, FAILING, WARNS = Verdict.SAME, Verdict.BROKEN, Verdict.FAILING, Verdict.WARNS
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "kind", "said"),
+    [
+        ([], "ok", "Nothing would break"),
+        ([SAME], "ok", "Nothing would break; 1 stays the same"),
+        ([SAME, SAME, WARNS], "ok", "Nothing would break; 2 stay the same"),
+        ([BROKEN], "bad", "1 of 1 cell would break"),
+        ([SAME, BROKEN, FAILING], "bad", "1 of 3 cells would break; 1 stays the same"),
+        ([SAME, FAILING], "unsure", "1 cell cannot be run as it is, either; 1 stays the same"),
+        ([FAILING, FAILING], "unsure", "2 cells cannot be run as it is, either"),
+    ],
+)
+def test_a_rehearsal_in_a_sentence_is_the_same_everywhere(
+    verdicts: list[Verdict], kind: str, said: str
+) -> None:
+    found = rehearsal(*verdicts)
+    summary = rehearsal_summary.summarize(found)
+    assert (summary.kind, summary.text) == (kind, f"{said}. Nothing was changed.")
+    shown = plan_checks.contents(found)
+    assert (shown["kind"], shown["text"]) == (kind, summary.text)
+    assert f">{summary.text}</div>" in side_by_side.rehearsal_html(found)
+
+
+def test_a_short_output_is_whole() -> None:
+    assert rehearsal_summary.output_excerpts(text("a\n" * 2000, "b")) == ("a\n" * 1999 + "a", "b")
+
+
+def test_of_a_long_output_the_part_begins_at_a_line_shortly_before_the_difference() -> None:
+    lines = [f"line {number}" for number in range(2000)]
+    before, after = rehearsal_summary.output_excerpts(
+        text("\n".join(lines), "\n".join([*lines[:1500], "other", *lines[1501:]]))
+    )
+    first = before.split("\n")[0]
+    assert first == after.split("\n")[0]
+    assert first.removeprefix("…") in lines[1350:1500]
+    assert ("line 1500" in before.split("\n"), "other" in after.split("\n")) == (True, True)
+    assert (before[-1], after[-1]) == ("…", "…")
+    assert len(before) <= rehearsal_summary.MAX_CHARACTERS + 2
+
+
+def test_of_one_long_line_the_difference_is_shown_too() -> None:
+    before, after = rehearsal_summary.output_excerpts(
+        text("x" * 50_000 + "a", "x" * 50_000 + "b" * 9000)
+    )
+    assert (before[0], before[-2:]) == ("…", "xa")
+    assert (after[0], after[-2:]) == ("…", "b…")
+
+
+def test_what_ends_earlier_is_shown_to_its_end() -> None:
+    before, after = rehearsal_summary.output_excerpts(text("x" * 50_000, "x" * 50_000 + "more"))
+    assert (before[-1], after[-5:]) == ("x", "xmore")
+
+
+def test_what_begins_otherwise_is_shown_from_its_beginning() -> None:
+    before, after = rehearsal_summary.output_excerpts(text("a" + "x" * 9000, "b" + "x" * 9000))
+    assert (before[:2], after[:2]) == ("ax", "bx")
+
+
+def test_html_is_shown_as_the_text_that_it_is_where_only_that_differs() -> None:
+    one, other = display(plain="<T>", html="<b>1</b>"), display(plain="<T>", html="<b>2</b>")
+    assert rehearsal_summary.output_excerpts(cell(one, other)) == ("<b>1</b>", "<b>2</b>")
+    assert "as text, both show the same; this is their HTML" in side_by_side.rehearsal_html(
+        Rehearsal(plan=plan_of(), cells=(cell(one, other),))
+    )
+    assert rehearsal_summary.output_excerpts(cell(display(html="1"), display(html="2"))) == (
+        "1",
+        "2",
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "seen"),
+    [(HOSTILE, SEEN), ("a\tb\nc", "a\tb\nc"), ("10 %\r20 %\r\n30 %", "10 %\n20 %\n30 %")],
+)
+def test_what_would_hide_or_turn_a_text_is_spelled_out_everywhere(output: str, seen: str) -> None:
+    compared = cell(stream(output), stream("other"), source=output)
+    found = Rehearsal(plan=plan_of(), cells=(compared,))
+    assert rehearsal_summary.output_excerpts(compared)[0] == seen
+    assert rehearsal_summary.source_excerpt(compared) == seen
+    (shown,) = plan_checks.contents(found)["cells"]
+    assert (shown["source"], shown["before"]) == (seen, seen)
+    page = side_by_side.rehearsal_html(found)
+    assert f">{seen}</pre>" in page
+    assert all(f">{line}</span>" in page for line in seen.split("\n"))
+
+
+def test_the_name_of_a_notebook_hides_nothing() -> None:
+    named = ComparedCell(
+        notebook=Path(f"/n/{HOSTILE[:-3]}.ipynb"),
+        number=1,
+        before=CellRun(number=1, source=""),
+        after=CellRun(number=1, source=""),
+        verdict=Verdict.DIFFERENT,
+    )
+    page = side_by_side.rehearsal_html(Rehearsal(plan=plan_of(), cells=(named,)))
+    assert "cell 1 of \\u202egnp.\\x1b[2" in page

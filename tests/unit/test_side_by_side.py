@@ -1,0 +1,55 @@
+"""What a rehearsal looks like: the cells that are not the same, and where they differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import plan_of
+
+from pkgwidgets.analysis.notebook_runs import CellRun
+from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.presentation.side_by_side import rehearsal_html
+
+
+def shown(before: str, after: str, verdict: Verdict = Verdict.DIFFERENT) -> str:
+    def run(text: str) -> CellRun:
+        output = {"output_type": "stream", "name": "stdout", "text": text}
+        return CellRun(number=1, source="x", outputs=(output,), seconds=len(text))
+
+    cell = ComparedCell(
+        notebook=Path("/n/a.ipynb"), number=1, before=run(before), after=run(after), verdict=verdict
+    )
+    return rehearsal_html(Rehearsal(plan=plan_of(), cells=(cell,)))
+
+
+def test_only_the_lines_that_differ_have_a_ground() -> None:
+    page = shown("a\n<b>\nc", "a\nd\nc")
+    assert '.16)">&lt;b&gt;</span>' in page
+    assert '.16)">d</span>' in page
+    assert page.count("<span") == 2
+
+
+def test_the_first_difference_of_long_outputs_is_shown() -> None:
+    lines = [f"line {number}" for number in range(2000)]
+    page = shown("\n".join(lines), "\n".join([*lines[:1500], "other", *lines[1501:]]))
+    assert ">line 1500</span>" in page
+    assert ">other</span>" in page
+    assert ">line 1\n" not in page
+    assert len(page) < 20_000
+
+
+def test_it_is_said_where_the_text_does_not_show_the_difference() -> None:
+    assert "as text, both show the same" in shown("alt.Chart(...)", "alt.Chart(...)")
+
+
+def test_of_what_is_slower_the_times_are_shown() -> None:
+    page = shown("a" * 2, "a" * 9, Verdict.SLOWER)
+    assert "2.0 s before, 9.0 s after" in page
+
+
+@pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict != Verdict.SAME])
+def test_each_verdict_is_said_in_words(verdict: Verdict) -> None:
+    assert f" {verdict}</b>" in shown("a", "b", verdict)
+    assert "1 of 1 cell would break" in shown("a", "b")
+    assert "stay" not in shown("a", "b")

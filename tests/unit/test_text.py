@@ -1,0 +1,91 @@
+"""Sizes and counts are read as people write them; secrets are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from pkgwidgets.core import redaction
+from pkgwidgets.core import text as text_module
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (None, ""),
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (2, "2 bytes"),
+        (999, "999 bytes"),
+        (1_000, "1.0 kB"),
+        (1_049, "1.0 kB"),
+        (1_051, "1.1 kB"),
+        (999_949, "999.9 kB"),
+        (999_950, "1.0 MB"),
+        (12_400_000, "12.4 MB"),
+        (999_950_000, "1.0 GB"),
+        (4_200_000_000_000, "4200.0 GB"),
+    ],
+)
+def test_a_size_is_said_in_the_unit_that_keeps_it_short(count: int | None, said: str) -> None:
+    assert text_module.format_size(count) == said
+
+
+@pytest.mark.parametrize(("number", "said"), [(0, "0 cells"), (1, "1 cell"), (2, "2 cells")])
+def test_a_count_is_said_with_its_noun(number: int, said: str) -> None:
+    assert text_module.count_noun(number, "cell") == said
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (("a", "b", "c"), "a, b and c")],
+)
+def test_names_are_joined_as_in_a_sentence(names: list[str], said: str) -> None:
+    assert text_module.join_names(names) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("https://u:p%40x@h/s", "https://h/s"),
+        ("'https://token@h/s' x@y", "'https://h/s' x@y"),
+        ("https://u:p@ss@h/", "https://h/"),
+        ("https://u:p/w@h/x", "https://h/x"),
+        (r"https:\/\/u:p@h\/", r"https:\/\/h\/"),
+        ("next=https%3A%2F%2Fu%3Ap%40h%2Fs&a=1", "next=https%3A%2F%2Fh%2Fs&a=1"),
+        ("h/?token=abc&x=1", "h/?token=****&x=1"),
+        ("h/?a=1&X-Amz-Signature=ff#z", "h/?a=1&X-Amz-Signature=****#z"),
+        ("?u=h%3Faccess_token%3Dabc%26b", "?u=h%3Faccess_token%3D****%26b"),
+        ("{'Authorization': 'Basic YTpi'}", "{'Authorization': 'Basic ****'}"),
+        ("UV_INDEX_OURS_PASSWORD=abc d", "UV_INDEX_OURS_PASSWORD=**** d"),
+        ("machine h login u password abc", "machine h login u password ****"),
+    ],
+)
+def test_a_secret_is_taken_out_where_its_place_says_what_it_is(text: str, kept: str) -> None:
+    assert redaction.redact(text) == kept
+    assert redaction.redact(kept) == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://h:8080/a@b",
+        "git+https://h/r@v1",
+        "http://[::1]:80/x",
+        "name[extra] @ https://h/x.whl#sha256=ab",
+        'see https://a/ and "b@c"',
+        "monkey=3; a key is missing",
+        "",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert redaction.redact(text) == text
+
+
+def test_a_known_secret_is_taken_out_everywhere() -> None:
+    said = redaction.redact("p@ss/1 and p%40ss%2F1 and p%40ss/1, abc", ["p@ss/1", "abc", ""])
+    assert said == "**** and **** and ****, abc"
+
+
+@pytest.mark.parametrize("text", ["//a:", "?token", "%2f%2f", "a//b", "login ", "_"])
+def test_no_text_takes_long(text: str) -> None:
+    assert redaction.redact(text * 50_000) == text * 50_000

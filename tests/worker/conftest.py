@@ -1,0 +1,84 @@
+"""A process that asks for an upgrade, and what a test does to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from held_transactions import Asking, appliers, eventually
+
+from pkgwidgets.connect import connect
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.demo import Demo
+
+_ASK = """
+import sys
+from pkgwidgets.connect import connect
+from pkgwidgets.operations import planning, transactions
+python, index, name = sys.argv[1:]
+backend = connect(python, index, detached=True)
+plan = planning.plan_upgrade(backend, name)
+print("planned", flush=True)
+id = transactions.start(backend, plan)
+print(id, flush=True)
+print(transactions.follow(backend, id), flush=True)
+"""
+
+
+@pytest.fixture
+def backend(garden: Demo) -> Backend:
+    return connect(garden.python, garden.index_url, detached=True)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_left(garden: Demo) -> Iterator[None]:
+    """End what a failed test left: it would go on in the next test's environment."""
+    yield
+    prefix = garden.folder / "env"
+    while left := appliers(prefix):
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def asking(garden: Demo, tmp_path: Path) -> Iterator[Asking]:
+    """Start processes, each in a group of its own, that plan an upgrade, start and follow it."""
+    started = []
+
+    def ask(name: str) -> subprocess.Popen[str]:
+        argv = [sys.executable, "-c", _ASK, str(garden.python), garden.index_url, name]
+        child = subprocess.Popen(
+            argv,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            process_group=0,
+        )
+        started.append(child)
+        return child
+
+    yield ask
+    for child in started:
+        child.kill()
+        child.communicate()
+
+
+@pytest.fixture
+def settled(backend: Backend) -> Callable[[], None]:
+    """Wait until nobody works on the environment any more."""
+
+    def wait() -> None:
+        prefix = backend.environment.interpreter.prefix
+        # Twice: one that forks while it is looked for is seen neither before nor after.
+        for _ in range(2):
+            eventually(lambda: not appliers(prefix) and backend.environment.holder() is None)
+
+    return wait

@@ -1,0 +1,144 @@
+"""Whatever replaces our files, a process goes on with the edition of them that it has loaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import pkgwidgets
+from pkgwidgets.backends.worker.code_snapshot import CodeSnapshot
+
+_PROCESS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pkgwidgets.backends.worker import code_snapshot, recovery_archive
+code_snapshot.install_finder()
+print("ready", flush=True)
+for line in sys.stdin:
+    try:
+        exec(line)
+    except ImportError as error:
+        print("ImportError", error, flush=True)
+"""
+_LATER = "\nfrom pkgwidgets.core.errors import LATER\n"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A folder with a copy of pkgwidgets, to be replaced."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(pkgwidgets.__file__).parent, tmp_path / "pkgwidgets", ignore=ignored)
+    return tmp_path
+
+
+def replaced(site: Path) -> None:
+    """Put another edition in place, as an installer does: by temp and rename."""
+    for path in [*site.rglob("*.py")]:
+        beside = path.with_suffix(".new")
+        beside.write_text(path.read_text("utf-8") + _LATER, "utf-8")
+        beside.replace(path)
+
+
+class Process:
+    """A process that has loaded a little of pkgwidgets, and does what it is told."""
+
+    def __init__(self, site: Path) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", _PROCESS, str(site)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=site,
+            env={"TMPDIR": str(site), "PATH": os.defpath},
+        )
+        assert self._said() == "ready"
+
+    def do(self, line: str) -> str:
+        assert self._child.stdin is not None
+        self._child.stdin.write(line + "\n")
+        self._child.stdin.flush()
+        return self._said()
+
+    def end(self) -> None:
+        self._child.communicate(timeout=60)
+
+    def _said(self) -> str:
+        assert self._child.stdout is not None
+        return self._child.stdout.readline().strip()
+
+
+def test_what_is_imported_late_is_of_the_same_edition(site: Path) -> None:
+    process = Process(site)
+    replaced(site)
+    late = "import pkgwidgets.presentation.html as html; print(html.__file__, flush=True)"
+    found = Path(process.do(late))
+    assert found.name == "html.py"
+    assert found.parent.parent.parent.name.startswith("pkgwidgets-edition-")
+    assert (
+        process.do("import pkgwidgets.backends.index.simple; print('fine', flush=True)") == "fine"
+    )
+    process.end()
+    assert not found.exists()
+    assert list(site.glob("pkgwidgets-edition-*")) == []
+
+
+def test_as_long_as_nothing_was_replaced_nothing_is_copied(site: Path) -> None:
+    process = Process(site)
+    late = "import pkgwidgets.presentation.html as html; print(html.__file__, flush=True)"
+    assert process.do(late) == str(site / "pkgwidgets" / "presentation" / "html.py")
+    assert list(site.glob("pkgwidgets-edition-*")) == []
+    process.end()
+
+
+def test_who_reloads_a_module_gets_what_is_installed(site: Path) -> None:
+    process = Process(site)
+    replaced(site)
+    again = "import importlib, pkgwidgets.core.text as words; importlib.reload(words)"
+    assert process.do(again).startswith("ImportError cannot import name 'LATER'")
+    process.end()
+
+
+def test_who_drops_us_and_imports_us_again_gets_what_is_installed(site: Path) -> None:
+    process = Process(site)
+    replaced(site)
+    dropped = "[sys.modules.pop(n) for n in list(sys.modules) if n.startswith('pkgwidgets')]"
+    assert process.do(f"{dropped}; import pkgwidgets").startswith("ImportError cannot import name")
+    process.end()
+
+
+def test_the_rescue_is_of_the_same_edition(site: Path) -> None:
+    process = Process(site)
+    replaced(site)
+    process.do("open('made.pyz', 'wb').write(rescue.archive()); print(flush=True)")
+    with zipfile.ZipFile(site / "made.pyz") as made:
+        assert all(_LATER.encode() not in made.read(name) for name in made.namelist())
+    process.end()
+
+
+def test_an_edition_that_was_put_back_needs_no_copy(site: Path) -> None:
+    ours = CodeSnapshot(site / "pkgwidgets")
+    whole = (site / "pkgwidgets" / "connect.py").read_bytes()
+    (site / "pkgwidgets" / "connect.py").unlink()
+    assert ours.package() != site / "pkgwidgets"
+    (site / "pkgwidgets" / "connect.py").write_bytes(whole)
+    assert ours.package() == site / "pkgwidgets"
+
+
+def test_a_copy_that_was_cleared_away_is_written_again(site: Path) -> None:
+    ours = CodeSnapshot(site / "pkgwidgets")
+    whole = (site / "pkgwidgets" / "connect.py").read_bytes()
+    (site / "pkgwidgets" / "connect.py").write_bytes(b"# another\n")
+    first = ours.package()
+    (first / "connect.py").unlink()
+    assert (ours.package() / "connect.py").read_bytes() == whole
+    shutil.rmtree(first.parent)
+    second = ours.package()
+    assert (second / "connect.py").read_bytes() == whole
+    assert (second / "widgets" / "static" / "panel.css").is_file()
+    assert second != first

@@ -1,0 +1,154 @@
+"""What could not be put back is told to all who ask: which files, why, and what to run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fakes import Oracle
+from held_transactions import eventually, held_wheel
+
+from pkgwidgets import PackageService
+from pkgwidgets.core.errors import PkgwidgetsError, RollbackFailed
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import transactions
+from pkgwidgets.operations.planning import plan_upgrade
+
+pytestmark = pytest.mark.slow
+
+ODD = "seeds; and more.csv"
+"""A name that looks like two in a list."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stuck:
+    """A transaction whose rollback could not be completed, as it was before that."""
+
+    id: str
+    folder: Path
+    before: object
+    damaged: dict[Path, Path]
+    """The saved copies that were damaged, with the paths that they belong to."""
+
+    @property
+    def differences(self) -> tuple[str, ...]:
+        paths = sorted(self.damaged.values())
+        return tuple(f"{path}: its saved copy is damaged" for path in paths)
+
+    @property
+    def command(self) -> str:
+        return f"python -I -S {shlex.quote(str(self.folder / 'recover.pyz'))}"
+
+    def mend(self) -> None:
+        for kept in self.damaged:
+            kept.write_bytes(kept.read_bytes()[:-1])
+
+    def is_told_by(self, error: PkgwidgetsError) -> bool:
+        assert isinstance(error, RollbackFailed)
+        assert (error.transaction, error.kept) == (self.id, str(self.folder))
+        assert error.differences == self.differences
+        return self.is_in(str(error))
+
+    def is_in(self, text: object) -> bool:
+        return all(said in str(text) for said in (*self.differences, self.command))
+
+
+@pytest.fixture
+def stuck(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path) -> Stuck:
+    """Cancel an upgrade in its last step, when two of the saved files have been damaged."""
+    files = {"seedshelf.py": "x = 1\n", ODD: "1,2\n"}
+    script = "[console_scripts]\nseedshelf = seedshelf:main\n"
+    odd = BuiltWheel(name="seedshelf", version="1.8", files=files, entry_points=script)
+    garden.index.publish(odd)
+    transactions.apply_and_follow(backend, plan_upgrade(backend, "seedshelf"))
+    before = tree(garden.folder / "env")
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: "SYNCED" in backend.journal.steps(id))
+    folder = backend.journal.folder(id)
+    rows = json.loads((folder / "manifest.json").read_bytes())["rows"]
+    damaged = {
+        folder / "objects" / row["object"]: garden.folder / "env" / row["path"]
+        for row in rows
+        if Path(row["path"]).name in files
+    }
+    assert len(damaged) == 2
+    for kept in damaged:
+        content = kept.read_bytes()
+        kept.unlink()
+        kept.write_bytes(content + b"!")
+    transactions.cancel(backend, id)
+    eventually(lambda: "RB_INCOMPLETE" in backend.journal.steps(id))
+    return Stuck(id=id, folder=folder, before=before, damaged=damaged)
+
+
+def run(command: str) -> subprocess.CompletedProcess[str]:
+    """Run what the hint says, without anything of ours on the way."""
+    program, *argv = shlex.split(command)
+    assert program == "python"
+    return subprocess.run(
+        [sys.executable, *argv],
+        env={"PATH": os.defpath},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_who_follows_it_gets_the_files_the_reasons_and_the_command(
+    backend: Backend, stuck: Stuck
+) -> None:
+    for _ in range(2):
+        with pytest.raises(RollbackFailed) as caught:
+            transactions.follow(backend, stuck.id)
+        assert stuck.is_told_by(caught.value)
+
+
+def test_the_history_says_it(service: PackageService, stuck: Stuck) -> None:
+    shown = service.history().loc[stuck.id]
+    assert shown["outcome"] == Outcome.BROKEN.value
+    assert stuck.is_in(shown["error"])
+    assert "neither the old one nor the new one" in str(service.list_history()[-1])
+
+
+def test_whoever_wants_a_change_is_told_until_it_is_mended(
+    backend: Backend, service: PackageService, stuck: Stuck, tree: Oracle
+) -> None:
+    assert "frostcall" in service.get_packages().index
+    for _ in range(2):
+        with pytest.raises(RollbackFailed) as caught:
+            service.upgrade_package("frostcall")
+        assert stuck.is_told_by(caught.value)
+    assert len(backend.journal.ids()) == 2  # type: ignore[attr-defined]
+    stuck.mend()
+    again = PackageService(service.python, index_url=service.index_url)
+    assert tree(service.prefix) == stuck.before
+    shown = again.history().loc[stuck.id]
+    assert shown["outcome"] == Outcome.ROLLED_BACK.value
+    assert shown["error"] == "its rollback was completed later"
+    assert again.upgrade_package("frostcall").outcome is Outcome.COMMITTED
+
+
+def test_the_command_names_them_and_mends_it_when_it_can(
+    garden: Demo, stuck: Stuck, tree: Oracle
+) -> None:
+    done = run(stuck.command)
+    assert done.returncode == 1
+    assert stuck.is_in(done.stdout)
+    assert done.stderr == ""
+    stuck.mend()
+    done = run(stuck.command)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"Transaction {stuck.id} was rolled back" in done.stdout
+    assert tree(garden.folder / "env") == stuck.before

@@ -1,0 +1,143 @@
+"""Whoever waits may be interrupted, once or often, at any moment: old, or done and said so."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fakes import Oracle
+from held_transactions import line
+
+from pkgwidgets.backends.processes import process
+from pkgwidgets.core.errors import ApplierFailed, Cancelled
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo
+from pkgwidgets.operations import transactions
+from pkgwidgets.operations.planning import plan_undo, plan_upgrade
+
+_RUN = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from pkgwidgets.connect import connect
+from pkgwidgets.operations import planning, transactions
+backend = connect(sys.argv[1], sys.argv[2], detached=True)
+plan = planning.plan_upgrade(backend, "bedplanner")
+try:
+    print("planned", flush=True)
+    said = transactions.apply_and_follow(backend, plan).outcome.value
+except BaseException as error:
+    said = type(error).__name__
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print(said, flush=True)
+"""
+
+
+def _interrupt_at_random(
+    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None], times: int
+) -> set[str]:
+    prefix, moments, seen = garden.folder / "env", random.Random(times), set()
+    before = tree(prefix)
+    for _ in range(times):
+        known = len(backend.journal.transactions())
+        child = subprocess.Popen(
+            [sys.executable, "-c", _RUN, str(garden.python), garden.index_url],
+            stdout=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+        assert line(child) == "planned"
+        time.sleep(moments.uniform(0, 0.8))
+        for _ in range(moments.randint(1, 4)):
+            os.killpg(child.pid, signal.SIGINT)
+            time.sleep(moments.uniform(0, 0.03))
+        said = line(child)
+        child.communicate(timeout=30)
+        seen.add(said)
+        found = [each.outcome for each in backend.journal.transactions()[known:]]
+        # Whoever is told an end, is told the end that it had; the next can begin at once.
+        match said:
+            case "Cancelled":
+                assert found == [Outcome.ROLLED_BACK]
+            case "TooLate" | "committed":
+                assert found == [Outcome.COMMITTED]
+            case _:
+                assert said in ("KeyboardInterrupt", "")
+                settled()
+        assert backend.environment.holder() is None
+        if Outcome.COMMITTED in found:
+            transactions.apply_and_follow(backend, plan_undo(backend))
+        assert tree(prefix) == before
+    return seen
+
+
+def test_interrupts_at_random_leave_the_old_or_the_new(
+    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
+) -> None:
+    assert "Cancelled" in _interrupt_at_random(garden, backend, tree, settled, 6)
+
+
+@pytest.mark.slow
+def test_many_interrupts_at_random_leave_the_old_or_the_new(
+    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
+) -> None:
+    assert "Cancelled" in _interrupt_at_random(garden, backend, tree, settled, 60)
+
+
+def test_an_interrupt_while_it_starts_waits_until_it_can_be_cancelled(
+    backend: Backend, tree: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = process.start
+
+    def interrupted(*args: object, **more: object) -> process.DetachedProcess:
+        os.kill(os.getpid(), signal.SIGINT)
+        started = begin(*args, **more)  # type: ignore[arg-type]
+        os.kill(os.getpid(), signal.SIGINT)
+        return started
+
+    prefix = backend.environment.interpreter.prefix
+    plan, before = plan_upgrade(backend, "seedshelf"), tree(prefix)
+    monkeypatch.setattr(process, "start", interrupted)
+    with pytest.raises(Cancelled):
+        transactions.apply_and_follow(backend, plan)
+    assert tree(prefix) == before
+    assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_that_also_ends_the_process_that_starts_is_an_interrupt(
+    backend: Backend, tree: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = process.start
+
+    def interrupted(argv: object, **more: Any) -> process.DetachedProcess:
+        os.kill(os.getpid(), signal.SIGINT)
+        return begin([sys.executable, "-c", "import os; os.abort()"], **more)
+
+    prefix = backend.environment.interpreter.prefix
+    plan, before = plan_upgrade(backend, "seedshelf"), tree(prefix)
+    monkeypatch.setattr(process, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        transactions.apply_and_follow(backend, plan)
+    assert (tree(prefix), list(backend.journal.transactions())) == (before, [])
+
+
+def test_no_process_to_be_had_is_said(
+    backend: Backend, tree: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*args: object, **more: object) -> process.DetachedProcess:
+        raise OSError(12, "Cannot allocate memory")
+
+    prefix = backend.environment.interpreter.prefix
+    plan, before = plan_upgrade(backend, "seedshelf"), tree(prefix)
+    monkeypatch.setattr(process, "start", refused)
+    with pytest.raises(ApplierFailed, match="cannot be started: cannot allocate memory"):
+        transactions.apply_and_follow(backend, plan)
+    assert (tree(prefix), list(backend.journal.transactions())) == (before, [])

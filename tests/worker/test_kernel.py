@@ -1,0 +1,139 @@
+"""Through a real kernel: interrupted, restarted, shut down and killed while it upgrades."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Oracle
+from held_transactions import eventually, held_wheel
+from jupyter_client.manager import KernelManager
+from worker.cells import Notebook
+
+from pkgwidgets.core.errors import Cancelled
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo
+from pkgwidgets.operations import transactions
+
+pytestmark = pytest.mark.slow
+
+_CELL = "service.upgrade_package('seedshelf')"
+_THREAD = """
+import threading
+report = lambda event: None
+more = dict(args=['seedshelf'], kwargs={'report': report}, daemon=True)
+threading.Thread(target=service.upgrade_package, **more).start()
+"""
+"""As the panel does it: no cell waits that could be interrupted."""
+_SERVICE = "from pkgwidgets import PackageService; service = PackageService({!r}, index_url={!r})"
+
+
+@pytest.fixture
+def notebook(garden: Demo, tmp_path: Path) -> Iterator[Notebook]:
+    manager = KernelManager()
+    manager.start_kernel(cwd=str(tmp_path))
+    running = Notebook(manager)
+    running.run(_SERVICE.format(str(garden.python), garden.index_url))
+    yield running
+    running.close()
+    if manager.has_kernel:
+        manager.shutdown_kernel(now=True)
+    manager.cleanup_resources()
+
+
+@pytest.fixture
+def gate(garden: Demo, tmp_path: Path) -> Path:
+    """Hold an upgrade of seedshelf while it is verified, until this file is there."""
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    return tmp_path / "gate"
+
+
+def under_way(backend: Backend) -> str:
+    """Wait until a transaction has changed something, and return its id."""
+    eventually(lambda: _installed(backend))
+    return backend.journal.transactions()[-1].id
+
+
+def _installed(backend: Backend) -> bool:
+    found = backend.journal.transactions()[-1:]
+    return bool(found) and "INSTALLED" in backend.journal.steps(found[0].id)
+
+
+def test_an_interrupt_puts_the_old_back(
+    garden: Demo, backend: Backend, tree: Oracle, notebook: Notebook, gate: Path
+) -> None:
+    before = tree(garden.folder / "env")
+    cell = notebook.begin(_CELL)
+    under_way(backend)
+    for _ in range(3):
+        notebook.manager.interrupt_kernel()
+        time.sleep(0.02)
+    assert notebook.result(cell) == "Cancelled"
+    assert tree(garden.folder / "env") == before
+    assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
+    gate.touch()
+    assert "1.9" in notebook.run(_CELL)
+
+
+def test_a_restarted_kernel_finds_it_and_follows_it(
+    garden: Demo, backend: Backend, notebook: Notebook, gate: Path
+) -> None:
+    notebook.begin(_THREAD)
+    id = under_way(backend)
+    notebook.restart()
+    notebook.run(_SERVICE.format(str(garden.python), garden.index_url))
+    assert notebook.run("service.running().id") == repr(id)
+    assert notebook.run("str(service.get_package('seedshelf').status)") == "'upgrading'"
+    assert notebook.run("service.upgrade_package('frostcall')") == "EnvironmentBusy"
+    cell = notebook.begin(f"service.follow({id!r})")
+    gate.touch()
+    assert "seedshelf 1.4.1 → 1.9" in notebook.result(cell)
+    assert backend.journal.transactions()[-1].outcome is Outcome.COMMITTED
+
+
+Ends = dict[str, tuple[str, Callable[[KernelManager], Any]]]
+
+ENDS: Ends = {
+    "shut down": (_THREAD, lambda manager: manager.shutdown_kernel(now=False)),
+    "shut down at once": (_THREAD, lambda manager: manager.shutdown_kernel(now=True)),
+    "killed": (_CELL, lambda manager: manager.signal_kernel(9)),
+}
+
+
+@pytest.mark.parametrize(("cell", "end"), ENDS.values(), ids=ENDS)
+def test_a_kernel_that_ends_does_not_end_it(
+    backend: Backend,
+    notebook: Notebook,
+    gate: Path,
+    cell: str,
+    end: Callable[[KernelManager], Any],
+) -> None:
+    notebook.begin(cell)
+    id = under_way(backend)
+    end(notebook.manager)
+    eventually(lambda: not notebook.manager.is_alive())
+    found = transactions.running(backend)
+    assert found is not None
+    assert found.id == id
+    gate.touch()
+    assert transactions.follow(backend, id).outcome is Outcome.COMMITTED
+
+
+@pytest.mark.parametrize("restart", [True, False], ids=["restarted", "shut down"])
+def test_jupyter_interrupts_the_cell_that_waits_before_it_asks_a_kernel_to_end(
+    garden: Demo, backend: Backend, tree: Oracle, notebook: Notebook, gate: Path, restart: bool
+) -> None:
+    before = tree(garden.folder / "env")
+    notebook.begin(_CELL)
+    id = under_way(backend)
+    if restart:
+        notebook.restart()
+    else:
+        notebook.manager.shutdown_kernel(now=False)
+    with pytest.raises(Cancelled):
+        transactions.follow(backend, id)
+    assert tree(garden.folder / "env") == before

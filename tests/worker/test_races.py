@@ -1,0 +1,188 @@
+"""Two at once: exactly one proceeds, and the other is told at once who does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from fakes import Oracle
+from held_transactions import eventually, held_wheel, line
+
+from pkgwidgets.core.errors import Cancelled, EnvironmentBusy
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo
+from pkgwidgets.operations import transactions
+from pkgwidgets.operations.planning import plan_upgrade
+
+_LOCKING = """
+import sys, time
+from pkgwidgets.connect import connect
+from pkgwidgets.core.errors import EnvironmentBusy
+environment = connect(sys.argv[1], sys.argv[2]).environment
+print("ready", flush=True)
+for _ in sys.stdin:
+    try:
+        with environment.locked(f"racer {sys.argv[3]}"):
+            print("mine", flush=True)
+            next(sys.stdin)
+    except EnvironmentBusy as error:
+        print(error.holder, flush=True)
+        next(sys.stdin)
+    print("ready", flush=True)
+"""
+
+_STARTING = """
+import sys
+from pkgwidgets.connect import connect
+from pkgwidgets.core.errors import EnvironmentBusy
+from pkgwidgets.operations import planning, transactions
+backend = connect(sys.argv[1], sys.argv[2], detached=True)
+plan = planning.plan_upgrade(backend, "seedshelf")
+print("ready", flush=True)
+for _ in sys.stdin:
+    try:
+        print(transactions.start(backend, plan), flush=True)
+    except EnvironmentBusy as error:
+        print(f"busy: {error.holder}", flush=True)
+"""
+
+
+@contextmanager
+def racers(code: str, garden: Demo) -> Iterator[list[subprocess.Popen[str]]]:
+    """Start two processes of the same code that act at each line they are given."""
+    argv = [sys.executable, "-c", code, str(garden.python), garden.index_url]
+    pipe = subprocess.PIPE
+    with ExitStack() as ends:
+        two = [
+            ends.enter_context(
+                subprocess.Popen([*argv, str(number)], stdin=pipe, stdout=pipe, text=True)
+            )
+            for number in range(2)
+        ]
+        assert [line(each) for each in two] == ["ready", "ready"]
+        yield two
+
+
+def go(two: list[subprocess.Popen[str]]) -> None:
+    for each in two:
+        assert each.stdin is not None
+        each.stdin.write("go\n")
+        each.stdin.flush()
+
+
+@pytest.mark.parametrize("times", [40, pytest.param(200, marks=pytest.mark.slow)])
+def test_of_the_races_for_the_lock_each_has_one_winner(garden: Demo, times: int) -> None:
+    wins = set()
+    with racers(_LOCKING, garden) as two:
+        for _ in range(times):
+            go(two)
+            said = [line(each) for each in two]
+            assert sorted(said).count("mine") == 1, said
+            winner = said.index("mine")
+            wins.add(winner)
+            told = said[1 - winner]
+            assert told == f"racer {winner} (process {two[winner].pid})"
+            go(two)
+            assert [line(each) for each in two] == ["ready", "ready"]
+    assert wins <= {0, 1}
+
+
+def _race(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, times: int) -> None:
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=True))
+    before = tree(garden.folder / "env")
+    with racers(_STARTING, garden) as two:
+        for number in range(times):
+            go(two)
+            said = [line(each) for each in two]
+            begun = [each for each in said if not each.startswith("busy: ")]
+            assert len(begun) == 1, said
+            (told,) = (each for each in said if each not in begun)
+            assert "(seedshelf; begun " in told
+            known = backend.journal.transactions()
+            assert [each.id for each in known[number:]] == begun
+            transactions.cancel(backend, begun[0])
+            with pytest.raises(Cancelled):
+                transactions.follow(backend, begun[0])
+            assert tree(garden.folder / "env") == before
+    assert {each.outcome for each in backend.journal.transactions()} == {Outcome.ROLLED_BACK}
+
+
+def test_of_two_that_start_at_once_one_proceeds(
+    garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path
+) -> None:
+    _race(garden, backend, tree, tmp_path, 5)
+
+
+@pytest.mark.slow
+def test_of_two_that_start_at_once_a_hundred_times_one_proceeds(
+    garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path
+) -> None:
+    _race(garden, backend, tree, tmp_path, 100)
+
+
+def test_who_comes_second_is_told_soon(garden: Demo, backend: Backend, tmp_path: Path) -> None:
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=True))
+    plan = plan_upgrade(backend, "seedshelf")
+    id = transactions.start(backend, plan)
+    took = []
+    for _ in range(5):
+        begun = time.monotonic()
+        with pytest.raises(EnvironmentBusy):
+            transactions.start(backend, plan)
+        took.append(time.monotonic() - begun)
+    (tmp_path / "gate").touch()
+    transactions.follow(backend, id)
+    assert min(took) < 0.2
+
+
+def test_a_holder_that_was_killed_holds_nothing(
+    garden: Demo, backend: Backend, tmp_path: Path, settled: Callable[[], None]
+) -> None:
+    environment = backend.environment
+    for _ in range(5):
+        with racers(_LOCKING, garden) as (one, two):
+            go([one])
+            assert line(one) == "mine"
+            assert environment.holder() == f"racer 0 (process {one.pid})"
+            os.kill(one.pid, signal.SIGKILL)
+            one.wait()
+            eventually(lambda: environment.holder() is None)
+            go([two])
+            assert line(two) == "mine"
+            go([two])
+            assert line(two) == "ready"
+
+
+_LOOKING = """
+import sys, time
+from pkgwidgets.connect import connect
+environment = connect(sys.argv[1], sys.argv[2]).environment
+print("ready", flush=True)
+for _ in sys.stdin:
+    print("looking", flush=True)
+    while environment.holder() != "the last (process " + sys.argv[3] + ")":
+        time.sleep(0.0005)
+"""
+
+
+def test_who_only_looks_takes_the_lock_from_nobody(garden: Demo, backend: Backend) -> None:
+    environment = backend.environment
+    with racers(_LOOKING.replace("sys.argv[3]", repr(str(os.getpid()))), garden) as two:
+        go(two)
+        assert [line(each) for each in two] == ["looking", "looking"]
+        for _ in range(300):
+            with environment.locked("me"):
+                pass
+        with environment.locked("the last"):
+            assert environment.holder() == f"the last (process {os.getpid()})"
+            for each in two:
+                each.communicate(timeout=30)
+    assert environment.holder() is None

@@ -1,0 +1,166 @@
+"""A notebook upgrades what it stands on, goes on working, and takes it back: from real wheels."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+import uv
+from fakes import Oracle
+from worker.cells import Notebook, kernel_of
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parent.parent.parent
+BUILT_FROM = ("pkgwidgets", "jupyter-config", "notebooks", "pyproject.toml", "README.md", "LICENSE")
+OLD = ("pkgwidgets==0.1.0", "ipykernel==6.31.0", "pyzmq==26.4.0", "pip==23.3", "uv==0.13.8")
+"""What is upgraded; the newer ones are the configured index's, and of pkgwidgets our own."""
+
+RESTART = {
+    "uv": "advised",
+    "pip": "not needed",
+    "ipykernel": "required",
+    "pyzmq": "required",
+    "pkgwidgets": "required",
+}
+"""What a kernel that has made a service is told of each."""
+
+QUOTES = "'"
+SERVICE = "from pkgwidgets import PackageService; service = PackageService()"
+
+
+def _run(*argv: str | Path, cwd: Path | None = None) -> None:
+    subprocess.run([*map(str, argv)], cwd=cwd, check=True, capture_output=True)
+
+
+def _built(source: Path, wheels: Path) -> None:
+    _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", wheels, cwd=source)
+
+
+def _edited(file: Path, old: str, new: str) -> None:
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+
+
+def _made_another(source: Path) -> None:
+    """Make it a later version that shares no format with this one and fits no module of it."""
+    _edited(source / "pyproject.toml", '\nversion = "0.1.0"', '\nversion = "0.2.0"')
+    package = source / "pkgwidgets"
+    _edited(package / "backends" / "worker" / "launcher.py", "\n_FORMAT = 1", "\n_FORMAT = 2")
+    _edited(package / "backends" / "store" / "journal_file.py", "\nFORMAT = 1", "\nFORMAT = 2")
+    for module in (
+        "presentation/html.py",
+        "backends/index/simple.py",
+        "backends/index/multi.py",
+        "widgets/panel.py",
+    ):
+        with (package / module).open("a", encoding="utf-8") as file:
+            file.write("\nfrom pkgwidgets.core.plans import LATER\n")
+    with (package / "core" / "plans.py").open("a", encoding="utf-8") as file:
+        file.write("\nLATER = True\n")
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pkgwidgets as it is, and a later version that is another in all it can be."""
+    source, wheels = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheels")
+    for name in BUILT_FROM:
+        copied = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copied(ROOT / name, source / name)
+    _built(source, wheels)
+    _made_another(source)
+    _built(source, wheels)
+    return wheels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """An environment with pkgwidgets and ipykernel in it, and its kernels."""
+
+    prefix: Path
+    start: Callable[[], AbstractContextManager[Notebook]]
+
+
+@pytest.fixture(scope="module")
+def home(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    folder = tmp_path_factory.mktemp("home")
+    python = folder / "env" / "bin" / "python"
+    found = uv.find_uv_bin()
+    _run(found, "venv", "--quiet", "--python", sys.executable, folder / "env")
+    install = (found, "pip", "install", "--quiet", "--python", python, "--find-links", wheels)
+    _run(*install, *OLD)
+    caches = {"UV_FIND_LINKS": str(wheels), "XDG_CACHE_HOME": str(folder / "cache")}
+    variables = {**os.environ, **caches}
+    return Home(prefix=folder / "env", start=partial(kernel_of, python, folder, variables))
+
+
+@pytest.fixture
+def notebook(home: Home) -> Iterator[Notebook]:
+    with home.start() as notebook:
+        assert notebook.run(SERVICE) == ""
+        yield notebook
+
+
+def starts(home: Home) -> bool:
+    """Tell whether a new kernel starts, and lists what it stands on."""
+    with home.start() as another:
+        assert another.run("1 + 1") == "2"
+        another.run(SERVICE)
+        return another.run("'ipykernel' in service.get_packages().index") == "True"
+
+
+@pytest.mark.parametrize("name", RESTART)
+def test_a_notebook_upgrades_what_it_stands_on_and_takes_it_back(
+    home: Home, notebook: Notebook, tree: Oracle, name: str
+) -> None:
+    before = tree(home.prefix)
+    version = notebook.run(f"service.get_package({name!r}).version")
+    notebook.run(f"plan = service.plan_upgrade({name!r})")
+    assert notebook.run("plan.restart.verdict") == repr(RESTART[name])
+    why = f"restart {RESTART[name]}: {name} {version.strip(QUOTES)} is loaded"
+    is_loaded = RESTART[name] != "not needed"
+    assert (why in notebook.run("str(plan)")) == is_loaded
+    assert notebook.run("str(service.apply(plan).outcome)") == "'committed'"
+    assert tree(home.prefix) != before
+
+    # The same kernel goes on, on the modules that it has, and on those that it had not yet.
+    assert notebook.run(f"service.get_package({name!r}).version") not in (version, "")
+    if is_loaded:
+        assert notebook.run(f"service.get_package({name!r}).loaded_version") == version
+    other = "pip" if name != "pip" else "ipykernel"
+    notebook.run(f"another = service.plan_upgrade({other!r})")
+    assert notebook.run(f"{other!r} in {{change.id for change in another.changes}}") == "True"
+    assert notebook.run("another._repr_html_()").startswith("'<table>")
+    assert notebook.run("service.check_for_updates('pandas')['error'].isna().all()") == "np.True_"
+    assert starts(home)
+
+    assert notebook.run("str(service.undo().outcome)") == "'committed'"
+    assert tree(home.prefix) == before
+    assert notebook.run("service.history()['outcome'].tolist()[:2]") == "['committed', 'committed']"
+    assert starts(home)
+
+
+def test_other_notebooks_go_on_when_one_upgrades_pkgwidgets(
+    home: Home, notebook: Notebook, tree: Oracle
+) -> None:
+    """The other has only listed: what plans, draws and asks an index is not imported there yet."""
+    before = tree(home.prefix)
+    with home.start() as other:
+        other.run(SERVICE)
+        assert other.run("'pandas' in service.get_packages().index") == "True"
+        assert notebook.run("str(service.upgrade_package('pkgwidgets').outcome)") == "'committed'"
+        assert other.run("service.get_package('pkgwidgets').version") == "'0.2.0'"
+        assert other.run("service.get_package('pkgwidgets')._repr_html_()[:7]") == "'<table>'"
+        assert other.run("bool(service.plan_upgrade('pip'))") == "True"
+        assert other.run("from pkgwidgets import PackagePanel; panel = PackagePanel(service)") == ""
+        assert other.run("str(service.undo().outcome)") == "'committed'"
+    assert tree(home.prefix) == before

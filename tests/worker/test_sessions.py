@@ -1,0 +1,150 @@
+"""Services and panels find what is under way, follow it and cancel it, whoever started it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import Oracle
+from held_transactions import eventually, held_wheel
+
+from pkgwidgets import PackagePanel, PackageService
+from pkgwidgets.core.errors import Cancelled, EnvironmentBusy, InvalidRequest, TooLate
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.packages import PackageStatus
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo
+from pkgwidgets.operations import transactions
+from pkgwidgets.operations.planning import plan_upgrade
+
+
+@pytest.fixture
+def gate(garden: Demo, tmp_path: Path) -> Path:
+    """Hold an upgrade of seedshelf while it is verified, until this file is there."""
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def elsewhere(backend: Backend, gate: Path) -> str:
+    """Start an upgrade of seedshelf in another session; return its id once it has installed."""
+    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: "INSTALLED" in backend.journal.steps(id))
+    return id
+
+
+def click(widget: Any, **message: object) -> None:
+    """Send what a browser sends."""
+    widget._handle_custom_msg(message, [])
+
+
+# --- services
+
+
+def test_a_new_service_finds_and_follows_it(garden: Demo, elsewhere: str, gate: Path) -> None:
+    service = PackageService(garden.python, index_url=garden.index_url)
+    found = service.running()
+    assert found is not None
+    assert (found.id, found.outcome) == (elsewhere, Outcome.STARTED)
+    assert service.get_package("seedshelf").status is PackageStatus.UPGRADING
+    assert service.get_packages().loc["seedshelf", "status"] == "upgrading"
+    told: list[Event] = []
+    gate.touch()
+    assert service.follow(report=told.append).outcome is Outcome.COMMITTED
+    assert told[0].stage is Stage.FETCHING
+    assert service.get_package("seedshelf").status is PackageStatus.INSTALLED
+    assert service.running() is None
+
+
+def test_an_installation_is_shown_as_one(
+    service: PackageService, backend: Backend, tmp_path: Path, garden: Demo
+) -> None:
+    service.uninstall_package(["seedshelf", "allotboard", "harvestscale"])
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    id = transactions.start(backend, service.plan_install("seedshelf==1.9"))
+    eventually(lambda: "INSTALLED" in backend.journal.steps(id))
+    assert service.get_package("seedshelf").status is PackageStatus.INSTALLING
+    (tmp_path / "gate").touch()
+    service.follow(id)
+
+
+def test_who_comes_second_is_told_who_it_is(service: PackageService, elsewhere: str) -> None:
+    for ask in (lambda: service.upgrade_package("frostcall"), lambda: service.plan_undo()):
+        with pytest.raises(EnvironmentBusy, match="seedshelf; begun"):
+            ask()
+    service.cancel()
+
+
+def test_any_service_may_cancel_it(
+    service: PackageService, elsewhere: str, gate: Path, tree: Oracle
+) -> None:
+    service.cancel(elsewhere)
+    with pytest.raises(Cancelled):
+        service.follow(elsewhere)
+    assert service.get_package("seedshelf").version == "1.4.1"
+    gate.touch()
+    done = service.upgrade_package("seedshelf")
+    with pytest.raises(TooLate):
+        service.cancel(done)
+
+
+def test_without_one_there_is_nothing_to_follow(service: PackageService) -> None:
+    assert service.running() is None
+    for ask in (service.follow, service.cancel):
+        with pytest.raises(InvalidRequest, match="No transaction is under way"):
+            ask()
+
+
+def test_the_restart_verdict_is_kept(service: PackageService) -> None:
+    plan = service.plan_upgrade("seedshelf")
+    assert plan.restart is not None
+    assert service.apply(plan).plan.restart == plan.restart
+
+
+# --- panels
+
+
+def outcome(panel: PackagePanel) -> dict[str, Any]:
+    found: dict[str, Any] | None = panel.task_view.task.get("outcome")
+    assert found is not None
+    return found
+
+
+def test_a_new_panel_shows_what_is_under_way(
+    service: PackageService, elsewhere: str, gate: Path
+) -> None:
+    panel = PackagePanel(service)
+    assert panel.task_view.task["running"]
+    assert "seedshelf" in panel.task_view.task["title"]
+    gate.touch()
+    assert panel.wait(30)
+    assert outcome(panel)["kind"] == "ok"
+    assert outcome(panel)["undo_id"] == elsewhere
+
+
+def test_cancel_in_a_panel_puts_the_old_back(
+    service: PackageService, gate: Path, tree: Oracle
+) -> None:
+    before = tree(service.prefix)
+    panel = PackagePanel(service)
+    click(panel.table, type="plan", names=["seedshelf"])
+    assert panel.wait(30)
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
+    eventually(lambda: panel.task_view.task.get("stage") == "verifying")
+    click(panel.task_view, type="cancel")
+    assert panel.wait(30)
+    assert outcome(panel)["kind"] == "off"
+    assert "Cancelled" in outcome(panel)["text"]
+    assert tree(service.prefix) == before
+
+
+def test_cancel_in_a_panel_that_only_follows_works_too(
+    service: PackageService, elsewhere: str
+) -> None:
+    panel = PackagePanel(service)
+    click(panel.task_view, type="cancel")
+    assert panel.wait(30)
+    assert "Cancelled" in outcome(panel)["text"]
+    assert service.list_history()[-1].outcome is Outcome.ROLLED_BACK

@@ -1,0 +1,111 @@
+"""Whoever started a transaction may die: it goes on, and ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fakes import Oracle
+from held_transactions import Asking, appliers, held_wheel, holding, line
+
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo
+from pkgwidgets.operations import transactions
+from pkgwidgets.operations.inventory import get_package
+from pkgwidgets.operations.planning import plan_undo
+
+pytestmark = pytest.mark.slow
+
+Kill = Callable[[int], None]
+
+KILLS: dict[str, Kill] = {
+    "killed": lambda pid: os.kill(pid, signal.SIGKILL),
+    "killed with its group": lambda pid: os.killpg(pid, signal.SIGKILL),
+    "told to end, with its group": lambda pid: os.killpg(pid, signal.SIGTERM),
+    "hung up on, with its group": lambda pid: os.killpg(pid, signal.SIGHUP),
+}
+
+
+@pytest.mark.parametrize("kill", KILLS.values(), ids=KILLS)
+@pytest.mark.parametrize("beside", [True, False], ids=["checking", "verifying"])
+def test_it_ends_on_its_own(
+    garden: Demo,
+    backend: Backend,
+    asking: Asking,
+    settled: Callable[[], None],
+    tree: Oracle,
+    tmp_path: Path,
+    kill: Kill,
+    beside: bool,
+) -> None:
+    gate, prefix = tmp_path / "gate", garden.folder / "env"
+    garden.index.publish(held_wheel("1.9", gate, beside=beside))
+    before = tree(prefix)
+    child = asking("seedshelf")
+    assert line(child) == "planned"
+    id = line(child)
+    kill(child.pid)
+    child.wait()
+    assert holding(backend) in appliers(prefix)
+    found = transactions.running(backend)
+    assert found is not None
+    assert found.id == id
+    gate.touch()
+    assert transactions.follow(backend, id).outcome is Outcome.COMMITTED
+    settled()
+    assert get_package(backend, "seedshelf").version == "1.9"
+    transactions.apply_and_follow(backend, plan_undo(backend))
+    assert tree(prefix) == before
+
+
+def _kill_while_it_starts(
+    garden: Demo,
+    backend: Backend,
+    asking: Asking,
+    settled: Callable[[], None],
+    tree: Oracle,
+    delays: list[float],
+) -> set[Outcome | None]:
+    """Kill it so many seconds after it began to start; return how that ended."""
+    prefix, seen = garden.folder / "env", set[Outcome | None]()
+    before = tree(prefix)
+    for delay in delays:
+        known = len(backend.journal.transactions())
+        child = asking("seedshelf")
+        assert line(child) == "planned"
+        time.sleep(delay)
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        settled()
+        found = backend.journal.transactions()[known:]
+        assert len(found) <= 1
+        seen |= {each.outcome for each in found} or {None}
+        if found:
+            assert found[0].outcome is Outcome.COMMITTED
+            assert transactions.follow(backend, found[0].id).id == found[0].id
+            transactions.apply_and_follow(backend, plan_undo(backend))
+        assert tree(prefix) == before
+    return seen
+
+
+def test_killed_while_it_starts_it_is_done_or_never_began(
+    garden: Demo, backend: Backend, asking: Asking, settled: Callable[[], None], tree: Oracle
+) -> None:
+    seen = _kill_while_it_starts(garden, backend, asking, settled, tree, [0, 0.01, 0.1, 0.3, 0.6])
+    assert seen <= {None, Outcome.COMMITTED}
+    assert Outcome.COMMITTED in seen
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_of_its_start_too(
+    garden: Demo, backend: Backend, asking: Asking, settled: Callable[[], None], tree: Oracle
+) -> None:
+    delays = [number * 0.02 for number in range(30)]
+    seen = _kill_while_it_starts(garden, backend, asking, settled, tree, delays)
+    assert seen <= {None, Outcome.COMMITTED}
+    assert Outcome.COMMITTED in seen

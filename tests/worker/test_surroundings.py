@@ -1,0 +1,198 @@
+"""What surrounds the process that makes the changes: little, and nothing of the notebook's."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from fakes import Oracle
+from held_transactions import appliers, eventually, held_wheel, holding
+
+from pkgwidgets.backends.config.index_sources import IndexSources
+from pkgwidgets.backends.worker import launcher
+from pkgwidgets.connect import connect
+from pkgwidgets.core.errors import ApplierFailed
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo
+from pkgwidgets.operations import transactions
+from pkgwidgets.operations.planning import plan_undo, plan_uninstall, plan_upgrade
+
+
+def test_no_secret_is_seen_by_others(
+    garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_TOKEN", "canary-token")
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=True))
+    url = garden.index_url.replace("http://", "http://user:canary-word@")
+    backend = connect(garden.python, url, detached=True)
+    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    process = Path("/proc", str(holding(backend)))
+    seen = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+    (tmp_path / "gate").touch()
+    transactions.follow(backend, id)
+    assert b"pkgwidgets.worker" in seen
+    assert b"canary" not in seen
+    for file in backend.journal.folder(id).rglob("*"):
+        assert file.is_dir() or b"canary" not in file.read_bytes(), file
+    assert "uv" in (backend.journal.folder(id) / "log").read_text()
+
+
+def test_it_is_nobodys_child_and_has_no_terminal(
+    garden: Demo, backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=True))
+    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    pid = holding(backend)
+    process = Path("/proc", str(pid))
+    parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    assert parent != os.getpid()
+    assert os.getsid(pid) == os.getpgid(pid) == pid
+    assert (process / "cwd").readlink() == garden.folder / "env"
+    eventually(lambda: (process / "fd" / "0").readlink() == Path(os.devnull))
+    assert (process / "fd" / "1").readlink() == Path(os.devnull)
+    (tmp_path / "gate").touch()
+    transactions.follow(backend, id)
+
+
+def test_what_lies_beside_the_notebook_is_not_imported(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("json", "packaging", "pkgwidgets", "sitecustomize", "uv"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('the wrong one')")
+    plan = plan_upgrade(backend, "seedshelf")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert transactions.apply_and_follow(backend, plan).outcome is Outcome.COMMITTED
+
+
+def test_a_deleted_working_folder_does_not_matter(
+    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_upgrade(backend, "seedshelf")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert transactions.apply_and_follow(backend, plan).outcome is Outcome.COMMITTED
+
+
+def test_one_that_cannot_start_says_why(
+    backend: Backend, tree: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = backend.environment.interpreter.prefix
+    plan, before = plan_upgrade(backend, "seedshelf"), tree(prefix)
+    monkeypatch.setattr(launcher, "_MAIN", "raise ImportError('no module of that name')")
+    with pytest.raises(ApplierFailed, match="no module of that name"):
+        transactions.apply_and_follow(backend, plan)
+    monkeypatch.setattr(launcher, "_MAIN", "import os; os._exit(3)")
+    with pytest.raises(ApplierFailed, match="it ended without a word"):
+        transactions.apply_and_follow(backend, plan)
+    assert tree(prefix) == before
+    assert list(backend.journal.transactions()) == []
+
+
+def test_half_an_order_is_not_carried_out(
+    backend: Backend, tree: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prefix = backend.environment.interpreter.prefix
+    plan, before = plan_upgrade(backend, "seedshelf"), tree(prefix)
+    whole = launcher.ApplyRequest.to_text
+    monkeypatch.setattr(launcher.ApplyRequest, "to_text", lambda order: whole(order)[:-9])
+    with pytest.raises(ApplierFailed):
+        transactions.apply_and_follow(backend, plan)
+    eventually(lambda: appliers(prefix) == [])
+    assert tree(prefix) == before
+
+
+def test_an_undo_needs_no_index(garden: Demo, tree: Oracle) -> None:
+    backend = connect(garden.python, garden.index_url, detached=True)
+    before = tree(garden.folder / "env")
+    transactions.apply_and_follow(backend, plan_upgrade(backend, "bedplanner"))
+    garden.index.down = True
+    nowhere = connect(garden.python, "http://127.0.0.1:9/simple/", detached=True)
+    transactions.apply_and_follow(nowhere, plan_undo(nowhere))
+    assert tree(garden.folder / "env") == before
+
+
+# --- what it imports
+
+
+def run(code: str, *argv: str, stdin: str = "") -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, *argv],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+HEAVY = (
+    "pandas", "ipywidgets", "anywidget", "IPython", "tornado", "zmq", "requests", "urllib3",
+    "msgspec", "platformdirs", "tqdm", "sqlite3", "asyncio",
+)  # fmt: skip
+
+
+def test_it_loads_nothing_heavy() -> None:
+    code = f"import sys, pkgwidgets.worker; print(*{{*{HEAVY}}} & {{*sys.modules}})"
+    assert run(code) == []
+
+
+_LATE = """
+import sys
+import pkgwidgets.worker
+from pkgwidgets.backends.worker.launcher import ApplyRequest
+from pkgwidgets.connect import connect_for_request
+from pkgwidgets.core.events import Stage
+from pkgwidgets.operations import apply
+order = ApplyRequest.from_text(sys.stdin.read())
+backend, plan = connect_for_request(order), order.plan
+known = set()
+def report(event):
+    if event.stage is Stage.SAVING:
+        known.update(sys.modules)
+    if event.stage is Stage.VERIFYING and sys.argv[1] == "rolled back":
+        raise RuntimeError
+try:
+    apply.apply_plan(backend, plan, report)
+except RuntimeError:
+    pass
+assert "packaging" in known
+late = {*sys.modules} - known
+print(*(name for name in late if name.partition(".")[0] not in sys.stdlib_module_names))
+"""
+
+
+@pytest.mark.parametrize("end", ["rolled back", "committed"])
+def test_nothing_is_imported_once_files_may_be_replaced(
+    garden: Demo, backend: Backend, end: str
+) -> None:
+    """The plan may replace pkgwidgets, packaging or uv under the process that carries it out."""
+    for make, name in ((plan_upgrade, "seedshelf"), (plan_uninstall, "frostcall")):
+        order = launcher.ApplyRequest(
+            plan=make(backend, name),
+            interpreter=backend.environment.interpreter,
+            sources=IndexSources(indexes=(garden.index_url,)),
+            asked_by="script",
+        )
+        assert run(_LATE, end, stdin=order.to_text()) == []
+    assert {each.outcome.value for each in backend.journal.transactions()} == {end}
+
+
+def test_it_begins_soon(backend: Backend) -> None:
+    took = []
+    for _ in range(3):
+        plan = plan_upgrade(backend, "seedshelf")
+        begun = time.monotonic()
+        id = transactions.start(backend, plan)
+        took.append(time.monotonic() - begun)
+        transactions.follow(backend, id)
+        transactions.apply_and_follow(backend, plan_undo(backend))
+    assert min(took) < 2.0

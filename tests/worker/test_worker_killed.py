@@ -1,0 +1,144 @@
+"""The process that carries a plan out may die, at any moment: the old comes back, or it is done."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fakes import Oracle
+from held_transactions import alive, appliers, eventually, held_wheel, holding
+
+from pkgwidgets import PackageService
+from pkgwidgets.core.errors import ApplierFailed, Cancelled
+from pkgwidgets.core.events import Stage
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo
+from pkgwidgets.operations import transactions
+from pkgwidgets.operations.planning import plan_undo, plan_upgrade
+
+
+def reached(backend: Backend, id: str, stage: Stage) -> bool:
+    applier = backend.applier
+    assert applier is not None
+    return stage in {event.stage for event in applier.events(id)[0]}
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["checking", "verifying"])
+def test_who_follows_puts_the_old_back_and_says_so(
+    garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, beside: bool
+) -> None:
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=beside))
+    prefix = garden.folder / "env"
+    before = tree(prefix)
+    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: reached(backend, id, Stage.CHECKING if beside else Stage.VERIFYING))
+    os.kill(holding(backend), signal.SIGKILL)
+    (tmp_path / "gate").touch()
+    with pytest.raises(ApplierFailed, match="it was cut off") as caught:
+        transactions.follow(backend, id)
+    assert caught.value.transaction == id
+    assert tree(prefix) == before
+    (found,) = backend.journal.transactions()
+    assert (found.outcome, found.error) == (Outcome.ROLLED_BACK, "it was cut off")
+    assert (
+        transactions.apply_and_follow(backend, plan_upgrade(backend, "frostcall")).outcome
+        is Outcome.COMMITTED
+    )
+
+
+def test_a_new_session_puts_the_old_back(
+    garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path
+) -> None:
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    before = tree(garden.folder / "env")
+    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: reached(backend, id, Stage.VERIFYING))
+    os.kill(holding(backend), signal.SIGKILL)
+    eventually(lambda: backend.environment.holder() is None)
+    service = PackageService(garden.python, index_url=garden.index_url)
+    assert tree(garden.folder / "env") == before
+    assert [each.outcome for each in service.list_history()] == [Outcome.ROLLED_BACK]
+
+
+def children(pid: int) -> list[int]:
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["checking", "verifying"])
+def test_what_it_runs_is_killed_with_it(
+    garden: Demo, backend: Backend, tmp_path: Path, beside: bool
+) -> None:
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=beside))
+    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: reached(backend, id, Stage.CHECKING if beside else Stage.VERIFYING))
+    pid = holding(backend)
+    eventually(lambda: children(pid))
+    running = children(pid)
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not any(map(alive, running)))
+    with pytest.raises(ApplierFailed):
+        transactions.follow(backend, id)
+
+
+def test_told_to_end_it_puts_the_old_back_itself(
+    garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path
+) -> None:
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    before = tree(garden.folder / "env")
+    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: reached(backend, id, Stage.VERIFYING))
+    pid = holding(backend)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGTERM):
+        os.kill(pid, number)
+    with pytest.raises(Cancelled):
+        transactions.follow(backend, id)
+    assert tree(garden.folder / "env") == before
+
+
+def _kill_at_random(
+    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None], times: int
+) -> None:
+    """Kill it at moments of its whole life; afterwards it is the old, or the new and committed."""
+    prefix = garden.folder / "env"
+    before, moments = tree(prefix), random.Random(times)
+    begun = time.monotonic()
+    transactions.apply_and_follow(backend, plan_upgrade(backend, "bedplanner"))
+    length = time.monotonic() - begun
+    after = tree(prefix)
+    transactions.apply_and_follow(backend, plan_undo(backend))
+    assert tree(prefix) == before
+    for _ in range(times):
+        id = transactions.start(backend, plan_upgrade(backend, "bedplanner"))
+        time.sleep(moments.uniform(0, length))
+        for pid in appliers(prefix):
+            os.kill(pid, signal.SIGKILL)
+        try:
+            done = transactions.follow(backend, id)
+        except ApplierFailed:
+            assert tree(prefix) == before
+            assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
+        else:
+            assert done.outcome is Outcome.COMMITTED
+            settled()
+            assert tree(prefix) == after
+            transactions.apply_and_follow(backend, plan_undo(backend))
+            assert tree(prefix) == before
+
+
+def test_killed_at_random_it_is_the_old_or_the_new(
+    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
+) -> None:
+    _kill_at_random(garden, backend, tree, settled, 4)
+
+
+@pytest.mark.slow
+def test_killed_at_random_many_times_it_is_the_old_or_the_new(
+    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
+) -> None:
+    _kill_at_random(garden, backend, tree, settled, 40)
