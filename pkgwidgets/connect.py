@@ -64,7 +64,7 @@ def connect(
     backend = _backend(facts, sources)
     if not detached:
         return backend
-    return replace(backend, applier=WorkerLauncher(facts, sources, backend.journal.folder))
+    return replace(backend, worker=WorkerLauncher(facts, sources, backend.journal.folder))
 
 
 def file_owners(backend: Backend) -> FileOwners:
@@ -112,8 +112,8 @@ def _backend(
     return Backend(
         environment=environment,
         records=RecordFiles(environment),
-        neighbours=RecordedNeighbours(environment),
-        trial=SubprocessImportChecker(facts),
+        bystanders=RecordedNeighbours(environment),
+        import_checker=SubprocessImportChecker(facts),
         index=_LazyIndex(lambda: _index(sources)),
         installer=uv.UvInstaller(facts, sources, lambda: environment.lock_descriptor),
         journal=journal,

@@ -34,9 +34,9 @@ class EnvironmentLock:
 class StandaloneJournal(JournalFiles):
     """The journals as this copy understands them."""
 
-    def handed_over(self, transaction: str) -> bool:
+    def delegated(self, transaction: str) -> bool:
         """Refuse what another version wrote: it left a copy that understands it."""
-        if not self.is_foreign(transaction):
+        if not self.is_other_format(transaction):
             return False
         folder = self.folder(transaction)
         reason = f"{folder / 'journal'}: another version of pkgwidgets wrote it"

@@ -112,7 +112,7 @@ class Server:
 
     plays: dict[str, Play] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
-    neighbours: dict[str, Server] = field(default_factory=dict)
+    bystanders: dict[str, Server] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     url: str = ""

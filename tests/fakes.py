@@ -64,7 +64,7 @@ def plan_of(
     return Plan(
         requested=tuple(change.id for change in changes),
         changes=changes,
-        environment=environment,
+        environment_fingerprint=environment,
         python=Path("/fake/bin/python"),
         created=MOMENT,
         undoes=undoes,
@@ -125,10 +125,10 @@ class FakeEnvironment:
         read = [self._read(path) for path in self.disk if _is_record(path, self.site)]
         return {found.id: found for found in sorted(read, key=lambda found: found.id)}
 
-    def refusal(self) -> str | None:
+    def read_only_reason(self) -> str | None:
         return self.refused
 
-    def stamps(self) -> Mapping[str, str]:
+    def fingerprints(self) -> Mapping[str, str]:
         return {"its interpreter": self.interpreter.version}
 
     @contextmanager
@@ -167,7 +167,7 @@ class FakeRecords:
         self._environment = environment
         self._disk = environment.disk
 
-    def touched(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
+    def touched_paths(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
         site, paths = self._environment.site, set[Path]()
         for change in plan.changes:
             if change.before is not None:
@@ -188,7 +188,7 @@ class FakeRecords:
                     break
         return found
 
-    def refusals(
+    def unchangeable_reasons(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:
         said = {}
@@ -199,7 +199,7 @@ class FakeRecords:
                 said[id] = error.reason
         return said
 
-    def stamps(
+    def fingerprints(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, str]:
         found = {}
@@ -220,7 +220,7 @@ class FakeRecords:
                 found[id] = sum(len(self._disk.get(file, b"")) for file in files)
         return found
 
-    def starts(
+    def startup_files(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
         return {}
@@ -276,10 +276,14 @@ class FakeNeighbours:
     def __init__(self, environment: FakeEnvironment) -> None:
         self._environment = environment
 
-    def around(self, plan: Plan, stage: Path | None) -> Mapping[NormalizedName, frozenset[Path]]:
+    def sharing_folders(
+        self, plan: Plan, stage: Path | None
+    ) -> Mapping[NormalizedName, frozenset[Path]]:
         return {}
 
-    def orphaned(self, plan: Plan, stage: Path | None) -> Mapping[str, tuple[NormalizedName, ...]]:
+    def lost_commands(
+        self, plan: Plan, stage: Path | None
+    ) -> Mapping[str, tuple[NormalizedName, ...]]:
         return {}
 
 
@@ -291,32 +295,32 @@ class FakeTrial:
         self.no_kernel: str | None = None
         self.asked_for_a_kernel = 0
 
-    def failing(
+    def failures(
         self,
         modules: Sequence[str],
         report: Report = no_report,
         *,
-        spare: Sequence[str] = (),
-        beside: Path | None = None,
-        hidden: Collection[Path] = (),
+        optional: Sequence[str] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
     ) -> Mapping[str, str]:
-        changing = beside is not None or hidden
+        changing = staged is not None or masked
         report(Event(stage=Stage.CHECKING if changing else Stage.VERIFYING))
-        sites = ([beside / "lib"] if beside is not None else []) + [self._environment.site]
-        errors = {module: self._error(module, sites) for module in (*modules, *spare)}
+        sites = ([staged / "lib"] if staged is not None else []) + [self._environment.site]
+        errors = {module: self._error(module, sites) for module in (*modules, *optional)}
         return {m: error for m, error in errors.items() if error is not None and m != "sys"}
 
     def kernel(
         self,
         report: Report = no_report,
         *,
-        beside: Path | None = None,
-        hidden: Collection[Path] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
     ) -> str | None:
         self.asked_for_a_kernel += 1
         return self.no_kernel
 
-    def hand_over(self, stage: Path) -> None:
+    def keep_bytecode(self, stage: Path) -> None:
         """Nothing is compiled here."""
 
     def _error(self, module: str, sites: Sequence[Path]) -> str | None:
@@ -350,7 +354,7 @@ class FakeSavePoint:
         self._all = all_kept
         self._id = id
 
-    def foresee(self, paths: Collection[Path]) -> None:
+    def prehash(self, paths: Collection[Path]) -> None:
         pass
 
     def save(self, paths: Collection[Path], tick: Callable[[], None] = lambda: None) -> int:
@@ -373,7 +377,7 @@ class FakeSavePoint:
     def paths(self) -> frozenset[Path]:
         return frozenset(self._all[self._id].rows)
 
-    def intact(self) -> bool:
+    def is_intact(self) -> bool:
         return self._id in self._all and not self._all[self._id].damaged
 
     def discard(self) -> None:
@@ -384,7 +388,7 @@ _ENDS = {
     "COMMIT": Outcome.COMMITTED,
     "ROLLED_BACK": Outcome.ROLLED_BACK,
     "ABORTED": Outcome.ROLLED_BACK,
-    "RB_INCOMPLETE": Outcome.BROKEN,
+    "RB_INCOMPLETE": Outcome.INCOMPLETE,
 }
 
 
@@ -420,13 +424,13 @@ class FakeJournal:
 
     def unfinished(self) -> str | None:
         newest = self.transactions()[-1:]
-        open = (Outcome.STARTED, Outcome.BROKEN)
+        open = (Outcome.STARTED, Outcome.INCOMPLETE)
         return newest[0].id if newest and newest[0].outcome in open else None
 
-    def began(self, transaction: str) -> bool:
+    def has_records(self, transaction: str) -> bool:
         return transaction in self._lines
 
-    def handed_over(self, transaction: str) -> bool:
+    def delegated(self, transaction: str) -> bool:
         return False
 
     def close(self, transaction: str) -> None:
@@ -494,7 +498,7 @@ class FakeIndex:
 
     def __init__(self, wheels: Collection[BuiltWheel] = ()) -> None:
         self.wheels = {wheel.filename: wheel for wheel in wheels}
-        self.failing: dict[str, PkgwidgetsError] = {}
+        self.failures: dict[str, PkgwidgetsError] = {}
         self.down = False
         self.url = "http://fake.invalid/simple/"
         self.asked: list[NormalizedName] = []
@@ -526,8 +530,8 @@ class FakeIndex:
     def _answer(self, id: NormalizedName) -> Sequence[Release] | PkgwidgetsError:
         if self.down:
             return IndexUnavailable(self.url, "it is down")
-        if id in self.failing:
-            return self.failing[id]
+        if id in self.failures:
+            return self.failures[id]
         found = [_release(wheel) for wheel in self.wheels.values() if wheel.id == id]
         found.sort(key=lambda release: release.version, reverse=True)
         return found or ProjectNotFound(id, self.url)
@@ -602,7 +606,7 @@ class FakeInstaller:
                 raise InstallFailed("", ("fake",), 1, f"{change.id} was not fetched")
             self._remove(change.id)
             if wheel is not None:
-                self._unpack(wheel, self._environment.site, requested=change.marked)
+                self._unpack(wheel, self._environment.site, requested=change.requested_after)
 
     def put(self, wheel: BuiltWheel, *, requested: bool) -> None:
         """Install without asking anybody."""
@@ -691,12 +695,12 @@ class FakeKit:
         self.index = FakeIndex(wheels)
         self.installer = FakeInstaller(self.environment, self.index)
         self.journal = FakeJournal()
-        self.trial = FakeTrial(self.environment)
+        self.import_checker = FakeTrial(self.environment)
         self.backend = Backend(
             environment=self.environment,
             records=FakeRecords(self.environment),
-            neighbours=FakeNeighbours(self.environment),
-            trial=self.trial,
+            bystanders=FakeNeighbours(self.environment),
+            import_checker=self.import_checker,
             index=self.index,
             installer=self.installer,
             journal=self.journal,

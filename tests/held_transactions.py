@@ -27,9 +27,9 @@ while beside == {beside} and not os.path.exists({gate!r}) and time.monotonic() <
 """
 
 
-def held_wheel(version: str, gate: Path, *, beside: bool) -> BuiltWheel:
+def held_wheel(version: str, gate: Path, *, staged: bool) -> BuiltWheel:
     """Return a seedshelf whose import waits for a file: beside the environment, or in it."""
-    code = _CODE.format(patience=PATIENCE, beside=beside, gate=str(gate))
+    code = _CODE.format(patience=PATIENCE, staged=staged, gate=str(gate))
     return BuiltWheel(
         name="seedshelf",
         version=version,
@@ -46,13 +46,13 @@ class HeldTrial:
         self._gate = gate
         self._stage = stage
 
-    def failing(self, modules: Sequence[str], report: Report = no_report, **more: Any) -> Any:
+    def failures(self, modules: Sequence[str], report: Report = no_report, **more: Any) -> Any:
         stage = Stage.VERIFYING if more.get("beside") is None else Stage.CHECKING
         until = time.monotonic() + PATIENCE
         while stage is self._stage and not self._gate.exists() and time.monotonic() < until:
             report(Event(stage=stage))
             time.sleep(0.01)
-        return self._inner.failing(modules, report, **more)
+        return self._inner.failures(modules, report, **more)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._inner, name)

@@ -95,45 +95,47 @@ class FakeScratch:
         return NotebookCode(
             notebook=notebook,
             sources=tuple(cell["source"] for cell in code),
-            marks=tuple(parse_markers(c["source"], c["metadata"].get("tags", [])) for c in code),
+            markers=tuple(parse_markers(c["source"], c["metadata"].get("tags", [])) for c in code),
         )
 
     def run(
         self,
         scripts: Sequence[NotebookCode],
         *,
-        beside: Path | None = None,
-        hidden: Collection[Path] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
         limits: RunLimits | None = None,
         report: Report = no_report,
     ) -> tuple[NotebookRun, ...]:
-        self.runs.append(beside is not None)
-        return tuple(self._run(script, beside, hidden, report) for script in scripts)
+        self.runs.append(staged is not None)
+        return tuple(self._run(script, staged, masked, report) for script in scripts)
 
     @contextmanager
-    def room(self) -> Iterator[Path]:
+    def temporary_directory(self) -> Iterator[Path]:
         with TemporaryDirectory() as folder:
             yield Path(folder).resolve()
 
     def _run(
-        self, script: NotebookCode, beside: Path | None, hidden: Collection[Path], report: Report
+        self, script: NotebookCode, staged: Path | None, masked: Collection[Path], report: Report
     ) -> NotebookRun:
-        names = {"__builtins__": self._builtins(beside, hidden), "__name__": "__main__"}
+        names = {"__builtins__": self._builtins(staged, masked), "__name__": "__main__"}
         cells = []
-        for number, (source, said) in enumerate(zip(script.sources, script.marks, strict=True), 1):
+        for number, (source, said) in enumerate(
+            zip(script.sources, script.markers, strict=True), 1
+        ):
             report(Event(stage=Stage.CHECKING, text=f"cell {number}"))
             outputs = () if SKIP in said else _executed(source, names)
-            cells.append(CellRun(number=number, source=source, outputs=outputs, marks=said))
+            cells.append(CellRun(number=number, source=source, outputs=outputs, markers=said))
         return NotebookRun(script=script, cells=tuple(cells))
 
-    def _builtins(self, beside: Path | None, hidden: Collection[Path]) -> dict[str, Any]:
-        sites = ([beside / "lib"] if beside is not None else []) + [self._environment.site]
+    def _builtins(self, staged: Path | None, masked: Collection[Path]) -> dict[str, Any]:
+        sites = ([staged / "lib"] if staged is not None else []) + [self._environment.site]
         loaded: dict[str, ModuleType] = {}
         disk = self._environment.disk
 
         def found(name: str, *rest: Any) -> ModuleType:
             for path in (site / f"{name}.py" for site in sites):
-                if name not in loaded and path in disk and path not in hidden:
+                if name not in loaded and path in disk and path not in masked:
                     loaded[name] = ModuleType(name)
                     vars(loaded[name])["__builtins__"] = own
                     exec(disk[path], vars(loaded[name]))

@@ -34,9 +34,9 @@ class Parameter:
 
     name: str
     default: str | None = None
-    by_place: bool = True
-    by_name: bool = True
-    many: bool = False
+    positional: bool = True
+    keyword: bool = True
+    variadic: bool = False
     """Whether it takes what the others do not, as `*values` and `**options` do."""
 
 
@@ -85,8 +85,8 @@ def _compare_call(
             text = f"{name} has no parameter {given} in {version}"
             yield Finding(severity=Severity.BREAKS, text=text)
     most = _positional_count(new)
-    if most is not None and call.places > most and not _has_too_many(call, old):
-        text = f"{name} takes {most} values by place in {version}, not {call.places}"
+    if most is not None and call.positional_count > most and not _has_too_many(call, old):
+        text = f"{name} takes {most} values by place in {version}, not {call.positional_count}"
         yield Finding(severity=Severity.BREAKS, text=text)
     before = {each.name: each for each in old}
     for each in _unset_parameters(call, new):
@@ -102,30 +102,32 @@ def _compare_call(
 
 
 def _takes(parameters: Sequence[Parameter], name: str) -> bool:
-    return any(each.by_name and (each.many or each.name == name) for each in parameters)
+    return any(each.keyword and (each.variadic or each.name == name) for each in parameters)
 
 
 def _positional_count(parameters: Sequence[Parameter]) -> int | None:
     """Return how many values may be given by place; None for any number."""
-    if any(each.many and each.by_place for each in parameters):
+    if any(each.variadic and each.positional for each in parameters):
         return None
-    return sum(each.by_place for each in parameters)
+    return sum(each.positional for each in parameters)
 
 
 def _has_too_many(call: Call, parameters: Sequence[Parameter]) -> bool:
     most = _positional_count(parameters)
-    return most is not None and call.places > most
+    return most is not None and call.positional_count > most
 
 
 def _unset_parameters(call: Call, parameters: Sequence[Parameter]) -> list[Parameter]:
     """Return what a call leaves to the defaults; nothing if it gives what cannot be seen."""
-    if call.open:
+    if call.has_unpacking:
         return []
-    by_place = [each for each in parameters if each.by_place and not each.many][: call.places]
+    by_place = [each for each in parameters if each.positional and not each.variadic][
+        : call.positional_count
+    ]
     return [
         each
         for each in parameters
-        if not each.many and each not in by_place and each.name not in call.names
+        if not each.variadic and each not in by_place and each.name not in call.names
     ]
 
 

@@ -27,9 +27,9 @@ class Cell:
 class Call:
     """What a call gives: how many values by place, and which by name; `open` if there is more."""
 
-    places: int
+    positional_count: int
     names: tuple[str, ...] = ()
-    open: bool = False
+    has_unpacking: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -290,8 +290,8 @@ def _is_in_place(node: ast.Call) -> bool:
 
 def _call_arguments(node: ast.Call) -> Call:
     return Call(
-        places=sum(not isinstance(each, ast.Starred) for each in node.args),
+        positional_count=sum(not isinstance(each, ast.Starred) for each in node.args),
         names=tuple(each.arg for each in node.keywords if each.arg is not None),
-        open=any(isinstance(each, ast.Starred) for each in node.args)
+        has_unpacking=any(isinstance(each, ast.Starred) for each in node.args)
         or any(each.arg is None for each in node.keywords),
     )

@@ -42,7 +42,7 @@ class NotebookCode:
 
     notebook: Path
     sources: tuple[str, ...]
-    marks: tuple[frozenset[str], ...]
+    markers: tuple[frozenset[str], ...]
 
     @property
     def digest(self) -> str:
@@ -71,16 +71,16 @@ class CellRun:
     source: str
     outputs: tuple[Output, ...] = ()
     seconds: float = 0.0
-    marks: frozenset[str] = frozenset()
-    ended: str = ""
+    markers: frozenset[str] = frozenset()
+    aborted: str = ""
 
     @property
     def error(self) -> str:
         """What it raised, where it says of itself that it does nothing of it; else ""."""
-        if self.ended:
-            return self.ended
+        if self.aborted:
+            return self.aborted
         raised = [o for o in self.outputs if o["output_type"] == "error"]
-        if not raised or RAISES in self.marks:
+        if not raised or RAISES in self.markers:
             return ""
         return f"{raised[0]['ename']}: {raised[0]['evalue']}"
 
@@ -93,7 +93,7 @@ class CellRun:
     def text(self) -> str:
         """All that it shows, as plain text."""
         said = [_plain(output) for output in self.outputs]
-        return "\n".join([*filter(None, said), *filter(None, [self.ended])])
+        return "\n".join([*filter(None, said), *filter(None, [self.aborted])])
 
     def _written(self, name: str) -> str:
         streams = (o for o in self.outputs if o["output_type"] == "stream" and o["name"] == name)

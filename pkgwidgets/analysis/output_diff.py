@@ -50,9 +50,9 @@ class Verdict(StrEnum):
     DIFFERENT = "different output"
     WARNS = "new warning"
     SLOWER = "slower"
-    MENDED = "no error any more"
-    FAILING = "error before and after"
-    UNSTABLE = "different by itself"
+    FIXED = "no error any more"
+    ALREADY_FAILING = "error before and after"
+    FLAKY = "different by itself"
 
 
 _REGRESSIONS = (Verdict.BROKEN, Verdict.DIFFERENT)
@@ -74,7 +74,7 @@ class ComparedCell:
         return f"cell {self.number} of {self.notebook.name}"
 
     @property
-    def is_blamed(self) -> bool:
+    def is_regression(self) -> bool:
         """Whether the new versions are to blame for it."""
         return self.verdict in _REGRESSIONS
 
@@ -94,14 +94,14 @@ class Rehearsal:
     after: tuple[NotebookRun, ...] = ()
 
     @property
-    def blamed(self) -> tuple[ComparedCell, ...]:
+    def regressions(self) -> tuple[ComparedCell, ...]:
         """The cells that the plan would break: a new error, or another output."""
-        return tuple(cell for cell in self.cells if cell.is_blamed)
+        return tuple(cell for cell in self.cells if cell.is_regression)
 
     @property
     def passed(self) -> bool:
         """Whether nothing is blamed on the plan."""
-        return not self.blamed
+        return not self.regressions
 
 
 def mask_versions(plan: Plan) -> Sanitizer:
@@ -162,8 +162,8 @@ def _mark_flaky_cells(
         return _verdict(cell.before, found[cell.number], (*_ALWAYS, *sanitizer)) in _REGRESSIONS
 
     return tuple(
-        replace(cell, verdict=Verdict.UNSTABLE)
-        if cell.is_blamed and is_broken(cell) is if_broken
+        replace(cell, verdict=Verdict.FLAKY)
+        if cell.is_regression and is_broken(cell) is if_broken
         else cell
         for cell in cells
     )
@@ -172,9 +172,9 @@ def _mark_flaky_cells(
 def _verdict(before: CellRun, after: CellRun, sanitizer: Sanitizer) -> Verdict:
     if before.error or after.error:
         if before.error and after.error:
-            return Verdict.FAILING
-        return Verdict.BROKEN if after.error else Verdict.MENDED
-    ignored = IGNORE_OUTPUT in before.marks
+            return Verdict.ALREADY_FAILING
+        return Verdict.BROKEN if after.error else Verdict.FIXED
+    ignored = IGNORE_OUTPUT in before.markers
     if not ignored and _visible_output(before, sanitizer) != _visible_output(after, sanitizer):
         return Verdict.DIFFERENT
     if {_sanitize(w, sanitizer) for w in after.warnings} - {

@@ -34,8 +34,8 @@ class NotebookRunner(Protocol):
         self,
         scripts: Sequence[NotebookCode],
         *,
-        beside: Path | None = None,
-        hidden: Collection[Path] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
         limits: RunLimits | None = None,
         report: Report = no_report,
     ) -> tuple[NotebookRun, ...]:
@@ -44,7 +44,7 @@ class NotebookRunner(Protocol):
         With the staged prefix `beside` before the installed, of which `hidden` is not seen.
         """
 
-    def room(self) -> AbstractContextManager[Path]:
+    def temporary_directory(self) -> AbstractContextManager[Path]:
         """Return a folder for what is staged, which is gone after the block."""
 
 
@@ -62,5 +62,5 @@ class KnownGoodStore(Protocol):
 class RehearsalBackend:
     """What rehearsals need beside a `Backend`."""
 
-    scratch: NotebookRunner
+    notebook_runner: NotebookRunner
     known_good: KnownGoodStore

@@ -75,7 +75,7 @@ class Console:
         else:
             self._write(sys.stderr, str(error))
 
-    def agrees(self, question: str) -> bool:
+    def confirm(self, question: str) -> bool:
         """Ask, and tell whether the answer was yes; anything else, and no answer, is no."""
         sys.stdout.flush()
         sys.stderr.write(f"{question} [y/N] ")

@@ -104,7 +104,7 @@ def _change(change: Change) -> tuple[str, ...]:
         "" if change.before is None else str(change.before),
         "" if change.after is None else str(change.after),
         format_size(change.size),
-        "you asked for this" if change.requested else change.because,
+        "you asked for this" if change.requested else change.reason,
     )
 
 

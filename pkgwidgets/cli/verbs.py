@@ -99,7 +99,7 @@ def change(request: Request, screen: Console) -> int:
     show = screen.show_aside if screen.json else screen.show
     if not request.yes or not screen.json:
         show(f"In {_where(backend)}:", *_parts(found))
-    if not request.yes and not screen.agrees("Apply this?"):
+    if not request.yes and not screen.confirm("Apply this?"):
         screen.answer(plan=payloads.plan(found), transaction=None)
         screen.show("Nothing was changed.")
         return NOTHING

@@ -40,10 +40,10 @@ class Environment(Protocol):
     def distributions(self) -> Mapping[NormalizedName, Distribution | Unreadable]:
         """Read everything installed, now; one entry a name, in the order of names."""
 
-    def refusal(self) -> str | None:
+    def read_only_reason(self) -> str | None:
         """Say in one sentence why nothing may be changed here; None if it may."""
 
-    def stamps(self) -> Mapping[str, str]:
+    def fingerprints(self) -> Mapping[str, str]:
         """Return, for what is nobody's distribution, texts that differ if it was changed."""
 
     def locked(self, holder: str) -> AbstractContextManager[None]:
@@ -56,18 +56,18 @@ class Environment(Protocol):
 class Files(Protocol):
     """What the RECORD files say of the files of distributions (PEP 376, PEP 627)."""
 
-    def touched(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
+    def touched_paths(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
         """Return every path that the plan removes or writes, the staged RECORDs included.
 
         Raises `EnvironmentRefused` for a RECORD that is missing or names what is not its own.
         """
 
-    def refusals(
+    def unchangeable_reasons(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:
         """Say of which of these the files cannot be replaced, or removed if `leaving`, and why."""
 
-    def stamps(
+    def fingerprints(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, str]:
         """Return, for each of these, a text that differs if one of its files was edited.
@@ -95,7 +95,7 @@ class Contents(Protocol):
     def sizes(self, ids: Collection[NormalizedName]) -> Mapping[NormalizedName, int]:
         """Return the bytes of distributions, as RECORDs count them; without any: left out."""
 
-    def starts(
+    def startup_files(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
         """Return the files of distributions that run code at every start of Python, if any."""
@@ -131,17 +131,21 @@ class Records(Files, Contents, Protocol):
 class AffectedDistributions(Protocol):
     """The distributions that a plan does not change and may hurt."""
 
-    def around(self, plan: Plan, stage: Path | None) -> Mapping[NormalizedName, frozenset[Path]]:
+    def sharing_folders(
+        self, plan: Plan, stage: Path | None
+    ) -> Mapping[NormalizedName, frozenset[Path]]:
         """Return who else has files in the packages that a plan touches, and those that exist."""
 
-    def orphaned(self, plan: Plan, stage: Path | None) -> Mapping[str, tuple[NormalizedName, ...]]:
+    def lost_commands(
+        self, plan: Plan, stage: Path | None
+    ) -> Mapping[str, tuple[NormalizedName, ...]]:
         """Return the commands that a plan takes away, of which others say that they run them."""
 
 
 class SavePoint(Protocol):
     """The old files of one transaction."""
 
-    def foresee(self, paths: Collection[Path]) -> None:
+    def prehash(self, paths: Collection[Path]) -> None:
         """Begin to read what will probably be saved, beside whatever is done until then."""
 
     def save(self, paths: Collection[Path], tick: Callable[[], None] = lambda: None) -> int:
@@ -156,7 +160,7 @@ class SavePoint(Protocol):
     def paths(self) -> frozenset[Path]:
         """Return every path that was saved, absent ones too."""
 
-    def intact(self) -> bool:
+    def is_intact(self) -> bool:
         """Tell whether everything saved is still there, by hash."""
 
     def discard(self) -> None:
@@ -170,14 +174,14 @@ NOT_TRIED = "there was no time to try it"
 class ImportChecker(Protocol):
     """A fresh process of the environment's interpreter."""
 
-    def failing(
+    def failures(
         self,
         modules: Sequence[str],
         report: Report = no_report,
         *,
-        spare: Sequence[str] = (),
-        beside: Path | None = None,
-        hidden: Collection[Path] = (),
+        optional: Sequence[str] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
     ) -> Mapping[str, str]:
         """Import modules, and `spare` ones if there is time; return the errors.
 
@@ -188,12 +192,12 @@ class ImportChecker(Protocol):
         self,
         report: Report = no_report,
         *,
-        beside: Path | None = None,
-        hidden: Collection[Path] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
     ) -> str | None:
         """Start a kernel and let it add one and one; say what went wrong, None if nothing did."""
 
-    def hand_over(self, stage: Path) -> None:
+    def keep_bytecode(self, stage: Path) -> None:
         """Let the environment have what was compiled beside it."""
 
 
@@ -279,10 +283,10 @@ class UnfinishedTransactions(Protocol):
     def unfinished(self) -> str | None:
         """Return the transaction that is under way or was cut off."""
 
-    def began(self, transaction: str) -> bool:
+    def has_records(self, transaction: str) -> bool:
         """Tell whether there is anything of it that counts."""
 
-    def handed_over(self, transaction: str) -> bool:
+    def delegated(self, transaction: str) -> bool:
         """Let the version of us that wrote it end it, if that is another; tell whether it did."""
 
     def close(self, transaction: str) -> None:
@@ -327,10 +331,10 @@ class Backend:
 
     environment: Environment
     records: Records
-    neighbours: AffectedDistributions
-    trial: ImportChecker
+    bystanders: AffectedDistributions
+    import_checker: ImportChecker
     index: Index
     installer: Installer
     journal: Journal
     save_point: Callable[[str], SavePoint]
-    applier: Worker | None = None
+    worker: Worker | None = None

@@ -28,9 +28,9 @@ def change_to_json(change: Change) -> _Json:
         "size": change.size,
         "hashes": list(change.hashes),
         "requested": change.requested,
-        "marked": change.marked,
-        "because": change.because,
-        "starts": list(change.starts),
+        "marked": change.requested_after,
+        "because": change.reason,
+        "starts": list(change.startup_files),
     }
 
 
@@ -44,14 +44,14 @@ def plan_to_json(plan: Plan) -> _Json:
             {
                 "id": held.id,
                 "name": held.name,
-                "stays": str(held.stays),
+                "stays": str(held.kept_version),
                 "latest": _optional_text(held.latest),
                 "reason": held.reason,
-                "unlock": held.unlock,
+                "unlock": held.how_to_unblock,
             }
             for held in plan.held_back
         ],
-        "environment": plan.environment,
+        "environment": plan.environment_fingerprint,
         "python": str(plan.python),
         "created": plan.created.isoformat(),
         "allow": plan.allow,
@@ -69,7 +69,7 @@ def plan_from_json(data: _Json) -> Plan:
             requested=tuple(data["requested"]),
             changes=tuple(_change(row) for row in data["changes"]),
             held_back=tuple(_held_back(row) for row in data["held_back"]),
-            environment=data["environment"],
+            environment_fingerprint=data["environment"],
             python=Path(data["python"]),
             created=datetime.fromisoformat(data["created"]),
             allow=data["allow"],
@@ -109,9 +109,9 @@ def _change(row: _Json) -> Change:
         size=row["size"],
         hashes=tuple(row["hashes"]),
         requested=row["requested"],
-        marked=row["marked"],
-        because=row["because"],
-        starts=tuple(row.get("starts", ())),
+        requested_after=row["marked"],
+        reason=row["because"],
+        startup_files=tuple(row.get("starts", ())),
     )
 
 
@@ -119,10 +119,10 @@ def _held_back(row: _Json) -> HeldBack:
     return HeldBack(
         id=row["id"],
         name=row["name"],
-        stays=Version(row["stays"]),
+        kept_version=Version(row["stays"]),
         latest=_optional(Version, row["latest"]),
         reason=row["reason"],
-        unlock=row["unlock"],
+        how_to_unblock=row["unlock"],
     )
 
 

@@ -47,11 +47,11 @@ class Change:
     size: int | None = None
     hashes: tuple[str, ...] = ()
     requested: bool = False
-    marked: bool = True
+    requested_after: bool = True
     """Whether REQUESTED (PEP 376) is there afterwards: an upgraded dependency stays one."""
-    because: str = ""
+    reason: str = ""
     """Who needs a side effect: `pandas needs it`."""
-    starts: tuple[str, ...] = ()
+    startup_files: tuple[str, ...] = ()
     """Files of the installed version that run code at every start of Python."""
 
     @property
@@ -83,22 +83,22 @@ class HeldBack:
 
     id: NormalizedName
     name: str
-    stays: Version
+    kept_version: Version
     latest: Version | None
     reason: str
-    unlock: str = ""
+    how_to_unblock: str = ""
 
     def __str__(self) -> str:
         missed = f", not {self.latest}" if self.latest is not None else ""
-        text = f"{self.name} {self.stays}{missed}: {self.reason}"
-        return f"{text}; allowing all would {self.unlock}" if self.unlock else text
+        text = f"{self.name} {self.kept_version}{missed}: {self.reason}"
+        return f"{text}; allowing all would {self.how_to_unblock}" if self.how_to_unblock else text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan(HtmlRepr):
     """The exact changes to one environment, decided and not done. Falsy when nothing changes.
 
-    `environment` is the fingerprint of the installed set that it was made for; with any other
+    `environment_fingerprint` is that of the installed set that it was made for; with any other
     it is refused as stale. `undoes` names the transaction that it takes back, and `from_save_point`
     tells that the old files are still there for that.
     """
@@ -106,7 +106,7 @@ class Plan(HtmlRepr):
     requested: tuple[str, ...]
     changes: tuple[Change, ...]
     held_back: tuple[HeldBack, ...] = ()
-    environment: str
+    environment_fingerprint: str
     python: Path
     created: datetime
     allow: AllowPolicy = "dependencies"
@@ -134,11 +134,17 @@ class Plan(HtmlRepr):
                 c.wheel,
                 c.sha256,
                 list(c.hashes),
-                c.marked,
+                c.requested_after,
             ]
             for c in self.changes
         ]
-        whole = [self.environment, str(self.python), self.undoes, self.from_save_point, exact]
+        whole = [
+            self.environment_fingerprint,
+            str(self.python),
+            self.undoes,
+            self.from_save_point,
+            exact,
+        ]
         return hashlib.sha256(json.dumps(whole).encode()).hexdigest()[:16]
 
     def __bool__(self) -> bool:
@@ -160,7 +166,9 @@ class Plan(HtmlRepr):
             else []
         )
         said += [
-            f"{c.name} runs code at every start: {join_names(c.starts)}" for c in new if c.starts
+            f"{c.name} runs code at every start: {join_names(c.startup_files)}"
+            for c in new
+            if c.startup_files
         ]
         return (*said, *self.notes)
 

@@ -41,7 +41,7 @@ class ReleaseList(Sequence[Release]):
     """
 
     releases: tuple[Release, ...]
-    stale: str = ""
+    stale_reason: str = ""
 
     @overload
     def __getitem__(self, index: int) -> Release: ...

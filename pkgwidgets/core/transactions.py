@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """How a transaction ended; BROKEN is neither old nor new and blocks further changes."""
+    """How a transaction ended; INCOMPLETE is neither old nor new and blocks further changes."""
 
     STARTED = "started"
     COMMITTED = "committed"
     ROLLED_BACK = "rolled back"
-    BROKEN = "broken"
+    INCOMPLETE = "broken"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,7 @@ class Transaction(HtmlRepr):
         done = {
             Outcome.STARTED: "under way",
             Outcome.ROLLED_BACK: "everything is as it was",
-            Outcome.BROKEN: "the environment is neither the old one nor the new one",
+            Outcome.INCOMPLETE: "the environment is neither the old one nor the new one",
         }[self.outcome]
         why = f" ({self.error})" if self.error else ""
         return f"{', '.join(map(str, self.changes))}: {done}{why}"

@@ -128,8 +128,8 @@ def changes(transaction: Transaction) -> pd.DataFrame:
     moved = {change.id for change in done}
     held = [held for held in transaction.plan.held_back if held.id not in moved]
     columns: dict[str, list[Any]] = {
-        "before": [_plain(c.before) for c in done] + [str(h.stays) for h in held],
-        "after": [_plain(c.after) for c in done] + [str(h.stays) for h in held],
+        "before": [_plain(c.before) for c in done] + [str(h.kept_version) for h in held],
+        "after": [_plain(c.after) for c in done] + [str(h.kept_version) for h in held],
         "kind": [c.kind.value for c in done] + ["held back" for _ in held],
         "status": [transaction.outcome.value for _ in done] + [h.reason for h in held],
         "requested": [c.requested for c in done] + [True for _ in held],

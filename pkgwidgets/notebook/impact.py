@@ -45,7 +45,7 @@ def of_plan(
     scope = _Scope(backend, plan)
     direct = [(use, scope.changed[id]) for use, id in scope.owned(used) if id in scope.changed]
     rows = [*_unread(used), *_through(scope, used), *_warned(backend, scope, used, warnings)]
-    with rehearsal_backend(backend).scratch.room() as room:
+    with rehearsal_backend(backend).notebook_runner.temporary_directory() as room:
         stage = room / "stage"
         wanted = {change.id for _, change in direct}
         part = tuple(c for c in plan.changes if c.id in wanted and c.after is not None)

@@ -82,9 +82,9 @@ class PackageService:
         """The index that is asked, without credentials."""
         return self._backend.index.url
 
-    def refusal(self) -> str | None:
+    def read_only_reason(self) -> str | None:
         """Say in one sentence why nothing may be changed here; None if it may."""
-        return self._backend.environment.refusal()
+        return self._backend.environment.read_only_reason()
 
     def get_packages(
         self, check_updates: bool = False, *, report: Report | None = None
@@ -379,9 +379,9 @@ class PackageService:
 
     def list_events(self, transaction: str | Transaction) -> tuple[Event, ...]:
         """Return what a transaction told while it ran, and what its tools printed."""
-        if self._backend.applier is None:
+        if self._backend.worker is None:
             return ()
-        return tuple(self._backend.applier.events(self._meant(transaction))[0])
+        return tuple(self._backend.worker.events(self._meant(transaction))[0])
 
     def list_recovered(self) -> tuple[Transaction, ...]:
         """Return what an earlier session left unfinished, and this one brought to its end."""

@@ -77,7 +77,7 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     record = backend.journal.record
     save_point = backend.save_point(id)
     if not plan.from_save_point:
-        save_point.foresee(backend.records.touched(plan, None))
+        save_point.prehash(backend.records.touched_paths(plan, None))
     stage = _stage(backend, transaction, report)
     report(Event(stage=Stage.CHECKING))
     failing, baseline = verification.problems_before(backend, plan, stage, report)
@@ -90,7 +90,7 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     record(id, "LOCKED")
     report(Event(stage=Stage.SAVING))
     # A plan that goes back has no stage: what it writes is what the undone one replaced.
-    paths = backend.records.touched(plan, stage)
+    paths = backend.records.touched_paths(plan, stage)
     if plan.undoes is not None and plan.from_save_point:
         paths |= backend.save_point(plan.undoes).paths()
     kept = save_point.save(paths, lambda: report(Event(stage=Stage.SAVING)))
@@ -187,7 +187,7 @@ def _check_not_stale(backend: Backend, plan: Plan) -> None:
 
 def _check_changeable(backend: Backend, plan: Plan) -> None:
     """Refuse what may not be changed; a plan of when it still might be is stale."""
-    reason = backend.environment.refusal()
+    reason = backend.environment.read_only_reason()
     if reason is None:
         return
     if changes_since_plan(backend, plan):

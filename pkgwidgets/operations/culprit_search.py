@@ -127,8 +127,8 @@ class _CulpritSearch:
         return found
 
     def _pardoned(self, cell: ComparedCell) -> ComparedCell:
-        unstable = cell.is_blamed and (cell.notebook, cell.number) in self._unstable
-        return replace(cell, verdict=Verdict.UNSTABLE) if unstable else cell
+        unstable = cell.is_regression and (cell.notebook, cell.number) in self._unstable
+        return replace(cell, verdict=Verdict.FLAKY) if unstable else cell
 
     def _hold_what_does_not_import(self, plan: Plan, stage: Path) -> bool:
         """Hold back what would end the upgrade in any case; tell whether there is any."""
@@ -149,7 +149,7 @@ class _CulpritSearch:
     def _find(self, plan: Plan, after: _After, rehearsal: Rehearsal) -> None:
         """Find by halving which changes break the cells, and hold them back."""
         units = _independent_groups(self._backend, plan, after)
-        blamed = {(cell.notebook, cell.number): cell for cell in rehearsal.blamed}
+        blamed = {(cell.notebook, cell.number): cell for cell in rehearsal.regressions}
 
         def failing(count: int) -> set[CellKey]:
             ids = [id for unit in units[:count] for id in unit]
@@ -169,7 +169,7 @@ class _CulpritSearch:
         if len(self._held) == before:
             # What breaks them is new, and comes with one of the others: which, nobody says.
             for change in plan.changes:
-                self._hold(change, f"with it comes what breaks {rehearsal.blamed[0]}")
+                self._hold(change, f"with it comes what breaks {rehearsal.regressions[0]}")
 
     def _seen(
         self, plan: Plan, units: list[list[NormalizedName]], place: CellKey
@@ -178,7 +178,7 @@ class _CulpritSearch:
         tried = self._tried.get(
             _change_set(partial_plan(plan, [id for unit in units for id in unit]).changes)
         )
-        cells = tried.blamed if tried is not None else ()
+        cells = tried.regressions if tried is not None else ()
         return next((c for c in cells if (c.notebook, c.number) == place), None)
 
     def _bounds(
@@ -204,7 +204,7 @@ class _CulpritSearch:
         self._held[change.id] = HeldBack(
             id=change.id,
             name=change.name,
-            stays=change.before,
+            kept_version=change.before,
             latest=change.after,
             reason=reason,
         )
@@ -219,8 +219,8 @@ def _alternatives(unit: list[Change], change: Change) -> str:
 def _notes(rehearsal: Rehearsal) -> tuple[str, ...]:
     """Say of which cells nothing can be told."""
     why = {
-        Verdict.UNSTABLE: "does not do the same each time it is run",
-        Verdict.FAILING: "fails as it is, too",
+        Verdict.FLAKY: "does not do the same each time it is run",
+        Verdict.ALREADY_FAILING: "fails as it is, too",
     }
     return tuple(
         f"{cell.place} {why[cell.verdict]}: nothing is held back for it"
@@ -230,7 +230,7 @@ def _notes(rehearsal: Rehearsal) -> tuple[str, ...]:
 
 
 def _regression_keys(rehearsal: Rehearsal) -> set[CellKey]:
-    return {(cell.notebook, cell.number) for cell in rehearsal.blamed}
+    return {(cell.notebook, cell.number) for cell in rehearsal.regressions}
 
 
 def _change_set(moved: Iterable[Change]) -> ChangeSet:

@@ -24,7 +24,7 @@ def plan_known_good(
     `InvalidRequest` for a notebook that never did, `StillNeeded` if what stays needs the newer
     versions, and what the index said of a version that is no longer there.
     """
-    good = stand.known_good.recall(stand.scratch.read(notebook))
+    good = stand.known_good.recall(stand.notebook_runner.read(notebook))
     if good is None:
         raise InvalidRequest("notebook", str(notebook), "it was never rehearsed without an error")
     situation = EnvironmentSnapshot.of(backend)
@@ -33,7 +33,7 @@ def plan_known_good(
         for id, version in good.versions.items()
         if situation.versions.get(id) != version
     }
-    fixed = {id: why for id, why in situation.fixed.items() if id in wanted}
+    fixed = {id: why for id, why in situation.pinned.items() if id in wanted}
     moved = [
         Change(
             id=id,
@@ -41,12 +41,13 @@ def plan_known_good(
             before=situation.versions.get(id),
             after=version,
             requested=True,
-            marked=id not in situation.distributions or situation.distributions[id].requested,
+            requested_after=id not in situation.distributions
+            or situation.distributions[id].requested,
         )
         for id, version in sorted(wanted.items())
         if id not in fixed
     ]
-    situation.raise_if_fixed([change.id for change in moved if change.before is not None])
+    situation.check_changeable([change.id for change in moved if change.before is not None])
     _check_requirements(situation, moved)
     found = attach_wheels(
         situation, moved, backend.index.releases_of([change.id for change in moved], report)
@@ -58,13 +59,13 @@ def plan_known_good(
             HeldBack(
                 id=id,
                 name=situation.distributions[id].name,
-                stays=situation.versions[id],
+                kept_version=situation.versions[id],
                 latest=wanted[id],
                 reason=why,
             )
             for id, why in sorted(fixed.items())
         ),
-        environment=situation.fingerprint(found),
+        environment_fingerprint=situation.fingerprint(found),
         python=situation.python,
         created=datetime.now(UTC),
         commands=equivalent_commands(situation, found),
@@ -74,7 +75,7 @@ def plan_known_good(
 def _check_requirements(situation: EnvironmentSnapshot, moved: list[Change]) -> None:
     """Refuse to take from what stays what it needs."""
     ids = {change.id for change in moved}
-    staying = {id: needs for id, needs in situation.needs.items() if id not in ids}
+    staying = {id: needs for id, needs in situation.active_requirements.items() if id not in ids}
     after = dependency_graph.versions_after(situation.versions, moved)
     missed = dependency_graph.unmet(staying, after) - situation.unmet
     if missed:

@@ -154,8 +154,8 @@ class PackageRowBuilder:
             else:
                 latest, owners = newest, self._forbidding(id, newest.version)
                 compatible = self._compatible(found, answer) if owners else newest.version
-            if isinstance(answer, ReleaseList) and answer.stale:
-                unknown = answer.stale
+            if isinstance(answer, ReleaseList) and answer.stale_reason:
+                unknown = answer.stale_reason
         return PackageInfo(
             name=found.name,
             version=str(found.version),
@@ -239,7 +239,7 @@ def _was_cancelled(done: Transaction) -> bool:
 def _is_same_result(one: ProjectResult | None, other: ProjectResult | None) -> bool:
     """Tell whether two answers are one; releases are compared by identity: they are many."""
     if isinstance(one, ReleaseList) and isinstance(other, ReleaseList):
-        return one.releases is other.releases and one.stale == other.stale
+        return one.releases is other.releases and one.stale_reason == other.stale_reason
     return one is other
 
 

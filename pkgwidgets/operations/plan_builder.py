@@ -35,7 +35,7 @@ def build_changes(
     Raises `PlanImpossible` if it would break what is whole now: the last word is our own.
     """
     moved = []
-    starts = situation.backend.records.starts(tuple(after))
+    starts = situation.backend.records.startup_files(tuple(after))
     for id, version in sorted(after.items(), key=lambda item: (item[0] not in targets, item[0])):
         known = situation.distributions.get(id)
         if known is not None and known.version == version:
@@ -51,9 +51,9 @@ def build_changes(
                 before=known.version if known is not None else None,
                 after=version,
                 requested=id in targets,
-                marked=known.requested if known is not None else id in targets,
-                because="" if id in targets else _side_effect_reason(id, after, situation),
-                starts=starts.get(id, ()) if version is not None else (),
+                requested_after=known.requested if known is not None else id in targets,
+                reason="" if id in targets else _side_effect_reason(id, after, situation),
+                startup_files=starts.get(id, ()) if version is not None else (),
             )
         )
     _check_unbroken(situation, moved)
@@ -119,14 +119,18 @@ def _side_effect_reason(
 ) -> str:
     """Name who needs a side effect, among what else changes."""
     owners = [
-        owner for owner in dependency_graph.dependents([id], situation.needs) if owner in after
+        owner
+        for owner in dependency_graph.dependents([id], situation.active_requirements)
+        if owner in after
     ]
     return f"{', '.join(owners)} needs it" if len(owners) == 1 else "it goes with the rest"
 
 
 def _check_unbroken(situation: EnvironmentSnapshot, moved: Sequence[Change]) -> None:
     ids = {change.id for change in moved}
-    fixed = {id: required for id, required in situation.needs.items() if id not in ids}
+    fixed = {
+        id: required for id, required in situation.active_requirements.items() if id not in ids
+    }
     broken = (
         dependency_graph.unmet(fixed, dependency_graph.versions_after(situation.versions, moved))
         - situation.unmet

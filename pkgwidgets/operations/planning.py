@@ -47,14 +47,14 @@ def plan_upgrade(
     _check_allow(allow)
     situation = EnvironmentSnapshot.of(backend)
     targets = situation.upgradable(ids)
-    situation.raise_if_fixed(targets if ids is not None else ())
+    situation.check_changeable(targets if ids is not None else ())
     answers = backend.index.releases_of(targets, report)
     if ids is not None:
         raise_first_error(answers)
     report(Event(stage=Stage.RESOLVING))
 
     def draft(around: EnvironmentSnapshot) -> _Proposal:
-        movable = tuple(id for id in targets if id not in around.fixed)
+        movable = tuple(id for id in targets if id not in around.pinned)
         reach = "all" if ids is None else allow
         return _propose_upgrade(
             UpgradeRequest(around, movable, answers, version=wanted, allow=reach), report
@@ -62,12 +62,15 @@ def plan_upgrade(
 
     requested = tuple(sorted(targets)) if ids is not None else ("everything",)
     asked = requested if wanted is None else (f"{requested[0]}=={wanted}",)
-    found = _replan_around_refusals(situation.without(hold or {}), asked, draft)
+    found = _replan_around_refusals(situation.with_pinned(hold or {}), asked, draft)
     return Plan(
         requested=requested,
         changes=found.moved,
-        held_back=(*found.held_back, *found.situation.foreign(None if ids is None else situation)),
-        environment=situation.fingerprint(found.moved),
+        held_back=(
+            *found.held_back,
+            *found.situation.unmanaged_reports(None if ids is None else situation),
+        ),
+        environment_fingerprint=situation.fingerprint(found.moved),
         python=situation.python,
         created=datetime.now(UTC),
         allow="all" if ids is None else allow,
@@ -96,7 +99,7 @@ def _replan_around_refusals(
     refused: dict[NormalizedName, str] = {}
     while True:
         try:
-            found = draft(situation.without(refused))
+            found = draft(situation.with_pinned(refused))
         except PlanImpossible as error:
             if not refused:
                 raise PlanImpossible(asked, error.explanation) from error
@@ -104,7 +107,7 @@ def _replan_around_refusals(
             raise EnvironmentRefused(situation.python, "; ".join(said)) from error
         old = [change.id for change in found.moved if change.before is not None]
         leaving = [change.id for change in found.moved if change.after is None]
-        more = situation.backend.records.refusals(old, leaving)
+        more = situation.backend.records.unchangeable_reasons(old, leaving)
         if not more:
             return found
         refused |= more
@@ -113,7 +116,7 @@ def _replan_around_refusals(
 def _propose_upgrade(wish: UpgradeRequest, report: Report) -> _Proposal:
     # What would unlock a blocked name is a question of its own, as slow as the plan: both at once.
     with ThreadPoolExecutor(max_workers=1) as pool:
-        unlock = pool.submit(wish.unlock) if wish.is_blocked else None
+        unlock = pool.submit(wish.how_to_unblock) if wish.is_blocked else None
         after = wish.resolve()
         moved = build_changes(wish.situation, after, wish.targets, wish.answers, report)
     held_back = wish.held_back(moved, unlock.result() if unlock is not None else "")
@@ -153,8 +156,8 @@ def plan_install(
     return Plan(
         requested=tuple(wanted),
         changes=found.moved,
-        held_back=found.situation.foreign(situation),
-        environment=situation.fingerprint(found.moved),
+        held_back=found.situation.unmanaged_reports(situation),
+        environment_fingerprint=situation.fingerprint(found.moved),
         python=situation.python,
         created=datetime.now(UTC),
         allow=allow,
@@ -167,7 +170,7 @@ def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
     ids = checked_names(names)
     situation = EnvironmentSnapshot.of(backend)
     targets = situation.upgradable(ids)
-    situation.raise_if_fixed(targets, leaving=targets)
+    situation.check_changeable(targets, leaving=targets)
     moved = tuple(
         Change(
             id=id,
@@ -177,7 +180,9 @@ def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
         )
         for id in targets
     )
-    left = {id: required for id, required in situation.needs.items() if id not in targets}
+    left = {
+        id: required for id, required in situation.active_requirements.items() if id not in targets
+    }
     broken = dependency_graph.unmet(
         left, dependency_graph.versions_after(situation.versions, moved)
     ) - dependency_graph.unmet(left, situation.versions)
@@ -186,7 +191,7 @@ def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
     return Plan(
         requested=tuple(targets),
         changes=moved,
-        environment=situation.fingerprint(moved),
+        environment_fingerprint=situation.fingerprint(moved),
         python=situation.python,
         created=datetime.now(UTC),
         commands=equivalent_commands(situation, moved),
@@ -212,7 +217,7 @@ def plan_undo(
             before=c.after,
             after=c.before,
             requested=c.requested,
-            marked=c.marked,
+            requested_after=c.requested_after,
         )
         for c in done.changes
     )
@@ -224,16 +229,16 @@ def plan_undo(
         by = undone_by(done.id, history)
         why = f"since then {'; '.join(wrong)}" if by is None else f"{by} took it back already"
         raise InvalidRequest("transaction", done.id, why)
-    saved = not changed_since(done, history) and backend.save_point(done.id).intact()
+    saved = not changed_since(done, history) and backend.save_point(done.id).is_intact()
     if not saved:
         ids = [change.id for change in moved if change.after is not None]
         moved = attach_wheels(situation, moved, backend.index.releases_of(ids, report))
     _check_later_packages(situation, moved, done)
-    situation.raise_if_fixed([change.id for change in moved if change.before is not None])
+    situation.check_changeable([change.id for change in moved if change.before is not None])
     return Plan(
         requested=tuple(change.id for change in moved if change.requested),
         changes=moved,
-        environment=situation.fingerprint(moved),
+        environment_fingerprint=situation.fingerprint(moved),
         python=situation.python,
         created=datetime.now(UTC),
         undoes=done.id,
@@ -254,7 +259,7 @@ def _check_later_packages(
     ids = {change.id for change in moved}
     later = {
         id: needs
-        for id, needs in situation.needs.items()
+        for id, needs in situation.active_requirements.items()
         if id not in ids
         and done.finished is not None
         and situation.distributions[id].installed > done.finished

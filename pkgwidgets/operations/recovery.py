@@ -33,10 +33,10 @@ class Openings(Protocol):
     def unfinished(self) -> str | None:
         """Return the transaction that has not ended, if there is one."""
 
-    def began(self, transaction: str) -> bool:
+    def has_records(self, transaction: str) -> bool:
         """Tell whether there is anything of it."""
 
-    def handed_over(self, transaction: str) -> bool:
+    def delegated(self, transaction: str) -> bool:
         """Let the version of us that wrote it end it, if that is another; tell whether it did."""
 
     def close(self, transaction: str) -> None:
@@ -62,7 +62,7 @@ class SavePoint(Protocol):
     def restore(self) -> tuple[str, ...]:
         """Make every path what it was; return what is not."""
 
-    def intact(self) -> bool:
+    def is_intact(self) -> bool:
         """Tell whether everything saved is still there, by hash."""
 
     def discard(self) -> None:
@@ -96,10 +96,10 @@ def recover(backend: Changed) -> tuple[str, ...]:
     id = journal.unfinished()
     if id is None:
         return ()
-    if journal.handed_over(id):
+    if journal.delegated(id):
         return (id,)
     steps = _steps(backend, id)
-    ended = _ended(steps) or not journal.began(id)
+    ended = _ended(steps) or not journal.has_records(id)
     if not ended:
         tried = "RB_INCOMPLETE" in steps
         end(backend, id, "its rollback was completed later" if tried else "it was cut off")
@@ -130,7 +130,7 @@ def end(backend: Changed, transaction: str, reason: str, failure: str | None = N
     steps = _steps(backend, transaction)
     if _ended(steps):
         return
-    if not _STEPS_AFTER_INTENT & {*steps} and not save_point.intact():
+    if not _STEPS_AFTER_INTENT & {*steps} and not save_point.is_intact():
         journal.record(transaction, "ABORTED", error=reason, failure=failure)
         return
     with suppress(DiskFailed):  # nothing may keep the old files from coming back
@@ -151,7 +151,7 @@ def finish(backend: Changed, transaction: str) -> None:
     """Clear away what a transaction that has ended does not need; of one that has not, nothing."""
     with suppress(OSError, DiskFailed):  # what stays is marked, and cleared away by the next
         steps = backend.journal.steps(transaction)
-        if not _ended(steps) and backend.journal.began(transaction):
+        if not _ended(steps) and backend.journal.has_records(transaction):
             return
         if steps[-1:] and steps[-1] in _ROLLED_BACK_STEPS:
             backend.save_point(transaction).discard()

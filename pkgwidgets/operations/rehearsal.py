@@ -75,7 +75,7 @@ class Rehearsals:
         self._limits = limits
         self._sanitizer = sanitizer
         self._report = report
-        self._scripts = tuple(stand.scratch.read(notebook) for notebook in notebooks)
+        self._scripts = tuple(stand.notebook_runner.read(notebook) for notebook in notebooks)
         if not self._scripts:
             raise InvalidRequest("notebooks", None, "no notebook was given to rehearse")
         self.count = 0
@@ -97,7 +97,7 @@ class Rehearsals:
         return runs
 
     def _run_as_it_is(self, report: Report | None = None) -> tuple[NotebookRun, ...]:
-        return self._stand.scratch.run(
+        return self._stand.notebook_runner.run(
             self._scripts, limits=self._limits, report=report or self._report
         )
 
@@ -109,7 +109,7 @@ class Rehearsals:
     @contextmanager
     def staged(self, plan: Plan) -> Iterator[Path]:
         """Unpack what a plan installs, somewhere apart, for as long as the block runs."""
-        with self._stand.scratch.room() as folder:
+        with self._stand.notebook_runner.temporary_directory() as folder:
             stage = folder / "stage"
             if plan.pins:
                 self._report(Event(stage=Stage.FETCHING, total=plan.download_size))
@@ -123,7 +123,7 @@ class Rehearsals:
         after = self._run_with(plan, stage) if plan else before
         sanitizer = self._sanitizer_for(plan)
         cells = [compare_runs(old, new, sanitizer) for old, new in zip(before, after, strict=True)]
-        if any(cell.is_blamed for each in cells for cell in each):
+        if any(cell.is_regression for each in cells for cell in each):
             self._again = self._again or self._run_as_it_is()
             pairs = zip(cells, self._again, strict=True)
             cells = [mark_flaky(each, again, sanitizer) for each, again in pairs]
@@ -138,7 +138,7 @@ class Rehearsals:
         sanitizer = self._sanitizer_for(found.plan)
         again = self._run_with(found.plan, stage, self._report_again)
         cells = [confirm_regressions(_cells_of(found, run), run, sanitizer) for run in again]
-        if anew and any(cell.is_blamed for each in cells for cell in each):
+        if anew and any(cell.is_regression for each in cells for cell in each):
             pairs = zip(cells, self._run_as_it_is(self._report_again), strict=True)
             cells = [mark_flaky(each, run, sanitizer) for each, run in pairs]
         return replace(found, cells=tuple(cell for each in cells for cell in each))
@@ -149,10 +149,10 @@ class Rehearsals:
     def _run_with(
         self, plan: Plan, stage: Path, report: Report | None = None
     ) -> tuple[NotebookRun, ...]:
-        return self._stand.scratch.run(
+        return self._stand.notebook_runner.run(
             self._scripts,
-            beside=stage,
-            hidden=self._backend.records.touched(plan, None),
+            staged=stage,
+            masked=self._backend.records.touched_paths(plan, None),
             limits=self._limits,
             report=report or self._report,
         )

@@ -45,9 +45,9 @@ class EnvironmentSnapshot:
     installed: dependency_graph.Installed
     distributions: Mapping[NormalizedName, Distribution]
     versions: Mapping[NormalizedName, Version]
-    needs: dependency_graph.ActiveRequirements
+    active_requirements: dependency_graph.ActiveRequirements
     unmet: frozenset[dependency_graph.Unmet]
-    fixed: Mapping[NormalizedName, str]
+    pinned: Mapping[NormalizedName, str]
     """What is listed and never changed, and why."""
 
     @classmethod
@@ -57,7 +57,7 @@ class EnvironmentSnapshot:
         What a crash left is put back first: no plan is made on half an environment. A spoilt
         direct_url.json stops every plan, because the installer reads them all and stops, too.
         """
-        reason = backend.environment.refusal()
+        reason = backend.environment.read_only_reason()
         if reason is not None:
             raise EnvironmentRefused(backend.environment.interpreter.python, reason)
         recovery.recover_if_needed(backend)
@@ -90,7 +90,7 @@ class EnvironmentSnapshot:
     def upgradable(self, ids: Collection[NormalizedName] | None) -> tuple[NormalizedName, ...]:
         """Return what may be changed of these; a named one that may not is an error."""
         if ids is None:
-            return tuple(id for id in self.distributions if id not in self.fixed)
+            return tuple(id for id in self.distributions if id not in self.pinned)
         for id in ids:
             found = self.installed.get(id)
             if found is None:
@@ -98,31 +98,33 @@ class EnvironmentSnapshot:
             if isinstance(found, Unreadable):
                 reason = f"{id} cannot be changed: it is unreadable ({found.reason})"
                 raise EnvironmentRefused(self.python, reason)
-            if id in self.fixed:
-                reason = f"{id} cannot be changed: {self.fixed[id]}"
+            if id in self.pinned:
+                reason = f"{id} cannot be changed: {self.pinned[id]}"
                 raise EnvironmentRefused(self.python, reason)
         return tuple(ids)
 
-    def raise_if_fixed(
+    def check_changeable(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> None:
         """Raise `EnvironmentRefused` if the files of any of these cannot be changed."""
         known = [id for id in ids if id in self.distributions]
-        for id, reason in self.backend.records.refusals(known, leaving).items():
+        for id, reason in self.backend.records.unchangeable_reasons(known, leaving).items():
             raise EnvironmentRefused(self.python, f"{id} cannot be changed: {reason}")
 
-    def without(self, reasons: Mapping[NormalizedName, str]) -> EnvironmentSnapshot:
+    def with_pinned(self, reasons: Mapping[NormalizedName, str]) -> EnvironmentSnapshot:
         """Return the same with more that is never changed."""
-        return replace(self, fixed={**self.fixed, **reasons})
+        return replace(self, pinned={**self.pinned, **reasons})
 
-    def foreign(self, known: EnvironmentSnapshot | None = None) -> tuple[HeldBack, ...]:
+    def unmanaged_reports(self, known: EnvironmentSnapshot | None = None) -> tuple[HeldBack, ...]:
         """Return what is never changed, with the reasons; only what was not so in `known`."""
-        new = {id: why for id, why in self.fixed.items() if known is None or id not in known.fixed}
+        new = {
+            id: why for id, why in self.pinned.items() if known is None or id not in known.pinned
+        }
         return tuple(
             HeldBack(
                 id=id,
                 name=self.distributions[id].name,
-                stays=self.versions[id],
+                kept_version=self.versions[id],
                 latest=None,
                 reason=reason,
             )
@@ -143,7 +145,11 @@ class EnvironmentSnapshot:
         }
         broken -= set(instead)
         # What depends on a broken one would lead the resolver back to it.
-        while more := set(dependency_graph.dependents(broken, self.needs)) - broken - set(instead):
+        while (
+            more := set(dependency_graph.dependents(broken, self.active_requirements))
+            - broken
+            - set(instead)
+        ):
             broken |= more
         broken |= self._elsewhere
         unmet = {(problem.id, problem.requirement) for problem in self.unmet}
@@ -151,7 +157,7 @@ class EnvironmentSnapshot:
         for id in sorted(broken - self._elsewhere):
             lines += [
                 text
-                for requirement in self.needs[id]
+                for requirement in self.active_requirements[id]
                 if (id, text := dependency_graph.without_marker(requirement)) not in unmet
                 and canonicalize_name(requirement.name) not in broken
             ]
@@ -167,7 +173,7 @@ class EnvironmentSnapshot:
         return tuple(
             f"{id}=={found.version}"
             for id, found in self.distributions.items()
-            if id in self.fixed or not (free or id in movable)
+            if id in self.pinned or not (free or id in movable)
         )
 
 
@@ -192,8 +198,8 @@ def _unmanaged_reason(found: Distribution, own: Collection[Path]) -> str:
 
 def current_fingerprints(backend: Backend, ids: Collection[NormalizedName]) -> Mapping[str, str]:
     """Return what else must not have changed: the environment's own, and the files of these."""
-    files = {f"a file of {id}": text for id, text in backend.records.stamps(ids).items()}
-    return {**backend.environment.stamps(), **files}
+    files = {f"a file of {id}": text for id, text in backend.records.fingerprints(ids).items()}
+    return {**backend.environment.fingerprints(), **files}
 
 
 def changes_since_plan(backend: Backend, plan: Plan) -> tuple[str, ...]:
@@ -201,5 +207,5 @@ def changes_since_plan(backend: Backend, plan: Plan) -> tuple[str, ...]:
     ids = [change.id for change in plan.changes if change.before is not None]
     installed = backend.environment.distributions()
     return fingerprint.changes_since(
-        plan.environment, installed, current_fingerprints(backend, ids)
+        plan.environment_fingerprint, installed, current_fingerprints(backend, ids)
     )

@@ -49,7 +49,7 @@ def apply_and_follow(backend: Backend, plan: Plan, report: Report = no_report) -
     now = datetime.now(UTC)
     if not plan:
         return Transaction(id="", plan=plan, started=now, finished=now, outcome=Outcome.COMMITTED)
-    if backend.applier is None:
+    if backend.worker is None:
         return apply.apply_plan(backend, plan, report)
     id = ""
     try:
@@ -208,7 +208,7 @@ def _recorded_error(backend: Backend, ended: Transaction) -> PkgwidgetsError:
     try:
         return error_from_json(json.loads(ended.failure or "{}"))
     except (ValueError, KeyError, AttributeError):
-        if ended.outcome is Outcome.BROKEN:
+        if ended.outcome is Outcome.INCOMPLETE:
             return RollbackFailed(ended.id, (said,), str(backend.journal.folder(ended.id)))
         return ApplierFailed(ended.id, said)
 
@@ -219,6 +219,6 @@ def _check_known(backend: Backend, id: str) -> None:
 
 
 def _worker(backend: Backend) -> Worker:
-    if backend.applier is None:
+    if backend.worker is None:
         raise TypeError("this backend carries plans out itself: there is nothing to follow")
-    return backend.applier
+    return backend.worker

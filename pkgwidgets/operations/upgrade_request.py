@@ -66,7 +66,7 @@ class UpgradeRequest:
         """Whether it is known without the resolver that a single name cannot be the newest."""
         return self._newest is not None and bool(self._owners(*self._newest, self._movable))
 
-    def unlock(self) -> str:
+    def how_to_unblock(self) -> str:
         """Say what allowing everything to move would do for a single name; "" if nothing."""
         if self._newest is None or self.allow == "all":
             return ""
@@ -92,8 +92,8 @@ class UpgradeRequest:
             answer, latest = self.answers.get(id, ()), self._latest(id)
             if isinstance(answer, PkgwidgetsError):
                 held.append(self._held(id, after, None, answer.sentence().rstrip(".")))
-            elif isinstance(answer, ReleaseList) and answer.stale:
-                held.append(self._held(id, after, None, answer.stale))
+            elif isinstance(answer, ReleaseList) and answer.stale_reason:
+                held.append(self._held(id, after, None, answer.stale_reason))
             elif latest is not None and latest > after[id]:
                 reason = self._reason(id, latest, after, moved, ask=len(held) < _MAX_EXPLAINED)
                 held.append(self._held(id, after, latest, reason, unlock))
@@ -137,7 +137,9 @@ class UpgradeRequest:
             return frozenset(self.situation.distributions)
         movable = frozenset(self.targets)
         if self.allow == "dependencies":
-            movable |= dependency_graph.dependencies(self.targets, self.situation.needs)
+            movable |= dependency_graph.dependencies(
+                self.targets, self.situation.active_requirements
+            )
             for id in self.targets:
                 movable |= self.situation.backend.installer.dependencies(self._floor(id))
         return movable
@@ -183,7 +185,9 @@ class UpgradeRequest:
         return dependency_graph.blockers(id, latest, self._fixed(movable))
 
     def _fixed(self, movable: Collection[NormalizedName]) -> dependency_graph.ActiveRequirements:
-        return {i: needs for i, needs in self.situation.needs.items() if i not in movable}
+        return {
+            i: needs for i, needs in self.situation.active_requirements.items() if i not in movable
+        }
 
     def _reason(
         self,
@@ -215,7 +219,12 @@ class UpgradeRequest:
     ) -> HeldBack:
         name = self.situation.distributions[id].name
         return HeldBack(
-            id=id, name=name, stays=after[id], latest=latest, reason=reason, unlock=unlock
+            id=id,
+            name=name,
+            kept_version=after[id],
+            latest=latest,
+            reason=reason,
+            how_to_unblock=unlock,
         )
 
 

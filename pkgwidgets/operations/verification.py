@@ -38,8 +38,8 @@ class Baseline:
     """
 
     stage: Path | None = None
-    failing: frozenset[str] = frozenset()
-    around: Mapping[NormalizedName, Collection[Path]] | None = None
+    failures: frozenset[str] = frozenset()
+    sharing_folders: Mapping[NormalizedName, Collection[Path]] | None = None
 
 
 def problems_before(
@@ -57,17 +57,17 @@ def problems_before(
     if wrong:
         return wrong, Baseline()
     hidden = scope.replaced
-    modules, spare = scope.modules, scope.spare
-    for id, names in scope.starts.items():
+    modules, spare = scope.modules, scope.optional
+    for id, names in scope.startup_files.items():
         text = f"{id} runs code at every start of Python: {', '.join(names)}"
         report(Event(stage=Stage.CHECKING, id=id, text=text))
     errors = dict(
-        backend.trial.failing(
-            _flatten(modules), report, spare=_flatten(spare), beside=stage, hidden=hidden
+        backend.import_checker.failures(
+            _flatten(modules), report, optional=_flatten(spare), staged=stage, masked=hidden
         )
     )
     if scope.is_critical:
-        said = backend.trial.kernel(report, beside=stage, hidden=hidden)
+        said = backend.import_checker.kernel(report, staged=stage, masked=hidden)
         errors |= {_KERNEL_START: said} if said is not None else {}
     failing = _already_failing(backend, errors, scope, report)
     untried = {module for module, error in errors.items() if error == NOT_TRIED}
@@ -75,8 +75,8 @@ def problems_before(
     blamed = scope.not_for_want_of_place(blamed)
     baseline = Baseline(
         stage=stage,
-        failing=failing | untried | _optional_plugins(blamed, modules),
-        around=backend.neighbours.around(plan, stage),
+        failures=failing | untried | _optional_plugins(blamed, modules),
+        sharing_folders=backend.bystanders.sharing_folders(plan, stage),
     )
     return _describe_failures(plan, {**modules, **spare}, _new_failures(blamed, baseline)), baseline
 
@@ -84,7 +84,7 @@ def problems_before(
 def unverified(backend: Backend, plan: Plan, stage: Path | None) -> str:
     """Return what came without a hash of the index, with the hash of what came: for the record."""
     ids = [c.id for c in plan.changes if c.after is not None and not c.hashes]
-    came = backend.records.stamps(ids, stage) if stage is not None else {}
+    came = backend.records.fingerprints(ids, stage) if stage is not None else {}
     after = {change.id: change.after for change in plan.changes}
     return ", ".join(f"{id} {after[id]} {sha256}" for id, sha256 in sorted(came.items()))
 
@@ -116,16 +116,16 @@ def problems_after(
         # Exactly the old files were asked for, and they are there by hash: what was edited since
         # they were installed, or did not work, is so again.
         return ()
-    damage = backend.records.damage(plan, baseline.around)
+    damage = backend.records.damage(plan, baseline.sharing_folders)
     lost = _newly_unmet(backend, before, installed)
     if damage or lost:
         return (*damage, *lost)
     if baseline.stage is not None:
-        backend.trial.hand_over(baseline.stage)
+        backend.import_checker.keep_bytecode(baseline.stage)
     scope = _AffectedPackages(backend, plan, None)
-    errors = dict(backend.trial.failing(_flatten(scope.modules) or ["sys"], report))
+    errors = dict(backend.import_checker.failures(_flatten(scope.modules) or ["sys"], report))
     if scope.is_critical:
-        said = backend.trial.kernel(report)
+        said = backend.import_checker.kernel(report)
         errors |= {_KERNEL_START: said} if said is not None else {}
     return _describe_failures(plan, scope.modules, _new_failures(errors, baseline))
 
@@ -165,13 +165,13 @@ class _AffectedPackages:
     @cached_property
     def replaced(self) -> frozenset[Path]:
         """The files that the plan takes away."""
-        return self._backend.records.touched(self._plan, None)
+        return self._backend.records.touched_paths(self._plan, None)
 
     def not_for_want_of_place(self, errors: Mapping[str, str]) -> dict[str, str]:
         """Leave out what fails because a file is not in the environment yet: that is seen there."""
         if not errors:
             return {}
-        coming = self._backend.records.touched(self._plan, self._stage) - self.replaced
+        coming = self._backend.records.touched_paths(self._plan, self._stage) - self.replaced
         awaited = {str(path) for path in coming}
         return {m: e for m, e in errors.items() if not any(path in e for path in awaited)}
 
@@ -182,25 +182,25 @@ class _AffectedPackages:
         return self._modules([*self._ids, *(id for id in around if id not in self._gone)])
 
     @cached_property
-    def spare(self) -> Modules:
+    def optional(self) -> Modules:
         """What is tried if there is time: who depends on those, and who shares folders.
 
         Everything, if code of the changed runs at every start of Python.
         """
         known = {*self._ids, *self._gone, *self.modules}
-        wider = set(self._backend.neighbours.around(self._plan, self._stage))
+        wider = set(self._backend.bystanders.sharing_folders(self._plan, self._stage))
         todo = dependency_graph.dependents(known, self._needs)
         while todo:
             wider |= set(todo)
             todo = dependency_graph.dependents(known | wider, self._needs)
-        if self.starts:
+        if self.startup_files:
             wider |= set(dependency_graph.readable_distributions(self._installed))
         return self._modules(sorted(wider - known))
 
     @cached_property
-    def starts(self) -> Mapping[NormalizedName, tuple[str, ...]]:
+    def startup_files(self) -> Mapping[NormalizedName, tuple[str, ...]]:
         """The files of the changed that run code at every start."""
-        return self._backend.records.starts(self._ids, self._stage)
+        return self._backend.records.startup_files(self._ids, self._stage)
 
     @property
     def is_critical(self) -> bool:
@@ -229,7 +229,7 @@ class _AffectedPackages:
         return folder.joinpath(*module.split(".")).with_suffix(".py").is_file()
 
     def _orphaned(self) -> tuple[str, ...]:
-        found = self._backend.neighbours.orphaned(self._plan, self._stage)
+        found = self._backend.bystanders.lost_commands(self._plan, self._stage)
         return tuple(
             f"the command {name} would be gone, which {' and '.join(ids)} runs"
             for name, ids in sorted(found.items())
@@ -247,11 +247,11 @@ def _already_failing(
         report(replace(event, stage=Stage.CHECKING))
 
     # A module that is only staged cannot have failed before.
-    ids = [*scope.modules, *scope.spare]
+    ids = [*scope.modules, *scope.optional]
     known = set(_flatten(backend.records.modules(ids)))
     again = [m for m, error in errors.items() if m in known and error != NOT_TRIED]
-    failing = set(backend.trial.failing(again or ["sys"], told))
-    if _KERNEL_START in errors and backend.trial.kernel(told) is not None:
+    failing = set(backend.import_checker.failures(again or ["sys"], told))
+    if _KERNEL_START in errors and backend.import_checker.kernel(told) is not None:
         failing.add(_KERNEL_START)
     return frozenset(failing)
 
@@ -270,18 +270,20 @@ def _optional_plugins(errors: Mapping[str, str], modules: Modules) -> frozenset[
 
 
 def _new_failures(errors: Mapping[str, str], baseline: Baseline) -> dict[str, str]:
-    return {module: error for module, error in errors.items() if module not in baseline.failing}
+    return {module: error for module, error in errors.items() if module not in baseline.failures}
 
 
 def _flatten(modules: Modules) -> list[str]:
     return list(dict.fromkeys(name for names in modules.values() for name in names))
 
 
-def _describe_failures(plan: Plan, modules: Modules, failing: Mapping[str, str]) -> tuple[str, ...]:
+def _describe_failures(
+    plan: Plan, modules: Modules, failures: Mapping[str, str]
+) -> tuple[str, ...]:
     """Say whose new version cannot be imported, and who no longer can with it."""
     after = {change.id: f"{change.name} {change.after}" for change in plan.changes}
     said = []
-    for module, error in failing.items():
+    for module, error in failures.items():
         if module == _KERNEL_START:
             said.append(f"with {', '.join(after.values())} no kernel starts ({error})")
             continue

@@ -68,7 +68,7 @@ def _changes(changes: Sequence[Change]) -> str:
             change.kind.value,
             _step(change),
             format_size(change.size),
-            "you asked for this" if change.requested else change.because,
+            "you asked for this" if change.requested else change.reason,
         )
         for change in changes
     ]

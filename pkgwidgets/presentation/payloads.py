@@ -87,8 +87,8 @@ def results(done: Transaction, why: str | None = None) -> list[_Json]:
             "id": held.id,
             "name": held.name,
             "success": False,
-            "before": plain(held.stays),
-            "after": plain(held.stays),
+            "before": plain(held.kept_version),
+            "after": plain(held.kept_version),
             "error": str(held),
         }
         for held in done.plan.held_back

@@ -57,9 +57,12 @@ def output_excerpts(cell: ComparedCell) -> tuple[str, str]:
 
 
 def _headline(found: Rehearsal) -> tuple[Literal["ok", "bad", "unsure"], str]:
-    failing = sum(cell.verdict is Verdict.FAILING for cell in found.cells)
-    if found.blamed:
-        return "bad", f"{len(found.blamed)} of {count_noun(len(found.cells), 'cell')} would break"
+    failing = sum(cell.verdict is Verdict.ALREADY_FAILING for cell in found.cells)
+    if found.regressions:
+        return (
+            "bad",
+            f"{len(found.regressions)} of {count_noun(len(found.cells), 'cell')} would break",
+        )
     if failing:
         return "unsure", f"{count_noun(failing, 'cell')} cannot be run as it is, either"
     return "ok", "Nothing would break"
@@ -69,7 +72,7 @@ def _output_text(run: CellRun) -> str:
     """Return what a cell shows, as text; HTML as it is written where it stands alone."""
     kinds = {kind for output in run.outputs for kind in output.get("data", {})}
     if "text/html" in kinds and "text/plain" not in kinds:
-        return "\n".join(filter(None, [_html(run), run.ended]))
+        return "\n".join(filter(None, [_html(run), run.aborted]))
     return run.text
 
 

@@ -19,9 +19,9 @@ _LOOKS = {
     Verdict.DIFFERENT: ("≠", _AMBER),
     Verdict.WARNS: ("!", _AMBER),
     Verdict.SLOWER: ("◔", _AMBER),
-    Verdict.MENDED: ("✓", _GREEN),
-    Verdict.FAILING: ("✗", _GREY),
-    Verdict.UNSTABLE: ("~", _GREY),
+    Verdict.FIXED: ("✓", _GREEN),
+    Verdict.ALREADY_FAILING: ("✗", _GREY),
+    Verdict.FLAKY: ("~", _GREY),
 }
 _BOX = "border:1px solid rgba(128,128,128,.35);border-radius:6px;margin:8px 0;overflow:hidden"
 _HEAD = "padding:4px 10px;background:rgba(128,128,128,.1)"

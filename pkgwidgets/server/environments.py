@@ -107,7 +107,7 @@ class Environments:
             known = self._known.get(python)
             if known is None or known.environment.interpreter != fresh.environment.interpreter:
                 known = self._known[python] = fresh
-        return replace(known, index=fresh.index, installer=fresh.installer, applier=fresh.applier)
+        return replace(known, index=fresh.index, installer=fresh.installer, worker=fresh.worker)
 
     def _prefix(self, kernel: RunningKernel) -> Path | None:
         try:

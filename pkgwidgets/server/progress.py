@@ -109,6 +109,6 @@ def _found(backend: Backend, id: str, plan: Plan) -> Transaction:
 
 
 def _applier(backend: Backend) -> Worker:
-    if backend.applier is None:
+    if backend.worker is None:
         raise TypeError("this backend carries plans out itself: there is nothing to follow")
-    return backend.applier
+    return backend.worker

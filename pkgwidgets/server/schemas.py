@@ -73,7 +73,12 @@ def components() -> dict[str, Schema]:
         "Package": _package(),
         "Change": _change(),
         "HeldBack": exactly(
-            id=TEXT, name=TEXT, stays=TEXT, latest=MAYBE_TEXT, reason=TEXT, unlock=TEXT
+            id=TEXT,
+            name=TEXT,
+            kept_version=TEXT,
+            latest=MAYBE_TEXT,
+            reason=TEXT,
+            how_to_unblock=TEXT,
         ),
         "Kernel": exactly(
             id=TEXT,
@@ -137,9 +142,9 @@ def _change() -> Schema:
         size=MAYBE_COUNT,
         hashes=TEXTS,
         requested=YES,
-        marked=YES,
-        because=TEXT,
-        starts=TEXTS,
+        requested_after=YES,
+        reason=TEXT,
+        startup_files=TEXTS,
     )
 
 

@@ -41,7 +41,7 @@ class ListController:
         self._service = service
         self._listed = listed
         self._is_checking = False
-        self._refusal = service.refusal() or ""
+        self._refusal = service.read_only_reason() or ""
         self._standing = _put_back(service.list_recovered())  # said until the index is asked again
         self.table = PackageTable(asked, self.infos, header=self._header(), **options)
 

@@ -59,7 +59,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is under way; False if the time was up first."""
         changing = self._changing
-        parts = (changing.tasks, self._looking.tasks, self._opening, changing.beside)
+        parts = (changing.tasks, self._looking.tasks, self._opening, changing.checks)
         return all(part.wait(timeout) for part in parts)
 
     def dock(self) -> None:
@@ -69,7 +69,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def close(self) -> None:
         """Remove the panel from the page, and end what it does in the background."""
         self._watch.stop()
-        self._changing.beside.end()
+        self._changing.checks.end()
         self._opening.stop()
         for child in self.children:
             child.close()
@@ -130,11 +130,11 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
                 self._changing.apply(id)
             case {"type": "try" | "survive" as what, "path": str(path)}:
                 said = {name: bool(message.get(name)) for name in ("typed", "unsaved")}
-                self._changing.beside.rehearse(path, survive=what == "survive", **said)
+                self._changing.checks.rehearse(path, survive=what == "survive", **said)
             case {"type": "look"}:
-                self._changing.beside.look()
+                self._changing.checks.look()
             case {"type": "stop"}:
-                self._changing.beside.stop()
+                self._changing.checks.stop()
 
     def _on_task(self, message: Message) -> None:
         match message:
@@ -171,7 +171,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "cancel"}:  # while a cell runs
                 self._changing.call_off()
             case {"type": "stop"}:
-                self._changing.beside.stop()
+                self._changing.checks.stop()
 
     def _plan(self, asked: panel_request.PanelRequest) -> None:
         self._changing.plan(asked, self._plan_failed if self.form.is_open else None)

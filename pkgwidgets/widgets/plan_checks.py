@@ -40,7 +40,7 @@ class PlanChecks:
         self._survived = survived
         self._plan: Plan | None = None
         self._impact = _Place(partial(setattr, view, "impact"))
-        self._trial = _Place(partial(setattr, view, "trial"))
+        self._rehearsal = _Place(partial(setattr, view, "rehearsal"))
         self._looking, self._trying = BackgroundJob(), BackgroundJob()
 
     def begin(self, plan: Plan) -> None:
@@ -70,7 +70,7 @@ class PlanChecks:
         self._looking.cancel()
         self._trying.cancel()
         self._impact.take({})
-        self._trial.take({})
+        self._rehearsal.take({})
 
     def rehearse(
         self, told: str, *, typed: bool = False, unsaved: bool = False, survive: bool = False
@@ -85,10 +85,10 @@ class PlanChecks:
             return
         if path is None:
             said = f"There is no notebook {escape_hidden(told)} here." if typed else ""
-            self._trial.take({"state": "asking", "path": told, "text": said})
+            self._rehearsal.take({"state": "asking", "path": told, "text": said})
             return
         self._trying.cancel()
-        write = self._trial.take(_running(path, "starting"))
+        write = self._rehearsal.take(_running(path, "starting"))
         note = "Changes that are not saved were left out." if unsaved else ""
         work = self._survive if survive else self._rehearse
         self._trying.start(partial(work, plan, path, note, write), partial(_failed, write))
@@ -96,7 +96,7 @@ class PlanChecks:
     def stop(self) -> None:
         """Call the rehearsal off; the plan stays."""
         self._trying.cancel()
-        self._trial.take({})
+        self._rehearsal.take({})
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is under way; False if the time was up first."""
@@ -127,7 +127,7 @@ class PlanChecks:
                 return
             self._survived(path, found)
             said = f"{path.name} runs with this plan as it does now. Nothing was changed."
-            self._trial.take({"state": "done", "kind": "ok", "text": said, "note": note})
+            self._rehearsal.take({"state": "done", "kind": "ok", "text": said, "note": note})
 
     def _report(self, path: Path, write: Callable[[Shown], None]) -> Report:
         told = Shown()
@@ -197,11 +197,11 @@ def summary(rows: Sequence[Impact]) -> str:
 def contents(found: Rehearsal) -> Shown:
     """Return what a rehearsal found, as the view shows it."""
     summary = rehearsal_summary.summarize(found)
-    told = sorted(rehearsal_summary.changed_cells(found), key=lambda cell: not cell.is_blamed)
+    told = sorted(rehearsal_summary.changed_cells(found), key=lambda cell: not cell.is_regression)
     return {
         "kind": summary.kind,
         "text": summary.text,
-        "broken": bool(found.blamed),
+        "broken": bool(found.regressions),
         "cells": [_cell(cell) for cell in told],
     }
 
@@ -211,7 +211,7 @@ def _cell(cell: ComparedCell) -> dict[str, Any]:
     return {
         "place": f"cell {cell.number}",
         "verdict": cell.verdict.value,
-        "bad": cell.is_blamed,
+        "bad": cell.is_regression,
         "source": rehearsal_summary.source_excerpt(cell),
         "before": before,
         "after": after,

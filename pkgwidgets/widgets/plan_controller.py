@@ -41,7 +41,7 @@ class PlanController:
         given: bool,
     ) -> None:
         self.tasks = BackgroundJob()
-        self.beside = PlanChecks(service, plan_view, self._survived)
+        self.checks = PlanChecks(service, plan_view, self._survived)
         self._service = service
         self._plan_view = plan_view
         self._task_view = task_view
@@ -78,7 +78,7 @@ class PlanController:
             self.tasks.cancel()
         if self.tasks.start(work, failed or self._plan_view.fail):
             self._plan, self._asked = None, asked
-            self.beside.end()
+            self.checks.end()
             self._task_view.close_view()
             self._plan_view.begin(asked.title)
 
@@ -91,7 +91,7 @@ class PlanController:
         """Close the plan view; end what is under way in the old environment."""
         self.tasks.cancel()
         self._plan = None
-        self.beside.end()
+        self.checks.end()
         self._plan_view.close_view()
 
     def apply(self, id: str) -> None:
@@ -120,7 +120,7 @@ class PlanController:
         self._plan, self._asked = found, asked
         cell = self._preface + asked.cell
         self._plan_view.show(asked.title, found, cell, whole=asked.whole)
-        self.beside.begin(found)
+        self.checks.begin(found)
 
     def _survived(self, notebook: Path, found: Plan) -> None:
         """Show the plan that leaves a notebook whole, in the place of the one for everything."""
@@ -162,7 +162,7 @@ class PlanController:
 
         if self.tasks.start(work, self._task_view.fail):
             self._plan = None
-            self.beside.end()
+            self.checks.end()
             self._plan_view.close_view()
             self._task_view.begin(title)
 

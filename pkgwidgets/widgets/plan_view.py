@@ -24,8 +24,8 @@ _REASONS = 3
 class PlanView(anywidget.AnyWidget):
     """Shows a plan and sends apply, cancel or unlock; look; try, survive, stop of a rehearsal.
 
-    `impact` and `trial` are filled in beside the plan; `home` is the panel's own model, by which
-    the page finds its cell.
+    `impact` and `rehearsal` are filled in beside the plan; `home` is the model of the panel, by
+    which the page finds its cell.
     """
 
     _esm = sources("dom", "jupyter_page", "plan_checks", "plan_view")
@@ -35,7 +35,7 @@ class PlanView(anywidget.AnyWidget):
     plan = traitlets.Dict().tag(sync=True)
     error = traitlets.Unicode().tag(sync=True)
     impact = traitlets.Dict().tag(sync=True)
-    trial = traitlets.Dict().tag(sync=True)
+    rehearsal = traitlets.Dict().tag(sync=True)
     home = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, asked: Callable[[Message], None], **options: Any) -> None:
@@ -45,7 +45,7 @@ class PlanView(anywidget.AnyWidget):
     def begin(self, title: str) -> None:
         """Open at once, while the plan is being made."""
         with self.hold_sync():
-            self.plan, self.impact, self.trial = {"title": title}, {}, {}
+            self.plan, self.impact, self.rehearsal = {"title": title}, {}, {}
             self.state = "loading"
 
     def show(self, title: str, plan: Plan, cell: str, *, whole: bool = False) -> None:
@@ -55,7 +55,7 @@ class PlanView(anywidget.AnyWidget):
         """
         with self.hold_sync():
             self.plan = {"title": title, "cell": cell, "whole": whole, **_contents(plan)}
-            self.impact, self.trial = {}, {}
+            self.impact, self.rehearsal = {}, {}
             self.state = "ready"
 
     def fail(self, error: str, unlock: str = "") -> None:
@@ -68,7 +68,7 @@ class PlanView(anywidget.AnyWidget):
     def close_view(self) -> None:
         """Show nothing."""
         with self.hold_sync():
-            self.impact, self.trial = {}, {}
+            self.impact, self.rehearsal = {}, {}
             self.state = "hidden"
 
 
@@ -130,7 +130,7 @@ def _change(change: Change) -> dict[str, Any]:
         "kind": change.kind.value,
         "bump": step,
         "size": format_size(change.size),
-        "why": "you asked for this" if change.requested else change.because,
+        "why": "you asked for this" if change.requested else change.reason,
         "requested": change.requested,
     }
 
@@ -140,5 +140,5 @@ def _held(held: HeldBack, *, alone: bool) -> dict[str, str]:
     return {
         "text_strong": f"N{missed}:" if alone else f"{held.name} n{missed}:",
         "text": f"{held.reason}.".replace("..", "."),
-        "unlock": f"Show the plan that would {held.unlock}" if held.unlock else "",
+        "unlock": f"Show the plan that would {held.how_to_unblock}" if held.how_to_unblock else "",
     }

@@ -50,7 +50,7 @@ def main() -> None:
         with demo.start(folder / "demo") as garden:
             fill(garden.site_packages, arguments.projects)
             gate = folder / "gate"
-            garden.index.publish(held_wheel("1.9.0", gate, beside=False))
+            garden.index.publish(held_wheel("1.9.0", gate, staged=False))
             (folder / "server").mkdir()
             with started(garden, folder / "server") as server:
                 measure(f"{server.url}pkgwidgets", server.process, gate, arguments.rounds)

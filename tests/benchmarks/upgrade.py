@@ -129,7 +129,7 @@ def timed(backend: Backend, plan: Plan) -> tuple[float, float]:
 def parts(backend: Backend) -> None:
     """Time a save point of all the files, a rollback, and the look at nothing to recover."""
     plan = planning.plan_upgrade(backend, ["pandas", "numpy"], allow="all")
-    paths = backend.records.touched(plan, None)
+    paths = backend.records.touched_paths(plan, None)
     prefix = backend.environment.interpreter.prefix
     print(f"\n{len(paths)} files")
     ahead = [saved(prefix, paths, ahead=True) for _ in range(5)]
@@ -155,7 +155,7 @@ def saved(prefix: Path, paths: Collection[Path], *, ahead: bool = False) -> floa
     save_point = FolderSavePoint(folder, prefix)
     sleep(0.1)  # the last one has just changed how often each file is linked
     if ahead:
-        save_point.foresee(paths)
+        save_point.prehash(paths)
         sleep(1)
     begun = perf_counter()
     save_point.save(paths)

@@ -59,7 +59,7 @@ def test_everything_works_where_the_kernel_is_broken(run: Run, garden: Demo, bro
 @pytest.fixture
 def cut_off(garden: Demo, tmp_path: Path) -> str:
     """Kill an upgrade when the new files are there, and who asked for it; return its id."""
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     backend = connect(garden.python, garden.index_url, detached=True)
     where = ["--python", str(garden.python), "--index-url", garden.index_url]
     child = subprocess.Popen(

@@ -111,7 +111,7 @@ def test_a_terminal_gets_a_drawn_table_if_rich_is_there(at_terminal: Start, tmp_
 @pytest.fixture
 def gate(garden: Demo, tmp_path: Path) -> Path:
     """Hold an upgrade of seedshelf while it is verified, until this file is there."""
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     return tmp_path / "gate"
 
 

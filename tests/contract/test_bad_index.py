@@ -102,7 +102,7 @@ def reset_after_headers(request: Request) -> None:
 
 def neighbour(name: str, scheme: str = "", host: str = "") -> Callable[[Request], str]:
     def location(request: Request) -> str:
-        url = request.server.neighbours[name].url.replace("127.0.0.1", host or "127.0.0.1")
+        url = request.server.bystanders[name].url.replace("127.0.0.1", host or "127.0.0.1")
         return f"{scheme or url.partition(':')[0]}:{url.partition(':')[2]}{request.project}/"
 
     return location
@@ -285,7 +285,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         running(Server()) as other,
         running(Server(), known[GOOD_NAME]) as right,
         running(Server(), known[BAD_NAME]) as wrong,
-        running(Server(neighbours={"other": other, GOOD_NAME: right, BAD_NAME: wrong})) as started,
+        running(Server(bystanders={"other": other, GOOD_NAME: right, BAD_NAME: wrong})) as started,
     ):
         yield started
 
@@ -331,7 +331,7 @@ def test_the_answer_is_right_or_an_error_of_its_own(server: Server, behaviour: B
         others = answers[id]
         assert isinstance(others, ReleaseList)
         assert [str(release.version) for release in others] == ["2.0", "1.0"]
-        assert not others.stale
+        assert not others.stale_reason
     answer = answers[SUBJECT]
     if isinstance(answer, PkgwidgetsError):
         assert isinstance(answer, IndexUnavailable | ProjectNotFound)
@@ -421,7 +421,7 @@ def test_no_server_is_waited_for_until_tomorrow(server: Server, waited: list[flo
 def test_credentials_are_for_the_index_alone(server: Server, host: str) -> None:
     server.plays[SUBJECT] = redirect("302 Found", neighbour("other", host=host))
     assert isinstance(asked_of(secretly(server.url))[SUBJECT], ReleaseList)
-    (there,) = server.neighbours["other"].asked
+    (there,) = server.bystanders["other"].asked
     assert "authorization" not in there.headers
     assert SECRET not in f"{there.path} {there.headers}"
     assert all("authorization" in request.headers for request in server.asked)
@@ -434,7 +434,7 @@ def test_credentials_are_for_the_index_alone(server: Server, host: str) -> None:
 def test_an_index_must_have_a_certificate_of_its_name(
     server: Server, name: str, trusted: bool
 ) -> None:
-    there = server.neighbours[name]
+    there = server.bystanders[name]
     answers = asked_of(secretly(there.url))
     for answer in answers.values():
         if trusted:
@@ -455,7 +455,7 @@ def test_all_may_be_sent_to_one_host_with_tls(server: Server) -> None:
 
 @pytest.mark.usefixtures("waited")
 def test_no_credentials_are_sent_to_a_server_without_tls(server: Server) -> None:
-    plain = server.neighbours["other"]
+    plain = server.bystanders["other"]
     answers = asked_of(secretly(plain.url.replace("http:", "https:")))
     assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
     assert plain.asked == []
@@ -547,9 +547,9 @@ LARGE: dict[str, tuple[Play, str]] = {
     "gzip bomb in chunks": (chunked(bomb, Content_Encoding="gzip"), "IndexUnavailable"),
     "33 MiB": (body(b" " * (33 * MIB)), "IndexUnavailable"),
     "33 MiB in chunks": (chunked(b" " * (33 * MIB)), "IndexUnavailable"),
-    "31 MiB of white space": (body(GOOD + b" " * (31 * MIB)), "Listing"),
+    "31 MiB of white space": (body(GOOD + b" " * (31 * MIB)), "ReleaseList"),
     "200,000 brackets": (body(b"[" * 200_000), "IndexUnavailable"),
-    "gzip bomb in a redirect": (bomb_on_the_way, "Listing"),
+    "gzip bomb in a redirect": (bomb_on_the_way, "ReleaseList"),
     "31 MiB of files": (
         body(b'{"files": [' + b'{"filename":"a"},' * (31 * MIB // 17) + b'{"filename":"a"}]}'),
         "",
@@ -565,7 +565,7 @@ LARGE: dict[str, tuple[Play, str]] = {
 def test_no_answer_takes_more_than_64_mib(server: Server, tmp_path: Path, name: str) -> None:
     server.plays[SUBJECT], expected = LARGE[name]
     grown, answers = measured(server, tmp_path, SUBJECT, *HEALTHY)
-    assert answers[1:] == ["Listing"] * len(HEALTHY)
+    assert answers[1:] == ["ReleaseList"] * len(HEALTHY)
     assert answers[0] == (expected or answers[0])
     assert grown <= 64 * MIB
 

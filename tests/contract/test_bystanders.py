@@ -44,8 +44,8 @@ def newer(entry_points: str = "", **files: str) -> BuiltWheel:
 
 
 def test_who_shares_nothing_is_not_concerned(kit: Kit) -> None:
-    assert kit.backend.neighbours.around(REMOVAL, None) == {}
-    assert kit.backend.neighbours.orphaned(REMOVAL, None) == {}
+    assert kit.backend.bystanders.sharing_folders(REMOVAL, None) == {}
+    assert kit.backend.bystanders.lost_commands(REMOVAL, None) == {}
 
 
 # --- the real one
@@ -60,13 +60,13 @@ def test_who_has_files_in_the_same_package_is_concerned(backend: Backend, garden
         BuiltWheel(name="bedding", version="1", files={"bedding/a.py": "", "tests/a.py": ""}),
     )
     (garden.site_packages / "bed" / "gone.py").unlink()
-    found = backend.neighbours.around(plan_of(change_of("bed-a", "1", None)), None)
+    found = backend.bystanders.sharing_folders(plan_of(change_of("bed-a", "1", None)), None)
     assert found == {"bed-b": {garden.site_packages / "bed" / "b.py"}}
 
 
 def test_who_has_a_module_of_a_name_that_comes_is_concerned(backend: Backend, garden: Demo) -> None:
     stage = staged(backend, garden, newer(raintable____init___py=""))
-    found = backend.neighbours.around(UPGRADE, stage)
+    found = backend.bystanders.sharing_folders(UPGRADE, stage)
     assert found == {"raintable": {garden.site_packages / "raintable.py"}}
 
 
@@ -95,8 +95,8 @@ def test_who_runs_a_command_that_goes_is_named(
     )
     stage = staged(backend, garden, newer())
     expected = {"seedshelf": ("user",)} if runs else {}
-    assert backend.neighbours.orphaned(UPGRADE, stage) == expected
-    assert backend.neighbours.orphaned(REMOVAL, None) == expected
+    assert backend.bystanders.lost_commands(UPGRADE, stage) == expected
+    assert backend.bystanders.lost_commands(REMOVAL, None) == expected
 
 
 def test_a_kernel_that_is_started_by_a_command_needs_it(backend: Backend, garden: Demo) -> None:
@@ -104,7 +104,7 @@ def test_a_kernel_that_is_started_by_a_command_needs_it(backend: Backend, garden
     files = {kernel: '{"argv": ["seedshelf", "-f", "{connection_file}"]}', "shelf.py": ""}
     wheel = BuiltWheel(name="shelf", version="1", files=files, requires=("seedshelf",))
     put(garden, backend, wheel)
-    assert backend.neighbours.orphaned(REMOVAL, None) == {"seedshelf": ("shelf",)}
+    assert backend.bystanders.lost_commands(REMOVAL, None) == {"seedshelf": ("shelf",)}
 
 
 def test_a_command_that_stays_orphans_nobody(
@@ -112,4 +112,4 @@ def test_a_command_that_stays_orphans_nobody(
 ) -> None:
     stage = staged(backend, garden, newer("[console_scripts]\nseedshelf = seedshelf:main\n"))
     monkeypatch.setattr(bystanders, "_commands_of", None)  # and nobody's files are read for it
-    assert backend.neighbours.orphaned(UPGRADE, stage) == {}
+    assert backend.bystanders.lost_commands(UPGRADE, stage) == {}

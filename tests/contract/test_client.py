@@ -181,7 +181,7 @@ def test_a_kept_answer_stands_in_and_says_so(server: Server, index: SimpleIndex)
     kept = answers[IDS[0]]
     assert isinstance(kept, ReleaseList)
     assert versions(kept) == ["2.0", "1.0"]
-    assert kept.stale.endswith("is not available: it answered 403; as of a moment ago")
+    assert kept.stale_reason.endswith("is not available: it answered 403; as of a moment ago")
     assert isinstance(answers[IDS[1]], IndexUnavailable)
 
 

@@ -25,14 +25,14 @@ MODULES = ["allotboard", "bedplanner", "compost_log", "raintable"]
 
 def test_what_imports_is_not_mentioned(kit: Kit) -> None:
     before = kit.tree()
-    assert kit.backend.trial.failing(MODULES) == {}
-    assert kit.backend.trial.failing([]) == {}
+    assert kit.backend.import_checker.failures(MODULES) == {}
+    assert kit.backend.import_checker.failures([]) == {}
     assert kit.tree() == before
 
 
 def test_what_fails_is_named_with_its_error(kit: Kit) -> None:
     kit.edit("raintable.py", b"raise ImportError('it raises')\n")
-    found = kit.backend.trial.failing(["compost_log", "raintable", "nothing"])
+    found = kit.backend.import_checker.failures(["compost_log", "raintable", "nothing"])
     assert found == {
         "raintable": "ImportError: it raises",
         "nothing": "ModuleNotFoundError: No module named 'nothing'",
@@ -41,7 +41,7 @@ def test_what_fails_is_named_with_its_error(kit: Kit) -> None:
 
 def test_it_reports_while_it_waits(kit: Kit) -> None:
     told: list[Event] = []
-    kit.backend.trial.failing(MODULES, told.append)
+    kit.backend.import_checker.failures(MODULES, told.append)
     assert {event.stage for event in told} == {Stage.VERIFYING}
 
 
@@ -50,7 +50,7 @@ def test_what_the_report_raises_ends_it(kit: Kit) -> None:
         raise Cancelled("")
 
     with pytest.raises(Cancelled):
-        kit.backend.trial.failing(MODULES, cancel)
+        kit.backend.import_checker.failures(MODULES, cancel)
 
 
 # --- the real one
@@ -79,7 +79,7 @@ def test_the_culprit_is_named_and_the_others_are_tried(
     backend: Backend, garden: Demo, code: str, reason: str
 ) -> None:
     (garden.site_packages / "culprit.py").write_text(code)
-    found = backend.trial.failing(["raintable", "culprit", "nobody_else", "allotboard"])
+    found = backend.import_checker.failures(["raintable", "culprit", "nobody_else", "allotboard"])
     assert list(found) == ["culprit", "nobody_else"]
     assert reason in found["culprit"]
     assert len(found["culprit"]) < 600
@@ -91,7 +91,7 @@ def test_what_hangs_is_given_up(
     monkeypatch.setattr(import_check, "_PATIENCE", 0.5)
     (garden.site_packages / "hanging.py").write_text("import time; time.sleep(60)")
     started = time.monotonic()
-    found = backend.trial.failing(["raintable", "hanging", "allotboard"])
+    found = backend.import_checker.failures(["raintable", "hanging", "allotboard"])
     assert found == {"hanging": "it did not finish within 0 seconds"}
     assert time.monotonic() - started < 5
 
@@ -103,7 +103,7 @@ def test_many_slow_modules_are_not_one_that_hangs(
     names = [f"slow{number}" for number in range(8)]
     for name in names:
         (garden.site_packages / f"{name}.py").write_text("import time; time.sleep(0.12)")
-    assert backend.trial.failing(names) == {}
+    assert backend.import_checker.failures(names) == {}
 
 
 @pytest.mark.parametrize(
@@ -125,30 +125,30 @@ def test_what_a_module_does_to_the_process_does_no_harm(
     backend: Backend, garden: Demo, code: str
 ) -> None:
     (garden.site_packages / "rude.py").write_text(code)
-    found = backend.trial.failing(["raintable", "rude", "nobody"])
+    found = backend.import_checker.failures(["raintable", "rude", "nobody"])
     assert found == {"nobody": "ModuleNotFoundError: No module named 'nobody'"}
 
 
 def test_a_module_that_takes_the_arguments_is_not_blamed(backend: Backend, garden: Demo) -> None:
     (garden.site_packages / "rude.py").write_text("import sys; sys.argv.clear()")
-    assert backend.trial.failing(["rude", "raintable"]) == {}
+    assert backend.import_checker.failures(["rude", "raintable"]) == {}
 
 
 def test_noise_of_a_pth_file_does_no_harm(backend: Backend, garden: Demo) -> None:
     noise = "import sys; print('junk'); print('pkgwidgets-trial:', file=sys.stderr)\n"
     (garden.site_packages / "noise.pth").write_text(noise)
-    assert backend.trial.failing(["raintable"]) == {}
+    assert backend.import_checker.failures(["raintable"]) == {}
 
 
 def test_a_pth_file_that_raises_at_the_start_is_named(backend: Backend, garden: Demo) -> None:
     (garden.site_packages / "spoilt.pth").write_text("import raintable\nimport nobody\n")
     error = "ModuleNotFoundError: No module named 'nobody'"
-    assert backend.trial.failing(["raintable"]) == {"spoilt.pth": error}
+    assert backend.import_checker.failures(["raintable"]) == {"spoilt.pth": error}
 
 
 def test_a_python_that_does_not_start_fails_everything(backend: Backend, garden: Demo) -> None:
     (garden.site_packages / "end.pth").write_text("import os; os._exit(3)\n")
-    assert backend.trial.failing(["raintable", "allotboard"]) == dict.fromkeys(
+    assert backend.import_checker.failures(["raintable", "allotboard"]) == dict.fromkeys(
         ["raintable", "allotboard"], "it ended the process: without a word"
     )
 
@@ -161,11 +161,11 @@ def test_what_lies_beside_comes_first_and_is_not_written_to(
     (beside / "raintable.py").write_text("raise ImportError('beside')")
     (beside / "fresh.py").write_text("import seedshelf")
     told: list[Event] = []
-    found = backend.trial.failing(["fresh", "allotboard"], told.append, beside=tmp_path)
+    found = backend.import_checker.failures(["fresh", "allotboard"], told.append, staged=tmp_path)
     assert found == {"allotboard": "ImportError: beside"}
     assert {event.stage for event in told} == {Stage.CHECKING}
     assert sorted(path.name for path in beside.iterdir()) == ["fresh.py", "raintable.py"]
-    assert backend.trial.failing(["allotboard"]) == {}
+    assert backend.import_checker.failures(["allotboard"]) == {}
 
 
 def test_the_users_variables_and_folder_stay_out(
@@ -176,7 +176,7 @@ def test_the_users_variables_and_folder_stay_out(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("PYTHONSTARTUP", str(tmp_path / "raintable.py"))
     monkeypatch.chdir(tmp_path)
-    assert backend.trial.failing(["raintable"]) == {}
+    assert backend.import_checker.failures(["raintable"]) == {}
 
 
 def test_modules_that_cannot_stand_each_other_are_not_blamed(
@@ -188,7 +188,7 @@ def test_modules_that_cannot_stand_each_other_are_not_blamed(
     )
     (garden.site_packages / "rival.py").write_text("")
     (garden.site_packages / "bad.py").write_text("1 / 0")
-    found = backend.trial.failing(["rival", "jealous", "bad"])
+    found = backend.import_checker.failures(["rival", "jealous", "bad"])
     assert found == {"bad": "ZeroDivisionError: division by zero"}
 
 
@@ -209,11 +209,13 @@ def test_what_will_be_replaced_is_not_seen(
     (garden.site_packages / "gone.py").write_text("")
     (garden.site_packages / "user.py").write_text("import gone")
     (stage / "fresh.py").write_text("")
-    assert backend.trial.failing(["user"], beside=tmp_path) == {}
+    assert backend.import_checker.failures(["user"], staged=tmp_path) == {}
     hidden = {garden.site_packages / "gone.py"}
     missing = "ModuleNotFoundError: No module named 'gone'"
-    assert backend.trial.failing(["user"], beside=tmp_path, hidden=hidden) == {"user": missing}
-    assert backend.trial.failing(["user"], hidden=hidden) == {"user": missing}
+    assert backend.import_checker.failures(["user"], staged=tmp_path, masked=hidden) == {
+        "user": missing
+    }
+    assert backend.import_checker.failures(["user"], masked=hidden) == {"user": missing}
 
 
 def test_a_package_is_made_of_what_is_staged_and_of_what_others_have_in_it(
@@ -227,7 +229,7 @@ def test_a_package_is_made_of_what_is_staged_and_of_what_others_have_in_it(
     (stage / "user.py").write_text(
         "import bed.theirs, bed.b, bed.a\nassert bed.a.where and bed.b.where, bed.a.__file__\n"
     )
-    assert backend.trial.failing(["user", "bed.theirs"], beside=tmp_path) == {}
+    assert backend.import_checker.failures(["user", "bed.theirs"], staged=tmp_path) == {}
 
 
 def test_what_is_staged_does_not_hide_the_standard_library(
@@ -235,7 +237,7 @@ def test_what_is_staged_does_not_hide_the_standard_library(
 ) -> None:
     (stage / "statistics.py").write_text("1 / 0")
     (stage / "user.py").write_text("import statistics; statistics.mean")
-    assert backend.trial.failing(["user"], beside=tmp_path) == {}
+    assert backend.import_checker.failures(["user"], staged=tmp_path) == {}
 
 
 @pytest.mark.parametrize(
@@ -251,7 +253,7 @@ def test_a_staged_pth_file_that_fails_is_named(
     backend: Backend, tmp_path: Path, stage: Path, text: str, said: str
 ) -> None:
     (stage / "spoilt.pth").write_text(text)
-    assert backend.trial.failing(["raintable"], beside=tmp_path) == {"spoilt.pth": said}
+    assert backend.import_checker.failures(["raintable"], staged=tmp_path) == {"spoilt.pth": said}
 
 
 def test_a_staged_pth_file_leads_to_its_folder(
@@ -260,7 +262,7 @@ def test_a_staged_pth_file_leads_to_its_folder(
     (stage / "more.pth").write_text("# more\n\nmore\nnowhere\nimport sys; sys.more = 1\n")
     (stage / "more").mkdir()
     (stage / "more" / "deep.py").write_text("import sys; sys.more")
-    assert backend.trial.failing(["deep"], beside=tmp_path) == {}
+    assert backend.import_checker.failures(["deep"], staged=tmp_path) == {}
 
 
 def test_nothing_is_written_to_the_environment(
@@ -268,8 +270,8 @@ def test_nothing_is_written_to_the_environment(
 ) -> None:
     (stage / "fresh.py").write_text("import bedplanner")
     before = sorted(garden.site_packages.rglob("*"))
-    assert backend.trial.failing(["fresh"], beside=tmp_path) == {}
-    assert backend.trial.failing(["bedplanner"], hidden={Path("/nowhere.py")}) == {}
+    assert backend.import_checker.failures(["fresh"], staged=tmp_path) == {}
+    assert backend.import_checker.failures(["bedplanner"], masked={Path("/nowhere.py")}) == {}
     assert sorted(garden.site_packages.rglob("*")) == before
 
 
@@ -278,17 +280,17 @@ def test_what_was_compiled_beside_is_handed_over(
 ) -> None:
     """It is good for the installed source, and so the first import compiles nothing anew."""
     (stage / "fresh.py").write_text("import bedplanner\nwhere = __file__\n")
-    assert backend.trial.failing(["fresh"], beside=tmp_path) == {}
+    assert backend.import_checker.failures(["fresh"], staged=tmp_path) == {}
     installed = garden.site_packages / "fresh.py"
     installed.write_bytes((stage / "fresh.py").read_bytes())
     os.utime(installed, (1_700_000_000, 1_700_000_000))
     (garden.site_packages / "raintable.py").write_text("edited = True\n")
-    backend.trial.hand_over(tmp_path)
+    backend.import_checker.keep_bytecode(tmp_path)
     handed = sorted(garden.site_packages.rglob("*.pyc"))
     names = {file.name.partition(".")[0] for file in handed}
     assert {"fresh", "__init__", "layout"} <= names
     stamps = [(file, file.stat().st_mtime_ns, file.stat().st_ino) for file in handed]
-    assert backend.trial.failing(["fresh"]) == {}
+    assert backend.import_checker.failures(["fresh"]) == {}
     assert [(f, f.stat().st_mtime_ns, f.stat().st_ino) for f in handed] == stamps
 
 
@@ -296,9 +298,9 @@ def test_what_was_compiled_of_something_else_is_not_handed_over(
     backend: Backend, garden: Demo, tmp_path: Path, stage: Path
 ) -> None:
     (stage / "fresh.py").write_text("x = 1\n")
-    assert backend.trial.failing(["fresh"], beside=tmp_path) == {}
+    assert backend.import_checker.failures(["fresh"], staged=tmp_path) == {}
     (garden.site_packages / "fresh.py").write_text("x = 2\n")  # of the same size
-    backend.trial.hand_over(tmp_path)
+    backend.import_checker.keep_bytecode(tmp_path)
     assert list(garden.site_packages.rglob("fresh.*.pyc")) == []
 
 
@@ -308,7 +310,9 @@ def test_what_need_not_be_tried_is_left_out_when_there_is_no_time(
     monkeypatch.setattr(import_check, "_SPARE", 0.0)
     (garden.site_packages / "slow.py").write_text("import time; time.sleep(0.01)")
     (garden.site_packages / "ends.py").write_text("import os; os._exit(1)")
-    found = backend.trial.failing(["slow", "ends", "nobody"], spare=["bad", "raintable"])
+    found = backend.import_checker.failures(
+        ["slow", "ends", "nobody"], optional=["bad", "raintable"]
+    )
     assert found == {
         "ends": "it ended the process: without a word",
         "nobody": "ModuleNotFoundError: No module named 'nobody'",
@@ -323,14 +327,14 @@ def test_what_need_not_be_tried_and_hangs_is_left_out(
     monkeypatch.setattr(import_check, "_SPARE", 1.0)
     (garden.site_packages / "hanging.py").write_text("import time; time.sleep(600)")
     started = time.monotonic()
-    found = backend.trial.failing(["raintable"], spare=["hanging", "allotboard"])
+    found = backend.import_checker.failures(["raintable"], optional=["hanging", "allotboard"])
     assert found == {"hanging": NOT_TRIED, "allotboard": NOT_TRIED}
     assert time.monotonic() - started < 50
 
 
 def test_what_need_not_be_tried_is_tried_when_there_is_time(kit: Kit) -> None:
     missing = "ModuleNotFoundError: No module named 'nobody'"
-    found = kit.backend.trial.failing(["raintable"], spare=["nobody", "allotboard"])
+    found = kit.backend.import_checker.failures(["raintable"], optional=["nobody", "allotboard"])
     assert found == {"nobody": missing}
 
 
@@ -338,7 +342,7 @@ def test_what_need_not_be_tried_is_tried_when_there_is_time(kit: Kit) -> None:
 
 
 def test_without_one_there_is_no_kernel(backend: Backend) -> None:
-    said = backend.trial.kernel()
+    said = backend.import_checker.kernel()
     assert said is not None
     assert "No module named 'jupyter_client'" in said
 

@@ -369,7 +369,7 @@ def test_links_that_cannot_be_read_leave_it_open_whether_there_is_more(tmp_path:
         answer = asked(sources)
         assert versions(answer) == ["1.0"]
         assert isinstance(answer, ReleaseList)
-        assert "gone is not available: it cannot be read" in answer.stale
+        assert "gone is not available: it cannot be read" in answer.stale_reason
         index.withdraw("pea")
         assert isinstance(asked(sources), IndexUnavailable)
 

@@ -108,7 +108,7 @@ def test_requested_and_requirements_are_read(kit: Kit) -> None:
 
 def test_nothing_speaks_against_a_change(kit: Kit) -> None:
     before = kit.tree()
-    assert kit.backend.environment.refusal() is None
+    assert kit.backend.environment.read_only_reason() is None
     assert kit.tree() == before
 
 
@@ -477,7 +477,7 @@ def test_our_folder_is_for_its_owner_only(environment: InstalledEnvironment) -> 
 
 def test_an_externally_managed_environment_is_refused(environment: InstalledEnvironment) -> None:
     facts = replace(environment.interpreter, externally_managed="[externally-managed]")
-    refusal = InstalledEnvironment(facts).refusal()
+    refusal = InstalledEnvironment(facts).read_only_reason()
     assert refusal is not None
     assert "managed by the operating system (PEP 668)" in refusal
 
@@ -501,7 +501,9 @@ def interpreter_paths(stdlib: Path) -> Mapping[str, str]:
 def test_a_frozen_environment_is_refused(environment: InstalledEnvironment) -> None:
     (environment.interpreter.prefix / "conda-meta").mkdir()
     (environment.interpreter.prefix / "conda-meta" / "frozen").touch()
-    assert environment.refusal() == f"{environment.interpreter.prefix} is frozen by its owner"
+    assert (
+        environment.read_only_reason() == f"{environment.interpreter.prefix} is frozen by its owner"
+    )
 
 
 def test_a_file_in_place_of_a_folder_is_refused(
@@ -509,7 +511,7 @@ def test_a_file_in_place_of_a_folder_is_refused(
 ) -> None:
     site.rmdir()
     site.touch()
-    refusal = environment.refusal()
+    refusal = environment.read_only_reason()
     assert refusal is not None
     assert refusal.startswith(f"{site} cannot be written to: ")
 
@@ -525,7 +527,7 @@ def test_a_read_only_folder_is_refused(
         return temporary(prefix=prefix, dir=dir)
 
     monkeypatch.setattr(tempfile, "TemporaryDirectory", made)
-    assert environment.refusal() == f"{site} cannot be written to: read-only file system"
+    assert environment.read_only_reason() == f"{site} cannot be written to: read-only file system"
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP])
@@ -536,7 +538,7 @@ def test_a_file_system_without_locks_is_refused(
         raise OSError(number, "no locks")
 
     monkeypatch.setattr(fcntl, "flock", flock)
-    refusal = environment.refusal()
+    refusal = environment.read_only_reason()
     assert refusal is not None
     assert "lies on a file system without locks: nobody could be kept from" in refusal
 
@@ -544,8 +546,8 @@ def test_a_file_system_without_locks_is_refused(
 def test_a_marker_that_came_later_counts(environment: InstalledEnvironment, tmp_path: Path) -> None:
     facts = replace(environment.interpreter, stdlib=tmp_path)
     (tmp_path / "EXTERNALLY-MANAGED").touch()
-    assert InstalledEnvironment(facts).refusal() is None
-    refusal = InstalledEnvironment(replace(facts, base_prefix=facts.prefix)).refusal()
+    assert InstalledEnvironment(facts).read_only_reason() is None
+    refusal = InstalledEnvironment(replace(facts, base_prefix=facts.prefix)).read_only_reason()
     assert refusal is not None
     assert "managed by the operating system (PEP 668)" in refusal
 
@@ -553,18 +555,18 @@ def test_a_marker_that_came_later_counts(environment: InstalledEnvironment, tmp_
 def test_a_stamp_is_the_same_until_something_is_changed(
     environment: InstalledEnvironment, site: Path
 ) -> None:
-    before = environment.stamps()
-    assert environment.stamps() == before
+    before = environment.fingerprints()
+    assert environment.fingerprints() == before
     (site / "pea.py").touch()
-    assert environment.stamps() == before
+    assert environment.fingerprints() == before
     (site / "pea.pth").write_text("pea\n")
-    with_a_path = environment.stamps()
+    with_a_path = environment.fingerprints()
     assert _differing(before, with_a_path) == {"what runs at every start"}
     site.chmod(0o700)
-    assert _differing(with_a_path, environment.stamps()) == {"the rights of its folders"}
+    assert _differing(with_a_path, environment.fingerprints()) == {"the rights of its folders"}
     (environment.interpreter.prefix / "conda-meta").mkdir()
     (environment.interpreter.prefix / "conda-meta" / "frozen").touch()
-    assert "whether it may be changed" in _differing(with_a_path, environment.stamps())
+    assert "whether it may be changed" in _differing(with_a_path, environment.fingerprints())
 
 
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> set[str]:
@@ -572,7 +574,7 @@ def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> set[str]:
 
 
 def test_what_was_tried_leaves_nothing(environment: InstalledEnvironment, site: Path) -> None:
-    assert environment.refusal() is None
+    assert environment.read_only_reason() is None
     assert list(site.iterdir()) == []
     assert [path.name for path in environment.interpreter.prefix.iterdir()] == ["lib"]
 

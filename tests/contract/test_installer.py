@@ -145,7 +145,7 @@ def test_staging_touches_nothing_live(kit: Kit) -> None:
 def test_what_was_staged_is_installed_without_the_network(kit: Kit) -> None:
     plan = plan_of(
         with_hashes(kit, "bedplanner", "2.1.0", "2.3.0"),
-        with_hashes(kit, "sundrift", "1.0.4", "1.2.0", marked=False),
+        with_hashes(kit, "sundrift", "1.0.4", "1.2.0", requested_after=False),
         change_of("frostcall", "1.9.3", None),
     )
     expected = versions(kit) | {"bedplanner": "2.3.0", "sundrift": "1.2.0"}
@@ -175,7 +175,7 @@ def test_a_wrong_hash_is_refused(kit: Kit) -> None:
 
 def test_a_dependency_stays_one(kit: Kit) -> None:
     plan = plan_of(
-        with_hashes(kit, "sundrift", "1.0.4", "1.2.0", marked=False),
+        with_hashes(kit, "sundrift", "1.0.4", "1.2.0", requested_after=False),
         with_hashes(kit, "seedshelf", "1.4.1", "1.4.2"),
     )
     staged(kit, plan)
@@ -243,7 +243,7 @@ def test_a_stage_is_laid_out_like_the_prefix(
     for name in (f"{site}/seedshelf.py", "bin/seedshelf", "share/man/man1/seedshelf.1"):
         assert (stage / name).is_file()
     prefix = garden.folder / "env"
-    touched = backend.records.touched(plan, stage)
+    touched = backend.records.touched_paths(plan, stage)
     assert {
         prefix / site / "seedshelf-1.4.2.dist-info/METADATA",
         prefix / "bin/seedshelf",

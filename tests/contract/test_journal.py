@@ -50,7 +50,7 @@ def test_a_started_transaction_is_under_way(journal: Journal) -> None:
         ("COMMIT", Outcome.COMMITTED),
         ("ROLLED_BACK", Outcome.ROLLED_BACK),
         ("ABORTED", Outcome.ROLLED_BACK),
-        ("RB_INCOMPLETE", Outcome.BROKEN),
+        ("RB_INCOMPLETE", Outcome.INCOMPLETE),
     ],
 )
 def test_a_final_record_ends_it(journal: Journal, end: str, outcome: Outcome) -> None:
@@ -159,7 +159,11 @@ def test_a_transaction_whose_journal_is_gone_is_shown(folder: FolderJournal, tex
     (folder.folder(id) / "journal").write_bytes(text)
     (folder.folder(id) / "manifest.json").touch()
     (found,) = folder.transactions()
-    assert (found.id, found.outcome, found.error) == (id, Outcome.BROKEN, "its journal is damaged")
+    assert (found.id, found.outcome, found.error) == (
+        id,
+        Outcome.INCOMPLETE,
+        "its journal is damaged",
+    )
     assert found.changes == PLAN.changes
 
 
@@ -221,7 +225,7 @@ def test_what_is_open_is_marked_until_it_is_closed(journal: Journal) -> None:
     assert journal.unfinished() is None
     id = journal.start(PLAN).id
     assert journal.unfinished() == id
-    assert journal.began(id)
+    assert journal.has_records(id)
     journal.record(id, "COMMIT")
     journal.close(id)
     assert journal.unfinished() is None
@@ -285,11 +289,11 @@ def test_another_version_is_recognised(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = folder.start(PLAN).id
-    assert not folder.is_foreign(id)
+    assert not folder.is_other_format(id)
     with monkeypatch.context() as newer:
         newer.setattr(journal_file, "FORMAT", 2)
         folder.record(id, "INTENT")
-    assert folder.is_foreign(id)
+    assert folder.is_other_format(id)
 
 
 # --- the disk refuses

@@ -21,7 +21,7 @@ def memory(request: pytest.FixtureRequest, tmp_path: Path) -> KnownGoodStore:
 
 
 def script(source: str = "1", path: str = "/n/a.ipynb") -> NotebookCode:
-    return NotebookCode(notebook=Path(path), sources=(source,), marks=(frozenset(),))
+    return NotebookCode(notebook=Path(path), sources=(source,), markers=(frozenset(),))
 
 
 def good(of: NotebookCode, version: str = "1.0") -> KnownGoodVersions:

@@ -48,18 +48,18 @@ class Apart:
         """Return a plan that stands still at a stage until the gate is open."""
         if isinstance(self.kit, FakeKit):
             inner = self.kit.backend
-            trial = HeldTrial(inner.trial, self.gate, stage)
-            slow = replace(inner, trial=trial)  # type: ignore[arg-type]
-            backend = replace(slow, applier=FakeApplier(slow))
+            trial = HeldTrial(inner.import_checker, self.gate, stage)
+            slow = replace(inner, import_checker=trial)  # type: ignore[arg-type]
+            backend = replace(slow, worker=FakeApplier(slow))
         else:
-            wheel = held_wheel("1.9", self.gate, beside=stage is Stage.CHECKING)
+            wheel = held_wheel("1.9", self.gate, staged=stage is Stage.CHECKING)
             self.kit.publish(wheel)
             backend = self.backend
         return backend, plan_upgrade(backend, "seedshelf")
 
     def wait_for(self, backend: Backend, id: str, stage: Stage) -> None:
         """Wait until a transaction tells of a stage."""
-        applier = backend.applier
+        applier = backend.worker
         assert applier is not None
         eventually(lambda: stage in {event.stage for event in applier.events(id)[0]})
 
@@ -67,7 +67,7 @@ class Apart:
 @pytest.fixture
 def apart(kit: Kit, request: pytest.FixtureRequest, tmp_path: Path) -> Apart:
     if isinstance(kit, FakeKit):
-        backend = replace(kit.backend, applier=FakeApplier(kit.backend))
+        backend = replace(kit.backend, worker=FakeApplier(kit.backend))
     else:
         garden: Demo = request.getfixturevalue("garden")
         backend = connect(garden.python, garden.index_url, detached=True)
@@ -386,7 +386,7 @@ def test_what_cannot_be_put_back_is_named_and_kept(tmp_path: Path) -> None:
     with pytest.raises(RollbackFailed, match="it is stuck") as caught:
         transactions.apply_and_follow(backend, plan, report)
     (found,) = backend.journal.transactions()
-    assert (caught.value.transaction, found.outcome) == (found.id, Outcome.BROKEN)
+    assert (caught.value.transaction, found.outcome) == (found.id, Outcome.INCOMPLETE)
     assert caught.value.differences == (f"{stuck}: it is stuck",)
     assert caught.value.kept == str(kit.journal.folder(found.id))
     with pytest.raises(RollbackFailed):

@@ -101,7 +101,7 @@ def test_an_index_that_is_gone_makes_the_newest_doubtful(
     pea = found[PEA]
     assert isinstance(pea, ReleaseList)
     assert said(pea) == ["2.0"]
-    assert "the folder is not there" in pea.stale
+    assert "the folder is not there" in pea.stale_reason
     assert isinstance(found[POD], PkgwidgetsError)
 
 

@@ -86,7 +86,7 @@ def test_what_is_beside_comes_first_and_what_is_hidden_is_gone(
     hidden = {interpreter.scheme["purelib"] / "seedshelf.py"}
     cells = ["import frostcall\nfrostcall.where", "import seedshelf", "import raintable"]
     script = scratch.read(write(tmp_path / "n" / "a.ipynb", *cells))
-    (run,) = scratch.run([script], beside=beside, hidden=hidden)
+    (run,) = scratch.run([script], staged=beside, masked=hidden)
     assert texts(run) == ["'beside'", "ModuleNotFoundError: No module named 'seedshelf'", ""]
 
 
@@ -134,12 +134,12 @@ def _put(kit: Kit, path: Path, content: bytes) -> None:
 class Real:
     """Runs one notebook of these cells in the garden."""
 
-    scratch: KernelNotebookRunner
+    notebook_runner: KernelNotebookRunner
     folder: Path
 
     def __call__(self, *cells: str, **more: Any) -> tuple[CellRun, ...]:
-        script = self.scratch.read(write(self.folder / "work" / "a.ipynb", *cells))
-        (run,) = self.scratch.run([script], **more)
+        script = self.notebook_runner.read(write(self.folder / "work" / "a.ipynb", *cells))
+        (run,) = self.notebook_runner.run([script], **more)
         return run.cells
 
 
@@ -243,7 +243,7 @@ def test_nothing_in_the_environment_is_written(
 ) -> None:
     before = sorted((garden.folder / "env").rglob("*")), tree(garden.folder / "env")
     child = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import bedplanner'])"
-    cells = real("import bedplanner", child, beside=tmp_path / "stage")
+    cells = real("import bedplanner", child, staged=tmp_path / "stage")
     assert [cell.error for cell in cells] == ["", ""]
     assert (sorted((garden.folder / "env").rglob("*")), tree(garden.folder / "env")) == before
 
@@ -264,14 +264,14 @@ def test_there_is_no_network_unless_it_is_allowed(real: Real, garden: Demo) -> N
 
 def test_what_takes_too_long_is_ended_and_the_rest_is_not_reached(real: Real) -> None:
     cells = real("1", "import time; time.sleep(60)", "2", limits=RunLimits(seconds=2))
-    assert [cell.ended for cell in cells] == [
+    assert [cell.aborted for cell in cells] == [
         "", "it had not ended within 2 seconds", "it was not reached",
     ]  # fmt: skip
 
 
 def test_a_kernel_that_dies_is_told(real: Real) -> None:
     cells = real("1", "import os; os._exit(3)", "2")
-    assert [cell.ended for cell in cells] == ["", "its kernel died", "it was not reached"]
+    assert [cell.aborted for cell in cells] == ["", "its kernel died", "it was not reached"]
 
 
 @pytest.mark.parametrize("way", [Cancelled, KeyboardInterrupt])
@@ -329,8 +329,8 @@ def _lives(pid: int) -> bool:
 
 def test_where_no_kernel_starts_it_is_said(real: Real, garden: Demo, tmp_path: Path) -> None:
     (garden.site_packages / "ipykernel_launcher.py").write_text("raise SystemExit('no kernel')\n")
-    script = real.scratch.read(write(tmp_path / "n" / "a.ipynb", "1"))
-    (run,) = real.scratch.run([script])
+    script = real.notebook_runner.read(write(tmp_path / "n" / "a.ipynb", "1"))
+    (run,) = real.notebook_runner.run([script])
     assert run.failure == "no kernel starts (no kernel)"
     assert not run.is_clean
 
@@ -369,7 +369,7 @@ def test_processes_of_a_notebook_see_the_stage(real: Real, garden: Demo, tmp_pat
         "import subprocess, sys\n"
         f"print(subprocess.check_output([sys.executable, *{child[1:]!r}], text=True))"
     )
-    (cell,) = real(source, beside=beside)
+    (cell,) = real(source, staged=beside)
     assert cell.text.strip() == "beside"
     assert subprocess.run(child, capture_output=True, check=False).returncode != 0
 
@@ -378,7 +378,7 @@ def test_a_notebook_of_another_format_is_refused(real: Real, tmp_path: Path) -> 
     old = tmp_path / "old.ipynb"
     old.write_text(json.dumps({"nbformat": 3, "worksheets": []}))
     with pytest.raises(InvalidRequest, match="not in nbformat 4"):
-        real.scratch.read(old)
+        real.notebook_runner.read(old)
 
 
 @pytest.mark.parametrize("language", ["R", "julia"])
@@ -390,7 +390,7 @@ def test_a_notebook_in_another_language_is_refused(
     other = tmp_path / "other.ipynb"
     other.write_text(json.dumps({"nbformat": 4, "metadata": {where: said}, "cells": []}))
     with pytest.raises(InvalidRequest, match=f"its code is {language.lower()}, not Python"):
-        real.scratch.read(other)
+        real.notebook_runner.read(other)
 
 
 def test_a_long_line_is_no_trouble_and_no_more_is_kept_than_can_be_compared(real: Real) -> None:
@@ -415,7 +415,7 @@ def test_a_long_line_is_no_trouble_and_no_more_is_kept_than_can_be_compared(real
 
 def test_an_endless_output_ends_with_the_time(real: Real) -> None:
     (cell,) = real("while True: print('y' * 100_000)", limits=RunLimits(seconds=3))
-    assert cell.ended == "it had not ended within 3 seconds"
+    assert cell.aborted == "it had not ended within 3 seconds"
     assert len(cell.text) < 1_001_000
 
 
@@ -492,8 +492,8 @@ def test_a_port_that_another_took_is_no_trouble(
     purelib = interpreter_module.describe(garden.python).scheme["purelib"]
     (purelib / "taking.py").write_text(_TAKING.format(taken=str(taken), times=times))
     (purelib / "taking.pth").write_text("import taking\n")
-    script = real.scratch.read(write(tmp_path / "work" / "a.ipynb", "1 + 1"))
-    (run,) = real.scratch.run([script])
+    script = real.notebook_runner.read(write(tmp_path / "work" / "a.ipynb", "1 + 1"))
+    (run,) = real.notebook_runner.run([script])
     assert taken.read_text() == "x" * times
     if times < 3:
         assert texts(run) == ["2"]
@@ -531,7 +531,7 @@ def test_a_process_that_is_killed_leaves_no_kernel_and_its_folders_not_for_long(
     assert "pkgwidgets-stage" in left
     monkeypatch.setenv("TMPDIR", str(place))
     monkeypatch.setattr("tempfile.tempdir", None)
-    with real.scratch.room():
+    with real.notebook_runner.temporary_directory():
         real("1")
     assert list(place.iterdir()) == []
 
@@ -540,7 +540,10 @@ def test_who_works_in_a_folder_keeps_it(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with real.scratch.room() as first, real.scratch.room() as second:
+    with (
+        real.notebook_runner.temporary_directory() as first,
+        real.notebook_runner.temporary_directory() as second,
+    ):
         assert first.is_dir()
         assert first != second
     assert list(tmp_path.iterdir()) == []

@@ -41,7 +41,7 @@ def staged(kit: Kit, plan: Plan) -> Path:
 
 def test_all_that_a_removal_takes_away_is_known(kit: Kit) -> None:
     site = kit.backend.environment.interpreter.scheme["purelib"]
-    found = kit.backend.records.touched(REMOVAL, None)
+    found = kit.backend.records.touched_paths(REMOVAL, None)
     assert {site / "seedshelf.py", site / "seedshelf-1.4.1.dist-info/RECORD"} <= found
     assert all(
         path.is_relative_to(site.parent) or "bin" in str(path) or "man" in str(path)
@@ -54,7 +54,7 @@ def test_all_that_an_upgrade_writes_is_known_before(kit: Kit) -> None:
     kit.publish(wheel)
     plan = plan_of(change_of("seedshelf", "1.4.1", "1.5"))
     before = kit.tree()
-    found = kit.backend.records.touched(plan, staged(kit, plan))
+    found = kit.backend.records.touched_paths(plan, staged(kit, plan))
     site = kit.backend.environment.interpreter.scheme["purelib"]
     assert {site / "seedshelf.py", site / "seedshelf/deep/new.py"} <= found
     assert site / "seedshelf-1.5.dist-info/RECORD" in found
@@ -64,9 +64,9 @@ def test_all_that_an_upgrade_writes_is_known_before(kit: Kit) -> None:
 def test_what_is_not_installed_or_not_staged_is_refused(kit: Kit) -> None:
     unknown = plan_of(change_of("unknown", "1.0", None))
     with pytest.raises(EnvironmentRefused):
-        kit.backend.records.touched(unknown, None)
+        kit.backend.records.touched_paths(unknown, None)
     with pytest.raises(EnvironmentRefused):
-        kit.backend.records.touched(
+        kit.backend.records.touched_paths(
             plan_of(change_of("frostcall", None, "9")), staged(kit, UPGRADE)
         )
 
@@ -120,20 +120,20 @@ def test_damage_is_named(kit: Kit, content: bytes | None) -> None:
 def test_a_distribution_without_a_record_is_refused(kit: Kit) -> None:
     kit.edit("seedshelf-1.4.1.dist-info/RECORD", None)
     with pytest.raises(EnvironmentRefused):
-        kit.backend.records.touched(REMOVAL, None)
+        kit.backend.records.touched_paths(REMOVAL, None)
 
 
 def test_whose_files_cannot_be_changed_is_said(kit: Kit) -> None:
-    assert kit.backend.records.refusals(IDS, leaving=IDS) == {}
+    assert kit.backend.records.unchangeable_reasons(IDS, leaving=IDS) == {}
     kit.edit("seedshelf-1.4.1.dist-info/RECORD", None)
     kit.backend.environment.distributions()
-    found = kit.backend.records.refusals([canonicalize_name("seedshelf")])
+    found = kit.backend.records.unchangeable_reasons([canonicalize_name("seedshelf")])
     assert list(found) == ["seedshelf"]
     assert found[canonicalize_name("seedshelf")]
 
 
 def test_a_stamp_tells_of_an_edited_file(kit: Kit) -> None:
-    stamps = kit.backend.records.stamps
+    stamps = kit.backend.records.fingerprints
     before = stamps(IDS)
     assert set(before) == set(IDS)
     assert stamps(IDS) == before
@@ -149,10 +149,10 @@ def test_what_is_staged_is_read_as_if_it_were_installed(kit: Kit) -> None:
     found = kit.backend.records.staged(stage)
     assert [str(d.version) for d in found.values() if isinstance(d, Distribution)] == ["1.4.2"]
     (id,) = found
-    assert (id, kit.backend.records.starts(found, stage)) == ("seedshelf", {})
-    came = kit.backend.records.stamps(found, stage)
+    assert (id, kit.backend.records.startup_files(found, stage)) == ("seedshelf", {})
+    came = kit.backend.records.fingerprints(found, stage)
     assert len(came[id]) == 64
-    again = kit.backend.records.stamps(found, stage)
+    again = kit.backend.records.fingerprints(found, stage)
     assert again == came
 
 
@@ -170,7 +170,7 @@ def test_the_hash_of_what_came_is_that_of_its_contents(backend: Backend, garden:
         garden.index.start()
         fresh = connect(garden.python, garden.index_url)
         fresh.installer.stage(plan, stage, no_report)
-        (found,) = fresh.records.stamps([canonicalize_name("pea")], stage).values()
+        (found,) = fresh.records.fingerprints([canonicalize_name("pea")], stage).values()
         return found
 
     assert came("x = 1\n", 1) == came("x = 1\n", 2) != came("x = 2\n", 3)
@@ -196,7 +196,7 @@ def test_what_runs_at_every_start_is_known(
     wheel = BuiltWheel(name="pea", version="1", files=files)
     WheelInstallation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
     pea = canonicalize_name("pea")
-    assert backend.records.starts([pea, *IDS]) == ({pea: found} if found else {})
+    assert backend.records.startup_files([pea, *IDS]) == ({pea: found} if found else {})
 
 
 def test_only_the_rows_of_some_folders_are_read(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_only_the_rows_of_some_folders_are_read(tmp_path: Path) -> None:
 
 def test_scripts_and_data_are_among_the_files(backend: Backend) -> None:
     prefix = backend.environment.interpreter.prefix
-    found = backend.records.touched(REMOVAL, None)
+    found = backend.records.touched_paths(REMOVAL, None)
     assert {prefix / "bin/seedshelf", prefix / "share/man/man1/seedshelf.1"} <= found
 
 
@@ -250,21 +250,21 @@ def test_a_hostile_record_is_not_followed(
     with record_of(garden).open("a") as file:
         file.write(f"{row},,\n")
     with pytest.raises(EnvironmentRefused, match=r"RECORD of seedshelf-1\.4\.1\.dist-info names"):
-        backend.records.touched(plan, None)
+        backend.records.touched_paths(plan, None)
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", ",,\n", "__pycache__/a.pyc,,\n"])
 def test_an_empty_record_is_as_good_as_none(backend: Backend, garden: Demo, text: str) -> None:
     record_of(garden).write_text(text)
     with pytest.raises(EnvironmentRefused, match="has no RECORD: its files are unknown"):
-        backend.records.touched(REMOVAL, None)
+        backend.records.touched_paths(REMOVAL, None)
 
 
 def test_our_own_folder_belongs_to_no_distribution(backend: Backend, garden: Demo) -> None:
     with record_of(garden).open("a") as file:
         file.write("../../../.pkgwidgets/lock,,\n")
     with pytest.raises(EnvironmentRefused):
-        backend.records.touched(REMOVAL, None)
+        backend.records.touched_paths(REMOVAL, None)
 
 
 def test_a_huge_row_is_no_reason_to_fail(backend: Backend, garden: Demo) -> None:
@@ -272,14 +272,14 @@ def test_a_huge_row_is_no_reason_to_fail(backend: Backend, garden: Demo) -> None
         file.write(f"{'x' * 200_000},,\n")
     backend.records.owners([str(garden.site_packages / "raintable.py")])
     with pytest.raises(EnvironmentRefused):
-        backend.records.touched(REMOVAL, None)
+        backend.records.touched_paths(REMOVAL, None)
 
 
 def test_a_path_that_no_file_can_have_is_refused(backend: Backend, garden: Demo) -> None:
     with record_of(garden).open("a") as file:
         file.write("a\0b,,\n")
     with pytest.raises(EnvironmentRefused):
-        backend.records.touched(REMOVAL, None)
+        backend.records.touched_paths(REMOVAL, None)
 
 
 def test_a_folder_that_leads_out_of_the_environment_is_not_followed(
@@ -289,7 +289,7 @@ def test_a_folder_that_leads_out_of_the_environment_is_not_followed(
     package.rename(tmp_path / "elsewhere")
     package.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(EnvironmentRefused):
-        backend.records.touched(plan_of(change_of("bedplanner", "2.1.0", None)), None)
+        backend.records.touched_paths(plan_of(change_of("bedplanner", "2.1.0", None)), None)
 
 
 def test_rows_are_read_as_they_are_written(tmp_path: Path) -> None:

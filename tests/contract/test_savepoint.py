@@ -157,17 +157,17 @@ def test_nothing_saved_is_nothing_to_restore(place: Place) -> None:
     place.save_point().save([])
     assert place.save_point().restore() == ()
     assert place.save_point().paths() == frozenset()
-    assert place.save_point().intact()
+    assert place.save_point().is_intact()
 
 
 def test_it_is_intact_until_it_is_discarded(place: Place) -> None:
     paths = filled(place)
     before = place.tree()
-    assert not place.save_point().intact()
+    assert not place.save_point().is_intact()
     place.save_point().save(paths)
-    assert place.save_point().intact()
+    assert place.save_point().is_intact()
     place.save_point().discard()
-    assert not place.save_point().intact()
+    assert not place.save_point().is_intact()
     place.save_point().discard()
     assert place.tree() == before
 
@@ -180,7 +180,7 @@ def test_what_was_damaged_is_reported_and_not_restored(place: Place) -> None:
         assert path in place.save_point().paths()
     place.write("bin/pea", b"new")
     place.damage()
-    assert not place.save_point().intact()
+    assert not place.save_point().is_intact()
     failed = place.save_point().restore()
     assert len(failed) == len(OLD)
     assert all(str(place.path(name)) in "; ".join(failed) for name in OLD)
@@ -209,7 +209,7 @@ def test_a_damaged_manifest_is_not_intact(real: RealPlace, spoil: str) -> None:
     manifest.unlink()
     if spoil != "missing":
         manifest.write_text("" if spoil == "empty" else "[1")
-    assert not real.save_point().intact()
+    assert not real.save_point().is_intact()
 
 
 def test_cut_off_anywhere_it_can_be_run_again(
@@ -345,7 +345,7 @@ def test_a_folder_is_refused_before_anything_is_saved(real: RealPlace) -> None:
     paths = filled(real)
     with pytest.raises(DiskFailed, match="neither a file nor a link"):
         real.save_point().save([*paths, real.path("lib/pod")])
-    assert not real.save_point().intact()
+    assert not real.save_point().is_intact()
 
 
 def test_a_file_that_became_a_folder_is_a_file_again(real: RealPlace) -> None:
@@ -465,11 +465,11 @@ def test_the_size_of_what_is_kept_is_told(real: RealPlace) -> None:
 def test_what_was_foreseen_is_saved_as_it_is_when_it_is_saved(place: Place) -> None:
     paths = filled(place)
     save_point = place.save_point()
-    save_point.foresee(paths)
+    save_point.prehash(paths)
     place.write("lib/pea.py", b"x = 3\n")
     save_point.save(paths)
     before = place.tree()
     changed(place)
-    assert save_point.intact()
+    assert save_point.is_intact()
     assert save_point.restore() == ()
     assert place.tree() == before

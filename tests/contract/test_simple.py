@@ -126,7 +126,7 @@ def test_an_old_answer_stands_in_and_says_so(server: Answers, index: SimpleIndex
     answer = index.releases_of([PEA])[PEA]
     assert isinstance(answer, ReleaseList)
     assert [str(release.version) for release in answer] == ["1.0"]
-    assert "it answered 503" in answer.stale
+    assert "it answered 503" in answer.stale_reason
 
 
 def test_what_is_skipped_may_be_left_out_and_nothing_else(kit: Kit) -> None:

@@ -105,13 +105,13 @@ class Trace:
         self.prefix = prefix
         self.first = Image.of(prefix)
         self.operations: list[Operation] = []
-        self.marks: dict[str, int] = {}
+        self.markers: dict[str, int] = {}
         self._now = self.first.copy()
         self._number = 1 << 60
 
     def mark(self, name: str) -> None:
         """Remember how many operations there have been."""
-        self.marks[name] = len(self.operations)
+        self.markers[name] = len(self.operations)
 
     def _do(self, what: str, apply: Callable[[Image], None], **more: Any) -> None:
         apply(self._now)

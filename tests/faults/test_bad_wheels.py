@@ -418,7 +418,7 @@ def test_a_kernel_that_does_not_start_is_found_out(kernelled: Backend, tree: Ora
 def test_a_kernel_that_starts_is_no_hindrance(kernelled: Backend, garden: Demo) -> None:
     done = apply.apply_plan(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.91"))
     assert done.outcome is Outcome.COMMITTED
-    assert kernelled.trial.kernel() is None
+    assert kernelled.import_checker.kernel() is None
 
 
 def test_a_kernel_that_did_not_start_before_need_not(kernelled: Backend, garden: Demo) -> None:
@@ -434,11 +434,11 @@ def test_a_kernel_is_tried_only_for_what_kernels_are_made_of() -> None:
             kit.installer.put(_plain(each, "1"), requested=True)
         kit.publish(_plain(name, version))
         plan = plan_upgrade(kit.backend, name)
-        kit.trial.no_kernel = "it is broken"
-        kit.trial.asked_for_a_kernel = 0
+        kit.import_checker.no_kernel = "it is broken"
+        kit.import_checker.asked_for_a_kernel = 0
         done = apply.apply_plan(kit.backend, plan)  # as before, so nobody is blamed
         assert done.outcome is Outcome.COMMITTED
-        assert bool(kit.trial.asked_for_a_kernel) == tried
+        assert bool(kit.import_checker.asked_for_a_kernel) == tried
 
 
 def test_a_kernel_that_breaks_only_once_it_is_installed_is_undone() -> None:
@@ -450,7 +450,7 @@ def test_a_kernel_that_breaks_only_once_it_is_installed_is_undone() -> None:
 
     def spoil(event: Event) -> None:
         if event.stage == "installing":
-            kit.trial.no_kernel = "it is broken"
+            kit.import_checker.no_kernel = "it is broken"
 
     with pytest.raises(VerificationFailed, match=r"with traitlets 2 no kernel starts \(it is brok"):
         apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "traitlets"), spoil)
@@ -488,15 +488,15 @@ def ours(version: str, **modules: str) -> BuiltWheel:
     return BuiltWheel(name="pkgwidgets", version=version, files=init | files)
 
 
-@pytest.mark.parametrize("module", ["applier", "recover"])
+@pytest.mark.parametrize("module", ["worker", "recover"])
 def test_a_pkgwidgets_that_could_not_undo_is_refused(
     garden: Demo, backend: Backend, tree: Oracle, module: str
 ) -> None:
     """It imports, and so does nothing that an undo needs: that was the last that one saw of it."""
-    garden.index.publish(ours("1.0", applier="", recover=""))
+    garden.index.publish(ours("1.0", worker="", recover=""))
     apply.apply_plan(backend, plan_install(backend, "pkgwidgets"))
     before = tree(garden.folder / "env")
-    garden.index.publish(ours("2.0", **{"applier": "", "recover": "", module: "import nobody"}))
+    garden.index.publish(ours("2.0", **{"worker": "", "recover": "", module: "import nobody"}))
     said = rf"pkgwidgets 2\.0's module pkgwidgets\.{module} cannot be imported \(ModuleNotFound"
     with pytest.raises(StageFailed, match=said):
         apply.apply_plan(backend, plan_upgrade(backend, "pkgwidgets"))
@@ -504,7 +504,7 @@ def test_a_pkgwidgets_that_could_not_undo_is_refused(
 
 
 def test_a_pkgwidgets_that_is_built_otherwise_is_not(garden: Demo, backend: Backend) -> None:
-    garden.index.publish(ours("1.0", applier="", recover=""))
+    garden.index.publish(ours("1.0", worker="", recover=""))
     apply.apply_plan(backend, plan_install(backend, "pkgwidgets"))
     garden.index.publish(ours("2.0", another=""))
     done = apply.apply_plan(backend, plan_upgrade(backend, "pkgwidgets"))

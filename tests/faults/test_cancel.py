@@ -71,7 +71,7 @@ def test_it_ticks_all_the_time(tmp_path: Path, many: list[Path]) -> None:
     save_point = FolderSavePoint(tmp_path / ".pkgwidgets" / "txn" / "1", tmp_path)
     save_point.save(many, lambda: told.append(None))
     assert len(told) >= 2 * MANY // 32
-    assert save_point.intact()
+    assert save_point.is_intact()
 
 
 def test_what_is_hashed_slowly_is_left_off_soon(
@@ -95,4 +95,4 @@ def test_what_is_hashed_slowly_is_left_off_soon(
     with pytest.raises(Cancelled):
         save_point.save(many, cancel)
     assert len(hashed) < MANY // 2
-    assert not save_point.intact()
+    assert not save_point.is_intact()

@@ -236,7 +236,7 @@ def test_what_is_not_touched_may_be_edited(kit: Kit) -> None:
 
 def test_what_was_compiled_in_between_does_not_count(backend: Backend, garden: Demo) -> None:
     plan = plan_upgrade(backend, "bedplanner")
-    assert backend.trial.failing(["bedplanner"]) == {}
+    assert backend.import_checker.failures(["bedplanner"]) == {}
     assert (garden.site_packages / "bedplanner" / "__pycache__").is_dir()
     assert changes_since_plan(backend, plan) == ()
 
@@ -257,7 +257,7 @@ def test_a_plan_that_was_rolled_back_can_be_applied_again(backend: Backend, gard
 
 
 def test_a_fingerprint_of_another_version_of_ours_is_stale(backend: Backend) -> None:
-    old = replace(plan_upgrade(backend, "seedshelf"), environment="0" * 32)
+    old = replace(plan_upgrade(backend, "seedshelf"), environment_fingerprint="0" * 32)
     with pytest.raises(StalePlan):
         apply.apply_plan(backend, old)
     installed = backend.environment.distributions()

@@ -131,7 +131,7 @@ class Vandal:
     def install(self, plan: Plan, report: Report) -> None:
         if self._chance.random() < 0.5:
             self._inner.install(plan, report)
-        touched = sorted(self._plot.backend.records.touched(plan, None))
+        touched = sorted(self._plot.backend.records.touched_paths(plan, None))
         lib = self._plot.prefix / "lib"
         touched += [
             lib / "pea/fresh.py",

@@ -39,7 +39,7 @@ def recovered_from_all(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         for count, lost, image in crashes(trace):
-            is_record = count in trace.marks.values()
+            is_record = count in trace.markers.values()
             if (key := (image.key, is_record)) in seen:
                 continue
             seen.add(key)
@@ -71,10 +71,10 @@ def test_while_it_upgrades(tmp_path: Path, trees: tuple[str, str], every: int) -
     def check(left: Plot, count: int, lost: str) -> None:
         committed = "COMMIT" in left.last_steps()
         assert left.digest() == trees[committed], (count, lost)
-        if count >= trace.marks["COMMIT"]:
+        if count >= trace.markers["COMMIT"]:
             assert committed, (count, lost)
         if committed:
-            assert count > trace.marks["VERIFIED"]
+            assert count > trace.markers["VERIFIED"]
 
     assert recovered_from_all(trace, tmp_path, every, check) >= 1200
 
@@ -111,7 +111,7 @@ def test_the_power_fails_again_while_it_recovers(tmp_path: Path, trees: tuple[st
     plot.journal.record = marked  # type: ignore[method-assign]
     with traced(plot.prefix) as trace:
         plot.upgrade()
-    installed = trace.marks["INSTALLED"]
+    installed = trace.markers["INSTALLED"]
     for number, lost in enumerate(("nothing", "everything")):
         image = next(i for count, what, i in crashes(trace) if (count, what) == (installed, lost))
         image.materialise(trace.prefix, tmp_path / f"half{number}")

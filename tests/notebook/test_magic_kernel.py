@@ -89,7 +89,7 @@ def test_tab_offers_verbs_and_what_this_kernel_has(kernel: Kernel) -> None:
 def test_an_interrupt_of_the_cell_puts_the_old_back(
     kernel: Kernel, garden: Demo, tmp_path: Path, tree: Oracle
 ) -> None:
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     before = tree(garden.folder / "env")
     cell = kernel.client.execute(line(garden, "upgrade seedshelf"))
     eventually(lambda: list(garden.site_packages.glob("seedshelf-1.9.dist-info")))

@@ -15,7 +15,7 @@ class _Connection(HTTPConnection):
     """Keeps what is answered. A subclass only in name: of its parent there is nothing to use."""
 
     def __init__(self) -> None:
-        self.ended: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.aborted: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._status = 0
         self._headers = HTTPHeaders()
         self._body = b""
@@ -37,7 +37,7 @@ class _Connection(HTTPConnection):
         body = self._body
         said = json.loads(body) if body[:1] == b"{" else None
         answer = Answer(status=self._status, body=body, headers=self._headers, json=said)
-        self.ended.set_result(answer)
+        self.aborted.set_result(answer)
 
     def set_close_callback(self, callback: object) -> None:
         """Never close."""
@@ -54,10 +54,10 @@ async def ask(
     waiting = delegate.headers_received(line, HTTPHeaders(sent))
     if waiting is not None:
         await waiting
-    if body and not connection.ended.done():  # as a socket's, which reads on but tells nobody
+    if body and not connection.aborted.done():  # as a socket's, which reads on but tells nobody
         read = delegate.data_received(body)
         if read is not None:
             await read
-    if not connection.ended.done():
+    if not connection.aborted.done():
         delegate.finish()
-    return await connection.ended
+    return await connection.aborted

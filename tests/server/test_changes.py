@@ -236,7 +236,7 @@ def gate(tmp_path: Path) -> Path:
 @asynccontextmanager
 async def held(ask: Ask, published: Callable[..., None], gate: Path) -> AsyncIterator[str]:
     """Begin an upgrade that stands still, in its own installed file, until the gate is there."""
-    published(held_wheel("1.9.0", gate, beside=False))
+    published(held_wheel("1.9.0", gate, staged=False))
     answer = await ask("PUT", "packages/seedshelf/upgrade", {}, headers={"Prefer": "respond-async"})
     assert answer.status == 202
     assert answer.headers["Preference-Applied"] == "respond-async"

@@ -56,7 +56,7 @@ def cut_off(
 ) -> Iterator[tuple[Demo, str]]:
     """Kill an applier in the middle of an upgrade: its files are there, and not committed."""
     gate = tmp_path / "gate"
-    published(held_wheel("1.9.0", gate, beside=False))
+    published(held_wheel("1.9.0", gate, staged=False))
     backend = connect(garden.python, garden.index_url, detached=True)
     id = transactions.start(backend, planning.plan_upgrade(backend, "seedshelf"))
     eventually(lambda: "SYNCED" in backend.journal.steps(id))

@@ -20,7 +20,11 @@ from pkgwidgets.server.plan_store import Owner, PlanStore
 from pkgwidgets.server.threads import run_in_thread
 
 PLAN = Plan(
-    requested=("pea",), changes=(), environment="", python=Path("/p"), created=datetime.now(UTC)
+    requested=("pea",),
+    changes=(),
+    environment_fingerprint="",
+    python=Path("/p"),
+    created=datetime.now(UTC),
 )
 OWNER = Owner(user="ada", prefix=Path("/env"))
 

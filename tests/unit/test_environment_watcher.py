@@ -132,7 +132,7 @@ def test_a_stamp_differs_once_something_is_installed_or_begun(service: PackageSe
 
 def test_asking_whether_it_may_be_changed_changes_no_stamp(service: PackageService) -> None:
     before = service.stamp()
-    assert service.refusal() is None
+    assert service.read_only_reason() is None
     service.plan_upgrade("seedshelf")
     assert service.stamp() == before
 

@@ -24,7 +24,7 @@ def _file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def known(path: Path) -> tuple[FileHashes, os.stat_result]:
     found = FileHashes()
-    found.foresee([str(path), str(path.with_name("absent.py"))])
+    found.prehash([str(path), str(path.with_name("absent.py"))])
     found.wait()
     return found, path.lstat()
 

@@ -98,7 +98,9 @@ def change(name: str, before: str | None, after: str | None, *, requested: bool 
 def held(name: str, stays: str) -> HeldBack:
     id = canonicalize_name(name)
     latest = Version("99")
-    return HeldBack(id=id, name=name, stays=Version(stays), latest=latest, reason="it is blocked")
+    return HeldBack(
+        id=id, name=name, kept_version=Version(stays), latest=latest, reason="it is blocked"
+    )
 
 
 def transaction(
@@ -112,7 +114,7 @@ def transaction(
         requested=(),
         changes=moved,
         held_back=held_back,
-        environment="",
+        environment_fingerprint="",
         python=Path("/env/bin/python"),
         created=NOON,
         undoes=undoes,

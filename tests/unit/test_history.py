@@ -30,7 +30,7 @@ def done(
             Change(id=canonicalize_name(n), name=n, before=Version("1"), after=Version("2"))
             for n in names
         ),
-        environment="",
+        environment_fingerprint="",
         python=Path("/env/bin/python"),
         created=NOW,
         undoes=undoes,
@@ -61,12 +61,12 @@ def test_without_a_history_there_is_nothing_to_take_back() -> None:
     assert undoable_of() is None
 
 
-@pytest.mark.parametrize("outcome", [Outcome.STARTED, Outcome.ROLLED_BACK, Outcome.BROKEN])
+@pytest.mark.parametrize("outcome", [Outcome.STARTED, Outcome.ROLLED_BACK, Outcome.INCOMPLETE])
 def test_only_what_was_committed_can_be_taken_back(outcome: Outcome) -> None:
     assert undoable_of(done("1", "pea"), done("2", "bean", outcome=outcome)) == "1"
 
 
-@pytest.mark.parametrize("outcome", [Outcome.STARTED, Outcome.ROLLED_BACK, Outcome.BROKEN])
+@pytest.mark.parametrize("outcome", [Outcome.STARTED, Outcome.ROLLED_BACK, Outcome.INCOMPLETE])
 def test_an_undo_that_failed_took_nothing_back(outcome: Outcome) -> None:
     assert undoable_of(done("1", "pea"), done("2", "pea", undoes="1", outcome=outcome)) == "1"
 

@@ -155,7 +155,7 @@ def test_progress_is_told_project_by_project(fake: FakeKit) -> None:
 
 
 def test_rows_are_told_as_they_come(fake: FakeKit) -> None:
-    fake.index.failing[canonicalize_name("raintable")] = IndexUnavailable("here", "it is down")
+    fake.index.failures[canonicalize_name("raintable")] = IndexUnavailable("here", "it is down")
     told: list[Event] = []
     rows = inventory.check_for_updates(fake.backend, report=told.append)
     came = [event.package for event in told if event.package is not None]
@@ -184,7 +184,7 @@ def test_facts_are_kept_while_nothing_changes(
 
 def test_a_dead_project_is_unknown_and_says_why(fake: FakeKit) -> None:
     id = canonicalize_name("seedshelf")
-    fake.index.failing[id] = IndexUnavailable("http://x/", "it is tired")
+    fake.index.failures[id] = IndexUnavailable("http://x/", "it is tired")
     found = by_name(fake)
     dead = found.pop("seedshelf")
     assert (dead.latest_version, dead.update_available) == (None, None)

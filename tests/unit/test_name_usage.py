@@ -56,9 +56,9 @@ def test_later_cells_know_what_earlier_ones_imported() -> None:
 def test_what_a_call_gives() -> None:
     found = find_usage([Cell(number=1, source="import a\na.f(1, 2, k=3)\na.f(*x)\na.f(**x)")]).uses
     assert [use.call for use in found if use.name == "a.f"] == [
-        Call(places=2, names=("k",)),
-        Call(places=0, open=True),
-        Call(places=0, open=True),
+        Call(positional_count=2, names=("k",)),
+        Call(positional_count=0, has_unpacking=True),
+        Call(positional_count=0, has_unpacking=True),
     ]
     assert [use.line for use in found] == [1, 2, 3, 4]
 
@@ -71,28 +71,29 @@ def test_the_longest_module_tells_whose_a_name_is() -> None:
 
 
 A, B = Parameter(name="a"), Parameter(name="b", default="1")
-MANY = Parameter(name="values", many=True, by_name=False)
-OPTIONS = Parameter(name="options", many=True, by_place=False)
-KEY = Parameter(name="k", default="0", by_place=False)
+B_NEEDED = Parameter(name="b")
+MANY = Parameter(name="values", variadic=True, keyword=False)
+OPTIONS = Parameter(name="options", variadic=True, positional=False)
+KEY = Parameter(name="k", default="0", positional=False)
 
 
 @pytest.mark.parametrize(
     ("call", "old", "new", "said"),
     [
-        (Call(places=1, names=("b",)), (A, B), (A,), ["f has no parameter b in v"]),
-        (Call(places=1, names=("b",)), (A, B), (A, OPTIONS), []),
-        (Call(places=1, names=("z",)), (A,), (A,), []),
-        (Call(places=2), (A, B), (A, KEY), ["f takes 1 values by place in v, not 2"]),
-        (Call(places=2), (A, B), (A, MANY), []),
-        (Call(places=3), (A, B), (A, B), []),
-        (Call(places=1), (A,), (A, Parameter(name="c")), ["f needs a value for c in v"]),
-        (Call(places=1), (A, B), (A, Parameter(name="b")), ["f needs a value for b in v"]),
-        (Call(places=0), (A,), (A,), []),
-        (Call(places=0, open=True), (A,), (A, Parameter(name="c")), []),
-        (Call(places=1), (A, B), (A, Parameter(name="b", default="2")),
+        (Call(positional_count=1, names=("b",)), (A, B), (A,), ["f has no parameter b in v"]),
+        (Call(positional_count=1, names=("b",)), (A, B), (A, OPTIONS), []),
+        (Call(positional_count=1, names=("z",)), (A,), (A,), []),
+        (Call(positional_count=2), (A, B), (A, KEY), ["f takes 1 values by place in v, not 2"]),
+        (Call(positional_count=2), (A, B), (A, MANY), []),
+        (Call(positional_count=3), (A, B), (A, B), []),
+        (Call(positional_count=1), (A,), (A, Parameter(name="c")), ["f needs a value for c in v"]),
+        (Call(positional_count=1), (A, B), (A, B_NEEDED), ["f needs a value for b in v"]),
+        (Call(positional_count=0), (A,), (A,), []),
+        (Call(positional_count=0, has_unpacking=True), (A,), (A, Parameter(name="c")), []),
+        (Call(positional_count=1), (A, B), (A, Parameter(name="b", default="2")),
          ["the default of b of f is 2 in v, not 1"]),
-        (Call(places=2), (A, B), (A, Parameter(name="b", default="2")), []),
-        (Call(places=1), (A, B), (A, Parameter(name="b", default="...")), []),
+        (Call(positional_count=2), (A, B), (A, Parameter(name="b", default="2")), []),
+        (Call(positional_count=1), (A, B), (A, Parameter(name="b", default="...")), []),
     ],
 )  # fmt: skip
 def test_what_a_new_signature_does_to_a_call(

@@ -38,8 +38,8 @@ def fails(name: str = "ValueError", text: str = "no") -> dict[str, Any]:
 def run(*outputs: dict[str, Any], source: str = "x", seconds: float = 0.1) -> NotebookRun:
     """A notebook of one cell."""
     said = parse_markers(source, [])
-    script = NotebookCode(notebook=Path("/n/a.ipynb"), sources=(source,), marks=(said,))
-    cell = CellRun(number=1, source=source, outputs=outputs, seconds=seconds, marks=said)
+    script = NotebookCode(notebook=Path("/n/a.ipynb"), sources=(source,), markers=(said,))
+    cell = CellRun(number=1, source=source, outputs=outputs, seconds=seconds, markers=said)
     return NotebookRun(script=script, cells=(cell,))
 
 
@@ -62,8 +62,8 @@ def verdict(before: NotebookRun, after: NotebookRun, text: str = "") -> Verdict:
         ([shows("f", **{"image/png": "aa"})], [shows("f", **{"image/png": "bb"})], Verdict.SAME),
         ([shows("f", **{"text/html": "a"})], [shows("f", **{"text/html": "b"})], Verdict.DIFFERENT),
         ([shows("1")], [fails()], Verdict.BROKEN),
-        ([fails()], [shows("1")], Verdict.MENDED),
-        ([fails()], [fails("KeyError")], Verdict.FAILING),
+        ([fails()], [shows("1")], Verdict.FIXED),
+        ([fails()], [fails("KeyError")], Verdict.ALREADY_FAILING),
         ([], [prints("/a/b.py:3: FutureWarning: soon\n  b()\n", "stderr")], Verdict.WARNS),
         (
             [prints("/a/b.py:3: FutureWarning: soon\n  b()\n", "stderr")],
@@ -156,17 +156,23 @@ def test_markers_are_tags_and_comments_of_their_own_line() -> None:
 def test_what_differs_by_itself_is_pardoned() -> None:
     before, after = run(shows("0.1")), run(shows("0.2"))
     (cell,) = mark_flaky(compare_runs(before, after), run(shows("0.3")))
-    assert (cell.verdict, cell.is_blamed) == (Verdict.UNSTABLE, False)
+    assert (cell.verdict, cell.is_regression) == (Verdict.FLAKY, False)
     (cell,) = mark_flaky(compare_runs(before, after), run(shows("0.1")))
-    assert (cell.verdict, cell.is_blamed) == (Verdict.DIFFERENT, True)
+    assert (cell.verdict, cell.is_regression) == (Verdict.DIFFERENT, True)
 
 
 def test_only_new_errors_and_outputs_are_blamed() -> None:
     pairs = [((), (fails(),)), ((fails(),), ()), ((fails(),), (fails(),)), ((), ())]
     cells = tuple(cell for old, new in pairs for cell in compare_runs(run(*old), run(*new)))
-    plan = Plan(requested=(), changes=(), environment="", python=Path(), created=datetime.now(UTC))
+    plan = Plan(
+        requested=(),
+        changes=(),
+        environment_fingerprint="",
+        python=Path(),
+        created=datetime.now(UTC),
+    )
     found = Rehearsal(plan=plan, cells=cells)
-    assert [str(cell) for cell in found.blamed] == ["cell 1 of a.ipynb (ValueError: no)"]
+    assert [str(cell) for cell in found.regressions] == ["cell 1 of a.ipynb (ValueError: no)"]
     assert not found.passed
 
 
@@ -185,7 +191,7 @@ def test_that_a_version_is_another_is_no_difference() -> None:
     plan = Plan(
         requested=(),
         changes=(change, short),
-        environment="",
+        environment_fingerprint="",
         python=Path(),
         created=datetime.now(UTC),
     )

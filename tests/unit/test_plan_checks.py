@@ -38,7 +38,7 @@ def impact(severity: str, cell: int | None = 1) -> Impact:
 
 
 def cell(before: dict[str, Any], after: dict[str, Any]) -> ComparedCell:
-    script = NotebookCode(notebook=Path("a.ipynb"), sources=("x",), marks=(frozenset(),))
+    script = NotebookCode(notebook=Path("a.ipynb"), sources=("x",), markers=(frozenset(),))
     old, new = (
         NotebookRun(script=script, cells=(CellRun(number=1, source="x", outputs=(output,)),))
         for output in (before, after)
@@ -189,7 +189,7 @@ def test_a_rehearsal_tells_how_far_it_is_and_what_it_found(
     def rehearse(found: Plan, path: Path, report: Any) -> Rehearsal:
         assert path == notebook
         report(Event(stage=Stage.CHECKING, text="rehearsing it, cell 1 of 4", done=1, total=4))
-        seen.append(dict(panel.plan_view.trial))
+        seen.append(dict(panel.plan_view.rehearsal))
         cells = (cell(shown(plain="1"), shown(plain="1")), cell(shown(plain="1"), shown(plain="2")))
         return Rehearsal(plan=found, cells=cells)
 
@@ -197,7 +197,7 @@ def test_a_rehearsal_tells_how_far_it_is_and_what_it_found(
     click(panel.plan_view, type="try", path=str(notebook), unsaved=True)
     assert panel.wait(60)
     assert (seen[0]["state"], seen[0]["fraction"]) == ("running", 0.25)
-    found = panel.plan_view.trial
+    found = panel.plan_view.rehearsal
     assert (found["state"], found["kind"], found["broken"]) == ("done", "bad", True)
     assert found["text"] == "1 of 2 cells would break; 1 stays the same. Nothing was changed."
     assert found["note"] == "Changes that are not saved were left out."
@@ -222,10 +222,10 @@ def test_a_rehearsal_that_was_stopped_shows_nothing_and_leaves_the_plan(
     click(panel.plan_view, type="try", path=str(notebook))
     assert begun.wait(30)
     click(panel.plan_view, type="stop")
-    assert panel.plan_view.trial == {}
+    assert panel.plan_view.rehearsal == {}
     gate.set()
     assert panel.wait(60)
-    assert (panel.plan_view.state, panel.plan_view.trial) == ("ready", {})
+    assert (panel.plan_view.state, panel.plan_view.rehearsal) == ("ready", {})
 
 
 def test_which_notebook_is_asked_for_where_nobody_knows(
@@ -233,9 +233,9 @@ def test_which_notebook_is_asked_for_where_nobody_knows(
 ) -> None:
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     click(panel.plan_view, type="try", path="")
-    assert panel.plan_view.trial == {"state": "asking", "path": "", "text": ""}
+    assert panel.plan_view.rehearsal == {"state": "asking", "path": "", "text": ""}
     click(panel.plan_view, type="try", path="no\u202esuch.ipynb", typed=True)
-    assert panel.plan_view.trial["text"] == "There is no notebook no\\u202esuch.ipynb here."
+    assert panel.plan_view.rehearsal["text"] == "There is no notebook no\\u202esuch.ipynb here."
 
 
 def test_what_a_rehearsal_could_not_do_is_a_sentence(
@@ -248,12 +248,12 @@ def test_what_a_rehearsal_could_not_do_is_a_sentence(
     )
     click(panel.plan_view, type="try", path=str(notebook))
     assert panel.wait(60)
-    assert panel.plan_view.trial["kind"] == "bad"
-    assert "is not a valid notebook" in panel.plan_view.trial["text"]
+    assert panel.plan_view.rehearsal["kind"] == "bad"
+    assert "is not a valid notebook" in panel.plan_view.rehearsal["text"]
     notebook.write_text('{"cells": [{"cell_type": "code", "source": "1", "metadata": {}}]}')
     click(panel.plan_view, type="try", path=str(notebook))
     assert panel.wait(60)
-    assert panel.plan_view.trial["text"].startswith("A rehearsal needs nbclient")
+    assert panel.plan_view.rehearsal["text"].startswith("A rehearsal needs nbclient")
     assert panel.plan_view.state == "ready"
 
 
@@ -270,7 +270,9 @@ def test_what_survives_takes_the_place_of_everything(
     now = panel.plan_view.plan
     assert (now["title"], now["whole"]) == ("Upgrade all that report.ipynb survives", False)
     assert now["cell"] == f"service.upgrade_all_packages(check=[{str(notebook)!r}])"
-    assert panel.plan_view.trial["text"].startswith("report.ipynb runs with this plan as it does")
+    assert panel.plan_view.rehearsal["text"].startswith(
+        "report.ipynb runs with this plan as it does"
+    )
     click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     assert panel.wait(60)
     assert {c.name for c in service.list_history()[-1].changes} == {"seedshelf", "frostcall"}
@@ -284,9 +286,9 @@ def test_what_fails_in_any_case_is_no_success() -> None:
 
 
 def test_the_control_channel_stops_a_rehearsal(panel: PackagePanel) -> None:
-    panel.plan_view.trial = {"state": "running"}
+    panel.plan_view.rehearsal = {"state": "running"}
     click(panel.life, type="stop")
-    assert panel.plan_view.trial == {}
+    assert panel.plan_view.rehearsal == {}
     assert panel.plan_view.state == "ready"
 
 
@@ -349,7 +351,7 @@ def test_an_environment_that_is_rehearsed_on_is_not_changed(
     with pytest.raises(EnvironmentRefused, match="rehearsed"):
         service.upgrade_package("seedshelf")
     monkeypatch.setenv("PKGWIDGETS_REHEARSED", "/elsewhere")
-    assert service.refusal() is None
+    assert service.read_only_reason() is None
 
 
 def test_a_click_on_another_plan_than_the_shown_one_applies_nothing(

@@ -80,7 +80,7 @@ def test_the_newest_that_nothing_forbids_is_planned(kit: Kit, allow: AllowPolicy
         "raintable 2.4.0, not 3.1.0: allotboard 1.40.0 needs raintable<3; "
         "allowing all would reach 3.1.0 and move allotboard to 1.67.0"
     )
-    assert (held.stays, held.latest) == (Version("2.4.0"), Version("3.1.0"))
+    assert (held.kept_version, held.latest) == (Version("2.4.0"), Version("3.1.0"))
     assert (plan.requested, plan.allow) == (("raintable",), allow)
     assert kit.tree() == before
 
@@ -89,15 +89,15 @@ def test_allowing_all_moves_who_forbade_it(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "raintable", allow="all")
     assert said(plan) == ["raintable 2.0.0 → 3.1.0", "allotboard 1.40.0 → 1.67.0"]
     assert [change.requested for change in plan.changes] == [True, False]
-    assert plan.changes[1].because == "it goes with the rest"
+    assert plan.changes[1].reason == "it goes with the rest"
     assert plan.held_back == ()
 
 
 def test_a_dependency_moves_if_it_may(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "bedplanner")
     assert said(plan) == ["bedplanner 2.1.0 → 2.3.0", "sundrift 1.0.4 → 1.2.0"]
-    assert [change.marked for change in plan.changes] == [True, False]
-    assert plan.changes[1].because == "bedplanner needs it"
+    assert [change.requested_after for change in plan.changes] == [True, False]
+    assert plan.changes[1].reason == "bedplanner needs it"
 
 
 def test_a_dependency_that_may_not_move_holds_it_back(kit: Kit) -> None:
@@ -105,7 +105,7 @@ def test_a_dependency_that_may_not_move_holds_it_back(kit: Kit) -> None:
     assert said(plan) == []
     assert not plan
     (held,) = plan.held_back
-    assert (held.stays, held.latest) == (Version("2.1.0"), Version("2.3.0"))
+    assert (held.kept_version, held.latest) == (Version("2.1.0"), Version("2.3.0"))
     assert held.reason
 
 
@@ -115,7 +115,11 @@ def test_a_change_names_its_file(kit: Kit) -> None:
     assert change.sha256 is not None
     assert change.hashes == (change.sha256,)
     assert change.size
-    assert (change.kind, change.requested, change.marked) == (ChangeKind.UPGRADE, True, True)
+    assert (change.kind, change.requested, change.requested_after) == (
+        ChangeKind.UPGRADE,
+        True,
+        True,
+    )
 
 
 @on_the_fake
@@ -396,7 +400,10 @@ def test_an_installation_brings_what_it_needs(kit: Kit) -> None:
     kit.publish(pea("1.0", requires=("pod>=1", "raintable")), BuiltWheel(name="pod", version="2.0"))
     plan = plan_install(kit.backend, "Pea")
     assert said(plan) == ["pea 1.0 (new)", "pod 2.0 (new)"]
-    assert [(c.requested, c.marked) for c in plan.changes] == [(True, True), (False, False)]
+    assert [(c.requested, c.requested_after) for c in plan.changes] == [
+        (True, True),
+        (False, False),
+    ]
     assert {c.kind for c in plan.changes} == {ChangeKind.INSTALL}
 
 
@@ -487,7 +494,7 @@ def test_an_undo_is_the_inverse_from_the_save_point(kit: Kit) -> None:
     plan = plan_undo(kit.backend)
     assert said(plan) == ["bedplanner 2.3.0 → 2.1.0", "sundrift 1.2.0 → 1.0.4"]
     assert (plan.undoes, plan.from_save_point, plan.download_size) == (done.id, True, 0)
-    assert [change.marked for change in plan.changes] == [True, False]
+    assert [change.requested_after for change in plan.changes] == [True, False]
 
 
 def test_without_its_save_point_an_undo_asks_the_index(kit: Kit) -> None:

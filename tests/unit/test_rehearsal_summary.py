@@ -47,7 +47,7 @@ def rehearsal(*verdicts: Verdict) -> Rehearsal:
     return Rehearsal(plan=plan_of(), cells=cells)
 
 
-SAME, BROKEN, FAILING, WARNS = Verdict.SAME, Verdict.BROKEN, Verdict.FAILING, Verdict.WARNS
+SAME, BROKEN, FAILING, WARNS = Verdict.SAME, Verdict.BROKEN, Verdict.ALREADY_FAILING, Verdict.WARNS
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_it_says_whose_it_is(service: PackageService, garden: Demo) -> None:
     assert service.prefix == garden.folder / "env"
     assert service.index_url == garden.index_url
     assert service.python_version == ".".join(map(str, sys.version_info[:3]))
-    assert service.refusal() is None
+    assert service.read_only_reason() is None
     assert repr(service).startswith(f"PackageService({service.prefix}")
 
 

@@ -191,7 +191,7 @@ class Wrapped:
 
 def wrapped(backend: Backend, faults: Faults) -> Backend:
     inner = {f.name: Wrapped(getattr(backend, f.name), faults) for f in fields(backend)}
-    inner["applier"] = None  # type: ignore[assignment]
+    inner["worker"] = None  # type: ignore[assignment]
     inner["save_point"] = lambda id: Wrapped(backend.save_point(id), faults)  # type: ignore[assignment]
     return Backend(**inner)  # type: ignore[arg-type]
 
@@ -564,7 +564,7 @@ def test_what_cannot_be_put_back_blocks_until_it_can() -> None:
     with pytest.raises(RollbackFailed, match="it is stuck") as caught:
         apply.apply_plan(kit.backend, plan, fail)
     found = last(kit.backend)
-    assert (found.outcome, caught.value.transaction) == (Outcome.BROKEN, found.id)
+    assert (found.outcome, caught.value.transaction) == (Outcome.INCOMPLETE, found.id)
     assert caught.value.kept == str(kit.journal.folder(found.id))
     with pytest.raises(RollbackFailed):
         apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "frostcall"))
@@ -629,7 +629,7 @@ def trees_of_six(kit: Kit) -> Iterator[object]:
 def test_five_save_points_are_kept(kit: Kit) -> None:
     assert len(list(trees_of_six(kit))) == 5
     done = kit.backend.journal.transactions()
-    assert [kit.backend.save_point(each.id).intact() for each in done] == [False, *[True] * 5]
+    assert [kit.backend.save_point(each.id).is_intact() for each in done] == [False, *[True] * 5]
 
 
 def test_the_last_five_are_undone_to_the_byte_without_the_index(kit: Kit) -> None:
@@ -708,7 +708,7 @@ def test_damage_to_an_old_journal_takes_nothing_back(backend: Backend, garden: D
     apply.apply_plan(backend, plan_upgrade(backend, "bedplanner"))
     assert "1.4.2" in (garden.site_packages / "seedshelf.py").read_text()
     (damaged, *_) = backend.journal.transactions()
-    assert (damaged.outcome, damaged.error) == (Outcome.BROKEN, "its journal is damaged")
+    assert (damaged.outcome, damaged.error) == (Outcome.INCOMPLETE, "its journal is damaged")
 
 
 def test_a_new_session_repairs_what_a_crash_left(

@@ -115,7 +115,7 @@ def test_who_drops_us_and_imports_us_again_gets_what_is_installed(site: Path) ->
 def test_the_rescue_is_of_the_same_edition(site: Path) -> None:
     process = Process(site)
     replaced(site)
-    process.do("open('made.pyz', 'wb').write(rescue.archive()); print(flush=True)")
+    process.do("open('made.pyz', 'wb').write(recovery_archive.archive()); print(flush=True)")
     with zipfile.ZipFile(site / "made.pyz") as made:
         assert all(_LATER.encode() not in made.read(name) for name in made.namelist())
     process.end()

@@ -71,7 +71,7 @@ def stuck(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path) -> Stuck
     garden.index.publish(odd)
     transactions.apply_and_follow(backend, plan_upgrade(backend, "seedshelf"))
     before = tree(garden.folder / "env")
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
     eventually(lambda: "SYNCED" in backend.journal.steps(id))
     folder = backend.journal.folder(id)
@@ -117,7 +117,7 @@ def test_who_follows_it_gets_the_files_the_reasons_and_the_command(
 
 def test_the_history_says_it(service: PackageService, stuck: Stuck) -> None:
     shown = service.history().loc[stuck.id]
-    assert shown["outcome"] == Outcome.BROKEN.value
+    assert shown["outcome"] == Outcome.INCOMPLETE.value
     assert stuck.is_in(shown["error"])
     assert "neither the old one nor the new one" in str(service.list_history()[-1])
 

@@ -48,7 +48,7 @@ def notebook(garden: Demo, tmp_path: Path) -> Iterator[Notebook]:
 @pytest.fixture
 def gate(garden: Demo, tmp_path: Path) -> Path:
     """Hold an upgrade of seedshelf while it is verified, until this file is there."""
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     return tmp_path / "gate"
 
 

@@ -96,7 +96,7 @@ def test_of_the_races_for_the_lock_each_has_one_winner(garden: Demo, times: int)
 
 
 def _race(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, times: int) -> None:
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=True))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=True))
     before = tree(garden.folder / "env")
     with racers(_STARTING, garden) as two:
         for number in range(times):
@@ -129,7 +129,7 @@ def test_of_two_that_start_at_once_a_hundred_times_one_proceeds(
 
 
 def test_who_comes_second_is_told_soon(garden: Demo, backend: Backend, tmp_path: Path) -> None:
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=True))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=True))
     plan = plan_upgrade(backend, "seedshelf")
     id = transactions.start(backend, plan)
     took = []

@@ -23,7 +23,7 @@ from pkgwidgets.operations.planning import plan_upgrade
 @pytest.fixture
 def gate(garden: Demo, tmp_path: Path) -> Path:
     """Hold an upgrade of seedshelf while it is verified, until this file is there."""
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     return tmp_path / "gate"
 
 
@@ -62,7 +62,7 @@ def test_an_installation_is_shown_as_one(
     service: PackageService, backend: Backend, tmp_path: Path, garden: Demo
 ) -> None:
     service.uninstall_package(["seedshelf", "allotboard", "harvestscale"])
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     id = transactions.start(backend, service.plan_install("seedshelf==1.9"))
     eventually(lambda: "INSTALLED" in backend.journal.steps(id))
     assert service.get_package("seedshelf").status is PackageStatus.INSTALLING

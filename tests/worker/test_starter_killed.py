@@ -41,10 +41,10 @@ def test_it_ends_on_its_own(
     tree: Oracle,
     tmp_path: Path,
     kill: Kill,
-    beside: bool,
+    staged: bool,
 ) -> None:
     gate, prefix = tmp_path / "gate", garden.folder / "env"
-    garden.index.publish(held_wheel("1.9", gate, beside=beside))
+    garden.index.publish(held_wheel("1.9", gate, staged=staged))
     before = tree(prefix)
     child = asking("seedshelf")
     assert line(child) == "planned"

@@ -27,7 +27,7 @@ def test_no_secret_is_seen_by_others(
     garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JUPYTER_TOKEN", "canary-token")
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=True))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=True))
     url = garden.index_url.replace("http://", "http://user:canary-word@")
     backend = connect(garden.python, url, detached=True)
     id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
@@ -46,7 +46,7 @@ def test_it_is_nobodys_child_and_has_no_terminal(
     garden: Demo, backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=True))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=True))
     id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
     pid = holding(backend)
     process = Path("/proc", str(pid))

@@ -24,20 +24,20 @@ from pkgwidgets.operations.planning import plan_undo, plan_upgrade
 
 
 def reached(backend: Backend, id: str, stage: Stage) -> bool:
-    applier = backend.applier
+    applier = backend.worker
     assert applier is not None
     return stage in {event.stage for event in applier.events(id)[0]}
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["checking", "verifying"])
 def test_who_follows_puts_the_old_back_and_says_so(
-    garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, beside: bool
+    garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, staged: bool
 ) -> None:
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=beside))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=staged))
     prefix = garden.folder / "env"
     before = tree(prefix)
     id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: reached(backend, id, Stage.CHECKING if beside else Stage.VERIFYING))
+    eventually(lambda: reached(backend, id, Stage.CHECKING if staged else Stage.VERIFYING))
     os.kill(holding(backend), signal.SIGKILL)
     (tmp_path / "gate").touch()
     with pytest.raises(ApplierFailed, match="it was cut off") as caught:
@@ -55,7 +55,7 @@ def test_who_follows_puts_the_old_back_and_says_so(
 def test_a_new_session_puts_the_old_back(
     garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path
 ) -> None:
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     before = tree(garden.folder / "env")
     id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
     eventually(lambda: reached(backend, id, Stage.VERIFYING))
@@ -72,11 +72,11 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.parametrize("beside", [True, False], ids=["checking", "verifying"])
 def test_what_it_runs_is_killed_with_it(
-    garden: Demo, backend: Backend, tmp_path: Path, beside: bool
+    garden: Demo, backend: Backend, tmp_path: Path, staged: bool
 ) -> None:
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=beside))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=staged))
     id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: reached(backend, id, Stage.CHECKING if beside else Stage.VERIFYING))
+    eventually(lambda: reached(backend, id, Stage.CHECKING if staged else Stage.VERIFYING))
     pid = holding(backend)
     eventually(lambda: children(pid))
     running = children(pid)
@@ -89,7 +89,7 @@ def test_what_it_runs_is_killed_with_it(
 def test_told_to_end_it_puts_the_old_back_itself(
     garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path
 ) -> None:
-    garden.index.publish(held_wheel("1.9", tmp_path / "gate", beside=False))
+    garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     before = tree(garden.folder / "env")
     id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
     eventually(lambda: reached(backend, id, Stage.VERIFYING))

@@ -34,7 +34,9 @@ class RecordedNeighbours:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
 
-    def around(self, plan: Plan, stage: Path | None) -> Mapping[NormalizedName, frozenset[Path]]:
+    def sharing_folders(
+        self, plan: Plan, stage: Path | None
+    ) -> Mapping[NormalizedName, frozenset[Path]]:
         """Return who else has files in the packages that a plan touches, and those that exist.
 
         A namespace package is shared so, and a module that another one of its name would hide.
@@ -52,7 +54,9 @@ class RecordedNeighbours:
                     found[id] = there
         return found
 
-    def orphaned(self, plan: Plan, stage: Path | None) -> Mapping[str, tuple[NormalizedName, ...]]:
+    def lost_commands(
+        self, plan: Plan, stage: Path | None
+    ) -> Mapping[str, tuple[NormalizedName, ...]]:
         """Return the commands that a plan takes away, of which others say that they run them."""
         prefix, scripts = self._prefix, self._environment.interpreter.scheme["scripts"]
         old = {name for info in self._installed(plan) for name in _scripts(info, scripts)}

@@ -46,7 +46,7 @@ class InstalledEnvironment:
         """Read everything installed, now; what has not changed is not read again."""
         return self._distributions.read()
 
-    def refusal(self) -> str | None:
+    def read_only_reason(self) -> str | None:
         """Say why nothing may be changed here: externally managed (PEP 668), or not writable."""
         interpreter = self.interpreter
         rehearsed = os.environ.get(REHEARSAL_VARIABLE)
@@ -70,7 +70,7 @@ class InstalledEnvironment:
             )
         return None
 
-    def stamps(self) -> Mapping[str, str]:
+    def fingerprints(self) -> Mapping[str, str]:
         """Return, for what is nobody's distribution, texts that differ if it was changed.
 
         The interpreter, the rights of the folders, and what runs at every start.

@@ -30,7 +30,7 @@ class RecordFiles:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
 
-    def touched(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
+    def touched_paths(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
         """Return every path that the plan removes or writes.
 
         Raises `EnvironmentRefused` for a RECORD that is missing or hostile: a path outside of the
@@ -54,7 +54,7 @@ class RecordFiles:
             self._raise_if_one_file(new)
         return frozenset(old | new.keys())
 
-    def refusals(
+    def unchangeable_reasons(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:
         """Say of which of these the files cannot be replaced, or removed if `leaving`, and why."""
@@ -76,7 +76,7 @@ class RecordFiles:
                 said.setdefault(owner, f"{other} owns {entry.path!a}, too: it would break")
         return said
 
-    def stamps(
+    def fingerprints(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, str]:
         """Return, for each of these, a text that differs if one of its files was edited.
@@ -123,7 +123,7 @@ class RecordFiles:
         found = {id: record.size(installed[id].path) for id in ids if id in installed}
         return {id: size for id, size in found.items() if size is not None}
 
-    def starts(
+    def startup_files(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
         """Return the files of distributions that run code at every start of Python, if any."""
@@ -194,7 +194,7 @@ class RecordFiles:
     def _raise_if_claimed(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName]
     ) -> None:
-        for reason in self.refusals(ids, leaving).values():
+        for reason in self.unchangeable_reasons(ids, leaving).values():
             raise self._refused(reason)
 
     def _raise_if_shared(

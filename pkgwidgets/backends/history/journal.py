@@ -22,7 +22,7 @@ _ENDS = {
     "COMMIT": Outcome.COMMITTED,
     "ROLLED_BACK": Outcome.ROLLED_BACK,
     "ABORTED": Outcome.ROLLED_BACK,
-    "RB_INCOMPLETE": Outcome.BROKEN,
+    "RB_INCOMPLETE": Outcome.INCOMPLETE,
 }
 """The records that end a transaction; an aborted one never touched the environment."""
 _PATIENCE = 600.0
@@ -68,13 +68,13 @@ class FolderJournal(JournalFiles):
         last = _timestamp(newest)
         return now if last is None else max(now, last + timedelta(microseconds=1))
 
-    def handed_over(self, transaction: str) -> bool:
+    def delegated(self, transaction: str) -> bool:
         """Let the transaction's own copy of recovery end what another version of us wrote.
 
         That copy knows the rules it was made by. To be called with the environment locked. Raises
         `RollbackFailed` with what it said.
         """
-        if not self.is_foreign(transaction):
+        if not self.is_other_format(transaction):
             return False
         folder = self.folder(transaction)
         argv = [sys.executable, "-I", "-S", str(folder / "recover.pyz"), "--held"]
@@ -99,7 +99,7 @@ class FolderJournal(JournalFiles):
             # The next begins only when the last has ended: how it did may not be known any more.
             if lines:
                 found.append(self._transaction(id, lines, damaged=id != open))
-            elif id != open and self.began(id):
+            elif id != open and self.has_records(id):
                 found.append(self._lost(id))
         return tuple(found)
 
@@ -131,7 +131,7 @@ class FolderJournal(JournalFiles):
         started = stamp if stamp is not None else datetime.fromtimestamp(0, UTC)
         plan = self._plan(id) or _unreadable_plan(started)
         return Transaction(
-            id=id, plan=plan, started=started, outcome=Outcome.BROKEN, error=_DAMAGED
+            id=id, plan=plan, started=started, outcome=Outcome.INCOMPLETE, error=_DAMAGED
         )
 
     def _plan(self, id: str) -> Plan | None:
@@ -143,7 +143,9 @@ class FolderJournal(JournalFiles):
 
 def _unreadable_plan(started: datetime) -> Plan:
     """Return a plan without changes, to stand for one that cannot be read."""
-    return Plan(requested=(), changes=(), environment="", python=Path(), created=started)
+    return Plan(
+        requested=(), changes=(), environment_fingerprint="", python=Path(), created=started
+    )
 
 
 def _timestamp(id: str) -> datetime | None:

@@ -203,7 +203,7 @@ def _mark_incomplete(answer: ProjectResult, problem: PkgwidgetsError) -> Project
 
 
 def _stale(answer: ProjectResult) -> str:
-    return answer.stale if isinstance(answer, ReleaseList) else ""
+    return answer.stale_reason if isinstance(answer, ReleaseList) else ""
 
 
 def _said(texts: Iterable[str]) -> str:

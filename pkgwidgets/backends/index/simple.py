@@ -231,7 +231,7 @@ class SimpleIndex:
         if entry is None:
             return error
         return ReleaseList(
-            entry.releases, stale=f"{error.sentence()[:-1]}; as of {_ago(entry.asked)}"
+            entry.releases, stale_reason=f"{error.sentence()[:-1]}; as of {_ago(entry.asked)}"
         )
 
 

@@ -124,7 +124,7 @@ class UvInstaller:
                 argv = ["install", "--offline", "--no-deps", *_WHEELS_ONLY]
                 argv += [*_hashes_required(plan), *self._target()]
                 self._change([*argv, "-r", str(files["pins"])], report)
-        self._unmark({change.id for change in plan.changes if not change.marked})
+        self._unmark({change.id for change in plan.changes if not change.requested_after})
 
     def _unmark(self, ids: Collection[NormalizedName]) -> None:
         """Mend that uv marks all it is told to install as requested, dependencies too."""

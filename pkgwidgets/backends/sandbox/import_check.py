@@ -58,14 +58,14 @@ class SubprocessImportChecker:
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
 
-    def failing(
+    def failures(
         self,
         modules: Sequence[str],
         report: Report = no_report,
         *,
-        spare: Sequence[str] = (),
-        beside: Path | None = None,
-        hidden: Collection[Path] = (),
+        optional: Sequence[str] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
     ) -> Mapping[str, str]:
         """Import modules in one process, a new one after each crash or hang; return the errors.
 
@@ -73,10 +73,10 @@ class SubprocessImportChecker:
         `hidden` files are not seen. Among the errors are .pth files that raise when Python starts.
         Of `spare` modules those that time did not suffice for are `UNTRIED`.
         """
-        left, needed, errors = [*modules, *spare], len(modules), dict[str, str]()
+        left, needed, errors = [*modules, *optional], len(modules), dict[str, str]()
         began = monotonic()
         while left:
-            said = self._imported(left, needed, monotonic() - began, beside, hidden, report)
+            said = self._imported(left, needed, monotonic() - began, staged, masked, report)
             errors |= said.starts
             if said.died_starting:
                 break
@@ -89,18 +89,18 @@ class SubprocessImportChecker:
                 is_late = needed == 0 and said.end.startswith(_LATE)
                 errors[left.pop(0)] = NOT_TRIED if is_late else said.end
                 needed = max(0, needed - 1)
-        self._pardon_alone(errors, [*modules, *spare], beside, hidden, report)
+        self._pardon_alone(errors, [*modules, *optional], staged, masked, report)
         return errors
 
     def kernel(
         self,
         report: Report = no_report,
         *,
-        beside: Path | None = None,
-        hidden: Collection[Path] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
     ) -> str | None:
         """Start a kernel and let it add one and one; say what went wrong, None if nothing did."""
-        task = self._task(beside, hidden)
+        task = self._task(staged, masked)
         task |= {"flags": ["-I"], "source": probes.START_KERNEL}
         done = self._run(probes.START_KERNEL, task, _PATIENCE * 2, report)
         said = _ReportedResults(done)
@@ -109,7 +109,7 @@ class SubprocessImportChecker:
             return str(errors[0][0])
         return None if said.finished else said.end
 
-    def hand_over(self, stage: Path) -> None:
+    def keep_bytecode(self, stage: Path) -> None:
         """Move what was compiled beside the environment to what is now installed in it."""
         bytecode.keep_bytecode(stage / _COMPILED, stage, self._interpreter.prefix)
 
@@ -117,8 +117,8 @@ class SubprocessImportChecker:
         self,
         errors: dict[str, str],
         tried: Sequence[str],
-        beside: Path | None,
-        hidden: Collection[Path],
+        staged: Path | None,
+        masked: Collection[Path],
         report: Report,
     ) -> None:
         """Forgive what imports alone: modules can stand in each other's way (pip, setuptools).
@@ -130,7 +130,7 @@ class SubprocessImportChecker:
             error = errors[module]
             if error in same or error == NOT_TRIED or error.startswith(_LATE):
                 continue
-            alone = self._imported([module], 1, 0.0, beside, hidden, report)
+            alone = self._imported([module], 1, 0.0, staged, masked, report)
             if alone.finished and alone.modules[-1][0] == "fine":
                 del errors[module]
             else:
@@ -141,24 +141,24 @@ class SubprocessImportChecker:
         modules: Sequence[str],
         needed: int,
         passed: float,
-        beside: Path | None,
-        hidden: Collection[Path],
+        staged: Path | None,
+        masked: Collection[Path],
         report: Report,
     ) -> _ReportedResults:
-        task = self._task(beside, hidden)
+        task = self._task(staged, masked)
         task |= {"modules": list(modules), "needed": needed, "spare": _SPARE - passed}
         return _ReportedResults(
             self._run(probes.IMPORT_CHECK, task, _PATIENCE * (len(modules) + 1), report)
         )
 
-    def _task(self, beside: Path | None, hidden: Collection[Path]) -> dict[str, Any]:
-        compiled = beside / _COMPILED if beside is not None else None
-        roots = [f"{root}/" for root in (beside, self._interpreter.prefix) if root is not None]
+    def _task(self, staged: Path | None, masked: Collection[Path]) -> dict[str, Any]:
+        compiled = staged / _COMPILED if staged is not None else None
+        roots = [f"{root}/" for root in (staged, self._interpreter.prefix) if root is not None]
         return {
             "patience": _PATIENCE,
-            "beside": beside is not None or bool(hidden),
-            "hidden": [str(path) for path in hidden],
-            "libraries": list(self._libraries(beside)),
+            "beside": staged is not None or bool(masked),
+            "hidden": [str(path) for path in masked],
+            "libraries": list(self._libraries(staged)),
             "roots": roots if compiled is not None else [],
             "compiled": f"{compiled}/",
         }
@@ -177,12 +177,12 @@ class SubprocessImportChecker:
                 tick=lambda: report(waiting),
             )
 
-    def _libraries(self, beside: Path | None) -> Iterator[tuple[str, str]]:
+    def _libraries(self, staged: Path | None) -> Iterator[tuple[str, str]]:
         """Yield each library of the environment with what is staged for it."""
         scheme, prefix = self._interpreter.scheme, self._interpreter.prefix
-        if beside is not None:
+        if staged is not None:
             for folder in dict.fromkeys((scheme["purelib"], scheme["platlib"])):
-                yield str(folder), str(beside / folder.relative_to(prefix))
+                yield str(folder), str(staged / folder.relative_to(prefix))
 
 
 def _failure_text(done: process.CompletedProcess) -> str:

@@ -66,15 +66,15 @@ class KernelNotebookRunner:
         return NotebookCode(
             notebook=notebook,
             sources=tuple(cell.source for cell in code),
-            marks=tuple(parse_markers(cell.source, cell.tags) for cell in code),
+            markers=tuple(parse_markers(cell.source, cell.tags) for cell in code),
         )
 
     def run(
         self,
         scripts: Sequence[NotebookCode],
         *,
-        beside: Path | None = None,
-        hidden: Collection[Path] = (),
+        staged: Path | None = None,
+        masked: Collection[Path] = (),
         limits: RunLimits | None = None,
         report: Report = no_report,
     ) -> tuple[NotebookRun, ...]:
@@ -87,14 +87,14 @@ class KernelNotebookRunner:
             missing = 'a rehearsal needs nbclient: `pip install "pkgwidgets[impact]"`'
             raise InvalidRequest("rehearsal", None, missing)
         with temp_dirs.temporary_folder("pkgwidgets-rehearsal-") as folder:
-            scratch = _Folder(folder, scripts, beside, self._interpreter, report)
+            scratch = _Folder(folder, scripts, staged, self._interpreter, report)
             task = scratch.task(limits or RunLimits())
-            kernel = self._kernel_task(folder, beside, hidden, limits or RunLimits())
+            kernel = self._kernel_task(folder, staged, masked, limits or RunLimits())
             (folder / "kernel-task").write_text(json.dumps(kernel), encoding="utf-8")
             (folder / "kernel.py").write_text(probes.REHEARSAL_KERNEL, encoding="utf-8")
             (folder / "task").write_text(json.dumps(task), encoding="utf-8")
             tell = _progress_reporter(
-                folder / "progress", scripts, report, upgraded=beside is not None
+                folder / "progress", scripts, report, upgraded=staged is not None
             )
             with _removed_at_end(folder / "at-work"):
                 done = process.run(
@@ -106,26 +106,26 @@ class KernelNotebookRunner:
                 tell()
                 return scratch.answer(done)
 
-    def room(self) -> AbstractContextManager[Path]:
+    def temporary_directory(self) -> AbstractContextManager[Path]:
         """Return a folder for what is staged; it is gone after the block, or if we are killed."""
         return temp_dirs.temporary_folder("pkgwidgets-stage-")
 
     def _kernel_task(
-        self, folder: Path, beside: Path | None, hidden: Collection[Path], limits: RunLimits
+        self, folder: Path, staged: Path | None, masked: Collection[Path], limits: RunLimits
     ) -> dict[str, Any]:
         scheme, prefix = self._interpreter.scheme, self._interpreter.prefix
         live = dict.fromkeys((scheme["purelib"], scheme["platlib"]))
         libraries = [
-            (str(each), str(beside / each.relative_to(prefix)))
+            (str(each), str(staged / each.relative_to(prefix)))
             for each in live
-            if beside is not None
+            if staged is not None
         ]
         return {
             "patience": _PATIENCE,
             "beside": True,
-            "hidden": [str(path) for path in hidden],
+            "hidden": [str(path) for path in masked],
             "libraries": libraries,
-            "roots": [f"{root}/" for root in (beside, prefix) if root is not None],
+            "roots": [f"{root}/" for root in (staged, prefix) if root is not None],
             "compiled": f"{folder / 'compiled'}/",
             "alone": not limits.network,
             "lent": borrowed_ipykernel.borrowable_ipykernel(self._interpreter),
@@ -139,7 +139,7 @@ class _Folder:
         self,
         folder: Path,
         scripts: Sequence[NotebookCode],
-        beside: Path | None,
+        staged: Path | None,
         interpreter: Interpreter,
         report: Report,
     ) -> None:
@@ -157,8 +157,8 @@ class _Folder:
             _quoted(copy.parent): _quoted(script.notebook.resolve().parent)
             for copy, script in zip(self._copies, scripts, strict=True)
         }
-        if beside is not None:
-            self._places[_quoted(beside)] = _quoted(interpreter.prefix)
+        if staged is not None:
+            self._places[_quoted(staged)] = _quoted(interpreter.prefix)
 
     def task(self, limits: RunLimits) -> dict[str, Any]:
         """Return what the process is told that runs them."""
@@ -167,7 +167,7 @@ class _Folder:
         notebooks = [
             {
                 "file": str(copy),
-                "skipped": [n for n, said in enumerate(script.marks, 1) if SKIP in said],
+                "skipped": [n for n, said in enumerate(script.markers, 1) if SKIP in said],
             }
             for script, copy in zip(self._scripts, self._copies, strict=True)
         ]
@@ -233,8 +233,8 @@ def _run(script: NotebookCode, said: Mapping[str, Any]) -> NotebookRun:
             source=source,
             outputs=tuple(cell["outputs"]),
             seconds=cell["seconds"],
-            marks=script.marks[number - 1],
-            ended=failure or cell["ended"],
+            markers=script.markers[number - 1],
+            aborted=failure or cell["ended"],
         )
         for number, (source, cell) in enumerate(zip(script.sources, said["cells"], strict=True), 1)
     )

@@ -282,7 +282,7 @@ def _parameter(each: Any) -> Parameter:
     return Parameter(
         name=each.name,
         default=None if many or each.default is None else str(each.default),
-        by_place="positional" in kind,
-        by_name="keyword" in kind,
-        many=many,
+        positional="positional" in kind,
+        keyword="keyword" in kind,
+        variadic=many,
     )

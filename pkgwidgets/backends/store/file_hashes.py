@@ -24,7 +24,7 @@ class FileHashes:
         self._known: dict[_StatKey, str] = {}
         self._thread: threading.Thread | None = None
 
-    def foresee(self, paths: Iterable[str]) -> None:
+    def prehash(self, paths: Iterable[str]) -> None:
         """Begin to read these, beside whatever is done meanwhile; what cannot be read is not."""
         self._thread = threading.Thread(target=self._read, args=(list(paths),), daemon=True)
         self._thread.start()

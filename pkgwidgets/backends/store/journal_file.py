@@ -82,7 +82,7 @@ class JournalFiles:
         found = [valid_lines(text) for text in raw.splitlines(keepends=True)]
         return [line for line in found if line is not None and line.get("txn") == transaction]
 
-    def is_foreign(self, transaction: str) -> bool:
+    def is_other_format(self, transaction: str) -> bool:
         """Tell whether another version than ours wrote it, by other rules perhaps.
 
         What stays in all versions are `v`, `txn` and `crc`.
@@ -117,7 +117,7 @@ class JournalFiles:
             filesystem.remove_tree(self._place / "trash")
             for name in ("reserve", "recover.pyz"):
                 filesystem.remove(folder / name)
-            if not self.began(transaction):
+            if not self.has_records(transaction):
                 filesystem.remove_tree(folder)
             # Else what is cleared away might be there again after a power cut, and unmarked.
             for place in (folder, self._all, self._place):
@@ -125,7 +125,7 @@ class JournalFiles:
                     filesystem.sync_path(place)
             filesystem.remove(self._marker)
 
-    def began(self, transaction: str) -> bool:
+    def has_records(self, transaction: str) -> bool:
         """Tell whether there is anything of a transaction that counts: a journal, old files."""
         folder = self.folder(transaction)
         journal = folder / "journal"

@@ -84,7 +84,7 @@ class Restore:
         else:
             self._put_over(row, path, found, beside)
 
-    def _put_over(self, row: Row, path: str, found: os.stat_result | None, beside: str) -> None:
+    def _put_over(self, row: Row, path: str, found: os.stat_result | None, staged: str) -> None:
         """Make the old anew beside a path and rename it over what is there."""
         if row["type"] == "file" and row["object"] not in self._sound:
             filesystem.sha256(f"{self._objects}/{row['object']}")  # says if it is not there at all
@@ -92,21 +92,21 @@ class Restore:
         if found is not None and stat.S_ISDIR(found.st_mode):
             filesystem.move_away(path, self._trash)
         if row["type"] == "link":
-            filesystem.link_to(row["target"], beside)
+            filesystem.link_to(row["target"], staged)
         elif self._is_object(row, found):
             # Renaming a link of a file onto another of the same file does nothing, leaving both.
             filesystem.set_mode(path, row["mode"])
             return
         else:
-            self._make_file(row, beside)
-        filesystem.replace(beside, path)
+            self._make_file(row, staged)
+        filesystem.replace(staged, path)
 
-    def _make_file(self, row: Row, beside: str) -> None:
+    def _make_file(self, row: Row, staged: str) -> None:
         kept = f"{self._objects}/{row['object']}"
-        if is_modified_in_place(row["path"]) or not is_linked(kept, beside):
-            filesystem.copy(kept, beside)
+        if is_modified_in_place(row["path"]) or not is_linked(kept, staged):
+            filesystem.copy(kept, staged)
         if stat.S_IMODE(self._sound[row["object"]].st_mode) != row["mode"]:
-            filesystem.set_mode(beside, row["mode"])
+            filesystem.set_mode(staged, row["mode"])
 
     def _put_time_back(self, row: Row, path: str) -> None:
         """Give a file that was replaced by its equal its time again: plans know it by that."""

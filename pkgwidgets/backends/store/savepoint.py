@@ -40,9 +40,9 @@ class FolderSavePoint:
         self._objects = folder / "objects"
         self._digests = FileHashes()
 
-    def foresee(self, paths: Collection[Path]) -> None:
+    def prehash(self, paths: Collection[Path]) -> None:
         """Begin to read what will probably be saved, beside whatever is done until then."""
-        self._digests.foresee(map(str, paths))
+        self._digests.prehash(map(str, paths))
 
     def save(self, paths: Collection[Path], tick: Callable[[], None] = lambda: None) -> int:
         """Keep these paths as they are, absent ones too; durable when it returns.
@@ -91,7 +91,7 @@ class FolderSavePoint:
         """Return every path that was saved, absent ones too."""
         return frozenset(self._prefix / row["path"] for row in self._read() if row["type"] in _KEPT)
 
-    def intact(self) -> bool:
+    def is_intact(self) -> bool:
         """Tell whether every saved file is still there, by hash."""
         try:
             rows = self._read()

@@ -55,7 +55,7 @@ function comparedCell({ place, verdict, bad, source, before, after }) {
     h("div", { className: "pkgw-sides" }, side("Before", before, after), side("After", after, before)));
 }
 
-function trialNodes({ kind, text, note, cells = [], broken }, whole, onSurvive) {
+function rehearsalNodes({ kind, text, note, cells = [], broken }, whole, onSurvive) {
   const mark = h("span", { className: "pkgw-mark", ariaHidden: "true" }, VERDICT_MARKS[kind]);
   const more = broken && whole && button("Upgrade what this notebook survives…", "pkgw-quiet", onSurvive);
   const said = h("p", { className: `pkgw-note pkgw-outcome pkgw-${kind}` }, mark, text, note && " ", note, more && " ", more);
@@ -64,8 +64,8 @@ function trialNodes({ kind, text, note, cells = [], broken }, whole, onSurvive) 
 }
 
 // The part of a plan that is filled in later. `refresh` draws it anew, `close` ends it.
-function besidePlan(model, el) {
-  const impact = h("div", { className: "pkgw-beside", role: "status", ariaLabel: "What this notebook uses" });
+function planChecks(model, el) {
+  const impact = h("div", { className: "pkgw-checks", role: "status", ariaLabel: "What this notebook uses" });
   const field = h("input", { type: "text", className: "pkgw-input", placeholder: "report.ipynb", spellcheck: false, ariaLabel: "Path of the notebook" });
   const go = button("Try", "", onGo);
   const wrong = h("span", { className: "pkgw-warn", role: "alert" });
@@ -76,8 +76,8 @@ function besidePlan(model, el) {
   const bar = h("div", { className: "pkgw-bar", role: "progressbar", ariaLabel: "Rehearsal", ariaValueMin: "0", ariaValueMax: "100" }, fill);
   const running = h("div", null, h("div", { className: "pkgw-row pkgw-head" }, strong("Trying the notebook"), doing, stop), bar);
   const verdict = h("div", { className: "pkgw-verdict", role: "status" });
-  const trial = h("section", { className: "pkgw-trial", ariaLabel: "Rehearsal" }, asking, running, verdict);
-  const drawn = { impact: "", trial: "" };
+  const rehearsal = h("section", { className: "pkgw-rehearsal", ariaLabel: "Rehearsal" }, asking, running, verdict);
+  const drawn = { impact: "", rehearsal: "" };
   let typed = ""; // the path that the user gave, where neither the page nor the kernel knew it
 
   async function send(type) {
@@ -111,12 +111,12 @@ function besidePlan(model, el) {
 
   function refresh() {
     const found = model.get("impact") ?? {};
-    const tried = model.get("trial") ?? {};
-    const was = trial.contains(el.getRootNode().activeElement);
+    const tried = model.get("rehearsal") ?? {};
+    const was = rehearsal.contains(el.getRootNode().activeElement);
     redraw("impact", impact, () => impactNodes(found, () => model.send({ type: "look" })));
-    redraw("trial", verdict, () => (tried.state === "done" ? trialNodes(tried, model.get("plan")?.whole, () => send("survive")) : []));
+    redraw("rehearsal", verdict, () => (tried.state === "done" ? rehearsalNodes(tried, model.get("plan")?.whole, () => send("survive")) : []));
     impact.hidden = !found.state;
-    trial.hidden = !tried.state;
+    rehearsal.hidden = !tried.state;
     asking.hidden = tried.state !== "asking";
     running.hidden = tried.state !== "running";
     verdict.hidden = tried.state !== "done";
@@ -134,7 +134,7 @@ function besidePlan(model, el) {
   }
 
   field.addEventListener("keydown", onEnter);
-  const quiet = listen(model, ["impact", "trial", "plan"], refresh);
+  const quiet = listen(model, ["impact", "rehearsal", "plan"], refresh);
   refresh();
-  return { impact, trial, tries: () => send("try"), isBusy: () => model.get("trial")?.state === "running", close: quiet };
+  return { impact, rehearsal, tries: () => send("try"), isBusy: () => model.get("rehearsal")?.state === "running", close: quiet };
 }

@@ -43,8 +43,8 @@ function render({ model, el }) {
   const body = h("div", { className: "pkgw-body" });
   const folded = h("div");
   const cost = h("span", { className: "pkgw-dim pkgw-cost" });
-  const beside = besidePlan(model, el);
-  const tryFirst = button("Try this notebook first", "pkgw-quiet", () => beside.isBusy() || beside.tries());
+  const checks = planChecks(model, el);
+  const tryFirst = button("Try this notebook first", "pkgw-quiet", () => checks.isBusy() || checks.tries());
   const copyCell = button("Copy as cell", "pkgw-quiet pkgw-copy", onCopy);
   const copied = h("span", { className: "pkgw-sr", role: "status" });
   const cancel = button("Cancel", "", callOff);
@@ -52,9 +52,9 @@ function render({ model, el }) {
   const root = h("section", { className: "pkgw", ariaLabel: "Plan" },
     h("div", { className: "pkgw-row pkgw-head" }, title, spinner, status),
     body,
-    beside.impact,
+    checks.impact,
     folded,
-    beside.trial,
+    checks.rehearsal,
     h("div", { className: "pkgw-row pkgw-foot" }, cost, tryFirst, copyCell, copied, cancel, apply));
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
 
@@ -105,7 +105,7 @@ function render({ model, el }) {
     copyCell.hidden = !applicable || !plan().cell;
     if (!timer) say(copyCell, copyLabel());
     tryFirst.hidden = !applicable;
-    for (const node of [beside.impact, beside.trial]) node.classList.toggle("pkgw-hidden", state !== "ready");
+    for (const node of [checks.impact, checks.rehearsal]) node.classList.toggle("pkgw-hidden", state !== "ready");
     say(cancel, applicable || state === "loading" ? "Cancel" : "Close");
     apply.hidden = !applicable && state !== "loading";
     apply.disabled = !applicable;
@@ -146,7 +146,7 @@ function render({ model, el }) {
   // The kernel gets messages of widgets only between cells: `life.js` has another way to it.
   function callOff() {
     model.send({ type: "cancel" });
-    if (state === "loading" || beside.isBusy()) el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true }));
+    if (state === "loading" || checks.isBusy()) el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true }));
   }
 
   function onApply() {
@@ -164,7 +164,7 @@ function render({ model, el }) {
 
   el.addEventListener("keydown", onKey);
   const quiet = listen(model, ["state", "plan", "error"], show);
-  const calm = listen(model, ["trial"], () => (tryFirst.ariaDisabled = String(beside.isBusy())));
+  const calm = listen(model, ["rehearsal"], () => (tryFirst.ariaDisabled = String(checks.isBusy())));
 
   el.append(root);
   el.classList.add("pkgw-hidden");
@@ -175,7 +175,7 @@ function render({ model, el }) {
     clearTimeout(timer);
     quiet();
     calm();
-    beside.close();
+    checks.close();
     el.classList.remove("pkgw-hidden");
     root.remove();
   };
