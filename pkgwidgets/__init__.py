@@ -1,4 +1,4 @@
-"""Look after the packages under a running notebook kernel: see, plan, upgrade, undo."""
+"""Upgrade the packages under a running notebook kernel: see, plan, apply, undo."""
 
 from __future__ import annotations
 
@@ -8,30 +8,116 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from pkgwidgets.core.errors import PkgwidgetsError
-    from pkgwidgets.core.versions import compare_versions
-    from pkgwidgets.notebook.service import PackageService
-    from pkgwidgets.widgets.panel import PackagePanel
+    from .analysis.api_changes import Impact, Severity
+    from .analysis.output_diff import ComparedCell, Rehearsal, Verdict
+    from .core.errors import (
+        ApplierFailed,
+        Cancelled,
+        DiskFailed,
+        EnvironmentBusy,
+        EnvironmentRefused,
+        IndexUnavailable,
+        InstallerUnavailable,
+        InstallFailed,
+        InvalidRequest,
+        PackageNotFound,
+        PkgwidgetsError,
+        PlanImpossible,
+        ProjectNotFound,
+        ResolutionFailed,
+        RollbackFailed,
+        StageFailed,
+        StalePlan,
+        StillNeeded,
+        TooLate,
+        TransactionError,
+        VerificationFailed,
+    )
+    from .core.events import Event, Stage
+    from .core.kernels import Kernel, Restart, Variable
+    from .core.packages import PackageDependencies, PackageInfo, PackageStatus
+    from .core.plans import Change, HeldBack, Plan
+    from .core.releases import Release
+    from .core.transactions import Outcome, Transaction
+    from .core.versions import compare_versions
+    from .notebook.service import PackageService
+    from .widgets.panel import PackagePanel
 
-__all__ = ["PackagePanel", "PackageService", "PkgwidgetsError", "compare_versions"]
+__version__ = "0.1.0"
 
-_PLACES = {
-    "PackagePanel": "pkgwidgets.widgets.panel",
-    "PackageService": "pkgwidgets.notebook.service",
-    "PkgwidgetsError": "pkgwidgets.core.errors",
-    "compare_versions": "pkgwidgets.core.versions",
+__all__ = [
+    "ApplierFailed",
+    "Cancelled",
+    "Change",
+    "ComparedCell",
+    "DiskFailed",
+    "EnvironmentBusy",
+    "EnvironmentRefused",
+    "Event",
+    "HeldBack",
+    "Impact",
+    "IndexUnavailable",
+    "InstallFailed",
+    "InstallerUnavailable",
+    "InvalidRequest",
+    "Kernel",
+    "Outcome",
+    "PackageDependencies",
+    "PackageInfo",
+    "PackageNotFound",
+    "PackagePanel",
+    "PackageService",
+    "PackageStatus",
+    "PkgwidgetsError",
+    "Plan",
+    "PlanImpossible",
+    "ProjectNotFound",
+    "Rehearsal",
+    "Release",
+    "ResolutionFailed",
+    "Restart",
+    "RollbackFailed",
+    "Severity",
+    "Stage",
+    "StageFailed",
+    "StalePlan",
+    "StillNeeded",
+    "TooLate",
+    "Transaction",
+    "TransactionError",
+    "Variable",
+    "Verdict",
+    "VerificationFailed",
+    "__version__",
+    "compare_versions",
+]
+
+_MODULES = {
+    "analysis.api_changes": ("Impact", "Severity"),
+    "analysis.output_diff": ("ComparedCell", "Rehearsal", "Verdict"),
+    "core.events": ("Event", "Stage"),
+    "core.kernels": ("Kernel", "Restart", "Variable"),
+    "core.packages": ("PackageDependencies", "PackageInfo", "PackageStatus"),
+    "core.plans": ("Change", "HeldBack", "Plan"),
+    "core.releases": ("Release",),
+    "core.transactions": ("Outcome", "Transaction"),
+    "core.versions": ("compare_versions",),
+    "notebook.service": ("PackageService",),
+    "widgets.panel": ("PackagePanel",),
 }
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    # All is loaded on first use: the server imports this package at every start, and the command
-    # line before it can hear an interrupt.
-    if name not in _PLACES:
+    # Each name is loaded on first use: the server imports this package at every start, and the
+    # command line before it can hear an interrupt.
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    found = globals()[name] = getattr(import_module(_PLACES[name]), name)
-    return found
+    module = import_module(f"{__name__}.{_HOMES.get(name, 'core.errors')}")
+    value = globals()[name] = getattr(module, name)
+    return value
 
 
 def __dir__() -> list[str]:
@@ -40,7 +126,7 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Give a shell the line magic `%packages`: what `%load_ext pkgwidgets` does."""
-    from pkgwidgets.notebook.magic import load
+    from .notebook.magic import load
 
     load(shell)
 

@@ -43,7 +43,7 @@ MAY_IMPORT = {
 MAY_IMPORT_LATE = {
     "cli/": ("demo",),
     "notebook/magic.py": ("widgets",),
-    "__init__.py": ("notebook", "widgets", "server", "demo"),
+    "__init__.py": ("analysis", "notebook", "widgets", "server", "demo"),
 }
 """What else it may import inside of a function, or for the type checker."""
 

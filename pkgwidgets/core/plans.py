@@ -13,6 +13,7 @@ from typing import Literal
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from .deprecation import renamed_attribute
 from .html_repr import HtmlRepr
 from .kernels import Kernel, Restart
 from .text import join_names
@@ -54,6 +55,10 @@ class Change:
     startup_files: tuple[str, ...] = ()
     """Files of the installed version that run code at every start of Python."""
 
+    marked = renamed_attribute("marked", "requested_after")
+    because = renamed_attribute("because", "reason")
+    starts = renamed_attribute("starts", "startup_files")
+
     @property
     def kind(self) -> ChangeKind:
         """Install, upgrade, downgrade or remove."""
@@ -88,6 +93,9 @@ class HeldBack:
     reason: str
     how_to_unblock: str = ""
 
+    stays = renamed_attribute("stays", "kept_version")
+    unlock = renamed_attribute("unlock", "how_to_unblock")
+
     def __str__(self) -> str:
         missed = f", not {self.latest}" if self.latest is not None else ""
         text = f"{self.name} {self.kept_version}{missed}: {self.reason}"
@@ -120,6 +128,8 @@ class Plan(HtmlRepr):
     notes: tuple[str, ...] = ()
     """What was found while it was made, and says how far it is to be relied on."""
     id: str = field(init=False)
+
+    environment = renamed_attribute("environment", "environment_fingerprint")
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", self._digest())

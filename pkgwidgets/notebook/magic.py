@@ -118,11 +118,11 @@ class PackagesMagics(Magics):
 
     def _known(self) -> CompletionSources:
         def names() -> Sequence[str]:
-            rows = self._service(None, None).list_packages(report=no_report)
+            rows = self._service(None, None).values.packages(report=no_report)
             return [row.name for row in rows]
 
         def transactions() -> Sequence[str]:
-            done = committed(self._service(None, None).list_history())
+            done = committed(self._service(None, None).values.history())
             return [each.id for each in reversed(done)]
 
         return CompletionSources(names, self._versions, transactions)
@@ -152,15 +152,15 @@ def _words(line: str) -> list[str]:
 
 def _packages(service: PackageService, request: Request) -> tuple[PackageInfo, ...]:
     if not request.names:
-        return service.list_packages()
+        return service.values.packages()
     return tuple(service.get_package(name) for name in request.names)
 
 
 def _updates(service: PackageService, request: Request) -> tuple[PackageInfo, ...]:
     if not request.names:
-        return service.list_updates(refresh=request.refresh)
+        return service.values.updates(refresh=request.refresh)
     return tuple(
-        row for name in request.names for row in service.list_updates(name, request.refresh)
+        row for name in request.names for row in service.values.updates(name, request.refresh)
     )
 
 
@@ -182,7 +182,7 @@ def _change(service: PackageService, request: Request) -> Transaction:
 
 
 def _history(service: PackageService, request: Request) -> tuple[Transaction, ...]:
-    return service.list_history()
+    return service.values.history()
 
 
 def _panel(service: PackageService, request: Request) -> object:

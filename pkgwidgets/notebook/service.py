@@ -6,17 +6,16 @@ import importlib
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import NormalizedName
 
-from pkgwidgets.analysis.api_changes import Impact
-from pkgwidgets.analysis.output_diff import Rehearsal
-from pkgwidgets.analysis.rehearsal_backend import RunLimits
 from pkgwidgets.connect import connect, other_kernels
 from pkgwidgets.core import restart
 from pkgwidgets.core.compatibility import has_compatible_wheel
+from pkgwidgets.core.deprecation import warn_renamed
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Report
@@ -34,11 +33,26 @@ from . import frames, notebook_path, rehearsal
 from .change_token import ChangeToken
 from .loaded_packages import LoadedPackages
 from .progress_bar import reporting
+from .values import ServiceValues, check_plan
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from pkgwidgets.operations.culprit_search import CulpritSearchResult
+
+_OLD_NAMES = {
+    "get_relations": "get_dependencies",
+    "list_history": "values.history",
+    "list_impact": "values.impact",
+    "list_packages": "values.packages",
+    "list_rehearsed": "values.rehearsal",
+    "list_updates": "values.updates",
+    "refusal": "read_only_reason",
+    "restore_known_good": "plan_known_good",
+    "running": "current_transaction",
+    "stamp": "change_token",
+}
+"""What 0.1 called them: each keeps working, with a DeprecationWarning."""
 
 
 class PackageService:
@@ -55,8 +69,10 @@ class PackageService:
     def __init__(self, python: str | Path | None = None, *, index_url: str | None = None) -> None:
         self._backend = connect(python, index_url, detached=True)
         self._loaded = LoadedPackages(self._backend)
+        self.values = ServiceValues(self._backend, self._loaded)
+        """The same answers as plain values, for code that needs no DataFrame."""
         self._kernels = other_kernels(self._backend)
-        self._stamps = self._new_stamps()
+        self._change_token = self._new_change_token()
         self._examined: CulpritSearchResult | None = None
         self._recovered: tuple[str, ...] = ()
         with suppress(PkgwidgetsError):  # listing goes on; the next plan says it
@@ -98,27 +114,17 @@ class PackageService:
         `installed` and `last_upgraded`, UTC; `install_path`; `origin`; `error`, why something is
         not known. Without `check_updates` the index is not asked, and what it would say is NA.
         """
-        return frames.packages(self.list_packages(check_updates, report=report))
-
-    def list_packages(
-        self, check_updates: bool = False, *, report: Report | None = None
-    ) -> tuple[PackageInfo, ...]:
-        """Return the rows of `get_packages` as values."""
-        with reporting(report) as told:
-            rows = inventory.get_packages(
-                self._backend, check_updates=check_updates, report=self._loaded_too(told)
-            )
-        return self._with_loaded(rows)
+        return frames.packages(self.values.packages(check_updates, report=report))
 
     def get_package(self, name: str, check_updates: bool = False) -> PackageInfo:
         """Return one package by any spelling of its name; raises `PackageNotFound`."""
         found = inventory.get_package(self._backend, name, check_updates=check_updates)
-        return self._with_loaded((found,))[0]
+        return self.values.with_loaded((found,))[0]
 
     def get_package_by_id(self, id: str, check_updates: bool = False) -> PackageInfo:
         """Return one package by its normalised name; raises `PackageNotFound`."""
         found = inventory.get_package_by_id(self._backend, id, check_updates=check_updates)
-        return self._with_loaded((found,))[0]
+        return self.values.with_loaded((found,))[0]
 
     def check_for_updates(
         self, name: str | None = None, refresh: bool = False, *, report: Report | None = None
@@ -128,20 +134,13 @@ class PackageService:
         `report` gets the row of each package in its event's `package`, as soon as it is known.
         A project that could not be asked has NA and the reason in `error`.
         """
-        return frames.packages(self.list_updates(name, refresh, report=report))
+        return frames.packages(self.values.updates(name, refresh, report=report))
 
-    def list_updates(
-        self, name: str | None = None, refresh: bool = False, *, report: Report | None = None
-    ) -> tuple[PackageInfo, ...]:
-        """Return the rows of `check_for_updates` as values."""
-        with reporting(report) as told:
-            rows = inventory.check_for_updates(
-                self._backend, name, refresh=refresh, report=self._loaded_too(told)
-            )
-        return self._with_loaded(rows)
+    def get_dependencies(self, name: str) -> PackageDependencies:
+        """Return what a package requires, what requires it, and its size on disk.
 
-    def get_relations(self, name: str) -> PackageDependencies:
-        """Return whom a package needs, who needs it, and its size; raises `PackageNotFound`."""
+        Raises `PackageNotFound`.
+        """
         return inventory.get_relations(self._backend, name)
 
     def list_releases(self, name: str, *, report: Report | None = None) -> tuple[Release, ...]:
@@ -151,8 +150,8 @@ class PackageService:
         `InvalidRequest` for what is no name.
         """
         id = checked_name(name)
-        with reporting(report) as told:
-            answer = self._backend.index.releases_of((id,), told)[id]
+        with reporting(report) as progress:
+            answer = self._backend.index.releases_of((id,), progress)[id]
         if isinstance(answer, PkgwidgetsError):
             raise answer
         interpreter = self._backend.environment.interpreter
@@ -164,18 +163,27 @@ class PackageService:
         version: str | None = None,
         allow: AllowPolicy = "dependencies",
         *,
+        notebooks: rehearsal.Notebooks = (),
         report: Report | None = None,
     ) -> Plan:
-        """Plan to bring packages to their newest reachable releases; no names means everything.
+        """Plan to bring packages to their newest compatible releases; no names means everything.
 
         `allow` says what else may move: `"self"` nothing, `"dependencies"` also what the named
-        depend on, `"all"` everything. Nothing is changed. Raises `PackageNotFound`,
-        `PlanImpossible` with the reason, `EnvironmentRefused`, `IndexUnavailable`.
+        depend on, `"all"` everything. With `notebooks` (paths) everything is rehearsed on them: an
+        upgrade that breaks a cell is held back, with that cell as the reason. Nothing is changed.
+        Raises `PackageNotFound`, `PlanImpossible` with the reason, `EnvironmentRefused`,
+        `IndexUnavailable`; with notebooks also what `rehearse` raises, and `InvalidRequest` if
+        names or a version are given, too.
         """
-        with reporting(report) as told:
+        if isinstance(notebooks, str | Path) or notebooks:
+            if names is not None or version is not None:
+                reason = "with notebooks everything is planned: leave names and version out"
+                raise InvalidRequest("notebooks", None, reason)
+            return self._plan_around(notebooks, report)
+        with reporting(report) as progress:
             return self._with_restart(
                 planning.plan_upgrade(
-                    self._backend, names, version=version, allow=allow, report=told
+                    self._backend, names, version=version, allow=allow, report=progress
                 )
             )
 
@@ -187,9 +195,9 @@ class PackageService:
         report: Report | None = None,
     ) -> Plan:
         """Plan to install what a requirement names, as in `polars>=1`, or several of them."""
-        with reporting(report) as told:
+        with reporting(report) as progress:
             return self._with_restart(
-                planning.plan_install(self._backend, requirement, allow=allow, report=told)
+                planning.plan_install(self._backend, requirement, allow=allow, report=progress)
             )
 
     def plan_uninstall(self, names: str | Iterable[str]) -> Plan:
@@ -201,8 +209,8 @@ class PackageService:
     ) -> Plan:
         """Plan to take back the last committed transaction, or the one named."""
         id = transaction.id if isinstance(transaction, Transaction) else transaction
-        with reporting(report) as told:
-            return self._with_restart(planning.plan_undo(self._backend, id, report=told))
+        with reporting(report) as progress:
+            return self._with_restart(planning.plan_undo(self._backend, id, report=progress))
 
     def impact(
         self, plan: Plan, notebook: str | Path | None = None, *, report: Report | None = None
@@ -215,38 +223,25 @@ class PackageService:
         compared, nothing of them is run, and the environment is not changed. Raises
         `InvalidRequest` for what is no notebook, and without griffe.
         """
-        return frames.impact(self.list_impact(plan, notebook, report=report))
-
-    def list_impact(
-        self, plan: Plan, notebook: str | Path | None = None, *, report: Report | None = None
-    ) -> tuple[Impact, ...]:
-        """Return the rows of `impact` as values."""
-        from . import impact
-
-        if not isinstance(plan, Plan):
-            raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
-        cells = impact.cells_so_far() if notebook is None else impact.cells_of(notebook)
-        with reporting(report) as told:
-            return impact.of_plan(self._backend, plan, cells, self._loaded.warned(), told)
+        return frames.impact(self.values.impact(plan, notebook, report=report))
 
     def apply(self, plan: Plan, *, report: Report | None = None) -> Transaction:
         """Carry a plan out: afterwards the environment is exactly the new one, or the old one.
 
         A process of its own does it, and goes on if this kernel is restarted or ends: see
-        `running`. Raises `StalePlan` if something changed since it was planned, another
+        `current_transaction`. Raises `StalePlan` if something changed since it was planned, another
         `TransactionError` if it was rolled back, `Cancelled` when interrupted, `TooLate` if that
         came when it was done, `EnvironmentBusy` naming who changes the environment.
         """
-        if not isinstance(plan, Plan):
-            raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
+        check_plan(plan)
         held = self._loaded.loadings()  # what is loaded now has the version that is installed now
-        with reporting(report) as told:
-            done = operations.apply_and_follow(self._backend, plan, told)
+        with reporting(report) as progress:
+            done = operations.apply_and_follow(self._backend, plan, progress)
         if self._examined is not None and self._examined.plan.id == plan.id:
             rehearsal.remember_result(self._backend, self._examined)
         return _ended(done, held)
 
-    def running(self) -> Transaction | None:
+    def current_transaction(self) -> Transaction | None:
         """Return the transaction that is under way now, whoever started it; None if none is."""
         return operations.running(self._backend)
 
@@ -255,8 +250,8 @@ class PackageService:
     ) -> Transaction:
         """Wait for a transaction, the one under way or the one named; ends as `apply` does."""
         held = self._loaded.loadings()
-        with reporting(report) as told:
-            done = operations.follow(self._backend, self._meant(transaction), told)
+        with reporting(report) as progress:
+            done = operations.follow(self._backend, self._meant(transaction), progress)
         return _ended(done, held)
 
     def cancel(self, transaction: str | Transaction | None = None) -> None:
@@ -275,27 +270,23 @@ class PackageService:
         return self.apply(plan, report=report)
 
     def upgrade_all_packages(
-        self, *, check: rehearsal.Notebooks = (), report: Report | None = None
+        self,
+        *,
+        notebooks: rehearsal.Notebooks = (),
+        check: rehearsal.Notebooks = (),
+        report: Report | None = None,
     ) -> pd.DataFrame:
         """Upgrade everything in one transaction; a row per package, held-back ones with reasons.
 
-        With notebooks to `check`, all is rehearsed on them first. What breaks one is found, held
-        back with the cell that it breaks, and the rest is upgraded. Raises as `rehearse` does.
+        With `notebooks`, all is rehearsed on them first: an upgrade that breaks one is held back,
+        with the cell that it breaks, and the rest is upgraded. Raises as `rehearse` does.
+        `check` is the old name of `notebooks`.
         """
-        if not isinstance(check, str | Path) and not check:
-            return frames.changes(self.apply(self.plan_upgrade(report=report), report=report))
-        return frames.changes(self.apply(self.plan_surviving(check, report=report), report=report))
-
-    def plan_surviving(
-        self, notebooks: rehearsal.Notebooks, *, report: Report | None = None
-    ) -> Plan:
-        """Plan to upgrade everything that leaves notebooks as they are, by rehearsing it.
-
-        What breaks one is held back, with the cell that it breaks. Raises as `rehearse` does.
-        """
-        with reporting(report) as told:
-            self._examined = rehearsal.find_culprits(self._backend, notebooks, told)
-        return self._with_restart(self._examined.plan)
+        if isinstance(check, str | Path) or check:
+            warn_renamed("upgrade_all_packages(check=…)", "notebooks=")
+            notebooks = check
+        plan = self.plan_upgrade(notebooks=notebooks, report=report)
+        return frames.changes(self.apply(plan, report=report))
 
     def rehearse(
         self,
@@ -319,37 +310,20 @@ class PackageService:
         outputs side by side. Images are not compared. Raises `InvalidRequest` for what is no
         notebook, `StalePlan`, `EnvironmentRefused` if no kernel starts, `Cancelled`.
         """
-        found = self.list_rehearsed(
+        found = self.values.rehearsal(
             plan, notebooks, seconds=seconds, network=network, sanitize=sanitize, report=report
         )
         return frames.rehearsal(found)
 
-    def list_rehearsed(
-        self,
-        plan: Plan,
-        notebooks: rehearsal.Notebooks,
-        *,
-        seconds: float = 600.0,
-        network: bool = False,
-        sanitize: str | Path | None = None,
-        report: Report | None = None,
-    ) -> Rehearsal:
-        """Return what `rehearse` finds as values."""
-        if not isinstance(plan, Plan):
-            raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
-        limits = RunLimits(seconds=rehearsal.checked_seconds(seconds), network=bool(network))
-        with reporting(report) as told:
-            return rehearsal.rehearse(self._backend, plan, notebooks, limits, sanitize, told)
-
-    def restore_known_good(self, notebook: str | Path, *, report: Report | None = None) -> Plan:
+    def plan_known_good(self, notebook: str | Path, *, report: Report | None = None) -> Plan:
         """Plan to return to the versions with which a notebook last ran clean; `apply` does it.
 
         Each rehearsal remembers them, by the notebook's path and code. What was installed since
         stays. Raises `InvalidRequest` if it was never rehearsed without an error, `StillNeeded`
         if what stays needs newer versions, `IndexUnavailable`, `ProjectNotFound`.
         """
-        with reporting(report) as told:
-            return self._with_restart(rehearsal.known_good(self._backend, notebook, told))
+        with reporting(report) as progress:
+            return self._with_restart(rehearsal.known_good(self._backend, notebook, progress))
 
     def install_package(
         self, requirement: str | Iterable[str], *, report: Report | None = None
@@ -371,11 +345,7 @@ class PackageService:
         old files that were kept; `downloaded_bytes`, at most, for a cache may have held some;
         `undoes` and `undone_by`; `error`, why it failed. What is not known is NA.
         """
-        return frames.history(self.list_history())
-
-    def list_history(self) -> tuple[Transaction, ...]:
-        """Return the transactions as values, oldest first."""
-        return tuple(self._backend.journal.transactions())
+        return frames.history(self.values.history())
 
     def list_events(self, transaction: str | Transaction) -> tuple[Event, ...]:
         """Return what a transaction told while it ran, and what its tools printed."""
@@ -385,14 +355,15 @@ class PackageService:
 
     def list_recovered(self) -> tuple[Transaction, ...]:
         """Return what an earlier session left unfinished, and this one brought to its end."""
-        return tuple(done for done in self.list_history() if done.id in self._recovered)
+        return tuple(done for done in self.values.history() if done.id in self._recovered)
 
-    def stamp(self) -> str:
-        """Return a text that differs once something was installed, removed or begun.
+    def change_token(self) -> str:
+        """Return a token that changes whenever a package is installed or removed here.
 
-        By whomever. Costs a few looks at the disk and reads nothing.
+        Another session's changes count, and so does a transaction that has begun. Cheap: a few
+        file stats.
         """
-        return self._stamps.now()
+        return self._change_token.now()
 
     def undo(
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
@@ -423,35 +394,41 @@ class PackageService:
 
         return variables()
 
+    def plan_surviving(
+        self, notebooks: rehearsal.Notebooks, *, report: Report | None = None
+    ) -> Plan:
+        """Plan as `plan_upgrade(notebooks=…)` does, which is the new name."""
+        warn_renamed("PackageService.plan_surviving", "plan_upgrade(notebooks=…)")
+        return self.plan_upgrade(notebooks=notebooks, report=report)
+
+    if not TYPE_CHECKING:  # so that a wrong name is still an error for the type checker
+
+        def __getattr__(self, name: str) -> Any:
+            """Return what an old name stands for, with a DeprecationWarning."""
+            if name not in _OLD_NAMES:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            new = _OLD_NAMES[name]
+            warn_renamed(f"PackageService.{name}", new)
+            return attrgetter(new)(self)
+
     def __repr__(self) -> str:
         return f"PackageService({self.prefix}, Python {self.python_version})"
 
-    def _new_stamps(self) -> ChangeToken:
+    def _plan_around(self, notebooks: rehearsal.Notebooks, report: Report | None) -> Plan:
+        with reporting(report) as progress:
+            self._examined = rehearsal.find_culprits(self._backend, notebooks, progress)
+        return self._with_restart(self._examined.plan)
+
+    def _new_change_token(self) -> ChangeToken:
         transactions = self._backend.journal.folder("-").parent
         search = self._backend.environment.interpreter.search
         return ChangeToken(search, (transactions, transactions.parent / "lock"))
 
     def _meant(self, transaction: str | Transaction | None) -> str:
-        found = self.running() if transaction is None else transaction
+        found = self.current_transaction() if transaction is None else transaction
         if found is None:
             raise InvalidRequest("transaction", None, "no transaction is under way")
         return found if isinstance(found, str) else found.id
-
-    def _with_loaded(self, rows: Iterable[PackageInfo]) -> tuple[PackageInfo, ...]:
-        loaded = self._loaded.versions()
-        return tuple(replace(row, loaded_version=loaded.get(row.id)) for row in rows)
-
-    def _loaded_too(self, report: Report) -> Report:
-        """Complete the rows that are reported one by one."""
-        loaded = self._loaded.versions()
-
-        def told(event: Event) -> None:
-            if event.package is not None:
-                version = loaded.get(event.package.id)
-                event = replace(event, package=replace(event.package, loaded_version=version))
-            report(event)
-
-        return told
 
     def _with_restart(self, plan: Plan) -> Plan:
         verdict = restart.restart_before(plan.changes, self._loaded.loadings())

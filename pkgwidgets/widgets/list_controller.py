@@ -36,7 +36,7 @@ class ListController:
         listed: Callable[[], None],
         **options: Any,
     ) -> None:
-        self.infos: tuple[PackageInfo, ...] = service.list_packages(report=no_report)
+        self.infos: tuple[PackageInfo, ...] = service.values.packages(report=no_report)
         self.tasks = BackgroundJob()
         self._service = service
         self._listed = listed
@@ -89,20 +89,20 @@ class ListController:
         self.tasks.start(quiet, self._fail)
 
     def _list(self) -> None:
-        self._take(self._service.list_packages(report=self._say_busy))
+        self._take(self._service.values.packages(report=self._say_busy))
         self._show_done()
 
     def _check(self, *, refresh: bool) -> None:
         self._is_checking = True
         self.table.say(busy="asking the index…")  # its first word may take a while
-        self._take(self._service.list_updates(refresh=refresh, report=self._say_busy))
+        self._take(self._service.values.updates(refresh=refresh, report=self._say_busy))
         self._is_checking = False
         if refresh or not self.table.header.get("checked"):
             self.table.say(checked=datetime.now(UTC).isoformat())
         self._show_done()
 
     def _retry(self, name: str) -> None:
-        found = self._service.list_updates(name, refresh=True, report=self._say_busy)
+        found = self._service.values.updates(name, refresh=True, report=self._say_busy)
         fresh = {info.id: info for info in found}
         self._take(tuple(fresh.get(info.id, info) for info in self.infos))
         self._show_done()

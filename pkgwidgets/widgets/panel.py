@@ -37,7 +37,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         given = service is not None
         self.service = service if service is not None else PackageService()
         self._to_check = check_updates
-        self._watch = EnvironmentWatcher(self.service.stamp, self._on_changed)
+        self._watch = EnvironmentWatcher(self.service.change_token, self._on_changed)
         shared = {"layout": ipywidgets.Layout()}  # else each view sends one of its own
         self._looking = ListController(self.service, self._on_table, self._show_past, **shared)
         self.table = self._looking.table
@@ -106,7 +106,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "install"}:
                 self.form.begin()
             case {"type": "history"}:
-                self.past.show(self.service.list_history())
+                self.past.show(self.service.values.history())
 
     def _on_form(self, message: Message) -> None:
         match message:
@@ -154,7 +154,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "log", "id": str(id)}:
                 self.past.show_log(id, self.service.list_events(id))
             case {"type": "undo", "id": str(id)}:
-                known = {done.id: done for done in self.service.list_history()}
+                known = {done.id: done for done in self.service.values.history()}
                 if id in known:
                     self._plan(panel_request.undo(self.service, known[id]))
 
@@ -223,4 +223,4 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
 
     def _show_past(self) -> None:
         if self.past.is_open:
-            self.past.show(self.service.list_history())
+            self.past.show(self.service.values.history())

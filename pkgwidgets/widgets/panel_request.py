@@ -62,8 +62,8 @@ def survivors(service: PackageService, notebook: Path) -> PanelRequest:
     return PanelRequest(
         title=f"Upgrade all that {notebook.name} survives",
         doing=f"Upgrading all that {notebook.name} survives",
-        plan=lambda report: service.plan_surviving(notebook, report=report),
-        cell=f"service.upgrade_all_packages(check=[{str(notebook)!r}])",
+        plan=lambda report: service.plan_upgrade(notebooks=notebook, report=report),
+        cell=f"service.upgrade_all_packages(notebooks=[{str(notebook)!r}])",
     )
 
 

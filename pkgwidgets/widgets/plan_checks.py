@@ -112,17 +112,17 @@ class PlanChecks:
 
     def _look(self, plan: Plan, write: Callable[[Shown], None]) -> None:
         with suppress(Cancelled):
-            rows = self._service.list_impact(plan, report=self._looking.raise_if_cancelled)
+            rows = self._service.values.impact(plan, report=self._looking.raise_if_cancelled)
             write({"state": "done", "text": summary(rows), "rows": _rows(rows)})
 
     def _rehearse(self, plan: Plan, path: Path, note: str, write: Callable[[Shown], None]) -> None:
         with suppress(Cancelled):
-            found = self._service.list_rehearsed(plan, path, report=self._report(path, write))
+            found = self._service.values.rehearsal(plan, path, report=self._report(path, write))
             write({**contents(found), "state": "done", "note": note})
 
     def _survive(self, _: Plan, path: Path, note: str, write: Callable[[Shown], None]) -> None:
         with suppress(Cancelled):
-            found = self._service.plan_surviving(path, report=self._report(path, write))
+            found = self._service.plan_upgrade(notebooks=path, report=self._report(path, write))
             if self._trying.is_cancelled():
                 return
             self._survived(path, found)

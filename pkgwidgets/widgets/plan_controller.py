@@ -106,7 +106,7 @@ class PlanController:
 
     def follow_running(self) -> bool:
         """Show what is under way already, begun by a session that is gone or elsewhere."""
-        running = self._service.running()
+        running = self._service.current_transaction()
         if running is None:
             return False
         names = [change.name for change in running.changes]

@@ -57,7 +57,7 @@ class RowDetailsLoader:
             return None
 
     def _tell(self, info: PackageInfo) -> None:
-        self._table.add_detail(info.id, **_relations(self._service.get_relations(info.name)))
+        self._table.add_detail(info.id, **_relations(self._service.get_dependencies(info.name)))
         if is_changeable(info):
             releases = self._service.list_releases(info.name, report=no_report)
             versions = [asdict(choice) for choice in version_options(releases, info)]

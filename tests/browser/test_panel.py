@@ -117,7 +117,7 @@ def test_another_version_of_a_row_may_be_an_older_or_a_yanked_one(opened: Opened
 
 
 def test_an_open_row_says_that_the_index_does_not_answer(opened: Opened) -> None:
-    opened.ask("garden.index.withdraw('moonsower')\nservice.list_updates(refresh=True)")
+    opened.ask("garden.index.withdraw('moonsower')\nservice.values.updates(refresh=True)")
     row = opened.row("moonsower")
     row.get_by_role("button", name="moonsower", exact=True).click()
     expect(row.get_by_role("status")).to_contain_text("moonsower is not on http://127.0.0.1")

@@ -47,7 +47,7 @@ def test_the_readmes_commands_run_one_after_the_other(
         asks = words[0] in parser.CHANGING and "--yes" not in words
         done = run(*words, *(["--yes"] if asks else []))
         assert done.returncode == ENDS_WITH.get(words[0], 0), (words, done.stderr)
-    changes = [str(change) for done in service.list_history() for change in done.changes]
+    changes = [str(change) for done in service.values.history() for change in done.changes]
     assert changes[:2] == ["harvestscale 3.2.0 (removed)", "raintable 2.0.0 → 2.4.0"]
     assert changes[-3:] == ["polars 1.2 (new)", "polars 1.2 (removed)", "polars 1.2 (new)"]
 

@@ -127,7 +127,7 @@ def test_ctrl_c_in_the_middle_puts_the_old_back_and_says_so(
     assert "Cancelled. Everything is as it was." in terminal.shown
     assert "Traceback" not in terminal.shown
     assert tree(garden.folder / "env") == before
-    assert [each.outcome for each in service.list_history()] == [Outcome.ROLLED_BACK]
+    assert [each.outcome for each in service.values.history()] == [Outcome.ROLLED_BACK]
 
 
 def test_ctrl_c_at_the_question_is_a_no(at_terminal: Start, garden: Demo, tree: Oracle) -> None:
@@ -183,7 +183,7 @@ def test_who_is_killed_leaves_the_upgrade_to_be_done(
     child.communicate()
     gate.touch()
     eventually(lambda: lock_holder(garden.folder / "env" / ".pkgwidgets") is None)
-    assert [each.outcome for each in service.list_history()] == [Outcome.COMMITTED]
+    assert [each.outcome for each in service.values.history()] == [Outcome.COMMITTED]
     assert service.get_package("seedshelf").version == "1.9"
 
 
@@ -263,7 +263,7 @@ def test_a_stream_that_is_closed_keeps_nothing_from_being_done(
         assert bool(done.stdout) is (">&- 2" not in closed and closed != ">&-"), words
     assert in_a_shell(garden, "packages sprinkler", closed).returncode == 2
     assert in_a_shell(garden, "upgrade seedshelf", closed).returncode == 2  # nobody can be asked
-    assert [each.outcome for each in service.list_history()] == [Outcome.COMMITTED] * 2
+    assert [each.outcome for each in service.values.history()] == [Outcome.COMMITTED] * 2
 
 
 def test_a_full_disk_is_said_where_it_can_be(garden: Demo, service: PackageService) -> None:

@@ -180,7 +180,7 @@ def everything(service: PackageService, said: Said) -> list[bool]:
     def listed() -> object:
         frame = service.check_for_updates(refresh=True)
         said.add("frame", frame.to_csv(), frame, frame.to_html())
-        infos = service.list_updates(refresh=True)
+        infos = service.values.updates(refresh=True)
         said.add("rest", json.dumps([error_status.package(info) for info in infos]))
         return infos
 
@@ -201,7 +201,7 @@ def everything(service: PackageService, said: Said) -> list[bool]:
         said.add("traits", *(repr(value) for value in widget.get_state().values()))
     said.add("repr", service, repr(service._backend), service.index_url)
     history = service.history()
-    said.add("history", history.to_csv(), *map(repr, service.list_history()))
+    said.add("history", history.to_csv(), *map(repr, service.values.history()))
     return done
 
 

@@ -55,7 +55,7 @@ def test_a_rehearsal_is_a_frame_and_changes_nothing(
     assert "rehearsing story.ipynb with the plan, cell 2 of 2" in texts
     assert type(frame[["cell"]]) is pd.DataFrame
     assert not isinstance(frame[frame.verdict != "same"], RehearsalFrame)
-    assert service.list_history() == ()
+    assert service.values.history() == ()
 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["of the same", "of another plan"])
@@ -104,7 +104,7 @@ def test_two_rehearsals_at_once_do_not_meet(
     assert tree(services[0].prefix) == before
     assert (tmp_path / "work" / "n").read_text() == ""
     assert list(place.iterdir()) == []
-    assert not services[0].restore_known_good(notebook)
+    assert not services[0].plan_known_good(notebook)
 
 
 class _Reader(HTMLParser):
@@ -184,9 +184,9 @@ def test_a_cancel_leaves_everything_as_it_is(
     with pytest.raises(Cancelled):
         service.rehearse(service.plan_upgrade("frostcall"), notebook, report=cancel)
     with pytest.raises(Cancelled):
-        service.upgrade_all_packages(check=notebook, report=cancel)
+        service.upgrade_all_packages(notebooks=notebook, report=cancel)
     assert tree(service.prefix) == before
-    assert service.list_history() == ()
+    assert service.values.history() == ()
 
 
 def test_the_readmes_rehearsal_runs(
@@ -198,12 +198,12 @@ def test_the_readmes_rehearsal_runs(
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "report.ipynb", USE)
     exec(block.replace('"pandas"', '"frostcall"'), {"service": service})
-    (done,) = service.list_history()  # what it ran clean with is what it now has
+    (done,) = service.values.history()  # what it ran clean with is what it now has
     moved = {change.id for change in done.changes}
     assert moved == {"allotboard", "bedplanner", "raintable", "seedshelf", "sundrift"}
     assert service.get_package("frostcall").version == "1.9.3"
     service.upgrade_package("frostcall")
-    back = service.restore_known_good("report.ipynb")
+    back = service.plan_known_good("report.ipynb")
     assert [str(change) for change in back.changes] == ["frostcall 2.0.0 → 1.9.3"]
 
 
@@ -229,7 +229,7 @@ def test_two_culprits_among_twelve_are_found_and_the_rest_is_upgraded(
         if event.text and runs[-1:] != [event.text]:
             runs.append(event.text)
 
-    frame = service.upgrade_all_packages(check=[notebook], report=told)
+    frame = service.upgrade_all_packages(notebooks=[notebook], report=told)
     held = frame[frame.kind == "held back"]
     assert {name for name in held.index if name.startswith("crop")} == {"crop4", "crop9"}
     why = str(held.loc["crop4", "status"])
@@ -244,7 +244,7 @@ def test_a_rehearsed_notebook_is_told_whose_packages_to_leave_alone(
     service: PackageService, tmp_path: Path
 ) -> None:
     notebook = write(tmp_path / "a.ipynb", "import os\nprint(os.environ['PKGWIDGETS_REHEARSED'])")
-    found = service.list_rehearsed(service.plan_upgrade("seedshelf"), notebook)
+    found = service.values.rehearsal(service.plan_upgrade("seedshelf"), notebook)
     assert [cell.after.text for cell in found.cells] == [str(service.prefix)]
 
 
@@ -252,12 +252,12 @@ def test_what_survives_is_a_plan_and_remembered_once_it_is_applied(
     service: PackageService, tmp_path: Path
 ) -> None:
     notebook = write(tmp_path / "story.ipynb", USE)
-    plan = service.plan_surviving(notebook)
-    assert service.list_history() == ()
+    plan = service.plan_upgrade(notebooks=notebook)
+    assert service.values.history() == ()
     assert "frostcall" not in {change.id for change in plan.changes}
     assert any("cell 1 of story.ipynb" in held.reason for held in plan.held_back)
     service.apply(plan)
-    assert not service.restore_known_good(notebook)
+    assert not service.plan_known_good(notebook)
     service.undo()
-    back = service.restore_known_good(notebook)
+    back = service.plan_known_good(notebook)
     assert {change.id for change in back.changes} == {change.id for change in plan.changes}

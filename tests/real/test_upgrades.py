@@ -144,7 +144,7 @@ def test_what_the_notebook_needs_is_held_back_and_the_rest_is_upgraded(
 ) -> None:
     """Last of these, for it changes the environment."""
     notebook = write(tmp_path / "story.ipynb", *CASES["numpy 2 has no float_"].cells)
-    done = service.upgrade_all_packages(check=notebook)
+    done = service.upgrade_all_packages(notebooks=notebook)
     assert done.loc["numpy", "kind"] == "held back"
     assert "it breaks cell 3 of story.ipynb" in str(done.loc["numpy", "status"])
     assert service.get_package("numpy").version == "1.26.4"

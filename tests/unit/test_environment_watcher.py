@@ -124,17 +124,17 @@ def test_a_view_that_is_lost_with_its_browser_does_not_keep_it(
 
 
 def test_a_stamp_differs_once_something_is_installed_or_begun(service: PackageService) -> None:
-    before = service.stamp()
-    assert service.stamp() == before
+    before = service.change_token()
+    assert service.change_token() == before
     service.upgrade_package("seedshelf")
-    assert service.stamp() != before
+    assert service.change_token() != before
 
 
 def test_asking_whether_it_may_be_changed_changes_no_stamp(service: PackageService) -> None:
-    before = service.stamp()
+    before = service.change_token()
     assert service.read_only_reason() is None
     service.plan_upgrade("seedshelf")
-    assert service.stamp() == before
+    assert service.change_token() == before
 
 
 def test_a_folder_that_is_not_there_has_a_stamp_too(tmp_path: Path) -> None:

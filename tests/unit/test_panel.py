@@ -187,7 +187,7 @@ def test_a_plan_that_was_called_off_does_not_open_again(
     assert panel.plan_view.state == "hidden"
     click(panel.plan_view, type="apply", id="")
     assert panel.wait(60)
-    assert service.list_history() == ()
+    assert service.values.history() == ()
 
 
 def test_a_plan_that_is_impossible_offers_to_move_more(panel: PackagePanel) -> None:
@@ -300,7 +300,7 @@ def test_the_row_that_was_opened_last_is_asked_for_first(
     panel: PackagePanel, service: PackageService, told: dict[str, Any]
 ) -> None:
     begun, gate, asked = threading.Event(), threading.Event(), []
-    relations = service.get_relations
+    relations = service.get_dependencies
 
     def slow(name: str) -> Any:
         asked.append(name)
@@ -309,7 +309,7 @@ def test_the_row_that_was_opened_last_is_asked_for_first(
         return relations(name)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "get_relations", slow)
+        patch.setattr(service, "get_dependencies", slow)
         click(panel.table, type="detail", id="raintable")
         assert begun.wait(30)
         for id in ("seedshelf", "frostcall", "seedshelf"):

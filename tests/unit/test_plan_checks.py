@@ -90,7 +90,7 @@ def test_the_plan_is_ready_before_its_impact_is_known(
         assert gate.wait(30)
         return (impact("breaks", 3), impact("none", 4))
 
-    monkeypatch.setattr(service, "list_impact", slow)
+    monkeypatch.setattr(service.values, "impact", slow)
     click(panel.table, type="plan", names=["frostcall"])
     assert begun.wait(30)
     assert (panel.plan_view.state, panel.plan_view.impact) == ("ready", {"state": "looking"})
@@ -119,7 +119,7 @@ def test_an_impact_is_given_up_with_its_plan(
             raise
         return (impact("breaks"),)
 
-    monkeypatch.setattr(service, "list_impact", slow)
+    monkeypatch.setattr(service.values, "impact", slow)
     click(panel.table, type="plan", names=["frostcall"])
     assert begun.wait(30)
     click(panel.plan_view, type="cancel")
@@ -167,7 +167,7 @@ def test_an_impact_in_a_sentence(rows: list[Impact], said: str) -> None:
 def test_much_is_not_fetched_only_to_look_unless_that_is_asked(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "list_impact", lambda plan, report: (impact("none"),))
+    monkeypatch.setattr(service.values, "impact", lambda plan, report: (impact("none"),))
     monkeypatch.setattr("pkgwidgets.widgets.plan_checks._UNASKED", 100)
     click(panel.table, type="plan", names=["frostcall"])
     assert panel.wait(60)
@@ -193,7 +193,7 @@ def test_a_rehearsal_tells_how_far_it_is_and_what_it_found(
         cells = (cell(shown(plain="1"), shown(plain="1")), cell(shown(plain="1"), shown(plain="2")))
         return Rehearsal(plan=found, cells=cells)
 
-    monkeypatch.setattr(service, "list_rehearsed", rehearse)
+    monkeypatch.setattr(service.values, "rehearsal", rehearse)
     click(panel.plan_view, type="try", path=str(notebook), unsaved=True)
     assert panel.wait(60)
     assert (seen[0]["state"], seen[0]["fraction"]) == ("running", 0.25)
@@ -218,7 +218,7 @@ def test_a_rehearsal_that_was_stopped_shows_nothing_and_leaves_the_plan(
         report(Event(stage=Stage.CHECKING))
         raise AssertionError("it went on")
 
-    monkeypatch.setattr(service, "list_rehearsed", slow)
+    monkeypatch.setattr(service.values, "rehearsal", slow)
     click(panel.plan_view, type="try", path=str(notebook))
     assert begun.wait(30)
     click(panel.plan_view, type="stop")
@@ -264,18 +264,18 @@ def test_what_survives_takes_the_place_of_everything(
     assert panel.wait(60)
     assert panel.plan_view.plan["whole"]
     less = service.plan_upgrade(["seedshelf", "frostcall"])
-    monkeypatch.setattr(service, "plan_surviving", lambda path, report: less)
+    monkeypatch.setattr(service, "plan_upgrade", lambda notebooks, report: less)
     click(panel.plan_view, type="survive", path=str(notebook))
     assert panel.wait(60)
     now = panel.plan_view.plan
     assert (now["title"], now["whole"]) == ("Upgrade all that report.ipynb survives", False)
-    assert now["cell"] == f"service.upgrade_all_packages(check=[{str(notebook)!r}])"
+    assert now["cell"] == f"service.upgrade_all_packages(notebooks=[{str(notebook)!r}])"
     assert panel.plan_view.rehearsal["text"].startswith(
         "report.ipynb runs with this plan as it does"
     )
     click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     assert panel.wait(60)
-    assert {c.name for c in service.list_history()[-1].changes} == {"seedshelf", "frostcall"}
+    assert {c.name for c in service.values.history()[-1].changes} == {"seedshelf", "frostcall"}
 
 
 def test_what_fails_in_any_case_is_no_success() -> None:
@@ -359,5 +359,5 @@ def test_a_click_on_another_plan_than_the_shown_one_applies_nothing(
 ) -> None:
     click(panel.plan_view, type="apply", id="another")
     assert panel.wait(60)
-    assert service.list_history() == ()
+    assert service.values.history() == ()
     assert panel.plan_view.state == "ready"

@@ -71,7 +71,7 @@ def test_updates_are_told(service: PackageService) -> None:
     assert found["update_available"].sum() == 7
     (only,) = service.check_for_updates("Seedshelf").to_dict("records")
     assert only["latest_version"] == "1.4.2"
-    assert service.list_updates("seedshelf")[0].latest_version == "1.4.2"
+    assert service.values.updates("seedshelf")[0].latest_version == "1.4.2"
 
 
 def test_without_the_index_the_list_is_still_there(service: PackageService, garden: Demo) -> None:
@@ -255,6 +255,6 @@ def test_two_services_of_one_environment_agree(service: PackageService, garden: 
     other = PackageService(garden.python, index_url=garden.index_url)
     done = service.upgrade_package("seedshelf")
     assert other.get_package("seedshelf").version == "1.4.2"
-    assert [each.id for each in other.list_history()] == [done.id]
+    assert [each.id for each in other.values.history()] == [done.id]
     other.undo()
     assert service.get_package("seedshelf").version == "1.4.1"

@@ -119,7 +119,7 @@ def test_the_history_says_it(service: PackageService, stuck: Stuck) -> None:
     shown = service.history().loc[stuck.id]
     assert shown["outcome"] == Outcome.INCOMPLETE.value
     assert stuck.is_in(shown["error"])
-    assert "neither the old one nor the new one" in str(service.list_history()[-1])
+    assert "neither the old one nor the new one" in str(service.values.history()[-1])
 
 
 def test_whoever_wants_a_change_is_told_until_it_is_mended(

@@ -86,7 +86,7 @@ def test_a_restarted_kernel_finds_it_and_follows_it(
     id = under_way(backend)
     notebook.restart()
     notebook.run(_SERVICE.format(str(garden.python), garden.index_url))
-    assert notebook.run("service.running().id") == repr(id)
+    assert notebook.run("service.current_transaction().id") == repr(id)
     assert notebook.run("str(service.get_package('seedshelf').status)") == "'upgrading'"
     assert notebook.run("service.upgrade_package('frostcall')") == "EnvironmentBusy"
     cell = notebook.begin(f"service.follow({id!r})")

@@ -45,7 +45,7 @@ def click(widget: Any, **message: object) -> None:
 
 def test_a_new_service_finds_and_follows_it(garden: Demo, elsewhere: str, gate: Path) -> None:
     service = PackageService(garden.python, index_url=garden.index_url)
-    found = service.running()
+    found = service.current_transaction()
     assert found is not None
     assert (found.id, found.outcome) == (elsewhere, Outcome.STARTED)
     assert service.get_package("seedshelf").status is PackageStatus.UPGRADING
@@ -55,7 +55,7 @@ def test_a_new_service_finds_and_follows_it(garden: Demo, elsewhere: str, gate: 
     assert service.follow(report=told.append).outcome is Outcome.COMMITTED
     assert told[0].stage is Stage.FETCHING
     assert service.get_package("seedshelf").status is PackageStatus.INSTALLED
-    assert service.running() is None
+    assert service.current_transaction() is None
 
 
 def test_an_installation_is_shown_as_one(
@@ -91,7 +91,7 @@ def test_any_service_may_cancel_it(
 
 
 def test_without_one_there_is_nothing_to_follow(service: PackageService) -> None:
-    assert service.running() is None
+    assert service.current_transaction() is None
     for ask in (service.follow, service.cancel):
         with pytest.raises(InvalidRequest, match="No transaction is under way"):
             ask()
@@ -147,4 +147,4 @@ def test_cancel_in_a_panel_that_only_follows_works_too(
     click(panel.task_view, type="cancel")
     assert panel.wait(30)
     assert "Cancelled" in outcome(panel)["text"]
-    assert service.list_history()[-1].outcome is Outcome.ROLLED_BACK
+    assert service.values.history()[-1].outcome is Outcome.ROLLED_BACK

@@ -63,7 +63,7 @@ def test_a_new_session_puts_the_old_back(
     eventually(lambda: backend.environment.holder() is None)
     service = PackageService(garden.python, index_url=garden.index_url)
     assert tree(garden.folder / "env") == before
-    assert [each.outcome for each in service.list_history()] == [Outcome.ROLLED_BACK]
+    assert [each.outcome for each in service.values.history()] == [Outcome.ROLLED_BACK]
 
 
 def children(pid: int) -> list[int]:

@@ -1,0 +1,107 @@
+"""The answers of a service as values: the rows that its DataFrames are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from pkgwidgets.analysis.api_changes import Impact
+from pkgwidgets.analysis.output_diff import Rehearsal
+from pkgwidgets.analysis.rehearsal_backend import RunLimits
+from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.events import Event
+from pkgwidgets.core.interfaces import Backend, Report
+from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.operations import inventory
+
+from . import rehearsal
+from .loaded_packages import LoadedPackages
+from .progress_bar import reporting
+
+
+class ServiceValues:
+    """What `PackageService` answers as DataFrames, as plain values; `service.values` is one.
+
+    Each method takes the arguments of the method of the service that it is named after.
+    """
+
+    def __init__(self, backend: Backend, loaded: LoadedPackages) -> None:
+        self._backend = backend
+        self._loaded = loaded
+
+    def packages(
+        self, check_updates: bool = False, *, report: Report | None = None
+    ) -> tuple[PackageInfo, ...]:
+        """Return the rows of `get_packages`, in the order of names."""
+        with reporting(report) as progress:
+            rows = inventory.get_packages(
+                self._backend, check_updates=check_updates, report=self._with_loaded_rows(progress)
+            )
+        return self.with_loaded(rows)
+
+    def updates(
+        self, name: str | None = None, refresh: bool = False, *, report: Report | None = None
+    ) -> tuple[PackageInfo, ...]:
+        """Return the rows of `check_for_updates`, in the order of names."""
+        with reporting(report) as progress:
+            rows = inventory.check_for_updates(
+                self._backend, name, refresh=refresh, report=self._with_loaded_rows(progress)
+            )
+        return self.with_loaded(rows)
+
+    def history(self) -> tuple[Transaction, ...]:
+        """Return the transactions, oldest first."""
+        return tuple(self._backend.journal.transactions())
+
+    def impact(
+        self, plan: Plan, notebook: str | Path | None = None, *, report: Report | None = None
+    ) -> tuple[Impact, ...]:
+        """Return the rows of `impact`, the worst first."""
+        from . import impact  # griffe is an extra, and takes a while to load
+
+        check_plan(plan)
+        cells = impact.cells_so_far() if notebook is None else impact.cells_of(notebook)
+        with reporting(report) as progress:
+            return impact.of_plan(self._backend, plan, cells, self._loaded.warned(), progress)
+
+    def rehearsal(
+        self,
+        plan: Plan,
+        notebooks: rehearsal.Notebooks,
+        *,
+        seconds: float = 600.0,
+        network: bool = False,
+        sanitize: str | Path | None = None,
+        report: Report | None = None,
+    ) -> Rehearsal:
+        """Return what `rehearse` finds: each cell before and after, and the runs."""
+        check_plan(plan)
+        limits = RunLimits(seconds=rehearsal.checked_seconds(seconds), network=bool(network))
+        with reporting(report) as progress:
+            return rehearsal.rehearse(self._backend, plan, notebooks, limits, sanitize, progress)
+
+    def with_loaded(self, rows: Iterable[PackageInfo]) -> tuple[PackageInfo, ...]:
+        """Return rows with the versions that this kernel has loaded."""
+        loaded = self._loaded.versions()
+        return tuple(replace(row, loaded_version=loaded.get(row.id)) for row in rows)
+
+    def _with_loaded_rows(self, report: Report) -> Report:
+        """Complete the rows that are reported one by one."""
+        loaded = self._loaded.versions()
+
+        def complete(event: Event) -> None:
+            if event.package is not None:
+                version = loaded.get(event.package.id)
+                event = replace(event, package=replace(event.package, loaded_version=version))
+            report(event)
+
+        return complete
+
+
+def check_plan(plan: object) -> None:
+    """Raise `InvalidRequest` for what is not a plan."""
+    if not isinstance(plan, Plan):
+        raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
