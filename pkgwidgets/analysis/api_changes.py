@@ -68,13 +68,13 @@ def compare_signatures(
     if new.state is NameState.UNKNOWN:
         text = f"the sources of {version} do not tell whether it has {name}"
         return (Finding(severity=Severity.UNKNOWN, text=text),)
-    found = []
+    findings = []
     if new.deprecated and not old.deprecated:
         text = f"{name} is deprecated in {version}"
-        found.append(Finding(severity=Severity.WARNS, text=text))
+        findings.append(Finding(severity=Severity.WARNS, text=text))
     if call is not None and old.parameters is not None and new.parameters is not None:
-        found += _compare_call(name, call, old.parameters, new.parameters, version)
-    return tuple(found)
+        findings += _compare_call(name, call, old.parameters, new.parameters, version)
+    return tuple(findings)
 
 
 def _compare_call(
@@ -88,28 +88,34 @@ def _compare_call(
     if most is not None and call.positional_count > most and not _has_too_many(call, old):
         text = f"{name} takes {most} values by place in {version}, not {call.positional_count}"
         yield Finding(severity=Severity.BREAKS, text=text)
-    before = {each.name: each for each in old}
-    for each in _unset_parameters(call, new):
-        if each.default is None and (each.name not in before or before[each.name].default):
-            text = f"{name} needs a value for {each.name} in {version}"
+    before = {parameter.name: parameter for parameter in old}
+    for parameter in _unset_parameters(call, new):
+        if parameter.default is None and (
+            parameter.name not in before or before[parameter.name].default
+        ):
+            text = f"{name} needs a value for {parameter.name} in {version}"
             yield Finding(severity=Severity.BREAKS, text=text)
-    for each in _unset_parameters(call, new):
-        was = before[each.name].default if each.name in before else None
+    for parameter in _unset_parameters(call, new):
+        was = before[parameter.name].default if parameter.name in before else None
         # A stub writes dots for a default that it does not tell.
-        if was not in (None, "...", each.default) and each.default not in (None, "..."):
-            text = f"the default of {each.name} of {name} is {each.default} in {version}, not {was}"
+        if was not in (None, "...", parameter.default) and parameter.default not in (None, "..."):
+            what = f"the default of {parameter.name} of {name}"
+            text = f"{what} is {parameter.default} in {version}, not {was}"
             yield Finding(severity=Severity.CHANGES, text=text)
 
 
 def _takes(parameters: Sequence[Parameter], name: str) -> bool:
-    return any(each.keyword and (each.variadic or each.name == name) for each in parameters)
+    return any(
+        parameter.keyword and (parameter.variadic or parameter.name == name)
+        for parameter in parameters
+    )
 
 
 def _positional_count(parameters: Sequence[Parameter]) -> int | None:
     """Return how many values may be given by place; None for any number."""
-    if any(each.variadic and each.positional for each in parameters):
+    if any(parameter.variadic and parameter.positional for parameter in parameters):
         return None
-    return sum(each.positional for each in parameters)
+    return sum(parameter.positional for parameter in parameters)
 
 
 def _has_too_many(call: Call, parameters: Sequence[Parameter]) -> bool:
@@ -121,13 +127,13 @@ def _unset_parameters(call: Call, parameters: Sequence[Parameter]) -> list[Param
     """Return what a call leaves to the defaults; nothing if it gives what cannot be seen."""
     if call.has_unpacking:
         return []
-    by_place = [each for each in parameters if each.positional and not each.variadic][
-        : call.positional_count
-    ]
+    by_place = [
+        parameter for parameter in parameters if parameter.positional and not parameter.variadic
+    ][: call.positional_count]
     return [
-        each
-        for each in parameters
-        if not each.variadic and each not in by_place and each.name not in call.names
+        parameter
+        for parameter in parameters
+        if not parameter.variadic and parameter not in by_place and parameter.name not in call.names
     ]
 
 
@@ -148,7 +154,7 @@ def sort_impacts(rows: Iterable[Impact]) -> tuple[Impact, ...]:
     A mere use counts only where its cell has nothing to say of that name, or of a longer one.
     """
     kept = list(dict.fromkeys(rows))
-    said = {(row.cell, row.name) for row in kept if row.severity is not Severity.NONE}
+    named = {(row.cell, row.name) for row in kept if row.severity is not Severity.NONE}
     longer = {
         (row.cell, ".".join(parts[:length]))
         for row in kept
@@ -158,7 +164,7 @@ def sort_impacts(rows: Iterable[Impact]) -> tuple[Impact, ...]:
     kept = [
         row
         for row in kept
-        if row.severity is not Severity.NONE or (row.cell, row.name) not in said | longer
+        if row.severity is not Severity.NONE or (row.cell, row.name) not in named | longer
     ]
     rank = {severity: number for number, severity in enumerate(Severity)}
     return tuple(

@@ -26,8 +26,8 @@ def first_failing(
         # Of the widest: the others are narrowed by the way.
         low, high = max(wide.values(), key=lambda bound: bound[1] - bound[0])
         middle = (low + high) // 2
-        found = failing(middle)
+        failed = failing(middle)
         for sign, (low, high) in wide.items():
             if low < middle < high:
-                bounds[sign] = (low, middle) if sign in found else (middle, high)
+                bounds[sign] = (low, middle) if sign in failed else (middle, high)
     return {sign: high for sign, (_, high) in bounds.items()}

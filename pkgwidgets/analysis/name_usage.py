@@ -73,9 +73,9 @@ def owning_distribution(name: str, modules: Mapping[str, NormalizedName]) -> Nor
     """Return whose a name is: theirs who have the longest module that it begins with."""
     parts = name.replace("()", "").split(".")
     for length in range(len(parts), 0, -1):
-        found = modules.get(".".join(parts[:length]))
-        if found is not None:
-            return found
+        owner = modules.get(".".join(parts[:length]))
+        if owner is not None:
+            return owner
     return None
 
 
@@ -92,19 +92,19 @@ class _Reader(ast.NodeVisitor):
         self.visit(tree)
 
     def visit_Import(self, node: ast.Import) -> None:
-        for each in node.names:
-            self._use(node, each.name, module=True)
-            bound = each.asname or each.name.partition(".")[0]
-            self._bind(bound, each.name if each.asname else bound)
+        for alias in node.names:
+            self._use(node, alias.name, module=True)
+            bound = alias.asname or alias.name.partition(".")[0]
+            self._bind(bound, alias.name if alias.asname else bound)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         if node.level or not node.module:
             return
         self._use(node, node.module, module=True)
-        for each in node.names:
-            if each.name != "*":
-                self._use(node, f"{node.module}.{each.name}")
-                self._bind(each.asname or each.name, f"{node.module}.{each.name}")
+        for alias in node.names:
+            if alias.name != "*":
+                self._use(node, f"{node.module}.{alias.name}")
+                self._bind(alias.asname or alias.name, f"{node.module}.{alias.name}")
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.visit(node.value)
@@ -222,7 +222,9 @@ class _Reader(ast.NodeVisitor):
         called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if called not in ("run_line_magic", "run_cell_magic"):
             return
-        texts = [each.value if isinstance(each, ast.Constant) else None for each in node.args]
+        texts = [
+            argument.value if isinstance(argument, ast.Constant) else None for argument in node.args
+        ]
         if texts and texts[0] in _RUNS_ITS_BODY and isinstance(texts[-1], str):
             try:
                 inner = ast.parse(texts[-1])
@@ -267,8 +269,10 @@ class _Reader(ast.NodeVisitor):
                 if default is not None:
                     self.visit(default)
             every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-            every += [each for each in (arguments.vararg, arguments.kwarg) if each is not None]
-            names = {each.arg: None for each in every}
+            every += [
+                argument for argument in (arguments.vararg, arguments.kwarg) if argument is not None
+            ]
+            names = {argument.arg: None for argument in every}
         self._scopes.append(names)
         try:
             yield
@@ -283,15 +287,17 @@ def _without_indexer(node: ast.expr) -> ast.expr:
 def _is_in_place(node: ast.Call) -> bool:
     """Tell a method that changes what it is called on, as pandas has it: `inplace=True`."""
     return any(
-        each.arg == "inplace" and isinstance(each.value, ast.Constant) and each.value.value is True
-        for each in node.keywords
+        keyword.arg == "inplace"
+        and isinstance(keyword.value, ast.Constant)
+        and keyword.value.value is True
+        for keyword in node.keywords
     )
 
 
 def _call_arguments(node: ast.Call) -> Call:
     return Call(
-        positional_count=sum(not isinstance(each, ast.Starred) for each in node.args),
-        names=tuple(each.arg for each in node.keywords if each.arg is not None),
-        has_unpacking=any(isinstance(each, ast.Starred) for each in node.args)
-        or any(each.arg is None for each in node.keywords),
+        positional_count=sum(not isinstance(argument, ast.Starred) for argument in node.args),
+        names=tuple(argument.arg for argument in node.keywords if argument.arg is not None),
+        has_unpacking=any(isinstance(argument, ast.Starred) for argument in node.args)
+        or any(argument.arg is None for argument in node.keywords),
     )

@@ -22,7 +22,7 @@ def code_cells(text: bytes) -> tuple[CodeCell, ...]:
     """
     try:
         content = json.loads(text)
-        found = tuple(
+        cells = tuple(
             CodeCell(source=_source_text(cell["source"]), tags=_tags(cell))
             for cell in content["cells"]
             if cell["cell_type"] == "code" and _source_text(cell["source"]).strip()
@@ -32,14 +32,14 @@ def code_cells(text: bytes) -> tuple[CodeCell, ...]:
         raise ValueError("it is not in nbformat 4") from error
     if language not in ("", "python", "ipython"):
         raise ValueError(f"its code is {language}, not Python")
-    return found
+    return cells
 
 
 def _language(metadata: dict[str, Any]) -> str:
     """Return in which language a notebook says that its code is; "" if it does not say."""
-    said = (metadata.get("kernelspec") or {}).get("language")
-    said = said or (metadata.get("language_info") or {}).get("name") or ""
-    return str(said).lower()[:40]
+    language = (metadata.get("kernelspec") or {}).get("language")
+    language = language or (metadata.get("language_info") or {}).get("name") or ""
+    return str(language).lower()[:40]
 
 
 def _tags(cell: dict[str, Any]) -> tuple[str, ...]:

@@ -87,13 +87,13 @@ class CellRun:
     @property
     def warnings(self) -> frozenset[str]:
         """The category and text of each warning that it printed."""
-        return frozenset(said.strip() for said in WARNING.findall(self._written("stderr")))
+        return frozenset(warning.strip() for warning in WARNING.findall(self._written("stderr")))
 
     @property
     def text(self) -> str:
         """All that it shows, as plain text."""
-        said = [_plain(output) for output in self.outputs]
-        return "\n".join([*filter(None, said), *filter(None, [self.aborted])])
+        texts = [_plain(output) for output in self.outputs]
+        return "\n".join([*filter(None, texts), *filter(None, [self.aborted])])
 
     def _written(self, name: str) -> str:
         streams = (o for o in self.outputs if o["output_type"] == "stream" and o["name"] == name)
@@ -119,9 +119,9 @@ class NotebookRun:
 def parse_markers(source: str, tags: Sequence[object]) -> frozenset[str]:
     """Return what a cell says of itself, by a comment of its own line or by a tag."""
     lines = (line.strip() for line in source.splitlines())
-    said = {line.lstrip("#").strip() for line in lines if line.startswith("#")}
-    said |= {tag for tag in tags if isinstance(tag, str)}
-    return frozenset(_MARKERS[word] for word in said if word in _MARKERS)
+    words = {line.lstrip("#").strip() for line in lines if line.startswith("#")}
+    words |= {tag for tag in tags if isinstance(tag, str)}
+    return frozenset(_MARKERS[word] for word in words if word in _MARKERS)
 
 
 def _plain(output: Output) -> str:

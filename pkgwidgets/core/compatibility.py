@@ -55,14 +55,14 @@ def _tag_rank(filename: str, ranks: Mapping[str, int]) -> int | None:
     if len(parts) != 4 or not filename.endswith(".whl"):
         return None
     pythons, abis, platforms = (part.split(".") for part in parts[1:])
-    found = [
+    known = [
         ranks[tag]
         for platform in platforms
         for abi in abis
         for python in pythons
         if (tag := f"{python}-{abi}-{platform}".lower()) in ranks
     ]
-    return min(found) if found and _is_wheel(filename) else None
+    return min(known) if known and _is_wheel(filename) else None
 
 
 @lru_cache(maxsize=16384)
@@ -99,8 +99,8 @@ def has_compatible_wheel(release: Release, interpreter: Interpreter) -> bool:
 
 
 def _supports_python(wheel: Wheel, interpreter: Interpreter) -> bool:
-    wanted = wheel.requires_python
-    return wanted is None or admits(wanted, _python(interpreter.version))
+    requires = wheel.requires_python
+    return requires is None or admits(requires, _python(interpreter.version))
 
 
 _python = lru_cache(maxsize=16)(Version)
@@ -150,6 +150,6 @@ def eligible_releases(
     project few files are looked at by who takes the first.
     """
     for release in sorted(releases, key=lambda release: release.version, reverse=True):
-        wanted = prereleases or may_be_newest(release.version, installed)
-        if wanted and is_eligible(release, interpreter):
+        counts = prereleases or may_be_newest(release.version, installed)
+        if counts and is_eligible(release, interpreter):
             yield release

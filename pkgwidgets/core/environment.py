@@ -11,9 +11,6 @@ from pathlib import Path
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-Id = NormalizedName
-"""A normalised name (PEP 503), unique in one environment: `Scikit_Learn` -> `scikit-learn`."""
-
 DIRECT_URL = "direct_url.json"
 """The file of a dist-info that says where it came from, if from no index (PEP 610)."""
 
@@ -73,7 +70,7 @@ class Distribution:
     installer: str = ""
 
     @property
-    def id(self) -> Id:
+    def id(self) -> NormalizedName:
         """The normalised name."""
         return canonicalize_name(self.name)
 
@@ -82,6 +79,6 @@ class Distribution:
 class Unreadable:
     """A distribution whose metadata cannot be read: a row with status error, never an exception."""
 
-    id: Id
+    id: NormalizedName
     path: Path
     reason: str

@@ -35,7 +35,7 @@ def _error_types(root: type[PkgwidgetsError]) -> Iterator[type[PkgwidgetsError]]
 def _plain(fact: object) -> Any:
     match fact:
         case tuple():
-            return [_plain(each) for each in fact]
+            return [_plain(item) for item in fact]
         case str() | int() | float() | None:
             return fact
         case Path():

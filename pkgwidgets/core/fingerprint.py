@@ -19,9 +19,9 @@ def fingerprint(installed: Installed, stamps: Mapping[str, str] | None = None) -
     compare, by what they stand for: `a file of pandas`.
     """
     lines = [
-        f"{id}\t{found.version if isinstance(found, Distribution) else '?'}"
-        f"\t{_distribution_digest(found)}"
-        for id, found in sorted(installed.items())
+        f"{name}\t{distribution.version if isinstance(distribution, Distribution) else '?'}"
+        f"\t{_distribution_digest(distribution)}"
+        for name, distribution in sorted(installed.items())
     ]
     lines += [f"{label}\t\t{_digest(text)}" for label, text in sorted((stamps or {}).items())]
     return "\n".join(lines)
@@ -35,12 +35,12 @@ def changes_since(
     if now == before:
         return ()
     old, new = _lines(before), _lines(now)
-    said = []
+    changes = []
     for key in sorted({*old, *new}, key=lambda key: (" " in key, key)):
         (had, mark), (has, other) = old.get(key, ("", "")), new.get(key, ("", ""))
         if (had, mark) != (has, other):
-            said.append(_difference(key, had, has, installed.get(canonicalize_name(key))))
-    return tuple(said) or ("it was read by another version of pkgwidgets",)
+            changes.append(_difference(key, had, has, installed.get(canonicalize_name(key))))
+    return tuple(changes) or ("it was read by another version of pkgwidgets",)
 
 
 def _lines(text: str) -> dict[str, tuple[str, str]]:
@@ -62,9 +62,10 @@ def _difference(key: str, had: str, has: str, now: Distribution | Unreadable | N
     )
 
 
-def _distribution_digest(found: Distribution | Unreadable) -> str:
-    if isinstance(found, Unreadable):
-        return _digest(f"{found.path} {found.reason}")
+def _distribution_digest(distribution: Distribution | Unreadable) -> str:
+    if isinstance(distribution, Unreadable):
+        return _digest(f"{distribution.path} {distribution.reason}")
+    found = distribution
     where = f"{found.path} {found.origin} {found.location} {found.installer}"
     return _digest(f"{where} {found.installed} {found.requested} {' '.join(found.requires)}")
 

@@ -14,32 +14,39 @@ MAX_SAVE_POINT_BYTES = 2 << 30
 
 def undoable(history: Sequence[Transaction]) -> Transaction | None:
     """Return the newest committed transaction that was not taken back and takes none back."""
-    left = [each for each in in_force(history) if not is_undo(each, history)]
+    left = [transaction for transaction in in_force(history) if not is_undo(transaction, history)]
     return left[-1] if left else None
 
 
 def is_undo(done: Transaction, history: Iterable[Transaction]) -> bool:
     """Tell whether it leads backwards: an undo does, and the undo of an undo does not."""
-    known = {each.id: each.plan.undoes for each in history}
+    known = {transaction.id: transaction.plan.undoes for transaction in history}
     back, undone = False, done.plan.undoes
     while undone is not None:
         back, undone = not back, known.get(undone)
     return back
 
 
-def undone_by(id: str, history: Iterable[Transaction]) -> str | None:
+def undone_by(transaction_id: str, history: Iterable[Transaction]) -> str | None:
     """Return the transaction that took another one back, if that is still so."""
-    return next((each.id for each in in_force(history) if each.plan.undoes == id), None)
+    return next(
+        (
+            transaction.id
+            for transaction in in_force(history)
+            if transaction.plan.undoes == transaction_id
+        ),
+        None,
+    )
 
 
 def in_force(history: Iterable[Transaction]) -> list[Transaction]:
     """Leave out what was taken back; an undo that was itself undone takes nothing back."""
     undone: set[str | None] = set()
     left = []
-    for each in reversed(committed(history)):
-        if each.id not in undone:
-            left.append(each)
-            undone.add(each.plan.undoes)
+    for transaction in reversed(committed(history)):
+        if transaction.id not in undone:
+            left.append(transaction)
+            undone.add(transaction.plan.undoes)
     return left[::-1]
 
 
@@ -72,14 +79,14 @@ def save_points_to_keep(history: Sequence[Transaction]) -> set[str]:
     These are five at most, and as many of them, from the newest on, as fit into 2 GiB.
     """
     done = committed(history)
-    undoable = [each for each in in_force(done) if not is_undo(each, done)]
+    undoable = [transaction for transaction in in_force(done) if not is_undo(transaction, done)]
     newest = done[-1:]
-    kept, room = {each.id for each in newest}, MAX_SAVE_POINT_BYTES
-    room -= sum(each.saved_bytes or 0 for each in newest)
-    for each in reversed(undoable[-MAX_SAVE_POINTS:]):
-        if each.id not in kept:
-            room -= each.saved_bytes or 0
+    kept, room = {transaction.id for transaction in newest}, MAX_SAVE_POINT_BYTES
+    room -= sum(transaction.saved_bytes or 0 for transaction in newest)
+    for transaction in reversed(undoable[-MAX_SAVE_POINTS:]):
+        if transaction.id not in kept:
+            room -= transaction.saved_bytes or 0
             if room < 0:
                 break
-            kept.add(each.id)
+            kept.add(transaction.id)
     return kept

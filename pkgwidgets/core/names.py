@@ -61,13 +61,13 @@ def checked_names(names: object) -> tuple[NormalizedName, ...]:
 def checked_requirements(requirements: object) -> Mapping[str, Requirement]:
     """Return the requirements that one text spells, or several, by how they are written."""
     checked = map(checked_requirement, _given("requirement", requirements))
-    return {str(each): each for each in checked}
+    return {str(requirement): requirement for requirement in checked}
 
 
-def _given(field: str, said: object) -> tuple[object, ...]:
-    given: tuple[object, ...] = (said,)
-    if isinstance(said, Iterable) and not isinstance(said, str | bytes):
-        given = tuple(said)
+def _given(field: str, value: object) -> tuple[object, ...]:
+    given: tuple[object, ...] = (value,)
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        given = tuple(value)
     if not given:
         raise InvalidRequest(field, None, f"no {field} was given")
     return given

@@ -71,16 +71,16 @@ class PackageInfo(HtmlRepr):
         return Version(self.latest_version) > Version(self.version)
 
     def __str__(self) -> str:
-        said = [f"{self.name} {self.version}".strip()]
+        parts = [f"{self.name} {self.version}".strip()]
         if self.update_available:
-            said.append(f"{self.latest_version} is available")
+            parts.append(f"{self.latest_version} is available")
         elif self.latest_version is not None and not self.error:
-            said.append("up to date")
+            parts.append("up to date")
         if self.blocked_by:
-            said.append(f"blocked by {self.blocked_by}")
+            parts.append(f"blocked by {self.blocked_by}")
         if self.loaded_version not in (None, self.version):
-            said.append(f"{self.loaded_version} is still loaded")
-        return "; ".join([*said, self.error] if self.error else said)
+            parts.append(f"{self.loaded_version} is still loaded")
+        return "; ".join([*parts, self.error] if self.error else parts)
 
     def __repr__(self) -> str:
         return f"PackageInfo({self})"

@@ -170,17 +170,17 @@ class Plan(HtmlRepr):
         """Say what of its changes their reader should know before they are made."""
         new = [c for c in self.changes if c.after is not None and not self.from_save_point]
         unverified = tuple(c.name for c in new if not c.hashes)
-        said = (
+        cautions = (
             [f"unverified: the index gives no hash of {join_names(unverified)}"]
             if unverified
             else []
         )
-        said += [
+        cautions += [
             f"{c.name} runs code at every start: {join_names(c.startup_files)}"
             for c in new
             if c.startup_files
         ]
-        return (*said, *self.notes)
+        return (*cautions, *self.notes)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -204,12 +204,12 @@ class Plan(HtmlRepr):
         return sum(known) if len(known) == len(sizes) else None
 
     def __str__(self) -> str:
-        said = [", ".join(map(str, self.changes)) or "nothing to change"]
-        said += [str(h) for h in self.held_back]
-        said += self.warnings
+        parts = [", ".join(map(str, self.changes)) or "nothing to change"]
+        parts += [str(h) for h in self.held_back]
+        parts += self.warnings
         if self.changes and self.restart is not None and self.restart.needed:
-            said.append(str(self.restart))
-        return "; ".join(said)
+            parts.append(str(self.restart))
+        return "; ".join(parts)
 
     def __repr__(self) -> str:
         return f"Plan({self})"

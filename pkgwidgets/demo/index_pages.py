@@ -46,30 +46,30 @@ def _weighted(text: str) -> tuple[str, float]:
 
 def projects_json(ids: Iterable[str]) -> str:
     """Return the page that lists all projects (PEP 691)."""
-    return json.dumps({"meta": {"api-version": _API}, "projects": [{"name": id} for id in ids]})
+    return json.dumps({"meta": {"api-version": _API}, "projects": [{"name": name} for name in ids]})
 
 
 def projects_html(ids: Iterable[str]) -> str:
     """Return the page that lists all projects (PEP 503)."""
-    return _html("Simple index", (f'<a href="{id}/">{id}</a>' for id in ids))
+    return _html("Simple index", (f'<a href="{name}/">{name}</a>' for name in ids))
 
 
-def project_json(id: str, wheels: Sequence[BuiltWheel]) -> str:
+def project_json(name: str, wheels: Sequence[BuiltWheel]) -> str:
     """Return the page of one project (PEP 691, 592, 700, 714)."""
     versions = sorted({wheel.version for wheel in wheels}, key=Version)
     return json.dumps(
         {
             "meta": {"api-version": _API},
-            "name": id,
+            "name": name,
             "versions": versions,
             "files": [_file(wheel) for wheel in wheels],
         }
     )
 
 
-def project_html(id: str, wheels: Sequence[BuiltWheel]) -> str:
+def project_html(name: str, wheels: Sequence[BuiltWheel]) -> str:
     """Return the page of one project (PEP 503, 592, 714)."""
-    return _html(f"Links for {id}", map(_anchor, wheels))
+    return _html(f"Links for {name}", map(_anchor, wheels))
 
 
 def file_url(wheel: BuiltWheel) -> str:
@@ -104,8 +104,8 @@ def _anchor(wheel: BuiltWheel) -> str:
         "data-yanked": wheel.yanked,
         "data-core-metadata": f"sha256={wheel.metadata_sha256}",
     }
-    said = " ".join(f'{k}="{escape(v)}"' for k, v in attributes.items() if v is not None)
-    return f"<a {said}>{escape(wheel.filename)}</a>"
+    written = " ".join(f'{k}="{escape(v)}"' for k, v in attributes.items() if v is not None)
+    return f"<a {written}>{escape(wheel.filename)}</a>"
 
 
 def _html(title: str, links: Iterable[str]) -> str:

@@ -101,11 +101,11 @@ class DemoIndex:
         if path == "/simple/":
             return self._projects(content_type)
         if match := _PROJECT.fullmatch(path):
-            id = canonicalize_name(match[1])
-            canonical = f"/simple/{id}/"
+            name = canonicalize_name(match[1])
+            canonical = f"/simple/{name}/"
             if path != canonical:
                 return _Answer(HTTPStatus.MOVED_PERMANENTLY, headers={"Location": canonical})
-            return self._project(id, content_type)
+            return self._project(name, content_type)
         return _Answer(HTTPStatus.NOT_FOUND)
 
     def _projects(self, content_type: str) -> _Answer:
@@ -117,8 +117,8 @@ class DemoIndex:
         )
         return _page(write(ids), content_type)
 
-    def _project(self, id: str, content_type: str) -> _Answer:
-        wheels = [wheel for wheel in self._wheels.values() if wheel.id == id]
+    def _project(self, name: str, content_type: str) -> _Answer:
+        wheels = [wheel for wheel in self._wheels.values() if wheel.id == name]
         if not wheels:
             return _Answer(HTTPStatus.NOT_FOUND)
         write = (
@@ -126,7 +126,7 @@ class DemoIndex:
             if content_type == index_pages.JSON
             else index_pages.project_html
         )
-        return _page(write(id, wheels), content_type)
+        return _page(write(name, wheels), content_type)
 
     def _file(self, filename: str) -> _Answer:
         wheels = self._wheels
@@ -157,9 +157,9 @@ def _page(text: str, content_type: str) -> _Answer:
     return _Answer(HTTPStatus.OK, text.encode(), content_type, headers)
 
 
-def _matches(etag: str, wanted: str) -> bool:
+def _matches(etag: str, etags: str) -> bool:
     """Tell whether a client has this answer already (If-None-Match, compared weakly)."""
-    known = {each.strip().removeprefix("W/") for each in wanted.split(",")}
+    known = {text.strip().removeprefix("W/") for text in etags.split(",")}
     return bool(known & {etag, "*"})
 
 

@@ -41,12 +41,12 @@ def _time(place: Path) -> str:
 
 
 def _digest(folder: Path) -> str:
-    found = []
+    stats = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.endswith(_KINDS):
-                    found.append((entry.name, entry.stat().st_mtime_ns))
+                    stats.append((entry.name, entry.stat().st_mtime_ns))
     except OSError:
-        found.append(("unreadable", 0))  # in the middle of a change: it is looked at again
-    return f"{hash(frozenset(found)):x}"
+        stats.append(("unreadable", 0))  # in the middle of a change: it is looked at again
+    return f"{hash(frozenset(stats)):x}"

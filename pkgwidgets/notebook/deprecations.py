@@ -28,7 +28,7 @@ def seen_deprecations(loaded: Iterable[tuple[str, Any]]) -> tuple[SeenDeprecatio
 
     Python keeps no account of what a filter ignores, and forgets all when a filter is set.
     """
-    found = []
+    seen = []
     for name, module in loaded:
         names = module_info.module_contents(module)
         account = names.get("__warningregistry__")
@@ -37,12 +37,12 @@ def seen_deprecations(loaded: Iterable[tuple[str, Any]]) -> tuple[SeenDeprecatio
                 text, kind, line = key
                 file = next(iter(module_info.module_origins(names)), "")
                 category = f"{kind.__module__}.{kind.__qualname__}"
-                found.append(
+                seen.append(
                     SeenDeprecation(
                         module=name, file=file, line=line, text=str(text), category=category
                     )
                 )
-    return tuple(found)
+    return tuple(seen)
 
 
 def _is_deprecation(kind: object) -> bool:

@@ -92,9 +92,9 @@ def impact(rows: Sequence[Impact]) -> pd.DataFrame:
     return FullTextFrame(made)
 
 
-def rehearsal(found: Rehearsal) -> RehearsalFrame:
+def rehearsal(rehearsed: Rehearsal) -> RehearsalFrame:
     """Return the cells of a rehearsal, in order."""
-    cells = found.cells
+    cells = rehearsed.cells
     columns: dict[str, list[Any]] = {
         "notebook": [cell.notebook.name for cell in cells],
         "cell": [cell.number for cell in cells],
@@ -107,7 +107,7 @@ def rehearsal(found: Rehearsal) -> RehearsalFrame:
     made = RehearsalFrame(
         {name: pd.Series(values, dtype=REHEARSAL[name]) for name, values in columns.items()}
     )
-    object.__setattr__(made, "rehearsal", found)
+    object.__setattr__(made, "rehearsal", rehearsed)
     return made
 
 
@@ -125,8 +125,8 @@ def packages(infos: Iterable[PackageInfo]) -> pd.DataFrame:
 def changes(transaction: Transaction) -> pd.DataFrame:
     """Return what became of each package: `status` is the transaction's outcome, or held back."""
     done: Sequence[Change] = transaction.changes
-    moved = {change.id for change in done}
-    held = [held for held in transaction.plan.held_back if held.id not in moved]
+    changed = {change.id for change in done}
+    held = [held for held in transaction.plan.held_back if held.id not in changed]
     columns: dict[str, list[Any]] = {
         "before": [_plain(c.before) for c in done] + [str(h.kept_version) for h in held],
         "after": [_plain(c.after) for c in done] + [str(h.kept_version) for h in held],

@@ -21,19 +21,19 @@ def module_contents(module: Any) -> dict[str, Any]:
     if kind.__name__ == "_LazyModule":
         return {}
     try:
-        found = object.__getattribute__(module, "__dict__")
+        names = object.__getattribute__(module, "__dict__")
     except Exception:
         return {}
-    return found if type(found) is dict else {}
+    return names if type(names) is dict else {}
 
 
 def module_origins(names: Mapping[str, Any]) -> tuple[str, ...]:
     """Return where a module came from: as its import recorded it, and as it says itself."""
     spec = names.get("__spec__")
     origin = spec.origin if type(spec) is ModuleSpec and spec.has_location else None
-    found = (origin, names.get("__file__"))
+    places = (origin, names.get("__file__"))
     # Not resolved: an absolute path is all that is needed here, and links cost.
-    absolute = [os.path.abspath(file) for file in found if type(file) is str and file]  # noqa: PTH100
+    absolute = [os.path.abspath(file) for file in places if type(file) is str and file]  # noqa: PTH100
     return tuple(dict.fromkeys(absolute))
 
 

@@ -22,11 +22,11 @@ def find_notebook(told: str = "") -> Path | None:
     session = os.environ.get(_SESSION, "")
     if told and session:
         # A drive of the server's is no folder: `RTC:report.ipynb`.
-        said = PurePosixPath(told.rpartition(":")[2])
+        relative = PurePosixPath(told.rpartition(":")[2])
         folder = Path(session).absolute().parent
-        above = tuple(part for part in said.parent.parts if part != "/")
+        above = tuple(part for part in relative.parent.parts if part != "/")
         is_same = folder.parts[len(folder.parts) - len(above) :] == above
-        return folder / said.name if is_same and _is_notebook(folder / said.name) else None
+        return folder / relative.name if is_same and _is_notebook(folder / relative.name) else None
     for place in (session, _said_by_vs_code()):
         if place and _is_notebook(Path(place)):
             return Path(place).absolute()
@@ -41,5 +41,5 @@ def _said_by_vs_code() -> str:
     from IPython import get_ipython
 
     shell: Any = get_ipython()
-    said = shell.user_ns.get(_VS_CODE) if shell is not None else None
-    return said if isinstance(said, str) else ""
+    path = shell.user_ns.get(_VS_CODE) if shell is not None else None
+    return path if isinstance(path, str) else ""

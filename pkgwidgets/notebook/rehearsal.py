@@ -74,10 +74,10 @@ def _paths(notebooks: Notebooks) -> list[Path]:
         [notebooks] if isinstance(notebooks, str | Path) else list(_iterated(notebooks))
     )
     paths = []
-    for each in given:
-        if not isinstance(each, str | Path) or not str(each):
-            raise InvalidRequest("notebook", each, "a path is wanted")
-        paths.append(Path(each).absolute())
+    for notebook in given:
+        if not isinstance(notebook, str | Path) or not str(notebook):
+            raise InvalidRequest("notebook", notebook, "a path is wanted")
+        paths.append(Path(notebook).absolute())
     return list(dict.fromkeys(paths))
 
 
@@ -92,9 +92,9 @@ def _sanitizer(file: str | Path | None) -> output_diff.Sanitizer:
     if file is None:
         return ()
     try:
-        found = output_diff.parse_sanitize_rules(Path(file).read_text("utf-8"))
+        rules = output_diff.parse_sanitize_rules(Path(file).read_text("utf-8"))
     except (OSError, ValueError, re.error) as error:
         raise InvalidRequest("sanitize", str(file), str(error)) from error
-    if not found:
+    if not rules:
         raise InvalidRequest("sanitize", str(file), "it holds no rule of nbval's")
-    return found
+    return rules

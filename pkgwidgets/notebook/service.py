@@ -118,13 +118,13 @@ class PackageService:
 
     def get_package(self, name: str, check_updates: bool = False) -> PackageInfo:
         """Return one package by any spelling of its name; raises `PackageNotFound`."""
-        found = inventory.get_package(self._backend, name, check_updates=check_updates)
-        return self.values.with_loaded((found,))[0]
+        info = inventory.get_package(self._backend, name, check_updates=check_updates)
+        return self.values.with_loaded((info,))[0]
 
     def get_package_by_id(self, id: str, check_updates: bool = False) -> PackageInfo:
         """Return one package by its normalised name; raises `PackageNotFound`."""
-        found = inventory.get_package_by_id(self._backend, id, check_updates=check_updates)
-        return self.values.with_loaded((found,))[0]
+        info = inventory.get_package_by_id(self._backend, id, check_updates=check_updates)
+        return self.values.with_loaded((info,))[0]
 
     def check_for_updates(
         self, name: str | None = None, refresh: bool = False, *, report: Report | None = None
@@ -149,9 +149,9 @@ class PackageService:
         Yanked ones (PEP 592) and pre-releases too. Raises `ProjectNotFound`, `IndexUnavailable`,
         `InvalidRequest` for what is no name.
         """
-        id = checked_name(name)
+        project = checked_name(name)
         with reporting(report) as progress:
-            answer = self._backend.index.releases_of((id,), progress)[id]
+            answer = self._backend.index.releases_of((project,), progress)[project]
         if isinstance(answer, PkgwidgetsError):
             raise answer
         interpreter = self._backend.environment.interpreter
@@ -208,9 +208,11 @@ class PackageService:
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Plan:
         """Plan to take back the last committed transaction, or the one named."""
-        id = transaction.id if isinstance(transaction, Transaction) else transaction
+        transaction_id = transaction.id if isinstance(transaction, Transaction) else transaction
         with reporting(report) as progress:
-            return self._with_restart(planning.plan_undo(self._backend, id, report=progress))
+            return self._with_restart(
+                planning.plan_undo(self._backend, transaction_id, report=progress)
+            )
 
     def impact(
         self, plan: Plan, notebook: str | Path | None = None, *, report: Report | None = None
@@ -234,12 +236,14 @@ class PackageService:
         came when it was done, `EnvironmentBusy` naming who changes the environment.
         """
         check_plan(plan)
-        held = self._loaded.loadings()  # what is loaded now has the version that is installed now
+        loaded_before = (
+            self._loaded.loadings()
+        )  # what is loaded now has the version that is installed now
         with reporting(report) as progress:
             done = operations.apply_and_follow(self._backend, plan, progress)
         if self._examined is not None and self._examined.plan.id == plan.id:
             rehearsal.remember_result(self._backend, self._examined)
-        return _ended(done, held)
+        return _ended(done, loaded_before)
 
     def current_transaction(self) -> Transaction | None:
         """Return the transaction that is under way now, whoever started it; None if none is."""
@@ -249,10 +253,10 @@ class PackageService:
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Transaction:
         """Wait for a transaction, the one under way or the one named; ends as `apply` does."""
-        held = self._loaded.loadings()
+        loaded_before = self._loaded.loadings()
         with reporting(report) as progress:
             done = operations.follow(self._backend, self._meant(transaction), progress)
-        return _ended(done, held)
+        return _ended(done, loaded_before)
 
     def cancel(self, transaction: str | Transaction | None = None) -> None:
         """End a transaction in the old environment, the one under way or the one named.
@@ -310,10 +314,10 @@ class PackageService:
         outputs side by side. Images are not compared. Raises `InvalidRequest` for what is no
         notebook, `StalePlan`, `EnvironmentRefused` if no kernel starts, `Cancelled`.
         """
-        found = self.values.rehearsal(
+        rehearsed = self.values.rehearsal(
             plan, notebooks, seconds=seconds, network=network, sanitize=sanitize, report=report
         )
-        return frames.rehearsal(found)
+        return frames.rehearsal(rehearsed)
 
     def plan_known_good(self, notebook: str | Path, *, report: Report | None = None) -> Plan:
         """Plan to return to the versions with which a notebook last ran clean; `apply` does it.
@@ -425,10 +429,10 @@ class PackageService:
         return ChangeToken(search, (transactions, transactions.parent / "lock"))
 
     def _meant(self, transaction: str | Transaction | None) -> str:
-        found = self.current_transaction() if transaction is None else transaction
-        if found is None:
+        meant = self.current_transaction() if transaction is None else transaction
+        if meant is None:
             raise InvalidRequest("transaction", None, "no transaction is under way")
-        return found if isinstance(found, str) else found.id
+        return meant if isinstance(meant, str) else meant.id
 
     def _with_restart(self, plan: Plan) -> Plan:
         verdict = restart.restart_before(plan.changes, self._loaded.loadings())
@@ -436,7 +440,11 @@ class PackageService:
         return replace(plan, restart=verdict, kernels=others)
 
 
-def _ended(done: Transaction, held: Mapping[NormalizedName, restart.LoadedPackage]) -> Transaction:
+def _ended(
+    done: Transaction, loaded_before: Mapping[NormalizedName, restart.LoadedPackage]
+) -> Transaction:
     """Let this process see what is new, and say what it goes on running of what was before."""
     importlib.invalidate_caches()
-    return replace(done, plan=replace(done.plan, restart=restart.restart_after(done.changes, held)))
+    return replace(
+        done, plan=replace(done.plan, restart=restart.restart_after(done.changes, loaded_before))
+    )

@@ -42,7 +42,7 @@ def describe_variables(
     Modules, functions and classes are no data, nor is what is ours.
     """
     missing = object()
-    found = [
+    described = [
         Variable(name=name, kind=str(_name_of(type(value))), size=size_of(value))
         for name, value in list(names.items())
         if not name.startswith("_")
@@ -50,7 +50,7 @@ def describe_variables(
         and not issubclass(type(value), _AGAIN)
         and not _is_from(value, "pkgwidgets")
     ]
-    return tuple(sorted(found, key=lambda each: (-(each.size or 0), each.name)))
+    return tuple(sorted(described, key=lambda variable: (-(variable.size or 0), variable.name)))
 
 
 def size_of(value: object) -> int | None:
@@ -82,7 +82,7 @@ def _builtin(value: object, depth: int) -> int:
     items: Iterable[object] = value.values() if type(value) is dict else value  # type: ignore[assignment]
     count = len(value)  # type: ignore[arg-type]
     sample = list(islice(items, _SAMPLE))
-    inside = sum(_item(each, depth - 1) for each in sample)
+    inside = sum(_item(item, depth - 1) for item in sample)
     return own + (inside * count // len(sample) if sample else 0)
 
 

@@ -34,10 +34,10 @@ class PanelConnection(anywidget.AnyWidget):
     kernel = traitlets.Unicode().tag(sync=True)
     key = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, asked: Callable[[Message], None], **options: Any) -> None:
+    def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
         super().__init__(kernel=_listen(), key=uuid.uuid4().hex, **options)
-        self.asked = asked
-        self.on_msg(lambda _, message, __: asked(message))
+        self.asked = on_message
+        self.on_msg(lambda _, message, __: on_message(message))
         _lives[self.key] = self
 
 
@@ -57,10 +57,10 @@ def _listen() -> str:
     try:
         from ipykernel.connect import get_connection_file
 
-        found = _FILE.fullmatch(Path(get_connection_file()).name)
+        match = _FILE.fullmatch(Path(get_connection_file()).name)
     except (ImportError, RuntimeError):
         return ""
-    return found["id"] if found else ""
+    return match["id"] if match else ""
 
 
 def _answer(stream: Any, ident: Any, parent: dict[str, Any]) -> None:

@@ -25,9 +25,9 @@ class HistoryView(anywidget.AnyWidget):
     entries = traitlets.List(traitlets.Dict(), default_value=None, allow_none=True).tag(sync=True)
     logs = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, asked: Callable[[Message], None], **options: Any) -> None:
+    def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
         super().__init__(**options)
-        self.on_msg(lambda _, message, __: asked(message))
+        self.on_msg(lambda _, message, __: on_message(message))
 
     @property
     def is_open(self) -> bool:
@@ -38,9 +38,9 @@ class HistoryView(anywidget.AnyWidget):
         """Show the transactions."""
         back = {done.id for done in undoable(transactions)}
         undone = {
-            each.plan.undoes: each.id
-            for each in transactions
-            if each.plan.undoes and each.outcome is Outcome.COMMITTED
+            transaction.plan.undoes: transaction.id
+            for transaction in transactions
+            if transaction.plan.undoes and transaction.outcome is Outcome.COMMITTED
         }
         self.entries = [
             {**_entry(done), "undo": done.id in back, "undone": done.id in undone}
@@ -88,7 +88,7 @@ def _entry(done: Transaction) -> dict[str, Any]:
 
 
 def _lines(event: Event) -> list[str]:
-    said = (
+    outcome = (
         f"{describe(event)}" if event.id is None or event.text else f"{describe(event)} {event.id}"
     )
-    return [said, *(f"    {line}" for line in event.log.splitlines())]
+    return [outcome, *(f"    {line}" for line in event.log.splitlines())]

@@ -25,9 +25,9 @@ class InstallForm(anywidget.AnyWidget):
 
     form = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, asked: Callable[[Message], None], **options: Any) -> None:
+    def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
         super().__init__(**options)
-        self.on_msg(lambda _, message, __: asked(message))
+        self.on_msg(lambda _, message, __: on_message(message))
 
     @property
     def is_open(self) -> bool:

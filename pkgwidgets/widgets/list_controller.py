@@ -32,7 +32,7 @@ class ListController:
     def __init__(
         self,
         service: PackageService,
-        asked: Callable[[Message], None],
+        on_message: Callable[[Message], None],
         listed: Callable[[], None],
         **options: Any,
     ) -> None:
@@ -43,7 +43,7 @@ class ListController:
         self._is_checking = False
         self._refusal = service.read_only_reason() or ""
         self._standing = _put_back(service.list_recovered())  # said until the index is asked again
-        self.table = PackageTable(asked, self.infos, header=self._header(), **options)
+        self.table = PackageTable(on_message, self.infos, header=self._header(), **options)
 
     @property
     def where(self) -> str:
@@ -58,8 +58,8 @@ class ListController:
 
     def find(self, name: str) -> PackageInfo | None:
         """Return what is installed of a project, by any spelling of its name."""
-        id = canonicalize_name(name)
-        return next((info for info in self.infos if info.id == id), None)
+        project = canonicalize_name(name)
+        return next((info for info in self.infos if info.id == project), None)
 
     def check_first(self) -> None:
         """Ask the index, for the first time: answers that are kept may do."""
@@ -102,8 +102,8 @@ class ListController:
         self._show_done()
 
     def _retry(self, name: str) -> None:
-        found = self._service.values.updates(name, refresh=True, report=self._say_busy)
-        fresh = {info.id: info for info in found}
+        rows = self._service.values.updates(name, refresh=True, report=self._say_busy)
+        fresh = {info.id: info for info in rows}
         self._take(tuple(fresh.get(info.id, info) for info in self.infos))
         self._show_done()
 
@@ -137,12 +137,12 @@ class ListController:
 def _put_back(recovered: tuple[Transaction, ...]) -> str:
     """Say what a crash had left, if this session has put that back."""
     cut = [done for done in recovered if done.outcome is Outcome.ROLLED_BACK]
-    said = "; ".join(", ".join(map(str, done.changes)) for done in cut)
-    return f"{said} was cut off, and has been put back: everything is as it was." if cut else ""
+    changes = "; ".join(", ".join(map(str, done.changes)) for done in cut)
+    return f"{changes} was cut off, and has been put back: everything is as it was." if cut else ""
 
 
 def _shared(infos: tuple[PackageInfo, ...]) -> str:
     """Return what is wrong with most rows: the index, and not each of them."""
-    said = Counter(info.error for info in infos if info.error)
-    error, count = next(iter(said.most_common(1)), ("", 0))
+    reasons = Counter(info.error for info in infos if info.error)
+    error, count = next(iter(reasons.most_common(1)), ("", 0))
     return f"{error}" if count > 1 and 2 * count > len(infos) else ""

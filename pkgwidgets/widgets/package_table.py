@@ -47,11 +47,14 @@ class PackageTable(anywidget.AnyWidget):
     revision = traitlets.Int().tag(sync=True)
 
     def __init__(
-        self, asked: Callable[[Message], None], infos: Iterable[PackageInfo] = (), **options: Any
+        self,
+        on_message: Callable[[Message], None],
+        infos: Iterable[PackageInfo] = (),
+        **options: Any,
     ) -> None:
-        self._asked = asked
+        self._on_message = on_message
         self._infos: dict[str, PackageInfo] = {info.id: info for info in infos}
-        self._rows: dict[str, Message] = {id: row(info) for id, info in self._infos.items()}
+        self._rows: dict[str, Message] = {name: row(info) for name, info in self._infos.items()}
         # With the first message: nobody has to be told again.
         super().__init__(rows=[*self._rows.values()], **options)
         self._came: dict[str, PackageInfo] = {}
@@ -74,7 +77,7 @@ class PackageTable(anywidget.AnyWidget):
             fresh = {info.id: info for info in infos if known.get(info.id) != info}
             if fresh:
                 self._keep({**known, **fresh})
-                changed = [self._rows[id] for id in fresh]
+                changed = [self._rows[name] for name in fresh]
                 self.send({"type": "patch", "rows": changed, "revision": self.revision})
 
     def fill(self, info: PackageInfo | None, busy: str) -> None:
@@ -87,9 +90,9 @@ class PackageTable(anywidget.AnyWidget):
             self._came.clear()
             self._filled = monotonic()
 
-    def add_detail(self, id: str, **known: Any) -> None:
+    def add_detail(self, name: str, **known: Any) -> None:
         """Tell the views more of an open row."""
-        self.send({"type": "detail", "id": id, **known})
+        self.send({"type": "detail", "id": name, **known})
 
     def say(self, **words: str) -> None:
         """Change some of the header's words."""
@@ -99,7 +102,8 @@ class PackageTable(anywidget.AnyWidget):
         """Keep these, and let the traits say so to who reads them: a reload, a second view."""
         known = self._infos
         self._rows = {
-            id: self._rows[id] if info is known.get(id) else row(info) for id, info in infos.items()
+            name: self._rows[name] if info is known.get(name) else row(info)
+            for name, info in infos.items()
         }
         self._infos = infos
         # Set in the usual way all rows would be sent for each patch.
@@ -113,19 +117,19 @@ class PackageTable(anywidget.AnyWidget):
                     if seen != self.revision:
                         now = {"rows": self.rows, "revision": self.revision}
                         self.send({"type": "all", **now})
-            case {"type": "detail", "id": str(id)}:
-                if id in self._infos:
-                    self.add_detail(**detail(self._infos[id]))
-                    self._asked({"type": "open", "id": id})
+            case {"type": "detail", "id": str(name)}:
+                if name in self._infos:
+                    self.send({"type": "detail", **detail(self._infos[name])})
+                    self._on_message({"type": "open", "id": name})
             case _:
-                self._asked(message)
+                self._on_message(message)
 
 
 def row(info: PackageInfo) -> Message:
     """Return a package as the table shows it, without what goes without saying."""
     offered = row_action(info)
     origin, status = info.origin, info.status
-    said = {
+    cells = {
         "id": info.id if info.id != info.name else "",
         "name": escape_hidden(info.name),
         "version": escape_hidden(info.version),
@@ -143,7 +147,7 @@ def row(info: PackageInfo) -> Message:
         "label": offered.label if offered.label != _LABELS.get(offered.action) else "",
         "note": offered.note,
     }
-    return {key: value for key, value in said.items() if value}
+    return {key: value for key, value in cells.items() if value}
 
 
 def detail(info: PackageInfo) -> Message:
@@ -176,8 +180,8 @@ def _brief(info: PackageInfo) -> str:
     _, old, since = text.rpartition("; as of ")
     if old and info.latest_version is not None:
         return f"as of {since}"
-    said = _WEB.sub("the index", text).replace("the index is not available: it", "the index")
-    return said.removesuffix(".")
+    short = _WEB.sub("the index", text).replace("the index is not available: it", "the index")
+    return short.removesuffix(".")
 
 
 def _short(text: str) -> str:

@@ -129,8 +129,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "apply", "id": str(id)}:
                 self._changing.apply(id)
             case {"type": "try" | "survive" as what, "path": str(path)}:
-                said = {name: bool(message.get(name)) for name in ("typed", "unsaved")}
-                self._changing.checks.rehearse(path, survive=what == "survive", **said)
+                options = {name: bool(message.get(name)) for name in ("typed", "unsaved")}
+                self._changing.checks.rehearse(path, survive=what == "survive", **options)
             case {"type": "look"}:
                 self._changing.checks.look()
             case {"type": "stop"}:
@@ -173,17 +173,17 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "stop"}:
                 self._changing.checks.stop()
 
-    def _plan(self, asked: panel_request.PanelRequest) -> None:
-        self._changing.plan(asked, self._plan_failed if self.form.is_open else None)
+    def _plan(self, request: panel_request.PanelRequest) -> None:
+        self._changing.plan(request, self._plan_failed if self.form.is_open else None)
 
     def _plan_form(self, name: str, version: str) -> None:
         try:
-            asked = self._asked_in_form(name.strip(), version)
+            request = self._asked_in_form(name.strip(), version)
         except PkgwidgetsError as error:
             self.form.fail(str(error))
             return
         self.form.fail("")
-        self._changing.plan(asked, self._plan_failed, self.form.close_view)
+        self._changing.plan(request, self._plan_failed, self.form.close_view)
 
     def _asked_in_form(self, name: str, version: str) -> panel_request.PanelRequest:
         installed = self._looking.find(panel_request.pasted(name))
@@ -198,18 +198,18 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self.plan_view.close_view()
 
     def _look_up(self, name: str) -> None:
-        wanted, tasks = panel_request.named(name), self._looking.tasks
+        project, tasks = panel_request.named(name), self._looking.tasks
         self.form.look(name)
 
         def work() -> None:
-            releases = self.service.list_releases(wanted, report=tasks.raise_if_cancelled)
-            self.form.show(name, releases, self._looking.find(wanted))
+            releases = self.service.list_releases(project, report=tasks.raise_if_cancelled)
+            self.form.show(name, releases, self._looking.find(project))
 
         tasks.cancel()
         tasks.start(work, self.form.fail)
 
-    def _open(self, id: str) -> None:
-        info = self._looking.find(id)
+    def _open(self, name: str) -> None:
+        info = self._looking.find(name)
         if info is not None:
             self._opening.ask(info)
 

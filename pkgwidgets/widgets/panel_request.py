@@ -45,15 +45,15 @@ def upgrade(
     allow: AllowPolicy = "dependencies",
 ) -> PanelRequest:
     """Ask for newer releases of these packages, or of all; or for one version of one package."""
-    wanted = None if names is None else list(names)
+    selected = None if names is None else list(names)
     to = f" to {version}" if version else ""
     return PanelRequest(
-        title=f"{'Change' if version else 'Upgrade'} {listed(wanted)}{to}",
-        doing=f"{'Changing' if version else 'Upgrading'} {listed(wanted)}{to}",
-        plan=lambda report: service.plan_upgrade(wanted, version, allow, report=report),
-        cell=_upgrade_cell(wanted, version, allow),
-        wider=None if allow == "all" else lambda: upgrade(service, wanted, version, "all"),
-        whole=wanted is None,
+        title=f"{'Change' if version else 'Upgrade'} {listed(selected)}{to}",
+        doing=f"{'Changing' if version else 'Upgrading'} {listed(selected)}{to}",
+        plan=lambda report: service.plan_upgrade(selected, version, allow, report=report),
+        cell=_upgrade_cell(selected, version, allow),
+        wider=None if allow == "all" else lambda: upgrade(service, selected, version, "all"),
+        whole=selected is None,
     )
 
 
@@ -88,12 +88,12 @@ def install(
 
 def uninstall(service: PackageService, names: Sequence[str]) -> PanelRequest:
     """Ask to remove packages."""
-    wanted = list(names)
+    selected = list(names)
     return PanelRequest(
-        title=f"Uninstall {listed(wanted)}",
-        doing=f"Uninstalling {listed(wanted)}",
-        plan=lambda report: service.plan_uninstall(wanted),
-        cell=f"service.uninstall_package({_few(wanted)})",
+        title=f"Uninstall {listed(selected)}",
+        doing=f"Uninstalling {listed(selected)}",
+        plan=lambda report: service.plan_uninstall(selected),
+        cell=f"service.uninstall_package({_few(selected)})",
     )
 
 

@@ -48,11 +48,11 @@ class PlanChecks:
         self.end()
         self._plan = plan
         sizes = [c.size for c in plan.changes if c.after is not None]
-        fetched = sum(each or 0 for each in sizes)
+        fetched = sum(size or 0 for size in sizes)
         if None in sizes or fetched > _UNASKED:
             much = "files of unknown size" if None in sizes else f"up to {format_size(fetched)}"
-            said = f"to tell which cells break, {much} have to be fetched"
-            self._impact.take({"state": "offered", "text": said})
+            text = f"to tell which cells break, {much} have to be fetched"
+            self._impact.take({"state": "offered", "text": text})
         else:
             self.look()
 
@@ -73,19 +73,19 @@ class PlanChecks:
         self._rehearsal.take({})
 
     def rehearse(
-        self, told: str, *, typed: bool = False, unsaved: bool = False, survive: bool = False
+        self, given: str, *, typed: bool = False, unsaved: bool = False, survive: bool = False
     ) -> None:
         """Rehearse the plan on the notebook; or find the plan that leaves it as it is.
 
         `told` is its path, as the page says, or the user if it was `typed`; `unsaved`: not all
         that the page shows is in the file.
         """
-        path, plan = self._found(told), self._plan
+        path, plan = self._found(given), self._plan
         if plan is None:
             return
         if path is None:
-            said = f"There is no notebook {escape_hidden(told)} here." if typed else ""
-            self._rehearsal.take({"state": "asking", "path": told, "text": said})
+            text = f"There is no notebook {escape_hidden(given)} here." if typed else ""
+            self._rehearsal.take({"state": "asking", "path": given, "text": text})
             return
         self._trying.cancel()
         write = self._rehearsal.take(_running(path, "starting"))
@@ -102,11 +102,11 @@ class PlanChecks:
         """Wait until nothing is under way; False if the time was up first."""
         return self._looking.wait(timeout) and self._trying.wait(timeout)
 
-    def _found(self, told: str) -> Path | None:
+    def _found(self, given: str) -> Path | None:
         try:
-            typed = Path(told).expanduser()
-            known = self._service.find_notebook(told)
-            return known or (typed.absolute() if told and typed.is_file() else None)
+            typed = Path(given).expanduser()
+            known = self._service.find_notebook(given)
+            return known or (typed.absolute() if given and typed.is_file() else None)
         except (OSError, RuntimeError, ValueError):  # nobody's home, or no path at all
             return None
 
@@ -117,17 +117,17 @@ class PlanChecks:
 
     def _rehearse(self, plan: Plan, path: Path, note: str, write: Callable[[Shown], None]) -> None:
         with suppress(Cancelled):
-            found = self._service.values.rehearsal(plan, path, report=self._report(path, write))
-            write({**contents(found), "state": "done", "note": note})
+            rehearsal = self._service.values.rehearsal(plan, path, report=self._report(path, write))
+            write({**contents(rehearsal), "state": "done", "note": note})
 
     def _survive(self, _: Plan, path: Path, note: str, write: Callable[[Shown], None]) -> None:
         with suppress(Cancelled):
-            found = self._service.plan_upgrade(notebooks=path, report=self._report(path, write))
+            smaller = self._service.plan_upgrade(notebooks=path, report=self._report(path, write))
             if self._trying.is_cancelled():
                 return
-            self._survived(path, found)
-            said = f"{path.name} runs with this plan as it does now. Nothing was changed."
-            self._rehearsal.take({"state": "done", "kind": "ok", "text": said, "note": note})
+            self._survived(path, smaller)
+            text = f"{path.name} runs with this plan as it does now. Nothing was changed."
+            self._rehearsal.take({"state": "done", "kind": "ok", "text": text, "note": note})
 
     def _report(self, path: Path, write: Callable[[Shown], None]) -> Report:
         told = Shown()
@@ -188,21 +188,23 @@ def summary(rows: Sequence[Impact]) -> str:
     if broken:
         return f"{count_noun(len(broken), 'cell')} would break."
     uses = "uses" if len(cells) == 1 else "use"
-    said = (
+    text = (
         f"{count_noun(len(cells), 'cell')} {uses} what changes" if cells else "A warning was seen"
     )
-    return f"{said}; nothing is seen to break."
+    return f"{text}; nothing is seen to break."
 
 
-def contents(found: Rehearsal) -> Shown:
+def contents(rehearsal: Rehearsal) -> Shown:
     """Return what a rehearsal found, as the view shows it."""
-    summary = rehearsal_summary.summarize(found)
-    told = sorted(rehearsal_summary.changed_cells(found), key=lambda cell: not cell.is_regression)
+    summary = rehearsal_summary.summarize(rehearsal)
+    changed = sorted(
+        rehearsal_summary.changed_cells(rehearsal), key=lambda cell: not cell.is_regression
+    )
     return {
         "kind": summary.kind,
         "text": summary.text,
-        "broken": bool(found.regressions),
-        "cells": [_cell(cell) for cell in told],
+        "broken": bool(rehearsal.regressions),
+        "cells": [_cell(cell) for cell in changed],
     }
 
 

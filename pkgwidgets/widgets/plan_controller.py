@@ -48,11 +48,11 @@ class PlanController:
         self._ended = ended
         self._preface = "" if given else _OWN
         self._plan: Plan | None = None
-        self._asked: PanelRequest | None = None
+        self._request: PanelRequest | None = None
 
     def plan(
         self,
-        asked: PanelRequest,
+        request: PanelRequest,
         failed: Failed | None = None,
         planned: Callable[[], None] = lambda: None,
     ) -> None:
@@ -63,29 +63,29 @@ class PlanController:
 
         def work() -> None:
             try:
-                found = asked.plan(self.tasks.raise_if_cancelled)
+                plan = request.plan(self.tasks.raise_if_cancelled)
             except Cancelled:
                 return
             except PkgwidgetsError as error:
                 if not self.tasks.is_cancelled():
-                    self._fail(asked, error, failed)
+                    self._fail(request, error, failed)
                 return
             if not self.tasks.is_cancelled():
                 planned()
-                self._show(asked, found)
+                self._show(request, plan)
 
         if self._plan_view.state == "loading":
             self.tasks.cancel()
         if self.tasks.start(work, failed or self._plan_view.fail):
-            self._plan, self._asked = None, asked
+            self._plan, self._request = None, request
             self.checks.end()
             self._task_view.close_view()
-            self._plan_view.begin(asked.title)
+            self._plan_view.begin(request.title)
 
     def widen(self) -> None:
         """Plan the same with more allowed to move."""
-        if self._asked is not None and self._asked.wider is not None:
-            self.plan(self._asked.wider())
+        if self._request is not None and self._request.wider is not None:
+            self.plan(self._request.wider())
 
     def call_off(self) -> None:
         """Close the plan view; end what is under way in the old environment."""
@@ -94,11 +94,11 @@ class PlanController:
         self.checks.end()
         self._plan_view.close_view()
 
-    def apply(self, id: str) -> None:
+    def apply(self, plan_id: str) -> None:
         """Carry out the plan that was shown: not another that took its place meanwhile."""
-        plan, asked = self._plan, self._asked
-        if plan is not None and asked is not None and plan.id == id:
-            self._change(asked.doing, lambda report: self._service.apply(plan, report=report))
+        plan, request = self._plan, self._request
+        if plan is not None and request is not None and plan.id == plan_id:
+            self._change(request.doing, lambda report: self._service.apply(plan, report=report))
 
     def undo_at_once(self, transaction: str) -> None:
         """Take back what has just been done and is still shown."""
@@ -116,30 +116,30 @@ class PlanController:
         )
         return True
 
-    def _show(self, asked: PanelRequest, found: Plan) -> None:
-        self._plan, self._asked = found, asked
-        cell = self._preface + asked.cell
-        self._plan_view.show(asked.title, found, cell, whole=asked.whole)
-        self.checks.begin(found)
+    def _show(self, request: PanelRequest, plan: Plan) -> None:
+        self._plan, self._request = plan, request
+        cell = self._preface + request.cell
+        self._plan_view.show(request.title, plan, cell, whole=request.whole)
+        self.checks.begin(plan)
 
-    def _survived(self, notebook: Path, found: Plan) -> None:
+    def _survived(self, notebook: Path, plan: Plan) -> None:
         """Show the plan that leaves a notebook whole, in the place of the one for everything."""
         if not self.tasks.busy:
-            self._show(panel_request.survivors(self._service, notebook), found)
+            self._show(panel_request.survivors(self._service, notebook), plan)
 
-    def _fail(self, asked: PanelRequest, error: PkgwidgetsError, failed: Failed | None) -> None:
+    def _fail(self, request: PanelRequest, error: PkgwidgetsError, failed: Failed | None) -> None:
         unlock = ""
         if isinstance(error, StillNeeded):
             more = [*error.names, *error.needed_by]
-            self._asked = PanelRequest(
-                title=asked.title,
-                doing=asked.doing,
-                plan=asked.plan,
-                cell=asked.cell,
+            self._request = PanelRequest(
+                title=request.title,
+                doing=request.doing,
+                plan=request.plan,
+                cell=request.cell,
                 wider=lambda: panel_request.uninstall(self._service, more),
             )
             unlock = f"Show the plan that also removes {panel_request.listed(error.needed_by)}"
-        elif isinstance(error, PlanImpossible) and asked.wider is not None:
+        elif isinstance(error, PlanImpossible) and request.wider is not None:
             unlock = _ELSE
         if failed is not None and not unlock:
             failed(str(error))

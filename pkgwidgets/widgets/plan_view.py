@@ -38,9 +38,9 @@ class PlanView(anywidget.AnyWidget):
     rehearsal = traitlets.Dict().tag(sync=True)
     home = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, asked: Callable[[Message], None], **options: Any) -> None:
+    def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
         super().__init__(**options)
-        self.on_msg(lambda _, message, __: asked(message))
+        self.on_msg(lambda _, message, __: on_message(message))
 
     def begin(self, title: str) -> None:
         """Open at once, while the plan is being made."""

@@ -48,11 +48,11 @@ class ProgressView(anywidget.AnyWidget):
     kernel = traitlets.Unicode().tag(sync=True)
     home = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, asked: Callable[[Message], None], **options: Any) -> None:
+    def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
         super().__init__(**options)
         self._sent = 0.0
         self._told: tuple[Stage | None, str, str] = (None, "", "")
-        self.on_msg(lambda _, message, __: asked(message))
+        self.on_msg(lambda _, message, __: on_message(message))
 
     def begin(self, title: str) -> None:
         """Show that work has begun."""
@@ -89,9 +89,9 @@ class ProgressView(anywidget.AnyWidget):
         """Say what went wrong."""
         self._end_without("bad", error)
 
-    def call_off(self, said: str) -> None:
+    def call_off(self, text: str) -> None:
         """Say that it ended because the user wished so."""
-        self._end_without("off", said)
+        self._end_without("off", text)
 
     def ask(self, variables: Sequence[Variable], commands: str) -> None:
         """Name what a restart would lose; `commands` is the model that reaches the page's own."""
@@ -106,11 +106,11 @@ class ProgressView(anywidget.AnyWidget):
 
     def _log(self, event: Event, known: list[str]) -> list[str]:
         """Add what an event tells, unless it is a sign of life that tells nothing new."""
-        told, self._told = self._told, (event.stage, event.text, event.log)
-        if told == self._told:
+        previous, self._told = self._told, (event.stage, event.text, event.log)
+        if previous == self._told:
             return known
         lines = [f"    {line}" for line in event.log.splitlines()]
-        if told[:2] != self._told[:2] and [describe(event)] != known[-1:]:
+        if previous[:2] != self._told[:2] and [describe(event)] != known[-1:]:
             lines.insert(0, describe(event))
         return [*known, *lines][-_MOST:]
 

@@ -30,7 +30,7 @@ class RowDetailsLoader:
     def ask(self, info: PackageInfo) -> None:
         """Find out about a row that was opened; the one that was opened last comes first."""
         with self._lock:
-            self._wanted = [*(each for each in self._wanted if each.id != info.id), info]
+            self._wanted = [*(other for other in self._wanted if other.id != info.id), info]
             if not self._idle.is_set():
                 return
             self._idle.clear()
@@ -67,9 +67,9 @@ class RowDetailsLoader:
         self._table.add_detail(info.id, failed=escape_hidden(error))
 
 
-def _relations(found: PackageDependencies) -> Message:
+def _relations(dependencies: PackageDependencies) -> Message:
     return {
-        "requires": [escape_hidden(name) for name in found.requires],
-        "required_by": [escape_hidden(name) for name in found.required_by],
-        "size": format_size(found.size),
+        "requires": [escape_hidden(name) for name in dependencies.requires],
+        "required_by": [escape_hidden(name) for name in dependencies.required_by],
+        "size": format_size(dependencies.size),
     }
