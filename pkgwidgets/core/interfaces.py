@@ -123,6 +123,12 @@ class OtherKernels(Protocol):
     def running(self) -> tuple[Kernel, ...]:
         """Return those that are seen now; this process is not among them."""
 
+    def loaded_by(self, process: int, connection_file: str) -> tuple[NormalizedName, ...]:
+        """Return the distributions of which a kernel has libraries mapped, in order of names.
+
+        `process` is the one that it was started as.
+        """
+
 
 class Records(Files, Contents, Protocol):
     """All that RECORD files tell."""
