@@ -100,9 +100,6 @@ class Contents(Protocol):
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
         """Return the files of distributions that run code at every start of Python, if any."""
 
-    def owners(self, files: Collection[str]) -> Mapping[str, NormalizedName]:
-        """Return which distribution owns each of these module files; unowned ones are left out."""
-
     def staged(self, stage: Path) -> Mapping[NormalizedName, Distribution | Unreadable]:
         """Read what was staged, as if it were installed."""
 
