@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from pkgwidgets.backends.environment.record_files import RecordFiles
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.backends.history.known_good import FolderKnownGood
 from pkgwidgets.backends.installer import uv
+from pkgwidgets.backends.processes import process_info
 from pkgwidgets.backends.processes.running_kernels import RunningKernels
 from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
 from pkgwidgets.backends.sandbox.notebook_runner import KernelNotebookRunner
@@ -92,6 +95,24 @@ def interpreter_of_command(argv: Sequence[str], environment: Mapping[str, str]) 
     `EnvironmentRefused` if no Python answers.
     """
     return launch_command.interpreter_of_command(argv, environment)
+
+
+def interpreter_of_process(process: int, connection_file: str) -> Path:
+    """Return the Python of a kernel that was started as a process of this machine.
+
+    Raises `EnvironmentRefused` if its processes do not show it.
+    """
+    return launch_command.interpreter_of_process(process, connection_file)
+
+
+def mapped_libraries() -> frozenset[str]:
+    """Return the libraries that this process has mapped, removed ones too."""
+    return process_info.mapped_libraries(os.getpid())
+
+
+def process_start() -> datetime | None:
+    """Return when this process began; None if the system does not tell."""
+    return process_info.start_time(os.getpid())
 
 
 def connect_for_request(order: ApplyRequest) -> Backend:

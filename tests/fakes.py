@@ -228,15 +228,6 @@ class FakeRecords:
     def staged(self, stage: Path) -> Mapping[NormalizedName, Distribution | Unreadable]:
         return FakeEnvironment(self._disk, stage).distributions()
 
-    def owners(self, files: Collection[str]) -> Mapping[str, NormalizedName]:
-        owned = {}
-        for id, found in self._environment.distributions().items():
-            for row in self._rows(found.path / "RECORD"):
-                path = str(self._environment.site / row)
-                if path in files:
-                    owned[path] = id
-        return owned
-
     def damage(
         self, plan: Plan, others: Mapping[NormalizedName, Collection[Path]] | None = None
     ) -> tuple[str, ...]:

@@ -65,6 +65,7 @@ ONLY_IN = {
     "os.spawn*": ("backends/processes/process.py",),
     "os.posix_spawn*": ("backends/processes/process.py",),
     "asyncio.create_subprocess*": ("backends/processes/process.py",),
+    "psutil": ("backends/processes/process_info.py",),
     "requests": ("backends/http/client.py",),
     "pandas": ("notebook/",),
     "ipywidgets": ("widgets/",),
@@ -261,6 +262,7 @@ def test_the_rules_speak_of_what_is_there(path: str) -> None:
         ("notebook/service.py", "import sys\nprint(sys.modules.keys())"),
         ("backends/index/simple.py", "import sys as system\nx = system.prefix"),
         ("server/kernel_interpreter.py", "from sys import path"),
+        ("backends/processes/running_kernels.py", "def f():\n    import psutil"),
     ],
 )  # fmt: skip
 def test_what_points_up_or_is_out_of_place_is_found(path: str, code: str) -> None:

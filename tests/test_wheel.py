@@ -20,6 +20,7 @@ DEPENDENCIES = {
     "packaging",
     "pandas",
     "platformdirs",
+    "psutil",
     "requests",
     "tqdm",
     "urllib3",

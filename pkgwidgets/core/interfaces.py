@@ -100,9 +100,6 @@ class Contents(Protocol):
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
         """Return the files of distributions that run code at every start of Python, if any."""
 
-    def owners(self, files: Collection[str]) -> Mapping[str, NormalizedName]:
-        """Return which distribution owns each of these module files; unowned ones are left out."""
-
     def staged(self, stage: Path) -> Mapping[NormalizedName, Distribution | Unreadable]:
         """Read what was staged, as if it were installed."""
 
@@ -122,6 +119,12 @@ class OtherKernels(Protocol):
 
     def running(self) -> tuple[Kernel, ...]:
         """Return those that are seen now; this process is not among them."""
+
+    def loaded_by(self, process: int, connection_file: str) -> tuple[NormalizedName, ...]:
+        """Return the distributions of which a kernel has libraries mapped, in order of names.
+
+        `process` is the one that it was started as.
+        """
 
 
 class Records(Files, Contents, Protocol):

@@ -1,7 +1,13 @@
-"""Whether a kernel must restart: what it has loaded against what is installed."""
+"""Whether a kernel must restart: what it has loaded against what is installed.
+
+From inside a kernel every module that it has imported is seen, with its version: `restart_before`,
+`restart_after`. From outside only the libraries that its processes have mapped are seen:
+`restart_from_outside`.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,10 +17,14 @@ from packaging.version import Version
 from .kernels import Restart
 from .plans import Change, ChangeKind
 
-KERNEL_CRITICAL = frozenset({
-    "comm", "ipykernel", "ipython", "jupyter-client", "pkgwidgets", "pyzmq", "tornado", "traitlets",
+KERNEL_PACKAGES = frozenset({
+    "comm", "ipykernel", "ipython", "jupyter-client", "jupyter-core", "pkgwidgets", "pyzmq",
+    "tornado", "traitlets",
 })  # fmt: skip
-"""What a kernel itself runs on, and we."""
+"""What a kernel itself runs on, and pkgwidgets."""
+_IN_EVERY_KERNEL = KERNEL_PACKAGES - {"pkgwidgets"}
+"""What each kernel has imported, whether its user uses pkgwidgets or not."""
+_LIBRARY = re.compile(r"\.(pyd|so(\.[0-9.]+)?)$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +53,24 @@ class StalePackage:
         return f"{self.name} {self.loaded} is still loaded, {now}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutsideVerdict:
+    """Whether a kernel must restart to use what a plan installs, as far as is seen from outside.
+
+    `needed` is None where it depends on what the kernel has imported; `loaded` are the changed
+    packages that it is known to have loaded.
+    """
+
+    needed: bool | None
+    loaded: tuple[str, ...] = ()
+    reason: str
+
+
+def is_library(path: str) -> bool:
+    """Tell an extension module, or a library that one brings, by its name."""
+    return _LIBRARY.search(path) is not None
+
+
 def stale_packages(
     loaded: Mapping[NormalizedName, str], installed: Mapping[NormalizedName, Version]
 ) -> tuple[StalePackage, ...]:
@@ -57,15 +85,37 @@ def stale_packages(
 def restart_before(
     changes: Iterable[Change], loaded: Mapping[NormalizedName, LoadedPackage]
 ) -> Restart:
-    """Tell what a plan that is not carried out yet will mean for a kernel."""
+    """Tell, from inside a kernel, what a plan that is not carried out yet will mean for it."""
     return _verdict(changes, loaded, "is loaded")
 
 
 def restart_after(
     changes: Iterable[Change], loaded: Mapping[NormalizedName, LoadedPackage]
 ) -> Restart:
-    """Tell what a plan that was carried out means for a kernel that had these loaded before."""
+    """Tell, from inside a kernel, what a plan means that was carried out.
+
+    `loaded` is what the kernel had loaded before.
+    """
     return _verdict(changes, loaded, None)
+
+
+def restart_from_outside(
+    changes: Iterable[Change], mapped: Collection[NormalizedName]
+) -> OutsideVerdict:
+    """Tell, from outside, what a plan means for a kernel that has libraries of these mapped.
+
+    Their versions are not seen, nor what the kernel has imported that is pure Python.
+    """
+    changes = tuple(changes)
+    # Also what is not installed any more, if a library of it is still mapped.
+    loaded = tuple(c.name for c in changes if c.id in mapped or _is_in_every_kernel(c))
+    if loaded:
+        verdict = Restart(needed=True, loaded=loaded)
+        return OutsideVerdict(needed=True, loaded=loaded, reason=str(verdict))
+    replaced = ", ".join(change.name for change in changes if change.before is not None)
+    if not replaced:
+        return OutsideVerdict(needed=False, reason="nothing that is installed is changed")
+    return OutsideVerdict(needed=None, reason=f"needed if it has imported {replaced}")
 
 
 def _verdict(
@@ -87,8 +137,12 @@ def _verdict(
     )
 
 
+def _is_in_every_kernel(change: Change) -> bool:
+    return change.before is not None and change.id in _IN_EVERY_KERNEL
+
+
 def _requires_restart(change: Change, loading: LoadedPackage) -> bool:
-    return bool(loading.extension) or change.id in KERNEL_CRITICAL
+    return bool(loading.extension) or change.id in KERNEL_PACKAGES
 
 
 def _reasons(
@@ -109,7 +163,7 @@ def _state(change: Change, loading: LoadedPackage, said: str | None) -> str:
 
 
 def _why(change: Change, loading: LoadedPackage) -> str:
-    if change.id in KERNEL_CRITICAL:
+    if change.id in KERNEL_PACKAGES:
         return ", and the kernel itself runs on it"
     if loading.extension:
         return f", with the library {loading.extension}, which no process can replace"
@@ -128,9 +182,3 @@ def _is_version(version: Version | None, text: str) -> bool:
 
 def _text(version: Version | None) -> str | None:
     return None if version is None else str(version)
-
-
-def restart_verdict(changes: Sequence[Change], loaded: Collection[NormalizedName]) -> Restart:
-    """Tell whether a kernel that has these loaded must restart to use what is installed."""
-    stale = tuple(c.name for c in changes if c.before is not None and c.id in loaded)
-    return Restart(needed=bool(stale), loaded=stale)

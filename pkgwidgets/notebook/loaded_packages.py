@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from threading import Lock
@@ -15,13 +16,12 @@ from typing import Any
 from packaging.utils import NormalizedName
 from packaging.version import InvalidVersion, Version
 
-from pkgwidgets.connect import file_owners
+from pkgwidgets.connect import file_owners, mapped_libraries, process_start
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.restart import LoadedPackage
+from pkgwidgets.core.restart import LoadedPackage, is_library
 
-from . import mapped_libraries
 from .deprecations import SeenDeprecation, seen_deprecations
 from .module_info import module_contents, module_folder, module_origins
 
@@ -81,9 +81,7 @@ class LoadedPackages:
         return {
             id: LoadedPackage(
                 version=version,
-                extension=next(
-                    (Path(f).name for f in sorted(files[id]) if mapped_libraries.is_library(f)), ""
-                ),
+                extension=next((Path(f).name for f in sorted(files[id]) if is_library(f)), ""),
                 waiting=sum(file.endswith(".py") for file in code.get(id, frozenset()) - files[id]),
             )
             for id, version in versions.items()
@@ -108,7 +106,7 @@ class LoadedPackages:
 
     def _add(self, modules: list[tuple[str, Any, dict[str, Any]]], libraries: list[str]) -> None:
         files = {file for _, _, names in modules for file in module_origins(names)}
-        owners = self._claims.owners({*files, *map(mapped_libraries.original_path, libraries)})
+        owners = self._claims.owners({*files, *libraries})
         if not owners:
             return
         stated = _stated(modules, owners)
@@ -116,7 +114,7 @@ class LoadedPackages:
         for name, module, names in modules:
             for file in module_origins(names):
                 self._add_one(file, owners, versions, _still(name, module, names))
-        for library in map(mapped_libraries.original_path, libraries):
+        for library in libraries:
             self._add_one(library, owners, versions, partial(self._is_mapped, library))
 
     def _add_one(
@@ -141,13 +139,15 @@ class LoadedPackages:
         installed = dependency_graph.readable_distributions(
             self._backend.environment.distributions()
         )
+        started = process_start()
         found = {}
         for id in ids:
             distribution = installed.get(id)
             text, file = stated.get(id, ("", ""))
             known = None if distribution is None else distribution.version
             if distribution is None or (
-                _may_be_newer(distribution) and _contradicts(text, file, distribution.version)
+                _may_be_newer(distribution, started)
+                and _contradicts(text, file, distribution.version)
             ):
                 known = _version(text)
             if known is not None:
@@ -167,9 +167,8 @@ class LoadedPackages:
 
     def _new_libraries(self) -> frozenset[str]:
         """Return the libraries that were not mapped at the last look."""
-        now = mapped_libraries.mapped_libraries()
-        before, self._mapped = self._mapped, frozenset(map(mapped_libraries.original_path, now))
-        return frozenset(each for each in now if mapped_libraries.original_path(each) not in before)
+        before, self._mapped = self._mapped, mapped_libraries()
+        return self._mapped - before
 
     def _is_mapped(self, path: str) -> bool:
         return path in self._mapped
@@ -243,6 +242,6 @@ def _version(text: str) -> Version | None:
         return None
 
 
-def _may_be_newer(distribution: Distribution) -> bool:
-    """Tell whether a distribution was installed while this process ran."""
-    return distribution.installed > mapped_libraries.process_start()
+def _may_be_newer(distribution: Distribution, started: datetime | None) -> bool:
+    """Tell whether a distribution was installed while this process ran, or that is unknown."""
+    return started is None or distribution.installed > started

@@ -14,15 +14,11 @@ from pkgwidgets.core.environment import Unreadable
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import NOT_TRIED, Backend, Report
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.restart import KERNEL_PACKAGES
 
 Modules = Mapping[NormalizedName, tuple[str, ...]]
 """The top-level modules of each distribution."""
 
-_KERNEL_PACKAGES = frozenset({
-    "comm", "ipykernel", "ipython", "jupyter-client", "jupyter-core", "pkgwidgets", "pyzmq",
-    "tornado", "traitlets",
-})  # fmt: skip
-"""Without one of these in order no kernel starts, and nobody finds out before the next start."""
 _KERNEL_START = "a kernel"
 _PKGWIDGETS = canonicalize_name("pkgwidgets")
 _UNDO_MODULES = ("pkgwidgets.worker", "pkgwidgets.recover", "pkgwidgets.notebook.service")
@@ -204,8 +200,11 @@ class _AffectedPackages:
 
     @property
     def is_critical(self) -> bool:
-        """Whether kernels could start before, should after, and might not."""
-        changed = bool(_KERNEL_PACKAGES & {*self._ids, *self._gone})
+        """Whether kernels could start before, should after, and might not.
+
+        Nobody finds out before the next start.
+        """
+        changed = bool(KERNEL_PACKAGES & {*self._ids, *self._gone})
         return changed and "ipykernel" in {*self._installed, *self._ids} - self._gone
 
     @cached_property

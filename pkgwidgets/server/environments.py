@@ -13,10 +13,11 @@ from typing import Any
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.utils import ensure_async
 
-from pkgwidgets.connect import connect
+from pkgwidgets.connect import connect, other_kernels
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
-from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.interfaces import Backend, OtherKernels
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.restart import restart_from_outside
 
 from . import kernel_interpreter
 from .errors import KernelNotFound
@@ -76,13 +77,14 @@ class Environments:
         """Return the running kernels of an environment, and whether a plan makes them restart."""
         running = await self._kernels()
         prefix = backend.environment.interpreter.prefix
+        seen = other_kernels(backend)
         return await run_in_thread(
             lambda: [
                 {
                     "id": kernel.id,
                     "name": kernel.name,
                     "notebook": kernel.notebook,
-                    "restart": kernel_interpreter.restart_verdict_json(kernel, backend, plan),
+                    "restart": _restart_json(kernel, seen, plan),
                 }
                 for kernel in running
                 if self._prefix(kernel) == prefix
@@ -148,3 +150,16 @@ class Environments:
             connection_file=str(manager.connection_file),
             notebook=notebook,
         )
+
+
+def _restart_json(kernel: RunningKernel, seen: OtherKernels, plan: Plan) -> dict[str, Any]:
+    """Tell whether a kernel must restart to use what a plan installs."""
+    mapped = (
+        seen.loaded_by(kernel.process, kernel.connection_file) if kernel.process is not None else ()
+    )
+    verdict = restart_from_outside(plan.changes, mapped)
+    return {
+        "needed": verdict.needed,
+        "loaded": list(verdict.loaded),
+        "reason": verdict.reason,
+    }

@@ -10,7 +10,7 @@ from fakes import Kit, change_of, plan_of
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.backends.environment import record
-from pkgwidgets.connect import connect
+from pkgwidgets.connect import connect, file_owners
 from pkgwidgets.core.environment import Distribution
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend, no_report
@@ -84,12 +84,12 @@ def test_the_modules_of_what_is_staged_come_first(kit: Kit) -> None:
     assert found == {ids[0]: ("shelf",), ids[1]: ("raintable",)}
 
 
-def test_files_have_owners(kit: Kit) -> None:
-    site = kit.backend.environment.interpreter.scheme["purelib"]
+def test_files_have_owners(backend: Backend) -> None:
+    site = backend.environment.interpreter.scheme["purelib"]
     files = {str(site / name) for name in ("raintable.py", "bedplanner/layout.py", "nobody.py")}
-    assert kit.backend.records.owners({*files, "/elsewhere/raintable.py"}) == {
-        str(site / "raintable.py"): "raintable",
-        str(site / "bedplanner/layout.py"): "bedplanner",
+    assert file_owners(backend).owners({*files, "/elsewhere/raintable.py"}) == {
+        str(site / "raintable.py"): {"raintable"},
+        str(site / "bedplanner/layout.py"): {"bedplanner"},
     }
 
 
@@ -270,7 +270,7 @@ def test_our_own_folder_belongs_to_no_distribution(backend: Backend, garden: Dem
 def test_a_huge_row_is_no_reason_to_fail(backend: Backend, garden: Demo) -> None:
     with record_of(garden).open("a") as file:
         file.write(f"{'x' * 200_000},,\n")
-    backend.records.owners([str(garden.site_packages / "raintable.py")])
+    file_owners(backend).owners([str(garden.site_packages / "raintable.py")])
     with pytest.raises(EnvironmentRefused):
         backend.records.touched_paths(REMOVAL, None)
 

@@ -15,7 +15,7 @@ import pytest
 from fakes import change_of, plan_of
 
 from pkgwidgets import PackageService
-from pkgwidgets.connect import connect, other_kernels
+from pkgwidgets.connect import connect, interpreter_of_process, other_kernels
 from pkgwidgets.core.kernels import Kernel
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -105,6 +105,41 @@ def test_its_libraries_tell_what_it_has_loaded_and_where_it_runs(
     said = f"kernel-5 (process {process}) runs on this environment and has fast loaded"
     assert f"{said}: restart it, too" in plan.warnings
     assert said in str(plan)
+
+
+MAPPING = """
+import mmap
+files = [open(path, "rb") for path in {paths}]
+kept = [mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) for file in files]
+"""
+
+
+def test_a_kernel_has_loaded_the_same_for_all_who_ask(
+    garden: Demo, start: Start, published: Callable[..., None], service: PackageService,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """Libraries with a number, and replaced ones, count wherever a process of the kernel has them.
+
+    The panel asks for all kernels of the machine, a server for one that it started.
+    """
+    for name, library in (("numbered", "libs/libpea.so.6"), ("replaced", "quick/_pea.so")):
+        files: dict[str, str | bytes] = {library: b"not really", f"{name}.py": ""}
+        published(BuiltWheel(name=name, version="1.0", files=files))
+        service.install_package(name)
+    paths = [str(garden.site_packages / each) for each in ("libs/libpea.so.6", "quick/_pea.so")]
+    python, file = garden.python, tmp_path / "kernel-6.json"
+    child = f"{MAPPING.format(paths=paths)}\nprint('up', flush=True)\ninput()"
+    argv = [str(python), "-c", child, str(file)]
+    wrapper = f"import subprocess; subprocess.run({argv!r})"
+    backend = connect(garden.python, garden.index_url)
+    process = start(python, file.name, wrapper)
+    Path(paths[1]).unlink()
+    Path(paths[1]).write_bytes(b"newer")
+    [kernel] = other_kernels(backend).running()
+    assert (kernel.process, kernel.loaded) == (process, ("numbered", "replaced"))
+    assert other_kernels(backend).loaded_by(process, str(file)) == kernel.loaded
+    assert other_kernels(backend).loaded_by(process, "kernel-7.json") == ()
+    assert interpreter_of_process(process, str(file)) == garden.python
 
 
 def test_who_has_nothing_of_it_loaded_is_only_named() -> None:

@@ -140,18 +140,23 @@ async def test_a_plan_names_all_kernels_that_share_the_environment(
     assert [each["restart"]["needed"] for each in plan["kernels"]] == [False, False]
 
 
+@pytest.mark.parametrize(
+    ("name", "replaced"), [("seedshelf.so", False), ("libseedshelf.so.6", True)]
+)
 async def test_a_library_that_a_kernel_has_mapped_is_seen(
     ask: Ask,
     planted: Demo,
     spec: Spec,
     jp_fetch: Callable[..., Any],
     jp_serverapp: Any,
+    name: str,
+    replaced: bool,
 ) -> None:
-    library = planted.site_packages / "seedshelf.so"
+    library = planted.site_packages / name
     source = next(Path(OWN, "zmq").rglob("*.so"))
     library.write_bytes(source.read_bytes())
     record = next(planted.site_packages.glob("seedshelf-*.dist-info")) / "RECORD"
-    record.write_text(record.read_text() + "seedshelf.so,,\n")
+    record.write_text(record.read_text() + f"{name},,\n")
     starter = planted.site_packages / "starter.py"
     starter.write_text(
         f"import mmap, runpy\nfile = open({str(library)!r}, 'rb')\n"
@@ -163,6 +168,9 @@ async def test_a_library_that_a_kernel_has_mapped_is_seen(
     [id] = jp_serverapp.kernel_manager.list_kernel_ids()
     process = jp_serverapp.kernel_manager.get_kernel(id).provisioner.pid
     eventually(lambda: str(library) in Path(f"/proc/{process}/maps").read_text())
+    if replaced:
+        library.unlink()
+        library.write_bytes(source.read_bytes())
     plan = (await ask("POST", "plans", {"uninstall": ["seedshelf"]})).json["plan"]
     [found] = plan["kernels"]
     assert found["restart"]["needed"] is True

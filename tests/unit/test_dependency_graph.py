@@ -12,7 +12,7 @@ import pytest
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from pkgwidgets.core import dependency_graph, fingerprint, restart
+from pkgwidgets.core import dependency_graph, fingerprint
 from pkgwidgets.core.dependency_graph import ActiveRequirements, Unmet
 from pkgwidgets.core.environment import Distribution, Origin, Unreadable
 from pkgwidgets.core.plans import Change
@@ -335,26 +335,6 @@ def test_differences_are_named_in_order() -> None:
 
 def test_equal_sets_have_no_differences() -> None:
     assert dependency_graph.version_differences(installed(a="1.0"), installed(a="1")) == ()
-
-
-@pytest.mark.parametrize(
-    ("moved", "loaded", "said"),
-    [
-        ([change("Pea", "1", "2")], ["pea"], "restart needed: Pea is loaded"),
-        ([change("Pea", "1", None)], ["pea"], "restart needed: Pea is loaded"),
-        ([change("Pea", None, "1")], ["pea"], "no restart needed"),
-        ([change("Pea", "1", "2")], ["bean"], "no restart needed"),
-        ([], ["pea"], "no restart needed"),
-        ([change("a", "2", "1"), change("b", "1", "2")], ["a", "b"],
-         "restart needed: a and b are loaded"),
-        ([change("a", "1", "2"), change("b", "1", "2"), change("c", "1", "2")], ["a", "b", "c"],
-         "restart needed: a, b and c are loaded"),
-    ],
-)  # fmt: skip
-def test_a_restart_is_needed_for_what_is_loaded_and_was_changed(
-    moved: list[Change], loaded: list[str], said: str
-) -> None:
-    assert str(restart.restart_verdict(moved, ids(*loaded))) == said
 
 
 # --- the fingerprint

@@ -53,7 +53,7 @@ def test_the_verdict_before(change: Change, known: dict[str, LoadedPackage], sai
     assert str(restart.restart_before([change], loaded(**known))) == said
 
 
-@pytest.mark.parametrize("name", sorted(restart.KERNEL_CRITICAL))
+@pytest.mark.parametrize("name", sorted(restart.KERNEL_PACKAGES))
 def test_what_the_kernel_runs_on_needs_a_restart(name: str) -> None:
     known = {canonicalize_name(name): PURE}
     verdict = restart.restart_before([change_of(name, "1", "2")], known)
@@ -95,3 +95,67 @@ def test_what_is_stale_is_told_in_the_order_of_names() -> None:
 def test_seen_from_outside_it_is_only_needed() -> None:
     verdict = Restart(needed=True, loaded=("pea",))
     assert (str(verdict), verdict.verdict) == ("restart needed: pea is loaded", "required")
+
+
+# --- from outside
+
+
+def mapped(*names: str) -> set[NormalizedName]:
+    return {canonicalize_name(name) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("moved", "known", "said"),
+    [
+        ([change_of("Pea", "1", "2")], ["pea"], "restart needed: Pea is loaded"),
+        ([change_of("Pea", "1", None)], ["pea"], "restart needed: Pea is loaded"),
+        ([change_of("Pea", "1", "2")], ["bean"], "needed if it has imported Pea"),
+        ([change_of("Pea", "1", "2"), change_of("bean", "1", None), change_of("fig", None, "1")],
+         [], "needed if it has imported Pea, bean"),
+        ([change_of("a", "2", "1"), change_of("b", "1", "2")], ["a", "b"],
+         "restart needed: a and b are loaded"),
+        ([change_of("a", "1", "2"), change_of("b", "1", "2"), change_of("c", "1", "2")],
+         ["a", "b", "c"], "restart needed: a, b and c are loaded"),
+        ([change_of("Pea", None, "1")], [], "nothing that is installed is changed"),
+        ([], ["pea"], "nothing that is installed is changed"),
+    ],
+)  # fmt: skip
+def test_the_verdict_from_outside(moved: list[Change], known: list[str], said: str) -> None:
+    verdict = restart.restart_from_outside(moved, mapped(*known))
+    assert verdict.reason == said
+    needed = {"nothing": False, "needed": None, "restart": True}[said.split()[0]]
+    assert verdict.needed is needed
+    assert bool(verdict.loaded) is (needed is True)
+
+
+def test_what_was_removed_and_is_still_mapped_is_loaded_inside_and_outside() -> None:
+    moved = [change_of("pea", None, "2")]
+    assert restart.restart_before(moved, loaded(pea=HARD)).needed
+    assert restart.restart_from_outside(moved, mapped("pea")).loaded == ("pea",)
+
+
+@pytest.mark.parametrize("name", sorted(restart.KERNEL_PACKAGES - {"pkgwidgets"}))
+def test_every_kernel_has_loaded_what_it_runs_on(name: str) -> None:
+    assert restart.restart_from_outside([change_of(name, "1", "2")], ()).loaded == (name,)
+    # An environment that lacks it runs no kernel of its own.
+    assert restart.restart_from_outside([change_of(name, None, "2")], ()).needed is False
+
+
+def test_a_kernel_need_not_have_imported_pkgwidgets() -> None:
+    verdict = restart.restart_from_outside([change_of("pkgwidgets", "1", "2")], ())
+    assert (verdict.needed, verdict.reason) == (None, "needed if it has imported pkgwidgets")
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        ("/a/_pods.cpython-311-x86_64-linux-gnu.so", True),
+        ("/a.libs/libgfortran.so.5.0.0", True),
+        ("/a/_pods.pyd", True),
+        ("/a/_pods.so.py", False),
+        ("/a/pods.py", False),
+        ("/a/pods.sock", False),
+    ],
+)
+def test_libraries_are_told_by_their_names(path: str, is_one: bool) -> None:
+    assert restart.is_library(path) is is_one

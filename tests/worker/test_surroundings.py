@@ -136,7 +136,7 @@ def run(code: str, *argv: str, stdin: str = "") -> list[str]:
 
 HEAVY = (
     "pandas", "ipywidgets", "anywidget", "IPython", "tornado", "zmq", "requests", "urllib3",
-    "msgspec", "platformdirs", "tqdm", "sqlite3", "asyncio",
+    "msgspec", "platformdirs", "psutil", "tqdm", "sqlite3", "asyncio",
 )  # fmt: skip
 
 

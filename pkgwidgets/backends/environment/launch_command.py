@@ -1,14 +1,15 @@
-"""Which Python a launch command starts: asked of that Python, whatever stands before it."""
+"""Which Python a launch command starts, or a kernel runs: asked of that Python itself."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from pkgwidgets.backends.processes import process
+from pkgwidgets.backends.processes import process, process_info, running_kernels
 from pkgwidgets.core.errors import EnvironmentRefused
 
 _MARK = "pkgwidgets-python:"
@@ -32,6 +33,18 @@ def interpreter_of_command(argv: Sequence[str], environment: Mapping[str, str]) 
         raise EnvironmentRefused(Path(found), f"{found} does not say which Python it starts")
     before = (found, *argv[1:begins])
     return _asked(before, tuple(sorted(environment.items())), _stat_key(found))
+
+
+def interpreter_of_process(process: int, connection_file: str) -> Path:
+    """Return the Python of a kernel that was started as a process, as its processes show.
+
+    Raises `EnvironmentRefused` if none of them shows it.
+    """
+    for each in running_kernels.kernel_processes(process, connection_file):
+        variables = {"PATH": process_info.environment(each).get("PATH", os.defpath)}
+        with suppress(EnvironmentRefused):
+            return interpreter_of_command(process_info.command_line(each), variables)
+    raise EnvironmentRefused(Path(), f"The process {process} does not show which Python it is")
 
 
 def _stat_key(path: str) -> tuple[int, ...]:

@@ -135,23 +135,6 @@ class RecordFiles:
                 found[id] = tuple(running)
         return found
 
-    def owners(self, files: Collection[str]) -> Mapping[str, NormalizedName]:
-        """Return which distribution owns each of these files, by RECORD and never by name."""
-        owned: dict[str, NormalizedName] = {}
-        by_folder: dict[str, set[str]] = {}
-        for folder in {os.fspath(path) for path in self._roots}:
-            start = folder + os.sep
-            by_folder[folder] = {f.removeprefix(start) for f in files if f.startswith(start)}
-        for id, found in self._environment.distributions().items():
-            folder = os.fspath(found.path.parent)
-            wanted = by_folder.get(folder)
-            if not wanted:
-                continue
-            for entry in record.entries(found.path):
-                if entry.path in wanted:
-                    owned[f"{folder}{os.sep}{entry.path}"] = id
-        return owned
-
     def staged(self, stage: Path) -> Mapping[NormalizedName, Distribution | Unreadable]:
         """Read what was staged, as if it were installed.
 

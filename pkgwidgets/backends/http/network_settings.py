@@ -97,7 +97,11 @@ def _host(text: str) -> str:
 
 
 def _netrc_credentials(host: str) -> Credentials | None:
-    """Return the entry of a host; None where there is none, or no file that can be read."""
+    """Return the entry of a host; None where there is none, or no file that can be read.
+
+    Not by `requests.utils.get_netrc_auth`: it fails on a file that is not UTF-8, ignores `~/.netrc`
+    if NETRC is empty, and importing `requests` would slow each start.
+    """
     for file in _netrc_files():
         try:
             found = netrc.netrc(file).authenticators(host)

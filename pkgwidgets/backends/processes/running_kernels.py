@@ -1,20 +1,22 @@
-"""The kernels of this machine that run on one environment, as their processes show (proc(5))."""
+"""The kernels of this machine that run on one environment, as their processes show."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from packaging.utils import NormalizedName
 
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.interfaces import FileOwners
 from pkgwidgets.core.kernels import Kernel
 
-_PROCESSES = Path("/proc")
+from . import process_info
+
 _CONNECTION = re.compile(r"(?:^|=)([^=]*kernel[^/=]*\.json)$")
 """The word of a kernel's command that names its connection file."""
-_LIBRARY = re.compile(r"\.so(\.[0-9.]+)?$")
 _NOTEBOOK = "JPY_SESSION_NAME"
 """The variable in which a notebook server tells a kernel which notebook it is for."""
 
@@ -32,29 +34,40 @@ class RunningKernels:
     def running(self) -> tuple[Kernel, ...]:
         """Return them in the order of their processes, with the libraries that they have mapped."""
         own = _connection(os.getpid())
-        found: dict[str, Kernel] = {}
-        for process in _processes():
+        processes: dict[str, list[int]] = {}
+        for process in process_info.process_ids():
             connection = _connection(process)
-            # A wrapper, and what a kernel forks, go by the same file.
-            if connection and connection != own and connection not in found:
-                mapped = _mapped_libraries(process)
-                if self._runs_here(process, mapped):
-                    found[connection] = self._kernel(process, connection, mapped)
-        return tuple(found.values())
+            if connection and connection != own:
+                processes.setdefault(connection, []).append(process)
+        found = (self._kernel(connection, each) for connection, each in processes.items())
+        return tuple(sorted(filter(None, found), key=lambda kernel: kernel.process))
 
-    def _kernel(self, process: int, connection: str, mapped: frozenset[str]) -> Kernel:
-        variables = dict(each.partition("=")[::2] for each in _process_words(process, "environ"))
-        owners = self._claims.owners(mapped)
-        return Kernel(
-            process=process,
-            connection_file=connection,
-            notebook=Path(variables.get(_NOTEBOOK, "")).name,
-            loaded=tuple(sorted({id for ids in owners.values() for id in ids})),
+    def loaded_by(self, process: int, connection_file: str) -> tuple[NormalizedName, ...]:
+        """Return the distributions of which a kernel has libraries mapped, in order of names."""
+        return self._loaded(
+            map(process_info.mapped_libraries, kernel_processes(process, connection_file))
         )
+
+    def _kernel(self, connection: str, processes: Sequence[int]) -> Kernel | None:
+        """Return the kernel that goes by a connection file: also a wrapper, and what it forks."""
+        mapped = {each: process_info.mapped_libraries(each) for each in processes}
+        here = [each for each in processes if self._runs_here(each, mapped[each])]
+        if not here:
+            return None
+        return Kernel(
+            process=here[0],
+            connection_file=connection,
+            notebook=Path(process_info.environment(here[0]).get(_NOTEBOOK, "")).name,
+            loaded=self._loaded(mapped.values()),
+        )
+
+    def _loaded(self, mapped: Iterable[frozenset[str]]) -> tuple[NormalizedName, ...]:
+        owners = self._claims.owners(frozenset[str]().union(*mapped))
+        return tuple(sorted({id for ids in owners.values() for id in ids}))
 
     def _runs_here(self, process: int, mapped: frozenset[str]) -> bool:
         """Tell by what it was started with, and by its libraries: a wrapper hides that."""
-        words = _process_words(process, "cmdline")
+        words = process_info.command_line(process)
         if words and Path(words[0]).is_absolute() and self._is_ours(Path(words[0])):
             return True
         roots = {self._interpreter.scheme[name] for name in ("purelib", "platlib")}
@@ -68,42 +81,22 @@ class RunningKernels:
         return python.resolve().parent.parent == prefix.resolve()
 
 
-def _processes() -> list[int]:
-    try:
-        return sorted(int(each.name) for each in _PROCESSES.iterdir() if each.name.isdecimal())
-    except OSError:
-        return []
+def kernel_processes(process: int, connection_file: str) -> tuple[int, ...]:
+    """Return the processes of a kernel that was started as one: children of a wrapper are it, too.
+
+    They are those that were given its connection file.
+    """
+    return tuple(
+        each
+        for each in (process, *process_info.descendants(process))
+        if any(connection_file in word for word in process_info.command_line(each))
+    )
 
 
 def _connection(process: int) -> str:
     """Return the connection file that a process was started with, "" if it is no kernel."""
-    for word in _process_words(process, "cmdline")[1:]:
+    for word in process_info.command_line(process)[1:]:
         found = _CONNECTION.search(word)
         if found:
             return found[1]
     return ""
-
-
-def _process_words(process: int, file: str) -> list[str]:
-    """Read what the system says of a process in words; nothing of what is over, or not ours."""
-    try:
-        said = (_PROCESSES / str(process) / file).read_bytes()
-    except OSError:
-        return []
-    return [os.fsdecode(word) for word in said.split(b"\0") if word]
-
-
-def _mapped_libraries(process: int) -> frozenset[str]:
-    return frozenset(_libraries(process))
-
-
-def _libraries(process: int) -> Iterator[str]:
-    try:
-        lines = (_PROCESSES / str(process) / "maps").read_bytes().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        if b".so" in line:
-            path = os.fsdecode(line.split(None, 5)[5]).removesuffix(" (deleted)")
-            if _LIBRARY.search(path):
-                yield path
