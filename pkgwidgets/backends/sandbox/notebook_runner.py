@@ -31,13 +31,6 @@ from pkgwidgets.core.interfaces import Report, no_report
 
 from . import borrowed_ipykernel, notebook_copy, probes
 
-# What jsonschema would check in texts that no notebook has takes seconds to import.
-_RUNNER = """
-import runpy, sys
-sys.modules.update(dict.fromkeys(["isoduration", "rfc3987_syntax"]))
-runpy.run_path(sys.argv.pop(1), run_name="__main__")
-"""
-_CELLS = Path(__file__).parent / "scripts" / "run_notebooks.py"
 _PATIENCE = 60.0
 """Seconds that a kernel may take to start."""
 _LONGEST_SOCKET = 80
@@ -98,7 +91,7 @@ class KernelNotebookRunner:
             )
             with _removed_at_end(folder / "at-work"):
                 done = process.run(
-                    [sys.executable, "-P", "-c", _RUNNER, str(_CELLS), str(folder / "task")],
+                    [sys.executable, "-P", "-c", probes.RUN_NOTEBOOKS, str(folder / "task")],
                     cwd=folder,
                     environment=_variables(),
                     tick=tell,
