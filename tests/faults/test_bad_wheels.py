@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sysconfig
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import distribution
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from fakes import FakeKit, Oracle
 
-from pkgwidgets.backends.sandbox import import_check
+from pkgwidgets.backends.sandbox.import_check import ImportCheckLimits, SubprocessImportChecker
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import PkgwidgetsError, StageFailed, VerificationFailed
 from pkgwidgets.core.events import Event
@@ -241,13 +242,14 @@ def test_a_bad_upgrade_leaves_the_old_and_says_why(
     crowded: Backend,
     garden: Demo,
     tree: Oracle,
-    monkeypatch: pytest.MonkeyPatch,
     wheel: BuiltWheel,
     where: str,
     said: str,
 ) -> None:
     if "did not finish" in said:
-        monkeypatch.setattr(import_check, "_PATIENCE", 1.5)
+        limits = ImportCheckLimits(module_seconds=1.5)
+        checker = SubprocessImportChecker(crowded.environment.interpreter, limits)
+        crowded = replace(crowded, import_checker=checker)
     garden.index.publish(wheel)
     prefix = crowded.environment.interpreter.prefix
     before, known = tree(prefix), len(crowded.journal.transactions())
