@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 from pkgwidgets.core.events import Event, Stage, describe
 from pkgwidgets.core.interfaces import Report
 
-_DELAY = 0.5
+_DELAY_SECONDS = 0.5
 _STEPS = (Stage.FETCHING, Stage.CHECKING, Stage.SAVING, Stage.INSTALLING, Stage.VERIFYING)
 
 
@@ -38,7 +38,7 @@ class _Bar:
 
     def follow(self, event: Event) -> None:
         if self._bar is None:
-            if monotonic() - self._begun < _DELAY:
+            if monotonic() - self._begun < _DELAY_SECONDS:
                 return
             self._bar = tqdm(total=1.0, leave=False, bar_format="{desc} {bar}")
         self._bar.set_description_str(describe(event), refresh=False)

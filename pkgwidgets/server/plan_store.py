@@ -13,9 +13,9 @@ from pkgwidgets.core.plans import Plan
 
 from .errors import PlanNotFound
 
-_LIFETIME = 3600.0
+_LIFETIME_SECONDS = 3600.0
 """Seconds after which nobody remembers what was shown."""
-_MAX_BYTES = 80
+_MAX_ID_CHARACTERS = 80
 """Characters of an id that are said back; ours are shorter."""
 _MAX_PLANS = 1000
 """So many plans are kept; the oldest goes first."""
@@ -58,8 +58,8 @@ class PlanStore:
         """
         kept = self._kept.get(id)
         if kept is None or (kept.verb, kept.owner) != (verb, owner) or not fits(kept.plan):
-            raise PlanNotFound(id[:_MAX_BYTES])
+            raise PlanNotFound(id[:_MAX_ID_CHARACTERS])
         del self._kept[id]
-        if monotonic() - kept.since > _LIFETIME:
-            raise PlanNotFound(id[:_MAX_BYTES])
+        if monotonic() - kept.since > _LIFETIME_SECONDS:
+            raise PlanNotFound(id[:_MAX_ID_CHARACTERS])
         return kept.plan
