@@ -40,13 +40,14 @@ class _StoredPlan:
 class PlanStore:
     """Plans by ids that nobody can guess."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._kept: OrderedDict[str, _StoredPlan] = OrderedDict()
 
     def keep(self, plan: Plan, verb: str, owner: Owner) -> str:
         """Keep a plan for its owner; return the id that carries it out."""
         id = secrets.token_hex(16)
-        self._kept[id] = _StoredPlan(plan=plan, verb=verb, owner=owner, since=monotonic())
+        self._kept[id] = _StoredPlan(plan=plan, verb=verb, owner=owner, since=self._clock())
         while len(self._kept) > _MAX_PLANS:
             self._kept.popitem(last=False)
         return id
@@ -60,6 +61,6 @@ class PlanStore:
         if kept is None or (kept.verb, kept.owner) != (verb, owner) or not fits(kept.plan):
             raise PlanNotFound(id[:_MAX_ID_CHARACTERS])
         del self._kept[id]
-        if monotonic() - kept.since > _LIFETIME_SECONDS:
+        if self._clock() - kept.since > _LIFETIME_SECONDS:
             raise PlanNotFound(id[:_MAX_ID_CHARACTERS])
         return kept.plan

@@ -24,7 +24,7 @@ from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
 from pkgwidgets.core.transactions import Outcome
-from pkgwidgets.demo import Demo, index_pages
+from pkgwidgets.demo import Demo, catalog
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.demo.wheel_installer import WheelInstallation
 from pkgwidgets.operations import apply
@@ -467,10 +467,10 @@ def _plain(name: str, version: str) -> BuiltWheel:
 
 
 def test_what_the_index_gives_no_hash_of_is_unverified_and_recorded(
-    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+    garden: Demo,
 ) -> None:
-    described = index_pages._file
-    monkeypatch.setattr(index_pages, "_file", lambda wheel: {**described(wheel), "hashes": {}})
+    newest = next(w for w in catalog.WHEELS if (w.name, w.version) == ("seedshelf", "1.4.2"))
+    garden.index.publish(replace(newest, is_hash_listed=False))
     unhashed = connect(garden.python, garden.index_url)
     plan = plan_upgrade(unhashed, "seedshelf")
     assert plan.warnings == ("unverified: the index gives no hash of seedshelf",)
