@@ -13,7 +13,7 @@ import pandas as pd
 
 from pkgwidgets.core.kernels import Variable
 
-_SAMPLE_ITEMS = 20
+_SAMPLE = 20
 """Items of a container that are looked at; the others are taken to be like them."""
 _MAX_DEPTH = 2
 _POINTER_BYTES = 8
@@ -81,7 +81,7 @@ def _builtin(value: object, depth: int) -> int:
         return own
     items: Iterable[object] = value.values() if type(value) is dict else value  # type: ignore[assignment]
     count = len(value)  # type: ignore[arg-type]
-    sample = list(islice(items, _SAMPLE_ITEMS))
+    sample = list(islice(items, _SAMPLE))
     inside = sum(_item(each, depth - 1) for each in sample)
     return own + (inside * count // len(sample) if sample else 0)
 
