@@ -19,9 +19,9 @@ from pkgwidgets.presentation.row_actions import row_action
 
 from .assets import STATIC, sources
 
-_PAUSE_SECONDS = 0.1
+_PAUSE = 0.1
 """Seconds between two patches while rows come one by one."""
-_MAX_CHARACTERS = 120
+_SHORT = 120
 """Characters of a text in a row; an open row has all of it."""
 _SETTLED = (PackageStatus.INSTALLED, PackageStatus.ERROR)
 _LABELS = {"upgrade": "Upgrade", "explain": "Blocked…", "retry": "Retry"}
@@ -47,15 +47,9 @@ class PackageTable(anywidget.AnyWidget):
     revision = traitlets.Int().tag(sync=True)
 
     def __init__(
-        self,
-        asked: Callable[[Message], None],
-        infos: Iterable[PackageInfo] = (),
-        *,
-        clock: Callable[[], float] = monotonic,
-        **options: Any,
+        self, asked: Callable[[Message], None], infos: Iterable[PackageInfo] = (), **options: Any
     ) -> None:
         self._asked = asked
-        self._clock = clock
         self._infos: dict[str, PackageInfo] = {info.id: info for info in infos}
         self._rows: dict[str, Message] = {id: row(info) for id, info in self._infos.items()}
         # With the first message: nobody has to be told again.
@@ -87,11 +81,11 @@ class PackageTable(anywidget.AnyWidget):
         """Change a row that has just come, and say how far it is; both a few times a second."""
         if info is not None:
             self._came[info.id] = info
-        if self._clock() - self._filled > _PAUSE_SECONDS:
+        if monotonic() - self._filled > _PAUSE:
             self.patch(self._came.values())
             self.say(busy=busy)
             self._came.clear()
-            self._filled = self._clock()
+            self._filled = monotonic()
 
     def add_detail(self, id: str, **known: Any) -> None:
         """Tell the views more of an open row."""
@@ -188,7 +182,7 @@ def _brief(info: PackageInfo) -> str:
 
 def _short(text: str) -> str:
     text = escape_hidden(text)
-    return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 1]}…"
+    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
 
 
 def _seconds(time: datetime | None) -> int:

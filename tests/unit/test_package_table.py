@@ -12,6 +12,7 @@ from packaging.version import Version
 
 from pkgwidgets.core.environment import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
+from pkgwidgets.widgets import package_table
 from pkgwidgets.widgets.package_table import PackageTable, detail, row
 
 pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
@@ -131,9 +132,11 @@ def test_what_cannot_be_changed_offers_no_change(fixed: PackageInfo) -> None:
     assert detail(fixed)["changeable"] is False
 
 
-def test_rows_that_come_one_by_one_are_gathered(sent: list[Any], asked: list[Any]) -> None:
+def test_rows_that_come_one_by_one_are_gathered(
+    sent: list[Any], shown: PackageTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = [100.0]
-    shown = PackageTable(asked.append, map(info, NAMES), clock=lambda: now[0])
+    monkeypatch.setattr(package_table, "monotonic", lambda: now[0])
     for name in NAMES:
         now[0] += 0.03
         shown.fill(info(name, "2.0"), f"asking, {name}")

@@ -17,13 +17,13 @@ from pkgwidgets.core.names import is_name
 from pkgwidgets.core.redaction import without_credentials
 from pkgwidgets.core.text import escape_hidden
 
-_MAX_HEAD_BYTES = 4 << 20
+_HEAD = 4 << 20
 """No METADATA head is longer: bytes."""
 _FIELDS = frozenset(
     ["name", "version", "summary", "requires-dist", "provides-extra", "project-url", "home-page"]
 )
-_MAX_SUMMARY_CHARACTERS = 512
-_MAX_LINKS = 20
+_SUMMARY = 512
+_LINKS = 20
 _WEB = ("http://", "https://")
 _WATCHED = ("", "/METADATA", "/RECORD")
 _OPTIONAL = ("/INSTALLER", f"/{DIRECT_URL}")
@@ -96,7 +96,7 @@ class DistInfoReader:
             installed=_time(f"{place}/RECORD" if "RECORD" in files else place),
             requires=tuple(head.get("requires-dist", ())),
             extras=tuple(head.get("provides-extra", ())),
-            summary=escape_hidden(head.get("summary", [""])[0][:_MAX_SUMMARY_CHARACTERS]),
+            summary=escape_hidden(head.get("summary", [""])[0][:_SUMMARY]),
             links=_links(head),
             requested="REQUESTED" in files,
             origin=origin,
@@ -219,7 +219,7 @@ def _metadata_folders(folder: str) -> list[str]:
 def _headers(file: str) -> Mapping[str, list[str]]:
     """Read the head of a METADATA file (core metadata: e-mail headers), not its description."""
     with open(file, "rb") as opened:  # noqa: PTH123
-        raw = opened.read(_MAX_HEAD_BYTES)
+        raw = opened.read(_HEAD)
     if b"\r\n" in raw:
         raw = raw.replace(b"\r\n", b"\n")
     head = raw.partition(b"\n\n")[0].decode("utf-8", "replace")
@@ -236,8 +236,8 @@ def _links(head: Mapping[str, list[str]]) -> tuple[tuple[str, str], ...]:
     named = [line.rpartition(",") for line in head.get("project-url", ())]
     named += [("Home", ",", address) for address in head.get("home-page", ())]
     links = {
-        address.strip()[:_MAX_SUMMARY_CHARACTERS]: escape_hidden(label.strip()[:40])
-        for label, _, address in named[:_MAX_LINKS]
+        address.strip()[:_SUMMARY]: escape_hidden(label.strip()[:40])
+        for label, _, address in named[:_LINKS]
         if address.strip().lower().startswith(_WEB)
     }
     return tuple((label, address) for address, label in links.items())

@@ -15,7 +15,7 @@ from packaging.version import InvalidVersion, Version
 from pkgwidgets.analysis.notebook_runs import KnownGoodVersions, NotebookCode
 from pkgwidgets.backends.store import filesystem
 
-_MAX_STATES = 5
+_MOST = 5
 """States of one notebook's code that are kept, the newest."""
 
 
@@ -36,7 +36,7 @@ class FolderKnownGood:
             "versions": {id: str(version) for id, version in good.versions.items()},
         }
         others = [each for each in self._entries(good.notebook) if each["digest"] != good.digest]
-        whole = {"notebook": str(good.notebook), "good": [*others, entry][-_MAX_STATES:]}
+        whole = {"notebook": str(good.notebook), "good": [*others, entry][-_MOST:]}
         with suppress(OSError):
             filesystem.make_folders(self._folder, 0o700)
             file = self._file(good.notebook)
