@@ -32,8 +32,11 @@ from . import project_page, release_parser
 from .cache import CachedProject, ReleaseCache
 
 _ACCEPT = f"{project_page.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
-_TICK_SECONDS = 0.1
-"""Between two signs of life while no answer comes: who waits may have lost patience."""
+_MAX_CONNECTIONS = 48
+_TICK = 0.1
+"""Seconds between two signs of life while no answer comes: who waits may have lost patience."""
+_LONGEST_FRESH = 600.0
+"""Seconds that an answer counts as fresh at most, whatever it says: it may be un-yanked."""
 
 
 _Reached = tuple[tuple[Release, ...], tuple[Version, ...], Enough, Skip]
@@ -56,13 +59,12 @@ class SimpleIndex:
     def _client(self) -> Client:
         headers = {"Accept": _ACCEPT, "User-Agent": "pkgwidgets"}
         settings = self._settings
-        limits = settings.limits
         return Client(
             settings.index_url,
             headers,
-            at_once=limits.max_connections,
+            at_once=_MAX_CONNECTIONS,
             access=settings.access,
-            limits=limits.http,
+            limits=settings.limits.http,
         )
 
     @property
@@ -154,11 +156,11 @@ class SimpleIndex:
         The threads are daemons, so that nothing waits for them in the end; who has not answered
         when the time is up is said to be unanswered.
         """
-        limits = self._settings.limits
-        until = min(monotonic() + limits.round_seconds, self._settings.until())
+        seconds = self._settings.limits.round_seconds
+        until = min(monotonic() + seconds, self._settings.until())
         todo, done = (
             SimpleQueue[NormalizedName](),
-            Queue[tuple[NormalizedName, Response | RequestFailed]](limits.max_connections),
+            Queue[tuple[NormalizedName, Response | RequestFailed]](_MAX_CONNECTIONS),
         )
         stopped = threading.Event()
         for id in ids:
@@ -174,21 +176,21 @@ class SimpleIndex:
                 condition = {"If-None-Match": entry.etag} if entry and entry.etag else {}
                 done.put((id, self._fetch(id, condition, until)))
 
-        for _ in range(min(limits.max_connections, len(ids))):
+        for _ in range(min(_MAX_CONNECTIONS, len(ids))):
             threading.Thread(target=work, name="pkgwidgets-index", daemon=True).start()
         left = set(ids)
         yield None  # who waits has something to do until the first has come
         try:
             while left and monotonic() < until:
                 try:
-                    id, fetched = done.get(timeout=_TICK_SECONDS)
+                    id, fetched = done.get(timeout=_TICK)
                 except Empty:
                     yield None
                     continue
                 left.discard(id)
                 yield id, fetched
             for id in left:
-                yield id, RequestFailed(f"no answer within {limits.round_seconds:.0f} seconds")
+                yield id, RequestFailed(f"no answer within {seconds:.0f} seconds")
         finally:
             stopped.set()
             while not done.empty():  # room for those that wait to put their last
@@ -216,13 +218,13 @@ class SimpleIndex:
         if isinstance(fetched, RequestFailed):
             return self._unknown(entry, str(fetched))
         if fetched.status == 304 and entry is not None:
-            return _revalidation_headers(entry, fetched, self._settings.limits.max_fresh_seconds)
+            return _revalidation_headers(entry, fetched)
         if fetched.status in (404, 410):
             return ProjectNotFound(id, self.url)
         if fetched.status != 200:
             return self._unknown(entry, f"it answered {fetched.status}")
         try:
-            return _entry(id, fetched, enough, skip, self._settings.limits.max_fresh_seconds)
+            return _entry(id, fetched, enough, skip)
         except Exception as error:  # whatever one page makes of us, the others are read
             said = str(error)[:200] if isinstance(error, ValueError) else type(error).__name__
             reason = f"its page of {id} cannot be read ({said})"
@@ -247,9 +249,7 @@ def _reaches(id: NormalizedName, entry: CachedProject, enough: Enough, skip: Ski
     )
 
 
-def _entry(
-    id: NormalizedName, answer: Response, enough: Enough, skip: Skip, max_fresh_seconds: float
-) -> CachedProject:
+def _entry(id: NormalizedName, answer: Response, enough: Enough, skip: Skip) -> CachedProject:
     """Look at a page from the newest release down, until it is enough."""
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     page = project_page.read(kind, answer.body)
@@ -274,7 +274,7 @@ def _entry(
     return CachedProject(
         etag=answer.headers.get("etag", ""),
         asked=now,
-        fresh_until=now + _freshness(answer, max_fresh_seconds),
+        fresh_until=now + _freshness(answer),
         releases=tuple(seen),
         skipped=tuple(skipped),
         complete=complete,
@@ -294,12 +294,9 @@ def _unavailable(
     return False
 
 
-def _revalidation_headers(
-    entry: CachedProject, answer: Response, max_fresh_seconds: float
-) -> CachedProject:
+def _revalidation_headers(entry: CachedProject, answer: Response) -> CachedProject:
     now = time()
-    fresh_until = now + _freshness(answer, max_fresh_seconds)
-    return msgspec.structs.replace(entry, asked=now, fresh_until=fresh_until)
+    return msgspec.structs.replace(entry, asked=now, fresh_until=now + _freshness(answer))
 
 
 def _may_be_kept(answer: Response | RequestFailed) -> bool:
@@ -310,14 +307,14 @@ def _directives(answer: Response) -> list[str]:
     return answer.headers.get("cache-control", "").lower().replace(" ", "").split(",")
 
 
-def _freshness(answer: Response, most: float) -> float:
+def _freshness(answer: Response) -> float:
     """Return for how many seconds an answer needs no second question (RFC 9111)."""
     said = _directives(answer)
     if "no-cache" in said:
         return 0.0
     given = [number(part.removeprefix("max-age=")) for part in said if part.startswith("max-age=")]
     age = number(answer.headers.get("age", "")) or 0
-    return max(0.0, min((given[0] or 0) - age, most)) if given else 0.0
+    return max(0.0, min((given[0] or 0) - age, _LONGEST_FRESH)) if given else 0.0
 
 
 def _ago(when: float) -> str:
