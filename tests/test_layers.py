@@ -20,6 +20,8 @@ MAY_IMPORT = {
     "presentation/": ("core", "analysis", "presentation"),
     "operations/": ("core", "analysis", "operations"),
     "backends/": ("core", "analysis", "backends"),
+    "backends/environment/scripts/": (),
+    "backends/sandbox/scripts/": ("backends.sandbox.scripts",),
     "backends/worker/code_snapshot.py": ("", "core", "backends"),
     "connect.py": ("core", "analysis", "backends"),
     "recover.py": ("core", "backends.store", "operations.recovery"),
@@ -49,6 +51,8 @@ MAY_IMPORT_LATE = {
 
 PURE = {
     "analysis/": ("packaging",),
+    "backends/environment/scripts/": ("packaging",),
+    "backends/sandbox/scripts/": ("jupyter_client", "nbclient", "nbformat"),
     "backends/store/": (),
     "core/": ("packaging",),
     "presentation/": ("packaging",),
@@ -56,7 +60,7 @@ PURE = {
 """Where nothing but the standard library and these may be imported."""
 
 ONLY_IN = {
-    "subprocess": ("backends/processes/process.py",),
+    "subprocess": ("backends/processes/process.py", "backends/sandbox/scripts/start_kernel.py"),
     "multiprocessing": ("backends/processes/process.py",),
     "os.system": ("backends/processes/process.py",),
     "os.popen": ("backends/processes/process.py",),
@@ -77,16 +81,22 @@ ONLY_IN = {
         "notebook/loaded_packages.py",
         "backends/environment/interpreter.py",
         "backends/environment/installed_environment.py",
+        "backends/environment/scripts/",
+        "backends/sandbox/scripts/",
     ),
     "sys.prefix": (
         "notebook/loaded_packages.py",
         "backends/environment/interpreter.py",
         "backends/environment/installed_environment.py",
+        "backends/environment/scripts/",
+        "backends/sandbox/scripts/",
     ),
     "sys.path": (
         "notebook/loaded_packages.py",
         "backends/environment/interpreter.py",
         "backends/environment/installed_environment.py",
+        "backends/environment/scripts/",
+        "backends/sandbox/scripts/",
     ),
 }
 """Modules and attributes that have one place."""
@@ -213,6 +223,9 @@ def test_the_rules_speak_of_what_is_there(path: str) -> None:
         ("analysis/output_diff.py", "import nbformat"),
         ("presentation/html.py", "from ..operations import planning"),
         ("backends/store/lock.py", "import msgspec"),
+        ("backends/sandbox/scripts/import_check.py", "from pkgwidgets.core import names"),
+        ("backends/sandbox/scripts/import_check.py", "import packaging"),
+        ("backends/environment/scripts/describe_interpreter.py", "from ... import processes"),
         ("backends/store/lock.py", "from packaging.version import Version"),
         ("core/plans.py", "import pkgwidgets.connect"),
         ("core/plans.py", "from .. import connect"),

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+SCRIPTS = ROOT / "pkgwidgets" / "backends" / "sandbox" / "scripts"
 DEPENDENCIES = {
     "anywidget",
     "ipywidgets",
@@ -57,9 +58,11 @@ def test_it_switches_the_server_extension_on(wheel: zipfile.ZipFile) -> None:
         "pkgwidgets/widgets/static/jupyter_page.js",
         "pkgwidgets/widgets/static/panel.css",
         "pkgwidgets/py.typed",
+        "pkgwidgets/backends/environment/scripts/describe_interpreter.py",
+        *(f"pkgwidgets/backends/sandbox/scripts/{path.name}" for path in SCRIPTS.glob("*.py")),
     ],
 )
-def test_it_carries_what_is_not_python(wheel: zipfile.ZipFile, file: str) -> None:
+def test_it_carries_what_is_read_as_a_file(wheel: zipfile.ZipFile, file: str) -> None:
     assert wheel.read(file) == (ROOT / file).read_bytes()
 
 

@@ -19,7 +19,7 @@ Action = Literal["upgrade", "install", "uninstall", "undo"]
 CHANGING: tuple[Action, ...] = get_args(Action)
 """The verbs that change an environment."""
 _OPTION = re.compile(r"--[a-z-]+")
-_LONGEST = 300
+_MAX_MESSAGE_CHARACTERS = 300
 """Characters of what is said about wrong arguments, which may quote any of them."""
 
 
@@ -74,7 +74,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**{"allow_abbrev": False, **more})
 
     def error(self, message: str) -> NoReturn:
-        said = f"{message[:_LONGEST]}; `{self.prog} --help` lists what there is"
+        said = f"{message[:_MAX_MESSAGE_CHARACTERS]}; `{self.prog} --help` lists what there is"
         raise InvalidRequest("command line", None, said)
 
 

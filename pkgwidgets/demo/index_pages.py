@@ -85,7 +85,7 @@ def _file(wheel: BuiltWheel) -> dict[str, Any]:
     described = {
         "filename": wheel.filename,
         "url": file_url(wheel),
-        "hashes": {"sha256": wheel.sha256},
+        "hashes": {"sha256": wheel.sha256} if wheel.is_hash_listed else {},
         "size": len(wheel.data),
         "upload-time": wheel.uploaded.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "yanked": False if wheel.yanked is None else wheel.yanked or True,
@@ -99,7 +99,7 @@ def _file(wheel: BuiltWheel) -> dict[str, Any]:
 
 def _anchor(wheel: BuiltWheel) -> str:
     attributes = {
-        "href": f"{file_url(wheel)}#sha256={wheel.sha256}",
+        "href": file_url(wheel) + (f"#sha256={wheel.sha256}" if wheel.is_hash_listed else ""),
         "data-requires-python": wheel.requires_python,
         "data-yanked": wheel.yanked,
         "data-core-metadata": f"sha256={wheel.metadata_sha256}",

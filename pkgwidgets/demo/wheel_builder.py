@@ -44,6 +44,8 @@ class BuiltWheel:
     yanked: str | None = None
     """Why it was yanked (PEP 592); the empty text is a yank without a reason."""
     uploaded: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    is_hash_listed: bool = True
+    """Whether the index gives its hash (PEP 503 only recommends it)."""
     metadata: str | None = None
     record: Callable[[str], str] | None = None
     damage: Callable[[bytes], bytes] | None = None

@@ -42,7 +42,7 @@ WORDS = {
 """What the errors call the service's methods, and how the same is said here."""
 _LINE = re.compile(r"\s*(?:\S+\s*=\s*)?%packages(\s.*)", re.DOTALL)
 """A line that may assign what the magic answers."""
-_PATIENCE = 2.0
+_COMPLETION_SECONDS = 2.0
 """Seconds that a completion waits for the index; what comes later is there the next time."""
 
 
@@ -139,7 +139,7 @@ class PackagesMagics(Magics):
 
         asking = Thread(target=ask, name="pkgwidgets-completion", daemon=True)
         asking.start()
-        asking.join(_PATIENCE)
+        asking.join(_COMPLETION_SECONDS)
         return tuple(found)
 
 

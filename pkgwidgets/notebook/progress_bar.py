@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 from typing import Any
@@ -12,17 +12,22 @@ from tqdm.auto import tqdm
 from pkgwidgets.core.events import Event, Stage, describe
 from pkgwidgets.core.interfaces import Report
 
-_DELAY = 0.5
+_DELAY_SECONDS = 0.5
 _STEPS = (Stage.FETCHING, Stage.CHECKING, Stage.SAVING, Stage.INSTALLING, Stage.VERIFYING)
 
 
 @contextmanager
-def reporting(report: Report | None) -> Iterator[Report]:
+def reporting(
+    report: Report | None,
+    *,
+    make_bar: Callable[..., tqdm[Any]] = tqdm,
+    clock: Callable[[], float] = monotonic,
+) -> Iterator[Report]:
     """Give the caller's own report, or a bar that follows the events until the work has ended."""
     if report is not None:
         yield report
         return
-    bar = _Bar()
+    bar = _Bar(make_bar, clock)
     try:
         yield bar.follow
     finally:
@@ -32,15 +37,17 @@ def reporting(report: Report | None) -> Iterator[Report]:
 class _Bar:
     """A bar that is made when it is time to show it: in a notebook it is eleven widgets."""
 
-    def __init__(self) -> None:
-        self._begun = monotonic()
+    def __init__(self, make_bar: Callable[..., tqdm[Any]], clock: Callable[[], float]) -> None:
+        self._make_bar = make_bar
+        self._clock = clock
+        self._begun = clock()
         self._bar: tqdm[Any] | None = None
 
     def follow(self, event: Event) -> None:
         if self._bar is None:
-            if monotonic() - self._begun < _DELAY:
+            if self._clock() - self._begun < _DELAY_SECONDS:
                 return
-            self._bar = tqdm(total=1.0, leave=False, bar_format="{desc} {bar}")
+            self._bar = self._make_bar(total=1.0, leave=False, bar_format="{desc} {bar}")
         self._bar.set_description_str(describe(event), refresh=False)
         fraction = _fraction(event)
         self._bar.update(0 if fraction is None else max(0.0, fraction - self._bar.n))

@@ -15,8 +15,8 @@ from pkgwidgets.core.kernels import Variable
 
 _SAMPLE = 20
 """Items of a container that are looked at; the others are taken to be like them."""
-_DEPTH = 2
-_POINTER = 8
+_MAX_DEPTH = 2
+_POINTER_BYTES = 8
 _NESTED = frozenset({list, tuple, set, frozenset, dict})
 _AGAIN = (ModuleType, FunctionType, BuiltinFunctionType, type)
 """What comes back by running the cells that import or define it."""
@@ -62,7 +62,7 @@ def size_of(value: object) -> int | None:
         return _frame(value)
     if _is_from(value, "builtins"):
         with suppress(RuntimeError):  # it changes while we look
-            return _builtin(value, _DEPTH)
+            return _builtin(value, _MAX_DEPTH)
     return None
 
 
@@ -71,7 +71,7 @@ def _frame(value: Any) -> int | None:
     if not _is_from(value.index, "pandas"):
         return None
     dtypes = [value.dtype] if type(value) is pd.Series else list(value.dtypes)
-    wide = sum(d.itemsize if isinstance(d, np.dtype) else _POINTER for d in dtypes)
+    wide = sum(d.itemsize if isinstance(d, np.dtype) else _POINTER_BYTES for d in dtypes)
     return len(value.index) * int(wide)
 
 

@@ -14,7 +14,7 @@ from pkgwidgets.core.text import count_noun, escape_hidden
 
 MAX_CHARACTERS = 4000
 """Characters of one text that are shown."""
-_LEAD = 1000
+_MAX_LEAD_CHARACTERS = 1000
 """Characters at most that are shown before the first difference, where the whole is too long."""
 
 
@@ -85,9 +85,13 @@ def _excerpt_start(before: str, after: str) -> int:
     """Return where to begin: where all is too long, at a line shortly before a difference."""
     pairs = enumerate(zip(before, after, strict=False))
     same = next((n for n, (old, new) in pairs if old != new), min(len(before), len(after)))
-    if before == after or max(len(before), len(after)) <= MAX_CHARACTERS or same <= _LEAD:
+    if (
+        before == after
+        or max(len(before), len(after)) <= MAX_CHARACTERS
+        or same <= _MAX_LEAD_CHARACTERS
+    ):
         return 0
-    return before.find("\n", same - _LEAD, same) + 1 or same - _LEAD
+    return before.find("\n", same - _MAX_LEAD_CHARACTERS, same) + 1 or same - _MAX_LEAD_CHARACTERS
 
 
 def _excerpt(text: str, start: int) -> str:

@@ -13,9 +13,9 @@ from pkgwidgets.core.plans import Plan
 
 from .errors import PlanNotFound
 
-_LIFETIME = 3600.0
+_LIFETIME_SECONDS = 3600.0
 """Seconds after which nobody remembers what was shown."""
-_MAX_BYTES = 80
+_MAX_ID_CHARACTERS = 80
 """Characters of an id that are said back; ours are shorter."""
 _MAX_PLANS = 1000
 """So many plans are kept; the oldest goes first."""
@@ -40,13 +40,14 @@ class _StoredPlan:
 class PlanStore:
     """Plans by ids that nobody can guess."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
         self._kept: OrderedDict[str, _StoredPlan] = OrderedDict()
 
     def keep(self, plan: Plan, verb: str, owner: Owner) -> str:
         """Keep a plan for its owner; return the id that carries it out."""
         id = secrets.token_hex(16)
-        self._kept[id] = _StoredPlan(plan=plan, verb=verb, owner=owner, since=monotonic())
+        self._kept[id] = _StoredPlan(plan=plan, verb=verb, owner=owner, since=self._clock())
         while len(self._kept) > _MAX_PLANS:
             self._kept.popitem(last=False)
         return id
@@ -58,8 +59,8 @@ class PlanStore:
         """
         kept = self._kept.get(id)
         if kept is None or (kept.verb, kept.owner) != (verb, owner) or not fits(kept.plan):
-            raise PlanNotFound(id[:_MAX_BYTES])
+            raise PlanNotFound(id[:_MAX_ID_CHARACTERS])
         del self._kept[id]
-        if monotonic() - kept.since > _LIFETIME:
-            raise PlanNotFound(id[:_MAX_BYTES])
+        if self._clock() - kept.since > _LIFETIME_SECONDS:
+            raise PlanNotFound(id[:_MAX_ID_CHARACTERS])
         return kept.plan

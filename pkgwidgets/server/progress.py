@@ -17,9 +17,9 @@ from pkgwidgets.operations import transactions as operations
 from . import error_status
 from .threads import run_in_thread
 
-_TICK = 0.1
-"""Seconds between two looks."""
-_BEATS = 10
+_POLL_SECONDS = 0.1
+"""Between two looks."""
+_POLLS_PER_HEARTBEAT = 10
 """So many looks without news until a line says that somebody is still there."""
 
 
@@ -78,9 +78,9 @@ async def stream(backend: Backend, id: str, seen: int = 0) -> AsyncIterator[str]
             yield _message("end", error_status.to_json_text(said), seen)
             return
         quiet = 0 if told else quiet + 1
-        if quiet % _BEATS == _BEATS - 1:
+        if quiet % _POLLS_PER_HEARTBEAT == _POLLS_PER_HEARTBEAT - 1:
             yield ": at work\n\n"
-        await asyncio.sleep(_TICK)
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 def _message(kind: str, text: str, id: int) -> str:

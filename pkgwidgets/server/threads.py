@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 Work = Callable[[], None]
 
-_SPARE = 8
+_MAX_IDLE_THREADS = 8
 """So many threads that have nothing to do are kept for what comes next."""
 
 
@@ -67,7 +67,7 @@ class Threads:
         del work  # what is done is kept by nobody
         while True:
             todo.get()()
-            if len(self._spare) >= _SPARE:
+            if len(self._spare) >= _MAX_IDLE_THREADS:
                 return
             self._spare.append(todo)
 

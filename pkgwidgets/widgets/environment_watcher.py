@@ -6,20 +6,25 @@ import threading
 from collections.abc import Callable
 from time import monotonic
 
-_POLL_SECONDS = 0.5
-"""Seconds between two looks."""
-_MAX_SECONDS = 3600.0
-"""Seconds after which a view that gave no sign is taken for lost with its browser."""
-
 
 class EnvironmentWatcher:
     """Compares a stamp twice a second, in a thread that ends with the last view.
 
     `changed` is called in that thread and returns whether it could take the change up; else it is
-    called again.
+    called again. A view that gives no sign for `max_silent_seconds` is taken for lost with its
+    browser.
     """
 
-    def __init__(self, stamp: Callable[[], str], changed: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        stamp: Callable[[], str],
+        changed: Callable[[], bool],
+        *,
+        poll_seconds: float = 0.5,
+        max_silent_seconds: float = 3600.0,
+    ) -> None:
+        self._poll_seconds = poll_seconds
+        self._max_silent_seconds = max_silent_seconds
         self._stamp = stamp
         self._changed = changed
         self._lock = threading.Lock()
@@ -66,11 +71,12 @@ class EnvironmentWatcher:
             now = self._stamp()
             if now != self._last and self._changed():
                 self._last = now
-            if stopped.wait(_POLL_SECONDS) or self._all_lost(stopped):
+            if stopped.wait(self._poll_seconds) or self._all_lost(stopped):
                 return
 
     def _all_lost(self, stopped: threading.Event) -> bool:
         with self._lock:
-            if not any(monotonic() - seen < _MAX_SECONDS for seen in self._views.values()):
+            since = monotonic() - self._max_silent_seconds
+            if not any(seen > since for seen in self._views.values()):
                 stopped.set()
             return stopped.is_set()

@@ -17,7 +17,7 @@ from .assets import STATIC, sources
 from .package_table import Message
 from .panel_request import listed
 
-_REASONS = 3
+_MAX_REASONS = 3
 """Reasons for a restart that are named; of the others only their number."""
 
 
@@ -105,8 +105,8 @@ def because(restart: Restart | None) -> str:
     if restart is None or not restart.needed:
         return ""
     reasons = restart.reasons or (str(restart).partition(": ")[2],)
-    more = len(reasons) - _REASONS
-    return "; ".join(reasons[:_REASONS]) + (f"; and {more} more" if more > 0 else "") + "."
+    more = len(reasons) - _MAX_REASONS
+    return "; ".join(reasons[:_MAX_REASONS]) + (f"; and {more} more" if more > 0 else "") + "."
 
 
 def _others(kernels: Sequence[Kernel]) -> str:

@@ -26,11 +26,11 @@ _STAGES = {
     Stage.INSTALLING: "installing",
     Stage.VERIFYING: "verifying",
 }
-_APART = 0.1
+_MESSAGE_SECONDS = 0.1
 """Seconds between two messages to the browser, at least."""
-_NAMED = 6
+_MAX_VARIABLES = 6
 """Variables that are named before a restart; of the others only their number."""
-_MOST = 400
+_MAX_LOG_LINES = 400
 """Lines of the log that are shown; the history has all."""
 
 
@@ -66,7 +66,7 @@ class ProgressView(anywidget.AnyWidget):
         task, stage = self.task, _STAGES.get(event.stage, self.task.get("stage", ""))
         log = self._log(event, task.get("log", []))
         same = stage == task.get("stage") and len(log) == len(task.get("log", []))
-        if same and monotonic() - self._sent < _APART:
+        if same and monotonic() - self._sent < _MESSAGE_SECONDS:
             return
         self._sent = monotonic()
         running = _running(task.get("title", ""), task.get("stages", []), stage, log)
@@ -95,7 +95,7 @@ class ProgressView(anywidget.AnyWidget):
 
     def ask(self, variables: Sequence[Variable], commands: str) -> None:
         """Name what a restart would lose; `commands` is the model that reaches the page's own."""
-        named = [f"{escape_hidden(v.name)} ({_kind(v)})" for v in variables[:_NAMED]]
+        named = [f"{escape_hidden(v.name)} ({_kind(v)})" for v in variables[:_MAX_VARIABLES]]
         more = len(variables) - len(named)
         self.question = {}  # so that the same answer to the next question is news, too
         self.question = {"variables": named, "more": max(0, more), "commands": commands}
@@ -112,7 +112,7 @@ class ProgressView(anywidget.AnyWidget):
         lines = [f"    {line}" for line in event.log.splitlines()]
         if previous[:2] != self._told[:2] and [describe(event)] != known[-1:]:
             lines.insert(0, describe(event))
-        return [*known, *lines][-_MOST:]
+        return [*known, *lines][-_MAX_LOG_LINES:]
 
     def _end_without(self, kind: str, text: str) -> None:
         self._end(kind=kind, text=text, restart="", word="", undo=False, undo_id="")

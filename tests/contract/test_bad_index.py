@@ -8,7 +8,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -39,7 +39,9 @@ from pkgwidgets import PackageService
 from pkgwidgets.backends.config import index_settings
 from pkgwidgets.backends.http import client as client_module
 from pkgwidgets.backends.http import transport
-from pkgwidgets.backends.index import simple
+from pkgwidgets.backends.http.limits import HttpLimits
+from pkgwidgets.backends.index.limits import IndexLimits
+from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.index.simple import SimpleIndex
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import IndexUnavailable, InstallFailed, PkgwidgetsError, ProjectNotFound
@@ -54,6 +56,13 @@ SUBJECT = canonicalize_name("subject")
 HEALTHY = [canonicalize_name(f"healthy-{number}") for number in range(5)]
 SECRET = "s3cr3t"
 PORTAL = b"<title>Welcome to our hotel</title><a href='/login'>Log in</a><a href='a-1.zip'>Map</a>"
+
+
+HURRIED = IndexLimits(
+    round_seconds=20.0,
+    http=HttpLimits(connect_seconds=2.0, read_seconds=1.5, answer_seconds=2.0),
+)
+"""Limits that let seconds stand for minutes."""
 
 
 @dataclass(frozen=True)
@@ -266,15 +275,6 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let seconds stand for minutes."""
-    monkeypatch.setattr(transport, "CONNECT_SECONDS", 2.0)
-    monkeypatch.setattr(transport, "READ_SECONDS", 1.5)
-    monkeypatch.setattr(client_module, "_TOTAL_SECONDS", 2.0)
-    monkeypatch.setattr(simple, "_TOTAL_SECONDS", 20.0)
-
-
-@pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Start the index, another host, and two that speak TLS; both certificates are trusted."""
     known = certificates(tmp_path)
@@ -294,8 +294,18 @@ def secretly(url: str) -> str:
     return url.replace("//", f"//someone:{SECRET}@")
 
 
-def asked_of(url: str) -> Mapping[Any, Sequence[Any] | PkgwidgetsError]:
-    return SimpleIndex(index_settings.sources_for_url(url)).releases_of([SUBJECT, *HEALTHY])
+def asked_of(
+    url: str, limits: IndexLimits = IndexLimits()
+) -> Mapping[Any, Sequence[Any] | PkgwidgetsError]:
+    settings = replace(index_settings.sources_for_url(url), limits=limits)
+    return SimpleIndex(settings).releases_of([SUBJECT, *HEALTHY])
+
+
+def hurried(python: Path, url: str, limits: IndexLimits = HURRIED) -> Backend:
+    """Connect to an index that is not waited for as long as others."""
+    backend = connect(python, url)
+    sources = index_settings.explicit_index(url, backend.environment.interpreter.prefix)
+    return replace(backend, index=MultiIndex(sources, SimpleIndex, limits=limits))
 
 
 def rows_of(backend: Backend) -> dict[str, PackageInfo]:
@@ -323,10 +333,10 @@ def test_the_list_is_complete() -> None:
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
-@pytest.mark.usefixtures("hurried", "waited")
+@pytest.mark.usefixtures("waited")
 def test_the_answer_is_right_or_an_error_of_its_own(server: Server, behaviour: Behaviour) -> None:
     server.plays[SUBJECT] = behaviour.play
-    answers = asked_of(secretly(server.url))
+    answers = asked_of(secretly(server.url), HURRIED)
     for id in HEALTHY:
         others = answers[id]
         assert isinstance(others, ReleaseList)
@@ -347,7 +357,7 @@ def test_the_answer_is_right_or_an_error_of_its_own(server: Server, behaviour: B
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
-@pytest.mark.usefixtures("hurried", "waited")
+@pytest.mark.usefixtures("waited")
 @pytest.mark.slow
 def test_over_a_connection_that_is_open_it_is_the_same(
     server: Server, behaviour: Behaviour
@@ -362,7 +372,9 @@ def test_over_a_connection_that_is_open_it_is_the_same(
             return str(unanswered)
         return found.status, sorted(found.headers.items()), found.body
 
-    anew, again = (client_module.Client(server.url, {}, at_once=1) for _ in range(2))
+    anew, again = (
+        client_module.Client(server.url, {}, at_once=1, limits=HURRIED.http) for _ in range(2)
+    )
     again.get(f"{KEPT_OPEN}/", {}, until=monotonic() + 20)
     (warmed,) = server.asked
     said = told(again)
@@ -371,12 +383,12 @@ def test_over_a_connection_that_is_open_it_is_the_same(
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
-@pytest.mark.usefixtures("hurried", "waited")
+@pytest.mark.usefixtures("waited")
 def test_the_row_is_right_or_says_why_it_is_not(
     server: Server, python: Path, behaviour: Behaviour
 ) -> None:
     server.plays[SUBJECT] = behaviour.play
-    rows = rows_of(connect(python, secretly(server.url)))
+    rows = rows_of(hurried(python, secretly(server.url)))
     assert_healthy_rows(rows)
     found = rows[SUBJECT]
     assert found.version == "1.0"
@@ -394,14 +406,12 @@ def test_the_row_is_right_or_says_why_it_is_not(
 
 
 def test_the_bounds_are_those_that_are_promised() -> None:
-    assert (transport.CONNECT_SECONDS, transport.READ_SECONDS, client_module._TOTAL_SECONDS) == (
-        10.0,
-        30.0,
-        60.0,
-    )
-    assert transport.MAX_BYTES == 32 << 20
-    assert client_module._MAX_TRIES == 3
-    assert simple._TOTAL_SECONDS == 120.0
+    http = HttpLimits()
+    assert (http.connect_seconds, http.read_seconds, http.answer_seconds) == (10.0, 30.0, 60.0)
+    assert http.max_bytes == 32 << 20
+    assert http.max_tries == 3
+    assert IndexLimits().round_seconds == 120.0
+    assert IndexLimits().http == http
 
 
 def test_the_time_that_a_server_asks_for_is_given(server: Server, waited: list[float]) -> None:
@@ -471,13 +481,10 @@ def test_the_row_shows_an_upload_time_only_if_it_is_one(
     assert rows_of(connect(python, server.url))[SUBJECT].released == time
 
 
-@pytest.mark.usefixtures("hurried", "waited")
-def test_headers_that_come_byte_by_byte_cost_nobody_else(
-    server: Server, python: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(simple, "_TOTAL_SECONDS", 4.0)
+@pytest.mark.usefixtures("waited")
+def test_headers_that_come_byte_by_byte_cost_nobody_else(server: Server, python: Path) -> None:
     server.plays[SUBJECT] = endless(b"H", 0.3)
-    rows = rows_of(connect(python, server.url))
+    rows = rows_of(hurried(python, server.url, replace(HURRIED, round_seconds=4.0)))
     assert_healthy_rows(rows)
     assert "no answer within 4 seconds" in str(rows[SUBJECT].error)
 
@@ -579,7 +586,6 @@ def meadow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment(folder, built(*(f"flower-{number:03}" for number in range(200))))
 
 
-@pytest.mark.usefixtures("hurried")
 def test_of_two_hundred_the_good_are_there_before_the_slow(server: Server, meadow: Path) -> None:
     names = [f"flower-{number:03}" for number in range(200)]
     failing, slow = names[3::10], names[7::10]
@@ -588,7 +594,7 @@ def test_of_two_hundred_the_good_are_there_before_the_slow(server: Server, meado
     server.plays |= dict.fromkeys(slow, endless(b"", 60))
     told: list[Event] = []
     begun = monotonic()
-    found = inventory.check_for_updates(connect(meadow, server.url), report=told.append)
+    found = inventory.check_for_updates(hurried(meadow, server.url), report=told.append)
     took = monotonic() - begun
     rows: dict[str, PackageInfo] = {info.id: info for info in found}
     order: list[str] = [event.id for event in told if event.id is not None]
@@ -601,7 +607,7 @@ def test_of_two_hundred_the_good_are_there_before_the_slow(server: Server, meado
             assert rows[name].update_available is None
             # When nothing but failures is left, the last of them are not even asked again.
             assert reason in str(rows[name].error) or "left alone" in str(rows[name].error)
-    assert took < simple._TOTAL_SECONDS + 10
+    assert took < HURRIED.round_seconds + 10
 
 
 # --- a wheel that is not what the index says

@@ -10,14 +10,18 @@ import pytest
 from fakes import Kit
 
 from pkgwidgets.backends.environment import interpreter
-from pkgwidgets.backends.sandbox import import_check
-from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
+from pkgwidgets.backends.sandbox.import_check import ImportCheckLimits, SubprocessImportChecker
 from pkgwidgets.core.errors import Cancelled
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import NOT_TRIED, Backend
 from pkgwidgets.demo import Demo
 
 MODULES = ["allotboard", "bedplanner", "compost_log", "raintable"]
+
+
+def hurried(backend: Backend, **limits: float) -> SubprocessImportChecker:
+    """Return an import check of the same environment with less time."""
+    return SubprocessImportChecker(backend.environment.interpreter, ImportCheckLimits(**limits))
 
 
 # --- both
@@ -85,25 +89,20 @@ def test_the_culprit_is_named_and_the_others_are_tried(
     assert len(found["culprit"]) < 600
 
 
-def test_what_hangs_is_given_up(
-    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(import_check, "_PATIENCE", 0.5)
+def test_what_hangs_is_given_up(backend: Backend, garden: Demo) -> None:
+    checker = hurried(backend, module_seconds=0.5)
     (garden.site_packages / "hanging.py").write_text("import time; time.sleep(60)")
     started = time.monotonic()
-    found = backend.import_checker.failures(["raintable", "hanging", "allotboard"])
+    found = checker.failures(["raintable", "hanging", "allotboard"])
     assert found == {"hanging": "it did not finish within 0 seconds"}
     assert time.monotonic() - started < 5
 
 
-def test_many_slow_modules_are_not_one_that_hangs(
-    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(import_check, "_PATIENCE", 0.6)
+def test_many_slow_modules_are_not_one_that_hangs(backend: Backend, garden: Demo) -> None:
     names = [f"slow{number}" for number in range(8)]
     for name in names:
         (garden.site_packages / f"{name}.py").write_text("import time; time.sleep(0.12)")
-    assert backend.import_checker.failures(names) == {}
+    assert hurried(backend, module_seconds=0.6).failures(names) == {}
 
 
 @pytest.mark.parametrize(
@@ -305,14 +304,12 @@ def test_what_was_compiled_of_something_else_is_not_handed_over(
 
 
 def test_what_need_not_be_tried_is_left_out_when_there_is_no_time(
-    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, garden: Demo
 ) -> None:
-    monkeypatch.setattr(import_check, "_SPARE", 0.0)
+    checker = hurried(backend, optional_seconds=0.0)
     (garden.site_packages / "slow.py").write_text("import time; time.sleep(0.01)")
     (garden.site_packages / "ends.py").write_text("import os; os._exit(1)")
-    found = backend.import_checker.failures(
-        ["slow", "ends", "nobody"], optional=["bad", "raintable"]
-    )
+    found = checker.failures(["slow", "ends", "nobody"], optional=["bad", "raintable"])
     assert found == {
         "ends": "it ended the process: without a word",
         "nobody": "ModuleNotFoundError: No module named 'nobody'",
@@ -321,13 +318,11 @@ def test_what_need_not_be_tried_is_left_out_when_there_is_no_time(
     }
 
 
-def test_what_need_not_be_tried_and_hangs_is_left_out(
-    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(import_check, "_SPARE", 1.0)
+def test_what_need_not_be_tried_and_hangs_is_left_out(backend: Backend, garden: Demo) -> None:
+    checker = hurried(backend, optional_seconds=1.0)
     (garden.site_packages / "hanging.py").write_text("import time; time.sleep(600)")
     started = time.monotonic()
-    found = backend.import_checker.failures(["raintable"], optional=["hanging", "allotboard"])
+    found = checker.failures(["raintable"], optional=["hanging", "allotboard"])
     assert found == {"hanging": NOT_TRIED, "allotboard": NOT_TRIED}
     assert time.monotonic() - started < 50
 
@@ -353,8 +348,8 @@ def test_a_kernel_adds_one_and_one() -> None:
     assert here.kernel() is None
 
 
-def test_a_kernel_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_check, "_PATIENCE", 0.2)
-    said = SubprocessImportChecker(interpreter.describe()).kernel()
+def test_a_kernel_that_never_answers_is_given_up() -> None:
+    limits = ImportCheckLimits(module_seconds=0.2)
+    said = SubprocessImportChecker(interpreter.describe(), limits).kernel()
     assert said is not None
     assert "it does" in said or "it did not finish" in said

@@ -10,6 +10,8 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.backends.config.index_sources import IndexSources, with_path
+from pkgwidgets.backends.http.limits import HttpLimits
+from pkgwidgets.backends.index.limits import IndexLimits
 from pkgwidgets.backends.index.local import LocalIndex
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.index.simple import SimpleIndex
@@ -123,19 +125,17 @@ def test_a_path_is_the_address_of_its_folder(folder: Path, monkeypatch: pytest.M
         assert with_path(address) == address
 
 
-def test_all_sources_together_have_the_time_of_one(
-    monkeypatch: pytest.MonkeyPatch, forgetful: None
-) -> None:
+def test_all_sources_together_have_the_time_of_one(forgetful: None) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         host = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        monkeypatch.setattr("pkgwidgets.backends.index.multi._TOTAL_SECONDS", 2.0)
-        monkeypatch.setattr("pkgwidgets.backends.http.transport.READ_SECONDS", 3.0)
+        limits = IndexLimits(round_seconds=2.0, http=HttpLimits(read_seconds=3.0))
         sources = IndexSources(
             indexes=(f"{host}/a/", f"{host}/b/", f"{host}/c/"),
             links=(f"{host}/d",),
             strategy="unsafe-best-match",
         )
         begun = monotonic()
-        found = MultiIndex(lambda: sources, SimpleIndex).releases_of([PEA, POD])
+        index = MultiIndex(lambda: sources, SimpleIndex, limits=limits)
+        found = index.releases_of([PEA, POD])
         assert monotonic() - begun < 20  # four of them, thrice three seconds each
     assert all(isinstance(answer, IndexUnavailable) for answer in found.values())

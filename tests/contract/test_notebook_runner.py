@@ -25,7 +25,7 @@ from scratch_notebooks import FakeScratch, write
 from pkgwidgets.analysis.notebook_runs import CellRun, NotebookRun
 from pkgwidgets.analysis.rehearsal_backend import NotebookRunner, RunLimits
 from pkgwidgets.backends.environment import interpreter as interpreter_module
-from pkgwidgets.backends.sandbox import notebook_copy
+from pkgwidgets.backends.sandbox.notebook_copy import CopyLimits
 from pkgwidgets.backends.sandbox.notebook_runner import KernelNotebookRunner
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.events import Event, Stage
@@ -192,10 +192,9 @@ def test_a_folder_that_is_too_large_is_refused(
     assert list(place.iterdir()) == []
 
 
-def test_a_folder_of_too_many_files_is_refused(
-    real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(notebook_copy, "_MAX_FILES", 2)
+def test_a_folder_of_too_many_files_is_refused(garden: Demo, tmp_path: Path) -> None:
+    interpreter = interpreter_module.describe(garden.python)
+    real = Real(KernelNotebookRunner(interpreter, CopyLimits(max_files=2)), tmp_path)
     (tmp_path / "work").mkdir()
     for number in range(2):
         (tmp_path / "work" / f"{number}").touch()

@@ -9,7 +9,7 @@ import sqlite3
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,10 +24,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.backends.config import index_settings
+from pkgwidgets.backends.http.limits import HttpLimits
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.http.transport import RequestFailed
 from pkgwidgets.backends.index.cache import CachedProject, ReleaseCache
 from pkgwidgets.backends.index.find_links import FindLinks
+from pkgwidgets.backends.index.limits import IndexLimits
 from pkgwidgets.backends.index.simple import SimpleIndex
 from pkgwidgets.core.compatibility import compatible_wheels
 from pkgwidgets.core.errors import (
@@ -280,12 +282,11 @@ def test_an_answer_that_breaks_off(server: Answers, index: SimpleIndex) -> None:
     assert isinstance(failure(index), IndexUnavailable)
 
 
-def test_an_answer_that_is_too_large(
-    server: Answers, index: SimpleIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pkgwidgets.backends.http.transport.MAX_BYTES", 1000)
+def test_an_answer_that_is_too_large(server: Answers) -> None:
+    limits = IndexLimits(http=HttpLimits(max_bytes=1000))
     server.files(file(more="x" * 2000))
-    assert "its answer is larger than" in str(failure(index))
+    settings = replace(index_settings.sources_for_url(server.url), limits=limits)
+    assert "its answer is larger than" in str(failure(SimpleIndex(settings)))
 
 
 @pytest.mark.parametrize("location", ["/simple/pea/", "file:///etc/passwd", "http://["])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sysconfig
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import distribution
 from itertools import pairwise
 from pathlib import Path
@@ -16,14 +17,14 @@ from typing import Any
 import pytest
 from fakes import FakeKit, Oracle
 
-from pkgwidgets.backends.sandbox import import_check
+from pkgwidgets.backends.sandbox.import_check import ImportCheckLimits, SubprocessImportChecker
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import PkgwidgetsError, StageFailed, VerificationFailed
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
 from pkgwidgets.core.transactions import Outcome
-from pkgwidgets.demo import Demo, index_pages
+from pkgwidgets.demo import Demo, catalog
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.demo.wheel_installer import WheelInstallation
 from pkgwidgets.operations import apply
@@ -241,13 +242,14 @@ def test_a_bad_upgrade_leaves_the_old_and_says_why(
     crowded: Backend,
     garden: Demo,
     tree: Oracle,
-    monkeypatch: pytest.MonkeyPatch,
     wheel: BuiltWheel,
     where: str,
     said: str,
 ) -> None:
     if "did not finish" in said:
-        monkeypatch.setattr(import_check, "_PATIENCE", 1.5)
+        limits = ImportCheckLimits(module_seconds=1.5)
+        checker = SubprocessImportChecker(crowded.environment.interpreter, limits)
+        crowded = replace(crowded, import_checker=checker)
     garden.index.publish(wheel)
     prefix = crowded.environment.interpreter.prefix
     before, known = tree(prefix), len(crowded.journal.transactions())
@@ -465,10 +467,10 @@ def _plain(name: str, version: str) -> BuiltWheel:
 
 
 def test_what_the_index_gives_no_hash_of_is_unverified_and_recorded(
-    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+    garden: Demo,
 ) -> None:
-    described = index_pages._file
-    monkeypatch.setattr(index_pages, "_file", lambda wheel: {**described(wheel), "hashes": {}})
+    newest = next(w for w in catalog.WHEELS if (w.name, w.version) == ("seedshelf", "1.4.2"))
+    garden.index.publish(replace(newest, is_hash_listed=False))
     unhashed = connect(garden.python, garden.index_url)
     plan = plan_upgrade(unhashed, "seedshelf")
     assert plan.warnings == ("unverified: the index gives no hash of seedshelf",)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 import pytest
 from faults.plot import Plot, states
 
-from pkgwidgets.backends.store import filesystem, savepoint
+from pkgwidgets.backends.store import filesystem
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.core.errors import Cancelled
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.operations import apply
 
@@ -33,17 +35,23 @@ def at_saving(number: int) -> Callable[[Event], None]:
     return report
 
 
-def test_cancelled_at_any_moment_of_the_saving(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(savepoint, "_CHUNK", 2)
+def in_small_steps(plot: Plot) -> Backend:
+    """Return a backend whose save points tick after every second file."""
+
+    def save_point(id: str) -> FolderSavePoint:
+        return FolderSavePoint(plot.journal.folder(id), plot.prefix, files_per_tick=2)
+
+    return replace(plot.backend, save_point=save_point)
+
+
+def test_cancelled_at_any_moment_of_the_saving(tmp_path: Path) -> None:
     old, new = states(tmp_path)
     plot = Plot.planted(tmp_path / "env")
     for number in count(1):
         plot = Plot.planted(tmp_path / "env")
         plan = plot.plan()
         try:
-            apply.apply_plan(plot.backend, plan, at_saving(number))
+            apply.apply_plan(in_small_steps(plot), plan, at_saving(number))
         except Cancelled:
             assert plot.digest() == old
             assert "INTENT" not in plot.last_steps()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from faults.plot import Plot, killed
 
 from pkgwidgets.backends.store import manifest
+from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.core.error_json import error_from_json
 from pkgwidgets.core.errors import RollbackFailed
 from pkgwidgets.core.plan_json import plan_from_text
@@ -162,16 +164,20 @@ def test_every_object_that_is_gone_is_named(half_done: Plot) -> None:
 
 
 def test_of_many_that_are_not_put_back_the_history_shows_some_and_has_all(
-    half_done: Plot, monkeypatch: pytest.MonkeyPatch
+    half_done: Plot,
 ) -> None:
-    monkeypatch.setattr(recovery, "_MAX_SHOWN", 2)
-    shutil.rmtree(folder_of(half_done) / "objects")
+    class Lost(FolderSavePoint):
+        def restore(self) -> tuple[str, ...]:
+            return tuple(f"/lib/{number}.py: it is gone" for number in range(100, 125))
+
+    lost = Lost(folder_of(half_done), half_done.prefix)
     with pytest.raises(RollbackFailed) as caught, half_done.environment.locked("recovery"):
-        recovery.recover(half_done.backend)
+        recovery.recover(replace(half_done.backend, save_point=lambda id: lost))
     differences = caught.value.differences
+    assert len(differences) == 25
     (shown,) = half_done.journal.transactions()
-    assert f"{differences[1]}; and {len(differences) - 2} more." in str(shown.error)
-    assert differences[2] not in str(shown.error)
+    assert f"{differences[19]}; and 5 more." in str(shown.error)
+    assert differences[20] not in str(shown.error)
     again = error_from_json(json.loads(str(shown.failure)))
     assert again.facts == caught.value.facts
 

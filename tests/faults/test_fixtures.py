@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from fakes import Oracle
 
-from pkgwidgets.backends.environment import record_files
 from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
+from pkgwidgets.backends.environment.record_files import RecordFiles
 from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend
@@ -436,16 +436,17 @@ def test_a_lower_layer_that_moves_no_folders_and_links_nothing_will_do(
 
 
 def test_two_names_that_are_one_file_are_refused_where_case_does_not_count(
-    site: Site, tree: Oracle, monkeypatch: pytest.MonkeyPatch
+    site: Site, tree: Oracle
 ) -> None:
     plain(site)
     twins: dict[str, str | bytes] = {"pea.py": "", "Pod.txt": "1", "pod.txt": "2"}
     site.garden.index.publish(pea("3.0", twins))
     before = tree(site.prefix)
-    monkeypatch.setattr(record_files, "_folds_case", lambda prefix: True)
+    records = RecordFiles(site.backend.environment, folds_case=lambda prefix: True)
+    backend = replace(site.backend, records=records)
     one = r"pea brings 'Pod\.txt' and 'pod\.txt', which are one file on this disk"
     with pytest.raises(EnvironmentRefused, match=one):
-        apply.apply_plan(site.backend, plan_upgrade(site.backend, "pea", version="3.0"))
+        apply.apply_plan(backend, plan_upgrade(backend, "pea", version="3.0"))
     assert tree(site.prefix) == before
-    done = apply.apply_plan(site.backend, plan_upgrade(site.backend, "pea", version="2.0"))
+    done = apply.apply_plan(backend, plan_upgrade(backend, "pea", version="2.0"))
     assert done.outcome is Outcome.COMMITTED

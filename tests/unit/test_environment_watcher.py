@@ -11,7 +11,6 @@ import pytest
 
 from pkgwidgets import PackageService
 from pkgwidgets.notebook.change_token import ChangeToken
-from pkgwidgets.widgets import environment_watcher
 from pkgwidgets.widgets.environment_watcher import EnvironmentWatcher
 
 
@@ -33,14 +32,13 @@ class Place:
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Place:
-    monkeypatch.setattr(environment_watcher, "_POLL_SECONDS", 0.02)
+def place() -> Place:
     return Place()
 
 
 @pytest.fixture
 def watching(place: Place) -> Iterator[EnvironmentWatcher]:
-    made = EnvironmentWatcher(place.look, place.changed)
+    made = EnvironmentWatcher(place.look, place.changed, poll_seconds=0.02)
     yield made
     made.stop()
     assert not made.is_running
@@ -111,11 +109,8 @@ def test_it_ends_with_the_last_view_and_begins_again(
     eventually(place.noticed)
 
 
-def test_a_view_that_is_lost_with_its_browser_does_not_keep_it(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(environment_watcher, "_MAX_SECONDS", 0.1)
-    made = EnvironmentWatcher(place.look, place.changed)
+def test_a_view_that_is_lost_with_its_browser_does_not_keep_it(place: Place) -> None:
+    made = EnvironmentWatcher(place.look, place.changed, poll_seconds=0.02, max_silent_seconds=0.1)
     made.see("a")
     ended(made)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from pkgwidgets.backends.history import event_log
-from pkgwidgets.backends.history.event_log import EventLog
+from pkgwidgets.backends.history.event_log import EventLog, EventLogLimits
 from pkgwidgets.core.events import Event, Stage
 
 
@@ -87,11 +86,10 @@ def test_odd_values_do_not_come_out_as_they_are(folder: Path) -> None:
 
 
 def test_the_same_is_told_once_and_numbers_ten_times_a_second_at_most(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr(event_log, "monotonic", lambda: clock[0])
-    log = EventLog(folder)
+    log = EventLog(folder, clock=lambda: clock[0])
     for number in range(1000):
         clock[0] = number / 1000
         log.write(Event(stage=Stage.FETCHING, done=number, total=1000))
@@ -111,11 +109,8 @@ def test_what_a_quick_tool_prints_is_told_as_well(folder: Path) -> None:
     assert [event.log for event in log.read()[0]] == ["", "$ uv pip install\n"]
 
 
-def test_neither_events_nor_the_log_grow_without_end(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(event_log, "_MAX_BYTES", 10_000)
-    log = EventLog(folder)
+def test_neither_events_nor_the_log_grow_without_end(folder: Path) -> None:
+    log = EventLog(folder, EventLogLimits(max_bytes=10_000))
     for number in range(500):
         log.write(Event(stage=Stage.FETCHING, text=str(number), log="x" * 100))
     sizes = [(folder / name).stat().st_size for name in ("events", "log")]

@@ -10,20 +10,23 @@ from time import time_ns
 
 import pytest
 
-from pkgwidgets.backends.store import file_hashes
 from pkgwidgets.backends.store.file_hashes import FileHashes
 
 
 @pytest.fixture(name="file")
-def _file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def _file(tmp_path: Path) -> Path:
     path = tmp_path / "pea.py"
     path.write_bytes(b"one")
-    monkeypatch.setattr(file_hashes, "time_ns", lambda: time_ns() + 10 * file_hashes._SETTLED)
     return path
 
 
-def known(path: Path) -> tuple[FileHashes, os.stat_result]:
-    found = FileHashes()
+def soon() -> int:
+    """Return the time half a second from now."""
+    return time_ns() + 500_000_000
+
+
+def known(path: Path, clock_ns: Callable[[], int] = soon) -> tuple[FileHashes, os.stat_result]:
+    found = FileHashes(clock_ns)
     found.prehash([str(path), str(path.with_name("absent.py"))])
     found.wait()
     return found, path.lstat()
@@ -67,13 +70,10 @@ def test_a_file_that_is_replaced_while_it_is_kept_is_not_known(file: Path) -> No
     assert found.known(before, file.lstat()) is None
 
 
-def test_a_file_that_was_changed_just_now_is_not_known_yet(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_was_changed_just_now_is_not_known_yet(file: Path) -> None:
     """A second change in the same tick of the clock would not show."""
-    monkeypatch.setattr(file_hashes, "time_ns", time_ns)
     file.write_bytes(b"now")
-    found, before = known(file)
+    found, before = known(file, time_ns)
     assert found.known(before, before) is None
 
 

@@ -116,15 +116,16 @@ def both_run(folder: Path) -> bool:
     return all(file.exists() and file.read_text().endswith("\n") for file in files)
 
 
-def stop_both(folder: Path, *, stubborn: str = "") -> None:
+def stop_both(folder: Path, *, stubborn: str = "", grace_seconds: float = 3.0) -> None:
     """Run the shell and its child, and raise out of a tick when both run."""
 
     def stop() -> None:
         if both_run(folder):
             raise Stop
 
+    argv = tree_of_two(folder, stubborn=stubborn)
     with pytest.raises(Stop):
-        process.run(tree_of_two(folder, stubborn=stubborn), tick=stop)
+        process.run(argv, tick=stop, grace_seconds=grace_seconds)
 
 
 def test_what_a_tick_raises_ends_the_whole_group(tmp_path: Path) -> None:
@@ -133,22 +134,14 @@ def test_what_a_tick_raises_ends_the_whole_group(tmp_path: Path) -> None:
     assert gone(written(tmp_path / "child"))
 
 
-def test_who_does_not_listen_is_ended_the_hard_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(process, "_GRACE", 0.2)
-
-    stop_both(tmp_path, stubborn="parent, child")
+def test_who_does_not_listen_is_ended_the_hard_way(tmp_path: Path) -> None:
+    stop_both(tmp_path, stubborn="parent, child", grace_seconds=0.2)
     assert gone(written(tmp_path / "parent"))
     assert gone(written(tmp_path / "child"))
 
 
-def test_a_stubborn_grandchild_is_ended_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(process, "_GRACE", 0.2)
-
-    stop_both(tmp_path, stubborn="child")
+def test_a_stubborn_grandchild_is_ended_too(tmp_path: Path) -> None:
+    stop_both(tmp_path, stubborn="child", grace_seconds=0.2)
     child = written(tmp_path / "child")
     survived = not gone(child)
     if survived:

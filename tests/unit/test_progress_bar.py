@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.interfaces import Report
 from pkgwidgets.notebook import progress_bar
 
 ASKED = Event(stage=Stage.ASKING, done=1, total=4)
@@ -33,24 +35,26 @@ class Bar:
 
 
 @pytest.fixture
-def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def now() -> list[float]:
     """The time that it is, in a list of one."""
-    time = [100.0]
     Bar.made.clear()
-    monkeypatch.setattr(progress_bar, "tqdm", Bar)
-    monkeypatch.setattr(progress_bar, "monotonic", lambda: time[0])
-    return time
+    return [100.0]
+
+
+def reporting(report: Report | None, now: list[float]) -> AbstractContextManager[Report]:
+    make: Any = Bar
+    return progress_bar.reporting(report, make_bar=make, clock=lambda: now[0])
 
 
 def test_what_is_over_within_half_a_second_makes_no_bar(now: list[float]) -> None:
-    with progress_bar.reporting(None) as told:
+    with reporting(None, now) as told:
         now[0] += 0.4
         told(ASKED)
     assert Bar.made == []
 
 
 def test_a_bar_follows_and_is_full_in_the_end_for_a_short_one_would_stay(now: list[float]) -> None:
-    with progress_bar.reporting(None) as told:
+    with reporting(None, now) as told:
         now[0] += 0.6
         told(ASKED)
         (bar,) = Bar.made
@@ -63,7 +67,7 @@ def test_a_bar_follows_and_is_full_in_the_end_for_a_short_one_would_stay(now: li
 
 def test_it_goes_with_what_is_raised(now: list[float]) -> None:
     def fail() -> None:
-        with progress_bar.reporting(None) as told:
+        with reporting(None, now) as told:
             now[0] += 0.6
             told(ASKED)
             raise ValueError("over")
@@ -75,7 +79,7 @@ def test_it_goes_with_what_is_raised(now: list[float]) -> None:
 
 def test_who_reports_gets_no_bar(now: list[float]) -> None:
     got: list[Event] = []
-    with progress_bar.reporting(got.append) as told:
+    with reporting(got.append, now) as told:
         now[0] += 9
         told(ASKED)
     assert (got, Bar.made) == ([ASKED], [])

@@ -15,7 +15,7 @@ import pytest
 from fakes import FakeKit, Kept, Kit, Oracle
 
 from pkgwidgets.backends.history.journal import FolderJournal
-from pkgwidgets.backends.sandbox import import_check
+from pkgwidgets.backends.sandbox.import_check import ImportCheckLimits, SubprocessImportChecker
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import (
     Cancelled,
@@ -419,9 +419,11 @@ BAD = {
 
 @pytest.mark.parametrize("wheel", BAD.values(), ids=BAD)
 def test_a_bad_upgrade_leaves_the_old(
-    backend: Backend, garden: Demo, tree: Oracle, monkeypatch: pytest.MonkeyPatch, wheel: BuiltWheel
+    backend: Backend, garden: Demo, tree: Oracle, wheel: BuiltWheel
 ) -> None:
-    monkeypatch.setattr(import_check, "_PATIENCE", 0.8)
+    limits = ImportCheckLimits(module_seconds=0.8)
+    checker = SubprocessImportChecker(backend.environment.interpreter, limits)
+    backend = replace(backend, import_checker=checker)
     garden.index.publish(wheel)
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)

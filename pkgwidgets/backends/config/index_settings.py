@@ -10,6 +10,7 @@ from threading import Lock
 from urllib.parse import urlsplit
 
 from pkgwidgets.backends.http.network_settings import NetworkSettings
+from pkgwidgets.backends.index.limits import IndexLimits
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.redaction import without_credentials
 
@@ -35,6 +36,7 @@ class IndexSettings:
     index_url: str = field(repr=False)
     access: NetworkSettings = field(default_factory=NetworkSettings)
     until: Callable[[], float] = field(default=lambda: inf, repr=False, compare=False)
+    limits: IndexLimits = field(default_factory=IndexLimits, repr=False)
 
     @property
     def shown_url(self) -> str:

@@ -24,7 +24,7 @@ _STARTERS = {
     "create_subprocess_shell", "getoutput", "popen", "run", "spawnlp", "spawnvp", "system",
 }  # fmt: skip
 """What the functions that start a command are called."""
-_LONGEST = 1 << 20
+_MAX_SOURCE_BYTES = 1 << 20
 """Source files that are longer, in bytes, are data."""
 
 
@@ -114,7 +114,7 @@ def _commands_of(owner: Distribution, named: Collection[str]) -> set[str]:
     for row in record.entries(owner.path):
         path = owner.path.parent / row.path
         with suppress(OSError, ValueError, RecursionError, SyntaxError, MemoryError):
-            if row.path.endswith(".py") and path.stat().st_size < _LONGEST:
+            if row.path.endswith(".py") and path.stat().st_size < _MAX_SOURCE_BYTES:
                 source = path.read_bytes()
                 if any(name in source for name in spelled):
                     found |= set(_started(ast.parse(source)))

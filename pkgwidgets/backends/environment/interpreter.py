@@ -15,47 +15,13 @@ from pkgwidgets.backends.processes import process
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused
 
+from .scripts.describe_interpreter import interpreter_facts
+
 _MARK = "pkgwidgets-facts:"
-_PATIENCE = 60.0
+_ANSWER_SECONDS = 60.0
 
-# Runs anywhere Python 3.8 does. `packaging` is lent from here: the other one may have none.
-_PROBE = """
-import importlib.util, json, sys
-lent, facts, mark = sys.argv[1:]
-spec = importlib.util.spec_from_file_location(
-    "packaging", lent + "/packaging/__init__.py", submodule_search_locations=[lent + "/packaging"])
-sys.modules["packaging"] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sys.modules["packaging"])
-names = {}
-exec(compile(facts, "facts", "exec"), names)
-print("\\n" + mark + json.dumps(names["facts"]()))
-"""
-
-_FACTS = """
-def facts():
-    import os, sys, sysconfig
-    from packaging.markers import default_environment
-    from packaging.tags import sys_tags
-    marker = os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")
-    managed = None
-    if sys.prefix == sys.base_prefix and os.path.isfile(marker):
-        with open(marker, encoding="utf-8", errors="replace") as file:
-            managed = file.read(10000)
-    scheme = sysconfig.get_paths()
-    return {
-        "version": "%d.%d.%d" % sys.version_info[:3],
-        "prefix": sys.prefix,
-        "base_prefix": sys.base_prefix,
-        "scheme": {name: scheme[name] for name in ("purelib", "platlib", "scripts", "data")},
-        "search": [scheme["purelib"], scheme["platlib"]] + [
-            entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))
-        ],
-        "markers": {name: str(value) for name, value in default_environment().items()},
-        "tags": [str(tag) for tag in sys_tags()],
-        "externally_managed": managed,
-        "stdlib": sysconfig.get_path("stdlib"),
-    }
-"""
+_SCRIPT = (Path(__file__).parent / "scripts" / "describe_interpreter.py").read_text("utf-8")
+"""Read when this is imported: it says the same as the function that this process calls."""
 
 
 def describe(python: Path | None = None) -> Interpreter:
@@ -64,7 +30,7 @@ def describe(python: Path | None = None) -> Interpreter:
     Raises `EnvironmentRefused` if it is no Python that runs.
     """
     if python is None or python == Path(sys.executable):
-        return _interpreter(Path(sys.executable), _own_facts())
+        return _interpreter(Path(sys.executable), interpreter_facts())
     return _asked(python.absolute(), _stamp(python))
 
 
@@ -77,13 +43,6 @@ def from_text(text: str) -> Interpreter:
     """Return the interpreter that `to_text` gave; raises ValueError or KeyError for others."""
     facts = json.loads(text)
     return _interpreter(Path(facts["python"]), facts)
-
-
-def _own_facts() -> dict[str, Any]:
-    names: dict[str, Any] = {}
-    exec(_FACTS, names)  # noqa: S102 - the same text that another interpreter is asked with
-    facts: dict[str, Any] = names["facts"]()
-    return facts
 
 
 def _stamp(python: Path) -> tuple[int, ...]:
@@ -103,9 +62,7 @@ def _stamp(python: Path) -> tuple[int, ...]:
 def _asked(python: Path, stamp: tuple[int, ...]) -> Interpreter:
     lent = str(Path(packaging.__file__).parent.parent)
     try:
-        done = process.run(
-            [str(python), "-I", "-c", _PROBE, lent, _FACTS, _MARK], timeout=_PATIENCE
-        )
+        done = process.run([str(python), "-I", "-c", _SCRIPT, lent, _MARK], timeout=_ANSWER_SECONDS)
     except OSError as error:
         raise EnvironmentRefused(python, f"{python} cannot be started: {error.strerror}") from error
     # What .pth files print comes before the mark, or on later lines.

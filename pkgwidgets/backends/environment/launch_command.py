@@ -13,9 +13,10 @@ from pkgwidgets.backends.processes import process, process_info, running_kernels
 from pkgwidgets.core.errors import EnvironmentRefused
 
 _MARK = "pkgwidgets-python:"
+# One line: `conda run` refuses arguments of more.
 _ASK = f"import sys; print('\\n{_MARK}' + sys.executable)"
-_PATIENCE = 30.0
-"""Seconds that a wrapper gets, as `conda run` is one that takes some."""
+_ANSWER_SECONDS = 30.0
+"""What a wrapper may take, as `conda run` is one that takes some."""
 _BEGINNINGS = ("-m", "-c")
 """Where a command's own Python options end, and what it runs begins."""
 
@@ -64,7 +65,10 @@ def _asked(
     python = Path(before[0])
     try:
         done = process.run(
-            [*before, "-I", "-c", _ASK], environment=whole, timeout=_PATIENCE, cwd=python.parent
+            [*before, "-I", "-c", _ASK],
+            environment=whole,
+            timeout=_ANSWER_SECONDS,
+            cwd=python.parent,
         )
     except OSError as error:
         raise EnvironmentRefused(python, f"{python} cannot be started: {error.strerror}") from error

@@ -21,11 +21,11 @@ _NO_API = {
 _NO_MODULE = {"__main__", "conf", "conftest", "setup"}
 """What lies about in folders that are no packages, and does something when it is imported."""
 _CODE = (".py", ".so", ".pyd", ".pyc")
-_DEEPEST = 3
+_MAX_MODULE_DEPTH = 3
 """So many names has a module that is looked for in a namespace package (PEP 420)."""
 ADDED = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
 """What an installer adds to a dist-info."""
-_LONGEST_COUNT = 16
+_MAX_SIZE_DIGITS = 16
 """Digits that the size of no file has."""
 _ODD = re.compile(r"[^./\\\n][/\\]\.\.[/\\]")
 """A row that goes up again after it went down."""
@@ -53,7 +53,7 @@ def size(dist_info: Path) -> int | None:
         counts = [row[2] for row in csv.reader(_text(dist_info).splitlines()) if len(row) > 2]
     except csv.Error:
         return None
-    known = [int(count) for count in counts if count.isdecimal() and len(count) < _LONGEST_COUNT]
+    known = [int(count) for count in counts if count.isdecimal() and len(count) < _MAX_SIZE_DIGITS]
     return sum(known) if known else None
 
 
@@ -98,7 +98,7 @@ def module_names(found: Collection[Entry]) -> set[str]:
         else:
             continue
         above = ("/".join(parts[:length]) for length in range(1, len(parts)))
-        if len(parts) <= _DEEPEST and not any(each in packages for each in above):
+        if len(parts) <= _MAX_MODULE_DEPTH and not any(each in packages for each in above):
             modules.add(".".join(parts))
     plain = {each for each in modules if _is_api(each)}
     # Loose files in folders are scripts and data, unless there is nothing else.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import filecmp
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,11 +24,19 @@ from .installed_environment import DATA_FOLDER, InstalledEnvironment
 _UNHASHED = (*record.ADDED, "RECORD.jws", "RECORD.p7s")
 
 
+def _folds_case(prefix: Path) -> bool:
+    """Tell whether the file system takes `A` and `a` for one name."""
+    return (prefix / DATA_FOLDER).exists() and (prefix / DATA_FOLDER.upper()).exists()
+
+
 class RecordFiles:
     """The RECORD files of one environment, and of a stage laid out like its prefix."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(
+        self, environment: Environment, folds_case: Callable[[Path], bool] = _folds_case
+    ) -> None:
         self._environment = environment
+        self._folds_case = folds_case
 
     def touched_paths(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
         """Return every path that the plan removes or writes.
@@ -208,7 +216,7 @@ class RecordFiles:
     def _raise_if_one_file(self, new: Mapping[Path, NormalizedName]) -> None:
         """Refuse `Foo.py` beside `foo.py` where the file system cannot tell them apart."""
         known: dict[str, Path] = {}
-        for path in sorted(new) if _folds_case(self._environment.interpreter.prefix) else ():
+        for path in sorted(new) if self._folds_case(self._environment.interpreter.prefix) else ():
             twin = known.setdefault(str(path).casefold(), path)
             if twin != path:
                 both = f"{twin.name!a} and {path.name!a}"
@@ -259,11 +267,6 @@ def _check_complete(found: Distribution | Unreadable) -> Distribution | Unreadab
             reason = f"its wheel has the file {row.path!a}, which its RECORD does not list"
             return Unreadable(id=found.id, path=found.path, reason=reason)
     return found
-
-
-def _folds_case(prefix: Path) -> bool:
-    """Tell whether the file system takes `A` and `a` for one name."""
-    return (prefix / DATA_FOLDER).exists() and (prefix / DATA_FOLDER.upper()).exists()
 
 
 def _differs(path: Path, sha256: str | None) -> str | None:

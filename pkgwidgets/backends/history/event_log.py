@@ -8,7 +8,8 @@ power cut: what happened is in the journal.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -17,18 +18,32 @@ from packaging.utils import canonicalize_name
 
 from pkgwidgets.core.events import Event, Stage
 
-_REPEAT_SECONDS = 0.1
-"""Seconds between two lines that tell the same but for a number."""
-_MAX_BYTES = 1 << 20
-"""Bytes of events, and of a log, that are kept of one transaction."""
-_MAX_LOG = 4000
-"""Characters of what a tool printed that an event carries; the log has all."""
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventLogLimits:
+    """What is kept of one transaction.
+
+    Two lines that differ by a number alone are `repeat_seconds` apart. The events, and the log,
+    take `max_bytes` each. An event carries `max_log_characters` of what a tool printed; the log
+    has all.
+    """
+
+    repeat_seconds: float = 0.1
+    max_bytes: int = 1 << 20
+    max_log_characters: int = 4000
 
 
 class EventLog:
     """The events, the log and the wish to cancel of one transaction."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limits: EventLogLimits = EventLogLimits(),
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._limits = limits
+        self._clock = clock
         self._events = folder / "events"
         self._log = folder / "log"
         self._cancel = folder / "cancel"
@@ -38,20 +53,21 @@ class EventLog:
     def write(self, event: Event) -> None:
         """Tell an event, unless it tells nothing new or comes right after one much like it."""
         if event.log:
-            _append(self._log, event.log.rstrip("\n") + "\n")
+            self._append(self._log, event.log.rstrip("\n") + "\n")
         last, self._last = self._last, event
-        soon = monotonic() - self._written < _REPEAT_SECONDS
+        soon = self._clock() - self._written < self._limits.repeat_seconds
         if last == event or (soon and not event.log and _alike(last, event)):
             return
-        self._written = monotonic()
-        _append(self._events, json.dumps(_to_json(event)) + "\n")
+        self._written = self._clock()
+        said = _to_json(event, self._limits.max_log_characters)
+        self._append(self._events, json.dumps(said) + "\n")
 
     def read(self, seen: int = 0) -> tuple[tuple[Event, ...], int]:
         """Return the events after the first `seen` bytes, and where the next ones begin."""
         try:
             with self._events.open("rb") as file:
                 file.seek(seen)
-                new = file.read(_MAX_BYTES)
+                new = file.read(self._limits.max_bytes)
         except OSError:
             return (), seen
         whole = new[: new.rfind(b"\n") + 1]
@@ -66,12 +82,12 @@ class EventLog:
         """Tell whether somebody wishes that it ends."""
         return self._cancel.exists()
 
-
-def _append(file: Path, text: str) -> None:
-    """Append text as long as there is room for it: who follows can do without the rest."""
-    with file.open("ab", buffering=0) as opened:
-        if opened.tell() < _MAX_BYTES:
-            opened.write(text.encode("utf-8", "backslashreplace")[:_MAX_BYTES])
+    def _append(self, file: Path, text: str) -> None:
+        """Append text as long as there is room for it: who follows can do without the rest."""
+        most = self._limits.max_bytes
+        with file.open("ab", buffering=0) as opened:
+            if opened.tell() < most:
+                opened.write(text.encode("utf-8", "backslashreplace")[:most])
 
 
 def _alike(last: Event | None, event: Event) -> bool:
@@ -80,14 +96,14 @@ def _alike(last: Event | None, event: Event) -> bool:
     return (last.stage, last.text, last.id) == (event.stage, event.text, event.id)
 
 
-def _to_json(event: Event) -> dict[str, Any]:
+def _to_json(event: Event, max_log_characters: int) -> dict[str, Any]:
     found = {
         "stage": event.stage.value,
         "text": event.text,
         "id": event.id,
         "done": event.done,
         "total": event.total,
-        "log": event.log[-_MAX_LOG:],
+        "log": event.log[-max_log_characters:],
     }
     return {name: value for name, value in found.items() if value not in (None, "")}
 

@@ -25,7 +25,7 @@ _ENDS = {
     "RB_INCOMPLETE": Outcome.INCOMPLETE,
 }
 """The records that end a transaction; an aborted one never touched the environment."""
-_PATIENCE = 600.0
+_RECOVERY_SECONDS = 600.0
 _DAMAGED = "its journal is damaged"
 _NO_PLAN = "its plan cannot be read"
 
@@ -78,7 +78,7 @@ class FolderJournal(JournalFiles):
             return False
         folder = self.folder(transaction)
         argv = [sys.executable, "-I", "-S", str(folder / "recover.pyz"), "--held"]
-        done = process.run(argv, timeout=_PATIENCE)
+        done = process.run(argv, timeout=_RECOVERY_SECONDS)
         if done.returncode != 0:
             said = (done.stdout + done.stderr).strip().splitlines() or ["it gave no answer"]
             raise RollbackFailed(transaction, (said[-1],), str(folder))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-_IN_A_ROW = 5
-_LEFT_ALONE = 60.0
-"""Seconds."""
+_MAX_FAILURES = 5
+_OPEN_SECONDS = 60.0
+"""That a host is left alone after so many failures."""
 
 
 class CircuitBreaker:
@@ -28,8 +28,8 @@ class CircuitBreaker:
             self._first, self._count = now, 1
         elif begun >= self._first:
             self._count += 1
-        if self._count == _IN_A_ROW:
-            self._count, self.shut_until = 0, now + _LEFT_ALONE
+        if self._count == _MAX_FAILURES:
+            self._count, self.shut_until = 0, now + _OPEN_SECONDS
 
     def end(self) -> None:
         """Begin anew: there was an answer."""

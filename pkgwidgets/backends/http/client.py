@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from time import monotonic, sleep
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -22,16 +23,11 @@ from urllib3.util.ssl_ import create_urllib3_context
 from .circuit_breaker import CircuitBreaker
 from .decompression import BrokenArchive
 from .fast_get import FastGet
+from .limits import HttpLimits
 from .network_settings import Credentials, NetworkSettings, without_userinfo
 from .transport import RequestFailed, Response, number, read_response
 
-_TOTAL_SECONDS = 60.0
-"""Seconds for one answer in all."""
-_MAX_TRIES = 3
-_RETRY_SECONDS = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 527})
-_LONGEST_WAIT = 30.0
-"""Seconds of `Retry-After` that are waited for; if it says more, that was the answer."""
-_MOST_REDIRECTS = 10
+_RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 527})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +55,9 @@ class Client:
         *,
         at_once: int,
         access: NetworkSettings | None = None,
+        limits: HttpLimits = HttpLimits(),
     ) -> None:
+        self._limits = limits
         self._given = base
         self._base = without_userinfo(base)
         self._access = access if access is not None else NetworkSettings()
@@ -76,8 +74,9 @@ class Client:
 
         `until` is the monotonic time after which nobody waits for it.
         """
+        limits = self._limits
         reason, begun = "it had no time to answer", monotonic()
-        for tried in range(_MAX_TRIES):
+        for tried in range(limits.max_tries):
             wait, said = self._tried(path, headers, until)
             if isinstance(said, Response):
                 with self._guard:
@@ -85,7 +84,9 @@ class Client:
                 return said
             reason = said
             wait = max(wait, random.uniform(0, 0.5 * 2**tried))  # noqa: S311 - it is jitter
-            if tried + 1 == _MAX_TRIES or wait > _LONGEST_WAIT or monotonic() + wait > until:
+            if tried + 1 == limits.max_tries or wait > limits.max_retry_after_seconds:
+                break
+            if monotonic() + wait > until:
                 break
             sleep(wait)
         with self._guard:
@@ -97,23 +98,24 @@ class Client:
     ) -> tuple[float, Response | str]:
         """Ask once; return the answer, or how long to wait and why there was none."""
         if monotonic() < self._row.shut_until:
-            return _LONGEST_WAIT + 1, "it failed again and again, so it is left alone for a minute"
+            return inf, "it failed again and again, so it is left alone for a minute"
         try:
-            answer = self._asked(path, headers, min(until, monotonic() + _TOTAL_SECONDS))
+            by = min(until, monotonic() + self._limits.answer_seconds)
+            answer = self._asked(path, headers, by)
         except (HTTPError, requests.RequestException, OSError, BrokenArchive) as error:
             return 0.0, _reason(error)
         except RequestFailed as error:  # asking again would give the same
-            return _LONGEST_WAIT + 1, str(error)
-        if answer.status in _RETRY_SECONDS:
+            return inf, str(error)
+        if answer.status in _RETRIED_STATUSES:
             return _retry_after(answer), f"it answered {answer.status}"
         return 0.0, answer
 
     def _asked(self, path: str, headers: Mapping[str, str], until: float) -> Response:
         """Ask, and go where one is sent; credentials follow as far as `requests` lets them."""
         url = self._base
-        for _ in range(_MOST_REDIRECTS + 1):
+        for _ in range(self._limits.max_redirects + 1):
             route = self._route(url)
-            answer = _answered(route, path, headers, until)
+            answer = _answered(route, path, headers, until, self._limits)
             if isinstance(answer, Response):
                 return answer
             url, path = _redirected(url + path, answer), ""
@@ -142,7 +144,7 @@ class Client:
         _trust(pool, self._access, verify=verify)
         host = urlsplit(prepared.url or "").netloc
         base = self._adapter.request_url(prepared, proxies)
-        return _Route(pool, FastGet(pool, host), base, dict(prepared.headers))
+        return _Route(pool, FastGet(pool, host, self._limits), base, dict(prepared.headers))
 
     @cached_property
     def _credentials(self) -> Credentials | None:
@@ -186,10 +188,12 @@ class _UnverifiedHTTPSConnection(HTTPSConnection):
         pass
 
 
-def _answered(route: _Route, path: str, headers: Mapping[str, str], until: float) -> Response | str:
+def _answered(
+    route: _Route, path: str, headers: Mapping[str, str], until: float, limits: HttpLimits
+) -> Response | str:
     """Return what a server said, or where it sends us."""
     asked = route.base + path, {**route.headers, **headers}, until
-    response = route.open.answered(*asked) or read_response(route.pool, *asked)
+    response = route.open.answered(*asked) or read_response(route.pool, *asked, limits)
     elsewhere = response.elsewhere
     if elsewhere is None:
         return response

@@ -6,9 +6,9 @@ import zlib
 
 _GZIP = 31
 """What zlib calls a window of any size behind a header of gzip."""
-_PART = 1 << 21
+_CHUNK_BYTES = 1 << 21
 """Bytes that are unpacked at once: most pages are smaller."""
-_MOST = 1032
+_MAX_RATIO = 1032
 """So many times as large is what was packed, at most (zlib's technical notes)."""
 
 
@@ -28,9 +28,9 @@ def decompress(packed: bytes, largest: int) -> bytes:
     if not packed:
         return b""
     try:
-        if len(packed) * _MOST <= largest:
+        if len(packed) * _MAX_RATIO <= largest:
             announced = int.from_bytes(packed[-4:], "little")
-            return zlib.decompress(packed, _GZIP, min(announced, _PART) or 1)
+            return zlib.decompress(packed, _GZIP, min(announced, _CHUNK_BYTES) or 1)
         return _bounded(packed, largest)
     except zlib.error as error:
         raise BrokenArchive(str(error)) from error
@@ -40,7 +40,7 @@ def _bounded(packed: bytes, largest: int) -> bytes:
     unpack = zlib.decompressobj(_GZIP)
     parts, size = list[bytes](), 0
     while not unpack.eof:
-        parts.append(unpack.decompress(packed, _PART))
+        parts.append(unpack.decompress(packed, _CHUNK_BYTES))
         size, packed = size + len(parts[-1]), unpack.unconsumed_tail
         if size > largest:
             raise TooLarge

@@ -14,11 +14,11 @@ from typing import Any
 
 from urllib3.exceptions import ProtocolError
 
-from . import transport
+from .limits import HttpLimits
 from .transport import Response, check_bounds, check_encoding, location, number, plain_text
 
-_CHUNK = 1 << 17
-_LONGEST_HEAD = 1 << 16
+_CHUNK_BYTES = 1 << 17
+_MAX_HEAD_BYTES = 1 << 16
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5]\d\d)(?: [^\r\n]*)?", re.ASCII)
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*", re.ASCII)
 _UNSAFE = re.compile(r"[^\x20-\x7e]")
@@ -29,7 +29,8 @@ _EMPTY = (204, 304)
 class FastGet:
     """The open connections of a pool of urllib3 to one host; used by many threads at once."""
 
-    def __init__(self, pool: Any, host: str) -> None:
+    def __init__(self, pool: Any, host: str, limits: HttpLimits = HttpLimits()) -> None:
+        self._limits = limits
         self._pool = pool
         self._host = host
         # No other way to borrow a connection: `requests` had to do it so for years.
@@ -52,7 +53,7 @@ class FastGet:
             return None
         ended = False
         try:
-            came = _asked(connection.sock, question, until)
+            came = _asked(connection.sock, question, until, self._limits)
             ended = came is not None and _goes_on(came)
         finally:
             if not ended:
@@ -64,7 +65,8 @@ class FastGet:
         if came.elsewhere:
             return came
         packing = check_encoding(came.headers)
-        return Response(came.status, came.headers, plain_text(packing, came.body))
+        body = plain_text(packing, came.body, self._limits.max_bytes)
+        return Response(came.status, came.headers, body)
 
 
 def _goes_on(answer: Response) -> bool:
@@ -81,16 +83,16 @@ def _question(host: str, target: str, headers: Mapping[str, str]) -> bytes | Non
     return "\r\n".join([*lines, "", ""]).encode("ascii")
 
 
-def _asked(sock: Any, question: bytes, until: float) -> Response | None:
+def _asked(sock: Any, question: bytes, until: float, limits: HttpLimits) -> Response | None:
     """Return a plain answer as it came, packed; None for any other, of which more may come."""
-    sock.settimeout(transport.READ_SECONDS)
+    sock.settimeout(limits.read_seconds)
     sock.sendall(question)
     text, end = b"", -1
     while end < 0:
-        if len(text) > _LONGEST_HEAD:
+        if len(text) > _MAX_HEAD_BYTES:
             return None
-        text += _some(sock, _CHUNK)
-        check_bounds(0, until)
+        text += _some(sock, _CHUNK_BYTES)
+        check_bounds(0, until, limits.max_bytes)
         end = text.find(b"\r\n\r\n")
         if end < 0 and b"\n\n" in text:  # lines that end otherwise
             return None
@@ -100,12 +102,12 @@ def _asked(sock: Any, question: bytes, until: float) -> Response | None:
     status, headers, length = head
     if location(status, headers):
         return Response(status, headers, b"")
-    check_bounds(length, until)
+    check_bounds(length, until, limits.max_bytes)
     came, received = [text[end + 4 :]], len(text) - end - 4
     while received < length:
-        came.append(_some(sock, min(length - received, _CHUNK)))
+        came.append(_some(sock, min(length - received, _CHUNK_BYTES)))
         received += len(came[-1])
-        check_bounds(received, until)
+        check_bounds(received, until, limits.max_bytes)
     if received > length or getattr(sock, "pending", int)():  # TLS may hold what came too much
         raise ProtocolError("a longer answer than announced")
     return Response(status, headers, b"".join(came))

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pkgwidgets.backends.processes import process
 
-_PATIENCE = 60.0
+_KEYRING_SECONDS = 60.0
 """Seconds for `keyring`: it may ask its user to unlock it."""
 
 Credentials = tuple[str, str]
@@ -128,7 +128,7 @@ def _keyring_credentials(url: str, user: str) -> str | None:
         return None
     address = without_userinfo(url)
     for service in (address.rstrip("/"), urlsplit(address).netloc):
-        done = process.run([command, "get", service, user], timeout=_PATIENCE)
+        done = process.run([command, "get", service, user], timeout=_KEYRING_SECONDS)
         password = done.stdout.rstrip("\r\n")
         if done.returncode == 0 and password:
             return password

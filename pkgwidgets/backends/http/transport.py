@@ -10,12 +10,9 @@ from typing import Any
 import urllib3
 
 from .decompression import TooLarge, decompress
+from .limits import HttpLimits
 
-CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
-"""Seconds: for a connection, for the next byte."""
-MAX_BYTES = 32 << 20
-"""Bytes of one answer, packed or not."""
-_CHUNK = 1 << 17
+_CHUNK_BYTES = 1 << 17
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -42,7 +39,13 @@ def location(status: int, headers: Mapping[str, str]) -> str | None:
     return headers.get("location") or None if status in _REDIRECTS else None
 
 
-def read_response(pool: Any, target: str, headers: Mapping[str, str], until: float) -> Response:
+def read_response(
+    pool: Any,
+    target: str,
+    headers: Mapping[str, str],
+    until: float,
+    limits: HttpLimits = HttpLimits(),
+) -> Response:
     """Ask over a connection of a pool of urllib3, opened if there is none.
 
     Raises what urllib3 raises, OSError, `BrokenArchive`, `Unanswered`.
@@ -51,7 +54,7 @@ def read_response(pool: Any, target: str, headers: Mapping[str, str], until: flo
         "GET",
         target,
         headers=headers,
-        timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+        timeout=urllib3.Timeout(connect=limits.connect_seconds, read=limits.read_seconds),
         retries=False,
         redirect=False,
         assert_same_host=False,  # what a proxy is asked for is on another one
@@ -59,14 +62,14 @@ def read_response(pool: Any, target: str, headers: Mapping[str, str], until: flo
         decode_content=False,
     )
     try:
-        return _read(response, until)
+        return _read(response, until, limits.max_bytes)
     finally:
         # One not read to its end cannot carry another answer; a read one is back already.
         response.close()
         response.release_conn()
 
 
-def _read(response: Any, until: float) -> Response:
+def _read(response: Any, until: float, max_bytes: int) -> Response:
     """Read a body to its end, counting what it unpacks to, and the time.
 
     By `read1`, which returns what has come: a byte every ten seconds must not look like progress.
@@ -77,14 +80,14 @@ def _read(response: Any, until: float) -> Response:
     packing = check_encoding(headers)
     came, received = list[bytes](), 0
     read = getattr(response, "read1", None) or _read1_of_the_answer_inside(response)
-    while chunk := read(_CHUNK):
+    while chunk := read(_CHUNK_BYTES):
         came.append(chunk)
         received += len(chunk)
-        check_bounds(received, until)
+        check_bounds(received, until, max_bytes)
     announced = number(headers.get("content-length", ""))
     if announced is not None and announced != received and response.status != 304:
         raise urllib3.exceptions.ProtocolError("a short answer")
-    return Response(response.status, headers, plain_text(packing, b"".join(came)))
+    return Response(response.status, headers, plain_text(packing, b"".join(came), max_bytes))
 
 
 def _read1_of_the_answer_inside(response: Any) -> Callable[[int], bytes]:
@@ -108,20 +111,20 @@ def check_encoding(headers: Mapping[str, str]) -> str:
     return packing
 
 
-def check_bounds(received: int, until: float) -> None:
+def check_bounds(received: int, until: float, max_bytes: int) -> None:
     """Raise `Unanswered` if so many bytes are too many, or the time is up."""
-    if received > MAX_BYTES:
-        raise RequestFailed(_too_large())
+    if received > max_bytes:
+        raise RequestFailed(_too_large(max_bytes))
     if monotonic() > until:
         raise RequestFailed("its answer did not end in time")
 
 
-def plain_text(packing: str, body: bytes) -> bytes:
+def plain_text(packing: str, body: bytes, max_bytes: int) -> bytes:
     """Unpack a body; raises `BrokenArchive`, `Unanswered` if it unpacks to too much."""
     try:
-        return decompress(body, MAX_BYTES) if packing == "gzip" else body
+        return decompress(body, max_bytes) if packing == "gzip" else body
     except TooLarge:
-        raise RequestFailed(_too_large()) from None
+        raise RequestFailed(_too_large(max_bytes)) from None
 
 
 def number(text: str) -> int | None:
@@ -129,5 +132,5 @@ def number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
-def _too_large() -> str:
-    return f"its answer is larger than {MAX_BYTES >> 20} MiB"
+def _too_large(max_bytes: int) -> str:
+    return f"its answer is larger than {max_bytes >> 20} MiB"

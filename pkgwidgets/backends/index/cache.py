@@ -29,11 +29,11 @@ create table if not exists answers (
 _QUERY = """
 select project, etag, asked, fresh_until, facts from answers where source = ? and project in
 """
-_PATIENCE = 2.0
+_LOCK_SECONDS = 2.0
 """Seconds to wait for another kernel that writes."""
-_KEPT = 90 * 86400.0
+_KEPT_SECONDS = 90 * 86400.0
 """Seconds after which an answer that nobody asked for again is given up."""
-_AT_ONCE = 500
+_MAX_NAMES = 500
 """Names in one query; SQLite's own limit is 999."""
 
 
@@ -96,8 +96,8 @@ class ReleaseCache:
         found: dict[NormalizedName, CachedProject] = {}
         try:
             with self._guard, closing(self._opened()) as database:
-                for start in range(0, len(wanted), _AT_ONCE):
-                    part = wanted[start : start + _AT_ONCE]
+                for start in range(0, len(wanted), _MAX_NAMES):
+                    part = wanted[start : start + _MAX_NAMES]
                     marks = ",".join("?" * len(part))
                     query = f"{_QUERY} ({marks})"
                     found.update(self._entries(database.execute(query, (self._source, *part))))
@@ -122,7 +122,7 @@ class ReleaseCache:
                 database.executemany(
                     "insert or replace into answers values (?, ?, ?, ?, ?, ?)", rows
                 )
-                database.execute("delete from answers where asked < ?", (time() - _KEPT,))
+                database.execute("delete from answers where asked < ?", (time() - _KEPT_SECONDS,))
         except _BROKEN:
             self._begin_anew()
 
@@ -153,7 +153,7 @@ class ReleaseCache:
 
     def _opened(self) -> sqlite3.Connection:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        database = sqlite3.connect(self._file, timeout=_PATIENCE)
+        database = sqlite3.connect(self._file, timeout=_LOCK_SECONDS)
         try:
             database.execute("pragma journal_mode = wal")
             # A lost entry is asked for again: the disk need not be waited for.
@@ -186,7 +186,7 @@ class ReleaseCache:
 
     def _is_whole(self) -> bool:
         try:
-            with closing(sqlite3.connect(self._file, timeout=_PATIENCE)) as database:
+            with closing(sqlite3.connect(self._file, timeout=_LOCK_SECONDS)) as database:
                 row = database.execute("pragma quick_check(1)").fetchone()
         except sqlite3.OperationalError:
             return True  # busy, or not ours to read

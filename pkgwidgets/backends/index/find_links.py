@@ -20,6 +20,7 @@ from packaging.utils import (
 from packaging.version import Version
 
 from pkgwidgets.backends.http.client import Client
+from pkgwidgets.backends.http.limits import HttpLimits
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.http.transport import RequestFailed
 from pkgwidgets.backends.store.filesystem import os_error_text
@@ -29,10 +30,8 @@ from pkgwidgets.core.releases import Release, Wheel
 
 from . import project_page, release_parser
 
-_FRESH = 600.0
-"""Seconds that a page is not asked for again."""
-_WHOLE = 60.0
-"""Seconds to wait for a page."""
+_FRESH_SECONDS = 600.0
+"""Within these a page is not asked for again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,8 +53,13 @@ class FindLinks:
     """One folder or page. A folder is read each time, a page when it is old, or anew if asked."""
 
     def __init__(
-        self, link: str, access: NetworkSettings, until: Callable[[], float] = lambda: inf
+        self,
+        link: str,
+        access: NetworkSettings,
+        until: Callable[[], float] = lambda: inf,
+        limits: HttpLimits = HttpLimits(),
     ) -> None:
+        self._limits = limits
         self._until = until
         self._link = link
         self._access = access
@@ -85,13 +89,15 @@ class FindLinks:
         if refresh or monotonic() >= self._fresh_until:
             kind, body = _local(path) if path is not None else self._fetched()
             self._page = _grouped(_on_page(kind, body))
-            self._fresh_until = monotonic() + _FRESH
+            self._fresh_until = monotonic() + _FRESH_SECONDS
         return self._page
 
     def _fetched(self) -> tuple[str, bytes]:
         headers = {"Accept": "text/html", "User-Agent": "pkgwidgets"}
-        client = Client(self._link, headers, at_once=1, access=self._access)
-        answer = client.get("", {}, until=min(monotonic() + _WHOLE, self._until()))
+        client = Client(self._link, headers, at_once=1, access=self._access, limits=self._limits)
+        answer = client.get(
+            "", {}, until=min(monotonic() + self._limits.answer_seconds, self._until())
+        )
         if answer.status != 200:
             raise RequestFailed(f"it answered {answer.status}")
         kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -32,13 +32,11 @@ from pkgwidgets.core.releases import Release, ReleaseList
 
 from .exclude_newer import ExcludeNewer
 from .find_links import FindLinks, merged
+from .limits import IndexLimits
 from .local import LocalIndex
 
 IndexStrategy = Callable[[IndexSettings], Index]
 """Makes the index of one address."""
-
-_TOTAL_SECONDS = 120.0
-"""Seconds for one round of questions, to whatever number of places."""
 
 
 class MultiIndex:
@@ -48,7 +46,10 @@ class MultiIndex:
     of the same name under it; the files of folders and pages are candidates beside it.
     """
 
-    def __init__(self, find: SourceFactory, join: IndexStrategy) -> None:
+    def __init__(
+        self, find: SourceFactory, join: IndexStrategy, *, limits: IndexLimits = IndexLimits()
+    ) -> None:
+        self._limits = limits
         self._find = find
         self._join = join
         self._deadline = inf
@@ -64,7 +65,9 @@ class MultiIndex:
         return tuple(
             LocalIndex(url)
             if url.startswith("file:")
-            else self._join(IndexSettings(index_url=url, access=access, until=self._until))
+            else self._join(
+                IndexSettings(index_url=url, access=access, until=self._until, limits=self._limits)
+            )
             for url in urls
         )
 
@@ -72,7 +75,8 @@ class MultiIndex:
     def _links(self) -> tuple[tuple[str, FindLinks], ...]:
         access = self._sources.access
         return tuple(
-            (shown_url(link), FindLinks(link, access, self._until)) for link in self._sources.links
+            (shown_url(link), FindLinks(link, access, self._until, self._limits.http))
+            for link in self._sources.links
         )
 
     @cached_property
@@ -104,7 +108,7 @@ class MultiIndex:
         if not self._before and not self._links and len(self._indexes) == 1:
             index = self._indexes[0]
             return index.releases_of(ids, report, refresh=refresh, enough=enough, skip=skip)
-        self._deadline = monotonic() + _TOTAL_SECONDS
+        self._deadline = monotonic() + self._limits.round_seconds
         seen = _Filter(self._before, enough, skip)
         # What links add is known last: until then no answer is final.
         told = _without_answers(report) if self._links else report

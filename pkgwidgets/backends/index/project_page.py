@@ -16,10 +16,10 @@ HTML = ("application/vnd.pypi.simple.v1+html", "text/html", "application/xhtml+x
 SDISTS = (".tar.gz", ".zip")
 _AFTER = (b"-", *(ending.encode() for ending in SDISTS))
 """What follows a version in a file's name."""
-_BEGINNING = 200
+_SAMPLE_BYTES = 200
 """Bytes of the list of files that tell how each of them begins."""
-_SMALL = 1 << 20
-_MOST_PARTS = 600_000
+_SMALL_BYTES = 1 << 20
+_MAX_COMMAS = 600_000
 """So many commas are no real page; in memory each could be a hundred times as large."""
 _LIVE = (b"false", b"null", b'""', b"{}", b"0")
 _T = TypeVar("_T")
@@ -88,7 +88,7 @@ class Page:
     ) -> None:
         self._raw = raw
         self._text = body
-        beginning = bytes(memoryview(raw)[:_BEGINNING])
+        beginning = bytes(memoryview(raw)[:_SAMPLE_BYTES])
         head = _HEAD.match(beginning)
         self._opening = head[1] if head else b""
         # Searched in the body itself: to copy out megabytes takes longer than most searches.
@@ -183,7 +183,7 @@ def read(kind: str, body: bytes) -> Page:
 def _bounded_decode(text: bytes | msgspec.Raw) -> bytes:
     """Return the text of a list; raises ValueError for one that would take too much memory."""
     text = bytes(text)
-    if len(text) > _SMALL and text.count(b",") > _MOST_PARTS:
+    if len(text) > _SMALL_BYTES and text.count(b",") > _MAX_COMMAS:
         raise ValueError("a page of too many parts")
     return text
 

@@ -20,9 +20,9 @@ from pkgwidgets.core.releases import Release, Wheel
 from .project_page import SDISTS, File, Page, spelled_version
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_TURNS = 6
+_MAX_TURNS = 6
 """So many times a page is gone around for releases one by one; then it is read as a whole."""
-_LONGEST_MAJOR = 20
+_MAX_MAJOR_DIGITS = 20
 _named = lru_cache(maxsize=4096)(canonicalize_name)
 
 
@@ -39,7 +39,7 @@ def newest_releases(
             continue
         some = _own(id, page.together, spelled)
         # Spelled otherwise, or listed without a file; or in no order that would help.
-        if not some or page.looked > _TURNS * len(page):
+        if not some or page.looked > _MAX_TURNS * len(page):
             return
         yield _release(version, some)
         if skip(version):
@@ -81,7 +81,7 @@ def _newest_first(texts: Iterable[str]) -> Iterator[tuple[Version, list[str]]]:
     majors: dict[int, list[str]] = {}
     odd: list[str] = []
     for major, those in alike.items():
-        plain = len(major) < _LONGEST_MAJOR and major.isascii() and major.isdigit()
+        plain = len(major) < _MAX_MAJOR_DIGITS and major.isascii() and major.isdigit()
         (majors.setdefault(int(major), []) if plain else odd).extend(those)
     ordered = sorted(majors, reverse=True)
     numbers = chain.from_iterable(_descending(majors[major]) for major in ordered)

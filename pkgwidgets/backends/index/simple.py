@@ -33,8 +33,6 @@ from .cache import CachedProject, ReleaseCache
 
 _ACCEPT = f"{project_page.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _MAX_CONNECTIONS = 48
-_TOTAL_SECONDS = 120.0
-"""Seconds for one round of questions; who has not answered then is unknown."""
 _TICK = 0.1
 """Seconds between two signs of life while no answer comes: who waits may have lost patience."""
 _LONGEST_FRESH = 600.0
@@ -61,7 +59,13 @@ class SimpleIndex:
     def _client(self) -> Client:
         headers = {"Accept": _ACCEPT, "User-Agent": "pkgwidgets"}
         settings = self._settings
-        return Client(settings.index_url, headers, at_once=_MAX_CONNECTIONS, access=settings.access)
+        return Client(
+            settings.index_url,
+            headers,
+            at_once=_MAX_CONNECTIONS,
+            access=settings.access,
+            limits=settings.limits.http,
+        )
 
     @property
     def url(self) -> str:
@@ -152,7 +156,8 @@ class SimpleIndex:
         The threads are daemons, so that nothing waits for them in the end; who has not answered
         when the time is up is said to be unanswered.
         """
-        until = min(monotonic() + _TOTAL_SECONDS, self._settings.until())
+        seconds = self._settings.limits.round_seconds
+        until = min(monotonic() + seconds, self._settings.until())
         todo, done = (
             SimpleQueue[NormalizedName](),
             Queue[tuple[NormalizedName, Response | RequestFailed]](_MAX_CONNECTIONS),
@@ -185,7 +190,7 @@ class SimpleIndex:
                 left.discard(id)
                 yield id, fetched
             for id in left:
-                yield id, RequestFailed(f"no answer within {_TOTAL_SECONDS:.0f} seconds")
+                yield id, RequestFailed(f"no answer within {seconds:.0f} seconds")
         finally:
             stopped.set()
             while not done.empty():  # room for those that wait to put their last

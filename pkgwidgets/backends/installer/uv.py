@@ -37,8 +37,8 @@ _SCHEMA = "preview"
 _WHEELS_ONLY = ("--only-binary", ":all:")
 _NO_SOLUTION = 1
 """uv's exit code when it understood and there is no answer; 2 is a failure of something else."""
-_PATIENCE = 600.0
-_LONGEST = 4000
+_UV_SECONDS = 600.0
+_MAX_OUTPUT_CHARACTERS = 4000
 """Characters that are kept of what uv says."""
 
 
@@ -151,7 +151,7 @@ class UvInstaller:
             [str(find_uv()), "pip", argv[0], "--no-config", *more, *argv[1:]],
             stdin=stdin,
             environment=uv_config.uv_environment(sources),
-            timeout=_PATIENCE,
+            timeout=_UV_SECONDS,
             tick=tick,
             keep=() if descriptor is None else (descriptor,),
         )
@@ -166,8 +166,8 @@ class UvInstaller:
     def _said(self, done: process.CompletedProcess) -> str:
         """Return uv's explanation, for people: short, and without what is secret."""
         if done.returncode is None:
-            return f"it did not finish within {_PATIENCE:.0f} seconds"
-        return redact(_explanation(done), self._secrets(done))[:_LONGEST]
+            return f"it did not finish within {_UV_SECONDS:.0f} seconds"
+        return redact(_explanation(done), self._secrets(done))[:_MAX_OUTPUT_CHARACTERS]
 
     def _in_full(self, done: process.CompletedProcess) -> str:
         """Return uv's command and all that it said, without what is secret."""

@@ -26,10 +26,8 @@ _KEPT_OF_UV = {
     "UV_KEYRING_PROVIDER", "UV_LINK_MODE", "UV_NATIVE_TLS", "UV_NO_CONFIG", "UV_OFFLINE",
     "UV_SYSTEM_CERTS",
 }  # fmt: skip
-_TICK = 0.05
-"""Seconds between two looks at a running process."""
-_GRACE = 3.0
-"""Seconds that a process gets to end by itself when it is told to."""
+_TICK_SECONDS = 0.05
+"""Between two looks at a running process."""
 _PDEATHSIG = 1
 """`PR_SET_PDEATHSIG` of prctl(2)."""
 _die_with_parent: list[Callable[[], None]] = []
@@ -68,12 +66,14 @@ def run(
     timeout: float | None = None,
     tick: Callable[[], None] = lambda: None,
     keep: Sequence[int] = (),
+    grace_seconds: float = 3.0,
 ) -> CompletedProcess:
     """Run a process to its end in a session of its own, calling `tick` about 20 times a second.
 
     Its own session: an interrupt meant for the kernel must not tear an installation. If `tick`
     raises, or the interrupt reaches us, the whole group has ended before the exception leaves.
     Output goes to files, so that no pipe can fill up. `keep` are descriptors that it inherits.
+    It has `grace_seconds` to end by itself when it is told to.
     """
     with (
         tempfile.TemporaryFile() as given,
@@ -97,7 +97,7 @@ def run(
         try:
             returncode = _wait(child, timeout, tick)
         finally:
-            _end(child)
+            _end(child, grace_seconds)
         return CompletedProcess(
             argv=tuple(argv), returncode=returncode, stdout=_read(out), stderr=_read(err)
         )
@@ -215,12 +215,12 @@ def _wait(
     while True:
         tick()
         with suppress(subprocess.TimeoutExpired):
-            return child.wait(_TICK)
+            return child.wait(_TICK_SECONDS)
         if until is not None and monotonic() > until:
             return None
 
 
-def _end(child: subprocess.Popen[bytes]) -> None:
+def _end(child: subprocess.Popen[bytes], grace_seconds: float) -> None:
     """End what is left of the child's group; a no-op when it has ended by itself.
 
     Politely, and after a while for good, whoever of the group still lives; a second interrupt only
@@ -231,7 +231,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     try:
         _signal(child, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
-            child.wait(_GRACE)
+            child.wait(grace_seconds)
     finally:
         _signal(child, signal.SIGKILL)
         child.wait()

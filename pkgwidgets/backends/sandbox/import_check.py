@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -17,14 +18,24 @@ from pkgwidgets.core.interfaces import NOT_TRIED, Report, no_report
 
 from . import bytecode, probes
 
-_PATIENCE = 60.0
-"""Seconds that the import of one module, or a kernel, may take before it is given up."""
-_SPARE = 20.0
-"""Seconds after which no more of the modules is begun that need not be tried."""
 _LATE = "it did not finish"
 _TIMED_OUT = "Timeout (0:"  # what faulthandler writes before it ends the process
 _COMPILED = ".bytecode"
 """Where, in a stage, what was compiled beside the environment is kept."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ImportCheckLimits:
+    """How long a check may take.
+
+    A module, or a kernel, that takes more than `module_seconds` is given up. After
+    `optional_seconds` no more of the optional modules is begun.
+    """
+
+    module_seconds: float = 60.0
+    optional_seconds: float = 20.0
+
+
 # What `site` writes of a .pth file that raises: the error is the last line of a block.
 _BROKEN_START = re.compile(
     r"^Error processing line \d+ of (.+\.pth):\n\n((?:  .*\n)+)", re.MULTILINE
@@ -34,12 +45,12 @@ _BROKEN_START = re.compile(
 class _ReportedResults:
     """What a trial process said, and how it ended."""
 
-    def __init__(self, done: process.CompletedProcess) -> None:
+    def __init__(self, done: process.CompletedProcess, limits: ImportCheckLimits) -> None:
         marked = (line for line in done.stdout.splitlines() if line.startswith(probes.MARK))
         said = [json.loads(line.removeprefix(probes.MARK)) for line in marked]
         self.modules = [each for each in said if "start" not in each[0]]
         self.finished = [module for step, module, *_ in self.modules if step != "trying"]
-        self.end = _failure_text(done)
+        self.end = _failure_text(done, limits)
         self.starts = _broken_starts(done.stderr)
         self.starts |= {each[1]: each[2] for each in said if each[0] == "not started"}
         self.died_starting = ""
@@ -55,8 +66,11 @@ class SubprocessImportChecker:
     `hand_over`; in it, what is compiled here makes the user's first import fast.
     """
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(
+        self, interpreter: Interpreter, limits: ImportCheckLimits = ImportCheckLimits()
+    ) -> None:
         self._interpreter = interpreter
+        self._limits = limits
 
     def failures(
         self,
@@ -102,8 +116,7 @@ class SubprocessImportChecker:
         """Start a kernel and let it add one and one; say what went wrong, None if nothing did."""
         task = self._task(staged, masked)
         task |= {"flags": ["-I"], "source": probes.START_KERNEL}
-        done = self._run(probes.START_KERNEL, task, _PATIENCE * 2, report)
-        said = _ReportedResults(done)
+        said = self._run(probes.START_KERNEL, task, self._limits.module_seconds * 2, report)
         errors = [error for step, _, *error in said.modules if step == "failed"]
         if errors:
             return str(errors[0][0])
@@ -146,16 +159,16 @@ class SubprocessImportChecker:
         report: Report,
     ) -> _ReportedResults:
         task = self._task(staged, masked)
-        task |= {"modules": list(modules), "needed": needed, "spare": _SPARE - passed}
-        return _ReportedResults(
-            self._run(probes.IMPORT_CHECK, task, _PATIENCE * (len(modules) + 1), report)
-        )
+        optional_seconds = self._limits.optional_seconds - passed
+        task |= {"modules": list(modules), "needed": needed, "spare": optional_seconds}
+        timeout = self._limits.module_seconds * (len(modules) + 1)
+        return self._run(probes.IMPORT_CHECK, task, timeout, report)
 
     def _task(self, staged: Path | None, masked: Collection[Path]) -> dict[str, Any]:
         compiled = staged / _COMPILED if staged is not None else None
         roots = [f"{root}/" for root in (staged, self._interpreter.prefix) if root is not None]
         return {
-            "patience": _PATIENCE,
+            "patience": self._limits.module_seconds,
             "beside": staged is not None or bool(masked),
             "hidden": [str(path) for path in masked],
             "libraries": list(self._libraries(staged)),
@@ -164,18 +177,19 @@ class SubprocessImportChecker:
         }
 
     def _run(
-        self, source: str, task: Mapping[str, Any], patience: float, report: Report
-    ) -> process.CompletedProcess:
+        self, source: str, task: Mapping[str, Any], timeout: float, report: Report
+    ) -> _ReportedResults:
         waiting = Event(stage=Stage.CHECKING if task["beside"] else Stage.VERIFYING)
         with TemporaryDirectory(prefix="pkgwidgets-trial-") as folder:
             file = Path(folder, "task")
             file.write_text(json.dumps(task), encoding="utf-8")
-            return process.run(
+            done = process.run(
                 [str(self._interpreter.python), "-I", "-c", source, str(file), probes.MARK],
                 cwd=Path(folder),
-                timeout=patience,
+                timeout=timeout,
                 tick=lambda: report(waiting),
             )
+        return _ReportedResults(done, self._limits)
 
     def _libraries(self, staged: Path | None) -> Iterator[tuple[str, str]]:
         """Yield each library of the environment with what is staged for it."""
@@ -185,9 +199,9 @@ class SubprocessImportChecker:
                 yield str(folder), str(staged / folder.relative_to(prefix))
 
 
-def _failure_text(done: process.CompletedProcess) -> str:
+def _failure_text(done: process.CompletedProcess, limits: ImportCheckLimits) -> str:
     if done.returncode is None or _TIMED_OUT in done.stderr:
-        return f"{_LATE} within {_PATIENCE:.0f} seconds"
+        return f"{_LATE} within {limits.module_seconds:.0f} seconds"
     if done.returncode < 0:
         return f"it ended the process (signal {-done.returncode})"
     last = (done.stderr.strip().splitlines() or ["without a word"])[-1]

@@ -5,21 +5,33 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.text import format_size
 
-_MAX_BYTES = 2 * 10**9
-"""Bytes of a folder that are copied; a larger one is refused."""
-_MAX_FILES = 100_000
 _EXCLUDED = frozenset({".git", ".hg", ".ipynb_checkpoints", "__pycache__", "node_modules"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CopyLimits:
+    """What a folder may hold that is copied; a larger one is refused."""
+
+    max_bytes: int = 2 * 10**9
+    max_files: int = 100_000
+
 
 Tick = Callable[[], None]
 """Called again and again meanwhile; what it raises ends the work."""
 
 
-def copy_notebook_folder(notebook: Path, target: Path, tick: Tick = lambda: None) -> Path:
+def copy_notebook_folder(
+    notebook: Path,
+    target: Path,
+    tick: Tick = lambda: None,
+    limits: CopyLimits = CopyLimits(),
+) -> Path:
     """Copy the notebook's folder to `target`, and return the copy of the notebook.
 
     Environments, bytecode, checkpoints and what version control keeps are left out; links are
@@ -32,7 +44,7 @@ def copy_notebook_folder(notebook: Path, target: Path, tick: Tick = lambda: None
         return shutil.copy2(source, to, follow_symlinks=False)
 
     try:
-        reason = _refusal(notebook.parent, target, tick)
+        reason = _refusal(notebook.parent, target, tick, limits)
         if not reason:
             shutil.copytree(
                 notebook.parent, target, symlinks=True, ignore=_left_out, copy_function=copied
@@ -45,7 +57,7 @@ def copy_notebook_folder(notebook: Path, target: Path, tick: Tick = lambda: None
     return target / notebook.name
 
 
-def _refusal(source: Path, target: Path, tick: Tick) -> str:
+def _refusal(source: Path, target: Path, tick: Tick, limits: CopyLimits) -> str:
     """Say why a folder is not copied, with what to do; "" if it can be."""
     bytes = files = largest = 0
     which = ""
@@ -53,11 +65,11 @@ def _refusal(source: Path, target: Path, tick: Tick) -> str:
         bytes, files = bytes + count, files + 1
         if count > largest:
             largest, which = count, str(path.relative_to(source))
-        if bytes > _MAX_BYTES:
-            much = f"{_MAX_BYTES // 10**9} GB, {which} alone {format_size(largest)}"
+        if bytes > limits.max_bytes:
+            much = f"{limits.max_bytes // 10**9} GB, {which} alone {format_size(largest)}"
             return f"its folder holds more than {much}; move it to one of its own"
-        if files > _MAX_FILES:
-            return f"its folder holds more than {_MAX_FILES} files; move it to one of its own"
+        if files > limits.max_files:
+            return f"its folder holds more than {limits.max_files} files; move it to one of its own"
     place = next(each for each in target.parents if each.exists())
     free = shutil.disk_usage(place).free
     if bytes > free:

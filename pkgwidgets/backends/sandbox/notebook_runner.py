@@ -29,18 +29,11 @@ from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Report, no_report
 
-from . import borrowed_ipykernel, notebook_copy, probes
+from . import borrowed_ipykernel, probes
+from .notebook_copy import CopyLimits, copy_notebook_folder
 
-# What jsonschema would check in texts that no notebook has takes seconds to import.
-_RUNNER = """
-import runpy, sys
-sys.modules.update(dict.fromkeys(["isoduration", "rfc3987_syntax"]))
-runpy.run_path(sys.argv.pop(1), run_name="__main__")
-"""
-_CELLS = Path(__file__).parent / "scripts" / "run_notebooks.py"
-_PATIENCE = 60.0
-"""Seconds that a kernel may take to start."""
-_LONGEST_SOCKET = 80
+_KERNEL_START_SECONDS = 60.0
+_MAX_SOCKET_CHARACTERS = 80
 """Characters of a folder in which sockets can be: all in all a system allows about a hundred."""
 _MARK = "kernel:"
 
@@ -52,8 +45,9 @@ class KernelNotebookRunner:
     An environment without ipykernel is lent this process's own, where the Pythons are alike.
     """
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, copy_limits: CopyLimits = CopyLimits()) -> None:
         self._interpreter = interpreter
+        self._copy_limits = copy_limits
 
     def read(self, notebook: Path) -> NotebookCode:
         """Read the code of a notebook; raises `InvalidRequest` for what is none."""
@@ -87,7 +81,7 @@ class KernelNotebookRunner:
             missing = 'a rehearsal needs nbclient: `pip install "pkgwidgets[impact]"`'
             raise InvalidRequest("rehearsal", None, missing)
         with temp_dirs.temporary_folder("pkgwidgets-rehearsal-") as folder:
-            scratch = _Folder(folder, scripts, staged, self._interpreter, report)
+            scratch = _Folder(folder, scripts, staged, self._interpreter, report, self._copy_limits)
             task = scratch.task(limits or RunLimits())
             kernel = self._kernel_task(folder, staged, masked, limits or RunLimits())
             (folder / "kernel-task").write_text(json.dumps(kernel), encoding="utf-8")
@@ -98,7 +92,7 @@ class KernelNotebookRunner:
             )
             with _removed_at_end(folder / "at-work"):
                 done = process.run(
-                    [sys.executable, "-P", "-c", _RUNNER, str(_CELLS), str(folder / "task")],
+                    [sys.executable, "-P", "-c", probes.RUN_NOTEBOOKS, str(folder / "task")],
                     cwd=folder,
                     environment=_variables(),
                     tick=tell,
@@ -121,7 +115,7 @@ class KernelNotebookRunner:
             if staged is not None
         ]
         return {
-            "patience": _PATIENCE,
+            "patience": _KERNEL_START_SECONDS,
             "beside": True,
             "hidden": [str(path) for path in masked],
             "libraries": libraries,
@@ -142,13 +136,15 @@ class _Folder:
         staged: Path | None,
         interpreter: Interpreter,
         report: Report,
+        copy_limits: CopyLimits,
     ) -> None:
         self._folder, self._scripts, self._interpreter = folder, scripts, interpreter
         self._copies = [
-            notebook_copy.copy_notebook_folder(
+            copy_notebook_folder(
                 script.notebook.resolve(),
                 folder / f"work-{number}" / "copy",
                 partial(report, _copy_with_progress(script)),
+                copy_limits,
             )
             for number, script in enumerate(scripts)
         ]
@@ -181,9 +177,9 @@ class _Folder:
                 REHEARSAL_VARIABLE: str(self._interpreter.prefix),
             },
             "seconds": limits.seconds,
-            "patience": _PATIENCE,
+            "patience": _KERNEL_START_SECONDS,
             "sockets": f"{folder}/k",
-            "transport": "ipc" if len(folder) < _LONGEST_SOCKET else "tcp",
+            "transport": "ipc" if len(folder) < _MAX_SOCKET_CHARACTERS else "tcp",
             "said": f"{folder}/said",
             "progress": f"{folder}/progress",
             "answer": f"{folder}/answer",

@@ -14,7 +14,7 @@ import griffe
 
 from pkgwidgets.analysis.api_changes import NameState, Parameter, Signature
 
-_DEEPEST = 12
+_MAX_ALIASES = 12
 """So many names are followed from one to the next."""
 _MISSING = Signature(state=NameState.MISSING)
 _UNKNOWN = Signature(state=NameState.UNKNOWN)
@@ -76,7 +76,7 @@ class SourceApi:
 
     def _find(self, name: str, depth: int) -> _Found:
         first, *rest = name.split(".")
-        if depth > _DEEPEST:
+        if depth > _MAX_ALIASES:
             return NameState.UNKNOWN
         module = self._module(first.removesuffix("()"))
         found: _Found = NameState.MISSING if module is None else module
@@ -133,7 +133,7 @@ class SourceApi:
             if not self._may_have(member.target_path, name):
                 continue
             target = self._module(member.target_path)
-            if target is None or depth > _DEEPEST:
+            if target is None or depth > _MAX_ALIASES:
                 answer = NameState.UNKNOWN
                 continue
             found = self._in_module(target, name, depth + 1)
@@ -152,7 +152,9 @@ class SourceApi:
             answer = NameState.UNKNOWN  # a decorator or a metaclass may add to it
         for base in owner.what.bases:
             text = str(base).partition("[")[0]
-            above = NameState.UNKNOWN if depth > _DEEPEST else self._base(owner.module, text, depth)
+            above = (
+                NameState.UNKNOWN if depth > _MAX_ALIASES else self._base(owner.module, text, depth)
+            )
             if above is NameState.FOUND:
                 continue
             found = self._member(above, name, depth + 1)

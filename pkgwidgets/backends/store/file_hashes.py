@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from time import time_ns
 
 from . import filesystem
 
 _StatKey = tuple[int, int, int, int, int]
-_SETTLED = 50_000_000
+_SETTLED_NS = 50_000_000
 """Nanoseconds after which another change of a file would give it another time."""
 
 
 class FileHashes:
     """The SHA-256 of files, each for as long as everything says that the file is the same."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_ns: Callable[[], int] = time_ns) -> None:
+        self._clock_ns = clock_ns
         self._known: dict[_StatKey, str] = {}
         self._thread: threading.Thread | None = None
 
@@ -48,7 +49,7 @@ class FileHashes:
         for path in paths:
             try:
                 before = os.lstat(path)
-                if time_ns() - before.st_ctime_ns < _SETTLED:
+                if self._clock_ns() - before.st_ctime_ns < _SETTLED_NS:
                     continue
                 sha256 = filesystem.sha256(path)
             except OSError:

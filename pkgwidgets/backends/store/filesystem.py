@@ -21,7 +21,7 @@ Place = str | Path
 """Where something is; thousands of paths are texts, for paths that are taken apart take longer."""
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What is raised when there is no more room."""
-_SMALL = 1 << 18
+_SMALL_BYTES = 1 << 18
 fail_point = os.environ.get("PKGWIDGETS_FAIL")
 """Where to die: `COMMIT:written` is the first time there, `operation#17` the seventeenth."""
 _reached: dict[str, int] = {}
@@ -176,8 +176,8 @@ def sha256(path: Place) -> str:
     """Hash a file; most are small, and read at once."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        data = os.read(descriptor, _SMALL)
-        if len(data) < _SMALL:
+        data = os.read(descriptor, _SMALL_BYTES)
+        if len(data) < _SMALL_BYTES:
             return hashlib.sha256(data).hexdigest()
         with open(descriptor, "rb", closefd=False) as file:
             file.seek(0)

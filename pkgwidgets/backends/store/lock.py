@@ -16,7 +16,7 @@ from pkgwidgets.core.errors import DiskFailed, EnvironmentBusy
 
 from . import filesystem
 
-_MOMENT = 0.1
+_WAIT_SECONDS = 0.1
 """Seconds that the lock is waited for."""
 
 
@@ -85,21 +85,21 @@ def _lock(descriptor: int) -> None:
 
     A moment, since who only asks for the holder has it, too, while it looks.
     """
-    until = monotonic() + _MOMENT
+    until = monotonic() + _WAIT_SECONDS
     while True:
         try:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if monotonic() > until:
                 raise
-            sleep(_MOMENT / 20)
+            sleep(_WAIT_SECONDS / 20)
 
 
 def _holder_text(descriptor: int) -> str:
     """Read who holds the lock: whoever took it writes that in a moment."""
-    until = monotonic() + _MOMENT
+    until = monotonic() + _WAIT_SECONDS
     while True:
         said = os.pread(descriptor, 300, 0).decode("utf-8", "replace").strip()
         if said or monotonic() > until:
             return said or "another process"
-        sleep(_MOMENT / 20)
+        sleep(_WAIT_SECONDS / 20)

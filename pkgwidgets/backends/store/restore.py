@@ -15,7 +15,7 @@ from pathlib import Path
 from . import filesystem, leftovers, manifest
 from .manifest import Row
 
-_AT_ONCE = 4
+_MAX_THREADS = 4
 _COPIED = (".pth", ".egg-link")
 _BY_HAND = ("bin", "Scripts", "etc", "share")
 """Folders of the prefix whose files people and tools edit in place: a link would be edited too."""
@@ -188,8 +188,8 @@ def verified_objects(objects: Path, rows: Iterable[Row]) -> Mapping[str, os.stat
         return [(row["object"], held) for row in some if (held := _whole(objects, row))]
 
     kept = [row for row in rows if row["type"] == "file"]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(sound, [kept[start::_AT_ONCE] for start in range(_AT_ONCE)])
+    with ThreadPoolExecutor(_MAX_THREADS) as pool:
+        found = pool.map(sound, [kept[start::_MAX_THREADS] for start in range(_MAX_THREADS)])
         return {object: held for some in found for object, held in some}
 
 

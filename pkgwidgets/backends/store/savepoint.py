@@ -20,20 +20,22 @@ from .journal_file import RESERVE, as_disk_failed
 from .manifest import Row
 from .restore import Restore, is_linked, is_modified_in_place, parent_folders, verified_objects
 
-_AT_ONCE = 4
-_CHUNK = 32
-"""So many files are gone through between two ticks."""
-_TICK = 0.05
-"""Seconds between two ticks while others work."""
+_MAX_THREADS = 4
+_TICK_SECONDS = 0.05
+"""Between two ticks while others work."""
 _KEPT = ("absent", "link", "file")
 
 _Item = TypeVar("_Item")
 
 
 class FolderSavePoint:
-    """The files of one transaction, in `folder/objects`, listed in `folder/manifest.json`."""
+    """The files of one transaction, in `folder/objects`, listed in `folder/manifest.json`.
 
-    def __init__(self, folder: Path, prefix: Path) -> None:
+    `files_per_tick` are gone through between two ticks.
+    """
+
+    def __init__(self, folder: Path, prefix: Path, *, files_per_tick: int = 32) -> None:
+        self._files_per_tick = files_per_tick
         self._folder = folder
         self._prefix = prefix
         self._manifest = folder / "manifest.json"
@@ -57,12 +59,13 @@ class FolderSavePoint:
             names = sorted(map(self._name, paths))
             rows = list(self._folders(names))
             rows += [
-                self._keep(name, str(n)) for n, name in enumerate(_call_regularly(names, tick))
+                self._keep(name, str(n))
+                for n, name in enumerate(_call_regularly(names, tick, self._files_per_tick))
             ]
             kept = [row for row in rows if row["type"] == "file"]
             self._hash(kept, tick)
             filesystem.sync_all()  # else each of the next ones takes as long
-            for row in _call_regularly(kept, tick):
+            for row in _call_regularly(kept, tick, self._files_per_tick):
                 filesystem.sync_path(f"{self._objects}/{row['object']}")
             filesystem.sync_path(self._objects)
             # Putting back a copy takes as much room again, and a full disk has none.
@@ -146,11 +149,12 @@ class FolderSavePoint:
             for row in rows:
                 row["sha256"] = filesystem.sha256(f"{self._objects}/{row['object']}")
 
-        chunks = [left[start : start + _CHUNK] for start in range(0, len(left), _CHUNK)]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
+        size = self._files_per_tick
+        chunks = [left[start : start + size] for start in range(0, len(left), size)]
+        with ThreadPoolExecutor(_MAX_THREADS) as pool:
             hashing = [pool.submit(hash_some, chunk) for chunk in chunks]
             try:
-                while wait(hashing, _TICK).not_done:
+                while wait(hashing, _TICK_SECONDS).not_done:
                     tick()
             finally:
                 pool.shutdown(cancel_futures=True)
@@ -161,8 +165,10 @@ class FolderSavePoint:
         return manifest.decode(self._manifest.read_bytes())
 
 
-def _call_regularly(items: Collection[_Item], tick: Callable[[], None]) -> Iterator[_Item]:
+def _call_regularly(
+    items: Collection[_Item], tick: Callable[[], None], every: int
+) -> Iterator[_Item]:
     for number, item in enumerate(items):
-        if number % _CHUNK == 0:
+        if number % every == 0:
             tick()
         yield item

@@ -33,12 +33,12 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 _NOT_REACHED = "it was not reached"
 _SKIP = "pkgwidgets-skip"
-_MOST = 1_000_000
+_MAX_TEXT_CHARACTERS = 1_000_000
 """Characters of one stream of a cell, or of one text that it shows, that are kept."""
-_KERNELS = 3
+_MAX_KERNEL_STARTS = 3
 """How many are started where ports are: what was free may have another owner a moment later."""
 _TAKEN = re.compile("Address (already )?in use")
-_LOOK = 0.5
+_POLL_SECONDS = 0.5
 """Seconds between two looks whether whoever asked is still there."""
 
 
@@ -66,7 +66,7 @@ class _Shell(AsyncZMQSocketChannel):
         until = None if timeout is None else monotonic() + timeout
         while True:
             with suppress(Empty):
-                found: dict[str, Any] = await super().get_msg(_LOOK)
+                found: dict[str, Any] = await super().get_msg(_POLL_SECONDS)
                 return found
             if until is not None and monotonic() >= until:
                 raise Empty
@@ -94,11 +94,11 @@ class _Client(NotebookClient):
             first = next(o for o in outs if o.output_type == "stream" and o.name == out.name)
             if first is not out:
                 outs.pop()
-                first.text += out.text[: _MOST - len(first.text)]
+                first.text += out.text[: _MAX_TEXT_CHARACTERS - len(first.text)]
                 return first
-            out.text = out.text[:_MOST]
+            out.text = out.text[:_MAX_TEXT_CHARACTERS]
         for kind, value in out.get("data", {}).items():
-            if isinstance(value, str) and len(value) > _MOST:
+            if isinstance(value, str) and len(value) > _MAX_TEXT_CHARACTERS:
                 out.data[kind] = _shortened(value)
         return out
 
@@ -106,7 +106,7 @@ class _Client(NotebookClient):
 def _shortened(text: str) -> str:
     """Keep the beginning of a text, and what tells it from others that begin so."""
     rest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    return f"{text[: _MOST // 100]}… ({len(text)} characters, sha256 {rest})"
+    return f"{text[: _MAX_TEXT_CHARACTERS // 100]}… ({len(text)} characters, sha256 {rest})"
 
 
 def _as_seen(text: str) -> str:
@@ -186,7 +186,7 @@ class _Notebook:
 
     async def _run(self) -> None:
         """Run it in a kernel; in another one, if somebody took a port that this one was given."""
-        for left in reversed(range(_KERNELS)):
+        for left in reversed(range(_MAX_KERNEL_STARTS)):
             try:
                 return await self._run_in_a_kernel()
             except Exception:
@@ -288,7 +288,7 @@ def main() -> None:
     worker = Thread(target=work)
     worker.start()
     while worker.is_alive():
-        worker.join(_LOOK)
+        worker.join(_POLL_SECONDS)
         if os.getppid() != task["asked_by"]:
             for notebook in at_work:
                 notebook.end()

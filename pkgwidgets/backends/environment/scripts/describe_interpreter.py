@@ -1,0 +1,67 @@
+"""Describe the Python that runs this: another one prints it, this process calls it.
+
+The standard library of Python 3.8 is enough. `packaging` is lent: the other Python may have none.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def interpreter_facts() -> dict[str, Any]:
+    """Return versions, folders, markers and tags, as JSON values."""
+    from packaging.markers import default_environment
+    from packaging.tags import sys_tags
+
+    marker = os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")
+    managed = None
+    if sys.prefix == sys.base_prefix and os.path.isfile(marker):
+        with open(marker, encoding="utf-8", errors="replace") as file:
+            managed = file.read(10000)
+    scheme = sysconfig.get_paths()
+    return {
+        "version": ".".join(map(str, sys.version_info[:3])),
+        "prefix": sys.prefix,
+        "base_prefix": sys.base_prefix,
+        "scheme": {name: scheme[name] for name in ("purelib", "platlib", "scripts", "data")},
+        "search": [
+            scheme["purelib"],
+            scheme["platlib"],
+            *(path for path in sys.path if path.endswith(("site-packages", "dist-packages"))),
+        ],
+        "markers": {name: str(value) for name, value in default_environment().items()},
+        "tags": [str(tag) for tag in sys_tags()],
+        "externally_managed": managed,
+        "stdlib": sysconfig.get_path("stdlib"),
+    }
+
+
+def lend_packaging(folder: str) -> None:
+    """Make `packaging` importable from a folder that is not on the path."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    place = folder + "/packaging"
+    spec = spec_from_file_location(
+        "packaging", place + "/__init__.py", submodule_search_locations=[place]
+    )
+    if spec is None or spec.loader is None:
+        raise ImportError("no packaging in " + folder)
+    sys.modules["packaging"] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules["packaging"])
+
+
+def main() -> None:
+    """Print the facts behind the mark that is the second argument; the first lends packaging."""
+    lend_packaging(sys.argv[1])
+    print("\n" + sys.argv[2] + json.dumps(interpreter_facts()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,18 @@
+"""How long indexes are waited for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pkgwidgets.backends.http.limits import HttpLimits
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IndexLimits:
+    """The limits of one round of questions, to one index or to several.
+
+    What has not answered after `round_seconds` is unknown.
+    """
+
+    round_seconds: float = 120.0
+    http: HttpLimits = field(default_factory=HttpLimits)
