@@ -566,7 +566,10 @@ class FakeInstaller:
         solution = self._solve(wanted, {}, keep, free)
         if solution is None:
             told = f"{', '.join(question.upgrade or question.requirements)} cannot be had."
-            raise PlanImpossible(question.upgrade or question.requirements, told)
+            if keep and self._solve(wanted, {}, {}, free) is not None:
+                told = f"{told[:-1]} with {', '.join(question.keep)}."
+            blockers = question.kept_names(told)
+            raise PlanImpossible(question.upgrade or question.requirements, told, blockers)
         return {
             id: version
             for id, (version, _) in solution.items()
