@@ -566,8 +566,13 @@ class FakeInstaller:
         solution = self._solve(wanted, {}, keep, free)
         if solution is None:
             told = f"{', '.join(question.upgrade or question.requirements)} cannot be had."
-            if keep and self._solve(wanted, {}, {}, free) is not None:
-                told = f"{told[:-1]} with {', '.join(question.keep)}."
+            decisive = [
+                f"{id}{keep[id]}"
+                for id in keep
+                if self._solve(wanted, {}, {i: keep[i] for i in keep if i != id}, free) is not None
+            ]
+            if decisive:
+                told = f"{told[:-1]} with {', '.join(decisive)}."
             blockers = question.kept_names(told)
             raise PlanImpossible(question.upgrade or question.requirements, told, blockers)
         return {

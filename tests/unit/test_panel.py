@@ -203,7 +203,7 @@ def test_where_moving_more_cannot_help_it_is_not_offered(panel: PackagePanel) ->
     click(panel.table, type="plan", names=["raintable"], version="9")
     assert panel.wait(60)
     assert panel.plan_view.state == "failed"
-    assert panel.plan_view.unlock == ""
+    assert panel.plan_view.plan["unlock"] == ""
     assert panel.plan_view.error.endswith(" Choose another version.")
 
 
