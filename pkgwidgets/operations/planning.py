@@ -281,4 +281,4 @@ def _undoable(history: Sequence[Transaction], id: str | None) -> Transaction:
     for done in committed(history):
         if done.id == id:
             return done
-    raise InvalidRequest("transaction", id, "the history has none of this id that was committed")
+    raise InvalidRequest("transaction", id, "no committed transaction has this id")

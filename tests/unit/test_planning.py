@@ -504,7 +504,7 @@ def test_a_removal_leaves_what_is_broken_as_broken(kit: Kit) -> None:
 def test_there_is_nothing_to_undo(kit: Kit) -> None:
     with pytest.raises(InvalidRequest, match="There is nothing to undo"):
         plan_undo(kit.backend)
-    with pytest.raises(InvalidRequest, match="the history has none of this id"):
+    with pytest.raises(InvalidRequest, match="no committed transaction has this id"):
         plan_undo(kit.backend, "unknown")
 
 
