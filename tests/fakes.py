@@ -557,7 +557,15 @@ class FakeInstaller:
         solution = self._solve(wanted, {}, keep, free)
         if solution is None:
             told = f"{', '.join(question.upgrade or question.requirements)} cannot be had."
-            raise PlanImpossible(question.upgrade or question.requirements, told)
+            decisive = [
+                f"{id}{keep[id]}"
+                for id in keep
+                if self._solve(wanted, {}, {i: keep[i] for i in keep if i != id}, free) is not None
+            ]
+            if decisive:
+                told = f"{told[:-1]} with {', '.join(decisive)}."
+            blockers = question.kept_names(told)
+            raise PlanImpossible(question.upgrade or question.requirements, told, blockers)
         return {
             id: version
             for id, (version, _) in solution.items()

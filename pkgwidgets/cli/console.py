@@ -15,6 +15,7 @@ from pkgwidgets.core.events import Event, Stage, describe
 from pkgwidgets.core.interfaces import Report, no_report
 from pkgwidgets.core.text import escape_hidden
 from pkgwidgets.presentation import payloads
+from pkgwidgets.presentation.hints import Face, render
 
 from .tables import Table
 
@@ -22,14 +23,6 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
 Part = str | Table
-
-WORDS = {
-    "`get_packages()`": "`pkgwidgets packages`",
-    "`history()`": "`pkgwidgets history`",
-    "`undo()`": "`pkgwidgets undo`",
-    '`allow="all"`': "`--allow all`",
-}
-"""What the errors call the service's methods, and how the same is said here."""
 
 
 class Console:
@@ -68,12 +61,11 @@ class Console:
 
     def fail(self, error: PkgwidgetsError) -> None:
         """Say what failed and what to do: beside the output, or as its JSON."""
-        error.spoken(WORDS)
         if self.json:
-            said = {"success": False, "error": payloads.error(error)}
+            said = {"success": False, "error": payloads.error(error, Face.CLI)}
             self._write(sys.stdout, json.dumps(said, indent=2))
         else:
-            self._write(sys.stderr, str(error))
+            self._write(sys.stderr, render(error, Face.CLI))
 
     def confirm(self, question: str) -> bool:
         """Ask, and tell whether the answer was yes; anything else, and no answer, is no."""

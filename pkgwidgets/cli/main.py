@@ -5,31 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from pkgwidgets.core.errors import (
-    Cancelled,
-    EnvironmentRefused,
-    InvalidRequest,
-    PackageNotFound,
-    PkgwidgetsError,
-    PlanImpossible,
-    ProjectNotFound,
-    StillNeeded,
-)
+from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 
 from . import parser
 from .console import Console
-from .verbs import DONE, FAILED, REFUSED, VERBS
+from .verbs import DONE, FAILED, VERBS
 
 INTERRUPTED = 130
 """The exit code that shells know for it; nothing had been begun."""
-_CANNOT_BE = (
-    InvalidRequest,
-    PackageNotFound,
-    ProjectNotFound,
-    EnvironmentRefused,
-    PlanImpossible,
-    StillNeeded,
-)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED if unsaid and code == DONE else code
     except PkgwidgetsError as error:
         screen.fail(error)
-        return REFUSED if isinstance(error, _CANNOT_BE) else FAILED
+        return error.exit_code
     except KeyboardInterrupt:
         screen.fail(Cancelled(""))
         return INTERRUPTED

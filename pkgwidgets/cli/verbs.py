@@ -28,7 +28,6 @@ from .parser import Request
 
 DONE = 0
 FAILED = 1
-REFUSED = 2
 NOTHING = 3
 
 Verb = Callable[[Request, Console], int]

@@ -12,7 +12,10 @@ from .errors import PkgwidgetsError, shown
 
 def error_to_json(error: PkgwidgetsError) -> dict[str, Any]:
     """Return an error's code and facts as JSON values, for another process or a later one."""
-    return {"code": error.code, **{name: _plain(fact) for name, fact in error.facts.items()}}
+    facts = {
+        name: _plain(fact) for name, fact in error.facts.items() if not _is_default(error, name)
+    }
+    return {"code": error.code, **facts}
 
 
 def error_from_json(facts: Mapping[str, Any]) -> PkgwidgetsError:
@@ -21,15 +24,23 @@ def error_from_json(facts: Mapping[str, Any]) -> PkgwidgetsError:
     if kind is None:
         raise ValueError("no error of ours has this code")
     expected = {field.name: str(field.type) for field in fields(kind)}
-    if expected.keys() != facts.keys() - {"code"}:
+    given = {name: fact for name, fact in facts.items() if name != "code"}
+    required = {field.name for field in fields(kind) if "added" not in field.metadata}
+    if not required <= given.keys() <= expected.keys():
         raise ValueError(f"these are not the facts of {kind.code}")
-    return kind(**{name: _READERS[of](facts[name]) for name, of in expected.items()})
+    return kind(**{name: _READERS[expected[name]](fact) for name, fact in given.items()})
 
 
 def _error_types(root: type[PkgwidgetsError]) -> Iterator[type[PkgwidgetsError]]:
     yield root
     for branch in root.__subclasses__():
         yield from _error_types(branch)
+
+
+def _is_default(error: PkgwidgetsError, name: str) -> bool:
+    """Tell whether a fact was added to its class later and says nothing: old readers refuse it."""
+    added = {field.name: field.default for field in fields(error) if "added" in field.metadata}
+    return name in added and error.facts[name] == added[name]
 
 
 def _plain(fact: object) -> Any:
@@ -56,6 +67,12 @@ def _number(value: object) -> int:
     return value
 
 
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false is expected")
+    return value
+
+
 def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError("a list is expected")
@@ -65,6 +82,7 @@ def _texts(value: object) -> tuple[str, ...]:
 _READERS: dict[str, Callable[[Any], object]] = {
     "str": _text,
     "int": _number,
+    "bool": _flag,
     "tuple[str, ...]": _texts,
     "Path": lambda value: Path(_text(value)),
     "object": lambda value: value,

@@ -1,5 +1,10 @@
 """What can go wrong: each error carries its facts, says them in one sentence and knows a way on.
 
+A new error needs two places: its class here, with `code`, `http_status`, `exit_code`, advice and
+a line in the tree below, and an example in `tests/error_examples.py`. Advice that no error gave
+before is a `Hint` in `core/hints.py`; `presentation/hints.py` has its texts where they differ.
+A fact that is added to an old class is declared with `_added`: journals have errors without it.
+
 PkgwidgetsError
 ├─ InvalidRequest        ├─ PackageNotFound       ├─ ProjectNotFound
 ├─ IndexUnavailable      ├─ EnvironmentRefused    ├─ EnvironmentBusy
@@ -15,16 +20,23 @@ Standard library only: recovery runs on it when nothing else does.
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from copy import copy
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from .hints import Hint
 from .redaction import redact
 
 _SHOWN = 80
 """How much of a rejected text is shown back."""
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PYTHON_VERSION = re.compile(r"\bpython *[<>=!~]", re.IGNORECASE)
+"""A requirement on Python, as resolvers write it: `Python>=4`."""
+_DISK_FULL = re.compile(r"\bspace\b|\bquota\b")
+"""What operating systems say when the disk is full."""
 
 
 def shown(text: object) -> str:
@@ -55,25 +67,41 @@ def _redacted(value: object) -> object:
     return value if kept == said else kept
 
 
-def _replaced(text: str, words: Mapping[str, str]) -> str:
-    for call, other in words.items():
-        text = text.replace(call, other)
-    return text
+def _added(default: Any) -> Any:
+    """Declare a fact that the first version of a class lacked: JSON has it where it differs."""
+    return field(default=default, metadata={"added": True})
 
 
 @dataclass(eq=False)
 class PkgwidgetsError(Exception):
     """The root. `code` is stable and machine-readable; `hint` says what to do next.
 
-    Its facts hold no credentials, whoever gave them: they go everywhere.
+    `http_status` and `exit_code` are what the server and the command line answer with. An exit
+    code of 2 says that the request is impossible, 1 that it failed. Its facts hold no credentials,
+    whoever gave them: they go everywhere.
     """
 
     code: ClassVar[str] = "error"
-    hint: ClassVar[str] = ""
+    http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    default_advice: ClassVar[Hint | None] = None
 
     def __post_init__(self) -> None:
+        self._hint: str | None = None
         for name, value in self.facts.items():
             setattr(self, name, _redacted(value))
+
+    @property
+    def advice(self) -> Hint | None:
+        """What to do next; an error whose facts decide chooses it here. None if nothing helps."""
+        return self.default_advice
+
+    @property
+    def hint(self) -> str:
+        """The advice as a sentence, for users of Python; "" if nothing helps."""
+        if self._hint is not None:
+            return self._hint
+        return "" if self.advice is None else self.fill(self.advice)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -84,16 +112,20 @@ class PkgwidgetsError(Exception):
         """Say what failed, on what."""
         return type(self).__doc__ or self.code
 
-    def spoken(self, words: Mapping[str, str]) -> Self:
-        """Let it name what its reader can do, where that is not the service: by `words`.
+    def fill(self, text: str) -> str:
+        """Return the text of a hint with the facts that it names as `{name}`."""
 
-        They say for each call of the service that errors name what does the same.
-        """
-        vars(self)["hint"] = _replaced(self.hint, words)
-        reason = getattr(self, "reason", None)
-        if isinstance(reason, str):
-            vars(self)["reason"] = _replaced(reason, words)
-        return self
+        def fact(found: re.Match[str]) -> str:
+            value = getattr(self, found[1])
+            return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+        return _PLACEHOLDER.sub(fact, text)
+
+    def with_hint(self, text: str) -> Self:
+        """Return a copy that says another hint, for where only the error itself is shown."""
+        worded = copy(self).with_traceback(self.__traceback__)
+        worded._hint = text
+        return worded
 
     def __str__(self) -> str:
         return f"{self.sentence()} {self.hint}".strip()
@@ -114,7 +146,14 @@ class InvalidRequest(PkgwidgetsError):
     value: object
     reason: str = ""
     code: ClassVar[str] = "invalid-request"
-    hint: ClassVar[str] = "Nothing was done."
+    http_status: ClassVar[int] = 422
+    exit_code: ClassVar[int] = 2
+
+    @property
+    def advice(self) -> Hint | None:
+        """Only of a transaction there is a list to choose from."""
+        unknown = self.field == "transaction" and self.value is not None
+        return Hint.LIST_TRANSACTIONS if unknown else Hint.UNCHANGED
 
     def sentence(self) -> str:
         """Quote what was given; what was not given has only a reason."""
@@ -130,7 +169,9 @@ class PackageNotFound(PkgwidgetsError):
 
     name: str
     code: ClassVar[str] = "package-not-found"
-    hint: ClassVar[str] = "`get_packages()` lists what is installed."
+    http_status: ClassVar[int] = 404
+    exit_code: ClassVar[int] = 2
+    default_advice: ClassVar[Hint | None] = Hint.LIST_PACKAGES
 
     def sentence(self) -> str:
         """Name it."""
@@ -144,7 +185,13 @@ class ProjectNotFound(PkgwidgetsError):
     id: str
     index: str
     code: ClassVar[str] = "project-not-found"
-    hint: ClassVar[str] = "Check the spelling, or which index is configured."
+    http_status: ClassVar[int] = 404
+    exit_code: ClassVar[int] = 2
+
+    @property
+    def advice(self) -> Hint | None:
+        """A project that is known may lack a version: `pea 9`."""
+        return Hint.OTHER_VERSION if " " in self.id else Hint.CHECK_PROJECT
 
     def sentence(self) -> str:
         """Name the project and the index."""
@@ -158,7 +205,12 @@ class IndexUnavailable(PkgwidgetsError):
     index: str
     reason: str
     code: ClassVar[str] = "index-unavailable"
-    hint: ClassVar[str] = "Try again later, or check the network and the index's address."
+    http_status: ClassVar[int] = 502
+
+    @property
+    def advice(self) -> Hint | None:
+        """A folder does not come back by itself."""
+        return Hint.CHECK_INDEX if self.index.startswith("file:") else Hint.RETRY_LATER
 
     def sentence(self) -> str:
         """Name the index and the reason."""
@@ -171,8 +223,16 @@ class EnvironmentRefused(PkgwidgetsError):
 
     python: Path
     reason: str
+    usable: bool = _added(True)
+    """Whether the interpreter starts; if not, only another one helps."""
     code: ClassVar[str] = "environment-refused"
-    hint: ClassVar[str] = "Nothing was changed."
+    http_status: ClassVar[int] = 403
+    exit_code: ClassVar[int] = 2
+
+    @property
+    def advice(self) -> Hint | None:
+        """Another interpreter helps only where this one does not start."""
+        return Hint.UNCHANGED if self.usable else Hint.OTHER_INTERPRETER
 
     def sentence(self) -> str:
         """Give the reason, which names what is refused."""
@@ -185,7 +245,8 @@ class EnvironmentBusy(PkgwidgetsError):
 
     holder: str
     code: ClassVar[str] = "environment-busy"
-    hint: ClassVar[str] = "Wait until it has ended, then plan again."
+    http_status: ClassVar[int] = 409
+    default_advice: ClassVar[Hint | None] = Hint.WAIT
 
     def sentence(self) -> str:
         """Name the holder."""
@@ -198,7 +259,8 @@ class InstallerUnavailable(PkgwidgetsError):
 
     tried: tuple[str, ...]
     code: ClassVar[str] = "installer-unavailable"
-    hint: ClassVar[str] = "Install it beside pkgwidgets: `pip install --upgrade uv`."
+    http_status: ClassVar[int] = 503
+    default_advice: ClassVar[Hint | None] = Hint.INSTALL_UV
 
     def sentence(self) -> str:
         """List what was tried."""
@@ -211,8 +273,19 @@ class PlanImpossible(PkgwidgetsError):
 
     requirements: tuple[str, ...]
     explanation: str
+    blockers: tuple[str, ...] = _added(())
+    """Installed packages that the explanation names and that `allow` kept as they are."""
     code: ClassVar[str] = "plan-impossible"
-    hint: ClassVar[str] = 'Allow more to move with `allow="all"`, or ask for another version.'
+    http_status: ClassVar[int] = 409
+    exit_code: ClassVar[int] = 2
+
+    @property
+    def advice(self) -> Hint | None:
+        """To allow more helps only against what was kept."""
+        if self.blockers:
+            return Hint.ALLOW_ALL
+        about_python = _PYTHON_VERSION.search(self.explanation)
+        return Hint.OTHER_PYTHON if about_python else Hint.OTHER_VERSION
 
     def sentence(self) -> str:
         """Give the resolver's explanation."""
@@ -225,7 +298,8 @@ class ResolutionFailed(PkgwidgetsError):
 
     output: str
     code: ClassVar[str] = "resolution-failed"
-    hint: ClassVar[str] = "Nothing was changed. Mend what it names, or try again later."
+    http_status: ClassVar[int] = 502
+    default_advice: ClassVar[Hint | None] = Hint.FIX_AND_RETRY
 
     def sentence(self) -> str:
         """Give its own words: the network, the index, or a file of the environment."""
@@ -239,7 +313,9 @@ class StillNeeded(PkgwidgetsError):
     names: tuple[str, ...]
     needed_by: tuple[str, ...]
     code: ClassVar[str] = "still-needed"
-    hint: ClassVar[str] = "Remove these too, or keep it. Nothing was changed."
+    http_status: ClassVar[int] = 409
+    exit_code: ClassVar[int] = 2
+    default_advice: ClassVar[Hint | None] = Hint.UNINSTALL_TOO
 
     def sentence(self) -> str:
         """Name who needs what."""
@@ -253,7 +329,7 @@ class TransactionError(PkgwidgetsError):
 
     transaction: str
     code: ClassVar[str] = "transaction-failed"
-    hint: ClassVar[str] = "Everything is as it was."
+    default_advice: ClassVar[Hint | None] = Hint.RESTORED
 
 
 @dataclass(eq=False)
@@ -262,7 +338,8 @@ class StalePlan(TransactionError):
 
     differences: tuple[str, ...] = ()
     code: ClassVar[str] = "stale-plan"
-    hint: ClassVar[str] = "Nothing was done; plan again."
+    http_status: ClassVar[int] = 409
+    default_advice: ClassVar[Hint | None] = Hint.PLAN_AGAIN
 
     def sentence(self) -> str:
         """Name what changed in between."""
@@ -277,7 +354,8 @@ class StageFailed(TransactionError):
 
     problems: tuple[str, ...] = ()
     code: ClassVar[str] = "stage-failed"
-    hint: ClassVar[str] = "Everything is as it was. Ask for another version, or mend what it names."
+    http_status: ClassVar[int] = 409
+    default_advice: ClassVar[Hint | None] = Hint.OTHER_VERSION_OR_FIX
 
     def sentence(self) -> str:
         """List what could not be imported."""
@@ -292,7 +370,8 @@ class InstallFailed(TransactionError):
     returncode: int = 1
     output: str = ""
     code: ClassVar[str] = "install-failed"
-    hint: ClassVar[str] = "Everything is as it was. Plan again, or ask for another version."
+    http_status: ClassVar[int] = 409
+    default_advice: ClassVar[Hint | None] = Hint.RETRY_OTHER_VERSION
 
     def sentence(self) -> str:
         """Give the last of what the installer said."""
@@ -306,7 +385,8 @@ class VerificationFailed(TransactionError):
 
     problems: tuple[str, ...] = ()
     code: ClassVar[str] = "verification-failed"
-    hint: ClassVar[str] = "Everything is as it was. Plan again, or ask for another version."
+    http_status: ClassVar[int] = 409
+    default_advice: ClassVar[Hint | None] = Hint.RETRY_OTHER_VERSION
 
     def sentence(self) -> str:
         """List the problems."""
@@ -318,6 +398,12 @@ class Cancelled(TransactionError):
     """It was cancelled; the environment is the old one."""
 
     code: ClassVar[str] = "cancelled"
+    http_status: ClassVar[int] = 409
+
+    @property
+    def advice(self) -> Hint | None:
+        """Before it has an id nothing was begun."""
+        return Hint.RESTORED if self.transaction else Hint.UNCHANGED
 
     def sentence(self) -> str:
         """Say so."""
@@ -331,17 +417,16 @@ class RollbackFailed(TransactionError):
     differences: tuple[str, ...] = ()
     kept: str = ""
     code: ClassVar[str] = "rollback-failed"
-    hint: ClassVar[str] = "Free what blocks these files, then start a new session: it tries again."
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        # Who can no longer start a session needs the exact command.
-        if self.kept:
-            tool = shlex.quote(f"{self.kept}/recover.pyz")
-            vars(self)["hint"] = (
-                f"Free what blocks these files, then run `python -I -S {tool}` "
-                "or start a new session: it tries again."
-            )
+    @property
+    def advice(self) -> Hint | None:
+        """Who can no longer start a session needs the exact command."""
+        return Hint.RECOVER if self.kept else Hint.NEW_SESSION
+
+    @property
+    def command(self) -> str:
+        """The command that tries it again, in a terminal and without pkgwidgets."""
+        return f"python -I -S {shlex.quote(f'{self.kept}/recover.pyz')}"
 
     def sentence(self) -> str:
         """Name the paths and where the old ones are."""
@@ -357,7 +442,12 @@ class DiskFailed(TransactionError):
     path: str = ""
     reason: str = ""
     code: ClassVar[str] = "disk-failed"
-    hint: ClassVar[str] = "Make room, or mend what it names; what was begun is put back."
+    http_status: ClassVar[int] = 507
+
+    @property
+    def advice(self) -> Hint | None:
+        """Space helps only where it is missing."""
+        return Hint.FREE_DISK if _DISK_FULL.search(self.reason) else Hint.FIX_PATH
 
     def sentence(self) -> str:
         """Name the file and the reason."""
@@ -369,7 +459,8 @@ class TooLate(TransactionError):
     """It was done before it could be cancelled."""
 
     code: ClassVar[str] = "too-late"
-    hint: ClassVar[str] = "`undo()` takes it back."
+    http_status: ClassVar[int] = 409
+    default_advice: ClassVar[Hint | None] = Hint.UNDO
 
     def sentence(self) -> str:
         """Say so."""
@@ -382,7 +473,11 @@ class ApplierFailed(TransactionError):
 
     reason: str = ""
     code: ClassVar[str] = "applier-failed"
-    hint: ClassVar[str] = "Everything is as it was. Plan again; the transaction's log may say more."
+
+    @property
+    def advice(self) -> Hint | None:
+        """Before it has an id there is no log."""
+        return Hint.READ_LOG if self.transaction else Hint.PLAN_AGAIN
 
     def sentence(self) -> str:
         """Give the reason."""

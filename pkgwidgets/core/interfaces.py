@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from .kernels import Kernel
 from .plans import Plan
 from .releases import Release
 from .transactions import Transaction
+
+_VERSIONED_NAME = re.compile(r"(?<![\w.-])([a-z0-9]+(?:-[a-z0-9]+)*)(?:\[[^\]]*\])?[<>=!~]")
+"""A name with a version, as in `pea[pod]>=1`."""
 
 Report = Callable[[Event], None]
 """Gets an event per step, and again about ten times a second while one lasts.
@@ -260,6 +264,12 @@ class ResolveRequest:
     keep: tuple[str, ...] = ()
     upgrade: tuple[NormalizedName, ...] = ()
 
+    def kept_names(self, explanation: str) -> tuple[str, ...]:
+        """Return the names in `keep` of which an explanation gives a version."""
+        mentioned = set(_VERSIONED_NAME.findall(explanation))
+        kept = (pin.partition("==")[0] for pin in self.keep if "==" in pin)
+        return tuple(name for name in kept if name in mentioned)
+
 
 class Installer(Protocol):
     """Resolves, and changes files."""
@@ -267,7 +277,8 @@ class Installer(Protocol):
     def resolve(self, question: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
         """Return what would change: the new version of each name, None for a removal.
 
-        Changes nothing. Raises `PlanImpossible` with the resolver's explanation.
+        Changes nothing. Raises `PlanImpossible` with the resolver's explanation, and those in
+        `keep` that it speaks of as `blockers`.
         """
 
     def dependencies(self, requirement: str) -> frozenset[NormalizedName]:

@@ -9,6 +9,7 @@ from pkgwidgets.core.errors import PkgwidgetsError, TransactionError
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.operations import inventory, planning, transactions
+from pkgwidgets.presentation.hints import Face, render
 
 from .demo_environment import start
 
@@ -57,7 +58,7 @@ def _fail(backend: Backend, say: Say) -> None:
     try:
         transactions.apply_and_follow(backend, planning.plan_upgrade(backend, "harvestscale"))
     except TransactionError as error:
-        say(f"  {error}")
+        say(f"  {render(error, Face.CLI)}")
     say(f"  harvestscale is {inventory.get_package(backend, 'harvestscale').version}")
 
 

@@ -28,18 +28,12 @@ from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.presentation import payloads
+from pkgwidgets.presentation.hints import Face, hint_text
 
 from . import frames
 from .completion import CompletionSources, completions
 from .service import PackageService
 
-WORDS = {
-    "`get_packages()`": "`%packages list`",
-    "`history()`": "`%packages history`",
-    "`undo()`": "`%packages undo`",
-    '`allow="all"`': "`--allow all`",
-}
-"""What the errors call the service's methods, and how the same is said here."""
 _LINE = re.compile(r"\s*(?:\S+\s*=\s*)?%packages(\s.*)", re.DOTALL)
 """A line that may assign what the magic answers."""
 _COMPLETION_SECONDS = 2.0
@@ -76,13 +70,13 @@ class PackagesMagics(Magics):
             return None
         except InvalidRequest as error:
             if "--json" not in line.split():
-                raise error.spoken(WORDS) from None
+                raise error.with_hint(hint_text(error, Face.MAGIC)) from None
             return _failed(error)
         try:
             answer = self._answer(request)
         except PkgwidgetsError as error:
             if not request.json:
-                raise error.spoken(WORDS) from None
+                raise error.with_hint(hint_text(error, Face.MAGIC)) from None
             return _failed(error)
         as_json = request.json and request.verb != "panel"
         return _as_json(request, answer) if as_json else _as_service(request, answer)
@@ -234,4 +228,4 @@ def _as_json(request: Request, answer: Any) -> dict[str, Any]:
 
 
 def _failed(error: PkgwidgetsError) -> dict[str, Any]:
-    return {"success": False, "error": payloads.error(error.spoken(WORDS))}
+    return {"success": False, "error": payloads.error(error, Face.MAGIC)}

@@ -102,7 +102,9 @@ def _replan_around_refusals(
             found = draft(situation.with_pinned(refused))
         except PlanImpossible as error:
             if not refused:
-                raise PlanImpossible(asked, error.explanation) from error
+                # What may never change is no matter of `allow`.
+                allowed = tuple(id for id in error.blockers if id not in situation.pinned)
+                raise PlanImpossible(asked, error.explanation, allowed) from error
             said = (f"{id} would have to change, and cannot: {refused[id]}" for id in refused)
             raise EnvironmentRefused(situation.python, "; ".join(said)) from error
         old = [change.id for change in found.moved if change.before is not None]
@@ -279,4 +281,4 @@ def _undoable(history: Sequence[Transaction], id: str | None) -> Transaction:
     for done in committed(history):
         if done.id == id:
             return done
-    raise InvalidRequest("transaction", id, "`history()` lists those that can be undone")
+    raise InvalidRequest("transaction", id, "no committed transaction has this id")

@@ -17,12 +17,15 @@ from pkgwidgets.core.plan_json import plan_to_json
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 
+from .hints import Face, hint_text
+
 _Json = dict[str, Any]
 
 
-def error(raised: PkgwidgetsError) -> _Json:
+def error(raised: PkgwidgetsError, face: Face) -> _Json:
     """Return what failed: code, message, hint, and the facts that the message is made of."""
-    said = {"code": raised.code, "message": raised.sentence(), "hint": raised.hint}
+    hint = hint_text(raised, face)
+    said = {"code": raised.code, "message": raised.sentence(), "hint": hint}
     return {**error_to_json(raised), **said}
 
 

@@ -24,7 +24,6 @@ from .errors import KernelNotFound
 from .kernel_interpreter import LaunchCommand, RunningKernel
 from .threads import run_in_thread
 
-_OTHERS = "Name another with `?kernelspec=NAME` or `?kernel=ID`: `GET api/kernelspecs` lists them."
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}", re.ASCII)
 
 
@@ -58,20 +57,16 @@ class Environments:
 
         Raises `KernelNotFound`, and `EnvironmentRefused` for a kernel of no Python.
         """
-        try:
-            if asked.kernel is not None:
-                kernel = await self._kernel(asked.kernel)
-                return await run_in_thread(
-                    lambda: self._connected(kernel_interpreter.interpreter_of_kernel(kernel))
-                )
-            name = asked.kernelspec or self._running.default_kernel_name
-            launch = await self._launch(name)
+        if asked.kernel is not None:
+            kernel = await self._kernel(asked.kernel)
             return await run_in_thread(
-                lambda: self._connected(kernel_interpreter.interpreter_of_launch(launch))
+                lambda: self._connected(kernel_interpreter.interpreter_of_kernel(kernel))
             )
-        except EnvironmentRefused as error:
-            vars(error)["hint"] = _OTHERS
-            raise
+        name = asked.kernelspec or self._running.default_kernel_name
+        launch = await self._launch(name)
+        return await run_in_thread(
+            lambda: self._connected(kernel_interpreter.interpreter_of_launch(launch))
+        )
 
     async def sharing(self, backend: Backend, plan: Plan) -> list[dict[str, Any]]:
         """Return the running kernels of an environment, and whether a plan makes them restart."""

@@ -6,19 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pkgwidgets.core.errors import PkgwidgetsError, shown
-
-WORDS = {
-    "`get_packages()`": "`GET pkgwidgets/packages`",
-    "`history()`": "`GET pkgwidgets/transactions`",
-    "`undo()`": "`POST pkgwidgets/transactions/{id}/undo`",
-    '`allow="all"`': '`"allow": "all"`',
-}
-"""What the errors of the core call the service's methods, and how the same is said here."""
-
-_WHO = (
-    "Send the server's token, as in `Authorization: token …`, or a login's cookie and its XSRF "
-    "token; to change anything a user needs `execute` on `pkgwidgets`."
-)
+from pkgwidgets.core.hints import Hint
 
 
 @dataclass(eq=False)
@@ -27,7 +15,8 @@ class KernelNotFound(PkgwidgetsError):
 
     name: str
     code: ClassVar[str] = "kernel-not-found"
-    hint: ClassVar[str] = "`GET api/kernels` lists what runs, `GET api/kernelspecs` what can run."
+    http_status: ClassVar[int] = 404
+    default_advice: ClassVar[Hint | None] = Hint.LIST_KERNELS
 
     def sentence(self) -> str:
         """Quote what was asked for."""
@@ -40,7 +29,8 @@ class PlanNotFound(PkgwidgetsError):
 
     plan: str
     code: ClassVar[str] = "plan-not-found"
-    hint: ClassVar[str] = "A plan is carried out once, where and by whom it was made: plan again."
+    http_status: ClassVar[int] = 404
+    default_advice: ClassVar[Hint | None] = Hint.MAKE_PLAN
 
     def sentence(self) -> str:
         """Quote its id."""
@@ -53,7 +43,8 @@ class TransactionNotFound(PkgwidgetsError):
 
     transaction: str
     code: ClassVar[str] = "transaction-not-found"
-    hint: ClassVar[str] = "`GET pkgwidgets/transactions` lists those of this environment."
+    http_status: ClassVar[int] = 404
+    default_advice: ClassVar[Hint | None] = Hint.LIST_TRANSACTIONS
 
     def sentence(self) -> str:
         """Quote its id."""
@@ -67,12 +58,13 @@ class RequestRefused(PkgwidgetsError):
     status: int
     reason: str
     code: ClassVar[str] = "request-refused"
-    hint: ClassVar[str] = "Nothing was done. `GET pkgwidgets/openapi.json` says what is answered."
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.status == 403:
-            vars(self)["hint"] = _WHO
+    @property
+    def advice(self) -> Hint | None:
+        """A failure of the server is no fault of the request."""
+        if self.status >= 500:
+            return None
+        return Hint.AUTHENTICATE if self.status == 403 else Hint.CHECK_REQUEST
 
     def sentence(self) -> str:
         """Give the reason."""

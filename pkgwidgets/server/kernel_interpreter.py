@@ -31,7 +31,8 @@ class LaunchCommand:
     def of(cls, spec: Any) -> LaunchCommand:
         """Read a kernel specification as Jupyter does."""
         if str(spec.language).lower() not in ("python", ""):
-            raise EnvironmentRefused(Path(), f"{spec.display_name} is no kernel for Python")
+            reason = f"{spec.display_name} is no kernel for Python"
+            raise EnvironmentRefused(Path(), reason, usable=False)
         names = {"resource_dir": str(spec.resource_dir)}
         argv = tuple(_filled(word, names) for word in spec.argv)
         variables = {name: Template(str(value)) for name, value in spec.env.items()}
@@ -72,7 +73,8 @@ def interpreter_of_kernel(kernel: RunningKernel) -> Path:
     """
     try:
         if kernel.launch is None:
-            raise EnvironmentRefused(Path(), f"Nothing says how the kernel {kernel.id} was started")
+            reason = f"Nothing says how the kernel {kernel.id} was started"
+            raise EnvironmentRefused(Path(), reason, usable=False)
         return interpreter_of_launch(kernel.launch)
     except EnvironmentRefused:
         if kernel.process is not None:

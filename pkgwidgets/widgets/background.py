@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.redaction import redact
+from pkgwidgets.presentation.hints import Face, render
 
 Work = Callable[[], None]
 Failed = Callable[[str], None]
@@ -89,7 +90,7 @@ def run_safely(work: Work, failed: Failed) -> None:
     try:
         work()
     except PkgwidgetsError as error:
-        failed(str(error))
+        failed(render(error, Face.PANEL))
     except Exception as error:  # the last place where anybody would hear of it
         _log.error("the panel's work failed\n%s", redact(traceback.format_exc()))
         failed(f"Unexpected: {redact(repr(error))}. The kernel's log has more.")

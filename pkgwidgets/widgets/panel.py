@@ -9,6 +9,7 @@ import ipywidgets
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import package_table_html
+from pkgwidgets.presentation.hints import Face, render
 
 from . import panel_request
 from .connection import PanelConnection
@@ -180,7 +181,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         try:
             request = self._asked_in_form(name.strip(), version)
         except PkgwidgetsError as error:
-            self.form.fail(str(error))
+            self.form.fail(render(error, Face.PANEL))
             return
         self.form.fail("")
         self._changing.plan(request, self._plan_failed, self.form.close_view)

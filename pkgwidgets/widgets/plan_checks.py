@@ -112,7 +112,10 @@ class PlanChecks:
 
     def _look(self, plan: Plan, write: Callable[[Shown], None]) -> None:
         with suppress(Cancelled):
-            rows = self._service.values.impact(plan, report=self._looking.raise_if_cancelled)
+            try:
+                rows = self._service.values.impact(plan, report=self._looking.raise_if_cancelled)
+            except InvalidRequest as error:  # that nothing was changed, nobody asked
+                return _not_found(write, error.sentence())
             write({"state": "done", "text": summary(rows), "rows": _rows(rows)})
 
     def _rehearse(self, plan: Plan, path: Path, note: str, write: Callable[[Shown], None]) -> None:
@@ -175,8 +178,7 @@ def _failed(write: Callable[[Shown], None], error: str) -> None:
 
 
 def _not_found(write: Callable[[Shown], None], error: str) -> None:
-    why = error.removesuffix(InvalidRequest.hint).strip()
-    write({"state": "done", "text": f"Which cells use what changes is not known. {why}"})
+    write({"state": "done", "text": f"Which cells use what changes is not known. {error}"})
 
 
 def summary(rows: Sequence[Impact]) -> str:

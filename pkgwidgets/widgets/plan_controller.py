@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, PlanImpossible, StillNeeded
+from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, StillNeeded
 from pkgwidgets.core.events import Event
+from pkgwidgets.core.hints import Hint
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.notebook.service import PackageService
+from pkgwidgets.presentation.hints import Face, render
 
 from . import panel_request
 from .background import BackgroundJob, Failed
@@ -139,12 +141,12 @@ class PlanController:
                 wider=lambda: panel_request.uninstall(self._service, more),
             )
             unlock = f"Show the plan that also removes {panel_request.listed(error.needed_by)}"
-        elif isinstance(error, PlanImpossible) and request.wider is not None:
+        elif error.advice is Hint.ALLOW_ALL and request.wider is not None:
             unlock = _ELSE
         if failed is not None and not unlock:
-            failed(str(error))
+            failed(render(error, Face.PANEL))
         else:
-            self._plan_view.fail(str(error), unlock)
+            self._plan_view.fail(render(error, Face.PANEL), unlock)
 
     def _change(self, title: str, change: Change) -> None:
         def report(event: Event) -> None:
@@ -156,7 +158,7 @@ class PlanController:
                 done = change(report)
                 self._task_view.finish(done)
             except Cancelled as error:
-                self._task_view.call_off(str(error))
+                self._task_view.call_off(render(error, Face.PANEL))
             finally:
                 self._ended()
 

@@ -85,7 +85,7 @@ def test_axe_finds_nothing_in_progress(opened: Opened, judged: Callable[[str], N
     judged("progress")
     expect(progress.get_by_role("progressbar", name="Installing slowcoach")).to_be_visible()
     progress.get_by_role("button", name="Cancel").click()
-    said = progress.get_by_role("status").filter(has_text="Everything is as it was.")
+    said = progress.get_by_role("status").filter(has_text="The environment is unchanged.")
     expect(said).to_be_visible()
     judged("cancelled")
 

@@ -208,7 +208,7 @@ def test_cancel_works_while_a_cell_runs(opened: Opened) -> None:
     expect(opened.page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(1)
     progress.get_by_role("button", name="Cancel").click()
     expect(progress).to_contain_text("Cancelled.")
-    expect(progress).to_contain_text("Everything is as it was.")
+    expect(progress).to_contain_text("The environment is unchanged.")
     expect(opened.page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(1)
     opened.execute("kernelmenu:interrupt")
 

@@ -50,7 +50,7 @@ def test_a_failed_upgrade_says_why_and_changes_nothing(quickstart: Notebook) -> 
     row.get_by_role("button", name="Retry harvestscale").click()
     panel.get_by_role("button", name="Apply").click()
     expect(panel).to_contain_text("libharvest.so.5: cannot open shared object file")
-    expect(panel).to_contain_text("Everything is as it was.")
+    expect(panel).to_contain_text("Nothing was changed.")
     expect(row.locator(".pkgw-c-version")).to_have_text("3.2.0")
     photographed(panel, "failed")
 

@@ -282,7 +282,7 @@ def test_it_is_followed_and_called_off(stage: Opened) -> None:
     expect(progress.locator("[aria-current=step]")).to_have_text("checking")
     pictured(opened, "progress")
     progress.get_by_role("button", name="Cancel").click()
-    expect(progress).to_contain_text("Everything is as it was.")
+    expect(progress).to_contain_text("The environment is unchanged.")
     expect(progress.locator(".pkgw-bad")).to_have_count(0)  # it was asked for
     expect(opened.row("seedshelf")).not_to_contain_text("Cancelled")
     pictured(opened, "cancelled")

@@ -49,7 +49,7 @@ def unchanged(garden: Demo, tree: Oracle) -> Iterator[None]:
 
 def refused(done: subprocess.CompletedProcess[str]) -> None:
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.rstrip().endswith("Nothing was done.")
+    assert done.stderr.rstrip().endswith("Nothing was changed.")
     assert done.stderr.rstrip("\n").replace("…", "").isascii()
     assert "\x1b" not in done.stderr
     assert "Traceback" not in done.stderr
@@ -111,7 +111,7 @@ def test_every_verb_refuses_it_before_anything_is_started(
         assert main.main([*where, *words, *yes, *last]) == 2, text
         found = json.loads(capsys.readouterr().out)
         assert (found["success"], found["error"]["code"]) == (False, "invalid-request")
-        assert found["error"]["hint"] == "Nothing was done."
+        assert found["error"]["hint"] == "Nothing was changed."
 
 
 @pytest.mark.usefixtures("unchanged")

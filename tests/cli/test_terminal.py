@@ -124,7 +124,7 @@ def test_ctrl_c_in_the_middle_puts_the_old_back_and_says_so(
     terminal.type("\x03")
     assert terminal.end() == 1
     assert "Cancelling: it ends in the old environment." in terminal.shown
-    assert "Cancelled. Everything is as it was." in terminal.shown
+    assert "Cancelled. The environment is unchanged." in terminal.shown
     assert "Traceback" not in terminal.shown
     assert tree(garden.folder / "env") == before
     assert [each.outcome for each in service.values.history()] == [Outcome.ROLLED_BACK]
@@ -136,7 +136,7 @@ def test_ctrl_c_at_the_question_is_a_no(at_terminal: Start, garden: Demo, tree: 
     terminal.wait_for(QUESTION)
     terminal.type("\x03")
     assert terminal.end() == 130
-    assert "Cancelled. Everything is as it was." in terminal.shown
+    assert "Cancelled. Nothing was changed." in terminal.shown
     assert "Traceback" not in terminal.shown
     assert tree(garden.folder / "env") == before
 
@@ -210,7 +210,7 @@ def test_an_interrupt_while_the_index_is_silent_ends_at_once(garden: Demo, tree:
         with silent.accept()[0]:
             os.killpg(child.pid, signal.SIGINT)
             said, aside = child.communicate(timeout=PATIENCE)
-    assert (child.returncode, said, aside) == (130, "", "Cancelled. Everything is as it was.\n")
+    assert (child.returncode, said, aside) == (130, "", "Cancelled. Nothing was changed.\n")
     assert tree(garden.folder / "env") == before
 
 

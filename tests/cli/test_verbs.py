@@ -202,7 +202,7 @@ def test_what_fails_leaves_everything_as_it_was(
     done = run("upgrade", "harvestscale", "--yes")
     assert done.returncode == 1
     assert "libharvest.so.5" in done.stderr
-    assert "Everything is as it was." in done.stderr
+    assert "Nothing was changed." in done.stderr
     assert "Traceback" not in done.stderr
     failed = answer(run("upgrade", "harvestscale", "--yes", "--json"), code=1)["error"]
     assert (failed["code"], bool(failed["message"]), bool(failed["hint"])) == (
@@ -216,11 +216,18 @@ def test_what_fails_leaves_everything_as_it_was(
     ("words", "code", "said"),
     [
         (("plan", "--install", "raintable==3.1.0"), 2, "There is no plan for raintable==3.1.0: "),
+        (("plan", "raintable", "--version", "3.1.0"), 2, "change too: `--allow all`."),
+        (("plan", "coldframe", "--version", "2.0.0"), 2, "Choose another version, or an "),
+        (("plan", "raintable", "--version", "9"), 2, "unsatisfiable. Choose another version."),
         (("uninstall", "sundrift", "--yes"), 2, "sundrift cannot go: bedplanner needs it."),
         (("upgrade", "sprinkler", "--yes"), 2, "`pkgwidgets packages` lists what is installed."),
         (("install", "sprinkler", "--yes"), 2, "sprinkler is not on http://127.0.0.1"),
         (("packages", "sprinkler"), 2, "sprinkler is not installed."),
-        (("undo", "--yes", "20200101"), 2, "`pkgwidgets history` lists those that can be undone"),
+        (
+            ("undo", "--yes", "20200101"),
+            2,
+            "`pkgwidgets history` lists the transactions of this environment.",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -94,22 +94,28 @@ def test_a_dependency_comes_along(kit: Kit) -> None:
     assert found == {"pea": Version("1.0"), "pod": Version("1.5")}
 
 
+KEPT = ("allotboard==1.40.0",)
+
+
 @pytest.mark.parametrize(
-    "question",
+    ("question", "blockers"),
     [
-        ResolveRequest(requirements=(*NAMES, "raintable==3.1.0"), keep=("allotboard==1.40.0",)),
-        ResolveRequest(requirements=("seedshelf==9",)),
-        ResolveRequest(requirements=("nothing-of-that-name",)),
-        ResolveRequest(requirements=("coldframe>=2",)),
-        ResolveRequest(requirements=("seedshelf<1.4", "seedshelf>1.4")),
+        (ResolveRequest(requirements=(*NAMES, "raintable==3.1.0"), keep=KEPT), ("allotboard",)),
+        (ResolveRequest(requirements=(*NAMES, "seedshelf==9"), keep=KEPT), ()),
+        (ResolveRequest(requirements=("nothing-of-that-name",)), ()),
+        (ResolveRequest(requirements=(*NAMES, "coldframe>=2"), keep=KEPT), ()),
+        (ResolveRequest(requirements=("seedshelf<1.4", "seedshelf>1.4")), ()),
     ],
     ids=["kept", "no such version", "no such project", "another Python", "contradiction"],
 )
-def test_what_cannot_be_is_explained(kit: Kit, question: ResolveRequest) -> None:
+def test_what_cannot_be_is_explained(
+    kit: Kit, question: ResolveRequest, blockers: tuple[str, ...]
+) -> None:
     before = kit.tree()
     with pytest.raises(PlanImpossible) as caught:
         kit.backend.installer.resolve(question)
     assert caught.value.explanation
+    assert caught.value.blockers == blockers
     assert caught.value.requirements == question.requirements
     assert kit.tree() == before
 

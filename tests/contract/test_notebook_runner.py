@@ -187,7 +187,7 @@ def test_a_folder_that_is_too_large_is_refused(
         real("1")
     assert str(raised.value).endswith(
         "work/a.ipynb' is not a valid notebook to rehearse: its folder holds more "
-        "than 2 GB, a/one alone 1.5 GB; move it to one of its own. Nothing was done."
+        "than 2 GB, a/one alone 1.5 GB; move it to one of its own. Nothing was changed."
     )
     assert list(place.iterdir()) == []
 

@@ -221,7 +221,7 @@ def test_without_griffe_it_is_refused_before_anything_is_fetched(
         service.impact(plan, notebook(tmp_path, "import frostcall"), report=fetched.append)
     assert (raised.value.code, fetched) == ("invalid-request", [])
     assert str(raised.value) == (
-        'An impact needs griffe: `pip install "pkgwidgets[impact]"`. Nothing was done.'
+        'An impact needs griffe: `pip install "pkgwidgets[impact]"`. Nothing was changed.'
     )
     service.apply(plan)
     assert service.get_package("frostcall").version == "2.0.0"

@@ -200,7 +200,7 @@ def test_an_error_in_a_cell_is_one_line(shell: InteractiveShell) -> None:
     error = run("%packages upgrade ../x").error_in_exec
     assert isinstance(error, PkgwidgetsError)
     assert error._render_traceback_() == [
-        "InvalidRequest: '../x' is not a valid name. Nothing was done."
+        "InvalidRequest: '../x' is not a valid name. Nothing was changed."
     ]
 
 

@@ -77,7 +77,9 @@ def test_a_cell_shows_what_the_service_does(kernel: Kernel, garden: Demo) -> Non
     (done,) = kernel.run(line(garden, "upgrade seedshelf"))
     assert "committed: seedshelf 1.4.1 → 1.4.2" in done["data"]["text/plain"]
     (error,) = kernel.run("%packages upgrade ../x")
-    assert error["traceback"] == ["InvalidRequest: '../x' is not a valid name. Nothing was done."]
+    assert error["traceback"] == [
+        "InvalidRequest: '../x' is not a valid name. Nothing was changed."
+    ]
 
 
 def test_tab_offers_verbs_and_what_this_kernel_has(kernel: Kernel) -> None:
@@ -95,5 +97,5 @@ def test_an_interrupt_of_the_cell_puts_the_old_back(
     eventually(lambda: list(garden.site_packages.glob("seedshelf-1.9.dist-info")))
     kernel.manager.interrupt_kernel()
     (error,) = kernel.shown(cell)
-    assert error["traceback"] == ["Cancelled: Cancelled. Everything is as it was."]
+    assert error["traceback"] == ["Cancelled: Cancelled. The environment is unchanged."]
     assert tree(garden.folder / "env") == before

@@ -97,7 +97,7 @@ async def test_no_name(ask: Ask, quiet: Callable[[], None], name: str) -> None:
     ):
         answer = await ask(method, path, body)
         assert (answer.status, answer.code) == (422, "invalid-request"), path
-        assert answer.json["error"]["hint"] == "Nothing was done."
+        assert answer.json["error"]["hint"] == "Nothing was changed."
     quiet()
 
 

@@ -10,6 +10,7 @@ from server.asking import Ask
 
 from pkgwidgets.core import errors
 from pkgwidgets.demo import Demo, catalog
+from pkgwidgets.presentation.hints import Face, hint_text
 from pkgwidgets.server import error_status
 
 
@@ -126,4 +127,4 @@ def test_an_error_has_its_status_and_says_what_to_do(
     assert said["success"] is False
     assert said["error"]["code"] == raised.code
     assert said["error"]["message"] == raised.sentence()
-    assert said["error"]["hint"] == raised.hint
+    assert said["error"]["hint"] == hint_text(raised, Face.REST)

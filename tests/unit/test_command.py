@@ -47,7 +47,7 @@ def test_who_calls_it_from_python_hears_of_interrupts_as_before(
     with handled(handler):
         assert main(REFUSED) == 2
         assert signal.getsignal(signal.SIGINT) is handler
-    assert "Nothing was done." in capsys.readouterr().err
+    assert "Nothing was changed." in capsys.readouterr().err
 
 
 def test_so_does_who_calls_it_where_something_breaks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,65 +7,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from error_examples import EXAMPLES, error_types
 
 from pkgwidgets.core.error_json import error_from_json, error_to_json
 from pkgwidgets.core.errors import (
-    ApplierFailed,
-    Cancelled,
-    DiskFailed,
-    EnvironmentBusy,
     EnvironmentRefused,
-    IndexUnavailable,
-    InstallerUnavailable,
-    InstallFailed,
     InvalidRequest,
-    PackageNotFound,
     PkgwidgetsError,
     PlanImpossible,
-    ProjectNotFound,
-    ResolutionFailed,
-    RollbackFailed,
-    StageFailed,
-    StalePlan,
-    StillNeeded,
-    TooLate,
     TransactionError,
     VerificationFailed,
 )
 
 TOLD = [
     PkgwidgetsError(),
-    InvalidRequest("name", "a b", "it holds a space"),
-    InvalidRequest("name", 3),
-    PackageNotFound("pea"),
-    ProjectNotFound("pea", "http://h/simple/"),
-    IndexUnavailable("http://h/simple/", "it answered 503"),
-    EnvironmentRefused(Path("/usr/bin/python"), "/usr is read-only"),
-    EnvironmentBusy("root in a kernel (process 7)"),
-    InstallerUnavailable(("the uv package", "PATH")),
-    PlanImpossible(("pea", "bean"), "bean needs pea<1."),
-    ResolutionFailed("no route"),
-    StillNeeded(("pea",), ("bean",)),
     TransactionError("t"),
-    StalePlan("t", ("pea is 2, not 1", "bean is 1, not absent")),
-    StageFailed("t", ("pea fails: x",)),
-    InstallFailed("t", ("uv", "pip"), -9, "no space \N{BULLET} left\n"),
     VerificationFailed("t", ()),
-    Cancelled("t"),
-    TooLate("t"),
-    ApplierFailed("t", "it was cut off"),
-    DiskFailed("t", "/env/.pkgwidgets/open", "no space left on device"),
-    RollbackFailed("t", ("/a: no space",), "/env/.pkgwidgets/txn/t"),
+    *(error for error, _, _ in EXAMPLES),
 ]
 
 
-def kinds(root: type[PkgwidgetsError] = PkgwidgetsError) -> set[type[PkgwidgetsError]]:
-    branches = [kind for kind in root.__subclasses__() if kind.__module__ == root.__module__]
-    return {root}.union(*map(kinds, branches))
-
-
-def test_every_kind_is_told_here() -> None:
-    assert {type(error) for error in TOLD} == kinds()
+def test_every_error_is_told_here() -> None:
+    assert {type(error) for error in TOLD} == {*error_types()}
 
 
 @pytest.mark.parametrize("error", TOLD, ids=lambda error: type(error).__name__)
@@ -77,6 +40,27 @@ def test_it_is_the_same_on_the_other_side(error: PkgwidgetsError) -> None:
         name: type(fact) for name, fact in error.facts.items()
     }
     assert (str(again), again.hint) == (str(error), error.hint)
+
+
+@pytest.mark.parametrize(
+    ("said_nothing", "says"),
+    [
+        (
+            EnvironmentRefused(Path("/bin/python"), "read-only"),
+            EnvironmentRefused(Path("/bin/python"), "read-only", usable=False),
+        ),
+        (PlanImpossible(("pea",), "no"), PlanImpossible(("pea",), "no", ("bean",))),
+    ],
+    ids=["usable", "blockers"],
+)
+def test_a_fact_that_was_added_is_written_where_it_says_something(
+    said_nothing: PkgwidgetsError, says: PkgwidgetsError
+) -> None:
+    """A journal of before has none, and an older pkgwidgets refuses a key that it does not know."""
+    old, new = error_to_json(said_nothing), error_to_json(says)
+    assert len(new) == len(old) + 1
+    assert error_from_json(old).facts == said_nothing.facts
+    assert error_from_json(new).facts == says.facts
 
 
 def test_what_json_does_not_know_is_told_as_it_is_shown() -> None:
@@ -93,6 +77,9 @@ def test_what_json_does_not_know_is_told_as_it_is_shown() -> None:
         {"code": "package-not-found"},
         {"code": "package-not-found", "name": "pea", "more": 1},
         {"code": "package-not-found", "name": None},
+        {"code": "environment-refused", "python": "/x", "reason": "y", "usable": "no"},
+        {"code": "plan-impossible", "requirements": [], "explanation": "x", "blockers": "pea"},
+        {"code": "invalid-request", "field": "name", "value": "x"},
         {"code": "still-needed", "names": "pea", "needed_by": []},
         {"code": "still-needed", "names": [1], "needed_by": []},
         {"code": "install-failed", "transaction": "t", "argv": [], "returncode": "1", "output": ""},

@@ -6,103 +6,33 @@ import copy
 import pickle
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from error_examples import EXAMPLES, FAMILIES, error_types
 
 from pkgwidgets.core import errors
 from pkgwidgets.core.errors import (
     ApplierFailed,
     Cancelled,
     DiskFailed,
-    EnvironmentBusy,
-    EnvironmentRefused,
-    IndexUnavailable,
-    InstallerUnavailable,
     InstallFailed,
     InvalidRequest,
     PackageNotFound,
     PkgwidgetsError,
-    PlanImpossible,
-    ProjectNotFound,
-    ResolutionFailed,
     RollbackFailed,
     StageFailed,
     StalePlan,
-    StillNeeded,
     TooLate,
     TransactionError,
     VerificationFailed,
     shown,
 )
 
-SAID = [
-    (InvalidRequest("name", "a b"), "'a b' is not a valid name."),
-    (
-        InvalidRequest("version", "1", "a version needs exactly one name"),
-        "'1' is not a valid version: a version needs exactly one name.",
-    ),
-    (InvalidRequest("name", None, "no name was given"), "No name was given."),
-    (PackageNotFound("pea"), "pea is not installed."),
-    (ProjectNotFound("pea", "http://h/simple/"), "pea is not on http://h/simple/."),
-    (
-        IndexUnavailable("http://h/simple/", "it answered 503"),
-        "http://h/simple/ is not available: it answered 503.",
-    ),
-    (EnvironmentRefused(Path("/usr/bin/python"), "/usr is read-only"), "/usr is read-only."),
-    (EnvironmentBusy("process 7"), "The environment is being changed by process 7."),
-    (
-        InstallerUnavailable(("the uv package", "PATH")),
-        "No usable uv was found (tried the uv package, PATH).",
-    ),
-    (InstallerUnavailable(()), "No usable uv was found (tried nothing)."),
-    (
-        PlanImpossible(("pea", "bean"), "bean needs pea<1."),
-        "There is no plan for pea, bean: bean needs pea<1.",
-    ),
-    (ResolutionFailed("no route."), "uv could not plan: no route."),
-    (ResolutionFailed(""), "uv could not plan: it said nothing."),
-    (StillNeeded(("pea",), ("bean",)), "pea cannot go: bean needs it."),
-    (StillNeeded(("pea", "pod"), ("bean", "leek")), "pea, pod cannot go: bean, leek need it."),
-    (
-        StalePlan("t", ("pea is 2, not 1", "bean is 1, not absent")),
-        "The environment is not the one that was planned for: "
-        "pea is 2, not 1; bean is 1, not absent.",
-    ),
-    (StageFailed("t", ("pea fails: x",)), "pea fails: x."),
-    (
-        InstallFailed("t", ("uv", "pip"), 2, " no space \n"),
-        "The installer ended with code 2: no space.",
-    ),
-    (InstallFailed("t", ("uv",), -9), "The installer ended with code -9: it said nothing."),
-    (VerificationFailed("t", ("pea fails: x",)), "The new environment was wrong: pea fails: x."),
-    (Cancelled("t"), "Cancelled."),
-    (
-        RollbackFailed("t", ("/a: no space",), "/env/.pkgwidgets/txn/t"),
-        "Not put back: /a: no space. The old files are kept in /env/.pkgwidgets/txn/t.",
-    ),
-    (TooLate("t"), "It was done before it could be cancelled."),
-    (
-        ApplierFailed("t", "it was cut off"),
-        "The process that makes the changes failed: it was cut off.",
-    ),
-    (
-        DiskFailed("t", "/env/.pkgwidgets/open", "no space left on device"),
-        "Stopped at /env/.pkgwidgets/open: no space left on device.",
-    ),
-]
-
-FAMILIES = [PkgwidgetsError, TransactionError]
-"""What is caught, never raised itself."""
+SAID = [(error, sentence) for error, sentence, _ in EXAMPLES]
 
 
-def kinds(root: type[PkgwidgetsError] = PkgwidgetsError) -> list[type[PkgwidgetsError]]:
-    branches = [kind for kind in root.__subclasses__() if kind.__module__ == root.__module__]
-    return [root, *(kind for branch in branches for kind in kinds(branch))]
-
-
-def test_every_kind_is_said_here() -> None:
-    assert {type(error) for error, _ in SAID} == {*kinds()} - {*FAMILIES}
+def test_every_error_has_an_example() -> None:
+    assert {type(error) for error, _ in SAID} == {*error_types()} - {*FAMILIES}
 
 
 @pytest.mark.parametrize(("error", "sentence"), SAID, ids=lambda value: type(value).__name__)
@@ -111,20 +41,47 @@ def test_its_sentence_tells_what_failed_and_its_text_what_to_do(
 ) -> None:
     assert error.sentence() == sentence
     assert str(error) == f"{sentence} {error.hint}"
+    assert re.fullmatch(r"[A-Z`][^{}]*\.", error.hint)
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
-def test_its_code_is_in_kebab_case_and_its_hint_a_sentence(kind: type[PkgwidgetsError]) -> None:
+@pytest.mark.parametrize("kind", error_types(), ids=lambda kind: kind.__name__)
+def test_its_code_is_in_kebab_case(kind: type[PkgwidgetsError]) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind.code)
-    assert kind is PkgwidgetsError or re.fullmatch(r"[A-Z`].*\.", kind.hint)
+
+
+@pytest.mark.parametrize("kind", error_types(), ids=lambda kind: kind.__name__)
+def test_it_has_a_status_of_http_and_an_exit_code(kind: type[PkgwidgetsError]) -> None:
+    assert 400 <= kind.http_status < 600
+    assert kind.exit_code in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "http_status", "exit_code"),
+    [
+        (InvalidRequest, 422, 2),
+        (PackageNotFound, 404, 2),
+        (errors.EnvironmentRefused, 403, 2),
+        (errors.PlanImpossible, 409, 2),
+        (errors.StillNeeded, 409, 2),
+        (errors.IndexUnavailable, 502, 1),
+        (VerificationFailed, 409, 1),
+        (DiskFailed, 507, 1),
+        (RollbackFailed, 500, 1),
+        (ApplierFailed, 500, 1),
+    ],
+)
+def test_what_is_refused_differs_from_what_failed(
+    kind: type[PkgwidgetsError], http_status: int, exit_code: int
+) -> None:
+    assert (kind.http_status, kind.exit_code) == (http_status, exit_code)
 
 
 def test_no_two_kinds_share_a_code() -> None:
-    codes = [kind.code for kind in kinds()]
+    codes = [kind.code for kind in error_types()]
     assert len(codes) == len(set(codes))
 
 
-@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", error_types(), ids=lambda kind: kind.__name__)
 def test_the_drawing_of_the_tree_shows_it(kind: type[PkgwidgetsError]) -> None:
     assert re.search(rf"\b{kind.__name__}\b", errors.__doc__ or "")
 
@@ -147,13 +104,13 @@ def test_it_survives(
 def test_its_facts_are_its_attributes(error: PkgwidgetsError, sentence: str) -> None:
     assert error.facts != {}
     assert all(getattr(error, name) == value for name, value in error.facts.items())
-    assert not {"code", "hint"} & error.facts.keys()
+    assert not {"code", "hint", "advice"} & error.facts.keys()
     assert type(error)(**error.facts).sentence() == sentence
 
 
 def test_a_transaction_that_failed_is_one_family() -> None:
     failed = {StalePlan, StageFailed, InstallFailed, VerificationFailed, Cancelled, RollbackFailed}
-    assert {*kinds(TransactionError)} == {
+    assert {*error_types(TransactionError)} == {
         TransactionError,
         DiskFailed,
         TooLate,

@@ -1,60 +1,217 @@
-"""An error's hint names what its reader can do: each face has a word for each call it may name."""
+"""An error's hint is chosen from its facts, and names what the user of each front end can do."""
 
 from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from error_examples import EXAMPLES
 
 import pkgwidgets
-from pkgwidgets.cli import console
-from pkgwidgets.core.errors import InvalidRequest, PackageNotFound, PlanImpossible, TooLate
-from pkgwidgets.notebook import magic
+from pkgwidgets.core import errors
+from pkgwidgets.core.errors import (
+    EnvironmentRefused,
+    PackageNotFound,
+    PkgwidgetsError,
+    PlanImpossible,
+    RollbackFailed,
+    StillNeeded,
+    TooLate,
+)
+from pkgwidgets.core.hints import Hint
+from pkgwidgets.core.interfaces import ResolveRequest
 from pkgwidgets.presentation import payloads
-from pkgwidgets.server import errors
+from pkgwidgets.presentation.hints import Face, hint_text, render, template
+from pkgwidgets.server.error_status import http_status
+from pkgwidgets.server.errors import (
+    KernelNotFound,
+    PlanNotFound,
+    RequestRefused,
+    TransactionNotFound,
+)
 
-FACES = {"command line": console.WORDS, "REST": errors.WORDS, "magic": magic.WORDS}
 ROOT = Path(pkgwidgets.__file__).parent
-CALL = re.compile(r"`[a-z_]+\([^`]*\)`|`[a-z_]+=[^`]*`")
+CALL = re.compile(r"`[a-zA-Z_.]+\([^`]*\)`|`[a-z_]+=[^`]*`")
+"""A call or an argument in Python."""
+ROUTE = re.compile(r"`(?:GET|PUT|POST|DELETE) |`\?[a-z]+=|execute|Authorization")
+OPTION = re.compile(r"`--[a-z]|`%packages|`pkgwidgets ")
+
+SERVER: list[tuple[PkgwidgetsError, Hint | None]] = [
+    (KernelNotFound("k"), Hint.LIST_KERNELS),
+    (PlanNotFound("p"), Hint.MAKE_PLAN),
+    (TransactionNotFound("t"), Hint.LIST_TRANSACTIONS),
+    (RequestRefused(403, "no"), Hint.AUTHENTICATE),
+    (RequestRefused(404, "There is nothing here"), Hint.CHECK_REQUEST),
+    (RequestRefused(413, "too large"), Hint.CHECK_REQUEST),
+    (RequestRefused(500, "The server failed; its log says more"), None),
+]
+CASES = [*((error, hint) for error, _, hint in EXAMPLES), *SERVER]
 
 
-def named() -> set[str]:
-    """Return the calls that texts of the lower floors name, docstrings left out."""
-    found: set[str] = set()
-    for floor in ("core", "operations", "backends"):
-        for file in (ROOT / floor).glob("*.py"):
-            module = ast.parse(file.read_text("utf-8"))
-            docs = {
-                id(node.value)
-                for node in ast.walk(module)
-                if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-            }
-            for node in ast.walk(module):
-                said = node.value if isinstance(node, ast.Constant) else None
-                if isinstance(said, str) and id(node) not in docs:
-                    found.update(CALL.findall(said))
-    return found
+@pytest.mark.parametrize(("error", "hint"), CASES, ids=lambda value: type(value).__name__)
+def test_an_error_chooses_its_hint_from_its_facts(
+    error: PkgwidgetsError, hint: Hint | None
+) -> None:
+    assert error.advice is hint
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_each_face_has_a_word_for_each_call_that_an_error_names(face: str) -> None:
-    assert named() == FACES[face].keys()
-    for other in FACES[face].values():
-        assert not CALL.search(other)
+def test_every_hint_is_given_by_some_error() -> None:
+    assert {hint for _, hint in CASES} - {None} == {*Hint}
 
 
-@pytest.mark.parametrize("face", FACES)
-def test_what_an_error_says_is_in_the_words_of_its_face(face: str) -> None:
-    for error in (
-        PackageNotFound("pea"),
-        PlanImpossible(("pea",), "no."),
-        TooLate("t"),
-        InvalidRequest("transaction", "t", "`history()` lists those that can be undone"),
-    ):
-        assert CALL.search(str(error))
-        said = payloads.error(error.spoken(FACES[face]))
-        for text in (str(error), said["message"], said["hint"], said.get("reason", "")):
-            assert not CALL.search(text), text
-    assert "`get_packages()`" in PackageNotFound.hint  # of this class, others say it anew
+def test_the_roots_advise_nothing_that_may_be_wrong() -> None:
+    assert PkgwidgetsError().advice is None
+    assert PkgwidgetsError().hint == ""
+    assert errors.TransactionError("t").advice is Hint.RESTORED
+
+
+@pytest.mark.parametrize("face", Face)
+@pytest.mark.parametrize("hint", Hint)
+def test_a_hint_has_a_sentence_for_each_front_end_in_its_own_terms(hint: Hint, face: Face) -> None:
+    text = template(hint, face)
+    assert re.fullmatch(r"[A-Z`].*\.", text)
+    if face is not Face.PYTHON:
+        assert not CALL.search(text)
+    if face is not Face.REST:
+        assert not ROUTE.search(text)
+    if face not in (Face.CLI, Face.MAGIC):
+        assert not OPTION.search(text)
+    assert "%packages" not in text or face is Face.MAGIC
+    assert "`pkgwidgets " not in text or face is Face.CLI
+
+
+@pytest.mark.parametrize("face", Face)
+@pytest.mark.parametrize(("error", "hint"), CASES, ids=lambda value: type(value).__name__)
+def test_what_an_error_says_is_filled_in_for_each_front_end(
+    error: PkgwidgetsError, hint: Hint | None, face: Face
+) -> None:
+    text = hint_text(error, face)
+    assert bool(text) is (hint is not None)
+    assert not re.search(r"\{[a-z_]+\}", text)
+    assert render(error, face) == f"{error.sentence()} {text}".strip()
+    assert payloads.error(error, face)["hint"] == text
+
+
+def test_for_python_it_is_the_text_of_the_error_itself() -> None:
+    for error, _ in CASES:
+        assert render(error, Face.PYTHON) == str(error)
+        assert hint_text(error, Face.PYTHON) == error.hint
+
+
+@pytest.mark.parametrize(("error", "hint"), CASES, ids=lambda value: type(value).__name__)
+def test_an_error_that_one_front_end_showed_is_unchanged_for_the_next(
+    error: PkgwidgetsError, hint: Hint | None
+) -> None:
+    def everything() -> tuple[object, ...]:
+        texts = [(render(error, face), payloads.error(error, face)) for face in Face]
+        return texts, str(error), error.hint, error.facts
+
+    before, kept = everything(), dict(vars(error))
+    assert str(error.with_hint("Do this.")).endswith("Do this.")
+    assert everything() == before
+    assert vars(error) == kept
+
+
+def test_a_copy_with_another_hint_is_the_same_error() -> None:
+    with pytest.raises(TooLate) as caught:
+        raise TooLate("t")
+    worded = caught.value.with_hint("`%packages undo` takes it back.")
+    assert type(worded) is TooLate
+    assert worded.facts == caught.value.facts
+    assert worded.__traceback__ is caught.value.__traceback__
+    assert worded.hint == "`%packages undo` takes it back."
+    assert worded._render_traceback_() == [
+        "TooLate: It was done before it could be cancelled. `%packages undo` takes it back."
+    ]
+    assert payloads.error(worded, Face.REST) == payloads.error(TooLate("t"), Face.REST)
+
+
+@pytest.mark.parametrize(
+    ("error", "face", "text"),
+    [
+        (PackageNotFound("pea"), Face.PYTHON, "`get_packages()` lists what is installed."),
+        (PackageNotFound("pea"), Face.CLI, "`pkgwidgets packages` lists what is installed."),
+        (PackageNotFound("pea"), Face.MAGIC, "`%packages list` lists what is installed."),
+        (PackageNotFound("pea"), Face.REST, "`GET pkgwidgets/packages` lists what is installed."),
+        (PackageNotFound("pea"), Face.PANEL, "The table lists what is installed."),
+        (TooLate("t7"), Face.REST, "`POST pkgwidgets/transactions/t7/undo` takes it back."),
+        (
+            StillNeeded(("pea",), ("bean", "pod")),
+            Face.PANEL,
+            "Nothing was changed. Uninstall bean, pod as well, or keep pea.",
+        ),
+        (
+            RollbackFailed("t", ("/a",), "/my env/{kept}"),
+            Face.CLI,
+            "Fix these files, then run `python -I -S '/my env/{kept}/recover.pyz'` "
+            "or start a new session: it tries again.",
+        ),
+        (
+            EnvironmentRefused(Path("/x"), "no", usable=False),
+            Face.REST,
+            "Name another kernel with `?kernelspec=NAME` or `?kernel=ID`: "
+            "`GET api/kernelspecs` lists them.",
+        ),
+    ],
+)
+def test_a_hint_in_the_words_of_a_front_end(error: PkgwidgetsError, face: Face, text: str) -> None:
+    assert hint_text(error, face) == text
+
+
+def test_the_status_of_a_request_that_is_refused_is_its_own() -> None:
+    assert http_status(RequestRefused(413, "too large")) == 413
+    assert http_status(KernelNotFound("k")) == 404
+    assert http_status(PlanImpossible((), "")) == 409
+
+
+# --- what was kept, of what a resolver explains
+
+
+@pytest.mark.parametrize(
+    ("explanation", "names"),
+    [
+        ("Because bean==1 depends on pea<2 and you require bean==1 and pea==2.", ("bean",)),
+        ("bean[pod]>=1 depends on pea<2 and sweet-pea<3 on pea<1.", ("bean", "sweet-pea")),
+        ("there is no version of pea==9 and you require pea==9.", ()),
+        ("the Python version does not satisfy Python>=4.", ()),
+        ("only runner-bean==1 and bean-pod==1 are available, as is my.bean==1.", ()),
+        ("pea needs a bean.", ()),
+        ("you require leek!=3 and leek>2.", ()),
+        ("", ()),
+    ],
+)
+def test_a_kept_package_is_found_where_a_version_of_it_is_named(
+    explanation: str, names: tuple[str, ...]
+) -> None:
+    asked = ResolveRequest(requirements=(), keep=("bean==1", "sweet-pea==3", "leek!=3"))
+    assert asked.kept_names(explanation) == names
+
+
+# --- where the words stand
+
+
+def texts(folder: str) -> Iterator[tuple[str, str]]:
+    """Yield the file and the text of each string under a folder, docstrings left out."""
+    for file in (ROOT / folder).rglob("*.py"):
+        module = ast.parse(file.read_text("utf-8"))
+        docs = {
+            id(node.value)
+            for node in ast.walk(module)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        }
+        for node in ast.walk(module):
+            if isinstance(node, ast.Constant) and id(node) not in docs:
+                yield file.relative_to(ROOT).as_posix(), str(node.value)
+
+
+def test_no_text_that_every_front_end_shows_names_a_call() -> None:
+    found = {
+        (file, text)
+        for folder in ("core", "analysis", "operations", "backends", "presentation")
+        for file, text in texts(folder)
+        if CALL.search(text)
+    }
+    assert {file for file, _ in found} == {"core/hints.py"}

@@ -194,8 +194,17 @@ def test_a_plan_that_is_impossible_offers_to_move_more(panel: PackagePanel) -> N
     click(panel.table, type="plan", names=["raintable"], version="3.1.0")
     assert panel.wait(60)
     assert panel.plan_view.state == "failed"
+    assert "Allow changes to other packages" in panel.plan_view.error
     click(panel.plan_view, type="unlock")
     assert ("raintable", "2.0.0", "3.1.0") in changes(panel)
+
+
+def test_where_moving_more_cannot_help_it_is_not_offered(panel: PackagePanel) -> None:
+    click(panel.table, type="plan", names=["raintable"], version="9")
+    assert panel.wait(60)
+    assert panel.plan_view.state == "failed"
+    assert panel.plan_view.plan["unlock"] == ""
+    assert panel.plan_view.error.endswith(" Choose another version.")
 
 
 # --- install and uninstall

@@ -25,6 +25,7 @@ from pkgwidgets.core.errors import (
     StillNeeded,
 )
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.hints import Hint
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import AllowPolicy, ChangeKind, Plan
 from pkgwidgets.core.transactions import Transaction
@@ -199,17 +200,35 @@ def test_the_installed_version_is_nothing_to_do(kit: Kit) -> None:
 
 @on_the_fake
 @pytest.mark.parametrize(
-    ("name", "version"),
-    [("raintable", "3.1.0"), ("raintable", "9"), ("coldframe", "2.0.0")],
+    ("name", "version", "blockers"),
+    [
+        ("raintable", "3.1.0", ("allotboard",)),
+        ("raintable", "9", ()),
+        ("coldframe", "2.0.0", ()),
+    ],
     ids=["forbidden", "not on the index", "another Python"],
 )
-def test_a_version_that_cannot_be_is_explained(kit: Kit, name: str, version: str) -> None:
+def test_a_version_that_cannot_be_is_explained(
+    kit: Kit, name: str, version: str, blockers: tuple[str, ...]
+) -> None:
     before = kit.tree()
     with pytest.raises(PlanImpossible) as caught:
         plan_upgrade(kit.backend, name, version=version)
     assert caught.value.requirements == (f"{name}=={version}",)
     assert caught.value.explanation
+    assert caught.value.blockers == blockers
+    assert (caught.value.advice is Hint.ALLOW_ALL) is bool(blockers)
     assert kit.tree() == before
+
+
+def test_to_allow_more_is_not_advised_against_what_may_never_change(kit: Kit) -> None:
+    hold = {canonicalize_name("allotboard"): "it is held"}
+    with pytest.raises(PlanImpossible) as caught:
+        plan_upgrade(kit.backend, "raintable", version="3.1.0", hold=hold)
+    assert caught.value.advice is Hint.OTHER_VERSION
+    with pytest.raises(PlanImpossible) as caught:
+        plan_upgrade(kit.backend, "raintable", version="9", allow="all")
+    assert caught.value.advice is Hint.OTHER_VERSION
 
 
 def test_a_yanked_release_of_several_wheels_can_be_pinned(backend: Backend, garden: Demo) -> None:
@@ -410,8 +429,9 @@ def test_an_installation_brings_what_it_needs(kit: Kit) -> None:
 def test_an_installation_moves_a_dependency_only_if_it_may(kit: Kit) -> None:
     kit.publish(pea("1.0", requires=("sundrift>=1.1",)))
     assert said(plan_install(kit.backend, "pea")) == ["pea 1.0 (new)", "sundrift 1.0.4 → 1.2.0"]
-    with pytest.raises(PlanImpossible):
+    with pytest.raises(PlanImpossible) as caught:
         plan_install(kit.backend, "pea", allow="self")
+    assert "sundrift" in caught.value.blockers
 
 
 @on_the_fake
@@ -484,7 +504,7 @@ def test_a_removal_leaves_what_is_broken_as_broken(kit: Kit) -> None:
 def test_there_is_nothing_to_undo(kit: Kit) -> None:
     with pytest.raises(InvalidRequest, match="There is nothing to undo"):
         plan_undo(kit.backend)
-    with pytest.raises(InvalidRequest, match="lists those that can be undone"):
+    with pytest.raises(InvalidRequest, match="no committed transaction has this id"):
         plan_undo(kit.backend, "unknown")
 
 

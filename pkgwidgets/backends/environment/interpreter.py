@@ -50,7 +50,8 @@ def _stamp(python: Path) -> tuple[int, ...]:
     try:
         found = python.stat()
     except (OSError, ValueError) as error:
-        raise EnvironmentRefused(python, f"There is no Python at {str(python)!a}") from error
+        reason = f"There is no Python at {str(python)!a}"
+        raise EnvironmentRefused(python, reason, usable=False) from error
     try:  # the same base Python may be that of another environment now
         made = (python.parent.parent / "pyvenv.cfg").stat()
     except OSError:
@@ -64,12 +65,14 @@ def _asked(python: Path, stamp: tuple[int, ...]) -> Interpreter:
     try:
         done = process.run([str(python), "-I", "-c", _SCRIPT, lent, _MARK], timeout=_ANSWER_SECONDS)
     except OSError as error:
-        raise EnvironmentRefused(python, f"{python} cannot be started: {error.strerror}") from error
+        reason = f"{python} cannot be started: {error.strerror}"
+        raise EnvironmentRefused(python, reason, usable=False) from error
     # What .pth files print comes before the mark, or on later lines.
     _, mark, answer = done.stdout.rpartition(_MARK)
     if done.returncode != 0 or not mark:
         last = (done.stderr.strip().splitlines() or ["it gave no answer"])[-1]
-        raise EnvironmentRefused(python, f"{python} is no Python that answers: {last[:300]}")
+        reason = f"{python} is no Python that answers: {last[:300]}"
+        raise EnvironmentRefused(python, reason, usable=False)
     return _interpreter(python, json.loads(answer.partition("\n")[0]))
 
 

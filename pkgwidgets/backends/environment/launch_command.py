@@ -31,7 +31,8 @@ def interpreter_of_command(argv: Sequence[str], environment: Mapping[str, str]) 
     found = shutil.which(first, path=environment.get("PATH")) or first
     begins = next((n for n, word in enumerate(argv) if n and word in _BEGINNINGS), None)
     if begins is None:
-        raise EnvironmentRefused(Path(found), f"{found} does not say which Python it starts")
+        reason = f"{found} does not say which Python it starts"
+        raise EnvironmentRefused(Path(found), reason, usable=False)
     before = (found, *argv[1:begins])
     return _asked(before, tuple(sorted(environment.items())), _stat_key(found))
 
@@ -45,7 +46,8 @@ def interpreter_of_process(process: int, connection_file: str) -> Path:
         variables = {"PATH": process_info.environment(each).get("PATH", os.defpath)}
         with suppress(EnvironmentRefused):
             return interpreter_of_command(process_info.command_line(each), variables)
-    raise EnvironmentRefused(Path(), f"The process {process} does not show which Python it is")
+    reason = f"The process {process} does not show which Python it is"
+    raise EnvironmentRefused(Path(), reason, usable=False)
 
 
 def _stat_key(path: str) -> tuple[int, ...]:
@@ -53,7 +55,8 @@ def _stat_key(path: str) -> tuple[int, ...]:
     try:
         found = os.stat(path)  # noqa: PTH116 - a path of any text, also of none
     except (OSError, ValueError) as error:
-        raise EnvironmentRefused(Path(path), f"There is no command at {path!a}") from error
+        reason = f"There is no command at {path!a}"
+        raise EnvironmentRefused(Path(path), reason, usable=False) from error
     return found.st_mtime_ns, found.st_ino, found.st_size
 
 
@@ -71,8 +74,10 @@ def _asked(
             cwd=python.parent,
         )
     except OSError as error:
-        raise EnvironmentRefused(python, f"{python} cannot be started: {error.strerror}") from error
+        reason = f"{python} cannot be started: {error.strerror}"
+        raise EnvironmentRefused(python, reason, usable=False) from error
     _, mark, answer = done.stdout.rpartition(_MARK)
     if done.returncode != 0 or not mark:
-        raise EnvironmentRefused(python, f"{python} starts no Python that answers")
+        reason = f"{python} starts no Python that answers"
+        raise EnvironmentRefused(python, reason, usable=False)
     return Path(answer.partition("\n")[0].strip())

@@ -81,7 +81,8 @@ class UvInstaller:
             done = self._run([*argv, "--output-format", "json"])
         if done.returncode == _NO_SOLUTION:
             wanted = question.upgrade or question.requirements
-            raise PlanImpossible(wanted, self._said(done))
+            said = self._said(done)
+            raise PlanImpossible(wanted, said, question.kept_names(said))
         if done.returncode != 0:
             raise ResolutionFailed(self._said(done))
         return _changes(done)

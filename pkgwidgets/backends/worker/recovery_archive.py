@@ -14,6 +14,7 @@ from .code_snapshot import CURRENT
 MODULES = (
     "core/errors.py",
     "core/error_json.py",
+    "core/hints.py",
     "core/redaction.py",
     "backends/store/file_hashes.py",
     "backends/store/filesystem.py",

@@ -1,0 +1,96 @@
+"""The hints of errors, worded for each front end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.hints import Hint
+
+
+class Face(StrEnum):
+    """A front end, by what its user can do: call Python, click, or type a command."""
+
+    PYTHON = "python"
+    PANEL = "panel"
+    CLI = "cli"
+    MAGIC = "magic"
+    REST = "rest"
+
+
+_OTHER_INTERPRETER = "Nothing was changed. Choose an interpreter that starts: `--python PATH`."
+
+_TEXTS: Mapping[Hint, Mapping[Face, str]] = {
+    Hint.UNDO: {
+        Face.PANEL: "Undo takes it back.",
+        Face.CLI: "`pkgwidgets undo` takes it back.",
+        Face.MAGIC: "`%packages undo` takes it back.",
+        Face.REST: "`POST pkgwidgets/transactions/{transaction}/undo` takes it back.",
+    },
+    Hint.LIST_PACKAGES: {
+        Face.PANEL: "The table lists what is installed.",
+        Face.CLI: "`pkgwidgets packages` lists what is installed.",
+        Face.MAGIC: "`%packages list` lists what is installed.",
+        Face.REST: "`GET pkgwidgets/packages` lists what is installed.",
+    },
+    Hint.LIST_TRANSACTIONS: {
+        Face.PANEL: "The history lists the transactions of this environment.",
+        Face.CLI: "`pkgwidgets history` lists the transactions of this environment.",
+        Face.MAGIC: "`%packages history` lists the transactions of this environment.",
+        Face.REST: "`GET pkgwidgets/transactions` lists the transactions of this environment.",
+    },
+    Hint.ALLOW_ALL: {
+        Face.PANEL: "Allow changes to other packages, or choose another version.",
+        Face.CLI: "Let other packages change too: `--allow all`. Or choose another version.",
+        Face.MAGIC: "Let other packages change too: `--allow all`. Or choose another version.",
+        Face.REST: 'Let other packages change too: `"allow": "all"`. Or choose another version.',
+    },
+    Hint.OTHER_INTERPRETER: {
+        Face.PANEL: "Nothing was changed. Choose a kernel whose Python starts.",
+        Face.CLI: _OTHER_INTERPRETER,
+        Face.MAGIC: _OTHER_INTERPRETER,
+        Face.REST: (
+            "Name another kernel with `?kernelspec=NAME` or `?kernel=ID`: "
+            "`GET api/kernelspecs` lists them."
+        ),
+    },
+    Hint.READ_LOG: {
+        Face.REST: (
+            "The environment is unchanged. Plan again; "
+            "`GET pkgwidgets/transactions/{transaction}` may say more."
+        ),
+    },
+    Hint.NEW_SESSION: {
+        Face.CLI: "Fix these files, then run `pkgwidgets recover`: it tries again.",
+        Face.MAGIC: "Fix these files, then run `%packages recover`: it tries again.",
+    },
+    Hint.LIST_KERNELS: {
+        Face.REST: "`GET api/kernels` lists what runs, `GET api/kernelspecs` what can run.",
+    },
+    Hint.CHECK_REQUEST: {
+        Face.REST: "Nothing was changed. `GET pkgwidgets/openapi.json` lists the valid requests.",
+    },
+    Hint.AUTHENTICATE: {
+        Face.REST: (
+            "Send the server's token, as in `Authorization: token …`, or a login's cookie and its "
+            "XSRF token; to change anything a user needs `execute` on `pkgwidgets`."
+        ),
+    },
+}
+"""The text of a hint for a front end; where it has none here, it is the value of the hint."""
+
+
+def template(hint: Hint, face: Face) -> str:
+    """Return the text of a hint for a front end, with `{name}` for a fact of the error."""
+    return _TEXTS.get(hint, {}).get(face, hint.value)
+
+
+def hint_text(error: PkgwidgetsError, face: Face) -> str:
+    """Return what the user of a front end can do about an error; "" if nothing helps."""
+    return "" if error.advice is None else error.fill(template(error.advice, face))
+
+
+def render(error: PkgwidgetsError, face: Face) -> str:
+    """Return what failed and what to do, for the user of a front end. Leaves the error as it is."""
+    return f"{error.sentence()} {hint_text(error, face)}".strip()

@@ -1,0 +1,192 @@
+"""An example of each error that is raised: what it says, and what it advises.
+
+More than one of an error whose facts decide what helps. A new error is added here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pkgwidgets.core.errors import (
+    ApplierFailed,
+    Cancelled,
+    DiskFailed,
+    EnvironmentBusy,
+    EnvironmentRefused,
+    IndexUnavailable,
+    InstallerUnavailable,
+    InstallFailed,
+    InvalidRequest,
+    PackageNotFound,
+    PkgwidgetsError,
+    PlanImpossible,
+    ProjectNotFound,
+    ResolutionFailed,
+    RollbackFailed,
+    StageFailed,
+    StalePlan,
+    StillNeeded,
+    TooLate,
+    TransactionError,
+    VerificationFailed,
+)
+from pkgwidgets.core.hints import Hint
+
+EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
+    (InvalidRequest("name", "a b"), "'a b' is not a valid name.", Hint.UNCHANGED),
+    (
+        InvalidRequest("version", "1", "a version needs exactly one name"),
+        "'1' is not a valid version: a version needs exactly one name.",
+        Hint.UNCHANGED,
+    ),
+    (InvalidRequest("name", None, "no name was given"), "No name was given.", Hint.UNCHANGED),
+    (InvalidRequest("name", 3), "3 is not a valid name.", Hint.UNCHANGED),
+    (
+        InvalidRequest("transaction", "t", "the history has none of this id"),
+        "'t' is not a valid transaction: the history has none of this id.",
+        Hint.LIST_TRANSACTIONS,
+    ),
+    (
+        InvalidRequest("transaction", None, "there is nothing to undo"),
+        "There is nothing to undo.",
+        Hint.UNCHANGED,
+    ),
+    (PackageNotFound("pea"), "pea is not installed.", Hint.LIST_PACKAGES),
+    (
+        ProjectNotFound("pea", "http://h/simple/"),
+        "pea is not on http://h/simple/.",
+        Hint.CHECK_PROJECT,
+    ),
+    (
+        ProjectNotFound("pea 9", "http://h/simple/"),
+        "pea 9 is not on http://h/simple/.",
+        Hint.OTHER_VERSION,
+    ),
+    (
+        IndexUnavailable("http://h/simple/", "it answered 503"),
+        "http://h/simple/ is not available: it answered 503.",
+        Hint.RETRY_LATER,
+    ),
+    (
+        IndexUnavailable("file:///mnt/simple/", "the folder is not there"),
+        "file:///mnt/simple/ is not available: the folder is not there.",
+        Hint.CHECK_INDEX,
+    ),
+    (
+        EnvironmentRefused(Path("/usr/bin/python"), "/usr is read-only"),
+        "/usr is read-only.",
+        Hint.UNCHANGED,
+    ),
+    (
+        EnvironmentRefused(Path("/x/python"), "There is no Python at '/x/python'", usable=False),
+        "There is no Python at '/x/python'.",
+        Hint.OTHER_INTERPRETER,
+    ),
+    (
+        EnvironmentBusy("root in a kernel (process 7)"),
+        "The environment is being changed by root in a kernel (process 7).",
+        Hint.WAIT,
+    ),
+    (
+        InstallerUnavailable(("the uv package", "PATH")),
+        "No usable uv was found (tried the uv package, PATH).",
+        Hint.INSTALL_UV,
+    ),
+    (InstallerUnavailable(()), "No usable uv was found (tried nothing).", Hint.INSTALL_UV),
+    (
+        PlanImpossible(("pea", "bean"), "bean==1 depends on pea<1.", ("bean",)),
+        "There is no plan for pea, bean: bean==1 depends on pea<1.",
+        Hint.ALLOW_ALL,
+    ),
+    (
+        PlanImpossible(("pea",), "pea==2 depends on Python>=4 and bean==1 on pea<2.", ("bean",)),
+        "There is no plan for pea: pea==2 depends on Python>=4 and bean==1 on pea<2.",
+        Hint.ALLOW_ALL,
+    ),
+    (
+        PlanImpossible(("pea",), "pea==2 depends on Python>=4."),
+        "There is no plan for pea: pea==2 depends on Python>=4.",
+        Hint.OTHER_PYTHON,
+    ),
+    (
+        PlanImpossible(("pea",), "there is no version of pea==9."),
+        "There is no plan for pea: there is no version of pea==9.",
+        Hint.OTHER_VERSION,
+    ),
+    (ResolutionFailed("no route."), "uv could not plan: no route.", Hint.FIX_AND_RETRY),
+    (ResolutionFailed(""), "uv could not plan: it said nothing.", Hint.FIX_AND_RETRY),
+    (StillNeeded(("pea",), ("bean",)), "pea cannot go: bean needs it.", Hint.UNINSTALL_TOO),
+    (
+        StillNeeded(("pea", "pod"), ("bean", "leek")),
+        "pea, pod cannot go: bean, leek need it.",
+        Hint.UNINSTALL_TOO,
+    ),
+    (
+        StalePlan("t", ("pea is 2, not 1", "bean is 1, not absent")),
+        "The environment is not the one that was planned for: "
+        "pea is 2, not 1; bean is 1, not absent.",
+        Hint.PLAN_AGAIN,
+    ),
+    (StageFailed("t", ("pea fails: x",)), "pea fails: x.", Hint.OTHER_VERSION_OR_FIX),
+    (
+        InstallFailed("t", ("uv", "pip"), 2, " no space \n"),
+        "The installer ended with code 2: no space.",
+        Hint.RETRY_OTHER_VERSION,
+    ),
+    (
+        InstallFailed("t", ("uv",), -9),
+        "The installer ended with code -9: it said nothing.",
+        Hint.RETRY_OTHER_VERSION,
+    ),
+    (
+        InstallFailed("t", ("uv",), -9, "no space \N{BULLET} left\n"),
+        "The installer ended with code -9: no space \N{BULLET} left.",
+        Hint.RETRY_OTHER_VERSION,
+    ),
+    (
+        VerificationFailed("t", ("pea fails: x",)),
+        "The new environment was wrong: pea fails: x.",
+        Hint.RETRY_OTHER_VERSION,
+    ),
+    (Cancelled("t"), "Cancelled.", Hint.RESTORED),
+    (Cancelled(""), "Cancelled.", Hint.UNCHANGED),
+    (
+        RollbackFailed("t", ("/a: no space",), "/my env/.pkgwidgets/txn/t"),
+        "Not put back: /a: no space. The old files are kept in /my env/.pkgwidgets/txn/t.",
+        Hint.RECOVER,
+    ),
+    (
+        RollbackFailed("t", ("/a: no space",)),
+        "Not put back: /a: no space. The old files are kept in .",
+        Hint.NEW_SESSION,
+    ),
+    (TooLate("t"), "It was done before it could be cancelled.", Hint.UNDO),
+    (
+        ApplierFailed("t", "it was cut off"),
+        "The process that makes the changes failed: it was cut off.",
+        Hint.READ_LOG,
+    ),
+    (
+        ApplierFailed("", "it cannot be started"),
+        "The process that makes the changes failed: it cannot be started.",
+        Hint.PLAN_AGAIN,
+    ),
+    (
+        DiskFailed("t", "/env/.pkgwidgets/open", "no space left on device"),
+        "Stopped at /env/.pkgwidgets/open: no space left on device.",
+        Hint.FREE_DISK,
+    ),
+    (
+        DiskFailed("t", "/env/.pkgwidgets/open", "read-only file system"),
+        "Stopped at /env/.pkgwidgets/open: read-only file system.",
+        Hint.FIX_PATH,
+    ),
+]
+FAMILIES = [PkgwidgetsError, TransactionError]
+"""What is caught, never raised itself."""
+
+
+def error_types(root: type[PkgwidgetsError] = PkgwidgetsError) -> list[type[PkgwidgetsError]]:
+    """Return the errors of the core, each after the one that it is made of."""
+    own = [kind for kind in root.__subclasses__() if kind.__module__ == root.__module__]
+    return [root, *(kind for branch in own for kind in error_types(branch))]
