@@ -210,7 +210,7 @@ def test_the_rules_speak_of_what_is_there(path: str) -> None:
         ("core/plans.py", "from ..analysis import output_diff"),
         ("analysis/impact.py", "from ..operations import rehearsal"),
         ("analysis/output_diff.py", "import nbformat"),
-        ("presentation/html.py", "from ..operations import planning"),
+        ("presentation/value_html.py", "from ..operations import planning"),
         ("backends/store/lock.py", "import msgspec"),
         ("backends/store/lock.py", "from packaging.version import Version"),
         ("core/plans.py", "import pkgwidgets.connect"),
