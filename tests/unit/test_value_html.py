@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.presentation import html_table, package_table_html, value_html
+from pkgwidgets.presentation import package_table_html, value_html
 
 HOSTILE = "<img src=x>\u202egnp.\x1b[2K\x00"
 SAFE = "&lt;img src=x&gt;\\u202egnp.\\x1b[2K\\x00"
-
-
-@pytest.mark.parametrize(
-    ("text", "safe"),
-    [("a b", "a b"), (HOSTILE, SAFE), ("a\n\tb", "a\n\tb"), ("\"'&", "&quot;&#x27;&amp;")],
-)
-def test_a_text_is_made_safe(text: str, safe: str) -> None:
-    assert html_table.escape_text(text) == safe
 
 
 def test_what_a_package_says_of_itself_is_made_safe() -> None:
