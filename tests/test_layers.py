@@ -221,7 +221,7 @@ def test_the_rules_speak_of_what_is_there(path: str) -> None:
         ("core/plans.py", "from ..analysis import output_diff"),
         ("analysis/impact.py", "from ..operations import rehearsal"),
         ("analysis/output_diff.py", "import nbformat"),
-        ("presentation/html.py", "from ..operations import planning"),
+        ("presentation/value_html.py", "from ..operations import planning"),
         ("backends/store/lock.py", "import msgspec"),
         ("backends/sandbox/scripts/import_check.py", "from pkgwidgets.core import names"),
         ("backends/sandbox/scripts/import_check.py", "import packaging"),

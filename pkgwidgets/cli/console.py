@@ -16,13 +16,12 @@ from pkgwidgets.core.interfaces import Report, no_report
 from pkgwidgets.core.text import escape_hidden
 from pkgwidgets.presentation import payloads
 from pkgwidgets.presentation.hints import Face, render
-
-from .tables import Table
+from pkgwidgets.presentation.text_table import TextTable
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
-Part = str | Table
+Part = str | TextTable
 
 
 class Console:
@@ -129,7 +128,7 @@ class _Line:
 
 
 def _write(stream: TextIO, *parts: Part) -> None:
-    rich = _rich(stream) if any(isinstance(part, Table) for part in parts) else None
+    rich = _rich(stream) if any(isinstance(part, TextTable) for part in parts) else None
     for part in parts:
         if isinstance(part, str):
             stream.writelines(f"{escape_hidden(line)}\n" for line in part.split("\n"))
@@ -158,12 +157,12 @@ def _rich(stream: TextIO) -> RichConsole | None:
     return RichConsole(file=stream, highlight=False, markup=False, emoji=False)
 
 
-def _draw(console: RichConsole, shown: Table) -> None:
+def _draw(console: RichConsole, shown: TextTable) -> None:
     from rich import box
-    from rich.table import Table as Drawn
+    from rich.table import Table
     from rich.text import Text
 
-    drawn = Drawn(box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in shown.head:
         drawn.add_column(Text(title), overflow="fold", no_wrap=title in ("name", "transaction"))
     for row in shown.rows:

@@ -1,49 +1,22 @@
-"""Values as rows of text, and those as lines of a terminal; hostile texts are made harmless."""
+"""Packages, plans and transactions as tables of text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.plans import Change, Plan
-from pkgwidgets.core.text import escape_hidden, format_size
+from pkgwidgets.core.text import format_size
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.presentation.row_actions import row_action
-
-_GAP = "  "
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A head and rows of as many cells; columns that would be empty are left out."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    @classmethod
-    def of(cls, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-        """Return a table whose texts do nothing to a terminal."""
-        cells = [tuple(escape_hidden(cell) for cell in row) for row in rows]
-        used = [n for n in range(len(head)) if not cells or any(row[n] for row in cells)]
-        return cls(
-            tuple(head[n] for n in used), tuple(tuple(row[n] for n in used) for row in cells)
-        )
-
-    def lines(self) -> Iterator[str]:
-        """Yield aligned lines."""
-        lines = [tuple(title.upper() for title in self.head), *self.rows]
-        widths = [max(len(line[n]) for line in lines) for n in range(len(self.head))]
-        for line in lines:
-            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            yield _GAP.join(cells).rstrip()
+from pkgwidgets.presentation.text_table import TextTable
 
 
-def packages(rows: Iterable[PackageInfo]) -> Table:
+def packages(rows: Iterable[PackageInfo]) -> TextTable:
     """Return what is installed."""
     head = ("name", "version", "asked for", "installed", "note")
-    return Table.of(
+    return TextTable.of(
         head,
         (
             (i.name, i.version, "yes" if i.requested else "", _day(i.installed), _note(i))
@@ -52,10 +25,10 @@ def packages(rows: Iterable[PackageInfo]) -> Table:
     )
 
 
-def updates(rows: Iterable[PackageInfo]) -> Table:
+def updates(rows: Iterable[PackageInfo]) -> TextTable:
     """Return what is newer, as far as it is known."""
     head = ("name", "version", "latest", "within reach", "change", "blocked by", "note")
-    return Table.of(
+    return TextTable.of(
         head,
         (
             (
@@ -72,16 +45,16 @@ def updates(rows: Iterable[PackageInfo]) -> Table:
     )
 
 
-def plan(shown: Plan) -> Table:
+def plan(shown: Plan) -> TextTable:
     """Return what a plan changes, the requested first."""
     head = ("name", "change", "from", "to", "size", "why")
-    return Table.of(head, map(_change, sorted(shown.changes, key=lambda c: not c.requested)))
+    return TextTable.of(head, map(_change, sorted(shown.changes, key=lambda c: not c.requested)))
 
 
-def history(transactions: Sequence[Transaction]) -> Table:
+def history(transactions: Sequence[Transaction]) -> TextTable:
     """Return transactions, newest first."""
     head = ("transaction", "begun (UTC)", "outcome", "changes", "by", "error")
-    return Table.of(
+    return TextTable.of(
         head,
         (
             (

@@ -23,5 +23,5 @@ class HtmlRepr:
 
 
 def register_renderer(kind: type[_T], renderer: Callable[[_T], str]) -> None:
-    """Show values of this class by `renderer`; `presentation/html.py` calls it."""
+    """Show values of this class by `renderer`; `presentation/value_html.py` calls it."""
     _RENDERERS[kind] = renderer

@@ -10,6 +10,7 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.operations import inventory, planning, transactions
 from pkgwidgets.presentation.hints import Face, render
+from pkgwidgets.presentation.text_table import TextTable
 
 from .demo_environment import start
 
@@ -73,8 +74,5 @@ def _undo(backend: Backend, say: Say) -> None:
 
 
 def _table(say: Say, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    lines = [tuple(head), *map(tuple, rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        say(f"  {'  '.join(cells)}".rstrip())
+    for line in TextTable.of(head, rows).lines():
+        say(f"  {line}")

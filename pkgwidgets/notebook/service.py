@@ -27,7 +27,9 @@ from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory, planning, recovery
 from pkgwidgets.operations import transactions as operations
-from pkgwidgets.presentation import html as html  # plans and packages show themselves by it
+from pkgwidgets.presentation import (
+    value_html as value_html,
+)  # plans and packages show themselves by it
 
 from . import frames, notebook_path, rehearsal
 from .change_token import ChangeToken

@@ -11,10 +11,11 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from pkgwidgets.analysis.output_diff import Rehearsal
-from pkgwidgets.presentation import side_by_side
-from pkgwidgets.presentation.html import escape_text
+from pkgwidgets.presentation import rehearsal_html
+from pkgwidgets.presentation.html_table import TableStyle, html_table
 
-_LEFT = 'style="text-align:left;vertical-align:top;overflow-wrap:break-word"'
+_LEFT = "text-align:left;vertical-align:top;overflow-wrap:break-word"
+_STYLE = TableStyle(head=_LEFT, cell=_LEFT)
 
 
 class StyledFrame(pd.DataFrame):
@@ -34,10 +35,9 @@ class FullTextFrame(StyledFrame):
 
     def _repr_html_(self) -> str:
         named = self.reset_index() if self.index.name is not None else self
-        heads = "".join(f"<th {_LEFT}>{escape_text(str(name))}</th>" for name in named.columns)
-        body = "".join(f"<tr>{_cells(row)}</tr>" for row in named.itertuples(index=False))
+        rows = map(_texts, named.itertuples(index=False))
         empty = "" if len(self) else "<div>Nothing.</div>"
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{empty}"
+        return f"{html_table([*map(str, named.columns)], rows, _STYLE)}{empty}"
 
 
 class RehearsalFrame(StyledFrame):
@@ -50,9 +50,8 @@ class RehearsalFrame(StyledFrame):
     rehearsal: Rehearsal
 
     def _repr_html_(self) -> str:
-        return side_by_side.rehearsal_html(self.rehearsal)
+        return rehearsal_html.rehearsal_html(self.rehearsal)
 
 
-def _cells(row: tuple[Any, ...]) -> str:
-    texts = ("" if pd.isna(value) else escape_text(str(value)) for value in row)
-    return "".join(f"<td {_LEFT}>{text}</td>" for text in texts)
+def _texts(row: tuple[Any, ...]) -> list[str]:
+    return ["" if pd.isna(value) else str(value) for value in row]

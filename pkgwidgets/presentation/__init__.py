@@ -1,4 +1,4 @@
-"""Values as what a reader sees: HTML, JSON payloads, row actions.
+"""Values as what a reader sees: HTML, tables of text, JSON payloads, row actions.
 
 Imports `core/` and `analysis/`.
 """

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from pkgwidgets.core.packages import PackageInfo
 
-from .html import escape_text
+from .html_table import escape_text, html_table
 
 _MOST = 200
 """Rows; the page that this is kept in must not grow without bounds."""
@@ -16,20 +16,12 @@ _HEADS = ("Package", "Installed", "Latest", "Blocked by", "")
 def package_table_html(title: str, infos: Sequence[PackageInfo]) -> str:
     """Return the list as a table, under a title."""
     shown = infos[:_MOST]
-    rows = "".join(_row("td", _cells(info)) for info in shown)
     left = len(infos) - len(shown)
     more = f"<p>and {left} more</p>" if left else ""
-    return (
-        f"<p>{escape_text(title)}</p><table><thead>{_row('th', _HEADS)}</thead>"
-        f"<tbody>{rows}</tbody></table>{more}"
-    )
+    return f"<p>{escape_text(title)}</p>{html_table(_HEADS, map(_cells, shown))}{more}"
 
 
 def _cells(info: PackageInfo) -> tuple[str, ...]:
     latest = info.latest_version or ("unknown" if info.error else "")
     note = info.error or ("update available" if info.update_available else "")
     return (info.name, info.version, latest, info.blocked_by, note)
-
-
-def _row(tag: str, cells: Iterable[str]) -> str:
-    return f"<tr>{''.join(f'<{tag}>{escape_text(cell)}</{tag}>' for cell in cells)}</tr>"

@@ -21,6 +21,8 @@ _ORIGIN_NOTES = {
     Origin.CONDA: "belongs to conda",
     Origin.SYSTEM: "belongs to the system",
 }
+LABELS: dict[ActionName, str] = {"upgrade": "Upgrade", "explain": "Blocked…", "retry": "Retry"}
+"""What the button of an action says, if a row needs no other words."""
 _UNDER_WAY = (PackageStatus.INSTALLING, PackageStatus.UPGRADING)
 
 
@@ -56,7 +58,7 @@ def row_action(info: PackageInfo) -> RowAction:
     # Without a version the distribution itself is unreadable: asking again changes nothing.
     failed = info.status is PackageStatus.ERROR
     if info.latest_version is None and info.error and info.version and not failed:
-        return RowAction(action="retry", label="Retry")
+        return RowAction(action="retry", label=LABELS["retry"])
     if info.update_available:
         return _upgrade(info)
     stale = info.loaded_version is not None and info.loaded_version != info.version
@@ -66,11 +68,11 @@ def row_action(info: PackageInfo) -> RowAction:
 def _upgrade(info: PackageInfo) -> RowAction:
     reachable = info.compatible_version
     if reachable is None or Version(reachable) <= Version(info.version):
-        return RowAction(action="explain", label="Blocked…")
+        return RowAction(action="explain", label=LABELS["explain"])
     if info.status is PackageStatus.ERROR:  # the last attempt failed
-        return RowAction(action="upgrade", label="Retry")
+        return RowAction(action="upgrade", label=LABELS["retry"])
     if reachable == info.latest_version:
-        return RowAction(action="upgrade", label="Upgrade")
+        return RowAction(action="upgrade", label=LABELS["upgrade"])
     return RowAction(action="upgrade", label=f"Upgrade to {reachable}")
 
 

@@ -18,7 +18,7 @@ from weakref import WeakValueDictionary
 import anywidget
 import traitlets
 
-from .assets import STATIC, sources
+from .assets import STATIC, bundle
 from .package_table import Message
 
 REQUEST, REPLY = "pkgwidgets_request", "pkgwidgets_reply"
@@ -28,7 +28,7 @@ _FILE = re.compile(r"kernel-(?P<id>[\w-]+)\.json", re.ASCII)
 class PanelConnection(anywidget.AnyWidget):
     """Shows nothing as long as the kernel lives; sends here and gone, and takes requests."""
 
-    _esm = sources("jupyter_page", "connection")
+    _esm = bundle("connection")
     _css = STATIC / "views.css"
 
     kernel = traitlets.Unicode().tag(sync=True)

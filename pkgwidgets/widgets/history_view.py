@@ -12,14 +12,14 @@ from pkgwidgets.core.events import Event, describe
 from pkgwidgets.core.history import MAX_SAVE_POINTS, changed_since, committed, in_force, is_undo
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-from .assets import STATIC
+from .assets import STATIC, bundle
 from .package_table import Message
 
 
 class HistoryView(anywidget.AnyWidget):
     """Shows transactions, newest first; sends undo, log or close."""
 
-    _esm = STATIC / "history_view.js"
+    _esm = bundle("history_view")
     _css = STATIC / "views.css"
 
     entries = traitlets.List(traitlets.Dict(), default_value=None, allow_none=True).tag(sync=True)

@@ -13,14 +13,14 @@ from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.releases import Release
 from pkgwidgets.presentation.row_actions import version_options
 
-from .assets import STATIC
+from .assets import STATIC, bundle
 from .package_table import Message
 
 
 class InstallForm(anywidget.AnyWidget):
     """Asks for a name and a version; sends releases, plan, uninstall or close."""
 
-    _esm = STATIC / "install_form.js"
+    _esm = bundle("install_form")
     _css = STATIC / "views.css"
 
     form = traitlets.Dict().tag(sync=True)

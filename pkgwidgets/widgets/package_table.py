@@ -15,18 +15,15 @@ import traitlets
 from pkgwidgets.core.environment import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.text import escape_hidden
-from pkgwidgets.presentation.row_actions import row_action
+from pkgwidgets.presentation.row_actions import LABELS, row_action
 
-from .assets import STATIC, sources
+from .assets import STATIC, bundle
 
 _PAUSE = 0.1
 """Seconds between two patches while rows come one by one."""
 _SHORT = 120
 """Characters of a text in a row; an open row has all of it."""
 _SETTLED = (PackageStatus.INSTALLED, PackageStatus.ERROR)
-_LABELS = {"upgrade": "Upgrade", "explain": "Blocked…", "retry": "Retry"}
-"""What a button says if its row says nothing else; `static/table/cells.js` knows the same."""
-
 _WEB = re.compile(r"https?://[^\s;,]+")
 """What a row has no room for: every row's index is the same. An open row has its address."""
 
@@ -39,12 +36,14 @@ class PackageTable(anywidget.AnyWidget):
     Changed rows are sent alone, and numbered: a view that missed some asks for all.
     """
 
-    _esm = sources("table/cells", "table/grid", "table/table")
+    _esm = bundle("table/table")
     _css = STATIC / "panel.css"
 
     header = traitlets.Dict().tag(sync=True)
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
     revision = traitlets.Int().tag(sync=True)
+    labels = traitlets.Dict(LABELS).tag(sync=True)
+    """What a button says if its row says nothing else: sent once, not in each of 500 rows."""
 
     def __init__(
         self,
@@ -144,7 +143,7 @@ def row(info: PackageInfo) -> Message:
         "summary": _short(info.summary),
         "error": _short(_brief(info)),
         "action": offered.action,
-        "label": offered.label if offered.label != _LABELS.get(offered.action) else "",
+        "label": offered.label if offered.label != LABELS.get(offered.action) else "",
         "note": offered.note,
     }
     return {key: value for key, value in cells.items() if value}

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 from pkgwidgets.analysis.api_changes import Impact, Severity
+from pkgwidgets.analysis.line_diff import changed_lines
 from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.events import Event, describe
@@ -212,6 +213,7 @@ def contents(rehearsal: Rehearsal) -> Shown:
 
 def _cell(cell: ComparedCell) -> dict[str, Any]:
     before, after = rehearsal_summary.output_excerpts(cell)
+    changed = changed_lines(before, after)
     return {
         "place": f"cell {cell.number}",
         "verdict": cell.verdict.value,
@@ -219,6 +221,8 @@ def _cell(cell: ComparedCell) -> dict[str, Any]:
         "source": rehearsal_summary.source_excerpt(cell),
         "before": before,
         "after": after,
+        "changed_before": list(changed.before),
+        "changed_after": list(changed.after),
     }
 
 

@@ -13,7 +13,7 @@ from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.text import format_size
 from pkgwidgets.core.versions import version_step
 
-from .assets import STATIC, sources
+from .assets import STATIC, bundle
 from .package_table import Message
 from .panel_request import listed
 
@@ -28,7 +28,7 @@ class PlanView(anywidget.AnyWidget):
     which the page finds its cell.
     """
 
-    _esm = sources("dom", "jupyter_page", "plan_checks", "plan_view")
+    _esm = bundle("plan_view")
     _css = STATIC / "plan.css"
 
     state = traitlets.Unicode("hidden").tag(sync=True)

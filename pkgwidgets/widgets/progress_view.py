@@ -14,7 +14,7 @@ from pkgwidgets.core.kernels import Variable
 from pkgwidgets.core.text import escape_hidden, format_size
 from pkgwidgets.core.transactions import Transaction
 
-from .assets import STATIC, sources
+from .assets import STATIC, bundle
 from .package_table import Message
 from .plan_view import because, word
 
@@ -40,7 +40,7 @@ class ProgressView(anywidget.AnyWidget):
     `question` is what a restart would lose; `kernel` is the id by which the server knows this one.
     """
 
-    _esm = sources("dom", "jupyter_page", "restart_prompt", "progress_view")
+    _esm = bundle("progress_view")
     _css = STATIC / "panel.css"
 
     task = traitlets.Dict().tag(sync=True)

@@ -29,7 +29,7 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.demo.wheel_installer import WheelInstallation
 from pkgwidgets.operations import apply
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
-from pkgwidgets.presentation.html import plan_html
+from pkgwidgets.presentation.value_html import plan_html
 
 POLES = "def poles(*args): return 1\n"
 METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"

@@ -22,7 +22,7 @@ from pkgwidgets.core.events import Event
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_installer import WheelInstallation
 from pkgwidgets.notebook.styled_frames import RehearsalFrame
-from pkgwidgets.presentation.side_by_side import rehearsal_html
+from pkgwidgets.presentation.rehearsal_html import rehearsal_html
 
 pytestmark = pytest.mark.slow
 

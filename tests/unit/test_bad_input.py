@@ -35,7 +35,7 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.packages import PackageStatus
 from pkgwidgets.demo import Demo
-from pkgwidgets.presentation.html import package_html
+from pkgwidgets.presentation.value_html import package_html
 
 Door = Callable[[PackageService, Any], object]
 

@@ -12,6 +12,7 @@ from packaging.version import Version
 
 from pkgwidgets.core.environment import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
+from pkgwidgets.presentation.row_actions import row_action
 from pkgwidgets.widgets import package_table
 from pkgwidgets.widgets.package_table import PackageTable, detail, row
 
@@ -202,3 +203,22 @@ def test_what_replaces_the_rows_is_sent_even_if_a_front_end_may_have_it(
     shown.show(info(name) for name in NAMES)
     assert states == [["rows", "revision"]]
     assert shown.revision == 3
+
+
+@pytest.mark.parametrize("action", ["upgrade", "explain", "retry"])
+def test_a_label_that_most_rows_share_is_sent_once_for_all(
+    shown: PackageTable, action: str
+) -> None:
+    offers = {
+        "upgrade": PackageInfo(
+            name="pea", version="1.0", latest_version="2.0", compatible_version="2.0",
+            change=VersionStep.MAJOR,
+        ),
+        "explain": PackageInfo(name="pea", version="1.0", latest_version="2.0",
+                               change=VersionStep.MAJOR),
+        "retry": PackageInfo(name="pea", version="1.0", error="no answer"),
+    }  # fmt: skip
+    found = row(offers[action])
+    assert found["action"] == action
+    assert "label" not in found
+    assert shown.get_state("labels")["labels"][action] == row_action(offers[action]).label

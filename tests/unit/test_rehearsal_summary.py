@@ -10,7 +10,7 @@ from fakes import plan_of
 
 from pkgwidgets.analysis.notebook_runs import CellRun
 from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
-from pkgwidgets.presentation import rehearsal_summary, side_by_side
+from pkgwidgets.presentation import rehearsal_html, rehearsal_summary
 from pkgwidgets.widgets import plan_checks
 
 HOSTILE = "\u202egnp.\x1b[2K\x00\u200b"
@@ -70,7 +70,7 @@ def test_a_rehearsal_in_a_sentence_is_the_same_everywhere(
     assert (summary.kind, summary.text) == (kind, f"{said}. Nothing was changed.")
     shown = plan_checks.contents(found)
     assert (shown["kind"], shown["text"]) == (kind, summary.text)
-    assert f">{summary.text}</div>" in side_by_side.rehearsal_html(found)
+    assert f">{summary.text}</div>" in rehearsal_html.rehearsal_html(found)
 
 
 def test_a_short_output_is_whole() -> None:
@@ -111,7 +111,7 @@ def test_what_begins_otherwise_is_shown_from_its_beginning() -> None:
 def test_html_is_shown_as_the_text_that_it_is_where_only_that_differs() -> None:
     one, other = display(plain="<T>", html="<b>1</b>"), display(plain="<T>", html="<b>2</b>")
     assert rehearsal_summary.output_excerpts(cell(one, other)) == ("<b>1</b>", "<b>2</b>")
-    assert "as text, both show the same; this is their HTML" in side_by_side.rehearsal_html(
+    assert "as text, both show the same; this is their HTML" in rehearsal_html.rehearsal_html(
         Rehearsal(plan=plan_of(), cells=(cell(one, other),))
     )
     assert rehearsal_summary.output_excerpts(cell(display(html="1"), display(html="2"))) == (
@@ -131,7 +131,7 @@ def test_what_would_hide_or_turn_a_text_is_spelled_out_everywhere(output: str, s
     assert rehearsal_summary.source_excerpt(compared) == seen
     (shown,) = plan_checks.contents(found)["cells"]
     assert (shown["source"], shown["before"]) == (seen, seen)
-    page = side_by_side.rehearsal_html(found)
+    page = rehearsal_html.rehearsal_html(found)
     assert f">{seen}</pre>" in page
     assert all(f">{line}</span>" in page for line in seen.split("\n"))
 
@@ -144,5 +144,5 @@ def test_the_name_of_a_notebook_hides_nothing() -> None:
         after=CellRun(number=1, source=""),
         verdict=Verdict.DIFFERENT,
     )
-    page = side_by_side.rehearsal_html(Rehearsal(plan=plan_of(), cells=(named,)))
+    page = rehearsal_html.rehearsal_html(Rehearsal(plan=plan_of(), cells=(named,)))
     assert "cell 1 of \\u202egnp.\\x1b[2" in page

@@ -76,9 +76,9 @@ class Process:
 def test_what_is_imported_late_is_of_the_same_edition(site: Path) -> None:
     process = Process(site)
     replaced(site)
-    late = "import pkgwidgets.presentation.html as html; print(html.__file__, flush=True)"
+    late = "import pkgwidgets.presentation.value_html as html; print(html.__file__, flush=True)"
     found = Path(process.do(late))
-    assert found.name == "html.py"
+    assert found.name == "value_html.py"
     assert found.parent.parent.parent.name.startswith("pkgwidgets-edition-")
     assert (
         process.do("import pkgwidgets.backends.index.simple; print('fine', flush=True)") == "fine"
@@ -90,8 +90,8 @@ def test_what_is_imported_late_is_of_the_same_edition(site: Path) -> None:
 
 def test_as_long_as_nothing_was_replaced_nothing_is_copied(site: Path) -> None:
     process = Process(site)
-    late = "import pkgwidgets.presentation.html as html; print(html.__file__, flush=True)"
-    assert process.do(late) == str(site / "pkgwidgets" / "presentation" / "html.py")
+    late = "import pkgwidgets.presentation.value_html as html; print(html.__file__, flush=True)"
+    assert process.do(late) == str(site / "pkgwidgets" / "presentation" / "value_html.py")
     assert list(site.glob("pkgwidgets-edition-*")) == []
     process.end()
 

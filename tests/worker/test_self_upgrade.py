@@ -58,7 +58,7 @@ def _made_another(source: Path) -> None:
     _edited(package / "backends" / "worker" / "launcher.py", "\n_FORMAT = 1", "\n_FORMAT = 2")
     _edited(package / "backends" / "store" / "journal_file.py", "\nFORMAT = 1", "\nFORMAT = 2")
     for module in (
-        "presentation/html.py",
+        "presentation/value_html.py",
         "backends/index/simple.py",
         "backends/index/multi.py",
         "widgets/panel.py",

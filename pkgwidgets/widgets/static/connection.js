@@ -1,4 +1,9 @@
+// @ts-check
 // Tells the kernel which views are displayed, calls off while a cell runs, and says when the kernel has forgotten the panel.
+
+/** @import {View} from "./dom.js" */
+import { h, say } from "./dom.js";
+import { config } from "./jupyter_page.js";
 
 const DEAD = "The kernel was restarted, and no longer knows this panel. Run its cell again.";
 const PATIENCE = 4_000; // ms that the kernel's control channel may take to answer
@@ -32,17 +37,15 @@ function request(kernel, content) {
   });
 }
 
+/** @param {View} view */
 function render({ model, el }) {
   const view = crypto.randomUUID?.() ?? String(Math.random());
-  const note = document.createElement("p");
-  note.className = "pkgw-note pkgw-bad pkgw-dead";
-  note.role = "alert";
-  const root = document.createElement("section");
-  root.className = "pkgw";
-  root.append(note);
+  const note = h("p", { className: "pkgw-note pkgw-bad pkgw-dead", role: "alert" });
+  const root = h("section", { className: "pkgw" }, note);
 
   let dead = false;
-  let timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
   let misses = 0;
 
   const panel = () => el.closest(".pkgw-panel");
@@ -52,7 +55,7 @@ function render({ model, el }) {
 
   function die() {
     dead = true;
-    note.textContent = DEAD;
+    say(note, DEAD);
     el.classList.remove("pkgw-hidden");
     panel()?.classList.add("pkgw-panel-dead");
   }
@@ -67,7 +70,7 @@ function render({ model, el }) {
       misses = 0;
       if (!known) die();
     } catch (error) {
-      misses += error.message === "no answer" ? 1 : 0;
+      misses += error instanceof Error && error.message === "no answer" ? 1 : 0;
       if (misses === 1) timer = setTimeout(probe, PATIENCE);
       else if (misses > 1) die();
     }
@@ -79,7 +82,8 @@ function render({ model, el }) {
     timer = setTimeout(probe, SETTLED);
   }
 
-  function onCancel({ target, detail }) {
+  function onCancel(event) {
+    const { target, detail } = event;
     if (panel()?.contains(target)) ask(detail || "cancel").catch(() => {}); // the message of the widget is on its way, too
   }
 

@@ -1,25 +1,22 @@
+// @ts-check
 // What was done before: when, by whom, how it ended, and the way back.
 
+/** @import {View} from "./dom.js" */
+import { button, focusedIn, h } from "./dom.js";
+
 const MARKS = { committed: "✓", "rolled back": "↶", broken: "✕", started: "…" };
-const WORDS = { "rolled back": "failed, rolled back" };
+const OUTCOME_WORDS = { "rolled back": "failed, rolled back" };
 const LONGEST = 6; // changes that are named; the others are counted
 
-// Names and messages come from strangers, so text only ever becomes text nodes.
-function h(tag, props, ...children) {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...children.filter(Boolean));
-  return node;
-}
-
+/** @type {Intl.DateTimeFormatOptions} */
 const SHORT = { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" };
 const thisYear = new Intl.DateTimeFormat(undefined, SHORT);
-const before = new Intl.DateTimeFormat(undefined, { ...SHORT, year: "numeric" });
-const button = (text, props) => h("button", { type: "button", ...props }, text);
+const otherYear = new Intl.DateTimeFormat(undefined, { ...SHORT, year: "numeric" });
 
 function localTime(iso) {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return "";
-  return (date.getFullYear() === new Date().getFullYear() ? thisYear : before).format(date);
+  return (date.getFullYear() === new Date().getFullYear() ? thisYear : otherYear).format(date);
 }
 
 function lasted(seconds) {
@@ -35,11 +32,12 @@ function changesText(changes) {
 
 function outcomeCell({ outcome, undone, takes_back: takesBack }) {
   const kind = { committed: "ok", broken: "bad", "rolled back": "bad" }[outcome] ?? "dim";
-  const words = (undone && "undone since") || (takesBack && outcome === "committed" && "taken back") || WORDS[outcome] || outcome;
+  const words = (undone && "undone since") || (takesBack && outcome === "committed" && "taken back") || OUTCOME_WORDS[outcome] || outcome;
   const mark = h("span", { className: "pkgw-mark", ariaHidden: "true" }, MARKS[outcome] ?? "");
   return h("td", { className: `pkgw-${undone ? "dim" : kind} pkgw-how` }, mark, words);
 }
 
+/** @param {View} view */
 function render({ model, el }) {
   const count = h("span", { className: "pkgw-dim", role: "status" });
   const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: "Close", onclick: shut });
@@ -50,8 +48,9 @@ function render({ model, el }) {
 
   const unfolded = new Set();
   let open = false;
+  /** @type {HTMLElement | null} */
   let opener = null;
-  const focused = () => el.getRootNode().activeElement;
+  const focused = () => focusedIn(el);
   const logs = () => model.get("logs") ?? {};
 
   function row(entry) {

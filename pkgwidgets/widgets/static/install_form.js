@@ -1,22 +1,12 @@
+// @ts-check
 // The form for a name and a version. What may be installed, and whether it fits, only the kernel knows.
 
-// Names come from strangers, so text only ever becomes text nodes.
-function h(tag, props, ...children) {
-  const node = Object.assign(document.createElement(tag), props);
-  node.append(...children.filter(Boolean));
-  return node;
-}
+/** @import {View} from "./dom.js" */
+import { button, focusedIn, h, say, versionText } from "./dom.js";
 
-const button = (text, props) => h("button", { type: "button", ...props }, text);
+const option = (choice) => h("option", { value: choice.version }, versionText(choice));
 
-function say(node, text = "") {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-function option({ version, note, day }) {
-  return h("option", { value: version }, [version, note, day].filter(Boolean).join(" · "));
-}
-
+/** @param {View} view */
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" }, "Install a package");
   const status = h("span", { className: "pkgw-dim", role: "status" });
@@ -36,10 +26,11 @@ function render({ model, el }) {
 
   let open = false;
   let listed = ""; // what the versions in the drop-down were drawn from
+  /** @type {HTMLElement | null} */
   let opener = null;
 
   const form = () => model.get("form") ?? {};
-  const focused = () => el.getRootNode().activeElement;
+  const focused = () => focusedIn(el);
 
   function show() {
     const { name: given = "", installed = "", releases = null, busy = "", error: wrong = "" } = form();

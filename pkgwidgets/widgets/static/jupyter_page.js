@@ -1,8 +1,11 @@
+// @ts-check
 // What the page around the panel can do: by the notebook that the widget manager belongs to (JupyterLab, Notebook 7), else over the server's REST.
+
+/** @import {Model} from "./dom.js" */
 
 const WIDGET = "application/vnd.jupyter.widget-view+json";
 
-function config() {
+export function config() {
   try {
     return JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}");
   } catch {
@@ -10,26 +13,43 @@ function config() {
   }
 }
 
+/** @param {Model} model */
 const notebookOf = (model) => model.widget_manager?.context ?? null;
-const pathOf = (model) => notebookOf(model)?.path ?? "";
+/** @param {Model} model */
+export const pathOf = (model) => notebookOf(model)?.path ?? "";
 
-// Where the panel's cell is in the notebook; -1 if in none, as where it is docked.
-function cellOf(model) {
+/**
+ * Returns where the panel's cell is in the notebook; -1 if in none, as where it is docked.
+ *
+ * @param {Model} model
+ */
+export function cellOf(model) {
   const home = model.get("home");
   const cells = notebookOf(model)?.model?.sharedModel?.cells ?? [];
   const holds = (output) => output?.data?.[WIDGET]?.model_id === home;
   return home ? cells.findIndex((cell) => (cell.getOutputs?.() ?? cell.outputs ?? []).some?.(holds)) : -1;
 }
 
-const canInsert = (model) => !notebookOf(model)?.model?.readOnly && cellOf(model) >= 0;
+/** @param {Model} model */
+export const canInsert = (model) => !notebookOf(model)?.model?.readOnly && cellOf(model) >= 0;
 
-function insertBelow(model, source) {
+/**
+ * Puts a cell below the panel's.
+ *
+ * @param {Model} model
+ * @param {string} source
+ */
+export function insertBelow(model, source) {
   const place = cellOf(model) + 1;
   notebookOf(model).model.sharedModel.insertCell(place, { cell_type: "code", source, metadata: {} });
 }
 
-// Saves the notebook where the page lets us; tells whether the file lacks something now.
-async function save(model) {
+/**
+ * Saves the notebook where the page lets us; tells whether the file lacks something now.
+ *
+ * @param {Model} model
+ */
+export async function save(model) {
   const notebook = notebookOf(model);
   if (!notebook) return false;
   try {
@@ -40,7 +60,8 @@ async function save(model) {
   return Boolean(notebook.model.dirty);
 }
 
-async function restartKernel(model) {
+/** @param {Model} model */
+export async function restartKernel(model) {
   const session = notebookOf(model)?.sessionContext;
   if (session?.restartKernel) return session.restartKernel();
   const { baseUrl, token } = config();
@@ -52,16 +73,26 @@ async function restartKernel(model) {
   if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
 }
 
-// The page's own commands, which ipylab reaches; null without it.
-async function commandsOf(model, id) {
+/**
+ * Returns the page's own commands, which ipylab reaches; null without it.
+ *
+ * @param {Model} model
+ * @param {string} id the model by which ipylab reaches them, or ""
+ */
+export async function commandsOf(model, id) {
   const found = id && (await Promise.race([model.widget_manager?.get_model?.(id), new Promise((done) => setTimeout(done, 3_000))]).catch(() => null));
   const commands = found?._commands;
   return ["docmanager:open", "notebook:run-cell"].every((name) => commands?.hasCommand?.(name)) ? commands : null;
 }
 
-// Runs the panel's notebook up to the panel's cell; tells whether it could. The page's commands act on what is in front and active, which may be another
-// notebook or cell by now: ours is brought back, and named to them.
-async function runUpToPanel(model, commands) {
+/**
+ * Runs the panel's notebook up to the panel's cell; tells whether it could. The page's commands act on what is in front and active, which may be
+ * another notebook or cell by now: ours is brought back, and named to them.
+ *
+ * @param {Model} model
+ * @param {any} commands
+ */
+export async function runUpToPanel(model, commands) {
   const open = { path: pathOf(model), factory: "Notebook" };
   const shown = await commands.execute("docmanager:open", open).catch(() => null);
   const place = cellOf(model);

@@ -1,10 +1,15 @@
+// @ts-check
 // Beside a plan: which cells use what it changes, and the notebook rehearsed on it.
 
+/** @import {Model} from "./dom.js" */
+import { button, focusedIn, folding, h, listen, say, strong } from "./dom.js";
+import { pathOf, save } from "./jupyter_page.js";
+
 const FEW = 4; // findings that are shown at once
-const WORDS = { none: "fits" };
+const SEVERITY_WORDS = { none: "fits" };
 
 function findingRow({ cell, package: name, name: used, finding, severity }) {
-  const badge = h("span", { className: `pkgw-badge pkgw-s-${severity}` }, WORDS[severity] ?? severity);
+  const badge = h("span", { className: `pkgw-badge pkgw-s-${severity}` }, SEVERITY_WORDS[severity] ?? severity);
   return h("tr", null,
     h("th", { scope: "row", className: "pkgw-place" }, cell || "warned"),
     h("td", null, badge),
@@ -20,10 +25,11 @@ function findingsTable(rows, label) {
 
 const VERDICT_MARKS = { bad: "✕", ok: "✓", unsure: "!" };
 
-function impactNodes({ state, text, rows = [] }, onLook) {
+export function impactNodes({ state, text, rows = [] }, onLook) {
   if (state === "looking") return [h("p", { className: "pkgw-dim" }, "Looking for cells that use what changes…")];
   if (!text) return [];
-  const look = state === "offered" && button("Look", "pkgw-quiet", onLook);
+  const look = state === "offered" && button("Look", { className: "pkgw-quiet", onclick: onLook });
+  /** @type {HTMLElement[]} */
   const nodes = [h("p", null, strong("This notebook:"), ` ${text[0].toLowerCase()}${text.slice(1)}${look ? ". " : ""}`, look)];
   // What fits says no more than the sentence does.
   const worst = rows.filter(({ severity }) => !["none", "indirect"].includes(severity));
@@ -37,41 +43,53 @@ function impactNodes({ state, text, rows = [] }, onLook) {
   return nodes;
 }
 
-function side(label, text, other) {
-  const known = new Set(other.split("\n"));
-  const lines = text.split("\n").map((line, i) => h("span", { className: known.has(line) ? "" : "pkgw-differs" }, i ? `\n${line}` : line));
+/**
+ * One output. The kernel says which of its lines differ from the other's: `changed` has their numbers, from 0.
+ *
+ * @param {string} label
+ * @param {string} text
+ * @param {number[]} changed
+ */
+function side(label, text, changed) {
+  const differs = new Set(changed);
+  const lines = text.split("\n").map((line, i) => h("span", { className: differs.has(i) ? "pkgw-differs" : "" }, i ? `\n${line}` : line));
   const shown = text ? lines : [h("span", { className: "pkgw-dim" }, "nothing")];
   return h("div", { className: "pkgw-side" },
     h("div", { className: "pkgw-dim" }, label),
     h("pre", { className: "pkgw-pre", tabIndex: 0, ariaLabel: label }, ...shown));
 }
 
-function comparedCell({ place, verdict, bad, source, before, after }) {
+export function comparedCell({ place, verdict, bad, source, before, after, changed_before: old, changed_after: fresh }) {
   const code = h("pre", { className: "pkgw-pre pkgw-source", tabIndex: 0, ariaLabel: `Source of ${place}` }, source);
   return h("section", { className: "pkgw-compared", ariaLabel: `${place}: ${verdict}` },
     h("div", { className: "pkgw-row" }, h("span", { className: "pkgw-place" }, place),
       h("span", { className: `pkgw-badge ${bad ? "pkgw-s-breaks" : ""}` }, verdict)),
     code,
-    h("div", { className: "pkgw-sides" }, side("Before", before, after), side("After", after, before)));
+    h("div", { className: "pkgw-sides" }, side("Before", before, old), side("After", after, fresh)));
 }
 
-function rehearsalNodes({ kind, text, note, cells = [], broken }, whole, onSurvive) {
+export function rehearsalNodes({ kind, text, note, cells = [], broken }, whole, onSurvive) {
   const mark = h("span", { className: "pkgw-mark", ariaHidden: "true" }, VERDICT_MARKS[kind]);
-  const more = broken && whole && button("Upgrade what this notebook survives…", "pkgw-quiet", onSurvive);
+  const more = broken && whole && button("Upgrade what this notebook survives…", { className: "pkgw-quiet", onclick: onSurvive });
   const said = h("p", { className: `pkgw-note pkgw-outcome pkgw-${kind}` }, mark, text, note && " ", note, more && " ", more);
   if (!cells.length) return [said];
   return [said, h("div", { className: "pkgw-cells" }, ...cells.map(comparedCell))];
 }
 
-// The part of a plan that is filled in later. `refresh` draws it anew, `close` ends it.
-function planChecks(model, el) {
+/**
+ * The part of a plan that is filled in later. `close` ends it.
+ *
+ * @param {Model} model
+ * @param {HTMLElement} el
+ */
+export function planChecks(model, el) {
   const impact = h("div", { className: "pkgw-checks", role: "status", ariaLabel: "What this notebook uses" });
   const field = h("input", { type: "text", className: "pkgw-input", placeholder: "report.ipynb", spellcheck: false, ariaLabel: "Path of the notebook" });
-  const go = button("Try", "", onGo);
+  const go = button("Try", { onclick: onGo });
   const wrong = h("span", { className: "pkgw-warn", role: "alert" });
   const asking = h("div", { className: "pkgw-row" }, h("span", null, "Which notebook?"), field, go, wrong);
   const doing = h("span", { className: "pkgw-dim", role: "status" });
-  const stop = button("Cancel rehearsal", "", onStop);
+  const stop = button("Cancel rehearsal", { onclick: onStop });
   const fill = h("i");
   const bar = h("div", { className: "pkgw-bar", role: "progressbar", ariaLabel: "Rehearsal", ariaValueMin: "0", ariaValueMax: "100" }, fill);
   const running = h("div", null, h("div", { className: "pkgw-row pkgw-head" }, strong("Trying the notebook"), doing, stop), bar);
@@ -90,7 +108,7 @@ function planChecks(model, el) {
     send("try");
   }
 
-  // The kernel gets messages of widgets only between cells: `life.js` has another way to it.
+  // The kernel gets messages of widgets only between cells: `connection.js` has another way to it.
   function onStop() {
     stop.ariaDisabled = "true";
     model.send({ type: "stop" });
@@ -112,7 +130,7 @@ function planChecks(model, el) {
   function refresh() {
     const found = model.get("impact") ?? {};
     const tried = model.get("rehearsal") ?? {};
-    const was = rehearsal.contains(el.getRootNode().activeElement);
+    const was = rehearsal.contains(focusedIn(el));
     redraw("impact", impact, () => impactNodes(found, () => model.send({ type: "look" })));
     redraw("rehearsal", verdict, () => (tried.state === "done" ? rehearsalNodes(tried, model.get("plan")?.whole, () => send("survive")) : []));
     impact.hidden = !found.state;

@@ -1,4 +1,10 @@
+// @ts-check
 // The plan: what one click would change, before anything is changed. Cancel is the default.
+
+/** @import {View} from "./dom.js" */
+import { button, copy, focusedIn, folding, h, listen, say, strong } from "./dom.js";
+import { canInsert, insertBelow } from "./jupyter_page.js";
+import { planChecks } from "./plan_checks.js";
 
 const KIND_WORDS = { install: "new", remove: "removed", downgrade: "downgrade" };
 
@@ -26,7 +32,7 @@ function changesTable(changes) {
 }
 
 function heldBackNote({ text_strong: lead, text, unlock }, onUnlock) {
-  const more = unlock && button(unlock, "pkgw-quiet", onUnlock);
+  const more = unlock && button(unlock, { className: "pkgw-quiet", onclick: onUnlock });
   return h("p", { className: "pkgw-note" }, lead && strong(lead), lead && " ", text, more && " ", more);
 }
 
@@ -36,6 +42,7 @@ function commandsFold(commands) {
   return h("div", { className: "pkgw-folded" }, folding("Commands", list), list);
 }
 
+/** @param {View} view */
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" });
   const status = h("span", { className: "pkgw-dim", role: "status" });
@@ -44,11 +51,11 @@ function render({ model, el }) {
   const folded = h("div");
   const cost = h("span", { className: "pkgw-dim pkgw-cost" });
   const checks = planChecks(model, el);
-  const tryFirst = button("Try this notebook first", "pkgw-quiet", () => checks.isBusy() || checks.tries());
-  const copyCell = button("Copy as cell", "pkgw-quiet pkgw-copy", onCopy);
+  const tryFirst = button("Try this notebook first", { className: "pkgw-quiet", onclick: () => checks.isBusy() || checks.tries() });
+  const copyCell = button("Copy as cell", { className: "pkgw-quiet pkgw-copy", onclick: onCopy });
   const copied = h("span", { className: "pkgw-sr", role: "status" });
-  const cancel = button("Cancel", "", callOff);
-  const apply = button("Apply", "pkgw-main", onApply);
+  const cancel = button("Cancel", { onclick: callOff });
+  const apply = button("Apply", { className: "pkgw-main", onclick: onApply });
   const root = h("section", { className: "pkgw", ariaLabel: "Plan" },
     h("div", { className: "pkgw-row pkgw-head" }, title, spinner, status),
     body,
@@ -59,15 +66,17 @@ function render({ model, el }) {
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
 
   let state = "hidden";
+  /** @type {HTMLElement | null} */
   let opener = null; // what had the focus before the plan opened
-  let timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
 
   const plan = () => model.get("plan") ?? {};
-  const focused = () => el.getRootNode().activeElement;
+  const focused = () => focusedIn(el);
 
   function failedNote() {
     const { unlock } = plan();
-    const more = unlock && button(unlock, "pkgw-quiet", () => model.send({ type: "unlock" }));
+    const more = unlock && button(unlock, { className: "pkgw-quiet", onclick: () => model.send({ type: "unlock" }) });
     return h("p", { className: "pkgw-note pkgw-bad", role: "alert" }, model.get("error"), more && " ", more);
   }
 
@@ -119,7 +128,7 @@ function render({ model, el }) {
       if (hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
       return;
     }
-    const free = !focused() || focused() === document.body || focused().closest(".pkgw");
+    const free = !focused() || focused() === document.body || focused()?.closest(".pkgw");
     const opening = before === "hidden";
     if (!free || (!opening && root.contains(focused()))) return;
     // The view may not be in the page yet while it is being rendered.
@@ -137,13 +146,13 @@ function render({ model, el }) {
     say(copied, text);
     clearTimeout(timer);
     timer = setTimeout(() => {
-      timer = 0;
+      timer = undefined;
       say(copyCell, copyLabel());
       say(copied, "");
     }, 2_000);
   }
 
-  // The kernel gets messages of widgets only between cells: `life.js` has another way to it.
+  // The kernel gets messages of widgets only between cells: `connection.js` has another way to it.
   function callOff() {
     model.send({ type: "cancel" });
     if (state === "loading" || checks.isBusy()) el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true }));

@@ -1,11 +1,15 @@
+// @ts-check
 // What is being done, and what came of it.
+
+/** @import {View} from "./dom.js" */
+import { button, focusedIn, folding, h, say, strong } from "./dom.js";
+import { restartQuestion } from "./restart_prompt.js";
 
 const OUTCOME_MARKS = { ok: ["✓", "Done: "], bad: ["✕", "Failed: "] }; // seen, spoken
 
-const named = (text, props) => Object.assign(button(text, props.className ?? ""), props);
-const undoButton = (id, label) => named("Undo", { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: label });
-const restartButton = () => named("Restart kernel…", { className: "pkgw-quiet", name: "restart" });
-const closeButton = () => named("×", { className: "pkgw-quiet pkgw-close", name: "close", ariaLabel: "Close" });
+const undoButton = (id, label) => button("Undo", { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: label });
+const restartButton = () => button("Restart kernel…", { className: "pkgw-quiet", name: "restart" });
+const closeButton = () => button("×", { className: "pkgw-quiet pkgw-close", name: "close", ariaLabel: "Close" });
 
 function stepItems(stages, stage) {
   const current = stages.indexOf(stage);
@@ -27,10 +31,11 @@ function outcomeNodes({ kind, text, restart, word, undo, undo_id: id }) {
   ].filter(Boolean);
 }
 
+/** @param {View} view */
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" });
   const text = h("span", { className: "pkgw-dim", role: "status", ariaLive: "polite" });
-  const cancel = button("Cancel", "");
+  const cancel = button("Cancel");
   const head = h("div", { className: "pkgw-row pkgw-head" }, title, text, cancel);
   const fill = h("i");
   const bar = h("div", { className: "pkgw-bar", role: "progressbar", ariaValueMin: "0", ariaValueMax: "100" }, fill);
@@ -45,7 +50,7 @@ function render({ model, el }) {
     head, bar, steps, result, question.node, folded);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
 
-  const focused = () => el.getRootNode().activeElement;
+  const focused = () => focusedIn(el);
   const drawn = new Map(); // node -> the JSON it was last built from
 
   // Rebuilds a node's children only when what they show has changed.
@@ -103,10 +108,10 @@ function render({ model, el }) {
   function keepFocus() {
     const seen = (node) => node.checkVisibility();
     if (root.contains(focused()) && seen(focused())) return;
-    [...root.querySelectorAll("[name=close]"), cancel].find(seen)?.focus({ preventScroll: true });
+    [.../** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[name=close]")), cancel].find(seen)?.focus({ preventScroll: true });
   }
 
-  // The kernel gets messages of widgets only between cells: `life.js` has another way to it.
+  // The kernel gets messages of widgets only between cells: `connection.js` has another way to it.
   function callOff() {
     cancel.ariaDisabled = "true";
     model.send({ type: "cancel" });

@@ -1,10 +1,20 @@
+// @ts-check
 // Whether to restart the kernel: asked in the panel, with what would be lost.
+
+/** @import {Model} from "./dom.js" */
+import { button, focusedIn, h, listen, say, strong } from "./dom.js";
+import { cellOf, commandsOf, restartKernel, runUpToPanel } from "./jupyter_page.js";
 
 const BY_HAND = "The panel cannot restart the kernel here. The notebook's own menu or toolbar can: Kernel → Restart Kernel…";
 
 const NOT_RUN = "The kernel was restarted, but nothing was run: the page does not find this notebook any more.";
 
-function lost({ variables, more }) {
+/**
+ * Says what a restart would lose.
+ *
+ * @param {{ variables?: string[], more?: number }} found
+ */
+export function lost({ variables, more = 0 }) {
   if (!variables) return "Looking for what you would lose…";
   if (!variables.length) return "You would lose no variable.";
   const all = [...variables, ...(more ? [`${more} more`] : [])];
@@ -12,17 +22,23 @@ function lost({ variables, more }) {
   return `You would lose ${all.length ? `${all.join(", ")} and ${last}` : last}.`;
 }
 
-// The question under an outcome. `open` asks it, `close` takes it back.
-function restartQuestion(model, el) {
+/**
+ * The question under an outcome. `open` asks it, `close` takes it back.
+ *
+ * @param {Model} model
+ * @param {HTMLElement} el
+ */
+export function restartQuestion(model, el) {
   const said = h("p", { role: "status" });
-  const cancel = button("Cancel", "", close);
-  const both = button("Restart and run up to here", "", () => restart(true));
-  const only = button("Restart kernel", "pkgw-main", () => restart(false));
+  const cancel = button("Cancel", { onclick: close });
+  const both = button("Restart and run up to here", { onclick: () => restart(true) });
+  const only = button("Restart kernel", { className: "pkgw-main", onclick: () => restart(false) });
   const node = h("div", { className: "pkgw-note pkgw-question", role: "group", ariaLabel: "Restart the kernel?", hidden: true },
     h("p", null, strong("Restart the kernel?"), " The notebook's text and outputs stay."),
     said,
     h("div", { className: "pkgw-row" }, cancel, both, only));
 
+  /** @type {HTMLElement | null} */
   let opener = null;
   let isAsking = false; // not yet answered: what comes later from the kernel is not shown any more
   let commands = null;
@@ -43,7 +59,7 @@ function restartQuestion(model, el) {
 
   function close() {
     if (node.hidden) return;
-    const hadFocus = node.contains(el.getRootNode().activeElement);
+    const hadFocus = node.contains(focusedIn(el));
     node.hidden = true;
     if (hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
   }

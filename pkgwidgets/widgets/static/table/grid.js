@@ -1,39 +1,86 @@
+// @ts-check
 // The rows in view, and the keys that go from one to the next (ARIA Authoring Practices: grid).
 // Rows are known by their ids here. `build(id, tr)` fills one; `press(id, what)` does what a key asks for.
 
-const PARTS = "button, input:not(:disabled), select, a[href]"; // what can be pressed in a cell
+import { focusedIn, h } from "../dom.js";
+import { PARTS } from "./cells.js";
+
 const BEYOND = 8; // rows drawn above and below those in view
 const USUAL = { row: 36, view: 420 }; // pixels, as long as nothing is on the screen
 const HEAD = "";
 
-function makeGrid({ scroller, table, headRow, body, build, isOpen, press }) {
+/**
+ * Where rows are, in pixels. All are equally high but the open ones: `open` has their places and what they have more.
+ *
+ * @typedef {[place: number, pixels: number][]} Open
+ */
+
+/**
+ * A part of a row that can have the focus: the `nth` in the cell of this key. The head's id is "".
+ *
+ * @typedef {{ id: string, key: string, nth: number }} Part
+ */
+
+/**
+ * Returns how far down the row at a place begins.
+ *
+ * @param {number} place
+ * @param {number} rowHeight
+ * @param {Open} open
+ */
+export const topOf = (place, rowHeight, open) => open.reduce((sum, [at, pixels]) => sum + (at < place ? pixels : 0), place * rowHeight);
+
+/**
+ * Returns the place of the row, of `count`, that is so many pixels down.
+ *
+ * @param {number} pixels
+ * @param {number} count
+ * @param {number} rowHeight
+ * @param {Open} open
+ */
+export function placeAt(pixels, count, rowHeight, open) {
+  let [low, high] = [0, Math.max(0, count - 1)];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (topOf(middle, rowHeight, open) <= pixels) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/**
+ * Returns where the arrows stop in a row, from left to right: not at what is hidden, as in a narrow panel.
+ *
+ * @param {HTMLElement} tr
+ * @returns {HTMLElement[]}
+ */
+function stops(tr) {
+  const parts = [...tr.children].flatMap((cell) => [...(cell.hasAttribute("tabindex") ? [cell] : []), ...cell.querySelectorAll(PARTS)]);
+  return /** @type {HTMLElement[]} */ (parts).filter((part) => part.checkVisibility({ visibilityProperty: true }));
+}
+
+/** @param {Element} node */
+const keyOf = (node) => /** @type {HTMLElement | null} */ (node.closest("[data-key]"))?.dataset.key;
+
+export function makeGrid({ scroller, table, headRow, body, build, isOpen, press }) {
   let shown = [];
   let places = new Map(); // id -> place in `shown`
-  let here = null; // the one part that Tab reaches
+  /** @type {Part | null} the one part that Tab reaches */
+  let here = null;
   let rowHeight = USUAL.row;
   const drawn = new Map(); // id -> tr
   const lines = new Map(); // id -> pixels of the lines under an open row
-  const focused = () => table.getRootNode().activeElement;
+  const focused = () => focusedIn(table);
 
   const opened = () => [...lines].filter(([id]) => isOpen(id) && places.has(id)).map(([id, pixels]) => [places.get(id), pixels]);
-  const above = (place, open) => open.reduce((sum, [at, pixels]) => sum + (at < place ? pixels : 0), place * rowHeight);
+  const above = (place, open) => topOf(place, rowHeight, open);
+  const rowAt = (pixels, open) => placeAt(pixels, shown.length, rowHeight, open);
   const room = () => (scroller.clientHeight || USUAL.view) - rowHeight; // the head stays on top
   const page = () => Math.max(1, Math.floor(room() / rowHeight) - 1);
 
-  // The place of the row that is so many pixels down.
-  function placeAt(pixels, open) {
-    let [low, high] = [0, Math.max(0, shown.length - 1)];
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      if (above(middle, open) <= pixels) low = middle;
-      else high = middle - 1;
-    }
-    return low;
-  }
-
   function wanted(open) {
-    const first = Math.max(0, placeAt(scroller.scrollTop, open) - BEYOND);
-    const last = placeAt(scroller.scrollTop + room(), open) + BEYOND;
+    const first = Math.max(0, rowAt(scroller.scrollTop, open) - BEYOND);
+    const last = rowAt(scroller.scrollTop + room(), open) + BEYOND;
     const ids = shown.slice(first, last + 1);
     // A row that has the focus stays: without it the next key would go to the notebook.
     const place = places.get(partOf(focused())?.id);
@@ -87,13 +134,14 @@ function makeGrid({ scroller, table, headRow, body, build, isOpen, press }) {
   const sizes = new ResizeObserver((entries) => {
     const before = rowHeight;
     rowHeight = headRow.offsetHeight || rowHeight;
-    for (const { target } of entries) {
+    const targets = entries.map(({ target }) => /** @type {HTMLElement} */ (target));
+    for (const target of targets) {
       const { id } = target.dataset;
       if (id && target.offsetHeight) lines.set(id, Math.max(0, target.offsetHeight - rowHeight));
     }
-    const moved = ({ target }) => target === scroller || isOpen(target.dataset.id);
-    if (before !== rowHeight || entries.some(moved)) draw();
-    if (entries.some(({ target }) => target.dataset.id === opening)) reveal(places.get(opening));
+    const moved = (target) => target === scroller || isOpen(target.dataset.id);
+    if (before !== rowHeight || targets.some(moved)) draw();
+    if (targets.some((target) => target.dataset.id === opening)) reveal(places.get(opening));
   });
   // A row that was opened is shown whole, also when more of it comes; until somebody looks elsewhere.
   let opening = null;
@@ -101,20 +149,13 @@ function makeGrid({ scroller, table, headRow, body, build, isOpen, press }) {
   sizes.observe(scroller);
   sizes.observe(headRow);
 
-  // Where the arrows stop in a row, from left to right: not at what is hidden, as in a narrow panel.
-  function stops(tr) {
-    const parts = [...tr.children].flatMap((cell) => [...(cell.hasAttribute("tabindex") ? [cell] : []), ...cell.querySelectorAll(PARTS)]);
-    return parts.filter((part) => part.checkVisibility({ visibilityProperty: true }));
-  }
-
-  const keyOf = (node) => node.closest("[data-key]")?.dataset.key;
   const rowOf = (id) => (id === HEAD ? headRow : drawn.get(id));
 
   // Names a part so that it is found again when its row was filled or drawn anew.
   function partOf(node) {
-    if (!table.contains(node) || !keyOf(node)) return null;
+    const key = table.contains(node) && keyOf(node);
+    if (!key) return null;
     const tr = node.closest("tr");
-    const key = keyOf(node);
     return { id: tr.dataset.id ?? HEAD, key, nth: stops(tr).filter((part) => keyOf(part) === key).indexOf(node) };
   }
 
@@ -127,10 +168,10 @@ function makeGrid({ scroller, table, headRow, body, build, isOpen, press }) {
   // Tab leads to the part that was used last; if that is out of sight, to the first row.
   function mark() {
     unmark();
-    if (!here || !rowOf(here.id)) here = shown.length ? { id: shown[placeAt(scroller.scrollTop, opened())], key: "name", nth: 0 } : null;
+    if (!here || !rowOf(here.id)) here = shown.length ? { id: shown[rowAt(scroller.scrollTop, opened())], key: "name", nth: 0 } : null;
     const tr = here && rowOf(here.id);
     // Not on the screen yet, nothing has a place in it.
-    const stop = tr && (find(here) ?? tr.querySelector("[name=detail]"));
+    const stop = here && tr && (find(here) ?? tr.querySelector("[name=detail]"));
     if (stop) stop.tabIndex = 0;
   }
 
@@ -154,12 +195,14 @@ function makeGrid({ scroller, table, headRow, body, build, isOpen, press }) {
   }
 
   // To the row at a place, or to the one that is nearest to it; the head is before the first.
-  function go(place, { key, nth } = here) {
+  function go(place, part = here) {
+    const { key, nth } = part ?? { key: "name", nth: 0 };
     const at = Math.max(-1, Math.min(shown.length - 1, place));
     focus({ id: at < 0 ? HEAD : shown[at], key: key === "detail" ? "name" : key, nth });
   }
 
   function sideways(choose) {
+    if (!here) return;
     const all = stops(rowOf(here.id));
     const at = Math.max(0, Math.min(all.length - 1, choose(all.indexOf(find(here)), all.length)));
     all[at]?.focus({ preventScroll: true });
@@ -178,7 +221,7 @@ function makeGrid({ scroller, table, headRow, body, build, isOpen, press }) {
 
   // Returns whether the key is one of ours. Buttons, links and boxes know Enter and Space themselves.
   function obey({ key, ctrlKey, metaKey, altKey, shiftKey, target }) {
-    const id = here?.id;
+    const id = here?.id ?? HEAD;
     const inRow = places.has(id);
     if (!here || altKey || shiftKey) return false;
     if (target.matches("select") && !["ArrowLeft", "ArrowRight", "Escape"].includes(key)) return false; // it has keys of its own
@@ -230,7 +273,7 @@ function makeGrid({ scroller, table, headRow, body, build, isOpen, press }) {
       scroller.scrollTop = 0;
       draw();
     },
-    enter: () => go(0, { key: "name", nth: 0 }),
+    enter: () => go(0, { id: HEAD, key: "name", nth: 0 }),
     stop: () => sizes.disconnect(),
   };
 }

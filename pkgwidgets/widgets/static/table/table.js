@@ -1,12 +1,17 @@
+// @ts-check
 // The list of packages. It decides nothing: it shows the rows the kernel sends, and asks for checks, plans and history.
 
-const natural = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
-const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : natural.compare(a, b));
+/** @import {View} from "../dom.js" */
+import { button, h, say } from "../dom.js";
+import { bar, checkbox, headCell, part, rowCells, statusText } from "./cells.js";
+import { makeGrid } from "./grid.js";
+import { age, CHIPS, COLUMNS, completed, emptyText, matches, rowOrder, suggested } from "./rows.js";
 
+/** @param {View} view */
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" });
   const where = h("span", { className: "pkgw-dim pkgw-where" });
-  const checked = status("checked");
+  const checked = statusText("checked");
   const check = button("Check for updates", { onclick: () => model.get("header")?.busy || model.send({ type: "check" }) });
   const all = button("", { className: "pkgw-main", onclick: () => model.send({ type: "plan", names: null }) });
   const install = button("Install…", { onclick: () => model.send({ type: "install" }) });
@@ -15,7 +20,7 @@ function render({ model, el }) {
   const notice = h("p", { className: "pkgw-note", role: "status" });
   const search = h("input", { type: "search", placeholder: "Filter  /", ariaLabel: "Filter packages", oninput: () => layout() });
   const chips = CHIPS.map((chip, i) => ({ ...chip, on: false, node: button("", { className: "pkgw-chip", onclick: () => pressChip(i) }) }));
-  const count = status("count");
+  const count = statusText("count");
   const sorted = h("span", { className: "pkgw-sr", role: "status" });
   const every = checkbox("Select all shown", { onclick: () => tick(shown.filter(selectable), every.checked) });
   const heads = COLUMNS.map((column) => headCell(column.key, part(column.title, { onclick: () => sortBy(column) })));
@@ -24,7 +29,7 @@ function render({ model, el }) {
   const table = h("table", { role: "grid", ariaLabel: "Packages", ariaMultiSelectable: "true" }, h("thead", { role: "rowgroup" }, headRow), body);
   const empty = h("p", { className: "pkgw-empty", role: "status" });
   const scroller = h("div", { className: "pkgw-scroll pkgw-list" }, table);
-  const chosen = status("chosen");
+  const chosen = statusText("chosen");
   const upgradeChosen = button("", { onclick: () => model.send({ type: "plan", names: [...selected].map((id) => rows.get(id).name) }) });
   const foot = bar("foot", chosen, upgradeChosen);
   const root = h("section", { className: "pkgw", ariaLabel: "Packages" },
@@ -75,7 +80,7 @@ function render({ model, el }) {
   }
 
   function put(sent) {
-    const row = completed(sent);
+    const row = completed(sent, model.get("labels") ?? {});
     rows.set(row.id, row);
     return row;
   }
@@ -90,8 +95,8 @@ function render({ model, el }) {
     const fresh = sent.map(put);
     for (const row of fresh) if (picked.get(row.id) === row.version) picked.delete(row.id); // it was taken
     // In the order of before: that is nearly the new one, and then sorting is cheap.
-    ordered = [...ordered, ...added.map(completed)].map(({ id }) => rows.get(id));
-    if (fresh.some((row) => !visible.has(row.id) && matches(row))) layout({ again: true, keep: visible });
+    ordered = [...ordered, ...added.map(({ id, name }) => ({ id: id ?? name }))].map(({ id }) => rows.get(id));
+    if (fresh.some((row) => !visible.has(row.id) && matches(row, words(), activeTests()))) layout({ again: true, keep: visible });
     else shown = shown.map(({ id }) => rows.get(id));
     grid.refresh(fresh.map(({ id }) => id));
     askDetails(fresh.map(({ id }) => id).filter((id) => open.has(id)));
@@ -112,21 +117,13 @@ function render({ model, el }) {
 
   const words = () => search.value.trim().toLowerCase();
 
-  function matches(row, text = words()) {
-    return row.words.includes(text) && chips.every(({ on, test }) => !on || test(row));
-  }
-
-  function inOrder(a, b) {
-    const [one, other] = [sort.column.value(a) ?? "", sort.column.value(b) ?? ""];
-    const blankLast = (one === "") - (other === ""); // both ways
-    return blankLast || sort.dir * compare(one, other) || natural.compare(a.name, b.name);
-  }
+  const activeTests = () => chips.filter(({ on }) => on).map(({ test }) => test);
 
   // Sorting is the dear part: it is done again only when the rows or the order change.
   function layout({ again = false, keep = new Set() } = {}) {
-    if (again) ordered.sort(inOrder);
-    const text = words();
-    shown = ordered.filter((row) => keep.has(row.id) || matches(row, text));
+    if (again) ordered.sort(rowOrder(sort));
+    const [text, tests] = [words(), activeTests()];
+    shown = ordered.filter((row) => keep.has(row.id) || matches(row, text, tests));
     grid.show(shown.map(({ id }) => id));
     if (!keep.size) grid.toTop();
     const direction = sort.dir > 0 ? "ascending" : "descending";
@@ -146,17 +143,8 @@ function render({ model, el }) {
     say(all, upgradable ? `Upgrade all (${upgradable})…` : "Upgrade all…");
     all.disabled = upgradable === 0;
     say(count, `${shown.length} of ${ordered.length}`);
-    say(empty, shown.length ? "" : emptyText());
+    say(empty, shown.length ? "" : emptyText(ordered, model.get("header") ?? {}, chips[0].on));
     showSelection();
-  }
-
-  function emptyText() {
-    const { busy, checked: when } = model.get("header") ?? {};
-    if (!ordered.length) return busy ? "Reading the packages…" : "No packages.";
-    if (!chips[0].on || ordered.some(chips[0].test)) return "No package matches.";
-    if (!when) return "Not checked for updates yet.";
-    const unknown = ordered.filter(({ latest, error }) => error && !latest).length;
-    return unknown ? `No update is known; ${unknown} of ${ordered.length} could not be checked.` : "Everything is up to date.";
   }
 
   function showSelection() {
@@ -219,7 +207,7 @@ function render({ model, el }) {
   const rowActs = {
     upgrade: (row) => model.send({ type: "plan", names: [row.name] }),
     explain: (row) => model.send({ type: "plan", names: [row.name] }),
-    pick: (row, button) => button.ariaDisabled === "true" || model.send({ type: "plan", names: [row.name], version: versionIn(row.id) }),
+    pick: (row, node) => node.ariaDisabled === "true" || model.send({ type: "plan", names: [row.name], version: versionIn(row.id) }),
     unfold: (row) => {
       unfolded.add(row.id);
       grid.refresh([row.id]);
@@ -230,8 +218,8 @@ function render({ model, el }) {
     detail: toggle,
   };
 
-  function press(id, what, button) {
-    if (id) return rowActs[what](rows.get(id), button);
+  function press(id, what, node) {
+    if (id) return rowActs[what](rows.get(id), node);
     const choices = shown.filter(selectable);
     return tick(choices, choices.some((row) => !selected.has(row.id)));
   }
@@ -239,7 +227,7 @@ function render({ model, el }) {
   function onRowClick({ target }) {
     const pressed = target.closest("[name]");
     if (pressed) return press(pressed.closest("tr").dataset.id, pressed.name, pressed);
-    const inside = target.closest("a, .pkgw-c-detail, .pkgw-c-select") || !getSelection().isCollapsed;
+    const inside = target.closest("a, .pkgw-c-detail, .pkgw-c-select") || getSelection()?.isCollapsed === false;
     if (!inside) press(target.closest("tr").dataset.id, "detail");
   }
 

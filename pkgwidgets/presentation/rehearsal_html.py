@@ -6,12 +6,13 @@ never say anything alone.
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
+from collections.abc import Sequence
 
+from pkgwidgets.analysis.line_diff import changed_lines, split_lines
 from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
 
 from . import rehearsal_summary
-from .html import escape_text
+from .html_table import SafeHtml, TableStyle, escape_text, html_table
 
 _RED, _AMBER, _GREEN, _GREY = "#e5484d", "#c2760c", "#30a46c", "#8b8d98"
 _LOOKS = {
@@ -28,6 +29,14 @@ _HEAD = "padding:4px 10px;background:rgba(128,128,128,.1)"
 _CODE = "font-family:monospace;font-size:90%;white-space:pre-wrap;overflow-wrap:anywhere;margin:0"
 _SIDE = "text-align:left;vertical-align:top;width:50%;padding:4px 10px"
 _GREYED = f"color:{_GREY};font-size:85%"
+_TABLE = TableStyle(
+    table="width:100%;color:inherit;table-layout:fixed;margin:0;border-collapse:collapse;"
+    "border-top:1px solid rgba(128,128,128,.2)",
+    head=f"{_SIDE};{_GREYED};font-weight:normal",
+    cell=_SIDE,
+)
+_LOST, _NEW = "229,72,77", "48,164,108"
+"""Grounds, in RGB, under lines that only one side has."""
 
 
 def rehearsal_html(found: Rehearsal) -> str:
@@ -61,37 +70,21 @@ def _note(text: str) -> str:
 
 
 def _sides(before: str, after: str, verdict: Verdict) -> str:
-    heads = "".join(
-        f'<th style="{_SIDE};{_GREYED};font-weight:normal">{side}</th>'
-        for side in ("before", "after")
-    )
-    sides = "".join(
-        f'<td style="{_SIDE}"><pre style="{_CODE}">{text}</pre></td>'
-        for text in _marked(before, after, verdict)
-    )
-    return (
-        '<table style="width:100%;color:inherit;table-layout:fixed;margin:0;'
-        'border-collapse:collapse;border-top:1px solid rgba(128,128,128,.2)">'
-        f"<thead><tr>{heads}</tr></thead><tbody><tr>{sides}</tr></tbody></table>"
-    )
-
-
-def _marked(before: str, after: str, verdict: Verdict) -> tuple[str, str]:
-    """Make both safe, with a ground under the lines that the other has not."""
-    left, right = "229,72,77", "48,164,108"
+    changed = changed_lines(before, after)
+    left, right = _LOST, _NEW
     if verdict is Verdict.BROKEN:
         left, right = right, left
-    old, new = before.split("\n"), after.split("\n")
-    sides: tuple[list[str], list[str]] = ([], [])
-    steps = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    for kind, old_from, old_to, new_from, new_to in steps:
-        sides[0].extend(_line(line, kind, left) for line in old[old_from:old_to])
-        sides[1].extend(_line(line, kind, right) for line in new[new_from:new_to])
-    return "\n".join(sides[0]), "\n".join(sides[1])
+    return html_table(
+        ("before", "after"),
+        [(_marked(before, changed.before, left), _marked(after, changed.after, right))],
+        _TABLE,
+    )
 
 
-def _line(text: str, kind: str, colour: str) -> str:
-    plain = escape_text(text)
-    if kind == "equal":
-        return plain
-    return f'<span style="background:rgba({colour},.16)">{plain}</span>'
+def _marked(text: str, changed: Sequence[int], colour: str) -> SafeHtml:
+    """Return a text with a ground under the lines of these numbers."""
+    lines: list[str] = [escape_text(line) for line in split_lines(text)]
+    for number in changed:
+        lines[number] = f'<span style="background:rgba({colour},.16)">{lines[number]}</span>'
+    joined = "\n".join(lines)
+    return SafeHtml(f'<pre style="{_CODE}">{joined}</pre>')

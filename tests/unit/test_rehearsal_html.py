@@ -9,7 +9,7 @@ from fakes import plan_of
 
 from pkgwidgets.analysis.notebook_runs import CellRun
 from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
-from pkgwidgets.presentation.side_by_side import rehearsal_html
+from pkgwidgets.presentation.rehearsal_html import rehearsal_html
 
 
 def shown(before: str, after: str, verdict: Verdict = Verdict.DIFFERENT) -> str:

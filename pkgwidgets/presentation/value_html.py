@@ -1,21 +1,20 @@
-"""Values as static HTML, for front ends without widgets; all text is safe: it may be hostile."""
+"""Plans, transactions and packages as static HTML; `core/html_repr.py` is given their renderers.
+
+All text is escaped: it may be hostile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from html import escape
 
 from pkgwidgets.core.html_repr import register_renderer
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Change, Plan
-from pkgwidgets.core.text import escape_hidden, format_size
+from pkgwidgets.core.text import format_size
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-
-def escape_text(text: str) -> str:
-    """Return text as HTML that is no more than text, each character of it to be seen."""
-    return escape(escape_hidden(text, but="\n\t"))
+from .html_table import escape_text, html_table
 
 
 def plan_html(shown: Plan) -> str:
@@ -53,7 +52,7 @@ def package_html(shown: PackageInfo) -> str:
     """Return one package as a table of what is known of it."""
     facts = [(field.name.replace("_", " "), getattr(shown, field.name)) for field in fields(shown)]
     facts = [(name, _listed(value) if name == "links" else value) for name, value in facts]
-    return _table((), [(name, str(value)) for name, value in facts if value not in (None, "")])
+    return html_table((), [(name, str(value)) for name, value in facts if value not in (None, "")])
 
 
 def _listed(links: Sequence[tuple[str, str]]) -> str:
@@ -72,20 +71,11 @@ def _changes(changes: Sequence[Change]) -> str:
         )
         for change in changes
     ]
-    return _table(head, rows)
+    return html_table(head, rows)
 
 
 def _step(change: Change) -> str:
     return " → ".join(str(v) for v in (change.before, change.after) if v is not None)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    titles = "".join(f"<th>{escape_text(title)}</th>" for title in head)
-    lines = "".join(
-        f"<tr>{''.join(f'<td>{escape_text(c)}</td>' for c in row)}</tr>" for row in rows
-    )
-    top = f"<thead><tr>{titles}</tr></thead>" if head else ""
-    return f"<table>{top}<tbody>{lines}</tbody></table>"
 
 
 def _line(text: str) -> str:

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
 from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.presentation import html, package_table_html
+from pkgwidgets.presentation import package_table_html, value_html
 
 HOSTILE = "<img src=x>\u202egnp.\x1b[2K\x00"
 SAFE = "&lt;img src=x&gt;\\u202egnp.\\x1b[2K\\x00"
 
 
-@pytest.mark.parametrize(
-    ("text", "safe"),
-    [("a b", "a b"), (HOSTILE, SAFE), ("a\n\tb", "a\n\tb"), ("\"'&", "&quot;&#x27;&amp;")],
-)
-def test_a_text_is_made_safe(text: str, safe: str) -> None:
-    assert html.escape_text(text) == safe
-
-
 def test_what_a_package_says_of_itself_is_made_safe() -> None:
     told = PackageInfo(name="pea", version="1", summary=HOSTILE, error=HOSTILE)
-    page = html.package_html(told)
+    page = value_html.package_html(told)
     assert page.count(f"<td>{SAFE}</td>") == 2
     assert f"<td>{SAFE}</td>" in package_table_html.package_table_html("Packages", [told])

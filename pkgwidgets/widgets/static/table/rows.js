@@ -1,0 +1,151 @@
+// @ts-check
+// The rows of the list as values: what is filtered, sorted and counted. Nothing here touches the page.
+
+/**
+ * A row as the kernel sends it: what goes without saying is left out.
+ *
+ * @typedef {{ name: string, id?: string } & Partial<RowText>} SentRow
+ *
+ * @typedef {object} RowText
+ * @property {string} version
+ * @property {string} latest
+ * @property {"" | "other" | "patch" | "minor" | "major"} bump the step from `version` to `latest`
+ * @property {string} blocked_by
+ * @property {number} released seconds since 1970, or 0
+ * @property {string} status
+ * @property {boolean} requested
+ * @property {string} loaded
+ * @property {string} origin
+ * @property {string} summary
+ * @property {string} error
+ * @property {"" | "upgrade" | "explain" | "retry"} action
+ * @property {string} label
+ * @property {string} note
+ *
+ * @typedef {{ id: string, name: string, words: string } & RowText} Row
+ *
+ * @typedef {object} Column
+ * @property {string} key
+ * @property {string} title
+ * @property {(row: Row) => string | number} value "" is sorted last, both ways
+ * @property {1 | -1} [first] the direction of the first click
+ *
+ * @typedef {object} Chip
+ * @property {string} title
+ * @property {(row: Row) => boolean} test
+ * @property {boolean} [asked] whether it is known only of what the index has answered
+ * @property {boolean} [rare] whether it is hidden where it counts none
+ */
+
+const STEPS = ["", "other", "patch", "minor", "major"];
+
+/** @type {Column[]} */
+export const COLUMNS = [
+  { key: "name", title: "Package", value: (row) => row.name },
+  { key: "version", title: "Installed", value: (row) => row.version },
+  // Only the kernel knows how versions compare: `bump` is its size of the step. The biggest comes first.
+  { key: "latest", title: "Latest", value: (row) => (row.latest ? STEPS.indexOf(row.bump) : ""), first: -1 },
+  { key: "blocked", title: "Blocked by", value: (row) => row.blocked_by },
+  { key: "released", title: "Released", value: (row) => row.released || "", first: -1 },
+];
+
+/** @type {Chip[]} */
+export const CHIPS = [
+  { title: "Updates", test: (row) => Boolean(row.bump), asked: true },
+  { title: "Loaded here", test: (row) => Boolean(row.loaded) },
+  { title: "Requested", test: (row) => row.requested },
+  { title: "Blocked", test: (row) => Boolean(row.blocked_by), asked: true },
+  { title: "Problems", test: (row) => Boolean(row.error) || row.status === "error", rare: true },
+];
+
+/**
+ * What a row is as long as the kernel says nothing else: most rows say little.
+ *
+ * @type {RowText}
+ */
+const PLAIN = {
+  version: "", latest: "", bump: "", blocked_by: "", released: 0, status: "installed", requested: false,
+  loaded: "", origin: "index", summary: "", error: "", action: "", label: "", note: "",
+};
+
+/**
+ * Adds what the kernel left out. `labels` has what the buttons say in most rows; it is sent once.
+ *
+ * @param {SentRow} sent
+ * @param {Record<string, string>} labels
+ * @returns {Row}
+ */
+export function completed(sent, labels) {
+  const row = { ...PLAIN, id: sent.name, words: "", ...sent };
+  row.label ||= labels[row.action] ?? "";
+  row.words = `${row.name}\n${row.summary}`.toLowerCase();
+  return row;
+}
+
+const natural = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+
+/**
+ * @param {string | number} a
+ * @param {string | number} b
+ */
+const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : natural.compare(String(a), String(b)));
+
+/**
+ * Returns the order of rows by a column; `dir` is 1 for ascending, -1 for descending.
+ *
+ * @param {{ column: Column, dir: number }} sort
+ */
+export const rowOrder = ({ column, dir }) => (/** @type {Row} */ a, /** @type {Row} */ b) => {
+  const [one, other] = [column.value(a) ?? "", column.value(b) ?? ""];
+  const blankLast = Number(one === "") - Number(other === ""); // both ways
+  return blankLast || dir * compare(one, other) || natural.compare(a.name, b.name);
+};
+
+/**
+ * Tells whether a row has this text, in lower case, in its name or summary, and passes all the tests.
+ *
+ * @param {Row} row
+ * @param {string} text
+ * @param {((row: Row) => boolean)[]} tests
+ */
+export const matches = (row, text, tests) => row.words.includes(text) && tests.every((test) => test(row));
+
+/**
+ * Says why no row is shown.
+ *
+ * @param {Row[]} rows all rows, whatever is shown
+ * @param {{ busy?: string, checked?: string }} header
+ * @param {boolean} onlyUpdates whether only rows with an update would be shown
+ */
+export function emptyText(rows, { busy, checked }, onlyUpdates) {
+  if (!rows.length) return busy ? "Reading the packages…" : "No packages.";
+  if (!onlyUpdates || rows.some(CHIPS[0].test)) return "No package matches.";
+  if (!checked) return "Not checked for updates yet.";
+  const unknown = rows.filter(({ latest, error }) => error && !latest).length;
+  return unknown ? `No update is known; ${unknown} of ${rows.length} could not be checked.` : "Everything is up to date.";
+}
+
+// In minutes. A unit serves from two of it on: "9 days" says more than "1 week".
+/** @type {[string, number][]} */
+const AGES = [["years", 525_600], ["months", 43_800], ["weeks", 10_080], ["days", 1_440], ["h", 60], ["min", 1]];
+
+/**
+ * Says how long ago a time was, given in seconds since 1970; "" for 0.
+ *
+ * @param {number} seconds
+ * @param {number} [now]
+ */
+export function age(seconds, now = Date.now() / 1_000) {
+  if (!seconds) return "";
+  const minutes = (now - seconds) / 60;
+  const [unit, size] = AGES.find(([, length]) => minutes >= 2 * length) ?? ["", 1];
+  return unit ? `${Math.floor(minutes / size)} ${unit}` : "moments";
+}
+
+/**
+ * Returns the version that is suggested: the one that is marked, else the first.
+ *
+ * @param {{ versions?: { version: string, pick?: boolean }[] }} detail
+ * @returns {string | undefined}
+ */
+export const suggested = ({ versions = [] }) => (versions.find(({ pick }) => pick) ?? versions[0])?.version;

@@ -1,0 +1,55 @@
+"""The one builder of HTML tables: what is not made of escaped text is escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import pkgwidgets
+from pkgwidgets.presentation.html_table import SafeHtml, TableStyle, escape_text, html_table
+
+HOSTILE = "<img src=x>\u202egnp.\x1b[2K\x00"
+SAFE = "&lt;img src=x&gt;\\u202egnp.\\x1b[2K\\x00"
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [("a b", "a b"), (HOSTILE, SAFE), ("a\n\tb", "a\n\tb"), ("\"'&", "&quot;&#x27;&amp;")],
+)
+def test_a_text_is_escaped(text: str, safe: str) -> None:
+    assert escape_text(text) == safe
+
+
+def test_titles_and_cells_are_escaped() -> None:
+    assert html_table((HOSTILE,), [(HOSTILE, "b"), ("c", "")]) == (
+        f"<table><thead><tr><th>{SAFE}</th></tr></thead>"
+        f"<tbody><tr><td>{SAFE}</td><td>b</td></tr><tr><td>c</td><td></td></tr></tbody></table>"
+    )
+
+
+def test_a_table_without_a_head_has_only_rows() -> None:
+    assert html_table((), [("a",)]) == "<table><tbody><tr><td>a</td></tr></tbody></table>"
+
+
+def test_only_marked_html_is_taken_as_it_is() -> None:
+    page = html_table(("a",), [(SafeHtml("<b>1</b>"), "<b>2</b>")])
+    assert "<td><b>1</b></td><td>&lt;b&gt;2&lt;/b&gt;</td>" in page
+
+
+def test_a_part_of_safe_html_is_escaped_again() -> None:
+    """Whatever is made of it with the methods of `str` is plain text."""
+    assert "&lt;b" in html_table((), [(SafeHtml("<b>1</b>")[:2],)])
+
+
+def test_a_style_stays_in_its_attribute() -> None:
+    page = html_table(("a",), [("b",)], TableStyle(table='x"><i>', head="y", cell="z"))
+    assert page.startswith('<table style="x&quot;&gt;&lt;i&gt;"><thead><tr><th style="y">a</th>')
+    assert '<td style="z">b</td>' in page
+
+
+def test_no_other_file_builds_a_table() -> None:
+    package = Path(pkgwidgets.__file__).parent
+    found = [path.name for path in package.rglob("*.py") if "<td" in path.read_text("utf-8")]
+    assert found == []
+    assert '"td"' in (package / "presentation" / "html_table.py").read_text("utf-8")

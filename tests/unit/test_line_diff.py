@@ -1,0 +1,75 @@
+"""Which lines of two outputs differ: one rule, and the frame and the panel show its answer."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from fakes import plan_of
+
+from pkgwidgets.analysis.line_diff import changed_lines
+from pkgwidgets.analysis.notebook_runs import CellRun
+from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.presentation.rehearsal_html import rehearsal_html
+from pkgwidgets.widgets import plan_checks
+
+CASES = [
+    ("same", "same", (), ()),
+    ("", "", (), ()),
+    ("", "new", (), (0,)),
+    ("gone\nkept", "kept", (0,), ()),
+    ("one\ntwo\nthree", "two\none\nthree", (1,), (0,)),  # the same lines in another order
+    ("a\na\nb", "a\nb", (0,), ()),  # the same lines in another number
+    ("a\nb\nc", "a\nX\nY\nc", (1,), (1, 2)),
+    ("a", "a\n", (), (1,)),
+    ("a\u2028b", "a\u2028c", (0,), (0,)),  # only a line feed ends a line
+]
+
+
+def rehearsed(before: str, after: str) -> Rehearsal:
+    runs = [
+        CellRun(
+            number=1,
+            source="x",
+            outputs=({"output_type": "stream", "name": "stdout", "text": text},),
+        )
+        for text in (before, after)
+    ]
+    cell = ComparedCell(
+        notebook=Path("/n/a.ipynb"),
+        number=1,
+        before=runs[0],
+        after=runs[1],
+        verdict=Verdict.DIFFERENT,
+    )
+    return Rehearsal(plan=plan_of(), cells=(cell,))
+
+
+@pytest.mark.parametrize(("before", "after", "old", "new"), CASES)
+def test_the_lines_that_differ(
+    before: str, after: str, old: tuple[int, ...], new: tuple[int, ...]
+) -> None:
+    found = changed_lines(before, after)
+    assert (found.before, found.after) == (old, new)
+
+
+@pytest.mark.parametrize(("before", "after"), [case[:2] for case in CASES if case[0] != case[1]])
+def test_texts_that_differ_have_a_mark(before: str, after: str) -> None:
+    found = changed_lines(before, after)
+    assert found.before or found.after
+
+
+def test_the_frame_and_the_panel_mark_the_same_lines() -> None:
+    found = rehearsed("one\ntwo\nthree", "two\none\nthree")
+    assert re.findall(r'\.16\)">([^<]*)</span>', rehearsal_html(found)) == ["two", "two"]
+    (cell,) = plan_checks.contents(found)["cells"]
+    assert (cell["changed_before"], cell["changed_after"]) == ([1], [0])
+
+
+def test_the_marks_count_the_lines_that_are_shown() -> None:
+    lines = [f"line {number}" for number in range(2000)]
+    found = rehearsed("\n".join(lines), "\n".join([*lines[:1500], "other", *lines[1501:]]))
+    (cell,) = plan_checks.contents(found)["cells"]
+    assert cell["after"].split("\n")[cell["changed_after"][0]] == "other"
+    assert cell["before"].split("\n")[cell["changed_before"][0]] == "line 1500"
