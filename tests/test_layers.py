@@ -50,7 +50,7 @@ MAY_IMPORT_LATE = {
 PURE = {
     "analysis/": ("packaging",),
     "backends/store/": (),
-    "core/": ("packaging",),
+    "core/": ("packaging", "msgspec"),
     "presentation/": ("packaging",),
 }
 """Where nothing but the standard library and these may be imported."""
@@ -66,6 +66,7 @@ ONLY_IN = {
     "os.posix_spawn*": ("backends/processes/process.py",),
     "asyncio.create_subprocess*": ("backends/processes/process.py",),
     "requests": ("backends/http/client.py",),
+    "msgspec": ("core/json_values.py", "backends/index/", "backends/worker/launcher.py", "server/"),
     "pandas": ("notebook/",),
     "ipywidgets": ("widgets/",),
     "anywidget": ("widgets/",),
