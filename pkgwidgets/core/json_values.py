@@ -1,4 +1,7 @@
-"""Values as JSON and back by msgspec: one shape to write a value, to read it and to describe it."""
+"""Values as JSON and back by msgspec: one shape to write a value, to read it and to describe it.
+
+Imports msgspec with the first value: `--help` and the start of a worker do not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from operator import or_
 from pathlib import Path
 from types import SimpleNamespace, UnionType
 from typing import (
+    TYPE_CHECKING,
     Annotated,
     Any,
     Generic,
@@ -22,17 +26,13 @@ from typing import (
     get_type_hints,
 )
 
-import msgspec
 from packaging.version import Version
+
+if TYPE_CHECKING:
+    from msgspec import Struct
 
 _Value = TypeVar("_Value")
 _Hints = dict[str, Any]
-
-_DESCRIBED: Mapping[Any, Any] = {
-    datetime: Annotated[datetime, msgspec.Meta(extra_json_schema={"format": "date-time"})],
-    int: Annotated[int, msgspec.Meta(extra_json_schema={"minimum": 0})],
-}
-"""What a schema says of values: every number in our JSON is a count."""
 
 
 class JsonShape(Generic[_Value]):
@@ -64,6 +64,8 @@ class JsonShape(Generic[_Value]):
 
     def to_json(self, value: _Value) -> dict[str, Any]:
         """Return a value as JSON values: versions and paths as text, times in ISO 8601."""
+        import msgspec
+
         row = msgspec.convert(value, self.struct, from_attributes=True, dec_hook=_decode)
         found: dict[str, Any] = _plain(
             msgspec.to_builtins(row, enc_hook=str, builtin_types=(datetime,))
@@ -75,6 +77,8 @@ class JsonShape(Generic[_Value]):
 
         Raises ValueError for anything else.
         """
+        import msgspec
+
         row = msgspec.convert(data, self.struct, dec_hook=_decode)
         read = {
             name: msgspec.convert(getattr(row, name), hint, from_attributes=True, dec_hook=_decode)
@@ -83,9 +87,14 @@ class JsonShape(Generic[_Value]):
         return self.kind(**read, **more)
 
     @cached_property
-    def struct(self) -> type[msgspec.Struct]:
+    def struct(self) -> type[Struct]:
         """The msgspec type of the JSON, with its keys."""
-        structs = {**_DESCRIBED, **{part.kind: part.struct for part in self._parts}}
+        import msgspec
+
+        moment = msgspec.Meta(extra_json_schema={"format": "date-time"})
+        count = msgspec.Meta(extra_json_schema={"minimum": 0})
+        types: dict[Any, Any] = {part.kind: part.struct for part in self._parts}
+        types |= {datetime: Annotated[datetime, moment], int: Annotated[int, count]}
         defaults = {
             field.name: field.default
             for field in fields(self.kind)  # type: ignore[arg-type]
@@ -101,7 +110,7 @@ class JsonShape(Generic[_Value]):
         ]
         return msgspec.defstruct(
             self.kind.__name__,
-            [(name, _replace(hint, structs), default) for name, hint, default in computed + read],
+            [(name, _replace(hint, types), default) for name, hint, default in computed + read],
             rename=self._names,
             kw_only=True,
             omit_defaults=self._brief,
@@ -125,14 +134,14 @@ def _hints(kind: type, names: Iterable[str]) -> _Hints:
     )
 
 
-def _replace(hint: Any, structs: Mapping[Any, Any]) -> Any:
-    """Return an annotation with the structs of the values in it."""
-    if hint in structs:
-        return structs[hint]
+def _replace(hint: Any, types: Mapping[Any, Any]) -> Any:
+    """Return an annotation with other types in it."""
+    if hint in types:
+        return types[hint]
     origin = get_origin(hint)
     if origin in (None, Literal):
         return hint
-    inside = tuple(_replace(each, structs) for each in get_args(hint))
+    inside = tuple(_replace(each, types) for each in get_args(hint))
     return reduce(or_, inside) if origin in (Union, UnionType) else origin[inside]
 
 

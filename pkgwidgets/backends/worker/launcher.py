@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import packaging
 import uv
 
@@ -157,6 +156,8 @@ def _package_folders() -> list[str]:
 
     Us as we are here, who write the order that it reads.
     """
+    import msgspec  # late: only a starter asks where it is
+
     packages = (
         code_snapshot.CURRENT.package(),
         Path(msgspec.__file__).parent,
