@@ -54,7 +54,7 @@ PURE = {
     "backends/environment/scripts/": ("packaging",),
     "backends/sandbox/scripts/": ("jupyter_client", "nbclient", "nbformat"),
     "backends/store/": (),
-    "core/": ("packaging",),
+    "core/": ("packaging", "msgspec"),
     "presentation/": ("packaging",),
 }
 """Where nothing but the standard library and these may be imported."""
@@ -71,6 +71,7 @@ ONLY_IN = {
     "asyncio.create_subprocess*": ("backends/processes/process.py",),
     "psutil": ("backends/processes/process_info.py",),
     "requests": ("backends/http/client.py",),
+    "msgspec": ("core/json_values.py", "backends/index/", "backends/worker/launcher.py", "server/"),
     "pandas": ("notebook/",),
     "ipywidgets": ("widgets/",),
     "anywidget": ("widgets/",),

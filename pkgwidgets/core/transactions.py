@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from .html_repr import HtmlRepr
-from .plans import Change, Plan
+from .plans import Change, HeldBack, Plan
 
 if TYPE_CHECKING:
     pass
@@ -47,6 +47,16 @@ class Transaction(HtmlRepr):
     def changes(self) -> tuple[Change, ...]:
         """What the plan changes."""
         return self.plan.changes
+
+    @property
+    def held_back(self) -> tuple[HeldBack, ...]:
+        """What the plan holds back."""
+        return self.plan.held_back
+
+    @property
+    def undoes(self) -> str | None:
+        """The id of the transaction that the plan undoes."""
+        return self.plan.undoes
 
     def __str__(self) -> str:
         if self.outcome is Outcome.COMMITTED:

@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields
-from datetime import datetime
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
 
 from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.event_json import EVENT
 from pkgwidgets.core.events import Event
+from pkgwidgets.core.json_values import JsonShape
 from pkgwidgets.core.kernels import Restart
 from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.core.plan_json import plan_to_json
+from pkgwidgets.core.plan_json import CHANGE, HELD_BACK, PLAN_NAMES
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 
 from .hints import Face, hint_text
 
 _Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Result:
+    """What became of one package that was to change or was held back, with the reason."""
+
+    id: NormalizedName
+    name: str
+    success: bool
+    before: Version | None
+    after: Version | None
+    error: str | None
+
+
+PACKAGE = JsonShape(PackageInfo, computed=("id", "update_available"))
+RESTART = JsonShape(Restart, without=("required", "reasons"))
+PLAN = JsonShape(
+    Plan,
+    names=PLAN_NAMES,
+    computed=("id", "download_size", "warnings"),
+    without=("kernels",),
+    parts=(CHANGE, HELD_BACK, RESTART),
+)
+TRANSACTION = JsonShape(
+    Transaction,
+    computed=("changes", "held_back", "undoes"),
+    without=("plan", "failure"),
+    parts=(CHANGE, HELD_BACK),
+)
+RESULT = JsonShape(Result)
 
 
 def error(raised: PkgwidgetsError, face: Face) -> _Json:
@@ -31,42 +63,22 @@ def error(raised: PkgwidgetsError, face: Face) -> _Json:
 
 def package(info: PackageInfo) -> _Json:
     """Return a package: times in ISO 8601 UTC, paths as text, None for what is not known."""
-    known = {field.name: plain(getattr(info, field.name)) for field in fields(info)}
-    return {"id": info.id, **known, "update_available": info.update_available}
+    return PACKAGE.to_json(info)
 
 
 def plan(decided: Plan) -> _Json:
     """Return a plan, with what its reader should know before it is applied."""
-    return {
-        **plan_to_json(decided),
-        "download_size": decided.download_size,
-        "warnings": list(decided.warnings),
-        "restart": None if decided.restart is None else restart(decided.restart),
-    }
+    return PLAN.to_json(decided)
 
 
 def restart(verdict: Restart) -> _Json:
     """Return whether a kernel must restart, and because of what."""
-    return {"needed": verdict.needed, "loaded": list(verdict.loaded)}
+    return RESTART.to_json(verdict)
 
 
 def transaction(done: Transaction) -> _Json:
     """Return a transaction; its id is None where nothing was to be done, and nothing is kept."""
-    written = plan_to_json(done.plan)
-    return {
-        "id": done.id or None,
-        "outcome": done.outcome.value,
-        "started": plain(done.started),
-        "finished": plain(done.finished),
-        "changes": written["changes"],
-        "held_back": written["held_back"],
-        "undoes": done.plan.undoes,
-        "error": done.error,
-        "user": done.user,
-        "process": done.process,
-        "saved_bytes": done.saved_bytes,
-        "downloaded_bytes": done.downloaded_bytes,
-    }
+    return {**TRANSACTION.to_json(done), "id": done.id or None}
 
 
 def results(done: Transaction, why: str | None = None) -> list[_Json]:
@@ -74,52 +86,32 @@ def results(done: Transaction, why: str | None = None) -> list[_Json]:
     committed = done.outcome is Outcome.COMMITTED
     reason = None if committed else why or done.error
     changed = [
-        {
-            "id": change.id,
-            "name": change.name,
-            "success": committed,
-            "before": plain(change.before),
-            "after": plain(change.after if committed else change.before),
-            "error": reason,
-        }
+        Result(
+            id=change.id,
+            name=change.name,
+            success=committed,
+            before=change.before,
+            after=change.after if committed else change.before,
+            error=reason,
+        )
         for change in done.changes
     ]
     ids = {change.id for change in done.changes}
     held = [
-        {
-            "id": held.id,
-            "name": held.name,
-            "success": False,
-            "before": plain(held.kept_version),
-            "after": plain(held.kept_version),
-            "error": str(held),
-        }
-        for held in done.plan.held_back
+        Result(
+            id=held.id,
+            name=held.name,
+            success=False,
+            before=held.kept_version,
+            after=held.kept_version,
+            error=str(held),
+        )
+        for held in done.held_back
         if held.id not in ids
     ]
-    return [*changed, *held]
+    return [RESULT.to_json(each) for each in (*changed, *held)]
 
 
 def event(told: Event) -> _Json:
     """Return a step of something that takes time; what it does not say is left out."""
-    names = ("text", "id", "done", "total", "log")
-    said = {name: getattr(told, name) for name in names}
-    kept = {name: value for name, value in said.items() if value not in (None, "")}
-    return {"stage": told.stage.value, **kept}
-
-
-def plain(value: object) -> Any:
-    """Return a value as JSON has it; what JSON has no word for, as text."""
-    match value:
-        case str() | int() | float() | None:
-            return value
-        case datetime():
-            return value.isoformat()
-        case tuple() | list():
-            return [plain(each) for each in value]
-        case Mapping():
-            return {str(name): plain(each) for name, each in value.items()}
-        case Path():
-            return str(value)
-        case _:
-            return str(value)
+    return EVENT.to_json(told)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from enum import StrEnum
-from pathlib import Path
-from types import NoneType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args
 
-from pkgwidgets.core.events import Stage
-from pkgwidgets.core.packages import PackageInfo
-from pkgwidgets.core.plans import AllowPolicy, ChangeKind
-from pkgwidgets.core.transactions import Outcome
+import msgspec
+
+from pkgwidgets.core.event_json import EVENT
+from pkgwidgets.core.plans import AllowPolicy
+from pkgwidgets.presentation import payloads
 
 Schema = dict[str, Any]
 
@@ -26,11 +23,8 @@ VERSION: Schema = {**TEXT, "minLength": 1, "maxLength": 200}
 KERNEL: Schema = {**TEXT, "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 200}
 PLAN: Schema = {**TEXT, "pattern": "^[0-9a-f]{32}$"}
 MAYBE_TEXT: Schema = {"type": ["string", "null"]}
-MAYBE_COUNT: Schema = {"type": ["integer", "null"], "minimum": 0}
-YES: Schema = {"type": "boolean"}
-MOMENT: Schema = {"type": "string", "format": "date-time"}
-MAYBE_MOMENT: Schema = {"type": ["string", "null"], "format": "date-time"}
 TEXTS: Schema = {"type": "array", "items": TEXT}
+_REF = "#/components/schemas/{name}"
 ALLOW: Schema = {
     "enum": list(get_args(AllowPolicy)),
     "description": "What else may move: nothing, what the named depend on, or everything.",
@@ -39,7 +33,7 @@ ALLOW: Schema = {
 
 def ref(name: str) -> Schema:
     """Refer to one of `components`."""
-    return {"$ref": f"#/components/schemas/{name}"}
+    return {"$ref": _REF.format(name=name)}
 
 
 def several(name: str) -> Schema:
@@ -68,155 +62,72 @@ def success(**properties: Schema) -> Schema:
 
 
 def components() -> dict[str, Schema]:
-    """Return the values that answers are made of, by name."""
-    return {
-        "Package": _package(),
-        "Change": _change(),
-        "HeldBack": exactly(
-            id=TEXT,
-            name=TEXT,
-            kept_version=TEXT,
-            latest=MAYBE_TEXT,
-            reason=TEXT,
-            how_to_unblock=TEXT,
-        ),
-        "Kernel": exactly(
-            id=TEXT,
-            name=TEXT,
-            notebook=MAYBE_TEXT,
-            restart=exactly(needed={"type": ["boolean", "null"]}, loaded=TEXTS, reason=TEXT),
-        ),
-        "Plan": _plan(),
-        "Transaction": _transaction(),
-        "Event": {
-            **some_of(
-                stage=_one_of(Stage),
-                text=TEXT,
-                id=TEXT,
-                done=MAYBE_COUNT,
-                total=MAYBE_COUNT,
-                log=TEXT,
-            ),
-            "required": ["stage"],
-        },
-        "Result": exactly(
-            id=TEXT, name=TEXT, success=YES, before=MAYBE_TEXT, after=MAYBE_TEXT, error=MAYBE_TEXT
-        ),
-        "Error": {
-            "type": "object",
-            "properties": {"code": TEXT, "message": TEXT, "hint": TEXT},
-            "required": ["code", "message", "hint"],
-            "description": "What failed, and what to do next; beside that, the facts of it.",
-        },
-        "Failure": {
-            **some_of(
-                success={"const": False},
-                error=ref("Error"),
-                transaction=ref("Transaction"),
-                results=several("Result"),
-            ),
-            "required": ["success", "error"],
-            "description": "With the transaction where one had begun: it was rolled back.",
-        },
-    }
-
-
-def _package() -> Schema:
-    known = {name: _of(hint) for name, hint in get_type_hints(PackageInfo).items()}
-    found = exactly(id=TEXT, **known, update_available={"type": ["boolean", "null"]})
-    found["description"] = (
-        "One installed distribution; null is what is not known, or was not asked for."
+    """Return the values that answers are made of, by name: as they are written, or from here."""
+    shapes = (payloads.PACKAGE, payloads.PLAN, payloads.TRANSACTION, payloads.RESULT, EVENT)
+    _, found = msgspec.json.schema_components(
+        [shape.struct for shape in shapes], schema_hook=lambda _: TEXT, ref_template=_REF
     )
-    return found
+    found["Package"] = found.pop("PackageInfo")
+    del found["Restart"]  # of the kernel that plans: a server answers with `kernels`
+    return {**{name: _closed(name, schema) for name, schema in found.items()}, **_WRITTEN_HERE}
 
 
-def _change() -> Schema:
-    return exactly(
+def _closed(name: str, schema: Schema) -> Schema:
+    """Return a schema with all that is there, and with what is only known here."""
+    if "enum" in schema:
+        return {"enum": schema["enum"]}
+    found = exactly(**{**schema["properties"], **_PROPERTIES.get(name, {})})
+    for each in found["properties"].values():
+        each.pop("default", None)
+    required = {"required": ["stage"]} if name == "Event" else {}
+    return {**found, **required, **_DESCRIPTIONS.get(name, {})}
+
+
+_DESCRIPTIONS: dict[str, Schema] = {
+    "Package": {
+        "description": (
+            "One installed distribution; null is what is not known, or was not asked for."
+        )
+    },
+    "Plan": {
+        "description": "The exact changes, decided and not done; without any, nothing is to do."
+    },
+    "Transaction": {"description": "A plan carried out, or undone."},
+}
+_PROPERTIES: dict[str, dict[str, Schema]] = {
+    "Plan": {
+        "id": {**TEXT, "description": "Carries the plan out, once."},
+        "digest": {**TEXT, "description": "The same for the same changes."},
+        "allow": ALLOW,
+        "commands": {**TEXTS, "description": "What would do the same in a terminal."},
+        "restart": {"type": "null", "description": "See `kernels`."},
+        "kernels": several("Kernel"),
+    },
+    "Transaction": {"id": {**MAYBE_TEXT, "description": "null where nothing was to be done."}},
+    "Event": {"id": TEXT},
+}
+"""What a server adds to its answers, or says of them."""
+_WRITTEN_HERE: dict[str, Schema] = {
+    "Kernel": exactly(
         id=TEXT,
         name=TEXT,
-        kind=_one_of(ChangeKind),
-        before=MAYBE_TEXT,
-        after=MAYBE_TEXT,
-        wheel=MAYBE_TEXT,
-        sha256=MAYBE_TEXT,
-        size=MAYBE_COUNT,
-        hashes=TEXTS,
-        requested=YES,
-        requested_after=YES,
-        reason=TEXT,
-        startup_files=TEXTS,
-    )
-
-
-def _plan() -> Schema:
-    found = exactly(
-        id={**TEXT, "description": "Carries the plan out, once."},
-        digest={**TEXT, "description": "The same for the same changes."},
-        requested=TEXTS,
-        changes=several("Change"),
-        held_back=several("HeldBack"),
-        environment=TEXT,
-        python=TEXT,
-        created=MOMENT,
-        allow=ALLOW,
-        commands={**TEXTS, "description": "What would do the same in a terminal."},
-        undoes=MAYBE_TEXT,
-        from_save_point=YES,
-        notes=TEXTS,
-        download_size=MAYBE_COUNT,
-        warnings=TEXTS,
-        restart={"type": "null", "description": "See `kernels`."},
-        kernels=several("Kernel"),
-    )
-    found["description"] = "The exact changes, decided and not done; without any, nothing is to do."
-    return found
-
-
-def _transaction() -> Schema:
-    found = exactly(
-        id={**MAYBE_TEXT, "description": "null where nothing was to be done."},
-        outcome=_one_of(Outcome),
-        started=MOMENT,
-        finished=MAYBE_MOMENT,
-        changes=several("Change"),
-        held_back=several("HeldBack"),
-        undoes=MAYBE_TEXT,
-        error=MAYBE_TEXT,
-        user=MAYBE_TEXT,
-        process=MAYBE_TEXT,
-        saved_bytes=MAYBE_COUNT,
-        downloaded_bytes=MAYBE_COUNT,
-    )
-    found["description"] = "A plan carried out, or undone."
-    return found
-
-
-def _of(hint: Any) -> Schema:
-    """Return the schema of a field by its annotation."""
-    if get_origin(hint) is tuple:
-        return {"type": "array", "items": _of(get_args(hint)[0])}
-    kinds = get_args(hint) or (hint,)
-    schema = _known(next(each for each in kinds if each is not NoneType))
-    if NoneType not in kinds:
-        return schema
-    if "enum" in schema:
-        return {"enum": [*schema["enum"], None]}
-    return {**schema, "type": [schema["type"], "null"]}
-
-
-def _known(kind: type) -> Schema:
-    if kind is bool:
-        return YES
-    if kind is int:
-        return {"type": "integer"}
-    if kind is datetime:
-        return MOMENT
-    if issubclass(kind, StrEnum):
-        return _one_of(kind)
-    if issubclass(kind, str | Path):
-        return TEXT
-    raise TypeError(f"the contract has no word for {kind.__name__}")
-
-
-def _one_of(kind: type[StrEnum]) -> Schema:
-    return {"enum": [each.value for each in kind]}
+        notebook=MAYBE_TEXT,
+        restart=exactly(needed={"type": ["boolean", "null"]}, loaded=TEXTS, reason=TEXT),
+    ),
+    "Error": {
+        "type": "object",
+        "properties": {"code": TEXT, "message": TEXT, "hint": TEXT},
+        "required": ["code", "message", "hint"],
+        "description": "What failed, and what to do next; beside that, the facts of it.",
+    },
+    "Failure": {
+        **some_of(
+            success={"const": False},
+            error=ref("Error"),
+            transaction=ref("Transaction"),
+            results=several("Result"),
+        ),
+        "required": ["success", "error"],
+        "description": "With the transaction where one had begun: it was rolled back.",
+    },
+}

@@ -168,7 +168,7 @@ def test_what_was_tampered_with_is_refused(tamper: Callable[[Json], object]) -> 
 def test_a_plan_without_a_part_is_none(missing: str) -> None:
     data = plan_to_json(PLAN)
     del data[missing]
-    with pytest.raises(ValueError, match=f"not a plan: KeyError\\('{missing}'\\)"):
+    with pytest.raises(ValueError, match=f"not a plan: .*`{missing}`"):
         plan_from_json(data)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,12 @@ import packaging
 from pkgwidgets.backends.processes import process
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.core.json_values import JsonShape
 
 from .scripts.describe_interpreter import interpreter_facts
+
+INTERPRETER = JsonShape(Interpreter)
+"""As an interpreter describes itself, and as another process is told of it."""
 
 _MARK = "pkgwidgets-facts:"
 _ANSWER_SECONDS = 60.0
@@ -32,17 +35,6 @@ def describe(python: Path | None = None) -> Interpreter:
     if python is None or python == Path(sys.executable):
         return _interpreter(Path(sys.executable), interpreter_facts())
     return _asked(python.absolute(), _stamp(python))
-
-
-def to_text(interpreter: Interpreter) -> str:
-    """Return an interpreter as JSON, for another process that is to see the same."""
-    return json.dumps(asdict(interpreter), default=str)
-
-
-def from_text(text: str) -> Interpreter:
-    """Return the interpreter that `to_text` gave; raises ValueError or KeyError for others."""
-    facts = json.loads(text)
-    return _interpreter(Path(facts["python"]), facts)
 
 
 def _stamp(python: Path) -> tuple[int, ...]:
@@ -77,15 +69,5 @@ def _asked(python: Path, stamp: tuple[int, ...]) -> Interpreter:
 
 
 def _interpreter(python: Path, facts: dict[str, Any]) -> Interpreter:
-    return Interpreter(
-        python=python,
-        version=facts["version"],
-        prefix=Path(facts["prefix"]),
-        base_prefix=Path(facts["base_prefix"]),
-        scheme={name: Path(folder) for name, folder in facts["scheme"].items()},
-        search=tuple(dict.fromkeys(map(Path, facts["search"]))),
-        markers=facts["markers"],
-        tags=tuple(facts["tags"]),
-        externally_managed=facts["externally_managed"],
-        stdlib=Path(facts["stdlib"]),
-    )
+    search = tuple(dict.fromkeys(map(Path, facts["search"])))
+    return INTERPRETER.from_json({**facts, "python": python, "search": search})

@@ -8,15 +8,13 @@ power cut: what happened is in the journal.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
-from packaging.utils import canonicalize_name
-
-from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.event_json import EVENT
+from pkgwidgets.core.events import Event
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,8 +57,8 @@ class EventLog:
         if last == event or (soon and not event.log and _alike(last, event)):
             return
         self._written = self._clock()
-        said = _to_json(event, self._limits.max_log_characters)
-        self._append(self._events, json.dumps(said) + "\n")
+        brief = replace(event, log=event.log[-self._limits.max_log_characters :])
+        self._append(self._events, json.dumps(EVENT.to_json(brief)) + "\n")
 
     def read(self, seen: int = 0) -> tuple[tuple[Event, ...], int]:
         """Return the events after the first `seen` bytes, and where the next ones begin."""
@@ -96,39 +94,9 @@ def _alike(last: Event | None, event: Event) -> bool:
     return (last.stage, last.text, last.id) == (event.stage, event.text, event.id)
 
 
-def _to_json(event: Event, max_log_characters: int) -> dict[str, Any]:
-    found = {
-        "stage": event.stage.value,
-        "text": event.text,
-        "id": event.id,
-        "done": event.done,
-        "total": event.total,
-        "log": event.log[-max_log_characters:],
-    }
-    return {name: value for name, value in found.items() if value not in (None, "")}
-
-
 def _from_line(line: bytes, transaction: str) -> Event | None:
     """Read an event; what is none was damaged, and is left out."""
     try:
-        found = json.loads(line)
-        return Event(
-            stage=Stage(found["stage"]),
-            transaction=transaction,
-            text=_text(found.get("text")),
-            id=canonicalize_name(_text(found["id"])) if "id" in found else None,
-            done=_count(found, "done"),
-            total=_count(found, "total"),
-            log=_text(found.get("log")),
-        )
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return EVENT.from_json(json.loads(line), transaction=transaction)
+    except (ValueError, RecursionError):
         return None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(found: Mapping[str, object], name: str) -> int | None:
-    value = found.get(name)
-    return value if isinstance(value, int) else None

@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
-
 from pkgwidgets.analysis.notebook_runs import KnownGoodVersions, NotebookCode
 from pkgwidgets.backends.store import filesystem
+from pkgwidgets.core.json_values import JsonShape
 
+_ENTRY = JsonShape(KnownGoodVersions, without=("notebook",))
 _MOST = 5
 """States of one notebook's code that are kept, the newest."""
 
@@ -30,13 +28,8 @@ class FolderKnownGood:
 
         An environment where nothing can be written has no memory; nothing is raised.
         """
-        entry = {
-            "digest": good.digest,
-            "at": good.at.isoformat(),
-            "versions": {id: str(version) for id, version in good.versions.items()},
-        }
         others = [each for each in self._entries(good.notebook) if each["digest"] != good.digest]
-        whole = {"notebook": str(good.notebook), "good": [*others, entry][-_MOST:]}
+        whole = {"notebook": str(good.notebook), "good": [*others, _ENTRY.to_json(good)][-_MOST:]}
         with suppress(OSError):
             filesystem.make_folders(self._folder, 0o700)
             file = self._file(good.notebook)
@@ -49,16 +42,8 @@ class FolderKnownGood:
         entries = self._entries(script.notebook)
         exact = [each for each in entries if each["digest"] == script.digest]
         for entry in reversed([*entries, *exact]):
-            with suppress(ValueError, KeyError, TypeError, AttributeError, InvalidVersion):
-                return KnownGoodVersions(
-                    notebook=script.notebook,
-                    digest=entry["digest"],
-                    at=datetime.fromisoformat(entry["at"]),
-                    versions={
-                        canonicalize_name(id): Version(text)
-                        for id, text in entry["versions"].items()
-                    },
-                )
+            with suppress(ValueError):
+                return _ENTRY.from_json(entry, notebook=script.notebook)
         return None
 
     def _entries(self, notebook: Path) -> list[dict[str, Any]]:

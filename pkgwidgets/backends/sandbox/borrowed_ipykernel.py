@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -16,6 +15,8 @@ def borrowable_ipykernel(interpreter: Interpreter) -> tuple[list[str], list[str]
 
     None as well for another Python than ours: what is compiled would not fit.
     """
+    from importlib import metadata  # late: it takes long to load, and a worker needs none of it
+
     alike = interpreter.version.split(".")[:2] == [str(n) for n in sys.version_info[:2]]
     if not alike or any((each / "ipykernel").is_dir() for each in interpreter.search):
         return None
@@ -31,6 +32,8 @@ def borrowable_ipykernel(interpreter: Interpreter) -> tuple[list[str], list[str]
 
 def _closure(root: str) -> set[str]:
     """Return a distribution of this process and everything that it depends on."""
+    from importlib import metadata
+
     found, todo = set[str](), [root]
     while todo:
         id = canonicalize_name(todo.pop())

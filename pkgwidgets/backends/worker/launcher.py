@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import uv
 
 from pkgwidgets.backends.config.index_settings import SourceFactory
 from pkgwidgets.backends.config.index_sources import IndexSources
-from pkgwidgets.backends.environment import interpreter
+from pkgwidgets.backends.environment.interpreter import INTERPRETER
 from pkgwidgets.backends.history.event_log import EventLog
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.processes import process
@@ -23,12 +23,14 @@ from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.error_json import error_from_json
 from pkgwidgets.core.errors import ApplierFailed, DiskFailed
 from pkgwidgets.core.events import Event
+from pkgwidgets.core.json_values import JsonShape
 from pkgwidgets.core.plan_json import plan_from_json, plan_to_json
 from pkgwidgets.core.plans import Plan
 
 from . import code_snapshot, initiator
 
 _FORMAT = 1
+_SOURCES = JsonShape(IndexSources, parts=(JsonShape(NetworkSettings),))
 
 # `-I` keeps the working directory and the user's variables out. What we need may lie where it
 # does not look, in a user's own folder or beside the sources: there it is what its starter runs.
@@ -56,15 +58,14 @@ class ApplyRequest:
 
     def to_text(self) -> str:
         """Return what `from_text` reads."""
-        return json.dumps(
-            {
-                "format": _FORMAT,
-                "plan": plan_to_json(self.plan),
-                "interpreter": interpreter.to_text(self.interpreter),
-                "sources": None if self.sources is None else asdict(self.sources),
-                "asked_by": self.asked_by,
-            }
-        )
+        found = {
+            "format": _FORMAT,
+            "plan": plan_to_json(self.plan),
+            "interpreter": json.dumps(INTERPRETER.to_json(self.interpreter)),
+            "sources": None if self.sources is None else _SOURCES.to_json(self.sources),
+            "asked_by": self.asked_by,
+        }
+        return json.dumps(found)
 
     @classmethod
     def from_text(cls, text: str) -> ApplyRequest:
@@ -74,8 +75,8 @@ class ApplyRequest:
             raise ValueError("the order is of another version of pkgwidgets: restart the kernel")
         return cls(
             plan=plan_from_json(found["plan"]),
-            interpreter=interpreter.from_text(found["interpreter"]),
-            sources=None if found["sources"] is None else _sources(found["sources"]),
+            interpreter=INTERPRETER.from_json(json.loads(found["interpreter"])),
+            sources=None if found["sources"] is None else _SOURCES.from_json(found["sources"]),
             asked_by=str(found["asked_by"]),
         )
 
@@ -137,19 +138,6 @@ class WorkerLauncher:
         return self._sources()
 
 
-def _sources(found: dict[str, Any]) -> IndexSources:
-    access = NetworkSettings(**_freeze(found["access"]))
-    before = tuple((project, moment) for project, moment in found["before"])
-    return IndexSources(**{**_freeze(found), "before": before, "access": access})
-
-
-def _freeze(found: dict[str, Any]) -> dict[str, Any]:
-    """Return what JSON made a list as the tuple that it was."""
-    return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in found.items()
-    }
-
-
 def _read_start(started: process.DetachedProcess) -> str:
     answer = started.line()
     try:
@@ -168,8 +156,11 @@ def _package_folders() -> list[str]:
 
     Us as we are here, who write the order that it reads.
     """
+    import msgspec  # late: only a starter asks where it is
+
     packages = (
         code_snapshot.CURRENT.package(),
+        Path(msgspec.__file__).parent,
         Path(packaging.__file__).parent,
         Path(uv.__file__).parent,
     )
