@@ -18,7 +18,7 @@ from pkgwidgets.connect import connect, other_kernels
 from pkgwidgets.core import restart
 from pkgwidgets.core.compatibility import has_compatible_wheel
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
-from pkgwidgets.core.events import Event
+from pkgwidgets.core.events import Event, PackageChecked
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.kernels import Variable
 from pkgwidgets.core.names import checked_name
@@ -446,7 +446,7 @@ class PackageService:
         loaded = self._loaded.versions()
 
         def told(event: Event) -> None:
-            if event.package is not None:
+            if isinstance(event, PackageChecked):
                 version = loaded.get(event.package.id)
                 event = replace(event, package=replace(event.package, loaded_version=version))
             report(event)

@@ -25,8 +25,6 @@ _KERNEL_PACKAGES = frozenset({
 """Without one of these in order no kernel starts, and nobody finds out before the next start."""
 _KERNEL_START = "a kernel"
 _PKGWIDGETS = canonicalize_name("pkgwidgets")
-_UNDO_MODULES = ("pkgwidgets.worker", "pkgwidgets.recover", "pkgwidgets.notebook.service")
-"""Without these nobody can undo: of a version of us that still has them, they must import."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -218,7 +216,9 @@ class _AffectedPackages:
         found = self._backend.records.modules(ids, self._stage)
         if _PKGWIDGETS not in found:
             return found
-        return {**found, _PKGWIDGETS: (*found[_PKGWIDGETS], *filter(self._has, _UNDO_MODULES))}
+        # A version of pkgwidgets that still has the modules of an undo must import them.
+        needed = filter(self._has, self._backend.undo_modules)
+        return {**found, _PKGWIDGETS: (*found[_PKGWIDGETS], *needed)}
 
     def _has(self, module: str) -> bool:
         """Tell whether there is a file for a module: staged, or installed if nothing is staged."""
