@@ -128,7 +128,13 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """Give a shell the line magic `%packages`: what `%load_ext pkgwidgets` does."""
     from .notebook.magic import load
 
-    load(shell)
+    load(shell, _open_panel)
+
+
+def _open_panel(service: PackageService) -> PackagePanel:
+    from pkgwidgets.widgets.panel import PackagePanel
+
+    return PackagePanel(service)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:

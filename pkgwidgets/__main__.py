@@ -48,7 +48,19 @@ def _answer(argv: Sequence[str] | None) -> int:
     finally:
         if heard:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-    return main_module.main(argv)
+    return main_module.main(argv, start_demo=_start_demo)
+
+
+def _start_demo(in_terminal: bool) -> int:
+    """Tell the story of the demo, in this terminal or in JupyterLab; return the exit code."""
+    if in_terminal:
+        from pkgwidgets.demo import terminal
+
+        terminal.tell()
+        return 0
+    from pkgwidgets.demo import lab
+
+    return lab.start()
 
 
 def _is_heard() -> bool:

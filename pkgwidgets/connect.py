@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 
-from packaging.utils import NormalizedName
-
+from pkgwidgets.analysis.api_changes import ApiReader
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 from pkgwidgets.backends.config import index_settings
 from pkgwidgets.backends.environment import interpreter, launch_command
 from pkgwidgets.backends.environment.bystanders import RecordedNeighbours
 from pkgwidgets.backends.environment.file_owners import RecordFileOwners
-from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
+from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER, InstalledEnvironment
 from pkgwidgets.backends.environment.record_files import RecordFiles
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.backends.history.known_good import FolderKnownGood
+from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.installer import uv
 from pkgwidgets.backends.processes import process_info
 from pkgwidgets.backends.processes.running_kernels import RunningKernels
@@ -29,21 +28,26 @@ from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
 from pkgwidgets.backends.sandbox.notebook_runner import KernelNotebookRunner
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
+from pkgwidgets.backends.worker.recovery_archive import archive
 from pkgwidgets.core.environment import Interpreter
-from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest, PkgwidgetsError
-from pkgwidgets.core.interfaces import (
-    Backend,
-    Enough,
-    FileOwners,
-    Index,
-    OtherKernels,
-    Report,
-    Skip,
-    everything,
-    no_report,
-    nothing,
+from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest
+from pkgwidgets.core.interfaces import Backend, FileOwners, OtherKernels
+
+# Entry points and files are named here alone. The parts that start or pack them get the names
+# handed in: an import would point up, from a part to what is joined of parts.
+_WORKER = "pkgwidgets.worker"
+_RECOVERY = "pkgwidgets.recover"
+_UNDO_MODULES = (_WORKER, _RECOVERY, "pkgwidgets.notebook.service")
+RECOVERY_FILES = (
+    "backends/store/",
+    "core/errors.py",
+    "core/error_json.py",
+    "core/hints.py",
+    "core/redaction.py",
+    "operations/recovery.py",
+    "recover.py",
 )
-from pkgwidgets.core.releases import Release
+"""What recovery is made of: standard library only, and one another."""
 
 
 def connect(
@@ -67,7 +71,8 @@ def connect(
     backend = _backend(facts, sources)
     if not detached:
         return backend
-    return replace(backend, worker=WorkerLauncher(facts, sources, backend.journal.folder))
+    launcher = WorkerLauncher(facts, sources, backend.journal.folder, _WORKER)
+    return replace(backend, worker=launcher)
 
 
 def file_owners(backend: Backend) -> FileOwners:
@@ -81,6 +86,35 @@ def rehearsal_backend(backend: Backend) -> RehearsalBackend:
     return RehearsalBackend(
         KernelNotebookRunner(backend.environment.interpreter), FolderKnownGood(place)
     )
+
+
+def api_reader(backend: Backend, stage: Path | None = None) -> ApiReader:
+    """Return what reads the sources of an environment; those below a staged prefix come first.
+
+    Needs griffe.
+    """
+    from pkgwidgets.backends.sources.source_api import SourceApi
+
+    interpreter = backend.environment.interpreter
+    installed = list(interpreter.search)
+    if stage is None:
+        return SourceApi(installed)
+    roots = dict.fromkeys(interpreter.scheme[name] for name in ("purelib", "platlib"))
+    staged = (stage / root.relative_to(interpreter.prefix) for root in roots)
+    return SourceApi([*staged, *installed])
+
+
+def recovery_archive() -> bytes:
+    """Return the bytes of `recover.pyz`, which ends a transaction when nothing else of us runs."""
+    return archive(_RECOVERY, RECOVERY_FILES)
+
+
+def data_folder(python: Path) -> Path:
+    """Return where pkgwidgets keeps the history of the environment of an interpreter.
+
+    By the interpreter's path alone, `P/bin/python`: it need not start.
+    """
+    return python.absolute().parent.parent / DATA_FOLDER
 
 
 def other_kernels(backend: Backend) -> OtherKernels:
@@ -129,50 +163,15 @@ def _backend(
     facts: Interpreter, sources: index_settings.SourceFactory, asked_by: str | None = None
 ) -> Backend:
     environment = InstalledEnvironment(facts)
-    journal = FolderJournal(environment.place, asked_by)
+    journal = FolderJournal(environment.place, recovery_archive, asked_by)
     return Backend(
         environment=environment,
         records=RecordFiles(environment),
         bystanders=RecordedNeighbours(environment),
         import_checker=SubprocessImportChecker(facts),
-        index=_LazyIndex(lambda: _index(sources)),
+        index=MultiIndex(sources),
         installer=uv.UvInstaller(facts, sources, lambda: environment.lock_descriptor),
         journal=journal,
         save_point=lambda id: FolderSavePoint(journal.folder(id), facts.prefix),
+        undo_modules=_UNDO_MODULES,
     )
-
-
-def _index(sources: index_settings.SourceFactory) -> Index:
-    # Half of all that is imported here: who only applies, lists or undoes never needs it.
-    from pkgwidgets.backends.index.multi import MultiIndex
-    from pkgwidgets.backends.index.simple import SimpleIndex
-
-    return MultiIndex(sources, SimpleIndex)
-
-
-class _LazyIndex:
-    """An index that is made when it is first asked."""
-
-    def __init__(self, make: Callable[[], Index]) -> None:
-        self._make = make
-
-    @cached_property
-    def _index(self) -> Index:
-        return self._make()
-
-    @property
-    def url(self) -> str:
-        """Its address as it may be shown: without credentials."""
-        return self._index.url
-
-    def releases_of(
-        self,
-        ids: Collection[NormalizedName],
-        report: Report = no_report,
-        *,
-        refresh: bool = False,
-        enough: Enough = everything,
-        skip: Skip = nothing,
-    ) -> Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]:
-        """Ask for many projects at once."""
-        return self._index.releases_of(ids, report, refresh=refresh, enough=enough, skip=skip)

@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pkgwidgets.backends.store.journal_file import JournalFiles
 from pkgwidgets.backends.store.lock import hold_lock
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.core.errors import PkgwidgetsError, RollbackFailed
 from pkgwidgets.operations import recovery
+
+if TYPE_CHECKING:
+    from pkgwidgets.core.interfaces import UnfinishedTransactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def outcome_text(journal: recovery.Journal, id: str) -> str:
+def outcome_text(journal: UnfinishedTransactions, id: str) -> str:
     """Say in one sentence how a transaction ended."""
     steps = journal.steps(id)
     if "COMMIT" in steps:

@@ -36,6 +36,7 @@ from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import (
     Backend,
     Enough,
+    ProjectAnswered,
     Report,
     ResolveRequest,
     Skip,
@@ -508,7 +509,7 @@ class FakeIndex:
             self.asked.append(id)
             answers[id] = _down_to(self._answer(id), partial(enough, id))
             report(
-                Event(
+                ProjectAnswered(
                     stage=Stage.ASKING,
                     id=id,
                     answer=answers[id],

@@ -1,13 +1,18 @@
-"""Imports point down, and each part of the outside world has one place: read with `ast`."""
+"""Imports point down and never in a circle; each part of the outside world has one place.
+
+Read with `ast`: late imports and those for the type checker count, too.
+"""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,39 +20,50 @@ import pytest
 import pkgwidgets
 
 MAY_IMPORT = {
+    # Knowing: pure values and rules.
     "core/": ("core",),
     "analysis/": ("core", "analysis"),
-    "presentation/": ("core", "analysis", "presentation"),
+    # Doing: one does not know the other.
     "operations/": ("core", "analysis", "operations"),
     "backends/": ("core", "analysis", "backends"),
     "backends/environment/scripts/": (),
     "backends/sandbox/scripts/": ("backends.sandbox.scripts",),
-    "backends/worker/code_snapshot.py": ("", "core", "backends"),
+    # Recovery runs on it alone, with these four and two entry points.
+    "backends/store/": (
+        *("core.errors", "core.error_json", "core.hints", "core.redaction", "backends.store"),
+    ),
+    # Joining, and the processes that are started.
     "connect.py": ("core", "analysis", "backends"),
-    "recover.py": ("core", "backends.store", "operations.recovery"),
     "worker.py": ("core", "operations", "backends", "connect"),
-    "notebook/": ("core", "analysis", "presentation", "operations", "connect", "notebook"),
-    "notebook/completion.py": ("core", "cli.parser"),
-    "notebook/impact.py": ("core", "analysis", "operations", "connect", "notebook",
-                           "backends.sources"),
-    "notebook/magic.py": ("core", "presentation", "notebook", "cli.parser", "cli.recover"),
+    "recover.py": ("core", "backends.store", "operations.recovery"),
+    # What front ends share.
+    "presentation/": ("core", "analysis", "presentation"),
+    "commands/": ("core", "operations", "connect", "recover", "commands"),
+    # Front ends never import one another, but for the panel, which stands on the service.
+    "cli/": ("core", "presentation", "operations", "connect", "commands", "cli"),
+    "notebook/": (
+        *("core", "analysis", "presentation", "operations", "connect", "commands", "notebook"),
+    ),
+    "server/": ("core", "presentation", "operations", "connect", "commands", "server"),
     "widgets/": ("core", "analysis", "presentation", "notebook.service", "widgets"),
-    "server/": ("core", "presentation", "operations", "connect", "server"),
     "demo/": ("demo",),
-    "demo/lab.py": ("", "demo"),
+    # The rest of the demo is an environment and an index; this shows pkgwidgets on them.
     "demo/terminal.py": ("core", "presentation", "operations", "connect", "demo"),
-    "cli/": ("core", "presentation", "operations", "backends", "connect", "recover", "cli"),
-    "__main__.py": ("cli",),
-    "__init__.py": ("core",),
-}  # fmt: skip
-"""What each file may import of ours; the longest entry counts, "" is the package's own name."""
+    "__init__.py": (),
+    "__main__.py": (),
+}
+"""What each file may import of pkgwidgets; the longest entry counts."""
 
 MAY_IMPORT_LATE = {
-    "cli/": ("demo",),
-    "notebook/magic.py": ("widgets",),
-    "__init__.py": ("analysis", "notebook", "widgets", "server", "demo"),
+    # The public names are loaded on first use.
+    "__init__.py": ("core", "analysis", "notebook", "widgets"),
+    # It hands the demo to the command line, and loads both once an interrupt is heard.
+    "__main__.py": ("cli", "demo"),
 }
 """What else it may import inside of a function, or for the type checker."""
+
+NAMES_MODULES = ("__init__.py", "__main__.py", "connect.py")
+"""Who may name a module or a file of pkgwidgets in a string: an arrow that no import shows."""
 
 PURE = {
     "analysis/": ("packaging",),
@@ -55,9 +71,20 @@ PURE = {
     "backends/sandbox/scripts/": ("jupyter_client", "nbclient", "nbformat"),
     "backends/store/": (),
     "core/": ("packaging", "msgspec"),
+    "operations/recovery.py": (),
     "presentation/": ("packaging",),
+    "recover.py": (),
 }
 """Where nothing but the standard library and these may be imported."""
+
+SEES_THIS_PROCESS = (
+    "notebook/loaded_packages.py",
+    "backends/environment/interpreter.py",
+    "backends/environment/installed_environment.py",
+    "backends/environment/scripts/",
+    "backends/sandbox/scripts/",
+)
+"""Who looks at what this process has loaded, and from where."""
 
 ONLY_IN = {
     "subprocess": ("backends/processes/process.py", "backends/sandbox/scripts/start_kernel.py"),
@@ -78,27 +105,9 @@ ONLY_IN = {
     "traitlets": ("widgets/",),
     "tornado": ("server/",),
     "jupyter_server": ("server/",),
-    "sys.modules": (
-        "notebook/loaded_packages.py",
-        "backends/environment/interpreter.py",
-        "backends/environment/installed_environment.py",
-        "backends/environment/scripts/",
-        "backends/sandbox/scripts/",
-    ),
-    "sys.prefix": (
-        "notebook/loaded_packages.py",
-        "backends/environment/interpreter.py",
-        "backends/environment/installed_environment.py",
-        "backends/environment/scripts/",
-        "backends/sandbox/scripts/",
-    ),
-    "sys.path": (
-        "notebook/loaded_packages.py",
-        "backends/environment/interpreter.py",
-        "backends/environment/installed_environment.py",
-        "backends/environment/scripts/",
-        "backends/sandbox/scripts/",
-    ),
+    "sys.modules": (*SEES_THIS_PROCESS, "backends/worker/code_snapshot.py"),
+    "sys.prefix": SEES_THIS_PROCESS,
+    "sys.path": SEES_THIS_PROCESS,
 }
 """Modules and attributes that have one place."""
 
@@ -125,8 +134,50 @@ def files() -> list[str]:
 def faults(path: str, code: str) -> list[str]:
     """Say what in this file points up or sideways, or is used outside of its place."""
     tree = ast.parse(code)
-    imports = list(_imports(tree.body, ("pkgwidgets", *Path(path).parent.parts)))
-    return [*_arrows(path, imports), *_impure(path, imports), *_misplaced(path, tree, imports)]
+    imports = list(_imports(tree.body, _package_of(path)))
+    return [
+        *_arrows(path, imports),
+        *_impure(path, imports),
+        *_misplaced(path, tree, imports),
+        *_named(path, tree),
+    ]
+
+
+def circle(codes: Mapping[str, str]) -> list[str]:
+    """Return an import circle in files by their paths, each module before those it imports.
+
+    The first comes again at the end; without a circle the list is empty. All imports count.
+    """
+    modules = {_module(path) for path in codes}
+    graph = {
+        _module(path): {
+            target
+            for each in _imports(ast.parse(code).body, _package_of(path))
+            for target in _imported_module(each.name, modules)
+        }
+        for path, code in codes.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found[::-1]
+    return []
+
+
+def _package_of(path: str) -> tuple[str, ...]:
+    return ("pkgwidgets", *Path(path).parent.parts)
+
+
+def _module(path: str) -> str:
+    return ".".join(("pkgwidgets", *Path(path).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def _imported_module(name: str, modules: Iterable[str]) -> Iterator[str]:
+    """Yield the module that an import loads: `a.b` for what `a.b` defines, too."""
+    known = [each for each in modules if name == each or name.startswith(f"{each}.")]
+    if known:
+        yield max(known, key=len)
 
 
 def _arrows(path: str, imports: Iterable[Import]) -> Iterator[str]:
@@ -155,6 +206,29 @@ def _misplaced(path: str, tree: ast.AST, imports: Iterable[Import]) -> Iterator[
         for name in sorted(names):
             if _is_one_of(name, (thing,)) and not path.startswith(places):
                 yield f"{path} uses {name}"
+
+
+def _named(path: str, tree: ast.AST) -> Iterator[str]:
+    """Yield the strings that name a module or a file of the package; docstrings do not count."""
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree) if path not in NAMES_MODULES else ():
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+            for name in _places(node.value):
+                yield f"{path} names {name}"
+
+
+def _places(text: str) -> Iterator[str]:
+    """Yield `pkgwidgets.a.b` wherever it is in a text; `a.b`, `a/b.py` and `a/` as all of it."""
+    for name in re.findall(r"\bpkgwidgets((?:\.\w+)+)", text):
+        first = PACKAGE / name.split(".")[1]
+        if first.is_dir() or first.with_suffix(".py").is_file():
+            yield f"pkgwidgets{name}"
+    dotted = re.fullmatch(r"\w+(\.\w+)+", text)
+    if dotted and PACKAGE.joinpath(*text.split(".")).with_suffix(".py").is_file():
+        yield text
+    slashed = re.fullmatch(r"(\w+/)+(\w+\.py)?", text)
+    if slashed and any(PACKAGE.glob(f"{text}*.py" if text.endswith("/") else text)):
+        yield text
 
 
 def _is_one_of(name: str, patterns: Iterable[str]) -> bool:
@@ -206,9 +280,29 @@ def test_imports_point_down_and_the_outside_world_has_its_places(path: str) -> N
     assert faults(path, (PACKAGE / path).read_text("utf-8")) == []
 
 
+def test_no_imports_go_in_a_circle() -> None:
+    assert circle({path: (PACKAGE / path).read_text("utf-8") for path in files()}) == []
+
+
+@pytest.mark.parametrize("folder", sorted({str(Path(path).parent) for path in files()}))
+def test_each_folder_says_what_it_holds(folder: str) -> None:
+    if Path(folder).name == "scripts":  # run by their paths, never imported
+        assert not (PACKAGE / folder / "__init__.py").exists()
+        return
+    assert ast.get_docstring(ast.parse((PACKAGE / folder / "__init__.py").read_text("utf-8")))
+
+
 @pytest.mark.parametrize(
     "path",
-    sorted({*MAY_IMPORT, *MAY_IMPORT_LATE, *PURE, *(p for ps in ONLY_IN.values() for p in ps)}),
+    sorted(
+        {
+            *NAMES_MODULES,
+            *MAY_IMPORT,
+            *MAY_IMPORT_LATE,
+            *PURE,
+            *(p for ps in ONLY_IN.values() for p in ps),
+        }
+    ),
 )
 def test_the_rules_speak_of_what_is_there(path: str) -> None:
     assert (PACKAGE / path).exists()
@@ -248,11 +342,28 @@ def test_the_rules_speak_of_what_is_there(path: str) -> None:
         ("server/app.py", "from pkgwidgets.notebook.service import PackageService"),
         ("server/app.py", "from pkgwidgets import PackageService"),
         ("server/app.py", "import pkgwidgets"),
+        ("server/app.py", "from pkgwidgets.cli import console"),
+        ("commands/grammar.py", "from pkgwidgets.cli import console"),
+        ("commands/plan_request.py", "from pkgwidgets.notebook.service import PackageService"),
+        ("commands/recovery.py", "from pkgwidgets.backends.store import lock"),
+        ("core/events.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "
+                           "from pkgwidgets.operations import apply"),
         ("demo/index_server.py", "from pkgwidgets.core import plans"),
+        ("demo/lab.py", "import pkgwidgets"),
         ("demo/terminal.py", "from pkgwidgets.notebook import service"),
         ("__main__.py", "from pkgwidgets.widgets import panel"),
         ("__main__.py", "from pkgwidgets.operations import inventory"),
         ("cli/verbs.py", "from pkgwidgets.notebook import service"),
+        ("cli/verbs.py", "from pkgwidgets.backends.processes import process"),
+        ("cli/verbs.py", "def late():\n    from pkgwidgets.demo import terminal"),
+        ("notebook/magic.py", "from pkgwidgets.cli import main"),
+        ("notebook/magic.py", "def f():\n    from pkgwidgets.widgets.panel import PackagePanel"),
+        ("notebook/magic.py", "def f():\n    import pkgwidgets\n    pkgwidgets.PackagePanel"),
+        ("notebook/impact.py", "def f():\n    from pkgwidgets.backends.sources import source_api"),
+        ("backends/worker/code_snapshot.py", "import pkgwidgets"),
+        ("backends/store/lock.py", "from pkgwidgets.core import plans"),
+        ("operations/recovery.py", "from packaging.version import Version"),
+        ("recover.py", "import msgspec"),
         ("cli/verbs.py", "from pkgwidgets.server import handlers"),
         ("__init__.py", "from .notebook.service import PackageService"),
         ("novel/file.py", "import pkgwidgets"),
@@ -277,6 +388,12 @@ def test_the_rules_speak_of_what_is_there(path: str) -> None:
         ("backends/index/simple.py", "import sys as system\nx = system.prefix"),
         ("server/kernel_interpreter.py", "from sys import path"),
         ("backends/processes/running_kernels.py", "def f():\n    import psutil"),
+        ("backends/worker/launcher.py", "MAIN = 'import sys; from pkgwidgets.worker import main'"),
+        ("backends/worker/launcher.py", "start('pkgwidgets.worker')"),
+        ("backends/worker/launcher.py", "start(f'pkgwidgets.worker:{name}')"),
+        ("backends/worker/recovery_archive.py", "MODULES = ('core/errors.py',)"),
+        ("backends/worker/recovery_archive.py", "MODULES = ['backends/store/']"),
+        ("operations/verification.py", "import_module(f'{package}').x('notebook.service')"),
     ],
 )  # fmt: skip
 def test_what_points_up_or_is_out_of_place_is_found(path: str, code: str) -> None:
@@ -305,13 +422,57 @@ def test_what_points_up_or_is_out_of_place_is_found(path: str, code: str) -> Non
             "import sys, os\nsys.executable, sys.path_hooks, os.path.sep",
         ),
         ("__init__.py", "def f():\n    from .widgets.panel import PackagePanel"),
-        ("notebook/magic.py", "def f():\n    from pkgwidgets.widgets.panel import PackagePanel"),
+        ("__main__.py", "def f():\n    from pkgwidgets.demo import terminal"),
         ("cli/verbs.py", "from pkgwidgets.operations import inventory"),
-        ("demo/lab.py", "import pkgwidgets\npkgwidgets.__file__"),
+        ("notebook/magic.py", "from pkgwidgets.commands import grammar"),
+        ("commands/plan_request.py", "from pkgwidgets.operations import planning"),
+        ("connect.py", "WORKER = 'pkgwidgets.worker'\nFILES = ('core/errors.py',)"),
+        ("operations/apply.py", '"Starts `pkgwidgets.worker`."\nx = 1\n"core/text.py"'),
+        ("server/app.py", "text = 'pkgwidgets'; more = 'pkgwidgets.invalid', 'a/b.py', 'values.x'"),
+        ("server/app.py", "url = f'{base}/pkgwidgets/packages/'"),
     ],
 )
 def test_what_points_down_and_is_in_its_place_is_not(path: str, code: str) -> None:
     assert faults(path, code) == []
+
+
+@pytest.mark.parametrize(
+    "codes",
+    [
+        {"core/a.py": "from . import b", "core/b.py": "from pkgwidgets.core.a import x"},
+        {"core/a.py": "from .b import x", "core/b.py": "def late():\n    from .a import y"},
+        {
+            "core/a.py": "from .b import x",
+            "core/b.py": "if TYPE_CHECKING:\n    from .a import y",
+        },
+        {
+            "__init__.py": "def late():\n    from .notebook.a import x",
+            "notebook/a.py": "from pkgwidgets import y",
+        },
+        {
+            "core/a.py": "import pkgwidgets.core.b",
+            "core/b.py": "from ..core import c",
+            "core/c.py": "class C:\n    def f(self):\n        import pkgwidgets.core.a as a",
+        },
+        {"core/__init__.py": "from .a import x", "core/a.py": "from pkgwidgets.core import y"},
+        {"core/a.py": "from .a import x"},
+    ],
+)
+def test_an_import_circle_is_found(codes: dict[str, str]) -> None:
+    found = circle(codes)
+    assert found[0] == found[-1]
+    assert {*found} == {_module(path) for path in codes}
+
+
+def test_where_all_imports_point_down_there_is_no_circle() -> None:
+    codes = {
+        "__init__.py": "def late():\n    from .core.a import x",
+        "core/__init__.py": "",
+        "core/a.py": "from . import b\nfrom pkgwidgets.core import c",
+        "core/b.py": "import os\nfrom .c import x",
+        "core/c.py": "'from . import a'",
+    }
+    assert circle(codes) == []
 
 
 @pytest.mark.parametrize("module", ["pkgwidgets", "pkgwidgets.server.app"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from .name_usage import Call
 
@@ -55,6 +56,16 @@ class Finding:
 
     severity: Severity
     text: str
+
+
+class ApiReader(Protocol):
+    """Reads what the sources of distributions offer."""
+
+    def api(self, name: str) -> Signature:
+        """Return what the sources say of a name in full, `altair.Chart().mark_bar`."""
+
+    def has_module(self, name: str) -> bool:
+        """Tell whether there is a module of this name in full."""
 
 
 def compare_signatures(

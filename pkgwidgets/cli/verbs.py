@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from pkgwidgets.commands.grammar import Request
+from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
+from pkgwidgets.commands.recovery import recover_environment
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError, TooLate
 from pkgwidgets.core.history import undoable
@@ -17,14 +20,12 @@ from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.text import count_noun, format_size
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import inventory, planning, recovery
+from pkgwidgets.operations import inventory, recovery
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.presentation import payloads
 
-from . import recover as recover_module
 from . import tables
 from .console import Console, Part
-from .parser import Request
 
 DONE = 0
 FAILED = 1
@@ -72,7 +73,7 @@ def plan(request: Request, screen: Console) -> int:
         screen.show(_NO_UNDO)
         return NOTHING
     with screen.reporting() as report:
-        found = _planned(backend, request, report)
+        found = plan_for(request.plan_request, BackendPlanner(backend, report))
     screen.answer(plan=payloads.plan(found))
     screen.show(*_parts(found))
     if found.commands:
@@ -90,7 +91,7 @@ def change(request: Request, screen: Console) -> int:
         screen.show(_NO_UNDO)
         return NOTHING
     with screen.reporting() as report:
-        found = _planned(backend, request, report)
+        found = plan_for(request.plan_request, BackendPlanner(backend, report))
     if not found:
         screen.answer(plan=payloads.plan(found), transaction=None)
         screen.show(*_parts(found))
@@ -115,22 +116,10 @@ def history(request: Request, screen: Console) -> int:
 
 def recover(request: Request, screen: Console) -> int:
     """Bring what was cut off to its end, even where the interpreter does not start."""
-    ended = recover_module.recover_environment(request.python)
+    ended = recover_environment(request.python)
     screen.answer(recovered=None if ended is None else ended.id, outcome=ended and ended.outcome)
     screen.show("There was nothing to recover." if ended is None else ended.said)
     return NOTHING if ended is None else DONE
-
-
-def demo(request: Request, screen: Console) -> int:
-    """Tell the story of the demo, in JupyterLab or here."""
-    if request.terminal:
-        from pkgwidgets.demo import terminal
-
-        terminal.tell()
-        return DONE
-    from pkgwidgets.demo import lab
-
-    return lab.start()
 
 
 VERBS: dict[str, Verb] = {
@@ -143,8 +132,8 @@ VERBS: dict[str, Verb] = {
     "undo": change,
     "history": history,
     "recover": recover,
-    "demo": demo,
 }
+"""All but `demo`, which `main` is given."""
 
 
 def _connected(request: Request, screen: Console) -> Backend:
@@ -165,21 +154,6 @@ def _asked(backend: Backend, request: Request, report: Report) -> tuple[PackageI
             backend, name, refresh=request.refresh, report=report
         )
     )
-
-
-def _planned(backend: Backend, request: Request, report: Report) -> Plan:
-    names, allow = request.names, request.allow
-    match request.action:
-        case "install":
-            return planning.plan_install(backend, names, allow=allow, report=report)
-        case "uninstall":
-            return planning.plan_uninstall(backend, names)
-        case "undo":
-            return planning.plan_undo(backend, names[0] if names else None, report=report)
-        case "upgrade":
-            return planning.plan_upgrade(
-                backend, names or None, version=request.version, allow=allow, report=report
-            )
 
 
 def _apply(backend: Backend, found: Plan, request: Request, screen: Console) -> int:

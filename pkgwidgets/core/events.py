@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
 from .packages import PackageInfo
-from .releases import Release
-
-if TYPE_CHECKING:
-    from .errors import PkgwidgetsError
 
 
 class Stage(StrEnum):
@@ -53,12 +47,21 @@ class Event:
     id: NormalizedName | None = None
     done: int | None = None
     total: int | None = None
-    answer: Sequence[Release] | PkgwidgetsError | None = None
-    """What the index said of `id`, just now."""
-    package: PackageInfo | None = None
-    """The row of `id`, with that answer."""
     log: str = ""
     """What a tool printed, to be kept; without credentials."""
+
+    @property
+    def package(self) -> PackageInfo | None:
+        """The row that a `PackageChecked` brings; None for every other event."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PackageChecked(Event):
+    """The index has answered for one package: its row, with that answer."""
+
+    # Explicitly without a default: else the property of `Event` would become the default.
+    package: PackageInfo = field()
 
 
 def describe(event: Event) -> str:

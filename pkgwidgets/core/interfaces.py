@@ -34,7 +34,14 @@ def no_report(event: Event) -> None:
     """Report to nobody."""
 
 
-class Environment(Protocol):
+class Lockable(Protocol):
+    """What one process at a time can hold."""
+
+    def locked(self, holder: str) -> AbstractContextManager[None]:
+        """Hold it alone; raise `EnvironmentBusy` at once if another process does."""
+
+
+class Environment(Lockable, Protocol):
     """What one interpreter has installed."""
 
     @property
@@ -49,9 +56,6 @@ class Environment(Protocol):
 
     def fingerprints(self) -> Mapping[str, str]:
         """Return, for what is nobody's distribution, texts that differ if it was changed."""
-
-    def locked(self, holder: str) -> AbstractContextManager[None]:
-        """Hold the environment alone; raise `EnvironmentBusy` at once if another does."""
 
     def holder(self) -> str | None:
         """Tell who holds the environment now; None if nobody does."""
@@ -149,7 +153,20 @@ class AffectedDistributions(Protocol):
         """Return the commands that a plan takes away, of which others say that they run them."""
 
 
-class SavePoint(Protocol):
+class Restorable(Protocol):
+    """Saved files, as recovery uses them."""
+
+    def restore(self) -> tuple[str, ...]:
+        """Make every path what it was; return what could not be."""
+
+    def is_intact(self) -> bool:
+        """Tell whether everything saved is still there, by hash."""
+
+    def discard(self) -> None:
+        """Give the space back."""
+
+
+class SavePoint(Restorable, Protocol):
     """The old files of one transaction."""
 
     def prehash(self, paths: Collection[Path]) -> None:
@@ -161,17 +178,8 @@ class SavePoint(Protocol):
         Calls `tick` again and again: if that raises, nothing is saved.
         """
 
-    def restore(self) -> tuple[str, ...]:
-        """Make every path what it was; return what could not be."""
-
     def paths(self) -> frozenset[Path]:
         """Return every path that was saved, absent ones too."""
-
-    def is_intact(self) -> bool:
-        """Tell whether everything saved is still there, by hash."""
-
-    def discard(self) -> None:
-        """Give the space back."""
 
 
 NOT_TRIED = "there was no time to try it"
@@ -219,6 +227,19 @@ def everything(id: NormalizedName, release: Release) -> bool:
 
 ProjectResult = Sequence[Release] | PkgwidgetsError
 """What an index said of one project: its releases, newest first, or why they are unknown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProjectAnswered(Event):
+    """The index has answered for one project."""
+
+    id: NormalizedName
+    answer: ProjectResult
+
+    def without_answer(self) -> Event:
+        """Return the same progress; for an answer that is not final yet."""
+        return Event(stage=self.stage, id=self.id, done=self.done, total=self.total)
+
 
 Skip = Callable[[NormalizedName, Version, Sequence[Release]], bool]
 """Tells of versions that need not be looked at, for what was seen of newer ones."""
@@ -292,7 +313,7 @@ class Installer(Protocol):
 
 
 class UnfinishedTransactions(Protocol):
-    """What recovery asks of a journal beside the steps."""
+    """A journal, as recovery uses it."""
 
     def unfinished(self) -> str | None:
         """Return the transaction that is under way or was cut off."""
@@ -306,6 +327,15 @@ class UnfinishedTransactions(Protocol):
     def close(self, transaction: str) -> None:
         """Clear away what only an open transaction needs."""
 
+    def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
+        """Append one step, durably."""
+
+    def steps(self, transaction: str) -> tuple[str, ...]:
+        """Return the steps recorded so far."""
+
+    def folder(self, transaction: str) -> Path:
+        """Where a transaction keeps its files."""
+
 
 class Journal(UnfinishedTransactions, Protocol):
     """The transactions of one environment, kept beside it."""
@@ -313,17 +343,24 @@ class Journal(UnfinishedTransactions, Protocol):
     def start(self, plan: Plan) -> Transaction:
         """Begin the record of a plan."""
 
-    def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
-        """Append one step, durably."""
-
     def transactions(self) -> Sequence[Transaction]:
         """Read all, oldest first."""
 
-    def steps(self, transaction: str) -> tuple[str, ...]:
-        """Return the steps recorded so far."""
 
-    def folder(self, transaction: str) -> Path:
-        """Where a transaction keeps its files."""
+class Recoverable(Protocol):
+    """An environment with what recovery needs: a `Backend`, or what is left without one."""
+
+    @property
+    def environment(self) -> Lockable:
+        """What is locked while it is changed."""
+
+    @property
+    def journal(self) -> UnfinishedTransactions:
+        """What was done to it."""
+
+    @property
+    def save_point(self) -> Callable[[str], Restorable]:
+        """The old files of a transaction."""
 
 
 class Worker(Protocol):
@@ -352,3 +389,5 @@ class Backend:
     journal: Journal
     save_point: Callable[[str], SavePoint]
     worker: Worker | None = None
+    undo_modules: tuple[str, ...] = ()
+    """The modules of pkgwidgets that an undo needs: a plan for pkgwidgets must leave them whole."""

@@ -5,13 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from .html_repr import HtmlRepr
 from .plans import Change, HeldBack, Plan
-
-if TYPE_CHECKING:
-    pass
 
 
 class Outcome(StrEnum):

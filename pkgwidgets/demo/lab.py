@@ -14,8 +14,6 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-import pkgwidgets
-
 _NOTEBOOK = "quickstart.ipynb"
 _NOTIFICATIONS = "@jupyterlab/apputils-extension:notification"
 _MISSING = "JupyterLab is not installed here: pip install 'pkgwidgets[lab]'"
@@ -64,7 +62,7 @@ def _ask_no_questions(config: Path) -> None:
 
 def quickstart() -> Path:
     """Return the notebook: beside the package in a checkout, else as it was installed."""
-    checkout = Path(pkgwidgets.__file__).parent.parent / "notebooks" / _NOTEBOOK
+    checkout = Path(__file__).parents[2] / "notebooks" / _NOTEBOOK
     if checkout.is_file():
         return checkout
     files = importlib.metadata.files("pkgwidgets") or ()

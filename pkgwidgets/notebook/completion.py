@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from pkgwidgets.cli import parser
+from pkgwidgets.commands import grammar
 from pkgwidgets.core.plans import AllowPolicy
 
 Words = Sequence[str]
@@ -35,14 +35,14 @@ def completions(line: str, known: CompletionSources) -> Words:
 
 def _candidates(words: list[str], last: str, known: CompletionSources) -> Words:
     if not words:
-        return parser.verbs(magic=True)
+        return grammar.verbs(magic=True)
     verb, *said = words
-    if verb not in parser.verbs(magic=True):
+    if verb not in grammar.verbs(magic=True):
         return ()
     if said and said[-1].startswith("-") and said[-1] in _VALUES:
         return _VALUES[said[-1]](said, known)
     if last.startswith("-"):
-        return parser.options(verb)
+        return grammar.options(verb)
     name, pinned, _ = last.partition("==")
     if pinned:
         return known.versions(name) if verb == "install" or "--install" in said else ()

@@ -6,24 +6,21 @@ import importlib.util
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from packaging.utils import NormalizedName
 
 from pkgwidgets.analysis import api_changes, project_rules
-from pkgwidgets.analysis.api_changes import Impact, Severity
+from pkgwidgets.analysis.api_changes import ApiReader, Impact, Severity
 from pkgwidgets.analysis.name_usage import Cell, Usage, Use, find_usage, owning_distribution
 from pkgwidgets.analysis.notebook_file import code_cells
-from pkgwidgets.connect import file_owners, rehearsal_backend
+from pkgwidgets.connect import api_reader, file_owners, rehearsal_backend
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.plans import Change, Plan
 
 from .deprecations import SeenDeprecation
-
-if TYPE_CHECKING:
-    from pkgwidgets.backends.sources.source_api import SourceApi
 
 
 def of_plan(
@@ -54,7 +51,7 @@ def of_plan(
             backend.installer.stage(
                 replace(plan, changes=part, from_save_point=False, undoes=None), stage, report
             )
-        old, new = _sources(backend, None), _sources(backend, stage)
+        old, new = api_reader(backend), api_reader(backend, stage)
         for use, change in direct:
             rows += _of_use(use, change, old, new)
     return api_changes.sort_impacts(rows)
@@ -138,20 +135,7 @@ class _Scope:
         return found.name if found is not None else id
 
 
-def _sources(backend: Backend, stage: Path | None) -> SourceApi:
-    from pkgwidgets.backends.sources.source_api import SourceApi
-
-    interpreter = backend.environment.interpreter
-    installed = list(interpreter.search)
-    if stage is None:
-        return SourceApi(installed)
-    roots = dict.fromkeys(interpreter.scheme[name] for name in ("purelib", "platlib"))
-    return SourceApi(
-        [*(stage / root.relative_to(interpreter.prefix) for root in roots), *installed]
-    )
-
-
-def _of_use(use: Use, change: Change, old: SourceApi, new: SourceApi) -> Iterator[Impact]:
+def _of_use(use: Use, change: Change, old: ApiReader, new: ApiReader) -> Iterator[Impact]:
     if change.after is None:
         text = f"{change.name} is removed"
         yield _row(use, change.name, text, Severity.BREAKS)

@@ -19,8 +19,9 @@ from IPython.core.completer import (
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 
-from pkgwidgets.cli import parser, recover
-from pkgwidgets.cli.parser import Request
+from pkgwidgets.commands import grammar, recovery
+from pkgwidgets.commands.grammar import Request
+from pkgwidgets.commands.plan_request import plan_for
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.history import committed
 from pkgwidgets.core.interfaces import no_report
@@ -34,15 +35,18 @@ from . import frames
 from .completion import CompletionSources, completions
 from .service import PackageService
 
+OpenPanel = Callable[[PackageService], object]
+"""Makes the panel of a service: handed in, so that the magic needs no widgets before."""
+
 _LINE = re.compile(r"\s*(?:\S+\s*=\s*)?%packages(\s.*)", re.DOTALL)
 """A line that may assign what the magic answers."""
 _COMPLETION_SECONDS = 2.0
 """Seconds that a completion waits for the index; what comes later is there the next time."""
 
 
-def load(shell: InteractiveShell) -> None:
-    """Give a shell the magic and its completion."""
-    magics = PackagesMagics(shell)
+def load(shell: InteractiveShell, open_panel: OpenPanel) -> None:
+    """Give a shell the magic and its completion; `open_panel` shows a service's panel."""
+    magics = PackagesMagics(shell, open_panel)
     shell.register_magics(magics)
     completer = shell.Completer
     if completer is not None:
@@ -53,8 +57,9 @@ def load(shell: InteractiveShell) -> None:
 class PackagesMagics(Magics):
     """The magic of one shell. Its services live as long: what they have seen loaded counts."""
 
-    def __init__(self, shell: InteractiveShell) -> None:
+    def __init__(self, shell: InteractiveShell, open_panel: OpenPanel) -> None:
         super().__init__(shell)
+        self._open_panel = open_panel
         self._services: dict[tuple[str | None, str | None], PackageService] = {}
 
     @line_magic
@@ -65,7 +70,7 @@ class PackagesMagics(Magics):
         as REST does, errors too. What changes something is applied without a question.
         """
         try:
-            request = parser.parse(_words(line), magic=True)
+            request = grammar.parse(_words(line), magic=True)
         except SystemExit:  # after help was printed
             return None
         except InvalidRequest as error:
@@ -100,8 +105,10 @@ class PackagesMagics(Magics):
 
     def _answer(self, request: Request) -> object:
         if request.verb == "recover":  # a service would have done it, and said nothing
-            return recover.recover_environment(request.python)
+            return recovery.recover_environment(request.python)
         service = self._service(request.python, request.index_url)
+        if request.verb == "panel":
+            return self._open_panel(service)
         return _VERBS[request.verb](service, request)
 
     def _service(self, python: str | None, index_url: str | None) -> PackageService:
@@ -159,16 +166,7 @@ def _updates(service: PackageService, request: Request) -> tuple[PackageInfo, ..
 
 
 def _plan(service: PackageService, request: Request) -> Plan:
-    names, allow = request.names, request.allow
-    match request.action:
-        case "install":
-            return service.plan_install(names, allow)
-        case "uninstall":
-            return service.plan_uninstall(names)
-        case "undo":
-            return service.plan_undo(names[0] if names else None)
-        case "upgrade":
-            return service.plan_upgrade(names or None, request.version, allow)
+    return plan_for(request.plan_request, service)
 
 
 def _change(service: PackageService, request: Request) -> Transaction:
@@ -177,12 +175,6 @@ def _change(service: PackageService, request: Request) -> Transaction:
 
 def _history(service: PackageService, request: Request) -> tuple[Transaction, ...]:
     return service.values.history()
-
-
-def _panel(service: PackageService, request: Request) -> object:
-    from pkgwidgets.widgets.panel import PackagePanel
-
-    return PackagePanel(service)
 
 
 _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
@@ -194,7 +186,6 @@ _VERBS: dict[str, Callable[[PackageService, Request], object]] = {
     "uninstall": _change,
     "undo": _change,
     "history": _history,
-    "panel": _panel,
 }
 
 

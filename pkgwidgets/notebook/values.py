@@ -10,7 +10,7 @@ from pkgwidgets.analysis.api_changes import Impact
 from pkgwidgets.analysis.output_diff import Rehearsal
 from pkgwidgets.analysis.rehearsal_backend import RunLimits
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.events import Event
+from pkgwidgets.core.events import Event, PackageChecked
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
@@ -93,7 +93,7 @@ class ServiceValues:
         loaded = self._loaded.versions()
 
         def complete(event: Event) -> None:
-            if event.package is not None:
+            if isinstance(event, PackageChecked):
                 version = loaded.get(event.package.id)
                 event = replace(event, package=replace(event.package, loaded_version=version))
             report(event)

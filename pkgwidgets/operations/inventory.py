@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from packaging.utils import NormalizedName
 
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Origin, Unreadable
 from pkgwidgets.core.errors import PackageNotFound
-from pkgwidgets.core.events import Event
-from pkgwidgets.core.interfaces import Backend, Report, no_report
+from pkgwidgets.core.events import Event, PackageChecked
+from pkgwidgets.core.interfaces import Backend, ProjectAnswered, Report, no_report
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo
 
@@ -95,12 +94,16 @@ def _with_rows(report: Report, facts: PackageRowBuilder) -> Report:
     def told(event: Event) -> None:
         if event.id is None:
             facts.prepare()
-        if event.id is not None and event.answer is not None:
-            package = facts.row(event.id, event.answer)
-            event = replace(event, answer=None, package=package)
-        report(event)
+        report(_with_row(event, facts) if isinstance(event, ProjectAnswered) else event)
 
     return told
+
+
+def _with_row(event: ProjectAnswered, facts: PackageRowBuilder) -> PackageChecked:
+    row = facts.row(event.id, event.answer)
+    return PackageChecked(
+        stage=event.stage, id=event.id, package=row, done=event.done, total=event.total
+    )
 
 
 def _lookup(id: str, installed: dependency_graph.Installed) -> NormalizedName:

@@ -6,12 +6,14 @@ Standard library only: a copy of this very file ends a transaction when nothing 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from typing import Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
+
+if TYPE_CHECKING:
+    from pkgwidgets.core.interfaces import Recoverable
 
 _ROLLED_BACK_STEPS = ("ROLLED_BACK", "ABORTED")
 _MAX_SHOWN = 20
@@ -20,72 +22,7 @@ _STEPS_AFTER_INTENT = {"INTENT", "INSTALLED", "SYNCED", "VERIFIED", "RB_BEGIN", 
 """Where any of these is, INTENT was, whatever became of that line."""
 
 
-class Lockable(Protocol):
-    """What can be held alone."""
-
-    def locked(self, holder: str) -> AbstractContextManager[None]:
-        """Hold it; raise `EnvironmentBusy` at once if another does."""
-
-
-class Openings(Protocol):
-    """Which transaction is open, and how it is closed."""
-
-    def unfinished(self) -> str | None:
-        """Return the transaction that has not ended, if there is one."""
-
-    def has_records(self, transaction: str) -> bool:
-        """Tell whether there is anything of it."""
-
-    def delegated(self, transaction: str) -> bool:
-        """Let the version of us that wrote it end it, if that is another; tell whether it did."""
-
-    def close(self, transaction: str) -> None:
-        """Clear away what only an open one needs."""
-
-
-class Journal(Openings, Protocol):
-    """What recovery reads, and what it writes there."""
-
-    def steps(self, transaction: str) -> tuple[str, ...]:
-        """Return the steps recorded so far."""
-
-    def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
-        """Append one step, durably."""
-
-    def folder(self, transaction: str) -> object:
-        """Where a transaction keeps its files."""
-
-
-class SavePoint(Protocol):
-    """The old files of one transaction."""
-
-    def restore(self) -> tuple[str, ...]:
-        """Make every path what it was; return what is not."""
-
-    def is_intact(self) -> bool:
-        """Tell whether everything saved is still there, by hash."""
-
-    def discard(self) -> None:
-        """Give the space back."""
-
-
-class Changed(Protocol):
-    """An environment that transactions change; `core.interfaces.Backend` is one."""
-
-    @property
-    def environment(self) -> Lockable:
-        """What is held while it is changed."""
-
-    @property
-    def journal(self) -> Journal:
-        """What was done to it."""
-
-    @property
-    def save_point(self) -> Callable[[str], SavePoint]:
-        """The old files of a transaction."""
-
-
-def recover(backend: Changed) -> tuple[str, ...]:
+def recover(backend: Recoverable) -> tuple[str, ...]:
     """Bring an unfinished transaction to its end and return its id.
 
     To be called with the environment locked: what is unfinished then has nobody who works on it.
@@ -107,7 +44,7 @@ def recover(backend: Changed) -> tuple[str, ...]:
     return () if ended else (id,)
 
 
-def recover_if_needed(backend: Changed) -> tuple[str, ...]:
+def recover_if_needed(backend: Recoverable) -> tuple[str, ...]:
     """Recover if there is something to recover; return what was.
 
     Raises `EnvironmentBusy` while somebody is at work: perhaps an installer that outlived us.
@@ -118,7 +55,7 @@ def recover_if_needed(backend: Changed) -> tuple[str, ...]:
         return recover(backend)
 
 
-def end(backend: Changed, transaction: str, reason: str, failure: str | None = None) -> None:
+def end(backend: Recoverable, transaction: str, reason: str, failure: str | None = None) -> None:
     """Roll a transaction back if it may have changed anything, and record how it ended.
 
     COMMIT: it stays. INTENT, or a whole save point: what was saved is put back. Where the journal
@@ -147,7 +84,7 @@ def end(backend: Changed, transaction: str, reason: str, failure: str | None = N
     journal.record(transaction, "ROLLED_BACK", error=reason, failure=failure)
 
 
-def finish(backend: Changed, transaction: str) -> None:
+def finish(backend: Recoverable, transaction: str) -> None:
     """Clear away what a transaction that has ended does not need; of one that has not, nothing."""
     with suppress(OSError, DiskFailed):  # what stays is marked, and cleared away by the next
         steps = backend.journal.steps(transaction)
@@ -158,7 +95,7 @@ def finish(backend: Changed, transaction: str) -> None:
         backend.journal.close(transaction)
 
 
-def _steps(backend: Changed, transaction: str) -> tuple[str, ...]:
+def _steps(backend: Recoverable, transaction: str) -> tuple[str, ...]:
     """Read what was done; where that cannot be read nothing may be put back, nor be called old."""
     try:
         return backend.journal.steps(transaction)

@@ -21,8 +21,6 @@ Modules = Mapping[NormalizedName, tuple[str, ...]]
 
 _KERNEL_START = "a kernel"
 _PKGWIDGETS = canonicalize_name("pkgwidgets")
-_UNDO_MODULES = ("pkgwidgets.worker", "pkgwidgets.recover", "pkgwidgets.notebook.service")
-"""Without these nobody can undo: of a version of us that still has them, they must import."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,7 +215,9 @@ class _AffectedPackages:
         found = self._backend.records.modules(ids, self._stage)
         if _PKGWIDGETS not in found:
             return found
-        return {**found, _PKGWIDGETS: (*found[_PKGWIDGETS], *filter(self._has, _UNDO_MODULES))}
+        # A version of pkgwidgets that still has the modules of an undo must import them.
+        needed = filter(self._has, self._backend.undo_modules)
+        return {**found, _PKGWIDGETS: (*found[_PKGWIDGETS], *needed)}
 
     def _has(self, module: str) -> bool:
         """Tell whether there is a file for a module: staged, or installed if nothing is staged."""

@@ -19,8 +19,8 @@ from bad_inputs import (
 )
 from fakes import Oracle
 
+from pkgwidgets.__main__ import main
 from pkgwidgets.backends.processes import process
-from pkgwidgets.cli import main
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
@@ -108,7 +108,7 @@ def test_every_verb_refuses_it_before_anything_is_started(
     for text in _DOORS[verb]:
         last = [f"--version={text}"] if "--version" in verb else ["--", text]
         words = [word for word in verb.split() if word != "--version"]
-        assert main.main([*where, *words, *yes, *last]) == 2, text
+        assert main([*where, *words, *yes, *last]) == 2, text
         found = json.loads(capsys.readouterr().out)
         assert (found["success"], found["error"]["code"]) == (False, "invalid-request")
         assert found["error"]["hint"] == "Nothing was changed."
@@ -118,7 +118,7 @@ def test_every_verb_refuses_it_before_anything_is_started(
 def test_what_is_no_interpreter_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for python in in_a_command_line(NO_PYTHONS):
         for words in (("upgrade", "seedshelf", "--yes"), ("packages",), ("recover",)):
-            assert main.main([*words, f"--python={python}"]) == 2, python
+            assert main([*words, f"--python={python}"]) == 2, python
             assert capsys.readouterr().out == ""
 
 
@@ -126,7 +126,7 @@ def test_what_is_no_interpreter_is_refused(capsys: pytest.CaptureFixture[str]) -
 def test_what_is_no_index_is_refused(capsys: pytest.CaptureFixture[str], garden: Demo) -> None:
     words = ["upgrade", "seedshelf", "--yes", "--python", str(garden.python)]
     for url in in_a_command_line(NO_INDEX_URLS):
-        assert main.main([*words, f"--index-url={url}"]) == 2, url
+        assert main([*words, f"--index-url={url}"]) == 2, url
         said = capsys.readouterr()
         assert (said.out, "u:p@" in said.err) == ("", False)
 
@@ -154,11 +154,11 @@ _NO_SENSE = [
 @pytest.mark.usefixtures("unchanged")
 def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str], garden: Demo) -> None:
     for words in _NO_SENSE:
-        assert main.main(["--python", str(garden.python), *words]) == 2, words
+        assert main(["--python", str(garden.python), *words]) == 2, words
         said = capsys.readouterr()
         assert (said.out, "\x1b" in said.err) == ("", False)
         assert said.err[0].isupper() or said.err[0] == "'"
-        assert main.main(["--python", str(garden.python), "--json", *words]) == 2
+        assert main(["--python", str(garden.python), "--json", *words]) == 2
         assert json.loads(capsys.readouterr().out)["error"]["message"]
 
 

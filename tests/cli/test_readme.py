@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pkgwidgets import PackageService
-from pkgwidgets.cli import parser
+from pkgwidgets.commands import grammar
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
@@ -31,7 +31,7 @@ ENDS_WITH = {"recover": 3}
 
 def test_the_readme_shows_every_verb() -> None:
     shown = {words[1] for words in COMMANDS} | {"demo"}
-    assert shown == set(parser.verbs())
+    assert shown == set(grammar.verbs())
     assert {words[0] for words in COMMANDS} == {"pkgwidgets"}
 
 
@@ -44,7 +44,7 @@ def test_the_readmes_commands_run_one_after_the_other(
     here = {"pandas": "raintable", "ENVIRONMENT/bin/python": str(garden.python)}
     for _, *words in COMMANDS:
         words = [here.get(word, word) for word in words]
-        asks = words[0] in parser.CHANGING and "--yes" not in words
+        asks = words[0] in grammar.CHANGING and "--yes" not in words
         done = run(*words, *(["--yes"] if asks else []))
         assert done.returncode == ENDS_WITH.get(words[0], 0), (words, done.stderr)
     changes = [str(change) for done in service.values.history() for change in done.changes]

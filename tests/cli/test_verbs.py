@@ -13,7 +13,8 @@ import pytest
 from fakes import Oracle
 
 from pkgwidgets import PackageService
-from pkgwidgets.cli import main, parser
+from pkgwidgets.__main__ import main
+from pkgwidgets.commands import grammar
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
@@ -290,10 +291,10 @@ def test_without_a_path_it_is_the_environment_that_runs_it() -> None:
 def test_it_explains_itself(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
-    for verb in parser.verbs():
+    for verb in grammar.verbs():
         assert f"\n    {verb} " in done.stdout
         with pytest.raises(SystemExit) as ended:
-            main.main([verb, "--help"])
+            main([verb, "--help"])
         assert ended.value.code == 0
     assert "3  there was nothing to do" in done.stdout
     assert run("--version").stdout.startswith("pkgwidgets ")

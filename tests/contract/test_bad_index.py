@@ -305,7 +305,7 @@ def hurried(python: Path, url: str, limits: IndexLimits = HURRIED) -> Backend:
     """Connect to an index that is not waited for as long as others."""
     backend = connect(python, url)
     sources = index_settings.explicit_index(url, backend.environment.interpreter.prefix)
-    return replace(backend, index=MultiIndex(sources, SimpleIndex, limits=limits))
+    return replace(backend, index=MultiIndex(sources, limits=limits))
 
 
 def rows_of(backend: Backend) -> dict[str, PackageInfo]:

@@ -16,7 +16,6 @@ from pkgwidgets.backends.config.index_sources import IndexSources
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.index.multi import MultiIndex
-from pkgwidgets.backends.index.simple import SimpleIndex
 from pkgwidgets.backends.installer import uv
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.interfaces import ResolveRequest
@@ -287,7 +286,7 @@ def pea(version: str) -> BuiltWheel:
 
 
 def asked(sources: IndexSources) -> object:
-    return MultiIndex(lambda: sources, SimpleIndex).releases_of([PEA], refresh=True)[PEA]
+    return MultiIndex(lambda: sources).releases_of([PEA], refresh=True)[PEA]
 
 
 def test_the_first_index_that_knows_a_project_answers() -> None:
@@ -338,9 +337,7 @@ def test_links_are_candidates_beside_the_index(tmp_path: Path, kind: str) -> Non
             "page": f"{index.url}pea/",
             "page on this machine": page.as_uri(),
         }
-        joined = MultiIndex(
-            lambda: IndexSources(indexes=(index.url,), links=(links[kind],)), SimpleIndex
-        )
+        joined = MultiIndex(lambda: IndexSources(indexes=(index.url,), links=(links[kind],)))
         found = joined.releases_of([PEA, POD])
         assert versions(found[PEA]) == ["3.0", "1.0"]
         answer = found[PEA]
@@ -359,7 +356,7 @@ def test_links_without_an_index(tmp_path: Path, garden: Demo) -> None:
     installer = uv.UvInstaller(interpreter.describe(garden.python), lambda: sources)
     after = installer.resolve(ResolveRequest(requirements=("seedshelf>8",)))
     assert {id: str(version) for id, version in after.items()} == {"seedshelf": "9.0"}
-    answer = MultiIndex(lambda: sources, SimpleIndex).releases_of([canonicalize_name("seedshelf")])
+    answer = MultiIndex(lambda: sources).releases_of([canonicalize_name("seedshelf")])
     assert versions(answer[canonicalize_name("seedshelf")]) == ["9.0"]
 
 

@@ -13,6 +13,7 @@ from fakes import FakeJournal, change_of, plan_of
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.backends.store import journal_file
 from pkgwidgets.backends.worker import initiator
+from pkgwidgets.connect import recovery_archive
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 from pkgwidgets.core.interfaces import Journal
 from pkgwidgets.core.transactions import Outcome
@@ -21,7 +22,11 @@ PLAN = plan_of(change_of("pea", "1.0", "2.0"), change_of("pod", None, "1.0", has
 STEPS = ("STAGED", "LOCKED", "SAVED", "INTENT", "INSTALLED", "SYNCED", "VERIFIED", "COMMIT")
 
 
-@pytest.fixture(params=[FakeJournal, FolderJournal])
+def kept_in_a_folder(place: Path) -> FolderJournal:
+    return FolderJournal(place, recovery_archive)
+
+
+@pytest.fixture(params=[FakeJournal, kept_in_a_folder])
 def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Journal:
     made: Callable[[Path], Journal] = request.param
     return made(tmp_path / "place")
@@ -29,7 +34,7 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Journal:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> FolderJournal:
-    return FolderJournal(tmp_path / "place")
+    return FolderJournal(tmp_path / "place", recovery_archive)
 
 
 def test_nothing_was_ever_done(journal: Journal) -> None:
@@ -82,7 +87,7 @@ def test_another_session_reads_the_same(folder: FolderJournal, tmp_path: Path) -
     id = folder.start(PLAN).id
     for step in STEPS:
         folder.record(id, step)
-    again = FolderJournal(tmp_path / "place")
+    again = FolderJournal(tmp_path / "place", recovery_archive)
     assert again.steps(id) == ("PLAN", *STEPS)
     assert again.transactions() == folder.transactions()
     assert (again.folder(id).stat().st_mode & 0o777) == 0o700
@@ -258,12 +263,12 @@ def test_a_damaged_mark_stands_for_the_newest(
 
 
 def test_who_asked_is_in_the_history(tmp_path: Path) -> None:
-    asked = FolderJournal(tmp_path / "place", asked_by="kernel")
+    asked = FolderJournal(tmp_path / "place", recovery_archive, asked_by="kernel")
     id = asked.start(PLAN).id
     asked.record(id, "STAGED")
     asked.record(id, "SAVED", paths=2, bytes=1234)
     asked.record(id, "COMMIT")
-    (found,) = FolderJournal(tmp_path / "place").transactions()
+    (found,) = FolderJournal(tmp_path / "place", recovery_archive).transactions()
     assert (found.user, found.process) == (initiator.user(), "kernel")
     assert (found.saved_bytes, found.downloaded_bytes) == (1234, PLAN.download_size)
 
@@ -318,7 +323,7 @@ def test_a_commit_that_could_not_be_made_durable_is_taken_back(
     monkeypatch.setattr(os, "fsync", refusing(os.fsync, errno.EIO, 1))
     with pytest.raises(DiskFailed, match="journal: input/output error"):
         folder.record(id, "COMMIT")
-    again = FolderJournal(folder.folder(id).parent.parent)
+    again = FolderJournal(folder.folder(id).parent.parent, recovery_archive)
     assert (folder.steps(id), again.steps(id)) == (("PLAN",), ("PLAN",))
     folder.record(id, "ROLLED_BACK")
     assert again.steps(id) == ("PLAN", "ROLLED_BACK")
@@ -338,7 +343,10 @@ def test_a_commit_that_cannot_be_taken_back_is_undecided_until_it_can(
         with pytest.raises(RollbackFailed):
             folder.record(id, "RB_BEGIN")
     folder.record(id, "RB_BEGIN")
-    assert FolderJournal(folder.folder(id).parent.parent).steps(id) == ("PLAN", "RB_BEGIN")
+    assert FolderJournal(folder.folder(id).parent.parent, recovery_archive).steps(id) == (
+        "PLAN",
+        "RB_BEGIN",
+    )
 
 
 def test_on_a_full_disk_the_way_back_has_the_room_that_was_kept_for_it(

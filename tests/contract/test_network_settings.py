@@ -15,7 +15,6 @@ from pkgwidgets.backends.config.index_sources import IndexSources
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.index.multi import MultiIndex
-from pkgwidgets.backends.index.simple import SimpleIndex
 from pkgwidgets.backends.installer import uv
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError
 from pkgwidgets.core.interfaces import ResolveRequest
@@ -55,7 +54,7 @@ def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], lis
 
 def seen(sources: IndexSources) -> list[str]:
     """Return what our own client sees of a project, or the reason why it sees nothing."""
-    answer = MultiIndex(lambda: sources, SimpleIndex).releases_of([SEEDSHELF], refresh=True)
+    answer = MultiIndex(lambda: sources).releases_of([SEEDSHELF], refresh=True)
     found = answer[SEEDSHELF]
     if isinstance(found, PkgwidgetsError):
         return [found.sentence()]
@@ -256,7 +255,7 @@ def test_a_proxy_is_for_both_and_gets_its_own_credentials(
 def test_an_index_that_refuses_is_not_passed_by(garden: Demo) -> None:
     """Else a name that is private would be asked of the next one."""
     with guarded(garden.index_url, BOB) as guard:
-        index = MultiIndex(lambda: IndexSources(indexes=(guard.url, garden.index_url)), SimpleIndex)
+        index = MultiIndex(lambda: IndexSources(indexes=(guard.url, garden.index_url)))
         garden.index.requests.clear()
         found = index.releases_of([SEEDSHELF])[SEEDSHELF]
         assert isinstance(found, IndexUnavailable)

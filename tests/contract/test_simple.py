@@ -40,7 +40,7 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
 )
 from pkgwidgets.core.events import Event
-from pkgwidgets.core.interfaces import Index, everything
+from pkgwidgets.core.interfaces import Index, ProjectAnswered, everything
 from pkgwidgets.core.releases import Release, ReleaseList, Wheel
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
@@ -85,7 +85,7 @@ def test_a_project_that_fails_has_its_error_as_its_answer(kit: Kit) -> None:
     answers = kit.backend.index.releases_of(ids, told.append)
     assert isinstance(answers[ids[1]], ProjectNotFound)
     assert not isinstance(answers[ids[0]], PkgwidgetsError)
-    came = [event for event in told if event.id is not None]
+    came = [event for event in told if isinstance(event, ProjectAnswered)]
     assert [(event.done, event.total) for event in came] == [(1, 2), (2, 2)]
     assert {event.id: event.answer for event in came} == answers
 

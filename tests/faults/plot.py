@@ -22,6 +22,7 @@ from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.backends.store.lock import hold_lock
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
+from pkgwidgets.connect import recovery_archive
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import apply
@@ -129,7 +130,7 @@ class Plot:
         self.environment = PlotEnvironment(FolderDisk(prefix), prefix)
         kit = FakeKit(self.environment, WHEELS, ())
         self.installer = kit.installer
-        self.journal = FolderJournal(self.place)
+        self.journal = FolderJournal(self.place, recovery_archive)
         self.backend = replace(kit.backend, journal=self.journal, save_point=self._save_point)
 
     def _save_point(self, id: str) -> FolderSavePoint:

@@ -17,11 +17,20 @@ from faults.plot import Plot, killed
 import pkgwidgets
 from pkgwidgets.backends.store import journal_file
 from pkgwidgets.backends.store.lock import hold_lock
-from pkgwidgets.backends.worker import recovery_archive
+from pkgwidgets.connect import RECOVERY_FILES, recovery_archive
 from pkgwidgets.core.errors import RollbackFailed
 from pkgwidgets.operations import recovery
 
 PACKAGE = Path(pkgwidgets.__file__).parent
+
+
+def recovery_modules() -> list[str]:
+    """Return the modules that it is made of: those in the folders, and those that are named."""
+    found = []
+    for name in RECOVERY_FILES:
+        paths = PACKAGE.glob(f"{name}*.py" if name.endswith("/") else name)
+        found += [path for path in paths if path.name != "__init__.py"]
+    return sorted(path.relative_to(PACKAGE).as_posix() for path in found)
 
 
 @pytest.fixture
@@ -70,11 +79,10 @@ def imported(module: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("module", recovery_archive.MODULES)
+@pytest.mark.parametrize("module", recovery_modules())
 def test_it_is_made_of_the_standard_library_and_of_itself(module: str) -> None:
     known = {
-        f"pkgwidgets.{name.removesuffix('.py').replace('/', '.')}"
-        for name in recovery_archive.MODULES
+        f"pkgwidgets.{name.removesuffix('.py').replace('/', '.')}" for name in recovery_modules()
     }
     for name in imported(module):
         ours = any(name == each or name.startswith(f"{each}.") for each in known)
@@ -82,12 +90,12 @@ def test_it_is_made_of_the_standard_library_and_of_itself(module: str) -> None:
 
 
 def test_it_is_the_very_same_code() -> None:
-    with zipfile.ZipFile(BytesIO(recovery_archive.archive())) as file:
+    with zipfile.ZipFile(BytesIO(recovery_archive())) as file:
         names = [name for name in file.namelist() if not name.endswith("__init__.py")]
         assert sorted(names) == sorted(
-            ["__main__.py", *(f"pkgwidgets/{module}" for module in recovery_archive.MODULES)]
+            ["__main__.py", *(f"pkgwidgets/{module}" for module in recovery_modules())]
         )
-        for module in recovery_archive.MODULES:
+        for module in recovery_modules():
             assert file.read(f"pkgwidgets/{module}") == (PACKAGE / module).read_bytes()
 
 

@@ -14,7 +14,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
 
 from pkgwidgets import PackagePanel, PackageService
-from pkgwidgets.cli import parser
+from pkgwidgets.commands import grammar
 from pkgwidgets.core.errors import InvalidRequest, PackageNotFound, PkgwidgetsError, StageFailed
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
@@ -207,7 +207,7 @@ def test_an_error_in_a_cell_is_one_line(shell: InteractiveShell) -> None:
 def test_help_is_printed(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
     assert said(shell, "--help") is None
     shown = capsys.readouterr().out
-    for verb in parser.verbs(magic=True):
+    for verb in grammar.verbs(magic=True):
         assert f"\n    {verb} " in shown
     assert "demo" not in shown
     assert said(shell, "upgrade --help") is None
@@ -224,7 +224,7 @@ def offered(shell: InteractiveShell, line: str) -> list[str]:
 
 
 def test_tab_offers_the_verbs(shell: InteractiveShell) -> None:
-    assert offered(shell, "%packages ") == list(parser.verbs(magic=True))
+    assert offered(shell, "%packages ") == list(grammar.verbs(magic=True))
     assert offered(shell, "%packages up") == ["updates", "upgrade"]
     assert offered(shell, "x = 1\n%packages un") == ["uninstall", "undo"]
 

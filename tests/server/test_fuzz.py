@@ -20,10 +20,10 @@ from server.asking import Ask
 from server.contract import Contract
 
 from pkgwidgets.backends.installer.uv import UvInstaller
+from pkgwidgets.commands.plan_request import ACTIONS
 from pkgwidgets.core.errors import ResolutionFailed
 from pkgwidgets.demo import Demo
 from pkgwidgets.server import request_body
-from pkgwidgets.server.plan_request import VERBS
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def _no_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
 
 PIECES = [
     *(piece.encode("utf-8", "surrogatepass") for piece in (*NO_NAMES, *NAMES, *NO_VERSIONS[:-4])),
-    *(f'"{verb}"'.encode() for verb in VERBS),
+    *(f'"{verb}"'.encode() for verb in ACTIONS),
     b"{", b"}", b"[", b"]", b":", b",", b'"', b"\\u0000", b"\\ud800", b"null", b"true", b"1e999",
     b"-0", b"NaN", b"all", b"last", b"version", b"plan", b"seedshelf", b"%00", b"%2e%2e%2f", b"/",
     b"?", b"&", b"=", b"#", b"%", b"%zz", b"\xff\xfe", b"kernel=", b"kernelspec=", b"name=",
@@ -59,7 +59,7 @@ def made(chance: random.Random) -> tuple[str, str, bytes]:
         path += "&" if "?" in path else "?"
         path += quote(b"".join(_some(chance)), safe="%&=")
     if chance.random() < 0.5:
-        verb = chance.choice([*VERBS, "plan", "version", "requirement"])
+        verb = chance.choice([*ACTIONS, "plan", "version", "requirement"])
         value = b"".join(_some(chance))
         said = chance.choice([value, b'["%s"]' % value, b'"%s"' % value])
         return method, path, b'{"%s": %s}' % (verb.encode(), said)

@@ -51,7 +51,7 @@ def test_who_calls_it_from_python_hears_of_interrupts_as_before(
 
 
 def test_so_does_who_calls_it_where_something_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(argv: object) -> int:
+    def breaks(*arguments: object, **options: object) -> int:
         raise LookupError
 
     monkeypatch.setattr("pkgwidgets.cli.main.main", breaks)

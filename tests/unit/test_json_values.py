@@ -128,7 +128,7 @@ FAILED = replace(ENDED, outcome=Outcome.ROLLED_BACK, error="the disk is full")
 NOTHING = Transaction(id="", plan=EMPTY, started=AT, finished=AT, outcome=Outcome.COMMITTED)
 EVENTS = (
     Event(stage=Stage.FETCHING, total=2444),
-    Event(stage=Stage.ASKING, done=0, total=3, transaction="0001", package=BARE),
+    Event(stage=Stage.ASKING, done=0, total=3, transaction="0001"),
     Event(stage=Stage.CHECKING, text="importing \N{GREEK SMALL LETTER PI}"),
     Event(stage=Stage.SAVING, id=canonicalize_name("Compost_Log"), done=1, total=3),
     Event(stage=Stage.INSTALLING, log="$ uv pip install\n+ pea 1.0\n\udcff"),
@@ -249,7 +249,7 @@ def test_a_request_comes_back(request_: ApplyRequest) -> None:
 def test_events_come_back(tmp_path: Path) -> None:
     event_lines(tmp_path)
     found, _ = EventLog(tmp_path).read()
-    wanted = [replace(each, transaction=tmp_path.name, package=None) for each in EVENTS]
+    wanted = [replace(each, transaction=tmp_path.name) for each in EVENTS]
     assert list(found) == wanted
 
 

@@ -16,7 +16,7 @@ from fakes import FakeKit, Kept, Kit, Oracle
 
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.backends.sandbox.import_check import ImportCheckLimits, SubprocessImportChecker
-from pkgwidgets.connect import connect
+from pkgwidgets.connect import connect, recovery_archive
 from pkgwidgets.core.errors import (
     Cancelled,
     EnvironmentBusy,
@@ -192,6 +192,7 @@ class Wrapped:
 def wrapped(backend: Backend, faults: Faults) -> Backend:
     inner = {f.name: Wrapped(getattr(backend, f.name), faults) for f in fields(backend)}
     inner["worker"] = None  # type: ignore[assignment]
+    inner["undo_modules"] = backend.undo_modules  # type: ignore[assignment]
     inner["save_point"] = lambda id: Wrapped(backend.save_point(id), faults)  # type: ignore[assignment]
     return Backend(**inner)  # type: ignore[arg-type]
 
@@ -697,7 +698,7 @@ def test_a_folder_that_becomes_a_file_is_upgraded_or_refused(kit: Kit) -> None:
 
 def test_the_history_is_read_by_another_session(backend: Backend, garden: Demo) -> None:
     done = apply.apply_plan(backend, plan_upgrade(backend, "seedshelf"))
-    (found,) = FolderJournal(garden.folder / "env" / ".pkgwidgets").transactions()
+    (found,) = FolderJournal(garden.folder / "env" / ".pkgwidgets", recovery_archive).transactions()
     assert (found.id, found.plan) == (done.id, replace(done.plan, restart=None))
 
 

@@ -17,7 +17,8 @@ from pkgwidgets.backends.worker.code_snapshot import CodeSnapshot
 _PROCESS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from pkgwidgets.backends.worker import code_snapshot, recovery_archive
+from pkgwidgets.backends.worker import code_snapshot
+from pkgwidgets.connect import recovery_archive
 code_snapshot.install_finder()
 print("ready", flush=True)
 for line in sys.stdin:
@@ -115,7 +116,7 @@ def test_who_drops_us_and_imports_us_again_gets_what_is_installed(site: Path) ->
 def test_the_rescue_is_of_the_same_edition(site: Path) -> None:
     process = Process(site)
     replaced(site)
-    process.do("open('made.pyz', 'wb').write(recovery_archive.archive()); print(flush=True)")
+    process.do("open('made.pyz', 'wb').write(recovery_archive()); print(flush=True)")
     with zipfile.ZipFile(site / "made.pyz") as made:
         assert all(_LATER.encode() not in made.read(name) for name in made.namelist())
     process.end()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pkgwidgets.backends.processes import process
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.backends.store.journal_file import RESERVE, JournalFiles, Line, as_disk_failed
-from pkgwidgets.backends.worker import initiator, recovery_archive
+from pkgwidgets.backends.worker import initiator
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
 from pkgwidgets.core.plans import Plan
@@ -33,13 +33,17 @@ _NO_PLAN = "its plan cannot be read"
 class FolderJournal(JournalFiles):
     """One folder a transaction under `place/txn`: `plan.json`, `journal`, the save point.
 
-    While it is open there is `recover.pyz`, too, which can end it without us. History is these
+    While it is open there is `recover.pyz`, too, which can end it without us: what
+    `recovery_archive` returns. History is these
     journals: there is no second record that could disagree with what happened. `asked_by` is the
     kind of process that wants what is started here, this one's own by default.
     """
 
-    def __init__(self, place: Path, asked_by: str | None = None) -> None:
+    def __init__(
+        self, place: Path, recovery_archive: Callable[[], bytes], asked_by: str | None = None
+    ) -> None:
         super().__init__(place)
+        self._recovery_archive = recovery_archive
         self._asked_by = asked_by if asked_by is not None else initiator.kind(sys.argv[0])
 
     def start(self, plan: Plan) -> Transaction:
@@ -56,7 +60,7 @@ class FolderJournal(JournalFiles):
             filesystem.write_whole(self._marker, id.encode())
             filesystem.make_folders(folder, 0o700)
             filesystem.write_whole(folder / "plan.json", plan_to_text(plan).encode())
-            filesystem.write_whole(folder / "recover.pyz", recovery_archive.archive())
+            filesystem.write_whole(folder / "recover.pyz", self._recovery_archive())
             filesystem.reserve(folder / "reserve", RESERVE)
         user = initiator.user()
         self.record(id, "PLAN", plan=plan.id, user=user, process=self._asked_by)

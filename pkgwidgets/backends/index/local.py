@@ -10,9 +10,10 @@ from packaging.utils import NormalizedName
 
 from pkgwidgets.backends.store.filesystem import os_error_text
 from pkgwidgets.core.errors import IndexUnavailable, ProjectNotFound
-from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.events import Stage
 from pkgwidgets.core.interfaces import (
     Enough,
+    ProjectAnswered,
     ProjectResult,
     Report,
     Skip,
@@ -48,7 +49,9 @@ class LocalIndex:
         for id in ids:
             found[id] = self._read(id)
             done, total = len(found), len(ids)
-            report(Event(stage=Stage.ASKING, id=id, answer=found[id], done=done, total=total))
+            report(
+                ProjectAnswered(stage=Stage.ASKING, id=id, answer=found[id], done=done, total=total)
+            )
         return found
 
     def _read(self, id: NormalizedName) -> ProjectResult:

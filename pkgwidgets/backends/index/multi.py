@@ -5,22 +5,23 @@ Source: https://docs.astral.sh/uv/concepts/indexes/ (searching across multiple i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import inf
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
 from pkgwidgets.backends.config.index_settings import IndexSettings, SourceFactory
 from pkgwidgets.backends.config.index_sources import ALL, IndexSources, shown_url
-from pkgwidgets.backends.http.transport import RequestFailed
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import (
     Enough,
     Index,
+    ProjectAnswered,
     ProjectResult,
     Report,
     Skip,
@@ -31,12 +32,10 @@ from pkgwidgets.core.interfaces import (
 from pkgwidgets.core.releases import Release, ReleaseList
 
 from .exclude_newer import ExcludeNewer
-from .find_links import FindLinks, merged
 from .limits import IndexLimits
-from .local import LocalIndex
 
-IndexStrategy = Callable[[IndexSettings], Index]
-"""Makes the index of one address."""
+if TYPE_CHECKING:
+    from .find_links import FindLinks
 
 
 class MultiIndex:
@@ -44,14 +43,14 @@ class MultiIndex:
 
     The first index that knows a project answers for it alone, so that nobody can slip a newer one
     of the same name under it; the files of folders and pages are candidates beside it.
+
+    The HTTP client is imported when an index is first asked: it is half of all that a process
+    imports, and one that only lists, applies or undoes never needs it.
     """
 
-    def __init__(
-        self, find: SourceFactory, join: IndexStrategy, *, limits: IndexLimits = IndexLimits()
-    ) -> None:
+    def __init__(self, find: SourceFactory, *, limits: IndexLimits = IndexLimits()) -> None:
         self._limits = limits
         self._find = find
-        self._join = join
         self._deadline = inf
 
     @cached_property
@@ -60,12 +59,15 @@ class MultiIndex:
 
     @cached_property
     def _indexes(self) -> tuple[Index, ...]:
+        from .local import LocalIndex
+        from .simple import SimpleIndex
+
         access = self._sources.access
         urls = (f"{url.rstrip('/')}/" for url in self._sources.indexes)
         return tuple(
             LocalIndex(url)
             if url.startswith("file:")
-            else self._join(
+            else SimpleIndex(
                 IndexSettings(index_url=url, access=access, until=self._until, limits=self._limits)
             )
             for url in urls
@@ -73,6 +75,8 @@ class MultiIndex:
 
     @cached_property
     def _links(self) -> tuple[tuple[str, FindLinks], ...]:
+        from .find_links import FindLinks
+
         access = self._sources.access
         return tuple(
             (shown_url(link), FindLinks(link, access, self._until, self._limits.http))
@@ -113,6 +117,26 @@ class MultiIndex:
         # What links add is known last: until then no answer is final.
         told = _without_answers(report) if self._links else report
         found = self._of_indexes(ids, told, seen, refresh=refresh)
+        if self._links:
+            found = self._with_links(ids, found, enough, refresh=refresh)
+        for id in found if self._links else ():
+            size = len(ids)
+            report(
+                ProjectAnswered(stage=Stage.ASKING, id=id, answer=found[id], done=size, total=size)
+            )
+        return found
+
+    def _with_links(
+        self,
+        ids: Collection[NormalizedName],
+        found: dict[NormalizedName, ProjectResult],
+        enough: Enough,
+        *,
+        refresh: bool,
+    ) -> dict[NormalizedName, ProjectResult]:
+        """Add what folders and pages have; where one cannot be read, there may be more."""
+        from pkgwidgets.backends.http.transport import RequestFailed
+
         for name, links in self._links:
             try:
                 more = links.releases_of(ids, enough, refresh=refresh)
@@ -121,9 +145,6 @@ class MultiIndex:
                 found = {id: _mark_incomplete(answer, problem) for id, answer in found.items()}
             else:
                 found |= {id: _combine(found[id], releases) for id, releases in more.items()}
-        for id in found if self._links else ():
-            size = len(ids)
-            report(Event(stage=Stage.ASKING, id=id, answer=found[id], done=size, total=size))
         return found
 
     def _of_indexes(
@@ -183,7 +204,13 @@ def _combine(answer: ProjectResult, releases: Sequence[Release]) -> ProjectResul
         return ReleaseList(tuple(releases))
     if isinstance(answer, PkgwidgetsError):
         return ReleaseList(tuple(releases), answer.sentence().rstrip("."))
-    return ReleaseList(merged(answer, releases), _stale(answer))
+    return ReleaseList(_merged(answer, releases), _stale(answer))
+
+
+def _merged(first: Sequence[Release], second: Sequence[Release]) -> tuple[Release, ...]:
+    from .find_links import merged
+
+    return merged(first, second)
 
 
 def _best(known: ProjectResult, answer: ProjectResult) -> ProjectResult:
@@ -194,7 +221,7 @@ def _best(known: ProjectResult, answer: ProjectResult) -> ProjectResult:
         return known if isinstance(answer, ProjectNotFound) else _mark_incomplete(known, answer)
     if isinstance(known, PkgwidgetsError):
         return _mark_incomplete(answer, known)
-    return ReleaseList(merged(known, answer), _said((_stale(known), _stale(answer))))
+    return ReleaseList(_merged(known, answer), _said((_stale(known), _stale(answer))))
 
 
 def _mark_incomplete(answer: ProjectResult, problem: PkgwidgetsError) -> ProjectResult:
@@ -215,7 +242,10 @@ def _said(texts: Iterable[str]) -> str:
 
 
 def _without_answers(report: Report) -> Report:
-    return lambda event: report(replace(event, answer=None))
+    def told(event: Event) -> None:
+        report(event.without_answer() if isinstance(event, ProjectAnswered) else event)
+
+    return told
 
 
 def _merge_progress(
@@ -229,13 +259,12 @@ def _merge_progress(
     """Report what is said of a project once no other index can say otherwise."""
 
     def told(event: Event) -> None:
-        answer = event.answer
-        if event.id is not None and answer is not None:
-            answer = seen.counted(event.id, answer)
+        if isinstance(event, ProjectAnswered):
+            answer = seen.counted(event.id, event.answer)
             if best:
                 answer = _best(known[event.id], answer)
             final = last or not (best or isinstance(answer, ProjectNotFound))
-            event = replace(event, answer=answer if final else None)
+            event = replace(event, answer=answer) if final else event.without_answer()
         report(event)
 
     return told

@@ -19,6 +19,7 @@ from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNot
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import (
     Enough,
+    ProjectAnswered,
     ProjectResult,
     Report,
     Skip,
@@ -88,11 +89,15 @@ class SimpleIndex:
         """
         found: dict[NormalizedName, ProjectResult] = {}
         for came in self._answers(ids, refresh, enough, skip):
-            id, answer = came if came is not None else (None, None)
-            if id is not None and answer is not None:
-                found[id] = answer
-            event = Event(stage=Stage.ASKING, id=id, answer=answer, done=len(found), total=len(ids))
-            report(event)
+            if came is None:
+                report(Event(stage=Stage.ASKING, done=len(found), total=len(ids)))
+                continue
+            id, answer = came
+            found[id] = answer
+            done, total = len(found), len(ids)
+            report(
+                ProjectAnswered(stage=Stage.ASKING, id=id, answer=answer, done=done, total=total)
+            )
         return found
 
     def _answers(

@@ -19,9 +19,9 @@ from tempfile import mkdtemp
 from threading import Lock
 from types import ModuleType
 
-import pkgwidgets
-
-_NAME = "pkgwidgets"
+_NAME = __name__.partition(".")[0]
+_PACKAGE = sys.modules[_NAME]
+"""The package that this module was loaded with; importing it here would be an import circle."""
 
 
 class CodeSnapshot:
@@ -37,6 +37,17 @@ class CodeSnapshot:
     def content(self, name: str) -> bytes:
         """Return what a file of it holds; raises KeyError if there is no such file."""
         return self._files[Path(name)]
+
+    def modules(self, place: str) -> list[str]:
+        """Return the modules in a folder, its `__init__` left out, or the one that is named.
+
+        As `content` takes them; a folder ends in a slash.
+        """
+        if not place.endswith("/"):
+            return [place]
+        names = (name for name in self._files if name.parent == Path(place))
+        modules = (name for name in names if name.suffix == ".py" and name.stem != "__init__")
+        return sorted(name.as_posix() for name in modules)
 
     def package(self) -> Path:
         """Return the installed package, or a copy of this edition if that is of another now.
@@ -85,9 +96,7 @@ class _Finder:
 
 def _is_ours() -> bool:
     """Tell whether we are the one that is loaded, and were not dropped for another edition."""
-    import pkgwidgets as loaded
-
-    return loaded is pkgwidgets
+    return sys.modules.get(_NAME) is _PACKAGE
 
 
 def _files(package: Path) -> Iterator[Path]:

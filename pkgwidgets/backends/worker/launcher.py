@@ -37,9 +37,9 @@ _SOURCES = JsonShape(IndexSources, parts=(JsonShape(NetworkSettings),))
 _MAIN = """
 import sys
 sites = [n for n, place in enumerate(sys.path) if place.endswith("-packages")] + [len(sys.path)]
-sys.path[sites[0]:sites[0]] = sys.argv[1:]
-from pkgwidgets.worker import main
-main()
+sys.path[sites[0]:sites[0]] = sys.argv[2:]
+from importlib import import_module
+import_module(sys.argv[1]).main()
 """
 
 
@@ -82,17 +82,22 @@ class ApplyRequest:
 
 
 class WorkerLauncher:
-    """Carries the plans of one environment out in processes of their own."""
+    """Carries the plans of one environment out in processes of their own.
+
+    Each process runs `main()` of the module `entry_point`.
+    """
 
     def __init__(
         self,
         environment: Interpreter,
         sources: SourceFactory,
         folder: Callable[[str], Path],
+        entry_point: str,
     ) -> None:
         self._environment = environment
         self._sources = sources
         self._folder = folder
+        self._entry_point = entry_point
         code_snapshot.install_finder()
 
     def start(self, plan: Plan) -> str:
@@ -107,7 +112,7 @@ class WorkerLauncher:
             asked_by=initiator.kind(sys.argv[0]),
         )
         try:
-            argv = [sys.executable, "-I", "-c", _MAIN, *_package_folders()]
+            argv = [sys.executable, "-I", "-c", _MAIN, self._entry_point, *_package_folders()]
             started = process.start(
                 argv, stdin=order.to_text(), cwd=_detach_target(self._environment)
             )

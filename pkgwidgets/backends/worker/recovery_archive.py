@@ -8,38 +8,28 @@ from __future__ import annotations
 import io
 import zipfile
 from functools import cache
+from pathlib import PurePosixPath
 
 from .code_snapshot import CURRENT
 
-MODULES = (
-    "core/errors.py",
-    "core/error_json.py",
-    "core/hints.py",
-    "core/redaction.py",
-    "backends/store/file_hashes.py",
-    "backends/store/filesystem.py",
-    "backends/store/journal_file.py",
-    "backends/store/lock.py",
-    "backends/store/manifest.py",
-    "backends/store/restore.py",
-    "backends/store/savepoint.py",
-    "backends/store/leftovers.py",
-    "operations/recovery.py",
-    "recover.py",
-)
-"""Standard library only, and one another; tests/faults/test_rescue.py watches that."""
-_PACKAGES = ("", "core/", "backends/", "backends/store/", "operations/")
-_MAIN = "from pkgwidgets.recover import main\n\nraise SystemExit(main())\n"
+_MAIN = "from {module} import main\n\nraise SystemExit(main())\n"
 
 
 @cache
-def archive() -> bytes:
-    """Return the bytes of `recover.pyz`: of our own edition, whatever is installed by now."""
+def archive(entry_point: str, files: tuple[str, ...]) -> bytes:
+    """Return the bytes of `recover.pyz`: of our own edition, whatever is installed by now.
+
+    It runs `main()` of the module `entry_point`. `files` are modules and folders of this package,
+    `core/errors.py` and `backends/store/`: standard library only, and one another.
+    """
+    package = PurePosixPath(entry_point.partition(".")[0])
+    modules = [name for file in files for name in CURRENT.modules(file)]
+    folders = {folder for name in modules for folder in (package / name).parents}
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("__main__.py", _MAIN)
-        for package in _PACKAGES:
-            file.writestr(f"pkgwidgets/{package}__init__.py", "")
-        for module in MODULES:
-            file.writestr(f"pkgwidgets/{module}", CURRENT.content(module))
+        file.writestr("__main__.py", _MAIN.format(module=entry_point))
+        for folder in sorted(folders - {PurePosixPath()}):
+            file.writestr(f"{folder}/__init__.py", "")
+        for name in modules:
+            file.writestr(f"{package}/{name}", CURRENT.content(name))
     return made.getvalue()

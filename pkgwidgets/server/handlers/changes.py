@@ -10,15 +10,21 @@ from jupyter_server.utils import url_path_join
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from pkgwidgets.commands.plan_request import (
+    ACTIONS,
+    Action,
+    BackendPlanner,
+    PlanRequest,
+    plan_for,
+)
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory
-from pkgwidgets.server import error_status, plan_request, progress, request_body
+from pkgwidgets.server import error_status, plan_body, progress, request_body
 from pkgwidgets.server.base_handler import BaseHandler, requires_execute, requires_read
-from pkgwidgets.server.plan_request import PlanRequest, Verb
 from pkgwidgets.server.plan_store import Owner
 from pkgwidgets.server.response_cache import JsonResponse
 from pkgwidgets.server.threads import run_in_thread
@@ -27,6 +33,8 @@ from .reads import find_transaction
 
 Say = Callable[[Transaction], Mapping[str, Any]]
 """What an answer says beside the transaction."""
+Fits = Callable[[Plan], bool]
+"""Whether a plan that was shown is about what the route changes."""
 
 
 def _nothing(done: Transaction) -> Mapping[str, Any]:
@@ -39,11 +47,11 @@ class PlansHandler(BaseHandler):
     @requires_read
     async def post(self) -> None:
         """Answer a plan, and the kernels that it concerns; its id carries it out, once."""
-        wish = plan_request.plan_request(self.fields(*plan_request.VERBS, "version", "allow"))
+        request = plan_body.plan_request(self.fields(*ACTIONS, "version", "allow"))
         backend = await self.backend()
-        plan = await run_in_thread(partial(wish.plan, backend))
+        plan = await run_in_thread(partial(plan_for, request, BackendPlanner(backend)))
         owner = Owner(user=self.user, prefix=backend.environment.interpreter.prefix)
-        id = self.ground.plans.keep(plan, wish.verb, owner)
+        id = self.ground.plans.keep(plan, request.action, owner)
         kernels = await self.ground.environments.sharing(backend, plan)
 
         def made() -> JsonResponse:
@@ -57,17 +65,21 @@ class ApplyingHandler(BaseHandler):
     """What carries a plan out: one that was shown, or one that is made for it."""
 
     async def planned(
-        self, backend: Backend, shown: str | None, wish: PlanRequest, fits: Callable[[Plan], bool]
+        self,
+        backend: Backend,
+        shown: str | None,
+        request: PlanRequest,
+        fits: Fits,
     ) -> Plan:
         """Return the plan that was shown, if its id is given, else make one."""
         if shown is None:
-            return await run_in_thread(partial(wish.plan, backend))
-        return self.shown(backend, shown, wish.verb, fits)
+            return await run_in_thread(partial(plan_for, request, BackendPlanner(backend)))
+        return self.shown(backend, shown, request.action, fits)
 
-    def shown(self, backend: Backend, id: str, verb: Verb, fits: Callable[[Plan], bool]) -> Plan:
+    def shown(self, backend: Backend, id: str, action: Action, fits: Fits) -> Plan:
         """Return a plan that was shown; raises `PlanNotFound` also for one about something else."""
         owner = Owner(user=self.user, prefix=backend.environment.interpreter.prefix)
-        return self.ground.plans.take(id, verb, owner, fits)
+        return self.ground.plans.take(id, action, owner, fits)
 
     async def carry_out(self, backend: Backend, plan: Plan, say: Say = _nothing) -> None:
         """Carry a plan out and answer when it is done, or at once to who prefers that.
@@ -117,9 +129,9 @@ class UpgradeHandler(ApplyingHandler):
             request_body.text_field(fields, "version"),
             request_body.text_field(fields, "allow"),
         )
-        wish = plan_request.upgrade((id,), version, allow)
+        request = plan_body.upgrade((id,), version, allow)
         backend = await self.backend()
-        plan = await self.planned(backend, shown, wish, lambda plan: id in plan.requested)
+        plan = await self.planned(backend, shown, request, lambda plan: id in plan.requested)
         await self.carry_out(backend, plan, partial(_package, backend, id))
 
 
@@ -131,7 +143,7 @@ class UpgradeAllHandler(ApplyingHandler):
         """Answer a result per package, those that are held back with the reason."""
         shown = request_body.text_field(self.fields("plan"), "plan")
         backend = await self.backend()
-        everything = plan_request.upgrade(None)
+        everything = plan_body.upgrade(None)
         plan = await self.planned(
             backend, shown, everything, lambda plan: plan.requested == ("everything",)
         )
@@ -154,10 +166,10 @@ class InstallHandler(ApplyingHandler):
             raise InvalidRequest("body", None, "give either a requirement or a plan")
         allow = request_body.text_field(fields, "allow")
         wanted = request_body.text_or_list_field(fields, "requirement") if asked else ()
-        wish = plan_request.install(wanted, allow) if asked else None
+        request = plan_body.install(wanted, allow) if asked else None
         backend = await self.backend()
-        if wish is not None:
-            plan = await run_in_thread(partial(wish.plan, backend))
+        if request is not None:
+            plan = await run_in_thread(partial(plan_for, request, BackendPlanner(backend)))
         else:
             plan = self.shown(backend, shown or "", "install", lambda plan: True)
         id = canonicalize_name(Requirement(plan.requested[0]).name)
@@ -178,7 +190,7 @@ class UninstallHandler(ApplyingHandler):
         plan = await self.planned(
             backend,
             shown,
-            plan_request.uninstall((id,)),
+            plan_body.uninstall((id,)),
             lambda plan: id in {change.id for change in plan.changes if change.after is None},
         )
         await self.carry_out(backend, plan)
@@ -194,7 +206,7 @@ class UndoHandler(ApplyingHandler):
         backend = await self.backend()
         await run_in_thread(partial(find_transaction, backend, id))
         plan = await self.planned(
-            backend, shown, plan_request.undo(id), lambda plan: plan.undoes == id
+            backend, shown, plan_body.undo(id), lambda plan: plan.undoes == id
         )
         await self.carry_out(backend, plan)
 

@@ -6,10 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER
-from pkgwidgets.connect import connect
+from pkgwidgets.connect import connect, data_folder
 from pkgwidgets.core.errors import EnvironmentRefused
-from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.interfaces import Recoverable
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.operations import recovery
 from pkgwidgets.recover import RecoveryEnvironment, outcome_text
@@ -34,14 +33,14 @@ def recover_environment(python: str | None) -> RecoveredTransaction | None:
     try:
         changed = connect(python)
     except EnvironmentRefused:
-        place = _beside(Path(python or sys.executable))
+        place = data_folder(Path(python or sys.executable))
         if not place.is_dir():
             raise
         return _ended(RecoveryEnvironment.at(place))
     return _ended(changed)
 
 
-def _ended(changed: Backend | RecoveryEnvironment) -> RecoveredTransaction | None:
+def _ended(changed: Recoverable) -> RecoveredTransaction | None:
     found = recovery.recover_if_needed(changed)
     if not found:
         return None
@@ -51,8 +50,3 @@ def _ended(changed: Backend | RecoveryEnvironment) -> RecoveredTransaction | Non
     return RecoveredTransaction(
         id=id, outcome=outcome.value, said=outcome_text(changed.journal, id)
     )
-
-
-def _beside(python: Path) -> Path:
-    """Return where we would have kept what an interpreter's environment was: `P/bin/python`."""
-    return python.absolute().parent.parent / DATA_FOLDER

@@ -1,4 +1,4 @@
-"""What may be said on the command line, and in the magic: words -> one request."""
+"""The verbs and options of the command line and of the magic: words -> one request."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any, Literal, NoReturn, get_args
+from typing import Any, NoReturn, get_args
 
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.names import checked_name, checked_requirement
 from pkgwidgets.core.plans import AllowPolicy
-from pkgwidgets.core.versions import checked_version
 
-Action = Literal["upgrade", "install", "uninstall", "undo"]
+from .plan_request import ACTIONS, Action, PlanRequest
 
-CHANGING: tuple[Action, ...] = get_args(Action)
+CHANGING: tuple[str, ...] = ACTIONS
 """The verbs that change an environment."""
 _OPTION = re.compile(r"--[a-z-]+")
 _MAX_MESSAGE_CHARACTERS = 300
@@ -39,6 +37,13 @@ class Request:
     yes: bool = False
     refresh: bool = False
     terminal: bool = False
+
+    @property
+    def plan_request(self) -> PlanRequest:
+        """What is to be planned, for the verbs that plan."""
+        return PlanRequest(
+            action=self.action, names=self.names, version=self.version, allow=self.allow
+        )
 
 
 def parse(words: Sequence[str], *, magic: bool = False) -> Request:
@@ -247,29 +252,10 @@ exit codes:
 
 def _check(request: Request) -> None:
     """Refuse what argparse lets pass, and every bad text before anything is started."""
-    _check_numbers(request)
-    for name in request.names:
-        if request.action == "install":
-            checked_requirement(name)
-        elif request.action != "undo":
-            checked_name(name)
-    if request.version is not None:
-        checked_version(request.version)
-
-
-def _check_numbers(request: Request) -> None:
     if request.verb == "upgrade" and bool(request.names) is request.everything:
         reason = "upgrade takes names, or `--all` for everything"
         raise InvalidRequest("name", None, reason)
-    if request.action == "install" and not request.names:
-        raise InvalidRequest("requirement", None, "no requirement was given")
-    if request.action == "uninstall" and not request.names:
-        raise InvalidRequest("name", None, "no name was given")
-    if request.action == "undo" and len(request.names) > 1:
-        raise InvalidRequest("transaction", None, "one transaction at a time is taken back")
-    if request.version is not None and request.action != "upgrade":
-        reason = "a version is for an upgrade; a requirement says it as in polars==1.0"
-        raise InvalidRequest("version", None, reason)
+    request.plan_request.check()
 
 
 def _freeze(value: object) -> Any:

@@ -1,0 +1,123 @@
+"""A request to plan: checked and planned in one place, whichever front end it comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
+
+from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.interfaces import Backend, Report, no_report
+from pkgwidgets.core.names import checked_name, checked_requirement
+from pkgwidgets.core.plans import AllowPolicy, Plan
+from pkgwidgets.core.versions import checked_version
+from pkgwidgets.operations import planning
+
+Action = Literal["upgrade", "install", "uninstall", "undo"]
+ACTIONS: tuple[Action, ...] = get_args(Action)
+"""What can be planned."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanRequest:
+    """What to plan.
+
+    `names` are packages to upgrade (without any: everything) or to uninstall, requirements to
+    install, or the one transaction to undo (without any: the last one).
+    """
+
+    action: Action = "upgrade"
+    names: tuple[str, ...] = ()
+    version: str | None = None
+    allow: AllowPolicy = "dependencies"
+
+    def check(self) -> None:
+        """Refuse what cannot be planned, before anything is started; raises `InvalidRequest`."""
+        _check_shape(self)
+        for name in self.names:
+            _check_name(self.action, name)
+        if self.version is not None:
+            _check_version(self, self.version)
+
+
+class Planner(Protocol):
+    """Makes the plans of one environment; `PackageService` is one."""
+
+    def plan_upgrade(
+        self, names: tuple[str, ...] | None, version: str | None, allow: AllowPolicy, /
+    ) -> Plan:
+        """Plan to upgrade packages; None means everything."""
+
+    def plan_install(self, requirements: tuple[str, ...], allow: AllowPolicy, /) -> Plan:
+        """Plan to install what requirements name."""
+
+    def plan_uninstall(self, names: tuple[str, ...], /) -> Plan:
+        """Plan to remove packages."""
+
+    def plan_undo(self, transaction: str | None, /) -> Plan:
+        """Plan to undo a transaction; None means the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendPlanner:
+    """Plans on a backend alone: without what a kernel adds, such as the restart verdict."""
+
+    backend: Backend
+    report: Report = no_report
+
+    def plan_upgrade(
+        self, names: tuple[str, ...] | None, version: str | None, allow: AllowPolicy, /
+    ) -> Plan:
+        """Plan to upgrade packages; None means everything."""
+        return planning.plan_upgrade(
+            self.backend, names, version=version, allow=allow, report=self.report
+        )
+
+    def plan_install(self, requirements: tuple[str, ...], allow: AllowPolicy, /) -> Plan:
+        """Plan to install what requirements name."""
+        return planning.plan_install(self.backend, requirements, allow=allow, report=self.report)
+
+    def plan_uninstall(self, names: tuple[str, ...], /) -> Plan:
+        """Plan to remove packages."""
+        return planning.plan_uninstall(self.backend, names)
+
+    def plan_undo(self, transaction: str | None, /) -> Plan:
+        """Plan to undo a transaction; None means the last one."""
+        return planning.plan_undo(self.backend, transaction, report=self.report)
+
+
+def plan_for(request: PlanRequest, planner: Planner) -> Plan:
+    """Return the plan for a request; raises as the functions of `operations.planning` do."""
+    match request.action:
+        case "upgrade":
+            return planner.plan_upgrade(request.names or None, request.version, request.allow)
+        case "install":
+            return planner.plan_install(request.names, request.allow)
+        case "uninstall":
+            return planner.plan_uninstall(request.names)
+        case "undo":
+            return planner.plan_undo(request.names[0] if request.names else None)
+
+
+def _check_shape(request: PlanRequest) -> None:
+    if request.action == "install" and not request.names:
+        raise InvalidRequest("requirement", None, "no requirement was given")
+    if request.action == "uninstall" and not request.names:
+        raise InvalidRequest("name", None, "no name was given")
+    if request.action == "undo" and len(request.names) > 1:
+        raise InvalidRequest("transaction", None, "one transaction at a time is taken back")
+    if request.action != "upgrade" and request.version is not None:
+        reason = "a version is for an upgrade; a requirement says it as in polars==1.0"
+        raise InvalidRequest("version", None, reason)
+
+
+def _check_name(action: Action, name: str) -> None:
+    if action == "install":
+        checked_requirement(name)
+    elif action != "undo":  # which transactions there are, only the journal knows
+        checked_name(name)
+
+
+def _check_version(request: PlanRequest, version: str) -> None:
+    checked_version(version)
+    if len(request.names) != 1:
+        raise InvalidRequest("version", version, "a version needs exactly one name")

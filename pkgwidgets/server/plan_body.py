@@ -1,0 +1,84 @@
+"""What the body of a request asks to plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast, get_args
+
+from pkgwidgets.commands.plan_request import ACTIONS, PlanRequest
+from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.names import checked_name, checked_requirement
+from pkgwidgets.core.plans import AllowPolicy
+from pkgwidgets.core.versions import checked_version
+
+from . import request_body
+
+_ALL = "all"
+
+
+def upgrade(
+    names: Sequence[str] | None, version: str | None = None, allow: str | None = None
+) -> PlanRequest:
+    """Ask to upgrade packages; None means everything."""
+    request = PlanRequest(
+        names=tuple(names or ()),
+        allow=_allow(allow),
+        version=None if version is None else str(checked_version(version)),
+    )
+    request.check()
+    return request
+
+
+def install(requirements: Sequence[str], allow: str | None = None) -> PlanRequest:
+    """Ask to install what requirements name."""
+    names = tuple(str(checked_requirement(each)) for each in requirements)
+    return PlanRequest(action="install", names=names, allow=_allow(allow))
+
+
+def uninstall(names: Sequence[str]) -> PlanRequest:
+    """Ask to remove packages."""
+    return PlanRequest(action="uninstall", names=tuple(names))
+
+
+def undo(transaction: str | None) -> PlanRequest:
+    """Ask to undo a transaction; None means the last one."""
+    return PlanRequest(action="undo", names=() if transaction is None else (transaction,))
+
+
+def plan_request(fields: Mapping[str, Any]) -> PlanRequest:
+    """Return what a body asks to plan; raises `InvalidRequest` before anything is done."""
+    actions = [action for action in ACTIONS if action in fields]
+    if len(actions) != 1:
+        raise InvalidRequest("body", None, f"give one of {', '.join(ACTIONS)}")
+    action = actions[0]
+    version, allow = (
+        request_body.text_field(fields, "version"),
+        request_body.text_field(fields, "allow"),
+    )
+    if version is not None and action != "upgrade":
+        raise InvalidRequest("version", version, "a version is for an upgrade")
+    if allow is not None and action not in ("upgrade", "install"):
+        raise InvalidRequest("allow", allow, "it is for an upgrade or an installation")
+    match action:
+        case "install":
+            return install(request_body.text_or_list_field(fields, action), allow)
+        case "undo":
+            wanted = request_body.text_field(fields, action) or ""
+            return undo(None if wanted == "last" else wanted)
+        case "uninstall":
+            return uninstall(_names(fields, action))
+        case "upgrade":
+            everything = fields[action] == _ALL
+            return upgrade(None if everything else _names(fields, action), version, allow)
+
+
+def _names(fields: Mapping[str, Any], field: str) -> tuple[str, ...]:
+    return tuple(checked_name(name) for name in request_body.text_list_field(fields, field))
+
+
+def _allow(text: str | None) -> AllowPolicy:
+    if text is None:
+        return "dependencies"
+    if text not in get_args(AllowPolicy):
+        raise InvalidRequest("allow", text, f"one of {', '.join(get_args(AllowPolicy))} is wanted")
+    return cast("AllowPolicy", text)

@@ -1,0 +1,130 @@
+"""A request to plan is refused or planned in one way, whichever front end it comes from."""
+
+from __future__ import annotations
+
+import pytest
+from fakes import FakeKit
+
+from pkgwidgets.commands import grammar
+from pkgwidgets.commands.plan_request import BackendPlanner, PlanRequest, plan_for
+from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.plans import AllowPolicy, Plan
+from pkgwidgets.operations import apply
+from pkgwidgets.server import plan_body
+
+
+@pytest.fixture
+def fake() -> FakeKit:
+    return FakeKit()
+
+
+def moved(plan: Plan) -> list[str]:
+    return [str(change) for change in plan.changes]
+
+
+@pytest.mark.parametrize(
+    ("words", "body", "changes"),
+    [
+        ("upgrade seedshelf", {"upgrade": ["seedshelf"]}, ["seedshelf 1.4.1 → 1.4.2"]),
+        (
+            "plan seedshelf --version 1.4.2",
+            {"upgrade": ["seedshelf"], "version": "1.4.2"},
+            ["seedshelf 1.4.1 → 1.4.2"],
+        ),
+        ("uninstall frostcall", {"uninstall": ["frostcall"]}, ["frostcall 1.9.3 (removed)"]),
+        ("install seedshelf>=1.4.2", {"install": "seedshelf>=1.4.2"}, ["seedshelf 1.4.1 → 1.4.2"]),
+    ],
+)
+def test_words_and_a_body_ask_for_the_same_plan(
+    fake: FakeKit, words: str, body: dict[str, object], changes: list[str]
+) -> None:
+    planner = BackendPlanner(fake.backend)
+    said = plan_for(grammar.parse(words.split()).plan_request, planner)
+    assert moved(said) == changes
+    assert plan_for(plan_body.plan_request(body), planner).id == said.id
+
+
+def test_without_a_name_everything_is_upgraded_or_the_last_transaction_undone(
+    fake: FakeKit,
+) -> None:
+    planner = BackendPlanner(fake.backend)
+    everything = plan_for(PlanRequest(), planner)
+    assert everything.requested == ("everything",)
+    done = apply.apply_plan(fake.backend, plan_for(PlanRequest(names=("seedshelf",)), planner))
+    assert plan_for(PlanRequest(action="undo"), planner).undoes == done.id
+    assert plan_for(PlanRequest(action="undo", names=(done.id,)), planner).undoes == done.id
+
+
+def test_a_backend_planner_reports(fake: FakeKit) -> None:
+    told: list[Event] = []
+    plan_for(PlanRequest(names=("seedshelf",)), BackendPlanner(fake.backend, told.append))
+    assert [event.stage for event in told][:2] == [Stage.ASKING, Stage.RESOLVING]
+
+
+class Recorder:
+    """A planner that has a method for each action, as the service does."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[object, ...]] = []
+
+    def plan_upgrade(
+        self, names: tuple[str, ...] | None, version: str | None, allow: AllowPolicy
+    ) -> Plan:
+        return self._plan("upgrade", names, version, allow)
+
+    def plan_install(self, requirements: tuple[str, ...], allow: AllowPolicy) -> Plan:
+        return self._plan("install", requirements, allow)
+
+    def plan_uninstall(self, names: tuple[str, ...]) -> Plan:
+        return self._plan("uninstall", names)
+
+    def plan_undo(self, transaction: str | None) -> Plan:
+        return self._plan("undo", transaction)
+
+    def _plan(self, *asked: object) -> Plan:
+        self.asked.append(asked)
+        return BackendPlanner(FakeKit().backend).plan_uninstall(("frostcall",))
+
+
+def test_another_planner_is_asked_for_the_very_same() -> None:
+    planner = Recorder()
+    for request in (
+        PlanRequest(names=("pea",), version="1.0", allow="all"),
+        PlanRequest(allow="self"),
+        PlanRequest(action="install", names=("pea>1", "pod"), allow="self"),
+        PlanRequest(action="uninstall", names=("pea",)),
+        PlanRequest(action="undo", names=("0001",)),
+        PlanRequest(action="undo"),
+    ):
+        plan_for(request, planner)
+    assert planner.asked == [
+        ("upgrade", ("pea",), "1.0", "all"),
+        ("upgrade", None, None, "self"),
+        ("install", ("pea>1", "pod"), "self"),
+        ("uninstall", ("pea",)),
+        ("undo", "0001"),
+        ("undo", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        PlanRequest(action="install"),
+        PlanRequest(action="uninstall"),
+        PlanRequest(action="undo", names=("0001", "0002")),
+        PlanRequest(names=("p e a",)),
+        PlanRequest(action="uninstall", names=("pea>1",)),
+        PlanRequest(action="install", names=("pea>",)),
+        PlanRequest(version="1.0"),
+        PlanRequest(names=("pea", "pod"), version="1.0"),
+        PlanRequest(names=("pea",), version="one"),
+        PlanRequest(action="install", names=("pea",), version="1.0"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_before_anything_is_started(
+    request_: PlanRequest,
+) -> None:
+    with pytest.raises(InvalidRequest):
+        request_.check()

@@ -1,0 +1,54 @@
+"""What is imported before a plan is applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fakes import FakeKit, FakeTrial
+from faults.plot import FolderDisk, PlotEnvironment
+
+from pkgwidgets.backends.history.journal import FolderJournal
+from pkgwidgets.connect import recovery_archive
+from pkgwidgets.core.interfaces import Report, no_report
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import apply
+from pkgwidgets.operations.planning import plan_upgrade
+
+NEEDED = ("pkgwidgets.worker", "pkgwidgets.recover")
+
+
+def pkgwidgets(version: str, *modules: str) -> BuiltWheel:
+    files = {f"pkgwidgets/{name}.py": "" for name in ("__init__", *modules)}
+    return BuiltWheel(name="pkgwidgets", version=version, files=files)
+
+
+class Recorder(FakeTrial):
+    """Imports as the fake does, and remembers what."""
+
+    imported: tuple[str, ...] = ()
+
+    def failures(
+        self, modules: Sequence[str], report: Report = no_report, **more: Any
+    ) -> Mapping[str, str]:
+        self.imported += (*modules,)
+        return {}
+
+
+def test_of_pkgwidgets_what_an_undo_needs_is_imported_where_the_new_version_has_it(
+    tmp_path: Path,
+) -> None:
+    environment = PlotEnvironment(FolderDisk(tmp_path), tmp_path)
+    old, new = pkgwidgets("1.0", "worker", "recover"), pkgwidgets("2.0", "worker")
+    kit = FakeKit(environment, (old, new), ("pkgwidgets==1.0",))
+    recorder = Recorder(environment)
+    backend = replace(
+        kit.backend,
+        journal=FolderJournal(tmp_path / ".pkgwidgets", recovery_archive),
+        import_checker=recorder,
+        undo_modules=NEEDED,
+    )
+    apply.apply_plan(backend, plan_upgrade(backend, "pkgwidgets"))
+    assert [name for name in recorder.imported if name in NEEDED] == ["pkgwidgets.worker"] * 2
