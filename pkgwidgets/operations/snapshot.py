@@ -120,15 +120,16 @@ class EnvironmentSnapshot:
         new = {
             id: why for id, why in self.pinned.items() if known is None or id not in known.pinned
         }
-        return tuple(
-            HeldBack(
-                id=id,
-                name=self.distributions[id].name,
-                kept_version=self.versions[id],
-                latest=None,
-                reason=reason,
-            )
-            for id, reason in sorted(new.items())
+        return tuple(self.held_back(id) for id in sorted(new))
+
+    def held_back(self, id: NormalizedName, latest: Version | None = None) -> HeldBack:
+        """Report that a pinned distribution stays as it is, and why."""
+        return HeldBack(
+            id=id,
+            name=self.distributions[id].name,
+            kept_version=self.versions[id],
+            latest=latest,
+            reason=self.pinned[id],
         )
 
     def requirements(self, instead: Mapping[NormalizedName, str]) -> tuple[str, ...]:
