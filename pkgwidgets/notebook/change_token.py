@@ -28,7 +28,7 @@ class ChangeToken:
     def _distributions(self, folder: Path) -> str:
         time, (before, digest) = _time(folder), self._known.get(folder, ("", ""))
         if time != before:
-            digest = _digest(folder)
+            digest = _folder_hash(folder)
             self._known[folder] = (time, digest)
         return digest
 
@@ -40,7 +40,7 @@ def _time(place: Path) -> str:
         return "-"
 
 
-def _digest(folder: Path) -> str:
+def _folder_hash(folder: Path) -> str:
     found = []
     try:
         with os.scandir(folder) as entries:
