@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -28,17 +28,14 @@ from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest, PkgwidgetsError
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import (
     Backend,
-    Enough,
     FileOwners,
     Index,
     OtherKernels,
     Report,
-    Skip,
-    everything,
     no_report,
-    nothing,
 )
 from pkgwidgets.core.releases import Release
 
@@ -145,13 +142,7 @@ class _LazyIndex:
         return self._index.url
 
     def releases_of(
-        self,
-        ids: Collection[NormalizedName],
-        report: Report = no_report,
-        *,
-        refresh: bool = False,
-        enough: Enough = everything,
-        skip: Skip = nothing,
+        self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]:
         """Ask for many projects at once."""
-        return self._index.releases_of(ids, report, refresh=refresh, enough=enough, skip=skip)
+        return self._index.releases_of(query, report)

@@ -86,7 +86,6 @@ class Distribution:
     installed: datetime
     requires: tuple[str, ...] = ()
     """`Requires-Dist`, unparsed: most are never looked at."""
-    extras: tuple[str, ...] = ()
     summary: str = ""
     links: tuple[tuple[str, str], ...] = ()
     """Labels and addresses of web pages, http and https only."""

@@ -14,6 +14,7 @@ from packaging.version import Version
 from .environment import Distribution, Interpreter, Unreadable
 from .errors import PkgwidgetsError
 from .events import Event
+from .index_query import IndexQuery
 from .kernels import Kernel
 from .plans import Plan
 from .releases import Release
@@ -53,8 +54,8 @@ class Environment(Protocol):
         """Tell who holds the environment now; None if nobody does."""
 
 
-class Files(Protocol):
-    """What the RECORD files say of the files of distributions (PEP 376, PEP 627)."""
+class Records(Protocol):
+    """What the RECORD files say of distributions (PEP 376, PEP 627): their files and their use."""
 
     def touched_paths(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
         """Return every path that the plan removes or writes, the staged RECORDs included.
@@ -82,10 +83,6 @@ class Files(Protocol):
 
         And which files of `others`, who share folders with it, are gone.
         """
-
-
-class Contents(Protocol):
-    """What the files of distributions are for."""
 
     def modules(
         self, ids: Collection[NormalizedName], stage: Path | None = None
@@ -122,10 +119,6 @@ class OtherKernels(Protocol):
 
     def running(self) -> tuple[Kernel, ...]:
         """Return those that are seen now; this process is not among them."""
-
-
-class Records(Files, Contents, Protocol):
-    """All that RECORD files tell."""
 
 
 class AffectedDistributions(Protocol):
@@ -201,25 +194,8 @@ class ImportChecker(Protocol):
         """Let the environment have what was compiled beside it."""
 
 
-Enough = Callable[[NormalizedName, Release], bool]
-"""Tells of releases, from the newest down, whether older ones need not be looked at."""
-
-
-def everything(id: NormalizedName, release: Release) -> bool:
-    """Look at all releases of a project."""
-    return False
-
-
 ProjectResult = Sequence[Release] | PkgwidgetsError
 """What an index said of one project: its releases, newest first, or why they are unknown."""
-
-Skip = Callable[[NormalizedName, Version, Sequence[Release]], bool]
-"""Tells of versions that need not be looked at, for what was seen of newer ones."""
-
-
-def nothing(id: NormalizedName, version: Version, seen: Sequence[Release]) -> bool:
-    """Look at every version."""
-    return False
 
 
 class Index(Protocol):
@@ -230,19 +206,9 @@ class Index(Protocol):
         """Its address as it may be shown: without credentials."""
 
     def releases_of(
-        self,
-        ids: Collection[NormalizedName],
-        report: Report = no_report,
-        *,
-        refresh: bool = False,
-        enough: Enough = everything,
-        skip: Skip = nothing,
+        self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, ProjectResult]:
-        """Ask for many projects at once. A project that fails has its error as its answer.
-
-        Of each, releases from the newest down to the first that is `enough`, that one included;
-        those that `skip` tells of may be left out.
-        """
+        """Ask for many projects at once. A project that fails has its error as its answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

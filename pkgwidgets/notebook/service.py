@@ -19,6 +19,7 @@ from pkgwidgets.core import restart
 from pkgwidgets.core.compatibility import has_compatible_wheel
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.events import Event
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.kernels import Variable
 from pkgwidgets.core.names import checked_name
@@ -152,7 +153,7 @@ class PackageService:
         """
         id = checked_name(name)
         with reporting(report) as told:
-            answer = self._backend.index.releases_of((id,), told)[id]
+            answer = self._backend.index.releases_of(IndexQuery((id,)), told)[id]
         if isinstance(answer, PkgwidgetsError):
             raise answer
         interpreter = self._backend.environment.interpreter

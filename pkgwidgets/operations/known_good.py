@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Change, Plan
 
@@ -41,7 +42,7 @@ def plan_known_good(
     moved = _changes_to(snapshot, wanted)
     snapshot.check_changeable([change.id for change in moved if change.before is not None])
     check_still_met(snapshot, moved, snapshot.active_requirements)
-    answers = backend.index.releases_of([change.id for change in moved], report)
+    answers = backend.index.releases_of(IndexQuery([change.id for change in moved]), report)
     found = attach_wheels(snapshot, moved, answers)
     return build_plan(snapshot, tuple(change.id for change in found), found, held_back=held_back)
 

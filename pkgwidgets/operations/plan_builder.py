@@ -20,6 +20,7 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
     StillNeeded,
 )
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
 from pkgwidgets.operations.snapshot import EnvironmentSnapshot, ProjectResults
@@ -60,7 +61,7 @@ def build_changes(
         )
     _check_unbroken(snapshot, moved)
     missing = [change.id for change in moved if change.id not in answers]
-    more = snapshot.backend.index.releases_of(missing, report) if missing else {}
+    more = snapshot.backend.index.releases_of(IndexQuery(missing), report) if missing else {}
     return attach_wheels(snapshot, moved, {**answers, **more})
 
 

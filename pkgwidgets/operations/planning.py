@@ -13,7 +13,8 @@ from packaging.version import Version
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest, PlanImpossible
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.history import changed_since, committed, undoable, undone_by
+from pkgwidgets.core.history import changed_since, committed, find_transaction, undoable, undone_by
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, Report, ResolveRequest, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
@@ -52,7 +53,7 @@ def plan_upgrade(
     snapshot = EnvironmentSnapshot.of(backend)
     targets = snapshot.upgradable(ids)
     snapshot.check_changeable(targets if ids is not None else ())
-    answers = backend.index.releases_of(targets, report)
+    answers = backend.index.releases_of(IndexQuery(targets), report)
     if ids is not None:
         raise_first_error(answers)
     report(Event(stage=Stage.RESOLVING))
@@ -143,7 +144,7 @@ def plan_install(
     _check_allow(allow)
     ids = dict.fromkeys(canonicalize_name(each.name) for each in wanted.values())
     snapshot = EnvironmentSnapshot.of(backend)
-    answers = backend.index.releases_of(tuple(ids), report)
+    answers = backend.index.releases_of(IndexQuery(tuple(ids)), report)
     raise_first_error(answers)
     report(Event(stage=Stage.RESOLVING))
     movable = frozenset(ids)
@@ -197,7 +198,7 @@ def plan_undo(
     saved = not changed_since(done, history) and backend.save_point(done.id).is_intact()
     if not saved:
         ids = [change.id for change in moved if change.after is not None]
-        moved = attach_wheels(snapshot, moved, backend.index.releases_of(ids, report))
+        moved = attach_wheels(snapshot, moved, backend.index.releases_of(IndexQuery(ids), report))
     check_still_met(snapshot, moved, _requirements_since(done, snapshot))
     snapshot.check_changeable([change.id for change in moved if change.before is not None])
     requested = tuple(change.id for change in moved if change.requested)
@@ -257,7 +258,7 @@ def _undoable(history: Sequence[Transaction], id: str | None) -> Transaction:
         if last is None:
             raise InvalidRequest("transaction", None, "there is nothing to undo")
         return last
-    for done in committed(history):
-        if done.id == id:
-            return done
+    done = find_transaction(committed(history), id)
+    if done is not None:
+        return done
     raise InvalidRequest("transaction", id, "`history()` lists those that can be undone")

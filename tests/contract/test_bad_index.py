@@ -44,6 +44,7 @@ from pkgwidgets.backends.index.simple import SimpleIndex
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import IndexUnavailable, InstallFailed, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.releases import ReleaseList
@@ -295,7 +296,9 @@ def secretly(url: str) -> str:
 
 
 def asked_of(url: str) -> Mapping[Any, Sequence[Any] | PkgwidgetsError]:
-    return SimpleIndex(index_settings.sources_for_url(url)).releases_of([SUBJECT, *HEALTHY])
+    return SimpleIndex(index_settings.sources_for_url(url)).releases_of(
+        IndexQuery([SUBJECT, *HEALTHY])
+    )
 
 
 def rows_of(backend: Backend) -> dict[str, PackageInfo]:
@@ -500,12 +503,13 @@ MEASURE = dedent(
     from pkgwidgets.backends.config import index_settings
     from pkgwidgets.backends.index.cache import ReleaseCache
     from pkgwidgets.backends.index.simple import SimpleIndex
+    from pkgwidgets.core.index_query import IndexQuery
 
     url, folder, *ids = sys.argv[1:]
     index = SimpleIndex(index_settings.sources_for_url(url), ReleaseCache(url, Path(folder)))
-    index.releases_of(["warm-up", "warm-up-2"])
+    index.releases_of(IndexQuery(["warm-up", "warm-up-2"]))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    answers = index.releases_of(ids)
+    answers = index.releases_of(IndexQuery(ids))
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     unit = 1 if sys.platform == "darwin" else 1024
     print(json.dumps([(after - before) * unit, [type(answers[id]).__name__ for id in ids]]))

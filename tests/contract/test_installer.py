@@ -26,6 +26,7 @@ from pkgwidgets.core.errors import (
     ResolutionFailed,
 )
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ResolveRequest, no_report
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.demo import Demo, catalog
@@ -54,7 +55,7 @@ def versions(kit: Kit) -> dict[str, str]:
 
 def with_hashes(kit: Kit, name: str, before: str | None, after: str, **more: bool) -> Change:
     id = canonicalize_name(name)
-    answer = kit.backend.index.releases_of([id])[id]
+    answer = kit.backend.index.releases_of(IndexQuery([id]))[id]
     assert not isinstance(answer, PkgwidgetsError)
     (wheel,) = next(r.wheels for r in answer if r.version == Version(after))
     assert wheel.sha256 is not None

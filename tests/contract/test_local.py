@@ -15,6 +15,7 @@ from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.index.simple import SimpleIndex
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.releases import ReleaseList
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -47,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_is_read_like_any_index(folder: Path) -> None:
     told: list[Event] = []
-    answers = LocalIndex(folder.as_uri() + "/").releases_of([PEA, POD], told.append)
+    answers = LocalIndex(folder.as_uri() + "/").releases_of(IndexQuery([PEA, POD]), told.append)
     assert said(answers[PEA]) == ["1.10", "1.9"]
     assert isinstance(answers[POD], ProjectNotFound)
     assert {event.id: event.answer for event in told} == answers
@@ -57,10 +58,10 @@ def test_a_folder_is_read_like_any_index(folder: Path) -> None:
 def test_what_cannot_be_read_is_said(folder: Path) -> None:
     (folder / "pod").mkdir()
     (folder / "pod" / "index.html").write_text("<html><body>Please log in.</body></html>")
-    found = LocalIndex(folder.as_uri()).releases_of([POD])[POD]
+    found = LocalIndex(folder.as_uri()).releases_of(IndexQuery([POD]))[POD]
     assert isinstance(found, IndexUnavailable)
     assert "cannot be read" in found.reason
-    gone = LocalIndex((folder / "gone").as_uri()).releases_of([PEA])[PEA]
+    gone = LocalIndex((folder / "gone").as_uri()).releases_of(IndexQuery([PEA]))[PEA]
     assert isinstance(gone, IndexUnavailable)
     assert gone.reason == "the folder is not there"
 
@@ -83,7 +84,7 @@ def test_a_folder_beside_an_index(
 ) -> None:
     told: list[Event] = []
     index = joined(strategy, folder.as_uri(), index_url)
-    answers = index.releases_of([PEA, SEED], told.append)
+    answers = index.releases_of(IndexQuery([PEA, SEED]), told.append)
     assert said(answers[PEA])[0] == newest
     assert said(answers[SEED])
     # What is told of a project is what is answered in the end, once.
@@ -97,7 +98,7 @@ def test_an_index_that_is_gone_makes_the_newest_doubtful(
     tmp_path: Path, index_url: str, forgetful: None
 ) -> None:
     index = joined("unsafe-best-match", (tmp_path / "gone").as_uri(), index_url)
-    found = index.releases_of([PEA, POD])
+    found = index.releases_of(IndexQuery([PEA, POD]))
     pea = found[PEA]
     assert isinstance(pea, ReleaseList)
     assert said(pea) == ["2.0"]
@@ -112,7 +113,7 @@ def test_an_address_that_lacks_its_scheme_keeps_its_secret(tmp_path: Path) -> No
     assert "s3cretpw" in sources.secrets
     index = MultiIndex(lambda: sources, SimpleIndex)
     assert "s3cretpw" not in index.url
-    assert "s3cretpw" not in repr(index.releases_of([PEA]))
+    assert "s3cretpw" not in repr(index.releases_of(IndexQuery([PEA])))
 
 
 def test_a_path_is_the_address_of_its_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +137,6 @@ def test_all_sources_together_have_the_time_of_one(
             strategy="unsafe-best-match",
         )
         begun = monotonic()
-        found = MultiIndex(lambda: sources, SimpleIndex).releases_of([PEA, POD])
+        found = MultiIndex(lambda: sources, SimpleIndex).releases_of(IndexQuery([PEA, POD]))
         assert monotonic() - begun < 20  # four of them, thrice three seconds each
     assert all(isinstance(answer, IndexUnavailable) for answer in found.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -11,14 +11,11 @@ from packaging.utils import NormalizedName
 from pkgwidgets.backends.store.filesystem import os_error_text
 from pkgwidgets.core.errors import IndexUnavailable, ProjectNotFound
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import (
-    Enough,
     ProjectResult,
     Report,
-    Skip,
-    everything,
     no_report,
-    nothing,
 )
 from pkgwidgets.core.releases import ReleaseList
 
@@ -35,19 +32,13 @@ class LocalIndex:
         self._folder = Path(unquote(urlsplit(url).path))
 
     def releases_of(
-        self,
-        ids: Collection[NormalizedName],
-        report: Report = no_report,
-        *,
-        refresh: bool = False,
-        enough: Enough = everything,
-        skip: Skip = nothing,
+        self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, ProjectResult]:
         """Read the page of each project, whole: such pages are small."""
         found: dict[NormalizedName, ProjectResult] = {}
-        for id in ids:
+        for id in query.names:
             found[id] = self._read(id)
-            done, total = len(found), len(ids)
+            done, total = len(found), len(query.names)
             report(Event(stage=Stage.ASKING, id=id, answer=found[id], done=done, total=total))
         return found
 
