@@ -92,7 +92,7 @@ class CellRun:
     @property
     def text(self) -> str:
         """All that it shows, as plain text."""
-        said = [_output_text(output) for output in self.outputs]
+        said = [_plain(output) for output in self.outputs]
         return "\n".join([*filter(None, said), *filter(None, [self.aborted])])
 
     def _written(self, name: str) -> str:
@@ -124,7 +124,7 @@ def parse_markers(source: str, tags: Sequence[object]) -> frozenset[str]:
     return frozenset(_MARKERS[word] for word in said if word in _MARKERS)
 
 
-def _output_text(output: Output) -> str:
+def _plain(output: Output) -> str:
     match output["output_type"]:
         case "stream":
             return str(output["text"]).rstrip("\n")

@@ -28,7 +28,7 @@ class ChangeToken:
     def _distributions(self, folder: Path) -> str:
         time, (before, digest) = _time(folder), self._known.get(folder, ("", ""))
         if time != before:
-            digest = _folder_hash(folder)
+            digest = _digest(folder)
             self._known[folder] = (time, digest)
         return digest
 
@@ -40,7 +40,7 @@ def _time(place: Path) -> str:
         return "-"
 
 
-def _folder_hash(folder: Path) -> str:
+def _digest(folder: Path) -> str:
     found = []
     try:
         with os.scandir(folder) as entries:

@@ -11,6 +11,7 @@ import pytest
 from fakes import FakeKit, Kit, Oracle, change_of, plan_of
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from spoilt_wheels import SpoiltWheel
 
 from pkgwidgets import PackageService
 from pkgwidgets.backends.installer import uv
@@ -275,7 +276,7 @@ def test_an_exchanged_wheel_is_refused_and_nothing_is_changed(
     service: PackageService, garden: Demo, tree: Oracle
 ) -> None:
     other = BuiltWheel(name="seedshelf", version="1.5", files={"seedshelf.py": "evil = 1\n"})
-    garden.index.publish(BuiltWheel(name="seedshelf", version="1.5", damage=lambda _: other.data))
+    garden.index.publish(SpoiltWheel(name="seedshelf", version="1.5", damage=lambda _: other.data))
     before = tree(service.prefix)
     with pytest.raises(InstallFailed, match="Hash mismatch"):
         service.upgrade_package("seedshelf")

@@ -11,7 +11,6 @@ from packaging.utils import NormalizedName
 
 from pkgwidgets.backends.http.transport import RequestFailed, Response
 
-MAX_CONNECTIONS = 48
 _TICK = 0.1
 """Seconds between two signs of life while no answer comes: who waits may have lost patience."""
 
@@ -21,7 +20,12 @@ Fetch = Callable[[NormalizedName], Response | RequestFailed]
 
 
 def fetch_all(
-    names: Sequence[NormalizedName], fetch: Fetch, *, until: float, late: RequestFailed
+    names: Sequence[NormalizedName],
+    fetch: Fetch,
+    *,
+    connections: int,
+    until: float,
+    late: RequestFailed,
 ) -> Iterator[Fetched | None]:
     """Yield pages as they come, and None now and then while none does.
 
@@ -29,8 +33,8 @@ def fetch_all(
     so that nothing waits for them in the end. After `until`, on the monotonic clock, the answer
     for every project that is still missing is `late`.
     """
-    done, stopped = Queue[Fetched](MAX_CONNECTIONS), threading.Event()
-    _start_threads(names, fetch, done, stopped)
+    done, stopped = Queue[Fetched](connections), threading.Event()
+    _start_threads(min(connections, len(names)), names, fetch, done, stopped)
     yield None  # the caller can do other work until the first page has come
     missing = set(names)
     try:
@@ -51,6 +55,7 @@ def fetch_all(
 
 
 def _start_threads(
+    count: int,
     names: Sequence[NormalizedName],
     fetch: Fetch,
     done: Queue[Fetched],
@@ -68,5 +73,5 @@ def _start_threads(
                 return
             done.put((name, fetch(name)))
 
-    for _ in range(min(MAX_CONNECTIONS, len(names))):
+    for _ in range(count):
         threading.Thread(target=work, name="pkgwidgets-index", daemon=True).start()

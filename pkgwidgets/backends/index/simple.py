@@ -25,9 +25,10 @@ from pkgwidgets.core.releases import Release, ReleaseList
 
 from . import project_page, release_parser
 from .cache import CachedProject, ReleaseCache
-from .fetch import MAX_CONNECTIONS, Fetched, fetch_all
+from .fetch import Fetched, fetch_all
 
 _ACCEPT = f"{project_page.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
+_MAX_CONNECTIONS = 48
 _TOTAL_SECONDS = 120.0
 """Seconds for one round of questions; who has not answered then is unknown."""
 _LONGEST_FRESH = 600.0
@@ -54,7 +55,7 @@ class SimpleIndex:
     def _client(self) -> Client:
         headers = {"Accept": _ACCEPT, "User-Agent": "pkgwidgets"}
         settings = self._settings
-        return Client(settings.index_url, headers, at_once=MAX_CONNECTIONS, access=settings.access)
+        return Client(settings.index_url, headers, at_once=_MAX_CONNECTIONS, access=settings.access)
 
     @property
     def url(self) -> str:
@@ -147,7 +148,7 @@ class SimpleIndex:
             except Exception as error:  # one bad answer must not stop the others
                 return RequestFailed(f"the request failed ({type(error).__name__})")
 
-        return fetch_all(names, fetch, until=until, late=late)
+        return fetch_all(names, fetch, connections=_MAX_CONNECTIONS, until=until, late=late)
 
     def _understood(
         self,
