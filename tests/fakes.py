@@ -33,16 +33,13 @@ from pkgwidgets.core.errors import (
     ResolutionFailed,
 )
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import (
     Backend,
-    Enough,
     ProjectAnswered,
     Report,
     ResolveRequest,
-    Skip,
-    everything,
     no_report,
-    nothing,
 )
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.releases import Release, Wheel
@@ -496,25 +493,19 @@ class FakeIndex:
         self.asked: list[NormalizedName] = []
 
     def releases_of(
-        self,
-        ids: Collection[NormalizedName],
-        report: Report = no_report,
-        *,
-        refresh: bool = False,
-        enough: Enough = everything,
-        skip: Skip = nothing,
+        self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]:
         answers: dict[NormalizedName, Sequence[Release] | PkgwidgetsError] = {}
-        for id in ids:
+        for id in query.names:
             self.asked.append(id)
-            answers[id] = _down_to(self._answer(id), partial(enough, id))
+            answers[id] = _down_to(self._answer(id), partial(query.stop_at, id))
             report(
                 ProjectAnswered(
                     stage=Stage.ASKING,
                     id=id,
                     answer=answers[id],
                     done=len(answers),
-                    total=len(ids),
+                    total=len(query.names),
                 )
             )
         return answers
@@ -729,11 +720,11 @@ class FakeKit:
 
 
 def _down_to(
-    answer: Sequence[Release] | PkgwidgetsError, enough: Callable[[Release], bool]
+    answer: Sequence[Release] | PkgwidgetsError, stop: Callable[[Release], bool]
 ) -> Sequence[Release] | PkgwidgetsError:
     if isinstance(answer, PkgwidgetsError):
         return answer
-    last = next((number for number, each in enumerate(answer) if enough(each)), len(answer))
+    last = next((number for number, each in enumerate(answer) if stop(each)), len(answer))
     return answer[: last + 1]
 
 

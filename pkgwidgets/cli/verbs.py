@@ -162,7 +162,7 @@ def _apply(backend: Backend, found: Plan, request: Request, screen: Console) -> 
             done = operations.apply_and_follow(backend, found, report)
     except TooLate as error:
         # An interrupt that came when it was done: it is not undone by calling it a failure.
-        done = next(each for each in backend.journal.transactions() if each.id == error.transaction)
+        done = operations.get_transaction(backend, error.transaction)
         screen.show_aside(error.sentence())
     results = {"results": payloads.results(done)} if request.everything else {}
     screen.answer(transaction=payloads.transaction(done), **results)

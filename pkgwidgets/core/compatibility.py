@@ -142,14 +142,12 @@ def eligible_releases(
     interpreter: Interpreter,
     *,
     installed: Version | None = None,
-    prereleases: bool = False,
 ) -> Iterable[Release]:
     """Yield the releases that count as newest, from the newest down.
 
-    Pre-releases count only if asked for or if the installed version is one. Lazy: of a large
-    project few files are looked at by who takes the first.
+    Pre-releases count only if the installed version is one. Lazy: of a large project few files
+    are looked at if only the first is taken.
     """
     for release in sorted(releases, key=lambda release: release.version, reverse=True):
-        counts = prereleases or may_be_newest(release.version, installed)
-        if counts and is_eligible(release, interpreter):
+        if may_be_newest(release.version, installed) and is_eligible(release, interpreter):
             yield release

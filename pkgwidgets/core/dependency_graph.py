@@ -184,6 +184,37 @@ def unmet(
     return frozenset(missing)
 
 
+def unmet_in(installed: Installed, markers: Mapping[str, str]) -> frozenset[Unmet]:
+    """Return every requirement that an installed set leaves unmet in a marker environment."""
+    return unmet(active_requirements(installed, markers), installed_versions(installed))
+
+
+def newly_unmet(
+    before: frozenset[Unmet],
+    required: ActiveRequirements,
+    versions: Mapping[NormalizedName, Version],
+) -> frozenset[Unmet]:
+    """Return the requirements that these versions do not satisfy, without those unmet before.
+
+    A change must not break a distribution. It need not repair one that is broken already.
+    """
+    return unmet(required, versions) - before
+
+
+def broken_by(
+    changes: Collection[Change],
+    required: ActiveRequirements,
+    versions: Mapping[NormalizedName, Version],
+) -> frozenset[Unmet]:
+    """Return what changes leave newly unmet for the distributions that they do not touch.
+
+    `required` and `versions` are those before the changes.
+    """
+    changed = {change.id for change in changes}
+    staying = {id: needs for id, needs in required.items() if id not in changed}
+    return newly_unmet(unmet(staying, versions), staying, versions_after(versions, changes))
+
+
 def without_marker(requirement: Requirement) -> str:
     """Return the requirement without its marker, which has been evaluated."""
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""

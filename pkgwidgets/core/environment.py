@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -24,6 +24,30 @@ class Origin(StrEnum):
     VCS = "vcs"
     CONDA = "conda"
     SYSTEM = "system"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OriginReason:
+    """Why distributions of one origin are listed but never changed."""
+
+    text: str
+    """A clause about the distribution: `it belongs to conda`."""
+    note: str
+    """The same in the few words that fit into a row."""
+
+
+ORIGIN_REASONS: Mapping[Origin, OriginReason] = {
+    Origin.EDITABLE: OriginReason(
+        text="it is an editable install: change its source instead", note="editable install"
+    ),
+    Origin.URL: OriginReason(text="it was installed from a URL", note="installed from a URL"),
+    Origin.VCS: OriginReason(
+        text="it was installed from a repository", note="installed from a repository"
+    ),
+    Origin.CONDA: OriginReason(text="it belongs to conda", note="belongs to conda"),
+    Origin.SYSTEM: OriginReason(text="it belongs to the system", note="belongs to the system"),
+}
+"""The reasons for every origin but an index, whose distributions may be changed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +83,6 @@ class Distribution:
     installed: datetime
     requires: tuple[str, ...] = ()
     """`Requires-Dist`, unparsed: most are never looked at."""
-    extras: tuple[str, ...] = ()
     summary: str = ""
     links: tuple[tuple[str, str], ...] = ()
     """Labels and addresses of web pages, http and https only."""
@@ -73,6 +96,20 @@ class Distribution:
     def id(self) -> NormalizedName:
         """The normalised name."""
         return canonicalize_name(self.name)
+
+    def unmanaged_reason(self, folders: Collection[Path]) -> str | None:
+        """Return why it is never changed in the environment of these folders; None if it may be.
+
+        A distribution outside of the environment and an egg-info have reasons of their own: they
+        count as the system's.
+        """
+        if self.origin is Origin.INDEX:
+            return None
+        if self.path.parent not in folders:
+            return f"it lies outside of this environment, in {self.path.parent}"
+        if self.path.name.endswith(".egg-info"):
+            return "it has no RECORD, being an egg-info: its files are unknown"
+        return ORIGIN_REASONS[self.origin].text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

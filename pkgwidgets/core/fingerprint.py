@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 from packaging.utils import canonicalize_name
@@ -10,6 +9,9 @@ from packaging.utils import canonicalize_name
 from pkgwidgets.core.dependency_graph import Installed
 
 from .environment import Distribution, Origin, Unreadable
+from .text import short_hash
+
+_HASH_BYTES = 5
 
 
 def fingerprint(installed: Installed, stamps: Mapping[str, str] | None = None) -> str:
@@ -23,7 +25,10 @@ def fingerprint(installed: Installed, stamps: Mapping[str, str] | None = None) -
         f"\t{_distribution_digest(distribution)}"
         for name, distribution in sorted(installed.items())
     ]
-    lines += [f"{label}\t\t{_digest(text)}" for label, text in sorted((stamps or {}).items())]
+    lines += [
+        f"{label}\t\t{short_hash(text, _HASH_BYTES)}"
+        for label, text in sorted((stamps or {}).items())
+    ]
     return "\n".join(lines)
 
 
@@ -64,11 +69,9 @@ def _difference(key: str, had: str, has: str, now: Distribution | Unreadable | N
 
 def _distribution_digest(distribution: Distribution | Unreadable) -> str:
     if isinstance(distribution, Unreadable):
-        return _digest(f"{distribution.path} {distribution.reason}")
+        return short_hash(f"{distribution.path} {distribution.reason}", _HASH_BYTES)
     found = distribution
     where = f"{found.path} {found.origin} {found.location} {found.installer}"
-    return _digest(f"{where} {found.installed} {found.requested} {' '.join(found.requires)}")
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=5).hexdigest()
+    return short_hash(
+        f"{where} {found.installed} {found.requested} {' '.join(found.requires)}", _HASH_BYTES
+    )

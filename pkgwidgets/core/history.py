@@ -12,6 +12,11 @@ MAX_SAVE_POINT_BYTES = 2 << 30
 """Save points take no more room than this; the newest is kept whatever it takes."""
 
 
+def find_transaction(history: Iterable[Transaction], id: str) -> Transaction | None:
+    """Return the transaction of this id; None if the history has none."""
+    return next((each for each in history if each.id == id), None)
+
+
 def undoable(history: Sequence[Transaction]) -> Transaction | None:
     """Return the newest committed transaction that was not taken back and takes none back."""
     left = [transaction for transaction in in_force(history) if not is_undo(transaction, history)]

@@ -15,6 +15,7 @@ from packaging.version import Version
 from .environment import Distribution, Interpreter, Unreadable
 from .errors import PkgwidgetsError
 from .events import Event
+from .index_query import IndexQuery
 from .kernels import Kernel
 from .plans import Plan
 from .releases import Release
@@ -61,8 +62,8 @@ class Environment(Lockable, Protocol):
         """Tell who holds the environment now; None if nobody does."""
 
 
-class Files(Protocol):
-    """What the RECORD files say of the files of distributions (PEP 376, PEP 627)."""
+class Records(Protocol):
+    """What the RECORD files say of distributions (PEP 376, PEP 627): their files and their use."""
 
     def touched_paths(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
         """Return every path that the plan removes or writes, the staged RECORDs included.
@@ -90,10 +91,6 @@ class Files(Protocol):
 
         And which files of `others`, who share folders with it, are gone.
         """
-
-
-class Contents(Protocol):
-    """What the files of distributions are for."""
 
     def modules(
         self, ids: Collection[NormalizedName], stage: Path | None = None
@@ -133,10 +130,6 @@ class OtherKernels(Protocol):
 
         `process` is the one that it was started as.
         """
-
-
-class Records(Files, Contents, Protocol):
-    """All that RECORD files tell."""
 
 
 class AffectedDistributions(Protocol):
@@ -216,15 +209,6 @@ class ImportChecker(Protocol):
         """Let the environment have what was compiled beside it."""
 
 
-Enough = Callable[[NormalizedName, Release], bool]
-"""Tells of releases, from the newest down, whether older ones need not be looked at."""
-
-
-def everything(id: NormalizedName, release: Release) -> bool:
-    """Look at all releases of a project."""
-    return False
-
-
 ProjectResult = Sequence[Release] | PkgwidgetsError
 """What an index said of one project: its releases, newest first, or why they are unknown."""
 
@@ -241,15 +225,6 @@ class ProjectAnswered(Event):
         return Event(stage=self.stage, id=self.id, done=self.done, total=self.total)
 
 
-Skip = Callable[[NormalizedName, Version, Sequence[Release]], bool]
-"""Tells of versions that need not be looked at, for what was seen of newer ones."""
-
-
-def nothing(id: NormalizedName, version: Version, seen: Sequence[Release]) -> bool:
-    """Look at every version."""
-    return False
-
-
 class Index(Protocol):
     """Where releases come from."""
 
@@ -258,19 +233,9 @@ class Index(Protocol):
         """Its address as it may be shown: without credentials."""
 
     def releases_of(
-        self,
-        ids: Collection[NormalizedName],
-        report: Report = no_report,
-        *,
-        refresh: bool = False,
-        enough: Enough = everything,
-        skip: Skip = nothing,
+        self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, ProjectResult]:
-        """Ask for many projects at once. A project that fails has its error as its answer.
-
-        Of each, releases from the newest down to the first that is `enough`, that one included;
-        those that `skip` tells of may be left out.
-        """
+        """Ask for many projects at once. A project that fails has its error as its answer."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

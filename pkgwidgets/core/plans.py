@@ -132,9 +132,9 @@ class Plan(HtmlRepr):
     environment = renamed_attribute("environment", "environment_fingerprint")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "id", self._digest())
+        object.__setattr__(self, "id", self._hash_changes())
 
-    def _digest(self) -> str:
+    def _hash_changes(self) -> str:
         """Hash what is done, not how it is explained: the same changes have the same id."""
         exact = [
             [

@@ -30,7 +30,6 @@ class Release:
     yanked: bool = False
     uploaded: datetime | None = None
     wheels: tuple[Wheel, ...] = ()
-    sdist: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,12 @@
-"""Format values as text: sizes, counts, lists of names.
+"""Format values as text: sizes, counts, hashes, lists of names.
 
 Standard library only.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def escape_hidden(text: str, *, but: str = "") -> str:
@@ -40,6 +37,11 @@ def format_size(count: int | None) -> str:
 def count_noun(number: int, noun: str) -> str:
     """Return `1 cell`, `2 cells`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def short_hash(text: str, size: int) -> str:
+    """Return a hash of `size` bytes, in hexadecimal; for comparing, not against forgery."""
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=size).hexdigest()
 
 
 def join_names(names: Sequence[str]) -> str:

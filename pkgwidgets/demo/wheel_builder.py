@@ -1,4 +1,4 @@
-"""Wheels built in memory, to the byte; complete ones, and ones that are spoilt on purpose."""
+"""Wheels built in memory, to the byte."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import csv
 import hashlib
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -26,9 +26,7 @@ class BuiltWheel:
 
     `files` maps paths to contents. `{name}-{version}` at the start of a path stands for the
     wheel's own stem, so that `{name}-{version}.data/data/share/x` is installed as `share/x`.
-    Nothing is checked: bad wheels are made by giving bad values, or with `metadata` (the whole
-    text instead of the one made here), `record` (gets the right text, returns the one to ship)
-    and `damage` (gets the right bytes, returns what arrives at the other end of the wire).
+    Nothing is checked: bad values make bad wheels.
     """
 
     name: str
@@ -46,9 +44,6 @@ class BuiltWheel:
     uploaded: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     is_hash_listed: bool = True
     """Whether the index gives its hash (PEP 503 only recommends it)."""
-    metadata: str | None = None
-    record: Callable[[str], str] | None = None
-    damage: Callable[[bytes], bytes] | None = None
     data: bytes = field(init=False)
     """The zip. The same values give the same bytes, on every machine."""
 
@@ -77,14 +72,12 @@ class BuiltWheel:
 
     @property
     def sent(self) -> bytes:
-        """What a client receives: `data`, damaged if that is asked for."""
-        return self.damage(self.data) if self.damage else self.data
+        """What a client receives."""
+        return self.data
 
     @property
     def metadata_text(self) -> str:
         """The text of `METADATA` (core metadata 2.1)."""
-        if self.metadata is not None:
-            return self.metadata
         lines = ["Metadata-Version: 2.1", f"Name: {self.name}", f"Version: {self.version}"]
         if self.summary:
             lines.append(f"Summary: {self.summary}")
@@ -119,10 +112,14 @@ class BuiltWheel:
             described[f"{info}/entry_points.txt"] = self.entry_points
         members = dict(sorted(payload.items()))
         members |= {path: text.encode() for path, text in sorted(described.items())}
-        rows = {path: record_row(path, content) for path, content in members.items()}
-        text = record_text([*rows.values(), (f"{info}/RECORD", "", "")])
-        members[f"{info}/RECORD"] = (self.record(text) if self.record else text).encode()
+        rows = [record_row(path, content) for path, content in members.items()]
+        text = self.record_of([*rows, (f"{info}/RECORD", "", "")])
+        members[f"{info}/RECORD"] = text.encode()
         return members
+
+    def record_of(self, rows: list[tuple[str, str, str]]) -> str:
+        """Return the text of `RECORD` with these rows."""
+        return record_text(rows)
 
     def _wheel_text(self) -> str:
         pure = "true" if self.tag.endswith("-none-any") else "false"

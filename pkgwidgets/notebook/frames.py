@@ -118,7 +118,7 @@ def packages(infos: Iterable[PackageInfo]) -> pd.DataFrame:
     is in `error` then. Times are UTC.
     """
     rows = list(infos)
-    columns = {name: [_plain(getattr(info, name)) for info in rows] for name in PACKAGES}
+    columns = {name: [_column_value(getattr(info, name)) for info in rows] for name in PACKAGES}
     return _frame(columns, PACKAGES, [info.name for info in rows], "name")
 
 
@@ -128,8 +128,8 @@ def changes(transaction: Transaction) -> pd.DataFrame:
     changed = {change.id for change in done}
     held = [held for held in transaction.plan.held_back if held.id not in changed]
     columns: dict[str, list[Any]] = {
-        "before": [_plain(c.before) for c in done] + [str(h.kept_version) for h in held],
-        "after": [_plain(c.after) for c in done] + [str(h.kept_version) for h in held],
+        "before": [_column_value(c.before) for c in done] + [str(h.kept_version) for h in held],
+        "after": [_column_value(c.after) for c in done] + [str(h.kept_version) for h in held],
         "kind": [c.kind.value for c in done] + ["held back" for _ in held],
         "status": [transaction.outcome.value for _ in done] + [h.reason for h in held],
         "requested": [c.requested for c in done] + [True for _ in held],
@@ -199,7 +199,7 @@ def _bare(value: Any) -> Any:
     return value if value is None or isinstance(value, int) else str(value)
 
 
-def _plain(value: Any) -> Any:
+def _column_value(value: Any) -> Any:
     """Return what a column takes: text for versions and paths, None, booleans and times as is."""
     if value is None or isinstance(value, bool | datetime):
         return value

@@ -18,6 +18,7 @@ from pkgwidgets.core.compatibility import has_compatible_wheel
 from pkgwidgets.core.deprecation import warn_renamed
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.events import Event
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.kernels import Variable
 from pkgwidgets.core.names import checked_name
@@ -153,7 +154,7 @@ class PackageService:
         """
         project = checked_name(name)
         with reporting(report) as progress:
-            answer = self._backend.index.releases_of((project,), progress)[project]
+            answer = self._backend.index.releases_of(IndexQuery((project,)), progress)[project]
         if isinstance(answer, PkgwidgetsError):
             raise answer
         interpreter = self._backend.environment.interpreter

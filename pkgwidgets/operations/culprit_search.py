@@ -279,22 +279,17 @@ def _closure(
     """Return what adds to some changes those without which requirements would be unmet."""
     markers = backend.environment.interpreter.markers
     before = backend.environment.distributions()
-    old = dependency_graph.unmet(
-        dependency_graph.active_requirements(before, markers),
-        dependency_graph.installed_versions(before),
-    )
+    already_unmet = dependency_graph.unmet_in(before, markers)
     changed = {change.id for change in plan.changes}
 
     def close(ids: frozenset[NormalizedName]) -> frozenset[NormalizedName]:
         while True:
             mixed = {id: found for id, found in before.items() if id not in ids}
             mixed |= {id: found for id, found in after.items() if id in ids}
-            new = (
-                dependency_graph.unmet(
-                    dependency_graph.active_requirements(mixed, markers),
-                    dependency_graph.installed_versions(mixed),
-                )
-                - old
+            new = dependency_graph.newly_unmet(
+                already_unmet,
+                dependency_graph.active_requirements(mixed, markers),
+                dependency_graph.installed_versions(mixed),
             )
             more = {
                 id

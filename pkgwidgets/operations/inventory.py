@@ -10,6 +10,7 @@ from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Origin, Unreadable
 from pkgwidgets.core.errors import PackageNotFound
 from pkgwidgets.core.events import Event, PackageChecked
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ProjectAnswered, Report, no_report
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo
@@ -59,13 +60,10 @@ def check_for_updates(
     ids = tuple(installed) if wanted is None else (_lookup(wanted, installed),)
     facts = PackageRowBuilder.of(backend, installed)
     asked = [id for id in ids if _can_check(installed[id])]
-    answers = backend.index.releases_of(
-        asked,
-        _with_rows(report, facts),
-        refresh=refresh,
-        enough=facts.is_enough,
-        skip=facts.is_idle,
+    query = IndexQuery(
+        asked, refresh=refresh, stop_at=facts.can_stop_at, skip_version=facts.can_skip
     )
+    answers = backend.index.releases_of(query, _with_rows(report, facts))
     return tuple(facts.row(id, answers.get(id)) for id in ids)
 
 

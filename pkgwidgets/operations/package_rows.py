@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from weakref import WeakKeyDictionary
@@ -95,7 +96,7 @@ class PackageRowBuilder:
             if change.before is not None
         }
 
-    def is_enough(self, id: NormalizedName, release: Release) -> bool:
+    def can_stop_at(self, id: NormalizedName, release: Release) -> bool:
         """Tell whether releases older than this one say nothing that a row would show.
 
         So it is with the newest eligible one, unless an installed package forbids it; then with
@@ -108,7 +109,7 @@ class PackageRowBuilder:
             return False
         return self._counts(found, release)
 
-    def is_idle(self, id: NormalizedName, version: Version, seen: Sequence[Release]) -> bool:
+    def can_skip(self, id: NormalizedName, version: Version, seen: Sequence[Release]) -> bool:
         """Tell whether a version says nothing that a row would show.
 
         So it is with a pre-release that does not count; and with one that is forbidden, if the
@@ -135,34 +136,17 @@ class PackageRowBuilder:
     def _row(self, id: NormalizedName, answer: ProjectResult | None) -> PackageInfo:
         found = self.installed[id]
         if isinstance(found, Unreadable):
-            return PackageInfo(
-                name=id,
-                version="",
-                status=PackageStatus.ERROR,
-                install_path=found.path.parent,
-                error=redact(f"its metadata cannot be read: {found.reason}"),
-            )
+            return _unreadable_row(id, found)
         status, failed = self._status(id)
-        unknown = None
-        latest, compatible, owners = None, None, dict[NormalizedName, str]()
-        if isinstance(answer, PkgwidgetsError):
-            unknown = answer.sentence()
-        elif answer is not None:
-            newest = next((each for each in answer if self._counts(found, each)), None)
-            if newest is None:
-                unknown = why_no_release(answer)
-            else:
-                latest, owners = newest, self._forbidding(id, newest.version)
-                compatible = self._compatible(found, answer) if owners else newest.version
-            if isinstance(answer, ReleaseList) and answer.stale_reason:
-                unknown = answer.stale_reason
+        newest = self._newest(found, answer)
+        latest, compatible = newest.latest, newest.compatible
         return PackageInfo(
             name=found.name,
             version=str(found.version),
             latest_version=None if latest is None else str(latest.version),
             compatible_version=None if compatible is None else str(compatible),
             change=None if latest is None else _version_step(found.version, latest.version),
-            blocked_by=", ".join(f"{owner} ({why})" for owner, why in owners.items()),
+            blocked_by=", ".join(f"{owner} ({why})" for owner, why in newest.blockers.items()),
             released=None if latest is None else latest.uploaded,
             status=status,
             requested=found.requested,
@@ -172,8 +156,22 @@ class PackageRowBuilder:
             origin=found.origin,
             summary=found.summary,
             links=found.links,
-            error=redact("; ".join(filter(None, (failed, unknown)))) or None,
+            error=redact("; ".join(filter(None, (failed, newest.problem)))) or None,
         )
+
+    def _newest(self, found: Distribution, answer: ProjectResult | None) -> _Newest:
+        """Find the newest release in an answer, and the newest that nothing installed forbids."""
+        if answer is None:
+            return _Newest()
+        if isinstance(answer, PkgwidgetsError):
+            return _Newest(problem=answer.sentence())
+        stale = answer.stale_reason if isinstance(answer, ReleaseList) else ""
+        latest = next((each for each in answer if self._counts(found, each)), None)
+        if latest is None:
+            return _Newest(problem=stale or why_no_release(answer))
+        blockers = self._forbidding(found.id, latest.version)
+        compatible = self._compatible(found, answer) if blockers else latest.version
+        return _Newest(latest=latest, compatible=compatible, blockers=blockers, problem=stale)
 
     def _counts(self, found: Distribution, release: Release) -> bool:
         if not may_be_newest(release.version, found.version):
@@ -225,6 +223,26 @@ class PackageRowBuilder:
             installing = kinds == [ChangeKind.INSTALL]
             return PackageStatus.INSTALLING if installing else PackageStatus.UPGRADING, None
         return PackageStatus.ERROR, last.error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Newest:
+    """What an answer of the index means for one row; `problem` says what is unknown, and why."""
+
+    latest: Release | None = None
+    compatible: Version | None = None
+    blockers: Mapping[NormalizedName, str] = field(default_factory=dict)
+    problem: str = ""
+
+
+def _unreadable_row(id: NormalizedName, found: Unreadable) -> PackageInfo:
+    return PackageInfo(
+        name=id,
+        version="",
+        status=PackageStatus.ERROR,
+        install_path=found.path.parent,
+        error=redact(f"its metadata cannot be read: {found.reason}"),
+    )
 
 
 def _was_cancelled(done: Transaction) -> bool:

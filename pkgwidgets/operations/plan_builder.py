@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from packaging.utils import NormalizedName
 from packaging.version import Version
@@ -17,14 +18,16 @@ from pkgwidgets.core.errors import (
     PkgwidgetsError,
     PlanImpossible,
     ProjectNotFound,
+    StillNeeded,
 )
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Report
-from pkgwidgets.core.plans import Change
+from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
 from pkgwidgets.operations.snapshot import EnvironmentSnapshot, ProjectResults
 
 
 def build_changes(
-    situation: EnvironmentSnapshot,
+    snapshot: EnvironmentSnapshot,
     after: Mapping[NormalizedName, Version | None],
     targets: Collection[NormalizedName],
     answers: ProjectResults,
@@ -35,15 +38,15 @@ def build_changes(
     Raises `PlanImpossible` if it would break what is whole now: the last word is our own.
     """
     moved = []
-    starts = situation.backend.records.startup_files(tuple(after))
+    starts = snapshot.backend.records.startup_files(tuple(after))
     for id, version in sorted(after.items(), key=lambda item: (item[0] not in targets, item[0])):
-        known = situation.distributions.get(id)
+        known = snapshot.distributions.get(id)
         if known is not None and known.version == version:
             continue  # it is there, in a folder that the installer does not see
-        spoilt = situation.installed.get(id)
+        spoilt = snapshot.installed.get(id)
         if isinstance(spoilt, Unreadable):
             reason = f"{id} would be installed over what cannot be read: {spoilt.reason}"
-            raise EnvironmentRefused(situation.python, reason)
+            raise EnvironmentRefused(snapshot.python, reason)
         moved.append(
             Change(
                 id=id,
@@ -52,21 +55,21 @@ def build_changes(
                 after=version,
                 requested=id in targets,
                 requested_after=known.requested if known is not None else id in targets,
-                reason="" if id in targets else _side_effect_reason(id, after, situation),
+                reason="" if id in targets else _side_effect_reason(id, after, snapshot),
                 startup_files=starts.get(id, ()) if version is not None else (),
             )
         )
-    _check_unbroken(situation, moved)
+    _check_unbroken(snapshot, moved)
     missing = [change.id for change in moved if change.id not in answers]
-    more = situation.backend.index.releases_of(missing, report) if missing else {}
-    return attach_wheels(situation, moved, {**answers, **more})
+    more = snapshot.backend.index.releases_of(IndexQuery(missing), report) if missing else {}
+    return attach_wheels(snapshot, moved, {**answers, **more})
 
 
 def attach_wheels(
-    situation: EnvironmentSnapshot, moved: Iterable[Change], answers: ProjectResults
+    snapshot: EnvironmentSnapshot, moved: Iterable[Change], answers: ProjectResults
 ) -> tuple[Change, ...]:
     """Add the wheel that is expected and the hashes of all that fit; raises what the index said."""
-    interpreter = situation.backend.environment.interpreter
+    interpreter = snapshot.backend.environment.interpreter
     out = []
     for change in moved:
         if change.after is not None:
@@ -79,7 +82,7 @@ def attach_wheels(
                 why = f"{change.id} {change.after} has no wheel for this Python."
                 raise PlanImpossible((f"{change.id}=={change.after}",), why)
             if not wheels:
-                url = situation.backend.index.url
+                url = snapshot.backend.index.url
                 raise ProjectNotFound(f"{change.id} {change.after}", url)
             change = replace(
                 change,
@@ -92,9 +95,34 @@ def attach_wheels(
     return tuple(out)
 
 
-def equivalent_commands(situation: EnvironmentSnapshot, moved: Sequence[Change]) -> tuple[str, ...]:
+def build_plan(
+    snapshot: EnvironmentSnapshot,
+    requested: tuple[str, ...],
+    changes: Sequence[Change],
+    *,
+    held_back: tuple[HeldBack, ...] = (),
+    allow: AllowPolicy = "dependencies",
+    undoes: str | None = None,
+    from_save_point: bool = False,
+) -> Plan:
+    """Return the plan of these changes, tied to the environment as it is now."""
+    return Plan(
+        requested=requested,
+        changes=tuple(changes),
+        held_back=held_back,
+        environment_fingerprint=snapshot.fingerprint(changes),
+        python=snapshot.python,
+        created=datetime.now(UTC),
+        allow=allow,
+        commands=equivalent_commands(snapshot, changes),
+        undoes=undoes,
+        from_save_point=from_save_point,
+    )
+
+
+def equivalent_commands(snapshot: EnvironmentSnapshot, moved: Sequence[Change]) -> tuple[str, ...]:
     """Return what would do the same in a terminal."""
-    python = shlex.quote(str(situation.python))
+    python = shlex.quote(str(snapshot.python))
     gone = [change.id for change in moved if change.after is None]
     pins = [f"{change.id}=={change.after}" for change in moved if change.after is not None]
     said = []
@@ -103,6 +131,18 @@ def equivalent_commands(situation: EnvironmentSnapshot, moved: Sequence[Change])
     if pins:
         said.append(f"uv pip install --python {python} --no-deps {' '.join(pins)}")
     return tuple(said)
+
+
+def check_still_met(
+    snapshot: EnvironmentSnapshot,
+    moved: Sequence[Change],
+    required: dependency_graph.ActiveRequirements,
+) -> None:
+    """Raise `StillNeeded` if the changes take from others what these require."""
+    broken = dependency_graph.broken_by(moved, required, snapshot.versions)
+    if broken:
+        names = tuple(change.id for change in moved)
+        raise StillNeeded(names, tuple(sorted({problem.id for problem in broken})))
 
 
 def raise_first_error(answers: ProjectResults) -> None:
@@ -115,25 +155,19 @@ def raise_first_error(answers: ProjectResults) -> None:
 def _side_effect_reason(
     id: NormalizedName,
     after: Mapping[NormalizedName, Version | None],
-    situation: EnvironmentSnapshot,
+    snapshot: EnvironmentSnapshot,
 ) -> str:
     """Name who needs a side effect, among what else changes."""
     owners = [
         owner
-        for owner in dependency_graph.dependents([id], situation.active_requirements)
+        for owner in dependency_graph.dependents([id], snapshot.active_requirements)
         if owner in after
     ]
     return f"{', '.join(owners)} needs it" if len(owners) == 1 else "it goes with the rest"
 
 
-def _check_unbroken(situation: EnvironmentSnapshot, moved: Sequence[Change]) -> None:
-    ids = {change.id for change in moved}
-    fixed = {
-        id: required for id, required in situation.active_requirements.items() if id not in ids
-    }
-    broken = (
-        dependency_graph.unmet(fixed, dependency_graph.versions_after(situation.versions, moved))
-        - situation.unmet
-    )
+def _check_unbroken(snapshot: EnvironmentSnapshot, moved: Sequence[Change]) -> None:
+    broken = dependency_graph.broken_by(moved, snapshot.active_requirements, snapshot.versions)
     if broken:
-        raise PlanImpossible(tuple(sorted(ids)), f"{'; '.join(sorted(map(str, broken)))}.")
+        names = tuple(sorted(change.id for change in moved))
+        raise PlanImpossible(names, f"{'; '.join(sorted(map(str, broken)))}.")

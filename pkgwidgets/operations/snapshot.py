@@ -22,17 +22,6 @@ from pkgwidgets.core.releases import Release
 
 from . import recovery
 
-ORIGIN_REASONS = {
-    Origin.EDITABLE: "it is editable: changed where it lives",
-    Origin.URL: "it was installed from a URL",
-    Origin.VCS: "it was installed from a repository",
-    Origin.CONDA: "it belongs to conda",
-    Origin.SYSTEM: "it belongs to the system",
-}
-"""Why a distribution that did not come from an index is listed and never changed."""
-_OUTSIDE_REASON = "it lies outside of this environment, in {}"
-_EGG_INFO_REASON = "it has no RECORD, being an egg-info: its files are unknown"
-
 ProjectResults = Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]
 """What the index said of each project."""
 
@@ -70,12 +59,12 @@ class EnvironmentSnapshot:
         unmet = dependency_graph.unmet(needs, versions)
         own = set(backend.environment.interpreter.scheme.values())
         _check_direct_urls(backend, installed, own)
-        fixed = {
-            id: _unmanaged_reason(found, own)
+        pinned = {
+            id: reason
             for id, found in distributions.items()
-            if found.origin is not Origin.INDEX
+            if (reason := found.unmanaged_reason(own)) is not None
         }
-        return cls(backend, installed, distributions, versions, needs, unmet, fixed)
+        return cls(backend, installed, distributions, versions, needs, unmet, pinned)
 
     def fingerprint(self, moved: Iterable[Change]) -> str:
         """Return what a plan of these changes is tied to: what is installed, and its files."""
@@ -120,15 +109,16 @@ class EnvironmentSnapshot:
         new = {
             id: why for id, why in self.pinned.items() if known is None or id not in known.pinned
         }
-        return tuple(
-            HeldBack(
-                id=id,
-                name=self.distributions[id].name,
-                kept_version=self.versions[id],
-                latest=None,
-                reason=reason,
-            )
-            for id, reason in sorted(new.items())
+        return tuple(self.held_back(id) for id in sorted(new))
+
+    def held_back(self, id: NormalizedName, latest: Version | None = None) -> HeldBack:
+        """Report that a pinned distribution stays as it is, and why."""
+        return HeldBack(
+            id=id,
+            name=self.distributions[id].name,
+            kept_version=self.versions[id],
+            latest=latest,
+            reason=self.pinned[id],
         )
 
     def requirements(self, instead: Mapping[NormalizedName, str]) -> tuple[str, ...]:
@@ -185,15 +175,6 @@ def _check_direct_urls(
         if isinstance(found, Unreadable) and spoilt and found.path.parent in own:
             reason = f"{found.path.name}/{found.reason}; mend it, or install {id} anew"
             raise EnvironmentRefused(backend.environment.interpreter.python, reason)
-
-
-def _unmanaged_reason(found: Distribution, own: Collection[Path]) -> str:
-    """Say why a distribution that did not come from an index is never changed."""
-    if found.path.parent not in own:
-        return _OUTSIDE_REASON.format(found.path.parent)
-    return (
-        _EGG_INFO_REASON if found.path.name.endswith(".egg-info") else ORIGIN_REASONS[found.origin]
-    )
 
 
 def current_fingerprints(backend: Backend, ids: Collection[NormalizedName]) -> Mapping[str, str]:

@@ -21,6 +21,7 @@ from pkgwidgets.core.errors import (
     TooLate,
 )
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.history import find_transaction
 from pkgwidgets.core.interfaces import Backend, Report, Worker, no_report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
@@ -93,6 +94,14 @@ def _start_or_none(backend: Backend, plan: Plan, interrupts: Sequence[int]) -> s
         raise
 
 
+def get_transaction(backend: Backend, id: str) -> Transaction:
+    """Return a transaction of the history; raises `InvalidRequest` if there is none of this id."""
+    found = find_transaction(backend.journal.transactions(), id)
+    if found is None:
+        raise InvalidRequest("transaction", id, "the history has none of this id")
+    return found
+
+
 def running(backend: Backend) -> Transaction | None:
     """Return the transaction that somebody is carrying out now, if there is one."""
     newest = backend.journal.transactions()[-1:]
@@ -107,7 +116,7 @@ def cancel(backend: Backend, id: str) -> None:
     Harmless if it has ended that way already. Raises `TooLate` if it is committed, and
     `InvalidRequest` if there is none of this id.
     """
-    _check_known(backend, id)
+    get_transaction(backend, id)
     done = backend.journal.steps(id)
     if "COMMIT" in done:
         raise TooLate(id)
@@ -122,7 +131,7 @@ def follow(backend: Backend, id: str, report: Report = no_report) -> Transaction
     anything that `report` raises, cancels it and waits until the old environment is back. What a
     dead process left unfinished is rolled back.
     """
-    _check_known(backend, id)
+    get_transaction(backend, id)
     try:
         ended = _follow_to_end(backend, id, report)
         if ended.outcome is Outcome.COMMITTED:
@@ -157,7 +166,7 @@ def _follow_to_end(backend: Backend, id: str, report: Report) -> Transaction:
         told.tell_news()
         sleep(_POLL_SECONDS)
     told.tell_news()
-    return next(each for each in backend.journal.transactions() if each.id == id)
+    return get_transaction(backend, id)
 
 
 class _EventReporter:
@@ -211,11 +220,6 @@ def _recorded_error(backend: Backend, ended: Transaction) -> PkgwidgetsError:
         if ended.outcome is Outcome.INCOMPLETE:
             return RollbackFailed(ended.id, (said,), str(backend.journal.folder(ended.id)))
         return ApplierFailed(ended.id, said)
-
-
-def _check_known(backend: Backend, id: str) -> None:
-    if id not in {each.id for each in backend.journal.transactions()}:
-        raise InvalidRequest("transaction", id, "the history has none of this id")
 
 
 def _worker(backend: Backend) -> Worker:

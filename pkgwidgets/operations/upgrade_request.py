@@ -30,14 +30,14 @@ class UpgradeRequest:
 
     def __init__(
         self,
-        situation: EnvironmentSnapshot,
+        snapshot: EnvironmentSnapshot,
         targets: tuple[NormalizedName, ...],
         answers: ProjectResults,
         *,
         version: Version | None = None,
         allow: AllowPolicy,
     ) -> None:
-        self.situation = situation
+        self.snapshot = snapshot
         self.targets = targets
         self.answers = answers
         self.version = version
@@ -71,7 +71,7 @@ class UpgradeRequest:
         if self._newest is None or self.allow == "all":
             return ""
         id, latest = self._newest
-        keep = (*self.situation.pins((), free=True), *self._excluded)
+        keep = (*self.snapshot.pins((), free=True), *self._excluded)
         for wanted in (f"{id}=={latest}", self._floor(id)):
             try:
                 free = self._ask({id: wanted}, keep)
@@ -86,7 +86,7 @@ class UpgradeRequest:
         """Return the named that do not reach their newest eligible release, with the reasons."""
         if self.version is not None:
             return ()
-        after = dependency_graph.versions_after(self.situation.versions, moved)
+        after = dependency_graph.versions_after(self.snapshot.versions, moved)
         held: list[HeldBack] = []
         for id in self.targets:
             answer, latest = self.answers.get(id, ()), self._latest(id)
@@ -100,9 +100,9 @@ class UpgradeRequest:
         return tuple(held)
 
     def _ask(self, wanted: Mapping[NormalizedName, str], keep: Sequence[str]) -> Resolution:
-        return self.situation.backend.installer.resolve(
+        return self.snapshot.backend.installer.resolve(
             ResolveRequest(
-                requirements=self.situation.requirements(wanted),
+                requirements=self.snapshot.requirements(wanted),
                 keep=tuple(keep),
                 upgrade=self.targets if self.version is None else (),
             )
@@ -111,22 +111,22 @@ class UpgradeRequest:
     def _floor(self, id: NormalizedName) -> str:
         if self.version is not None:
             return f"{id}=={self.version}"
-        return f"{id}>={self.situation.versions[id].public}"
+        return f"{id}>={self.snapshot.versions[id].public}"
 
     @cached_property
     def _keep(self) -> tuple[str, ...]:
-        return (*self.situation.pins(self._movable, free=self.allow == "all"), *self._excluded)
+        return (*self.snapshot.pins(self._movable, free=self.allow == "all"), *self._excluded)
 
     @cached_property
     def _excluded(self) -> tuple[str, ...]:
         """Rule out newer releases that are for other Pythons: uv reads lower bounds alone."""
-        interpreter = self.situation.backend.environment.interpreter
+        interpreter = self.snapshot.backend.environment.interpreter
         return tuple(
             f"{id}!={release.version.public}"
             for id in self.targets
             if not isinstance(answer := self.answers.get(id, ()), PkgwidgetsError)
             for release in answer
-            if release.version > self.situation.versions[id]
+            if release.version > self.snapshot.versions[id]
             and is_for_other_pythons(release, interpreter)
         )
 
@@ -134,14 +134,14 @@ class UpgradeRequest:
     def _movable(self) -> frozenset[NormalizedName]:
         """The named and, if allowed, what they depend on in their old and their new versions."""
         if self.allow == "all":
-            return frozenset(self.situation.distributions)
+            return frozenset(self.snapshot.distributions)
         movable = frozenset(self.targets)
         if self.allow == "dependencies":
             movable |= dependency_graph.dependencies(
-                self.targets, self.situation.active_requirements
+                self.targets, self.snapshot.active_requirements
             )
             for id in self.targets:
-                movable |= self.situation.backend.installer.dependencies(self._floor(id))
+                movable |= self.snapshot.backend.installer.dependencies(self._floor(id))
         return movable
 
     @cached_property
@@ -151,7 +151,7 @@ class UpgradeRequest:
             return None
         id = self.targets[0]
         latest = self._latest(id)
-        return None if latest is None or latest <= self.situation.versions[id] else (id, latest)
+        return None if latest is None or latest <= self.snapshot.versions[id] else (id, latest)
 
     @cached_property
     def _reachable(self) -> tuple[NormalizedName, Version] | None:
@@ -161,7 +161,7 @@ class UpgradeRequest:
         id, _ = self._newest
         owners = dependency_graph.reverse_requirements(self._fixed(self._movable)).get(id, {})
         for release in self._eligible(id):
-            if release.version <= self.situation.versions[id]:
+            if release.version <= self.snapshot.versions[id]:
                 return None
             if not dependency_graph.conflicting(id, release.version, owners):
                 return id, release.version
@@ -175,8 +175,8 @@ class UpgradeRequest:
         answer = self.answers.get(id, ())
         if isinstance(answer, PkgwidgetsError):
             return ()
-        interpreter = self.situation.backend.environment.interpreter
-        return eligible_releases(answer, interpreter, installed=self.situation.versions[id])
+        interpreter = self.snapshot.backend.environment.interpreter
+        return eligible_releases(answer, interpreter, installed=self.snapshot.versions[id])
 
     def _owners(
         self, id: NormalizedName, latest: Version, movable: Collection[NormalizedName]
@@ -186,7 +186,7 @@ class UpgradeRequest:
 
     def _fixed(self, movable: Collection[NormalizedName]) -> dependency_graph.ActiveRequirements:
         return {
-            i: needs for i, needs in self.situation.active_requirements.items() if i not in movable
+            i: needs for i, needs in self.snapshot.active_requirements.items() if i not in movable
         }
 
     def _reason(
@@ -217,7 +217,7 @@ class UpgradeRequest:
         reason: str,
         unlock: str = "",
     ) -> HeldBack:
-        name = self.situation.distributions[id].name
+        name = self.snapshot.distributions[id].name
         return HeldBack(
             id=id,
             name=name,

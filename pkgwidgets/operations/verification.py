@@ -111,7 +111,7 @@ def problems_after(
         # they were installed, or did not work, is so again.
         return ()
     damage = backend.records.damage(plan, baseline.sharing_folders)
-    lost = _newly_unmet(backend, before, installed)
+    lost = _lost_requirements(backend, before, installed)
     if damage or lost:
         return (*damage, *lost)
     if baseline.stage is not None:
@@ -154,7 +154,11 @@ class _AffectedPackages:
         wrong = dependency_graph.version_differences(
             expected, dependency_graph.installed_versions(after)
         )
-        return (*wrong, *_newly_unmet(self._backend, self._installed, after), *self._orphaned())
+        return (
+            *wrong,
+            *_lost_requirements(self._backend, self._installed, after),
+            *self._orphaned(),
+        )
 
     @cached_property
     def replaced(self) -> frozenset[Path]:
@@ -310,16 +314,13 @@ def _unreadable(
     )
 
 
-def _newly_unmet(
+def _lost_requirements(
     backend: Backend, before: dependency_graph.Installed, after: dependency_graph.Installed
 ) -> tuple[str, ...]:
     markers = backend.environment.interpreter.markers
-    old = dependency_graph.unmet(
-        dependency_graph.active_requirements(before, markers),
-        dependency_graph.installed_versions(before),
-    )
-    new = dependency_graph.unmet(
+    problems = dependency_graph.newly_unmet(
+        dependency_graph.unmet_in(before, markers),
         dependency_graph.active_requirements(after, markers),
         dependency_graph.installed_versions(after),
     )
-    return tuple(sorted(map(str, new - old)))
+    return tuple(sorted(map(str, problems)))

@@ -8,19 +8,12 @@ from typing import Literal
 
 from packaging.version import Version
 
-from pkgwidgets.core.environment import Origin
+from pkgwidgets.core.environment import ORIGIN_REASONS, Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.releases import Release
 
 ActionName = Literal["", "upgrade", "explain", "retry"]
 
-_ORIGIN_NOTES = {
-    Origin.EDITABLE: "changed where it lives",
-    Origin.URL: "installed from a URL",
-    Origin.VCS: "installed from a repository",
-    Origin.CONDA: "belongs to conda",
-    Origin.SYSTEM: "belongs to the system",
-}
 LABELS: dict[ActionName, str] = {"upgrade": "Upgrade", "explain": "Blocked…", "retry": "Retry"}
 """What the button of an action says, if a row needs no other words."""
 _UNDER_WAY = (PackageStatus.INSTALLING, PackageStatus.UPGRADING)
@@ -54,7 +47,7 @@ def row_action(info: PackageInfo) -> RowAction:
     if info.status in _UNDER_WAY:
         return RowAction(note=f"{info.status.value}…")
     if info.origin is not Origin.INDEX:
-        return RowAction(note=_ORIGIN_NOTES[info.origin])
+        return RowAction(note=ORIGIN_REASONS[info.origin].note)
     # Without a version the distribution itself is unreadable: asking again changes nothing.
     failed = info.status is PackageStatus.ERROR
     if info.latest_version is None and info.error and info.version and not failed:

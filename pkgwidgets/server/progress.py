@@ -98,12 +98,12 @@ def _failure(backend: Backend, id: str) -> PkgwidgetsError | None:
 def _ended(backend: Backend, id: str) -> Transaction | None:
     """Return a transaction at which nobody works: it has ended, or was cut off."""
     at_work = backend.environment.holder() is not None
-    found = next(each for each in backend.journal.transactions() if each.id == id)
+    found = operations.get_transaction(backend, id)
     return found if found.outcome is not Outcome.STARTED or not at_work else None
 
 
 def _found(backend: Backend, id: str, plan: Plan) -> Transaction:
-    found = next(each for each in backend.journal.transactions() if each.id == id)
+    found = operations.get_transaction(backend, id)
     # What only this process knows of the plan is not in the journal.
     return replace(found, plan=plan)
 

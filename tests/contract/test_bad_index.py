@@ -46,6 +46,7 @@ from pkgwidgets.backends.index.simple import SimpleIndex
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import IndexUnavailable, InstallFailed, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.releases import ReleaseList
@@ -298,7 +299,7 @@ def asked_of(
     url: str, limits: IndexLimits = IndexLimits()
 ) -> Mapping[Any, Sequence[Any] | PkgwidgetsError]:
     settings = replace(index_settings.sources_for_url(url), limits=limits)
-    return SimpleIndex(settings).releases_of([SUBJECT, *HEALTHY])
+    return SimpleIndex(settings).releases_of(IndexQuery([SUBJECT, *HEALTHY]))
 
 
 def hurried(python: Path, url: str, limits: IndexLimits = HURRIED) -> Backend:
@@ -507,12 +508,13 @@ MEASURE = dedent(
     from pkgwidgets.backends.config import index_settings
     from pkgwidgets.backends.index.cache import ReleaseCache
     from pkgwidgets.backends.index.simple import SimpleIndex
+    from pkgwidgets.core.index_query import IndexQuery
 
     url, folder, *ids = sys.argv[1:]
     index = SimpleIndex(index_settings.sources_for_url(url), ReleaseCache(url, Path(folder)))
-    index.releases_of(["warm-up", "warm-up-2"])
+    index.releases_of(IndexQuery(["warm-up", "warm-up-2"]))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    answers = index.releases_of(ids)
+    answers = index.releases_of(IndexQuery(ids))
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     unit = 1 if sys.platform == "darwin" else 1024
     print(json.dumps([(after - before) * unit, [type(answers[id]).__name__ for id in ids]]))

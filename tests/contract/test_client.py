@@ -24,6 +24,7 @@ from pkgwidgets.backends.index.cache import ReleaseCache
 from pkgwidgets.backends.index.simple import SimpleIndex
 from pkgwidgets.core.errors import Cancelled, IndexUnavailable, PkgwidgetsError
 from pkgwidgets.core.events import Event
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.releases import Release, ReleaseList
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -107,7 +108,7 @@ def test_a_redirect_is_followed_by_every_asker(
         return good(path)
 
     server.reply = moved
-    answers = index.releases_of(IDS)
+    answers = index.releases_of(IndexQuery(IDS))
     assert [versions(answers[id]) for id in IDS] == [["2.0", "1.0"]] * len(IDS)
 
 
@@ -121,14 +122,14 @@ def test_a_moment_of_trouble_costs_nobody_an_answer(server: Server, index: Simpl
         return 503, {}, b""
 
     server.reply = once
-    answers = index.releases_of(IDS)
+    answers = index.releases_of(IndexQuery(IDS))
     assert [versions(answers[id]) for id in IDS] == [["2.0", "1.0"]] * len(IDS)
 
 
 def test_a_host_that_fails_for_ever_is_left_alone(server: Server, index: SimpleIndex) -> None:
     server.reply = lambda path: (500, {"Retry-After": "99999"}, b"")
     many = [canonicalize_name(f"pod-{number}") for number in range(300)]
-    answers = index.releases_of(many)
+    answers = index.releases_of(IndexQuery(many))
     assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
     assert len(server.asked) < 200
     assert "left alone for a minute" in str(answers[many[-1]])
@@ -140,7 +141,9 @@ def test_no_header_ends_the_check(server: Server, index: SimpleIndex, name: str,
     value = f"max-age={text}" if name == "Cache-Control" else text
     encoded = value.encode().decode("latin-1")
     server.reply = lambda path: (200, good(path)[1] | {name: encoded}, good(path)[2])
-    first, again = (index.releases_of(IDS[:1], refresh=refresh) for refresh in (False, True))
+    first, again = (
+        index.releases_of(IndexQuery(IDS[:1], refresh=refresh)) for refresh in (False, True)
+    )
     assert versions(first[IDS[0]]) == versions(again[IDS[0]]) == ["2.0", "1.0"]
 
 
@@ -163,21 +166,21 @@ def test_what_is_fresh_is_not_asked_again(
 ) -> None:
     server.reply = _reply(headers)
     for _ in range(2):
-        assert versions(index.releases_of(IDS[:1])[IDS[0]]) == ["2.0", "1.0"]
+        assert versions(index.releases_of(IndexQuery(IDS[:1]))[IDS[0]]) == ["2.0", "1.0"]
     assert len(server.asked) == requests
     assert [known for _, known in server.asked] == [None, '"1"'][:requests]
 
 
 def test_an_unchanged_page_is_not_sent_again(server: Server, index: SimpleIndex) -> None:
-    index.releases_of(IDS[:1])
+    index.releases_of(IndexQuery(IDS[:1]))
     server.reply = lambda path: (304, {"ETag": '"1"'}, b"")
-    assert versions(index.releases_of(IDS[:1], refresh=True)[IDS[0]]) == ["2.0", "1.0"]
+    assert versions(index.releases_of(IndexQuery(IDS[:1], refresh=True))[IDS[0]]) == ["2.0", "1.0"]
 
 
 def test_a_kept_answer_stands_in_and_says_so(server: Server, index: SimpleIndex) -> None:
-    index.releases_of(IDS[:1])
+    index.releases_of(IndexQuery(IDS[:1]))
     server.reply = lambda path: (403, {}, b"")
-    answers = index.releases_of(IDS[:2])
+    answers = index.releases_of(IndexQuery(IDS[:2]))
     kept = answers[IDS[0]]
     assert isinstance(kept, ReleaseList)
     assert versions(kept) == ["2.0", "1.0"]
@@ -189,10 +192,10 @@ def test_what_was_not_looked_at_stands_in_for_nothing(server: Server, index: Sim
     def newest(id: NormalizedName, release: Release) -> bool:
         return True
 
-    assert versions(index.releases_of(IDS[:1], enough=newest)[IDS[0]]) == ["2.0"]
+    assert versions(index.releases_of(IndexQuery(IDS[:1], stop_at=newest))[IDS[0]]) == ["2.0"]
     server.reply = lambda path: (403, {}, b"")
-    assert versions(index.releases_of(IDS[:1], enough=newest)[IDS[0]]) == ["2.0"]
-    assert isinstance(index.releases_of(IDS[:1])[IDS[0]], IndexUnavailable)
+    assert versions(index.releases_of(IndexQuery(IDS[:1], stop_at=newest))[IDS[0]]) == ["2.0"]
+    assert isinstance(index.releases_of(IndexQuery(IDS[:1]))[IDS[0]], IndexUnavailable)
 
 
 def test_a_clock_that_was_ahead_keeps_nothing_fresh(
@@ -201,8 +204,8 @@ def test_a_clock_that_was_ahead_keeps_nothing_fresh(
     server.reply = _reply({"Cache-Control": "max-age=600"})
     with monkeypatch.context() as ahead:
         ahead.setattr("pkgwidgets.backends.index.simple.time", lambda: time() + 86_400)
-        index.releases_of(IDS[:1])
-    index.releases_of(IDS[:1])
+        index.releases_of(IndexQuery(IDS[:1]))
+    index.releases_of(IndexQuery(IDS[:1]))
     assert len(server.asked) == 2
 
 
@@ -212,7 +215,7 @@ def test_a_damaged_cache_is_begun_anew(server: Server, tmp_path: Path, damage: b
         index = SimpleIndex(
             index_settings.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
         )
-        assert versions(index.releases_of(IDS[:1])[IDS[0]]) == ["2.0", "1.0"]
+        assert versions(index.releases_of(IndexQuery(IDS[:1]))[IDS[0]]) == ["2.0", "1.0"]
         if number == 0:
             for file in tmp_path.iterdir():
                 file.unlink() if file.name.endswith(("-wal", "-shm")) else file.write_bytes(damage)
@@ -228,7 +231,7 @@ def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(
     index = SimpleIndex(
         index_settings.sources_for_url(server.url), ReleaseCache(server.url, folder)
     )
-    assert versions(index.releases_of(IDS[:1])[IDS[0]]) == ["2.0", "1.0"]
+    assert versions(index.releases_of(IndexQuery(IDS[:1]))[IDS[0]]) == ["2.0", "1.0"]
 
 
 def test_two_kernels_may_use_one_cache(server: Server, tmp_path: Path) -> None:
@@ -240,7 +243,7 @@ def test_two_kernels_may_use_one_cache(server: Server, tmp_path: Path) -> None:
             index_settings.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
         )
         for _ in range(5):
-            found = index.releases_of(IDS, refresh=True)
+            found = index.releases_of(IndexQuery(IDS, refresh=True))
             errors.extend(a for a in found.values() if isinstance(a, PkgwidgetsError))
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
@@ -265,7 +268,7 @@ def test_who_waits_for_a_silent_index_can_leave(server: Server, index: SimpleInd
 
     server.reply, begun = never, monotonic()
     with pytest.raises(Cancelled):
-        index.releases_of(IDS[:1], cancel)
+        index.releases_of(IndexQuery(IDS[:1]), cancel)
     waited = monotonic() - begun
     silent.set()
     assert waited < 5
@@ -319,7 +322,7 @@ def test_five_failures_one_after_the_other_and_nobody_asks_a_sixth_time(
 ) -> None:
     server.reply = lambda path: (500, {"Retry-After": "99999"}, b"")
     for id in IDS[:6]:
-        assert isinstance(index.releases_of([id])[id], IndexUnavailable)
+        assert isinstance(index.releases_of(IndexQuery([id]))[id], IndexUnavailable)
     assert len(server.asked) == 5
 
 
@@ -337,7 +340,7 @@ def test_a_tenth_that_fails_and_a_tenth_that_is_slow_cost_the_others_nothing(
         return (503, {}, b"") if name in failing else good(path)
 
     server.reply, begun = mixed, monotonic()
-    answers = index.releases_of(many)
+    answers = index.releases_of(IndexQuery(many))
     rows = [id for id in many if not isinstance(answers[id], PkgwidgetsError)]
     assert {*many} - failing - slow <= {*rows}
     assert monotonic() - begun < 30
@@ -345,7 +348,7 @@ def test_a_tenth_that_fails_and_a_tenth_that_is_slow_cost_the_others_nothing(
 
 def test_a_circle_of_redirects_ends(server: Server, index: SimpleIndex) -> None:
     server.reply = lambda path: (302, {"Location": path}, b"")
-    answer = index.releases_of(IDS[:1])[IDS[0]]
+    answer = index.releases_of(IndexQuery(IDS[:1]))[IDS[0]]
     assert "redirects in a circle" in str(answer)
     assert len(server.asked) < 40
 

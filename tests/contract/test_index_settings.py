@@ -18,6 +18,7 @@ from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.installer import uv
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import ResolveRequest
 from pkgwidgets.core.releases import Release, ReleaseList
 from pkgwidgets.demo import Demo
@@ -286,7 +287,7 @@ def pea(version: str) -> BuiltWheel:
 
 
 def asked(sources: IndexSources) -> object:
-    return MultiIndex(lambda: sources).releases_of([PEA], refresh=True)[PEA]
+    return MultiIndex(lambda: sources).releases_of(IndexQuery([PEA], refresh=True))[PEA]
 
 
 def test_the_first_index_that_knows_a_project_answers() -> None:
@@ -338,7 +339,7 @@ def test_links_are_candidates_beside_the_index(tmp_path: Path, kind: str) -> Non
             "page on this machine": page.as_uri(),
         }
         joined = MultiIndex(lambda: IndexSources(indexes=(index.url,), links=(links[kind],)))
-        found = joined.releases_of([PEA, POD])
+        found = joined.releases_of(IndexQuery([PEA, POD]))
         assert versions(found[PEA]) == ["3.0", "1.0"]
         answer = found[PEA]
         assert isinstance(answer, ReleaseList)
@@ -356,7 +357,8 @@ def test_links_without_an_index(tmp_path: Path, garden: Demo) -> None:
     installer = uv.UvInstaller(interpreter.describe(garden.python), lambda: sources)
     after = installer.resolve(ResolveRequest(requirements=("seedshelf>8",)))
     assert {id: str(version) for id, version in after.items()} == {"seedshelf": "9.0"}
-    answer = MultiIndex(lambda: sources).releases_of([canonicalize_name("seedshelf")])
+    query = IndexQuery([canonicalize_name("seedshelf")])
+    answer = MultiIndex(lambda: sources).releases_of(query)
     assert versions(answer[canonicalize_name("seedshelf")]) == ["9.0"]
 
 

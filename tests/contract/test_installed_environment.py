@@ -482,6 +482,35 @@ def test_an_externally_managed_environment_is_refused(environment: InstalledEnvi
     assert "managed by the operating system (PEP 668)" in refusal
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[externally-managed]\nError=Use apt.\n", "Use apt."),
+        ("[externally-managed]\nError=Use apt,\n  or a venv: 100%\n", "Use apt, or a venv: 100%"),
+        ("[externally-managed]\nError-de=Nimm apt.\nError=Use apt.\n", "Nimm apt."),
+        ("[externally-managed]\nError-de_DE=Nimm es.\nError-de=Nimm apt.\n", "Nimm es."),
+        ("[externally-managed]\nError=\x1b[2JUse apt.\n", "\\x1b[2JUse apt."),
+        ("[externally-managed]\n", ""),
+        ("[other]\nError=Use apt.\n", ""),
+        ("no section", ""),
+        ("", ""),
+    ],
+    ids=[
+        "one line", "several lines", "by language", "by country", "hostile", "no message",
+        "no section of its own", "no INI file", "empty",
+    ],
+)  # fmt: skip
+def test_the_message_of_its_owner_is_shown(
+    environment: InstalledEnvironment, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    monkeypatch.setattr("locale.getlocale", lambda category: ("de_DE", "UTF-8"))
+    facts = replace(environment.interpreter, externally_managed=text)
+    refusal = InstalledEnvironment(facts).read_only_reason()
+    reason = "is managed by the operating system (PEP 668); use a virtual environment"
+    said = f"{reason}. Its owner says: {message}" if message else reason
+    assert refusal == f"{environment.interpreter.prefix} {said}"
+
+
 def test_the_marker_of_an_externally_managed_environment_counts_outside_of_a_venv(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

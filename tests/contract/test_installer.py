@@ -11,6 +11,7 @@ import pytest
 from fakes import FakeKit, Kit, Oracle, change_of, plan_of
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from spoilt_wheels import SpoiltWheel
 
 from pkgwidgets import PackageService
 from pkgwidgets.backends.installer import uv
@@ -26,6 +27,7 @@ from pkgwidgets.core.errors import (
     ResolutionFailed,
 )
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ResolveRequest, no_report
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.demo import Demo, catalog
@@ -54,7 +56,7 @@ def versions(kit: Kit) -> dict[str, str]:
 
 def with_hashes(kit: Kit, name: str, before: str | None, after: str, **more: bool) -> Change:
     id = canonicalize_name(name)
-    answer = kit.backend.index.releases_of([id])[id]
+    answer = kit.backend.index.releases_of(IndexQuery([id]))[id]
     assert not isinstance(answer, PkgwidgetsError)
     (wheel,) = next(r.wheels for r in answer if r.version == Version(after))
     assert wheel.sha256 is not None
@@ -280,7 +282,7 @@ def test_an_exchanged_wheel_is_refused_and_nothing_is_changed(
     service: PackageService, garden: Demo, tree: Oracle
 ) -> None:
     other = BuiltWheel(name="seedshelf", version="1.5", files={"seedshelf.py": "evil = 1\n"})
-    garden.index.publish(BuiltWheel(name="seedshelf", version="1.5", damage=lambda _: other.data))
+    garden.index.publish(SpoiltWheel(name="seedshelf", version="1.5", damage=lambda _: other.data))
     before = tree(service.prefix)
     with pytest.raises(InstallFailed, match="Hash mismatch"):
         service.upgrade_package("seedshelf")

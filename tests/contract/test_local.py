@@ -16,6 +16,7 @@ from pkgwidgets.backends.index.local import LocalIndex
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import ProjectAnswered
 from pkgwidgets.core.releases import ReleaseList
 from pkgwidgets.demo import Demo
@@ -49,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_is_read_like_any_index(folder: Path) -> None:
     told: list[Event] = []
-    answers = LocalIndex(folder.as_uri() + "/").releases_of([PEA, POD], told.append)
+    answers = LocalIndex(folder.as_uri() + "/").releases_of(IndexQuery([PEA, POD]), told.append)
     assert said(answers[PEA]) == ["1.10", "1.9"]
     assert isinstance(answers[POD], ProjectNotFound)
     assert {e.id: e.answer for e in told if isinstance(e, ProjectAnswered)} == answers
@@ -59,10 +60,10 @@ def test_a_folder_is_read_like_any_index(folder: Path) -> None:
 def test_what_cannot_be_read_is_said(folder: Path) -> None:
     (folder / "pod").mkdir()
     (folder / "pod" / "index.html").write_text("<html><body>Please log in.</body></html>")
-    found = LocalIndex(folder.as_uri()).releases_of([POD])[POD]
+    found = LocalIndex(folder.as_uri()).releases_of(IndexQuery([POD]))[POD]
     assert isinstance(found, IndexUnavailable)
     assert "cannot be read" in found.reason
-    gone = LocalIndex((folder / "gone").as_uri()).releases_of([PEA])[PEA]
+    gone = LocalIndex((folder / "gone").as_uri()).releases_of(IndexQuery([PEA]))[PEA]
     assert isinstance(gone, IndexUnavailable)
     assert gone.reason == "the folder is not there"
 
@@ -85,7 +86,7 @@ def test_a_folder_beside_an_index(
 ) -> None:
     told: list[Event] = []
     index = joined(strategy, folder.as_uri(), index_url)
-    answers = index.releases_of([PEA, SEED], told.append)
+    answers = index.releases_of(IndexQuery([PEA, SEED]), told.append)
     assert said(answers[PEA])[0] == newest
     assert said(answers[SEED])
     # What is told of a project is what is answered in the end, once.
@@ -99,7 +100,7 @@ def test_an_index_that_is_gone_makes_the_newest_doubtful(
     tmp_path: Path, index_url: str, forgetful: None
 ) -> None:
     index = joined("unsafe-best-match", (tmp_path / "gone").as_uri(), index_url)
-    found = index.releases_of([PEA, POD])
+    found = index.releases_of(IndexQuery([PEA, POD]))
     pea = found[PEA]
     assert isinstance(pea, ReleaseList)
     assert said(pea) == ["2.0"]
@@ -114,7 +115,7 @@ def test_an_address_that_lacks_its_scheme_keeps_its_secret(tmp_path: Path) -> No
     assert "s3cretpw" in sources.secrets
     index = MultiIndex(lambda: sources)
     assert "s3cretpw" not in index.url
-    assert "s3cretpw" not in repr(index.releases_of([PEA]))
+    assert "s3cretpw" not in repr(index.releases_of(IndexQuery([PEA])))
 
 
 def test_a_path_is_the_address_of_its_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,6 +137,6 @@ def test_all_sources_together_have_the_time_of_one(forgetful: None) -> None:
         )
         begun = monotonic()
         index = MultiIndex(lambda: sources, limits=limits)
-        found = index.releases_of([PEA, POD])
+        found = index.releases_of(IndexQuery([PEA, POD]))
         assert monotonic() - begun < 20  # four of them, thrice three seconds each
     assert all(isinstance(answer, IndexUnavailable) for answer in found.values())

@@ -17,6 +17,7 @@ from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.installer import uv
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import ResolveRequest
 from pkgwidgets.demo import Demo
 
@@ -54,7 +55,7 @@ def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], lis
 
 def seen(sources: IndexSources) -> list[str]:
     """Return what our own client sees of a project, or the reason why it sees nothing."""
-    answer = MultiIndex(lambda: sources).releases_of([SEEDSHELF], refresh=True)
+    answer = MultiIndex(lambda: sources).releases_of(IndexQuery([SEEDSHELF], refresh=True))
     found = answer[SEEDSHELF]
     if isinstance(found, PkgwidgetsError):
         return [found.sentence()]
@@ -257,7 +258,7 @@ def test_an_index_that_refuses_is_not_passed_by(garden: Demo) -> None:
     with guarded(garden.index_url, BOB) as guard:
         index = MultiIndex(lambda: IndexSources(indexes=(guard.url, garden.index_url)))
         garden.index.requests.clear()
-        found = index.releases_of([SEEDSHELF])[SEEDSHELF]
+        found = index.releases_of(IndexQuery([SEEDSHELF]))[SEEDSHELF]
         assert isinstance(found, IndexUnavailable)
         assert json.dumps(found.facts)
         assert garden.index.requests == []

@@ -40,7 +40,8 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
 )
 from pkgwidgets.core.events import Event
-from pkgwidgets.core.interfaces import Index, ProjectAnswered, everything
+from pkgwidgets.core.index_query import IndexQuery
+from pkgwidgets.core.interfaces import Index, ProjectAnswered
 from pkgwidgets.core.releases import Release, ReleaseList, Wheel
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
@@ -49,7 +50,7 @@ PEA = canonicalize_name("pea")
 
 
 def releases(index: Index, name: str) -> Sequence[Release]:
-    answer = index.releases_of([canonicalize_name(name)])[canonicalize_name(name)]
+    answer = index.releases_of(IndexQuery([canonicalize_name(name)]))[canonicalize_name(name)]
     assert not isinstance(answer, PkgwidgetsError)
     return answer
 
@@ -82,7 +83,7 @@ def test_releases_come_newest_first_with_what_is_known_of_them(kit: Kit) -> None
 def test_a_project_that_fails_has_its_error_as_its_answer(kit: Kit) -> None:
     ids = [canonicalize_name(name) for name in ("seedshelf", "nothing")]
     told: list[Event] = []
-    answers = kit.backend.index.releases_of(ids, told.append)
+    answers = kit.backend.index.releases_of(IndexQuery(ids), told.append)
     assert isinstance(answers[ids[1]], ProjectNotFound)
     assert not isinstance(answers[ids[0]], PkgwidgetsError)
     came = [event for event in told if isinstance(event, ProjectAnswered)]
@@ -93,13 +94,13 @@ def test_a_project_that_fails_has_its_error_as_its_answer(kit: Kit) -> None:
 def test_an_index_that_is_down_is_every_projects_answer(kit: Kit) -> None:
     kit.go_down()
     ids = [canonicalize_name(name) for name in ("seedshelf", "raintable")]
-    answers = kit.backend.index.releases_of(ids)
+    answers = kit.backend.index.releases_of(IndexQuery(ids))
     assert set(answers) == set(ids)
     assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
 
 
 def test_nothing_asked_is_nothing_answered(kit: Kit) -> None:
-    assert kit.backend.index.releases_of([]) == {}
+    assert kit.backend.index.releases_of(IndexQuery([])) == {}
 
 
 def test_what_the_report_raises_ends_the_asking(kit: Kit) -> None:
@@ -107,14 +108,16 @@ def test_what_the_report_raises_ends_the_asking(kit: Kit) -> None:
         raise Cancelled("")
 
     with pytest.raises(Cancelled):
-        kit.backend.index.releases_of([PEA, canonicalize_name("pod")], cancel)
+        kit.backend.index.releases_of(IndexQuery([PEA, canonicalize_name("pod")]), cancel)
 
 
 @pytest.mark.parametrize(("newest", "seen"), [("1.10", 1), ("1.9", 2), ("0", 3)])
 def test_no_further_down_than_is_enough(kit: Kit, newest: str, seen: int) -> None:
     kit.publish(*(BuiltWheel(name="pea", version=version) for version in ("1.8", "1.10", "1.9")))
     answers = kit.backend.index.releases_of(
-        [PEA], enough=lambda id, release: id == PEA and release.version == Version(newest)
+        IndexQuery(
+            [PEA], stop_at=lambda id, release: id == PEA and release.version == Version(newest)
+        )
     )
     answer = answers[PEA]
     assert not isinstance(answer, PkgwidgetsError)
@@ -125,7 +128,7 @@ def test_an_old_answer_stands_in_and_says_so(server: Answers, index: SimpleIndex
     server.files(file())
     assert len(releases(index, "pea")) == 1
     server.status = 503
-    answer = index.releases_of([PEA])[PEA]
+    answer = index.releases_of(IndexQuery([PEA]))[PEA]
     assert isinstance(answer, ReleaseList)
     assert [str(release.version) for release in answer] == ["1.0"]
     assert "it answered 503" in answer.stale_reason
@@ -134,9 +137,11 @@ def test_an_old_answer_stands_in_and_says_so(server: Answers, index: SimpleIndex
 def test_what_is_skipped_may_be_left_out_and_nothing_else(kit: Kit) -> None:
     kit.publish(*(BuiltWheel(name="pea", version=version) for version in ("1.8", "1.10", "1.9")))
     answer = kit.backend.index.releases_of(
-        [PEA],
-        enough=lambda id, release: release.version == Version("1.8"),
-        skip=lambda id, version, seen: version == Version("1.9") and len(seen) == 1,
+        IndexQuery(
+            [PEA],
+            stop_at=lambda id, release: release.version == Version("1.8"),
+            skip_version=lambda id, version, seen: version == Version("1.9") and len(seen) == 1,
+        )
     )[PEA]
     assert not isinstance(answer, PkgwidgetsError)
     said = [str(release.version) for release in answer]
@@ -201,7 +206,7 @@ def index(server: Answers) -> SimpleIndex:
 
 
 def failure(index: Index) -> PkgwidgetsError:
-    answer = index.releases_of([PEA])[PEA]
+    answer = index.releases_of(IndexQuery([PEA]))[PEA]
     assert isinstance(answer, PkgwidgetsError)
     return answer
 
@@ -308,9 +313,9 @@ def test_only_the_projects_own_files_count(server: Answers, index: SimpleIndex) 
         file(""),
     )
     found = releases(index, "pea")
-    assert [(str(release.version), release.sdist) for release in found] == [
-        ("1.1", True),
-        ("1.0", False),
+    assert [(str(release.version), len(release.wheels)) for release in found] == [
+        ("1.1", 0),
+        ("1.0", 1),
     ]
 
 
@@ -321,7 +326,7 @@ def test_a_size_that_is_none_is_never_a_number(
     monster = isinstance(size, int) and size > 0
     server.files(file(size="MONSTER" if monster else size))
     server.body = server.body.replace(b'"MONSTER"', b"9" * 5000)
-    answer = index.releases_of([PEA])[PEA]
+    answer = index.releases_of(IndexQuery([PEA]))[PEA]
     sizes = [] if isinstance(answer, PkgwidgetsError) else [w.size for w in answer[0].wheels]
     assert sizes in ([], [None])
 
@@ -337,7 +342,7 @@ def test_a_hash_that_is_none_is_never_passed_on(
     server: Answers, index: SimpleIndex, text: object
 ) -> None:
     server.files(file(hashes={"sha256": text}))
-    answer = index.releases_of([PEA])[PEA]
+    answer = index.releases_of(IndexQuery([PEA]))[PEA]
     hashes = [] if isinstance(answer, PkgwidgetsError) else [w.sha256 for w in answer[0].wheels]
     assert hashes in ([], [None])
 
@@ -412,7 +417,7 @@ def test_two_spellings_of_a_version_are_one_release(
 ) -> None:
     server.files(file(), file(sdist))
     (found,) = releases(index, "pea")
-    assert (found.version, found.sdist) == (Version("1.0"), True)
+    assert found.version == Version("1.0")
     assert [wheel.filename for wheel in found.wheels] == ["pea-1.0-py3-none-any.whl"]
 
 
@@ -492,9 +497,11 @@ def test_what_was_skipped_is_asked_for_when_it_counts_again(
 
     def seen() -> list[str]:
         answer = index.releases_of(
-            [PEA],
-            enough=lambda id, release: release.version not in forbidden,
-            skip=lambda id, version, seen: version in forbidden and bool(seen),
+            IndexQuery(
+                [PEA],
+                stop_at=lambda id, release: release.version not in forbidden,
+                skip_version=lambda id, version, seen: version in forbidden and bool(seen),
+            )
         )[PEA]
         assert not isinstance(answer, PkgwidgetsError)
         return [str(release.version) for release in answer]
@@ -528,6 +535,15 @@ def test_what_nobody_asks_for_is_given_up(tmp_path: Path) -> None:
     assert set(ReleaseCache("here", tmp_path).get([PEA, pod])) == {pod}
 
 
+def test_a_cache_of_the_format_with_source_distributions_is_not_read(tmp_path: Path) -> None:
+    cache, now = ReleaseCache("here", tmp_path), time()
+    cache.put({PEA: CachedProject(etag="", asked=now, fresh_until=now + 60)})
+    assert set(ReleaseCache("here", tmp_path).get([PEA])) == {PEA}
+    (file,) = tmp_path.glob("*.sqlite3")
+    file.rename(tmp_path / "index-3.sqlite3")
+    assert ReleaseCache("here", tmp_path).get([PEA]) == {}
+
+
 def test_a_size_beyond_all_reason_costs_nobody_anything(
     server: Answers, index: SimpleIndex
 ) -> None:
@@ -544,7 +560,7 @@ def test_a_size_beyond_all_reason_costs_nobody_anything(
 )
 def test_what_is_no_hash_reaches_no_requirements_file(server: Answers, digest: str) -> None:
     server.files(file() | {"hashes": {"sha256": digest}})
-    found = FindLinks(server.url, NetworkSettings()).releases_of([PEA], everything)
+    found = FindLinks(server.url, NetworkSettings()).releases_of(IndexQuery([PEA]))
     (linked,) = found[PEA][0].wheels
     (indexed,) = releases(SimpleIndex(index_settings.sources_for_url(server.url)), "pea")[0].wheels
     assert linked.sha256 is None
@@ -583,7 +599,7 @@ def test_a_cache_with_a_few_bytes_changed_is_no_reason_to_fail(
     ids = [canonicalize_name(f"pea-{number}") for number in range(30)]
     SimpleIndex(
         index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path)
-    ).releases_of(ids)
+    ).releases_of(IndexQuery(ids))
     chance, (file,) = random.Random(seed), tmp_path.glob("*.sqlite3")
     with closing(sqlite3.connect(file)) as database:
         database.execute("pragma wal_checkpoint(truncate)")
@@ -595,7 +611,7 @@ def test_a_cache_with_a_few_bytes_changed_is_no_reason_to_fail(
         found = SimpleIndex(
             index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path)
         )
-        assert set(found.releases_of(ids)) == set(ids)
+        assert set(found.releases_of(IndexQuery(ids))) == set(ids)
 
 
 @pytest.mark.parametrize("location", ["http://[bad/", "file:///etc/hosts", "http://host:port/"])
@@ -606,4 +622,4 @@ def test_a_redirect_to_no_address_is_said(
     found = failure(index)
     assert isinstance(found, IndexUnavailable)
     with pytest.raises(RequestFailed):
-        FindLinks(server.url, NetworkSettings()).releases_of([PEA], everything)
+        FindLinks(server.url, NetworkSettings()).releases_of(IndexQuery([PEA]))

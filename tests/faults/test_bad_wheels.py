@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeKit, Oracle
+from spoilt_wheels import SpoiltWheel
 
 from pkgwidgets.backends.sandbox.import_check import ImportCheckLimits, SubprocessImportChecker
 from pkgwidgets.connect import connect
@@ -36,7 +37,7 @@ METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
 PLANNING, BESIDE, AFTER = "while planning", "beside the environment", "in the environment"
 
 
-class Misdescribed(BuiltWheel):
+class Misdescribed(SpoiltWheel):
     """An index says of it that it needs nothing; in the wheel it says otherwise."""
 
     @property
@@ -45,7 +46,7 @@ class Misdescribed(BuiltWheel):
         return re.sub("Requires-Dist: .*\n", "", text) if hasattr(self, "data") else text
 
 
-def bad(code: str = POLES, kind: type[BuiltWheel] = BuiltWheel, **more: Any) -> BuiltWheel:
+def bad(code: str = POLES, kind: type[SpoiltWheel] = SpoiltWheel, **more: Any) -> BuiltWheel:
     """Return a newer beanpoles, that bedplanner needs."""
     files = {"beanpoles.py": code} | more.pop("files", {})
     return kind(name="beanpoles", version="1.2", files=files, **more)

@@ -164,7 +164,7 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     "editable": (
         lambda site: site.came_from({"url": "file:///src", "dir_info": {"editable": True}}),
         "seedshelf",
-        "seedshelf cannot be changed: it is editable: changed where it lives",
+        "seedshelf cannot be changed: it is an editable install: change its source instead",
     ),
     "repository": (
         lambda site: site.came_from({"url": "https://h/r", "vcs_info": {"vcs": "git"}}),

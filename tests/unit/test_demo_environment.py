@@ -21,6 +21,7 @@ from urllib.request import urlopen
 
 import pytest
 import uv
+from spoilt_wheels import SpoiltWheel
 
 from pkgwidgets import demo
 from pkgwidgets.demo import catalog, demo_environment
@@ -137,7 +138,7 @@ def test_uv_refuses_what_is_not_for_this_python(index: DemoIndex, pip: Uv, tmp_p
 
 def test_uv_refuses_a_wheel_that_was_exchanged_on_the_way(pip: Uv, tmp_path: Path) -> None:
     other = BuiltWheel(name="pea", version="1", files={"pea.py": "x = 2\n"})
-    wheel = BuiltWheel(name="pea", version="1", damage=lambda _: other.data)
+    wheel = SpoiltWheel(name="pea", version="1", damage=lambda _: other.data)
     python = created(tmp_path / "env")
     with DemoIndex([wheel]) as index:
         done = pip.pip("install", "--index-url", index.url, "--python", python, "pea==1")

@@ -238,6 +238,37 @@ def test_a_problem_stays_the_same_problem_with_another_version() -> None:
     assert len({Unmet(id, "b>=1", "0.5"), Unmet(id, "b>=1", None), Unmet(id, "b>=2", None)}) == 2
 
 
+def test_what_was_unmet_before_is_not_newly_unmet() -> None:
+    required = needs(a="b>=1", c="b>=2")
+    before = dependency_graph.unmet(required, installed(a="1", b="1", c="1"))
+    after = dependency_graph.newly_unmet(before, required, installed(a="1", c="1"))
+    assert set(map(str, after)) == {"a needs b>=1, but it is not installed"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "broken"),
+    [
+        ([change("b", "1", "0.9")], ["a needs b>=1, but 0.9 is installed"]),
+        ([change("b", "1", None)], ["a needs b>=1, but it is not installed"]),
+        ([change("b", "1", "2")], []),
+        ([change("b", "1", "0.8"), change("a", "1", "2")], []),
+    ],
+    ids=["downgraded", "removed", "upgraded", "its owner changes, too"],
+)
+def test_changes_break_what_they_do_not_touch_and_was_whole(
+    changes: list[Change], broken: list[str]
+) -> None:
+    required = needs(a="b>=1", c="b>=2")
+    found = dependency_graph.broken_by(changes, required, installed(a="1", b="1", c="1"))
+    assert sorted(map(str, found)) == broken
+
+
+def test_the_unmet_of_an_installed_set_are_those_of_its_markers() -> None:
+    a = dist("a", "1", "b>=1", 'c; sys_platform == "win32"')
+    (problem,) = dependency_graph.unmet_in(environment(a), MARKERS)
+    assert str(problem) == "a needs b>=1, but it is not installed"
+
+
 # --- who blocks whom
 
 

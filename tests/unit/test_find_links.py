@@ -9,18 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from spoilt_wheels import SpoiltWheel
 
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.environment.dist_info import DistInfoReader
 from pkgwidgets.core.environment import Distribution
-from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 HEAD = "Metadata-Version: 2.1\nName: pea\nVersion: 1.0\n"
 
 
 def links(folder: Path, lines: str) -> tuple[tuple[str, str], ...]:
     """Unpack a wheel whose metadata has these lines, and read it."""
-    wheel = BuiltWheel(name="pea", version="1.0", metadata=f"{HEAD}{lines}\n")
+    wheel = SpoiltWheel(name="pea", version="1.0", metadata=f"{HEAD}{lines}\n")
     zipfile.ZipFile(io.BytesIO(wheel.data)).extractall(folder)
     facts = replace(interpreter.describe(Path(sys.executable)), search=(folder,))
     (found,) = DistInfoReader(facts).read().values()

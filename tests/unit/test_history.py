@@ -10,7 +10,13 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pkgwidgets.core.history import changed_since, committed, save_points_to_keep, undoable
+from pkgwidgets.core.history import (
+    changed_since,
+    committed,
+    find_transaction,
+    save_points_to_keep,
+    undoable,
+)
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 
@@ -41,6 +47,12 @@ def done(
 def undoable_of(*history: Transaction) -> str | None:
     found = undoable(history)
     return None if found is None else found.id
+
+
+def test_a_transaction_is_found_by_its_id() -> None:
+    history = [done("1", "pea"), done("2", "bean", outcome=Outcome.ROLLED_BACK)]
+    assert find_transaction(history, "2") == history[1]
+    assert find_transaction(history, "3") is None
 
 
 def test_the_newest_is_taken_back_first() -> None:

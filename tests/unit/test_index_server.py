@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from spoilt_wheels import SpoiltWheel
 
 from pkgwidgets.demo.index_pages import file_url, preferred
 from pkgwidgets.demo.index_server import DemoIndex
@@ -25,7 +26,7 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
 
-OLD = BuiltWheel(
+OLD = SpoiltWheel(
     name="Pea_Pod",
     version="1.9",
     files={"pea.py": "x = 1\n"},

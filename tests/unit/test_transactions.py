@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeKit, Kept, Kit, Oracle
+from spoilt_wheels import SpoiltWheel
 
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.backends.sandbox.import_check import ImportCheckLimits, SubprocessImportChecker
@@ -383,7 +384,7 @@ POLES = "def poles(*args): return 1\n"
 def bad(code: str = POLES, **more: Any) -> BuiltWheel:
     """Return a newer beanpoles, that bedplanner needs."""
     files = {"beanpoles.py": code} | more.pop("files", {})
-    return BuiltWheel(name="beanpoles", version="1.2", files=files, **more)
+    return SpoiltWheel(name="beanpoles", version="1.2", files=files, **more)
 
 
 METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"

@@ -95,24 +95,21 @@ def release(
     *filenames: str,
     yanked: bool = False,
     requires_python: str | None = None,
-    sdist: bool = False,
 ) -> Release:
     python = None if requires_python is None else SpecifierSet(requires_python)
     return Release(
         version=Version(version),
         wheels=tuple(Wheel(filename=name, requires_python=python) for name in filenames),
         yanked=yanked,
-        sdist=sdist,
     )
 
 
-def offered(*versions: str, installed: str | None = None, prereleases: bool = False) -> list[str]:
+def offered(*versions: str, installed: str | None = None) -> list[str]:
     """Return which of some releases, all with a wheel that fits, are eligible."""
     found = eligible_releases(
         [release(version, PURE) for version in versions],
         PYTHON,
         installed=None if installed is None else Version(installed),
-        prereleases=prereleases,
     )
     return [str(each.version) for each in found]
 
@@ -284,7 +281,6 @@ def test_the_better_tag_counts_more_than_the_build_number() -> None:
         (release("1", PURE, requires_python="==3.12.*"), True),
         (release("1", PURE, requires_python=">=3.8,<4.0.0a0"), True),
         (release("1", ELSEWHERE), False),
-        (release("1", sdist=True), False),
         (release("1"), False),
     ],
 )
@@ -336,10 +332,6 @@ def test_a_pre_release_is_passed_over(newer: str) -> None:
 @pytest.mark.parametrize("installed", ["2a1", "1.dev3", "1rc2"])
 def test_who_has_a_pre_release_is_offered_pre_releases(installed: str) -> None:
     assert offered("1", "2rc1", installed=installed) == ["2rc1", "1"]
-
-
-def test_pre_releases_count_when_asked_for() -> None:
-    assert offered("1", "2rc1", installed="1", prereleases=True) == ["2rc1", "1"]
 
 
 @pytest.mark.parametrize("version", ["1.post1", "1+cpu"])

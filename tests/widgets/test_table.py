@@ -165,7 +165,7 @@ def test_the_rows_button_asks_for_what_it_says(notebook: Notebook) -> None:
     ]
     badges = output.locator(".pkgw-badge").all_text_contents()
     assert badges[:4] == ["patch", "minor", "major", "minor"]
-    expect(output.locator("tr[data-id=pod-0004]")).to_contain_text("changed where it lives")
+    expect(output.locator("tr[data-id=pod-0004]")).to_contain_text("editable install")
     expect(output.locator("tr[data-id=pod-0006]")).to_contain_text("loaded")
 
 

@@ -19,9 +19,7 @@ from pkgwidgets.core.text import escape_hidden
 
 _HEAD = 4 << 20
 """No METADATA head is longer: bytes."""
-_FIELDS = frozenset(
-    ["name", "version", "summary", "requires-dist", "provides-extra", "project-url", "home-page"]
-)
+_FIELDS = frozenset(["name", "version", "summary", "requires-dist", "project-url", "home-page"])
 _SUMMARY = 512
 _LINKS = 20
 _WEB = ("http://", "https://")
@@ -63,7 +61,7 @@ class DistInfoReader:
         """Read one, or take what was read of the very same files before."""
         place = f"{folder}/{name}"
         known = self._known.get(place)
-        stamp = _stat_key(place, known[0] if known is not None else None)
+        stamp = _folder_key(place, known[0] if known is not None else None)
         if known is None or known[0] != stamp or stamp is None:
             known = self._known[place] = (stamp, self._read_anew(folder, name))
         return known[1]
@@ -95,7 +93,6 @@ class DistInfoReader:
             path=Path(folder, name),
             installed=_time(f"{place}/RECORD" if "RECORD" in files else place),
             requires=tuple(head.get("requires-dist", ())),
-            extras=tuple(head.get("provides-extra", ())),
             summary=escape_hidden(head.get("summary", [""])[0][:_SUMMARY]),
             links=_links(head),
             requested="REQUESTED" in files,
@@ -170,7 +167,7 @@ def _files_of(record: Path) -> list[object]:
     return files if isinstance(files, list) else []
 
 
-def _stat_key(place: str, last: _StatKey | None) -> _StatKey | None:
+def _folder_key(place: str, last: _StatKey | None) -> _StatKey | None:
     """Return what differs when anything was written in a dist-info folder; None if it is odd.
 
     The folder tells of files that came, went or were replaced; these files of edits in place.

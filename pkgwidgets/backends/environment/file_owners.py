@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName
 
+from pkgwidgets.backends.store.filesystem import change_key
 from pkgwidgets.core.environment import Distribution, Origin, Unreadable
 from pkgwidgets.core.interfaces import Environment
 
@@ -77,7 +77,7 @@ class RecordFileOwners:
 
     def _claimed(self, found: Distribution | Unreadable) -> frozenset[str]:
         place = os.fspath(found.path)
-        stamp = _stamp(place)
+        stamp = change_key(f"{place}/RECORD")
         known = self._read.get(place)
         if known is None or known[0] != stamp:
             # Files are known by their real place: `lib64` is often a link to `lib`.
@@ -126,10 +126,3 @@ def _projects(
 
 def _is_in(path: str, folder: str) -> bool:
     return path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def _stamp(dist_info: str) -> object:
-    with suppress(OSError):
-        found = os.stat(f"{dist_info}/RECORD")  # noqa: PTH116 - for each distribution, at each look
-        return found.st_mtime_ns, found.st_size, found.st_ino
-    return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import stat
 import tempfile
@@ -18,8 +17,10 @@ from packaging.utils import NormalizedName
 from pkgwidgets.backends.store import lock
 from pkgwidgets.backends.store.filesystem import os_error_text
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
+from pkgwidgets.core.text import short_hash
 
 from .dist_info import DistInfoReader
+from .externally_managed import marker_message, read_marker
 
 DATA_FOLDER = ".pkgwidgets"
 """Our own folder in the prefix: same device as site-packages, outside of every RECORD."""
@@ -52,11 +53,14 @@ class InstalledEnvironment:
         rehearsed = os.environ.get(REHEARSAL_VARIABLE)
         if rehearsed and os.path.realpath(rehearsed) == os.path.realpath(interpreter.prefix):
             return f"{interpreter.prefix} stays as it is while a notebook is rehearsed on it"
-        if self._is_externally_managed():
-            return (
+        marker = self._marker
+        if marker is not None:
+            refusal = (
                 f"{interpreter.prefix} is managed by the operating system (PEP 668); "
                 "use a virtual environment"
             )
+            message = marker_message(marker)
+            return f"{refusal}. Its owner says: {message}" if message else refusal
         if self._is_frozen():
             return f"{interpreter.prefix} is frozen by its owner"
         for folder in dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()]):
@@ -79,27 +83,28 @@ class InstalledEnvironment:
         folders = dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()])
         own = sorted(self._own_folders)
         starts = [f"{file} {_stat_text(file)}" for folder in own for file in _starting(folder)]
-        marked = self._is_externally_managed(), self._is_frozen()
+        marked = self._marker is not None, self._is_frozen()
         return {
             "its interpreter": (
                 f"{_stat_text(interpreter.python, inode=True)} {interpreter.version}"
             ),
             "whether it may be changed": str(marked),
             "the rights of its folders": " ".join(map(_rights, folders)),
-            "what runs at every start": _digest("\n".join(starts)),
+            "what runs at every start": short_hash("\n".join(starts), 8),
         }
 
     def _is_frozen(self) -> bool:
         return (self.interpreter.prefix / "conda-meta" / "frozen").exists()
 
-    def _is_externally_managed(self) -> bool:
-        """Look again where the marker would be: it may have come since the interpreter told."""
+    @property
+    def _marker(self) -> str | None:
+        """The text of the PEP 668 marker; it may be newer than what the interpreter told."""
         interpreter = self.interpreter
         if interpreter.externally_managed is not None:
-            return True
+            return interpreter.externally_managed
         if interpreter.stdlib is None or interpreter.prefix != interpreter.base_prefix:
-            return False
-        return (interpreter.stdlib / "EXTERNALLY-MANAGED").is_file()
+            return None
+        return read_marker(interpreter.stdlib)
 
     @contextmanager
     def locked(self, holder: str) -> Iterator[None]:
@@ -150,10 +155,6 @@ def _rights(folder: Path) -> str:
     except OSError:
         return "-"
     return f"{found.st_mode:o}:{found.st_uid}:{found.st_gid}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _has_locks(prefix: Path) -> bool:

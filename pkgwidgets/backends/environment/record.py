@@ -42,7 +42,7 @@ class Entry:
 def entries(dist_info: Path) -> list[Entry]:
     """Read a RECORD; an absent one has no rows, and bytecode is nobody's."""
     try:
-        return list(_rows(_text(dist_info).splitlines()))
+        return list(_rows(_record_text(dist_info).splitlines()))
     except csv.Error:
         return []
 
@@ -50,7 +50,9 @@ def entries(dist_info: Path) -> list[Entry]:
 def size(dist_info: Path) -> int | None:
     """Return the bytes that a RECORD counts; None if it counts none. No file is looked at."""
     try:
-        counts = [row[2] for row in csv.reader(_text(dist_info).splitlines()) if len(row) > 2]
+        counts = [
+            row[2] for row in csv.reader(_record_text(dist_info).splitlines()) if len(row) > 2
+        ]
     except csv.Error:
         return None
     known = [int(count) for count in counts if count.isdecimal() and len(count) < _MAX_SIZE_DIGITS]
@@ -64,7 +66,7 @@ def entries_in(dist_info: Path, names: Collection[str]) -> list[Entry]:
     """
     if not names:
         return []
-    text = _text(dist_info)
+    text = _record_text(dist_info)
     if _ODD.search(text):
         return entries(dist_info)
     wanted = "|".join(map(re.escape, sorted(names)))
@@ -129,7 +131,7 @@ def content_fingerprint(dist_info: Path) -> str:
     """Digest what a look at the files shows without reading them, and which folders are links."""
     said, folders = [], set[str]()
     for row in entries(dist_info):
-        said.append(_look(f"{dist_info.parent}/{row.path}"))
+        said.append(_stat_line(f"{dist_info.parent}/{row.path}"))
         folder = row.path.rpartition("/")[0]
         while folder and folder not in folders and not folder.endswith(".."):
             folders.add(folder)
@@ -146,7 +148,7 @@ def content(dist_info: Path) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _look(path: str) -> str:
+def _stat_line(path: str) -> str:
     # Not the inode: a file that was put back after a failure is another, and the same.
     try:
         found = os.lstat(path)
@@ -168,7 +170,7 @@ def remove_requested(dist_info: Path) -> None:
     (dist_info / "REQUESTED").unlink()
 
 
-def _text(dist_info: Path) -> str:
+def _record_text(dist_info: Path) -> str:
     try:
         return (dist_info / "RECORD").read_text("utf-8", "surrogateescape")
     except OSError:

@@ -18,7 +18,7 @@ from packaging.version import Version
 from pkgwidgets.core.compatibility import parse_requires_python
 from pkgwidgets.core.releases import Release, Wheel
 
-_FORMAT = 3
+_FORMAT = 4
 _TABLE = """
 create table if not exists answers (
     source text not null, project text not null, etag text not null,
@@ -43,7 +43,6 @@ class _Release(msgspec.Struct, array_like=True, gc=False):
     version: str
     yanked: bool
     uploaded: float | None
-    sdist: bool
     wheels: list[tuple[str, str | None, int | None, str | None]]
 
 
@@ -208,7 +207,6 @@ def _packed(entry: CachedProject) -> bytes:
             str(release.version),
             release.yanked,
             release.uploaded.timestamp() if release.uploaded is not None else None,
-            release.sdist,
             [_packed_wheel(wheel) for wheel in release.wheels],
         )
         for release in entry.releases
@@ -232,5 +230,4 @@ def _release(kept: _Release) -> Release:
             Wheel(filename=f, sha256=s, size=n, requires_python=parse_requires_python(p))
             for f, s, n, p in kept.wheels
         ),
-        sdist=kept.sdist,
     )

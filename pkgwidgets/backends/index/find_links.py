@@ -25,7 +25,7 @@ from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.http.transport import RequestFailed
 from pkgwidgets.backends.store.filesystem import os_error_text
 from pkgwidgets.core.compatibility import parse_requires_python
-from pkgwidgets.core.interfaces import Enough
+from pkgwidgets.core.index_query import IndexQuery, StopAt
 from pkgwidgets.core.releases import Release, Wheel
 
 from . import project_page, release_parser
@@ -68,19 +68,19 @@ class FindLinks:
         self._fresh_until = 0.0
         self._hashes: dict[tuple[Path, int, int], str] = {}
 
-    def releases_of(
-        self, ids: Iterable[NormalizedName], enough: Enough, *, refresh: bool = False
-    ) -> Mapping[NormalizedName, Sequence[Release]]:
-        """Return what there is of these projects, from the newest down to what is `enough`.
+    def releases_of(self, query: IndexQuery) -> Mapping[NormalizedName, Sequence[Release]]:
+        """Return what there is of the projects, from the newest release down.
 
-        Raises `Unanswered` if it cannot be read.
+        Raises `RequestFailed` if it cannot be read.
         """
         with self._guard:
             try:
-                found = self._files(refresh=refresh)
+                found = self._files(refresh=query.refresh)
             except (ValueError, RecursionError) as error:
                 raise RequestFailed(f"it cannot be read ({error!s:.200})") from None
-            return {id: self._down_to(id, found[id], enough) for id in ids if id in found}
+            return {
+                id: self._down_to(id, found[id], query.stop_at) for id in query.names if id in found
+            }
 
     def _files(self, *, refresh: bool) -> _Grouped:
         path = _path(self._link)
@@ -104,12 +104,12 @@ class FindLinks:
         return kind, answer.body
 
     def _down_to(
-        self, id: NormalizedName, versions: Mapping[Version, list[_File]], enough: Enough
+        self, id: NormalizedName, versions: Mapping[Version, list[_File]], stop_at: StopAt
     ) -> Sequence[Release]:
         found = []
         for version in sorted(versions, reverse=True):
             found.append(self._release(version, versions[version]))
-            if enough(id, found[-1]):
+            if stop_at(id, found[-1]):
                 break
         return found
 
@@ -128,7 +128,6 @@ class FindLinks:
                 )
                 for file in wheels
             ),
-            sdist=any(file.filename.endswith(project_page.SDISTS) for file in live or files),
         )
 
     def _hash(self, file: _File) -> str | None:
@@ -202,11 +201,11 @@ def merged(first: Sequence[Release], second: Sequence[Release]) -> tuple[Release
     found = {release.version: release for release in first}
     for release in second:
         known = found.get(release.version)
-        found[release.version] = release if known is None else _joined(known, release)
+        found[release.version] = release if known is None else _merge(known, release)
     return tuple(found[version] for version in sorted(found, reverse=True))
 
 
-def _joined(one: Release, other: Release) -> Release:
+def _merge(one: Release, other: Release) -> Release:
     if one.yanked != other.yanked:  # a file that is not yanked is one to be had
         one, other = (one, one) if other.yanked else (other, other)
     times = [release.uploaded for release in (one, other) if release.uploaded is not None]
@@ -214,5 +213,4 @@ def _joined(one: Release, other: Release) -> Release:
         one,
         uploaded=min(times) if times else None,
         wheels=tuple(dict.fromkeys((*one.wheels, *other.wheels))),
-        sdist=one.sdist or other.sdist,
     )

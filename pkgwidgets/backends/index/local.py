@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -11,15 +11,12 @@ from packaging.utils import NormalizedName
 from pkgwidgets.backends.store.filesystem import os_error_text
 from pkgwidgets.core.errors import IndexUnavailable, ProjectNotFound
 from pkgwidgets.core.events import Stage
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import (
-    Enough,
     ProjectAnswered,
     ProjectResult,
     Report,
-    Skip,
-    everything,
     no_report,
-    nothing,
 )
 from pkgwidgets.core.releases import ReleaseList
 
@@ -36,19 +33,13 @@ class LocalIndex:
         self._folder = Path(unquote(urlsplit(url).path))
 
     def releases_of(
-        self,
-        ids: Collection[NormalizedName],
-        report: Report = no_report,
-        *,
-        refresh: bool = False,
-        enough: Enough = everything,
-        skip: Skip = nothing,
+        self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, ProjectResult]:
         """Read the page of each project, whole: such pages are small."""
         found: dict[NormalizedName, ProjectResult] = {}
-        for id in ids:
+        for id in query.names:
             found[id] = self._read(id)
-            done, total = len(found), len(ids)
+            done, total = len(found), len(query.names)
             report(
                 ProjectAnswered(stage=Stage.ASKING, id=id, answer=found[id], done=done, total=total)
             )

@@ -5,7 +5,7 @@ Source: https://docs.astral.sh/uv/concepts/indexes/ (searching across multiple i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from math import inf
@@ -18,16 +18,13 @@ from pkgwidgets.backends.config.index_settings import IndexSettings, SourceFacto
 from pkgwidgets.backends.config.index_sources import ALL, IndexSources, shown_url
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.index_query import IndexQuery, never
 from pkgwidgets.core.interfaces import (
-    Enough,
     Index,
     ProjectAnswered,
     ProjectResult,
     Report,
-    Skip,
-    everything,
     no_report,
-    nothing,
 )
 from pkgwidgets.core.releases import Release, ReleaseList
 
@@ -97,49 +94,37 @@ class MultiIndex:
         return ", ".join((*indexes, *(name for name, _ in self._links))) or "no index"
 
     def releases_of(
-        self,
-        ids: Collection[NormalizedName],
-        report: Report = no_report,
-        *,
-        refresh: bool = False,
-        enough: Enough = everything,
-        skip: Skip = nothing,
+        self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, ProjectResult]:
         """Ask index after index for the projects that none before it knows.
 
         What cannot be read beside them is said of every project: what it has is unknown.
         """
         if not self._before and not self._links and len(self._indexes) == 1:
-            index = self._indexes[0]
-            return index.releases_of(ids, report, refresh=refresh, enough=enough, skip=skip)
+            return self._indexes[0].releases_of(query, report)
         self._deadline = monotonic() + self._limits.round_seconds
-        seen = _Filter(self._before, enough, skip)
+        seen = _Filter(self._before, query)
         # What links add is known last: until then no answer is final.
         told = _without_answers(report) if self._links else report
-        found = self._of_indexes(ids, told, seen, refresh=refresh)
+        found = self._of_indexes(seen, told)
         if self._links:
-            found = self._with_links(ids, found, enough, refresh=refresh)
+            found = self._with_links(query, found)
         for id in found if self._links else ():
-            size = len(ids)
+            size = len(query.names)
             report(
                 ProjectAnswered(stage=Stage.ASKING, id=id, answer=found[id], done=size, total=size)
             )
         return found
 
     def _with_links(
-        self,
-        ids: Collection[NormalizedName],
-        found: dict[NormalizedName, ProjectResult],
-        enough: Enough,
-        *,
-        refresh: bool,
+        self, query: IndexQuery, found: dict[NormalizedName, ProjectResult]
     ) -> dict[NormalizedName, ProjectResult]:
         """Add what folders and pages have; where one cannot be read, there may be more."""
         from pkgwidgets.backends.http.transport import RequestFailed
 
         for name, links in self._links:
             try:
-                more = links.releases_of(ids, enough, refresh=refresh)
+                more = links.releases_of(query)
             except RequestFailed as unanswered:
                 problem = IndexUnavailable(name, str(unanswered))
                 found = {id: _mark_incomplete(answer, problem) for id, answer in found.items()}
@@ -147,24 +132,20 @@ class MultiIndex:
                 found |= {id: _combine(found[id], releases) for id, releases in more.items()}
         return found
 
-    def _of_indexes(
-        self, ids: Collection[NormalizedName], report: Report, seen: _Filter, *, refresh: bool
-    ) -> dict[NormalizedName, ProjectResult]:
+    def _of_indexes(self, seen: _Filter, report: Report) -> dict[NormalizedName, ProjectResult]:
+        names = seen.query.names
         found: dict[NormalizedName, ProjectResult] = {
-            id: ProjectNotFound(id, self.url) for id in ids
+            name: ProjectNotFound(name, self.url) for name in names
         }
-        left = list(ids)
+        left = list(names)
         best = self._sources.strategy == ALL
         for index in self._indexes:
             if not left:
                 break
             last = index is self._indexes[-1]
-            told = _count_progress(report, 0 if best else len(ids) - len(left), len(ids))
+            told = _count_progress(report, 0 if best else len(names) - len(left), len(names))
             told = _merge_progress(told, found if best else {}, seen, last=last, best=best)
-            answers = index.releases_of(
-                left, told, refresh=refresh, enough=seen.enough, skip=seen.skip
-            )
-            for id, answer in answers.items():
+            for id, answer in index.releases_of(seen.query.of(left), told).items():
                 if not isinstance(answer, ProjectNotFound):
                     counted = seen.counted(id, answer)
                     found[id] = _best(found[id], counted) if best else counted
@@ -174,20 +155,18 @@ class MultiIndex:
 
 
 class _Filter:
-    """What is asked of releases, of those alone that count at the time."""
+    """A query that stops only at releases that count at the time."""
 
-    def __init__(self, before: ExcludeNewer, enough: Enough, skip: Skip) -> None:
+    def __init__(self, before: ExcludeNewer, query: IndexQuery) -> None:
         self._before = before
-        self._enough = enough
-        self._skip = skip
+        self._stop_at = query.stop_at
+        # No version is skipped because of a release that does not count.
+        skip_version = never if before else query.skip_version
+        stop_at = never if query.wants_all else self._stops_at
+        self.query = replace(query, stop_at=stop_at, skip_version=skip_version)
 
-    def enough(self, id: NormalizedName, release: Release) -> bool:
-        return self._before.admits(id, release) and self._enough(id, release)
-
-    @property
-    def skip(self) -> Skip:
-        # Nothing is skipped for the sake of releases that do not count.
-        return nothing if self._before else self._skip
+    def _stops_at(self, id: NormalizedName, release: Release) -> bool:
+        return self._before.admits(id, release) and self._stop_at(id, release)
 
     def counted(self, id: NormalizedName, answer: ProjectResult) -> ProjectResult:
         if isinstance(answer, PkgwidgetsError) or not self._before:

@@ -27,22 +27,22 @@ _named = lru_cache(maxsize=4096)(canonicalize_name)
 
 
 def newest_releases(
-    id: NormalizedName, page: Page, skip: Callable[[Version], bool]
+    id: NormalizedName, page: Page, skip_version: Callable[[Version], bool]
 ) -> Iterator[Release]:
-    """Yield the newest releases at a quick look, as far as that can tell; `skip` passes over some.
+    """Yield the newest releases at a quick look, as far as that can tell, without skipped versions.
 
     For who takes the first that will do: a release is first made of the files that stand together,
     and if another is wanted then made again, in case that others stand apart.
     """
     for version, spelled in _newest_first(page.versions):
-        if skip(version):
+        if skip_version(version):
             continue
         some = _own(id, page.together, spelled)
         # Spelled otherwise, or listed without a file; or in no order that would help.
         if not some or page.looked > _MAX_TURNS * len(page):
             return
         yield _release(version, some)
-        if skip(version):
+        if skip_version(version):
             continue
         # It will not do: perhaps with the files that stand apart it will.
         every = _own(id, page.all_of, spelled)
@@ -172,7 +172,6 @@ def _release(version: Version, files: list[File]) -> Release:
         yanked=not live,
         uploaded=_time(min(times)) if times else None,
         wheels=tuple(_wheel(file) for file in wheels),
-        sdist=any(file.filename.endswith(SDISTS) for file in live or files),
     )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from queue import Empty, Queue, SimpleQueue
 from time import monotonic, time
 
 import msgspec
@@ -17,30 +15,26 @@ from pkgwidgets.backends.http.client import Client
 from pkgwidgets.backends.http.transport import RequestFailed, Response, number
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.index_query import IndexQuery, SkipVersion, StopAt
 from pkgwidgets.core.interfaces import (
-    Enough,
     ProjectAnswered,
     ProjectResult,
     Report,
-    Skip,
-    everything,
     no_report,
-    nothing,
 )
 from pkgwidgets.core.releases import Release, ReleaseList
 
 from . import project_page, release_parser
 from .cache import CachedProject, ReleaseCache
+from .fetch import Fetched, fetch_all
 
 _ACCEPT = f"{project_page.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _MAX_CONNECTIONS = 48
-_TICK = 0.1
-"""Seconds between two signs of life while no answer comes: who waits may have lost patience."""
 _LONGEST_FRESH = 600.0
 """Seconds that an answer counts as fresh at most, whatever it says: it may be un-yanked."""
 
 
-_Reached = tuple[tuple[Release, ...], tuple[Version, ...], Enough, Skip]
+_Reached = tuple[tuple[Release, ...], tuple[Version, ...], StopAt, SkipVersion]
 
 
 class SimpleIndex:
@@ -74,13 +68,7 @@ class SimpleIndex:
         return self._settings.shown_url
 
     def releases_of(
-        self,
-        ids: Collection[NormalizedName],
-        report: Report = no_report,
-        *,
-        refresh: bool = False,
-        enough: Enough = everything,
-        skip: Skip = nothing,
+        self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, ProjectResult]:
         """Ask for many projects at once, an event each; a failure is that project's answer.
 
@@ -88,40 +76,39 @@ class SimpleIndex:
         does not answer, the kept answer counts, marked with what went wrong. Bounded: 120 s.
         """
         found: dict[NormalizedName, ProjectResult] = {}
-        for came in self._answers(ids, refresh, enough, skip):
+        for came in self._answers(query):
             if came is None:
-                report(Event(stage=Stage.ASKING, done=len(found), total=len(ids)))
+                report(Event(stage=Stage.ASKING, done=len(found), total=len(query.names)))
                 continue
             id, answer = came
             found[id] = answer
-            done, total = len(found), len(ids)
+            done, total = len(found), len(query.names)
             report(
                 ProjectAnswered(stage=Stage.ASKING, id=id, answer=answer, done=done, total=total)
             )
         return found
 
     def _answers(
-        self, ids: Collection[NormalizedName], refresh: bool, enough: Enough, skip: Skip
+        self, query: IndexQuery
     ) -> Iterator[tuple[NormalizedName, ReleaseList | PkgwidgetsError] | None]:
         """Yield the answer of each project as it comes; None now and then while none does."""
-        kept = self._cache.get(ids)
+        kept = self._cache.get(query.names)
         now = time()
         asked = []
-        for id in ids:
+        for id in query.names:
             entry = kept.get(id)
             if (
                 entry is None
-                or refresh
+                or query.refresh
                 or not entry.asked <= now < entry.fresh_until
-                or not self._reaches(id, entry, enough, skip)
+                or not self._reaches(id, entry, query)
             ):
                 asked.append(id)
             else:
                 yield id, ReleaseList(entry.releases)
         if not asked:
             return
-        _ = self._client  # made here, not by many threads at once
-        known = {id: entry for id, entry in kept.items() if self._reaches(id, entry, enough, skip)}
+        known = {id: entry for id, entry in kept.items() if self._reaches(id, entry, query)}
         news = dict[NormalizedName, CachedProject]()
         try:
             for came in self._fetched(asked, known):
@@ -129,7 +116,7 @@ class SimpleIndex:
                     yield None
                     continue
                 id, fetched = came
-                answer = self._understood(id, fetched, known.get(id), enough, skip)
+                answer = self._understood(id, fetched, known.get(id), query)
                 if isinstance(answer, CachedProject):
                     if _may_be_kept(fetched):
                         news[id] = answer
@@ -140,84 +127,43 @@ class SimpleIndex:
             if news:
                 self._cache.put(news)
 
-    def _reaches(
-        self, id: NormalizedName, entry: CachedProject, enough: Enough, skip: Skip
-    ) -> bool:
-        """Tell whether an entry reaches, once for who asks the same of the same."""
-        asked = (entry.releases, entry.skipped, enough, skip)
+    def _reaches(self, id: NormalizedName, entry: CachedProject, query: IndexQuery) -> bool:
+        """Tell whether an entry reaches far enough; repeated for equal callables, it is known."""
+        asked = (entry.releases, entry.skipped, query.stop_at, query.skip_version)
         known = self._reached.get(id)
         if known is not None and known[0] is asked[0] and known[1:] == asked[1:]:
             return True
-        reaches = _reaches(id, entry, enough, skip)
+        reaches = _reaches(id, entry, query)
         if reaches:
             self._reached[id] = asked
         return reaches
 
     def _fetched(
-        self, ids: Sequence[NormalizedName], known: Mapping[NormalizedName, CachedProject]
-    ) -> Iterator[tuple[NormalizedName, Response | RequestFailed] | None]:
-        """Ask with many threads, which only wait and unpack; pages are read here, one by one.
-
-        The threads are daemons, so that nothing waits for them in the end; who has not answered
-        when the time is up is said to be unanswered.
-        """
+        self, names: Sequence[NormalizedName], known: Mapping[NormalizedName, CachedProject]
+    ) -> Iterator[Fetched | None]:
         seconds = self._settings.limits.round_seconds
         until = min(monotonic() + seconds, self._settings.until())
-        todo, done = (
-            SimpleQueue[NormalizedName](),
-            Queue[tuple[NormalizedName, Response | RequestFailed]](_MAX_CONNECTIONS),
-        )
-        stopped = threading.Event()
-        for id in ids:
-            todo.put(id)
+        late = RequestFailed(f"no answer within {seconds:.0f} seconds")
+        client = self._client  # made here, not by many threads at once
 
-        def work() -> None:
-            while not stopped.is_set():
-                try:
-                    id = todo.get_nowait()
-                except Empty:
-                    return
-                entry = known.get(id)
-                condition = {"If-None-Match": entry.etag} if entry and entry.etag else {}
-                done.put((id, self._fetch(id, condition, until)))
+        def fetch(name: NormalizedName) -> Response | RequestFailed:
+            entry = known.get(name)
+            condition = {"If-None-Match": entry.etag} if entry and entry.etag else {}
+            try:
+                return client.get(f"{name}/", condition, until=until)
+            except RequestFailed as failed:
+                return failed
+            except Exception as error:  # one bad answer must not stop the others
+                return RequestFailed(f"the request failed ({type(error).__name__})")
 
-        for _ in range(min(_MAX_CONNECTIONS, len(ids))):
-            threading.Thread(target=work, name="pkgwidgets-index", daemon=True).start()
-        left = set(ids)
-        yield None  # who waits has something to do until the first has come
-        try:
-            while left and monotonic() < until:
-                try:
-                    id, fetched = done.get(timeout=_TICK)
-                except Empty:
-                    yield None
-                    continue
-                left.discard(id)
-                yield id, fetched
-            for id in left:
-                yield id, RequestFailed(f"no answer within {seconds:.0f} seconds")
-        finally:
-            stopped.set()
-            while not done.empty():  # room for those that wait to put their last
-                done.get_nowait()
-
-    def _fetch(
-        self, id: NormalizedName, condition: Mapping[str, str], until: float
-    ) -> Response | RequestFailed:
-        try:
-            return self._client.get(f"{id}/", condition, until=until)
-        except RequestFailed as unanswered:
-            return unanswered
-        except Exception as error:  # whatever one answer makes of us, the others are asked
-            return RequestFailed(f"the request failed ({type(error).__name__})")
+        return fetch_all(names, fetch, connections=_MAX_CONNECTIONS, until=until, late=late)
 
     def _understood(
         self,
         id: NormalizedName,
         fetched: Response | RequestFailed,
         entry: CachedProject | None,
-        enough: Enough,
-        skip: Skip,
+        query: IndexQuery,
     ) -> CachedProject | ReleaseList | PkgwidgetsError:
         """Return what is to be kept of an answer, or what stands in for it."""
         if isinstance(fetched, RequestFailed):
@@ -229,7 +175,7 @@ class SimpleIndex:
         if fetched.status != 200:
             return self._unknown(entry, f"it answered {fetched.status}")
         try:
-            return _entry(id, fetched, enough, skip)
+            return _entry(id, fetched, query)
         except Exception as error:  # whatever one page makes of us, the others are read
             said = str(error)[:200] if isinstance(error, ValueError) else type(error).__name__
             reason = f"its page of {id} cannot be read ({said})"
@@ -245,36 +191,33 @@ class SimpleIndex:
         )
 
 
-def _reaches(id: NormalizedName, entry: CachedProject, enough: Enough, skip: Skip) -> bool:
+def _reaches(id: NormalizedName, entry: CachedProject, query: IndexQuery) -> bool:
     """Tell whether what was looked at then goes down as far as it must now, without a gap."""
     if entry.complete:
         return True
-    return any(enough(id, release) for release in reversed(entry.releases)) and all(
-        skip(id, version, entry.releases) for version in entry.skipped
+    return any(query.stop_at(id, release) for release in reversed(entry.releases)) and all(
+        query.skip_version(id, version, entry.releases) for version in entry.skipped
     )
 
 
-def _entry(id: NormalizedName, answer: Response, enough: Enough, skip: Skip) -> CachedProject:
-    """Look at a page from the newest release down, until it is enough."""
+def _entry(id: NormalizedName, answer: Response, query: IndexQuery) -> CachedProject:
+    """Read a page from the newest release down, as far as the query wants."""
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     page = project_page.read(kind, answer.body)
     seen, skipped, complete = list[Release](), list[Version](), True
 
     def skips(version: Version) -> bool:
-        idle = skip(id, version, seen)
-        if idle:
+        skip = query.skip_version(id, version, seen)
+        if skip:
             skipped.append(version)
-        return idle
+        return skip
 
-    if enough is not everything:
-        complete = not _unavailable(
-            seen, release_parser.newest_releases(id, page, skips), partial(enough, id)
-        )
+    stop = partial(query.stop_at, id)
+    if not query.wants_all:
+        complete = not _take(seen, release_parser.newest_releases(id, page, skips), stop)
     if complete:
         seen, skipped = [], []
-        complete = not _unavailable(
-            seen, release_parser.releases_from_page(id, page), partial(enough, id)
-        )
+        complete = not _take(seen, release_parser.releases_from_page(id, page), stop)
     now = time()
     return CachedProject(
         etag=answer.headers.get("etag", ""),
@@ -286,15 +229,13 @@ def _entry(id: NormalizedName, answer: Response, enough: Enough, skip: Skip) -> 
     )
 
 
-def _unavailable(
-    seen: list[Release], given: Iterable[Release], enough: Callable[[Release], bool]
-) -> bool:
-    """Take releases down to the first that is enough; tell whether there was one."""
+def _take(seen: list[Release], given: Iterable[Release], stop: Callable[[Release], bool]) -> bool:
+    """Add releases to `seen` down to the first at which to stop; tell whether there was one."""
     for release in given:
         if seen and seen[-1].version == release.version:
             seen.pop()  # this is the whole of it
         seen.append(release)
-        if enough(release):
+        if stop(release):
             return True
     return False
 

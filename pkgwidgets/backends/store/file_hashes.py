@@ -43,7 +43,7 @@ class FileHashes:
             held.st_mtime_ns,
         ):
             return None
-        return self._known.get(_stat_key(found))
+        return self._known.get(_identity(found))
 
     def _read(self, paths: list[str]) -> None:
         for path in paths:
@@ -54,8 +54,8 @@ class FileHashes:
                 sha256 = filesystem.sha256(path)
             except OSError:
                 continue
-            self._known[_stat_key(before)] = sha256
+            self._known[_identity(before)] = sha256
 
 
-def _stat_key(found: os.stat_result) -> _StatKey:
+def _identity(found: os.stat_result) -> _StatKey:
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

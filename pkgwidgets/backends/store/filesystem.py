@@ -194,6 +194,15 @@ def find(path: Place) -> os.stat_result | None:
         return None
 
 
+def change_key(path: Place) -> tuple[int, int, int] | None:
+    """Return what differs once a file was edited or replaced; None if there is no such file."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - asked for each distribution, at each look
+    except (OSError, ValueError):
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 def is_folder(path: Place) -> bool:
     """Tell whether there is a folder, and no link to one."""
     found = find(path)

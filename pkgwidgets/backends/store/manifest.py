@@ -33,7 +33,7 @@ def decode(text: bytes) -> list[Row]:
         body = json.loads(text)
     except RecursionError as error:
         raise ValueError("it is no manifest") from error
-    if not isinstance(body, dict) or body.pop("sha256", None) != _digest(body):
+    if not isinstance(body, dict) or body.pop("sha256", None) != _checksum(body):
         raise ValueError("it is no manifest")
     rows: list[Row] = body["rows"]
     return rows
@@ -64,5 +64,5 @@ def describe_row(found: os.stat_result | None, path: filesystem.Place, name: str
     return {"path": name, "type": "folder", "mode": mode}
 
 
-def _digest(body: Row) -> str:
+def _checksum(body: Row) -> str:
     return hashlib.sha256(json.dumps(body).encode()).hexdigest()

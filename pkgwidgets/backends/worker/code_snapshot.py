@@ -19,6 +19,8 @@ from tempfile import mkdtemp
 from threading import Lock
 from types import ModuleType
 
+from pkgwidgets.backends.store.filesystem import change_key
+
 _NAME = __name__.partition(".")[0]
 _PACKAGE = sys.modules[_NAME]
 """The package that this module was loaded with; importing it here would be an import circle."""
@@ -30,7 +32,7 @@ class CodeSnapshot:
     def __init__(self, installed: Path) -> None:
         self.installed = installed
         self._files = {path.relative_to(installed): path.read_bytes() for path in _files(installed)}
-        self._looks = {name: _stat_or_none(installed / name) for name in self._files}
+        self._looks = {name: change_key(installed / name) for name in self._files}
         self._guard = Lock()
         self._folder: Path | None = None
 
@@ -62,7 +64,7 @@ class CodeSnapshot:
     def _is_there(self, name: Path) -> bool:
         path = self.installed / name
         # Put back by an undo it is the same again, and may look otherwise.
-        return _stat_or_none(path) == self._looks[name] or _content(path) == self._files[name]
+        return change_key(path) == self._looks[name] or _content(path) == self._files[name]
 
     def _copied(self) -> Path:
         """Write the copy; of one that was written before, what was cleared away since."""
@@ -103,14 +105,6 @@ def _files(package: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(package):
         folders[:] = [name for name in folders if name != "__pycache__"]
         yield from (Path(folder, name) for name in names)
-
-
-def _stat_or_none(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _content(path: Path) -> bytes | None:

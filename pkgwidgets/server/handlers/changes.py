@@ -29,7 +29,7 @@ from pkgwidgets.server.plan_store import Owner
 from pkgwidgets.server.response_cache import JsonResponse
 from pkgwidgets.server.threads import run_in_thread
 
-from .reads import find_transaction
+from .reads import get_transaction
 
 Say = Callable[[Transaction], Mapping[str, Any]]
 """What an answer says beside the transaction."""
@@ -204,7 +204,7 @@ class UndoHandler(ApplyingHandler):
         """Answer the transaction that did it."""
         shown = request_body.text_field(self.fields("plan"), "plan")
         backend = await self.backend()
-        await run_in_thread(partial(find_transaction, backend, id))
+        await run_in_thread(partial(get_transaction, backend, id))
         plan = await self.planned(
             backend, shown, plan_body.undo(id), lambda plan: plan.undoes == id
         )

@@ -6,6 +6,7 @@ from functools import partial
 
 from tornado.iostream import StreamClosedError
 
+from pkgwidgets.core.history import find_transaction
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.transactions import Transaction
@@ -128,7 +129,7 @@ class TransactionHandler(BaseHandler):
     async def get(self, id: str) -> None:
         """Answer it as it is now, or as a stream of events until it has ended."""
         backend = await self.backend()
-        found = await run_in_thread(partial(find_transaction, backend, id))
+        found = await run_in_thread(partial(get_transaction, backend, id))
         if "text/event-stream" in self.request.headers.get("Accept", ""):
             return await self._stream(backend, id)
 
@@ -145,11 +146,11 @@ class TransactionHandler(BaseHandler):
         """Ask it to end in the old environment, and answer before it has."""
         self.fields()
         backend = await self.backend()
-        await run_in_thread(partial(find_transaction, backend, id))
+        await run_in_thread(partial(get_transaction, backend, id))
         await run_in_thread(partial(progress.cancel, backend, id))
         self.set_status(202)
         self.set_header("Location", self.request.path)
-        found = await run_in_thread(partial(find_transaction, backend, id))
+        found = await run_in_thread(partial(get_transaction, backend, id))
         await self.answer(transaction=error_status.transaction(found))
 
     async def _stream(self, backend: Backend, id: str) -> None:
@@ -187,9 +188,9 @@ class NotFoundHandler(BaseHandler):
     put = post = delete = get
 
 
-def find_transaction(backend: Backend, id: str) -> Transaction:
+def get_transaction(backend: Backend, id: str) -> Transaction:
     """Return a transaction of the history; raises `TransactionNotFound`."""
-    for each in backend.journal.transactions():
-        if each.id == id:
-            return each
-    raise TransactionNotFound(id)
+    found = find_transaction(backend.journal.transactions(), id)
+    if found is None:
+        raise TransactionNotFound(id)
+    return found

@@ -1,0 +1,47 @@
+"""What an index is asked: which projects, and how far down their releases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from .releases import Release
+
+StopAt = Callable[[NormalizedName, Release], bool]
+"""Tells, of releases from the newest down, at which one to stop."""
+
+SkipVersion = Callable[[NormalizedName, Version, Sequence[Release]], bool]
+"""Decides from the newer releases whether a version can be skipped."""
+
+
+def never(*_: object) -> bool:
+    """Neither stop nor skip."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class IndexQuery:
+    """Projects to ask for, and which of their releases are wanted.
+
+    The answer of a project holds its releases from the newest down to the first that `stop_at`
+    accepts, that one included. Versions that `skip_version` accepts may be left out. By default
+    all releases are wanted. With `refresh` no cached answer counts as fresh.
+    """
+
+    names: Collection[NormalizedName]
+    _: KW_ONLY
+    refresh: bool = False
+    stop_at: StopAt = never
+    skip_version: SkipVersion = never
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether every release is wanted."""
+        return self.stop_at is never
+
+    def of(self, names: Collection[NormalizedName]) -> IndexQuery:
+        """Return the same query for other projects."""
+        return replace(self, names=names)

@@ -1,0 +1,53 @@
+"""Why a distribution that did not come from an index is never changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from pkgwidgets.core.environment import ORIGIN_REASONS, Distribution, Origin
+from pkgwidgets.core.packages import PackageInfo, PackageStatus
+from pkgwidgets.presentation.row_actions import row_action
+
+SITE = Path("/env/lib/site-packages")
+NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
+UNMANAGED = [origin for origin in Origin if origin is not Origin.INDEX]
+
+
+def pea(origin: Origin, folder: Path = SITE, ending: str = "dist-info") -> Distribution:
+    path = folder / f"pea-1.{ending}"
+    return Distribution(name="pea", version=Version("1"), path=path, installed=NOON, origin=origin)
+
+
+@pytest.mark.parametrize("origin", UNMANAGED)
+def test_a_plan_and_a_row_take_their_reason_from_one_table(origin: Origin) -> None:
+    reason = ORIGIN_REASONS[origin]
+    assert pea(origin).unmanaged_reason([SITE]) == reason.text
+    row = PackageInfo(
+        name="pea",
+        version="1",
+        status=PackageStatus.INSTALLED,
+        install_path=SITE,
+        origin=origin,
+    )
+    assert row_action(row).note == reason.note
+    assert len(reason.note) <= len(reason.text)
+
+
+def test_what_came_from_an_index_may_be_changed() -> None:
+    assert pea(Origin.INDEX).unmanaged_reason([SITE]) is None
+
+
+def test_what_lies_elsewhere_is_said_to_lie_there() -> None:
+    found = pea(Origin.SYSTEM, Path("/usr/lib/python3"))
+    assert found.unmanaged_reason([SITE]) == (
+        "it lies outside of this environment, in /usr/lib/python3"
+    )
+
+
+def test_an_egg_info_is_said_to_have_no_record() -> None:
+    found = pea(Origin.SYSTEM, ending="egg-info").unmanaged_reason([SITE])
+    assert found == "it has no RECORD, being an egg-info: its files are unknown"

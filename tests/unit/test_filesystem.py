@@ -1,0 +1,32 @@
+"""How a file is known to be the same still."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pkgwidgets.backends.store.filesystem import change_key
+
+
+def test_the_key_of_a_file_changes_when_it_is_edited_or_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "RECORD"
+    file.write_text("pea.py,,\n")
+    first = change_key(file)
+    assert first is not None
+    assert change_key(str(file)) == first
+    file.write_text("pea.py,,\npod.py,,\n")
+    longer = change_key(file)
+    assert longer != first
+    found = file.stat()
+    other = tmp_path / "other"
+    other.write_text("pod.py,,\npea.py,,\n")
+    os.utime(other, ns=(found.st_atime_ns, found.st_mtime_ns))
+    other.replace(file)
+    assert change_key(file) != longer
+
+
+@pytest.mark.parametrize("name", ["gone", "\0", "a" * 5000], ids=["gone", "no path", "too long"])
+def test_what_is_not_there_has_no_key(tmp_path: Path, name: str) -> None:
+    assert change_key(f"{tmp_path}/{name}") is None
