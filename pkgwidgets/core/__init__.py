@@ -1,4 +1,4 @@
 """Values and rules of packaging.
 
-Imports the standard library and packaging; `plan_json` msgspec, too.
+Imports the standard library and packaging; `json_values` msgspec, too.
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from datetime import datetime
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from importlib import import_module
 from operator import or_
 from pathlib import Path
@@ -79,12 +79,13 @@ class JsonShape(Generic[_Value]):
         """
         import msgspec
 
-        row = msgspec.convert(data, self.struct, dec_hook=_decode)
-        read = {
-            name: msgspec.convert(getattr(row, name), hint, from_attributes=True, dec_hook=_decode)
-            for name, hint in self._hints.items()
-        }
-        return self.kind(**read, **more)
+        read = partial(msgspec.convert, from_attributes=True, dec_hook=_decode)
+        try:
+            row = msgspec.convert(data, self.struct, dec_hook=_decode)
+            found = {name: read(getattr(row, name), hint) for name, hint in self._hints.items()}
+        except msgspec.ValidationError as error:  # a ValueError only in newer versions of msgspec
+            raise ValueError(str(error)) from error
+        return self.kind(**found, **more)
 
     @cached_property
     def struct(self) -> type[Struct]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from tornado.web import RequestHandler
 
 from pkgwidgets.server import app, openapi
 from pkgwidgets.server.base_handler import BaseHandler
+from pkgwidgets.server.schemas import Schema, ref, several
 
 VERBS = ("get", "put", "post", "delete", "patch", "head")
 DOCUMENT = Contract().document
@@ -129,6 +132,33 @@ def test_a_wrong_answer_would_be_found() -> None:
     assert schema.is_valid(good)
     assert not schema.is_valid({**good, "more": 1})
     assert not schema.is_valid({**good, "after": 1})
+
+
+GOLDEN = Path(__file__).parents[1] / "unit" / "json"
+
+
+@pytest.mark.parametrize(
+    ("golden", "schema"),
+    [
+        ("answer-packages", several("Package")),
+        ("answer-transactions", several("Transaction")),
+        ("answer-results", {"type": "array", "items": several("Result")}),
+        ("answer-events", several("Event")),
+    ],
+)
+def test_the_schemas_describe_the_texts_that_are_kept(golden: str, schema: Schema) -> None:
+    """With every key that is written, and with no other."""
+    text = json.loads((GOLDEN / f"{golden}.json").read_text("ascii"))
+    assert list(Contract().of(schema).iter_errors(text)) == []
+
+
+def test_the_schema_of_a_plan_describes_the_text_that_is_kept() -> None:
+    plan = json.loads((GOLDEN / "answer-plan.json").read_text("ascii"))
+    answered = {**plan, "restart": None, "digest": plan["id"], "kernels": []}
+    assert list(Contract().of(ref("Plan")).iter_errors(answered)) == []
+    for key in answered:
+        less = {name: value for name, value in answered.items() if name != key}
+        assert not Contract().of(ref("Plan")).is_valid(less), key
 
 
 async def test_the_server_answers_it(ask: Ask, jp_base_url: str) -> None:
