@@ -51,7 +51,7 @@ MUTATIONS = {
     ),
     "torn journal: only what it says counts": Mutation(
         file="operations/recovery.py",
-        code="if not _STEPS_AFTER_INTENT & {*steps} and not save_point.intact():",
+        code="if not _STEPS_AFTER_INTENT & {*steps} and not save_point.is_intact():",
         instead="if not _STEPS_AFTER_INTENT & {*steps}:",
         test="faults/test_damage.py::test_the_journal_is_cut_off_at_any[one in 19]",
     ),

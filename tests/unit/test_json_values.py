@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from pkgwidgets.backends.history.known_good import FolderKnownGood
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.worker.launcher import ApplyRequest
 from pkgwidgets.core.environment import Interpreter, Origin
-from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.events import Event, PackageChecked, Stage
 from pkgwidgets.core.kernels import Kernel, Restart
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plan_json import plan_from_json, plan_from_text, plan_to_json, plan_to_text
@@ -128,7 +128,7 @@ FAILED = replace(ENDED, outcome=Outcome.ROLLED_BACK, error="the disk is full")
 NOTHING = Transaction(id="", plan=EMPTY, started=AT, finished=AT, outcome=Outcome.COMMITTED)
 EVENTS = (
     Event(stage=Stage.FETCHING, total=2444),
-    Event(stage=Stage.ASKING, done=0, total=3, transaction="0001"),
+    PackageChecked(stage=Stage.ASKING, done=0, total=3, transaction="0001", package=BARE),
     Event(stage=Stage.CHECKING, text="importing \N{GREEK SMALL LETTER PI}"),
     Event(stage=Stage.SAVING, id=canonicalize_name("Compost_Log"), done=1, total=3),
     Event(stage=Stage.INSTALLING, log="$ uv pip install\n+ pea 1.0\n\udcff"),
@@ -249,7 +249,11 @@ def test_a_request_comes_back(request_: ApplyRequest) -> None:
 def test_events_come_back(tmp_path: Path) -> None:
     event_lines(tmp_path)
     found, _ = EventLog(tmp_path).read()
-    wanted = [replace(each, transaction=tmp_path.name) for each in EVENTS]
+    names = {field.name for field in fields(Event)} - {"transaction"}
+    wanted = [
+        Event(transaction=tmp_path.name, **{name: getattr(each, name) for name in names})
+        for each in EVENTS
+    ]
     assert list(found) == wanted
 
 

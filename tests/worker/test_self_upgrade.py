@@ -53,8 +53,8 @@ def _edited(file: Path, old: str, new: str) -> None:
 
 def _made_another(source: Path) -> None:
     """Make it a later version that shares no format with this one and fits no module of it."""
-    _edited(source / "pyproject.toml", '\nversion = "0.1.0"', '\nversion = "0.2.0"')
     package = source / "pkgwidgets"
+    _edited(package / "__init__.py", '\n__version__ = "0.1.0"', '\n__version__ = "0.2.0"')
     _edited(package / "backends" / "worker" / "launcher.py", "\n_FORMAT = 1", "\n_FORMAT = 2")
     _edited(package / "backends" / "store" / "journal_file.py", "\nFORMAT = 1", "\nFORMAT = 2")
     for module in (
