@@ -8,14 +8,14 @@ from pkgwidgets.core.packages import PackageInfo
 
 from .html_table import escape_text, html_table
 
-_MOST = 200
+_MAX_ROWS = 200
 """Rows; the page that this is kept in must not grow without bounds."""
 _HEADS = ("Package", "Installed", "Latest", "Blocked by", "")
 
 
 def package_table_html(title: str, infos: Sequence[PackageInfo]) -> str:
     """Return the list as a table, under a title."""
-    shown = infos[:_MOST]
+    shown = infos[:_MAX_ROWS]
     left = len(infos) - len(shown)
     more = f"<p>and {left} more</p>" if left else ""
     return f"<p>{escape_text(title)}</p>{html_table(_HEADS, map(_cells, shown))}{more}"

@@ -19,9 +19,9 @@ from pkgwidgets.presentation.row_actions import LABELS, row_action
 
 from .assets import STATIC, bundle
 
-_PAUSE = 0.1
+_PAUSE_SECONDS = 0.1
 """Seconds between two patches while rows come one by one."""
-_SHORT = 120
+_MAX_CHARACTERS = 120
 """Characters of a text in a row; an open row has all of it."""
 _SETTLED = (PackageStatus.INSTALLED, PackageStatus.ERROR)
 _WEB = re.compile(r"https?://[^\s;,]+")
@@ -83,7 +83,7 @@ class PackageTable(anywidget.AnyWidget):
         """Change a row that has just come, and say how far it is; both a few times a second."""
         if info is not None:
             self._came[info.id] = info
-        if monotonic() - self._filled > _PAUSE:
+        if monotonic() - self._filled > _PAUSE_SECONDS:
             self.patch(self._came.values())
             self.say(busy=busy)
             self._came.clear()
@@ -185,7 +185,7 @@ def _brief(info: PackageInfo) -> str:
 
 def _short(text: str) -> str:
     text = escape_hidden(text)
-    return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 1]}…"
 
 
 def _seconds(time: datetime | None) -> int:

@@ -17,11 +17,11 @@ from pkgwidgets.core.names import is_name
 from pkgwidgets.core.redaction import without_credentials
 from pkgwidgets.core.text import escape_hidden
 
-_HEAD = 4 << 20
+_MAX_HEAD_BYTES = 4 << 20
 """No METADATA head is longer: bytes."""
 _FIELDS = frozenset(["name", "version", "summary", "requires-dist", "project-url", "home-page"])
-_SUMMARY = 512
-_LINKS = 20
+_MAX_SUMMARY_CHARACTERS = 512
+_MAX_LINKS = 20
 _WEB = ("http://", "https://")
 _WATCHED = ("", "/METADATA", "/RECORD")
 _OPTIONAL = ("/INSTALLER", f"/{DIRECT_URL}")
@@ -93,7 +93,7 @@ class DistInfoReader:
             path=Path(folder, name),
             installed=_time(f"{place}/RECORD" if "RECORD" in files else place),
             requires=tuple(head.get("requires-dist", ())),
-            summary=escape_hidden(head.get("summary", [""])[0][:_SUMMARY]),
+            summary=escape_hidden(head.get("summary", [""])[0][:_MAX_SUMMARY_CHARACTERS]),
             links=_links(head),
             requested="REQUESTED" in files,
             origin=origin,
@@ -216,7 +216,7 @@ def _metadata_folders(folder: str) -> list[str]:
 def _headers(file: str) -> Mapping[str, list[str]]:
     """Read the head of a METADATA file (core metadata: e-mail headers), not its description."""
     with open(file, "rb") as opened:  # noqa: PTH123
-        raw = opened.read(_HEAD)
+        raw = opened.read(_MAX_HEAD_BYTES)
     if b"\r\n" in raw:
         raw = raw.replace(b"\r\n", b"\n")
     head = raw.partition(b"\n\n")[0].decode("utf-8", "replace")
@@ -233,8 +233,8 @@ def _links(head: Mapping[str, list[str]]) -> tuple[tuple[str, str], ...]:
     named = [line.rpartition(",") for line in head.get("project-url", ())]
     named += [("Home", ",", address) for address in head.get("home-page", ())]
     links = {
-        address.strip()[:_SUMMARY]: escape_hidden(label.strip()[:40])
-        for label, _, address in named[:_LINKS]
+        address.strip()[:_MAX_SUMMARY_CHARACTERS]: escape_hidden(label.strip()[:40])
+        for label, _, address in named[:_MAX_LINKS]
         if address.strip().lower().startswith(_WEB)
     }
     return tuple((label, address) for address, label in links.items())

@@ -13,7 +13,7 @@ from pkgwidgets.backends.store import filesystem
 from pkgwidgets.core.json_values import JsonShape
 
 _ENTRY = JsonShape(KnownGoodVersions, without=("notebook",))
-_MOST = 5
+_MAX_STATES = 5
 """States of one notebook's code that are kept, the newest."""
 
 
@@ -29,7 +29,7 @@ class FolderKnownGood:
         An environment where nothing can be written has no memory; nothing is raised.
         """
         others = [each for each in self._entries(good.notebook) if each["digest"] != good.digest]
-        whole = {"notebook": str(good.notebook), "good": [*others, _ENTRY.to_json(good)][-_MOST:]}
+        whole = {"notebook": str(good.notebook), "good": [*others, _ENTRY.to_json(good)][-_MAX_STATES:]}
         with suppress(OSError):
             filesystem.make_folders(self._folder, 0o700)
             file = self._file(good.notebook)
