@@ -9,7 +9,6 @@ from time import monotonic, sleep
 
 import pytest
 
-from pkgwidgets import PackageService
 from pkgwidgets.notebook.change_token import ChangeToken
 from pkgwidgets.widgets import environment_watcher
 from pkgwidgets.widgets.environment_watcher import EnvironmentWatcher
@@ -121,20 +120,6 @@ def test_a_view_that_is_lost_with_its_browser_does_not_keep_it(
 
 
 # --- stamps
-
-
-def test_a_stamp_differs_once_something_is_installed_or_begun(service: PackageService) -> None:
-    before = service.stamp()
-    assert service.stamp() == before
-    service.upgrade_package("seedshelf")
-    assert service.stamp() != before
-
-
-def test_asking_whether_it_may_be_changed_changes_no_stamp(service: PackageService) -> None:
-    before = service.stamp()
-    assert service.read_only_reason() is None
-    service.plan_upgrade("seedshelf")
-    assert service.stamp() == before
 
 
 def test_a_folder_that_is_not_there_has_a_stamp_too(tmp_path: Path) -> None:
