@@ -20,9 +20,9 @@ PATIENCE = 90.0
 
 _CODE = """\
 import os, time
-beside = f"{{os.sep}}stage{{os.sep}}" in os.path.abspath(__file__)
+staged = f"{{os.sep}}stage{{os.sep}}" in os.path.abspath(__file__)
 until = time.monotonic() + {patience}
-while beside == {beside} and not os.path.exists({gate!r}) and time.monotonic() < until:
+while staged == {staged} and not os.path.exists({gate!r}) and time.monotonic() < until:
     time.sleep(0.01)
 """
 
@@ -47,7 +47,7 @@ class HeldTrial:
         self._stage = stage
 
     def failures(self, modules: Sequence[str], report: Report = no_report, **more: Any) -> Any:
-        stage = Stage.VERIFYING if more.get("beside") is None else Stage.CHECKING
+        stage = Stage.VERIFYING if more.get("staged") is None else Stage.CHECKING
         until = time.monotonic() + PATIENCE
         while stage is self._stage and not self._gate.exists() and time.monotonic() < until:
             report(Event(stage=stage))

@@ -77,7 +77,7 @@ from pkgwidgets.operations import transactions
 from pkgwidgets.operations.planning import plan_upgrade
 backend = connect(garden.python, garden.index_url, detached=True)
 gate = garden.folder / "gate"
-garden.index.publish(held_wheel("1.9", gate, beside=False))
+garden.index.publish(held_wheel("1.9", gate, staged=False))
 id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
 eventually(lambda: Stage.VERIFYING in {{event.stage for event in backend.applier.events(id)[0]}})
 os.kill(holding(backend), signal.SIGKILL)
