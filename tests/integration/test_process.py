@@ -161,7 +161,7 @@ def test_an_interrupt_ends_it(tmp_path: Path) -> None:
     timer = Timer(0.3, _thread.interrupt_main)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        process.run(["sh", "-c", said])
+        process.run(["sh", "-c", said], timeout=60)
     timer.join()
     assert gone(written(tmp_path / "pid"))
 
@@ -173,7 +173,7 @@ def test_a_second_interrupt_does_not_leave_it_running(tmp_path: Path) -> None:
     for timer in timers:
         timer.start()
     with pytest.raises(KeyboardInterrupt):
-        process.run(["sh", "-c", said])
+        process.run(["sh", "-c", said], timeout=60)
     for timer in timers:
         timer.join()
     pid = written(tmp_path / "pid")
