@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,13 @@ def _clean_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _hears_interrupts() -> None:
+    """Hear interrupts also where a shell's `… &` has them ignored; what tests start does too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def forgetful(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep no index's answers from an earlier test, and do not wait before asking again."""
@@ -59,7 +67,22 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def garden(_place: Path, forgetful: None) -> Iterator[Demo]:
     """Start a fresh environment with the demo's story installed, and its index."""
     with demo.start(_place) as running:
+        _keep_known(running, _place.with_name("pyvenv.cfg"))
         yield running
+
+
+def _keep_known(garden: Demo, kept: Path) -> None:
+    """Give each garden the first one's `pyvenv.cfg`, so that its interpreter is known already.
+
+    A test may have written into the kept one: then this garden's is kept from now on.
+    """
+    own = garden.folder / "env" / "pyvenv.cfg"
+    if kept.exists() and kept.read_bytes() == own.read_bytes():
+        own.unlink()
+        own.hardlink_to(kept)
+    else:
+        kept.unlink(missing_ok=True)
+        kept.hardlink_to(own)
 
 
 @pytest.fixture
