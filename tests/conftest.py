@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import FakeKit, Kit, Oracle
@@ -22,6 +23,12 @@ _LONGEST = frozenset({
     "test_damage.py", "test_fuzz.py", "test_lower_bounds.py", "test_mutations.py",
     "test_plan_checks.py", "test_rehearsal.py", "test_self_upgrade.py", "test_upgrades.py",
 })  # fmt: skip
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Spare each worker a grammar that its import would build for seconds: see lean_jupyter."""
+    node.gateway.remote_exec("import sys; sys.modules['rfc3987_syntax'] = None").waitclose()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
