@@ -20,9 +20,9 @@ PATIENCE = 90.0
 
 _CODE = """\
 import os, time
-staged = f"{{os.sep}}stage{{os.sep}}" in os.path.abspath(__file__)
+is_staged = f"{{os.sep}}stage{{os.sep}}" in os.path.abspath(__file__)
 until = time.monotonic() + {patience}
-while staged == {staged} and not os.path.exists({gate!r}) and time.monotonic() < until:
+while is_staged == {staged} and not os.path.exists({gate!r}) and time.monotonic() < until:
     time.sleep(0.01)
 """
 
