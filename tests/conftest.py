@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fakes import FakeKit, Kit, Oracle
@@ -21,6 +23,12 @@ _LONGEST = frozenset({
     "test_damage.py", "test_fuzz.py", "test_lower_bounds.py", "test_mutations.py",
     "test_plan_checks.py", "test_rehearsal.py", "test_self_upgrade.py", "test_upgrades.py",
 })  # fmt: skip
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Spare each worker a grammar that its import would build for seconds: see lean_jupyter."""
+    node.gateway.remote_exec("import sys; sys.modules['rfc3987_syntax'] = None").waitclose()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,6 +50,13 @@ def _clean_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _hears_interrupts() -> None:
+    """Hear interrupts also where a shell's `… &` has them ignored; what tests start does too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def forgetful(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep no index's answers from an earlier test, and do not wait before asking again."""
@@ -59,7 +74,22 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def garden(_place: Path, forgetful: None) -> Iterator[Demo]:
     """Start a fresh environment with the demo's story installed, and its index."""
     with demo.start(_place) as running:
+        _keep_known(running, _place.with_name("pyvenv.cfg"))
         yield running
+
+
+def _keep_known(garden: Demo, kept: Path) -> None:
+    """Give each garden the first one's `pyvenv.cfg`, so that its interpreter is known already.
+
+    A test may have written into the kept one: then this garden's is kept from now on.
+    """
+    own = garden.folder / "env" / "pyvenv.cfg"
+    if kept.exists() and kept.read_bytes() == own.read_bytes():
+        own.unlink()
+        own.hardlink_to(kept)
+    else:
+        kept.unlink(missing_ok=True)
+        kept.hardlink_to(own)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import os
 import secrets
 import shutil
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +19,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from lean_jupyter import command
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from pkgwidgets.demo.lab import free_port
@@ -197,13 +197,14 @@ def _argv(lab: Lab) -> list[str]:
     port = lab.url.rpartition(":")[2]
     if lab.app == "voila":
         more = [f"--port={port}", "--Voila.ip=127.0.0.1", f"--token={lab.token}", str(lab.folder)]
-        return [sys.executable, "-m", module, "--no-browser", *more]
-    return [
-        *(sys.executable, "-m", module, "--no-browser"),
+        return command(module, "--no-browser", *more)
+    return command(
+        module,
+        "--no-browser",
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         *(f"--IdentityProvider.token={lab.token}", f"--ServerApp.root_dir={lab.folder}"),
         *("--ServerApp.allow_root=True", f"--{exposes}.expose_app_in_browser=True"),
-    ]
+    )
 
 
 def _wait_until_up(lab: Lab, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -37,6 +37,7 @@ class Terminal(Protocol):
 
 
 Start = Callable[..., Terminal]
+Verbs = Callable[..., "subprocess.Popen[str]"]
 
 QUESTION = "Apply this? [y/N] "
 
@@ -141,17 +142,28 @@ def test_ctrl_c_at_the_question_is_a_no(at_terminal: Start, garden: Demo, tree: 
     assert tree(garden.folder / "env") == before
 
 
-def started(garden: Demo, *words: str) -> subprocess.Popen[str]:
-    """Start a verb without a terminal, in a group of its own."""
+@pytest.fixture
+def started(garden: Demo) -> Iterator[Verbs]:
+    """Start verbs without a terminal, each in a group of its own; they end with the test."""
     where = ["--python", str(garden.python), "--index-url", garden.index_url]
-    return subprocess.Popen(
-        [sys.executable, "-m", "pkgwidgets", *where, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        process_group=0,
-    )
+    running = []
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "pkgwidgets", *where, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+        running.append(child)
+        return child
+
+    yield start
+    for child in running:
+        child.kill()
+        child.communicate()
 
 
 def installed(garden: Demo) -> bool:
@@ -160,10 +172,10 @@ def installed(garden: Demo) -> bool:
 
 
 def test_an_interrupt_without_a_terminal_is_said_in_json(
-    garden: Demo, gate: Path, tree: Oracle
+    started: Verbs, garden: Demo, gate: Path, tree: Oracle
 ) -> None:
     before = tree(garden.folder / "env")
-    child = started(garden, "upgrade", "seedshelf", "--yes", "--json")
+    child = started("upgrade", "seedshelf", "--yes", "--json")
     eventually(lambda: installed(garden))
     for _ in range(3):  # an impatient one
         os.killpg(child.pid, signal.SIGINT)
@@ -175,9 +187,9 @@ def test_an_interrupt_without_a_terminal_is_said_in_json(
 
 
 def test_who_is_killed_leaves_the_upgrade_to_be_done(
-    garden: Demo, service: PackageService, gate: Path
+    started: Verbs, garden: Demo, service: PackageService, gate: Path
 ) -> None:
-    child = started(garden, "upgrade", "seedshelf", "--yes")
+    child = started("upgrade", "seedshelf", "--yes")
     eventually(lambda: installed(garden))
     child.kill()
     child.communicate()
@@ -187,12 +199,12 @@ def test_who_is_killed_leaves_the_upgrade_to_be_done(
     assert service.get_package("seedshelf").version == "1.9"
 
 
-def test_who_comes_second_is_told_who_it_is(garden: Demo, gate: Path) -> None:
-    first = started(garden, "upgrade", "seedshelf", "--yes")
+def test_who_comes_second_is_told_who_it_is(started: Verbs, garden: Demo, gate: Path) -> None:
+    first = started("upgrade", "seedshelf", "--yes")
     eventually(lambda: installed(garden) or first.poll() is not None)
     assert first.poll() is None, first.communicate()
     for verb in (("upgrade", "frostcall", "--yes"), ("recover",)):
-        second = started(garden, *verb)
+        second = started(*verb)
         _, said = second.communicate(timeout=60)
         assert second.returncode == 1
         assert "The environment is being changed by" in said
@@ -201,11 +213,13 @@ def test_who_comes_second_is_told_who_it_is(garden: Demo, gate: Path) -> None:
     assert first.returncode == 0
 
 
-def test_an_interrupt_while_the_index_is_silent_ends_at_once(garden: Demo, tree: Oracle) -> None:
+def test_an_interrupt_while_the_index_is_silent_ends_at_once(
+    started: Verbs, garden: Demo, tree: Oracle
+) -> None:
     before = tree(garden.folder / "env")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/simple/"
-        child = started(garden, "upgrade", "seedshelf", "--yes", f"--index-url={url}")
+        child = started("upgrade", "seedshelf", "--yes", f"--index-url={url}")
         silent.settimeout(PATIENCE)
         with silent.accept()[0]:
             os.killpg(child.pid, signal.SIGINT)

@@ -11,7 +11,13 @@ import uv
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
-QUICK = ("tests/unit", "tests/contract", "-m", "not slow")
+REAL = "(test_transactions.py or test_planning.py or test_launcher.py) and not fake"
+TWICE = f"{REAL} and not a_bad_upgrade"
+"""The stories of a real uv that no library of ours has a part in: the newest versions tell them."""
+QUICK = (
+    *("tests/unit", "tests/integration", "tests/contract"),
+    *("-m", "not slow", "-k", f"unit or not ({TWICE})"),
+)
 REHEARSED = (
     "tests/contract/test_notebook_runner.py",
     "-k",

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from held_transactions import PATIENCE
+from lean_jupyter import command
 from server.asking import kernel
 
 from pkgwidgets.demo import Demo
@@ -54,7 +54,7 @@ def started(garden: Demo, folder: Path, *options: str) -> Iterator[Started]:
         "XDG_CACHE_HOME": str(folder / "cache"),
     }
     argv = [
-        str(Path(sys.executable).with_name("jupyter-server")), "--no-browser", "--allow-root",
+        *command("jupyter_server", "--no-browser", "--allow-root"),
         "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--IdentityProvider.token={TOKEN}",
         "--ServerApp.jpserver_extensions={'pkgwidgets': True}",
         "--ServerApp.allow_unauthenticated_access=False",

@@ -82,58 +82,58 @@ def quiet(
     return check
 
 
-@pytest.mark.parametrize("name", NO_NAMES, ids=lambda name: ascii(name)[:40])
-async def test_no_name(ask: Ask, quiet: Callable[[], None], name: str) -> None:
-    part = quote(name, safe="")
-    for method, path, body in (
-        ("GET", f"packages/by-name/{part}", None),
-        ("GET", f"packages/by-id/{part}?check_updates=true", None),
-        ("GET", f"packages/updates?name={part}", None),
-        ("PUT", f"packages/{part}/upgrade", {}),
-        ("DELETE", f"packages/{part}", None),
-        ("POST", "plans", {"upgrade": [name]}),
-        ("POST", "plans", {"upgrade": ["seedshelf", name]}),
-        ("POST", "plans", {"uninstall": [name]}),
-    ):
-        answer = await ask(method, path, body)
-        assert (answer.status, answer.code) == (422, "invalid-request"), path
-        assert answer.json["error"]["hint"] == "Nothing was changed."
+async def test_no_name(ask: Ask, quiet: Callable[[], None]) -> None:
+    for name in NO_NAMES:
+        part = quote(name, safe="")
+        for method, path, body in (
+            ("GET", f"packages/by-name/{part}", None),
+            ("GET", f"packages/by-id/{part}?check_updates=true", None),
+            ("GET", f"packages/updates?name={part}", None),
+            ("PUT", f"packages/{part}/upgrade", {}),
+            ("DELETE", f"packages/{part}", None),
+            ("POST", "plans", {"upgrade": [name]}),
+            ("POST", "plans", {"upgrade": ["seedshelf", name]}),
+            ("POST", "plans", {"uninstall": [name]}),
+        ):
+            answer = await ask(method, path, body)
+            assert (answer.status, answer.code) == (422, "invalid-request"), (path, name)
+            assert answer.json["error"]["hint"] == "Nothing was changed."
     quiet()
 
 
-@pytest.mark.parametrize("name", NAMES)
-async def test_a_name_that_is_not_installed(ask: Ask, name: str) -> None:
-    for path in (f"packages/by-name/{name}", f"packages/updates?name={name}"):
-        answer = await ask("GET", path)
-        assert (answer.status, answer.code) == (404, "package-not-found")
-    assert (await ask("DELETE", f"packages/{name}")).status == 404
+async def test_a_name_that_is_not_installed(ask: Ask) -> None:
+    for name in NAMES:
+        for path in (f"packages/by-name/{name}", f"packages/updates?name={name}"):
+            answer = await ask("GET", path)
+            assert (answer.status, answer.code) == (404, "package-not-found"), (path, name)
+        assert (await ask("DELETE", f"packages/{name}")).status == 404
 
 
-@pytest.mark.parametrize("version", NO_VERSIONS, ids=lambda text: ascii(text)[:40])
-async def test_no_version(ask: Ask, quiet: Callable[[], None], version: str) -> None:
-    for method, path, body in (
-        ("PUT", "packages/seedshelf/upgrade", {"version": version}),
-        ("POST", "plans", {"upgrade": ["seedshelf"], "version": version}),
-    ):
-        answer = await ask(method, path, body)
-        assert (answer.status, answer.code) == (422, "invalid-request")
+async def test_no_version(ask: Ask, quiet: Callable[[], None]) -> None:
+    for version in NO_VERSIONS:
+        for method, path, body in (
+            ("PUT", "packages/seedshelf/upgrade", {"version": version}),
+            ("POST", "plans", {"upgrade": ["seedshelf"], "version": version}),
+        ):
+            answer = await ask(method, path, body)
+            assert (answer.status, answer.code) == (422, "invalid-request"), (path, version)
     quiet()
 
 
-@pytest.mark.parametrize("text", NO_REQUIREMENTS, ids=lambda text: ascii(text)[:40])
-async def test_no_requirement(ask: Ask, quiet: Callable[[], None], text: str) -> None:
-    for path, field in (("packages/install", "requirement"), ("plans", "install")):
-        answer = await ask("POST", path, {field: text})
-        assert (answer.status, answer.code) == (422, "invalid-request"), text
+async def test_no_requirement(ask: Ask, quiet: Callable[[], None]) -> None:
+    for text in NO_REQUIREMENTS:
+        for path, field in (("packages/install", "requirement"), ("plans", "install")):
+            answer = await ask("POST", path, {field: text})
+            assert (answer.status, answer.code) == (422, "invalid-request"), (path, text)
     quiet()
 
 
-@pytest.mark.parametrize("body", NO_BODIES.values(), ids=NO_BODIES)
-async def test_no_body(ask: Ask, quiet: Callable[[], None], body: bytes) -> None:
-    kind = {"Content-Type": "application/json"}
-    answer = await ask("POST", "plans", raw=body, headers=kind)
-    assert (answer.status, answer.code) == (422, "invalid-request")
-    assert "Traceback" not in answer.body.decode()
+async def test_no_body(ask: Ask, quiet: Callable[[], None]) -> None:
+    for name, body in NO_BODIES.items():
+        kind = {"Content-Type": "application/json"}
+        answer = await ask("POST", "plans", raw=body, headers=kind)
+        assert (answer.status, answer.code) == (422, "invalid-request"), name
+        assert "Traceback" not in answer.body.decode()
     quiet()
 
 
@@ -158,15 +158,15 @@ async def test_no_body_of_another_route(
     quiet()
 
 
-@pytest.mark.parametrize("plan", ["", "a" * 32, "../plan.json", "0" * 60_000, "\ud800"])
-async def test_a_plan_that_is_none(ask: Ask, quiet: Callable[[], None], plan: str) -> None:
-    for method, path in (
-        ("PUT", "packages/seedshelf/upgrade"),
-        ("PUT", "packages/upgrade-all"),
-        ("POST", "packages/install"),
-        ("DELETE", "packages/seedshelf"),
-    ):
-        answer = await ask(method, path, {"plan": plan})
-        assert (answer.status, answer.code) == (404, "plan-not-found")
-        assert len(answer.body) < 2000
+async def test_a_plan_that_is_none(ask: Ask, quiet: Callable[[], None]) -> None:
+    for plan in ("", "a" * 32, "../plan.json", "0" * 60_000, "\ud800"):
+        for method, path in (
+            ("PUT", "packages/seedshelf/upgrade"),
+            ("PUT", "packages/upgrade-all"),
+            ("POST", "packages/install"),
+            ("DELETE", "packages/seedshelf"),
+        ):
+            answer = await ask(method, path, {"plan": plan})
+            assert (answer.status, answer.code) == (404, "plan-not-found"), (path, plan[:40])
+            assert len(answer.body) < 2000
     quiet()

@@ -1,10 +1,8 @@
-"""The command line as a process, and called from Python: who hears an interrupt when."""
+"""The command line called from Python: who hears an interrupt when."""
 
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,20 +13,9 @@ from pkgwidgets.__main__ import main
 
 Handler = Callable[..., None] | signal.Handlers
 
+
 REFUSED = ["install", "--index-url=x"]
 """What is refused before anything is begun."""
-
-_WHEN_ALL_IS_DONE = f"""
-import os, signal, sys
-from pkgwidgets import __main__
-
-sys.argv[1:] = {REFUSED}
-try:
-    __main__.run()
-except SystemExit as end:
-    print(end.code, flush=True)
-os.kill(os.getpid(), signal.SIGINT)
-"""
 
 
 @contextmanager
@@ -64,11 +51,3 @@ def test_so_does_who_calls_it_where_something_breaks(monkeypatch: pytest.MonkeyP
 def test_it_may_be_called_in_any_thread() -> None:
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(main, REFUSED).result() == 2
-
-
-def test_an_interrupt_when_all_is_done_just_ends_the_process() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _WHEN_ALL_IS_DONE], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (-signal.SIGINT, "2\n")
-    assert "Traceback" not in done.stderr

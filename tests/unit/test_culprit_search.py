@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from math import ceil, log2
 from pathlib import Path
-from random import Random
 
 import pytest
+from crops import MOST, counting, examined, field, tossing
 from fakes import FakeEnvironment, FakeKit
 from scratch_notebooks import FakeKnownGood, FakeScratch, crops, write
 
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import culprit_search
-
-MOST = 8
-"""Of so many packages the double of the resolver tries all combinations."""
-
-
-def field(*wheels: BuiltWheel) -> FakeKit:
-    """An environment with the 1.0.0 of each, and an index with all."""
-    installed = [f"{wheel.name}=={wheel.version}" for wheel in wheels if wheel.version[0] == "1"]
-    return FakeKit(FakeEnvironment({}), wheels, installed)
-
-
-def examined(kit: FakeKit, *notebooks: Path) -> culprit_search.CulpritSearchResult:
-    stand = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
-    return culprit_search.find_culprits(kit.backend, stand, notebooks)
-
-
-def counting(*numbers: int) -> list[str]:
-    """One cell for each."""
-    return [f"import crop{number}\ncrop{number}.count()" for number in numbers]
 
 
 def majors(count: int) -> list[BuiltWheel]:
@@ -240,15 +220,6 @@ def test_of_two_that_need_each_other_both_stay_and_are_named(tmp_path: Path) -> 
 # --- what does not do the same each time
 
 
-def tossing(tosses: Path, outcomes: Iterable[bool]) -> str:
-    """Return a cell that fails where the next outcome says so, however often it is run."""
-    tosses.write_text("".join("x" if fails else "." for fails in outcomes))
-    return (
-        f"from pathlib import Path\ntosses = Path({str(tosses)!r})\ntext = tosses.read_text()\n"
-        "x = tosses.write_text(text[1:])\nif text[:1] == 'x':\n    raise RuntimeError('by chance')"
-    )
-
-
 def test_a_random_output_is_blamed_on_nobody_and_that_is_said(tmp_path: Path) -> None:
     kit = field(*crops(4, [3]))
     notebook = write(tmp_path / "a.ipynb", "import random\nrandom.random()", *counting(1, 2, 3))
@@ -289,23 +260,3 @@ def test_a_failure_by_chance_holds_nothing_back(outcomes: str, tmp_path: Path) -
     if outcomes != "x":  # which was an error that it had before
         (note,) = found.plan.notes
         assert note.startswith("cell 1 of a.ipynb ")
-
-
-@pytest.mark.slow
-def test_with_a_cell_that_fails_by_chance_it_ends_and_finds_who_is_to_blame(
-    tmp_path: Path,
-) -> None:
-    """Chance can still look like a culprit, four times in a row: seldom, and never in silence."""
-    dice, innocent, times = Random(11), 0, 15
-    for chance in (0.05, 0.3, 0.5, 0.8, 0.95):
-        for _ in range(times):
-            cell = tossing(tmp_path / "tosses", (dice.random() < chance for _ in range(200)))
-            notebook = write(tmp_path / "a.ipynb", cell, *counting(*range(1, MOST + 1)))
-            found = examined(field(*crops(MOST, [5])), notebook)
-            assert "crop5" in found.culprits
-            assert len(found.plan.changes) == MOST - len(found.culprits)
-            assert {held.id for held in found.plan.held_back} == set(found.culprits)
-            assert all(held.reason.startswith("it breaks cell ") for held in found.plan.held_back)
-            assert found.rehearsals <= 2 + ceil(log2(MOST)) * (1 + len(found.culprits))
-            innocent += len(found.culprits) - 1
-    assert innocent <= 5 * times // 8

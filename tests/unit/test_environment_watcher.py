@@ -9,7 +9,6 @@ from time import monotonic, sleep
 
 import pytest
 
-from pkgwidgets import PackageService
 from pkgwidgets.notebook.change_token import ChangeToken
 from pkgwidgets.widgets.environment_watcher import EnvironmentWatcher
 
@@ -116,20 +115,6 @@ def test_a_view_that_is_lost_with_its_browser_does_not_keep_it(place: Place) -> 
 
 
 # --- stamps
-
-
-def test_a_stamp_differs_once_something_is_installed_or_begun(service: PackageService) -> None:
-    before = service.change_token()
-    assert service.change_token() == before
-    service.upgrade_package("seedshelf")
-    assert service.change_token() != before
-
-
-def test_asking_whether_it_may_be_changed_changes_no_stamp(service: PackageService) -> None:
-    before = service.change_token()
-    assert service.read_only_reason() is None
-    service.plan_upgrade("seedshelf")
-    assert service.change_token() == before
 
 
 def test_a_folder_that_is_not_there_has_a_stamp_too(tmp_path: Path) -> None:

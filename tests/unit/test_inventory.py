@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import pytest
@@ -10,13 +9,12 @@ from fakes import FakeKit, change_of, plan_of
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.core import dependency_graph
-from pkgwidgets.core.environment import Origin
 from pkgwidgets.core.errors import IndexUnavailable, InvalidRequest, PackageNotFound
 from pkgwidgets.core.events import Event
-from pkgwidgets.core.interfaces import Backend, ProjectAnswered
+from pkgwidgets.core.interfaces import ProjectAnswered
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import Change
-from pkgwidgets.demo import Demo, catalog
+from pkgwidgets.demo import catalog
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import inventory
 
@@ -224,19 +222,6 @@ def test_an_unreadable_row_stands_among_the_others(fake: FakeKit) -> None:
         assert broken.error.startswith("its metadata cannot be read: ")
         assert broken.update_available is None
     assert "seedshelf" not in fake.index.asked
-
-
-@pytest.mark.parametrize("direct", ["dir_info", "vcs_info", "archive_info"])
-def test_what_did_not_come_from_an_index_is_not_asked_for(
-    backend: Backend, garden: Demo, direct: str
-) -> None:
-    url = garden.site_packages / "seedshelf-1.4.1.dist-info" / "direct_url.json"
-    url.write_text(json.dumps({"url": "file:///src", direct: {"editable": True}}))
-    found = {info.name: info for info in inventory.check_for_updates(backend)}
-    assert (found["seedshelf"].latest_version, found["seedshelf"].update_available) == (None, None)
-    assert found["seedshelf"].origin in (Origin.EDITABLE, Origin.VCS, Origin.URL)
-    assert "/simple/seedshelf/" not in garden.index.requests
-    assert "/simple/frostcall/" in garden.index.requests
 
 
 def test_no_name_is_no_package(fake: FakeKit) -> None:

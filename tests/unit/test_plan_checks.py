@@ -1,34 +1,22 @@
-"""What is found out beside a plan: shown when it comes, given up with the plan."""
+"""What is found out beside a plan, in words."""
 
 from __future__ import annotations
 
-import importlib.util
-import threading
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.analysis.api_changes import Impact, Severity
 from pkgwidgets.analysis.notebook_runs import CellRun, NotebookCode, NotebookRun
 from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, compare_runs
-from pkgwidgets.core.errors import Cancelled, EnvironmentRefused
-from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.kernels import Kernel, Restart, Variable
-from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.kernels import Kernel, Restart
 from pkgwidgets.widgets import plan_checks, plan_view
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Deprecated in traitlets"),  # old ipywidgets
     pytest.mark.filterwarnings("ignore:Traits should be given as instances"),  # ipylab
 ]
-
-
-def click(widget: Any, **message: object) -> None:
-    widget._handle_custom_msg(message, [])
 
 
 def impact(severity: str, cell: int | None = 1) -> Impact:
@@ -46,11 +34,6 @@ def cell(before: dict[str, Any], after: dict[str, Any]) -> ComparedCell:
     return compare_runs(old, new)[0]
 
 
-def shown(**data: str) -> dict[str, Any]:
-    named = {f"text/{name}": text for name, text in data.items()}
-    return {"output_type": "display_data", "data": named, "metadata": {}}
-
-
 @pytest.fixture
 def notebook(tmp_path: Path) -> Path:
     file = tmp_path / "report.ipynb"
@@ -58,96 +41,7 @@ def notebook(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture
-def panel(service: PackageService) -> Iterator[PackagePanel]:
-    """A panel that shows a plan for one package."""
-    made = PackagePanel(service)
-    click(made.table, type="plan", names=["seedshelf"])
-    assert made.wait(60)
-    yield made
-    assert made.wait(60)
-    made.close()
-
-
 # --- impact
-
-
-def test_what_a_plan_notes_is_among_its_warnings(service: PackageService) -> None:
-    noted = replace(service.plan_upgrade("seedshelf"), notes=("cell 1 of a.ipynb fails, too",))
-    view = plan_view.PlanView(lambda message: None)
-    view.show("All", noted, "")
-    assert view.plan["warnings"] == ["Cell 1 of a.ipynb fails, too."]
-    view.close()
-
-
-def test_the_plan_is_ready_before_its_impact_is_known(
-    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, gate = threading.Event(), threading.Event()
-
-    def slow(found: Plan, report: Any) -> tuple[Impact, ...]:
-        begun.set()
-        assert gate.wait(30)
-        return (impact("breaks", 3), impact("none", 4))
-
-    monkeypatch.setattr(service.values, "impact", slow)
-    click(panel.table, type="plan", names=["frostcall"])
-    assert begun.wait(30)
-    assert (panel.plan_view.state, panel.plan_view.impact) == ("ready", {"state": "looking"})
-    gate.set()
-    assert panel.wait(60)
-    found = panel.plan_view.impact
-    assert found["text"] == "1 cell would break."
-    assert [(row["cell"], row["severity"]) for row in found["rows"]] == [
-        ("In [3]", "breaks"),
-        ("In [4]", "none"),
-    ]
-
-
-def test_an_impact_is_given_up_with_its_plan(
-    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, gate, ended = threading.Event(), threading.Event(), threading.Event()
-
-    def slow(found: Plan, report: Any) -> tuple[Impact, ...]:
-        begun.set()
-        assert gate.wait(30)
-        try:
-            report(Event(stage=Stage.FETCHING))
-        except Cancelled:
-            ended.set()
-            raise
-        return (impact("breaks"),)
-
-    monkeypatch.setattr(service.values, "impact", slow)
-    click(panel.table, type="plan", names=["frostcall"])
-    assert begun.wait(30)
-    click(panel.plan_view, type="cancel")
-    gate.set()
-    assert ended.wait(30)
-    assert panel.wait(60)
-    assert (panel.plan_view.state, panel.plan_view.impact) == ("hidden", {})
-
-
-def test_without_griffe_a_sentence_says_what_is_missing_and_the_plan_can_be_applied(
-    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = importlib.util.find_spec
-    monkeypatch.setattr(
-        "pkgwidgets.notebook.impact.importlib.util.find_spec",
-        lambda name, *more: None if name == "griffe" else real(name, *more),
-    )
-    monkeypatch.setattr("pkgwidgets.notebook.impact.cells_so_far", tuple)
-    click(panel.table, type="plan", names=["frostcall"])
-    assert panel.wait(60)
-    assert panel.plan_view.impact["text"] == (
-        "Which cells use what changes is not known. "
-        'An impact needs griffe: `pip install "pkgwidgets[impact]"`.'
-    )
-    assert (panel.plan_view.state, panel.plan_view.error) == ("ready", "")
-    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
-    assert panel.wait(120)
-    assert service.get_package("frostcall").version == "2.0.0"
 
 
 @pytest.mark.parametrize(
@@ -164,118 +58,7 @@ def test_an_impact_in_a_sentence(rows: list[Impact], said: str) -> None:
     assert plan_checks.summary(rows) == said
 
 
-def test_much_is_not_fetched_only_to_look_unless_that_is_asked(
-    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(service.values, "impact", lambda plan, report: (impact("none"),))
-    monkeypatch.setattr("pkgwidgets.widgets.plan_checks._UNASKED", 100)
-    click(panel.table, type="plan", names=["frostcall"])
-    assert panel.wait(60)
-    assert panel.plan_view.impact["state"] == "offered"
-    assert "1.6 kB have to be fetched" in panel.plan_view.impact["text"]
-    click(panel.plan_view, type="look")
-    assert panel.wait(60)
-    assert panel.plan_view.impact["state"] == "done"
-
-
 # --- rehearsals
-
-
-def test_a_rehearsal_tells_how_far_it_is_and_what_it_found(
-    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
-) -> None:
-    seen: list[Any] = []
-
-    def rehearse(found: Plan, path: Path, report: Any) -> Rehearsal:
-        assert path == notebook
-        report(Event(stage=Stage.CHECKING, text="rehearsing it, cell 1 of 4", done=1, total=4))
-        seen.append(dict(panel.plan_view.rehearsal))
-        cells = (cell(shown(plain="1"), shown(plain="1")), cell(shown(plain="1"), shown(plain="2")))
-        return Rehearsal(plan=found, cells=cells)
-
-    monkeypatch.setattr(service.values, "rehearsal", rehearse)
-    click(panel.plan_view, type="try", path=str(notebook), unsaved=True)
-    assert panel.wait(60)
-    assert (seen[0]["state"], seen[0]["fraction"]) == ("running", 0.25)
-    found = panel.plan_view.rehearsal
-    assert (found["state"], found["kind"], found["broken"]) == ("done", "bad", True)
-    assert found["text"] == "1 of 2 cells would break; 1 stays the same. Nothing was changed."
-    assert found["note"] == "Changes that are not saved were left out."
-    (different,) = found["cells"]
-    assert (different["before"], different["after"]) == ("1", "2")
-    assert (different["verdict"], different["bad"]) == ("different output", True)
-    assert panel.plan_view.state == "ready"
-
-
-def test_a_rehearsal_that_was_stopped_shows_nothing_and_leaves_the_plan(
-    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
-) -> None:
-    begun, gate = threading.Event(), threading.Event()
-
-    def slow(found: Plan, path: Path, report: Any) -> Rehearsal:
-        begun.set()
-        assert gate.wait(30)
-        report(Event(stage=Stage.CHECKING))
-        raise AssertionError("it went on")
-
-    monkeypatch.setattr(service.values, "rehearsal", slow)
-    click(panel.plan_view, type="try", path=str(notebook))
-    assert begun.wait(30)
-    click(panel.plan_view, type="stop")
-    assert panel.plan_view.rehearsal == {}
-    gate.set()
-    assert panel.wait(60)
-    assert (panel.plan_view.state, panel.plan_view.rehearsal) == ("ready", {})
-
-
-def test_which_notebook_is_asked_for_where_nobody_knows(
-    panel: PackagePanel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    click(panel.plan_view, type="try", path="")
-    assert panel.plan_view.rehearsal == {"state": "asking", "path": "", "text": ""}
-    click(panel.plan_view, type="try", path="no\u202esuch.ipynb", typed=True)
-    assert panel.plan_view.rehearsal["text"] == "There is no notebook no\\u202esuch.ipynb here."
-
-
-def test_what_a_rehearsal_could_not_do_is_a_sentence(
-    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
-) -> None:
-    found = importlib.util.find_spec
-    missing = ("nbclient",)
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *of: None if name in missing else found(name, *of)
-    )
-    click(panel.plan_view, type="try", path=str(notebook))
-    assert panel.wait(60)
-    assert panel.plan_view.rehearsal["kind"] == "bad"
-    assert "is not a valid notebook" in panel.plan_view.rehearsal["text"]
-    notebook.write_text('{"cells": [{"cell_type": "code", "source": "1", "metadata": {}}]}')
-    click(panel.plan_view, type="try", path=str(notebook))
-    assert panel.wait(60)
-    assert panel.plan_view.rehearsal["text"].startswith("A rehearsal needs nbclient")
-    assert panel.plan_view.state == "ready"
-
-
-def test_what_survives_takes_the_place_of_everything(
-    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
-) -> None:
-    click(panel.table, type="plan", names=None)
-    assert panel.wait(60)
-    assert panel.plan_view.plan["whole"]
-    less = service.plan_upgrade(["seedshelf", "frostcall"])
-    monkeypatch.setattr(service, "plan_upgrade", lambda notebooks, report: less)
-    click(panel.plan_view, type="survive", path=str(notebook))
-    assert panel.wait(60)
-    now = panel.plan_view.plan
-    assert (now["title"], now["whole"]) == ("Upgrade all that report.ipynb survives", False)
-    assert now["cell"] == f"service.upgrade_all_packages(notebooks=[{str(notebook)!r}])"
-    assert panel.plan_view.rehearsal["text"].startswith(
-        "report.ipynb runs with this plan as it does"
-    )
-    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
-    assert panel.wait(60)
-    assert {c.name for c in service.values.history()[-1].changes} == {"seedshelf", "frostcall"}
 
 
 def test_what_fails_in_any_case_is_no_success() -> None:
@@ -283,13 +66,6 @@ def test_what_fails_in_any_case_is_no_success() -> None:
     found = plan_checks.contents(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
     assert (found["kind"], found["broken"]) == ("unsure", False)
     assert found["text"].startswith("1 cell cannot be run as it is, either. Nothing was changed.")
-
-
-def test_the_control_channel_stops_a_rehearsal(panel: PackagePanel) -> None:
-    panel.plan_view.rehearsal = {"state": "running"}
-    click(panel.life, type="stop")
-    assert panel.plan_view.rehearsal == {}
-    assert panel.plan_view.state == "ready"
 
 
 # --- restart
@@ -326,38 +102,3 @@ def test_a_verdict_has_its_own_word() -> None:
 def test_others_on_the_environment_are_named(names: list[str], said: str) -> None:
     kernels = [Kernel(process=7, connection_file="k.json", notebook=name) for name in names]
     assert plan_view._others(kernels) == said
-
-
-def test_what_a_restart_loses_is_named_up_to_a_few(
-    panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    many = tuple(Variable(name=f"v{n}", kind="list", size=n or None) for n in range(9, -1, -1))
-    monkeypatch.setattr(service, "list_variables", lambda: many)
-    click(panel.task_view, type="variables")
-    asked = panel.task_view.question
-    assert asked["variables"][:2] == ["v9 (list, 9 bytes)", "v8 (list, 8 bytes)"]
-    assert (len(asked["variables"]), asked["more"]) == (6, 4)
-    monkeypatch.setattr(service, "list_variables", lambda: many[-1:])
-    click(panel.task_view, type="variables")
-    assert panel.task_view.question["variables"] == ["v0 (list)"]
-    click(panel.task_view, type="close")
-    assert panel.task_view.question == {}
-
-
-def test_an_environment_that_is_rehearsed_on_is_not_changed(
-    service: PackageService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PKGWIDGETS_REHEARSED", str(service.prefix))
-    with pytest.raises(EnvironmentRefused, match="rehearsed"):
-        service.upgrade_package("seedshelf")
-    monkeypatch.setenv("PKGWIDGETS_REHEARSED", "/elsewhere")
-    assert service.read_only_reason() is None
-
-
-def test_a_click_on_another_plan_than_the_shown_one_applies_nothing(
-    panel: PackagePanel, service: PackageService
-) -> None:
-    click(panel.plan_view, type="apply", id="another")
-    assert panel.wait(60)
-    assert service.values.history() == ()
-    assert panel.plan_view.state == "ready"

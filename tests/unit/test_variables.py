@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pkgwidgets import PackageService
 from pkgwidgets.core.kernels import Variable
 from pkgwidgets.notebook import variables
 from pkgwidgets.notebook.variables import size_of
@@ -72,10 +71,6 @@ def test_the_biggest_come_first_and_what_is_no_data_is_left_out() -> None:
     assert found[-1] == Variable(name="trap", kind="Trap", size=None)
 
 
-def test_what_is_ours_is_not_lost_but_made_anew(service: PackageService) -> None:
-    assert variables.describe_variables({"service": service}, {}) == ()
-
-
 @pytest.mark.parametrize(
     ("make", "size"),
     [
@@ -109,7 +104,3 @@ def test_a_list_that_holds_itself_and_a_million_of_anything_are_quick() -> None:
     assert size_of(endless)
     assert len(variables.describe_variables(many, {})) == 100
     assert perf_counter() - began < 2
-
-
-def test_in_no_kernel_there_is_nothing_to_lose(service: PackageService) -> None:
-    assert service.list_variables() == ()

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -58,24 +59,33 @@ class Process:
             cwd=site,
             env={"TMPDIR": str(site), "PATH": os.defpath},
         )
-        assert self._said() == "ready"
 
     def do(self, line: str) -> str:
         assert self._child.stdin is not None
         self._child.stdin.write(line + "\n")
         self._child.stdin.flush()
-        return self._said()
+        return self.said()
 
     def end(self) -> None:
-        self._child.communicate(timeout=60)
+        if self._child.returncode is None:
+            self._child.communicate(timeout=60)
 
-    def _said(self) -> str:
+    def said(self) -> str:
         assert self._child.stdout is not None
         return self._child.stdout.readline().strip()
 
 
-def test_what_is_imported_late_is_of_the_same_edition(site: Path) -> None:
-    process = Process(site)
+@pytest.fixture
+def process(site: Path) -> Iterator[Process]:
+    started = Process(site)
+    try:
+        assert started.said() == "ready"
+        yield started
+    finally:
+        started.end()  # also where the test fails
+
+
+def test_what_is_imported_late_is_of_the_same_edition(process: Process, site: Path) -> None:
     replaced(site)
     late = "import pkgwidgets.presentation.value_html as html; print(html.__file__, flush=True)"
     found = Path(process.do(late))
@@ -89,37 +99,31 @@ def test_what_is_imported_late_is_of_the_same_edition(site: Path) -> None:
     assert list(site.glob("pkgwidgets-edition-*")) == []
 
 
-def test_as_long_as_nothing_was_replaced_nothing_is_copied(site: Path) -> None:
-    process = Process(site)
+def test_as_long_as_nothing_was_replaced_nothing_is_copied(process: Process, site: Path) -> None:
     late = "import pkgwidgets.presentation.value_html as html; print(html.__file__, flush=True)"
     assert process.do(late) == str(site / "pkgwidgets" / "presentation" / "value_html.py")
     assert list(site.glob("pkgwidgets-edition-*")) == []
-    process.end()
 
 
-def test_who_reloads_a_module_gets_what_is_installed(site: Path) -> None:
-    process = Process(site)
+def test_who_reloads_a_module_gets_what_is_installed(process: Process, site: Path) -> None:
     replaced(site)
     again = "import importlib, pkgwidgets.core.text as words; importlib.reload(words)"
     assert process.do(again).startswith("ImportError cannot import name 'LATER'")
-    process.end()
 
 
-def test_who_drops_us_and_imports_us_again_gets_what_is_installed(site: Path) -> None:
-    process = Process(site)
+def test_who_drops_us_and_imports_us_again_gets_what_is_installed(
+    process: Process, site: Path
+) -> None:
     replaced(site)
     dropped = "[sys.modules.pop(n) for n in list(sys.modules) if n.startswith('pkgwidgets')]"
     assert process.do(f"{dropped}; import pkgwidgets").startswith("ImportError cannot import name")
-    process.end()
 
 
-def test_the_rescue_is_of_the_same_edition(site: Path) -> None:
-    process = Process(site)
+def test_the_rescue_is_of_the_same_edition(process: Process, site: Path) -> None:
     replaced(site)
     process.do("open('made.pyz', 'wb').write(recovery_archive()); print(flush=True)")
     with zipfile.ZipFile(site / "made.pyz") as made:
         assert all(_LATER.encode() not in made.read(name) for name in made.namelist())
-    process.end()
 
 
 def test_an_edition_that_was_put_back_needs_no_copy(site: Path) -> None:

@@ -47,19 +47,19 @@ def _interrupt_at_random(
     before = tree(prefix)
     for _ in range(times):
         known = len(backend.journal.transactions())
-        child = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-c", _RUN, str(garden.python), garden.index_url],
             stdout=subprocess.PIPE,
             text=True,
             process_group=0,
-        )
-        assert line(child) == "planned"
-        time.sleep(moments.uniform(0, 0.8))
-        for _ in range(moments.randint(1, 4)):
-            os.killpg(child.pid, signal.SIGINT)
-            time.sleep(moments.uniform(0, 0.03))
-        said = line(child)
-        child.communicate(timeout=30)
+        ) as child:
+            assert line(child) == "planned"
+            time.sleep(moments.uniform(0, 0.8))
+            for _ in range(moments.randint(1, 4)):
+                os.killpg(child.pid, signal.SIGINT)
+                time.sleep(moments.uniform(0, 0.03))
+            said = line(child)
+            child.communicate(timeout=30)
         seen.add(said)
         found = [each.outcome for each in backend.journal.transactions()[known:]]
         # Whoever is told an end, is told the end that it had; the next can begin at once.

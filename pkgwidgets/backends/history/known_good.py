@@ -29,7 +29,10 @@ class FolderKnownGood:
         An environment where nothing can be written has no memory; nothing is raised.
         """
         others = [each for each in self._entries(good.notebook) if each["digest"] != good.digest]
-        whole = {"notebook": str(good.notebook), "good": [*others, _ENTRY.to_json(good)][-_MAX_STATES:]}
+        whole = {
+            "notebook": str(good.notebook),
+            "good": [*others, _ENTRY.to_json(good)][-_MAX_STATES:],
+        }
         with suppress(OSError):
             filesystem.make_folders(self._folder, 0o700)
             file = self._file(good.notebook)

@@ -154,7 +154,7 @@ def test_an_interrupt_ends_it(tmp_path: Path) -> None:
     timer = Timer(0.3, _thread.interrupt_main)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        process.run(["sh", "-c", said])
+        process.run(["sh", "-c", said], timeout=60)
     timer.join()
     assert gone(written(tmp_path / "pid"))
 
@@ -166,7 +166,7 @@ def test_a_second_interrupt_does_not_leave_it_running(tmp_path: Path) -> None:
     for timer in timers:
         timer.start()
     with pytest.raises(KeyboardInterrupt):
-        process.run(["sh", "-c", said])
+        process.run(["sh", "-c", said], timeout=60)
     for timer in timers:
         timer.join()
     pid = written(tmp_path / "pid")
@@ -242,35 +242,6 @@ def test_a_command_that_is_not_there_leaves_nothing_open(tmp_path: Path) -> None
 def test_a_command_that_is_not_there_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
         process.run(["/nothing/of/that/name"])
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "PIP_TARGET", "PIP_INDEX_URL", "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV",
-        "CONDA_PREFIX", "UV_SYSTEM_PYTHON", "UV_TARGET", "UV_PREFIX", "UV_PYTHON", "UV_CONSTRAINT",
-        "UV_OVERRIDE", "UV_PRERELEASE", "UV_BREAK_SYSTEM_PACKAGES", "UV_REQUIRE_HASHES",
-        "AWS_SECRET_ACCESS_KEY", "JUPYTER_TOKEN", "LD_PRELOAD",
-    ],
-)  # fmt: skip
-def test_what_would_redirect_or_tell_is_not_seen(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(name, "x")
-    assert name not in process.clean_environment()
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "PATH", "HOME", "TMPDIR", "https_proxy", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE",
-        "LC_ALL", "XDG_CACHE_HOME", "UV_CACHE_DIR", "UV_INDEX_URL", "UV_DEFAULT_INDEX",
-        "UV_INDEX_MINE_PASSWORD", "UV_CONFIG_FILE", "NETRC",
-    ],
-)  # fmt: skip
-def test_what_leads_to_the_index_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name, "x")
-    assert process.clean_environment()[name] == "x"
 
 
 def test_a_process_sees_the_allowed_and_the_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,261 @@
+"""Plans on the fake and on the real one: as far as they may, without harm, with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from fakes import Kit
+from packaging.version import Version
+from plan_cases import NEWER, applied, broken, pea, said
+
+from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.errors import (
+    EnvironmentRefused,
+    InvalidRequest,
+    PkgwidgetsError,
+    PlanImpossible,
+)
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.plans import AllowPolicy, ChangeKind, Plan
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
+from pkgwidgets.operations.snapshot import EnvironmentSnapshot
+
+
+def unmet(kit: Kit) -> frozenset[dependency_graph.Unmet]:
+    return EnvironmentSnapshot.of(kit.backend).unmet
+
+
+# --- upgrading
+
+
+@pytest.mark.parametrize("allow", ["self", "dependencies"])
+def test_the_newest_that_nothing_forbids_is_planned(kit: Kit, allow: AllowPolicy) -> None:
+    before = kit.tree()
+    plan = plan_upgrade(kit.backend, "raintable", allow=allow)
+    assert said(plan) == ["raintable 2.0.0 → 2.4.0"]
+    (held,) = plan.held_back
+    assert str(held) == (
+        "raintable 2.4.0, not 3.1.0: allotboard 1.40.0 needs raintable<3; "
+        "allowing all would reach 3.1.0 and move allotboard to 1.67.0"
+    )
+    assert (held.kept_version, held.latest) == (Version("2.4.0"), Version("3.1.0"))
+    assert (plan.requested, plan.allow) == (("raintable",), allow)
+    assert kit.tree() == before
+
+
+def test_allowing_all_moves_who_forbade_it(kit: Kit) -> None:
+    plan = plan_upgrade(kit.backend, "raintable", allow="all")
+    assert said(plan) == ["raintable 2.0.0 → 3.1.0", "allotboard 1.40.0 → 1.67.0"]
+    assert [change.requested for change in plan.changes] == [True, False]
+    assert plan.changes[1].reason == "it goes with the rest"
+    assert plan.held_back == ()
+
+
+def test_a_dependency_moves_if_it_may(kit: Kit) -> None:
+    plan = plan_upgrade(kit.backend, "bedplanner")
+    assert said(plan) == ["bedplanner 2.1.0 → 2.3.0", "sundrift 1.0.4 → 1.2.0"]
+    assert [change.requested_after for change in plan.changes] == [True, False]
+    assert plan.changes[1].reason == "bedplanner needs it"
+
+
+def test_a_dependency_that_may_not_move_holds_it_back(kit: Kit) -> None:
+    plan = plan_upgrade(kit.backend, "bedplanner", allow="self")
+    assert said(plan) == []
+    assert not plan
+    (held,) = plan.held_back
+    assert (held.kept_version, held.latest) == (Version("2.1.0"), Version("2.3.0"))
+    assert held.reason
+
+
+def test_a_change_names_its_file(kit: Kit) -> None:
+    (change,) = plan_upgrade(kit.backend, "Seed.Shelf".replace(".", "")).changes
+    assert change.wheel == "seedshelf-1.4.2-py3-none-any.whl"
+    assert change.sha256 is not None
+    assert change.hashes == (change.sha256,)
+    assert change.size
+    assert (change.kind, change.requested, change.requested_after) == (
+        ChangeKind.UPGRADE,
+        True,
+        True,
+    )
+
+
+def test_no_names_are_everything(kit: Kit) -> None:
+    plan = plan_upgrade(kit.backend)
+    assert said(plan) == NEWER
+    assert (plan.requested, plan.held_back) == (("everything",), ())
+
+
+# --- a version is given
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "change"),
+    [
+        ("raintable", "2.4.0", "raintable 2.0.0 → 2.4.0"),
+        ("raintable", "v2.4", "raintable 2.0.0 → 2.4.0"),
+        ("compost-log", "1.0.0", "Compost_Log 0.9.0 → 1.0.0"),
+        ("moonsower", "6.0.0rc1", "moonsower 5.0.1 → 6.0.0rc1"),
+    ],
+    ids=["older than the newest", "another spelling", "yanked", "pre-release"],
+)
+def test_a_given_version_is_taken(kit: Kit, name: str, version: str, change: str) -> None:
+    plan = plan_upgrade(kit.backend, name, version=version)
+    assert said(plan) == [change]
+    assert plan.held_back == ()
+    assert plan.changes[0].hashes
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize("plan", [plan_upgrade, plan_uninstall])
+def test_what_cannot_be_read_is_not_changed(kit: Kit, plan: Callable[[Backend, str], Plan]) -> None:
+    for file in ("METADATA", "RECORD"):
+        kit.edit(f"seedshelf-1.4.1.dist-info/{file}", b"garbage")
+    with pytest.raises(EnvironmentRefused, match="seedshelf cannot be changed: it is unreadable"):
+        plan(kit.backend, "seedshelf")
+
+
+# --- an environment that is broken already
+
+
+def test_a_broken_environment_does_not_stand_in_the_way(kit: Kit) -> None:
+    broken(kit)
+    before = unmet(kit)
+    assert len(before) == 2
+    plan = plan_upgrade(kit.backend, "frostcall")
+    assert said(plan) == ["frostcall 1.9.3 → 2.0.0"]
+    applied(kit, plan)
+    assert unmet(kit) == before
+
+
+def test_what_is_whole_in_a_broken_distribution_stays_whole(kit: Kit) -> None:
+    broken(kit)
+    plan = plan_upgrade(kit.backend, "seedshelf")
+    assert said(plan) == []
+    assert plan.held_back[0].reason == "pea 1.0 needs seedshelf<1.4.2"
+
+
+# --- installing
+
+
+def test_an_installation_brings_what_it_needs(kit: Kit) -> None:
+    kit.publish(pea("1.0", requires=("pod>=1", "raintable")), BuiltWheel(name="pod", version="2.0"))
+    plan = plan_install(kit.backend, "Pea")
+    assert said(plan) == ["pea 1.0 (new)", "pod 2.0 (new)"]
+    assert [(c.requested, c.requested_after) for c in plan.changes] == [
+        (True, True),
+        (False, False),
+    ]
+    assert {c.kind for c in plan.changes} == {ChangeKind.INSTALL}
+
+
+def test_an_installation_moves_a_dependency_only_if_it_may(kit: Kit) -> None:
+    kit.publish(pea("1.0", requires=("sundrift>=1.1",)))
+    assert said(plan_install(kit.backend, "pea")) == ["pea 1.0 (new)", "sundrift 1.0.4 → 1.2.0"]
+    with pytest.raises(PlanImpossible) as caught:
+        plan_install(kit.backend, "pea", allow="self")
+    assert "sundrift" in caught.value.blockers
+
+
+def test_a_requirement_may_move_what_is_installed(kit: Kit) -> None:
+    assert said(plan_install(kit.backend, "raintable>=2.1")) == ["raintable 2.0.0 → 2.4.0"]
+    with pytest.raises(PlanImpossible) as caught:
+        plan_install(kit.backend, "raintable>=3")
+    assert caught.value.requirements == ("raintable>=3",)
+
+
+def test_several_are_installed_together(kit: Kit) -> None:
+    kit.publish(pea("1.0", requires=("pod>=2",)), BuiltWheel(name="pod", version="2.0", files={}))
+    plan = plan_install(kit.backend, ["Pea>=1", "pod", "raintable>=2.1", "Pea>=1"])
+    assert plan.requested == ("Pea>=1", "pod", "raintable>=2.1")
+    assert said(plan) == ["pea 1.0 (new)", "pod 2.0 (new)", "raintable 2.0.0 → 2.4.0"]
+    assert all(change.requested for change in plan.changes)
+    with pytest.raises(PlanImpossible) as caught:
+        plan_install(kit.backend, ["pea", "raintable>=3"])
+    assert caught.value.requirements == ("pea", "raintable>=3")
+    with pytest.raises(InvalidRequest, match="No requirement was given"):
+        plan_install(kit.backend, [])
+
+
+# --- removing
+
+
+def test_a_removal_leaves_what_is_broken_as_broken(kit: Kit) -> None:
+    broken(kit)
+    assert said(plan_uninstall(kit.backend, "frostcall")) == ["frostcall 1.9.3 (removed)"]
+    applied(kit, plan_uninstall(kit.backend, "pea"))
+    assert unmet(kit) == frozenset()
+
+
+# --- undoing
+
+
+def test_an_undo_is_the_inverse_from_the_save_point(kit: Kit) -> None:
+    done = applied(kit, plan_upgrade(kit.backend, "bedplanner"))
+    kit.go_down()
+    plan = plan_undo(kit.backend)
+    assert said(plan) == ["bedplanner 2.3.0 → 2.1.0", "sundrift 1.2.0 → 1.0.4"]
+    assert (plan.undoes, plan.from_save_point, plan.download_size) == (done.id, True, 0)
+    assert [change.requested_after for change in plan.changes] == [True, False]
+
+
+def test_without_its_save_point_an_undo_asks_the_index(kit: Kit) -> None:
+    done = applied(kit, plan_upgrade(kit.backend, "seedshelf"))
+    kit.backend.save_point(done.id).discard()
+    plan = plan_undo(kit.backend)
+    assert (said(plan), plan.from_save_point) == (["seedshelf 1.4.2 → 1.4.1"], False)
+    assert plan.changes[0].hashes
+    assert applied(kit, plan).plan.undoes == done.id
+
+
+def test_undo_goes_back_step_by_step(kit: Kit) -> None:
+    trees = []
+    for name in ("seedshelf", "frostcall", "raintable"):
+        trees.append(kit.tree())
+        applied(kit, plan_upgrade(kit.backend, name))
+    kit.go_down()
+    for tree in reversed(trees):
+        applied(kit, plan_undo(kit.backend))
+        assert kit.tree() == tree
+    with pytest.raises(InvalidRequest, match="There is nothing to undo"):
+        plan_undo(kit.backend)
+
+
+def test_an_undo_can_be_undone_by_its_id(kit: Kit) -> None:
+    applied(kit, plan_upgrade(kit.backend, "seedshelf"))
+    after = kit.tree()
+    undo = applied(kit, plan_undo(kit.backend))
+    kit.go_down()
+    redo = plan_undo(kit.backend, undo.id)
+    assert (said(redo), redo.from_save_point) == (["seedshelf 1.4.1 → 1.4.2"], True)
+    applied(kit, redo)
+    assert kit.tree() == after
+
+
+def test_an_older_one_is_undone_after_the_newer_one(kit: Kit) -> None:
+    kit.publish(*(pea(version) for version in ("1.0", "2.0", "3.0")))
+    applied(kit, plan_install(kit.backend, "pea==1.0"))
+    before = kit.tree()
+    older = applied(kit, plan_upgrade(kit.backend, "pea", version="2.0"))
+    applied(kit, plan_upgrade(kit.backend, "pea", version="3.0"))
+    with pytest.raises(InvalidRequest, match=r"since then pea is 3\.0, not 2\.0"):
+        plan_undo(kit.backend, older.id)
+    applied(kit, plan_undo(kit.backend))
+    kit.go_down()
+    plan = plan_undo(kit.backend, older.id)
+    assert (said(plan), plan.from_save_point) == (["pea 2.0 → 1.0"], True)
+    applied(kit, plan)
+    assert kit.tree() == before
+
+
+def test_an_undo_that_would_break_a_later_package_is_refused(kit: Kit) -> None:
+    older = applied(kit, plan_upgrade(kit.backend, "raintable"))
+    kit.publish(pea("1.0", requires=("raintable>=2.4",)))
+    applied(kit, plan_install(kit.backend, "pea"))
+    with pytest.raises(PkgwidgetsError):
+        applied(kit, plan_undo(kit.backend, older.id))
+    assert unmet(kit) == frozenset()

@@ -1,0 +1,171 @@
+"""Transactions on the fake and on the real one: the old environment or the new one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from fakes import Kit
+from transaction_faults import crashed, last, trees_of_six
+
+from pkgwidgets.core.errors import (
+    Cancelled,
+    PkgwidgetsError,
+    StageFailed,
+    StalePlan,
+)
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import apply, recovery
+from pkgwidgets.operations.planning import plan_install, plan_undo, plan_upgrade
+
+ALL_STEPS = (
+    "PLAN", "STAGED", "LOCKED", "SAVED", "INTENT", "INSTALLED", "SYNCED", "VERIFIED", "COMMIT",
+)  # fmt: skip
+
+
+on_the_real_one = pytest.mark.parametrize("kit", ["real"], indirect=True)
+
+
+# --- as it should be
+
+
+def test_every_step_is_recorded_in_order(kit: Kit) -> None:
+    plan = plan_upgrade(kit.backend, "bedplanner")
+    done = apply.apply_plan(kit.backend, plan)
+    assert (done.outcome, done.plan) == (Outcome.COMMITTED, plan)
+    assert done.finished is not None
+    (found,) = kit.backend.journal.transactions()
+    assert (found.id, found.outcome) == (done.id, Outcome.COMMITTED)
+    assert kit.backend.journal.steps(done.id) == ALL_STEPS
+
+
+def test_every_stage_is_reported_with_the_transaction(kit: Kit) -> None:
+    told: list[Event] = []
+    done = apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "seedshelf"), told.append)
+    assert list(dict.fromkeys(event.stage for event in told)) == [
+        Stage.FETCHING,
+        Stage.CHECKING,
+        Stage.SAVING,
+        Stage.INSTALLING,
+        Stage.VERIFYING,
+        Stage.DONE,
+    ]
+    assert {event.transaction for event in told} == {done.id}
+    assert told[-1].text == "seedshelf 1.4.1 → 1.4.2"
+
+
+# --- something fails, at any call of anything
+
+
+@pytest.mark.parametrize(
+    "stage", [Stage.FETCHING, Stage.CHECKING, Stage.SAVING, Stage.INSTALLING, Stage.VERIFYING]
+)
+def test_a_cancellation_at_any_stage_leaves_the_old(kit: Kit, stage: Stage) -> None:
+    def cancel(event: Event) -> None:
+        if event.stage is stage:
+            raise Cancelled("")
+
+    plan, before = plan_upgrade(kit.backend, "bedplanner"), kit.tree()
+    with pytest.raises(Cancelled) as caught:
+        apply.apply_plan(kit.backend, plan, cancel)
+    found = last(kit.backend)
+    assert kit.tree() == before
+    assert (found.outcome, caught.value.transaction) == (Outcome.ROLLED_BACK, found.id)
+    rolled_back = "INTENT" in kit.backend.journal.steps(found.id)
+    assert rolled_back == (stage in (Stage.INSTALLING, Stage.VERIFYING))
+    assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
+
+
+# --- the installer, or what it installs, is bad
+
+
+def test_what_fails_beside_is_not_installed(kit: Kit) -> None:
+    plan, before = plan_upgrade(kit.backend), kit.tree()
+    with pytest.raises(StageFailed, match="harvestscale") as caught:
+        apply.apply_plan(kit.backend, plan)
+    found = last(kit.backend)
+    assert (found.outcome, found.id) == (Outcome.ROLLED_BACK, caught.value.transaction)
+    assert kit.backend.journal.steps(found.id) == ("PLAN", "ABORTED")
+    assert kit.tree() == before
+
+
+def test_what_failed_before_may_go_on_failing(kit: Kit) -> None:
+    kit.edit("bedplanner/layout.py", b"raise ImportError('spoilt')\n")
+    done = apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "sundrift"))
+    assert done.outcome is Outcome.COMMITTED
+
+
+# --- the environment is not what was planned for
+
+
+def test_a_change_while_it_is_staged_is_noticed_before_anything_is_touched(kit: Kit) -> None:
+    plan = plan_upgrade(kit.backend, "seedshelf")
+    trees: list[object] = []
+
+    def meddle(event: Event) -> None:
+        if event.stage is Stage.CHECKING and not trees:
+            for file in ("METADATA", "RECORD"):
+                kit.edit(f"frostcall-1.9.3.dist-info/{file}", b"")
+            trees.append(kit.tree())
+
+    with pytest.raises(StalePlan):
+        apply.apply_plan(kit.backend, plan, meddle)
+    assert [kit.tree()] == trees
+    assert "INTENT" not in kit.backend.journal.steps(last(kit.backend).id)
+
+
+# --- what cannot be put back, and what a crash left
+
+
+@pytest.mark.parametrize("after", ALL_STEPS[1:-1])
+def test_what_a_crash_left_is_ended_by_the_next(kit: Kit, after: str) -> None:
+    before = kit.tree()
+    id = crashed(kit.backend, plan_upgrade(kit.backend, "bedplanner"), after)
+    assert last(kit.backend).outcome is Outcome.STARTED
+    with kit.backend.environment.locked("recovery"):
+        assert recovery.recover(kit.backend) == (id,)
+        assert recovery.recover(kit.backend) == ()
+    assert kit.tree() == before
+    assert (last(kit.backend).outcome, last(kit.backend).error) == (
+        Outcome.ROLLED_BACK,
+        "it was cut off",
+    )
+
+
+# --- going back
+
+
+def test_the_last_five_are_undone_to_the_byte_without_the_index(kit: Kit) -> None:
+    trees = list(trees_of_six(kit))
+    kit.go_down()
+    for tree in reversed(trees):
+        apply.apply_plan(kit.backend, plan_undo(kit.backend))
+        assert kit.tree() == tree
+
+
+@pytest.mark.parametrize("content", [b"# mine\n", None], ids=["edited", "deleted"])
+def test_files_that_differ_from_their_record_are_undone_to_the_byte(
+    kit: Kit, content: bytes | None
+) -> None:
+    kit.edit("seedshelf.py", content)
+    before = kit.tree()
+    apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "seedshelf"))
+    apply.apply_plan(kit.backend, plan_undo(kit.backend))
+    assert kit.tree() == before
+
+
+@on_the_real_one
+def test_a_folder_that_becomes_a_file_is_upgraded_or_refused(kit: Kit) -> None:
+    files = {"pea/__init__.py": "", "pea/data/more": "x"}
+    kit.publish(BuiltWheel(name="pea", version="1.0", files=files))
+    kit.publish(
+        BuiltWheel(name="pea", version="2.0", files={"pea/__init__.py": "", "pea/data": ""})
+    )
+    apply.apply_plan(kit.backend, plan_install(kit.backend, "pea==1.0"))
+    before = kit.tree()
+    with suppress(PkgwidgetsError):
+        apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "pea"))
+        apply.apply_plan(kit.backend, plan_undo(kit.backend))
+    assert kit.tree() == before

@@ -1,0 +1,31 @@
+"""An interrupt after the command line has done its work just ends its process."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+REFUSED = ["install", "--index-url=x"]
+"""What is refused before anything is begun."""
+
+
+_WHEN_ALL_IS_DONE = f"""
+import os, signal, sys
+from pkgwidgets import __main__
+
+sys.argv[1:] = {REFUSED}
+try:
+    __main__.run()
+except SystemExit as end:
+    print(end.code, flush=True)
+os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_an_interrupt_when_all_is_done_just_ends_the_process() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _WHEN_ALL_IS_DONE], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (-signal.SIGINT, "2\n")
+    assert "Traceback" not in done.stderr

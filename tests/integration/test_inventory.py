@@ -1,0 +1,27 @@
+"""What came from elsewhere is not asked for on the index."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pkgwidgets.core.environment import Origin
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.demo import Demo
+from pkgwidgets.operations import inventory
+
+# --- what is newer
+
+
+@pytest.mark.parametrize("direct", ["dir_info", "vcs_info", "archive_info"])
+def test_what_did_not_come_from_an_index_is_not_asked_for(
+    backend: Backend, garden: Demo, direct: str
+) -> None:
+    url = garden.site_packages / "seedshelf-1.4.1.dist-info" / "direct_url.json"
+    url.write_text(json.dumps({"url": "file:///src", direct: {"editable": True}}))
+    found = {info.name: info for info in inventory.check_for_updates(backend)}
+    assert (found["seedshelf"].latest_version, found["seedshelf"].update_available) == (None, None)
+    assert found["seedshelf"].origin in (Origin.EDITABLE, Origin.VCS, Origin.URL)
+    assert "/simple/seedshelf/" not in garden.index.requests
+    assert "/simple/frostcall/" in garden.index.requests

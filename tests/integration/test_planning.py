@@ -1,0 +1,132 @@
+"""Plans with a real uv over distributions that are foreign, broken or lent by the system."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from plan_cases import NEWER, said
+
+from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
+from pkgwidgets.core.errors import (
+    EnvironmentRefused,
+)
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.demo import Demo
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import transactions
+from pkgwidgets.operations.planning import plan_uninstall, plan_upgrade
+
+# --- a version is given
+
+
+def test_a_yanked_release_of_several_wheels_can_be_pinned(backend: Backend, garden: Demo) -> None:
+    garden.index.publish(
+        BuiltWheel(name="seedshelf", version="1.5", yanked="no", files={"seedshelf.py": ""}),
+        BuiltWheel(
+            name="seedshelf", version="1.5", yanked="no", tag="py2.py3-none-any",
+            files={"seedshelf.py": ""},
+        ),
+    )  # fmt: skip
+    assert said(plan_upgrade(backend, "seedshelf", version="1.5")) == ["seedshelf 1.4.1 → 1.5"]
+
+
+FOREIGN = {
+    "editable": {"url": "file:///src", "dir_info": {"editable": True}},
+    "repository": {"url": "https://h/r", "vcs_info": {"vcs": "git", "commit_id": "a" * 40}},
+    "url": {"url": "https://h/x.whl", "archive_info": {}},
+}
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize("direct", FOREIGN.values(), ids=FOREIGN)
+def test_what_is_foreign_is_listed_and_never_changed(
+    backend: Backend, garden: Demo, direct: dict[str, object]
+) -> None:
+    info = garden.site_packages / "sundrift-1.0.4.dist-info"
+    (info / "direct_url.json").write_text(json.dumps(direct))
+    for call in (plan_upgrade, plan_uninstall):
+        with pytest.raises(EnvironmentRefused, match="sundrift cannot be changed: it "):
+            call(backend, "sundrift")
+    for allow in ("self", "dependencies", "all"):
+        plan = plan_upgrade(backend, "bedplanner", allow=allow)
+        assert said(plan) == []
+        assert [held.id for held in plan.held_back] == ["bedplanner"]
+    plan = plan_upgrade(backend)
+    assert said(plan) == [change for change in NEWER if change[:3] not in ("sun", "bed")]
+    assert {"sundrift", "bedplanner"} == {held.id for held in plan.held_back}
+
+
+# --- an environment that is broken already
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"METADATA": b""},
+        {"METADATA": b"Metadata-Version: 2.1\nName: odd\nVersion: one\n"},
+        {"METADATA": b"Metadata-Version: 2.1\nName: \xff\xfe\nVersion: 1\n"},
+        {"RECORD": b""},
+    ],
+    ids=["empty", "bad version", "not utf-8", "no metadata"],
+)
+def test_an_unreadable_distribution_does_not_stand_in_the_way(
+    backend: Backend, garden: Demo, files: dict[str, bytes]
+) -> None:
+    info = garden.site_packages / "odd-1.0.dist-info"
+    info.mkdir()
+    for name, content in files.items():
+        (info / name).write_bytes(content)
+    plan = plan_upgrade(backend, "seedshelf")
+    assert said(plan) == ["seedshelf 1.4.1 → 1.4.2"]
+    assert transactions.apply_and_follow(backend, plan).plan is plan
+
+
+def test_a_spoilt_direct_url_is_no_fault_of_the_index(backend: Backend, garden: Demo) -> None:
+    """uv reads it too, and stops: until it is mended there is no plan."""
+    url = garden.site_packages / "frostcall-1.9.3.dist-info" / "direct_url.json"
+    url.write_text("garbage")
+    spoilt = r"frostcall-1\.9\.3\.dist-info/direct_url\.json cannot be read"
+    with pytest.raises(EnvironmentRefused, match=spoilt):
+        plan_upgrade(backend, "seedshelf")
+
+
+@pytest.mark.parametrize("version", [None, "0.9.0"], ids=["project", "version"])
+def test_what_the_index_has_no_more_does_not_stand_in_the_way(
+    backend: Backend, garden: Demo, version: str | None
+) -> None:
+    garden.index.withdraw("Compost_Log", version)
+    plan = plan_upgrade(backend)
+    assert said(plan) == NEWER
+    assert [str(held) for held in plan.held_back] == (
+        [f"Compost_Log 0.9.0: compost-log is not on {garden.index_url}"] if version is None else []
+    )
+
+
+# --- undoing
+
+
+def test_a_conflict_one_level_down_stands_in_nobodys_way(backend: Backend, garden: Demo) -> None:
+    """What depends on a broken distribution must not lead the resolver back to it."""
+    for name, needs in (("top", "middle"), ("middle", "seedshelf>=9"), ("alone", "absent")):
+        info = garden.site_packages / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\nRequires-Dist: {needs}\n")
+    assert said(plan_upgrade(backend, "frostcall")) == ["frostcall 1.9.3 → 2.0.0"]
+
+
+def test_what_the_system_lends_is_neither_named_nor_changed(
+    backend: Backend, garden: Demo, tmp_path: Path
+) -> None:
+    """A virtual environment that sees system packages: the installer does not, and we do."""
+    lent = tmp_path / "dist-packages"
+    (lent / "lent-1.0.dist-info").mkdir(parents=True)
+    (lent / "lent-1.0.dist-info" / "METADATA").write_text("Name: lent\nVersion: 1.0\n")
+    facts = backend.environment.interpreter
+    wider = InstalledEnvironment(replace(facts, search=(*facts.search, lent)))
+    plan = plan_upgrade(replace(backend, environment=wider), "frostcall")
+    assert said(plan) == ["frostcall 1.9.3 → 2.0.0"]

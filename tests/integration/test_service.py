@@ -1,0 +1,237 @@
+"""The service of a real environment: frames for many, values for one, changes and undo."""
+
+from __future__ import annotations
+
+import sys
+
+import pandas as pd
+import pytest
+from fakes import Oracle
+
+from pkgwidgets import PackageService
+from pkgwidgets.core.errors import (
+    IndexUnavailable,
+    InvalidRequest,
+    PackageNotFound,
+    StageFailed,
+)
+from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.packages import PackageStatus
+from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.demo import Demo, catalog
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.notebook import frames
+
+NAMES = [pin.partition("==")[0] for pin in catalog.INSTALLED]
+
+
+def outcomes(service: PackageService) -> list[str]:
+    return [str(outcome) for outcome in service.history()["outcome"]]
+
+
+# --- what there is
+
+
+def test_it_says_whose_it_is(service: PackageService, garden: Demo) -> None:
+    assert service.python == garden.python
+    assert service.prefix == garden.folder / "env"
+    assert service.index_url == garden.index_url
+    assert service.python_version == ".".join(map(str, sys.version_info[:3]))
+    assert service.read_only_reason() is None
+    assert repr(service).startswith(f"PackageService({service.prefix}")
+
+
+def test_the_package_frame_has_its_columns_and_types(service: PackageService) -> None:
+    for found in (service.get_packages(), service.get_packages(check_updates=True)):
+        assert found.index.name == "name"
+        assert list(found.index) == NAMES
+        assert list(found.columns) == list(frames.PACKAGES)
+        assert [str(dtype) for dtype in found.dtypes] == [
+            str(pd.api.types.pandas_dtype(dtype)) for dtype in frames.PACKAGES.values()
+        ]
+
+
+def test_what_was_not_asked_is_not_known(service: PackageService, garden: Demo) -> None:
+    found = service.get_packages()
+    for column in ("latest_version", "compatible_version", "update_available", "released"):
+        assert found[column].isna().all()
+    assert garden.index.requests == []
+    assert found.loc["beanpoles", "requested"] == False  # noqa: E712 - a pandas boolean
+    assert (found["status"] == "installed").all()
+    assert found.loc["seedshelf", "install_path"] == str(garden.site_packages)
+
+
+def test_updates_are_told(service: PackageService) -> None:
+    found = service.check_for_updates()
+    assert found.loc["raintable", "blocked_by"] == "allotboard (raintable<3)"
+    assert found.loc["raintable", "compatible_version"] == "2.4.0"
+    assert found.loc["seedshelf", "change"] == "patch"
+    assert found["update_available"].sum() == 7
+    (only,) = service.check_for_updates("Seedshelf").to_dict("records")
+    assert only["latest_version"] == "1.4.2"
+    assert service.values.updates("seedshelf")[0].latest_version == "1.4.2"
+
+
+def test_without_the_index_the_list_is_still_there(service: PackageService, garden: Demo) -> None:
+    garden.index.down = True
+    found = service.check_for_updates()
+    assert found["update_available"].isna().all()
+    assert found["error"].notna().all()
+    assert list(found.index) == NAMES
+
+
+def test_one_package_is_a_value(service: PackageService) -> None:
+    found = service.get_package("compost.LOG")
+    assert (found.name, found.id, found.version) == ("Compost_Log", "compost-log", "0.9.0")
+    assert found == service.get_package_by_id("compost-log")
+    assert found.update_available is None
+    assert service.get_package("raintable", check_updates=True).latest_version == "3.1.0"
+
+
+def test_an_unreadable_row_stands_in_the_frame(service: PackageService, garden: Demo) -> None:
+    (garden.site_packages / "seedshelf-1.4.1.dist-info" / "METADATA").unlink()
+    found = service.get_packages(check_updates=True)
+    assert found.loc["seedshelf", "status"] == "error"
+    assert "METADATA is missing" in str(found.loc["seedshelf", "error"])
+    assert found["update_available"].isna().sum() == 1
+
+
+def test_another_pythons_packages_are_not_loaded_here(service: PackageService) -> None:
+    assert service.get_packages()["loaded_version"].isna().all()
+    assert service.plan_upgrade("seedshelf").restart is not None
+
+
+# --- what is refused
+
+
+def test_what_is_not_there_or_no_name_is_said(service: PackageService, garden: Demo) -> None:
+    with pytest.raises(PackageNotFound):
+        service.get_package("peas")
+    with pytest.raises(PackageNotFound):
+        service.upgrade_package("peas")
+    for name in ("", "--pre", "../x", "a b"):
+        for call in (service.get_package, service.upgrade_package, service.install_package):
+            with pytest.raises(InvalidRequest):
+                call(name)
+    assert garden.index.requests == []
+
+
+# --- what is changed
+
+
+def test_one_package_is_upgraded_and_taken_back(
+    service: PackageService, tree: Oracle, garden: Demo
+) -> None:
+    before = tree(service.prefix)
+    done = service.upgrade_package("seedshelf")
+    assert (done.outcome, str(done)) == (Outcome.COMMITTED, "seedshelf 1.4.1 → 1.4.2")
+    found = service.get_package("seedshelf")
+    assert (found.version, found.status) == ("1.4.2", PackageStatus.INSTALLED)
+    assert found.last_upgraded is not None
+    assert tree(service.prefix) != before
+    garden.index.down = True
+    undone = service.undo(done)
+    assert undone.plan.undoes == done.id
+    assert tree(service.prefix) == before
+    history = service.history()
+    assert list(history.index) == [undone.id, done.id]
+    assert list(history["undone_by"].fillna("")) == ["", undone.id]
+    assert history.loc[undone.id, "changes"] == "seedshelf 1.4.2 → 1.4.1"
+    assert list(history.columns) == list(frames.HISTORY)
+
+
+def test_a_version_may_be_given(service: PackageService) -> None:
+    assert str(service.upgrade_package("raintable", "2.4")) == "raintable 2.0.0 → 2.4.0"
+    assert str(service.upgrade_package("raintable", "2.0.0")) == "raintable 2.4.0 → 2.0.0"
+
+
+def test_nothing_to_do_leaves_no_entry(service: PackageService, tree: Oracle) -> None:
+    before = tree(service.prefix)
+    done = service.upgrade_package("beanpoles")
+    assert (done.outcome, done.changes) == (Outcome.COMMITTED, ())
+    assert service.install_package("seedshelf").changes == ()
+    assert service.history().empty
+    assert tree(service.prefix) == before
+
+
+def test_all_at_once_is_one_transaction(service: PackageService, garden: Demo) -> None:
+    garden.index.withdraw("harvestscale", "3.3.0")
+    found = service.upgrade_all_packages()
+    assert list(found.index) == [
+        "allotboard", "bedplanner", "frostcall", "raintable", "seedshelf", "sundrift"
+    ]  # fmt: skip
+    assert set(found["status"]) == {"committed"}
+    assert (found.at["raintable", "before"], found.at["raintable", "after"]) == ("2.0.0", "3.1.0")
+    assert found["transaction"].nunique() == len(service.history()) == 1
+    assert service.upgrade_all_packages().empty
+    assert not service.get_packages(check_updates=True)["update_available"].any()
+
+
+def test_one_bad_release_leaves_everything_as_it_was(service: PackageService, tree: Oracle) -> None:
+    before = tree(service.prefix)
+    with pytest.raises(StageFailed, match="harvestscale"):
+        service.upgrade_all_packages()
+    assert tree(service.prefix) == before
+    assert outcomes(service) == ["rolled back"]
+    found = service.get_packages()
+    assert (found["status"] == "error").sum() == 7
+    assert "harvestscale" in str(found.loc["seedshelf", "error"])
+    service.upgrade_package("seedshelf")
+    assert service.get_package("seedshelf").status is PackageStatus.INSTALLED
+
+
+def test_a_project_comes_and_goes(service: PackageService, garden: Demo, tree: Oracle) -> None:
+    garden.index.publish(BuiltWheel(name="pea", version="1.0", files={"pea.py": ""}))
+    before = tree(service.prefix)
+    assert str(service.install_package("pea>=1")) == "pea 1.0 (new)"
+    assert service.get_package("pea").requested
+    assert str(service.uninstall_package("Pea")) == "pea 1.0 (removed)"
+    assert tree(service.prefix) == before
+    with pytest.raises(PackageNotFound):
+        service.get_package("pea")
+
+
+def test_undo_is_refused_when_there_is_nothing_or_too_much(service: PackageService) -> None:
+    with pytest.raises(InvalidRequest):
+        service.undo()
+    with pytest.raises(InvalidRequest):
+        service.undo("unknown")
+    done = service.upgrade_package("seedshelf")
+    service.undo()
+    with pytest.raises(InvalidRequest):
+        service.undo(done.id)
+
+
+def test_an_error_of_the_index_comes_as_one(service: PackageService, garden: Demo) -> None:
+    garden.index.down = True
+    with pytest.raises(IndexUnavailable):
+        service.upgrade_package("seedshelf")
+    assert service.history().empty
+
+
+def test_every_call_that_takes_time_reports(service: PackageService) -> None:
+    told: list[Event] = []
+    service.get_packages(check_updates=True, report=told.append)
+    assert {event.stage for event in told} == {Stage.ASKING}
+    service.upgrade_package("seedshelf", report=told.append)
+    assert told[-1].stage is Stage.DONE
+    told.clear()
+    service.undo(report=told.append)
+    assert told[-1].stage is Stage.DONE
+
+
+def test_quick_work_shows_no_bar(
+    service: PackageService, capfd: pytest.CaptureFixture[str]
+) -> None:
+    service.get_packages()
+    service.check_for_updates("seedshelf")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_two_services_of_one_environment_agree(service: PackageService, garden: Demo) -> None:
+    other = PackageService(garden.python, index_url=garden.index_url)
+    done = service.upgrade_package("seedshelf")
+    assert other.get_package("seedshelf").version == "1.4.2"
+    assert [each.id for each in other.values.history()] == [done.id]
+    other.undo()
+    assert service.get_package("seedshelf").version == "1.4.1"

@@ -1,0 +1,125 @@
+"""What tests of transactions share: wheels, faults at any call, a crash after any record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+from fakes import Kit
+
+from pkgwidgets.core.errors import (
+    Cancelled,
+)
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.transactions import Outcome, Transaction
+from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.operations import apply, recovery
+from pkgwidgets.operations.planning import plan_install, plan_upgrade
+
+
+def last(backend: Backend) -> Transaction:
+    return backend.journal.transactions()[-1]
+
+
+def pea(version: str, code: str = "", **more: Any) -> BuiltWheel:
+    return BuiltWheel(name="pea", version=version, files={"pea.py": f"{code}\n"}, **more)
+
+
+class Faults:
+    """Counts the calls of every collaborator and raises at one of them."""
+
+    def __init__(self, at: int, error: type[BaseException], *, late: bool) -> None:
+        self.left = at
+        self.error = error
+        self.late = late
+        self.struck = ""
+
+    def call(self, name: str, function: Callable[..., Any], args: Any, more: Any) -> Any:
+        self.left -= 1
+        strikes = self.left == -1
+        if strikes:
+            self.struck = name
+            if not self.late:
+                raise self.error
+        answer = function(*args, **more)
+        if strikes:
+            raise self.error
+        return answer
+
+
+class Wrapped:
+    """A collaborator whose calls are counted."""
+
+    def __init__(self, inner: object, faults: Faults) -> None:
+        self._inner = inner
+        self._faults = faults
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if not callable(found) or name == "locked":
+            return found
+        label = f"{type(self._inner).__name__}.{name}"
+        return lambda *args, **more: self._faults.call(label, found, args, more)
+
+
+def wrapped(backend: Backend, faults: Faults) -> Backend:
+    inner = {f.name: Wrapped(getattr(backend, f.name), faults) for f in fields(backend)}
+    inner["worker"] = None  # type: ignore[assignment]
+    inner["undo_modules"] = backend.undo_modules  # type: ignore[assignment]
+    inner["save_point"] = lambda id: Wrapped(backend.save_point(id), faults)  # type: ignore[assignment]
+    return Backend(**inner)  # type: ignore[arg-type]
+
+
+def strike_everywhere(kit: Any, plan: Plan, error: type[BaseException], *, late: bool) -> None:
+    """Apply the same plan again and again, each time with the fault at a later call."""
+    before, struck = kit.tree(), list[str]()
+    while True:
+        known = len(kit.backend.journal.transactions())
+        faults = Faults(len(struck), error, late=late)
+        with suppress(error, Cancelled):
+            apply.apply_plan(wrapped(kit.backend, faults), plan)
+        found = kit.backend.journal.transactions()[known:]
+        if [done.outcome for done in found] == [Outcome.COMMITTED]:
+            break
+        assert faults.struck, "nothing was in its way"
+        struck.append(faults.struck)
+        assert kit.tree() == before, faults.struck
+        # Right after its start there is nothing to end yet: the next one does it.
+        known_ends = {Outcome.ROLLED_BACK, *([Outcome.STARTED] if ".start" in struck[-1] else [])}
+        assert {done.outcome for done in found} <= known_ends, faults.struck
+    assert len(struck) > 15
+    assert kit.tree() != before
+
+
+def crashed(backend: Backend, plan: Plan, after: str) -> str:
+    """Carry a plan out up to a record, and leave it there as a crash would."""
+
+    class Crash(BaseException):
+        pass
+
+    class Cut(Wrapped):
+        def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
+            backend.journal.record(transaction, step, **facts)
+            if step == after:
+                raise Crash
+
+    never = Faults(10_000, Crash, late=False)
+    cut = replace(backend, journal=Cut(backend.journal, never))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recovery, "end", lambda *_: None)
+        with pytest.raises(Crash):
+            apply.apply_plan(cut, plan)
+    return last(backend).id
+
+
+def trees_of_six(kit: Kit) -> Iterator[object]:
+    """Install six versions of a project, one after the other; yield the tree before each."""
+    kit.publish(*(pea(f"{version}.0", f"x = {version}") for version in range(1, 7)))
+    apply.apply_plan(kit.backend, plan_install(kit.backend, "pea==1.0"))
+    for version in range(2, 7):
+        yield kit.tree()
+        apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "pea", version=f"{version}.0"))
