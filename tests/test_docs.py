@@ -22,14 +22,14 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_ci_runs_the_readmes_test_line_word_for_word() -> None:
+def test_ci_runs_the_test_command_of_the_readme() -> None:
     (line,) = (block.strip() for block in _blocks("sh") if ".venv/bin/pytest" in block)
     assert line.startswith(INSTALLS)
     assert "\n" not in line
     assert f"timeout 480 bash -euc '{line}'" in CI
 
 
-def test_the_readme_opens_with_pictures_of_the_panel_in_light_and_dark() -> None:
+def test_readme_opens_with_light_and_dark_pictures() -> None:
     opening = README.partition("```")[0]
     named = re.findall(r'(?:src|srcset)="([^"]+)"', opening)
     assert named == ["notebooks/images/panel-dark.png", "notebooks/images/panel-light.png"]
@@ -41,13 +41,13 @@ def test_the_readme_opens_with_pictures_of_the_panel_in_light_and_dark() -> None
     assert "tests/browser/test_pictures.py" in README
 
 
-def test_the_first_line_installs_and_opens_the_demo() -> None:
+def test_first_readme_command_installs_and_opens_the_demo() -> None:
     first = _blocks("sh")[0].strip()
     assert first.startswith(INSTALLS)
     assert first.endswith(".venv/bin/pkgwidgets demo")
 
 
-def test_the_readmes_first_example_runs() -> None:
+def test_first_readme_example_runs() -> None:
     """On the demo: its environment, and one of its names in place of pandas."""
     source = _blocks("python")[0].replace('"pandas"', '"raintable"')
     with demo.start() as garden:
@@ -67,14 +67,14 @@ def test_the_readmes_first_example_runs() -> None:
 _CALLS = re.findall(r"^\| `(service\..*?)` \|", README, re.MULTILINE)
 
 
-def test_the_readme_lists_the_whole_service() -> None:
+def test_readme_lists_every_service_method() -> None:
     named = re.findall(r"(?:service\.)?(\w+)\(", " ".join(_CALLS))
     functions = (name for name, value in vars(PackageService).items() if inspect.isfunction(value))
     public = {name for name in functions if not name.startswith("_")} - {"plan_surviving"}
     assert {*named} == public
 
 
-def test_the_readme_lists_all_values() -> None:
+def test_readme_lists_every_method_of_service_values() -> None:
     (row,) = re.findall(r"^\| `service\.values` \|(.*)\|$", README, re.MULTILINE)
     functions = (name for name, value in vars(ServiceValues).items() if inspect.isfunction(value))
     public = {name for name in functions if not name.startswith("_")} - {"with_loaded"}
@@ -84,7 +84,7 @@ def test_the_readme_lists_all_values() -> None:
 @pytest.mark.parametrize(
     "call", re.findall(r"(?:service\.)?(\w+)\(([^)]*)\)", " ".join(_CALLS)), ids=lambda c: c[0]
 )
-def test_every_call_in_the_readme_exists_with_these_arguments(call: tuple[str, str]) -> None:
+def test_readme_calls_exist_with_these_arguments(call: tuple[str, str]) -> None:
     name, arguments = call
     parsed = ast.parse(f"f({arguments})", mode="eval").body
     assert isinstance(parsed, ast.Call)
@@ -96,17 +96,17 @@ def test_every_call_in_the_readme_exists_with_these_arguments(call: tuple[str, s
         assert ast.literal_eval(keyword.value) == default
 
 
-def test_the_readmes_comparison_is_right() -> None:
+def test_readme_version_comparison_is_correct() -> None:
     assert '`compare_versions("1.0rc1", "1.0")` | -1' in README
     assert compare_versions("1.0rc1", "1.0") == -1
 
 
 @pytest.mark.parametrize("path", re.findall(r"\| `([a-z]+/[a-z_/]*\.?p?y?)`", README))
-def test_every_file_that_the_readme_sends_one_to_exists(path: str) -> None:
+def test_files_named_in_the_readme_exist(path: str) -> None:
     assert (ROOT / "pkgwidgets" / path).exists()
 
 
-def test_no_notebook_names_a_path_of_the_machine_that_ran_it() -> None:
+def test_notebooks_contain_no_local_paths() -> None:
     for notebook in (ROOT / "notebooks").glob("*.ipynb"):
         text = notebook.read_text("utf-8")
         assert not re.search(r"/(home|root|work|Users)/", text), notebook.name

@@ -53,35 +53,35 @@ PACKAGE = Path(pkgwidgets.__file__).parent
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def test_the_public_names_are_listed_once_and_shown_by_dir() -> None:
+def test_public_names_are_unique_and_in_dir() -> None:
     assert len({*pkgwidgets.__all__}) == len(pkgwidgets.__all__)
     assert {*pkgwidgets.__all__} <= {*dir(pkgwidgets)}
 
 
 @pytest.mark.parametrize("name", pkgwidgets.__all__)
-def test_each_public_name_is_what_it_is_called(name: str) -> None:
+def test_public_objects_have_the_name_they_are_exported_under(name: str) -> None:
     value = getattr(pkgwidgets, name)
     assert value == pkgwidgets.__version__ or value.__name__ == name
 
 
-def test_the_demo_exports_its_start() -> None:
+def test_demo_module_exports_demo_and_start() -> None:
     assert demo.__all__ == ["Demo", "start"]
     assert inspect.isfunction(demo.start)
 
 
 @pytest.mark.parametrize("name", ["packages", "PackageServices", "__path_of_another__"])
-def test_an_unknown_name_is_an_attribute_error(name: str) -> None:
+def test_unknown_name_raises_attribute_error(name: str) -> None:
     with pytest.raises(AttributeError, match=f"'pkgwidgets' has no attribute '{name}'"):
         getattr(pkgwidgets, name)
 
 
-def test_the_service_has_these_methods() -> None:
+def test_service_has_exactly_the_documented_methods() -> None:
     found = {name for name, value in vars(PackageService).items() if inspect.isfunction(value)}
     assert {name for name in found if not name.startswith("_")} == set(SERVICE)
 
 
 @pytest.mark.parametrize("name", SERVICE)
-def test_a_method_of_the_service_takes(name: str) -> None:
+def test_service_methods_have_the_documented_signatures(name: str) -> None:
     signature = inspect.signature(getattr(PackageService, name))
     _, *parameters = (
         parameter.replace(annotation=parameter.empty) for parameter in signature.parameters.values()
@@ -89,7 +89,7 @@ def test_a_method_of_the_service_takes(name: str) -> None:
     assert str(inspect.Signature(parameters)) == f"({SERVICE[name]})"
 
 
-def test_the_service_has_these_properties() -> None:
+def test_service_has_exactly_the_documented_properties() -> None:
     found = [name for name, value in vars(PackageService).items() if isinstance(value, property)]
     assert sorted(found) == PROPERTIES
 
@@ -112,7 +112,7 @@ def test_everything_public_has_a_docstring(path: Path) -> None:
     assert [name for name, node in found if not ast.get_docstring(node)] == []
 
 
-def test_a_missing_docstring_would_be_found() -> None:
+def test_docstring_check_finds_a_missing_docstring() -> None:
     tree = ast.parse("'''Top.'''\nclass A:\n    def told(self): 'x'\n    def untold(self): pass")
     assert [n for n, node in public(tree, "m") if not ast.get_docstring(node)] == [
         "m.A",

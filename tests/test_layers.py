@@ -276,16 +276,16 @@ def _attributes(tree: ast.AST, bound: dict[str, str]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", files())
-def test_imports_point_down_and_the_outside_world_has_its_places(path: str) -> None:
+def test_imports_follow_the_layers(path: str) -> None:
     assert faults(path, (PACKAGE / path).read_text("utf-8")) == []
 
 
-def test_no_imports_go_in_a_circle() -> None:
+def test_package_has_no_import_circle() -> None:
     assert circle({path: (PACKAGE / path).read_text("utf-8") for path in files()}) == []
 
 
 @pytest.mark.parametrize("folder", sorted({str(Path(path).parent) for path in files()}))
-def test_each_folder_says_what_it_holds(folder: str) -> None:
+def test_each_folder_has_a_docstring(folder: str) -> None:
     if Path(folder).name == "scripts":  # run by their paths, never imported
         assert not (PACKAGE / folder / "__init__.py").exists()
         return
@@ -304,7 +304,7 @@ def test_each_folder_says_what_it_holds(folder: str) -> None:
         }
     ),
 )
-def test_the_rules_speak_of_what_is_there(path: str) -> None:
+def test_layer_rules_name_existing_files(path: str) -> None:
     assert (PACKAGE / path).exists()
 
 
@@ -396,7 +396,7 @@ def test_the_rules_speak_of_what_is_there(path: str) -> None:
         ("operations/verification.py", "import_module(f'{package}').x('notebook.service')"),
     ],
 )  # fmt: skip
-def test_what_points_up_or_is_out_of_place_is_found(path: str, code: str) -> None:
+def test_import_against_the_layers_is_reported(path: str, code: str) -> None:
     assert faults(path, code) != []
 
 
@@ -432,7 +432,7 @@ def test_what_points_up_or_is_out_of_place_is_found(path: str, code: str) -> Non
         ("server/app.py", "url = f'{base}/pkgwidgets/packages/'"),
     ],
 )
-def test_what_points_down_and_is_in_its_place_is_not(path: str, code: str) -> None:
+def test_import_along_the_layers_is_accepted(path: str, code: str) -> None:
     assert faults(path, code) == []
 
 
@@ -464,7 +464,7 @@ def test_an_import_circle_is_found(codes: dict[str, str]) -> None:
     assert {*found} == {_module(path) for path in codes}
 
 
-def test_where_all_imports_point_down_there_is_no_circle() -> None:
+def test_downward_imports_have_no_circle() -> None:
     codes = {
         "__init__.py": "def late():\n    from .core.a import x",
         "core/__init__.py": "",
@@ -476,7 +476,7 @@ def test_where_all_imports_point_down_there_is_no_circle() -> None:
 
 
 @pytest.mark.parametrize("module", ["pkgwidgets", "pkgwidgets.server.app"])
-def test_importing_it_loads_neither_pandas_nor_ipywidgets(module: str) -> None:
+def test_package_import_loads_neither_pandas_nor_ipywidgets(module: str) -> None:
     code = (
         f"import sys, {module}; print(*{{'pandas', 'ipywidgets', 'anywidget'}} & {{*sys.modules}})"
     )

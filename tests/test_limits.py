@@ -25,7 +25,7 @@ def patched(code: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: path.name)
-def test_no_private_constant_is_patched(path: Path) -> None:
+def test_tests_patch_no_private_constant(path: Path) -> None:
     assert set(patched(path.read_text("utf-8"))) <= LEFT
 
 
@@ -38,5 +38,5 @@ def test_no_private_constant_is_patched(path: Path) -> None:
         ("Limits(max_bytes=1)", []),
     ],
 )
-def test_a_patched_constant_is_found(code: str, names: list[str]) -> None:
+def test_patched_private_constant_is_detected(code: str, names: list[str]) -> None:
     assert list(patched(code)) == names

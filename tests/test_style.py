@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
     ],
     ids=" ".join,
 )
-def test_the_checker_finds_nothing(command: tuple[str, ...]) -> None:
+def test_checker_reports_no_errors(command: tuple[str, ...]) -> None:
     argv = [sys.executable, "-m", *command]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

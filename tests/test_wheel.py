@@ -38,7 +38,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(next(folder.glob("*.whl")))
 
 
-def test_it_switches_the_server_extension_on(wheel: zipfile.ZipFile) -> None:
+def test_wheel_enables_the_server_extension(wheel: zipfile.ZipFile) -> None:
     name = next(
         n for n in wheel.namelist() if n.endswith("jupyter_server_config.d/pkgwidgets.json")
     )
@@ -62,20 +62,20 @@ def test_it_switches_the_server_extension_on(wheel: zipfile.ZipFile) -> None:
         *(f"pkgwidgets/backends/sandbox/scripts/{path.name}" for path in SCRIPTS.glob("*.py")),
     ],
 )
-def test_it_carries_what_is_read_as_a_file(wheel: zipfile.ZipFile, file: str) -> None:
+def test_wheel_contains_the_files_read_at_run_time(wheel: zipfile.ZipFile, file: str) -> None:
     assert wheel.read(file) == (ROOT / file).read_bytes()
 
 
-def test_it_carries_the_quickstart(wheel: zipfile.ZipFile) -> None:
+def test_wheel_contains_the_quickstart_notebook(wheel: zipfile.ZipFile) -> None:
     name = next(n for n in wheel.namelist() if n.endswith("quickstart.ipynb"))
     assert ".data/data/share/pkgwidgets/notebooks/" in name
 
 
-def test_it_carries_no_tests(wheel: zipfile.ZipFile) -> None:
+def test_wheel_contains_no_tests(wheel: zipfile.ZipFile) -> None:
     assert not [n for n in wheel.namelist() if "test" in n]
 
 
-def test_it_requires_no_more_than_it_must(wheel: zipfile.ZipFile) -> None:
+def test_wheel_requires_only_the_documented_dependencies(wheel: zipfile.ZipFile) -> None:
     metadata = next(n for n in wheel.namelist() if n.endswith("METADATA"))
     required = message_from_bytes(wheel.read(metadata)).get_all("Requires-Dist") or []
     bare = {text.split(">=")[0] for text in required if "extra ==" not in text}

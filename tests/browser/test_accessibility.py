@@ -42,7 +42,9 @@ def judged(opened: Opened, axe: str) -> Callable[[str], None]:
     return judge
 
 
-def test_axe_finds_nothing_in_any_part(opened: Opened, judged: Callable[[str], None]) -> None:
+def test_axe_reports_no_violation_in_any_part_of_the_panel(
+    opened: Opened, judged: Callable[[str], None]
+) -> None:
     opened.row("raintable").get_by_role("button", name="raintable", exact=True).click()
     expect(opened.row("raintable").locator("select")).to_be_visible()
     judged("detail")
@@ -74,7 +76,9 @@ SLOW = (
 )
 
 
-def test_axe_finds_nothing_in_progress(opened: Opened, judged: Callable[[str], None]) -> None:
+def test_axe_reports_no_violation_in_the_progress_view(
+    opened: Opened, judged: Callable[[str], None]
+) -> None:
     opened.ask(SLOW)
     opened.button("Install…").click()
     opened.part("Install").get_by_role("textbox").fill("slowcoach")
@@ -90,7 +94,7 @@ def test_axe_finds_nothing_in_progress(opened: Opened, judged: Callable[[str], N
     judged("cancelled")
 
 
-def test_the_tree_of_a_screen_reader(opened: Opened) -> None:
+def test_accessibility_tree_matches_the_snapshot(opened: Opened) -> None:
     assert opened.panel.page.locator(".pkgw-panel section:visible").count() == 1
     table = opened.part("Packages")
     expect(table).to_match_aria_snapshot("""
@@ -148,7 +152,7 @@ def test_the_tree_of_a_screen_reader(opened: Opened) -> None:
     """)
 
 
-def test_what_happens_is_spoken(opened: Opened) -> None:
+def test_status_changes_are_announced_to_screen_readers(opened: Opened) -> None:
     opened.panel.evaluate(SPOKEN)
     opened.panel.get_by_label("Filter packages").fill("shelf")
     expect(opened.panel.locator(".pkgw-count")).to_have_text("1 of 11")
@@ -164,7 +168,7 @@ def test_what_happens_is_spoken(opened: Opened) -> None:
     assert any(words.startswith(stages) for words in spoken)
 
 
-def test_with_the_keyboard_alone_from_the_first_focus_to_the_undo(opened: Opened) -> None:
+def test_upgrade_and_undo_work_with_the_keyboard_alone(opened: Opened) -> None:
     keys = opened.page.keyboard
     cells = opened.page.evaluate(CELLS)
     opened.button("Check for updates").focus()

@@ -18,7 +18,7 @@ WHERE = "import json; print(json.dumps([str(garden.python), garden.index_url]))"
 UV = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python"]
 
 
-def test_a_terminals_installation_is_noticed(opened: Opened) -> None:
+def test_installation_from_a_terminal_is_shown(opened: Opened) -> None:
     python, index = opened.ask(WHERE)
     version = opened.row("seedshelf").locator(".pkgw-c-version")
     expect(version).to_have_text("1.4.1")
@@ -29,7 +29,7 @@ def test_a_terminals_installation_is_noticed(opened: Opened) -> None:
     expect(opened.row("seedshelf")).to_contain_text("patch")
 
 
-def test_a_change_over_rest_is_noticed(opened: Opened, lab: Lab) -> None:
+def test_change_over_rest_is_shown(opened: Opened, lab: Lab) -> None:
     python, _ = opened.ask(WHERE)
     folder = lab.folder.parent / "data" / "kernels" / "garden"
     folder.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ def panel(front_end: Lab, chromium: Browser) -> Iterator[Locator]:
     notebook.close()
 
 
-def test_from_the_list_over_a_plan_to_an_undo(front_end: Lab, panel: Locator) -> None:
+def test_check_plan_apply_and_undo_work_in_each_front_end(front_end: Lab, panel: Locator) -> None:
     row = panel.locator("tr[data-id=bedplanner]")
     version = row.locator(".pkgw-c-version")
     expect(version).to_have_text("2.1.0", timeout=60_000)

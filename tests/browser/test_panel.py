@@ -32,12 +32,12 @@ BEGUN_ELSEWHERE = (
 # --- plans
 
 
-def test_the_index_is_asked_as_soon_as_the_panel_is_displayed(opened: Opened) -> None:
+def test_index_is_requested_when_the_panel_is_displayed(opened: Opened) -> None:
     expect(opened.row("raintable")).to_contain_text("3.1.0")
     expect(opened.button("Upgrade all (7)…")).to_be_enabled()
 
 
-def test_apply_waits_for_the_plan_and_cancel_has_the_focus(opened: Opened) -> None:
+def test_cancel_has_the_focus_when_the_plan_is_ready(opened: Opened) -> None:
     opened.row("bedplanner").get_by_role("button", name="Upgrade bedplanner").click()
     apply = opened.button("Apply")
     expect(apply).to_be_enabled()
@@ -50,7 +50,7 @@ def test_apply_waits_for_the_plan_and_cancel_has_the_focus(opened: Opened) -> No
     expect(opened.row("bedplanner").locator(".pkgw-c-version")).to_have_text("2.1.0")
 
 
-def test_the_selected_are_planned_together(opened: Opened) -> None:
+def test_selected_packages_are_planned_together(opened: Opened) -> None:
     for id in ("seedshelf", "frostcall"):
         opened.row(id).get_by_role("checkbox").check()
     opened.button("Upgrade selected (2)…").click()
@@ -63,7 +63,7 @@ def test_the_selected_are_planned_together(opened: Opened) -> None:
 # --- install, uninstall, other versions
 
 
-def test_a_pasted_command_installs_a_version_and_a_wrong_name_is_a_sentence(
+def test_pasted_command_installs_a_version_and_a_wrong_name_is_explained(
     opened: Opened,
 ) -> None:
     opened.row("moonsower").get_by_role("button", name="moonsower", exact=True).click()
@@ -95,7 +95,7 @@ def test_a_pasted_command_installs_a_version_and_a_wrong_name_is_a_sentence(
     expect(opened.row("moonsower").locator(".pkgw-c-version")).to_have_text("6.0.0rc1")
 
 
-def test_another_version_of_a_row_may_be_an_older_or_a_yanked_one(opened: Opened) -> None:
+def test_older_or_yanked_version_can_be_chosen_in_a_row(opened: Opened) -> None:
     row = opened.row("compost-log")
     row.get_by_role("button", name="Compost_Log", exact=True).click()
     versions = row.get_by_label("Version of Compost_Log", exact=True)
@@ -116,7 +116,7 @@ def test_another_version_of_a_row_may_be_an_older_or_a_yanked_one(opened: Opened
         expect(row.locator(".pkgw-c-version")).to_have_text(version)
 
 
-def test_an_open_row_says_that_the_index_does_not_answer(opened: Opened) -> None:
+def test_row_details_explain_a_project_missing_from_the_index(opened: Opened) -> None:
     opened.ask("garden.index.withdraw('moonsower')\nservice.values.updates(refresh=True)")
     row = opened.row("moonsower")
     row.get_by_role("button", name="moonsower", exact=True).click()
@@ -125,7 +125,7 @@ def test_an_open_row_says_that_the_index_does_not_answer(opened: Opened) -> None
     expect(row.get_by_role("button", name="Uninstall moonsower")).to_be_enabled()
 
 
-def test_what_is_still_needed_says_by_whom_and_can_go_with_it(opened: Opened) -> None:
+def test_needed_package_can_be_uninstalled_with_its_dependents(opened: Opened) -> None:
     row = opened.row("sundrift")
     row.get_by_role("button", name="sundrift", exact=True).click()
     row.get_by_role("button", name="Uninstall sundrift").click()
@@ -138,7 +138,7 @@ def test_what_is_still_needed_says_by_whom_and_can_go_with_it(opened: Opened) ->
 # --- history
 
 
-def test_history_tells_outcomes_and_undoes_by_a_plan(opened: Opened) -> None:
+def test_history_shows_outcomes_and_undoes_through_a_plan(opened: Opened) -> None:
     for id in ("seedshelf", "harvestscale"):
         opened.row(id).get_by_role("button", name=f"Upgrade {id}").click()
         opened.button("Apply").click()
@@ -164,20 +164,20 @@ def test_history_tells_outcomes_and_undoes_by_a_plan(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("opened", [[CHANGED_ELSEWHERE]], indirect=True, ids=["cells"])
-def test_what_is_changed_on_the_disk_is_noticed(opened: Opened) -> None:
+def test_change_on_the_disk_is_shown(opened: Opened) -> None:
     expect(opened.row("coldframe")).to_have_count(1)
     opened.run(2)
     expect(opened.row("coldframe")).to_have_count(0)
 
 
 @pytest.mark.parametrize("opened", [[BEGUN_ELSEWHERE]], indirect=True, ids=["cells"])
-def test_what_another_process_begins_is_followed_to_its_end(opened: Opened) -> None:
+def test_transaction_of_another_process_is_followed_to_its_end(opened: Opened) -> None:
     opened.run(2)
     expect(opened.part("Progress")).to_contain_text("seedshelf 1.4.1 → 1.4.2")
     expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
 
 
-def test_a_reload_and_a_second_view_show_the_same(opened: Opened) -> None:
+def test_reload_and_second_view_show_the_same_state(opened: Opened) -> None:
     opened.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
     expect(opened.button("Apply")).to_be_enabled()
     opened.execute("notebook:create-output-view")
@@ -213,7 +213,7 @@ def test_cancel_works_while_a_cell_runs(opened: Opened) -> None:
     opened.execute("kernelmenu:interrupt")
 
 
-def test_after_a_restart_of_the_kernel_the_dead_panel_says_so(opened: Opened) -> None:
+def test_panel_says_so_after_a_kernel_restart(opened: Opened) -> None:
     opened.page.evaluate(
         "() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"
     )
@@ -222,7 +222,7 @@ def test_after_a_restart_of_the_kernel_the_dead_panel_says_so(opened: Opened) ->
     opened.wait_until_idle()
 
 
-def test_docked_it_is_beside_the_notebook_at_once_and_copies_what_it_cannot_insert(
+def test_docked_panel_is_beside_the_notebook_and_copies_the_cell(
     chromium: Browser, lab: Lab
 ) -> None:
     name = lab.write("docked.ipynb", GARDEN, f"{PANEL}.dock()", f"{PANEL}.dock()")

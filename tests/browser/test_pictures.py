@@ -23,7 +23,7 @@ garden.index.withdraw("moonsower")
 """One that lives where it is edited, and one that the index does not know."""
 
 
-def test_the_pictures_of_the_readme(chromium: Browser, lab: Lab) -> None:
+def test_readme_pictures_are_taken(chromium: Browser, lab: Lab) -> None:
     name = lab.write("readme.ipynb", f"{GARDEN}\n{OURS}", PANEL)
     notebook = Opened(chromium, lab, name, width=1180, scale=1.2)
     notebook.execute("application:toggle-left-area")

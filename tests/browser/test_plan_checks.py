@@ -85,7 +85,7 @@ def rehearsal(opened: Opened) -> Locator:
     return opened.part("Plan").get_by_role("region", name="Rehearsal")
 
 
-def test_the_plan_names_the_cells_that_it_breaks(opened: Opened) -> None:
+def test_plan_names_the_cells_that_would_break(opened: Opened) -> None:
     plan(opened, "frostcall")
     impact = opened.part("Plan").get_by_role("status", name="What this notebook uses")
     expect(impact).to_contain_text("1 cell would break")
@@ -95,7 +95,7 @@ def test_the_plan_names_the_cells_that_it_breaks(opened: Opened) -> None:
     both_themes(opened, "impact")
 
 
-def test_the_notebook_is_tried_first_and_shown_side_by_side(opened: Opened) -> None:
+def test_rehearsal_shows_outputs_side_by_side(opened: Opened) -> None:
     plan(opened, "frostcall")
     opened.page.evaluate(_EDIT, f"{USES}\n'not saved yet'")
     opened.button("Try this notebook first").click()
@@ -111,7 +111,7 @@ def test_the_notebook_is_tried_first_and_shown_side_by_side(opened: Opened) -> N
 
 
 @pytest.mark.parametrize("opened", [[ENDLESS, ENDLESS]], indirect=True, ids=["cells"])
-def test_a_rehearsal_is_called_off_while_a_cell_runs(opened: Opened) -> None:
+def test_rehearsal_can_be_cancelled_while_a_cell_runs(opened: Opened) -> None:
     plan(opened, "seedshelf")
     opened.button("Try this notebook first").click()
     trial = rehearsal(opened)
@@ -129,7 +129,7 @@ def test_a_rehearsal_is_called_off_while_a_cell_runs(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("opened", [[NOWHERE]], indirect=True, ids=["cells"])
-def test_which_notebook_is_asked_for_where_it_is_not_known(opened: Opened, lab: Lab) -> None:
+def test_rehearsal_asks_for_the_notebook_if_it_is_unknown(opened: Opened, lab: Lab) -> None:
     opened.run(3)
     opened.wait_until_idle()
     plan(opened, "seedshelf")
@@ -145,7 +145,7 @@ def test_which_notebook_is_asked_for_where_it_is_not_known(opened: Opened, lab: 
     expect(rehearsal(opened)).to_contain_text("Nothing would break", timeout=90_000)
 
 
-def test_everything_is_upgraded_but_what_breaks_the_notebook(opened: Opened) -> None:
+def test_upgrade_without_breaking_the_notebook_holds_packages_back(opened: Opened) -> None:
     opened.button("Upgrade all (7)…").click()
     expect(opened.button("Apply")).to_be_enabled()
     opened.button("Try this notebook first").click()
@@ -153,7 +153,7 @@ def test_everything_is_upgraded_but_what_breaks_the_notebook(opened: Opened) -> 
     expect(survive).to_be_visible(timeout=120_000)
     survive.click()
     shown = opened.part("Plan")
-    name = "everything_is_upgraded_but_what_breaks_the_notebook.ipynb"
+    name = "upgrade_without_breaking_the_notebook_holds_packages_back.ipynb"
     expect(shown).to_contain_text(f"Upgrade all that {name} survives", timeout=180_000)
     expect(shown).to_contain_text(f"it breaks cell 3 of {name}")
     expect(rehearsal(opened)).to_contain_text("runs with this plan as it does now")
@@ -163,7 +163,7 @@ def test_everything_is_upgraded_but_what_breaks_the_notebook(opened: Opened) -> 
     expect(opened.row("frostcall").locator(".pkgw-c-version")).to_have_text("1.9.3")
 
 
-def test_what_would_do_the_same_becomes_the_cell_below(opened: Opened) -> None:
+def test_equivalent_cell_is_inserted_below(opened: Opened) -> None:
     before = cells(opened)
     plan(opened, "seedshelf")
     opened.button("Insert as cell").click()
@@ -171,7 +171,7 @@ def test_what_would_do_the_same_becomes_the_cell_below(opened: Opened) -> None:
     assert cells(opened) == [*before[:2], "service.upgrade_package('seedshelf')", *before[2:]]
 
 
-def test_a_restart_is_asked_for_by_what_it_loses(opened: Opened) -> None:
+def test_restart_confirmation_lists_lost_variables(opened: Opened) -> None:
     plan(opened, "raintable")
     opened.button("Apply").click()
     outcome = opened.part("Progress")
@@ -195,7 +195,7 @@ def test_a_restart_is_asked_for_by_what_it_loses(opened: Opened) -> None:
     opened.wait_until_idle()
 
 
-def test_a_restart_over_the_server_and_by_hand_where_there_is_none(opened: Opened) -> None:
+def test_restart_falls_back_to_the_server_and_then_to_a_hint(opened: Opened) -> None:
     opened.page.evaluate(_NO_SESSION)
     opened.page.route("**/api/kernels/*/restart", lambda route: route.fulfill(status=404))
     plan(opened, "raintable")
@@ -216,7 +216,7 @@ def test_a_restart_over_the_server_and_by_hand_where_there_is_none(opened: Opene
     opened.wait_until_idle()
 
 
-def test_after_a_restart_all_runs_up_to_the_panel(opened: Opened) -> None:
+def test_restart_and_run_executes_cells_up_to_the_panel(opened: Opened) -> None:
     plan(opened, "raintable")
     opened.button("Apply").click()
     opened.button("Restart kernel…").click()
@@ -226,7 +226,9 @@ def test_after_a_restart_all_runs_up_to_the_panel(opened: Opened) -> None:
     expect(opened.page.locator(".jp-InputPrompt").nth(1)).to_have_text("[2]:")
 
 
-def test_all_runs_up_to_the_panel_whatever_was_clicked_since(opened: Opened, lab: Lab) -> None:
+def test_restart_and_run_uses_its_own_notebook_whatever_was_clicked(
+    opened: Opened, lab: Lab
+) -> None:
     """While the kernel restarts, another cell is clicked, and then another notebook opened."""
     other = lab.write_some("seen = 'the other'", "'not run'")
     opened.page.evaluate(_HELD)
@@ -250,7 +252,7 @@ def test_all_runs_up_to_the_panel_whatever_was_clicked_since(opened: Opened, lab
     expect(elsewhere).to_have_text(["[ ]:", "[ ]:"])
 
 
-def test_where_the_notebook_is_closed_meanwhile_nothing_is_run(opened: Opened) -> None:
+def test_restart_and_run_runs_nothing_if_the_notebook_was_closed(opened: Opened) -> None:
     """Its file is gone, so that the page cannot come back to it."""
     opened.page.evaluate(_HELD)
     plan(opened, "raintable")

@@ -9,7 +9,7 @@ from jupyterlab_server import Notebook, photographed
 from playwright.sync_api import expect
 
 
-def test_a_click_upgrades_and_another_takes_it_back(quickstart: Notebook) -> None:
+def test_quickstart_upgrade_and_undo_work_by_click(quickstart: Notebook) -> None:
     quickstart.run_all()
     panel = quickstart.page.locator(".pkgw-panel")
     row = panel.locator("tr[data-id=raintable]")
@@ -42,7 +42,7 @@ def test_a_click_upgrades_and_another_takes_it_back(quickstart: Notebook) -> Non
 
 
 @pytest.mark.slow
-def test_a_failed_upgrade_says_why_and_changes_nothing(quickstart: Notebook) -> None:
+def test_failed_upgrade_is_explained_and_changes_nothing(quickstart: Notebook) -> None:
     quickstart.run_all()
     panel = quickstart.page.locator(".pkgw-panel")
     panel.get_by_role("button", name="Check for updates").click()
@@ -56,7 +56,7 @@ def test_a_failed_upgrade_says_why_and_changes_nothing(quickstart: Notebook) -> 
 
 
 @pytest.mark.slow
-def test_other_cells_answer_while_the_panel_works(quickstart: Notebook) -> None:
+def test_plan_for_all_can_be_opened_and_cancelled(quickstart: Notebook) -> None:
     quickstart.run_all()
     panel = quickstart.page.locator(".pkgw-panel")
     panel.get_by_role("button", name="Check for updates").click()

@@ -145,7 +145,7 @@ def pictured(opened: Opened, name: str, place: Locator | None = None) -> None:
 # --- the list
 
 
-def test_first_load(stage: Opened) -> None:
+def test_first_load_shows_rows_while_the_index_is_requested(stage: Opened) -> None:
     opened = shown(stage, SLOWLY + "held('list_updates')")
     expect(opened.row("raintable")).to_contain_text("2.0.0")
     expect(opened.panel).to_contain_text("asking the index…")
@@ -154,7 +154,7 @@ def test_first_load(stage: Opened) -> None:
     opened.wait_until_checked()
 
 
-def test_a_checked_list_with_an_open_row(stage: Opened) -> None:
+def test_checked_list_shows_versions_in_an_open_row(stage: Opened) -> None:
     opened = shown(stage)
     opened.wait_until_checked()
     for id in ("seedshelf", "frostcall"):
@@ -173,7 +173,7 @@ def test_a_checked_list_with_an_open_row(stage: Opened) -> None:
     pictured(opened, "list")
 
 
-def test_no_updates(stage: Opened) -> None:
+def test_list_without_updates_says_everything_is_up_to_date(stage: Opened) -> None:
     opened = shown(stage, NOTHING_NEWER)
     opened.wait_until_checked()
     opened.panel.locator(".pkgw-chip", has_text="Updates").click()
@@ -182,7 +182,7 @@ def test_no_updates(stage: Opened) -> None:
     pictured(opened, "no-updates")
 
 
-def test_no_match_of_the_filter(stage: Opened) -> None:
+def test_filter_without_match_says_so(stage: Opened) -> None:
     opened = shown(stage)
     opened.wait_until_checked()
     opened.panel.get_by_label("Filter packages").fill("nothing like that")
@@ -190,7 +190,7 @@ def test_no_match_of_the_filter(stage: Opened) -> None:
     pictured(opened, "no-match")
 
 
-def test_the_index_is_down_and_rows_are_cached(stage: Opened) -> None:
+def test_cached_rows_are_marked_if_the_index_is_down(stage: Opened) -> None:
     opened = shown(stage)
     opened.wait_until_checked()
     opened.ask("garden.index.down = True")
@@ -203,7 +203,7 @@ def test_the_index_is_down_and_rows_are_cached(stage: Opened) -> None:
     pictured(opened, "index-down-cached")
 
 
-def test_the_index_is_down_and_nothing_is_cached(stage: Opened) -> None:
+def test_rows_are_unknown_if_the_index_is_down_without_cache(stage: Opened) -> None:
     opened = shown(stage, "garden.index.down = True")
     row = opened.row("raintable")
     expect(row).to_contain_text("unknown")
@@ -216,7 +216,7 @@ def test_the_index_is_down_and_nothing_is_cached(stage: Opened) -> None:
     expect(row).to_contain_text("3.1.0")
 
 
-def test_rows_that_are_unreadable_unknown_and_blocked(stage: Opened) -> None:
+def test_unreadable_unknown_and_blocked_rows_are_shown(stage: Opened) -> None:
     opened = shown(stage, SPOILT)
     opened.wait_until_checked()
     expect(opened.row("coldframe")).to_contain_text("METADATA")
@@ -228,7 +228,7 @@ def test_rows_that_are_unreadable_unknown_and_blocked(stage: Opened) -> None:
     pictured(opened, "problems")
 
 
-def test_a_read_only_environment(stage: Opened) -> None:
+def test_read_only_environment_offers_no_changes(stage: Opened) -> None:
     opened = shown(stage, FROZEN)
     opened.wait_until_checked()
     expect(opened.panel).to_contain_text("Nothing can be changed here:")
@@ -238,7 +238,7 @@ def test_a_read_only_environment(stage: Opened) -> None:
     pictured(opened, "read-only")
 
 
-def test_a_thousand_rows(stage: Opened) -> None:
+def test_table_of_a_thousand_rows_is_shown(stage: Opened) -> None:
     opened = shown(stage, KINDS, panel=SHOWN.replace("COUNT", "1000"))
     output = opened.page.locator(".jp-Notebook .jp-OutputArea")
     expect(output.locator(".pkgw-count")).to_have_text("1000 of 1000")
@@ -248,7 +248,7 @@ def test_a_thousand_rows(stage: Opened) -> None:
 # --- plan, progress, outcome
 
 
-def test_a_plan_is_made_shown_applied_and_undone(stage: Opened) -> None:
+def test_plan_is_shown_and_applied(stage: Opened) -> None:
     opened = shown(stage, SLOWLY)
     opened.wait_until_checked()
     opened.ask("held('plan_upgrade')")
@@ -265,7 +265,7 @@ def test_a_plan_is_made_shown_applied_and_undone(stage: Opened) -> None:
     pictured(opened, "outcome")
 
 
-def test_a_plan_for_everything(stage: Opened) -> None:
+def test_plan_for_all_packages_is_shown(stage: Opened) -> None:
     opened = shown(stage)
     opened.wait_until_checked()
     opened.button("Upgrade all (7)…").click()
@@ -273,7 +273,7 @@ def test_a_plan_for_everything(stage: Opened) -> None:
     pictured(opened, "plan-all")
 
 
-def test_it_is_followed_and_called_off(stage: Opened) -> None:
+def test_running_upgrade_shows_progress_and_can_be_cancelled(stage: Opened) -> None:
     opened = shown(stage, ELSEWHERE.partition("other =")[0])
     opened.wait_until_checked()
     opened.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
@@ -288,7 +288,7 @@ def test_it_is_followed_and_called_off(stage: Opened) -> None:
     pictured(opened, "cancelled")
 
 
-def test_a_rollback_history_and_its_log(stage: Opened) -> None:
+def test_rolled_back_upgrade_is_in_the_history_with_its_log(stage: Opened) -> None:
     opened = shown(stage)
     opened.wait_until_checked()
     for id in ("seedshelf", "harvestscale"):
@@ -308,7 +308,7 @@ def test_a_rollback_history_and_its_log(stage: Opened) -> None:
     pictured(opened, "log")
 
 
-def test_the_form_with_versions_and_with_an_error(stage: Opened) -> None:
+def test_install_form_shows_versions_and_errors(stage: Opened) -> None:
     opened = shown(stage)
     opened.wait_until_checked()
     opened.button("Install…").click()
@@ -326,7 +326,7 @@ def test_the_form_with_versions_and_with_an_error(stage: Opened) -> None:
 # --- others, crashes, restarts
 
 
-def test_another_transaction_is_running(stage: Opened) -> None:
+def test_transaction_of_another_process_is_shown(stage: Opened) -> None:
     opened = shown(stage, ELSEWHERE)
     progress = opened.part("Progress")
     expect(progress).to_contain_text("Changing seedshelf, begun by")
@@ -337,7 +337,7 @@ def test_another_transaction_is_running(stage: Opened) -> None:
     expect(progress).to_contain_text("seedshelf 1.4.1 → 1.4.3")
 
 
-def test_a_crash_that_was_recovered(stage: Opened) -> None:
+def test_recovered_interrupted_change_is_shown(stage: Opened) -> None:
     opened = shown(stage, CRASHED)
     opened.wait_until_checked()
     said = opened.panel.get_by_text("seedshelf 1.4.1 → 1.9 was cut off, and has been put back")
@@ -348,7 +348,7 @@ def test_a_crash_that_was_recovered(stage: Opened) -> None:
     expect(said).to_be_hidden()
 
 
-def test_after_a_restart_of_the_kernel(stage: Opened) -> None:
+def test_panel_asks_to_run_its_cell_after_a_kernel_restart(stage: Opened) -> None:
     opened = shown(stage)
     opened.wait_until_checked()
     opened.page.evaluate(

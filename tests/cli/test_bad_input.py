@@ -57,25 +57,25 @@ def refused(done: subprocess.CompletedProcess[str]) -> None:
 
 @pytest.mark.parametrize("name", in_a_command_line(NO_NAMES)[::5], ids=short)
 @pytest.mark.usefixtures("unchanged")
-def test_a_bad_name_is_refused(run: Run, name: str) -> None:
+def test_invalid_name_is_refused(run: Run, name: str) -> None:
     refused(run("upgrade", "--yes", "--", name))
 
 
 @pytest.mark.parametrize("name", ["--pre", "-r req.txt", "--index-url"])
 @pytest.mark.usefixtures("unchanged")
-def test_what_looks_like_an_option_is_refused(run: Run, name: str) -> None:
+def test_name_that_looks_like_an_option_is_refused(run: Run, name: str) -> None:
     refused(run("upgrade", name, "--yes"))
 
 
 @pytest.mark.parametrize("version", ["", "latest", "1.*", "1.0 --pre", "-1"], ids=short)
 @pytest.mark.usefixtures("unchanged")
-def test_a_bad_version_is_refused(run: Run, version: str) -> None:
+def test_invalid_version_is_refused(run: Run, version: str) -> None:
     refused(run("upgrade", "seedshelf", "--yes", f"--version={version}"))
 
 
 @pytest.mark.parametrize("text", in_a_command_line(NO_REQUIREMENTS)[:5], ids=short)
 @pytest.mark.usefixtures("unchanged")
-def test_a_bad_requirement_is_refused(run: Run, text: str) -> None:
+def test_invalid_requirement_is_refused(run: Run, text: str) -> None:
     refused(run("install", "--yes", "--", text))
 
 
@@ -95,7 +95,7 @@ _DOORS = {
 
 @pytest.mark.parametrize("verb", _DOORS)
 @pytest.mark.usefixtures("unchanged")
-def test_every_verb_refuses_it_before_anything_is_started(
+def test_every_verb_refuses_bad_input_before_starting_a_process(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], garden: Demo, verb: str
 ) -> None:
     def started(*args: object, **more: object) -> NoReturn:
@@ -115,7 +115,7 @@ def test_every_verb_refuses_it_before_anything_is_started(
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_what_is_no_interpreter_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_interpreter_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for python in in_a_command_line(NO_PYTHONS):
         for words in (("upgrade", "seedshelf", "--yes"), ("packages",), ("recover",)):
             assert main([*words, f"--python={python}"]) == 2, python
@@ -123,7 +123,7 @@ def test_what_is_no_interpreter_is_refused(capsys: pytest.CaptureFixture[str]) -
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_what_is_no_index_is_refused(capsys: pytest.CaptureFixture[str], garden: Demo) -> None:
+def test_invalid_index_url_is_refused(capsys: pytest.CaptureFixture[str], garden: Demo) -> None:
     words = ["upgrade", "seedshelf", "--yes", "--python", str(garden.python)]
     for url in in_a_command_line(NO_INDEX_URLS):
         assert main([*words, f"--index-url={url}"]) == 2, url
@@ -152,7 +152,9 @@ _NO_SENSE = [
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str], garden: Demo) -> None:
+def test_invalid_combination_of_arguments_is_refused(
+    capsys: pytest.CaptureFixture[str], garden: Demo
+) -> None:
     for words in _NO_SENSE:
         assert main(["--python", str(garden.python), *words]) == 2, words
         said = capsys.readouterr()
@@ -163,7 +165,7 @@ def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str], gard
 
 
 @pytest.mark.parametrize("text", [t for t in METADATA_TEXTS if not t.isprintable()], ids=short)
-def test_a_hostile_text_does_nothing_to_a_terminal(
+def test_control_characters_are_not_written_to_the_terminal(
     run: Run, garden: Demo, tmp_path: Path, text: str
 ) -> None:
     """As the summary, and as what a package says when it cannot be imported."""
@@ -179,7 +181,7 @@ def test_a_hostile_text_does_nothing_to_a_terminal(
         assert "Traceback" not in done.stderr
 
 
-def test_a_secret_in_an_address_is_not_shown(run: Run, garden: Demo) -> None:
+def test_password_in_an_index_url_is_not_shown(run: Run, garden: Demo) -> None:
     url = "http://user:pa55word@127.0.0.1:1/simple/"
     for words in (("updates", "seedshelf"), ("upgrade", "seedshelf", "--yes"), ("--index-url",)):
         done = run(*words, f"--index-url={url}")

@@ -43,7 +43,9 @@ def broken(request: pytest.FixtureRequest, garden: Demo) -> Path:
     return mark
 
 
-def test_everything_works_where_the_kernel_is_broken(run: Run, garden: Demo, broken: Path) -> None:
+def test_commands_work_in_an_environment_with_a_broken_kernel(
+    run: Run, garden: Demo, broken: Path
+) -> None:
     listed = run("packages", "seedshelf")
     assert (listed.returncode, listed.stderr) == (0, "")
     assert "1.4.1" in listed.stdout
@@ -84,7 +86,7 @@ def before(garden: Demo, tree: Oracle) -> object:
     return tree(garden.folder / "env")
 
 
-def test_recover_puts_back_what_was_cut_off(
+def test_recover_rolls_back_an_interrupted_change(
     run: Run, garden: Demo, tree: Oracle, before: object, cut_off: str
 ) -> None:
     assert tree(garden.folder / "env") != before
@@ -95,7 +97,7 @@ def test_recover_puts_back_what_was_cut_off(
     assert run("recover").returncode == 3
 
 
-def test_recover_needs_no_python_that_starts(
+def test_recover_works_if_the_interpreter_does_not_start(
     run: Run, garden: Demo, tree: Oracle, before: object, cut_off: str
 ) -> None:
     trap = garden.site_packages / "sitecustomize.py"
@@ -109,7 +111,7 @@ def test_recover_needs_no_python_that_starts(
     assert tree(garden.folder / "env") == before
 
 
-def test_any_verb_puts_it_back_first_and_says_so(
+def test_every_verb_first_recovers_an_interrupted_change(
     run: Run, garden: Demo, tree: Oracle, before: object, cut_off: str
 ) -> None:
     done = run("packages", "seedshelf")

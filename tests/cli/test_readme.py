@@ -29,15 +29,13 @@ ENDS_WITH = {"recover": 3}
 """The exit codes of those that have nothing to do here."""
 
 
-def test_the_readme_shows_every_verb() -> None:
+def test_readme_shows_every_verb() -> None:
     shown = {words[1] for words in COMMANDS} | {"demo"}
     assert shown == set(grammar.verbs())
     assert {words[0] for words in COMMANDS} == {"pkgwidgets"}
 
 
-def test_the_readmes_commands_run_one_after_the_other(
-    run: Run, garden: Demo, service: PackageService
-) -> None:
+def test_readme_commands_run_in_sequence(run: Run, garden: Demo, service: PackageService) -> None:
     """On the demo: its environment, and one of its names in place of pandas."""
     garden.index.publish(BuiltWheel(name="polars", version="1.2", files={"polars.py": ""}))
     service.uninstall_package("harvestscale")  # whose upgrade fails, as it should
@@ -52,7 +50,7 @@ def test_the_readmes_commands_run_one_after_the_other(
     assert changes[-3:] == ["polars 1.2 (new)", "polars 1.2 (removed)", "polars 1.2 (new)"]
 
 
-def test_the_help_knows_the_same_exit_codes(run: Run) -> None:
+def test_help_and_readme_list_the_same_exit_codes(run: Run) -> None:
     rows = re.findall(r"^\| (\d) \| (\w+)", README, re.MULTILINE)
     assert [code for code, _ in rows] == ["0", "1", "2", "3"]
     assert re.findall(r"^  (\d)  (\w+)", run("--help").stdout, re.MULTILINE) == rows

@@ -43,7 +43,7 @@ QUESTION = "Apply this? [y/N] "
 
 
 @pytest.mark.parametrize("answer", ["y\n", "YES\n"])
-def test_yes_applies_what_was_shown(
+def test_answer_yes_applies_the_shown_plan(
     at_terminal: Start, service: PackageService, answer: str
 ) -> None:
     terminal = at_terminal("upgrade", "bedplanner")
@@ -58,7 +58,7 @@ def test_yes_applies_what_was_shown(
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "yess\n", "\x04"], ids=repr)
-def test_anything_else_changes_nothing(
+def test_other_answers_change_nothing(
     at_terminal: Start, garden: Demo, tree: Oracle, answer: str
 ) -> None:
     before = tree(garden.folder / "env")
@@ -70,7 +70,7 @@ def test_anything_else_changes_nothing(
     assert tree(garden.folder / "env") == before
 
 
-def test_a_question_is_asked_beside_the_json(garden: Demo, at_terminal: Start) -> None:
+def test_confirmation_is_asked_with_json_output_too(garden: Demo, at_terminal: Start) -> None:
     terminal = at_terminal("upgrade", "seedshelf", "--json")
     terminal.wait_for(QUESTION)
     assert "seedshelf" in terminal.shown
@@ -79,13 +79,13 @@ def test_a_question_is_asked_beside_the_json(garden: Demo, at_terminal: Start) -
     assert json.loads(terminal.shown[terminal.shown.index("{") :])["transaction"]["changes"]
 
 
-def test_yes_asks_nothing(at_terminal: Start) -> None:
+def test_option_yes_asks_nothing(at_terminal: Start) -> None:
     terminal = at_terminal("upgrade", "seedshelf", "--yes")
     assert terminal.end() == 0
     assert QUESTION not in terminal.shown
 
 
-def test_progress_is_shown_and_cleared_away(at_terminal: Start) -> None:
+def test_progress_is_shown_and_cleared(at_terminal: Start) -> None:
     terminal = at_terminal("upgrade", "seedshelf", "--yes")
     terminal.end()
     assert "verifying" in terminal.shown
@@ -94,7 +94,7 @@ def test_progress_is_shown_and_cleared_away(at_terminal: Start) -> None:
     assert re.match(r" *\r {9,}\rDone: ", after)
 
 
-def test_a_terminal_gets_a_drawn_table_if_rich_is_there(at_terminal: Start, tmp_path: Path) -> None:
+def test_table_is_drawn_with_rich_if_installed(at_terminal: Start, tmp_path: Path) -> None:
     drawn = at_terminal("packages")
     assert drawn.end() == 0
     assert "───" in drawn.shown
@@ -116,7 +116,7 @@ def gate(garden: Demo, tmp_path: Path) -> Path:
     return tmp_path / "gate"
 
 
-def test_ctrl_c_in_the_middle_puts_the_old_back_and_says_so(
+def test_ctrl_c_during_an_upgrade_rolls_back(
     at_terminal: Start, garden: Demo, service: PackageService, gate: Path, tree: Oracle
 ) -> None:
     before = tree(garden.folder / "env")
@@ -131,7 +131,9 @@ def test_ctrl_c_in_the_middle_puts_the_old_back_and_says_so(
     assert [each.outcome for each in service.values.history()] == [Outcome.ROLLED_BACK]
 
 
-def test_ctrl_c_at_the_question_is_a_no(at_terminal: Start, garden: Demo, tree: Oracle) -> None:
+def test_ctrl_c_at_the_confirmation_changes_nothing(
+    at_terminal: Start, garden: Demo, tree: Oracle
+) -> None:
     before = tree(garden.folder / "env")
     terminal = at_terminal("upgrade", "seedshelf")
     terminal.wait_for(QUESTION)
@@ -171,7 +173,7 @@ def installed(garden: Demo) -> bool:
     return bool(list(garden.site_packages.glob("seedshelf-1.9.dist-info")))
 
 
-def test_an_interrupt_without_a_terminal_is_said_in_json(
+def test_interrupt_is_reported_in_json(
     started: Verbs, garden: Demo, gate: Path, tree: Oracle
 ) -> None:
     before = tree(garden.folder / "env")
@@ -186,7 +188,7 @@ def test_an_interrupt_without_a_terminal_is_said_in_json(
     assert tree(garden.folder / "env") == before
 
 
-def test_who_is_killed_leaves_the_upgrade_to_be_done(
+def test_upgrade_completes_after_the_command_was_killed(
     started: Verbs, garden: Demo, service: PackageService, gate: Path
 ) -> None:
     child = started("upgrade", "seedshelf", "--yes")
@@ -199,7 +201,9 @@ def test_who_is_killed_leaves_the_upgrade_to_be_done(
     assert service.get_package("seedshelf").version == "1.9"
 
 
-def test_who_comes_second_is_told_who_it_is(started: Verbs, garden: Demo, gate: Path) -> None:
+def test_second_command_is_refused_and_names_the_first(
+    started: Verbs, garden: Demo, gate: Path
+) -> None:
     first = started("upgrade", "seedshelf", "--yes")
     eventually(lambda: installed(garden) or first.poll() is not None)
     assert first.poll() is None, first.communicate()
@@ -213,7 +217,7 @@ def test_who_comes_second_is_told_who_it_is(started: Verbs, garden: Demo, gate: 
     assert first.returncode == 0
 
 
-def test_an_interrupt_while_the_index_is_silent_ends_at_once(
+def test_interrupt_during_a_silent_index_request_ends_at_once(
     started: Verbs, garden: Demo, tree: Oracle
 ) -> None:
     before = tree(garden.folder / "env")
@@ -246,7 +250,7 @@ sys.exit(main(["packages"]))
     "module",
     ["pkgwidgets.cli", "pkgwidgets.core.errors", "packaging", "pkgwidgets.cli.verbs"],
 )
-def test_ctrl_c_while_it_still_loads_ends_it_without_a_word(module: str) -> None:
+def test_ctrl_c_during_imports_ends_silently(module: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _WHILE_LOADING, module], capture_output=True, text=True, check=False
     )
@@ -262,7 +266,7 @@ def in_a_shell(garden: Demo, words: str, redirected: str) -> subprocess.Complete
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_stream_that_is_closed_keeps_nothing_from_being_done(
+def test_commands_work_with_closed_standard_streams(
     garden: Demo, service: PackageService, closed: str
 ) -> None:
     for words in (
@@ -280,7 +284,7 @@ def test_a_stream_that_is_closed_keeps_nothing_from_being_done(
     assert [each.outcome for each in service.values.history()] == [Outcome.COMMITTED] * 2
 
 
-def test_a_full_disk_is_said_where_it_can_be(garden: Demo, service: PackageService) -> None:
+def test_output_to_a_full_disk_is_reported(garden: Demo, service: PackageService) -> None:
     said = "Not all could be written: No space left on device.\n"
     for words in ("packages", "packages --json", "updates"):
         done = in_a_shell(garden, words, ">/dev/full")

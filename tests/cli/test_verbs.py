@@ -39,7 +39,7 @@ def rows(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
 # --- looking
 
 
-def test_packages_lists_what_is_installed(run: Run, garden: Demo) -> None:
+def test_packages_lists_installed_packages(run: Run, garden: Demo) -> None:
     done = run("packages")
     assert (done.returncode, done.stderr) == (0, "")
     assert rows(done)["seedshelf"].split()[:3] == ["seedshelf", "1.4.1", "yes"]
@@ -48,7 +48,7 @@ def test_packages_lists_what_is_installed(run: Run, garden: Demo) -> None:
     assert garden.index.requests == []
 
 
-def test_packages_in_json_are_those_of_rest(run: Run, service: PackageService) -> None:
+def test_packages_in_json_have_the_rest_fields(run: Run, service: PackageService) -> None:
     found = answer(run("packages", "--json", "SeedShelf"))
     (package,) = found["packages"]
     assert (package["id"], package["version"], package["status"]) == (
@@ -58,7 +58,7 @@ def test_packages_in_json_are_those_of_rest(run: Run, service: PackageService) -
     assert package["install_path"] == str(service.get_package("seedshelf").install_path)
 
 
-def test_updates_lists_what_is_newer_and_who_stands_in_the_way(run: Run) -> None:
+def test_updates_lists_latest_versions_and_blocking_packages(run: Run) -> None:
     done = run("updates")
     assert done.returncode == 0
     said = rows(done)["raintable"]
@@ -68,7 +68,7 @@ def test_updates_lists_what_is_newer_and_who_stands_in_the_way(run: Run) -> None
     assert "7 newer" in done.stdout
 
 
-def test_updates_of_some_are_only_theirs(run: Run) -> None:
+def test_updates_of_given_names_lists_only_those(run: Run) -> None:
     found = answer(run("updates", "seedshelf", "moonsower", "--json"))["updates"]
     assert [(row["id"], row["latest_version"], row["update_available"]) for row in found] == [
         ("seedshelf", "1.4.2", True),
@@ -76,7 +76,7 @@ def test_updates_of_some_are_only_theirs(run: Run) -> None:
     ]
 
 
-def test_what_the_index_does_not_tell_is_unknown_and_a_failure(
+def test_unavailable_index_makes_updates_unknown_and_exits_1(
     run: Run, garden: Demo, tmp_path: Path
 ) -> None:
     garden.index.down = True
@@ -86,7 +86,7 @@ def test_what_the_index_does_not_tell_is_unknown_and_a_failure(
     assert "503" in rows(done)["seedshelf"]
 
 
-def test_a_plan_changes_nothing(run: Run, garden: Demo, tree: Oracle) -> None:
+def test_plan_changes_nothing(run: Run, garden: Demo, tree: Oracle) -> None:
     before = tree(garden.folder / "env")
     done = run("plan", "raintable")
     assert done.returncode == 0
@@ -109,7 +109,7 @@ def test_a_plan_changes_nothing(run: Run, garden: Demo, tree: Oracle) -> None:
     ],
     ids=" ".join,
 )
-def test_a_plan_in_json_says_exactly_what(
+def test_plan_in_json_lists_the_changes(
     run: Run, words: tuple[str, ...], kinds: dict[str, str]
 ) -> None:
     plan = answer(run("plan", *words, "--json"))["plan"]
@@ -117,14 +117,14 @@ def test_a_plan_in_json_says_exactly_what(
     assert plan["id"]
 
 
-def test_a_plan_of_an_undo_needs_something_to_undo(run: Run) -> None:
+def test_plan_undo_needs_something_to_undo(run: Run) -> None:
     assert run("plan", "--undo").returncode == 3
     assert run("upgrade", "seedshelf", "--yes").returncode == 0
     (change,) = answer(run("plan", "--undo", "--json"))["plan"]["changes"]
     assert (change["before"], change["after"]) == ("1.4.2", "1.4.1")
 
 
-def test_a_plan_without_changes_ends_with_3(run: Run) -> None:
+def test_plan_without_changes_exits_3(run: Run) -> None:
     done = run("plan", "coldframe")
     assert (done.returncode, done.stdout) == (3, "There is nothing to change.\n")
 
@@ -136,7 +136,7 @@ def version(service: PackageService, name: str) -> str:
     return service.get_package(name).version
 
 
-def test_an_upgrade_an_undo_and_their_history(
+def test_upgrade_and_undo_are_in_the_history(
     run: Run, service: PackageService, tree: Oracle
 ) -> None:
     before = tree(service.prefix)
@@ -158,14 +158,14 @@ def test_an_upgrade_an_undo_and_their_history(
     assert found[0]["undoes"] == found[1]["id"]
 
 
-def test_what_is_said_of_the_way_back_takes_it_back(run: Run, service: PackageService) -> None:
+def test_undo_command_shown_after_an_upgrade_works(run: Run, service: PackageService) -> None:
     said = run("upgrade", "seedshelf", "--yes").stdout
     words = said.rpartition("`pkgwidgets ")[2].partition("`")[0].split()
     assert run(*words, "--yes").returncode == 0
     assert version(service, "seedshelf") == "1.4.1"
 
 
-def test_an_upgrade_in_json_is_its_transaction(run: Run, service: PackageService) -> None:
+def test_upgrade_in_json_returns_its_transaction(run: Run, service: PackageService) -> None:
     done = answer(run("upgrade", "bedplanner", "--yes", "--json"))["transaction"]
     assert done["outcome"] == "committed"
     assert {(c["id"], c["before"], c["after"]) for c in done["changes"]} == {
@@ -175,9 +175,7 @@ def test_an_upgrade_in_json_is_its_transaction(run: Run, service: PackageService
     assert version(service, "sundrift") == "1.2.0"
 
 
-def test_everything_is_upgraded_only_if_that_is_said(
-    run: Run, service: PackageService, garden: Demo
-) -> None:
+def test_upgrade_without_names_needs_all(run: Run, service: PackageService, garden: Demo) -> None:
     done = run("upgrade", "--yes")
     assert (done.returncode, garden.index.requests) == (2, [])
     assert "`--all` for everything" in done.stderr
@@ -187,7 +185,9 @@ def test_everything_is_upgraded_only_if_that_is_said(
     assert version(service, "raintable") == "3.1.0"
 
 
-def test_an_installation_and_a_removal(run: Run, service: PackageService, garden: Demo) -> None:
+def test_install_and_uninstall_change_the_environment(
+    run: Run, service: PackageService, garden: Demo
+) -> None:
     garden.index.publish(BuiltWheel(name="trellis", version="1.0", files={"trellis.py": ""}))
     assert run("install", "trellis>=0.9", "--yes").returncode == 0
     assert version(service, "trellis") == "1.0"
@@ -196,7 +196,7 @@ def test_an_installation_and_a_removal(run: Run, service: PackageService, garden
     assert {c["kind"] for c in answer(done)["transaction"]["changes"]} == {"remove"}
 
 
-def test_what_fails_leaves_everything_as_it_was(
+def test_failed_upgrade_leaves_the_environment_unchanged(
     run: Run, service: PackageService, tree: Oracle
 ) -> None:
     before = tree(service.prefix)
@@ -232,7 +232,7 @@ def test_what_fails_leaves_everything_as_it_was(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_cannot_be_done_is_one_sentence_and_a_hint(
+def test_refusal_is_one_sentence_with_a_hint(
     run: Run, garden: Demo, tree: Oracle, words: tuple[str, ...], code: int, said: str
 ) -> None:
     before = tree(garden.folder / "env")
@@ -245,9 +245,7 @@ def test_what_cannot_be_done_is_one_sentence_and_a_hint(
 
 
 @pytest.mark.parametrize("verb", ["upgrade", "install", "uninstall", "undo"])
-def test_where_nobody_can_be_asked_nothing_is_done(
-    run: Run, garden: Demo, tree: Oracle, verb: str
-) -> None:
+def test_change_without_terminal_needs_yes(run: Run, garden: Demo, tree: Oracle, verb: str) -> None:
     before = tree(garden.folder / "env")
     done = run(verb, *(() if verb == "undo" else ("seedshelf",)))
     assert (done.returncode, done.stdout, garden.index.requests) == (2, "", [])
@@ -264,9 +262,7 @@ def test_where_nobody_can_be_asked_nothing_is_done(
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_where_there_is_nothing_to_do_it_ends_with_3(
-    run: Run, words: tuple[str, ...], said: str
-) -> None:
+def test_nothing_to_do_exits_3(run: Run, words: tuple[str, ...], said: str) -> None:
     done = run(*words)
     assert (done.returncode, done.stdout, done.stderr) == (3, said, "")
     assert answer(run(*words, "--json"), code=3)
@@ -275,20 +271,20 @@ def test_where_there_is_nothing_to_do_it_ends_with_3(
 # --- the program
 
 
-def test_the_command_is_the_same_as_the_module(garden: Demo) -> None:
+def test_console_script_works_like_the_module(garden: Demo) -> None:
     command = Path(sys.executable).with_name("pkgwidgets")
     argv = [str(command), "packages", "--json", "--python", str(garden.python)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert len(answer(done)["packages"]) == 11
 
 
-def test_without_a_path_it_is_the_environment_that_runs_it() -> None:
+def test_default_environment_is_that_of_the_interpreter() -> None:
     argv = [sys.executable, "-m", "pkgwidgets", "packages", "pytest", "--json"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert answer(done)["packages"][0]["version"] == pytest.__version__
 
 
-def test_it_explains_itself(run: Run) -> None:
+def test_help_lists_every_verb(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
     for verb in grammar.verbs():
@@ -300,7 +296,9 @@ def test_it_explains_itself(run: Run) -> None:
     assert run("--version").stdout.startswith("pkgwidgets ")
 
 
-def test_who_stops_reading_ends_nothing(garden: Demo, service: PackageService) -> None:
+def test_closed_output_pipe_does_not_stop_the_upgrade(
+    garden: Demo, service: PackageService
+) -> None:
     words = ["upgrade", "seedshelf", "--yes", "--python", str(garden.python)]
     argv = [sys.executable, "-m", "pkgwidgets", *words, "--index-url", garden.index_url]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
@@ -312,7 +310,7 @@ def test_who_stops_reading_ends_nothing(garden: Demo, service: PackageService) -
     assert version(service, "seedshelf") == "1.4.2"
 
 
-def test_what_the_output_cannot_spell_is_spelled_out(run: Run) -> None:
+def test_characters_outside_the_output_encoding_are_escaped(run: Run) -> None:
     done = run("plan", "seedshelf", "--json", PYTHONIOENCODING="ascii")
     assert answer(done)["plan"]["changes"]
     done = run("upgrade", "seedshelf", "--yes", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
@@ -336,7 +334,7 @@ def test_listing_imports_nothing_heavy(garden: Demo) -> None:
     assert imported & heavy == set()
 
 
-def test_the_demo_tells_its_story(run: Run, tmp_path: Path) -> None:
+def test_demo_in_a_terminal_prints_the_example_upgrade(run: Run, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "pkgwidgets", "demo", "--terminal"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -329,13 +329,15 @@ def assert_is_fit_to_show(text: str) -> None:
 # --- the forty
 
 
-def test_the_list_is_complete() -> None:
+def test_list_of_index_behaviours_is_complete() -> None:
     assert len({behaviour.name for behaviour in BEHAVIOURS}) == len(BEHAVIOURS) == 40 + VARIANTS
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
 @pytest.mark.usefixtures("waited")
-def test_the_answer_is_right_or_an_error_of_its_own(server: Server, behaviour: Behaviour) -> None:
+def test_bad_index_behaviour_affects_only_its_own_project(
+    server: Server, behaviour: Behaviour
+) -> None:
     server.plays[SUBJECT] = behaviour.play
     answers = asked_of(secretly(server.url), HURRIED)
     for id in HEALTHY:
@@ -360,7 +362,7 @@ def test_the_answer_is_right_or_an_error_of_its_own(server: Server, behaviour: B
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
 @pytest.mark.usefixtures("waited")
 @pytest.mark.slow
-def test_over_a_connection_that_is_open_it_is_the_same(
+def test_reused_connection_gives_the_same_result_as_a_new_one(
     server: Server, behaviour: Behaviour
 ) -> None:
     server.plays[SUBJECT] = behaviour.play
@@ -385,7 +387,7 @@ def test_over_a_connection_that_is_open_it_is_the_same(
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
 @pytest.mark.usefixtures("waited")
-def test_the_row_is_right_or_says_why_it_is_not(
+def test_bad_index_behaviour_is_explained_in_the_row_of_the_package(
     server: Server, python: Path, behaviour: Behaviour
 ) -> None:
     server.plays[SUBJECT] = behaviour.play
@@ -406,7 +408,7 @@ def test_the_row_is_right_or_says_why_it_is_not(
 # --- what one of them has to say besides
 
 
-def test_the_bounds_are_those_that_are_promised() -> None:
+def test_documented_network_limits_match_the_code() -> None:
     http = HttpLimits()
     assert (http.connect_seconds, http.read_seconds, http.answer_seconds) == (10.0, 30.0, 60.0)
     assert http.max_bytes == 32 << 20
@@ -415,21 +417,23 @@ def test_the_bounds_are_those_that_are_promised() -> None:
     assert IndexLimits().http == http
 
 
-def test_the_time_that_a_server_asks_for_is_given(server: Server, waited: list[float]) -> None:
+def test_retry_waits_for_the_seconds_in_retry_after(server: Server, waited: list[float]) -> None:
     server.plays[SUBJECT] = once(status("429 Too Many Requests", Retry_After="5"))
     answers = asked_of(server.url)
     assert isinstance(answers[SUBJECT], ReleaseList)
     assert [5.0 <= wait <= 6.0 for wait in waited] == [True]
 
 
-def test_no_server_is_waited_for_until_tomorrow(server: Server, waited: list[float]) -> None:
+def test_too_long_retry_after_is_not_waited_for(server: Server, waited: list[float]) -> None:
     server.plays[SUBJECT] = status("429 Too Many Requests", Retry_After="99999")
     assert isinstance(asked_of(server.url)[SUBJECT], IndexUnavailable)
     assert waited == []
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"], ids=["host", "port"])
-def test_credentials_are_for_the_index_alone(server: Server, host: str) -> None:
+def test_credentials_are_not_sent_to_another_host_after_a_redirect(
+    server: Server, host: str
+) -> None:
     server.plays[SUBJECT] = redirect("302 Found", neighbour("other", host=host))
     assert isinstance(asked_of(secretly(server.url))[SUBJECT], ReleaseList)
     (there,) = server.bystanders["other"].asked
@@ -442,7 +446,7 @@ def test_credentials_are_for_the_index_alone(server: Server, host: str) -> None:
     ("name", "trusted"), [(GOOD_NAME, True), (BAD_NAME, False)], ids=["its own", "another's"]
 )
 @pytest.mark.usefixtures("waited")
-def test_an_index_must_have_a_certificate_of_its_name(
+def test_index_certificate_must_match_the_host_name(
     server: Server, name: str, trusted: bool
 ) -> None:
     there = server.bystanders[name]
@@ -456,7 +460,7 @@ def test_an_index_must_have_a_certificate_of_its_name(
     assert bool(there.asked) is trusted
 
 
-def test_all_may_be_sent_to_one_host_with_tls(server: Server) -> None:
+def test_redirect_to_an_https_host_is_followed(server: Server) -> None:
     moved = redirect("302 Found", neighbour(GOOD_NAME))
     server.plays |= dict.fromkeys([SUBJECT, *HEALTHY], moved)
     for answer in asked_of(server.url).values():
@@ -465,7 +469,7 @@ def test_all_may_be_sent_to_one_host_with_tls(server: Server) -> None:
 
 
 @pytest.mark.usefixtures("waited")
-def test_no_credentials_are_sent_to_a_server_without_tls(server: Server) -> None:
+def test_credentials_are_not_sent_to_a_server_without_tls(server: Server) -> None:
     plain = server.bystanders["other"]
     answers = asked_of(secretly(plain.url.replace("http:", "https:")))
     assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
@@ -475,7 +479,7 @@ def test_no_credentials_are_sent_to_a_server_without_tls(server: Server) -> None
 @pytest.mark.parametrize(
     ("text", "time"), [("2099-01-01T00:00:00Z", datetime(2099, 1, 1, tzinfo=UTC)), ("x", None)]
 )
-def test_the_row_shows_an_upload_time_only_if_it_is_one(
+def test_invalid_upload_time_is_not_shown(
     server: Server, python: Path, text: str, time: datetime | None
 ) -> None:
     server.plays[SUBJECT] = listing(upload_time=text)
@@ -483,7 +487,7 @@ def test_the_row_shows_an_upload_time_only_if_it_is_one(
 
 
 @pytest.mark.usefixtures("waited")
-def test_headers_that_come_byte_by_byte_cost_nobody_else(server: Server, python: Path) -> None:
+def test_slow_response_headers_do_not_affect_other_projects(server: Server, python: Path) -> None:
     server.plays[SUBJECT] = endless(b"H", 0.3)
     rows = rows_of(hurried(python, server.url, replace(HURRIED, round_seconds=4.0)))
     assert_healthy_rows(rows)
@@ -491,7 +495,7 @@ def test_headers_that_come_byte_by_byte_cost_nobody_else(server: Server, python:
 
 
 @pytest.mark.usefixtures("waited")
-def test_a_portal_with_links_to_files_is_no_release(server: Server, python: Path) -> None:
+def test_login_page_with_file_links_is_not_a_release_list(server: Server, python: Path) -> None:
     server.plays[SUBJECT] = body(b"<a href='subject.zip'>subject</a>", Content_Type="text/html")
     found = rows_of(connect(python, server.url))[SUBJECT]
     assert (found.latest_version, found.update_available) == (None, None)
@@ -571,7 +575,9 @@ LARGE: dict[str, tuple[Play, str]] = {
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_no_answer_takes_more_than_64_mib(server: Server, tmp_path: Path, name: str) -> None:
+def test_large_response_uses_at_most_64_mib_of_memory(
+    server: Server, tmp_path: Path, name: str
+) -> None:
     server.plays[SUBJECT], expected = LARGE[name]
     grown, answers = measured(server, tmp_path, SUBJECT, *HEALTHY)
     assert answers[1:] == ["ReleaseList"] * len(HEALTHY)
@@ -588,7 +594,7 @@ def meadow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment(folder, built(*(f"flower-{number:03}" for number in range(200))))
 
 
-def test_of_two_hundred_the_good_are_there_before_the_slow(server: Server, meadow: Path) -> None:
+def test_healthy_projects_are_reported_before_slow_ones(server: Server, meadow: Path) -> None:
     names = [f"flower-{number:03}" for number in range(200)]
     failing, slow = names[3::10], names[7::10]
     healthy = {*names} - {*failing} - {*slow}
@@ -615,7 +621,7 @@ def test_of_two_hundred_the_good_are_there_before_the_slow(server: Server, meado
 # --- a wheel that is not what the index says
 
 
-def test_a_wheel_with_another_hash_is_not_installed(
+def test_wheel_with_a_different_hash_is_not_installed(
     server: Server, tmp_path: Path, tree: Oracle
 ) -> None:
     wheel = BuiltWheel(name=SUBJECT, version="2.0", files={"subject.py": "grows = 2\n"})
@@ -637,7 +643,7 @@ def test_a_wheel_with_another_hash_is_not_installed(
     assert service.get_package(SUBJECT).version == "2.0"
 
 
-def test_lines_that_end_in_lf_alone_are_left_to_the_usual_way(server: Server) -> None:
+def test_headers_with_bare_lf_are_read_over_a_new_connection(server: Server) -> None:
     content = page(*files(SUBJECT, "1.0", "2.0"))
 
     def play(request: Request) -> None:
@@ -654,7 +660,7 @@ def test_lines_that_end_in_lf_alone_are_left_to_the_usual_way(server: Server) ->
     assert ports[0] == warmed.port != ports[1]
 
 
-def test_a_connection_carries_one_answer_after_another(server: Server) -> None:
+def test_connection_is_reused_for_consecutive_responses(server: Server) -> None:
     """Those that are read by urllib3, of whatever age, too."""
     server.plays[KEPT_OPEN] = lambda request: request.answer(
         gzip.compress(b"peas"), Connection="keep-alive", Content_Encoding="gzip"

@@ -265,19 +265,19 @@ def meadow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meadow]:
         yield Meadow(python, index.url, pins, rows)
 
 
-def test_there_are_enough_of_each() -> None:
+def test_blocked_by_table_has_enough_blocked_and_free_rows() -> None:
     assert len({row.id for row in ROWS}) == len(ROWS)
     assert len(BLOCKED) >= 40
     assert len(FREE) >= 25
 
 
-def test_all_of_them_are_installed_and_have_an_answer(meadow: Meadow) -> None:
+def test_every_row_is_installed_and_has_an_index_result(meadow: Meadow) -> None:
     assert {id: info.version for id, info in meadow.rows.items()} == meadow.pins
     assert {id: info.error for id, info in meadow.rows.items() if info.error} == {}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_a_row_says_who_forbids_the_latest(meadow: Meadow, row: Row) -> None:
+def test_row_names_the_packages_that_block_the_latest_version(meadow: Meadow, row: Row) -> None:
     info = meadow.rows[row.id]
     assert info.latest_version == row.latest
     named = re.findall(r"(?:^|, )(\S+) \(", info.blocked_by)
@@ -285,7 +285,9 @@ def test_a_row_says_who_forbids_the_latest(meadow: Meadow, row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_uv_reaches_what_is_said_to_be_compatible(meadow: Meadow, row: Row, tmp_path: Path) -> None:
+def test_uv_resolves_to_the_compatible_version_of_the_row(
+    meadow: Meadow, row: Row, tmp_path: Path
+) -> None:
     info = meadow.rows[row.id]
     assert info.update_available
     # No row's projects require another's: uv need not be asked for all of them each time.
@@ -296,11 +298,13 @@ def test_uv_reaches_what_is_said_to_be_compatible(meadow: Meadow, row: Row, tmp_
     assert (reached == info.latest_version) is not bool(info.blocked_by)
 
 
-def test_uv_reaches_the_same_beside_all_others(meadow: Meadow, tmp_path: Path) -> None:
+def test_uv_reaches_the_same_version_with_all_groups_installed(
+    meadow: Meadow, tmp_path: Path
+) -> None:
     (row,) = (row for row in ROWS if row.name == "two lines of an owner")
     assert meadow.reached(row, tmp_path, among=meadow.pins) == row.compatible
 
 
-def test_nothing_else_has_an_update(meadow: Meadow) -> None:
+def test_no_other_package_has_an_update(meadow: Meadow) -> None:
     others = {id: info for id, info in meadow.rows.items() if id not in {row.id for row in ROWS}}
     assert {id for id, info in others.items() if info.update_available or info.blocked_by} == set()

@@ -43,7 +43,7 @@ def newer(entry_points: str = "", **files: str) -> BuiltWheel:
 # --- both
 
 
-def test_who_shares_nothing_is_not_concerned(kit: Kit) -> None:
+def test_distribution_without_shared_folders_is_not_affected(kit: Kit) -> None:
     assert kit.backend.bystanders.sharing_folders(REMOVAL, None) == {}
     assert kit.backend.bystanders.lost_commands(REMOVAL, None) == {}
 
@@ -51,7 +51,9 @@ def test_who_shares_nothing_is_not_concerned(kit: Kit) -> None:
 # --- the real one
 
 
-def test_who_has_files_in_the_same_package_is_concerned(backend: Backend, garden: Demo) -> None:
+def test_distribution_with_files_in_the_same_package_is_affected(
+    backend: Backend, garden: Demo
+) -> None:
     put(
         garden,
         backend,
@@ -64,7 +66,9 @@ def test_who_has_files_in_the_same_package_is_concerned(backend: Backend, garden
     assert found == {"bed-b": {garden.site_packages / "bed" / "b.py"}}
 
 
-def test_who_has_a_module_of_a_name_that_comes_is_concerned(backend: Backend, garden: Demo) -> None:
+def test_distribution_with_a_module_of_a_staged_name_is_affected(
+    backend: Backend, garden: Demo
+) -> None:
     stage = staged(backend, garden, newer(raintable____init___py=""))
     found = backend.bystanders.sharing_folders(UPGRADE, stage)
     assert found == {"raintable": {garden.site_packages / "raintable.py"}}
@@ -85,7 +89,7 @@ def test_who_has_a_module_of_a_name_that_comes_is_concerned(backend: Backend, ga
     ],
     ids=range(9),
 )
-def test_who_runs_a_command_that_goes_is_named(
+def test_distribution_that_runs_a_removed_command_is_named(
     backend: Backend, garden: Demo, code: str, needs: str, runs: bool
 ) -> None:
     put(
@@ -99,7 +103,7 @@ def test_who_runs_a_command_that_goes_is_named(
     assert backend.bystanders.lost_commands(REMOVAL, None) == expected
 
 
-def test_a_kernel_that_is_started_by_a_command_needs_it(backend: Backend, garden: Demo) -> None:
+def test_kernel_spec_that_uses_a_removed_command_is_named(backend: Backend, garden: Demo) -> None:
     kernel = "{name}-{version}.data/data/share/jupyter/kernels/shelf/kernel.json"
     files = {kernel: '{"argv": ["seedshelf", "-f", "{connection_file}"]}', "shelf.py": ""}
     wheel = BuiltWheel(name="shelf", version="1", files=files, requires=("seedshelf",))
@@ -107,7 +111,7 @@ def test_a_kernel_that_is_started_by_a_command_needs_it(backend: Backend, garden
     assert backend.bystanders.lost_commands(REMOVAL, None) == {"seedshelf": ("shelf",)}
 
 
-def test_a_command_that_stays_orphans_nobody(
+def test_kept_command_affects_no_distribution(
     backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = staged(backend, garden, newer("[console_scripts]\nseedshelf = seedshelf:main\n"))

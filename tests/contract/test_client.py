@@ -99,7 +99,7 @@ def versions(answer: Sequence[Release] | PkgwidgetsError) -> list[str]:
 
 
 @pytest.mark.parametrize("body", [b"", b"moved" * 100])
-def test_a_redirect_is_followed_by_every_asker(
+def test_redirect_is_followed_for_every_project(
     server: Server, index: SimpleIndex, body: bytes
 ) -> None:
     def moved(path: str) -> Reply:
@@ -112,7 +112,7 @@ def test_a_redirect_is_followed_by_every_asker(
     assert [versions(answers[id]) for id in IDS] == [["2.0", "1.0"]] * len(IDS)
 
 
-def test_a_moment_of_trouble_costs_nobody_an_answer(server: Server, index: SimpleIndex) -> None:
+def test_single_failed_response_is_retried(server: Server, index: SimpleIndex) -> None:
     seen: set[str] = set()
 
     def once(path: str) -> Reply:
@@ -126,7 +126,9 @@ def test_a_moment_of_trouble_costs_nobody_an_answer(server: Server, index: Simpl
     assert [versions(answers[id]) for id in IDS] == [["2.0", "1.0"]] * len(IDS)
 
 
-def test_a_host_that_fails_for_ever_is_left_alone(server: Server, index: SimpleIndex) -> None:
+def test_host_that_keeps_failing_is_not_asked_for_a_minute(
+    server: Server, index: SimpleIndex
+) -> None:
     server.reply = lambda path: (500, {"Retry-After": "99999"}, b"")
     many = [canonicalize_name(f"pod-{number}") for number in range(300)]
     answers = index.releases_of(IndexQuery(many))
@@ -137,7 +139,9 @@ def test_a_host_that_fails_for_ever_is_left_alone(server: Server, index: SimpleI
 
 @pytest.mark.parametrize("text", ["²", "9" * 5000, "-1", "soon", ""])
 @pytest.mark.parametrize("name", ["Cache-Control", "Age", "Retry-After"])
-def test_no_header_ends_the_check(server: Server, index: SimpleIndex, name: str, text: str) -> None:
+def test_invalid_number_in_a_header_is_ignored(
+    server: Server, index: SimpleIndex, name: str, text: str
+) -> None:
     value = f"max-age={text}" if name == "Cache-Control" else text
     encoded = value.encode().decode("latin-1")
     server.reply = lambda path: (200, good(path)[1] | {name: encoded}, good(path)[2])
@@ -161,7 +165,7 @@ def _reply(headers: dict[str, str]) -> Callable[[str], Reply]:
     ],
     ids=["fresh", "aged", "no-cache", "nothing said"],
 )
-def test_what_is_fresh_is_not_asked_again(
+def test_fresh_cached_page_is_not_requested_again(
     server: Server, index: SimpleIndex, headers: dict[str, str], requests: int
 ) -> None:
     server.reply = _reply(headers)
@@ -171,13 +175,17 @@ def test_what_is_fresh_is_not_asked_again(
     assert [known for _, known in server.asked] == [None, '"1"'][:requests]
 
 
-def test_an_unchanged_page_is_not_sent_again(server: Server, index: SimpleIndex) -> None:
+def test_unchanged_page_is_taken_from_the_cache_after_304(
+    server: Server, index: SimpleIndex
+) -> None:
     index.releases_of(IndexQuery(IDS[:1]))
     server.reply = lambda path: (304, {"ETag": '"1"'}, b"")
     assert versions(index.releases_of(IndexQuery(IDS[:1], refresh=True))[IDS[0]]) == ["2.0", "1.0"]
 
 
-def test_a_kept_answer_stands_in_and_says_so(server: Server, index: SimpleIndex) -> None:
+def test_cached_result_is_used_with_a_reason_if_the_index_fails(
+    server: Server, index: SimpleIndex
+) -> None:
     index.releases_of(IndexQuery(IDS[:1]))
     server.reply = lambda path: (403, {}, b"")
     answers = index.releases_of(IndexQuery(IDS[:2]))
@@ -188,7 +196,9 @@ def test_a_kept_answer_stands_in_and_says_so(server: Server, index: SimpleIndex)
     assert isinstance(answers[IDS[1]], IndexUnavailable)
 
 
-def test_what_was_not_looked_at_stands_in_for_nothing(server: Server, index: SimpleIndex) -> None:
+def test_partial_cached_result_does_not_replace_a_full_one(
+    server: Server, index: SimpleIndex
+) -> None:
     def newest(id: NormalizedName, release: Release) -> bool:
         return True
 
@@ -198,7 +208,7 @@ def test_what_was_not_looked_at_stands_in_for_nothing(server: Server, index: Sim
     assert isinstance(index.releases_of(IndexQuery(IDS[:1]))[IDS[0]], IndexUnavailable)
 
 
-def test_a_clock_that_was_ahead_keeps_nothing_fresh(
+def test_page_cached_by_a_clock_ahead_is_not_fresh(
     server: Server, index: SimpleIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.reply = _reply({"Cache-Control": "max-age=600"})
@@ -210,7 +220,7 @@ def test_a_clock_that_was_ahead_keeps_nothing_fresh(
 
 
 @pytest.mark.parametrize("damage", [b"", b"no database", b"SQLite format 3\x00" + b"x" * 5000])
-def test_a_damaged_cache_is_begun_anew(server: Server, tmp_path: Path, damage: bytes) -> None:
+def test_damaged_cache_is_recreated(server: Server, tmp_path: Path, damage: bytes) -> None:
     for number in range(2):
         index = SimpleIndex(
             index_settings.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
@@ -223,9 +233,7 @@ def test_a_damaged_cache_is_begun_anew(server: Server, tmp_path: Path, damage: b
     assert [str(release.version) for release in kept[IDS[0]].releases] == ["2.0", "1.0"]
 
 
-def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(
-    server: Server, tmp_path: Path
-) -> None:
+def test_check_works_without_a_writable_cache(server: Server, tmp_path: Path) -> None:
     folder = tmp_path / "a file"
     folder.write_text("in its place")
     index = SimpleIndex(
@@ -234,7 +242,7 @@ def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(
     assert versions(index.releases_of(IndexQuery(IDS[:1]))[IDS[0]]) == ["2.0", "1.0"]
 
 
-def test_two_kernels_may_use_one_cache(server: Server, tmp_path: Path) -> None:
+def test_two_threads_can_use_one_cache_at_once(server: Server, tmp_path: Path) -> None:
     """Each asks and keeps at once; nothing is lost and nobody waits for the other."""
     errors: list[object] = []
 
@@ -255,7 +263,7 @@ def test_two_kernels_may_use_one_cache(server: Server, tmp_path: Path) -> None:
     assert len(ReleaseCache(server.url, tmp_path).get(IDS)) == len(IDS)
 
 
-def test_who_waits_for_a_silent_index_can_leave(server: Server, index: SimpleIndex) -> None:
+def test_waiting_for_a_silent_index_can_be_cancelled(server: Server, index: SimpleIndex) -> None:
     silent = threading.Event()
 
     def never(path: str) -> Reply:
@@ -277,7 +285,7 @@ def test_who_waits_for_a_silent_index_can_leave(server: Server, index: SimpleInd
 @pytest.mark.parametrize(
     ("text", "number"), [("12", 12), ("0", 0), ("²", None), ("-1", None), ("9" * 12, None)]
 )
-def test_a_number_of_a_header_is_plain(text: str, number: int | None) -> None:
+def test_header_number_accepts_only_plain_digits(text: str, number: int | None) -> None:
     assert transport.number(text) == number
 
 
@@ -288,21 +296,21 @@ def failed(*begun_and_ended: tuple[float, float]) -> CircuitBreaker:
     return row
 
 
-def test_five_failures_in_a_row_are_enough() -> None:
+def test_circuit_opens_after_five_failures_in_a_row() -> None:
     row = failed((0, 1), (1, 2), (2, 3), (3, 4))
     assert row.shut_until == 0
     row.add(4, 5)
     assert row.shut_until == 65
 
 
-def test_what_was_under_way_when_the_first_failed_does_not_count() -> None:
+def test_requests_open_during_the_first_failure_do_not_count() -> None:
     row = failed(*((0.5, 1.0) for _ in range(40)), *((2, 3) for _ in range(3)))
     assert row.shut_until == 0
     row.add(2, 3)
     assert row.shut_until == 63
 
 
-def test_an_answer_ends_the_row() -> None:
+def test_success_resets_the_failure_count() -> None:
     row = failed(*((number, number + 1) for number in range(4)))
     row.end()
     for number in range(10, 14):
@@ -310,23 +318,21 @@ def test_an_answer_ends_the_row() -> None:
     assert row.shut_until == 0
 
 
-def test_what_fails_while_the_host_is_left_alone_does_not_prolong_it() -> None:
+def test_failures_while_the_circuit_is_open_do_not_prolong_it() -> None:
     row = failed(*((number, number + 1) for number in range(5)), *((3, 6) for _ in range(9)))
     assert row.shut_until == 65
     row.add(70, 71)
     assert row.shut_until == 65
 
 
-def test_five_failures_one_after_the_other_and_nobody_asks_a_sixth_time(
-    server: Server, index: SimpleIndex
-) -> None:
+def test_failing_index_gets_no_sixth_request(server: Server, index: SimpleIndex) -> None:
     server.reply = lambda path: (500, {"Retry-After": "99999"}, b"")
     for id in IDS[:6]:
         assert isinstance(index.releases_of(IndexQuery([id]))[id], IndexUnavailable)
     assert len(server.asked) == 5
 
 
-def test_a_tenth_that_fails_and_a_tenth_that_is_slow_cost_the_others_nothing(
+def test_failing_and_slow_projects_do_not_affect_the_others(
     server: Server, index: SimpleIndex
 ) -> None:
     """They come in every order: in the worst one all that fail come first."""
@@ -346,7 +352,7 @@ def test_a_tenth_that_fails_and_a_tenth_that_is_slow_cost_the_others_nothing(
     assert monotonic() - begun < 30
 
 
-def test_a_circle_of_redirects_ends(server: Server, index: SimpleIndex) -> None:
+def test_redirect_loop_is_reported(server: Server, index: SimpleIndex) -> None:
     server.reply = lambda path: (302, {"Location": path}, b"")
     answer = index.releases_of(IndexQuery(IDS[:1]))[IDS[0]]
     assert "redirects in a circle" in str(answer)
@@ -362,14 +368,14 @@ def asked(server: Server) -> transport.Response:
 
 
 @pytest.mark.parametrize("size", [0, 1, (2 << 20) - 1, 2 << 20, (2 << 20) + 1, 5 << 20])
-def test_a_packed_page_is_unpacked_whole_whatever_its_size(server: Server, size: int) -> None:
+def test_gzip_page_of_any_size_is_decompressed_completely(server: Server, size: int) -> None:
     for body in (b"x" * size, random.Random(size).randbytes(size)):
         packed = gzip.compress(body, 1)
         server.reply = partial(_packed, packed)
         assert asked(server).body == body
 
 
-def test_a_packed_page_that_is_cut_off_is_no_page(server: Server) -> None:
+def test_truncated_gzip_page_is_an_error(server: Server) -> None:
     cut = gzip.compress(b"x" * (4 << 20))[:-9]
     server.reply = partial(_packed, cut)
     with pytest.raises(transport.RequestFailed, match="the connection broke"):

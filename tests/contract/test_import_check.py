@@ -27,14 +27,14 @@ def hurried(backend: Backend, **limits: float) -> SubprocessImportChecker:
 # --- both
 
 
-def test_what_imports_is_not_mentioned(kit: Kit) -> None:
+def test_importable_modules_are_not_reported(kit: Kit) -> None:
     before = kit.tree()
     assert kit.backend.import_checker.failures(MODULES) == {}
     assert kit.backend.import_checker.failures([]) == {}
     assert kit.tree() == before
 
 
-def test_what_fails_is_named_with_its_error(kit: Kit) -> None:
+def test_failing_module_is_reported_with_its_error(kit: Kit) -> None:
     kit.edit("raintable.py", b"raise ImportError('it raises')\n")
     found = kit.backend.import_checker.failures(["compost_log", "raintable", "nothing"])
     assert found == {
@@ -43,13 +43,13 @@ def test_what_fails_is_named_with_its_error(kit: Kit) -> None:
     }
 
 
-def test_it_reports_while_it_waits(kit: Kit) -> None:
+def test_import_check_reports_progress(kit: Kit) -> None:
     told: list[Event] = []
     kit.backend.import_checker.failures(MODULES, told.append)
     assert {event.stage for event in told} == {Stage.VERIFYING}
 
 
-def test_what_the_report_raises_ends_it(kit: Kit) -> None:
+def test_exception_from_the_reporter_stops_the_import_check(kit: Kit) -> None:
     def cancel(event: Event) -> None:
         raise Cancelled("")
 
@@ -79,7 +79,7 @@ def test_what_the_report_raises_ends_it(kit: Kit) -> None:
     ],
     ids=range(13),
 )
-def test_the_culprit_is_named_and_the_others_are_tried(
+def test_failing_module_is_named_and_the_others_are_still_imported(
     backend: Backend, garden: Demo, code: str, reason: str
 ) -> None:
     (garden.site_packages / "culprit.py").write_text(code)
@@ -89,7 +89,7 @@ def test_the_culprit_is_named_and_the_others_are_tried(
     assert len(found["culprit"]) < 600
 
 
-def test_what_hangs_is_given_up(backend: Backend, garden: Demo) -> None:
+def test_hanging_import_is_stopped_after_the_timeout(backend: Backend, garden: Demo) -> None:
     checker = hurried(backend, module_seconds=0.5)
     (garden.site_packages / "hanging.py").write_text("import time; time.sleep(60)")
     started = time.monotonic()
@@ -98,7 +98,7 @@ def test_what_hangs_is_given_up(backend: Backend, garden: Demo) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_many_slow_modules_are_not_one_that_hangs(backend: Backend, garden: Demo) -> None:
+def test_many_slow_modules_do_not_reach_the_timeout(backend: Backend, garden: Demo) -> None:
     names = [f"slow{number}" for number in range(8)]
     for name in names:
         (garden.site_packages / f"{name}.py").write_text("import time; time.sleep(0.12)")
@@ -120,7 +120,7 @@ def test_many_slow_modules_are_not_one_that_hangs(backend: Backend, garden: Demo
     ],
     ids=range(9),
 )
-def test_what_a_module_does_to_the_process_does_no_harm(
+def test_module_that_disturbs_the_process_is_not_reported(
     backend: Backend, garden: Demo, code: str
 ) -> None:
     (garden.site_packages / "rude.py").write_text(code)
@@ -128,31 +128,31 @@ def test_what_a_module_does_to_the_process_does_no_harm(
     assert found == {"nobody": "ModuleNotFoundError: No module named 'nobody'"}
 
 
-def test_a_module_that_takes_the_arguments_is_not_blamed(backend: Backend, garden: Demo) -> None:
+def test_module_that_clears_sys_argv_is_not_reported(backend: Backend, garden: Demo) -> None:
     (garden.site_packages / "rude.py").write_text("import sys; sys.argv.clear()")
     assert backend.import_checker.failures(["rude", "raintable"]) == {}
 
 
-def test_noise_of_a_pth_file_does_no_harm(backend: Backend, garden: Demo) -> None:
+def test_output_of_a_pth_file_is_ignored(backend: Backend, garden: Demo) -> None:
     noise = "import sys; print('junk'); print('pkgwidgets-trial:', file=sys.stderr)\n"
     (garden.site_packages / "noise.pth").write_text(noise)
     assert backend.import_checker.failures(["raintable"]) == {}
 
 
-def test_a_pth_file_that_raises_at_the_start_is_named(backend: Backend, garden: Demo) -> None:
+def test_pth_file_that_raises_at_startup_is_named(backend: Backend, garden: Demo) -> None:
     (garden.site_packages / "spoilt.pth").write_text("import raintable\nimport nobody\n")
     error = "ModuleNotFoundError: No module named 'nobody'"
     assert backend.import_checker.failures(["raintable"]) == {"spoilt.pth": error}
 
 
-def test_a_python_that_does_not_start_fails_everything(backend: Backend, garden: Demo) -> None:
+def test_interpreter_that_does_not_start_fails_every_module(backend: Backend, garden: Demo) -> None:
     (garden.site_packages / "end.pth").write_text("import os; os._exit(3)\n")
     assert backend.import_checker.failures(["raintable", "allotboard"]) == dict.fromkeys(
         ["raintable", "allotboard"], "it ended the process: without a word"
     )
 
 
-def test_what_lies_beside_comes_first_and_is_not_written_to(
+def test_staged_modules_come_first_and_are_not_modified(
     backend: Backend, garden: Demo, tmp_path: Path
 ) -> None:
     beside = tmp_path / garden.site_packages.relative_to(garden.folder / "env")
@@ -167,7 +167,7 @@ def test_what_lies_beside_comes_first_and_is_not_written_to(
     assert backend.import_checker.failures(["allotboard"]) == {}
 
 
-def test_the_users_variables_and_folder_stay_out(
+def test_pythonpath_and_working_folder_are_ignored(
     backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "raintable.py").write_text("raise ImportError('from outside')")
@@ -178,7 +178,7 @@ def test_the_users_variables_and_folder_stay_out(
     assert backend.import_checker.failures(["raintable"]) == {}
 
 
-def test_modules_that_cannot_stand_each_other_are_not_blamed(
+def test_modules_that_conflict_only_with_each_other_are_not_reported(
     backend: Backend, garden: Demo
 ) -> None:
     """As pip and setuptools: each imports alone, and the second fails after the first."""
@@ -202,7 +202,7 @@ def stage(garden: Demo, tmp_path: Path) -> Path:
     return library
 
 
-def test_what_will_be_replaced_is_not_seen(
+def test_masked_files_cannot_be_imported(
     backend: Backend, garden: Demo, tmp_path: Path, stage: Path
 ) -> None:
     (garden.site_packages / "gone.py").write_text("")
@@ -217,7 +217,7 @@ def test_what_will_be_replaced_is_not_seen(
     assert backend.import_checker.failures(["user"], masked=hidden) == {"user": missing}
 
 
-def test_a_package_is_made_of_what_is_staged_and_of_what_others_have_in_it(
+def test_package_combines_staged_files_and_files_of_other_distributions(
     backend: Backend, garden: Demo, tmp_path: Path, stage: Path
 ) -> None:
     for library, names in ((garden.site_packages, ("a", "theirs")), (stage, ("a", "b"))):
@@ -231,7 +231,7 @@ def test_a_package_is_made_of_what_is_staged_and_of_what_others_have_in_it(
     assert backend.import_checker.failures(["user", "bed.theirs"], staged=tmp_path) == {}
 
 
-def test_what_is_staged_does_not_hide_the_standard_library(
+def test_staged_module_does_not_hide_the_standard_library(
     backend: Backend, tmp_path: Path, stage: Path
 ) -> None:
     (stage / "statistics.py").write_text("1 / 0")
@@ -248,14 +248,14 @@ def test_what_is_staged_does_not_hide_the_standard_library(
     ],
     ids=range(3),
 )
-def test_a_staged_pth_file_that_fails_is_named(
+def test_failing_staged_pth_file_is_named(
     backend: Backend, tmp_path: Path, stage: Path, text: str, said: str
 ) -> None:
     (stage / "spoilt.pth").write_text(text)
     assert backend.import_checker.failures(["raintable"], staged=tmp_path) == {"spoilt.pth": said}
 
 
-def test_a_staged_pth_file_leads_to_its_folder(
+def test_staged_pth_file_adds_its_folder_to_the_path(
     backend: Backend, tmp_path: Path, stage: Path
 ) -> None:
     (stage / "more.pth").write_text("# more\n\nmore\nnowhere\nimport sys; sys.more = 1\n")
@@ -264,7 +264,7 @@ def test_a_staged_pth_file_leads_to_its_folder(
     assert backend.import_checker.failures(["deep"], staged=tmp_path) == {}
 
 
-def test_nothing_is_written_to_the_environment(
+def test_import_check_writes_nothing_to_the_environment(
     backend: Backend, garden: Demo, tmp_path: Path, stage: Path
 ) -> None:
     (stage / "fresh.py").write_text("import bedplanner")
@@ -274,7 +274,7 @@ def test_nothing_is_written_to_the_environment(
     assert sorted(garden.site_packages.rglob("*")) == before
 
 
-def test_what_was_compiled_beside_is_handed_over(
+def test_staged_bytecode_is_reused_by_the_environment(
     backend: Backend, garden: Demo, tmp_path: Path, stage: Path
 ) -> None:
     """It is good for the installed source, and so the first import compiles nothing anew."""
@@ -293,7 +293,7 @@ def test_what_was_compiled_beside_is_handed_over(
     assert [(f, f.stat().st_mtime_ns, f.stat().st_ino) for f in handed] == stamps
 
 
-def test_what_was_compiled_of_something_else_is_not_handed_over(
+def test_bytecode_of_a_different_source_is_not_reused(
     backend: Backend, garden: Demo, tmp_path: Path, stage: Path
 ) -> None:
     (stage / "fresh.py").write_text("x = 1\n")
@@ -303,9 +303,7 @@ def test_what_was_compiled_of_something_else_is_not_handed_over(
     assert list(garden.site_packages.rglob("fresh.*.pyc")) == []
 
 
-def test_what_need_not_be_tried_is_left_out_when_there_is_no_time(
-    backend: Backend, garden: Demo
-) -> None:
+def test_optional_modules_are_skipped_without_spare_time(backend: Backend, garden: Demo) -> None:
     checker = hurried(backend, optional_seconds=0.0)
     (garden.site_packages / "slow.py").write_text("import time; time.sleep(0.01)")
     (garden.site_packages / "ends.py").write_text("import os; os._exit(1)")
@@ -318,7 +316,7 @@ def test_what_need_not_be_tried_is_left_out_when_there_is_no_time(
     }
 
 
-def test_what_need_not_be_tried_and_hangs_is_left_out(backend: Backend, garden: Demo) -> None:
+def test_hanging_optional_module_is_reported_as_not_tried(backend: Backend, garden: Demo) -> None:
     checker = hurried(backend, optional_seconds=1.0)
     (garden.site_packages / "hanging.py").write_text("import time; time.sleep(600)")
     started = time.monotonic()
@@ -327,7 +325,7 @@ def test_what_need_not_be_tried_and_hangs_is_left_out(backend: Backend, garden: 
     assert time.monotonic() - started < 50
 
 
-def test_what_need_not_be_tried_is_tried_when_there_is_time(kit: Kit) -> None:
+def test_optional_modules_are_imported_if_there_is_time(kit: Kit) -> None:
     missing = "ModuleNotFoundError: No module named 'nobody'"
     found = kit.backend.import_checker.failures(["raintable"], optional=["nobody", "allotboard"])
     assert found == {"nobody": missing}
@@ -336,19 +334,19 @@ def test_what_need_not_be_tried_is_tried_when_there_is_time(kit: Kit) -> None:
 # --- a kernel
 
 
-def test_without_one_there_is_no_kernel(backend: Backend) -> None:
+def test_kernel_check_fails_without_jupyter_client(backend: Backend) -> None:
     said = backend.import_checker.kernel()
     assert said is not None
     assert "No module named 'jupyter_client'" in said
 
 
-def test_a_kernel_adds_one_and_one() -> None:
+def test_kernel_check_passes_in_this_environment() -> None:
     """This Python's own, and nothing of the user's is read or written by it."""
     here = SubprocessImportChecker(interpreter.describe())
     assert here.kernel() is None
 
 
-def test_a_kernel_that_never_answers_is_given_up() -> None:
+def test_kernel_that_never_answers_is_given_up() -> None:
     limits = ImportCheckLimits(module_seconds=0.2)
     said = SubprocessImportChecker(interpreter.describe(), limits).kernel()
     assert said is not None

@@ -70,7 +70,7 @@ def versions(answer: object) -> list[str]:
 # --- which
 
 
-def test_without_any_it_is_the_one_that_uv_has(home: Path) -> None:
+def test_default_index_of_uv_is_used_without_settings(home: Path) -> None:
     default = uv_config.default_index(uv.find_uv())
     assert default.startswith("https://")
     assert found(home) == IndexSources(indexes=(default,), access=found(home).access)
@@ -85,7 +85,7 @@ def test_without_any_it_is_the_one_that_uv_has(home: Path) -> None:
         ("UV_EXTRA_INDEX_URL", "http://a.invalid", ["http://a.invalid", ""]),
     ],
 )  # fmt: skip
-def test_variables_of_uv(
+def test_index_is_read_from_the_variables_of_uv(
     home: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, indexes: list[str]
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -95,23 +95,23 @@ def test_variables_of_uv(
 
 
 @pytest.mark.parametrize("file", ["project/uv.toml", "own/uv/uv.toml", "shared/uv/uv.toml"])
-def test_a_file_of_uv(home: Path, write: Write, file: str) -> None:
+def test_index_is_read_from_uv_toml(home: Path, write: Write, file: str) -> None:
     write(file, 'index-url = "http://a.invalid/s"\nextra-index-url = ["http://b.invalid/s"]')
     assert found(home).indexes == ("http://b.invalid/s", "http://a.invalid/s")
 
 
-def test_the_table_of_a_project(home: Path, write: Write) -> None:
+def test_index_is_read_from_pyproject_toml(home: Path, write: Write) -> None:
     write("project/pyproject.toml", '[tool.uv.pip]\nindex-url = "http://a.invalid/s"')
     assert found(home).indexes == ("http://a.invalid/s",)
 
 
-def test_uvs_default_by_name_is_a_choice_too(home: Path, write: Write) -> None:
+def test_default_index_named_in_uv_toml_overrides_pip(home: Path, write: Write) -> None:
     write("project/uv.toml", f'index-url = "{uv_config.default_index(uv.find_uv())}"')
     write("own/pip/pip.conf", "[global]\nindex-url = http://pips.invalid/")
     assert found(home).indexes == (uv_config.default_index(uv.find_uv()),)
 
 
-def test_named_flat_and_explicit_indexes(
+def test_named_flat_and_explicit_indexes_of_uv_are_read(
     home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tables = [
@@ -128,7 +128,7 @@ def test_named_flat_and_explicit_indexes(
     assert sources.links == ("http://b.invalid/links",)
 
 
-def test_what_uv_is_told_beside(home: Path, write: Write) -> None:
+def test_network_and_cutoff_settings_of_uv_are_read(home: Path, write: Write) -> None:
     write(
         "project/uv.toml",
         'keyring-provider = "subprocess"\nallow-insecure-host = ["a.invalid"]\n'
@@ -147,7 +147,9 @@ def test_what_uv_is_told_beside(home: Path, write: Write) -> None:
     assert uv_config.uv_options(sources) == ("--exclude-newer-package", "pea=false")
 
 
-def test_what_uv_cannot_read_is_said_in_its_words(home: Path, write: Write) -> None:
+def test_unreadable_uv_settings_are_reported_in_uvs_words_without_secrets(
+    home: Path, write: Write
+) -> None:
     write("project/uv.toml", 'index-url = "http://u:canary@a.invalid/"\nnonsense = [')
     with pytest.raises(IndexUnavailable, match="Failed to parse") as caught:
         found(home)
@@ -163,7 +165,7 @@ def test_what_uv_cannot_read_is_said_in_its_words(home: Path, write: Write) -> N
         ("env/pip.conf", "named.conf"),
     ],
 )
-def test_files_of_pip(
+def test_index_is_read_from_the_files_of_pip_in_order(
     home: Path, write: Write, monkeypatch: pytest.MonkeyPatch, file: str, overriding: str
 ) -> None:
     write(file, "[global]\nindex-url = http://a.invalid/s\nextra-index-url = http://x.invalid")
@@ -176,7 +178,7 @@ def test_files_of_pip(
     assert found(home).indexes == ("http://x.invalid", "http://c.invalid/s")
 
 
-def test_the_users_file_of_pip_does_not_count_beside_a_named_one(
+def test_pip_config_file_replaces_the_users_pip_conf(
     home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write("own/pip/pip.conf", "[global]\nindex-url = http://a.invalid/s")
@@ -186,7 +188,7 @@ def test_the_users_file_of_pip_does_not_count_beside_a_named_one(
     assert found(home).indexes == (uv_config.default_index(uv.find_uv()),)
 
 
-def test_all_that_pip_is_told(home: Path, write: Write) -> None:
+def test_network_settings_of_pip_are_read(home: Path, write: Write) -> None:
     write(
         "env/pip.conf",
         "[global]\nindex-url = http://a.invalid\nproxy = p.invalid:3128\ntimeout = 5\n"
@@ -207,9 +209,7 @@ def test_all_that_pip_is_told(home: Path, write: Write) -> None:
     )
 
 
-def test_a_file_of_pip_that_cannot_be_read_is_named_and_not_quoted(
-    home: Path, write: Write
-) -> None:
+def test_unreadable_pip_conf_is_named_but_not_quoted(home: Path, write: Write) -> None:
     file = write("env/pip.conf", "index-url = http://u:canary@a.invalid")
     with pytest.raises(IndexUnavailable, match=str(file)) as caught:
         pip_config.pip_options(home / "env")
@@ -219,7 +219,9 @@ def test_a_file_of_pip_that_cannot_be_read_is_named_and_not_quoted(
 # --- told to uv
 
 
-def test_what_uv_is_told_is_what_was_found(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uv_reads_the_same_sources_from_its_process_environment(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Asked in the process environment that we give it, uv names the very same sources."""
     links = home / "a folder, with a comma"
     links.mkdir()
@@ -242,7 +244,7 @@ def test_what_uv_is_told_is_what_was_found(home: Path, monkeypatch: pytest.Monke
     assert not any("u:" in word for word in uv_config.uv_options(sources))
 
 
-def test_no_file_of_uv_redirects_it(
+def test_uv_toml_cannot_redirect_an_upgrade(
     garden: Demo, home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only which index it is counts, of all that stands in the file of the working folder."""
@@ -263,7 +265,7 @@ def test_no_file_of_uv_redirects_it(
 
 
 @pytest.mark.parametrize("by", ["HOME", "XDG_CACHE_HOME", "UV_CACHE_DIR"])
-def test_a_cache_that_cannot_be_made_is_replaced(
+def test_uv_cache_that_cannot_be_created_is_replaced(
     garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     """A file stands where the folder should be: not even root can write there."""
@@ -290,7 +292,7 @@ def asked(sources: IndexSources) -> object:
     return MultiIndex(lambda: sources).releases_of(IndexQuery([PEA], refresh=True))[PEA]
 
 
-def test_the_first_index_that_knows_a_project_answers() -> None:
+def test_first_index_that_has_the_project_is_used() -> None:
     with DemoIndex([pea("1.0")]) as first, DemoIndex([pea("2.0")]) as second:
         both = IndexSources(indexes=(first.url, second.url))
         assert versions(asked(both)) == ["1.0"]
@@ -303,7 +305,7 @@ def test_the_first_index_that_knows_a_project_answers() -> None:
         assert nobody.index == f"{first.url}, {second.url}"
 
 
-def test_the_strategy_of_all_joins_them() -> None:
+def test_unsafe_best_match_joins_all_indexes() -> None:
     with DemoIndex([pea("1.0")]) as first, DemoIndex([pea("2.0"), pea("1.0")]) as second:
         sources = IndexSources(indexes=(first.url, second.url), strategy="unsafe-best-match")
         assert versions(asked(sources)) == ["2.0", "1.0"]
@@ -311,7 +313,7 @@ def test_the_strategy_of_all_joins_them() -> None:
         assert versions(asked(sources)) == ["2.0", "1.0"]
 
 
-def test_later_files_do_not_count() -> None:
+def test_files_uploaded_after_exclude_newer_are_ignored() -> None:
     with DemoIndex([pea("1.0"), pea("2.0")]) as index:
         early, late = ("2026-01-01T00:00:00Z",), ("2026-01-01",)
         assert versions(asked(IndexSources(indexes=(index.url,), before=(("", early[0]),)))) == []
@@ -324,7 +326,7 @@ def test_later_files_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("kind", ["folder", "file address", "page", "page on this machine"])
-def test_links_are_candidates_beside_the_index(tmp_path: Path, kind: str) -> None:
+def test_find_links_are_candidates_beside_the_index(tmp_path: Path, kind: str) -> None:
     wheel = pea("3.0")
     (tmp_path / wheel.filename).write_bytes(wheel.data)
     (tmp_path / "pod-1.0-py3-none-any.whl").write_bytes(b"x")
@@ -349,7 +351,7 @@ def test_links_are_candidates_beside_the_index(tmp_path: Path, kind: str) -> Non
         assert joined.url.startswith(index.url)
 
 
-def test_links_without_an_index(tmp_path: Path, garden: Demo) -> None:
+def test_find_links_work_without_an_index(tmp_path: Path, garden: Demo) -> None:
     wheel = BuiltWheel(name="seedshelf", version="9.0", files={"seedshelf.py": ""})
     (tmp_path / wheel.filename).write_bytes(wheel.data)
     garden.index.down = True
@@ -362,7 +364,7 @@ def test_links_without_an_index(tmp_path: Path, garden: Demo) -> None:
     assert versions(answer[canonicalize_name("seedshelf")]) == ["9.0"]
 
 
-def test_links_that_cannot_be_read_leave_it_open_whether_there_is_more(tmp_path: Path) -> None:
+def test_unreadable_find_links_mark_the_release_list_as_incomplete(tmp_path: Path) -> None:
     with DemoIndex([pea("1.0")]) as index:
         sources = IndexSources(indexes=(index.url,), links=(str(tmp_path / "gone"),))
         answer = asked(sources)
@@ -373,7 +375,9 @@ def test_links_that_cannot_be_read_leave_it_open_whether_there_is_more(tmp_path:
         assert isinstance(asked(sources), IndexUnavailable)
 
 
-def test_nothing_is_asked_before_it_is_needed(garden: Demo, home: Path, write: Write) -> None:
+def test_index_settings_are_not_read_before_they_are_needed(
+    garden: Demo, home: Path, write: Write
+) -> None:
     write("project/uv.toml", "nonsense")
     service = PackageService(garden.python)
     assert len(service.get_packages()) > 3

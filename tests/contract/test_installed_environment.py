@@ -78,7 +78,7 @@ def read(environment: InstalledEnvironment) -> Distribution:
 # --- both
 
 
-def test_everything_is_listed_by_id_in_the_order_of_names(kit: Kit) -> None:
+def test_distributions_are_listed_in_order_of_names(kit: Kit) -> None:
     found = kit.backend.environment.distributions()
     assert list(found) == sorted(found)
     named = {f"{d.name}=={d.version}" for d in found.values() if isinstance(d, Distribution)}
@@ -86,7 +86,7 @@ def test_everything_is_listed_by_id_in_the_order_of_names(kit: Kit) -> None:
     assert all(id == distribution.id for id, distribution in found.items())
 
 
-def test_a_listing_is_read_anew(kit: Kit) -> None:
+def test_each_listing_reads_the_environment_again(kit: Kit) -> None:
     before = kit.backend.environment.distributions()
     for file in ("METADATA", "RECORD"):
         kit.edit(f"beanpoles-1.1.0.dist-info/{file}", b"")
@@ -106,13 +106,13 @@ def test_requested_and_requirements_are_read(kit: Kit) -> None:
     assert {d.origin for d in distributions.values()} == {Origin.INDEX}
 
 
-def test_nothing_speaks_against_a_change(kit: Kit) -> None:
+def test_writable_environment_has_no_read_only_reason(kit: Kit) -> None:
     before = kit.tree()
     assert kit.backend.environment.read_only_reason() is None
     assert kit.tree() == before
 
 
-def test_one_at_a_time_holds_it(kit: Kit) -> None:
+def test_second_lock_is_refused_and_names_the_holder(kit: Kit) -> None:
     environment = kit.backend.environment
     with environment.locked("the first"):
         second = environment.locked("the second")
@@ -123,7 +123,7 @@ def test_one_at_a_time_holds_it(kit: Kit) -> None:
         assert environment.distributions()
 
 
-def test_an_error_frees_it(kit: Kit) -> None:
+def test_lock_is_released_after_an_exception(kit: Kit) -> None:
     environment = kit.backend.environment
     for _ in range(2):
         with pytest.raises(ZeroDivisionError), environment.locked("a failing one"):
@@ -163,7 +163,7 @@ def test_an_error_frees_it(kit: Kit) -> None:
     ],
     ids=["index", "pip", "editable", "folder", "url", "vcs", "conda", "debian"],
 )
-def test_an_origin_is_recognised(
+def test_origin_of_a_distribution_is_detected(
     environment: InstalledEnvironment,
     site: Path,
     files: dict[str, bytes],
@@ -176,7 +176,9 @@ def test_an_origin_is_recognised(
     assert location in (None, found.location)
 
 
-def test_conda_owns_what_its_records_list(environment: InstalledEnvironment, site: Path) -> None:
+def test_distribution_in_conda_meta_has_origin_conda(
+    environment: InstalledEnvironment, site: Path
+) -> None:
     installed(site)
     installed(site, "pod-1.0.dist-info", METADATA=metadata("pod"))
     records = environment.interpreter.prefix / "conda-meta"
@@ -189,7 +191,7 @@ def test_conda_owns_what_its_records_list(environment: InstalledEnvironment, sit
     assert found == {"pea": Origin.CONDA, "pod": Origin.INDEX}
 
 
-def test_what_lies_in_anothers_folder_is_the_systems(
+def test_distribution_in_dist_packages_has_origin_system(
     environment: InstalledEnvironment, site: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "dist-packages").mkdir()
@@ -198,7 +200,7 @@ def test_what_lies_in_anothers_folder_is_the_systems(
     assert read(InstalledEnvironment(facts)).origin is Origin.SYSTEM
 
 
-def test_the_first_folder_of_the_path_counts(
+def test_first_folder_of_the_search_path_wins(
     environment: InstalledEnvironment, site: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "later").mkdir()
@@ -234,7 +236,7 @@ def test_the_first_folder_of_the_path_counts(
     ],
     ids=range(17),
 )
-def test_bad_metadata_is_a_row_with_a_reason(
+def test_bad_metadata_is_unreadable_with_a_reason(
     environment: InstalledEnvironment, site: Path, files: dict[str, bytes], reason: str
 ) -> None:
     path = installed(site, files=files)
@@ -246,7 +248,7 @@ def test_bad_metadata_is_a_row_with_a_reason(
 
 
 @pytest.mark.parametrize("name", ["-e", "--index-url", "naïve", "_pea", "pea-"])
-def test_a_name_that_no_installer_takes_is_a_row_with_a_reason(
+def test_invalid_project_name_is_unreadable(
     environment: InstalledEnvironment, site: Path, name: str
 ) -> None:
     installed(site, METADATA=metadata(name))
@@ -254,14 +256,14 @@ def test_a_name_that_no_installer_takes_is_a_row_with_a_reason(
 
 
 @pytest.mark.parametrize("about", [b'"yes"', b"[1]", b"null", b"5"])
-def test_a_strange_direct_url_is_not_the_indexs(
+def test_unusual_direct_url_has_origin_url(
     environment: InstalledEnvironment, site: Path, about: bytes
 ) -> None:
     installed(site, direct_url__json=b'{"url": "x", "dir_info": ' + about + b"}")
     assert read(environment).origin is Origin.URL
 
 
-def test_a_direct_url_without_an_end_is_a_row_with_a_reason(
+def test_endlessly_nested_direct_url_is_unreadable(
     environment: InstalledEnvironment, site: Path
 ) -> None:
     installed(site, direct_url__json=b"[" * 100_000)
@@ -269,7 +271,7 @@ def test_a_direct_url_without_an_end_is_a_row_with_a_reason(
 
 
 @pytest.mark.parametrize("text", ['{"files": null}', "[]", "garbage"])
-def test_a_strange_record_of_conda_leaves_the_listing_whole(
+def test_malformed_conda_record_is_ignored(
     environment: InstalledEnvironment, site: Path, text: str
 ) -> None:
     installed(site)
@@ -278,7 +280,7 @@ def test_a_strange_record_of_conda_leaves_the_listing_whole(
     assert isinstance(only(environment), Distribution)
 
 
-def test_missing_metadata_is_a_row_with_a_reason(
+def test_missing_metadata_is_unreadable_with_a_reason(
     environment: InstalledEnvironment, site: Path
 ) -> None:
     (site / "Pea_Pod-1.0.dist-info").mkdir()
@@ -293,7 +295,7 @@ def test_missing_metadata_is_a_row_with_a_reason(
     }
 
 
-def test_two_of_one_name_are_one_row_with_a_reason(
+def test_project_that_is_installed_twice_is_unreadable(
     environment: InstalledEnvironment, site: Path
 ) -> None:
     installed(site)
@@ -303,19 +305,21 @@ def test_two_of_one_name_are_one_row_with_a_reason(
     assert found.reason == "installed twice: Pea-2.0.dist-info and pea-1.0.dist-info"
 
 
-def test_what_pip_left_behind_is_ignored(environment: InstalledEnvironment, site: Path) -> None:
+def test_leftover_tilde_folders_of_pip_are_ignored(
+    environment: InstalledEnvironment, site: Path
+) -> None:
     installed(site, "~ea-1.0.dist-info")
     (site / "~ea").mkdir()
     assert environment.distributions() == {}
 
 
-def test_a_huge_summary_is_cut_short(environment: InstalledEnvironment, site: Path) -> None:
+def test_long_summary_is_truncated(environment: InstalledEnvironment, site: Path) -> None:
     installed(site, METADATA=metadata(more=f"Summary: {'long ' * 1_000_000}\n"))
     assert read(environment).summary.startswith("long long")
     assert len(read(environment).summary) == 512
 
 
-def test_folded_and_foreign_lines_are_read_as_mail_does(
+def test_folded_metadata_lines_are_read_as_email_headers(
     environment: InstalledEnvironment, site: Path
 ) -> None:
     more = "Summary: one\n  two\nrequires-dist: pod>=1\nRequires-Dist: bean\n\nRequires-Dist: no\n"
@@ -326,7 +330,9 @@ def test_folded_and_foreign_lines_are_read_as_mail_does(
     assert found.installer == "uv"
 
 
-def test_a_folder_that_is_not_there_is_empty(environment: InstalledEnvironment, site: Path) -> None:
+def test_missing_site_packages_folder_lists_nothing(
+    environment: InstalledEnvironment, site: Path
+) -> None:
     shutil.rmtree(site)
     assert environment.distributions() == {}
 
@@ -334,7 +340,9 @@ def test_a_folder_that_is_not_there_is_empty(environment: InstalledEnvironment, 
 # --- the interpreter
 
 
-def test_this_interpreter_is_asked_without_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_current_interpreter_is_described_without_a_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(process, "run", None)
     found = interpreter.describe(PYTHON)
     assert found.prefix == Path(sys.prefix)
@@ -349,7 +357,9 @@ def unknown(garden: Demo) -> Iterator[Demo]:
     interpreter._asked.cache_clear()
 
 
-def test_another_interpreter_is_asked_once(unknown: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_interpreter_is_queried_only_once(
+    unknown: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
     garden = unknown
     ran: list[object] = []
     run = process.run
@@ -368,14 +378,14 @@ def test_another_interpreter_is_asked_once(unknown: Demo, monkeypatch: pytest.Mo
     assert "py3-none-any" in first.tags
 
 
-def test_noise_at_its_start_does_no_harm(unknown: Demo) -> None:
+def test_output_at_interpreter_startup_is_ignored(unknown: Demo) -> None:
     garden = unknown
     noise = "import sys; print('noise'); print('more', file=sys.stderr)\n"
     (garden.site_packages / "noise.pth").write_text(noise)
     assert interpreter.describe(garden.python).prefix == garden.folder / "env"
 
 
-def test_noise_at_its_end_does_no_harm(unknown: Demo) -> None:
+def test_output_at_interpreter_exit_is_ignored(unknown: Demo) -> None:
     garden = unknown
     noise = "import atexit; atexit.register(print, 'noise')\n"
     (garden.site_packages / "noise.pth").write_text(noise)
@@ -408,7 +418,7 @@ def no_python(folder: Path) -> Path:
     ],
     ids=["missing", "not executable", "a folder", "something else"],
 )
-def test_what_is_no_interpreter_is_refused(
+def test_path_that_is_no_interpreter_is_refused(
     tmp_path: Path, make: Callable[[Path], Path], reason: str
 ) -> None:
     with pytest.raises(EnvironmentRefused, match=reason):
@@ -421,7 +431,7 @@ def test_what_is_no_interpreter_is_refused(
 HOLD = "import sys, time, fcntl, os; fcntl.flock(os.open(sys.argv[1], os.O_RDWR), fcntl.LOCK_EX); "
 
 
-def test_another_process_excludes_until_it_is_killed(
+def test_lock_of_another_process_is_released_when_it_is_killed(
     environment: InstalledEnvironment,
 ) -> None:
     with environment.locked("nobody yet"):
@@ -439,7 +449,7 @@ def test_another_process_excludes_until_it_is_killed(
     assert lock.exists()
 
 
-def test_a_child_that_inherits_it_still_holds_it(environment: InstalledEnvironment) -> None:
+def test_lock_inherited_by_a_child_process_is_still_held(environment: InstalledEnvironment) -> None:
     with environment.locked("the parent"):
         assert environment.lock_descriptor is not None
         child = subprocess.Popen(["sleep", "60"], pass_fds=[environment.lock_descriptor])
@@ -455,7 +465,7 @@ def test_a_child_that_inherits_it_still_holds_it(environment: InstalledEnvironme
     assert environment.lock_descriptor is None
 
 
-def test_a_refused_second_holder_takes_nothing_from_the_first(
+def test_refused_second_lock_leaves_the_first_one_intact(
     environment: InstalledEnvironment,
 ) -> None:
     with environment.locked("the first"):
@@ -466,7 +476,7 @@ def test_a_refused_second_holder_takes_nothing_from_the_first(
         assert environment.lock_descriptor == held
 
 
-def test_our_folder_is_for_its_owner_only(environment: InstalledEnvironment) -> None:
+def test_state_folder_is_accessible_to_its_owner_only(environment: InstalledEnvironment) -> None:
     with environment.locked("me"):
         assert environment.place.stat().st_mode & 0o777 == 0o700
         assert (environment.place / "lock").stat().st_mode & 0o777 == 0o600
@@ -475,7 +485,7 @@ def test_our_folder_is_for_its_owner_only(environment: InstalledEnvironment) -> 
 # --- refusals
 
 
-def test_an_externally_managed_environment_is_refused(environment: InstalledEnvironment) -> None:
+def test_externally_managed_environment_is_refused(environment: InstalledEnvironment) -> None:
     facts = replace(environment.interpreter, externally_managed="[externally-managed]")
     refusal = InstalledEnvironment(facts).read_only_reason()
     assert refusal is not None
@@ -500,7 +510,7 @@ def test_an_externally_managed_environment_is_refused(environment: InstalledEnvi
         "no section of its own", "no INI file", "empty",
     ],
 )  # fmt: skip
-def test_the_message_of_its_owner_is_shown(
+def test_read_only_reason_shows_the_pep_668_message(
     environment: InstalledEnvironment, monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
     monkeypatch.setattr("locale.getlocale", lambda category: ("de_DE", "UTF-8"))
@@ -511,7 +521,7 @@ def test_the_message_of_its_owner_is_shown(
     assert refusal == f"{environment.interpreter.prefix} {said}"
 
 
-def test_the_marker_of_an_externally_managed_environment_counts_outside_of_a_venv(
+def test_externally_managed_marker_counts_only_outside_a_venv(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "EXTERNALLY-MANAGED").write_text("[externally-managed]\nError=No.\n")
@@ -527,7 +537,7 @@ def interpreter_paths(stdlib: Path) -> Mapping[str, str]:
     return {"stdlib": str(stdlib)}
 
 
-def test_a_frozen_environment_is_refused(environment: InstalledEnvironment) -> None:
+def test_frozen_conda_environment_is_refused(environment: InstalledEnvironment) -> None:
     (environment.interpreter.prefix / "conda-meta").mkdir()
     (environment.interpreter.prefix / "conda-meta" / "frozen").touch()
     assert (
@@ -535,7 +545,7 @@ def test_a_frozen_environment_is_refused(environment: InstalledEnvironment) -> N
     )
 
 
-def test_a_file_in_place_of_a_folder_is_refused(
+def test_site_packages_that_is_a_file_is_refused(
     environment: InstalledEnvironment, site: Path
 ) -> None:
     site.rmdir()
@@ -545,7 +555,7 @@ def test_a_file_in_place_of_a_folder_is_refused(
     assert refusal.startswith(f"{site} cannot be written to: ")
 
 
-def test_a_read_only_folder_is_refused(
+def test_read_only_site_packages_is_refused(
     environment: InstalledEnvironment, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     temporary = tempfile.TemporaryDirectory
@@ -560,7 +570,7 @@ def test_a_read_only_folder_is_refused(
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_is_refused(
+def test_file_system_without_locks_is_refused(
     environment: InstalledEnvironment, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def flock(descriptor: int, operation: int) -> None:
@@ -572,7 +582,9 @@ def test_a_file_system_without_locks_is_refused(
     assert "lies on a file system without locks: nobody could be kept from" in refusal
 
 
-def test_a_marker_that_came_later_counts(environment: InstalledEnvironment, tmp_path: Path) -> None:
+def test_externally_managed_marker_added_later_is_noticed(
+    environment: InstalledEnvironment, tmp_path: Path
+) -> None:
     facts = replace(environment.interpreter, stdlib=tmp_path)
     (tmp_path / "EXTERNALLY-MANAGED").touch()
     assert InstalledEnvironment(facts).read_only_reason() is None
@@ -581,7 +593,7 @@ def test_a_marker_that_came_later_counts(environment: InstalledEnvironment, tmp_
     assert "managed by the operating system (PEP 668)" in refusal
 
 
-def test_a_stamp_is_the_same_until_something_is_changed(
+def test_fingerprint_changes_only_with_the_environment(
     environment: InstalledEnvironment, site: Path
 ) -> None:
     before = environment.fingerprints()
@@ -602,19 +614,19 @@ def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> set[str]:
     return {label for label in {*one, *other} if one.get(label) != other.get(label)}
 
 
-def test_what_was_tried_leaves_nothing(environment: InstalledEnvironment, site: Path) -> None:
+def test_read_only_check_leaves_no_files(environment: InstalledEnvironment, site: Path) -> None:
     assert environment.read_only_reason() is None
     assert list(site.iterdir()) == []
     assert [path.name for path in environment.interpreter.prefix.iterdir()] == ["lib"]
 
 
-def test_a_listing_of_the_garden_is_quick(backend: Backend) -> None:
+def test_listing_the_demo_environment_takes_under_half_a_second(backend: Backend) -> None:
     started = time.perf_counter()
     assert backend.environment.distributions()
     assert time.perf_counter() - started < 0.5
 
 
-def test_an_environment_that_ends_or_begins_at_a_place_is_asked_anew(tmp_path: Path) -> None:
+def test_interpreter_is_queried_again_after_pyvenv_cfg_appears_or_goes(tmp_path: Path) -> None:
     """Its Python is a link to the same one before and after."""
     venv.create(tmp_path / "env", symlinks=True)
     python, said = tmp_path / "env" / "bin" / "python", tmp_path / "env" / "pyvenv.cfg"

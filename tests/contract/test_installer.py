@@ -66,14 +66,14 @@ def with_hashes(kit: Kit, name: str, before: str | None, after: str, **more: boo
 # --- resolving
 
 
-def test_nothing_to_do_is_empty(kit: Kit) -> None:
+def test_resolution_without_changes_is_empty(kit: Kit) -> None:
     before = kit.tree()
     assert kit.backend.installer.resolve(ResolveRequest(requirements=NAMES)) == {}
     assert kit.backend.installer.resolve(ResolveRequest(requirements=PINS, keep=PINS)) == {}
     assert kit.tree() == before
 
 
-def test_a_named_package_becomes_as_new_as_the_rest_admits(kit: Kit) -> None:
+def test_named_package_resolves_to_its_compatible_version(kit: Kit) -> None:
     before = kit.tree()
     found = kit.backend.installer.resolve(
         ResolveRequest(requirements=(*NAMES, "raintable>=2.1"), keep=("allotboard==1.40.0",))
@@ -84,12 +84,12 @@ def test_a_named_package_becomes_as_new_as_the_rest_admits(kit: Kit) -> None:
     assert kit.tree() == before
 
 
-def test_what_forbids_it_moves_if_it_may(kit: Kit) -> None:
+def test_blocking_package_is_upgraded_if_it_may_change(kit: Kit) -> None:
     found = kit.backend.installer.resolve(ResolveRequest(requirements=(*NAMES, "raintable==3.1.0")))
     assert found == {RAINTABLE: Version("3.1.0"), ALLOTBOARD: Version("1.67.0")}
 
 
-def test_a_dependency_comes_along(kit: Kit) -> None:
+def test_new_dependency_is_part_of_the_resolution(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="pea", version="1.0", requires=("pod>=1",)))
     kit.publish(BuiltWheel(name="pod", version="1.5"))
     found = kit.backend.installer.resolve(ResolveRequest(requirements=(*NAMES, "pea")))
@@ -110,7 +110,7 @@ KEPT = ("allotboard==1.40.0",)
     ],
     ids=["kept", "no such version", "no such project", "another Python", "contradiction"],
 )
-def test_what_cannot_be_is_explained(
+def test_impossible_resolution_is_explained(
     kit: Kit, question: ResolveRequest, blockers: tuple[str, ...]
 ) -> None:
     before = kit.tree()
@@ -122,7 +122,7 @@ def test_what_cannot_be_is_explained(
     assert kit.tree() == before
 
 
-def test_dependencies_are_all_that_comes_along(kit: Kit) -> None:
+def test_dependencies_of_a_requirement_are_listed(kit: Kit) -> None:
     installer = kit.backend.installer
     assert installer.dependencies("bedplanner>=2.3") == {"beanpoles", "sundrift"}
     assert installer.dependencies("raintable") == frozenset()
@@ -130,7 +130,7 @@ def test_dependencies_are_all_that_comes_along(kit: Kit) -> None:
         installer.dependencies("bedplanner>=9")
 
 
-def test_an_index_that_is_down_is_no_impossible_plan(kit: Kit) -> None:
+def test_unavailable_index_is_not_an_impossible_plan(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="unseen", version="1.0"))
     kit.go_down()
     with pytest.raises(ResolutionFailed):
@@ -142,7 +142,7 @@ def test_an_index_that_is_down_is_no_impossible_plan(kit: Kit) -> None:
 # --- staging and installing
 
 
-def test_staging_touches_nothing_live(kit: Kit) -> None:
+def test_staging_leaves_the_environment_unchanged(kit: Kit) -> None:
     before = kit.tree()
     plan = plan_of(with_hashes(kit, "bedplanner", "2.1.0", "2.3.0"))
     stage = staged(kit, plan)
@@ -150,7 +150,7 @@ def test_staging_touches_nothing_live(kit: Kit) -> None:
     assert kit.backend.records.modules([BEDPLANNER], stage) == {BEDPLANNER: ("bedplanner",)}
 
 
-def test_what_was_staged_is_installed_without_the_network(kit: Kit) -> None:
+def test_staged_plan_is_installed_without_the_network(kit: Kit) -> None:
     plan = plan_of(
         with_hashes(kit, "bedplanner", "2.1.0", "2.3.0"),
         with_hashes(kit, "sundrift", "1.0.4", "1.2.0", requested_after=False),
@@ -165,7 +165,7 @@ def test_what_was_staged_is_installed_without_the_network(kit: Kit) -> None:
     assert kit.backend.records.damage(plan) == ()
 
 
-def test_what_was_not_staged_is_not_installed(kit: Kit) -> None:
+def test_plan_that_was_not_staged_is_not_installed(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="seedshelf", version="1.9", files={"seedshelf.py": ""}))
     before = kit.tree()
     with pytest.raises(InstallFailed):
@@ -173,7 +173,7 @@ def test_what_was_not_staged_is_not_installed(kit: Kit) -> None:
     assert kit.tree() == before
 
 
-def test_a_wrong_hash_is_refused(kit: Kit) -> None:
+def test_staging_refuses_a_wrong_hash(kit: Kit) -> None:
     before = kit.tree()
     plan = plan_of(change_of("seedshelf", "1.4.1", "1.4.2", hashes=("0" * 64,)))
     with pytest.raises(InstallFailed, match="Hash mismatch"):
@@ -181,7 +181,7 @@ def test_a_wrong_hash_is_refused(kit: Kit) -> None:
     assert kit.tree() == before
 
 
-def test_a_dependency_stays_one(kit: Kit) -> None:
+def test_upgraded_dependency_is_not_marked_requested(kit: Kit) -> None:
     plan = plan_of(
         with_hashes(kit, "sundrift", "1.0.4", "1.2.0", requested_after=False),
         with_hashes(kit, "seedshelf", "1.4.1", "1.4.2"),
@@ -193,7 +193,7 @@ def test_a_dependency_stays_one(kit: Kit) -> None:
     assert marked == set(NAMES) - catalog.DEPENDENCIES
 
 
-def test_it_reports_while_it_works(kit: Kit) -> None:
+def test_staging_and_installing_report_progress(kit: Kit) -> None:
     plan = plan_of(with_hashes(kit, "seedshelf", "1.4.1", "1.4.2"))
     stage = kit.backend.journal.folder(kit.backend.journal.start(plan).id) / "stage"
     told: list[Event] = []
@@ -205,7 +205,7 @@ def test_it_reports_while_it_works(kit: Kit) -> None:
     ]
 
 
-def test_what_the_report_raises_ends_it(kit: Kit) -> None:
+def test_exception_from_the_reporter_stops_staging(kit: Kit) -> None:
     def cancel(event: Event) -> None:
         raise Cancelled("")
 
@@ -220,7 +220,7 @@ def test_what_the_report_raises_ends_it(kit: Kit) -> None:
 # --- the fake's misbehaviour
 
 
-def test_the_fake_fails_lies_and_is_interrupted_when_told_to() -> None:
+def test_fake_installer_can_fail_lie_and_be_interrupted() -> None:
     plan = plan_of(
         change_of("seedshelf", "1.4.1", "1.4.2"), change_of("frostcall", "1.9.3", "2.0.0")
     )
@@ -241,7 +241,7 @@ def test_the_fake_fails_lies_and_is_interrupted_when_told_to() -> None:
 # --- uv
 
 
-def test_a_stage_is_laid_out_like_the_prefix(
+def test_staged_files_have_the_layout_of_the_prefix(
     garden: Demo, backend: Backend, tmp_path: Path
 ) -> None:
     stage = tmp_path / "stage"
@@ -258,14 +258,14 @@ def test_a_stage_is_laid_out_like_the_prefix(
     } <= touched
 
 
-def test_a_plan_that_installs_nothing_stages_nothing(backend: Backend, tmp_path: Path) -> None:
+def test_plan_without_installs_stages_nothing(backend: Backend, tmp_path: Path) -> None:
     backend.installer.stage(
         plan_of(change_of("seedshelf", "1.4.1", None)), tmp_path / "s", no_report
     )
     assert not (tmp_path / "s").exists()
 
 
-def test_every_row_of_a_record_is_its_file(service: PackageService, garden: Demo) -> None:
+def test_every_row_of_record_matches_its_file(service: PackageService, garden: Demo) -> None:
     service.apply(service.plan_upgrade("bedplanner"))
     for info in garden.site_packages.glob("*.dist-info"):
         with (info / "RECORD").open(newline="") as file:
@@ -278,7 +278,7 @@ def test_every_row_of_a_record_is_its_file(service: PackageService, garden: Demo
         assert (f"{info.name}/REQUESTED" in rows) == (info / "REQUESTED").exists()
 
 
-def test_an_exchanged_wheel_is_refused_and_nothing_is_changed(
+def test_replaced_wheel_is_refused_and_the_environment_is_unchanged(
     service: PackageService, garden: Demo, tree: Oracle
 ) -> None:
     other = BuiltWheel(name="seedshelf", version="1.5", files={"seedshelf.py": "evil = 1\n"})
@@ -311,12 +311,12 @@ def completed(stdout: str, returncode: int = 0) -> process.CompletedProcess:
         '"action": "installed"}]}',
     ],
 )
-def test_an_answer_of_another_form_is_refused_loudly(answer: str) -> None:
+def test_unknown_form_of_uv_output_is_refused(answer: str) -> None:
     with pytest.raises(InstallerUnavailable, match="its answer is not the one of"):
         uv._changes(completed(answer))
 
 
-def test_an_answer_of_the_known_form_is_read() -> None:
+def test_known_form_of_uv_output_is_read() -> None:
     rows = '{"name": "A_b", "version": "1", "action": "uninstalled"}, ' * 2
     found = uv._changes(
         completed(
@@ -328,7 +328,7 @@ def test_an_answer_of_the_known_form_is_read() -> None:
     assert found == {"a-b": Version("2"), "c": None}
 
 
-def test_a_removal_after_an_installation_of_the_same_name_is_none() -> None:
+def test_uninstall_row_after_an_install_of_the_same_name_is_ignored() -> None:
     found = uv._changes(
         completed(
             '{"schema": {"version": "preview"}, "changes": ['
@@ -339,7 +339,7 @@ def test_a_removal_after_an_installation_of_the_same_name_is_none() -> None:
     assert found == {"a": Version("2")}
 
 
-def test_credentials_of_the_index_are_never_said(garden: Demo) -> None:
+def test_credentials_of_the_index_are_not_in_error_messages(garden: Demo) -> None:
     secret = garden.index_url.replace("//", "//someone:s3cr3t@")
     backend = connect(garden.python, secret)
     assert backend.installer.resolve(ResolveRequest(requirements=NAMES, upgrade=(SEEDSHELF,)))
@@ -357,7 +357,7 @@ def test_credentials_of_the_index_are_never_said(garden: Demo) -> None:
         assert "s3cr3t" not in f"{error} {error!r} {error.facts}"
 
 
-def test_variables_that_would_redirect_it_are_kept_out(
+def test_variables_that_would_redirect_uv_are_not_passed_on(
     service: PackageService, garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("UV_TARGET", "UV_PREFIX", "PIP_TARGET", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"):

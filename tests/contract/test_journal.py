@@ -37,11 +37,11 @@ def folder(tmp_path: Path) -> FolderJournal:
     return FolderJournal(tmp_path / "place", recovery_archive)
 
 
-def test_nothing_was_ever_done(journal: Journal) -> None:
+def test_history_is_empty_before_the_first_transaction(journal: Journal) -> None:
     assert list(journal.transactions()) == []
 
 
-def test_a_started_transaction_is_under_way(journal: Journal) -> None:
+def test_started_transaction_has_outcome_started(journal: Journal) -> None:
     begun = journal.start(PLAN)
     (found,) = journal.transactions()
     assert (found.id, found.plan.id, found.changes) == (begun.id, PLAN.id, PLAN.changes)
@@ -58,7 +58,7 @@ def test_a_started_transaction_is_under_way(journal: Journal) -> None:
         ("RB_INCOMPLETE", Outcome.INCOMPLETE),
     ],
 )
-def test_a_final_record_ends_it(journal: Journal, end: str, outcome: Outcome) -> None:
+def test_final_record_sets_the_outcome(journal: Journal, end: str, outcome: Outcome) -> None:
     id = journal.start(PLAN).id
     journal.record(id, "INTENT")
     journal.record(id, end, error="the reason, with ü and\na line", paths=3, nothing=None)
@@ -69,7 +69,7 @@ def test_a_final_record_ends_it(journal: Journal, end: str, outcome: Outcome) ->
     assert journal.steps(id) == ("PLAN", "INTENT", end)
 
 
-def test_the_last_final_record_counts(journal: Journal) -> None:
+def test_last_final_record_sets_the_outcome(journal: Journal) -> None:
     id = journal.start(PLAN).id
     journal.record(id, "RB_INCOMPLETE", error="one path")
     journal.record(id, "ROLLED_BACK", error="later")
@@ -77,13 +77,13 @@ def test_the_last_final_record_counts(journal: Journal) -> None:
     assert (found.outcome, found.error) == (Outcome.ROLLED_BACK, "later")
 
 
-def test_transactions_are_in_the_order_of_their_start(journal: Journal) -> None:
+def test_transactions_are_listed_in_order_of_start(journal: Journal) -> None:
     ids = [journal.start(PLAN).id for _ in range(10)]
     assert [each.id for each in journal.transactions()] == ids
     assert len(set(map(journal.folder, ids))) == 10
 
 
-def test_another_session_reads_the_same(folder: FolderJournal, tmp_path: Path) -> None:
+def test_journal_is_read_the_same_in_another_session(folder: FolderJournal, tmp_path: Path) -> None:
     id = folder.start(PLAN).id
     for step in STEPS:
         folder.record(id, step)
@@ -102,7 +102,7 @@ def written(folder: FolderJournal) -> tuple[Path, bytes]:
     return file, file.read_bytes()
 
 
-def test_truncated_anywhere_it_is_read_up_to_there(folder: FolderJournal) -> None:
+def test_truncated_journal_is_read_up_to_the_cut(folder: FolderJournal) -> None:
     file, whole = written(folder)
     for length in range(len(whole)):
         file.write_bytes(whole[:length])
@@ -113,7 +113,7 @@ def test_truncated_anywhere_it_is_read_up_to_there(folder: FolderJournal) -> Non
 
 
 @pytest.mark.parametrize("flip", [0x01, 0x20, 0x80, 0xFF])
-def test_flipped_anywhere_it_says_nothing_that_was_not_written(
+def test_journal_with_a_flipped_bit_yields_no_invented_step(
     folder: FolderJournal, flip: int
 ) -> None:
     file, whole = written(folder)
@@ -129,7 +129,7 @@ def test_flipped_anywhere_it_says_nothing_that_was_not_written(
         assert Outcome.COMMITTED not in [each.outcome for each in folder.transactions()]
 
 
-def test_what_another_transaction_wrote_is_not_believed(folder: FolderJournal) -> None:
+def test_record_of_another_transaction_is_ignored(folder: FolderJournal) -> None:
     file, whole = written(folder)
     other = folder.folder(folder.start(PLAN).id) / "journal"
     mine = other.read_bytes()
@@ -139,7 +139,7 @@ def test_what_another_transaction_wrote_is_not_believed(folder: FolderJournal) -
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"id": 1}', b"[" * 9])
-def test_a_transaction_whose_plan_cannot_be_read_is_shown_by_its_journal(
+def test_transaction_with_an_unreadable_plan_is_shown_from_its_journal(
     folder: FolderJournal, text: bytes
 ) -> None:
     id = folder.start(PLAN).id
@@ -157,7 +157,9 @@ def test_a_transaction_whose_plan_cannot_be_read_is_shown_by_its_journal(
 
 
 @pytest.mark.parametrize("text", [b"", b"garbage", b"{}\n"])
-def test_a_transaction_whose_journal_is_gone_is_shown(folder: FolderJournal, text: bytes) -> None:
+def test_transaction_with_a_damaged_journal_is_shown_as_incomplete(
+    folder: FolderJournal, text: bytes
+) -> None:
     id = folder.start(PLAN).id
     folder.record(id, "COMMIT")
     folder.close(id)
@@ -172,14 +174,14 @@ def test_a_transaction_whose_journal_is_gone_is_shown(folder: FolderJournal, tex
     assert found.changes == PLAN.changes
 
 
-def test_foreign_files_among_the_transactions_are_ignored(folder: FolderJournal) -> None:
+def test_foreign_files_in_the_transaction_folder_are_ignored(folder: FolderJournal) -> None:
     id = folder.start(PLAN).id
     (folder.folder(id).parent / "README").write_text("not ours")
     (folder.folder(id).parent / "empty").mkdir()
     assert [each.id for each in folder.transactions()] == [id]
 
 
-def test_a_record_is_durable_when_it_returns(
+def test_record_is_synced_before_it_returns(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = folder.start(PLAN).id
@@ -195,7 +197,7 @@ def test_a_record_is_durable_when_it_returns(
     assert b'"INTENT"' in synced[0][1]
 
 
-def test_a_torn_line_does_not_swallow_what_comes_after(folder: FolderJournal) -> None:
+def test_torn_line_does_not_hide_later_records(folder: FolderJournal) -> None:
     id = folder.start(PLAN).id
     folder.record(id, "INTENT")
     with (folder.folder(id) / "journal").open("ab") as file:
@@ -206,7 +208,7 @@ def test_a_torn_line_does_not_swallow_what_comes_after(folder: FolderJournal) ->
     assert found.outcome is Outcome.ROLLED_BACK
 
 
-def test_everything_is_durable_when_a_transaction_has_begun(
+def test_files_of_a_started_transaction_are_synced(
     folder: FolderJournal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[Path] = []
@@ -226,7 +228,7 @@ def test_everything_is_durable_when_a_transaction_has_begun(
     assert {"open.new", "plan.json.new", "recover.pyz.new"} <= names
 
 
-def test_what_is_open_is_marked_until_it_is_closed(journal: Journal) -> None:
+def test_transaction_is_unfinished_until_it_is_closed(journal: Journal) -> None:
     assert journal.unfinished() is None
     id = journal.start(PLAN).id
     assert journal.unfinished() == id
@@ -236,7 +238,7 @@ def test_what_is_open_is_marked_until_it_is_closed(journal: Journal) -> None:
     assert journal.unfinished() is None
 
 
-def test_closing_leaves_what_history_needs(folder: FolderJournal) -> None:
+def test_closing_keeps_the_files_that_history_needs(folder: FolderJournal) -> None:
     id = folder.start(PLAN).id
     (folder.folder(id) / "stage" / "lib").mkdir(parents=True)
     (folder.folder(id) / "stage" / "lib" / "x.py").touch()
@@ -245,7 +247,7 @@ def test_closing_leaves_what_history_needs(folder: FolderJournal) -> None:
     assert sorted(path.name for path in folder.folder(id).iterdir()) == ["journal", "plan.json"]
 
 
-def test_what_never_began_leaves_nothing(folder: FolderJournal, tmp_path: Path) -> None:
+def test_transaction_without_records_leaves_no_files(folder: FolderJournal, tmp_path: Path) -> None:
     id = folder.start(PLAN).id
     (folder.folder(id) / "journal").unlink()
     folder.close(id)
@@ -254,7 +256,7 @@ def test_what_never_began_leaves_nothing(folder: FolderJournal, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", [b"", b"../../x", b"\xff\xfe", b"a b", b"\0"])
-def test_a_damaged_mark_stands_for_the_newest(
+def test_damaged_open_mark_means_the_newest_transaction(
     folder: FolderJournal, tmp_path: Path, name: bytes
 ) -> None:
     ids = [folder.start(PLAN).id for _ in range(2)]
@@ -262,7 +264,7 @@ def test_a_damaged_mark_stands_for_the_newest(
     assert folder.unfinished() == ids[-1]
 
 
-def test_who_asked_is_in_the_history(tmp_path: Path) -> None:
+def test_user_and_process_are_recorded_in_history(tmp_path: Path) -> None:
     asked = FolderJournal(tmp_path / "place", recovery_archive, asked_by="kernel")
     id = asked.start(PLAN).id
     asked.record(id, "STAGED")
@@ -286,11 +288,11 @@ def test_who_asked_is_in_the_history(tmp_path: Path) -> None:
         ("", "script"),
     ],
 )
-def test_a_process_is_told_by_what_it_was_started_with(program: str, kind: str) -> None:
+def test_process_kind_is_detected_from_its_program(program: str, kind: str) -> None:
     assert initiator.kind(program) == kind
 
 
-def test_another_version_is_recognised(
+def test_record_of_another_format_is_detected(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = folder.start(PLAN).id
@@ -316,7 +318,7 @@ def refusing(function: Callable[..., object], code: int, times: int) -> Callable
     return called
 
 
-def test_a_commit_that_could_not_be_made_durable_is_taken_back(
+def test_commit_that_cannot_be_synced_is_removed_from_the_journal(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = folder.start(PLAN).id
@@ -329,7 +331,7 @@ def test_a_commit_that_could_not_be_made_durable_is_taken_back(
     assert again.steps(id) == ("PLAN", "ROLLED_BACK")
 
 
-def test_a_commit_that_cannot_be_taken_back_is_undecided_until_it_can(
+def test_commit_that_cannot_be_removed_blocks_rollback_until_it_can(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = folder.start(PLAN).id
@@ -349,7 +351,7 @@ def test_a_commit_that_cannot_be_taken_back_is_undecided_until_it_can(
     )
 
 
-def test_on_a_full_disk_the_way_back_has_the_room_that_was_kept_for_it(
+def test_rollback_uses_the_reserved_space_on_a_full_disk(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = folder.start(PLAN).id
@@ -365,7 +367,7 @@ def test_on_a_full_disk_the_way_back_has_the_room_that_was_kept_for_it(
     assert folder.steps(id) == ("PLAN", "RB_BEGIN")
 
 
-def test_on_a_full_disk_the_way_forward_ends(
+def test_full_disk_stops_the_transaction(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = folder.start(PLAN).id
@@ -375,7 +377,7 @@ def test_on_a_full_disk_the_way_forward_ends(
     assert folder.steps(id) == ("PLAN",)
 
 
-def test_where_room_cannot_be_reserved_it_is_written(
+def test_reserve_is_written_if_fallocate_is_not_supported(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(descriptor: int, offset: int, size: int) -> None:

@@ -33,20 +33,20 @@ def good(of: NotebookCode, version: str = "1.0") -> KnownGoodVersions:
     )
 
 
-def test_what_was_remembered_is_recalled(memory: KnownGoodStore) -> None:
+def test_remembered_versions_are_recalled(memory: KnownGoodStore) -> None:
     assert memory.recall(script()) is None
     memory.remember(good(script()))
     assert memory.recall(script()) == good(script())
     assert memory.recall(script(path="/n/b.ipynb")) is None
 
 
-def test_newer_versions_take_the_place_of_older_ones(memory: KnownGoodStore) -> None:
+def test_newer_versions_replace_older_ones(memory: KnownGoodStore) -> None:
     memory.remember(good(script()))
     memory.remember(good(script(), "2.0"))
     assert memory.recall(script()) == good(script(), "2.0")
 
 
-def test_a_notebook_is_known_by_its_code_else_by_its_path(memory: KnownGoodStore) -> None:
+def test_notebook_is_found_by_its_code_or_else_by_its_path(memory: KnownGoodStore) -> None:
     memory.remember(good(script("1"), "1.0"))
     memory.remember(good(script("2"), "2.0"))
     assert memory.recall(script("1")) == good(script("1"), "1.0")
@@ -56,12 +56,12 @@ def test_a_notebook_is_known_by_its_code_else_by_its_path(memory: KnownGoodStore
 # --- the real one
 
 
-def test_it_is_there_for_the_next_session(tmp_path: Path) -> None:
+def test_remembered_versions_persist_for_the_next_session(tmp_path: Path) -> None:
     FolderKnownGood(tmp_path).remember(good(script()))
     assert FolderKnownGood(tmp_path).recall(script()) == good(script())
 
 
-def test_only_some_states_of_the_code_are_kept(tmp_path: Path) -> None:
+def test_only_five_states_of_a_notebook_are_kept(tmp_path: Path) -> None:
     memory = FolderKnownGood(tmp_path)
     for number in range(9):
         memory.remember(good(script(str(number)), f"{number}.0"))
@@ -79,7 +79,7 @@ def test_only_some_states_of_the_code_are_kept(tmp_path: Path) -> None:
     ],
     ids=range(10),
 )  # fmt: skip
-def test_what_is_spoilt_is_nothing_and_is_written_anew(tmp_path: Path, text: bytes) -> None:
+def test_unreadable_memory_is_ignored_and_rewritten(tmp_path: Path, text: bytes) -> None:
     memory = FolderKnownGood(tmp_path)
     memory.remember(good(script()))
     (file,) = (tmp_path / "known-good").iterdir()
@@ -89,7 +89,7 @@ def test_what_is_spoilt_is_nothing_and_is_written_anew(tmp_path: Path, text: byt
     assert memory.recall(script()) == good(script())
 
 
-def test_where_nothing_can_be_written_nothing_is_remembered(tmp_path: Path) -> None:
+def test_unwritable_folder_remembers_nothing(tmp_path: Path) -> None:
     (tmp_path / "known-good").write_text("a file is in the way")
     memory = FolderKnownGood(tmp_path)
     memory.remember(good(script()))

@@ -81,7 +81,7 @@ HOLDS = [Stage.CHECKING, Stage.VERIFYING]
 # --- started and followed
 
 
-def test_it_is_started_found_and_followed_to_its_end(apart: Apart) -> None:
+def test_started_transaction_is_found_and_followed_to_its_end(apart: Apart) -> None:
     backend, plan = apart.held_at(Stage.CHECKING)
     assert transactions.running(backend) is None
     id = transactions.start(backend, plan)
@@ -105,7 +105,7 @@ def test_it_is_started_found_and_followed_to_its_end(apart: Apart) -> None:
     assert backend.environment.holder() is None
 
 
-def test_run_waits_and_keeps_what_only_its_session_knows_of_the_plan(apart: Apart) -> None:
+def test_apply_and_follow_returns_the_plan_object_it_was_given(apart: Apart) -> None:
     plan = plan_upgrade(apart.backend, "bedplanner")
     done = transactions.apply_and_follow(apart.backend, plan)
     assert done.plan is plan
@@ -113,7 +113,7 @@ def test_run_waits_and_keeps_what_only_its_session_knows_of_the_plan(apart: Apar
     assert [each.id for each in apart.kit.backend.journal.transactions()] == [done.id]
 
 
-def test_the_next_can_begin_as_soon_as_the_last_was_followed(apart: Apart) -> None:
+def test_next_transaction_can_start_after_following_the_last(apart: Apart) -> None:
     before = apart.kit.tree()
     for _ in range(3):
         transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
@@ -121,7 +121,7 @@ def test_the_next_can_begin_as_soon_as_the_last_was_followed(apart: Apart) -> No
     assert apart.kit.tree() == before
 
 
-def test_who_followed_finds_the_environment_free(
+def test_environment_is_unlocked_after_following(
     apart: Apart, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apply, "_prune_save_points", lambda backend: time.sleep(0.5))
@@ -129,13 +129,13 @@ def test_who_followed_finds_the_environment_free(
     assert apart.backend.environment.holder() is None
 
 
-def test_what_has_ended_can_be_followed_again(apart: Apart) -> None:
+def test_finished_transaction_can_be_followed_again(apart: Apart) -> None:
     done = transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
     again = transactions.follow(apart.backend, done.id)
     assert (again.id, again.outcome) == (done.id, Outcome.COMMITTED)
 
 
-def test_two_may_follow(apart: Apart) -> None:
+def test_two_threads_can_follow_one_transaction(apart: Apart) -> None:
     backend, plan = apart.held_at(Stage.CHECKING)
     id = transactions.start(backend, plan)
     told: list[Event] = []
@@ -149,7 +149,7 @@ def test_two_may_follow(apart: Apart) -> None:
     assert told[-1].stage is Stage.DONE
 
 
-def test_while_nothing_new_happens_the_last_event_is_reported_again(apart: Apart) -> None:
+def test_last_event_is_repeated_while_nothing_happens(apart: Apart) -> None:
     backend, plan = apart.held_at(Stage.CHECKING)
     told: list[Event] = []
 
@@ -164,7 +164,9 @@ def test_while_nothing_new_happens_the_last_event_is_reported_again(apart: Apart
 # --- what is refused at once
 
 
-def test_a_second_one_is_told_who_is_at_work(apart: Apart, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_transaction_is_refused_and_names_the_first(
+    apart: Apart, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_process(*args: object, **more: object) -> None:
         raise AssertionError("a process was started")
 
@@ -181,14 +183,14 @@ def test_a_second_one_is_told_who_is_at_work(apart: Apart, monkeypatch: pytest.M
     assert [each.id for each in backend.journal.transactions()] == [id]
 
 
-def test_a_plan_without_changes_starts_nothing(apart: Apart) -> None:
+def test_plan_without_changes_starts_no_transaction(apart: Apart) -> None:
     plan = plan_upgrade(apart.backend, "beanpoles")
     assert transactions.apply_and_follow(apart.backend, plan).id == ""
     with pytest.raises(InvalidRequest, match="changes nothing"):
         transactions.start(apart.backend, plan)
 
 
-def test_what_nobody_started_is_neither_followed_nor_cancelled(apart: Apart) -> None:
+def test_unknown_transaction_cannot_be_followed_or_cancelled(apart: Apart) -> None:
     transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
     for id in ("", "unknown", "../txn", "0" * 300):
         for ask in (transactions.follow, transactions.cancel):
@@ -199,7 +201,7 @@ def test_what_nobody_started_is_neither_followed_nor_cancelled(apart: Apart) -> 
 # --- what goes wrong there is raised here
 
 
-def test_a_stale_plan_does_not_begin(apart: Apart) -> None:
+def test_stale_plan_starts_no_transaction(apart: Apart) -> None:
     plan = plan_upgrade(apart.backend, "seedshelf")
     transactions.apply_and_follow(apart.backend, plan)
     with pytest.raises(StalePlan, match=r"seedshelf is 1\.4\.2, not 1\.4\.1") as caught:
@@ -208,7 +210,7 @@ def test_a_stale_plan_does_not_begin(apart: Apart) -> None:
     assert len(apart.backend.journal.transactions()) == 1
 
 
-def test_what_failed_is_raised_with_its_facts(apart: Apart) -> None:
+def test_failure_of_the_worker_is_raised_with_its_details(apart: Apart) -> None:
     before = apart.kit.tree()
     with pytest.raises(StageFailed, match="harvestscale") as caught:
         transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend))
@@ -222,7 +224,7 @@ def test_what_failed_is_raised_with_its_facts(apart: Apart) -> None:
 
 
 @on_the_real_one
-def test_an_installer_that_fails_says_what_it_ran(apart: Apart, garden: Demo) -> None:
+def test_failed_installer_reports_its_command(apart: Apart, garden: Demo) -> None:
     plan = plan_upgrade(apart.backend, "seedshelf")
     garden.index.down = True
     with pytest.raises(InstallFailed) as caught:
@@ -233,7 +235,7 @@ def test_an_installer_that_fails_says_what_it_ran(apart: Apart, garden: Demo) ->
 
 
 @on_the_real_one
-def test_an_environment_that_is_frozen_meanwhile_is_not_touched(apart: Apart, garden: Demo) -> None:
+def test_environment_frozen_after_planning_is_not_changed(apart: Apart, garden: Demo) -> None:
     plan = plan_upgrade(apart.backend, "seedshelf")
     (garden.folder / "env" / "conda-meta").mkdir()
     (garden.folder / "env" / "conda-meta" / "frozen").touch()
@@ -243,7 +245,7 @@ def test_an_environment_that_is_frozen_meanwhile_is_not_touched(apart: Apart, ga
 
 
 @on_the_real_one
-def test_a_refusal_names_the_same_interpreter(apart: Apart, garden: Demo) -> None:
+def test_refusal_of_the_worker_names_the_interpreter(apart: Apart, garden: Demo) -> None:
     files = {"seedshelf.py": "", "raintable.py": ""}
     apart.kit.publish(BuiltWheel(name="seedshelf", version="1.9", files=files))
     before = apart.kit.tree()
@@ -257,7 +259,7 @@ def test_a_refusal_names_the_same_interpreter(apart: Apart, garden: Demo) -> Non
 
 
 @pytest.mark.parametrize("stage", HOLDS)
-def test_a_cancelled_one_leaves_the_old(apart: Apart, stage: Stage) -> None:
+def test_cancelled_transaction_leaves_the_environment_unchanged(apart: Apart, stage: Stage) -> None:
     backend, plan = apart.held_at(stage)
     before = apart.kit.tree()
     id = transactions.start(backend, plan)
@@ -273,7 +275,7 @@ def test_a_cancelled_one_leaves_the_old(apart: Apart, stage: Stage) -> None:
     assert backend.environment.holder() is None
 
 
-def test_what_is_committed_is_not_cancelled_any_more(apart: Apart) -> None:
+def test_committed_transaction_cannot_be_cancelled(apart: Apart) -> None:
     done = transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
     after = apart.kit.tree()
     with pytest.raises(TooLate, match="undo") as caught:
@@ -292,7 +294,7 @@ class Odd(Exception):
     ids=["mistake", "interrupt", "cancelled"],
 )
 @pytest.mark.parametrize("stage", HOLDS)
-def test_whatever_a_report_raises_cancels(
+def test_exception_from_the_reporter_cancels_the_transaction(
     apart: Apart,
     stage: Stage,
     raised: Callable[[], BaseException],
@@ -316,7 +318,7 @@ def test_whatever_a_report_raises_cancels(
     [(Odd, Odd), (KeyboardInterrupt, TooLate), (lambda: Cancelled(""), None)],
     ids=["mistake", "interrupt", "cancelled"],
 )
-def test_what_a_report_raises_when_it_is_done_changes_nothing(
+def test_exception_from_the_reporter_after_commit_changes_nothing(
     apart: Apart, raised: Callable[[], BaseException], expected: type[BaseException] | None
 ) -> None:
     def report(event: Event) -> None:
@@ -356,7 +358,7 @@ def crash(backend: Backend, plan: Plan, at: Stage) -> str:
 
 
 @pytest.mark.parametrize("stage", [Stage.FETCHING, Stage.SAVING, *HOLDS])
-def test_who_follows_the_dead_gets_the_old_back(apart: Apart, stage: Stage) -> None:
+def test_following_an_interrupted_change_rolls_it_back(apart: Apart, stage: Stage) -> None:
     before = apart.kit.tree()
     id = crash(apart.kit.backend, plan_upgrade(apart.kit.backend, "seedshelf"), stage)
     assert transactions.running(apart.backend) is None
@@ -367,12 +369,12 @@ def test_who_follows_the_dead_gets_the_old_back(apart: Apart, stage: Stage) -> N
 
 
 @on_the_real_one
-def test_nothing_is_left_running(apart: Apart, garden: Demo) -> None:
+def test_no_worker_process_is_left_running(apart: Apart, garden: Demo) -> None:
     transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
     eventually(lambda: appliers(garden.folder / "env") == [])
 
 
-def test_what_cannot_be_put_back_is_named_and_kept(tmp_path: Path) -> None:
+def test_path_that_cannot_be_rolled_back_is_named_and_kept(tmp_path: Path) -> None:
     kit = FakeKit()
     backend, plan = Apart(kit, kit.backend, tmp_path / "gate").held_at(Stage.VERIFYING)
     stuck = kit.environment.site / "seedshelf.py"

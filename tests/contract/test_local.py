@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "simple"
 
 
-def test_a_folder_is_read_like_any_index(folder: Path) -> None:
+def test_folder_is_read_like_an_index(folder: Path) -> None:
     told: list[Event] = []
     answers = LocalIndex(folder.as_uri() + "/").releases_of(IndexQuery([PEA, POD]), told.append)
     assert said(answers[PEA]) == ["1.10", "1.9"]
@@ -57,7 +57,7 @@ def test_a_folder_is_read_like_any_index(folder: Path) -> None:
     assert [(event.done, event.total) for event in told] == [(1, 2), (2, 2)]
 
 
-def test_what_cannot_be_read_is_said(folder: Path) -> None:
+def test_unreadable_folder_index_is_reported(folder: Path) -> None:
     (folder / "pod").mkdir()
     (folder / "pod" / "index.html").write_text("<html><body>Please log in.</body></html>")
     found = LocalIndex(folder.as_uri()).releases_of(IndexQuery([POD]))[POD]
@@ -81,7 +81,7 @@ def joined(strategy: str, *indexes: str) -> MultiIndex:
 @pytest.mark.parametrize(
     ("strategy", "newest"), [("", "1.10"), ("unsafe-best-match", "2.0")], ids=["uv", "pip"]
 )
-def test_a_folder_beside_an_index(
+def test_folder_is_used_beside_an_index(
     folder: Path, index_url: str, strategy: str, newest: str, forgetful: None
 ) -> None:
     told: list[Event] = []
@@ -96,7 +96,7 @@ def test_a_folder_beside_an_index(
     assert told[-1].done == told[-1].total == 2
 
 
-def test_an_index_that_is_gone_makes_the_newest_doubtful(
+def test_missing_index_marks_the_release_list_as_incomplete(
     tmp_path: Path, index_url: str, forgetful: None
 ) -> None:
     index = joined("unsafe-best-match", (tmp_path / "gone").as_uri(), index_url)
@@ -108,7 +108,7 @@ def test_an_index_that_is_gone_makes_the_newest_doubtful(
     assert isinstance(found[POD], PkgwidgetsError)
 
 
-def test_an_address_that_lacks_its_scheme_keeps_its_secret(tmp_path: Path) -> None:
+def test_password_in_an_address_without_scheme_is_not_shown(tmp_path: Path) -> None:
     address = "bob:s3cretpw@nexus.invalid/simple"
     sources = IndexSources(indexes=(with_path(address),), links=(address,))
     assert "s3cretpw" not in sources.shown
@@ -118,7 +118,9 @@ def test_an_address_that_lacks_its_scheme_keeps_its_secret(tmp_path: Path) -> No
     assert "s3cretpw" not in repr(index.releases_of(IndexQuery([PEA])))
 
 
-def test_a_path_is_the_address_of_its_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_of_a_folder_becomes_its_file_url(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(folder.parent)
     for address in ("simple", "./simple", str(folder)):
         assert with_path(address).rstrip("/") == folder.as_uri()
@@ -126,7 +128,7 @@ def test_a_path_is_the_address_of_its_folder(folder: Path, monkeypatch: pytest.M
         assert with_path(address) == address
 
 
-def test_all_sources_together_have_the_time_of_one(forgetful: None) -> None:
+def test_all_sources_share_one_time_limit(forgetful: None) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         host = f"http://127.0.0.1:{silent.getsockname()[1]}"
         limits = IndexLimits(round_seconds=2.0, http=HttpLimits(read_seconds=3.0))

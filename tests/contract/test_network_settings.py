@@ -79,19 +79,19 @@ def both(garden: Demo, sources: IndexSources) -> list[str]:
 GOT_IT = ["1.4.2", "1.4.2"]
 
 
-def test_credentials_of_the_address_are_sent(garden: Demo) -> None:
+def test_credentials_in_the_index_url_are_sent(garden: Demo) -> None:
     with guarded(garden.index_url, BOB) as guard:
         assert both(garden, IndexSources(indexes=(guard.with_credentials(QUOTED),))) == GOT_IT
         assert {said for _, said in guard.asked} == {basic(*BOB)}
 
 
-def test_a_token_alone_is_sent(garden: Demo) -> None:
+def test_token_without_password_is_sent(garden: Demo) -> None:
     with guarded(garden.index_url, ("a-token", "")) as guard:
         assert both(garden, IndexSources(indexes=(guard.with_credentials("a-token"),))) == GOT_IT
 
 
 @pytest.mark.parametrize("user", ["", "bob"])
-def test_netrc_knows_the_password(
+def test_password_is_read_from_netrc(
     garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str
 ) -> None:
     file = tmp_path / "netrc"
@@ -113,14 +113,14 @@ def test_netrc_of_another_user_is_not_sent(
         assert {said for _, said in guard.asked} == {basic("alice", "")}
 
 
-def test_a_netrc_that_cannot_be_read_is_none(
+def test_unreadable_netrc_is_ignored(
     garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".netrc").write_text("machine machine login\nnonsense \x00")
     assert seen(IndexSources(indexes=(garden.index_url,))) == ["1.4.2"]
 
 
-def test_the_keyring_is_asked_for_a_known_user(
+def test_keyring_is_asked_for_the_user_in_the_url(
     garden: Demo, keyring: Callable[[], list[str]]
 ) -> None:
     with guarded(garden.index_url, BOB) as guard:
@@ -134,7 +134,7 @@ def test_the_keyring_is_asked_for_a_known_user(
         assert set(keyring()) == set(ours), "uv asks in other words"
 
 
-def test_the_keyring_is_left_alone_unless_it_is_wanted(
+def test_keyring_is_not_asked_unless_enabled(
     garden: Demo, keyring: Callable[[], list[str]]
 ) -> None:
     with guarded(garden.index_url, BOB) as guard:
@@ -145,7 +145,7 @@ def test_the_keyring_is_left_alone_unless_it_is_wanted(
 
 
 @pytest.mark.parametrize("user", ["bob:secret", "bob"])
-def test_another_host_never_gets_them(garden: Demo, user: str) -> None:
+def test_credentials_are_not_sent_to_another_host(garden: Demo, user: str) -> None:
     """`localhost` is another host than `127.0.0.1`, and another port is another server."""
     with guarded(garden.index_url) as other, guarded(garden.index_url) as guard:
         elsewhere = other.url.replace("127.0.0.1", "localhost")
@@ -157,7 +157,7 @@ def test_another_host_never_gets_them(garden: Demo, user: str) -> None:
         assert [said for _, said in other.asked] == [""]
 
 
-def test_the_same_host_gets_them_again(garden: Demo) -> None:
+def test_credentials_are_sent_after_a_redirect_on_the_same_host(garden: Demo) -> None:
     with guarded(garden.index_url, BOB) as guard:
         guard.reply = lambda path: (
             (301, {"Location": path.replace("/old/", "/simple/")}, b"") if "/old/" in path else None
@@ -166,7 +166,7 @@ def test_the_same_host_gets_them_again(garden: Demo) -> None:
         assert seen(IndexSources(indexes=(old,))) == ["1.4.2"]
 
 
-def test_what_is_said_in_the_address_of_a_redirect_is_not_used(garden: Demo) -> None:
+def test_credentials_in_a_redirect_url_are_not_used(garden: Demo) -> None:
     with guarded(garden.index_url) as other, guarded(garden.index_url) as guard:
         place = other.with_credentials("eve:hers").removesuffix("/simple/")
         guard.reply = lambda path: (302, {"Location": place + path}, b"")
@@ -180,18 +180,18 @@ def tls(garden: Demo) -> Iterator[Guard]:
         yield guard
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(garden: Demo, tls: Guard) -> None:
+def test_untrusted_certificate_is_refused(garden: Demo, tls: Guard) -> None:
     ours, uvs = both(garden, IndexSources(indexes=(tls.url,)))
     assert ours.endswith("its certificate is not trusted.")
     assert uvs == "resolution-failed"
 
 
-def test_a_bundle_of_certificates_is_for_both(garden: Demo, tls: Guard) -> None:
+def test_certificate_bundle_applies_to_the_check_and_to_uv(garden: Demo, tls: Guard) -> None:
     access = NetworkSettings(certificates=str(AUTHORITY))
     assert both(garden, IndexSources(indexes=(tls.url,), access=access)) == GOT_IT
 
 
-def test_a_bundle_that_is_not_there_is_named(tls: Guard) -> None:
+def test_missing_certificate_bundle_is_reported(tls: Guard) -> None:
     access = NetworkSettings(certificates="/nowhere/at/all.pem")
     assert (
         "certificates to trust cannot be read"
@@ -200,7 +200,7 @@ def test_a_bundle_that_is_not_there_is_named(tls: Guard) -> None:
 
 
 @pytest.mark.parametrize("by", ["host", "host and port", "address"])
-def test_a_trusted_host_needs_no_certificate(garden: Demo, tls: Guard, by: str) -> None:
+def test_insecure_host_needs_no_trusted_certificate(garden: Demo, tls: Guard, by: str) -> None:
     """Nor is anybody warned at each request: warnings are errors here."""
     names = {"host": "127.0.0.1", "host and port": tls.netloc, "address": f"https://{tls.netloc}"}
     access = NetworkSettings(insecure=(names[by],))
@@ -208,7 +208,9 @@ def test_a_trusted_host_needs_no_certificate(garden: Demo, tls: Guard, by: str) 
 
 
 @pytest.mark.parametrize("other", ["localhost", "127.0.0.1:1"])
-def test_trust_in_one_host_is_not_trust_in_another(garden: Demo, tls: Guard, other: str) -> None:
+def test_insecure_host_does_not_cover_another_host_or_port(
+    garden: Demo, tls: Guard, other: str
+) -> None:
     ours, uvs = both(
         garden, IndexSources(indexes=(tls.url,), access=NetworkSettings(insecure=(other,)))
     )
@@ -216,7 +218,7 @@ def test_trust_in_one_host_is_not_trust_in_another(garden: Demo, tls: Guard, oth
     assert uvs == "resolution-failed"
 
 
-def test_trust_ends_where_a_redirect_leads_elsewhere(garden: Demo, tls: Guard) -> None:
+def test_insecure_host_does_not_cover_a_redirect_to_another_host(garden: Demo, tls: Guard) -> None:
     with guarded(garden.index_url, certificate=SERVER) as other:
         place = other.url.removesuffix("/simple/")
         tls.reply = lambda path: (302, {"Location": place + path}, b"")
@@ -225,7 +227,7 @@ def test_trust_ends_where_a_redirect_leads_elsewhere(garden: Demo, tls: Guard) -
         assert other.asked == []
 
 
-def test_a_certificate_of_ones_own_is_shown(garden: Demo) -> None:
+def test_client_certificate_is_presented(garden: Demo) -> None:
     with guarded(garden.index_url, certificate=SERVER, clients=AUTHORITY) as guard:
         access = NetworkSettings(certificates=str(AUTHORITY), client=str(SERVER))
         without = IndexSources(indexes=(guard.url,), access=replace(access, client=""))
@@ -236,7 +238,7 @@ def test_a_certificate_of_ones_own_is_shown(garden: Demo) -> None:
         assert both(garden, IndexSources(indexes=(guard.url,), access=access)) == GOT_IT
 
 
-def test_a_proxy_is_for_both_and_gets_its_own_credentials(
+def test_proxy_applies_to_the_check_and_to_uv(
     garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name that only the proxy knows: who does not use it gets no answer."""
@@ -253,7 +255,7 @@ def test_a_proxy_is_for_both_and_gets_its_own_credentials(
         assert {said for _, said in proxy.asked} == {""}, "they are the proxy's alone"
 
 
-def test_an_index_that_refuses_is_not_passed_by(garden: Demo) -> None:
+def test_index_that_answers_401_is_not_skipped(garden: Demo) -> None:
     """Else a name that is private would be asked of the next one."""
     with guarded(garden.index_url, BOB) as guard:
         index = MultiIndex(lambda: IndexSources(indexes=(guard.url, garden.index_url)))

@@ -49,7 +49,7 @@ def texts(run: NotebookRun) -> list[str]:
 # --- both
 
 
-def test_cells_are_run_in_order_and_go_on_after_an_error(
+def test_cells_run_in_order_and_continue_after_an_error(
     kit: Kit, scratch: NotebookRunner, tmp_path: Path
 ) -> None:
     before = kit.tree()
@@ -76,7 +76,7 @@ def test_cells_are_run_in_order_and_go_on_after_an_error(
     assert kit.tree() == before
 
 
-def test_what_is_beside_comes_first_and_what_is_hidden_is_gone(
+def test_staged_modules_come_first_and_masked_files_are_gone(
     kit: Kit, scratch: NotebookRunner, tmp_path: Path
 ) -> None:
     interpreter = kit.backend.environment.interpreter
@@ -90,7 +90,7 @@ def test_what_is_beside_comes_first_and_what_is_hidden_is_gone(
     assert texts(run) == ["'beside'", "ModuleNotFoundError: No module named 'seedshelf'", ""]
 
 
-def test_each_notebook_has_a_kernel_of_its_own(
+def test_each_notebook_has_its_own_kernel(
     kit: Kit, scratch: NotebookRunner, tmp_path: Path
 ) -> None:
     scripts = [
@@ -102,7 +102,7 @@ def test_each_notebook_has_a_kernel_of_its_own(
     assert second.cells[0].error == "NameError: name 'x' is not defined"
 
 
-def test_what_the_report_raises_ends_the_run(
+def test_exception_from_the_reporter_stops_the_run(
     kit: Kit, scratch: NotebookRunner, tmp_path: Path
 ) -> None:
     def cancel(event: Event) -> None:
@@ -112,7 +112,9 @@ def test_what_the_report_raises_ends_the_run(
         scratch.run([scratch.read(write(tmp_path / "a.ipynb", "1"))], report=cancel)
 
 
-def test_what_is_no_notebook_is_refused(kit: Kit, scratch: NotebookRunner, tmp_path: Path) -> None:
+def test_invalid_notebook_file_is_refused(
+    kit: Kit, scratch: NotebookRunner, tmp_path: Path
+) -> None:
     (tmp_path / "a.ipynb").write_text("{")
     for name in ("a.ipynb", "none.ipynb"):
         with pytest.raises(InvalidRequest):
@@ -148,7 +150,7 @@ def real(garden: Demo, tmp_path: Path) -> Real:
     return Real(KernelNotebookRunner(interpreter_module.describe(garden.python)), tmp_path)
 
 
-def test_it_works_in_a_copy_of_the_folder(real: Real, tmp_path: Path) -> None:
+def test_notebook_runs_in_a_copy_of_its_folder(real: Real, tmp_path: Path) -> None:
     work = tmp_path / "work"
     for name in ("sub", "venv", ".git"):
         (work / name).mkdir(parents=True)
@@ -172,7 +174,7 @@ def test_it_works_in_a_copy_of_the_folder(real: Real, tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_folder_that_is_too_large_is_refused(
+def test_too_large_folder_is_refused_before_it_is_copied(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before a byte of it is copied; holes count as what a copy would be."""
@@ -192,7 +194,7 @@ def test_a_folder_that_is_too_large_is_refused(
     assert list(place.iterdir()) == []
 
 
-def test_a_folder_of_too_many_files_is_refused(garden: Demo, tmp_path: Path) -> None:
+def test_folder_with_too_many_files_is_refused(garden: Demo, tmp_path: Path) -> None:
     interpreter = interpreter_module.describe(garden.python)
     real = Real(KernelNotebookRunner(interpreter, CopyLimits(max_files=2)), tmp_path)
     (tmp_path / "work").mkdir()
@@ -202,7 +204,7 @@ def test_a_folder_of_too_many_files_is_refused(garden: Demo, tmp_path: Path) -> 
         real("1")
 
 
-def test_a_folder_for_which_there_is_no_room_is_refused(
+def test_folder_larger_than_the_free_space_is_refused(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "work").mkdir()
@@ -215,7 +217,7 @@ def test_a_folder_for_which_there_is_no_room_is_refused(
     assert real("1")[0].text == "1"
 
 
-def test_a_copy_is_called_off_between_two_files(
+def test_copying_the_folder_can_be_cancelled(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place, work = tmp_path / "tmp", tmp_path / "work"
@@ -237,7 +239,7 @@ def test_a_copy_is_called_off_between_two_files(
     assert list(place.iterdir()) == []
 
 
-def test_nothing_in_the_environment_is_written(
+def test_notebook_run_writes_nothing_to_the_environment(
     real: Real, garden: Demo, tree: Oracle, tmp_path: Path
 ) -> None:
     before = sorted((garden.folder / "env").rglob("*")), tree(garden.folder / "env")
@@ -247,7 +249,7 @@ def test_nothing_in_the_environment_is_written(
     assert (sorted((garden.folder / "env").rglob("*")), tree(garden.folder / "env")) == before
 
 
-def test_there_is_no_network_unless_it_is_allowed(real: Real, garden: Demo) -> None:
+def test_network_is_blocked_unless_allowed(real: Real, garden: Demo) -> None:
     """Loopback is no network, and a name that does not exist is asked of nobody."""
     here = f"import urllib.request as r; r.urlopen('{garden.index_url}').status"
     away = "import socket; socket.create_connection(('192.0.2.1', 80), 0.2)"
@@ -261,20 +263,20 @@ def test_there_is_no_network_unless_it_is_allowed(real: Real, garden: Demo) -> N
     assert refused not in [cell.error for cell in cells]
 
 
-def test_what_takes_too_long_is_ended_and_the_rest_is_not_reached(real: Real) -> None:
+def test_cell_over_the_time_limit_is_stopped_and_the_rest_not_reached(real: Real) -> None:
     cells = real("1", "import time; time.sleep(60)", "2", limits=RunLimits(seconds=2))
     assert [cell.aborted for cell in cells] == [
         "", "it had not ended within 2 seconds", "it was not reached",
     ]  # fmt: skip
 
 
-def test_a_kernel_that_dies_is_told(real: Real) -> None:
+def test_dead_kernel_is_reported(real: Real) -> None:
     cells = real("1", "import os; os._exit(3)", "2")
     assert [cell.aborted for cell in cells] == ["", "its kernel died", "it was not reached"]
 
 
 @pytest.mark.parametrize("way", [Cancelled, KeyboardInterrupt])
-def test_a_cancel_ends_the_kernel_and_all_that_it_started(
+def test_cancelling_ends_the_kernel_and_its_child_processes(
     real: Real, tmp_path: Path, way: type[BaseException]
 ) -> None:
     note = tmp_path / "pids"
@@ -298,7 +300,7 @@ def test_a_cancel_ends_the_kernel_and_all_that_it_started(
     assert [pid for pid in pids if _lives(pid)] == []
 
 
-def test_a_runner_that_is_killed_takes_its_kernel_with_it(real: Real, tmp_path: Path) -> None:
+def test_killed_runner_ends_its_kernel(real: Real, tmp_path: Path) -> None:
     note = tmp_path / "pid"
     source = (
         "import os, time\n"
@@ -326,7 +328,7 @@ def _lives(pid: int) -> bool:
     return False
 
 
-def test_where_no_kernel_starts_it_is_said(real: Real, garden: Demo, tmp_path: Path) -> None:
+def test_kernel_that_does_not_start_is_reported(real: Real, garden: Demo, tmp_path: Path) -> None:
     (garden.site_packages / "ipykernel_launcher.py").write_text("raise SystemExit('no kernel')\n")
     script = real.notebook_runner.read(write(tmp_path / "n" / "a.ipynb", "1"))
     (run,) = real.notebook_runner.run([script])
@@ -334,21 +336,21 @@ def test_where_no_kernel_starts_it_is_said(real: Real, garden: Demo, tmp_path: P
     assert not run.is_clean
 
 
-def test_the_environments_own_kernel_is_taken_where_there_is_one(tmp_path: Path) -> None:
+def test_kernel_of_the_environment_is_used_if_present(tmp_path: Path) -> None:
     here = KernelNotebookRunner(interpreter_module.describe())
     script = here.read(write(tmp_path / "n" / "a.ipynb", "import sys; sys.executable"))
     (run,) = here.run([script])
     assert texts(run) == [repr(str(sys.executable))]
 
 
-def test_what_a_lent_kernel_needs_is_all_that_is_lent(real: Real) -> None:
+def test_borrowed_kernel_exposes_only_its_dependencies(real: Real) -> None:
     cells = real("import pytest", "import traitlets", "import IPython")
     assert [cell.error for cell in cells] == [
         "ModuleNotFoundError: No module named 'pytest'", "", "",
     ]  # fmt: skip
 
 
-def test_the_history_and_the_variables_are_the_users(
+def test_notebook_sees_the_users_variables_and_writes_no_history(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
@@ -358,7 +360,9 @@ def test_the_history_and_the_variables_are_the_users(
     assert list(tmp_path.rglob("history.sqlite")) == []
 
 
-def test_processes_of_a_notebook_see_the_stage(real: Real, garden: Demo, tmp_path: Path) -> None:
+def test_child_processes_of_a_notebook_see_staged_modules(
+    real: Real, garden: Demo, tmp_path: Path
+) -> None:
     beside = tmp_path / "stage"
     library = beside / garden.site_packages.relative_to(garden.folder / "env")
     library.mkdir(parents=True)
@@ -373,7 +377,7 @@ def test_processes_of_a_notebook_see_the_stage(real: Real, garden: Demo, tmp_pat
     assert subprocess.run(child, capture_output=True, check=False).returncode != 0
 
 
-def test_a_notebook_of_another_format_is_refused(real: Real, tmp_path: Path) -> None:
+def test_notebook_of_another_nbformat_is_refused(real: Real, tmp_path: Path) -> None:
     old = tmp_path / "old.ipynb"
     old.write_text(json.dumps({"nbformat": 3, "worksheets": []}))
     with pytest.raises(InvalidRequest, match="not in nbformat 4"):
@@ -382,7 +386,7 @@ def test_a_notebook_of_another_format_is_refused(real: Real, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("language", ["R", "julia"])
 @pytest.mark.parametrize("where", ["kernelspec", "language_info"])
-def test_a_notebook_in_another_language_is_refused(
+def test_notebook_in_another_language_is_refused(
     real: Real, tmp_path: Path, language: str, where: str
 ) -> None:
     said = {"language": language} if where == "kernelspec" else {"name": language}
@@ -392,7 +396,7 @@ def test_a_notebook_in_another_language_is_refused(
         real.notebook_runner.read(other)
 
 
-def test_a_long_line_is_no_trouble_and_no_more_is_kept_than_can_be_compared(real: Real) -> None:
+def test_long_outputs_are_truncated_with_a_hash(real: Real) -> None:
     """What nbclient does with carriage returns takes minutes for these."""
     begun = time.monotonic()
     cells = real(
@@ -412,13 +416,13 @@ def test_a_long_line_is_no_trouble_and_no_more_is_kept_than_can_be_compared(real
     assert time.monotonic() - begun < 60
 
 
-def test_an_endless_output_ends_with_the_time(real: Real) -> None:
+def test_endless_output_stops_at_the_time_limit(real: Real) -> None:
     (cell,) = real("while True: print('y' * 100_000)", limits=RunLimits(seconds=3))
     assert cell.aborted == "it had not ended within 3 seconds"
     assert len(cell.text) < 1_001_000
 
 
-def test_a_cell_that_is_run_in_an_output_widget_does_not_hang(tmp_path: Path) -> None:
+def test_cells_in_an_output_widget_do_not_hang(tmp_path: Path) -> None:
     """Of those, nbclient alone forgets one in thirty until the time is up."""
     here = KernelNotebookRunner(interpreter_module.describe())
     cells = ["import ipywidgets", *["out = ipywidgets.Output()\nwith out: print(1)"] * 60]
@@ -428,7 +432,7 @@ def test_a_cell_that_is_run_in_an_output_widget_does_not_hang(tmp_path: Path) ->
     assert max(cell.seconds for cell in run.cells) < 30
 
 
-def test_nothing_is_left_in_the_temporary_folder(
+def test_cancelled_run_leaves_no_temporary_files(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "tmp"
@@ -445,7 +449,7 @@ def test_nothing_is_left_in_the_temporary_folder(
     assert [path.name for path in place.iterdir()] == []
 
 
-def test_a_temporary_folder_with_a_long_name_is_no_trouble(
+def test_notebook_runs_with_a_long_temporary_folder_name(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No socket can be there: the system allows about a hundred characters."""
@@ -480,7 +484,7 @@ if given and {times} > len(taken.read_text()):
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
-def test_a_port_that_another_took_is_no_trouble(
+def test_kernel_start_is_retried_twice_if_its_port_is_taken(
     real: Real, garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     """The folder's name is too long for sockets, so that there are ports at all."""
@@ -501,7 +505,7 @@ def test_a_port_that_another_took_is_no_trouble(
         assert "Address already in use" in run.failure
 
 
-def test_a_process_that_is_killed_leaves_no_kernel_and_its_folders_not_for_long(
+def test_killed_process_leaves_no_kernel_and_its_folders_are_removed(
     real: Real, garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As a kernel is that is restarted in the middle of a rehearsal."""
@@ -535,7 +539,7 @@ def test_a_process_that_is_killed_leaves_no_kernel_and_its_folders_not_for_long(
     assert list(place.iterdir()) == []
 
 
-def test_who_works_in_a_folder_keeps_it(
+def test_temporary_folders_in_use_are_not_removed(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -555,7 +559,7 @@ def _wait(until: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_an_installer_that_a_notebook_calls_changes_nothing(tree: Oracle, tmp_path: Path) -> None:
+def test_pip_called_by_a_notebook_changes_nothing(tree: Oracle, tmp_path: Path) -> None:
     venv.create(tmp_path / "env", with_pip=True, symlinks=True)
     python = tmp_path / "env" / "bin" / "python"
     (tmp_path / "work").mkdir()

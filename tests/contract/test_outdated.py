@@ -231,18 +231,18 @@ def said(
         )
 
 
-def test_the_cases_have_names_of_their_own() -> None:
+def test_case_names_are_unique() -> None:
     assert len({case.id for case in CASES}) == len(CASES)
     assert all((case.uvs == ALIKE) is not bool(case.why) for case in CASES)
 
 
-def test_every_name_has_an_answer(said: Said) -> None:
+def test_every_case_has_a_result(said: Said) -> None:
     assert set(said.ours) == {case.id for case in CASES}
     assert set(said.uvs) <= set(said.ours)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_is_newer_is_what_uv_says(said: Said, case: Case) -> None:
+def test_latest_version_agrees_with_uv_pip_list_outdated(said: Said, case: Case) -> None:
     info = said.ours[case.id]
     ours = info.latest_version if info.update_available else None
     uvs = said.uvs.get(case.id)
@@ -251,7 +251,7 @@ def test_what_is_newer_is_what_uv_says(said: Said, case: Case) -> None:
     assert (ours, uvs) == (case.newest, case.newest if case.uvs == ALIKE else case.uvs)
 
 
-def test_nothing_is_said_to_be_up_to_date_that_has_no_release_to_take(said: Said) -> None:
+def test_package_without_installable_release_is_not_up_to_date(said: Said) -> None:
     for case in CASES:
         info = said.ours[case.id]
         assert (info.update_available is None) is bool(info.error)
@@ -284,7 +284,7 @@ OFFERED: dict[str, tuple[list[BuiltWheel], str]] = {
 
 @pytest.mark.parametrize("name", OFFERED)
 @pytest.mark.usefixtures("forgetful")
-def test_a_plan_takes_what_the_row_offers(name: str, tmp_path: Path) -> None:
+def test_plan_upgrades_to_the_compatible_version_of_the_row(name: str, tmp_path: Path) -> None:
     wheels, offered = OFFERED[name]
     installed = wheels[0]
     python = environment(tmp_path / "env", [installed, *(w for w in wheels if w.name != "pea")])

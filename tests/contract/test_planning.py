@@ -31,7 +31,7 @@ def unmet(kit: Kit) -> frozenset[dependency_graph.Unmet]:
 
 
 @pytest.mark.parametrize("allow", ["self", "dependencies"])
-def test_the_newest_that_nothing_forbids_is_planned(kit: Kit, allow: AllowPolicy) -> None:
+def test_upgrade_is_planned_to_the_compatible_version(kit: Kit, allow: AllowPolicy) -> None:
     before = kit.tree()
     plan = plan_upgrade(kit.backend, "raintable", allow=allow)
     assert said(plan) == ["raintable 2.0.0 → 2.4.0"]
@@ -45,7 +45,7 @@ def test_the_newest_that_nothing_forbids_is_planned(kit: Kit, allow: AllowPolicy
     assert kit.tree() == before
 
 
-def test_allowing_all_moves_who_forbade_it(kit: Kit) -> None:
+def test_allow_all_upgrades_the_blocking_package(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "raintable", allow="all")
     assert said(plan) == ["raintable 2.0.0 → 3.1.0", "allotboard 1.40.0 → 1.67.0"]
     assert [change.requested for change in plan.changes] == [True, False]
@@ -53,14 +53,14 @@ def test_allowing_all_moves_who_forbade_it(kit: Kit) -> None:
     assert plan.held_back == ()
 
 
-def test_a_dependency_moves_if_it_may(kit: Kit) -> None:
+def test_dependency_is_upgraded_if_it_may_change(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "bedplanner")
     assert said(plan) == ["bedplanner 2.1.0 → 2.3.0", "sundrift 1.0.4 → 1.2.0"]
     assert [change.requested_after for change in plan.changes] == [True, False]
     assert plan.changes[1].reason == "bedplanner needs it"
 
 
-def test_a_dependency_that_may_not_move_holds_it_back(kit: Kit) -> None:
+def test_package_is_held_back_if_its_dependency_may_not_change(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "bedplanner", allow="self")
     assert said(plan) == []
     assert not plan
@@ -69,7 +69,7 @@ def test_a_dependency_that_may_not_move_holds_it_back(kit: Kit) -> None:
     assert held.reason
 
 
-def test_a_change_names_its_file(kit: Kit) -> None:
+def test_change_names_its_wheel_and_hash(kit: Kit) -> None:
     (change,) = plan_upgrade(kit.backend, "Seed.Shelf".replace(".", "")).changes
     assert change.wheel == "seedshelf-1.4.2-py3-none-any.whl"
     assert change.sha256 is not None
@@ -82,7 +82,7 @@ def test_a_change_names_its_file(kit: Kit) -> None:
     )
 
 
-def test_no_names_are_everything(kit: Kit) -> None:
+def test_plan_without_names_upgrades_everything(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend)
     assert said(plan) == NEWER
     assert (plan.requested, plan.held_back) == (("everything",), ())
@@ -101,7 +101,7 @@ def test_no_names_are_everything(kit: Kit) -> None:
     ],
     ids=["older than the newest", "another spelling", "yanked", "pre-release"],
 )
-def test_a_given_version_is_taken(kit: Kit, name: str, version: str, change: str) -> None:
+def test_given_version_is_planned(kit: Kit, name: str, version: str, change: str) -> None:
     plan = plan_upgrade(kit.backend, name, version=version)
     assert said(plan) == [change]
     assert plan.held_back == ()
@@ -112,7 +112,9 @@ def test_a_given_version_is_taken(kit: Kit, name: str, version: str, change: str
 
 
 @pytest.mark.parametrize("plan", [plan_upgrade, plan_uninstall])
-def test_what_cannot_be_read_is_not_changed(kit: Kit, plan: Callable[[Backend, str], Plan]) -> None:
+def test_unreadable_package_cannot_be_changed(
+    kit: Kit, plan: Callable[[Backend, str], Plan]
+) -> None:
     for file in ("METADATA", "RECORD"):
         kit.edit(f"seedshelf-1.4.1.dist-info/{file}", b"garbage")
     with pytest.raises(EnvironmentRefused, match="seedshelf cannot be changed: it is unreadable"):
@@ -122,7 +124,7 @@ def test_what_cannot_be_read_is_not_changed(kit: Kit, plan: Callable[[Backend, s
 # --- an environment that is broken already
 
 
-def test_a_broken_environment_does_not_stand_in_the_way(kit: Kit) -> None:
+def test_unmet_requirements_do_not_block_other_upgrades(kit: Kit) -> None:
     broken(kit)
     before = unmet(kit)
     assert len(before) == 2
@@ -132,7 +134,7 @@ def test_a_broken_environment_does_not_stand_in_the_way(kit: Kit) -> None:
     assert unmet(kit) == before
 
 
-def test_what_is_whole_in_a_broken_distribution_stays_whole(kit: Kit) -> None:
+def test_met_requirement_of_a_broken_distribution_is_not_violated(kit: Kit) -> None:
     broken(kit)
     plan = plan_upgrade(kit.backend, "seedshelf")
     assert said(plan) == []
@@ -142,7 +144,7 @@ def test_what_is_whole_in_a_broken_distribution_stays_whole(kit: Kit) -> None:
 # --- installing
 
 
-def test_an_installation_brings_what_it_needs(kit: Kit) -> None:
+def test_install_plan_includes_new_dependencies(kit: Kit) -> None:
     kit.publish(pea("1.0", requires=("pod>=1", "raintable")), BuiltWheel(name="pod", version="2.0"))
     plan = plan_install(kit.backend, "Pea")
     assert said(plan) == ["pea 1.0 (new)", "pod 2.0 (new)"]
@@ -153,7 +155,7 @@ def test_an_installation_brings_what_it_needs(kit: Kit) -> None:
     assert {c.kind for c in plan.changes} == {ChangeKind.INSTALL}
 
 
-def test_an_installation_moves_a_dependency_only_if_it_may(kit: Kit) -> None:
+def test_install_changes_a_dependency_only_if_allowed(kit: Kit) -> None:
     kit.publish(pea("1.0", requires=("sundrift>=1.1",)))
     assert said(plan_install(kit.backend, "pea")) == ["pea 1.0 (new)", "sundrift 1.0.4 → 1.2.0"]
     with pytest.raises(PlanImpossible) as caught:
@@ -161,14 +163,14 @@ def test_an_installation_moves_a_dependency_only_if_it_may(kit: Kit) -> None:
     assert "sundrift" in caught.value.blockers
 
 
-def test_a_requirement_may_move_what_is_installed(kit: Kit) -> None:
+def test_install_can_upgrade_an_installed_package(kit: Kit) -> None:
     assert said(plan_install(kit.backend, "raintable>=2.1")) == ["raintable 2.0.0 → 2.4.0"]
     with pytest.raises(PlanImpossible) as caught:
         plan_install(kit.backend, "raintable>=3")
     assert caught.value.requirements == ("raintable>=3",)
 
 
-def test_several_are_installed_together(kit: Kit) -> None:
+def test_several_requirements_are_one_install_plan(kit: Kit) -> None:
     kit.publish(pea("1.0", requires=("pod>=2",)), BuiltWheel(name="pod", version="2.0", files={}))
     plan = plan_install(kit.backend, ["Pea>=1", "pod", "raintable>=2.1", "Pea>=1"])
     assert plan.requested == ("Pea>=1", "pod", "raintable>=2.1")
@@ -184,7 +186,7 @@ def test_several_are_installed_together(kit: Kit) -> None:
 # --- removing
 
 
-def test_a_removal_leaves_what_is_broken_as_broken(kit: Kit) -> None:
+def test_uninstall_is_possible_in_a_broken_environment(kit: Kit) -> None:
     broken(kit)
     assert said(plan_uninstall(kit.backend, "frostcall")) == ["frostcall 1.9.3 (removed)"]
     applied(kit, plan_uninstall(kit.backend, "pea"))
@@ -194,7 +196,7 @@ def test_a_removal_leaves_what_is_broken_as_broken(kit: Kit) -> None:
 # --- undoing
 
 
-def test_an_undo_is_the_inverse_from_the_save_point(kit: Kit) -> None:
+def test_undo_is_the_inverse_change_from_the_save_point(kit: Kit) -> None:
     done = applied(kit, plan_upgrade(kit.backend, "bedplanner"))
     kit.go_down()
     plan = plan_undo(kit.backend)
@@ -203,7 +205,7 @@ def test_an_undo_is_the_inverse_from_the_save_point(kit: Kit) -> None:
     assert [change.requested_after for change in plan.changes] == [True, False]
 
 
-def test_without_its_save_point_an_undo_asks_the_index(kit: Kit) -> None:
+def test_undo_without_save_point_asks_the_index(kit: Kit) -> None:
     done = applied(kit, plan_upgrade(kit.backend, "seedshelf"))
     kit.backend.save_point(done.id).discard()
     plan = plan_undo(kit.backend)
@@ -212,7 +214,7 @@ def test_without_its_save_point_an_undo_asks_the_index(kit: Kit) -> None:
     assert applied(kit, plan).plan.undoes == done.id
 
 
-def test_undo_goes_back_step_by_step(kit: Kit) -> None:
+def test_repeated_undo_restores_each_earlier_state(kit: Kit) -> None:
     trees = []
     for name in ("seedshelf", "frostcall", "raintable"):
         trees.append(kit.tree())
@@ -225,7 +227,7 @@ def test_undo_goes_back_step_by_step(kit: Kit) -> None:
         plan_undo(kit.backend)
 
 
-def test_an_undo_can_be_undone_by_its_id(kit: Kit) -> None:
+def test_undo_can_be_undone_by_its_id(kit: Kit) -> None:
     applied(kit, plan_upgrade(kit.backend, "seedshelf"))
     after = kit.tree()
     undo = applied(kit, plan_undo(kit.backend))
@@ -236,7 +238,7 @@ def test_an_undo_can_be_undone_by_its_id(kit: Kit) -> None:
     assert kit.tree() == after
 
 
-def test_an_older_one_is_undone_after_the_newer_one(kit: Kit) -> None:
+def test_older_transaction_can_be_undone_only_after_the_newer_one(kit: Kit) -> None:
     kit.publish(*(pea(version) for version in ("1.0", "2.0", "3.0")))
     applied(kit, plan_install(kit.backend, "pea==1.0"))
     before = kit.tree()
@@ -252,7 +254,7 @@ def test_an_older_one_is_undone_after_the_newer_one(kit: Kit) -> None:
     assert kit.tree() == before
 
 
-def test_an_undo_that_would_break_a_later_package_is_refused(kit: Kit) -> None:
+def test_undo_that_would_break_a_later_package_is_refused(kit: Kit) -> None:
     older = applied(kit, plan_upgrade(kit.backend, "raintable"))
     kit.publish(pea("1.0", requires=("raintable>=2.4",)))
     applied(kit, plan_install(kit.backend, "pea"))

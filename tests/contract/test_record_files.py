@@ -39,7 +39,7 @@ def staged(kit: Kit, plan: Plan) -> Path:
 # --- both
 
 
-def test_all_that_a_removal_takes_away_is_known(kit: Kit) -> None:
+def test_touched_paths_of_an_uninstall_are_complete(kit: Kit) -> None:
     site = kit.backend.environment.interpreter.scheme["purelib"]
     found = kit.backend.records.touched_paths(REMOVAL, None)
     assert {site / "seedshelf.py", site / "seedshelf-1.4.1.dist-info/RECORD"} <= found
@@ -49,7 +49,7 @@ def test_all_that_a_removal_takes_away_is_known(kit: Kit) -> None:
     )
 
 
-def test_all_that_an_upgrade_writes_is_known_before(kit: Kit) -> None:
+def test_touched_paths_of_an_upgrade_include_staged_files(kit: Kit) -> None:
     wheel = BuiltWheel(name="seedshelf", version="1.5", files={"seedshelf/deep/new.py": ""})
     kit.publish(wheel)
     plan = plan_of(change_of("seedshelf", "1.4.1", "1.5"))
@@ -61,7 +61,7 @@ def test_all_that_an_upgrade_writes_is_known_before(kit: Kit) -> None:
     assert kit.tree() == before
 
 
-def test_what_is_not_installed_or_not_staged_is_refused(kit: Kit) -> None:
+def test_touched_paths_refuse_packages_not_installed_or_not_staged(kit: Kit) -> None:
     unknown = plan_of(change_of("unknown", "1.0", None))
     with pytest.raises(EnvironmentRefused):
         kit.backend.records.touched_paths(unknown, None)
@@ -71,12 +71,12 @@ def test_what_is_not_installed_or_not_staged_is_refused(kit: Kit) -> None:
         )
 
 
-def test_the_modules_are_those_at_the_top(kit: Kit) -> None:
+def test_modules_are_the_top_level_names(kit: Kit) -> None:
     found = kit.backend.records.modules([*IDS, canonicalize_name("unknown")])
     assert found == {id: (id.replace("-", "_"),) for id in IDS}
 
 
-def test_the_modules_of_what_is_staged_come_first(kit: Kit) -> None:
+def test_modules_of_staged_packages_replace_installed_ones(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="seedshelf", version="1.5", files={"shelf/__init__.py": ""}))
     stage = staged(kit, plan_of(change_of("seedshelf", "1.4.1", "1.5")))
     ids = [canonicalize_name(name) for name in ("seedshelf", "raintable")]
@@ -84,7 +84,7 @@ def test_the_modules_of_what_is_staged_come_first(kit: Kit) -> None:
     assert found == {ids[0]: ("shelf",), ids[1]: ("raintable",)}
 
 
-def test_files_have_owners(backend: Backend) -> None:
+def test_files_are_mapped_to_their_distributions(backend: Backend) -> None:
     site = backend.environment.interpreter.scheme["purelib"]
     files = {str(site / name) for name in ("raintable.py", "bedplanner/layout.py", "nobody.py")}
     assert file_owners(backend).owners({*files, "/elsewhere/raintable.py"}) == {
@@ -93,7 +93,7 @@ def test_files_have_owners(backend: Backend) -> None:
     }
 
 
-def test_sizes_are_those_of_the_files(kit: Kit) -> None:
+def test_size_of_a_distribution_is_the_sum_of_its_files(kit: Kit) -> None:
     more = BuiltWheel(name="seedshelf", version="1.5", files={"seedshelf.py": "#" * 5000})
     kit.publish(more)
     ids = [canonicalize_name(name) for name in ("seedshelf", "unknown")]
@@ -105,25 +105,25 @@ def test_sizes_are_those_of_the_files(kit: Kit) -> None:
     assert after >= 5000 > before > 100
 
 
-def test_nothing_is_damaged(kit: Kit) -> None:
+def test_intact_environment_has_no_damage(kit: Kit) -> None:
     assert kit.backend.records.damage(UNCHANGED) == ()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"x"], ids=["missing", "empty", "other"])
-def test_damage_is_named(kit: Kit, content: bytes | None) -> None:
+def test_damaged_file_is_named(kit: Kit, content: bytes | None) -> None:
     kit.edit("seedshelf.py", content)
     (problem,) = kit.backend.records.damage(UNCHANGED)
     assert problem.startswith("seedshelf: seedshelf.py ")
     assert kit.backend.records.damage(REMOVAL) == ()
 
 
-def test_a_distribution_without_a_record_is_refused(kit: Kit) -> None:
+def test_distribution_without_record_is_refused(kit: Kit) -> None:
     kit.edit("seedshelf-1.4.1.dist-info/RECORD", None)
     with pytest.raises(EnvironmentRefused):
         kit.backend.records.touched_paths(REMOVAL, None)
 
 
-def test_whose_files_cannot_be_changed_is_said(kit: Kit) -> None:
+def test_distribution_without_record_is_unchangeable_with_a_reason(kit: Kit) -> None:
     assert kit.backend.records.unchangeable_reasons(IDS, leaving=IDS) == {}
     kit.edit("seedshelf-1.4.1.dist-info/RECORD", None)
     kit.backend.environment.distributions()
@@ -132,7 +132,7 @@ def test_whose_files_cannot_be_changed_is_said(kit: Kit) -> None:
     assert found[canonicalize_name("seedshelf")]
 
 
-def test_a_stamp_tells_of_an_edited_file(kit: Kit) -> None:
+def test_fingerprint_changes_with_an_edited_file(kit: Kit) -> None:
     stamps = kit.backend.records.fingerprints
     before = stamps(IDS)
     assert set(before) == set(IDS)
@@ -144,7 +144,7 @@ def test_a_stamp_tells_of_an_edited_file(kit: Kit) -> None:
     assert changed == {"seedshelf", "bedplanner"}
 
 
-def test_what_is_staged_is_read_as_if_it_were_installed(kit: Kit) -> None:
+def test_staged_distributions_are_read_like_installed_ones(kit: Kit) -> None:
     stage = staged(kit, UPGRADE)
     found = kit.backend.records.staged(stage)
     assert [str(d.version) for d in found.values() if isinstance(d, Distribution)] == ["1.4.2"]
@@ -159,7 +159,7 @@ def test_what_is_staged_is_read_as_if_it_were_installed(kit: Kit) -> None:
 # --- the real one
 
 
-def test_the_hash_of_what_came_is_that_of_its_contents(backend: Backend, garden: Demo) -> None:
+def test_staged_fingerprint_depends_only_on_the_contents(backend: Backend, garden: Demo) -> None:
     """Not of what the installer added, nor of when; other contents have another."""
 
     def came(text: str, number: int) -> str:
@@ -189,7 +189,7 @@ def test_the_hash_of_what_came_is_that_of_its_contents(backend: Backend, garden:
     ],
     ids=range(4),
 )
-def test_what_runs_at_every_start_is_known(
+def test_startup_files_of_a_distribution_are_listed(
     backend: Backend, garden: Demo, files: dict[str, str], found: tuple[str, ...]
 ) -> None:
     scheme = backend.environment.interpreter.scheme
@@ -199,7 +199,7 @@ def test_what_runs_at_every_start_is_known(
     assert backend.records.startup_files([pea, *IDS]) == ({pea: found} if found else {})
 
 
-def test_only_the_rows_of_some_folders_are_read(tmp_path: Path) -> None:
+def test_record_rows_are_filtered_by_top_level_names(tmp_path: Path) -> None:
     info = tmp_path / "pea-1.dist-info"
     info.mkdir()
     rows = ["pea/a.py", "pea.py", '"pea/b,c.py"', "peas/a.py", "pea-1.dist-info/RECORD",
@@ -213,13 +213,13 @@ def test_only_the_rows_of_some_folders_are_read(tmp_path: Path) -> None:
     assert [entry.path for entry in record.entries_in(info, {"pea"})] == ["pod/../pea.py"]
 
 
-def test_scripts_and_data_are_among_the_files(backend: Backend) -> None:
+def test_scripts_and_data_files_are_touched_paths(backend: Backend) -> None:
     prefix = backend.environment.interpreter.prefix
     found = backend.records.touched_paths(REMOVAL, None)
     assert {prefix / "bin/seedshelf", prefix / "share/man/man1/seedshelf.1"} <= found
 
 
-def test_a_flipped_byte_is_found(backend: Backend, garden: Demo) -> None:
+def test_flipped_byte_is_reported_as_damage(backend: Backend, garden: Demo) -> None:
     file = garden.site_packages / "seedshelf.py"
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
@@ -243,7 +243,7 @@ def test_a_flipped_byte_is_found(backend: Backend, garden: Demo) -> None:
     ],
 )
 @pytest.mark.parametrize("plan", [UPGRADE, REMOVAL], ids=["upgrade", "removal"])
-def test_a_hostile_record_is_not_followed(
+def test_record_with_a_hostile_path_is_refused(
     backend: Backend, garden: Demo, row: str, plan: Plan
 ) -> None:
     (garden.site_packages / "raintable").mkdir()
@@ -254,20 +254,20 @@ def test_a_hostile_record_is_not_followed(
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", ",,\n", "__pycache__/a.pyc,,\n"])
-def test_an_empty_record_is_as_good_as_none(backend: Backend, garden: Demo, text: str) -> None:
+def test_empty_record_is_refused(backend: Backend, garden: Demo, text: str) -> None:
     record_of(garden).write_text(text)
     with pytest.raises(EnvironmentRefused, match="has no RECORD: its files are unknown"):
         backend.records.touched_paths(REMOVAL, None)
 
 
-def test_our_own_folder_belongs_to_no_distribution(backend: Backend, garden: Demo) -> None:
+def test_record_that_names_the_state_folder_is_refused(backend: Backend, garden: Demo) -> None:
     with record_of(garden).open("a") as file:
         file.write("../../../.pkgwidgets/lock,,\n")
     with pytest.raises(EnvironmentRefused):
         backend.records.touched_paths(REMOVAL, None)
 
 
-def test_a_huge_row_is_no_reason_to_fail(backend: Backend, garden: Demo) -> None:
+def test_record_with_a_huge_row_is_refused_without_a_crash(backend: Backend, garden: Demo) -> None:
     with record_of(garden).open("a") as file:
         file.write(f"{'x' * 200_000},,\n")
     file_owners(backend).owners([str(garden.site_packages / "raintable.py")])
@@ -275,14 +275,14 @@ def test_a_huge_row_is_no_reason_to_fail(backend: Backend, garden: Demo) -> None
         backend.records.touched_paths(REMOVAL, None)
 
 
-def test_a_path_that_no_file_can_have_is_refused(backend: Backend, garden: Demo) -> None:
+def test_record_path_with_a_null_byte_is_refused(backend: Backend, garden: Demo) -> None:
     with record_of(garden).open("a") as file:
         file.write("a\0b,,\n")
     with pytest.raises(EnvironmentRefused):
         backend.records.touched_paths(REMOVAL, None)
 
 
-def test_a_folder_that_leads_out_of_the_environment_is_not_followed(
+def test_symlinked_folder_outside_the_environment_is_refused(
     backend: Backend, garden: Demo, tmp_path: Path
 ) -> None:
     package = garden.site_packages / "bedplanner"
@@ -292,7 +292,7 @@ def test_a_folder_that_leads_out_of_the_environment_is_not_followed(
         backend.records.touched_paths(plan_of(change_of("bedplanner", "2.1.0", None)), None)
 
 
-def test_rows_are_read_as_they_are_written(tmp_path: Path) -> None:
+def test_record_rows_are_parsed_as_csv(tmp_path: Path) -> None:
     info = tmp_path / "pea-1.dist-info"
     info.mkdir()
     (info / "RECORD").write_bytes(
@@ -331,12 +331,12 @@ def test_rows_are_read_as_they_are_written(tmp_path: Path) -> None:
         ("../../../bin/pea.py", None),
     ],
 )
-def test_a_module_is_what_can_be_imported(path: str, module: str | None) -> None:
+def test_module_names_are_derived_from_record_paths(path: str, module: str | None) -> None:
     found = record.module_names([record.Entry(path, None)])
     assert found == ({module} if module is not None else set())
 
 
-def test_unmarking_takes_the_marker_and_its_row(garden: Demo) -> None:
+def test_remove_requested_deletes_the_marker_and_its_record_row(garden: Demo) -> None:
     file, info = record_of(garden), record_of(garden).parent
     rows = file.read_text().splitlines()
     times = file.stat().st_mtime_ns

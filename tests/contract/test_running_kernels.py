@@ -49,7 +49,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         yield started
 
 
-def test_a_kernel_on_the_environment_is_seen(garden: Demo, start: Start, tmp_path: Path) -> None:
+def test_kernels_on_the_environment_are_listed(garden: Demo, start: Start, tmp_path: Path) -> None:
     look = other_kernels(connect(garden.python, garden.index_url)).running
     assert look() == ()
     first = start(garden.python, "kernel-1.json", notebook="/work/beds/tomatoes.ipynb")
@@ -66,13 +66,15 @@ def test_a_kernel_on_the_environment_is_seen(garden: Demo, start: Start, tmp_pat
     assert str(look()[1]) == f"kernel-2 (process {second})"
 
 
-def test_what_is_none_or_is_elsewhere_is_not(garden: Demo, start: Start) -> None:
+def test_other_processes_and_kernels_of_other_environments_are_not_listed(
+    garden: Demo, start: Start
+) -> None:
     start(garden.python, "notes.json")
     start(Path(sys.executable), "kernel-3.json")
     assert other_kernels(connect(garden.python, garden.index_url)).running() == ()
 
 
-def test_a_kernel_that_is_over_is_not_seen_any_more(garden: Demo, tmp_path: Path) -> None:
+def test_ended_kernel_is_not_listed(garden: Demo, tmp_path: Path) -> None:
     argv = [str(garden.python), "-c", "input()", str(tmp_path / "kernel-4.json")]
     look = other_kernels(connect(garden.python, garden.index_url)).running
     with subprocess.Popen(argv, stdin=subprocess.PIPE) as process:
@@ -83,7 +85,7 @@ def test_a_kernel_that_is_over_is_not_seen_any_more(garden: Demo, tmp_path: Path
     assert look() == ()
 
 
-def test_its_libraries_tell_what_it_has_loaded_and_where_it_runs(
+def test_loaded_packages_are_detected_from_mapped_libraries(
     garden: Demo, start: Start, published: Callable[..., None], service: PackageService
 ) -> None:
     folder = Path(str(sysconfig.get_config_var("DESTSHARED")))
@@ -114,7 +116,7 @@ kept = [mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) for file in files]
 """
 
 
-def test_a_kernel_has_loaded_the_same_for_all_who_ask(
+def test_loaded_packages_are_the_same_for_panel_and_server(
     garden: Demo, start: Start, published: Callable[..., None], service: PackageService,
     tmp_path: Path,
 ) -> None:  # fmt: skip
@@ -142,7 +144,7 @@ def test_a_kernel_has_loaded_the_same_for_all_who_ask(
     assert interpreter_of_process(process, str(file)) == garden.python
 
 
-def test_who_has_nothing_of_it_loaded_is_only_named() -> None:
+def test_kernel_without_loaded_packages_is_named_in_the_warnings() -> None:
     kernel = Kernel(process=7, connection_file="/run/kernel-7.json", loaded=())
     plan = plan_of(change_of("pea", "1", "2"))
     shared = replace(plan, kernels=(kernel,))

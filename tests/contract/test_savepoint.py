@@ -125,7 +125,7 @@ def changed(place: Place) -> None:
         place.write(name, b"new")
 
 
-def test_everything_is_what_it_was(place: Place) -> None:
+def test_restore_brings_back_all_saved_files(place: Place) -> None:
     paths = filled(place)
     before = place.tree()
     place.save_point().save(paths)
@@ -136,7 +136,7 @@ def test_everything_is_what_it_was(place: Place) -> None:
     assert place.tree() == before
 
 
-def test_a_second_restore_does_the_same(place: Place) -> None:
+def test_restore_can_be_repeated(place: Place) -> None:
     paths = filled(place)
     before = place.tree()
     place.save_point().save(paths)
@@ -147,20 +147,20 @@ def test_a_second_restore_does_the_same(place: Place) -> None:
         assert place.tree() == before
 
 
-def test_it_knows_its_paths_absent_ones_too(place: Place) -> None:
+def test_save_point_lists_absent_paths_too(place: Place) -> None:
     paths = filled(place)
     place.save_point().save(paths)
     assert place.save_point().paths() == frozenset(paths)
 
 
-def test_nothing_saved_is_nothing_to_restore(place: Place) -> None:
+def test_empty_save_point_restores_nothing(place: Place) -> None:
     place.save_point().save([])
     assert place.save_point().restore() == ()
     assert place.save_point().paths() == frozenset()
     assert place.save_point().is_intact()
 
 
-def test_it_is_intact_until_it_is_discarded(place: Place) -> None:
+def test_save_point_is_intact_until_it_is_discarded(place: Place) -> None:
     paths = filled(place)
     before = place.tree()
     assert not place.save_point().is_intact()
@@ -172,7 +172,7 @@ def test_it_is_intact_until_it_is_discarded(place: Place) -> None:
     assert place.tree() == before
 
 
-def test_what_was_damaged_is_reported_and_not_restored(place: Place) -> None:
+def test_damaged_copies_are_reported_and_not_restored(place: Place) -> None:
     paths = filled(place)
     place.save_point().save(paths)
     changed(place)
@@ -190,7 +190,7 @@ def test_what_was_damaged_is_reported_and_not_restored(place: Place) -> None:
 # --- the real one
 
 
-def test_one_damaged_file_does_not_keep_the_others_away(real: RealPlace) -> None:
+def test_one_damaged_copy_does_not_stop_the_others(real: RealPlace) -> None:
     real.save_point().save(filled(real))
     changed(real)
     kept = next(f for f in (real.folder / "objects").iterdir() if f.read_bytes() == b"x = 1\n")
@@ -203,7 +203,7 @@ def test_one_damaged_file_does_not_keep_the_others_away(real: RealPlace) -> None
 
 
 @pytest.mark.parametrize("spoil", ["missing", "empty", "text"])
-def test_a_damaged_manifest_is_not_intact(real: RealPlace, spoil: str) -> None:
+def test_damaged_manifest_is_not_intact(real: RealPlace, spoil: str) -> None:
     real.save_point().save(filled(real))
     manifest = real.folder / "manifest.json"
     manifest.unlink()
@@ -212,7 +212,7 @@ def test_a_damaged_manifest_is_not_intact(real: RealPlace, spoil: str) -> None:
     assert not real.save_point().is_intact()
 
 
-def test_cut_off_anywhere_it_can_be_run_again(
+def test_interrupted_restore_can_be_run_again(
     real: RealPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     paths = filled(real)
@@ -240,7 +240,7 @@ def cut_off(function: Callable[..., object], after: int) -> Callable[..., object
     return called
 
 
-def test_links_and_modes_are_restored(real: RealPlace) -> None:
+def test_restore_brings_back_links_and_file_modes(real: RealPlace) -> None:
     paths = filled(real)
     link, dangling, tool = real.path("lib/link"), real.path("bin/dangling"), real.path("bin/pea")
     link.symlink_to("pea.py")
@@ -256,7 +256,7 @@ def test_links_and_modes_are_restored(real: RealPlace) -> None:
     assert real.tree() == before
 
 
-def test_a_mode_that_was_changed_in_place_is_restored(real: RealPlace) -> None:
+def test_restore_brings_back_a_mode_changed_in_place(real: RealPlace) -> None:
     paths = filled(real)
     before = real.tree()
     real.save_point().save(paths)
@@ -265,7 +265,7 @@ def test_a_mode_that_was_changed_in_place_is_restored(real: RealPlace) -> None:
     assert real.tree() == before
 
 
-def test_what_is_edited_in_place_is_copied_and_the_rest_is_linked(real: RealPlace) -> None:
+def test_modules_are_hard_linked_and_other_files_are_copied(real: RealPlace) -> None:
     names = {"lib/pea.py": 2, "lib/pea.pth": 1, "bin/pea": 1, "etc/pea.conf": 1, "share/pea": 1}
     for name in names:
         real.write(name, name.encode())
@@ -281,9 +281,7 @@ def test_what_is_edited_in_place_is_copied_and_the_rest_is_linked(real: RealPlac
     assert {name: real.path(name).stat().st_nlink for name in names} == names
 
 
-def test_a_file_system_without_hard_links_will_do(
-    real: RealPlace, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_restore_works_without_hard_links(real: RealPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(95, "Operation not supported")
 
@@ -297,7 +295,7 @@ def test_a_file_system_without_hard_links_will_do(
     assert real.tree() == before
 
 
-def test_times_come_back_so_that_bytecode_and_listings_agree(real: RealPlace) -> None:
+def test_restore_brings_back_modification_times(real: RealPlace) -> None:
     paths = filled(real)
     for name in OLD:
         os.utime(real.path(name), (1_700_000_000, 1_700_000_000))
@@ -308,7 +306,7 @@ def test_times_come_back_so_that_bytecode_and_listings_agree(real: RealPlace) ->
     assert {real.path(name).stat().st_mtime for name in OLD} == {1_700_000_000}
 
 
-def test_bytecode_of_what_is_put_back_is_dropped(real: RealPlace) -> None:
+def test_restore_removes_bytecode_of_restored_files(real: RealPlace) -> None:
     paths = filled(real)
     real.save_point().save(paths)
     changed(real)
@@ -323,7 +321,7 @@ def test_bytecode_of_what_is_put_back_is_dropped(real: RealPlace) -> None:
     assert not real.path("lib/fresh").exists()
 
 
-def test_somebody_elses_file_keeps_a_new_folder(real: RealPlace) -> None:
+def test_restore_keeps_new_folders_with_foreign_files(real: RealPlace) -> None:
     real.save_point().save(filled(real))
     changed(real)
     real.write("lib/fresh/notes.txt", b"mine")
@@ -332,7 +330,7 @@ def test_somebody_elses_file_keeps_a_new_folder(real: RealPlace) -> None:
     assert not real.path("lib/fresh/deep").exists()
 
 
-def test_a_folder_that_was_swept_away_comes_back(real: RealPlace) -> None:
+def test_restore_brings_back_deleted_folders(real: RealPlace) -> None:
     paths = filled(real)
     before = real.tree()
     real.save_point().save(paths)
@@ -341,14 +339,14 @@ def test_a_folder_that_was_swept_away_comes_back(real: RealPlace) -> None:
     assert real.tree() == before
 
 
-def test_a_folder_is_refused_before_anything_is_saved(real: RealPlace) -> None:
+def test_save_refuses_a_folder_before_saving_anything(real: RealPlace) -> None:
     paths = filled(real)
     with pytest.raises(DiskFailed, match="neither a file nor a link"):
         real.save_point().save([*paths, real.path("lib/pod")])
     assert not real.save_point().is_intact()
 
 
-def test_a_file_that_became_a_folder_is_a_file_again(real: RealPlace) -> None:
+def test_restore_replaces_a_folder_with_the_original_file(real: RealPlace) -> None:
     real.write("lib/data", b"a file")
     before = real.tree()
     real.save_point().save([real.path("lib/data"), real.path("lib/data/more")])
@@ -358,7 +356,7 @@ def test_a_file_that_became_a_folder_is_a_file_again(real: RealPlace) -> None:
     assert real.tree() == before
 
 
-def test_names_that_glob_would_read_are_only_names(real: RealPlace) -> None:
+def test_names_with_glob_characters_are_taken_literally(real: RealPlace) -> None:
     real.write("lib/[id].py", b"old")
     compiled = real.path("lib/__pycache__/[id].cpython-311.pyc")
     compiled.parent.mkdir()
@@ -369,7 +367,7 @@ def test_names_that_glob_would_read_are_only_names(real: RealPlace) -> None:
     assert not compiled.exists()
 
 
-def test_what_an_installer_was_just_writing_goes_and_what_was_there_stays(
+def test_restore_removes_only_new_temporary_files_of_the_installer(
     real: RealPlace,
 ) -> None:
     paths = filled(real)
@@ -384,7 +382,7 @@ def test_what_an_installer_was_just_writing_goes_and_what_was_there_stays(
     assert real.tree() == before
 
 
-def test_folders_come_back_with_their_modes(real: RealPlace) -> None:
+def test_restore_brings_back_folder_modes(real: RealPlace) -> None:
     paths = filled(real)
     real.path("lib/pod").chmod(0o750)
     before = real.tree()
@@ -396,7 +394,7 @@ def test_folders_come_back_with_their_modes(real: RealPlace) -> None:
     assert real.tree() == before
 
 
-def test_a_link_in_place_of_a_folder_is_the_folder_again(real: RealPlace) -> None:
+def test_restore_replaces_a_link_with_the_original_folder(real: RealPlace) -> None:
     paths = filled(real)
     before = real.tree()
     real.save_point().save(paths)
@@ -407,13 +405,13 @@ def test_a_link_in_place_of_a_folder_is_the_folder_again(real: RealPlace) -> Non
     assert real.tree() == before
 
 
-def test_what_is_right_needs_no_copy(real: RealPlace) -> None:
+def test_restore_needs_no_copies_for_unchanged_files(real: RealPlace) -> None:
     real.save_point().save(filled(real))
     shutil.rmtree(real.folder / "objects")
     assert real.save_point().restore() == ()
 
 
-def test_optimised_bytecode_goes_too_and_that_of_another_name_stays(real: RealPlace) -> None:
+def test_restore_removes_optimised_bytecode_of_the_same_module_only(real: RealPlace) -> None:
     real.write("lib/a.b.py", b"")
     real.save_point().save([real.path("lib/a.b.py")])
     cache = real.path("lib/__pycache__")
@@ -425,7 +423,7 @@ def test_optimised_bytecode_goes_too_and_that_of_another_name_stays(real: RealPl
     assert sorted(path.name for path in cache.iterdir()) == ["a.cpython-311.pyc", "notes.pyc"]
 
 
-def test_a_name_of_any_length_is_put_back(real: RealPlace) -> None:
+def test_restore_brings_back_files_with_long_names(real: RealPlace) -> None:
     name = f"lib/{'ü' * 120}.txt"
     real.write(name, b"old")
     before = real.tree()
@@ -436,7 +434,9 @@ def test_a_name_of_any_length_is_put_back(real: RealPlace) -> None:
     assert [path.name for path in real.path("lib").iterdir()] == [real.path(name).name]
 
 
-def test_what_is_not_what_it_was_is_named(real: RealPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_restore_verifies_every_path_afterwards(
+    real: RealPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each path is looked at again in the end, whatever the calls before have answered."""
     real.save_point().save(filled(real))
     changed(real)
@@ -450,7 +450,7 @@ def test_what_is_not_what_it_was_is_named(real: RealPlace, monkeypatch: pytest.M
     assert real.save_point().restore() == (f"{real.path('lib/pea.py')}: it is not what it was",)
 
 
-def test_what_was_not_there_is_in_the_trash_until_all_is_done(real: RealPlace) -> None:
+def test_restore_moves_new_files_to_the_trash(real: RealPlace) -> None:
     real.save_point().save(filled(real))
     changed(real)
     assert real.save_point().restore() == ()
@@ -458,11 +458,11 @@ def test_what_was_not_there_is_in_the_trash_until_all_is_done(real: RealPlace) -
     assert [path.read_bytes() for path in trash.iterdir()] == [b"new", b"new"]
 
 
-def test_the_size_of_what_is_kept_is_told(real: RealPlace) -> None:
+def test_save_returns_the_size_of_the_saved_files(real: RealPlace) -> None:
     assert real.save_point().save(filled(real)) == sum(map(len, OLD.values()))
 
 
-def test_what_was_foreseen_is_saved_as_it_is_when_it_is_saved(place: Place) -> None:
+def test_prehashed_file_is_hashed_again_if_it_changed(place: Place) -> None:
     paths = filled(place)
     save_point = place.save_point()
     save_point.prehash(paths)

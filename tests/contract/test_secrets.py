@@ -207,7 +207,7 @@ def everything(service: PackageService, said: Said) -> list[bool]:
 
 @pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_secret_is_nowhere(
+def test_secrets_appear_in_no_output_or_file(
     shape: str,
     garden: Demo,
     home: Path,

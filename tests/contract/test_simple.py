@@ -58,7 +58,7 @@ def releases(index: Index, name: str) -> Sequence[Release]:
 # --- both
 
 
-def test_releases_come_newest_first_with_what_is_known_of_them(kit: Kit) -> None:
+def test_releases_are_listed_latest_first_with_their_details(kit: Kit) -> None:
     wheel = BuiltWheel(
         name="Pea_Pod",
         version="2.0",
@@ -80,7 +80,7 @@ def test_releases_come_newest_first_with_what_is_known_of_them(kit: Kit) -> None
     )
 
 
-def test_a_project_that_fails_has_its_error_as_its_answer(kit: Kit) -> None:
+def test_failed_project_has_its_error_as_result(kit: Kit) -> None:
     ids = [canonicalize_name(name) for name in ("seedshelf", "nothing")]
     told: list[Event] = []
     answers = kit.backend.index.releases_of(IndexQuery(ids), told.append)
@@ -91,7 +91,7 @@ def test_a_project_that_fails_has_its_error_as_its_answer(kit: Kit) -> None:
     assert {event.id: event.answer for event in came} == answers
 
 
-def test_an_index_that_is_down_is_every_projects_answer(kit: Kit) -> None:
+def test_unavailable_index_is_the_result_of_every_project(kit: Kit) -> None:
     kit.go_down()
     ids = [canonicalize_name(name) for name in ("seedshelf", "raintable")]
     answers = kit.backend.index.releases_of(IndexQuery(ids))
@@ -99,11 +99,11 @@ def test_an_index_that_is_down_is_every_projects_answer(kit: Kit) -> None:
     assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
 
 
-def test_nothing_asked_is_nothing_answered(kit: Kit) -> None:
+def test_request_for_no_projects_returns_nothing(kit: Kit) -> None:
     assert kit.backend.index.releases_of(IndexQuery([])) == {}
 
 
-def test_what_the_report_raises_ends_the_asking(kit: Kit) -> None:
+def test_exception_from_the_reporter_stops_the_requests(kit: Kit) -> None:
     def cancel(event: Event) -> None:
         raise Cancelled("")
 
@@ -112,7 +112,7 @@ def test_what_the_report_raises_ends_the_asking(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize(("newest", "seen"), [("1.10", 1), ("1.9", 2), ("0", 3)])
-def test_no_further_down_than_is_enough(kit: Kit, newest: str, seen: int) -> None:
+def test_listing_stops_at_the_first_sufficient_release(kit: Kit, newest: str, seen: int) -> None:
     kit.publish(*(BuiltWheel(name="pea", version=version) for version in ("1.8", "1.10", "1.9")))
     answers = kit.backend.index.releases_of(
         IndexQuery(
@@ -124,7 +124,9 @@ def test_no_further_down_than_is_enough(kit: Kit, newest: str, seen: int) -> Non
     assert [str(release.version) for release in answer] == ["1.10", "1.9", "1.8"][:seen]
 
 
-def test_an_old_answer_stands_in_and_says_so(server: Answers, index: SimpleIndex) -> None:
+def test_stale_release_list_is_used_with_a_reason_after_503(
+    server: Answers, index: SimpleIndex
+) -> None:
     server.files(file())
     assert len(releases(index, "pea")) == 1
     server.status = 503
@@ -134,7 +136,7 @@ def test_an_old_answer_stands_in_and_says_so(server: Answers, index: SimpleIndex
     assert "it answered 503" in answer.stale_reason
 
 
-def test_what_is_skipped_may_be_left_out_and_nothing_else(kit: Kit) -> None:
+def test_only_skipped_versions_may_be_omitted(kit: Kit) -> None:
     kit.publish(*(BuiltWheel(name="pea", version=version) for version in ("1.8", "1.10", "1.9")))
     answer = kit.backend.index.releases_of(
         IndexQuery(
@@ -216,14 +218,16 @@ def file(name: str = "pea-1.0-py3-none-any.whl", **more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_project_that_is_not_there(server: Answers, index: SimpleIndex, status: int) -> None:
+def test_missing_project_is_reported_after_404_or_410(
+    server: Answers, index: SimpleIndex, status: int
+) -> None:
     server.status = status
     assert str(failure(index)).startswith(f"pea is not on {server.url}.")
     assert server.asked == ["/simple/pea/"]
 
 
 @pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 403, 408, 429, 500, 503])
-def test_any_other_status_is_said(server: Answers, index: SimpleIndex, status: int) -> None:
+def test_unexpected_status_is_reported(server: Answers, index: SimpleIndex, status: int) -> None:
     server.status = status
     found = failure(index)
     assert isinstance(found, IndexUnavailable)
@@ -254,7 +258,7 @@ def test_any_other_status_is_said(server: Answers, index: SimpleIndex, status: i
     ],
     ids=range(18),
 )
-def test_what_is_no_page_is_said(
+def test_unreadable_page_is_reported(
     server: Answers, index: SimpleIndex, kind: str, body: bytes
 ) -> None:
     server.kind, server.body = kind, body
@@ -264,13 +268,15 @@ def test_what_is_no_page_is_said(
     assert len(found.reason) < 300
 
 
-def test_a_plain_json_type_and_a_minor_version_will_do(server: Answers, index: SimpleIndex) -> None:
+def test_plain_json_type_and_newer_minor_version_are_accepted(
+    server: Answers, index: SimpleIndex
+) -> None:
     server.kind = "application/json; charset=utf-8"
     server.json({"meta": {"api-version": "1.99"}, "files": [file()], "new": True})
     assert [str(release.version) for release in releases(index, "pea")] == ["1.0"]
 
 
-def test_nobody_listens(forgetful: None) -> None:
+def test_refused_connection_is_reported(forgetful: None) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -281,13 +287,13 @@ def test_nobody_listens(forgetful: None) -> None:
     assert found.reason == "no connection"
 
 
-def test_an_answer_that_breaks_off(server: Answers, index: SimpleIndex) -> None:
+def test_truncated_response_is_an_error(server: Answers, index: SimpleIndex) -> None:
     server.files(file())
     server.headers["Content-Length"] = str(len(server.body) + 100)
     assert isinstance(failure(index), IndexUnavailable)
 
 
-def test_an_answer_that_is_too_large(server: Answers) -> None:
+def test_too_large_response_is_an_error(server: Answers) -> None:
     limits = IndexLimits(http=HttpLimits(max_bytes=1000))
     server.files(file(more="x" * 2000))
     settings = replace(index_settings.sources_for_url(server.url), limits=limits)
@@ -295,14 +301,16 @@ def test_an_answer_that_is_too_large(server: Answers) -> None:
 
 
 @pytest.mark.parametrize("location", ["/simple/pea/", "file:///etc/passwd", "http://["])
-def test_a_redirect_that_leads_nowhere(server: Answers, index: SimpleIndex, location: str) -> None:
+def test_invalid_or_endless_redirect_is_an_error(
+    server: Answers, index: SimpleIndex, location: str
+) -> None:
     server.status, server.headers["Location"] = 302, location
     found = failure(index)
     assert isinstance(found, IndexUnavailable)
     assert location not in found.reason
 
 
-def test_only_the_projects_own_files_count(server: Answers, index: SimpleIndex) -> None:
+def test_files_of_other_projects_are_ignored(server: Answers, index: SimpleIndex) -> None:
     server.files(
         file(),
         file("pod-9.0-py3-none-any.whl"),
@@ -320,9 +328,7 @@ def test_only_the_projects_own_files_count(server: Answers, index: SimpleIndex) 
 
 
 @pytest.mark.parametrize("size", [None, -1, "7", 1.5, 10**5000], ids=range(5))
-def test_a_size_that_is_none_is_never_a_number(
-    server: Answers, index: SimpleIndex, size: object
-) -> None:
+def test_invalid_file_size_is_unknown(server: Answers, index: SimpleIndex, size: object) -> None:
     monster = isinstance(size, int) and size > 0
     server.files(file(size="MONSTER" if monster else size))
     server.body = server.body.replace(b'"MONSTER"', b"9" * 5000)
@@ -332,15 +338,13 @@ def test_a_size_that_is_none_is_never_a_number(
 
 
 @pytest.mark.parametrize("hashes", [{}, {"md5": "00"}])
-def test_a_missing_hash_is_unknown(server: Answers, index: SimpleIndex, hashes: object) -> None:
+def test_missing_hash_is_unknown(server: Answers, index: SimpleIndex, hashes: object) -> None:
     server.files(file(hashes=hashes))
     assert releases(index, "pea")[0].wheels[0].sha256 is None
 
 
 @pytest.mark.parametrize("text", ["", "xyz", f"{'0' * 64} --pre", f"{'0' * 64}\n-e /x"])
-def test_a_hash_that_is_none_is_never_passed_on(
-    server: Answers, index: SimpleIndex, text: object
-) -> None:
+def test_invalid_hash_is_unknown(server: Answers, index: SimpleIndex, text: object) -> None:
     server.files(file(hashes={"sha256": text}))
     answer = index.releases_of(IndexQuery([PEA]))[PEA]
     hashes = [] if isinstance(answer, PkgwidgetsError) else [w.sha256 for w in answer[0].wheels]
@@ -357,7 +361,7 @@ def test_a_hash_that_is_none_is_never_passed_on(
         (None, None),
     ],
 )
-def test_upload_times(
+def test_upload_time_is_parsed_or_unknown(
     server: Answers, index: SimpleIndex, text: str | None, time: datetime | None
 ) -> None:
     server.files(file() | {"upload-time": text})
@@ -368,7 +372,7 @@ def test_upload_times(
     ("text", "specifier"),
     [(">=3.8", SpecifierSet(">=3.8")), (">=3.*", SpecifierSet(">=3")), ("", None), (None, None)],
 )
-def test_requires_python(
+def test_requires_python_is_parsed_or_unknown(
     server: Answers, index: SimpleIndex, text: str | None, specifier: SpecifierSet | None
 ) -> None:
     server.files(file() | {"requires-python": text})
@@ -379,7 +383,7 @@ def test_requires_python(
     ("marks", "yanked"),
     [((False, False), False), ((True, "why"), True), ((True, False), False), (("", None), False)],
 )
-def test_a_release_is_yanked_when_all_of_its_files_are(
+def test_release_is_yanked_if_all_of_its_files_are(
     server: Answers, index: SimpleIndex, marks: tuple[object, object], yanked: bool
 ) -> None:
     names = ("pea-1.0-py3-none-any.whl", "pea-1.0.tar.gz")
@@ -394,19 +398,17 @@ def wheels_of(index: SimpleIndex) -> list[str]:
 TWO = ("pea-1.0-py3-none-any.whl", "pea-1.0-py2.py3-none-any.whl")
 
 
-def test_a_yanked_release_keeps_its_wheels(server: Answers, index: SimpleIndex) -> None:
+def test_yanked_release_keeps_its_wheels(server: Answers, index: SimpleIndex) -> None:
     server.files(*(file(name, yanked=True) for name in TWO))
     assert wheels_of(index) == list(TWO)
 
 
-def test_a_yanked_wheel_of_a_release_is_left_out(server: Answers, index: SimpleIndex) -> None:
+def test_yanked_wheel_beside_a_good_wheel_is_omitted(server: Answers, index: SimpleIndex) -> None:
     server.files(file(TWO[0], yanked="bad"), file(TWO[1]))
     assert wheels_of(index) == [TWO[1]]
 
 
-def test_a_yanked_wheel_beside_a_good_sdist_is_left_out(
-    server: Answers, index: SimpleIndex
-) -> None:
+def test_yanked_wheel_beside_a_good_sdist_is_omitted(server: Answers, index: SimpleIndex) -> None:
     server.files(file(TWO[0], yanked="bad"), file("pea-1.0.tar.gz"))
     assert wheels_of(index) == []
 
@@ -421,7 +423,7 @@ def test_two_spellings_of_a_version_are_one_release(
     assert [wheel.filename for wheel in found.wheels] == ["pea-1.0-py3-none-any.whl"]
 
 
-def test_wheels_that_do_not_fit_do_not_count(kit: Kit) -> None:
+def test_wheels_for_another_platform_are_not_compatible(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="pea", version="1.0", tag="cp27-cp27m-win32"))
     (found,) = releases(kit.backend.index, "pea")
     assert [wheel.filename for wheel in found.wheels] == ["pea-1.0-cp27-cp27m-win32.whl"]
@@ -435,7 +437,7 @@ def test_wheels_that_do_not_fit_do_not_count(kit: Kit) -> None:
     ("status", "body", "location"),
     [(404, b"", ""), (500, b"", ""), (200, b"{", ""), (200, b"{}", ""), (302, b"", "file:///x")],
 )
-def test_credentials_are_sent_and_never_shown(
+def test_credentials_are_sent_but_not_in_error_messages(
     server: Answers, status: int, body: bytes, location: str
 ) -> None:
     server.status, server.body = status, body
@@ -450,7 +452,7 @@ def test_credentials_are_sent_and_never_shown(
         assert "s3cr3t" not in said
 
 
-def test_credentials_of_an_index_that_does_not_answer_are_not_shown(forgetful: None) -> None:
+def test_credentials_of_an_unreachable_index_are_not_shown(forgetful: None) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -465,18 +467,18 @@ def test_credentials_of_an_index_that_does_not_answer_are_not_shown(forgetful: N
 @pytest.mark.parametrize(
     "url", ["", "x", "ftp://host/", "file:///x", "http://", "http:/x", "/simple/"]
 )
-def test_what_is_no_address_is_refused(url: str) -> None:
+def test_invalid_index_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest, match="not a valid index address"):
         index_settings.sources_for_url(url)
 
 
 @pytest.mark.parametrize("url", ["http://[", "http://[::1/simple/", "http://a:b@[/"])
-def test_half_an_address_is_refused(url: str) -> None:
+def test_incomplete_index_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest, match="not a valid index address"):
         index_settings.sources_for_url(url)
 
 
-def test_a_refused_address_does_not_show_its_credentials() -> None:
+def test_credentials_of_a_refused_url_are_not_shown() -> None:
     with pytest.raises(InvalidRequest) as caught:
         index_settings.sources_for_url("ftp://someone:s3cr3t@host/")
     assert "s3cr3t" not in f"{caught.value} {caught.value!r}"
@@ -489,7 +491,7 @@ def listed(server: Answers, *versions: str) -> None:
     server.headers = {"ETag": '"1"', "Cache-Control": "max-age=600"}
 
 
-def test_what_was_skipped_is_asked_for_when_it_counts_again(
+def test_skipped_version_is_requested_when_it_is_needed(
     server: Answers, index: SimpleIndex
 ) -> None:
     listed(server, "1.0", "2.0", "3.0")
@@ -514,7 +516,7 @@ def test_what_was_skipped_is_asked_for_when_it_counts_again(
     assert len(server.asked) == 2
 
 
-def test_what_may_not_be_kept_is_not(server: Answers, index: SimpleIndex) -> None:
+def test_page_with_no_store_is_not_cached(server: Answers, index: SimpleIndex) -> None:
     listed(server, "1.0")
     server.headers["Cache-Control"] = "max-age=600, no-store"
     for _ in range(2):
@@ -523,7 +525,7 @@ def test_what_may_not_be_kept_is_not(server: Answers, index: SimpleIndex) -> Non
     assert ReleaseCache(index.url).get([PEA]) == {}
 
 
-def test_what_nobody_asks_for_is_given_up(tmp_path: Path) -> None:
+def test_cache_entries_unused_for_90_days_are_dropped(tmp_path: Path) -> None:
     cache, now = ReleaseCache("here", tmp_path), time()
     pod = canonicalize_name("pod")
     cache.put(
@@ -535,7 +537,7 @@ def test_what_nobody_asks_for_is_given_up(tmp_path: Path) -> None:
     assert set(ReleaseCache("here", tmp_path).get([PEA, pod])) == {pod}
 
 
-def test_a_cache_of_the_format_with_source_distributions_is_not_read(tmp_path: Path) -> None:
+def test_cache_of_an_older_format_is_not_read(tmp_path: Path) -> None:
     cache, now = ReleaseCache("here", tmp_path), time()
     cache.put({PEA: CachedProject(etag="", asked=now, fresh_until=now + 60)})
     assert set(ReleaseCache("here", tmp_path).get([PEA])) == {PEA}
@@ -544,9 +546,7 @@ def test_a_cache_of_the_format_with_source_distributions_is_not_read(tmp_path: P
     assert ReleaseCache("here", tmp_path).get([PEA]) == {}
 
 
-def test_a_size_beyond_all_reason_costs_nobody_anything(
-    server: Answers, index: SimpleIndex
-) -> None:
+def test_absurdly_large_file_size_is_unknown(server: Answers, index: SimpleIndex) -> None:
     listed(server, "1.0")
     server.body = server.body.replace(b'"url"', b'"size": 1000000000000000000000000000000, "url"')
     for _ in range(2):
@@ -558,7 +558,7 @@ def test_a_size_beyond_all_reason_costs_nobody_anything(
 @pytest.mark.parametrize(
     "digest", ["0" * 63, "0" * 64 + "\n--index-url http://host.invalid/", "Z" * 64]
 )
-def test_what_is_no_hash_reaches_no_requirements_file(server: Answers, digest: str) -> None:
+def test_malformed_sha256_is_dropped_by_index_and_find_links(server: Answers, digest: str) -> None:
     server.files(file() | {"hashes": {"sha256": digest}})
     found = FindLinks(server.url, NetworkSettings()).releases_of(IndexQuery([PEA]))
     (linked,) = found[PEA][0].wheels
@@ -576,7 +576,7 @@ def test_what_is_no_hash_reaches_no_requirements_file(server: Answers, digest: s
         "update answers set fresh_until = null where 0; update answers set project = 'pod'",
     ],
 )
-def test_a_damaged_entry_is_asked_for_again(
+def test_damaged_cache_entry_is_requested_again(
     server: Answers, index: SimpleIndex, damage: str, tmp_path: Path
 ) -> None:
     listed(server, "1.0")
@@ -592,7 +592,7 @@ def test_a_damaged_entry_is_asked_for_again(
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_a_cache_with_a_few_bytes_changed_is_no_reason_to_fail(
+def test_check_works_with_a_corrupted_cache_file(
     server: Answers, tmp_path: Path, seed: int
 ) -> None:
     listed(server, "1.0")
@@ -615,7 +615,7 @@ def test_a_cache_with_a_few_bytes_changed_is_no_reason_to_fail(
 
 
 @pytest.mark.parametrize("location", ["http://[bad/", "file:///etc/hosts", "http://host:port/"])
-def test_a_redirect_to_no_address_is_said(
+def test_redirect_to_an_invalid_url_is_reported(
     server: Answers, index: SimpleIndex, location: str
 ) -> None:
     server.status, server.headers = 302, {"Location": location}

@@ -41,7 +41,7 @@ def test_every_step_is_recorded_in_order(kit: Kit) -> None:
     assert kit.backend.journal.steps(done.id) == ALL_STEPS
 
 
-def test_every_stage_is_reported_with_the_transaction(kit: Kit) -> None:
+def test_every_stage_is_reported_with_the_transaction_id(kit: Kit) -> None:
     told: list[Event] = []
     done = apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "seedshelf"), told.append)
     assert list(dict.fromkeys(event.stage for event in told)) == [
@@ -62,7 +62,7 @@ def test_every_stage_is_reported_with_the_transaction(kit: Kit) -> None:
 @pytest.mark.parametrize(
     "stage", [Stage.FETCHING, Stage.CHECKING, Stage.SAVING, Stage.INSTALLING, Stage.VERIFYING]
 )
-def test_a_cancellation_at_any_stage_leaves_the_old(kit: Kit, stage: Stage) -> None:
+def test_cancellation_at_any_stage_leaves_the_environment_unchanged(kit: Kit, stage: Stage) -> None:
     def cancel(event: Event) -> None:
         if event.stage is stage:
             raise Cancelled("")
@@ -81,7 +81,7 @@ def test_a_cancellation_at_any_stage_leaves_the_old(kit: Kit, stage: Stage) -> N
 # --- the installer, or what it installs, is bad
 
 
-def test_what_fails_beside_is_not_installed(kit: Kit) -> None:
+def test_failed_import_check_prevents_the_installation(kit: Kit) -> None:
     plan, before = plan_upgrade(kit.backend), kit.tree()
     with pytest.raises(StageFailed, match="harvestscale") as caught:
         apply.apply_plan(kit.backend, plan)
@@ -91,7 +91,7 @@ def test_what_fails_beside_is_not_installed(kit: Kit) -> None:
     assert kit.tree() == before
 
 
-def test_what_failed_before_may_go_on_failing(kit: Kit) -> None:
+def test_module_that_already_failed_to_import_does_not_block(kit: Kit) -> None:
     kit.edit("bedplanner/layout.py", b"raise ImportError('spoilt')\n")
     done = apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "sundrift"))
     assert done.outcome is Outcome.COMMITTED
@@ -100,7 +100,7 @@ def test_what_failed_before_may_go_on_failing(kit: Kit) -> None:
 # --- the environment is not what was planned for
 
 
-def test_a_change_while_it_is_staged_is_noticed_before_anything_is_touched(kit: Kit) -> None:
+def test_change_during_staging_raises_stale_plan(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "seedshelf")
     trees: list[object] = []
 
@@ -120,7 +120,7 @@ def test_a_change_while_it_is_staged_is_noticed_before_anything_is_touched(kit: 
 
 
 @pytest.mark.parametrize("after", ALL_STEPS[1:-1])
-def test_what_a_crash_left_is_ended_by_the_next(kit: Kit, after: str) -> None:
+def test_interrupted_change_is_rolled_back_by_recovery(kit: Kit, after: str) -> None:
     before = kit.tree()
     id = crashed(kit.backend, plan_upgrade(kit.backend, "bedplanner"), after)
     assert last(kit.backend).outcome is Outcome.STARTED
@@ -137,7 +137,7 @@ def test_what_a_crash_left_is_ended_by_the_next(kit: Kit, after: str) -> None:
 # --- going back
 
 
-def test_the_last_five_are_undone_to_the_byte_without_the_index(kit: Kit) -> None:
+def test_last_five_transactions_are_undone_exactly_without_the_index(kit: Kit) -> None:
     trees = list(trees_of_six(kit))
     kit.go_down()
     for tree in reversed(trees):
@@ -146,9 +146,7 @@ def test_the_last_five_are_undone_to_the_byte_without_the_index(kit: Kit) -> Non
 
 
 @pytest.mark.parametrize("content", [b"# mine\n", None], ids=["edited", "deleted"])
-def test_files_that_differ_from_their_record_are_undone_to_the_byte(
-    kit: Kit, content: bytes | None
-) -> None:
+def test_files_that_differ_from_record_are_undone_exactly(kit: Kit, content: bytes | None) -> None:
     kit.edit("seedshelf.py", content)
     before = kit.tree()
     apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "seedshelf"))
@@ -157,7 +155,7 @@ def test_files_that_differ_from_their_record_are_undone_to_the_byte(
 
 
 @on_the_real_one
-def test_a_folder_that_becomes_a_file_is_upgraded_or_refused(kit: Kit) -> None:
+def test_folder_that_becomes_a_file_is_undone_or_refused(kit: Kit) -> None:
     files = {"pea/__init__.py": "", "pea/data/more": "x"}
     kit.publish(BuiltWheel(name="pea", version="1.0", files=files))
     kit.publish(

@@ -239,7 +239,7 @@ def found_in(backend: Backend, known: int) -> str:
 
 
 @pytest.mark.parametrize(("wheel", "where", "said"), BAD.values(), ids=BAD)
-def test_a_bad_upgrade_leaves_the_old_and_says_why(
+def test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged(
     crowded: Backend,
     garden: Demo,
     tree: Oracle,
@@ -259,7 +259,7 @@ def test_a_bad_upgrade_leaves_the_old_and_says_why(
     assert (tree(prefix), found_in(crowded, known)) == (before, where)
 
 
-def test_a_record_that_lists_too_much_is_mended_by_the_installer(
+def test_record_rows_of_missing_files_are_dropped_by_uv(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
     """8: uv drops the rows of files that are not there, so that what is installed is whole."""
@@ -274,7 +274,7 @@ def test_a_record_that_lists_too_much_is_mended_by_the_installer(
     assert tree(prefix) == before
 
 
-def test_a_member_above_its_folder_stays_inside(
+def test_wheel_member_with_dotdot_stays_inside_the_environment(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
     garden.index.publish(bad(files={"../evil.py": ""}))
@@ -289,7 +289,7 @@ def test_a_member_above_its_folder_stays_inside(
 # --- who is blamed, and who is not
 
 
-def test_what_a_dependent_lost_is_found_through_the_old_files(
+def test_module_removed_by_an_upgrade_fails_the_check_of_a_dependent(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
     """A module that the new version no longer has is still there while it is checked."""
@@ -309,7 +309,7 @@ def test_what_a_dependent_lost_is_found_through_the_old_files(
     assert tree(backend.environment.interpreter.prefix) == before
 
 
-def test_who_depends_on_who_depends_on_it_is_tried_too(backend: Backend, garden: Demo) -> None:
+def test_indirect_dependents_are_in_the_import_check(backend: Backend, garden: Demo) -> None:
     chain = ("beanpoles", "one", "two", "three")
     for needed, name in pairwise(chain):
         code = f"import {needed}\n" if name != "three" else "import beanpoles\nbeanpoles.poles(1)\n"
@@ -324,7 +324,9 @@ def test_who_depends_on_who_depends_on_it_is_tried_too(backend: Backend, garden:
         apply.apply_plan(backend, plan_upgrade(backend, "beanpoles"))
 
 
-def test_who_shares_a_namespace_is_tried_too(backend: Backend, garden: Demo, tree: Oracle) -> None:
+def test_distributions_of_the_same_namespace_are_in_the_import_check(
+    backend: Backend, garden: Demo, tree: Oracle
+) -> None:
     """The new version makes a package of the namespace, and hides the other's half of it."""
     garden.index.publish(
         BuiltWheel(name="bed-north", version="1", files={"bed/north.py": "x = 1\n"}),
@@ -343,7 +345,7 @@ def test_who_shares_a_namespace_is_tried_too(backend: Backend, garden: Demo, tre
     assert tree(backend.environment.interpreter.prefix) == before
 
 
-def test_a_removal_that_breaks_who_did_not_say_so_is_stopped(
+def test_uninstall_that_breaks_an_undeclared_dependent_is_refused(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
     garden.index.publish(
@@ -358,7 +360,7 @@ def test_a_removal_that_breaks_who_did_not_say_so_is_stopped(
     assert tree(backend.environment.interpreter.prefix) == before
 
 
-def test_a_start_that_runs_code_is_told_of(backend: Backend, garden: Demo) -> None:
+def test_code_that_runs_at_startup_is_reported(backend: Backend, garden: Demo) -> None:
     garden.index.publish(bad(files={"beanpoles.pth": "import beanpoles\n"}))
     told: list[Event] = []
     plan = plan_upgrade(backend, "beanpoles")
@@ -373,7 +375,9 @@ def test_a_start_that_runs_code_is_told_of(backend: Backend, garden: Demo) -> No
     assert plan_from_text(plan_to_text(warned)) == warned
 
 
-def test_a_plug_in_of_what_is_not_installed_is_pardoned(backend: Backend, garden: Demo) -> None:
+def test_plugin_for_a_missing_package_does_not_fail_the_import_check(
+    backend: Backend, garden: Demo
+) -> None:
     garden.index.publish(bad(files={"_beanpoles_plugin.py": "import a_test_runner\n"}))
     done = apply.apply_plan(backend, plan_upgrade(backend, "beanpoles"))
     assert done.outcome is Outcome.COMMITTED
@@ -409,7 +413,7 @@ def kernelled(backend: Backend, garden: Demo) -> Backend:
     return backend
 
 
-def test_a_kernel_that_does_not_start_is_found_out(kernelled: Backend, tree: Oracle) -> None:
+def test_upgrade_after_which_no_kernel_starts_is_refused(kernelled: Backend, tree: Oracle) -> None:
     """19: it imports, and does not run."""
     before = tree(kernelled.environment.interpreter.prefix)
     no_kernel = r"with ipykernel 7\.92 no kernel starts \(it does not start: no kernel today\)"
@@ -418,19 +422,21 @@ def test_a_kernel_that_does_not_start_is_found_out(kernelled: Backend, tree: Ora
     assert tree(kernelled.environment.interpreter.prefix) == before
 
 
-def test_a_kernel_that_starts_is_no_hindrance(kernelled: Backend, garden: Demo) -> None:
+def test_upgrade_after_which_a_kernel_starts_is_committed(kernelled: Backend, garden: Demo) -> None:
     done = apply.apply_plan(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.91"))
     assert done.outcome is Outcome.COMMITTED
     assert kernelled.import_checker.kernel() is None
 
 
-def test_a_kernel_that_did_not_start_before_need_not(kernelled: Backend, garden: Demo) -> None:
+def test_kernel_that_already_failed_to_start_does_not_block(
+    kernelled: Backend, garden: Demo
+) -> None:
     (garden.site_packages / "ipykernel_launcher.py").write_text(LAUNCHER)
     done = apply.apply_plan(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.93"))
     assert done.outcome is Outcome.COMMITTED
 
 
-def test_a_kernel_is_tried_only_for_what_kernels_are_made_of() -> None:
+def test_kernel_check_runs_only_for_kernel_packages() -> None:
     for name, version, tried in (("traitlets", "2", True), ("pea", "2", False)):
         kit = FakeKit()
         for each in ("ipykernel", name):
@@ -444,7 +450,7 @@ def test_a_kernel_is_tried_only_for_what_kernels_are_made_of() -> None:
         assert bool(kit.import_checker.asked_for_a_kernel) == tried
 
 
-def test_a_kernel_that_breaks_only_once_it_is_installed_is_undone() -> None:
+def test_kernel_failure_after_installation_is_rolled_back() -> None:
     kit = FakeKit()
     for each in ("ipykernel", "traitlets"):
         kit.installer.put(_plain(each, "1"), requested=True)
@@ -467,7 +473,7 @@ def _plain(name: str, version: str) -> BuiltWheel:
 # --- what the index cannot vouch for
 
 
-def test_what_the_index_gives_no_hash_of_is_unverified_and_recorded(
+def test_file_without_hash_is_unverified_and_its_hash_is_recorded(
     garden: Demo,
 ) -> None:
     newest = next(w for w in catalog.WHEELS if (w.name, w.version) == ("seedshelf", "1.4.2"))
@@ -492,7 +498,7 @@ def ours(version: str, **modules: str) -> BuiltWheel:
 
 
 @pytest.mark.parametrize("module", ["worker", "recover"])
-def test_a_pkgwidgets_that_could_not_undo_is_refused(
+def test_pkgwidgets_upgrade_that_could_not_undo_is_refused(
     garden: Demo, backend: Backend, tree: Oracle, module: str
 ) -> None:
     """It imports, and so does nothing that an undo needs: that was the last that one saw of it."""
@@ -506,7 +512,7 @@ def test_a_pkgwidgets_that_could_not_undo_is_refused(
     assert tree(garden.folder / "env") == before
 
 
-def test_a_pkgwidgets_that_is_built_otherwise_is_not(garden: Demo, backend: Backend) -> None:
+def test_pkgwidgets_upgrade_with_other_modules_is_committed(garden: Demo, backend: Backend) -> None:
     garden.index.publish(ours("1.0", worker="", recover=""))
     apply.apply_plan(backend, plan_install(backend, "pkgwidgets"))
     garden.index.publish(ours("2.0", another=""))

@@ -44,7 +44,7 @@ def in_small_steps(plot: Plot) -> Backend:
     return replace(plot.backend, save_point=save_point)
 
 
-def test_cancelled_at_any_moment_of_the_saving(tmp_path: Path) -> None:
+def test_cancellation_during_saving_leaves_the_environment_unchanged(tmp_path: Path) -> None:
     old, new = states(tmp_path)
     plot = Plot.planted(tmp_path / "env")
     for number in count(1):
@@ -74,7 +74,7 @@ def many(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_it_ticks_all_the_time(tmp_path: Path, many: list[Path]) -> None:
+def test_save_reports_progress_regularly(tmp_path: Path, many: list[Path]) -> None:
     told: list[None] = []
     save_point = FolderSavePoint(tmp_path / ".pkgwidgets" / "txn" / "1", tmp_path)
     save_point.save(many, lambda: told.append(None))
@@ -82,7 +82,7 @@ def test_it_ticks_all_the_time(tmp_path: Path, many: list[Path]) -> None:
     assert save_point.is_intact()
 
 
-def test_what_is_hashed_slowly_is_left_off_soon(
+def test_cancellation_stops_slow_hashing_early(
     tmp_path: Path, many: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hundredth of a second for each of so many is more than anybody waits who cancels."""

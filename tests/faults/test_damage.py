@@ -70,7 +70,9 @@ def _every_journal(
 
 
 @EVERY
-def test_the_journal_is_cut_off_at_any(half_done: Plot, trees: tuple[str, str], every: int) -> None:
+def test_interrupted_change_with_a_truncated_journal_is_rolled_back(
+    half_done: Plot, trees: tuple[str, str], every: int
+) -> None:
     _every_journal(half_done, lambda whole, length: whole[:length], trees[0], every)
 
 
@@ -81,12 +83,14 @@ def _flipped(whole: bytes, position: int) -> bytes:
 
 
 @EVERY
-def test_the_journal_is_flipped_at_any(half_done: Plot, trees: tuple[str, str], every: int) -> None:
+def test_interrupted_change_with_a_flipped_journal_byte_is_rolled_back(
+    half_done: Plot, trees: tuple[str, str], every: int
+) -> None:
     _every_journal(half_done, _flipped, trees[0], every)
 
 
 @EVERY
-def test_a_committed_journal_is_flipped_at_any(
+def test_committed_journal_with_a_flipped_byte_agrees_with_the_environment(
     tmp_path: Path, trees: tuple[str, str], every: int
 ) -> None:
     """Killed right after COMMIT: what it says then is what there is, whichever it is."""
@@ -102,7 +106,9 @@ def test_a_committed_journal_is_flipped_at_any(
         assert plot.digest() == trees[shown.outcome.value == "committed"], position
 
 
-def test_a_journal_of_garbage_is_no_traceback(half_done: Plot, trees: tuple[str, str]) -> None:
+def test_interrupted_change_with_a_garbage_journal_is_rolled_back(
+    half_done: Plot, trees: tuple[str, str]
+) -> None:
     again = Again(half_done)
     for text in (b"", b"\n", b"\n" * 99, b"[" * 100_000, b"\0" * 4096, b"{}\n", b"null\n", b"\xff"):
         plot = again.fresh()
@@ -111,9 +117,7 @@ def test_a_journal_of_garbage_is_no_traceback(half_done: Plot, trees: tuple[str,
         assert plot.digest() == trees[0]
 
 
-def test_each_object_damaged_by_one_bit_is_named_and_not_used(
-    half_done: Plot, trees: tuple[str, str]
-) -> None:
+def test_damaged_object_is_named_and_not_restored(half_done: Plot, trees: tuple[str, str]) -> None:
     again = Again(half_done)
     rows = json.loads((folder_of(half_done) / "manifest.json").read_bytes())["rows"]
     files = [row for row in rows if row["type"] == "file"]
@@ -153,7 +157,7 @@ def row_is(path: Path, row: dict[str, object]) -> bool:
     return manifest.matches(path, row)
 
 
-def test_every_object_that_is_gone_is_named(half_done: Plot) -> None:
+def test_missing_objects_are_named(half_done: Plot) -> None:
     shutil.rmtree(folder_of(half_done) / "objects")
     with pytest.raises(RollbackFailed) as caught, half_done.environment.locked("recovery"):
         recovery.recover(half_done.backend)
@@ -163,7 +167,7 @@ def test_every_object_that_is_gone_is_named(half_done: Plot) -> None:
     assert str(half_done.prefix / "lib/pea/fresh.py") not in named
 
 
-def test_of_many_that_are_not_put_back_the_history_shows_some_and_has_all(
+def test_history_shows_some_of_many_failed_paths_and_keeps_all(
     half_done: Plot,
 ) -> None:
     class Lost(FolderSavePoint):
@@ -182,7 +186,9 @@ def test_of_many_that_are_not_put_back_the_history_shows_some_and_has_all(
     assert again.facts == caught.value.facts
 
 
-def test_the_manifest_is_flipped_at_any_byte(half_done: Plot, trees: tuple[str, str]) -> None:
+def test_flipped_manifest_byte_prevents_rollback_until_it_is_repaired(
+    half_done: Plot, trees: tuple[str, str]
+) -> None:
     again = Again(half_done)
     whole = (folder_of(half_done) / "manifest.json").read_bytes()
     new, plot = half_done.digest(), half_done
@@ -198,7 +204,7 @@ def test_the_manifest_is_flipped_at_any_byte(half_done: Plot, trees: tuple[str, 
     assert plot.digest() == trees[0]
 
 
-def test_recovery_needs_no_plan(half_done: Plot, trees: tuple[str, str]) -> None:
+def test_recovery_works_without_a_readable_plan(half_done: Plot, trees: tuple[str, str]) -> None:
     (folder_of(half_done) / "plan.json").write_bytes(b"\xff")
     assert half_done.recover() == 0
     assert half_done.digest() == trees[0]
@@ -207,7 +213,7 @@ def test_recovery_needs_no_plan(half_done: Plot, trees: tuple[str, str]) -> None
     assert shown.error == "it was cut off; its plan cannot be read"
 
 
-def test_a_plan_flipped_at_any_byte_is_no_traceback(half_done: Plot) -> None:
+def test_plan_with_a_flipped_byte_causes_no_exception(half_done: Plot) -> None:
     whole = (folder_of(half_done) / "plan.json").read_bytes()
     plans = {plan_from_text(whole.decode()).changes}
     refused = 0
@@ -219,7 +225,9 @@ def test_a_plan_flipped_at_any_byte_is_no_traceback(half_done: Plot) -> None:
     assert refused > len(whole) // 2
 
 
-def test_the_mark_alone_is_no_crash(tmp_path: Path, trees: tuple[str, str]) -> None:
+def test_open_mark_of_a_finished_transaction_causes_no_rollback(
+    tmp_path: Path, trees: tuple[str, str]
+) -> None:
     plot = Plot.planted(tmp_path / "env")
     plot.upgrade()
     (plot.place / "open").write_text(plot.journal.ids()[-1])
@@ -230,7 +238,7 @@ def test_the_mark_alone_is_no_crash(tmp_path: Path, trees: tuple[str, str]) -> N
     assert (plot.digest(), plot.leftovers()) == (trees[1], [])
 
 
-def test_without_the_mark_nothing_is_looked_at(
+def test_recovery_reads_nothing_without_the_open_mark(
     half_done: Plot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (half_done.place / "open").unlink()

@@ -98,7 +98,9 @@ def stands(plot: Plot, error: PkgwidgetsError | None, trees: tuple[str, str]) ->
 
 
 @CODES
-def test_any_single_call_is_refused(tmp_path: Path, trees: tuple[str, str], code: int) -> None:
+def test_any_single_disk_error_leaves_a_known_state(
+    tmp_path: Path, trees: tuple[str, str], code: int
+) -> None:
     plot = Plot.planted(tmp_path / "env")
     for number in count(1):
         plot = Plot.planted(tmp_path / "env")
@@ -118,7 +120,7 @@ def test_any_single_call_is_refused(tmp_path: Path, trees: tuple[str, str], code
 
 
 @CODES
-def test_any_single_call_is_refused_while_the_old_is_put_back(
+def test_any_single_disk_error_during_rollback_leaves_a_known_state(
     tmp_path: Path, trees: tuple[str, str], code: int
 ) -> None:
     plot = Plot.planted(tmp_path / "env")
@@ -151,9 +153,7 @@ def test_any_single_call_is_refused_while_the_old_is_put_back(
     assert plot.digest() == trees[0]
 
 
-def test_on_a_disk_that_is_full_from_any_call_on_the_old_comes_back(
-    tmp_path: Path, trees: tuple[str, str]
-) -> None:
+def test_full_disk_at_any_call_is_rolled_back(tmp_path: Path, trees: tuple[str, str]) -> None:
     """Nothing is free but what was reserved, and that only once it is given back."""
     for number in count(1):
         plot = Plot.planted(tmp_path / "env")
@@ -179,7 +179,7 @@ def test_on_a_disk_that_is_full_from_any_call_on_the_old_comes_back(
     assert number > 20
 
 
-def test_every_sync_that_fails_ends_the_transaction(tmp_path: Path, trees: tuple[str, str]) -> None:
+def test_failed_sync_ends_the_transaction(tmp_path: Path, trees: tuple[str, str]) -> None:
     for number in count(1):
         plot = Plot.planted(tmp_path / "env")
         with refused(partial(is_number, number), errno.EIO, ("sync", "sync_path")) as struck:
@@ -193,7 +193,7 @@ def test_every_sync_that_fails_ends_the_transaction(tmp_path: Path, trees: tuple
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EBADF])
-def test_a_disk_without_locks_is_an_error_of_ours(
+def test_disk_without_locks_raises_disk_failed(
     tmp_path: Path, trees: tuple[str, str], monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     plot = Plot.planted(tmp_path / "env")
@@ -208,7 +208,7 @@ def test_a_disk_without_locks_is_an_error_of_ours(
     assert (plot.digest(), plot.journal.ids()) == (trees[0], [])
 
 
-def test_no_change_is_made_before_what_is_broken_is_mended(
+def test_no_change_is_made_before_a_failed_rollback_is_completed(
     tmp_path: Path, trees: tuple[str, str]
 ) -> None:
     plot = Plot.planted(tmp_path / "env")
@@ -228,7 +228,7 @@ def test_no_change_is_made_before_what_is_broken_is_mended(
 
 
 @pytest.mark.parametrize(("after", "raised"), [("INSTALLED", True), ("COMMIT", False)])
-def test_a_journal_that_cannot_be_read_any_more(
+def test_unreadable_journal_raises_only_before_commit(
     tmp_path: Path, trees: tuple[str, str], after: str, raised: bool
 ) -> None:
     """What is half done is not called old, and what is committed not failed."""

@@ -223,7 +223,7 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
 
 @pytest.mark.parametrize("call", [plan_upgrade, plan_uninstall], ids=["upgrade", "removal"])
 @pytest.mark.parametrize(("make", "name", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_may_not_be_changed_is_refused_while_planning(
+def test_unchangeable_package_is_refused_while_planning(
     site: Site,
     tree: Oracle,
     make: Callable[[Site], object],
@@ -251,7 +251,7 @@ OF_ITSELF = [
 
 
 @pytest.mark.parametrize("fixture", OF_ITSELF)
-def test_one_that_may_not_be_changed_stands_in_nobodys_way(site: Site, fixture: str) -> None:
+def test_unchangeable_package_does_not_block_other_upgrades(site: Site, fixture: str) -> None:
     make, name, _ = REFUSED[fixture]
     site.garden.index.publish(pea("2.0"))
     make(site)
@@ -265,7 +265,7 @@ def test_one_that_may_not_be_changed_stands_in_nobodys_way(site: Site, fixture: 
     assert done.outcome is Outcome.COMMITTED
 
 
-def test_two_that_claim_one_file_are_changed_together(site: Site, tree: Oracle) -> None:
+def test_two_packages_that_own_one_file_are_changed_together(site: Site, tree: Oracle) -> None:
     site.claim("raintable.py,,")
     before = tree(site.prefix)
     done = apply.apply_plan(site.backend, plan_upgrade(site.backend, ["seedshelf", "raintable"]))
@@ -274,7 +274,7 @@ def test_two_that_claim_one_file_are_changed_together(site: Site, tree: Oracle) 
     assert tree(site.prefix) == before
 
 
-def test_a_dependency_that_may_not_be_changed_holds_the_plan_back(site: Site) -> None:
+def test_unchangeable_dependency_holds_the_package_back(site: Site) -> None:
     (site.info("sundrift") / "RECORD").unlink()
     plan = plan_upgrade(site.backend, "bedplanner")
     assert not plan
@@ -288,7 +288,7 @@ def test_a_dependency_that_may_not_be_changed_holds_the_plan_back(site: Site) ->
         plan_install(site.backend, "pea")
 
 
-def test_what_cannot_be_read_is_not_installed_over(site: Site) -> None:
+def test_unreadable_package_is_not_installed_over(site: Site) -> None:
     two_dist_infos(site)
     site.garden.index.publish(pea("1.0", requires=("seedshelf>=1.4.2",)))
     with pytest.raises(EnvironmentRefused, match="seedshelf would be installed over what cannot"):
@@ -296,7 +296,7 @@ def test_what_cannot_be_read_is_not_installed_over(site: Site) -> None:
 
 
 @pytest.mark.parametrize("text", ["garbage", "[1]", "null", '{"url": "http://["}', "\\ud800"])
-def test_a_spoilt_direct_url_stops_every_plan_with_its_name(site: Site, text: str) -> None:
+def test_unreadable_direct_url_refuses_every_plan_and_is_named(site: Site, text: str) -> None:
     (site.info("frostcall") / "direct_url.json").write_text(text)
     spoilt = r"frostcall-1\.9\.3\.dist-info/direct_url\.json cannot be read: .*; mend it"
     for call in (plan_upgrade, plan_uninstall, plan_install):
@@ -304,7 +304,7 @@ def test_a_spoilt_direct_url_stops_every_plan_with_its_name(site: Site, text: st
             call(site.backend, "seedshelf")
 
 
-def test_a_record_spoilt_after_an_upgrade_refuses_its_undo(site: Site) -> None:
+def test_hostile_record_row_added_after_an_upgrade_refuses_the_undo(site: Site) -> None:
     apply.apply_plan(site.backend, plan_upgrade(site.backend, "seedshelf"))
     site.claim("/etc/passwd,,")
     with pytest.raises(EnvironmentRefused, match="names '/etc/passwd'"):
@@ -314,7 +314,7 @@ def test_a_record_spoilt_after_an_upgrade_refuses_its_undo(site: Site) -> None:
 # --- no place for it
 
 
-def test_a_read_only_environment_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_only_environment_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder's mode is nothing to root, so the probe's own call is refused."""
     made = tempfile.TemporaryDirectory
 
@@ -329,7 +329,7 @@ def test_a_read_only_environment_is_refused(site: Site, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_is_refused(
+def test_file_system_without_locks_is_refused(
     site: Site, tree: Oracle, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     def flock(descriptor: int, operation: int) -> None:
@@ -398,7 +398,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize("make", ALLOWED.values(), ids=ALLOWED)
-def test_what_may_be_changed_is_changed_and_brought_back(
+def test_changeable_environment_is_upgraded_and_undone(
     site: Site, tree: Oracle, make: Callable[[Site], None]
 ) -> None:
     make(site)
@@ -412,7 +412,7 @@ def test_what_may_be_changed_is_changed_and_brought_back(
     assert tree(site.prefix) == before
 
 
-def test_a_lower_layer_that_moves_no_folders_and_links_nothing_will_do(
+def test_overlay_file_system_without_links_is_supported(
     site: Site, tree: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a container: a folder of a lower layer cannot be renamed, nor a file linked."""
@@ -435,7 +435,7 @@ def test_a_lower_layer_that_moves_no_folders_and_links_nothing_will_do(
     assert tree(site.prefix) == before
 
 
-def test_two_names_that_are_one_file_are_refused_where_case_does_not_count(
+def test_names_that_differ_only_in_case_are_refused_if_case_is_folded(
     site: Site, tree: Oracle
 ) -> None:
     plain(site)

@@ -151,7 +151,7 @@ SAID = {
 
 
 @pytest.mark.parametrize("change", SAID)
-def test_what_somebody_else_changed_makes_a_plan_stale(
+def test_foreign_change_makes_a_plan_stale(
     backend: Backend, garden: Demo, tree: Oracle, change: str
 ) -> None:
     plan = plan_upgrade(backend, ["seedshelf", "bedplanner"])
@@ -166,7 +166,7 @@ def test_what_somebody_else_changed_makes_a_plan_stale(
     garden.site_packages.chmod(0o755)
 
 
-def test_an_environment_that_its_owner_closed_makes_a_plan_stale(
+def test_environment_that_became_externally_managed_makes_a_plan_stale(
     backend: Backend, garden: Demo, tree: Oracle, tmp_path: Path
 ) -> None:
     """The marker of PEP 668 counts outside of virtual environments: this one passes for such."""
@@ -181,7 +181,7 @@ def test_an_environment_that_its_owner_closed_makes_a_plan_stale(
     assert tree(facts.prefix) == before
 
 
-def test_an_index_with_other_files_of_the_same_names_is_found_out(
+def test_index_with_different_files_fails_the_hash_check(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
     """The hashes of the plan decide, whatever is configured when it is applied."""
@@ -196,7 +196,9 @@ def test_an_index_with_other_files_of_the_same_names_is_found_out(
         assert "INTENT" not in backend.journal.steps(done.id)
 
 
-def test_an_index_with_the_same_files_elsewhere_will_do(backend: Backend, garden: Demo) -> None:
+def test_plan_can_be_applied_from_another_index_with_the_same_files(
+    backend: Backend, garden: Demo
+) -> None:
     plan = plan_upgrade(backend, "seedshelf")
     same = [w for w in garden.index._wheels.values() if w.name == "seedshelf"]
     with DemoIndex(same) as index:
@@ -213,7 +215,7 @@ PLANS: dict[str, Callable[[Backend], object]] = {
 
 
 @pytest.mark.parametrize("name", PLANS)
-def test_every_kind_of_plan_is_tied_to_what_it_was_made_for(name: str) -> None:
+def test_every_kind_of_plan_becomes_stale(name: str) -> None:
     kit = FakeKit()
     kit.publish(BuiltWheel(name="pea", version="1", files={"pea.py": "x = 1\n"}))
     apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "frostcall"))
@@ -228,20 +230,20 @@ def test_every_kind_of_plan_is_tied_to_what_it_was_made_for(name: str) -> None:
     assert kit.tree() == before
 
 
-def test_what_is_not_touched_may_be_edited(kit: Kit) -> None:
+def test_edited_file_of_another_package_does_not_make_a_plan_stale(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "seedshelf")
     kit.edit("frostcall.py", b"x = 2\n")
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
-def test_what_was_compiled_in_between_does_not_count(backend: Backend, garden: Demo) -> None:
+def test_new_bytecode_does_not_make_a_plan_stale(backend: Backend, garden: Demo) -> None:
     plan = plan_upgrade(backend, "bedplanner")
     assert backend.import_checker.failures(["bedplanner"]) == {}
     assert (garden.site_packages / "bedplanner" / "__pycache__").is_dir()
     assert changes_since_plan(backend, plan) == ()
 
 
-def test_a_plan_that_was_rolled_back_can_be_applied_again(backend: Backend, garden: Demo) -> None:
+def test_rolled_back_plan_can_be_applied_again(backend: Backend, garden: Demo) -> None:
     """Files that were put back are the same to it, whatever inode they have."""
     plan = plan_upgrade(backend, ["seedshelf", "bedplanner"])
 
@@ -256,7 +258,7 @@ def test_a_plan_that_was_rolled_back_can_be_applied_again(backend: Backend, gard
     assert apply.apply_plan(backend, plan).outcome is Outcome.COMMITTED
 
 
-def test_a_fingerprint_of_another_version_of_ours_is_stale(backend: Backend) -> None:
+def test_fingerprint_of_another_format_makes_a_plan_stale(backend: Backend) -> None:
     old = replace(plan_upgrade(backend, "seedshelf"), environment_fingerprint="0" * 32)
     with pytest.raises(StalePlan):
         apply.apply_plan(backend, old)

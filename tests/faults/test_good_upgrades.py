@@ -177,7 +177,7 @@ def upgraded(wheels: Sequence[BuiltWheel]) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", APART)
-def test_a_good_upgrade_is_committed_and_can_be_undone(
+def test_good_upgrade_is_committed_and_can_be_undone(
     backend: Backend, garden: Demo, tree: Oracle, name: str
 ) -> None:
     wheels = GOOD[name]
@@ -190,7 +190,7 @@ def test_a_good_upgrade_is_committed_and_can_be_undone(
     assert tree(backend.environment.interpreter.prefix) == before
 
 
-def test_all_of_them_at_once_are_committed_and_can_be_undone(
+def test_all_good_upgrades_at_once_are_committed_and_can_be_undone(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
     wheels = [wheel for wheels in GOOD.values() for wheel in wheels]

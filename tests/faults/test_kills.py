@@ -40,7 +40,7 @@ def ended(plot: Plot) -> str:
 
 @pytest.mark.parametrize("record", RECORDS)
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_at_a_record(
+def test_kill_at_a_journal_record_leaves_the_old_or_the_new_environment(
     tmp_path: Path, trees: tuple[str, str], record: str, moment: str
 ) -> None:
     plot = Plot.planted(tmp_path / "env")
@@ -53,7 +53,9 @@ def test_killed_at_a_record(
 
 
 @pytest.mark.slow
-def test_killed_before_every_single_file_operation(tmp_path: Path, trees: tuple[str, str]) -> None:
+def test_kill_at_any_file_operation_leaves_old_or_new_environment(
+    tmp_path: Path, trees: tuple[str, str]
+) -> None:
     plot = Plot.planted(tmp_path / "env")
     for number in count(1):
         plot = Plot.planted(tmp_path / "env")
@@ -80,7 +82,7 @@ def half_done(tmp_path: Path) -> Callable[[], Plot]:
 
 
 @pytest.mark.slow
-def test_killed_while_it_recovers_at_every_single_operation(
+def test_kill_at_any_operation_of_recovery_still_rolls_back(
     half_done: Callable[[], Plot], trees: tuple[str, str]
 ) -> None:
     for number in count(1):
@@ -95,7 +97,7 @@ def test_killed_while_it_recovers_at_every_single_operation(
 @pytest.mark.parametrize(
     "thirds", [BACK[:1], pytest.param(BACK[1:], marks=pytest.mark.slow)], ids=["one", "the rest"]
 )
-def test_killed_three_times_while_it_recovers(
+def test_three_kills_at_records_during_recovery_still_roll_back(
     half_done: Callable[[], Plot], trees: tuple[str, str], first: str, thirds: list[str]
 ) -> None:
     for second, third in product(BACK, thirds):
@@ -105,7 +107,7 @@ def test_killed_three_times_while_it_recovers(
         assert ended(plot) == trees[0], (first, second, third)
 
 
-def test_killed_three_times_anywhere_while_it_recovers(
+def test_three_kills_at_random_during_recovery_still_roll_back(
     half_done: Callable[[], Plot], trees: tuple[str, str]
 ) -> None:
     chance = random.Random(3)
@@ -186,5 +188,7 @@ def _random_kills(folder: Path, trees: tuple[str, str], seeds: range) -> None:
 
 
 @pytest.mark.slow
-def test_200_engines_that_leave_anything(tmp_path: Path, trees: tuple[str, str]) -> None:
+def test_random_kills_of_a_vandal_installer_leave_old_or_new_environment(
+    tmp_path: Path, trees: tuple[str, str]
+) -> None:
     _random_kills(tmp_path, trees, range(200))

@@ -35,83 +35,89 @@ MUTATIONS = {
         file="operations/recovery.py",
         code="differences = save_point.restore()",
         instead="differences = ()",
-        test="faults/test_kills.py::test_killed_at_a_record[written-INSTALLED]",
+        test="faults/test_kills.py"
+        "::test_kill_at_a_journal_record_leaves_the_old_or_the_new_environment[written-INSTALLED]",
     ),
     "power cut: the journal is not synced": Mutation(
         file="backends/store/journal_file.py",
         code="                filesystem.sync(file)\n",
         instead="",
-        test="faults/test_power_cuts.py::test_while_it_upgrades[one in 29]",
+        test="faults/test_power_cuts.py"
+        "::test_power_cut_during_upgrade_leaves_the_old_or_the_new_environment[one in 29]",
     ),
     "power cut: a file is renamed before it is synced": Mutation(
         file="backends/store/filesystem.py",
         code="        write(file, data)\n        sync(file)\n",
         instead="        write(file, data)\n",
-        test="faults/test_power_cuts.py::test_while_it_upgrades[one in 29]",
+        test="faults/test_power_cuts.py"
+        "::test_power_cut_during_upgrade_leaves_the_old_or_the_new_environment[one in 29]",
     ),
     "torn journal: only what it says counts": Mutation(
         file="operations/recovery.py",
         code="if not _STEPS_AFTER_INTENT & {*steps} and not save_point.is_intact():",
         instead="if not _STEPS_AFTER_INTENT & {*steps}:",
-        test="faults/test_damage.py::test_the_journal_is_cut_off_at_any[one in 19]",
+        test="faults/test_damage.py"
+        "::test_interrupted_change_with_a_truncated_journal_is_rolled_back[one in 19]",
     ),
     "flipped journal: no checksum is looked at": Mutation(
         file="backends/store/journal_file.py",
         code='line if line.pop("crc", None) == _checksum(line) else None',
         instead='line if line.pop("crc", None) else None',
-        test="faults/test_damage.py::test_the_journal_is_flipped_at_any[one in 19]",
+        test="faults/test_damage.py"
+        "::test_interrupted_change_with_a_flipped_journal_byte_is_rolled_back[one in 19]",
     ),
     "damaged copies: they are put back all the same": Mutation(
         file="backends/store/restore.py",
         code='if filesystem.sha256(path) == str(row["sha256"]):',
         instead="if filesystem.sha256(path):",
-        test="faults/test_damage.py::test_each_object_damaged_by_one_bit_is_named_and_not_used",
+        test="faults/test_damage.py::test_damaged_object_is_named_and_not_restored",
     ),
     "bad wheels: nothing is tried beside the environment": Mutation(
         file="operations/apply.py",
         code="    if failing:\n        raise StageFailed(id, failing)\n",
         instead="",
         test="faults/test_bad_wheels.py"
-        "::test_a_bad_upgrade_leaves_the_old_and_says_why[1 import raises]",
+        "::test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged[1 import raises]",
     ),
     "bad wheels: nothing is looked at in the environment": Mutation(
         file="operations/apply.py",
         code="    if problems:\n        raise VerificationFailed(id, problems)\n",
         instead="",
         test="faults/test_bad_wheels.py"
-        "::test_a_bad_upgrade_leaves_the_old_and_says_why[10 wrong hash in RECORD]",
+        "::test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged"
+        "[10 wrong hash in RECORD]",
     ),
     "stale plan: nothing is compared": Mutation(
         file="operations/apply.py",
         code="    if said:\n        raise StalePlan",
         instead="    if False:\n        raise StalePlan",
-        test="faults/test_foreign_changes.py"
-        "::test_what_somebody_else_changed_makes_a_plan_stale[edit_a_file]",
+        test="faults/test_foreign_changes.py::test_foreign_change_makes_a_plan_stale[edit_a_file]",
     ),
     "two at once: the lock is shared": Mutation(
         file="backends/store/lock.py",
         code="fcntl.LOCK_EX",
         instead="fcntl.LOCK_SH",
-        test="worker/test_races.py::test_of_the_races_for_the_lock_each_has_one_winner[40]",
+        test="worker/test_races.py::test_race_for_the_lock_has_one_winner[40]",
     ),
     "rollback not completed: the facts are not written down": Mutation(
         file="operations/recovery.py",
         code=", failure=facts)",
         instead=")",
         test="worker/test_incomplete.py"
-        "::test_who_follows_it_gets_the_files_the_reasons_and_the_command",
+        "::test_follow_reports_files_reasons_and_command_of_a_failed_rollback",
     ),
     "cancelled: saving does not notice it": Mutation(
         file="operations/apply.py",
         code="save_point.save(paths, lambda: report(Event(stage=Stage.SAVING)))",
         instead="save_point.save(paths)",
-        test="faults/test_cancel.py::test_cancelled_at_any_moment_of_the_saving",
+        test="faults/test_cancel.py"
+        "::test_cancellation_during_saving_leaves_the_environment_unchanged",
     ),
     "upgraded ourselves: what is imported late is of the other version": Mutation(
         file="backends/worker/code_snapshot.py",
         code="    sys.meta_path.insert(0, _Finder)",
         instead="    return",
-        test="worker/test_code_snapshot.py::test_what_is_imported_late_is_of_the_same_edition",
+        test="worker/test_code_snapshot.py::test_late_import_is_of_the_loaded_version",
     ),
 }
 
@@ -142,7 +148,7 @@ def tried(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_without_the_code_the_test_fails(copy: Path, name: str) -> None:
+def test_mutation_makes_its_test_fail(copy: Path, name: str) -> None:
     mutation = MUTATIONS[name]
     file = copy / "pkgwidgets" / mutation.file
     text = file.read_text("utf-8")

@@ -56,7 +56,9 @@ def recovered_from_all(
 
 
 @EVERY
-def test_while_it_upgrades(tmp_path: Path, trees: tuple[str, str], every: int) -> None:
+def test_power_cut_during_upgrade_leaves_the_old_or_the_new_environment(
+    tmp_path: Path, trees: tuple[str, str], every: int
+) -> None:
     plot = Plot.planted(tmp_path / "env")
     record = plot.journal.record
 
@@ -80,7 +82,9 @@ def test_while_it_upgrades(tmp_path: Path, trees: tuple[str, str], every: int) -
 
 
 @EVERY
-def test_while_it_rolls_back(tmp_path: Path, trees: tuple[str, str], every: int) -> None:
+def test_power_cut_during_rollback_leaves_the_old_environment(
+    tmp_path: Path, trees: tuple[str, str], every: int
+) -> None:
     plot = Plot.planted(tmp_path / "env")
     install = plot.installer.install
 
@@ -100,7 +104,9 @@ def test_while_it_rolls_back(tmp_path: Path, trees: tuple[str, str], every: int)
 
 
 @pytest.mark.slow
-def test_the_power_fails_again_while_it_recovers(tmp_path: Path, trees: tuple[str, str]) -> None:
+def test_second_power_cut_during_recovery_leaves_the_old_environment(
+    tmp_path: Path, trees: tuple[str, str]
+) -> None:
     plot = Plot.planted(tmp_path / "env")
     record = plot.journal.record
 

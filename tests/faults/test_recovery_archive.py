@@ -80,7 +80,7 @@ def imported(module: str) -> set[str]:
 
 
 @pytest.mark.parametrize("module", recovery_modules())
-def test_it_is_made_of_the_standard_library_and_of_itself(module: str) -> None:
+def test_archive_modules_import_only_the_standard_library(module: str) -> None:
     known = {
         f"pkgwidgets.{name.removesuffix('.py').replace('/', '.')}" for name in recovery_modules()
     }
@@ -89,7 +89,7 @@ def test_it_is_made_of_the_standard_library_and_of_itself(module: str) -> None:
         assert ours or name.partition(".")[0] in sys.stdlib_module_names, name
 
 
-def test_it_is_the_very_same_code() -> None:
+def test_archive_contains_the_same_code_as_the_package() -> None:
     with zipfile.ZipFile(BytesIO(recovery_archive())) as file:
         names = [name for name in file.namelist() if not name.endswith("__init__.py")]
         assert sorted(names) == sorted(
@@ -99,7 +99,7 @@ def test_it_is_the_very_same_code() -> None:
             assert file.read(f"pkgwidgets/{module}") == (PACKAGE / module).read_bytes()
 
 
-def test_it_recovers_without_us(half_done: Plot, trees: tuple[str, str]) -> None:
+def test_archive_rolls_back_an_interrupted_change(half_done: Plot, trees: tuple[str, str]) -> None:
     assert half_done.digest() == trees[1]
     id = half_done.journal.ids()[-1]
     tool = tool_of(half_done)
@@ -109,7 +109,7 @@ def test_it_recovers_without_us(half_done: Plot, trees: tuple[str, str]) -> None
     assert half_done.journal.transactions()[0].error == "it was cut off"
 
 
-def test_it_runs_wherever_the_environment_was_moved(
+def test_archive_works_after_the_environment_was_moved(
     half_done: Plot, trees: tuple[str, str], tmp_path: Path
 ) -> None:
     half_done.prefix.rename(tmp_path / "moved")
@@ -119,7 +119,9 @@ def test_it_runs_wherever_the_environment_was_moved(
     assert not half_done.prefix.exists()
 
 
-def test_there_is_nothing_to_do(half_done: Plot, trees: tuple[str, str], tmp_path: Path) -> None:
+def test_archive_reports_if_there_is_nothing_to_recover(
+    half_done: Plot, trees: tuple[str, str], tmp_path: Path
+) -> None:
     tool = tool_of(half_done)
     kept = shutil.copy(tool, tmp_path)
     assert run(tool)[0] == 0
@@ -128,7 +130,7 @@ def test_there_is_nothing_to_do(half_done: Plot, trees: tuple[str, str], tmp_pat
     assert half_done.digest() == trees[0]
 
 
-def test_what_is_committed_stays(tmp_path: Path, trees: tuple[str, str]) -> None:
+def test_archive_keeps_a_committed_transaction(tmp_path: Path, trees: tuple[str, str]) -> None:
     plot = Plot.planted(tmp_path / "env")
     assert killed(plot.upgrade, "COMMIT:synced")
     id = plot.journal.ids()[-1]
@@ -137,7 +139,9 @@ def test_what_is_committed_stays(tmp_path: Path, trees: tuple[str, str]) -> None
     assert (plot.digest(), plot.leftovers()) == (trees[1], [])
 
 
-def test_what_changed_nothing_is_only_ended(tmp_path: Path, trees: tuple[str, str]) -> None:
+def test_archive_ends_a_transaction_that_changed_nothing(
+    tmp_path: Path, trees: tuple[str, str]
+) -> None:
     plot = Plot.planted(tmp_path / "env")
     assert killed(plot.upgrade, "LOCKED:synced")
     id = plot.journal.ids()[-1]
@@ -146,7 +150,9 @@ def test_what_changed_nothing_is_only_ended(tmp_path: Path, trees: tuple[str, st
     assert (plot.digest(), plot.last_steps()[-1]) == (trees[0], "ABORTED")
 
 
-def test_what_it_could_not_put_back_is_named(half_done: Plot, trees: tuple[str, str]) -> None:
+def test_archive_names_paths_that_cannot_be_rolled_back(
+    half_done: Plot, trees: tuple[str, str]
+) -> None:
     kept = tool_of(half_done).with_name("objects")
     shutil.move(kept, half_done.prefix.with_name("elsewhere"))
     code, said = run(tool_of(half_done))
@@ -160,7 +166,7 @@ def test_what_it_could_not_put_back_is_named(half_done: Plot, trees: tuple[str, 
     assert half_done.digest() == trees[0]
 
 
-def test_an_installer_that_outlived_us_is_waited_for(
+def test_archive_refuses_while_the_environment_is_locked(
     half_done: Plot, trees: tuple[str, str]
 ) -> None:
     with hold_lock(half_done.place, "uv"):
@@ -171,7 +177,7 @@ def test_an_installer_that_outlived_us_is_waited_for(
     assert half_done.digest() == trees[0]
 
 
-def test_it_can_be_killed_and_run_again(half_done: Plot, trees: tuple[str, str]) -> None:
+def test_archive_can_be_killed_and_run_again(half_done: Plot, trees: tuple[str, str]) -> None:
     tool = tool_of(half_done)
     for point in ("RB_BEGIN:written", "operation#12", "ROLLED_BACK:before"):
         done = subprocess.run(
@@ -182,7 +188,7 @@ def test_it_can_be_killed_and_run_again(half_done: Plot, trees: tuple[str, str])
     assert (half_done.digest(), half_done.leftovers()) == (trees[0], [])
 
 
-def test_what_another_version_wrote_is_ended_by_its_own_copy(
+def test_transaction_of_another_format_is_recovered_by_its_archive(
     half_done: Plot, trees: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ours stands for the old version here: it knows only a later format."""
@@ -193,7 +199,7 @@ def test_what_another_version_wrote_is_ended_by_its_own_copy(
     assert (half_done.digest(), half_done.leftovers()) == (trees[0], [])
 
 
-def test_a_copy_that_does_not_know_the_version_either_says_so(
+def test_archive_reports_an_unknown_journal_format(
     half_done: Plot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id = half_done.journal.ids()[-1]
@@ -208,7 +214,7 @@ def test_a_copy_that_does_not_know_the_version_either_says_so(
         recovery.recover(half_done.backend)
 
 
-def test_it_is_durable_before_anything_is_changed(
+def test_archive_is_synced_before_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plot = Plot.planted(tmp_path / "env")

@@ -63,7 +63,9 @@ def apart(seconds: float, kills: int) -> Iterator[float]:
         yield chance.uniform(0, 1.1 * seconds)
 
 
-def test_40_kills_at_any_instant(backend: Backend, garden: Demo) -> None:
+def test_forty_kills_of_uv_leave_the_old_or_the_new_environment(
+    backend: Backend, garden: Demo
+) -> None:
     prefix = backend.environment.interpreter.prefix
     old = tree.digest(prefix)
     begun = time.monotonic()
@@ -88,7 +90,7 @@ def test_40_kills_at_any_instant(backend: Backend, garden: Demo) -> None:
     assert outcomes.count(Outcome.ROLLED_BACK) >= 10
 
 
-def test_five_are_undone_to_the_byte_with_the_index_off(backend: Backend, garden: Demo) -> None:
+def test_five_upgrades_are_undone_exactly_without_the_index(backend: Backend, garden: Demo) -> None:
     """Each undo is killed first, and the tool that it carries puts it right."""
     prefix = backend.environment.interpreter.prefix
     garden.index.publish(

@@ -159,7 +159,7 @@ def assert_is_fit_to_show(error: PkgwidgetsError) -> None:
 @pytest.mark.parametrize("name", NO_NAMES, ids=short)
 @pytest.mark.parametrize("door", [*NAME_DOORS, *REQUIREMENT_DOORS])
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_what_is_no_name_is_refused(service: PackageService, door: str, name: str) -> None:
+def test_invalid_name_is_refused(service: PackageService, door: str, name: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         {**NAME_DOORS, **REQUIREMENT_DOORS}[door](service, name)
     assert caught.value.field in ("name", "requirement")
@@ -169,7 +169,7 @@ def test_what_is_no_name_is_refused(service: PackageService, door: str, name: st
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("door", NAME_DOORS)
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_a_name_that_is_not_installed_is_not_found(
+def test_unknown_name_raises_package_not_found(
     service: PackageService, door: str, name: str
 ) -> None:
     with pytest.raises(PackageNotFound) as caught:
@@ -180,7 +180,7 @@ def test_a_name_that_is_not_installed_is_not_found(
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("door", REQUIREMENT_DOORS)
 @pytest.mark.usefixtures("nothing_starts")
-def test_a_name_that_is_on_no_index_is_asked_for_in_its_canonical_form(
+def test_unknown_project_is_requested_by_its_normalized_name(
     service: PackageService, door: str, name: str
 ) -> None:
     with pytest.raises(ProjectNotFound) as caught:
@@ -190,14 +190,16 @@ def test_a_name_that_is_on_no_index_is_asked_for_in_its_canonical_form(
 
 @pytest.mark.parametrize("name", ["Compost_Log", "compost-log", "COMPOST.LOG", "compost__log"])
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_any_spelling_finds_what_is_installed(service: PackageService, name: str) -> None:
+def test_any_spelling_of_a_name_finds_the_package(service: PackageService, name: str) -> None:
     assert service.get_package(name).name == "Compost_Log"
 
 
 @pytest.mark.parametrize("value", NO_TEXT, ids=short)
 @pytest.mark.parametrize("door", [*NAME_DOORS, *REQUIREMENT_DOORS])
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_what_is_no_text_is_no_name(service: PackageService, door: str, value: object) -> None:
+def test_name_that_is_not_a_string_is_refused(
+    service: PackageService, door: str, value: object
+) -> None:
     if value is None and door in EVERYTHING:
         value = object()
     with pytest.raises(InvalidRequest) as caught:
@@ -211,7 +213,7 @@ def test_what_is_no_text_is_no_name(service: PackageService, door: str, value: o
 @pytest.mark.parametrize("version", [*NO_VERSIONS, 1, 1.0, True, b"1", ["1.0"]], ids=short)
 @pytest.mark.parametrize("door", VERSION_DOORS)
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_what_is_no_version_is_refused(service: PackageService, door: str, version: object) -> None:
+def test_invalid_version_is_refused(service: PackageService, door: str, version: object) -> None:
     with pytest.raises(InvalidRequest) as caught:
         VERSION_DOORS[door](service, version)
     assert (caught.value.field, caught.value.value) == ("version", version)
@@ -220,7 +222,7 @@ def test_what_is_no_version_is_refused(service: PackageService, door: str, versi
 
 @pytest.mark.parametrize("names", [None, ["seedshelf", "frostcall"]], ids=["all", "two"])
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_a_version_is_refused_without_its_one_name(
+def test_version_without_exactly_one_name_is_refused(
     service: PackageService, names: list[str] | None
 ) -> None:
     with pytest.raises(InvalidRequest, match="a version needs exactly one name"):
@@ -229,7 +231,7 @@ def test_a_version_is_refused_without_its_one_name(
 
 @pytest.mark.parametrize("text", VERSIONS, ids=short)
 @pytest.mark.parametrize("door", VERSION_DOORS)
-def test_the_installer_is_asked_for_the_canonical_version(
+def test_installer_gets_the_normalized_version(
     service: PackageService, installer: Installer, door: str, text: str
 ) -> None:
     with pytest.raises(PlanImpossible):
@@ -240,7 +242,7 @@ def test_the_installer_is_asked_for_the_canonical_version(
 
 
 @pytest.mark.parametrize("text", VERSIONS, ids=short)
-def test_no_option_reaches_the_installer_that_is_not_ours(
+def test_user_input_never_becomes_an_installer_option(
     service: PackageService, installer: Installer, text: str
 ) -> None:
     with pytest.raises(PlanImpossible):
@@ -257,7 +259,7 @@ def test_no_option_reaches_the_installer_that_is_not_ours(
 @pytest.mark.parametrize("text", NO_REQUIREMENTS, ids=short)
 @pytest.mark.parametrize("door", REQUIREMENT_DOORS)
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_what_is_more_than_a_name_and_versions_is_refused(
+def test_requirement_with_more_than_name_and_versions_is_refused(
     service: PackageService, door: str, text: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
@@ -268,9 +270,7 @@ def test_what_is_more_than_a_name_and_versions_is_refused(
 @pytest.mark.parametrize("allow", ["", "everything", "Self", None, 1, ["all"]], ids=short)
 @pytest.mark.parametrize("door", ["plan_upgrade", "plan_install"])
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_what_may_move_is_one_of_three_words(
-    service: PackageService, door: str, allow: object
-) -> None:
+def test_invalid_allow_value_is_refused(service: PackageService, door: str, allow: object) -> None:
     with pytest.raises(InvalidRequest) as caught:
         getattr(service, door)("seedshelf", allow=allow)
     assert caught.value.reason == "one of self, dependencies, all is wanted"
@@ -279,7 +279,7 @@ def test_what_may_move_is_one_of_three_words(
 @pytest.mark.parametrize("id", ["", "x", "../x", "/etc/passwd", 1, b"x", []], ids=short)
 @pytest.mark.parametrize("door", ["plan_undo", "undo"])
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_what_is_no_transaction_cannot_be_undone(
+def test_invalid_transaction_id_cannot_be_undone(
     service: PackageService, door: str, id: object
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
@@ -290,7 +290,7 @@ def test_what_is_no_transaction_cannot_be_undone(
 
 @pytest.mark.parametrize("url", NO_INDEX_URLS, ids=short)
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_what_is_no_http_address_is_no_index(url: Any) -> None:
+def test_invalid_index_url_is_refused(url: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
         PackageService(index_url=url)
     assert caught.value.field == "index address"
@@ -299,7 +299,7 @@ def test_what_is_no_http_address_is_no_index(url: Any) -> None:
 
 @pytest.mark.parametrize("python", NO_PYTHONS, ids=short)
 @pytest.mark.usefixtures("nothing_is_sent")
-def test_what_is_no_interpreter_has_no_service(garden: Demo, python: Any) -> None:
+def test_invalid_interpreter_is_refused(garden: Demo, python: Any) -> None:
     with pytest.raises((EnvironmentRefused, InvalidRequest)):
         PackageService(python, index_url=garden.index_url)
 
@@ -315,7 +315,7 @@ def test_what_is_no_interpreter_has_no_service(garden: Demo, python: Any) -> Non
     ids=["a requirement", "a name", "a version", "an index"],
 )
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_credentials_in_what_is_refused_are_not_shown(
+def test_credentials_in_refused_input_are_not_shown(
     service: PackageService, open_door: Callable[[PackageService], object]
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
@@ -328,7 +328,7 @@ def test_credentials_in_what_is_refused_are_not_shown(
 
 @pytest.mark.parametrize("text", METADATA_TEXTS, ids=short)
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_a_hostile_summary_is_text(
+def test_hostile_summary_is_shown_as_text(
     service: PackageService, stranger: Callable[[str], None], text: str
 ) -> None:
     stranger(f"Name: stranger\nVersion: 1.0\nSummary: {text}")
@@ -340,7 +340,7 @@ def test_a_hostile_summary_is_text(
 
 
 @pytest.mark.parametrize("text", METADATA_REQUIREMENTS, ids=short)
-def test_a_hostile_requirement_spoils_neither_the_list_nor_the_plans_of_others(
+def test_hostile_requirement_does_not_affect_other_packages(
     service: PackageService, stranger: Callable[[str], None], text: str
 ) -> None:
     stranger(f"Name: stranger\nVersion: 1.0\nRequires-Dist: {text}")
@@ -350,7 +350,7 @@ def test_a_hostile_requirement_spoils_neither_the_list_nor_the_plans_of_others(
 
 
 @pytest.mark.parametrize("name", NAMES_IN_METADATA, ids=short)
-def test_a_distribution_without_a_valid_name_is_a_row_that_says_so(
+def test_distribution_with_an_invalid_name_is_an_error_row(
     service: PackageService, stranger: Callable[[str], None], name: str
 ) -> None:
     stranger(f"Name: {name}\nVersion: 1.0")
@@ -361,7 +361,7 @@ def test_a_distribution_without_a_valid_name_is_a_row_that_says_so(
 
 @pytest.mark.parametrize("version", NO_VERSIONS, ids=short)
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_a_distribution_without_a_valid_version_is_a_row_that_says_so(
+def test_distribution_with_an_invalid_version_is_an_error_row(
     service: PackageService, stranger: Callable[[str], None], version: str
 ) -> None:
     stranger(f"Name: stranger\nVersion: {version}")
@@ -376,7 +376,7 @@ def test_a_distribution_without_a_valid_version_is_a_row_that_says_so(
     ids=short,
 )  # fmt: skip
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
-def test_a_hostile_direct_url_never_breaks_the_list(
+def test_hostile_direct_url_does_not_break_the_list(
     garden: Demo, service: PackageService, stranger: Callable[[str], None], text: str
 ) -> None:
     stranger("Name: stranger\nVersion: 1.0")
@@ -393,7 +393,7 @@ def test_a_hostile_direct_url_never_breaks_the_list(
     ids=short,
 )
 @pytest.mark.usefixtures("nothing_is_sent")
-def test_a_hostile_record_of_conda_never_breaks_the_list(garden: Demo, text: str) -> None:
+def test_hostile_conda_record_does_not_break_the_list(garden: Demo, text: str) -> None:
     records = garden.folder / "env" / "conda-meta"
     records.mkdir()
     (records / "stranger-1.0.json").write_text(text)

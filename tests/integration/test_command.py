@@ -23,7 +23,7 @@ os.kill(os.getpid(), signal.SIGINT)
 """
 
 
-def test_an_interrupt_when_all_is_done_just_ends_the_process() -> None:
+def test_interrupt_after_completion_ends_the_process_without_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _WHEN_ALL_IS_DONE], capture_output=True, text=True, check=False
     )

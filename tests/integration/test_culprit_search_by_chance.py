@@ -14,7 +14,7 @@ from scratch_notebooks import crops, write
 
 
 @pytest.mark.slow
-def test_with_a_cell_that_fails_by_chance_it_ends_and_finds_who_is_to_blame(
+def test_culprit_is_found_beside_a_randomly_failing_cell(
     tmp_path: Path,
 ) -> None:
     """Chance can still look like a culprit, four times in a row: seldom, and never in silence."""

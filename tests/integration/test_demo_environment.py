@@ -111,7 +111,7 @@ def record(info: Path) -> dict[str, tuple[str, str]]:
     [wheel for wheel in catalog.WHEELS if wheel.stem != NOT_FOR_THIS_PYTHON],
     ids=lambda wheel: wheel.stem,
 )
-def test_uv_installs_it_and_it_imports(
+def test_uv_installs_every_demo_wheel_and_it_imports(
     wheel: BuiltWheel, index: DemoIndex, pip: Uv, tmp_path: Path
 ) -> None:
     python = created(tmp_path / "env")
@@ -129,14 +129,14 @@ def test_uv_installs_it_and_it_imports(
         assert (tried.stdout, tried.stderr) == (f"{wheel.version}\n", "")
 
 
-def test_uv_refuses_what_is_not_for_this_python(index: DemoIndex, pip: Uv, tmp_path: Path) -> None:
+def test_uv_refuses_a_wheel_for_another_python(index: DemoIndex, pip: Uv, tmp_path: Path) -> None:
     python = created(tmp_path / "env")
     done = pip.pip("install", "--index-url", index.url, "--python", python, "coldframe==2.0.0")
     assert done.returncode == 1
     assert "Python>=4" in done.stderr
 
 
-def test_uv_refuses_a_wheel_that_was_exchanged_on_the_way(pip: Uv, tmp_path: Path) -> None:
+def test_uv_refuses_a_wheel_with_a_wrong_hash(pip: Uv, tmp_path: Path) -> None:
     other = BuiltWheel(name="pea", version="1", files={"pea.py": "x = 2\n"})
     wheel = SpoiltWheel(name="pea", version="1", damage=lambda _: other.data)
     python = created(tmp_path / "env")
@@ -151,13 +151,13 @@ def test_uv_refuses_a_wheel_that_was_exchanged_on_the_way(pip: Uv, tmp_path: Pat
 # --- the environment
 
 
-def test_it_is_sound(garden: Demo, pip: Uv) -> None:
+def test_demo_environment_passes_uv_pip_check(garden: Demo, pip: Uv) -> None:
     done = pip.pip("check", "--python", garden.python)
     assert done.returncode == 0, done.stderr
     assert f"Checked {len(catalog.INSTALLED)} packages" in done.stderr
 
 
-def test_outdated_is_exactly_the_story(garden: Demo, pip: Uv) -> None:
+def test_uv_pip_list_outdated_shows_the_expected_updates(garden: Demo, pip: Uv) -> None:
     done = pip.pip(
         "list", "--outdated", "--format", "json", "--python", garden.python,
         "--index-url", garden.index_url,
@@ -178,7 +178,7 @@ def test_outdated_is_exactly_the_story(garden: Demo, pip: Uv) -> None:
     ],
     ids=["blocked", "unblocked", "with its dependency", "up to date"],
 )
-def test_what_an_upgrade_would_bring(
+def test_uv_dry_run_upgrades_to_the_expected_versions(
     garden: Demo, pip: Uv, wanted: tuple[str, ...], expected: set[str]
 ) -> None:
     done = pip.pip(
@@ -190,7 +190,7 @@ def test_what_an_upgrade_would_bring(
     assert {line[3:] for line in lines if line.startswith(" + ")} == expected
 
 
-def test_installed_and_requested(garden: Demo) -> None:
+def test_demo_packages_are_installed_and_marked_requested(garden: Demo) -> None:
     found = list(distributions(path=[str(garden.site_packages)]))
     assert {f"{each.name}=={each.version}" for each in found} == set(catalog.INSTALLED)
     assert {each.read_text("INSTALLER") for each in found} == {"uv"}
@@ -198,7 +198,7 @@ def test_installed_and_requested(garden: Demo) -> None:
     assert unasked == {"beanpoles", "sundrift"}
 
 
-def test_every_file_is_recorded_with_its_hash(garden: Demo) -> None:
+def test_every_file_is_in_record_with_its_hash(garden: Demo) -> None:
     site = garden.site_packages
     recorded = set()
     for info in site.glob("*.dist-info"):
@@ -216,7 +216,9 @@ def test_every_file_is_recorded_with_its_hash(garden: Demo) -> None:
 
 
 @pytest.mark.parametrize("pin", catalog.INSTALLED)
-def test_uv_would_have_written_the_same(pin: str, garden: Demo, pip: Uv, tmp_path: Path) -> None:
+def test_demo_record_files_match_those_of_uv(
+    pin: str, garden: Demo, pip: Uv, tmp_path: Path
+) -> None:
     python = created(tmp_path / "env")
     done = pip.pip("install", "--index-url", garden.index_url, "--python", python, pin)
     assert done.returncode == 0, done.stderr
@@ -232,7 +234,7 @@ def test_uv_would_have_written_the_same(pin: str, garden: Demo, pip: Uv, tmp_pat
     assert ours == theirs
 
 
-def test_the_command_runs(garden: Demo) -> None:
+def test_demo_script_runs(garden: Demo) -> None:
     script = garden.python.with_name("seedshelf")
     done = subprocess.run([script], capture_output=True, text=True, check=True)
     assert "carrot: sow in March, eat after 700 days" in done.stdout.splitlines()
@@ -240,14 +242,16 @@ def test_the_command_runs(garden: Demo) -> None:
 
 
 @pytest.mark.parametrize("name", ["a folder", "deep" * 60], ids=["space", "long"])
-def test_the_command_runs_where_a_shebang_cannot_point(tmp_path: Path, name: str) -> None:
+def test_demo_script_runs_in_a_folder_with_a_space_or_a_long_name(
+    tmp_path: Path, name: str
+) -> None:
     with demo.start(tmp_path / name) as running:
         script = running.python.with_name("seedshelf")
         done = subprocess.run([script], capture_output=True, text=True, check=True)
     assert len(done.stdout.splitlines()) == 3
 
 
-def test_everything_in_it_can_be_shown(garden: Demo) -> None:
+def test_demo_modules_print_the_expected_output(garden: Demo) -> None:
     code = """
 import allotboard, bedplanner, coldframe, compost_log, frostcall, harvestscale, moonsower, raintable
 print(allotboard.board(mon=3, tue=5))
@@ -268,7 +272,9 @@ print(harvestscale.weigh(250, 500), moonsower.phase(15), raintable.RainTable(mon
     ]
 
 
-def test_and_all_that_is_newer_too(index: DemoIndex, pip: Uv, tmp_path: Path) -> None:
+def test_upgraded_demo_modules_print_the_expected_output(
+    index: DemoIndex, pip: Uv, tmp_path: Path
+) -> None:
     python = created(tmp_path / "env")
     done = pip.pip(
         "install", "--index-url", index.url, "--python", python,
@@ -292,7 +298,7 @@ print(rain.millimetres(), rain.wettest(), seedshelf.sow("carrot"))
 # --- its life
 
 
-def test_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_starts_without_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a process was started")
 
@@ -302,7 +308,7 @@ def test_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     demo.start().close()
 
 
-def test_two_in_one_process() -> None:
+def test_two_demos_run_in_one_process() -> None:
     with demo.start() as first, demo.start() as second:
         assert first.folder != second.folder
         assert first.index_url != second.index_url
@@ -314,7 +320,7 @@ def test_two_in_one_process() -> None:
     assert not second.folder.exists()
 
 
-def test_close_leaves_nothing_and_may_be_repeated() -> None:
+def test_close_removes_everything_and_can_be_repeated() -> None:
     running = demo.start()
     url = running.index_url
     assert running.folder.name.startswith("pkgwidgets-demo-")
@@ -326,7 +332,7 @@ def test_close_leaves_nothing_and_may_be_repeated() -> None:
         urlopen(url, timeout=10)
 
 
-def test_a_closed_demo_is_forgotten() -> None:
+def test_closed_demo_is_garbage_collected() -> None:
     running = demo.start()
     index = weakref.ref(running.index)
     running.close()
@@ -335,14 +341,14 @@ def test_a_closed_demo_is_forgotten() -> None:
     assert index() is None, "nothing waits for the end of Python any more"
 
 
-def test_a_folder_with_something_in_it_is_refused_and_kept(tmp_path: Path) -> None:
+def test_non_empty_folder_is_refused_and_kept(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("ten years")
     with pytest.raises(FileExistsError, match="not empty"):
         demo.start(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
-def test_a_failed_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_start_leaves_no_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[DemoIndex] = []
 
     def index(wheels: Iterable[BuiltWheel]) -> DemoIndex:
@@ -357,7 +363,7 @@ def test_a_failed_start_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert list(map(repr, made)) == ["LocalIndex(not running)"]
 
 
-def test_the_end_of_python_closes_it() -> None:
+def test_demo_is_closed_when_python_exits() -> None:
     code = "from pkgwidgets import demo; print(demo.start().folder)"
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
@@ -371,7 +377,7 @@ def test_the_end_of_python_closes_it() -> None:
 # --- the story
 
 
-def test_the_table_tells_what_is_there() -> None:
+def test_catalog_docstring_lists_every_wheel() -> None:
     lines = [line for line in (catalog.__doc__ or "").splitlines() if line.startswith("| ")][1:]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert {f"{name}=={installed}" for name, installed, *_ in rows} == set(catalog.INSTALLED)
@@ -383,5 +389,5 @@ def test_the_table_tells_what_is_there() -> None:
     assert told == {(w.name, w.version, w.yanked is not None) for w in catalog.WHEELS}
 
 
-def test_no_two_releases_share_a_file() -> None:
+def test_catalog_file_names_are_unique() -> None:
     assert len({wheel.filename for wheel in catalog.WHEELS}) == len(catalog.WHEELS)

@@ -74,7 +74,7 @@ def client(index: DemoIndex) -> Iterator[Client]:
     client.connection.close()
 
 
-def test_project_page(client: Client) -> None:
+def test_project_page_has_the_fields_of_pep_691(client: Client) -> None:
     reply = client.ask("/simple/pea-pod/", accept=JSON)
     assert reply.status == 200
     assert reply.headers["content-type"] == JSON
@@ -102,11 +102,11 @@ def test_project_page(client: Client) -> None:
     assert "requires-python" not in files[NEW.filename]
 
 
-def test_a_yank_without_a_reason_is_still_a_yank(client: Client) -> None:
+def test_yank_without_reason_is_true(client: Client) -> None:
     assert client.ask("/simple/snail/").json["files"][0]["yanked"] is True
 
 
-def test_list_of_projects(client: Client) -> None:
+def test_list_of_projects_is_served_as_json_and_html(client: Client) -> None:
     assert client.ask("/simple/").json["projects"] == [{"name": "pea-pod"}, {"name": "snail"}]
     links = anchors(client.ask("/simple/", accept=HTML).body)
     assert [link["href"] for link, _ in links] == ["pea-pod/", "snail/"]
@@ -134,7 +134,7 @@ def anchors(page: bytes) -> list[tuple[dict[str, str | None], str]]:
     return found
 
 
-def test_html_page(client: Client) -> None:
+def test_html_page_has_the_attributes_of_pep_503(client: Client) -> None:
     reply = client.ask("/simple/pea-pod/", accept="text/html,*/*;q=0.8")
     assert reply.headers["content-type"] == "text/html"
     new, old = anchors(reply.body)
@@ -165,16 +165,16 @@ def test_html_page(client: Client) -> None:
         ("", None),
     ],
 )
-def test_content_negotiation(accept: str, expected: str | None) -> None:
+def test_content_negotiation_picks_the_preferred_type(accept: str, expected: str | None) -> None:
     assert preferred(accept) == expected
 
 
-def test_nothing_acceptable_is_406_and_no_preference_is_json(client: Client) -> None:
+def test_unacceptable_type_is_406_and_no_preference_is_json(client: Client) -> None:
     assert client.ask("/simple/pea-pod/", accept="image/png").status == 406
     assert client.ask("/simple/pea-pod/").headers["content-type"] == JSON
 
 
-def test_wheel_and_its_metadata(client: Client) -> None:
+def test_wheel_and_its_metadata_are_served(client: Client) -> None:
     wheel = client.ask(file_url(OLD))
     metadata = client.ask(f"{file_url(OLD)}.metadata")
     assert wheel.body == OLD.data
@@ -184,7 +184,7 @@ def test_wheel_and_its_metadata(client: Client) -> None:
         assert "immutable" in reply.headers["cache-control"]
 
 
-def test_epochs_and_local_versions_survive_their_urls(client: Client) -> None:
+def test_epochs_and_local_versions_are_quoted_in_urls(client: Client) -> None:
     url = client.ask("/simple/snail/").json["files"][0]["url"]
     assert url == f"/files/{LOCAL.sha256[:32]}/snail-1%212.0%2Bwet-py3-none-any.whl"
     assert client.ask(url).body == LOCAL.data
@@ -193,21 +193,21 @@ def test_epochs_and_local_versions_survive_their_urls(client: Client) -> None:
 
 @pytest.mark.parametrize("path", ["/simple/pea-pod/", file_url(OLD)])
 @pytest.mark.parametrize("shape", ["{}", "W/{}", '"other", {}', "*"])
-def test_not_modified(client: Client, path: str, shape: str) -> None:
+def test_matching_etag_is_answered_304(client: Client, path: str, shape: str) -> None:
     etag = client.ask(path).headers["etag"]
     again = client.ask(path, if_none_match=shape.format(etag))
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", etag)
     assert client.ask(path, if_none_match='"other"').status == 200
 
 
-def test_the_address_of_a_file_names_its_content() -> None:
+def test_file_url_depends_on_the_content() -> None:
     """Clients may keep what was there for ever; another index may listen on the same port."""
     other = dataclasses.replace(OLD, files={"pea.py": "x = 2\n"})
     assert other.filename == OLD.filename
     assert file_url(other) != file_url(OLD) == file_url(dataclasses.replace(OLD))
 
 
-def test_a_changed_page_is_sent_again(index: DemoIndex, client: Client) -> None:
+def test_changed_page_is_sent_despite_an_old_etag(index: DemoIndex, client: Client) -> None:
     etag = client.ask("/simple/pea-pod/").headers["etag"]
     index.publish(dataclasses.replace(OLD, version="2.0"))
     reply = client.ask("/simple/pea-pod/", if_none_match=etag)
@@ -215,7 +215,7 @@ def test_a_changed_page_is_sent_again(index: DemoIndex, client: Client) -> None:
     assert reply.json["versions"] == ["1.9", "1.10", "2.0"]
 
 
-def test_publishing_again_replaces(index: DemoIndex, client: Client) -> None:
+def test_publishing_a_file_again_replaces_it(index: DemoIndex, client: Client) -> None:
     index.publish(dataclasses.replace(OLD, yanked="late frost"))
     files = client.ask("/simple/pea-pod/").json["files"]
     assert {file["filename"]: file["yanked"] for file in files} == {
@@ -224,7 +224,7 @@ def test_publishing_again_replaces(index: DemoIndex, client: Client) -> None:
     }
 
 
-def test_withdraw_a_release_then_the_project(index: DemoIndex, client: Client) -> None:
+def test_withdraw_removes_a_release_or_a_project(index: DemoIndex, client: Client) -> None:
     index.withdraw("pea.pod", "1.10")
     assert client.ask("/simple/pea-pod/").json["versions"] == ["1.9"]
     with pytest.raises(LookupError, match=r"pea\.pod 1\.10"):
@@ -241,24 +241,24 @@ def test_withdraw_a_release_then_the_project(index: DemoIndex, client: Client) -
         *("/simple/a/b/", "/../etc/passwd"),
     ],
 )
-def test_not_found(client: Client, path: str) -> None:
+def test_unknown_path_is_404(client: Client, path: str) -> None:
     assert client.ask(path).status == 404
 
 
 @pytest.mark.parametrize("path", ["/simple/Pea_Pod/", "/simple/pea-pod", "/simple/pea..pod/"])
-def test_other_spellings_are_redirected(client: Client, path: str) -> None:
+def test_other_spellings_of_a_project_are_redirected(client: Client, path: str) -> None:
     reply = client.ask(path)
     assert (reply.status, reply.headers["location"]) == (301, "/simple/pea-pod/")
 
 
-def test_head_gives_the_length_and_no_body(client: Client) -> None:
+def test_head_returns_the_length_without_a_body(client: Client) -> None:
     reply = client.ask(file_url(OLD), method="HEAD")
     assert (reply.status, reply.body) == (200, b"")
     assert reply.headers["content-length"] == str(len(OLD.data))
     assert client.ask("/simple/pea-pod/").status == 200, "the connection is still in step"
 
 
-def test_down_and_up_again(index: DemoIndex, client: Client) -> None:
+def test_index_that_is_down_answers_503_until_it_is_up(index: DemoIndex, client: Client) -> None:
     etag = client.ask("/simple/pea-pod/").headers["etag"]
     index.down = True
     for path in ("/simple/", "/simple/pea-pod/", file_url(OLD), "/nothing"):
@@ -267,7 +267,7 @@ def test_down_and_up_again(index: DemoIndex, client: Client) -> None:
     assert client.ask("/simple/pea-pod/").status == 200
 
 
-def test_requests_are_remembered_in_order(index: DemoIndex, client: Client) -> None:
+def test_requests_are_recorded_in_order(index: DemoIndex, client: Client) -> None:
     index.down = True
     client.ask("/simple/pea-pod/?x=1")
     index.down = False
@@ -275,14 +275,14 @@ def test_requests_are_remembered_in_order(index: DemoIndex, client: Client) -> N
     assert index.requests == ["/simple/pea-pod/?x=1", "/nothing"]
 
 
-def test_damaged_on_the_way(index: DemoIndex, client: Client) -> None:
+def test_damaged_wheel_keeps_the_hash_of_the_original(index: DemoIndex, client: Client) -> None:
     index.publish(dataclasses.replace(OLD, damage=lambda data: data[:10]))
     assert client.ask(file_url(OLD)).body == OLD.data[:10]
     files = client.ask("/simple/pea-pod/").json["files"]
     assert [f["hashes"]["sha256"] for f in files if f["filename"] == OLD.filename] == [OLD.sha256]
 
 
-def test_many_at_once(index: DemoIndex) -> None:
+def test_index_serves_many_clients_at_once(index: DemoIndex) -> None:
     def ask(_: int) -> int:
         client = Client(index)
         try:
@@ -295,7 +295,7 @@ def test_many_at_once(index: DemoIndex) -> None:
     assert index.requests == ["/simple/pea-pod/"] * 256
 
 
-def test_an_answer_does_not_wait_for_a_delayed_acknowledgement(client: Client) -> None:
+def test_response_does_not_wait_for_a_delayed_ack(client: Client) -> None:
     taken = []
     for _ in range(25):
         started = time.perf_counter()
@@ -304,7 +304,9 @@ def test_an_answer_does_not_wait_for_a_delayed_acknowledgement(client: Client) -
     assert median(taken) < 0.02  # a delayed ACK is 0.04 s
 
 
-def test_no_noise_when_clients_hang_up(index: DemoIndex, capfd: pytest.CaptureFixture[str]) -> None:
+def test_disconnecting_clients_cause_no_output(
+    index: DemoIndex, capfd: pytest.CaptureFixture[str]
+) -> None:
     host, port = urlsplit(index.url).netloc.split(":")
     big = BuiltWheel(name="big", version="1", files={"big.bin": bytes(5_000_000)})
     index.publish(big)
@@ -319,7 +321,7 @@ def test_no_noise_when_clients_hang_up(index: DemoIndex, capfd: pytest.CaptureFi
     assert capfd.readouterr() == ("", "")
 
 
-def test_life() -> None:
+def test_index_can_be_started_closed_and_restarted() -> None:
     index = DemoIndex([OLD])
     assert repr(index) == "LocalIndex(not running)"
     with pytest.raises(RuntimeError, match="start"):
@@ -346,12 +348,12 @@ def test_life() -> None:
         again.connection.close()
 
 
-def test_closing_is_quick() -> None:
+def test_closing_takes_under_half_a_second() -> None:
     index = DemoIndex().start()
     started = time.perf_counter()
     index.close()
     assert time.perf_counter() - started < 0.4  # the standard library's own poll is 0.5 s
 
 
-def test_uploaded_has_a_default_in_utc() -> None:
+def test_default_upload_time_is_in_utc() -> None:
     assert BuiltWheel(name="pea", version="1").uploaded.tzinfo is UTC

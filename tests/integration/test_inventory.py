@@ -15,7 +15,7 @@ from pkgwidgets.operations import inventory
 
 
 @pytest.mark.parametrize("direct", ["dir_info", "vcs_info", "archive_info"])
-def test_what_did_not_come_from_an_index_is_not_asked_for(
+def test_package_from_a_url_or_folder_is_not_requested(
     backend: Backend, garden: Demo, direct: str
 ) -> None:
     url = garden.site_packages / "seedshelf-1.4.1.dist-info" / "direct_url.json"

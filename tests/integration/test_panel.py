@@ -49,21 +49,21 @@ def installed(panel: PackagePanel) -> dict[str, str]:
 # --- what it is
 
 
-def test_it_is_short_in_words(panel: PackagePanel) -> None:
+def test_repr_shows_the_counts_of_packages_and_updates(panel: PackagePanel) -> None:
     assert repr(panel) == "PackagePanel(11 packages, not checked)"
     click(panel.table, type="check")
     assert panel.wait(60)
     assert repr(panel) == "PackagePanel(11 packages, 7 updates)"
 
 
-def test_without_widgets_it_is_a_table(panel: PackagePanel) -> None:
+def test_mime_bundle_contains_an_html_table(panel: PackagePanel) -> None:
     bundle = panel._repr_mimebundle_()
     assert bundle["text/plain"] == repr(panel)
     assert "application/vnd.jupyter.widget-view+json" in bundle
     assert "<td>allotboard</td><td>1.40.0</td>" in bundle["text/html"]
 
 
-def test_the_index_is_asked_when_it_is_displayed_and_not_before(
+def test_index_is_requested_once_when_the_panel_is_displayed(
     service: PackageService, garden: Demo
 ) -> None:
     panel = PackagePanel(service)
@@ -78,7 +78,7 @@ def test_the_index_is_asked_when_it_is_displayed_and_not_before(
     panel.close()
 
 
-def test_the_index_is_asked_also_if_something_was_changed_before_it_was_displayed(
+def test_index_is_requested_after_a_change_before_the_display(
     service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in *Run all*: a view is heard only when the cells are through, and the watch at once."""
@@ -92,7 +92,9 @@ def test_the_index_is_asked_also_if_something_was_changed_before_it_was_displaye
     panel.close()
 
 
-def test_it_asks_only_when_told_to_if_that_is_wanted(service: PackageService, garden: Demo) -> None:
+def test_index_is_not_requested_with_check_updates_false(
+    service: PackageService, garden: Demo
+) -> None:
     panel = PackagePanel(service, check_updates=False)
     click(panel.life, type="here", view="a")
     assert panel.wait(60)
@@ -100,7 +102,7 @@ def test_it_asks_only_when_told_to_if_that_is_wanted(service: PackageService, ga
     panel.close()
 
 
-def test_it_is_made_of_few_models_whatever_the_rows(service: PackageService) -> None:
+def test_panel_creates_few_widget_models_and_closes_them(service: PackageService) -> None:
     known = set(ipywidgets.widgets.widget._instances)
     panel = PackagePanel(service)
     made = set(ipywidgets.widgets.widget._instances) - known
@@ -112,7 +114,7 @@ def test_it_is_made_of_few_models_whatever_the_rows(service: PackageService) -> 
 # --- plans
 
 
-def test_a_plan_for_some_and_a_plan_for_all(panel: PackagePanel) -> None:
+def test_upgrade_of_some_and_of_all_packages_is_planned(panel: PackagePanel) -> None:
     click(panel.table, type="plan", names=["seedshelf", "frostcall"])
     assert changes(panel) == [("frostcall", "1.9.3", "2.0.0"), ("seedshelf", "1.4.1", "1.4.2")]
     click(panel.table, type="plan", names=None)
@@ -120,7 +122,7 @@ def test_a_plan_for_some_and_a_plan_for_all(panel: PackagePanel) -> None:
     assert panel.plan_view.plan["cell"] == "service.upgrade_all_packages()"
 
 
-def test_a_cell_makes_its_service_where_the_notebook_has_none(
+def test_equivalent_cell_creates_a_service_if_there_is_none(
     service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pkgwidgets.widgets.panel.PackageService", lambda: service)
@@ -135,7 +137,7 @@ def test_a_cell_makes_its_service_where_the_notebook_has_none(
     panel.close()
 
 
-def test_another_plan_takes_the_place_of_one_that_is_being_made(
+def test_new_plan_replaces_one_in_progress(
     panel: PackagePanel, garden: Demo, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, gate = threading.Event(), threading.Event()
@@ -155,7 +157,7 @@ def test_another_plan_takes_the_place_of_one_that_is_being_made(
     assert changes(panel) == [("frostcall", "1.9.3", "2.0.0")]
 
 
-def test_a_plan_that_was_called_off_does_not_open_again(
+def test_cancelled_plan_does_not_open(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, gate = threading.Event(), threading.Event()
@@ -178,7 +180,7 @@ def test_a_plan_that_was_called_off_does_not_open_again(
     assert service.values.history() == ()
 
 
-def test_a_plan_that_is_impossible_offers_to_move_more(panel: PackagePanel) -> None:
+def test_impossible_plan_offers_to_change_more_packages(panel: PackagePanel) -> None:
     click(panel.table, type="plan", names=["raintable"], version="3.1.0")
     assert panel.wait(60)
     assert panel.plan_view.state == "failed"
@@ -187,7 +189,7 @@ def test_a_plan_that_is_impossible_offers_to_move_more(panel: PackagePanel) -> N
     assert ("raintable", "2.0.0", "3.1.0") in changes(panel)
 
 
-def test_where_moving_more_cannot_help_it_is_not_offered(panel: PackagePanel) -> None:
+def test_impossible_version_does_not_offer_to_change_more_packages(panel: PackagePanel) -> None:
     click(panel.table, type="plan", names=["raintable"], version="9")
     assert panel.wait(60)
     assert panel.plan_view.state == "failed"
@@ -198,7 +200,7 @@ def test_where_moving_more_cannot_help_it_is_not_offered(panel: PackagePanel) ->
 # --- install and uninstall
 
 
-def test_what_is_needed_can_go_with_those_who_need_it(panel: PackagePanel) -> None:
+def test_uninstall_can_include_dependent_packages(panel: PackagePanel) -> None:
     click(panel.table, type="uninstall", names=["sundrift"])
     assert panel.wait(60)
     assert panel.plan_view.error.startswith("sundrift cannot go: bedplanner needs it.")
@@ -209,7 +211,7 @@ def test_what_is_needed_can_go_with_those_who_need_it(panel: PackagePanel) -> No
     assert len(installed(panel)) == 9
 
 
-def test_the_form_says_what_is_wrong_and_stays(panel: PackagePanel) -> None:
+def test_install_form_shows_errors_and_stays_open(panel: PackagePanel) -> None:
     click(panel.table, type="install")
     click(panel.form, type="plan", name="../x", version="")
     assert "../x" in panel.form.form["error"]
@@ -224,7 +226,7 @@ def test_the_form_says_what_is_wrong_and_stays(panel: PackagePanel) -> None:
     assert not panel.form.is_open
 
 
-def test_the_form_installs_what_is_new(panel: PackagePanel, garden: Demo) -> None:
+def test_install_form_installs_a_new_package(panel: PackagePanel, garden: Demo) -> None:
     garden.index.publish(BuiltWheel(name="pea", version="1.0", files={"pea.py": ""}))
     click(panel.table, type="install")
     click(panel.form, type="releases", name="pip install pea")
@@ -254,7 +256,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 # --- an open row
 
 
-def test_an_open_row_tells_relations_size_and_versions(
+def test_row_details_show_relations_size_and_versions(
     panel: PackagePanel, told: dict[str, Any]
 ) -> None:
     click(panel.table, type="check")
@@ -277,7 +279,7 @@ def test_an_open_row_tells_relations_size_and_versions(
     ]
 
 
-def test_versions_that_cannot_be_asked_for_are_a_sentence(
+def test_row_details_explain_an_unavailable_index(
     panel: PackagePanel, garden: Demo, told: dict[str, Any]
 ) -> None:
     garden.index.down = True
@@ -293,7 +295,7 @@ def test_versions_that_cannot_be_asked_for_are_a_sentence(
     assert [each["version"] for each in told["bedplanner"]["versions"]] == ["2.3.0", "2.1.0"]
 
 
-def test_the_row_that_was_opened_last_is_asked_for_first(
+def test_last_opened_row_is_loaded_first(
     panel: PackagePanel, service: PackageService, told: dict[str, Any]
 ) -> None:
     begun, gate, asked = threading.Event(), threading.Event(), []
@@ -319,7 +321,7 @@ def test_the_row_that_was_opened_last_is_asked_for_first(
 # --- history
 
 
-def test_the_last_ones_can_be_undone_and_the_log_of_each_be_read(panel: PackagePanel) -> None:
+def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel) -> None:
     for name in ("seedshelf", "frostcall", "harvestscale"):
         click(panel.table, type="plan", names=[name])
         assert planned(panel)
@@ -353,7 +355,7 @@ def test_the_last_ones_can_be_undone_and_the_log_of_each_be_read(panel: PackageP
 # --- life
 
 
-def test_a_request_over_the_control_channel_calls_off(panel: PackagePanel) -> None:
+def test_control_channel_request_cancels_the_plan(panel: PackagePanel) -> None:
     sent: list[Any] = []
 
     class Session:
@@ -378,7 +380,7 @@ def test_a_request_over_the_control_channel_calls_off(panel: PackagePanel) -> No
     assert [content["known"] for _, content in sent] == [True, False, True]
 
 
-def test_docking_without_ipylab_says_what_to_do(
+def test_dock_without_ipylab_prints_a_hint(
     panel: PackagePanel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -11,15 +11,13 @@ from pkgwidgets.widgets import panel_request
 
 
 @pytest.mark.parametrize("text", ["", "pip install", "--index-url=x", "../x", "a b", None])
-def test_what_is_no_requirement_is_refused_before_anything_is_done(
-    text: str, service: PackageService
-) -> None:
+def test_invalid_requirement_is_refused(text: str, service: PackageService) -> None:
     with pytest.raises(InvalidRequest):
         panel_request.install(service, text)
 
 
 @pytest.mark.slow
-def test_the_source_does_the_same_as_the_plan(service: PackageService) -> None:
+def test_equivalent_cell_makes_the_same_changes_as_the_plan(service: PackageService) -> None:
     wishes = [
         panel_request.upgrade(service, ["raintable"]),
         panel_request.upgrade(service, ["raintable"], "2.4.0"),
@@ -37,12 +35,12 @@ def test_the_source_does_the_same_as_the_plan(service: PackageService) -> None:
         service.undo(done)
 
 
-def test_everything_at_once_is_one_call(service: PackageService) -> None:
+def test_upgrade_of_all_packages_is_one_call(service: PackageService) -> None:
     assert panel_request.upgrade(service, None).cell == "service.upgrade_all_packages()"
     assert panel_request.upgrade(service, None).title == "Upgrade all"
 
 
-def test_an_undo_is_asked_for_by_its_id(service: PackageService) -> None:
+def test_undo_request_names_the_transaction_id(service: PackageService) -> None:
     done = service.upgrade_package("seedshelf")
     wish = panel_request.undo(service, done)
     assert (wish.title, wish.cell) == ("Undo: seedshelf", f"service.undo({done.id!r})")

@@ -72,7 +72,7 @@ def panel(service: PackageService) -> Iterator[PackagePanel]:
 # --- impact
 
 
-def test_what_a_plan_notes_is_among_its_warnings(service: PackageService) -> None:
+def test_plan_notes_are_shown_as_warnings(service: PackageService) -> None:
     noted = replace(service.plan_upgrade("seedshelf"), notes=("cell 1 of a.ipynb fails, too",))
     view = plan_view.PlanView(lambda message: None)
     view.show("All", noted, "")
@@ -80,7 +80,7 @@ def test_what_a_plan_notes_is_among_its_warnings(service: PackageService) -> Non
     view.close()
 
 
-def test_the_plan_is_ready_before_its_impact_is_known(
+def test_plan_is_ready_before_its_impact_is_known(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, gate = threading.Event(), threading.Event()
@@ -104,7 +104,7 @@ def test_the_plan_is_ready_before_its_impact_is_known(
     ]
 
 
-def test_an_impact_is_given_up_with_its_plan(
+def test_impact_analysis_is_cancelled_with_its_plan(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun, gate, ended = threading.Event(), threading.Event(), threading.Event()
@@ -129,7 +129,7 @@ def test_an_impact_is_given_up_with_its_plan(
     assert (panel.plan_view.state, panel.plan_view.impact) == ("hidden", {})
 
 
-def test_without_griffe_a_sentence_says_what_is_missing_and_the_plan_can_be_applied(
+def test_plan_can_be_applied_without_griffe(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = importlib.util.find_spec
@@ -150,7 +150,7 @@ def test_without_griffe_a_sentence_says_what_is_missing_and_the_plan_can_be_appl
     assert service.get_package("frostcall").version == "2.0.0"
 
 
-def test_much_is_not_fetched_only_to_look_unless_that_is_asked(
+def test_impact_analysis_with_a_large_download_is_only_offered(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service.values, "impact", lambda plan, report: (impact("none"),))
@@ -167,7 +167,7 @@ def test_much_is_not_fetched_only_to_look_unless_that_is_asked(
 # --- rehearsals
 
 
-def test_a_rehearsal_tells_how_far_it_is_and_what_it_found(
+def test_rehearsal_shows_progress_and_results(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
 ) -> None:
     seen: list[Any] = []
@@ -193,7 +193,7 @@ def test_a_rehearsal_tells_how_far_it_is_and_what_it_found(
     assert panel.plan_view.state == "ready"
 
 
-def test_a_rehearsal_that_was_stopped_shows_nothing_and_leaves_the_plan(
+def test_stopped_rehearsal_shows_no_result_and_keeps_the_plan(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
 ) -> None:
     begun, gate = threading.Event(), threading.Event()
@@ -214,7 +214,7 @@ def test_a_rehearsal_that_was_stopped_shows_nothing_and_leaves_the_plan(
     assert (panel.plan_view.state, panel.plan_view.rehearsal) == ("ready", {})
 
 
-def test_which_notebook_is_asked_for_where_nobody_knows(
+def test_rehearsal_asks_for_the_notebook_if_it_is_unknown(
     panel: PackagePanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
@@ -224,7 +224,7 @@ def test_which_notebook_is_asked_for_where_nobody_knows(
     assert panel.plan_view.rehearsal["text"] == "There is no notebook no\\u202esuch.ipynb here."
 
 
-def test_what_a_rehearsal_could_not_do_is_a_sentence(
+def test_failed_rehearsal_is_explained(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
 ) -> None:
     found = importlib.util.find_spec
@@ -243,7 +243,7 @@ def test_what_a_rehearsal_could_not_do_is_a_sentence(
     assert panel.plan_view.state == "ready"
 
 
-def test_what_survives_takes_the_place_of_everything(
+def test_plan_without_breaking_upgrades_replaces_the_full_plan(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
 ) -> None:
     click(panel.table, type="plan", names=None)
@@ -264,7 +264,7 @@ def test_what_survives_takes_the_place_of_everything(
     assert {c.name for c in service.values.history()[-1].changes} == {"seedshelf", "frostcall"}
 
 
-def test_the_control_channel_stops_a_rehearsal(panel: PackagePanel) -> None:
+def test_control_channel_request_stops_a_rehearsal(panel: PackagePanel) -> None:
     panel.plan_view.rehearsal = {"state": "running"}
     click(panel.life, type="stop")
     assert panel.plan_view.rehearsal == {}
@@ -274,7 +274,7 @@ def test_the_control_channel_stops_a_rehearsal(panel: PackagePanel) -> None:
 # --- restart
 
 
-def test_what_a_restart_loses_is_named_up_to_a_few(
+def test_variables_lost_by_a_restart_are_listed(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = tuple(Variable(name=f"v{n}", kind="list", size=n or None) for n in range(9, -1, -1))
@@ -290,7 +290,7 @@ def test_what_a_restart_loses_is_named_up_to_a_few(
     assert panel.task_view.question == {}
 
 
-def test_an_environment_that_is_rehearsed_on_is_not_changed(
+def test_environment_of_a_running_rehearsal_is_not_changed(
     service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PKGWIDGETS_REHEARSED", str(service.prefix))
@@ -300,7 +300,7 @@ def test_an_environment_that_is_rehearsed_on_is_not_changed(
     assert service.read_only_reason() is None
 
 
-def test_a_click_on_another_plan_than_the_shown_one_applies_nothing(
+def test_apply_of_a_plan_that_is_not_shown_does_nothing(
     panel: PackagePanel, service: PackageService
 ) -> None:
     click(panel.plan_view, type="apply", id="another")

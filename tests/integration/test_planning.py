@@ -22,7 +22,7 @@ from pkgwidgets.operations.planning import plan_uninstall, plan_upgrade
 # --- a version is given
 
 
-def test_a_yanked_release_of_several_wheels_can_be_pinned(backend: Backend, garden: Demo) -> None:
+def test_yanked_release_with_several_wheels_can_be_pinned(backend: Backend, garden: Demo) -> None:
     garden.index.publish(
         BuiltWheel(name="seedshelf", version="1.5", yanked="no", files={"seedshelf.py": ""}),
         BuiltWheel(
@@ -44,7 +44,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("direct", FOREIGN.values(), ids=FOREIGN)
-def test_what_is_foreign_is_listed_and_never_changed(
+def test_package_from_a_url_or_folder_is_never_changed(
     backend: Backend, garden: Demo, direct: dict[str, object]
 ) -> None:
     info = garden.site_packages / "sundrift-1.0.4.dist-info"
@@ -74,7 +74,7 @@ def test_what_is_foreign_is_listed_and_never_changed(
     ],
     ids=["empty", "bad version", "not utf-8", "no metadata"],
 )
-def test_an_unreadable_distribution_does_not_stand_in_the_way(
+def test_unreadable_distribution_does_not_block_other_upgrades(
     backend: Backend, garden: Demo, files: dict[str, bytes]
 ) -> None:
     info = garden.site_packages / "odd-1.0.dist-info"
@@ -86,7 +86,7 @@ def test_an_unreadable_distribution_does_not_stand_in_the_way(
     assert transactions.apply_and_follow(backend, plan).plan is plan
 
 
-def test_a_spoilt_direct_url_is_no_fault_of_the_index(backend: Backend, garden: Demo) -> None:
+def test_unreadable_direct_url_is_named_in_the_refusal(backend: Backend, garden: Demo) -> None:
     """uv reads it too, and stops: until it is mended there is no plan."""
     url = garden.site_packages / "frostcall-1.9.3.dist-info" / "direct_url.json"
     url.write_text("garbage")
@@ -96,7 +96,7 @@ def test_a_spoilt_direct_url_is_no_fault_of_the_index(backend: Backend, garden: 
 
 
 @pytest.mark.parametrize("version", [None, "0.9.0"], ids=["project", "version"])
-def test_what_the_index_has_no_more_does_not_stand_in_the_way(
+def test_withdrawn_release_does_not_block_other_upgrades(
     backend: Backend, garden: Demo, version: str | None
 ) -> None:
     garden.index.withdraw("Compost_Log", version)
@@ -110,7 +110,7 @@ def test_what_the_index_has_no_more_does_not_stand_in_the_way(
 # --- undoing
 
 
-def test_a_conflict_one_level_down_stands_in_nobodys_way(backend: Backend, garden: Demo) -> None:
+def test_indirect_conflict_does_not_block_other_upgrades(backend: Backend, garden: Demo) -> None:
     """What depends on a broken distribution must not lead the resolver back to it."""
     for name, needs in (("top", "middle"), ("middle", "seedshelf>=9"), ("alone", "absent")):
         info = garden.site_packages / f"{name}-1.0.dist-info"
@@ -119,7 +119,7 @@ def test_a_conflict_one_level_down_stands_in_nobodys_way(backend: Backend, garde
     assert said(plan_upgrade(backend, "frostcall")) == ["frostcall 1.9.3 → 2.0.0"]
 
 
-def test_what_the_system_lends_is_neither_named_nor_changed(
+def test_system_packages_visible_in_a_venv_are_not_changed(
     backend: Backend, garden: Demo, tmp_path: Path
 ) -> None:
     """A virtual environment that sees system packages: the installer does not, and we do."""

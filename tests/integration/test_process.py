@@ -39,14 +39,14 @@ class Stop(Exception):
     """What a tick raises."""
 
 
-def test_it_says_how_it_ended_and_what_it_said() -> None:
+def test_run_returns_the_exit_code_and_both_outputs() -> None:
     code = "import sys; print(sys.stdin.read().upper()); print('no', file=sys.stderr); sys.exit(3)"
     done = process.run([PYTHON, "-c", code], stdin="straße")
     assert (done.returncode, done.stdout, done.stderr) == (3, "STRASSE\n", "no\n")
     assert done.argv == (PYTHON, "-c", code)
 
 
-def test_it_has_a_session_of_its_own() -> None:
+def test_process_runs_in_its_own_session() -> None:
     done = process.run([PYTHON, "-c", "import os; print(os.getpid(), os.getpgid(0), os.getsid(0))"])
     pid, group, session = map(int, done.stdout.split())
     assert pid == group == session
@@ -54,12 +54,12 @@ def test_it_has_a_session_of_its_own() -> None:
     assert session != os.getsid(0)
 
 
-def test_nothing_is_given_where_nothing_is_to_be_read() -> None:
+def test_stdin_is_empty_by_default() -> None:
     done = process.run([PYTHON, "-c", "import sys; print(sys.stdin.read() == '')"])
     assert done.stdout == "True\n"
 
 
-def test_much_output_on_both_sides_does_not_block_it() -> None:
+def test_large_output_on_both_streams_does_not_block() -> None:
     code = """
 import sys
 for _ in range(50):
@@ -70,29 +70,29 @@ for _ in range(50):
     assert (done.returncode, len(done.stdout), len(done.stderr)) == (0, 2_500_050, 2_500_050)
 
 
-def test_output_that_is_no_text_is_read_all_the_same() -> None:
+def test_invalid_utf8_output_is_read_with_replacement_characters() -> None:
     done = process.run([PYTHON, "-c", "import os; os.write(1, b'a\\xffb')"])
     assert done.stdout == "a\ufffdb"
 
 
-def test_a_signal_is_a_negative_code() -> None:
+def test_death_by_signal_is_a_negative_exit_code() -> None:
     done = process.run([PYTHON, "-c", "import os; os.kill(os.getpid(), 9)"])
     assert done.returncode == -9
 
 
-def test_its_time_can_be_up() -> None:
+def test_process_is_stopped_after_the_timeout() -> None:
     started = time.monotonic()
     done = process.run([PYTHON, "-c", "import time; time.sleep(60)"], timeout=0.2)
     assert done.returncode is None
     assert 0.2 <= time.monotonic() - started < 5
 
 
-def test_what_it_said_before_its_time_was_up_is_kept() -> None:
+def test_output_before_the_timeout_is_kept() -> None:
     code = "import time; print('begun', flush=True); time.sleep(60)"
     assert process.run([PYTHON, "-c", code], timeout=0.5).stdout == "begun\n"
 
 
-def test_it_ticks_from_the_start_and_until_the_end() -> None:
+def test_tick_is_called_regularly_until_the_end() -> None:
     ticks: list[float] = []
     process.run(["sleep", "0.5"], tick=lambda: ticks.append(time.monotonic()))
     assert 4 <= len(ticks) <= 20
@@ -128,19 +128,19 @@ def stop_both(folder: Path, *, stubborn: str = "", grace_seconds: float = 3.0) -
         process.run(argv, tick=stop, grace_seconds=grace_seconds)
 
 
-def test_what_a_tick_raises_ends_the_whole_group(tmp_path: Path) -> None:
+def test_exception_from_tick_ends_the_process_group(tmp_path: Path) -> None:
     stop_both(tmp_path)
     assert gone(written(tmp_path / "parent"))
     assert gone(written(tmp_path / "child"))
 
 
-def test_who_does_not_listen_is_ended_the_hard_way(tmp_path: Path) -> None:
+def test_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     stop_both(tmp_path, stubborn="parent, child", grace_seconds=0.2)
     assert gone(written(tmp_path / "parent"))
     assert gone(written(tmp_path / "child"))
 
 
-def test_a_stubborn_grandchild_is_ended_too(tmp_path: Path) -> None:
+def test_grandchild_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     stop_both(tmp_path, stubborn="child", grace_seconds=0.2)
     child = written(tmp_path / "child")
     survived = not gone(child)
@@ -149,7 +149,7 @@ def test_a_stubborn_grandchild_is_ended_too(tmp_path: Path) -> None:
     assert not survived
 
 
-def test_an_interrupt_ends_it(tmp_path: Path) -> None:
+def test_interrupt_ends_the_process(tmp_path: Path) -> None:
     said = f"echo $$ > {tmp_path}/pid; sleep 60"
     timer = Timer(0.3, _thread.interrupt_main)
     timer.start()
@@ -160,7 +160,7 @@ def test_an_interrupt_ends_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
-def test_a_second_interrupt_does_not_leave_it_running(tmp_path: Path) -> None:
+def test_second_interrupt_still_ends_the_process(tmp_path: Path) -> None:
     said = f"trap : TERM; echo $$ > {tmp_path}/pid; while :; do sleep 0.05; done"
     timers = [Timer(after, _thread.interrupt_main) for after in (0.3, 0.6)]
     for timer in timers:
@@ -177,7 +177,7 @@ def test_a_second_interrupt_does_not_leave_it_running(tmp_path: Path) -> None:
     assert not survived
 
 
-def test_a_descriptor_is_inherited_if_it_is_to_be_kept() -> None:
+def test_kept_descriptor_is_inherited() -> None:
     read, write = os.pipe()
     try:
         code = f"import os; os.write({write}, b'held')"
@@ -208,7 +208,7 @@ time.sleep(60)
 """
 
 
-def test_a_process_that_goes_alone_is_heard_and_left(tmp_path: Path) -> None:
+def test_detached_process_is_read_and_survives_leave(tmp_path: Path) -> None:
     argv = [PYTHON, "-c", ALONE, str(tmp_path / "pid")]
     started = process.start(argv, stdin="x" * 1_000_000, cwd=tmp_path)
     first, pid, session, group, given = map(int, started.line().split())
@@ -225,26 +225,26 @@ def test_a_process_that_goes_alone_is_heard_and_left(tmp_path: Path) -> None:
     assert gone(pid)
 
 
-def test_a_process_that_ends_says_its_last_words(tmp_path: Path) -> None:
+def test_last_words_of_an_ended_process_are_its_stderr(tmp_path: Path) -> None:
     code = "import sys; print('a'); sys.exit('why it ended')"
     started = process.start([PYTHON, "-c", code], stdin="x" * 1_000_000, cwd=tmp_path)
     assert [started.line(), started.line(), started.last_words()] == ["a", "", "why it ended"]
     started.leave()
 
 
-def test_a_command_that_is_not_there_leaves_nothing_open(tmp_path: Path) -> None:
+def test_start_of_a_missing_command_leaves_no_open_descriptor(tmp_path: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     with pytest.raises(FileNotFoundError):
         process.start(["/nothing/of/that/name"], stdin="", cwd=tmp_path)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_a_command_that_is_not_there_is_an_error() -> None:
+def test_run_of_a_missing_command_raises_file_not_found() -> None:
     with pytest.raises(FileNotFoundError):
         process.run(["/nothing/of/that/name"])
 
 
-def test_a_process_sees_the_allowed_and_the_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_sees_only_allowed_and_given_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/nothing")
     code = "import os; print(sorted(os.environ))"
     assert "PYTHONPATH" not in process.run([PYTHON, "-c", code]).stdout

@@ -45,7 +45,7 @@ def mapping(tmp_path: Path) -> Iterator[tuple[int, Path]]:
         process.kill()
 
 
-def test_a_process_is_described(mapping: tuple[int, Path]) -> None:
+def test_running_process_is_described(mapping: tuple[int, Path]) -> None:
     process, folder = mapping
     assert process in process_info.process_ids()
     assert process in process_info.descendants(os.getpid())
@@ -58,7 +58,7 @@ def test_a_process_is_described(mapping: tuple[int, Path]) -> None:
     assert timedelta() < datetime.now(UTC) - started < timedelta(minutes=10)
 
 
-def test_numbered_and_removed_libraries_count(mapping: tuple[int, Path]) -> None:
+def test_numbered_and_removed_libraries_are_listed(mapping: tuple[int, Path]) -> None:
     process, folder = mapping
     found = {Path(path) for path in process_info.mapped_libraries(process)}
     assert {path for path in found if path.parent == folder} == {
@@ -68,7 +68,7 @@ def test_numbered_and_removed_libraries_count(mapping: tuple[int, Path]) -> None
     }
 
 
-def test_it_finds_what_psutil_finds(
+def test_mapped_libraries_agree_with_psutil(
     mapping: tuple[int, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process, _ = mapping
@@ -89,12 +89,12 @@ def nothing_known(process: int) -> bool:
 
 
 @pytest.mark.parametrize("process", [2**22 + 1, 2**70, -1])
-def test_of_a_process_that_is_over_nothing_is_known(process: int) -> None:
+def test_ended_process_has_no_information(process: int) -> None:
     assert nothing_known(process)
     assert process_info.start_time(process) is None
 
 
-def test_of_a_process_that_nobody_waited_for_nothing_is_known() -> None:
+def test_zombie_process_has_no_information() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.read()
@@ -104,7 +104,7 @@ def test_of_a_process_that_nobody_waited_for_nothing_is_known() -> None:
     process.stdout.close()
 
 
-def test_of_another_users_process_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_inaccessible_process_has_no_information(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: psutil.Process) -> list[str]:
         raise psutil.AccessDenied(self.pid)
 
@@ -114,7 +114,7 @@ def test_of_another_users_process_nothing_is_known(monkeypatch: pytest.MonkeyPat
     assert process_info.environment(os.getpid()) == {}
 
 
-def test_psutil_is_imported_only_where_a_process_is_looked_at() -> None:
+def test_psutil_is_not_imported_with_the_package() -> None:
     modules = "pkgwidgets.__main__, pkgwidgets.worker, pkgwidgets.connect, pkgwidgets.cli.verbs"
     code = f"import sys, pkgwidgets, {modules}; print('psutil' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -32,7 +32,7 @@ def outcomes(service: PackageService) -> list[str]:
 # --- what there is
 
 
-def test_it_says_whose_it_is(service: PackageService, garden: Demo) -> None:
+def test_service_describes_its_environment(service: PackageService, garden: Demo) -> None:
     assert service.python == garden.python
     assert service.prefix == garden.folder / "env"
     assert service.index_url == garden.index_url
@@ -41,7 +41,7 @@ def test_it_says_whose_it_is(service: PackageService, garden: Demo) -> None:
     assert repr(service).startswith(f"PackageService({service.prefix}")
 
 
-def test_the_package_frame_has_its_columns_and_types(service: PackageService) -> None:
+def test_package_frame_has_the_documented_columns_and_types(service: PackageService) -> None:
     for found in (service.get_packages(), service.get_packages(check_updates=True)):
         assert found.index.name == "name"
         assert list(found.index) == NAMES
@@ -51,7 +51,7 @@ def test_the_package_frame_has_its_columns_and_types(service: PackageService) ->
         ]
 
 
-def test_what_was_not_asked_is_not_known(service: PackageService, garden: Demo) -> None:
+def test_updates_are_unknown_before_the_check(service: PackageService, garden: Demo) -> None:
     found = service.get_packages()
     for column in ("latest_version", "compatible_version", "update_available", "released"):
         assert found[column].isna().all()
@@ -61,7 +61,7 @@ def test_what_was_not_asked_is_not_known(service: PackageService, garden: Demo) 
     assert found.loc["seedshelf", "install_path"] == str(garden.site_packages)
 
 
-def test_updates_are_told(service: PackageService) -> None:
+def test_check_for_updates_returns_the_updates(service: PackageService) -> None:
     found = service.check_for_updates()
     assert found.loc["raintable", "blocked_by"] == "allotboard (raintable<3)"
     assert found.loc["raintable", "compatible_version"] == "2.4.0"
@@ -72,7 +72,7 @@ def test_updates_are_told(service: PackageService) -> None:
     assert service.values.updates("seedshelf")[0].latest_version == "1.4.2"
 
 
-def test_without_the_index_the_list_is_still_there(service: PackageService, garden: Demo) -> None:
+def test_packages_are_listed_if_the_index_is_down(service: PackageService, garden: Demo) -> None:
     garden.index.down = True
     found = service.check_for_updates()
     assert found["update_available"].isna().all()
@@ -80,7 +80,7 @@ def test_without_the_index_the_list_is_still_there(service: PackageService, gard
     assert list(found.index) == NAMES
 
 
-def test_one_package_is_a_value(service: PackageService) -> None:
+def test_get_package_returns_one_value(service: PackageService) -> None:
     found = service.get_package("compost.LOG")
     assert (found.name, found.id, found.version) == ("Compost_Log", "compost-log", "0.9.0")
     assert found == service.get_package_by_id("compost-log")
@@ -88,7 +88,9 @@ def test_one_package_is_a_value(service: PackageService) -> None:
     assert service.get_package("raintable", check_updates=True).latest_version == "3.1.0"
 
 
-def test_an_unreadable_row_stands_in_the_frame(service: PackageService, garden: Demo) -> None:
+def test_unreadable_package_is_an_error_row_in_the_frame(
+    service: PackageService, garden: Demo
+) -> None:
     (garden.site_packages / "seedshelf-1.4.1.dist-info" / "METADATA").unlink()
     found = service.get_packages(check_updates=True)
     assert found.loc["seedshelf", "status"] == "error"
@@ -96,7 +98,7 @@ def test_an_unreadable_row_stands_in_the_frame(service: PackageService, garden: 
     assert found["update_available"].isna().sum() == 1
 
 
-def test_another_pythons_packages_are_not_loaded_here(service: PackageService) -> None:
+def test_packages_of_another_interpreter_are_not_loaded(service: PackageService) -> None:
     assert service.get_packages()["loaded_version"].isna().all()
     assert service.plan_upgrade("seedshelf").restart is not None
 
@@ -104,7 +106,9 @@ def test_another_pythons_packages_are_not_loaded_here(service: PackageService) -
 # --- what is refused
 
 
-def test_what_is_not_there_or_no_name_is_said(service: PackageService, garden: Demo) -> None:
+def test_missing_package_and_invalid_name_are_refused(
+    service: PackageService, garden: Demo
+) -> None:
     with pytest.raises(PackageNotFound):
         service.get_package("peas")
     with pytest.raises(PackageNotFound):
@@ -119,7 +123,7 @@ def test_what_is_not_there_or_no_name_is_said(service: PackageService, garden: D
 # --- what is changed
 
 
-def test_one_package_is_upgraded_and_taken_back(
+def test_upgrade_and_undo_restore_the_environment(
     service: PackageService, tree: Oracle, garden: Demo
 ) -> None:
     before = tree(service.prefix)
@@ -140,12 +144,12 @@ def test_one_package_is_upgraded_and_taken_back(
     assert list(history.columns) == list(frames.HISTORY)
 
 
-def test_a_version_may_be_given(service: PackageService) -> None:
+def test_upgrade_installs_the_given_version(service: PackageService) -> None:
     assert str(service.upgrade_package("raintable", "2.4")) == "raintable 2.0.0 → 2.4.0"
     assert str(service.upgrade_package("raintable", "2.0.0")) == "raintable 2.4.0 → 2.0.0"
 
 
-def test_nothing_to_do_leaves_no_entry(service: PackageService, tree: Oracle) -> None:
+def test_empty_plan_leaves_no_history_entry(service: PackageService, tree: Oracle) -> None:
     before = tree(service.prefix)
     done = service.upgrade_package("beanpoles")
     assert (done.outcome, done.changes) == (Outcome.COMMITTED, ())
@@ -154,7 +158,7 @@ def test_nothing_to_do_leaves_no_entry(service: PackageService, tree: Oracle) ->
     assert tree(service.prefix) == before
 
 
-def test_all_at_once_is_one_transaction(service: PackageService, garden: Demo) -> None:
+def test_upgrade_of_all_packages_is_one_transaction(service: PackageService, garden: Demo) -> None:
     garden.index.withdraw("harvestscale", "3.3.0")
     found = service.upgrade_all_packages()
     assert list(found.index) == [
@@ -167,7 +171,9 @@ def test_all_at_once_is_one_transaction(service: PackageService, garden: Demo) -
     assert not service.get_packages(check_updates=True)["update_available"].any()
 
 
-def test_one_bad_release_leaves_everything_as_it_was(service: PackageService, tree: Oracle) -> None:
+def test_one_bad_release_leaves_the_environment_unchanged(
+    service: PackageService, tree: Oracle
+) -> None:
     before = tree(service.prefix)
     with pytest.raises(StageFailed, match="harvestscale"):
         service.upgrade_all_packages()
@@ -180,7 +186,9 @@ def test_one_bad_release_leaves_everything_as_it_was(service: PackageService, tr
     assert service.get_package("seedshelf").status is PackageStatus.INSTALLED
 
 
-def test_a_project_comes_and_goes(service: PackageService, garden: Demo, tree: Oracle) -> None:
+def test_install_and_uninstall_leave_the_environment_unchanged(
+    service: PackageService, garden: Demo, tree: Oracle
+) -> None:
     garden.index.publish(BuiltWheel(name="pea", version="1.0", files={"pea.py": ""}))
     before = tree(service.prefix)
     assert str(service.install_package("pea>=1")) == "pea 1.0 (new)"
@@ -191,7 +199,7 @@ def test_a_project_comes_and_goes(service: PackageService, garden: Demo, tree: O
         service.get_package("pea")
 
 
-def test_undo_is_refused_when_there_is_nothing_or_too_much(service: PackageService) -> None:
+def test_undo_is_refused_if_nothing_can_be_undone(service: PackageService) -> None:
     with pytest.raises(InvalidRequest):
         service.undo()
     with pytest.raises(InvalidRequest):
@@ -202,14 +210,14 @@ def test_undo_is_refused_when_there_is_nothing_or_too_much(service: PackageServi
         service.undo(done.id)
 
 
-def test_an_error_of_the_index_comes_as_one(service: PackageService, garden: Demo) -> None:
+def test_unavailable_index_raises_index_unavailable(service: PackageService, garden: Demo) -> None:
     garden.index.down = True
     with pytest.raises(IndexUnavailable):
         service.upgrade_package("seedshelf")
     assert service.history().empty
 
 
-def test_every_call_that_takes_time_reports(service: PackageService) -> None:
+def test_long_calls_report_progress(service: PackageService) -> None:
     told: list[Event] = []
     service.get_packages(check_updates=True, report=told.append)
     assert {event.stage for event in told} == {Stage.ASKING}
@@ -220,7 +228,7 @@ def test_every_call_that_takes_time_reports(service: PackageService) -> None:
     assert told[-1].stage is Stage.DONE
 
 
-def test_quick_work_shows_no_bar(
+def test_quick_calls_show_no_progress_bar(
     service: PackageService, capfd: pytest.CaptureFixture[str]
 ) -> None:
     service.get_packages()

@@ -35,7 +35,7 @@ from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninsta
 # --- as it should be
 
 
-def test_the_stage_is_gone_afterwards(backend: Backend) -> None:
+def test_staged_files_are_removed_after_the_transaction(backend: Backend) -> None:
     done = apply.apply_plan(backend, plan_upgrade(backend, "seedshelf"))
     assert sorted(path.name for path in backend.journal.folder(done.id).iterdir()) == [
         "journal",
@@ -45,7 +45,7 @@ def test_the_stage_is_gone_afterwards(backend: Backend) -> None:
     ]
 
 
-def test_another_session_is_kept_out_too(garden: Demo, backend: Backend) -> None:
+def test_other_session_cannot_apply_during_a_transaction(garden: Demo, backend: Backend) -> None:
     other = connect(garden.python, garden.index_url)
     plan = plan_upgrade(other, "frostcall")
 
@@ -63,7 +63,7 @@ def test_another_session_is_kept_out_too(garden: Demo, backend: Backend) -> None
 
 
 @pytest.mark.slow
-def test_a_fault_at_any_call_of_the_real_ones_too(backend: Backend, tree: Oracle) -> None:
+def test_fault_at_any_call_of_the_real_backend_is_handled(backend: Backend, tree: Oracle) -> None:
     @dataclass
     class Real:
         backend: Backend
@@ -96,7 +96,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("wheel", BAD.values(), ids=BAD)
-def test_a_bad_upgrade_leaves_the_old(
+def test_bad_upgrade_leaves_the_environment_unchanged(
     backend: Backend, garden: Demo, tree: Oracle, wheel: BuiltWheel
 ) -> None:
     garden.index.publish(wheel)
@@ -111,9 +111,7 @@ def test_a_bad_upgrade_leaves_the_old(
 # --- what cannot be put back, and what a crash left
 
 
-def test_a_damaged_journal_of_old_does_not_take_the_environment_back(
-    backend: Backend, garden: Demo
-) -> None:
+def test_damaged_old_journal_causes_no_rollback(backend: Backend, garden: Demo) -> None:
     done = apply.apply_plan(backend, plan_upgrade(backend, "seedshelf"))
     file = backend.journal.folder(done.id) / "journal"
     file.write_bytes(file.read_bytes().replace(b'"VERIFIED"', b'"VERIFIEd"'))
@@ -122,7 +120,7 @@ def test_a_damaged_journal_of_old_does_not_take_the_environment_back(
     assert "1.4.2" in (garden.site_packages / "seedshelf.py").read_text()
 
 
-def test_a_torn_record_is_recovered_from_for_good(backend: Backend) -> None:
+def test_interrupted_change_with_a_torn_record_is_recovered(backend: Backend) -> None:
     id = crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
     with (backend.journal.folder(id) / "journal").open("ab") as file:
         file.write(b'{"v": 1, "n"')
@@ -135,7 +133,7 @@ def test_a_torn_record_is_recovered_from_for_good(backend: Backend) -> None:
 # --- going back
 
 
-def test_a_removal_is_undone_to_the_byte_without_the_index(
+def test_uninstall_is_undone_exactly_without_the_index(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
     prefix = backend.environment.interpreter.prefix
@@ -148,7 +146,7 @@ def test_a_removal_is_undone_to_the_byte_without_the_index(
     assert tree(prefix) == before
 
 
-def test_a_save_point_that_is_damaged_after_the_plan_leaves_everything(
+def test_undo_with_a_damaged_save_point_leaves_the_environment_unchanged(
     backend: Backend, tree: Oracle
 ) -> None:
     done = apply.apply_plan(backend, plan_upgrade(backend, "seedshelf"))
@@ -162,13 +160,15 @@ def test_a_save_point_that_is_damaged_after_the_plan_leaves_everything(
     assert last(backend).outcome is Outcome.ROLLED_BACK
 
 
-def test_the_history_is_read_by_another_session(backend: Backend, garden: Demo) -> None:
+def test_history_is_read_by_another_session(backend: Backend, garden: Demo) -> None:
     done = apply.apply_plan(backend, plan_upgrade(backend, "seedshelf"))
     (found,) = FolderJournal(garden.folder / "env" / ".pkgwidgets", recovery_archive).transactions()
     assert (found.id, found.plan) == (done.id, replace(done.plan, restart=None))
 
 
-def test_damage_to_an_old_journal_takes_nothing_back(backend: Backend, garden: Demo) -> None:
+def test_damaged_older_journal_is_shown_incomplete_without_rollback(
+    backend: Backend, garden: Demo
+) -> None:
     """Only the newest can be unfinished: the next begins when the last has ended."""
     done = apply.apply_plan(backend, plan_upgrade(backend, "seedshelf"))
     apply.apply_plan(backend, plan_upgrade(backend, "frostcall"))
@@ -180,7 +180,7 @@ def test_damage_to_an_old_journal_takes_nothing_back(backend: Backend, garden: D
     assert (damaged.outcome, damaged.error) == (Outcome.INCOMPLETE, "its journal is damaged")
 
 
-def test_a_new_session_repairs_what_a_crash_left(
+def test_new_session_recovers_an_interrupted_change(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
     prefix = backend.environment.interpreter.prefix
@@ -192,7 +192,7 @@ def test_a_new_session_repairs_what_a_crash_left(
     assert recovery.recover_if_needed(backend) == ()
 
 
-def test_a_clock_that_was_put_back_hides_no_crash(
+def test_interrupted_change_is_found_after_the_clock_was_set_back(
     backend: Backend, garden: Demo, tree: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Ahead(datetime):
@@ -210,7 +210,7 @@ def test_a_clock_that_was_put_back_hides_no_crash(
     assert tree(prefix) == before
 
 
-def test_no_plan_is_made_on_half_an_environment(backend: Backend) -> None:
+def test_no_plan_is_made_before_an_interrupted_change_is_recovered(backend: Backend) -> None:
     crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
     holder = backend.environment.locked("an installer that outlived us")
     with holder, pytest.raises(EnvironmentBusy, match="outlived us"):
@@ -222,7 +222,7 @@ def test_no_plan_is_made_on_half_an_environment(backend: Backend) -> None:
     ]
 
 
-def test_a_file_that_another_owns_too_is_not_taken_from_it(
+def test_file_owned_by_two_distributions_is_not_uninstalled(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
     twins = [
@@ -237,7 +237,7 @@ def test_a_file_that_another_owns_too_is_not_taken_from_it(
     assert tree(backend.environment.interpreter.prefix) == before
 
 
-def test_modules_without_a_source_are_saved_too(
+def test_undo_restores_modules_without_source(
     backend: Backend, garden: Demo, tree: Oracle, tmp_path: Path
 ) -> None:
     for version in ("1.0", "2.0"):

@@ -6,9 +6,9 @@ from pkgwidgets import PackageService
 from pkgwidgets.notebook import variables
 
 
-def test_what_is_ours_is_not_lost_but_made_anew(service: PackageService) -> None:
+def test_service_object_is_not_listed_as_a_variable(service: PackageService) -> None:
     assert variables.describe_variables({"service": service}, {}) == ()
 
 
-def test_in_no_kernel_there_is_nothing_to_lose(service: PackageService) -> None:
+def test_no_variables_are_listed_outside_a_kernel(service: PackageService) -> None:
     assert service.list_variables() == ()

@@ -44,16 +44,16 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "node_modules" / ".bin"
 
 
-def test_the_unit_tests_pass() -> None:
+def test_javascript_unit_tests_pass() -> None:
     run("node", "--test", *sorted(HERE.glob("*.test.js")))
 
 
-def test_there_are_views() -> None:
+def test_static_views_are_found() -> None:
     assert {"table/table", "plan_view", "progress_view"} <= {*VIEWS}
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_joined_view_is_one_module(view: str, tmp_path: Path) -> None:
+def test_bundled_view_is_valid_javascript(view: str, tmp_path: Path) -> None:
     """Names that two of its files define would be an error of syntax."""
     joined = tmp_path / "view.mjs"
     joined.write_text(bundle(view), "utf-8")
@@ -61,11 +61,11 @@ def test_a_joined_view_is_one_module(view: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file", sorted(STATIC.rglob("*.js")), ids=lambda file: file.name)
-def test_types_are_checked_in_each_file(file: Path) -> None:
+def test_every_file_enables_type_checking(file: Path) -> None:
     assert file.read_text("utf-8").startswith("// @ts-check\n")
 
 
-def test_no_function_is_written_in_two_files() -> None:
+def test_function_names_are_unique_across_files() -> None:
     """But `render`, which every view has."""
     texts = [file.read_text("utf-8") for file in STATIC.rglob("*.js")]
     names = Counter(name for text in texts for name in {*TOP_LEVEL.findall(text)})
@@ -74,10 +74,10 @@ def test_no_function_is_written_in_two_files() -> None:
 
 
 @pytest.mark.slow
-def test_the_linter_finds_nothing(tools: Path) -> None:
+def test_linter_reports_no_errors(tools: Path) -> None:
     run(tools / "oxlint", "--config", "oxlint.json", "--deny-warnings", STATIC, HERE)
 
 
 @pytest.mark.slow
-def test_the_types_are_right(tools: Path) -> None:
+def test_type_checker_reports_no_errors(tools: Path) -> None:
     run(tools / "tsc", "--project", "tsconfig.json")

@@ -75,7 +75,7 @@ def told(service: PackageService, folder: Path, cells: Sequence[str], *kinds: st
     return [f"{cell} {name}: {text}" for cell, name, text, _ in rows(found, *kinds)]
 
 
-def test_the_frame_has_its_columns_the_worst_first(beds: PackageService, tmp_path: Path) -> None:
+def test_impact_frame_is_sorted_by_severity(beds: PackageService, tmp_path: Path) -> None:
     cells = ["import bed, gardens", "bed.SIZE", "bed.dig(1)", "bed.old_size", "x ="]
     found = beds.impact(beds.plan_upgrade("bed"), notebook(tmp_path, *cells))
     assert list(found.columns) == list(frames.IMPACT)
@@ -128,24 +128,28 @@ def test_the_frame_has_its_columns_the_worst_first(beds: PackageService, tmp_pat
         ([], []),
     ],
 )  # fmt: skip
-def test_what_breaks(
+def test_breaking_changes_are_found(
     beds: PackageService, tmp_path: Path, cells: Sequence[str], said: Sequence[str]
 ) -> None:
     assert told(beds, tmp_path, cells, "breaks") == list(said)
 
 
-def test_what_is_deprecated_anew_is_told(beds: PackageService, tmp_path: Path) -> None:
+def test_new_deprecation_is_a_warning(beds: PackageService, tmp_path: Path) -> None:
     said = told(beds, tmp_path, ["import bed\nbed.weed()"], "warns")
     assert said == ["1 bed.weed: weed is deprecated in bed 2.0"]
 
 
-def test_a_package_that_goes_breaks_what_uses_it(beds: PackageService, tmp_path: Path) -> None:
+def test_uninstall_breaks_the_cells_that_use_the_package(
+    beds: PackageService, tmp_path: Path
+) -> None:
     plan = beds.plan_uninstall(["bed", "fine-garden"])
     found = beds.impact(plan, notebook(tmp_path, "import bed"))
     assert rows(found) == [(1, "bed", "bed is removed", "breaks")]
 
 
-def test_the_environment_stays_as_it_is(beds: PackageService, tmp_path: Path, tree: Oracle) -> None:
+def test_impact_leaves_the_environment_unchanged(
+    beds: PackageService, tmp_path: Path, tree: Oracle
+) -> None:
     before = tree(beds.prefix)
     assert told(beds, tmp_path, ["import bed\nbed.old_size"], "breaks")
     assert tree(beds.prefix) == before
@@ -165,7 +169,7 @@ service.impact(plan, sys.argv[3], report=wait)
 """
 
 
-def test_what_a_killed_process_fetched_is_cleared_away_by_the_next(
+def test_downloads_of_a_killed_process_are_removed_by_the_next_run(
     beds: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place, cells = tmp_path / "tmp", notebook(tmp_path, "import bed\nbed.old_size")
@@ -186,14 +190,14 @@ def test_what_a_killed_process_fetched_is_cleared_away_by_the_next(
     assert list(place.iterdir()) == []
 
 
-def test_a_plan_without_changes_has_none(service: PackageService, tmp_path: Path) -> None:
+def test_plan_without_changes_has_no_impact(service: PackageService, tmp_path: Path) -> None:
     plan = service.plan_upgrade("seedshelf", version="1.4.1")
     assert not plan
     assert service.impact(plan, notebook(tmp_path, "import seedshelf")).empty
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"cells": [{}]}', '{"cells": 3}'])
-def test_what_is_no_notebook_is_refused(
+def test_invalid_notebook_is_refused(
     service: PackageService, tmp_path: Path, content: str | None
 ) -> None:
     file = tmp_path / "notes.ipynb"
@@ -203,12 +207,12 @@ def test_what_is_no_notebook_is_refused(
         impact.cells_of(file)
 
 
-def test_what_is_no_plan_is_refused(service: PackageService) -> None:
+def test_value_that_is_not_a_plan_is_refused(service: PackageService) -> None:
     with pytest.raises(InvalidRequest):
         service.impact("bed")  # type: ignore[arg-type]
 
 
-def test_without_griffe_it_is_refused_before_anything_is_fetched(
+def test_impact_without_griffe_is_refused_before_any_download(
     service: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = importlib.util.find_spec
@@ -227,12 +231,12 @@ def test_without_griffe_it_is_refused_before_anything_is_fetched(
     assert service.get_package("frostcall").version == "2.0.0"
 
 
-def test_outside_of_a_kernel_a_notebook_must_be_named() -> None:
+def test_impact_outside_a_kernel_requires_a_notebook() -> None:
     with pytest.raises(InvalidRequest, match="Name the notebook"):
         impact.cells_so_far()
 
 
-def test_in_a_kernel_what_was_run_and_warned_of_counts(
+def test_impact_in_a_kernel_uses_run_cells_and_their_warnings(
     beds: PackageService, tmp_path: Path
 ) -> None:
     """In a process of the environment, with IPython's shell as a kernel has it."""

@@ -53,7 +53,9 @@ def told(garden: Demo, folder: Path, code: str) -> object:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_what_a_change_means_is_told_before_and_after(garden: Demo, tmp_path: Path) -> None:
+def test_restart_verdict_is_reported_before_and_after_a_change(
+    garden: Demo, tmp_path: Path
+) -> None:
     code = """
 plan = service.plan_upgrade("raintable")
 said = [plan.restart.verdict, plan.restart.reasons[0].partition(",")[0]]
@@ -75,7 +77,7 @@ print(json.dumps(said))
     assert said[5:] == ["2.0.0", "not needed", "not needed", "raintable 2.0.0"]
 
 
-def test_the_readmes_example_runs(garden: Demo, tmp_path: Path) -> None:
+def test_readme_live_kernel_example_runs(garden: Demo, tmp_path: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     section = readme.partition("## The live kernel\n")[2]
     found = re.search(r"```python\n(.*?)```", section, re.DOTALL)

@@ -387,13 +387,17 @@ TRAPS = {
 
 
 @pytest.mark.parametrize("name", TRAPS)
-def test_what_is_loaded_is_told_by_the_file(name: str, empty: Path, tmp_path: Path) -> None:
+def test_loaded_distributions_are_found_by_module_files(
+    name: str, empty: Path, tmp_path: Path
+) -> None:
     trap = TRAPS[name]
     root, site = _laid(trap, empty, tmp_path)
     assert _told(HEAD + trap.body + TAIL, root, site, tmp_path) == dict(trap.loaded)
 
 
-def test_how_it_is_loaded(empty: Path, tmp_path: Path) -> None:
+def test_extension_modules_and_unimported_submodules_are_counted(
+    empty: Path, tmp_path: Path
+) -> None:
     code: dict[str, str | bytes] = {
         "quick/__init__.py": "",
         "quick/slow.py": "",
@@ -410,7 +414,7 @@ def test_how_it_is_loaded(empty: Path, tmp_path: Path) -> None:
     }
 
 
-def test_another_pythons_environment_has_nothing_loaded(empty: Path, tmp_path: Path) -> None:
+def test_environment_of_another_interpreter_has_nothing_loaded(empty: Path, tmp_path: Path) -> None:
     trap = Trap([wheel("peas")], "", {})
     root, site = _laid(trap, empty, tmp_path)
     body = f"import peas\nsys.executable = {sys.executable!r}\nsys.prefix = {sys.prefix!r}\n"

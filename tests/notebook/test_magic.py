@@ -44,14 +44,16 @@ def said(shell: InteractiveShell, line: str) -> Any:
 
 
 @pytest.mark.parametrize("verb", ["packages", "list"])
-def test_the_list_is_the_services_frame(
+def test_list_returns_the_frame_of_the_service(
     shell: InteractiveShell, service: PackageService, verb: str
 ) -> None:
     pd.testing.assert_frame_equal(said(shell, verb), service.get_packages())
     assert list(said(shell, f"{verb} SeedShelf raintable").index) == ["seedshelf", "raintable"]
 
 
-def test_updates_are_the_services_frame(shell: InteractiveShell, service: PackageService) -> None:
+def test_updates_returns_the_frame_of_the_service(
+    shell: InteractiveShell, service: PackageService
+) -> None:
     pd.testing.assert_frame_equal(said(shell, "updates"), service.check_for_updates())
     some = said(shell, "updates seedshelf moonsower --refresh")
     assert list(some["latest_version"]) == ["1.4.2", "5.0.1"]
@@ -67,7 +69,7 @@ def test_updates_are_the_services_frame(shell: InteractiveShell, service: Packag
         ("plan --uninstall frostcall", "frostcall 1.9.3 (removed)"),
     ],
 )
-def test_a_plan_is_a_plan(
+def test_plan_returns_a_plan_that_can_be_applied(
     shell: InteractiveShell, service: PackageService, tree: Oracle, line: str, changes: str
 ) -> None:
     before = tree(service.prefix)
@@ -82,7 +84,7 @@ def test_a_plan_is_a_plan(
 # --- changing
 
 
-def test_an_upgrade_its_history_and_the_way_back(
+def test_upgrade_history_and_undo_restore_the_environment(
     shell: InteractiveShell, service: PackageService, tree: Oracle
 ) -> None:
     before = tree(service.prefix)
@@ -94,9 +96,7 @@ def test_an_upgrade_its_history_and_the_way_back(
     assert tree(service.prefix) == before
 
 
-def test_everything_is_upgraded_only_if_that_is_said(
-    shell: InteractiveShell, service: PackageService
-) -> None:
+def test_upgrade_without_names_needs_all(shell: InteractiveShell, service: PackageService) -> None:
     with pytest.raises(InvalidRequest, match="`--all` for everything"):
         said(shell, "upgrade")
     said(shell, "uninstall harvestscale --yes")
@@ -105,7 +105,7 @@ def test_everything_is_upgraded_only_if_that_is_said(
     assert set(frame["status"]) == {"committed"}
 
 
-def test_what_fails_is_raised_as_the_service_does(
+def test_errors_of_the_service_are_raised(
     shell: InteractiveShell, service: PackageService, tree: Oracle
 ) -> None:
     before = tree(service.prefix)
@@ -116,18 +116,18 @@ def test_what_fails_is_raised_as_the_service_does(
         said(shell, "upgrade sprinkler")
 
 
-def test_another_environment_may_be_named(shell: InteractiveShell, garden: Demo) -> None:
+def test_python_option_selects_another_environment(shell: InteractiveShell, garden: Demo) -> None:
     line = f"--python {garden.python} --index-url {garden.index_url} updates seedshelf"
     assert said(shell, line).loc["seedshelf", "latest_version"] == "1.4.2"
 
 
-def test_the_panel_is_of_the_same_service(shell: InteractiveShell, service: PackageService) -> None:
+def test_panel_returns_a_package_panel(shell: InteractiveShell, service: PackageService) -> None:
     panel = said(shell, "panel")
     assert isinstance(panel, PackagePanel)
     panel.close()
 
 
-def test_recovery_says_what_there_was(
+def test_recover_reports_that_there_was_nothing(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str], garden: Demo
 ) -> None:
     assert said(shell, f"recover --python {garden.python}") is None
@@ -149,7 +149,9 @@ def test_recovery_says_what_there_was(
         ("history --json", "transactions"),
     ],
 )
-def test_json_is_what_rest_answers(shell: InteractiveShell, line: str, key: str) -> None:
+def test_json_has_the_form_of_the_rest_response(
+    shell: InteractiveShell, line: str, key: str
+) -> None:
     answer = said(shell, line)
     assert list(answer) == ["success", key]
     assert answer["success"] is True
@@ -167,7 +169,9 @@ def test_json_is_what_rest_answers(shell: InteractiveShell, line: str, key: str)
         ("upgrade harvestscale --json", "stage-failed"),
     ],
 )
-def test_a_failure_in_json_is_an_answer(shell: InteractiveShell, line: str, code: str) -> None:
+def test_json_failure_is_returned_instead_of_raised(
+    shell: InteractiveShell, line: str, code: str
+) -> None:
     answer = said(shell, line)
     assert answer["success"] is False
     assert answer["error"].keys() >= {"code", "message", "hint"}
@@ -177,7 +181,7 @@ def test_a_failure_in_json_is_an_answer(shell: InteractiveShell, line: str, code
 # --- bad input
 
 
-def test_bad_input_is_refused_before_there_is_a_service(
+def test_bad_input_is_refused_without_creating_a_service(
     shell: InteractiveShell, garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(magic, "PackageService")
@@ -195,7 +199,7 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "'\"'\"'") + "'"
 
 
-def test_an_error_in_a_cell_is_one_line(shell: InteractiveShell) -> None:
+def test_error_in_a_cell_is_one_line(shell: InteractiveShell) -> None:
     run: Callable[[str], ExecutionResult] = shell.run_cell
     error = run("%packages upgrade ../x").error_in_exec
     assert isinstance(error, PkgwidgetsError)
@@ -223,19 +227,19 @@ def offered(shell: InteractiveShell, line: str) -> list[str]:
         return [found.text for found in shell.Completer.completions(line, len(line))]
 
 
-def test_tab_offers_the_verbs(shell: InteractiveShell) -> None:
+def test_completion_offers_verbs(shell: InteractiveShell) -> None:
     assert offered(shell, "%packages ") == list(grammar.verbs(magic=True))
     assert offered(shell, "%packages up") == ["updates", "upgrade"]
     assert offered(shell, "x = 1\n%packages un") == ["uninstall", "undo"]
 
 
-def test_tab_offers_the_names_that_are_not_there_yet(shell: InteractiveShell) -> None:
+def test_completion_offers_names_not_given_yet(shell: InteractiveShell) -> None:
     assert offered(shell, "%packages upgrade s") == ["seedshelf", "sundrift"]
     assert offered(shell, "%packages upgrade sundrift s") == ["seedshelf"]
     assert offered(shell, "%packages uninstall comp") == ["Compost_Log"]
 
 
-def test_tab_offers_versions_the_newest_first(shell: InteractiveShell) -> None:
+def test_completion_offers_versions_latest_first(shell: InteractiveShell) -> None:
     assert offered(shell, "%packages upgrade raintable --version ") == ["3.1.0", "2.4.0", "2.0.0"]
     assert offered(shell, "%packages upgrade raintable --version 2") == ["2.4.0", "2.0.0"]
     assert offered(shell, "%packages install raintable==2.") == ["2.4.0", "2.0.0"]
@@ -245,14 +249,14 @@ def test_tab_offers_versions_the_newest_first(shell: InteractiveShell) -> None:
     assert offered(shell, "x = %packages plan seedshelf --version 1.4.2") == ["1.4.2"]
 
 
-def test_tab_offers_options_and_what_they_take(shell: InteractiveShell) -> None:
+def test_completion_offers_options_and_their_values(shell: InteractiveShell) -> None:
     assert offered(shell, "%packages upgrade --a") == ["--all", "--allow"]
     assert offered(shell, "%packages plan --allow ") == ["self", "dependencies", "all"]
     assert "--refresh" in offered(shell, "%packages updates --")
     assert "--refresh" not in offered(shell, "%packages history --")
 
 
-def test_tab_offers_the_transactions_that_can_be_taken_back(
+def test_completion_offers_undoable_transactions(
     shell: InteractiveShell, service: PackageService
 ) -> None:
     first = service.upgrade_package("seedshelf")
@@ -261,7 +265,7 @@ def test_tab_offers_the_transactions_that_can_be_taken_back(
     assert offered(shell, "%packages plan --undo ") == [second.id, first.id]
 
 
-def test_tab_without_an_index_offers_nothing_and_says_nothing(
+def test_completion_without_an_index_is_silent(
     shell: InteractiveShell, garden: Demo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     garden.index.down = True

@@ -69,7 +69,7 @@ def line(garden: Demo, words: str) -> str:
     return f"%packages --python {garden.python} --index-url {garden.index_url} {words}"
 
 
-def test_a_cell_shows_what_the_service_does(kernel: Kernel, garden: Demo) -> None:
+def test_cell_shows_results_and_errors_of_the_service(kernel: Kernel, garden: Demo) -> None:
     (frame,) = kernel.run(line(garden, "updates seedshelf"))
     assert "1.4.2" in frame["data"]["text/html"]
     (plan,) = kernel.run(line(garden, "plan raintable"))
@@ -82,13 +82,13 @@ def test_a_cell_shows_what_the_service_does(kernel: Kernel, garden: Demo) -> Non
     ]
 
 
-def test_tab_offers_verbs_and_what_this_kernel_has(kernel: Kernel) -> None:
+def test_completion_in_a_kernel_offers_verbs_and_its_packages(kernel: Kernel) -> None:
     assert kernel.offered("%packages up") == ["updates", "upgrade"]
     assert "pytest" in kernel.offered("x = 1\n%packages upgrade pyt")
     assert kernel.offered("%packages plan pandas --allow a") == ["all"]
 
 
-def test_an_interrupt_of_the_cell_puts_the_old_back(
+def test_interrupted_cell_rolls_back(
     kernel: Kernel, garden: Demo, tmp_path: Path, tree: Oracle
 ) -> None:
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))

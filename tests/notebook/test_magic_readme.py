@@ -21,7 +21,7 @@ README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
 (BLOCK,) = re.findall(r"```ipython\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_readmes_cell_runs(
+def test_readme_magic_cell_runs(
     service: PackageService, garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the demo: its environment, and one of its names in place of pandas."""

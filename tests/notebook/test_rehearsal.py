@@ -35,7 +35,7 @@ def found(frame: pd.DataFrame) -> Rehearsal:
     return frame.rehearsal
 
 
-def test_a_rehearsal_is_a_frame_and_changes_nothing(
+def test_rehearsal_returns_a_frame_and_changes_nothing(
     service: PackageService, garden: Demo, tree: Oracle, tmp_path: Path
 ) -> None:
     notebook = write(tmp_path / "story.ipynb", "print('<b>')", USE)
@@ -59,7 +59,7 @@ def test_a_rehearsal_is_a_frame_and_changes_nothing(
 
 
 @pytest.mark.parametrize("apart", [False, True], ids=["of the same", "of another plan"])
-def test_two_rehearsals_at_once_do_not_meet(
+def test_two_concurrent_rehearsals_do_not_affect_each_other(
     garden: Demo, tree: Oracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: bool
 ) -> None:
     """On the same environment and notebook, which writes to its folder; both are in it at once."""
@@ -123,7 +123,7 @@ class _Reader(HTMLParser):
         self.texts.append(data)
 
 
-def test_differing_outputs_are_side_by_side_and_escaped(
+def test_different_outputs_are_shown_side_by_side_and_escaped(
     service: PackageService, tmp_path: Path
 ) -> None:
     cells = [
@@ -159,7 +159,7 @@ def test_differing_outputs_are_side_by_side_and_escaped(
     ],
     ids=range(11),
 )
-def test_what_is_no_notebook_limit_or_plan_is_refused(
+def test_invalid_notebook_limit_or_plan_is_refused(
     service: PackageService, tmp_path: Path, arguments: dict[str, object], why: str
 ) -> None:
     given = {
@@ -172,7 +172,7 @@ def test_what_is_no_notebook_limit_or_plan_is_refused(
         rehearse(**given)
 
 
-def test_a_cancel_leaves_everything_as_it_is(
+def test_cancelled_rehearsal_leaves_the_environment_unchanged(
     service: PackageService, tree: Oracle, tmp_path: Path
 ) -> None:
     def cancel(event: Event) -> None:
@@ -189,7 +189,7 @@ def test_a_cancel_leaves_everything_as_it_is(
     assert service.values.history() == ()
 
 
-def test_the_readmes_rehearsal_runs(
+def test_readme_rehearsal_example_runs(
     service: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the demo: its environment, and one of its names in place of pandas."""
@@ -208,7 +208,7 @@ def test_the_readmes_rehearsal_runs(
 
 
 @pytest.mark.slow
-def test_two_culprits_among_twelve_are_found_and_the_rest_is_upgraded(
+def test_two_culprits_of_twelve_are_held_back_and_the_rest_upgraded(
     garden: Demo, service: PackageService, tmp_path: Path
 ) -> None:
     wheels = crops(12, [4, 9])
@@ -240,7 +240,7 @@ def test_two_culprits_among_twelve_are_found_and_the_rest_is_upgraded(
     assert 2 < count <= 2 + ceil(log2(12)) * 2
 
 
-def test_a_rehearsed_notebook_is_told_whose_packages_to_leave_alone(
+def test_rehearsed_notebook_sees_the_protected_environment_in_a_variable(
     service: PackageService, tmp_path: Path
 ) -> None:
     notebook = write(tmp_path / "a.ipynb", "import os\nprint(os.environ['PKGWIDGETS_REHEARSED'])")
@@ -248,7 +248,7 @@ def test_a_rehearsed_notebook_is_told_whose_packages_to_leave_alone(
     assert [cell.after.text for cell in found.cells] == [str(service.prefix)]
 
 
-def test_what_survives_is_a_plan_and_remembered_once_it_is_applied(
+def test_plan_for_notebooks_is_remembered_as_known_good_after_apply(
     service: PackageService, tmp_path: Path
 ) -> None:
     notebook = write(tmp_path / "story.ipynb", USE)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
 REAL = "(test_transactions.py or test_planning.py or test_launcher.py) and not fake"
-TWICE = f"{REAL} and not a_bad_upgrade"
+TWICE = f"{REAL} and not bad_upgrade"
 """The stories of a real uv that no library of ours has a part in: the newest versions tell them."""
 QUICK = (
     *("tests/unit", "tests/integration", "tests/contract"),
@@ -21,12 +21,12 @@ QUICK = (
 REHEARSED = (
     "tests/contract/test_notebook_runner.py",
     "-k",
-    "run_in_order or comes_first or is_ended",
+    "run_in_order or modules_come_first or over_the_time_limit",
 )
 """Of the slow ones those that run a notebook as every rehearsal does."""
 
 
-def test_the_unit_and_contract_tests_pass_on_the_lower_bounds(tmp_path: Path) -> None:
+def test_unit_and_contract_tests_pass_on_the_lower_bounds(tmp_path: Path) -> None:
     python = tmp_path / "env" / "bin" / "python"
     found = uv.find_uv_bin()
     install = [found, "pip", "install", "--quiet", "--python", str(python)]

@@ -32,7 +32,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def test_what_is_newest_is_what_uv_says(python: Path) -> None:
+def test_latest_versions_agree_with_uv(python: Path) -> None:
     updates = PackageService(python).check_for_updates()
     assert updates["error"].isna().all()
     newer = updates.index[updates["update_available"].fillna(value=False)]
@@ -46,9 +46,7 @@ def test_what_is_newest_is_what_uv_says(python: Path) -> None:
     assert len(ours) > 5
 
 
-def test_pandas_is_upgraded_and_brought_back_to_the_byte(
-    python: Path, tree: Callable[[Path], object]
-) -> None:
+def test_pandas_upgrade_is_undone_exactly(python: Path, tree: Callable[[Path], object]) -> None:
     service = PackageService(python)
     before = tree(service.prefix)
     installed = service.get_package("pandas").version

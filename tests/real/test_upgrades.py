@@ -112,7 +112,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> PackageService:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_impact_names_the_cell_and_the_rehearsal_confirms_it(
+def test_impact_names_the_cell_and_the_rehearsal_confirms_it(
     service: PackageService, tree: Oracle, tmp_path: Path, name: str
 ) -> None:
     case = CASES[name]
@@ -139,7 +139,7 @@ def test_the_impact_names_the_cell_and_the_rehearsal_confirms_it(
     assert tree(service.prefix) == before
 
 
-def test_what_the_notebook_needs_is_held_back_and_the_rest_is_upgraded(
+def test_upgrade_that_breaks_the_notebook_is_held_back(
     service: PackageService, tmp_path: Path
 ) -> None:
     """Last of these, for it changes the environment."""

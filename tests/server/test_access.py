@@ -113,7 +113,7 @@ async def _login(client: Any, base: str, token: str) -> AsyncIterator[Cookies]:
 
 
 @every
-async def test_nobody_without_a_token(
+async def test_request_without_a_token_is_refused(
     ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
 ) -> None:
     for headers in ({}, {"Authorization": "token wrong"}, {"Authorization": "Basic eDp5"}):
@@ -126,7 +126,7 @@ async def test_nobody_without_a_token(
 
 
 @every_change
-async def test_no_browser_without_its_xsrf_token(
+async def test_browser_request_without_xsrf_token_is_refused(
     ask: Ask,
     untouched: Callable[[Answer], None],
     login: Login,
@@ -148,7 +148,7 @@ async def test_no_browser_without_its_xsrf_token(
             untouched(answer)
 
 
-async def test_a_browser_with_its_xsrf_token_may_change(ask: Ask, login: Login) -> None:
+async def test_browser_request_with_xsrf_token_can_change_packages(ask: Ask, login: Login) -> None:
     async with login() as cookies:
         shown = await ask(
             "POST", "plans", {"upgrade": ["seedshelf"]}, headers=cookies.headers(), token=False
@@ -163,7 +163,7 @@ async def test_a_browser_with_its_xsrf_token_may_change(ask: Ask, login: Login) 
 
 
 @pytest.mark.parametrize(("method", "path", "id"), LOOKS, ids=lambda each: each)
-async def test_no_page_of_another_origin(
+async def test_request_from_another_origin_is_refused(
     ask: Ask,
     untouched: Callable[[Answer], None],
     login: Login,
@@ -179,7 +179,7 @@ async def test_no_page_of_another_origin(
 
 
 @every_change
-async def test_no_change_by_another_method(
+async def test_other_http_methods_are_refused(
     ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
 ) -> None:
     for other in {"GET", "PUT", "POST", "DELETE", "PATCH"} - {method}:
@@ -194,7 +194,7 @@ async def test_no_change_by_another_method(
 
 
 @every_body
-async def test_no_body_of_another_type(
+async def test_body_of_another_content_type_is_refused(
     ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
 ) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ";"):
@@ -208,7 +208,7 @@ async def test_no_body_of_another_type(
 
 
 @every
-async def test_no_body_that_is_too_large(
+async def test_too_large_body_is_refused(
     ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
 ) -> None:
     large = b" " * (request_body.MAX_BYTES + 1024)
@@ -243,7 +243,7 @@ def jp_server_config(
 
 
 @pytest.mark.parametrize("authorizer", [ReadOnly])
-async def test_who_may_only_read_changes_nothing(
+async def test_read_only_user_cannot_change_anything(
     ask: Ask, untouched: Callable[[Answer], None], authorizer: type
 ) -> None:
     for method, path, id in CHANGES:
@@ -257,7 +257,7 @@ async def test_who_may_only_read_changes_nothing(
 
 
 @pytest.mark.parametrize("authorizer", [Outside])
-async def test_who_may_not_even_read_sees_nothing(
+async def test_unauthorized_user_cannot_read_anything(
     ask: Ask, untouched: Callable[[Answer], None], authorizer: type
 ) -> None:
     for method, path, id in operations():
@@ -266,7 +266,7 @@ async def test_who_may_not_even_read_sees_nothing(
         untouched(answer)
 
 
-def test_the_routes_that_look_are_these() -> None:
+def test_read_only_routes_are_the_documented_ones() -> None:
     assert {id for _, _, id in LOOKS} == {
         "checkForUpdates", "getContract", "getPackage", "getPackageById", "getPackages",
         "getTransaction", "getTransactions", "plan",

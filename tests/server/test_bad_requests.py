@@ -82,7 +82,7 @@ def quiet(
     return check
 
 
-async def test_no_name(ask: Ask, quiet: Callable[[], None]) -> None:
+async def test_invalid_name_is_refused(ask: Ask, quiet: Callable[[], None]) -> None:
     for name in NO_NAMES:
         part = quote(name, safe="")
         for method, path, body in (
@@ -101,7 +101,7 @@ async def test_no_name(ask: Ask, quiet: Callable[[], None]) -> None:
     quiet()
 
 
-async def test_a_name_that_is_not_installed(ask: Ask) -> None:
+async def test_name_that_is_not_installed_is_404(ask: Ask) -> None:
     for name in NAMES:
         for path in (f"packages/by-name/{name}", f"packages/updates?name={name}"):
             answer = await ask("GET", path)
@@ -109,7 +109,7 @@ async def test_a_name_that_is_not_installed(ask: Ask) -> None:
         assert (await ask("DELETE", f"packages/{name}")).status == 404
 
 
-async def test_no_version(ask: Ask, quiet: Callable[[], None]) -> None:
+async def test_invalid_version_is_refused(ask: Ask, quiet: Callable[[], None]) -> None:
     for version in NO_VERSIONS:
         for method, path, body in (
             ("PUT", "packages/seedshelf/upgrade", {"version": version}),
@@ -120,7 +120,7 @@ async def test_no_version(ask: Ask, quiet: Callable[[], None]) -> None:
     quiet()
 
 
-async def test_no_requirement(ask: Ask, quiet: Callable[[], None]) -> None:
+async def test_invalid_requirement_is_refused(ask: Ask, quiet: Callable[[], None]) -> None:
     for text in NO_REQUIREMENTS:
         for path, field in (("packages/install", "requirement"), ("plans", "install")):
             answer = await ask("POST", path, {field: text})
@@ -128,7 +128,7 @@ async def test_no_requirement(ask: Ask, quiet: Callable[[], None]) -> None:
     quiet()
 
 
-async def test_no_body(ask: Ask, quiet: Callable[[], None]) -> None:
+async def test_invalid_body_is_refused(ask: Ask, quiet: Callable[[], None]) -> None:
     for name, body in NO_BODIES.items():
         kind = {"Content-Type": "application/json"}
         answer = await ask("POST", "plans", raw=body, headers=kind)
@@ -150,7 +150,7 @@ async def test_no_body(ask: Ask, quiet: Callable[[], None]) -> None:
         ("transactions/20260101T000000000000-abcdef/undo", {"plan": 1}),
     ],
 )
-async def test_no_body_of_another_route(
+async def test_body_with_wrong_fields_is_refused(
     ask: Ask, quiet: Callable[[], None], path: str, body: object
 ) -> None:
     answer = await ask("POST", path, body)
@@ -158,7 +158,7 @@ async def test_no_body_of_another_route(
     quiet()
 
 
-async def test_a_plan_that_is_none(ask: Ask, quiet: Callable[[], None]) -> None:
+async def test_unknown_plan_id_is_404(ask: Ask, quiet: Callable[[], None]) -> None:
     for plan in ("", "a" * 32, "../plan.json", "0" * 60_000, "\ud800"):
         for method, path in (
             ("PUT", "packages/seedshelf/upgrade"),

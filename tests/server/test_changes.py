@@ -23,7 +23,7 @@ async def versions(ask: Ask) -> dict[str, str]:
     return {each["id"]: each["version"] for each in answer.json["packages"]}
 
 
-async def test_an_upgrade(ask: Ask) -> None:
+async def test_upgrade_returns_package_and_transaction(ask: Ask) -> None:
     answer = await ask("PUT", "packages/Seedshelf/upgrade")
     assert answer.status == 200
     assert answer.json["package"]["version"] == "1.4.2"
@@ -34,26 +34,26 @@ async def test_an_upgrade(ask: Ask) -> None:
     assert (await versions(ask))["seedshelf"] == "1.4.2"
 
 
-async def test_an_upgrade_to_a_version_that_is_asked_for(ask: Ask, planted: Demo) -> None:
+async def test_upgrade_installs_the_given_version(ask: Ask, planted: Demo) -> None:
     answer = await ask("PUT", "packages/raintable/upgrade", {"version": "2.4.0", "allow": "self"})
     assert answer.json["package"]["version"] == "2.4.0"
 
 
-async def test_an_upgrade_that_is_not_needed_does_nothing(ask: Ask) -> None:
+async def test_upgrade_of_an_up_to_date_package_does_nothing(ask: Ask) -> None:
     answer = await ask("PUT", "packages/beanpoles/upgrade", {})
     assert (answer.status, answer.json["transaction"]["id"]) == (200, None)
     assert answer.json["transaction"]["changes"] == []
     assert (await ask("GET", "transactions")).json["transactions"] == []
 
 
-async def test_an_upgrade_that_somebody_forbids(ask: Ask) -> None:
+async def test_upgrade_blocked_by_another_package_is_409(ask: Ask) -> None:
     answer = await ask("PUT", "packages/raintable/upgrade", {"version": "3.1.0"})
     assert (answer.status, answer.code) == (409, "plan-impossible")
     assert "allotboard" in answer.json["error"]["explanation"]
     assert (await versions(ask))["raintable"] == "2.0.0"
 
 
-async def test_an_upgrade_that_fails_is_kept_as_an_error_until_one_goes_well(
+async def test_failed_upgrade_is_shown_as_error_until_one_succeeds(
     ask: Ask, planted: Demo, published: Callable[..., None], tree: Oracle
 ) -> None:
     before = tree(planted.folder / "env")
@@ -72,7 +72,7 @@ async def test_an_upgrade_that_fails_is_kept_as_an_error_until_one_goes_well(
     assert mended.json["package"]["error"] is None
 
 
-async def test_upgrading_all_gives_a_result_for_each(ask: Ask, planted: Demo) -> None:
+async def test_upgrade_all_returns_a_result_for_each_package(ask: Ask, planted: Demo) -> None:
     planted.index.withdraw("harvestscale", "3.3.0")
     answer = await ask("PUT", "packages/upgrade-all")
     assert answer.status == 200
@@ -84,7 +84,7 @@ async def test_upgrading_all_gives_a_result_for_each(ask: Ask, planted: Demo) ->
     assert (await ask("GET", "packages/updates")).json["updates"] == []
 
 
-async def test_upgrading_all_that_fails_says_so_of_each(ask: Ask) -> None:
+async def test_failed_upgrade_all_reports_the_error_for_each_package(ask: Ask) -> None:
     answer = await ask("PUT", "packages/upgrade-all", {})
     assert (answer.status, answer.code) == (409, "stage-failed")
     assert {each["success"] for each in answer.json["results"]} == {False}
@@ -92,7 +92,7 @@ async def test_upgrading_all_that_fails_says_so_of_each(ask: Ask) -> None:
     assert (await versions(ask))["seedshelf"] == "1.4.1"
 
 
-async def test_what_was_shown_is_what_is_done_and_only_once(
+async def test_shown_plan_is_applied_exactly_and_only_once(
     ask: Ask, published: Callable[..., None]
 ) -> None:
     shown = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
@@ -115,21 +115,21 @@ async def test_what_was_shown_is_what_is_done_and_only_once(
         ("DELETE", "packages/seedshelf"),
     ],
 )
-async def test_a_plan_for_something_else_is_not_taken(ask: Ask, method: str, path: str) -> None:
+async def test_plan_for_another_route_is_refused(ask: Ask, method: str, path: str) -> None:
     shown = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
     answer = await ask(method, path, {"plan": shown["id"]})
     assert (answer.status, answer.code) == (404, "plan-not-found")
     assert (await versions(ask))["seedshelf"] == "1.4.1"
 
 
-async def test_a_plan_of_before_a_change_is_stale(ask: Ask) -> None:
+async def test_plan_made_before_a_change_is_stale(ask: Ask) -> None:
     shown = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
     await ask("PUT", "packages/seedshelf/upgrade")
     answer = await ask("PUT", "packages/seedshelf/upgrade", {"plan": shown["id"]})
     assert (answer.status, answer.code) == (409, "stale-plan")
 
 
-async def test_a_plan_for_everything_and_all_of_it_done(ask: Ask, planted: Demo) -> None:
+async def test_plan_for_everything_can_be_applied(ask: Ask, planted: Demo) -> None:
     planted.index.withdraw("harvestscale", "3.3.0")
     shown = (await ask("POST", "plans", {"upgrade": "all"})).json["plan"]
     assert shown["requested"] == ["everything"]
@@ -137,14 +137,14 @@ async def test_a_plan_for_everything_and_all_of_it_done(ask: Ask, planted: Demo)
     assert {each["id"] for each in answer.json["results"]} == {c["id"] for c in shown["changes"]}
 
 
-async def test_a_plan_says_what_is_held_back_and_why(ask: Ask) -> None:
+async def test_plan_lists_held_back_packages_with_reasons(ask: Ask) -> None:
     shown = (await ask("POST", "plans", {"upgrade": ["raintable"]})).json["plan"]
     [held] = shown["held_back"]
     assert (held["stays"], held["latest"]) == ("2.4.0", "3.1.0")
     assert "allotboard" in held["reason"]
 
 
-async def test_installing_and_taking_away(ask: Ask, published: Callable[..., None]) -> None:
+async def test_install_and_uninstall_work_by_name(ask: Ask, published: Callable[..., None]) -> None:
     published(BuiltWheel(name="Pea_Pod", version="1.0", files={"peapod.py": ""}))
     installed = await ask("POST", "packages/install", {"requirement": "pea.pod>=1"})
     assert installed.status == 200
@@ -155,9 +155,7 @@ async def test_installing_and_taking_away(ask: Ask, published: Callable[..., Non
     assert "pea-pod" not in await versions(ask)
 
 
-async def test_installing_and_taking_away_what_was_shown(
-    ask: Ask, published: Callable[..., None]
-) -> None:
+async def test_install_and_uninstall_work_by_plan(ask: Ask, published: Callable[..., None]) -> None:
     published(BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}))
     shown = (await ask("POST", "plans", {"install": "peapod"})).json["plan"]
     installed = await ask("POST", "packages/install", {"plan": shown["id"]})
@@ -167,7 +165,9 @@ async def test_installing_and_taking_away_what_was_shown(
     assert "peapod" not in await versions(ask)
 
 
-async def test_several_are_installed_at_once(ask: Ask, published: Callable[..., None]) -> None:
+async def test_several_requirements_are_installed_at_once(
+    ask: Ask, published: Callable[..., None]
+) -> None:
     published(
         BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}),
         BuiltWheel(name="beanpod", version="2.0", files={"beanpod.py": ""}),
@@ -182,18 +182,20 @@ async def test_several_are_installed_at_once(ask: Ask, published: Callable[..., 
     assert (found["peapod"], found["beanpod"]) == ("1.0", "2.0")
 
 
-async def test_what_others_need_is_not_taken_away(ask: Ask) -> None:
+async def test_uninstall_of_a_needed_package_is_409(ask: Ask) -> None:
     answer = await ask("DELETE", "packages/beanpoles")
     assert (answer.status, answer.code) == (409, "still-needed")
     assert answer.json["error"]["needed_by"] == ["bedplanner"]
 
 
-async def test_what_no_index_has_is_not_installed(ask: Ask) -> None:
+async def test_install_of_an_unknown_project_is_404(ask: Ask) -> None:
     answer = await ask("POST", "packages/install", {"requirement": "nothing-such"})
     assert (answer.status, answer.code) == (404, "project-not-found")
 
 
-async def test_the_history_and_the_way_back(ask: Ask, planted: Demo, tree: Oracle) -> None:
+async def test_undo_restores_the_environment_and_is_in_the_history(
+    ask: Ask, planted: Demo, tree: Oracle
+) -> None:
     before = tree(planted.folder / "env")
     done = (await ask("PUT", "packages/seedshelf/upgrade")).json["transaction"]
     planted.index.down = True
@@ -208,7 +210,7 @@ async def test_the_history_and_the_way_back(ask: Ask, planted: Demo, tree: Oracl
     assert twice.json["error"]["reason"] == f"{back.json['transaction']['id']} took it back already"
 
 
-async def test_the_way_back_as_it_was_shown(ask: Ask) -> None:
+async def test_undo_by_plan_undoes_the_transaction(ask: Ask) -> None:
     done = (await ask("PUT", "packages/seedshelf/upgrade")).json["transaction"]
     shown = (await ask("POST", "plans", {"undo": "last"})).json["plan"]
     assert shown["undoes"] == done["id"]
@@ -221,9 +223,7 @@ async def test_the_way_back_as_it_was_shown(ask: Ask) -> None:
     ("method", "path", "body"),
     [("GET", "", None), ("DELETE", "", None), ("POST", "/undo", {})],
 )
-async def test_a_transaction_that_is_not_there(
-    ask: Ask, method: str, path: str, body: object
-) -> None:
+async def test_unknown_transaction_is_404(ask: Ask, method: str, path: str, body: object) -> None:
     answer = await ask(method, f"transactions/20260101T000000000000-abcdef{path}", body)
     assert (answer.status, answer.code) == (404, "transaction-not-found")
 
@@ -259,7 +259,7 @@ async def ended(ask: Ask, id: str) -> dict[str, Any]:
     raise AssertionError(f"{id} did not end")
 
 
-async def test_an_upgrade_is_seen_while_it_runs(
+async def test_running_upgrade_is_visible_and_blocks_others(
     ask: Ask, published: Callable[..., None], gate: Path
 ) -> None:
     async with held(ask, published, gate) as id:
@@ -279,7 +279,7 @@ async def test_an_upgrade_is_seen_while_it_runs(
         assert (late.status, late.code) == (409, "too-late")
 
 
-async def test_an_upgrade_that_is_called_off(
+async def test_running_upgrade_can_be_cancelled(
     ask: Ask, published: Callable[..., None], gate: Path, planted: Demo
 ) -> None:
     async with held(ask, published, gate) as id:
@@ -291,7 +291,7 @@ async def test_an_upgrade_that_is_called_off(
         assert (await versions(ask))["seedshelf"] == "1.4.1"
 
 
-async def test_an_upgrade_as_a_stream_of_events(
+async def test_upgrade_events_are_streamed(
     ask: Ask,
     published: Callable[..., None],
     gate: Path,

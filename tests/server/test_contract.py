@@ -40,31 +40,31 @@ def promised() -> dict[tuple[str, str], dict[str, Any]]:
     }
 
 
-def test_it_names_every_route_and_no_other() -> None:
+def test_contract_lists_exactly_the_served_routes() -> None:
     assert answered() == set(promised())
 
 
 @pytest.mark.parametrize("path", app.ROUTES)
-def test_every_path_finds_its_own_route(path: str) -> None:
+def test_every_path_matches_its_own_route(path: str) -> None:
     filled = re.sub(r"\{\w+\}", "x.y", path)
     first = next(p for p in app.ROUTES if re.fullmatch(re.sub(r"\{\w+\}", "[^/]*", p), filled))
     assert first == path
 
 
-def test_every_operation_has_its_own_id() -> None:
+def test_operation_ids_are_unique() -> None:
     ids = [operation["operationId"] for operation in promised().values()]
     assert len(ids) == len(set(ids)) == 14
 
 
 @pytest.mark.parametrize(("verb", "path"), promised(), ids=lambda each: each)
-def test_the_parts_of_a_path_are_described(verb: str, path: str) -> None:
+def test_path_parameters_are_described(verb: str, path: str) -> None:
     described = promised()[verb, path].get("parameters", [])
     parts = {each["name"] for each in described if each.get("in") == "path"}
     assert parts == set(re.findall(r"\{(\w+)\}", path))
 
 
 @pytest.mark.parametrize(("verb", "path"), promised(), ids=lambda each: each)
-def test_the_arguments_of_an_address_are_those_that_are_taken(verb: str, path: str) -> None:
+def test_query_parameters_are_those_of_the_handler(verb: str, path: str) -> None:
     if path == "openapi.json":
         return
     handler: type[BaseHandler] = app.ROUTES[path]
@@ -85,14 +85,14 @@ def schemas(found: object) -> list[dict[str, Any]]:
     return [*inner, *([found["schema"]] if isinstance(found.get("schema"), dict) else [])]
 
 
-def test_every_schema_is_one() -> None:
+def test_every_schema_is_valid() -> None:
     found = [*schemas(DOCUMENT["paths"]), *DOCUMENT["components"]["schemas"].values()]
     assert len(found) > 100
     for schema in found:
         Draft202012Validator.check_schema(schema)
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves_and_every_schema_is_used() -> None:
     found = set(re.findall(r"#/components/(\w+)/(\w+)", str(DOCUMENT)))
     assert found
     for kind, name in found:
@@ -120,13 +120,15 @@ def test_every_reference_leads_somewhere() -> None:
         ("undo", {"plan": "0" * 32}, {"undo": "last"}),
     ],
 )
-def test_the_bodies_that_it_describes(id: str, good: object, bad: object) -> None:
+def test_body_schemas_accept_valid_and_refuse_invalid_bodies(
+    id: str, good: object, bad: object
+) -> None:
     bodies = Contract().bodies()
     assert bodies[id].is_valid(good)
     assert not bodies[id].is_valid(bad)
 
 
-def test_a_wrong_answer_would_be_found() -> None:
+def test_wrong_response_fails_its_schema() -> None:
     schema = Contract().of({"$ref": "#/components/schemas/Result"})
     good = {"id": "a", "name": "a", "success": True, "before": None, "after": "1", "error": None}
     assert schema.is_valid(good)
@@ -146,13 +148,13 @@ GOLDEN = Path(__file__).parents[1] / "unit" / "json"
         ("answer-events", several("Event")),
     ],
 )
-def test_the_schemas_describe_the_texts_that_are_kept(golden: str, schema: Schema) -> None:
+def test_schemas_match_the_stored_texts(golden: str, schema: Schema) -> None:
     """With every key that is written, and with no other."""
     text = json.loads((GOLDEN / f"{golden}.json").read_text("ascii"))
     assert list(Contract().of(schema).iter_errors(text)) == []
 
 
-def test_the_schema_of_a_plan_describes_the_text_that_is_kept() -> None:
+def test_plan_schema_matches_the_stored_text() -> None:
     plan = json.loads((GOLDEN / "answer-plan.json").read_text("ascii"))
     answered = {**plan, "restart": None, "digest": plan["id"], "kernels": []}
     assert list(Contract().of(ref("Plan")).iter_errors(answered)) == []
@@ -161,7 +163,7 @@ def test_the_schema_of_a_plan_describes_the_text_that_is_kept() -> None:
         assert not Contract().of(ref("Plan")).is_valid(less), key
 
 
-async def test_the_server_answers_it(ask: Ask, jp_base_url: str) -> None:
+async def test_server_returns_the_contract(ask: Ask, jp_base_url: str) -> None:
     answer = await ask("GET", "openapi.json")
     assert answer.json == openapi.document(jp_base_url)
     assert answer.json["openapi"].startswith("3.1.")

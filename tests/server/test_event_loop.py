@@ -60,7 +60,7 @@ def long_history(ask: Ask, planted: Demo, monkeypatch: pytest.MonkeyPatch) -> Ca
     return made
 
 
-async def test_no_answer_keeps_the_loop_from_others(
+async def test_no_response_blocks_the_event_loop(
     ask: Ask,
     planted: Demo,
     turns: list[tuple[float, str]],

@@ -80,7 +80,7 @@ def no_plans(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 @pytest.mark.slow
-async def test_whatever_is_sent_the_server_does_not_fail(
+async def test_two_thousand_random_requests_cause_no_server_error(
     ask: Ask, planted: Demo, jp_serverapp: Any, no_plans: list[Any], tree: Oracle
 ) -> None:
     planted.index.close()  # at once unreachable
@@ -102,7 +102,7 @@ async def test_whatever_is_sent_the_server_does_not_fail(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(int(os.environ.get("PKGWIDGETS_FUZZ", "1"))))
-async def test_of_thousands_of_requests_none_makes_the_server_fail(
+async def test_ten_thousand_concurrent_requests_cause_no_server_error(
     planted: Demo,
     jp_serverapp: Any,
     jp_auth_header: dict[str, str],

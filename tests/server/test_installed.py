@@ -13,7 +13,7 @@ import uv
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_a_server_lists_it_as_enabled_and_ok(tmp_path: Path) -> None:
+def test_server_extension_of_the_wheel_is_enabled_and_ok(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     [wheel] = tmp_path.glob("*.whl")

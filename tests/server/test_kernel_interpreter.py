@@ -31,11 +31,11 @@ def launch(*argv: str, **environment: str) -> LaunchCommand:
 
 
 @pytest.mark.parametrize("word", ["python", "python3", "python{}.{}".format(*sys.version_info)])
-def test_the_bare_word_is_the_servers_own_python(word: str) -> None:
+def test_bare_python_command_is_the_servers_interpreter(word: str) -> None:
     assert kernel_interpreter.interpreter_of_launch(launch(*kernel(word))) == Path(sys.executable)
 
 
-def test_a_path_is_taken_as_it_is(garden: Demo) -> None:
+def test_interpreter_path_is_used_as_given(garden: Demo) -> None:
     assert kernel_interpreter.interpreter_of_launch(launch(*kernel(garden.python))) == garden.python
     assert (
         kernel_interpreter.interpreter_of_launch(launch(*kernel(garden.python, "-Xdev", "-E")))
@@ -43,7 +43,7 @@ def test_a_path_is_taken_as_it_is(garden: Demo) -> None:
     )
 
 
-def test_the_variables_of_a_launch_say_where_a_word_is_found(garden: Demo) -> None:
+def test_command_is_looked_up_in_the_path_of_the_kernel_spec(garden: Demo) -> None:
     (garden.python.parent / "gardener").symlink_to(garden.python.name)
     found = kernel_interpreter.interpreter_of_launch(
         launch(*kernel("gardener"), PATH=str(garden.python.parent))
@@ -51,7 +51,7 @@ def test_the_variables_of_a_launch_say_where_a_word_is_found(garden: Demo) -> No
     assert found.parent == garden.python.parent
 
 
-def test_what_stands_before_a_python_is_seen_through(garden: Demo, tmp_path: Path) -> None:
+def test_interpreter_behind_a_wrapper_is_found(garden: Demo, tmp_path: Path) -> None:
     script = tmp_path / "wrap per.sh"
     script.write_text(f'#!/bin/sh\necho hello\nexec {shlex.quote(str(garden.python))} "$@"\n')
     script.chmod(0o755)
@@ -71,12 +71,12 @@ def test_what_stands_before_a_python_is_seen_through(garden: Demo, tmp_path: Pat
     ],
     ids=lambda value: str(value),
 )
-def test_what_starts_no_python_is_refused(argv: tuple[str, ...], reason: str) -> None:
+def test_kernel_spec_without_python_is_refused(argv: tuple[str, ...], reason: str) -> None:
     with pytest.raises(EnvironmentRefused, match=reason):
         kernel_interpreter.interpreter_of_launch(launch(*argv))
 
 
-def test_a_specification_is_read_as_jupyter_does(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernel_spec_variables_are_expanded_as_in_jupyter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEFORE", "/a")
     said = SimpleNamespace(
         argv=["{resource_dir}/run.sh", "-m", "x"],
@@ -94,7 +94,7 @@ async def start(fetch: Callable[..., Any], name: str) -> str:
     return str(json.loads(answer.body)["id"])
 
 
-async def test_two_kernels_of_two_environments(
+async def test_kernel_argument_selects_the_environment(
     ask: Ask, planted: Demo, spec: Spec, jp_fetch: Callable[..., Any], tmp_path: Path
 ) -> None:
     with demo.start(tmp_path / "other") as other:
@@ -121,7 +121,7 @@ async def test_two_kernels_of_two_environments(
         assert (taken.status, taken.code) == (404, "plan-not-found")
 
 
-async def test_a_plan_names_all_kernels_that_share_the_environment(
+async def test_plan_names_all_kernels_on_the_environment(
     ask: Ask,
     planted: Demo,
     spec: Spec,
@@ -143,7 +143,7 @@ async def test_a_plan_names_all_kernels_that_share_the_environment(
 @pytest.mark.parametrize(
     ("name", "replaced"), [("seedshelf.so", False), ("libseedshelf.so.6", True)]
 )
-async def test_a_library_that_a_kernel_has_mapped_is_seen(
+async def test_mapped_library_of_a_kernel_requires_a_restart(
     ask: Ask,
     planted: Demo,
     spec: Spec,
@@ -177,7 +177,7 @@ async def test_a_library_that_a_kernel_has_mapped_is_seen(
     assert found["restart"]["loaded"] == ["seedshelf"]
 
 
-async def test_a_wrapper_that_hides_its_python_is_known_by_its_process(
+async def test_interpreter_hidden_by_a_wrapper_is_found_from_the_process(
     ask: Ask,
     planted: Demo,
     spec: Spec,
@@ -196,14 +196,14 @@ async def test_a_wrapper_that_hides_its_python_is_known_by_its_process(
     assert found.json["package"]["install_path"] == str(planted.site_packages)
 
 
-async def test_a_kernel_of_another_language_has_no_packages(ask: Ask, spec: Spec) -> None:
+async def test_kernel_spec_of_another_language_is_refused(ask: Ask, spec: Spec) -> None:
     spec("r", "R", "--slave", language="R")
     answer = await ask("GET", "packages?kernelspec=r")
     assert (answer.status, answer.code) == (403, "environment-refused")
     assert "`?kernelspec=NAME`" in answer.json["error"]["hint"]
 
 
-async def test_a_kernel_of_another_language_is_in_no_plan(
+async def test_kernel_of_another_language_is_not_in_plans(
     ask: Ask, planted: Demo, spec: Spec, jp_fetch: Callable[..., Any]
 ) -> None:
     spec("r", *kernel(planted.python), language="R", PYTHONPATH=OWN)
@@ -227,7 +227,7 @@ async def test_a_kernel_of_another_language_is_in_no_plan(
         ("kernel=a&kernelspec=b", 422),
     ],
 )
-async def test_a_kernel_that_is_none(ask: Ask, query: str, status: int) -> None:
+async def test_unknown_or_invalid_kernel_is_refused(ask: Ask, query: str, status: int) -> None:
     for path in ("packages", "transactions", "packages/by-id/seedshelf", "packages/updates"):
         answer = await ask("GET", f"{path}?{query}")
         assert answer.status == status
@@ -235,7 +235,7 @@ async def test_a_kernel_that_is_none(ask: Ask, query: str, status: int) -> None:
     assert answer.status == status
 
 
-def test_a_process_that_is_gone_tells_nothing() -> None:
+def test_ended_kernel_process_is_refused() -> None:
     gone = RunningKernel(id="k", name="k", launch=None, process=2**22 + 1, connection_file="x")
     with pytest.raises(EnvironmentRefused, match="Nothing says how the kernel k was started"):
         kernel_interpreter.interpreter_of_kernel(gone)

@@ -24,7 +24,7 @@ from pkgwidgets.server.environments import Environments
 from pkgwidgets.server.handlers import reads
 
 
-def test_it_imports_neither_pandas_nor_ipywidgets() -> None:
+def test_server_app_imports_neither_pandas_nor_ipywidgets() -> None:
     code = (
         "import sys, pkgwidgets.server.app as app\n"
         "assert app.ROUTES\n"
@@ -37,7 +37,7 @@ def test_it_imports_neither_pandas_nor_ipywidgets() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-async def test_every_route_asks_who_it_is(ask: Ask, jp_serverapp: Any) -> None:
+async def test_every_route_requires_authentication(ask: Ask, jp_serverapp: Any) -> None:
     """With anonymous access forbidden, a server warns of routes that do not."""
     assert (await ask("GET", "packages")).status == 200
     assert jp_serverapp.allow_unauthenticated_access is False
@@ -66,7 +66,7 @@ def cut_off(
     gate.touch()
 
 
-async def test_what_was_cut_off_is_put_back_when_it_loads(
+async def test_interrupted_change_is_rolled_back_when_the_server_loads(
     cut_off: tuple[Demo, str],
     planted: Demo,
     ask: Ask,
@@ -90,7 +90,7 @@ class Specs:
         raise OSError("no")
 
 
-async def test_what_goes_wrong_while_it_puts_back_is_logged_and_no_more(
+async def test_recovery_error_at_server_start_is_only_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     found = Environments(Specs(), None, None)
@@ -99,7 +99,7 @@ async def test_what_goes_wrong_while_it_puts_back_is_logged_and_no_more(
     assert "could not look for what was cut off" in caplog.text
 
 
-async def test_a_kernel_that_starts_nothing_keeps_no_other_from_being_put_back(
+async def test_broken_kernel_spec_does_not_prevent_recovery_of_others(
     spec: Spec, garden: Demo, planted: Demo, jp_serverapp: Any, tree: Oracle
 ) -> None:
     spec("broken", "/no/such/python", "-m", "x")

@@ -14,7 +14,7 @@ from pkgwidgets.presentation.hints import Face, hint_text
 from pkgwidgets.server import error_status
 
 
-async def test_it_lists_the_default_kernels_environment(ask: Ask, planted: Demo) -> None:
+async def test_packages_of_the_default_kernel_are_listed(ask: Ask, planted: Demo) -> None:
     answer = await ask("GET", "packages")
     assert answer.status == 200
     found = {each["id"]: each for each in answer.json["packages"]}
@@ -24,7 +24,7 @@ async def test_it_lists_the_default_kernels_environment(ask: Ask, planted: Demo)
     assert planted.index.requests == []
 
 
-async def test_it_says_what_is_newer_if_it_is_asked_to(ask: Ask) -> None:
+async def test_packages_with_check_updates_include_latest_versions(ask: Ask) -> None:
     answer = await ask("GET", "packages?check_updates=true")
     found = {each["id"]: each for each in answer.json["packages"]}
     assert found["raintable"]["latest_version"] == "3.1.0"
@@ -36,28 +36,28 @@ async def test_it_says_what_is_newer_if_it_is_asked_to(ask: Ask) -> None:
 @pytest.mark.parametrize(
     "path", ["by-name/Compost_Log", "by-name/compost.LOG", "by-id/compost-log"]
 )
-async def test_one_package(ask: Ask, path: str) -> None:
+async def test_package_is_found_by_name_and_by_id(ask: Ask, path: str) -> None:
     answer = await ask("GET", f"packages/{path}")
     assert answer.status == 200
     assert answer.json["package"]["name"] == "Compost_Log"
     assert answer.json["package"]["id"] == "compost-log"
 
 
-async def test_one_package_and_what_is_newer(ask: Ask) -> None:
+async def test_package_with_check_updates_includes_the_latest_version(ask: Ask) -> None:
     for path in ("by-name/Frostcall", "by-id/frostcall"):
         answer = await ask("GET", f"packages/{path}?check_updates=true")
         assert answer.json["package"]["latest_version"] == "2.0.0"
 
 
 @pytest.mark.parametrize("path", ["by-name/nothing-such", "by-id/nothing-such"])
-async def test_a_package_that_is_not_there(ask: Ask, path: str) -> None:
+async def test_missing_package_is_404(ask: Ask, path: str) -> None:
     answer = await ask("GET", f"packages/{path}")
     assert (answer.status, answer.code) == (404, "package-not-found")
     assert answer.json["error"]["name"] == "nothing-such"
     assert answer.json["error"]["hint"]
 
 
-async def test_updates_are_what_is_out_of_date(ask: Ask) -> None:
+async def test_updates_list_only_outdated_packages(ask: Ask) -> None:
     answer = await ask("GET", "packages/updates")
     found = {each["id"] for each in answer.json["updates"]}
     assert found == {
@@ -66,14 +66,14 @@ async def test_updates_are_what_is_out_of_date(ask: Ask) -> None:
     }  # fmt: skip
 
 
-async def test_the_update_of_one_package(ask: Ask, planted: Demo) -> None:
+async def test_updates_of_one_name_request_only_its_project(ask: Ask, planted: Demo) -> None:
     answer = await ask("GET", "packages/updates?name=Seedshelf")
     [found] = answer.json["updates"]
     assert (found["version"], found["latest_version"]) == ("1.4.1", "1.4.2")
     assert {path for path in planted.index.requests if "simple" in path} == {"/simple/seedshelf/"}
 
 
-async def test_unknown_is_not_up_to_date(ask: Ask, planted: Demo) -> None:
+async def test_packages_with_unknown_updates_are_listed(ask: Ask, planted: Demo) -> None:
     planted.index.down = True
     answer = await ask("GET", "packages/updates")
     assert len(answer.json["updates"]) == len(catalog.INSTALLED)
@@ -82,13 +82,13 @@ async def test_unknown_is_not_up_to_date(ask: Ask, planted: Demo) -> None:
         assert "is not available" in each["error"]
 
 
-async def test_what_is_not_there_says_so_in_json(ask: Ask) -> None:
+async def test_unknown_route_is_404_in_json(ask: Ask) -> None:
     for path in ("nothing/such", "", "../pkgwidgets"):
         answer = await ask("GET", path)
         assert (answer.status, answer.code) == (404, "request-refused")
 
 
-async def test_a_method_that_is_not_there_says_which_are(ask: Ask) -> None:
+async def test_wrong_method_is_405_with_the_allowed_ones(ask: Ask) -> None:
     answer = await ask("GET", "packages/seedshelf")
     assert (answer.status, answer.headers["Allow"]) == (405, "DELETE")
     assert answer.json["error"]["message"] == "This is not answered here, but DELETE is."
@@ -99,7 +99,7 @@ async def test_a_method_that_is_not_there_says_which_are(ask: Ask) -> None:
     ["check_updates=yes", "check_updates=true&check_updates=false", "check_update=true",
      "python=/usr/bin/python3", "path=/", "prefix=/usr"],
 )  # fmt: skip
-async def test_an_argument_that_is_not_understood_is_refused(ask: Ask, query: str) -> None:
+async def test_unknown_query_argument_is_refused(ask: Ask, query: str) -> None:
     answer = await ask("GET", f"packages?{query}")
     assert (answer.status, answer.code) == (422, "invalid-request")
 
@@ -119,9 +119,7 @@ async def test_an_argument_that_is_not_understood_is_refused(ask: Ask, query: st
     ],
     ids=lambda value: getattr(value, "code", value),
 )
-def test_an_error_has_its_status_and_says_what_to_do(
-    raised: errors.PkgwidgetsError, status: int
-) -> None:
+def test_error_has_its_http_status_and_hint(raised: errors.PkgwidgetsError, status: int) -> None:
     assert error_status.http_status(raised) == status
     said = json.loads(error_status.to_json_text(error_status.error_payload(raised)))
     assert said["success"] is False

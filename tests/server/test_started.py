@@ -40,7 +40,7 @@ def blocks(language: str) -> list[str]:
     return found
 
 
-def test_a_server_as_a_hub_starts_it(garden: Demo, tmp_path: Path) -> None:
+def test_server_under_a_hub_base_url_works(garden: Demo, tmp_path: Path) -> None:
     headers = {"Authorization": f"token {TOKEN}"}
     with started(garden, tmp_path, "--ServerApp.base_url=/user/some@body/") as running:
         assert running.url.endswith("/user/some@body/")
@@ -71,7 +71,7 @@ def test_a_server_as_a_hub_starts_it(garden: Demo, tmp_path: Path) -> None:
         assert "Traceback" not in log
 
 
-def test_the_readmes_commands(server: Started, garden: Demo) -> None:
+def test_readme_curl_commands_work(server: Started, garden: Demo) -> None:
     [block] = blocks("sh")
     garden.index.withdraw("harvestscale", "3.3.0")
     lines = [line.partition("  #")[0].strip() for line in block.strip().splitlines()]
@@ -96,7 +96,7 @@ def test_the_readmes_commands(server: Started, garden: Demo) -> None:
     assert len(history["transactions"]) == 4
 
 
-def test_the_readmes_job_and_how_it_is_followed(server: Started, garden: Demo) -> None:
+def test_readme_job_and_follow_example_works(server: Started, garden: Demo) -> None:
     job, follow = blocks("python")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", job + follow],

@@ -39,7 +39,7 @@ OWNER = Owner(user="ada", prefix=Path("/env"))
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-async def test_the_server_answers_others_meanwhile(
+async def test_slow_request_does_not_block_other_requests(
     ask: Ask,
     monkeypatch: pytest.MonkeyPatch,
     module: object,
@@ -67,18 +67,18 @@ async def test_the_server_answers_others_meanwhile(
     assert (await waiting).status == 200
 
 
-async def test_fifty_lists_at_once_are_the_same(ask: Ask) -> None:
+async def test_fifty_concurrent_lists_are_identical(ask: Ask) -> None:
     answers = await asyncio.gather(*(ask("GET", "packages") for _ in range(50)))
     assert {answer.status for answer in answers} == {200}
     assert len({answer.body for answer in answers}) == 1
 
 
-async def test_what_is_raised_aside_is_raised_here() -> None:
+async def test_exception_in_a_thread_is_raised_to_the_caller() -> None:
     with pytest.raises(ZeroDivisionError):
         await run_in_thread(lambda: 1 / 0)
 
 
-async def test_who_hangs_up_disturbs_nobody() -> None:
+async def test_cancelled_caller_does_not_cancel_shared_work() -> None:
     go_on = threading.Event()
     together = Coalescer()
     ran: list[int] = []
@@ -98,7 +98,7 @@ async def test_who_hangs_up_disturbs_nobody() -> None:
     assert first.cancelled()
 
 
-async def test_who_asks_while_it_runs_gets_the_next_answer() -> None:
+async def test_request_during_a_run_gets_the_next_result() -> None:
     begun, go_on = threading.Event(), threading.Event()
     together = Coalescer()
     state = ["old"]
@@ -125,7 +125,7 @@ async def test_who_asks_while_it_runs_gets_the_next_answer() -> None:
     assert [await each for each in later] == ["new"] * 3
 
 
-def test_a_plan_is_taken_once() -> None:
+def test_plan_can_be_taken_only_once() -> None:
     kept = PlanStore()
     id = kept.keep(PLAN, "upgrade", OWNER)
     assert len(id) == 32
@@ -143,7 +143,7 @@ def test_a_plan_is_taken_once() -> None:
         ("upgrade", OWNER, False),
     ],
 )
-def test_anothers_plan_is_not_taken_and_stays(verb: str, owner: Owner, fits: bool) -> None:
+def test_plan_of_another_owner_cannot_be_taken(verb: str, owner: Owner, fits: bool) -> None:
     kept = PlanStore()
     id = kept.keep(PLAN, "upgrade", OWNER)
     with pytest.raises(PlanNotFound):
@@ -151,7 +151,7 @@ def test_anothers_plan_is_not_taken_and_stays(verb: str, owner: Owner, fits: boo
     assert kept.take(id, "upgrade", OWNER, lambda plan: True) is PLAN
 
 
-def test_a_plan_does_not_wait_for_ever() -> None:
+def test_stored_plan_expires_after_an_hour() -> None:
     times = iter([0.0, 3601.0])
     kept = PlanStore(lambda: next(times))
     id = kept.keep(PLAN, "upgrade", OWNER)
@@ -159,7 +159,7 @@ def test_a_plan_does_not_wait_for_ever() -> None:
         kept.take(id, "upgrade", OWNER, lambda plan: True)
 
 
-def test_of_many_plans_the_oldest_goes() -> None:
+def test_oldest_stored_plan_is_dropped_beyond_the_limit() -> None:
     kept = PlanStore()
     first, second, *_ = [kept.keep(PLAN, "upgrade", OWNER) for _ in range(1001)]
     with pytest.raises(PlanNotFound):

@@ -34,24 +34,24 @@ ORDER = ApplyRequest(
 
 
 @pytest.mark.parametrize("order", [ORDER, replace(ORDER, sources=None)], ids=["index", "none"])
-def test_it_is_the_same_on_the_other_side(order: ApplyRequest) -> None:
+def test_apply_request_survives_a_round_trip(order: ApplyRequest) -> None:
     assert ApplyRequest.from_text(order.to_text()) == order
 
 
-def test_one_that_was_cut_off_is_refused() -> None:
+def test_truncated_apply_request_is_refused() -> None:
     text = ORDER.to_text()
     for length in range(0, len(text), 97):
         with pytest.raises(ValueError, match=r"."):
             ApplyRequest.from_text(text[:length])
 
 
-def test_one_of_another_version_is_refused_with_a_way_on() -> None:
+def test_apply_request_of_another_format_is_refused_with_a_hint() -> None:
     found = json.loads(ORDER.to_text())
     with pytest.raises(ValueError, match="restart the kernel"):
         ApplyRequest.from_text(json.dumps({**found, "format": 0}))
 
 
-def test_a_plan_that_was_tampered_with_is_refused() -> None:
+def test_apply_request_with_a_modified_plan_is_refused() -> None:
     found = json.loads(ORDER.to_text())
     found["plan"]["changes"][0]["after"] = "3.0"
     with pytest.raises(ValueError, match="not the hash"):

@@ -15,7 +15,7 @@ def write(folder: Path, **files: str) -> Path:
     return folder
 
 
-def test_each_file_comes_once_after_what_it_imports(tmp_path: Path) -> None:
+def test_bundle_contains_each_file_once_after_its_imports(tmp_path: Path) -> None:
     static = write(
         tmp_path,
         view='import { a } from "./parts.js";\nimport { b } from "./base.js";\nexport default a;\n',
@@ -30,7 +30,7 @@ def test_each_file_comes_once_after_what_it_imports(tmp_path: Path) -> None:
     assert joined.count("export") == 1
 
 
-def test_a_view_in_a_folder_imports_from_above(tmp_path: Path) -> None:
+def test_view_in_a_folder_can_import_from_its_parent_folder(tmp_path: Path) -> None:
     (tmp_path / "table").mkdir()
     write(tmp_path, base="export const b = 1;\n")
     write(tmp_path / "table", table='import { b } from "../base.js";\nexport default b;\n')
@@ -49,13 +49,13 @@ def test_a_view_in_a_folder_imports_from_above(tmp_path: Path) -> None:
         'export * from "./base.js";',
     ],
 )
-def test_what_cannot_be_joined_is_refused(tmp_path: Path, line: str) -> None:
+def test_import_or_export_that_cannot_be_bundled_is_refused(tmp_path: Path, line: str) -> None:
     static = write(tmp_path, view=f"{line}\n", base="export const b = 1;\n")
     with pytest.raises(ValueError, match=r"view\.js cannot be joined"):
         bundle("view", static)
 
 
-def test_files_that_import_each_other_are_refused(tmp_path: Path) -> None:
+def test_import_cycle_is_refused(tmp_path: Path) -> None:
     static = write(
         tmp_path,
         view='import { a } from "./a.js";\n',
@@ -66,6 +66,6 @@ def test_files_that_import_each_other_are_refused(tmp_path: Path) -> None:
         bundle("view", static)
 
 
-def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_missing_file_raises_file_not_found(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         bundle("view", write(tmp_path, view='import { a } from "./gone.js";\n'))

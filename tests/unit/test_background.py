@@ -9,7 +9,7 @@ import pytest
 from pkgwidgets.widgets.background import BackgroundJob
 
 
-def test_what_was_called_off_makes_room_for_the_next(caplog: pytest.LogCaptureFixture) -> None:
+def test_cancelled_job_is_followed_by_the_next(caplog: pytest.LogCaptureFixture) -> None:
     tasks, gate, done = BackgroundJob(), threading.Event(), []
     failed: list[str] = []
 

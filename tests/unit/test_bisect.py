@@ -22,7 +22,7 @@ def asked(steps: int, culprits: dict[str, int]) -> tuple[dict[str, int], int]:
 
 
 @pytest.mark.parametrize("steps", range(1, 20))
-def test_one_culprit_is_found_wherever_it_is(steps: int) -> None:
+def test_one_culprit_is_found_in_log2_questions(steps: int) -> None:
     for place in range(1, steps + 1):
         found, questions = asked(steps, {"a": place})
         assert found == {"a": place}
@@ -30,7 +30,7 @@ def test_one_culprit_is_found_wherever_it_is(steps: int) -> None:
 
 
 @pytest.mark.parametrize("steps", [2, 5, 12, 16])
-def test_two_culprits_share_their_questions(steps: int) -> None:
+def test_two_culprits_are_found_with_shared_questions(steps: int) -> None:
     for first, second in combinations(range(1, steps + 1), 2):
         culprits = {"a": first, "b": second}
         found, questions = asked(steps, culprits)
@@ -38,7 +38,7 @@ def test_two_culprits_share_their_questions(steps: int) -> None:
         assert questions <= max(1, 2 * ceil(log2(steps)) - 1)
 
 
-def test_what_is_known_is_not_asked_again() -> None:
+def test_known_bounds_are_not_asked_again() -> None:
     def never(count: int) -> set[str]:
         raise AssertionError(count)
 

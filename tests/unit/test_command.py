@@ -28,7 +28,7 @@ def handled(handler: Handler) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_DFL, signal.SIG_IGN])
-def test_who_calls_it_from_python_hears_of_interrupts_as_before(
+def test_main_restores_the_sigint_handler(
     capsys: pytest.CaptureFixture[str], handler: Handler
 ) -> None:
     with handled(handler):
@@ -37,7 +37,9 @@ def test_who_calls_it_from_python_hears_of_interrupts_as_before(
     assert "Nothing was changed." in capsys.readouterr().err
 
 
-def test_so_does_who_calls_it_where_something_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_main_restores_the_sigint_handler_after_an_exception(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def breaks(*arguments: object, **options: object) -> int:
         raise LookupError
 
@@ -48,6 +50,6 @@ def test_so_does_who_calls_it_where_something_breaks(monkeypatch: pytest.MonkeyP
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_it_may_be_called_in_any_thread() -> None:
+def test_main_can_be_called_in_any_thread() -> None:
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(main, REFUSED).result() == 2

@@ -29,7 +29,7 @@ def majors(count: int) -> list[BuiltWheel]:
     ]
 
 
-def test_without_culprits_one_rehearsal_does(tmp_path: Path) -> None:
+def test_one_rehearsal_suffices_without_culprits(tmp_path: Path) -> None:
     found = examined(field(*crops(4)), write(tmp_path / "a.ipynb", *counting(1, 2)))
     assert (found.rehearsals, found.culprits) == (1, {})
     assert len(found.plan.changes) == 4
@@ -50,7 +50,7 @@ def test_one_culprit_is_found_and_held_back(bad: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bad", [(1, 2), (1, 8), (4, 5), (7, 8), (3, 6)])
-def test_two_culprits_in_cells_of_their_own_are_found(bad: tuple[int, int], tmp_path: Path) -> None:
+def test_two_culprits_in_separate_cells_are_found(bad: tuple[int, int], tmp_path: Path) -> None:
     kit = field(*crops(MOST, bad))
     found = examined(kit, write(tmp_path / "a.ipynb", *counting(*range(1, MOST + 1))))
     assert sorted(found.culprits) == [f"crop{number}" for number in bad]
@@ -58,7 +58,7 @@ def test_two_culprits_in_cells_of_their_own_are_found(bad: tuple[int, int], tmp_
 
 
 @pytest.mark.parametrize("bad", [(1, 2), (1, 8), (4, 5), (7, 8), (3, 6)])
-def test_a_culprit_that_hides_behind_another_is_found(bad: tuple[int, int], tmp_path: Path) -> None:
+def test_culprit_hidden_behind_another_is_found(bad: tuple[int, int], tmp_path: Path) -> None:
     kit = field(*crops(MOST, bad))
     whole = "\n".join(counting(*range(1, MOST + 1)))
     found = examined(kit, write(tmp_path / "a.ipynb", whole))
@@ -66,7 +66,7 @@ def test_a_culprit_that_hides_behind_another_is_found(bad: tuple[int, int], tmp_
     assert found.rehearsals <= 3 + 2 * ceil(log2(MOST))
 
 
-def test_what_only_fails_because_of_an_earlier_cell_is_blamed_on_the_same(tmp_path: Path) -> None:
+def test_follow_up_failures_are_attributed_to_the_same_culprit(tmp_path: Path) -> None:
     kit = field(*crops(4, [3]))
     cells = ["import crop3\nn = crop3.count()", "n + 1", "n + 2"]
     assert list(examined(kit, write(tmp_path / "a.ipynb", *cells)).culprits) == ["crop3"]
@@ -81,7 +81,7 @@ def test_culprits_of_several_notebooks_are_found(tmp_path: Path) -> None:
     assert cells == {"crop2": "cell 1 of a.ipynb", "crop4": "cell 1 of b.ipynb"}
 
 
-def test_what_needs_the_culprit_stays_with_it(tmp_path: Path) -> None:
+def test_dependents_of_the_culprit_are_held_back_too(tmp_path: Path) -> None:
     """crop1 2 needs crop4 2: held back with it by the resolver, and not itself blamed."""
     kit = field(*crops(4, [4], crop1=("crop4>=2",)))
     found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3, 4)))
@@ -89,7 +89,7 @@ def test_what_needs_the_culprit_stays_with_it(tmp_path: Path) -> None:
     assert [change.id for change in found.plan.changes] == ["crop2", "crop3"]
 
 
-def test_who_needs_another_new_one_is_found_alone(tmp_path: Path) -> None:
+def test_culprit_that_needs_another_upgrade_is_held_back_alone(tmp_path: Path) -> None:
     """crop4 comes before crop1, which needs it, so that every rehearsal is of what can be."""
     kit = field(*crops(4, [1], crop1=("crop4>=2",)))
     found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3, 4)))
@@ -97,7 +97,7 @@ def test_who_needs_another_new_one_is_found_alone(tmp_path: Path) -> None:
     assert [change.id for change in found.plan.changes] == ["crop2", "crop3", "crop4"]
 
 
-def test_what_does_not_import_is_held_back_without_a_rehearsal(tmp_path: Path) -> None:
+def test_upgrade_that_fails_to_import_is_held_back_without_rehearsal(tmp_path: Path) -> None:
     broken = BuiltWheel(name="crop3", version="2.0.0", files={"crop3.py": "raise ImportError\n"})
     wheels = [w for w in crops(3) if w.filename != broken.filename]
     found = examined(field(*wheels, broken), write(tmp_path / "a.ipynb", *counting(1)))
@@ -105,19 +105,19 @@ def test_what_does_not_import_is_held_back_without_a_rehearsal(tmp_path: Path) -
     assert "cannot be imported" in found.plan.held_back[0].reason
 
 
-def test_what_failed_before_is_blamed_on_nobody(tmp_path: Path) -> None:
+def test_cell_that_already_failed_holds_nothing_back(tmp_path: Path) -> None:
     found = examined(field(*crops(3)), write(tmp_path / "a.ipynb", "1 / 0", *counting(1)))
     assert (found.rehearsals, found.culprits) == (1, {})
 
 
-def test_where_everything_breaks_nothing_is_left(tmp_path: Path) -> None:
+def test_plan_is_empty_if_every_upgrade_breaks_a_cell(tmp_path: Path) -> None:
     kit = field(*crops(3, [1, 2, 3]))
     found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3)))
     assert not found.plan
     assert sorted(found.culprits) == ["crop1", "crop2", "crop3"]
 
 
-def test_a_new_dependency_that_breaks_a_cell_is_kept_away(tmp_path: Path) -> None:
+def test_package_with_a_breaking_new_dependency_is_held_back(tmp_path: Path) -> None:
     """What breaks is not installed yet: held back is who brings it."""
     rival = BuiltWheel(name="rival", version="1.0.0", files={"rival.py": "x = 1\n"})
     wheels = [*crops(2, (), crop2=("rival",))]
@@ -128,7 +128,7 @@ def test_a_new_dependency_that_breaks_a_cell_is_kept_away(tmp_path: Path) -> Non
     assert "rival" not in {change.id for change in found.plan.changes}
 
 
-def test_each_culprit_of_a_cell_is_blamed_for_its_own_error(tmp_path: Path) -> None:
+def test_each_culprit_of_a_cell_is_reported_with_its_own_error(tmp_path: Path) -> None:
     kit = field(*crops(2, [1, 2]))
     second_first = (
         "import crop1, crop2\ntry:\n    crop2.count()\n"
@@ -141,7 +141,7 @@ def test_each_culprit_of_a_cell_is_blamed_for_its_own_error(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("pair", [(1, 2), (1, 8), (4, 5), (3, 6), (7, 8)])
-def test_of_two_that_only_break_a_cell_together_one_is_held_back(
+def test_one_of_two_jointly_breaking_upgrades_is_held_back(
     pair: tuple[int, int], tmp_path: Path
 ) -> None:
     """Either alone does no harm, so that holding one back is enough; the second of them is."""
@@ -160,7 +160,7 @@ def test_of_two_that_only_break_a_cell_together_one_is_held_back(
     assert found.rehearsals <= 2 + ceil(log2(MOST))
 
 
-def test_of_two_pairs_one_each_is_held_back(tmp_path: Path) -> None:
+def test_one_of_each_jointly_breaking_pair_is_held_back(tmp_path: Path) -> None:
     kit = field(*majors(MOST))
     cells = [
         f"import crop{one}, crop{other}\nx = 1 // (4 - crop{one}.major - crop{other}.major)"
@@ -191,7 +191,7 @@ def roots(*needs: tuple[str, ...]) -> list[BuiltWheel]:
     ]
 
 
-def test_a_culprit_that_only_comes_with_another_is_held_back_alone(tmp_path: Path) -> None:
+def test_culprit_that_comes_with_another_upgrade_is_held_back_alone(tmp_path: Path) -> None:
     """The old crop2 forbids the new root; the new one takes either."""
     others = [wheel for wheel in crops(4) if wheel.name != "crop2"]
     kit = field(*roots(("root<2",), ("root",)), *others)
@@ -204,7 +204,7 @@ def test_a_culprit_that_only_comes_with_another_is_held_back_alone(tmp_path: Pat
     assert found.rehearsals <= 2 + ceil(log2(5))
 
 
-def test_of_two_that_need_each_other_both_stay_and_are_named(tmp_path: Path) -> None:
+def test_mutually_required_culprits_are_both_held_back_and_named(tmp_path: Path) -> None:
     others = [wheel for wheel in crops(4) if wheel.name != "crop2"]
     kit = field(*roots(("root<2",), ("root>=2",)), *others)
     found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2), "import root\nroot.depth()"))
@@ -220,7 +220,7 @@ def test_of_two_that_need_each_other_both_stay_and_are_named(tmp_path: Path) -> 
 # --- what does not do the same each time
 
 
-def test_a_random_output_is_blamed_on_nobody_and_that_is_said(tmp_path: Path) -> None:
+def test_random_output_holds_nothing_back_and_is_noted(tmp_path: Path) -> None:
     kit = field(*crops(4, [3]))
     notebook = write(tmp_path / "a.ipynb", "import random\nrandom.random()", *counting(1, 2, 3))
     found = examined(kit, notebook)
@@ -231,14 +231,14 @@ def test_a_random_output_is_blamed_on_nobody_and_that_is_said(tmp_path: Path) ->
     assert found.plan.notes[0] in str(found.plan)
 
 
-def test_what_fails_as_it_is_is_said(tmp_path: Path) -> None:
+def test_cell_that_already_fails_is_noted(tmp_path: Path) -> None:
     found = examined(field(*crops(3)), write(tmp_path / "a.ipynb", "1 / 0", *counting(1)))
     assert found.plan.notes == (
         "cell 1 of a.ipynb fails as it is, too: nothing is held back for it",
     )
 
 
-def test_what_is_run_once_more_is_told_apart(tmp_path: Path) -> None:
+def test_repeated_cell_run_is_reported_once(tmp_path: Path) -> None:
     kit, told = field(*crops(2, [2])), list[str]()
     stand = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
     notebook = write(tmp_path / "a.ipynb", *counting(1, 2))
@@ -249,7 +249,7 @@ def test_what_is_run_once_more_is_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("outcomes", [".x", "x", "xx", ".xx", ".x.", ".x..x"])
-def test_a_failure_by_chance_holds_nothing_back(outcomes: str, tmp_path: Path) -> None:
+def test_random_failure_holds_nothing_back(outcomes: str, tmp_path: Path) -> None:
     """Of the runs as it is, with the plan, as it is, and with the plan."""
     kit = field(*crops(MOST))
     cell = tossing(tmp_path / "tosses", (each == "x" for each in outcomes))

@@ -106,7 +106,7 @@ def change(name: str, before: str | None, after: str | None) -> Change:
 # --- needs
 
 
-def test_a_distribution_needs_what_it_requires() -> None:
+def test_active_requirements_are_those_in_the_metadata() -> None:
     assert needs_of(dist("a", "1", "B_b>=1", "c")) == {"a": ["B_b>=1", "c"]}
 
 
@@ -124,11 +124,11 @@ def test_a_distribution_needs_what_it_requires() -> None:
         ("python_version >= '3.9' and extra == ''", True),
     ],
 )
-def test_a_marker_is_evaluated_for_this_interpreter(marker: str, holds: bool) -> None:
+def test_marker_is_evaluated_for_this_interpreter(marker: str, holds: bool) -> None:
     assert needs_of(dist("a", "1", f"b; {marker}")) == {"a": ["b"] * holds}
 
 
-def test_an_extra_counts_if_somebody_installed_asks_for_it() -> None:
+def test_extra_is_active_if_an_installed_package_requires_it() -> None:
     pea = dist("pea", "1", "pod; extra == 'full'", "leaf")
     assert needs_of(pea) == {"pea": ["leaf"]}
     assert needs_of(pea, dist("soup", "1", "pea[full]"))["pea"] == ["leaf", "pod"]
@@ -136,18 +136,18 @@ def test_an_extra_counts_if_somebody_installed_asks_for_it() -> None:
 
 @pytest.mark.parametrize("asked", ["Full_Set", "full-set", "FULL.SET"])
 @pytest.mark.parametrize("declared", ["Full_Set", "full-set"])
-def test_an_extra_is_found_in_any_spelling(asked: str, declared: str) -> None:
+def test_extra_is_found_in_any_spelling(asked: str, declared: str) -> None:
     pea = dist("pea", "1", f"pod; extra == '{declared}'")
     assert needs_of(pea, dist("soup", "1", f"pea[{asked}]"))["pea"] == ["pod"]
 
 
-def test_an_extra_that_asks_for_another_of_its_own_is_followed() -> None:
+def test_extra_that_requires_another_extra_of_its_package_is_followed() -> None:
     pea = dist("pea", "1", "pea[b]; extra == 'all'", "pea[c]; extra == 'b'", "pod; extra == 'c'")
     found = needs_of(pea, dist("soup", "1", "pea[all]"))
     assert found["pea"] == ["pea[b]", "pea[c]", "pod"]
 
 
-def test_an_extra_of_an_extra_of_another_is_followed() -> None:
+def test_extra_required_by_an_extra_of_another_package_is_followed() -> None:
     found = needs_of(
         dist("soup", "1", "pea[full]"),
         dist("pea", "1", "bean[dry]; extra == 'full'"),
@@ -156,7 +156,7 @@ def test_an_extra_of_an_extra_of_another_is_followed() -> None:
     assert found == {"soup": ["pea[full]"], "pea": ["bean[dry]"], "bean": ["sun"]}
 
 
-def test_a_circle_of_extras_ends() -> None:
+def test_cycle_of_extras_terminates() -> None:
     found = needs_of(
         dist("a", "1", "b[x]; extra == 'x'"),
         dist("b", "1", "a[x]; extra == 'x'"),
@@ -165,17 +165,17 @@ def test_a_circle_of_extras_ends() -> None:
     assert found == {"a": ["b[x]"], "b": ["a[x]"], "c": ["a[x]"]}
 
 
-def test_an_extra_of_what_is_not_installed_brings_nothing() -> None:
+def test_extra_of_a_missing_package_adds_no_requirement() -> None:
     assert needs_of(dist("a", "1", "gone[x]")) == {"a": ["gone[x]"]}
 
 
-def test_what_cannot_be_read_needs_nothing() -> None:
+def test_unreadable_distribution_has_no_requirements() -> None:
     lost = Unreadable(id=canonicalize_name("lost"), path=Path("/env/lost"), reason="no METADATA")
     assert needs_of(lost, dist("a", "1", "lost")) == {"a": ["lost"]}
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:40])
-def test_whatever_a_stranger_requires_is_only_another_need(text: str) -> None:
+def test_hostile_requirement_does_not_affect_other_packages(text: str) -> None:
     required = dependency_graph.active_requirements(
         environment(dist("a", "1", text, "fine")), MARKERS
     )
@@ -188,7 +188,7 @@ def test_whatever_a_stranger_requires_is_only_another_need(text: str) -> None:
     }
 
 
-def test_ten_thousand_requirements_are_read() -> None:
+def test_ten_thousand_requirements_are_parsed() -> None:
     many = [f"need{number}>=1; extra == 'all'" for number in range(10_000)]
     found = needs_of(dist("a", "1", *many), dist("b", "1", "a[all]"))
     assert len(found["a"]) == 10_000
@@ -217,28 +217,30 @@ def test_ten_thousand_requirements_are_read() -> None:
         ("B>=1", "1", True),
     ],
 )
-def test_a_requirement_is_met_by_a_version(wanted: str, version: str, met: bool) -> None:
+def test_requirement_is_met_only_by_a_matching_version(
+    wanted: str, version: str, met: bool
+) -> None:
     found = dependency_graph.unmet(needs(a=wanted), installed(a="1", b=version))
     assert bool(found) is not met
 
 
-def test_what_is_not_installed_is_unmet_and_says_so() -> None:
+def test_missing_package_is_an_unmet_requirement() -> None:
     (problem,) = dependency_graph.unmet(needs(a="b>=1"), installed(a="1"))
     assert str(problem) == "a needs b>=1, but it is not installed"
 
 
-def test_an_unmet_requirement_says_what_is_there() -> None:
+def test_unmet_requirement_names_the_installed_version() -> None:
     (problem,) = dependency_graph.unmet(needs(a="b[x]>=1"), installed(a="1", b="0.5"))
     assert str(problem) == "a needs b[x]>=1, but 0.5 is installed"
 
 
-def test_a_problem_stays_the_same_problem_with_another_version() -> None:
+def test_unmet_requirements_are_equal_whatever_the_installed_version() -> None:
     id = canonicalize_name("a")
     assert Unmet(id, "b>=1", "0.5") == Unmet(id, "b>=1", "0.6")
     assert len({Unmet(id, "b>=1", "0.5"), Unmet(id, "b>=1", None), Unmet(id, "b>=2", None)}) == 2
 
 
-def test_what_was_unmet_before_is_not_newly_unmet() -> None:
+def test_requirement_unmet_before_is_not_newly_unmet() -> None:
     required = needs(a="b>=1", c="b>=2")
     before = dependency_graph.unmet(required, installed(a="1", b="1", c="1"))
     after = dependency_graph.newly_unmet(before, required, installed(a="1", c="1"))
@@ -255,7 +257,7 @@ def test_what_was_unmet_before_is_not_newly_unmet() -> None:
     ],
     ids=["downgraded", "removed", "upgraded", "its owner changes, too"],
 )
-def test_changes_break_what_they_do_not_touch_and_was_whole(
+def test_changes_break_requirements_of_untouched_packages(
     changes: list[Change], broken: list[str]
 ) -> None:
     required = needs(a="b>=1", c="b>=2")
@@ -263,7 +265,7 @@ def test_changes_break_what_they_do_not_touch_and_was_whole(
     assert sorted(map(str, found)) == broken
 
 
-def test_the_unmet_of_an_installed_set_are_those_of_its_markers() -> None:
+def test_unmet_requirements_respect_markers() -> None:
     a = dist("a", "1", "b>=1", 'c; sys_platform == "win32"')
     (problem,) = dependency_graph.unmet_in(environment(a), MARKERS)
     assert str(problem) == "a needs b>=1, but it is not installed"
@@ -286,14 +288,14 @@ def test_the_unmet_of_an_installed_set_are_those_of_its_markers() -> None:
         ({}, "3.1", {}),
     ],
 )
-def test_a_version_is_forbidden_by(
+def test_blockers_of_a_version_are_found(
     required: Mapping[str, str], version: str, blocking: Mapping[str, str]
 ) -> None:
     found = dependency_graph.blockers(canonicalize_name("pea"), Version(version), needs(**required))
     assert found == blocking
 
 
-def test_who_forbids_a_version_twice_is_quoted_whole() -> None:
+def test_blocker_with_two_specifiers_is_quoted_in_full() -> None:
     found = dependency_graph.blockers(
         canonicalize_name("pea"), Version("3"), needs(a="pea<3, pea!=3.*")
     )
@@ -316,9 +318,7 @@ def test_who_forbids_a_version_twice_is_quoted_whole() -> None:
         ([], set()),
     ],
 )
-def test_dependencies_are_followed_to_the_end_and_around_a_circle(
-    start: list[str], found: set[str]
-) -> None:
+def test_dependencies_are_transitive_and_may_be_cyclic(start: list[str], found: set[str]) -> None:
     required = needs(a="b>=1", b="c", c="d[x]", x="y", y="x", self="self[more]")
     assert dependency_graph.dependencies(ids(*start), required) == found
 
@@ -334,7 +334,7 @@ def test_dependencies_are_followed_to_the_end_and_around_a_circle(
         ([], ()),
     ],
 )
-def test_dependents_are_the_direct_ones_in_order(start: list[str], found: tuple[str, ...]) -> None:
+def test_dependents_are_direct_and_sorted(start: list[str], found: tuple[str, ...]) -> None:
     required = needs(b="c", a="C>=1, c", c="d", x="y", y="x")
     assert dependency_graph.dependents(ids(*start), required) == found
 
@@ -342,20 +342,20 @@ def test_dependents_are_the_direct_ones_in_order(start: list[str], found: tuple[
 # --- what changes do
 
 
-def test_changes_are_applied_to_a_copy() -> None:
+def test_versions_after_leaves_its_input_unchanged() -> None:
     before = installed(a="1", b="1", c="1")
     moved = [change("a", "1", "2"), change("b", "1", None), change("d", None, "1")]
     assert dependency_graph.versions_after(before, moved) == installed(a="2", c="1", d="1")
     assert before == installed(a="1", b="1", c="1")
 
 
-def test_removing_what_is_not_there_is_no_matter() -> None:
+def test_uninstalling_a_missing_package_is_ignored() -> None:
     assert dependency_graph.versions_after(installed(a="1"), [change("b", "1", None)]) == installed(
         a="1"
     )
 
 
-def test_differences_are_named_in_order() -> None:
+def test_version_differences_are_sorted() -> None:
     expected, found = installed(a="1", b="1", d="1.0"), installed(b="2", c="3", d="1")
     assert dependency_graph.version_differences(expected, found) == (
         "a is not installed, not 1",
@@ -364,14 +364,14 @@ def test_differences_are_named_in_order() -> None:
     )
 
 
-def test_equal_sets_have_no_differences() -> None:
+def test_equal_versions_have_no_differences() -> None:
     assert dependency_graph.version_differences(installed(a="1.0"), installed(a="1")) == ()
 
 
 # --- the fingerprint
 
 
-def test_the_order_does_not_matter_to_the_fingerprint() -> None:
+def test_fingerprint_does_not_depend_on_order() -> None:
     a, b = dist("a"), dist("b")
     assert fingerprint.fingerprint(environment(a, b)) == fingerprint.fingerprint(environment(b, a))
 
@@ -390,7 +390,9 @@ def test_the_order_does_not_matter_to_the_fingerprint() -> None:
     ],
     ids=["removed", "one more", "another", "upgraded", "reinstalled", "moved", "linked", "broken"],
 )
-def test_the_fingerprint_tells_what_happened(other: tuple[Distribution | Unreadable, ...]) -> None:
+def test_fingerprint_changes_with_any_distribution(
+    other: tuple[Distribution | Unreadable, ...],
+) -> None:
     assert fingerprint.fingerprint(environment(*other)) != fingerprint.fingerprint(
         environment(dist("pea"))
     )
@@ -414,7 +416,7 @@ def test_the_fingerprint_tells_what_happened(other: tuple[Distribution | Unreada
     ],
     ids=["removed", "one more", "upgraded", "reinstalled", "linked", "broken"],
 )
-def test_what_moved_since_a_fingerprint_is_said(
+def test_changes_since_a_fingerprint_are_named(
     other: tuple[Distribution | Unreadable, ...], said: str
 ) -> None:
     before = fingerprint.fingerprint(environment(dist("pea")), {"a file of pea": "1"})
@@ -425,14 +427,14 @@ def test_what_moved_since_a_fingerprint_is_said(
     )
 
 
-def test_nothing_moved_is_nothing_said() -> None:
+def test_unchanged_environment_has_no_changes_since() -> None:
     installed = environment(dist("pea"), dist("bean"))
     before = fingerprint.fingerprint(installed, {"its interpreter": "1"})
     assert fingerprint.changes_since(before, installed, {"its interpreter": "1"}) == ()
     assert fingerprint.changes_since("0" * 32, installed) != ()
 
 
-def test_a_path_that_is_no_unicode_has_a_fingerprint() -> None:
+def test_path_that_is_not_unicode_can_be_fingerprinted() -> None:
     odd = replace(dist("pea"), path=Path("/env/\udcff"))
     assert fingerprint.fingerprint(environment(odd)) != fingerprint.fingerprint(
         environment(dist("pea"))

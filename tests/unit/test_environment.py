@@ -23,7 +23,7 @@ def pea(origin: Origin, folder: Path = SITE, ending: str = "dist-info") -> Distr
 
 
 @pytest.mark.parametrize("origin", UNMANAGED)
-def test_a_plan_and_a_row_take_their_reason_from_one_table(origin: Origin) -> None:
+def test_plan_and_row_share_the_unmanaged_reason(origin: Origin) -> None:
     reason = ORIGIN_REASONS[origin]
     assert pea(origin).unmanaged_reason([SITE]) == reason.text
     row = PackageInfo(
@@ -37,17 +37,17 @@ def test_a_plan_and_a_row_take_their_reason_from_one_table(origin: Origin) -> No
     assert len(reason.note) <= len(reason.text)
 
 
-def test_what_came_from_an_index_may_be_changed() -> None:
+def test_distribution_from_an_index_has_no_unmanaged_reason() -> None:
     assert pea(Origin.INDEX).unmanaged_reason([SITE]) is None
 
 
-def test_what_lies_elsewhere_is_said_to_lie_there() -> None:
+def test_distribution_outside_the_environment_names_its_folder() -> None:
     found = pea(Origin.SYSTEM, Path("/usr/lib/python3"))
     assert found.unmanaged_reason([SITE]) == (
         "it lies outside of this environment, in /usr/lib/python3"
     )
 
 
-def test_an_egg_info_is_said_to_have_no_record() -> None:
+def test_egg_info_reason_names_the_missing_record() -> None:
     found = pea(Origin.SYSTEM, ending="egg-info").unmanaged_reason([SITE])
     assert found == "it has no RECORD, being an egg-info: its files are unknown"

@@ -54,7 +54,7 @@ def ended(watching: EnvironmentWatcher) -> None:
     assert not watching.is_running
 
 
-def test_nothing_is_looked_at_before_a_view_is_there(
+def test_watcher_does_nothing_before_the_first_view(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
     place.stamp = "two"
@@ -62,7 +62,7 @@ def test_nothing_is_looked_at_before_a_view_is_there(
     assert (place.looks, place.changes, watching.is_running) == (1, 0, False)
 
 
-def test_a_change_is_noticed_once(watching: EnvironmentWatcher, place: Place) -> None:
+def test_change_is_reported_once(watching: EnvironmentWatcher, place: Place) -> None:
     watching.see("a")
     place.stamp = "two"
     eventually(place.noticed)
@@ -70,7 +70,7 @@ def test_a_change_is_noticed_once(watching: EnvironmentWatcher, place: Place) ->
     assert place.changes == 1
 
 
-def test_what_was_changed_before_the_first_look_is_noticed_too(
+def test_change_before_the_first_view_is_reported(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
     place.stamp = "two"
@@ -78,7 +78,7 @@ def test_what_was_changed_before_the_first_look_is_noticed_too(
     eventually(place.noticed)
 
 
-def test_what_could_not_be_taken_up_is_told_again(
+def test_change_that_was_not_handled_is_reported_again(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
     place.taken = False
@@ -90,7 +90,7 @@ def test_what_could_not_be_taken_up_is_told_again(
     assert place.changes >= 3
 
 
-def test_it_ends_with_the_last_view_and_begins_again(
+def test_watcher_stops_with_the_last_view_and_restarts(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
     watching.see("a")
@@ -108,7 +108,7 @@ def test_it_ends_with_the_last_view_and_begins_again(
     eventually(place.noticed)
 
 
-def test_a_view_that_is_lost_with_its_browser_does_not_keep_it(place: Place) -> None:
+def test_watcher_stops_after_a_time_limit(place: Place) -> None:
     made = EnvironmentWatcher(place.look, place.changed, poll_seconds=0.02, max_silent_seconds=0.1)
     made.see("a")
     ended(made)
@@ -117,7 +117,7 @@ def test_a_view_that_is_lost_with_its_browser_does_not_keep_it(place: Place) -> 
 # --- stamps
 
 
-def test_a_folder_that_is_not_there_has_a_stamp_too(tmp_path: Path) -> None:
+def test_change_token_covers_a_missing_folder(tmp_path: Path) -> None:
     folder, other = tmp_path / "site-packages", tmp_path / "lock"
     stamps = ChangeToken([folder], [other])
     before = stamps.now()

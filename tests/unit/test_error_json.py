@@ -27,12 +27,12 @@ TOLD = [
 ]
 
 
-def test_every_error_is_told_here() -> None:
+def test_error_examples_cover_every_class() -> None:
     assert {type(error) for error in TOLD} == {*error_types()}
 
 
 @pytest.mark.parametrize("error", TOLD, ids=lambda error: type(error).__name__)
-def test_it_is_the_same_on_the_other_side(error: PkgwidgetsError) -> None:
+def test_error_survives_a_json_round_trip(error: PkgwidgetsError) -> None:
     again = error_from_json(json.loads(json.dumps(error_to_json(error))))
     assert type(again) is type(error)
     assert again.facts == error.facts
@@ -53,7 +53,7 @@ def test_it_is_the_same_on_the_other_side(error: PkgwidgetsError) -> None:
     ],
     ids=["usable", "blockers"],
 )
-def test_a_fact_that_was_added_is_written_where_it_says_something(
+def test_later_added_field_is_written_only_if_it_differs_from_its_default(
     said_nothing: PkgwidgetsError, says: PkgwidgetsError
 ) -> None:
     """A journal of before has none, and an older pkgwidgets refuses a key that it does not know."""
@@ -63,7 +63,7 @@ def test_a_fact_that_was_added_is_written_where_it_says_something(
     assert error_from_json(new).facts == says.facts
 
 
-def test_what_json_does_not_know_is_told_as_it_is_shown() -> None:
+def test_value_without_json_form_is_sent_as_its_repr() -> None:
     again = error_from_json(json.loads(json.dumps(error_to_json(InvalidRequest("plan", {1, 2})))))
     assert again.facts == {"field": "plan", "value": "{1, 2}", "reason": ""}
 
@@ -85,6 +85,6 @@ def test_what_json_does_not_know_is_told_as_it_is_shown() -> None:
         {"code": "install-failed", "transaction": "t", "argv": [], "returncode": "1", "output": ""},
     ],
 )
-def test_what_is_no_error_of_ours_is_not_made_into_one(facts: dict[str, Any]) -> None:
+def test_invalid_error_json_is_refused(facts: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"code|facts|expected"):
         error_from_json(facts)

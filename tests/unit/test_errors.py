@@ -31,26 +31,24 @@ from pkgwidgets.core.errors import (
 SAID = [(error, sentence) for error, sentence, _ in EXAMPLES]
 
 
-def test_every_error_has_an_example() -> None:
+def test_error_examples_cover_every_class() -> None:
     assert {type(error) for error, _ in SAID} == {*error_types()} - {*FAMILIES}
 
 
 @pytest.mark.parametrize(("error", "sentence"), SAID, ids=lambda value: type(value).__name__)
-def test_its_sentence_tells_what_failed_and_its_text_what_to_do(
-    error: PkgwidgetsError, sentence: str
-) -> None:
+def test_error_text_is_its_sentence_and_its_hint(error: PkgwidgetsError, sentence: str) -> None:
     assert error.sentence() == sentence
     assert str(error) == f"{sentence} {error.hint}"
     assert re.fullmatch(r"[A-Z`][^{}]*\.", error.hint)
 
 
 @pytest.mark.parametrize("kind", error_types(), ids=lambda kind: kind.__name__)
-def test_its_code_is_in_kebab_case(kind: type[PkgwidgetsError]) -> None:
+def test_error_code_is_kebab_case(kind: type[PkgwidgetsError]) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", kind.code)
 
 
 @pytest.mark.parametrize("kind", error_types(), ids=lambda kind: kind.__name__)
-def test_it_has_a_status_of_http_and_an_exit_code(kind: type[PkgwidgetsError]) -> None:
+def test_error_has_an_http_status_and_an_exit_code(kind: type[PkgwidgetsError]) -> None:
     assert 400 <= kind.http_status < 600
     assert kind.exit_code in (1, 2)
 
@@ -70,19 +68,19 @@ def test_it_has_a_status_of_http_and_an_exit_code(kind: type[PkgwidgetsError]) -
         (ApplierFailed, 500, 1),
     ],
 )
-def test_what_is_refused_differs_from_what_failed(
+def test_http_status_and_exit_code_tell_refusal_from_failure(
     kind: type[PkgwidgetsError], http_status: int, exit_code: int
 ) -> None:
     assert (kind.http_status, kind.exit_code) == (http_status, exit_code)
 
 
-def test_no_two_kinds_share_a_code() -> None:
+def test_error_codes_are_unique() -> None:
     codes = [kind.code for kind in error_types()]
     assert len(codes) == len(set(codes))
 
 
 @pytest.mark.parametrize("kind", error_types(), ids=lambda kind: kind.__name__)
-def test_the_drawing_of_the_tree_shows_it(kind: type[PkgwidgetsError]) -> None:
+def test_errors_docstring_lists_every_class(kind: type[PkgwidgetsError]) -> None:
     assert re.search(rf"\b{kind.__name__}\b", errors.__doc__ or "")
 
 
@@ -92,7 +90,7 @@ def test_the_drawing_of_the_tree_shows_it(kind: type[PkgwidgetsError]) -> None:
     [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy],
     ids=["pickled", "copied", "copied deeply"],
 )
-def test_it_survives(
+def test_error_survives_pickle_and_copy(
     again: Callable[[PkgwidgetsError], PkgwidgetsError], error: PkgwidgetsError, sentence: str
 ) -> None:
     found = again(error)
@@ -101,14 +99,14 @@ def test_it_survives(
 
 
 @pytest.mark.parametrize(("error", "sentence"), SAID, ids=lambda value: type(value).__name__)
-def test_its_facts_are_its_attributes(error: PkgwidgetsError, sentence: str) -> None:
+def test_error_facts_are_its_attributes(error: PkgwidgetsError, sentence: str) -> None:
     assert error.facts != {}
     assert all(getattr(error, name) == value for name, value in error.facts.items())
     assert not {"code", "hint", "advice"} & error.facts.keys()
     assert type(error)(**error.facts).sentence() == sentence
 
 
-def test_a_transaction_that_failed_is_one_family() -> None:
+def test_transaction_errors_share_one_base_class() -> None:
     failed = {StalePlan, StageFailed, InstallFailed, VerificationFailed, Cancelled, RollbackFailed}
     assert {*error_types(TransactionError)} == {
         TransactionError,
@@ -119,17 +117,17 @@ def test_a_transaction_that_failed_is_one_family() -> None:
     }
 
 
-def test_two_errors_with_the_same_facts_are_two_errors() -> None:
+def test_errors_with_equal_facts_are_not_equal() -> None:
     assert len({PackageNotFound("pea"), PackageNotFound("pea")}) == 2
 
 
-def test_an_endless_output_is_cut_to_its_end() -> None:
+def test_long_installer_output_is_truncated_to_its_end() -> None:
     said = InstallFailed("t", (), 1, f"{'noise ' * 10_000}the reason").sentence()
     assert said.endswith("the reason.")
     assert len(said) < 2100
 
 
-def test_a_cell_shows_the_sentence_and_no_traceback() -> None:
+def test_notebook_cell_shows_the_error_without_traceback() -> None:
     shown_in_a_cell = PackageNotFound("pea")._render_traceback_()
     assert shown_in_a_cell == [f"PackageNotFound: {PackageNotFound('pea')}"]
 
@@ -153,17 +151,17 @@ def test_a_cell_shows_the_sentence_and_no_traceback() -> None:
     ],
     ids=ascii,
 )
-def test_what_was_refused_is_shown_as_python_writes_it(value: object, text: str) -> None:
+def test_refused_value_is_shown_as_its_repr(value: object, text: str) -> None:
     assert shown(value) == text
 
 
 @pytest.mark.parametrize("value", ["x" * 5000, "\u0443" * 5000, ["x"] * 5000, b"x" * 5000])
-def test_a_long_value_is_cut(value: object) -> None:
+def test_long_value_is_truncated(value: object) -> None:
     assert len(shown(value)) == 81
     assert shown(value).endswith("…")
 
 
-def test_of_a_long_path_the_name_is_shown() -> None:
+def test_long_path_is_truncated_to_its_end() -> None:
     path = f"/home/{'deep/' * 40}report.ipynb"
     assert shown(path).startswith("'…")
     assert shown(path).endswith("/deep/report.ipynb'")
@@ -173,13 +171,13 @@ def test_of_a_long_path_the_name_is_shown() -> None:
     assert said.value == path
 
 
-def test_of_a_long_address_the_host_is_shown() -> None:
+def test_long_url_is_truncated_to_its_start() -> None:
     address = f"https://host.invalid/{'deep/' * 40}"
     assert shown(address).startswith("'https://host.invalid/deep/")
     assert shown(address).endswith("…")
 
 
-def test_a_number_too_long_for_python_to_write_is_shown_somehow() -> None:
+def test_huge_number_can_be_shown() -> None:
     assert len(shown(10**5000)) <= 81
 
 
@@ -191,7 +189,7 @@ def test_a_number_too_long_for_python_to_write_is_shown_somehow() -> None:
         "git+ssh://token-secret@host.invalid/r",
     ],
 )
-def test_credentials_are_not_kept(value: str) -> None:
+def test_error_does_not_keep_credentials(value: str) -> None:
     error = InvalidRequest("requirement", value)
     assert "host.invalid" in error.sentence()
     assert "secret" not in f"{error} {error!r} {error.facts}"

@@ -26,7 +26,7 @@ EVENTS = [
 ]
 
 
-def test_what_is_written_is_read_with_the_transaction(folder: Path) -> None:
+def test_written_events_are_read_with_their_transaction(folder: Path) -> None:
     log = EventLog(folder)
     for event in EVENTS:
         log.write(event)
@@ -37,7 +37,7 @@ def test_what_is_written_is_read_with_the_transaction(folder: Path) -> None:
     ]
 
 
-def test_only_what_is_new_is_read_again(folder: Path) -> None:
+def test_reader_returns_only_new_events(folder: Path) -> None:
     log, reader = EventLog(folder), EventLog(folder)
     seen = 0
     for event in EVENTS:
@@ -47,12 +47,12 @@ def test_only_what_is_new_is_read_again(folder: Path) -> None:
     assert reader.read(seen) == ((), seen)
 
 
-def test_before_anything_was_told_there_is_nothing(folder: Path) -> None:
+def test_log_without_events_reads_as_empty(folder: Path) -> None:
     assert EventLog(folder).read() == ((), 0)
     assert EventLog(folder / "gone").read(7) == ((), 7)
 
 
-def test_a_line_that_is_still_being_written_is_read_later(folder: Path) -> None:
+def test_partially_written_line_is_read_later(folder: Path) -> None:
     EventLog(folder).write(EVENTS[0])
     whole = (folder / "events").read_bytes()
     for length in range(len(whole)):
@@ -69,7 +69,7 @@ def test_a_line_that_is_still_being_written_is_read_later(folder: Path) -> None:
         b'{"text": "x"}', b"[" * 100_000, b'{"stage": "saving", "id": 7e999}' + b"}",
     ],
 )  # fmt: skip
-def test_what_is_no_event_is_left_out(folder: Path, line: bytes) -> None:
+def test_invalid_line_is_skipped(folder: Path, line: bytes) -> None:
     log = EventLog(folder)
     log.write(EVENTS[0])
     with (folder / "events").open("ab") as file:
@@ -82,13 +82,13 @@ def test_what_is_no_event_is_left_out(folder: Path, line: bytes) -> None:
 @pytest.mark.parametrize(
     "odd", [b'"text": 7', b'"done": "x"', b'"total": [1]', b'"log": null', b'"done": true']
 )
-def test_an_event_with_odd_values_is_left_out(folder: Path, odd: bytes) -> None:
+def test_event_with_a_field_of_a_wrong_type_is_skipped(folder: Path, odd: bytes) -> None:
     lines = b'{"stage": "saving", ' + odd + b'}\n{"stage": "done"}\n'
     (folder / "events").write_bytes(lines)
     assert EventLog(folder).read()[0] == (Event(stage=Stage.DONE, transaction="0001"),)
 
 
-def test_the_same_is_told_once_and_numbers_ten_times_a_second_at_most(
+def test_repeated_events_are_written_at_most_ten_times_a_second(
     folder: Path,
 ) -> None:
     clock = [0.0]
@@ -105,14 +105,14 @@ def test_the_same_is_told_once_and_numbers_ten_times_a_second_at_most(
     assert len(log.read()[0]) == 11
 
 
-def test_what_a_quick_tool_prints_is_told_as_well(folder: Path) -> None:
+def test_event_that_adds_only_output_is_written(folder: Path) -> None:
     log = EventLog(folder)
     for said in ("", "$ uv pip install\n"):
         log.write(Event(stage=Stage.FETCHING, log=said))
     assert [event.log for event in log.read()[0]] == ["", "$ uv pip install\n"]
 
 
-def test_neither_events_nor_the_log_grow_without_end(folder: Path) -> None:
+def test_event_and_log_files_are_limited_in_size(folder: Path) -> None:
     log = EventLog(folder, EventLogLimits(max_bytes=10_000))
     for number in range(500):
         log.write(Event(stage=Stage.FETCHING, text=str(number), log="x" * 100))
@@ -121,7 +121,7 @@ def test_neither_events_nor_the_log_grow_without_end(folder: Path) -> None:
     assert min(sizes) >= 10_000
 
 
-def test_what_a_tool_prints_is_kept(folder: Path) -> None:
+def test_tool_output_is_kept_in_the_log_file(folder: Path) -> None:
     log = EventLog(folder)
     log.write(EVENTS[3])
     log.write(Event(stage=Stage.INSTALLING, log="y" * 100_000 + "\udcff"))
@@ -131,7 +131,7 @@ def test_what_a_tool_prints_is_kept(folder: Path) -> None:
     assert len(log.read()[0][-1].log) < 5000
 
 
-def test_anybody_can_wish_that_it_ends(folder: Path) -> None:
+def test_cancellation_is_seen_by_another_event_log(folder: Path) -> None:
     log = EventLog(folder)
     assert not log.is_cancelled()
     EventLog(folder).cancel()

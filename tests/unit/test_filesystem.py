@@ -10,7 +10,7 @@ import pytest
 from pkgwidgets.backends.store.filesystem import change_key
 
 
-def test_the_key_of_a_file_changes_when_it_is_edited_or_replaced(tmp_path: Path) -> None:
+def test_change_key_changes_with_edit_or_replacement(tmp_path: Path) -> None:
     file = tmp_path / "RECORD"
     file.write_text("pea.py,,\n")
     first = change_key(file)
@@ -28,5 +28,5 @@ def test_the_key_of_a_file_changes_when_it_is_edited_or_replaced(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["gone", "\0", "a" * 5000], ids=["gone", "no path", "too long"])
-def test_what_is_not_there_has_no_key(tmp_path: Path, name: str) -> None:
+def test_missing_file_has_no_change_key(tmp_path: Path, name: str) -> None:
     assert change_key(f"{tmp_path}/{name}") is None

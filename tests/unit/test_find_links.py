@@ -28,7 +28,7 @@ def links(folder: Path, lines: str) -> tuple[tuple[str, str], ...]:
     return found.links
 
 
-def test_labels_and_addresses_are_read(tmp_path: Path) -> None:
+def test_labels_and_urls_of_project_links_are_read(tmp_path: Path) -> None:
     lines = "Home-page: http://pea.invalid\nProject-URL: Docs, a, b, https://pea.invalid/docs"
     assert links(tmp_path, lines) == (
         ("Docs, a, b", "https://pea.invalid/docs"),
@@ -49,17 +49,17 @@ def test_labels_and_addresses_are_read(tmp_path: Path) -> None:
         "UNKNOWN",
     ],
 )
-def test_what_is_no_web_page_is_no_link(tmp_path: Path, address: str) -> None:
+def test_link_without_http_url_is_omitted(tmp_path: Path, address: str) -> None:
     lines = f"Home-page: {address}\nProject-URL: Js, {address}\nProject-URL: {address}"
     assert links(tmp_path, lines) == ()
 
 
-def test_there_are_only_so_many(tmp_path: Path) -> None:
+def test_at_most_twenty_links_are_listed(tmp_path: Path) -> None:
     lines = "".join(f"Project-URL: {n}, https://pea.invalid/{n}\n" for n in range(1000))
     assert len(links(tmp_path, lines)) == 20
 
 
-def test_labels_are_short_and_visible(tmp_path: Path) -> None:
+def test_link_labels_are_truncated_and_escaped(tmp_path: Path) -> None:
     ((label, _),) = links(tmp_path, f"Project-URL: \u202eab{'c' * 99}, HTTPS://pea.invalid")
     assert label.startswith("\\u202eab")
     assert len(label) < 60

@@ -134,7 +134,7 @@ def dtypes(frame: pd.DataFrame) -> dict[str, str]:
     [[], [BARE], [FULL], [BARE, FULL], [FULL, BARE], [BARE] * 3],
     ids=["empty", "bare", "full", "bare and full", "full and bare", "bare ones"],
 )
-def test_packages_have_these_columns_in_this_order(rows: list[PackageInfo]) -> None:
+def test_packages_frame_has_the_documented_columns(rows: list[PackageInfo]) -> None:
     frame = frames.packages(rows)
     assert list(dtypes(frame).items()) == list(PACKAGES.items())
     assert (frame.index.name, str(frame.index.dtype)) == ("name", "object")
@@ -151,7 +151,7 @@ def test_packages_have_these_columns_in_this_order(rows: list[PackageInfo]) -> N
     ],
     ids=["empty", "changes", "held back", "both"],
 )
-def test_changes_have_these_columns_in_this_order(done: Transaction) -> None:
+def test_changes_frame_has_the_documented_columns(done: Transaction) -> None:
     frame = frames.changes(done)
     assert list(dtypes(frame).items()) == list(CHANGES.items())
     assert (frame.index.name, str(frame.index.dtype)) == ("name", "object")
@@ -162,7 +162,7 @@ def test_changes_have_these_columns_in_this_order(done: Transaction) -> None:
     [[], [transaction(change("pea", "1", "2"))], [replace(transaction(), finished=None)]],
     ids=["empty", "finished", "under way"],
 )
-def test_the_history_has_these_columns_in_this_order(transactions: list[Transaction]) -> None:
+def test_history_frame_has_the_documented_columns(transactions: list[Transaction]) -> None:
     frame = frames.history(transactions)
     assert list(dtypes(frame).items()) == list(HISTORY.items())
     assert (frame.index.name, str(frame.index.dtype)) == ("transaction", "object")
@@ -177,7 +177,7 @@ def test_the_history_has_these_columns_in_this_order(transactions: list[Transact
         (frames.history([]), "outcome", ["started", "committed", "rolled back", "broken"]),
     ],
 )
-def test_the_categories_are_all_that_there_can_be(
+def test_categories_cover_every_possible_value(
     frame: pd.DataFrame, column: str, categories: list[str]
 ) -> None:
     assert frame[column].cat.categories.tolist() == categories
@@ -186,7 +186,7 @@ def test_the_categories_are_all_that_there_can_be(
 # --- packages
 
 
-def test_a_full_row_says_what_its_value_says() -> None:
+def test_packages_row_has_the_values_of_the_package() -> None:
     (row,) = frames.packages([FULL]).reset_index().to_dict("records")
     assert row == {
         "name": "Rain.Table",
@@ -208,7 +208,7 @@ def test_a_full_row_says_what_its_value_says() -> None:
     }
 
 
-def test_what_is_not_known_is_na_and_what_is_known_to_be_nothing_is_not() -> None:
+def test_unknown_values_are_na_and_known_empty_ones_are_not() -> None:
     row = frames.packages([BARE]).iloc[0]
     assert {str(name) for name in row.index[row.notna()]} == {
         "version", "blocked_by", "status", "requested", "origin",
@@ -219,34 +219,32 @@ def test_what_is_not_known_is_na_and_what_is_known_to_be_nothing_is_not() -> Non
 @pytest.mark.parametrize(
     ("latest", "update"), [("2.0", True), ("1.0", False), ("0.9", False), (None, pd.NA)]
 )
-def test_an_update_is_available_or_not_or_that_is_unknown(
-    latest: str | None, update: object
-) -> None:
+def test_update_available_is_true_false_or_na(latest: str | None, update: object) -> None:
     frame = frames.packages([replace(BARE, latest_version=latest)])
     assert frame["update_available"].tolist() == [update]
 
 
-def test_unknown_is_never_counted_as_up_to_date() -> None:
+def test_unknown_update_is_not_counted_as_up_to_date() -> None:
     rows = [replace(BARE, name=str(v), latest_version=v) for v in ("2.0", "1.0", None)]
     update = frames.packages(rows)["update_available"]
     assert (update.sum(), (~update).sum(), update.isna().sum()) == (1, 1, 1)
 
 
-def test_times_of_any_zone_are_given_in_utc() -> None:
+def test_times_are_converted_to_utc() -> None:
     here = NOON.astimezone(timezone(timedelta(hours=5, minutes=30)))
     released = frames.packages([replace(BARE, released=here)])["released"].iloc[0]
     assert (released, str(released.tz)) == (NOON, "UTC")
 
 
 @pytest.mark.parametrize("year", [1, 1600, 2286, 9999])
-def test_a_time_that_pandas_cannot_hold_is_unknown_and_spares_the_other_rows(year: int) -> None:
+def test_time_out_of_range_for_pandas_is_na_in_its_row_only(year: int) -> None:
     odd = replace(BARE, released=NOON.replace(year=year))
     frame = frames.packages([odd, replace(FULL, released=NOON)])
     assert frame["released"].isna().tolist() == [True, False]
     assert dtypes(frame) == PACKAGES
 
 
-def test_any_name_makes_an_index() -> None:
+def test_any_package_name_is_a_valid_index_label() -> None:
     names = ["nan", "null", "true", "007", "1e5", "con", "constructor"]
     frame = frames.packages([replace(BARE, name=name) for name in names])
     assert frame.index.tolist() == names
@@ -256,7 +254,7 @@ def test_any_name_makes_an_index() -> None:
 # --- changes
 
 
-def test_every_change_and_every_held_back_name_is_a_row() -> None:
+def test_changes_frame_has_a_row_for_each_change_and_held_back_package() -> None:
     done = transaction(
         change("pea", "1", "2"),
         change("bean", None, "1", requested=False),
@@ -283,7 +281,7 @@ def row(before: str | None, after: str | None, kind: str, status: str) -> dict[s
     }
 
 
-def test_a_package_that_moves_and_is_held_back_from_the_latest_is_one_row() -> None:
+def test_package_upgraded_below_the_latest_version_is_one_row() -> None:
     done = transaction(change("rain", "2.0", "2.4"), held_back=(held("rain", "2.4"),))
     frame = frames.changes(done)
     assert frame.index.tolist() == ["rain"]
@@ -293,7 +291,7 @@ def test_a_package_that_moves_and_is_held_back_from_the_latest_is_one_row() -> N
 # --- the history
 
 
-def test_the_newest_transaction_comes_first_and_an_undone_one_says_by_whom() -> None:
+def test_history_is_latest_first_and_names_the_undoing_transaction() -> None:
     frame = frames.history(
         [
             transaction(change("pea", "1", "2"), id="1"),
@@ -308,19 +306,19 @@ def test_the_newest_transaction_comes_first_and_an_undone_one_says_by_whom() -> 
     assert frame["undone_by"].fillna("").tolist() == ["", "", "2"]
 
 
-def test_an_undo_that_failed_undid_nothing() -> None:
+def test_failed_undo_does_not_set_undone_by() -> None:
     failed = transaction(id="2", undoes="1", outcome=Outcome.ROLLED_BACK)
     assert frames.history([transaction(id="1"), failed])["undone_by"].isna().all()
 
 
-def test_a_transaction_under_way_has_not_finished() -> None:
+def test_running_transaction_has_no_finish_time() -> None:
     under_way = replace(transaction(), finished=None, outcome=Outcome.STARTED)
     frame = frames.history([under_way])
     assert frame["finished"].isna().tolist() == [True]
     assert frame["started"].tolist() == [NOON]
 
 
-def test_the_history_says_who_asked_how_long_it_took_and_how_much_it_moved() -> None:
+def test_history_frame_shows_user_process_duration_and_sizes() -> None:
     done = replace(
         transaction(),
         finished=NOON + timedelta(seconds=1.5),
@@ -336,13 +334,13 @@ def test_the_history_says_who_asked_how_long_it_took_and_how_much_it_moved() -> 
     assert frame["downloaded_bytes"].tolist() == [0]
 
 
-def test_what_a_history_does_not_know_is_na() -> None:
+def test_unknown_history_values_are_na() -> None:
     frame = frames.history([replace(transaction(), finished=None)])
     unknown = ["seconds", "user", "process", "saved_bytes", "downloaded_bytes"]
     assert frame[unknown].isna().all(axis=None)
 
 
-def test_what_a_plan_means_is_shown_in_full_and_escaped() -> None:
+def test_impact_frame_html_is_complete_and_escaped() -> None:
     text = "<script>" + "a long finding " * 20
     row = Impact(cell=None, package="p", name="p.q", finding=text, severity=Severity.BREAKS)
     frame = frames.impact([row])
@@ -355,7 +353,7 @@ def test_what_a_plan_means_is_shown_in_full_and_escaped() -> None:
     assert "Nothing." in frames.impact([])._repr_html_()  # type: ignore[operator]
 
 
-def test_what_would_hide_in_a_frame_is_spelled_out() -> None:
+def test_control_characters_in_a_frame_are_escaped() -> None:
     text = "no\u202ecod.\x1b[2K\ttwo\nlines"
     row = Impact(cell=1, package="p", name=text, finding=text, severity=Severity.BREAKS)
     page = frames.impact([row])._repr_html_()  # type: ignore[operator]

@@ -52,17 +52,17 @@ CASES = [*((error, hint) for error, _, hint in EXAMPLES), *SERVER]
 
 
 @pytest.mark.parametrize(("error", "hint"), CASES, ids=lambda value: type(value).__name__)
-def test_an_error_chooses_its_hint_from_its_facts(
+def test_hint_is_chosen_from_the_facts_of_the_error(
     error: PkgwidgetsError, hint: Hint | None
 ) -> None:
     assert error.advice is hint
 
 
-def test_every_hint_is_given_by_some_error() -> None:
+def test_every_hint_is_used_by_an_error() -> None:
     assert {hint for _, hint in CASES} - {None} == {*Hint}
 
 
-def test_the_roots_advise_nothing_that_may_be_wrong() -> None:
+def test_base_error_classes_have_no_misleading_hint() -> None:
     assert PkgwidgetsError().advice is None
     assert PkgwidgetsError().hint == ""
     assert errors.TransactionError("t").advice is Hint.RESTORED
@@ -70,7 +70,7 @@ def test_the_roots_advise_nothing_that_may_be_wrong() -> None:
 
 @pytest.mark.parametrize("face", Face)
 @pytest.mark.parametrize("hint", Hint)
-def test_a_hint_has_a_sentence_for_each_front_end_in_its_own_terms(hint: Hint, face: Face) -> None:
+def test_every_hint_has_a_sentence_in_the_terms_of_each_front_end(hint: Hint, face: Face) -> None:
     text = template(hint, face)
     assert re.fullmatch(r"[A-Z`].*\.", text)
     if face is not Face.PYTHON:
@@ -85,7 +85,7 @@ def test_a_hint_has_a_sentence_for_each_front_end_in_its_own_terms(hint: Hint, f
 
 @pytest.mark.parametrize("face", Face)
 @pytest.mark.parametrize(("error", "hint"), CASES, ids=lambda value: type(value).__name__)
-def test_what_an_error_says_is_filled_in_for_each_front_end(
+def test_hint_placeholders_are_filled_for_each_front_end(
     error: PkgwidgetsError, hint: Hint | None, face: Face
 ) -> None:
     text = hint_text(error, face)
@@ -95,16 +95,14 @@ def test_what_an_error_says_is_filled_in_for_each_front_end(
     assert payloads.error(error, face)["hint"] == text
 
 
-def test_for_python_it_is_the_text_of_the_error_itself() -> None:
+def test_python_rendering_is_the_text_of_the_error() -> None:
     for error, _ in CASES:
         assert render(error, Face.PYTHON) == str(error)
         assert hint_text(error, Face.PYTHON) == error.hint
 
 
 @pytest.mark.parametrize(("error", "hint"), CASES, ids=lambda value: type(value).__name__)
-def test_an_error_that_one_front_end_showed_is_unchanged_for_the_next(
-    error: PkgwidgetsError, hint: Hint | None
-) -> None:
+def test_rendering_does_not_change_the_error(error: PkgwidgetsError, hint: Hint | None) -> None:
     def everything() -> tuple[object, ...]:
         texts = [(render(error, face), payloads.error(error, face)) for face in Face]
         return texts, str(error), error.hint, error.facts
@@ -115,7 +113,7 @@ def test_an_error_that_one_front_end_showed_is_unchanged_for_the_next(
     assert vars(error) == kept
 
 
-def test_a_copy_with_another_hint_is_the_same_error() -> None:
+def test_with_hint_keeps_type_facts_and_traceback() -> None:
     with pytest.raises(TooLate) as caught:
         raise TooLate("t")
     worded = caught.value.with_hint("`%packages undo` takes it back.")
@@ -157,11 +155,13 @@ def test_a_copy_with_another_hint_is_the_same_error() -> None:
         ),
     ],
 )
-def test_a_hint_in_the_words_of_a_front_end(error: PkgwidgetsError, face: Face, text: str) -> None:
+def test_hint_text_is_in_the_words_of_the_front_end(
+    error: PkgwidgetsError, face: Face, text: str
+) -> None:
     assert hint_text(error, face) == text
 
 
-def test_the_status_of_a_request_that_is_refused_is_its_own() -> None:
+def test_refused_request_has_its_own_http_status() -> None:
     assert http_status(RequestRefused(413, "too large")) == 413
     assert http_status(KernelNotFound("k")) == 404
     assert http_status(PlanImpossible((), "")) == 409
@@ -183,7 +183,7 @@ def test_the_status_of_a_request_that_is_refused_is_its_own() -> None:
         ("", ()),
     ],
 )
-def test_a_kept_package_is_found_where_a_version_of_it_is_named(
+def test_kept_packages_named_in_an_explanation_are_found(
     explanation: str, names: tuple[str, ...]
 ) -> None:
     asked = ResolveRequest(requirements=(), keep=("bean==1", "sweet-pea==3", "leek!=3"))
@@ -207,7 +207,7 @@ def texts(folder: str) -> Iterator[tuple[str, str]]:
                 yield file.relative_to(ROOT).as_posix(), str(node.value)
 
 
-def test_no_text_that_every_front_end_shows_names_a_call() -> None:
+def test_texts_of_all_front_ends_name_no_python_call() -> None:
     found = {
         (file, text)
         for folder in ("core", "analysis", "operations", "backends", "presentation")

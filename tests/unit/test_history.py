@@ -49,50 +49,50 @@ def undoable_of(*history: Transaction) -> str | None:
     return None if found is None else found.id
 
 
-def test_a_transaction_is_found_by_its_id() -> None:
+def test_find_transaction_returns_the_one_with_the_id() -> None:
     history = [done("1", "pea"), done("2", "bean", outcome=Outcome.ROLLED_BACK)]
     assert find_transaction(history, "2") == history[1]
     assert find_transaction(history, "3") is None
 
 
-def test_the_newest_is_taken_back_first() -> None:
+def test_latest_transaction_is_undone_first() -> None:
     assert undoable_of(done("1", "pea"), done("2", "bean")) == "2"
 
 
-def test_then_the_one_before_it() -> None:
+def test_transaction_before_an_undone_one_is_next_to_undo() -> None:
     history = (done("1", "pea"), done("2", "bean"), done("3", "bean", undoes="2"))
     assert undoable_of(*history) == "1"
 
 
-def test_and_then_there_is_nothing_left() -> None:
+def test_nothing_is_undoable_after_everything_is_undone() -> None:
     undone = (done("3", "bean", undoes="2"), done("4", "pea", undoes="1"))
     assert undoable_of(done("1", "pea"), done("2", "bean"), *undone) is None
 
 
-def test_without_a_history_there_is_nothing_to_take_back() -> None:
+def test_nothing_is_undoable_in_an_empty_history() -> None:
     assert undoable_of() is None
 
 
 @pytest.mark.parametrize("outcome", [Outcome.STARTED, Outcome.ROLLED_BACK, Outcome.INCOMPLETE])
-def test_only_what_was_committed_can_be_taken_back(outcome: Outcome) -> None:
+def test_only_committed_transactions_are_undoable(outcome: Outcome) -> None:
     assert undoable_of(done("1", "pea"), done("2", "bean", outcome=outcome)) == "1"
 
 
 @pytest.mark.parametrize("outcome", [Outcome.STARTED, Outcome.ROLLED_BACK, Outcome.INCOMPLETE])
-def test_an_undo_that_failed_took_nothing_back(outcome: Outcome) -> None:
+def test_transaction_with_a_failed_undo_is_still_undoable(outcome: Outcome) -> None:
     assert undoable_of(done("1", "pea"), done("2", "pea", undoes="1", outcome=outcome)) == "1"
 
 
-def test_what_changed_nothing_cannot_be_taken_back() -> None:
+def test_transaction_without_changes_is_not_undoable() -> None:
     assert undoable_of(done("1", "pea"), done("2")) == "1"
 
 
-def test_the_undo_of_an_undo_is_what_is_undone_next() -> None:
+def test_undo_of_an_undo_is_undone_next() -> None:
     history = (done("1", "pea"), done("2", "pea", undoes="1"), done("3", "pea", undoes="2"))
     assert undoable_of(*history) == "3"
 
 
-def test_committed_keeps_the_order() -> None:
+def test_committed_keeps_the_order_of_transactions() -> None:
     failed = done("2", "pea", outcome=Outcome.ROLLED_BACK)
     history = (done("3", "pea"), failed, done("1", "bean"))
     assert [each.id for each in committed(history)] == ["3", "1"]
@@ -131,12 +131,14 @@ def test_committed_keeps_the_order() -> None:
         "a change, undone and redone",
     ],
 )
-def test_its_files_were_touched_since(later: tuple[Transaction, ...], touched: bool) -> None:
+def test_later_changes_of_the_same_package_are_detected(
+    later: tuple[Transaction, ...], touched: bool
+) -> None:
     mine = done("1", "pea")
     assert changed_since(mine, (mine, *later)) is touched
 
 
-def test_what_nobody_can_read_may_have_touched_anything() -> None:
+def test_unreadable_transaction_counts_as_a_later_change() -> None:
     mine, unreadable = done("1", "pea"), done("2")
     assert changed_since(mine, (mine, unreadable))
     assert not changed_since(unreadable, (mine, unreadable))
@@ -148,25 +150,25 @@ def sized(id: str, size: int | None, undoes: str | None = None) -> Transaction:
     return replace(done(id, "pea", undoes=undoes), saved_bytes=size)
 
 
-def test_the_last_five_that_can_be_undone_are_kept() -> None:
+def test_last_five_undoable_save_points_are_kept() -> None:
     history = [sized(str(number), 10) for number in range(1, 8)]
     assert save_points_to_keep(history) == {"3", "4", "5", "6", "7"}
     assert save_points_to_keep([]) == set()
 
 
-def test_the_newest_is_kept_beside_them() -> None:
+def test_latest_save_point_is_kept_beside_five_undoable_ones() -> None:
     history = [sized(str(number), 10) for number in range(1, 7)]
     undo = sized("7", 10, undoes="6")
     assert save_points_to_keep([*history, undo]) == {"1", "2", "3", "4", "5", "7"}
 
 
-def test_what_does_not_fit_into_two_gibibytes_is_not_kept() -> None:
+def test_save_points_beyond_2_gib_are_not_kept() -> None:
     half = 1 << 30
     history = [sized("1", 5), sized("2", half), sized("3", half - 5), sized("4", 5)]
     assert save_points_to_keep(history) == {"2", "3", "4"}
     assert save_points_to_keep([sized("1", 1), *history[1:3], sized("4", 6)]) == {"3", "4"}
 
 
-def test_the_newest_is_kept_whatever_room_it_takes() -> None:
+def test_latest_save_point_is_kept_whatever_its_size() -> None:
     assert save_points_to_keep([sized("1", 1), sized("2", 9 << 30)]) == {"2"}
     assert save_points_to_keep([sized("1", None), sized("2", None)]) == {"1", "2"}

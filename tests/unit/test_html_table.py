@@ -17,7 +17,7 @@ SAFE = "&lt;img src=x&gt;\\u202egnp.\\x1b[2K\\x00"
     ("text", "safe"),
     [("a b", "a b"), (HOSTILE, SAFE), ("a\n\tb", "a\n\tb"), ("\"'&", "&quot;&#x27;&amp;")],
 )
-def test_a_text_is_escaped(text: str, safe: str) -> None:
+def test_escape_text_escapes_html_and_control_characters(text: str, safe: str) -> None:
     assert escape_text(text) == safe
 
 
@@ -28,27 +28,27 @@ def test_titles_and_cells_are_escaped() -> None:
     )
 
 
-def test_a_table_without_a_head_has_only_rows() -> None:
+def test_table_without_head_has_only_rows() -> None:
     assert html_table((), [("a",)]) == "<table><tbody><tr><td>a</td></tr></tbody></table>"
 
 
-def test_only_marked_html_is_taken_as_it_is() -> None:
+def test_only_safe_html_is_not_escaped() -> None:
     page = html_table(("a",), [(SafeHtml("<b>1</b>"), "<b>2</b>")])
     assert "<td><b>1</b></td><td>&lt;b&gt;2&lt;/b&gt;</td>" in page
 
 
-def test_a_part_of_safe_html_is_escaped_again() -> None:
+def test_slice_of_safe_html_is_escaped() -> None:
     """Whatever is made of it with the methods of `str` is plain text."""
     assert "&lt;b" in html_table((), [(SafeHtml("<b>1</b>")[:2],)])
 
 
-def test_a_style_stays_in_its_attribute() -> None:
+def test_style_is_escaped_in_its_attribute() -> None:
     page = html_table(("a",), [("b",)], TableStyle(table='x"><i>', head="y", cell="z"))
     assert page.startswith('<table style="x&quot;&gt;&lt;i&gt;"><thead><tr><th style="y">a</th>')
     assert '<td style="z">b</td>' in page
 
 
-def test_no_other_file_builds_a_table() -> None:
+def test_only_html_table_builds_tables() -> None:
     package = Path(pkgwidgets.__file__).parent
     found = [path.name for path in package.rglob("*.py") if "<td" in path.read_text("utf-8")]
     assert found == []

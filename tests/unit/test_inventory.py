@@ -55,7 +55,7 @@ UPGRADE = change_of("seedshelf", "1.4.0", "1.4.1")
 # --- what is installed
 
 
-def test_the_list_is_there_without_the_index(fake: FakeKit) -> None:
+def test_packages_are_listed_without_the_index(fake: FakeKit) -> None:
     found = inventory.get_packages(fake.backend)
     assert {f"{info.name}=={info.version}" for info in found} == set(catalog.INSTALLED)
     assert [info.id for info in found] == sorted(info.id for info in found)
@@ -65,14 +65,14 @@ def test_the_list_is_there_without_the_index(fake: FakeKit) -> None:
 
 
 @pytest.mark.parametrize("name", ["compost-log", "Compost_Log", "COMPOST.log"])
-def test_any_spelling_of_a_name_will_do(fake: FakeKit, name: str) -> None:
+def test_any_spelling_of_a_name_finds_the_package(fake: FakeKit, name: str) -> None:
     found = inventory.get_package(fake.backend, name)
     assert (found.name, found.id, found.version) == ("Compost_Log", "compost-log", "0.9.0")
     assert found == inventory.get_package_by_id(fake.backend, "compost-log")
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_what_is_not_installed_is_not_found(fake: FakeKit, check: bool) -> None:
+def test_missing_package_raises_package_not_found(fake: FakeKit, check: bool) -> None:
     with pytest.raises(PackageNotFound, match="peas is not installed") as caught:
         inventory.get_package(fake.backend, "peas", check_updates=check)
     assert caught.value.name == "peas"
@@ -86,7 +86,7 @@ def test_what_is_not_installed_is_not_found(fake: FakeKit, check: bool) -> None:
      "x @ https://u:p@host.invalid/x.whl", "\u0130stanbul", "\u212aelvin", "numpy\u200b", "_a",
      "a-", "a" * 101, 5, b"numpy"],
 )  # fmt: skip
-def test_what_is_no_name_is_refused_before_anything_is_asked(fake: FakeKit, name: str) -> None:
+def test_invalid_name_is_refused_without_a_request(fake: FakeKit, name: str) -> None:
     with pytest.raises(InvalidRequest):
         inventory.get_package(fake.backend, name)
     with pytest.raises(InvalidRequest):
@@ -97,7 +97,7 @@ def test_what_is_no_name_is_refused_before_anything_is_asked(fake: FakeKit, name
 # --- what is newer
 
 
-def test_newer_releases_are_found_by_the_story(fake: FakeKit) -> None:
+def test_updates_and_version_steps_are_found(fake: FakeKit) -> None:
     found = by_name(fake)
     assert {n: info.latest_version for n, info in found.items() if info.update_available} == NEWER
     assert {n for n, info in found.items() if info.update_available is False} == {
@@ -113,32 +113,32 @@ def test_newer_releases_are_found_by_the_story(fake: FakeKit) -> None:
     assert found["seedshelf"].released == datetime(2026, 9, 28, 9, 30, tzinfo=UTC)
 
 
-def test_who_forbids_the_newest_is_named(fake: FakeKit) -> None:
+def test_package_that_blocks_the_latest_version_is_named(fake: FakeKit) -> None:
     rain = by_name(fake)["raintable"]
     assert (rain.compatible_version, rain.blocked_by) == ("2.4.0", "allotboard (raintable<3)")
     free = by_name(fake)["frostcall"]
     assert (free.compatible_version, free.blocked_by) == ("2.0.0", "")
 
 
-def test_nothing_within_reach_is_the_installed(fake: FakeKit) -> None:
+def test_compatible_version_is_the_installed_one_if_none_is_newer(fake: FakeKit) -> None:
     fake.index.wheels.pop("raintable-2.4.0-py3-none-any.whl")
     assert by_name(fake)["raintable"].compatible_version == "2.0.0"
 
 
-def test_a_prerelease_that_is_installed_admits_others(fake: FakeKit) -> None:
+def test_installed_prerelease_allows_newer_prereleases(fake: FakeKit) -> None:
     fake.publish(BuiltWheel(name="pea", version="2.0rc2"), BuiltWheel(name="pea", version="1.0"))
     fake.installer.put(BuiltWheel(name="pea", version="2.0rc1"), requested=True)
     assert by_name(fake)["pea"].latest_version == "2.0rc2"
 
 
-def test_an_installed_version_beyond_the_index_is_no_update(fake: FakeKit) -> None:
+def test_version_newer_than_the_index_has_no_update(fake: FakeKit) -> None:
     fake.publish(BuiltWheel(name="pea", version="1.0"))
     fake.installer.put(BuiltWheel(name="pea", version="9.0"), requested=True)
     pea = by_name(fake)["pea"]
     assert (pea.latest_version, pea.update_available, pea.change) == ("1.0", False, None)
 
 
-def test_one_package_is_asked_for_alone(fake: FakeKit) -> None:
+def test_check_of_one_package_requests_only_its_project(fake: FakeKit) -> None:
     (found,) = inventory.check_for_updates(fake.backend, "Raintable")
     assert found.latest_version == "3.1.0"
     assert found.blocked_by == "allotboard (raintable<3)"
@@ -146,13 +146,13 @@ def test_one_package_is_asked_for_alone(fake: FakeKit) -> None:
     assert inventory.get_package(fake.backend, "raintable", check_updates=True) == found
 
 
-def test_progress_is_told_project_by_project(fake: FakeKit) -> None:
+def test_progress_is_reported_for_each_project(fake: FakeKit) -> None:
     told: list[Event] = []
     inventory.get_packages(fake.backend, check_updates=True, report=told.append)
     assert [event.done for event in told] == list(range(1, len(catalog.INSTALLED) + 1))
 
 
-def test_rows_are_told_as_they_come(fake: FakeKit) -> None:
+def test_rows_are_reported_as_results_arrive(fake: FakeKit) -> None:
     fake.index.failures[canonicalize_name("raintable")] = IndexUnavailable("here", "it is down")
     told: list[Event] = []
     rows = inventory.check_for_updates(fake.backend, report=told.append)
@@ -163,7 +163,7 @@ def test_rows_are_told_as_they_come(fake: FakeKit) -> None:
     assert not any(isinstance(event, ProjectAnswered) for event in told)
 
 
-def test_facts_are_kept_while_nothing_changes(
+def test_requirements_are_cached_until_the_environment_changes(
     fake: FakeKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = dict(fake.environment.distributions())
@@ -180,7 +180,7 @@ def test_facts_are_kept_while_nothing_changes(
     assert owner not in after[blocked.id].blocked_by
 
 
-def test_a_dead_project_is_unknown_and_says_why(fake: FakeKit) -> None:
+def test_update_is_unknown_with_a_reason_if_its_project_fails(fake: FakeKit) -> None:
     id = canonicalize_name("seedshelf")
     fake.index.failures[id] = IndexUnavailable("http://x/", "it is tired")
     found = by_name(fake)
@@ -191,20 +191,20 @@ def test_a_dead_project_is_unknown_and_says_why(fake: FakeKit) -> None:
     assert None not in {info.update_available for info in found.values()}
 
 
-def test_without_a_network_everything_is_unknown(fake: FakeKit) -> None:
+def test_all_updates_are_unknown_without_a_network(fake: FakeKit) -> None:
     fake.go_down()
     found = by_name(fake)
     assert {info.update_available for info in found.values()} == {None}
     assert all(info.error for info in found.values())
 
 
-def test_what_does_not_fit_this_python_is_said(fake: FakeKit) -> None:
+def test_release_for_another_python_is_reported(fake: FakeKit) -> None:
     fake.publish(BuiltWheel(name="pea", version="2.0", requires_python=">=4"))
     fake.installer.put(BuiltWheel(name="pea", version="1.0"), requested=True)
     assert by_name(fake)["pea"].error == "no release of it fits this Python"
 
 
-def test_a_project_without_any_file_is_unknown_and_says_why(
+def test_update_is_unknown_with_a_reason_if_the_project_has_no_files(
     fake: FakeKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fake.index, "_answer", lambda id: ())
@@ -213,7 +213,7 @@ def test_a_project_without_any_file_is_unknown_and_says_why(
     assert found.error
 
 
-def test_an_unreadable_row_stands_among_the_others(fake: FakeKit) -> None:
+def test_unreadable_package_is_an_error_row_among_the_others(fake: FakeKit) -> None:
     fake.edit("seedshelf-1.4.1.dist-info/RECORD", b"garbage")
     for found in (inventory.get_packages(fake.backend), inventory.check_for_updates(fake.backend)):
         (broken,) = (info for info in found if info.status is PackageStatus.ERROR)
@@ -224,7 +224,7 @@ def test_an_unreadable_row_stands_among_the_others(fake: FakeKit) -> None:
     assert "seedshelf" not in fake.index.asked
 
 
-def test_no_name_is_no_package(fake: FakeKit) -> None:
+def test_none_as_a_name_is_refused(fake: FakeKit) -> None:
     with pytest.raises(InvalidRequest):
         inventory.get_package_by_id(fake.backend, None, check_updates=True)  # type: ignore[arg-type]
 
@@ -232,19 +232,19 @@ def test_no_name_is_no_package(fake: FakeKit) -> None:
 # --- what the journal says
 
 
-def test_a_transaction_under_way_shows(fake: FakeKit) -> None:
+def test_running_upgrade_is_shown_as_status(fake: FakeKit) -> None:
     happened(fake, UPGRADE, "STAGED", "INTENT")
     assert seedshelf(fake).status is PackageStatus.UPGRADING
     assert inventory.get_package(fake.backend, "frostcall").status is PackageStatus.INSTALLED
 
 
-def test_a_first_installation_under_way_shows(fake: FakeKit) -> None:
+def test_running_installation_is_shown_as_status(fake: FakeKit) -> None:
     happened(fake, change_of("seedshelf", None, "1.4.1"), "STAGED")
     assert seedshelf(fake).status is PackageStatus.INSTALLING
 
 
 @pytest.mark.parametrize("end", ["ROLLED_BACK", "ABORTED", "RB_INCOMPLETE"])
-def test_a_failed_transaction_is_an_error_with_its_reason(fake: FakeKit, end: str) -> None:
+def test_failed_transaction_is_shown_as_an_error_with_its_reason(fake: FakeKit, end: str) -> None:
     happened(fake, UPGRADE, end, error="it did not import")
     found = seedshelf(fake)
     assert (found.status, found.error) == (PackageStatus.ERROR, "it did not import")
@@ -253,19 +253,19 @@ def test_a_failed_transaction_is_an_error_with_its_reason(fake: FakeKit, end: st
     assert checked.latest_version == "1.4.2"
 
 
-def test_a_later_success_clears_an_error(fake: FakeKit) -> None:
+def test_later_commit_clears_the_error(fake: FakeKit) -> None:
     happened(fake, UPGRADE, "ROLLED_BACK", error="it did not import")
     happened(fake, UPGRADE, "COMMIT")
     assert (seedshelf(fake).status, seedshelf(fake).error) == (PackageStatus.INSTALLED, None)
 
 
-def test_another_packages_success_clears_nothing(fake: FakeKit) -> None:
+def test_commit_of_another_package_does_not_clear_the_error(fake: FakeKit) -> None:
     happened(fake, UPGRADE, "ROLLED_BACK", error="it did not import")
     happened(fake, change_of("frostcall", "1.9.2", "1.9.3"), "COMMIT")
     assert seedshelf(fake).status is PackageStatus.ERROR
 
 
-def test_the_last_upgrade_is_the_last_that_was_committed(fake: FakeKit) -> None:
+def test_last_upgraded_is_the_time_of_the_last_committed_upgrade(fake: FakeKit) -> None:
     assert seedshelf(fake).last_upgraded is None
     happened(fake, change_of("seedshelf", None, "1.4.0"), "COMMIT")
     assert seedshelf(fake).last_upgraded is None
@@ -276,7 +276,7 @@ def test_the_last_upgrade_is_the_last_that_was_committed(fake: FakeKit) -> None:
     assert inventory.get_package(fake.backend, "frostcall").last_upgraded is None
 
 
-def test_relations_are_those_of_this_environment(fake: FakeKit) -> None:
+def test_relations_are_read_from_the_environment(fake: FakeKit) -> None:
     fake.publish(BuiltWheel(name="pea", version="1.0"))
     found = inventory.get_relations(fake.backend, "Bedplanner")
     assert (found.requires, found.required_by) == (("beanpoles", "sundrift"), ())

@@ -213,40 +213,40 @@ VALUES: dict[str, Callable[[Path], Any]] = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_a_value_is_written_as_it_always_was(name: str, tmp_path: Path) -> None:
+def test_json_of_each_value_matches_its_golden_file(name: str, tmp_path: Path) -> None:
     found = VALUES[name](tmp_path)
     assert found == json.loads((GOLDEN / f"{name}.json").read_text("ascii"))
 
 
-def test_every_golden_text_is_compared() -> None:
+def test_every_golden_file_is_compared() -> None:
     assert {file.stem for file in GOLDEN.glob("*.json")} == {*VALUES, "plan-text", "plan-old"}
 
 
-def test_the_text_of_a_plan_is_the_same_to_the_letter() -> None:
+def test_plan_text_matches_its_golden_file_exactly() -> None:
     text = (GOLDEN / "plan-text.json").read_text("ascii")
     assert plan_to_text(PLAN) == text
     assert plan_from_text(text) == PLAN
 
 
-def test_a_plan_that_was_kept_before_there_were_notes_and_startup_files_is_read() -> None:
+def test_plan_text_without_notes_and_startup_files_is_read() -> None:
     old = plan_from_text((GOLDEN / "plan-old.json").read_text("ascii"))
     changes = tuple(replace(change, startup_files=()) for change in PLAN.changes)
     assert old == replace(PLAN, changes=changes, notes=())
 
 
 @pytest.mark.parametrize("plan", [PLAN, EMPTY], ids=["full", "empty"])
-def test_a_plan_comes_back(plan: Plan) -> None:
+def test_plan_survives_a_json_round_trip(plan: Plan) -> None:
     assert plan_from_json(json.loads(json.dumps(plan_to_json(plan)))) == plan
 
 
 @pytest.mark.parametrize(
     "request_", [REQUEST, replace(REQUEST, sources=None)], ids=["full", "bare"]
 )
-def test_a_request_comes_back(request_: ApplyRequest) -> None:
+def test_apply_request_survives_a_round_trip(request_: ApplyRequest) -> None:
     assert ApplyRequest.from_text(request_.to_text()) == request_
 
 
-def test_events_come_back(tmp_path: Path) -> None:
+def test_events_survive_a_round_trip(tmp_path: Path) -> None:
     event_lines(tmp_path)
     found, _ = EventLog(tmp_path).read()
     names = {field.name for field in fields(Event)} - {"transaction"}
@@ -257,6 +257,6 @@ def test_events_come_back(tmp_path: Path) -> None:
     assert list(found) == wanted
 
 
-def test_known_good_versions_come_back(tmp_path: Path) -> None:
+def test_known_good_versions_survive_a_round_trip(tmp_path: Path) -> None:
     known_good_file(tmp_path)
     assert FolderKnownGood(tmp_path).recall(CODE) == GOOD

@@ -47,7 +47,7 @@ def rehearsed(before: str, after: str) -> Rehearsal:
 
 
 @pytest.mark.parametrize(("before", "after", "old", "new"), CASES)
-def test_the_lines_that_differ(
+def test_changed_lines_are_found_in_both_texts(
     before: str, after: str, old: tuple[int, ...], new: tuple[int, ...]
 ) -> None:
     found = changed_lines(before, after)
@@ -55,19 +55,19 @@ def test_the_lines_that_differ(
 
 
 @pytest.mark.parametrize(("before", "after"), [case[:2] for case in CASES if case[0] != case[1]])
-def test_texts_that_differ_have_a_mark(before: str, after: str) -> None:
+def test_different_texts_have_a_changed_line(before: str, after: str) -> None:
     found = changed_lines(before, after)
     assert found.before or found.after
 
 
-def test_the_frame_and_the_panel_mark_the_same_lines() -> None:
+def test_frame_and_panel_highlight_the_same_lines() -> None:
     found = rehearsed("one\ntwo\nthree", "two\none\nthree")
     assert re.findall(r'\.16\)">([^<]*)</span>', rehearsal_html(found)) == ["two", "two"]
     (cell,) = plan_checks.contents(found)["cells"]
     assert (cell["changed_before"], cell["changed_after"]) == ([1], [0])
 
 
-def test_the_marks_count_the_lines_that_are_shown() -> None:
+def test_changed_line_numbers_refer_to_the_shown_excerpt() -> None:
     lines = [f"line {number}" for number in range(2000)]
     found = rehearsed("\n".join(lines), "\n".join([*lines[:1500], "other", *lines[1501:]]))
     (cell,) = plan_checks.contents(found)["cells"]

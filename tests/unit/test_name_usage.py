@@ -43,17 +43,17 @@ def names(*sources: str) -> list[tuple[int, str]]:
         ("import a\ndel a\na.b", ["a"]),
     ],
 )  # fmt: skip
-def test_what_a_cell_uses(source: str, found: list[str]) -> None:
+def test_names_used_by_a_cell_are_found(source: str, found: list[str]) -> None:
     assert sorted({name for _, name in names(source)}) == sorted(found)
 
 
-def test_later_cells_know_what_earlier_ones_imported() -> None:
+def test_imports_of_earlier_cells_are_known_in_later_ones() -> None:
     assert names("import a as x", "x.b", "x ==", "x.c") == [(1, "a"), (2, "a.b"), (4, "a.c")]
     cells = [Cell(number=7, source="x =="), Cell(number=9, source="\0")]
     assert find_usage(cells).unread == (7, 9)
 
 
-def test_what_a_call_gives() -> None:
+def test_call_arguments_are_recorded() -> None:
     found = find_usage([Cell(number=1, source="import a\na.f(1, 2, k=3)\na.f(*x)\na.f(**x)")]).uses
     assert [use.call for use in found if use.name == "a.f"] == [
         Call(positional_count=2, names=("k",)),
@@ -63,7 +63,7 @@ def test_what_a_call_gives() -> None:
     assert [use.line for use in found] == [1, 2, 3, 4]
 
 
-def test_the_longest_module_tells_whose_a_name_is() -> None:
+def test_longest_module_prefix_decides_the_owning_distribution() -> None:
     modules = {"ns.a": canonicalize_name("A"), "b": canonicalize_name("B")}
     assert owning_distribution("ns.a.x", modules) == "a"
     assert owning_distribution("ns", modules) is None
@@ -96,7 +96,7 @@ KEY = Parameter(name="k", default="0", positional=False)
         (Call(positional_count=1), (A, B), (A, Parameter(name="b", default="...")), []),
     ],
 )  # fmt: skip
-def test_what_a_new_signature_does_to_a_call(
+def test_incompatible_signature_changes_are_reported(
     call: Call, old: tuple[Parameter, ...], new: tuple[Parameter, ...], said: list[str]
 ) -> None:
     before, after = (Signature(state=NameState.FOUND, parameters=each) for each in (old, new))
@@ -115,7 +115,7 @@ def test_what_a_new_signature_does_to_a_call(
         (NameState.MISSING, NameState.MISSING, []),
     ],
 )
-def test_only_what_was_there_can_be_missed(
+def test_missing_name_is_reported_only_if_it_existed_before(
     old: NameState, new: NameState, severities: list[Severity]
 ) -> None:
     found = api_changes.compare_signatures(
@@ -124,7 +124,7 @@ def test_only_what_was_there_can_be_missed(
     assert [each.severity for each in found] == severities
 
 
-def test_a_mere_use_is_left_out_where_there_is_more_to_say() -> None:
+def test_plain_use_is_omitted_if_its_cell_has_a_finding() -> None:
     def row(cell: int, name: str, severity: Severity = Severity.NONE) -> Impact:
         return Impact(cell=cell, package="a", name=name, finding="", severity=severity)
 

@@ -19,12 +19,12 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_the_server_has_said_it(report: Path) -> None:
+def test_notebook_is_found_from_the_session_name(report: Path) -> None:
     assert find_notebook() == report
 
 
 @pytest.mark.parametrize("told", ["sub/renamed.ipynb", "RTC:sub/renamed.ipynb", "renamed.ipynb"])
-def test_the_page_knows_a_newer_name(report: Path, told: str) -> None:
+def test_renamed_notebook_is_found_from_the_name_in_the_page(report: Path, told: str) -> None:
     renamed = report.rename(report.with_name("renamed.ipynb"))
     assert find_notebook(told) == renamed
     assert find_notebook() is None
@@ -34,11 +34,13 @@ def test_the_page_knows_a_newer_name(report: Path, told: str) -> None:
     "told",
     ["sub/gone.ipynb", "elsewhere/report.ipynb", "../report.ipynb", "ub/report.ipynb", "sub", "/"],
 )
-def test_what_is_not_there_is_not_believed(report: Path, told: str) -> None:
+def test_notebook_name_without_a_file_is_not_accepted(report: Path, told: str) -> None:
     assert find_notebook(told) is None
 
 
-def test_nobody_has_said_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_notebook_is_found_without_a_usable_session_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
     assert find_notebook() is None
     monkeypatch.setenv("JPY_SESSION_NAME", "f3a9c1")
@@ -47,7 +49,7 @@ def test_nobody_has_said_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert find_notebook() is None
 
 
-def test_vs_code_tells_it_among_the_variables(
+def test_notebook_is_found_from_the_vs_code_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     class Shell:

@@ -119,41 +119,41 @@ def verdict(before: NotebookRun, after: NotebookRun, text: str = "") -> Verdict:
     ],
     ids=range(25),
 )
-def test_a_cell_is_judged(
+def test_verdict_depends_on_the_outputs_of_both_runs(
     before: list[dict[str, Any]], after: list[dict[str, Any]], expected: Verdict
 ) -> None:
     assert verdict(run(*before), run(*after)) == expected
 
 
-def test_much_slower_is_told_and_a_little_slower_is_not() -> None:
+def test_only_a_much_slower_cell_is_reported_as_slower() -> None:
     assert verdict(run(seconds=1), run(seconds=3.9)) == Verdict.SAME
     assert verdict(run(seconds=1), run(seconds=4.1)) == Verdict.SLOWER
 
 
-def test_the_rules_of_a_file_are_applied() -> None:
+def test_sanitize_rules_of_a_file_are_applied() -> None:
     text = "[times]\nregex: \\d+ ms\nreplace: TIME\n\n[more]\nregex: a+\nreplace: A\n"
     assert verdict(run(prints("12 ms aa")), run(prints("7 ms aaa")), text) == Verdict.SAME
     assert verdict(run(prints("12 s")), run(prints("7 s")), text) == Verdict.DIFFERENT
 
 
-def test_a_cell_that_says_so_may_show_anything_but_not_fail() -> None:
+def test_nbval_ignore_output_allows_any_output_but_no_error() -> None:
     source = "# NBVAL_IGNORE_OUTPUT\nrandom()"
     assert verdict(run(shows("1"), source=source), run(shows("2"), source=source)) == Verdict.SAME
     assert verdict(run(shows("1"), source=source), run(fails(), source=source)) == Verdict.BROKEN
 
 
-def test_a_cell_that_says_so_may_fail() -> None:
+def test_nbval_raises_exception_allows_an_error() -> None:
     source = "# NBVAL_RAISES_EXCEPTION\nboom()"
     assert run(fails(), source=source).is_clean
     assert verdict(run(fails(), source=source), run(fails(), source=source)) == Verdict.SAME
 
 
-def test_markers_are_tags_and_comments_of_their_own_line() -> None:
+def test_markers_are_tags_or_comments_on_their_own_line() -> None:
     assert parse_markers("x = 1  # NBVAL_SKIP", []) == frozenset()
     assert parse_markers("  # NBVAL_SKIP", ["raises-exception", 3, "else"]) == {"skip", "raises"}
 
 
-def test_what_differs_by_itself_is_pardoned() -> None:
+def test_flaky_output_is_not_a_regression() -> None:
     before, after = run(shows("0.1")), run(shows("0.2"))
     (cell,) = mark_flaky(compare_runs(before, after), run(shows("0.3")))
     assert (cell.verdict, cell.is_regression) == (Verdict.FLAKY, False)
@@ -161,7 +161,7 @@ def test_what_differs_by_itself_is_pardoned() -> None:
     assert (cell.verdict, cell.is_regression) == (Verdict.DIFFERENT, True)
 
 
-def test_only_new_errors_and_outputs_are_blamed() -> None:
+def test_fixed_and_already_failing_cells_are_not_regressions() -> None:
     pairs = [((), (fails(),)), ((fails(),), ()), ((fails(),), (fails(),)), ((), ())]
     cells = tuple(cell for old, new in pairs for cell in compare_runs(run(*old), run(*new)))
     plan = Plan(
@@ -176,7 +176,7 @@ def test_only_new_errors_and_outputs_are_blamed() -> None:
     assert not found.passed
 
 
-def test_the_secrets_that_an_error_tells_are_not_kept_with_the_plan() -> None:
+def test_secrets_in_a_cell_error_are_removed() -> None:
     (cell,) = compare_runs(
         run(), run(fails(text="https://me:hunter2@host.invalid/ API_TOKEN=s3cr3t-s3cr3t"))
     )
@@ -184,7 +184,7 @@ def test_the_secrets_that_an_error_tells_are_not_kept_with_the_plan() -> None:
     assert "s3cr3t" not in str(cell)
 
 
-def test_that_a_version_is_another_is_no_difference() -> None:
+def test_version_numbers_of_changed_packages_are_not_a_difference() -> None:
     id = canonicalize_name("seedshelf")
     change = Change(id=id, name=id, before=Version("1.4.1"), after=Version("1.4.2"))
     short = Change(id=id, name=id, before=Version("2.0"), after=Version("3.0"))
@@ -206,7 +206,7 @@ def test_that_a_version_is_another_is_no_difference() -> None:
     assert told("2.0", "3.0") == Verdict.DIFFERENT
 
 
-def test_the_code_decides_what_a_notebook_is() -> None:
+def test_digest_of_a_notebook_depends_only_on_its_code() -> None:
     one, two = run(shows("1")).script, run(shows("2")).script
     assert one.digest == two.digest
     assert one.digest != run(source="y").script.digest

@@ -66,7 +66,7 @@ def hear(shown: PackageTable, message: Any) -> None:
     shown._handle_custom_msg(message, [])
 
 
-def test_a_row_says_what_does_not_go_without_saying() -> None:
+def test_row_omits_default_values() -> None:
     assert row(PackageInfo(name="pea", version="1.0")) == {"name": "pea", "version": "1.0"}
     assert row(FULL) == {
         "id": "rain-table",
@@ -85,7 +85,7 @@ def test_a_row_says_what_does_not_go_without_saying() -> None:
     assert len(json.dumps(row(FULL))) <= 300
 
 
-def test_long_and_hostile_texts_are_short_and_visible_in_a_row() -> None:
+def test_long_and_hostile_texts_are_truncated_and_escaped() -> None:
     hostile = PackageInfo(name="pea", version="1.0", summary="a\u202eb" * 100, error="x" * 999)
     assert row(hostile)["summary"].startswith("a\\u202eb")
     assert len(row(hostile)["summary"]) == len(row(hostile)["error"]) == 120
@@ -101,13 +101,13 @@ def test_long_and_hostile_texts_are_short_and_visible_in_a_row() -> None:
         (None, "its metadata cannot be read: METADATA", "its metadata cannot be read: METADATA"),
     ],
 )
-def test_a_row_says_in_short_what_is_wrong(latest: str | None, error: str, said: str) -> None:
+def test_row_shows_a_short_error(latest: str | None, error: str, said: str) -> None:
     found = PackageInfo(name="pea", version="1.0", latest_version=latest, error=error)
     assert row(found)["error"] == said
     assert detail(found)["error"] == error
 
 
-def test_an_open_row_gets_dates_place_and_links() -> None:
+def test_row_details_have_dates_path_and_links() -> None:
     assert detail(FULL) == {
         "id": "rain-table",
         "summary": "rain in rows",
@@ -129,11 +129,11 @@ def test_an_open_row_gets_dates_place_and_links() -> None:
         PackageInfo(name="pea", version="", status=PackageStatus.ERROR, error="unreadable"),
     ],
 )
-def test_what_cannot_be_changed_offers_no_change(fixed: PackageInfo) -> None:
+def test_unchangeable_package_offers_no_change(fixed: PackageInfo) -> None:
     assert detail(fixed)["changeable"] is False
 
 
-def test_rows_that_come_one_by_one_are_gathered(
+def test_rows_that_arrive_one_by_one_are_batched(
     sent: list[Any], shown: PackageTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [100.0]
@@ -150,13 +150,17 @@ def test_rows_that_come_one_by_one_are_gathered(
     assert [row["latest"] for row in shown.rows] == ["2.0"] * len(NAMES)
 
 
-def test_signs_of_life_without_a_row_are_said(sent: list[Any], shown: PackageTable) -> None:
+def test_progress_without_a_row_updates_only_the_header(
+    sent: list[Any], shown: PackageTable
+) -> None:
     shown.fill(None, "asking the index…")
     assert shown.header["busy"] == "asking the index…"
     assert sent == []
 
 
-def test_a_patch_sends_only_what_changed_and_counts(sent: list[Any], shown: PackageTable) -> None:
+def test_patch_sends_only_changed_rows_with_a_revision(
+    sent: list[Any], shown: PackageTable
+) -> None:
     shown.patch(info(name, "2.0" if name == "pod-7" else None) for name in NAMES)
     shown.patch([info("pod-7", "2.0")])
     shown.patch([info("pod-8", "2.0")])
@@ -166,7 +170,7 @@ def test_a_patch_sends_only_what_changed_and_counts(sent: list[Any], shown: Pack
     assert shown.get_state(["rows"])["rows"][8]["latest"] == "2.0"
 
 
-def test_a_view_that_missed_a_patch_gets_all(sent: list[Any], shown: PackageTable) -> None:
+def test_view_with_an_old_revision_gets_all_rows(sent: list[Any], shown: PackageTable) -> None:
     hear(shown, {"type": "opened", "revision": 1})
     assert sent == []
     shown.patch([info("pod-8", "2.0")])
@@ -175,7 +179,7 @@ def test_a_view_that_missed_a_patch_gets_all(sent: list[Any], shown: PackageTabl
     assert len(sent[-1]["rows"]) == len(NAMES)
 
 
-def test_a_detail_is_answered_and_an_unknown_one_is_not(
+def test_details_are_sent_only_for_known_rows(
     sent: list[Any], shown: PackageTable, asked: list[Any]
 ) -> None:
     hear(shown, {"type": "detail", "id": "gone"})
@@ -187,14 +191,14 @@ def test_a_detail_is_answered_and_an_unknown_one_is_not(
 @pytest.mark.parametrize(
     "message", [{"type": "check"}, {"type": "plan", "names": ["pea"]}, {"type": "opened"}, {}, "x"]
 )
-def test_what_is_not_the_tables_own_is_passed_on(
+def test_unknown_message_is_passed_to_the_panel(
     shown: PackageTable, asked: list[Any], message: Any
 ) -> None:
     hear(shown, message)
     assert asked == [message]
 
 
-def test_what_replaces_the_rows_is_sent_even_if_a_front_end_may_have_it(
+def test_replaced_rows_are_always_sent(
     shown: PackageTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     states: list[Any] = []
@@ -206,9 +210,7 @@ def test_what_replaces_the_rows_is_sent_even_if_a_front_end_may_have_it(
 
 
 @pytest.mark.parametrize("action", ["upgrade", "explain", "retry"])
-def test_a_label_that_most_rows_share_is_sent_once_for_all(
-    shown: PackageTable, action: str
-) -> None:
+def test_shared_row_label_is_sent_once_for_the_table(shown: PackageTable, action: str) -> None:
     offers = {
         "upgrade": PackageInfo(
             name="pea", version="1.0", latest_version="2.0", compatible_version="2.0",

@@ -6,7 +6,7 @@ from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.presentation import package_table_html
 
 
-def test_static_html_is_escaped_and_has_an_end() -> None:
+def test_static_html_is_escaped_and_limited_in_rows() -> None:
     hostile = "<script>alert(1)</script>"
     infos = [PackageInfo(name=hostile, version="1.0", error=hostile)] * 300
     text = package_table_html.package_table_html(hostile, infos)

@@ -21,12 +21,12 @@ from pkgwidgets.widgets import panel_request
         ("add", "add", "add"),
     ],
 )
-def test_what_is_pasted_is_understood(text: str, requirement: str, name: str) -> None:
+def test_pasted_install_command_is_understood(text: str, requirement: str, name: str) -> None:
     assert panel_request.pasted(text) == requirement
     assert panel_request.named(text) == name
 
 
-def test_only_a_few_are_named() -> None:
+def test_title_names_at_most_three_packages() -> None:
     assert panel_request.listed(None) == "all"
     assert panel_request.listed(["a", "b", "c"]) == "a, b, c"
     assert panel_request.listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

@@ -54,14 +54,14 @@ def notebook(tmp_path: Path) -> Path:
         ([impact("warns", None)], "A warning was seen; nothing is seen to break."),
     ],
 )
-def test_an_impact_in_a_sentence(rows: list[Impact], said: str) -> None:
+def test_impact_summary_counts_the_cells(rows: list[Impact], said: str) -> None:
     assert plan_checks.summary(rows) == said
 
 
 # --- rehearsals
 
 
-def test_what_fails_in_any_case_is_no_success() -> None:
+def test_cell_that_already_fails_is_no_success() -> None:
     error = {"output_type": "error", "ename": "OSError", "evalue": "no file", "traceback": []}
     found = plan_checks.contents(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
     assert (found["kind"], found["broken"]) == ("unsure", False)
@@ -71,7 +71,7 @@ def test_what_fails_in_any_case_is_no_success() -> None:
 # --- restart
 
 
-def test_a_verdict_has_its_own_word() -> None:
+def test_restart_verdict_is_put_into_words() -> None:
     pure = Restart(needed=True, loaded=("pea",), reasons=("pea 1 is loaded",))
     hard = Restart(needed=True, loaded=("pea",), required=("pea",), reasons=("a", "b", "c", "d"))
     assert (plan_view.word(None), plan_view.word(Restart(needed=False))) == ("", "")
@@ -99,6 +99,6 @@ def test_a_verdict_has_its_own_word() -> None:
         (["a.ipynb", ""], "2 other kernels use this environment: a.ipynb, process 7."),
     ],
 )
-def test_others_on_the_environment_are_named(names: list[str], said: str) -> None:
+def test_other_notebooks_on_the_environment_are_named(names: list[str], said: str) -> None:
     kernels = [Kernel(process=7, connection_file="k.json", notebook=name) for name in names]
     assert plan_view._others(kernels) == said

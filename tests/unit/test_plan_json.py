@@ -72,21 +72,21 @@ Json = dict[str, Any]
 
 
 @pytest.mark.parametrize("plan", [PLAN, EMPTY], ids=["full", "empty"])
-def test_a_plan_comes_back_as_it_was(plan: Plan) -> None:
+def test_plan_survives_a_round_trip(plan: Plan) -> None:
     found = plan_from_text(plan_to_text(plan))
     assert found == plan
     assert found.id == plan.id
     assert plan_to_text(found) == plan_to_text(plan)
 
 
-def test_all_of_a_plan_is_in_its_json_but_what_one_kernel_knows() -> None:
+def test_plan_json_has_every_field_except_restart_and_kernels() -> None:
     plan = {*Plan.__dataclass_fields__, "environment"} - {"environment_fingerprint"}
     assert {*plan_to_json(PLAN)} == plan - {"restart", "kernels"}
     assert len(change_to_json(UPGRADE)) == len(Change.__dataclass_fields__) + 1  # and its kind
     assert len(plan_to_json(PLAN)["held_back"][0]) == len(HeldBack.__dataclass_fields__)
 
 
-def test_the_restart_verdict_stays_in_its_kernel() -> None:
+def test_restart_verdict_is_not_in_the_plan_text() -> None:
     verdict = replace(PLAN, restart=Restart(needed=True, loaded=("pea",)))
     assert plan_from_text(plan_to_text(verdict)) == PLAN
 
@@ -94,11 +94,11 @@ def test_the_restart_verdict_stays_in_its_kernel() -> None:
 @pytest.mark.parametrize(
     ("change", "kind"), [(UPGRADE, "upgrade"), (REMOVAL, "remove"), (NEW, "install")]
 )
-def test_a_change_says_its_kind(change: Change, kind: str) -> None:
+def test_change_json_has_its_kind(change: Change, kind: str) -> None:
     assert change_to_json(change)["kind"] == kind
 
 
-def test_its_text_is_json_in_ascii() -> None:
+def test_plan_text_is_ascii_json() -> None:
     text = plan_to_text(PLAN)
     assert text.isascii()
     assert json.loads(text) == plan_to_json(PLAN)
@@ -120,7 +120,7 @@ def test_its_text_is_json_in_ascii() -> None:
         replace(PLAN, changes=(replace(UPGRADE, reason="why not", size=None), REMOVAL, NEW)),
     ],
 )
-def test_the_same_changes_have_the_same_id_however_explained(other: Plan) -> None:
+def test_plan_id_depends_only_on_the_changes(other: Plan) -> None:
     assert other.id == PLAN.id
     assert plan_from_text(plan_to_text(other)) == replace(other, restart=None)
 
@@ -154,7 +154,7 @@ TAMPERED: dict[str, Callable[[Json], object]] = {
 
 
 @pytest.mark.parametrize("tamper", TAMPERED.values(), ids=TAMPERED.keys())
-def test_what_was_tampered_with_is_refused(tamper: Callable[[Json], object]) -> None:
+def test_modified_plan_is_refused(tamper: Callable[[Json], object]) -> None:
     data = plan_to_json(PLAN)
     tamper(data)
     with pytest.raises(ValueError, match="the plan's id is not the hash of its changes"):
@@ -165,14 +165,14 @@ def test_what_was_tampered_with_is_refused(tamper: Callable[[Json], object]) -> 
 
 
 @pytest.mark.parametrize("missing", sorted(plan_to_json(PLAN).keys() - {"id", "notes"}))
-def test_a_plan_without_a_part_is_none(missing: str) -> None:
+def test_plan_with_a_missing_field_is_refused(missing: str) -> None:
     data = plan_to_json(PLAN)
     del data[missing]
     with pytest.raises(ValueError, match=f"not a plan: .*`{missing}`"):
         plan_from_json(data)
 
 
-def test_a_plan_that_was_kept_before_there_were_notes_has_none() -> None:
+def test_plan_without_notes_is_read_with_empty_notes() -> None:
     data = plan_to_json(PLAN)
     del data["notes"]
     assert plan_from_json(data) == replace(PLAN, notes=())
@@ -194,13 +194,13 @@ def test_a_plan_that_was_kept_before_there_were_notes_has_none() -> None:
         ("commands", 1),
     ],
 )
-def test_a_plan_with_a_part_of_another_kind_is_none(part: str, value: object) -> None:
+def test_plan_with_a_field_of_a_wrong_type_is_refused(part: str, value: object) -> None:
     with pytest.raises(ValueError, match=r".+"):
         plan_from_json({**plan_to_json(PLAN), part: value})
 
 
 @pytest.mark.parametrize("version", ["latest", "", 1, [], "1" * 5000])
-def test_a_change_to_what_is_no_version_is_none(version: object) -> None:
+def test_change_with_an_invalid_version_is_refused(version: object) -> None:
     data = plan_to_json(PLAN)
     data["changes"][0]["after"] = version
     with pytest.raises(ValueError, match=r".+"):
@@ -212,12 +212,12 @@ def test_a_change_to_what_is_no_version_is_none(version: object) -> None:
     ["", "{", "null", "[]", "{}", "1", '"plan"', "NaN", "\x00", "[" * 100_000, '{"a":' * 100_000],
     ids=lambda text: text[:8],
 )
-def test_a_text_that_is_no_plan_is_a_value_error(text: str) -> None:
+def test_invalid_plan_text_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         plan_from_text(text)
 
 
-def test_half_of_a_plan_is_no_plan() -> None:
+def test_truncated_plan_text_is_refused() -> None:
     text = plan_to_text(PLAN)
     for end in range(0, len(text), 97):
         with pytest.raises(ValueError, match=r".+"):

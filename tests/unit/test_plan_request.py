@@ -36,7 +36,7 @@ def moved(plan: Plan) -> list[str]:
         ("install seedshelf>=1.4.2", {"install": "seedshelf>=1.4.2"}, ["seedshelf 1.4.1 → 1.4.2"]),
     ],
 )
-def test_words_and_a_body_ask_for_the_same_plan(
+def test_command_line_and_request_body_plan_the_same(
     fake: FakeKit, words: str, body: dict[str, object], changes: list[str]
 ) -> None:
     planner = BackendPlanner(fake.backend)
@@ -45,7 +45,7 @@ def test_words_and_a_body_ask_for_the_same_plan(
     assert plan_for(plan_body.plan_request(body), planner).id == said.id
 
 
-def test_without_a_name_everything_is_upgraded_or_the_last_transaction_undone(
+def test_request_without_names_means_everything_or_the_last_transaction(
     fake: FakeKit,
 ) -> None:
     planner = BackendPlanner(fake.backend)
@@ -56,7 +56,7 @@ def test_without_a_name_everything_is_upgraded_or_the_last_transaction_undone(
     assert plan_for(PlanRequest(action="undo", names=(done.id,)), planner).undoes == done.id
 
 
-def test_a_backend_planner_reports(fake: FakeKit) -> None:
+def test_backend_planner_reports_events(fake: FakeKit) -> None:
     told: list[Event] = []
     plan_for(PlanRequest(names=("seedshelf",)), BackendPlanner(fake.backend, told.append))
     assert [event.stage for event in told][:2] == [Stage.ASKING, Stage.RESOLVING]
@@ -87,7 +87,7 @@ class Recorder:
         return BackendPlanner(FakeKit().backend).plan_uninstall(("frostcall",))
 
 
-def test_another_planner_is_asked_for_the_very_same() -> None:
+def test_planners_get_the_same_request() -> None:
     planner = Recorder()
     for request in (
         PlanRequest(names=("pea",), version="1.0", allow="all"),
@@ -123,7 +123,7 @@ def test_another_planner_is_asked_for_the_very_same() -> None:
         PlanRequest(action="install", names=("pea",), version="1.0"),
     ],
 )
-def test_what_cannot_be_planned_is_refused_before_anything_is_started(
+def test_invalid_plan_request_is_refused_before_any_work(
     request_: PlanRequest,
 ) -> None:
     with pytest.raises(InvalidRequest):

@@ -37,25 +37,25 @@ def test_several_names_are_one_plan(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("name", ["beanpoles", "coldframe", "compost-log", "moonsower"])
-def test_what_is_up_to_date_is_an_empty_plan(kit: Kit, name: str) -> None:
+def test_plan_for_an_up_to_date_package_is_empty(kit: Kit, name: str) -> None:
     plan = plan_upgrade(kit.backend, name)
     assert not plan
     assert (plan.changes, plan.held_back, plan.commands) == ((), (), ())
 
 
-def test_a_plan_is_the_same_for_the_same_environment(kit: Kit) -> None:
+def test_plan_id_is_the_same_for_the_same_environment(kit: Kit) -> None:
     first, second = (plan_upgrade(kit.backend, "seedshelf") for _ in range(2))
     assert first.id == second.id
     assert first.id != plan_upgrade(kit.backend, "frostcall").id
 
 
-def test_the_commands_do_the_same_in_a_terminal(kit: Kit) -> None:
+def test_plan_has_the_equivalent_shell_command(kit: Kit) -> None:
     (command,) = plan_upgrade(kit.backend, "seedshelf").commands
     assert command.startswith("uv pip install --python ")
     assert command.endswith(" --no-deps seedshelf==1.4.2")
 
 
-def test_it_reports_what_it_does(kit: Kit) -> None:
+def test_planning_reports_its_stages(kit: Kit) -> None:
     told: list[Event] = []
     plan_upgrade(kit.backend, "seedshelf", report=told.append)
     assert [event.stage for event in told][:2] == [Stage.ASKING, Stage.RESOLVING]
@@ -64,14 +64,14 @@ def test_it_reports_what_it_does(kit: Kit) -> None:
 # --- a version is given
 
 
-def test_an_older_version_is_a_downgrade(kit: Kit) -> None:
+def test_older_version_is_a_downgrade(kit: Kit) -> None:
     applied(kit, plan_upgrade(kit.backend, "frostcall"))
     plan = plan_upgrade(kit.backend, "frostcall", version="1.9.3")
     assert said(plan) == ["frostcall 2.0.0 → 1.9.3"]
     assert plan.changes[0].kind is ChangeKind.DOWNGRADE
 
 
-def test_the_installed_version_is_nothing_to_do(kit: Kit) -> None:
+def test_plan_for_the_installed_version_is_empty(kit: Kit) -> None:
     assert not plan_upgrade(kit.backend, "seedshelf", version="1.4.1")
 
 
@@ -84,7 +84,7 @@ def test_the_installed_version_is_nothing_to_do(kit: Kit) -> None:
     ],
     ids=["forbidden", "not on the index", "another Python"],
 )
-def test_a_version_that_cannot_be_is_explained(
+def test_impossible_version_is_explained(
     kit: Kit, name: str, version: str, blockers: tuple[str, ...]
 ) -> None:
     before = kit.tree()
@@ -97,7 +97,7 @@ def test_a_version_that_cannot_be_is_explained(
     assert kit.tree() == before
 
 
-def test_to_allow_more_is_not_advised_against_what_may_never_change(kit: Kit) -> None:
+def test_allow_all_is_not_suggested_if_it_cannot_help(kit: Kit) -> None:
     hold = {canonicalize_name("allotboard"): "it is held"}
     with pytest.raises(PlanImpossible) as caught:
         plan_upgrade(kit.backend, "raintable", version="3.1.0", hold=hold)
@@ -130,7 +130,7 @@ def test_to_allow_more_is_not_advised_against_what_may_never_change(kit: Kit) ->
     ],
     ids=range(14),
 )
-def test_a_bad_request_is_refused_before_anything_is_asked(
+def test_invalid_request_is_refused_without_asking_the_index(
     arguments: dict[str, str], field: str
 ) -> None:
     kit = FakeKit()
@@ -141,14 +141,14 @@ def test_a_bad_request_is_refused_before_anything_is_asked(
 
 
 @pytest.mark.parametrize("plan", [plan_upgrade, plan_uninstall])
-def test_what_is_not_installed_is_not_found(
+def test_missing_package_raises_package_not_found(
     kit: Kit, plan: Callable[[Backend, list[str]], Plan]
 ) -> None:
     with pytest.raises(PackageNotFound, match="peas is not installed"):
         plan(kit.backend, ["seedshelf", "peas"])
 
 
-def test_an_environment_that_refuses_is_not_planned_for() -> None:
+def test_read_only_environment_refuses_every_plan() -> None:
     kit = FakeKit()
     kit.environment.refused = "It is frozen"
     for plan in (plan_upgrade, lambda b: plan_install(b, "pea"), lambda b: plan_uninstall(b, "x")):
@@ -158,7 +158,7 @@ def test_an_environment_that_refuses_is_not_planned_for() -> None:
         plan_undo(kit.backend)
 
 
-def test_without_the_index_there_is_no_plan(kit: Kit) -> None:
+def test_plan_fails_without_the_index(kit: Kit) -> None:
     kit.go_down()
     with pytest.raises(IndexUnavailable):
         plan_upgrade(kit.backend, "seedshelf")
@@ -170,7 +170,7 @@ def test_without_the_index_there_is_no_plan(kit: Kit) -> None:
 
 
 @pytest.mark.parametrize("requirement", ["seedshelf", "seedshelf>=1.4", "SeedShelf==1.4.1"])
-def test_what_is_installed_already_is_nothing_to_do(kit: Kit, requirement: str) -> None:
+def test_install_of_a_satisfied_requirement_is_an_empty_plan(kit: Kit, requirement: str) -> None:
     assert not plan_install(kit.backend, requirement)
 
 
@@ -180,14 +180,14 @@ def test_what_is_installed_already_is_nothing_to_do(kit: Kit, requirement: str) 
      "numpy; python_version<'4'", "numpy==1.0 --hash=sha256:aa", "numpy[", "numpy\n--pre",
      "a" * 101, "git+https://host.invalid/r", "http://host.invalid/x.whl", "n\u00fcmpy", 5, None],
 )  # fmt: skip
-def test_what_is_no_plain_requirement_is_refused(requirement: str) -> None:
+def test_invalid_requirement_is_refused(requirement: str) -> None:
     kit = FakeKit()
     with pytest.raises(InvalidRequest):
         plan_install(kit.backend, requirement)
     assert kit.index.asked == []
 
 
-def test_an_unknown_project_is_not_found(kit: Kit) -> None:
+def test_unknown_project_raises_project_not_found(kit: Kit) -> None:
     with pytest.raises(ProjectNotFound, match="peas is not on"):
         plan_install(kit.backend, "peas>=1")
 
@@ -195,7 +195,7 @@ def test_an_unknown_project_is_not_found(kit: Kit) -> None:
 # --- removing
 
 
-def test_a_removal_names_who_still_needs_it(kit: Kit) -> None:
+def test_uninstall_names_the_packages_that_still_need_it(kit: Kit) -> None:
     with pytest.raises(StillNeeded, match="sundrift cannot go: bedplanner needs it"):
         plan_uninstall(kit.backend, "sundrift")
     plan = plan_uninstall(kit.backend, ["sundrift", "bedplanner"])
@@ -205,14 +205,14 @@ def test_a_removal_names_who_still_needs_it(kit: Kit) -> None:
 # --- undoing
 
 
-def test_there_is_nothing_to_undo(kit: Kit) -> None:
+def test_undo_without_history_is_refused(kit: Kit) -> None:
     with pytest.raises(InvalidRequest, match="There is nothing to undo"):
         plan_undo(kit.backend)
     with pytest.raises(InvalidRequest, match="no committed transaction has this id"):
         plan_undo(kit.backend, "unknown")
 
 
-def test_after_a_redo_the_redone_is_what_is_undone(kit: Kit) -> None:
+def test_undo_after_a_redo_undoes_the_redone_transaction(kit: Kit) -> None:
     applied(kit, plan_upgrade(kit.backend, "frostcall"))
     applied(kit, plan_upgrade(kit.backend, "seedshelf"))
     undo = applied(kit, plan_undo(kit.backend))
@@ -220,7 +220,7 @@ def test_after_a_redo_the_redone_is_what_is_undone(kit: Kit) -> None:
     assert said(plan_undo(kit.backend)) == ["seedshelf 1.4.2 → 1.4.1"]
 
 
-def test_what_was_undone_cannot_be_undone_again(kit: Kit) -> None:
+def test_undone_transaction_cannot_be_undone_again(kit: Kit) -> None:
     done = applied(kit, plan_upgrade(kit.backend, "seedshelf"))
     undo = applied(kit, plan_undo(kit.backend))
     with pytest.raises(InvalidRequest, match=f"{undo.id} took it back already"):
@@ -231,7 +231,7 @@ def test_what_was_undone_cannot_be_undone_again(kit: Kit) -> None:
         plan_undo(kit.backend, undo.id)
 
 
-def test_an_unrelated_older_one_is_undone_from_its_save_point(kit: Kit) -> None:
+def test_unrelated_older_transaction_is_undone_from_its_save_point(kit: Kit) -> None:
     older = applied(kit, plan_upgrade(kit.backend, "seedshelf"))
     applied(kit, plan_upgrade(kit.backend, "frostcall"))
     kit.go_down()
@@ -239,7 +239,7 @@ def test_an_unrelated_older_one_is_undone_from_its_save_point(kit: Kit) -> None:
     applied(kit, plan_undo(kit.backend, older.id))
 
 
-def test_a_rolled_back_transaction_is_nothing_to_undo(kit: Kit) -> None:
+def test_rolled_back_transaction_cannot_be_undone(kit: Kit) -> None:
     with pytest.raises(PkgwidgetsError):
         applied(kit, plan_upgrade(kit.backend, "harvestscale"))
     (failed,) = kit.backend.journal.transactions()
@@ -248,7 +248,7 @@ def test_a_rolled_back_transaction_is_nothing_to_undo(kit: Kit) -> None:
             plan_undo(kit.backend, id)
 
 
-def test_the_python_of_a_plan_is_the_environments(kit: Kit) -> None:
+def test_plan_names_the_interpreter_of_the_environment(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "seedshelf")
     assert plan.python == kit.backend.environment.interpreter.python
     assert isinstance(plan.python, Path)

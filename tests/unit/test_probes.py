@@ -17,7 +17,7 @@ DESCRIBE = Path(str(describe_interpreter.__file__)).read_text("utf-8")
 @pytest.mark.parametrize(
     "text", [DESCRIBE, probes.IMPORT_CHECK, probes.START_KERNEL, probes.REHEARSAL_KERNEL]
 )
-def test_python_3_8_can_read_a_script(text: str) -> None:
+def test_probe_scripts_parse_with_the_oldest_python(text: str) -> None:
     ast.parse(text, feature_version=OLDEST)
 
 
@@ -30,7 +30,7 @@ def test_python_3_8_can_read_a_script(text: str) -> None:
         probes.RUN_NOTEBOOKS,
     ],
 )
-def test_a_joined_script_needs_no_file_beside_it(text: str) -> None:
+def test_bundled_script_has_no_relative_imports(text: str) -> None:
     compile(text, "script", "exec")  # `from __future__` stands first
     imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
     assert [node for node in imports if node.level] == []

@@ -16,7 +16,7 @@ from pkgwidgets.backends.processes import process
         "AWS_SECRET_ACCESS_KEY", "JUPYTER_TOKEN", "LD_PRELOAD",
     ],
 )  # fmt: skip
-def test_what_would_redirect_or_tell_is_not_seen(
+def test_variables_that_redirect_an_installer_are_removed(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "x")
@@ -31,6 +31,8 @@ def test_what_would_redirect_or_tell_is_not_seen(
         "UV_INDEX_MINE_PASSWORD", "UV_CONFIG_FILE", "NETRC",
     ],
 )  # fmt: skip
-def test_what_leads_to_the_index_is_seen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_for_network_and_cache_are_kept(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(name, "x")
     assert process.clean_environment()[name] == "x"

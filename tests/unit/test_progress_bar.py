@@ -46,14 +46,14 @@ def reporting(report: Report | None, now: list[float]) -> AbstractContextManager
     return progress_bar.reporting(report, make_bar=make, clock=lambda: now[0])
 
 
-def test_what_is_over_within_half_a_second_makes_no_bar(now: list[float]) -> None:
+def test_work_under_half_a_second_shows_no_bar(now: list[float]) -> None:
     with reporting(None, now) as told:
         now[0] += 0.4
         told(ASKED)
     assert Bar.made == []
 
 
-def test_a_bar_follows_and_is_full_in_the_end_for_a_short_one_would_stay(now: list[float]) -> None:
+def test_bar_follows_the_events_and_is_full_at_the_end(now: list[float]) -> None:
     with reporting(None, now) as told:
         now[0] += 0.6
         told(ASKED)
@@ -65,7 +65,7 @@ def test_a_bar_follows_and_is_full_in_the_end_for_a_short_one_would_stay(now: li
     assert bar.closed_at == bar.total
 
 
-def test_it_goes_with_what_is_raised(now: list[float]) -> None:
+def test_bar_is_closed_after_an_exception(now: list[float]) -> None:
     def fail() -> None:
         with reporting(None, now) as told:
             now[0] += 0.6
@@ -77,7 +77,7 @@ def test_it_goes_with_what_is_raised(now: list[float]) -> None:
     assert Bar.made[0].closed_at == 1.0
 
 
-def test_who_reports_gets_no_bar(now: list[float]) -> None:
+def test_no_bar_is_shown_if_a_reporter_is_given(now: list[float]) -> None:
     got: list[Event] = []
     with reporting(got.append, now) as told:
         now[0] += 9

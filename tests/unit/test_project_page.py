@@ -41,7 +41,7 @@ def told(releases: Iterator[Release]) -> list[tuple[str, set[str]]]:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_a_quick_look_finds_what_a_whole_one_finds(seed: int) -> None:
+def test_quick_parse_agrees_with_the_full_parse(seed: int) -> None:
     chance = random.Random(seed)
     versions = {f"{chance.randrange(12)}.{chance.randrange(30)}" for _ in range(30)}
     versions |= set(chance.sample(ODD, 4))
@@ -56,7 +56,7 @@ def test_a_quick_look_finds_what_a_whole_one_finds(seed: int) -> None:
     assert len(seen) >= 3
 
 
-def test_files_of_a_version_that_stand_apart_come_with_a_second_look() -> None:
+def test_scattered_files_of_a_version_are_found_in_a_second_pass() -> None:
     files = [file("2.0", "cp311-none-any"), file("1.0"), file("2.0"), file("2.0.1rc1")]
     first, again, *_ = quick(page(files, ["1.0", "2.0"]))
     assert [wheel.filename for wheel in first.wheels] == ["pea_pod-2.0-py3-none-any.whl"]
@@ -64,7 +64,7 @@ def test_files_of_a_version_that_stand_apart_come_with_a_second_look() -> None:
     assert len(again.wheels) == 2
 
 
-def test_a_wheel_that_development_releases_part_from_its_sdist_is_found_at_once() -> None:
+def test_wheel_separated_from_its_sdist_by_dev_releases_is_found() -> None:
     files = [file("2.0"), *(file(f"2.1{dev}") for dev in ("", ".dev1", ".dev2"))]
     files.append({"filename": "pea_pod-2.1.tar.gz", "hashes": {}})
     newest = next(quick(page(files, ["2.0", "2.1", "2.1.dev1", "2.1.dev2"])))
@@ -81,7 +81,7 @@ def test_a_wheel_that_development_releases_part_from_its_sdist_is_found_at_once(
     ],
     ids=["spelled otherwise", "without a file", "no versions", "none of them"],
 )
-def test_where_a_quick_look_cannot_tell_it_says_nothing(
+def test_quick_parse_yields_nothing_for_an_inconsistent_page(
     files: list[dict[str, object]], versions: list[str] | None
 ) -> None:
     found = page(files, versions)
@@ -92,13 +92,13 @@ def test_where_a_quick_look_cannot_tell_it_says_nothing(
     )
 
 
-def test_a_version_that_is_skipped_is_not_looked_at() -> None:
+def test_skipped_version_is_not_parsed() -> None:
     found = page([file("1.0"), file("2.0"), file("3.0")], ["1.0", "2.0", "3.0"])
     seen = release_parser.newest_releases(PEA, found, lambda version: version == Version("2.0"))
     assert [str(release.version) for release in seen] == ["3.0", "1.0"]
 
 
-def test_files_in_no_order_are_not_gone_through_for_ever() -> None:
+def test_quick_parse_of_unordered_files_is_bounded() -> None:
     versions = [f"1.{number}" for number in range(400)]
     apart = random.Random(3).sample(versions, len(versions))
     found = page([file(version) for version in apart], versions)
@@ -107,7 +107,7 @@ def test_files_in_no_order_are_not_gone_through_for_ever() -> None:
     assert found.looked <= 8 * len(found)
 
 
-def test_a_file_that_is_none_does_no_harm_until_it_is_needed() -> None:
+def test_invalid_file_entry_matters_only_in_the_full_parse() -> None:
     found = page([{"filename": 7}, file("1.0"), file("2.0")], ["1.0", "2.0"])
     assert next(quick(found)).version == Version("2.0")
     with pytest.raises(ValueError, match="filename"):
@@ -117,18 +117,18 @@ def test_a_file_that_is_none_does_no_harm_until_it_is_needed() -> None:
 @pytest.mark.parametrize(
     "text", ["9" * 5000, "1." + "9" * 5000, "1..0", "", ".", "1_0", "٢.0", "x"]
 )
-def test_what_is_no_version_is_passed_over(text: str) -> None:
+def test_invalid_version_is_skipped(text: str) -> None:
     found = page([file("1.0")], [text, "1.0"])
     assert [str(release.version) for release in quick(found)] == ["1.0"]
 
 
-def test_leading_zeros_of_a_version_say_nothing() -> None:
+def test_leading_zeros_do_not_affect_the_version_order() -> None:
     for versions in (["1.9", "01.5"], ["01.5", "1.9"], ["01.9", "1.5"]):
         found = page([file(version) for version in versions], versions)
         assert next(quick(found)).version == Version("1.9")
         assert next(release_parser.releases_from_page(PEA, found)).version == Version("1.9")
 
 
-def test_html_that_its_parser_gives_up_on_is_no_page() -> None:
+def test_unparsable_html_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="foo"):
         project_page.read("text/html", b"<a href='pea-1.0.tar.gz'>x</a><![foo[ x ]]>")

@@ -42,7 +42,7 @@ def test_each_exported_name_exists_and_has_a_docstring(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", EXPORTED_BY_0_1)
-def test_what_0_1_exported_is_exported(name: str) -> None:
+def test_names_exported_by_0_1_are_still_exported(name: str) -> None:
     assert name in pkgwidgets.__all__
 
 
@@ -50,12 +50,12 @@ def test_every_error_is_exported() -> None:
     assert {kind.__name__ for kind in _errors(errors.PkgwidgetsError)} <= {*pkgwidgets.__all__}
 
 
-def test_a_name_that_is_not_exported_is_an_attribute_error() -> None:
+def test_unknown_name_raises_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
         _ = pkgwidgets.nonsense
 
 
-def test_the_version_is_a_version() -> None:
+def test_package_version_is_a_normalized_version() -> None:
     assert str(Version(pkgwidgets.__version__)) == pkgwidgets.__version__
 
 
@@ -72,7 +72,7 @@ def test_each_method_of_0_1_can_still_be_called(service: PackageService, name: s
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES_OF_0_1)
-def test_each_attribute_of_0_1_is_there(service: PackageService, name: str) -> None:
+def test_each_attribute_of_0_1_still_exists(service: PackageService, name: str) -> None:
     assert getattr(service, name)
 
 
@@ -86,7 +86,7 @@ def test_each_attribute_of_0_1_is_there(service: PackageService, name: str) -> N
         ("list_history", "history"),
     ],
 )
-def test_a_renamed_method_warns_and_answers_as_the_new_one(
+def test_renamed_method_warns_and_returns_the_same_as_the_new_one(
     service: PackageService, old: str, new: str
 ) -> None:
     home = service if hasattr(type(service), new) and old != "list_history" else service.values
@@ -95,7 +95,7 @@ def test_a_renamed_method_warns_and_answers_as_the_new_one(
     assert answer == getattr(home, new)()
 
 
-def test_an_old_name_takes_the_arguments_that_it_took(
+def test_renamed_method_accepts_its_old_arguments(
     service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.warns(DeprecationWarning, match="get_dependencies"):
@@ -107,7 +107,7 @@ def test_an_old_name_takes_the_arguments_that_it_took(
     assert answer == (("pandas",), {"refresh": True})
 
 
-def test_the_old_keyword_check_means_notebooks(
+def test_deprecated_keyword_check_means_notebooks(
     service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
@@ -124,7 +124,7 @@ def test_the_old_keyword_check_means_notebooks(
     assert seen == [["a.ipynb"], "a.ipynb"]
 
 
-def test_notebooks_are_for_a_plan_of_everything(service: PackageService) -> None:
+def test_notebooks_with_names_are_refused(service: PackageService) -> None:
     with pytest.raises(errors.InvalidRequest, match="leave names and version out"):
         service.plan_upgrade("pandas", notebooks=["a.ipynb"])
 
@@ -133,7 +133,7 @@ def test_notebooks_are_for_a_plan_of_everything(service: PackageService) -> None
     ("old", "new"),
     [("marked", "requested_after"), ("because", "reason"), ("starts", "startup_files")],
 )
-def test_a_renamed_field_of_a_change_warns(old: str, new: str) -> None:
+def test_renamed_field_of_a_change_warns(old: str, new: str) -> None:
     change = Change(id=canonicalize_name("pea"), name="pea", reason="pod needs it")
     with pytest.warns(DeprecationWarning, match=f"Change.{old} is deprecated: use {new}"):
         assert getattr(change, old) == getattr(change, new)

@@ -52,7 +52,7 @@ def test_cells_are_compared_before_and_after(
     assert {path: kit.disk[path] for path in kit.disk if path.is_relative_to("/fake")} == before
 
 
-def test_it_runs_twice_and_a_third_time_only_for_what_differs(
+def test_third_run_happens_only_if_a_cell_differs(
     kit: FakeKit, stand: RehearsalBackend, scratch: FakeScratch, tmp_path: Path
 ) -> None:
     plan = planning.plan_upgrade(kit.backend, "frostcall")
@@ -62,7 +62,7 @@ def test_it_runs_twice_and_a_third_time_only_for_what_differs(
     assert scratch.runs[2:] == [False, True, False]
 
 
-def test_what_differs_by_itself_is_not_blamed(
+def test_flaky_cell_does_not_fail_the_rehearsal(
     kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
 ) -> None:
     notebook = write(tmp_path / "a.ipynb", "import time; time.perf_counter_ns()")
@@ -72,7 +72,7 @@ def test_what_differs_by_itself_is_not_blamed(
     assert found.passed
 
 
-def test_an_environment_that_changes_meanwhile_is_told(
+def test_environment_changed_during_rehearsal_raises_stale_plan(
     kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
 ) -> None:
     """By an installer that a cell calls, or from elsewhere."""
@@ -88,7 +88,7 @@ def test_an_environment_that_changes_meanwhile_is_told(
         rehearsal.rehearse(kit.backend, stand, plan, [notebook], report=change)
 
 
-def test_a_plan_without_changes_is_run_once(
+def test_plan_without_changes_runs_notebooks_once(
     kit: FakeKit, stand: RehearsalBackend, scratch: FakeScratch, tmp_path: Path
 ) -> None:
     plan = planning.plan_upgrade(kit.backend, "beanpoles")
@@ -96,13 +96,15 @@ def test_a_plan_without_changes_is_run_once(
     assert (found.passed, scratch.runs) == (True, [False])
 
 
-def test_a_removed_package_is_gone(kit: FakeKit, stand: RehearsalBackend, tmp_path: Path) -> None:
+def test_uninstalled_package_cannot_be_imported_in_the_rehearsal(
+    kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
+) -> None:
     plan = planning.plan_uninstall(kit.backend, "frostcall")
     found = rehearsal.rehearse(kit.backend, stand, plan, [write(tmp_path / "a.ipynb", USE)])
     assert found.cells[0].after.error == "ModuleNotFoundError: No module named 'frostcall'"
 
 
-def test_a_stale_plan_and_no_notebook_are_refused(
+def test_stale_plan_and_missing_notebook_are_refused(
     kit: FakeKit, stand: RehearsalBackend, scratch: FakeScratch, tmp_path: Path
 ) -> None:
     plan = planning.plan_upgrade(kit.backend, "frostcall")
@@ -116,7 +118,9 @@ def test_a_stale_plan_and_no_notebook_are_refused(
     assert scratch.runs == []
 
 
-def test_an_interrupt_is_a_cancel(kit: FakeKit, stand: RehearsalBackend, tmp_path: Path) -> None:
+def test_interrupt_cancels_the_rehearsal(
+    kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
+) -> None:
     def interrupt(event: Event) -> None:
         raise KeyboardInterrupt
 
@@ -129,7 +133,7 @@ def test_an_interrupt_is_a_cancel(kit: FakeKit, stand: RehearsalBackend, tmp_pat
 # --- known good
 
 
-def test_the_versions_of_a_clean_run_come_back(
+def test_known_good_plan_returns_to_the_versions_of_a_clean_run(
     kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
 ) -> None:
     notebook = write(tmp_path / "a.ipynb", USE)
@@ -149,7 +153,7 @@ def test_the_versions_of_a_clean_run_come_back(
     assert not known_good.plan_known_good(kit.backend, stand, notebook)
 
 
-def test_what_never_ran_clean_has_none(
+def test_notebook_that_never_ran_clean_has_no_known_good_plan(
     kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
 ) -> None:
     notebook = write(tmp_path / "a.ipynb", "1 / 0")
@@ -159,7 +163,9 @@ def test_what_never_ran_clean_has_none(
         known_good.plan_known_good(kit.backend, stand, notebook)
 
 
-def test_what_stays_is_not_robbed(kit: FakeKit, stand: RehearsalBackend, tmp_path: Path) -> None:
+def test_known_good_plan_does_not_break_a_later_package(
+    kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
+) -> None:
     """bedplanner came later, and needs the newer sundrift."""
     notebook = write(tmp_path / "a.ipynb", "1")
     plan = planning.plan_uninstall(kit.backend, "bedplanner")
@@ -171,7 +177,7 @@ def test_what_stays_is_not_robbed(kit: FakeKit, stand: RehearsalBackend, tmp_pat
         known_good.plan_known_good(kit.backend, stand, notebook)
 
 
-def test_a_read_only_environment_is_not_planned_back(
+def test_read_only_environment_refuses_the_known_good_plan(
     kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
 ) -> None:
     notebook = write(tmp_path / "a.ipynb", "1")

@@ -23,14 +23,14 @@ def shown(before: str, after: str, verdict: Verdict = Verdict.DIFFERENT) -> str:
     return rehearsal_html(Rehearsal(plan=plan_of(), cells=(cell,)))
 
 
-def test_only_the_lines_that_differ_have_a_ground() -> None:
+def test_only_different_lines_are_highlighted() -> None:
     page = shown("a\n<b>\nc", "a\nd\nc")
     assert '.16)">&lt;b&gt;</span>' in page
     assert '.16)">d</span>' in page
     assert page.count("<span") == 2
 
 
-def test_the_first_difference_of_long_outputs_is_shown() -> None:
+def test_first_difference_of_long_outputs_is_shown() -> None:
     lines = [f"line {number}" for number in range(2000)]
     page = shown("\n".join(lines), "\n".join([*lines[:1500], "other", *lines[1501:]]))
     assert ">line 1500</span>" in page
@@ -39,17 +39,17 @@ def test_the_first_difference_of_long_outputs_is_shown() -> None:
     assert len(page) < 20_000
 
 
-def test_it_is_said_where_the_text_does_not_show_the_difference() -> None:
+def test_difference_not_visible_as_text_is_explained() -> None:
     assert "as text, both show the same" in shown("alt.Chart(...)", "alt.Chart(...)")
 
 
-def test_of_what_is_slower_the_times_are_shown() -> None:
+def test_slower_cell_shows_both_times() -> None:
     page = shown("a" * 2, "a" * 9, Verdict.SLOWER)
     assert "2.0 s before, 9.0 s after" in page
 
 
 @pytest.mark.parametrize("verdict", [verdict for verdict in Verdict if verdict != Verdict.SAME])
-def test_each_verdict_is_said_in_words(verdict: Verdict) -> None:
+def test_each_verdict_is_shown_in_words(verdict: Verdict) -> None:
     assert f" {verdict}</b>" in shown("a", "b", verdict)
     assert "1 of 1 cell would break" in shown("a", "b")
     assert "stay" not in shown("a", "b")

@@ -62,7 +62,7 @@ SAME, BROKEN, FAILING, WARNS = Verdict.SAME, Verdict.BROKEN, Verdict.ALREADY_FAI
         ([FAILING, FAILING], "unsure", "2 cells cannot be run as it is, either"),
     ],
 )
-def test_a_rehearsal_in_a_sentence_is_the_same_everywhere(
+def test_summary_sentence_is_the_same_in_every_interface(
     verdicts: list[Verdict], kind: str, said: str
 ) -> None:
     found = rehearsal(*verdicts)
@@ -73,11 +73,11 @@ def test_a_rehearsal_in_a_sentence_is_the_same_everywhere(
     assert f">{summary.text}</div>" in rehearsal_html.rehearsal_html(found)
 
 
-def test_a_short_output_is_whole() -> None:
+def test_short_output_is_shown_in_full() -> None:
     assert rehearsal_summary.output_excerpts(text("a\n" * 2000, "b")) == ("a\n" * 1999 + "a", "b")
 
 
-def test_of_a_long_output_the_part_begins_at_a_line_shortly_before_the_difference() -> None:
+def test_excerpt_of_a_long_output_starts_shortly_before_the_difference() -> None:
     lines = [f"line {number}" for number in range(2000)]
     before, after = rehearsal_summary.output_excerpts(
         text("\n".join(lines), "\n".join([*lines[:1500], "other", *lines[1501:]]))
@@ -90,7 +90,7 @@ def test_of_a_long_output_the_part_begins_at_a_line_shortly_before_the_differenc
     assert len(before) <= rehearsal_summary.MAX_CHARACTERS + 2
 
 
-def test_of_one_long_line_the_difference_is_shown_too() -> None:
+def test_excerpt_of_one_long_line_shows_the_difference() -> None:
     before, after = rehearsal_summary.output_excerpts(
         text("x" * 50_000 + "a", "x" * 50_000 + "b" * 9000)
     )
@@ -98,17 +98,17 @@ def test_of_one_long_line_the_difference_is_shown_too() -> None:
     assert (after[0], after[-2:]) == ("…", "b…")
 
 
-def test_what_ends_earlier_is_shown_to_its_end() -> None:
+def test_shorter_output_is_shown_to_its_end() -> None:
     before, after = rehearsal_summary.output_excerpts(text("x" * 50_000, "x" * 50_000 + "more"))
     assert (before[-1], after[-5:]) == ("x", "xmore")
 
 
-def test_what_begins_otherwise_is_shown_from_its_beginning() -> None:
+def test_output_that_differs_at_the_start_is_shown_from_the_start() -> None:
     before, after = rehearsal_summary.output_excerpts(text("a" + "x" * 9000, "b" + "x" * 9000))
     assert (before[:2], after[:2]) == ("ax", "bx")
 
 
-def test_html_is_shown_as_the_text_that_it_is_where_only_that_differs() -> None:
+def test_html_source_is_shown_if_only_the_html_differs() -> None:
     one, other = display(plain="<T>", html="<b>1</b>"), display(plain="<T>", html="<b>2</b>")
     assert rehearsal_summary.output_excerpts(cell(one, other)) == ("<b>1</b>", "<b>2</b>")
     assert "as text, both show the same; this is their HTML" in rehearsal_html.rehearsal_html(
@@ -124,7 +124,7 @@ def test_html_is_shown_as_the_text_that_it_is_where_only_that_differs() -> None:
     ("output", "seen"),
     [(HOSTILE, SEEN), ("a\tb\nc", "a\tb\nc"), ("10 %\r20 %\r\n30 %", "10 %\n20 %\n30 %")],
 )
-def test_what_would_hide_or_turn_a_text_is_spelled_out_everywhere(output: str, seen: str) -> None:
+def test_control_characters_in_outputs_are_escaped(output: str, seen: str) -> None:
     compared = cell(stream(output), stream("other"), source=output)
     found = Rehearsal(plan=plan_of(), cells=(compared,))
     assert rehearsal_summary.output_excerpts(compared)[0] == seen
@@ -136,7 +136,7 @@ def test_what_would_hide_or_turn_a_text_is_spelled_out_everywhere(output: str, s
     assert all(f">{line}</span>" in page for line in seen.split("\n"))
 
 
-def test_the_name_of_a_notebook_hides_nothing() -> None:
+def test_control_characters_in_a_notebook_name_are_escaped() -> None:
     named = ComparedCell(
         notebook=Path(f"/n/{HOSTILE[:-3]}.ipynb"),
         number=1,

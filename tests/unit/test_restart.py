@@ -49,19 +49,21 @@ def loaded(**known: LoadedPackage) -> dict[NormalizedName, LoadedPackage]:
         ),
     ],
 )
-def test_the_verdict_before(change: Change, known: dict[str, LoadedPackage], said: str) -> None:
+def test_restart_before_a_change_depends_on_the_loaded_packages(
+    change: Change, known: dict[str, LoadedPackage], said: str
+) -> None:
     assert str(restart.restart_before([change], loaded(**known))) == said
 
 
 @pytest.mark.parametrize("name", sorted(restart.KERNEL_PACKAGES))
-def test_what_the_kernel_runs_on_needs_a_restart(name: str) -> None:
+def test_changed_kernel_package_requires_a_restart(name: str) -> None:
     known = {canonicalize_name(name): PURE}
     verdict = restart.restart_before([change_of(name, "1", "2")], known)
     assert (verdict.verdict, verdict.required) == ("required", (name,))
     assert restart.restart_before([change_of(name, "1", "2")], {}).verdict == "not needed"
 
 
-def test_afterwards_each_is_named_with_both_versions() -> None:
+def test_restart_reason_afterwards_names_both_versions() -> None:
     known = {canonicalize_name("numpy"): LoadedPackage(version="1.26.4")}
     after = restart.restart_after([change_of("numpy", "1.26.4", "2.1.0")], known)
     assert str(after) == "restart advised: numpy 1.26.4 is still loaded, 2.1.0 is installed"
@@ -69,7 +71,7 @@ def test_afterwards_each_is_named_with_both_versions() -> None:
     assert str(gone).endswith("numpy 1.26.4 is still loaded, it is installed no more")
 
 
-def test_what_is_required_is_said_first() -> None:
+def test_packages_that_require_a_restart_are_named_first() -> None:
     changed = [change_of("a", "1", "2"), change_of("b", "1", "2"), change_of("c", "1", "2")]
     verdict = restart.restart_before(changed, loaded(a=PURE, b=HARD))
     assert verdict.loaded == ("a", "b")
@@ -77,13 +79,13 @@ def test_what_is_required_is_said_first() -> None:
     assert [reason.split()[0] for reason in verdict.reasons] == ["b", "a"]
 
 
-def test_going_back_to_what_is_loaded_needs_no_restart() -> None:
+def test_return_to_the_loaded_version_needs_no_restart() -> None:
     known = loaded(pea=HARD)
     assert restart.restart_before([change_of("pea", "1", "2")], known).needed
     assert not restart.restart_before([change_of("pea", "2", "1")], known).needed
 
 
-def test_what_is_stale_is_told_in_the_order_of_names() -> None:
+def test_stale_packages_are_sorted_by_name() -> None:
     running = {canonicalize_name(n): v for n, v in {"b": "1", "a": "1", "c": "1"}.items()}
     now = {canonicalize_name(n): Version(v) for n, v in {"a": "1", "b": "2"}.items()}
     assert [str(each) for each in restart.stale_packages(running, now)] == [
@@ -92,7 +94,7 @@ def test_what_is_stale_is_told_in_the_order_of_names() -> None:
     ]
 
 
-def test_seen_from_outside_it_is_only_needed() -> None:
+def test_restart_without_reasons_counts_as_required() -> None:
     verdict = Restart(needed=True, loaded=("pea",))
     assert (str(verdict), verdict.verdict) == ("restart needed: pea is loaded", "required")
 
@@ -120,7 +122,9 @@ def mapped(*names: str) -> set[NormalizedName]:
         ([], ["pea"], "nothing that is installed is changed"),
     ],
 )  # fmt: skip
-def test_the_verdict_from_outside(moved: list[Change], known: list[str], said: str) -> None:
+def test_restart_of_another_kernel_depends_on_its_loaded_packages(
+    moved: list[Change], known: list[str], said: str
+) -> None:
     verdict = restart.restart_from_outside(moved, mapped(*known))
     assert verdict.reason == said
     needed = {"nothing": False, "needed": None, "restart": True}[said.split()[0]]
@@ -128,20 +132,20 @@ def test_the_verdict_from_outside(moved: list[Change], known: list[str], said: s
     assert bool(verdict.loaded) is (needed is True)
 
 
-def test_what_was_removed_and_is_still_mapped_is_loaded_inside_and_outside() -> None:
+def test_uninstalled_package_that_is_still_mapped_counts_as_loaded() -> None:
     moved = [change_of("pea", None, "2")]
     assert restart.restart_before(moved, loaded(pea=HARD)).needed
     assert restart.restart_from_outside(moved, mapped("pea")).loaded == ("pea",)
 
 
 @pytest.mark.parametrize("name", sorted(restart.KERNEL_PACKAGES - {"pkgwidgets"}))
-def test_every_kernel_has_loaded_what_it_runs_on(name: str) -> None:
+def test_kernel_packages_count_as_loaded_in_every_kernel(name: str) -> None:
     assert restart.restart_from_outside([change_of(name, "1", "2")], ()).loaded == (name,)
     # An environment that lacks it runs no kernel of its own.
     assert restart.restart_from_outside([change_of(name, None, "2")], ()).needed is False
 
 
-def test_a_kernel_need_not_have_imported_pkgwidgets() -> None:
+def test_restart_is_undecided_if_only_pkgwidgets_changes() -> None:
     verdict = restart.restart_from_outside([change_of("pkgwidgets", "1", "2")], ())
     assert (verdict.needed, verdict.reason) == (None, "needed if it has imported pkgwidgets")
 
@@ -157,5 +161,5 @@ def test_a_kernel_need_not_have_imported_pkgwidgets() -> None:
         ("/a/pods.sock", False),
     ],
 )
-def test_libraries_are_told_by_their_names(path: str, is_one: bool) -> None:
+def test_libraries_are_recognized_by_file_name(path: str, is_one: bool) -> None:
     assert restart.is_library(path) is is_one

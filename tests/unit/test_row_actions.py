@@ -68,23 +68,23 @@ def info(
         "another loaded, and an update", "failed, and an update",
     ],
 )  # fmt: skip
-def test_a_row_offers(row: PackageInfo, offered: RowAction) -> None:
+def test_row_offers_at_most_one_action_or_note(row: PackageInfo, offered: RowAction) -> None:
     assert row_action(row) == offered
 
 
 @pytest.mark.parametrize("loaded", ["0.9", "1.1"])
-def test_a_stale_kernel_is_told_before_the_index_is_asked(loaded: str) -> None:
+def test_stale_package_shows_restart_needed_before_the_check(loaded: str) -> None:
     assert row_action(info(loaded=loaded)) == RowAction(note="restart needed")
 
 
 @pytest.mark.parametrize("status", [PackageStatus.INSTALLING, PackageStatus.UPGRADING])
-def test_nothing_is_offered_while_it_changes(status: PackageStatus) -> None:
+def test_package_that_is_changing_offers_no_action(status: PackageStatus) -> None:
     found = row_action(info(latest="2.0", compatible="2.0", status=status, error="no answer"))
     assert found == RowAction(note=f"{status.value}…")
 
 
 @pytest.mark.parametrize("origin", [origin for origin in Origin if origin is not Origin.INDEX])
-def test_what_is_not_ours_to_change_says_so_and_has_no_button(origin: Origin) -> None:
+def test_unchangeable_package_has_a_note_and_no_button(origin: Origin) -> None:
     found = row_action(info(latest="2.0", compatible="2.0", origin=origin, error="no answer"))
     assert (found.action, found.label) == ("", "")
     assert found.note != ""
@@ -114,14 +114,16 @@ def told(found: list[VersionOption]) -> list[str]:
     ],
     ids=["not installed", "not asked", "latest in reach", "one in reach", "blocked", "yanked"],
 )  # fmt: skip
-def test_of_each_version_is_said_what_matters(row: PackageInfo | None, said: list[str]) -> None:
+def test_version_options_note_latest_installed_yanked_and_prerelease(
+    row: PackageInfo | None, said: list[str]
+) -> None:
     assert (
         told(version_options(releases("3.0rc1", "2.1", "2.0", "1.5", "1.0", yanked="2.1"), row))
         == said
     )
 
 
-def test_the_day_of_a_version_is_told_where_it_is_known() -> None:
+def test_version_options_show_the_upload_day_if_known() -> None:
     known = Release(version=Version("2.0"), uploaded=datetime(2024, 5, 1, 23, tzinfo=UTC))
     found = version_options([known, *releases("1.0")])
     assert [choice.day for choice in found] == ["2024-05-01", ""]

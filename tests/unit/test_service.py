@@ -16,7 +16,7 @@ from pkgwidgets.core.errors import (
 # --- what there is
 
 
-def test_this_kernels_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_environment_is_that_of_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:1/simple/")
     service = PackageService()
     assert service.python == Path(sys.executable)
@@ -30,11 +30,11 @@ def test_this_kernels_environment_is_the_default(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("url", ["", "seeds", "ftp://host/simple/", "file:///etc"])
-def test_what_is_no_index_is_refused(url: str) -> None:
+def test_invalid_index_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest):
         PackageService(index_url=url)
 
 
-def test_what_is_no_python_is_refused(tmp_path: Path) -> None:
+def test_missing_interpreter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentRefused, match="There is no Python"):
         PackageService(tmp_path / "python", index_url="http://127.0.0.1:1/simple/")

@@ -26,12 +26,12 @@ from pkgwidgets.core import text as text_module
         (4_200_000_000_000, "4200.0 GB"),
     ],
 )
-def test_a_size_is_said_in_the_unit_that_keeps_it_short(count: int | None, said: str) -> None:
+def test_size_is_formatted_in_a_suitable_unit(count: int | None, said: str) -> None:
     assert text_module.format_size(count) == said
 
 
 @pytest.mark.parametrize(("number", "said"), [(0, "0 cells"), (1, "1 cell"), (2, "2 cells")])
-def test_a_count_is_said_with_its_noun(number: int, said: str) -> None:
+def test_count_is_formatted_with_its_noun(number: int, said: str) -> None:
     assert text_module.count_noun(number, "cell") == said
 
 
@@ -60,7 +60,7 @@ def test_names_are_joined_as_in_a_sentence(names: list[str], said: str) -> None:
         ("machine h login u password abc", "machine h login u password ****"),
     ],
 )
-def test_a_secret_is_taken_out_where_its_place_says_what_it_is(text: str, kept: str) -> None:
+def test_secret_is_redacted_in_a_recognised_place(text: str, kept: str) -> None:
     assert redaction.redact(text) == kept
     assert redaction.redact(kept) == kept
 
@@ -77,15 +77,15 @@ def test_a_secret_is_taken_out_where_its_place_says_what_it_is(text: str, kept: 
         "",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_text_without_secret_is_unchanged(text: str) -> None:
     assert redaction.redact(text) == text
 
 
-def test_a_known_secret_is_taken_out_everywhere() -> None:
+def test_known_secret_is_redacted_everywhere() -> None:
     said = redaction.redact("p@ss/1 and p%40ss%2F1 and p%40ss/1, abc", ["p@ss/1", "abc", ""])
     assert said == "**** and **** and ****, abc"
 
 
 @pytest.mark.parametrize("text", ["//a:", "?token", "%2f%2f", "a//b", "login ", "_"])
-def test_no_text_takes_long(text: str) -> None:
+def test_redaction_of_a_long_text_is_quick(text: str) -> None:
     assert redaction.redact(text * 50_000) == text * 50_000

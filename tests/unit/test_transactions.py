@@ -39,7 +39,7 @@ from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninsta
 # --- as it should be
 
 
-def test_an_empty_plan_runs_nothing_and_leaves_no_entry(kit: Kit) -> None:
+def test_empty_plan_changes_nothing_and_leaves_no_history_entry(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "beanpoles")
     before = kit.tree()
     with kit.backend.environment.locked("somebody else"):
@@ -49,7 +49,7 @@ def test_an_empty_plan_runs_nothing_and_leaves_no_entry(kit: Kit) -> None:
     assert kit.tree() == before
 
 
-def test_who_holds_the_environment_is_named(kit: Kit) -> None:
+def test_holder_of_the_lock_is_named(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "seedshelf")
     before = kit.tree()
     seen: list[str] = []
@@ -69,7 +69,7 @@ def test_who_holds_the_environment_is_named(kit: Kit) -> None:
     assert holder.startswith("another session (seedshelf; begun ")
 
 
-def test_an_environment_that_refuses_is_not_touched() -> None:
+def test_read_only_environment_is_unchanged() -> None:
     kit = FakeKit()
     plan = plan_upgrade(kit.backend, "seedshelf")
     before = kit.tree()
@@ -92,7 +92,7 @@ PLANS: dict[str, Callable[[Backend], Plan]] = {
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("name", PLANS)
-def test_a_fault_at_any_call_leaves_the_old_or_the_new(
+def test_fault_at_any_call_leaves_the_old_or_the_new_environment(
     name: str, error: type[BaseException], late: bool
 ) -> None:
     kit = FakeKit()
@@ -101,7 +101,9 @@ def test_a_fault_at_any_call_leaves_the_old_or_the_new(
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
-def test_what_is_raised_is_what_the_caller_can_use(kit: Kit, error: type[BaseException]) -> None:
+def test_exception_is_raised_after_rollback_and_interrupt_as_cancelled(
+    kit: Kit, error: type[BaseException]
+) -> None:
     def fail(event: Event) -> None:
         if event.stage is Stage.VERIFYING:
             raise error
@@ -117,7 +119,7 @@ def test_what_is_raised_is_what_the_caller_can_use(kit: Kit, error: type[BaseExc
         assert found.error == "it was interrupted"
 
 
-def test_a_cancellation_after_the_commit_comes_too_late(kit: Kit) -> None:
+def test_cancellation_after_commit_has_no_effect(kit: Kit) -> None:
     def cancel(event: Event) -> None:
         if event.stage is Stage.DONE:
             raise Cancelled("")
@@ -126,7 +128,7 @@ def test_a_cancellation_after_the_commit_comes_too_late(kit: Kit) -> None:
     assert done.outcome is Outcome.COMMITTED
 
 
-def test_a_failure_to_prune_is_harmless(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failure_to_prune_save_points_is_ignored(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(backend: Backend) -> None:
         raise OSError(13, "Permission denied")
 
@@ -148,7 +150,7 @@ def test_a_failure_to_prune_is_harmless(kit: Kit, monkeypatch: pytest.MonkeyPatc
     assert done.outcome is Outcome.COMMITTED
 
 
-def test_an_interrupt_right_after_the_commit_changes_nothing_any_more() -> None:
+def test_interrupt_after_commit_keeps_the_commit() -> None:
     kit = FakeKit()
     record = kit.journal.record
 
@@ -168,7 +170,7 @@ def test_an_interrupt_right_after_the_commit_changes_nothing_any_more() -> None:
 # --- the installer, or what it installs, is bad
 
 
-def test_an_installer_that_fails_half_way_is_undone() -> None:
+def test_installer_failure_half_way_is_rolled_back() -> None:
     for knob, error in (("fails_before", InstallFailed), ("interrupted_before", Cancelled)):
         for number in (0, 1):
             kit = FakeKit()
@@ -180,7 +182,7 @@ def test_an_installer_that_fails_half_way_is_undone() -> None:
             assert last(kit.backend).outcome is Outcome.ROLLED_BACK
 
 
-def test_an_installer_that_lies_is_found_out() -> None:
+def test_installer_that_skips_a_change_fails_verification() -> None:
     kit = FakeKit()
     plan, before = plan_upgrade(kit.backend, "bedplanner"), kit.tree()
     kit.installer.lies = True
@@ -193,7 +195,7 @@ def test_an_installer_that_lies_is_found_out() -> None:
 # --- the environment is not what was planned for
 
 
-def test_a_plan_is_carried_out_once(kit: Kit) -> None:
+def test_plan_can_be_applied_only_once(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "seedshelf")
     apply.apply_plan(kit.backend, plan)
     with pytest.raises(StalePlan, match=r"seedshelf is 1\.4\.2, not 1\.4\.1"):
@@ -203,7 +205,7 @@ def test_a_plan_is_carried_out_once(kit: Kit) -> None:
 # --- what cannot be put back, and what a crash left
 
 
-def test_what_a_crash_left_is_put_back_before_the_next_plan(kit: Kit) -> None:
+def test_interrupted_change_is_rolled_back_before_the_next_plan(kit: Kit) -> None:
     before = kit.tree()
     crashed(kit.backend, plan_upgrade(kit.backend, "seedshelf"), "INSTALLED")
     plan = plan_upgrade(kit.backend, "frostcall")
@@ -211,7 +213,7 @@ def test_what_a_crash_left_is_put_back_before_the_next_plan(kit: Kit) -> None:
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
-def test_what_cannot_be_put_back_blocks_until_it_can() -> None:
+def test_failed_rollback_blocks_changes_until_it_succeeds() -> None:
     kit = FakeKit()
     plan, before = plan_upgrade(kit.backend, "bedplanner"), kit.tree()
     stuck = kit.environment.site / "sundrift.py"
@@ -238,7 +240,7 @@ def test_what_cannot_be_put_back_blocks_until_it_can() -> None:
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
-def test_an_interrupt_right_after_the_start_is_ended(kit: Kit) -> None:
+def test_interrupt_right_after_the_start_is_rolled_back(kit: Kit) -> None:
     faults = Faults(10_000, KeyboardInterrupt, late=True)
 
     class Cut(Wrapped):

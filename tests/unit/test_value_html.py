@@ -9,7 +9,7 @@ HOSTILE = "<img src=x>\u202egnp.\x1b[2K\x00"
 SAFE = "&lt;img src=x&gt;\\u202egnp.\\x1b[2K\\x00"
 
 
-def test_what_a_package_says_of_itself_is_made_safe() -> None:
+def test_package_html_escapes_metadata() -> None:
     told = PackageInfo(name="pea", version="1", summary=HOSTILE, error=HOSTILE)
     page = value_html.package_html(told)
     assert page.count(f"<td>{SAFE}</td>") == 2

@@ -45,7 +45,7 @@ class Sly(list[Any]):
     __len__ = __sizeof__ = __iter__
 
 
-def test_the_biggest_come_first_and_what_is_no_data_is_left_out() -> None:
+def test_largest_variables_come_first_and_non_data_is_omitted() -> None:
     import json
 
     hidden = {"In": [""], "kept": 1}
@@ -85,18 +85,18 @@ def test_the_biggest_come_first_and_what_is_no_data_is_left_out() -> None:
         (lambda: [trap()] * 10, 300),
     ],
 )
-def test_sizes_are_about_right(make: Callable[[], object], size: int) -> None:
+def test_variable_sizes_are_within_30_percent(make: Callable[[], object], size: int) -> None:
     found = size_of(make())
     assert found is not None
     assert math.isclose(found, size, rel_tol=0.3)
 
 
 @pytest.mark.parametrize("make", [trap, lambda: Sly([1])], ids=["trap", "sly"])
-def test_nothing_is_run_to_know_a_size(make: Callable[[], object]) -> None:
+def test_size_measurement_runs_no_user_code(make: Callable[[], object]) -> None:
     assert size_of(make()) is None
 
 
-def test_a_list_that_holds_itself_and_a_million_of_anything_are_quick() -> None:
+def test_recursive_and_huge_variables_are_measured_quickly() -> None:
     endless: list[Any] = [0]
     endless[0] = endless
     many = {f"v{n}": [[n] * 1000] * 1000 for n in range(100)}

@@ -37,7 +37,7 @@ class Recorder(FakeTrial):
         return {}
 
 
-def test_of_pkgwidgets_what_an_undo_needs_is_imported_where_the_new_version_has_it(
+def test_undo_modules_of_a_new_pkgwidgets_are_imported(
     tmp_path: Path,
 ) -> None:
     environment = PlotEnvironment(FolderDisk(tmp_path), tmp_path)

@@ -118,11 +118,11 @@ def offered(*versions: str, installed: str | None = None) -> list[str]:
 
 
 @pytest.mark.parametrize(("older", "newer"), list(pairwise(ASCENDING)))
-def test_each_is_newer_than_the_one_before(older: str, newer: str) -> None:
+def test_versions_are_ordered_as_in_pep_440(older: str, newer: str) -> None:
     assert (compare_versions(older, newer), compare_versions(newer, older)) == (-1, 1)
 
 
-def test_the_order_is_total() -> None:
+def test_version_order_is_total() -> None:
     assert {compare_versions(a, b) for a, b in combinations(ASCENDING, 2)} == {-1}
 
 
@@ -133,7 +133,7 @@ def test_two_spellings_of_one_version_are_equal(a: str, b: str) -> None:
 
 @pytest.mark.parametrize("text", NO_VERSIONS, ids=lambda text: ascii(text)[:20])
 @pytest.mark.parametrize("other_first", [False, True])
-def test_comparing_what_is_no_version_quotes_it(text: str, other_first: bool) -> None:
+def test_comparing_an_invalid_version_quotes_it_in_the_error(text: str, other_first: bool) -> None:
     given = ("1.0", text) if other_first else (text, "1.0")
     with pytest.raises(InvalidRequest) as caught:
         compare_versions(*given)
@@ -142,23 +142,23 @@ def test_comparing_what_is_no_version_quotes_it(text: str, other_first: bool) ->
 
 
 @pytest.mark.parametrize("value", NO_TEXT, ids=repr)
-def test_what_is_no_text_is_no_name_version_or_requirement(value: object) -> None:
+def test_value_that_is_not_a_string_is_refused(value: object) -> None:
     for check in (checked_name, checked_version, checked_requirement):
         with pytest.raises(InvalidRequest):
             check(value)
 
 
 @pytest.mark.parametrize(("text", "canonical"), VERSIONS.items())
-def test_a_version_is_said_again_in_its_canonical_form(text: str, canonical: str) -> None:
+def test_version_is_normalized(text: str, canonical: str) -> None:
     assert str(checked_version(text)) == canonical
 
 
-def test_a_version_that_is_one_already_is_taken_as_it_is() -> None:
+def test_version_object_is_returned_unchanged() -> None:
     version = Version("1.0")
     assert checked_version(version) is version
 
 
-def test_latest_is_no_version_and_the_error_says_how_to_get_it() -> None:
+def test_latest_is_refused_as_a_version_with_a_hint() -> None:
     with pytest.raises(InvalidRequest, match="leave the version out to get the newest"):
         checked_version("latest")
 
@@ -167,14 +167,14 @@ def test_latest_is_no_version_and_the_error_says_how_to_get_it() -> None:
 
 
 @pytest.mark.parametrize("text", NO_NAMES, ids=ascii)
-def test_what_is_no_name_is_refused(text: str) -> None:
+def test_invalid_name_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         checked_name(text)
     assert caught.value.field == "name"
 
 
 @pytest.mark.parametrize(("text", "id"), NAMES.items())
-def test_a_name_is_normalised(text: str, id: str) -> None:
+def test_name_is_normalized(text: str, id: str) -> None:
     assert checked_name(text) == id
     assert checked_name(id) == id
 
@@ -183,13 +183,13 @@ def test_a_name_is_normalised(text: str, id: str) -> None:
 
 
 @pytest.mark.parametrize("text", NO_REQUIREMENTS, ids=lambda text: ascii(text)[:30])
-def test_what_is_more_than_a_name_and_versions_is_no_requirement(text: str) -> None:
+def test_requirement_with_more_than_name_and_versions_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest):
         checked_requirement(text)
 
 
 @pytest.mark.parametrize("text", NO_VERSION_AFTER_ARBITRARY_EQUALITY, ids=ascii)
-def test_arbitrary_equality_smuggles_nothing_in(text: str) -> None:
+def test_arbitrary_equality_with_an_invalid_version_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequest):
         checked_requirement(text)
 
@@ -205,7 +205,7 @@ def test_arbitrary_equality_smuggles_nothing_in(text: str) -> None:
         ("numpy>=2,<1", "numpy<1,>=2"),
     ],
 )
-def test_a_requirement_is_said_again_in_its_canonical_form(text: str, canonical: str) -> None:
+def test_requirement_is_normalized(text: str, canonical: str) -> None:
     assert str(checked_requirement(text)) == canonical
 
 
@@ -230,7 +230,7 @@ def test_a_requirement_is_said_again_in_its_canonical_form(text: str, canonical:
         ("2025.9", "2026.1", VersionStep.MAJOR),
     ],
 )
-def test_a_step_is_as_large_as_its_first_difference(
+def test_version_step_is_that_of_the_first_difference(
     before: str, after: str, size: VersionStep
 ) -> None:
     assert version_step(Version(before), Version(after)) is size
@@ -252,20 +252,22 @@ def test_a_step_is_as_large_as_its_first_difference(
          ("pea-1-10-py3-none-any.whl", "pea-1-2-py3-none-any.whl")),
     ],
 )  # fmt: skip
-def test_wheels_that_fit_come_best_first(given: tuple[str, ...], fitting: tuple[str, ...]) -> None:
+def test_compatible_wheels_are_sorted_best_first(
+    given: tuple[str, ...], fitting: tuple[str, ...]
+) -> None:
     found = compatible_wheels(release("1", *given), PYTHON)
     assert tuple(wheel.filename for wheel in found) == fitting
 
 
 @pytest.mark.parametrize("first_built", [False, True])
-def test_a_wheel_without_a_build_number_comes_last(first_built: bool) -> None:
+def test_wheel_without_build_number_comes_last(first_built: bool) -> None:
     built = "pea-1-1-py3-none-any.whl"  # PEP 427: no build number sorts as the empty tuple
     given = (built, PURE) if first_built else (PURE, built)
     found = compatible_wheels(release("1", *given), PYTHON)
     assert [wheel.filename for wheel in found] == [built, PURE]
 
 
-def test_the_better_tag_counts_more_than_the_build_number() -> None:
+def test_better_tag_outranks_the_build_number() -> None:
     found = compatible_wheels(release("1", "pea-1-9-py3-none-any.whl", NATIVE), PYTHON)
     assert found[0].filename == NATIVE
 
@@ -284,16 +286,16 @@ def test_the_better_tag_counts_more_than_the_build_number() -> None:
         (release("1"), False),
     ],
 )
-def test_a_release_is_eligible_if_it_could_be_installed(offer: Release, eligible: bool) -> None:
+def test_release_is_eligible_if_it_can_be_installed(offer: Release, eligible: bool) -> None:
     assert is_eligible(offer, PYTHON) is eligible
 
 
-def test_a_python_version_too_long_to_be_read_fits_no_python() -> None:
+def test_overlong_requires_python_matches_no_python() -> None:
     wheel = Wheel(filename=PURE, requires_python=parse_requires_python(f"=={'1' * 5000}"))
     assert is_eligible(replace(release("1"), wheels=(wheel,)), PYTHON) is False
 
 
-def test_each_wheel_says_which_python_it_needs() -> None:
+def test_requires_python_is_checked_per_wheel() -> None:
     later = Wheel(filename="pea-1-1-py3-none-any.whl", requires_python=SpecifierSet(">=4"))
     offer = replace(release("1"), wheels=(later, Wheel(filename=PURE)))
     assert is_eligible(offer, PYTHON)
@@ -312,34 +314,34 @@ def test_each_wheel_says_which_python_it_needs() -> None:
         (">=", "<0.dev0"),
     ],
 )
-def test_what_is_no_specifier_is_read_as_installers_do(text: str, meant: str) -> None:
+def test_malformed_requires_python_is_read_as_installers_do(text: str, meant: str) -> None:
     assert parse_requires_python(text) == SpecifierSet(meant)
 
 
 # --- the newest
 
 
-def test_releases_come_newest_first_whatever_their_order() -> None:
+def test_releases_are_sorted_latest_first() -> None:
     assert offered("1.9", "1!0.1", "1.10", "1.2") == ["1!0.1", "1.10", "1.9", "1.2"]
 
 
 @pytest.mark.parametrize("newer", ["2a1", "2b1", "2rc1", "2.dev1", "1.1.post1.dev1"])
-def test_a_pre_release_is_passed_over(newer: str) -> None:
+def test_prerelease_is_not_offered(newer: str) -> None:
     assert offered("1", newer) == ["1"]
     assert offered("1", newer, installed="1") == ["1"]
 
 
 @pytest.mark.parametrize("installed", ["2a1", "1.dev3", "1rc2"])
-def test_who_has_a_pre_release_is_offered_pre_releases(installed: str) -> None:
+def test_installed_prerelease_allows_prereleases(installed: str) -> None:
     assert offered("1", "2rc1", installed=installed) == ["2rc1", "1"]
 
 
 @pytest.mark.parametrize("version", ["1.post1", "1+cpu"])
-def test_a_post_release_and_a_local_version_are_no_pre_releases(version: str) -> None:
+def test_post_release_and_local_version_are_not_prereleases(version: str) -> None:
     assert offered("1", version) == [version, "1"]
 
 
-def test_the_rest_of_a_large_project_is_not_looked_at() -> None:
+def test_later_releases_are_not_read_after_the_first_eligible_one() -> None:
     unread = Release(version=Version("1"), wheels=(None,))  # type: ignore[arg-type]
     first = next(iter(eligible_releases([unread, release("2", PURE)], PYTHON)))
     assert str(first.version) == "2"

@@ -57,7 +57,7 @@ def test_name_version_and_metadata_agree(wheel: BuiltWheel) -> None:
 
 
 @pytest.mark.parametrize("wheel", catalog.WHEELS, ids=lambda wheel: wheel.stem)
-def test_the_code_compiles_and_says_its_version(wheel: BuiltWheel) -> None:
+def test_wheel_code_compiles_and_has_its_version(wheel: BuiltWheel) -> None:
     sources = {path: text for path, text in members(wheel).items() if path.endswith(".py")}
     for path, source in sources.items():
         compile(source, path, "exec")
@@ -68,7 +68,7 @@ def test_the_code_compiles_and_says_its_version(wheel: BuiltWheel) -> None:
 GOLDEN = "d470bc08a43b1c42b48edc68d2706479e3d433565b5335682fe5683490c760c6"
 
 
-def test_the_same_values_give_the_same_bytes() -> None:
+def test_wheel_build_is_reproducible() -> None:
     a = BuiltWheel(name="Pea_Pod", version="1.0", files={"a.py": "", "b/__init__.py": "x = 1\n"})
     b = BuiltWheel(name="Pea_Pod", version="1.0", files={"b/__init__.py": "x = 1\n", "a.py": b""})
     assert a.data == b.data
@@ -76,7 +76,7 @@ def test_the_same_values_give_the_same_bytes() -> None:
     assert dataclasses.replace(a, version="1.1").data != a.data
 
 
-def test_paths_that_a_careless_writer_gets_wrong() -> None:
+def test_unusual_file_paths_are_written_correctly() -> None:
     wheel = BuiltWheel(
         name="Pea.Pod",
         version="1.0+local",
@@ -95,7 +95,7 @@ def test_paths_that_a_careless_writer_gets_wrong() -> None:
     assert list(members(wheel))[-1] == f"{info}/RECORD"
 
 
-def test_entry_points_extras_and_compressed_tags() -> None:
+def test_entry_points_extras_and_compressed_tags_are_written() -> None:
     wheel = BuiltWheel(
         name="pea",
         version="1",
@@ -116,32 +116,32 @@ def test_entry_points_extras_and_compressed_tags() -> None:
     assert not metadata.requires_python
 
 
-def test_a_platform_wheel_is_not_pure() -> None:
+def test_platform_wheel_is_not_purelib() -> None:
     wheel = BuiltWheel(name="pea", version="1", tag="cp311-cp311-linux_x86_64")
     assert b"Root-Is-Purelib: false\n" in members(wheel)["pea-1.dist-info/WHEEL"]
 
 
-def test_spoilt_record() -> None:
+def test_record_can_be_falsified() -> None:
     good = SpoiltWheel(name="pea", version="1", files={"pea.py": "x = 1\n"})
     bad = dataclasses.replace(good, record=lambda text: text.replace("sha256=", "sha256=AAAA"))
     assert rows(bad)[0][1] == "sha256=AAAA" + rows(good)[0][1].removeprefix("sha256=")
     assert members(bad)["pea.py"] == members(good)["pea.py"]
 
 
-def test_spoilt_metadata() -> None:
+def test_metadata_can_be_replaced() -> None:
     wheel = SpoiltWheel(name="pea", version="1", metadata="Name: other\n")
     assert members(wheel)["pea-1.dist-info/METADATA"] == b"Name: other\n"
     assert wheel.metadata_sha256 == hashlib.sha256(b"Name: other\n").hexdigest()
 
 
-def test_damage_on_the_way_leaves_the_hash_of_the_original() -> None:
+def test_damage_keeps_the_hash_of_the_original() -> None:
     good = SpoiltWheel(name="pea", version="1")
     bad = dataclasses.replace(good, damage=lambda data: data[:-1])
     assert good.sent == good.data
     assert (bad.sent, bad.sha256) == (good.data[:-1], good.sha256)
 
 
-def test_a_path_out_of_the_environment_is_shipped_as_given() -> None:
+def test_path_outside_the_environment_is_kept_in_the_wheel() -> None:
     wheel = BuiltWheel(name="pea", version="1", files={"../evil.py": ""})
     assert "../evil.py" in members(wheel)
     assert members(wheel)["pea-1.dist-info/top_level.txt"] == b""

@@ -110,16 +110,16 @@ def tried(notebook: Notebook, source: str) -> None:
     notebook.page.remove_listener("dialog", dismiss)
 
 
-def test_there_are_forty() -> None:
+def test_there_are_forty_hostile_texts() -> None:
     assert len(set(hostile.TEXTS)) == 40
 
 
-def test_no_field_of_a_row_is_more_than_text(notebook: Notebook) -> None:
+def test_hostile_text_in_any_field_of_a_row_stays_text(notebook: Notebook) -> None:
     notebook.ask(KINDS + FIELDS % json.dumps(hostile.TEXTS))
     tried(notebook, "table")
 
 
-def test_no_metadata_of_an_environment_is_more_than_text(
+def test_hostile_metadata_of_an_environment_stays_text(
     notebook: Notebook, lab: Lab, tmp_path: Path
 ) -> None:
     python = installed(tmp_path / "env")

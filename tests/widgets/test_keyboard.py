@@ -31,7 +31,9 @@ def press(notebook: Notebook, *keys: str) -> list[str]:
     return found
 
 
-def test_from_the_first_focus_to_the_rows_upgrade(notebook: Notebook, output: Locator) -> None:
+def test_upgrade_is_reached_from_the_filter_by_keyboard(
+    notebook: Notebook, output: Locator
+) -> None:
     press(notebook, "/")
     expect(output.get_by_label("Filter packages")).to_be_focused()
     notebook.page.keyboard.type("row 12")
@@ -43,7 +45,7 @@ def test_from_the_first_focus_to_the_rows_upgrade(notebook: Notebook, output: Lo
     assert heard(notebook)[-1] == {"type": "plan", "names": ["pod-0121"]}
 
 
-def test_the_arrows_go_through_cells_and_rows(notebook: Notebook, output: Locator) -> None:
+def test_arrow_keys_move_through_cells_and_rows(notebook: Notebook, output: Locator) -> None:
     output.get_by_label("Filter packages").focus()
     assert press(notebook, "ArrowDown") == ["pod-0000", "name"]
     assert press(notebook, "ArrowRight") == ["pod-0000", "version"]
@@ -64,7 +66,7 @@ def test_the_arrows_go_through_cells_and_rows(notebook: Notebook, output: Locato
     assert press(notebook, "ArrowDown") == ["pod-0499", "name"]
 
 
-def test_one_part_of_the_grid_is_a_stop_of_tab(notebook: Notebook, output: Locator) -> None:
+def test_grid_has_exactly_one_tab_stop(notebook: Notebook, output: Locator) -> None:
     stops = output.get_by_role("grid").locator("[tabindex='0']")
     expect(stops).to_have_count(1)
     output.locator(".pkgw-chip:visible").last.focus()
@@ -77,7 +79,9 @@ def test_one_part_of_the_grid_is_a_stop_of_tab(notebook: Notebook, output: Locat
     assert output.get_by_role("grid").locator(":focus").count() == 0
 
 
-def test_space_selects_enter_opens_escape_closes(notebook: Notebook, output: Locator) -> None:
+def test_space_selects_enter_opens_and_escape_closes_a_row(
+    notebook: Notebook, output: Locator
+) -> None:
     output.get_by_label("Filter packages").focus()
     press(notebook, "ArrowDown", "ArrowRight", "Space")
     expect(output.get_by_label("Select pod-0000")).to_be_checked()
@@ -106,7 +110,7 @@ table.add_detail("pod-0001", requires=["a", "b", "c", "d", "e", "f"], versions=[
 """
 
 
-def test_a_version_is_chosen_with_the_arrows_and_planned_with_enter(
+def test_version_is_chosen_with_arrow_keys_and_planned_with_enter(
     notebook: Notebook, output: Locator
 ) -> None:
     output.get_by_label("Filter packages").focus()
@@ -138,7 +142,7 @@ def test_a_version_is_chosen_with_the_arrows_and_planned_with_enter(
     expect(versions).to_have_count(0)
 
 
-def test_what_is_hidden_is_no_stop(notebook: Notebook) -> None:
+def test_hidden_cells_are_skipped_by_the_keyboard(notebook: Notebook) -> None:
     output = table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
     output.get_by_label("Filter packages").focus()
     assert press(notebook, "ArrowDown", "Home") == ["pod-0000", "name"]
@@ -149,7 +153,7 @@ def test_what_is_hidden_is_no_stop(notebook: Notebook) -> None:
     notebook.page.set_viewport_size({"width": 1400, "height": 1000})
 
 
-def test_the_focus_survives_rows_that_go(notebook: Notebook, output: Locator) -> None:
+def test_focus_moves_on_if_its_row_disappears(notebook: Notebook, output: Locator) -> None:
     output.get_by_label("Filter packages").focus()
     press(notebook, "ArrowDown", "ArrowDown", "ArrowDown")
     notebook.ask("table.show(info(n) for n in range(500) if n != 2)")
@@ -160,7 +164,7 @@ def test_the_focus_survives_rows_that_go(notebook: Notebook, output: Locator) ->
     assert press(notebook, "ArrowDown") == ["pod-0004", "name"]
 
 
-def test_no_key_reaches_the_notebook(notebook: Notebook, output: Locator) -> None:
+def test_keys_in_the_table_do_not_reach_the_notebook(notebook: Notebook, output: Locator) -> None:
     cells = notebook.page.evaluate(CELLS)
     output.get_by_label("Filter packages").focus()
     press(notebook, "ArrowDown")

@@ -31,7 +31,7 @@ def shown(notebook: Notebook) -> Locator:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_axe_finds_nothing(notebook: Notebook, shown: Locator, axe: str, theme: str) -> None:
+def test_axe_reports_no_violation(notebook: Notebook, shown: Locator, axe: str, theme: str) -> None:
     notebook.wear(theme)
     notebook.page.wait_for_timeout(300)
     assert axe_core.findings(notebook.page, axe) == []
@@ -41,7 +41,7 @@ def test_axe_finds_nothing(notebook: Notebook, shown: Locator, axe: str, theme: 
     notebook.page.set_viewport_size({"width": WIDTHS["wide"], "height": 1000})
 
 
-def test_axe_would_find_what_is_wrong(notebook: Notebook, shown: Locator, axe: str) -> None:
+def test_axe_reports_an_injected_violation(notebook: Notebook, shown: Locator, axe: str) -> None:
     shown.locator("section").first.evaluate(
         "(node) => node.append(Object.assign(document.createElement('button'), { type: 'button' }))"
     )
@@ -50,7 +50,9 @@ def test_axe_would_find_what_is_wrong(notebook: Notebook, shown: Locator, axe: s
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_pictures_for_the_eye(notebook: Notebook, shown: Locator, theme: str, width: str) -> None:
+def test_table_has_no_overflow_in_any_theme_and_width(
+    notebook: Notebook, shown: Locator, theme: str, width: str
+) -> None:
     notebook.wear(theme)
     notebook.page.set_viewport_size({"width": WIDTHS[width], "height": 1000})
     notebook.page.wait_for_timeout(600)

@@ -28,7 +28,7 @@ def chip(output: Locator, word: str) -> Locator:
     return output.locator(".pkgw-chip", has_text=word)
 
 
-def test_only_rows_in_view_are_in_the_page(notebook: Notebook) -> None:
+def test_only_visible_rows_are_in_the_page(notebook: Notebook) -> None:
     output = table(notebook, 5000)
     expect(output.locator(".pkgw-count")).to_have_text("5000 of 5000")
     assert 10 < lines(output).count() < 40
@@ -65,7 +65,7 @@ def test_filter_and_chips_combine(notebook: Notebook) -> None:
     expect(output.locator(".pkgw-empty")).to_have_text("No package matches.")
 
 
-def test_rows_that_come_to_match_are_added_in_order_and_said(notebook: Notebook) -> None:
+def test_newly_matching_rows_are_added_in_order_and_announced(notebook: Notebook) -> None:
     output = table(notebook, 500)
     chip(output, "Updates").click()
     count = output.get_by_role("status").and_(output.locator(".pkgw-count"))
@@ -79,7 +79,7 @@ def test_rows_that_come_to_match_are_added_in_order_and_said(notebook: Notebook)
     expect(said).to_have_text("asking the index, 3 of 500…")
 
 
-def test_what_is_unknown_is_neither_counted_nor_up_to_date(notebook: Notebook) -> None:
+def test_rows_with_unknown_updates_are_not_counted_as_up_to_date(notebook: Notebook) -> None:
     notebook.ask(KINDS)
     unknown = "info(n) for n in (5, 12, 19)"
     output = place(notebook, SHOWN.replace("info(n) for n in range(COUNT)", unknown))
@@ -94,7 +94,7 @@ def test_what_is_unknown_is_neither_counted_nor_up_to_date(notebook: Notebook) -
     expect(empty).to_have_text("No update is known; 2 of 3 could not be checked.")
 
 
-def test_any_column_sorts_and_blanks_are_last(notebook: Notebook) -> None:
+def test_any_column_sorts_with_blanks_last(notebook: Notebook) -> None:
     output = table(notebook)
     heads = output.get_by_role("columnheader")
     expect(heads.filter(has_text="Package")).to_have_attribute("aria-sort", "ascending")
@@ -111,7 +111,7 @@ def test_any_column_sorts_and_blanks_are_last(notebook: Notebook) -> None:
     expect(said).to_have_text("Sorted by Blocked by, descending")
 
 
-def test_what_is_selected_is_upgraded(notebook: Notebook) -> None:
+def test_selected_rows_are_upgraded(notebook: Notebook) -> None:
     output = table(notebook)
     output.get_by_label("Select pod-0001").check()
     output.get_by_label("Select pod-0000").check()
@@ -127,7 +127,7 @@ def test_what_is_selected_is_upgraded(notebook: Notebook) -> None:
     expect(output.locator(".pkgw-chosen")).to_have_text("6 selected, 2 not shown")
 
 
-def test_an_open_row_tells_the_rest_and_links_only_to_web_pages(notebook: Notebook) -> None:
+def test_open_row_shows_details_and_only_http_links(notebook: Notebook) -> None:
     hostile = (
         '(("Js", "javascript:alert(1)"), ("Data", "data:text/html,x"), ("File", "file:///etc"), '
     )
@@ -155,7 +155,7 @@ def test_an_open_row_tells_the_rest_and_links_only_to_web_pages(notebook: Notebo
     expect(detail).to_have_count(0)
 
 
-def test_the_rows_button_asks_for_what_it_says(notebook: Notebook) -> None:
+def test_row_button_sends_its_request(notebook: Notebook) -> None:
     output = table(notebook)
     output.get_by_role("button", name="Upgrade pod-0002 to 1.27.1").click()
     output.get_by_role("button", name="Retry pod-0005").click()
@@ -169,7 +169,7 @@ def test_the_rows_button_asks_for_what_it_says(notebook: Notebook) -> None:
     expect(output.locator("tr[data-id=pod-0006]")).to_contain_text("loaded")
 
 
-def test_a_patch_changes_its_rows_and_leaves_focus_and_place(notebook: Notebook) -> None:
+def test_patch_updates_rows_and_keeps_focus_and_scroll_position(notebook: Notebook) -> None:
     output = table(notebook, 5000)
     scroller = output.locator(".pkgw-list")
     scroller.evaluate("(node) => { node.scrollTop = 36_000; }")
@@ -185,7 +185,7 @@ def test_a_patch_changes_its_rows_and_leaves_focus_and_place(notebook: Notebook)
     assert notebook.received - before < 8_000  # not 5,000 rows
 
 
-def test_a_second_view_shows_what_was_patched(notebook: Notebook) -> None:
+def test_second_view_shows_patched_rows(notebook: Notebook) -> None:
     output = table(notebook, 20)
     expect(output.locator(FIRST)).to_contain_text("1.26.4")
     notebook.ask("table.patch([info(0, version='1.26.8')])")
@@ -202,7 +202,7 @@ def test_a_second_view_shows_what_was_patched(notebook: Notebook) -> None:
     }""")
 
 
-def test_rows_that_are_replaced_by_the_first_ones_are_shown_again(notebook: Notebook) -> None:
+def test_rows_reset_to_their_first_state_are_shown(notebook: Notebook) -> None:
     output = table(notebook, 20)
     notebook.ask("table.patch([info(0, version='1.26.8')])")
     expect(output.locator(FIRST)).to_contain_text("1.26.8")
@@ -212,7 +212,7 @@ def test_rows_that_are_replaced_by_the_first_ones_are_shown_again(notebook: Note
     expect(output.locator(".pkgw-empty")).to_have_text("No packages.")
 
 
-def test_a_read_only_environment_has_no_buttons_and_says_why(notebook: Notebook) -> None:
+def test_read_only_environment_has_no_buttons_and_a_reason(notebook: Notebook) -> None:
     output = table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
     expect(output.locator(".pkgw-note").first).to_have_text("The system owns it.")
     expect(output.get_by_role("button", name="Upgrade")).to_have_count(0)
@@ -220,7 +220,7 @@ def test_a_read_only_environment_has_no_buttons_and_says_why(notebook: Notebook)
     expect(output.get_by_label("Select pod-0000")).to_be_hidden()
 
 
-def test_a_narrow_panel_has_fewer_columns(notebook: Notebook) -> None:
+def test_narrow_panel_has_fewer_columns(notebook: Notebook) -> None:
     output = table(notebook, 20)
     seen = {}
     for width in (1400, 860, 620, 480):
@@ -241,7 +241,7 @@ def test_a_narrow_panel_has_fewer_columns(notebook: Notebook) -> None:
     assert seen[480] in (["Package", "Latest"], ["Package", "Installed", "Latest"])
 
 
-def test_one_model_more_or_less_whatever_the_rows(notebook: Notebook) -> None:
+def test_number_of_widget_models_does_not_depend_on_the_rows(notebook: Notebook) -> None:
     count = "import ipywidgets, json; print(len(ipywidgets.widget._instances))"
     table(notebook, 1)
     before = notebook.ask(count)

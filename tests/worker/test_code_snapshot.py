@@ -85,7 +85,7 @@ def process(site: Path) -> Iterator[Process]:
         started.end()  # also where the test fails
 
 
-def test_what_is_imported_late_is_of_the_same_edition(process: Process, site: Path) -> None:
+def test_late_import_is_of_the_loaded_version(process: Process, site: Path) -> None:
     replaced(site)
     late = "import pkgwidgets.presentation.value_html as html; print(html.__file__, flush=True)"
     found = Path(process.do(late))
@@ -99,34 +99,32 @@ def test_what_is_imported_late_is_of_the_same_edition(process: Process, site: Pa
     assert list(site.glob("pkgwidgets-edition-*")) == []
 
 
-def test_as_long_as_nothing_was_replaced_nothing_is_copied(process: Process, site: Path) -> None:
+def test_no_copy_is_made_while_the_files_are_unchanged(process: Process, site: Path) -> None:
     late = "import pkgwidgets.presentation.value_html as html; print(html.__file__, flush=True)"
     assert process.do(late) == str(site / "pkgwidgets" / "presentation" / "value_html.py")
     assert list(site.glob("pkgwidgets-edition-*")) == []
 
 
-def test_who_reloads_a_module_gets_what_is_installed(process: Process, site: Path) -> None:
+def test_reloaded_module_is_the_installed_one(process: Process, site: Path) -> None:
     replaced(site)
     again = "import importlib, pkgwidgets.core.text as words; importlib.reload(words)"
     assert process.do(again).startswith("ImportError cannot import name 'LATER'")
 
 
-def test_who_drops_us_and_imports_us_again_gets_what_is_installed(
-    process: Process, site: Path
-) -> None:
+def test_package_imported_again_is_the_installed_one(process: Process, site: Path) -> None:
     replaced(site)
     dropped = "[sys.modules.pop(n) for n in list(sys.modules) if n.startswith('pkgwidgets')]"
     assert process.do(f"{dropped}; import pkgwidgets").startswith("ImportError cannot import name")
 
 
-def test_the_rescue_is_of_the_same_edition(process: Process, site: Path) -> None:
+def test_recovery_archive_is_of_the_loaded_version(process: Process, site: Path) -> None:
     replaced(site)
     process.do("open('made.pyz', 'wb').write(recovery_archive()); print(flush=True)")
     with zipfile.ZipFile(site / "made.pyz") as made:
         assert all(_LATER.encode() not in made.read(name) for name in made.namelist())
 
 
-def test_an_edition_that_was_put_back_needs_no_copy(site: Path) -> None:
+def test_restored_files_need_no_copy(site: Path) -> None:
     ours = CodeSnapshot(site / "pkgwidgets")
     whole = (site / "pkgwidgets" / "connect.py").read_bytes()
     (site / "pkgwidgets" / "connect.py").unlink()
@@ -135,7 +133,7 @@ def test_an_edition_that_was_put_back_needs_no_copy(site: Path) -> None:
     assert ours.package() == site / "pkgwidgets"
 
 
-def test_a_copy_that_was_cleared_away_is_written_again(site: Path) -> None:
+def test_deleted_copy_is_written_again(site: Path) -> None:
     ours = CodeSnapshot(site / "pkgwidgets")
     whole = (site / "pkgwidgets" / "connect.py").read_bytes()
     (site / "pkgwidgets" / "connect.py").write_bytes(b"# another\n")

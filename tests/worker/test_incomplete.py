@@ -106,7 +106,7 @@ def run(command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_who_follows_it_gets_the_files_the_reasons_and_the_command(
+def test_follow_reports_files_reasons_and_command_of_a_failed_rollback(
     backend: Backend, stuck: Stuck
 ) -> None:
     for _ in range(2):
@@ -115,14 +115,14 @@ def test_who_follows_it_gets_the_files_the_reasons_and_the_command(
         assert stuck.is_told_by(caught.value)
 
 
-def test_the_history_says_it(service: PackageService, stuck: Stuck) -> None:
+def test_history_shows_the_failed_rollback(service: PackageService, stuck: Stuck) -> None:
     shown = service.history().loc[stuck.id]
     assert shown["outcome"] == Outcome.INCOMPLETE.value
     assert stuck.is_in(shown["error"])
     assert "neither the old one nor the new one" in str(service.values.history()[-1])
 
 
-def test_whoever_wants_a_change_is_told_until_it_is_mended(
+def test_changes_are_refused_until_the_rollback_is_completed(
     backend: Backend, service: PackageService, stuck: Stuck, tree: Oracle
 ) -> None:
     assert "frostcall" in service.get_packages().index
@@ -140,7 +140,7 @@ def test_whoever_wants_a_change_is_told_until_it_is_mended(
     assert again.upgrade_package("frostcall").outcome is Outcome.COMMITTED
 
 
-def test_the_command_names_them_and_mends_it_when_it_can(
+def test_recovery_command_names_the_files_and_completes_the_rollback(
     garden: Demo, stuck: Stuck, tree: Oracle
 ) -> None:
     done = run(stuck.command)

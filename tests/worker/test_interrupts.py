@@ -78,20 +78,20 @@ def _interrupt_at_random(
     return seen
 
 
-def test_interrupts_at_random_leave_the_old_or_the_new(
+def test_random_interrupts_leave_the_old_or_the_new_environment(
     garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
 ) -> None:
     assert "Cancelled" in _interrupt_at_random(garden, backend, tree, settled, 6)
 
 
 @pytest.mark.slow
-def test_many_interrupts_at_random_leave_the_old_or_the_new(
+def test_many_random_interrupts_leave_the_old_or_the_new_environment(
     garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
 ) -> None:
     assert "Cancelled" in _interrupt_at_random(garden, backend, tree, settled, 60)
 
 
-def test_an_interrupt_while_it_starts_waits_until_it_can_be_cancelled(
+def test_interrupt_during_worker_start_cancels_the_transaction(
     backend: Backend, tree: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin = process.start
@@ -112,7 +112,7 @@ def test_an_interrupt_while_it_starts_waits_until_it_can_be_cancelled(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_an_interrupt_that_also_ends_the_process_that_starts_is_an_interrupt(
+def test_interrupt_that_kills_the_starting_worker_is_raised(
     backend: Backend, tree: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin = process.start
@@ -129,7 +129,7 @@ def test_an_interrupt_that_also_ends_the_process_that_starts_is_an_interrupt(
     assert (tree(prefix), list(backend.journal.transactions())) == (before, [])
 
 
-def test_no_process_to_be_had_is_said(
+def test_worker_that_cannot_be_started_is_reported(
     backend: Backend, tree: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(*args: object, **more: object) -> process.DetachedProcess:

@@ -63,7 +63,7 @@ def _installed(backend: Backend) -> bool:
     return bool(found) and "INSTALLED" in backend.journal.steps(found[0].id)
 
 
-def test_an_interrupt_puts_the_old_back(
+def test_kernel_interrupt_rolls_back(
     garden: Demo, backend: Backend, tree: Oracle, notebook: Notebook, gate: Path
 ) -> None:
     before = tree(garden.folder / "env")
@@ -79,7 +79,7 @@ def test_an_interrupt_puts_the_old_back(
     assert "1.9" in notebook.run(_CELL)
 
 
-def test_a_restarted_kernel_finds_it_and_follows_it(
+def test_restarted_kernel_can_follow_the_running_transaction(
     garden: Demo, backend: Backend, notebook: Notebook, gate: Path
 ) -> None:
     notebook.begin(_THREAD)
@@ -105,7 +105,7 @@ ENDS: Ends = {
 
 
 @pytest.mark.parametrize(("cell", "end"), ENDS.values(), ids=ENDS)
-def test_a_kernel_that_ends_does_not_end_it(
+def test_transaction_survives_the_end_of_its_kernel(
     backend: Backend,
     notebook: Notebook,
     gate: Path,
@@ -124,7 +124,7 @@ def test_a_kernel_that_ends_does_not_end_it(
 
 
 @pytest.mark.parametrize("restart", [True, False], ids=["restarted", "shut down"])
-def test_jupyter_interrupts_the_cell_that_waits_before_it_asks_a_kernel_to_end(
+def test_kernel_restart_or_shutdown_from_jupyter_cancels_the_waiting_cell(
     garden: Demo, backend: Backend, tree: Oracle, notebook: Notebook, gate: Path, restart: bool
 ) -> None:
     before = tree(garden.folder / "env")

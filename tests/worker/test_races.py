@@ -79,7 +79,7 @@ def go(two: list[subprocess.Popen[str]]) -> None:
 
 
 @pytest.mark.parametrize("times", [40, pytest.param(200, marks=pytest.mark.slow)])
-def test_of_the_races_for_the_lock_each_has_one_winner(garden: Demo, times: int) -> None:
+def test_race_for_the_lock_has_one_winner(garden: Demo, times: int) -> None:
     wins = set()
     with racers(_LOCKING, garden) as two:
         for _ in range(times):
@@ -115,20 +115,22 @@ def _race(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, times: i
     assert {each.outcome for each in backend.journal.transactions()} == {Outcome.ROLLED_BACK}
 
 
-def test_of_two_that_start_at_once_one_proceeds(
+def test_one_of_two_simultaneous_transactions_proceeds(
     garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path
 ) -> None:
     _race(garden, backend, tree, tmp_path, 5)
 
 
 @pytest.mark.slow
-def test_of_two_that_start_at_once_a_hundred_times_one_proceeds(
+def test_one_of_two_simultaneous_transactions_proceeds_a_hundred_times(
     garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path
 ) -> None:
     _race(garden, backend, tree, tmp_path, 100)
 
 
-def test_who_comes_second_is_told_soon(garden: Demo, backend: Backend, tmp_path: Path) -> None:
+def test_second_transaction_is_refused_within_200_milliseconds(
+    garden: Demo, backend: Backend, tmp_path: Path
+) -> None:
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=True))
     plan = plan_upgrade(backend, "seedshelf")
     id = transactions.start(backend, plan)
@@ -143,7 +145,7 @@ def test_who_comes_second_is_told_soon(garden: Demo, backend: Backend, tmp_path:
     assert min(took) < 0.2
 
 
-def test_a_holder_that_was_killed_holds_nothing(
+def test_lock_of_a_killed_process_is_released(
     garden: Demo, backend: Backend, tmp_path: Path, settled: Callable[[], None]
 ) -> None:
     environment = backend.environment
@@ -173,7 +175,7 @@ for _ in sys.stdin:
 """
 
 
-def test_who_only_looks_takes_the_lock_from_nobody(garden: Demo, backend: Backend) -> None:
+def test_reading_the_holder_does_not_take_the_lock(garden: Demo, backend: Backend) -> None:
     environment = backend.environment
     with racers(_LOOKING.replace("sys.argv[3]", repr(str(os.getpid()))), garden) as two:
         go(two)

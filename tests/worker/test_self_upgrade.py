@@ -119,7 +119,7 @@ def starts(home: Home) -> bool:
 
 
 @pytest.mark.parametrize("name", RESTART)
-def test_a_notebook_upgrades_what_it_stands_on_and_takes_it_back(
+def test_notebook_upgrades_its_own_packages_and_undoes_it(
     home: Home, notebook: Notebook, tree: Oracle, name: str
 ) -> None:
     before = tree(home.prefix)
@@ -149,7 +149,7 @@ def test_a_notebook_upgrades_what_it_stands_on_and_takes_it_back(
     assert starts(home)
 
 
-def test_other_notebooks_go_on_when_one_upgrades_pkgwidgets(
+def test_other_notebooks_keep_working_after_a_pkgwidgets_upgrade(
     home: Home, notebook: Notebook, tree: Oracle
 ) -> None:
     """The other has only listed: what plans, draws and asks an index is not imported there yet."""

@@ -43,7 +43,9 @@ def click(widget: Any, **message: object) -> None:
 # --- services
 
 
-def test_a_new_service_finds_and_follows_it(garden: Demo, elsewhere: str, gate: Path) -> None:
+def test_new_service_can_follow_the_running_transaction(
+    garden: Demo, elsewhere: str, gate: Path
+) -> None:
     service = PackageService(garden.python, index_url=garden.index_url)
     found = service.current_transaction()
     assert found is not None
@@ -58,7 +60,7 @@ def test_a_new_service_finds_and_follows_it(garden: Demo, elsewhere: str, gate: 
     assert service.current_transaction() is None
 
 
-def test_an_installation_is_shown_as_one(
+def test_running_installation_has_status_installing(
     service: PackageService, backend: Backend, tmp_path: Path, garden: Demo
 ) -> None:
     service.uninstall_package(["seedshelf", "allotboard", "harvestscale"])
@@ -70,14 +72,16 @@ def test_an_installation_is_shown_as_one(
     service.follow(id)
 
 
-def test_who_comes_second_is_told_who_it_is(service: PackageService, elsewhere: str) -> None:
+def test_second_change_is_refused_and_names_the_first(
+    service: PackageService, elsewhere: str
+) -> None:
     for ask in (lambda: service.upgrade_package("frostcall"), lambda: service.plan_undo()):
         with pytest.raises(EnvironmentBusy, match="seedshelf; begun"):
             ask()
     service.cancel()
 
 
-def test_any_service_may_cancel_it(
+def test_any_service_can_cancel_the_running_transaction(
     service: PackageService, elsewhere: str, gate: Path, tree: Oracle
 ) -> None:
     service.cancel(elsewhere)
@@ -90,14 +94,14 @@ def test_any_service_may_cancel_it(
         service.cancel(done)
 
 
-def test_without_one_there_is_nothing_to_follow(service: PackageService) -> None:
+def test_follow_and_cancel_are_refused_without_a_transaction(service: PackageService) -> None:
     assert service.current_transaction() is None
     for ask in (service.follow, service.cancel):
         with pytest.raises(InvalidRequest, match="No transaction is under way"):
             ask()
 
 
-def test_the_restart_verdict_is_kept(service: PackageService) -> None:
+def test_restart_verdict_is_kept_through_apply(service: PackageService) -> None:
     plan = service.plan_upgrade("seedshelf")
     assert plan.restart is not None
     assert service.apply(plan).plan.restart == plan.restart
@@ -112,7 +116,7 @@ def outcome(panel: PackagePanel) -> dict[str, Any]:
     return found
 
 
-def test_a_new_panel_shows_what_is_under_way(
+def test_new_panel_shows_the_running_transaction(
     service: PackageService, elsewhere: str, gate: Path
 ) -> None:
     panel = PackagePanel(service)
@@ -124,9 +128,7 @@ def test_a_new_panel_shows_what_is_under_way(
     assert outcome(panel)["undo_id"] == elsewhere
 
 
-def test_cancel_in_a_panel_puts_the_old_back(
-    service: PackageService, gate: Path, tree: Oracle
-) -> None:
+def test_cancel_in_the_panel_rolls_back(service: PackageService, gate: Path, tree: Oracle) -> None:
     before = tree(service.prefix)
     panel = PackagePanel(service)
     click(panel.table, type="plan", names=["seedshelf"])
@@ -140,7 +142,7 @@ def test_cancel_in_a_panel_puts_the_old_back(
     assert tree(service.prefix) == before
 
 
-def test_cancel_in_a_panel_that_only_follows_works_too(
+def test_panel_can_cancel_a_transaction_started_elsewhere(
     service: PackageService, elsewhere: str
 ) -> None:
     panel = PackagePanel(service)

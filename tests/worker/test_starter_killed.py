@@ -33,7 +33,7 @@ KILLS: dict[str, Kill] = {
 
 @pytest.mark.parametrize("kill", KILLS.values(), ids=KILLS)
 @pytest.mark.parametrize("beside", [True, False], ids=["checking", "verifying"])
-def test_it_ends_on_its_own(
+def test_transaction_completes_after_its_starter_was_killed(
     garden: Demo,
     backend: Backend,
     asking: Asking,
@@ -93,7 +93,7 @@ def _kill_while_it_starts(
     return seen
 
 
-def test_killed_while_it_starts_it_is_done_or_never_began(
+def test_kill_during_start_leaves_no_or_a_complete_transaction(
     garden: Demo, backend: Backend, asking: Asking, settled: Callable[[], None], tree: Oracle
 ) -> None:
     seen = _kill_while_it_starts(garden, backend, asking, settled, tree, [0, 0.01, 0.1, 0.3, 0.6])
@@ -102,7 +102,7 @@ def test_killed_while_it_starts_it_is_done_or_never_began(
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_of_its_start_too(
+def test_kill_at_any_moment_of_start_leaves_no_or_a_complete_transaction(
     garden: Demo, backend: Backend, asking: Asking, settled: Callable[[], None], tree: Oracle
 ) -> None:
     delays = [number * 0.02 for number in range(30)]

@@ -23,7 +23,7 @@ from pkgwidgets.operations import transactions
 from pkgwidgets.operations.planning import plan_undo, plan_uninstall, plan_upgrade
 
 
-def test_no_secret_is_seen_by_others(
+def test_secrets_are_not_visible_in_the_worker_process_or_its_files(
     garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JUPYTER_TOKEN", "canary-token")
@@ -42,7 +42,7 @@ def test_no_secret_is_seen_by_others(
     assert "uv" in (backend.journal.folder(id) / "log").read_text()
 
 
-def test_it_is_nobodys_child_and_has_no_terminal(
+def test_worker_is_detached_without_a_terminal(
     garden: Demo, backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -60,7 +60,7 @@ def test_it_is_nobodys_child_and_has_no_terminal(
     transactions.follow(backend, id)
 
 
-def test_what_lies_beside_the_notebook_is_not_imported(
+def test_modules_in_the_notebook_folder_are_not_imported(
     backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("json", "packaging", "pkgwidgets", "sitecustomize", "uv"):
@@ -71,7 +71,7 @@ def test_what_lies_beside_the_notebook_is_not_imported(
     assert transactions.apply_and_follow(backend, plan).outcome is Outcome.COMMITTED
 
 
-def test_a_deleted_working_folder_does_not_matter(
+def test_worker_starts_from_a_deleted_working_folder(
     backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = plan_upgrade(backend, "seedshelf")
@@ -81,7 +81,7 @@ def test_a_deleted_working_folder_does_not_matter(
     assert transactions.apply_and_follow(backend, plan).outcome is Outcome.COMMITTED
 
 
-def test_one_that_cannot_start_says_why(
+def test_worker_that_fails_to_start_reports_the_reason(
     backend: Backend, tree: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = backend.environment.interpreter.prefix
@@ -96,7 +96,7 @@ def test_one_that_cannot_start_says_why(
     assert list(backend.journal.transactions()) == []
 
 
-def test_half_an_order_is_not_carried_out(
+def test_truncated_apply_request_is_not_applied(
     backend: Backend, tree: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = backend.environment.interpreter.prefix
@@ -109,7 +109,7 @@ def test_half_an_order_is_not_carried_out(
     assert tree(prefix) == before
 
 
-def test_an_undo_needs_no_index(garden: Demo, tree: Oracle) -> None:
+def test_undo_needs_no_index(garden: Demo, tree: Oracle) -> None:
     backend = connect(garden.python, garden.index_url, detached=True)
     before = tree(garden.folder / "env")
     transactions.apply_and_follow(backend, plan_upgrade(backend, "bedplanner"))
@@ -140,7 +140,7 @@ HEAVY = (
 )  # fmt: skip
 
 
-def test_it_loads_nothing_heavy() -> None:
+def test_worker_imports_no_heavy_modules() -> None:
     code = f"import sys, pkgwidgets.worker; print(*{{*{HEAVY}}} & {{*sys.modules}})"
     assert run(code) == []
 
@@ -171,7 +171,7 @@ print(*(name for name in late if name.partition(".")[0] not in sys.stdlib_module
 
 
 @pytest.mark.parametrize("end", ["rolled back", "committed"])
-def test_nothing_is_imported_once_files_may_be_replaced(
+def test_worker_imports_nothing_after_files_may_be_replaced(
     garden: Demo, backend: Backend, end: str
 ) -> None:
     """The plan may replace pkgwidgets, packaging or uv under the process that carries it out."""
@@ -186,7 +186,7 @@ def test_nothing_is_imported_once_files_may_be_replaced(
     assert {each.outcome.value for each in backend.journal.transactions()} == {end}
 
 
-def test_it_begins_soon(backend: Backend) -> None:
+def test_worker_starts_within_two_seconds(backend: Backend) -> None:
     took = []
     for _ in range(3):
         plan = plan_upgrade(backend, "seedshelf")

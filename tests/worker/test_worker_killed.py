@@ -30,7 +30,7 @@ def reached(backend: Backend, id: str, stage: Stage) -> bool:
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["checking", "verifying"])
-def test_who_follows_puts_the_old_back_and_says_so(
+def test_follow_rolls_back_after_the_worker_was_killed(
     garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, staged: bool
 ) -> None:
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=staged))
@@ -52,7 +52,7 @@ def test_who_follows_puts_the_old_back_and_says_so(
     )
 
 
-def test_a_new_session_puts_the_old_back(
+def test_new_session_rolls_back_after_the_worker_was_killed(
     garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path
 ) -> None:
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
@@ -71,7 +71,7 @@ def children(pid: int) -> list[int]:
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["checking", "verifying"])
-def test_what_it_runs_is_killed_with_it(
+def test_child_processes_are_killed_with_the_worker(
     garden: Demo, backend: Backend, tmp_path: Path, staged: bool
 ) -> None:
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=staged))
@@ -86,7 +86,7 @@ def test_what_it_runs_is_killed_with_it(
         transactions.follow(backend, id)
 
 
-def test_told_to_end_it_puts_the_old_back_itself(
+def test_worker_rolls_back_after_a_signal(
     garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path
 ) -> None:
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
@@ -131,14 +131,14 @@ def _kill_at_random(
             assert tree(prefix) == before
 
 
-def test_killed_at_random_it_is_the_old_or_the_new(
+def test_random_worker_kills_leave_the_old_or_the_new_environment(
     garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
 ) -> None:
     _kill_at_random(garden, backend, tree, settled, 4)
 
 
 @pytest.mark.slow
-def test_killed_at_random_many_times_it_is_the_old_or_the_new(
+def test_many_random_worker_kills_leave_old_or_new_environment(
     garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
 ) -> None:
     _kill_at_random(garden, backend, tree, settled, 40)
