@@ -32,7 +32,7 @@ KILLS: dict[str, Kill] = {
 
 
 @pytest.mark.parametrize("kill", KILLS.values(), ids=KILLS)
-@pytest.mark.parametrize("beside", [True, False], ids=["checking", "verifying"])
+@pytest.mark.parametrize("staged", [True, False], ids=["checking", "verifying"])
 def test_transaction_completes_after_its_starter_was_killed(
     garden: Demo,
     backend: Backend,

@@ -29,7 +29,7 @@ def reached(backend: Backend, id: str, stage: Stage) -> bool:
     return stage in {event.stage for event in applier.events(id)[0]}
 
 
-@pytest.mark.parametrize("beside", [True, False], ids=["checking", "verifying"])
+@pytest.mark.parametrize("staged", [True, False], ids=["checking", "verifying"])
 def test_follow_rolls_back_after_the_worker_was_killed(
     garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, staged: bool
 ) -> None:
@@ -70,7 +70,7 @@ def children(pid: int) -> list[int]:
     return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
-@pytest.mark.parametrize("beside", [True, False], ids=["checking", "verifying"])
+@pytest.mark.parametrize("staged", [True, False], ids=["checking", "verifying"])
 def test_child_processes_are_killed_with_the_worker(
     garden: Demo, backend: Backend, tmp_path: Path, staged: bool
 ) -> None:
