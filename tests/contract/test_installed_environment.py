@@ -344,9 +344,9 @@ def test_this_interpreter_is_asked_without_a_process(monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def unknown(garden: Demo) -> Iterator[Demo]:
     """Give a garden whose interpreter was not asked yet."""
-    interpreter._asked.cache_clear()
+    interpreter._ask_interpreter.cache_clear()
     yield garden
-    interpreter._asked.cache_clear()
+    interpreter._ask_interpreter.cache_clear()
 
 
 def test_another_interpreter_is_asked_once(unknown: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
