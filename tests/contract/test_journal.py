@@ -258,7 +258,7 @@ def test_a_damaged_mark_stands_for_the_newest(
 
 
 def test_who_asked_is_in_the_history(tmp_path: Path) -> None:
-    asked = FolderJournal(tmp_path / "place", asked_by="kernel")
+    asked = FolderJournal(tmp_path / "place", initiator_kind="kernel")
     id = asked.start(PLAN).id
     asked.record(id, "STAGED")
     asked.record(id, "SAVED", paths=2, bytes=1234)
@@ -375,4 +375,4 @@ def test_where_room_cannot_be_reserved_it_is_written(
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
     id = folder.start(PLAN).id
-    assert (folder.folder(id) / "reserve").stat().st_size == journal_file.RESERVE
+    assert (folder.folder(id) / "reserve").stat().st_size == journal_file.RESERVE_BYTES
