@@ -51,7 +51,7 @@ MUTATIONS = {
     ),
     "torn journal: only what it says counts": Mutation(
         file="operations/recovery.py",
-        code="if not _STEPS_AFTER_INTENT & {*steps} and not save_point.intact():",
+        code="if not _STEPS_AFTER_INTENT & {*steps} and not save_point.is_intact():",
         instead="if not _STEPS_AFTER_INTENT & {*steps}:",
         test="faults/test_damage.py::test_the_journal_is_cut_off_at_any[one in 19]",
     ),
@@ -96,7 +96,7 @@ MUTATIONS = {
     ),
     "rollback not completed: the facts are not written down": Mutation(
         file="operations/recovery.py",
-        code=", failure=facts)",
+        code=", failure=failure_json)",
         instead=")",
         test="worker/test_incomplete.py"
         "::test_who_follows_it_gets_the_files_the_reasons_and_the_command",
