@@ -28,7 +28,7 @@ _MAX_SOURCE_BYTES = 1 << 20
 """A longer source file is taken for data and is not parsed."""
 
 
-class RecordedNeighbours:
+class RecordAffectedDistributions:
     """The distributions of one environment that a plan does not change but may break."""
 
     def __init__(self, environment: Environment) -> None:
