@@ -14,7 +14,7 @@ from pkgwidgets.analysis.api_changes import ApiReader
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 from pkgwidgets.backends.config import index_settings
 from pkgwidgets.backends.environment import interpreter, launch_command
-from pkgwidgets.backends.environment.bystanders import RecordedNeighbours
+from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
 from pkgwidgets.backends.environment.file_owners import RecordFileOwners
 from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER, InstalledEnvironment
 from pkgwidgets.backends.environment.record_files import RecordFiles
@@ -167,7 +167,7 @@ def _backend(
     return Backend(
         environment=environment,
         records=RecordFiles(environment),
-        bystanders=RecordedNeighbours(environment),
+        bystanders=RecordAffectedDistributions(environment),
         import_checker=SubprocessImportChecker(facts),
         index=MultiIndex(sources),
         installer=uv.UvInstaller(facts, sources, lambda: environment.lock_descriptor),

@@ -1,6 +1,6 @@
-"""Recovery on its own: joined to one environment by the standard library alone.
+"""Recovery that needs only the standard library.
 
-Each transaction carries a copy: `python -I -S <folder>/recover.pyz` ends it when no kernel starts.
+Each transaction has a copy: `python -I -S <folder>/recover.pyz` ends it when no kernel starts.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentLock:
-    """The lock of the environment that a place belongs to."""
+    """The lock of the environment with the data folder `place`."""
 
     place: Path
 
     @contextmanager
     def locked(self, holder: str) -> Iterator[None]:
-        """Hold it; raises `EnvironmentBusy` at once if another does."""
+        """Lock it; raise `EnvironmentBusy` at once if another process has the lock."""
         with hold_lock(self.place, holder):
             yield
 
 
 class StandaloneJournal(JournalFiles):
-    """The journals as this copy understands them."""
+    """The journals, in the format of this copy only."""
 
     def delegated(self, transaction: str) -> bool:
-        """Refuse what another version wrote: it left a copy that understands it."""
+        """Raise `RollbackFailed` if another version wrote it; that version left its own copy."""
         if not self.is_other_format(transaction):
             return False
         folder = self.folder(transaction)
@@ -49,7 +49,7 @@ class StandaloneJournal(JournalFiles):
 
 @dataclass(frozen=True, slots=True)
 class RecoveryEnvironment:
-    """An environment with what was left in it."""
+    """An environment with its transactions, for recovery."""
 
     environment: EnvironmentLock
     journal: StandaloneJournal
@@ -57,43 +57,43 @@ class RecoveryEnvironment:
 
     @classmethod
     def at(cls, place: Path) -> RecoveryEnvironment:
-        """Join what lies in an environment's `.pkgwidgets` folder."""
+        """Open the environment whose `.pkgwidgets` folder is `place`."""
         journal = StandaloneJournal(place)
         return cls(
             EnvironmentLock(place),
             journal,
-            lambda id: FolderSavePoint(journal.folder(id), place.parent),
+            lambda transaction_id: FolderSavePoint(journal.folder(transaction_id), place.parent),
         )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Recover the environment in which this file lies, and say in one line what was done.
+    """Recover the environment in which this file lies, and print one line about the outcome.
 
-    Returns 0 when there was nothing to do or it was done, 1 when it could not be: what is said
-    then names the paths. `--held` is for a caller that has locked the environment itself.
+    Returns 0 if it succeeded or there was nothing to do, and 1 if it failed; then the error names
+    the paths. `--held` is for a caller that has locked the environment itself.
     """
     program, *options = sys.argv if argv is None else argv
-    left = RecoveryEnvironment.at(Path(program).absolute().parent.parent.parent)
-    already = "--held" in options
+    backend = RecoveryEnvironment.at(Path(program).absolute().parent.parent.parent)
+    is_locked = "--held" in options
     try:
-        id = left.journal.unfinished()
-        if id is None:
+        transaction_id = backend.journal.unfinished()
+        if transaction_id is None:
             print("There was nothing to recover.")
             return 0
-        with nullcontext() if already else left.environment.locked("recovery"):
-            recovery.recover(left)
-        print(outcome_text(left.journal, id))
+        with nullcontext() if is_locked else backend.environment.locked("recovery"):
+            recovery.recover(backend)
+        print(outcome_text(backend.journal, transaction_id))
     except PkgwidgetsError as error:
         print(error)
         return 1
     return 0
 
 
-def outcome_text(journal: UnfinishedTransactions, id: str) -> str:
-    """Say in one sentence how a transaction ended."""
-    steps = journal.steps(id)
+def outcome_text(journal: UnfinishedTransactions, transaction_id: str) -> str:
+    """Return one sentence about how a transaction ended."""
+    steps = journal.steps(transaction_id)
     if "COMMIT" in steps:
-        return f"Transaction {id} was complete: the environment is the new one."
+        return f"Transaction {transaction_id} was complete: the environment is the new one."
     if "ROLLED_BACK" in steps:
-        return f"Transaction {id} was rolled back: the environment is the old one."
-    return f"Transaction {id} had changed nothing: the environment is the old one."
+        return f"Transaction {transaction_id} was rolled back: the environment is the old one."
+    return f"Transaction {transaction_id} had changed nothing: the environment is the old one."

@@ -1,6 +1,6 @@
-"""Finish or undo what a crash left.
+"""Finish or roll back an interrupted transaction.
 
-Standard library only: a copy of this very file ends a transaction when nothing else of us runs.
+Standard library only: a copy of this file ends a transaction when no other part of pkgwidgets runs.
 """
 
 from __future__ import annotations
@@ -16,38 +16,40 @@ if TYPE_CHECKING:
     from pkgwidgets.core.interfaces import Recoverable
 
 _ROLLED_BACK_STEPS = ("ROLLED_BACK", "ABORTED")
-_MAX_SHOWN = 20
-"""So many paths are told to people; whoever asks for the facts gets all."""
+_MAX_SHOWN_PATHS = 20
+"""An error message names so many paths; its JSON has all."""
 _STEPS_AFTER_INTENT = {"INTENT", "INSTALLED", "SYNCED", "VERIFIED", "RB_BEGIN", "RB_INCOMPLETE"}
-"""Where any of these is, INTENT was, whatever became of that line."""
+"""A journal with any of these had INTENT, even if that line is damaged."""
 
 
 def recover(backend: Recoverable) -> tuple[str, ...]:
-    """Bring an unfinished transaction to its end and return its id.
+    """Finish or roll back an interrupted transaction; return its id, or () if there was none.
 
-    To be called with the environment locked: what is unfinished then has nobody who works on it.
-    Raises `RollbackFailed` if old files could not be put back; what was saved is kept, and every
-    change is refused until this succeeds. `DiskFailed` if that could not be written down.
+    Call this with the environment locked: then no process works on the transaction. Raises
+    `RollbackFailed` if old files could not be restored; the save point is kept, and every change is
+    refused until recovery succeeds. Raises `DiskFailed` if the outcome could not be recorded.
     """
     journal = backend.journal
-    id = journal.unfinished()
-    if id is None:
+    transaction_id = journal.unfinished()
+    if transaction_id is None:
         return ()
-    if journal.delegated(id):
-        return (id,)
-    steps = _steps(backend, id)
-    ended = _ended(steps) or not journal.has_records(id)
-    if not ended:
-        tried = "RB_INCOMPLETE" in steps
-        end(backend, id, "its rollback was completed later" if tried else "it was cut off")
-    finish(backend, id)
-    return () if ended else (id,)
+    if journal.delegated(transaction_id):
+        return (transaction_id,)
+    steps = _read_steps(backend, transaction_id)
+    had_ended = _has_ended(steps) or not journal.has_records(transaction_id)
+    if not had_ended:
+        had_failed = "RB_INCOMPLETE" in steps
+        reason = "its rollback was completed later" if had_failed else "it was cut off"
+        end(backend, transaction_id, reason)
+    finish(backend, transaction_id)
+    return () if had_ended else (transaction_id,)
 
 
 def recover_if_needed(backend: Recoverable) -> tuple[str, ...]:
-    """Recover if there is something to recover; return what was.
+    """Recover if a transaction is open; return the ids of recovered transactions.
 
-    Raises `EnvironmentBusy` while somebody is at work: perhaps an installer that outlived us.
+    Raises `EnvironmentBusy` while another process has the lock, perhaps an installer that outlived
+    its worker. Also raises what `recover` raises.
     """
     if backend.journal.unfinished() is None:
         return ()
@@ -56,58 +58,59 @@ def recover_if_needed(backend: Recoverable) -> tuple[str, ...]:
 
 
 def end(backend: Recoverable, transaction: str, reason: str, failure: str | None = None) -> None:
-    """Roll a transaction back if it may have changed anything, and record how it ended.
+    """Roll a transaction back if it may have changed anything, and record the outcome.
 
-    COMMIT: it stays. INTENT, or a whole save point: what was saved is put back. Where the journal
-    is damaged the save point decides, and where INTENT was not reached nothing differs from it:
-    putting back what did not change is safe. Else nothing was touched. `failure` is what another
-    process is to raise, as JSON. Raises `RollbackFailed` with each path that is not what it was.
+    After COMMIT it stays. After INTENT, or with an intact save point, the saved files are restored.
+    So the save point decides if the journal is damaged; if INTENT was not reached, restoring is
+    safe because nothing differs. Otherwise the environment was not changed. `failure` is the error
+    that other processes raise, as JSON. Raises `RollbackFailed` with each path that was not
+    restored.
     """
     journal, save_point = backend.journal, backend.save_point(transaction)
-    steps = _steps(backend, transaction)
-    if _ended(steps):
+    steps = _read_steps(backend, transaction)
+    if _has_ended(steps):
         return
     if not _STEPS_AFTER_INTENT & {*steps} and not save_point.is_intact():
         journal.record(transaction, "ABORTED", error=reason, failure=failure)
         return
-    with suppress(DiskFailed):  # nothing may keep the old files from coming back
+    with suppress(DiskFailed):  # a disk error here must not prevent the rollback
         journal.record(transaction, "RB_BEGIN")
     differences = save_point.restore()
     if differences:
-        kept = str(journal.folder(transaction))
-        failed = RollbackFailed(transaction, differences, kept)
-        facts = json.dumps(error_to_json(failed))
-        said = str(RollbackFailed(transaction, _shortened(differences), kept))
+        folder = str(journal.folder(transaction))
+        failed = RollbackFailed(transaction, differences, folder)
+        failure_json = json.dumps(error_to_json(failed))
+        message = str(RollbackFailed(transaction, _shorten(differences), folder))
         with suppress(DiskFailed):
-            journal.record(transaction, "RB_INCOMPLETE", error=said, failure=facts)
+            journal.record(transaction, "RB_INCOMPLETE", error=message, failure=failure_json)
         raise failed
     journal.record(transaction, "ROLLED_BACK", error=reason, failure=failure)
 
 
 def finish(backend: Recoverable, transaction: str) -> None:
-    """Clear away what a transaction that has ended does not need; of one that has not, nothing."""
-    with suppress(OSError, DiskFailed):  # what stays is marked, and cleared away by the next
+    """Remove what an ended transaction does not need; do nothing if it has not ended."""
+    with suppress(OSError, DiskFailed):  # the marker stays, and the next recovery removes the rest
         steps = backend.journal.steps(transaction)
-        if not _ended(steps) and backend.journal.has_records(transaction):
+        if not _has_ended(steps) and backend.journal.has_records(transaction):
             return
         if steps[-1:] and steps[-1] in _ROLLED_BACK_STEPS:
             backend.save_point(transaction).discard()
         backend.journal.close(transaction)
 
 
-def _steps(backend: Recoverable, transaction: str) -> tuple[str, ...]:
-    """Read what was done; where that cannot be read nothing may be put back, nor be called old."""
+def _read_steps(backend: Recoverable, transaction: str) -> tuple[str, ...]:
+    """Read the steps; raise `RollbackFailed` without them, because nothing may be restored then."""
     try:
         return backend.journal.steps(transaction)
     except DiskFailed as error:
-        kept = str(backend.journal.folder(transaction))
-        raise RollbackFailed(transaction, (f"{error.path}: {error.reason}",), kept) from error
+        folder = str(backend.journal.folder(transaction))
+        raise RollbackFailed(transaction, (f"{error.path}: {error.reason}",), folder) from error
 
 
-def _shortened(differences: tuple[str, ...]) -> tuple[str, ...]:
-    more = len(differences) - _MAX_SHOWN
-    return (*differences[:_MAX_SHOWN], f"and {more} more") if more > 0 else differences
+def _shorten(differences: tuple[str, ...]) -> tuple[str, ...]:
+    hidden = len(differences) - _MAX_SHOWN_PATHS
+    return (*differences[:_MAX_SHOWN_PATHS], f"and {hidden} more") if hidden > 0 else differences
 
 
-def _ended(steps: tuple[str, ...]) -> bool:
+def _has_ended(steps: tuple[str, ...]) -> bool:
     return "COMMIT" in steps or (steps[-1:] != () and steps[-1] in _ROLLED_BACK_STEPS)

@@ -352,9 +352,9 @@ def test_current_interpreter_is_described_without_a_process(
 @pytest.fixture
 def unknown(garden: Demo) -> Iterator[Demo]:
     """Give a garden whose interpreter was not asked yet."""
-    interpreter._asked.cache_clear()
+    interpreter._ask_interpreter.cache_clear()
     yield garden
-    interpreter._asked.cache_clear()
+    interpreter._ask_interpreter.cache_clear()
 
 
 def test_other_interpreter_is_queried_only_once(

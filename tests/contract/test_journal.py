@@ -265,7 +265,7 @@ def test_damaged_open_mark_means_the_newest_transaction(
 
 
 def test_user_and_process_are_recorded_in_history(tmp_path: Path) -> None:
-    asked = FolderJournal(tmp_path / "place", recovery_archive, asked_by="kernel")
+    asked = FolderJournal(tmp_path / "place", recovery_archive, initiator_kind="kernel")
     id = asked.start(PLAN).id
     asked.record(id, "STAGED")
     asked.record(id, "SAVED", paths=2, bytes=1234)
@@ -385,4 +385,4 @@ def test_reserve_is_written_if_fallocate_is_not_supported(
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
     id = folder.start(PLAN).id
-    assert (folder.folder(id) / "reserve").stat().st_size == journal_file.RESERVE
+    assert (folder.folder(id) / "reserve").stat().st_size == journal_file.RESERVE_BYTES

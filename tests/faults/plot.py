@@ -91,7 +91,7 @@ class FolderDisk(MutableMapping[Path, bytes]):
         for folder in reversed(path.parents):
             if not folder.exists():
                 filesystem.make_folder(folder)
-        beside = path.with_name(f".tmp{filesystem.name_of(path.name)[:6]}")  # as uv names them
+        beside = path.with_name(f".tmp{filesystem.short_name(path.name)[:6]}")  # as uv names them
         with filesystem.opened(beside, anew=True) as file:
             filesystem.write(file, content)
         filesystem.set_mode(beside, 0o644)

@@ -101,7 +101,7 @@ MUTATIONS = {
     ),
     "rollback not completed: the facts are not written down": Mutation(
         file="operations/recovery.py",
-        code=", failure=facts)",
+        code=", failure=failure_json)",
         instead=")",
         test="worker/test_incomplete.py"
         "::test_follow_reports_files_reasons_and_command_of_a_failed_rollback",

@@ -35,7 +35,7 @@ def known(path: Path, clock_ns: Callable[[], int] = soon) -> tuple[FileHashes, o
 def test_hash_of_an_unchanged_file_is_known(file: Path) -> None:
     found, before = known(file)
     file.with_name("kept").hardlink_to(file)
-    assert found.known(before, file.with_name("kept").stat()) == sha256(b"one").hexdigest()
+    assert found.find_hash(before, file.with_name("kept").stat()) == sha256(b"one").hexdigest()
 
 
 def edited(path: Path) -> None:
@@ -59,22 +59,22 @@ def edited_and_dated_back(path: Path) -> None:
 def test_hash_of_a_changed_file_is_not_known(file: Path, change: Callable[[Path], None]) -> None:
     found, _ = known(file)
     change(file)
-    assert found.known(file.lstat(), file.lstat()) is None
+    assert found.find_hash(file.lstat(), file.lstat()) is None
 
 
 def test_hash_of_a_file_replaced_meanwhile_is_not_known(file: Path) -> None:
     found, before = known(file)
     replaced(file)
-    assert found.known(before, file.lstat()) is None
+    assert found.find_hash(before, file.lstat()) is None
 
 
 def test_hash_of_a_file_changed_just_now_is_not_known(file: Path) -> None:
     """A second change in the same tick of the clock would not show."""
     file.write_bytes(b"now")
     found, before = known(file, time_ns)
-    assert found.known(before, before) is None
+    assert found.find_hash(before, before) is None
 
 
 def test_hash_of_a_missing_file_is_not_known(file: Path) -> None:
     found, before = known(file)
-    assert found.known(None, before) is None
+    assert found.find_hash(None, before) is None

@@ -1,4 +1,4 @@
-"""Who is concerned by a change without being changed: by shared folders, by commands."""
+"""Distributions that a plan affects without changing them: shared folders, lost commands."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from pkgwidgets.core.plans import Plan
 
 from . import record
 
-_STARTERS = {
+_COMMAND_FUNCTIONS = {
     "Popen", "call", "check_call", "check_output", "create_subprocess_exec", "execlp", "execvp",
     "create_subprocess_shell", "getoutput", "popen", "run", "spawnlp", "spawnvp", "system",
 }  # fmt: skip
-"""What the functions that start a command are called."""
+"""Names of functions that start a command."""
 _MAX_SOURCE_BYTES = 1 << 20
-"""Source files that are longer, in bytes, are data."""
+"""A longer source file is taken for data and is not parsed."""
 
 
-class RecordedNeighbours:
-    """The distributions of one environment that a plan does not change and may hurt."""
+class RecordAffectedDistributions:
+    """The distributions of one environment that a plan does not change but may break."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
@@ -37,48 +37,50 @@ class RecordedNeighbours:
     def sharing_folders(
         self, plan: Plan, stage: Path | None
     ) -> Mapping[NormalizedName, frozenset[Path]]:
-        """Return who else has files in the packages that a plan touches, and those that exist.
+        """Return the other distributions with files in the packages that a plan touches.
 
-        A namespace package is shared so, and a module that another one of its name would hide.
+        Each maps to those of its files that exist. Distributions share a namespace package
+        (PEP 420), or have a module that another one of the same name would hide.
         """
-        ids = {change.id for change in plan.changes}
-        folders = [*self._installed(plan), *self._staged(plan, stage)]
+        changed = {change.id for change in plan.changes}
+        folders = [*self._installed_dist_infos(plan), *self._staged_dist_infos(plan, stage)]
         names = record.first_names(row for folder in folders for row in record.entries(folder))
-        found = {}
-        for id, other in self._environment.distributions().items():
-            if id not in ids and isinstance(other, Distribution):
-                rows = record.entries_in(other.path, names - {".."})
-                paths = (other.path.parent / row.path for row in rows)
-                there = frozenset(path for path in paths if os.path.lexists(path))
+        affected = {}
+        for name, distribution in self._environment.distributions().items():
+            if name not in changed and isinstance(distribution, Distribution):
+                rows = record.entries_in(distribution.path, names - {".."})
+                paths = (distribution.path.parent / row.path for row in rows)
+                existing = frozenset(path for path in paths if os.path.lexists(path))
                 if rows:
-                    found[id] = there
-        return found
+                    affected[name] = existing
+        return affected
 
     def lost_commands(
         self, plan: Plan, stage: Path | None
     ) -> Mapping[str, tuple[NormalizedName, ...]]:
-        """Return the commands that a plan takes away, of which others say that they run them."""
+        """Return the commands that a plan removes, each with the distributions that start it."""
         prefix, scripts = self._prefix, self._environment.interpreter.scheme["scripts"]
-        old = {name for info in self._installed(plan) for name in _scripts(info, scripts)}
-        there = stage / scripts.relative_to(prefix) if stage is not None else scripts
-        new = {name for info in self._staged(plan, stage) for name in _scripts(info, there)}
-        gone = old - new
-        found: dict[str, tuple[NormalizedName, ...]] = {}
-        for owner in self._needing(plan) if gone else ():
-            for name in sorted(_commands_of(owner, gone) & gone):
-                found[name] = (*found.get(name, ()), owner.id)
-        return found
+        staged_scripts = stage / scripts.relative_to(prefix) if stage is not None else scripts
+        installed, staged = self._installed_dist_infos(plan), self._staged_dist_infos(plan, stage)
+        old = {name for info in installed for name in _script_names(info, scripts)}
+        new = {name for info in staged for name in _script_names(info, staged_scripts)}
+        removed = old - new
+        users: dict[str, tuple[NormalizedName, ...]] = {}
+        for owner in self._dependents(plan) if removed else ():
+            for name in sorted(_started_commands(owner, removed) & removed):
+                users[name] = (*users.get(name, ()), owner.id)
+        return users
 
     @property
     def _prefix(self) -> Path:
         return self._environment.interpreter.prefix
 
-    def _installed(self, plan: Plan) -> list[Path]:
+    def _installed_dist_infos(self, plan: Plan) -> list[Path]:
         installed = self._environment.distributions()
-        known = (installed.get(change.id) for change in plan.changes)
-        return [found.path for found in known if isinstance(found, Distribution)]
+        changed = (installed.get(change.id) for change in plan.changes)
+        return [release.path for release in changed if isinstance(release, Distribution)]
 
-    def _staged(self, plan: Plan, stage: Path | None) -> list[Path]:
+    def _staged_dist_infos(self, plan: Plan, stage: Path | None) -> list[Path]:
         if stage is None:
             return []
         scheme = self._environment.interpreter.scheme
@@ -87,49 +89,49 @@ class RecordedNeighbours:
         }
         return [path for folder in sorted(folders) for path in sorted(folder.glob("*.dist-info"))]
 
-    def _needing(self, plan: Plan) -> Iterator[Distribution]:
-        """Yield what requires a changed project, in whatever extra."""
-        ids = {change.id for change in plan.changes}
-        for id, other in self._environment.distributions().items():
-            if id not in ids and isinstance(other, Distribution):
-                requirements = map(dependency_graph.parse_requirement, other.requires)
-                if ids & {canonicalize_name(each.name) for each in requirements if each}:
-                    yield other
+    def _dependents(self, plan: Plan) -> Iterator[Distribution]:
+        """Yield the distributions that require a changed project, in any extra."""
+        changed = {change.id for change in plan.changes}
+        for name, distribution in self._environment.distributions().items():
+            if name not in changed and isinstance(distribution, Distribution):
+                requirements = map(dependency_graph.parse_requirement, distribution.requires)
+                if changed & {canonicalize_name(parsed.name) for parsed in requirements if parsed}:
+                    yield distribution
 
 
-def _scripts(dist_info: Path, folder: Path) -> set[str]:
-    """Return the names of the commands that a distribution has."""
-    up = os.path.relpath(folder, dist_info.parent)
+def _script_names(dist_info: Path, folder: Path) -> set[str]:
+    """Return the names of the commands that a distribution installs into `folder`."""
+    relative_folder = os.path.relpath(folder, dist_info.parent)
     rows = (PurePosixPath(row.path) for row in record.entries(dist_info))
-    return {row.name for row in rows if str(row.parent) == up}
+    return {row.name for row in rows if str(row.parent) == relative_folder}
 
 
-def _commands_of(owner: Distribution, named: Collection[str]) -> set[str]:
-    """Return the commands that the files of a distribution start by a name written out in them.
+def _started_commands(owner: Distribution, candidates: Collection[str]) -> set[str]:
+    """Return the commands that the files of a distribution start by a literal name.
 
-    Only files in which one of `named` occurs are looked at: taking a file apart is slow.
+    Only files in which one of `candidates` occurs are parsed: parsing is slow.
     """
-    found = set[str]()
-    spelled = [name.encode("utf-8", "surrogateescape") for name in named]
+    commands = set[str]()
+    encoded_names = [name.encode("utf-8", "surrogateescape") for name in candidates]
     for row in record.entries(owner.path):
         path = owner.path.parent / row.path
         with suppress(OSError, ValueError, RecursionError, SyntaxError, MemoryError):
             if row.path.endswith(".py") and path.stat().st_size < _MAX_SOURCE_BYTES:
                 source = path.read_bytes()
-                if any(name in source for name in spelled):
-                    found |= set(_started(ast.parse(source)))
+                if any(name in source for name in encoded_names):
+                    commands |= set(_command_words(ast.parse(source)))
             elif path.name == "kernel.json":
-                found.add(str(json.loads(path.read_bytes())["argv"][0]))
-    return found
+                commands.add(str(json.loads(path.read_bytes())["argv"][0]))
+    return commands
 
 
-def _started(tree: ast.AST) -> Iterator[str]:
+def _command_words(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and node.args:
             function = node.func
             name = function.attr if isinstance(function, ast.Attribute) else ""
             name = function.id if isinstance(function, ast.Name) else name
-            if name in _STARTERS:
+            if name in _COMMAND_FUNCTIONS:
                 yield from _first_word(node.args[0])
 
 

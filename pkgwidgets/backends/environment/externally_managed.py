@@ -1,4 +1,4 @@
-"""What the marker of an externally managed environment says (PEP 668)."""
+"""The marker of an externally managed environment and its message (PEP 668)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from pkgwidgets.core.text import escape_hidden
 
 MARKER = "EXTERNALLY-MANAGED"
-_LONGEST = 1000
-"""Characters of a marker's message that are shown."""
+_MAX_MESSAGE_CHARACTERS = 1000
+"""A longer message is cut before it is shown."""
 
 
 def read_marker(stdlib: Path) -> str | None:
@@ -25,7 +25,7 @@ def read_marker(stdlib: Path) -> str | None:
 
 
 def marker_message(text: str) -> str:
-    """Return the message of a marker, on one line and in the user's language if it has that.
+    """Return the message of a marker, on one line and in the user's language if it has one.
 
     The marker is an INI file: `Error`, or `Error-de_DE` and `Error-de`, in a section of its own.
     Returns "" if it has no message, or cannot be parsed, which PEP 668 allows.
@@ -38,5 +38,5 @@ def marker_message(text: str) -> str:
         return ""
     language = locale.getlocale(locale.LC_MESSAGES)[0] or ""
     keys = (f"Error-{language}", f"Error-{language.partition('_')[0]}", "Error")
-    said = next((section[key] for key in keys if section.get(key)), "")
-    return escape_hidden(" ".join(said.split()))[:_LONGEST]
+    message = next((section[key] for key in keys if section.get(key)), "")
+    return escape_hidden(" ".join(message.split()))[:_MAX_MESSAGE_CHARACTERS]

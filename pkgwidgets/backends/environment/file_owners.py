@@ -1,4 +1,4 @@
-"""Whose the code on the disk is: each RECORD is read once, and again when it has changed."""
+"""Owners of code files: each RECORD is read once, and again after it has changed."""
 
 from __future__ import annotations
 
@@ -16,112 +16,123 @@ from pkgwidgets.core.interfaces import Environment
 from . import record
 
 _CODE = re.compile(r"\.(py|pyc|pyd|so(\.[0-9.]+)?)$")
-"""Sources, sourceless bytecode, extension modules and the libraries that these bring."""
+"""Sources, sourceless bytecode, extension modules and the libraries bundled with them."""
 
 
 class RecordFileOwners:
-    """Which distributions of one environment claim a file of code, by RECORD (PEP 376)."""
+    """Finds the distributions of one environment that claim a file of code, by RECORD (PEP 376)."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._read: dict[str, tuple[object, frozenset[str]]] = {}
+        self._cache: dict[str, tuple[object, frozenset[str]]] = {}
         self._state: object = None
-        self._index: dict[str, tuple[NormalizedName, ...]] = {}
-        self._former: dict[str, tuple[NormalizedName, ...]] = {}
+        self._owners: dict[str, tuple[NormalizedName, ...]] = {}
+        self._former_owners: dict[str, tuple[NormalizedName, ...]] = {}
 
     def owners(self, files: Collection[str]) -> Mapping[str, frozenset[NormalizedName]]:
-        """Return who claims each of these files; those that nobody does are left out.
+        """Return the distributions that claim each of these files; unclaimed files are left out.
 
-        A file that nobody claims any more is whose it was. One of an editable distribution, which
-        no RECORD names, is of the folder that it was installed from (PEP 660).
+        A file that is no longer claimed keeps its former owners. A file of an editable
+        distribution is in no RECORD; its owner is known by the project's folder (PEP 660).
         """
         if not files:
             return {}
         installed = self._environment.distributions()
         self._refresh(installed)
-        projects = _projects(installed)
-        elsewhere = self._elsewhere() if projects else ()
-        folders, found = dict[str, str](), {}
+        projects = _editable_folders(installed)
+        search_folders = self._search_folders() if projects else ()
+        folders, owners_by_file = dict[str, str](), {}
         for file in files:
-            # A file may be a link into uv's cache, which is how uv installs where it is told to: it
-            # is known by its place, which only its folder's links change.
+            # uv can install files as links into its cache. So only the folder is resolved, and
+            # the file keeps its own name.
             folder, _, name = file.rpartition(os.sep)
             if folder not in folders:
                 folders[folder] = os.path.realpath(folder)
-            place = f"{folders[folder]}{os.sep}{name}"
-            ids = self._index.get(place)
-            if not ids:
-                real = os.path.realpath(file)
-                ids = self._index.get(real) or self._project(real, projects, elsewhere)
-            ids = ids or self._former.get(place)
-            if ids:
-                found[file] = frozenset(ids)
-        return found
+            path = f"{folders[folder]}{os.sep}{name}"
+            owners = self._owners.get(path)
+            if not owners:
+                real_path = os.path.realpath(file)
+                owners = self._owners.get(real_path) or self._editable_owner(
+                    real_path, projects, search_folders
+                )
+            owners = owners or self._former_owners.get(path)
+            if owners:
+                owners_by_file[file] = frozenset(owners)
+        return owners_by_file
 
-    def code(self, ids: Collection[NormalizedName]) -> Mapping[NormalizedName, frozenset[str]]:
-        """Return the files of code that distributions claim; those not installed are left out."""
-        installed = self._environment.distributions() if ids else {}
-        return {id: self._claimed(installed[id]) for id in ids if id in installed}
+    def code(self, names: Collection[NormalizedName]) -> Mapping[NormalizedName, frozenset[str]]:
+        """Return the files of code that distributions claim; missing distributions are left out."""
+        installed = self._environment.distributions() if names else {}
+        return {name: self._claimed_files(installed[name]) for name in names if name in installed}
 
     def _refresh(self, installed: Mapping[NormalizedName, Distribution | Unreadable]) -> None:
-        claims = {id: self._claimed(found) for id, found in installed.items()}
-        state = [(id, self._read[os.fspath(found.path)][0]) for id, found in installed.items()]
+        claims = {name: self._claimed_files(release) for name, release in installed.items()}
+        state = [
+            (name, self._cache[os.fspath(release.path)][0]) for name, release in installed.items()
+        ]
         if state == self._state:
             return
         index: dict[str, tuple[NormalizedName, ...]] = {}
-        for id, files in claims.items():
+        for name, files in claims.items():
             for file in files:
-                index[file] = (*index.get(file, ()), id)
-        self._former |= self._index
-        self._index, self._state = index, state
+                index[file] = (*index.get(file, ()), name)
+        self._former_owners |= self._owners
+        self._owners, self._state = index, state
 
-    def _claimed(self, found: Distribution | Unreadable) -> frozenset[str]:
-        place = os.fspath(found.path)
-        stamp = change_key(f"{place}/RECORD")
-        known = self._read.get(place)
-        if known is None or known[0] != stamp:
-            # Files are known by their real place: `lib64` is often a link to `lib`.
-            folder = os.path.realpath(found.path.parent)
+    def _claimed_files(self, distribution: Distribution | Unreadable) -> frozenset[str]:
+        path = os.fspath(distribution.path)
+        stat_key = change_key(f"{path}/RECORD")
+        cached = self._cache.get(path)
+        if cached is None or cached[0] != stat_key:
+            # The folder is resolved: `lib64` is often a link to `lib`.
+            folder = os.path.realpath(distribution.path.parent)
             files = frozenset(
                 os.path.normpath(f"{folder}/{row.path}")
-                for row in record.entries(found.path)
+                for row in record.entries(distribution.path)
                 if _CODE.search(row.path)
             )
-            known = self._read[place] = (stamp, files)
-        return known[1]
+            cached = self._cache[path] = (stat_key, files)
+        return cached[1]
 
-    def _elsewhere(self) -> tuple[str, ...]:
-        """Return the folders in which nothing is of an editable distribution."""
+    def _search_folders(self) -> tuple[str, ...]:
+        """Return the search path and the stdlib, resolved: no editable distribution lies there."""
         interpreter = self._environment.interpreter
         folders = [*interpreter.search, *filter(None, [interpreter.stdlib])]
         return tuple(map(os.path.realpath, folders))
 
-    def _project(
-        self, file: str, projects: Mapping[str, NormalizedName], elsewhere: Collection[str]
+    def _editable_owner(
+        self,
+        file: str,
+        project_folders: Mapping[str, NormalizedName],
+        search_folders: Collection[str],
     ) -> tuple[NormalizedName, ...]:
         interpreter = self._environment.interpreter
-        if not projects or any(_is_in(file, folder) for folder in elsewhere):
+        if not project_folders or any(_is_in(file, folder) for folder in search_folders):
             return ()
         prefix = os.path.realpath(interpreter.prefix)
-        around = [
+        candidates = [
             folder
-            for folder in projects
-            # An environment often lies in the folder of the project that it is for.
+            for folder in project_folders
+            # An environment often lies in its project's folder.
             if _is_in(file, folder) and not (_is_in(prefix, folder) and _is_in(file, prefix))
         ]
-        return (projects[max(around, key=len)],) if around else ()
+        return (project_folders[max(candidates, key=len)],) if candidates else ()
 
 
-def _projects(
+def _editable_folders(
     installed: Mapping[NormalizedName, Distribution | Unreadable],
 ) -> dict[str, NormalizedName]:
     """Return the folders that editable distributions were installed from."""
-    found = {}
-    for id, each in installed.items():
-        if isinstance(each, Distribution) and each.origin is Origin.EDITABLE and each.location:
-            folder = unquote(urlsplit(each.location).path)
-            found[os.path.realpath(folder)] = id
-    return found
+    folders = {}
+    for name, release in installed.items():
+        if (
+            isinstance(release, Distribution)
+            and release.origin is Origin.EDITABLE
+            and release.location
+        ):
+            folder = unquote(urlsplit(release.location).path)
+            folders[os.path.realpath(folder)] = name
+    return folders
 
 
 def _is_in(path: str, folder: str) -> bool:

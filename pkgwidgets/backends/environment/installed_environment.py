@@ -23,15 +23,15 @@ from .dist_info import DistInfoReader
 from .externally_managed import marker_message, read_marker
 
 DATA_FOLDER = ".pkgwidgets"
-"""Our own folder in the prefix: same device as site-packages, outside of every RECORD."""
+"""The folder of pkgwidgets in the prefix: on the device of site-packages, in no RECORD."""
 REHEARSAL_VARIABLE = "PKGWIDGETS_REHEARSED"
-"""The variable that names, in a scratch kernel, the prefix that a rehearsal must leave alone."""
-_CUSTOMIZED = ("sitecustomize.py", "usercustomize.py")
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP)
+"""Set in a scratch kernel to the prefix that a rehearsal must not change."""
+_STARTUP_MODULES = ("sitecustomize.py", "usercustomize.py")
+_NO_LOCK_ERRNOS = (errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP)
 
 
 class InstalledEnvironment:
-    """What one interpreter has installed, read from the disk each time that it is asked for."""
+    """What one interpreter has installed, read from the disk at every call."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         self.interpreter = interpreter
@@ -40,18 +40,19 @@ class InstalledEnvironment:
 
     @property
     def place(self) -> Path:
-        """Where transactions and their files are kept."""
+        """The folder that holds transactions and their files."""
         return self.interpreter.prefix / DATA_FOLDER
 
     def distributions(self) -> Mapping[NormalizedName, Distribution | Unreadable]:
-        """Read everything installed, now; what has not changed is not read again."""
+        """Read everything installed, now; unchanged distributions are not read again."""
         return self._distributions.read()
 
     def read_only_reason(self) -> str | None:
-        """Say why nothing may be changed here: externally managed (PEP 668), or not writable."""
+        """Return why nothing may be changed, such as PEP 668 or no write access; None if it may."""
         interpreter = self.interpreter
-        rehearsed = os.environ.get(REHEARSAL_VARIABLE)
-        if rehearsed and os.path.realpath(rehearsed) == os.path.realpath(interpreter.prefix):
+        rehearsed_prefix = os.environ.get(REHEARSAL_VARIABLE)
+        real_prefix = os.path.realpath(interpreter.prefix)
+        if rehearsed_prefix and os.path.realpath(rehearsed_prefix) == real_prefix:
             return f"{interpreter.prefix} stays as it is while a notebook is rehearsed on it"
         marker = self._marker
         if marker is not None:
@@ -64,10 +65,10 @@ class InstalledEnvironment:
         if self._is_frozen():
             return f"{interpreter.prefix} is frozen by its owner"
         for folder in dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()]):
-            reason = _not_writable(folder)
+            reason = _write_refusal(folder)
             if reason is not None:
                 return f"{folder} cannot be written to: {reason}"
-        if not _has_locks(interpreter.prefix):
+        if not _supports_locks(interpreter.prefix):
             return (
                 f"{interpreter.prefix} lies on a file system without locks: "
                 "nobody could be kept from changing it at the same time"
@@ -75,22 +76,25 @@ class InstalledEnvironment:
         return None
 
     def fingerprints(self) -> Mapping[str, str]:
-        """Return, for what is nobody's distribution, texts that differ if it was changed.
+        """Return fingerprints of what no distribution owns: a text changes when its subject does.
 
-        The interpreter, the rights of the folders, and what runs at every start.
+        The subjects are the interpreter, whether changes are allowed, the permissions of the
+        folders, and the files that run at every start of Python.
         """
         interpreter = self.interpreter
         folders = dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()])
-        own = sorted(self._own_folders)
-        starts = [f"{file} {_stat_text(file)}" for folder in own for file in _starting(folder)]
-        marked = self._marker is not None, self._is_frozen()
+        package_folders = sorted(self._package_folders)
+        startup_files = [file for folder in package_folders for file in _startup_files(folder)]
+        markers = self._marker is not None, self._is_frozen()
         return {
             "its interpreter": (
                 f"{_stat_text(interpreter.python, inode=True)} {interpreter.version}"
             ),
-            "whether it may be changed": str(marked),
-            "the rights of its folders": " ".join(map(_rights, folders)),
-            "what runs at every start": short_hash("\n".join(starts), 8),
+            "whether it may be changed": str(markers),
+            "the rights of its folders": " ".join(map(_permissions_text, folders)),
+            "what runs at every start": short_hash(
+                "\n".join(f"{file} {_stat_text(file)}" for file in startup_files), 8
+            ),
         }
 
     def _is_frozen(self) -> bool:
@@ -98,7 +102,7 @@ class InstalledEnvironment:
 
     @property
     def _marker(self) -> str | None:
-        """The text of the PEP 668 marker; it may be newer than what the interpreter told."""
+        """The text of the PEP 668 marker; it may be newer than the interpreter's description."""
         interpreter = self.interpreter
         if interpreter.externally_managed is not None:
             return interpreter.externally_managed
@@ -108,9 +112,9 @@ class InstalledEnvironment:
 
     @contextmanager
     def locked(self, holder: str) -> Iterator[None]:
-        """Hold the environment alone; raises `EnvironmentBusy` at once if another holds it.
+        """Lock the environment; raise `EnvironmentBusy` at once if another process has the lock.
 
-        The descriptor that holds it is inherited by installers.
+        Installers inherit the descriptor that holds the lock.
         """
         with lock.hold_lock(self.place, holder) as descriptor:
             self.lock_descriptor = descriptor
@@ -120,22 +124,22 @@ class InstalledEnvironment:
                 self.lock_descriptor = None
 
     def holder(self) -> str | None:
-        """Tell who holds the environment, without taking it from anybody; None if nobody does."""
+        """Return who holds the lock, without taking it from anyone; None if it is free."""
         return lock.lock_holder(self.place)
 
     @cached_property
-    def _own_folders(self) -> frozenset[Path]:
+    def _package_folders(self) -> frozenset[Path]:
         return frozenset(self.interpreter.scheme[name] for name in ("purelib", "platlib"))
 
 
-def _starting(folder: Path) -> list[str]:
-    """Return the files of a folder that `site` reads or runs at every start."""
+def _startup_files(folder: Path) -> list[str]:
+    """Return the files of a folder that `site` reads or runs at every start of Python."""
     try:
         with os.scandir(folder) as entries:
             return sorted(
                 entry.path
                 for entry in entries
-                if entry.name.endswith(".pth") or entry.name in _CUSTOMIZED
+                if entry.name.endswith(".pth") or entry.name in _STARTUP_MODULES
             )
     except OSError:
         return []
@@ -143,32 +147,32 @@ def _starting(folder: Path) -> list[str]:
 
 def _stat_text(path: str | Path, *, inode: bool = False) -> str:
     try:
-        found = os.stat(path)  # noqa: PTH116 - as `_stamp`
+        status = os.stat(path)  # noqa: PTH116 - called for many files
     except OSError:
         return "-"
-    return f"{found.st_mtime_ns} {found.st_size} {found.st_ino if inode else ''}"
+    return f"{status.st_mtime_ns} {status.st_size} {status.st_ino if inode else ''}"
 
 
-def _rights(folder: Path) -> str:
+def _permissions_text(folder: Path) -> str:
     try:
-        found = folder.stat()
+        status = folder.stat()
     except OSError:
         return "-"
-    return f"{found.st_mode:o}:{found.st_uid}:{found.st_gid}"
+    return f"{status.st_mode:o}:{status.st_uid}:{status.st_gid}"
 
 
-def _has_locks(prefix: Path) -> bool:
-    """Try to lock a file of its own: some network file systems have none, or only say so."""
+def _supports_locks(prefix: Path) -> bool:
+    """Try to lock a temporary file: some network file systems have no locks or only claim to."""
     with tempfile.TemporaryFile(prefix=".pkgwidgets-", dir=prefix) as trial:
         try:
             fcntl.flock(trial.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            return error.errno not in _NO_LOCKS
+            return error.errno not in _NO_LOCK_ERRNOS
     return True
 
 
-def _not_writable(folder: Path) -> str | None:
-    """Try what an installation does: create, link, rename, delete. A mode alone proves nothing."""
+def _write_refusal(folder: Path) -> str | None:
+    """Try to create, rename and delete; return the error's reason. A mode alone proves nothing."""
     while not folder.exists():
         folder = folder.parent
     try:

@@ -1,4 +1,4 @@
-"""What an interpreter says of itself: asked in this process, or once in a fresh one of its own."""
+"""Descriptions of interpreters: this process's own, or asked once of another interpreter."""
 
 from __future__ import annotations
 
@@ -18,56 +18,64 @@ from pkgwidgets.core.json_values import JsonShape
 from .scripts.describe_interpreter import interpreter_facts
 
 INTERPRETER = JsonShape(Interpreter)
-"""As an interpreter describes itself, and as another process is told of it."""
+"""The JSON of an interpreter's description, also as it is passed to another process."""
 
 _MARK = "pkgwidgets-facts:"
 _ANSWER_SECONDS = 60.0
 
 _SCRIPT = (Path(__file__).parent / "scripts" / "describe_interpreter.py").read_text("utf-8")
-"""Read when this is imported: it says the same as the function that this process calls."""
+"""Read at import, so that it matches the function that this process imported."""
 
 
 def describe(python: Path | None = None) -> Interpreter:
-    """Return what `python` is; this process's own without starting another.
+    """Describe the interpreter `python`; by default this process's own, without starting one.
 
-    Raises `EnvironmentRefused` if it is no Python that runs.
+    Raises `EnvironmentRefused` if there is no Python there or it does not run.
     """
     if python is None or python == Path(sys.executable):
-        return _interpreter(Path(sys.executable), interpreter_facts())
-    return _asked(python.absolute(), _stamp(python))
+        return _parse_facts(Path(sys.executable), interpreter_facts())
+    return _ask_interpreter(python.absolute(), _stat_key(python))
 
 
-def _stamp(python: Path) -> tuple[int, ...]:
-    """Return what changes when the interpreter at a path is replaced."""
+def _stat_key(python: Path) -> tuple[int, ...]:
+    """Return a key that changes when the interpreter at a path is replaced."""
     try:
-        found = python.stat()
+        status = python.stat()
     except (OSError, ValueError) as error:
         reason = f"There is no Python at {str(python)!a}"
         raise EnvironmentRefused(python, reason, usable=False) from error
-    try:  # the same base Python may be that of another environment now
-        made = (python.parent.parent / "pyvenv.cfg").stat()
+    try:  # another environment may use the same base Python
+        configuration = (python.parent.parent / "pyvenv.cfg").stat()
     except OSError:
-        return found.st_mtime_ns, found.st_ino, found.st_size
-    return found.st_mtime_ns, found.st_ino, found.st_size, made.st_mtime_ns, made.st_ino
+        return status.st_mtime_ns, status.st_ino, status.st_size
+    return (
+        status.st_mtime_ns,
+        status.st_ino,
+        status.st_size,
+        configuration.st_mtime_ns,
+        configuration.st_ino,
+    )
 
 
 @lru_cache(maxsize=32)
-def _asked(python: Path, stamp: tuple[int, ...]) -> Interpreter:
-    lent = str(Path(packaging.__file__).parent.parent)
+def _ask_interpreter(python: Path, stat_key: tuple[int, ...]) -> Interpreter:
+    packaging_folder = str(Path(packaging.__file__).parent.parent)
     try:
-        done = process.run([str(python), "-I", "-c", _SCRIPT, lent, _MARK], timeout=_ANSWER_SECONDS)
+        completed = process.run(
+            [str(python), "-I", "-c", _SCRIPT, packaging_folder, _MARK], timeout=_ANSWER_SECONDS
+        )
     except OSError as error:
         reason = f"{python} cannot be started: {error.strerror}"
         raise EnvironmentRefused(python, reason, usable=False) from error
-    # What .pth files print comes before the mark, or on later lines.
-    _, mark, answer = done.stdout.rpartition(_MARK)
-    if done.returncode != 0 or not mark:
-        last = (done.stderr.strip().splitlines() or ["it gave no answer"])[-1]
-        reason = f"{python} is no Python that answers: {last[:300]}"
+    # Output of .pth files comes before the mark, or on later lines.
+    _, mark, answer = completed.stdout.rpartition(_MARK)
+    if completed.returncode != 0 or not mark:
+        last_line = (completed.stderr.strip().splitlines() or ["it gave no answer"])[-1]
+        reason = f"{python} is no Python that answers: {last_line[:300]}"
         raise EnvironmentRefused(python, reason, usable=False)
-    return _interpreter(python, json.loads(answer.partition("\n")[0]))
+    return _parse_facts(python, json.loads(answer.partition("\n")[0]))
 
 
-def _interpreter(python: Path, facts: dict[str, Any]) -> Interpreter:
+def _parse_facts(python: Path, facts: dict[str, Any]) -> Interpreter:
     search = tuple(dict.fromkeys(map(Path, facts["search"])))
     return INTERPRETER.from_json({**facts, "python": python, "search": search})

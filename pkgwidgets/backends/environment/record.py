@@ -13,22 +13,22 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_NO_API = {
+_NO_API_FOLDERS = {
     "benchmarks", "bin", "doc", "docs", "example", "examples", "lib", "scripts", "share", "test",
     "tests", "tools",
 }  # fmt: skip
-"""Top-level folders that some wheels carry by mistake; their import proves nothing."""
-_NO_MODULE = {"__main__", "conf", "conftest", "setup"}
-"""What lies about in folders that are no packages, and does something when it is imported."""
-_CODE = (".py", ".so", ".pyd", ".pyc")
+"""Top-level folders that some wheels contain by mistake; importing them proves nothing."""
+_NO_API_MODULES = {"__main__", "conf", "conftest", "setup"}
+"""Modules in folders without `__init__.py` whose import has side effects."""
+_CODE_SUFFIXES = (".py", ".so", ".pyd", ".pyc")
 _MAX_MODULE_DEPTH = 3
-"""So many names has a module that is looked for in a namespace package (PEP 420)."""
-ADDED = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
-"""What an installer adds to a dist-info."""
+"""The most names in a dotted module that is looked for in a namespace package (PEP 420)."""
+INSTALLER_FILES = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
+"""Files that an installer adds to a dist-info folder."""
 _MAX_SIZE_DIGITS = 16
-"""Digits that the size of no file has."""
-_ODD = re.compile(r"[^./\\\n][/\\]\.\.[/\\]")
-"""A row that goes up again after it went down."""
+"""No file's size has so many digits."""
+_UP_AGAIN = re.compile(r"[^./\\\n][/\\]\.\.[/\\]")
+"""Matches a row with `..` after another folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,15 @@ class Entry:
 
 
 def entries(dist_info: Path) -> list[Entry]:
-    """Read a RECORD; an absent one has no rows, and bytecode is nobody's."""
+    """Read the rows of a RECORD, without bytecode; a missing RECORD has none."""
     try:
-        return list(_rows(_record_text(dist_info).splitlines()))
+        return list(_parse_rows(_record_text(dist_info).splitlines()))
     except csv.Error:
         return []
 
 
 def size(dist_info: Path) -> int | None:
-    """Return the bytes that a RECORD counts; None if it counts none. No file is looked at."""
+    """Return the sum of a RECORD's sizes in bytes, None if it has none; no other file is read."""
     try:
         counts = [
             row[2] for row in csv.reader(_record_text(dist_info).splitlines()) if len(row) > 2
@@ -60,64 +60,64 @@ def size(dist_info: Path) -> int | None:
 
 
 def entries_in(dist_info: Path, names: Collection[str]) -> list[Entry]:
-    """Read only the rows whose first folder or file has one of these names, any suffix left out.
+    """Read only the rows whose first folder or file has one of these names, without its suffix.
 
-    Most rows of most RECORDs are about something else, and there are hundreds of thousands.
+    An environment's RECORDs have hundreds of thousands of rows, and most do not match.
     """
     if not names:
         return []
     text = _record_text(dist_info)
-    if _ODD.search(text):
+    if _UP_AGAIN.search(text):
         return entries(dist_info)
-    wanted = "|".join(map(re.escape, sorted(names)))
-    lines = re.findall(rf'^"?(?:/|(?:{wanted})(?=[./\\])).*$', text, re.MULTILINE)
+    pattern = "|".join(map(re.escape, sorted(names)))
+    lines = re.findall(rf'^"?(?:/|(?:{pattern})(?=[./\\])).*$', text, re.MULTILINE)
     try:
-        return [entry for entry in _rows(lines) if ".dist-info/" not in entry.path]
+        return [entry for entry in _parse_rows(lines) if ".dist-info/" not in entry.path]
     except csv.Error:
         return []
 
 
-def first_names(found: Iterable[Entry]) -> frozenset[str]:
-    """Return what `entries_in` is to look for, to find who shares folders with these."""
-    firsts = {entry.path.partition("/")[0] for entry in found}
-    names = {first if first == ".." else first.partition(".")[0] for first in firsts}
-    return frozenset(name for name in names if name and name not in _NO_API and "-" not in name)
+def first_names(rows: Iterable[Entry]) -> frozenset[str]:
+    """Return the names with which `entries_in` finds rows that share folders with these rows."""
+    first_parts = {entry.path.partition("/")[0] for entry in rows}
+    names = {first if first == ".." else first.partition(".")[0] for first in first_parts}
+    return frozenset(name for name in names - {""} - _NO_API_FOLDERS if "-" not in name)
 
 
-def module_names(found: Collection[Entry]) -> set[str]:
-    """Return the modules that a distribution offers: packages, files and extensions at the top.
+def module_names(rows: Collection[Entry]) -> set[str]:
+    """Return the modules that a distribution offers: top-level packages, files and extensions.
 
-    Of a namespace package, which is nobody's, what this distribution has in it.
+    Of a namespace package (PEP 420), these are the modules inside that belong to it.
     """
-    packages = {entry.path.rpartition("/")[0] for entry in found if _is_init(entry.path)}
+    packages = {entry.path.rpartition("/")[0] for entry in rows if _is_init(entry.path)}
     modules = set[str]()
-    for entry in found:
+    for entry in rows:
         folder, _, name = entry.path.rpartition("/")
         if _is_init(entry.path):
             parts = folder.split("/")
-        elif name.endswith(_CODE[:3]):
+        elif name.endswith(_CODE_SUFFIXES[:3]):
             parts = [*filter(None, folder.split("/")), name.partition(".")[0]]
         else:
             continue
-        above = ("/".join(parts[:length]) for length in range(1, len(parts)))
-        if len(parts) <= _MAX_MODULE_DEPTH and not any(each in packages for each in above):
+        parents = ("/".join(parts[:length]) for length in range(1, len(parts)))
+        if len(parts) <= _MAX_MODULE_DEPTH and not any(parent in packages for parent in parents):
             modules.add(".".join(parts))
-    plain = {each for each in modules if _is_api(each)}
+    public = {name for name in modules if _is_api_name(name)}
     # Loose files in folders are scripts and data, unless there is nothing else.
-    return {each for each in plain if "." not in each or each.replace(".", "/") in packages} or {
-        each for each in plain if each.rpartition(".")[2] not in _NO_MODULE
+    return {name for name in public if "." not in name or name.replace(".", "/") in packages} or {
+        name for name in public if name.rpartition(".")[2] not in _NO_API_MODULES
     }
 
 
-def is_start(path: str) -> bool:
-    """Tell whether Python's `site` runs or reads this file at every start."""
+def is_startup_file(path: str) -> bool:
+    """Return whether Python's `site` runs or reads this file at every start."""
     return "/" not in path and (
         path.endswith(".pth") or path in ("sitecustomize.py", "usercustomize.py")
     )
 
 
 def runs_code(file: Path) -> bool:
-    """Tell whether a file that `site` reads has a line that it runs."""
+    """Return whether `site` runs code of this file: in a `.pth` file, a line that imports."""
     if file.suffix != ".pth":
         return True
     try:
@@ -128,37 +128,37 @@ def runs_code(file: Path) -> bool:
 
 
 def content_fingerprint(dist_info: Path) -> str:
-    """Digest what a look at the files shows without reading them, and which folders are links."""
-    said, folders = [], set[str]()
+    """Digest the times, sizes and types of the files, and which of their folders are links."""
+    lines, folders = [], set[str]()
     for row in entries(dist_info):
-        said.append(_stat_line(f"{dist_info.parent}/{row.path}"))
+        lines.append(_stat_line(f"{dist_info.parent}/{row.path}"))
         folder = row.path.rpartition("/")[0]
         while folder and folder not in folders and not folder.endswith(".."):
             folders.add(folder)
             folder = folder.rpartition("/")[0]
-    said += [folder for folder in sorted(folders) if (dist_info.parent / folder).is_symlink()]
-    return hashlib.blake2b("\n".join(said).encode("utf-8", "replace"), digest_size=8).hexdigest()
+    lines += [folder for folder in sorted(folders) if (dist_info.parent / folder).is_symlink()]
+    return hashlib.blake2b("\n".join(lines).encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
-def content(dist_info: Path) -> str:
-    """Digest what a wheel brought: not what the installer added."""
-    added = tuple(f"{dist_info.name}/{name}" for name in ADDED)
+def content_digest(dist_info: Path) -> str:
+    """Digest the paths and hashes of a wheel's files, without those that the installer added."""
+    added = tuple(f"{dist_info.name}/{name}" for name in INSTALLER_FILES)
     rows = sorted((row.path, row.sha256) for row in entries(dist_info))
     text = "\n".join(f"{path} {sha256}" for path, sha256 in rows if path not in added)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _stat_line(path: str) -> str:
-    # Not the inode: a file that was put back after a failure is another, and the same.
+    # Without the inode: a rollback may restore the same file with another inode.
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except (OSError, ValueError):
         return "-"
-    return f"{found.st_mtime_ns} {found.st_size} {stat.S_IFMT(found.st_mode)}"
+    return f"{status.st_mtime_ns} {status.st_size} {stat.S_IFMT(status.st_mode)}"
 
 
 def remove_requested(dist_info: Path) -> None:
-    """Take REQUESTED (PEP 376) off a distribution that was only ever needed by others."""
+    """Remove REQUESTED (PEP 376) from a distribution that only other distributions require."""
     if not (dist_info / "REQUESTED").exists():
         return
     file, row = dist_info / "RECORD", f"{dist_info.name}/REQUESTED,"
@@ -177,20 +177,21 @@ def _record_text(dist_info: Path) -> str:
         return ""
 
 
-def _rows(lines: Iterable[str]) -> Iterator[Entry]:
+def _parse_rows(lines: Iterable[str]) -> Iterator[Entry]:
     for row in csv.reader(lines):
         if row and row[0] and not _is_bytecode(row[0]):
             kind, _, digest = (row[1] if len(row) > 1 else "").partition("=")
-            yield Entry(row[0].replace("\\", "/"), _hex(digest) if kind == "sha256" else None)
+            sha256 = _decode_digest(digest) if kind == "sha256" else None
+            yield Entry(row[0].replace("\\", "/"), sha256)
 
 
 def _is_bytecode(path: str) -> bool:
-    """Tell what is compiled beside its source; compiled files without one are modules."""
+    """Return whether a file was compiled from a source; a `.pyc` without a source is a module."""
     return path.endswith(".pyc") and "__pycache__/" in path.replace("\\", "/")
 
 
-def _hex(digest: str) -> str:
-    """Return the hex of RECORD's unpadded base64; of what is none, a text that no file has."""
+def _decode_digest(digest: str) -> str:
+    """Convert RECORD's unpadded base64 to hex; invalid base64 becomes a text that is no hash."""
     try:
         return base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
     except ValueError:
@@ -199,9 +200,9 @@ def _hex(digest: str) -> str:
 
 def _is_init(path: str) -> bool:
     folder, _, name = path.rpartition("/")
-    return bool(folder) and name.startswith("__init__.") and name.endswith(_CODE)
+    return bool(folder) and name.startswith("__init__.") and name.endswith(_CODE_SUFFIXES)
 
 
-def _is_api(module: str) -> bool:
+def _is_api_name(module: str) -> bool:
     parts = module.split(".")
-    return parts[0].lower() not in _NO_API and all(part.isidentifier() for part in parts)
+    return parts[0].lower() not in _NO_API_FOLDERS and all(part.isidentifier() for part in parts)

@@ -1,4 +1,4 @@
-"""Which paths of an environment a RECORD may name: its own, and no way out."""
+"""The paths of an environment that a RECORD may name: none outside, none through links."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from .installed_environment import DATA_FOLDER
 
 
 class _PathGuard:
-    """Tells whether a path is a distribution's to name: in the prefix, also by its links."""
+    """Decides which paths a distribution may name: those in the prefix, also after links."""
 
     def __init__(self, prefix: Path, roots: Collection[Path]) -> None:
-        self._ours = prefix / DATA_FOLDER
+        self._data_folder = prefix / DATA_FOLDER
         self._root = os.path.realpath(prefix)
         self._roots = roots
-        self._known: dict[str, bool] = {}
+        self._allowed_folders: dict[str, bool] = {}
 
-    def holds(self, path: str) -> bool:
-        """Say no to what leads out of the prefix or through a link, and to our own folder."""
+    def allows(self, path: str) -> bool:
+        """Return False for a path outside the prefix, through a link or in our data folder."""
         folder = path.rpartition("/")[0]
-        if folder not in self._known:
-            real = os.path.realpath(folder)
-            ours = f"{folder}/".startswith(f"{self._ours}/") or path == str(self._ours)
-            inside = not ours and f"{real}/".startswith(f"{self._root}/")
-            self._known[folder] = inside and not self._is_linked(Path(folder))
-        return self._known[folder]
+        if folder not in self._allowed_folders:
+            real_folder = os.path.realpath(folder)
+            own = str(self._data_folder)
+            is_own = f"{folder}/".startswith(f"{own}/") or path == own
+            is_inside = not is_own and f"{real_folder}/".startswith(f"{self._root}/")
+            self._allowed_folders[folder] = is_inside and not self._is_linked(Path(folder))
+        return self._allowed_folders[folder]
 
     def _is_linked(self, folder: Path) -> bool:
-        """Tell whether a folder of a package is a symbolic link: it may be somebody's source."""
+        """Return whether a package's folder is a symbolic link: it may lead to a source tree."""
         root = next((root for root in self._roots if folder.is_relative_to(root)), folder)
-        between = (folder, *folder.parents)
-        return any(each.is_symlink() for each in between[: len(folder.relative_to(root).parts)])
+        folders = (folder, *folder.parents)[: len(folder.relative_to(root).parts)]
+        return any(path.is_symlink() for path in folders)
 
 
 def existing_rows(
@@ -41,18 +42,18 @@ def existing_rows(
 ) -> dict[str, record.Entry]:
     """Map the live paths under `prefix` to the rows of a RECORD that lies under `base`.
 
-    Raises ValueError for what is not a distribution's own: a path outside of the environment's
-    folders, one through a link, a folder; and if there are no rows.
+    Raises ValueError for a path that no distribution may own: outside the environment's folders,
+    through a link, or a folder. Also if there are no rows.
     """
     rows = record.entries(dist_info)
     if not rows:
         raise ValueError(f"{dist_info.name} has no RECORD: its files are unknown")
-    paths, inside = dict[str, record.Entry](), _PathGuard(prefix, roots)
+    paths, guard = dict[str, record.Entry](), _PathGuard(prefix, roots)
     for row in rows:
         path = os.path.normpath(f"{dist_info.parent}/{row.path}")
         live = f"{prefix}{path[len(str(base)) :]}" if path.startswith(f"{base}/") else ""
-        strange = row.path.startswith("/") or "\0" in row.path or not live
-        if strange or not inside.holds(live) or os.path.isdir(live):  # noqa: PTH112 - a tenth
+        is_invalid = row.path.startswith("/") or "\0" in row.path or not live
+        if is_invalid or not guard.allows(live) or os.path.isdir(live):  # noqa: PTH112 - takes a tenth
             raise ValueError(f"RECORD of {dist_info.name} names {row.path[:200]!a}")
         paths[live] = row
     return paths

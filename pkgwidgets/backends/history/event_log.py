@@ -1,8 +1,8 @@
-"""What a transaction tells while it runs, in its folder: for whoever follows it, and to cancel it.
+"""The events of a transaction and the request to cancel it, as files in its folder.
 
-Events are lines of JSON in `events`, what tools print is kept in `log`, and the wish to cancel is
-a file, too: so any process can follow a transaction, and end it. Nothing here has to survive a
-power cut: what happened is in the journal.
+Events are lines of JSON in `events`, the output of tools is in `log`, and a request to cancel is
+the file `cancel`. So any process can follow and cancel a transaction. Nothing here has to survive
+a power cut: the journal is the durable record.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pkgwidgets.core.events import Event
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventLogLimits:
-    """What is kept of one transaction.
+    """Limits of the events and the log of one transaction.
 
-    Two lines that differ by a number alone are `repeat_seconds` apart. The events, and the log,
-    take `max_bytes` each. An event carries `max_log_characters` of what a tool printed; the log
-    has all.
+    Two events that differ only in numbers are `repeat_seconds` apart. The events and the log take
+    `max_bytes` each. An event has the last `max_log_characters` of a tool's output; the log has all
+    of it.
     """
 
     repeat_seconds: float = 0.1
@@ -32,7 +32,7 @@ class EventLogLimits:
 
 
 class EventLog:
-    """The events, the log and the wish to cancel of one transaction."""
+    """The events, the log and the request to cancel of one transaction."""
 
     def __init__(
         self,
@@ -44,58 +44,58 @@ class EventLog:
         self._clock = clock
         self._events = folder / "events"
         self._log = folder / "log"
-        self._cancel = folder / "cancel"
-        self._last: Event | None = None
-        self._written = float("-inf")
+        self._cancel_file = folder / "cancel"
+        self._previous: Event | None = None
+        self._written_at = float("-inf")
 
     def write(self, event: Event) -> None:
-        """Tell an event, unless it tells nothing new or comes right after one much like it."""
+        """Append an event, unless it repeats the last one or soon follows it with other numbers."""
         if event.log:
             self._append(self._log, event.log.rstrip("\n") + "\n")
-        last, self._last = self._last, event
-        soon = self._clock() - self._written < self._limits.repeat_seconds
-        if last == event or (soon and not event.log and _alike(last, event)):
+        previous, self._previous = self._previous, event
+        is_soon = self._clock() - self._written_at < self._limits.repeat_seconds
+        if previous == event or (is_soon and not event.log and _has_same_text(previous, event)):
             return
-        self._written = self._clock()
-        brief = replace(event, log=event.log[-self._limits.max_log_characters :])
-        self._append(self._events, json.dumps(EVENT.to_json(brief)) + "\n")
+        self._written_at = self._clock()
+        shortened = replace(event, log=event.log[-self._limits.max_log_characters :])
+        self._append(self._events, json.dumps(EVENT.to_json(shortened)) + "\n")
 
     def read(self, seen: int = 0) -> tuple[tuple[Event, ...], int]:
-        """Return the events after the first `seen` bytes, and where the next ones begin."""
+        """Return the events after the first `seen` bytes, and the offset of the next ones."""
         try:
             with self._events.open("rb") as file:
                 file.seek(seen)
-                new = file.read(self._limits.max_bytes)
+                data = file.read(self._limits.max_bytes)
         except OSError:
             return (), seen
-        whole = new[: new.rfind(b"\n") + 1]
-        read = (_from_line(line, self._events.parent.name) for line in whole.splitlines())
-        return tuple(event for event in read if event is not None), seen + len(whole)
+        complete = data[: data.rfind(b"\n") + 1]
+        events = (_parse_line(line, self._events.parent.name) for line in complete.splitlines())
+        return tuple(event for event in events if event is not None), seen + len(complete)
 
     def cancel(self) -> None:
-        """Wish that it ends."""
-        self._cancel.touch()
+        """Request to cancel the transaction."""
+        self._cancel_file.touch()
 
     def is_cancelled(self) -> bool:
-        """Tell whether somebody wishes that it ends."""
-        return self._cancel.exists()
+        """Return whether there is a request to cancel."""
+        return self._cancel_file.exists()
 
     def _append(self, file: Path, text: str) -> None:
-        """Append text as long as there is room for it: who follows can do without the rest."""
-        most = self._limits.max_bytes
+        """Append text until the file is full; readers can do without the rest."""
+        max_bytes = self._limits.max_bytes
         with file.open("ab", buffering=0) as opened:
-            if opened.tell() < most:
-                opened.write(text.encode("utf-8", "backslashreplace")[:most])
+            if opened.tell() < max_bytes:
+                opened.write(text.encode("utf-8", "backslashreplace")[:max_bytes])
 
 
-def _alike(last: Event | None, event: Event) -> bool:
-    if last is None:
+def _has_same_text(previous: Event | None, event: Event) -> bool:
+    if previous is None:
         return False
-    return (last.stage, last.text, last.id) == (event.stage, event.text, event.id)
+    return (previous.stage, previous.text, previous.id) == (event.stage, event.text, event.id)
 
 
-def _from_line(line: bytes, transaction: str) -> Event | None:
-    """Read an event; what is none was damaged, and is left out."""
+def _parse_line(line: bytes, transaction: str) -> Event | None:
+    """Return the event of a line; None if the line is damaged."""
     try:
         return EVENT.from_json(json.loads(line), transaction=transaction)
     except (ValueError, RecursionError):

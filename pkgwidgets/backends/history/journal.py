@@ -1,4 +1,4 @@
-"""Transactions as folders of their plan and their journal: what was done, by whom, how it ended."""
+"""Transactions as folders with a plan and a journal: changes, initiator and outcome."""
 
 from __future__ import annotations
 
@@ -10,117 +10,126 @@ from pathlib import Path
 
 from pkgwidgets.backends.processes import process
 from pkgwidgets.backends.store import filesystem
-from pkgwidgets.backends.store.journal_file import RESERVE, JournalFiles, Line, as_disk_failed
+from pkgwidgets.backends.store.journal_file import RESERVE_BYTES, JournalFiles, Line, as_disk_failed
 from pkgwidgets.backends.worker import initiator
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-_TIMESTAMP = "%Y%m%dT%H%M%S%f"
-_ENDS = {
+_TIMESTAMP_FORMAT = "%Y%m%dT%H%M%S%f"
+_OUTCOMES = {
     "COMMIT": Outcome.COMMITTED,
     "ROLLED_BACK": Outcome.ROLLED_BACK,
     "ABORTED": Outcome.ROLLED_BACK,
     "RB_INCOMPLETE": Outcome.INCOMPLETE,
 }
-"""The records that end a transaction; an aborted one never touched the environment."""
+"""The steps that end a transaction; an aborted one never changed the environment."""
 _RECOVERY_SECONDS = 600.0
 _DAMAGED = "its journal is damaged"
 _NO_PLAN = "its plan cannot be read"
 
 
 class FolderJournal(JournalFiles):
-    """One folder a transaction under `place/txn`: `plan.json`, `journal`, the save point.
+    """One folder per transaction under `place/txn`: `plan.json`, `journal`, the save point.
 
-    While it is open there is `recover.pyz`, too, which can end it without us: what
-    `recovery_archive` returns. History is these
-    journals: there is no second record that could disagree with what happened. `asked_by` is the
-    kind of process that wants what is started here, this one's own by default.
+    An open transaction also has `recover.pyz`, which can end it without pkgwidgets;
+    `recovery_archive` returns its bytes. These journals are the history: there is no second record
+    that could contradict them. `initiator_kind` is the kind of process that requests the
+    transactions, by default this process's own.
     """
 
     def __init__(
-        self, place: Path, recovery_archive: Callable[[], bytes], asked_by: str | None = None
+        self, place: Path, recovery_archive: Callable[[], bytes], initiator_kind: str | None = None
     ) -> None:
         super().__init__(place)
         self._recovery_archive = recovery_archive
-        self._asked_by = asked_by if asked_by is not None else initiator.kind(sys.argv[0])
+        if initiator_kind is None:
+            initiator_kind = initiator.kind(sys.argv[0])
+        self._initiator_kind = initiator_kind
 
     def start(self, plan: Plan) -> Transaction:
-        """Begin the record of a plan; its id sorts after all others, whatever the clock says.
+        """Start a transaction; its id sorts after all others, whatever the clock says.
 
-        Raises `DiskFailed`; nothing has begun then.
+        Raises `DiskFailed`; then no transaction was started.
         """
         now = datetime.now(UTC)
-        id = f"{self._later_than_all(now):{_TIMESTAMP}}-{secrets.token_hex(3)}"
-        folder = self.folder(id)
-        with as_disk_failed(id):
-            filesystem.make_folders(self._all, 0o700)
-            filesystem.sync_path(self._place.parent)  # whoever locked first made our folder there
-            filesystem.write_whole(self._marker, id.encode())
+        transaction_id = f"{self._next_timestamp(now):{_TIMESTAMP_FORMAT}}-{secrets.token_hex(3)}"
+        folder = self.folder(transaction_id)
+        with as_disk_failed(transaction_id):
+            filesystem.make_folders(self._transactions, 0o700)
+            filesystem.sync_path(self._data_folder.parent)  # the first lock made the folder
+            filesystem.write_whole(self._marker, transaction_id.encode())
             filesystem.make_folders(folder, 0o700)
             filesystem.write_whole(folder / "plan.json", plan_to_text(plan).encode())
             filesystem.write_whole(folder / "recover.pyz", self._recovery_archive())
-            filesystem.reserve(folder / "reserve", RESERVE)
+            filesystem.reserve(folder / "reserve", RESERVE_BYTES)
         user = initiator.user()
-        self.record(id, "PLAN", plan=plan.id, user=user, process=self._asked_by)
-        return Transaction(id=id, plan=plan, started=now, user=user, process=self._asked_by)
+        self.record(transaction_id, "PLAN", plan=plan.id, user=user, process=self._initiator_kind)
+        return Transaction(
+            id=transaction_id, plan=plan, started=now, user=user, process=self._initiator_kind
+        )
 
-    def _later_than_all(self, now: datetime) -> datetime:
-        """Return the time, or the moment after the newest id: a clock may have been put back."""
-        newest = max(self.ids(), default="")
-        last = _timestamp(newest)
-        return now if last is None else max(now, last + timedelta(microseconds=1))
+    def _next_timestamp(self, now: datetime) -> datetime:
+        """Return `now`, or the moment after the newest id if the clock was set back."""
+        newest_id = max(self.ids(), default="")
+        newest_time = _parse_timestamp(newest_id)
+        return now if newest_time is None else max(now, newest_time + timedelta(microseconds=1))
 
     def delegated(self, transaction: str) -> bool:
-        """Let the transaction's own copy of recovery end what another version of us wrote.
+        """Let the transaction's own `recover.pyz` end it if another version of pkgwidgets wrote it.
 
-        That copy knows the rules it was made by. To be called with the environment locked. Raises
-        `RollbackFailed` with what it said.
+        That copy knows its version's format. Call this with the environment locked. Returns whether
+        the copy ended it; raises `RollbackFailed` with the copy's last line if it failed.
         """
         if not self.is_other_format(transaction):
             return False
         folder = self.folder(transaction)
         argv = [sys.executable, "-I", "-S", str(folder / "recover.pyz"), "--held"]
-        done = process.run(argv, timeout=_RECOVERY_SECONDS)
-        if done.returncode != 0:
-            said = (done.stdout + done.stderr).strip().splitlines() or ["it gave no answer"]
-            raise RollbackFailed(transaction, (said[-1],), str(folder))
+        completed = process.run(argv, timeout=_RECOVERY_SECONDS)
+        if completed.returncode != 0:
+            output = (completed.stdout + completed.stderr).strip() or "it gave no answer"
+            raise RollbackFailed(transaction, (output.splitlines()[-1],), str(folder))
         return True
 
     def transactions(self) -> Sequence[Transaction]:
-        """Read all, oldest first; one that cannot be read any more says so and is not left out."""
+        """Read all, oldest first; an unreadable one is included, with an error."""
         try:
-            open = self.unfinished()
+            open_id = self.unfinished()
         except DiskFailed:
-            open = None
-        found = []
-        for id in self.ids():
+            open_id = None
+        transactions = []
+        for transaction_id in self.ids():
+            is_past = transaction_id != open_id
             try:
-                lines = self.lines(id)
+                lines = self.lines(transaction_id)
             except DiskFailed:
                 lines = []
-            # The next begins only when the last has ended: how it did may not be known any more.
+            # Only the open one may lack an end: in any other, the end was lost by damage.
             if lines:
-                found.append(self._transaction(id, lines, damaged=id != open))
-            elif id != open and self.has_records(id):
-                found.append(self._lost(id))
-        return tuple(found)
+                transactions.append(
+                    self._parse_transaction(transaction_id, lines, must_have_ended=is_past)
+                )
+            elif is_past and self.has_records(transaction_id):
+                transactions.append(self._damaged_transaction(transaction_id))
+        return tuple(transactions)
 
-    def _transaction(self, id: str, lines: list[Line], *, damaged: bool) -> Transaction:
+    def _parse_transaction(
+        self, transaction_id: str, lines: list[Line], *, must_have_ended: bool
+    ) -> Transaction:
         facts = {name: value for line in lines for name, value in line.items()}
-        end = next((line for line in reversed(lines) if line["t"] in _ENDS), None)
-        if end is None and damaged:
+        end = next((line for line in reversed(lines) if line["t"] in _OUTCOMES), None)
+        if end is None and must_have_ended:
             end = {"t": "RB_INCOMPLETE", "error": _DAMAGED}
-        started, plan = _time(lines[0]), self._plan(id)
+        started, plan = _line_time(lines[0]), self._read_plan(transaction_id)
         staged = any(line["t"] == "STAGED" for line in lines)
         errors = [end.get("error") if end is not None else None, None if plan else _NO_PLAN]
         return Transaction(
-            id=id,
+            id=transaction_id,
             plan=plan if plan is not None else _unreadable_plan(started),
             started=started,
-            finished=_time(end) if end is not None and "at" in end else None,
-            outcome=_ENDS[end["t"]] if end is not None else Outcome.STARTED,
+            finished=_line_time(end) if end is not None and "at" in end else None,
+            outcome=_OUTCOMES[end["t"]] if end is not None else Outcome.STARTED,
             error="; ".join(filter(None, errors)) or None,
             failure=end.get("failure") if end is not None else None,
             user=facts.get("user"),
@@ -129,35 +138,40 @@ class FolderJournal(JournalFiles):
             downloaded_bytes=plan.download_size if staged and plan else None,
         )
 
-    def _lost(self, id: str) -> Transaction:
-        """Return a transaction of whose journal nothing is left."""
-        stamp = _timestamp(id)
-        started = stamp if stamp is not None else datetime.fromtimestamp(0, UTC)
-        plan = self._plan(id) or _unreadable_plan(started)
+    def _damaged_transaction(self, transaction_id: str) -> Transaction:
+        """Return a transaction whose journal has no readable line."""
+        timestamp = _parse_timestamp(transaction_id)
+        started = timestamp if timestamp is not None else datetime.fromtimestamp(0, UTC)
+        plan = self._read_plan(transaction_id) or _unreadable_plan(started)
         return Transaction(
-            id=id, plan=plan, started=started, outcome=Outcome.INCOMPLETE, error=_DAMAGED
+            id=transaction_id,
+            plan=plan,
+            started=started,
+            outcome=Outcome.INCOMPLETE,
+            error=_DAMAGED,
         )
 
-    def _plan(self, id: str) -> Plan | None:
+    def _read_plan(self, transaction_id: str) -> Plan | None:
         try:
-            return plan_from_text((self.folder(id) / "plan.json").read_text("utf-8"))
+            return plan_from_text((self.folder(transaction_id) / "plan.json").read_text("utf-8"))
         except (OSError, ValueError):
             return None
 
 
 def _unreadable_plan(started: datetime) -> Plan:
-    """Return a plan without changes, to stand for one that cannot be read."""
+    """Return a plan without changes, in place of an unreadable one."""
     return Plan(
         requested=(), changes=(), environment_fingerprint="", python=Path(), created=started
     )
 
 
-def _timestamp(id: str) -> datetime | None:
+def _parse_timestamp(transaction_id: str) -> datetime | None:
     try:
-        return datetime.strptime(id.partition("-")[0], _TIMESTAMP).replace(tzinfo=UTC)
+        timestamp = transaction_id.partition("-")[0]
+        return datetime.strptime(timestamp, _TIMESTAMP_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         return None
 
 
-def _time(line: Line) -> datetime:
+def _line_time(line: Line) -> datetime:
     return datetime.fromisoformat(line["at"])

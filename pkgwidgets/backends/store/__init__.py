@@ -1,4 +1,4 @@
 """Durable files of transactions: lock, journal, save points.
 
-STANDARD LIBRARY ONLY: recovery runs it when nothing else runs.
+STANDARD LIBRARY ONLY: recovery runs on it when nothing else runs.
 """

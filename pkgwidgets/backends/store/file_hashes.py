@@ -1,6 +1,6 @@
-"""Hashes of files that are read before they are needed.
+"""Hashes of files that are computed before they are needed.
 
-Standard library only: recovery runs on it when nothing else does.
+Standard library only: recovery runs on it when nothing else runs.
 """
 
 from __future__ import annotations
@@ -14,48 +14,48 @@ from . import filesystem
 
 _StatKey = tuple[int, int, int, int, int]
 _SETTLED_NS = 50_000_000
-"""Nanoseconds after which another change of a file would give it another time."""
+"""After so many nanoseconds, a further change gives a file another time."""
 
 
 class FileHashes:
-    """The SHA-256 of files, each for as long as everything says that the file is the same."""
+    """The SHA-256 of files, each valid while device, inode, size and times are the same."""
 
     def __init__(self, clock_ns: Callable[[], int] = time_ns) -> None:
         self._clock_ns = clock_ns
-        self._known: dict[_StatKey, str] = {}
+        self._hashes: dict[_StatKey, str] = {}
         self._thread: threading.Thread | None = None
 
     def prehash(self, paths: Iterable[str]) -> None:
-        """Begin to read these, beside whatever is done meanwhile; what cannot be read is not."""
-        self._thread = threading.Thread(target=self._read, args=(list(paths),), daemon=True)
+        """Start to hash these files in a thread; unreadable files are left out."""
+        self._thread = threading.Thread(target=self._hash_files, args=(list(paths),), daemon=True)
         self._thread.start()
 
     def wait(self) -> None:
-        """Wait until all that was foreseen has been read."""
+        """Wait until `prehash` has read all files."""
         if self._thread is not None:
             self._thread.join()
 
-    def known(self, found: os.stat_result | None, held: os.stat_result) -> str | None:
-        """Return the hash of what was `found`, if that is what is `held` by another name now."""
-        if found is None or (found.st_ino, found.st_size, found.st_mtime_ns) != (
-            held.st_ino,
-            held.st_size,
-            held.st_mtime_ns,
+    def find_hash(self, original: os.stat_result | None, kept: os.stat_result) -> str | None:
+        """Return the hash of `original` if it is known and `kept` is still the same file."""
+        if original is None or (original.st_ino, original.st_size, original.st_mtime_ns) != (
+            kept.st_ino,
+            kept.st_size,
+            kept.st_mtime_ns,
         ):
             return None
-        return self._known.get(_identity(found))
+        return self._hashes.get(_identity(original))
 
-    def _read(self, paths: list[str]) -> None:
+    def _hash_files(self, paths: list[str]) -> None:
         for path in paths:
             try:
-                before = os.lstat(path)
-                if self._clock_ns() - before.st_ctime_ns < _SETTLED_NS:
+                status = os.lstat(path)
+                if self._clock_ns() - status.st_ctime_ns < _SETTLED_NS:
                     continue
                 sha256 = filesystem.sha256(path)
             except OSError:
                 continue
-            self._known[_identity(before)] = sha256
+            self._hashes[_identity(status)] = sha256
 
 
-def _identity(found: os.stat_result) -> _StatKey:
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+def _identity(status: os.stat_result) -> _StatKey:
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

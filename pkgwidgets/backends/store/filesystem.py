@@ -1,6 +1,6 @@
-"""Our own file operations, one function each: what a crash test counts, traces and breaks.
+"""File operations, one function each: crash tests count, trace and break them.
 
-Standard library only: recovery runs on it when nothing else does.
+Standard library only: recovery runs on it when nothing else runs.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-Place = str | Path
-"""Where something is; thousands of paths are texts, for paths that are taken apart take longer."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What is raised when there is no more room."""
+StrPath = str | Path
+"""A path; thousands of paths are strings, because `Path` objects are slower."""
+NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a full disk or an exhausted quota."""
 _SMALL_BYTES = 1 << 18
 fail_point = os.environ.get("PKGWIDGETS_FAIL")
-"""Where to die: `COMMIT:written` is the first time there, `operation#17` the seventeenth."""
+"""Where to die: `COMMIT:written` at its first time, `operation#17` at the seventeenth."""
 _reached: dict[str, int] = {}
 
 
 def reach(point: str) -> None:
-    """Die here, as by `kill -9`, if this is the point to fail at: for fault tests only."""
+    """Kill this process, as `kill -9` does, if `point` is the fail point; for fault tests only."""
     if fail_point is None:
         return
-    _reached[point] = times = _reached.get(point, 0) + 1
-    if fail_point in (f"{point}#{times}", point if times == 1 else None):
+    _reached[point] = count = _reached.get(point, 0) + 1
+    if fail_point in (f"{point}#{count}", point if count == 1 else None):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """A file that is open to be written."""
+    """A file that is open for writing."""
 
     path: Path
     descriptor: int
@@ -46,7 +46,7 @@ class OpenFile:
 
 @contextlib.contextmanager
 def opened(path: Path, *, anew: bool = False) -> Iterator[OpenFile]:
-    """Open a file to append to it, or `anew` and empty; it is made if it is not there."""
+    """Open a file to append to it, emptied first if `anew`; create it if it is missing."""
     reach("operation")
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (os.O_TRUNC if anew else 0)
     descriptor = os.open(path, flags, 0o600)
@@ -57,18 +57,18 @@ def opened(path: Path, *, anew: bool = False) -> Iterator[OpenFile]:
 
 
 def write(file: OpenFile, data: bytes) -> None:
-    """Append all of it."""
+    """Append all of `data`."""
     reach("operation")
-    with _named(file.path):
+    with _add_path_to_errors(file.path):
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(file.descriptor, rest) :]
 
 
 def allocate(file: OpenFile, size: int) -> None:
-    """Take room on the disk for so many bytes."""
+    """Allocate `size` bytes on the disk."""
     reach("operation")
-    with _named(file.path):
+    with _add_path_to_errors(file.path):
         try:
             os.posix_fallocate(file.descriptor, 0, size)
         except OSError as error:
@@ -80,11 +80,11 @@ def allocate(file: OpenFile, size: int) -> None:
 def sync(file: OpenFile) -> None:
     """Make the content of an open file durable."""
     reach("operation")
-    with _named(file.path):
+    with _add_path_to_errors(file.path):
         os.fsync(file.descriptor)
 
 
-def sync_path(path: Place) -> None:
+def sync_path(path: StrPath) -> None:
     """Make the content of a file, or the entries of a folder, durable."""
     reach("operation")
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -98,8 +98,8 @@ def sync_path(path: Place) -> None:
 
 
 @contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Add the path to errors of calls that know only a descriptor."""
+def _add_path_to_errors(path: Path) -> Iterator[None]:
+    """Add the path to errors of calls that take only a descriptor."""
     try:
         yield
     except OSError as error:
@@ -108,72 +108,72 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def sync_all() -> None:
-    """Make durable what others wrote: file by file, thousands of small files take seconds."""
+    """Make everything durable: one by one, thousands of small files take seconds."""
     reach("operation")
     os.sync()
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Make a folder, of exactly this mode unless it is the default."""
+    """Make a folder; a mode other than the default is set exactly."""
     reach("operation")
     path.mkdir(mode=mode)
     if mode != 0o777:
         path.chmod(mode)
 
 
-def remove_folder(path: Place) -> None:
+def remove_folder(path: StrPath) -> None:
     """Remove an empty folder."""
     reach("operation")
     os.rmdir(path)  # noqa: PTH106
 
 
-def remove(path: Place) -> None:
-    """Remove a file or a link; what is not there is removed."""
+def remove(path: StrPath) -> None:
+    """Remove a file or a link; a missing one is no error."""
     reach("operation")
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         os.unlink(path)  # noqa: PTH108
 
 
-def replace(source: Place, target: Place) -> None:
-    """Rename, over what is there: the target is the old one or the new one at every moment."""
+def replace(source: StrPath, target: StrPath) -> None:
+    """Rename and overwrite: at every moment the target is either the old or the new file."""
     reach("operation")
     os.replace(source, target)  # noqa: PTH105
 
 
-def link(source: Place, target: Place) -> None:
-    """Give a file a second name."""
+def link(source: StrPath, target: StrPath) -> None:
+    """Make a hard link."""
     reach("operation")
     os.link(source, target, follow_symlinks=False)
 
 
-def link_to(text: str, path: Place) -> None:
+def link_to(text: str, path: StrPath) -> None:
     """Make a symbolic link."""
     reach("operation")
     os.symlink(text, path)  # noqa: PTH211
 
 
-def copy(source: Place, target: Place) -> None:
+def copy(source: StrPath, target: StrPath) -> None:
     """Copy a file with its mode and its times."""
     reach("operation")
     shutil.copy2(source, target)
 
 
-def set_mode(path: Place, mode: int) -> None:
+def set_mode(path: StrPath, mode: int) -> None:
     """Change the mode of a file or a folder."""
     reach("operation")
     os.chmod(path, mode)  # noqa: PTH101
 
 
-def set_time(path: Place, like: Place) -> None:
-    """Give a file the time of another, if it has not."""
-    wanted = os.stat(like)  # noqa: PTH116
-    if os.stat(path).st_mtime_ns != wanted.st_mtime_ns:  # noqa: PTH116
+def set_time(path: StrPath, like: StrPath) -> None:
+    """Give a file the times of another, if its modification time differs."""
+    status = os.stat(like)  # noqa: PTH116
+    if os.stat(path).st_mtime_ns != status.st_mtime_ns:  # noqa: PTH116
         reach("operation")
-        os.utime(path, ns=(wanted.st_atime_ns, wanted.st_mtime_ns))
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def sha256(path: Place) -> str:
-    """Hash a file; most are small, and read at once."""
+def sha256(path: StrPath) -> str:
+    """Return the SHA-256 of a file in hex; small files, which most are, are read at once."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         data = os.read(descriptor, _SMALL_BYTES)
@@ -186,41 +186,41 @@ def sha256(path: Place) -> str:
         os.close(descriptor)
 
 
-def find(path: Place) -> os.stat_result | None:
-    """Return what is at a path, a link itself; None if nothing is."""
+def find(path: StrPath) -> os.stat_result | None:
+    """Return the status of a path, without following a link; None if it is missing."""
     try:
         return os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
-def change_key(path: Place) -> tuple[int, int, int] | None:
-    """Return what differs once a file was edited or replaced; None if there is no such file."""
+def change_key(path: StrPath) -> tuple[int, int, int] | None:
+    """Return a key that changes when a file is edited or replaced; None if it is missing."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - asked for each distribution, at each look
+        status = os.stat(path)  # noqa: PTH116 - called for every distribution
     except (OSError, ValueError):
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def is_folder(path: Place) -> bool:
-    """Tell whether there is a folder, and no link to one."""
-    found = find(path)
-    return found is not None and stat.S_ISDIR(found.st_mode)
+def is_folder(path: StrPath) -> bool:
+    """Return whether a path is a folder, not a link to one."""
+    status = find(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that it is there in full or not at all, durably: temp, sync, rename, sync."""
-    beside = path.with_name(f"{path.name}.new")
-    with opened(beside, anew=True) as file:
+    """Write a file durably, in full or not at all: write beside it, sync, rename, sync."""
+    temporary = path.with_name(f"{path.name}.new")
+    with opened(temporary, anew=True) as file:
         write(file, data)
         sync(file)
-    replace(beside, path)
+    replace(temporary, path)
     sync_path(path.parent)
 
 
 def make_folders(path: Path, mode: int = 0o777) -> None:
-    """Make a folder and those above it that are missing, durably."""
+    """Make a folder and its missing parents, durably."""
     missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
     for folder in reversed(missing):
         with contextlib.suppress(FileExistsError):
@@ -229,7 +229,7 @@ def make_folders(path: Path, mode: int = 0o777) -> None:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder, if it is there, with all that is in it."""
+    """Remove a folder and its content, if it exists."""
     if not path.is_dir():
         return
     for entry in list(path.iterdir()):
@@ -240,38 +240,38 @@ def remove_tree(path: Path) -> None:
     remove_folder(path)
 
 
-def move_away(path: Place, folder: Path) -> None:
-    """Move what is at a path into a folder of ours, under a free name; durable with a sync of both.
+def move_away(path: StrPath, folder: Path) -> None:
+    """Move a path into `folder` under a new name; durable after a sync of both folders.
 
-    Where it cannot be moved, another device being one reason, it is deleted.
+    A file that cannot be moved, for example to another device, is deleted.
     """
     make_folders(folder, 0o700)
     try:
         replace(path, folder / secrets.token_hex(8))
     except OSError as error:
-        if error.errno in FULL or is_folder(path):
+        if error.errno in NO_SPACE_ERRNOS or is_folder(path):
             raise
         remove(path)
 
 
 def reserve(path: Path, size: int) -> None:
-    """Take room that is given back by `release` when there is no other."""
+    """Allocate space that `release` frees when the disk is full."""
     with opened(path, anew=True) as file:
         allocate(file, size)
         sync(file)
 
 
 def release(path: Path) -> None:
-    """Give room that was reserved back to the disk."""
+    """Free reserved space."""
     with contextlib.suppress(OSError):
         remove(path)
 
 
-def name_of(name: str) -> str:
-    """Return a name made of another: short, whatever that is."""
+def short_name(name: str) -> str:
+    """Return a name of 16 hex digits that is made from another name."""
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
 
 
 def os_error_text(error: OSError) -> str:
-    """Return an error's reason, to stand in a sentence."""
+    """Return an error's reason in lower case, for use in a sentence."""
     return (error.strerror or str(error) or "unknown").lower()

@@ -1,6 +1,6 @@
 """Journals as append-only JSON lines, each with a checksum and the hash of the line before.
 
-Standard library only: recovery runs on it when nothing else does.
+Standard library only: recovery runs on it when nothing else runs.
 """
 
 from __future__ import annotations
@@ -20,113 +20,113 @@ from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 from . import filesystem
 
 FORMAT = 1
-BACKWARDS = ("RB_BEGIN", "ROLLED_BACK", "RB_INCOMPLETE", "ABORTED")
-"""The records of a way back; for them the reserved room is there."""
-RESERVE = 64 << 10
-"""So many bytes are kept free for them from the start."""
+ROLLBACK_STEPS = ("RB_BEGIN", "ROLLED_BACK", "RB_INCOMPLETE", "ABORTED")
+"""The steps of a rollback, which may use the reserved space."""
+RESERVE_BYTES = 64 << 10
+"""Space that is reserved for them when a transaction starts."""
 _NAME = re.compile(r"[0-9A-Za-z-]+")
 
 Line = dict[str, Any]
 
 
 class JournalFiles:
-    """The journals under `place/txn`, and `place/open`, which names the one that has not ended.
+    """The journals under `place/txn`, and `place/open`, which names the open transaction.
 
-    That file is there only while a transaction is open: whether there is anything to recover is
-    one look at it. It is durable before the transaction's folder is made, and is removed when all
-    is done; one that is left over names a transaction that has ended, which does no harm.
+    `place/open` exists only while a transaction is open, so looking for work to recover is one
+    read. It is durable before the transaction's folder is made, and is removed at the very end.
+    A leftover file names a transaction that has ended, which does no harm.
     """
 
     def __init__(self, place: Path) -> None:
-        self._all = place / "txn"
-        self._place = place
+        self._transactions = place / "txn"
+        self._data_folder = place
         self._marker = place / "open"
         self._undecided: dict[str, bytes] = {}
 
     def folder(self, transaction: str) -> Path:
-        """Return where a transaction keeps its files."""
-        return self._all / transaction
+        """Return the folder of a transaction."""
+        return self._transactions / transaction
 
     def unfinished(self) -> str | None:
-        """Return the transaction that is under way, or that a crash left; None as a rule.
+        """Return the transaction that is running or was interrupted, if there is one.
 
-        Raises `DiskFailed` if the disk does not tell.
+        Raises `DiskFailed` if the marker cannot be read.
         """
         try:
-            id = self._marker.read_bytes().decode("ascii", "replace")
+            transaction = self._marker.read_bytes().decode("ascii", "replace")
         except (FileNotFoundError, PermissionError, NotADirectoryError):
-            return None  # who may not read what was done here may not change anything either
+            return None  # without access to the marker nothing can be changed either
         except OSError as error:
             raise DiskFailed("", str(self._marker), filesystem.os_error_text(error)) from error
-        # A name that is damaged was that of the newest.
-        return id if _NAME.fullmatch(id) else max(self.ids(), default="damaged")
+        # A damaged marker named the newest transaction.
+        return transaction if _NAME.fullmatch(transaction) else max(self.ids(), default="damaged")
 
     def ids(self) -> list[str]:
         """Return all transactions that have a folder, oldest first."""
         try:
-            return sorted(path.name for path in self._all.iterdir())
+            return sorted(path.name for path in self._transactions.iterdir())
         except OSError:
             return []
 
     def steps(self, transaction: str) -> tuple[str, ...]:
-        """Return the steps recorded so far, oldest first; those that are damaged are left out."""
+        """Return the recorded steps, oldest first; damaged lines are left out."""
         return tuple(str(line.get("t")) for line in self.lines(transaction))
 
     def lines(self, transaction: str) -> list[Line]:
-        """Read the lines that have their checksum: damage to one hides no other.
+        """Read the lines with a valid checksum; a damaged line does not hide the others.
 
-        Raises `DiskFailed` if the disk does not give them.
+        Raises `DiskFailed` if the journal cannot be read.
         """
         with as_disk_failed(transaction):
             raw = self._read(transaction)
-        found = [valid_lines(text) for text in raw.splitlines(keepends=True)]
-        return [line for line in found if line is not None and line.get("txn") == transaction]
+        parsed = [parse_line(text) for text in raw.splitlines(keepends=True)]
+        return [line for line in parsed if line is not None and line.get("txn") == transaction]
 
     def is_other_format(self, transaction: str) -> bool:
-        """Tell whether another version than ours wrote it, by other rules perhaps.
+        """Return whether a version of pkgwidgets with another journal format wrote it.
 
-        What stays in all versions are `v`, `txn` and `crc`.
+        All formats have `v`, `txn` and `crc`.
         """
         return any(line.get("v") != FORMAT for line in self.lines(transaction))
 
     def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
-        """Append one line, durable when this returns; raises `DiskFailed` if it cannot be.
+        """Append one line, durably; raise `DiskFailed` if that fails.
 
-        A line that failed is taken back, for it may be on the disk or not: nobody may find a
-        COMMIT later that was answered with an error. If even that cannot be made durable, COMMIT
-        is undecided: `RollbackFailed` is raised, nothing is put back, and the next session goes
-        by what it reads. Old and new are both whole then.
+        A failed line is removed, because it may be on the disk or not: a COMMIT that was reported
+        as an error must not be found later. If the removal cannot be made durable, either, COMMIT
+        is undecided. Then `RollbackFailed` is raised and nothing is rolled back; the next session
+        trusts what it reads. Both the old and the new files are whole in that case.
         """
         with as_disk_failed(transaction):
             try:
                 self._append(transaction, step, facts)
             except OSError as error:
-                if error.errno not in filesystem.FULL or step not in BACKWARDS:
+                if error.errno not in filesystem.NO_SPACE_ERRNOS or step not in ROLLBACK_STEPS:
                     raise
                 filesystem.release(self.folder(transaction) / "reserve")
                 self._append(transaction, step, facts)
 
     def close(self, transaction: str) -> None:
-        """Clear away what only an open transaction needs; the marker goes last.
+        """Remove what only an open transaction needs; the marker last.
 
-        It stays, for the next recovery, while anything does that could not be removed.
+        If something cannot be removed, the marker stays for the next recovery.
         """
         folder = self.folder(transaction)
         with suppress(OSError):
             filesystem.remove_tree(folder / "stage")
-            filesystem.remove_tree(self._place / "trash")
+            filesystem.remove_tree(self._data_folder / "trash")
             for name in ("reserve", "recover.pyz"):
                 filesystem.remove(folder / name)
             if not self.has_records(transaction):
                 filesystem.remove_tree(folder)
-            # Else what is cleared away might be there again after a power cut, and unmarked.
-            for place in (folder, self._all, self._place):
-                if place.is_dir():
-                    filesystem.sync_path(place)
+            # Without a sync, a power cut could restore these files but not the marker.
+            for parent in (folder, self._transactions, self._data_folder):
+                if parent.is_dir():
+                    filesystem.sync_path(parent)
             filesystem.remove(self._marker)
 
     def has_records(self, transaction: str) -> bool:
-        """Tell whether there is anything of a transaction that counts: a journal, old files."""
+        """Return whether a transaction has a journal that is not empty, or a save point."""
         folder = self.folder(transaction)
         journal = folder / "journal"
         return (folder / "manifest.json").exists() or (
@@ -134,15 +134,15 @@ class JournalFiles:
         )
 
     def _append(self, transaction: str, step: str, facts: dict[str, str | int | None]) -> None:
-        self._settle(transaction)
+        self._rewrite_undecided(transaction)
         path = self.folder(transaction) / "journal"
         raw = self._read(transaction)
         lines = raw.splitlines(keepends=True)
-        if lines and valid_lines(lines[-1]) is None:  # torn: it was never written
+        if lines and parse_line(lines[-1]) is None:  # torn: it does not count
             raw = b"".join(lines[:-1])
             filesystem.write_whole(path, raw)
             lines.pop()
-        text = _line(transaction, step, facts, lines)
+        text = _encode_line(transaction, step, facts, lines)
         filesystem.reach(f"{step}:before")
         try:
             with filesystem.opened(path) as file:
@@ -152,20 +152,20 @@ class JournalFiles:
             if not lines:
                 filesystem.sync_path(path.parent)
         except OSError:
-            self._take_back(transaction, step, raw)
+            self._remove_failed_line(transaction, step, raw)
             raise
         filesystem.reach(f"{step}:synced")
 
-    def _take_back(self, transaction: str, step: str, raw: bytes) -> None:
-        """Make a line that failed not there, durably; only for COMMIT it has to be."""
+    def _remove_failed_line(self, transaction: str, step: str, raw: bytes) -> None:
+        """Remove a line that failed, durably; only a failed COMMIT must be removed."""
         if step == "COMMIT":
             self._undecided[transaction] = raw
-            self._settle(transaction)
+            self._rewrite_undecided(transaction)
             return
         with suppress(OSError):
             self._rewrite(transaction, raw)
 
-    def _settle(self, transaction: str) -> None:
+    def _rewrite_undecided(self, transaction: str) -> None:
         if transaction not in self._undecided:
             return
         try:
@@ -177,13 +177,13 @@ class JournalFiles:
         del self._undecided[transaction]
 
     def _rewrite(self, transaction: str, raw: bytes) -> None:
-        # A new file: after an fsync that failed, another one of the same file proves nothing.
+        # A new file: after a failed fsync, another fsync of the same file proves nothing.
         folder = self.folder(transaction)
         filesystem.release(folder / "reserve")
         filesystem.write_whole(folder / "journal", raw)
 
     def _read(self, transaction: str) -> bytes:
-        if transaction in self._undecided:  # committed is only what is durable
+        if transaction in self._undecided:  # only what is durable is committed
             return self._undecided[transaction]
         try:
             return (self.folder(transaction) / "journal").read_bytes()
@@ -193,7 +193,7 @@ class JournalFiles:
 
 @contextmanager
 def as_disk_failed(transaction: str) -> Iterator[None]:
-    """Turn what the disk refuses into `DiskFailed`, with the file and the reason."""
+    """Turn an OSError into `DiskFailed`, with the file and the reason."""
     try:
         yield
     except OSError as error:
@@ -201,8 +201,8 @@ def as_disk_failed(transaction: str) -> Iterator[None]:
         raise DiskFailed(transaction, path, filesystem.os_error_text(error)) from error
 
 
-def valid_lines(text: bytes) -> Line | None:
-    """Return a line that is whole; None for one that is torn, damaged or none of ours."""
+def parse_line(text: bytes) -> Line | None:
+    """Return the values of a line; None if it is torn, damaged or no journal line."""
     try:
         line = json.loads(text)
     except (ValueError, RecursionError):
@@ -212,16 +212,16 @@ def valid_lines(text: bytes) -> Line | None:
     return line if line.pop("crc", None) == _checksum(line) else None
 
 
-def _line(
-    transaction: str, step: str, facts: dict[str, str | int | None], before: list[bytes]
+def _encode_line(
+    transaction: str, step: str, facts: dict[str, str | int | None], earlier: list[bytes]
 ) -> bytes:
     line: Line = {
         "v": FORMAT,
-        "n": len(before),
+        "n": len(earlier),
         "t": step,
         "txn": transaction,
         "at": datetime.now(UTC).isoformat(),
-        "prev": hashlib.sha256(before[-1]).hexdigest() if before else "",
+        "prev": hashlib.sha256(earlier[-1]).hexdigest() if earlier else "",
         **{name: value for name, value in facts.items() if value is not None},
     }
     line["crc"] = _checksum(line)

@@ -1,6 +1,6 @@
 """The lock of one environment: `flock` on a file that is never deleted.
 
-Standard library only: recovery runs on it when nothing else does.
+Standard library only: recovery runs on it when nothing else runs.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from pkgwidgets.core.errors import DiskFailed, EnvironmentBusy
 from . import filesystem
 
 _WAIT_SECONDS = 0.1
-"""Seconds that the lock is waited for."""
+"""How long to wait for the lock, or for its holder's name."""
 
 
 @contextlib.contextmanager
 def hold_lock(place: Path, holder: str) -> Iterator[int]:
-    """Hold the environment alone and yield the descriptor that holds it.
+    """Lock the environment and yield the descriptor that holds the lock.
 
-    The system frees it with the last process that has the descriptor, so that an installer
-    that outlived us still holds it. What the file says is for people only. Raises
-    `EnvironmentBusy` at once if another holds it, `DiskFailed` if it cannot be had at all.
+    The system releases the lock when the last process with the descriptor ends. So an installer
+    that outlives us still holds it. The file's text is only for people. Raises `EnvironmentBusy`
+    at once if another process holds the lock, `DiskFailed` if locking is impossible.
     """
-    descriptor = _taken(place)
+    descriptor = _acquire(place)
     try:
         with contextlib.suppress(OSError):  # a full disk has no room for a name
             os.ftruncate(descriptor, 0)
@@ -43,7 +43,7 @@ def hold_lock(place: Path, holder: str) -> Iterator[int]:
 
 
 def lock_holder(place: Path) -> str | None:
-    """Tell who holds the environment, without taking it from anybody; None if nobody does."""
+    """Return who holds the lock, without taking it from anyone; None if it is free."""
     try:
         descriptor = os.open(place / "lock", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -59,7 +59,7 @@ def lock_holder(place: Path) -> str | None:
     return None
 
 
-def _taken(place: Path) -> int:
+def _acquire(place: Path) -> int:
     path = place / "lock"
     try:
         place.mkdir(mode=0o700, exist_ok=True)
@@ -69,9 +69,9 @@ def _taken(place: Path) -> int:
     try:
         _lock(descriptor)
     except BlockingIOError:
-        said = _holder_text(descriptor)
+        holder = _holder_text(descriptor)
         os.close(descriptor)
-        raise EnvironmentBusy(said) from None
+        raise EnvironmentBusy(holder) from None
     except OSError as error:
         os.close(descriptor)
         raise DiskFailed(
@@ -83,23 +83,23 @@ def _taken(place: Path) -> int:
 def _lock(descriptor: int) -> None:
     """Take the lock; raise BlockingIOError if it is not free within a moment.
 
-    A moment, since who only asks for the holder has it, too, while it looks.
+    A moment, because `lock_holder` holds it for as long, too.
     """
-    until = monotonic() + _WAIT_SECONDS
+    deadline = monotonic() + _WAIT_SECONDS
     while True:
         try:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            if monotonic() > until:
+            if monotonic() > deadline:
                 raise
             sleep(_WAIT_SECONDS / 20)
 
 
 def _holder_text(descriptor: int) -> str:
-    """Read who holds the lock: whoever took it writes that in a moment."""
-    until = monotonic() + _WAIT_SECONDS
+    """Read the holder's name, which the holder writes just after it took the lock."""
+    deadline = monotonic() + _WAIT_SECONDS
     while True:
-        said = os.pread(descriptor, 300, 0).decode("utf-8", "replace").strip()
-        if said or monotonic() > until:
-            return said or "another process"
+        text = os.pread(descriptor, 300, 0).decode("utf-8", "replace").strip()
+        if text or monotonic() > deadline:
+            return text or "another process"
         sleep(_WAIT_SECONDS / 20)

@@ -1,6 +1,6 @@
-"""The list of what a save point holds: what each path was, with a hash over all of it.
+"""The manifest of a save point: the state of each saved path, with a hash over all rows.
 
-Standard library only: recovery runs on it when nothing else does.
+Standard library only: recovery runs on it when nothing else runs.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 from . import filesystem
 
 Row = dict[str, Any]
-"""What one path was: `path` inside the prefix, `type` (file, link, folder, absent, no folder), and
-of these `mode`, `size`, `sha256`, `target`."""
+"""The state of one path: `path` in the prefix and `type` (file, link, folder, absent, no folder).
+By type, it also has `mode`, `size` in bytes, `sha256`, `object` or `target`."""
 
 _FORMAT = 1
 
@@ -28,7 +28,7 @@ def encode(rows: list[Row]) -> bytes:
 
 
 def decode(text: bytes) -> list[Row]:
-    """Return the rows of a text; raises ValueError if it is not what was written."""
+    """Return the rows of a manifest; raise ValueError if it is damaged."""
     try:
         body = json.loads(text)
     except RecursionError as error:
@@ -39,28 +39,28 @@ def decode(text: bytes) -> list[Row]:
     return rows
 
 
-def describe_path(path: filesystem.Place, name: str) -> Row:
-    """Return what is at a path, without its content."""
+def describe_path(path: filesystem.StrPath, name: str) -> Row:
+    """Return the row of a path, without the hash of its content."""
     return describe_row(filesystem.find(path), path, name)
 
 
-def matches(path: filesystem.Place, row: Row) -> bool:
-    """Tell whether a path is what its row says: type, mode, size, content, target."""
-    found = describe_path(path, row["path"])
-    if any(row[fact] != value for fact, value in found.items()):
+def matches(path: filesystem.StrPath, row: Row) -> bool:
+    """Return whether a path matches its row: type, mode, size, content, target."""
+    current = describe_path(path, row["path"])
+    if any(row[key] != value for key, value in current.items()):
         return False
     return row["type"] != "file" or filesystem.sha256(path) == str(row["sha256"])
 
 
-def describe_row(found: os.stat_result | None, path: filesystem.Place, name: str) -> Row:
-    """Return what was found at a path, without its content."""
-    if found is None:
+def describe_row(status: os.stat_result | None, path: filesystem.StrPath, name: str) -> Row:
+    """Return the row of a path with this status, without the hash of its content."""
+    if status is None:
         return {"path": name, "type": "absent"}
-    mode = stat.S_IMODE(found.st_mode)
-    if stat.S_ISLNK(found.st_mode):
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISLNK(status.st_mode):
         return {"path": name, "type": "link", "target": os.readlink(path)}  # noqa: PTH115
-    if stat.S_ISREG(found.st_mode):
-        return {"path": name, "type": "file", "mode": mode, "size": found.st_size}
+    if stat.S_ISREG(status.st_mode):
+        return {"path": name, "type": "file", "mode": mode, "size": status.st_size}
     return {"path": name, "type": "folder", "mode": mode}
 
 

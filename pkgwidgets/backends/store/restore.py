@@ -1,6 +1,6 @@
-"""Putting back what a save point holds, until every path is what it was.
+"""Restore every path of a save point to its saved state.
 
-Standard library only: recovery runs on it when nothing else does.
+Standard library only: recovery runs on it when nothing else runs.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from . import filesystem, leftovers, manifest
 from .manifest import Row
 
 _MAX_THREADS = 4
-_COPIED = (".pth", ".egg-link")
-_BY_HAND = ("bin", "Scripts", "etc", "share")
-"""Folders of the prefix whose files people and tools edit in place: a link would be edited too."""
-_FILES = ("absent", "link", "file")
+_COPIED_SUFFIXES = (".pth", ".egg-link")
+_COPIED_FOLDERS = ("bin", "Scripts", "etc", "share")
+"""Folders of the prefix whose files are edited in place, which would change a hard link, too."""
+_FILE_TYPES = ("absent", "link", "file")
 
 
 class Restore:
-    """One restore: the rows of a manifest, and the objects that are whole as it begins."""
+    """One restore, of the rows of a manifest from the objects that are intact at its start."""
 
     def __init__(self, folder: Path, prefix: Path, rows: Sequence[Row]) -> None:
         self._prefix = str(prefix)
@@ -31,14 +31,14 @@ class Restore:
         self._reserve = folder / "reserve"
         self._trash = folder.parent.parent / "trash" / folder.name
         self._rows = rows
-        self._sound = verified_objects(folder / "objects", rows)
+        self._intact_objects = verified_objects(folder / "objects", rows)
         self._failed: dict[str, str] = {}
 
     def run(self) -> Mapping[str, str]:
-        """Make every path what it was, durably; return what is not, each path with the reason."""
-        for row in _in_order(self._rows):
+        """Restore every path, durably; return the paths that failed, each with the reason."""
+        for row in _restore_order(self._rows):
             try:
-                self._put_back_with_room(row)
+                self._restore_path_with_reserve(row)
             except OSError as error:
                 self._failed[self._path(row)] = filesystem.os_error_text(error)
         self._drop_temporaries()
@@ -46,135 +46,138 @@ class Restore:
         self._make_durable()
         for row in self._rows:
             path = self._path(row)
-            wanted = row["type"] != "no folder" and path not in self._failed
-            if wanted and not self._is_as_saved(row, path, filesystem.find(path)):
+            is_checked = row["type"] != "no folder" and path not in self._failed
+            if is_checked and not self._is_restored(row, path, filesystem.find(path)):
                 self._failed[path] = "it is not what it was"
         return self._failed
 
     def _path(self, row: Row) -> str:
         return f"{self._prefix}/{row['path']}"
 
-    def _put_back_with_room(self, row: Row) -> None:
-        """Put one path back; a full disk has the room that was reserved."""
+    def _restore_path_with_reserve(self, row: Row) -> None:
+        """Restore one path; free the reserved space if the disk is full."""
         try:
-            self._put_back(row)
+            self._restore_path(row)
         except OSError as error:
-            if error.errno not in filesystem.FULL:
+            if error.errno not in filesystem.NO_SPACE_ERRNOS:
                 raise
             filesystem.release(self._reserve)
-            self._put_back(row)
+            self._restore_path(row)
 
-    def _put_back(self, row: Row) -> None:
+    def _restore_path(self, row: Row) -> None:
         path, kind = self._path(row), row["type"]
-        # One name for the new, whatever is cut off: a leftover of an earlier try goes first.
+        # One fixed name for the new file: an interrupted try's leftover is removed first.
         folder, _, name = path.rpartition(os.sep)
-        beside = f"{folder}/.{filesystem.name_of(name)}.pkgwidgets"
-        if kind in _FILES and filesystem.find(beside) is not None:
-            filesystem.remove(beside)
-        found = filesystem.find(path)
-        if self._is_as_saved(row, path, found):
-            self._put_time_back(row, path)
+        temporary = f"{folder}/.{filesystem.short_name(name)}.pkgwidgets"
+        if kind in _FILE_TYPES and filesystem.find(temporary) is not None:
+            filesystem.remove(temporary)
+        status = filesystem.find(path)
+        if self._is_restored(row, path, status):
+            self._restore_time(row, path)
         elif kind == "no folder":
-            with contextlib.suppress(OSError):  # somebody else's file in it keeps it
+            with contextlib.suppress(OSError):  # a foreign file in it keeps it
                 filesystem.remove_folder(path)
         elif kind == "absent":
             filesystem.move_away(path, self._trash)
         elif kind == "folder":
-            self._put_folder_back(path, found, row["mode"])
+            self._restore_folder(path, status, row["mode"])
         else:
-            self._put_over(row, path, found, beside)
+            self._replace_path(row, path, status, temporary)
 
-    def _put_over(self, row: Row, path: str, found: os.stat_result | None, staged: str) -> None:
-        """Make the old anew beside a path and rename it over what is there."""
-        if row["type"] == "file" and row["object"] not in self._sound:
-            filesystem.sha256(f"{self._objects}/{row['object']}")  # says if it is not there at all
+    def _replace_path(
+        self, row: Row, path: str, status: os.stat_result | None, temporary: str
+    ) -> None:
+        """Make the saved file or link beside a path and rename it over the path."""
+        if row["type"] == "file" and row["object"] not in self._intact_objects:
+            # Hashing raises an error of its own if the object is missing.
+            filesystem.sha256(f"{self._objects}/{row['object']}")
             raise OSError(None, "its saved copy is damaged")
-        if found is not None and stat.S_ISDIR(found.st_mode):
+        if status is not None and stat.S_ISDIR(status.st_mode):
             filesystem.move_away(path, self._trash)
         if row["type"] == "link":
-            filesystem.link_to(row["target"], staged)
-        elif self._is_object(row, found):
-            # Renaming a link of a file onto another of the same file does nothing, leaving both.
+            filesystem.link_to(row["target"], temporary)
+        elif self._is_saved_file(row, status):
+            # Renaming one hard link of a file onto another does nothing and leaves both.
             filesystem.set_mode(path, row["mode"])
             return
         else:
-            self._make_file(row, staged)
-        filesystem.replace(staged, path)
+            self._copy_object(row, temporary)
+        filesystem.replace(temporary, path)
 
-    def _make_file(self, row: Row, staged: str) -> None:
-        kept = f"{self._objects}/{row['object']}"
-        if is_modified_in_place(row["path"]) or not is_linked(kept, staged):
-            filesystem.copy(kept, staged)
-        if stat.S_IMODE(self._sound[row["object"]].st_mode) != row["mode"]:
-            filesystem.set_mode(staged, row["mode"])
+    def _copy_object(self, row: Row, temporary: str) -> None:
+        object_path = f"{self._objects}/{row['object']}"
+        if is_modified_in_place(row["path"]) or not try_link(object_path, temporary):
+            filesystem.copy(object_path, temporary)
+        if stat.S_IMODE(self._intact_objects[row["object"]].st_mode) != row["mode"]:
+            filesystem.set_mode(temporary, row["mode"])
 
-    def _put_time_back(self, row: Row, path: str) -> None:
-        """Give a file that was replaced by its equal its time again: plans know it by that."""
+    def _restore_time(self, row: Row, path: str) -> None:
+        """Restore the time of a file with unchanged content: plans compare times."""
         if row["type"] == "file":
-            with contextlib.suppress(OSError):  # an object that is damaged is not needed here
+            with contextlib.suppress(OSError):  # the content is right even if the object is damaged
                 filesystem.set_time(path, f"{self._objects}/{row['object']}")
 
-    def _put_folder_back(self, path: str, found: os.stat_result | None, mode: int) -> None:
-        if found is not None and not stat.S_ISDIR(found.st_mode):
+    def _restore_folder(self, path: str, status: os.stat_result | None, mode: int) -> None:
+        if status is not None and not stat.S_ISDIR(status.st_mode):
             filesystem.move_away(path, self._trash)
-            found = None
-        if found is None:
+            status = None
+        if status is None:
             filesystem.make_folder(Path(path))
         filesystem.set_mode(path, mode)
 
-    def _is_as_saved(self, row: Row, path: str, found: os.stat_result | None) -> bool:
+    def _is_restored(self, row: Row, path: str, status: os.stat_result | None) -> bool:
         if row["type"] == "no folder":
-            return found is None or not stat.S_ISDIR(found.st_mode)
+            return status is None or not stat.S_ISDIR(status.st_mode)
         try:
-            if self._is_object(row, found):
-                return bool(stat.S_IMODE(found.st_mode) == row["mode"]) if found else False
+            if self._is_saved_file(row, status):
+                return bool(stat.S_IMODE(status.st_mode) == row["mode"]) if status else False
             return manifest.matches(path, row)
         except OSError:
             return False
 
-    def _is_object(self, row: Row, found: os.stat_result | None) -> bool:
-        """Tell whether what was found is the very file that was saved, and is whole."""
-        kept = self._sound.get(row["object"]) if row["type"] == "file" else None
-        return kept is not None and found is not None and _same_file(kept, found)
+    def _is_saved_file(self, row: Row, status: os.stat_result | None) -> bool:
+        """Return whether the status is that of the saved file itself, by inode, and intact."""
+        saved = self._intact_objects.get(row["object"]) if row["type"] == "file" else None
+        return saved is not None and status is not None and _is_same_file(saved, status)
 
     def _make_durable(self) -> None:
-        """Sync every file and every folder that may have been changed; objects are durable."""
+        """Sync every file and folder that may have changed; objects are durable already."""
         with contextlib.suppress(OSError):
-            filesystem.sync_all()  # else each of the next ones takes as long
+            filesystem.sync_all()  # else each of the following syncs takes as long
         files = [
             path
             for row in self._rows
             if row["type"] == "file"
-            and not self._is_object(row, filesystem.find(path := self._path(row)))
+            and not self._is_saved_file(row, filesystem.find(path := self._path(row)))
         ]
         folders = [
             f"{self._prefix}/{name}" for name in parent_folders(row["path"] for row in self._rows)
         ]
         for path in [*files, self._prefix, *folders, str(self._trash)]:
-            found = filesystem.find(path)
-            if found is None or stat.S_ISLNK(found.st_mode):
+            status = filesystem.find(path)
+            if status is None or stat.S_ISLNK(status.st_mode):
                 continue
             try:
                 filesystem.sync_path(path)
             except OSError as error:
-                said = f"it could not be made durable: {filesystem.os_error_text(error)}"
-                self._failed.setdefault(path, said)
+                reason = f"it could not be made durable: {filesystem.os_error_text(error)}"
+                self._failed.setdefault(path, reason)
 
     def _drop_temporaries(self) -> None:
-        """Move away what an installer was just writing when it was killed."""
+        """Move unfinished files of an installer that was killed to the trash."""
         for row in self._rows:
             folder = self._path(row)
             if row["type"] not in ("folder", "no folder") or not filesystem.is_folder(folder):
                 continue
-            for name in leftovers.temporaries(folder) - {*row.get("temporaries", ())}:
+            for name in leftovers.temporary_names(folder) - {*row.get("temporaries", ())}:
                 try:
                     filesystem.move_away(f"{folder}/{name}", self._trash)
                 except OSError as error:
                     self._failed[f"{folder}/{name}"] = filesystem.os_error_text(error)
 
     def _drop_bytecode(self) -> None:
-        """Delete what was compiled from the files: same size and time would run the wrong one."""
-        leftovers.drop_bytecode(self._path(row) for row in self._rows if row["type"] in _FILES)
+        """Delete bytecode: it would run for a source with the same size and time."""
+        leftovers.drop_bytecode(self._path(row) for row in self._rows if row["type"] in _FILE_TYPES)
         for row in reversed(self._rows):
             if row["type"] == "no folder" and filesystem.is_folder(self._path(row)):
                 with contextlib.suppress(OSError):
@@ -182,18 +185,19 @@ class Restore:
 
 
 def verified_objects(objects: Path, rows: Iterable[Row]) -> Mapping[str, os.stat_result]:
-    """Return the objects that are whole, by hash, and what each is on the disk."""
+    """Return the objects whose hash is right, by name, each with its status."""
 
-    def sound(some: Sequence[Row]) -> list[tuple[str, os.stat_result]]:
-        return [(row["object"], held) for row in some if (held := _whole(objects, row))]
+    def verify(chunk: Sequence[Row]) -> list[tuple[str, os.stat_result]]:
+        statuses = ((str(row["object"]), _verify_object(objects, row)) for row in chunk)
+        return [(name, status) for name, status in statuses if status]
 
-    kept = [row for row in rows if row["type"] == "file"]
+    files = [row for row in rows if row["type"] == "file"]
     with ThreadPoolExecutor(_MAX_THREADS) as pool:
-        found = pool.map(sound, [kept[start::_MAX_THREADS] for start in range(_MAX_THREADS)])
-        return {object: held for some in found for object, held in some}
+        chunks = pool.map(verify, [files[start::_MAX_THREADS] for start in range(_MAX_THREADS)])
+        return {name: status for chunk in chunks for name, status in chunk}
 
 
-def _whole(objects: Path, row: Row) -> os.stat_result | None:
+def _verify_object(objects: Path, row: Row) -> os.stat_result | None:
     path = f"{objects}/{row['object']}"
     try:
         if filesystem.sha256(path) == str(row["sha256"]):
@@ -203,17 +207,17 @@ def _whole(objects: Path, row: Row) -> os.stat_result | None:
     return None
 
 
-def _same_file(one: os.stat_result, other: os.stat_result) -> bool:
-    return (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+def _is_same_file(first: os.stat_result, second: os.stat_result) -> bool:
+    return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
 
 
 def is_modified_in_place(name: str) -> bool:
-    """Tell whether a path, as seen from the prefix, is written in place and not replaced."""
-    return name.endswith(_COPIED) or name.partition(os.sep)[0] in _BY_HAND
+    """Return whether a path relative to the prefix may be edited in place, not replaced."""
+    return name.endswith(_COPIED_SUFFIXES) or name.partition(os.sep)[0] in _COPIED_FOLDERS
 
 
-def is_linked(source: str, target: str) -> bool:
-    """Give a file a second name, if the file system will."""
+def try_link(source: str, target: str) -> bool:
+    """Make a hard link; return False if the file system refuses."""
     try:
         filesystem.link(source, target)
     except OSError:
@@ -222,22 +226,23 @@ def is_linked(source: str, target: str) -> bool:
 
 
 def parent_folders(names: Iterable[str]) -> list[str]:
-    """Name the folders between the prefix and paths that are seen from it, the upper ones first."""
-    found: set[str] = set()
+    """Return the folders of paths relative to the prefix, parents before children."""
+    folders: set[str] = set()
     for name in names:
         folder = name.rpartition(os.sep)[0]
-        while folder and folder not in found:
-            found.add(folder)
+        while folder and folder not in folders:
+            folders.add(folder)
             folder = folder.rpartition(os.sep)[0]
-    return sorted(found)
+    return sorted(folders)
 
 
-def _in_order(rows: Iterable[Row]) -> list[Row]:
-    """First away with what is new, the deepest first: a folder may be where a file was.
+def _restore_order(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows in the order in which they are restored.
 
-    Then the folders from the top, then what is in them.
+    First the paths to remove, deepest first, because a new folder may be where a file was. Then
+    the folders from the top, then the links and files.
     """
-    new = [row for row in rows if row["type"] in ("absent", "no folder")]
-    new.sort(key=lambda row: str(row["path"]), reverse=True)
+    absent = [row for row in rows if row["type"] in ("absent", "no folder")]
+    absent.sort(key=lambda row: str(row["path"]), reverse=True)
     folders = [row for row in rows if row["type"] == "folder"]
-    return [*new, *folders, *(row for row in rows if row["type"] in ("link", "file"))]
+    return [*absent, *folders, *(row for row in rows if row["type"] in ("link", "file"))]

@@ -1,6 +1,7 @@
-"""Describe the Python that runs this: another one prints it, this process calls it.
+"""Describe the Python that runs this: another Python runs it as a script, this process imports it.
 
-The standard library of Python 3.8 is enough. `packaging` is lent: the other Python may have none.
+Only the standard library of Python 3.8 is needed. `packaging` is loaded from a folder that is
+passed, because the other Python may not have it.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ def interpreter_facts() -> dict[str, Any]:
     from packaging.tags import sys_tags
 
     marker = os.path.join(sysconfig.get_path("stdlib"), "EXTERNALLY-MANAGED")
-    managed = None
+    marker_text = None
     if sys.prefix == sys.base_prefix and os.path.isfile(marker):
         with open(marker, encoding="utf-8", errors="replace") as file:
-            managed = file.read(10000)
+            marker_text = file.read(10000)
     scheme = sysconfig.get_paths()
     return {
         "version": ".".join(map(str, sys.version_info[:3])),
@@ -38,18 +39,18 @@ def interpreter_facts() -> dict[str, Any]:
         ],
         "markers": {name: str(value) for name, value in default_environment().items()},
         "tags": [str(tag) for tag in sys_tags()],
-        "externally_managed": managed,
+        "externally_managed": marker_text,
         "stdlib": sysconfig.get_path("stdlib"),
     }
 
 
-def lend_packaging(folder: str) -> None:
+def load_packaging(folder: str) -> None:
     """Make `packaging` importable from a folder that is not on the path."""
     from importlib.util import module_from_spec, spec_from_file_location
 
-    place = folder + "/packaging"
+    package = folder + "/packaging"
     spec = spec_from_file_location(
-        "packaging", place + "/__init__.py", submodule_search_locations=[place]
+        "packaging", package + "/__init__.py", submodule_search_locations=[package]
     )
     if spec is None or spec.loader is None:
         raise ImportError("no packaging in " + folder)
@@ -58,8 +59,8 @@ def lend_packaging(folder: str) -> None:
 
 
 def main() -> None:
-    """Print the facts behind the mark that is the second argument; the first lends packaging."""
-    lend_packaging(sys.argv[1])
+    """Print the facts after a mark; the arguments are the folder of `packaging` and the mark."""
+    load_packaging(sys.argv[1])
     print("\n" + sys.argv[2] + json.dumps(interpreter_facts()))
 
 
