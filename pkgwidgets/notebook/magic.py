@@ -1,4 +1,4 @@
-"""`%packages`: the verbs of the command line in a cell, with the service's answers."""
+"""`%packages`: the verbs of the command line in a cell, with the answers of the service."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ from .completion import CompletionSources, completions
 from .service import PackageService
 
 OpenPanel = Callable[[PackageService], object]
-"""Makes the panel of a service: handed in, so that the magic needs no widgets before."""
+"""Makes the panel of a service; passed in, so that the magic does not import widgets."""
 
 _LINE = re.compile(r"\s*(?:\S+\s*=\s*)?%packages(\s.*)", re.DOTALL)
-"""A line that may assign what the magic answers."""
+"""A line with the magic; it may assign the answer to a variable."""
 _COMPLETION_SECONDS = 2.0
-"""Seconds that a completion waits for the index; what comes later is there the next time."""
+"""Seconds that a completion waits for the index; a later answer is cached for the next one."""
 
 
 def load(shell: InteractiveShell, open_panel: OpenPanel) -> None:
-    """Give a shell the magic and its completion; `open_panel` shows a service's panel."""
+    """Register the magic and its completion in a shell; `open_panel` shows a service's panel."""
     magics = PackagesMagics(shell, open_panel)
     shell.register_magics(magics)
     completer = shell.Completer
@@ -55,7 +55,7 @@ def load(shell: InteractiveShell, open_panel: OpenPanel) -> None:
 
 @magics_class
 class PackagesMagics(Magics):
-    """The magic of one shell. Its services live as long: what they have seen loaded counts."""
+    """The magic of one shell. It keeps its services, because they know what was loaded before."""
 
     def __init__(self, shell: InteractiveShell, open_panel: OpenPanel) -> None:
         super().__init__(shell)
@@ -64,10 +64,11 @@ class PackagesMagics(Magics):
 
     @line_magic
     def packages(self, line: str) -> object:
-        """See, plan, upgrade and undo packages: `%packages --help` lists the verbs.
+        """List, plan, upgrade and undo packages: `%packages --help` lists the verbs.
 
-        Answers as `PackageService` does: DataFrames, plans, transactions, the panel; with `--json`
-        as REST does, errors too. What changes something is applied without a question.
+        Returns what `PackageService` returns: DataFrames, plans, transactions, the panel. With
+        `--json` it returns what REST answers, also for errors. Changes are applied without a
+        question.
         """
         try:
             request = grammar.parse(_words(line), magic=True)
@@ -87,14 +88,14 @@ class PackagesMagics(Magics):
         return _as_json(request, answer) if as_json else _as_service(request, answer)
 
     def complete(self, line: str) -> list[str]:
-        """Return what the last word of a line may be; nothing where that cannot be found out."""
+        """Return the completions of the last word of a line; none if a source fails."""
         with suppress(PkgwidgetsError):
             found = _LINE.match(line)
             return [] if found is None else list(completions(found[1], self._known()))
         return []
 
     def matcher(self) -> Matcher:
-        """Return what asks `complete`, in the place of those who would offer Python here."""
+        """Return an IPython matcher over `complete` that suppresses Python completions here."""
 
         def matcher(context: CompletionContext) -> SimpleMatcherResult:
             found = self.complete(context.text_until_cursor)
@@ -104,7 +105,7 @@ class PackagesMagics(Magics):
         return cast(Matcher, context_matcher(identifier="pkgwidgets")(matcher))
 
     def _answer(self, request: Request) -> object:
-        if request.verb == "recover":  # a service would have done it, and said nothing
+        if request.verb == "recover":  # a new service would recover without reporting it
             return recovery.recover_environment(request.python)
         service = self._service(request.python, request.index_url)
         if request.verb == "panel":
@@ -129,7 +130,7 @@ class PackagesMagics(Magics):
         return CompletionSources(names, self._versions, transactions)
 
     def _versions(self, name: str) -> Sequence[str]:
-        """Return a project's versions, if the index tells them soon."""
+        """Return a project's versions, newest first; none if the index takes too long."""
         found: list[str] = []
         service = self._service(None, None)
 
@@ -196,7 +197,7 @@ def _as_service(request: Request, answer: Any) -> object:
         case "history":
             return frames.history(answer)
         case "recover":
-            print("There was nothing to recover." if answer is None else answer.said)
+            print("There was nothing to recover." if answer is None else answer.message)
             return None
         case _:
             return frames.changes(answer) if request.everything else answer
