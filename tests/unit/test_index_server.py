@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 from spoilt_wheels import SpoiltWheel
 
-from pkgwidgets.demo.index_pages import file_url, preferred
+from pkgwidgets.demo.index_pages import file_url, preferred_content_type
 from pkgwidgets.demo.index_server import DemoIndex
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
@@ -166,7 +166,7 @@ def test_html_page(client: Client) -> None:
     ],
 )
 def test_content_negotiation(accept: str, expected: str | None) -> None:
-    assert preferred(accept) == expected
+    assert preferred_content_type(accept) == expected
 
 
 def test_nothing_acceptable_is_406_and_no_preference_is_json(client: Client) -> None:
