@@ -200,7 +200,7 @@ def test_what_is_no_notebook_is_refused(
     if content is not None:
         file.write_text(content)
     with pytest.raises(InvalidRequest):
-        impact.cells_of(file)
+        impact.notebook_cells(file)
 
 
 def test_what_is_no_plan_is_refused(service: PackageService) -> None:
@@ -229,7 +229,7 @@ def test_without_griffe_it_is_refused_before_anything_is_fetched(
 
 def test_outside_of_a_kernel_a_notebook_must_be_named() -> None:
     with pytest.raises(InvalidRequest, match="Name the notebook"):
-        impact.cells_so_far()
+        impact.executed_cells()
 
 
 def test_in_a_kernel_what_was_run_and_warned_of_counts(
