@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-TYPE_CHECKING = False  # as `typing` has it, which takes a while to load
+TYPE_CHECKING = False  # not imported from `typing`, which takes a while to load
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import NoReturn
@@ -13,16 +13,18 @@ __all__ = ["main", "run"]
 
 
 _INTERRUPTED = 130
-"""The exit code that shells know for it: see `cli.program`, which may not be loaded yet."""
+"""The exit code that shells use for SIGINT; `cli.main` has it too, but may not be loaded yet."""
 
 
 def run() -> NoReturn:
-    """Be the command: run the verb that this process was started with, and exit."""
+    """Run the verb on this process's command line, and exit."""
     import signal
 
     try:
         code = main()
-        if _is_heard():  # when all is done, an interrupt just ends the process
+        if (
+            _raises_interrupts()
+        ):  # the verb is done: from here on an interrupt just ends the process
             signal.signal(signal.SIGINT, signal.SIG_DFL)
     except KeyboardInterrupt:
         code = _INTERRUPTED
@@ -30,41 +32,41 @@ def run() -> NoReturn:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one verb and return its exit code, whenever it is interrupted: never a traceback."""
+    """Run one verb and return its exit code; an interrupt never shows a traceback."""
     try:
-        return _answer(argv)
-    except KeyboardInterrupt:  # before it could be heard, or while it was answered
+        return _run_verb(argv)
+    except KeyboardInterrupt:  # before `cli.main` could catch it, or while it did
         return _INTERRUPTED
 
 
-def _answer(argv: Sequence[str] | None) -> int:
+def _run_verb(argv: Sequence[str] | None) -> int:
     import signal
 
-    heard = _is_heard()
+    raises_interrupts = _raises_interrupts()
     try:
-        if heard:  # while all is loaded, an interrupt just ends the process
+        if raises_interrupts:  # during the imports, an interrupt just ends the process
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         from pkgwidgets.cli import main as main_module
     finally:
-        if heard:
+        if raises_interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)
     return main_module.main(argv, start_demo=_start_demo)
 
 
 def _start_demo(in_terminal: bool) -> int:
-    """Tell the story of the demo, in this terminal or in JupyterLab; return the exit code."""
+    """Run the demo, in this terminal or in JupyterLab; return the exit code."""
     if in_terminal:
         from pkgwidgets.demo import terminal
 
-        terminal.tell()
+        terminal.run_demo()
         return 0
     from pkgwidgets.demo import lab
 
     return lab.start()
 
 
-def _is_heard() -> bool:
-    """Tell whether an interrupt is raised here: only the main thread hears of any."""
+def _raises_interrupts() -> bool:
+    """Return whether an interrupt raises KeyboardInterrupt here: only in the main thread."""
     import signal
     import threading
 

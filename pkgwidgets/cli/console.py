@@ -1,4 +1,4 @@
-"""What is said and asked: answers on the standard output, everything beside them on the other."""
+"""Terminal output: answers on standard output, messages and questions on standard error."""
 
 from __future__ import annotations
 
@@ -25,49 +25,49 @@ Part = str | TextTable
 
 
 class Console:
-    """A terminal, or whatever the output goes to.
+    """A terminal, a pipe or a file.
 
-    Who only looks on and goes away, as `head` does, ends nothing but the output.
+    A reader that closes the pipe, such as `head`, ends the output and nothing else.
     """
 
     def __init__(self, *, json: bool) -> None:
         self.json = json
-        self.lost = False
-        """Whether something could not be written, for another reason than that nobody reads it."""
-        _open_what_is_closed()
+        self.write_failed = False
+        """Whether writing failed for another reason than a closed pipe."""
+        _open_missing_streams()
         for stream in (sys.stdout, sys.stderr):
-            with suppress(AttributeError):  # whatever its encoding lacks is spelled out
+            with suppress(AttributeError):  # characters that the encoding lacks become escapes
                 stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
     @property
     def can_ask(self) -> bool:
-        """Whether somebody is there to see a question and to answer it."""
+        """Whether a person can see a question and answer it."""
         return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
     def show(self, *parts: Part) -> None:
-        """Write for people; nothing if the answer is to be JSON."""
+        """Write an answer as text; nothing if the answer is JSON."""
         if not self.json:
             self._write(sys.stdout, *parts)
 
-    def show_aside(self, *parts: Part) -> None:
-        """Write what is no answer."""
+    def show_message(self, *parts: Part) -> None:
+        """Write a message that is not part of the answer, to standard error."""
         self._write(sys.stderr, *parts)
 
-    def answer(self, **said: Any) -> None:
-        """Give the answer in JSON, if that is wanted; the only thing on the standard output."""
+    def write_json(self, **fields: Any) -> None:
+        """Write the answer as JSON if that is requested, alone on standard output."""
         if self.json:
-            self._write(sys.stdout, json.dumps({"success": True, **said}, indent=2))
+            self._write(sys.stdout, json.dumps({"success": True, **fields}, indent=2))
 
-    def fail(self, error: PkgwidgetsError) -> None:
-        """Say what failed and what to do: beside the output, or as its JSON."""
+    def write_error(self, error: PkgwidgetsError) -> None:
+        """Write an error with its hint: to standard error, or as the JSON answer."""
         if self.json:
-            said = {"success": False, "error": payloads.error(error, Face.CLI)}
-            self._write(sys.stdout, json.dumps(said, indent=2))
+            answer = {"success": False, "error": payloads.error(error, Face.CLI)}
+            self._write(sys.stdout, json.dumps(answer, indent=2))
         else:
             self._write(sys.stderr, render(error, Face.CLI))
 
     def confirm(self, question: str) -> bool:
-        """Ask, and tell whether the answer was yes; anything else, and no answer, is no."""
+        """Ask a question and return whether the answer was yes; no answer is no."""
         sys.stdout.flush()
         sys.stderr.write(f"{question} [y/N] ")
         sys.stderr.flush()
@@ -80,41 +80,41 @@ class Console:
         try:
             _write(stream, *parts)
         except OSError as error:
-            # What is left in the buffer would raise again when Python ends.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
-            if isinstance(error, BrokenPipeError) or self.lost:
+            # The rest of the buffer would raise again when Python exits.
+            devnull = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(devnull, stream.fileno())
+            os.close(devnull)
+            if isinstance(error, BrokenPipeError) or self.write_failed:
                 return
-            self.lost = True
-            self.show_aside(f"Not all could be written: {error.strerror}.")
+            self.write_failed = True
+            self.show_message(f"Not all could be written: {error.strerror}.")
 
     @contextmanager
     def reporting(self) -> Iterator[Report]:
-        """Give what writes events over one another; to nobody where there is no terminal."""
+        """Yield a report that shows the latest event in one line; nothing without a terminal."""
         if not sys.stderr.isatty():
             yield no_report
             return
-        line = _Line(sys.stderr)
+        line = _StatusLine(sys.stderr)
         try:
-            yield line.tell
+            yield line.show_event
         finally:
             line.clear()
 
 
-class _Line:
-    """One line of a terminal that is written again and again."""
+class _StatusLine:
+    """One line of a terminal that is overwritten in place."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._length = 0
 
-    def tell(self, event: Event) -> None:
-        """Show an event in the place of the one before."""
+    def show_event(self, event: Event) -> None:
+        """Show an event in place of the previous one."""
         if event.stage is not Stage.DONE:
-            # The last column stays free: a terminal may go on to the next line when it is filled.
-            room = shutil.get_terminal_size().columns - 1
-            self._put(escape_hidden(describe(event).partition("\n")[0])[:room])
+            # The last column stays free: a terminal may wrap when it is filled.
+            width = shutil.get_terminal_size().columns - 1
+            self._put(escape_hidden(describe(event).partition("\n")[0])[:width])
 
     def clear(self) -> None:
         """Leave the line empty."""
@@ -128,26 +128,26 @@ class _Line:
 
 
 def _write(stream: TextIO, *parts: Part) -> None:
-    rich = _rich(stream) if any(isinstance(part, TextTable) for part in parts) else None
+    rich = _rich_console(stream) if any(isinstance(part, TextTable) for part in parts) else None
     for part in parts:
         if isinstance(part, str):
             stream.writelines(f"{escape_hidden(line)}\n" for line in part.split("\n"))
         elif rich is not None:
-            _draw(rich, part)
+            _draw_table(rich, part)
         else:
             stream.writelines(f"{line}\n" for line in part.lines())
     stream.flush()
 
 
-def _open_what_is_closed() -> None:
-    """Give us the streams that we were started without: the next file would take their place."""
+def _open_missing_streams() -> None:
+    """Open missing standard streams on devnull: the next opened file would get their number."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
-def _rich(stream: TextIO) -> RichConsole | None:
-    """Return what draws on a terminal, if it is there: in a pipe it would cut the cells."""
+def _rich_console(stream: TextIO) -> RichConsole | None:
+    """Return rich's console for a terminal, if installed; in a pipe it would truncate cells."""
     if not stream.isatty():
         return None
     try:
@@ -157,14 +157,16 @@ def _rich(stream: TextIO) -> RichConsole | None:
     return RichConsole(file=stream, highlight=False, markup=False, emoji=False)
 
 
-def _draw(console: RichConsole, shown: TextTable) -> None:
+def _draw_table(console: RichConsole, table: TextTable) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in shown.head:
-        drawn.add_column(Text(title), overflow="fold", no_wrap=title in ("name", "transaction"))
-    for row in shown.rows:
-        drawn.add_row(*map(Text, row))
-    console.print(drawn)
+    rich_table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in table.head:
+        rich_table.add_column(
+            Text(title), overflow="fold", no_wrap=title in ("name", "transaction")
+        )
+    for row in table.rows:
+        rich_table.add_row(*map(Text, row))
+    console.print(rich_table)

@@ -1,4 +1,4 @@
-"""The command line as a whole: words in, an exit code out, and never a traceback for an error."""
+"""The command line: arguments in, an exit code out, and no traceback for an error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .console import Console
 from .verbs import DONE, FAILED, VERBS
 
 INTERRUPTED = 130
-"""The exit code that shells know for it; nothing had been begun."""
+"""The exit code that shells use for SIGINT; nothing was started."""
 StartDemo = Callable[[bool], int]
 """Starts the demo, in the terminal or in JupyterLab, and returns the exit code."""
 
@@ -20,22 +20,22 @@ StartDemo = Callable[[bool], int]
 def main(argv: Sequence[str] | None = None, *, start_demo: StartDemo) -> int:
     """Run one verb and return its exit code; `start_demo` is the verb `demo`.
 
-    0 done, 1 failed and rolled back, 2 what was asked for cannot be done and nothing was, 3
-    nothing to do or not agreed to, 130 interrupted before anything was begun.
+    0: done. 1: failed and rolled back. 2: the request is impossible, nothing was changed. 3:
+    nothing to do, or not confirmed. 130: interrupted before anything was started.
     """
-    words = list(sys.argv[1:] if argv is None else argv)
-    screen = Console(json="--json" in words)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    console = Console(json="--json" in arguments)
     try:
-        request = grammar.parse(words)
+        request = grammar.parse(arguments)
         if request.verb == "demo":
             return start_demo(request.terminal)
-        code = VERBS[request.verb](request, screen)
-        # What was changed is changed, whether that could be said or not.
-        unsaid = screen.lost and request.verb not in grammar.CHANGING
-        return FAILED if unsaid and code == DONE else code
+        code = VERBS[request.verb](request, console)
+        # A change that was made is not a failure because its report could not be written.
+        report_lost = console.write_failed and request.verb not in grammar.CHANGING
+        return FAILED if report_lost and code == DONE else code
     except PkgwidgetsError as error:
-        screen.fail(error)
+        console.write_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        screen.fail(Cancelled(""))
+        console.write_error(Cancelled(""))
         return INTERRUPTED

@@ -14,63 +14,71 @@ from pkgwidgets.presentation.text_table import TextTable
 
 
 def packages(rows: Iterable[PackageInfo]) -> TextTable:
-    """Return what is installed."""
+    """Return the table of installed packages."""
     head = ("name", "version", "asked for", "installed", "note")
     return TextTable.of(
         head,
         (
-            (i.name, i.version, "yes" if i.requested else "", _day(i.installed), _note(i))
-            for i in rows
+            (
+                info.name,
+                info.version,
+                "yes" if info.requested else "",
+                _format_day(info.installed),
+                _status_note(info),
+            )
+            for info in rows
         ),
     )
 
 
 def updates(rows: Iterable[PackageInfo]) -> TextTable:
-    """Return what is newer, as far as it is known."""
+    """Return the table of updates, with `unknown` where the index did not answer."""
     head = ("name", "version", "latest", "within reach", "change", "blocked by", "note")
     return TextTable.of(
         head,
         (
             (
-                i.name,
-                i.version,
-                i.latest_version or "unknown",
-                _reachable(i),
-                i.change.value if i.change is not None else "",
-                i.blocked_by,
-                _note(i),
+                info.name,
+                info.version,
+                info.latest_version or "unknown",
+                _compatible_version(info),
+                info.change.value if info.change is not None else "",
+                info.blocked_by,
+                _status_note(info),
             )
-            for i in rows
+            for info in rows
         ),
     )
 
 
-def plan(shown: Plan) -> TextTable:
-    """Return what a plan changes, the requested first."""
+def plan(proposal: Plan) -> TextTable:
+    """Return the table of a plan's changes, the requested first."""
     head = ("name", "change", "from", "to", "size", "why")
-    return TextTable.of(head, map(_change, sorted(shown.changes, key=lambda c: not c.requested)))
+    return TextTable.of(
+        head, map(_change_row, sorted(proposal.changes, key=lambda change: not change.requested))
+    )
 
 
 def history(transactions: Sequence[Transaction]) -> TextTable:
-    """Return transactions, newest first."""
+    """Return the table of transactions, newest first; they are given oldest first."""
     head = ("transaction", "begun (UTC)", "outcome", "changes", "by", "error")
     return TextTable.of(
         head,
         (
             (
-                t.id,
-                f"{t.started:%Y-%m-%d %H:%M}",
-                t.outcome.value,
-                ", ".join(map(str, t.changes)),
-                " in a ".join(filter(None, (t.user, t.process))),
-                t.error or "",
+                transaction.id,
+                f"{transaction.started:%Y-%m-%d %H:%M}",
+                transaction.outcome.value,
+                ", ".join(map(str, transaction.changes)),
+                " in a ".join(filter(None, (transaction.user, transaction.process))),
+                transaction.error or "",
             )
-            for t in reversed(transactions)
+            for transaction in reversed(transactions)
         ),
     )
 
 
-def _change(change: Change) -> tuple[str, ...]:
+def _change_row(change: Change) -> tuple[str, ...]:
     return (
         change.name,
         change.kind.value,
@@ -81,12 +89,12 @@ def _change(change: Change) -> tuple[str, ...]:
     )
 
 
-def _reachable(info: PackageInfo) -> str:
-    reachable = info.compatible_version or ""
-    return "" if reachable == info.version else reachable
+def _compatible_version(info: PackageInfo) -> str:
+    version = info.compatible_version or ""
+    return "" if version == info.version else version
 
 
-def _note(info: PackageInfo) -> str:
+def _status_note(info: PackageInfo) -> str:
     if info.error:
         return info.error
     if info.status is not PackageStatus.INSTALLED:
@@ -94,5 +102,5 @@ def _note(info: PackageInfo) -> str:
     return row_action(info).note
 
 
-def _day(moment: datetime | None) -> str:
+def _format_day(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d}"

@@ -1,4 +1,4 @@
-"""What each verb does, and the exit code that it ends with."""
+"""The verbs: each writes its answer and returns an exit code."""
 
 from __future__ import annotations
 
@@ -33,93 +33,100 @@ NOTHING = 3
 
 Verb = Callable[[Request, Console], int]
 
-_UNASKED = "nobody is there to be asked: `--yes` applies the plan, `pkgwidgets plan` shows it"
+_CANNOT_CONFIRM = (
+    "nobody is there to be asked: `--yes` applies the plan, `pkgwidgets plan` shows it"
+)
 _NO_UNDO = "There is nothing to undo."
-_CANCELLING = b"\nCancelling: it ends in the old environment.\n"
+_CANCELLING_MESSAGE = b"\nCancelling: it ends in the old environment.\n"
 
 
-def packages(request: Request, screen: Console) -> int:
-    """List what is installed, or some of it."""
-    backend = _connected(request, screen)
+def packages(request: Request, console: Console) -> int:
+    """List all installed packages, or those named."""
+    backend = _connect_and_recover(request, console)
     if request.names:
         rows = tuple(inventory.get_package(backend, name) for name in request.names)
     else:
         rows = inventory.get_packages(backend)
-    screen.answer(packages=[payloads.package(row) for row in rows])
-    screen.show(tables.packages(rows), _found(rows, backend))
+    console.write_json(packages=[payloads.package(row) for row in rows])
+    console.show(tables.packages(rows), _package_count(rows, backend))
     return DONE
 
 
-def updates(request: Request, screen: Console) -> int:
-    """Ask the index what is newer; fails if it told nothing at all."""
-    backend = _connected(request, screen)
-    with screen.reporting() as report:
-        rows = _asked(backend, request, report)
-    screen.answer(updates=[payloads.package(row) for row in rows])
+def updates(request: Request, console: Console) -> int:
+    """List available updates; fails if the index answered for no package."""
+    backend = _connect_and_recover(request, console)
+    with console.reporting() as report:
+        rows = _check_for_updates(backend, request, report)
+    console.write_json(updates=[payloads.package(row) for row in rows])
     newer = [row for row in rows if row.update_available]
     unknown = [row for row in rows if row.update_available is None]
-    shown: list[Part] = [tables.updates([*newer, *unknown])] if newer or unknown else []
-    said = f"{_found(rows, backend)}: {len(newer)} newer on {backend.index.url}"
-    screen.show(*shown, f"{said}, {len(unknown)} unknown" if unknown else said)
-    missed = any(row.error for row in unknown)
-    return FAILED if missed and len(unknown) == len(rows) else DONE
+    table: list[Part] = [tables.updates([*newer, *unknown])] if newer or unknown else []
+    summary = f"{_package_count(rows, backend)}: {len(newer)} newer on {backend.index.url}"
+    console.show(*table, f"{summary}, {len(unknown)} unknown" if unknown else summary)
+    has_errors = any(row.error for row in unknown)
+    return FAILED if has_errors and len(unknown) == len(rows) else DONE
 
 
-def plan(request: Request, screen: Console) -> int:
-    """Show what would change."""
-    backend = _connected(request, screen)
+def plan(request: Request, console: Console) -> int:
+    """Show a plan."""
+    backend = _connect_and_recover(request, console)
     if _has_nothing_to_undo(backend, request):
-        screen.answer(plan=None)
-        screen.show(_NO_UNDO)
+        console.write_json(plan=None)
+        console.show(_NO_UNDO)
         return NOTHING
-    with screen.reporting() as report:
-        found = plan_for(request.plan_request, BackendPlanner(backend, report))
-    screen.answer(plan=payloads.plan(found))
-    screen.show(*_parts(found))
-    if found.commands:
-        screen.show("The same in a terminal:", *(f"  {line}" for line in found.commands))
-    return DONE if found else NOTHING
+    with console.reporting() as report:
+        proposal = plan_for(request.plan_request, BackendPlanner(backend, report))
+    console.write_json(plan=payloads.plan(proposal))
+    console.show(*_plan_parts(proposal))
+    if proposal.commands:
+        console.show("The same in a terminal:", *(f"  {line}" for line in proposal.commands))
+    return DONE if proposal else NOTHING
 
 
-def change(request: Request, screen: Console) -> int:
-    """Plan, show it, ask, and carry it out."""
-    if not request.yes and not screen.can_ask:
-        raise InvalidRequest("answer", None, _UNASKED)
-    backend = _connected(request, screen)
+def change(request: Request, console: Console) -> int:
+    """Plan, show the plan, ask for confirmation, and apply it."""
+    if not request.yes and not console.can_ask:
+        raise InvalidRequest("answer", None, _CANNOT_CONFIRM)
+    backend = _connect_and_recover(request, console)
     if _has_nothing_to_undo(backend, request):
-        screen.answer(plan=None, transaction=None)
-        screen.show(_NO_UNDO)
+        console.write_json(plan=None, transaction=None)
+        console.show(_NO_UNDO)
         return NOTHING
-    with screen.reporting() as report:
-        found = plan_for(request.plan_request, BackendPlanner(backend, report))
-    if not found:
-        screen.answer(plan=payloads.plan(found), transaction=None)
-        screen.show(*_parts(found))
+    with console.reporting() as report:
+        proposal = plan_for(request.plan_request, BackendPlanner(backend, report))
+    if not proposal:
+        console.write_json(plan=payloads.plan(proposal), transaction=None)
+        console.show(*_plan_parts(proposal))
         return NOTHING
-    show = screen.show_aside if screen.json else screen.show
-    if not request.yes or not screen.json:
-        show(f"In {_where(backend)}:", *_parts(found))
-    if not request.yes and not screen.confirm("Apply this?"):
-        screen.answer(plan=payloads.plan(found), transaction=None)
-        screen.show("Nothing was changed.")
+    write = console.show_message if console.json else console.show
+    if not request.yes or not console.json:
+        write(f"In {_describe_environment(backend)}:", *_plan_parts(proposal))
+    if not request.yes and not console.confirm("Apply this?"):
+        console.write_json(plan=payloads.plan(proposal), transaction=None)
+        console.show("Nothing was changed.")
         return NOTHING
-    return _apply(backend, found, request, screen)
+    return _apply(backend, proposal, request, console)
 
 
-def history(request: Request, screen: Console) -> int:
+def history(request: Request, console: Console) -> int:
     """List the transactions, newest first."""
-    found = _connected(request, screen).journal.transactions()
-    screen.answer(transactions=[payloads.transaction(each) for each in reversed(found)])
-    screen.show(tables.history(found) if found else "Nothing was done here yet.")
+    transactions = _connect_and_recover(request, console).journal.transactions()
+    console.write_json(
+        transactions=[payloads.transaction(transaction) for transaction in reversed(transactions)]
+    )
+    console.show(tables.history(transactions) if transactions else "Nothing was done here yet.")
     return DONE
 
 
-def recover(request: Request, screen: Console) -> int:
-    """Bring what was cut off to its end, even where the interpreter does not start."""
-    ended = recover_environment(request.python)
-    screen.answer(recovered=None if ended is None else ended.id, outcome=ended and ended.outcome)
-    screen.show("There was nothing to recover." if ended is None else ended.said)
-    return NOTHING if ended is None else DONE
+def recover(request: Request, console: Console) -> int:
+    """Recover an interrupted change, even where the interpreter does not start."""
+    recovered = recover_environment(request.python)
+    console.write_json(
+        recovered=None if recovered is None else recovered.id,
+        outcome=recovered and recovered.outcome,
+    )
+    console.show("There was nothing to recover." if recovered is None else recovered.message)
+    return NOTHING if recovered is None else DONE
 
 
 VERBS: dict[str, Verb] = {
@@ -133,19 +140,23 @@ VERBS: dict[str, Verb] = {
     "history": history,
     "recover": recover,
 }
-"""All but `demo`, which `main` is given."""
+"""All verbs but `demo`, which is handed to `main`."""
 
 
-def _connected(request: Request, screen: Console) -> Backend:
-    """Join the environment to what serves it, and put back first what was cut off in it."""
+def _connect_and_recover(request: Request, console: Console) -> Backend:
+    """Return the environment's backend; recover an interrupted change first."""
     backend = connect(request.python, request.index_url, detached=True)
-    with suppress(PkgwidgetsError):  # looking goes on; the next plan says it
-        for id in recovery.recover_if_needed(backend):
-            screen.show_aside(f"Transaction {id} had been cut off, and was brought to its end.")
+    with suppress(PkgwidgetsError):  # listing still works; the next plan raises it
+        for transaction_id in recovery.recover_if_needed(backend):
+            console.show_message(
+                f"Transaction {transaction_id} had been cut off, and was brought to its end."
+            )
     return backend
 
 
-def _asked(backend: Backend, request: Request, report: Report) -> tuple[PackageInfo, ...]:
+def _check_for_updates(
+    backend: Backend, request: Request, report: Report
+) -> tuple[PackageInfo, ...]:
     names: Sequence[str | None] = request.names or (None,)
     return tuple(
         row
@@ -156,74 +167,74 @@ def _asked(backend: Backend, request: Request, report: Report) -> tuple[PackageI
     )
 
 
-def _apply(backend: Backend, found: Plan, request: Request, screen: Console) -> int:
+def _apply(backend: Backend, plan: Plan, request: Request, console: Console) -> int:
     try:
-        with screen.reporting() as report, _saying_that_it_is_cancelled():
-            done = operations.apply_and_follow(backend, found, report)
+        with console.reporting() as report, _acknowledge_interrupt():
+            transaction = operations.apply_and_follow(backend, plan, report)
     except TooLate as error:
-        # An interrupt that came when it was done: it is not undone by calling it a failure.
-        done = operations.get_transaction(backend, error.transaction)
-        screen.show_aside(error.sentence())
-    results = {"results": payloads.results(done)} if request.everything else {}
-    screen.answer(transaction=payloads.transaction(done), **results)
-    screen.show(
-        f"Done: {', '.join(map(str, done.changes))}.",
-        f"`{_way_back(done, request)}` takes it back. "
+        # The interrupt came after the commit: the change was made, so this is no failure.
+        transaction = operations.get_transaction(backend, error.transaction)
+        console.show_message(error.sentence())
+    results = {"results": payloads.results(transaction)} if request.everything else {}
+    console.write_json(transaction=payloads.transaction(transaction), **results)
+    console.show(
+        f"Done: {', '.join(map(str, transaction.changes))}.",
+        f"`{_undo_command(transaction, request)}` takes it back. "
         "What runs already keeps the old versions until it is started again.",
     )
     return DONE
 
 
 @contextmanager
-def _saying_that_it_is_cancelled() -> Iterator[None]:
-    """Say at once that an interrupt was heard: to put the old back may take a while."""
+def _acknowledge_interrupt() -> Iterator[None]:
+    """Acknowledge an interrupt at once, because the rollback may take a while."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         with suppress(OSError):
-            os.write(2, _CANCELLING)
+            os.write(2, _CANCELLING_MESSAGE)
         raise KeyboardInterrupt
 
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.default_int_handler:  # somebody wants it otherwise
+    previous = signal.getsignal(signal.SIGINT)
+    if previous is not signal.default_int_handler:  # a custom handler is installed: keep it
         yield
         return
     signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
 def _has_nothing_to_undo(backend: Backend, request: Request) -> bool:
-    last = request.action == "undo" and not request.names
-    return last and undoable(backend.journal.transactions()) is None
+    undoes_last = request.action == "undo" and not request.names
+    return undoes_last and undoable(backend.journal.transactions()) is None
 
 
-def _parts(found: Plan) -> Iterator[Part]:
-    """Yield what a reader should know of a plan."""
-    if not found:
+def _plan_parts(plan: Plan) -> Iterator[Part]:
+    """Yield the parts of a plan's text: changes, held-back versions, warnings, download size."""
+    if not plan:
         yield "There is nothing to change."
     else:
-        yield tables.plan(found)
-    for held in found.held_back:
-        yield f"Held back: {held}."
-    for warning in found.warnings:
+        yield tables.plan(plan)
+    for held_back in plan.held_back:
+        yield f"Held back: {held_back}."
+    for warning in plan.warnings:
         yield f"{warning[0].upper()}{warning[1:]}."
-    if found.from_save_point:
+    if plan.from_save_point:
         yield "From the save point: nothing is fetched."
-    elif found.pins:
-        yield f"{format_size(found.download_size) or 'Unknown size'} to fetch."
+    elif plan.pins:
+        yield f"{format_size(plan.download_size) or 'Unknown size'} to fetch."
 
 
-def _way_back(done: Transaction, request: Request) -> str:
-    meant = ["--python", request.python] if request.python is not None else []
-    return shlex.join(["pkgwidgets", "undo", *meant, done.id])
+def _undo_command(transaction: Transaction, request: Request) -> str:
+    python_option = ["--python", request.python] if request.python is not None else []
+    return shlex.join(["pkgwidgets", "undo", *python_option, transaction.id])
 
 
-def _found(rows: Sequence[PackageInfo], backend: Backend) -> str:
-    return f"{count_noun(len(rows), 'package')} in {_where(backend)}"
+def _package_count(rows: Sequence[PackageInfo], backend: Backend) -> str:
+    return f"{count_noun(len(rows), 'package')} in {_describe_environment(backend)}"
 
 
-def _where(backend: Backend) -> str:
+def _describe_environment(backend: Backend) -> str:
     interpreter = backend.environment.interpreter
     return f"{interpreter.prefix} (Python {interpreter.version})"

@@ -16,14 +16,14 @@ from .plan_request import ACTIONS, Action, PlanRequest
 
 CHANGING: tuple[str, ...] = ACTIONS
 """The verbs that change an environment."""
-_OPTION = re.compile(r"--[a-z-]+")
+_LONG_OPTION = re.compile(r"--[a-z-]+")
 _MAX_MESSAGE_CHARACTERS = 300
-"""Characters of what is said about wrong arguments, which may quote any of them."""
+"""Characters of argparse's message that an error keeps: it may quote a long argument."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """What is asked for. `action` and `names` are what a plan is made of: a verb's, or `plan`'s."""
+    """A parsed command. `action` and `names` belong to its plan: of `plan` or a changing verb."""
 
     verb: str
     python: str | None = None
@@ -40,78 +40,85 @@ class Request:
 
     @property
     def plan_request(self) -> PlanRequest:
-        """What is to be planned, for the verbs that plan."""
+        """The request to plan, for the verbs that plan."""
         return PlanRequest(
             action=self.action, names=self.names, version=self.version, allow=self.allow
         )
 
 
-def parse(words: Sequence[str], *, magic: bool = False) -> Request:
-    """Return the request that some words make; raises `InvalidRequest` for what is none.
+def parse(arguments: Sequence[str], *, magic: bool = False) -> Request:
+    """Parse arguments into a request; raises `InvalidRequest` if they are invalid.
 
-    Asked for help, it prints that and raises SystemExit, as argparse does. The `magic` has other
-    verbs.
+    Like argparse, `--help` prints the help and raises SystemExit. The `magic` has other verbs.
     """
-    found = vars(_parser(magic=magic).parse_args(list(words)))
-    known = {name: _freeze(value) for name, value in found.items()}
-    request = Request(**{**known, "verb": _SAME.get(known["verb"], known["verb"])})
-    _check(request)
+    parsed = vars(_build_parser(magic=magic).parse_args(list(arguments)))
+    values = {name: _freeze(value) for name, value in parsed.items()}
+    request = Request(**{**values, "verb": _ALIASES.get(values["verb"], values["verb"])})
+    _check_request(request)
     return request
 
 
 def verbs(*, magic: bool = False) -> tuple[str, ...]:
-    """Return the verbs, in the order in which they are explained."""
-    return tuple(verb for verb in _VERBS if verb not in (_NOT_IN_MAGIC if magic else _ONLY_MAGIC))
+    """Return the verbs, in the order of the help."""
+    return tuple(
+        verb for verb in _ADD_ARGUMENTS if verb not in (_NOT_IN_MAGIC if magic else _ONLY_MAGIC)
+    )
 
 
 def options(verb: str) -> tuple[str, ...]:
-    """Return what may be given with a verb of the magic, `--…` each."""
+    """Return the long options (`--…`) of a verb of the magic."""
     parser = _Parser(add_help=False)
-    _add_common(parser)
-    _VERBS[verb](parser)
-    return tuple(dict.fromkeys(_OPTION.findall(parser.format_usage())))
+    _add_common_options(parser)
+    _ADD_ARGUMENTS[verb](parser)
+    return tuple(dict.fromkeys(_LONG_OPTION.findall(parser.format_usage())))
 
 
 class _Parser(argparse.ArgumentParser):
-    """Raises what others catch, instead of printing it and ending the process."""
+    """Raise `InvalidRequest` instead of printing the error and exiting."""
 
-    def __init__(self, **more: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **more})
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
-        said = f"{message[:_MAX_MESSAGE_CHARACTERS]}; `{self.prog} --help` lists what there is"
-        raise InvalidRequest("command line", None, said)
+        reason = f"{message[:_MAX_MESSAGE_CHARACTERS]}; `{self.prog} --help` lists what there is"
+        raise InvalidRequest("command line", None, reason)
 
 
-def _parser(*, magic: bool) -> _Parser:
+def _build_parser(*, magic: bool) -> _Parser:
     parser = _Parser(
         prog="%packages" if magic else "pkgwidgets",
         description="Look after the packages of one environment: see, plan, upgrade, undo.",
-        epilog=None if magic else _CODES,
+        epilog=None if magic else _EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
-    _add_common(parser)
+    parser.add_argument(
+        "--version", action=_VersionAction, nargs=0, help="say which version this is"
+    )
+    _add_common_options(parser)
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    _add_common(common)  # what is not said after the verb must not overwrite what was before it
+    _add_common_options(common)  # a default after the verb must not overwrite an option before it
     commands = parser.add_subparsers(dest="verb", required=True, metavar="verb")
     for verb in verbs(magic=magic):
-        said = _HELP[verb]
+        help_text = _HELP[verb]
         parents = [] if verb == "demo" else [common]
-        add_to = _VERBS[verb]
-        add_to(commands.add_parser(verb, help=said, description=_capital(said), parents=parents))
+        add_to = _ADD_ARGUMENTS[verb]
+        add_to(
+            commands.add_parser(
+                verb, help=help_text, description=_as_sentence(help_text), parents=parents
+            )
+        )
     return parser
 
 
-class _Version(argparse.Action):
-    """Says which version of pkgwidgets this is, and ends."""
+class _VersionAction(argparse.Action):
+    """Print the version of pkgwidgets and exit."""
 
-    def __call__(self, parser: argparse.ArgumentParser, *args: object, **more: object) -> None:
+    def __call__(self, parser: argparse.ArgumentParser, *args: object, **options: object) -> None:
         print(f"pkgwidgets {metadata.version('pkgwidgets')}")
         parser.exit()
 
 
-def _add_common(parser: _Parser) -> None:
+def _add_common_options(parser: _Parser) -> None:
     parser.add_argument(
         "--python",
         metavar="PATH",
@@ -125,74 +132,74 @@ def _add_common(parser: _Parser) -> None:
     parser.add_argument("--json", action="store_true", help="answer in JSON, as REST does")
 
 
-def _packages(parser: _Parser) -> None:
+def _add_packages_arguments(parser: _Parser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these")
 
 
-def _updates(parser: _Parser) -> None:
+def _add_updates_arguments(parser: _Parser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these")
     parser.add_argument("--refresh", action="store_true", help="ask again for what was answered")
 
 
-def _plan(parser: _Parser) -> None:
+def _add_plan_arguments(parser: _Parser) -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="what to upgrade; without a name everything"
     )
-    kinds = parser.add_mutually_exclusive_group()
-    said = {
+    actions = parser.add_mutually_exclusive_group()
+    help_texts = {
         "install": "plan to install what the requirements NAME name instead",
         "uninstall": "plan to remove NAME instead",
         "undo": "plan to take the transaction NAME, or the last one, back instead",
     }
-    for kind, help_text in said.items():
-        kinds.add_argument(
-            f"--{kind}", dest="action", action="store_const", const=kind, help=help_text
+    for action, help_text in help_texts.items():
+        actions.add_argument(
+            f"--{action}", dest="action", action="store_const", const=action, help=help_text
         )
     parser.set_defaults(action="upgrade")
-    _add_version(parser)
-    _add_allow(parser)
+    _add_version_option(parser)
+    _add_allow_option(parser)
 
 
-def _upgrade(parser: _Parser) -> None:
+def _add_upgrade_arguments(parser: _Parser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to upgrade")
     parser.add_argument(
         "--all", action="store_true", dest="everything", help="upgrade everything, in one go"
     )
-    _add_version(parser)
-    _changing(parser, "upgrade")
+    _add_version_option(parser)
+    _add_changing_options(parser, "upgrade")
 
 
-def _install(parser: _Parser) -> None:
+def _add_install_arguments(parser: _Parser) -> None:
     parser.add_argument(
         "names", nargs="+", metavar="REQUIREMENT", help="as in polars or 'polars>=1'"
     )
-    _changing(parser, "install")
+    _add_changing_options(parser, "install")
 
 
-def _uninstall(parser: _Parser) -> None:
+def _add_uninstall_arguments(parser: _Parser) -> None:
     parser.add_argument("names", nargs="+", metavar="NAME", help="what to remove")
-    _changing(parser, "uninstall", allow=False)
+    _add_changing_options(parser, "uninstall", allow=False)
 
 
-def _undo(parser: _Parser) -> None:
+def _add_undo_arguments(parser: _Parser) -> None:
     parser.add_argument(
         "names", nargs="*", metavar="TRANSACTION", help="which one; by default the last"
     )
-    _changing(parser, "undo", allow=False)
+    _add_changing_options(parser, "undo", allow=False)
 
 
-def _changing(parser: _Parser, action: Action, *, allow: bool = True) -> None:
+def _add_changing_options(parser: _Parser, action: Action, *, allow: bool = True) -> None:
     parser.set_defaults(action=action)
     if allow:
-        _add_allow(parser)
+        _add_allow_option(parser)
     parser.add_argument("-y", "--yes", action="store_true", help="apply the plan unasked")
 
 
-def _add_version(parser: _Parser) -> None:
+def _add_version_option(parser: _Parser) -> None:
     parser.add_argument("--version", metavar="VERSION", help="this version of the one name")
 
 
-def _add_allow(parser: _Parser) -> None:
+def _add_allow_option(parser: _Parser) -> None:
     parser.add_argument(
         "--allow",
         choices=get_args(AllowPolicy),
@@ -201,29 +208,29 @@ def _add_allow(parser: _Parser) -> None:
     )
 
 
-def _demo(parser: _Parser) -> None:
+def _add_demo_arguments(parser: _Parser) -> None:
     parser.add_argument(
         "--terminal", action="store_true", help="tell the same story here, without JupyterLab"
     )
 
 
-def _nothing(parser: _Parser) -> None:
-    """Take no more than every verb does."""
+def _add_no_arguments(parser: _Parser) -> None:
+    """Add nothing to the common options."""
 
 
-_VERBS = {
-    "packages": _packages,
-    "list": _packages,
-    "updates": _updates,
-    "plan": _plan,
-    "upgrade": _upgrade,
-    "install": _install,
-    "uninstall": _uninstall,
-    "history": _nothing,
-    "undo": _undo,
-    "recover": _nothing,
-    "panel": _nothing,
-    "demo": _demo,
+_ADD_ARGUMENTS = {
+    "packages": _add_packages_arguments,
+    "list": _add_packages_arguments,
+    "updates": _add_updates_arguments,
+    "plan": _add_plan_arguments,
+    "upgrade": _add_upgrade_arguments,
+    "install": _add_install_arguments,
+    "uninstall": _add_uninstall_arguments,
+    "history": _add_no_arguments,
+    "undo": _add_undo_arguments,
+    "recover": _add_no_arguments,
+    "panel": _add_no_arguments,
+    "demo": _add_demo_arguments,
 }
 _HELP = {
     "packages": "what is installed",
@@ -239,10 +246,10 @@ _HELP = {
     "panel": "show all of it with buttons",
     "demo": "a throw-away environment and index, with a notebook that shows them",
 }
-_SAME = {"list": "packages"}
+_ALIASES = {"list": "packages"}
 _ONLY_MAGIC = frozenset({"list", "panel"})
 _NOT_IN_MAGIC = frozenset({"demo"})
-_CODES = """\
+_EXIT_CODES = """\
 exit codes:
   0  done
   1  failed: the environment is what it was, or what is said about it
@@ -250,8 +257,8 @@ exit codes:
   3  there was nothing to do, or you said no"""
 
 
-def _check(request: Request) -> None:
-    """Refuse what argparse lets pass, and every bad text before anything is started."""
+def _check_request(request: Request) -> None:
+    """Raise `InvalidRequest` for what argparse accepts: bad combinations, names and versions."""
     if request.verb == "upgrade" and bool(request.names) is request.everything:
         reason = "upgrade takes names, or `--all` for everything"
         raise InvalidRequest("name", None, reason)
@@ -262,5 +269,5 @@ def _freeze(value: object) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _capital(text: str) -> str:
+def _as_sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."

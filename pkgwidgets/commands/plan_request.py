@@ -1,4 +1,4 @@
-"""A request to plan: checked and planned in one place, whichever front end it comes from."""
+"""A request to plan: checked and planned in one place for all front ends."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pkgwidgets.operations import planning
 
 Action = Literal["upgrade", "install", "uninstall", "undo"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
-"""What can be planned."""
+"""The actions that can be planned."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanRequest:
-    """What to plan.
+    """A request to plan.
 
-    `names` are packages to upgrade (without any: everything) or to uninstall, requirements to
-    install, or the one transaction to undo (without any: the last one).
+    `names` are packages to upgrade (none: everything) or to uninstall, requirements to install,
+    or the one transaction to undo (none: the last one).
     """
 
     action: Action = "upgrade"
@@ -31,7 +31,7 @@ class PlanRequest:
     allow: AllowPolicy = "dependencies"
 
     def check(self) -> None:
-        """Refuse what cannot be planned, before anything is started; raises `InvalidRequest`."""
+        """Raise `InvalidRequest` for what cannot be planned, before anything is started."""
         _check_shape(self)
         for name in self.names:
             _check_name(self.action, name)
@@ -40,7 +40,7 @@ class PlanRequest:
 
 
 class Planner(Protocol):
-    """Makes the plans of one environment; `PackageService` is one."""
+    """The interface that makes plans for one environment; `PackageService` has it."""
 
     def plan_upgrade(
         self, names: tuple[str, ...] | None, version: str | None, allow: AllowPolicy, /
@@ -48,10 +48,10 @@ class Planner(Protocol):
         """Plan to upgrade packages; None means everything."""
 
     def plan_install(self, requirements: tuple[str, ...], allow: AllowPolicy, /) -> Plan:
-        """Plan to install what requirements name."""
+        """Plan to install the projects that requirements name."""
 
     def plan_uninstall(self, names: tuple[str, ...], /) -> Plan:
-        """Plan to remove packages."""
+        """Plan to uninstall packages."""
 
     def plan_undo(self, transaction: str | None, /) -> Plan:
         """Plan to undo a transaction; None means the last one."""
@@ -59,7 +59,7 @@ class Planner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BackendPlanner:
-    """Plans on a backend alone: without what a kernel adds, such as the restart verdict."""
+    """Plan on a backend alone, without what a kernel adds, such as the restart verdict."""
 
     backend: Backend
     report: Report = no_report
@@ -73,11 +73,11 @@ class BackendPlanner:
         )
 
     def plan_install(self, requirements: tuple[str, ...], allow: AllowPolicy, /) -> Plan:
-        """Plan to install what requirements name."""
+        """Plan to install the projects that requirements name."""
         return planning.plan_install(self.backend, requirements, allow=allow, report=self.report)
 
     def plan_uninstall(self, names: tuple[str, ...], /) -> Plan:
-        """Plan to remove packages."""
+        """Plan to uninstall packages."""
         return planning.plan_uninstall(self.backend, names)
 
     def plan_undo(self, transaction: str | None, /) -> Plan:
@@ -86,7 +86,7 @@ class BackendPlanner:
 
 
 def plan_for(request: PlanRequest, planner: Planner) -> Plan:
-    """Return the plan for a request; raises as the functions of `operations.planning` do."""
+    """Make the plan for a request; raises what the functions of `operations.planning` raise."""
     match request.action:
         case "upgrade":
             return planner.plan_upgrade(request.names or None, request.version, request.allow)
@@ -113,7 +113,7 @@ def _check_shape(request: PlanRequest) -> None:
 def _check_name(action: Action, name: str) -> None:
     if action == "install":
         checked_requirement(name)
-    elif action != "undo":  # which transactions there are, only the journal knows
+    elif action != "undo":  # an id of a transaction: only the journal knows which exist
         checked_name(name)
 
 

@@ -1,4 +1,4 @@
-"""Recovery of an environment from outside, whatever state its interpreter is in."""
+"""Recover an environment from outside, also if its interpreter does not start."""
 
 from __future__ import annotations
 
@@ -16,37 +16,39 @@ from pkgwidgets.recover import RecoveryEnvironment, outcome_text
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RecoveredTransaction:
-    """A transaction that had been cut off: how it ended, in a word and in a sentence."""
+    """A recovered transaction: its outcome, and a sentence about it."""
 
     id: str
     outcome: str
-    said: str
+    message: str
 
 
 def recover_environment(python: str | None) -> RecoveredTransaction | None:
-    """Bring the unfinished transaction of an environment to its end; None if there is none.
+    """Finish or roll back the interrupted transaction of an environment; None if there is none.
 
-    An interpreter that does not start any more is not needed: where its environment lies is seen
-    from its path. Raises `EnvironmentBusy`, `RollbackFailed`, and `EnvironmentRefused` for what
-    is neither an interpreter nor an environment that we changed.
+    The interpreter need not start: its path shows where the environment lies. Raises
+    `EnvironmentBusy`, `RollbackFailed`, and `EnvironmentRefused` if `python` is no interpreter
+    and its environment was never changed by pkgwidgets.
     """
     try:
-        changed = connect(python)
+        backend = connect(python)
     except EnvironmentRefused:
-        place = data_folder(Path(python or sys.executable))
-        if not place.is_dir():
+        folder = data_folder(Path(python or sys.executable))
+        if not folder.is_dir():
             raise
-        return _ended(RecoveryEnvironment.at(place))
-    return _ended(changed)
+        return _recover(RecoveryEnvironment.at(folder))
+    return _recover(backend)
 
 
-def _ended(changed: Recoverable) -> RecoveredTransaction | None:
-    found = recovery.recover_if_needed(changed)
-    if not found:
+def _recover(environment: Recoverable) -> RecoveredTransaction | None:
+    recovered = recovery.recover_if_needed(environment)
+    if not recovered:
         return None
-    (id,) = found
-    committed = "COMMIT" in changed.journal.steps(id)
+    (transaction_id,) = recovered
+    committed = "COMMIT" in environment.journal.steps(transaction_id)
     outcome = Outcome.COMMITTED if committed else Outcome.ROLLED_BACK
     return RecoveredTransaction(
-        id=id, outcome=outcome.value, said=outcome_text(changed.journal, id)
+        id=transaction_id,
+        outcome=outcome.value,
+        message=outcome_text(environment.journal, transaction_id),
     )

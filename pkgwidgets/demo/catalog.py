@@ -1,4 +1,4 @@
-"""The story that the demo tells: an allotment's projects, what is installed and what is newer.
+"""The projects of the demo: what is installed and which releases the index has.
 
 | project      | installed | on the index | what it shows                                   |
 |--------------|-----------|--------------|-------------------------------------------------|
@@ -6,16 +6,16 @@
 | bedplanner   | 2.1.0     | 2.3.0        | a minor update that also needs sundrift 1.2     |
 | sundrift     | 1.0.4     | 1.2.0        | only a dependency, itself out of date           |
 | frostcall    | 1.9.3     | 2.0.0        | a major update                                  |
-| raintable    | 2.0.0     | 2.4.0, 3.1.0 | allotboard forbids 3.1.0; 2.4.0 is within reach |
+| raintable    | 2.0.0     | 2.4.0, 3.1.0 | allotboard forbids 3.1.0; 2.4.0 is compatible   |
 | allotboard   | 1.40.0    | 1.67.0       | forbids raintable 3; the newer one accepts it   |
 | harvestscale | 3.2.0     | 3.3.0        | the newer one installs, and fails to import     |
-| Compost_Log  | 0.9.0     | 1.0.0 yanked | up to date; its id is compost-log               |
+| Compost_Log  | 0.9.0     | 1.0.0 yanked | up to date; normalized name: compost-log        |
 | moonsower    | 5.0.1     | 6.0.0rc1     | up to date: a pre-release is not offered        |
 | coldframe    | 1.2.0     | 2.0.0        | up to date: the newer one needs Python 4        |
 | beanpoles    | 1.1.0     |              | up to date; only a dependency                   |
 
-Each name has on the index what is installed, and what the third column adds. Upgrading all of it
-at once fails because of harvestscale, and leaves everything as it was.
+The index has the installed release of each project, and those of the third column. Upgrading
+everything at once fails because of harvestscale, and leaves the environment unchanged.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ INSTALLED = (
     "seedshelf==1.4.1",
     "sundrift==1.0.4",
 )
-"""What the environment starts with."""
+"""The releases that the environment starts with."""
 
 DEPENDENCIES = frozenset({"beanpoles", "sundrift"})
-"""The names among them that nobody asked for: bedplanner needs them."""
+"""The installed projects that are not requested: bedplanner requires them."""
 
 
 _MANUAL = package_sources.SEEDSHELF_MANUAL
@@ -60,7 +60,7 @@ def _release(
     entry_points: str = "",
     yanked: str | None = None,
 ) -> BuiltWheel:
-    """Return a release of `day`; its summary is the docstring of the first of its files."""
+    """Return a release of `day` (ISO 8601); its summary is the docstring of its first file."""
     return BuiltWheel(
         name=name,
         version=version,
@@ -126,7 +126,7 @@ _MOON = {"moonsower.py": package_sources.MOONSOWER}
 _FRAME = {"coldframe.py": package_sources.COLDFRAME}
 
 WHEELS = (
-    # 1.4.1 has a misprint: nobody waits two years for a carrot.
+    # 1.4.1 has a misprint: 700 days for a carrot.
     _seedshelf("1.4.1", "2026-02-11", carrot_days=700),
     _seedshelf("1.4.2", "2026-09-28", carrot_days=70),
     _bedplanner("2.1.0", "2026-01-20", package_sources.BEDPLANNER_LAYOUT, needs="sundrift>=1"),
@@ -151,7 +151,7 @@ WHEELS = (
     _allotboard(
         "1.67.0",
         "2026-11-02",
-        total="sum(rain.days.values())",  # what both raintable 2 and 3 have
+        total="sum(rain.days.values())",  # works with both raintable 2 and 3
         needs="raintable>=2,<4",
     ),
     _harvestscale("3.2.0", "2026-03-30", package_sources.HARVESTSCALE_PURE),

@@ -1,4 +1,4 @@
-"""The throw-away environment: a virtual environment with the story installed, and its index."""
+"""The throw-away environment: a virtual environment with the demo's projects, and its index."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import catalog
 from .index_server import DemoIndex
 from .wheel_installer import WheelInstallation
 
-_PREFIX = "pkgwidgets-demo-"
+_FOLDER_PREFIX = "pkgwidgets-demo-"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,18 +24,18 @@ class Demo:
     """A running demo; a context manager that leaves nothing behind."""
 
     folder: Path
-    """All that it has on disk; removed on `close()`, or when Python ends."""
+    """The folder of all its files; removed on `close()`, or when Python exits."""
     python: Path
     site_packages: Path
     index: DemoIndex
 
     @property
     def index_url(self) -> str:
-        """The index, as an installer wants it: `http://127.0.0.1:…/simple/`."""
+        """The URL of the index for installers: `http://127.0.0.1:…/simple/`."""
         return self.index.url
 
     def close(self) -> None:
-        """Stop the index and remove the folder; harmless when done already."""
+        """Stop the index and remove the folder. Idempotent."""
         atexit.unregister(self.close)
         self.index.close()
         _remove(self.folder)
@@ -51,27 +51,27 @@ class Demo:
 
 
 def start(folder: Path | None = None) -> Demo:
-    """Make an environment and an index, both running until `close()`.
+    """Create an environment and start its index; both exist until `close()`.
 
-    `folder` must be new or empty, since it is removed in the end; FileExistsError otherwise.
-    By default it is a temporary one. No process is started: the wheels are unpacked here.
+    `folder` is removed on `close()`, so it must be new or empty: FileExistsError otherwise. By
+    default it is a temporary one. No process is started: the wheels are unpacked in this one.
     """
     with ExitStack() as undo:
-        folder = _claimed(folder)
+        folder = _claim_folder(folder)
         undo.callback(_remove, folder)
         index = undo.enter_context(DemoIndex(catalog.WHEELS))
-        scheme = _created(folder / "env")
+        scheme = _create_environment(folder / "env")
         python = scheme["scripts"] / "python"
-        _install_story(python, scheme)
+        _install_projects(python, scheme)
         undo.pop_all()
     demo = Demo(folder=folder, python=python, site_packages=scheme["purelib"], index=index)
     atexit.register(demo.close)
     return demo
 
 
-def _claimed(folder: Path | None) -> Path:
+def _claim_folder(folder: Path | None) -> Path:
     if folder is None:
-        return Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+        return Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX)).resolve()
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
@@ -79,18 +79,18 @@ def _claimed(folder: Path | None) -> Path:
     return folder
 
 
-def _created(root: Path) -> dict[str, Path]:
+def _create_environment(root: Path) -> dict[str, Path]:
     """Create a virtual environment and return its folders, by sysconfig's names."""
-    # Only pip would need a process. A symlink finds its library where a copy may not.
+    # Installing pip would start a process. A copied interpreter may not find its library.
     venv.create(root, with_pip=False, symlinks=True)
     roots = {"base": str(root), "platbase": str(root)}
     return {key: Path(path) for key, path in sysconfig.get_paths("venv", roots).items()}
 
 
-def _install_story(python: Path, scheme: dict[str, Path]) -> None:
-    released = {f"{wheel.name}=={wheel.version}": wheel for wheel in catalog.WHEELS}
-    for pin in catalog.INSTALLED:
-        wheel = released[pin]
+def _install_projects(python: Path, scheme: dict[str, Path]) -> None:
+    wheels = {f"{wheel.name}=={wheel.version}": wheel for wheel in catalog.WHEELS}
+    for release in catalog.INSTALLED:
+        wheel = wheels[release]
         WheelInstallation(
             wheel=wheel,
             python=python,

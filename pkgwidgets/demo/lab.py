@@ -16,24 +16,25 @@ from pathlib import Path
 
 _NOTEBOOK = "quickstart.ipynb"
 _NOTIFICATIONS = "@jupyterlab/apputils-extension:notification"
-_MISSING = "JupyterLab is not installed here: pip install 'pkgwidgets[lab]'"
+_MISSING_MESSAGE = "JupyterLab is not installed here: pip install 'pkgwidgets[lab]'"
 
 
 def start() -> int:
-    """Serve JupyterLab until it is stopped; opens a browser where there is a display.
+    """Serve JupyterLab until it is stopped, and return the exit code.
 
-    Prints the address in any case. Works as root, on a free port, on loopback only.
+    Prints the address, and opens a browser if there is a display. Works as root, on a free port,
+    on loopback only.
     """
     if importlib.util.find_spec("jupyterlab") is None:
-        print(_MISSING, file=sys.stderr)
+        print(_MISSING_MESSAGE, file=sys.stderr)
         return 1
     from jupyterlab.labapp import LabApp
 
-    # The kernel must be the Python that has us, whatever the user's folder offers as "python3".
+    # The kernel must be this Python, whatever "python3" is in the user's Jupyter folder.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
     with tempfile.TemporaryDirectory(prefix="pkgwidgets-demo-") as folder:
         shutil.copy(quickstart(), folder)
-        _ask_no_questions(Path(folder, ".config"))
+        _disable_news_prompt(Path(folder, ".config"))
         port, token = free_port(), secrets.token_hex(16)
         print(f"\n    http://127.0.0.1:{port}/lab/tree/{_NOTEBOOK}?token={token}\n", flush=True)
         LabApp.launch_instance(
@@ -51,17 +52,17 @@ def start() -> int:
     return 0
 
 
-def _ask_no_questions(config: Path) -> None:
-    """Keep Lab from asking about news over the notebook; the user's own settings still count."""
+def _disable_news_prompt(config: Path) -> None:
+    """Disable the news prompt of JupyterLab; the user's own settings take precedence."""
     overrides = config / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True)
     overrides.write_text(json.dumps({_NOTIFICATIONS: {"fetchNews": "false"}}), encoding="utf-8")
-    known = os.environ.get("JUPYTER_CONFIG_PATH")
-    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [str(config), known]))
+    config_path = os.environ.get("JUPYTER_CONFIG_PATH")
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, [str(config), config_path]))
 
 
 def quickstart() -> Path:
-    """Return the notebook: beside the package in a checkout, else as it was installed."""
+    """Return the path of the notebook: in a checkout beside the package, else as installed."""
     checkout = Path(__file__).parents[2] / "notebooks" / _NOTEBOOK
     if checkout.is_file():
         return checkout
@@ -70,9 +71,9 @@ def quickstart() -> Path:
 
 
 def free_port() -> int:
-    """Return a free port, of those that no system gives to whoever does not mind which.
+    """Return a free port below the ranges that systems use for ephemeral ports.
 
-    One that the system chose could be given to another before a server listens on it.
+    The system could give an ephemeral port to another process before a server listens on it.
     """
     while True:
         port = 20_000 + secrets.randbelow(12_000)

@@ -1,7 +1,7 @@
 """The code of the invented projects; `@version` stands for the release that ships it.
 
-The docstring of a module is also its project's summary. Nothing here is meant to be useful, but
-each module does something that a cell can show, and says so differently after an update.
+The docstring of a module is also its project's summary. The modules are examples: each does
+something that a cell can show, and shows it differently after an upgrade.
 """
 
 SEEDSHELF = '''\

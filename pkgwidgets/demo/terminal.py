@@ -1,4 +1,4 @@
-"""The story of the demo, told in a terminal."""
+"""The demo in a terminal."""
 
 from __future__ import annotations
 
@@ -14,65 +14,73 @@ from pkgwidgets.presentation.text_table import TextTable
 
 from .demo_environment import start
 
-Say = Callable[[str], None]
+Write = Callable[[str], None]
 
 
-def tell(say: Say = print) -> None:
-    """List, check, plan, upgrade, fail and be rolled back, undo; each with what it gives."""
+def run_demo(write: Write = print) -> None:
+    """List, check, plan, upgrade, roll back a failure, undo; write the result of each."""
     with start() as demo:
         backend = connect(demo.python, demo.index_url)
-        _list(backend, say)
-        _check(backend, say)
-        _upgrade(backend, say)
-        _fail(backend, say)
-        _undo(backend, say)
+        _show_packages(backend, write)
+        _show_updates(backend, write)
+        _show_upgrade(backend, write)
+        _show_failure(backend, write)
+        _show_undo(backend, write)
 
 
-def _list(backend: Backend, say: Say) -> None:
-    say("What is installed:\n")
+def _show_packages(backend: Backend, write: Write) -> None:
+    write("What is installed:\n")
     rows = inventory.get_packages(backend)
-    _table(say, ("name", "version", "summary"), ((i.name, i.version, i.summary) for i in rows))
+    _write_table(
+        write,
+        ("name", "version", "summary"),
+        ((info.name, info.version, info.summary) for info in rows),
+    )
 
 
-def _check(backend: Backend, say: Say) -> None:
-    say("\nWhat is newer, and who stands in its way:\n")
+def _show_updates(backend: Backend, write: Write) -> None:
+    write("\nWhat is newer, and who stands in its way:\n")
     rows = [info for info in inventory.check_for_updates(backend) if info.update_available]
-    _table(say, ("name", "version", "latest", "reachable", "blocked by"), map(_update, rows))
+    _write_table(
+        write, ("name", "version", "latest", "reachable", "blocked by"), map(_update_row, rows)
+    )
 
 
-def _update(info: PackageInfo) -> tuple[str, ...]:
-    latest, reachable = info.latest_version or "", info.compatible_version or ""
-    return info.name, info.version, latest, reachable, info.blocked_by
+def _update_row(info: PackageInfo) -> tuple[str, ...]:
+    latest, compatible = info.latest_version or "", info.compatible_version or ""
+    return info.name, info.version, latest, compatible, info.blocked_by
 
 
-def _upgrade(backend: Backend, say: Say) -> None:
-    say("\nA plan changes nothing:\n")
+def _show_upgrade(backend: Backend, write: Write) -> None:
+    write("\nA plan changes nothing:\n")
     plan = planning.plan_upgrade(backend, "raintable")
     for part in str(plan).split("; "):
-        say(f"  {part}")
-    say("\nApplied, it is checked beside the environment first, then saved, installed, verified:\n")
-    say(f"  {transactions.apply_and_follow(backend, plan)!r}")
+        write(f"  {part}")
+    write(
+        "\nApplied, it is checked beside the environment first, then saved, installed, verified:\n"
+    )
+    write(f"  {transactions.apply_and_follow(backend, plan)!r}")
 
 
-def _fail(backend: Backend, say: Say) -> None:
-    say("\nAn upgrade that does not work leaves everything as it was:\n")
+def _show_failure(backend: Backend, write: Write) -> None:
+    write("\nAn upgrade that does not work leaves everything as it was:\n")
     try:
         transactions.apply_and_follow(backend, planning.plan_upgrade(backend, "harvestscale"))
     except TransactionError as error:
-        say(f"  {render(error, Face.CLI)}")
-    say(f"  harvestscale is {inventory.get_package(backend, 'harvestscale').version}")
+        write(f"  {render(error, Face.CLI)}")
+    write(f"  harvestscale is {inventory.get_package(backend, 'harvestscale').version}")
 
 
-def _undo(backend: Backend, say: Say) -> None:
-    say("\nAnd what was applied can be undone, from the saved files and without a network:\n")
+def _show_undo(backend: Backend, write: Write) -> None:
+    write("\nAnd what was applied can be undone, from the saved files and without a network:\n")
     plan = planning.plan_undo(backend)
-    say(f"  {transactions.apply_and_follow(backend, plan)!r}")
+    write(f"  {transactions.apply_and_follow(backend, plan)!r}")
     try:
         planning.plan_undo(backend)
     except PkgwidgetsError as error:
-        say(f"  {error.sentence()}")
+        write(f"  {error.sentence()}")
 
 
-def _table(say: Say, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _write_table(write: Write, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for line in TextTable.of(head, rows).lines():
-        say(f"  {line}")
+        write(f"  {line}")

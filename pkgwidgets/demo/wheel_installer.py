@@ -1,4 +1,4 @@
-"""Unpacks a wheel into an environment and records it, the way an installer does."""
+"""Unpack a wheel into an environment and record it, as an installer does."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 
 from .wheel_builder import BuiltWheel, record_row, record_text
 
-_INSTALLER = "uv"
-"""Who it says it was: the demo shows an environment that uv keeps."""
-_LONGEST_SHEBANG = 127
-"""Linux before 5.1 reads no further, later ones twice that (BINPRM_BUF_SIZE)."""
+_INSTALLER_NAME = "uv"
+"""The content of `INSTALLER`: the demo shows an environment that uv manages."""
+_MAX_SHEBANG_BYTES = 127
+"""Bytes of a first line that Linux before 5.1 reads; later ones read 255 (BINPRM_BUF_SIZE)."""
 
-_SCRIPT = """\
+_SCRIPT_TEMPLATE = """\
 {shebang}
 # -*- coding: utf-8 -*-
 import sys
@@ -30,7 +30,7 @@ if __name__ == "__main__":
 
 @dataclass(kw_only=True, slots=True)
 class WheelInstallation:
-    """One wheel on its way into an environment; `scheme` are sysconfig's folders by name."""
+    """The installation of one wheel; `scheme` maps sysconfig's names to folders."""
 
     wheel: BuiltWheel
     python: Path
@@ -39,9 +39,9 @@ class WheelInstallation:
     _rows: list[tuple[str, str, str]] = field(default_factory=list)
 
     def run(self) -> None:
-        """Write every file of it; raises FileExistsError for one that is there already."""
-        info = f"{self.wheel.stem}.dist-info"
-        record = f"{info}/RECORD"
+        """Write every file of the wheel; raises FileExistsError for one that exists."""
+        dist_info = f"{self.wheel.stem}.dist-info"
+        record = f"{dist_info}/RECORD"
         site = self.scheme["purelib"]
         with zipfile.ZipFile(io.BytesIO(self.wheel.data)) as archive:
             for path in archive.namelist():
@@ -50,14 +50,14 @@ class WheelInstallation:
         for script in _console_scripts(self.wheel.entry_points):
             text = _script_text(script, self.python)
             self._write(self.scheme["scripts"] / script.name, text.encode(), mode=0o755)
-        self._write(site / info / "INSTALLER", _INSTALLER.encode())
+        self._write(site / dist_info / "INSTALLER", _INSTALLER_NAME.encode())
         if self.requested:
-            self._write(site / info / "REQUESTED", b"")
+            self._write(site / dist_info / "REQUESTED", b"")
         text = record_text([*sorted(self._rows), (record, "", "")])
         (site / record).write_text(text, encoding="utf-8")
 
     def _destination(self, path: str) -> Path:
-        """Return where a member goes: into site-packages unless it names another folder."""
+        """Return the destination of a member: site-packages, unless it is in `.data`."""
         root, _, rest = path.partition("/")
         if root != f"{self.wheel.stem}.data":
             return self.scheme["purelib"] / path
@@ -84,14 +84,14 @@ def _console_scripts(entry_points: str) -> Iterator[EntryPoint]:
 
 def _script_text(script: EntryPoint, python: Path) -> str:
     name = script.attr.partition(".")[0]
-    return _SCRIPT.format(
+    return _SCRIPT_TEMPLATE.format(
         shebang=_shebang(python), module=script.module, name=name, call=script.attr
     )
 
 
 def _shebang(python: Path) -> str:
-    """Return the first line; through a shell where the kernel cannot read the path."""
+    """Return the first line of a script; by way of a shell if Linux cannot read the path."""
     line = f"#!{python}"
-    if " " not in line and len(line) <= _LONGEST_SHEBANG:
+    if " " not in line and len(line) <= _MAX_SHEBANG_BYTES:
         return line
     return f"#!/bin/sh\n'''exec' '{python}' \"$0\" \"$@\"\n' '''"

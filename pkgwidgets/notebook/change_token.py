@@ -1,4 +1,4 @@
-"""Whether anything was installed, removed or begun, at the price of a few looks at the disk."""
+"""Detect installs, uninstalls and started transactions with a few file stats."""
 
 from __future__ import annotations
 
@@ -6,36 +6,41 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-_KINDS = (".dist-info", ".egg-info", ".egg-link")
+_METADATA_SUFFIXES = (".dist-info", ".egg-info", ".egg-link")
 
 
 class ChangeToken:
-    """Tells of folders of distributions and other places by their times.
+    """A token of folders of distributions and of other paths, made of modification times.
 
-    A folder of distributions is read only if its own time differs: who asks whether something may
-    be written there changes that, too, and no distribution.
+    A folder of distributions is listed only if its own time differs. That time alone is not
+    enough: a test whether the folder is writable changes it, but no distribution.
     """
 
-    def __init__(self, folders: Iterable[Path], others: Iterable[Path]) -> None:
+    def __init__(self, folders: Iterable[Path], other_paths: Iterable[Path]) -> None:
         self._folders = tuple(folders)
-        self._others = tuple(others)
-        self._known: dict[Path, tuple[str, str]] = {}
+        self._other_paths = tuple(other_paths)
+        self._digests: dict[Path, tuple[str, str]] = {}
 
     def now(self) -> str:
-        """Return a text that differs once something was changed."""
-        return " ".join([*map(self._distributions, self._folders), *map(_time, self._others)])
+        """Return a text that differs after each change."""
+        return " ".join(
+            [*map(self._folder_digest, self._folders), *map(_modification_time, self._other_paths)]
+        )
 
-    def _distributions(self, folder: Path) -> str:
-        time, (before, digest) = _time(folder), self._known.get(folder, ("", ""))
-        if time != before:
+    def _folder_digest(self, folder: Path) -> str:
+        current, (previous, digest) = (
+            _modification_time(folder),
+            self._digests.get(folder, ("", "")),
+        )
+        if current != previous:
             digest = _digest(folder)
-            self._known[folder] = (time, digest)
+            self._digests[folder] = (current, digest)
         return digest
 
 
-def _time(place: Path) -> str:
+def _modification_time(path: Path) -> str:
     try:
-        return str(place.stat().st_mtime_ns)
+        return str(path.stat().st_mtime_ns)
     except OSError:
         return "-"
 
@@ -45,8 +50,8 @@ def _digest(folder: Path) -> str:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.endswith(_KINDS):
+                if entry.name.endswith(_METADATA_SUFFIXES):
                     stats.append((entry.name, entry.stat().st_mtime_ns))
     except OSError:
-        stats.append(("unreadable", 0))  # in the middle of a change: it is looked at again
+        stats.append(("unreadable", 0))  # during a change: its folder is listed again later
     return f"{hash(frozenset(stats)):x}"

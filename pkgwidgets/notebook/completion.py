@@ -1,4 +1,4 @@
-"""What may come next on a line of `%packages`: verbs, names, versions, transactions, options."""
+"""Completions for `%packages`: verbs, names, versions, transactions, options."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pkgwidgets.core.plans import AllowPolicy
 
 Words = Sequence[str]
 
-_OF_INSTALLED = frozenset({"packages", "list", "updates", "plan", "upgrade", "uninstall"})
-"""The verbs that take names of what is installed."""
+_VERBS_OF_INSTALLED = frozenset({"packages", "list", "updates", "plan", "upgrade", "uninstall"})
+"""The verbs that take names of installed packages."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompletionSources:
-    """Where words come from; each is asked only when they are wanted."""
+    """The sources of words; each is called only when its words are needed."""
 
     names: Callable[[], Words]
     versions: Callable[[str], Words]
@@ -25,43 +25,43 @@ class CompletionSources:
     transactions: Callable[[], Words]
 
 
-def completions(line: str, known: CompletionSources) -> Words:
-    """Return what the last word after `%packages` may be, or what may follow its `==`."""
+def completions(line: str, sources: CompletionSources) -> Words:
+    """Return the completions of the last word after `%packages`, or of what follows its `==`."""
     words = line.split()
     last = "" if line[-1:].isspace() or not words else words.pop()
-    begun = last.rpartition("==")[2].lower()
-    return [word for word in _candidates(words, last, known) if word.lower().startswith(begun)]
+    prefix = last.rpartition("==")[2].lower()
+    return [word for word in _candidates(words, last, sources) if word.lower().startswith(prefix)]
 
 
-def _candidates(words: list[str], last: str, known: CompletionSources) -> Words:
+def _candidates(words: list[str], last: str, sources: CompletionSources) -> Words:
     if not words:
         return grammar.verbs(magic=True)
-    verb, *said = words
+    verb, *arguments = words
     if verb not in grammar.verbs(magic=True):
         return ()
-    if said and said[-1].startswith("-") and said[-1] in _VALUES:
-        return _VALUES[said[-1]](said, known)
+    if arguments and arguments[-1].startswith("-") and arguments[-1] in _OPTION_VALUES:
+        return _OPTION_VALUES[arguments[-1]](arguments, sources)
     if last.startswith("-"):
         return grammar.options(verb)
     name, pinned, _ = last.partition("==")
     if pinned:
-        return known.versions(name) if verb == "install" or "--install" in said else ()
-    if verb == "undo" or "--undo" in said:
-        return known.transactions()
-    if verb in _OF_INSTALLED:
-        return [name for name in known.names() if name not in said]
+        return sources.versions(name) if verb == "install" or "--install" in arguments else ()
+    if verb == "undo" or "--undo" in arguments:
+        return sources.transactions()
+    if verb in _VERBS_OF_INSTALLED:
+        return [name for name in sources.names() if name not in arguments]
     return ()
 
 
-def _versions(said: Words, known: CompletionSources) -> Words:
-    names = [word for word in said if not word.startswith("-")]
-    return known.versions(names[0]) if names else ()
+def _version_values(arguments: Words, sources: CompletionSources) -> Words:
+    names = [word for word in arguments if not word.startswith("-")]
+    return sources.versions(names[0]) if names else ()
 
 
-_VALUES: dict[str, Callable[[Words, CompletionSources], Words]] = {
-    "--allow": lambda said, known: get_args(AllowPolicy),
-    "--version": _versions,
-    "--python": lambda said, known: (),
-    "--index-url": lambda said, known: (),
+_OPTION_VALUES: dict[str, Callable[[Words, CompletionSources], Words]] = {
+    "--allow": lambda arguments, sources: get_args(AllowPolicy),
+    "--version": _version_values,
+    "--python": lambda arguments, sources: (),
+    "--index-url": lambda arguments, sources: (),
 }
-"""What the options take, by the option before the cursor."""
+"""The values of each option; they are completed after the option."""

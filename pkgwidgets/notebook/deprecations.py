@@ -1,4 +1,4 @@
-"""The deprecations that this process was warned of."""
+"""The deprecation warnings that this process has issued."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from . import module_info
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SeenDeprecation:
-    """A deprecation that was warned of in this process.
+    """A deprecation warning that this process has issued.
 
-    `module` and `file` are where, and `category` what kind, with the module that it is from.
+    `module`, `file` and `line` are where it was issued; `category` is the qualified class name.
     """
 
     module: str
@@ -24,27 +24,28 @@ class SeenDeprecation:
 
 
 def seen_deprecations(loaded: Iterable[tuple[str, Any]]) -> tuple[SeenDeprecation, ...]:
-    """Return the deprecations that modules, by name, were warned of, as they keep account.
+    """Return the deprecation warnings in the `__warningregistry__` of modules, given by name.
 
-    Python keeps no account of what a filter ignores, and forgets all when a filter is set.
+    Python does not register warnings that a filter ignores, and clears the registry when a
+    filter is set.
     """
-    seen = []
+    deprecations = []
     for name, module in loaded:
         names = module_info.module_contents(module)
-        account = names.get("__warningregistry__")
-        for key in list(account) if type(account) is dict else ():
+        registry = names.get("__warningregistry__")
+        for key in list(registry) if type(registry) is dict else ():
             if isinstance(key, tuple) and len(key) == 3 and _is_deprecation(key[1]):
-                text, kind, line = key
+                text, warning_class, line = key
                 file = next(iter(module_info.module_origins(names)), "")
-                category = f"{kind.__module__}.{kind.__qualname__}"
-                seen.append(
+                category = f"{warning_class.__module__}.{warning_class.__qualname__}"
+                deprecations.append(
                     SeenDeprecation(
                         module=name, file=file, line=line, text=str(text), category=category
                     )
                 )
-    return tuple(seen)
+    return tuple(deprecations)
 
 
-def _is_deprecation(kind: object) -> bool:
-    kinds = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
-    return isinstance(kind, type) and issubclass(kind, kinds)
+def _is_deprecation(category: object) -> bool:
+    categories = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
+    return isinstance(category, type) and issubclass(category, categories)

@@ -1,4 +1,4 @@
-"""Columns and dtypes of each DataFrame, and the way from values to frames."""
+"""The columns and dtypes of each DataFrame, and the functions that make them from values."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CHANGES = {
     "requested": "boolean",
     "transaction": "string",
 }
-"""What became of each package of a transaction; its index is `name`."""
+"""The result for each package of a transaction; its index is `name`."""
 
 HISTORY = {
     "started": _TIME,
@@ -71,7 +71,7 @@ IMPACT = {
     "finding": "string",
     "severity": pd.CategoricalDtype([s.value for s in Severity], ordered=True),
 }
-"""What a plan means for the cells of a notebook; its index counts the rows."""
+"""The impact of a plan on the cells of a notebook; its index is the row number."""
 
 REHEARSAL: dict[str, Any] = {
     "notebook": "string",
@@ -82,14 +82,16 @@ REHEARSAL: dict[str, Any] = {
     "seconds_before": "Float64",
     "seconds_after": "Float64",
 }
-"""The cells of rehearsed notebooks, in order; its index counts the rows."""
+"""The cells of rehearsed notebooks, in order; its index is the row number."""
 
 
 def impact(rows: Sequence[Impact]) -> pd.DataFrame:
-    """Return what a plan means for the cells of a notebook, the worst first."""
-    columns = {name: [_bare(getattr(row, name)) for row in rows] for name in IMPACT}
-    made = _frame(columns, IMPACT, list(map(str, range(len(rows)))), "").reset_index(drop=True)
-    return FullTextFrame(made)
+    """Return the impact of a plan on the cells of a notebook, the worst first."""
+    columns = {name: [_plain_value(getattr(row, name)) for row in rows] for name in IMPACT}
+    frame = _make_frame(columns, IMPACT, list(map(str, range(len(rows)))), "").reset_index(
+        drop=True
+    )
+    return FullTextFrame(frame)
 
 
 def rehearsal(rehearsed: Rehearsal) -> RehearsalFrame:
@@ -104,75 +106,81 @@ def rehearsal(rehearsed: Rehearsal) -> RehearsalFrame:
         "seconds_before": [cell.before.seconds for cell in cells],
         "seconds_after": [cell.after.seconds for cell in cells],
     }
-    made = RehearsalFrame(
+    frame = RehearsalFrame(
         {name: pd.Series(values, dtype=REHEARSAL[name]) for name, values in columns.items()}
     )
-    object.__setattr__(made, "rehearsal", rehearsed)
-    return made
+    object.__setattr__(frame, "rehearsal", rehearsed)
+    return frame
 
 
-def packages(infos: Iterable[PackageInfo]) -> pd.DataFrame:
-    """Return the package frame: one row per distribution, in the order given.
+def packages(packages: Iterable[PackageInfo]) -> pd.DataFrame:
+    """Return the package frame: one row per distribution, in the given order.
 
-    `update_available` is NA where the index was not asked or its answer is not known; the reason
-    is in `error` then. Times are UTC.
+    `update_available` is NA where the index was not asked or did not answer; then `error` has the
+    reason. Times are UTC.
     """
-    rows = list(infos)
+    rows = list(packages)
     columns = {name: [_column_value(getattr(info, name)) for info in rows] for name in PACKAGES}
-    return _frame(columns, PACKAGES, [info.name for info in rows], "name")
+    return _make_frame(columns, PACKAGES, [info.name for info in rows], "name")
 
 
 def changes(transaction: Transaction) -> pd.DataFrame:
-    """Return what became of each package: `status` is the transaction's outcome, or held back."""
-    done: Sequence[Change] = transaction.changes
-    changed = {change.id for change in done}
-    held = [held for held in transaction.plan.held_back if held.id not in changed]
+    """Return the result for each package: `status` is the outcome, or why it was held back."""
+    changed: Sequence[Change] = transaction.changes
+    changed_names = {change.id for change in changed}
+    held_back = [row for row in transaction.plan.held_back if row.id not in changed_names]
     columns: dict[str, list[Any]] = {
-        "before": [_column_value(c.before) for c in done] + [str(h.kept_version) for h in held],
-        "after": [_column_value(c.after) for c in done] + [str(h.kept_version) for h in held],
-        "kind": [c.kind.value for c in done] + ["held back" for _ in held],
-        "status": [transaction.outcome.value for _ in done] + [h.reason for h in held],
-        "requested": [c.requested for c in done] + [True for _ in held],
-        "transaction": [transaction.id for _ in done] + [None for _ in held],
+        "before": [_column_value(c.before) for c in changed]
+        + [str(blocked.kept_version) for blocked in held_back],
+        "after": [_column_value(c.after) for c in changed]
+        + [str(blocked.kept_version) for blocked in held_back],
+        "kind": [c.kind.value for c in changed] + ["held back" for _ in held_back],
+        "status": [transaction.outcome.value for _ in changed]
+        + [blocked.reason for blocked in held_back],
+        "requested": [c.requested for c in changed] + [True for _ in held_back],
+        "transaction": [transaction.id for _ in changed] + [None for _ in held_back],
     }
-    names = [c.name for c in done] + [h.name for h in held]
-    return FullTextFrame(_frame(columns, CHANGES, names, "name"))
+    names = [c.name for c in changed] + [blocked.name for blocked in held_back]
+    return FullTextFrame(_make_frame(columns, CHANGES, names, "name"))
 
 
 def history(transactions: Sequence[Transaction]) -> pd.DataFrame:
     """Return the transactions, newest first.
 
-    When each began and ended, UTC, and the seconds between; how it ended and what it changed;
-    which user asked for it, and in what kind of process: kernel, server, terminal or script;
-    the bytes of the old files that were kept, and those that were downloaded, at most (a cache
-    may have held some); which transaction it takes back, and by which it was taken back; why it
-    failed. What is not known is NA.
+    `started` and `finished` in UTC, and the `seconds` between; `outcome`; `changes`; `user` and
+    `process` (kernel, server, terminal or script) of the request; `saved_bytes`, the old files
+    in the save point; `downloaded_bytes`, an upper bound, as a cache may have had some;
+    `undoes` and `undone_by`, ids of transactions; `error`, why it failed. Unknown values are NA.
     """
     rows = list(reversed(transactions))
-    undone = {t.plan.undoes: t.id for t in rows if t.plan.undoes and t.outcome is Outcome.COMMITTED}
-    columns: dict[str, list[Any]] = {
-        "started": [t.started for t in rows],
-        "finished": [t.finished for t in rows],
-        "seconds": [_seconds(t) for t in rows],
-        "outcome": [t.outcome.value for t in rows],
-        "changes": [", ".join(map(str, t.changes)) for t in rows],
-        "user": [t.user for t in rows],
-        "process": [t.process for t in rows],
-        "saved_bytes": [t.saved_bytes for t in rows],
-        "downloaded_bytes": [t.downloaded_bytes for t in rows],
-        "undoes": [t.plan.undoes for t in rows],
-        "undone_by": [undone.get(t.id) for t in rows],
-        "error": [t.error for t in rows],
+    undone = {
+        transaction.plan.undoes: transaction.id
+        for transaction in rows
+        if transaction.plan.undoes and transaction.outcome is Outcome.COMMITTED
     }
-    return _frame(columns, HISTORY, [t.id for t in rows], "transaction")
+    columns: dict[str, list[Any]] = {
+        "started": [transaction.started for transaction in rows],
+        "finished": [transaction.finished for transaction in rows],
+        "seconds": [_seconds(transaction) for transaction in rows],
+        "outcome": [transaction.outcome.value for transaction in rows],
+        "changes": [", ".join(map(str, transaction.changes)) for transaction in rows],
+        "user": [transaction.user for transaction in rows],
+        "process": [transaction.process for transaction in rows],
+        "saved_bytes": [transaction.saved_bytes for transaction in rows],
+        "downloaded_bytes": [transaction.downloaded_bytes for transaction in rows],
+        "undoes": [transaction.plan.undoes for transaction in rows],
+        "undone_by": [undone.get(transaction.id) for transaction in rows],
+        "error": [transaction.error for transaction in rows],
+    }
+    return _make_frame(columns, HISTORY, [transaction.id for transaction in rows], "transaction")
 
 
-def _frame(
+def _make_frame(
     columns: dict[str, list[Any]], dtypes: dict[str, Any], index: list[str], name: str
 ) -> pd.DataFrame:
     series = {
-        # Through an object series: pandas 2 and 3 then agree on None, and on times without any.
-        column: _times(values)
+        # By way of an object series, so that pandas 2 and 3 treat None and all-missing times alike.
+        column: _utc_times(values)
         if dtypes[column] == _TIME
         else pd.Series(values, dtype=dtypes[column])
         for column, values in columns.items()
@@ -188,19 +196,19 @@ def _seconds(transaction: Transaction) -> float | None:
     return (transaction.finished - transaction.started).total_seconds()
 
 
-def _times(values: list[Any]) -> pd.Series[Any]:
-    """Return times in UTC; what nanoseconds cannot hold, before 1678 or after 2261, is unknown."""
-    kept = [time if time is None or 1678 <= time.year <= 2261 else None for time in values]
-    times: pd.Series[Any] = pd.to_datetime(pd.Series(kept, dtype=object), utc=True)
+def _utc_times(values: list[Any]) -> pd.Series[Any]:
+    """Return times in UTC; times outside 1678 to 2261, which nanoseconds cannot hold, are NaT."""
+    representable = [time if time is None or 1678 <= time.year <= 2261 else None for time in values]
+    times: pd.Series[Any] = pd.to_datetime(pd.Series(representable, dtype=object), utc=True)
     return times.astype("datetime64[ns, UTC]")
 
 
-def _bare(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     return value if value is None or isinstance(value, int) else str(value)
 
 
 def _column_value(value: Any) -> Any:
-    """Return what a column takes: text for versions and paths, None, booleans and times as is."""
+    """Return a value for a column: versions and paths as text; None, booleans and times as is."""
     if value is None or isinstance(value, bool | datetime):
         return value
     return str(value)

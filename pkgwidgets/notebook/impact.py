@@ -1,4 +1,4 @@
-"""What a plan means for a notebook: which cells use what changes, and what no longer fits."""
+"""The impact of a plan on a notebook: which cells use what changes, and what breaks."""
 
 from __future__ import annotations
 
@@ -23,44 +23,50 @@ from pkgwidgets.core.plans import Change, Plan
 from .deprecations import SeenDeprecation
 
 
-def of_plan(
+def plan_impact(
     backend: Backend,
     plan: Plan,
     cells: Iterable[Cell],
     warnings: Collection[SeenDeprecation],
     report: Report,
 ) -> tuple[Impact, ...]:
-    """Return what a plan means for cells, the worst first.
+    """Return the impact of a plan on cells, the worst first.
 
-    Fetches what changes and is used, into a folder of its own. Raises `InvalidRequest` without
-    griffe, and what fetching raises.
+    Downloads the changed packages that are used into a temporary folder. Raises
+    `InvalidRequest` if griffe is not installed, and what the download raises.
     """
     if importlib.util.find_spec("griffe") is None:
         missing = 'an impact needs griffe: `pip install "pkgwidgets[impact]"`'
         raise InvalidRequest("plan", None, missing)
-    used = find_usage(cells)
+    usage = find_usage(cells)
     scope = _Scope(backend, plan)
-    direct = [(use, scope.changed[id]) for use, id in scope.owned(used) if id in scope.changed]
-    rows = [*_unread(used), *_through(scope, used), *_warned(backend, scope, used, warnings)]
-    with rehearsal_backend(backend).notebook_runner.temporary_directory() as room:
-        stage = room / "stage"
-        wanted = {change.id for _, change in direct}
-        part = tuple(c for c in plan.changes if c.id in wanted and c.after is not None)
-        if part:
-            # What the transaction takes from its save point is fetched like anything else here.
+    direct = [
+        (use, scope.changed[name]) for use, name in scope.owned_uses(usage) if name in scope.changed
+    ]
+    rows = [
+        *_unread_cells(usage),
+        *_indirect_impacts(scope, usage),
+        *_deprecation_impacts(backend, scope, usage, warnings),
+    ]
+    with rehearsal_backend(backend).notebook_runner.temporary_directory() as folder:
+        stage = folder / "stage"
+        names = {change.id for _, change in direct}
+        fetched = tuple(c for c in plan.changes if c.id in names and c.after is not None)
+        if fetched:
+            # Also what the transaction would restore from a save point is downloaded here.
             backend.installer.stage(
-                replace(plan, changes=part, from_save_point=False, undoes=None), stage, report
+                replace(plan, changes=fetched, from_save_point=False, undoes=None), stage, report
             )
         old, new = api_reader(backend), api_reader(backend, stage)
         for use, change in direct:
-            rows += _of_use(use, change, old, new)
+            rows += _compare_use(use, change, old, new)
     return api_changes.sort_impacts(rows)
 
 
-def cells_of(notebook: str | Path) -> tuple[Cell, ...]:
-    """Return the code cells of a notebook's file as plain Python, by the numbers they get when run.
+def notebook_cells(notebook: str | Path) -> tuple[Cell, ...]:
+    """Return the code cells of a notebook file as plain Python, numbered as if all were run.
 
-    Raises `InvalidRequest` for what is no notebook (nbformat 4), or not in Python.
+    Raises `InvalidRequest` if it is not a notebook (nbformat 4), or not in Python.
     """
     if not isinstance(notebook, str | Path):
         raise InvalidRequest("notebook", notebook)
@@ -73,8 +79,8 @@ def cells_of(notebook: str | Path) -> tuple[Cell, ...]:
     return _as_python(cell.source for cell in code)
 
 
-def cells_so_far() -> tuple[Cell, ...]:
-    """Return what was run in this kernel, by its number; raises `InvalidRequest` in no kernel."""
+def executed_cells() -> tuple[Cell, ...]:
+    """Return the cells that this kernel has run; raises `InvalidRequest` outside a kernel."""
     from IPython import get_ipython
 
     shell: Any = get_ipython()
@@ -84,97 +90,97 @@ def cells_so_far() -> tuple[Cell, ...]:
 
 
 def _as_python(texts: Iterable[str]) -> tuple[Cell, ...]:
-    """Take magics and shell lines out, as IPython does before it runs a cell."""
+    """Transform magics and shell lines, as IPython does before it runs a cell."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     manager = TransformerManager()  # type: ignore[no-untyped-call]
-    found = []
+    cells = []
     for number, text in enumerate(texts, 1):
         try:
             source = manager.transform_cell(text)
         except SyntaxError:
             source = text
-        found.append(Cell(number=number, source=source))
-    return tuple(found)
+        cells.append(Cell(number=number, source=source))
+    return tuple(cells)
 
 
 class _Scope:
-    """What a plan changes, who depends on it, and by which modules that is used."""
+    """The packages that a plan changes, their dependents, and the modules of both."""
 
     def __init__(self, backend: Backend, plan: Plan) -> None:
         self.installed = backend.environment.distributions()
-        self.changed = {c.id: c for c in plan.changes if c.before is not None}
-        self._needs = dependency_graph.active_requirements(
+        self.changed = {change.id: change for change in plan.changes if change.before is not None}
+        self._requirements = dependency_graph.active_requirements(
             self.installed, backend.environment.interpreter.markers
         )
-        around = set(self.changed)
-        while more := dependency_graph.dependents(around, self._needs):
-            around |= set(more)
-        named = backend.records.modules(sorted(around & set(self.installed)))
-        # The changed last: of a module that several have, theirs counts.
-        ordered = sorted(named, key=lambda id: id in self.changed)
+        affected = set(self.changed)
+        while dependents := dependency_graph.dependents(affected, self._requirements):
+            affected |= set(dependents)
+        modules = backend.records.modules(sorted(affected & set(self.installed)))
+        # Changed packages last: they win if several distributions have the same module.
+        ordered = sorted(modules, key=lambda name: name in self.changed)
         self.modules: dict[str, NormalizedName] = {
-            module: id for id in ordered for module in named[id]
+            module: name for name in ordered for module in modules[name]
         }
 
-    def owned(self, used: Usage) -> Iterator[tuple[Use, NormalizedName]]:
-        """Yield the uses of what is changed, and of what depends on it."""
-        for use in used.uses:
-            id = owning_distribution(use.name, self.modules)
-            if id is not None:
-                yield use, id
+    def owned_uses(self, usage: Usage) -> Iterator[tuple[Use, NormalizedName]]:
+        """Yield the uses of changed packages and of their dependents, with the package's name."""
+        for use in usage.uses:
+            name = owning_distribution(use.name, self.modules)
+            if name is not None:
+                yield use, name
 
-    def through(self, id: NormalizedName) -> list[Change]:
-        """Return the changed packages that one depends on, directly or not."""
-        below = dependency_graph.dependencies([id], self._needs)
-        return [change for change in self.changed.values() if change.id in below - {id}]
+    def changed_dependencies(self, name: NormalizedName) -> list[Change]:
+        """Return the changed packages that a package depends on, directly or indirectly."""
+        dependencies = dependency_graph.dependencies([name], self._requirements)
+        return [change for change in self.changed.values() if change.id in dependencies - {name}]
 
-    def name(self, id: NormalizedName) -> str:
-        """Return a project's own spelling."""
-        found = dependency_graph.readable_distributions(self.installed).get(id)
-        return found.name if found is not None else id
+    def name(self, name: NormalizedName) -> str:
+        """Return a project's name as it spells it."""
+        distribution = dependency_graph.readable_distributions(self.installed).get(name)
+        return distribution.name if distribution is not None else name
 
 
-def _of_use(use: Use, change: Change, old: ApiReader, new: ApiReader) -> Iterator[Impact]:
+def _compare_use(use: Use, change: Change, old: ApiReader, new: ApiReader) -> Iterator[Impact]:
     if change.after is None:
         text = f"{change.name} is removed"
-        yield _row(use, change.name, text, Severity.BREAKS)
+        yield _impact(use, change.name, text, Severity.BREAKS)
         return
     if use.chained:
-        for each in project_rules.project_findings(use, change):
-            yield _row(use, change.name, each.text, each.severity)
+        for finding in project_rules.project_findings(use, change):
+            yield _impact(use, change.name, finding.text, finding.severity)
         return
     version = f"{change.name} {change.after}"
-    last = use.name.rpartition(".")[2]
+    attribute = use.name.rpartition(".")[2]
     if use.module and old.has_module(use.name) and not new.has_module(use.name):
         text = f"there is no module {use.name} in {version}"
-        yield _row(use, change.name, text, Severity.BREAKS)
+        yield _impact(use, change.name, text, Severity.BREAKS)
         return
-    found = api_changes.compare_signatures(
-        last, use.call, old.api(use.name), new.api(use.name), version
+    findings = api_changes.compare_signatures(
+        attribute, use.call, old.api(use.name), new.api(use.name), version
     )
-    for each in found:
-        yield _row(use, change.name, each.text, each.severity)
-    if not found:
-        yield _row(use, change.name, "", Severity.NONE)
+    for finding in findings:
+        yield _impact(use, change.name, finding.text, finding.severity)
+    if not findings:
+        yield _impact(use, change.name, "", Severity.NONE)
 
 
-def _row(use: Use, package: str, text: str, severity: Severity) -> Impact:
+def _impact(use: Use, package: str, text: str, severity: Severity) -> Impact:
     return Impact(cell=use.cell, package=package, name=use.name, finding=text, severity=severity)
 
 
-def _unread(used: Usage) -> Iterator[Impact]:
-    for number in used.unread:
+def _unread_cells(usage: Usage) -> Iterator[Impact]:
+    for number in usage.unread:
         text = "this cell is no Python: what it uses is not known"
         yield Impact(cell=number, package="", name="", finding=text, severity=Severity.UNKNOWN)
 
 
-def _through(scope: _Scope, used: Usage) -> Iterator[Impact]:
-    """Yield what is used by way of a package that depends on a changed one."""
-    for use, id in scope.owned(used):
+def _indirect_impacts(scope: _Scope, usage: Usage) -> Iterator[Impact]:
+    """Yield the uses of packages that depend on a changed one."""
+    for use, name in scope.owned_uses(usage):
         module = use.name.partition(".")[0].removesuffix("()")
-        for change in scope.through(id):
-            text = f"through {scope.name(id)}, which depends on it"
+        for change in scope.changed_dependencies(name):
+            text = f"through {scope.name(name)}, which depends on it"
             yield Impact(
                 cell=use.cell,
                 package=change.name,
@@ -184,35 +190,40 @@ def _through(scope: _Scope, used: Usage) -> Iterator[Impact]:
             )
 
 
-def _warned(
-    backend: Backend, scope: _Scope, used: Usage, warnings: Collection[SeenDeprecation]
+def _deprecation_impacts(
+    backend: Backend, scope: _Scope, usage: Usage, warnings: Collection[SeenDeprecation]
 ) -> Iterator[Impact]:
-    """Yield the deprecations of the changed packages that this kernel was warned of.
+    """Yield the deprecation warnings of changed packages that this kernel has issued.
 
-    In a cell, they are of the name on that line that they speak of; else of the package from
-    whose file, or with whose kind of warning, they come.
+    A warning in a cell is about the name on its line that its text mentions. Any other belongs to
+    the package of the file that issued it, or of its warning class.
     """
-    owners = file_owners(backend).owners({each.file for each in warnings if each.file})
-    for each in warnings:
-        text = f"{each.category.rpartition('.')[2]}: {' '.join(each.text.split())}"
-        said = list(_on_line(scope, used, each)) if each.module == "__main__" else []
-        for use, change in said:
-            yield _row(use, change.name, text, Severity.WARNS)
-        kind = owning_distribution(each.category, scope.modules)
-        ids = {*owners.get(each.file, ()), *([kind] if kind is not None else [])}
-        for id in sorted(ids & set(scope.changed)) if not said else ():
+    owners = file_owners(backend).owners({warning.file for warning in warnings if warning.file})
+    for warning in warnings:
+        text = f"{warning.category.rpartition('.')[2]}: {' '.join(warning.text.split())}"
+        uses = list(_uses_on_line(scope, usage, warning)) if warning.module == "__main__" else []
+        for use, change in uses:
+            yield _impact(use, change.name, text, Severity.WARNS)
+        category_owner = owning_distribution(warning.category, scope.modules)
+        names = {
+            *owners.get(warning.file, ()),
+            *([category_owner] if category_owner is not None else []),
+        }
+        for name in sorted(names & set(scope.changed)) if not uses else ():
             yield Impact(
                 cell=None,
-                package=scope.changed[id].name,
-                name=each.module,
+                package=scope.changed[name].name,
+                name=warning.module,
                 finding=text,
                 severity=Severity.WARNS,
             )
 
 
-def _on_line(scope: _Scope, used: Usage, each: SeenDeprecation) -> Iterator[tuple[Use, Change]]:
-    """Yield the uses that a warning in a cell can be of: it tells the line, not the cell."""
-    for use, id in scope.owned(used):
-        last = use.name.rpartition(".")[2].removesuffix("()")
-        if id in scope.changed and use.line == each.line and last in each.text:
-            yield use, scope.changed[id]
+def _uses_on_line(
+    scope: _Scope, usage: Usage, warning: SeenDeprecation
+) -> Iterator[tuple[Use, Change]]:
+    """Yield the uses that a warning in a cell may be about: it has the line, but not the cell."""
+    for use, name in scope.owned_uses(usage):
+        attribute = use.name.rpartition(".")[2].removesuffix("()")
+        if name in scope.changed and use.line == warning.line and attribute in warning.text:
+            yield use, scope.changed[name]

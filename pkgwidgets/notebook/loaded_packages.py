@@ -1,4 +1,4 @@
-"""What this kernel has loaded: modules -> distributions -> versions."""
+"""The packages that this kernel has loaded: modules → distributions → versions."""
 
 from __future__ import annotations
 
@@ -25,217 +25,227 @@ from pkgwidgets.core.restart import LoadedPackage, is_library
 from .deprecations import SeenDeprecation, seen_deprecations
 from .module_info import module_contents, module_folder, module_origins
 
-_MAX_VERSION = 1 << 20
-"""Source files that are longer, in bytes, do not state a version."""
+_MAX_SOURCE_BYTES = 1 << 20
+"""Larger source files are not searched for a version."""
 
 
 @dataclass(frozen=True, slots=True)
 class _SeenModule:
-    """A module or a library that was found loaded, and whose it was when it was first seen."""
+    """A loaded module or library, and the versions of its distributions when first seen."""
 
     file: str
     versions: Mapping[NormalizedName, str]
-    is_there: Callable[[], bool]
+    is_alive: Callable[[], bool]
 
 
-_Attributed = list[tuple[str, Mapping[NormalizedName, str]]]
-"""Files that are loaded, and the versions of whose they are."""
+_AttributedFiles = list[tuple[str, Mapping[NormalizedName, str]]]
+"""Loaded files, and the versions of the distributions that they belong to."""
 
 
 class LoadedPackages:
     """The distributions that this process has imported from one environment, and their versions.
 
-    Whose a module is, its file tells, by RECORD and never by a name. Its version is the one that
-    was installed when it was first seen: what a later upgrade puts on the disk is not what runs
-    here. Where that upgrade may have come before the first look, what the module says of itself
-    counts. Nothing is imported or run by looking.
+    The file of a module shows its distribution, by RECORD and never by a name. Its version is the
+    one that was installed when it was first seen: a later upgrade changes the disk, not what runs
+    here. If an upgrade may have come before the first look, the module's `__version__` counts.
+    Looking neither imports nor runs anything.
     """
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self._claims = file_owners(backend)
-        self._guard = Lock()
-        self._known: set[tuple[int, int]] = set()
-        self._kept: list[object] = []
-        self._mapped: frozenset[str] = frozenset()
-        self._seen: list[_SeenModule] = []
-        self._attributed: _Attributed = []
+        self._file_owners = file_owners(backend)
+        self._lock = Lock()
+        self._known_modules: set[tuple[int, int]] = set()
+        self._kept_specs: list[object] = []
+        self._mapped_libraries: frozenset[str] = frozenset()
+        self._seen_modules: list[_SeenModule] = []
+        self._attributed: _AttributedFiles = []
 
     def versions(self) -> Mapping[NormalizedName, str]:
-        """Return the loaded version of each loaded distribution; none for another's Python."""
-        found: dict[NormalizedName, str] = {}
-        for _, versions in self._look():
-            for id, version in versions.items():
-                found.setdefault(id, version)
-        return found
+        """Return the version of each loaded distribution; empty for another environment."""
+        loaded: dict[NormalizedName, str] = {}
+        for _, versions in self._scan():
+            for name, version in versions.items():
+                loaded.setdefault(name, version)
+        return loaded
 
-    def loadings(self) -> Mapping[NormalizedName, LoadedPackage]:
-        """Return how each of them is loaded."""
+    def loaded_packages(self) -> Mapping[NormalizedName, LoadedPackage]:
+        """Return how each loaded distribution is loaded."""
         files: dict[NormalizedName, set[str]] = {}
         versions: dict[NormalizedName, str] = {}
-        for file, known in self._look():
-            for id, version in known.items():
-                files.setdefault(id, set()).add(file)
-                versions.setdefault(id, version)
-        code = self._claims.code(versions)
+        for file, file_versions in self._scan():
+            for name, version in file_versions.items():
+                files.setdefault(name, set()).add(file)
+                versions.setdefault(name, version)
+        code_files = self._file_owners.code(versions)
         return {
-            id: LoadedPackage(
+            name: LoadedPackage(
                 version=version,
-                extension=next((Path(f).name for f in sorted(files[id]) if is_library(f)), ""),
-                waiting=sum(file.endswith(".py") for file in code.get(id, frozenset()) - files[id]),
+                extension=next(
+                    (Path(path).name for path in sorted(files[name]) if is_library(path)), ""
+                ),
+                waiting=sum(
+                    file.endswith(".py") for file in code_files.get(name, frozenset()) - files[name]
+                ),
             )
-            for id, version in versions.items()
+            for name, version in versions.items()
         }
 
-    def warned(self) -> tuple[SeenDeprecation, ...]:
-        """Return the deprecations that this process was warned of; none for another's Python."""
-        return seen_deprecations(list(sys.modules.items())) if self._is_ours() else ()
+    def deprecations(self) -> tuple[SeenDeprecation, ...]:
+        """Return the deprecation warnings of this process; empty for another environment."""
+        return seen_deprecations(list(sys.modules.items())) if self._is_this_environment() else ()
 
-    def _look(self) -> _Attributed:
-        if not self._is_ours():
+    def _scan(self) -> _AttributedFiles:
+        if not self._is_this_environment():
             return []
-        with self._guard:
+        with self._lock:
             libraries = sorted(self._new_libraries())
-            there = [seen for seen in self._seen if seen.is_there()]
-            gone, count = len(self._seen) - len(there), len(there)
-            self._seen = there
-            self._add(list(self._new_modules()), libraries)
-            if gone or len(self._seen) != count:
-                self._attributed = _attributed(self._seen)
+            alive = [module for module in self._seen_modules if module.is_alive()]
+            dropped, count = len(self._seen_modules) - len(alive), len(alive)
+            self._seen_modules = alive
+            self._add_modules(list(self._new_modules()), libraries)
+            if dropped or len(self._seen_modules) != count:
+                self._attributed = _attribute_files(self._seen_modules)
             return self._attributed
 
-    def _add(self, modules: list[tuple[str, Any, dict[str, Any]]], libraries: list[str]) -> None:
-        files = {file for _, _, names in modules for file in module_origins(names)}
-        owners = self._claims.owners({*files, *libraries})
+    def _add_modules(
+        self, modules: list[tuple[str, Any, dict[str, Any]]], libraries: list[str]
+    ) -> None:
+        files = {file for _, _, contents in modules for file in module_origins(contents)}
+        owners = self._file_owners.owners({*files, *libraries})
         if not owners:
             return
-        stated = _stated(modules, owners)
-        versions = self._versions_of({id for ids in owners.values() for id in ids}, stated)
-        for name, module, names in modules:
-            for file in module_origins(names):
-                self._add_one(file, owners, versions, _still(name, module, names))
+        stated = _stated_versions(modules, owners)
+        versions = self._find_versions(
+            {name for names in owners.values() for name in names}, stated
+        )
+        for module_name, module, contents in modules:
+            for file in module_origins(contents):
+                self._add_seen_module(
+                    file, owners, versions, _liveness_check(module_name, module, contents)
+                )
         for library in libraries:
-            self._add_one(library, owners, versions, partial(self._is_mapped, library))
+            self._add_seen_module(library, owners, versions, partial(self._is_mapped, library))
 
-    def _add_one(
+    def _add_seen_module(
         self,
         file: str,
         owners: Mapping[str, frozenset[NormalizedName]],
         versions: Mapping[NormalizedName, str],
-        is_there: Callable[[], bool],
+        is_alive: Callable[[], bool],
     ) -> None:
-        known = {id: versions[id] for id in owners.get(file, ()) if id in versions}
-        if known:
-            self._seen.append(_SeenModule(module_folder(file), known, is_there))
+        file_versions = {name: versions[name] for name in owners.get(file, ()) if name in versions}
+        if file_versions:
+            self._seen_modules.append(_SeenModule(module_folder(file), file_versions, is_alive))
 
-    def _versions_of(
-        self, ids: Iterable[NormalizedName], stated: Mapping[NormalizedName, tuple[str, str]]
+    def _find_versions(
+        self, names: Iterable[NormalizedName], stated: Mapping[NormalizedName, tuple[str, str]]
     ) -> dict[NormalizedName, str]:
-        """Return the version of each, as it is installed, or as its module states it.
+        """Return the version of each distribution: as installed, or as its module states it.
 
-        The latter if it was installed while this process ran, and its module states another one
-        than the file that it came from now does.
+        The latter if it was installed while this process ran, and its module states another
+        version than the module's file does now.
         """
         installed = dependency_graph.readable_distributions(
             self._backend.environment.distributions()
         )
         started = process_start()
-        found = {}
-        for id in ids:
-            distribution = installed.get(id)
-            text, file = stated.get(id, ("", ""))
-            known = None if distribution is None else distribution.version
+        versions = {}
+        for name in names:
+            distribution = installed.get(name)
+            text, file = stated.get(name, ("", ""))
+            version = None if distribution is None else distribution.version
             if distribution is None or (
                 _may_be_newer(distribution, started)
-                and _contradicts(text, file, distribution.version)
+                and _states_another_version(text, file, distribution.version)
             ):
-                known = _version(text)
-            if known is not None:
-                found[id] = str(known)
-        return found
+                version = _parse_version(text)
+            if version is not None:
+                versions[name] = str(version)
+        return versions
 
     def _new_modules(self) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-        """Yield the modules that were not here at the last look, with what is in them."""
+        """Yield the modules imported since the last scan: name, module and contents."""
         for name, module in list(sys.modules.items()):
-            names = module_contents(module)
-            spec = names.get("__spec__")
+            contents = module_contents(module)
+            spec = contents.get("__spec__")
             key = (id(module), id(spec))
-            if names and key not in self._known:
-                self._known.add(key)
-                self._kept.append(spec)  # so that no other gets its number
-                yield name, module, names
+            if contents and key not in self._known_modules:
+                self._known_modules.add(key)
+                self._kept_specs.append(spec)  # kept alive, so that no other object gets its id()
+                yield name, module, contents
 
     def _new_libraries(self) -> frozenset[str]:
-        """Return the libraries that were not mapped at the last look."""
-        before, self._mapped = self._mapped, mapped_libraries()
-        return self._mapped - before
+        """Return the libraries mapped since the last scan."""
+        previous, self._mapped_libraries = self._mapped_libraries, mapped_libraries()
+        return self._mapped_libraries - previous
 
     def _is_mapped(self, path: str) -> bool:
-        return path in self._mapped
+        return path in self._mapped_libraries
 
-    def _is_ours(self) -> bool:
+    def _is_this_environment(self) -> bool:
         interpreter = self._backend.environment.interpreter
         return interpreter.python == Path(sys.executable) or interpreter.prefix == Path(sys.prefix)
 
 
-def _attributed(seen: Iterable[_SeenModule]) -> _Attributed:
-    """Decide whose a file is that several distributions claim: theirs who have more loaded.
+def _attribute_files(modules: Iterable[_SeenModule]) -> _AttributedFiles:
+    """Attribute a shared file to those of its distributions that have a file of their own loaded.
 
-    So it is with the `__init__.py` that the parts of an old namespace package share. Where that
-    decides nothing, it is all of theirs.
+    The parts of an old namespace package share an `__init__.py`, for example. If none has a file
+    of its own loaded, the shared file belongs to all.
     """
-    seen = list(seen)
-    sure = {id for each in seen if len(each.versions) == 1 for id in each.versions}
-    found = []
-    for each in seen:
-        known = {id: version for id, version in each.versions.items() if id in sure}
-        found.append((each.file, known or each.versions))
-    return found
+    modules = list(modules)
+    certain = {name for module in modules if len(module.versions) == 1 for name in module.versions}
+    attributed = []
+    for module in modules:
+        versions = {name: version for name, version in module.versions.items() if name in certain}
+        attributed.append((module.file, versions or module.versions))
+    return attributed
 
 
-def _still(name: str, module: Any, names: Mapping[str, Any]) -> Callable[[], bool]:
-    """Return what tells whether this very import of a module is still in use by somebody."""
-    spec = names.get("__spec__")
+def _liveness_check(name: str, module: Any, contents: Mapping[str, Any]) -> Callable[[], bool]:
+    """Return a function that tells whether this import of a module is still alive."""
+    spec = contents.get("__spec__")
     try:
-        alive: Callable[[], Any] = weakref.ref(module)
+        get_module: Callable[[], Any] = weakref.ref(module)
     except TypeError:
-        alive = lambda: sys.modules.get(name)  # noqa: E731
+        get_module = lambda: sys.modules.get(name)  # noqa: E731
 
-    def is_there() -> bool:
-        found = alive()
-        return found is not None and module_contents(found).get("__spec__") is spec
+    def is_alive() -> bool:
+        current = get_module()
+        return current is not None and module_contents(current).get("__spec__") is spec
 
-    return is_there
+    return is_alive
 
 
-def _stated(
+def _stated_versions(
     modules: Iterable[tuple[str, Any, Mapping[str, Any]]],
     owners: Mapping[str, frozenset[NormalizedName]],
 ) -> dict[NormalizedName, tuple[str, str]]:
-    """Return the version that the outermost module of each distribution states, and its file."""
-    found: dict[NormalizedName, tuple[str, str]] = {}
-    for name, _, names in sorted(modules, key=lambda each: each[0].count(".")):
-        text = names.get("__version__")
+    """Return the `__version__` of each distribution's outermost module, and the module's file."""
+    stated: dict[NormalizedName, tuple[str, str]] = {}
+    for name, _, contents in sorted(modules, key=lambda module: module[0].count(".")):
+        text = contents.get("__version__")
         if isinstance(text, str) and name != "__main__":
-            for file in module_origins(names):
-                for id in owners.get(file, ()):
-                    found.setdefault(id, (text, file))
-    return found
+            for file in module_origins(contents):
+                for normalized_name in owners.get(file, ()):
+                    stated.setdefault(normalized_name, (text, file))
+    return stated
 
 
-def _contradicts(text: str, file: str, installed: Version) -> bool:
-    """Tell whether a module states another version than the file that is there now would."""
-    stated = _version(text)
+def _states_another_version(text: str, file: str, installed: Version) -> bool:
+    """Return whether a module states another version than its file on disk does now."""
+    stated = _parse_version(text)
     if stated is None or stated.public == installed.public:
         return False
     with suppress(OSError):
-        if file.endswith(".py") and Path(file).stat().st_size < _MAX_VERSION:
+        if file.endswith(".py") and Path(file).stat().st_size < _MAX_SOURCE_BYTES:
             source = Path(file).read_text("utf-8", "replace")
             return f'"{text}"' not in source and f"'{text}'" not in source
     return True
 
 
-def _version(text: str) -> Version | None:
+def _parse_version(text: str) -> Version | None:
     try:
         return Version(text)
     except InvalidVersion:
@@ -243,5 +253,5 @@ def _version(text: str) -> Version | None:
 
 
 def _may_be_newer(distribution: Distribution, started: datetime | None) -> bool:
-    """Tell whether a distribution was installed while this process ran, or that is unknown."""
+    """Return whether a distribution was installed while this process ran, or may have been."""
     return started is None or distribution.installed > started

@@ -1,4 +1,4 @@
-"""What is in a module and where it is from, without asking the module: it might do something."""
+"""The contents and the origin of a module, read without running any of its code."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from typing import Any
 
 
 def module_contents(module: Any) -> dict[str, Any]:
-    """Return what is in a module, by name.
-
-    Nothing of one whose import was put off until it is used.
-    """
+    """Return the namespace of a module; empty for a module whose import is lazy and pending."""
     kind = type(module)
     if kind is ModuleType:
         plain: dict[str, Any] = module.__dict__
@@ -28,16 +25,19 @@ def module_contents(module: Any) -> dict[str, Any]:
 
 
 def module_origins(names: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return where a module came from: as its import recorded it, and as it says itself."""
+    """Return the absolute files of a module: of its `__spec__`, and its `__file__`."""
     spec = names.get("__spec__")
     origin = spec.origin if type(spec) is ModuleSpec and spec.has_location else None
     places = (origin, names.get("__file__"))
-    # Not resolved: an absolute path is all that is needed here, and links cost.
+    # Not resolved: links cost time, and an absolute path is enough here.
     absolute = [os.path.abspath(file) for file in places if type(file) is str and file]  # noqa: PTH100
     return tuple(dict.fromkeys(absolute))
 
 
 def module_folder(file: str) -> str:
-    """Return where a file lies: its folder's links followed, but not its own, into a cache."""
+    """Return a file's path with the links of its folder resolved, but not the file's own.
+
+    The file itself may be a link into a cache.
+    """
     folder, _, name = file.rpartition(os.sep)
     return f"{os.path.realpath(folder)}{os.sep}{name}"

@@ -1,4 +1,4 @@
-"""Which notebook this kernel runs: told by what started it, and by the page that shows it."""
+"""The path of this kernel's notebook: from its server or VS Code, and from the page."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-_SESSION = "JPY_SESSION_NAME"
-"""The variable in which a notebook server tells a kernel its notebook's path, as it was then."""
-_VS_CODE = "__vsc_ipynb_file__"
-"""The variable in which VS Code tells it, among the user's."""
+_SESSION_VARIABLE = "JPY_SESSION_NAME"
+"""The environment variable with the notebook's path when its server started the kernel."""
+_VS_CODE_VARIABLE = "__vsc_ipynb_file__"
+"""The variable in the user's namespace in which VS Code keeps the path."""
 _SUFFIX = ".ipynb"
 
 
-def find_notebook(told: str = "") -> Path | None:
-    """Return the path of this kernel's notebook, None where that is not known.
+def find_notebook(page_path: str = "") -> Path | None:
+    """Return the path of this kernel's notebook, None if unknown.
 
-    `told` is what a page says of it: its path below the server's folder, which may be newer than
-    what the kernel was started with. It is not believed where no such file is.
+    `page_path` is the path below the server's folder, from the page. It may be newer than the path
+    that the kernel was started with. It is ignored if there is no such file.
     """
-    session = os.environ.get(_SESSION, "")
-    if told and session:
-        # A drive of the server's is no folder: `RTC:report.ipynb`.
-        relative = PurePosixPath(told.rpartition(":")[2])
+    session = os.environ.get(_SESSION_VARIABLE, "")
+    if page_path and session:
+        # A drive of the server is not a folder: `RTC:report.ipynb`.
+        relative = PurePosixPath(page_path.rpartition(":")[2])
         folder = Path(session).absolute().parent
-        above = tuple(part for part in relative.parent.parts if part != "/")
-        is_same = folder.parts[len(folder.parts) - len(above) :] == above
+        parents = tuple(part for part in relative.parent.parts if part != "/")
+        is_same = folder.parts[len(folder.parts) - len(parents) :] == parents
         return folder / relative.name if is_same and _is_notebook(folder / relative.name) else None
-    for place in (session, _said_by_vs_code()):
-        if place and _is_notebook(Path(place)):
-            return Path(place).absolute()
+    for path in (session, _vs_code_path()):
+        if path and _is_notebook(Path(path)):
+            return Path(path).absolute()
     return None
 
 
@@ -37,9 +37,9 @@ def _is_notebook(path: Path) -> bool:
     return path.suffix == _SUFFIX and path.is_file()
 
 
-def _said_by_vs_code() -> str:
+def _vs_code_path() -> str:
     from IPython import get_ipython
 
     shell: Any = get_ipython()
-    path = shell.user_ns.get(_VS_CODE) if shell is not None else None
+    path = shell.user_ns.get(_VS_CODE_VARIABLE) if shell is not None else None
     return path if isinstance(path, str) else ""

@@ -1,4 +1,4 @@
-"""A progress bar for a call in a cell: none when it ends within half a second."""
+"""A progress bar for a call in a cell, shown after half a second."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pkgwidgets.core.events import Event, Stage, describe
 from pkgwidgets.core.interfaces import Report
 
 _DELAY_SECONDS = 0.5
-_STEPS = (Stage.FETCHING, Stage.CHECKING, Stage.SAVING, Stage.INSTALLING, Stage.VERIFYING)
+_APPLY_STAGES = (Stage.FETCHING, Stage.CHECKING, Stage.SAVING, Stage.INSTALLING, Stage.VERIFYING)
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def reporting(
     make_bar: Callable[..., tqdm[Any]] = tqdm,
     clock: Callable[[], float] = monotonic,
 ) -> Iterator[Report]:
-    """Give the caller's own report, or a bar that follows the events until the work has ended."""
+    """Yield the caller's report, or one that shows the events in a bar until the block ends."""
     if report is not None:
         yield report
         return
@@ -35,17 +35,17 @@ def reporting(
 
 
 class _Bar:
-    """A bar that is made when it is time to show it: in a notebook it is eleven widgets."""
+    """A bar that is created only when it is shown: in a notebook it is eleven widgets."""
 
     def __init__(self, make_bar: Callable[..., tqdm[Any]], clock: Callable[[], float]) -> None:
         self._make_bar = make_bar
         self._clock = clock
-        self._begun = clock()
+        self._started = clock()
         self._bar: tqdm[Any] | None = None
 
     def follow(self, event: Event) -> None:
         if self._bar is None:
-            if self._clock() - self._begun < _DELAY_SECONDS:
+            if self._clock() - self._started < _DELAY_SECONDS:
                 return
             self._bar = self._make_bar(total=1.0, leave=False, bar_format="{desc} {bar}")
         self._bar.set_description_str(describe(event), refresh=False)
@@ -54,11 +54,15 @@ class _Bar:
 
     def close(self) -> None:
         if self._bar is not None:
-            self._bar.n = self._bar.total or 0  # one that is short of it stays, in red
+            self._bar.n = self._bar.total or 0  # an incomplete bar would stay, in red
             self._bar.close()
 
 
 def _fraction(event: Event) -> float | None:
     if event.stage is Stage.ASKING and event.total:
         return (event.done or 0) / event.total
-    return _STEPS.index(event.stage) / len(_STEPS) if event.stage in _STEPS else None
+    return (
+        _APPLY_STAGES.index(event.stage) / len(_APPLY_STAGES)
+        if event.stage in _APPLY_STAGES
+        else None
+    )

@@ -1,4 +1,4 @@
-"""Rehearsals as a user of the service asks for them: paths checked, rules read, backends joined."""
+"""Rehearsals for `PackageService`: check paths, read rules, join the backends."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pkgwidgets.operations import culprit_search, rehearsal
 from pkgwidgets.operations import known_good as known_good_module
 
 Notebooks = str | Path | Iterable[str | Path]
-"""One notebook's path, or several."""
+"""The path of a notebook, or several."""
 
 
 def rehearse(
@@ -28,14 +28,14 @@ def rehearse(
     sanitize: str | Path | None,
     report: Report,
 ) -> Rehearsal:
-    """Rehearse a plan on notebooks."""
+    """Rehearse a plan on notebooks; `sanitize` is a file of nbval's rules."""
     return rehearsal.rehearse(
         backend,
         rehearsal_backend(backend),
         plan,
-        _paths(notebooks),
+        _checked_paths(notebooks),
         limits=limits,
-        sanitizer=_sanitizer(sanitize),
+        sanitizer=_read_sanitizer(sanitize),
         report=report,
     )
 
@@ -43,52 +43,52 @@ def rehearse(
 def find_culprits(
     backend: Backend, notebooks: Notebooks, report: Report
 ) -> culprit_search.CulpritSearchResult:
-    """Plan to upgrade everything that leaves the notebooks as they are."""
+    """Find the upgrades that break the notebooks; the result has the plan without them."""
     return culprit_search.find_culprits(
-        backend, rehearsal_backend(backend), _paths(notebooks), report=report
+        backend, rehearsal_backend(backend), _checked_paths(notebooks), report=report
     )
 
 
-def remember_result(backend: Backend, applied: culprit_search.CulpritSearchResult) -> None:
-    """Keep what is installed now as good for the notebooks that ran clean with it."""
-    culprit_search.remember_result(backend, rehearsal_backend(backend), applied)
+def remember_result(backend: Backend, result: culprit_search.CulpritSearchResult) -> None:
+    """Remember the installed versions as known good for the notebooks that ran without error."""
+    culprit_search.remember_result(backend, rehearsal_backend(backend), result)
 
 
 def known_good(backend: Backend, notebook: str | Path, report: Report) -> Plan:
-    """Plan to return to the versions with which a notebook last ran clean."""
-    (path,) = _paths(notebook)
+    """Plan to return to the versions with which a notebook last ran without error."""
+    (path,) = _checked_paths(notebook)
     return known_good_module.plan_known_good(
         backend, rehearsal_backend(backend), path, report=report
     )
 
 
 def checked_seconds(seconds: object) -> float:
-    """Return a time limit; raises `InvalidRequest` for what is none."""
+    """Return a time limit in seconds; raises `InvalidRequest` if it is no positive number."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
         raise InvalidRequest("seconds", seconds, "a number above zero is wanted")
     return float(seconds)
 
 
-def _paths(notebooks: Notebooks) -> list[Path]:
-    given: list[object] = (
-        [notebooks] if isinstance(notebooks, str | Path) else list(_iterated(notebooks))
+def _checked_paths(notebooks: Notebooks) -> list[Path]:
+    candidates: list[object] = (
+        [notebooks] if isinstance(notebooks, str | Path) else list(_checked_iterable(notebooks))
     )
     paths = []
-    for notebook in given:
+    for notebook in candidates:
         if not isinstance(notebook, str | Path) or not str(notebook):
             raise InvalidRequest("notebook", notebook, "a path is wanted")
         paths.append(Path(notebook).absolute())
     return list(dict.fromkeys(paths))
 
 
-def _iterated(notebooks: object) -> Iterable[object]:
+def _checked_iterable(notebooks: object) -> Iterable[object]:
     if not isinstance(notebooks, Iterable):
         raise InvalidRequest("notebooks", notebooks, "paths are wanted")
     return notebooks
 
 
-def _sanitizer(file: str | Path | None) -> output_diff.Sanitizer:
-    """Read nbval's rules from a file; raises `InvalidRequest` for what holds none."""
+def _read_sanitizer(file: str | Path | None) -> output_diff.Sanitizer:
+    """Read nbval's rules from a file; raises `InvalidRequest` if it has none."""
     if file is None:
         return ()
     try:

@@ -1,4 +1,4 @@
-"""The service of one kernel: plural answers are DataFrames, singular ones are values."""
+"""`PackageService`: answers about many packages are DataFrames, about one are values."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory, planning, recovery
 from pkgwidgets.operations import transactions as operations
-from pkgwidgets.presentation import (
-    value_html as value_html,
-)  # plans and packages show themselves by it
+from pkgwidgets.presentation import value_html as value_html  # gives plans and packages their HTML
 
 from . import frames, notebook_path, rehearsal
 from .change_token import ChangeToken
@@ -55,54 +53,54 @@ _OLD_NAMES = {
     "running": "current_transaction",
     "stamp": "change_token",
 }
-"""What 0.1 called them: each keeps working, with a DeprecationWarning."""
+"""Names of 0.1 and the new ones: each keeps working, with a DeprecationWarning."""
 
 
 class PackageService:
-    """What one environment has, what is newer, what an upgrade would do, and the way back.
+    """List, check, plan, upgrade and undo the packages of one environment.
 
-    Without arguments, this kernel's environment, and what uv, else pip, is configured to ask.
-    Raises `EnvironmentRefused` if `python` is no interpreter, `InvalidRequest` if `index_url` is
-    no http address. What an earlier session left unfinished is put back first.
+    By default this is the kernel's environment, with the index that uv, else pip, is configured
+    to use. Raises `EnvironmentRefused` if `python` is no interpreter, `InvalidRequest` if
+    `index_url` is no http address. An interrupted change of an earlier session is recovered first.
 
-    Everything that takes time takes `report`, a callable that gets an `Event` per step; without
-    it a progress bar is shown. Interrupting the cell cancels, and leaves the environment whole.
+    Slow methods take `report`, a callable that gets an `Event` per step; without it a progress
+    bar is shown. Interrupting the cell cancels, and never leaves a half-changed environment.
     """
 
     def __init__(self, python: str | Path | None = None, *, index_url: str | None = None) -> None:
         self._backend = connect(python, index_url, detached=True)
         self._loaded = LoadedPackages(self._backend)
         self.values = ServiceValues(self._backend, self._loaded)
-        """The same answers as plain values, for code that needs no DataFrame."""
+        """The same answers as plain values, for code that does not need DataFrames."""
         self._kernels = other_kernels(self._backend)
         self._change_token = self._new_change_token()
-        self._examined: CulpritSearchResult | None = None
+        self._search_result: CulpritSearchResult | None = None
         self._recovered: tuple[str, ...] = ()
-        with suppress(PkgwidgetsError):  # listing goes on; the next plan says it
+        with suppress(PkgwidgetsError):  # listing still works; the next plan raises it
             self._recovered = recovery.recover_if_needed(self._backend)
 
     @property
     def python(self) -> Path:
-        """The interpreter whose environment this is."""
+        """The interpreter of the environment."""
         return self._backend.environment.interpreter.python
 
     @property
     def prefix(self) -> Path:
-        """Where that environment lies."""
+        """The root folder of the environment (`sys.prefix`)."""
         return self._backend.environment.interpreter.prefix
 
     @property
     def python_version(self) -> str:
-        """The interpreter's version, `3.12.1`."""
+        """The version of the interpreter, for example `3.12.1`."""
         return self._backend.environment.interpreter.version
 
     @property
     def index_url(self) -> str:
-        """The index that is asked, without credentials."""
+        """The URL of the index, without credentials."""
         return self._backend.index.url
 
     def read_only_reason(self) -> str | None:
-        """Say in one sentence why nothing may be changed here; None if it may."""
+        """Return in one sentence why the environment is read-only; None if it is not."""
         return self._backend.environment.read_only_reason()
 
     def get_packages(
@@ -111,11 +109,12 @@ class PackageService:
         """Return the package frame: one row per distribution, indexed by `name`.
 
         Columns: `version`; `latest_version`, the newest eligible release; `compatible_version`,
-        the newest that no installed package forbids; `update_available`; `change`, the size of
-        the step; `blocked_by`, who forbids the latest; `released`, when that was, UTC; `status`;
-        `requested`, by the user and not only by other packages; `loaded_version`, in this kernel;
-        `installed` and `last_upgraded`, UTC; `install_path`; `origin`; `error`, why something is
-        not known. Without `check_updates` the index is not asked, and what it would say is NA.
+        the newest that no installed package forbids; `update_available`; `change`, the version
+        step; `blocked_by`, the packages that forbid the latest; `released`, the time of the
+        latest, UTC; `status`; `requested`, by the user and not only by other packages;
+        `loaded_version`, in this kernel; `installed` and `last_upgraded`, UTC; `install_path`;
+        `origin`; `error`, why a value is unknown. Without `check_updates` the index is not asked,
+        and the values from it are NA.
         """
         return frames.packages(self.values.packages(check_updates, report=report))
 
@@ -125,17 +124,17 @@ class PackageService:
         return self.values.with_loaded((info,))[0]
 
     def get_package_by_id(self, id: str, check_updates: bool = False) -> PackageInfo:
-        """Return one package by its normalised name; raises `PackageNotFound`."""
+        """Return one package by its normalized name; raises `PackageNotFound`."""
         info = inventory.get_package_by_id(self._backend, id, check_updates=check_updates)
         return self.values.with_loaded((info,))[0]
 
     def check_for_updates(
         self, name: str | None = None, refresh: bool = False, *, report: Report | None = None
     ) -> pd.DataFrame:
-        """Ask the index what is newer: of everything, or of one package; the package frame.
+        """Ask the index for updates of all packages, or of one; return the package frame.
 
         `report` gets the row of each package in its event's `package`, as soon as it is known.
-        A project that could not be asked has NA and the reason in `error`.
+        A project whose check failed has NA, and the reason in `error`.
         """
         return frames.packages(self.values.updates(name, refresh, report=report))
 
@@ -147,10 +146,10 @@ class PackageService:
         return inventory.get_relations(self._backend, name)
 
     def list_releases(self, name: str, *, report: Report | None = None) -> tuple[Release, ...]:
-        """Return the releases of a project that this Python can have, newest first.
+        """Return the releases of a project with a wheel for this Python, newest first.
 
-        Yanked ones (PEP 592) and pre-releases too. Raises `ProjectNotFound`, `IndexUnavailable`,
-        `InvalidRequest` for what is no name.
+        They include yanked ones (PEP 592) and pre-releases. Raises `ProjectNotFound`,
+        `IndexUnavailable`, and `InvalidRequest` for an invalid name.
         """
         project = checked_name(name)
         with reporting(report) as progress:
@@ -169,20 +168,20 @@ class PackageService:
         notebooks: rehearsal.Notebooks = (),
         report: Report | None = None,
     ) -> Plan:
-        """Plan to bring packages to their newest compatible releases; no names means everything.
+        """Plan to upgrade packages to their newest compatible releases; no names: all packages.
 
-        `allow` says what else may move: `"self"` nothing, `"dependencies"` also what the named
-        depend on, `"all"` everything. With `notebooks` (paths) everything is rehearsed on them: an
-        upgrade that breaks a cell is held back, with that cell as the reason. Nothing is changed.
-        Raises `PackageNotFound`, `PlanImpossible` with the reason, `EnvironmentRefused`,
-        `IndexUnavailable`; with notebooks also what `rehearse` raises, and `InvalidRequest` if
-        names or a version are given, too.
+        `allow` is what else may change: `"self"` nothing, `"dependencies"` the dependencies of
+        the named, `"all"` every package. With `notebooks` (paths) the plan is for all packages and
+        is rehearsed on them: an upgrade that breaks a cell is held back, with that cell as the
+        reason. Nothing is changed. Raises `PackageNotFound`, `PlanImpossible` with the reason,
+        `EnvironmentRefused`, `IndexUnavailable`; with notebooks also what `rehearse` raises, and
+        `InvalidRequest` if names or a version are given as well.
         """
         if isinstance(notebooks, str | Path) or notebooks:
             if names is not None or version is not None:
                 reason = "with notebooks everything is planned: leave names and version out"
                 raise InvalidRequest("notebooks", None, reason)
-            return self._plan_around(notebooks, report)
+            return self._plan_with_notebooks(notebooks, report)
         with reporting(report) as progress:
             return self._with_restart(
                 planning.plan_upgrade(
@@ -197,20 +196,20 @@ class PackageService:
         *,
         report: Report | None = None,
     ) -> Plan:
-        """Plan to install what a requirement names, as in `polars>=1`, or several of them."""
+        """Plan to install a requirement such as `polars>=1`, or several."""
         with reporting(report) as progress:
             return self._with_restart(
                 planning.plan_install(self._backend, requirement, allow=allow, report=progress)
             )
 
     def plan_uninstall(self, names: str | Iterable[str]) -> Plan:
-        """Plan to remove packages; raises `StillNeeded` naming who requires them."""
+        """Plan to uninstall packages; raises `StillNeeded` with the packages that require them."""
         return self._with_restart(planning.plan_uninstall(self._backend, names))
 
     def plan_undo(
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Plan:
-        """Plan to take back the last committed transaction, or the one named."""
+        """Plan to undo the last committed transaction, or the given one."""
         transaction_id = transaction.id if isinstance(transaction, Transaction) else transaction
         with reporting(report) as progress:
             return self._with_restart(
@@ -220,59 +219,58 @@ class PackageService:
     def impact(
         self, plan: Plan, notebook: str | Path | None = None, *, report: Report | None = None
     ) -> pd.DataFrame:
-        """Say what a plan means for a notebook; without one, for what was run in this kernel.
+        """Return the impact of a plan on a notebook; by default on the cells run in this kernel.
 
-        Columns: `cell`, by its number; `package`, which changes; `name`, what the cell uses;
+        Columns: `cell`, its number; `package`, which changes; `name`, what the cell uses;
         `finding`; `severity`: breaks, warns, changes, unknown, indirect (through a package that
-        depends on it) or none. The worst first. The sources of the old and the new version are
-        compared, nothing of them is run, and the environment is not changed. Raises
-        `InvalidRequest` for what is no notebook, and without griffe.
+        depends on it) or none. The worst come first. The sources of the old and the new version
+        are compared but not run, and the environment is not changed. Raises `InvalidRequest` if
+        `notebook` is not a notebook, and if griffe is not installed.
         """
         return frames.impact(self.values.impact(plan, notebook, report=report))
 
     def apply(self, plan: Plan, *, report: Report | None = None) -> Transaction:
-        """Carry a plan out: afterwards the environment is exactly the new one, or the old one.
+        """Apply a plan: afterwards the environment is exactly the new one, or unchanged.
 
-        A process of its own does it, and goes on if this kernel is restarted or ends: see
-        `current_transaction`. Raises `StalePlan` if something changed since it was planned, another
-        `TransactionError` if it was rolled back, `Cancelled` when interrupted, `TooLate` if that
-        came when it was done, `EnvironmentBusy` naming who changes the environment.
+        A worker process applies it, and goes on if this kernel is restarted or ends: see
+        `current_transaction`. Raises `StalePlan` if the environment changed since planning, and
+        another `TransactionError` if it was rolled back. An interrupt raises `Cancelled`, or
+        `TooLate` after the commit. Raises `EnvironmentBusy` with the process that holds the lock.
         """
         check_plan(plan)
-        loaded_before = (
-            self._loaded.loadings()
-        )  # what is loaded now has the version that is installed now
+        # Read before the change: what is loaded now has the version that is installed now.
+        loaded_before = self._loaded.loaded_packages()
         with reporting(report) as progress:
-            done = operations.apply_and_follow(self._backend, plan, progress)
-        if self._examined is not None and self._examined.plan.id == plan.id:
-            rehearsal.remember_result(self._backend, self._examined)
-        return _ended(done, loaded_before)
+            transaction = operations.apply_and_follow(self._backend, plan, progress)
+        if self._search_result is not None and self._search_result.plan.id == plan.id:
+            rehearsal.remember_result(self._backend, self._search_result)
+        return _finish(transaction, loaded_before)
 
     def current_transaction(self) -> Transaction | None:
-        """Return the transaction that is under way now, whoever started it; None if none is."""
+        """Return the transaction that is being applied, by any process; None if there is none."""
         return operations.running(self._backend)
 
     def follow(
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Transaction:
-        """Wait for a transaction, the one under way or the one named; ends as `apply` does."""
-        loaded_before = self._loaded.loadings()
+        """Wait for the current or the given transaction; returns and raises as `apply` does."""
+        loaded_before = self._loaded.loaded_packages()
         with reporting(report) as progress:
-            done = operations.follow(self._backend, self._meant(transaction), progress)
-        return _ended(done, loaded_before)
+            done = operations.follow(self._backend, self._transaction_id(transaction), progress)
+        return _finish(done, loaded_before)
 
     def cancel(self, transaction: str | Transaction | None = None) -> None:
-        """End a transaction in the old environment, the one under way or the one named.
+        """Cancel the current or the given transaction: it is rolled back.
 
         Returns at once: `follow` waits for the end. Raises `TooLate` if it is committed.
         """
-        operations.cancel(self._backend, self._meant(transaction))
+        operations.cancel(self._backend, self._transaction_id(transaction))
 
     def upgrade_package(
         self, name: str, version: str | None = None, *, report: Report | None = None
     ) -> Transaction:
         """Plan and apply the upgrade of one package."""
-        # Checked here: without a name a plan is for everything.
+        # The name is checked here, because None would upgrade everything.
         plan = self.plan_upgrade(checked_name(name), version, report=report)
         return self.apply(plan, report=report)
 
@@ -283,11 +281,11 @@ class PackageService:
         check: rehearsal.Notebooks = (),
         report: Report | None = None,
     ) -> pd.DataFrame:
-        """Upgrade everything in one transaction; a row per package, held-back ones with reasons.
+        """Upgrade all packages in one transaction; return a row per package, with its result.
 
-        With `notebooks`, all is rehearsed on them first: an upgrade that breaks one is held back,
-        with the cell that it breaks, and the rest is upgraded. Raises as `rehearse` does.
-        `check` is the old name of `notebooks`.
+        With `notebooks` it is rehearsed on them first: an upgrade that breaks one is held back,
+        with the cell as the reason, and the rest is upgraded. Raises what `apply` and, with
+        notebooks, `rehearse` raise. `check` is the old name of `notebooks`.
         """
         if isinstance(check, str | Path) or check:
             warn_renamed("upgrade_all_packages(check=…)", "notebooks=")
@@ -305,17 +303,17 @@ class PackageService:
         sanitize: str | Path | None = None,
         report: Report | None = None,
     ) -> pd.DataFrame:
-        """Run notebooks on the environment as it is and as the plan would make it; compare them.
+        """Run notebooks on the current and on the planned packages, and compare the outputs.
 
         Nothing in the environment or beside the notebooks is changed: they run in scratch kernels,
         each in a copy of its folder, for at most `seconds`. Without `network`, connections that
-        Python opens to other machines fail; libraries with sockets of their own and processes that
-        a notebook starts are not stopped. `sanitize` is a file of rules as nbval takes it.
+        Python opens to other machines fail; libraries with their own sockets and processes that
+        a notebook starts are not blocked. `sanitize` is a file of rules in the format of nbval.
 
-        One row per cell with code: `notebook`; `cell`, its number when all are run; `before` and
-        `after`, what it shows; `verdict`; the seconds of both. Shown, it has the differing
-        outputs side by side. Images are not compared. Raises `InvalidRequest` for what is no
-        notebook, `StalePlan`, `EnvironmentRefused` if no kernel starts, `Cancelled`.
+        One row per code cell: `notebook`; `cell`, its number if all are run; `before` and
+        `after`, its output; `verdict`; `seconds_before` and `seconds_after`. Its HTML shows the
+        differing outputs side by side. Images are not compared. Raises `InvalidRequest` if a path
+        is not a notebook, `StalePlan`, `EnvironmentRefused` if no kernel starts, `Cancelled`.
         """
         rehearsed = self.values.rehearsal(
             plan, notebooks, seconds=seconds, network=network, sanitize=sanitize, report=report
@@ -323,11 +321,11 @@ class PackageService:
         return frames.rehearsal(rehearsed)
 
     def plan_known_good(self, notebook: str | Path, *, report: Report | None = None) -> Plan:
-        """Plan to return to the versions with which a notebook last ran clean; `apply` does it.
+        """Plan to return to the versions with which a notebook last ran without error.
 
-        Each rehearsal remembers them, by the notebook's path and code. What was installed since
-        stays. Raises `InvalidRequest` if it was never rehearsed without an error, `StillNeeded`
-        if what stays needs newer versions, `IndexUnavailable`, `ProjectNotFound`.
+        Each rehearsal remembers them, by the notebook's path and code. Packages installed since
+        stay. Raises `InvalidRequest` if it was never rehearsed without an error, `StillNeeded`
+        if packages that stay require newer versions, `IndexUnavailable`, `ProjectNotFound`.
         """
         with reporting(report) as progress:
             return self._with_restart(rehearsal.known_good(self._backend, notebook, progress))
@@ -335,67 +333,67 @@ class PackageService:
     def install_package(
         self, requirement: str | Iterable[str], *, report: Report | None = None
     ) -> Transaction:
-        """Plan and apply an installation."""
+        """Plan and apply the installation of a requirement, or of several."""
         return self.apply(self.plan_install(requirement, report=report), report=report)
 
     def uninstall_package(
         self, names: str | Iterable[str], *, report: Report | None = None
     ) -> Transaction:
-        """Plan and apply a removal."""
+        """Plan and apply the uninstallation of packages."""
         return self.apply(self.plan_uninstall(names), report=report)
 
     def history(self) -> pd.DataFrame:
         """Return the transactions, newest first, indexed by their id.
 
         Columns: `started` and `finished`, UTC, and the `seconds` between; `outcome`; `changes`;
-        `user` and `process` (kernel, server, terminal, script), who asked; `saved_bytes`, the
-        old files that were kept; `downloaded_bytes`, at most, for a cache may have held some;
-        `undoes` and `undone_by`; `error`, why it failed. What is not known is NA.
+        `user` and `process` (kernel, server, terminal or script) of the request; `saved_bytes`,
+        the old files in the save point; `downloaded_bytes`, an upper bound, as a cache may have
+        had some; `undoes` and `undone_by`, ids of transactions; `error`, why it failed. Unknown
+        values are NA.
         """
         return frames.history(self.values.history())
 
     def list_events(self, transaction: str | Transaction) -> tuple[Event, ...]:
-        """Return what a transaction told while it ran, and what its tools printed."""
+        """Return the events of a transaction, including what its tools printed."""
         if self._backend.worker is None:
             return ()
-        return tuple(self._backend.worker.events(self._meant(transaction))[0])
+        return tuple(self._backend.worker.events(self._transaction_id(transaction))[0])
 
     def list_recovered(self) -> tuple[Transaction, ...]:
-        """Return what an earlier session left unfinished, and this one brought to its end."""
-        return tuple(done for done in self.values.history() if done.id in self._recovered)
+        """Return the interrupted transactions that this service recovered when it was created."""
+        history = self.values.history()
+        return tuple(transaction for transaction in history if transaction.id in self._recovered)
 
     def change_token(self) -> str:
-        """Return a token that changes whenever a package is installed or removed here.
+        """Return a token that changes whenever a package is installed or uninstalled.
 
-        Another session's changes count, and so does a transaction that has begun. Cheap: a few
-        file stats.
+        It also changes when another process does that, and when a transaction starts. Cheap: a
+        few file stats.
         """
         return self._change_token.now()
 
     def undo(
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Transaction:
-        """Take back the last committed transaction, or the one named.
+        """Undo the last committed transaction, or the given one.
 
-        From its save point where that is whole, without a network; else the old versions are
-        fetched anew.
-
-        It is itself a transaction, and can be undone by its id.
+        Its save point is restored without a network if it is intact; else the old versions are
+        downloaded. The undo is itself a transaction, and can be undone by its id.
         """
         return self.apply(self.plan_undo(transaction, report=report), report=report)
 
     def find_notebook(self, told: str = "") -> Path | None:
-        """Return the path of this kernel's notebook; None where that is not known.
+        """Return the path of this kernel's notebook; None if unknown.
 
-        `told` is its path as the page says that shows it, below the server's folder.
+        `told` is the path below the server's folder, from the page that shows the notebook.
         """
         return notebook_path.find_notebook(told)
 
     def list_variables(self) -> tuple[Variable, ...]:
         """Return the user's variables in this kernel, which a restart would lose.
 
-        The biggest first; modules, functions and classes are left out. Their sizes are looked at
-        from outside: none of their own code is run.
+        The biggest come first; modules, functions and classes are left out. Sizes are approximate
+        bytes, measured without running any code of the values.
         """
         from .variables import variables
 
@@ -404,14 +402,14 @@ class PackageService:
     def plan_surviving(
         self, notebooks: rehearsal.Notebooks, *, report: Report | None = None
     ) -> Plan:
-        """Plan as `plan_upgrade(notebooks=…)` does, which is the new name."""
+        """Plan as `plan_upgrade(notebooks=…)`, which is the new name."""
         warn_renamed("PackageService.plan_surviving", "plan_upgrade(notebooks=…)")
         return self.plan_upgrade(notebooks=notebooks, report=report)
 
     if not TYPE_CHECKING:  # so that a wrong name is still an error for the type checker
 
         def __getattr__(self, name: str) -> Any:
-            """Return what an old name stands for, with a DeprecationWarning."""
+            """Return the attribute with the new name, with a DeprecationWarning."""
             if name not in _OLD_NAMES:
                 raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
             new = _OLD_NAMES[name]
@@ -421,33 +419,37 @@ class PackageService:
     def __repr__(self) -> str:
         return f"PackageService({self.prefix}, Python {self.python_version})"
 
-    def _plan_around(self, notebooks: rehearsal.Notebooks, report: Report | None) -> Plan:
+    def _plan_with_notebooks(self, notebooks: rehearsal.Notebooks, report: Report | None) -> Plan:
         with reporting(report) as progress:
-            self._examined = rehearsal.find_culprits(self._backend, notebooks, progress)
-        return self._with_restart(self._examined.plan)
+            self._search_result = rehearsal.find_culprits(self._backend, notebooks, progress)
+        return self._with_restart(self._search_result.plan)
 
     def _new_change_token(self) -> ChangeToken:
         transactions = self._backend.journal.folder("-").parent
         search = self._backend.environment.interpreter.search
         return ChangeToken(search, (transactions, transactions.parent / "lock"))
 
-    def _meant(self, transaction: str | Transaction | None) -> str:
-        meant = self.current_transaction() if transaction is None else transaction
-        if meant is None:
+    def _transaction_id(self, transaction: str | Transaction | None) -> str:
+        if transaction is None:
+            transaction = self.current_transaction()
+        if transaction is None:
             raise InvalidRequest("transaction", None, "no transaction is under way")
-        return meant if isinstance(meant, str) else meant.id
+        return transaction if isinstance(transaction, str) else transaction.id
 
     def _with_restart(self, plan: Plan) -> Plan:
-        verdict = restart.restart_before(plan.changes, self._loaded.loadings())
+        verdict = restart.restart_before(plan.changes, self._loaded.loaded_packages())
         others = self._kernels.running() if plan else ()
         return replace(plan, restart=verdict, kernels=others)
 
 
-def _ended(
-    done: Transaction, loaded_before: Mapping[NormalizedName, restart.LoadedPackage]
+def _finish(
+    transaction: Transaction, loaded_before: Mapping[NormalizedName, restart.LoadedPackage]
 ) -> Transaction:
-    """Let this process see what is new, and say what it goes on running of what was before."""
+    """Make new modules importable, and set the restart verdict from what was loaded before."""
     importlib.invalidate_caches()
     return replace(
-        done, plan=replace(done.plan, restart=restart.restart_after(done.changes, loaded_before))
+        transaction,
+        plan=replace(
+            transaction.plan, restart=restart.restart_after(transaction.changes, loaded_before)
+        ),
     )

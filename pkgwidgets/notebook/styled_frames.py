@@ -1,6 +1,6 @@
-"""Frames that show themselves in a cell; what is taken from one is a plain frame.
+"""Frames with their own HTML in a cell; parts of them and results are plain frames.
 
-All text is made safe: it may be hostile.
+All text may be hostile, so it is escaped.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pkgwidgets.analysis.output_diff import Rehearsal
 from pkgwidgets.presentation import rehearsal_html
 from pkgwidgets.presentation.html_table import TableStyle, html_table
 
-_LEFT = "text-align:left;vertical-align:top;overflow-wrap:break-word"
-_STYLE = TableStyle(head=_LEFT, cell=_LEFT)
+_CELL_CSS = "text-align:left;vertical-align:top;overflow-wrap:break-word"
+_STYLE = TableStyle(head=_CELL_CSS, cell=_CELL_CSS)
 
 
 class StyledFrame(pd.DataFrame):
-    """A frame with a look of its own, which parts and results of it do not have."""
+    """A frame with its own HTML; its parts and results are plain frames and series."""
 
     @property
     def _constructor(self) -> Callable[..., pd.DataFrame]:
@@ -31,19 +31,19 @@ class StyledFrame(pd.DataFrame):
 
 
 class FullTextFrame(StyledFrame):
-    """A frame of which a cell shows the texts in full, at the left."""
+    """A frame whose texts a cell shows untruncated and left-aligned."""
 
     def _repr_html_(self) -> str:
-        named = self.reset_index() if self.index.name is not None else self
-        rows = map(_texts, named.itertuples(index=False))
+        frame = self.reset_index() if self.index.name is not None else self
+        rows = map(_row_texts, frame.itertuples(index=False))
         empty = "" if len(self) else "<div>Nothing.</div>"
-        return f"{html_table([*map(str, named.columns)], rows, _STYLE)}{empty}"
+        return f"{html_table([*map(str, frame.columns)], rows, _STYLE)}{empty}"
 
 
 class RehearsalFrame(StyledFrame):
-    """A row per cell; shown, the cells that are not the same, side by side.
+    """A row per cell; its HTML shows the outputs that differ, side by side.
 
-    `rehearsal` is the whole as a value.
+    `rehearsal` is the rehearsal as a value.
     """
 
     _metadata: ClassVar[list[str]] = ["rehearsal"]
@@ -53,5 +53,5 @@ class RehearsalFrame(StyledFrame):
         return rehearsal_html.rehearsal_html(self.rehearsal)
 
 
-def _texts(row: tuple[Any, ...]) -> list[str]:
+def _row_texts(row: tuple[Any, ...]) -> list[str]:
     return ["" if pd.isna(value) else str(value) for value in row]

@@ -1,4 +1,4 @@
-"""The answers of a service as values: the rows that its DataFrames are made of."""
+"""The answers of a service as values: the rows of its DataFrames."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .progress_bar import reporting
 
 
 class ServiceValues:
-    """What `PackageService` answers as DataFrames, as plain values; `service.values` is one.
+    """The values behind the DataFrames of `PackageService`; `service.values` is one.
 
-    Each method takes the arguments of the method of the service that it is named after.
+    Each method takes the arguments of the corresponding method of the service.
     """
 
     def __init__(self, backend: Backend, loaded: LoadedPackages) -> None:
@@ -35,7 +35,7 @@ class ServiceValues:
     def packages(
         self, check_updates: bool = False, *, report: Report | None = None
     ) -> tuple[PackageInfo, ...]:
-        """Return the rows of `get_packages`, in the order of names."""
+        """Return the rows of `get_packages`, sorted by name."""
         with reporting(report) as progress:
             rows = inventory.get_packages(
                 self._backend, check_updates=check_updates, report=self._with_loaded_rows(progress)
@@ -45,7 +45,7 @@ class ServiceValues:
     def updates(
         self, name: str | None = None, refresh: bool = False, *, report: Report | None = None
     ) -> tuple[PackageInfo, ...]:
-        """Return the rows of `check_for_updates`, in the order of names."""
+        """Return the rows of `check_for_updates`, sorted by name."""
         with reporting(report) as progress:
             rows = inventory.check_for_updates(
                 self._backend, name, refresh=refresh, report=self._with_loaded_rows(progress)
@@ -63,9 +63,11 @@ class ServiceValues:
         from . import impact  # griffe is an extra, and takes a while to load
 
         check_plan(plan)
-        cells = impact.cells_so_far() if notebook is None else impact.cells_of(notebook)
+        cells = impact.executed_cells() if notebook is None else impact.notebook_cells(notebook)
         with reporting(report) as progress:
-            return impact.of_plan(self._backend, plan, cells, self._loaded.warned(), progress)
+            return impact.plan_impact(
+                self._backend, plan, cells, self._loaded.deprecations(), progress
+            )
 
     def rehearsal(
         self,
@@ -77,19 +79,19 @@ class ServiceValues:
         sanitize: str | Path | None = None,
         report: Report | None = None,
     ) -> Rehearsal:
-        """Return what `rehearse` finds: each cell before and after, and the runs."""
+        """Return the rehearsal behind `rehearse`: each cell before and after, and the runs."""
         check_plan(plan)
         limits = RunLimits(seconds=rehearsal.checked_seconds(seconds), network=bool(network))
         with reporting(report) as progress:
             return rehearsal.rehearse(self._backend, plan, notebooks, limits, sanitize, progress)
 
     def with_loaded(self, rows: Iterable[PackageInfo]) -> tuple[PackageInfo, ...]:
-        """Return rows with the versions that this kernel has loaded."""
+        """Return the rows with `loaded_version` set, as loaded in this kernel."""
         loaded = self._loaded.versions()
         return tuple(replace(row, loaded_version=loaded.get(row.id)) for row in rows)
 
     def _with_loaded_rows(self, report: Report) -> Report:
-        """Complete the rows that are reported one by one."""
+        """Return a report that sets `loaded_version` in each row before it passes it on."""
         loaded = self._loaded.versions()
 
         def complete(event: Event) -> None:
@@ -102,6 +104,6 @@ class ServiceValues:
 
 
 def check_plan(plan: object) -> None:
-    """Raise `InvalidRequest` for what is not a plan."""
+    """Raise `InvalidRequest` if `plan` is not a `Plan`."""
     if not isinstance(plan, Plan):
         raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")

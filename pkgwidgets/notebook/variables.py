@@ -1,4 +1,4 @@
-"""What a restart would lose: the user's variables, and about how much memory each has."""
+"""The user's variables, which a restart would lose, and the approximate memory of each."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ import pandas as pd
 
 from pkgwidgets.core.kernels import Variable
 
-_SAMPLE = 20
-"""Items of a container that are looked at; the others are taken to be like them."""
+_SAMPLE_ITEMS = 20
+"""Items of a container that are measured; the size of the others is extrapolated."""
 _MAX_DEPTH = 2
 _POINTER_BYTES = 8
-_NESTED = frozenset({list, tuple, set, frozenset, dict})
-_AGAIN = (ModuleType, FunctionType, BuiltinFunctionType, type)
-"""What comes back by running the cells that import or define it."""
+_CONTAINER_TYPES = frozenset({list, tuple, set, frozenset, dict})
+_REDEFINED_TYPES = (ModuleType, FunctionType, BuiltinFunctionType, type)
+"""Types of values that come back by running the cells that import or define them."""
 
-# Read past whatever a class says of itself: nothing of a user's is called here.
+# The descriptors of `type` itself: an overridden attribute of a user's class is never called.
 _name_of = type.__dict__["__name__"].__get__
 _module_of = type.__dict__["__module__"].__get__
 
 
 def variables() -> tuple[Variable, ...]:
-    """Return what the user has assigned in this kernel, the biggest first; none in no kernel."""
+    """Return the user's variables in this kernel, the biggest first; none outside a kernel."""
     from IPython import get_ipython
 
     shell: Any = get_ipython()
@@ -37,9 +37,9 @@ def variables() -> tuple[Variable, ...]:
 def describe_variables(
     names: Mapping[str, object], hidden: Mapping[str, object]
 ) -> tuple[Variable, ...]:
-    """Return the variables among names, without what is hidden, private, or no data.
+    """Return the variables among names, without those that are hidden, private or not data.
 
-    Modules, functions and classes are no data, nor is what is ours.
+    Modules, functions, classes and objects of pkgwidgets are not data.
     """
     missing = object()
     described = [
@@ -47,57 +47,59 @@ def describe_variables(
         for name, value in list(names.items())
         if not name.startswith("_")
         and hidden.get(name, missing) is not value
-        and not issubclass(type(value), _AGAIN)
-        and not _is_from(value, "pkgwidgets")
+        and not issubclass(type(value), _REDEFINED_TYPES)
+        and not _is_class_from(value, "pkgwidgets")
     ]
     return tuple(sorted(described, key=lambda variable: (-(variable.size or 0), variable.name)))
 
 
 def size_of(value: object) -> int | None:
-    """Return about how many bytes a value has; None for what only its own code would tell."""
+    """Return the approximate bytes of a value; None if only its own code could tell."""
     kind = type(value)
     if kind is np.ndarray:
         return int(value.nbytes)  # type: ignore[attr-defined]
     if kind is pd.DataFrame or kind is pd.Series:
-        return _frame(value)
-    if _is_from(value, "builtins"):
-        with suppress(RuntimeError):  # it changes while we look
-            return _builtin(value, _MAX_DEPTH)
+        return _frame_bytes(value)
+    if _is_class_from(value, "builtins"):
+        with suppress(RuntimeError):  # it is changed while it is iterated
+            return _builtin_bytes(value, _MAX_DEPTH)
     return None
 
 
-def _frame(value: Any) -> int | None:
-    """Count cells: columns of others' types are not asked for more."""
-    if not _is_from(value.index, "pandas"):
+def _frame_bytes(value: Any) -> int | None:
+    """Count bytes by cells; a column of an extension type counts as pointers."""
+    if not _is_class_from(value.index, "pandas"):
         return None
     dtypes = [value.dtype] if type(value) is pd.Series else list(value.dtypes)
-    wide = sum(d.itemsize if isinstance(d, np.dtype) else _POINTER_BYTES for d in dtypes)
-    return len(value.index) * int(wide)
+    row_bytes = sum(
+        dtype.itemsize if isinstance(dtype, np.dtype) else _POINTER_BYTES for dtype in dtypes
+    )
+    return len(value.index) * int(row_bytes)
 
 
-def _builtin(value: object, depth: int) -> int:
-    own = object.__sizeof__(value) if type(value) in (type, object) else _shallow(value)
-    if not depth or type(value) not in _NESTED:
-        return own
+def _builtin_bytes(value: object, depth: int) -> int:
+    own_bytes = object.__sizeof__(value) if type(value) in (type, object) else _shallow_bytes(value)
+    if not depth or type(value) not in _CONTAINER_TYPES:
+        return own_bytes
     items: Iterable[object] = value.values() if type(value) is dict else value  # type: ignore[assignment]
     count = len(value)  # type: ignore[arg-type]
-    sample = list(islice(items, _SAMPLE))
-    inside = sum(_item(item, depth - 1) for item in sample)
-    return own + (inside * count // len(sample) if sample else 0)
+    sample = list(islice(items, _SAMPLE_ITEMS))
+    sample_bytes = sum(_item_bytes(item, depth - 1) for item in sample)
+    return own_bytes + (sample_bytes * count // len(sample) if sample else 0)
 
 
-def _item(value: object, depth: int) -> int:
-    if type(value) in _NESTED:
-        return _builtin(value, depth)
+def _item_bytes(value: object, depth: int) -> int:
+    if type(value) in _CONTAINER_TYPES:
+        return _builtin_bytes(value, depth)
     return size_of(value) or object.__sizeof__(value)
 
 
-def _shallow(value: object) -> int:
-    """Ask the built-in type itself: a value of exactly that type has nothing else to say."""
+def _shallow_bytes(value: object) -> int:
+    """Return the value's own bytes, without its items; its type is a built-in one."""
     return int(type(value).__sizeof__(value))
 
 
-def _is_from(value: object, package: str) -> bool:
-    """Tell whether a value's class is of a package, going by what the class was made as."""
+def _is_class_from(value: object, package: str) -> bool:
+    """Return whether a value's class belongs to a package, by the class's `__module__`."""
     module = _module_of(type(value))
     return isinstance(module, str) and module.partition(".")[0] == package

@@ -1,4 +1,4 @@
-"""The extension: adds our routes to a notebook server, and puts right what a crash left."""
+"""The extension: add the routes to a notebook server, and recover interrupted changes."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pkgwidgets.core.errors import EnvironmentBusy, PkgwidgetsError
 from pkgwidgets.operations import recovery
 from pkgwidgets.server.handlers import changes, reads
 
-from .base_handler import SETTING, BaseHandler, ServerContext
+from .base_handler import SETTINGS_KEY, BaseHandler, ServerContext
 from .environments import Environments
 from .threads import run_in_thread
 
-_PART = r"([^/]*)"
+_PATH_SEGMENT = r"([^/]*)"
 ROUTES: dict[str, type[BaseHandler]] = {
     "openapi.json": reads.OpenApiHandler,
     "packages": reads.PackagesHandler,
@@ -31,16 +31,16 @@ ROUTES: dict[str, type[BaseHandler]] = {
     "transactions/{id}": reads.TransactionHandler,
     "transactions/{id}/undo": changes.UndoHandler,
 }
-"""Our routes below `pkgwidgets/`; of those that fit, the first counts."""
+"""The routes below `pkgwidgets/`; the first that matches is taken."""
 
 
 def _load_jupyter_server_extension(server: Any) -> None:
-    ground = ServerContext(
+    context = ServerContext(
         environments=Environments(
             server.kernel_spec_manager, server.kernel_manager, server.session_manager
         )
     )
-    server.web_app.settings[SETTING] = ground
+    server.web_app.settings[SETTINGS_KEY] = context
     base = server.web_app.settings["base_url"]
     patterns = {_pattern(path): handler for path, handler in ROUTES.items()}
     routes = [
@@ -50,17 +50,19 @@ def _load_jupyter_server_extension(server: Any) -> None:
     routes.append((url_path_join(base, "pkgwidgets") + "(?:/.*)?", reads.NotFoundHandler))
     server.web_app.add_handlers(".*$", routes)
     server.log.info("pkgwidgets answers under %spkgwidgets/", base)
-    server.io_loop.add_callback(recover, ground.environments, server.log)
+    server.io_loop.add_callback(recover, context.environments, server.log)
 
 
 async def recover(environments: Environments, log: Any) -> None:
-    """End what was cut off in the environments of all kernels; what goes wrong is logged."""
+    """Recover the interrupted changes in the environments of all kernels; log what fails."""
     try:
         for backend in await environments.all():
             prefix = backend.environment.interpreter.prefix
             try:
-                for id in await run_in_thread(partial(recovery.recover_if_needed, backend)):
-                    log.info("pkgwidgets put %s back as it was before %s", prefix, id)
+                for transaction_id in await run_in_thread(
+                    partial(recovery.recover_if_needed, backend)
+                ):
+                    log.info("pkgwidgets put %s back as it was before %s", prefix, transaction_id)
             except EnvironmentBusy as busy:
                 log.info("pkgwidgets leaves %s alone: %s", prefix, busy)
             except PkgwidgetsError as error:
@@ -71,6 +73,7 @@ async def recover(environments: Environments, log: Any) -> None:
 
 def _pattern(path: str) -> str:
     parts = (
-        _PART if part.startswith("{") else part.replace(".", r"\.") for part in path.split("/")
+        _PATH_SEGMENT if part.startswith("{") else part.replace(".", r"\.")
+        for part in path.split("/")
     )
     return "/".join(parts)

@@ -1,4 +1,4 @@
-"""What all routes have in common: who may ask, what is read of a request, how it is answered."""
+"""What all routes share: permissions, reading a request, writing an answer."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from .plan_store import PlanStore
 from .response_cache import JsonResponse, ResponseCache
 
 RESOURCE = "pkgwidgets"
-"""What a user needs rights on: `read` to look, `execute` to change."""
-SETTING = "pkgwidgets"
-"""Where the server keeps our `Ground`."""
+"""The resource that users need permissions on: `read` to look, `execute` to change."""
+SETTINGS_KEY = "pkgwidgets"
+"""The key of the `ServerContext` in the settings of the web application."""
 
 Method = Callable[..., Awaitable[None]]
 
 _METHODS = ("GET", "PUT", "POST", "DELETE")
-_JUPYTERS_OWN = frozenset({"token", "_xsrf", "_", "no_track_activity"})
-_DRAWN = re.compile(r"[0-9a-f]{32}")
-_SAYS = {
+_JUPYTER_ARGUMENTS = frozenset({"token", "_xsrf", "_", "no_track_activity"})
+_GENERATED_NAME = re.compile(r"[0-9a-f]{32}")
+_REASONS = {
     400: "The address cannot be read",
     403: "You may not do this",
     404: "There is nothing here",
@@ -41,66 +41,70 @@ _SAYS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerContext:
-    """What the routes of one server stand on."""
+    """What the routes of one server share."""
 
     environments: Environments
     plans: PlanStore = field(default_factory=PlanStore)
-    together: Coalescer = field(default_factory=Coalescer)
-    listed: ResponseCache = field(default_factory=ResponseCache)
+    coalescer: Coalescer = field(default_factory=Coalescer)
+    cache: ResponseCache = field(default_factory=ResponseCache)
 
 
 def requires_read(method: Method) -> Method:
-    """Let those call a method who may read, and answer errors."""
-    return _guarded(method, "read")
+    """Require the permission to read, and answer errors as JSON."""
+    return _require(method, "read")
 
 
 def requires_execute(method: Method) -> Method:
-    """Let those call a method who may execute, and answer errors."""
-    return _guarded(method, "execute")
+    """Require the permission to execute, and answer errors as JSON."""
+    return _require(method, "execute")
 
 
-def _guarded(method: Method, action: str) -> Method:
+def _require(method: Method, action: str) -> Method:
     @functools.wraps(method)
-    async def answering(self: BaseHandler, *arguments: str) -> None:
+    async def wrapper(self: BaseHandler, *arguments: str) -> None:
         try:
             self.check_request()
             await method(self, *arguments)
-        except PkgwidgetsError as raised:
-            await self.refuse(raised)
+        except PkgwidgetsError as error:
+            await self.write_failure(error)
 
-    may: Method = authorized(action=action, resource=RESOURCE)(answering)
-    return cast("Method", web.authenticated(may))
+    guarded: Method = authorized(action=action, resource=RESOURCE)(wrapper)
+    return cast("Method", web.authenticated(guarded))
 
 
 @web.stream_request_body
 class BaseHandler(APIHandler):
-    """One route; its bodies are read as they come, to stop where they are too large."""
+    """One route. Bodies are streamed, so that reading stops at the size limit."""
 
     arguments: ClassVar[frozenset[str]] = frozenset()
-    """The arguments of its address, beside those that name a kernel."""
+    """The names of its query arguments, besides those that name a kernel."""
 
     async def prepare(self) -> None:  # type: ignore[override]  # as its own base does
-        """Check who asks, before anything of the body is looked at."""
+        """Authenticate the request before any of its body is read."""
         self._body = bytearray()
         self._size = 0
         self._etag: str | None = None
         await super().prepare()
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep a part of the body, as long as it is not too large."""
+        """Keep a part of the body while the body is within the limit."""
         self._size += len(chunk)
         if self._size <= request_body.MAX_BYTES:
             self._body += chunk
 
     def check_request(self) -> None:
-        """Refuse, before anything is done, what could be meant otherwise than it is understood."""
+        """Refuse an ambiguous request before anything is done.
+
+        Raises `RequestRefused` for a body that is too large or not JSON, and `InvalidRequest` for
+        an unknown query argument.
+        """
         if self._size > request_body.MAX_BYTES:
             raise RequestRefused(413, f"A body may have {request_body.MAX_BYTES} bytes")
-        kind = self.request.headers.get("Content-Type", "")
-        is_json = kind.partition(";")[0].strip().lower() == "application/json"
-        if (self._body or kind) and not is_json:
+        content_type = self.request.headers.get("Content-Type", "")
+        is_json = content_type.partition(";")[0].strip().lower() == "application/json"
+        if (self._body or content_type) and not is_json:
             raise RequestRefused(415, "A body must be of the type application/json")
-        known = {*self.arguments, "kernel", "kernelspec", *_JUPYTERS_OWN}
+        known = {*self.arguments, "kernel", "kernelspec", *_JUPYTER_ARGUMENTS}
         for name in self.request.query_arguments:
             if name not in known:
                 raise InvalidRequest("argument of this address", name)
@@ -109,78 +113,82 @@ class BaseHandler(APIHandler):
         """Return the fields of the body; raises `InvalidRequest`."""
         return request_body.parse_body(bytes(self._body), known)
 
-    def argument(self, name: str) -> str | None:
-        """Return an argument of the address, untouched; raises `InvalidRequest` if given twice."""
-        given = self.get_query_arguments(name, strip=False)
-        if len(given) > 1:
+    def query_argument(self, name: str) -> str | None:
+        """Return a query argument, unstripped; raises `InvalidRequest` if it is given twice."""
+        values = self.get_query_arguments(name, strip=False)
+        if len(values) > 1:
             raise InvalidRequest(name, None, f"{name} is given twice")
-        return given[0] if given else None
+        return values[0] if values else None
 
-    def flag(self, name: str) -> bool:
-        """Return a yes or no of the address; raises `InvalidRequest` for what is neither."""
-        given = self.argument(name)
-        if given not in (None, "true", "false"):
-            raise InvalidRequest(name, given, "true or false is wanted")
-        return given == "true"
+    def query_flag(self, name: str) -> bool:
+        """Return a boolean query argument; raises `InvalidRequest` for other values."""
+        value = self.query_argument(name)
+        if value not in (None, "true", "false"):
+            raise InvalidRequest(name, value, "true or false is wanted")
+        return value == "true"
 
     @property
-    def ground(self) -> ServerContext:
-        """What all routes stand on."""
-        found: ServerContext = self.settings[SETTING]
-        return found
+    def context(self) -> ServerContext:
+        """What the routes of this server share."""
+        context: ServerContext = self.settings[SETTINGS_KEY]
+        return context
 
     @property
     def user(self) -> str:
-        """Who asks; all who have the server's token, and no name beside it, are one."""
+        """The user who asks; `""` for everyone who has the server's token and no name."""
         name = str(self.current_user.username)
-        # Jupyter draws a new name for each request of such a one.
-        return "" if self.token_authenticated and _DRAWN.fullmatch(name) else name
+        # Jupyter generates a new name for each request that is authenticated by token alone.
+        return "" if self.token_authenticated and _GENERATED_NAME.fullmatch(name) else name
 
-    def asked(self) -> KernelSelector:
-        """Return the kernel whose environment is asked for; raises `InvalidRequest`."""
+    def kernel_selector(self) -> KernelSelector:
+        """Return the kernel that the query arguments name; raises `InvalidRequest`."""
         return KernelSelector(
-            kernel=self.argument("kernel"), kernelspec=self.argument("kernelspec")
+            kernel=self.query_argument("kernel"), kernelspec=self.query_argument("kernelspec")
         )
 
     async def backend(self) -> Backend:
-        """Return the backend of the environment that is asked for, by a kernel of it."""
-        return await self.ground.environments.of(self.asked())
+        """Return the backend of the environment of the kernel that the request names."""
+        return await self.context.environments.of(self.kernel_selector())
 
-    async def answer(self, **said: Any) -> None:
-        """Answer that it went well, with what there is to say."""
-        await self.finish(error_status.to_json_text({"success": True, **said}))
+    async def write_success(self, **fields: Any) -> None:
+        """Answer that the request succeeded, with more fields."""
+        await self.finish(error_status.to_json_text({"success": True, **fields}))
 
-    async def say(self, said: JsonResponse) -> None:
-        """Answer with what is ready to be sent."""
-        self._etag = said.etag
-        await self.finish(said.body)
+    async def write_json(self, response: JsonResponse) -> None:
+        """Answer with a response that is already serialized."""
+        self._etag = response.etag
+        await self.finish(response.body)
 
     def compute_etag(self) -> str | None:
-        """Return what was made with the answer: to make it here, the loop would stand still."""
+        """Return the tag computed with the response: hashing here would block the event loop."""
         return self._etag
 
-    async def refuse(self, raised: PkgwidgetsError, **more: Any) -> None:
-        """Answer with an error and its status."""
-        self.set_status(error_status.http_status(raised))
-        await self.finish(error_status.to_json_text({**error_status.error_payload(raised), **more}))
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer what was refused before a route was asked, or broke in one."""
-        raised = kwargs.get("exc_info", (None, None, None))[1]
-        said = _SAYS.get(status_code)
-        if status_code == 405:
-            allowed = ", ".join(self._allowed())
-            self.set_header("Allow", allowed)
-            said = f"This is not answered here, but {allowed} is"
-        if status_code == 403 and isinstance(raised, web.HTTPError) and raised.log_message:
-            said = raised.log_message % raised.args if raised.args else raised.log_message
-        elif said is None:
-            said = "The server failed; its log says more" if status_code >= 500 else self._reason
-        self.finish(
-            error_status.to_json_text(error_status.error_payload(RequestRefused(status_code, said)))
+    async def write_failure(self, error: PkgwidgetsError, **fields: Any) -> None:
+        """Answer with an error, its HTTP status and more fields."""
+        self.set_status(error_status.http_status(error))
+        await self.finish(
+            error_status.to_json_text({**error_status.error_payload(error), **fields})
         )
 
-    def _allowed(self) -> list[str]:
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer a request that tornado or Jupyter refused, or that raised in a route."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        reason = _REASONS.get(status_code)
+        if status_code == 405:
+            allowed = ", ".join(self._allowed_methods())
+            self.set_header("Allow", allowed)
+            reason = f"This is not answered here, but {allowed} is"
+        if status_code == 403 and isinstance(error, web.HTTPError) and error.log_message:
+            reason = error.log_message % error.args if error.args else error.log_message
+        elif reason is None:
+            reason = "The server failed; its log says more" if status_code >= 500 else self._reason
+        self.finish(
+            error_status.to_json_text(
+                error_status.error_payload(RequestRefused(status_code, reason))
+            )
+        )
+
+    def _allowed_methods(self) -> list[str]:
         return [
             name
             for name in _METHODS

@@ -10,31 +10,31 @@ _T = TypeVar("_T")
 
 
 class Coalescer:
-    """One run for all who ask for the same before it begins.
+    """One run for all callers that ask for the same key before the run begins.
 
-    Who asks while it runs gets the next one: what changed before the question is in the answer.
+    Callers that arrive while one runs share the next run, so they never get older data.
     """
 
     def __init__(self) -> None:
-        self._next: dict[Hashable, asyncio.Task[Any]] = {}
-        self._running: dict[Hashable, asyncio.Lock] = {}
+        self._waiting: dict[Hashable, asyncio.Task[Any]] = {}
+        self._locks: dict[Hashable, asyncio.Lock] = {}
 
-    async def ask(self, key: Hashable, work: Callable[[], Awaitable[_T]]) -> _T:
-        """Return what `work` returns, run by whoever asked first for `key`."""
-        waiting = self._next.get(key)
-        if waiting is None:
-            waiting = self._next[key] = asyncio.ensure_future(self._run(key, work))
-        # One who hangs up takes the answer from nobody else.
-        found: _T = await asyncio.shield(waiting)
-        return found
+    async def run(self, key: Hashable, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Return what `work` of the first caller for `key` returns, or raise what it raises."""
+        task = self._waiting.get(key)
+        if task is None:
+            task = self._waiting[key] = asyncio.ensure_future(self._run(key, work))
+        # Shielded: a client that disconnects must not cancel the run for the others.
+        result: _T = await asyncio.shield(task)
+        return result
 
     async def _run(self, key: Hashable, work: Callable[[], Awaitable[_T]]) -> _T:
-        lock = self._running.setdefault(key, asyncio.Lock())
+        lock = self._locks.setdefault(key, asyncio.Lock())
         async with lock:
-            del self._next[key]
+            del self._waiting[key]
             try:
                 return await work()
             finally:
-                # Clients choose the keys: none is kept that nobody waits for.
-                if key not in self._next:
-                    self._running.pop(key, None)
+                # Clients choose the keys: drop each one that no caller waits for.
+                if key not in self._waiting:
+                    self._locks.pop(key, None)

@@ -1,4 +1,4 @@
-"""The environments of the kernels that one server knows."""
+"""The environments of one server's kernels."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from .errors import KernelNotFound
 from .kernel_interpreter import LaunchCommand, RunningKernel
 from .threads import run_in_thread
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}", re.ASCII)
+_KERNEL_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KernelSelector:
-    """A kernel as a client names it; at most one of the two is given."""
+    """A kernel as a client names it, by at most one of the two; raises `InvalidRequest`."""
 
     kernel: str | None = None
     kernelspec: str | None = None
@@ -38,107 +38,110 @@ class KernelSelector:
         if self.kernel is not None and self.kernelspec is not None:
             raise InvalidRequest("kernel", None, "give a kernel or a kernelspec, not both")
         for field, name in (("kernel", self.kernel), ("kernelspec", self.kernelspec)):
-            if name is not None and not _NAME.fullmatch(name):
+            if name is not None and not _KERNEL_NAME.fullmatch(name):
                 raise InvalidRequest(field, name)
 
 
 class Environments:
-    """Joins kernels to the backends of their environments."""
+    """Find the backend of a kernel's environment."""
 
-    def __init__(self, specs: Any, running: Any, sessions: Any) -> None:
-        self._specs = specs
-        self._running = running
-        self._sessions = sessions
-        self._known: dict[Path, Backend] = {}
-        self._guard = Lock()
+    def __init__(self, kernel_specs: Any, kernel_manager: Any, session_manager: Any) -> None:
+        self._kernel_specs = kernel_specs
+        self._kernel_manager = kernel_manager
+        self._session_manager = session_manager
+        self._backends: dict[Path, Backend] = {}
+        self._lock = Lock()
 
-    async def of(self, asked: KernelSelector) -> Backend:
-        """Return the backend of the environment of a kernel, of the default one if none is asked.
+    async def of(self, selector: KernelSelector) -> Backend:
+        """Return the backend of a kernel's environment; without a name, of the default kernel.
 
-        Raises `KernelNotFound`, and `EnvironmentRefused` for a kernel of no Python.
+        Raises `KernelNotFound`, and `EnvironmentRefused` if the kernel does not run Python.
         """
-        if asked.kernel is not None:
-            kernel = await self._kernel(asked.kernel)
+        if selector.kernel is not None:
+            kernel = await self._get_kernel(selector.kernel)
             return await run_in_thread(
-                lambda: self._connected(kernel_interpreter.interpreter_of_kernel(kernel))
+                lambda: self._connect(kernel_interpreter.interpreter_of_kernel(kernel))
             )
-        name = asked.kernelspec or self._running.default_kernel_name
-        launch = await self._launch(name)
+        name = selector.kernelspec or self._kernel_manager.default_kernel_name
+        launch = await self._launch_command(name)
         return await run_in_thread(
-            lambda: self._connected(kernel_interpreter.interpreter_of_launch(launch))
+            lambda: self._connect(kernel_interpreter.interpreter_of_launch(launch))
         )
 
-    async def sharing(self, backend: Backend, plan: Plan) -> list[dict[str, Any]]:
-        """Return the running kernels of an environment, and whether a plan makes them restart."""
-        running = await self._kernels()
+    async def affected_kernels(self, backend: Backend, plan: Plan) -> list[dict[str, Any]]:
+        """Return the running kernels of an environment as JSON values.
+
+        Each has `id`, `name`, `notebook`, and in `restart` whether the plan requires a restart.
+        """
+        kernels = await self._running_kernels()
         prefix = backend.environment.interpreter.prefix
-        seen = other_kernels(backend)
+        others = other_kernels(backend)
         return await run_in_thread(
             lambda: [
                 {
                     "id": kernel.id,
                     "name": kernel.name,
                     "notebook": kernel.notebook,
-                    "restart": _restart_json(kernel, seen, plan),
+                    "restart": _restart_json(kernel, others, plan),
                 }
-                for kernel in running
-                if self._prefix(kernel) == prefix
+                for kernel in kernels
+                if self._find_prefix(kernel) == prefix
             ]
         )
 
     async def all(self) -> Sequence[Backend]:
-        """Return the backends of all kernel specifications that start a Python."""
-        found: dict[Path, Backend] = {}
-        for name in await ensure_async(self._specs.get_all_specs()):
+        """Return the backends of all kernel specifications that start Python."""
+        backends: dict[Path, Backend] = {}
+        for name in await ensure_async(self._kernel_specs.get_all_specs()):
             try:
                 backend = await self.of(KernelSelector(kernelspec=name))
             except (KernelNotFound, EnvironmentRefused, InvalidRequest):
                 continue
-            found[backend.environment.interpreter.prefix] = backend
-        return tuple(found.values())
+            backends[backend.environment.interpreter.prefix] = backend
+        return tuple(backends.values())
 
-    def _connected(self, python: Path) -> Backend:
-        """Connect anew, so that what is configured now counts; what was read before is kept."""
+    def _connect(self, python: Path) -> Backend:
+        """Connect with the current configuration, but keep what was read of the environment."""
         fresh = connect(python, detached=True)
-        with self._guard:
-            known = self._known.get(python)
-            if known is None or known.environment.interpreter != fresh.environment.interpreter:
-                known = self._known[python] = fresh
-        return replace(known, index=fresh.index, installer=fresh.installer, worker=fresh.worker)
+        with self._lock:
+            cached = self._backends.get(python)
+            if cached is None or cached.environment.interpreter != fresh.environment.interpreter:
+                cached = self._backends[python] = fresh
+        return replace(cached, index=fresh.index, installer=fresh.installer, worker=fresh.worker)
 
-    def _prefix(self, kernel: RunningKernel) -> Path | None:
+    def _find_prefix(self, kernel: RunningKernel) -> Path | None:
         try:
-            return self._connected(
+            return self._connect(
                 kernel_interpreter.interpreter_of_kernel(kernel)
             ).environment.interpreter.prefix
         except EnvironmentRefused:
             return None
 
-    async def _launch(self, name: str) -> LaunchCommand:
+    async def _launch_command(self, name: str) -> LaunchCommand:
         try:
-            return LaunchCommand.of(await ensure_async(self._specs.get_kernel_spec(name)))
+            return LaunchCommand.of(await ensure_async(self._kernel_specs.get_kernel_spec(name)))
         except NoSuchKernel:
             raise KernelNotFound(name) from None
 
-    async def _kernel(self, id: str) -> RunningKernel:
-        if id not in self._running:
-            raise KernelNotFound(id)
-        return self._described(id, None)
+    async def _get_kernel(self, kernel_id: str) -> RunningKernel:
+        if kernel_id not in self._kernel_manager:
+            raise KernelNotFound(kernel_id)
+        return self._describe_kernel(kernel_id, None)
 
-    async def _kernels(self) -> list[RunningKernel]:
-        sessions = await ensure_async(self._sessions.list_sessions())
+    async def _running_kernels(self) -> list[RunningKernel]:
+        sessions = await ensure_async(self._session_manager.list_sessions())
         paths = {session["kernel"]["id"]: session["path"] for session in sessions}
-        found = []
-        for id in self._running.list_kernel_ids():
-            with suppress(EnvironmentRefused, NoSuchKernel):  # of no Python, or of no specification
-                found.append(self._described(id, paths.get(id)))
-        return found
+        kernels = []
+        for kernel_id in self._kernel_manager.list_kernel_ids():
+            with suppress(EnvironmentRefused, NoSuchKernel):  # not Python, or no specification
+                kernels.append(self._describe_kernel(kernel_id, paths.get(kernel_id)))
+        return kernels
 
-    def _described(self, id: str, notebook: str | None) -> RunningKernel:
-        manager = self._running.get_kernel(id)
+    def _describe_kernel(self, kernel_id: str, notebook: str | None) -> RunningKernel:
+        manager = self._kernel_manager.get_kernel(kernel_id)
         spec = manager.kernel_spec
         return RunningKernel(
-            id=id,
+            id=kernel_id,
             name=str(manager.kernel_name),
             launch=None if spec is None else LaunchCommand.of(spec),
             process=getattr(manager.provisioner, "pid", None),
@@ -147,12 +150,14 @@ class Environments:
         )
 
 
-def _restart_json(kernel: RunningKernel, seen: OtherKernels, plan: Plan) -> dict[str, Any]:
-    """Tell whether a kernel must restart to use what a plan installs."""
-    mapped = (
-        seen.loaded_by(kernel.process, kernel.connection_file) if kernel.process is not None else ()
+def _restart_json(kernel: RunningKernel, others: OtherKernels, plan: Plan) -> dict[str, Any]:
+    """Return as JSON whether a kernel must restart to use what a plan installs."""
+    loaded_names = (
+        others.loaded_by(kernel.process, kernel.connection_file)
+        if kernel.process is not None
+        else ()
     )
-    verdict = restart_from_outside(plan.changes, mapped)
+    verdict = restart_from_outside(plan.changes, loaded_names)
     return {
         "needed": verdict.needed,
         "loaded": list(verdict.loaded),

@@ -18,18 +18,18 @@ __all__ = [
 ]  # fmt: skip
 
 
-def error_payload(raised: PkgwidgetsError) -> dict[str, Any]:
-    """Return the answer that says what failed: code, message, hint and its facts."""
-    return {"success": False, "error": payloads.error(raised, Face.REST)}
+def error_payload(error: PkgwidgetsError) -> dict[str, Any]:
+    """Return the answer for an error: its code, message, hint and facts."""
+    return {"success": False, "error": payloads.error(error, Face.REST)}
 
 
-def http_status(raised: PkgwidgetsError) -> int:
-    """Return the HTTP status of an error; only what broke on our side is a 500."""
-    if isinstance(raised, RequestRefused):
-        return raised.status
-    return raised.http_status
+def http_status(error: PkgwidgetsError) -> int:
+    """Return the HTTP status of an error; only failures of the server are a 500."""
+    if isinstance(error, RequestRefused):
+        return error.status
+    return error.http_status
 
 
-def to_json_text(answer: object) -> str:
-    """Return an answer as it is sent."""
-    return json.dumps(answer, separators=(",", ":"))
+def to_json_text(payload: object) -> str:
+    """Return an answer as compact JSON."""
+    return json.dumps(payload, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""What only a server can be asked in vain for; the other errors are those of the core."""
+"""Errors that only the server raises; the others are in `core.errors`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pkgwidgets.core.hints import Hint
 
 @dataclass(eq=False)
 class KernelNotFound(PkgwidgetsError):
-    """No kernel of this id runs here, or no kernel specification has this name."""
+    """No kernel with this id runs here, or no kernel specification has this name."""
 
     name: str
     code: ClassVar[str] = "kernel-not-found"
@@ -19,13 +19,13 @@ class KernelNotFound(PkgwidgetsError):
     default_advice: ClassVar[Hint | None] = Hint.LIST_KERNELS
 
     def sentence(self) -> str:
-        """Quote what was asked for."""
+        """Quote the kernel's id or name."""
         return f"There is no kernel {shown(self.name)}."
 
 
 @dataclass(eq=False)
 class PlanNotFound(PkgwidgetsError):
-    """No such plan is waiting: it never was, was used, is too old, or is somebody else's."""
+    """No such plan is stored: it never was, was used, is too old, or is another user's."""
 
     plan: str
     code: ClassVar[str] = "plan-not-found"
@@ -33,7 +33,7 @@ class PlanNotFound(PkgwidgetsError):
     default_advice: ClassVar[Hint | None] = Hint.MAKE_PLAN
 
     def sentence(self) -> str:
-        """Quote its id."""
+        """Quote the id."""
         return f"There is no plan {shown(self.plan)} to be carried out."
 
 
@@ -47,13 +47,13 @@ class TransactionNotFound(PkgwidgetsError):
     default_advice: ClassVar[Hint | None] = Hint.LIST_TRANSACTIONS
 
     def sentence(self) -> str:
-        """Quote its id."""
+        """Quote the id."""
         return f"There is no transaction {shown(self.transaction)}."
 
 
 @dataclass(eq=False)
 class RequestRefused(PkgwidgetsError):
-    """The request is not one that is answered: its rights, its method, its type or its size."""
+    """The request is refused for its permissions, method, content type or size."""
 
     status: int
     reason: str
@@ -61,7 +61,7 @@ class RequestRefused(PkgwidgetsError):
 
     @property
     def advice(self) -> Hint | None:
-        """A failure of the server is no fault of the request."""
+        """The hint; None for a failure of the server, which no other request would avoid."""
         if self.status >= 500:
             return None
         return Hint.AUTHENTICATE if self.status == 403 else Hint.CHECK_REQUEST

@@ -1,4 +1,4 @@
-"""Which Python a kernel runs: never from what a client says of it."""
+"""Which Python a kernel runs. A client never says it: only Jupyter and the system do."""
 
 from __future__ import annotations
 
@@ -17,24 +17,27 @@ from pkgwidgets.core.errors import EnvironmentRefused
 _SERVER_PYTHON_NAMES = frozenset(
     {"python", f"python{sys.version_info[0]}", "python{}.{}".format(*sys.version_info)}
 )
-"""Words that Jupyter starts with the server's own Python."""
+"""Commands for which Jupyter starts the server's own Python."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LaunchCommand:
-    """How a kernel is started: its command, and the variables that it gets beside the server's."""
+    """How a kernel is started: its command, and the variables added to the server's."""
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, spec: Any) -> LaunchCommand:
-        """Read a kernel specification as Jupyter does."""
+        """Read a kernel specification as Jupyter does.
+
+        Raises `EnvironmentRefused` if it is for another language than Python.
+        """
         if str(spec.language).lower() not in ("python", ""):
             reason = f"{spec.display_name} is no kernel for Python"
             raise EnvironmentRefused(Path(), reason, usable=False)
-        names = {"resource_dir": str(spec.resource_dir)}
-        argv = tuple(_filled(word, names) for word in spec.argv)
+        placeholders = {"resource_dir": str(spec.resource_dir)}
+        argv = tuple(_fill_placeholders(word, placeholders) for word in spec.argv)
         variables = {name: Template(str(value)) for name, value in spec.env.items()}
         return cls(
             argv=argv,
@@ -46,7 +49,7 @@ class LaunchCommand:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunningKernel:
-    """A kernel that runs: how it was started, and as which process if that is on this machine."""
+    """A running kernel: how it was started, and its process id if it runs on this machine."""
 
     id: str
     name: str
@@ -57,9 +60,9 @@ class RunningKernel:
 
 
 def interpreter_of_launch(launch: LaunchCommand) -> Path:
-    """Return the interpreter that a command starts, whatever stands before it.
+    """Return the interpreter that a command starts, also through wrappers such as `env`.
 
-    Raises `EnvironmentRefused` if that cannot be told.
+    Raises `EnvironmentRefused` if it cannot be determined.
     """
     if launch.argv[:1] and launch.argv[0] in _SERVER_PYTHON_NAMES:
         return Path(sys.executable)
@@ -67,9 +70,9 @@ def interpreter_of_launch(launch: LaunchCommand) -> Path:
 
 
 def interpreter_of_kernel(kernel: RunningKernel) -> Path:
-    """Return the interpreter of a running kernel: as it was started, else as its process says.
+    """Return the interpreter of a running kernel: from its command, else from its process.
 
-    Raises `EnvironmentRefused` if neither tells.
+    Raises `EnvironmentRefused` if neither shows it.
     """
     try:
         if kernel.launch is None:
@@ -83,7 +86,7 @@ def interpreter_of_kernel(kernel: RunningKernel) -> Path:
         raise
 
 
-def _filled(word: str, names: Mapping[str, str]) -> str:
-    for name, value in names.items():
+def _fill_placeholders(word: str, placeholders: Mapping[str, str]) -> str:
+    for name, value in placeholders.items():
         word = word.replace(f"{{{name}}}", value)
     return word

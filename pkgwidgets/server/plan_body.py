@@ -1,4 +1,4 @@
-"""What the body of a request asks to plan."""
+"""The body of a request as a `PlanRequest`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _ALL = "all"
 def upgrade(
     names: Sequence[str] | None, version: str | None = None, allow: str | None = None
 ) -> PlanRequest:
-    """Ask to upgrade packages; None means everything."""
+    """Request to upgrade packages; None means everything. Raises `InvalidRequest`."""
     request = PlanRequest(
         names=tuple(names or ()),
-        allow=_allow(allow),
+        allow=_checked_allow(allow),
         version=None if version is None else str(checked_version(version)),
     )
     request.check()
@@ -30,23 +30,23 @@ def upgrade(
 
 
 def install(requirements: Sequence[str], allow: str | None = None) -> PlanRequest:
-    """Ask to install what requirements name."""
-    names = tuple(str(checked_requirement(each)) for each in requirements)
-    return PlanRequest(action="install", names=names, allow=_allow(allow))
+    """Request to install the projects that requirements name. Raises `InvalidRequest`."""
+    names = tuple(str(checked_requirement(requirement)) for requirement in requirements)
+    return PlanRequest(action="install", names=names, allow=_checked_allow(allow))
 
 
 def uninstall(names: Sequence[str]) -> PlanRequest:
-    """Ask to remove packages."""
+    """Request to uninstall packages."""
     return PlanRequest(action="uninstall", names=tuple(names))
 
 
 def undo(transaction: str | None) -> PlanRequest:
-    """Ask to undo a transaction; None means the last one."""
+    """Request to undo a transaction; None means the last one."""
     return PlanRequest(action="undo", names=() if transaction is None else (transaction,))
 
 
 def plan_request(fields: Mapping[str, Any]) -> PlanRequest:
-    """Return what a body asks to plan; raises `InvalidRequest` before anything is done."""
+    """Return the request that a body makes; raises `InvalidRequest` before anything is done."""
     actions = [action for action in ACTIONS if action in fields]
     if len(actions) != 1:
         raise InvalidRequest("body", None, f"give one of {', '.join(ACTIONS)}")
@@ -63,20 +63,20 @@ def plan_request(fields: Mapping[str, Any]) -> PlanRequest:
         case "install":
             return install(request_body.text_or_list_field(fields, action), allow)
         case "undo":
-            wanted = request_body.text_field(fields, action) or ""
-            return undo(None if wanted == "last" else wanted)
+            transaction = request_body.text_field(fields, action) or ""
+            return undo(None if transaction == "last" else transaction)
         case "uninstall":
-            return uninstall(_names(fields, action))
+            return uninstall(_checked_names(fields, action))
         case "upgrade":
             everything = fields[action] == _ALL
-            return upgrade(None if everything else _names(fields, action), version, allow)
+            return upgrade(None if everything else _checked_names(fields, action), version, allow)
 
 
-def _names(fields: Mapping[str, Any], field: str) -> tuple[str, ...]:
+def _checked_names(fields: Mapping[str, Any], field: str) -> tuple[str, ...]:
     return tuple(checked_name(name) for name in request_body.text_list_field(fields, field))
 
 
-def _allow(text: str | None) -> AllowPolicy:
+def _checked_allow(text: str | None) -> AllowPolicy:
     if text is None:
         return "dependencies"
     if text not in get_args(AllowPolicy):

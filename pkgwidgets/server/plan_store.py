@@ -1,4 +1,4 @@
-"""Plans that were shown and wait to be carried out: once, by whom and where they were made for."""
+"""Plans that were shown and may be applied: once, by the same user, to the same environment."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pkgwidgets.core.plans import Plan
 from .errors import PlanNotFound
 
 _LIFETIME_SECONDS = 3600.0
-"""Seconds after which nobody remembers what was shown."""
+"""Seconds after which a plan can no longer be applied."""
 _MAX_ID_CHARACTERS = 80
-"""Characters of an id that are said back; ours are shorter."""
+"""Characters of an unknown id that an error quotes; ids of stored plans are shorter."""
 _MAX_PLANS = 1000
-"""So many plans are kept; the oldest goes first."""
+"""Plans that are kept; the oldest is dropped first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
-    """For whom a plan was made, and where."""
+    """The user for whom a plan was made, and the prefix of the environment."""
 
     user: str
     prefix: Path
@@ -32,35 +32,41 @@ class Owner:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _StoredPlan:
     plan: Plan
-    verb: str
+    action: str
     owner: Owner
-    since: float
+    stored_at: float
 
 
 class PlanStore:
-    """Plans by ids that nobody can guess."""
+    """Plans by random ids of 128 bits, which cannot be guessed."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._kept: OrderedDict[str, _StoredPlan] = OrderedDict()
+        self._plans: OrderedDict[str, _StoredPlan] = OrderedDict()
 
-    def keep(self, plan: Plan, verb: str, owner: Owner) -> str:
-        """Keep a plan for its owner; return the id that carries it out."""
-        id = secrets.token_hex(16)
-        self._kept[id] = _StoredPlan(plan=plan, verb=verb, owner=owner, since=self._clock())
-        while len(self._kept) > _MAX_PLANS:
-            self._kept.popitem(last=False)
-        return id
+    def keep(self, plan: Plan, action: str, owner: Owner) -> str:
+        """Keep a plan for its owner; return the id by which it can be applied."""
+        plan_id = secrets.token_hex(16)
+        self._plans[plan_id] = _StoredPlan(
+            plan=plan, action=action, owner=owner, stored_at=self._clock()
+        )
+        while len(self._plans) > _MAX_PLANS:
+            self._plans.popitem(last=False)
+        return plan_id
 
-    def take(self, id: str, verb: str, owner: Owner, fits: Callable[[Plan], bool]) -> Plan:
-        """Return a plan, which is gone then; raises `PlanNotFound`.
+    def take(self, plan_id: str, action: str, owner: Owner, fits: Callable[[Plan], bool]) -> Plan:
+        """Remove a plan and return it; raises `PlanNotFound`.
 
-        So it does for another's, and for one that does not fit: those stay.
+        That is also raised for another owner's plan and for one that does not fit: those stay.
         """
-        kept = self._kept.get(id)
-        if kept is None or (kept.verb, kept.owner) != (verb, owner) or not fits(kept.plan):
-            raise PlanNotFound(id[:_MAX_ID_CHARACTERS])
-        del self._kept[id]
-        if self._clock() - kept.since > _LIFETIME_SECONDS:
-            raise PlanNotFound(id[:_MAX_ID_CHARACTERS])
-        return kept.plan
+        stored = self._plans.get(plan_id)
+        if (
+            stored is None
+            or (stored.action, stored.owner) != (action, owner)
+            or not fits(stored.plan)
+        ):
+            raise PlanNotFound(plan_id[:_MAX_ID_CHARACTERS])
+        del self._plans[plan_id]
+        if self._clock() - stored.stored_at > _LIFETIME_SECONDS:
+            raise PlanNotFound(plan_id[:_MAX_ID_CHARACTERS])
+        return stored.plan

@@ -1,4 +1,4 @@
-"""What a transaction tells while it runs: as a list, and as a stream of events."""
+"""The events of a transaction, as a list and as a stream."""
 
 from __future__ import annotations
 
@@ -18,97 +18,104 @@ from . import error_status
 from .threads import run_in_thread
 
 _POLL_SECONDS = 0.1
-"""Between two looks."""
+"""Seconds between two looks at the event log."""
 _POLLS_PER_HEARTBEAT = 10
-"""So many looks without news until a line says that somebody is still there."""
+"""Looks without a new event after which a comment line keeps the connection alive."""
 
 
 class TransactionFailed(Exception):
     """A transaction that was not committed, and the error that it ended with."""
 
-    def __init__(self, raised: PkgwidgetsError, transaction: Transaction) -> None:
-        super().__init__(str(raised))
-        self.raised = raised
+    def __init__(self, error: PkgwidgetsError, transaction: Transaction) -> None:
+        super().__init__(str(error))
+        self.error = error
         self.transaction = transaction
 
 
-def events(backend: Backend, id: str) -> Sequence[Event]:
-    """Return what a transaction told so far."""
-    return _applier(backend).events(id)[0]
+def events(backend: Backend, transaction_id: str) -> Sequence[Event]:
+    """Return the events of a transaction so far."""
+    return _get_worker(backend).events(transaction_id)[0]
 
 
-def cancel(backend: Backend, id: str) -> None:
-    """Ask a transaction to end; raises `TooLate` if it is committed."""
-    operations.cancel(backend, id)
+def cancel(backend: Backend, transaction_id: str) -> None:
+    """Request that a transaction is rolled back; raises `TooLate` if it is committed."""
+    operations.cancel(backend, transaction_id)
 
 
 async def apply_and_wait(backend: Backend, plan: Plan, *, wait: bool) -> Transaction:
-    """Carry a plan out, and return its transaction: when it has ended, or at once.
+    """Apply a plan and return its transaction: after its end, or at once.
 
-    It goes on whatever becomes of who asked. Raises what kept it from beginning, and `Ended` when
-    it was waited for and not committed.
+    The transaction goes on even if the client disconnects. Raises what prevents its start, and
+    `TransactionFailed` if `wait` is true and it was not committed.
     """
     if not plan:
         return operations.apply_and_follow(backend, plan)
-    id = await run_in_thread(lambda: operations.start(backend, plan))
+    transaction_id = await run_in_thread(lambda: operations.start(backend, plan))
     if wait:
-        raised = await run_in_thread(partial(_failure, backend, id))
-        if raised is not None:
-            raise TransactionFailed(raised, await run_in_thread(partial(_found, backend, id, plan)))
-    return await run_in_thread(partial(_found, backend, id, plan))
+        error = await run_in_thread(partial(_wait_for_error, backend, transaction_id))
+        if error is not None:
+            raise TransactionFailed(
+                error,
+                await run_in_thread(partial(_transaction_with_plan, backend, transaction_id, plan)),
+            )
+    return await run_in_thread(partial(_transaction_with_plan, backend, transaction_id, plan))
 
 
-async def stream(backend: Backend, id: str, seen: int = 0) -> AsyncIterator[str]:
-    """Yield what a transaction tells after `seen`, and how it ended, as server-sent events.
+async def stream(backend: Backend, transaction_id: str, seen: int = 0) -> AsyncIterator[str]:
+    """Yield the events of a transaction after `seen`, and its end, as server-sent events.
 
-    Source: https://html.spec.whatwg.org/multipage/server-sent-events.html. The id of an event is
-    what to give as `seen` to go on after it.
+    The id of an event is the `seen` that continues after it.
+    Source: https://html.spec.whatwg.org/multipage/server-sent-events.html.
     """
-    quiet = 0
+    quiet_polls = 0
     while True:
-        ended = await run_in_thread(partial(_ended, backend, id))
+        finished = await run_in_thread(partial(_find_finished, backend, transaction_id))
         before = seen
-        told, seen = await run_in_thread(partial(_applier(backend).events, id, before))
-        for n, each in enumerate(told, start=1):
-            # Who is cut off among these hears them all again, and misses none.
-            after = seen if n == len(told) else before
-            yield _message("progress", error_status.to_json_text(error_status.event(each)), after)
-        if ended is not None:
-            said = {"success": True, "transaction": error_status.transaction(ended)}
-            yield _message("end", error_status.to_json_text(said), seen)
+        new_events, seen = await run_in_thread(
+            partial(_get_worker(backend).events, transaction_id, before)
+        )
+        for number, event in enumerate(new_events, start=1):
+            # Only the last one has the new id: a client that disconnects before it gets all again.
+            event_id = seen if number == len(new_events) else before
+            yield _format_event(
+                "progress", error_status.to_json_text(error_status.event(event)), event_id
+            )
+        if finished is not None:
+            payload = {"success": True, "transaction": error_status.transaction(finished)}
+            yield _format_event("end", error_status.to_json_text(payload), seen)
             return
-        quiet = 0 if told else quiet + 1
-        if quiet % _POLLS_PER_HEARTBEAT == _POLLS_PER_HEARTBEAT - 1:
+        quiet_polls = 0 if new_events else quiet_polls + 1
+        if quiet_polls % _POLLS_PER_HEARTBEAT == _POLLS_PER_HEARTBEAT - 1:
             yield ": at work\n\n"
         await asyncio.sleep(_POLL_SECONDS)
 
 
-def _message(kind: str, text: str, id: int) -> str:
-    return f"id: {id}\nevent: {kind}\ndata: {text}\n\n"
+def _format_event(event_type: str, data: str, event_id: int) -> str:
+    return f"id: {event_id}\nevent: {event_type}\ndata: {data}\n\n"
 
 
-def _failure(backend: Backend, id: str) -> PkgwidgetsError | None:
+def _wait_for_error(backend: Backend, transaction_id: str) -> PkgwidgetsError | None:
     try:
-        operations.follow(backend, id)
+        operations.follow(backend, transaction_id)
     except PkgwidgetsError as error:
         return error
     return None
 
 
-def _ended(backend: Backend, id: str) -> Transaction | None:
-    """Return a transaction at which nobody works: it has ended, or was cut off."""
-    at_work = backend.environment.holder() is not None
-    found = operations.get_transaction(backend, id)
-    return found if found.outcome is not Outcome.STARTED or not at_work else None
+def _find_finished(backend: Backend, transaction_id: str) -> Transaction | None:
+    """Return a transaction that has ended or was interrupted; None while it is applied."""
+    is_locked = backend.environment.holder() is not None
+    transaction = operations.get_transaction(backend, transaction_id)
+    return transaction if transaction.outcome is not Outcome.STARTED or not is_locked else None
 
 
-def _found(backend: Backend, id: str, plan: Plan) -> Transaction:
-    found = operations.get_transaction(backend, id)
-    # What only this process knows of the plan is not in the journal.
-    return replace(found, plan=plan)
+def _transaction_with_plan(backend: Backend, transaction_id: str, plan: Plan) -> Transaction:
+    transaction = operations.get_transaction(backend, transaction_id)
+    # The journal does not hold all that this process knows of the plan.
+    return replace(transaction, plan=plan)
 
 
-def _applier(backend: Backend) -> Worker:
+def _get_worker(backend: Backend) -> Worker:
     if backend.worker is None:
         raise TypeError("this backend carries plans out itself: there is nothing to follow")
     return backend.worker

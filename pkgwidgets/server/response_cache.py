@@ -1,4 +1,4 @@
-"""Answers that are ready to be sent; long lists are made once while they are the same."""
+"""Serialized answers; long lists are serialized once while they are unchanged."""
 
 from __future__ import annotations
 
@@ -14,38 +14,40 @@ from . import error_status
 
 @dataclass(frozen=True, slots=True)
 class JsonResponse:
-    """An answer as it is sent, and what tells a client that it has it already (RFC 9110 §8.8.3)."""
+    """A serialized answer and its entity tag (RFC 9110 §8.8.3)."""
 
     body: bytes
     etag: str
 
     @classmethod
-    def of(cls, answer: Mapping[str, Any]) -> JsonResponse:
-        """Return the answer of what went well."""
-        return cls.as_is({"success": True, **answer})
+    def of(cls, fields: Mapping[str, Any]) -> JsonResponse:
+        """Serialize the answer of a request that succeeded."""
+        return cls.from_payload({"success": True, **fields})
 
     @classmethod
-    def as_is(cls, answer: Mapping[str, Any]) -> JsonResponse:
-        """Return an answer that says itself whether it went well."""
-        body = error_status.to_json_text(answer).encode()
+    def from_payload(cls, payload: Mapping[str, Any]) -> JsonResponse:
+        """Serialize an answer as it is, without adding `success`."""
+        body = error_status.to_json_text(payload).encode()
         return cls(body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"')
 
 
 class ResponseCache:
-    """The last answer to each question. Threads share it: what is kept is only replaced."""
+    """The last response for each key. Threads share it: an entry is only ever replaced."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, tuple[Sequence[PackageInfo], JsonResponse]] = {}
+        self._responses: dict[Hashable, tuple[Sequence[PackageInfo], JsonResponse]] = {}
 
-    def answer(self, question: Hashable, field: str, rows: Sequence[PackageInfo]) -> JsonResponse:
-        """Return the answer whose `field` has these rows."""
-        known = self._known.get(question)
-        # An operation gives the very row of the last time for what has not changed since.
-        if known is None or not _same(known[0], rows):
-            said = JsonResponse.of({field: [error_status.package(info) for info in rows]})
-            known = self._known[question] = (rows, said)
-        return known[1]
+    def get_response(self, key: Hashable, field: str, rows: Sequence[PackageInfo]) -> JsonResponse:
+        """Return the response whose `field` holds these rows."""
+        entry = self._responses.get(key)
+        # For a package that is unchanged, the operations return the same object as before.
+        if entry is None or not _are_same_objects(entry[0], rows):
+            response = JsonResponse.of({field: [error_status.package(info) for info in rows]})
+            entry = self._responses[key] = (rows, response)
+        return entry[1]
 
 
-def _same(one: Sequence[PackageInfo], other: Sequence[PackageInfo]) -> bool:
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+def _are_same_objects(old_rows: Sequence[PackageInfo], new_rows: Sequence[PackageInfo]) -> bool:
+    return len(old_rows) == len(new_rows) and all(
+        old is new for old, new in zip(old_rows, new_rows, strict=True)
+    )

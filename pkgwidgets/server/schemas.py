@@ -1,4 +1,4 @@
-"""The values of the contract, as JSON schemas (2020-12, as OpenAPI 3.1 has them)."""
+"""The values of the contract as JSON schemas (2020-12, which OpenAPI 3.1 uses)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KERNEL: Schema = {**TEXT, "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 200}
 PLAN: Schema = {**TEXT, "pattern": "^[0-9a-f]{32}$"}
 MAYBE_TEXT: Schema = {"type": ["string", "null"]}
 TEXTS: Schema = {"type": "array", "items": TEXT}
-_REF = "#/components/schemas/{name}"
+_REF_TEMPLATE = "#/components/schemas/{name}"
 ALLOW: Schema = {
     "enum": list(get_args(AllowPolicy)),
     "description": "What else may move: nothing, what the named depend on, or everything.",
@@ -32,17 +32,17 @@ ALLOW: Schema = {
 
 
 def ref(name: str) -> Schema:
-    """Refer to one of `components`."""
-    return {"$ref": _REF.format(name=name)}
+    """Return a reference to a schema of `components`."""
+    return {"$ref": _REF_TEMPLATE.format(name=name)}
 
 
-def several(name: str) -> Schema:
-    """Return a list of one of `components`."""
+def array_of(name: str) -> Schema:
+    """Return the schema of an array whose items are a schema of `components`."""
     return {"type": "array", "items": ref(name)}
 
 
-def exactly(**properties: Schema) -> Schema:
-    """Return an object of which all is named, and all is there."""
+def required_object(**properties: Schema) -> Schema:
+    """Return the schema of an object with exactly these properties, all required."""
     return {
         "type": "object",
         "properties": properties,
@@ -51,36 +51,39 @@ def exactly(**properties: Schema) -> Schema:
     }
 
 
-def some_of(**properties: Schema) -> Schema:
-    """Return an object of which all is named, and anything may be left out."""
+def optional_object(**properties: Schema) -> Schema:
+    """Return the schema of an object with only these properties, all optional."""
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
 def success(**properties: Schema) -> Schema:
-    """Return the answer of what went well."""
-    return exactly(success={"const": True}, **properties)
+    """Return the schema of the answer to a request that succeeded."""
+    return required_object(success={"const": True}, **properties)
 
 
 def components() -> dict[str, Schema]:
-    """Return the values that answers are made of, by name: as they are written, or from here."""
+    """Return the schemas of the values in answers, by name: derived from the values, or added."""
     shapes = (payloads.PACKAGE, payloads.PLAN, payloads.TRANSACTION, payloads.RESULT, EVENT)
-    _, found = msgspec.json.schema_components(
-        [shape.struct for shape in shapes], schema_hook=lambda _: TEXT, ref_template=_REF
+    _, schemas = msgspec.json.schema_components(
+        [shape.struct for shape in shapes], schema_hook=lambda _: TEXT, ref_template=_REF_TEMPLATE
     )
-    found["Package"] = found.pop("PackageInfo")
-    del found["Restart"]  # of the kernel that plans: a server answers with `kernels`
-    return {**{name: _closed(name, schema) for name, schema in found.items()}, **_WRITTEN_HERE}
+    schemas["Package"] = schemas.pop("PackageInfo")
+    del schemas["Restart"]  # about the kernel that plans: a server answers with `kernels`
+    return {
+        **{name: _close_schema(name, schema) for name, schema in schemas.items()},
+        **_SERVER_SCHEMAS,
+    }
 
 
-def _closed(name: str, schema: Schema) -> Schema:
-    """Return a schema with all that is there, and with what is only known here."""
+def _close_schema(name: str, schema: Schema) -> Schema:
+    """Return a schema with all properties required, and with what the server adds."""
     if "enum" in schema:
         return {"enum": schema["enum"]}
-    found = exactly(**{**schema["properties"], **_PROPERTIES.get(name, {})})
-    for each in found["properties"].values():
-        each.pop("default", None)
+    closed = required_object(**{**schema["properties"], **_SERVER_PROPERTIES.get(name, {})})
+    for property_schema in closed["properties"].values():
+        property_schema.pop("default", None)
     required = {"required": ["stage"]} if name == "Event" else {}
-    return {**found, **required, **_DESCRIPTIONS.get(name, {})}
+    return {**closed, **required, **_DESCRIPTIONS.get(name, {})}
 
 
 _DESCRIPTIONS: dict[str, Schema] = {
@@ -94,25 +97,25 @@ _DESCRIPTIONS: dict[str, Schema] = {
     },
     "Transaction": {"description": "A plan carried out, or undone."},
 }
-_PROPERTIES: dict[str, dict[str, Schema]] = {
+_SERVER_PROPERTIES: dict[str, dict[str, Schema]] = {
     "Plan": {
         "id": {**TEXT, "description": "Carries the plan out, once."},
         "digest": {**TEXT, "description": "The same for the same changes."},
         "allow": ALLOW,
         "commands": {**TEXTS, "description": "What would do the same in a terminal."},
         "restart": {"type": "null", "description": "See `kernels`."},
-        "kernels": several("Kernel"),
+        "kernels": array_of("Kernel"),
     },
     "Transaction": {"id": {**MAYBE_TEXT, "description": "null where nothing was to be done."}},
     "Event": {"id": TEXT},
 }
-"""What a server adds to its answers, or says of them."""
-_WRITTEN_HERE: dict[str, Schema] = {
-    "Kernel": exactly(
+"""Properties that the server adds or describes, by the name of the schema."""
+_SERVER_SCHEMAS: dict[str, Schema] = {
+    "Kernel": required_object(
         id=TEXT,
         name=TEXT,
         notebook=MAYBE_TEXT,
-        restart=exactly(needed={"type": ["boolean", "null"]}, loaded=TEXTS, reason=TEXT),
+        restart=required_object(needed={"type": ["boolean", "null"]}, loaded=TEXTS, reason=TEXT),
     ),
     "Error": {
         "type": "object",
@@ -121,11 +124,11 @@ _WRITTEN_HERE: dict[str, Schema] = {
         "description": "What failed, and what to do next; beside that, the facts of it.",
     },
     "Failure": {
-        **some_of(
+        **optional_object(
             success={"const": False},
             error=ref("Error"),
             transaction=ref("Transaction"),
-            results=several("Result"),
+            results=array_of("Result"),
         ),
         "required": ["success", "error"],
         "description": "With the transaction where one had begun: it was rolled back.",

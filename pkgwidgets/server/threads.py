@@ -14,62 +14,62 @@ T = TypeVar("T")
 Work = Callable[[], None]
 
 _MAX_IDLE_THREADS = 8
-"""So many threads that have nothing to do are kept for what comes next."""
+"""Idle threads that are kept for the next work."""
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
     """Run `work` in a thread of its own and return what it returns, or raise what it raises.
 
-    A daemon, and none of the loop's few: some work lasts as long as a transaction, which goes on
-    without us, and a server that is stopped waits for none of it.
+    It is a daemon thread and not one of the loop's few executor threads. Some work lasts as long
+    as a transaction, which goes on without the server, so a server that stops must not wait.
     """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def tell(call: Callable[[Any], None], value: object) -> None:
-        def told() -> None:
-            if not future.done():  # whoever waited may be gone
-                call(value)
+    def set_from_thread(setter: Callable[[Any], None], value: object) -> None:
+        def set_if_waiting() -> None:
+            if not future.done():  # the caller may have been cancelled
+                setter(value)
 
         with suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(told)
+            loop.call_soon_threadsafe(set_if_waiting)
 
     def run() -> None:
         try:
             result = work()
         except BaseException as error:
-            tell(future.set_exception, error)
+            set_from_thread(future.set_exception, error)
         else:
-            tell(future.set_result, result)
+            set_from_thread(future.set_result, result)
 
     _threads.run(run)
     return await future
 
 
 class Threads:
-    """Threads as many as there is work; to start one, the loop would stand still until it runs."""
+    """Unlimited daemon threads, reused because starting one blocks the loop until it runs."""
 
     def __init__(self) -> None:
-        self._spare: deque[SimpleQueue[Work]] = deque()
+        self._idle: deque[SimpleQueue[Work]] = deque()
 
     def run(self, work: Work) -> None:
-        """Give work, which raises nothing, to a thread that has none, else to a new one."""
+        """Give work, which must not raise, to an idle thread, else to a new one."""
         try:
-            self._spare.pop().put(work)
+            self._idle.pop().put(work)
         except IndexError:
             threading.Thread(
-                target=self._work, args=(work,), name="pkgwidgets", daemon=True
+                target=self._run_queue, args=(work,), name="pkgwidgets", daemon=True
             ).start()
 
-    def _work(self, work: Work) -> None:
-        todo: SimpleQueue[Work] = SimpleQueue()
-        todo.put(work)
-        del work  # what is done is kept by nobody
+    def _run_queue(self, work: Work) -> None:
+        queue: SimpleQueue[Work] = SimpleQueue()
+        queue.put(work)
+        del work  # so that an idle thread keeps nothing alive
         while True:
-            todo.get()()
-            if len(self._spare) >= _MAX_IDLE_THREADS:
+            queue.get()()
+            if len(self._idle) >= _MAX_IDLE_THREADS:
                 return
-            self._spare.append(todo)
+            self._idle.append(queue)
 
 
 _threads = Threads()

@@ -39,7 +39,7 @@ def main() -> None:
     first = perf_counter() - begun
     print(f"{len(sys.modules)} modules of {len(found)} distributions; milliseconds")
     print(f"first    {first * 1000:8.1f}")
-    for what, look in (("again", loaded.versions), ("in full", loaded.loadings)):
+    for what, look in (("again", loaded.versions), ("in full", loaded.loaded_packages)):
         times = [_timed(look) for _ in range(asked.runs)]
         print(f"{what:8} {median(times):8.1f}   aim {AIM:.0f}")
     _import(left, len(sys.modules) + 50)

@@ -204,7 +204,7 @@ def test_invalid_notebook_is_refused(
     if content is not None:
         file.write_text(content)
     with pytest.raises(InvalidRequest):
-        impact.cells_of(file)
+        impact.notebook_cells(file)
 
 
 def test_value_that_is_not_a_plan_is_refused(service: PackageService) -> None:
@@ -233,7 +233,7 @@ def test_impact_without_griffe_is_refused_before_any_download(
 
 def test_impact_outside_a_kernel_requires_a_notebook() -> None:
     with pytest.raises(InvalidRequest, match="Name the notebook"):
-        impact.cells_so_far()
+        impact.executed_cells()
 
 
 def test_impact_in_a_kernel_uses_run_cells_and_their_warnings(

@@ -406,7 +406,7 @@ def test_extension_modules_and_unimported_submodules_are_counted(
     trap = Trap([wheel("fast", files=code), wheel("peas", files=PEAS), wheel("beans")], "", {})
     root, site = _laid(trap, empty, tmp_path)
     body = f"import quick.{MATHS}, peas.pod, beans\nlook()\nfrom dataclasses import asdict\n"
-    tail = "print(json.dumps({id: asdict(l) for id, l in loaded.loadings().items()}))"
+    tail = "print(json.dumps({id: asdict(l) for id, l in loaded.loaded_packages().items()}))"
     assert _told(HEAD + body + tail, root, site, tmp_path) == {
         "fast": {"version": "1.0", "extension": f"{MATHS}{SUFFIX}", "waiting": 1},
         "peas": {"version": "1.0", "extension": "", "waiting": 1},

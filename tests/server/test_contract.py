@@ -15,7 +15,7 @@ from tornado.web import RequestHandler
 
 from pkgwidgets.server import app, openapi
 from pkgwidgets.server.base_handler import BaseHandler
-from pkgwidgets.server.schemas import Schema, ref, several
+from pkgwidgets.server.schemas import Schema, array_of, ref
 
 VERBS = ("get", "put", "post", "delete", "patch", "head")
 DOCUMENT = Contract().document
@@ -142,10 +142,10 @@ GOLDEN = Path(__file__).parents[1] / "unit" / "json"
 @pytest.mark.parametrize(
     ("golden", "schema"),
     [
-        ("answer-packages", several("Package")),
-        ("answer-transactions", several("Transaction")),
-        ("answer-results", {"type": "array", "items": several("Result")}),
-        ("answer-events", several("Event")),
+        ("answer-packages", array_of("Package")),
+        ("answer-transactions", array_of("Transaction")),
+        ("answer-results", {"type": "array", "items": array_of("Result")}),
+        ("answer-events", array_of("Event")),
     ],
 )
 def test_schemas_match_the_stored_texts(golden: str, schema: Schema) -> None:

@@ -88,8 +88,8 @@ async def test_cancelled_caller_does_not_cancel_shared_work() -> None:
         ran.append(1)
         return len(ran)
 
-    first = asyncio.ensure_future(together.ask("key", lambda: run_in_thread(work)))
-    second = asyncio.ensure_future(together.ask("key", lambda: run_in_thread(work)))
+    first = asyncio.ensure_future(together.run("key", lambda: run_in_thread(work)))
+    second = asyncio.ensure_future(together.run("key", lambda: run_in_thread(work)))
     await asyncio.sleep(0)
     first.cancel()
     await asyncio.sleep(0)
@@ -109,15 +109,15 @@ async def test_request_during_a_run_gets_the_next_result() -> None:
         go_on.wait(PATIENCE)
         return said
 
-    first = asyncio.ensure_future(together.ask("key", lambda: run_in_thread(work)))
+    first = asyncio.ensure_future(together.run("key", lambda: run_in_thread(work)))
     while not begun.is_set():
         await asyncio.sleep(0.01)
     state[0] = "new"
     later = [
-        asyncio.ensure_future(together.ask("key", lambda: run_in_thread(work))) for _ in range(3)
+        asyncio.ensure_future(together.run("key", lambda: run_in_thread(work))) for _ in range(3)
     ]
     other = asyncio.ensure_future(
-        together.ask("another key", lambda: run_in_thread(lambda: "other"))
+        together.run("another key", lambda: run_in_thread(lambda: "other"))
     )
     assert await other == "other"
     go_on.set()

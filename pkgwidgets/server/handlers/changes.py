@@ -31,185 +31,215 @@ from pkgwidgets.server.threads import run_in_thread
 
 from .reads import get_transaction
 
-Say = Callable[[Transaction], Mapping[str, Any]]
-"""What an answer says beside the transaction."""
-Fits = Callable[[Plan], bool]
-"""Whether a plan that was shown is about what the route changes."""
+ExtraFields = Callable[[Transaction], Mapping[str, Any]]
+"""Returns the fields of an answer besides the transaction."""
+PlanMatches = Callable[[Plan], bool]
+"""Whether a stored plan is about what the route changes."""
 
 
-def _nothing(done: Transaction) -> Mapping[str, Any]:
+def _no_fields(transaction: Transaction) -> Mapping[str, Any]:
     return {}
 
 
 class PlansHandler(BaseHandler):
-    """`POST plans`: what would be done; changes nothing."""
+    """`POST plans`: make a plan; changes nothing."""
 
     @requires_read
     async def post(self) -> None:
-        """Answer a plan, and the kernels that it concerns; its id carries it out, once."""
+        """Answer a plan and the kernels that it affects; by its id it can be applied once."""
         request = plan_body.plan_request(self.fields(*ACTIONS, "version", "allow"))
         backend = await self.backend()
         plan = await run_in_thread(partial(plan_for, request, BackendPlanner(backend)))
         owner = Owner(user=self.user, prefix=backend.environment.interpreter.prefix)
-        id = self.ground.plans.keep(plan, request.action, owner)
-        kernels = await self.ground.environments.sharing(backend, plan)
+        plan_id = self.context.plans.keep(plan, request.action, owner)
+        kernels = await self.context.environments.affected_kernels(backend, plan)
 
-        def made() -> JsonResponse:
-            shown = {**error_status.plan(plan), "id": id, "digest": plan.id, "kernels": kernels}
-            return JsonResponse.of({"plan": shown})
+        def build_response() -> JsonResponse:
+            payload = {
+                **error_status.plan(plan),
+                "id": plan_id,
+                "digest": plan.id,
+                "kernels": kernels,
+            }
+            return JsonResponse.of({"plan": payload})
 
-        await self.say(await run_in_thread(made))
+        await self.write_json(await run_in_thread(build_response))
 
 
 class ApplyingHandler(BaseHandler):
-    """What carries a plan out: one that was shown, or one that is made for it."""
+    """A route that applies a plan: a stored one, or one made for the request."""
 
-    async def planned(
+    async def plan_to_apply(
         self,
         backend: Backend,
-        shown: str | None,
+        plan_id: str | None,
         request: PlanRequest,
-        fits: Fits,
+        matches: PlanMatches,
     ) -> Plan:
-        """Return the plan that was shown, if its id is given, else make one."""
-        if shown is None:
+        """Return the stored plan if its id is given, else make one."""
+        if plan_id is None:
             return await run_in_thread(partial(plan_for, request, BackendPlanner(backend)))
-        return self.shown(backend, shown, request.action, fits)
+        return self.take_stored_plan(backend, plan_id, request.action, matches)
 
-    def shown(self, backend: Backend, id: str, action: Action, fits: Fits) -> Plan:
-        """Return a plan that was shown; raises `PlanNotFound` also for one about something else."""
+    def take_stored_plan(
+        self, backend: Backend, plan_id: str, action: Action, matches: PlanMatches
+    ) -> Plan:
+        """Return a stored plan; raises `PlanNotFound` also for one about something else."""
         owner = Owner(user=self.user, prefix=backend.environment.interpreter.prefix)
-        return self.ground.plans.take(id, action, owner, fits)
+        return self.context.plans.take(plan_id, action, owner, matches)
 
-    async def carry_out(self, backend: Backend, plan: Plan, say: Say = _nothing) -> None:
-        """Carry a plan out and answer when it is done, or at once to who prefers that.
+    async def apply_plan(
+        self, backend: Backend, plan: Plan, extra_fields: ExtraFields = _no_fields
+    ) -> None:
+        """Apply a plan; answer after its end, or at once for `Prefer: respond-async`.
 
         Source: RFC 7240 §4.1.
         """
-        preferred = ",".join(self.request.headers.get_list("Prefer"))
-        later = "respond-async" in [each.strip().lower() for each in preferred.split(",")]
+        preferences = ",".join(self.request.headers.get_list("Prefer"))
+        respond_async = "respond-async" in [
+            preference.strip().lower() for preference in preferences.split(",")
+        ]
         try:
-            done = await progress.apply_and_wait(backend, plan, wait=not later)
-        except progress.TransactionFailed as ended:
-            failed = ended.transaction
-            return await self.refuse(
-                ended.raised, transaction=error_status.transaction(failed), **self.failed(failed)
+            transaction = await progress.apply_and_wait(backend, plan, wait=not respond_async)
+        except progress.TransactionFailed as failure:
+            failed = failure.transaction
+            return await self.write_failure(
+                failure.error,
+                transaction=error_status.transaction(failed),
+                **self.failure_fields(failed),
             )
-        if later and done.id:
+        if respond_async and transaction.id:
             query = f"?{self.request.query}" if self.request.query else ""
-            place = url_path_join(self.base_url, "pkgwidgets", "transactions", done.id)
+            location = url_path_join(self.base_url, "pkgwidgets", "transactions", transaction.id)
             self.set_status(202)
-            self.set_header("Location", place + query)
+            self.set_header("Location", location + query)
             self.set_header("Preference-Applied", "respond-async")
-            return await self.answer(transaction=error_status.transaction(done))
-        await self.say(
+            return await self.write_success(transaction=error_status.transaction(transaction))
+        await self.write_json(
             await run_in_thread(
                 lambda: JsonResponse.of(
-                    {**say(done), "transaction": error_status.transaction(done)}
+                    {
+                        **extra_fields(transaction),
+                        "transaction": error_status.transaction(transaction),
+                    }
                 )
             )
         )
 
-    def failed(self, done: Transaction) -> Mapping[str, Any]:
-        """Say what became of a transaction that was not committed."""
+    def failure_fields(self, transaction: Transaction) -> Mapping[str, Any]:
+        """Return more fields for the answer about a transaction that was not committed."""
         return {}
 
 
 class UpgradeHandler(ApplyingHandler):
-    """`PUT packages/{name}/upgrade`: one package, to a version or as new as it can be."""
+    """`PUT packages/{name}/upgrade`: upgrade one package, to a version or the compatible one."""
 
     @requires_execute
     async def put(self, name: str) -> None:
-        """Answer the package as it is then."""
-        id, fields = checked_name(name), self.fields("version", "allow", "plan")
-        shown = request_body.text_field(fields, "plan")
-        if shown is not None and len(fields) > 1:
-            raise InvalidRequest("plan", shown, "a plan is carried out as it was shown")
+        """Answer the package as it is afterwards."""
+        normalized_name, fields = checked_name(name), self.fields("version", "allow", "plan")
+        plan_id = request_body.text_field(fields, "plan")
+        if plan_id is not None and len(fields) > 1:
+            raise InvalidRequest("plan", plan_id, "a plan is carried out as it was shown")
         version, allow = (
             request_body.text_field(fields, "version"),
             request_body.text_field(fields, "allow"),
         )
-        request = plan_body.upgrade((id,), version, allow)
+        request = plan_body.upgrade((normalized_name,), version, allow)
         backend = await self.backend()
-        plan = await self.planned(backend, shown, request, lambda plan: id in plan.requested)
-        await self.carry_out(backend, plan, partial(_package, backend, id))
+        plan = await self.plan_to_apply(
+            backend, plan_id, request, lambda plan: normalized_name in plan.requested
+        )
+        await self.apply_plan(backend, plan, partial(_package_fields, backend, normalized_name))
 
 
 class UpgradeAllHandler(ApplyingHandler):
-    """`PUT packages/upgrade-all`: everything, in one transaction."""
+    """`PUT packages/upgrade-all`: upgrade everything in one transaction."""
 
     @requires_execute
     async def put(self) -> None:
-        """Answer a result per package, those that are held back with the reason."""
-        shown = request_body.text_field(self.fields("plan"), "plan")
+        """Answer a result per package; those held back have the reason."""
+        plan_id = request_body.text_field(self.fields("plan"), "plan")
         backend = await self.backend()
-        everything = plan_body.upgrade(None)
-        plan = await self.planned(
-            backend, shown, everything, lambda plan: plan.requested == ("everything",)
+        request = plan_body.upgrade(None)
+        plan = await self.plan_to_apply(
+            backend, plan_id, request, lambda plan: plan.requested == ("everything",)
         )
-        await self.carry_out(backend, plan, lambda done: {"results": error_status.results(done)})
+        await self.apply_plan(
+            backend, plan, lambda transaction: {"results": error_status.results(transaction)}
+        )
 
-    def failed(self, done: Transaction) -> Mapping[str, Any]:
-        """Give each result, with the reason."""
-        return {"results": error_status.results(done)}
+    def failure_fields(self, transaction: Transaction) -> Mapping[str, Any]:
+        """Return each result with its reason."""
+        return {"results": error_status.results(transaction)}
 
 
 class InstallHandler(ApplyingHandler):
-    """`POST packages/install`: what a requirement names, or what a plan does that installs."""
+    """`POST packages/install`: install what requirements name, or apply a plan that installs."""
 
     @requires_execute
     async def post(self) -> None:
-        """Answer the package that was named, the first of several."""
+        """Answer the package that was requested, the first of several."""
         fields = self.fields("requirement", "allow", "plan")
-        shown, asked = request_body.text_field(fields, "plan"), "requirement" in fields
-        if (shown is not None) == asked or (shown is not None and len(fields) > 1):
+        plan_id, has_requirement = request_body.text_field(fields, "plan"), "requirement" in fields
+        if (plan_id is not None) == has_requirement or (plan_id is not None and len(fields) > 1):
             raise InvalidRequest("body", None, "give either a requirement or a plan")
         allow = request_body.text_field(fields, "allow")
-        wanted = request_body.text_or_list_field(fields, "requirement") if asked else ()
-        request = plan_body.install(wanted, allow) if asked else None
+        requirements = (
+            request_body.text_or_list_field(fields, "requirement") if has_requirement else ()
+        )
+        request = plan_body.install(requirements, allow) if has_requirement else None
         backend = await self.backend()
         if request is not None:
             plan = await run_in_thread(partial(plan_for, request, BackendPlanner(backend)))
         else:
-            plan = self.shown(backend, shown or "", "install", lambda plan: True)
-        id = canonicalize_name(Requirement(plan.requested[0]).name)
-        await self.carry_out(backend, plan, partial(_package, backend, id))
+            plan = self.take_stored_plan(backend, plan_id or "", "install", lambda plan: True)
+        normalized_name = canonicalize_name(Requirement(plan.requested[0]).name)
+        await self.apply_plan(backend, plan, partial(_package_fields, backend, normalized_name))
 
 
 class UninstallHandler(ApplyingHandler):
-    """`DELETE packages/{name}`: takes a package away.
+    """`DELETE packages/{name}`: uninstall a package.
 
-    One that is called as another route is reached by another spelling: `Updates`.
+    A package with the name of another route can be given in another spelling: `Updates`.
     """
 
     @requires_execute
     async def delete(self, name: str) -> None:
         """Answer the transaction."""
-        id, shown = checked_name(name), request_body.text_field(self.fields("plan"), "plan")
-        backend = await self.backend()
-        plan = await self.planned(
-            backend,
-            shown,
-            plan_body.uninstall((id,)),
-            lambda plan: id in {change.id for change in plan.changes if change.after is None},
+        normalized_name, plan_id = (
+            checked_name(name),
+            request_body.text_field(self.fields("plan"), "plan"),
         )
-        await self.carry_out(backend, plan)
+        backend = await self.backend()
+        plan = await self.plan_to_apply(
+            backend,
+            plan_id,
+            plan_body.uninstall((normalized_name,)),
+            lambda plan: (
+                normalized_name in {change.id for change in plan.changes if change.after is None}
+            ),
+        )
+        await self.apply_plan(backend, plan)
 
 
 class UndoHandler(ApplyingHandler):
-    """`POST transactions/{id}/undo`: takes a committed transaction back."""
+    """`POST transactions/{id}/undo`: undo a committed transaction."""
 
     @requires_execute
-    async def post(self, id: str) -> None:
-        """Answer the transaction that did it."""
-        shown = request_body.text_field(self.fields("plan"), "plan")
+    async def post(self, transaction_id: str) -> None:
+        """Answer the transaction that undid it."""
+        plan_id = request_body.text_field(self.fields("plan"), "plan")
         backend = await self.backend()
-        await run_in_thread(partial(get_transaction, backend, id))
-        plan = await self.planned(
-            backend, shown, plan_body.undo(id), lambda plan: plan.undoes == id
+        await run_in_thread(partial(get_transaction, backend, transaction_id))
+        plan = await self.plan_to_apply(
+            backend,
+            plan_id,
+            plan_body.undo(transaction_id),
+            lambda plan: plan.undoes == transaction_id,
         )
-        await self.carry_out(backend, plan)
+        await self.apply_plan(backend, plan)
 
 
-def _package(backend: Backend, id: str, done: Transaction) -> Mapping[str, Any]:
-    return {"package": error_status.package(inventory.get_package_by_id(backend, id))}
+def _package_fields(backend: Backend, name: str, transaction: Transaction) -> Mapping[str, Any]:
+    return {"package": error_status.package(inventory.get_package_by_id(backend, name))}

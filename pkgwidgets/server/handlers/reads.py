@@ -1,4 +1,4 @@
-"""The routes that look: one class per route. Those that change are in `changing.py`."""
+"""The routes that only read: one class per route. Those that change are in `changes.py`."""
 
 from __future__ import annotations
 
@@ -19,27 +19,29 @@ from pkgwidgets.server.threads import run_in_thread
 
 
 class PackagesHandler(BaseHandler):
-    """`GET packages`: what an environment has installed."""
+    """`GET packages`: list what is installed."""
 
     arguments = frozenset({"check_updates"})
 
     @requires_read
     async def get(self) -> None:
         """Answer all rows; `check_updates=true` asks the index."""
-        check, asked = self.flag("check_updates"), self.asked()
+        check, selector = self.query_flag("check_updates"), self.kernel_selector()
 
-        async def rows() -> JsonResponse:
-            backend = await self.ground.environments.of(asked)
+        async def build_in_thread() -> JsonResponse:
+            backend = await self.context.environments.of(selector)
             key = ("packages", check, backend.environment.interpreter.prefix)
 
-            def made() -> JsonResponse:
-                found = inventory.get_packages(backend, check_updates=check)
-                return self.ground.listed.answer(key, "packages", found)
+            def build_response() -> JsonResponse:
+                packages = inventory.get_packages(backend, check_updates=check)
+                return self.context.cache.get_response(key, "packages", packages)
 
-            return await run_in_thread(made)
+            return await run_in_thread(build_response)
 
-        # Made in a thread, and once: a long list would keep the loop from others.
-        await self.say(await self.ground.together.ask(("packages", check, asked), rows))
+        # In a thread and coalesced: serializing a long list would block the event loop.
+        await self.write_json(
+            await self.context.coalescer.run(("packages", check, selector), build_in_thread)
+        )
 
 
 class PackageByNameHandler(BaseHandler):
@@ -50,54 +52,54 @@ class PackageByNameHandler(BaseHandler):
     @requires_read
     async def get(self, name: str) -> None:
         """Answer one row."""
-        name, check = checked_name(name), self.flag("check_updates")
+        name, check = checked_name(name), self.query_flag("check_updates")
         backend = await self.backend()
         info = await run_in_thread(
             partial(inventory.get_package, backend, name, check_updates=check)
         )
-        await self.answer(package=error_status.package(info))
+        await self.write_success(package=error_status.package(info))
 
 
 class PackageByIdHandler(BaseHandler):
-    """`GET packages/by-id/{id}`: one package, by its normalised name."""
+    """`GET packages/by-id/{id}`: one package, by its normalized name."""
 
     arguments = frozenset({"check_updates"})
 
     @requires_read
-    async def get(self, id: str) -> None:
+    async def get(self, name: str) -> None:
         """Answer one row."""
-        id, check = checked_name(id), self.flag("check_updates")
+        name, check = checked_name(name), self.query_flag("check_updates")
         backend = await self.backend()
         info = await run_in_thread(
-            partial(inventory.get_package_by_id, backend, id, check_updates=check)
+            partial(inventory.get_package_by_id, backend, name, check_updates=check)
         )
-        await self.answer(package=error_status.package(info))
+        await self.write_success(package=error_status.package(info))
 
 
 class UpdatesHandler(BaseHandler):
-    """`GET packages/updates`: what is newer, of everything or of one package."""
+    """`GET packages/updates`: check all packages or one for updates."""
 
     arguments = frozenset({"name", "refresh"})
 
     @requires_read
     async def get(self) -> None:
-        """Answer the rows that are out of date, or may be; of one name, its row."""
-        given, refresh = self.argument("name"), self.flag("refresh")
-        name = None if given is None else checked_name(given)
-        asked = self.asked()
+        """Answer the rows that have an update or an error; for a name, its row."""
+        value, refresh = self.query_argument("name"), self.query_flag("refresh")
+        name = None if value is None else checked_name(value)
+        selector = self.kernel_selector()
 
-        async def rows() -> JsonResponse:
-            backend = await self.ground.environments.of(asked)
+        async def build_in_thread() -> JsonResponse:
+            backend = await self.context.environments.of(selector)
 
-            def made() -> JsonResponse:
-                found = inventory.check_for_updates(backend, name, refresh=refresh)
-                wanted = [info for info in found if name or info.update_available or info.error]
-                return JsonResponse.of({"updates": [error_status.package(info) for info in wanted]})
+            def build_response() -> JsonResponse:
+                packages = inventory.check_for_updates(backend, name, refresh=refresh)
+                shown = [info for info in packages if name or info.update_available or info.error]
+                return JsonResponse.of({"updates": [error_status.package(info) for info in shown]})
 
-            return await run_in_thread(made)
+            return await run_in_thread(build_response)
 
-        key = ("updates", name, refresh, asked)
-        await self.say(await self.ground.together.ask(key, rows))
+        key = ("updates", name, refresh, selector)
+        await self.write_json(await self.context.coalescer.run(key, build_in_thread))
 
 
 class TransactionsHandler(BaseHandler):
@@ -106,91 +108,103 @@ class TransactionsHandler(BaseHandler):
     @requires_read
     async def get(self) -> None:
         """Answer the transactions, newest first."""
-        asked = self.asked()
+        selector = self.kernel_selector()
 
-        async def history() -> JsonResponse:
-            backend = await self.ground.environments.of(asked)
+        async def build_in_thread() -> JsonResponse:
+            backend = await self.context.environments.of(selector)
 
-            def made() -> JsonResponse:
-                found = [*backend.journal.transactions()][::-1]
+            def build_response() -> JsonResponse:
+                transactions = [*backend.journal.transactions()][::-1]
                 return JsonResponse.of(
-                    {"transactions": [error_status.transaction(each) for each in found]}
+                    {
+                        "transactions": [
+                            error_status.transaction(transaction) for transaction in transactions
+                        ]
+                    }
                 )
 
-            return await run_in_thread(made)
+            return await run_in_thread(build_response)
 
-        await self.say(await self.ground.together.ask(("transactions", asked), history))
+        await self.write_json(
+            await self.context.coalescer.run(("transactions", selector), build_in_thread)
+        )
 
 
 class TransactionHandler(BaseHandler):
-    """`GET transactions/{id}`: one with its events; `DELETE` calls it off."""
+    """`GET transactions/{id}`: a transaction with its events; `DELETE` cancels it."""
 
     @requires_read
-    async def get(self, id: str) -> None:
-        """Answer it as it is now, or as a stream of events until it has ended."""
+    async def get(self, transaction_id: str) -> None:
+        """Answer the transaction as it is now, or a stream of events until it has ended."""
         backend = await self.backend()
-        found = await run_in_thread(partial(get_transaction, backend, id))
+        transaction = await run_in_thread(partial(get_transaction, backend, transaction_id))
         if "text/event-stream" in self.request.headers.get("Accept", ""):
-            return await self._stream(backend, id)
+            return await self._stream(backend, transaction_id)
 
-        def made() -> JsonResponse:
-            events = [error_status.event(each) for each in progress.events(backend, id)]
+        def build_response() -> JsonResponse:
+            events = [
+                error_status.event(event) for event in progress.events(backend, transaction_id)
+            ]
             return JsonResponse.of(
-                {"transaction": error_status.transaction(found), "events": events}
+                {"transaction": error_status.transaction(transaction), "events": events}
             )
 
-        await self.say(await run_in_thread(made))
+        await self.write_json(await run_in_thread(build_response))
 
     @requires_execute
-    async def delete(self, id: str) -> None:
-        """Ask it to end in the old environment, and answer before it has."""
+    async def delete(self, transaction_id: str) -> None:
+        """Request a rollback, and answer before the transaction has ended."""
         self.fields()
         backend = await self.backend()
-        await run_in_thread(partial(get_transaction, backend, id))
-        await run_in_thread(partial(progress.cancel, backend, id))
+        await run_in_thread(partial(get_transaction, backend, transaction_id))
+        await run_in_thread(partial(progress.cancel, backend, transaction_id))
         self.set_status(202)
         self.set_header("Location", self.request.path)
-        found = await run_in_thread(partial(get_transaction, backend, id))
-        await self.answer(transaction=error_status.transaction(found))
+        transaction = await run_in_thread(partial(get_transaction, backend, transaction_id))
+        await self.write_success(transaction=error_status.transaction(transaction))
 
-    async def _stream(self, backend: Backend, id: str) -> None:
+    async def _stream(self, backend: Backend, transaction_id: str) -> None:
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("Cache-Control", "no-cache")
         self.set_header("X-Accel-Buffering", "no")
-        last = self.request.headers.get("Last-Event-ID", "")
-        seen = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else 0
+        last_event_id = self.request.headers.get("Last-Event-ID", "")
+        seen = (
+            int(last_event_id)
+            if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16
+            else 0
+        )
         try:
-            async for part in progress.stream(backend, id, seen):
-                self.write(part)
+            async for message in progress.stream(backend, transaction_id, seen):
+                self.write(message)
                 await self.flush()
             await self.finish(set_content_type="text/event-stream")
         except StreamClosedError:
-            self.log.debug("whoever followed %s is gone", id)
+            self.log.debug("whoever followed %s is gone", transaction_id)
 
 
 class OpenApiHandler(BaseHandler):
-    """`GET openapi.json`: what all routes take and answer."""
+    """`GET openapi.json`: the contract of all routes."""
 
     @requires_read
     async def get(self) -> None:
         """Answer the document (OpenAPI 3.1)."""
-        await self.say(openapi.said(self.base_url))
+        await self.write_json(openapi.response(self.base_url))
 
 
 class NotFoundHandler(BaseHandler):
-    """Whatever else lies below our address."""
+    """Every other address below `pkgwidgets/`."""
 
     @requires_read
     async def get(self) -> None:
-        """Say that there is nothing."""
+        """Answer 404."""
         raise RequestRefused(404, "There is nothing here")
 
     put = post = delete = get
 
 
-def get_transaction(backend: Backend, id: str) -> Transaction:
+def get_transaction(backend: Backend, transaction_id: str) -> Transaction:
     """Return a transaction of the history; raises `TransactionNotFound`."""
-    found = find_transaction(backend.journal.transactions(), id)
-    if found is None:
-        raise TransactionNotFound(id)
-    return found
+    transaction = find_transaction(backend.journal.transactions(), transaction_id)
+    if transaction is None:
+        raise TransactionNotFound(transaction_id)
+    return transaction
