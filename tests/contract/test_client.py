@@ -275,43 +275,43 @@ def test_who_waits_for_a_silent_index_can_leave(server: Server, index: SimpleInd
     ("text", "number"), [("12", 12), ("0", 0), ("²", None), ("-1", None), ("9" * 12, None)]
 )
 def test_a_number_of_a_header_is_plain(text: str, number: int | None) -> None:
-    assert transport.number(text) == number
+    assert transport.parse_number(text) == number
 
 
 def failed(*begun_and_ended: tuple[float, float]) -> CircuitBreaker:
     row = CircuitBreaker()
     for begun, ended in begun_and_ended:
-        row.add(begun, ended)
+        row.record_failure(begun, ended)
     return row
 
 
 def test_five_failures_in_a_row_are_enough() -> None:
     row = failed((0, 1), (1, 2), (2, 3), (3, 4))
-    assert row.shut_until == 0
-    row.add(4, 5)
-    assert row.shut_until == 65
+    assert row.open_until == 0
+    row.record_failure(4, 5)
+    assert row.open_until == 65
 
 
 def test_what_was_under_way_when_the_first_failed_does_not_count() -> None:
     row = failed(*((0.5, 1.0) for _ in range(40)), *((2, 3) for _ in range(3)))
-    assert row.shut_until == 0
-    row.add(2, 3)
-    assert row.shut_until == 63
+    assert row.open_until == 0
+    row.record_failure(2, 3)
+    assert row.open_until == 63
 
 
 def test_an_answer_ends_the_row() -> None:
     row = failed(*((number, number + 1) for number in range(4)))
-    row.end()
+    row.reset()
     for number in range(10, 14):
-        row.add(number, number + 1)
-    assert row.shut_until == 0
+        row.record_failure(number, number + 1)
+    assert row.open_until == 0
 
 
 def test_what_fails_while_the_host_is_left_alone_does_not_prolong_it() -> None:
     row = failed(*((number, number + 1) for number in range(5)), *((3, 6) for _ in range(9)))
-    assert row.shut_until == 65
-    row.add(70, 71)
-    assert row.shut_until == 65
+    assert row.open_until == 65
+    row.record_failure(70, 71)
+    assert row.open_until == 65
 
 
 def test_five_failures_one_after_the_other_and_nobody_asks_a_sixth_time(
