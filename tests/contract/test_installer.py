@@ -311,12 +311,12 @@ def completed(stdout: str, returncode: int = 0) -> process.CompletedProcess:
 )
 def test_an_answer_of_another_form_is_refused_loudly(answer: str) -> None:
     with pytest.raises(InstallerUnavailable, match="its answer is not the one of"):
-        uv._changes(completed(answer))
+        uv._parse_changes(completed(answer))
 
 
 def test_an_answer_of_the_known_form_is_read() -> None:
     rows = '{"name": "A_b", "version": "1", "action": "uninstalled"}, ' * 2
-    found = uv._changes(
+    found = uv._parse_changes(
         completed(
             f'{{"schema": {{"version": "preview"}}, "changes": [{rows}'
             '{"name": "a.b", "version": "2", "action": "installed"}, '
@@ -327,7 +327,7 @@ def test_an_answer_of_the_known_form_is_read() -> None:
 
 
 def test_a_removal_after_an_installation_of_the_same_name_is_none() -> None:
-    found = uv._changes(
+    found = uv._parse_changes(
         completed(
             '{"schema": {"version": "preview"}, "changes": ['
             '{"name": "a", "version": "2", "action": "installed"}, '

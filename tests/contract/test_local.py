@@ -9,7 +9,7 @@ from time import monotonic
 import pytest
 from packaging.utils import canonicalize_name
 
-from pkgwidgets.backends.config.index_sources import IndexSources, with_path
+from pkgwidgets.backends.config.index_sources import IndexSources, absolute_index_url
 from pkgwidgets.backends.http.limits import HttpLimits
 from pkgwidgets.backends.index.limits import IndexLimits
 from pkgwidgets.backends.index.local import LocalIndex
@@ -109,7 +109,7 @@ def test_an_index_that_is_gone_makes_the_newest_doubtful(
 
 def test_an_address_that_lacks_its_scheme_keeps_its_secret(tmp_path: Path) -> None:
     address = "bob:s3cretpw@nexus.invalid/simple"
-    sources = IndexSources(indexes=(with_path(address),), links=(address,))
+    sources = IndexSources(indexes=(absolute_index_url(address),), links=(address,))
     assert "s3cretpw" not in sources.shown
     assert "s3cretpw" in sources.secrets
     index = MultiIndex(lambda: sources, SimpleIndex)
@@ -120,9 +120,9 @@ def test_an_address_that_lacks_its_scheme_keeps_its_secret(tmp_path: Path) -> No
 def test_a_path_is_the_address_of_its_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder.parent)
     for address in ("simple", "./simple", str(folder)):
-        assert with_path(address).rstrip("/") == folder.as_uri()
+        assert absolute_index_url(address).rstrip("/") == folder.as_uri()
     for address in ("https://host.invalid/simple", "file:///x"):
-        assert with_path(address) == address
+        assert absolute_index_url(address) == address
 
 
 def test_all_sources_together_have_the_time_of_one(forgetful: None) -> None:
