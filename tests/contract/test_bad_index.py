@@ -665,7 +665,7 @@ def test_connection_is_reused_for_consecutive_responses(server: Server) -> None:
     server.plays[KEPT_OPEN] = lambda request: request.answer(
         gzip.compress(b"peas"), Connection="keep-alive", Content_Encoding="gzip"
     )
-    pool = client_module.Client(server.url, {}, at_once=1)._route(server.url).pool
+    pool = client_module.Client(server.url, {}, at_once=1)._get_route(server.url).pool
     for _ in range(3):
         answer = transport.read_response(pool, f"/simple/{KEPT_OPEN}/", {}, monotonic() + 20)
         assert answer.body == b"peas"

@@ -286,43 +286,43 @@ def test_waiting_for_a_silent_index_can_be_cancelled(server: Server, index: Simp
     ("text", "number"), [("12", 12), ("0", 0), ("²", None), ("-1", None), ("9" * 12, None)]
 )
 def test_header_number_accepts_only_plain_digits(text: str, number: int | None) -> None:
-    assert transport.number(text) == number
+    assert transport.parse_number(text) == number
 
 
 def failed(*begun_and_ended: tuple[float, float]) -> CircuitBreaker:
     row = CircuitBreaker()
     for begun, ended in begun_and_ended:
-        row.add(begun, ended)
+        row.record_failure(begun, ended)
     return row
 
 
 def test_circuit_opens_after_five_failures_in_a_row() -> None:
     row = failed((0, 1), (1, 2), (2, 3), (3, 4))
-    assert row.shut_until == 0
-    row.add(4, 5)
-    assert row.shut_until == 65
+    assert row.open_until == 0
+    row.record_failure(4, 5)
+    assert row.open_until == 65
 
 
 def test_requests_open_during_the_first_failure_do_not_count() -> None:
     row = failed(*((0.5, 1.0) for _ in range(40)), *((2, 3) for _ in range(3)))
-    assert row.shut_until == 0
-    row.add(2, 3)
-    assert row.shut_until == 63
+    assert row.open_until == 0
+    row.record_failure(2, 3)
+    assert row.open_until == 63
 
 
 def test_success_resets_the_failure_count() -> None:
     row = failed(*((number, number + 1) for number in range(4)))
-    row.end()
+    row.reset()
     for number in range(10, 14):
-        row.add(number, number + 1)
-    assert row.shut_until == 0
+        row.record_failure(number, number + 1)
+    assert row.open_until == 0
 
 
 def test_failures_while_the_circuit_is_open_do_not_prolong_it() -> None:
     row = failed(*((number, number + 1) for number in range(5)), *((3, 6) for _ in range(9)))
-    assert row.shut_until == 65
-    row.add(70, 71)
-    assert row.shut_until == 65
+    assert row.open_until == 65
+    row.record_failure(70, 71)
+    assert row.open_until == 65
 
 
 def test_failing_index_gets_no_sixth_request(server: Server, index: SimpleIndex) -> None:

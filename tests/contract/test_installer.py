@@ -313,12 +313,12 @@ def completed(stdout: str, returncode: int = 0) -> process.CompletedProcess:
 )
 def test_unknown_form_of_uv_output_is_refused(answer: str) -> None:
     with pytest.raises(InstallerUnavailable, match="its answer is not the one of"):
-        uv._changes(completed(answer))
+        uv._parse_changes(completed(answer))
 
 
 def test_known_form_of_uv_output_is_read() -> None:
     rows = '{"name": "A_b", "version": "1", "action": "uninstalled"}, ' * 2
-    found = uv._changes(
+    found = uv._parse_changes(
         completed(
             f'{{"schema": {{"version": "preview"}}, "changes": [{rows}'
             '{"name": "a.b", "version": "2", "action": "installed"}, '
@@ -329,7 +329,7 @@ def test_known_form_of_uv_output_is_read() -> None:
 
 
 def test_uninstall_row_after_an_install_of_the_same_name_is_ignored() -> None:
-    found = uv._changes(
+    found = uv._parse_changes(
         completed(
             '{"schema": {"version": "preview"}, "changes": ['
             '{"name": "a", "version": "2", "action": "installed"}, '

@@ -9,7 +9,7 @@ from time import monotonic
 import pytest
 from packaging.utils import canonicalize_name
 
-from pkgwidgets.backends.config.index_sources import IndexSources, with_path
+from pkgwidgets.backends.config.index_sources import IndexSources, absolute_index_url
 from pkgwidgets.backends.http.limits import HttpLimits
 from pkgwidgets.backends.index.limits import IndexLimits
 from pkgwidgets.backends.index.local import LocalIndex
@@ -110,7 +110,7 @@ def test_missing_index_marks_the_release_list_as_incomplete(
 
 def test_password_in_an_address_without_scheme_is_not_shown(tmp_path: Path) -> None:
     address = "bob:s3cretpw@nexus.invalid/simple"
-    sources = IndexSources(indexes=(with_path(address),), links=(address,))
+    sources = IndexSources(indexes=(absolute_index_url(address),), links=(address,))
     assert "s3cretpw" not in sources.shown
     assert "s3cretpw" in sources.secrets
     index = MultiIndex(lambda: sources)
@@ -123,9 +123,9 @@ def test_path_of_a_folder_becomes_its_file_url(
 ) -> None:
     monkeypatch.chdir(folder.parent)
     for address in ("simple", "./simple", str(folder)):
-        assert with_path(address).rstrip("/") == folder.as_uri()
+        assert absolute_index_url(address).rstrip("/") == folder.as_uri()
     for address in ("https://host.invalid/simple", "file:///x"):
-        assert with_path(address) == address
+        assert absolute_index_url(address) == address
 
 
 def test_all_sources_share_one_time_limit(forgetful: None) -> None:

@@ -466,8 +466,8 @@ from pathlib import Path
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.sandbox.notebook_runner import KernelNotebookRunner
 scratch = KernelNotebookRunner(interpreter.describe(Path(sys.argv[1])))
-with scratch.room() as room:
-    print(room, flush=True)
+with scratch.temporary_directory() as folder:
+    print(folder, flush=True)
     scratch.run([scratch.read(Path(sys.argv[2]))])
 """
 

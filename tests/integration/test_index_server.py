@@ -165,13 +165,8 @@ def test_html_page_has_the_attributes_of_pep_503(client: Client) -> None:
         ("", None),
     ],
 )
-<<<<<<< HEAD:tests/integration/test_index_server.py
 def test_content_negotiation_picks_the_preferred_type(accept: str, expected: str | None) -> None:
     assert preferred_content_type(accept) == expected
-=======
-def test_content_negotiation(accept: str, expected: str | None) -> None:
-    assert preferred_content_type(accept) == expected
->>>>>>> n5:tests/unit/test_index_server.py
 
 
 def test_unacceptable_type_is_406_and_no_preference_is_json(client: Client) -> None:

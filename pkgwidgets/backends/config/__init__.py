@@ -1,1 +1,1 @@
-"""What uv and pip are configured to do: indexes, credentials, network. Starts uv to ask it."""
+"""The configuration of uv and pip: indexes, credentials, network. Starts uv to read its own."""

@@ -1,4 +1,4 @@
-"""Which indexes are asked: uv's configuration, else pip's, else uv's default."""
+"""Choose the indexes: those of uv's configuration, else pip's, else uv's default."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from . import pip_config, uv_config
 from .index_sources import IndexSources
 
 SourceFactory = Callable[[], IndexSources]
-"""Returns the sources, found out when they are needed first.
+"""Returns the sources, which are read when they are first needed.
 
-Raises `IndexUnavailable` or `InstallerUnavailable`. What needs no index, a listing or an undo,
-works where nobody can say.
+Raises `IndexUnavailable` or `InstallerUnavailable`. So a listing or an undo, which needs no index,
+works while the configuration is unreadable.
 """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexSettings:
-    """One index, and how it is reached.
+    """One index, and how to reach it.
 
-    `index_url` may hold credentials: it is never shown, `shown_url` is. `until` returns the
-    monotonic time after which nobody waits for it.
+    `index_url` may hold credentials: show `shown_url` instead. `until` returns the monotonic time
+    after which its requests are given up.
     """
 
     index_url: str = field(repr=False)
@@ -40,67 +40,67 @@ class IndexSettings:
 
     @property
     def shown_url(self) -> str:
-        """The index's address without credentials."""
+        """The index's URL without credentials."""
         return without_credentials(self.index_url)
 
 
 class CachedSources:
-    """Sources that are asked for once."""
+    """Sources that are read once."""
 
     def __init__(self, find: SourceFactory) -> None:
         self._find = find
-        self._guard = Lock()
-        self._known: IndexSources | None = None
+        self._lock = Lock()
+        self._sources: IndexSources | None = None
 
     def __call__(self) -> IndexSources:
-        """Return them; raises what finding them raises, and tries again the next time."""
-        with self._guard:
-            if self._known is None:
-                self._known = self._find()
-            return self._known
+        """Return the sources; raise the errors of the factory, and try again at the next call."""
+        with self._lock:
+            if self._sources is None:
+                self._sources = self._find()
+            return self._sources
 
 
 def sources_for_url(index_url: str) -> IndexSettings:
-    """Return the settings for a named index; `InvalidRequest` if it is no http address."""
-    if not _is_address(index_url):
+    """Return the settings of one index; raise `InvalidRequest` if it is not an HTTP URL."""
+    if not _is_http_url(index_url):
         raise InvalidRequest("index address", index_url)
     return IndexSettings(index_url=f"{index_url.rstrip('/')}/")
 
 
 def explicit_index(index_url: str, prefix: Path) -> SourceFactory:
-    """Return the one index that the user named; `InvalidRequest` if it is no http address.
+    """Return a factory for one index only; raise `InvalidRequest` if it is not an HTTP URL.
 
-    No other is asked; how its host is reached is configured as for all others.
+    The network settings for its host come from uv's and pip's configuration.
     """
     settings = sources_for_url(index_url)
 
     def find() -> IndexSources:
-        around = pip_config.pip_network(uv_config.uv_network(), prefix)
-        return replace(around, indexes=(settings.index_url,))
+        network = pip_config.pip_network(uv_config.uv_network(), prefix)
+        return replace(network, indexes=(settings.index_url,))
 
     return CachedSources(find)
 
 
 def configured_indexes(find_uv: Callable[[], Path], prefix: Path) -> SourceFactory:
-    """Return what uv is configured with, else what pip is, for the environment at `prefix`."""
+    """Return a factory for uv's configured sources, else pip's, for the environment at `prefix`."""
 
     def find() -> IndexSources:
         uv = find_uv()
-        own = uv_config.uv_sources(uv)
-        if own is not None:
-            return own
+        sources = uv_config.uv_sources(uv)
+        if sources is not None:
+            return sources
         return pip_config.pip_sources(uv_config.uv_network(), prefix, uv_config.default_index(uv))
 
     return CachedSources(find)
 
 
-def _is_address(text: object) -> bool:
-    """Tell whether it is an http address on one line; `urlsplit` alone forgives too much."""
+def _is_http_url(text: object) -> bool:
+    """Tell whether a text is an HTTP URL on one line; `urlsplit` alone accepts too much."""
     if not isinstance(text, str) or not text.isprintable() or " " in text:
         return False
     try:
         parts = urlsplit(text)
-        _ = parts.port  # raises if it is none
+        _ = parts.port  # raises ValueError for an invalid port
         return parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         return False

@@ -1,4 +1,4 @@
-"""Where packages come from, as one value: told to our own client and to uv alike."""
+"""The sources of packages as one value, which our own client and uv both use."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.core.redaction import redact, without_credentials
 
 ALL = "unsafe-best-match"
-"""uv's word for how pip searches: every index is asked for every project, the newest counts."""
+"""uv's name for pip's strategy: ask all indexes for each project, and take the newest file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexSources:
-    """All that decides which files are seen, and how they are reached.
+    """Everything that decides which files are candidates, and how to reach them.
 
-    `indexes` are addresses in the order in which they are asked, as they were written: the extra
-    ones first, the default last. `links` are folders and addresses of pages whose files are
-    candidates too. `strategy` is uv's name for how several indexes are searched. `before` pairs
-    projects with the time whose later files do not count, in uv's words; "" is all others.
-    `cache` is uv's own folder, if it was told one. Addresses may hold credentials, `shown` none.
+    `indexes` are URLs as written, in the order in which they are asked: extra ones first, the
+    default last. `links` are folders and URLs of pages whose files are candidates too. `strategy`
+    is uv's name for the search in several indexes. `before` pairs projects with a time in uv's
+    form: later files are not candidates; the project "" stands for all others. `cache` is uv's
+    configured cache folder, or "". URLs may hold credentials; `shown` has none.
     """
 
     indexes: tuple[str, ...] = field(repr=False)
@@ -32,26 +32,26 @@ class IndexSources:
 
     @property
     def shown(self) -> str:
-        """Their addresses without credentials, in the order in which they are asked."""
+        """The URLs without credentials, in the order in which they are asked."""
         return ", ".join(map(shown_url, (*self.indexes, *self.links))) or "no index"
 
     @property
     def secrets(self) -> frozenset[str]:
-        """What must not be in anything that is shown."""
+        """The passwords and tokens that no message may show."""
         return self.access.secrets((*self.indexes, *self.links))
 
 
-def with_path(address: str) -> str:
-    """Return the address of an index; of a path, wherever it is seen from, that of its folder."""
-    known = "://" in address or address.startswith("file:")
-    if known or "@" in address.partition("/")[0]:  # an address that lacks its scheme is no path
+def absolute_index_url(address: str) -> str:
+    """Return the URL of an index; turn a path into an absolute file URL."""
+    has_scheme = "://" in address or address.startswith("file:")
+    if has_scheme or "@" in address.partition("/")[0]:  # a URL without its scheme is not a path
         return address
     return Path(address).expanduser().absolute().as_uri()
 
 
 def shown_url(address: str) -> str:
-    """Return an address, or the path of a folder, as it may be shown."""
+    """Return a URL, or the path of a folder, without credentials."""
     try:
         return without_credentials(address)
-    except ValueError:  # it is no address at all
+    except ValueError:  # it is not a URL
         return redact(address)

@@ -1,4 +1,4 @@
-"""Requests over HTTP: connections, TLS, proxies, credentials, limits.
+"""HTTP requests: connections, TLS, proxies, credentials, limits.
 
 The only folder that opens connections.
 """

@@ -1,4 +1,4 @@
-"""HTTP as an index needs it: many small answers, each bounded in time and size."""
+"""An HTTP client for indexes: many small answers, each limited in time and size."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from .decompression import BrokenArchive
 from .fast_get import FastGet
 from .limits import HttpLimits
 from .network_settings import Credentials, NetworkSettings, without_userinfo
-from .transport import RequestFailed, Response, number, read_response
+from .transport import RequestFailed, Response, parse_number, read_response
 
 _RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 527})
 
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """How one server is reached: decided once, used for each request."""
+    """How to reach one server: decided once, used for each request."""
 
     pool: Any  # an HTTPConnectionPool; the stubs know only its base
-    open: FastGet
+    fast_get: FastGet
     base: str
-    """What a path begins with on the wire: more than the path where a proxy must know the host."""
+    """The prefix of each request target: a whole URL where a proxy must know the host."""
     headers: Mapping[str, str]
 
 
 class Client:
-    """Pooled connections to one server; used by many threads at once.
+    """Pooled connections to one server, for many threads at once.
 
-    `requests` decides what it knows best: which proxy, which certificates, whether credentials may
-    follow a redirect. Its pools carry the rest, for a fraction of the processor time.
+    `requests` chooses the proxy and the certificates, and whether credentials follow a redirect.
+    Its urllib3 pools send the requests: that takes a fraction of the processor time.
     """
 
     def __init__(
@@ -58,115 +58,119 @@ class Client:
         limits: HttpLimits = HttpLimits(),
     ) -> None:
         self._limits = limits
-        self._given = base
+        self._configured_url = base
         self._base = without_userinfo(base)
-        self._access = access if access is not None else NetworkSettings()
+        self._network = access if access is not None else NetworkSettings()
         self._session = requests.Session()
         self._session.headers.clear()
         self._session.headers.update({**headers, "Accept-Encoding": "gzip"})
         self._adapter = HTTPAdapter(pool_maxsize=at_once)
-        self._guard = threading.Lock()
-        self._row = CircuitBreaker()
+        self._lock = threading.Lock()
+        self._breaker = CircuitBreaker()
         self._routes: dict[str, _Route] = {}
 
     def get(self, path: str, headers: Mapping[str, str], *, until: float) -> Response:
-        """Return the answer at `base + path`, after retries; raises `Unanswered`.
+        """Request `base + path`, with retries, and return the answer.
 
-        `until` is the monotonic time after which nobody waits for it.
+        `until` is the monotonic time after which the request is given up. Raises `RequestFailed`.
         """
         limits = self._limits
-        reason, begun = "it had no time to answer", monotonic()
-        for tried in range(limits.max_tries):
-            wait, said = self._tried(path, headers, until)
-            if isinstance(said, Response):
-                with self._guard:
-                    self._row.end()
-                return said
-            reason = said
-            wait = max(wait, random.uniform(0, 0.5 * 2**tried))  # noqa: S311 - it is jitter
-            if tried + 1 == limits.max_tries or wait > limits.max_retry_after_seconds:
+        reason, started = "it had no time to answer", monotonic()
+        for attempt in range(limits.max_tries):
+            wait_seconds, result = self._try_once(path, headers, until)
+            if isinstance(result, Response):
+                with self._lock:
+                    self._breaker.reset()
+                return result
+            reason = result
+            wait_seconds = max(wait_seconds, random.uniform(0, 0.5 * 2**attempt))  # noqa: S311 - it is jitter
+            if attempt + 1 == limits.max_tries or wait_seconds > limits.max_retry_after_seconds:
                 break
-            if monotonic() + wait > until:
+            if monotonic() + wait_seconds > until:
                 break
-            sleep(wait)
-        with self._guard:
-            self._row.add(begun, monotonic())
+            sleep(wait_seconds)
+        with self._lock:
+            self._breaker.record_failure(started, monotonic())
         raise RequestFailed(reason)
 
-    def _tried(
+    def _try_once(
         self, path: str, headers: Mapping[str, str], until: float
     ) -> tuple[float, Response | str]:
-        """Ask once; return the answer, or how long to wait and why there was none."""
-        if monotonic() < self._row.shut_until:
+        """Send one request, and return the seconds to wait before a retry and the result.
+
+        The result is the response, or the reason of the failure. `inf` seconds forbid a retry.
+        """
+        if monotonic() < self._breaker.open_until:
             return inf, "it failed again and again, so it is left alone for a minute"
         try:
-            by = min(until, monotonic() + self._limits.answer_seconds)
-            answer = self._asked(path, headers, by)
+            answer_until = min(until, monotonic() + self._limits.answer_seconds)
+            answer = self._follow_redirects(path, headers, answer_until)
         except (HTTPError, requests.RequestException, OSError, BrokenArchive) as error:
-            return 0.0, _reason(error)
-        except RequestFailed as error:  # asking again would give the same
+            return 0.0, _failure_reason(error)
+        except RequestFailed as error:  # a retry would fail in the same way
             return inf, str(error)
         if answer.status in _RETRIED_STATUSES:
             return _retry_after(answer), f"it answered {answer.status}"
         return 0.0, answer
 
-    def _asked(self, path: str, headers: Mapping[str, str], until: float) -> Response:
-        """Ask, and go where one is sent; credentials follow as far as `requests` lets them."""
+    def _follow_redirects(self, path: str, headers: Mapping[str, str], until: float) -> Response:
+        """Send a request and follow redirects; `requests` decides where credentials are sent."""
         url = self._base
         for _ in range(self._limits.max_redirects + 1):
-            route = self._route(url)
-            answer = _answered(route, path, headers, until, self._limits)
+            route = self._get_route(url)
+            answer = _send_request(route, path, headers, until, self._limits)
             if isinstance(answer, Response):
                 return answer
-            url, path = _redirected(url + path, answer), ""
+            url, path = _redirect_target(url + path, answer), ""
         raise RequestFailed("it redirects in a circle")
 
-    def _route(self, url: str) -> _Route:
-        with self._guard:
-            known = self._routes.get(url)
-            if known is None:
-                known = self._found_route(url)
-                if url == self._base:  # each project may be elsewhere, but only one place is asked
-                    self._routes[url] = known
-            return known
+    def _get_route(self, url: str) -> _Route:
+        with self._lock:
+            route = self._routes.get(url)
+            if route is None:
+                route = self._create_route(url)
+                # Each project may redirect to another URL: those routes are not kept.
+                if url == self._base:
+                    self._routes[url] = route
+            return route
 
-    def _found_route(self, url: str) -> _Route:
+    def _create_route(self, url: str) -> _Route:
         prepared = self._session.prepare_request(requests.Request("GET", url))
-        strange = self._session.should_strip_auth(self._base, url)  # type: ignore[no-untyped-call]
-        if not strange:
+        strips_credentials = self._session.should_strip_auth(self._base, url)  # type: ignore[no-untyped-call]
+        if not strips_credentials:
             credentials = self._credentials
             if credentials is not None:
                 prepared.prepare_auth(credentials, url)
-        proxies, verify, cert = self._reached(url)
+        proxies, verify, cert = self._connection_settings(url)
         pool = self._adapter.get_connection_with_tls_context(
             prepared, verify, proxies=proxies, cert=cert
         )
-        _trust(pool, self._access, verify=verify)
+        _share_ssl_context(pool, self._network, verify=verify)
         host = urlsplit(prepared.url or "").netloc
         base = self._adapter.request_url(prepared, proxies)
         return _Route(pool, FastGet(pool, host, self._limits), base, dict(prepared.headers))
 
     @cached_property
     def _credentials(self) -> Credentials | None:
-        return self._access.credentials(self._given)  # once: a keyring may take its time
+        return self._network.credentials(self._configured_url)  # cached: a keyring may be slow
 
-    def _reached(self, url: str) -> tuple[dict[str, str], bool | str, Any]:
-        """Return the proxies, the certificates and one's own certificate for an address."""
-        access = self._access
-        how = self._session.merge_environment_settings(url, {}, True, None, None)
-        proxies: dict[str, str] = dict(how["proxies"])
+    def _connection_settings(self, url: str) -> tuple[dict[str, str], bool | str, Any]:
+        """Return the proxies, the CA certificates and the client certificate for a URL."""
+        access = self._network
+        settings = self._session.merge_environment_settings(url, {}, True, None, None)
+        proxies: dict[str, str] = dict(settings["proxies"])
         if access.proxies and not should_bypass_proxies(url, access.no_proxy or None):
             proxies |= access.proxies
         elif access.no_proxy and should_bypass_proxies(url, access.no_proxy):
             proxies = {}
-        verify: bool | str = access.certificates or how["verify"] or True
+        verify: bool | str = access.certificates or settings["verify"] or True
         if access.is_insecure(url):
             verify = False
-        return proxies, verify, access.client or how["cert"]
+        return proxies, verify, access.client or settings["cert"]
 
 
-def _redirected(url: str, location: str) -> str:
-    """Return where one is sent; raises `Unanswered` if that is no http address."""
+def _redirect_target(url: str, location: str) -> str:
+    """Return the URL of a redirect; raise `RequestFailed` if it is not an HTTP URL."""
     try:
         target = urljoin(url, location)
         if urlsplit(target).scheme in ("http", "https"):
@@ -177,7 +181,7 @@ def _redirected(url: str, location: str) -> str:
 
 
 class _UnverifiedHTTPSConnection(HTTPSConnection):
-    """A connection whose certificate the user said not to check: no warning at each request."""
+    """A connection to an insecure host that the user allowed, without a warning per request."""
 
     @property
     def is_verified(self) -> bool:
@@ -188,20 +192,23 @@ class _UnverifiedHTTPSConnection(HTTPSConnection):
         pass
 
 
-def _answered(
+def _send_request(
     route: _Route, path: str, headers: Mapping[str, str], until: float, limits: HttpLimits
 ) -> Response | str:
-    """Return what a server said, or where it sends us."""
-    asked = route.base + path, {**route.headers, **headers}, until
-    response = route.open.answered(*asked) or read_response(route.pool, *asked, limits)
-    elsewhere = response.elsewhere
-    if elsewhere is None:
+    """Send a request, and return the response or the location of a redirect."""
+    arguments = route.base + path, {**route.headers, **headers}, until
+    response = route.fast_get.get(*arguments) or read_response(route.pool, *arguments, limits)
+    redirect = response.redirect_location
+    if redirect is None:
         return response
-    return elsewhere.encode("latin-1", "replace").decode("utf-8", "replace")
+    return redirect.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
-def _trust(pool: Any, access: NetworkSettings, *, verify: bool | str) -> None:
-    """Give all connections of a pool one context: else each reads the whole bundle, in 0.1 s."""
+def _share_ssl_context(pool: Any, access: NetworkSettings, *, verify: bool | str) -> None:
+    """Give all connections of a pool one TLS context.
+
+    Otherwise each connection reads the whole certificate bundle, which takes 0.1 s.
+    """
     if getattr(pool, "scheme", "") != "https" or "ssl_context" in pool.conn_kw:
         return
     if verify is False:
@@ -211,10 +218,11 @@ def _trust(pool: Any, access: NetworkSettings, *, verify: bool | str) -> None:
     if access.system and not access.certificates:
         context.load_default_certs()
     else:
-        file, folder = pool.ca_certs, pool.ca_cert_dir
+        certificate_file, certificate_folder = pool.ca_certs, pool.ca_cert_dir
         try:
             context.load_verify_locations(
-                file or (None if folder else DEFAULT_CA_BUNDLE_PATH), folder
+                certificate_file or (None if certificate_folder else DEFAULT_CA_BUNDLE_PATH),
+                certificate_folder,
             )
         except OSError as error:
             raise RequestFailed(f"the certificates to trust cannot be read ({error})") from None
@@ -226,15 +234,15 @@ _NO_TLS = "it does not speak TLS"
 
 
 def _retry_after(answer: Response) -> float:
-    return float(number(answer.headers.get("retry-after", "")) or 0)
+    return float(parse_number(answer.headers.get("retry-after", "")) or 0)
 
 
-def _reason(error: Exception) -> str:
-    """Say what went wrong without the address, which may hold credentials."""
+def _failure_reason(error: Exception) -> str:
+    """Return why a request failed, without its URL, which may hold credentials."""
     match error:
         case requests.exceptions.SSLError() | urllib3.exceptions.SSLError():
-            said = str(error).lower()
-            return "its certificate is not trusted" if "certificate" in said else _NO_TLS
+            message = str(error).lower()
+            return "its certificate is not trusted" if "certificate" in message else _NO_TLS
         case requests.exceptions.ProxyError() | urllib3.exceptions.ProxyError():
             return "the proxy does not answer"
         case urllib3.exceptions.NewConnectionError() | requests.exceptions.ConnectionError():

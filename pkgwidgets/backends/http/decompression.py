@@ -1,49 +1,49 @@
-"""Unpacking gzip (RFC 1952), no further than is allowed."""
+"""Decompress gzip (RFC 1952) up to a size limit."""
 
 from __future__ import annotations
 
 import zlib
 
-_GZIP = 31
-"""What zlib calls a window of any size behind a header of gzip."""
+_GZIP_WBITS = 31
+"""`wbits` of zlib for a gzip header and a window of any size."""
 _CHUNK_BYTES = 1 << 21
-"""Bytes that are unpacked at once: most pages are smaller."""
+"""Bytes that are decompressed at once: most pages are smaller."""
 _MAX_RATIO = 1032
-"""So many times as large is what was packed, at most (zlib's technical notes)."""
+"""The highest compression ratio of deflate (zlib's technical notes)."""
 
 
 class BrokenArchive(Exception):
-    """What was to be unpacked ends early, or is something else."""
+    """The data is truncated, or is not gzip."""
 
 
 class TooLarge(Exception):
-    """It would unpack to more than is allowed."""
+    """The decompressed data is larger than the limit."""
 
 
-def decompress(packed: bytes, largest: int) -> bytes:
-    """Unpack gzip; raises `BrokenArchive`, and `TooLarge` for more than `largest` bytes.
+def decompress(data: bytes, max_bytes: int) -> bytes:
+    """Decompress gzip in few, large chunks, so that other threads run meanwhile.
 
-    In few parts, so that other threads run meanwhile.
+    Raises `BrokenArchive` for invalid data, `TooLarge` for more than `max_bytes` bytes.
     """
-    if not packed:
+    if not data:
         return b""
     try:
-        if len(packed) * _MAX_RATIO <= largest:
-            announced = int.from_bytes(packed[-4:], "little")
-            return zlib.decompress(packed, _GZIP, min(announced, _CHUNK_BYTES) or 1)
-        return _bounded(packed, largest)
+        if len(data) * _MAX_RATIO <= max_bytes:
+            announced_bytes = int.from_bytes(data[-4:], "little")
+            return zlib.decompress(data, _GZIP_WBITS, min(announced_bytes, _CHUNK_BYTES) or 1)
+        return _decompress_in_chunks(data, max_bytes)
     except zlib.error as error:
         raise BrokenArchive(str(error)) from error
 
 
-def _bounded(packed: bytes, largest: int) -> bytes:
-    unpack = zlib.decompressobj(_GZIP)
-    parts, size = list[bytes](), 0
-    while not unpack.eof:
-        parts.append(unpack.decompress(packed, _CHUNK_BYTES))
-        size, packed = size + len(parts[-1]), unpack.unconsumed_tail
-        if size > largest:
+def _decompress_in_chunks(data: bytes, max_bytes: int) -> bytes:
+    decompressor = zlib.decompressobj(_GZIP_WBITS)
+    chunks, total_bytes = list[bytes](), 0
+    while not decompressor.eof:
+        chunks.append(decompressor.decompress(data, _CHUNK_BYTES))
+        total_bytes, data = total_bytes + len(chunks[-1]), decompressor.unconsumed_tail
+        if total_bytes > max_bytes:
             raise TooLarge
-        if not parts[-1] and not packed:
+        if not chunks[-1] and not data:
             raise BrokenArchive("it ends early")
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)

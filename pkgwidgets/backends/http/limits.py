@@ -1,4 +1,4 @@
-"""How long a server is waited for, and how much it may answer."""
+"""Limits of requests: seconds, bytes, tries."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 class HttpLimits:
     """The limits of one client.
 
-    `read_seconds` are those until the next byte, `answer_seconds` those until the last.
-    `max_bytes` count for one answer, packed or not. If `Retry-After` says more than
-    `max_retry_after_seconds`, that was the answer.
+    `read_seconds` limits the time to the next byte, `answer_seconds` the time to the last one.
+    `max_bytes` limits one answer, compressed and decompressed. A `Retry-After` of more than
+    `max_retry_after_seconds` is not waited for: the request has failed.
     """
 
     connect_seconds: float = 10.0

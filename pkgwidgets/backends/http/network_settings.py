@@ -1,4 +1,4 @@
-"""How the host of an index is reached: certificates, proxies, and the credentials for it."""
+"""How to reach the host of an index: certificates, proxies and credentials."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from pkgwidgets.backends.processes import process
 
 _KEYRING_SECONDS = 60.0
-"""Seconds for `keyring`: it may ask its user to unlock it."""
+"""The limit for `keyring`, which may ask the user to unlock it."""
 
 Credentials = tuple[str, str]
-"""A user and a password; either may be empty, as a token stands in for both."""
+"""A user and a password; either may be empty, since a token can be in either place."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkSettings:
-    """What our own client and uv are both given, so that what is checked is what is installed.
+    """Network settings of our own client and of uv: both must reach the same files.
 
-    `insecure` are hosts, with a port or without, whose certificates are not checked;
-    `certificates` is a file of those to trust, `system` tells to trust the system's, and `client`
-    is a file of one's own with its key, all PEM; `proxies` are addresses by scheme, which may
-    hold credentials; `keyring` tells to ask that command for passwords.
+    `insecure` lists hosts, with or without a port, whose certificates are not checked.
+    `certificates` is a PEM file of trusted certificates; `system` trusts those of the system.
+    `client` is a PEM file of the client certificate with its key. `proxies` maps schemes to URLs,
+    which may hold credentials. `keyring` asks the `keyring` command for passwords.
     """
 
     insecure: tuple[str, ...] = ()
@@ -38,90 +38,94 @@ class NetworkSettings:
     keyring: bool = False
 
     def is_insecure(self, url: str) -> bool:
-        """Tell whether the user said not to check this host's certificate."""
+        """Tell whether the user allowed this URL's host without a valid certificate."""
         parts = urlsplit(url)
-        known = {_host(parts.netloc), _host(parts.hostname or "")}
+        spellings = {_normalize_host(parts.netloc), _normalize_host(parts.hostname or "")}
         if parts.port is None:
-            known.add(f"{_host(parts.hostname or '')}:{443 if parts.scheme == 'https' else 80}")
-        return any(_host(each) in known for each in self.insecure)
+            default_port = 443 if parts.scheme == "https" else 80
+            spellings.add(f"{_normalize_host(parts.hostname or '')}:{default_port}")
+        return any(_normalize_host(host) in spellings for host in self.insecure)
 
     def credentials(self, url: str) -> Credentials | None:
-        """Return those of the address, else those that netrc or the keyring has for it, as uv does.
+        """Return the credentials in the URL, else those of netrc or the keyring, as uv does.
 
-        A user without a password, whom neither knows, is a token.
+        A user name without a password, which neither of them knows, is a token. Return None
+        if there are no credentials.
         """
         parts = urlsplit(url)
         user = unquote(parts.username or "")
         if parts.password is not None:
             return user, unquote(parts.password)
-        known = _netrc_credentials(parts.hostname or "")
-        if known is not None and user in ("", known[0]):
-            return known
+        netrc_credentials = _netrc_credentials(parts.hostname or "")
+        if netrc_credentials is not None and user in ("", netrc_credentials[0]):
+            return netrc_credentials
         if not user:
             return None
-        asked = _keyring_credentials(url, user) if self.keyring else None
-        return user, asked or ""
+        password = _keyring_credentials(url, user) if self.keyring else None
+        return user, password or ""
 
     def secrets(self, urls: tuple[str, ...]) -> frozenset[str]:
-        """Return every password and token that these addresses or the proxies hold, and netrc's.
+        """Return every password and token of these URLs, of the proxies, and of netrc for them.
 
-        To be looked for in what others say: a server may send back what it was sent.
+        They are redacted in the messages of others: a server may send back what it received.
         """
-        return frozenset(each for url in (*urls, *self.proxies.values()) for each in _held(url))
+        return frozenset(
+            secret for url in (*urls, *self.proxies.values()) for secret in _find_secrets(url)
+        )
 
 
-def _held(url: str) -> Iterator[str]:
-    """Yield what is secret, as it was written and as it is meant."""
+def _find_secrets(url: str) -> Iterator[str]:
+    """Yield the secrets of a URL, quoted as written and unquoted."""
     parts = urlsplit(url if "://" in url else f"//{url}")
-    known = _netrc_credentials(parts.hostname or "")
-    if known is not None:
-        yield known[1]
-    # A name alone is a token, unless it is too short for one.
-    alone = parts.username if parts.password is None and len(parts.username or "") > 7 else None
-    for each in (parts.password, alone):
-        if each:
-            yield from (each, unquote(each))
+    netrc_credentials = _netrc_credentials(parts.hostname or "")
+    if netrc_credentials is not None:
+        yield netrc_credentials[1]
+    # A user name without a password is a token, unless it is too short for one.
+    token = parts.username if parts.password is None and len(parts.username or "") > 7 else None
+    for secret in (parts.password, token):
+        if secret:
+            yield from (secret, unquote(secret))
 
 
 def without_userinfo(url: str) -> str:
-    """Return an address without its credentials, and otherwise as it is."""
+    """Return a URL without its credentials, and otherwise unchanged."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _host(text: str) -> str:
-    """Return a host as hosts are compared: without scheme, credentials and the brackets of IPv6."""
+def _normalize_host(text: str) -> str:
+    """Return a host in lower case, without scheme, credentials and the brackets of IPv6."""
     host = text.partition("://")[2] or text
     host = host.partition("/")[0].rpartition("@")[2].lower()
     return host[1:-1] if host.startswith("[") and host.endswith("]") else host
 
 
 def _netrc_credentials(host: str) -> Credentials | None:
-    """Return the entry of a host; None where there is none, or no file that can be read.
+    """Return a host's netrc entry; None if there is no entry or no readable file.
 
-    Not by `requests.utils.get_netrc_auth`: it fails on a file that is not UTF-8, ignores `~/.netrc`
-    if NETRC is empty, and importing `requests` would slow each start.
+    `requests.utils.get_netrc_auth` fails on a file that is not UTF-8, and ignores `~/.netrc` if
+    NETRC is empty. Importing `requests` would also slow each start.
     """
-    for file in _netrc_files():
+    for path in _netrc_files():
         try:
-            found = netrc.netrc(file).authenticators(host)
+            entry = netrc.netrc(path).authenticators(host)
         except (OSError, netrc.NetrcParseError, UnicodeDecodeError):
             continue
-        return (found[0], found[2] or "") if found is not None else None
+        return (entry[0], entry[2] or "") if entry is not None else None
     return None
 
 
 def _netrc_files() -> tuple[str, ...]:
-    named = os.environ.get("NETRC")
-    if named:
-        return (named,)
+    configured = os.environ.get("NETRC")
+    if configured:
+        return (configured,)
     return tuple(str(Path(f"~/{name}").expanduser()) for name in (".netrc", "_netrc"))
 
 
 def _keyring_credentials(url: str, user: str) -> str | None:
-    """Ask `keyring` for the password of the address, then for that of its host.
+    """Ask `keyring` for the password of a URL, then for that of its host.
 
-    The password comes on its standard output; what is on its command line is no secret.
+    It prints the password; its command line holds no secret. Return None if it has no password.
     """
     command = shutil.which("keyring")
     if command is None:

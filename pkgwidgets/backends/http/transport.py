@@ -1,4 +1,4 @@
-"""One question over one connection, and its answer: bounded in time and size."""
+"""One request over one connection, and its response: limited in time and size."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from .decompression import TooLarge, decompress
 from .limits import HttpLimits
 
 _CHUNK_BYTES = 1 << 17
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
 class RequestFailed(Exception):
-    """There was no usable answer; the text says why, and holds no address."""
+    """The request has no usable answer; the text says why and holds no URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a server said; the names of `headers` are in lower case."""
+    """The response of a server; the names of `headers` are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     @property
-    def elsewhere(self) -> str | None:
-        """Where it sends us; then nobody has read its body."""
-        return location(self.status, self.headers)
+    def redirect_location(self) -> str | None:
+        """The target of a redirect, whose body was not read; None for other responses."""
+        return redirect_location(self.status, self.headers)
 
 
-def location(status: int, headers: Mapping[str, str]) -> str | None:
-    """Return where an answer sends us, None if nowhere."""
-    return headers.get("location") or None if status in _REDIRECTS else None
+def redirect_location(status: int, headers: Mapping[str, str]) -> str | None:
+    """Return the `Location` of a redirect; None for other responses."""
+    return headers.get("location") or None if status in _REDIRECT_STATUSES else None
 
 
 def read_response(
@@ -46,9 +46,9 @@ def read_response(
     until: float,
     limits: HttpLimits = HttpLimits(),
 ) -> Response:
-    """Ask over a connection of a pool of urllib3, opened if there is none.
+    """Send a request over a urllib3 pool, which opens a connection if none is free.
 
-    Raises what urllib3 raises, OSError, `BrokenArchive`, `Unanswered`.
+    Raises the errors of urllib3, OSError, `BrokenArchive`, `RequestFailed`.
     """
     response = pool.urlopen(
         "GET",
@@ -57,78 +57,78 @@ def read_response(
         timeout=urllib3.Timeout(connect=limits.connect_seconds, read=limits.read_seconds),
         retries=False,
         redirect=False,
-        assert_same_host=False,  # what a proxy is asked for is on another one
+        assert_same_host=False,  # a request through a proxy is for another host
         preload_content=False,
         decode_content=False,
     )
     try:
-        return _read(response, until, limits.max_bytes)
+        return _read_body(response, until, limits.max_bytes)
     finally:
-        # One not read to its end cannot carry another answer; a read one is back already.
+        # Close an unread response: its connection is unusable. A read one is in the pool already.
         response.close()
         response.release_conn()
 
 
-def _read(response: Any, until: float, max_bytes: int) -> Response:
-    """Read a body to its end, counting what it unpacks to, and the time.
+def _read_body(response: Any, until: float, max_bytes: int) -> Response:
+    """Read a body to its end, and check size and time after each chunk.
 
-    By `read1`, which returns what has come: a byte every ten seconds must not look like progress.
+    `read1` returns what has arrived, so a server that sends a byte every ten seconds times out.
     """
     headers = {name.lower(): value for name, value in response.headers.items()}
-    if location(response.status, headers):
+    if redirect_location(response.status, headers):
         return Response(response.status, headers, b"")
-    packing = check_encoding(headers)
-    came, received = list[bytes](), 0
-    read = getattr(response, "read1", None) or _read1_of_the_answer_inside(response)
+    encoding = check_encoding(headers)
+    chunks, received = list[bytes](), 0
+    read = getattr(response, "read1", None) or _make_read1(response)
     while chunk := read(_CHUNK_BYTES):
-        came.append(chunk)
+        chunks.append(chunk)
         received += len(chunk)
-        check_bounds(received, until, max_bytes)
-    announced = number(headers.get("content-length", ""))
+        check_limits(received, until, max_bytes)
+    announced = parse_number(headers.get("content-length", ""))
     if announced is not None and announced != received and response.status != 304:
         raise urllib3.exceptions.ProtocolError("a short answer")
-    return Response(response.status, headers, plain_text(packing, b"".join(came), max_bytes))
+    return Response(response.status, headers, decode_body(encoding, b"".join(chunks), max_bytes))
 
 
-def _read1_of_the_answer_inside(response: Any) -> Callable[[int], bytes]:
-    """Return what urllib3 has itself since 2.1; the connection can carry another answer then."""
+def _make_read1(response: Any) -> Callable[[int], bytes]:
+    """Return the `read1` that urllib3 has since 2.1, which frees the connection at the end."""
 
-    def read1(most: int) -> bytes:
-        some: bytes = response._fp.read1(most)
-        if not some:
+    def read1(max_bytes: int) -> bytes:
+        chunk: bytes = response._fp.read1(max_bytes)
+        if not chunk:
             response._fp.close()
             response.release_conn()
-        return some
+        return chunk
 
     return read1
 
 
 def check_encoding(headers: Mapping[str, str]) -> str:
-    """Return how a body is packed; raises `Unanswered` for a way that was not asked for."""
-    packing = headers.get("content-encoding", "identity").lower()
-    if packing not in ("identity", "gzip"):
-        raise RequestFailed(f"it packed its answer by {packing[:20]}")
-    return packing
+    """Return a body's encoding; raise `RequestFailed` for one that was not accepted."""
+    encoding = headers.get("content-encoding", "identity").lower()
+    if encoding not in ("identity", "gzip"):
+        raise RequestFailed(f"it packed its answer by {encoding[:20]}")
+    return encoding
 
 
-def check_bounds(received: int, until: float, max_bytes: int) -> None:
-    """Raise `Unanswered` if so many bytes are too many, or the time is up."""
+def check_limits(received: int, until: float, max_bytes: int) -> None:
+    """Raise `RequestFailed` if more than `max_bytes` were received, or the time is up."""
     if received > max_bytes:
         raise RequestFailed(_too_large(max_bytes))
     if monotonic() > until:
         raise RequestFailed("its answer did not end in time")
 
 
-def plain_text(packing: str, body: bytes, max_bytes: int) -> bytes:
-    """Unpack a body; raises `BrokenArchive`, `Unanswered` if it unpacks to too much."""
+def decode_body(encoding: str, body: bytes, max_bytes: int) -> bytes:
+    """Decompress a body; raise `BrokenArchive`, or `RequestFailed` if it is too large."""
     try:
-        return decompress(body, max_bytes) if packing == "gzip" else body
+        return decompress(body, max_bytes) if encoding == "gzip" else body
     except TooLarge:
         raise RequestFailed(_too_large(max_bytes)) from None
 
 
-def number(text: str) -> int | None:
-    """Return the plain number that a header gives; None for anything else, and for absurd ones."""
+def parse_number(text: str) -> int | None:
+    """Return the number in a header; None if it is not one, or has 12 digits or more."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 

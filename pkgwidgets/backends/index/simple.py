@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from pkgwidgets.backends.config.index_settings import IndexSettings
 from pkgwidgets.backends.http.client import Client
-from pkgwidgets.backends.http.transport import RequestFailed, Response, number
+from pkgwidgets.backends.http.transport import RequestFailed, Response, parse_number
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery, SkipVersion, StopAt
@@ -258,8 +258,10 @@ def _freshness(answer: Response) -> float:
     said = _directives(answer)
     if "no-cache" in said:
         return 0.0
-    given = [number(part.removeprefix("max-age=")) for part in said if part.startswith("max-age=")]
-    age = number(answer.headers.get("age", "")) or 0
+    given = [
+        parse_number(part.removeprefix("max-age=")) for part in said if part.startswith("max-age=")
+    ]
+    age = parse_number(answer.headers.get("age", "")) or 0
     return max(0.0, min((given[0] or 0) - age, _LONGEST_FRESH)) if given else 0.0
 
 

@@ -1,4 +1,4 @@
-"""uv as the installer: its command lines and the reading of its answers (uv ≥ 0.13)."""
+"""uv as the installer: build its command lines and read its answers (uv ≥ 0.13)."""
 
 from __future__ import annotations
 
@@ -33,25 +33,25 @@ from pkgwidgets.core.plans import ChangeKind, Plan
 from pkgwidgets.core.redaction import redact
 
 _SCHEMA = "preview"
-"""The version of uv's JSON that was read when this was written; any other is refused."""
+"""The schema version of uv's JSON that this module reads; any other is refused."""
 _WHEELS_ONLY = ("--only-binary", ":all:")
 _NO_SOLUTION = 1
-"""uv's exit code when it understood and there is no answer; 2 is a failure of something else."""
+"""uv's exit code for requirements without a solution; 2 is any other failure."""
 _UV_SECONDS = 600.0
 _MAX_OUTPUT_CHARACTERS = 4000
-"""Characters that are kept of what uv says."""
+"""The longest explanation of uv that is kept."""
 
 
 @lru_cache(maxsize=1)
 def find_uv() -> Path:
-    """Return the uv that came with us, else the one on the path; raises `InstallerUnavailable`."""
+    """Return the uv of the `uv` package, else the one on PATH; raise `InstallerUnavailable`."""
     tried = ["the uv package", "PATH"]
     with suppress(FileNotFoundError):
         return Path(uv.find_uv_bin())
-    found = shutil.which("uv")
-    if found is None:
+    path_uv = shutil.which("uv")
+    if path_uv is None:
         raise InstallerUnavailable(tuple(tried))
-    return Path(found)
+    return Path(path_uv)
 
 
 class UvInstaller:
@@ -67,89 +67,97 @@ class UvInstaller:
         self._sources = sources
         self._lock_descriptor = lock_descriptor
 
-    def resolve(self, question: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
-        """Return the new version of each name that would change; nothing is changed.
+    def resolve(self, request: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
+        """Return the new version of each project that would change, None for a removal.
 
-        Everything installed is named as a requirement, because uv protects only what it is told
-        of. Raises `PlanImpossible` with uv's explanation, `ResolutionFailed` if it found none.
+        Changes nothing. The request names all installed projects as requirements, because uv
+        protects only those. Raises `PlanImpossible` with uv's explanation if no solution exists,
+        `ResolutionFailed` if uv fails.
         """
-        with _files(requirements=question.requirements, keep=question.keep) as files:
-            argv = ["install", "--dry-run", *_WHEELS_ONLY, *self._target()]
+        with _requirement_files(requirements=request.requirements, keep=request.keep) as files:
+            argv = ["install", "--dry-run", *_WHEELS_ONLY, *self._python_option()]
             argv += ["-r", str(files["requirements"]), "-c", str(files["keep"])]
-            for id in question.upgrade:
-                argv += ["--upgrade-package", id]
-            done = self._run([*argv, "--output-format", "json"])
-        if done.returncode == _NO_SOLUTION:
-            wanted = question.upgrade or question.requirements
-            said = self._said(done)
-            raise PlanImpossible(wanted, said, question.kept_names(said))
-        if done.returncode != 0:
-            raise ResolutionFailed(self._said(done))
-        return _changes(done)
+            for name in request.upgrade:
+                argv += ["--upgrade-package", name]
+            completed = self._run([*argv, "--output-format", "json"])
+        if completed.returncode == _NO_SOLUTION:
+            requested = request.upgrade or request.requirements
+            explanation = self._explain(completed)
+            raise PlanImpossible(requested, explanation, request.kept_names(explanation))
+        if completed.returncode != 0:
+            raise ResolutionFailed(self._explain(completed))
+        return _parse_changes(completed)
 
     def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
-        """Return everything that a requirement would bring, itself left out."""
+        """Return the projects that a requirement would install, without its own.
+
+        Raises `PlanImpossible`, `ResolutionFailed`.
+        """
         argv = ["compile", "--quiet", "--no-header", "--no-annotate", *_WHEELS_ONLY]
-        done = self._run([*argv, *self._target(), "-"], stdin=requirement)
-        if done.returncode == _NO_SOLUTION:
-            raise PlanImpossible((requirement,), self._said(done))
-        if done.returncode != 0:
-            raise ResolutionFailed(self._said(done))
-        lines = (line.strip() for line in done.stdout.splitlines())
-        found = {canonicalize_name(Requirement(line).name) for line in lines if line}
-        return frozenset(found - {canonicalize_name(Requirement(requirement).name)})
+        completed = self._run([*argv, *self._python_option(), "-"], stdin=requirement)
+        if completed.returncode == _NO_SOLUTION:
+            raise PlanImpossible((requirement,), self._explain(completed))
+        if completed.returncode != 0:
+            raise ResolutionFailed(self._explain(completed))
+        lines = (line.strip() for line in completed.stdout.splitlines())
+        names = {canonicalize_name(Requirement(line).name) for line in lines if line}
+        return frozenset(names - {canonicalize_name(Requirement(requirement).name)})
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
-        """Fetch and unpack what the plan installs under `folder`, laid out like the prefix.
+        """Download and unpack the plan's wheels under `folder`, laid out like the prefix.
 
-        As a prefix and not as a target folder: so the paths in the staged RECORDs are those that
-        the real ones will have, scripts and data files included.
+        uv's `--prefix`, unlike `--target`, gives the staged RECORD files their final paths,
+        scripts and data files included. Raises `InstallFailed`.
         """
         if not plan.pins:
             return
-        with _files(pins=_pinned(plan)) as files:
+        with _requirement_files(pins=_pinned_lines(plan)) as files:
             argv = ["install", "--prefix", str(folder), "--no-deps", *_WHEELS_ONLY]
-            argv += [*_hashes_required(plan), *self._target()]
-            done = self._run([*argv, "-r", str(files["pins"])], _waiting(Stage.FETCHING, report))
-        report(Event(stage=Stage.FETCHING, log=self._in_full(done)))
-        if done.returncode != 0:
-            raise self._failed(done)
+            argv += [*_hash_options(plan), *self._python_option()]
+            completed = self._run(
+                [*argv, "-r", str(files["pins"])], _make_ticker(Stage.FETCHING, report)
+            )
+        report(Event(stage=Stage.FETCHING, log=self._full_output(completed)))
+        if completed.returncode != 0:
+            raise self._install_error(completed)
 
     def install(self, plan: Plan, report: Report) -> None:
-        """Carry the plan out in the environment, without the network."""
-        gone = [c.id for c in plan.changes if c.kind is ChangeKind.REMOVE]
-        if gone:
-            self._change(["uninstall", *self._target(), *gone], report)
+        """Apply the plan to the environment, without the network; raise `InstallFailed`."""
+        removed = [c.id for c in plan.changes if c.kind is ChangeKind.REMOVE]
+        if removed:
+            self._run_and_report(["uninstall", *self._python_option(), *removed], report)
         if plan.pins:
-            with _files(pins=_pinned(plan)) as files:
+            with _requirement_files(pins=_pinned_lines(plan)) as files:
                 argv = ["install", "--offline", "--no-deps", *_WHEELS_ONLY]
-                argv += [*_hashes_required(plan), *self._target()]
-                self._change([*argv, "-r", str(files["pins"])], report)
-        self._unmark({change.id for change in plan.changes if not change.requested_after})
+                argv += [*_hash_options(plan), *self._python_option()]
+                self._run_and_report([*argv, "-r", str(files["pins"])], report)
+        self._remove_requested_marks(
+            {change.id for change in plan.changes if not change.requested_after}
+        )
 
-    def _unmark(self, ids: Collection[NormalizedName]) -> None:
-        """Mend that uv marks all it is told to install as requested, dependencies too."""
+    def _remove_requested_marks(self, names: Collection[NormalizedName]) -> None:
+        """Remove the REQUESTED files of dependencies: uv marks all projects that it installs."""
         scheme = self._interpreter.scheme
         for folder in {scheme["purelib"], scheme["platlib"]}:
             for dist_info in folder.glob("*.dist-info"):
-                if canonicalize_name(dist_info.name.partition("-")[0]) in ids:
+                if canonicalize_name(dist_info.name.partition("-")[0]) in names:
                     record.remove_requested(dist_info)
 
-    def _change(self, argv: Sequence[str], report: Report) -> None:
-        done = self._run(argv, _waiting(Stage.INSTALLING, report))
-        report(Event(stage=Stage.INSTALLING, log=self._in_full(done)))
-        if done.returncode != 0:
-            raise self._failed(done)
+    def _run_and_report(self, argv: Sequence[str], report: Report) -> None:
+        completed = self._run(argv, _make_ticker(Stage.INSTALLING, report))
+        report(Event(stage=Stage.INSTALLING, log=self._full_output(completed)))
+        if completed.returncode != 0:
+            raise self._install_error(completed)
 
     def _run(
         self, argv: Sequence[str], tick: Callable[[], None] = lambda: None, stdin: str = ""
     ) -> process.CompletedProcess:
-        """Run one of uv's `pip` commands; a removal needs no index, so nobody asks for one."""
+        """Run a `uv pip` command; a removal needs no index, so its sources are not read."""
         sources = self._sources() if argv[0] != "uninstall" else None
-        more = () if sources is None else uv_config.uv_options(sources)
+        options = () if sources is None else uv_config.uv_options(sources)
         descriptor = self._lock_descriptor()
         return process.run(
-            [str(find_uv()), "pip", argv[0], "--no-config", *more, *argv[1:]],
+            [str(find_uv()), "pip", argv[0], "--no-config", *options, *argv[1:]],
             stdin=stdin,
             environment=uv_config.uv_environment(sources),
             timeout=_UV_SECONDS,
@@ -157,31 +165,31 @@ class UvInstaller:
             keep=() if descriptor is None else (descriptor,),
         )
 
-    def _target(self) -> tuple[str, str]:
+    def _python_option(self) -> tuple[str, str]:
         return "--python", str(self._interpreter.python)
 
-    def _failed(self, done: process.CompletedProcess) -> PkgwidgetsError:
-        code = -1 if done.returncode is None else done.returncode
-        return InstallFailed("", done.argv, code, self._said(done))
+    def _install_error(self, completed: process.CompletedProcess) -> PkgwidgetsError:
+        code = -1 if completed.returncode is None else completed.returncode
+        return InstallFailed("", completed.argv, code, self._explain(completed))
 
-    def _said(self, done: process.CompletedProcess) -> str:
-        """Return uv's explanation, for people: short, and without what is secret."""
-        if done.returncode is None:
+    def _explain(self, completed: process.CompletedProcess) -> str:
+        """Return uv's explanation for the user: short, without secrets."""
+        if completed.returncode is None:
             return f"it did not finish within {_UV_SECONDS:.0f} seconds"
-        return redact(_explanation(done), self._secrets(done))[:_MAX_OUTPUT_CHARACTERS]
+        return redact(_extract_cause(completed), self._secrets(completed))[:_MAX_OUTPUT_CHARACTERS]
 
-    def _in_full(self, done: process.CompletedProcess) -> str:
-        """Return uv's command and all that it said, without what is secret."""
-        said = f"$ {' '.join(done.argv)}\n{done.stdout}{done.stderr}"
-        return redact(said, self._secrets(done))
+    def _full_output(self, completed: process.CompletedProcess) -> str:
+        """Return uv's command and its whole output, without secrets."""
+        output = f"$ {' '.join(completed.argv)}\n{completed.stdout}{completed.stderr}"
+        return redact(output, self._secrets(completed))
 
-    def _secrets(self, done: process.CompletedProcess) -> Collection[str]:
-        return self._sources().secrets if done.argv[2] != "uninstall" else ()
+    def _secrets(self, completed: process.CompletedProcess) -> Collection[str]:
+        return self._sources().secrets if completed.argv[2] != "uninstall" else ()
 
 
 @contextmanager
-def _files(**contents: Sequence[str]) -> Iterator[Mapping[str, Path]]:
-    """Write requirement files that uv can read, for as long as it runs."""
+def _requirement_files(**contents: Sequence[str]) -> Iterator[Mapping[str, Path]]:
+    """Write temporary requirement files; yield their paths by name."""
     with temp_dirs.temporary_folder("pkgwidgets-uv-") as folder:
         files = {name: folder / f"{name}.txt" for name in contents}
         for name, file in files.items():
@@ -189,7 +197,7 @@ def _files(**contents: Sequence[str]) -> Iterator[Mapping[str, Path]]:
         yield files
 
 
-def _pinned(plan: Plan) -> list[str]:
+def _pinned_lines(plan: Plan) -> list[str]:
     lines = []
     for change in plan.changes:
         if change.after is not None:
@@ -198,41 +206,41 @@ def _pinned(plan: Plan) -> list[str]:
     return lines
 
 
-def _hashes_required(plan: Plan) -> tuple[str, ...]:
-    """Demand hashes if the index gave one for each; those that are given count in any case."""
-    known = all(change.hashes for change in plan.changes if change.after is not None)
-    return ("--require-hashes",) if known else ()
+def _hash_options(plan: Plan) -> tuple[str, ...]:
+    """Require hashes if the index gave one for each wheel; uv checks given ones in any case."""
+    has_hashes = all(change.hashes for change in plan.changes if change.after is not None)
+    return ("--require-hashes",) if has_hashes else ()
 
 
-def _waiting(stage: Stage, report: Report) -> Callable[[], None]:
+def _make_ticker(stage: Stage, report: Report) -> Callable[[], None]:
     return lambda: report(Event(stage=stage))
 
 
-def _changes(done: process.CompletedProcess) -> dict[NormalizedName, Version | None]:
-    """Read `--output-format json`; fail loudly on a form that was not seen before."""
+def _parse_changes(completed: process.CompletedProcess) -> dict[NormalizedName, Version | None]:
+    """Read `--output-format json`; raise `InstallerUnavailable` for an unknown format."""
     try:
-        answer: dict[str, Any] = json.loads(done.stdout)
+        answer: dict[str, Any] = json.loads(completed.stdout)
         if answer["schema"]["version"] != _SCHEMA:
             raise ValueError(f"schema {answer['schema']['version']}")
         after: dict[NormalizedName, Version | None] = {}
         for row in answer["changes"]:
-            id = canonicalize_name(row["name"])
+            name = canonicalize_name(row["name"])
             if row["action"] == "installed":
-                after[id] = Version(row["version"])
+                after[name] = Version(row["version"])
             elif row["action"] == "uninstalled":
-                after.setdefault(id, None)
+                after.setdefault(name, None)
             else:
                 raise ValueError(f"action {row['action']}")
     except (KeyError, TypeError, ValueError) as error:
-        tried = (f"{done.argv[0]}: its answer is not the one of uv 0.13 ({error!r:.200})",)
+        tried = (f"{completed.argv[0]}: its answer is not the one of uv 0.13 ({error!r:.200})",)
         raise InstallerUnavailable(tried) from error
     return after
 
 
-def _explanation(done: process.CompletedProcess) -> str:
-    """Return what uv says after `cause:`, for people; nothing is decided by it."""
-    said = done.stderr.strip()
-    _, found, cause = said.partition("cause: ")
-    lines = (cause if found else said).splitlines()
-    kept = (line.strip().removeprefix("cause: ") for line in lines)
-    return " ".join(line for line in kept if line and not line.startswith("hint:"))
+def _extract_cause(completed: process.CompletedProcess) -> str:
+    """Return uv's text after `cause:`, for the user only: no decision depends on it."""
+    output = completed.stderr.strip()
+    _, has_cause, cause = output.partition("cause: ")
+    lines = (cause if has_cause else output).splitlines()
+    stripped = (line.strip().removeprefix("cause: ") for line in lines)
+    return " ".join(line for line in stripped if line and not line.startswith("hint:"))

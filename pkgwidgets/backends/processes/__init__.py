@@ -1,1 +1,1 @@
-"""The only place that starts processes; and what the system tells of running ones."""
+"""Start processes (only here), and read facts of running ones from the system."""

@@ -13,30 +13,30 @@ from pathlib import Path
 from time import monotonic
 from typing import IO
 
-_KEPT = {
+_INHERITED_VARIABLES = {
     "ALL_PROXY", "APPDATA", "COMSPEC", "DBUS_SESSION_BUS_ADDRESS", "HOME", "HTTPS_PROXY",
     "HTTP_PROXY", "LANG", "LOCALAPPDATA", "NETRC", "NO_PROXY", "PATH", "PATHEXT",
     "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR", "SSL_CERT_FILE", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR",
     "USERPROFILE", "LD_LIBRARY_PATH",
 }  # fmt: skip
-_KEPT_PREFIXES = ("LC_", "XDG_", "UV_INDEX")
-_KEPT_OF_UV = {
+_INHERITED_PREFIXES = ("LC_", "XDG_", "UV_INDEX")
+_INHERITED_UV_VARIABLES = {
     "UV_CACHE_DIR", "UV_CONFIG_FILE", "UV_DEFAULT_INDEX", "UV_EXCLUDE_NEWER", "UV_EXTRA_INDEX_URL",
     "UV_FIND_LINKS", "UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT", "UV_INSECURE_HOST",
     "UV_KEYRING_PROVIDER", "UV_LINK_MODE", "UV_NATIVE_TLS", "UV_NO_CONFIG", "UV_OFFLINE",
     "UV_SYSTEM_CERTS",
 }  # fmt: skip
 _TICK_SECONDS = 0.05
-"""Between two looks at a running process."""
+"""The time between two checks of a running process."""
 _PDEATHSIG = 1
 """`PR_SET_PDEATHSIG` of prctl(2)."""
-_die_with_parent: list[Callable[[], None]] = []
-"""What ties a child's life to ours, where we went alone."""
+_parent_death_hooks: list[Callable[[], None]] = []
+"""After `daemonize`: the hook that makes the system kill children when this process ends."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CompletedProcess:
-    """What a process said. `returncode` is negative for a signal, None when the time was up."""
+    """The output of a process; `returncode` is negative for a signal, None after a timeout."""
 
     argv: tuple[str, ...]
     returncode: int | None
@@ -45,16 +45,18 @@ class CompletedProcess:
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the variables that a child may see: none that would redirect where it installs.
+    """Return the variables for a child, without those that redirect an installation.
 
-    `PIP_TARGET`, `UV_SYSTEM_PYTHON`, `VIRTUAL_ENV`, `PYTHONPATH` and their like are left out.
+    `PIP_TARGET`, `UV_SYSTEM_PYTHON`, `VIRTUAL_ENV`, `PYTHONPATH` and the like are left out.
     """
-    kept = {
+    inherited = {
         name: value
         for name, value in os.environ.items()
-        if name.upper() in _KEPT or name in _KEPT_OF_UV or name.upper().startswith(_KEPT_PREFIXES)
+        if name.upper() in _INHERITED_VARIABLES
+        or name in _INHERITED_UV_VARIABLES
+        or name.upper().startswith(_INHERITED_PREFIXES)
     }
-    return {**kept, "NO_COLOR": "1", **(extra or {})}
+    return {**inherited, "NO_COLOR": "1", **(extra or {})}
 
 
 def run(
@@ -68,114 +70,121 @@ def run(
     keep: Sequence[int] = (),
     grace_seconds: float = 3.0,
 ) -> CompletedProcess:
-    """Run a process to its end in a session of its own, calling `tick` about 20 times a second.
+    """Run a process to its end in its own session, and call `tick` about 20 times a second.
 
-    Its own session: an interrupt meant for the kernel must not tear an installation. If `tick`
-    raises, or the interrupt reaches us, the whole group has ended before the exception leaves.
-    Output goes to files, so that no pipe can fill up. `keep` are descriptors that it inherits.
-    It has `grace_seconds` to end by itself when it is told to.
+    An interrupt of the kernel must not stop an installation, so the process has its own session.
+    If `tick` raises, or an interrupt arrives here, the whole process group is ended before the
+    exception propagates: SIGTERM first, SIGKILL after `grace_seconds`. Output goes to files, so no
+    pipe can fill up. `keep` are descriptors that the process inherits. `timeout` is in seconds.
+    Raises OSError if the process cannot be started.
     """
     with (
-        tempfile.TemporaryFile() as given,
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as err,
+        tempfile.TemporaryFile() as input_file,
+        tempfile.TemporaryFile() as output_file,
+        tempfile.TemporaryFile() as error_file,
     ):
-        given.write(stdin.encode())
-        given.seek(0)
+        input_file.write(stdin.encode())
+        input_file.seek(0)
         child = subprocess.Popen(
             [os.fspath(arg) for arg in argv],
-            stdin=given,
-            stdout=out,
-            stderr=err,
-            cwd=cwd if cwd is not None else _working_folder(),
+            stdin=input_file,
+            stdout=output_file,
+            stderr=error_file,
+            cwd=cwd if cwd is not None else _find_working_folder(),
             env=dict(environment) if environment is not None else clean_environment(),
             start_new_session=True,
             pass_fds=tuple(keep),
-            # Safe where it is given: who goes alone has one thread.
-            preexec_fn=_die_with_parent[0] if _die_with_parent else None,
+            # Safe: it is set only by `daemonize`, whose process has one thread.
+            preexec_fn=_parent_death_hooks[0] if _parent_death_hooks else None,
         )
         try:
             returncode = _wait(child, timeout, tick)
         finally:
-            _end(child, grace_seconds)
+            _terminate(child, grace_seconds)
         return CompletedProcess(
-            argv=tuple(argv), returncode=returncode, stdout=_read(out), stderr=_read(err)
+            argv=tuple(argv),
+            returncode=returncode,
+            stdout=_read(output_file),
+            stderr=_read(error_file),
         )
 
 
 class DetachedProcess:
-    """A process that goes its own way; it can be heard until it closes its output."""
+    """A process that outlives this one; its output can be read until it closes it."""
 
-    def __init__(self, child: subprocess.Popen[bytes], out: IO[bytes], err: IO[bytes]) -> None:
+    def __init__(
+        self, child: subprocess.Popen[bytes], output: IO[bytes], errors: IO[bytes]
+    ) -> None:
         self._child = child
-        self._out = out
-        self._err = err
+        self._output = output
+        self._errors = errors
 
     def line(self) -> str:
-        """Wait for its next line; "" when there will be none."""
-        return self._out.readline().decode("utf-8", "replace").strip()
+        """Wait for the next line of output; return "" at its end."""
+        return self._output.readline().decode("utf-8", "replace").strip()
 
     def last_words(self) -> str:
-        """Return the last that it said on standard error."""
-        return _read(self._err).strip()[-2000:]
+        """Return the end of its standard error."""
+        return _read(self._errors).strip()[-2000:]
 
     def leave(self) -> None:
-        """Listen no longer. What was started has left us, too: see `go_alone`."""
-        self._out.close()
+        """Close its output and wait for the started process, which has forked: see `daemonize`."""
+        self._output.close()
         self._child.wait()
-        self._err.close()
+        self._errors.close()
 
 
 def start(argv: Sequence[str], *, stdin: str, cwd: Path) -> DetachedProcess:
-    """Start a process that outlives us, in a session of its own, and give it its input.
+    """Start a process that outlives this one, in its own session, and write its input.
 
-    To be heard and left with `Started`. If we end before all was given, the process has to notice
-    that its input is cut off.
+    If this process ends before all input is written, the new one must detect truncated input.
+    Raises OSError if the process cannot be started.
     """
-    theirs, give = os.pipe()
-    hear, told = os.pipe()
-    err = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is left
+    child_input, input_writer = os.pipe()
+    output_reader, child_output = os.pipe()
+    error_file = tempfile.TemporaryFile()  # noqa: SIM115 - `leave` closes it
     try:
         child = subprocess.Popen(
             [os.fspath(arg) for arg in argv],
-            stdin=theirs,
-            stdout=told,
-            stderr=err,
+            stdin=child_input,
+            stdout=child_output,
+            stderr=error_file,
             cwd=cwd,
             env=clean_environment(),
             start_new_session=True,
         )
     except BaseException:
-        os.close(give)
-        os.close(hear)
-        err.close()
+        os.close(input_writer)
+        os.close(output_reader)
+        error_file.close()
         raise
     finally:
-        os.close(theirs)
-        os.close(told)
-    started = DetachedProcess(child, os.fdopen(hear, "rb"), err)
-    with suppress(BrokenPipeError), os.fdopen(give, "wb") as given:
-        given.write(stdin.encode())
+        os.close(child_input)
+        os.close(child_output)
+    started = DetachedProcess(child, os.fdopen(output_reader, "rb"), error_file)
+    with suppress(BrokenPipeError), os.fdopen(input_writer, "wb") as stream:
+        stream.write(stdin.encode())
     return started
 
 
 def daemonize() -> None:
-    """Become nobody's child, in a session of our own, deaf to what is meant for a terminal.
+    """Detach from the parent, start a session, and ignore SIGINT and SIGHUP.
 
-    Who lists its children to end them, as a kernel does when it shuts down, does not find us. What
-    we run from now on is killed when we are: nothing goes on writing while others put back.
+    A kernel that shuts down ends its children: this process is no longer one of them. On Linux,
+    children started from now on are killed when this process ends. So none of them writes while
+    another process recovers.
     """
     if os.fork():
         os._exit(0)
     os.setsid()
     for number in (signal.SIGINT, signal.SIGHUP):
-        # A handler and not SIG_IGN, which installers and trials would inherit.
+        # A handler, because installers and import checks would inherit SIG_IGN.
         signal.signal(number, lambda *_: None)
-    _die_with_parent[:] = _set_parent_death_signal()
+    _parent_death_hooks[:] = _make_parent_death_hooks()
 
 
-def _set_parent_death_signal() -> list[Callable[[], None]]:
-    """Return what has the system kill a child when we end; nothing where it cannot (not Linux)."""
+def _make_parent_death_hooks() -> list[Callable[[], None]]:
+    """Return the hook that makes Linux kill a child when this process ends; else an empty list."""
     import ctypes
 
     library = ctypes.CDLL(None)
@@ -183,24 +192,24 @@ def _set_parent_death_signal() -> list[Callable[[], None]]:
         return []
     parent = os.getpid()
 
-    def tie() -> None:
+    def set_death_signal() -> None:
         library.prctl(_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it was killed before it could be asked for
+        if os.getppid() != parent:  # the parent ended before the signal was set
             os._exit(1)
 
-    return [tie]
+    return [set_death_signal]
 
 
 def close_stdio() -> None:
-    """Close our input and output: whoever started us hears no more, and may be gone."""
-    nothing = os.open(os.devnull, os.O_RDWR)
+    """Close standard input and output: the process that started this one may be gone."""
+    null_device = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1):
-        os.dup2(nothing, descriptor)
-    os.close(nothing)
+        os.dup2(null_device, descriptor)
+    os.close(null_device)
 
 
-def _working_folder() -> Path | None:
-    """Return None for our own; another if that was deleted, as a folder under a notebook may be."""
+def _find_working_folder() -> Path | None:
+    """Return None for the current folder, or the temporary folder if that was deleted."""
     try:
         Path.cwd()
     except FileNotFoundError:
@@ -211,33 +220,33 @@ def _working_folder() -> Path | None:
 def _wait(
     child: subprocess.Popen[bytes], timeout: float | None, tick: Callable[[], None]
 ) -> int | None:
-    until = None if timeout is None else monotonic() + timeout
+    deadline = None if timeout is None else monotonic() + timeout
     while True:
         tick()
         with suppress(subprocess.TimeoutExpired):
             return child.wait(_TICK_SECONDS)
-        if until is not None and monotonic() > until:
+        if deadline is not None and monotonic() > deadline:
             return None
 
 
-def _end(child: subprocess.Popen[bytes], grace_seconds: float) -> None:
-    """End what is left of the child's group; a no-op when it has ended by itself.
+def _terminate(child: subprocess.Popen[bytes], grace_seconds: float) -> None:
+    """End the child's process group; do nothing if the child has ended already.
 
-    Politely, and after a while for good, whoever of the group still lives; a second interrupt only
-    shortens the while.
+    Send SIGTERM, and SIGKILL to the group after `grace_seconds`. A second interrupt only shortens
+    the wait.
     """
     if child.poll() is not None:
         return
     try:
-        _signal(child, signal.SIGTERM)
+        _signal_group(child, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             child.wait(grace_seconds)
     finally:
-        _signal(child, signal.SIGKILL)
+        _signal_group(child, signal.SIGKILL)
         child.wait()
 
 
-def _signal(child: subprocess.Popen[bytes], signum: int) -> None:
+def _signal_group(child: subprocess.Popen[bytes], signum: int) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signum)
 

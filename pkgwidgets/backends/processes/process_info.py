@@ -1,4 +1,4 @@
-"""What the system tells of running processes; nothing of those that are over, or not ours."""
+"""Read facts of running processes; empty for ended ones and those of other users."""
 
 from __future__ import annotations
 
@@ -20,45 +20,47 @@ _REMOVED = " (deleted)"
 
 
 def process_ids() -> tuple[int, ...]:
-    """Return the processes of this machine, in ascending order."""
-    import psutil  # takes 20 ms, so not at the start
+    """Return the process ids of this machine, in ascending order."""
+    import psutil  # late: the import takes 20 ms
 
     return tuple(sorted(psutil.pids()))
 
 
 def command_line(process: int) -> tuple[str, ...]:
-    """Return the words that a process was started with."""
-    return _ask(process, lambda found: tuple(found.cmdline()), ())
+    """Return the arguments of a process, its program first."""
+    return _query(process, lambda info: tuple(info.cmdline()), ())
 
 
 def environment(process: int) -> Mapping[str, str]:
     """Return the environment variables that a process was started with."""
-    return _ask(process, lambda found: found.environ(), {})
+    return _query(process, lambda info: info.environ(), {})
 
 
 def descendants(process: int) -> tuple[int, ...]:
-    """Return the children of a process, and theirs."""
-    return _ask(process, lambda p: tuple(each.pid for each in p.children(recursive=True)), ())
+    """Return the children of a process, and their descendants."""
+    return _query(
+        process, lambda info: tuple(child.pid for child in info.children(recursive=True)), ()
+    )
 
 
 def start_time(process: int) -> datetime | None:
-    """Return when a process began."""
-    return _ask(process, lambda found: datetime.fromtimestamp(found.create_time(), UTC), None)
+    """Return when a process started, in UTC; None if that is unknown."""
+    return _query(process, lambda info: datetime.fromtimestamp(info.create_time(), UTC), None)
 
 
 def mapped_libraries(process: int) -> frozenset[str]:
-    """Return the libraries that a process has mapped, removed ones too: where each is, or was."""
+    """Return the paths of the libraries that a process has mapped, also of removed files."""
     return frozenset(path for path in _mapped_files(process) if is_library(path))
 
 
 def _mapped_files(process: int) -> Iterable[str]:
-    """Return what may be a library of what a process has mapped.
+    """Return the mapped files of a process that may be libraries.
 
-    On Linux from /proc/PID/maps, 1.2 ms for a process with pandas. psutil reads /proc/PID/smaps,
-    for which the system counts the memory of each file: 10 ms, and the panel looks often.
+    On Linux, /proc/PID/maps takes 1.2 ms for a process with pandas. psutil reads /proc/PID/smaps,
+    which takes 10 ms, because the system counts the memory of each file; the panel reads it often.
     """
     if sys.platform != "linux":
-        return _ask(process, _memory_maps, ())
+        return _query(process, _memory_maps, ())
     try:
         lines = Path(f"/proc/{process}/maps").read_bytes().splitlines()
     except OSError:
@@ -67,16 +69,20 @@ def _mapped_files(process: int) -> Iterable[str]:
     return [os.fsdecode(path).removesuffix(_REMOVED) for path in paths]
 
 
-def _memory_maps(found: psutil.Process) -> tuple[str, ...]:
-    # macOS tells nothing of this.
-    return tuple(each.path for each in found.memory_maps()) if hasattr(found, "memory_maps") else ()
+def _memory_maps(info: psutil.Process) -> tuple[str, ...]:
+    # psutil has no `memory_maps` on macOS.
+    return (
+        tuple(mapped_file.path for mapped_file in info.memory_maps())
+        if hasattr(info, "memory_maps")
+        else ()
+    )
 
 
-def _ask(process: int, look: Callable[[psutil.Process], _T], nothing: _T) -> _T:
-    """Look at a process; return `nothing` if it is over, or its owner is another user."""
-    import psutil  # takes 20 ms, so not at the start
+def _query(process: int, read: Callable[[psutil.Process], _T], default: _T) -> _T:
+    """Read a fact of a process; return `default` if it has ended or is another user's."""
+    import psutil  # late: the import takes 20 ms
 
     try:
-        return look(psutil.Process(process))
-    except (psutil.Error, OSError, ValueError):  # ValueError: no number of a process
-        return nothing
+        return read(psutil.Process(process))
+    except (psutil.Error, OSError, ValueError):  # ValueError: not a valid process id
+        return default

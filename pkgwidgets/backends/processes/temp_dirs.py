@@ -1,4 +1,4 @@
-"""Folders that pass: gone when the work is done, or, where that is cut off, before the next."""
+"""Temporary folders that are removed after the work, or before the next after a crash."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_HELD = ".held"
-"""The file in such a folder that is locked by whoever works there."""
+_LOCK_FILE = ".held"
+"""The file in a temporary folder that its process keeps locked."""
 
 
 @contextmanager
 def temporary_folder(prefix: str) -> Iterator[Path]:
-    """Make a temporary folder for a block, and clear away those of `prefix` that nobody holds.
+    """Create a temporary folder for a block, and remove abandoned ones with this prefix.
 
-    A process that is killed leaves its folder; its lock is gone with it.
+    A killed process leaves its folder behind, but its lock is released.
     """
-    place = Path(tempfile.gettempdir())
-    _remove_abandoned(place, prefix)
-    made = Path(tempfile.mkdtemp(prefix=prefix, dir=place)).resolve()
-    # Held before it has its name: a folder without one is left alone.
-    held = os.open(made / f"{_HELD}.new", os.O_RDWR | os.O_CREAT, 0o600)
+    parent = Path(tempfile.gettempdir())
+    _remove_abandoned(parent, prefix)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).resolve()
+    # Lock the file before its rename: a folder without a lock file is never removed.
+    descriptor = os.open(folder / f"{_LOCK_FILE}.new", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        (made / f"{_HELD}.new").rename(made / _HELD)
-        yield made
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        (folder / f"{_LOCK_FILE}.new").rename(folder / _LOCK_FILE)
+        yield folder
     finally:
-        shutil.rmtree(made, ignore_errors=True)
-        os.close(held)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
 
 
-def _remove_abandoned(place: Path, prefix: str) -> None:
-    for left in place.glob(f"{prefix}*"):
-        with suppress(OSError):  # another user's, or cleared by another
-            held = os.open(left / _HELD, os.O_RDWR | os.O_NOFOLLOW)
+def _remove_abandoned(parent: Path, prefix: str) -> None:
+    for folder in parent.glob(f"{prefix}*"):
+        with suppress(OSError):  # it is another user's, or another process removes it
+            descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_NOFOLLOW)
             try:
-                if os.fstat(held).st_uid == os.getuid():
-                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(left, ignore_errors=True)
+                if os.fstat(descriptor).st_uid == os.getuid():
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
             finally:
-                os.close(held)
+                os.close(descriptor)

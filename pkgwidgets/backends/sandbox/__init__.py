@@ -1,1 +1,1 @@
-"""Trial runs outside the live environment: import checks and notebooks in scratch kernels."""
+"""Checks outside the live environment: import checks, and notebooks in scratch kernels."""

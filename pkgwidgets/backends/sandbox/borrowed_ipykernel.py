@@ -1,4 +1,4 @@
-"""What an environment without a kernel is lent: this process's own ipykernel, and what it needs."""
+"""ipykernel and its dependencies from this process, for an environment without ipykernel."""
 
 from __future__ import annotations
 
@@ -11,43 +11,46 @@ from pkgwidgets.core.environment import Interpreter
 
 
 def borrowable_ipykernel(interpreter: Interpreter) -> tuple[list[str], list[str]] | None:
-    """Return where our kernel's modules are, and their names, if the environment has none.
+    """Return the folders and the names of the modules that this process's ipykernel needs.
 
-    None as well for another Python than ours: what is compiled would not fit.
+    Return None if the environment has ipykernel, or runs another Python version than this process:
+    compiled modules would not load.
     """
-    from importlib import metadata  # late: it takes long to load, and a worker needs none of it
+    from importlib import metadata  # late: its import is slow, and a worker does not need it
 
-    alike = interpreter.version.split(".")[:2] == [str(n) for n in sys.version_info[:2]]
-    if not alike or any((each / "ipykernel").is_dir() for each in interpreter.search):
+    is_same_python = interpreter.version.split(".")[:2] == [str(n) for n in sys.version_info[:2]]
+    if not is_same_python or any((folder / "ipykernel").is_dir() for folder in interpreter.search):
         return None
-    ids = _closure("ipykernel")
+    distributions = _dependency_closure("ipykernel")
     names = [
         name
         for name, owners in metadata.packages_distributions().items()
-        if ids & {canonicalize_name(owner) for owner in owners}
+        if distributions & {canonicalize_name(owner) for owner in owners}
     ]
-    folders = {str(metadata.distribution(id).locate_file("")) for id in ids}
+    folders = {
+        str(metadata.distribution(distribution).locate_file("")) for distribution in distributions
+    }
     return sorted(folders), names
 
 
-def _closure(root: str) -> set[str]:
-    """Return a distribution of this process and everything that it depends on."""
+def _dependency_closure(root: str) -> set[str]:
+    """Return a distribution of this process and all its dependencies."""
     from importlib import metadata
 
-    found, todo = set[str](), [root]
-    while todo:
-        id = canonicalize_name(todo.pop())
+    closure, pending = set[str](), [root]
+    while pending:
+        distribution = canonicalize_name(pending.pop())
         try:
-            requires = metadata.requires(id) or []
+            requires = metadata.requires(distribution) or []
         except metadata.PackageNotFoundError:
             continue
-        if id not in found:
-            found.add(id)
-            todo += [name for text in requires if (name := _wanted(text))]
-    return found
+        if distribution not in closure:
+            closure.add(distribution)
+            pending += [name for text in requires if (name := _applicable_name(text))]
+    return closure
 
 
-def _wanted(text: str) -> str:
+def _applicable_name(text: str) -> str:
     try:
         requirement = Requirement(text)
     except InvalidRequirement:

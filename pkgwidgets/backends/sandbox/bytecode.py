@@ -1,6 +1,6 @@
-"""What was compiled beside an environment, moved to where CPython looks for it.
+"""Move the bytecode of an import check to the `__pycache__` folders of the environment.
 
-A compiled file is good for the source whose time and size it names (PEP 3147, PEP 552).
+A compiled file is valid for a source with the time and size in its header (PEP 3147, PEP 552).
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ from pathlib import Path
 _FLAGS = slice(4, 8)
 _TIME = slice(8, 12)
 _SIZE = slice(12, 16)
-_HEADER = 16
+_HEADER_BYTES = 16
 
 
 def keep_bytecode(compiled: Path, stage: Path, prefix: Path) -> None:
-    """Move compiled files, laid out like the prefix, to the sources there that they are good for.
+    """Move compiled files, laid out like the prefix, to the installed sources that they fit.
 
-    What came from a staged source is good for the same content installed, whatever its time. Only
-    the first import is faster for it: what cannot be moved is left out.
+    Bytecode of a staged source fits the same installed content, whatever its time. It only makes
+    the first import faster, so a file that cannot be moved is skipped.
     """
     for file in compiled.rglob("*.pyc"):
-        inside = file.relative_to(compiled)
-        source = inside.parent.parent / f"{inside.name.partition('.')[0]}.py"
+        relative_path = file.relative_to(compiled)
+        source = relative_path.parent.parent / f"{relative_path.name.partition('.')[0]}.py"
         with suppress(OSError):
             data = bytearray(file.read_bytes())
-            if _fits(data, prefix / source, stage / source):
-                _place(data, file, prefix / inside)
+            if _adapt_to_source(data, prefix / source, stage / source):
+                _replace_bytecode(data, file, prefix / relative_path)
 
 
-def _fits(data: bytearray, live: Path, staged: Path) -> bool:
-    """Tell whether it is good for the live source; its time is set to that source's."""
-    found = live.stat()
-    size = (found.st_size & 0xFFFFFFFF).to_bytes(4, "little")
-    time = (int(found.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little")
-    if len(data) < _HEADER or any(data[_FLAGS]) or data[_SIZE] != size:
+def _adapt_to_source(data: bytearray, live: Path, staged: Path) -> bool:
+    """Set the time of the live source in `data`, and tell whether the bytecode is valid for it."""
+    status = live.stat()
+    size = (status.st_size & 0xFFFFFFFF).to_bytes(4, "little")
+    mtime = (int(status.st_mtime) & 0xFFFFFFFF).to_bytes(4, "little")
+    if len(data) < _HEADER_BYTES or any(data[_FLAGS]) or data[_SIZE] != size:
         return False
     if staged.is_file():
-        data[_TIME] = time
+        data[_TIME] = mtime
         return filecmp.cmp(staged, live, shallow=False)
-    return data[_TIME] == time
+    return data[_TIME] == mtime
 
 
-def _place(data: bytearray, file: Path, target: Path) -> None:
+def _replace_bytecode(data: bytearray, file: Path, target: Path) -> None:
     file.write_bytes(data)
     target.parent.mkdir(exist_ok=True)
     file.replace(target)

@@ -1,4 +1,4 @@
-"""A fresh process of an interpreter that imports what it is told and says what failed."""
+"""Check imports in fresh processes of the environment's interpreter."""
 
 from __future__ import annotations
 
@@ -18,52 +18,51 @@ from pkgwidgets.core.interfaces import NOT_TRIED, Report, no_report
 
 from . import bytecode, probes
 
-_LATE = "it did not finish"
-_TIMED_OUT = "Timeout (0:"  # what faulthandler writes before it ends the process
-_COMPILED = ".bytecode"
-"""Where, in a stage, what was compiled beside the environment is kept."""
+_UNFINISHED = "it did not finish"
+_FAULTHANDLER_TIMEOUT = "Timeout (0:"  # faulthandler writes this before it ends the process
+_BYTECODE_FOLDER = ".bytecode"
+"""The folder in a stage for the bytecode that its import check compiles."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ImportCheckLimits:
-    """How long a check may take.
+    """The time limits of an import check.
 
-    A module, or a kernel, that takes more than `module_seconds` is given up. After
-    `optional_seconds` no more of the optional modules is begun.
+    A module that takes more than `module_seconds` is given up, and so is a kernel. After
+    `optional_seconds`, no further optional module is imported.
     """
 
     module_seconds: float = 60.0
     optional_seconds: float = 20.0
 
 
-# What `site` writes of a .pth file that raises: the error is the last line of a block.
-_BROKEN_START = re.compile(
-    r"^Error processing line \d+ of (.+\.pth):\n\n((?:  .*\n)+)", re.MULTILINE
-)
+# `site` reports a .pth file that raises in this form; the block's last line is the error.
+_PTH_ERROR = re.compile(r"^Error processing line \d+ of (.+\.pth):\n\n((?:  .*\n)+)", re.MULTILINE)
 
 
 class _ReportedResults:
-    """What a trial process said, and how it ended."""
+    """The steps that a probe reported, and how its process ended."""
 
-    def __init__(self, done: process.CompletedProcess, limits: ImportCheckLimits) -> None:
-        marked = (line for line in done.stdout.splitlines() if line.startswith(probes.MARK))
-        said = [json.loads(line.removeprefix(probes.MARK)) for line in marked]
-        self.modules = [each for each in said if "start" not in each[0]]
-        self.finished = [module for step, module, *_ in self.modules if step != "trying"]
-        self.end = _failure_text(done, limits)
-        self.starts = _broken_starts(done.stderr)
-        self.starts |= {each[1]: each[2] for each in said if each[0] == "not started"}
-        self.died_starting = ""
-        if said and said[-1][0] == "starting":
-            self.died_starting = said[-1][1]
-            self.starts[self.died_starting] = self.end
+    def __init__(self, completed: process.CompletedProcess, limits: ImportCheckLimits) -> None:
+        marked = (line for line in completed.stdout.splitlines() if line.startswith(probes.MARK))
+        steps = [json.loads(line.removeprefix(probes.MARK)) for line in marked]
+        self.module_steps = [entry for entry in steps if "start" not in entry[0]]
+        self.finished = [module for step, module, *_ in self.module_steps if step != "trying"]
+        self.failure_text = _failure_text(completed, limits)
+        self.pth_errors = _find_pth_errors(completed.stderr)
+        self.pth_errors |= {entry[1]: entry[2] for entry in steps if entry[0] == "not started"}
+        self.fatal_pth = ""
+        if steps and steps[-1][0] == "starting":
+            self.fatal_pth = steps[-1][1]
+            self.pth_errors[self.fatal_pth] = self.failure_text
 
 
 class SubprocessImportChecker:
-    """Imports in fresh processes; `-I` keeps the user's paths and variables out.
+    """Import modules in fresh processes; `-I` ignores the user's paths and variables.
 
-    Beside the environment nothing in it is written, and what is compiled is kept in the stage for
-    `hand_over`; in it, what is compiled here makes the user's first import fast.
+    A check of a stage writes nothing into the environment: its bytecode stays in the stage until
+    `keep_bytecode`. A check of the environment compiles in place, so the user's first import is
+    fast.
     """
 
     def __init__(
@@ -81,29 +80,32 @@ class SubprocessImportChecker:
         staged: Path | None = None,
         masked: Collection[Path] = (),
     ) -> Mapping[str, str]:
-        """Import modules in one process, a new one after each crash or hang; return the errors.
+        """Import modules in one process, or a new one after each crash or hang; return the errors.
 
-        With `beside`, the libraries of that staged prefix come before the installed ones, and
-        `hidden` files are not seen. Among the errors are .pth files that raise when Python starts.
-        Of `spare` modules those that time did not suffice for are `UNTRIED`.
+        The errors are texts by module. They include .pth files that raise when Python starts. With
+        `staged`, the libraries of that staged prefix come before the installed ones; `masked` files
+        are not found. The error of an `optional` module without time left is `NOT_TRIED`.
         """
-        left, needed, errors = [*modules, *optional], len(modules), dict[str, str]()
-        began = monotonic()
-        while left:
-            said = self._imported(left, needed, monotonic() - began, staged, masked, report)
-            errors |= said.starts
-            if said.died_starting:
+        remaining, required_count, errors = [*modules, *optional], len(modules), dict[str, str]()
+        started = monotonic()
+        while remaining:
+            results = self._import_modules(
+                remaining, required_count, monotonic() - started, staged, masked, report
+            )
+            errors |= results.pth_errors
+            if results.fatal_pth:
                 break
-            for step, module, *error in said.modules:
+            for step, module, *error in results.module_steps:
                 if step in ("failed", "untried"):
                     errors[module] = error[0] if error else NOT_TRIED
-            done = len(said.finished)
-            left, needed = left[done:], max(0, needed - done)
-            if left:  # it ended in the middle of one
-                is_late = needed == 0 and said.end.startswith(_LATE)
-                errors[left.pop(0)] = NOT_TRIED if is_late else said.end
-                needed = max(0, needed - 1)
-        self._pardon_alone(errors, [*modules, *optional], staged, masked, report)
+            finished_count = len(results.finished)
+            remaining = remaining[finished_count:]
+            required_count = max(0, required_count - finished_count)
+            if remaining:  # the process ended during an import
+                is_late = required_count == 0 and results.failure_text.startswith(_UNFINISHED)
+                errors[remaining.pop(0)] = NOT_TRIED if is_late else results.failure_text
+                required_count = max(0, required_count - 1)
+        self._drop_conflict_errors(errors, [*modules, *optional], staged, masked, report)
         return errors
 
     def kernel(
@@ -113,103 +115,107 @@ class SubprocessImportChecker:
         staged: Path | None = None,
         masked: Collection[Path] = (),
     ) -> str | None:
-        """Start a kernel and let it add one and one; say what went wrong, None if nothing did."""
+        """Start a kernel that adds 1 and 1; return the error, or None if it works."""
         task = self._task(staged, masked)
         task |= {"flags": ["-I"], "source": probes.START_KERNEL}
-        said = self._run(probes.START_KERNEL, task, self._limits.module_seconds * 2, report)
-        errors = [error for step, _, *error in said.modules if step == "failed"]
+        results = self._run(probes.START_KERNEL, task, self._limits.module_seconds * 2, report)
+        errors = [error for step, _, *error in results.module_steps if step == "failed"]
         if errors:
             return str(errors[0][0])
-        return None if said.finished else said.end
+        return None if results.finished else results.failure_text
 
     def keep_bytecode(self, stage: Path) -> None:
-        """Move what was compiled beside the environment to what is now installed in it."""
-        bytecode.keep_bytecode(stage / _COMPILED, stage, self._interpreter.prefix)
+        """Move the bytecode in the stage to the installed sources."""
+        bytecode.keep_bytecode(stage / _BYTECODE_FOLDER, stage, self._interpreter.prefix)
 
-    def _pardon_alone(
+    def _drop_conflict_errors(
         self,
         errors: dict[str, str],
-        tried: Sequence[str],
+        modules: Sequence[str],
         staged: Path | None,
         masked: Collection[Path],
         report: Report,
     ) -> None:
-        """Forgive what imports alone: modules can stand in each other's way (pip, setuptools).
+        """Drop the errors of modules that import alone: modules can conflict (pip, setuptools).
 
-        What fails of one cause is tried once.
+        Modules with the same error are tried once.
         """
-        same = set[str]()
-        for module in [m for m in errors if m in tried and len(tried) > 1]:
+        seen_errors = set[str]()
+        for module in [name for name in errors if name in modules and len(modules) > 1]:
             error = errors[module]
-            if error in same or error == NOT_TRIED or error.startswith(_LATE):
+            if error in seen_errors or error == NOT_TRIED or error.startswith(_UNFINISHED):
                 continue
-            alone = self._imported([module], 1, 0.0, staged, masked, report)
-            if alone.finished and alone.modules[-1][0] == "fine":
+            results = self._import_modules([module], 1, 0.0, staged, masked, report)
+            if results.finished and results.module_steps[-1][0] == "fine":
                 del errors[module]
             else:
-                same.add(error)
+                seen_errors.add(error)
 
-    def _imported(
+    def _import_modules(
         self,
         modules: Sequence[str],
-        needed: int,
-        passed: float,
+        required_count: int,
+        elapsed_seconds: float,
         staged: Path | None,
         masked: Collection[Path],
         report: Report,
     ) -> _ReportedResults:
         task = self._task(staged, masked)
-        optional_seconds = self._limits.optional_seconds - passed
-        task |= {"modules": list(modules), "needed": needed, "spare": optional_seconds}
+        optional_seconds = self._limits.optional_seconds - elapsed_seconds
+        task |= {
+            "modules": list(modules),
+            "required_count": required_count,
+            "optional_seconds": optional_seconds,
+        }
         timeout = self._limits.module_seconds * (len(modules) + 1)
         return self._run(probes.IMPORT_CHECK, task, timeout, report)
 
     def _task(self, staged: Path | None, masked: Collection[Path]) -> dict[str, Any]:
-        compiled = staged / _COMPILED if staged is not None else None
+        bytecode_folder = staged / _BYTECODE_FOLDER if staged is not None else None
         roots = [f"{root}/" for root in (staged, self._interpreter.prefix) if root is not None]
         return {
-            "patience": self._limits.module_seconds,
-            "beside": staged is not None or bool(masked),
-            "hidden": [str(path) for path in masked],
+            "timeout_seconds": self._limits.module_seconds,
+            "is_staged": staged is not None or bool(masked),
+            "masked": [str(path) for path in masked],
             "libraries": list(self._libraries(staged)),
-            "roots": roots if compiled is not None else [],
-            "compiled": f"{compiled}/",
+            "roots": roots if bytecode_folder is not None else [],
+            "bytecode": f"{bytecode_folder}/",
         }
 
     def _run(
         self, source: str, task: Mapping[str, Any], timeout: float, report: Report
     ) -> _ReportedResults:
-        waiting = Event(stage=Stage.CHECKING if task["beside"] else Stage.VERIFYING)
+        event = Event(stage=Stage.CHECKING if task["is_staged"] else Stage.VERIFYING)
         with TemporaryDirectory(prefix="pkgwidgets-trial-") as folder:
             file = Path(folder, "task")
             file.write_text(json.dumps(task), encoding="utf-8")
-            done = process.run(
+            completed = process.run(
                 [str(self._interpreter.python), "-I", "-c", source, str(file), probes.MARK],
                 cwd=Path(folder),
                 timeout=timeout,
-                tick=lambda: report(waiting),
+                tick=lambda: report(event),
             )
-        return _ReportedResults(done, self._limits)
+        return _ReportedResults(completed, self._limits)
 
     def _libraries(self, staged: Path | None) -> Iterator[tuple[str, str]]:
-        """Yield each library of the environment with what is staged for it."""
+        """Yield the library folders of the environment, each with its staged folder."""
         scheme, prefix = self._interpreter.scheme, self._interpreter.prefix
         if staged is not None:
             for folder in dict.fromkeys((scheme["purelib"], scheme["platlib"])):
                 yield str(folder), str(staged / folder.relative_to(prefix))
 
 
-def _failure_text(done: process.CompletedProcess, limits: ImportCheckLimits) -> str:
-    if done.returncode is None or _TIMED_OUT in done.stderr:
-        return f"{_LATE} within {limits.module_seconds:.0f} seconds"
-    if done.returncode < 0:
-        return f"it ended the process (signal {-done.returncode})"
-    last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
-    return f"it ended the process: {last[:300]}"
+def _failure_text(completed: process.CompletedProcess, limits: ImportCheckLimits) -> str:
+    if completed.returncode is None or _FAULTHANDLER_TIMEOUT in completed.stderr:
+        return f"{_UNFINISHED} within {limits.module_seconds:.0f} seconds"
+    if completed.returncode < 0:
+        return f"it ended the process (signal {-completed.returncode})"
+    last_line = (completed.stderr.strip().splitlines() or ["without a word"])[-1]
+    return f"it ended the process: {last_line[:300]}"
 
 
-def _broken_starts(stderr: str) -> dict[str, str]:
-    found = {}
-    for path, block in _BROKEN_START.findall(stderr):
-        found[Path(path).name] = block.strip().splitlines()[-1].strip()[:500]
-    return found
+def _find_pth_errors(stderr: str) -> dict[str, str]:
+    errors = {}
+    for path, block in _PTH_ERROR.findall(stderr):
+        errors[Path(path).name] = block.strip().splitlines()[-1].strip()[:500]
+    return errors

@@ -1,4 +1,4 @@
-"""A copy of the folder that a notebook lies in, for a run that may write there."""
+"""Copy the folder of a notebook, for a run that may write into it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _EXCLUDED = frozenset({".git", ".hg", ".ipynb_checkpoints", "__pycache__", "node
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CopyLimits:
-    """What a folder may hold that is copied; a larger one is refused."""
+    """The size limits of a folder that is copied; a larger one is refused."""
 
     max_bytes: int = 2 * 10**9
     max_files: int = 100_000
 
 
 Tick = Callable[[], None]
-"""Called again and again meanwhile; what it raises ends the work."""
+"""Called repeatedly during the copy; an exception of it stops the copy."""
 
 
 def copy_notebook_folder(
@@ -34,20 +34,24 @@ def copy_notebook_folder(
 ) -> Path:
     """Copy the notebook's folder to `target`, and return the copy of the notebook.
 
-    Environments, bytecode, checkpoints and what version control keeps are left out; links are
-    copied as links. Raises `InvalidRequest`, before anything is copied, if the folder is too large
-    or there is no room for it, and if it cannot be read.
+    Environments, bytecode, checkpoints and version control folders are left out; links are
+    copied as links. Raises `InvalidRequest` if the folder is too large or the disk too full,
+    before the copy, and if the folder cannot be read.
     """
 
-    def copied(source: str, to: str) -> str:
+    def copy_file(source: str, destination: str) -> str:
         tick()
-        return shutil.copy2(source, to, follow_symlinks=False)
+        return shutil.copy2(source, destination, follow_symlinks=False)
 
     try:
-        reason = _refusal(notebook.parent, target, tick, limits)
+        reason = _find_refusal(notebook.parent, target, tick, limits)
         if not reason:
             shutil.copytree(
-                notebook.parent, target, symlinks=True, ignore=_left_out, copy_function=copied
+                notebook.parent,
+                target,
+                symlinks=True,
+                ignore=_excluded_names,
+                copy_function=copy_file,
             )
     except OSError as error:
         reason = f"its folder cannot be copied ({str(error)[:200]})"
@@ -57,38 +61,42 @@ def copy_notebook_folder(
     return target / notebook.name
 
 
-def _refusal(source: Path, target: Path, tick: Tick, limits: CopyLimits) -> str:
-    """Say why a folder is not copied, with what to do; "" if it can be."""
-    bytes = files = largest = 0
-    which = ""
-    for path, count in _files(source, tick):
-        bytes, files = bytes + count, files + 1
-        if count > largest:
-            largest, which = count, str(path.relative_to(source))
-        if bytes > limits.max_bytes:
-            much = f"{limits.max_bytes // 10**9} GB, {which} alone {format_size(largest)}"
-            return f"its folder holds more than {much}; move it to one of its own"
-        if files > limits.max_files:
+def _find_refusal(source: Path, target: Path, tick: Tick, limits: CopyLimits) -> str:
+    """Return why a folder cannot be copied, with a next step; "" if it can."""
+    total_bytes = file_count = largest_bytes = 0
+    largest_file = ""
+    for path, file_bytes in _walk_files(source, tick):
+        total_bytes, file_count = total_bytes + file_bytes, file_count + 1
+        if file_bytes > largest_bytes:
+            largest_bytes, largest_file = file_bytes, str(path.relative_to(source))
+        if total_bytes > limits.max_bytes:
+            amount = (
+                f"{limits.max_bytes // 10**9} GB, {largest_file} alone {format_size(largest_bytes)}"
+            )
+            return f"its folder holds more than {amount}; move it to one of its own"
+        if file_count > limits.max_files:
             return f"its folder holds more than {limits.max_files} files; move it to one of its own"
-    place = next(each for each in target.parents if each.exists())
-    free = shutil.disk_usage(place).free
-    if bytes > free:
-        left = f"and only {format_size(free)} are free in {place} for a copy"
-        return f"its folder holds {format_size(bytes)}, {left}; TMPDIR names another place"
+    existing_parent = next(folder for folder in target.parents if folder.exists())
+    free_bytes = shutil.disk_usage(existing_parent).free
+    if total_bytes > free_bytes:
+        free_space = f"and only {format_size(free_bytes)} are free in {existing_parent} for a copy"
+        return (
+            f"its folder holds {format_size(total_bytes)}, {free_space}; TMPDIR names another place"
+        )
     return ""
 
 
-def _files(source: Path, tick: Tick) -> Iterator[tuple[Path, int]]:
-    """Yield the files that would be copied, and their sizes in bytes."""
+def _walk_files(source: Path, tick: Tick) -> Iterator[tuple[Path, int]]:
+    """Yield the files to copy, with their sizes in bytes."""
     for folder, folders, names in os.walk(source):
         tick()
-        out = _left_out(folder, [*folders, *names])
-        folders[:] = [name for name in folders if name not in out]
-        for path in (Path(folder, name) for name in names if name not in out):
+        excluded = _excluded_names(folder, [*folders, *names])
+        folders[:] = [name for name in folders if name not in excluded]
+        for path in (Path(folder, name) for name in names if name not in excluded):
             yield path, path.lstat().st_size
 
 
-def _left_out(folder: str, names: Iterable[str]) -> set[str]:
+def _excluded_names(folder: str, names: Iterable[str]) -> set[str]:
     paths = {name: Path(folder, name) for name in names}
     return {
         name
@@ -98,5 +106,5 @@ def _left_out(folder: str, names: Iterable[str]) -> set[str]:
 
 
 def _is_special(path: Path) -> bool:
-    """Tell whether it is neither file, folder nor link: a socket, say."""
+    """Tell whether a path is neither file, folder nor link, such as a socket."""
     return os.path.lexists(path) and not (path.is_symlink() or path.is_file() or path.is_dir())

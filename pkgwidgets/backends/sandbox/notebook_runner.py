@@ -1,4 +1,4 @@
-"""Scratch kernels: notebooks run on an environment, or with a stage laid over it, and are gone."""
+"""Run notebooks in scratch kernels, on an environment or on one with staged packages."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ from .notebook_copy import CopyLimits, copy_notebook_folder
 
 _KERNEL_START_SECONDS = 60.0
 _MAX_SOCKET_CHARACTERS = 80
-"""Characters of a folder in which sockets can be: all in all a system allows about a hundred."""
-_MARK = "kernel:"
+"""The longest folder path for sockets: systems limit a socket path to about 100 characters."""
+_KERNEL_MARK = "kernel:"
 
 
 class KernelNotebookRunner:
-    """Runs notebooks with nbclient, each in a kernel and a copy of its folder of its own.
+    """Run notebooks with nbclient, each in its own kernel and its own copy of the folder.
 
-    Nothing in the environment is written: bytecode is kept apart, and thrown away with the rest.
-    An environment without ipykernel is lent this process's own, where the Pythons are alike.
+    Nothing is written into the environment: bytecode goes to a temporary folder. An environment
+    without ipykernel borrows that of this process, if both have the same Python version.
     """
 
     def __init__(self, interpreter: Interpreter, copy_limits: CopyLimits = CopyLimits()) -> None:
@@ -50,17 +50,17 @@ class KernelNotebookRunner:
         self._copy_limits = copy_limits
 
     def read(self, notebook: Path) -> NotebookCode:
-        """Read the code of a notebook; raises `InvalidRequest` for what is none."""
+        """Read the code of a notebook; raise `InvalidRequest` if it is not a notebook."""
         try:
-            code = code_cells(notebook.read_bytes())
+            cells = code_cells(notebook.read_bytes())
         except OSError as error:
             raise InvalidRequest("notebook", str(notebook), error.strerror or "") from error
         except ValueError as error:
             raise InvalidRequest("notebook", str(notebook), str(error)) from error
         return NotebookCode(
             notebook=notebook,
-            sources=tuple(cell.source for cell in code),
-            markers=tuple(parse_markers(cell.source, cell.tags) for cell in code),
+            sources=tuple(cell.source for cell in cells),
+            markers=tuple(parse_markers(cell.source, cell.tags) for cell in cells),
         )
 
     def run(
@@ -72,36 +72,39 @@ class KernelNotebookRunner:
         limits: RunLimits | None = None,
         report: Report = no_report,
     ) -> tuple[NotebookRun, ...]:
-        """Run notebooks one after the other; what `report` raises ends them, and their kernels.
+        """Run notebooks one after the other; an exception of `report` ends them and their kernels.
 
-        With the staged prefix `beside` before the installed files, of which `hidden` ones are not
-        seen. Raises `InvalidRequest` without nbclient, or if a notebook's folder cannot be copied.
+        With `staged`, the libraries of that staged prefix come before the installed ones; `masked`
+        files are not found. Raises `InvalidRequest` without nbclient, or if a notebook's folder
+        cannot be copied; `EnvironmentRefused` if the process that runs the notebooks fails.
         """
         if importlib.util.find_spec("nbclient") is None:
-            missing = 'a rehearsal needs nbclient: `pip install "pkgwidgets[impact]"`'
-            raise InvalidRequest("rehearsal", None, missing)
+            reason = 'a rehearsal needs nbclient: `pip install "pkgwidgets[impact]"`'
+            raise InvalidRequest("rehearsal", None, reason)
         with temp_dirs.temporary_folder("pkgwidgets-rehearsal-") as folder:
-            scratch = _Folder(folder, scripts, staged, self._interpreter, report, self._copy_limits)
-            task = scratch.task(limits or RunLimits())
-            kernel = self._kernel_task(folder, staged, masked, limits or RunLimits())
-            (folder / "kernel-task").write_text(json.dumps(kernel), encoding="utf-8")
+            run_folder = _RunFolder(
+                folder, scripts, staged, self._interpreter, report, self._copy_limits
+            )
+            task = run_folder.make_task(limits or RunLimits())
+            kernel_task = self._kernel_task(folder, staged, masked, limits or RunLimits())
+            (folder / "kernel-task").write_text(json.dumps(kernel_task), encoding="utf-8")
             (folder / "kernel.py").write_text(probes.REHEARSAL_KERNEL, encoding="utf-8")
             (folder / "task").write_text(json.dumps(task), encoding="utf-8")
-            tell = _progress_reporter(
+            report_progress = _progress_reporter(
                 folder / "progress", scripts, report, upgraded=staged is not None
             )
-            with _removed_at_end(folder / "at-work"):
-                done = process.run(
+            with _kill_kernel_on_error(folder / "kernel-group"):
+                completed = process.run(
                     [sys.executable, "-P", "-c", probes.RUN_NOTEBOOKS, str(folder / "task")],
                     cwd=folder,
-                    environment=_variables(),
-                    tick=tell,
+                    environment=_inherited_variables(),
+                    tick=report_progress,
                 )
-                tell()
-                return scratch.answer(done)
+                report_progress()
+                return run_folder.read_results(completed)
 
     def temporary_directory(self) -> AbstractContextManager[Path]:
-        """Return a folder for what is staged; it is gone after the block, or if we are killed."""
+        """Return a temporary folder for a stage; after a kill, a later call removes it."""
         return temp_dirs.temporary_folder("pkgwidgets-stage-")
 
     def _kernel_task(
@@ -110,24 +113,24 @@ class KernelNotebookRunner:
         scheme, prefix = self._interpreter.scheme, self._interpreter.prefix
         live = dict.fromkeys((scheme["purelib"], scheme["platlib"]))
         libraries = [
-            (str(each), str(staged / each.relative_to(prefix)))
-            for each in live
+            (str(library), str(staged / library.relative_to(prefix)))
+            for library in live
             if staged is not None
         ]
         return {
-            "patience": _KERNEL_START_SECONDS,
-            "beside": True,
-            "hidden": [str(path) for path in masked],
+            "timeout_seconds": _KERNEL_START_SECONDS,
+            "is_staged": True,
+            "masked": [str(path) for path in masked],
             "libraries": libraries,
             "roots": [f"{root}/" for root in (staged, prefix) if root is not None],
-            "compiled": f"{folder / 'compiled'}/",
-            "alone": not limits.network,
-            "lent": borrowed_ipykernel.borrowable_ipykernel(self._interpreter),
+            "bytecode": f"{folder / 'compiled'}/",
+            "block_network": not limits.network,
+            "borrowed": borrowed_ipykernel.borrowable_ipykernel(self._interpreter),
         }
 
 
-class _Folder:
-    """Where the copies and the answers of one run are."""
+class _RunFolder:
+    """The folder of one run, with the copies of the notebooks and the results."""
 
     def __init__(
         self,
@@ -143,86 +146,88 @@ class _Folder:
             copy_notebook_folder(
                 script.notebook.resolve(),
                 folder / f"work-{number}" / "copy",
-                partial(report, _copy_with_progress(script)),
+                partial(report, _copy_event(script)),
                 copy_limits,
             )
             for number, script in enumerate(scripts)
         ]
-        # What is said of a place of ours is said of the one that it stands for.
-        self._places = {
-            _quoted(copy.parent): _quoted(script.notebook.resolve().parent)
+        # Results name the original folders and the prefix, not the copies and the stage.
+        self._original_paths = {
+            _json_escaped(copy.parent): _json_escaped(script.notebook.resolve().parent)
             for copy, script in zip(self._copies, scripts, strict=True)
         }
         if staged is not None:
-            self._places[_quoted(staged)] = _quoted(interpreter.prefix)
+            self._original_paths[_json_escaped(staged)] = _json_escaped(interpreter.prefix)
 
-    def task(self, limits: RunLimits) -> dict[str, Any]:
-        """Return what the process is told that runs them."""
+    def make_task(self, limits: RunLimits) -> dict[str, Any]:
+        """Return the task of the process that runs the notebooks."""
         python, folder = str(self._interpreter.python), str(self._folder)
-        own = [f"{folder}/kernel.py", f"{folder}/kernel-task", _MARK]
+        arguments = [f"{folder}/kernel.py", f"{folder}/kernel-task", _KERNEL_MARK]
         notebooks = [
             {
                 "file": str(copy),
-                "skipped": [n for n, said in enumerate(script.markers, 1) if SKIP in said],
+                "skipped": [
+                    number for number, markers in enumerate(script.markers, 1) if SKIP in markers
+                ],
             }
             for script, copy in zip(self._scripts, self._copies, strict=True)
         ]
         return {
             "notebooks": notebooks,
-            "argv": [python, *own, "-f", "{connection_file}"],
+            "argv": [python, *arguments, "-f", "{connection_file}"],
             "variables": {
-                **_variables(),
-                **_block_installers(self._folder, limits),
-                # A notebook may upgrade packages itself, and would do so in earnest.
+                **_inherited_variables(),
+                **_installer_variables(self._folder, limits),
+                # Our own API in a notebook must not change the live environment.
                 REHEARSAL_VARIABLE: str(self._interpreter.prefix),
             },
             "seconds": limits.seconds,
-            "patience": _KERNEL_START_SECONDS,
+            "start_seconds": _KERNEL_START_SECONDS,
             "sockets": f"{folder}/k",
             "transport": "ipc" if len(folder) < _MAX_SOCKET_CHARACTERS else "tcp",
-            "said": f"{folder}/said",
+            "kernel_log": f"{folder}/kernel-log",
             "progress": f"{folder}/progress",
             "answer": f"{folder}/answer",
-            "at_work": f"{folder}/at-work",
+            "group_file": f"{folder}/kernel-group",
             "folder": folder,
-            "asked_by": os.getpid(),
+            "parent_pid": os.getpid(),
         }
 
-    def answer(self, done: process.CompletedProcess) -> tuple[NotebookRun, ...]:
-        """Read what came out, in terms of the places that the copies stand for."""
-        last = (done.stderr.strip().splitlines() or ["without a word"])[-1][:500]
+    def read_results(self, completed: process.CompletedProcess) -> tuple[NotebookRun, ...]:
+        """Read the results, with the original paths in place of the copies."""
+        last_line = (completed.stderr.strip().splitlines() or ["without a word"])[-1][:500]
         try:
             text = (self._folder / "answer").read_text("utf-8")
         except OSError as error:
-            reason = f"the process that runs notebooks ended: {last}"
+            reason = f"the process that runs notebooks ended: {last_line}"
             raise EnvironmentRefused(self._interpreter.python, reason) from error
-        for ours, theirs in self._places.items():
-            text = text.replace(ours, theirs)
+        for copy_path, original_path in self._original_paths.items():
+            text = text.replace(copy_path, original_path)
         answers = json.loads(text)
         return tuple(
-            _run(script, said) for script, said in zip(self._scripts, answers, strict=True)
+            _make_run(script, answer) for script, answer in zip(self._scripts, answers, strict=True)
         )
 
 
-def _copy_with_progress(script: NotebookCode) -> Event:
+def _copy_event(script: NotebookCode) -> Event:
     return Event(stage=Stage.CHECKING, text=f"copying the folder of {script.notebook.name}")
 
 
 @contextmanager
-def _removed_at_end(at_work: Path) -> Iterator[None]:
-    """End what a kernel started, where whoever ran it was ended before it could."""
+def _kill_kernel_on_error(group_file: Path) -> Iterator[None]:
+    """Kill the process group of a kernel whose runner was ended before it could do so."""
     try:
         yield
     except BaseException:
         with suppress(OSError, ValueError):
-            group = int(at_work.read_text("ascii"))
-            if group > 1:  # 0 would be our own
+            group = int(group_file.read_text("ascii"))
+            if group > 1:  # 0 would be the group of this process
                 os.killpg(group, signal.SIGKILL)
         raise
 
 
-def _run(script: NotebookCode, said: Mapping[str, Any]) -> NotebookRun:
-    failure = f"no kernel starts ({said['failure']})" if said["failure"] else ""
+def _make_run(script: NotebookCode, answer: Mapping[str, Any]) -> NotebookRun:
+    failure = f"no kernel starts ({answer['failure']})" if answer["failure"] else ""
     cells = tuple(
         CellRun(
             number=number,
@@ -232,60 +237,63 @@ def _run(script: NotebookCode, said: Mapping[str, Any]) -> NotebookRun:
             markers=script.markers[number - 1],
             aborted=failure or cell["ended"],
         )
-        for number, (source, cell) in enumerate(zip(script.sources, said["cells"], strict=True), 1)
+        for number, (source, cell) in enumerate(
+            zip(script.sources, answer["cells"], strict=True), 1
+        )
     )
-    return NotebookRun(script=script, cells=cells, seconds=said["seconds"], failure=failure)
+    return NotebookRun(script=script, cells=cells, seconds=answer["seconds"], failure=failure)
 
 
 def _progress_reporter(
     progress: Path, scripts: Sequence[NotebookCode], report: Report, *, upgraded: bool
 ) -> Callable[[], None]:
-    """Return what reports each cell that was begun, and the last again and again while it lasts."""
-    how = "with the plan" if upgraded else "as it is"
-    last = Event(stage=Stage.CHECKING, text=f"starting a scratch kernel, {how}")
-    seen = 0
+    """Return a function that reports newly started cells, or else repeats the last report."""
+    variant = "with the plan" if upgraded else "as it is"
+    last_event = Event(stage=Stage.CHECKING, text=f"starting a scratch kernel, {variant}")
+    line_count = 0
 
-    def tell() -> None:
-        nonlocal last, seen
+    def report_progress() -> None:
+        nonlocal last_event, line_count
         text = progress.read_text("utf-8") if progress.exists() else ""
-        begun = text.splitlines()[seen : text.count("\n")]
-        for line in begun:
+        new_lines = text.splitlines()[line_count : text.count("\n")]
+        for line in new_lines:
             notebook, done, total = json.loads(line)
             name = scripts[notebook].notebook.name
-            said = f"rehearsing {name} {how}, cell {done} of {total}"
-            last = Event(stage=Stage.CHECKING, text=said, done=done, total=total)
-            seen += 1
-            report(last)
-        if not begun:
-            report(last)
+            description = f"rehearsing {name} {variant}, cell {done} of {total}"
+            last_event = Event(stage=Stage.CHECKING, text=description, done=done, total=total)
+            line_count += 1
+            report(last_event)
+        if not new_lines:
+            report(last_event)
 
-    return tell
+    return report_progress
 
 
-def _variables() -> dict[str, str]:
-    """Return what a kernel of the user's would see: all of ours, but for what makes us a kernel."""
+def _inherited_variables() -> dict[str, str]:
+    """Return our environment variables without `JPY_*`, which describe this process's kernel."""
     return {name: value for name, value in os.environ.items() if not name.startswith("JPY_")}
 
 
-def _block_installers(folder: Path, limits: RunLimits) -> dict[str, str]:
-    """Return what keeps the installers that a notebook calls from changing the environment.
+def _installer_variables(folder: Path, limits: RunLimits) -> dict[str, str]:
+    """Return the variables that stop pip and uv in a notebook from changing the environment.
 
-    pip says what it would install; it has no such way for what it would uninstall, and stops at a
-    list that is not there. uv finds no Python. https://pip.pypa.io/en/stable/topics/configuration
+    `pip install` only prints what it would do. `pip uninstall` has no dry run, and fails on a
+    missing requirements file. uv finds no Python. Source:
+    https://pip.pypa.io/en/stable/topics/configuration
     """
-    configured = os.environ.get("PIP_CONFIG_FILE", "")
-    lines = Path(configured).read_text("utf-8") if Path(configured).is_file() else ""
+    user_config = os.environ.get("PIP_CONFIG_FILE", "")
+    lines = Path(user_config).read_text("utf-8") if Path(user_config).is_file() else ""
     config = folder / "pip.conf"
     config.write_text(f"{lines}\n[uninstall]\nrequirement = {folder}/none\n", "utf-8")
-    kept = {
+    variables = {
         "PYTHONDONTWRITEBYTECODE": "1",
         "PIP_DRY_RUN": "1",
         "PIP_CONFIG_FILE": str(config),
         "UV_PYTHON": f"{folder}/none",
     }
-    return kept if limits.network else {**kept, "PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
+    return variables if limits.network else {**variables, "PIP_NO_INDEX": "1", "UV_OFFLINE": "1"}
 
 
-def _quoted(path: Path) -> str:
-    """Return a path as it is written inside of a JSON text."""
+def _json_escaped(path: Path) -> str:
+    """Return a path as it is escaped inside a JSON string."""
     return json.dumps(str(path))[1:-1]

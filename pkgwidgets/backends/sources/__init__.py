@@ -1,1 +1,1 @@
-"""What the sources of an installed or staged distribution define (griffe)."""
+"""The names that an installed or staged distribution defines, read from its sources."""

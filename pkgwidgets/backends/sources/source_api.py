@@ -1,4 +1,4 @@
-"""What the sources of distributions offer, by griffe: read module by module, and never run."""
+"""Read the API of distributions from their sources with griffe; the code never runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import griffe
 from pkgwidgets.analysis.api_changes import NameState, Parameter, Signature
 
 _MAX_ALIASES = 12
-"""So many names are followed from one to the next."""
+"""The longest chain of aliases that is followed."""
 _MISSING = Signature(state=NameState.MISSING)
 _UNKNOWN = Signature(state=NameState.UNKNOWN)
 _FOUND = Signature(state=NameState.FOUND)
@@ -25,33 +25,33 @@ logging.getLogger("griffe").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
-    """A class, a function or something else, in the module in which it is written."""
+    """A class, function or other object, with the module that defines it."""
 
     module: str
-    what: Any
+    node: Any
 
 
 @dataclass(frozen=True, slots=True)
 class _Module:
-    """A module: its stub and its source, as far as there are any."""
+    """A module: the griffe trees of its stub and its source, None where they are missing."""
 
     name: str
     stub: Any = None
     source: Any = None
-    makes_names: bool = False
-    """Whether it makes names while it runs (PEP 562), or writes into its own."""
+    is_dynamic: bool = False
+    """Whether its code creates names at run time, by `__getattr__` (PEP 562) or `globals()`."""
 
     @property
     def trees(self) -> list[Any]:
-        """The stub first: it is complete where the source makes names as it runs."""
+        """The trees, the stub first: it also has the names that are created at run time."""
         return [tree for tree in (self.stub, self.source) if tree is not None]
 
 
-_Found = _Definition | _Module | NameState
+_Result = _Definition | _Module | NameState
 
 
 class SourceApi:
-    """Modules below some folders, such as the site-packages that are or will be.
+    """The modules in some folders, such as the live or the staged site-packages.
 
     Only the modules that a name leads through are read.
     """
@@ -61,171 +61,173 @@ class SourceApi:
         self._modules: dict[str, _Module | None] = {}
         self._files: dict[str, tuple[Path, ...] | None] = {}
         self._texts: dict[Path, str] = {}
-        self._open: dict[str, bool] = {}
+        self._may_be_dynamic: dict[str, bool] = {}
 
     def api(self, name: str) -> Signature:
-        """Return what the sources say of a name in full, `altair.Chart().mark_bar`."""
-        found = self._find(name, 0)
-        if isinstance(found, NameState):
-            return Signature(state=found)
-        return self._described(found) if isinstance(found, _Definition) else _FOUND
+        """Return the signature of a full name, such as `altair.Chart().mark_bar`."""
+        result = self._resolve(name, 0)
+        if isinstance(result, NameState):
+            return Signature(state=result)
+        return self._make_signature(result) if isinstance(result, _Definition) else _FOUND
 
     def has_module(self, name: str) -> bool:
-        """Tell whether there is a module of this name in full."""
-        return self._files_of(name) is not None
+        """Tell whether a module with this full name exists."""
+        return self._find_files(name) is not None
 
-    def _find(self, name: str, depth: int) -> _Found:
+    def _resolve(self, name: str, depth: int) -> _Result:
         first, *rest = name.split(".")
         if depth > _MAX_ALIASES:
             return NameState.UNKNOWN
-        module = self._module(first.removesuffix("()"))
-        found: _Found = NameState.MISSING if module is None else module
+        module = self._find_module(first.removesuffix("()"))
+        result: _Result = NameState.MISSING if module is None else module
         for part in rest:
-            plain = part.removesuffix("()")
-            found = self._member(found, plain, depth)
-            if isinstance(found, NameState):
-                return found
-            if part != plain and rest[-1] is not part and not _is_class(found):
-                return NameState.UNKNOWN  # what a function returns is not known
-        return found
+            name_part = part.removesuffix("()")
+            result = self._find_member(result, name_part, depth)
+            if isinstance(result, NameState):
+                return result
+            if part != name_part and rest[-1] is not part and not _is_class(result):
+                return NameState.UNKNOWN  # the type that a function returns is unknown
+        return result
 
-    def _member(self, owner: _Found, name: str, depth: int) -> _Found:
+    def _find_member(self, owner: _Result, name: str, depth: int) -> _Result:
         if isinstance(owner, _Module):
-            return self._in_module(owner, name, depth)
+            return self._find_in_module(owner, name, depth)
         if isinstance(owner, _Definition) and _is_class(owner):
-            return self._in_class(owner, name, depth)
+            return self._find_in_class(owner, name, depth)
         return NameState.UNKNOWN
 
-    def _in_module(self, module: _Module, name: str, depth: int) -> _Found:
+    def _find_in_module(self, module: _Module, name: str, depth: int) -> _Result:
         if not module.trees:
             return NameState.UNKNOWN
         for tree in module.trees:
             member = tree.members.get(name)
             if member is not None:
-                return self._followed(module, member, depth)
-        inner = self._module(f"{module.name}.{name}")
-        if inner is not None:
-            return inner
-        unsure = False
+                return self._follow_alias(module, member, depth)
+        submodule = self._find_module(f"{module.name}.{name}")
+        if submodule is not None:
+            return submodule
+        is_unknown = False
         for tree in module.trees:
-            starred = self._starred(tree, name, depth)
-            if starred is NameState.UNKNOWN:
-                unsure = True
-            elif starred is not NameState.MISSING:
-                return starred
-        # A stub is written to be complete; without one, what is made as it runs is not seen.
-        dynamic = module.stub is None and module.makes_names
-        return NameState.UNKNOWN if unsure or dynamic else NameState.MISSING
+            result = self._find_in_star_imports(tree, name, depth)
+            if result is NameState.UNKNOWN:
+                is_unknown = True
+            elif result is not NameState.MISSING:
+                return result
+        # A stub is complete. Without one, names that are created at run time are not visible.
+        is_dynamic = module.stub is None and module.is_dynamic
+        return NameState.UNKNOWN if is_unknown or is_dynamic else NameState.MISSING
 
-    def _followed(self, module: _Module, member: Any, depth: int) -> _Found:
+    def _follow_alias(self, module: _Module, member: Any, depth: int) -> _Result:
         if not member.is_alias:
             return _Definition(module.name, member)
-        found = self._find(member.target_path, depth + 1)
-        # What is imported by its name is there, even if it cannot be seen where it comes from.
-        return _Definition(module.name, None) if isinstance(found, NameState) else found
+        result = self._resolve(member.target_path, depth + 1)
+        # An imported name exists, even if its source cannot be read.
+        return _Definition(module.name, None) if isinstance(result, NameState) else result
 
-    def _starred(self, tree: Any, name: str, depth: int) -> _Found:
-        """Look into what a module takes over from others with a star."""
-        answer: _Found = NameState.MISSING
+    def _find_in_star_imports(self, tree: Any, name: str, depth: int) -> _Result:
+        """Look for a name in the modules that a module star-imports."""
+        fallback: _Result = NameState.MISSING
         for member in tree.members.values():
             if not (member.is_alias and member.wildcard) or name.startswith("_"):
                 continue
-            if not self._may_have(member.target_path, name):
+            if not self._may_define(member.target_path, name):
                 continue
-            target = self._module(member.target_path)
+            target = self._find_module(member.target_path)
             if target is None or depth > _MAX_ALIASES:
-                answer = NameState.UNKNOWN
+                fallback = NameState.UNKNOWN
                 continue
-            found = self._in_module(target, name, depth + 1)
-            if not isinstance(found, NameState):
-                return found
-            answer = NameState.UNKNOWN if found is NameState.UNKNOWN else answer
-        return answer
+            result = self._find_in_module(target, name, depth + 1)
+            if not isinstance(result, NameState):
+                return result
+            fallback = NameState.UNKNOWN if result is NameState.UNKNOWN else fallback
+        return fallback
 
-    def _in_class(self, owner: _Definition, name: str, depth: int) -> _Found:
-        if name in owner.what.members:
-            return self._followed(_Module(owner.module), owner.what.members[name], depth)
-        answer: _Found = (
-            NameState.UNKNOWN if "__getattr__" in owner.what.members else NameState.MISSING
+    def _find_in_class(self, owner: _Definition, name: str, depth: int) -> _Result:
+        if name in owner.node.members:
+            return self._follow_alias(_Module(owner.module), owner.node.members[name], depth)
+        fallback: _Result = (
+            NameState.UNKNOWN if "__getattr__" in owner.node.members else NameState.MISSING
         )
-        if owner.what.decorators or getattr(owner.what, "keywords", None):
-            answer = NameState.UNKNOWN  # a decorator or a metaclass may add to it
-        for base in owner.what.bases:
-            text = str(base).partition("[")[0]
-            above = (
-                NameState.UNKNOWN if depth > _MAX_ALIASES else self._base(owner.module, text, depth)
+        if owner.node.decorators or getattr(owner.node, "keywords", None):
+            fallback = NameState.UNKNOWN  # a decorator or a metaclass may add members
+        for base in owner.node.bases:
+            base_name = str(base).partition("[")[0]
+            base_result = (
+                NameState.UNKNOWN
+                if depth > _MAX_ALIASES
+                else self._resolve_base(owner.module, base_name, depth)
             )
-            if above is NameState.FOUND:
+            if base_result is NameState.FOUND:
                 continue
-            found = self._member(above, name, depth + 1)
-            if not isinstance(found, NameState):
-                return found
-            answer = NameState.UNKNOWN if found is NameState.UNKNOWN else answer
-        return answer
+            result = self._find_member(base_result, name, depth + 1)
+            if not isinstance(result, NameState):
+                return result
+            fallback = NameState.UNKNOWN if result is NameState.UNKNOWN else fallback
+        return fallback
 
-    def _base(self, module: str, text: str, depth: int) -> _Found:
+    def _resolve_base(self, module: str, text: str, depth: int) -> _Result:
         if text == "object":
             return NameState.FOUND
-        found: _Found = self._module(module) or NameState.UNKNOWN
+        result: _Result = self._find_module(module) or NameState.UNKNOWN
         for part in text.split("."):
-            found = self._member(found, part, depth + 1)
-        return found
+            result = self._find_member(result, part, depth + 1)
+        return result
 
-    def _described(self, thing: _Definition) -> Signature:
-        if thing.what is None:
+    def _make_signature(self, definition: _Definition) -> Signature:
+        if definition.node is None:
             return _FOUND
-        function = thing
-        if _is_class(thing):
-            made = self._in_class(thing, "__init__", 0)
-            if not isinstance(made, _Definition):
-                return Signature(state=NameState.FOUND, deprecated=_is_deprecated(thing.what))
-            function = made
+        function = definition
+        if _is_class(definition):
+            constructor = self._find_in_class(definition, "__init__", 0)
+            if not isinstance(constructor, _Definition):
+                return Signature(state=NameState.FOUND, deprecated=_is_deprecated(definition.node))
+            function = constructor
         return Signature(
             state=NameState.FOUND,
-            parameters=_parameters(function.what, bound=_is_class(thing)),
-            deprecated=_is_deprecated(thing.what),
+            parameters=_parameters(function.node, bound=_is_class(definition)),
+            deprecated=_is_deprecated(definition.node),
         )
 
-    def _module(self, name: str) -> _Module | None:
+    def _find_module(self, name: str) -> _Module | None:
         if name not in self._modules:
-            self._modules[name] = self._read(name)
+            self._modules[name] = self._read_module(name)
         return self._modules[name]
 
-    def _read(self, name: str) -> _Module | None:
-        files = self._files_of(name)
+    def _read_module(self, name: str) -> _Module | None:
+        files = self._find_files(name)
         if files is None:
             return None
-        trees = {file.suffix: _tree(name, file, self._text(file)) for file in files}
-        source = next((self._text(file) for file in files if file.suffix == ".py"), "")
-        return _Module(name, trees.get(".pyi"), trees.get(".py"), _makes_names(source))
+        trees = {file.suffix: _parse(name, file, self._read_text(file)) for file in files}
+        source = next((self._read_text(file) for file in files if file.suffix == ".py"), "")
+        return _Module(name, trees.get(".pyi"), trees.get(".py"), _is_dynamic(source))
 
-    def _files_of(self, name: str) -> tuple[Path, ...] | None:
+    def _find_files(self, name: str) -> tuple[Path, ...] | None:
         if name not in self._files:
-            self._files[name] = self._found(name)
+            self._files[name] = self._locate_files(name)
         return self._files[name]
 
-    def _found(self, name: str) -> tuple[Path, ...] | None:
-        """Return the stub and the source of a module; nothing of one that is no text, or a folder.
+    def _locate_files(self, name: str) -> tuple[Path, ...] | None:
+        """Return the stub and the source of a module, None if there is no such module.
 
-        None if there is no such module.
+        It is empty for a namespace package, and for an extension module without a stub.
         """
         first, *_ = name.split(".")
         for folder in self._folders:
-            place = folder.joinpath(*name.split("."))
-            for base in (place / "__init__", place):
-                files = [base.with_name(f"{base.name}{end}") for end in (".pyi", ".py")]
-                there = tuple(file for file in files if file.is_file())
-                if there or any(
-                    base.with_name(base.name + end).exists() for end in EXTENSION_SUFFIXES
+            path = folder.joinpath(*name.split("."))
+            for base in (path / "__init__", path):
+                files = [base.with_name(f"{base.name}{suffix}") for suffix in (".pyi", ".py")]
+                existing = tuple(file for file in files if file.is_file())
+                if existing or any(
+                    base.with_name(base.name + suffix).exists() for suffix in EXTENSION_SUFFIXES
                 ):
-                    return there
-            if place.is_dir() and any(place.glob("*.py")):
+                    return existing
+            if path.is_dir() and any(path.glob("*.py")):
                 return ()  # a namespace package (PEP 420)
-            if _is_whole(folder, first):
+            if _hides_later_folders(folder, first):
                 return None
         return None
 
-    def _text(self, file: Path) -> str:
+    def _read_text(self, file: Path) -> str:
         if file not in self._texts:
             try:
                 self._texts[file] = file.read_text("utf-8", "replace")
@@ -233,58 +235,63 @@ class SourceApi:
                 self._texts[file] = ""
         return self._texts[file]
 
-    def _may_have(self, module: str, name: str) -> bool:
-        """Tell whether it is worth to read a module for a name: that costs more than a search."""
-        files = self._files_of(module)
+    def _may_define(self, module: str, name: str) -> bool:
+        """Tell whether a module may define a name; a text search is faster than parsing."""
+        files = self._find_files(module)
         if not files:
             return True
-        if module not in self._open:
-            text = "".join(map(self._text, files))
-            self._open[module] = "import *" in text or _makes_names(text)
-        return self._open[module] or any(name in self._text(file) for file in files)
+        if module not in self._may_be_dynamic:
+            text = "".join(map(self._read_text, files))
+            self._may_be_dynamic[module] = "import *" in text or _is_dynamic(text)
+        return self._may_be_dynamic[module] or any(name in self._read_text(file) for file in files)
 
 
-def _is_whole(folder: Path, first: str) -> bool:
-    """Tell whether a folder has all of a module: what comes after it on the path is hidden."""
-    return any((folder / each).exists() for each in (f"{first}/__init__.py", f"{first}.py"))
+def _hides_later_folders(folder: Path, first: str) -> bool:
+    """Tell whether a folder has a regular module, which hides those later on the path."""
+    return any((folder / name).exists() for name in (f"{first}/__init__.py", f"{first}.py"))
 
 
-def _tree(name: str, file: Path, text: str) -> Any:
+def _parse(name: str, file: Path, text: str) -> Any:
     try:
         return griffe.visit(name, file, text)
     except (SyntaxError, ValueError, RecursionError, griffe.GriffeError):
         return None
 
 
-def _is_class(found: _Found) -> bool:
-    return isinstance(found, _Definition) and found.what is not None and bool(found.what.is_class)
+def _is_class(result: _Result) -> bool:
+    return (
+        isinstance(result, _Definition) and result.node is not None and bool(result.node.is_class)
+    )
 
 
-def _makes_names(text: str) -> bool:
+def _is_dynamic(text: str) -> bool:
     return re.search(r"^(def )?__getattr__\b|^[^#\n]*\bglobals\(\)", text, re.MULTILINE) is not None
 
 
-def _is_deprecated(what: Any) -> bool:
-    decorators = getattr(what, "decorators", ()) or ()
-    return any("deprecat" in str(each.value).partition("(")[0].lower() for each in decorators)
+def _is_deprecated(node: Any) -> bool:
+    decorators = getattr(node, "decorators", ()) or ()
+    return any(
+        "deprecat" in str(decorator.value).partition("(")[0].lower() for decorator in decorators
+    )
 
 
-def _parameters(what: Any, *, bound: bool) -> tuple[Parameter, ...] | None:
-    if not getattr(what, "is_function", False):
+def _parameters(node: Any, *, bound: bool) -> tuple[Parameter, ...] | None:
+    if not getattr(node, "is_function", False):
         return None
-    method = bound or (what.parent is not None and what.parent.is_class)
-    static = any("staticmethod" in str(each.value) for each in what.decorators)
-    found = [_parameter(each) for each in what.parameters]
-    return tuple(found[1:] if method and not static and found else found)
+    is_method = bound or (node.parent is not None and node.parent.is_class)
+    is_static = any("staticmethod" in str(decorator.value) for decorator in node.decorators)
+    parameters = [_make_parameter(parameter) for parameter in node.parameters]
+    skips_first = is_method and not is_static and bool(parameters)
+    return tuple(parameters[1:] if skips_first else parameters)
 
 
-def _parameter(each: Any) -> Parameter:
-    kind = str(each.kind.value)
-    many = kind.startswith("variadic")
+def _make_parameter(parameter: Any) -> Parameter:
+    kind = str(parameter.kind.value)
+    is_variadic = kind.startswith("variadic")
     return Parameter(
-        name=each.name,
-        default=None if many or each.default is None else str(each.default),
+        name=parameter.name,
+        default=None if is_variadic or parameter.default is None else str(parameter.default),
         positional="positional" in kind,
         keyword="keyword" in kind,
-        variadic=many,
+        variadic=is_variadic,
     )

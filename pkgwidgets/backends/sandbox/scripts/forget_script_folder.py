@@ -1,4 +1,4 @@
-"""Take the folder of the script off the path: a part of scripts that are started by their path."""
+"""Remove the script's folder from `sys.path`: a part of scripts that run by their path."""
 
 import sys
 

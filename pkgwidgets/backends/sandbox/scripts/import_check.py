@@ -1,6 +1,6 @@
-"""Import the modules of the task one by one, and report what each import did.
+"""Import the modules of the task one by one, and report each result.
 
-A line before and one after each module, so that a crash or a hang names its culprit.
+It reports a step before and after each import, so a crash or a hang names its module.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ import importlib
 import os
 import time
 
-from .report import say, task, watch, words
+from .report import arm_watchdog, format_error, report_step, task
 
-clock, began = time.monotonic, time.monotonic()
+clock, started = time.monotonic, time.monotonic()
 for number, module in enumerate(task["modules"]):
-    seconds = task["patience"]
-    if number >= task["needed"]:
-        seconds = min(seconds, task["spare"] - (clock() - began))
+    seconds = task["timeout_seconds"]
+    if number >= task["required_count"]:
+        seconds = min(seconds, task["optional_seconds"] - (clock() - started))
         if seconds <= 0:
-            say("untried", module)
+            report_step("untried", module)
             continue
-    say("trying", module)
-    watch(seconds=seconds)
+    report_step("trying", module)
+    arm_watchdog(seconds=seconds)
     try:
         importlib.import_module(module)
     except BaseException as error:
-        say("failed", module, words(error))
+        report_step("failed", module, format_error(error))
     else:
-        say("fine", module)
+        report_step("fine", module)
 os._exit(0)

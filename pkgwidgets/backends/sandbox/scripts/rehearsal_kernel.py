@@ -1,6 +1,6 @@
-"""Be the kernel of a rehearsal: over a stage, without a history, mostly without a network.
+"""Run the kernel of a rehearsal: over a stage, without a history, usually without a network.
 
-What Python itself opens is refused by an audit hook (PEP 578), which nothing can take away again.
+An audit hook (PEP 578), which cannot be removed, refuses the connections that Python opens.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def die_with_parent() -> None:
-    """Let the system end this kernel when the process that started it ends."""
+    """Make Linux kill this kernel when the process that started it ends."""
     import ctypes
     import signal
 
@@ -30,26 +30,26 @@ def die_with_parent() -> None:
 
 
 def refuse_network() -> None:
-    """Refuse connections to other machines, and questions for their addresses."""
-    here = ("", "localhost", "::1", "0.0.0.0", "::", os.uname().nodename)  # noqa: S104
+    """Refuse connections to other machines, and look-ups of their addresses."""
+    local_hosts = ("", "localhost", "::1", "0.0.0.0", "::", os.uname().nodename)  # noqa: S104
 
-    def is_here(host: Any) -> bool:
+    def is_local(host: Any) -> bool:
         host = host.decode("ascii", "replace") if isinstance(host, bytes) else host
-        return host is None or host in here or str(host).startswith("127.")
+        return host is None or host in local_hosts or str(host).startswith("127.")
 
-    def refuse(event: str, args: Any) -> None:
+    def refuse(event: str, arguments: Any) -> None:
         if event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
-            if not isinstance(args[1], tuple) or is_here(args[1][0]):
+            if not isinstance(arguments[1], tuple) or is_local(arguments[1][0]):
                 return
-        elif event not in ("socket.getaddrinfo", "socket.gethostbyname") or is_here(args[0]):
+        elif event not in ("socket.getaddrinfo", "socket.gethostbyname") or is_local(arguments[0]):
             return
         raise OSError(101, "Network is unreachable: a rehearsal has none")
 
     sys.addaudithook(refuse)
 
 
-def borrow(folders: Sequence[str], names: Sequence[str]) -> None:
-    """Find these top-level modules in folders of another environment, if this one has none."""
+def add_borrowed_modules(folders: Sequence[str], names: Sequence[str]) -> None:
+    """Find top-level modules in another environment's folders if this one lacks them."""
     from importlib.machinery import PathFinder
 
     class Borrowed:
@@ -63,14 +63,14 @@ def borrow(folders: Sequence[str], names: Sequence[str]) -> None:
 faulthandler.cancel_dump_traceback_later()
 sys.dont_write_bytecode = False
 die_with_parent()
-if task["alone"]:
+if task["block_network"]:
     refuse_network()
-if task["lent"]:
-    borrow(*task["lent"])
-# Processes that it starts see what is staged, though not that the old is hidden.
+if task["borrowed"]:
+    add_borrowed_modules(*task["borrowed"])
+# Child processes find the staged files too, but also the masked ones.
 folders = [folder for _, folder in task["libraries"]]
-before = os.environ.get("PYTHONPATH")
+python_path = os.environ.get("PYTHONPATH")
 if folders:
-    os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *([before] if before else [])])
+    os.environ["PYTHONPATH"] = os.pathsep.join([*folders, *([python_path] if python_path else [])])
 sys.argv = ["ipykernel_launcher", *sys.argv[3:]]
 runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)

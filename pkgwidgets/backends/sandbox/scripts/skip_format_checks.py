@@ -1,4 +1,4 @@
-"""Leave out what jsonschema would check in texts that no notebook has: it is slow to import.
+"""Skip slow imports of jsonschema, for formats that no notebook has.
 
 A part of other scripts, put before them as text.
 """

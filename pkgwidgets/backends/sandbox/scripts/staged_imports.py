@@ -1,7 +1,7 @@
-"""Let the files of a stage be imported before the installed ones, which are not changed yet.
+"""Import the files of a stage before the installed ones, which are not changed yet.
 
-A part of other scripts, put before them as text. What is compiled is kept apart, in folders laid
-out like the environment.
+A part of other scripts, put before them as text. Bytecode goes to separate folders, which are
+laid out like the environment.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from .report import say, task, watch, words
+from .report import arm_watchdog, format_error, report_step, task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,51 +17,59 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-def lay_stage_over() -> None:
-    """Find staged files first, hide those that they replace, and run staged .pth files."""
+def overlay_stage() -> None:
+    """Find staged files first, mask the files that they replace, and run staged .pth files."""
     from importlib.machinery import FileFinder, SourceFileLoader
 
-    hidden, libraries = set(task["hidden"]), task["libraries"]
-    find, keep, read = FileFinder.find_spec, SourceFileLoader.set_data, SourceFileLoader.get_data
+    masked, libraries = set(task["masked"]), task["libraries"]
+    find_spec = FileFinder.find_spec
+    set_data, get_data = SourceFileLoader.set_data, SourceFileLoader.get_data
 
-    def both(folder: str) -> list[str]:
+    def find_package_folders(folder: str) -> list[str]:
         for live, staged in libraries:
             for root in (live, staged):
                 if folder.startswith(root + os.sep):
-                    inside = folder[len(root) :]
-                    return [f for f in (staged + inside, live + inside) if os.path.isdir(f)]
+                    relative = folder[len(root) :]
+                    candidates = (staged + relative, live + relative)
+                    return [path for path in candidates if os.path.isdir(path)]
         return [folder]
 
-    def find_left(
+    def find_unmasked_spec(
         self: FileFinder, name: str, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        spec = find(self, name, target)
-        if spec is not None and spec.origin in hidden:
+        spec = find_spec(self, name, target)
+        if spec is not None and spec.origin in masked:
             return None
         if spec is not None and spec.loader is not None and spec.submodule_search_locations:
-            # One folder afterwards: what others have in a package is found beside what is staged.
-            spec.submodule_search_locations = both(spec.submodule_search_locations[0])
+            # A package's staged folder first, then its live one: others may have modules in it.
+            spec.submodule_search_locations = find_package_folders(
+                spec.submodule_search_locations[0]
+            )
         return spec
 
-    def apart(path: str) -> str | None:
-        inside = [path[len(root) :] for root in task["roots"] if path.startswith(root)]
-        return task["compiled"] + inside[0] if inside and path.endswith(".pyc") else None
+    def find_bytecode_path(path: str) -> str | None:
+        relative = [path[len(root) :] for root in task["roots"] if path.startswith(root)]
+        return task["bytecode"] + relative[0] if relative and path.endswith(".pyc") else None
 
-    def keep_apart(self: SourceFileLoader, path: str, data: bytes, *, _mode: int = 0o666) -> None:
-        kept = apart(path)
-        if kept is not None:
-            os.makedirs(os.path.dirname(kept), exist_ok=True)
-            keep(self, kept, data, _mode=_mode)
+    def set_data_apart(
+        self: SourceFileLoader, path: str, data: bytes, *, _mode: int = 0o666
+    ) -> None:
+        bytecode_path = find_bytecode_path(path)
+        if bytecode_path is not None:
+            os.makedirs(os.path.dirname(bytecode_path), exist_ok=True)
+            set_data(self, bytecode_path, data, _mode=_mode)
 
-    def read_apart(self: SourceFileLoader, path: str) -> bytes:
-        kept = apart(path)
-        return read(self, kept if kept is not None and os.path.exists(kept) else path)
+    def get_data_apart(self: SourceFileLoader, path: str) -> bytes:
+        bytecode_path = find_bytecode_path(path)
+        if bytecode_path is not None and os.path.exists(bytecode_path):
+            path = bytecode_path
+        return get_data(self, path)
 
-    FileFinder.find_spec = find_left  # type: ignore[method-assign,assignment]
-    SourceFileLoader.set_data = keep_apart  # type: ignore[method-assign,assignment]
-    SourceFileLoader.get_data = read_apart  # type: ignore[method-assign,assignment]
+    FileFinder.find_spec = find_unmasked_spec  # type: ignore[method-assign,assignment]
+    SourceFileLoader.set_data = set_data_apart  # type: ignore[method-assign,assignment]
+    SourceFileLoader.get_data = get_data_apart  # type: ignore[method-assign,assignment]
     for name, module in list(sys.modules.items()):
-        if getattr(module, "__file__", None) in hidden:
+        if getattr(module, "__file__", None) in masked:
             del sys.modules[name]
     for live, staged in libraries:
         sys.path.insert(sys.path.index(live) if live in sys.path else len(sys.path), staged)
@@ -73,13 +81,13 @@ def lay_stage_over() -> None:
         if os.path.isdir(staged):
             for name in sorted(os.listdir(staged)):
                 if name.endswith(".pth"):
-                    start(name, staged)
+                    run_pth(name, staged)
 
 
-def start(name: str, sitedir: str) -> None:
-    """Do what `site` does with a .pth file; such files look up `sitedir` in the frame above."""
-    say("starting", name)
-    watch()
+def run_pth(name: str, sitedir: str) -> None:
+    """Run a .pth file as `site` does; such files look up `sitedir` in the calling frame."""
+    report_step("starting", name)
+    arm_watchdog()
     try:
         with open(os.path.join(sitedir, name), encoding="utf-8-sig") as file:
             for line in file:
@@ -91,10 +99,10 @@ def start(name: str, sitedir: str) -> None:
                     if os.path.exists(folder) and folder not in sys.path:
                         sys.path.append(folder)
     except BaseException as error:
-        say("not started", name, words(error))
+        report_step("not started", name, format_error(error))
     else:
-        say("started", name)
+        report_step("started", name)
 
 
-if task["beside"]:
-    lay_stage_over()
+if task["is_staged"]:
+    overlay_stage()

@@ -1,7 +1,7 @@
 """Start a kernel, let it add one and one, and report whether it did.
 
-The kernel is a process of its own that runs this same script, with a connection file in its task:
-so it sees the same stage. What it would read of the user's is in the working directory instead.
+The kernel is another process of this script, with a connection file in its task, so it imports
+from the same stage. Its Jupyter folders are in the working directory, not those of the user.
 """
 
 from __future__ import annotations
@@ -12,77 +12,79 @@ import subprocess
 import sys
 import time
 
-from .report import say, task, words
+from .report import format_error, report_step, task
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
-_FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
+_FOLDER_VARIABLES = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
 
 
-def be_kernel() -> None:
-    """Run the kernel that another process of this script started."""
+def run_kernel() -> None:
+    """Run the kernel in this process, which another process of this script started."""
     sys.argv = ["ipykernel_launcher", "-f", task["connection"]]
     import runpy
 
     runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
 
 
-def try_kernel() -> None:
+def check_kernel() -> None:
     """Start a kernel and ask it for a sum."""
-    here = os.getcwd()
-    for name in _FOLDERS:
-        os.environ[name] = os.path.join(here, name)
+    folder = os.getcwd()
+    for name in _FOLDER_VARIABLES:
+        os.environ[name] = os.path.join(folder, name)
     os.environ["JPY_PARENT_PID"] = str(os.getpid())
     kernel = None
     try:
-        say("trying", "a kernel")
+        report_step("trying", "a kernel")
         from jupyter_client.blocking.client import BlockingKernelClient
         from jupyter_client.connect import write_connection_file
 
-        task["connection"] = os.path.join(here, "kernel.json")
-        write_connection_file(task["connection"], transport="ipc", ip=os.path.join(here, "k"))
+        task["connection"] = os.path.join(folder, "kernel.json")
+        write_connection_file(task["connection"], transport="ipc", ip=os.path.join(folder, "k"))
         with open("kernel-task", "w", encoding="utf-8") as file:
             json.dump(task, file)
-        errors = open("errors", "w+b")  # noqa: SIM115 - the kernel writes to it
+        kernel_output = open("errors", "w+b")  # noqa: SIM115 - the kernel writes to it
         argv = [sys.executable, *task["flags"], "-c", task["source"], "kernel-task", "kernel:"]
-        kernel = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors)
+        kernel = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=kernel_output, stderr=kernel_output
+        )
         client = BlockingKernelClient(connection_file=task["connection"])
         client.load_connection_file()
         client.start_channels()
-        wait_for(client, kernel, errors)
+        wait_for_kernel(client, kernel, kernel_output)
         answer = client.execute("", user_expressions={"sum": "1+1"}, reply=True, timeout=30)
-        found = answer["content"]["user_expressions"]["sum"]["data"]["text/plain"]
-        verdict = "fine" if found == "2" else "failed"
-        say(verdict, "a kernel", "it answers " + repr(found) + " to 1+1")
+        result = answer["content"]["user_expressions"]["sum"]["data"]["text/plain"]
+        verdict = "fine" if result == "2" else "failed"
+        report_step(verdict, "a kernel", "it answers " + repr(result) + " to 1+1")
     except BaseException as error:
-        said = str(error) if type(error) is RuntimeError else words(error)
-        say("failed", "a kernel", said[:500])
+        message = str(error) if type(error) is RuntimeError else format_error(error)
+        report_step("failed", "a kernel", message[:500])
     finally:
         if kernel is not None:
             kernel.kill()
 
 
-def wait_for(client: Any, kernel: subprocess.Popen[bytes], errors: BinaryIO) -> None:
-    """Wait until the kernel answers; raises RuntimeError with its last words if it does not."""
-    until = time.monotonic() + task["patience"]
+def wait_for_kernel(client: Any, kernel: subprocess.Popen[bytes], kernel_output: BinaryIO) -> None:
+    """Wait until the kernel answers; raise RuntimeError with its last line of output if not."""
+    deadline = time.monotonic() + task["timeout_seconds"]
     while True:
         try:
             client.wait_for_ready(timeout=1)
             return
         except RuntimeError:
-            if kernel.poll() is not None or time.monotonic() > until:
-                errors.seek(0)
-                lines = errors.read().decode("utf-8", "replace").splitlines()
-                told = [line for line in lines if line.strip() and not line.startswith("kernel:")]
+            if kernel.poll() is not None or time.monotonic() > deadline:
+                kernel_output.seek(0)
+                lines = kernel_output.read().decode("utf-8", "replace").splitlines()
+                texts = [line for line in lines if line.strip() and not line.startswith("kernel:")]
                 raise RuntimeError(
-                    "it does not start: " + (told or ["without a word"])[-1]
+                    "it does not start: " + (texts or ["without a word"])[-1]
                 ) from None
 
 
 if "connection" in task:
-    be_kernel()
+    run_kernel()
 else:
-    try_kernel()
+    check_kernel()
 os._exit(0)
