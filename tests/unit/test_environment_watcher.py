@@ -64,7 +64,7 @@ def test_nothing_is_looked_at_before_a_view_is_there(
 
 
 def test_a_change_is_noticed_once(watching: EnvironmentWatcher, place: Place) -> None:
-    watching.see("a")
+    watching.add_view("a")
     place.stamp = "two"
     eventually(place.noticed)
     sleep(0.2)
@@ -75,7 +75,7 @@ def test_what_was_changed_before_the_first_look_is_noticed_too(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
     place.stamp = "two"
-    watching.see("a")
+    watching.add_view("a")
     eventually(place.noticed)
 
 
@@ -83,7 +83,7 @@ def test_what_could_not_be_taken_up_is_told_again(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
     place.taken = False
-    watching.see("a")
+    watching.add_view("a")
     place.stamp = "two"
     until = monotonic() + 10
     while place.changes < 3 and monotonic() < until:
@@ -94,24 +94,24 @@ def test_what_could_not_be_taken_up_is_told_again(
 def test_it_ends_with_the_last_view_and_begins_again(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
-    watching.see("a")
-    watching.see("b")
-    watching.lose("a")
+    watching.add_view("a")
+    watching.add_view("b")
+    watching.remove_view("a")
     sleep(0.1)
     assert watching.is_running
-    watching.lose("b")
+    watching.remove_view("b")
     ended(watching)
     looks = place.looks
     sleep(0.1)
     assert place.looks == looks
-    watching.see("c")
+    watching.add_view("c")
     place.stamp = "two"
     eventually(place.noticed)
 
 
 def test_a_view_that_is_lost_with_its_browser_does_not_keep_it(place: Place) -> None:
     made = EnvironmentWatcher(place.look, place.changed, poll_seconds=0.02, max_silent_seconds=0.1)
-    made.see("a")
+    made.add_view("a")
     ended(made)
 
 

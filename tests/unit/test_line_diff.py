@@ -63,13 +63,13 @@ def test_texts_that_differ_have_a_mark(before: str, after: str) -> None:
 def test_the_frame_and_the_panel_mark_the_same_lines() -> None:
     found = rehearsed("one\ntwo\nthree", "two\none\nthree")
     assert re.findall(r'\.16\)">([^<]*)</span>', rehearsal_html(found)) == ["two", "two"]
-    (cell,) = plan_checks.contents(found)["cells"]
+    (cell,) = plan_checks.rehearsal_state(found)["cells"]
     assert (cell["changed_before"], cell["changed_after"]) == ([1], [0])
 
 
 def test_the_marks_count_the_lines_that_are_shown() -> None:
     lines = [f"line {number}" for number in range(2000)]
     found = rehearsed("\n".join(lines), "\n".join([*lines[:1500], "other", *lines[1501:]]))
-    (cell,) = plan_checks.contents(found)["cells"]
+    (cell,) = plan_checks.rehearsal_state(found)["cells"]
     assert cell["after"].split("\n")[cell["changed_after"][0]] == "other"
     assert cell["before"].split("\n")[cell["changed_before"][0]] == "line 1500"

@@ -140,7 +140,7 @@ def test_rows_that_come_one_by_one_are_gathered(
     monkeypatch.setattr(package_table, "monotonic", lambda: now[0])
     for name in NAMES:
         now[0] += 0.03
-        shown.fill(info(name, "2.0"), f"asking, {name}")
+        shown.show_progress(info(name, "2.0"), f"asking, {name}")
     assert 5 < len(sent) < 20
     patched = [row["name"] for message in sent for row in message["rows"]]
     assert patched == NAMES[: len(patched)]
@@ -151,7 +151,7 @@ def test_rows_that_come_one_by_one_are_gathered(
 
 
 def test_signs_of_life_without_a_row_are_said(sent: list[Any], shown: PackageTable) -> None:
-    shown.fill(None, "asking the index…")
+    shown.show_progress(None, "asking the index…")
     assert shown.header["busy"] == "asking the index…"
     assert sent == []
 

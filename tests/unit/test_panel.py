@@ -80,11 +80,11 @@ def test_the_index_is_asked_when_it_is_displayed_and_not_before(
 ) -> None:
     panel = PackagePanel(service)
     assert garden.index.requests == []
-    click(panel.life, type="here", view="a")
+    click(panel.connection, type="here", view="a")
     assert panel.wait(60)
     assert repr(panel) == "PackagePanel(11 packages, 7 updates)"
     asked = len(garden.index.requests)
-    click(panel.life, type="here", view="b")
+    click(panel.connection, type="here", view="b")
     assert panel.wait(60)
     assert len(garden.index.requests) == asked > 0
     panel.close()
@@ -96,8 +96,8 @@ def test_the_index_is_asked_also_if_something_was_changed_before_it_was_displaye
     """As in *Run all*: a view is heard only when the cells are through, and the watch at once."""
     panel = PackagePanel(service)
     service.upgrade_package("seedshelf")
-    monkeypatch.setattr(panel._watch, "see", lambda view: panel._on_changed())
-    click(panel.life, type="here", view="a")
+    monkeypatch.setattr(panel._watcher, "add_view", lambda view: panel._on_changed())
+    click(panel.connection, type="here", view="a")
     assert panel.wait(60)
     assert repr(panel) == "PackagePanel(11 packages, 6 updates)"
     assert installed(panel)["seedshelf"] == "1.4.2"
@@ -106,7 +106,7 @@ def test_the_index_is_asked_also_if_something_was_changed_before_it_was_displaye
 
 def test_it_asks_only_when_told_to_if_that_is_wanted(service: PackageService, garden: Demo) -> None:
     panel = PackagePanel(service, check_updates=False)
-    click(panel.life, type="here", view="a")
+    click(panel.connection, type="here", view="a")
     assert panel.wait(60)
     assert garden.index.requests == []
     panel.close()
@@ -338,7 +338,7 @@ def test_the_last_ones_can_be_undone_and_the_log_of_each_be_read(panel: PackageP
         click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
         assert panel.wait(60)
     click(panel.table, type="history")
-    entries = panel.past.entries
+    entries = panel.history_view.entries
     assert [(e["outcome"], e["undo"]) for e in entries] == [
         ("rolled back", False),
         ("committed", True),
@@ -346,20 +346,20 @@ def test_the_last_ones_can_be_undone_and_the_log_of_each_be_read(panel: PackageP
     ]
     assert "libharvest.so.5" in entries[0]["error"]
     assert all(e["seconds"] > 0 and e["who"] for e in entries)
-    click(panel.past, type="log", id=entries[0]["id"])
-    assert "checking beside the environment" in panel.past.logs[entries[0]["id"]]
+    click(panel.history_view, type="log", id=entries[0]["id"])
+    assert "checking beside the environment" in panel.history_view.logs[entries[0]["id"]]
 
-    click(panel.past, type="undo", id=entries[2]["id"])
+    click(panel.history_view, type="undo", id=entries[2]["id"])
     assert changes(panel) == [("seedshelf", "1.4.2", "1.4.1")]
     assert panel.plan_view.plan["footer"].startswith("from the saved files")
     click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     assert panel.wait(60)
     assert installed(panel)["seedshelf"] == "1.4.1"
-    newest, *_, oldest = panel.past.entries
+    newest, *_, oldest = panel.history_view.entries
     assert (newest["takes_back"], newest["undo"]) == (True, True)
     assert (oldest["undone"], oldest["undo"]) == (True, False)
-    click(panel.past, type="close")
-    assert panel.past.entries is None
+    click(panel.history_view, type="close")
+    assert panel.history_view.entries is None
 
 
 # --- life
@@ -380,12 +380,12 @@ def test_a_request_over_the_control_channel_calls_off(panel: PackagePanel) -> No
 
     panel.plan_view.begin("Upgrade pea")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "_kernel", Kernel)
-        connection._answer(None, [], request(panel.life.key, "look"))
+        patch.setattr(connection, "_find_kernel", Kernel)
+        connection._answer_request(None, [], request(panel.connection.key, "look"))
         assert panel.plan_view.state == "loading"
-        connection._answer(None, [], request("of another kernel", "cancel"))
+        connection._answer_request(None, [], request("of another kernel", "cancel"))
         assert panel.plan_view.state == "loading"
-        connection._answer(None, [], request(panel.life.key, "cancel"))
+        connection._answer_request(None, [], request(panel.connection.key, "cancel"))
     assert panel.plan_view.state == "hidden"
     assert [content["known"] for _, content in sent] == [True, False, True]
 
@@ -395,7 +395,7 @@ def test_docking_without_ipylab_says_what_to_do(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     panel.dock()
-    assert capsys.readouterr().out == f"{dock.MISSING}\n"
+    assert capsys.readouterr().out == f"{dock.MISSING_TEXT}\n"
 
 
 # --- tasks

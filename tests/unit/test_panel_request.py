@@ -25,8 +25,8 @@ from pkgwidgets.widgets import panel_request
     ],
 )
 def test_what_is_pasted_is_understood(text: str, requirement: str, name: str) -> None:
-    assert panel_request.pasted(text) == requirement
-    assert panel_request.named(text) == name
+    assert panel_request.strip_command(text) == requirement
+    assert panel_request.project_name(text) == name
 
 
 @pytest.mark.parametrize("text", ["", "pip install", "--index-url=x", "../x", "a b", None])
@@ -69,6 +69,6 @@ def test_an_undo_is_asked_for_by_its_id(service: PackageService) -> None:
 
 
 def test_only_a_few_are_named() -> None:
-    assert panel_request.listed(None) == "all"
-    assert panel_request.listed(["a", "b", "c"]) == "a, b, c"
-    assert panel_request.listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert panel_request.format_names(None) == "all"
+    assert panel_request.format_names(["a", "b", "c"]) == "a, b, c"
+    assert panel_request.format_names(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

@@ -161,14 +161,14 @@ def test_without_griffe_a_sentence_says_what_is_missing_and_the_plan_can_be_appl
     ],
 )
 def test_an_impact_in_a_sentence(rows: list[Impact], said: str) -> None:
-    assert plan_checks.summary(rows) == said
+    assert plan_checks.impact_summary(rows) == said
 
 
 def test_much_is_not_fetched_only_to_look_unless_that_is_asked(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service.values, "impact", lambda plan, report: (impact("none"),))
-    monkeypatch.setattr("pkgwidgets.widgets.plan_checks._UNASKED", 100)
+    monkeypatch.setattr("pkgwidgets.widgets.plan_checks._MAX_UNASKED_BYTES", 100)
     click(panel.table, type="plan", names=["frostcall"])
     assert panel.wait(60)
     assert panel.plan_view.impact["state"] == "offered"
@@ -280,14 +280,14 @@ def test_what_survives_takes_the_place_of_everything(
 
 def test_what_fails_in_any_case_is_no_success() -> None:
     error = {"output_type": "error", "ename": "OSError", "evalue": "no file", "traceback": []}
-    found = plan_checks.contents(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
+    found = plan_checks.rehearsal_state(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
     assert (found["kind"], found["broken"]) == ("unsure", False)
     assert found["text"].startswith("1 cell cannot be run as it is, either. Nothing was changed.")
 
 
 def test_the_control_channel_stops_a_rehearsal(panel: PackagePanel) -> None:
     panel.plan_view.rehearsal = {"state": "running"}
-    click(panel.life, type="stop")
+    click(panel.connection, type="stop")
     assert panel.plan_view.rehearsal == {}
     assert panel.plan_view.state == "ready"
 
@@ -298,17 +298,20 @@ def test_the_control_channel_stops_a_rehearsal(panel: PackagePanel) -> None:
 def test_a_verdict_has_its_own_word() -> None:
     pure = Restart(needed=True, loaded=("pea",), reasons=("pea 1 is loaded",))
     hard = Restart(needed=True, loaded=("pea",), required=("pea",), reasons=("a", "b", "c", "d"))
-    assert (plan_view.word(None), plan_view.word(Restart(needed=False))) == ("", "")
-    assert (plan_view.word(pure), plan_view.because(pure)) == (
+    assert (plan_view.restart_heading(None), plan_view.restart_heading(Restart(needed=False))) == (
+        "",
+        "",
+    )
+    assert (plan_view.restart_heading(pure), plan_view.restart_reasons(pure)) == (
         "Restart advised",
         "pea 1 is loaded.",
     )
-    assert (plan_view.word(hard), plan_view.because(hard)) == (
+    assert (plan_view.restart_heading(hard), plan_view.restart_reasons(hard)) == (
         "Restart needed",
         "a; b; c; and 1 more.",
     )
     outside = Restart(needed=True, loaded=("pea",))
-    assert (plan_view.word(outside), plan_view.because(outside)) == (
+    assert (plan_view.restart_heading(outside), plan_view.restart_reasons(outside)) == (
         "Restart needed",
         "pea is loaded.",
     )
@@ -325,7 +328,7 @@ def test_a_verdict_has_its_own_word() -> None:
 )
 def test_others_on_the_environment_are_named(names: list[str], said: str) -> None:
     kernels = [Kernel(process=7, connection_file="k.json", notebook=name) for name in names]
-    assert plan_view._others(kernels) == said
+    assert plan_view._other_kernels_text(kernels) == said
 
 
 def test_what_a_restart_loses_is_named_up_to_a_few(

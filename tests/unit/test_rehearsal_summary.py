@@ -68,7 +68,7 @@ def test_a_rehearsal_in_a_sentence_is_the_same_everywhere(
     found = rehearsal(*verdicts)
     summary = rehearsal_summary.summarize(found)
     assert (summary.kind, summary.text) == (kind, f"{said}. Nothing was changed.")
-    shown = plan_checks.contents(found)
+    shown = plan_checks.rehearsal_state(found)
     assert (shown["kind"], shown["text"]) == (kind, summary.text)
     assert f">{summary.text}</div>" in rehearsal_html.rehearsal_html(found)
 
@@ -129,7 +129,7 @@ def test_what_would_hide_or_turn_a_text_is_spelled_out_everywhere(output: str, s
     found = Rehearsal(plan=plan_of(), cells=(compared,))
     assert rehearsal_summary.output_excerpts(compared)[0] == seen
     assert rehearsal_summary.source_excerpt(compared) == seen
-    (shown,) = plan_checks.contents(found)["cells"]
+    (shown,) = plan_checks.rehearsal_state(found)["cells"]
     assert (shown["source"], shown["before"]) == (seen, seen)
     page = rehearsal_html.rehearsal_html(found)
     assert f">{seen}</pre>" in page

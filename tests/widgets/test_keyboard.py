@@ -139,7 +139,7 @@ def test_a_version_is_chosen_with_the_arrows_and_planned_with_enter(
 
 
 def test_what_is_hidden_is_no_stop(notebook: Notebook) -> None:
-    output = table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
+    output = table(notebook, 20, then="\ntable.update_header(refusal='The system owns it.')\ntable")
     output.get_by_label("Filter packages").focus()
     assert press(notebook, "ArrowDown", "Home") == ["pod-0000", "name"]
     assert press(notebook, "ArrowLeft", "ArrowRight") == ["pod-0000", "version"]

@@ -74,7 +74,7 @@ def test_rows_that_come_to_match_are_added_in_order_and_said(notebook: Notebook)
     expect(count).to_have_text("290 of 501")
     assert names(output, 5) == ["pod-0000", "pod-0001", "pod-0002", "pod-0003", "pod-0004"]
     expect(output.locator(".pkgw-empty")).to_have_attribute("role", "status")
-    notebook.ask("table.say(busy='asking the index, 3 of 500…')")
+    notebook.ask("table.update_header(busy='asking the index, 3 of 500…')")
     said = output.get_by_role("status").and_(output.locator(".pkgw-checked"))
     expect(said).to_have_text("asking the index, 3 of 500…")
 
@@ -213,7 +213,7 @@ def test_rows_that_are_replaced_by_the_first_ones_are_shown_again(notebook: Note
 
 
 def test_a_read_only_environment_has_no_buttons_and_says_why(notebook: Notebook) -> None:
-    output = table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
+    output = table(notebook, 20, then="\ntable.update_header(refusal='The system owns it.')\ntable")
     expect(output.locator(".pkgw-note").first).to_have_text("The system owns it.")
     expect(output.get_by_role("button", name="Upgrade")).to_have_count(0)
     expect(output.get_by_role("button", name="Retry pod-0005")).to_be_visible()
