@@ -160,8 +160,8 @@ class Impact:
 def sort_impacts(impacts: Iterable[Impact]) -> tuple[Impact, ...]:
     """Remove redundant impacts and sort the rest by severity, worst first, then by cell.
 
-    An impact without a finding is redundant if the same cell has a finding for that name, or uses
-    a longer name that begins with it.
+    An impact without a finding is redundant if its cell has a finding for the same name. It is also
+    redundant if its cell uses a longer name that begins with it.
     """
     unique = list(dict.fromkeys(impacts))
     names_with_findings = {

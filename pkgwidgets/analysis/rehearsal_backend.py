@@ -60,7 +60,7 @@ class KnownGoodStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RehearsalBackend:
-    """What rehearsals need in addition to a `Backend`."""
+    """The interfaces that rehearsals use in addition to a `Backend`."""
 
     notebook_runner: NotebookRunner
     known_good: KnownGoodStore

@@ -23,8 +23,8 @@ def bundle(view: str, static: Path = STATIC) -> str:
     """Return a view and all files that it imports as one ES module; only the view exports.
 
     The files share one scope, so no two may define the same top-level name. Raises `ValueError` for
-    files that import each other. It also raises it for an import of a package or under another
-    name, and for an export of anything but a function or a constant.
+    files that import each other, for imports of packages or under another name, and for exports of
+    anything but functions and constants.
     """
     graph = _import_graph((static / f"{view}.js").resolve())
     return "\n".join(map(_strip_imports, TopologicalSorter(graph).static_order()))
