@@ -1,4 +1,4 @@
-"""Notebooks, read or run, and what a plan means for them.
+"""Analyze notebooks, as source and as runs, and the effect of a plan on them.
 
 Imports `core/` and the standard library.
 """

@@ -1,4 +1,4 @@
-"""What a call or a name of one version finds in another: the difference of two signatures."""
+"""Compare the signatures of two versions for one use of a name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .name_usage import Call
 
 
 class Severity(StrEnum):
-    """What a finding means for the cell, worst first."""
+    """How serious a finding is for the cell, worst first."""
 
     BREAKS = "breaks"
     WARNS = "warns"
@@ -22,7 +22,7 @@ class Severity(StrEnum):
 
 
 class NameState(StrEnum):
-    """Whether sources have a name: `UNKNOWN` where only running them would tell."""
+    """Whether the sources define a name; `UNKNOWN` if only running them can tell."""
 
     FOUND = "found"
     MISSING = "missing"
@@ -31,19 +31,19 @@ class NameState(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parameter:
-    """One parameter of a signature; `default` is its text, None if a value must be given."""
+    """One parameter of a signature; `default` is its source text, None if it is required."""
 
     name: str
     default: str | None = None
     positional: bool = True
     keyword: bool = True
     variadic: bool = False
-    """Whether it takes what the others do not, as `*values` and `**options` do."""
+    """Whether it collects the remaining arguments, as `*values` and `**options` do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Signature:
-    """What sources say of a name; `parameters` is None for what is not seen to be callable."""
+    """What the sources define for a name; `parameters` is None if it may not be callable."""
 
     state: NameState
     parameters: tuple[Parameter, ...] | None = None
@@ -52,7 +52,7 @@ class Signature:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """What a new version does to one use of a name."""
+    """The effect of a new version on one use of a name."""
 
     severity: Severity
     text: str
@@ -71,7 +71,10 @@ class ApiReader(Protocol):
 def compare_signatures(
     name: str, call: Call | None, old: Signature, new: Signature, version: str
 ) -> tuple[Finding, ...]:
-    """Compare what a use of a name finds now with what it will find in `version`."""
+    """Compare the signature that a use of a name has now with the one in `version`.
+
+    `call` is None for a use that is not a call. Return nothing for a name that `old` lacks.
+    """
     if old.state is not NameState.FOUND:
         return ()
     if new.state is NameState.MISSING:
@@ -91,66 +94,72 @@ def compare_signatures(
 def _compare_call(
     name: str, call: Call, old: Sequence[Parameter], new: Sequence[Parameter], version: str
 ) -> Iterator[Finding]:
-    for given in call.names:
-        if _takes(old, given) and not _takes(new, given):
-            text = f"{name} has no parameter {given} in {version}"
+    for keyword in call.names:
+        if _accepts_keyword(old, keyword) and not _accepts_keyword(new, keyword):
+            text = f"{name} has no parameter {keyword} in {version}"
             yield Finding(severity=Severity.BREAKS, text=text)
-    most = _positional_count(new)
-    if most is not None and call.positional_count > most and not _has_too_many(call, old):
-        text = f"{name} takes {most} values by place in {version}, not {call.positional_count}"
+    limit = _max_positional_count(new)
+    if limit is not None and call.positional_count > limit and not _has_too_many_values(call, old):
+        text = f"{name} takes {limit} values by place in {version}, not {call.positional_count}"
         yield Finding(severity=Severity.BREAKS, text=text)
-    before = {parameter.name: parameter for parameter in old}
+    old_by_name = {parameter.name: parameter for parameter in old}
     for parameter in _unset_parameters(call, new):
         if parameter.default is None and (
-            parameter.name not in before or before[parameter.name].default
+            parameter.name not in old_by_name or old_by_name[parameter.name].default
         ):
             text = f"{name} needs a value for {parameter.name} in {version}"
             yield Finding(severity=Severity.BREAKS, text=text)
     for parameter in _unset_parameters(call, new):
-        was = before[parameter.name].default if parameter.name in before else None
-        # A stub writes dots for a default that it does not tell.
-        if was not in (None, "...", parameter.default) and parameter.default not in (None, "..."):
-            what = f"the default of {parameter.name} of {name}"
-            text = f"{what} is {parameter.default} in {version}, not {was}"
+        old_default = old_by_name[parameter.name].default if parameter.name in old_by_name else None
+        # A stub writes `...` for a default that it leaves out.
+        new_default = parameter.default
+        if old_default not in (None, "...", new_default) and new_default not in (None, "..."):
+            subject = f"the default of {parameter.name} of {name}"
+            text = f"{subject} is {new_default} in {version}, not {old_default}"
             yield Finding(severity=Severity.CHANGES, text=text)
 
 
-def _takes(parameters: Sequence[Parameter], name: str) -> bool:
+def _accepts_keyword(parameters: Sequence[Parameter], name: str) -> bool:
     return any(
         parameter.keyword and (parameter.variadic or parameter.name == name)
         for parameter in parameters
     )
 
 
-def _positional_count(parameters: Sequence[Parameter]) -> int | None:
-    """Return how many values may be given by place; None for any number."""
+def _max_positional_count(parameters: Sequence[Parameter]) -> int | None:
+    """Return how many positional arguments are accepted; None means any number."""
     if any(parameter.variadic and parameter.positional for parameter in parameters):
         return None
     return sum(parameter.positional for parameter in parameters)
 
 
-def _has_too_many(call: Call, parameters: Sequence[Parameter]) -> bool:
-    most = _positional_count(parameters)
-    return most is not None and call.positional_count > most
+def _has_too_many_values(call: Call, parameters: Sequence[Parameter]) -> bool:
+    limit = _max_positional_count(parameters)
+    return limit is not None and call.positional_count > limit
 
 
 def _unset_parameters(call: Call, parameters: Sequence[Parameter]) -> list[Parameter]:
-    """Return what a call leaves to the defaults; nothing if it gives what cannot be seen."""
+    """Return the parameters that a call leaves to their defaults.
+
+    Return an empty list for a call that unpacks arguments: which parameters it sets is unknown.
+    """
     if call.has_unpacking:
         return []
-    by_place = [
+    filled_by_position = [
         parameter for parameter in parameters if parameter.positional and not parameter.variadic
     ][: call.positional_count]
     return [
         parameter
         for parameter in parameters
-        if not parameter.variadic and parameter not in by_place and parameter.name not in call.names
+        if not parameter.variadic
+        and parameter not in filled_by_position
+        and parameter.name not in call.names
     ]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Impact:
-    """What a change of a package means for one cell; `cell` is None where nothing tells which."""
+    """The effect of a package change on one cell; `cell` is None if the cell is unknown."""
 
     cell: int | None
     package: str
@@ -159,25 +168,28 @@ class Impact:
     severity: Severity
 
 
-def sort_impacts(rows: Iterable[Impact]) -> tuple[Impact, ...]:
-    """Leave out what says nothing new, and put the worst first, then in the order of cells.
+def sort_impacts(impacts: Iterable[Impact]) -> tuple[Impact, ...]:
+    """Remove redundant impacts and sort the rest by severity, worst first, then by cell.
 
-    A mere use counts only where its cell has nothing to say of that name, or of a longer one.
+    An impact without a finding is redundant if its cell has a finding for the same name. It is also
+    redundant if its cell uses a longer name that begins with it.
     """
-    kept = list(dict.fromkeys(rows))
-    named = {(row.cell, row.name) for row in kept if row.severity is not Severity.NONE}
-    longer = {
-        (row.cell, ".".join(parts[:length]))
-        for row in kept
-        if (parts := row.name.split("."))
+    unique = list(dict.fromkeys(impacts))
+    names_with_findings = {
+        (impact.cell, impact.name) for impact in unique if impact.severity is not Severity.NONE
+    }
+    prefixes = {
+        (impact.cell, ".".join(parts[:length]))
+        for impact in unique
+        if (parts := impact.name.split("."))
         for length in range(1, len(parts))
     }
     kept = [
-        row
-        for row in kept
-        if row.severity is not Severity.NONE or (row.cell, row.name) not in named | longer
+        impact
+        for impact in unique
+        if impact.severity is not Severity.NONE
+        or (impact.cell, impact.name) not in names_with_findings | prefixes
     ]
     rank = {severity: number for number, severity in enumerate(Severity)}
-    return tuple(
-        sorted(kept, key=lambda row: (rank[row.severity], row.cell or 0, row.package, row.name))
-    )
+    kept.sort(key=lambda row: (rank[row.severity], row.cell or 0, row.package, row.name))
+    return tuple(kept)

@@ -1,33 +1,36 @@
-"""Which of some steps, taken in order, makes things fail; for many things at once."""
+"""Find the step that introduces a failure, for several failures at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from typing import TypeVar
 
-Sign = TypeVar("Sign")
-"""Something that is seen to fail or not."""
+Failure = TypeVar("Failure")
+"""Something that either fails or does not after a given number of steps."""
 
 
 def first_failing(
-    steps: int,
-    failing: Callable[[int], Collection[Sign]],
-    signs: Collection[Sign],
-    known: Mapping[Sign, tuple[int, int]] | None = None,
-) -> dict[Sign, int]:
-    """Return for each sign the first number of steps with which it fails.
+    step_count: int,
+    find_failing: Callable[[int], Collection[Failure]],
+    failures: Collection[Failure],
+    known_bounds: Mapping[Failure, tuple[int, int]] | None = None,
+) -> dict[Failure, int]:
+    """Return, for each failure, the smallest number of steps after which it occurs.
 
-    `failing(n)` tells what fails after the first n steps; one answer serves all signs. Each fails
-    after all steps and not after none; `known` gives narrower bounds, the last number with which
-    it did not and the first with which it did. Asks at most ceil(log2(steps)) times for each.
+    `find_failing(n)` returns what fails after the first n steps; one call serves all failures.
+    Every failure must occur after all steps and must not occur after none. `known_bounds` narrows
+    this: the largest count without the failure and the smallest count with it. Calls
+    `find_failing` at most ceil(log2(step_count)) times for each failure.
     """
-    bounds = {sign: (known or {}).get(sign, (0, steps)) for sign in signs}
-    while wide := {sign: (low, high) for sign, (low, high) in bounds.items() if high - low > 1}:
-        # Of the widest: the others are narrowed by the way.
-        low, high = max(wide.values(), key=lambda bound: bound[1] - bound[0])
+    bounds = {failure: (known_bounds or {}).get(failure, (0, step_count)) for failure in failures}
+    while open_bounds := {
+        failure: (low, high) for failure, (low, high) in bounds.items() if high - low > 1
+    }:
+        # Halve the widest bounds: the same answer narrows the others.
+        low, high = max(open_bounds.values(), key=lambda bound: bound[1] - bound[0])
         middle = (low + high) // 2
-        failed = failing(middle)
-        for sign, (low, high) in wide.items():
+        failing = find_failing(middle)
+        for failure, (low, high) in open_bounds.items():
             if low < middle < high:
-                bounds[sign] = (low, middle) if sign in failed else (middle, high)
-    return {sign: high for sign, (_, high) in bounds.items()}
+                bounds[failure] = (low, middle) if failure in failing else (middle, high)
+    return {failure: high for failure, (_, high) in bounds.items()}

@@ -1,4 +1,4 @@
-"""The code in a notebook's file, as JSON has it: nbformat 4."""
+"""Read the code cells of a notebook file: JSON in nbformat 4."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CodeCell:
-    """A cell with code in it: its text, and its tags."""
+    """A code cell: its source and its tags."""
 
     source: str
     tags: tuple[str, ...] = ()
 
 
 def code_cells(text: bytes) -> tuple[CodeCell, ...]:
-    """Return the code cells that are not empty: run in their order, the first is `In [1]`.
+    """Return the code cells that are not empty; if they run in order, the first is `In [1]`.
 
-    Raises `ValueError`, which says why, for what is no notebook, or none in Python.
+    Raises `ValueError`, with the reason, if `text` is not a notebook or not one in Python.
     """
     try:
         content = json.loads(text)
@@ -36,7 +36,7 @@ def code_cells(text: bytes) -> tuple[CodeCell, ...]:
 
 
 def _language(metadata: dict[str, Any]) -> str:
-    """Return in which language a notebook says that its code is; "" if it does not say."""
+    """Return the language that a notebook declares; "" if it declares none."""
     language = (metadata.get("kernelspec") or {}).get("language")
     language = language or (metadata.get("language_info") or {}).get("name") or ""
     return str(language).lower()[:40]

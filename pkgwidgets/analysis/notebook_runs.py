@@ -1,4 +1,4 @@
-"""A notebook that was run: what each of its cells says of itself, shows, raises and warns of."""
+"""Runs of a notebook: the markers, outputs, errors and warnings of each cell."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 Output = Mapping[str, Any]
-"""One output of a cell, as nbformat 4 has it."""
+"""One output of a cell, in the form of nbformat 4."""
 
 IGNORE_OUTPUT, RAISES, SKIP = "ignore-output", "raises", "skip"
-"""What a cell may say of itself: see `marks`."""
+"""The markers that a cell can carry: see `parse_markers`."""
 
 _MARKERS = {
     "NBVAL_IGNORE_OUTPUT": IGNORE_OUTPUT,
@@ -31,14 +31,14 @@ _MARKERS = {
     "nbval-skip": SKIP,
     "skip-execution": SKIP,
 }
-# How what `warnings.showwarning` writes begins; where it ends can be seen by nothing.
+# The first line that `warnings.showwarning` writes; nothing marks where a warning ends.
 WARNING = re.compile(r"^\S.*?:\d+: (\w*(?:Warning|Error): .*)", re.MULTILINE)
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_ANSI_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotebookCode:
-    """The code of a notebook: its cells that are not empty, and what each says of itself."""
+    """The code of a notebook: its cells that are not empty, and the markers of each."""
 
     notebook: Path
     sources: tuple[str, ...]
@@ -46,13 +46,13 @@ class NotebookCode:
 
     @property
     def digest(self) -> str:
-        """A text that differs if the code does; outputs and prose do not count."""
+        """SHA-256, in hex, of the code; outputs and prose do not count."""
         return hashlib.sha256(json.dumps(self.sources).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownGoodVersions:
-    """What was installed when a notebook of that code last ran clean, and when that was, UTC."""
+    """The versions with which a notebook of that code last ran clean; `at` is in UTC."""
 
     notebook: Path
     digest: str
@@ -62,9 +62,9 @@ class KnownGoodVersions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CellRun:
-    """One code cell, run. `number` is the one it gets when all are run: `In [3]`.
+    """One code cell of a run. `number` is its number when all cells run: `In [3]`.
 
-    `ended` says why it came to no end, or was not reached; "" for a cell that was run.
+    `aborted` says why the cell did not finish or was not reached; "" for a finished cell.
     """
 
     number: int
@@ -76,60 +76,66 @@ class CellRun:
 
     @property
     def error(self) -> str:
-        """What it raised, where it says of itself that it does nothing of it; else ""."""
+        """Why it was aborted, or what it raised although no marker says that it raises; else ""."""
         if self.aborted:
             return self.aborted
-        raised = [o for o in self.outputs if o["output_type"] == "error"]
-        if not raised or RAISES in self.markers:
+        errors = [output for output in self.outputs if output["output_type"] == "error"]
+        if not errors or RAISES in self.markers:
             return ""
-        return f"{raised[0]['ename']}: {raised[0]['evalue']}"
+        return f"{errors[0]['ename']}: {errors[0]['evalue']}"
 
     @property
     def warnings(self) -> frozenset[str]:
-        """The category and text of each warning that it printed."""
-        return frozenset(warning.strip() for warning in WARNING.findall(self._written("stderr")))
+        """The category and text of each warning on its stderr."""
+        return frozenset(
+            warning.strip() for warning in WARNING.findall(self._stream_text("stderr"))
+        )
 
     @property
     def text(self) -> str:
-        """All that it shows, as plain text."""
-        texts = [_plain(output) for output in self.outputs]
+        """All its outputs as plain text, and why it was aborted."""
+        texts = [_plain_text(output) for output in self.outputs]
         return "\n".join([*filter(None, texts), *filter(None, [self.aborted])])
 
-    def _written(self, name: str) -> str:
-        streams = (o for o in self.outputs if o["output_type"] == "stream" and o["name"] == name)
+    def _stream_text(self, name: str) -> str:
+        streams = (
+            output
+            for output in self.outputs
+            if output["output_type"] == "stream" and output["name"] == name
+        )
         return "".join(str(stream["text"]) for stream in streams)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotebookRun:
-    """A notebook, run from its first cell to its last."""
+    """One run of a notebook, from its first cell to its last."""
 
     script: NotebookCode
     cells: tuple[CellRun, ...]
     seconds: float = 0.0
     failure: str = ""
-    """Why no kernel started for it; "" if one did."""
+    """Why no kernel started; "" if one did."""
 
     @property
     def is_clean(self) -> bool:
-        """Whether every cell was run without an error."""
+        """Whether a kernel started and every cell ran without an error."""
         return not self.failure and not any(cell.error for cell in self.cells)
 
 
 def parse_markers(source: str, tags: Sequence[object]) -> frozenset[str]:
-    """Return what a cell says of itself, by a comment of its own line or by a tag."""
+    """Return the markers of a cell, from its comment lines and from its tags."""
     lines = (line.strip() for line in source.splitlines())
-    words = {line.lstrip("#").strip() for line in lines if line.startswith("#")}
-    words |= {tag for tag in tags if isinstance(tag, str)}
-    return frozenset(_MARKERS[word] for word in words if word in _MARKERS)
+    labels = {line.lstrip("#").strip() for line in lines if line.startswith("#")}
+    labels |= {tag for tag in tags if isinstance(tag, str)}
+    return frozenset(_MARKERS[label] for label in labels if label in _MARKERS)
 
 
-def _plain(output: Output) -> str:
+def _plain_text(output: Output) -> str:
     match output["output_type"]:
         case "stream":
             return str(output["text"]).rstrip("\n")
         case "error":
-            return _COLOURS.sub("", f"{output['ename']}: {output['evalue']}")
+            return _ANSI_COLOURS.sub("", f"{output['ename']}: {output['evalue']}")
         case _:
             data = output.get("data", {})
             return str(data.get("text/plain", ", ".join(sorted(data))))

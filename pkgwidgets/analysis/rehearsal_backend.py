@@ -1,4 +1,4 @@
-"""What rehearsals need from the outside world beside what every operation does."""
+"""The interfaces that rehearsals need in addition to a `Backend`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .notebook_runs import KnownGoodVersions, NotebookCode, NotebookRun
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunLimits:
-    """What a rehearsed notebook may take: `seconds` for all of its cells, and the network or not.
+    """The limits of a rehearsed notebook: `seconds` for all its cells, and network access.
 
-    Without it, what Python opens towards other machines fails.
+    Without network access, Python's connections to other machines fail.
     """
 
     seconds: float = 600.0
@@ -25,10 +25,10 @@ class RunLimits:
 
 
 class NotebookRunner(Protocol):
-    """Runs notebooks where they change nothing."""
+    """Runs notebooks without changing the environment or their folder."""
 
     def read(self, notebook: Path) -> NotebookCode:
-        """Read the code of a notebook; raises `InvalidRequest` for what is none."""
+        """Return the code of a notebook; raises `InvalidRequest` if the file is not one."""
 
     def run(
         self,
@@ -39,28 +39,28 @@ class NotebookRunner(Protocol):
         limits: RunLimits | None = None,
         report: Report = no_report,
     ) -> tuple[NotebookRun, ...]:
-        """Run each in a kernel and a copy of its folder of its own; both are gone afterwards.
+        """Run each notebook in its own kernel and copy of its folder; both are removed afterwards.
 
-        With the staged prefix `beside` before the installed, of which `hidden` is not seen.
+        The prefix `staged` comes before the installed packages; the paths in `masked` are hidden.
         """
 
     def temporary_directory(self) -> AbstractContextManager[Path]:
-        """Return a folder for what is staged, which is gone after the block."""
+        """Return a folder for staged packages that exists until the block ends."""
 
 
 class KnownGoodStore(Protocol):
-    """The versions with which notebooks last ran clean."""
+    """Stores the versions with which notebooks last ran clean."""
 
     def remember(self, good: KnownGoodVersions) -> None:
-        """Keep them, instead of older ones of the same notebook and code."""
+        """Store these versions in place of older ones of the same notebook and code."""
 
     def recall(self, script: NotebookCode) -> KnownGoodVersions | None:
-        """Return those of a notebook: of this code, else of what it last was."""
+        """Return the versions for this code of a notebook, else for its latest code, or None."""
 
 
 @dataclass(frozen=True, slots=True)
 class RehearsalBackend:
-    """What rehearsals need beside a `Backend`."""
+    """The interfaces that rehearsals use in addition to a `Backend`."""
 
     notebook_runner: NotebookRunner
     known_good: KnownGoodStore

@@ -1,4 +1,4 @@
-"""Values as what a reader sees: HTML, tables of text, JSON payloads, row actions.
+"""Present values to readers: HTML, text tables, JSON payloads, row actions, hints.
 
 Imports `core/` and `analysis/`.
 """

@@ -1,4 +1,4 @@
-"""The hints of errors, worded for each front end."""
+"""Word the hints of errors for each front end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pkgwidgets.core.hints import Hint
 
 
 class Face(StrEnum):
-    """A front end, by what its user can do: call Python, click, or type a command."""
+    """A front end; what its user can do decides how a hint is worded."""
 
     PYTHON = "python"
     PANEL = "panel"
@@ -78,7 +78,7 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         ),
     },
 }
-"""The text of a hint for a front end; where it has none here, it is the value of the hint."""
+"""The text of a hint for a front end; a hint without an entry shows its value."""
 
 
 def template(hint: Hint, face: Face) -> str:
@@ -87,10 +87,10 @@ def template(hint: Hint, face: Face) -> str:
 
 
 def hint_text(error: PkgwidgetsError, face: Face) -> str:
-    """Return what the user of a front end can do about an error; "" if nothing helps."""
+    """Return the hint of an error for a front end; "" if the error has no hint."""
     return "" if error.advice is None else error.fill(template(error.advice, face))
 
 
 def render(error: PkgwidgetsError, face: Face) -> str:
-    """Return what failed and what to do, for the user of a front end. Leaves the error as it is."""
+    """Return the sentence and the hint of an error for a front end; the error is unchanged."""
     return f"{error.sentence()} {hint_text(error, face)}".strip()

@@ -1,4 +1,4 @@
-"""The panel as static HTML, for pages without widgets. All text is made safe: it may be hostile."""
+"""Render the panel as static HTML, for pages without widgets. All text is escaped."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pkgwidgets.core.packages import PackageInfo
 from .html_table import escape_text, html_table
 
 _MAX_ROWS = 200
-"""Rows; the page that this is kept in must not grow without bounds."""
-_HEADS = ("Package", "Installed", "Latest", "Blocked by", "")
+"""Rows of the table; a saved notebook must not grow without bounds."""
+_HEADERS = ("Package", "Installed", "Latest", "Blocked by", "")
 
 
 def package_table_html(title: str, infos: Sequence[PackageInfo]) -> str:
-    """Return the list as a table, under a title."""
+    """Return the packages as an HTML table under a title, up to `_MAX_ROWS` of them."""
     shown = infos[:_MAX_ROWS]
-    left = len(infos) - len(shown)
-    more = f"<p>and {left} more</p>" if left else ""
-    return f"<p>{escape_text(title)}</p>{html_table(_HEADS, map(_cells, shown))}{more}"
+    hidden_count = len(infos) - len(shown)
+    footer = f"<p>and {hidden_count} more</p>" if hidden_count else ""
+    return f"<p>{escape_text(title)}</p>{html_table(_HEADERS, map(_row, shown))}{footer}"
 
 
-def _cells(info: PackageInfo) -> tuple[str, ...]:
+def _row(info: PackageInfo) -> tuple[str, ...]:
     latest = info.latest_version or ("unknown" if info.error else "")
     note = info.error or ("update available" if info.update_available else "")
     return (info.name, info.version, latest, info.blocked_by, note)

@@ -1,4 +1,4 @@
-"""Values as the JSON that front ends answer with: REST, and the command line with `--json`."""
+"""Convert values to the JSON of REST and of the command line's `--json`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Result:
-    """What became of one package that was to change or was held back, with the reason."""
+    """The result for one package that a plan changes or holds back; `error` is the reason."""
 
     id: NormalizedName
     name: str
@@ -54,64 +54,67 @@ TRANSACTION = JsonShape(
 RESULT = JsonShape(Result)
 
 
-def error(raised: PkgwidgetsError, face: Face) -> _Json:
-    """Return what failed: code, message, hint, and the facts that the message is made of."""
-    hint = hint_text(raised, face)
-    said = {"code": raised.code, "message": raised.sentence(), "hint": hint}
-    return {**error_to_json(raised), **said}
+def error(exception: PkgwidgetsError, face: Face) -> _Json:
+    """Return an error as JSON: code, message, hint, and the facts behind the message."""
+    hint = hint_text(exception, face)
+    texts = {"code": exception.code, "message": exception.sentence(), "hint": hint}
+    return {**error_to_json(exception), **texts}
 
 
 def package(info: PackageInfo) -> _Json:
-    """Return a package: times in ISO 8601 UTC, paths as text, None for what is not known."""
+    """Return a package as JSON: times in ISO 8601 UTC, paths as text, None for unknown values."""
     return PACKAGE.to_json(info)
 
 
-def plan(decided: Plan) -> _Json:
-    """Return a plan, with what its reader should know before it is applied."""
-    return PLAN.to_json(decided)
+def plan(value: Plan) -> _Json:
+    """Return a plan as JSON, with its download size in bytes and its warnings."""
+    return PLAN.to_json(value)
 
 
-def restart(verdict: Restart) -> _Json:
-    """Return whether a kernel must restart, and because of what."""
-    return RESTART.to_json(verdict)
+def restart(value: Restart) -> _Json:
+    """Return as JSON whether a kernel must restart, and why."""
+    return RESTART.to_json(value)
 
 
-def transaction(done: Transaction) -> _Json:
-    """Return a transaction; its id is None where nothing was to be done, and nothing is kept."""
-    return {**TRANSACTION.to_json(done), "id": done.id or None}
+def transaction(value: Transaction) -> _Json:
+    """Return a transaction as JSON; its id is None if there was nothing to do or record."""
+    return {**TRANSACTION.to_json(value), "id": value.id or None}
 
 
-def results(done: Transaction, why: str | None = None) -> list[_Json]:
-    """Return a result per package that was to change or was held back, with the reason."""
-    committed = done.outcome is Outcome.COMMITTED
-    reason = None if committed else why or done.error
-    changed = [
+def results(value: Transaction, reason: str | None = None) -> list[_Json]:
+    """Return a JSON result for each package that a transaction changes or holds back.
+
+    `reason` replaces the transaction's own error as the reason for a failure.
+    """
+    committed = value.outcome is Outcome.COMMITTED
+    error_text = None if committed else reason or value.error
+    changed_results = [
         Result(
             id=change.id,
             name=change.name,
             success=committed,
             before=change.before,
             after=change.after if committed else change.before,
-            error=reason,
+            error=error_text,
         )
-        for change in done.changes
+        for change in value.changes
     ]
-    ids = {change.id for change in done.changes}
-    held = [
+    ids = {change.id for change in value.changes}
+    held_results = [
         Result(
-            id=held.id,
-            name=held.name,
+            id=held_back.id,
+            name=held_back.name,
             success=False,
-            before=held.kept_version,
-            after=held.kept_version,
-            error=str(held),
+            before=held_back.kept_version,
+            after=held_back.kept_version,
+            error=str(held_back),
         )
-        for held in done.held_back
-        if held.id not in ids
+        for held_back in value.held_back
+        if held_back.id not in ids
     ]
-    return [RESULT.to_json(each) for each in (*changed, *held)]
+    return [RESULT.to_json(result) for result in (*changed_results, *held_results)]
 
 
-def event(told: Event) -> _Json:
-    """Return a step of something that takes time; what it does not say is left out."""
-    return EVENT.to_json(told)
+def event(value: Event) -> _Json:
+    """Return an event as JSON; fields without a value are left out."""
+    return EVENT.to_json(value)

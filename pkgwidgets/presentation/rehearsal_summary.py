@@ -1,6 +1,6 @@
-"""What a rehearsal found, as people are told it: in a sentence, and where two outputs differ.
+"""Summarize a rehearsal: one sentence, and excerpts where two outputs differ.
 
-What is shown of a cell is short, and has no hidden characters: it may be hostile.
+Excerpts of a cell are short, and their hidden characters are spelled out: they may be hostile.
 """
 
 from __future__ import annotations
@@ -13,85 +13,84 @@ from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
 from pkgwidgets.core.text import count_noun, escape_hidden
 
 MAX_CHARACTERS = 4000
-"""Characters of one text that are shown."""
+"""Characters of an excerpt, at most."""
 _MAX_LEAD_CHARACTERS = 1000
-"""Characters at most that are shown before the first difference, where the whole is too long."""
+"""Characters before the first difference, at most, in an excerpt of a longer text."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
-    """A sentence, and whether it is a good one."""
+    """A sentence about a rehearsal, and whether its news is good."""
 
     kind: Literal["ok", "bad", "unsure"]
     text: str
 
 
-def changed_cells(found: Rehearsal) -> tuple[ComparedCell, ...]:
-    """Return the cells that are not the same, in their order."""
-    return tuple(cell for cell in found.cells if cell.verdict is not Verdict.SAME)
+def changed_cells(rehearsal: Rehearsal) -> tuple[ComparedCell, ...]:
+    """Return the cells whose verdict is not `SAME`, in order."""
+    return tuple(cell for cell in rehearsal.cells if cell.verdict is not Verdict.SAME)
 
 
-def summarize(found: Rehearsal) -> Summary:
-    """Say how many cells would break, and how many stay the same."""
-    kind, said = _headline(found)
-    same = len(found.cells) - len(changed_cells(found))
-    rest = f"; {same} {'stays' if same == 1 else 'stay'} the same" if same else ""
-    return Summary(kind=kind, text=f"{said}{rest}. Nothing was changed.")
+def summarize(rehearsal: Rehearsal) -> Summary:
+    """Return how many cells would break and how many stay the same, as a sentence."""
+    kind, headline = _headline(rehearsal)
+    same_count = len(rehearsal.cells) - len(changed_cells(rehearsal))
+    tail = f"; {same_count} {'stays' if same_count == 1 else 'stay'} the same" if same_count else ""
+    return Summary(kind=kind, text=f"{headline}{tail}. Nothing was changed.")
 
 
 def source_excerpt(cell: ComparedCell) -> str:
-    """Return what is shown of a cell's code."""
+    """Return an excerpt of a cell's source."""
     return _excerpt(cell.before.source, 0)
 
 
 def output_excerpts(cell: ComparedCell) -> tuple[str, str]:
-    """Return what is shown of the outputs before and after, the first difference in it.
+    """Return excerpts of a cell's outputs before and after that include the first difference.
 
-    As text where that differs, else as HTML if there is any: only a browser would show that.
+    They are excerpts of the text if that differs, else of the HTML source, if there is any.
     """
     before, after = _output_text(cell.before), _output_text(cell.after)
     if before == after:
-        before, after = _html(cell.before) or before, _html(cell.after) or after
+        before, after = _html_text(cell.before) or before, _html_text(cell.after) or after
     start = _excerpt_start(before, after)
     return _excerpt(before, start), _excerpt(after, start)
 
 
-def _headline(found: Rehearsal) -> tuple[Literal["ok", "bad", "unsure"], str]:
-    failing = sum(cell.verdict is Verdict.ALREADY_FAILING for cell in found.cells)
-    if found.regressions:
-        return (
-            "bad",
-            f"{len(found.regressions)} of {count_noun(len(found.cells), 'cell')} would break",
-        )
-    if failing:
-        return "unsure", f"{count_noun(failing, 'cell')} cannot be run as it is, either"
+def _headline(rehearsal: Rehearsal) -> tuple[Literal["ok", "bad", "unsure"], str]:
+    failing_count = sum(cell.verdict is Verdict.ALREADY_FAILING for cell in rehearsal.cells)
+    if rehearsal.regressions:
+        cells = count_noun(len(rehearsal.cells), "cell")
+        return "bad", f"{len(rehearsal.regressions)} of {cells} would break"
+    if failing_count:
+        return "unsure", f"{count_noun(failing_count, 'cell')} cannot be run as it is, either"
     return "ok", "Nothing would break"
 
 
 def _output_text(run: CellRun) -> str:
-    """Return what a cell shows, as text; HTML as it is written where it stands alone."""
+    """Return a cell's outputs as text; HTML without a text form is returned as its source."""
     kinds = {kind for output in run.outputs for kind in output.get("data", {})}
     if "text/html" in kinds and "text/plain" not in kinds:
-        return "\n".join(filter(None, [_html(run), run.aborted]))
+        return "\n".join(filter(None, [_html_text(run), run.aborted]))
     return run.text
 
 
-def _html(run: CellRun) -> str:
-    data = (output.get("data", {}) for output in run.outputs)
-    return "\n".join(str(each["text/html"]) for each in data if "text/html" in each)
+def _html_text(run: CellRun) -> str:
+    bundles = (output.get("data", {}) for output in run.outputs)
+    return "\n".join(str(bundle["text/html"]) for bundle in bundles if "text/html" in bundle)
 
 
 def _excerpt_start(before: str, after: str) -> int:
-    """Return where to begin: where all is too long, at a line shortly before a difference."""
+    """Return the index where excerpts begin: 0, or a line shortly before the first difference."""
     pairs = enumerate(zip(before, after, strict=False))
-    same = next((n for n, (old, new) in pairs if old != new), min(len(before), len(after)))
+    offset = next((i for i, (old, new) in pairs if old != new), min(len(before), len(after)))
     if (
         before == after
         or max(len(before), len(after)) <= MAX_CHARACTERS
-        or same <= _MAX_LEAD_CHARACTERS
+        or offset <= _MAX_LEAD_CHARACTERS
     ):
         return 0
-    return before.find("\n", same - _MAX_LEAD_CHARACTERS, same) + 1 or same - _MAX_LEAD_CHARACTERS
+    earliest = offset - _MAX_LEAD_CHARACTERS
+    return before.find("\n", earliest, offset) + 1 or earliest
 
 
 def _excerpt(text: str, start: int) -> str:

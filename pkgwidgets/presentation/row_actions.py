@@ -1,4 +1,4 @@
-"""What may be done about a package, in the few words that fit into its row, or beside a version."""
+"""Decide what a package's row offers, and what the list of its versions shows."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from pkgwidgets.core.releases import Release
 ActionName = Literal["", "upgrade", "explain", "retry"]
 
 LABELS: dict[ActionName, str] = {"upgrade": "Upgrade", "explain": "Blocked…", "retry": "Retry"}
-"""What the button of an action says, if a row needs no other words."""
-_UNDER_WAY = (PackageStatus.INSTALLING, PackageStatus.UPGRADING)
+"""The label of an action's button, unless its row needs another."""
+_STATUSES_UNDER_WAY = (PackageStatus.INSTALLING, PackageStatus.UPGRADING)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RowAction:
-    """A button's action and words, or a note in its place."""
+    """A button's action and label, or a note in its place."""
 
     action: ActionName = ""
     label: str = ""
@@ -30,60 +30,60 @@ class RowAction:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VersionOption:
-    """A version that can be had, what there is to say of it, and the day it was uploaded, or ""."""
+    """A version that can be installed; `day` is its upload date in ISO 8601, or ""."""
 
     version: str
     note: str = ""
     day: str = ""
     pick: bool = False
-    """Whether it is the one that is suggested."""
+    """Whether it is suggested."""
 
 
 def row_action(info: PackageInfo) -> RowAction:
-    """Return what a row offers: to upgrade as far as nothing forbids, to explain why not, to retry.
+    """Return what a row offers: upgrade to the compatible version, explain a block, or retry.
 
-    The plan has the last word: what looks reachable from here may not be.
+    The plan decides in the end: a version that looks compatible here may not be.
     """
-    if info.status in _UNDER_WAY:
+    if info.status in _STATUSES_UNDER_WAY:
         return RowAction(note=f"{info.status.value}…")
     if info.origin is not Origin.INDEX:
         return RowAction(note=ORIGIN_REASONS[info.origin].note)
-    # Without a version the distribution itself is unreadable: asking again changes nothing.
-    failed = info.status is PackageStatus.ERROR
-    if info.latest_version is None and info.error and info.version and not failed:
+    # Without a version the distribution itself is unreadable, and a retry changes nothing.
+    has_failed = info.status is PackageStatus.ERROR
+    if info.latest_version is None and info.error and info.version and not has_failed:
         return RowAction(action="retry", label=LABELS["retry"])
     if info.update_available:
-        return _upgrade(info)
-    stale = info.loaded_version is not None and info.loaded_version != info.version
-    return RowAction(note="restart needed" if stale else "")
+        return _upgrade_action(info)
+    is_stale = info.loaded_version is not None and info.loaded_version != info.version
+    return RowAction(note="restart needed" if is_stale else "")
 
 
-def _upgrade(info: PackageInfo) -> RowAction:
-    reachable = info.compatible_version
-    if reachable is None or Version(reachable) <= Version(info.version):
+def _upgrade_action(info: PackageInfo) -> RowAction:
+    compatible = info.compatible_version
+    if compatible is None or Version(compatible) <= Version(info.version):
         return RowAction(action="explain", label=LABELS["explain"])
     if info.status is PackageStatus.ERROR:  # the last attempt failed
         return RowAction(action="upgrade", label=LABELS["retry"])
-    if reachable == info.latest_version:
+    if compatible == info.latest_version:
         return RowAction(action="upgrade", label=LABELS["upgrade"])
-    return RowAction(action="upgrade", label=f"Upgrade to {reachable}")
+    return RowAction(action="upgrade", label=f"Upgrade to {compatible}")
 
 
 def version_options(
     releases: Iterable[Release], info: PackageInfo | None = None
 ) -> list[VersionOption]:
-    """Return the versions of a project, in the order given: the newest first.
+    """Return the versions of a project in the order of `releases`, which is newest first.
 
-    The first that is neither yanked nor a pre-release is the latest. Of an installed package, the
-    newest that no other forbids is the newest that fits, and what its row offers is picked.
+    The first that is neither yanked nor a pre-release is the latest. For an installed package the
+    compatible version is noted and picked if its row offers an upgrade, else the installed one is.
     """
     installed = info.version if info is not None else ""
-    fits = (
+    compatible = (
         info.compatible_version
         if info is not None and row_action(info).action == "upgrade"
         else None
     )
-    found, latest = list[VersionOption](), ""
+    options, latest = list[VersionOption](), ""
     for release in releases:
         version = str(release.version)
         notes = ["installed"] if version == installed else []
@@ -94,9 +94,11 @@ def version_options(
         elif not latest:
             latest = version
             notes.append("latest")
-        if version == fits and version != latest:
+        if version == compatible and version != latest:
             notes.append("newest that fits")
         day = f"{release.uploaded:%Y-%m-%d}" if release.uploaded is not None else ""
-        pick = version == (fits or installed)
-        found.append(VersionOption(version=version, note=", ".join(notes), day=day, pick=pick))
-    return found
+        is_picked = version == (compatible or installed)
+        options.append(
+            VersionOption(version=version, note=", ".join(notes), day=day, pick=is_picked)
+        )
+    return options

@@ -1,6 +1,6 @@
-"""Plans, transactions and packages as static HTML; `core/html_repr.py` is given their renderers.
+"""Render plans, transactions and packages as static HTML, for `core/html_repr.py`.
 
-All text is escaped: it may be hostile.
+All text is escaped because it may be hostile.
 """
 
 from __future__ import annotations
@@ -17,55 +17,58 @@ from pkgwidgets.core.transactions import Outcome, Transaction
 from .html_table import escape_text, html_table
 
 
-def plan_html(shown: Plan) -> str:
-    """Return a plan as a table, the requested first, with what is held back and why below."""
-    if not shown.changes and not shown.held_back:
-        return _line("Nothing to change.")
-    parts = [_changes(shown.changes)] if shown.changes else [_line("Nothing to change.")]
-    parts += [_line(str(held)) for held in shown.held_back]
-    parts += [_line(_sentence(warning)) for warning in shown.warnings]
-    if shown.changes and shown.restart is not None:
-        parts.append(_line(_sentence(str(shown.restart))))
-    if shown.changes:
+def plan_html(plan: Plan) -> str:
+    """Return a plan as an HTML table of its changes; below it, what is held back and why."""
+    if not plan.changes and not plan.held_back:
+        return _line_html("Nothing to change.")
+    parts = [_changes_html(plan.changes)] if plan.changes else [_line_html("Nothing to change.")]
+    parts += [_line_html(str(held_back)) for held_back in plan.held_back]
+    parts += [_line_html(_capitalized(warning)) for warning in plan.warnings]
+    if plan.changes and plan.restart is not None:
+        parts.append(_line_html(_capitalized(str(plan.restart))))
+    if plan.changes:
         parts.append(
-            _line(f"{format_size(shown.download_size) or 'unknown size'} to fetch; not applied")
+            _line_html(f"{format_size(plan.download_size) or 'unknown size'} to fetch; not applied")
         )
     return "".join(parts)
 
 
-def transaction_html(shown: Transaction) -> str:
-    """Return what became of a plan, with its changes."""
-    if not shown.changes:
-        return _line("Nothing had to be changed.")
-    parts = [_changes(shown.changes), _line(f"{_sentence(shown.outcome.value)}. {shown.id}")]
-    if shown.error:
-        parts.append(_line(shown.error))
-    if shown.outcome is Outcome.COMMITTED:
-        parts += [_line(str(held)) for held in shown.plan.held_back]
-        restart = shown.plan.restart
+def transaction_html(transaction: Transaction) -> str:
+    """Return a transaction as HTML: its changes and its outcome."""
+    if not transaction.changes:
+        return _line_html("Nothing had to be changed.")
+    parts = [
+        _changes_html(transaction.changes),
+        _line_html(f"{_capitalized(transaction.outcome.value)}. {transaction.id}"),
+    ]
+    if transaction.error:
+        parts.append(_line_html(transaction.error))
+    if transaction.outcome is Outcome.COMMITTED:
+        parts += [_line_html(str(held_back)) for held_back in transaction.plan.held_back]
+        restart = transaction.plan.restart
         if restart is not None and restart.needed:
-            parts.append(_line(_sentence(str(restart))))
+            parts.append(_line_html(_capitalized(str(restart))))
     return "".join(parts)
 
 
-def package_html(shown: PackageInfo) -> str:
-    """Return one package as a table of what is known of it."""
-    facts = [(field.name.replace("_", " "), getattr(shown, field.name)) for field in fields(shown)]
-    facts = [(name, _listed(value) if name == "links" else value) for name, value in facts]
+def package_html(info: PackageInfo) -> str:
+    """Return one package as an HTML table of its known fields."""
+    facts = [(field.name.replace("_", " "), getattr(info, field.name)) for field in fields(info)]
+    facts = [(name, _links_text(value) if name == "links" else value) for name, value in facts]
     return html_table((), [(name, str(value)) for name, value in facts if value not in (None, "")])
 
 
-def _listed(links: Sequence[tuple[str, str]]) -> str:
+def _links_text(links: Sequence[tuple[str, str]]) -> str:
     return ", ".join(f"{label} {address}" for label, address in links)
 
 
-def _changes(changes: Sequence[Change]) -> str:
+def _changes_html(changes: Sequence[Change]) -> str:
     head = ("name", "change", "", "size", "why")
     rows = [
         (
             change.name,
             change.kind.value,
-            _step(change),
+            _versions_text(change),
             format_size(change.size),
             "you asked for this" if change.requested else change.reason,
         )
@@ -74,15 +77,17 @@ def _changes(changes: Sequence[Change]) -> str:
     return html_table(head, rows)
 
 
-def _step(change: Change) -> str:
-    return " → ".join(str(v) for v in (change.before, change.after) if v is not None)
+def _versions_text(change: Change) -> str:
+    return " → ".join(
+        str(version) for version in (change.before, change.after) if version is not None
+    )
 
 
-def _line(text: str) -> str:
+def _line_html(text: str) -> str:
     return f"<div>{escape_text(text)}</div>"
 
 
-def _sentence(text: str) -> str:
+def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 

@@ -1,7 +1,7 @@
-"""The files of the front end: ES modules, joined to one text for each view.
+"""Bundle the JavaScript of each view: its ES modules, joined to one text.
 
-A browser gets a view's code as one text, where no import finds a file. So the imports are followed
-here, without a build step and without a network.
+A browser gets the code of a view as one text, in which an import cannot find a file. So the imports
+are resolved here, without a build step and without a network.
 """
 
 from __future__ import annotations
@@ -16,35 +16,35 @@ _IMPORT = re.compile(
     r'^import \{\s*\w+(?:,\s*\w+)*,?\s*\} from "(?P<path>\.{1,2}/[\w./]+\.js)";\n', re.MULTILINE
 )
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|const)\b)", re.MULTILINE)
-_LEFT_OVER = re.compile(r"^(?:import|export (?!default\b)).*", re.MULTILINE)
+_UNSUPPORTED_LINE = re.compile(r"^(?:import|export (?!default\b)).*", re.MULTILINE)
 
 
 def bundle(view: str, static: Path = STATIC) -> str:
-    """Return a view's file and all that it imports as one ES module; only the view exports.
+    """Return a view and all files that it imports as one ES module; only the view exports.
 
-    The files share one scope, so no name may be defined at the top of two of them. Raises
-    ValueError for files that import each other and for what cannot be joined: an import of a
-    package or under another name, an export of anything but a function or a constant.
+    The files share one scope, so no two may define the same top-level name. Raises `ValueError` for
+    files that import each other, for imports of packages or under another name, and for exports of
+    anything but functions and constants.
     """
     graph = _import_graph((static / f"{view}.js").resolve())
-    return "\n".join(map(_without_imports, TopologicalSorter(graph).static_order()))
+    return "\n".join(map(_strip_imports, TopologicalSorter(graph).static_order()))
 
 
 def _import_graph(view: Path) -> dict[Path, list[Path]]:
-    """Return the files that a view needs, each with the files that it imports itself."""
+    """Return the files that a view needs, each with its own imports."""
     graph: dict[Path, list[Path]] = {}
-    waiting = [view]
-    while waiting:
-        file = waiting.pop()
+    pending = [view]
+    while pending:
+        file = pending.pop()
         if file not in graph:
-            found = _IMPORT.finditer(file.read_text("utf-8"))
-            graph[file] = [(file.parent / each["path"]).resolve() for each in found]
-            waiting += graph[file]
+            matches = _IMPORT.finditer(file.read_text("utf-8"))
+            graph[file] = [(file.parent / match["path"]).resolve() for match in matches]
+            pending += graph[file]
     return graph
 
 
-def _without_imports(file: Path) -> str:
+def _strip_imports(file: Path) -> str:
     text = _EXPORT.sub("", _IMPORT.sub("", file.read_text("utf-8")))
-    if left := _LEFT_OVER.search(text):
-        raise ValueError(f"{file.name} cannot be joined: {left[0]}")
+    if unsupported := _UNSUPPORTED_LINE.search(text):
+        raise ValueError(f"{file.name} cannot be joined: {unsupported[0]}")
     return text

@@ -1,8 +1,8 @@
-"""Knows which views are displayed, and answers them while a cell runs.
+"""Track which views are displayed, and take their requests while a cell runs.
 
-Messages of widgets wait in the kernel until the running cell has ended (with ipykernel 6 and 7.4;
-between them a subshell takes some). What must not wait, calling something off, comes as a request
-of its own over the kernel's control channel, which has a thread of its own:
+Widget messages wait in the kernel until the running cell has ended (with ipykernel 6 and 7.4;
+between them a subshell takes some). A cancellation must not wait. So it is a request of its own on
+the kernel's control channel, which has its own thread:
 https://jupyter-client.readthedocs.io/en/stable/messaging.html#control
 """
 
@@ -22,11 +22,11 @@ from .assets import STATIC, bundle
 from .package_table import Message
 
 REQUEST, REPLY = "pkgwidgets_request", "pkgwidgets_reply"
-_FILE = re.compile(r"kernel-(?P<id>[\w-]+)\.json", re.ASCII)
+_CONNECTION_FILE = re.compile(r"kernel-(?P<id>[\w-]+)\.json", re.ASCII)
 
 
 class PanelConnection(anywidget.AnyWidget):
-    """Shows nothing as long as the kernel lives; sends here and gone, and takes requests."""
+    """Shows nothing while the kernel lives; sends `here` and `gone`, and takes requests."""
 
     _esm = bundle("connection")
     _css = STATIC / "views.css"
@@ -35,47 +35,47 @@ class PanelConnection(anywidget.AnyWidget):
     key = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
-        super().__init__(kernel=_listen(), key=uuid.uuid4().hex, **options)
-        self.asked = on_message
+        super().__init__(kernel=_register_requests(), key=uuid.uuid4().hex, **options)
+        self.on_request = on_message
         self.on_msg(lambda _, message, __: on_message(message))
-        _lives[self.key] = self
+        _connections[self.key] = self
 
 
-_lives: WeakValueDictionary[str, PanelConnection] = WeakValueDictionary()
+_connections: WeakValueDictionary[str, PanelConnection] = WeakValueDictionary()
 
 
-def _listen() -> str:
-    """Have this kernel's control channel take our requests; return the kernel's id, if it has one.
+def _register_requests() -> str:
+    """Register the panel's requests on this kernel's control channel; return the kernel's id.
 
-    "" without a kernel, and for one that no notebook server started.
+    Return "" without a kernel, and for a kernel that no notebook server started.
     """
-    kernel = _kernel()
+    kernel = _find_kernel()
     handlers = getattr(kernel, "control_handlers", None)
     if not isinstance(handlers, dict):
         return ""
-    handlers[REQUEST] = _answer
+    handlers[REQUEST] = _answer_request
     try:
         from ipykernel.connect import get_connection_file
 
-        match = _FILE.fullmatch(Path(get_connection_file()).name)
+        match = _CONNECTION_FILE.fullmatch(Path(get_connection_file()).name)
     except (ImportError, RuntimeError):
         return ""
     return match["id"] if match else ""
 
 
-def _answer(stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-    """Take one request; the reply tells whether the panel is still known here."""
+def _answer_request(stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+    """Answer one request; the reply says whether this kernel still knows the panel."""
     content = parent.get("content", {})
-    life = _lives.get(str(content.get("key")))
-    do = content.get("do")
-    if life is not None and do in ("cancel", "stop"):
-        life.asked({"type": do})
-    kernel = _kernel()
+    connection = _connections.get(str(content.get("key")))
+    action = content.get("do")
+    if connection is not None and action in ("cancel", "stop"):
+        connection.on_request({"type": action})
+    kernel = _find_kernel()
     if kernel is not None:
-        kernel.session.send(stream, REPLY, {"known": life is not None}, parent, ident=ident)
+        kernel.session.send(stream, REPLY, {"known": connection is not None}, parent, ident=ident)
 
 
-def _kernel() -> Any:
+def _find_kernel() -> Any:
     from IPython import get_ipython
 
     return getattr(get_ipython(), "kernel", None)

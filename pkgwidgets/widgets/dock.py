@@ -1,4 +1,4 @@
-"""The panel beside the notebook, where the front end can do that: in JupyterLab, with ipylab."""
+"""Dock the panel beside the notebook, in JupyterLab with ipylab."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 import ipywidgets
 import traitlets
 
-MISSING = (
+MISSING_TEXT = (
     "Docking needs ipylab, here and beside JupyterLab: pip install 'pkgwidgets[dock]'. Without it, "
     "right-click the panel's output and choose Create New View for Cell Output."
 )
-WHERE = (
+DOCKED_TEXT = (
     "The panel is beside the notebook. Where none has opened, the front end has no place for it: "
     "display the panel in a cell."
 )
 
 _docked: list[Any] = []
-"""What is docked now: a second one takes its place, as the cell is run again and again."""
+"""The docked frame, if any; running the cell again replaces it."""
 _registries: list[Any] = []
 
 
 def dock(panel: ipywidgets.Widget) -> str:
-    """Show a panel beside the notebook; return a sentence that says so, or why not."""
+    """Show a panel beside the notebook; return a sentence about where it is or why it is not."""
     if importlib.util.find_spec("ipylab") is None:
-        return MISSING
+        return MISSING_TEXT
     import ipylab
 
     class Frame(ipylab.Panel):  # type: ignore[misc]  # ipylab is untyped
-        # With a layout, its view takes away top, left and size, just after JupyterLab set them.
+        # A layout's view would reset top, left and size just after JupyterLab has set them.
         layout = traitlets.Any(None, allow_none=True).tag(sync=True)
 
     while _docked:
@@ -41,11 +41,14 @@ def dock(panel: ipywidgets.Widget) -> str:
     shell = ipylab.JupyterFrontEnd().shell
     shell.add(frame, "main", {"mode": "split-right", "activate": False})
     _docked.append(frame)
-    return WHERE
+    return DOCKED_TEXT
 
 
-def commands() -> str:
-    """Return the id of the model by which a page reaches its own commands; "" without ipylab."""
+def command_registry_id() -> str:
+    """Return the id of ipylab's command registry model; "" without ipylab.
+
+    A page reaches its own commands through that model.
+    """
     if importlib.util.find_spec("ipylab") is None:
         return ""
     from ipylab.commands import CommandRegistry

@@ -1,4 +1,4 @@
-"""Notices, while somebody looks, that the environment was changed elsewhere."""
+"""Watch, while a view is displayed, for changes that others make to the environment."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from time import monotonic
 
 
 class EnvironmentWatcher:
-    """Compares a stamp twice a second, in a thread that ends with the last view.
+    """Compares a token of the environment every `poll_seconds`, in a thread of its own.
 
-    `changed` is called in that thread and returns whether it could take the change up; else it is
-    called again. A view that gives no sign for `max_silent_seconds` is taken for lost with its
-    browser.
+    The thread ends with the last view. It calls `on_change`, which returns whether it could handle
+    the change; if not, it is called again. A view that is silent for `max_silent_seconds` counts as
+    lost with its browser.
     """
 
     def __init__(
         self,
-        stamp: Callable[[], str],
-        changed: Callable[[], bool],
+        read_token: Callable[[], str],
+        on_change: Callable[[], bool],
         *,
         poll_seconds: float = 0.5,
         max_silent_seconds: float = 3600.0,
     ) -> None:
         self._poll_seconds = poll_seconds
         self._max_silent_seconds = max_silent_seconds
-        self._stamp = stamp
-        self._changed = changed
+        self._read_token = read_token
+        self._on_change = on_change
         self._lock = threading.Lock()
         self._views: dict[str, float] = {}
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
-        self._last = stamp()
+        self._last_token = read_token()
 
     @property
     def is_running(self) -> bool:
-        """Whether anything is compared now."""
+        """Whether the thread is running."""
         thread = self._thread
         return thread is not None and thread.is_alive()
 
-    def see(self, view: str) -> None:
-        """Begin, or go on: a view is displayed."""
+    def add_view(self, view: str) -> None:
+        """Add or refresh a displayed view, and start the thread if it is not running."""
         with self._lock:
             self._views[view] = monotonic()
             if not self.is_running or self._stopped.is_set():
@@ -50,15 +50,15 @@ class EnvironmentWatcher:
                 )
                 self._thread.start()
 
-    def lose(self, view: str) -> None:
-        """Forget a view that is displayed no more, and end with the last one."""
+    def remove_view(self, view: str) -> None:
+        """Remove a view that is no longer displayed; the thread ends with the last one."""
         with self._lock:
             self._views.pop(view, None)
             if not self._views:
                 self._stopped.set()
 
     def stop(self) -> None:
-        """End it, and wait until it has ended."""
+        """Stop the thread and wait up to 10 seconds for its end."""
         with self._lock:
             self._views.clear()
             self._stopped.set()
@@ -68,15 +68,15 @@ class EnvironmentWatcher:
 
     def _run(self, stopped: threading.Event) -> None:
         while True:
-            now = self._stamp()
-            if now != self._last and self._changed():
-                self._last = now
-            if stopped.wait(self._poll_seconds) or self._all_lost(stopped):
+            token = self._read_token()
+            if token != self._last_token and self._on_change():
+                self._last_token = token
+            if stopped.wait(self._poll_seconds) or self._has_no_views(stopped):
                 return
 
-    def _all_lost(self, stopped: threading.Event) -> bool:
+    def _has_no_views(self, stopped: threading.Event) -> bool:
         with self._lock:
-            since = monotonic() - self._max_silent_seconds
-            if not any(seen > since for seen in self._views.values()):
+            oldest = monotonic() - self._max_silent_seconds
+            if not any(last_seen > oldest for last_seen in self._views.values()):
                 stopped.set()
             return stopped.is_set()

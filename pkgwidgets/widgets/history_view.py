@@ -1,4 +1,4 @@
-"""What was done before, how it ended, and the way back."""
+"""Show past transactions, their outcomes and their logs; offer to undo them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .package_table import Message
 
 
 class HistoryView(anywidget.AnyWidget):
-    """Shows transactions, newest first; sends undo, log or close."""
+    """Shows transactions, newest first; sends `undo`, `log` or `close`."""
 
     _esm = bundle("history_view")
     _css = STATIC / "views.css"
@@ -31,64 +31,75 @@ class HistoryView(anywidget.AnyWidget):
 
     @property
     def is_open(self) -> bool:
-        """Whether it is shown."""
+        """Whether the view is open."""
         return self.entries is not None
 
     def show(self, transactions: Sequence[Transaction]) -> None:
-        """Show the transactions."""
-        back = {done.id for done in undoable(transactions)}
-        undone = {
-            transaction.plan.undoes: transaction.id
+        """Show transactions, given oldest first."""
+        undoable_ids = {transaction.id for transaction in undoable(transactions)}
+        undone_ids = {
+            transaction.plan.undoes
             for transaction in transactions
             if transaction.plan.undoes and transaction.outcome is Outcome.COMMITTED
         }
         self.entries = [
-            {**_entry(done), "undo": done.id in back, "undone": done.id in undone}
-            for done in reversed(transactions)
+            {
+                **_entry(transaction),
+                "undo": transaction.id in undoable_ids,
+                "undone": transaction.id in undone_ids,
+            }
+            for transaction in reversed(transactions)
         ]
 
     def show_log(self, transaction: str, events: Iterable[Event]) -> None:
-        """Show what one of them told."""
-        lines = [line for event in events for line in _lines(event)]
+        """Show the log of one transaction."""
+        lines = [line for event in events for line in _log_lines(event)]
         self.logs = {**self.logs, transaction: "\n".join(lines) or "It told nothing."}
 
     def close_view(self) -> None:
-        """Show nothing."""
+        """Close the view."""
         with self.hold_sync():
             self.set_trait("entries", None)
             self.logs = {}
 
 
 def undoable(transactions: Sequence[Transaction]) -> list[Transaction]:
-    """Return the last that can be taken back, oldest first; the newest may itself be an undo.
+    """Return the latest transactions that can be undone, oldest first.
 
-    What a later one touched again has to wait until that is taken back.
+    Only the newest may itself be an undo. A transaction whose packages a later one changed can be
+    undone only after that one.
     """
-    left = [done for done in in_force(transactions) if not is_undo(done, transactions)]
-    newest = [done for done in committed(transactions)[-1:] if done not in left]
+    candidates = [
+        transaction
+        for transaction in in_force(transactions)
+        if not is_undo(transaction, transactions)
+    ]
+    newest = [
+        transaction for transaction in committed(transactions)[-1:] if transaction not in candidates
+    ]
     return [
-        done
-        for done in [*left[-MAX_SAVE_POINTS:], *newest]
-        if not changed_since(done, transactions)
+        transaction
+        for transaction in [*candidates[-MAX_SAVE_POINTS:], *newest]
+        if not changed_since(transaction, transactions)
     ]
 
 
-def _entry(done: Transaction) -> dict[str, Any]:
-    seconds = None if done.finished is None else (done.finished - done.started).total_seconds()
+def _entry(transaction: Transaction) -> dict[str, Any]:
+    started, finished = transaction.started, transaction.finished
     return {
-        "id": done.id,
-        "started": done.started.isoformat(),
-        "seconds": seconds,
-        "outcome": done.outcome.value,
-        "changes": [str(change) for change in done.changes],
-        "who": " · ".join(filter(None, [done.user, done.process])),
-        "takes_back": bool(done.plan.undoes),
-        "error": done.error or "",
+        "id": transaction.id,
+        "started": started.isoformat(),
+        "seconds": None if finished is None else (finished - started).total_seconds(),
+        "outcome": transaction.outcome.value,
+        "changes": [str(change) for change in transaction.changes],
+        "who": " · ".join(filter(None, [transaction.user, transaction.process])),
+        "takes_back": bool(transaction.plan.undoes),
+        "error": transaction.error or "",
     }
 
 
-def _lines(event: Event) -> list[str]:
-    outcome = (
+def _log_lines(event: Event) -> list[str]:
+    headline = (
         f"{describe(event)}" if event.id is None or event.text else f"{describe(event)} {event.id}"
     )
-    return [outcome, *(f"    {line}" for line in event.log.splitlines())]
+    return [headline, *(f"    {line}" for line in event.log.splitlines())]

@@ -1,4 +1,4 @@
-"""The form that installs a package."""
+"""Show the form that installs a package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .package_table import Message
 
 
 class InstallForm(anywidget.AnyWidget):
-    """Asks for a name and a version; sends releases, plan, uninstall or close."""
+    """Asks for a name and a version; sends `releases`, `plan`, `uninstall` or `close`."""
 
     _esm = bundle("install_form")
     _css = STATIC / "views.css"
@@ -31,31 +31,31 @@ class InstallForm(anywidget.AnyWidget):
 
     @property
     def is_open(self) -> bool:
-        """Whether it is shown."""
+        """Whether the form is open."""
         return bool(self.form.get("open"))
 
     def begin(self) -> None:
-        """Open it, empty."""
+        """Open the form, empty."""
         self.form = {"open": True}
 
-    def look(self, name: str) -> None:
-        """Say that the versions of a project are being asked for."""
-        self._say(name=name, busy="asking the index…", error="", releases=None)
+    def show_busy(self, name: str) -> None:
+        """Show that the versions of a project are being fetched."""
+        self._update(name=name, busy="asking the index…", error="", releases=None)
 
     def show(self, name: str, releases: Iterable[Release], info: PackageInfo | None) -> None:
-        """Show the versions of a project, newest first; `info` is what is installed of it."""
+        """Show the versions of a project, newest first; `info` is the installed one, if any."""
         installed = info.version if info is not None else ""
-        known = [asdict(choice) for choice in version_options(releases, info)]
-        self._say(name=name, busy="", installed=installed, releases=known)
+        options = [asdict(option) for option in version_options(releases, info)]
+        self._update(name=name, busy="", installed=installed, releases=options)
 
     def fail(self, error: str) -> None:
-        """Say what is wrong with what was asked for."""
-        self._say(error=error, busy="")
+        """Show an error; "" removes it."""
+        self._update(error=error, busy="")
 
     def close_view(self) -> None:
-        """Show nothing."""
+        """Close the form."""
         self.form = {}
 
-    def _say(self, **words: Any) -> None:
+    def _update(self, **fields: Any) -> None:
         if self.is_open:
-            self.form = {**self.form, **words}
+            self.form = {**self.form, **fields}

@@ -1,4 +1,4 @@
-"""What there is: what is installed, what the index says of it, and what else is to be noticed."""
+"""Keep the table up to date: installed packages, updates from the index, and notices."""
 
 from __future__ import annotations
 
@@ -24,125 +24,132 @@ from .package_table import Message, PackageTable
 
 
 class ListController:
-    """Fills the table, whose messages `asked` gets, and tells `listed` each time that it has.
+    """Fills the table and calls `on_listed` each time that it is complete.
 
-    `tasks` has what is being looked up, one thing at a time.
+    `on_message` gets the table's messages. `tasks` runs one look-up at a time.
     """
 
     def __init__(
         self,
         service: PackageService,
         on_message: Callable[[Message], None],
-        listed: Callable[[], None],
+        on_listed: Callable[[], None],
         **options: Any,
     ) -> None:
         self.infos: tuple[PackageInfo, ...] = service.values.packages(report=no_report)
         self.tasks = BackgroundJob()
         self._service = service
-        self._listed = listed
+        self._on_listed = on_listed
         self._is_checking = False
         self._refusal = service.read_only_reason() or ""
-        self._standing = _put_back(service.list_recovered())  # said until the index is asked again
+        # This notice is shown until the next check.
+        self._standing_notice = _recovery_notice(service.list_recovered())
         self.table = PackageTable(on_message, self.infos, header=self._header(), **options)
 
     @property
-    def where(self) -> str:
-        """Which environment this is, and how much is in it."""
+    def environment_text(self) -> str:
+        """The Python version, the environment's name and its number of packages, as a text."""
         service, count = self._service, len(self.infos)
         return f"Python {service.python_version} · {service.prefix.name} · {count} installed"
 
     def __str__(self) -> str:
-        known = [info.update_available for info in self.infos if info.latest_version is not None]
-        updates = count_noun(sum(map(bool, known)), "update") if known else "not checked"
+        has_update = [
+            info.update_available for info in self.infos if info.latest_version is not None
+        ]
+        updates = count_noun(sum(map(bool, has_update)), "update") if has_update else "not checked"
         return f"{count_noun(len(self.infos), 'package')}, {updates}"
 
     def find(self, name: str) -> PackageInfo | None:
-        """Return what is installed of a project, by any spelling of its name."""
+        """Return the installed release of a project, by any spelling of its name, or None."""
         project = canonicalize_name(name)
         return next((info for info in self.infos if info.id == project), None)
 
     def check_first(self) -> None:
-        """Ask the index, for the first time: answers that are kept may do."""
+        """Check for updates for the first time; cached answers of the index may be used."""
         self._is_checking = True
-        self._look(partial(self._check, refresh=False))
+        self._start(partial(self._check, refresh=False))
 
     def check_again(self) -> None:
-        """Ask the index anew."""
-        self._standing = ""
-        self._look(partial(self._check, refresh=True))
+        """Check for updates again, without cached answers of the index."""
+        self._standing_notice = ""
+        self._start(partial(self._check, refresh=True))
 
     def retry(self, name: str) -> None:
-        """Ask the index anew of one package."""
-        self._look(partial(self._retry, name))
+        """Check one package again, without cached answers of the index."""
+        self._start(partial(self._retry, name))
 
     def refresh(self) -> None:
-        """List again, and check again if that was done before: what is newer has changed."""
-        check = self._is_checking or bool(self.table.header.get("checked"))
+        """List the packages again, and check them again if they were checked before."""
+        is_check_needed = self._is_checking or bool(self.table.header.get("checked"))
         self.tasks.cancel()
-        self._look(partial(self._check, refresh=False) if check else self._list)
+        self._start(partial(self._check, refresh=False) if is_check_needed else self._list)
 
-    def _look(self, work: Callable[[], None]) -> None:
-        def quiet() -> None:
+    def _start(self, work: Callable[[], None]) -> None:
+        def run() -> None:
             with suppress(Cancelled):
                 work()
 
-        self.tasks.start(quiet, self._fail)
+        self.tasks.start(run, self._fail)
 
     def _list(self) -> None:
-        self._take(self._service.values.packages(report=self._say_busy))
-        self._show_done()
+        self._set_infos(self._service.values.packages(report=self._report_progress))
+        self._show_result()
 
     def _check(self, *, refresh: bool) -> None:
         self._is_checking = True
-        self.table.say(busy="asking the index…")  # its first word may take a while
-        self._take(self._service.values.updates(refresh=refresh, report=self._say_busy))
+        self.table.update_header(busy="asking the index…")  # the first event may take a while
+        self._set_infos(self._service.values.updates(refresh=refresh, report=self._report_progress))
         self._is_checking = False
         if refresh or not self.table.header.get("checked"):
-            self.table.say(checked=datetime.now(UTC).isoformat())
-        self._show_done()
+            self.table.update_header(checked=datetime.now(UTC).isoformat())
+        self._show_result()
 
     def _retry(self, name: str) -> None:
-        rows = self._service.values.updates(name, refresh=True, report=self._say_busy)
-        fresh = {info.id: info for info in rows}
-        self._take(tuple(fresh.get(info.id, info) for info in self.infos))
-        self._show_done()
+        rows = self._service.values.updates(name, refresh=True, report=self._report_progress)
+        updated = {info.id: info for info in rows}
+        self._set_infos(tuple(updated.get(info.id, info) for info in self.infos))
+        self._show_result()
 
     def _fail(self, error: str) -> None:
         self._is_checking = False
-        self.table.say(**self._header(error))
+        self.table.update_header(**self._header(error))
 
-    def _show_done(self) -> None:
-        self.table.say(**self._header(_shared(self.infos)))
-        self._listed()
+    def _show_result(self) -> None:
+        self.table.update_header(**self._header(_common_error(self.infos)))
+        self._on_listed()
 
-    def _say_busy(self, event: Event) -> None:
+    def _report_progress(self, event: Event) -> None:
         self.tasks.raise_if_cancelled(event)
-        self.table.fill(event.package, f"{describe(event)}…")
+        self.table.show_progress(event.package, f"{describe(event)}…")
 
-    def _take(self, infos: tuple[PackageInfo, ...]) -> None:
-        same = [info.id for info in infos] == [info.id for info in self.infos]
-        (self.table.patch if same else self.table.show)(infos)
+    def _set_infos(self, infos: tuple[PackageInfo, ...]) -> None:
+        has_same_rows = [info.id for info in infos] == [info.id for info in self.infos]
+        (self.table.patch if has_same_rows else self.table.show)(infos)
         self.infos = infos
 
     def _header(self, notice: str = "") -> dict[str, str]:
         return {
             "title": "Packages",
-            "where": self.where,
+            "where": self.environment_text,
             "busy": "",
             "refusal": f"Nothing can be changed here: {self._refusal}." if self._refusal else "",
-            "notice": notice or self._standing,
+            "notice": notice or self._standing_notice,
         }
 
 
-def _put_back(recovered: tuple[Transaction, ...]) -> str:
-    """Say what a crash had left, if this session has put that back."""
-    cut = [done for done in recovered if done.outcome is Outcome.ROLLED_BACK]
-    changes = "; ".join(", ".join(map(str, done.changes)) for done in cut)
-    return f"{changes} was cut off, and has been put back: everything is as it was." if cut else ""
+def _recovery_notice(recovered: tuple[Transaction, ...]) -> str:
+    """Return a notice about interrupted changes that this session rolled back, or ""."""
+    rolled_back = [
+        transaction for transaction in recovered if transaction.outcome is Outcome.ROLLED_BACK
+    ]
+    if not rolled_back:
+        return ""
+    changes = "; ".join(", ".join(map(str, transaction.changes)) for transaction in rolled_back)
+    return f"{changes} was cut off, and has been put back: everything is as it was."
 
 
-def _shared(infos: tuple[PackageInfo, ...]) -> str:
-    """Return what is wrong with most rows: the index, and not each of them."""
+def _common_error(infos: tuple[PackageInfo, ...]) -> str:
+    """Return the error that most rows share, or "": then the index fails, not each package."""
     reasons = Counter(info.error for info in infos if info.error)
     error, count = next(iter(reasons.most_common(1)), ("", 0))
     return f"{error}" if count > 1 and 2 * count > len(infos) else ""

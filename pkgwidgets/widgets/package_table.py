@@ -1,4 +1,4 @@
-"""The list of packages: one model for all rows."""
+"""Show the list of packages: one widget model for all rows."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from pkgwidgets.presentation.row_actions import LABELS, row_action
 from .assets import STATIC, bundle
 
 _PAUSE_SECONDS = 0.1
-"""Seconds between two patches while rows come one by one."""
+"""Seconds between two patches, at least, while rows arrive one by one."""
 _MAX_CHARACTERS = 120
-"""Characters of a text in a row; an open row has all of it."""
-_SETTLED = (PackageStatus.INSTALLED, PackageStatus.ERROR)
-_WEB = re.compile(r"https?://[^\s;,]+")
-"""What a row has no room for: every row's index is the same. An open row has its address."""
+"""Characters of a text in a row, at most; an open row shows the whole text."""
+_SETTLED_STATUSES = (PackageStatus.INSTALLED, PackageStatus.ERROR)
+_URL = re.compile(r"https?://[^\s;,]+")
+"""Addresses, which a row has no room for: the index is the same for all. An open row has them."""
 
 Message = dict[str, Any]
 
 
 class PackageTable(anywidget.AnyWidget):
-    """Shows rows and sends what was asked for: check, open, plan, uninstall, retry, history.
+    """Shows rows; sends `check`, `open`, `plan`, `install`, `uninstall`, `retry` or `history`.
 
-    Changed rows are sent alone, and numbered: a view that missed some asks for all.
+    Only changed rows are sent, with a revision number: a view that missed some asks for all.
     """
 
     _esm = bundle("table/table")
@@ -43,7 +43,7 @@ class PackageTable(anywidget.AnyWidget):
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
     revision = traitlets.Int().tag(sync=True)
     labels = traitlets.Dict(LABELS).tag(sync=True)
-    """What a button says if its row says nothing else: sent once, not in each of 500 rows."""
+    """Default labels of the buttons: sent once, not in each of 500 rows."""
 
     def __init__(
         self,
@@ -54,68 +54,68 @@ class PackageTable(anywidget.AnyWidget):
         self._on_message = on_message
         self._infos: dict[str, PackageInfo] = {info.id: info for info in infos}
         self._rows: dict[str, Message] = {name: row(info) for name, info in self._infos.items()}
-        # With the first message: nobody has to be told again.
+        # The first message has the rows, so that no second one is needed.
         super().__init__(rows=[*self._rows.values()], **options)
-        self._came: dict[str, PackageInfo] = {}
-        self._filled = 0.0
-        self._order = Lock()
-        self.on_msg(lambda _, message, __: self._on_view(message))
+        self._pending: dict[str, PackageInfo] = {}
+        self._patched_at = 0.0
+        self._send_lock = Lock()
+        self.on_msg(lambda _, message, __: self._on_view_message(message))
 
     def show(self, infos: Iterable[PackageInfo]) -> None:
-        """Replace all rows."""
-        with self._order:
-            self._keep({info.id: info for info in infos})
-            # A patch told no front end about the traits, so what it has of them may be anything.
+        """Replace all rows and send them."""
+        with self._send_lock:
+            self._set_infos({info.id: info for info in infos})
+            # Patches bypass the traits, so a front end may hold any older state of them.
             self.send_state(["rows", "revision"])
 
     def patch(self, infos: Iterable[PackageInfo]) -> None:
-        """Change some rows, and send only these; a view that opens later gets all."""
-        with self._order:
-            known = self._infos
-            fresh: dict[str, PackageInfo]
-            fresh = {info.id: info for info in infos if known.get(info.id) != info}
-            if fresh:
-                self._keep({**known, **fresh})
-                changed = [self._rows[name] for name in fresh]
-                self.send({"type": "patch", "rows": changed, "revision": self.revision})
+        """Change some rows and send only these; a view that opens later gets all."""
+        with self._send_lock:
+            current_infos = self._infos
+            changed: dict[str, PackageInfo]
+            changed = {info.id: info for info in infos if current_infos.get(info.id) != info}
+            if changed:
+                self._set_infos({**current_infos, **changed})
+                rows = [self._rows[name] for name in changed]
+                self.send({"type": "patch", "rows": rows, "revision": self.revision})
 
-    def fill(self, info: PackageInfo | None, busy: str) -> None:
-        """Change a row that has just come, and say how far it is; both a few times a second."""
+    def show_progress(self, info: PackageInfo | None, busy: str) -> None:
+        """Collect a row that has just arrived; send rows and progress a few times a second."""
         if info is not None:
-            self._came[info.id] = info
-        if monotonic() - self._filled > _PAUSE_SECONDS:
-            self.patch(self._came.values())
-            self.say(busy=busy)
-            self._came.clear()
-            self._filled = monotonic()
+            self._pending[info.id] = info
+        if monotonic() - self._patched_at > _PAUSE_SECONDS:
+            self.patch(self._pending.values())
+            self.update_header(busy=busy)
+            self._pending.clear()
+            self._patched_at = monotonic()
 
-    def add_detail(self, name: str, **known: Any) -> None:
-        """Tell the views more of an open row."""
-        self.send({"type": "detail", "id": name, **known})
+    def add_detail(self, name: str, **details: Any) -> None:
+        """Send more details of an open row; `name` is its normalized name."""
+        self.send({"type": "detail", "id": name, **details})
 
-    def say(self, **words: str) -> None:
-        """Change some of the header's words."""
-        self.header = {**self.header, **words}
+    def update_header(self, **fields: str) -> None:
+        """Change some fields of the header."""
+        self.header = {**self.header, **fields}
 
-    def _keep(self, infos: dict[str, PackageInfo]) -> None:
-        """Keep these, and let the traits say so to who reads them: a reload, a second view."""
-        known = self._infos
+    def _set_infos(self, infos: dict[str, PackageInfo]) -> None:
+        """Store the rows, also in the traits: a reload or a second view reads them there."""
+        current_infos = self._infos
         self._rows = {
-            name: self._rows[name] if info is known.get(name) else row(info)
+            name: self._rows[name] if info is current_infos.get(name) else row(info)
             for name, info in infos.items()
         }
         self._infos = infos
-        # Set in the usual way all rows would be sent for each patch.
+        # Assigning the trait would send all rows for each patch.
         self._trait_values["rows"] = [*self._rows.values()]
         self._trait_values["revision"] = self.revision + 1
 
-    def _on_view(self, message: Message) -> None:
+    def _on_view_message(self, message: Message) -> None:
         match message:
-            case {"type": "opened", "revision": int(seen)}:
-                with self._order:
-                    if seen != self.revision:
-                        now = {"rows": self.rows, "revision": self.revision}
-                        self.send({"type": "all", **now})
+            case {"type": "opened", "revision": int(seen_revision)}:
+                with self._send_lock:
+                    if seen_revision != self.revision:
+                        state = {"rows": self.rows, "revision": self.revision}
+                        self.send({"type": "all", **state})
             case {"type": "detail", "id": str(name)}:
                 if name in self._infos:
                     self.send({"type": "detail", **detail(self._infos[name])})
@@ -125,8 +125,8 @@ class PackageTable(anywidget.AnyWidget):
 
 
 def row(info: PackageInfo) -> Message:
-    """Return a package as the table shows it, without what goes without saying."""
-    offered = row_action(info)
+    """Return a package as a row of the table, without empty fields and defaults."""
+    action = row_action(info)
     origin, status = info.origin, info.status
     cells = {
         "id": info.id if info.id != info.name else "",
@@ -134,30 +134,33 @@ def row(info: PackageInfo) -> Message:
         "version": escape_hidden(info.version),
         "latest": escape_hidden(info.latest_version or ""),
         "bump": info.change.value if info.change is not None and info.update_available else "",
-        "blocked_by": _short(_blockers(info)),
-        "released": _seconds(info.released),
+        "blocked_by": _shorten(_blockers_text(info)),
+        "released": _timestamp(info.released),
         "status": status.value if status is not PackageStatus.INSTALLED else "",
         "requested": info.requested,
         "loaded": escape_hidden(info.loaded_version or ""),
         "origin": origin.value if origin is not Origin.INDEX else "",
-        "summary": _short(info.summary),
-        "error": _short(_brief(info)),
-        "action": offered.action,
-        "label": offered.label if offered.label != LABELS.get(offered.action) else "",
-        "note": offered.note,
+        "summary": _shorten(info.summary),
+        "error": _shorten(_short_error(info)),
+        "action": action.action,
+        "label": action.label if action.label != LABELS.get(action.action) else "",
+        "note": action.note,
     }
     return {key: value for key, value in cells.items() if value}
 
 
 def detail(info: PackageInfo) -> Message:
-    """Return what is shown under an open row besides: whole texts, dates, the place, links."""
+    """Return the details of an open row: whole texts, dates, path and links.
+
+    Times are seconds since 1970, or 0.
+    """
     return {
         "id": info.id,
         "summary": escape_hidden(info.summary),
-        "blocked_by": _blockers(info),
+        "blocked_by": _blockers_text(info),
         "error": escape_hidden(info.error or ""),
-        "installed": _seconds(info.installed),
-        "upgraded": _seconds(info.last_upgraded),
+        "installed": _timestamp(info.installed),
+        "upgraded": _timestamp(info.last_upgraded),
         "path": escape_hidden(str(info.install_path or "")),
         "changeable": is_changeable(info),
         "links": [[escape_hidden(label), url] for label, url in info.links],
@@ -165,28 +168,28 @@ def detail(info: PackageInfo) -> Message:
 
 
 def is_changeable(info: PackageInfo) -> bool:
-    """Tell whether another version may take a package's place, or none."""
-    return info.origin is Origin.INDEX and info.status in _SETTLED and info.version != ""
+    """Return whether a package can be changed to another version or uninstalled."""
+    return info.origin is Origin.INDEX and info.status in _SETTLED_STATUSES and info.version != ""
 
 
-def _blockers(info: PackageInfo) -> str:
+def _blockers_text(info: PackageInfo) -> str:
     return escape_hidden(info.blocked_by.replace(f"({info.id}", "").replace(")", ""))
 
 
-def _brief(info: PackageInfo) -> str:
-    """Say what is wrong in the words that a row has room for."""
+def _short_error(info: PackageInfo) -> str:
+    """Return an error in a form that fits into a row."""
     text = info.error or ""
-    _, old, since = text.rpartition("; as of ")
-    if old and info.latest_version is not None:
-        return f"as of {since}"
-    short = _WEB.sub("the index", text).replace("the index is not available: it", "the index")
-    return short.removesuffix(".")
+    _, separator, age = text.rpartition("; as of ")
+    if separator and info.latest_version is not None:
+        return f"as of {age}"
+    text = _URL.sub("the index", text)
+    return text.replace("the index is not available: it", "the index").removesuffix(".")
 
 
-def _short(text: str) -> str:
+def _shorten(text: str) -> str:
     text = escape_hidden(text)
     return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 1]}…"
 
 
-def _seconds(time: datetime | None) -> int:
+def _timestamp(time: datetime | None) -> int:
     return 0 if time is None else int(time.timestamp())

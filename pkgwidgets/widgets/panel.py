@@ -1,4 +1,4 @@
-"""The panel: the list, and under it what was asked for."""
+"""Show the panel: the list of packages, with plans, progress and history below."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pkgwidgets.presentation.hints import Face, render
 
 from . import panel_request
 from .connection import PanelConnection
-from .dock import commands, dock
+from .dock import command_registry_id, dock
 from .environment_watcher import EnvironmentWatcher
 from .history_view import HistoryView
 from .install_form import InstallForm
@@ -26,78 +26,85 @@ from .row_details import RowDetailsLoader
 
 
 class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is untyped
-    """Shows one environment's packages; every button asks the service, in a thread of its own.
+    """Shows the packages of one environment; buttons call the service in a thread of its own.
 
-    Without a `service`, this kernel's environment. The index is asked when the panel is first
-    displayed, and again by its button; with `check_updates=False` only by the button.
+    Without a `service` it shows this kernel's environment. It asks the index for updates when it is
+    first displayed, and when its button is pressed; with `check_updates=False` only then.
     """
 
     def __init__(
         self, service: PackageService | None = None, *, check_updates: bool = True
     ) -> None:
-        given = service is not None
+        has_own_service = service is not None
         self.service = service if service is not None else PackageService()
-        self._to_check = check_updates
-        self._watch = EnvironmentWatcher(self.service.change_token, self._on_changed)
-        shared = {"layout": ipywidgets.Layout()}  # else each view sends one of its own
-        self._looking = ListController(self.service, self._on_table, self._show_past, **shared)
-        self.table = self._looking.table
-        self.form = InstallForm(self._on_form, **shared)
-        self.plan_view = PlanView(self._on_plan, **shared)
-        self.task_view = ProgressView(self._on_task, **shared)
-        self.past = HistoryView(self._on_history, **shared)
-        self.life = PanelConnection(self._on_life, **shared)
-        self._opening = RowDetailsLoader(self.service, self.table)
-        self._changing = PlanController(
-            self.service, self.plan_view, self.task_view, self._looking.refresh, given=given
+        self._needs_first_check = check_updates
+        self._watcher = EnvironmentWatcher(self.service.change_token, self._on_changed)
+        options = {"layout": ipywidgets.Layout()}  # otherwise each view creates its own
+        self._list_controller = ListController(
+            self.service, self._on_table, self._refresh_history, **options
         )
-        views = [self.table, self.form, self.plan_view, self.task_view, self.past, self.life]
-        super().__init__(views, _dom_classes=("pkgw-panel",), **shared)
+        self.table = self._list_controller.table
+        self.form = InstallForm(self._on_form, **options)
+        self.plan_view = PlanView(self._on_plan, **options)
+        self.task_view = ProgressView(self._on_task, **options)
+        self.history_view = HistoryView(self._on_history, **options)
+        self.connection = PanelConnection(self._on_connection, **options)
+        self._details_loader = RowDetailsLoader(self.service, self.table)
+        self._plan_controller = PlanController(
+            self.service,
+            self.plan_view,
+            self.task_view,
+            self._list_controller.refresh,
+            has_own_service=has_own_service,
+        )
+        views = [self.table, self.form, self.plan_view, self.task_view]
+        views += [self.history_view, self.connection]
+        super().__init__(views, _dom_classes=("pkgw-panel",), **options)
         self.plan_view.home = self.task_view.home = str(self.model_id)
-        self.task_view.kernel = self.life.kernel
-        self._changing.follow_running()
+        self.task_view.kernel = self.connection.kernel
+        self._plan_controller.follow_running()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is under way; False if the time was up first."""
-        changing = self._changing
-        parts = (changing.tasks, self._looking.tasks, self._opening, changing.checks)
-        return all(part.wait(timeout) for part in parts)
+        """Wait until no work is running; return False if `timeout` seconds passed."""
+        plans = self._plan_controller
+        jobs = (plans.tasks, self._list_controller.tasks, self._details_loader, plans.checks)
+        return all(job.wait(timeout) for job in jobs)
 
     def dock(self) -> None:
-        """Open the panel beside the notebook, in JupyterLab with ipylab; else say how."""
+        """Open the panel beside the notebook, in JupyterLab with ipylab; else print how to."""
         print(dock(self))
 
     def close(self) -> None:
-        """Remove the panel from the page, and end what it does in the background."""
-        self._watch.stop()
-        self._changing.checks.end()
-        self._opening.stop()
+        """Remove the panel from the page and end its background work."""
+        self._watcher.stop()
+        self._plan_controller.checks.end()
+        self._details_loader.stop()
         for child in self.children:
             child.close()
         self.layout.close()
         super().close()
 
     def __repr__(self) -> str:
-        return f"PackagePanel({self._looking})"
+        return f"PackagePanel({self._list_controller})"
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, str]:
-        """Add static HTML, for front ends and pages that show no widgets."""
+        """Add static HTML, for front ends and pages without widgets."""
         bundle: dict[str, str] = super()._repr_mimebundle_(**options) or {}
         return {
             **bundle,
             "text/html": package_table_html.package_table_html(
-                self._looking.where, self._looking.infos
+                self._list_controller.environment_text, self._list_controller.infos
             ),
         }
 
     def _on_table(self, message: Message) -> None:
         match message:
             case {"type": "check"}:
-                self._looking.check_again()
+                self._list_controller.check_again()
             case {"type": "retry", "names": [str(name)]}:
-                self._looking.retry(name)
-            case {"type": "open", "id": str(id)}:
-                self._open(id)
+                self._list_controller.retry(name)
+            case {"type": "open", "id": str(normalized_name)}:
+                self._load_details(normalized_name)
             case {"type": "plan", "names": [str(name)], "version": str(version)}:
                 self._plan(panel_request.upgrade(self.service, [name], version))
             case {"type": "plan", "names": list() | None as names}:
@@ -107,14 +114,14 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "install"}:
                 self.form.begin()
             case {"type": "history"}:
-                self.past.show(self.service.values.history())
+                self.history_view.show(self.service.values.history())
 
     def _on_form(self, message: Message) -> None:
         match message:
             case {"type": "close"}:
                 self.form.close_view()
             case {"type": "releases", "name": str(name)}:
-                self._look_up(name)
+                self._list_releases(name)
             case {"type": "uninstall", "name": str(name)}:
                 self.form.close_view()
                 self._plan(panel_request.uninstall(self.service, [name]))
@@ -124,104 +131,104 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def _on_plan(self, message: Message) -> None:
         match message:
             case {"type": "cancel"}:
-                self._changing.call_off()
+                self._plan_controller.cancel_plan()
             case {"type": "unlock"}:
-                self._changing.widen()
-            case {"type": "apply", "id": str(id)}:
-                self._changing.apply(id)
-            case {"type": "try" | "survive" as what, "path": str(path)}:
-                options = {name: bool(message.get(name)) for name in ("typed", "unsaved")}
-                self._changing.checks.rehearse(path, survive=what == "survive", **options)
+                self._plan_controller.widen()
+            case {"type": "apply", "id": str(plan_id)}:
+                self._plan_controller.apply(plan_id)
+            case {"type": "try" | "survive" as action, "path": str(path)}:
+                flags = {name: bool(message.get(name)) for name in ("typed", "unsaved")}
+                self._plan_controller.checks.rehearse(path, survive=action == "survive", **flags)
             case {"type": "look"}:
-                self._changing.checks.look()
+                self._plan_controller.checks.check_impact()
             case {"type": "stop"}:
-                self._changing.checks.stop()
+                self._plan_controller.checks.stop()
 
     def _on_task(self, message: Message) -> None:
         match message:
             case {"type": "cancel"}:
-                self._changing.tasks.cancel()
+                self._plan_controller.tasks.cancel()
             case {"type": "close"}:
                 self.task_view.close_view()
-            case {"type": "undo", "id": str(id)}:
-                self._changing.undo_at_once(id)
+            case {"type": "undo", "id": str(transaction_id)}:
+                self._plan_controller.undo_at_once(transaction_id)
             case {"type": "variables"}:
-                self.task_view.ask(self.service.list_variables(), commands())
+                self.task_view.ask_restart(self.service.list_variables(), command_registry_id())
 
     def _on_history(self, message: Message) -> None:
         match message:
             case {"type": "close"}:
-                self.past.close_view()
-            case {"type": "log", "id": str(id)}:
-                self.past.show_log(id, self.service.list_events(id))
-            case {"type": "undo", "id": str(id)}:
-                known = {done.id: done for done in self.service.values.history()}
-                if id in known:
-                    self._plan(panel_request.undo(self.service, known[id]))
+                self.history_view.close_view()
+            case {"type": "log", "id": str(transaction_id)}:
+                self.history_view.show_log(transaction_id, self.service.list_events(transaction_id))
+            case {"type": "undo", "id": str(transaction_id)}:
+                for transaction in self.service.values.history():
+                    if transaction.id == transaction_id:
+                        self._plan(panel_request.undo(self.service, transaction))
 
-    def _on_life(self, message: Message) -> None:
+    def _on_connection(self, message: Message) -> None:
         match message:
             case {"type": "here", "view": str(view)}:
-                if self._to_check:
-                    self._to_check = False
-                    self._looking.check_first()
-                # After that: what it notices at once must not take the place of the check.
-                self._watch.see(view)
+                if self._needs_first_check:
+                    self._needs_first_check = False
+                    self._list_controller.check_first()
+                # The watcher may notice a change at once, so the first check must start before.
+                self._watcher.add_view(view)
             case {"type": "gone", "view": str(view)}:
-                self._watch.lose(view)
+                self._watcher.remove_view(view)
             case {"type": "cancel"}:  # while a cell runs
-                self._changing.call_off()
+                self._plan_controller.cancel_plan()
             case {"type": "stop"}:
-                self._changing.checks.stop()
+                self._plan_controller.checks.stop()
 
     def _plan(self, request: panel_request.PanelRequest) -> None:
-        self._changing.plan(request, self._plan_failed if self.form.is_open else None)
+        self._plan_controller.plan(request, self._show_plan_failure if self.form.is_open else None)
 
     def _plan_form(self, name: str, version: str) -> None:
         try:
-            request = self._asked_in_form(name.strip(), version)
+            request = self._form_request(name.strip(), version)
         except PkgwidgetsError as error:
             self.form.fail(render(error, Face.PANEL))
             return
         self.form.fail("")
-        self._changing.plan(request, self._plan_failed, self.form.close_view)
+        self._plan_controller.plan(request, self._show_plan_failure, self.form.close_view)
 
-    def _asked_in_form(self, name: str, version: str) -> panel_request.PanelRequest:
-        installed = self._looking.find(panel_request.pasted(name))
+    def _form_request(self, name: str, version: str) -> panel_request.PanelRequest:
+        installed = self._list_controller.find(panel_request.strip_command(name))
         if version and installed is not None:
             return panel_request.upgrade(self.service, [installed.name], version)
         return panel_request.install(
-            self.service, f"{panel_request.pasted(name)}=={version}" if version else name
+            self.service, f"{panel_request.strip_command(name)}=={version}" if version else name
         )
 
-    def _plan_failed(self, error: str) -> None:
+    def _show_plan_failure(self, error: str) -> None:
         self.form.fail(error)
         self.plan_view.close_view()
 
-    def _look_up(self, name: str) -> None:
-        project, tasks = panel_request.named(name), self._looking.tasks
-        self.form.look(name)
+    def _list_releases(self, name: str) -> None:
+        project, tasks = panel_request.project_name(name), self._list_controller.tasks
+        self.form.show_busy(name)
 
         def work() -> None:
             releases = self.service.list_releases(project, report=tasks.raise_if_cancelled)
-            self.form.show(name, releases, self._looking.find(project))
+            self.form.show(name, releases, self._list_controller.find(project))
 
         tasks.cancel()
         tasks.start(work, self.form.fail)
 
-    def _open(self, name: str) -> None:
-        info = self._looking.find(name)
+    def _load_details(self, name: str) -> None:
+        info = self._list_controller.find(name)
         if info is not None:
-            self._opening.ask(info)
+            self._details_loader.load(info)
 
     def _on_changed(self) -> bool:
-        """Take up what somebody else did to the environment."""
-        if self._changing.tasks.busy:
+        """Show a change that others made to the environment; return False if busy."""
+        if self._plan_controller.tasks.is_busy:
             return False
-        if not self._changing.follow_running():
-            self._looking.refresh()
+        if not self._plan_controller.follow_running():
+            self._list_controller.refresh()
         return True
 
-    def _show_past(self) -> None:
-        if self.past.is_open:
-            self.past.show(self.service.values.history())
+    def _refresh_history(self) -> None:
+        if self.history_view.is_open:
+            self.history_view.show(self.service.values.history())

@@ -1,4 +1,4 @@
-"""What is asked for: its name, the plan that would do it, and the same as source."""
+"""Requests of the panel: a title, how to plan them, and the equivalent source code."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from pkgwidgets.core.plans import AllowPolicy, Plan
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.notebook.service import PackageService
 
-# What is pasted from a page or a terminal, before the name: `%pip install -U polars`.
-_COMMANDS = re.compile(
+# The part of a pasted command before the name: `%pip install -U polars`.
+_INSTALL_COMMAND = re.compile(
     r"^\s*[!%$]?\s*(?:(?:python3?|py)\s+-m\s+)?(?:uv\s+)?(?:pip3?\s+install|add)\s+"
     r"(?:(?:-U|--upgrade|-q|--quiet)\s+)*"
 )
-_AFTER_NAME = re.compile(r"[\s\[<>=!~;,(]")
+_NAME_END = re.compile(r"[\s\[<>=!~;,(]")
 _QUOTES = "\"'` \t\n"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PanelRequest:
-    """One wish, not yet planned. `wider` asks for the same with more allowed to move.
+    """A request that is not planned yet.
 
-    `whole`: it is for everything that can be upgraded.
+    `widen` makes the same request with more packages allowed to change. `is_for_all` is True if the
+    request is for everything that can be upgraded. `cell` is the source of an equivalent cell.
     """
 
     title: str
-    doing: str
+    progress_title: str
     plan: Callable[[Report], Plan]
     cell: str
-    wider: Callable[[], PanelRequest] | None = None
-    whole: bool = False
+    widen: Callable[[], PanelRequest] | None = None
+    is_for_all: bool = False
 
 
 def upgrade(
@@ -44,24 +45,24 @@ def upgrade(
     version: str | None = None,
     allow: AllowPolicy = "dependencies",
 ) -> PanelRequest:
-    """Ask for newer releases of these packages, or of all; or for one version of one package."""
+    """Request an upgrade of these packages, or of all (None), or one version of one package."""
     selected = None if names is None else list(names)
-    to = f" to {version}" if version else ""
+    target = f" to {version}" if version else ""
     return PanelRequest(
-        title=f"{'Change' if version else 'Upgrade'} {listed(selected)}{to}",
-        doing=f"{'Changing' if version else 'Upgrading'} {listed(selected)}{to}",
+        title=f"{'Change' if version else 'Upgrade'} {format_names(selected)}{target}",
+        progress_title=f"{'Changing' if version else 'Upgrading'} {format_names(selected)}{target}",
         plan=lambda report: service.plan_upgrade(selected, version, allow, report=report),
-        cell=_upgrade_cell(selected, version, allow),
-        wider=None if allow == "all" else lambda: upgrade(service, selected, version, "all"),
-        whole=selected is None,
+        cell=_upgrade_source(selected, version, allow),
+        widen=None if allow == "all" else lambda: upgrade(service, selected, version, "all"),
+        is_for_all=selected is None,
     )
 
 
-def survivors(service: PackageService, notebook: Path) -> PanelRequest:
-    """Ask for all newer releases that leave a notebook as it is."""
+def upgrade_surviving(service: PackageService, notebook: Path) -> PanelRequest:
+    """Request all upgrades that leave the results of a notebook unchanged."""
     return PanelRequest(
         title=f"Upgrade all that {notebook.name} survives",
-        doing=f"Upgrading all that {notebook.name} survives",
+        progress_title=f"Upgrading all that {notebook.name} survives",
         plan=lambda report: service.plan_upgrade(notebooks=notebook, report=report),
         cell=f"service.upgrade_all_packages(notebooks=[{str(notebook)!r}])",
     )
@@ -70,72 +71,75 @@ def survivors(service: PackageService, notebook: Path) -> PanelRequest:
 def install(
     service: PackageService, requirement: str, allow: AllowPolicy = "dependencies"
 ) -> PanelRequest:
-    """Ask for what a requirement names, as in `polars>=1`; a pasted `pip install` is taken off.
+    """Request an installation, as of `polars>=1`; a pasted `pip install` before it is removed.
 
-    Raises `InvalidRequest` for what is no requirement.
+    Raises `InvalidRequest` if the rest is not a requirement.
     """
-    text = str(checked_requirement(pasted(requirement)))
+    text = str(checked_requirement(strip_command(requirement)))
     return PanelRequest(
         title=f"Install {text}",
-        doing=f"Installing {text}",
+        progress_title=f"Installing {text}",
         plan=lambda report: service.plan_install(text, allow, report=report),
         cell=f"service.install_package({text!r})"
         if allow == "dependencies"
         else f"service.apply(service.plan_install({text!r}, allow={allow!r}))",
-        wider=None if allow == "all" else lambda: install(service, text, "all"),
+        widen=None if allow == "all" else lambda: install(service, text, "all"),
     )
 
 
 def uninstall(service: PackageService, names: Sequence[str]) -> PanelRequest:
-    """Ask to remove packages."""
+    """Request to uninstall packages."""
     selected = list(names)
     return PanelRequest(
-        title=f"Uninstall {listed(selected)}",
-        doing=f"Uninstalling {listed(selected)}",
+        title=f"Uninstall {format_names(selected)}",
+        progress_title=f"Uninstalling {format_names(selected)}",
         plan=lambda report: service.plan_uninstall(selected),
-        cell=f"service.uninstall_package({_few(selected)})",
+        cell=f"service.uninstall_package({_names_source(selected)})",
     )
 
 
-def undo(service: PackageService, done: Transaction) -> PanelRequest:
-    """Ask to take a transaction back."""
-    what = listed([change.name for change in done.changes])
+def undo(service: PackageService, transaction: Transaction) -> PanelRequest:
+    """Request to undo a transaction."""
+    names = format_names([change.name for change in transaction.changes])
     return PanelRequest(
-        title=f"Undo: {what}",
-        doing=f"Undoing: {what}",
-        plan=lambda report: service.plan_undo(done.id, report=report),
-        cell=f"service.undo({done.id!r})",
+        title=f"Undo: {names}",
+        progress_title=f"Undoing: {names}",
+        plan=lambda report: service.plan_undo(transaction.id, report=report),
+        cell=f"service.undo({transaction.id!r})",
     )
 
 
-def pasted(text: object) -> str:
-    """Return the requirement in what somebody typed or pasted."""
+def strip_command(text: object) -> str:
+    """Return the requirement in a typed or pasted text, without an install command.
+
+    Raises `InvalidRequest` if `text` is not a `str`.
+    """
     if not isinstance(text, str):
         raise InvalidRequest("requirement", text)
-    return _COMMANDS.sub("", text).strip(_QUOTES)
+    return _INSTALL_COMMAND.sub("", text).strip(_QUOTES)
 
 
-def named(text: str) -> str:
-    """Return the name in what somebody typed or pasted, without versions and extras."""
-    return _AFTER_NAME.split(pasted(text), maxsplit=1)[0]
+def project_name(text: str) -> str:
+    """Return the project name in a typed or pasted text, without versions and extras."""
+    return _NAME_END.split(strip_command(text), maxsplit=1)[0]
 
 
-def listed(names: Sequence[str] | None) -> str:
-    """Name a few: `a, b, c and 9 more`; None is all."""
+def format_names(names: Sequence[str] | None) -> str:
+    """Return at most three names as a text: `a, b, c and 9 more`; None is `all`."""
     if names is None:
         return "all"
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
 
 
-def _few(names: list[str]) -> str:
+def _names_source(names: list[str]) -> str:
     return repr(names[0] if len(names) == 1 else names)
 
 
-def _upgrade_cell(names: list[str] | None, version: str | None, allow: AllowPolicy) -> str:
+def _upgrade_source(names: list[str] | None, version: str | None, allow: AllowPolicy) -> str:
     if names is None:
         return "service.upgrade_all_packages()"
-    given = _few(names) + (f", {version!r}" if version else "")
+    arguments = _names_source(names) + (f", {version!r}" if version else "")
     if allow == "dependencies" and len(names) == 1:
-        return f"service.upgrade_package({given})"
-    moving = "" if allow == "dependencies" else f", allow={allow!r}"
-    return f"service.apply(service.plan_upgrade({given}{moving}))"
+        return f"service.upgrade_package({arguments})"
+    allow_argument = "" if allow == "dependencies" else f", allow={allow!r}"
+    return f"service.apply(service.plan_upgrade({arguments}{allow_argument}))"

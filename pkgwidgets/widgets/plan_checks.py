@@ -1,6 +1,6 @@
-"""What is found out beside a plan that is shown already: who uses it, and whether it would break.
+"""Check a shown plan in the background: which cells it affects, and a rehearsal of the notebook.
 
-Neither keeps anybody from applying the plan; both end with it.
+The plan can be applied meanwhile. Both checks end with the plan.
 """
 
 from __future__ import annotations
@@ -26,164 +26,178 @@ from pkgwidgets.presentation import rehearsal_summary
 from .background import BackgroundJob
 from .plan_view import PlanView
 
-_UNASKED = 200_000_000
-"""Bytes of a plan above which nothing is fetched only to look at it, unless somebody asks."""
+_MAX_UNASKED_BYTES = 200_000_000
+"""Bytes to fetch above which the impact of a plan is checked only on request."""
 
-Survived = Callable[[Path, Plan], None]
-Shown = dict[str, Any]
+OnSurvivingPlan = Callable[[Path, Plan], None]
+State = dict[str, Any]
 
 
 class PlanChecks:
-    """Fills in what a plan means for the notebook; `survived` gets one that leaves it whole."""
+    """Fills in the impact and the rehearsal of the shown plan.
 
-    def __init__(self, service: PackageService, view: PlanView, survived: Survived) -> None:
+    `on_surviving_plan` gets the notebook and a plan that leaves its results unchanged.
+    """
+
+    def __init__(
+        self, service: PackageService, view: PlanView, on_surviving_plan: OnSurvivingPlan
+    ) -> None:
         self._service = service
-        self._survived = survived
+        self._on_surviving_plan = on_surviving_plan
         self._plan: Plan | None = None
-        self._impact = _Place(partial(setattr, view, "impact"))
-        self._rehearsal = _Place(partial(setattr, view, "rehearsal"))
-        self._looking, self._trying = BackgroundJob(), BackgroundJob()
+        self._impact = _LatestWriter(partial(setattr, view, "impact"))
+        self._rehearsal = _LatestWriter(partial(setattr, view, "rehearsal"))
+        self._impact_job, self._rehearsal_job = BackgroundJob(), BackgroundJob()
 
     def begin(self, plan: Plan) -> None:
-        """Look, now that a plan is shown, which cells use what it changes: at once, or if asked."""
+        """Check the impact of a plan that is now shown, or offer to if much has to be fetched."""
         self.end()
         self._plan = plan
-        sizes = [c.size for c in plan.changes if c.after is not None]
-        fetched = sum(size or 0 for size in sizes)
-        if None in sizes or fetched > _UNASKED:
-            much = "files of unknown size" if None in sizes else f"up to {format_size(fetched)}"
-            text = f"to tell which cells break, {much} have to be fetched"
-            self._impact.take({"state": "offered", "text": text})
+        sizes = [change.size for change in plan.changes if change.after is not None]
+        download_size = sum(size or 0 for size in sizes)
+        if None in sizes or download_size > _MAX_UNASKED_BYTES:
+            known = f"up to {format_size(download_size)}"
+            amount = "files of unknown size" if None in sizes else known
+            text = f"to tell which cells break, {amount} have to be fetched"
+            self._impact.claim({"state": "offered", "text": text})
         else:
-            self.look()
+            self.check_impact()
 
-    def look(self) -> None:
-        """Look which cells use what the plan changes; the new versions of that are fetched."""
+    def check_impact(self) -> None:
+        """Find the cells that use changed packages; this fetches the new versions of those."""
         plan = self._plan
         if plan:
-            write = self._impact.take({"state": "looking"})
-            failed = partial(_not_found, write)
-            self._looking.start(partial(self._look, plan, write), failed)
+            write = self._impact.claim({"state": "looking"})
+            on_failure = partial(_write_unknown, write)
+            self._impact_job.start(partial(self._check_impact, plan, write), on_failure)
 
     def end(self) -> None:
-        """Give up what is under way: the plan is gone, or carried out."""
+        """Cancel all checks, because the plan is closed or applied."""
         self._plan = None
-        self._looking.cancel()
-        self._trying.cancel()
-        self._impact.take({})
-        self._rehearsal.take({})
+        self._impact_job.cancel()
+        self._rehearsal_job.cancel()
+        self._impact.claim({})
+        self._rehearsal.claim({})
 
     def rehearse(
-        self, given: str, *, typed: bool = False, unsaved: bool = False, survive: bool = False
+        self, notebook: str, *, typed: bool = False, unsaved: bool = False, survive: bool = False
     ) -> None:
-        """Rehearse the plan on the notebook; or find the plan that leaves it as it is.
+        """Rehearse the plan on a notebook, or find a plan that the notebook survives.
 
-        `told` is its path, as the page says, or the user if it was `typed`; `unsaved`: not all
-        that the page shows is in the file.
+        `notebook` is its path, from the page, or from the user if `typed` is True. `unsaved` is
+        True if the file lacks changes that the page shows. `survive` asks for such a plan.
         """
-        path, plan = self._found(given), self._plan
+        path, plan = self._resolve_notebook(notebook), self._plan
         if plan is None:
             return
         if path is None:
-            text = f"There is no notebook {escape_hidden(given)} here." if typed else ""
-            self._rehearsal.take({"state": "asking", "path": given, "text": text})
+            text = f"There is no notebook {escape_hidden(notebook)} here." if typed else ""
+            self._rehearsal.claim({"state": "asking", "path": notebook, "text": text})
             return
-        self._trying.cancel()
-        write = self._rehearsal.take(_running(path, "starting"))
+        self._rehearsal_job.cancel()
+        write = self._rehearsal.claim(_running_state(path, "starting"))
         note = "Changes that are not saved were left out." if unsaved else ""
-        work = self._survive if survive else self._rehearse
-        self._trying.start(partial(work, plan, path, note, write), partial(_failed, write))
+        work = self._find_surviving_plan if survive else self._rehearse
+        self._rehearsal_job.start(
+            partial(work, plan, path, note, write), partial(_write_failure, write)
+        )
 
     def stop(self) -> None:
-        """Call the rehearsal off; the plan stays."""
-        self._trying.cancel()
-        self._rehearsal.take({})
+        """Cancel the rehearsal; the plan stays open."""
+        self._rehearsal_job.cancel()
+        self._rehearsal.claim({})
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is under way; False if the time was up first."""
-        return self._looking.wait(timeout) and self._trying.wait(timeout)
+        """Wait until no check is running; return False if `timeout` seconds passed."""
+        return self._impact_job.wait(timeout) and self._rehearsal_job.wait(timeout)
 
-    def _found(self, given: str) -> Path | None:
+    def _resolve_notebook(self, notebook: str) -> Path | None:
         try:
-            typed = Path(given).expanduser()
-            known = self._service.find_notebook(given)
-            return known or (typed.absolute() if given and typed.is_file() else None)
-        except (OSError, RuntimeError, ValueError):  # nobody's home, or no path at all
+            path = Path(notebook).expanduser()
+            found_path = self._service.find_notebook(notebook)
+            return found_path or (path.absolute() if notebook and path.is_file() else None)
+        except (OSError, RuntimeError, ValueError):  # an unknown home folder, or not a path
             return None
 
-    def _look(self, plan: Plan, write: Callable[[Shown], None]) -> None:
+    def _check_impact(self, plan: Plan, write: Callable[[State], None]) -> None:
         with suppress(Cancelled):
             try:
-                rows = self._service.values.impact(plan, report=self._looking.raise_if_cancelled)
-            except InvalidRequest as error:  # that nothing was changed, nobody asked
-                return _not_found(write, error.sentence())
-            write({"state": "done", "text": summary(rows), "rows": _rows(rows)})
+                rows = self._service.values.impact(plan, report=self._impact_job.raise_if_cancelled)
+            except (
+                InvalidRequest
+            ) as error:  # its hint about an unchanged environment says nothing here
+                return _write_unknown(write, error.sentence())
+            write({"state": "done", "text": impact_summary(rows), "rows": _impact_rows(rows)})
 
-    def _rehearse(self, plan: Plan, path: Path, note: str, write: Callable[[Shown], None]) -> None:
+    def _rehearse(self, plan: Plan, path: Path, note: str, write: Callable[[State], None]) -> None:
         with suppress(Cancelled):
             rehearsal = self._service.values.rehearsal(plan, path, report=self._report(path, write))
-            write({**contents(rehearsal), "state": "done", "note": note})
+            write({**rehearsal_state(rehearsal), "state": "done", "note": note})
 
-    def _survive(self, _: Plan, path: Path, note: str, write: Callable[[Shown], None]) -> None:
+    def _find_surviving_plan(
+        self, _: Plan, path: Path, note: str, write: Callable[[State], None]
+    ) -> None:
         with suppress(Cancelled):
-            smaller = self._service.plan_upgrade(notebooks=path, report=self._report(path, write))
-            if self._trying.is_cancelled():
+            surviving_plan = self._service.plan_upgrade(
+                notebooks=path, report=self._report(path, write)
+            )
+            if self._rehearsal_job.is_cancelled():
                 return
-            self._survived(path, smaller)
+            self._on_surviving_plan(path, surviving_plan)
             text = f"{path.name} runs with this plan as it does now. Nothing was changed."
-            self._rehearsal.take({"state": "done", "kind": "ok", "text": text, "note": note})
+            self._rehearsal.claim({"state": "done", "kind": "ok", "text": text, "note": note})
 
-    def _report(self, path: Path, write: Callable[[Shown], None]) -> Report:
-        told = Shown()
+    def _report(self, path: Path, write: Callable[[State], None]) -> Report:
+        last_state = State()
 
         def report(event: Event) -> None:
-            nonlocal told
-            self._trying.raise_if_cancelled(event)
-            now = _running(path, describe(event), event)
-            if now != told:
-                write(now)
-                told = now
+            nonlocal last_state
+            self._rehearsal_job.raise_if_cancelled(event)
+            state = _running_state(path, describe(event), event)
+            if state != last_state:
+                write(state)
+                last_state = state
 
         return report
 
 
-class _Place:
-    """A trait that only the latest to take it writes."""
+class _LatestWriter:
+    """Writes a trait; only the latest claim can write to it."""
 
-    def __init__(self, write: Callable[[Shown], None]) -> None:
+    def __init__(self, write: Callable[[State], None]) -> None:
         self._write = write
         self._lock = Lock()
-        self._taken = 0
+        self._latest = 0
 
-    def take(self, shown: Shown) -> Callable[[Shown], None]:
-        """Write, and return what writes until the place is taken again."""
+    def claim(self, state: State) -> Callable[[State], None]:
+        """Write a state; return a function that writes until the next claim."""
         with self._lock:
-            self._taken += 1
-            self._write(shown)
-            return partial(self._if_latest, self._taken)
+            self._latest += 1
+            self._write(state)
+            return partial(self._write_if_latest, self._latest)
 
-    def _if_latest(self, number: int, shown: Shown) -> None:
+    def _write_if_latest(self, number: int, state: State) -> None:
         with self._lock:
-            if number == self._taken:
-                self._write(shown)
+            if number == self._latest:
+                self._write(state)
 
 
-def _running(path: Path, text: str, event: Event | None = None) -> Shown:
-    counted = event is not None and event.total and event.text.startswith("rehearsing")
-    fraction = (event.done or 0) / event.total if counted and event and event.total else None
+def _running_state(path: Path, text: str, event: Event | None = None) -> State:
+    has_total = event is not None and event.total and event.text.startswith("rehearsing")
+    fraction = (event.done or 0) / event.total if has_total and event and event.total else None
     return {"state": "running", "path": path.name, "text": f"{text}…", "fraction": fraction}
 
 
-def _failed(write: Callable[[Shown], None], error: str) -> None:
+def _write_failure(write: Callable[[State], None], error: str) -> None:
     write({"state": "done", "kind": "bad", "text": error})
 
 
-def _not_found(write: Callable[[Shown], None], error: str) -> None:
+def _write_unknown(write: Callable[[State], None], error: str) -> None:
     write({"state": "done", "text": f"Which cells use what changes is not known. {error}"})
 
 
-def summary(rows: Sequence[Impact]) -> str:
-    """Say in a sentence what a plan means for the cells that were run."""
+def impact_summary(rows: Sequence[Impact]) -> str:
+    """Return a sentence about the effect of a plan on the cells that were run."""
     cells = {row.cell for row in rows if row.cell is not None}
     broken = {row.cell for row in rows if row.severity is Severity.BREAKS}
     if not rows:
@@ -197,21 +211,21 @@ def summary(rows: Sequence[Impact]) -> str:
     return f"{text}; nothing is seen to break."
 
 
-def contents(rehearsal: Rehearsal) -> Shown:
-    """Return what a rehearsal found, as the view shows it."""
+def rehearsal_state(rehearsal: Rehearsal) -> State:
+    """Return the result of a rehearsal in the form of the view."""
     summary = rehearsal_summary.summarize(rehearsal)
-    changed = sorted(
+    cells = sorted(
         rehearsal_summary.changed_cells(rehearsal), key=lambda cell: not cell.is_regression
     )
     return {
         "kind": summary.kind,
         "text": summary.text,
         "broken": bool(rehearsal.regressions),
-        "cells": [_cell(cell) for cell in changed],
+        "cells": [_cell_state(cell) for cell in cells],
     }
 
 
-def _cell(cell: ComparedCell) -> dict[str, Any]:
+def _cell_state(cell: ComparedCell) -> dict[str, Any]:
     before, after = rehearsal_summary.output_excerpts(cell)
     changed = changed_lines(before, after)
     return {
@@ -226,7 +240,7 @@ def _cell(cell: ComparedCell) -> dict[str, Any]:
     }
 
 
-def _rows(rows: Sequence[Impact]) -> list[dict[str, str]]:
+def _impact_rows(rows: Sequence[Impact]) -> list[dict[str, str]]:
     return [
         {
             "cell": "" if row.cell is None else f"In [{row.cell}]",

@@ -1,4 +1,4 @@
-"""The plan before it is applied, and what it would mean for the notebook."""
+"""Show a plan before it is applied, with its impact and its rehearsal."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pkgwidgets.core.versions import version_step
 
 from .assets import STATIC, bundle
 from .package_table import Message
-from .panel_request import listed
+from .panel_request import format_names
 
 _MAX_REASONS = 3
-"""Reasons for a restart that are named; of the others only their number."""
+"""Reasons for a restart that are named, at most; the others are counted."""
 
 
 class PlanView(anywidget.AnyWidget):
-    """Shows a plan and sends apply, cancel or unlock; look; try, survive, stop of a rehearsal.
+    """Shows a plan; sends `apply`, `cancel`, `unlock`, `look`, `try`, `survive` or `stop`.
 
-    `impact` and `rehearsal` are filled in beside the plan; `home` is the model of the panel, by
-    which the page finds its cell.
+    `impact` and `rehearsal` are filled in after the plan. `home` is the panel's model id, by which
+    the page finds the panel's cell.
     """
 
     _esm = bundle("plan_view")
@@ -43,84 +43,86 @@ class PlanView(anywidget.AnyWidget):
         self.on_msg(lambda _, message, __: on_message(message))
 
     def begin(self, title: str) -> None:
-        """Open at once, while the plan is being made."""
+        """Open the view while the plan is being made."""
         with self.hold_sync():
             self.plan, self.impact, self.rehearsal = {"title": title}, {}, {}
             self.state = "loading"
 
     def show(self, title: str, plan: Plan, cell: str, *, whole: bool = False) -> None:
-        """Show what would be done; `cell` is the source that would do the same.
+        """Show a plan; `cell` is the source of an equivalent notebook cell.
 
-        `whole`: it is for everything, so that what breaks a notebook can be left out.
+        `whole` is True for a plan that upgrades everything: then the view can offer a smaller plan
+        that the notebook survives.
         """
         with self.hold_sync():
-            self.plan = {"title": title, "cell": cell, "whole": whole, **_contents(plan)}
+            self.plan = {"title": title, "cell": cell, "whole": whole, **_plan_state(plan)}
             self.impact, self.rehearsal = {}, {}
             self.state = "ready"
 
     def fail(self, error: str, unlock: str = "") -> None:
-        """Say why there is no plan; `unlock` offers the one that there could be."""
+        """Show why there is no plan; `unlock` is the label of a wider request, or ""."""
         with self.hold_sync():
             self.plan = {"title": self.plan.get("title", ""), "unlock": unlock}
             self.error = error
             self.state = "failed"
 
     def close_view(self) -> None:
-        """Show nothing."""
+        """Close the view."""
         with self.hold_sync():
             self.impact, self.rehearsal = {}, {}
             self.state = "hidden"
 
 
-def _contents(plan: Plan) -> dict[str, Any]:
-    fetched = format_size(plan.download_size) or "unknown size"
+def _plan_state(plan: Plan) -> dict[str, Any]:
+    download_size = format_size(plan.download_size) or "unknown size"
     return {
         "id": plan.id,
-        "changes": [_change(change) for change in plan.changes],
+        "changes": [_change_row(change) for change in plan.changes],
         "held_back": [
-            _held(held, alone=plan.requested in ((held.name,), (held.id,)))
-            for held in plan.held_back
+            _held_back_note(item, is_only_request=plan.requested in ((item.name,), (item.id,)))
+            for item in plan.held_back
         ],
-        "restart": because(plan.restart),
-        "word": word(plan.restart),
-        "others": _others(plan.kernels) if plan else "",
+        "restart": restart_reasons(plan.restart),
+        "word": restart_heading(plan.restart),
+        "others": _other_kernels_text(plan.kernels) if plan else "",
         "footer": "from the saved files · can be undone"
         if plan.from_save_point
-        else f"{fetched} to fetch · can be undone",
+        else f"{download_size} to fetch · can be undone",
         "warnings": [f"{text[:1].upper()}{text[1:]}." for text in plan.cautions],
         "commands": list(plan.commands),
         "empty": not plan,
     }
 
 
-def word(restart: Restart | None) -> str:
-    """Return the verdict as a heading; "" where no restart is needed."""
+def restart_heading(restart: Restart | None) -> str:
+    """Return the heading of a restart note; "" if no restart is needed."""
     if restart is None or not restart.needed:
         return ""
     return "Restart advised" if restart.verdict == "advised" else "Restart needed"
 
 
-def because(restart: Restart | None) -> str:
-    """Say why a restart is needed, "" if it is not: what is loaded, and what of it matters."""
+def restart_reasons(restart: Restart | None) -> str:
+    """Return the reasons for a restart as a text; "" if no restart is needed."""
     if restart is None or not restart.needed:
         return ""
     reasons = restart.reasons or (str(restart).partition(": ")[2],)
-    more = len(reasons) - _MAX_REASONS
-    return "; ".join(reasons[:_MAX_REASONS]) + (f"; and {more} more" if more > 0 else "") + "."
+    unnamed_count = len(reasons) - _MAX_REASONS
+    more = f"; and {unnamed_count} more" if unnamed_count > 0 else ""
+    return f"{'; '.join(reasons[:_MAX_REASONS])}{more}."
 
 
-def _others(kernels: Sequence[Kernel]) -> str:
-    """Name the other notebooks that run on what is changed; a kernel that tells none, by number."""
+def _other_kernels_text(kernels: Sequence[Kernel]) -> str:
+    """Name the other notebooks that use the environment; a kernel without one by its process."""
     if not kernels:
         return ""
     names = [kernel.notebook or f"process {kernel.process}" for kernel in kernels]
     noun = "notebook" if all(kernel.notebook for kernel in kernels) else "kernel"
     if len(kernels) == 1:
         return f"One other {noun} uses this environment: {names[0]}."
-    return f"{len(kernels)} other {noun}s use this environment: {listed(names)}."
+    return f"{len(kernels)} other {noun}s use this environment: {format_names(names)}."
 
 
-def _change(change: Change) -> dict[str, Any]:
+def _change_row(change: Change) -> dict[str, Any]:
     before, after = change.before, change.after
     step = version_step(before, after).value if before is not None and after is not None else ""
     return {
@@ -135,10 +137,12 @@ def _change(change: Change) -> dict[str, Any]:
     }
 
 
-def _held(held: HeldBack, *, alone: bool) -> dict[str, str]:
-    missed = f"ot {held.latest}" if held.latest is not None else "ot changed"
+def _held_back_note(held_back: HeldBack, *, is_only_request: bool) -> dict[str, str]:
+    outcome = f"ot {held_back.latest}" if held_back.latest is not None else "ot changed"
     return {
-        "text_strong": f"N{missed}:" if alone else f"{held.name} n{missed}:",
-        "text": f"{held.reason}.".replace("..", "."),
-        "unlock": f"Show the plan that would {held.how_to_unblock}" if held.how_to_unblock else "",
+        "text_strong": f"N{outcome}:" if is_only_request else f"{held_back.name} n{outcome}:",
+        "text": f"{held_back.reason}.".replace("..", "."),
+        "unlock": f"Show the plan that would {held_back.how_to_unblock}"
+        if held_back.how_to_unblock
+        else "",
     }

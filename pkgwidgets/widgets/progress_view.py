@@ -1,4 +1,4 @@
-"""Progress and outcome."""
+"""Show the progress and the outcome of a change."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pkgwidgets.core.transactions import Transaction
 
 from .assets import STATIC, bundle
 from .package_table import Message
-from .plan_view import because, word
+from .plan_view import restart_heading, restart_reasons
 
 _STAGES = {
     Stage.RESOLVING: "planned",
@@ -27,17 +27,18 @@ _STAGES = {
     Stage.VERIFYING: "verifying",
 }
 _MESSAGE_SECONDS = 0.1
-"""Seconds between two messages to the browser, at least."""
+"""Seconds between two messages to the browser, at least, within a stage."""
 _MAX_VARIABLES = 6
-"""Variables that are named before a restart; of the others only their number."""
+"""Variables that are named before a restart, at most; the others are counted."""
 _MAX_LOG_LINES = 400
-"""Lines of the log that are shown; the history has all."""
+"""Lines of the log that are shown, at most; the history has all."""
 
 
 class ProgressView(anywidget.AnyWidget):
-    """Shows what is being done and what became of it; sends cancel, undo, close or variables.
+    """Shows a change and its outcome; sends `cancel`, `undo`, `close` or `variables`.
 
-    `question` is what a restart would lose; `kernel` is the id by which the server knows this one.
+    `question` has what a restart would lose. `kernel` is this kernel's id on the server. `home` is
+    the panel's model id.
     """
 
     _esm = bundle("progress_view")
@@ -50,79 +51,82 @@ class ProgressView(anywidget.AnyWidget):
 
     def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
         super().__init__(**options)
-        self._sent = 0.0
-        self._told: tuple[Stage | None, str, str] = (None, "", "")
+        self._sent_at = 0.0
+        self._last_event: tuple[Stage | None, str, str] = (None, "", "")
         self.on_msg(lambda _, message, __: on_message(message))
 
     def begin(self, title: str) -> None:
-        """Show that work has begun."""
+        """Show the start of a change."""
         stages = list(_STAGES.values())
-        self._told = (None, "", "")
+        self._last_event = (None, "", "")
         self.question = {}
-        self.task = _running(title, stages, stages[0], log=[])
+        self.task = _running_state(title, stages, stages[0], log=[])
 
     def follow(self, event: Event) -> None:
-        """Show an event; the same stage again only now and then."""
+        """Show an event; within a stage, at most one every `_MESSAGE_SECONDS`."""
         task, stage = self.task, _STAGES.get(event.stage, self.task.get("stage", ""))
-        log = self._log(event, task.get("log", []))
-        same = stage == task.get("stage") and len(log) == len(task.get("log", []))
-        if same and monotonic() - self._sent < _MESSAGE_SECONDS:
+        log = self._add_log(event, task.get("log", []))
+        is_unchanged = stage == task.get("stage") and len(log) == len(task.get("log", []))
+        if is_unchanged and monotonic() - self._sent_at < _MESSAGE_SECONDS:
             return
-        self._sent = monotonic()
-        running = _running(task.get("title", ""), task.get("stages", []), stage, log)
+        self._sent_at = monotonic()
+        running = _running_state(task.get("title", ""), task.get("stages", []), stage, log)
         self.task = {**running, "text": f"{_stage_text(event) or stage}…"}
 
     def finish(self, transaction: Transaction) -> None:
-        """Say what really changed, and whether the kernel must restart to use it."""
+        """Show what changed, and whether the kernel must restart to use it."""
         restart = transaction.plan.restart
         changes = ", ".join(map(str, transaction.changes))
         self._end(
             kind="ok",
             text=f"{changes}." if changes else "Nothing had to be changed.",
-            restart=because(restart),
-            word=word(restart),
+            restart=restart_reasons(restart),
+            word=restart_heading(restart),
             undo=bool(transaction.changes),
             undo_id=transaction.id,
         )
 
     def fail(self, error: str) -> None:
-        """Say what went wrong."""
-        self._end_without("bad", error)
+        """Show a failure."""
+        self._end_without_change("bad", error)
 
-    def call_off(self, text: str) -> None:
-        """Say that it ended because the user wished so."""
-        self._end_without("off", text)
+    def show_cancelled(self, text: str) -> None:
+        """Show that the user cancelled the change."""
+        self._end_without_change("off", text)
 
-    def ask(self, variables: Sequence[Variable], commands: str) -> None:
-        """Name what a restart would lose; `commands` is the model that reaches the page's own."""
-        named = [f"{escape_hidden(v.name)} ({_kind(v)})" for v in variables[:_MAX_VARIABLES]]
-        more = len(variables) - len(named)
-        self.question = {}  # so that the same answer to the next question is news, too
-        self.question = {"variables": named, "more": max(0, more), "commands": commands}
+    def ask_restart(self, variables: Sequence[Variable], commands: str) -> None:
+        """Name the variables that a restart would lose; `commands` is ipylab's registry id."""
+        names = [
+            f"{escape_hidden(variable.name)} ({_kind_text(variable)})"
+            for variable in variables[:_MAX_VARIABLES]
+        ]
+        unnamed_count = len(variables) - len(names)
+        self.question = {}  # so that an equal answer is sent again, too
+        self.question = {"variables": names, "more": max(0, unnamed_count), "commands": commands}
 
     def close_view(self) -> None:
-        """Show nothing."""
+        """Close the view."""
         self.task, self.question = {}, {}
 
-    def _log(self, event: Event, known: list[str]) -> list[str]:
-        """Add what an event tells, unless it is a sign of life that tells nothing new."""
-        previous, self._told = self._told, (event.stage, event.text, event.log)
-        if previous == self._told:
-            return known
+    def _add_log(self, event: Event, lines_so_far: list[str]) -> list[str]:
+        """Return the log with the lines of an event, unless it repeats the last event."""
+        previous, self._last_event = self._last_event, (event.stage, event.text, event.log)
+        if previous == self._last_event:
+            return lines_so_far
         lines = [f"    {line}" for line in event.log.splitlines()]
-        if previous[:2] != self._told[:2] and [describe(event)] != known[-1:]:
+        if previous[:2] != self._last_event[:2] and [describe(event)] != lines_so_far[-1:]:
             lines.insert(0, describe(event))
-        return [*known, *lines][-_MAX_LOG_LINES:]
+        return [*lines_so_far, *lines][-_MAX_LOG_LINES:]
 
-    def _end_without(self, kind: str, text: str) -> None:
+    def _end_without_change(self, kind: str, text: str) -> None:
         self._end(kind=kind, text=text, restart="", word="", undo=False, undo_id="")
 
     def _end(self, **outcome: Any) -> None:
-        ended = {"running": False, "cancellable": False, "outcome": outcome}
-        self.task = {**self.task, **ended}
+        end_state = {"running": False, "cancellable": False, "outcome": outcome}
+        self.task = {**self.task, **end_state}
 
 
-def _running(title: str, stages: list[str], stage: str, log: list[str]) -> dict[str, Any]:
+def _running_state(title: str, stages: list[str], stage: str, log: list[str]) -> dict[str, Any]:
     return {
         "title": title,
         "text": f"{stage}…",
@@ -136,14 +140,14 @@ def _running(title: str, stages: list[str], stage: str, log: list[str]) -> dict[
     }
 
 
-def _kind(variable: Variable) -> str:
-    known = format_size(variable.size)
-    return f"{escape_hidden(variable.kind)}, {known}" if known else escape_hidden(variable.kind)
+def _kind_text(variable: Variable) -> str:
+    size = format_size(variable.size)
+    return f"{escape_hidden(variable.kind)}, {size}" if size else escape_hidden(variable.kind)
 
 
 def _stage_text(event: Event) -> str:
-    """Say how far it is, where that is known in bytes."""
+    """Return the progress of an event as a text, in bytes if those are known."""
     if event.stage is Stage.FETCHING and event.total:
-        done = f"{format_size(event.done)} of " if event.done else ""
-        return f"fetching {done}{format_size(event.total)}"
+        done_text = f"{format_size(event.done)} of " if event.done else ""
+        return f"fetching {done_text}{format_size(event.total)}"
     return describe(event)

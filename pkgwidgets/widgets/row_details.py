@@ -1,4 +1,4 @@
-"""What an open row tells beyond the list: asked for when it is opened, a row after the other."""
+"""Load the details of open rows in the background, one row after the other."""
 
 from __future__ import annotations
 
@@ -17,57 +17,59 @@ from .package_table import Message, PackageTable, is_changeable
 
 
 class RowDetailsLoader:
-    """Tells an open row whom it needs, who needs it, its size; and which versions there are."""
+    """Sends open rows their dependencies, dependents, size and available versions."""
 
     def __init__(self, service: PackageService, table: PackageTable) -> None:
         self._service = service
         self._table = table
         self._lock = threading.Lock()
-        self._wanted: list[PackageInfo] = []
+        self._queue: list[PackageInfo] = []
         self._idle = threading.Event()
         self._idle.set()
 
-    def ask(self, info: PackageInfo) -> None:
-        """Find out about a row that was opened; the one that was opened last comes first."""
+    def load(self, info: PackageInfo) -> None:
+        """Queue an opened row; the row that was opened last is loaded first."""
         with self._lock:
-            self._wanted = [*(other for other in self._wanted if other.id != info.id), info]
+            self._queue = [*(queued for queued in self._queue if queued.id != info.id), info]
             if not self._idle.is_set():
                 return
             self._idle.clear()
         threading.Thread(target=self._run, name="pkgwidgets-opening", daemon=True).start()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is asked for; False if the time was up first."""
+        """Wait until the queue is empty; return False if `timeout` seconds passed."""
         return self._idle.wait(timeout)
 
     def stop(self) -> None:
-        """Ask for nothing more than what is being asked for."""
+        """Clear the queue; the row that is being loaded is finished."""
         with self._lock:
-            self._wanted.clear()
+            self._queue.clear()
 
     def _run(self) -> None:
         while (info := self._next()) is not None:
-            run_safely(partial(self._tell, info), partial(self._fail, info))
+            run_safely(partial(self._load, info), partial(self._fail, info))
 
     def _next(self) -> PackageInfo | None:
         with self._lock:
-            if self._wanted:
-                return self._wanted.pop()
+            if self._queue:
+                return self._queue.pop()
             self._idle.set()
             return None
 
-    def _tell(self, info: PackageInfo) -> None:
-        self._table.add_detail(info.id, **_relations(self._service.get_dependencies(info.name)))
+    def _load(self, info: PackageInfo) -> None:
+        self._table.add_detail(
+            info.id, **_dependency_fields(self._service.get_dependencies(info.name))
+        )
         if is_changeable(info):
             releases = self._service.list_releases(info.name, report=no_report)
-            versions = [asdict(choice) for choice in version_options(releases, info)]
+            versions = [asdict(option) for option in version_options(releases, info)]
             self._table.add_detail(info.id, versions=versions, failed="")
 
     def _fail(self, info: PackageInfo, error: str) -> None:
         self._table.add_detail(info.id, failed=escape_hidden(error))
 
 
-def _relations(dependencies: PackageDependencies) -> Message:
+def _dependency_fields(dependencies: PackageDependencies) -> Message:
     return {
         "requires": [escape_hidden(name) for name in dependencies.requires],
         "required_by": [escape_hidden(name) for name in dependencies.required_by],

@@ -68,11 +68,11 @@ def test_index_is_requested_once_when_the_panel_is_displayed(
 ) -> None:
     panel = PackagePanel(service)
     assert garden.index.requests == []
-    click(panel.life, type="here", view="a")
+    click(panel.connection, type="here", view="a")
     assert panel.wait(60)
     assert repr(panel) == "PackagePanel(11 packages, 7 updates)"
     asked = len(garden.index.requests)
-    click(panel.life, type="here", view="b")
+    click(panel.connection, type="here", view="b")
     assert panel.wait(60)
     assert len(garden.index.requests) == asked > 0
     panel.close()
@@ -84,8 +84,8 @@ def test_index_is_requested_after_a_change_before_the_display(
     """As in *Run all*: a view is heard only when the cells are through, and the watch at once."""
     panel = PackagePanel(service)
     service.upgrade_package("seedshelf")
-    monkeypatch.setattr(panel._watch, "see", lambda view: panel._on_changed())
-    click(panel.life, type="here", view="a")
+    monkeypatch.setattr(panel._watcher, "add_view", lambda view: panel._on_changed())
+    click(panel.connection, type="here", view="a")
     assert panel.wait(60)
     assert repr(panel) == "PackagePanel(11 packages, 6 updates)"
     assert installed(panel)["seedshelf"] == "1.4.2"
@@ -96,7 +96,7 @@ def test_index_is_not_requested_with_check_updates_false(
     service: PackageService, garden: Demo
 ) -> None:
     panel = PackagePanel(service, check_updates=False)
-    click(panel.life, type="here", view="a")
+    click(panel.connection, type="here", view="a")
     assert panel.wait(60)
     assert garden.index.requests == []
     panel.close()
@@ -328,7 +328,7 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
         click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
         assert panel.wait(60)
     click(panel.table, type="history")
-    entries = panel.past.entries
+    entries = panel.history_view.entries
     assert [(e["outcome"], e["undo"]) for e in entries] == [
         ("rolled back", False),
         ("committed", True),
@@ -336,20 +336,20 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     ]
     assert "libharvest.so.5" in entries[0]["error"]
     assert all(e["seconds"] > 0 and e["who"] for e in entries)
-    click(panel.past, type="log", id=entries[0]["id"])
-    assert "checking beside the environment" in panel.past.logs[entries[0]["id"]]
+    click(panel.history_view, type="log", id=entries[0]["id"])
+    assert "checking beside the environment" in panel.history_view.logs[entries[0]["id"]]
 
-    click(panel.past, type="undo", id=entries[2]["id"])
+    click(panel.history_view, type="undo", id=entries[2]["id"])
     assert changes(panel) == [("seedshelf", "1.4.2", "1.4.1")]
     assert panel.plan_view.plan["footer"].startswith("from the saved files")
     click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
     assert panel.wait(60)
     assert installed(panel)["seedshelf"] == "1.4.1"
-    newest, *_, oldest = panel.past.entries
+    newest, *_, oldest = panel.history_view.entries
     assert (newest["takes_back"], newest["undo"]) == (True, True)
     assert (oldest["undone"], oldest["undo"]) == (True, False)
-    click(panel.past, type="close")
-    assert panel.past.entries is None
+    click(panel.history_view, type="close")
+    assert panel.history_view.entries is None
 
 
 # --- life
@@ -370,12 +370,12 @@ def test_control_channel_request_cancels_the_plan(panel: PackagePanel) -> None:
 
     panel.plan_view.begin("Upgrade pea")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(connection, "_kernel", Kernel)
-        connection._answer(None, [], request(panel.life.key, "look"))
+        patch.setattr(connection, "_find_kernel", Kernel)
+        connection._answer_request(None, [], request(panel.connection.key, "look"))
         assert panel.plan_view.state == "loading"
-        connection._answer(None, [], request("of another kernel", "cancel"))
+        connection._answer_request(None, [], request("of another kernel", "cancel"))
         assert panel.plan_view.state == "loading"
-        connection._answer(None, [], request(panel.life.key, "cancel"))
+        connection._answer_request(None, [], request(panel.connection.key, "cancel"))
     assert panel.plan_view.state == "hidden"
     assert [content["known"] for _, content in sent] == [True, False, True]
 
@@ -385,4 +385,4 @@ def test_dock_without_ipylab_prints_a_hint(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     panel.dock()
-    assert capsys.readouterr().out == f"{dock.MISSING}\n"
+    assert capsys.readouterr().out == f"{dock.MISSING_TEXT}\n"

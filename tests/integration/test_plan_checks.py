@@ -154,7 +154,7 @@ def test_impact_analysis_with_a_large_download_is_only_offered(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service.values, "impact", lambda plan, report: (impact("none"),))
-    monkeypatch.setattr("pkgwidgets.widgets.plan_checks._UNASKED", 100)
+    monkeypatch.setattr("pkgwidgets.widgets.plan_checks._MAX_UNASKED_BYTES", 100)
     click(panel.table, type="plan", names=["frostcall"])
     assert panel.wait(60)
     assert panel.plan_view.impact["state"] == "offered"
@@ -266,7 +266,7 @@ def test_plan_without_breaking_upgrades_replaces_the_full_plan(
 
 def test_control_channel_request_stops_a_rehearsal(panel: PackagePanel) -> None:
     panel.plan_view.rehearsal = {"state": "running"}
-    click(panel.life, type="stop")
+    click(panel.connection, type="stop")
     assert panel.plan_view.rehearsal == {}
     assert panel.plan_view.state == "ready"
 

@@ -3,7 +3,7 @@ import "./small_dom.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { button, folding, h, listen, say, versionText } from "../../pkgwidgets/widgets/static/dom.js";
+import { button, foldButton, h, listen, setText, versionText } from "../../pkgwidgets/widgets/static/dom.js";
 
 test("a text stays a text, whatever it holds", () => {
   const node = h("p", { className: "x" }, "<img src=x>", "&amp;");
@@ -24,15 +24,15 @@ test("a button submits no form", () => {
 test("only a changed text is written, and none is an empty one", () => {
   const written = [];
   const node = { get textContent() { return "a"; }, set textContent(text) { written.push(text); } };
-  say(node, "a");
-  say(node, "b");
-  say(node);
+  setText(node, "a");
+  setText(node, "b");
+  setText(node);
   assert.deepEqual(written, ["b", ""]);
 });
 
 test("a fold shows and hides, and says which", () => {
   const node = h("p", null, "long");
-  const fold = folding("More", node);
+  const fold = foldButton("More", node);
   assert.deepEqual([node.hidden, fold.ariaExpanded], [true, "false"]);
   fold.onclick();
   assert.deepEqual([node.hidden, fold.ariaExpanded], [false, "true"]);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { canInsert, cellOf, commandsOf, config, insertBelow, pathOf, save } from "../../pkgwidgets/widgets/static/jupyter_page.js";
-import { lost } from "../../pkgwidgets/widgets/static/restart_prompt.js";
+import { lossText } from "../../pkgwidgets/widgets/static/restart_prompt.js";
 
 const VIEW = "application/vnd.jupyter.widget-view+json";
 const output = (id) => ({ data: { [VIEW]: { model_id: id } } });
@@ -79,8 +79,8 @@ test("a page without Jupyter's data, or with a broken one, has no configuration"
 });
 
 test("what a restart would lose is said in a sentence", () => {
-  assert.equal(lost({}), "Looking for what you would lose…");
-  assert.equal(lost({ variables: [] }), "You would lose no variable.");
-  assert.equal(lost({ variables: ["a"], more: 0 }), "You would lose a.");
-  assert.equal(lost({ variables: ["a", "b"], more: 3 }), "You would lose a, b and 3 more.");
+  assert.equal(lossText({}), "Looking for what you would lose…");
+  assert.equal(lossText({ variables: [] }), "You would lose no variable.");
+  assert.equal(lossText({ variables: ["a"], more: 0 }), "You would lose a.");
+  assert.equal(lossText({ variables: ["a", "b"], more: 3 }), "You would lose a, b and 3 more.");
 });

@@ -5,10 +5,10 @@ import { test } from "node:test";
 
 import { link, names, rowCells } from "../../pkgwidgets/widgets/static/table/cells.js";
 import { placeAt, topOf } from "../../pkgwidgets/widgets/static/table/grid.js";
-import { age, CHIPS, COLUMNS, completed, emptyText, matches, rowOrder, suggested } from "../../pkgwidgets/widgets/static/table/rows.js";
+import { age, CHIPS, COLUMNS, completeRow, emptyText, matches, rowOrder, suggestedVersion } from "../../pkgwidgets/widgets/static/table/rows.js";
 
 const LABELS = { upgrade: "Upgrade", explain: "Blocked…", retry: "Retry" };
-const row = (sent) => completed({ name: "pea", version: "1.0", ...sent }, LABELS);
+const row = (sent) => completeRow({ name: "pea", version: "1.0", ...sent }, LABELS);
 const column = (key) => COLUMNS.find((each) => each.key === key);
 const sorted = (rows, key, dir = 1) => rows.toSorted(rowOrder({ column: column(key), dir })).map(({ name }) => name);
 const chip = (title) => CHIPS.find((each) => each.title === title).test;
@@ -24,7 +24,7 @@ test("a row gets what the kernel left out", () => {
 test("a button says what the kernel says, for this row or for all", () => {
   assert.equal(row({ action: "upgrade" }).label, "Upgrade");
   assert.equal(row({ action: "upgrade", label: "Upgrade to 1.5" }).label, "Upgrade to 1.5");
-  assert.equal(completed({ name: "pea", action: "retry" }, { retry: "Again" }).label, "Again");
+  assert.equal(completeRow({ name: "pea", action: "retry" }, { retry: "Again" }).label, "Again");
 });
 
 test("names are sorted as people count, whatever their case", () => {
@@ -73,9 +73,9 @@ test("an age is told in the unit of which there are two", () => {
 });
 
 test("the marked version is suggested, else the first", () => {
-  assert.equal(suggested({ versions: [{ version: "2" }, { version: "1", pick: true }] }), "1");
-  assert.equal(suggested({ versions: [{ version: "2" }] }), "2");
-  assert.equal(suggested({}), undefined);
+  assert.equal(suggestedVersion({ versions: [{ version: "2" }, { version: "1", pick: true }] }), "1");
+  assert.equal(suggestedVersion({ versions: [{ version: "2" }] }), "2");
+  assert.equal(suggestedVersion({}), undefined);
 });
 
 test("rows under an open one are further down", () => {

@@ -63,7 +63,7 @@ def test_watcher_does_nothing_before_the_first_view(
 
 
 def test_change_is_reported_once(watching: EnvironmentWatcher, place: Place) -> None:
-    watching.see("a")
+    watching.add_view("a")
     place.stamp = "two"
     eventually(place.noticed)
     sleep(0.2)
@@ -74,7 +74,7 @@ def test_change_before_the_first_view_is_reported(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
     place.stamp = "two"
-    watching.see("a")
+    watching.add_view("a")
     eventually(place.noticed)
 
 
@@ -82,7 +82,7 @@ def test_change_that_was_not_handled_is_reported_again(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
     place.taken = False
-    watching.see("a")
+    watching.add_view("a")
     place.stamp = "two"
     until = monotonic() + 10
     while place.changes < 3 and monotonic() < until:
@@ -93,24 +93,24 @@ def test_change_that_was_not_handled_is_reported_again(
 def test_watcher_stops_with_the_last_view_and_restarts(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
-    watching.see("a")
-    watching.see("b")
-    watching.lose("a")
+    watching.add_view("a")
+    watching.add_view("b")
+    watching.remove_view("a")
     sleep(0.1)
     assert watching.is_running
-    watching.lose("b")
+    watching.remove_view("b")
     ended(watching)
     looks = place.looks
     sleep(0.1)
     assert place.looks == looks
-    watching.see("c")
+    watching.add_view("c")
     place.stamp = "two"
     eventually(place.noticed)
 
 
 def test_watcher_stops_after_a_time_limit(place: Place) -> None:
     made = EnvironmentWatcher(place.look, place.changed, poll_seconds=0.02, max_silent_seconds=0.1)
-    made.see("a")
+    made.add_view("a")
     ended(made)
 
 

@@ -63,13 +63,13 @@ def test_different_texts_have_a_changed_line(before: str, after: str) -> None:
 def test_frame_and_panel_highlight_the_same_lines() -> None:
     found = rehearsed("one\ntwo\nthree", "two\none\nthree")
     assert re.findall(r'\.16\)">([^<]*)</span>', rehearsal_html(found)) == ["two", "two"]
-    (cell,) = plan_checks.contents(found)["cells"]
+    (cell,) = plan_checks.rehearsal_state(found)["cells"]
     assert (cell["changed_before"], cell["changed_after"]) == ([1], [0])
 
 
 def test_changed_line_numbers_refer_to_the_shown_excerpt() -> None:
     lines = [f"line {number}" for number in range(2000)]
     found = rehearsed("\n".join(lines), "\n".join([*lines[:1500], "other", *lines[1501:]]))
-    (cell,) = plan_checks.contents(found)["cells"]
+    (cell,) = plan_checks.rehearsal_state(found)["cells"]
     assert cell["after"].split("\n")[cell["changed_after"][0]] == "other"
     assert cell["before"].split("\n")[cell["changed_before"][0]] == "line 1500"

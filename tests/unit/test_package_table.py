@@ -140,7 +140,7 @@ def test_rows_that_arrive_one_by_one_are_batched(
     monkeypatch.setattr(package_table, "monotonic", lambda: now[0])
     for name in NAMES:
         now[0] += 0.03
-        shown.fill(info(name, "2.0"), f"asking, {name}")
+        shown.show_progress(info(name, "2.0"), f"asking, {name}")
     assert 5 < len(sent) < 20
     patched = [row["name"] for message in sent for row in message["rows"]]
     assert patched == NAMES[: len(patched)]
@@ -153,7 +153,7 @@ def test_rows_that_arrive_one_by_one_are_batched(
 def test_progress_without_a_row_updates_only_the_header(
     sent: list[Any], shown: PackageTable
 ) -> None:
-    shown.fill(None, "asking the index…")
+    shown.show_progress(None, "asking the index…")
     assert shown.header["busy"] == "asking the index…"
     assert sent == []
 

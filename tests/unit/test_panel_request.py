@@ -22,11 +22,11 @@ from pkgwidgets.widgets import panel_request
     ],
 )
 def test_pasted_install_command_is_understood(text: str, requirement: str, name: str) -> None:
-    assert panel_request.pasted(text) == requirement
-    assert panel_request.named(text) == name
+    assert panel_request.strip_command(text) == requirement
+    assert panel_request.project_name(text) == name
 
 
 def test_title_names_at_most_three_packages() -> None:
-    assert panel_request.listed(None) == "all"
-    assert panel_request.listed(["a", "b", "c"]) == "a, b, c"
-    assert panel_request.listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert panel_request.format_names(None) == "all"
+    assert panel_request.format_names(["a", "b", "c"]) == "a, b, c"
+    assert panel_request.format_names(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

@@ -55,7 +55,7 @@ def notebook(tmp_path: Path) -> Path:
     ],
 )
 def test_impact_summary_counts_the_cells(rows: list[Impact], said: str) -> None:
-    assert plan_checks.summary(rows) == said
+    assert plan_checks.impact_summary(rows) == said
 
 
 # --- rehearsals
@@ -63,7 +63,7 @@ def test_impact_summary_counts_the_cells(rows: list[Impact], said: str) -> None:
 
 def test_cell_that_already_fails_is_no_success() -> None:
     error = {"output_type": "error", "ename": "OSError", "evalue": "no file", "traceback": []}
-    found = plan_checks.contents(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
+    found = plan_checks.rehearsal_state(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
     assert (found["kind"], found["broken"]) == ("unsure", False)
     assert found["text"].startswith("1 cell cannot be run as it is, either. Nothing was changed.")
 
@@ -74,17 +74,20 @@ def test_cell_that_already_fails_is_no_success() -> None:
 def test_restart_verdict_is_put_into_words() -> None:
     pure = Restart(needed=True, loaded=("pea",), reasons=("pea 1 is loaded",))
     hard = Restart(needed=True, loaded=("pea",), required=("pea",), reasons=("a", "b", "c", "d"))
-    assert (plan_view.word(None), plan_view.word(Restart(needed=False))) == ("", "")
-    assert (plan_view.word(pure), plan_view.because(pure)) == (
+    assert (plan_view.restart_heading(None), plan_view.restart_heading(Restart(needed=False))) == (
+        "",
+        "",
+    )
+    assert (plan_view.restart_heading(pure), plan_view.restart_reasons(pure)) == (
         "Restart advised",
         "pea 1 is loaded.",
     )
-    assert (plan_view.word(hard), plan_view.because(hard)) == (
+    assert (plan_view.restart_heading(hard), plan_view.restart_reasons(hard)) == (
         "Restart needed",
         "a; b; c; and 1 more.",
     )
     outside = Restart(needed=True, loaded=("pea",))
-    assert (plan_view.word(outside), plan_view.because(outside)) == (
+    assert (plan_view.restart_heading(outside), plan_view.restart_reasons(outside)) == (
         "Restart needed",
         "pea is loaded.",
     )
@@ -101,4 +104,4 @@ def test_restart_verdict_is_put_into_words() -> None:
 )
 def test_other_notebooks_on_the_environment_are_named(names: list[str], said: str) -> None:
     kernels = [Kernel(process=7, connection_file="k.json", notebook=name) for name in names]
-    assert plan_view._others(kernels) == said
+    assert plan_view._other_kernels_text(kernels) == said

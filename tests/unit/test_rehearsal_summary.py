@@ -68,7 +68,7 @@ def test_summary_sentence_is_the_same_in_every_interface(
     found = rehearsal(*verdicts)
     summary = rehearsal_summary.summarize(found)
     assert (summary.kind, summary.text) == (kind, f"{said}. Nothing was changed.")
-    shown = plan_checks.contents(found)
+    shown = plan_checks.rehearsal_state(found)
     assert (shown["kind"], shown["text"]) == (kind, summary.text)
     assert f">{summary.text}</div>" in rehearsal_html.rehearsal_html(found)
 
@@ -129,7 +129,7 @@ def test_control_characters_in_outputs_are_escaped(output: str, seen: str) -> No
     found = Rehearsal(plan=plan_of(), cells=(compared,))
     assert rehearsal_summary.output_excerpts(compared)[0] == seen
     assert rehearsal_summary.source_excerpt(compared) == seen
-    (shown,) = plan_checks.contents(found)["cells"]
+    (shown,) = plan_checks.rehearsal_state(found)["cells"]
     assert (shown["source"], shown["before"]) == (seen, seen)
     page = rehearsal_html.rehearsal_html(found)
     assert f">{seen}</pre>" in page

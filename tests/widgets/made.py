@@ -47,7 +47,7 @@ and one whose old version is still loaded."""
 SHOWN = """
 table = PackageTable(heard.append)
 table.show(info(n) for n in range(COUNT))
-table.say(
+table.update_header(
     title="Packages", where="Python 3.12.1 · .venv · COUNT installed",
     checked=datetime.now(UTC).isoformat(), busy="", refusal="", notice="",
 )

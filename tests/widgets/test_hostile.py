@@ -29,7 +29,9 @@ def spoilt(n, text):
 
 table = PackageTable(heard.append)
 table.show(spoilt(n, text) for n, text in enumerate(TEXTS))
-table.say(title=TEXTS[0], where=TEXTS[3], notice=TEXTS[5], refusal=TEXTS[6], busy=TEXTS[4])
+table.update_header(
+    title=TEXTS[0], where=TEXTS[3], notice=TEXTS[5], refusal=TEXTS[6], busy=TEXTS[4]
+)
 """
 PANEL = """
 from pkgwidgets import PackagePanel, PackageService

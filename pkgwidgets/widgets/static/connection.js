@@ -1,38 +1,38 @@
 // @ts-check
-// Tells the kernel which views are displayed, calls off while a cell runs, and says when the kernel has forgotten the panel.
+// Reports displayed views to the kernel, cancels work while a cell runs, and shows when the kernel no longer knows the panel.
 
 /** @import {View} from "./dom.js" */
-import { h, say } from "./dom.js";
+import { h, setText } from "./dom.js";
 import { config } from "./jupyter_page.js";
 
-const DEAD = "The kernel was restarted, and no longer knows this panel. Run its cell again.";
-const PATIENCE = 4_000; // ms that the kernel's control channel may take to answer
-const SETTLED = 1_500; // ms after a click, in which nearly every kernel has answered
+const DEAD_TEXT = "The kernel was restarted, and no longer knows this panel. Run its cell again.";
+const ANSWER_MILLISECONDS = 4_000; // time limit for an answer on the control channel
+const PROBE_DELAY_MILLISECONDS = 1_500; // after a click; nearly every kernel has answered by then
 
-// One request over the kernel's control channel, which answers while a cell runs.
+// Sends one request on the kernel's control channel, which answers while a cell runs.
 function request(kernel, content) {
   const { baseUrl, token } = config();
   if (!kernel || !baseUrl) return Promise.reject(new Error("no server to ask"));
-  const id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  const messageId = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
   const url = new URL(`${baseUrl}api/kernels/${kernel}/channels`, location.href);
   url.protocol = url.protocol.replace("http", "ws");
-  url.searchParams.set("session_id", id);
+  url.searchParams.set("session_id", messageId);
   if (token) url.searchParams.set("token", token);
-  const header = { msg_id: id, msg_type: "pkgwidgets_request", session: id, username: "", version: "5.3", date: new Date().toISOString() };
+  const header = { msg_id: messageId, msg_type: "pkgwidgets_request", session: messageId, username: "", version: "5.3", date: new Date().toISOString() };
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url);
-    const timer = setTimeout(() => done(reject, new Error("no answer")), PATIENCE);
-    function done(settle, value) {
+    const timer = setTimeout(() => finish(reject, new Error("no answer")), ANSWER_MILLISECONDS);
+    function finish(settle, value) {
       clearTimeout(timer);
       socket.close();
       settle(value);
     }
-    socket.onerror = () => done(reject, new Error("no connection"));
+    socket.onerror = () => finish(reject, new Error("no connection"));
     socket.onopen = () => socket.send(JSON.stringify(
       { channel: "control", header, parent_header: {}, metadata: {}, content, buffers: [] }));
     socket.onmessage = ({ data }) => {
       const message = typeof data === "string" ? JSON.parse(data) : {};
-      if (message.parent_header?.msg_id === id && message.header?.msg_type === "pkgwidgets_reply") done(resolve, message.content);
+      if (message.parent_header?.msg_id === messageId && message.header?.msg_type === "pkgwidgets_reply") finish(resolve, message.content);
     };
   });
 }
@@ -43,56 +43,56 @@ function render({ model, el }) {
   const note = h("p", { className: "pkgw-note pkgw-bad pkgw-dead", role: "alert" });
   const root = h("section", { className: "pkgw" }, note);
 
-  let dead = false;
+  let isDead = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  let misses = 0;
+  let missCount = 0;
 
   const panel = () => el.closest(".pkgw-panel");
-  const isCut = () => Boolean(el.closest(".jupyter-widgets-disconnected")); // the widget manager says so
-  const ask = (what) => request(model.get("kernel"), { key: model.get("key"), do: what });
-  const tell = (type) => dead || isCut() || model.send({ type, view });
+  const isDisconnected = () => Boolean(el.closest(".jupyter-widgets-disconnected")); // set by the widget manager
+  const sendRequest = (action) => request(model.get("kernel"), { key: model.get("key"), do: action });
+  const notify = (type) => isDead || isDisconnected() || model.send({ type, view });
 
-  function die() {
-    dead = true;
-    say(note, DEAD);
+  function showDead() {
+    isDead = true;
+    setText(note, DEAD_TEXT);
     el.classList.remove("pkgw-hidden");
     panel()?.classList.add("pkgw-panel-dead");
   }
 
-  // The answer tells a busy kernel from one that has forgotten us: messages of widgets get none from either.
+  // The answer distinguishes a busy kernel from one that does not know the panel. Neither answers widget messages.
   async function probe() {
-    if (dead || !el.isConnected) return;
-    if (isCut()) return die();
+    if (isDead || !el.isConnected) return;
+    if (isDisconnected()) return showDead();
     if (!model.get("kernel")) return;
     try {
-      const { known } = await ask("look");
-      misses = 0;
-      if (!known) die();
+      const { known } = await sendRequest("look");
+      missCount = 0;
+      if (!known) showDead();
     } catch (error) {
-      misses += error instanceof Error && error.message === "no answer" ? 1 : 0;
-      if (misses === 1) timer = setTimeout(probe, PATIENCE);
-      else if (misses > 1) die();
+      missCount += error instanceof Error && error.message === "no answer" ? 1 : 0;
+      if (missCount === 1) timer = setTimeout(probe, ANSWER_MILLISECONDS);
+      else if (missCount > 1) showDead();
     }
   }
 
   function onClick({ target }) {
     if (!panel()?.contains(target) || !target.closest("button")) return;
     clearTimeout(timer);
-    timer = setTimeout(probe, SETTLED);
+    timer = setTimeout(probe, PROBE_DELAY_MILLISECONDS);
   }
 
   function onCancel(event) {
     const { target, detail } = event;
-    if (panel()?.contains(target)) ask(detail || "cancel").catch(() => {}); // the message of the widget is on its way, too
+    if (panel()?.contains(target)) sendRequest(detail || "cancel").catch(() => {}); // the widget message is sent, too
   }
 
   function onLive() {
-    setTimeout(() => (isCut() ? die() : undefined), 0); // after the view has heard of it
+    setTimeout(() => (isDisconnected() ? showDead() : undefined), 0); // after the view has handled the event
   }
 
-  const onVisible = () => tell(document.visibilityState === "visible" ? "here" : "gone");
-  const onLeave = () => tell("gone");
+  const onVisible = () => notify(document.visibilityState === "visible" ? "here" : "gone");
+  const onLeave = () => notify("gone");
 
   document.addEventListener("visibilitychange", onVisible);
   document.addEventListener("click", onClick, true);
@@ -106,7 +106,7 @@ function render({ model, el }) {
   onVisible();
 
   return () => {
-    tell("gone");
+    notify("gone");
     clearTimeout(timer);
     document.removeEventListener("visibilitychange", onVisible);
     document.removeEventListener("click", onClick, true);

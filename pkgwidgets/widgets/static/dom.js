@@ -1,8 +1,8 @@
 // @ts-check
-// What every view is made of. Names and reasons come from strangers, so text only ever becomes text nodes.
+// Helpers for every view. Names and reasons may be hostile, so text only ever becomes text nodes.
 
 /**
- * The kernel's side of a view, as anywidget hands it in.
+ * The kernel's side of a view, as anywidget passes it.
  *
  * @typedef {object} Model
  * @property {(name: string) => any} get
@@ -39,41 +39,41 @@ export const button = (text, props) => h("button", { type: "button", ...props },
 export const strong = (text) => h("strong", null, text);
 
 /**
- * Writes only what changed, so that nothing flickers and nothing is read aloud twice.
+ * Sets the text of a node only if it changed, so that nothing flickers or is read aloud twice.
  *
  * @param {Node} node
  * @param {string} [text]
  */
-export function say(node, text = "") {
+export function setText(node, text = "") {
   if (node.textContent !== text) node.textContent = text;
 }
 
 /**
- * Returns what has the focus in the page, or in the shadow root, that a node is in.
+ * Returns the focused element of the page or the shadow root that contains a node.
  *
  * @param {Node} node
  */
 export const focusedIn = (node) => /** @type {HTMLElement | null} */ (/** @type {Document | ShadowRoot} */ (node.getRootNode()).activeElement);
 
 /**
- * Calls `what` at each change of these traits, until the function that is returned is called.
+ * Calls `listener` at each change of these traits, until the returned function is called.
  *
  * @param {Model} model
  * @param {string[]} names
- * @param {() => void} what
+ * @param {() => void} listener
  */
-export function listen(model, names, what) {
-  for (const name of names) model.on(`change:${name}`, what);
-  return () => names.forEach((name) => model.off(`change:${name}`, what));
+export function listen(model, names, listener) {
+  for (const name of names) model.on(`change:${name}`, listener);
+  return () => names.forEach((name) => model.off(`change:${name}`, listener));
 }
 
 /**
- * Returns a button that shows and hides what is long; it says which of the two it did.
+ * Returns a button that shows and hides a node; `aria-expanded` has the state.
  *
  * @param {string} text
  * @param {HTMLElement} node
  */
-export function folding(text, node) {
+export function foldButton(text, node) {
   const fold = button(text, {
     className: "pkgw-quiet pkgw-fold",
     onclick() {
@@ -90,7 +90,7 @@ export function folding(text, node) {
 export const versionText = ({ version, note, day }) => [version, note, day].filter(Boolean).join(" · ");
 
 /**
- * Puts a text on the clipboard; tells whether it could.
+ * Copies a text to the clipboard; returns whether that worked.
  *
  * @param {string} text
  */
@@ -99,7 +99,7 @@ export async function copy(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    // No clipboard on plain http, or not allowed: the old way still works there.
+    // Without permission or on plain http there is no clipboard, but `execCommand` still works.
     const area = h("textarea", { value: text, className: "pkgw-sr" });
     const focused = document.activeElement;
     document.body.append(area);

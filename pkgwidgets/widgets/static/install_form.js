@@ -1,8 +1,8 @@
 // @ts-check
-// The form for a name and a version. What may be installed, and whether it fits, only the kernel knows.
+// The form for a name and a version. Only the kernel decides what can be installed.
 
 /** @import {View} from "./dom.js" */
-import { button, focusedIn, h, say, versionText } from "./dom.js";
+import { button, focusedIn, h, setText, versionText } from "./dom.js";
 
 const option = (choice) => h("option", { value: choice.version }, versionText(choice));
 
@@ -10,22 +10,22 @@ const option = (choice) => h("option", { value: choice.version }, versionText(ch
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" }, "Install a package");
   const status = h("span", { className: "pkgw-dim", role: "status" });
-  const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: "Close", onclick: shut });
+  const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: "Close", onclick: sendClose });
   const name = h("input", {
     type: "text", className: "pkgw-input", placeholder: "Name, as in polars or polars>=1", ariaLabel: "Package to install",
-    spellcheck: false, autocomplete: "off", autocapitalize: "none", onchange: look, oninput: forget,
+    spellcheck: false, autocomplete: "off", autocapitalize: "none", onchange: requestReleases, oninput: clearVersions,
   });
   const version = h("select", { ariaLabel: "Version", className: "pkgw-select" });
-  const plan = button("Plan…", { className: "pkgw-main", onclick: ask });
+  const plan = button("Plan…", { className: "pkgw-main", onclick: sendPlan });
   const remove = button("Uninstall…", { className: "pkgw-quiet", onclick: () => model.send({ type: "uninstall", name: form().name }) });
   const error = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
   const root = h("section", { className: "pkgw", ariaLabel: "Install" },
     h("div", { className: "pkgw-row pkgw-head" }, title, status, close),
     h("div", { className: "pkgw-row pkgw-form" }, name, version, plan, remove), error);
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
-  let open = false;
-  let listed = ""; // what the versions in the drop-down were drawn from
+  let isOpen = false;
+  let drawnVersions = ""; // the JSON from which the drop-down was drawn
   /** @type {HTMLElement | null} */
   let opener = null;
 
@@ -33,62 +33,62 @@ function render({ model, el }) {
   const focused = () => focusedIn(el);
 
   function show() {
-    const { name: given = "", installed = "", releases = null, busy = "", error: wrong = "" } = form();
-    const before = open;
-    open = Boolean(form().open);
-    if (!before && open) opener = focused();
-    if (!before && open) name.value = given;
+    const { name: projectName = "", installed = "", releases = null, busy = "", error: errorText = "" } = form();
+    const wasOpen = isOpen;
+    isOpen = Boolean(form().open);
+    if (!wasOpen && isOpen) opener = focused();
+    if (!wasOpen && isOpen) name.value = projectName;
     const hadFocus = root.contains(focused());
-    el.classList.toggle("pkgw-hidden", !open);
-    // Of the name that was looked up, and no other.
-    const known = name.value.trim() === given ? installed : "";
-    say(status, busy || (known ? `${known} is installed` : ""));
-    drawVersions(given, releases);
-    remove.hidden = !known;
-    say(error, wrong);
+    el.classList.toggle("pkgw-hidden", !isOpen);
+    // Valid only while the field still has the name that was looked up.
+    const installedVersion = name.value.trim() === projectName ? installed : "";
+    setText(status, busy || (installedVersion ? `${installedVersion} is installed` : ""));
+    drawVersions(projectName, releases);
+    remove.hidden = !installedVersion;
+    setText(error, errorText);
     root.ariaBusy = String(Boolean(busy));
-    settleFocus(before, hadFocus);
+    settleFocus(wasOpen, hadFocus);
   }
 
-  function drawVersions(given, releases) {
-    const now = JSON.stringify([given, releases]);
-    if (listed === now) return;
-    listed = now;
-    const first = h("option", { value: "" }, "Newest that fits");
-    version.replaceChildren(first, ...(releases ?? []).map(option));
+  function drawVersions(projectName, releases) {
+    const versionsKey = JSON.stringify([projectName, releases]);
+    if (drawnVersions === versionsKey) return;
+    drawnVersions = versionsKey;
+    const newestOption = h("option", { value: "" }, "Newest that fits");
+    version.replaceChildren(newestOption, ...(releases ?? []).map(option));
     version.disabled = !releases?.length;
   }
 
-  function settleFocus(before, hadFocus) {
-    if (!open && hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
-    if (!before && open) requestAnimationFrame(() => name.focus());
+  function settleFocus(wasOpen, hadFocus) {
+    if (!isOpen && hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
+    if (!wasOpen && isOpen) requestAnimationFrame(() => name.focus());
   }
 
-  function look() {
+  function requestReleases() {
     if (name.value.trim()) model.send({ type: "releases", name: name.value });
   }
 
-  function forget() {
+  function clearVersions() {
     version.value = "";
     version.disabled = true;
     remove.hidden = true;
-    say(status, "");
+    setText(status, "");
   }
 
-  function ask() {
+  function sendPlan() {
     model.send({ type: "plan", name: name.value, version: version.disabled ? "" : version.value });
   }
 
-  function shut() {
+  function sendClose() {
     model.send({ type: "close" });
   }
 
   function onKey(event) {
-    event.stopPropagation(); // the notebook has shortcuts of its own
-    if (event.key === "Escape") shut();
+    event.stopPropagation(); // otherwise the notebook's shortcuts run
+    if (event.key === "Escape") sendClose();
     if (event.key === "Enter" && event.target === name) {
       event.preventDefault();
-      ask();
+      sendPlan();
     }
   }
 

@@ -1,5 +1,5 @@
 // @ts-check
-// What the page around the panel can do: by the notebook that the widget manager belongs to (JupyterLab, Notebook 7), else over the server's REST.
+// Actions on the page around the panel: on the widget manager's notebook (JupyterLab, Notebook 7), else by the server's REST API.
 
 /** @import {Model} from "./dom.js" */
 
@@ -19,33 +19,33 @@ const notebookOf = (model) => model.widget_manager?.context ?? null;
 export const pathOf = (model) => notebookOf(model)?.path ?? "";
 
 /**
- * Returns where the panel's cell is in the notebook; -1 if in none, as where it is docked.
+ * Returns the index of the panel's cell in the notebook; -1 if no cell shows it, for example when it is docked.
  *
  * @param {Model} model
  */
 export function cellOf(model) {
   const home = model.get("home");
   const cells = notebookOf(model)?.model?.sharedModel?.cells ?? [];
-  const holds = (output) => output?.data?.[WIDGET]?.model_id === home;
-  return home ? cells.findIndex((cell) => (cell.getOutputs?.() ?? cell.outputs ?? []).some?.(holds)) : -1;
+  const showsPanel = (output) => output?.data?.[WIDGET]?.model_id === home;
+  return home ? cells.findIndex((cell) => (cell.getOutputs?.() ?? cell.outputs ?? []).some?.(showsPanel)) : -1;
 }
 
 /** @param {Model} model */
 export const canInsert = (model) => !notebookOf(model)?.model?.readOnly && cellOf(model) >= 0;
 
 /**
- * Puts a cell below the panel's.
+ * Inserts a code cell below the panel's cell.
  *
  * @param {Model} model
  * @param {string} source
  */
 export function insertBelow(model, source) {
-  const place = cellOf(model) + 1;
-  notebookOf(model).model.sharedModel.insertCell(place, { cell_type: "code", source, metadata: {} });
+  const cellIndex = cellOf(model) + 1;
+  notebookOf(model).model.sharedModel.insertCell(cellIndex, { cell_type: "code", source, metadata: {} });
 }
 
 /**
- * Saves the notebook where the page lets us; tells whether the file lacks something now.
+ * Saves the notebook if the page allows it; returns whether the file still lacks changes.
  *
  * @param {Model} model
  */
@@ -55,7 +55,7 @@ export async function save(model) {
   try {
     if (notebook.model.dirty) await notebook.save();
   } catch {
-    // What is shown then is not in the file.
+    // The notebook stays dirty, which the return value reports.
   }
   return Boolean(notebook.model.dirty);
 }
@@ -69,37 +69,37 @@ export async function restartKernel(model) {
   if (!kernel || !baseUrl) throw new Error("no server to ask");
   const headers = { "X-XSRFToken": /(?:^|; )_xsrf=([^;]*)/.exec(document.cookie)?.[1] ?? "" };
   if (token) headers.Authorization = `token ${token}`;
-  const answer = await fetch(new URL(`${baseUrl}api/kernels/${kernel}/restart`, location.href), { method: "POST", headers });
-  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  const response = await fetch(new URL(`${baseUrl}api/kernels/${kernel}/restart`, location.href), { method: "POST", headers });
+  if (!response.ok) throw new Error(`the server answered ${response.status}`);
 }
 
 /**
- * Returns the page's own commands, which ipylab reaches; null without it.
+ * Returns the page's commands, which ipylab gives access to; null without ipylab.
  *
  * @param {Model} model
- * @param {string} id the model by which ipylab reaches them, or ""
+ * @param {string} id the model id of ipylab's command registry, or ""
  */
 export async function commandsOf(model, id) {
-  const found = id && (await Promise.race([model.widget_manager?.get_model?.(id), new Promise((done) => setTimeout(done, 3_000))]).catch(() => null));
-  const commands = found?._commands;
+  const registry = id && (await Promise.race([model.widget_manager?.get_model?.(id), new Promise((resolve) => setTimeout(resolve, 3_000))]).catch(() => null));
+  const commands = registry?._commands;
   return ["docmanager:open", "notebook:run-cell"].every((name) => commands?.hasCommand?.(name)) ? commands : null;
 }
 
 /**
- * Runs the panel's notebook up to the panel's cell; tells whether it could. The page's commands act on what is in front and active, which may be
- * another notebook or cell by now: ours is brought back, and named to them.
+ * Runs the panel's notebook up to the panel's cell; returns whether that worked. The page's commands act on the active notebook and cell, which
+ * may have changed. So the panel's notebook is opened again and passed to them.
  *
  * @param {Model} model
  * @param {any} commands
  */
 export async function runUpToPanel(model, commands) {
-  const open = { path: pathOf(model), factory: "Notebook" };
-  const shown = await commands.execute("docmanager:open", open).catch(() => null);
-  const place = cellOf(model);
-  if (shown?.context !== notebookOf(model) || !shown?.content?.extendContiguousSelectionTo || place < 0) return false;
-  shown.content.deselectAll();
-  shown.content.activeCellIndex = 0;
-  shown.content.extendContiguousSelectionTo(place);
-  await commands.execute("notebook:run-cell", { semanticWidget: shown.id, activate: false });
+  const openOptions = { path: pathOf(model), factory: "Notebook" };
+  const notebookPanel = await commands.execute("docmanager:open", openOptions).catch(() => null);
+  const cellIndex = cellOf(model);
+  if (notebookPanel?.context !== notebookOf(model) || !notebookPanel?.content?.extendContiguousSelectionTo || cellIndex < 0) return false;
+  notebookPanel.content.deselectAll();
+  notebookPanel.content.activeCellIndex = 0;
+  notebookPanel.content.extendContiguousSelectionTo(cellIndex);
+  await commands.execute("notebook:run-cell", { semanticWidget: notebookPanel.id, activate: false });
   return true;
 }

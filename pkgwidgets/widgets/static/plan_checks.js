@@ -1,19 +1,19 @@
 // @ts-check
-// Beside a plan: which cells use what it changes, and the notebook rehearsed on it.
+// The checks of a plan: the cells that use changed packages, and a rehearsal of the notebook.
 
 /** @import {Model} from "./dom.js" */
-import { button, focusedIn, folding, h, listen, say, strong } from "./dom.js";
+import { button, focusedIn, foldButton, h, listen, setText, strong } from "./dom.js";
 import { pathOf, save } from "./jupyter_page.js";
 
-const FEW = 4; // findings that are shown at once
+const MAX_FIRST_FINDINGS = 4; // the others are folded away
 const SEVERITY_WORDS = { none: "fits" };
 
-function findingRow({ cell, package: name, name: used, finding, severity }) {
+function findingRow({ cell, package: name, name: usedName, finding, severity }) {
   const badge = h("span", { className: `pkgw-badge pkgw-s-${severity}` }, SEVERITY_WORDS[severity] ?? severity);
   return h("tr", null,
     h("th", { scope: "row", className: "pkgw-place" }, cell || "warned"),
     h("td", null, badge),
-    h("td", { className: "pkgw-why" }, h("code", null, used || name), finding && " ", finding && h("span", { className: "pkgw-dim" }, finding)));
+    h("td", { className: "pkgw-why" }, h("code", null, usedName || name), finding && " ", finding && h("span", { className: "pkgw-dim" }, finding)));
 }
 
 function findingsTable(rows, label) {
@@ -31,20 +31,20 @@ export function impactNodes({ state, text, rows = [] }, onLook) {
   const look = state === "offered" && button("Look", { className: "pkgw-quiet", onclick: onLook });
   /** @type {HTMLElement[]} */
   const nodes = [h("p", null, strong("This notebook:"), ` ${text[0].toLowerCase()}${text.slice(1)}${look ? ". " : ""}`, look)];
-  // What fits says no more than the sentence does.
+  // Findings without a problem add nothing to the sentence.
   const worst = rows.filter(({ severity }) => !["none", "indirect"].includes(severity));
-  const first = worst.slice(0, FEW);
+  const first = worst.slice(0, MAX_FIRST_FINDINGS);
   const rest = rows.filter((row) => !first.includes(row));
   if (first.length) nodes.push(findingsTable(first, "What would break or change"));
   if (rest.length) {
-    const more = findingsTable(rest, "Other uses");
-    nodes.push(folding(`${first.length ? `${rest.length} more` : `Show ${rest.length === 1 ? "it" : `all ${rest.length}`}`}`, more), more);
+    const otherFindings = findingsTable(rest, "Other uses");
+    nodes.push(foldButton(`${first.length ? `${rest.length} more` : `Show ${rest.length === 1 ? "it" : `all ${rest.length}`}`}`, otherFindings), otherFindings);
   }
   return nodes;
 }
 
 /**
- * One output. The kernel says which of its lines differ from the other's: `changed` has their numbers, from 0.
+ * Returns one output. `changed` has the numbers, from 0, of the lines that differ from the other output.
  *
  * @param {string} label
  * @param {string} text
@@ -53,31 +53,31 @@ export function impactNodes({ state, text, rows = [] }, onLook) {
 function side(label, text, changed) {
   const differs = new Set(changed);
   const lines = text.split("\n").map((line, i) => h("span", { className: differs.has(i) ? "pkgw-differs" : "" }, i ? `\n${line}` : line));
-  const shown = text ? lines : [h("span", { className: "pkgw-dim" }, "nothing")];
+  const content = text ? lines : [h("span", { className: "pkgw-dim" }, "nothing")];
   return h("div", { className: "pkgw-side" },
     h("div", { className: "pkgw-dim" }, label),
-    h("pre", { className: "pkgw-pre", tabIndex: 0, ariaLabel: label }, ...shown));
+    h("pre", { className: "pkgw-pre", tabIndex: 0, ariaLabel: label }, ...content));
 }
 
-export function comparedCell({ place, verdict, bad, source, before, after, changed_before: old, changed_after: fresh }) {
+export function comparedCell({ place, verdict, bad, source, before, after, changed_before: changedBefore, changed_after: changedAfter }) {
   const code = h("pre", { className: "pkgw-pre pkgw-source", tabIndex: 0, ariaLabel: `Source of ${place}` }, source);
   return h("section", { className: "pkgw-compared", ariaLabel: `${place}: ${verdict}` },
     h("div", { className: "pkgw-row" }, h("span", { className: "pkgw-place" }, place),
       h("span", { className: `pkgw-badge ${bad ? "pkgw-s-breaks" : ""}` }, verdict)),
     code,
-    h("div", { className: "pkgw-sides" }, side("Before", before, old), side("After", after, fresh)));
+    h("div", { className: "pkgw-sides" }, side("Before", before, changedBefore), side("After", after, changedAfter)));
 }
 
 export function rehearsalNodes({ kind, text, note, cells = [], broken }, whole, onSurvive) {
   const mark = h("span", { className: "pkgw-mark", ariaHidden: "true" }, VERDICT_MARKS[kind]);
-  const more = broken && whole && button("Upgrade what this notebook survives…", { className: "pkgw-quiet", onclick: onSurvive });
-  const said = h("p", { className: `pkgw-note pkgw-outcome pkgw-${kind}` }, mark, text, note && " ", note, more && " ", more);
-  if (!cells.length) return [said];
-  return [said, h("div", { className: "pkgw-cells" }, ...cells.map(comparedCell))];
+  const surviveButton = broken && whole && button("Upgrade what this notebook survives…", { className: "pkgw-quiet", onclick: onSurvive });
+  const sentence = h("p", { className: `pkgw-note pkgw-outcome pkgw-${kind}` }, mark, text, note && " ", note, surviveButton && " ", surviveButton);
+  if (!cells.length) return [sentence];
+  return [sentence, h("div", { className: "pkgw-cells" }, ...cells.map(comparedCell))];
 }
 
 /**
- * The part of a plan that is filled in later. `close` ends it.
+ * Returns the parts of a plan that are filled in later. `close` removes the listeners.
  *
  * @param {Model} model
  * @param {HTMLElement} el
@@ -85,30 +85,30 @@ export function rehearsalNodes({ kind, text, note, cells = [], broken }, whole, 
 export function planChecks(model, el) {
   const impact = h("div", { className: "pkgw-checks", role: "status", ariaLabel: "What this notebook uses" });
   const field = h("input", { type: "text", className: "pkgw-input", placeholder: "report.ipynb", spellcheck: false, ariaLabel: "Path of the notebook" });
-  const go = button("Try", { onclick: onGo });
-  const wrong = h("span", { className: "pkgw-warn", role: "alert" });
-  const asking = h("div", { className: "pkgw-row" }, h("span", null, "Which notebook?"), field, go, wrong);
-  const doing = h("span", { className: "pkgw-dim", role: "status" });
+  const tryButton = button("Try", { onclick: onTry });
+  const errorNote = h("span", { className: "pkgw-warn", role: "alert" });
+  const pathRow = h("div", { className: "pkgw-row" }, h("span", null, "Which notebook?"), field, tryButton, errorNote);
+  const progressText = h("span", { className: "pkgw-dim", role: "status" });
   const stop = button("Cancel rehearsal", { onclick: onStop });
   const fill = h("i");
   const bar = h("div", { className: "pkgw-bar", role: "progressbar", ariaLabel: "Rehearsal", ariaValueMin: "0", ariaValueMax: "100" }, fill);
-  const running = h("div", null, h("div", { className: "pkgw-row pkgw-head" }, strong("Trying the notebook"), doing, stop), bar);
-  const verdict = h("div", { className: "pkgw-verdict", role: "status" });
-  const rehearsal = h("section", { className: "pkgw-rehearsal", ariaLabel: "Rehearsal" }, asking, running, verdict);
+  const progressRow = h("div", null, h("div", { className: "pkgw-row pkgw-head" }, strong("Trying the notebook"), progressText, stop), bar);
+  const resultBox = h("div", { className: "pkgw-verdict", role: "status" });
+  const rehearsal = h("section", { className: "pkgw-rehearsal", ariaLabel: "Rehearsal" }, pathRow, progressRow, resultBox);
   const drawn = { impact: "", rehearsal: "" };
-  let typed = ""; // the path that the user gave, where neither the page nor the kernel knew it
+  let typed = ""; // the user's path, if neither the page nor the kernel knows it
 
   async function send(type) {
     const path = typed || pathOf(model);
     model.send({ type, path, typed: Boolean(typed), unsaved: await save(model) });
   }
 
-  function onGo() {
+  function onTry() {
     typed = field.value.trim();
     send("try");
   }
 
-  // The kernel gets messages of widgets only between cells: `connection.js` has another way to it.
+  // The kernel gets widget messages only between cells; `connection.js` also sends this on the control channel.
   function onStop() {
     stop.ariaDisabled = "true";
     model.send({ type: "stop" });
@@ -116,43 +116,43 @@ export function planChecks(model, el) {
   }
 
   function onEnter(event) {
-    if (event.key === "Enter") onGo();
+    if (event.key === "Enter") onTry();
   }
 
-  // Rebuilds what is shown only when that has changed: a fold that was opened stays open.
-  function redraw(what, node, nodes) {
-    const now = JSON.stringify([model.get(what), model.get("plan")?.whole]);
-    if (drawn[what] === now) return;
-    drawn[what] = now;
+  // Rebuilds a node only if its data changed, so that an open fold stays open.
+  function redraw(trait, node, nodes) {
+    const drawnKey = JSON.stringify([model.get(trait), model.get("plan")?.whole]);
+    if (drawn[trait] === drawnKey) return;
+    drawn[trait] = drawnKey;
     node.replaceChildren(...nodes());
   }
 
   function refresh() {
-    const found = model.get("impact") ?? {};
-    const tried = model.get("rehearsal") ?? {};
-    const was = rehearsal.contains(focusedIn(el));
-    redraw("impact", impact, () => impactNodes(found, () => model.send({ type: "look" })));
-    redraw("rehearsal", verdict, () => (tried.state === "done" ? rehearsalNodes(tried, model.get("plan")?.whole, () => send("survive")) : []));
-    impact.hidden = !found.state;
-    rehearsal.hidden = !tried.state;
-    asking.hidden = tried.state !== "asking";
-    running.hidden = tried.state !== "running";
-    verdict.hidden = tried.state !== "done";
-    if (tried.state === "asking" && !was) {
-      if (!field.value) field.value = tried.path ?? "";
+    const impactState = model.get("impact") ?? {};
+    const rehearsalState = model.get("rehearsal") ?? {};
+    const hadFocus = rehearsal.contains(focusedIn(el));
+    redraw("impact", impact, () => impactNodes(impactState, () => model.send({ type: "look" })));
+    redraw("rehearsal", resultBox, () => (rehearsalState.state === "done" ? rehearsalNodes(rehearsalState, model.get("plan")?.whole, () => send("survive")) : []));
+    impact.hidden = !impactState.state;
+    rehearsal.hidden = !rehearsalState.state;
+    pathRow.hidden = rehearsalState.state !== "asking";
+    progressRow.hidden = rehearsalState.state !== "running";
+    resultBox.hidden = rehearsalState.state !== "done";
+    if (rehearsalState.state === "asking" && !hadFocus) {
+      if (!field.value) field.value = rehearsalState.path ?? "";
       requestAnimationFrame(() => field.focus());
     }
-    say(wrong, tried.text && tried.state === "asking" ? tried.text : "");
-    if (tried.state !== "running") stop.ariaDisabled = "false";
-    say(doing, tried.state === "running" ? tried.text : "");
-    const known = typeof tried.fraction === "number";
-    bar.classList.toggle("pkgw-endless", !known);
-    bar.ariaValueNow = known ? String(Math.round(tried.fraction * 100)) : null;
-    fill.style.width = known ? `${tried.fraction * 100}%` : "";
+    setText(errorNote, rehearsalState.text && rehearsalState.state === "asking" ? rehearsalState.text : "");
+    if (rehearsalState.state !== "running") stop.ariaDisabled = "false";
+    setText(progressText, rehearsalState.state === "running" ? rehearsalState.text : "");
+    const isCounted = typeof rehearsalState.fraction === "number";
+    bar.classList.toggle("pkgw-endless", !isCounted);
+    bar.ariaValueNow = isCounted ? String(Math.round(rehearsalState.fraction * 100)) : null;
+    fill.style.width = isCounted ? `${rehearsalState.fraction * 100}%` : "";
   }
 
   field.addEventListener("keydown", onEnter);
-  const quiet = listen(model, ["impact", "rehearsal", "plan"], refresh);
+  const stopListening = listen(model, ["impact", "rehearsal", "plan"], refresh);
   refresh();
-  return { impact, rehearsal, tries: () => send("try"), isBusy: () => model.get("rehearsal")?.state === "running", close: quiet };
+  return { impact, rehearsal, rehearse: () => send("try"), isBusy: () => model.get("rehearsal")?.state === "running", close: stopListening };
 }

@@ -1,8 +1,8 @@
 // @ts-check
-// The plan: what one click would change, before anything is changed. Cancel is the default.
+// The plan, before anything is changed. Cancel is the default.
 
 /** @import {View} from "./dom.js" */
-import { button, copy, focusedIn, folding, h, listen, say, strong } from "./dom.js";
+import { button, copy, focusedIn, foldButton, h, listen, setText, strong } from "./dom.js";
 import { canInsert, insertBelow } from "./jupyter_page.js";
 import { planChecks } from "./plan_checks.js";
 
@@ -32,14 +32,14 @@ function changesTable(changes) {
 }
 
 function heldBackNote({ text_strong: lead, text, unlock }, onUnlock) {
-  const more = unlock && button(unlock, { className: "pkgw-quiet", onclick: onUnlock });
-  return h("p", { className: "pkgw-note" }, lead && strong(lead), lead && " ", text, more && " ", more);
+  const unlockButton = unlock && button(unlock, { className: "pkgw-quiet", onclick: onUnlock });
+  return h("p", { className: "pkgw-note" }, lead && strong(lead), lead && " ", text, unlockButton && " ", unlockButton);
 }
 
-// The same commands for a terminal, folded away.
+// The equivalent commands for a terminal, folded away.
 function commandsFold(commands) {
   const list = h("pre", { className: "pkgw-pre" }, commands.join("\n"));
-  return h("div", { className: "pkgw-folded" }, folding("Commands", list), list);
+  return h("div", { className: "pkgw-folded" }, foldButton("Commands", list), list);
 }
 
 /** @param {View} view */
@@ -48,26 +48,26 @@ function render({ model, el }) {
   const status = h("span", { className: "pkgw-dim", role: "status" });
   const spinner = h("span", { className: "pkgw-spinner", ariaHidden: "true" });
   const body = h("div", { className: "pkgw-body" });
-  const folded = h("div");
+  const commandsBox = h("div");
   const cost = h("span", { className: "pkgw-dim pkgw-cost" });
   const checks = planChecks(model, el);
-  const tryFirst = button("Try this notebook first", { className: "pkgw-quiet", onclick: () => checks.isBusy() || checks.tries() });
+  const tryFirst = button("Try this notebook first", { className: "pkgw-quiet", onclick: () => checks.isBusy() || checks.rehearse() });
   const copyCell = button("Copy as cell", { className: "pkgw-quiet pkgw-copy", onclick: onCopy });
   const copied = h("span", { className: "pkgw-sr", role: "status" });
-  const cancel = button("Cancel", { onclick: callOff });
+  const cancel = button("Cancel", { onclick: cancelPlan });
   const apply = button("Apply", { className: "pkgw-main", onclick: onApply });
   const root = h("section", { className: "pkgw", ariaLabel: "Plan" },
     h("div", { className: "pkgw-row pkgw-head" }, title, spinner, status),
     body,
     checks.impact,
-    folded,
+    commandsBox,
     checks.rehearsal,
     h("div", { className: "pkgw-row pkgw-foot" }, cost, tryFirst, copyCell, copied, cancel, apply));
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   let state = "hidden";
   /** @type {HTMLElement | null} */
-  let opener = null; // what had the focus before the plan opened
+  let opener = null; // the element that had the focus before the plan opened
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
 
@@ -76,8 +76,8 @@ function render({ model, el }) {
 
   function failedNote() {
     const { unlock } = plan();
-    const more = unlock && button(unlock, { className: "pkgw-quiet", onclick: () => model.send({ type: "unlock" }) });
-    return h("p", { className: "pkgw-note pkgw-bad", role: "alert" }, model.get("error"), more && " ", more);
+    const unlockButton = unlock && button(unlock, { className: "pkgw-quiet", onclick: () => model.send({ type: "unlock" }) });
+    return h("p", { className: "pkgw-note pkgw-bad", role: "alert" }, model.get("error"), unlockButton && " ", unlockButton);
   }
 
   function bodyNodes() {
@@ -91,48 +91,48 @@ function render({ model, el }) {
       const lead = restart && strong(`${word} afterwards:`);
       notes.push(h("p", { className: "pkgw-note" }, lead, restart && ` ${restart}`, restart && others && " ", others));
     }
-    // What was asked for comes first, what follows from it after.
+    // Requested changes come first.
     const ordered = [...changes.filter((c) => c.requested), ...changes.filter((c) => !c.requested)];
     return [changesTable(ordered), ...notes];
   }
 
   function show() {
-    const before = state;
+    const previousState = state;
     state = model.get("state") || "hidden";
     const hadFocus = root.contains(focused());
-    if (before === "hidden" && state !== "hidden") opener = focused();
+    if (previousState === "hidden" && state !== "hidden") opener = focused();
 
     el.classList.toggle("pkgw-hidden", state === "hidden");
     root.ariaBusy = String(state === "loading");
     const applicable = state === "ready" && !plan().empty;
-    say(title, plan().title ?? "");
-    say(status, { loading: "resolving…", ready: plan().empty ? "" : "nothing has been changed yet" }[state] ?? "");
+    setText(title, plan().title ?? "");
+    setText(status, { loading: "resolving…", ready: plan().empty ? "" : "nothing has been changed yet" }[state] ?? "");
     spinner.hidden = state !== "loading";
     body.replaceChildren(...bodyNodes());
-    folded.replaceChildren(...(applicable && plan().commands?.length ? [commandsFold(plan().commands)] : []));
-    say(cost, applicable ? plan().footer ?? "" : "");
+    commandsBox.replaceChildren(...(applicable && plan().commands?.length ? [commandsFold(plan().commands)] : []));
+    setText(cost, applicable ? plan().footer ?? "" : "");
     copyCell.hidden = !applicable || !plan().cell;
-    if (!timer) say(copyCell, copyLabel());
+    if (!timer) setText(copyCell, copyLabel());
     tryFirst.hidden = !applicable;
     for (const node of [checks.impact, checks.rehearsal]) node.classList.toggle("pkgw-hidden", state !== "ready");
-    say(cancel, applicable || state === "loading" ? "Cancel" : "Close");
+    setText(cancel, applicable || state === "loading" ? "Cancel" : "Close");
     apply.hidden = !applicable && state !== "loading";
     apply.disabled = !applicable;
     apply.ariaDisabled = null;
-    if (before !== state || hadFocus) settleFocus(before, hadFocus);
+    if (previousState !== state || hadFocus) settleFocus(previousState, hadFocus);
   }
 
-  // Cancel is the default. But a plan that opens by itself must not take the focus from someone who types in a cell.
-  function settleFocus(before, hadFocus) {
+  // Cancel is the default, but a plan that opens by itself must not take the focus from a cell in which the user types.
+  function settleFocus(previousState, hadFocus) {
     if (state === "hidden") {
       if (hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
       return;
     }
-    const free = !focused() || focused() === document.body || focused()?.closest(".pkgw");
-    const opening = before === "hidden";
-    if (!free || (!opening && root.contains(focused()))) return;
+    const isFocusFree = !focused() || focused() === document.body || focused()?.closest(".pkgw");
+    const isOpening = previousState === "hidden";
+    if (!isFocusFree || (!isOpening && root.contains(focused()))) return;
     // The view may not be in the page yet while it is being rendered.
-    requestAnimationFrame(() => cancel.focus({ preventScroll: !opening }));
+    requestAnimationFrame(() => cancel.focus({ preventScroll: !isOpening }));
   }
 
   const copyLabel = () => (canInsert(model) ? "Insert as cell" : "Copy as cell");
@@ -142,38 +142,38 @@ function render({ model, el }) {
     let text = "Inserted below";
     if (canInsert(model)) insertBelow(model, source);
     else text = (await copy(source)) ? "Copied" : "Could not copy";
-    say(copyCell, text);
-    say(copied, text);
+    setText(copyCell, text);
+    setText(copied, text);
     clearTimeout(timer);
     timer = setTimeout(() => {
       timer = undefined;
-      say(copyCell, copyLabel());
-      say(copied, "");
+      setText(copyCell, copyLabel());
+      setText(copied, "");
     }, 2_000);
   }
 
-  // The kernel gets messages of widgets only between cells: `connection.js` has another way to it.
-  function callOff() {
+  // The kernel gets widget messages only between cells; `connection.js` also sends this on the control channel.
+  function cancelPlan() {
     model.send({ type: "cancel" });
     if (state === "loading" || checks.isBusy()) el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true }));
   }
 
   function onApply() {
     if (apply.ariaDisabled === "true") return; // once; the kernel answers with a new state
-    apply.ariaDisabled = "true"; // not `disabled`: that would throw the keyboard focus out of the panel
+    apply.ariaDisabled = "true"; // not `disabled`: that would move the keyboard focus out of the panel
     model.send({ type: "apply", id: plan().id });
   }
 
   function onKey(event) {
-    event.stopPropagation(); // the notebook has shortcuts of its own
+    event.stopPropagation(); // otherwise the notebook's shortcuts run
     if (event.key !== "Escape") return;
     event.preventDefault();
-    callOff();
+    cancelPlan();
   }
 
   el.addEventListener("keydown", onKey);
-  const quiet = listen(model, ["state", "plan", "error"], show);
-  const calm = listen(model, ["rehearsal"], () => (tryFirst.ariaDisabled = String(checks.isBusy())));
+  const stopPlanListener = listen(model, ["state", "plan", "error"], show);
+  const stopRehearsalListener = listen(model, ["rehearsal"], () => (tryFirst.ariaDisabled = String(checks.isBusy())));
 
   el.append(root);
   el.classList.add("pkgw-hidden");
@@ -182,8 +182,8 @@ function render({ model, el }) {
   return () => {
     el.removeEventListener("keydown", onKey);
     clearTimeout(timer);
-    quiet();
-    calm();
+    stopPlanListener();
+    stopRehearsalListener();
     checks.close();
     el.classList.remove("pkgw-hidden");
     root.remove();

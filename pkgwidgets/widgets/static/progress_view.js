@@ -1,11 +1,11 @@
 // @ts-check
-// What is being done, and what came of it.
+// The progress and the outcome of a change.
 
 /** @import {View} from "./dom.js" */
-import { button, focusedIn, folding, h, say, strong } from "./dom.js";
+import { button, focusedIn, foldButton, h, setText, strong } from "./dom.js";
 import { restartQuestion } from "./restart_prompt.js";
 
-const OUTCOME_MARKS = { ok: ["✓", "Done: "], bad: ["✕", "Failed: "] }; // seen, spoken
+const OUTCOME_MARKS = { ok: ["✓", "Done: "], bad: ["✕", "Failed: "] }; // shown, and read aloud
 
 const undoButton = (id, label) => button("Undo", { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: label });
 const restartButton = () => button("Restart kernel…", { className: "pkgw-quiet", name: "restart" });
@@ -44,94 +44,94 @@ function render({ model, el }) {
   const result = h("div", { className: "pkgw-row pkgw-result", role: "status" }, outcome, closeButton());
   const question = restartQuestion(model, el);
   const log = h("pre", { className: "pkgw-pre", tabIndex: 0, ariaLabel: "Log" });
-  const fold = folding("Log", log);
+  const fold = foldButton("Log", log);
   const folded = h("div", { className: "pkgw-folded" }, fold, log);
   const root = h("section", { className: "pkgw", ariaLabel: "Progress" },
     head, bar, steps, result, question.node, folded);
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   const focused = () => focusedIn(el);
   const drawn = new Map(); // node -> the JSON it was last built from
 
-  // Rebuilds a node's children only when what they show has changed.
+  // Rebuilds the children of a node only if their data changed.
   function draw(node, data, build) {
-    const now = JSON.stringify(data);
-    if (drawn.get(node) === now) return;
-    drawn.set(node, now);
+    const drawnKey = JSON.stringify(data);
+    if (drawn.get(node) === drawnKey) return;
+    drawn.set(node, drawnKey);
     node.replaceChildren(...build());
   }
 
   function showProgress({ title: heading = "", text: line = "", fraction, stages = [], stage, cancellable }) {
-    say(title, heading);
-    say(text, line);
-    const known = typeof fraction === "number";
-    const percent = known ? Math.round(Math.min(1, Math.max(0, fraction)) * 100) : 0;
-    bar.classList.toggle("pkgw-endless", !known);
+    setText(title, heading);
+    setText(text, line);
+    const isCounted = typeof fraction === "number";
+    const percent = isCounted ? Math.round(Math.min(1, Math.max(0, fraction)) * 100) : 0;
+    bar.classList.toggle("pkgw-endless", !isCounted);
     bar.ariaLabel = heading;
-    bar.ariaValueNow = known ? String(percent) : null;
-    fill.style.width = known ? `${percent}%` : "";
+    bar.ariaValueNow = isCounted ? String(percent) : null;
+    fill.style.width = isCounted ? `${percent}%` : "";
     draw(steps, [stages, stage], () => stepItems(stages, stage));
-    // Not `disabled`: that would throw the keyboard focus out of the panel.
+    // Not `disabled`: that would move the keyboard focus out of the panel.
     cancel.ariaDisabled = String(!cancellable);
   }
 
-  function showOutcome(what) {
-    outcome.hidden = !what;
-    outcome.classList.toggle("pkgw-ok", what?.kind === "ok");
-    outcome.classList.toggle("pkgw-bad", what?.kind === "bad");
-    outcome.role = what?.kind === "bad" ? "alert" : null;
-    draw(outcome, what, () => (what ? outcomeNodes(what) : []));
+  function showOutcome(outcomeState) {
+    outcome.hidden = !outcomeState;
+    outcome.classList.toggle("pkgw-ok", outcomeState?.kind === "ok");
+    outcome.classList.toggle("pkgw-bad", outcomeState?.kind === "bad");
+    outcome.role = outcomeState?.kind === "bad" ? "alert" : null;
+    draw(outcome, outcomeState, () => (outcomeState ? outcomeNodes(outcomeState) : []));
   }
 
   function showLog(lines) {
     folded.hidden = lines.length === 0;
     const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
-    say(log, lines.join("\n"));
+    setText(log, lines.join("\n"));
     if (atEnd) log.scrollTop = log.scrollHeight;
   }
 
   function show() {
     const task = model.get("task") ?? {};
-    const { running = false, log: lines = [], outcome: what = null } = task;
+    const { running = false, log: lines = [], outcome: outcomeState = null } = task;
     const hadFocus = root.contains(focused());
-    el.classList.toggle("pkgw-hidden", !running && !what);
+    el.classList.toggle("pkgw-hidden", !running && !outcomeState);
     for (const node of [head, bar, steps]) node.hidden = !running;
-    result.hidden = running || !what;
+    result.hidden = running || !outcomeState;
     if (running) showProgress(task);
-    showOutcome(running ? null : what);
-    if (running || !what?.restart) question.close();
+    showOutcome(running ? null : outcomeState);
+    if (running || !outcomeState?.restart) question.close();
     showLog(lines);
     if (hadFocus) keepFocus();
   }
 
-  // What had the focus may be gone or hidden now, and then the notebook would get the next key.
+  // The focused element may be gone or hidden now; without focus in the panel, the notebook would get the next key.
   function keepFocus() {
-    const seen = (node) => node.checkVisibility();
-    if (root.contains(focused()) && seen(focused())) return;
-    [.../** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[name=close]")), cancel].find(seen)?.focus({ preventScroll: true });
+    const isVisible = (node) => node.checkVisibility();
+    if (root.contains(focused()) && isVisible(focused())) return;
+    [.../** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[name=close]")), cancel].find(isVisible)?.focus({ preventScroll: true });
   }
 
-  // The kernel gets messages of widgets only between cells: `connection.js` has another way to it.
-  function callOff() {
+  // The kernel gets widget messages only between cells; `connection.js` also sends this on the control channel.
+  function sendCancel() {
     cancel.ariaDisabled = "true";
     model.send({ type: "cancel" });
     el.dispatchEvent(new CustomEvent("pkgw-cancel", { bubbles: true }));
   }
 
   function onClick({ target }) {
-    const pushed = target.closest("button");
-    if (!pushed) return;
-    if (pushed === cancel && pushed.ariaDisabled !== "true") callOff();
-    if (pushed.name === "close") model.send({ type: "close" });
-    if (pushed.name === "undo" && pushed.ariaDisabled !== "true") {
-      pushed.ariaDisabled = "true"; // once; a new outcome brings a new button
-      model.send({ type: "undo", id: pushed.value });
+    const pressed = target.closest("button");
+    if (!pressed) return;
+    if (pressed === cancel && pressed.ariaDisabled !== "true") sendCancel();
+    if (pressed.name === "close") model.send({ type: "close" });
+    if (pressed.name === "undo" && pressed.ariaDisabled !== "true") {
+      pressed.ariaDisabled = "true"; // once; a new outcome brings a new button
+      model.send({ type: "undo", id: pressed.value });
     }
-    if (pushed.name === "restart") question.open(pushed);
-    if (pushed === fold) log.scrollTop = log.scrollHeight;
+    if (pressed.name === "restart") question.open(pressed);
+    if (pressed === fold) log.scrollTop = log.scrollHeight;
   }
 
-  const onKey = (event) => event.stopPropagation(); // the notebook has shortcuts of its own
+  const onKey = (event) => event.stopPropagation(); // otherwise the notebook's shortcuts run
   el.addEventListener("keydown", onKey);
   root.addEventListener("click", onClick);
   model.on("change:task", show);

@@ -1,57 +1,57 @@
 // @ts-check
-// Whether to restart the kernel: asked in the panel, with what would be lost.
+// The question whether to restart the kernel, with the variables that would be lost.
 
 /** @import {Model} from "./dom.js" */
-import { button, focusedIn, h, listen, say, strong } from "./dom.js";
+import { button, focusedIn, h, listen, setText, strong } from "./dom.js";
 import { cellOf, commandsOf, restartKernel, runUpToPanel } from "./jupyter_page.js";
 
-const BY_HAND = "The panel cannot restart the kernel here. The notebook's own menu or toolbar can: Kernel → Restart Kernel…";
+const BY_HAND_TEXT = "The panel cannot restart the kernel here. The notebook's own menu or toolbar can: Kernel → Restart Kernel…";
 
-const NOT_RUN = "The kernel was restarted, but nothing was run: the page does not find this notebook any more.";
+const NOT_RUN_TEXT = "The kernel was restarted, but nothing was run: the page does not find this notebook any more.";
 
 /**
- * Says what a restart would lose.
+ * Returns a sentence about what a restart would lose.
  *
- * @param {{ variables?: string[], more?: number }} found
+ * @param {{ variables?: string[], more?: number }} question
  */
-export function lost({ variables, more = 0 }) {
+export function lossText({ variables, more = 0 }) {
   if (!variables) return "Looking for what you would lose…";
   if (!variables.length) return "You would lose no variable.";
-  const all = [...variables, ...(more ? [`${more} more`] : [])];
-  const last = all.pop();
-  return `You would lose ${all.length ? `${all.join(", ")} and ${last}` : last}.`;
+  const names = [...variables, ...(more ? [`${more} more`] : [])];
+  const lastName = names.pop();
+  return `You would lose ${names.length ? `${names.join(", ")} and ${lastName}` : lastName}.`;
 }
 
 /**
- * The question under an outcome. `open` asks it, `close` takes it back.
+ * Returns the question below an outcome. `open` shows it, `close` hides it, `end` removes its listener.
  *
  * @param {Model} model
  * @param {HTMLElement} el
  */
 export function restartQuestion(model, el) {
-  const said = h("p", { role: "status" });
+  const messageLine = h("p", { role: "status" });
   const cancel = button("Cancel", { onclick: close });
-  const both = button("Restart and run up to here", { onclick: () => restart(true) });
-  const only = button("Restart kernel", { className: "pkgw-main", onclick: () => restart(false) });
+  const restartAndRun = button("Restart and run up to here", { onclick: () => restart(true) });
+  const restartOnly = button("Restart kernel", { className: "pkgw-main", onclick: () => restart(false) });
   const node = h("div", { className: "pkgw-note pkgw-question", role: "group", ariaLabel: "Restart the kernel?", hidden: true },
     h("p", null, strong("Restart the kernel?"), " The notebook's text and outputs stay."),
-    said,
-    h("div", { className: "pkgw-row" }, cancel, both, only));
+    messageLine,
+    h("div", { className: "pkgw-row" }, cancel, restartAndRun, restartOnly));
 
   /** @type {HTMLElement | null} */
   let opener = null;
-  let isAsking = false; // not yet answered: what comes later from the kernel is not shown any more
+  let isAsking = false; // until the user answers; later messages from the kernel are not shown
   let commands = null;
-  let asked = ""; // what the kernel was asked for the commands of
+  let commandsId = ""; // the registry id from which `commands` was read
 
-  function open(from) {
-    opener = from;
+  function open(pressedButton) {
+    opener = pressedButton;
     isAsking = true;
     node.hidden = false;
-    both.hidden = true;
-    cancel.hidden = only.hidden = false;
-    for (const each of [cancel, both, only]) each.disabled = false;
-    say(said, lost({}));
+    restartAndRun.hidden = true;
+    cancel.hidden = restartOnly.hidden = false;
+    for (const control of [cancel, restartAndRun, restartOnly]) control.disabled = false;
+    setText(messageLine, lossText({}));
     model.send({ type: "variables" });
     cancel.focus({ preventScroll: true });
     node.scrollIntoView({ block: "nearest" });
@@ -65,33 +65,33 @@ export function restartQuestion(model, el) {
   }
 
   async function show() {
-    const found = model.get("question") ?? {};
-    if (!isAsking || !found.variables) return;
-    say(said, lost(found));
-    if (asked !== found.commands) {
-      asked = found.commands;
-      commands = await commandsOf(model, asked);
+    const question = model.get("question") ?? {};
+    if (!isAsking || !question.variables) return;
+    setText(messageLine, lossText(question));
+    if (commandsId !== question.commands) {
+      commandsId = question.commands;
+      commands = await commandsOf(model, commandsId);
     }
-    both.hidden = !isAsking || !commands || cellOf(model) < 0;
+    restartAndRun.hidden = !isAsking || !commands || cellOf(model) < 0;
   }
 
   async function restart(andRun) {
     isAsking = false;
-    for (const each of [cancel, both, only]) each.disabled = true;
-    say(said, "Restarting…");
+    for (const control of [cancel, restartAndRun, restartOnly]) control.disabled = true;
+    setText(messageLine, "Restarting…");
     try {
       await restartKernel(model);
     } catch {
       cancel.disabled = false;
-      both.hidden = only.hidden = true;
-      say(said, BY_HAND);
+      restartAndRun.hidden = restartOnly.hidden = true;
+      setText(messageLine, BY_HAND_TEXT);
       return;
     }
     node.hidden = true;
     if (!andRun || (await runUpToPanel(model, commands))) return;
     node.hidden = false;
-    for (const each of [cancel, both, only]) each.hidden = true;
-    say(said, NOT_RUN);
+    for (const control of [cancel, restartAndRun, restartOnly]) control.hidden = true;
+    setText(messageLine, NOT_RUN_TEXT);
   }
 
   function onKey(event) {

@@ -1,12 +1,12 @@
 // @ts-check
-// What a row of the list looks like.
+// The cells of a row of the list.
 
 /** @import {Row} from "./rows.js" */
 import { button, h, versionText } from "../dom.js";
-import { age, suggested } from "./rows.js";
+import { age, suggestedVersion } from "./rows.js";
 
 /**
- * @typedef {object} Detail what the kernel adds to an open row
+ * @typedef {object} Detail the kernel's details of an open row
  * @property {string} [summary]
  * @property {string} [blocked_by]
  * @property {string} [error]
@@ -28,12 +28,12 @@ import { age, suggested } from "./rows.js";
  * @property {boolean} [unfolded] whether long lists of names are shown whole
  */
 
-const SOME = 4; // names that an open row lists before it counts the others
-const BOXED = "button:not(.pkgw-retry)";
-export const PARTS = "button, input:not(:disabled), select, a[href]"; // what can be pressed in a cell
+const MAX_NAMES = 4; // listed in an open row before the others are counted
+const BOXED_BUTTON = "button:not(.pkgw-retry)";
+export const PARTS = "button, input:not(:disabled), select, a[href]"; // the interactive elements of a cell
 
 const day = (seconds) => new Date(seconds * 1_000).toLocaleDateString(undefined, { dateStyle: "medium" });
-// In the list one part at a time is reached with Tab, the others with the arrows.
+// Tab reaches one element of the list, the arrow keys reach the others.
 export const part = (text, props) => button(text, { tabIndex: -1, ...props });
 export const checkbox = (label, props) => h("input", { type: "checkbox", ariaLabel: label, tabIndex: -1, ...props });
 export const bar = (name, ...children) => h("div", { className: `pkgw-row pkgw-${name}` }, ...children);
@@ -42,18 +42,18 @@ const dim = (text) => text && h("span", { className: "pkgw-dim" }, text);
 const clip = (text, className = "") => text && h("span", { className: `pkgw-clip ${className}`, title: text }, text);
 const warn = (text) => clip(text, "pkgw-warn");
 
-// Rows are laid out as grids, which takes the table roles away unless they are given again.
-function madeCell(tag, role, key, children) {
+// CSS lays out rows as grids, which removes the table roles unless they are set explicitly.
+function makeCell(tag, role, key, children) {
   const node = h(tag, { className: `pkgw-cell pkgw-c-${key}`, role }, ...children);
   node.dataset.key = key;
   return node;
 }
 
-export const headCell = (key, ...children) => madeCell("th", "columnheader", key, children);
+export const headCell = (key, ...children) => makeCell("th", "columnheader", key, children);
 
-// A cell that holds nothing to press is reached itself.
+// A cell without interactive elements gets the focus itself.
 function cell(key, ...children) {
-  const node = madeCell("td", "gridcell", key, children);
+  const node = makeCell("td", "gridcell", key, children);
   if (key === "detail" || !node.querySelector(PARTS)) node.tabIndex = -1;
   return node;
 }
@@ -71,14 +71,14 @@ function latestCell({ latest, bump, error, origin }) {
 function actionCell({ name, action, label, note, error, status }, readOnly) {
   const [verb, ...rest] = label.split(" ");
   const spoken = [verb, name, ...rest].join(" "); // "Upgrade pandas to 2.3.3"
-  const offered = action && !(readOnly && action !== "retry");
-  const words = note || (status.endsWith("ing") ? `${status}…` : "");
-  const end = offered ? part(label, { className: `pkgw-${action}`, name: action, ariaLabel: spoken, title: spoken }) : words && clip(words, "pkgw-dim");
-  return cell("action", warn(error), error && end && !end.matches(BOXED) && dim("·"), end);
+  const isOffered = action && !(readOnly && action !== "retry");
+  const noteText = note || (status.endsWith("ing") ? `${status}…` : "");
+  const actionNode = isOffered ? part(label, { className: `pkgw-${action}`, name: action, ariaLabel: spoken, title: spoken }) : noteText && clip(noteText, "pkgw-dim");
+  return cell("action", warn(error), error && actionNode && !actionNode.matches(BOXED_BUTTON) && dim("·"), actionNode);
 }
 
 /**
- * Addresses come from strangers, too: only those of web pages become links.
+ * Returns a link, or null: addresses may be hostile, so only http and https ones become links.
  *
  * @param {[string, string]} link
  */
@@ -92,7 +92,7 @@ const line = (...children) => children.some(Boolean) && h("div", null, ...childr
 const fact = (label, text) => text && h("span", { className: "pkgw-fact" }, dim(label), " ", text);
 
 /**
- * The first few of many names; a button shows the rest.
+ * Returns the first few of many names, and a button that shows the rest.
  *
  * @param {string} label
  * @param {string[]} [all]
@@ -100,10 +100,10 @@ const fact = (label, text) => text && h("span", { className: "pkgw-fact" }, dim(
  */
 export function names(label, all = [], unfolded = false) {
   if (!all.length) return null;
-  const most = unfolded || all.length <= SOME + 1 ? all.length : SOME;
-  const more = all.length - most;
-  const rest = more > 0 && part(`+${more}`, { name: "unfold", className: "pkgw-quiet pkgw-rest", ariaLabel: `${label}: ${more} more`, title: all.slice(most).join(", ") });
-  return h("span", { className: "pkgw-fact" }, dim(label), " ", all.slice(0, most).join(", "), rest && " ", rest);
+  const visibleCount = unfolded || all.length <= MAX_NAMES + 1 ? all.length : MAX_NAMES;
+  const hiddenCount = all.length - visibleCount;
+  const restButton = hiddenCount > 0 && part(`+${hiddenCount}`, { name: "unfold", className: "pkgw-quiet pkgw-rest", ariaLabel: `${label}: ${hiddenCount} more`, title: all.slice(visibleCount).join(", ") });
+  return h("span", { className: "pkgw-fact" }, dim(label), " ", all.slice(0, visibleCount).join(", "), restButton && " ", restButton);
 }
 
 /**
@@ -115,19 +115,19 @@ function versionChoice(row, { versions, failed }, picked) {
   if (failed) return h("span", { className: "pkgw-warn", role: "status" }, failed);
   if (!versions) return h("span", { className: "pkgw-waiting", role: "status" }, h("span", { className: "pkgw-spinner", ariaHidden: "true" }), "asking the index for versions…");
   if (!versions.length) return dim("no version on the index that this Python can have");
-  const options = versions.map((each) => h("option", { value: each.version, selected: each.version === picked }, versionText(each)));
+  const options = versions.map((option) => h("option", { value: option.version, selected: option.version === picked }, versionText(option)));
   return h("label", { className: "pkgw-choice" }, dim("Version"), h("select", { className: "pkgw-select", ariaLabel: `Version of ${row.name}`, tabIndex: -1 }, ...options));
 }
 
 /**
- * The lines under an open row. They repeat what a narrow panel hides; `more` is what the kernel adds when it is asked.
+ * Returns the lines under an open row. They repeat the columns that a narrow panel hides; `more` has the kernel's details.
  *
  * @param {Row} row
  * @param {DetailState} state
  */
 function detailCell(row, { readOnly, more = {}, picked, unfolded }) {
-  const links = (more.links ?? []).map(link).filter(Boolean).flatMap((each, i) => (i ? [dim("·"), each] : [each]));
-  const pick = picked ?? suggested(more);
+  const links = (more.links ?? []).map(link).filter(Boolean).flatMap((anchor, i) => (i ? [dim("·"), anchor] : [anchor]));
+  const pickedVersion = picked ?? suggestedVersion(more);
   return cell("detail",
     h("div", { className: "pkgw-about" }, more.summary || row.summary, ...links),
     line(names("Requires", more.requires, unfolded), names("Required by", more.required_by, unfolded)),
@@ -143,8 +143,8 @@ function detailCell(row, { readOnly, more = {}, picked, unfolded }) {
     row.loaded && row.loaded !== row.version && line(warn(`${row.loaded} is still loaded`)),
     row.error && line(warn(more.error || row.error)),
     more.changeable && !readOnly && h("div", { className: "pkgw-more" },
-      versionChoice(row, more, pick),
-      Boolean(more.versions?.length) && part("Plan…", { name: "pick", ariaLabel: `Plan the chosen version of ${row.name}`, ariaDisabled: String(pick === row.version) }),
+      versionChoice(row, more, pickedVersion),
+      Boolean(more.versions?.length) && part("Plan…", { name: "pick", ariaLabel: `Plan the chosen version of ${row.name}`, ariaDisabled: String(pickedVersion === row.version) }),
       part("Uninstall…", { name: "uninstall", className: "pkgw-quiet", ariaLabel: `Uninstall ${row.name}` })));
 }
 

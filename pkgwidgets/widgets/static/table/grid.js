@@ -1,28 +1,28 @@
 // @ts-check
-// The rows in view, and the keys that go from one to the next (ARIA Authoring Practices: grid).
-// Rows are known by their ids here. `build(id, tr)` fills one; `press(id, what)` does what a key asks for.
+// The visible rows, and keyboard navigation between them (ARIA Authoring Practices: grid).
+// Rows are identified by id. `build(id, tr)` fills a row; `press(id, actionName)` runs the action of a key.
 
 import { focusedIn, h } from "../dom.js";
 import { PARTS } from "./cells.js";
 
-const BEYOND = 8; // rows drawn above and below those in view
-const USUAL = { row: 36, view: 420 }; // pixels, as long as nothing is on the screen
-const HEAD = "";
+const MARGIN_ROWS = 8; // rows drawn above and below those in view
+const DEFAULT_PIXELS = { row: 36, view: 420 }; // until the list is on the screen
+const HEAD_ID = "";
 
 /**
- * Where rows are, in pixels. All are equally high but the open ones: `open` has their places and what they have more.
+ * The places of the open rows, and their extra heights in pixels. All other rows are equally high.
  *
  * @typedef {[place: number, pixels: number][]} Open
  */
 
 /**
- * A part of a row that can have the focus: the `nth` in the cell of this key. The head's id is "".
+ * A focusable part of a row: the `nth` in the cell with this key. The head's id is "".
  *
  * @typedef {{ id: string, key: string, nth: number }} Part
  */
 
 /**
- * Returns how far down the row at a place begins.
+ * Returns the top of the row at a place, in pixels.
  *
  * @param {number} place
  * @param {number} rowHeight
@@ -31,7 +31,7 @@ const HEAD = "";
 export const topOf = (place, rowHeight, open) => open.reduce((sum, [at, pixels]) => sum + (at < place ? pixels : 0), place * rowHeight);
 
 /**
- * Returns the place of the row, of `count`, that is so many pixels down.
+ * Returns the place of the row, of `count`, that is this many pixels down.
  *
  * @param {number} pixels
  * @param {number} count
@@ -49,7 +49,7 @@ export function placeAt(pixels, count, rowHeight, open) {
 }
 
 /**
- * Returns where the arrows stop in a row, from left to right: not at what is hidden, as in a narrow panel.
+ * Returns the parts of a row that the arrow keys reach, from left to right, without those that a narrow panel hides.
  *
  * @param {HTMLElement} tr
  * @returns {HTMLElement[]}
@@ -66,23 +66,23 @@ export function makeGrid({ scroller, table, headRow, body, build, isOpen, press 
   let shown = [];
   let places = new Map(); // id -> place in `shown`
   /** @type {Part | null} the one part that Tab reaches */
-  let here = null;
-  let rowHeight = USUAL.row;
+  let tabPart = null;
+  let rowHeight = DEFAULT_PIXELS.row;
   const drawn = new Map(); // id -> tr
   const lines = new Map(); // id -> pixels of the lines under an open row
   const focused = () => focusedIn(table);
 
-  const opened = () => [...lines].filter(([id]) => isOpen(id) && places.has(id)).map(([id, pixels]) => [places.get(id), pixels]);
-  const above = (place, open) => topOf(place, rowHeight, open);
+  const openRows = () => [...lines].filter(([id]) => isOpen(id) && places.has(id)).map(([id, pixels]) => [places.get(id), pixels]);
+  const pixelsAbove = (place, open) => topOf(place, rowHeight, open);
   const rowAt = (pixels, open) => placeAt(pixels, shown.length, rowHeight, open);
-  const room = () => (scroller.clientHeight || USUAL.view) - rowHeight; // the head stays on top
-  const page = () => Math.max(1, Math.floor(room() / rowHeight) - 1);
+  const roomHeight = () => (scroller.clientHeight || DEFAULT_PIXELS.view) - rowHeight; // the head is sticky
+  const pageRows = () => Math.max(1, Math.floor(roomHeight() / rowHeight) - 1);
 
-  function wanted(open) {
-    const first = Math.max(0, rowAt(scroller.scrollTop, open) - BEYOND);
-    const last = rowAt(scroller.scrollTop + room(), open) + BEYOND;
+  function idsToDraw(open) {
+    const first = Math.max(0, rowAt(scroller.scrollTop, open) - MARGIN_ROWS);
+    const last = rowAt(scroller.scrollTop + roomHeight(), open) + MARGIN_ROWS;
     const ids = shown.slice(first, last + 1);
-    // A row that has the focus stays: without it the next key would go to the notebook.
+    // The focused row stays: without it the notebook would get the next key.
     const place = places.get(partOf(focused())?.id);
     if (place < first) ids.unshift(shown[place]);
     if (place > last) ids.push(shown[place]);
@@ -90,18 +90,18 @@ export function makeGrid({ scroller, table, headRow, body, build, isOpen, press 
   }
 
   function draw() {
-    const open = opened();
-    const ids = wanted(open);
-    const kept = new Set(ids);
-    for (const [id, tr] of drawn) if (!kept.has(id)) drop(id, tr);
+    const open = openRows();
+    const ids = idsToDraw(open);
+    const keptIds = new Set(ids);
+    for (const [id, tr] of drawn) if (!keptIds.has(id)) drop(id, tr);
     let next = body.firstElementChild;
     for (const id of ids) {
       const tr = drawn.get(id) ?? add(id);
       if (tr === next) next = next.nextElementSibling;
       else body.insertBefore(tr, next);
     }
-    settle(open);
-    mark();
+    positionRows(open);
+    markTabStop();
   }
 
   function add(id) {
@@ -119,112 +119,112 @@ export function makeGrid({ scroller, table, headRow, body, build, isOpen, press 
     drawn.delete(id);
   }
 
-  // Puts the rows where they belong.
-  function settle(open = opened()) {
+  // Positions the drawn rows.
+  function positionRows(open = openRows()) {
     for (const [id, tr] of drawn) {
       const place = places.get(id);
-      tr.style.top = `${above(place, open)}px`;
-      tr.setAttribute("aria-rowindex", String(place + 2)); // the head is the first
+      tr.style.top = `${pixelsAbove(place, open)}px`;
+      tr.setAttribute("aria-rowindex", String(place + 2)); // the head is row 1
     }
-    body.style.height = `${above(shown.length, open)}px`;
+    body.style.height = `${pixelsAbove(shown.length, open)}px`;
     table.setAttribute("aria-rowcount", String(shown.length + 1));
   }
 
-  // Sizes are known when rows are on the screen: the head's, and those of open rows.
+  // The heights of the head and of open rows are known once they are on the screen.
   const sizes = new ResizeObserver((entries) => {
-    const before = rowHeight;
+    const previousHeight = rowHeight;
     rowHeight = headRow.offsetHeight || rowHeight;
     const targets = entries.map(({ target }) => /** @type {HTMLElement} */ (target));
     for (const target of targets) {
       const { id } = target.dataset;
       if (id && target.offsetHeight) lines.set(id, Math.max(0, target.offsetHeight - rowHeight));
     }
-    const moved = (target) => target === scroller || isOpen(target.dataset.id);
-    if (before !== rowHeight || targets.some(moved)) draw();
-    if (targets.some((target) => target.dataset.id === opening)) reveal(places.get(opening));
+    const isResized = (target) => target === scroller || isOpen(target.dataset.id);
+    if (previousHeight !== rowHeight || targets.some(isResized)) draw();
+    if (targets.some((target) => target.dataset.id === openingId)) reveal(places.get(openingId));
   });
-  // A row that was opened is shown whole, also when more of it comes; until somebody looks elsewhere.
-  let opening = null;
-  for (const type of ["wheel", "keydown", "pointerdown"]) scroller.addEventListener(type, () => { opening = null; }, { passive: true });
+  // A newly opened row is scrolled into view whole, also when its details arrive, until the user scrolls or presses a key.
+  let openingId = null;
+  for (const type of ["wheel", "keydown", "pointerdown"]) scroller.addEventListener(type, () => { openingId = null; }, { passive: true });
   sizes.observe(scroller);
   sizes.observe(headRow);
 
-  const rowOf = (id) => (id === HEAD ? headRow : drawn.get(id));
+  const rowOf = (id) => (id === HEAD_ID ? headRow : drawn.get(id));
 
-  // Names a part so that it is found again when its row was filled or drawn anew.
+  // Identifies a part so that it can be found again after its row was rebuilt.
   function partOf(node) {
     const key = table.contains(node) && keyOf(node);
     if (!key) return null;
     const tr = node.closest("tr");
-    return { id: tr.dataset.id ?? HEAD, key, nth: stops(tr).filter((part) => keyOf(part) === key).indexOf(node) };
+    return { id: tr.dataset.id ?? HEAD_ID, key, nth: stops(tr).filter((part) => keyOf(part) === key).indexOf(node) };
   }
 
-  function find({ id, key, nth }) {
+  function findPart({ id, key, nth }) {
     const all = stops(rowOf(id));
     const same = all.filter((part) => keyOf(part) === key);
     return same[nth] ?? same.at(-1) ?? all.find((part) => keyOf(part) === "name") ?? all[0];
   }
 
-  // Tab leads to the part that was used last; if that is out of sight, to the first row.
-  function mark() {
-    unmark();
-    if (!here || !rowOf(here.id)) here = shown.length ? { id: shown[rowAt(scroller.scrollTop, opened())], key: "name", nth: 0 } : null;
-    const tr = here && rowOf(here.id);
-    // Not on the screen yet, nothing has a place in it.
-    const stop = here && tr && (find(here) ?? tr.querySelector("[name=detail]"));
+  // Tab reaches the part that was used last, or the first visible row if that part is not drawn.
+  function markTabStop() {
+    clearTabStop();
+    if (!tabPart || !rowOf(tabPart.id)) tabPart = shown.length ? { id: shown[rowAt(scroller.scrollTop, openRows())], key: "name", nth: 0 } : null;
+    const tr = tabPart && rowOf(tabPart.id);
+    // Before the list is on the screen, no part is visible.
+    const stop = tabPart && tr && (findPart(tabPart) ?? tr.querySelector("[name=detail]"));
     if (stop) stop.tabIndex = 0;
   }
 
-  function unmark() {
-    for (const old of table.querySelectorAll('[tabindex="0"]')) old.tabIndex = -1;
+  function clearTabStop() {
+    for (const previousStop of table.querySelectorAll('[tabindex="0"]')) previousStop.tabIndex = -1;
   }
 
   function reveal(place) {
-    const open = opened();
-    const [top, bottom] = [above(place, open), above(place + 1, open)];
-    if (bottom > scroller.scrollTop + room()) scroller.scrollTop = bottom - room();
+    const open = openRows();
+    const [top, bottom] = [pixelsAbove(place, open), pixelsAbove(place + 1, open)];
+    if (bottom > scroller.scrollTop + roomHeight()) scroller.scrollTop = bottom - roomHeight();
     if (top < scroller.scrollTop) scroller.scrollTop = top;
   }
 
   function focus(target) {
-    if (target.id !== HEAD) reveal(places.get(target.id));
-    draw(); // the row that is left stays until the focus is in the new one
+    if (target.id !== HEAD_ID) reveal(places.get(target.id));
+    draw(); // the old row stays until the new one has the focus
     if (!rowOf(target.id)) return;
-    find(target)?.focus({ preventScroll: true });
-    rowOf(target.id).scrollIntoView({ block: "nearest", inline: "nearest" }); // the notebook scrolls, too
+    findPart(target)?.focus({ preventScroll: true });
+    rowOf(target.id).scrollIntoView({ block: "nearest", inline: "nearest" }); // this scrolls the notebook, too
   }
 
-  // To the row at a place, or to the one that is nearest to it; the head is before the first.
-  function go(place, part = here) {
+  // Focuses the row at a place, or the nearest one; the head is before the first.
+  function focusPlace(place, part = tabPart) {
     const { key, nth } = part ?? { key: "name", nth: 0 };
     const at = Math.max(-1, Math.min(shown.length - 1, place));
-    focus({ id: at < 0 ? HEAD : shown[at], key: key === "detail" ? "name" : key, nth });
+    focus({ id: at < 0 ? HEAD_ID : shown[at], key: key === "detail" ? "name" : key, nth });
   }
 
-  function sideways(choose) {
-    if (!here) return;
-    const all = stops(rowOf(here.id));
-    const at = Math.max(0, Math.min(all.length - 1, choose(all.indexOf(find(here)), all.length)));
+  function focusSideways(choose) {
+    if (!tabPart) return;
+    const all = stops(rowOf(tabPart.id));
+    const at = Math.max(0, Math.min(all.length - 1, choose(all.indexOf(findPart(tabPart)), all.length)));
     all[at]?.focus({ preventScroll: true });
   }
 
   const KEYS = {
-    ArrowDown: (place) => go(place + 1),
-    ArrowUp: (place) => go(place - 1),
-    PageDown: (place) => go(place + page()),
-    PageUp: (place) => go(Math.max(0, place - page())),
-    ArrowRight: () => sideways((at) => at + 1),
-    ArrowLeft: () => sideways((at) => at - 1),
-    Home: (_, all) => (all ? go(0) : sideways(() => 0)),
-    End: (_, all) => (all ? go(shown.length - 1) : sideways((_at, count) => count - 1)),
+    ArrowDown: (place) => focusPlace(place + 1),
+    ArrowUp: (place) => focusPlace(place - 1),
+    PageDown: (place) => focusPlace(place + pageRows()),
+    PageUp: (place) => focusPlace(Math.max(0, place - pageRows())),
+    ArrowRight: () => focusSideways((at) => at + 1),
+    ArrowLeft: () => focusSideways((at) => at - 1),
+    Home: (_, all) => (all ? focusPlace(0) : focusSideways(() => 0)),
+    End: (_, all) => (all ? focusPlace(shown.length - 1) : focusSideways((_at, count) => count - 1)),
   };
 
-  // Returns whether the key is one of ours. Buttons, links and boxes know Enter and Space themselves.
-  function obey({ key, ctrlKey, metaKey, altKey, shiftKey, target }) {
-    const id = here?.id ?? HEAD;
+  // Returns whether a key was handled. Buttons, links and boxes handle Enter and Space themselves.
+  function handleKey({ key, ctrlKey, metaKey, altKey, shiftKey, target }) {
+    const id = tabPart?.id ?? HEAD_ID;
     const inRow = places.has(id);
-    if (!here || altKey || shiftKey) return false;
-    if (target.matches("select") && !["ArrowLeft", "ArrowRight", "Escape"].includes(key)) return false; // it has keys of its own
+    if (!tabPart || altKey || shiftKey) return false;
+    if (target.matches("select") && !["ArrowLeft", "ArrowRight", "Escape"].includes(key)) return false; // it handles its own keys
     if (Object.hasOwn(KEYS, key)) KEYS[key](inRow ? places.get(id) : -1, ctrlKey || metaKey);
     else if (key === "a" && (ctrlKey || metaKey)) press(null, "select");
     else if (!inRow) return false;
@@ -236,44 +236,44 @@ export function makeGrid({ scroller, table, headRow, body, build, isOpen, press 
   }
 
   table.addEventListener("keydown", (event) => {
-    if (obey(event)) event.preventDefault();
+    if (handleKey(event)) event.preventDefault();
   });
   table.addEventListener("focusin", ({ target }) => {
-    here = partOf(target) ?? here;
-    mark();
+    tabPart = partOf(target) ?? tabPart;
+    markTabStop();
   });
   scroller.addEventListener("scroll", draw, { passive: true });
 
   return {
-    // Shows these rows in this order. What had the focus keeps it; if it is gone, its neighbour gets it.
+    // Shows these rows in this order. The focused part keeps the focus; if it is gone, its neighbour gets it.
     show(ids) {
-      const held = partOf(focused());
-      const place = places.get(held?.id);
+      const focusedPart = partOf(focused());
+      const place = places.get(focusedPart?.id);
       shown = ids;
       places = new Map(ids.map((id, i) => [id, i]));
       draw();
-      if (!held || table.contains(focused())) return;
-      if (rowOf(held.id)) find(held)?.focus({ preventScroll: true });
-      else go(place, held);
+      if (!focusedPart || table.contains(focused())) return;
+      if (rowOf(focusedPart.id)) findPart(focusedPart)?.focus({ preventScroll: true });
+      else focusPlace(place, focusedPart);
     },
-    // Fills some rows again, if they are drawn.
+    // Rebuilds rows that are drawn.
     refresh(ids) {
-      const held = partOf(focused());
-      unmark();
+      const focusedPart = partOf(focused());
+      clearTabStop();
       for (const id of ids) if (drawn.has(id)) build(id, drawn.get(id));
-      settle();
-      mark();
-      if (held && !table.contains(focused())) find(held)?.focus({ preventScroll: true });
+      positionRows();
+      markTabStop();
+      if (focusedPart && !table.contains(focused())) findPart(focusedPart)?.focus({ preventScroll: true });
     },
     drawn: () => [...drawn.keys()],
     expose(id) {
-      opening = id;
+      openingId = id;
     },
     toTop() {
       scroller.scrollTop = 0;
       draw();
     },
-    enter: () => go(0, { id: HEAD, key: "name", nth: 0 }),
+    enter: () => focusPlace(0, { id: HEAD_ID, key: "name", nth: 0 }),
     stop: () => sizes.disconnect(),
   };
 }

@@ -1,8 +1,8 @@
 // @ts-check
-// The rows of the list as values: what is filtered, sorted and counted. Nothing here touches the page.
+// The rows of the list as values: filter, sort and count them. Nothing here touches the page.
 
 /**
- * A row as the kernel sends it: what goes without saying is left out.
+ * A row as the kernel sends it: fields with default values are left out.
  *
  * @typedef {{ name: string, id?: string } & Partial<RowText>} SentRow
  *
@@ -33,8 +33,8 @@
  * @typedef {object} Chip
  * @property {string} title
  * @property {(row: Row) => boolean} test
- * @property {boolean} [asked] whether it is known only of what the index has answered
- * @property {boolean} [rare] whether it is hidden where it counts none
+ * @property {boolean} [asked] whether it needs an answer of the index
+ * @property {boolean} [rare] whether it is hidden if no row matches
  */
 
 const STEPS = ["", "other", "patch", "minor", "major"];
@@ -43,7 +43,7 @@ const STEPS = ["", "other", "patch", "minor", "major"];
 export const COLUMNS = [
   { key: "name", title: "Package", value: (row) => row.name },
   { key: "version", title: "Installed", value: (row) => row.version },
-  // Only the kernel knows how versions compare: `bump` is its size of the step. The biggest comes first.
+  // Only the kernel can compare versions: `bump` is the size of the step. The biggest comes first.
   { key: "latest", title: "Latest", value: (row) => (row.latest ? STEPS.indexOf(row.bump) : ""), first: -1 },
   { key: "blocked", title: "Blocked by", value: (row) => row.blocked_by },
   { key: "released", title: "Released", value: (row) => row.released || "", first: -1 },
@@ -59,7 +59,7 @@ export const CHIPS = [
 ];
 
 /**
- * What a row is as long as the kernel says nothing else: most rows say little.
+ * The default values of a row's fields; most rows have few others.
  *
  * @type {RowText}
  */
@@ -69,13 +69,13 @@ const PLAIN = {
 };
 
 /**
- * Adds what the kernel left out. `labels` has what the buttons say in most rows; it is sent once.
+ * Returns a row with the defaults added. `labels` has the default labels of the buttons, which are sent once.
  *
  * @param {SentRow} sent
  * @param {Record<string, string>} labels
  * @returns {Row}
  */
-export function completed(sent, labels) {
+export function completeRow(sent, labels) {
   const row = { ...PLAIN, id: sent.name, words: "", ...sent };
   row.label ||= labels[row.action] ?? "";
   row.words = `${row.name}\n${row.summary}`.toLowerCase();
@@ -96,13 +96,13 @@ const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - 
  * @param {{ column: Column, dir: number }} sort
  */
 export const rowOrder = ({ column, dir }) => (/** @type {Row} */ a, /** @type {Row} */ b) => {
-  const [one, other] = [column.value(a) ?? "", column.value(b) ?? ""];
-  const blankLast = Number(one === "") - Number(other === ""); // both ways
-  return blankLast || dir * compare(one, other) || natural.compare(a.name, b.name);
+  const [firstValue, secondValue] = [column.value(a) ?? "", column.value(b) ?? ""];
+  const blankLast = Number(firstValue === "") - Number(secondValue === ""); // both ways
+  return blankLast || dir * compare(firstValue, secondValue) || natural.compare(a.name, b.name);
 };
 
 /**
- * Tells whether a row has this text, in lower case, in its name or summary, and passes all the tests.
+ * Returns whether a row has this lower-case text in its name or summary, and passes all tests.
  *
  * @param {Row} row
  * @param {string} text
@@ -111,9 +111,9 @@ export const rowOrder = ({ column, dir }) => (/** @type {Row} */ a, /** @type {R
 export const matches = (row, text, tests) => row.words.includes(text) && tests.every((test) => test(row));
 
 /**
- * Says why no row is shown.
+ * Returns a sentence about why no row is shown.
  *
- * @param {Row[]} rows all rows, whatever is shown
+ * @param {Row[]} rows all rows, also those that are not shown
  * @param {{ busy?: string, checked?: string }} header
  * @param {boolean} onlyUpdates whether only rows with an update would be shown
  */
@@ -125,12 +125,12 @@ export function emptyText(rows, { busy, checked }, onlyUpdates) {
   return unknown ? `No update is known; ${unknown} of ${rows.length} could not be checked.` : "Everything is up to date.";
 }
 
-// In minutes. A unit serves from two of it on: "9 days" says more than "1 week".
+// Sizes in minutes. A unit is used from two of it on: "9 days" says more than "1 week".
 /** @type {[string, number][]} */
 const AGES = [["years", 525_600], ["months", 43_800], ["weeks", 10_080], ["days", 1_440], ["h", 60], ["min", 1]];
 
 /**
- * Says how long ago a time was, given in seconds since 1970; "" for 0.
+ * Returns how long ago a time was, given in seconds since 1970; "" for 0.
  *
  * @param {number} seconds
  * @param {number} [now]
@@ -143,9 +143,9 @@ export function age(seconds, now = Date.now() / 1_000) {
 }
 
 /**
- * Returns the version that is suggested: the one that is marked, else the first.
+ * Returns the suggested version: the marked one, else the first.
  *
  * @param {{ versions?: { version: string, pick?: boolean }[] }} detail
  * @returns {string | undefined}
  */
-export const suggested = ({ versions = [] }) => (versions.find(({ pick }) => pick) ?? versions[0])?.version;
+export const suggestedVersion = ({ versions = [] }) => (versions.find(({ pick }) => pick) ?? versions[0])?.version;

@@ -1,11 +1,11 @@
 // @ts-check
-// The list of packages. It decides nothing: it shows the rows the kernel sends, and asks for checks, plans and history.
+// The list of packages. It decides nothing: it shows the kernel's rows, and requests checks, plans and the history.
 
 /** @import {View} from "../dom.js" */
-import { button, h, say } from "../dom.js";
+import { button, h, setText } from "../dom.js";
 import { bar, checkbox, headCell, part, rowCells, statusText } from "./cells.js";
 import { makeGrid } from "./grid.js";
-import { age, CHIPS, COLUMNS, completed, emptyText, matches, rowOrder, suggested } from "./rows.js";
+import { age, CHIPS, COLUMNS, completeRow, emptyText, matches, rowOrder, suggestedVersion } from "./rows.js";
 
 /** @param {View} view */
 function render({ model, el }) {
@@ -22,9 +22,9 @@ function render({ model, el }) {
   const chips = CHIPS.map((chip, i) => ({ ...chip, on: false, node: button("", { className: "pkgw-chip", onclick: () => pressChip(i) }) }));
   const count = statusText("count");
   const sorted = h("span", { className: "pkgw-sr", role: "status" });
-  const every = checkbox("Select all shown", { onclick: () => tick(shown.filter(selectable), every.checked) });
+  const selectAll = checkbox("Select all shown", { onclick: () => setSelected(shown.filter(selectable), selectAll.checked) });
   const heads = COLUMNS.map((column) => headCell(column.key, part(column.title, { onclick: () => sortBy(column) })));
-  const headRow = h("tr", { role: "row", className: "pkgw-heads", ariaRowIndex: "1" }, headCell("select", every), ...heads, headCell("action", "Action"));
+  const headRow = h("tr", { role: "row", className: "pkgw-heads", ariaRowIndex: "1" }, headCell("select", selectAll), ...heads, headCell("action", "Action"));
   const body = h("tbody", { role: "rowgroup", onclick: onRowClick, onchange: onPick });
   const table = h("table", { role: "grid", ariaLabel: "Packages", ariaMultiSelectable: "true" }, h("thead", { role: "rowgroup" }, headRow), body);
   const empty = h("p", { className: "pkgw-empty", role: "status" });
@@ -35,10 +35,10 @@ function render({ model, el }) {
   const root = h("section", { className: "pkgw", ariaLabel: "Packages" },
     bar("head", title, where, checked, check, all, install, history), refused, notice,
     bar("filter", search, ...chips.map(({ node }) => node), count, sorted), scroller, empty, foot);
-  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab looks for shortcuts before any listener of ours
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   const rows = new Map(); // id -> row
-  const details = new Map(); // id -> what the kernel adds to an open row
+  const details = new Map(); // id -> the kernel's details of an open row
   const selected = new Set();
   const open = new Set();
   const picked = new Map(); // id -> the version that was chosen in an open row
@@ -51,26 +51,26 @@ function render({ model, el }) {
   const selectable = (row) => row.action === "upgrade" && !readOnly;
   const grid = makeGrid({ scroller, table, headRow, body, build, isOpen: (id) => open.has(id), press });
 
-  // Only cells that changed are replaced: the others keep focus and hover.
+  // Replaces only changed cells: the others keep focus and hover.
   function build(id, tr) {
     const row = rows.get(id);
     const checkedNow = selected.has(id);
-    const fresh = rowCells(row, {
+    const newCells = rowCells(row, {
       readOnly, checked: checkedNow, open: open.has(id), more: details.get(id), picked: picked.get(id), unfolded: unfolded.has(id),
     });
-    [...tr.children].forEach((old, i) => (fresh[i] ? old.isEqualNode(fresh[i]) || old.replaceWith(fresh[i]) : old.remove()));
-    tr.append(...fresh.slice(tr.children.length));
+    [...tr.children].forEach((oldCell, i) => (newCells[i] ? oldCell.isEqualNode(newCells[i]) || oldCell.replaceWith(newCells[i]) : oldCell.remove()));
+    tr.append(...newCells.slice(tr.children.length));
     tr.querySelector("[name=select]").checked = checkedNow;
     tr.ariaSelected = String(checkedNow);
   }
 
-  function takeAll() {
-    take(model.get("rows") ?? [], model.get("revision") ?? 0);
+  function replaceAllRows() {
+    replaceRows(model.get("rows") ?? [], model.get("revision") ?? 0);
   }
 
-  function take(sent, number) {
+  function replaceRows(sentRows, number) {
     rows.clear();
-    for (const each of sent) put(each);
+    for (const sentRow of sentRows) storeRow(sentRow);
     for (const set of [open, selected]) for (const id of set) if (!rows.has(id)) set.delete(id);
     revision = number;
     ordered = [...rows.values()];
@@ -79,50 +79,50 @@ function render({ model, el }) {
     askDetails([...open]);
   }
 
-  function put(sent) {
-    const row = completed(sent, model.get("labels") ?? {});
+  function storeRow(sentRow) {
+    const row = completeRow(sentRow, model.get("labels") ?? {});
     rows.set(row.id, row);
     return row;
   }
 
-  // A row that no longer matches stays until the next filtering: what is worked on must not vanish from under the pointer.
-  function patch({ rows: sent, revision: number }) {
+  // A row that no longer matches stays until the next filtering: it must not vanish from under the pointer.
+  function patch({ rows: sentRows, revision: number }) {
     if (number <= revision) return;
     if (number > revision + 1) return askAll();
     revision = number;
     const visible = new Set(shown.map(({ id }) => id));
-    const added = sent.filter(({ id, name }) => !rows.has(id ?? name));
-    const fresh = sent.map(put);
-    for (const row of fresh) if (picked.get(row.id) === row.version) picked.delete(row.id); // it was taken
-    // In the order of before: that is nearly the new one, and then sorting is cheap.
+    const added = sentRows.filter(({ id, name }) => !rows.has(id ?? name));
+    const newRows = sentRows.map(storeRow);
+    for (const row of newRows) if (picked.get(row.id) === row.version) picked.delete(row.id); // it is installed now
+    // Rows keep the previous order: it is nearly the new one, which makes sorting cheap.
     ordered = [...ordered, ...added.map(({ id, name }) => ({ id: id ?? name }))].map(({ id }) => rows.get(id));
-    if (fresh.some((row) => !visible.has(row.id) && matches(row, words(), activeTests()))) layout({ again: true, keep: visible });
+    if (newRows.some((row) => !visible.has(row.id) && matches(row, searchText(), activeTests()))) layout({ again: true, keep: visible });
     else shown = shown.map(({ id }) => rows.get(id));
-    grid.refresh(fresh.map(({ id }) => id));
-    askDetails(fresh.map(({ id }) => id).filter((id) => open.has(id)));
+    grid.refresh(newRows.map(({ id }) => id));
+    askDetails(newRows.map(({ id }) => id).filter((id) => open.has(id)));
     showCounts();
   }
 
-  // What was sent before this view was there, or while the connection was down, has passed it by.
+  // Requests all rows: patches that were sent before this view existed, or while it was disconnected, are lost.
   const askAll = () => model.send({ type: "opened", revision });
   const askDetails = (ids) => ids.forEach((id) => model.send({ type: "detail", id }));
 
   function onMessage(message) {
     if (message.type === "patch") patch(message);
-    if (message.type === "all") take(message.rows, message.revision);
+    if (message.type === "all") replaceRows(message.rows, message.revision);
     if (message.type !== "detail" || !rows.has(message.id)) return;
     details.set(message.id, { ...details.get(message.id), ...message });
     grid.refresh([message.id]);
   }
 
-  const words = () => search.value.trim().toLowerCase();
+  const searchText = () => search.value.trim().toLowerCase();
 
   const activeTests = () => chips.filter(({ on }) => on).map(({ test }) => test);
 
-  // Sorting is the dear part: it is done again only when the rows or the order change.
+  // Sorting is expensive, so rows are sorted again only if they or the order changed.
   function layout({ again = false, keep = new Set() } = {}) {
     if (again) ordered.sort(rowOrder(sort));
-    const [text, tests] = [words(), activeTests()];
+    const [text, tests] = [searchText(), activeTests()];
     shown = ordered.filter((row) => keep.has(row.id) || matches(row, text, tests));
     grid.show(shown.map(({ id }) => id));
     if (!keep.size) grid.toTop();
@@ -133,17 +133,17 @@ function render({ model, el }) {
 
   function showCounts() {
     const isAnswered = ordered.some(({ latest }) => latest);
-    for (const { node, title: word, test, asked, rare, on } of chips) {
-      const found = ordered.filter(test).length;
-      say(node, asked && !isAnswered ? word : `${word} ${found}`);
+    for (const { node, title: chipTitle, test, asked, rare, on } of chips) {
+      const matchCount = ordered.filter(test).length;
+      setText(node, asked && !isAnswered ? chipTitle : `${chipTitle} ${matchCount}`);
       node.ariaPressed = String(on);
-      node.hidden = Boolean(rare) && found === 0 && !on;
+      node.hidden = Boolean(rare) && matchCount === 0 && !on;
     }
     const upgradable = ordered.filter(selectable).length;
-    say(all, upgradable ? `Upgrade all (${upgradable})…` : "Upgrade all…");
+    setText(all, upgradable ? `Upgrade all (${upgradable})…` : "Upgrade all…");
     all.disabled = upgradable === 0;
-    say(count, `${shown.length} of ${ordered.length}`);
-    say(empty, shown.length ? "" : emptyText(ordered, model.get("header") ?? {}, chips[0].on));
+    setText(count, `${shown.length} of ${ordered.length}`);
+    setText(empty, shown.length ? "" : emptyText(ordered, model.get("header") ?? {}, chips[0].on));
     showSelection();
   }
 
@@ -151,22 +151,22 @@ function render({ model, el }) {
     for (const id of selected) if (!selectable(rows.get(id))) selected.delete(id);
     const choices = shown.filter(selectable);
     const ticked = choices.filter(({ id }) => selected.has(id)).length;
-    say(chosen, `${selected.size} selected${selected.size > ticked ? `, ${selected.size - ticked} not shown` : ""}`);
-    say(upgradeChosen, `Upgrade selected (${selected.size})…`);
+    setText(chosen, `${selected.size} selected${selected.size > ticked ? `, ${selected.size - ticked} not shown` : ""}`);
+    setText(upgradeChosen, `Upgrade selected (${selected.size})…`);
     foot.hidden = selected.size === 0;
-    every.disabled = choices.length === 0;
-    every.checked = ticked > 0 && ticked === choices.length;
-    every.indeterminate = ticked > 0 && ticked < choices.length;
+    selectAll.disabled = choices.length === 0;
+    selectAll.checked = ticked > 0 && ticked === choices.length;
+    selectAll.indeterminate = ticked > 0 && ticked < choices.length;
   }
 
   function showHeader() {
     const { title: name, where: place, checked: when, busy, refusal, notice: news } = model.get("header") ?? {};
-    say(title, name);
-    say(where, place);
-    say(checked, busy || (when ? `checked ${age(Date.parse(when) / 1_000)} ago` : "not checked yet"));
-    say(refused, refusal);
-    say(notice, news);
-    // Not `disabled`: that would throw the keyboard focus out of the panel right after the click.
+    setText(title, name);
+    setText(where, place);
+    setText(checked, busy || (when ? `checked ${age(Date.parse(when) / 1_000)} ago` : "not checked yet"));
+    setText(refused, refusal);
+    setText(notice, news);
+    // Not `disabled`: that would move the keyboard focus out of the panel right after the click.
     check.ariaDisabled = String(Boolean(busy));
     all.hidden = Boolean(refusal);
     install.hidden = all.hidden;
@@ -177,9 +177,9 @@ function render({ model, el }) {
     showCounts();
   }
 
-  function tick(some, on) {
-    for (const { id } of some) selected[on ? "add" : "delete"](id);
-    grid.refresh(some.map(({ id }) => id));
+  function setSelected(someRows, on) {
+    for (const { id } of someRows) selected[on ? "add" : "delete"](id);
+    grid.refresh(someRows.map(({ id }) => id));
     showSelection();
   }
 
@@ -191,11 +191,11 @@ function render({ model, el }) {
   function sortBy(column) {
     sort = { column, dir: sort.column === column ? -sort.dir : column.first ?? 1 };
     layout({ again: true });
-    say(sorted, `Sorted by ${column.title}, ${sort.dir > 0 ? "ascending" : "descending"}`);
+    setText(sorted, `Sorted by ${column.title}, ${sort.dir > 0 ? "ascending" : "descending"}`);
   }
 
   function toggle(row) {
-    if (open.delete(row.id)) for (const kept of [details, picked, unfolded]) kept.delete(row.id);
+    if (open.delete(row.id)) for (const rowState of [details, picked, unfolded]) rowState.delete(row.id);
     else {
       open.add(row.id);
       grid.expose(row.id);
@@ -204,7 +204,7 @@ function render({ model, el }) {
     grid.refresh([row.id]);
   }
 
-  const rowActs = {
+  const rowActions = {
     upgrade: (row) => model.send({ type: "plan", names: [row.name] }),
     explain: (row) => model.send({ type: "plan", names: [row.name] }),
     pick: (row, node) => node.ariaDisabled === "true" || model.send({ type: "plan", names: [row.name], version: versionIn(row.id) }),
@@ -214,26 +214,26 @@ function render({ model, el }) {
     },
     uninstall: (row) => model.send({ type: "uninstall", names: [row.name] }),
     retry: (row) => model.send({ type: "retry", names: [row.name] }),
-    select: (row) => selectable(row) && tick([row], !selected.has(row.id)),
+    select: (row) => selectable(row) && setSelected([row], !selected.has(row.id)),
     detail: toggle,
   };
 
-  function press(id, what, node) {
-    if (id) return rowActs[what](rows.get(id), node);
+  function press(id, actionName, node) {
+    if (id) return rowActions[actionName](rows.get(id), node);
     const choices = shown.filter(selectable);
-    return tick(choices, choices.some((row) => !selected.has(row.id)));
+    return setSelected(choices, choices.some((row) => !selected.has(row.id)));
   }
 
   function onRowClick({ target }) {
-    const pressed = target.closest("[name]");
-    if (pressed) return press(pressed.closest("tr").dataset.id, pressed.name, pressed);
+    const pressedNode = target.closest("[name]");
+    if (pressedNode) return press(pressedNode.closest("tr").dataset.id, pressedNode.name, pressedNode);
     const inside = target.closest("a, .pkgw-c-detail, .pkgw-c-select") || getSelection()?.isCollapsed === false;
     if (!inside) press(target.closest("tr").dataset.id, "detail");
   }
 
-  const versionIn = (id) => picked.get(id) ?? suggested(details.get(id) ?? {});
+  const versionIn = (id) => picked.get(id) ?? suggestedVersion(details.get(id) ?? {});
 
-  // Not drawn anew: a drop-down that is replaced closes.
+  // The row is not rebuilt: a replaced drop-down would close.
   function onPick({ target }) {
     if (!target.matches("select")) return;
     const line = target.closest("tr");
@@ -242,10 +242,10 @@ function render({ model, el }) {
   }
 
   function onKey(event) {
-    event.stopPropagation(); // the notebook has shortcuts of its own
-    const asked = event.target === search;
-    if (event.key === "/" && !asked) search.select();
-    else if (event.key === "ArrowDown" && asked) grid.enter();
+    event.stopPropagation(); // otherwise the notebook's shortcuts run
+    const isInSearch = event.target === search;
+    if (event.key === "/" && !isInSearch) search.select();
+    else if (event.key === "ArrowDown" && isInSearch) grid.enter();
     else if (event.key === "Escape" && search.value && !event.defaultPrevented) {
       search.value = "";
       layout();
@@ -254,11 +254,11 @@ function render({ model, el }) {
   }
 
   el.addEventListener("keydown", onKey);
-  const events = Object.entries({ "change:header": showHeader, "change:revision": takeAll, "msg:custom": onMessage });
+  const events = Object.entries({ "change:header": showHeader, "change:revision": replaceAllRows, "msg:custom": onMessage });
   for (const [name, fn] of events) model.on(name, fn);
   const clock = setInterval(showHeader, 30_000);
 
-  takeAll();
+  replaceAllRows();
   showHeader();
   el.append(root);
   askAll();
