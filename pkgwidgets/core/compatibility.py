@@ -115,10 +115,10 @@ def why_no_release(releases: Sequence[Release]) -> str:
     """Return why none of these releases is eligible, as a clause."""
     if not releases:
         return "the index lists no release of it"
-    live = [release for release in releases if not release.yanked]
-    if not live:
+    not_yanked = [release for release in releases if not release.yanked]
+    if not not_yanked:
         return "all its releases are yanked"
-    if all(release.version.is_prerelease for release in live):
+    if all(release.version.is_prerelease for release in not_yanked):
         return "it has only pre-releases"
     return "no release of it fits this Python"
 

@@ -3,7 +3,7 @@
 A new error needs two places: its class here, with `code`, `http_status`, `exit_code`, advice and
 a line in the tree below, and an example in `tests/error_examples.py`. Advice that no error gave
 before is a `Hint` in `core/hints.py`; `presentation/hints.py` has its texts where they differ.
-A fact that is added to an old class is declared with `_added`: journals have errors without it.
+A fact added to an old class is declared with `_added_later`: old journals have errors without it.
 
 PkgwidgetsError
 ├─ InvalidRequest        ├─ PackageNotFound       ├─ ProjectNotFound
@@ -67,7 +67,7 @@ def _redacted(value: object) -> object:
     return value if redacted == text else redacted
 
 
-def _added(default: Any) -> Any:
+def _added_later(default: Any) -> Any:
     """Declare a fact that was added to a class later; JSON omits it if it has its default."""
     return field(default=default, metadata={"added": True})
 
@@ -222,7 +222,7 @@ class EnvironmentRefused(PkgwidgetsError):
 
     python: Path
     reason: str
-    usable: bool = _added(True)
+    usable: bool = _added_later(True)
     """Whether the interpreter starts; if not, only another one helps."""
     code: ClassVar[str] = "environment-refused"
     http_status: ClassVar[int] = 403
@@ -272,7 +272,7 @@ class PlanImpossible(PkgwidgetsError):
 
     requirements: tuple[str, ...]
     explanation: str
-    blockers: tuple[str, ...] = _added(())
+    blockers: tuple[str, ...] = _added_later(())
     """Installed packages that the explanation names and that `allow` kept as they are."""
     code: ClassVar[str] = "plan-impossible"
     http_status: ClassVar[int] = 409

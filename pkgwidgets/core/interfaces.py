@@ -209,7 +209,7 @@ class ImportChecker(Protocol):
         staged: Path | None = None,
         masked: Collection[Path] = (),
     ) -> str | None:
-        """Start a kernel and run `1 + 1` in it; return the error, None if there is none."""
+        """Start a kernel and run `1 + 1` in it; return the error; None without one."""
 
     def keep_bytecode(self, stage: Path) -> None:
         """Move the bytecode that was compiled in the stage into the environment."""
@@ -248,7 +248,7 @@ class Index(Protocol):
 class ResolveRequest:
     """The input of a resolution.
 
-    `requirements` must be met, `keep` are exact versions that must not change, and `upgrade` are
+    `requirements` must be met, and `keep` are exact versions that must not change. `upgrade` are
     packages to bring to the newest version that the rest allows.
     """
 

@@ -51,9 +51,9 @@ def apply_plan(
         recovery.recover(backend)
         _check_not_stale(backend, plan)
         transaction = _open_transaction(backend, plan)
-        report_tagged = _tag_events(report, transaction.id)
-        with _rollback_on_error(backend, transaction.id, report_tagged):
-            _apply_locked(backend, transaction, report_tagged)
+        tagged_report = _tag_events(report, transaction.id)
+        with _rollback_on_error(backend, transaction.id, tagged_report):
+            _apply_locked(backend, transaction, tagged_report)
         with suppress(OSError):
             _prune_save_points(backend)
     committed = replace(transaction, finished=datetime.now(UTC), outcome=Outcome.COMMITTED)

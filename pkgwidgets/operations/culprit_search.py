@@ -55,14 +55,14 @@ def find_culprits(
 
     Upgrades that break a cell are found by bisection and held back. The rest is resolved and
     rehearsed again until nothing breaks. Takes at most 2 + ceil(log2(n)) · k rehearsals for k of
-    n upgrades that break different cells, and one more for each that is hidden by another in the
-    same cell. Raises the errors of `rehearse` and `plan_upgrade`.
+    n upgrades that break different cells. An upgrade hidden by another in the same cell takes one
+    more. Raises the errors of `rehearse` and `plan_upgrade`.
     """
     with cancel_on_interrupt():
         rehearsals = Rehearsals(
             backend, rehearsal_backend, notebooks, limits=limits, sanitizer=sanitizer, report=report
         )
-        return _CulpritSearch(backend, rehearsals, report).examine()
+        return _CulpritSearch(backend, rehearsals, report).run()
 
 
 def remember_result(
@@ -84,7 +84,7 @@ class _CulpritSearch:
         self._rehearsed: dict[ChangeSet, Rehearsal] = {}
         self._unstable: set[CellKey] = set()
 
-    def examine(self) -> CulpritSearchResult:
+    def run(self) -> CulpritSearchResult:
         while True:
             plan = self._plan()
             with self._rehearsals.staged(plan) as stage:
@@ -113,7 +113,11 @@ class _CulpritSearch:
         rehearsal = self._rehearsed.get(_change_set(plan.changes))
         if rehearsal is None:
             rehearsals = self._rehearsals
-            rehearsal = rehearsals.of(plan) if stage is None else rehearsals.on(plan, stage)
+            rehearsal = (
+                rehearsals.rehearse(plan)
+                if stage is None
+                else rehearsals.rehearse_staged(plan, stage)
+            )
             self._rehearsed[_change_set(plan.changes)] = rehearsal
         cells = tuple(self._mark_unstable(cell) for cell in rehearsal.cells)
         return replace(rehearsal, plan=plan, cells=cells)
@@ -122,7 +126,7 @@ class _CulpritSearch:
         """Repeat a rehearsal that failed: a cell that fails only sometimes has no culprit."""
         if rehearsal.passed:
             return rehearsal
-        confirmed = self._rehearsals.confirmed(rehearsal, stage, anew=bool(self._culprits))
+        confirmed = self._rehearsals.confirm(rehearsal, stage, rerun_current=bool(self._culprits))
         self._unstable |= _regression_keys(rehearsal) - _regression_keys(confirmed)
         return confirmed
 
@@ -178,7 +182,7 @@ class _CulpritSearch:
     def _find_regression(
         self, plan: Plan, units: list[list[NormalizedName]], cell_key: CellKey
     ) -> ComparedCell | None:
-        """Return a cell from the rehearsal of exactly these changes; None if there is none."""
+        """Return a cell from the rehearsal of exactly these changes; else None."""
         tried = self._rehearsed.get(
             _change_set(partial_plan(plan, [name for unit in units for name in unit]).changes)
         )

@@ -27,9 +27,10 @@ def plan_known_good(
 ) -> Plan:
     """Plan to return to the versions with which a notebook last ran clean.
 
-    Packages installed since are kept; packages that must not change are held back. Raises
-    `InvalidRequest` for a notebook that never ran clean, `StillNeeded` if a kept package needs a
-    newer version, and the error of the index for a version that it no longer has.
+    Packages installed since are kept; packages that must not change are held back.
+
+    Raises `InvalidRequest` for a notebook that never ran clean, and `StillNeeded` if a kept package
+    needs a newer version. Raises the error of the index for a version that it no longer has.
     """
     good = rehearsal_backend.known_good.recall(rehearsal_backend.notebook_runner.read(notebook))
     if good is None:

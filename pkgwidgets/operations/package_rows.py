@@ -86,14 +86,14 @@ class PackageRowBuilder:
         )
 
     @cached_property
-    def last(self) -> Mapping[NormalizedName, Transaction]:
+    def last_transactions(self) -> Mapping[NormalizedName, Transaction]:
         """The newest transaction that touches each package."""
         return {
             change.id: transaction for transaction in self.history for change in transaction.changes
         }
 
     @cached_property
-    def upgraded(self) -> Mapping[NormalizedName, datetime | None]:
+    def upgrade_times(self) -> Mapping[NormalizedName, datetime | None]:
         """When each package last got another version."""
         return {
             change.id: transaction.finished
@@ -157,7 +157,7 @@ class PackageRowBuilder:
             status=status,
             requested=distribution.requested,
             installed=distribution.installed,
-            last_upgraded=self.upgraded.get(name),
+            last_upgraded=self.upgrade_times.get(name),
             install_path=distribution.path.parent,
             origin=distribution.origin,
             summary=distribution.summary,
@@ -225,7 +225,7 @@ class PackageRowBuilder:
 
     def _status(self, name: NormalizedName) -> tuple[PackageStatus, str | None]:
         """Compute the status from the newest transaction that touches the package."""
-        last = self.last.get(name)
+        last = self.last_transactions.get(name)
         if last is None or last.outcome is Outcome.COMMITTED or _was_cancelled(last):
             return PackageStatus.INSTALLED, None
         if last.outcome is Outcome.STARTED:

@@ -57,12 +57,12 @@ def plan_upgrade(
     if project_names is not None:
         raise_first_error(answers)
     report(Event(stage=Stage.RESOLVING))
-    reach: AllowPolicy = "all" if project_names is None else allow
+    effective_allow: AllowPolicy = "all" if project_names is None else allow
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
         movable = tuple(name for name in targets if name not in pinned_snapshot.pinned)
         request = UpgradeRequest(
-            pinned_snapshot, movable, answers, version=target_version, allow=reach
+            pinned_snapshot, movable, answers, version=target_version, allow=effective_allow
         )
         return _propose_upgrade(request, report)
 
@@ -77,7 +77,7 @@ def plan_upgrade(
         requested,
         proposal.changes,
         held_back=(*proposal.held_back, *unmanaged),
-        allow=reach,
+        allow=effective_allow,
     )
 
 

@@ -44,15 +44,15 @@ def rehearse(
     """Run notebooks in the environment and with the plan's stage over it; compare the runs.
 
     The environment is not changed. Raises `InvalidRequest` for a file that is no notebook,
-    `StalePlan`, `EnvironmentRefused` if no kernel starts, `InstallFailed` if the stage cannot be
-    fetched, and `Cancelled` after an interrupt.
+    and `StalePlan`. Raises `EnvironmentRefused` if no kernel starts, `InstallFailed` if the stage
+    cannot be fetched, and `Cancelled` after an interrupt.
     """
     check_unchanged(backend, plan)
     with cancel_on_interrupt():
         rehearsals = Rehearsals(
             backend, rehearsal_backend, notebooks, limits=limits, sanitizer=sanitizer, report=report
         )
-        rehearsal = rehearsals.of(plan)
+        rehearsal = rehearsals.rehearse(plan)
     check_unchanged(backend, plan)  # a cell of a notebook may have changed it, too
     return rehearsal
 
@@ -106,10 +106,10 @@ class Rehearsals:
             self._scripts, limits=self._limits, report=report or self._report
         )
 
-    def of(self, plan: Plan) -> Rehearsal:
+    def rehearse(self, plan: Plan) -> Rehearsal:
         """Rehearse a plan."""
         with self.staged(plan) as stage:
-            return self.on(plan, stage)
+            return self.rehearse_staged(plan, stage)
 
     @contextmanager
     def staged(self, plan: Plan) -> Iterator[Path]:
@@ -121,7 +121,7 @@ class Rehearsals:
                 self._backend.installer.stage(plan, stage, self._report)
             yield stage
 
-    def on(self, plan: Plan, stage: Path) -> Rehearsal:
+    def rehearse_staged(self, plan: Plan, stage: Path) -> Rehearsal:
         """Rehearse a plan that is already staged."""
         before = self._before = self._before or self._run_current()
         self.count += 1
@@ -137,15 +137,17 @@ class Rehearsals:
         flat = tuple(cell for notebook_cells in cells for cell in notebook_cells)
         return Rehearsal(plan=plan, cells=flat, before=before, after=after)
 
-    def confirmed(self, rehearsal: Rehearsal, stage: Path, *, anew: bool) -> Rehearsal:
+    def confirm(self, rehearsal: Rehearsal, stage: Path, *, rerun_current: bool) -> Rehearsal:
         """Repeat a rehearsal; cells that break only sometimes are no regressions.
 
-        With `anew`, also repeat the run in the unchanged environment.
+        With `rerun_current`, also repeat the run in the unchanged environment.
         """
         sanitizer = self._sanitizer_for(rehearsal.plan)
         again = self._run_with(rehearsal.plan, stage, self._report_repeat)
         cells = [confirm_regressions(_cells_of(rehearsal, run), run, sanitizer) for run in again]
-        if anew and any(cell.is_regression for notebook_cells in cells for cell in notebook_cells):
+        if rerun_current and any(
+            cell.is_regression for notebook_cells in cells for cell in notebook_cells
+        ):
             pairs = zip(cells, self._run_in_environment(self._report_repeat), strict=True)
             cells = [mark_flaky(notebook_cells, run, sanitizer) for notebook_cells, run in pairs]
         return replace(

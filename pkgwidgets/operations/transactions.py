@@ -104,7 +104,7 @@ def get_transaction(backend: Backend, transaction_id: str) -> Transaction:
 
 
 def running(backend: Backend) -> Transaction | None:
-    """Return the transaction that is being applied now; None if there is none."""
+    """Return the transaction that is being applied now; else None."""
     last = backend.journal.transactions()[-1:]
     if not last or last[0].outcome is not Outcome.STARTED:
         return None

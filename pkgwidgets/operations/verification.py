@@ -51,13 +51,13 @@ def problems_before(
     if wrong:
         return wrong, Baseline()
     hidden = scope.replaced
-    modules, spare = scope.modules, scope.optional
+    modules, optional = scope.modules, scope.optional
     for name, files in scope.startup_files.items():
         text = f"{name} runs code at every start of Python: {', '.join(files)}"
         report(Event(stage=Stage.CHECKING, id=name, text=text))
     errors = dict(
         backend.import_checker.failures(
-            _flatten(modules), report, optional=_flatten(spare), staged=stage, masked=hidden
+            _flatten(modules), report, optional=_flatten(optional), staged=stage, masked=hidden
         )
     )
     if scope.is_critical:
@@ -72,7 +72,9 @@ def problems_before(
         failures=failing | untried | _optional_plugins(blamed, modules),
         sharing_folders=backend.bystanders.sharing_folders(plan, stage),
     )
-    return _describe_failures(plan, {**modules, **spare}, _new_failures(blamed, baseline)), baseline
+    return _describe_failures(
+        plan, {**modules, **optional}, _new_failures(blamed, baseline)
+    ), baseline
 
 
 def unverified(backend: Backend, plan: Plan, stage: Path | None) -> str:
@@ -188,10 +190,10 @@ class _AffectedPackages:
         """
         known = {*self._changed, *self._uninstalled, *self.modules}
         wider = set(self._backend.bystanders.sharing_folders(self._plan, self._stage))
-        todo = dependency_graph.dependents(known, self._needs)
-        while todo:
-            wider |= set(todo)
-            todo = dependency_graph.dependents(known | wider, self._needs)
+        pending = dependency_graph.dependents(known, self._needs)
+        while pending:
+            wider |= set(pending)
+            pending = dependency_graph.dependents(known | wider, self._needs)
         if self.startup_files:
             wider |= set(dependency_graph.readable_distributions(self._installed))
         return self._modules(sorted(wider - known))
@@ -265,12 +267,12 @@ def _optional_plugins(errors: Mapping[str, str], modules: Modules) -> frozenset[
 
     They raise `ModuleNotFoundError`, and a public module of their distribution imports.
     """
-    pardoned = set[str]()
+    optional = set[str]()
     for names in modules.values():
         public = [name for name in names if not name.startswith("_")]
         if public and not any(name in errors for name in public):
-            pardoned |= {n for n in names if errors.get(n, "").startswith("ModuleNotFoundError")}
-    return frozenset(pardoned)
+            optional |= {n for n in names if errors.get(n, "").startswith("ModuleNotFoundError")}
+    return frozenset(optional)
 
 
 def _new_failures(errors: Mapping[str, str], baseline: Baseline) -> dict[str, str]:

@@ -104,7 +104,7 @@ def test_files_in_no_order_are_not_gone_through_for_ever() -> None:
     found = page([file(version) for version in apart], versions)
     seen = len(list(quick(found)))
     assert 0 < seen < len(versions)
-    assert found.looked <= 8 * len(found)
+    assert found.searched_bytes <= 8 * len(found)
 
 
 def test_a_file_that_is_none_does_no_harm_until_it_is_needed() -> None:

@@ -203,11 +203,11 @@ def merge_releases(first: Sequence[Release], second: Sequence[Release]) -> tuple
     releases = {release.version: release for release in first}
     for release in second:
         earlier = releases.get(release.version)
-        releases[release.version] = release if earlier is None else _merge_release(earlier, release)
+        releases[release.version] = release if earlier is None else _merge_files(earlier, release)
     return tuple(releases[version] for version in sorted(releases, reverse=True))
 
 
-def _merge_release(first: Release, second: Release) -> Release:
+def _merge_files(first: Release, second: Release) -> Release:
     if first.yanked != second.yanked:  # only files that are not yanked count
         first, second = (first, first) if second.yanked else (second, second)
     times = [release.uploaded for release in (first, second) if release.uploaded is not None]

@@ -95,7 +95,7 @@ class Page:
         self._list_end = body.find(sample) + len(memoryview(raw))
         self._search_end = self._list_end
         self.versions = versions or []
-        self.looked = 0
+        self.searched_bytes = 0
         """The number of bytes searched so far."""
 
     def __len__(self) -> int:
@@ -107,7 +107,7 @@ class Page:
         """All files; raises ValueError if one is invalid."""
         return _decode(_FILES_DECODER, _bounded(self._raw))
 
-    def together(self, version: str) -> list[File]:
+    def adjacent_files(self, version: str) -> list[File]:
         """Return the last adjacent files of a version, in this spelling.
 
         Files of one version are mostly adjacent, and versions are in order, the newest last. So the
@@ -127,7 +127,7 @@ class Page:
             self._search_end = start
         return self._decode_files(version, texts[::-1])
 
-    def all_of(self, version: str) -> list[File]:
+    def all_files(self, version: str) -> list[File]:
         """Return all files of a version, in this spelling, and of others that contain it."""
         marker = f"-{version}".encode()
         texts, position = list[bytes](), self._find_last(marker, 0, self._list_end)
@@ -142,7 +142,7 @@ class Page:
         position = self._text.rfind(marker, start, end)
         while position >= 0 and not self._text.startswith(_AFTER_VERSION, position + len(marker)):
             position = self._text.rfind(marker, start, position)
-        self.looked += end - max(position, start)
+        self.searched_bytes += end - max(position, start)
         return position
 
     def _file_around(self, position: int) -> tuple[int, bytes]:

@@ -38,15 +38,15 @@ def newest_releases(
     for version, spellings in _newest_first(page.versions):
         if skip_version(version):
             continue
-        adjacent = _project_files(project, page.together, spellings)
+        adjacent = _project_files(project, page.adjacent_files, spellings)
         # Another spelling, a version without files, or a page in no useful order.
-        if not adjacent or page.looked > _MAX_PASSES * len(page):
+        if not adjacent or page.searched_bytes > _MAX_PASSES * len(page):
             return
         yield _release(version, adjacent)
         if skip_version(version):
             continue
         # The caller did not take it: perhaps it will with the files found elsewhere.
-        all_files = _project_files(project, page.all_of, spellings)
+        all_files = _project_files(project, page.all_files, spellings)
         if len(all_files) > len(adjacent):
             yield _release(version, all_files)
 
