@@ -1,4 +1,4 @@
-"""Join one environment to its index, installer and journal: the only file that names them all."""
+"""Connect an environment with its index, installer and journal; only this file names them all."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest
 from pkgwidgets.core.interfaces import Backend, FileOwners, OtherKernels
 
-# Entry points and files are named here alone. The parts that start or pack them get the names
-# handed in: an import would point up, from a part to what is joined of parts.
+# Only this file names entry points and files. The backends that start or pack them get the names
+# as arguments, because an import would point up.
 _WORKER = "pkgwidgets.worker"
 _RECOVERY = "pkgwidgets.recover"
 _UNDO_MODULES = (_WORKER, _RECOVERY, "pkgwidgets.notebook.service")
@@ -47,49 +47,49 @@ RECOVERY_FILES = (
     "operations/recovery.py",
     "recover.py",
 )
-"""What recovery is made of: standard library only, and one another."""
+"""The files of recovery; they import only the standard library and each other."""
 
 
 def connect(
     python: str | Path | None = None, index_url: str | None = None, *, detached: bool = False
 ) -> Backend:
-    """Return everything that serves one environment; this process's own without a `python`.
+    """Return the backend of one environment; without `python`, of this process's own.
 
-    Without `index_url`, what uv is configured to ask, else what pip is, found out when it is
-    needed. `detached` has plans carried out in processes of their own, as whoever may be
-    interrupted or restarted wants it; else that is done in this one. Raises `EnvironmentRefused`
-    for what is no interpreter, `InvalidRequest` for what is no address.
+    Without `index_url` the configuration of uv counts, else that of pip; it is read when an index
+    is first needed. With `detached` plans are applied in a worker, which survives an interrupt or
+    a restart of this process; else in this process. Raises `EnvironmentRefused` if `python` is no
+    interpreter, `InvalidRequest` if `index_url` is no URL.
     """
     if python is not None and not isinstance(python, str | Path):
         raise InvalidRequest("interpreter", python)
-    facts = interpreter.describe(Path(python) if python is not None else Path(sys.executable))
+    target = interpreter.describe(Path(python) if python is not None else Path(sys.executable))
     sources = (
-        index_settings.configured_indexes(uv.find_uv, facts.prefix)
+        index_settings.configured_indexes(uv.find_uv, target.prefix)
         if index_url is None
-        else index_settings.explicit_index(index_url, facts.prefix)
+        else index_settings.explicit_index(index_url, target.prefix)
     )
-    backend = _backend(facts, sources)
+    backend = _backend(target, sources)
     if not detached:
         return backend
-    launcher = WorkerLauncher(facts, sources, backend.journal.folder, _WORKER)
+    launcher = WorkerLauncher(target, sources, backend.journal.folder, _WORKER)
     return replace(backend, worker=launcher)
 
 
 def file_owners(backend: Backend) -> FileOwners:
-    """Return what tells whose the code on the disk is, and remembers what it has read."""
+    """Return the owners of code files on disk; they cache what they read."""
     return RecordFileOwners(backend.environment)
 
 
 def rehearsal_backend(backend: Backend) -> RehearsalBackend:
-    """Return what rehearsals of notebooks need beside a backend: scratch kernels, and a memory."""
-    place = backend.journal.folder("-").parent.parent
+    """Return what rehearsals need beside a backend: scratch kernels and known-good versions."""
+    data_path = backend.journal.folder("-").parent.parent
     return RehearsalBackend(
-        KernelNotebookRunner(backend.environment.interpreter), FolderKnownGood(place)
+        KernelNotebookRunner(backend.environment.interpreter), FolderKnownGood(data_path)
     )
 
 
 def api_reader(backend: Backend, stage: Path | None = None) -> ApiReader:
-    """Return what reads the sources of an environment; those below a staged prefix come first.
+    """Return a reader of the sources of an environment; staged sources come first.
 
     Needs griffe.
     """
@@ -105,34 +105,34 @@ def api_reader(backend: Backend, stage: Path | None = None) -> ApiReader:
 
 
 def recovery_archive() -> bytes:
-    """Return the bytes of `recover.pyz`, which ends a transaction when nothing else of us runs."""
+    """Return the bytes of `recover.pyz`, which recovers without an installed pkgwidgets."""
     return archive(_RECOVERY, RECOVERY_FILES)
 
 
 def data_folder(python: Path) -> Path:
-    """Return where pkgwidgets keeps the history of the environment of an interpreter.
+    """Return the folder with the history of the environment of an interpreter.
 
-    By the interpreter's path alone, `P/bin/python`: it need not start.
+    Uses only the path of the interpreter, `P/bin/python`, which need not start.
     """
     return python.absolute().parent.parent / DATA_FOLDER
 
 
 def other_kernels(backend: Backend) -> OtherKernels:
-    """Return what sees the other kernels on an environment."""
+    """Return the finder of the other kernels that run on an environment."""
     return RunningKernels(backend.environment.interpreter, file_owners(backend))
 
 
 def interpreter_of_command(argv: Sequence[str], environment: Mapping[str, str]) -> Path:
-    """Return the Python that a launch command starts, a kernel's for one: see `connect`.
+    """Return the Python that a launch command starts, such as that of a kernel.
 
-    `environment` is what the command gets beside what any process of ours does. Raises
+    `environment` has variables that the command gets in addition to those of this process. Raises
     `EnvironmentRefused` if no Python answers.
     """
     return launch_command.interpreter_of_command(argv, environment)
 
 
 def interpreter_of_process(process: int, connection_file: str) -> Path:
-    """Return the Python of a kernel that was started as a process of this machine.
+    """Return the Python of a kernel that runs as a process on this machine.
 
     Raises `EnvironmentRefused` if its processes do not show it.
     """
@@ -140,38 +140,40 @@ def interpreter_of_process(process: int, connection_file: str) -> Path:
 
 
 def mapped_libraries() -> frozenset[str]:
-    """Return the libraries that this process has mapped, removed ones too."""
+    """Return the paths of the libraries that this process has mapped, deleted ones too."""
     return process_info.mapped_libraries(os.getpid())
 
 
 def process_start() -> datetime | None:
-    """Return when this process began; None if the system does not tell."""
+    """Return when this process started; None if the system does not say."""
     return process_info.start_time(os.getpid())
 
 
-def connect_for_request(order: ApplyRequest) -> Backend:
-    """Return what serves the environment of an order, as whoever gave the order sees it."""
-    with suppress(InstallerUnavailable):  # an undo needs none
-        uv.find_uv()  # now, since the plan may replace what finds it
-    known = order.sources
-    configured = index_settings.configured_indexes(uv.find_uv, order.interpreter.prefix)
-    sources = configured if known is None else lambda: known
-    return _backend(order.interpreter, sources, order.asked_by)
+def connect_for_request(request: ApplyRequest) -> Backend:
+    """Return the backend for a request, with the sources that the starter sees."""
+    with suppress(InstallerUnavailable):  # an undo from a save point needs no installer
+        uv.find_uv()  # now, because the plan may replace the uv package that finds it
+    given_sources = request.sources
+    configured = index_settings.configured_indexes(uv.find_uv, request.interpreter.prefix)
+    sources = configured if given_sources is None else lambda: given_sources
+    return _backend(request.interpreter, sources, request.asked_by)
 
 
 def _backend(
-    facts: Interpreter, sources: index_settings.SourceFactory, asked_by: str | None = None
+    target: Interpreter, sources: index_settings.SourceFactory, asked_by: str | None = None
 ) -> Backend:
-    environment = InstalledEnvironment(facts)
+    environment = InstalledEnvironment(target)
     journal = FolderJournal(environment.place, recovery_archive, asked_by)
     return Backend(
         environment=environment,
         records=RecordFiles(environment),
         bystanders=RecordAffectedDistributions(environment),
-        import_checker=SubprocessImportChecker(facts),
+        import_checker=SubprocessImportChecker(target),
         index=MultiIndex(sources),
-        installer=uv.UvInstaller(facts, sources, lambda: environment.lock_descriptor),
+        installer=uv.UvInstaller(target, sources, lambda: environment.lock_descriptor),
         journal=journal,
-        save_point=lambda id: FolderSavePoint(journal.folder(id), facts.prefix),
+        save_point=lambda transaction_id: FolderSavePoint(
+            journal.folder(transaction_id), target.prefix
+        ),
         undo_modules=_UNDO_MODULES,
     )

@@ -2,7 +2,7 @@
 
 `backends/worker/launcher.py` starts it.
 
-All that is needed is imported before anything changes: the plan may replace it, pkgwidgets too.
+Everything needed is imported before anything changes: the plan may replace it, pkgwidgets too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .connect import connect_for_request
 
 
 class EventReporter:
-    """The report of a transaction: says that it has begun, writes events, notices a wish to end."""
+    """The report of a transaction: announces its begin, writes events, notices a cancellation."""
 
     def __init__(self, folder: Callable[[str], Path]) -> None:
         self._folder = folder
@@ -39,40 +39,42 @@ class EventReporter:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the starter knows the transaction."""
+        """Whether the starter got the id of the transaction."""
         return self._log is not None
 
     def __call__(self, event: Event) -> None:
-        """Tell an event; raises `Cancelled` if somebody wishes that it ends."""
-        id = event.transaction or ""
+        """Write an event to the log; raise `Cancelled` if the transaction is to end."""
+        transaction_id = event.transaction or ""
         if self._log is None:
-            self._log = EventLog(self._folder(id))
-            _reply(begun=id)
-        with suppress(OSError):  # on a full disk it goes on untold, and ends as it should
+            self._log = EventLog(self._folder(transaction_id))
+            _reply(begun=transaction_id)
+        with suppress(OSError):  # on a full disk the transaction goes on without a log
             self._log.write(event)
         if self._stopped or self._log.is_cancelled():
-            raise Cancelled(id)
+            raise Cancelled(transaction_id)
 
     def stop(self) -> None:
-        """Wish that it ends: what a signal does."""
+        """Make the next event raise `Cancelled`; a signal calls this."""
         self._stopped = True
 
 
 def main() -> None:
-    """Read the order from the standard input and carry it out."""
+    """Read a request from the standard input and apply its plan."""
     process.daemonize()
     try:
-        order = ApplyRequest.from_text(sys.stdin.read())
+        request = ApplyRequest.from_text(sys.stdin.read())
     except (ValueError, KeyError, TypeError) as error:
         return _reply(failed=error_to_json(ApplierFailed("", str(error))))
-    backend = connect_for_request(order)
-    told = EventReporter(backend.journal.folder)
-    signal.signal(signal.SIGTERM, lambda *_: told.stop())
+    backend = connect_for_request(request)
+    report = EventReporter(backend.journal.folder)
+    signal.signal(signal.SIGTERM, lambda *_: report.stop())
     try:
-        apply.apply_plan(backend, order.plan, told, by=f"{initiator.user()} in a {order.asked_by}")
+        apply.apply_plan(
+            backend, request.plan, report, by=f"{initiator.user()} in a {request.asked_by}"
+        )
     except BaseException as error:
-        # Once it has begun, the journal says what happened.
-        if not told.has_begun:
+        # Once the transaction has begun, the journal records the error.
+        if not report.has_begun:
             _reply(failed=error_to_json(_as_pkgwidgets_error(error)))
 
 
@@ -84,8 +86,8 @@ def _as_pkgwidgets_error(error: BaseException) -> PkgwidgetsError:
     )
 
 
-def _reply(**said: Any) -> None:
-    """Say one thing to the starter, if it still listens, and nothing more."""
+def _reply(**message: Any) -> None:
+    """Send one message to the starter, if it still listens, and close the pipe."""
     with suppress(OSError):
-        os.write(1, json.dumps(said).encode() + b"\n")
+        os.write(1, json.dumps(message).encode() + b"\n")
     process.close_stdio()

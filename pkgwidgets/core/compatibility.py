@@ -1,4 +1,4 @@
-"""Which wheels and releases fit an interpreter (PEP 425, PEP 427, PEP 503)."""
+"""Find the wheels and releases that are compatible with an interpreter (PEP 425, 427, 503)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .environment import Interpreter
 from .releases import Release, Wheel
 
 _ORDERED_WILDCARD = re.compile(r"((?:[<>]=?|~=)\s*[\d.]*\d)\.\*", re.ASCII)
-"""An ordered comparison with a wildcard, which PEP 440 does not know."""
+"""An ordered comparison with a wildcard, which PEP 440 does not allow."""
 _NO_PYTHON = SpecifierSet("<0.dev0")
 
 
@@ -30,9 +30,9 @@ def _tag_ranks(tags: tuple[str, ...]) -> dict[str, int]:
 
 
 def compatible_wheels(release: Release, interpreter: Interpreter) -> tuple[Wheel, ...]:
-    """Return the wheels of `release` that fit the interpreter, best first.
+    """Return the wheels of `release` that are compatible with the interpreter, best first.
 
-    By their tags (PEP 425) and by what they say of the Python that they need (PEP 503).
+    Compares their tags (PEP 425) and their requires-python (PEP 503).
     """
     ranks = _tag_ranks(interpreter.tags)
     ranked = []
@@ -40,29 +40,29 @@ def compatible_wheels(release: Release, interpreter: Interpreter) -> tuple[Wheel
         best = _tag_rank(wheel.filename, ranks)
         if best is not None and _supports_python(wheel, interpreter):
             ranked.append((-best, _build_tag(wheel.filename), wheel))
-    # PEP 427: of the same tag the higher build number wins, and any wins over none.
+    # PEP 427: for the same tag the higher build number wins, and any build number over none.
     ranked.sort(key=lambda row: row[:2], reverse=True)
     return tuple(wheel for *_, wheel in ranked)
 
 
 def _tag_rank(filename: str, ranks: Mapping[str, int]) -> int | None:
-    """Return the best rank of a wheel's tags, None if none fits (PEP 425, PEP 427).
+    """Return the best rank of a wheel's tags; None if none is compatible (PEP 425, PEP 427).
 
-    The tags are looked up as text first: of a large release most wheels are for other machines,
-    and parsing their names would take longer than anything else here.
+    The tags are looked up as text first. Most wheels of a large release are for other machines,
+    and parsing their names would take most of the time.
     """
     parts = filename.removesuffix(".whl").rsplit("-", 3)
     if len(parts) != 4 or not filename.endswith(".whl"):
         return None
     pythons, abis, platforms = (part.split(".") for part in parts[1:])
-    known = [
+    matching = [
         ranks[tag]
         for platform in platforms
         for abi in abis
         for python in pythons
         if (tag := f"{python}-{abi}-{platform}".lower()) in ranks
     ]
-    return min(known) if known and _is_wheel(filename) else None
+    return min(matching) if matching and _is_wheel(filename) else None
 
 
 @lru_cache(maxsize=16384)
@@ -79,18 +79,18 @@ def _build_tag(filename: str) -> BuildTag:
 
 
 def is_for_other_pythons(release: Release, interpreter: Interpreter) -> bool:
-    """Tell whether wheels of a final release fit by their tags, and none runs on this Python."""
+    """Tell whether a final release has wheels with compatible tags, but none for this Python."""
     ranks = _tag_ranks(interpreter.tags)
     tagged = [wheel for wheel in release.wheels if _tag_rank(wheel.filename, ranks) is not None]
     return (
         bool(tagged)
-        and not release.version.is_prerelease  # to name one would admit it
+        and not release.version.is_prerelease  # a specifier that names one admits pre-releases
         and not any(_supports_python(wheel, interpreter) for wheel in tagged)
     )
 
 
 def has_compatible_wheel(release: Release, interpreter: Interpreter) -> bool:
-    """Tell whether any wheel of `release` fits: as `fitting_wheels`, without ranking them."""
+    """Tell whether any wheel of `release` is compatible; as `compatible_wheels`, without ranks."""
     ranks = _tag_ranks(interpreter.tags)
     return any(
         _tag_rank(wheel.filename, ranks) is not None and _supports_python(wheel, interpreter)
@@ -107,33 +107,33 @@ _python = lru_cache(maxsize=16)(Version)
 
 
 def is_eligible(release: Release, interpreter: Interpreter) -> bool:
-    """Tell whether `release` can be installed: it is not yanked, and a wheel of it fits."""
+    """Tell whether `release` can be installed: it is not yanked and has a compatible wheel."""
     return not release.yanked and has_compatible_wheel(release, interpreter)
 
 
 def why_no_release(releases: Sequence[Release]) -> str:
-    """Say why none of these releases counts as newest."""
+    """Return why none of these releases is eligible, as a clause."""
     if not releases:
         return "the index lists no release of it"
-    live = [release for release in releases if not release.yanked]
-    if not live:
+    not_yanked = [release for release in releases if not release.yanked]
+    if not not_yanked:
         return "all its releases are yanked"
-    if all(release.version.is_prerelease for release in live):
+    if all(release.version.is_prerelease for release in not_yanked):
         return "it has only pre-releases"
     return "no release of it fits this Python"
 
 
 @lru_cache(maxsize=4096)
 def parse_requires_python(text: str | None) -> SpecifierSet | None:
-    """Read `requires-python` (PEP 345) as uv does: `>=3.6.*` is common and means `>=3.6`.
+    """Parse `requires-python` (PEP 345) as uv does: `>=3.6.*` is common and means `>=3.6`.
 
-    A file that says what cannot be read is offered to no Python.
+    A text that cannot be parsed gives a specifier that no Python meets.
     """
     if not text:
         return None
     try:
         return SpecifierSet(_ORDERED_WILDCARD.sub(r"\1", text))
-    except ValueError:  # no specifier, or a number too long to be read
+    except ValueError:  # no specifier, or a number with too many digits
         return _NO_PYTHON
 
 
@@ -143,10 +143,10 @@ def eligible_releases(
     *,
     installed: Version | None = None,
 ) -> Iterable[Release]:
-    """Yield the releases that count as newest, from the newest down.
+    """Yield the eligible releases, newest first.
 
-    Pre-releases count only if the installed version is one. Lazy: of a large project few files
-    are looked at if only the first is taken.
+    Pre-releases count only if the installed version is one. Lazy: if only the first is taken, few
+    files of a large project are checked.
     """
     for release in sorted(releases, key=lambda release: release.version, reverse=True):
         if may_be_newest(release.version, installed) and is_eligible(release, interpreter):

@@ -17,7 +17,7 @@ from .plans import Change
 
 Installed = Mapping[NormalizedName, Distribution | Unreadable]
 ActiveRequirements = Mapping[NormalizedName, tuple[Requirement, ...]]
-"""What each installed distribution requires here: markers evaluated, extras in use switched on."""
+"""The requirements of each distribution: markers are evaluated, extras in use are included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,14 @@ class Unmet:
 
     id: NormalizedName
     requirement: str
-    found: str | None = field(compare=False)
+    installed_version: str | None = field(compare=False)
 
     def __str__(self) -> str:
-        has = f"{self.found} is installed" if self.found else "it is not installed"
+        has = (
+            f"{self.installed_version} is installed"
+            if self.installed_version
+            else "it is not installed"
+        )
         return f"{self.id} needs {self.requirement}, but {has}"
 
 
@@ -41,20 +45,29 @@ def parse_requirement(text: str) -> Requirement | None:
     """Return the requirement that `text` spells (PEP 508), None if it spells none."""
     try:
         requirement = Requirement(text)
-        requirement.specifier.contains("0", prereleases=True)  # a number too long to be read
+        requirement.specifier.contains(
+            "0", prereleases=True
+        )  # raises for a number with too many digits
         return requirement
     except (InvalidRequirement, ValueError, RecursionError):
         return None
 
 
 def readable_distributions(installed: Installed) -> dict[NormalizedName, Distribution]:
-    """Leave out what cannot be read."""
-    return {id: d for id, d in installed.items() if isinstance(d, Distribution)}
+    """Return the installed set without unreadable distributions."""
+    return {
+        name: distribution
+        for name, distribution in installed.items()
+        if isinstance(distribution, Distribution)
+    }
 
 
 def installed_versions(installed: Installed) -> dict[NormalizedName, Version]:
     """Return the version of each readable distribution."""
-    return {id: d.version for id, d in readable_distributions(installed).items()}
+    return {
+        name: distribution.version
+        for name, distribution in readable_distributions(installed).items()
+    }
 
 
 def versions_after(
@@ -70,15 +83,15 @@ def versions_after(
 
 
 def version_differences(
-    expected: Mapping[NormalizedName, Version], found: Mapping[NormalizedName, Version]
+    expected: Mapping[NormalizedName, Version], installed: Mapping[NormalizedName, Version]
 ) -> tuple[str, ...]:
-    """Name what differs between two installed sets, in the order of names."""
-    said = []
-    for id in sorted({*expected, *found}):
-        want, have = expected.get(id), found.get(id)
-        if want != have:
-            said.append(f"{id} is {have or 'not installed'}, not {want or 'absent'}")
-    return tuple(said)
+    """Describe the differences between two installed sets, sorted by name."""
+    sentences = []
+    for name in sorted({*expected, *installed}):
+        planned, actual = expected.get(name), installed.get(name)
+        if planned != actual:
+            sentences.append(f"{name} is {actual or 'not installed'}, not {planned or 'absent'}")
+    return tuple(sentences)
 
 
 def active_requirements(
@@ -86,26 +99,26 @@ def active_requirements(
 ) -> dict[NormalizedName, tuple[Requirement, ...]]:
     """Return what each distribution requires in this environment.
 
-    An extra counts if an installed distribution asks for it; which extras a person once asked for
-    is recorded nowhere.
+    An extra counts if an installed distribution requires it. The extras that a user requested are
+    not recorded anywhere.
     """
     distributions = readable_distributions(installed)
     applies = _MarkerEvaluator.here(tuple(sorted(markers.items())))
-    found: dict[NormalizedName, list[Requirement]] = {id: [] for id in distributions}
-    asked: set[tuple[NormalizedName, str]] = set()
-    todo = [(id, "") for id in distributions]
-    while todo:
-        id, extra = todo.pop()
-        if id not in distributions or (id, extra) in asked:
+    requirements_of: dict[NormalizedName, list[Requirement]] = {name: [] for name in distributions}
+    seen: set[tuple[NormalizedName, str]] = set()
+    pending = [(name, "") for name in distributions]
+    while pending:
+        name, extra = pending.pop()
+        if name not in distributions or (name, extra) in seen:
             continue
-        asked.add((id, extra))
-        for text in distributions[id].requires:
+        seen.add((name, extra))
+        for text in distributions[name].requires:
             requirement = applies.adds(text, extra)
             if requirement is not None:
-                found[id].append(requirement)
+                requirements_of[name].append(requirement)
                 target = _normalize(requirement.name)
-                todo += [(target, _normalize(each)) for each in requirement.extras]
-    return {id: tuple(requirements) for id, requirements in found.items()}
+                pending += [(target, _normalize(extra_name)) for extra_name in requirement.extras]
+    return {name: tuple(requirements) for name, requirements in requirements_of.items()}
 
 
 _EXTRA = re.compile(r"""\bextra\s*==\s*(["'])([A-Za-z0-9._-]+)\1""")
@@ -113,48 +126,48 @@ _EXTRA = re.compile(r"""\bextra\s*==\s*(["'])([A-Za-z0-9._-]+)\1""")
 _OR = re.compile(r"\bor\b")
 
 
-def _is_ruled_out(text: str, extra: str) -> bool:
-    """Tell whether a requirement plainly belongs to another extra: most do, and are not parsed.
+def _is_for_other_extra(text: str, extra: str) -> bool:
+    """Tell without parsing whether a requirement belongs to another extra: most do.
 
-    Plainly: its marker says `extra == "…"` and no `or`, so that it holds for that extra alone.
+    True if its marker has `extra == "…"` and no `or`, so that it applies to that extra only.
     """
     _, _, marker = text.partition(";")
     if "extra" not in marker or _OR.search(marker):
         return False
-    named = _EXTRA.search(marker)
-    return named is not None and _normalize(named[2]) != extra
+    extra_match = _EXTRA.search(marker)
+    return extra_match is not None and _normalize(extra_match[2]) != extra
 
 
 class _MarkerEvaluator:
-    """Which requirements count in one marker environment; each text is evaluated once."""
+    """Evaluates requirements in one marker environment, each text once."""
 
     def __init__(self, markers: Mapping[str, str]) -> None:
         self._markers = markers
-        self._known: dict[tuple[str, str], Requirement | None] = {}
+        self._evaluated: dict[tuple[str, str], Requirement | None] = {}
 
     @classmethod
     @lru_cache(maxsize=8)
     def here(cls, markers: tuple[tuple[str, str], ...]) -> _MarkerEvaluator:
-        """Return the one for these markers; a process sees few."""
+        """Return the evaluator for these markers; a process has few."""
         return cls(dict(markers))
 
     def adds(self, text: str, extra: str) -> Requirement | None:
-        """Return the requirement if the extra adds it; "" is the distribution itself."""
+        """Return the requirement if the extra adds it; "" stands for no extra."""
         try:
-            return self._known[text, extra]
+            return self._evaluated[text, extra]
         except KeyError:
-            if _is_ruled_out(text, extra):
-                return self._known.setdefault((text, extra), None)
+            if _is_for_other_extra(text, extra):
+                return self._evaluated.setdefault((text, extra), None)
             requirement = parse_requirement(text)
-            if requirement is not None and not self._counts(requirement, extra):
+            if requirement is not None and not self._is_added(requirement, extra):
                 requirement = None
-            return self._known.setdefault((text, extra), requirement)
+            return self._evaluated.setdefault((text, extra), requirement)
 
-    def _counts(self, requirement: Requirement, extra: str) -> bool:
-        # What counts without the extra is not added by it.
-        return self._holds(requirement, extra) and not (extra and self._holds(requirement, ""))
+    def _is_added(self, requirement: Requirement, extra: str) -> bool:
+        # An extra does not add what applies without it.
+        return self._applies(requirement, extra) and not (extra and self._applies(requirement, ""))
 
-    def _holds(self, requirement: Requirement, extra: str) -> bool:
+    def _applies(self, requirement: Requirement, extra: str) -> bool:
         if requirement.marker is None:
             return True
         try:
@@ -173,13 +186,13 @@ def unmet(
 ) -> frozenset[Unmet]:
     """Return every requirement that these versions do not satisfy."""
     missing = set()
-    for id, requirements in required.items():
+    for name, requirements in required.items():
         for requirement in requirements:
             target = _normalize(requirement.name)
             version = installed.get(target)
             if not satisfies(requirement, version):
                 missing.add(
-                    Unmet(id, without_marker(requirement), str(version) if version else None)
+                    Unmet(name, without_marker(requirement), str(version) if version else None)
                 )
     return frozenset(missing)
 
@@ -206,13 +219,15 @@ def broken_by(
     required: ActiveRequirements,
     versions: Mapping[NormalizedName, Version],
 ) -> frozenset[Unmet]:
-    """Return what changes leave newly unmet for the distributions that they do not touch.
+    """Return the newly unmet requirements of distributions that the changes do not touch.
 
     `required` and `versions` are those before the changes.
     """
     changed = {change.id for change in changes}
-    staying = {id: needs for id, needs in required.items() if id not in changed}
-    return newly_unmet(unmet(staying, versions), staying, versions_after(versions, changes))
+    unchanged = {
+        name: requirements for name, requirements in required.items() if name not in changed
+    }
+    return newly_unmet(unmet(unchanged, versions), unchanged, versions_after(versions, changes))
 
 
 def without_marker(requirement: Requirement) -> str:
@@ -224,21 +239,21 @@ def without_marker(requirement: Requirement) -> str:
 def reverse_requirements(
     required: ActiveRequirements,
 ) -> dict[NormalizedName, dict[NormalizedName, list[Requirement]]]:
-    """Return, of each project, who requires what of it: the same facts from the other end."""
-    found: dict[NormalizedName, dict[NormalizedName, list[Requirement]]] = {}
+    """Return for each project the requirements on it, by the distribution that has them."""
+    owners: dict[NormalizedName, dict[NormalizedName, list[Requirement]]] = {}
     for owner, requirements in required.items():
         for requirement in requirements:
             target = _normalize(requirement.name)
             if target != owner:
-                found.setdefault(target, {}).setdefault(owner, []).append(requirement)
-    return found
+                owners.setdefault(target, {}).setdefault(owner, []).append(requirement)
+    return owners
 
 
 def conflicting(
-    id: NormalizedName, version: Version, owners: Mapping[NormalizedName, Sequence[Requirement]]
+    name: NormalizedName, version: Version, owners: Mapping[NormalizedName, Sequence[Requirement]]
 ) -> dict[NormalizedName, str]:
-    """Return which owners of requirements forbid `version`, with the part that does."""
-    found: dict[NormalizedName, str] = {}
+    """Return the owners of requirements that forbid `version`, with the specifiers that do."""
+    conflicts: dict[NormalizedName, str] = {}
     for owner, requirements in owners.items():
         forbids = {
             str(specifier)
@@ -248,42 +263,42 @@ def conflicting(
             if not specifier.contains(version, prereleases=True)
         }
         if forbids:
-            found[owner] = f"{id}{','.join(sorted(forbids))}"
-    return found
+            conflicts[owner] = f"{name}{','.join(sorted(forbids))}"
+    return conflicts
 
 
 def blockers(
-    id: NormalizedName, version: Version, required: ActiveRequirements
+    name: NormalizedName, version: Version, required: ActiveRequirements
 ) -> dict[NormalizedName, str]:
-    """Return who forbids `version` of `id`, with the part of its requirement that does."""
-    return conflicting(id, version, reverse_requirements(required).get(id, {}))
+    """Return the distributions that forbid a version, with the specifiers that do."""
+    return conflicting(name, version, reverse_requirements(required).get(name, {}))
 
 
 def dependencies(
-    ids: Collection[NormalizedName], required: ActiveRequirements
+    names: Collection[NormalizedName], required: ActiveRequirements
 ) -> frozenset[NormalizedName]:
-    """Return what these depend on, directly or not, themselves left out unless needed by others."""
-    found: set[NormalizedName] = set()
-    todo = list(ids)
-    while todo:
-        for requirement in required.get(todo.pop(), ()):
+    """Return all direct and indirect dependencies; `names` only where others depend on them."""
+    closure: set[NormalizedName] = set()
+    pending = list(names)
+    while pending:
+        for requirement in required.get(pending.pop(), ()):
             target = _normalize(requirement.name)
-            if target not in found:
-                found.add(target)
-                todo.append(target)
-    return frozenset(found)
+            if target not in closure:
+                closure.add(target)
+                pending.append(target)
+    return frozenset(closure)
 
 
 def dependents(
-    ids: Collection[NormalizedName], required: ActiveRequirements
+    names: Collection[NormalizedName], required: ActiveRequirements
 ) -> tuple[NormalizedName, ...]:
-    """Return what directly depends on any of these, in the order of names."""
-    wanted = set(ids)
+    """Return the direct dependents of `names` without `names`, sorted."""
+    targets = set(names)
     return tuple(
         sorted(
             owner
             for owner, requirements in required.items()
-            if owner not in wanted
-            and any(_normalize(requirement.name) in wanted for requirement in requirements)
+            if owner not in targets
+            and any(_normalize(requirement.name) in targets for requirement in requirements)
         )
     )

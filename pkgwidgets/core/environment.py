@@ -1,4 +1,4 @@
-"""What is installed: one interpreter, and each distribution that it has."""
+"""Describe an environment: its interpreter and its installed distributions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 DIRECT_URL = "direct_url.json"
-"""The file of a dist-info that says where it came from, if from no index (PEP 610)."""
+"""The dist-info file with the origin of a distribution that is not from an index (PEP 610)."""
 
 
 class Origin(StrEnum):
-    """Where a distribution came from; only `INDEX` is ours to change."""
+    """Where a distribution came from; plans change only those of `INDEX`."""
 
     INDEX = "index"
     EDITABLE = "editable"
@@ -33,7 +33,7 @@ class OriginReason:
     text: str
     """A clause about the distribution: `it belongs to conda`."""
     note: str
-    """The same in the few words that fit into a row."""
+    """The same in a few words, for a table row."""
 
 
 ORIGIN_REASONS: Mapping[Origin, OriginReason] = {
@@ -47,16 +47,16 @@ ORIGIN_REASONS: Mapping[Origin, OriginReason] = {
     Origin.CONDA: OriginReason(text="it belongs to conda", note="belongs to conda"),
     Origin.SYSTEM: OriginReason(text="it belongs to the system", note="belongs to the system"),
 }
-"""The reasons for every origin but an index, whose distributions may be changed."""
+"""The reasons for every origin but `INDEX`, whose distributions may be changed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Interpreter:
-    """One Python: what decides which files fit it and where they go.
+    """One Python: the facts that decide which files are compatible and where they go.
 
-    `scheme` maps purelib, platlib, scripts and data to folders; `search` is where its
-    distributions lie, in import order; `tags` are PEP 425 tags, best first; `markers` is the
-    PEP 508 marker environment.
+    `scheme` maps purelib, platlib, scripts and data to folders. `search` are the folders of its
+    distributions, in import order. `tags` are PEP 425 tags, best first. `markers` is the PEP 508
+    marker environment.
     """
 
     python: Path
@@ -68,9 +68,9 @@ class Interpreter:
     markers: Mapping[str, str]
     tags: tuple[str, ...]
     externally_managed: str | None = None
-    """The text of the PEP 668 marker, if there is one that applies."""
+    """The text of the PEP 668 marker, if one applies."""
     stdlib: Path | None = None
-    """Where the standard library lies, and a PEP 668 marker would."""
+    """The folder of the standard library, and of a PEP 668 marker."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,10 +82,10 @@ class Distribution:
     path: Path
     installed: datetime
     requires: tuple[str, ...] = ()
-    """`Requires-Dist`, unparsed: most are never looked at."""
+    """`Requires-Dist`, unparsed: most are never used."""
     summary: str = ""
     links: tuple[tuple[str, str], ...] = ()
-    """Labels and addresses of web pages, http and https only."""
+    """Labels and URLs of web pages, http and https only."""
     requested: bool = False
     origin: Origin = Origin.INDEX
     location: str = ""
@@ -98,10 +98,10 @@ class Distribution:
         return canonicalize_name(self.name)
 
     def unmanaged_reason(self, folders: Collection[Path]) -> str | None:
-        """Return why it is never changed in the environment of these folders; None if it may be.
+        """Return why plans never change the distribution; None if they may.
 
-        A distribution outside of the environment and an egg-info have reasons of their own: they
-        count as the system's.
+        `folders` are those of the environment. A distribution elsewhere and an egg-info have their
+        own reasons, because their origin is `SYSTEM`.
         """
         if self.origin is Origin.INDEX:
             return None
@@ -114,7 +114,7 @@ class Distribution:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unreadable:
-    """A distribution whose metadata cannot be read: a row with status error, never an exception."""
+    """A distribution with unreadable metadata: a row with status error, never an exception."""
 
     id: NormalizedName
     path: Path

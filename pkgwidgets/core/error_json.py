@@ -1,4 +1,4 @@
-"""Errors as JSON values and back: from one process to another, or to a later one."""
+"""Convert errors to JSON values and back, for another process or a later one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def error_to_json(error: PkgwidgetsError) -> dict[str, Any]:
 
 
 def error_from_json(facts: Mapping[str, Any]) -> PkgwidgetsError:
-    """Return the error whose facts `to_facts` gave; raises ValueError for anything else."""
+    """Return the error that `error_to_json` converted; raise ValueError for anything else."""
     kind = {kind.code: kind for kind in _error_types(PkgwidgetsError)}.get(str(facts.get("code")))
     if kind is None:
         raise ValueError("no error of ours has this code")
@@ -38,7 +38,7 @@ def _error_types(root: type[PkgwidgetsError]) -> Iterator[type[PkgwidgetsError]]
 
 
 def _is_default(error: PkgwidgetsError, name: str) -> bool:
-    """Tell whether a fact was added to its class later and says nothing: old readers refuse it."""
+    """Tell whether a fact was added later and has its default: old readers refuse it."""
     added = {field.name: field.default for field in fields(error) if "added" in field.metadata}
     return name in added and error.facts[name] == added[name]
 
@@ -87,4 +87,4 @@ _READERS: dict[str, Callable[[Any], object]] = {
     "Path": lambda value: Path(_text(value)),
     "object": lambda value: value,
 }
-"""How a fact is read back, by its annotation."""
+"""The functions that read a fact, by its annotation."""

@@ -1,9 +1,9 @@
-"""What can go wrong: each error carries its facts, says them in one sentence and knows a way on.
+"""The errors: each carries its facts, describes them in one sentence and advises a next step.
 
 A new error needs two places: its class here, with `code`, `http_status`, `exit_code`, advice and
 a line in the tree below, and an example in `tests/error_examples.py`. Advice that no error gave
 before is a `Hint` in `core/hints.py`; `presentation/hints.py` has its texts where they differ.
-A fact that is added to an old class is declared with `_added`: journals have errors without it.
+A fact added to an old class is declared with `_added_later`: old journals have errors without it.
 
 PkgwidgetsError
 ├─ InvalidRequest        ├─ PackageNotFound       ├─ ProjectNotFound
@@ -30,8 +30,8 @@ from typing import Any, ClassVar, Self
 from .hints import Hint
 from .redaction import redact
 
-_SHOWN = 80
-"""How much of a rejected text is shown back."""
+_MAX_SHOWN_CHARACTERS = 80
+"""Characters of a rejected text that are shown."""
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _PYTHON_VERSION = re.compile(r"\bpython *[<>=!~]", re.IGNORECASE)
 """A requirement on Python, as resolvers write it: `Python>=4`."""
@@ -40,35 +40,35 @@ _DISK_FULL = re.compile(r"\bspace\b|\bquota\b")
 
 
 def shown(text: object) -> str:
-    """Return `text` as Python writes it, on one line and short: it may come from an attacker.
+    """Return `text` as a Python literal, on one line and short: it may come from an attacker.
 
-    What is no text is not quoted. Of a long path the end is kept: it has the file's name.
+    A value that is no text is not quoted. Of a long path the end is kept, with the file name.
     """
     try:
         quoted = ascii(text) if isinstance(text, str) else ascii(repr(text))[1:-1]
-    except ValueError:  # a number too long to be written
+    except ValueError:  # a number with too many digits
         quoted = f"<{type(text).__name__}>"
-    if len(quoted) <= _SHOWN:
+    if len(quoted) <= _MAX_SHOWN_CHARACTERS:
         return quoted
     if isinstance(text, str) and "/" in text and "://" not in text:
-        return f"{quoted[0]}…{quoted[1 - _SHOWN :]}"
-    return quoted[:_SHOWN] + "…"
+        return f"{quoted[0]}…{quoted[1 - _MAX_SHOWN_CHARACTERS :]}"
+    return quoted[:_MAX_SHOWN_CHARACTERS] + "…"
 
 
 def _redacted(value: object) -> object:
-    """Return the same value where it says no secret, else what it may say, as text."""
+    """Return the value itself if it holds no secret, else its redacted text."""
     if isinstance(value, tuple):
         return tuple(map(_redacted, value))
     try:
-        said = value if isinstance(value, str) else str(value)
-    except ValueError:  # a number too long to be written
+        text = value if isinstance(value, str) else str(value)
+    except ValueError:  # a number with too many digits
         return value
-    kept = redact(said)
-    return value if kept == said else kept
+    redacted = redact(text)
+    return value if redacted == text else redacted
 
 
-def _added(default: Any) -> Any:
-    """Declare a fact that the first version of a class lacked: JSON has it where it differs."""
+def _added_later(default: Any) -> Any:
+    """Declare a fact that was added to a class later; JSON omits it if it has its default."""
     return field(default=default, metadata={"added": True})
 
 
@@ -76,9 +76,8 @@ def _added(default: Any) -> Any:
 class PkgwidgetsError(Exception):
     """The root. `code` is stable and machine-readable; `hint` says what to do next.
 
-    `http_status` and `exit_code` are what the server and the command line answer with. An exit
-    code of 2 says that the request is impossible, 1 that it failed. Its facts hold no credentials,
-    whoever gave them: they go everywhere.
+    The server answers with `http_status`, the command line with `exit_code`: 2 if the request is
+    impossible, 1 if it failed. Credentials are removed from all facts, because facts go everywhere.
     """
 
     code: ClassVar[str] = "error"
@@ -93,7 +92,7 @@ class PkgwidgetsError(Exception):
 
     @property
     def advice(self) -> Hint | None:
-        """What to do next; an error whose facts decide chooses it here. None if nothing helps."""
+        """What to do next; classes override it if facts decide. None if nothing helps."""
         return self.default_advice
 
     @property
@@ -105,7 +104,7 @@ class PkgwidgetsError(Exception):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The attributes that the sentence is made of."""
+        """The attributes, by name, of which the sentence is made."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def sentence(self) -> str:
@@ -113,16 +112,16 @@ class PkgwidgetsError(Exception):
         return type(self).__doc__ or self.code
 
     def fill(self, text: str) -> str:
-        """Return the text of a hint with the facts that it names as `{name}`."""
+        """Return the text of a hint with each `{name}` replaced by that fact."""
 
-        def fact(found: re.Match[str]) -> str:
-            value = getattr(self, found[1])
+        def fact(match: re.Match[str]) -> str:
+            value = getattr(self, match[1])
             return ", ".join(value) if isinstance(value, tuple) else str(value)
 
         return _PLACEHOLDER.sub(fact, text)
 
     def with_hint(self, text: str) -> Self:
-        """Return a copy that says another hint, for where only the error itself is shown."""
+        """Return a copy with another hint, for places that show only the error itself."""
         worded = copy(self).with_traceback(self.__traceback__)
         worded._hint = text
         return worded
@@ -131,7 +130,7 @@ class PkgwidgetsError(Exception):
         return f"{self.sentence()} {self.hint}".strip()
 
     def _render_traceback_(self) -> list[str]:
-        """Tell IPython what to show in a cell: who reads it did not write the code below it."""
+        """Return the lines that IPython shows in a cell: no traceback of pkgwidgets' own code."""
         return [f"{type(self).__name__}: {self}"]
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -140,7 +139,7 @@ class PkgwidgetsError(Exception):
 
 @dataclass(eq=False)
 class InvalidRequest(PkgwidgetsError):
-    """A name, version, requirement or argument that is none. Nothing was done."""
+    """An invalid name, version, requirement or argument. Nothing was done."""
 
     field: str
     value: object
@@ -151,12 +150,12 @@ class InvalidRequest(PkgwidgetsError):
 
     @property
     def advice(self) -> Hint | None:
-        """Only of a transaction there is a list to choose from."""
+        """Only transactions can be listed to choose from."""
         unknown = self.field == "transaction" and self.value is not None
         return Hint.LIST_TRANSACTIONS if unknown else Hint.UNCHANGED
 
     def sentence(self) -> str:
-        """Quote what was given; what was not given has only a reason."""
+        """Quote the value; without a value, give only the reason."""
         if self.value is None and self.reason:
             return f"{self.reason[0].upper()}{self.reason[1:]}."
         why = f": {self.reason}" if self.reason else ""
@@ -174,7 +173,7 @@ class PackageNotFound(PkgwidgetsError):
     default_advice: ClassVar[Hint | None] = Hint.LIST_PACKAGES
 
     def sentence(self) -> str:
-        """Name it."""
+        """Name the package."""
         return f"{self.name} is not installed."
 
 
@@ -190,7 +189,7 @@ class ProjectNotFound(PkgwidgetsError):
 
     @property
     def advice(self) -> Hint | None:
-        """A project that is known may lack a version: `pea 9`."""
+        """A project that exists may lack a version: `pea 9`."""
         return Hint.OTHER_VERSION if " " in self.id else Hint.CHECK_PROJECT
 
     def sentence(self) -> str:
@@ -200,7 +199,7 @@ class ProjectNotFound(PkgwidgetsError):
 
 @dataclass(eq=False)
 class IndexUnavailable(PkgwidgetsError):
-    """The index gave no usable answer."""
+    """The index gave no usable answer for a project."""
 
     index: str
     reason: str
@@ -209,7 +208,7 @@ class IndexUnavailable(PkgwidgetsError):
 
     @property
     def advice(self) -> Hint | None:
-        """A folder does not come back by itself."""
+        """Waiting does not help if a folder is missing."""
         return Hint.CHECK_INDEX if self.index.startswith("file:") else Hint.RETRY_LATER
 
     def sentence(self) -> str:
@@ -219,11 +218,11 @@ class IndexUnavailable(PkgwidgetsError):
 
 @dataclass(eq=False)
 class EnvironmentRefused(PkgwidgetsError):
-    """The environment, or one distribution in it, is not ours to change."""
+    """The environment, or one distribution in it, must not be changed."""
 
     python: Path
     reason: str
-    usable: bool = _added(True)
+    usable: bool = _added_later(True)
     """Whether the interpreter starts; if not, only another one helps."""
     code: ClassVar[str] = "environment-refused"
     http_status: ClassVar[int] = 403
@@ -235,7 +234,7 @@ class EnvironmentRefused(PkgwidgetsError):
         return Hint.UNCHANGED if self.usable else Hint.OTHER_INTERPRETER
 
     def sentence(self) -> str:
-        """Give the reason, which names what is refused."""
+        """Return the reason, which names what is refused."""
         return f"{self.reason}."
 
 
@@ -263,7 +262,7 @@ class InstallerUnavailable(PkgwidgetsError):
     default_advice: ClassVar[Hint | None] = Hint.INSTALL_UV
 
     def sentence(self) -> str:
-        """List what was tried."""
+        """List the paths that were tried."""
         return f"No usable uv was found (tried {', '.join(self.tried) or 'nothing'})."
 
 
@@ -273,7 +272,7 @@ class PlanImpossible(PkgwidgetsError):
 
     requirements: tuple[str, ...]
     explanation: str
-    blockers: tuple[str, ...] = _added(())
+    blockers: tuple[str, ...] = _added_later(())
     """Installed packages that the explanation names and that `allow` kept as they are."""
     code: ClassVar[str] = "plan-impossible"
     http_status: ClassVar[int] = 409
@@ -281,20 +280,20 @@ class PlanImpossible(PkgwidgetsError):
 
     @property
     def advice(self) -> Hint | None:
-        """To allow more helps only against what was kept."""
+        """`allow="all"` helps only if packages were kept."""
         if self.blockers:
             return Hint.ALLOW_ALL
         about_python = _PYTHON_VERSION.search(self.explanation)
         return Hint.OTHER_PYTHON if about_python else Hint.OTHER_VERSION
 
     def sentence(self) -> str:
-        """Give the resolver's explanation."""
+        """Return the resolver's explanation."""
         return f"There is no plan for {', '.join(self.requirements)}: {self.explanation}"
 
 
 @dataclass(eq=False)
 class ResolutionFailed(PkgwidgetsError):
-    """The installer could not even look for an answer."""
+    """The installer failed before it could resolve."""
 
     output: str
     code: ClassVar[str] = "resolution-failed"
@@ -302,13 +301,13 @@ class ResolutionFailed(PkgwidgetsError):
     default_advice: ClassVar[Hint | None] = Hint.FIX_AND_RETRY
 
     def sentence(self) -> str:
-        """Give its own words: the network, the index, or a file of the environment."""
+        """Quote its output: about the network, the index, or a file of the environment."""
         return f"uv could not plan: {self.output.rstrip('.') or 'it said nothing'}."
 
 
 @dataclass(eq=False)
 class StillNeeded(PkgwidgetsError):
-    """What is to be removed is required by what would stay."""
+    """Packages that would be uninstalled are required by packages that stay."""
 
     names: tuple[str, ...]
     needed_by: tuple[str, ...]
@@ -318,7 +317,7 @@ class StillNeeded(PkgwidgetsError):
     default_advice: ClassVar[Hint | None] = Hint.UNINSTALL_TOO
 
     def sentence(self) -> str:
-        """Name who needs what."""
+        """Name the packages and those that need them."""
         needs = "needs" if len(self.needed_by) == 1 else "need"
         return f"{', '.join(self.names)} cannot go: {', '.join(self.needed_by)} {needs} it."
 
@@ -342,7 +341,7 @@ class StalePlan(TransactionError):
     default_advice: ClassVar[Hint | None] = Hint.PLAN_AGAIN
 
     def sentence(self) -> str:
-        """Name what changed in between."""
+        """Name what changed."""
         return (
             f"The environment is not the one that was planned for: {'; '.join(self.differences)}."
         )
@@ -350,7 +349,7 @@ class StalePlan(TransactionError):
 
 @dataclass(eq=False)
 class StageFailed(TransactionError):
-    """What was fetched does not work beside the environment; nothing in it was touched."""
+    """The staged packages do not work; the environment was not touched."""
 
     problems: tuple[str, ...] = ()
     code: ClassVar[str] = "stage-failed"
@@ -358,13 +357,13 @@ class StageFailed(TransactionError):
     default_advice: ClassVar[Hint | None] = Hint.OTHER_VERSION_OR_FIX
 
     def sentence(self) -> str:
-        """List what could not be imported."""
+        """List the problems."""
         return f"{'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)
 class InstallFailed(TransactionError):
-    """The installer ended with an error; the environment was put back."""
+    """The installer ended with an error; the environment was rolled back."""
 
     argv: tuple[str, ...] = ()
     returncode: int = 1
@@ -374,14 +373,14 @@ class InstallFailed(TransactionError):
     default_advice: ClassVar[Hint | None] = Hint.RETRY_OTHER_VERSION
 
     def sentence(self) -> str:
-        """Give the last of what the installer said."""
-        said = self.output.strip()[-2000:] or "it said nothing"
-        return f"The installer ended with code {self.returncode}: {said}."
+        """Quote the end of the installer's output."""
+        output = self.output.strip()[-2000:] or "it said nothing"
+        return f"The installer ended with code {self.returncode}: {output}."
 
 
 @dataclass(eq=False)
 class VerificationFailed(TransactionError):
-    """The new environment is not what the plan said, or does not work; it was put back."""
+    """The new environment differs from the plan or does not work; it was rolled back."""
 
     problems: tuple[str, ...] = ()
     code: ClassVar[str] = "verification-failed"
@@ -395,24 +394,24 @@ class VerificationFailed(TransactionError):
 
 @dataclass(eq=False)
 class Cancelled(TransactionError):
-    """It was cancelled; the environment is the old one."""
+    """The transaction was cancelled; the environment is unchanged."""
 
     code: ClassVar[str] = "cancelled"
     http_status: ClassVar[int] = 409
 
     @property
     def advice(self) -> Hint | None:
-        """Before it has an id nothing was begun."""
+        """Without a transaction id nothing was started."""
         return Hint.RESTORED if self.transaction else Hint.UNCHANGED
 
     def sentence(self) -> str:
-        """Say so."""
+        """Return a fixed sentence."""
         return "Cancelled."
 
 
 @dataclass(eq=False)
 class RollbackFailed(TransactionError):
-    """The old files could not all be put back; what was saved is kept."""
+    """The old files could not all be restored; the save point is kept."""
 
     differences: tuple[str, ...] = ()
     kept: str = ""
@@ -420,16 +419,16 @@ class RollbackFailed(TransactionError):
 
     @property
     def advice(self) -> Hint | None:
-        """Who can no longer start a session needs the exact command."""
+        """A user who cannot start a session any more needs the exact command."""
         return Hint.RECOVER if self.kept else Hint.NEW_SESSION
 
     @property
     def command(self) -> str:
-        """The command that tries it again, in a terminal and without pkgwidgets."""
+        """The terminal command that tries again, without pkgwidgets."""
         return f"python -I -S {shlex.quote(f'{self.kept}/recover.pyz')}"
 
     def sentence(self) -> str:
-        """Name the paths and where the old ones are."""
+        """Name the paths and the folder of the old files."""
         return (
             f"Not put back: {'; '.join(self.differences)}. The old files are kept in {self.kept}."
         )
@@ -437,7 +436,7 @@ class RollbackFailed(TransactionError):
 
 @dataclass(eq=False)
 class DiskFailed(TransactionError):
-    """The disk refused a file of ours: full, read-only, out of quota, broken."""
+    """The disk refused a file of pkgwidgets: full, read-only, out of quota, damaged."""
 
     path: str = ""
     reason: str = ""
@@ -446,7 +445,7 @@ class DiskFailed(TransactionError):
 
     @property
     def advice(self) -> Hint | None:
-        """Space helps only where it is missing."""
+        """More space helps only if the disk is full."""
         return Hint.FREE_DISK if _DISK_FULL.search(self.reason) else Hint.FIX_PATH
 
     def sentence(self) -> str:
@@ -456,29 +455,29 @@ class DiskFailed(TransactionError):
 
 @dataclass(eq=False)
 class TooLate(TransactionError):
-    """It was done before it could be cancelled."""
+    """The transaction was committed before it could be cancelled."""
 
     code: ClassVar[str] = "too-late"
     http_status: ClassVar[int] = 409
     default_advice: ClassVar[Hint | None] = Hint.UNDO
 
     def sentence(self) -> str:
-        """Say so."""
+        """Return a fixed sentence."""
         return "It was done before it could be cancelled."
 
 
 @dataclass(eq=False)
 class ApplierFailed(TransactionError):
-    """The process that carried a plan out ended for a reason of its own; the old was put back."""
+    """The worker failed for a reason of its own; the environment was rolled back."""
 
     reason: str = ""
     code: ClassVar[str] = "applier-failed"
 
     @property
     def advice(self) -> Hint | None:
-        """Before it has an id there is no log."""
+        """Without a transaction id there is no log."""
         return Hint.READ_LOG if self.transaction else Hint.PLAN_AGAIN
 
     def sentence(self) -> str:
-        """Give the reason."""
+        """Return the reason."""
         return f"The process that makes the changes failed: {self.reason.rstrip('.')}."

@@ -1,4 +1,4 @@
-"""Events as JSON: for whoever follows a transaction, in another process or over REST."""
+"""Convert events to JSON, for followers of a transaction in another process or over REST."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from .events import Event
 from .json_values import JsonShape
 
 EVENT = JsonShape(Event, without=("transaction",), brief=True)
-"""What an event does not say is left out; its transaction is where it was written."""
+"""Defaults are left out; so is the transaction, which the place of the log tells."""

@@ -1,4 +1,4 @@
-"""Progress of something that takes time: its stages, and one event a step."""
+"""Progress of an operation: its stages, and one event per step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .packages import PackageInfo
 
 
 class Stage(StrEnum):
-    """What is being done while one waits, in the order in which it happens."""
+    """The stages of an operation, in order."""
 
     ASKING = "asking"
     RESOLVING = "resolving"
@@ -39,7 +39,7 @@ _STAGE_TEXTS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """One step of something that takes time. `done` of `total` are bytes, projects or modules."""
+    """One step of an operation. `done` and `total` count bytes, projects or modules."""
 
     stage: Stage
     text: str = ""
@@ -48,24 +48,24 @@ class Event:
     done: int | None = None
     total: int | None = None
     log: str = ""
-    """What a tool printed, to be kept; without credentials."""
+    """Output of a tool for the log, without credentials."""
 
     @property
     def package(self) -> PackageInfo | None:
-        """The row that a `PackageChecked` brings; None for every other event."""
+        """The row of a `PackageChecked`; None for every other event."""
         return None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackageChecked(Event):
-    """The index has answered for one package: its row, with that answer."""
+    """The index has answered for one package; `package` is its row with that answer."""
 
-    # Explicitly without a default: else the property of `Event` would become the default.
+    # No default, explicitly: otherwise the property of `Event` would become the default.
     package: PackageInfo = field()
 
 
 def describe(event: Event) -> str:
-    """Put an event in words."""
+    """Describe an event in a few words."""
     words = event.text or _STAGE_TEXTS[event.stage.value]
     if event.stage.value == "asking" and event.total:
         return f"{words}, {event.done} of {event.total}"

@@ -1,4 +1,4 @@
-"""Fingerprint an installed set, and name what changed since."""
+"""Fingerprint an installed set, and describe what changed since."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _HASH_BYTES = 5
 
 
 def fingerprint(installed: Installed, stamps: Mapping[str, str] | None = None) -> str:
-    """Return a text that differs whenever something was installed, removed or replaced.
+    """Return a text that differs if a distribution was installed, uninstalled or replaced.
 
-    A line for each distribution, so that `moved_since` can name it. `stamps` are more texts to
-    compare, by what they stand for: `a file of pandas`.
+    It has a line for each distribution, so that `changes_since` can name it. `stamps` are more
+    texts to compare, by label: `a file of pandas`.
     """
     lines = [
         f"{name}\t{distribution.version if isinstance(distribution, Distribution) else '?'}"
@@ -35,16 +35,21 @@ def fingerprint(installed: Installed, stamps: Mapping[str, str] | None = None) -
 def changes_since(
     before: str, installed: Installed, stamps: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
-    """Say what differs from a fingerprint; nothing, if it is still the same."""
+    """Describe the differences from a fingerprint, one sentence each; empty if there are none."""
     now = fingerprint(installed, stamps)
     if now == before:
         return ()
     old, new = _lines(before), _lines(now)
     changes = []
     for key in sorted({*old, *new}, key=lambda key: (" " in key, key)):
-        (had, mark), (has, other) = old.get(key, ("", "")), new.get(key, ("", ""))
-        if (had, mark) != (has, other):
-            changes.append(_difference(key, had, has, installed.get(canonicalize_name(key))))
+        (old_version, old_digest), (new_version, new_digest) = (
+            old.get(key, ("", "")),
+            new.get(key, ("", "")),
+        )
+        if (old_version, old_digest) != (new_version, new_digest):
+            changes.append(
+                _difference(key, old_version, new_version, installed.get(canonicalize_name(key)))
+            )
     return tuple(changes) or ("it was read by another version of pkgwidgets",)
 
 
@@ -53,16 +58,22 @@ def _lines(text: str) -> dict[str, tuple[str, str]]:
     return {row[0]: (row[1], row[2]) for row in rows if len(row) == 3}
 
 
-def _difference(key: str, had: str, has: str, now: Distribution | Unreadable | None) -> str:
-    if not had and not has:
+def _difference(
+    key: str, old_version: str, new_version: str, now: Distribution | Unreadable | None
+) -> str:
+    if not old_version and not new_version:
         return f"{key} changed"
     if isinstance(now, Unreadable):
         return f"{key} cannot be read: {now.reason}"
-    if had == has and isinstance(now, Distribution) and now.origin is not Origin.INDEX:
+    if (
+        old_version == new_version
+        and isinstance(now, Distribution)
+        and now.origin is not Origin.INDEX
+    ):
         return f"{key} came from elsewhere since: {now.origin}"
-    if had == has:
-        return f"{key} {has} was installed again, or what is recorded of it was edited"
-    return f"{key} is {has or 'not installed'}, not {had or 'absent'}".replace(
+    if old_version == new_version:
+        return f"{key} {new_version} was installed again, or what is recorded of it was edited"
+    return f"{key} is {new_version or 'not installed'}, not {old_version or 'absent'}".replace(
         "not ?", "unreadable"
     )
 
@@ -70,8 +81,13 @@ def _difference(key: str, had: str, has: str, now: Distribution | Unreadable | N
 def _distribution_digest(distribution: Distribution | Unreadable) -> str:
     if isinstance(distribution, Unreadable):
         return short_hash(f"{distribution.path} {distribution.reason}", _HASH_BYTES)
-    found = distribution
-    where = f"{found.path} {found.origin} {found.location} {found.installer}"
-    return short_hash(
-        f"{where} {found.installed} {found.requested} {' '.join(found.requires)}", _HASH_BYTES
+    facts = (
+        distribution.path,
+        distribution.origin,
+        distribution.location,
+        distribution.installer,
+        distribution.installed,
+        distribution.requested,
+        *distribution.requires,
     )
+    return short_hash(" ".join(map(str, facts)), _HASH_BYTES)

@@ -1,4 +1,4 @@
-"""How a value shows itself as HTML in a notebook, without importing what draws it."""
+"""Let values show themselves as HTML in a notebook without an import of the renderers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _RENDERERS: dict[type, Callable[[Any], str]] = {}
 
 
 class HtmlRepr:
-    """Gives a value the HTML of the renderer that is registered for its class.
+    """A mixin whose HTML comes from the renderer that is registered for its class.
 
-    Without one IPython falls back to `repr`.
+    Without a renderer IPython falls back to `repr`.
     """
 
     __slots__ = ()
@@ -23,5 +23,5 @@ class HtmlRepr:
 
 
 def register_renderer(kind: type[_T], renderer: Callable[[_T], str]) -> None:
-    """Show values of this class by `renderer`; `presentation/value_html.py` calls it."""
+    """Register the renderer of a class; `presentation/value_html.py` calls it."""
     _RENDERERS[kind] = renderer

@@ -1,4 +1,4 @@
-"""What an index is asked: which projects, and how far down their releases."""
+"""A query to an index: which projects, and which of their releases."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from packaging.version import Version
 from .releases import Release
 
 StopAt = Callable[[NormalizedName, Release], bool]
-"""Tells, of releases from the newest down, at which one to stop."""
+"""Tells whether to stop at a release; called from the newest release down."""
 
 SkipVersion = Callable[[NormalizedName, Version, Sequence[Release]], bool]
-"""Decides from the newer releases whether a version can be skipped."""
+"""Tells from the newer releases whether a version can be skipped."""
 
 
 def never(*_: object) -> bool:
-    """Neither stop nor skip."""
+    """Return False: neither stop nor skip."""
     return False
 
 

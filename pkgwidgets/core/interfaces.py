@@ -1,4 +1,4 @@
-"""What the operations need from the outside world, and nothing of how it is done."""
+"""The interfaces of the backends, as the operations use them."""
 
 from __future__ import annotations
 
@@ -25,21 +25,24 @@ _VERSIONED_NAME = re.compile(r"(?<![\w.-])([a-z0-9]+(?:-[a-z0-9]+)*)(?:\[[^\]]*\
 """A name with a version, as in `pea[pod]>=1`."""
 
 Report = Callable[[Event], None]
-"""Gets an event per step, and again about ten times a second while one lasts.
+"""Gets an event per step, and repeats about ten times a second while a step lasts.
 
-What it raises ends the work: before anything was changed at once, afterwards by a rollback.
+If it raises, the work ends: at once before anything is changed, later with a rollback.
 """
 
 
 def no_report(event: Event) -> None:
-    """Report to nobody."""
+    """Ignore an event."""
 
 
 class Lockable(Protocol):
-    """What one process at a time can hold."""
+    """A lock that one process at a time can hold."""
 
     def locked(self, holder: str) -> AbstractContextManager[None]:
-        """Hold it alone; raise `EnvironmentBusy` at once if another process does."""
+        """Hold the lock in a block; raise `EnvironmentBusy` at once if another process does.
+
+        `holder` describes this process for others.
+        """
 
 
 class Environment(Lockable, Protocol):
@@ -47,140 +50,143 @@ class Environment(Lockable, Protocol):
 
     @property
     def interpreter(self) -> Interpreter:
-        """The Python that it belongs to."""
+        """The Python of the environment."""
 
     def distributions(self) -> Mapping[NormalizedName, Distribution | Unreadable]:
-        """Read everything installed, now; one entry a name, in the order of names."""
+        """Read everything installed; one entry per name, sorted by name."""
 
     def read_only_reason(self) -> str | None:
-        """Say in one sentence why nothing may be changed here; None if it may."""
+        """Return why nothing may be changed, as one sentence; None if it may."""
 
     def fingerprints(self) -> Mapping[str, str]:
-        """Return, for what is nobody's distribution, texts that differ if it was changed."""
+        """Return fingerprints of files that belong to no distribution, by a label for each."""
 
     def holder(self) -> str | None:
-        """Tell who holds the environment now; None if nobody does."""
+        """Return the description of the process that holds the lock; None if it is free."""
 
 
 class Records(Protocol):
-    """What the RECORD files say of distributions (PEP 376, PEP 627): their files and their use."""
+    """The files of distributions, as their RECORD files list them (PEP 376, PEP 627)."""
 
     def touched_paths(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
         """Return every path that the plan removes or writes, the staged RECORDs included.
 
-        Raises `EnvironmentRefused` for a RECORD that is missing or names what is not its own.
+        Raises `EnvironmentRefused` for a RECORD that is missing or names files of others.
         """
 
     def unchangeable_reasons(
-        self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
+        self, names: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:
-        """Say of which of these the files cannot be replaced, or removed if `leaving`, and why."""
+        """Return the distributions whose files cannot be replaced, with the reasons.
+
+        The files of distributions in `leaving` will be removed and not replaced.
+        """
 
     def fingerprints(
-        self, ids: Collection[NormalizedName], stage: Path | None = None
+        self, names: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, str]:
-        """Return, for each of these, a text that differs if one of its files was edited.
+        """Return for each distribution a text that differs if one of its files was edited.
 
-        Of what is staged, the sha256 over all that came: paths and contents.
+        For a staged distribution it is the sha256 of the paths and contents of all its files.
         """
 
     def damage(
         self, plan: Plan, others: Mapping[NormalizedName, Collection[Path]] | None = None
     ) -> tuple[str, ...]:
-        """Compare what the plan installed with its RECORDs, by hash; return what differs.
+        """Return the files that the plan installed and that differ from RECORD, by hash.
 
-        And which files of `others`, who share folders with it, are gone.
+        Also return the missing files of `others`, the distributions that share folders with it.
         """
 
     def modules(
-        self, ids: Collection[NormalizedName], stage: Path | None = None
+        self, names: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
         """Return the top-level modules of distributions, staged ones first."""
 
-    def sizes(self, ids: Collection[NormalizedName]) -> Mapping[NormalizedName, int]:
-        """Return the bytes of distributions, as RECORDs count them; without any: left out."""
+    def sizes(self, names: Collection[NormalizedName]) -> Mapping[NormalizedName, int]:
+        """Return the sizes of distributions in bytes, as RECORD lists them; omit unknown ones."""
 
     def startup_files(
-        self, ids: Collection[NormalizedName], stage: Path | None = None
+        self, names: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
         """Return the files of distributions that run code at every start of Python, if any."""
 
     def staged(self, stage: Path) -> Mapping[NormalizedName, Distribution | Unreadable]:
-        """Read what was staged, as if it were installed."""
+        """Read the staged distributions, as if they were installed."""
 
 
 class FileOwners(Protocol):
-    """Whose the files of code are, as somebody asks who asks often."""
+    """Maps code files to distributions, cached for callers that ask often."""
 
     def owners(self, files: Collection[str]) -> Mapping[str, frozenset[NormalizedName]]:
-        """Return who claims each of these files; those that nobody does are left out."""
+        """Return the distributions that own each file; omit files without an owner."""
 
-    def code(self, ids: Collection[NormalizedName]) -> Mapping[NormalizedName, frozenset[str]]:
-        """Return the files of code that distributions claim; those not installed are left out."""
+    def code(self, names: Collection[NormalizedName]) -> Mapping[NormalizedName, frozenset[str]]:
+        """Return the code files of distributions; omit those not installed."""
 
 
 class OtherKernels(Protocol):
     """The other kernels that run on an environment."""
 
     def running(self) -> tuple[Kernel, ...]:
-        """Return those that are seen now; this process is not among them."""
+        """Return the kernels that are visible now, without this process."""
 
     def loaded_by(self, process: int, connection_file: str) -> tuple[NormalizedName, ...]:
-        """Return the distributions of which a kernel has libraries mapped, in order of names.
+        """Return the distributions of which a kernel has libraries mapped, sorted by name.
 
-        `process` is the one that it was started as.
+        `process` is the id of the process that was started for the kernel.
         """
 
 
 class AffectedDistributions(Protocol):
-    """The distributions that a plan does not change and may hurt."""
+    """The distributions that a plan does not change but may break."""
 
     def sharing_folders(
         self, plan: Plan, stage: Path | None
     ) -> Mapping[NormalizedName, frozenset[Path]]:
-        """Return who else has files in the packages that a plan touches, and those that exist."""
+        """Return the other distributions with files in the folders of a plan, and those files."""
 
     def lost_commands(
         self, plan: Plan, stage: Path | None
     ) -> Mapping[str, tuple[NormalizedName, ...]]:
-        """Return the commands that a plan takes away, of which others say that they run them."""
+        """Return the commands that a plan removes, with the distributions that run them."""
 
 
 class Restorable(Protocol):
     """Saved files, as recovery uses them."""
 
     def restore(self) -> tuple[str, ...]:
-        """Make every path what it was; return what could not be."""
+        """Restore every path; return the differences that remain, one sentence each."""
 
     def is_intact(self) -> bool:
-        """Tell whether everything saved is still there, by hash."""
+        """Tell whether every saved file is still there, by hash."""
 
     def discard(self) -> None:
-        """Give the space back."""
+        """Delete the saved files."""
 
 
 class SavePoint(Restorable, Protocol):
     """The old files of one transaction."""
 
     def prehash(self, paths: Collection[Path]) -> None:
-        """Begin to read what will probably be saved, beside whatever is done until then."""
+        """Start to hash files that will probably be saved, in the background."""
 
     def save(self, paths: Collection[Path], tick: Callable[[], None] = lambda: None) -> int:
-        """Keep these paths as they are, absent ones too, durably; return the bytes of it.
+        """Save these paths durably, absent ones too; return the size in bytes.
 
-        Calls `tick` again and again: if that raises, nothing is saved.
+        Calls `tick` regularly; if that raises, nothing is saved.
         """
 
     def paths(self) -> frozenset[Path]:
-        """Return every path that was saved, absent ones too."""
+        """Return every saved path, absent ones too."""
 
 
 NOT_TRIED = "there was no time to try it"
-"""What a trial says of a module that it left out."""
+"""The error of a module that an import check left out."""
 
 
 class ImportChecker(Protocol):
-    """A fresh process of the environment's interpreter."""
+    """Imports modules in a new process of the environment's interpreter."""
 
     def failures(
         self,
@@ -191,9 +197,9 @@ class ImportChecker(Protocol):
         staged: Path | None = None,
         masked: Collection[Path] = (),
     ) -> Mapping[str, str]:
-        """Import modules, and `spare` ones if there is time; return the errors.
+        """Import modules, and `optional` ones if there is time; return the errors by module.
 
-        With the staged prefix `beside` before the installed, of which `hidden` is not seen.
+        The `staged` prefix comes before the installed files, of which `masked` ones are hidden.
         """
 
     def kernel(
@@ -203,14 +209,14 @@ class ImportChecker(Protocol):
         staged: Path | None = None,
         masked: Collection[Path] = (),
     ) -> str | None:
-        """Start a kernel and let it add one and one; say what went wrong, None if nothing did."""
+        """Start a kernel and run `1 + 1` in it; return the error; None without one."""
 
     def keep_bytecode(self, stage: Path) -> None:
-        """Let the environment have what was compiled beside it."""
+        """Move the bytecode that was compiled in the stage into the environment."""
 
 
 ProjectResult = Sequence[Release] | PkgwidgetsError
-"""What an index said of one project: its releases, newest first, or why they are unknown."""
+"""The answer for one project: its releases, newest first, or the error."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -221,29 +227,29 @@ class ProjectAnswered(Event):
     answer: ProjectResult
 
     def without_answer(self) -> Event:
-        """Return the same progress; for an answer that is not final yet."""
+        """Return the event without its answer, which is not final yet."""
         return Event(stage=self.stage, id=self.id, done=self.done, total=self.total)
 
 
 class Index(Protocol):
-    """Where releases come from."""
+    """A source of releases."""
 
     @property
     def url(self) -> str:
-        """Its address as it may be shown: without credentials."""
+        """The URL of the index without credentials."""
 
     def releases_of(
         self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, ProjectResult]:
-        """Ask for many projects at once. A project that fails has its error as its answer."""
+        """Ask for many projects at once; the answer of a project that fails is its error."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResolveRequest:
-    """What an installer is asked to resolve.
+    """The input of a resolution.
 
-    `requirements` are to be met, `keep` are exact versions that may not move, and `upgrade` are
-    names to take as new as the rest admits.
+    `requirements` must be met, and `keep` are exact versions that must not change. `upgrade` are
+    packages to bring to the newest version that the rest allows.
     """
 
     requirements: tuple[str, ...]
@@ -251,46 +257,46 @@ class ResolveRequest:
     upgrade: tuple[NormalizedName, ...] = ()
 
     def kept_names(self, explanation: str) -> tuple[str, ...]:
-        """Return the names in `keep` of which an explanation gives a version."""
+        """Return the names in `keep` that an explanation mentions with a version."""
         mentioned = set(_VERSIONED_NAME.findall(explanation))
         kept = (pin.partition("==")[0] for pin in self.keep if "==" in pin)
         return tuple(name for name in kept if name in mentioned)
 
 
 class Installer(Protocol):
-    """Resolves, and changes files."""
+    """Resolves, stages and installs packages."""
 
-    def resolve(self, question: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
-        """Return what would change: the new version of each name, None for a removal.
+    def resolve(self, request: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
+        """Return the new version of each package that would change; None if it is uninstalled.
 
-        Changes nothing. Raises `PlanImpossible` with the resolver's explanation, and those in
-        `keep` that it speaks of as `blockers`.
+        Changes nothing. Raises `PlanImpossible` with the resolver's explanation; its `blockers`
+        are the packages of `keep` that the explanation mentions.
         """
 
     def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
-        """Return everything that a requirement would bring, itself left out."""
+        """Return all direct and indirect dependencies of a requirement, without itself."""
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
-        """Fetch and unpack what the plan installs under `folder`, laid out like the prefix."""
+        """Fetch and unpack what the plan installs into `folder`, laid out as the prefix is."""
 
     def install(self, plan: Plan, report: Report) -> None:
-        """Carry the plan out in the environment, from what was staged, without the network."""
+        """Apply the plan to the environment from the staged files, without the network."""
 
 
 class UnfinishedTransactions(Protocol):
     """A journal, as recovery uses it."""
 
     def unfinished(self) -> str | None:
-        """Return the transaction that is under way or was cut off."""
+        """Return the id of the running or interrupted transaction; None without one."""
 
     def has_records(self, transaction: str) -> bool:
-        """Tell whether there is anything of it that counts."""
+        """Tell whether a transaction has valid records."""
 
     def delegated(self, transaction: str) -> bool:
-        """Let the version of us that wrote it end it, if that is another; tell whether it did."""
+        """Let the pkgwidgets version that wrote a transaction recover it; tell whether it did."""
 
     def close(self, transaction: str) -> None:
-        """Clear away what only an open transaction needs."""
+        """Delete the files that only an open transaction needs."""
 
     def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
         """Append one step, durably."""
@@ -299,51 +305,51 @@ class UnfinishedTransactions(Protocol):
         """Return the steps recorded so far."""
 
     def folder(self, transaction: str) -> Path:
-        """Where a transaction keeps its files."""
+        """Return the folder of a transaction."""
 
 
 class Journal(UnfinishedTransactions, Protocol):
-    """The transactions of one environment, kept beside it."""
+    """The transactions of one environment, stored beside it."""
 
     def start(self, plan: Plan) -> Transaction:
-        """Begin the record of a plan."""
+        """Start the record of a plan; return its transaction."""
 
     def transactions(self) -> Sequence[Transaction]:
-        """Read all, oldest first."""
+        """Read all transactions, oldest first."""
 
 
 class Recoverable(Protocol):
-    """An environment with what recovery needs: a `Backend`, or what is left without one."""
+    """What recovery needs of an environment: a `Backend`, or less."""
 
     @property
     def environment(self) -> Lockable:
-        """What is locked while it is changed."""
+        """The lock of the environment."""
 
     @property
     def journal(self) -> UnfinishedTransactions:
-        """What was done to it."""
+        """The journal of the environment."""
 
     @property
     def save_point(self) -> Callable[[str], Restorable]:
-        """The old files of a transaction."""
+        """Returns the save point of a transaction id."""
 
 
 class Worker(Protocol):
-    """Carries plans out in a process that goes on when whoever asked for it is gone."""
+    """Applies plans in a process that goes on when its starter ends."""
 
     def start(self, plan: Plan) -> str:
-        """Begin a transaction and return its id; raises what kept it from beginning."""
+        """Start a transaction and return its id; raise the error that prevented it."""
 
     def events(self, transaction: str, seen: int = 0) -> tuple[Sequence[Event], int]:
-        """Return what was told since, and what to give as `seen` the next time."""
+        """Return the events after `seen`, and the value to pass as `seen` next time."""
 
     def cancel(self, transaction: str) -> None:
-        """Ask a transaction to end; it notices at its next event."""
+        """Ask a transaction to roll back; it notices at its next event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One environment joined to what serves it. Without an applier, plans are carried out here."""
+    """One environment and its backends. Without a worker, plans are applied in this process."""
 
     environment: Environment
     records: Records
@@ -355,4 +361,4 @@ class Backend:
     save_point: Callable[[str], SavePoint]
     worker: Worker | None = None
     undo_modules: tuple[str, ...] = ()
-    """The modules of pkgwidgets that an undo needs: a plan for pkgwidgets must leave them whole."""
+    """The modules of pkgwidgets that an undo needs; a plan that changes it must keep them."""

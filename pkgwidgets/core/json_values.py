@@ -1,6 +1,6 @@
-"""Values as JSON and back by msgspec: one shape to write a value, to read it and to describe it.
+"""Convert values to JSON and back with msgspec: one shape writes, reads and describes a value.
 
-Imports msgspec with the first value: `--help` and the start of a worker do not wait for it.
+msgspec is imported with the first value, so that `--help` and the start of a worker are fast.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _Hints = dict[str, Any]
 
 
 class JsonShape(Generic[_Value]):
-    """How the values of one dataclass look in JSON.
+    """The JSON shape of one dataclass.
 
-    `names` are the keys of fields that JSON calls otherwise. `computed` attributes are written, and
-    not read back; `without` names fields that JSON lacks, `optional` those that older texts lack.
-    `parts` are the shapes of values inside. `brief` leaves out what has its default.
+    `names` maps fields to JSON keys that differ. `computed` attributes are written but not read.
+    `without` are fields that JSON lacks, `optional` those that older texts lack. `parts` are the
+    shapes of nested values. `brief` omits fields with their default.
     """
 
     def __init__(
@@ -67,29 +67,29 @@ class JsonShape(Generic[_Value]):
         import msgspec
 
         row = msgspec.convert(value, self.struct, from_attributes=True, dec_hook=_decode)
-        found: dict[str, Any] = _plain(
+        data: dict[str, Any] = _plain(
             msgspec.to_builtins(row, enc_hook=str, builtin_types=(datetime,))
         )
-        return found
+        return data
 
-    def from_json(self, data: object, **more: Any) -> _Value:
-        """Return the value of JSON values; `more` are the fields that JSON lacks.
+    def from_json(self, data: object, **missing: Any) -> _Value:
+        """Return the value for JSON values; `missing` are the fields that JSON lacks.
 
-        Raises ValueError for anything else.
+        Raises ValueError for values of another shape.
         """
         import msgspec
 
         read = partial(msgspec.convert, from_attributes=True, dec_hook=_decode)
         try:
             row = msgspec.convert(data, self.struct, dec_hook=_decode)
-            found = {name: read(getattr(row, name), hint) for name, hint in self._hints.items()}
-        except msgspec.ValidationError as error:  # a ValueError only in newer versions of msgspec
+            values = {name: read(getattr(row, name), hint) for name, hint in self._hints.items()}
+        except msgspec.ValidationError as error:  # a ValueError only since msgspec 0.20
             raise ValueError(str(error)) from error
-        return self.kind(**found, **more)
+        return self.kind(**values, **missing)
 
     @cached_property
     def struct(self) -> type[Struct]:
-        """The msgspec type of the JSON, with its keys."""
+        """The msgspec type of the JSON object."""
         import msgspec
 
         moment = msgspec.Meta(extra_json_schema={"format": "date-time"})
@@ -124,7 +124,7 @@ class JsonShape(Generic[_Value]):
 
 
 def _hints(kind: type, names: Iterable[str]) -> _Hints:
-    """Return the annotations of fields and properties; no other annotation is evaluated."""
+    """Return the evaluated annotations of these fields and properties only."""
     of_fields = {field.name: field.type for field in fields(kind)}
     texts = {
         name: of_fields.get(name) or getattr(kind, name).fget.__annotations__["return"]
@@ -136,18 +136,18 @@ def _hints(kind: type, names: Iterable[str]) -> _Hints:
 
 
 def _replace(hint: Any, types: Mapping[Any, Any]) -> Any:
-    """Return an annotation with other types in it."""
+    """Return an annotation with some types replaced."""
     if hint in types:
         return types[hint]
     origin = get_origin(hint)
     if origin in (None, Literal):
         return hint
-    inside = tuple(_replace(each, types) for each in get_args(hint))
-    return reduce(or_, inside) if origin in (Union, UnionType) else origin[inside]
+    arguments = tuple(_replace(argument, types) for argument in get_args(hint))
+    return reduce(or_, arguments) if origin in (Union, UnionType) else origin[arguments]
 
 
 def _decode(kind: type, value: Any) -> Any:
-    """Return what msgspec knows no type for: a version or a path, read or as it is."""
+    """Convert to the types that msgspec lacks: versions and paths."""
     if isinstance(value, kind):
         return value
     if kind in (Version, Path) and isinstance(value, str):
@@ -159,9 +159,9 @@ def _plain(value: Any) -> Any:
     """Return lists for tuples, and times as `isoformat` writes them: msgspec writes Z for UTC."""
     match value:
         case dict():
-            return {name: _plain(each) for name, each in value.items()}
+            return {name: _plain(item) for name, item in value.items()}
         case tuple() | list():
-            return [_plain(each) for each in value]
+            return [_plain(item) for item in value]
         case datetime():
             return value.isoformat()
         case _:

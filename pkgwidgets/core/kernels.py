@@ -1,4 +1,4 @@
-"""What a change means for running kernels, and what is seen of them."""
+"""Running kernels, and what a change means for them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .text import join_names
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Restart:
-    """Whether the kernel must restart to use what a plan installs; `loaded` names why.
+    """Whether the kernel must restart to use what a plan installs.
 
-    `required` are those of them without which nothing works right: the kernel runs on them, or
-    they have libraries that no process can replace. `reasons` is a clause for each, and empty
-    where it is only seen from outside what a kernel has loaded.
+    `loaded` are the changed packages that it has loaded. `required` are those that require a
+    restart: the kernel runs on them, or they have libraries that no process can replace. `reasons`
+    has a clause for each loaded package, and is empty if the kernel is seen only from outside.
     """
 
     needed: bool
@@ -27,7 +27,7 @@ class Restart:
 
     @property
     def verdict(self) -> Literal["not needed", "advised", "required"]:
-        """Required, or only advised: of pure Python the old version goes on running."""
+        """Required, or only advised: pure Python code goes on in its old version."""
         if not self.needed:
             return "not needed"
         return "required" if self.required or not self.reasons else "advised"
@@ -42,10 +42,10 @@ class Restart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kernel:
-    """Another kernel on the same environment; `notebook` is "" where nothing tells.
+    """Another kernel on the same environment; `notebook` is "" if unknown.
 
-    `loaded` are the distributions of which it has libraries mapped: what else it has imported is
-    not seen from outside.
+    `process` is its process id. `loaded` are the distributions of which it has libraries mapped;
+    other imports are not visible from outside.
     """
 
     process: int
@@ -59,7 +59,7 @@ class Kernel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Variable:
-    """A variable of the user's; `size` is in bytes, about, and None where looking is not cheap."""
+    """A variable of the user; `size` is in bytes, estimated, and None if costly to determine."""
 
     name: str
     kind: str

@@ -1,4 +1,4 @@
-"""Check names and requirements that a user gives (PEP 503, PEP 508)."""
+"""Check names and requirements from a user (PEP 503, PEP 508)."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from pkgwidgets.core.versions import checked_version
 
 from .errors import InvalidRequest
 
-# PEP 508's name, in plain ASCII: with IGNORECASE the dotless and the Kelvin letters would slip in.
+# A PEP 508 name in ASCII only: IGNORECASE would admit the dotless i and the Kelvin sign.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_LONGEST_NAME = 100
+_MAX_NAME_CHARACTERS = 100
 
 
 def checked_name(text: object) -> NormalizedName:
     """Return the normalised name (PEP 503) of `text`, or raise `InvalidRequest` (PEP 508 names)."""
-    if not isinstance(text, str) or len(text) > _LONGEST_NAME or not _NAME.fullmatch(text):
+    if not isinstance(text, str) or len(text) > _MAX_NAME_CHARACTERS or not _NAME.fullmatch(text):
         raise InvalidRequest("name", text)
     return canonicalize_name(text)
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a project can be called so (PEP 508), however long."""
+    """Tell whether a text is a valid project name (PEP 508) of any length."""
     return _NAME.fullmatch(text) is not None
 
 
 def checked_requirement(text: object) -> Requirement:
     """Return the requirement that `text` spells: a name, extras and versions (PEP 508).
 
-    Raises `InvalidRequest` also for a URL and for a marker: both would make the plan depend on
-    something that is not shown.
+    Raises `InvalidRequest` also for a URL or a marker: both would make the plan depend on
+    something that it does not show.
     """
-    if not isinstance(text, str) or len(text) > 10 * _LONGEST_NAME or not text.isascii():
+    if not isinstance(text, str) or len(text) > 10 * _MAX_NAME_CHARACTERS or not text.isascii():
         raise InvalidRequest("requirement", text)
     try:
         requirement = Requirement(text)
@@ -46,7 +46,7 @@ def checked_requirement(text: object) -> Requirement:
         raise InvalidRequest("requirement", text) from None
     checked_name(requirement.name)
     for specifier in requirement.specifier:
-        if specifier.operator == "===":  # compares text: anything may follow it
+        if specifier.operator == "===":  # compares text: any text may follow it
             checked_version(specifier.version)
     if requirement.url is not None or requirement.marker is not None or "\n" in text:
         raise InvalidRequest("requirement", text, "a name and versions are wanted, as in polars>=1")
@@ -54,17 +54,17 @@ def checked_requirement(text: object) -> Requirement:
 
 
 def checked_names(names: object) -> tuple[NormalizedName, ...]:
-    """Return the normalised names of one text or of several, each once."""
-    return tuple(dict.fromkeys(map(checked_name, _given("name", names))))
+    """Return the normalised names of one or several texts, without duplicates."""
+    return tuple(dict.fromkeys(map(checked_name, _as_tuple("name", names))))
 
 
 def checked_requirements(requirements: object) -> Mapping[str, Requirement]:
-    """Return the requirements that one text spells, or several, by how they are written."""
-    checked = map(checked_requirement, _given("requirement", requirements))
+    """Return the requirements of one or several texts, by their text."""
+    checked = map(checked_requirement, _as_tuple("requirement", requirements))
     return {str(requirement): requirement for requirement in checked}
 
 
-def _given(field: str, value: object) -> tuple[object, ...]:
+def _as_tuple(field: str, value: object) -> tuple[object, ...]:
     given: tuple[object, ...] = (value,)
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         given = tuple(value)

@@ -1,4 +1,4 @@
-"""Packages as they are shown: what is installed beside what is newer."""
+"""Packages as they are shown: the installed release and its updates."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .html_repr import HtmlRepr
 
 
 class PackageStatus(StrEnum):
-    """What a package is going through; computed from the journal, never stored."""
+    """The status of a package; computed from the journal, never stored."""
 
     INSTALLED = "installed"
     INSTALLING = "installing"
@@ -36,8 +36,8 @@ class VersionStep(StrEnum):
 class PackageInfo(HtmlRepr):
     """One package as shown: a view of its distribution, its newest releases and the journal.
 
-    `latest_version` is the newest eligible release and `compatible_version` the newest that no
-    installed package forbids; None means not asked, or unknown because of `error`.
+    `latest_version` is the newest eligible release. `compatible_version` is the newest that no
+    installed package forbids. None means that no index was asked, or unknown because of `error`.
     """
 
     name: str
@@ -65,7 +65,7 @@ class PackageInfo(HtmlRepr):
 
     @property
     def update_available(self) -> bool | None:
-        """Whether the latest is newer than the installed; None if it is not known."""
+        """Whether the latest version is newer than the installed one; None if unknown."""
         if self.latest_version is None:
             return None
         return Version(self.latest_version) > Version(self.version)
@@ -88,10 +88,10 @@ class PackageInfo(HtmlRepr):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PackageDependencies:
-    """Whom an installed package needs here, who needs it, and what it takes on disk.
+    """The dependencies, the dependents and the size of an installed package.
 
-    Names as the projects spell them, in the order of names. `size` in bytes, as its RECORD counts
-    them; None if it has none.
+    Names are spelled as the projects do, and sorted. `size` is in bytes, as RECORD lists them;
+    None without a RECORD.
     """
 
     requires: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""The canonical text of a plan: JSON that a later session, or another front end, reads back."""
+"""Convert plans to JSON and back, for a later session or another front end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PLAN = JsonShape(
     optional=("notes",),
     parts=(CHANGE, HELD_BACK),
 )
-"""Without what only one kernel sees: its restart, and other kernels."""
+"""Without what only one kernel knows: its restart, and other kernels."""
 
 
 def change_to_json(change: Change) -> _Json:
@@ -35,12 +35,12 @@ def change_to_json(change: Change) -> _Json:
 
 
 def plan_to_json(plan: Plan) -> _Json:
-    """Return a plan as JSON values, without what only one kernel sees."""
+    """Return a plan as JSON values, without what only one kernel knows."""
     return PLAN.to_json(plan)
 
 
 def plan_from_json(data: _Json) -> Plan:
-    """Return the plan that `plan_to_json` gave; raises ValueError for anything else."""
+    """Return the plan that `plan_to_json` converted; raise ValueError for anything else."""
     try:
         plan = PLAN.from_json(data)
     except ValueError as error:
@@ -51,12 +51,12 @@ def plan_from_json(data: _Json) -> Plan:
 
 
 def plan_to_text(plan: Plan) -> str:
-    """Return the text that is kept beside a transaction."""
+    """Return the JSON text that is stored with a transaction."""
     return json.dumps(plan_to_json(plan), indent=1, sort_keys=True)
 
 
 def plan_from_text(text: str) -> Plan:
-    """Return the plan of a kept text; raises ValueError for anything else."""
+    """Return the plan of a stored text; raise ValueError for anything else."""
     try:
         return plan_from_json(json.loads(text))
     except RecursionError as error:

@@ -1,4 +1,4 @@
-"""The exact changes to one environment, decided and not done."""
+"""A plan: the exact changes to one environment, decided and not applied."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .kernels import Kernel, Restart
 from .text import join_names
 
 AllowPolicy = Literal["self", "dependencies", "all"]
-"""What else a plan may move: nothing, what the named depend on, or everything."""
+"""Which other packages a plan may change: none, dependencies of the requested, or all."""
 
 
 class ChangeKind(StrEnum):
-    """What a change does to one name."""
+    """What a change does to one package."""
 
     INSTALL = "install"
     UPGRADE = "upgrade"
@@ -33,10 +33,10 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One name, before -> after; `before` is None for an install, `after` for a removal.
+    """One package, before -> after; `before` is None for an install, `after` for an uninstall.
 
-    `wheel` and `sha256` name the file that is expected, `size` its bytes; `hashes` are those of
-    every wheel of that version that fits, any of which the installer may take.
+    `wheel` and `sha256` are of the expected file, and `size` is its bytes. `hashes` are those of
+    every compatible wheel of that version, any of which the installer may take.
     """
 
     id: NormalizedName
@@ -49,9 +49,9 @@ class Change:
     hashes: tuple[str, ...] = ()
     requested: bool = False
     requested_after: bool = True
-    """Whether REQUESTED (PEP 376) is there afterwards: an upgraded dependency stays one."""
+    """Whether REQUESTED (PEP 376) exists afterwards: an upgraded dependency stays one."""
     reason: str = ""
-    """Who needs a side effect: `pandas needs it`."""
+    """Why a side effect is needed: `pandas needs it`."""
     startup_files: tuple[str, ...] = ()
     """Files of the installed version that run code at every start of Python."""
 
@@ -80,10 +80,10 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HeldBack:
-    """A name whose newest eligible release is not in the plan, and why.
+    """A package whose latest release is not in the plan, and why.
 
-    `stays` is the version it has after the plan. `unlock` says what allowing all would do (reach
-    which version, move what), and is empty if it would not help.
+    `kept_version` is its version after the plan. `how_to_unblock` says what `allow="all"` would do
+    (which version, which other changes), and is empty if that would not help.
     """
 
     id: NormalizedName
@@ -104,11 +104,11 @@ class HeldBack:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Plan(HtmlRepr):
-    """The exact changes to one environment, decided and not done. Falsy when nothing changes.
+    """The exact changes to one environment, decided and not applied. Falsy without changes.
 
-    `environment_fingerprint` is that of the installed set that it was made for; with any other
-    it is refused as stale. `undoes` names the transaction that it takes back, and `from_save_point`
-    tells that the old files are still there for that.
+    `environment_fingerprint` is that of the installed set that the plan was made for; it is stale
+    for any other. `undoes` is the id of the transaction that it undoes. `from_save_point` tells
+    that the undo restores the old files from the save point.
     """
 
     requested: tuple[str, ...]
@@ -119,14 +119,14 @@ class Plan(HtmlRepr):
     created: datetime
     allow: AllowPolicy = "dependencies"
     commands: tuple[str, ...] = ()
-    """What would do the same in a terminal."""
+    """The shell commands that would make the same changes."""
     restart: Restart | None = None
     kernels: tuple[Kernel, ...] = ()
-    """The other kernels that run on the environment, as far as they are seen."""
+    """The other visible kernels that run on the environment."""
     undoes: str | None = None
     from_save_point: bool = False
     notes: tuple[str, ...] = ()
-    """What was found while it was made, and says how far it is to be relied on."""
+    """Remarks of its maker about how reliable the plan is."""
     id: str = field(init=False)
 
     environment = renamed_attribute("environment", "environment_fingerprint")
@@ -135,7 +135,7 @@ class Plan(HtmlRepr):
         object.__setattr__(self, "id", self._hash_changes())
 
     def _hash_changes(self) -> str:
-        """Hash what is done, not how it is explained: the same changes have the same id."""
+        """Hash the changes, not their explanations: the same changes have the same id."""
         exact = [
             [
                 c.id,
@@ -162,14 +162,14 @@ class Plan(HtmlRepr):
 
     @property
     def pins(self) -> tuple[str, ...]:
-        """`name==version` of everything that is installed by this plan."""
+        """`name==version` of everything that the plan installs."""
         return tuple(f"{c.id}=={c.after}" for c in self.changes if c.after is not None)
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """Say what of its changes their reader should know before they are made."""
-        new = [c for c in self.changes if c.after is not None and not self.from_save_point]
-        unverified = tuple(c.name for c in new if not c.hashes)
+        """What the user should know about the changes before they are applied."""
+        installed = [c for c in self.changes if c.after is not None and not self.from_save_point]
+        unverified = tuple(c.name for c in installed if not c.hashes)
         cautions = (
             [f"unverified: the index gives no hash of {join_names(unverified)}"]
             if unverified
@@ -177,26 +177,26 @@ class Plan(HtmlRepr):
         )
         cautions += [
             f"{c.name} runs code at every start: {join_names(c.startup_files)}"
-            for c in new
+            for c in installed
             if c.startup_files
         ]
         return (*cautions, *self.notes)
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Say what its reader should know before it is applied, of other kernels too."""
+        """What the user should know before the plan is applied, other kernels included."""
         shared = [self._shared_with(kernel) for kernel in self.kernels if self.changes]
         return (*self.cautions, *shared)
 
     def _shared_with(self, kernel: Kernel) -> str:
-        old = [c for c in self.changes if c.before is not None and c.id in kernel.loaded]
-        names = tuple(c.name for c in old)
+        loaded = [c for c in self.changes if c.before is not None and c.id in kernel.loaded]
+        names = tuple(c.name for c in loaded)
         has = f" and has {join_names(names)} loaded: restart it, too" if names else ", too"
         return f"{kernel} runs on this environment{has}"
 
     @property
     def download_size(self) -> int | None:
-        """Bytes to fetch at most (a cache may hold some); None where the index gives no sizes."""
+        """Bytes to fetch at most (a cache may hold some); None if the index gives no sizes."""
         if self.from_save_point:
             return 0
         sizes = [c.size for c in self.changes if c.after is not None]

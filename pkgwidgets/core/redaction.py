@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     pass
 
 _HIDDEN = "****"
-_SHORTEST_SECRET = 4
-"""Characters of a known secret that is looked for: a shorter one is in every other word."""
+_MIN_SECRET_CHARACTERS = 4
+"""Characters of the shortest known secret that is replaced: shorter ones occur in many words."""
 _NAMES = "token|key|secret|password|passwd|pwd|signature|credential|auth"
 _SECRETS = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
         # The part before the last @ of an authority (RFC 3986 §3.2.1), in JSON also after `\\/\\/`;
-        # and one with a / in the password, which no number of a port is.
+        # also with a / in the password, unless the part before it is a port number.
         (
             r"(?:(?<=//)|(?<=\\/\\/))"
             r"(?:[^\s/?#\"<>\\]*@|[^\s/?#:@\"<>]+:(?!\d+(?:[/?#\s]|$))[^\s@\"<>]{0,200}@)",
             "",
         ),
-        # The same in an address that is a parameter of another one.
+        # The same in a URL that is a parameter of another URL.
         (r"(?i)(?<=%2f%2f)(?:(?!%2f)[^\s&/\"<>])*%40", ""),
-        # Parameters (RFC 3986 §3.4) whose names say what they are.
+        # Parameters (RFC 3986 §3.4) with the name of a secret.
         (
             rf"(?i)((?:[?&;#]|%3f|%26)(?:[\w.-]{{0,40}}(?:{_NAMES})[\w.-]{{0,40}}|sig|pw|pass)"
             r"(?:=|%3d))(?:(?!%26)[^\s&#;\"'<>])+",
@@ -49,14 +49,14 @@ _SECRETS = tuple(
 
 
 def redact(text: str, secrets: Collection[str] = ()) -> str:
-    """Return text without the credentials in it, whatever it came from; the same again as before.
+    """Return text without credentials; applied twice, it gives the same result.
 
-    Found by their place: in addresses, in parameters, headers, variables and netrc entries that
-    are named after them. `secrets` that are known are found everywhere, as they are and as an
-    address spells them. Redact before cutting a text: half an address does not show what it is.
+    Credentials are found by their place: in URLs, and in parameters, headers, variables and netrc
+    entries with the name of a secret. Known `secrets` are replaced everywhere, plain and as quoted
+    in a URL. Redact before truncating a text: half a URL is not recognised.
     """
     for secret in sorted(set(secrets), key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
+        if len(secret) >= _MIN_SECRET_CHARACTERS:
             for shape in {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}:
                 text = text.replace(shape, _HIDDEN)
     for pattern, instead in _SECRETS:
@@ -65,8 +65,8 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """Return an address without the credentials it may hold; ValueError if it is no address."""
-    if "://" not in url:  # it may lack no more than that
+    """Return a URL without credentials; raise ValueError if it cannot be parsed."""
+    if "://" not in url:  # perhaps only the scheme is missing
         host, slash, rest = url.partition("/")
         return redact(f"{host.rpartition('@')[2]}{slash}{rest}")
     parts = urlsplit(url)

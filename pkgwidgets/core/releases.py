@@ -1,4 +1,4 @@
-"""What an index has of a project."""
+"""The releases and wheels of a project on an index."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from packaging.version import Version
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wheel:
-    """One wheel on an index. `size` in bytes; `sha256` and `size` are None where not given."""
+    """One wheel on an index. `size` is in bytes; `sha256` and `size` are None if not given."""
 
     filename: str
     sha256: str | None = None
     size: int | None = None
     requires_python: SpecifierSet | None = None
-    """As the index says it of this file; a release may have others (PEP 503)."""
+    """Of this file, as the index says (PEP 503); other files of a release may differ."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,9 +34,9 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseList(Sequence[Release]):
-    """What an index said of one project: its releases, newest first, as far as they were asked for.
+    """The answer of an index for one project: the queried releases, newest first.
 
-    `stale` says why an older answer stands in for a new one, and how old it is; "" for a new one.
+    `stale_reason` says why a cached answer replaces a new one, and how old it is; else "".
     """
 
     releases: tuple[Release, ...]

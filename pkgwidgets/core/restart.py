@@ -1,7 +1,7 @@
-"""Whether a kernel must restart: what it has loaded against what is installed.
+"""Decide whether a kernel must restart: compare what it has loaded with what is installed.
 
-From inside a kernel every module that it has imported is seen, with its version: `restart_before`,
-`restart_after`. From outside only the libraries that its processes have mapped are seen:
+Inside a kernel all imported modules and their versions are known: `restart_before`,
+`restart_after`. From outside only the libraries that its processes have mapped are visible:
 `restart_from_outside`.
 """
 
@@ -21,9 +21,9 @@ KERNEL_PACKAGES = frozenset({
     "comm", "ipykernel", "ipython", "jupyter-client", "jupyter-core", "pkgwidgets", "pyzmq",
     "tornado", "traitlets",
 })  # fmt: skip
-"""What a kernel itself runs on, and pkgwidgets."""
+"""The packages that a kernel itself runs on, and pkgwidgets."""
 _IN_EVERY_KERNEL = KERNEL_PACKAGES - {"pkgwidgets"}
-"""What each kernel has imported, whether its user uses pkgwidgets or not."""
+"""The packages that every kernel has imported, with or without pkgwidgets."""
 _LIBRARY = re.compile(r"\.(pyd|so(\.[0-9.]+)?)$")
 
 
@@ -31,8 +31,8 @@ _LIBRARY = re.compile(r"\.(pyd|so(\.[0-9.]+)?)$")
 class LoadedPackage:
     """One distribution as a kernel has it loaded.
 
-    `extension` is the name of one of its libraries that the process has mapped, "" if it is pure
-    Python as far as it is loaded; `waiting` counts its modules that are not loaded yet.
+    `extension` is the name of one of its libraries that the process has mapped; "" if only pure
+    Python is loaded. `waiting` counts its modules that are not loaded yet.
     """
 
     version: str
@@ -42,7 +42,7 @@ class LoadedPackage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StalePackage:
-    """A distribution that runs in a version that is not the installed one, or not any more."""
+    """A distribution that is loaded in a version other than the installed one."""
 
     name: str
     loaded: str
@@ -55,10 +55,10 @@ class StalePackage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutsideVerdict:
-    """Whether a kernel must restart to use what a plan installs, as far as is seen from outside.
+    """Whether a kernel must restart to use what a plan installs, as seen from outside.
 
-    `needed` is None where it depends on what the kernel has imported; `loaded` are the changed
-    packages that it is known to have loaded.
+    `needed` is None if it depends on the imports of the kernel. `loaded` are the changed packages
+    that it has certainly loaded.
     """
 
     needed: bool | None
@@ -67,32 +67,32 @@ class OutsideVerdict:
 
 
 def is_library(path: str) -> bool:
-    """Tell an extension module, or a library that one brings, by its name."""
+    """Tell whether a path is an extension module or a shared library, by its name."""
     return _LIBRARY.search(path) is not None
 
 
 def stale_packages(
     loaded: Mapping[NormalizedName, str], installed: Mapping[NormalizedName, Version]
 ) -> tuple[StalePackage, ...]:
-    """Name what runs in another version than is installed, in the order of names."""
+    """Return the packages loaded in another version than the installed one, sorted by name."""
     return tuple(
-        StalePackage(name=id, loaded=version, installed=_text(installed.get(id)))
-        for id, version in sorted(loaded.items())
-        if not _is_version(installed.get(id), version)
+        StalePackage(name=name, loaded=version, installed=_text(installed.get(name)))
+        for name, version in sorted(loaded.items())
+        if not _is_version(installed.get(name), version)
     )
 
 
 def restart_before(
     changes: Iterable[Change], loaded: Mapping[NormalizedName, LoadedPackage]
 ) -> Restart:
-    """Tell, from inside a kernel, what a plan that is not carried out yet will mean for it."""
+    """Return, inside a kernel, what a plan that is not applied yet will mean for it."""
     return _verdict(changes, loaded, "is loaded")
 
 
 def restart_after(
     changes: Iterable[Change], loaded: Mapping[NormalizedName, LoadedPackage]
 ) -> Restart:
-    """Tell, from inside a kernel, what a plan means that was carried out.
+    """Return, inside a kernel, what an applied plan means for it.
 
     `loaded` is what the kernel had loaded before.
     """
@@ -102,12 +102,13 @@ def restart_after(
 def restart_from_outside(
     changes: Iterable[Change], mapped: Collection[NormalizedName]
 ) -> OutsideVerdict:
-    """Tell, from outside, what a plan means for a kernel that has libraries of these mapped.
+    """Return, from outside, what a plan means for a kernel.
 
-    Their versions are not seen, nor what the kernel has imported that is pure Python.
+    `mapped` are the distributions of which it has libraries mapped. Their versions, and imports of
+    pure Python, are not visible.
     """
     changes = tuple(changes)
-    # Also what is not installed any more, if a library of it is still mapped.
+    # Includes packages not installed any more of which a library is still mapped.
     loaded = tuple(c.name for c in changes if c.id in mapped or _is_in_every_kernel(c))
     if loaded:
         verdict = Restart(needed=True, loaded=loaded)
@@ -119,21 +120,21 @@ def restart_from_outside(
 
 
 def _verdict(
-    changes: Iterable[Change], loaded: Mapping[NormalizedName, LoadedPackage], said: str | None
+    changes: Iterable[Change], loaded: Mapping[NormalizedName, LoadedPackage], clause: str | None
 ) -> Restart:
-    moved = [
+    affected = [
         change
         for change in changes
         if change.id in loaded and not _is_version(change.after, loaded[change.id].version)
     ]
-    hard = [change for change in moved if _requires_restart(change, loaded[change.id])]
-    # The hard reasons first: they are what decides.
-    ordered = [*hard, *(change for change in moved if change not in hard)]
+    required = [change for change in affected if _requires_restart(change, loaded[change.id])]
+    # The reasons that require a restart first: they decide.
+    ordered = [*required, *(change for change in affected if change not in required)]
     return Restart(
-        needed=bool(moved),
-        loaded=tuple(change.name for change in moved),
-        required=tuple(change.name for change in hard),
-        reasons=_reasons(ordered, loaded, said),
+        needed=bool(affected),
+        loaded=tuple(change.name for change in affected),
+        required=tuple(change.name for change in required),
+        reasons=_reasons(ordered, loaded, clause),
     )
 
 
@@ -146,23 +147,23 @@ def _requires_restart(change: Change, loading: LoadedPackage) -> bool:
 
 
 def _reasons(
-    changes: Sequence[Change], loaded: Mapping[NormalizedName, LoadedPackage], said: str | None
+    changes: Sequence[Change], loaded: Mapping[NormalizedName, LoadedPackage], clause: str | None
 ) -> tuple[str, ...]:
     return tuple(
-        f"{_state(change, loaded[change.id], said)}{_why(change, loaded[change.id])}"
+        f"{_state(change, loaded[change.id], clause)}{_explain(change, loaded[change.id])}"
         for change in changes
     )
 
 
-def _state(change: Change, loading: LoadedPackage, said: str | None) -> str:
-    if said is not None:
-        return f"{change.name} {loading.version} {said}"
+def _state(change: Change, loading: LoadedPackage, clause: str | None) -> str:
+    if clause is not None:
+        return f"{change.name} {loading.version} {clause}"
     return str(
         StalePackage(name=change.name, loaded=loading.version, installed=_text(change.after))
     )
 
 
-def _why(change: Change, loading: LoadedPackage) -> str:
+def _explain(change: Change, loading: LoadedPackage) -> str:
     if change.id in KERNEL_PACKAGES:
         return ", and the kernel itself runs on it"
     if loading.extension:
@@ -170,13 +171,15 @@ def _why(change: Change, loading: LoadedPackage) -> str:
     if change.kind is ChangeKind.REMOVE:
         return ""
     if loading.waiting:
-        some = "1 module that is" if loading.waiting == 1 else f"{loading.waiting} modules that are"
-        return f", and {some} not loaded yet would come from {change.after}"
+        modules = (
+            "1 module that is" if loading.waiting == 1 else f"{loading.waiting} modules that are"
+        )
+        return f", and {modules} not loaded yet would come from {change.after}"
     return ""
 
 
 def _is_version(version: Version | None, text: str) -> bool:
-    """Tell whether a version is the one that a text spells; odd ones are compared as texts."""
+    """Tell whether a version has this text; compared as text, because it may be invalid."""
     return version is not None and str(version) == text
 
 

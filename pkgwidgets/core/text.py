@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 
 def escape_hidden(text: str, *, but: str = "") -> str:
-    """Return text with control, escape and bidirectional characters spelled out: it may be hostile.
+    """Escape control, escape and bidirectional characters, because text may be hostile.
 
-    Such characters would move a terminal's cursor, or show words in another order than they are;
-    all `but` those that are named.
+    Such characters could move a terminal's cursor or change the order of words. The characters in
+    `but` are kept.
     """
     if text.isprintable():
         return text
@@ -23,7 +23,7 @@ def escape_hidden(text: str, *, but: str = "") -> str:
 
 
 def format_size(count: int | None) -> str:
-    """Return bytes as people read them, in powers of ten: `12.4 MB`; "" for what is not known."""
+    """Return a size in bytes as text, in powers of ten: `12.4 MB`; "" for None."""
     if count is None:
         return ""
     amount, units = float(count), ["bytes", "kB", "MB", "GB"]
@@ -40,7 +40,7 @@ def count_noun(number: int, noun: str) -> str:
 
 
 def short_hash(text: str, size: int) -> str:
-    """Return a hash of `size` bytes, in hexadecimal; for comparing, not against forgery."""
+    """Return a hash of `size` bytes in hexadecimal; to compare texts, not for security."""
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=size).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Plans carried out or undone: how they ended, and what is told on the way."""
+"""Transactions: plans that are applied, and how they ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from .plans import Change, HeldBack, Plan
 
 
 class Outcome(StrEnum):
-    """How a transaction ended; INCOMPLETE is neither old nor new and blocks further changes."""
+    """How a transaction ended.
+
+    After INCOMPLETE the environment is neither old nor new; further changes are blocked.
+    """
 
     STARTED = "started"
     COMMITTED = "committed"
@@ -21,7 +24,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transaction(HtmlRepr):
-    """A plan carried out or undone."""
+    """A plan that is being applied, was applied or was rolled back."""
 
     id: str
     plan: Plan
@@ -30,23 +33,23 @@ class Transaction(HtmlRepr):
     outcome: Outcome = Outcome.STARTED
     error: str | None = None
     failure: str | None = None
-    """What failed, as JSON: the code and facts of the error that was raised."""
+    """The error that was raised, as JSON: its code and facts."""
     user: str | None = None
     process: str | None = None
-    """What kind of process asked for it: kernel, server, terminal or script."""
+    """The kind of process that requested it: kernel, server, terminal or script."""
     saved_bytes: int | None = None
-    """The size of the old files that were kept; None if it did not come to that."""
+    """The size of the save point; None if nothing was saved."""
     downloaded_bytes: int | None = None
-    """What was fetched, at most: a cache may have held some. None if it is not known."""
+    """The bytes fetched, at most: a cache may have held some. None if unknown."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """What the plan changes."""
+        """The changes of the plan."""
         return self.plan.changes
 
     @property
     def held_back(self) -> tuple[HeldBack, ...]:
-        """What the plan holds back."""
+        """The packages that the plan holds back."""
         return self.plan.held_back
 
     @property
@@ -57,13 +60,13 @@ class Transaction(HtmlRepr):
     def __str__(self) -> str:
         if self.outcome is Outcome.COMMITTED:
             return str(self.plan)
-        done = {
+        ending = {
             Outcome.STARTED: "under way",
             Outcome.ROLLED_BACK: "everything is as it was",
             Outcome.INCOMPLETE: "the environment is neither the old one nor the new one",
         }[self.outcome]
         why = f" ({self.error})" if self.error else ""
-        return f"{', '.join(map(str, self.changes))}: {done}{why}"
+        return f"{', '.join(map(str, self.changes))}: {ending}{why}"
 
     def __repr__(self) -> str:
         return f"Transaction({self.id or 'none'} {self.outcome}: {self})"

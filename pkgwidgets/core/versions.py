@@ -8,7 +8,7 @@ from packaging.version import InvalidVersion, Version
 from .errors import InvalidRequest
 from .packages import VersionStep
 
-_LONGEST_VERSION = 200
+_MAX_VERSION_CHARACTERS = 200
 _NEWEST = "leave the version out to get the newest"
 
 
@@ -16,7 +16,7 @@ def checked_version(text: object) -> Version:
     """Return the PEP 440 version that `text` spells, or raise `InvalidRequest` with the text."""
     if isinstance(text, Version):
         return text
-    if not isinstance(text, str) or len(text) > _LONGEST_VERSION or not text.isascii():
+    if not isinstance(text, str) or len(text) > _MAX_VERSION_CHARACTERS or not text.isascii():
         raise InvalidRequest("version", text)
     try:
         return Version(text)
@@ -27,7 +27,7 @@ def checked_version(text: object) -> Version:
 def compare_versions(a: str, b: str) -> int:
     """Return -1, 0 or 1 as `a` is older than, equal to or newer than `b`, by PEP 440.
 
-    Raises `InvalidRequest`, which quotes the text, for what is no version.
+    Raises `InvalidRequest`, which quotes the text, for an invalid version.
 
     >>> compare_versions("1.0rc1", "1.0")
     -1
@@ -39,26 +39,26 @@ def compare_versions(a: str, b: str) -> int:
 
 
 def version_step(before: Version, after: Version) -> VersionStep:
-    """Tell how large the step between two versions is."""
+    """Return the size of the step between two versions."""
     if before.epoch != after.epoch:
         return VersionStep.MAJOR
     old, new = ((*version.release, 0, 0, 0)[:3] for version in (before, after))
-    for size, left, right in zip(
+    for size, old_number, new_number in zip(
         (VersionStep.MAJOR, VersionStep.MINOR, VersionStep.PATCH), old, new, strict=True
     ):
-        if left != right:
+        if old_number != new_number:
             return size
     return VersionStep.OTHER
 
 
 def admits(specifiers: SpecifierSet, version: Version) -> bool:
-    """Tell whether a version is meant, pre-releases too; what cannot be compared admits none."""
+    """Tell whether specifiers admit a version, pre-releases included; False if incomparable."""
     try:
         return specifiers.contains(version, prereleases=True)
-    except ValueError:  # a number too long to be read
+    except ValueError:  # a number with too many digits
         return False
 
 
 def may_be_newest(version: Version, installed: Version | None) -> bool:
-    """Tell whether a version may count as newest: a pre-release only where one is installed."""
+    """Tell whether a version may count as latest: a pre-release only if one is installed."""
     return not version.is_prerelease or (installed is not None and installed.is_prerelease)

@@ -1,4 +1,4 @@
-"""The steps of a transaction: staged, saved, installed, verified, committed; or nothing at all."""
+"""Apply a plan: stage, save, install, verify, commit; roll back if any step fails."""
 
 from __future__ import annotations
 
@@ -37,29 +37,29 @@ from .snapshot import changes_since_plan
 def apply_plan(
     backend: Backend, plan: Plan, report: Report = no_report, *, by: str = "another session"
 ) -> Transaction:
-    """Carry a plan out in this process and return its committed transaction.
+    """Apply a plan in this process and return its committed transaction.
 
-    Whatever happens in between, the environment is afterwards exactly the old one or exactly the
-    new one. `by` tells others who holds the environment. Raises `StalePlan` if the environment is
-    not the planned one any more, another `TransactionError` when it was rolled back, `Cancelled`
-    when it was interrupted or `report` raised it, `EnvironmentBusy`.
+    Whatever happens, the environment afterwards is exactly the old one or exactly the new one.
+    `by` names the holder of the lock for other processes. Raises `StalePlan` if the environment
+    changed since the plan was made, `EnvironmentBusy`, and `Cancelled` after an interrupt or if
+    `report` raised it. Any other `TransactionError` follows a rollback.
     """
     now = datetime.now(UTC)
     environment = backend.environment
     _check_changeable(backend, plan)
-    with environment.locked(f"{by} ({_shorten(plan)}; begun {now:%H:%M:%S} UTC)"):
+    with environment.locked(f"{by} ({_short_names(plan)}; begun {now:%H:%M:%S} UTC)"):
         recovery.recover(backend)
         _check_not_stale(backend, plan)
         transaction = _open_transaction(backend, plan)
-        told = _describe_changes(report, transaction.id)
-        with _rollback_on_error(backend, transaction.id, told):
-            _apply_locked(backend, transaction, told)
+        tagged_report = _tag_events(report, transaction.id)
+        with _rollback_on_error(backend, transaction.id, tagged_report):
+            _apply_locked(backend, transaction, tagged_report)
         with suppress(OSError):
             _prune_save_points(backend)
-    done = replace(transaction, finished=datetime.now(UTC), outcome=Outcome.COMMITTED)
-    with suppress(Cancelled):  # too late: it is done, and `undo` takes it back
-        report(Event(stage=Stage.DONE, transaction=done.id, text=str(done)))
-    return done
+    committed = replace(transaction, finished=datetime.now(UTC), outcome=Outcome.COMMITTED)
+    with suppress(Cancelled):  # too late: it is committed, and can only be undone
+        report(Event(stage=Stage.DONE, transaction=committed.id, text=str(committed)))
+    return committed
 
 
 def _open_transaction(backend: Backend, plan: Plan) -> Transaction:
@@ -72,47 +72,47 @@ def _open_transaction(backend: Backend, plan: Plan) -> Transaction:
 
 
 def _apply_locked(backend: Backend, transaction: Transaction, report: Report) -> None:
-    """Go through the steps; any exception leaves the rest to the caller."""
-    plan, id = transaction.plan, transaction.id
+    """Go through the steps; the caller rolls back after any exception."""
+    plan, transaction_id = transaction.plan, transaction.id
     record = backend.journal.record
-    save_point = backend.save_point(id)
+    save_point = backend.save_point(transaction_id)
     if not plan.from_save_point:
         save_point.prehash(backend.records.touched_paths(plan, None))
     stage = _stage(backend, transaction, report)
     report(Event(stage=Stage.CHECKING))
     failing, baseline = verification.problems_before(backend, plan, stage, report)
     if failing:
-        raise StageFailed(id, failing)
-    came = verification.unverified(backend, plan, stage)
-    record(id, "STAGED", **({"unverified": came} if came else {}))
+        raise StageFailed(transaction_id, failing)
+    unverified = verification.unverified(backend, plan, stage)
+    record(transaction_id, "STAGED", **({"unverified": unverified} if unverified else {}))
     before = backend.environment.distributions()
     _check_not_stale(backend, plan)
-    record(id, "LOCKED")
+    record(transaction_id, "LOCKED")
     report(Event(stage=Stage.SAVING))
-    # A plan that goes back has no stage: what it writes is what the undone one replaced.
+    # An undo from a save point has no stage: it writes what the undone transaction replaced.
     paths = backend.records.touched_paths(plan, stage)
     if plan.undoes is not None and plan.from_save_point:
         paths |= backend.save_point(plan.undoes).paths()
     kept = save_point.save(paths, lambda: report(Event(stage=Stage.SAVING)))
-    report(Event(stage=Stage.SAVING))  # the last moment at which nothing has to be put back
-    record(id, "SAVED", paths=len(paths), bytes=kept)
-    record(id, "INTENT")
+    report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
+    record(transaction_id, "SAVED", paths=len(paths), bytes=kept)
+    record(transaction_id, "INTENT")
     report(Event(stage=Stage.INSTALLING))
     _install(backend, plan, report)
-    record(id, "INSTALLED")
-    # One call for all of it: file by file, thousands of small files take seconds.
+    record(transaction_id, "INSTALLED")
+    # One call for all files: one by one, thousands of small files take seconds.
     os.sync()
-    record(id, "SYNCED")
+    record(transaction_id, "SYNCED")
     report(Event(stage=Stage.VERIFYING))
     problems = verification.problems_after(backend, plan, before, baseline, report)
     if problems:
-        raise VerificationFailed(id, problems)
-    record(id, "VERIFIED")
-    record(id, "COMMIT")
+        raise VerificationFailed(transaction_id, problems)
+    record(transaction_id, "VERIFIED")
+    record(transaction_id, "COMMIT")
 
 
 def _stage(backend: Backend, transaction: Transaction, report: Report) -> Path | None:
-    """Fetch and unpack everything beside the environment: the last use of the network."""
+    """Fetch and unpack everything beside the environment; nothing later uses the network."""
     report(Event(stage=Stage.FETCHING, total=transaction.plan.download_size))
     if transaction.plan.from_save_point or not transaction.plan.pins:
         return None
@@ -131,27 +131,29 @@ def _install(backend: Backend, plan: Plan, report: Report) -> None:
 
 
 @contextmanager
-def _rollback_on_error(backend: Backend, id: str, report: Report) -> Iterator[None]:
-    """Put the old environment back when anything is raised, and raise what the user can use."""
+def _rollback_on_error(backend: Backend, transaction_id: str, report: Report) -> Iterator[None]:
+    """Roll back when anything is raised; raise `Cancelled` for an interrupt."""
     try:
         yield
     except BaseException as error:
         with defer_interrupts():
-            with suppress(Exception):  # nobody can cancel what puts the old back
+            with suppress(Exception):  # a rollback cannot be cancelled
                 report(Event(stage=Stage.RESTORING))
             if isinstance(error, TransactionError) and not isinstance(error, RollbackFailed):
-                error.transaction = id
+                error.transaction = transaction_id
             recovery.end(
                 backend,
-                id,
+                transaction_id,
                 _error_text(error),
-                json.dumps(error_to_json(_as_pkgwidgets_error(error, id))),
+                json.dumps(error_to_json(_as_pkgwidgets_error(error, transaction_id))),
             )
-        if isinstance(error, KeyboardInterrupt) and "COMMIT" not in backend.journal.steps(id):
-            raise Cancelled(id) from error
+        if isinstance(error, KeyboardInterrupt) and "COMMIT" not in backend.journal.steps(
+            transaction_id
+        ):
+            raise Cancelled(transaction_id) from error
         raise
     finally:
-        recovery.finish(backend, id)
+        recovery.finish(backend, transaction_id)
 
 
 def _error_text(error: BaseException) -> str:
@@ -162,31 +164,31 @@ def _error_text(error: BaseException) -> str:
     return redact(repr(error))[:500]
 
 
-def _as_pkgwidgets_error(error: BaseException, id: str) -> PkgwidgetsError:
-    """Return what somebody in another process is to raise."""
+def _as_pkgwidgets_error(error: BaseException, transaction_id: str) -> PkgwidgetsError:
+    """Return the error that another process raises for the transaction."""
     if isinstance(error, PkgwidgetsError):
         return error
     return (
-        Cancelled(id)
+        Cancelled(transaction_id)
         if isinstance(error, KeyboardInterrupt)
-        else ApplierFailed(id, _error_text(error))
+        else ApplierFailed(transaction_id, _error_text(error))
     )
 
 
-def _shorten(plan: Plan) -> str:
+def _short_names(plan: Plan) -> str:
     names = [change.name for change in plan.changes]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
 
 
 def _check_not_stale(backend: Backend, plan: Plan) -> None:
-    """Compare the environment with the one that the plan was made for."""
-    said = changes_since_plan(backend, plan)
-    if said:
-        raise StalePlan("", said)
+    """Raise `StalePlan` if the environment changed since the plan was made."""
+    differences = changes_since_plan(backend, plan)
+    if differences:
+        raise StalePlan("", differences)
 
 
 def _check_changeable(backend: Backend, plan: Plan) -> None:
-    """Refuse what may not be changed; a plan of when it still might be is stale."""
+    """Raise `EnvironmentRefused` if the environment is read-only, `StalePlan` if it became so."""
     reason = backend.environment.read_only_reason()
     if reason is None:
         return
@@ -195,14 +197,14 @@ def _check_changeable(backend: Backend, plan: Plan) -> None:
     raise EnvironmentRefused(backend.environment.interpreter.python, reason)
 
 
-def _describe_changes(report: Report, transaction: str) -> Report:
+def _tag_events(report: Report, transaction: str) -> Report:
     return lambda event: report(replace(event, transaction=transaction))
 
 
 def _prune_save_points(backend: Backend) -> None:
-    """Give back the space of save points that are of no use any more, or of too little."""
+    """Discard the save points that `save_points_to_keep` leaves out."""
     history = backend.journal.transactions()
     kept = save_points_to_keep(history)
-    for old in history:
-        if old.outcome is Outcome.COMMITTED and old.id not in kept:
-            backend.save_point(old.id).discard()
+    for transaction in history:
+        if transaction.outcome is Outcome.COMMITTED and transaction.id not in kept:
+            backend.save_point(transaction.id).discard()

@@ -1,4 +1,4 @@
-"""What is installed, and what is newer."""
+"""List what is installed, and which updates there are."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from pkgwidgets.core.packages import PackageDependencies, PackageInfo
 from .package_rows import PackageRowBuilder
 
 _CHECKED_ORIGINS = frozenset({Origin.INDEX, Origin.CONDA, Origin.SYSTEM})
-"""Where the index may know something newer; what lives elsewhere has no releases there."""
+"""The origins for which the index is asked; the others have no releases there."""
 
 
 def get_packages(
     backend: Backend, *, check_updates: bool = False, report: Report = no_report
 ) -> tuple[PackageInfo, ...]:
-    """List everything installed; with `check_updates` the index is asked for every row."""
+    """List everything installed; with `check_updates`, ask the index for every package."""
     if check_updates:
         return check_for_updates(backend, report=report)
     installed = backend.environment.distributions()
-    facts = PackageRowBuilder.of(backend, installed)
-    return tuple(facts.row(id) for id in installed)
+    rows = PackageRowBuilder.of(backend, installed)
+    return tuple(rows.row(name) for name in installed)
 
 
 def get_package(backend: Backend, name: str, *, check_updates: bool = False) -> PackageInfo:
@@ -37,79 +37,88 @@ def get_package(backend: Backend, name: str, *, check_updates: bool = False) -> 
     return get_package_by_id(backend, checked_name(name), check_updates=check_updates)
 
 
-def get_package_by_id(backend: Backend, id: str, *, check_updates: bool = False) -> PackageInfo:
+def get_package_by_id(backend: Backend, name: str, *, check_updates: bool = False) -> PackageInfo:
     """Return one package by its normalised name; raises `PackageNotFound`."""
-    id = checked_name(id)
+    name = checked_name(name)
     if check_updates:
-        return check_for_updates(backend, id)[0]
+        return check_for_updates(backend, name)[0]
     installed = backend.environment.distributions()
-    return PackageRowBuilder.of(backend, installed).row(_lookup(id, installed))
+    return PackageRowBuilder.of(backend, installed).row(_lookup(name, installed))
 
 
 def check_for_updates(
     backend: Backend, name: str | None = None, *, refresh: bool = False, report: Report = no_report
 ) -> tuple[PackageInfo, ...]:
-    """Ask the index for the newest eligible releases of everything, or of one package.
+    """Ask the index for the latest releases of everything, or of one package.
 
-    `report` gets each row, in its event, as soon as the index has answered for it.
-    A project that fails has the reason in its row's `error`, and no latest version: unknown is
+    `report` gets each row, in a `PackageChecked` event, as soon as the index answers for it. If a
+    project fails, the `error` of its row has the reason and `latest_version` is None: unknown is
     never shown as up to date. Raises `PackageNotFound` for a name that is not installed.
     """
-    wanted = None if name is None else checked_name(name)
+    project = None if name is None else checked_name(name)
     installed = backend.environment.distributions()
-    ids = tuple(installed) if wanted is None else (_lookup(wanted, installed),)
-    facts = PackageRowBuilder.of(backend, installed)
-    asked = [id for id in ids if _can_check(installed[id])]
+    names = tuple(installed) if project is None else (_lookup(project, installed),)
+    rows = PackageRowBuilder.of(backend, installed)
+    projects = [
+        normalized_name for normalized_name in names if _can_check(installed[normalized_name])
+    ]
     query = IndexQuery(
-        asked, refresh=refresh, stop_at=facts.can_stop_at, skip_version=facts.can_skip
+        projects, refresh=refresh, stop_at=rows.can_stop_at, skip_version=rows.can_skip
     )
-    answers = backend.index.releases_of(query, _with_rows(report, facts))
-    return tuple(facts.row(id, answers.get(id)) for id in ids)
+    answers = backend.index.releases_of(query, _with_rows(report, rows))
+    return tuple(
+        rows.row(normalized_name, answers.get(normalized_name)) for normalized_name in names
+    )
 
 
 def get_relations(backend: Backend, name: str) -> PackageDependencies:
-    """Return whom a package needs, who needs it, and its size; raises `PackageNotFound`."""
+    """Return the dependencies, dependents and size of a package; raises `PackageNotFound`."""
     installed = backend.environment.distributions()
-    id = _lookup(checked_name(name), installed)
+    normalized_name = _lookup(checked_name(name), installed)
     owners = PackageRowBuilder.of(backend, installed).owners
     return PackageDependencies(
-        requires=_spelled((other for other, needed in owners.items() if id in needed), installed),
-        required_by=_spelled(owners.get(id, ()), installed),
-        size=backend.records.sizes([id]).get(id),
+        requires=_spelled(
+            (other for other, needed in owners.items() if normalized_name in needed), installed
+        ),
+        required_by=_spelled(owners.get(normalized_name, ()), installed),
+        size=backend.records.sizes([normalized_name]).get(normalized_name),
     )
 
 
 def _spelled(
-    ids: Iterable[NormalizedName], installed: dependency_graph.Installed
+    names: Iterable[NormalizedName], installed: dependency_graph.Installed
 ) -> tuple[str, ...]:
-    found = ((id, installed.get(id)) for id in sorted(ids))
-    return tuple(each.name if isinstance(each, Distribution) else id for id, each in found)
+    rows = ((normalized_name, installed.get(normalized_name)) for normalized_name in sorted(names))
+    return tuple(
+        distribution.name if isinstance(distribution, Distribution) else normalized_name
+        for normalized_name, distribution in rows
+    )
 
 
-def _with_rows(report: Report, facts: PackageRowBuilder) -> Report:
-    """Make rows of the answers that are reported."""
+def _with_rows(report: Report, rows: PackageRowBuilder) -> Report:
+    """Return a report that turns the answers of the index into rows."""
 
-    def told(event: Event) -> None:
+    def report_row(event: Event) -> None:
         if event.id is None:
-            facts.prepare()
-        report(_with_row(event, facts) if isinstance(event, ProjectAnswered) else event)
+            rows.prepare()
+        report(_with_row(event, rows) if isinstance(event, ProjectAnswered) else event)
 
-    return told
+    return report_row
 
 
-def _with_row(event: ProjectAnswered, facts: PackageRowBuilder) -> PackageChecked:
-    row = facts.row(event.id, event.answer)
+def _with_row(event: ProjectAnswered, rows: PackageRowBuilder) -> PackageChecked:
+    row = rows.row(event.id, event.answer)
     return PackageChecked(
         stage=event.stage, id=event.id, package=row, done=event.done, total=event.total
     )
 
 
-def _lookup(id: str, installed: dependency_graph.Installed) -> NormalizedName:
-    known = checked_name(id)
-    if known not in installed:
-        raise PackageNotFound(id)
-    return known
+def _lookup(name: str, installed: dependency_graph.Installed) -> NormalizedName:
+    normalized_name = checked_name(name)
+    if normalized_name not in installed:
+        raise PackageNotFound(name)
+    return normalized_name
 
 
-def _can_check(found: Distribution | Unreadable) -> bool:
-    return isinstance(found, Distribution) and found.origin in _CHECKED_ORIGINS
+def _can_check(distribution: Distribution | Unreadable) -> bool:
+    return isinstance(distribution, Distribution) and distribution.origin in _CHECKED_ORIGINS

@@ -1,4 +1,4 @@
-"""The way back to the versions with which a notebook last ran clean."""
+"""Plan to return to the versions with which a notebook last ran clean."""
 
 from __future__ import annotations
 
@@ -19,48 +19,57 @@ from .snapshot import EnvironmentSnapshot
 
 
 def plan_known_good(
-    backend: Backend, stand: RehearsalBackend, notebook: Path, *, report: Report = no_report
+    backend: Backend,
+    rehearsal_backend: RehearsalBackend,
+    notebook: Path,
+    *,
+    report: Report = no_report,
 ) -> Plan:
     """Plan to return to the versions with which a notebook last ran clean.
 
-    What was installed since stays, and what may not be changed is held back. Raises
-    `InvalidRequest` for a notebook that never ran clean, `StillNeeded` if what stays needs the
-    newer versions, and the error of the index for a version that it no longer has.
+    Packages installed since are kept; packages that must not change are held back.
+
+    Raises `InvalidRequest` for a notebook that never ran clean, and `StillNeeded` if a kept package
+    needs a newer version. Raises the error of the index for a version that it no longer has.
     """
-    good = stand.known_good.recall(stand.notebook_runner.read(notebook))
+    good = rehearsal_backend.known_good.recall(rehearsal_backend.notebook_runner.read(notebook))
     if good is None:
         raise InvalidRequest("notebook", str(notebook), "it was never rehearsed without an error")
     snapshot = EnvironmentSnapshot.of(backend)
-    wanted = {
-        id: version
-        for id, version in sorted(good.versions.items())
-        if snapshot.versions.get(id) != version
+    versions = {
+        name: version
+        for name, version in sorted(good.versions.items())
+        if snapshot.versions.get(name) != version
     }
     held_back = tuple(
-        snapshot.held_back(id, version) for id, version in wanted.items() if id in snapshot.pinned
+        snapshot.held_back(name, version)
+        for name, version in versions.items()
+        if name in snapshot.pinned
     )
-    moved = _changes_to(snapshot, wanted)
-    snapshot.check_changeable([change.id for change in moved if change.before is not None])
-    check_still_met(snapshot, moved, snapshot.active_requirements)
-    answers = backend.index.releases_of(IndexQuery([change.id for change in moved]), report)
-    found = attach_wheels(snapshot, moved, answers)
-    return build_plan(snapshot, tuple(change.id for change in found), found, held_back=held_back)
+    changes = _changes_to(snapshot, versions)
+    snapshot.check_changeable([change.id for change in changes if change.before is not None])
+    check_still_met(snapshot, changes, snapshot.active_requirements)
+    answers = backend.index.releases_of(IndexQuery([change.id for change in changes]), report)
+    with_wheels = attach_wheels(snapshot, changes, answers)
+    return build_plan(
+        snapshot, tuple(change.id for change in with_wheels), with_wheels, held_back=held_back
+    )
 
 
 def _changes_to(
-    snapshot: EnvironmentSnapshot, wanted: Mapping[NormalizedName, Version]
+    snapshot: EnvironmentSnapshot, versions: Mapping[NormalizedName, Version]
 ) -> list[Change]:
-    """Return the changes to these versions; what is pinned is left out."""
+    """Return the changes to these versions, without pinned packages."""
     installed = snapshot.distributions
     return [
         Change(
-            id=id,
-            name=installed[id].name if id in installed else id,
-            before=snapshot.versions.get(id),
+            id=name,
+            name=installed[name].name if name in installed else name,
+            before=snapshot.versions.get(name),
             after=version,
             requested=True,
-            requested_after=id not in installed or installed[id].requested,
+            requested_after=name not in installed or installed[name].requested,
         )
-        for id, version in wanted.items()
-        if id not in snapshot.pinned
+        for name, version in versions.items()
+        if name not in snapshot.pinned
     ]

@@ -1,4 +1,4 @@
-"""Turn the resolver's answer into the changes of a plan, each with its wheel and hashes."""
+"""Turn a resolution into the changes of a plan, each with its wheel and hashes."""
 
 from __future__ import annotations
 
@@ -33,45 +33,54 @@ def build_changes(
     answers: ProjectResults,
     report: Report,
 ) -> tuple[Change, ...]:
-    """Turn what would change into changes with their files, the requested first.
+    """Turn a resolution into changes with their files, the requested ones first.
 
-    Raises `PlanImpossible` if it would break what is whole now: the last word is our own.
+    Raises `PlanImpossible` if they would break a requirement that is met now: the resolver's
+    answer is checked. Raises `EnvironmentRefused` for a change to an unreadable distribution.
     """
-    moved = []
+    changes = []
     starts = snapshot.backend.records.startup_files(tuple(after))
-    for id, version in sorted(after.items(), key=lambda item: (item[0] not in targets, item[0])):
-        known = snapshot.distributions.get(id)
-        if known is not None and known.version == version:
-            continue  # it is there, in a folder that the installer does not see
-        spoilt = snapshot.installed.get(id)
-        if isinstance(spoilt, Unreadable):
-            reason = f"{id} would be installed over what cannot be read: {spoilt.reason}"
+    for name, version in sorted(after.items(), key=lambda item: (item[0] not in targets, item[0])):
+        distribution = snapshot.distributions.get(name)
+        if distribution is not None and distribution.version == version:
+            continue  # installed already, in a folder that the installer does not see
+        unreadable = snapshot.installed.get(name)
+        if isinstance(unreadable, Unreadable):
+            reason = f"{name} would be installed over what cannot be read: {unreadable.reason}"
             raise EnvironmentRefused(snapshot.python, reason)
-        moved.append(
+        changes.append(
             Change(
-                id=id,
-                name=known.name if known is not None else id,
-                before=known.version if known is not None else None,
+                id=name,
+                name=distribution.name if distribution is not None else name,
+                before=distribution.version if distribution is not None else None,
                 after=version,
-                requested=id in targets,
-                requested_after=known.requested if known is not None else id in targets,
-                reason="" if id in targets else _side_effect_reason(id, after, snapshot),
-                startup_files=starts.get(id, ()) if version is not None else (),
+                requested=name in targets,
+                requested_after=distribution.requested
+                if distribution is not None
+                else name in targets,
+                reason="" if name in targets else _side_effect_reason(name, after, snapshot),
+                startup_files=starts.get(name, ()) if version is not None else (),
             )
         )
-    _check_unbroken(snapshot, moved)
-    missing = [change.id for change in moved if change.id not in answers]
-    more = snapshot.backend.index.releases_of(IndexQuery(missing), report) if missing else {}
-    return attach_wheels(snapshot, moved, {**answers, **more})
+    _check_unbroken(snapshot, changes)
+    missing = [change.id for change in changes if change.id not in answers]
+    other_answers = (
+        snapshot.backend.index.releases_of(IndexQuery(missing), report) if missing else {}
+    )
+    return attach_wheels(snapshot, changes, {**answers, **other_answers})
 
 
 def attach_wheels(
-    snapshot: EnvironmentSnapshot, moved: Iterable[Change], answers: ProjectResults
+    snapshot: EnvironmentSnapshot, changes: Iterable[Change], answers: ProjectResults
 ) -> tuple[Change, ...]:
-    """Add the wheel that is expected and the hashes of all that fit; raises what the index said."""
+    """Add to each change the expected wheel and the hashes of all compatible wheels.
+
+    Raises the error of the index, `PlanImpossible` if no wheel is compatible, `ProjectNotFound`
+    if the index lacks the version.
+    """
     interpreter = snapshot.backend.environment.interpreter
     out = []
-    for change in moved:
+    for change in changes:
         if change.after is not None:
             answer = answers[change.id]
             if isinstance(answer, PkgwidgetsError):
@@ -120,54 +129,56 @@ def build_plan(
     )
 
 
-def equivalent_commands(snapshot: EnvironmentSnapshot, moved: Sequence[Change]) -> tuple[str, ...]:
-    """Return what would do the same in a terminal."""
+def equivalent_commands(
+    snapshot: EnvironmentSnapshot, changes: Sequence[Change]
+) -> tuple[str, ...]:
+    """Return the shell commands that would make the same changes."""
     python = shlex.quote(str(snapshot.python))
-    gone = [change.id for change in moved if change.after is None]
-    pins = [f"{change.id}=={change.after}" for change in moved if change.after is not None]
-    said = []
-    if gone:
-        said.append(f"uv pip uninstall --python {python} {' '.join(gone)}")
+    uninstalled = [change.id for change in changes if change.after is None]
+    pins = [f"{change.id}=={change.after}" for change in changes if change.after is not None]
+    commands = []
+    if uninstalled:
+        commands.append(f"uv pip uninstall --python {python} {' '.join(uninstalled)}")
     if pins:
-        said.append(f"uv pip install --python {python} --no-deps {' '.join(pins)}")
-    return tuple(said)
+        commands.append(f"uv pip install --python {python} --no-deps {' '.join(pins)}")
+    return tuple(commands)
 
 
 def check_still_met(
     snapshot: EnvironmentSnapshot,
-    moved: Sequence[Change],
+    changes: Sequence[Change],
     required: dependency_graph.ActiveRequirements,
 ) -> None:
-    """Raise `StillNeeded` if the changes take from others what these require."""
-    broken = dependency_graph.broken_by(moved, required, snapshot.versions)
+    """Raise `StillNeeded` if the changes leave a requirement of other packages unmet."""
+    broken = dependency_graph.broken_by(changes, required, snapshot.versions)
     if broken:
-        names = tuple(change.id for change in moved)
+        names = tuple(change.id for change in changes)
         raise StillNeeded(names, tuple(sorted({problem.id for problem in broken})))
 
 
 def raise_first_error(answers: ProjectResults) -> None:
-    """Raise the first answer that is an error: for names that were asked for one by one."""
+    """Raise the first answer that is an error; for names that the user gave one by one."""
     for answer in answers.values():
         if isinstance(answer, PkgwidgetsError):
             raise answer
 
 
 def _side_effect_reason(
-    id: NormalizedName,
+    name: NormalizedName,
     after: Mapping[NormalizedName, Version | None],
     snapshot: EnvironmentSnapshot,
 ) -> str:
-    """Name who needs a side effect, among what else changes."""
+    """Name the changing package that needs a side effect."""
     owners = [
         owner
-        for owner in dependency_graph.dependents([id], snapshot.active_requirements)
+        for owner in dependency_graph.dependents([name], snapshot.active_requirements)
         if owner in after
     ]
     return f"{', '.join(owners)} needs it" if len(owners) == 1 else "it goes with the rest"
 
 
-def _check_unbroken(snapshot: EnvironmentSnapshot, moved: Sequence[Change]) -> None:
-    broken = dependency_graph.broken_by(moved, snapshot.active_requirements, snapshot.versions)
+def _check_unbroken(snapshot: EnvironmentSnapshot, changes: Sequence[Change]) -> None:
+    broken = dependency_graph.broken_by(changes, snapshot.active_requirements, snapshot.versions)
     if broken:
-        names = tuple(sorted(change.id for change in moved))
+        names = tuple(sorted(change.id for change in changes))
         raise PlanImpossible(names, f"{'; '.join(sorted(map(str, broken)))}.")

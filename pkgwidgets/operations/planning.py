@@ -1,4 +1,4 @@
-"""What would be done: plans, resolved against everything that is installed."""
+"""Make plans, resolved against everything that is installed."""
 
 from __future__ import annotations
 
@@ -41,93 +41,105 @@ def plan_upgrade(
     hold: Mapping[NormalizedName, str] | None = None,
     report: Report = no_report,
 ) -> Plan:
-    """Plan to bring packages to their newest reachable releases; no names means everything.
+    """Plan to upgrade packages to their newest compatible releases; without names, all of them.
 
-    `allow` says what else may move, and `hold` what may not, with the reasons. A `version` needs
-    exactly one name. Raises `InvalidRequest`, `PackageNotFound`, `EnvironmentRefused`,
-    `PlanImpossible` or `IndexUnavailable`.
+    `allow` says which other packages may change. `hold` maps packages that must not change to
+    the reasons. A `version` needs exactly one name. Raises `InvalidRequest`, `PackageNotFound`,
+    `EnvironmentRefused`, `PlanImpossible` or `IndexUnavailable`.
     """
-    ids = None if names is None else checked_names(names)
-    wanted = _checked_target(version, ids)
+    project_names = None if names is None else checked_names(names)
+    target_version = _checked_target(version, project_names)
     _check_allow(allow)
     snapshot = EnvironmentSnapshot.of(backend)
-    targets = snapshot.upgradable(ids)
-    snapshot.check_changeable(targets if ids is not None else ())
+    targets = snapshot.upgradable(project_names)
+    snapshot.check_changeable(targets if project_names is not None else ())
     answers = backend.index.releases_of(IndexQuery(targets), report)
-    if ids is not None:
+    if project_names is not None:
         raise_first_error(answers)
     report(Event(stage=Stage.RESOLVING))
-    reach: AllowPolicy = "all" if ids is None else allow
+    effective_allow: AllowPolicy = "all" if project_names is None else allow
 
-    def propose(around: EnvironmentSnapshot) -> _Proposal:
-        movable = tuple(id for id in targets if id not in around.pinned)
-        request = UpgradeRequest(around, movable, answers, version=wanted, allow=reach)
+    def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
+        movable = tuple(name for name in targets if name not in pinned_snapshot.pinned)
+        request = UpgradeRequest(
+            pinned_snapshot, movable, answers, version=target_version, allow=effective_allow
+        )
         return _propose_upgrade(request, report)
 
-    requested = tuple(sorted(targets)) if ids is not None else ("everything",)
-    asked = requested if wanted is None else (f"{requested[0]}=={wanted}",)
-    found = _replan_around_refusals(snapshot.with_pinned(hold or {}), asked, propose)
-    unmanaged = found.snapshot.unmanaged_reports(None if ids is None else snapshot)
+    requested = tuple(sorted(targets)) if project_names is not None else ("everything",)
+    requested_texts = (
+        requested if target_version is None else (f"{requested[0]}=={target_version}",)
+    )
+    proposal = _replan_around_refusals(snapshot.with_pinned(hold or {}), requested_texts, propose)
+    unmanaged = proposal.snapshot.unmanaged_reports(None if project_names is None else snapshot)
     return build_plan(
-        snapshot, requested, found.moved, held_back=(*found.held_back, *unmanaged), allow=reach
+        snapshot,
+        requested,
+        proposal.changes,
+        held_back=(*proposal.held_back, *unmanaged),
+        allow=effective_allow,
     )
 
 
-def _checked_target(version: str | None, ids: Collection[NormalizedName] | None) -> Version | None:
-    """Return the version to upgrade to, which needs exactly one name."""
+def _checked_target(
+    version: str | None, names: Collection[NormalizedName] | None
+) -> Version | None:
+    """Return the version to upgrade to; raise `InvalidRequest` unless there is exactly one name."""
     if version is None:
         return None
     target = checked_version(version)
-    if ids is None or len(ids) != 1:
+    if names is None or len(names) != 1:
         raise InvalidRequest("version", version, "a version needs exactly one name")
     return target
 
 
 @dataclass(frozen=True, slots=True)
 class _Proposal:
-    """What would change, before it is known whether the files of all that may be replaced."""
+    """The changes of a plan, before it is known whether all their files may be replaced."""
 
     snapshot: EnvironmentSnapshot
-    moved: tuple[Change, ...]
+    changes: tuple[Change, ...]
     held_back: tuple[HeldBack, ...] = ()
 
 
 def _replan_around_refusals(
     snapshot: EnvironmentSnapshot,
-    asked: tuple[str, ...],
+    requirements: tuple[str, ...],
     propose: Callable[[EnvironmentSnapshot], _Proposal],
 ) -> _Proposal:
-    """Plan, and again around what turns out not to be changeable, until all of it is.
+    """Call `propose` until every change is possible, each time with the refused packages pinned.
 
-    What cannot be is said of what was `asked` for, not of all that the installer was told.
+    An error names the `requirements` of the user, not all that the installer was given.
     """
     refused: dict[NormalizedName, str] = {}
     while True:
         try:
-            found = propose(snapshot.with_pinned(refused))
+            proposal = propose(snapshot.with_pinned(refused))
         except PlanImpossible as error:
             if not refused:
-                # What may never change is no matter of `allow`.
-                allowed = tuple(id for id in error.blockers if id not in snapshot.pinned)
-                raise PlanImpossible(asked, error.explanation, allowed) from error
-            said = (f"{id} would have to change, and cannot: {refused[id]}" for id in refused)
-            raise EnvironmentRefused(snapshot.python, "; ".join(said)) from error
-        old = [change.id for change in found.moved if change.before is not None]
-        leaving = [change.id for change in found.moved if change.after is None]
-        more = snapshot.backend.records.unchangeable_reasons(old, leaving)
-        if not more:
-            return found
-        refused |= more
+                # `allow` cannot free what may never change.
+                allowed = tuple(name for name in error.blockers if name not in snapshot.pinned)
+                raise PlanImpossible(requirements, error.explanation, allowed) from error
+            reasons = (
+                f"{name} would have to change, and cannot: {refused[name]}" for name in refused
+            )
+            raise EnvironmentRefused(snapshot.python, "; ".join(reasons)) from error
+        replaced = [change.id for change in proposal.changes if change.before is not None]
+        uninstalled = [change.id for change in proposal.changes if change.after is None]
+        unchangeable = snapshot.backend.records.unchangeable_reasons(replaced, uninstalled)
+        if not unchangeable:
+            return proposal
+        refused |= unchangeable
 
 
 def _propose_upgrade(request: UpgradeRequest, report: Report) -> _Proposal:
-    # What would unlock a blocked name is a question of its own, as slow as the plan: both at once.
+    # How to unblock a package needs a second resolution, as slow as the plan: run both at once.
     with ThreadPoolExecutor(max_workers=1) as pool:
         unlock = pool.submit(request.how_to_unblock) if request.is_blocked else None
         after = request.resolve()
-        moved = build_changes(request.snapshot, after, request.targets, request.answers, report)
-    held_back = request.held_back(moved, unlock.result() if unlock is not None else "")
-    return _Proposal(request.snapshot, moved, held_back)
+        changes = build_changes(request.snapshot, after, request.targets, request.answers, report)
+    held_back = request.held_back(changes, unlock.result() if unlock is not None else "")
+    return _Proposal(request.snapshot, changes, held_back)
 
 
 def plan_install(
@@ -137,74 +149,85 @@ def plan_install(
     allow: AllowPolicy = "dependencies",
     report: Report = no_report,
 ) -> Plan:
-    """Plan to install what requirements name (`polars>=1`), everything installed staying whole.
+    """Plan to install requirements (`polars>=1`) without breaking what is installed.
 
-    Without changes if it is installed already. Raises as `plan_upgrade` does, and
+    The plan has no changes if all are installed already. Raises the errors of `plan_upgrade`, and
     `ProjectNotFound`.
     """
-    wanted = checked_requirements(requirements)
+    parsed = checked_requirements(requirements)
     _check_allow(allow)
-    ids = dict.fromkeys(canonicalize_name(each.name) for each in wanted.values())
+    names = dict.fromkeys(canonicalize_name(requirement.name) for requirement in parsed.values())
     snapshot = EnvironmentSnapshot.of(backend)
-    answers = backend.index.releases_of(IndexQuery(tuple(ids)), report)
+    answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
     raise_first_error(answers)
     report(Event(stage=Stage.RESOLVING))
-    movable = frozenset(ids)
+    movable = frozenset(names)
     if allow != "self":
-        movable |= frozenset().union(*map(backend.installer.dependencies, wanted))
+        movable |= frozenset().union(*map(backend.installer.dependencies, parsed))
 
-    def propose(around: EnvironmentSnapshot) -> _Proposal:
-        keep = around.pins(() if allow == "all" else movable, free=allow == "all")
-        requirements = (*around.requirements({}), *wanted)
+    def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
+        keep = pinned_snapshot.pins(() if allow == "all" else movable, free=allow == "all")
+        requirements = (*pinned_snapshot.requirements({}), *parsed)
         after = backend.installer.resolve(ResolveRequest(requirements=requirements, keep=keep))
-        return _Proposal(around, build_changes(around, after, ids, answers, report))
+        return _Proposal(
+            pinned_snapshot, build_changes(pinned_snapshot, after, names, answers, report)
+        )
 
-    found = _replan_around_refusals(snapshot, tuple(wanted), propose)
-    held_back = found.snapshot.unmanaged_reports(snapshot)
-    return build_plan(snapshot, tuple(wanted), found.moved, held_back=held_back, allow=allow)
+    proposal = _replan_around_refusals(snapshot, tuple(parsed), propose)
+    held_back = proposal.snapshot.unmanaged_reports(snapshot)
+    return build_plan(snapshot, tuple(parsed), proposal.changes, held_back=held_back, allow=allow)
 
 
 def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
-    """Plan to remove packages; raises `StillNeeded` naming who requires them."""
-    ids = checked_names(names)
+    """Plan to uninstall packages.
+
+    Raises `StillNeeded`, which names the packages that require them.
+    """
+    project_names = checked_names(names)
     snapshot = EnvironmentSnapshot.of(backend)
-    targets = snapshot.upgradable(ids)
+    targets = snapshot.upgradable(project_names)
     snapshot.check_changeable(targets, leaving=targets)
-    moved = tuple(
+    changes = tuple(
         Change(
-            id=id,
-            name=snapshot.distributions[id].name,
-            before=snapshot.versions[id],
+            id=name,
+            name=snapshot.distributions[name].name,
+            before=snapshot.versions[name],
             requested=True,
         )
-        for id in targets
+        for name in targets
     )
-    check_still_met(snapshot, moved, snapshot.active_requirements)
-    return build_plan(snapshot, tuple(targets), moved)
+    check_still_met(snapshot, changes, snapshot.active_requirements)
+    return build_plan(snapshot, tuple(targets), changes)
 
 
 def plan_undo(
     backend: Backend, transaction: str | None = None, *, report: Report = no_report
 ) -> Plan:
-    """Plan to take a committed transaction back; without an id, the last one.
+    """Plan to undo a committed transaction; without an id, the last one.
 
-    From its save point, which needs no network, if that is whole and nothing later touched the
-    same packages; otherwise the old versions are fetched anew. Raises `InvalidRequest` for an id
-    that is no committed transaction's.
+    The plan uses the save point, which needs no network, if it is intact and no later transaction
+    touched the same packages. Otherwise the old versions are fetched again. Raises
+    `InvalidRequest` if no committed transaction has this id.
     """
     snapshot = EnvironmentSnapshot.of(backend)
     history = backend.journal.transactions()
-    done = _undoable(history, transaction)
-    moved = _reverse(done)
-    _check_untouched(snapshot, moved, done, history)
-    saved = not changed_since(done, history) and backend.save_point(done.id).is_intact()
-    if not saved:
-        ids = [change.id for change in moved if change.after is not None]
-        moved = attach_wheels(snapshot, moved, backend.index.releases_of(IndexQuery(ids), report))
-    check_still_met(snapshot, moved, _requirements_since(done, snapshot))
-    snapshot.check_changeable([change.id for change in moved if change.before is not None])
-    requested = tuple(change.id for change in moved if change.requested)
-    return build_plan(snapshot, requested, moved, undoes=done.id, from_save_point=saved)
+    undone = _get_undoable(history, transaction)
+    changes = _reversed_changes(undone)
+    _check_untouched(snapshot, changes, undone, history)
+    from_save_point = (
+        not changed_since(undone, history) and backend.save_point(undone.id).is_intact()
+    )
+    if not from_save_point:
+        names = [change.id for change in changes if change.after is not None]
+        changes = attach_wheels(
+            snapshot, changes, backend.index.releases_of(IndexQuery(names), report)
+        )
+    check_still_met(snapshot, changes, _requirements_since(undone, snapshot))
+    snapshot.check_changeable([change.id for change in changes if change.before is not None])
+    requested = tuple(change.id for change in changes if change.requested)
+    return build_plan(
+        snapshot, requested, changes, undoes=undone.id, from_save_point=from_save_point
+    )
 
 
 def _check_allow(allow: str) -> None:
@@ -212,55 +235,59 @@ def _check_allow(allow: str) -> None:
         raise InvalidRequest("allow", allow, f"one of {', '.join(get_args(AllowPolicy))} is wanted")
 
 
-def _reverse(done: Transaction) -> tuple[Change, ...]:
-    """Return the changes that take a transaction back."""
+def _reversed_changes(transaction: Transaction) -> tuple[Change, ...]:
+    """Return the changes that undo a transaction."""
     return tuple(
         Change(
-            id=c.id,
-            name=c.name,
-            before=c.after,
-            after=c.before,
-            requested=c.requested,
-            requested_after=c.requested_after,
+            id=change.id,
+            name=change.name,
+            before=change.after,
+            after=change.before,
+            requested=change.requested,
+            requested_after=change.requested_after,
         )
-        for c in done.changes
+        for change in transaction.changes
     )
 
 
 def _check_untouched(
     snapshot: EnvironmentSnapshot,
-    moved: Iterable[Change],
-    done: Transaction,
+    changes: Iterable[Change],
+    transaction: Transaction,
     history: Sequence[Transaction],
 ) -> None:
     """Raise `InvalidRequest` if the versions that a transaction left are no longer installed."""
-    expected = {c.id: c.before for c in moved if c.before is not None}
-    found = {c.id: v for c in moved if (v := snapshot.versions.get(c.id)) is not None}
-    wrong = dependency_graph.version_differences(expected, found)
-    if wrong:
-        by = undone_by(done.id, history)
-        why = f"since then {'; '.join(wrong)}" if by is None else f"{by} took it back already"
-        raise InvalidRequest("transaction", done.id, why)
+    expected = {c.id: c.before for c in changes if c.before is not None}
+    installed = {c.id: v for c in changes if (v := snapshot.versions.get(c.id)) is not None}
+    differences = dependency_graph.version_differences(expected, installed)
+    if differences:
+        by = undone_by(transaction.id, history)
+        why = f"since then {'; '.join(differences)}" if by is None else f"{by} took it back already"
+        raise InvalidRequest("transaction", transaction.id, why)
 
 
 def _requirements_since(
-    done: Transaction, snapshot: EnvironmentSnapshot
+    transaction: Transaction, snapshot: EnvironmentSnapshot
 ) -> dependency_graph.ActiveRequirements:
-    """Return what was installed after a transaction requires; older packages get what they had."""
+    """Return the requirements of the distributions that were installed after a transaction.
+
+    The undo gives older distributions the versions that they had before.
+    """
     return {
-        id: required
-        for id, required in snapshot.active_requirements.items()
-        if done.finished is not None and snapshot.distributions[id].installed > done.finished
+        name: required
+        for name, required in snapshot.active_requirements.items()
+        if transaction.finished is not None
+        and snapshot.distributions[name].installed > transaction.finished
     }
 
 
-def _undoable(history: Sequence[Transaction], id: str | None) -> Transaction:
-    if id is None:
+def _get_undoable(history: Sequence[Transaction], transaction_id: str | None) -> Transaction:
+    if transaction_id is None:
         last = undoable(history)
         if last is None:
             raise InvalidRequest("transaction", None, "there is nothing to undo")
         return last
-    done = find_transaction(committed(history), id)
-    if done is not None:
-        return done
-    raise InvalidRequest("transaction", id, "no committed transaction has this id")
+    transaction = find_transaction(committed(history), transaction_id)
+    if transaction is not None:
+        return transaction
+    raise InvalidRequest("transaction", transaction_id, "no committed transaction has this id")

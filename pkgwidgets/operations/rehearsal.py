@@ -1,4 +1,4 @@
-"""A plan tried on notebooks before the environment is touched: as it is, and with its stage."""
+"""Rehearse a plan: run notebooks in the environment as it is and with the plan's stage."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from .snapshot import changes_since_plan
 
 def rehearse(
     backend: Backend,
-    stand: RehearsalBackend,
+    rehearsal_backend: RehearsalBackend,
     plan: Plan,
     notebooks: Iterable[Path],
     *,
@@ -41,29 +41,29 @@ def rehearse(
     sanitizer: Sanitizer = (),
     report: Report = no_report,
 ) -> Rehearsal:
-    """Run notebooks on the environment as it is and with the plan's stage over it; compare both.
+    """Run notebooks in the environment and with the plan's stage over it; compare the runs.
 
-    Nothing in the environment is changed. Raises `InvalidRequest` for what is no notebook,
-    `StalePlan`, `EnvironmentRefused` if no kernel starts in it, `InstallFailed` if the stage
-    cannot be fetched, `Cancelled` when it was interrupted.
+    The environment is not changed. Raises `InvalidRequest` for a file that is no notebook,
+    and `StalePlan`. Raises `EnvironmentRefused` if no kernel starts, `InstallFailed` if the stage
+    cannot be fetched, and `Cancelled` after an interrupt.
     """
     check_unchanged(backend, plan)
     with cancel_on_interrupt():
         rehearsals = Rehearsals(
-            backend, stand, notebooks, limits=limits, sanitizer=sanitizer, report=report
+            backend, rehearsal_backend, notebooks, limits=limits, sanitizer=sanitizer, report=report
         )
-        found = rehearsals.of(plan)
-    check_unchanged(backend, plan)  # by whomever, a cell of the notebook too
-    return found
+        rehearsal = rehearsals.rehearse(plan)
+    check_unchanged(backend, plan)  # a cell of a notebook may have changed it, too
+    return rehearsal
 
 
 class Rehearsals:
-    """Rehearsals of the same notebooks: as they are, these are run once for all of them."""
+    """Rehearsals of the same notebooks, which share one run in the unchanged environment."""
 
     def __init__(
         self,
         backend: Backend,
-        stand: RehearsalBackend,
+        rehearsal_backend: RehearsalBackend,
         notebooks: Iterable[Path],
         *,
         limits: RunLimits | None = None,
@@ -71,85 +71,96 @@ class Rehearsals:
         report: Report = no_report,
     ) -> None:
         self._backend = backend
-        self._stand = stand
+        self._rehearsal_backend = rehearsal_backend
         self._limits = limits
         self._sanitizer = sanitizer
         self._report = report
-        self._scripts = tuple(stand.notebook_runner.read(notebook) for notebook in notebooks)
+        self._scripts = tuple(
+            rehearsal_backend.notebook_runner.read(notebook) for notebook in notebooks
+        )
         if not self._scripts:
             raise InvalidRequest("notebooks", None, "no notebook was given to rehearse")
         self.count = 0
-        """How many there were so far."""
-        # Not cached properties: those of Python 3.11 have one lock for all of a class, and another
+        """The number of rehearsals so far."""
+        # Not cached properties: in Python 3.11 these have one lock per class, and another
         # rehearsal in this process would wait for the notebooks of this one.
         self._before: tuple[NotebookRun, ...] = ()
-        self._again: tuple[NotebookRun, ...] = ()
-        """As they are, and once more, to know what differs by itself."""
+        self._repeated: tuple[NotebookRun, ...] = ()
+        """The runs in the unchanged environment, and a second set, which shows flaky cells."""
 
-    def _as_it_is(self) -> tuple[NotebookRun, ...]:
-        """Run the notebooks as they are; what ran clean is remembered with what is installed."""
-        runs = self._run_as_it_is()
+    def _run_current(self) -> tuple[NotebookRun, ...]:
+        """Run the notebooks in the unchanged environment; record versions for those that run clean.
+
+        Raises `EnvironmentRefused` if no kernel starts.
+        """
+        runs = self._run_in_environment()
         for run in runs:
             if run.failure:
                 python = self._backend.environment.interpreter.python
                 raise EnvironmentRefused(python, f"nothing can be rehearsed in it: {run.failure}")
-        remember_good(self._backend, self._stand, runs)
+        remember_good(self._backend, self._rehearsal_backend, runs)
         return runs
 
-    def _run_as_it_is(self, report: Report | None = None) -> tuple[NotebookRun, ...]:
-        return self._stand.notebook_runner.run(
+    def _run_in_environment(self, report: Report | None = None) -> tuple[NotebookRun, ...]:
+        return self._rehearsal_backend.notebook_runner.run(
             self._scripts, limits=self._limits, report=report or self._report
         )
 
-    def of(self, plan: Plan) -> Rehearsal:
+    def rehearse(self, plan: Plan) -> Rehearsal:
         """Rehearse a plan."""
         with self.staged(plan) as stage:
-            return self.on(plan, stage)
+            return self.rehearse_staged(plan, stage)
 
     @contextmanager
     def staged(self, plan: Plan) -> Iterator[Path]:
-        """Unpack what a plan installs, somewhere apart, for as long as the block runs."""
-        with self._stand.notebook_runner.temporary_directory() as folder:
+        """Unpack what a plan installs into a temporary folder; the block gets its path."""
+        with self._rehearsal_backend.notebook_runner.temporary_directory() as folder:
             stage = folder / "stage"
             if plan.pins:
                 self._report(Event(stage=Stage.FETCHING, total=plan.download_size))
                 self._backend.installer.stage(plan, stage, self._report)
             yield stage
 
-    def on(self, plan: Plan, stage: Path) -> Rehearsal:
-        """Rehearse a plan of which the stage is there."""
-        before = self._before = self._before or self._as_it_is()
+    def rehearse_staged(self, plan: Plan, stage: Path) -> Rehearsal:
+        """Rehearse a plan that is already staged."""
+        before = self._before = self._before or self._run_current()
         self.count += 1
         after = self._run_with(plan, stage) if plan else before
         sanitizer = self._sanitizer_for(plan)
         cells = [compare_runs(old, new, sanitizer) for old, new in zip(before, after, strict=True)]
-        if any(cell.is_regression for each in cells for cell in each):
-            self._again = self._again or self._run_as_it_is()
-            pairs = zip(cells, self._again, strict=True)
-            cells = [mark_flaky(each, again, sanitizer) for each, again in pairs]
-        flat = tuple(cell for each in cells for cell in each)
+        if any(cell.is_regression for notebook_cells in cells for cell in notebook_cells):
+            self._repeated = self._repeated or self._run_in_environment()
+            pairs = zip(cells, self._repeated, strict=True)
+            cells = [
+                mark_flaky(notebook_cells, again, sanitizer) for notebook_cells, again in pairs
+            ]
+        flat = tuple(cell for notebook_cells in cells for cell in notebook_cells)
         return Rehearsal(plan=plan, cells=flat, before=before, after=after)
 
-    def confirmed(self, found: Rehearsal, stage: Path, *, anew: bool) -> Rehearsal:
-        """Run what a plan breaks once more with it; what breaks only at times is pardoned.
+    def confirm(self, rehearsal: Rehearsal, stage: Path, *, rerun_current: bool) -> Rehearsal:
+        """Repeat a rehearsal; cells that break only sometimes are no regressions.
 
-        `anew`: once more as it is, too, since the last time that it was looked at.
+        With `rerun_current`, also repeat the run in the unchanged environment.
         """
-        sanitizer = self._sanitizer_for(found.plan)
-        again = self._run_with(found.plan, stage, self._report_again)
-        cells = [confirm_regressions(_cells_of(found, run), run, sanitizer) for run in again]
-        if anew and any(cell.is_regression for each in cells for cell in each):
-            pairs = zip(cells, self._run_as_it_is(self._report_again), strict=True)
-            cells = [mark_flaky(each, run, sanitizer) for each, run in pairs]
-        return replace(found, cells=tuple(cell for each in cells for cell in each))
+        sanitizer = self._sanitizer_for(rehearsal.plan)
+        again = self._run_with(rehearsal.plan, stage, self._report_repeat)
+        cells = [confirm_regressions(_cells_of(rehearsal, run), run, sanitizer) for run in again]
+        if rerun_current and any(
+            cell.is_regression for notebook_cells in cells for cell in notebook_cells
+        ):
+            pairs = zip(cells, self._run_in_environment(self._report_repeat), strict=True)
+            cells = [mark_flaky(notebook_cells, run, sanitizer) for notebook_cells, run in pairs]
+        return replace(
+            rehearsal, cells=tuple(cell for notebook_cells in cells for cell in notebook_cells)
+        )
 
-    def _report_again(self, event: Event) -> None:
+    def _report_repeat(self, event: Event) -> None:
         self._report(replace(event, text=f"{event.text}, once more"))
 
     def _run_with(
         self, plan: Plan, stage: Path, report: Report | None = None
     ) -> tuple[NotebookRun, ...]:
-        return self._stand.notebook_runner.run(
+        return self._rehearsal_backend.notebook_runner.run(
             self._scripts,
             staged=stage,
             masked=self._backend.records.touched_paths(plan, None),
@@ -161,26 +172,29 @@ class Rehearsals:
         return (*mask_versions(plan), *self._sanitizer)
 
     def metadata(self, plan: Plan, stage: Path) -> dict[NormalizedName, Distribution | Unreadable]:
-        """Return what would be installed after a plan, as its stage has it."""
-        gone = {change.id for change in plan.changes}
+        """Return the distributions after a plan, read from its stage."""
+        changed = {change.id for change in plan.changes}
         kept = self._backend.environment.distributions().items()
         staged = self._backend.records.staged(stage) if plan.pins else {}
-        return {**{id: found for id, found in kept if id not in gone}, **staged}
+        return {
+            **{name: distribution for name, distribution in kept if name not in changed},
+            **staged,
+        }
 
 
-def _cells_of(found: Rehearsal, run: NotebookRun) -> tuple[ComparedCell, ...]:
+def _cells_of(rehearsal: Rehearsal, run: NotebookRun) -> tuple[ComparedCell, ...]:
     """Return the cells of one notebook."""
-    return tuple(cell for cell in found.cells if cell.notebook == run.script.notebook)
+    return tuple(cell for cell in rehearsal.cells if cell.notebook == run.script.notebook)
 
 
-def partial_plan(plan: Plan, ids: Iterable[NormalizedName]) -> Plan:
-    """Return the plan of some of the changes alone."""
-    wanted = set(ids)
-    return replace(plan, changes=tuple(c for c in plan.changes if c.id in wanted))
+def partial_plan(plan: Plan, names: Iterable[NormalizedName]) -> Plan:
+    """Return a plan of only these changes."""
+    selected = set(names)
+    return replace(plan, changes=tuple(change for change in plan.changes if change.id in selected))
 
 
 def check_unchanged(backend: Backend, plan: Plan) -> None:
-    """Raise `StalePlan` if the environment is not as it was when the plan was made."""
+    """Raise `StalePlan` if the environment changed since the plan was made."""
     differences = changes_since_plan(backend, plan)
     if differences:
         raise StalePlan("", differences)
@@ -188,22 +202,24 @@ def check_unchanged(backend: Backend, plan: Plan) -> None:
 
 @contextmanager
 def cancel_on_interrupt() -> Iterator[None]:
-    """Say `Cancelled` of an interrupt: nothing was changed by then."""
+    """Raise `Cancelled` for an interrupt; the environment is unchanged."""
     try:
         yield
     except KeyboardInterrupt as interrupt:
         raise Cancelled("") from interrupt
 
 
-def remember_good(backend: Backend, stand: RehearsalBackend, runs: Iterable[NotebookRun]) -> None:
-    """Keep the installed versions as good for the notebooks that ran clean with them."""
+def remember_good(
+    backend: Backend, rehearsal_backend: RehearsalBackend, runs: Iterable[NotebookRun]
+) -> None:
+    """Record the installed versions as good for the notebooks that ran clean with them."""
     versions = dependency_graph.installed_versions(backend.environment.distributions())
     for run in runs:
         if run.is_clean:
-            good = KnownGoodVersions(
+            known_good = KnownGoodVersions(
                 notebook=run.script.notebook,
                 digest=run.script.digest,
                 versions=versions,
                 at=datetime.now(UTC),
             )
-            stand.known_good.remember(good)
+            rehearsal_backend.known_good.remember(known_good)

@@ -1,4 +1,4 @@
-"""Interrupts that have to wait: nothing may cut off the rollback that an earlier one caused."""
+"""Defer interrupts, so that none stops the rollback that an earlier one caused."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from types import FrameType
 
 @contextmanager
 def defer_interrupts() -> Iterator[list[int]]:
-    """Keep interrupts away from the block; those that came are in the list.
+    """Hold interrupts (SIGINT) off while the block runs; the list has their signal numbers.
 
-    Only the main thread gets interrupts: in any other there is nothing to be kept away.
+    Does nothing outside of the main thread, which alone gets interrupts.
     """
-    came: list[int] = []
+    interrupts: list[int] = []
     if threading.current_thread() is not threading.main_thread():
-        yield came
+        yield interrupts
         return
 
     def note(number: int, frame: FrameType | None) -> None:
-        came.append(number)
+        interrupts.append(number)
 
     before = signal.signal(signal.SIGINT, note)
     try:
-        yield came
+        yield interrupts
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)

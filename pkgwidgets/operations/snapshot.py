@@ -23,7 +23,7 @@ from pkgwidgets.core.releases import Release
 from . import recovery
 
 ProjectResults = Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]
-"""What the index said of each project."""
+"""The answer of the index for each project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,156 +37,175 @@ class EnvironmentSnapshot:
     active_requirements: dependency_graph.ActiveRequirements
     unmet: frozenset[dependency_graph.Unmet]
     pinned: Mapping[NormalizedName, str]
-    """What is listed and never changed, and why."""
+    """The distributions that are listed and never changed, with the reasons."""
 
     @classmethod
     def of(cls, backend: Backend) -> EnvironmentSnapshot:
-        """Read it; raises `EnvironmentRefused` if nothing may be changed, `EnvironmentBusy`.
+        """Read the environment; recover an interrupted change first.
 
-        What a crash left is put back first: no plan is made on half an environment. A spoilt
-        direct_url.json stops every plan, because the installer reads them all and stops, too.
+        Raises `EnvironmentRefused` if nothing may be changed, and `EnvironmentBusy`. An unreadable
+        direct_url.json refuses every plan, because the installer reads them all and fails.
         """
         reason = backend.environment.read_only_reason()
         if reason is not None:
             raise EnvironmentRefused(backend.environment.interpreter.python, reason)
         recovery.recover_if_needed(backend)
         installed = backend.environment.distributions()
-        needs = dependency_graph.active_requirements(
+        requirements = dependency_graph.active_requirements(
             installed, backend.environment.interpreter.markers
         )
         versions = dependency_graph.installed_versions(installed)
         distributions = dependency_graph.readable_distributions(installed)
-        unmet = dependency_graph.unmet(needs, versions)
-        own = set(backend.environment.interpreter.scheme.values())
-        _check_direct_urls(backend, installed, own)
+        unmet = dependency_graph.unmet(requirements, versions)
+        own_folders = set(backend.environment.interpreter.scheme.values())
+        _check_direct_urls(backend, installed, own_folders)
         pinned = {
-            id: reason
-            for id, found in distributions.items()
-            if (reason := found.unmanaged_reason(own)) is not None
+            name: reason
+            for name, distribution in distributions.items()
+            if (reason := distribution.unmanaged_reason(own_folders)) is not None
         }
-        return cls(backend, installed, distributions, versions, needs, unmet, pinned)
+        return cls(backend, installed, distributions, versions, requirements, unmet, pinned)
 
-    def fingerprint(self, moved: Iterable[Change]) -> str:
-        """Return what a plan of these changes is tied to: what is installed, and its files."""
-        ids = [change.id for change in moved if change.before is not None]
-        return fingerprint.fingerprint(self.installed, current_fingerprints(self.backend, ids))
+    def fingerprint(self, changes: Iterable[Change]) -> str:
+        """Return the fingerprint of a plan: of the installed set, and of the files it changes."""
+        names = [change.id for change in changes if change.before is not None]
+        return fingerprint.fingerprint(self.installed, current_fingerprints(self.backend, names))
 
     @property
     def python(self) -> Path:
-        """The interpreter whose environment it is."""
+        """The interpreter of the environment."""
         return self.backend.environment.interpreter.python
 
-    def upgradable(self, ids: Collection[NormalizedName] | None) -> tuple[NormalizedName, ...]:
-        """Return what may be changed of these; a named one that may not is an error."""
-        if ids is None:
-            return tuple(id for id in self.distributions if id not in self.pinned)
-        for id in ids:
-            found = self.installed.get(id)
-            if found is None:
-                raise PackageNotFound(id)
-            if isinstance(found, Unreadable):
-                reason = f"{id} cannot be changed: it is unreadable ({found.reason})"
+    def upgradable(self, names: Collection[NormalizedName] | None) -> tuple[NormalizedName, ...]:
+        """Return the distributions that may be changed, of `names` or of all.
+
+        Raises `PackageNotFound` or `EnvironmentRefused` for a name that cannot be changed.
+        """
+        if names is None:
+            return tuple(name for name in self.distributions if name not in self.pinned)
+        for name in names:
+            distribution = self.installed.get(name)
+            if distribution is None:
+                raise PackageNotFound(name)
+            if isinstance(distribution, Unreadable):
+                reason = f"{name} cannot be changed: it is unreadable ({distribution.reason})"
                 raise EnvironmentRefused(self.python, reason)
-            if id in self.pinned:
-                reason = f"{id} cannot be changed: {self.pinned[id]}"
+            if name in self.pinned:
+                reason = f"{name} cannot be changed: {self.pinned[name]}"
                 raise EnvironmentRefused(self.python, reason)
-        return tuple(ids)
+        return tuple(names)
 
     def check_changeable(
-        self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
+        self, names: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> None:
         """Raise `EnvironmentRefused` if the files of any of these cannot be changed."""
-        known = [id for id in ids if id in self.distributions]
-        for id, reason in self.backend.records.unchangeable_reasons(known, leaving).items():
-            raise EnvironmentRefused(self.python, f"{id} cannot be changed: {reason}")
+        installed = [name for name in names if name in self.distributions]
+        for name, reason in self.backend.records.unchangeable_reasons(installed, leaving).items():
+            raise EnvironmentRefused(self.python, f"{name} cannot be changed: {reason}")
 
     def with_pinned(self, reasons: Mapping[NormalizedName, str]) -> EnvironmentSnapshot:
-        """Return the same with more that is never changed."""
+        """Return a copy that pins more distributions."""
         return replace(self, pinned={**self.pinned, **reasons})
 
     def unmanaged_reports(self, known: EnvironmentSnapshot | None = None) -> tuple[HeldBack, ...]:
-        """Return what is never changed, with the reasons; only what was not so in `known`."""
-        new = {
-            id: why for id, why in self.pinned.items() if known is None or id not in known.pinned
+        """Return the pinned distributions as held back, without those pinned in `known`."""
+        newly_pinned = {
+            name: reason
+            for name, reason in self.pinned.items()
+            if known is None or name not in known.pinned
         }
-        return tuple(self.held_back(id) for id in sorted(new))
+        return tuple(self.held_back(name) for name in sorted(newly_pinned))
 
-    def held_back(self, id: NormalizedName, latest: Version | None = None) -> HeldBack:
-        """Report that a pinned distribution stays as it is, and why."""
+    def held_back(self, name: NormalizedName, latest: Version | None = None) -> HeldBack:
+        """Return a pinned distribution as held back, with the reason."""
         return HeldBack(
-            id=id,
-            name=self.distributions[id].name,
-            kept_version=self.versions[id],
+            id=name,
+            name=self.distributions[name].name,
+            kept_version=self.versions[name],
             latest=latest,
-            reason=self.pinned[id],
+            reason=self.pinned[name],
         )
 
     def requirements(self, instead: Mapping[NormalizedName, str]) -> tuple[str, ...]:
-        """Name everything installed, so that the resolver protects it.
+        """Return everything installed as requirements, so that the resolver keeps it whole.
 
-        A distribution that is broken already is represented by those of its requirements that
-        are met: what is whole stays so, and what is not stands in nobody's way.
+        `instead` maps names to the requirements that replace theirs. A distribution that is
+        broken already is represented by those of its requirements that are met.
         """
         broken = {problem.id for problem in self.unmet}
         broken |= {
-            id
-            for id, d in self.distributions.items()
-            if None in map(dependency_graph.parse_requirement, d.requires)
+            name
+            for name, distribution in self.distributions.items()
+            if None in map(dependency_graph.parse_requirement, distribution.requires)
         }
         broken -= set(instead)
-        # What depends on a broken one would lead the resolver back to it.
+        # A dependent of a broken distribution would lead the resolver back to it.
         while (
-            more := set(dependency_graph.dependents(broken, self.active_requirements))
+            dependents := set(dependency_graph.dependents(broken, self.active_requirements))
             - broken
             - set(instead)
         ):
-            broken |= more
-        broken |= self._elsewhere
+            broken |= dependents
+        broken |= self._system_distributions
         unmet = {(problem.id, problem.requirement) for problem in self.unmet}
-        lines = [instead.get(id, id) for id in self.distributions if id not in broken]
-        for id in sorted(broken - self._elsewhere):
+        lines = [instead.get(name, name) for name in self.distributions if name not in broken]
+        for name in sorted(broken - self._system_distributions):
             lines += [
                 text
-                for requirement in self.active_requirements[id]
-                if (id, text := dependency_graph.without_marker(requirement)) not in unmet
+                for requirement in self.active_requirements[name]
+                if (name, text := dependency_graph.without_marker(requirement)) not in unmet
                 and canonicalize_name(requirement.name) not in broken
             ]
         return tuple(lines)
 
     @property
-    def _elsewhere(self) -> set[NormalizedName]:
-        """What lies outside of this environment's own folders: the installer does not see it."""
-        return {id for id, d in self.distributions.items() if d.origin is Origin.SYSTEM}
+    def _system_distributions(self) -> set[NormalizedName]:
+        """The distributions outside of the environment's folders: the installer cannot see them."""
+        return {
+            name
+            for name, distribution in self.distributions.items()
+            if distribution.origin is Origin.SYSTEM
+        }
 
     def pins(self, movable: Collection[NormalizedName], *, free: bool = False) -> tuple[str, ...]:
-        """Return exact versions for all that may not move; with `free`, for what never may."""
+        """Return exact versions of all that is not `movable`; with `free`, of the pinned only."""
         return tuple(
-            f"{id}=={found.version}"
-            for id, found in self.distributions.items()
-            if id in self.pinned or not (free or id in movable)
+            f"{name}=={distribution.version}"
+            for name, distribution in self.distributions.items()
+            if name in self.pinned or not (free or name in movable)
         )
 
 
 def _check_direct_urls(
-    backend: Backend, installed: dependency_graph.Installed, own: set[Path]
+    backend: Backend, installed: dependency_graph.Installed, own_folders: set[Path]
 ) -> None:
-    for id, found in installed.items():
-        spoilt = isinstance(found, Unreadable) and found.reason.startswith(DIRECT_URL)
-        if isinstance(found, Unreadable) and spoilt and found.path.parent in own:
-            reason = f"{found.path.name}/{found.reason}; mend it, or install {id} anew"
+    for name, distribution in installed.items():
+        is_direct_url = isinstance(distribution, Unreadable) and distribution.reason.startswith(
+            DIRECT_URL
+        )
+        if (
+            isinstance(distribution, Unreadable)
+            and is_direct_url
+            and distribution.path.parent in own_folders
+        ):
+            reason = (
+                f"{distribution.path.name}/{distribution.reason}; mend it, or install {name} anew"
+            )
             raise EnvironmentRefused(backend.environment.interpreter.python, reason)
 
 
-def current_fingerprints(backend: Backend, ids: Collection[NormalizedName]) -> Mapping[str, str]:
-    """Return what else must not have changed: the environment's own, and the files of these."""
-    files = {f"a file of {id}": text for id, text in backend.records.fingerprints(ids).items()}
+def current_fingerprints(backend: Backend, names: Collection[NormalizedName]) -> Mapping[str, str]:
+    """Return the fingerprints of the environment and of the files of these distributions."""
+    files = {
+        f"a file of {name}": text for name, text in backend.records.fingerprints(names).items()
+    }
     return {**backend.environment.fingerprints(), **files}
 
 
 def changes_since_plan(backend: Backend, plan: Plan) -> tuple[str, ...]:
-    """Say what is not as it was when the plan was made; nothing, if all is."""
-    ids = [change.id for change in plan.changes if change.before is not None]
+    """Return what changed in the environment since the plan was made, one sentence each."""
+    names = [change.id for change in plan.changes if change.before is not None]
     installed = backend.environment.distributions()
     return fingerprint.changes_since(
-        plan.environment_fingerprint, installed, current_fingerprints(backend, ids)
+        plan.environment_fingerprint, installed, current_fingerprints(backend, names)
     )

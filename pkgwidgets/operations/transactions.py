@@ -1,4 +1,4 @@
-"""A plan carried out in a process of its own: started, followed from anywhere, cancelled."""
+"""Apply a plan in a worker process: start, follow from any process, cancel."""
 
 from __future__ import annotations
 
@@ -30,48 +30,49 @@ from . import apply, recovery
 from .signals import defer_interrupts
 
 _POLL_SECONDS = 0.05
-"""Seconds between two looks at a transaction."""
+"""Seconds between two reads of a transaction's events."""
 _REPEAT_SECONDS = 0.1
 """Seconds between two reports of the same event."""
 _QUIET_SECONDS = 0.25
-"""Seconds without news after which it is asked whether anybody is still at work."""
+"""Seconds without an event after which the worker is checked for life."""
 _FINAL_STEPS = frozenset({"COMMIT", "ROLLED_BACK", "ABORTED", "RB_INCOMPLETE"})
 
 
 def apply_and_follow(backend: Backend, plan: Plan, report: Report = no_report) -> Transaction:
-    """Carry a plan out and return its committed transaction.
+    """Apply a plan and return its committed transaction.
 
-    Whatever happens in between, the environment is afterwards exactly the old one or exactly the
-    new one. A plan without changes runs nothing and leaves no entry. Raises `StalePlan` if the
-    environment is not the planned one any more, another `TransactionError` when it was rolled
-    back, `Cancelled` when it was interrupted or `report` raised it, `TooLate` if the interrupt
-    came when it was done, `EnvironmentBusy`.
+    Whatever happens, the environment afterwards is exactly the old one or exactly the new one. A
+    plan without changes runs nothing and leaves no entry. Raises `StalePlan` if the environment
+    changed since the plan was made, and `EnvironmentBusy`. Raises `Cancelled` after an interrupt
+    or if `report` raised it, `TooLate` if the interrupt came after the commit. Any other
+    `TransactionError` follows a rollback.
     """
     now = datetime.now(UTC)
     if not plan:
         return Transaction(id="", plan=plan, started=now, finished=now, outcome=Outcome.COMMITTED)
     if backend.worker is None:
         return apply.apply_plan(backend, plan, report)
-    id = ""
+    transaction_id = ""
     try:
         with defer_interrupts() as interrupts:
-            id = _start_or_none(backend, plan, interrupts)
+            transaction_id = _start_or_none(backend, plan, interrupts)
         if interrupts:
             raise KeyboardInterrupt
-        done = follow(backend, id, report)
+        done = follow(backend, transaction_id, report)
     except KeyboardInterrupt as interrupt:
-        if not id:
+        if not transaction_id:
             raise
-        done = _cancel_and_wait(backend, id, interrupt)
-    # What only this session knows of the plan is not in the journal.
+        done = _cancel_and_wait(backend, transaction_id, interrupt)
+    # The journal lacks the parts of the plan that only this session knows.
     return replace(done, plan=plan)
 
 
 def start(backend: Backend, plan: Plan) -> str:
-    """Begin to carry a plan out, and return the id of the transaction.
+    """Start to apply a plan in a worker and return the id of the transaction.
 
-    It goes on whatever becomes of this process. Raises `EnvironmentBusy` at once if another is
-    under way, `EnvironmentRefused`, `StalePlan`, `InvalidRequest` for a plan without changes.
+    The worker goes on if this process ends. Raises `EnvironmentBusy` at once if another
+    transaction is running, `EnvironmentRefused`, `StalePlan`, and `InvalidRequest` for a plan
+    without changes.
     """
     if not plan:
         raise InvalidRequest("plan", None, "the plan changes nothing")
@@ -82,9 +83,9 @@ def start(backend: Backend, plan: Plan) -> str:
 
 
 def _start_or_none(backend: Backend, plan: Plan, interrupts: Sequence[int]) -> str:
-    """Start, or return nothing where an interrupt kept it from beginning.
+    """Start a transaction; return "" if an interrupt stopped the worker before it began.
 
-    One from a terminal reaches the new process, too, as long as it has no session of its own.
+    An interrupt from a terminal also reaches the worker until that has its own session.
     """
     try:
         return start(backend, plan)
@@ -94,132 +95,136 @@ def _start_or_none(backend: Backend, plan: Plan, interrupts: Sequence[int]) -> s
         raise
 
 
-def get_transaction(backend: Backend, id: str) -> Transaction:
-    """Return a transaction of the history; raises `InvalidRequest` if there is none of this id."""
-    found = find_transaction(backend.journal.transactions(), id)
-    if found is None:
-        raise InvalidRequest("transaction", id, "the history has none of this id")
-    return found
+def get_transaction(backend: Backend, transaction_id: str) -> Transaction:
+    """Return the transaction of this id; raise `InvalidRequest` if the history has none."""
+    transaction = find_transaction(backend.journal.transactions(), transaction_id)
+    if transaction is None:
+        raise InvalidRequest("transaction", transaction_id, "the history has none of this id")
+    return transaction
 
 
 def running(backend: Backend) -> Transaction | None:
-    """Return the transaction that somebody is carrying out now, if there is one."""
-    newest = backend.journal.transactions()[-1:]
-    if not newest or newest[0].outcome is not Outcome.STARTED:
+    """Return the transaction that is being applied now; else None."""
+    last = backend.journal.transactions()[-1:]
+    if not last or last[0].outcome is not Outcome.STARTED:
         return None
-    return newest[0] if backend.environment.holder() is not None else None
+    return last[0] if backend.environment.holder() is not None else None
 
 
-def cancel(backend: Backend, id: str) -> None:
-    """Ask a transaction to end in the old environment; returns before it has.
+def cancel(backend: Backend, transaction_id: str) -> None:
+    """Ask a transaction to roll back; return without waiting for it.
 
-    Harmless if it has ended that way already. Raises `TooLate` if it is committed, and
-    `InvalidRequest` if there is none of this id.
+    Does nothing if it was rolled back already. Raises `TooLate` if it is committed, and
+    `InvalidRequest` if the history has no transaction of this id.
     """
-    get_transaction(backend, id)
-    done = backend.journal.steps(id)
-    if "COMMIT" in done:
-        raise TooLate(id)
-    if not _FINAL_STEPS & {*done}:
-        _worker(backend).cancel(id)
+    get_transaction(backend, transaction_id)
+    steps = backend.journal.steps(transaction_id)
+    if "COMMIT" in steps:
+        raise TooLate(transaction_id)
+    if not _FINAL_STEPS & {*steps}:
+        _worker(backend).cancel(transaction_id)
 
 
-def follow(backend: Backend, id: str, report: Report = no_report) -> Transaction:
-    """Report what a transaction does until it has ended; any process may follow it.
+def follow(backend: Backend, transaction_id: str, report: Report = no_report) -> Transaction:
+    """Report the events of a transaction until it ends; any process may follow it.
 
-    Returns it if it is committed, and raises what it failed with, as `run` does. An interrupt, or
-    anything that `report` raises, cancels it and waits until the old environment is back. What a
-    dead process left unfinished is rolled back.
+    Returns the committed transaction, and raises its error as `apply_and_follow` does. An
+    interrupt, or anything that `report` raises, cancels it and waits for the rollback. If the
+    worker died, its interrupted change is recovered.
     """
-    get_transaction(backend, id)
+    get_transaction(backend, transaction_id)
     try:
-        ended = _follow_to_end(backend, id, report)
+        ended = _follow_to_end(backend, transaction_id, report)
         if ended.outcome is Outcome.COMMITTED:
-            report(Event(stage=Stage.DONE, transaction=id, text=str(ended)))
+            report(Event(stage=Stage.DONE, transaction=transaction_id, text=str(ended)))
     except RollbackFailed:
         raise
     except BaseException as error:
-        return _cancel_and_wait(backend, id, error)
+        return _cancel_and_wait(backend, transaction_id, error)
     if ended.outcome is not Outcome.COMMITTED:
         raise _recorded_error(backend, ended)
     return ended
 
 
-def _cancel_and_wait(backend: Backend, id: str, error: BaseException) -> Transaction:
-    """Cancel because of what was raised here, wait for the end, and raise what the caller needs."""
+def _cancel_and_wait(backend: Backend, transaction_id: str, error: BaseException) -> Transaction:
+    """Cancel a transaction because of an error in this process, and wait for its end.
+
+    Raises the error of the transaction, or `error` if that says more. Raises `TooLate` for an
+    interrupt after the commit; a `Cancelled` after the commit returns the transaction.
+    """
     with defer_interrupts():
         with suppress(TooLate, DiskFailed):
-            cancel(backend, id)
-        ended = _follow_to_end(backend, id, no_report)
-    wished = isinstance(error, KeyboardInterrupt | Cancelled)
+            cancel(backend, transaction_id)
+        ended = _follow_to_end(backend, transaction_id, no_report)
+    is_cancellation = isinstance(error, KeyboardInterrupt | Cancelled)
     if ended.outcome is Outcome.COMMITTED:
         if isinstance(error, Cancelled):
             return ended
-        raise TooLate(id) if wished else error
+        raise TooLate(transaction_id) if is_cancellation else error
     failure = _recorded_error(backend, ended)
-    raise failure if wished or not isinstance(failure, Cancelled) else error
+    raise failure if is_cancellation or not isinstance(failure, Cancelled) else error
 
 
-def _follow_to_end(backend: Backend, id: str, report: Report) -> Transaction:
-    told = _EventReporter(_worker(backend), id, report)
-    while not _has_ended(backend, id, quiet=told.quiet()):
-        told.tell_news()
+def _follow_to_end(backend: Backend, transaction_id: str, report: Report) -> Transaction:
+    reporter = _EventReporter(_worker(backend), transaction_id, report)
+    while not _has_ended(backend, transaction_id, is_quiet=reporter.is_quiet()):
+        reporter.report_new_events()
         sleep(_POLL_SECONDS)
-    told.tell_news()
-    return get_transaction(backend, id)
+    reporter.report_new_events()
+    return get_transaction(backend, transaction_id)
 
 
 class _EventReporter:
-    """What was reported of a transaction; the last again and again, as long as nothing follows."""
+    """Reports the events of a transaction; repeats the last one while no other follows."""
 
-    def __init__(self, applier: Worker, id: str, report: Report) -> None:
-        self._applier, self._id, self._report = applier, id, report
-        self._seen, self._news, self._reported = 0, monotonic(), 0.0
+    def __init__(self, worker: Worker, transaction_id: str, report: Report) -> None:
+        self._worker, self._transaction_id, self._report = worker, transaction_id, report
+        self._seen, self._last_news, self._reported = 0, monotonic(), 0.0
         self._last: Event | None = None
 
-    def quiet(self) -> bool:
-        """Tell whether nothing was heard for a while; asked again only after another while."""
-        if monotonic() - self._news < _QUIET_SECONDS:
+    def is_quiet(self) -> bool:
+        """Tell whether no event came for `_QUIET_SECONDS`; true at most once in that time."""
+        if monotonic() - self._last_news < _QUIET_SECONDS:
             return False
-        self._news = monotonic()
+        self._last_news = monotonic()
         return True
 
-    def tell_news(self) -> None:
-        """Report what is new."""
-        events, self._seen = self._applier.events(self._id, self._seen)
+    def report_new_events(self) -> None:
+        """Report the events since the last call, or the last event again."""
+        events, self._seen = self._worker.events(self._transaction_id, self._seen)
         for event in events:
             if event.stage is not Stage.DONE:
-                self._tell(event)
-                self._news = monotonic()
+                self._report_event(event)
+                self._last_news = monotonic()
         if self._last is not None and monotonic() - self._reported > _REPEAT_SECONDS:
-            self._tell(replace(self._last, log=""))
+            self._report_event(replace(self._last, log=""))
 
-    def _tell(self, event: Event) -> None:
+    def _report_event(self, event: Event) -> None:
         self._last, self._reported = event, monotonic()
         self._report(event)
 
 
-def _has_ended(backend: Backend, id: str, *, quiet: bool) -> bool:
-    """Tell whether it has its final record and nobody holds the environment for it any more."""
-    if _FINAL_STEPS & {*backend.journal.steps(id)}:
-        free = backend.environment.holder() is None
-        return free or backend.journal.transactions()[-1].id != id
-    if quiet and backend.environment.holder() is None:
-        # Whoever worked on it is dead, or has ended it while we looked.
+def _has_ended(backend: Backend, transaction_id: str, *, is_quiet: bool) -> bool:
+    """Tell whether a transaction has its final record and no longer holds the environment."""
+    if _FINAL_STEPS & {*backend.journal.steps(transaction_id)}:
+        is_unlocked = backend.environment.holder() is None
+        return is_unlocked or backend.journal.transactions()[-1].id != transaction_id
+    if is_quiet and backend.environment.holder() is None:
+        # The worker died, or ended the transaction just now.
         with suppress(EnvironmentBusy):
             recovery.recover_if_needed(backend)
     return False
 
 
 def _recorded_error(backend: Backend, ended: Transaction) -> PkgwidgetsError:
-    """Return the error that a transaction ended with, as far as its journal still knows it."""
-    said = ended.error or "it did not say why"
+    """Return the error of a transaction, as far as its journal records it."""
+    reason = ended.error or "it did not say why"
     try:
         return error_from_json(json.loads(ended.failure or "{}"))
     except (ValueError, KeyError, AttributeError):
         if ended.outcome is Outcome.INCOMPLETE:
-            return RollbackFailed(ended.id, (said,), str(backend.journal.folder(ended.id)))
-        return ApplierFailed(ended.id, said)
+            return RollbackFailed(ended.id, (reason,), str(backend.journal.folder(ended.id)))
+        return ApplierFailed(ended.id, reason)
 
 
 def _worker(backend: Backend) -> Worker:

@@ -1,4 +1,4 @@
-"""An upgrade as it is asked of the installer, and why it does not reach what is newest."""
+"""Ask the installer for an upgrade, and explain what it holds back."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pkgwidgets.core.text import join_names
 from .snapshot import EnvironmentSnapshot, ProjectResults
 
 _MAX_EXPLAINED = 3
-"""So many held-back names are explained by asking the installer; one question takes a second."""
+"""Packages whose explanation comes from the installer; each resolution takes a second."""
 
 Resolution = Mapping[NormalizedName, Version | None]
-"""What would change: the new version of each name, None for a removal."""
+"""The new version of each package that would change; None if it is uninstalled."""
 
 
 class UpgradeRequest:
-    """What is to be upgraded, how far that may reach, and what the index said of it."""
+    """The packages to upgrade, what else may change, and the answers of the index."""
 
     def __init__(
         self,
@@ -45,73 +45,88 @@ class UpgradeRequest:
         self._explanations: dict[NormalizedName, str] = {}
 
     def resolve(self) -> Resolution:
-        """Return what would change, the installed versions being the floor of the named.
+        """Resolve the upgrade; no target goes below its installed version.
 
-        A single name is first asked for in the newest release that nobody forbids: left to itself
-        the resolver settles for less, to move less.
+        A single target is first required in its newest compatible release. Without that the
+        resolver may choose an older release, to change less.
         """
         if not self.targets:
             return {}
-        if self._reachable is not None:
-            id, version = self._reachable
+        if self._compatible_target is not None:
+            name, version = self._compatible_target
             try:
-                return self._ask({id: f"{id}=={version}"}, self._keep)
+                return self._resolve_with({name: f"{name}=={version}"}, self._keep)
             except PlanImpossible as error:
                 if not self.is_blocked:
-                    self._explanations[id] = error.explanation
-        return self._ask({id: self._floor(id) for id in self.targets}, self._keep)
+                    self._explanations[name] = error.explanation
+        return self._resolve_with(
+            {name: self._requirement(name) for name in self.targets}, self._keep
+        )
 
     @cached_property
     def is_blocked(self) -> bool:
-        """Whether it is known without the resolver that a single name cannot be the newest."""
-        return self._newest is not None and bool(self._owners(*self._newest, self._movable))
+        """Whether installed packages forbid the latest release of a single target."""
+        return self._latest_target is not None and bool(
+            self._blockers(*self._latest_target, self._movable)
+        )
 
     def how_to_unblock(self) -> str:
-        """Say what allowing everything to move would do for a single name; "" if nothing."""
-        if self._newest is None or self.allow == "all":
+        """Describe what `allow="all"` would do for a single target; "" if nothing."""
+        if self._latest_target is None or self.allow == "all":
             return ""
-        id, latest = self._newest
+        name, latest = self._latest_target
         keep = (*self.snapshot.pins((), free=True), *self._excluded)
-        for wanted in (f"{id}=={latest}", self._floor(id)):
+        for requirement in (f"{name}=={latest}", self._requirement(name)):
             try:
-                free = self._ask({id: wanted}, keep)
+                resolution = self._resolve_with({name: requirement}, keep)
             except PlanImpossible:
                 continue
-            owners = self._owners(id, latest, ())
-            others = sorted((i for i in free if i != id), key=lambda i: (i not in owners, i))
-            return _describe_moves(free[id], [(i, free[i]) for i in others]) if id in free else ""
+            owners = self._blockers(name, latest, ())
+            others = sorted(
+                (other for other in resolution if other != name),
+                key=lambda other: (other not in owners, other),
+            )
+            if name not in resolution:
+                return ""
+            return _describe_moves(
+                resolution[name], [(other, resolution[other]) for other in others]
+            )
         return ""
 
-    def held_back(self, moved: Sequence[Change], unlock: str) -> tuple[HeldBack, ...]:
-        """Return the named that do not reach their newest eligible release, with the reasons."""
+    def held_back(self, changes: Sequence[Change], unlock: str) -> tuple[HeldBack, ...]:
+        """Return the targets that do not reach their latest release, with the reasons."""
         if self.version is not None:
             return ()
-        after = dependency_graph.versions_after(self.snapshot.versions, moved)
-        held: list[HeldBack] = []
-        for id in self.targets:
-            answer, latest = self.answers.get(id, ()), self._latest(id)
+        after = dependency_graph.versions_after(self.snapshot.versions, changes)
+        entries: list[HeldBack] = []
+        for name in self.targets:
+            answer, latest = self.answers.get(name, ()), self._latest(name)
             if isinstance(answer, PkgwidgetsError):
-                held.append(self._held(id, after, None, answer.sentence().rstrip(".")))
+                entries.append(self._held_entry(name, after, None, answer.sentence().rstrip(".")))
             elif isinstance(answer, ReleaseList) and answer.stale_reason:
-                held.append(self._held(id, after, None, answer.stale_reason))
-            elif latest is not None and latest > after[id]:
-                reason = self._reason(id, latest, after, moved, ask=len(held) < _MAX_EXPLAINED)
-                held.append(self._held(id, after, latest, reason, unlock))
-        return tuple(held)
+                entries.append(self._held_entry(name, after, None, answer.stale_reason))
+            elif latest is not None and latest > after[name]:
+                reason = self._explain(
+                    name, latest, after, changes, may_resolve=len(entries) < _MAX_EXPLAINED
+                )
+                entries.append(self._held_entry(name, after, latest, reason, unlock))
+        return tuple(entries)
 
-    def _ask(self, wanted: Mapping[NormalizedName, str], keep: Sequence[str]) -> Resolution:
+    def _resolve_with(
+        self, instead: Mapping[NormalizedName, str], keep: Sequence[str]
+    ) -> Resolution:
         return self.snapshot.backend.installer.resolve(
             ResolveRequest(
-                requirements=self.snapshot.requirements(wanted),
+                requirements=self.snapshot.requirements(instead),
                 keep=tuple(keep),
                 upgrade=self.targets if self.version is None else (),
             )
         )
 
-    def _floor(self, id: NormalizedName) -> str:
+    def _requirement(self, name: NormalizedName) -> str:
         if self.version is not None:
-            return f"{id}=={self.version}"
-        return f"{id}>={self.snapshot.versions[id].public}"
+            return f"{name}=={self.version}"
+        return f"{name}>={self.snapshot.versions[name].public}"
 
     @cached_property
     def _keep(self) -> tuple[str, ...]:
@@ -119,20 +134,20 @@ class UpgradeRequest:
 
     @cached_property
     def _excluded(self) -> tuple[str, ...]:
-        """Rule out newer releases that are for other Pythons: uv reads lower bounds alone."""
+        """Requirements that exclude releases for other Pythons: uv reads lower bounds only."""
         interpreter = self.snapshot.backend.environment.interpreter
         return tuple(
-            f"{id}!={release.version.public}"
-            for id in self.targets
-            if not isinstance(answer := self.answers.get(id, ()), PkgwidgetsError)
+            f"{name}!={release.version.public}"
+            for name in self.targets
+            if not isinstance(answer := self.answers.get(name, ()), PkgwidgetsError)
             for release in answer
-            if release.version > self.snapshot.versions[id]
+            if release.version > self.snapshot.versions[name]
             and is_for_other_pythons(release, interpreter)
         )
 
     @cached_property
     def _movable(self) -> frozenset[NormalizedName]:
-        """The named and, if allowed, what they depend on in their old and their new versions."""
+        """The targets and, if allowed, the dependencies of their old and new versions."""
         if self.allow == "all":
             return frozenset(self.snapshot.distributions)
         movable = frozenset(self.targets)
@@ -140,88 +155,97 @@ class UpgradeRequest:
             movable |= dependency_graph.dependencies(
                 self.targets, self.snapshot.active_requirements
             )
-            for id in self.targets:
-                movable |= self.snapshot.backend.installer.dependencies(self._floor(id))
+            for name in self.targets:
+                movable |= self.snapshot.backend.installer.dependencies(self._requirement(name))
         return movable
 
     @cached_property
-    def _newest(self) -> tuple[NormalizedName, Version] | None:
-        """A single name and its newest eligible release, if that is an upgrade."""
+    def _latest_target(self) -> tuple[NormalizedName, Version] | None:
+        """A single target and its latest version, if that is an upgrade."""
         if self.version is not None or len(self.targets) != 1:
             return None
-        id = self.targets[0]
-        latest = self._latest(id)
-        return None if latest is None or latest <= self.snapshot.versions[id] else (id, latest)
+        name = self.targets[0]
+        latest = self._latest(name)
+        return None if latest is None or latest <= self.snapshot.versions[name] else (name, latest)
 
     @cached_property
-    def _reachable(self) -> tuple[NormalizedName, Version] | None:
-        """A single name and the newest release that nothing which stays forbids, if newer."""
-        if self._newest is None:
+    def _compatible_target(self) -> tuple[NormalizedName, Version] | None:
+        """A single target and its newest compatible version, if that is an upgrade."""
+        if self._latest_target is None:
             return None
-        id, _ = self._newest
-        owners = dependency_graph.reverse_requirements(self._fixed(self._movable)).get(id, {})
-        for release in self._eligible(id):
-            if release.version <= self.snapshot.versions[id]:
+        name, _ = self._latest_target
+        owners = dependency_graph.reverse_requirements(
+            self._requirements_of_others(self._movable)
+        ).get(name, {})
+        for release in self._eligible(name):
+            if release.version <= self.snapshot.versions[name]:
                 return None
-            if not dependency_graph.conflicting(id, release.version, owners):
-                return id, release.version
+            if not dependency_graph.conflicting(name, release.version, owners):
+                return name, release.version
         return None
 
-    def _latest(self, id: NormalizedName) -> Version | None:
-        newest = next(iter(self._eligible(id)), None)
-        return None if newest is None else newest.version
+    def _latest(self, name: NormalizedName) -> Version | None:
+        release = next(iter(self._eligible(name)), None)
+        return None if release is None else release.version
 
-    def _eligible(self, id: NormalizedName) -> Iterable[Release]:
-        answer = self.answers.get(id, ())
+    def _eligible(self, name: NormalizedName) -> Iterable[Release]:
+        answer = self.answers.get(name, ())
         if isinstance(answer, PkgwidgetsError):
             return ()
         interpreter = self.snapshot.backend.environment.interpreter
-        return eligible_releases(answer, interpreter, installed=self.snapshot.versions[id])
+        return eligible_releases(answer, interpreter, installed=self.snapshot.versions[name])
 
-    def _owners(
-        self, id: NormalizedName, latest: Version, movable: Collection[NormalizedName]
+    def _blockers(
+        self, name: NormalizedName, latest: Version, movable: Collection[NormalizedName]
     ) -> dict[NormalizedName, str]:
-        """Return who forbids the latest, of those that stay as they are."""
-        return dependency_graph.blockers(id, latest, self._fixed(movable))
+        """Return the packages outside `movable` that forbid the latest version, and the reasons."""
+        return dependency_graph.blockers(name, latest, self._requirements_of_others(movable))
 
-    def _fixed(self, movable: Collection[NormalizedName]) -> dependency_graph.ActiveRequirements:
+    def _requirements_of_others(
+        self, movable: Collection[NormalizedName]
+    ) -> dependency_graph.ActiveRequirements:
         return {
-            i: needs for i, needs in self.snapshot.active_requirements.items() if i not in movable
+            owner: requirements
+            for owner, requirements in self.snapshot.active_requirements.items()
+            if owner not in movable
         }
 
-    def _reason(
+    def _explain(
         self,
-        id: NormalizedName,
+        name: NormalizedName,
         latest: Version,
         after: Mapping[NormalizedName, Version],
-        moved: Sequence[Change],
+        changes: Sequence[Change],
         *,
-        ask: bool,
+        may_resolve: bool,
     ) -> str:
-        """Find out why not the latest: who forbids it, else what the resolver says."""
-        owners = self._owners(id, latest, {change.id for change in moved})
+        """Explain why the latest is not reached: its blockers, else the resolver's words."""
+        owners = self._blockers(name, latest, {change.id for change in changes})
         if owners:
-            return " and ".join(f"{i} {after[i]} needs {why}" for i, why in owners.items())
-        if id not in self._explanations and ask:
+            return " and ".join(
+                f"{owner} {after[owner]} needs {requirement}"
+                for owner, requirement in owners.items()
+            )
+        if name not in self._explanations and may_resolve:
             try:
-                self._ask({id: f"{id}=={latest}"}, self._keep)
+                self._resolve_with({name: f"{name}=={latest}"}, self._keep)
             except PlanImpossible as error:
-                self._explanations[id] = error.explanation
-        return self._explanations.get(id, "it does not go together with the rest")
+                self._explanations[name] = error.explanation
+        return self._explanations.get(name, "it does not go together with the rest")
 
-    def _held(
+    def _held_entry(
         self,
-        id: NormalizedName,
+        normalized_name: NormalizedName,
         after: Mapping[NormalizedName, Version],
         latest: Version | None,
         reason: str,
         unlock: str = "",
     ) -> HeldBack:
-        name = self.snapshot.distributions[id].name
+        name = self.snapshot.distributions[normalized_name].name
         return HeldBack(
-            id=id,
+            id=normalized_name,
             name=name,
-            kept_version=after[id],
+            kept_version=after[normalized_name],
             latest=latest,
             reason=reason,
             how_to_unblock=unlock,
@@ -231,8 +255,8 @@ class UpgradeRequest:
 def _describe_moves(
     reached: Version | None, others: Sequence[tuple[NormalizedName, Version | None]]
 ) -> str:
-    """Say what a wider plan would move, the first few by name."""
-    shown = [f"{id} to {version}" for id, version in others[:2]]
+    """Describe what a wider plan would change, the first two packages by name."""
+    shown = [f"{name} to {version}" for name, version in others[:2]]
     if len(others) > 2:
         shown.append(f"{len(others) - 2} more")
     return f"reach {reached} and move {join_names(shown)}" if shown else f"reach {reached}"

@@ -1,4 +1,4 @@
-"""Would the environment be what the plan says, and is it, and does it import."""
+"""Verify a plan: the installed set, the files and the imports, before and after it is installed."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _PKGWIDGETS = canonicalize_name("pkgwidgets")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Baseline:
-    """What is known of the environment before anything in it is changed.
+    """The state of the environment before the plan changes it.
 
-    `failing` is what fails already, or could not be tried, and may go on failing without being
-    blamed on the plan; `around` are the files of others in the folders that it touches.
+    `failures` are the modules that failed before or could not be tried; the plan is not blamed for
+    them. `sharing_folders` are the files of other distributions in the folders that it touches.
     """
 
     stage: Path | None = None
@@ -39,10 +39,10 @@ class Baseline:
 def problems_before(
     backend: Backend, plan: Plan, stage: Path | None, report: Report
 ) -> tuple[tuple[str, ...], Baseline]:
-    """Look at what was staged, and import it and whom it concerns, as if it were installed.
+    """Check the staged distributions, and import them and their dependents as if installed.
 
-    The staged files come before the installed, of which those that would go are not seen. Returns
-    what is wrong only so, in words, and what is known of the environment as it is.
+    Staged files come before installed ones, and files that the plan removes are hidden. Returns
+    the problems that the plan would cause, one sentence each, and the `Baseline`.
     """
     if plan.from_save_point:
         return (), Baseline()
@@ -51,36 +51,38 @@ def problems_before(
     if wrong:
         return wrong, Baseline()
     hidden = scope.replaced
-    modules, spare = scope.modules, scope.optional
-    for id, names in scope.startup_files.items():
-        text = f"{id} runs code at every start of Python: {', '.join(names)}"
-        report(Event(stage=Stage.CHECKING, id=id, text=text))
+    modules, optional = scope.modules, scope.optional
+    for name, files in scope.startup_files.items():
+        text = f"{name} runs code at every start of Python: {', '.join(files)}"
+        report(Event(stage=Stage.CHECKING, id=name, text=text))
     errors = dict(
         backend.import_checker.failures(
-            _flatten(modules), report, optional=_flatten(spare), staged=stage, masked=hidden
+            _flatten(modules), report, optional=_flatten(optional), staged=stage, masked=hidden
         )
     )
     if scope.is_critical:
-        said = backend.import_checker.kernel(report, staged=stage, masked=hidden)
-        errors |= {_KERNEL_START: said} if said is not None else {}
+        kernel_error = backend.import_checker.kernel(report, staged=stage, masked=hidden)
+        errors |= {_KERNEL_START: kernel_error} if kernel_error is not None else {}
     failing = _already_failing(backend, errors, scope, report)
     untried = {module for module, error in errors.items() if error == NOT_TRIED}
     blamed = {m: e for m, e in errors.items() if m not in failing and m not in untried}
-    blamed = scope.not_for_want_of_place(blamed)
+    blamed = scope.without_missing_files(blamed)
     baseline = Baseline(
         stage=stage,
         failures=failing | untried | _optional_plugins(blamed, modules),
         sharing_folders=backend.bystanders.sharing_folders(plan, stage),
     )
-    return _describe_failures(plan, {**modules, **spare}, _new_failures(blamed, baseline)), baseline
+    return _describe_failures(
+        plan, {**modules, **optional}, _new_failures(blamed, baseline)
+    ), baseline
 
 
 def unverified(backend: Backend, plan: Plan, stage: Path | None) -> str:
-    """Return what came without a hash of the index, with the hash of what came: for the record."""
-    ids = [c.id for c in plan.changes if c.after is not None and not c.hashes]
-    came = backend.records.fingerprints(ids, stage) if stage is not None else {}
+    """Return the releases for which the index gave no hash, each with the sha256 of its files."""
+    names = [c.id for c in plan.changes if c.after is not None and not c.hashes]
+    hashes = backend.records.fingerprints(names, stage) if stage is not None else {}
     after = {change.id: change.after for change in plan.changes}
-    return ", ".join(f"{id} {after[id]} {sha256}" for id, sha256 in sorted(came.items()))
+    return ", ".join(f"{name} {after[name]} {sha256}" for name, sha256 in sorted(hashes.items()))
 
 
 def problems_after(
@@ -90,11 +92,11 @@ def problems_after(
     baseline: Baseline,
     report: Report,
 ) -> tuple[str, ...]:
-    """Return what is wrong with the environment after the plan: nothing, if all is well.
+    """Return the problems of the environment after the plan, one sentence each.
 
-    Versions and files are the plan's, nobody lost what it needs, and what imported still does.
-    What depends on the changed was imported beside the environment, over the same files: here the
-    changed themselves are, where they now are, in a Python that has just started.
+    Checks that versions and files are those of the plan, that no requirement was lost, and that
+    modules still import. Dependents were imported beside the environment, on the same files; here
+    only changed packages and direct dependents are, in a fresh Python.
     """
     installed = backend.environment.distributions()
     expected = dependency_graph.versions_after(
@@ -107,8 +109,7 @@ def problems_after(
     if wrong or unreadable:
         return (*wrong, *unreadable)
     if plan.from_save_point:
-        # Exactly the old files were asked for, and they are there by hash: what was edited since
-        # they were installed, or did not work, is so again.
+        # The save point restores the old files by hash, with earlier edits and failures.
         return ()
     damage = backend.records.damage(plan, baseline.sharing_folders)
     lost = _lost_requirements(backend, before, installed)
@@ -119,31 +120,31 @@ def problems_after(
     scope = _AffectedPackages(backend, plan, None)
     errors = dict(backend.import_checker.failures(_flatten(scope.modules) or ["sys"], report))
     if scope.is_critical:
-        said = backend.import_checker.kernel(report)
-        errors |= {_KERNEL_START: said} if said is not None else {}
+        kernel_error = backend.import_checker.kernel(report)
+        errors |= {_KERNEL_START: kernel_error} if kernel_error is not None else {}
     return _describe_failures(plan, scope.modules, _new_failures(errors, baseline))
 
 
 class _AffectedPackages:
-    """Whom a plan concerns."""
+    """The packages that a plan changes or may break."""
 
     def __init__(self, backend: Backend, plan: Plan, stage: Path | None) -> None:
         self._backend = backend
         self._plan = plan
         self._stage = stage
         self._installed = backend.environment.distributions()
-        self._ids = [change.id for change in plan.changes if change.after is not None]
-        self._gone = {change.id for change in plan.changes if change.after is None}
+        self._changed = [change.id for change in plan.changes if change.after is not None]
+        self._uninstalled = {change.id for change in plan.changes if change.after is None}
 
     def problems(self) -> tuple[str, ...]:
-        """Return what is wrong with the staged distributions, without running anything of them."""
-        if self._stage is None and self._ids:
+        """Return the problems of the staged distributions, without running their code."""
+        if self._stage is None and self._changed:
             return ()
         staged = self._backend.records.staged(self._stage) if self._stage is not None else {}
         kept = {
-            id: found
-            for id, found in self._installed.items()
-            if id not in self._ids and id not in self._gone
+            name: distribution
+            for name, distribution in self._installed.items()
+            if name not in self._changed and name not in self._uninstalled
         }
         after = {**kept, **staged}
         unreadable = _unreadable(self._installed, after)
@@ -157,16 +158,16 @@ class _AffectedPackages:
         return (
             *wrong,
             *_lost_requirements(self._backend, self._installed, after),
-            *self._orphaned(),
+            *self._lost_commands(),
         )
 
     @cached_property
     def replaced(self) -> frozenset[Path]:
-        """The files that the plan takes away."""
+        """The files that the plan removes."""
         return self._backend.records.touched_paths(self._plan, None)
 
-    def not_for_want_of_place(self, errors: Mapping[str, str]) -> dict[str, str]:
-        """Leave out what fails because a file is not in the environment yet: that is seen there."""
+    def without_missing_files(self, errors: Mapping[str, str]) -> dict[str, str]:
+        """Leave out failures that name a file not installed yet: they are checked after it is."""
         if not errors:
             return {}
         coming = self._backend.records.touched_paths(self._plan, self._stage) - self.replaced
@@ -175,39 +176,41 @@ class _AffectedPackages:
 
     @cached_property
     def modules(self) -> Modules:
-        """What must be tried: the changed, and what directly depends on them."""
-        around = dependency_graph.dependents([*self._ids, *self._gone], self._needs)
-        return self._modules([*self._ids, *(id for id in around if id not in self._gone)])
+        """The modules that must be tried: those of changed packages and of direct dependents."""
+        dependents = dependency_graph.dependents([*self._changed, *self._uninstalled], self._needs)
+        return self._modules(
+            [*self._changed, *(name for name in dependents if name not in self._uninstalled)]
+        )
 
     @cached_property
     def optional(self) -> Modules:
-        """What is tried if there is time: who depends on those, and who shares folders.
+        """The modules to try if there is time: of indirect dependents and of shared folders.
 
-        Everything, if code of the changed runs at every start of Python.
+        All modules, if a changed package runs code at every start of Python.
         """
-        known = {*self._ids, *self._gone, *self.modules}
+        known = {*self._changed, *self._uninstalled, *self.modules}
         wider = set(self._backend.bystanders.sharing_folders(self._plan, self._stage))
-        todo = dependency_graph.dependents(known, self._needs)
-        while todo:
-            wider |= set(todo)
-            todo = dependency_graph.dependents(known | wider, self._needs)
+        pending = dependency_graph.dependents(known, self._needs)
+        while pending:
+            wider |= set(pending)
+            pending = dependency_graph.dependents(known | wider, self._needs)
         if self.startup_files:
             wider |= set(dependency_graph.readable_distributions(self._installed))
         return self._modules(sorted(wider - known))
 
     @cached_property
     def startup_files(self) -> Mapping[NormalizedName, tuple[str, ...]]:
-        """The files of the changed that run code at every start."""
-        return self._backend.records.startup_files(self._ids, self._stage)
+        """The files of changed packages that run code at every start of Python."""
+        return self._backend.records.startup_files(self._changed, self._stage)
 
     @property
     def is_critical(self) -> bool:
-        """Whether kernels could start before, should after, and might not.
+        """Whether the plan changes packages that kernels need to start.
 
-        Nobody finds out before the next start.
+        Without a check the user would notice only at the next start.
         """
-        changed = bool(KERNEL_PACKAGES & {*self._ids, *self._gone})
-        return changed and "ipykernel" in {*self._installed, *self._ids} - self._gone
+        changed = bool(KERNEL_PACKAGES & {*self._changed, *self._uninstalled})
+        return changed and "ipykernel" in {*self._installed, *self._changed} - self._uninstalled
 
     @cached_property
     def _needs(self) -> dependency_graph.ActiveRequirements:
@@ -215,61 +218,61 @@ class _AffectedPackages:
             self._installed, self._backend.environment.interpreter.markers
         )
 
-    def _modules(self, ids: Collection[NormalizedName]) -> Modules:
-        found = self._backend.records.modules(ids, self._stage)
-        if _PKGWIDGETS not in found:
-            return found
-        # A version of pkgwidgets that still has the modules of an undo must import them.
-        needed = filter(self._has, self._backend.undo_modules)
-        return {**found, _PKGWIDGETS: (*found[_PKGWIDGETS], *needed)}
+    def _modules(self, names: Collection[NormalizedName]) -> Modules:
+        modules = self._backend.records.modules(names, self._stage)
+        if _PKGWIDGETS not in modules:
+            return modules
+        # If the new pkgwidgets has the modules that an undo needs, it must import them.
+        needed = filter(self._has_file, self._backend.undo_modules)
+        return {**modules, _PKGWIDGETS: (*modules[_PKGWIDGETS], *needed)}
 
-    def _has(self, module: str) -> bool:
-        """Tell whether there is a file for a module: staged, or installed if nothing is staged."""
+    def _has_file(self, module: str) -> bool:
+        """Tell whether a module has a file: staged, or installed if nothing is staged."""
         interpreter = self._backend.environment.interpreter
         folder = interpreter.scheme["purelib"]
         if self._stage is not None:
             folder = self._stage / folder.relative_to(interpreter.prefix)
         return folder.joinpath(*module.split(".")).with_suffix(".py").is_file()
 
-    def _orphaned(self) -> tuple[str, ...]:
-        found = self._backend.bystanders.lost_commands(self._plan, self._stage)
+    def _lost_commands(self) -> tuple[str, ...]:
+        commands = self._backend.bystanders.lost_commands(self._plan, self._stage)
         return tuple(
-            f"the command {name} would be gone, which {' and '.join(ids)} runs"
-            for name, ids in sorted(found.items())
+            f"the command {command} would be gone, which {' and '.join(users)} runs"
+            for command, users in sorted(commands.items())
         )
 
 
 def _already_failing(
     backend: Backend, errors: Mapping[str, str], scope: _AffectedPackages, report: Report
 ) -> frozenset[str]:
-    """Return which of what fails fails in the environment as it is."""
+    """Return the failing modules that also fail in the unchanged environment."""
     if not errors:
         return frozenset()
 
-    def told(event: Event) -> None:
+    def report_check(event: Event) -> None:
         report(replace(event, stage=Stage.CHECKING))
 
-    # A module that is only staged cannot have failed before.
-    ids = [*scope.modules, *scope.optional]
-    known = set(_flatten(backend.records.modules(ids)))
-    again = [m for m, error in errors.items() if m in known and error != NOT_TRIED]
-    failing = set(backend.import_checker.failures(again or ["sys"], told))
-    if _KERNEL_START in errors and backend.import_checker.kernel(told) is not None:
+    # A module that is only staged is new: it cannot have failed before.
+    names = [*scope.modules, *scope.optional]
+    installed_modules = set(_flatten(backend.records.modules(names)))
+    repeated = [m for m, error in errors.items() if m in installed_modules and error != NOT_TRIED]
+    failing = set(backend.import_checker.failures(repeated or ["sys"], report_check))
+    if _KERNEL_START in errors and backend.import_checker.kernel(report_check) is not None:
         failing.add(_KERNEL_START)
     return frozenset(failing)
 
 
 def _optional_plugins(errors: Mapping[str, str], modules: Modules) -> frozenset[str]:
-    """Pardon private modules that lack a module of nobody's: plug-ins of what is not installed.
+    """Return failing private modules that are plug-ins for a package that is not installed.
 
-    Only beside a public one of the same distribution that imports.
+    They raise `ModuleNotFoundError`, and a public module of their distribution imports.
     """
-    pardoned = set[str]()
+    optional = set[str]()
     for names in modules.values():
         public = [name for name in names if not name.startswith("_")]
         if public and not any(name in errors for name in public):
-            pardoned |= {n for n in names if errors.get(n, "").startswith("ModuleNotFoundError")}
-    return frozenset(pardoned)
+            optional |= {n for n in names if errors.get(n, "").startswith("ModuleNotFoundError")}
+    return frozenset(optional)
 
 
 def _new_failures(errors: Mapping[str, str], baseline: Baseline) -> dict[str, str]:
@@ -283,24 +286,24 @@ def _flatten(modules: Modules) -> list[str]:
 def _describe_failures(
     plan: Plan, modules: Modules, failures: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """Say whose new version cannot be imported, and who no longer can with it."""
+    """Describe which new versions, or which dependents of them, cannot be imported."""
     after = {change.id: f"{change.name} {change.after}" for change in plan.changes}
-    said = []
+    sentences = []
     for module, error in failures.items():
         if module == _KERNEL_START:
-            said.append(f"with {', '.join(after.values())} no kernel starts ({error})")
+            sentences.append(f"with {', '.join(after.values())} no kernel starts ({error})")
             continue
-        owner = next((id for id, names in modules.items() if module in names), None)
+        owner = next((name for name, names in modules.items() if module in names), None)
         if owner is None:
-            said.append(f"{module} fails at every start of Python ({error})")
+            sentences.append(f"{module} fails at every start of Python ({error})")
             continue
-        whose = after.get(owner, f"with it {owner}")
-        part = "" if _normalize(module) == owner else f"'s module {module}"
-        said.append(f"{whose}{part} cannot be imported ({error})")
-    return tuple(said)
+        release = after.get(owner, f"with it {owner}")
+        part = "" if _normalize_module(module) == owner else f"'s module {module}"
+        sentences.append(f"{release}{part} cannot be imported ({error})")
+    return tuple(sentences)
 
 
-def _normalize(module: str) -> str:
+def _normalize_module(module: str) -> str:
     return module.lower().replace("_", "-")
 
 
@@ -308,9 +311,9 @@ def _unreadable(
     before: dependency_graph.Installed, after: dependency_graph.Installed
 ) -> tuple[str, ...]:
     return tuple(
-        f"{id}: {found.reason}"
-        for id, found in after.items()
-        if isinstance(found, Unreadable) and not isinstance(before.get(id), Unreadable)
+        f"{name}: {distribution.reason}"
+        for name, distribution in after.items()
+        if isinstance(distribution, Unreadable) and not isinstance(before.get(name), Unreadable)
     )
 
 

@@ -74,14 +74,14 @@ MUTATIONS = {
     ),
     "bad wheels: nothing is tried beside the environment": Mutation(
         file="operations/apply.py",
-        code="    if failing:\n        raise StageFailed(id, failing)\n",
+        code="    if failing:\n        raise StageFailed(transaction_id, failing)\n",
         instead="",
         test="faults/test_bad_wheels.py"
         "::test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged[1 import raises]",
     ),
     "bad wheels: nothing is looked at in the environment": Mutation(
         file="operations/apply.py",
-        code="    if problems:\n        raise VerificationFailed(id, problems)\n",
+        code="    if problems:\n        raise VerificationFailed(transaction_id, problems)\n",
         instead="",
         test="faults/test_bad_wheels.py"
         "::test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged"
@@ -89,7 +89,7 @@ MUTATIONS = {
     ),
     "stale plan: nothing is compared": Mutation(
         file="operations/apply.py",
-        code="    if said:\n        raise StalePlan",
+        code="    if differences:\n        raise StalePlan",
         instead="    if False:\n        raise StalePlan",
         test="faults/test_foreign_changes.py::test_foreign_change_makes_a_plan_stale[edit_a_file]",
     ),

@@ -104,7 +104,7 @@ def test_quick_parse_of_unordered_files_is_bounded() -> None:
     found = page([file(version) for version in apart], versions)
     seen = len(list(quick(found)))
     assert 0 < seen < len(versions)
-    assert found.looked <= 8 * len(found)
+    assert found.searched_bytes <= 8 * len(found)
 
 
 def test_invalid_file_entry_matters_only_in_the_full_parse() -> None:

@@ -1,4 +1,4 @@
-"""The time whose later files do not count, in uv's words (its setting `exclude-newer`)."""
+"""Ignore releases that were uploaded after a time, as uv's setting `exclude-newer` does."""
 
 from __future__ import annotations
 
@@ -28,26 +28,29 @@ _FRIENDLY = re.compile(
 
 
 class ExcludeNewer:
-    """Tells of releases whether they count; in words that are not understood everything does."""
+    """Decides which releases count, from pairs of a project ("" for all) and a cutoff.
 
-    def __init__(self, said: Iterable[tuple[str, str]]) -> None:
-        self._times: Mapping[str, datetime | None] = {
-            canonicalize_name(name): parse_cutoff(text) for name, text in said
+    A cutoff that cannot be parsed excludes nothing.
+    """
+
+    def __init__(self, settings: Iterable[tuple[str, str]]) -> None:
+        self._cutoffs: Mapping[str, datetime | None] = {
+            canonicalize_name(name): parse_cutoff(text) for name, text in settings
         }
 
     def __bool__(self) -> bool:
-        return any(self._times.values())
+        return any(self._cutoffs.values())
 
-    def admits(self, id: NormalizedName, release: Release) -> bool:
-        """Tell whether a release was there; one of unknown time was not, as uv has it."""
-        last = self._times.get(id, self._times.get(""))
-        return last is None or (release.uploaded is not None and release.uploaded < last)
+    def admits(self, name: NormalizedName, release: Release) -> bool:
+        """Tell whether a release is older than the cutoff; one of unknown time is not, as in uv."""
+        cutoff = self._cutoffs.get(name, self._cutoffs.get(""))
+        return cutoff is None or (release.uploaded is not None and release.uploaded < cutoff)
 
 
 def parse_cutoff(text: str) -> datetime | None:
-    """Return the time that uv's words mean; None for no words, and for others.
+    """Return the time that a cutoff of uv means; None if it cannot be parsed.
 
-    A time (RFC 3339); a day, which counts to its end where we are; how long ago: `P7D`, `1 week`.
+    Forms: a time (RFC 3339), a day, which ends in the local zone, or an age (`P7D`, `1 week`).
     """
     text = text.strip()
     try:
@@ -55,20 +58,20 @@ def parse_cutoff(text: str) -> datetime | None:
             day = datetime.fromisoformat(text).date() + timedelta(days=1)
             return datetime.combine(day, time()).astimezone()
         if text[:4].isdigit() and text[4:5] == "-":
-            found = datetime.fromisoformat(text)
-            return found if found.tzinfo is not None else None
+            cutoff = datetime.fromisoformat(text)
+            return cutoff if cutoff.tzinfo is not None else None
     except ValueError:
         return None
-    ago = _ago(text)
-    return None if ago is None else datetime.now(UTC) - ago
+    duration = _parse_duration(text)
+    return None if duration is None else datetime.now(UTC) - duration
 
 
-def _ago(text: str) -> timedelta | None:
+def _parse_duration(text: str) -> timedelta | None:
     iso = _ISO.fullmatch(text)
     if iso is not None:
-        found = [(count, unit) for unit, count in iso.groupdict().items() if count]
+        parts = [(count, unit) for unit, count in iso.groupdict().items() if count]
     elif re.fullmatch(rf"(?:{_FRIENDLY.pattern}[\s,]*)+", text.lower()):
-        found = [(count, unit[0]) for count, unit in _FRIENDLY.findall(text.lower())]
+        parts = [(count, unit[0]) for count, unit in _FRIENDLY.findall(text.lower())]
     else:
         return None
-    return sum((int(count) * _UNITS[unit] for count, unit in found), timedelta()) if found else None
+    return sum((int(count) * _UNITS[unit] for count, unit in parts), timedelta()) if parts else None

@@ -1,4 +1,4 @@
-"""Many pages fetched at once by threads, within a deadline."""
+"""Fetch many pages at once with threads, within a deadline."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from packaging.utils import NormalizedName
 
 from pkgwidgets.backends.http.transport import RequestFailed, Response
 
-_TICK = 0.1
-"""Seconds between two signs of life while no answer comes: who waits may have lost patience."""
+_TICK_SECONDS = 0.1
+"""Seconds between two yields of None while no page arrives, so that the caller can cancel."""
 
 Fetched = tuple[NormalizedName, Response | RequestFailed]
 Fetch = Callable[[NormalizedName], Response | RequestFailed]
@@ -27,20 +27,20 @@ def fetch_all(
     until: float,
     late: RequestFailed,
 ) -> Iterator[Fetched | None]:
-    """Yield pages as they come, and None now and then while none does.
+    """Yield pages as they arrive, and None about ten times a second while none does.
 
-    The threads only wait and unpack; pages are read by the caller, one by one. They are daemons,
-    so that nothing waits for them in the end. After `until`, on the monotonic clock, the answer
-    for every project that is still missing is `late`.
+    The threads only wait and decompress; the caller reads the pages, one by one. They are daemons,
+    so that the process does not wait for them at its end. After `until` (monotonic seconds) the
+    answer for every missing project is `late`.
     """
-    done, stopped = Queue[Fetched](connections), threading.Event()
-    _start_threads(min(connections, len(names)), names, fetch, done, stopped)
-    yield None  # the caller can do other work until the first page has come
+    answers, stopped = Queue[Fetched](connections), threading.Event()
+    _start_threads(min(connections, len(names)), names, fetch, answers, stopped)
+    yield None  # the caller can do other work until the first page arrives
     missing = set(names)
     try:
         while missing and monotonic() < until:
             try:
-                name, fetched = done.get(timeout=_TICK)
+                name, fetched = answers.get(timeout=_TICK_SECONDS)
             except Empty:
                 yield None
                 continue
@@ -50,28 +50,28 @@ def fetch_all(
             yield name, late
     finally:
         stopped.set()
-        while not done.empty():  # room for the threads that wait to put their last
-            done.get_nowait()
+        while not answers.empty():  # room for the threads that wait to put their last page
+            answers.get_nowait()
 
 
 def _start_threads(
     count: int,
     names: Sequence[NormalizedName],
     fetch: Fetch,
-    done: Queue[Fetched],
+    answers: Queue[Fetched],
     stopped: threading.Event,
 ) -> None:
-    todo = SimpleQueue[NormalizedName]()
+    pending = SimpleQueue[NormalizedName]()
     for name in names:
-        todo.put(name)
+        pending.put(name)
 
     def work() -> None:
         while not stopped.is_set():
             try:
-                name = todo.get_nowait()
+                name = pending.get_nowait()
             except Empty:
                 return
-            done.put((name, fetch(name)))
+            answers.put((name, fetch(name)))
 
     for _ in range(count):
         threading.Thread(target=work, name="pkgwidgets-index", daemon=True).start()

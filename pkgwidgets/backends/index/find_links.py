@@ -1,4 +1,4 @@
-"""Files that lie in a folder or are linked on a page: uv's and pip's `find-links`."""
+"""Files in a folder or linked on a page: the `find-links` of uv and pip."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from pkgwidgets.core.releases import Release, Wheel
 from . import project_page, release_parser
 
 _FRESH_SECONDS = 600.0
-"""Within these a page is not asked for again."""
+"""Seconds for which a page is not fetched again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _File:
-    """One file that is offered; `path` where it lies on this machine."""
+    """One file that is offered; `path` is set if it is on this machine."""
 
     filename: str
     sha256: str | None = None
@@ -50,7 +50,7 @@ _Grouped = dict[NormalizedName, dict[Version, list[_File]]]
 
 
 class FindLinks:
-    """One folder or page. A folder is read each time, a page when it is old, or anew if asked."""
+    """One folder or page. A folder is read each time, a page if it is old or on `refresh`."""
 
     def __init__(
         self,
@@ -63,62 +63,64 @@ class FindLinks:
         self._until = until
         self._link = link
         self._access = access
-        self._guard = threading.Lock()
-        self._page: _Grouped = {}
+        self._lock = threading.Lock()
+        self._page_files: _Grouped = {}
         self._fresh_until = 0.0
         self._hashes: dict[tuple[Path, int, int], str] = {}
 
     def releases_of(self, query: IndexQuery) -> Mapping[NormalizedName, Sequence[Release]]:
-        """Return what there is of the projects, from the newest release down.
+        """Return the releases of these projects, newest first.
 
-        Raises `RequestFailed` if it cannot be read.
+        Raises `RequestFailed` if the folder or page cannot be read.
         """
-        with self._guard:
+        with self._lock:
             try:
-                found = self._files(refresh=query.refresh)
+                files = self._read_files(refresh=query.refresh)
             except (ValueError, RecursionError) as error:
                 raise RequestFailed(f"it cannot be read ({error!s:.200})") from None
             return {
-                id: self._down_to(id, found[id], query.stop_at) for id in query.names if id in found
+                name: self._releases_down_to(name, files[name], query.stop_at)
+                for name in query.names
+                if name in files
             }
 
-    def _files(self, *, refresh: bool) -> _Grouped:
-        path = _path(self._link)
+    def _read_files(self, *, refresh: bool) -> _Grouped:
+        path = _local_path(self._link)
         if path is not None and path.is_dir():
-            return _grouped(_in_folder(path))
+            return _group_files(_files_in_folder(path))
         if refresh or monotonic() >= self._fresh_until:
-            kind, body = _local(path) if path is not None else self._fetched()
-            self._page = _grouped(_on_page(kind, body))
+            media_type, body = _read_local(path) if path is not None else self._fetch()
+            self._page_files = _group_files(_files_on_page(media_type, body))
             self._fresh_until = monotonic() + _FRESH_SECONDS
-        return self._page
+        return self._page_files
 
-    def _fetched(self) -> tuple[str, bytes]:
+    def _fetch(self) -> tuple[str, bytes]:
         headers = {"Accept": "text/html", "User-Agent": "pkgwidgets"}
         client = Client(self._link, headers, at_once=1, access=self._access, limits=self._limits)
-        answer = client.get(
+        response = client.get(
             "", {}, until=min(monotonic() + self._limits.answer_seconds, self._until())
         )
-        if answer.status != 200:
-            raise RequestFailed(f"it answered {answer.status}")
-        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return kind, answer.body
+        if response.status != 200:
+            raise RequestFailed(f"it answered {response.status}")
+        media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return media_type, response.body
 
-    def _down_to(
-        self, id: NormalizedName, versions: Mapping[Version, list[_File]], stop_at: StopAt
+    def _releases_down_to(
+        self, name: NormalizedName, versions: Mapping[Version, list[_File]], stop_at: StopAt
     ) -> Sequence[Release]:
-        found = []
+        releases = []
         for version in sorted(versions, reverse=True):
-            found.append(self._release(version, versions[version]))
-            if stop_at(id, found[-1]):
+            releases.append(self._release(version, versions[version]))
+            if stop_at(name, releases[-1]):
                 break
-        return found
+        return releases
 
     def _release(self, version: Version, files: Sequence[_File]) -> Release:
-        live = [file for file in files if not file.yanked]
-        wheels = [file for file in live or files if file.filename.endswith(".whl")]
+        not_yanked = [file for file in files if not file.yanked]
+        wheels = [file for file in not_yanked or files if file.filename.endswith(".whl")]
         return Release(
             version=version,
-            yanked=not live,
+            yanked=not not_yanked,
             wheels=tuple(
                 Wheel(
                     filename=file.filename,
@@ -131,12 +133,12 @@ class FindLinks:
         )
 
     def _hash(self, file: _File) -> str | None:
-        """Return the hash that was given, or that of the file here, which uv may take."""
+        """Return the sha256 from the page, or that of the local file; None if it is unreadable."""
         if file.path is None:
             return file.sha256
         try:
-            found = file.path.stat()
-            key = (file.path, found.st_mtime_ns, found.st_size)
+            status = file.path.stat()
+            key = (file.path, status.st_mtime_ns, status.st_size)
             if key not in self._hashes:
                 with file.path.open("rb") as opened:
                     self._hashes[key] = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -145,21 +147,21 @@ class FindLinks:
             return None
 
 
-def _path(link: str) -> Path | None:
-    """Return the path that a link names; None for an address."""
+def _local_path(link: str) -> Path | None:
+    """Return the local path that a link names; None for a URL."""
     if link.startswith("file:"):
         return Path(unquote(urlsplit(link).path))
     return None if "://" in link else Path(link)
 
 
-def _local(path: Path) -> tuple[str, bytes]:
+def _read_local(path: Path) -> tuple[str, bytes]:
     try:
         return "text/html", path.read_bytes()
     except OSError as error:
         raise RequestFailed(f"it cannot be read ({os_error_text(error)})") from None
 
 
-def _in_folder(folder: Path) -> Iterator[_File]:
+def _files_in_folder(folder: Path) -> Iterator[_File]:
     try:
         for path in folder.iterdir():
             if path.name.endswith((".whl", *project_page.SDISTS)):
@@ -168,9 +170,9 @@ def _in_folder(folder: Path) -> Iterator[_File]:
         raise RequestFailed(f"it cannot be read ({os_error_text(error)})") from None
 
 
-def _on_page(kind: str, body: bytes) -> Iterator[_File]:
+def _files_on_page(media_type: str, body: bytes) -> Iterator[_File]:
     try:
-        for file in project_page.read(kind, body).files:
+        for file in project_page.read(media_type, body).files:
             yield _File(
                 filename=file.filename,
                 sha256=release_parser.sha256(file),
@@ -181,9 +183,9 @@ def _on_page(kind: str, body: bytes) -> Iterator[_File]:
         raise RequestFailed("it is no page of links") from None
 
 
-def _grouped(files: Iterable[_File]) -> _Grouped:
-    """Order files by project and version; what is named as no wheel and no sdist is left out."""
-    found: _Grouped = {}
+def _group_files(files: Iterable[_File]) -> _Grouped:
+    """Group files by project and version; leave out names of neither a wheel nor an sdist."""
+    projects: _Grouped = {}
     for file in files:
         try:
             if file.filename.endswith(".whl"):
@@ -192,25 +194,25 @@ def _grouped(files: Iterable[_File]) -> _Grouped:
                 name, version = parse_sdist_filename(file.filename)
         except ValueError:
             continue
-        found.setdefault(canonicalize_name(name), {}).setdefault(version, []).append(file)
-    return found
+        projects.setdefault(canonicalize_name(name), {}).setdefault(version, []).append(file)
+    return projects
 
 
-def merged(first: Sequence[Release], second: Sequence[Release]) -> tuple[Release, ...]:
-    """Join two lists of releases, newest first; of one version the files of both count."""
-    found = {release.version: release for release in first}
+def merge_releases(first: Sequence[Release], second: Sequence[Release]) -> tuple[Release, ...]:
+    """Merge two lists of releases, newest first; a version in both has the files of both."""
+    releases = {release.version: release for release in first}
     for release in second:
-        known = found.get(release.version)
-        found[release.version] = release if known is None else _merge(known, release)
-    return tuple(found[version] for version in sorted(found, reverse=True))
+        earlier = releases.get(release.version)
+        releases[release.version] = release if earlier is None else _merge_files(earlier, release)
+    return tuple(releases[version] for version in sorted(releases, reverse=True))
 
 
-def _merge(one: Release, other: Release) -> Release:
-    if one.yanked != other.yanked:  # a file that is not yanked is one to be had
-        one, other = (one, one) if other.yanked else (other, other)
-    times = [release.uploaded for release in (one, other) if release.uploaded is not None]
+def _merge_files(first: Release, second: Release) -> Release:
+    if first.yanked != second.yanked:  # only files that are not yanked count
+        first, second = (first, first) if second.yanked else (second, second)
+    times = [release.uploaded for release in (first, second) if release.uploaded is not None]
     return replace(
-        one,
+        first,
         uploaded=min(times) if times else None,
-        wheels=tuple(dict.fromkeys((*one.wheels, *other.wheels))),
+        wheels=tuple(dict.fromkeys((*first.wheels, *second.wheels))),
     )

@@ -1,4 +1,4 @@
-"""How long indexes are waited for."""
+"""Time limits of requests to indexes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pkgwidgets.backends.http.limits import HttpLimits
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IndexLimits:
-    """The limits of one round of questions, to one index or to several.
+    """The limits of one query, to one index or to several.
 
-    What has not answered after `round_seconds` is unknown.
+    A project without an answer after `round_seconds` is unknown.
     """
 
     round_seconds: float = 120.0

@@ -1,4 +1,4 @@
-"""An index that is a folder on this machine: a page of links per project (PEP 503, `file:`)."""
+"""An index in a local folder: one page of links per project (PEP 503, `file:`)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PAGE = "index.html"
 
 
 class LocalIndex:
-    """The projects whose pages lie in a folder; read each time, since that costs nothing."""
+    """An index whose pages lie in a folder; they are read each time, which is fast."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -35,29 +35,31 @@ class LocalIndex:
     def releases_of(
         self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, ProjectResult]:
-        """Read the page of each project, whole: such pages are small."""
-        found: dict[NormalizedName, ProjectResult] = {}
-        for id in query.names:
-            found[id] = self._read(id)
-            done, total = len(found), len(query.names)
+        """Read the whole page of each project: such pages are small."""
+        answers: dict[NormalizedName, ProjectResult] = {}
+        for name in query.names:
+            answers[name] = self._read(name)
+            done, total = len(answers), len(query.names)
             report(
-                ProjectAnswered(stage=Stage.ASKING, id=id, answer=found[id], done=done, total=total)
+                ProjectAnswered(
+                    stage=Stage.ASKING, id=name, answer=answers[name], done=done, total=total
+                )
             )
-        return found
+        return answers
 
-    def _read(self, id: NormalizedName) -> ProjectResult:
+    def _read(self, name: NormalizedName) -> ProjectResult:
         try:
-            body = (self._folder / id / _PAGE).read_bytes()
+            body = (self._folder / name / _PAGE).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             if self._folder.is_dir():
-                return ProjectNotFound(id, self.url)
+                return ProjectNotFound(name, self.url)
             return IndexUnavailable(self.url, "the folder is not there")
         except OSError as error:
-            reason = f"its page of {id} cannot be read ({os_error_text(error)})"
+            reason = f"its page of {name} cannot be read ({os_error_text(error)})"
             return IndexUnavailable(self.url, reason)
         try:
             return ReleaseList(
-                tuple(release_parser.releases_from_page(id, project_page.read("text/html", body)))
+                tuple(release_parser.releases_from_page(name, project_page.read("text/html", body)))
             )
         except ValueError as error:
-            return IndexUnavailable(self.url, f"its page of {id} cannot be read ({error!s:.200})")
+            return IndexUnavailable(self.url, f"its page of {name} cannot be read ({error!s:.200})")

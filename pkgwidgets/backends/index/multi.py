@@ -1,4 +1,4 @@
-"""Several indexes, folders and pages as one index, searched as uv searches them.
+"""Several indexes, folders and pages as one index, searched in the order of uv.
 
 Source: https://docs.astral.sh/uv/concepts/indexes/ (searching across multiple indexes).
 """
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
 
 
 class MultiIndex:
-    """The sources as one index.
+    """The configured sources as one index.
 
-    The first index that knows a project answers for it alone, so that nobody can slip a newer one
-    of the same name under it; the files of folders and pages are candidates beside it.
+    By default the first index that knows a project answers for it alone, which prevents dependency
+    confusion. Files of folders and pages are added to its answer.
 
-    The HTTP client is imported when an index is first asked: it is half of all that a process
-    imports, and one that only lists, applies or undoes never needs it.
+    The HTTP client is imported when an index is first asked. It is half of all imports of a
+    process, and listing, applying and undoing never need it.
     """
 
     def __init__(self, find: SourceFactory, *, limits: IndexLimits = IndexLimits()) -> None:
         self._limits = limits
-        self._find = find
+        self._find_sources = find
         self._deadline = inf
 
     @cached_property
     def _sources(self) -> IndexSources:
-        return self._find()
+        return self._find_sources()
 
     @cached_property
     def _indexes(self) -> tuple[Index, ...]:
@@ -81,7 +81,7 @@ class MultiIndex:
         )
 
     @cached_property
-    def _before(self) -> ExcludeNewer:
+    def _exclude_newer(self) -> ExcludeNewer:
         return ExcludeNewer(self._sources.before)
 
     def _until(self) -> float:
@@ -89,171 +89,199 @@ class MultiIndex:
 
     @property
     def url(self) -> str:
-        """The addresses without credentials, in the order in which they are asked."""
+        """The URLs without credentials, in the order in which they are asked."""
         indexes = (index.url for index in self._indexes)
         return ", ".join((*indexes, *(name for name, _ in self._links))) or "no index"
 
     def releases_of(
         self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, ProjectResult]:
-        """Ask index after index for the projects that none before it knows.
+        """Ask each index for the projects that no index before it knows.
 
-        What cannot be read beside them is said of every project: what it has is unknown.
+        If a folder or page cannot be read, the answer of every project is marked incomplete.
         """
-        if not self._before and not self._links and len(self._indexes) == 1:
+        if not self._exclude_newer and not self._links and len(self._indexes) == 1:
             return self._indexes[0].releases_of(query, report)
         self._deadline = monotonic() + self._limits.round_seconds
-        seen = _Filter(self._before, query)
-        # What links add is known last: until then no answer is final.
-        told = _without_answers(report) if self._links else report
-        found = self._of_indexes(seen, told)
+        query_filter = _Filter(self._exclude_newer, query)
+        # Links are read last: until then no answer is final.
+        report_progress = _without_answers(report) if self._links else report
+        answers = self._ask_indexes(query_filter, report_progress)
         if self._links:
-            found = self._with_links(query, found)
-        for id in found if self._links else ():
+            answers = self._add_links(query, answers)
+        for project in answers if self._links else ():
             size = len(query.names)
             report(
-                ProjectAnswered(stage=Stage.ASKING, id=id, answer=found[id], done=size, total=size)
+                ProjectAnswered(
+                    stage=Stage.ASKING, id=project, answer=answers[project], done=size, total=size
+                )
             )
-        return found
+        return answers
 
-    def _with_links(
-        self, query: IndexQuery, found: dict[NormalizedName, ProjectResult]
+    def _add_links(
+        self, query: IndexQuery, answers: dict[NormalizedName, ProjectResult]
     ) -> dict[NormalizedName, ProjectResult]:
-        """Add what folders and pages have; where one cannot be read, there may be more."""
+        """Add the releases of folders and pages; mark answers incomplete if one is unreadable."""
         from pkgwidgets.backends.http.transport import RequestFailed
 
-        for name, links in self._links:
+        for label, links in self._links:
             try:
-                more = links.releases_of(query)
-            except RequestFailed as unanswered:
-                problem = IndexUnavailable(name, str(unanswered))
-                found = {id: _mark_incomplete(answer, problem) for id, answer in found.items()}
+                linked = links.releases_of(query)
+            except RequestFailed as error:
+                problem = IndexUnavailable(label, str(error))
+                answers = {
+                    name: _mark_incomplete(answer, problem) for name, answer in answers.items()
+                }
             else:
-                found |= {id: _combine(found[id], releases) for id, releases in more.items()}
-        return found
+                answers |= {
+                    name: _add_linked(answers[name], releases) for name, releases in linked.items()
+                }
+        return answers
 
-    def _of_indexes(self, seen: _Filter, report: Report) -> dict[NormalizedName, ProjectResult]:
-        names = seen.query.names
-        found: dict[NormalizedName, ProjectResult] = {
+    def _ask_indexes(
+        self, query_filter: _Filter, report: Report
+    ) -> dict[NormalizedName, ProjectResult]:
+        names = query_filter.query.names
+        answers: dict[NormalizedName, ProjectResult] = {
             name: ProjectNotFound(name, self.url) for name in names
         }
-        left = list(names)
-        best = self._sources.strategy == ALL
+        remaining = list(names)
+        merge_all = self._sources.strategy == ALL
         for index in self._indexes:
-            if not left:
+            if not remaining:
                 break
-            last = index is self._indexes[-1]
-            told = _count_progress(report, 0 if best else len(names) - len(left), len(names))
-            told = _merge_progress(told, found if best else {}, seen, last=last, best=best)
-            for id, answer in index.releases_of(seen.query.of(left), told).items():
+            is_last = index is self._indexes[-1]
+            report_progress = _count_progress(
+                report, 0 if merge_all else len(names) - len(remaining), len(names)
+            )
+            report_progress = _merge_progress(
+                report_progress,
+                answers if merge_all else {},
+                query_filter,
+                is_last=is_last,
+                merge_all=merge_all,
+            )
+            for project, answer in index.releases_of(
+                query_filter.query.of(remaining), report_progress
+            ).items():
                 if not isinstance(answer, ProjectNotFound):
-                    counted = seen.counted(id, answer)
-                    found[id] = _best(found[id], counted) if best else counted
-            if not best:
-                left = [id for id in left if isinstance(found[id], ProjectNotFound)]
-        return found
+                    filtered = query_filter.apply(project, answer)
+                    answers[project] = (
+                        _merge_answers(answers[project], filtered) if merge_all else filtered
+                    )
+            if not merge_all:
+                remaining = [
+                    project
+                    for project in remaining
+                    if isinstance(answers[project], ProjectNotFound)
+                ]
+        return answers
 
 
 class _Filter:
-    """A query that stops only at releases that count at the time."""
+    """Adapts a query to `exclude-newer`: it stops only at releases that count."""
 
     def __init__(self, before: ExcludeNewer, query: IndexQuery) -> None:
-        self._before = before
+        self._exclude_newer = before
         self._stop_at = query.stop_at
-        # No version is skipped because of a release that does not count.
+        # A release that does not count must not cause a version to be skipped.
         skip_version = never if before else query.skip_version
         stop_at = never if query.wants_all else self._stops_at
         self.query = replace(query, stop_at=stop_at, skip_version=skip_version)
 
-    def _stops_at(self, id: NormalizedName, release: Release) -> bool:
-        return self._before.admits(id, release) and self._stop_at(id, release)
+    def _stops_at(self, name: NormalizedName, release: Release) -> bool:
+        return self._exclude_newer.admits(name, release) and self._stop_at(name, release)
 
-    def counted(self, id: NormalizedName, answer: ProjectResult) -> ProjectResult:
-        if isinstance(answer, PkgwidgetsError) or not self._before:
+    def apply(self, name: NormalizedName, answer: ProjectResult) -> ProjectResult:
+        if isinstance(answer, PkgwidgetsError) or not self._exclude_newer:
             return answer
         return ReleaseList(
-            tuple(release for release in answer if self._before.admits(id, release)),
-            _stale(answer),
+            tuple(release for release in answer if self._exclude_newer.admits(name, release)),
+            _stale_reason(answer),
         )
 
 
-def _combine(answer: ProjectResult, releases: Sequence[Release]) -> ProjectResult:
-    """Add what lies in a folder or on a page to what the indexes said."""
+def _add_linked(answer: ProjectResult, releases: Sequence[Release]) -> ProjectResult:
+    """Add the releases of a folder or page to the answer of the indexes."""
     if isinstance(answer, ProjectNotFound):
         return ReleaseList(tuple(releases))
     if isinstance(answer, PkgwidgetsError):
         return ReleaseList(tuple(releases), answer.sentence().rstrip("."))
-    return ReleaseList(_merged(answer, releases), _stale(answer))
+    return ReleaseList(_merge_releases(answer, releases), _stale_reason(answer))
 
 
-def _merged(first: Sequence[Release], second: Sequence[Release]) -> tuple[Release, ...]:
-    from .find_links import merged
+def _merge_releases(first: Sequence[Release], second: Sequence[Release]) -> tuple[Release, ...]:
+    from .find_links import merge_releases
 
-    return merged(first, second)
+    return merge_releases(first, second)
 
 
-def _best(known: ProjectResult, answer: ProjectResult) -> ProjectResult:
-    """Join what two indexes said of a project; of one that did not answer it is said."""
-    if isinstance(known, ProjectNotFound):
-        return answer
-    if isinstance(answer, PkgwidgetsError):
-        return known if isinstance(answer, ProjectNotFound) else _mark_incomplete(known, answer)
-    if isinstance(known, PkgwidgetsError):
-        return _mark_incomplete(answer, known)
-    return ReleaseList(_merged(known, answer), _said((_stale(known), _stale(answer))))
+def _merge_answers(first: ProjectResult, second: ProjectResult) -> ProjectResult:
+    """Merge the answers of two indexes; mark the result incomplete if one failed."""
+    if isinstance(first, ProjectNotFound):
+        return second
+    if isinstance(second, PkgwidgetsError):
+        return first if isinstance(second, ProjectNotFound) else _mark_incomplete(first, second)
+    if isinstance(first, PkgwidgetsError):
+        return _mark_incomplete(second, first)
+    return ReleaseList(
+        _merge_releases(first, second), _join_reasons((_stale_reason(first), _stale_reason(second)))
+    )
 
 
 def _mark_incomplete(answer: ProjectResult, problem: PkgwidgetsError) -> ProjectResult:
-    """Say of an answer what could not be read beside it: there may be something newer."""
+    """Mark an answer as incomplete because of a problem: there may be newer releases."""
     if isinstance(answer, ProjectNotFound):
         return problem
     if isinstance(answer, PkgwidgetsError):
         return answer
-    return ReleaseList(tuple(answer), _said((_stale(answer), problem.sentence().rstrip("."))))
+    return ReleaseList(
+        tuple(answer), _join_reasons((_stale_reason(answer), problem.sentence().rstrip(".")))
+    )
 
 
-def _stale(answer: ProjectResult) -> str:
+def _stale_reason(answer: ProjectResult) -> str:
     return answer.stale_reason if isinstance(answer, ReleaseList) else ""
 
 
-def _said(texts: Iterable[str]) -> str:
+def _join_reasons(texts: Iterable[str]) -> str:
     return "; ".join(filter(None, texts))
 
 
 def _without_answers(report: Report) -> Report:
-    def told(event: Event) -> None:
+    def report_event(event: Event) -> None:
         report(event.without_answer() if isinstance(event, ProjectAnswered) else event)
 
-    return told
+    return report_event
 
 
 def _merge_progress(
     report: Report,
-    known: Mapping[NormalizedName, ProjectResult],
-    seen: _Filter,
+    answers: Mapping[NormalizedName, ProjectResult],
+    query_filter: _Filter,
     *,
-    last: bool,
-    best: bool,
+    is_last: bool,
+    merge_all: bool,
 ) -> Report:
-    """Report what is said of a project once no other index can say otherwise."""
+    """Report the answer for a project only once no other index can change it."""
 
-    def told(event: Event) -> None:
+    def report_event(event: Event) -> None:
         if isinstance(event, ProjectAnswered):
-            answer = seen.counted(event.id, event.answer)
-            if best:
-                answer = _best(known[event.id], answer)
-            final = last or not (best or isinstance(answer, ProjectNotFound))
-            event = replace(event, answer=answer) if final else event.without_answer()
+            answer = query_filter.apply(event.id, event.answer)
+            if merge_all:
+                answer = _merge_answers(answers[event.id], answer)
+            is_final = is_last or not (merge_all or isinstance(answer, ProjectNotFound))
+            event = replace(event, answer=answer) if is_final else event.without_answer()
         report(event)
 
-    return told
+    return report_event
 
 
 def _count_progress(report: Report, before: int, total: int) -> Report:
-    """Count on from what indexes before this one answered."""
+    """Add the projects that earlier indexes answered to the progress."""
 
-    def told(event: Event) -> None:
+    def report_event(event: Event) -> None:
         done = None if event.done is None else min(total, before + event.done)
         report(replace(event, done=done, total=total))
 
-    return told
+    return report_event

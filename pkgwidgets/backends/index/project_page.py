@@ -1,4 +1,4 @@
-"""A project's page as it comes over the wire (PEP 503 HTML, PEP 691 and PEP 700 JSON)."""
+"""Parse a project's page as an index sends it (PEP 503 HTML, PEP 691 and PEP 700 JSON)."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ import msgspec
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = ("application/vnd.pypi.simple.v1+html", "text/html", "application/xhtml+xml")
 SDISTS = (".tar.gz", ".zip")
-_AFTER = (b"-", *(ending.encode() for ending in SDISTS))
-"""What follows a version in a file's name."""
+_AFTER_VERSION = (b"-", *(ending.encode() for ending in SDISTS))
+"""What follows a version in a file name."""
 _SAMPLE_BYTES = 200
-"""Bytes of the list of files that tell how each of them begins."""
-_SMALL_BYTES = 1 << 20
+"""Bytes of the list of files that show with which key each file begins."""
+_MAX_UNCHECKED_BYTES = 1 << 20
 _MAX_COMMAS = 600_000
-"""So many commas are no real page; in memory each could be a hundred times as large."""
-_LIVE = (b"false", b"null", b'""', b"{}", b"0")
+"""No real page has more commas; in memory each element may take a hundred times its bytes."""
+_NOT_YANKED = (b"false", b"null", b'""', b"{}", b"0")
 _T = TypeVar("_T")
 _HASH = re.compile(r"sha256=([0-9a-f]{64})", re.ASCII)
 
 
 class Meta(msgspec.Struct, gc=False):
-    """What a page says of itself."""
+    """The metadata of a page."""
 
     api_version: str = msgspec.field(name="api-version", default="1.0")
 
 
 class Hashes(msgspec.Struct, gc=False):
-    """What a file's bytes hash to; others than this one are passed over."""
+    """The hashes of a file; other algorithms are ignored."""
 
     sha256: str = ""
 
 
 class File(msgspec.Struct, gc=False):
-    """One file of a page, as PEP 691 and PEP 700 spell it."""
+    """One file of a page, with the keys of PEP 691 and PEP 700."""
 
     filename: str
     hashes: Hashes = msgspec.field(default_factory=Hashes)
@@ -50,26 +50,26 @@ class File(msgspec.Struct, gc=False):
 
     @property
     def is_yanked(self) -> bool:
-        """Whether it was withdrawn (PEP 592), with a reason or without."""
-        return bytes(self.yanked) not in _LIVE
+        """Whether the file was yanked (PEP 592), with a reason or without."""
+        return bytes(self.yanked) not in _NOT_YANKED
 
 
-class _Page(msgspec.Struct, gc=False):
-    """A page of the JSON API; what else it says is passed over, and its parts wait to be read."""
+class _JsonPage(msgspec.Struct, gc=False):
+    """A page of the JSON API; other keys are ignored, and its lists are decoded later."""
 
     files: msgspec.Raw
     versions: msgspec.Raw = msgspec.Raw(b"null")
     meta: Meta = msgspec.field(default_factory=Meta)
 
 
-_PAGE = msgspec.json.Decoder(_Page)
-_FILE = msgspec.json.Decoder(File)
-_FILES = msgspec.json.Decoder(list[File])
-_VERSIONS = msgspec.json.Decoder(list[str] | None)
-_HEAD = re.compile(rb'\[\s*(\{\s*"[^"\\]*"\s*:)')
+_PAGE_DECODER = msgspec.json.Decoder(_JsonPage)
+_FILE_DECODER = msgspec.json.Decoder(File)
+_FILES_DECODER = msgspec.json.Decoder(list[File])
+_VERSIONS_DECODER = msgspec.json.Decoder(list[str] | None)
+_LIST_START = re.compile(rb'\[\s*(\{\s*"[^"\\]*"\s*:)')
 
 
-def _decoded(decoder: msgspec.json.Decoder[_T], text: bytes | msgspec.Raw) -> _T:
+def _decode(decoder: msgspec.json.Decoder[_T], text: bytes | msgspec.Raw) -> _T:
     try:
         return decoder.decode(text)
     except msgspec.MsgspecError as error:  # not a ValueError before msgspec 0.20
@@ -77,10 +77,10 @@ def _decoded(decoder: msgspec.json.Decoder[_T], text: bytes | msgspec.Raw) -> _T
 
 
 class Page:
-    """The files of one project; of JSON, those that nobody asks for are never looked at.
+    """The files of one project; of a JSON page, only the requested files are decoded.
 
-    They are found in its text: each begins with the same key as the first one does, or else they
-    are all read. `versions` are those that the page lists (PEP 700), none where it does not.
+    They are searched in its text: each file begins with the same key as the first. If not, all
+    files are decoded. `versions` are those that the page lists (PEP 700), else empty.
     """
 
     def __init__(
@@ -88,110 +88,110 @@ class Page:
     ) -> None:
         self._raw = raw
         self._text = body
-        beginning = bytes(memoryview(raw)[:_SAMPLE_BYTES])
-        head = _HEAD.match(beginning)
-        self._opening = head[1] if head else b""
-        # Searched in the body itself: to copy out megabytes takes longer than most searches.
-        self._stop = body.find(beginning) + len(memoryview(raw))
-        self._end = self._stop
+        sample = bytes(memoryview(raw)[:_SAMPLE_BYTES])
+        head = _LIST_START.match(sample)
+        self._first_key = head[1] if head else b""
+        # Search in the body itself: to copy megabytes takes longer than most searches.
+        self._list_end = body.find(sample) + len(memoryview(raw))
+        self._search_end = self._list_end
         self.versions = versions or []
-        self.looked = 0
-        """So many bytes were gone through in search of files."""
+        self.searched_bytes = 0
+        """The number of bytes searched so far."""
 
     def __len__(self) -> int:
-        """Return how many bytes its files take, about."""
+        """Return the size of the page in bytes, which is about that of its files."""
         return len(self._text)
 
     @cached_property
     def files(self) -> list[File]:
-        """All of them; raises ValueError if one is none."""
-        return _decoded(_FILES, _bounded_decode(self._raw))
+        """All files; raises ValueError if one is invalid."""
+        return _decode(_FILES_DECODER, _bounded(self._raw))
 
-    def together(self, version: str) -> list[File]:
-        """Return files of a version, so spelled, that stand together: the last such, if not all.
+    def adjacent_files(self, version: str) -> list[File]:
+        """Return the last adjacent files of a version, in this spelling.
 
-        Those of one version do, mostly, the newest last, and each before the next newer one: so
-        the search goes on backwards from where the last one ended, once around. Development
-        releases may stand between, whose text has that of the version, too.
+        Files of one version are mostly adjacent, and versions are in order, the newest last. So the
+        search goes backwards from where the last one ended, and once from the end again.
+        Development releases may be among the files, because their text contains the version.
         """
-        part = f"-{version}".encode()
-        found = list[bytes]()
-        at = self._last(part, 0, self._end)
-        if at < 0:
-            at = self._last(part, 0, self._stop)
-        while at >= 0:
-            begin, text = self._around(at)
-            found.append(text)
-            before = self._text.rfind(self._opening, 0, begin)
-            at = self._text.find(part, before, begin) if before >= 0 else -1
-            self._end = begin
-        return self._read(version, found[::-1])
+        marker = f"-{version}".encode()
+        texts = list[bytes]()
+        position = self._find_last(marker, 0, self._search_end)
+        if position < 0:
+            position = self._find_last(marker, 0, self._list_end)
+        while position >= 0:
+            start, text = self._file_around(position)
+            texts.append(text)
+            previous = self._text.rfind(self._first_key, 0, start)
+            position = self._text.find(marker, previous, start) if previous >= 0 else -1
+            self._search_end = start
+        return self._decode_files(version, texts[::-1])
 
-    def all_of(self, version: str) -> list[File]:
-        """Return all files of a version, so spelled; and a few of others whose text has it too."""
-        part = f"-{version}".encode()
-        found, at = list[bytes](), self._last(part, 0, self._stop)
-        while at >= 0:
-            begin, text = self._around(at)
-            found.append(text)
-            at = self._last(part, 0, begin)
-        return self._read(version, found[::-1])
+    def all_files(self, version: str) -> list[File]:
+        """Return all files of a version, in this spelling, and of others that contain it."""
+        marker = f"-{version}".encode()
+        texts, position = list[bytes](), self._find_last(marker, 0, self._list_end)
+        while position >= 0:
+            start, text = self._file_around(position)
+            texts.append(text)
+            position = self._find_last(marker, 0, start)
+        return self._decode_files(version, texts[::-1])
 
-    def _last(self, part: bytes, begin: int, end: int) -> int:
-        """Return where a file's name has this part last, and not the beginning of a longer one."""
-        at = self._text.rfind(part, begin, end)
-        while at >= 0 and not self._text.startswith(_AFTER, at + len(part)):
-            at = self._text.rfind(part, begin, at)
-        self.looked += end - max(at, begin)
-        return at
+    def _find_last(self, marker: bytes, start: int, end: int) -> int:
+        """Return the last position of a version in a file name, not followed by more of it; -1."""
+        position = self._text.rfind(marker, start, end)
+        while position >= 0 and not self._text.startswith(_AFTER_VERSION, position + len(marker)):
+            position = self._text.rfind(marker, start, position)
+        self.searched_bytes += end - max(position, start)
+        return position
 
-    def _around(self, at: int) -> tuple[int, bytes]:
-        """Return where the file begins whose text is there, and its text."""
-        begin = max(self._text.rfind(self._opening, 0, at), 0)
-        end = self._text.find(self._opening, at, self._stop)
-        return begin, self._text[begin : end if end >= 0 else self._stop].rstrip(b" \t\r\n,]")
+    def _file_around(self, position: int) -> tuple[int, bytes]:
+        """Return the start and the text of the file at a position."""
+        start = max(self._text.rfind(self._first_key, 0, position), 0)
+        end = self._text.find(self._first_key, position, self._list_end)
+        return start, self._text[start : end if end >= 0 else self._list_end].rstrip(b" \t\r\n,]")
 
-    def _read(self, version: str, texts: list[bytes]) -> list[File]:
-        if self._opening:
+    def _decode_files(self, version: str, texts: list[bytes]) -> list[File]:
+        if self._first_key:
             with suppress(ValueError):
-                return [_decoded(_FILE, text) for text in texts]
+                return [_decode(_FILE_DECODER, text) for text in texts]
         return [file for file in self.files if f"-{version}" in file.filename]
 
 
-class _Links(Page):
-    """The files of a page of HTML, which says no more of them than it says at once."""
+class _HtmlPage(Page):
+    """The files of an HTML page, which are all parsed at once."""
 
     def __init__(self, files: list[File]) -> None:
         super().__init__(msgspec.Raw(b"[]"))
         self.files = files
 
 
-def read(kind: str, body: bytes) -> Page:
-    """Return a page of media type `kind`; raises ValueError for what is none."""
-    if kind in HTML:
-        return _Links(_from_html(body))
-    if kind not in (JSON, "application/json"):
-        raise ValueError(f"a page of type {kind[:80] or 'unknown'}")
-    page = _decoded(_PAGE, body)
+def read(media_type: str, body: bytes) -> Page:
+    """Parse a page of a media type; raise ValueError if it is no project page."""
+    if media_type in HTML:
+        return _HtmlPage(_parse_html(body))
+    if media_type not in (JSON, "application/json"):
+        raise ValueError(f"a page of type {media_type[:80] or 'unknown'}")
+    page = _decode(_PAGE_DECODER, body)
     if page.meta.api_version.partition(".")[0] != "1":
         raise ValueError(f"api-version {page.meta.api_version[:20]}")
     if bytes(memoryview(page.files)[:1]) != b"[":
         raise ValueError("a page without a list of files")
-    return Page(page.files, body, _decoded(_VERSIONS, _bounded_decode(page.versions)))
+    return Page(page.files, body, _decode(_VERSIONS_DECODER, _bounded(page.versions)))
 
 
-def _bounded_decode(text: bytes | msgspec.Raw) -> bytes:
-    """Return the text of a list; raises ValueError for one that would take too much memory."""
+def _bounded(text: bytes | msgspec.Raw) -> bytes:
+    """Return the text of a list; raise ValueError if it would take too much memory."""
     text = bytes(text)
-    if len(text) > _SMALL_BYTES and text.count(b",") > _MAX_COMMAS:
+    if len(text) > _MAX_UNCHECKED_BYTES and text.count(b",") > _MAX_COMMAS:
         raise ValueError("a page of too many parts")
     return text
 
 
 def spelled_version(filename: str) -> str | None:
-    """Return what a file's name spells as its version."""
+    """Return the version part of a file name, unparsed; None if it has none."""
     if filename.endswith(".whl"):
-        # A wheel's name has its parts split by "-", and none within them (PEP 427).
+        # The parts of a wheel's name are separated by "-" and contain none (PEP 427).
         parts = filename.split("-", 2)
         return parts[1] if len(parts) == 3 else None
     if filename.endswith(SDISTS):
@@ -200,24 +200,24 @@ def spelled_version(filename: str) -> str | None:
     return None
 
 
-def _from_html(body: bytes) -> list[File]:
-    parser = _Anchors()
+def _parse_html(body: bytes) -> list[File]:
+    parser = _AnchorParser()
     try:
         parser.feed(body.decode("utf-8", "replace"))
         parser.close()
-    except AssertionError as error:  # so the parser answers to some declarations
+    except AssertionError as error:  # the parser raises it for some declarations
         raise ValueError(str(error)) from error
     version = parser.api_version
-    known = any(spelled_version(file.filename) for file in parser.files)
-    if version is None and not known and not parser.is_page:
+    has_files = any(spelled_version(file.filename) for file in parser.files)
+    if version is None and not has_files and not parser.is_page:
         raise ValueError("a page of HTML that is no project's")
     if version is not None and version.partition(".")[0] != "1":
         raise ValueError(f"api-version {version[:20]}")
     return parser.files
 
 
-class _Anchors(HTMLParser):
-    """The links of a PEP 503 page; the name of a file is the last part of its address."""
+class _AnchorParser(HTMLParser):
+    """Collects the links of a PEP 503 page; the file name is the last part of a URL's path."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -227,27 +227,27 @@ class _Anchors(HTMLParser):
         self._in_title = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        if tag == "meta" and given.get("name") == "pypi:repository-version":
-            self.api_version = given.get("content") or ""
+        attributes = dict(attrs)
+        if tag == "meta" and attributes.get("name") == "pypi:repository-version":
+            self.api_version = attributes.get("content") or ""
         elif tag == "title":
             self._in_title = True
-        elif tag == "a" and given.get("href"):
-            self._anchor(str(given["href"]), given)
+        elif tag == "a" and attributes.get("href"):
+            self._add_file(str(attributes["href"]), attributes)
 
     def handle_data(self, data: str) -> None:
-        if self._in_title:  # what a captive portal says of itself is something else
+        if self._in_title:  # a captive portal has another title
             self.is_page = data.strip().lower().startswith("links for")
             self._in_title = False
 
-    def _anchor(self, href: str, given: dict[str, str | None]) -> None:
+    def _add_file(self, href: str, attributes: dict[str, str | None]) -> None:
         address = urlsplit(href)
-        hashed = _HASH.search(address.fragment)
+        hash_match = _HASH.search(address.fragment)
         self.files.append(
             File(
                 filename=unquote(address.path.rpartition("/")[2]),
-                hashes=Hashes(hashed[1] if hashed else ""),
-                requires_python=given.get("data-requires-python"),
-                yanked=msgspec.Raw(b"true" if "data-yanked" in given else b"false"),
+                hashes=Hashes(hash_match[1] if hash_match else ""),
+                requires_python=attributes.get("data-requires-python"),
+                yanked=msgspec.Raw(b"true" if "data-yanked" in attributes else b"false"),
             )
         )

@@ -1,4 +1,4 @@
-"""The releases of a project, made of its page; few are looked at if few are taken."""
+"""Make the releases of a project from its page; lazily, so that few are parsed if few are used."""
 
 from __future__ import annotations
 
@@ -20,80 +20,94 @@ from pkgwidgets.core.releases import Release, Wheel
 from .project_page import SDISTS, File, Page, spelled_version
 
 _SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_MAX_TURNS = 6
-"""So many times a page is gone around for releases one by one; then it is read as a whole."""
+_MAX_PASSES = 6
+"""Searches of a whole page for single releases; after that the page is decoded completely."""
 _MAX_MAJOR_DIGITS = 20
-_named = lru_cache(maxsize=4096)(canonicalize_name)
+_canonical_name = lru_cache(maxsize=4096)(canonicalize_name)
 
 
 def newest_releases(
-    id: NormalizedName, page: Page, skip_version: Callable[[Version], bool]
+    project: NormalizedName, page: Page, skip_version: Callable[[Version], bool]
 ) -> Iterator[Release]:
-    """Yield the newest releases at a quick look, as far as that can tell, without skipped versions.
+    """Yield the newest releases by a quick search, without the skipped versions.
 
-    For who takes the first that will do: a release is first made of the files that stand together,
-    and if another is wanted then made again, in case that others stand apart.
+    For callers that take the first release that will do. A release is first made of adjacent
+    files; if the caller wants another, it comes again with files found elsewhere. Ends early where
+    the search cannot tell.
     """
-    for version, spelled in _newest_first(page.versions):
+    for version, spellings in _newest_first(page.versions):
         if skip_version(version):
             continue
-        some = _own(id, page.together, spelled)
-        # Spelled otherwise, or listed without a file; or in no order that would help.
-        if not some or page.looked > _MAX_TURNS * len(page):
+        adjacent = _project_files(project, page.adjacent_files, spellings)
+        # Another spelling, a version without files, or a page in no useful order.
+        if not adjacent or page.searched_bytes > _MAX_PASSES * len(page):
             return
-        yield _release(version, some)
+        yield _release(version, adjacent)
         if skip_version(version):
             continue
-        # It will not do: perhaps with the files that stand apart it will.
-        every = _own(id, page.all_of, spelled)
-        if len(every) > len(some):
-            yield _release(version, every)
+        # The caller did not take it: perhaps it will with the files found elsewhere.
+        all_files = _project_files(project, page.all_files, spellings)
+        if len(all_files) > len(adjacent):
+            yield _release(version, all_files)
 
 
-def _own(id: NormalizedName, look: Callable[[str], list[File]], spelled: list[str]) -> list[File]:
-    return [file for text in spelled for file in look(text) if _is_of(id, text, file.filename)]
+def _project_files(
+    project: NormalizedName, search: Callable[[str], list[File]], spellings: list[str]
+) -> list[File]:
+    return [
+        file
+        for text in spellings
+        for file in search(text)
+        if _belongs_to(project, text, file.filename)
+    ]
 
 
-def releases_from_page(id: NormalizedName, page: Page) -> Iterator[Release]:
-    """Yield the releases of a page from the newest down; files are looked at only then.
+def releases_from_page(project: NormalizedName, page: Page) -> Iterator[Release]:
+    """Yield the releases of a page, newest first; each is parsed when it is taken.
 
-    Files of other projects, and of kinds that are no wheel and no sdist, are passed over.
+    Files of other projects, and files that are neither wheels nor sdists, are ignored.
     """
     files = page.files
     groups: dict[str, list[File]] | None = None
-    for nth, (version, spelled) in enumerate(_newest_first(_versions(files))):
-        if nth == 1:  # more than the newest is wanted: from now on no page is gone through again
-            groups = _grouped(files)
-        near = files if groups is None else [f for text in spelled for f in groups.get(text, ())]
-        own = [file for text in spelled for file in _files_of(id, text, near)]
-        if own:
-            yield _release(version, own)
+    for index, (version, spellings) in enumerate(_newest_first(_spelled_versions(files))):
+        if index == 1:  # more than the newest is wanted: group the files once
+            groups = _group_files(files)
+        candidates = (
+            files if groups is None else [f for text in spellings for f in groups.get(text, ())]
+        )
+        project_files = [
+            file for text in spellings for file in _version_files(project, text, candidates)
+        ]
+        if project_files:
+            yield _release(version, project_files)
 
 
 def _newest_first(texts: Iterable[str]) -> Iterator[tuple[Version, list[str]]]:
-    """Yield versions with the texts that spell them; few are parsed if few are taken.
+    """Yield versions, newest first, with the texts that spell them; parse few if few are taken.
 
-    The first number decides for all but the odd ones, those with an epoch or a letter before.
+    The first number orders all but odd texts: those with an epoch or a leading letter.
     """
-    alike: dict[str, list[str]] = {}
+    by_major: dict[str, list[str]] = {}
     for text in texts:
-        alike.setdefault(text.partition(".")[0], []).append(text)
+        by_major.setdefault(text.partition(".")[0], []).append(text)
     majors: dict[int, list[str]] = {}
     odd: list[str] = []
-    for major, those in alike.items():
-        plain = len(major) < _MAX_MAJOR_DIGITS and major.isascii() and major.isdigit()
-        (majors.setdefault(int(major), []) if plain else odd).extend(those)
+    for major, same_major in by_major.items():
+        is_plain = len(major) < _MAX_MAJOR_DIGITS and major.isascii() and major.isdigit()
+        (majors.setdefault(int(major), []) if is_plain else odd).extend(same_major)
     ordered = sorted(majors, reverse=True)
-    numbers = chain.from_iterable(_descending(majors[major]) for major in ordered)
-    for version, group in groupby(_merged(numbers, list(_descending(odd))), itemgetter(0)):
+    numbers = chain.from_iterable(_sorted_versions(majors[major]) for major in ordered)
+    for version, group in groupby(
+        _merge_sorted(numbers, list(_sorted_versions(odd))), itemgetter(0)
+    ):
         yield version, [text for _, text in group]
 
 
-_Spelled = tuple[Version, str]
+_SpelledVersion = tuple[Version, str]
 
 
-def _descending(texts: Iterable[str]) -> Iterator[_Spelled]:
-    """Yield versions from the newest down; those of numbers alone are in the order of tuples."""
+def _sorted_versions(texts: Iterable[str]) -> Iterator[_SpelledVersion]:
+    """Yield versions, newest first; those of numbers alone are sorted as tuples."""
     plain: list[tuple[tuple[int, ...], str]] = []
     odd: list[str] = []
     for text in texts:
@@ -102,81 +116,83 @@ def _descending(texts: Iterable[str]) -> Iterator[_Spelled]:
         except ValueError:  # letters, too many dots, or a number too long to be read
             odd.append(text)
     plain.sort(reverse=True)
-    rest = sorted(_parsed(odd), key=itemgetter(0), reverse=True)
-    return _merged(_parsed(text for _, text in plain), rest)
+    rest = sorted(_parse_versions(odd), key=itemgetter(0), reverse=True)
+    return _merge_sorted(_parse_versions(text for _, text in plain), rest)
 
 
-def _merged(many: Iterator[_Spelled], few: list[_Spelled]) -> Iterator[_Spelled]:
-    """Join two sequences that descend; mostly there is only one."""
+def _merge_sorted(
+    many: Iterator[_SpelledVersion], few: list[_SpelledVersion]
+) -> Iterator[_SpelledVersion]:
+    """Merge two descending sequences; mostly the second is empty."""
     return heapq.merge(many, few, key=itemgetter(0), reverse=True) if few else many
 
 
-def _parsed(texts: Iterable[str]) -> Iterator[_Spelled]:
+def _parse_versions(texts: Iterable[str]) -> Iterator[_SpelledVersion]:
     for text in texts:
         with suppress(ValueError):  # no version, or a number too long to be read
             yield Version(text), text
 
 
-def _versions(files: list[File]) -> set[str]:
-    """Return what the names of the files spell as versions, each once.
+def _spelled_versions(files: list[File]) -> set[str]:
+    """Return the version texts of all file names, each once.
 
-    A large page has thousands of files, and this is the only thing done to all of them: those of
-    one version mostly stand together, so a name that begins as the last one did is passed over.
+    A large page has thousands of files, and only this is done to all of them. Files of one version
+    are mostly adjacent, so a name with the same prefix as the last one is skipped.
     """
-    found: set[str] = set()
-    seen = "-"
+    versions: set[str] = set()
+    seen_prefix = "-"
     for file in files:
         name = file.filename
-        if name.startswith(seen):
+        if name.startswith(seen_prefix):
             continue
         text = spelled_version(name)
         if text is not None:
-            found.add(text)
-            seen = f"{name.partition('-')[0]}-{text}-"
-    return found
+            versions.add(text)
+            seen_prefix = f"{name.partition('-')[0]}-{text}-"
+    return versions
 
 
-def _grouped(files: list[File]) -> dict[str, list[File]]:
-    found: dict[str, list[File]] = {}
+def _group_files(files: list[File]) -> dict[str, list[File]]:
+    groups: dict[str, list[File]] = {}
     for file in files:
         text = spelled_version(file.filename)
         if text is not None:
-            found.setdefault(text, []).append(file)
-    return found
+            groups.setdefault(text, []).append(file)
+    return groups
 
 
-def _files_of(id: NormalizedName, version: str, files: list[File]) -> Iterator[File]:
+def _version_files(project: NormalizedName, version: str, files: list[File]) -> Iterator[File]:
     part = f"-{version}"
     for file in files:
-        if part in file.filename and _is_of(id, version, file.filename):
+        if part in file.filename and _belongs_to(project, version, file.filename):
             yield file
 
 
-def _is_of(id: NormalizedName, version: str, filename: str) -> bool:
+def _belongs_to(project: NormalizedName, version: str, filename: str) -> bool:
     if filename.endswith(".whl"):
         name, _, rest = filename.partition("-")
-        return rest.startswith(f"{version}-") and _named(name) == id
+        return rest.startswith(f"{version}-") and _canonical_name(name) == project
     for ending in SDISTS:
         if filename.endswith(f"-{version}{ending}"):
-            return _named(filename[: -len(version) - len(ending) - 1]) == id
+            return _canonical_name(filename[: -len(version) - len(ending) - 1]) == project
     return False
 
 
 def _release(version: Version, files: list[File]) -> Release:
     # PEP 592 marks files; a release counts as yanked when all of its files are.
-    live = [file for file in files if not file.is_yanked]
+    not_yanked = [file for file in files if not file.is_yanked]
     times = [file.upload_time for file in files if file.upload_time]
-    wheels = [file for file in live or files if file.filename.endswith(".whl")]
+    wheels = [file for file in not_yanked or files if file.filename.endswith(".whl")]
     return Release(
         version=version,
-        yanked=not live,
-        uploaded=_time(min(times)) if times else None,
+        yanked=not not_yanked,
+        uploaded=_parse_time(min(times)) if times else None,
         wheels=tuple(_wheel(file) for file in wheels),
     )
 
 
 def _wheel(file: File) -> Wheel:
-    # No file is larger than that, and the cache can keep no larger number.
+    # No file is larger, and the cache cannot store a larger number.
     size = file.size if file.size is not None and 0 <= file.size < 1 << 63 else None
     return Wheel(
         filename=file.filename,
@@ -187,13 +203,13 @@ def _wheel(file: File) -> Wheel:
 
 
 def sha256(file: File) -> str | None:
-    """Return the hash that a page gives; None for what is none: requirements files take it."""
-    given = file.hashes.sha256
-    return given if _SHA256.fullmatch(given) else None
+    """Return the sha256 of a file on a page; None if it is invalid, since pins quote it."""
+    digest = file.hashes.sha256
+    return digest if _SHA256.fullmatch(digest) else None
 
 
-def _time(text: str) -> datetime | None:
-    """Read an upload time (PEP 700, RFC 3339); one without a zone or a sense is unknown."""
+def _parse_time(text: str) -> datetime | None:
+    """Parse an upload time (PEP 700, RFC 3339); None if it is invalid or has no zone."""
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The simple API of a package index: fresh from the cache, revalidated, or asked anew."""
+"""The simple API of a package index: answers come from the cache, revalidated, or new."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ from .fetch import Fetched, fetch_all
 
 _ACCEPT = f"{project_page.JSON}, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 _MAX_CONNECTIONS = 48
-_LONGEST_FRESH = 600.0
-"""Seconds that an answer counts as fresh at most, whatever it says: it may be un-yanked."""
+_MAX_FRESH_SECONDS = 600.0
+"""Seconds that an answer counts as fresh at most: releases may be yanked at any time."""
 
 
 _Reached = tuple[tuple[Release, ...], tuple[Version, ...], StopAt, SkipVersion]
 
 
 class SimpleIndex:
-    """One index, asked project by project over pooled connections."""
+    """One index, asked for each project over pooled connections."""
 
     def __init__(self, settings: IndexSettings, cache: ReleaseCache | None = None) -> None:
         self._settings = settings
-        self._own_cache = cache
-        self._reached: dict[NormalizedName, _Reached] = {}
+        self._given_cache = cache
+        self._last_reached: dict[NormalizedName, _Reached] = {}
 
     @cached_property
     def _cache(self) -> ReleaseCache:
-        own = self._own_cache
-        return own if own is not None else ReleaseCache(self._settings.shown_url)
+        given = self._given_cache
+        return given if given is not None else ReleaseCache(self._settings.shown_url)
 
     @cached_property
     def _client(self) -> Client:
@@ -64,90 +64,93 @@ class SimpleIndex:
 
     @property
     def url(self) -> str:
-        """Its address without credentials."""
+        """The URL of the index without credentials."""
         return self._settings.shown_url
 
     def releases_of(
         self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, ProjectResult]:
-        """Ask for many projects at once, an event each; a failure is that project's answer.
+        """Ask for many projects at once; report an event for each.
 
-        Fresh answers come from the cache without a request, unless `refresh`. Where the index
-        does not answer, the kept answer counts, marked with what went wrong. Bounded: 120 s.
+        The answer of a project that fails is its error. Fresh answers come from the cache without a
+        request, unless `refresh`. If the index does not answer, the cached answer counts, marked
+        with the error. Takes at most `round_seconds`, by default 120 s.
         """
-        found: dict[NormalizedName, ProjectResult] = {}
-        for came in self._answers(query):
-            if came is None:
-                report(Event(stage=Stage.ASKING, done=len(found), total=len(query.names)))
+        answers: dict[NormalizedName, ProjectResult] = {}
+        for answered in self._answers(query):
+            if answered is None:
+                report(Event(stage=Stage.ASKING, done=len(answers), total=len(query.names)))
                 continue
-            id, answer = came
-            found[id] = answer
-            done, total = len(found), len(query.names)
+            name, answer = answered
+            answers[name] = answer
+            done, total = len(answers), len(query.names)
             report(
-                ProjectAnswered(stage=Stage.ASKING, id=id, answer=answer, done=done, total=total)
+                ProjectAnswered(stage=Stage.ASKING, id=name, answer=answer, done=done, total=total)
             )
-        return found
+        return answers
 
     def _answers(
         self, query: IndexQuery
     ) -> Iterator[tuple[NormalizedName, ReleaseList | PkgwidgetsError] | None]:
-        """Yield the answer of each project as it comes; None now and then while none does."""
-        kept = self._cache.get(query.names)
+        """Yield the answer of each project as it arrives; None regularly while none does."""
+        cached = self._cache.get(query.names)
         now = time()
-        asked = []
-        for id in query.names:
-            entry = kept.get(id)
+        to_fetch = []
+        for name in query.names:
+            entry = cached.get(name)
             if (
                 entry is None
                 or query.refresh
                 or not entry.asked <= now < entry.fresh_until
-                or not self._reaches(id, entry, query)
+                or not self._reaches(name, entry, query)
             ):
-                asked.append(id)
+                to_fetch.append(name)
             else:
-                yield id, ReleaseList(entry.releases)
-        if not asked:
+                yield name, ReleaseList(entry.releases)
+        if not to_fetch:
             return
-        known = {id: entry for id, entry in kept.items() if self._reaches(id, entry, query)}
-        news = dict[NormalizedName, CachedProject]()
+        usable = {
+            name: entry for name, entry in cached.items() if self._reaches(name, entry, query)
+        }
+        updates = dict[NormalizedName, CachedProject]()
         try:
-            for came in self._fetched(asked, known):
-                if came is None:
+            for project in self._fetch(to_fetch, usable):
+                if project is None:
                     yield None
                     continue
-                id, fetched = came
-                answer = self._understood(id, fetched, known.get(id), query)
+                name, response = project
+                answer = self._read_response(name, response, usable.get(name), query)
                 if isinstance(answer, CachedProject):
-                    if _may_be_kept(fetched):
-                        news[id] = answer
-                    yield id, ReleaseList(answer.releases)
+                    if _may_be_cached(response):
+                        updates[name] = answer
+                    yield name, ReleaseList(answer.releases)
                 else:
-                    yield id, answer
+                    yield name, answer
         finally:
-            if news:
-                self._cache.put(news)
+            if updates:
+                self._cache.put(updates)
 
-    def _reaches(self, id: NormalizedName, entry: CachedProject, query: IndexQuery) -> bool:
-        """Tell whether an entry reaches far enough; repeated for equal callables, it is known."""
-        asked = (entry.releases, entry.skipped, query.stop_at, query.skip_version)
-        known = self._reached.get(id)
-        if known is not None and known[0] is asked[0] and known[1:] == asked[1:]:
+    def _reaches(self, name: NormalizedName, entry: CachedProject, query: IndexQuery) -> bool:
+        """Tell whether an entry has enough releases for a query; cache it for equal callables."""
+        question = (entry.releases, entry.skipped, query.stop_at, query.skip_version)
+        last = self._last_reached.get(name)
+        if last is not None and last[0] is question[0] and last[1:] == question[1:]:
             return True
-        reaches = _reaches(id, entry, query)
+        reaches = _reaches(name, entry, query)
         if reaches:
-            self._reached[id] = asked
+            self._last_reached[name] = question
         return reaches
 
-    def _fetched(
-        self, names: Sequence[NormalizedName], known: Mapping[NormalizedName, CachedProject]
+    def _fetch(
+        self, names: Sequence[NormalizedName], cached: Mapping[NormalizedName, CachedProject]
     ) -> Iterator[Fetched | None]:
         seconds = self._settings.limits.round_seconds
         until = min(monotonic() + seconds, self._settings.until())
         late = RequestFailed(f"no answer within {seconds:.0f} seconds")
-        client = self._client  # made here, not by many threads at once
+        client = self._client  # created here, not by many threads at once
 
         def fetch(name: NormalizedName) -> Response | RequestFailed:
-            entry = known.get(name)
+            entry = cached.get(name)
             condition = {"If-None-Match": entry.etag} if entry and entry.etag else {}
             try:
                 return client.get(f"{name}/", condition, until=until)
@@ -158,31 +161,31 @@ class SimpleIndex:
 
         return fetch_all(names, fetch, connections=_MAX_CONNECTIONS, until=until, late=late)
 
-    def _understood(
+    def _read_response(
         self,
-        id: NormalizedName,
-        fetched: Response | RequestFailed,
+        name: NormalizedName,
+        response: Response | RequestFailed,
         entry: CachedProject | None,
         query: IndexQuery,
     ) -> CachedProject | ReleaseList | PkgwidgetsError:
-        """Return what is to be kept of an answer, or what stands in for it."""
-        if isinstance(fetched, RequestFailed):
-            return self._unknown(entry, str(fetched))
-        if fetched.status == 304 and entry is not None:
-            return _revalidation_headers(entry, fetched)
-        if fetched.status in (404, 410):
-            return ProjectNotFound(id, self.url)
-        if fetched.status != 200:
-            return self._unknown(entry, f"it answered {fetched.status}")
+        """Return the entry to cache of a response, or the answer in its place."""
+        if isinstance(response, RequestFailed):
+            return self._fall_back(entry, str(response))
+        if response.status == 304 and entry is not None:
+            return _revalidated(entry, response)
+        if response.status in (404, 410):
+            return ProjectNotFound(name, self.url)
+        if response.status != 200:
+            return self._fall_back(entry, f"it answered {response.status}")
         try:
-            return _entry(id, fetched, query)
-        except Exception as error:  # whatever one page makes of us, the others are read
-            said = str(error)[:200] if isinstance(error, ValueError) else type(error).__name__
-            reason = f"its page of {id} cannot be read ({said})"
-            return self._unknown(entry, reason)
+            return _read_page(name, response, query)
+        except Exception as error:  # one bad page must not stop the others
+            detail = str(error)[:200] if isinstance(error, ValueError) else type(error).__name__
+            reason = f"its page of {name} cannot be read ({detail})"
+            return self._fall_back(entry, reason)
 
-    def _unknown(self, entry: CachedProject | None, reason: str) -> ReleaseList | PkgwidgetsError:
-        """Fall back on the kept answer, marked with its age; else say what went wrong."""
+    def _fall_back(self, entry: CachedProject | None, reason: str) -> ReleaseList | PkgwidgetsError:
+        """Return the cached answer, marked with its age; without one, the error."""
         error = IndexUnavailable(self.url, reason)
         if entry is None:
             return error
@@ -191,82 +194,86 @@ class SimpleIndex:
         )
 
 
-def _reaches(id: NormalizedName, entry: CachedProject, query: IndexQuery) -> bool:
-    """Tell whether what was looked at then goes down as far as it must now, without a gap."""
+def _reaches(name: NormalizedName, entry: CachedProject, query: IndexQuery) -> bool:
+    """Tell whether an entry goes down as far as the query needs, without a gap."""
     if entry.complete:
         return True
-    return any(query.stop_at(id, release) for release in reversed(entry.releases)) and all(
-        query.skip_version(id, version, entry.releases) for version in entry.skipped
+    return any(query.stop_at(name, release) for release in reversed(entry.releases)) and all(
+        query.skip_version(name, version, entry.releases) for version in entry.skipped
     )
 
 
-def _entry(id: NormalizedName, answer: Response, query: IndexQuery) -> CachedProject:
-    """Read a page from the newest release down, as far as the query wants."""
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    page = project_page.read(kind, answer.body)
+def _read_page(name: NormalizedName, response: Response, query: IndexQuery) -> CachedProject:
+    """Read a page from the newest release down, as far as the query needs."""
+    media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    page = project_page.read(media_type, response.body)
     seen, skipped, complete = list[Release](), list[Version](), True
 
     def skips(version: Version) -> bool:
-        skip = query.skip_version(id, version, seen)
+        skip = query.skip_version(name, version, seen)
         if skip:
             skipped.append(version)
         return skip
 
-    stop = partial(query.stop_at, id)
+    stop = partial(query.stop_at, name)
     if not query.wants_all:
-        complete = not _take(seen, release_parser.newest_releases(id, page, skips), stop)
+        complete = not _take_until(seen, release_parser.newest_releases(name, page, skips), stop)
     if complete:
         seen, skipped = [], []
-        complete = not _take(seen, release_parser.releases_from_page(id, page), stop)
+        complete = not _take_until(seen, release_parser.releases_from_page(name, page), stop)
     now = time()
     return CachedProject(
-        etag=answer.headers.get("etag", ""),
+        etag=response.headers.get("etag", ""),
         asked=now,
-        fresh_until=now + _freshness(answer),
+        fresh_until=now + _freshness(response),
         releases=tuple(seen),
         skipped=tuple(skipped),
         complete=complete,
     )
 
 
-def _take(seen: list[Release], given: Iterable[Release], stop: Callable[[Release], bool]) -> bool:
+def _take_until(
+    seen: list[Release], releases: Iterable[Release], stop: Callable[[Release], bool]
+) -> bool:
     """Add releases to `seen` down to the first at which to stop; tell whether there was one."""
-    for release in given:
+    for release in releases:
         if seen and seen[-1].version == release.version:
-            seen.pop()  # this is the whole of it
+            seen.pop()  # the same release again, with all its files
         seen.append(release)
         if stop(release):
             return True
     return False
 
 
-def _revalidation_headers(entry: CachedProject, answer: Response) -> CachedProject:
+def _revalidated(entry: CachedProject, response: Response) -> CachedProject:
     now = time()
-    return msgspec.structs.replace(entry, asked=now, fresh_until=now + _freshness(answer))
+    return msgspec.structs.replace(entry, asked=now, fresh_until=now + _freshness(response))
 
 
-def _may_be_kept(answer: Response | RequestFailed) -> bool:
-    return isinstance(answer, Response) and "no-store" not in _directives(answer)
+def _may_be_cached(response: Response | RequestFailed) -> bool:
+    return isinstance(response, Response) and "no-store" not in _directives(response)
 
 
-def _directives(answer: Response) -> list[str]:
-    return answer.headers.get("cache-control", "").lower().replace(" ", "").split(",")
+def _directives(response: Response) -> list[str]:
+    return response.headers.get("cache-control", "").lower().replace(" ", "").split(",")
 
 
-def _freshness(answer: Response) -> float:
-    """Return for how many seconds an answer needs no second question (RFC 9111)."""
-    said = _directives(answer)
-    if "no-cache" in said:
+def _freshness(response: Response) -> float:
+    """Return for how many seconds a response is fresh (RFC 9111)."""
+    directives = _directives(response)
+    if "no-cache" in directives:
         return 0.0
-    given = [
-        parse_number(part.removeprefix("max-age=")) for part in said if part.startswith("max-age=")
+    max_ages = [
+        parse_number(part.removeprefix("max-age="))
+        for part in directives
+        if part.startswith("max-age=")
     ]
-    age = parse_number(answer.headers.get("age", "")) or 0
-    return max(0.0, min((given[0] or 0) - age, _LONGEST_FRESH)) if given else 0.0
+    age = parse_number(response.headers.get("age", "")) or 0
+    return max(0.0, min((max_ages[0] or 0) - age, _MAX_FRESH_SECONDS)) if max_ages else 0.0
 
 
-def _ago(when: float) -> str:
-    minutes = max(0, int(time() - when)) // 60
+def _ago(timestamp: float) -> str:
+    minutes = max(0, int(time() - timestamp)) // 60
     for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
         if minutes >= size:
             count = minutes // size

@@ -1,8 +1,8 @@
-"""The edition of pkgwidgets that this process runs: to the last module, whatever became of it.
+"""Keep the code of pkgwidgets that this process runs, after its files were replaced.
 
-A plan may replace our own files, from here or from another notebook of the same environment. What
-is imported after that is of another edition and need not fit what is loaded, and neither need the
-process that carries out the next plan, which may be the undo.
+A plan may replace the files of pkgwidgets, from this process or from another notebook of the same
+environment. Modules imported later would be of another version and might not fit the loaded ones.
+The same goes for the worker of the next plan, which may be the undo.
 """
 
 from __future__ import annotations
@@ -21,29 +21,32 @@ from types import ModuleType
 
 from pkgwidgets.backends.store.filesystem import change_key
 
-_NAME = __name__.partition(".")[0]
-_PACKAGE = sys.modules[_NAME]
-"""The package that this module was loaded with; importing it here would be an import circle."""
+_PACKAGE_NAME = __name__.partition(".")[0]
+_PACKAGE = sys.modules[_PACKAGE_NAME]
+"""The package that loaded this module; an import here would be circular."""
 
 
 class CodeSnapshot:
-    """The files of our package as they were when this was made, and a copy once there is need."""
+    """The files of pkgwidgets as they were at creation; copied to a folder when needed."""
 
     def __init__(self, installed: Path) -> None:
         self.installed = installed
-        self._files = {path.relative_to(installed): path.read_bytes() for path in _files(installed)}
-        self._looks = {name: change_key(installed / name) for name in self._files}
-        self._guard = Lock()
-        self._folder: Path | None = None
+        self._files = {
+            path.relative_to(installed): path.read_bytes() for path in _walk_files(installed)
+        }
+        self._change_keys = {name: change_key(installed / name) for name in self._files}
+        self._lock = Lock()
+        self._copy_folder: Path | None = None
 
     def content(self, name: str) -> bytes:
-        """Return what a file of it holds; raises KeyError if there is no such file."""
+        """Return the bytes of a file by its path in the package; raise KeyError without one."""
         return self._files[Path(name)]
 
     def modules(self, place: str) -> list[str]:
-        """Return the modules in a folder, its `__init__` left out, or the one that is named.
+        """Return the modules in a folder without its `__init__`, or the one module named.
 
-        As `content` takes them; a folder ends in a slash.
+        `place` is a path in the package, and that of a folder ends in a slash. The returned paths
+        fit `content`.
         """
         if not place.endswith("/"):
             return [place]
@@ -52,62 +55,64 @@ class CodeSnapshot:
         return sorted(name.as_posix() for name in modules)
 
     def package(self) -> Path:
-        """Return the installed package, or a copy of this edition if that is of another now.
+        """Return the folder of the installed package, or of a copy if its files have changed.
 
         Raises OSError if the copy cannot be written.
         """
-        if all(self._is_there(name) for name in self._files):
+        if all(self._is_unchanged(name) for name in self._files):
             return self.installed
-        with self._guard:
-            return self._copied()
+        with self._lock:
+            return self._write_copy()
 
-    def _is_there(self, name: Path) -> bool:
+    def _is_unchanged(self, name: Path) -> bool:
         path = self.installed / name
-        # Put back by an undo it is the same again, and may look otherwise.
-        return change_key(path) == self._looks[name] or _content(path) == self._files[name]
+        # An undo restores the content, but perhaps another change key.
+        return (
+            change_key(path) == self._change_keys[name] or _read_or_none(path) == self._files[name]
+        )
 
-    def _copied(self) -> Path:
-        """Write the copy; of one that was written before, what was cleared away since."""
-        if self._folder is None or not self._folder.is_dir():
-            self._folder = Path(mkdtemp(prefix="pkgwidgets-edition-"))
-            # When this process ends at the latest.
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        copy = self._folder / _NAME
+    def _write_copy(self) -> Path:
+        """Write the copy, or those of its files that were deleted or edited since."""
+        if self._copy_folder is None or not self._copy_folder.is_dir():
+            self._copy_folder = Path(mkdtemp(prefix="pkgwidgets-edition-"))
+            # Delete it when this process ends, at the latest.
+            weakref.finalize(self, shutil.rmtree, self._copy_folder, ignore_errors=True)
+        copy = self._copy_folder / _PACKAGE_NAME
         for name, content in self._files.items():
-            if _content(copy / name) != content:
+            if _read_or_none(copy / name) != content:
                 (copy / name).parent.mkdir(parents=True, exist_ok=True)
                 (copy / name).write_bytes(content)
         return copy
 
 
 class _Finder:
-    """Finds those of our modules that are imported late."""
+    """Finds the modules of pkgwidgets that are imported late."""
 
     @staticmethod
     def find_spec(
         name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Look in the copy, if there is need of one; who reloads a module wants what is new."""
-        if not name.startswith(f"{_NAME}.") or not _is_ours():
+        """Search in the copy if there is one; a reload gets the installed module."""
+        if not name.startswith(f"{_PACKAGE_NAME}.") or not _is_current_package():
             return None
-        found = CURRENT.package() if target is None else CURRENT.installed
-        if target is None and found == CURRENT.installed:
+        package = CURRENT.package() if target is None else CURRENT.installed
+        if target is None and package == CURRENT.installed:
             return None
-        return PathFinder.find_spec(name, [str(found.joinpath(*name.split(".")[1:-1]))])
+        return PathFinder.find_spec(name, [str(package.joinpath(*name.split(".")[1:-1]))])
 
 
-def _is_ours() -> bool:
-    """Tell whether we are the one that is loaded, and were not dropped for another edition."""
-    return sys.modules.get(_NAME) is _PACKAGE
+def _is_current_package() -> bool:
+    """Tell whether this package is the one in `sys.modules`, and not another version."""
+    return sys.modules.get(_PACKAGE_NAME) is _PACKAGE
 
 
-def _files(package: Path) -> Iterator[Path]:
+def _walk_files(package: Path) -> Iterator[Path]:
     for folder, folders, names in os.walk(package):
         folders[:] = [name for name in folders if name != "__pycache__"]
         yield from (Path(folder, name) for name in names)
 
 
-def _content(path: Path) -> bytes | None:
+def _read_or_none(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except OSError:
@@ -115,10 +120,10 @@ def _content(path: Path) -> bytes | None:
 
 
 CURRENT = CodeSnapshot(Path(__file__).parents[2])
-"""Read when this is imported: as near as can be to when the other modules were."""
+"""Read at import, as close as possible to the import of the other modules."""
 
 
 @cache
 def install_finder() -> None:
-    """See to it that whatever of us is imported from now on is of this edition."""
+    """Make later imports of pkgwidgets modules use the code of this process."""
     sys.meta_path.insert(0, _Finder)

@@ -1,4 +1,4 @@
-"""Who wants a change: the user, and what kind of process it is asked for in."""
+"""Find out who requests a change: the user and the kind of process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _KINDS = {
 
 
 def user() -> str:
-    """Return the user's name; the number where there is no name, as in many containers."""
+    """Return the user's name; the user id if there is no name, as in many containers."""
     number = os.geteuid()
     try:
         return pwd.getpwuid(number).pw_name
@@ -26,7 +26,7 @@ def user() -> str:
 
 
 def kind(program: str) -> str:
-    """Return kernel, server or terminal for what a process was started with, else script."""
+    """Return `kernel`, `server`, `terminal` or `script` for the program of a process."""
     path = PurePath(program)
     # `python -m package` runs that package's `__main__.py`.
     name = path.parent.name if path.name in ("__main__.py", "-m") else path.name

@@ -1,4 +1,4 @@
-"""Starts a process that carries a plan out, and goes on when its starter is gone."""
+"""Start the worker: a process that applies a plan and goes on when its starter ends."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from . import code_snapshot, initiator
 _FORMAT = 1
 _SOURCES = JsonShape(IndexSources, parts=(JsonShape(NetworkSettings),))
 
-# `-I` keeps the working directory and the user's variables out. What we need may lie where it
-# does not look, in a user's own folder or beside the sources: there it is what its starter runs.
+# `-I` ignores the working directory and the user's variables. Packages that the worker needs may
+# be elsewhere, in the user's site folder or beside the sources: the starter passes their folders.
 _MAIN = """
 import sys
 sites = [n for n, place in enumerate(sys.path) if place.endswith("-packages")] + [len(sys.path)]
@@ -45,10 +45,10 @@ import_module(sys.argv[1]).main()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApplyRequest:
-    """What an applier is told: over its standard input, since others can see a command line.
+    """What the worker reads from its standard input; other users can see a command line.
 
-    The interpreter as its starter sees it, and the sources, because what they were found out from
-    is not where the applier runs; they are None where none is needed.
+    `interpreter` is as the starter sees it. `sources` are resolved by the starter, because their
+    configuration may not exist where the worker runs; None if the plan needs no index.
     """
 
     plan: Plan
@@ -57,34 +57,35 @@ class ApplyRequest:
     asked_by: str
 
     def to_text(self) -> str:
-        """Return what `from_text` reads."""
-        found = {
+        """Return the request as JSON text for `from_text`."""
+        values = {
             "format": _FORMAT,
             "plan": plan_to_json(self.plan),
             "interpreter": json.dumps(INTERPRETER.to_json(self.interpreter)),
             "sources": None if self.sources is None else _SOURCES.to_json(self.sources),
             "asked_by": self.asked_by,
         }
-        return json.dumps(found)
+        return json.dumps(values)
 
     @classmethod
     def from_text(cls, text: str) -> ApplyRequest:
-        """Read an order; raises ValueError for one that is cut off, or of another version."""
-        found: dict[str, Any] = json.loads(text)
-        if found.get("format") != _FORMAT:
+        """Parse a request; raise ValueError if it is truncated or of another version."""
+        values: dict[str, Any] = json.loads(text)
+        if values.get("format") != _FORMAT:
             raise ValueError("the order is of another version of pkgwidgets: restart the kernel")
         return cls(
-            plan=plan_from_json(found["plan"]),
-            interpreter=INTERPRETER.from_json(json.loads(found["interpreter"])),
-            sources=None if found["sources"] is None else _SOURCES.from_json(found["sources"]),
-            asked_by=str(found["asked_by"]),
+            plan=plan_from_json(values["plan"]),
+            interpreter=INTERPRETER.from_json(json.loads(values["interpreter"])),
+            sources=None if values["sources"] is None else _SOURCES.from_json(values["sources"]),
+            asked_by=str(values["asked_by"]),
         )
 
 
 class WorkerLauncher:
-    """Carries the plans of one environment out in processes of their own.
+    """Applies the plans of one environment, each in its own worker process.
 
-    Each process runs `main()` of the module `entry_point`.
+    The worker runs `main()` of the module `entry_point`. `folder` returns the folder of a
+    transaction.
     """
 
     def __init__(
@@ -101,32 +102,32 @@ class WorkerLauncher:
         code_snapshot.install_finder()
 
     def start(self, plan: Plan) -> str:
-        """Start the process, wait until the transaction has begun, and return its id.
+        """Start the worker, wait until the transaction has begun, and return its id.
 
-        Raises what kept it from beginning, `ApplierFailed` if the process did not get so far.
+        Raises the error that the worker sends instead, `ApplierFailed` if it sends nothing.
         """
-        order = ApplyRequest(
+        request = ApplyRequest(
             plan=plan,
             interpreter=self._environment,
-            sources=self._needed(plan),
+            sources=self._sources_for(plan),
             asked_by=initiator.kind(sys.argv[0]),
         )
         try:
             argv = [sys.executable, "-I", "-c", _MAIN, self._entry_point, *_package_folders()]
-            started = process.start(
-                argv, stdin=order.to_text(), cwd=_detach_target(self._environment)
+            worker = process.start(
+                argv, stdin=request.to_text(), cwd=_detach_target(self._environment)
             )
         except OSError as error:
             raise ApplierFailed(
                 "", f"it cannot be started: {filesystem.os_error_text(error)}"
             ) from error
         try:
-            return _read_start(started)
+            return _read_start(worker)
         finally:
-            started.leave()
+            worker.leave()
 
     def events(self, transaction: str, seen: int = 0) -> tuple[Sequence[Event], int]:
-        """Return what was told since `seen`, and what to give the next time."""
+        """Return the events after `seen`, and the value to pass as `seen` next time."""
         return EventLog(self._folder(transaction)).read(seen)
 
     def cancel(self, transaction: str) -> None:
@@ -137,31 +138,31 @@ class WorkerLauncher:
         except OSError as error:
             raise DiskFailed(transaction, str(folder), filesystem.os_error_text(error)) from error
 
-    def _needed(self, plan: Plan) -> IndexSources | None:
+    def _sources_for(self, plan: Plan) -> IndexSources | None:
         if plan.from_save_point or not plan.pins:
             return None
         return self._sources()
 
 
-def _read_start(started: process.DetachedProcess) -> str:
-    answer = started.line()
+def _read_start(worker: process.DetachedProcess) -> str:
+    line = worker.line()
     try:
-        found = json.loads(answer)
-        if "begun" in found:
-            return str(found["begun"])
-        raised = error_from_json(found["failed"])
+        reply = json.loads(line)
+        if "begun" in reply:
+            return str(reply["begun"])
+        error = error_from_json(reply["failed"])
     except (ValueError, KeyError, TypeError):
-        last = (started.last_words().splitlines() or ["it ended without a word"])[-1]
-        raise ApplierFailed("", last[:500]) from None
-    raise raised
+        message = (worker.last_words().splitlines() or ["it ended without a word"])[-1]
+        raise ApplierFailed("", message[:500]) from None
+    raise error
 
 
 def _package_folders() -> list[str]:
-    """Return the folders in which an applier finds us and what we need.
+    """Return the import folders for the worker: those of pkgwidgets and its dependencies.
 
-    Us as we are here, who write the order that it reads.
+    That of pkgwidgets has the code of this process, which writes the request.
     """
-    import msgspec  # late: only a starter asks where it is
+    import msgspec  # late: only a starter needs it
 
     packages = (
         code_snapshot.CURRENT.package(),
@@ -173,5 +174,5 @@ def _package_folders() -> list[str]:
 
 
 def _detach_target(environment: Interpreter) -> Path:
-    """Return a folder away from any notebook, that nobody deletes."""
+    """Return a working directory for the worker that stays: no notebook's folder."""
     return environment.prefix if environment.prefix.is_dir() else Path("/")

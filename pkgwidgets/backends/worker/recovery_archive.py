@@ -1,6 +1,6 @@
-"""Recovery without us: a zip application of exactly the modules that recovery is made of.
+"""Build `recover.pyz`: a zip application with exactly the modules that recovery needs.
 
-It is run as `python -I -S recover.pyz`, with any Python that we run on, and needs nothing else.
+Run it as `python -I -S recover.pyz`, with any Python that pkgwidgets supports.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ _MAIN = "from {module} import main\n\nraise SystemExit(main())\n"
 
 @cache
 def archive(entry_point: str, files: tuple[str, ...]) -> bytes:
-    """Return the bytes of `recover.pyz`: of our own edition, whatever is installed by now.
+    """Return the bytes of `recover.pyz`, made of the code that this process runs.
 
     It runs `main()` of the module `entry_point`. `files` are modules and folders of this package,
-    `core/errors.py` and `backends/store/`: standard library only, and one another.
+    as `core/errors.py` or `backends/store/`. They may import only the standard library and each
+    other.
     """
     package = PurePosixPath(entry_point.partition(".")[0])
     modules = [name for file in files for name in CURRENT.modules(file)]
     folders = {folder for name in modules for folder in (package / name).parents}
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("__main__.py", _MAIN.format(module=entry_point))
         for folder in sorted(folders - {PurePosixPath()}):
             file.writestr(f"{folder}/__init__.py", "")
         for name in modules:
             file.writestr(f"{package}/{name}", CURRENT.content(name))
-    return made.getvalue()
+    return buffer.getvalue()
