@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from .analysis.api_changes import Impact, Severity
     from .analysis.output_diff import ComparedCell, Rehearsal, Verdict
     from .core.errors import (
-        ApplierFailed,
         Cancelled,
         DiskFailed,
         EnvironmentBusy,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
         TooLate,
         TransactionError,
         VerificationFailed,
+        WorkerFailed,
     )
     from .core.events import Event, Stage
     from .core.kernels import Kernel, Restart, Variable
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "ApplierFailed",
     "Cancelled",
     "Change",
     "ComparedCell",
@@ -88,6 +87,7 @@ __all__ = [
     "Variable",
     "Verdict",
     "VerificationFailed",
+    "WorkerFailed",
     "__version__",
     "compare_versions",
 ]

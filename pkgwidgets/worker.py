@@ -21,7 +21,7 @@ from pkgwidgets.backends.processes import process
 from pkgwidgets.backends.worker import initiator
 from pkgwidgets.backends.worker.launcher import ApplyRequest
 from pkgwidgets.core.error_json import error_to_json
-from pkgwidgets.core.errors import ApplierFailed, Cancelled, PkgwidgetsError
+from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, WorkerFailed
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.redaction import redact
 from pkgwidgets.operations import apply
@@ -64,7 +64,7 @@ def main() -> None:
     try:
         request = ApplyRequest.from_text(sys.stdin.read())
     except (ValueError, KeyError, TypeError) as error:
-        return _reply(failed=error_to_json(ApplierFailed("", str(error))))
+        return _reply(failed=error_to_json(WorkerFailed("", str(error))))
     backend = connect_for_request(request)
     report = EventReporter(backend.journal.folder)
     signal.signal(signal.SIGTERM, lambda *_: report.stop())
@@ -80,9 +80,7 @@ def main() -> None:
 
 def _as_pkgwidgets_error(error: BaseException) -> PkgwidgetsError:
     return (
-        error
-        if isinstance(error, PkgwidgetsError)
-        else ApplierFailed("", redact(repr(error))[:500])
+        error if isinstance(error, PkgwidgetsError) else WorkerFailed("", redact(repr(error))[:500])
     )
 
 

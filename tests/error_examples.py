@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from pkgwidgets.core.errors import (
-    ApplierFailed,
     Cancelled,
     DiskFailed,
     EnvironmentBusy,
@@ -29,6 +28,7 @@ from pkgwidgets.core.errors import (
     TooLate,
     TransactionError,
     VerificationFailed,
+    WorkerFailed,
 )
 from pkgwidgets.core.hints import Hint
 
@@ -162,12 +162,12 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
     ),
     (TooLate("t"), "It was done before it could be cancelled.", Hint.UNDO),
     (
-        ApplierFailed("t", "it was cut off"),
+        WorkerFailed("t", "it was cut off"),
         "The process that makes the changes failed: it was cut off.",
         Hint.READ_LOG,
     ),
     (
-        ApplierFailed("", "it cannot be started"),
+        WorkerFailed("", "it cannot be started"),
         "The process that makes the changes failed: it cannot be started.",
         Hint.PLAN_AGAIN,
     ),

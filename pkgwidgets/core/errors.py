@@ -13,7 +13,7 @@ PkgwidgetsError
 └─ TransactionError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
    ├─ VerificationFailed ├─ Cancelled             ├─ RollbackFailed
-   ├─ DiskFailed         ├─ TooLate               └─ ApplierFailed
+   ├─ DiskFailed         ├─ TooLate               └─ WorkerFailed
 
 Standard library only: recovery runs on it when nothing else does.
 """
@@ -467,7 +467,7 @@ class TooLate(TransactionError):
 
 
 @dataclass(eq=False)
-class ApplierFailed(TransactionError):
+class WorkerFailed(TransactionError):
     """The worker failed for a reason of its own; the environment was rolled back."""
 
     reason: str = ""

@@ -192,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
         if with_body and not is_cached:
             self.wfile.write(response.body)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the signature of http.server
         """Log nothing: a notebook would show it."""
 
 

@@ -123,7 +123,7 @@ class PackageService:
         info = inventory.get_package(self._backend, name, check_updates=check_updates)
         return self.values.with_loaded((info,))[0]
 
-    def get_package_by_id(self, id: str, check_updates: bool = False) -> PackageInfo:
+    def get_package_by_id(self, id: str, check_updates: bool = False) -> PackageInfo:  # noqa: A002 - public since 0.1
         """Return one package by its normalized name; raises `PackageNotFound`."""
         info = inventory.get_package_by_id(self._backend, id, check_updates=check_updates)
         return self.values.with_loaded((info,))[0]

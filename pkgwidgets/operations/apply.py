@@ -12,7 +12,6 @@ from pathlib import Path
 
 from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import (
-    ApplierFailed,
     Cancelled,
     EnvironmentRefused,
     PkgwidgetsError,
@@ -21,6 +20,7 @@ from pkgwidgets.core.errors import (
     StalePlan,
     TransactionError,
     VerificationFailed,
+    WorkerFailed,
 )
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.history import save_points_to_keep
@@ -171,7 +171,7 @@ def _as_pkgwidgets_error(error: BaseException, transaction_id: str) -> Pkgwidget
     return (
         Cancelled(transaction_id)
         if isinstance(error, KeyboardInterrupt)
-        else ApplierFailed(transaction_id, _error_text(error))
+        else WorkerFailed(transaction_id, _error_text(error))
     )
 
 

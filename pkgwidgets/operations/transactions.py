@@ -11,7 +11,6 @@ from time import monotonic, sleep
 
 from pkgwidgets.core.error_json import error_from_json
 from pkgwidgets.core.errors import (
-    ApplierFailed,
     Cancelled,
     DiskFailed,
     EnvironmentBusy,
@@ -19,6 +18,7 @@ from pkgwidgets.core.errors import (
     PkgwidgetsError,
     RollbackFailed,
     TooLate,
+    WorkerFailed,
 )
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.history import find_transaction
@@ -89,7 +89,7 @@ def _start_or_none(backend: Backend, plan: Plan, interrupts: Sequence[int]) -> s
     """
     try:
         return start(backend, plan)
-    except ApplierFailed:
+    except WorkerFailed:
         if interrupts:
             return ""
         raise
@@ -224,7 +224,7 @@ def _recorded_error(backend: Backend, ended: Transaction) -> PkgwidgetsError:
     except (ValueError, KeyError, AttributeError):
         if ended.outcome is Outcome.INCOMPLETE:
             return RollbackFailed(ended.id, (reason,), str(backend.journal.folder(ended.id)))
-        return ApplierFailed(ended.id, reason)
+        return WorkerFailed(ended.id, reason)
 
 
 def _worker(backend: Backend) -> Worker:

@@ -39,8 +39,8 @@ from pkgwidgets import PackageService
 from pkgwidgets.backends.config import index_settings
 from pkgwidgets.backends.http import client as client_module
 from pkgwidgets.backends.http import transport
-from pkgwidgets.backends.http.limits import HttpLimits
-from pkgwidgets.backends.index.limits import IndexLimits
+from pkgwidgets.backends.http.http_limits import HttpLimits
+from pkgwidgets.backends.index.index_limits import IndexLimits
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.index.simple import SimpleIndex
 from pkgwidgets.connect import connect

@@ -10,8 +10,8 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from pkgwidgets.backends.config.index_sources import IndexSources, absolute_index_url
-from pkgwidgets.backends.http.limits import HttpLimits
-from pkgwidgets.backends.index.limits import IndexLimits
+from pkgwidgets.backends.http.http_limits import HttpLimits
+from pkgwidgets.backends.index.index_limits import IndexLimits
 from pkgwidgets.backends.index.local import LocalIndex
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound

@@ -24,12 +24,12 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.backends.config import index_settings
-from pkgwidgets.backends.http.limits import HttpLimits
+from pkgwidgets.backends.http.http_limits import HttpLimits
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.http.transport import RequestFailed
 from pkgwidgets.backends.index.cache import CachedProject, ReleaseCache
 from pkgwidgets.backends.index.find_links import FindLinks
-from pkgwidgets.backends.index.limits import IndexLimits
+from pkgwidgets.backends.index.index_limits import IndexLimits
 from pkgwidgets.backends.index.simple import SimpleIndex
 from pkgwidgets.core.compatibility import compatible_wheels
 from pkgwidgets.core.errors import (

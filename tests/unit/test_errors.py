@@ -12,7 +12,6 @@ from error_examples import EXAMPLES, FAMILIES, error_types
 
 from pkgwidgets.core import errors
 from pkgwidgets.core.errors import (
-    ApplierFailed,
     Cancelled,
     DiskFailed,
     InstallFailed,
@@ -25,6 +24,7 @@ from pkgwidgets.core.errors import (
     TooLate,
     TransactionError,
     VerificationFailed,
+    WorkerFailed,
     shown,
 )
 
@@ -65,7 +65,7 @@ def test_error_has_an_http_status_and_an_exit_code(kind: type[PkgwidgetsError]) 
         (VerificationFailed, 409, 1),
         (DiskFailed, 507, 1),
         (RollbackFailed, 500, 1),
-        (ApplierFailed, 500, 1),
+        (WorkerFailed, 500, 1),
     ],
 )
 def test_http_status_and_exit_code_tell_refusal_from_failure(
@@ -112,7 +112,7 @@ def test_transaction_errors_share_one_base_class() -> None:
         TransactionError,
         DiskFailed,
         TooLate,
-        ApplierFailed,
+        WorkerFailed,
         *failed,
     }
 

@@ -16,7 +16,7 @@ from fakes import Oracle
 from held_transactions import line
 
 from pkgwidgets.backends.processes import process
-from pkgwidgets.core.errors import ApplierFailed, Cancelled
+from pkgwidgets.core.errors import Cancelled, WorkerFailed
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
@@ -138,6 +138,6 @@ def test_worker_that_cannot_be_started_is_reported(
     prefix = backend.environment.interpreter.prefix
     plan, before = plan_upgrade(backend, "seedshelf"), tree(prefix)
     monkeypatch.setattr(process, "start", refused)
-    with pytest.raises(ApplierFailed, match="cannot be started: cannot allocate memory"):
+    with pytest.raises(WorkerFailed, match="cannot be started: cannot allocate memory"):
         transactions.apply_and_follow(backend, plan)
     assert (tree(prefix), list(backend.journal.transactions())) == (before, [])

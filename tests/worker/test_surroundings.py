@@ -15,7 +15,7 @@ from held_transactions import appliers, eventually, held_wheel, holding
 from pkgwidgets.backends.config.index_sources import IndexSources
 from pkgwidgets.backends.worker import launcher
 from pkgwidgets.connect import connect
-from pkgwidgets.core.errors import ApplierFailed
+from pkgwidgets.core.errors import WorkerFailed
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
@@ -87,10 +87,10 @@ def test_worker_that_fails_to_start_reports_the_reason(
     prefix = backend.environment.interpreter.prefix
     plan, before = plan_upgrade(backend, "seedshelf"), tree(prefix)
     monkeypatch.setattr(launcher, "_MAIN", "raise ImportError('no module of that name')")
-    with pytest.raises(ApplierFailed, match="no module of that name"):
+    with pytest.raises(WorkerFailed, match="no module of that name"):
         transactions.apply_and_follow(backend, plan)
     monkeypatch.setattr(launcher, "_MAIN", "import os; os._exit(3)")
-    with pytest.raises(ApplierFailed, match="it ended without a word"):
+    with pytest.raises(WorkerFailed, match="it ended without a word"):
         transactions.apply_and_follow(backend, plan)
     assert tree(prefix) == before
     assert list(backend.journal.transactions()) == []
@@ -103,7 +103,7 @@ def test_truncated_apply_request_is_not_applied(
     plan, before = plan_upgrade(backend, "seedshelf"), tree(prefix)
     whole = launcher.ApplyRequest.to_text
     monkeypatch.setattr(launcher.ApplyRequest, "to_text", lambda order: whole(order)[:-9])
-    with pytest.raises(ApplierFailed):
+    with pytest.raises(WorkerFailed):
         transactions.apply_and_follow(backend, plan)
     eventually(lambda: appliers(prefix) == [])
     assert tree(prefix) == before

@@ -10,7 +10,7 @@ from threading import Lock
 from urllib.parse import urlsplit
 
 from pkgwidgets.backends.http.network_settings import NetworkSettings
-from pkgwidgets.backends.index.limits import IndexLimits
+from pkgwidgets.backends.index.index_limits import IndexLimits
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.redaction import without_credentials
 

@@ -23,7 +23,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 from .circuit_breaker import CircuitBreaker
 from .decompression import BrokenArchive
 from .fast_get import FastGet
-from .limits import HttpLimits
+from .http_limits import HttpLimits
 from .network_settings import Credentials, NetworkSettings, without_userinfo
 from .transport import RequestFailed, Response, parse_number, read_response
 

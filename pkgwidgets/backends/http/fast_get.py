@@ -13,7 +13,7 @@ from typing import Any
 
 from urllib3.exceptions import ProtocolError
 
-from .limits import HttpLimits
+from .http_limits import HttpLimits
 from .transport import (
     Response,
     check_encoding,

@@ -10,7 +10,7 @@ from typing import Any
 import urllib3
 
 from .decompression import TooLarge, decompress
-from .limits import HttpLimits
+from .http_limits import HttpLimits
 
 _CHUNK_BYTES = 1 << 17
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})

@@ -20,7 +20,7 @@ from packaging.utils import (
 from packaging.version import Version
 
 from pkgwidgets.backends.http.client import Client
-from pkgwidgets.backends.http.limits import HttpLimits
+from pkgwidgets.backends.http.http_limits import HttpLimits
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.http.transport import RequestFailed
 from pkgwidgets.backends.store.filesystem import os_error_text

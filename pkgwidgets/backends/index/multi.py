@@ -29,7 +29,7 @@ from pkgwidgets.core.interfaces import (
 from pkgwidgets.core.releases import Release, ReleaseList
 
 from .exclude_newer import ExcludeNewer
-from .limits import IndexLimits
+from .index_limits import IndexLimits
 
 if TYPE_CHECKING:
     from .find_links import FindLinks

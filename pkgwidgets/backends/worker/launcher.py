@@ -21,7 +21,7 @@ from pkgwidgets.backends.processes import process
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.error_json import error_from_json
-from pkgwidgets.core.errors import ApplierFailed, DiskFailed
+from pkgwidgets.core.errors import DiskFailed, WorkerFailed
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.json_values import JsonShape
 from pkgwidgets.core.plan_json import plan_from_json, plan_to_json
@@ -104,7 +104,7 @@ class WorkerLauncher:
     def start(self, plan: Plan) -> str:
         """Start the worker, wait until the transaction has begun, and return its id.
 
-        Raises the error that the worker sends instead, `ApplierFailed` if it sends nothing.
+        Raises the error that the worker sends instead, `WorkerFailed` if it sends nothing.
         """
         request = ApplyRequest(
             plan=plan,
@@ -118,7 +118,7 @@ class WorkerLauncher:
                 argv, stdin=request.to_text(), cwd=_detach_target(self._environment)
             )
         except OSError as error:
-            raise ApplierFailed(
+            raise WorkerFailed(
                 "", f"it cannot be started: {filesystem.os_error_text(error)}"
             ) from error
         try:
@@ -153,7 +153,7 @@ def _read_start(worker: process.DetachedProcess) -> str:
         error = error_from_json(reply["failed"])
     except (ValueError, KeyError, TypeError):
         message = (worker.last_words().splitlines() or ["it ended without a word"])[-1]
-        raise ApplierFailed("", message[:500]) from None
+        raise WorkerFailed("", message[:500]) from None
     raise error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pkgwidgets.backends.http.limits import HttpLimits
+from pkgwidgets.backends.http.http_limits import HttpLimits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
