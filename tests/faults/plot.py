@@ -133,8 +133,8 @@ class Plot:
         self.journal = FolderJournal(self.place, recovery_archive)
         self.backend = replace(kit.backend, journal=self.journal, save_point=self._save_point)
 
-    def _save_point(self, id: str) -> FolderSavePoint:
-        return FolderSavePoint(self.journal.folder(id), self.prefix)
+    def _save_point(self, transaction_id: str) -> FolderSavePoint:
+        return FolderSavePoint(self.journal.folder(transaction_id), self.prefix)
 
     @classmethod
     def planted(cls, prefix: Path) -> Plot:

@@ -234,27 +234,27 @@ def found_in(backend: Backend, known: int) -> str:
     done = backend.journal.transactions()[known:]
     if not done:
         return PLANNING
-    assert {each.outcome for each in done} == {Outcome.ROLLED_BACK}
+    assert {transaction.outcome for transaction in done} == {Outcome.ROLLED_BACK}
     return AFTER if "INTENT" in backend.journal.steps(done[-1].id) else BESIDE
 
 
-@pytest.mark.parametrize(("wheel", "where", "said"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("wheel", "where", "message"), BAD.values(), ids=BAD)
 def test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged(
     crowded: Backend,
     garden: Demo,
     tree: Oracle,
     wheel: BuiltWheel,
     where: str,
-    said: str,
+    message: str,
 ) -> None:
-    if "did not finish" in said:
+    if "did not finish" in message:
         limits = ImportCheckLimits(module_seconds=1.5)
         checker = SubprocessImportChecker(crowded.environment.interpreter, limits)
         crowded = replace(crowded, import_checker=checker)
     garden.index.publish(wheel)
     prefix = crowded.environment.interpreter.prefix
     before, known = tree(prefix), len(crowded.journal.transactions())
-    with pytest.raises(PkgwidgetsError, match=said):
+    with pytest.raises(PkgwidgetsError, match=message):
         apply.apply_plan(crowded, plan_upgrade(crowded, wheel.name, version=wheel.version))
     assert (tree(prefix), found_in(crowded, known)) == (before, where)
 
@@ -362,11 +362,11 @@ def test_uninstall_that_breaks_an_undeclared_dependent_is_refused(
 
 def test_code_that_runs_at_startup_is_reported(backend: Backend, garden: Demo) -> None:
     garden.index.publish(bad(files={"beanpoles.pth": "import beanpoles\n"}))
-    told: list[Event] = []
+    events: list[Event] = []
     plan = plan_upgrade(backend, "beanpoles")
     assert plan.warnings == ()
-    apply.apply_plan(backend, plan, told.append)
-    assert "beanpoles runs code at every start of Python: beanpoles.pth" in {e.text for e in told}
+    apply.apply_plan(backend, plan, events.append)
+    assert "beanpoles runs code at every start of Python: beanpoles.pth" in {e.text for e in events}
     garden.index.publish(BuiltWheel(name="beanpoles", version="1.3", files={"beanpoles.py": POLES}))
     warned = plan_upgrade(backend, "beanpoles")
     assert warned.warnings == ("beanpoles runs code at every start: beanpoles.pth",)
@@ -439,8 +439,8 @@ def test_kernel_that_already_failed_to_start_does_not_block(
 def test_kernel_check_runs_only_for_kernel_packages() -> None:
     for name, version, tried in (("traitlets", "2", True), ("pea", "2", False)):
         kit = FakeKit()
-        for each in ("ipykernel", name):
-            kit.installer.put(_plain(each, "1"), requested=True)
+        for installed in ("ipykernel", name):
+            kit.installer.put(_plain(installed, "1"), requested=True)
         kit.publish(_plain(name, version))
         plan = plan_upgrade(kit.backend, name)
         kit.import_checker.no_kernel = "it is broken"
@@ -452,8 +452,8 @@ def test_kernel_check_runs_only_for_kernel_packages() -> None:
 
 def test_kernel_failure_after_installation_is_rolled_back() -> None:
     kit = FakeKit()
-    for each in ("ipykernel", "traitlets"):
-        kit.installer.put(_plain(each, "1"), requested=True)
+    for installed in ("ipykernel", "traitlets"):
+        kit.installer.put(_plain(installed, "1"), requested=True)
     kit.publish(_plain("traitlets", "2"))
     before = kit.tree()
 
@@ -506,8 +506,8 @@ def test_pkgwidgets_upgrade_that_could_not_undo_is_refused(
     apply.apply_plan(backend, plan_install(backend, "pkgwidgets"))
     before = tree(garden.folder / "env")
     garden.index.publish(ours("2.0", **{"worker": "", "recover": "", module: "import nobody"}))
-    said = rf"pkgwidgets 2\.0's module pkgwidgets\.{module} cannot be imported \(ModuleNotFound"
-    with pytest.raises(StageFailed, match=said):
+    message = rf"pkgwidgets 2\.0's module pkgwidgets\.{module} cannot be imported \(ModuleNotFound"
+    with pytest.raises(StageFailed, match=message):
         apply.apply_plan(backend, plan_upgrade(backend, "pkgwidgets"))
     assert tree(garden.folder / "env") == before
 

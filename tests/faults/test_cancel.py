@@ -38,8 +38,8 @@ def at_saving(number: int) -> Callable[[Event], None]:
 def in_small_steps(plot: Plot) -> Backend:
     """Return a backend whose save points tick after every second file."""
 
-    def save_point(id: str) -> FolderSavePoint:
-        return FolderSavePoint(plot.journal.folder(id), plot.prefix, files_per_tick=2)
+    def save_point(transaction_id: str) -> FolderSavePoint:
+        return FolderSavePoint(plot.journal.folder(transaction_id), plot.prefix, files_per_tick=2)
 
     return replace(plot.backend, save_point=save_point)
 
@@ -75,10 +75,10 @@ def many(tmp_path: Path) -> list[Path]:
 
 
 def test_save_reports_progress_regularly(tmp_path: Path, many: list[Path]) -> None:
-    told: list[None] = []
+    reports: list[None] = []
     save_point = FolderSavePoint(tmp_path / ".pkgwidgets" / "txn" / "1", tmp_path)
-    save_point.save(many, lambda: told.append(None))
-    assert len(told) >= 2 * MANY // 32
+    save_point.save(many, lambda: reports.append(None))
+    assert len(reports) >= 2 * MANY // 32
     assert save_point.is_intact()
 
 

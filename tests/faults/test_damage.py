@@ -161,7 +161,7 @@ def test_missing_objects_are_named(half_done: Plot) -> None:
     shutil.rmtree(folder_of(half_done) / "objects")
     with pytest.raises(RollbackFailed) as caught, half_done.environment.locked("recovery"):
         recovery.recover(half_done.backend)
-    named = {said.partition(": ")[0] for said in caught.value.differences}
+    named = {difference.partition(": ")[0] for difference in caught.value.differences}
     assert str(half_done.prefix / "lib/pea/gone.py") in named
     assert str(half_done.prefix / "lib/pea.pth") in named
     assert str(half_done.prefix / "lib/pea/fresh.py") not in named
@@ -176,7 +176,7 @@ def test_history_shows_some_of_many_failed_paths_and_keeps_all(
 
     lost = Lost(folder_of(half_done), half_done.prefix)
     with pytest.raises(RollbackFailed) as caught, half_done.environment.locked("recovery"):
-        recovery.recover(replace(half_done.backend, save_point=lambda id: lost))
+        recovery.recover(replace(half_done.backend, save_point=lambda transaction_id: lost))
     differences = caught.value.differences
     assert len(differences) == 25
     (shown,) = half_done.journal.transactions()

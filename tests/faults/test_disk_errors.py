@@ -75,8 +75,8 @@ def _wrapped(
     return called
 
 
-def is_number(wanted: int, name: str, at: int) -> bool:
-    return at == wanted
+def is_number(number: int, name: str, at: int) -> bool:
+    return at == number
 
 
 def outcome(plot: Plot) -> PkgwidgetsError | None:

@@ -29,8 +29,8 @@ from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninsta
 
 
 def pea(version: str, files: dict[str, str | bytes] | None = None, **more: object) -> BuiltWheel:
-    found = {"pea.py": f"x = {version!r}\n"} if files is None else files
-    return BuiltWheel(name="pea", version=version, files=found, **more)  # type: ignore[arg-type]
+    contents = {"pea.py": f"x = {version!r}\n"} if files is None else files
+    return BuiltWheel(name="pea", version=version, files=contents, **more)  # type: ignore[arg-type]
 
 
 class Site:
@@ -51,8 +51,8 @@ class Site:
             ).run()
 
     def info(self, name: str) -> Path:
-        (found,) = self.path.glob(f"{name}-*.dist-info")
-        return found
+        (folder,) = self.path.glob(f"{name}-*.dist-info")
+        return folder
 
     def claim(self, row: str, name: str = "seedshelf") -> None:
         """Add a row to a RECORD."""
@@ -64,8 +64,8 @@ class Site:
 
     def seen_as(self, **facts: object) -> None:
         """Let the interpreter tell other facts."""
-        told: Interpreter = replace(self.backend.environment.interpreter, **facts)  # type: ignore[arg-type]
-        self.backend = replace(self.backend, environment=InstalledEnvironment(told))
+        interpreter: Interpreter = replace(self.backend.environment.interpreter, **facts)  # type: ignore[arg-type]
+        self.backend = replace(self.backend, environment=InstalledEnvironment(interpreter))
 
 
 @pytest.fixture
@@ -222,24 +222,24 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
 
 
 @pytest.mark.parametrize("call", [plan_upgrade, plan_uninstall], ids=["upgrade", "removal"])
-@pytest.mark.parametrize(("make", "name", "said"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("make", "name", "reason"), REFUSED.values(), ids=REFUSED)
 def test_unchangeable_package_is_refused_while_planning(
     site: Site,
     tree: Oracle,
     make: Callable[[Site], object],
     name: str,
-    said: str,
+    reason: str,
     call: Callable[[Backend, str], Plan],
 ) -> None:
     site.garden.index.publish(pea("2.0"))
     make(site)
-    before, asked = tree(site.prefix), len(site.garden.index.requests)
+    before, requests = tree(site.prefix), len(site.garden.index.requests)
     with pytest.raises(EnvironmentRefused) as caught:
         call(site.backend, name)
-    assert said in caught.value.reason
+    assert reason in caught.value.reason
     assert caught.value.hint == "Nothing was changed."
     assert "\n" not in str(caught.value)
-    assert (tree(site.prefix), len(site.garden.index.requests)) == (before, asked)
+    assert (tree(site.prefix), len(site.garden.index.requests)) == (before, requests)
 
 
 OF_ITSELF = [
@@ -259,8 +259,8 @@ def test_unchangeable_package_does_not_block_other_upgrades(site: Site, fixture:
     assert {"frostcall", "raintable"} <= {change.id for change in plan.changes}
     assert name not in {change.id for change in plan.changes}
     listed = site.backend.environment.distributions().values()
-    readable = name in {found.id for found in listed if isinstance(found, Distribution)}
-    assert (name in {held.id for held in plan.held_back}) == readable
+    readable = name in {entry.id for entry in listed if isinstance(entry, Distribution)}
+    assert (name in {kept.id for kept in plan.held_back}) == readable
     done = apply.apply_plan(site.backend, plan_upgrade(site.backend, "frostcall"))
     assert done.outcome is Outcome.COMMITTED
 
@@ -278,7 +278,7 @@ def test_unchangeable_dependency_holds_the_package_back(site: Site) -> None:
     (site.info("sundrift") / "RECORD").unlink()
     plan = plan_upgrade(site.backend, "bedplanner")
     assert not plan
-    reasons = {str(held.id): held.reason for held in plan.held_back}
+    reasons = {str(kept.id): kept.reason for kept in plan.held_back}
     assert set(reasons) == {"bedplanner", "sundrift"}
     assert "has no RECORD" in reasons["sundrift"]
     with pytest.raises(EnvironmentRefused, match=r"sundrift would have to change, and cannot: "):
@@ -406,8 +406,8 @@ def test_changeable_environment_is_upgraded_and_undone(
     done = apply.apply_plan(site.backend, plan_upgrade(site.backend, "pea"))
     assert [str(change) for change in done.changes] == ["pea 1.0 → 2.0"]
     after = tree(site.prefix)
-    left = {row[0] for row in before if "~" in row[0]}
-    assert left == {row[0] for row in after if "~" in row[0]}
+    leftovers = {row[0] for row in before if "~" in row[0]}
+    assert leftovers == {row[0] for row in after if "~" in row[0]}
     apply.apply_plan(site.backend, plan_undo(site.backend))
     assert tree(site.prefix) == before
 

@@ -35,8 +35,8 @@ class Foreign:
         self.python = garden.python
 
     def info(self, name: str) -> Path:
-        (found,) = self.site.glob(f"{name}-*.dist-info")
-        return found
+        (folder,) = self.site.glob(f"{name}-*.dist-info")
+        return folder
 
     def _version(self, version: str) -> None:
         metadata = self.info("seedshelf") / "METADATA"

@@ -31,11 +31,11 @@ BACK = [f"{record}:{moment}" for record in ("RB_BEGIN", "ROLLED_BACK") for momen
 def ended(plot: Plot) -> str:
     """Recover, and again, which changes nothing; return the digest."""
     assert plot.recover() == 0
-    found = plot.digest()
+    digest = plot.digest()
     assert plot.leftovers() == []
     assert plot.recover() == 0
-    assert plot.digest() == found
-    return found
+    assert plot.digest() == digest
+    return digest
 
 
 @pytest.mark.parametrize("record", RECORDS)

@@ -70,9 +70,9 @@ def test_power_cut_during_upgrade_leaves_the_old_or_the_new_environment(
     with traced(plot.prefix) as trace:
         plot.upgrade()
 
-    def check(left: Plot, count: int, lost: str) -> None:
-        committed = "COMMIT" in left.last_steps()
-        assert left.digest() == trees[committed], (count, lost)
+    def check(crashed: Plot, count: int, lost: str) -> None:
+        committed = "COMMIT" in crashed.last_steps()
+        assert crashed.digest() == trees[committed], (count, lost)
         if count >= trace.markers["COMMIT"]:
             assert committed, (count, lost)
         if committed:
@@ -97,8 +97,8 @@ def test_power_cut_during_rollback_leaves_the_old_environment(
         plot.upgrade()
     assert plot.last_steps()[-1] == "ROLLED_BACK"
 
-    def check(left: Plot, count: int, lost: str) -> None:
-        assert left.digest() == trees[0], (count, lost)
+    def check(crashed: Plot, count: int, lost: str) -> None:
+        assert crashed.digest() == trees[0], (count, lost)
 
     assert recovered_from_all(trace, tmp_path, every, check) >= 1200
 
@@ -125,7 +125,7 @@ def test_second_power_cut_during_recovery_leaves_the_old_environment(
         with traced(half.prefix) as again:
             assert half.recover() == 0
 
-        def check(found: Plot, count: int, lost: str) -> None:
-            assert found.digest() == trees[0], (count, lost)
+        def check(crashed: Plot, count: int, lost: str) -> None:
+            assert crashed.digest() == trees[0], (count, lost)
 
         assert recovered_from_all(again, tmp_path, 1, check) >= 40

@@ -26,11 +26,11 @@ PACKAGE = Path(pkgwidgets.__file__).parent
 
 def recovery_modules() -> list[str]:
     """Return the modules that it is made of: those in the folders, and those that are named."""
-    found = []
+    modules = []
     for name in RECOVERY_FILES:
         paths = PACKAGE.glob(f"{name}*.py" if name.endswith("/") else name)
-        found += [path for path in paths if path.name != "__init__.py"]
-    return sorted(path.relative_to(PACKAGE).as_posix() for path in found)
+        modules += [path for path in paths if path.name != "__init__.py"]
+    return sorted(path.relative_to(PACKAGE).as_posix() for path in modules)
 
 
 @pytest.fixture
@@ -57,26 +57,26 @@ def run(tool: Path, **variables: str) -> tuple[int, str]:
         timeout=120,
     )
     assert done.stderr == ""
-    (said,) = done.stdout.splitlines()
-    return done.returncode, said
+    (output,) = done.stdout.splitlines()
+    return done.returncode, output
 
 
 def imported(module: str) -> set[str]:
     """Return what a module imports when it runs, in full."""
-    found = set()
+    names = set()
     tree = ast.parse((PACKAGE / module).read_text("utf-8"))
     for node in list(ast.walk(tree)):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body.clear()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {each.name for each in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             package = ["pkgwidgets", *Path(module).parent.parts]
             base = package[: len(package) + 1 - node.level] if node.level else []
             name = ".".join([*base, *filter(None, [node.module])])
-            found |= {f"{name}.{each.name}" for each in node.names}
-    return found
+            names |= {f"{name}.{alias.name}" for alias in node.names}
+    return names
 
 
 @pytest.mark.parametrize("module", recovery_modules())
@@ -85,7 +85,7 @@ def test_archive_modules_import_only_the_standard_library(module: str) -> None:
         f"pkgwidgets.{name.removesuffix('.py').replace('/', '.')}" for name in recovery_modules()
     }
     for name in imported(module):
-        ours = any(name == each or name.startswith(f"{each}.") for each in known)
+        ours = any(name == prefix or name.startswith(f"{prefix}.") for prefix in known)
         assert ours or name.partition(".")[0] in sys.stdlib_module_names, name
 
 
@@ -101,10 +101,10 @@ def test_archive_contains_the_same_code_as_the_package() -> None:
 
 def test_archive_rolls_back_an_interrupted_change(half_done: Plot, trees: tuple[str, str]) -> None:
     assert half_done.digest() == trees[1]
-    id = half_done.journal.ids()[-1]
+    transaction_id = half_done.journal.ids()[-1]
     tool = tool_of(half_done)
-    said = f"Transaction {id} was rolled back: the environment is the old one."
-    assert run(tool) == (0, said)
+    message = f"Transaction {transaction_id} was rolled back: the environment is the old one."
+    assert run(tool) == (0, message)
     assert (half_done.digest(), half_done.leftovers()) == (trees[0], [])
     assert half_done.journal.transactions()[0].error == "it was cut off"
 
@@ -113,9 +113,9 @@ def test_archive_works_after_the_environment_was_moved(
     half_done: Plot, trees: tuple[str, str], tmp_path: Path
 ) -> None:
     half_done.prefix.rename(tmp_path / "moved")
-    moved = Plot(tmp_path / "moved")
-    code, _ = run(tool_of(moved))
-    assert (code, moved.digest()) == (0, trees[0])
+    renamed = Plot(tmp_path / "moved")
+    code, _ = run(tool_of(renamed))
+    assert (code, renamed.digest()) == (0, trees[0])
     assert not half_done.prefix.exists()
 
 
@@ -133,9 +133,9 @@ def test_archive_reports_if_there_is_nothing_to_recover(
 def test_archive_keeps_a_committed_transaction(tmp_path: Path, trees: tuple[str, str]) -> None:
     plot = Plot.planted(tmp_path / "env")
     assert killed(plot.upgrade, "COMMIT:synced")
-    id = plot.journal.ids()[-1]
-    said = f"Transaction {id} was complete: the environment is the new one."
-    assert run(tool_of(plot)) == (0, said)
+    transaction_id = plot.journal.ids()[-1]
+    message = f"Transaction {transaction_id} was complete: the environment is the new one."
+    assert run(tool_of(plot)) == (0, message)
     assert (plot.digest(), plot.leftovers()) == (trees[1], [])
 
 
@@ -144,9 +144,9 @@ def test_archive_ends_a_transaction_that_changed_nothing(
 ) -> None:
     plot = Plot.planted(tmp_path / "env")
     assert killed(plot.upgrade, "LOCKED:synced")
-    id = plot.journal.ids()[-1]
-    said = f"Transaction {id} had changed nothing: the environment is the old one."
-    assert run(tool_of(plot)) == (0, said)
+    transaction_id = plot.journal.ids()[-1]
+    message = f"Transaction {transaction_id} had changed nothing: the environment is the old one."
+    assert run(tool_of(plot)) == (0, message)
     assert (plot.digest(), plot.last_steps()[-1]) == (trees[0], "ABORTED")
 
 
@@ -155,10 +155,10 @@ def test_archive_names_paths_that_cannot_be_rolled_back(
 ) -> None:
     kept = tool_of(half_done).with_name("objects")
     shutil.move(kept, half_done.prefix.with_name("elsewhere"))
-    code, said = run(tool_of(half_done))
+    code, output = run(tool_of(half_done))
     assert code == 1
-    assert f"{half_done.prefix / 'lib/pea/gone.py'}: no such file or directory" in said
-    assert f"python -I -S {tool_of(half_done)}" in said
+    assert f"{half_done.prefix / 'lib/pea/gone.py'}: no such file or directory" in output
+    assert f"python -I -S {tool_of(half_done)}" in output
     with pytest.raises(RollbackFailed), half_done.environment.locked("recovery"):
         recovery.recover(half_done.backend)
     shutil.move(half_done.prefix.with_name("elsewhere"), kept)
@@ -170,9 +170,9 @@ def test_archive_refuses_while_the_environment_is_locked(
     half_done: Plot, trees: tuple[str, str]
 ) -> None:
     with hold_lock(half_done.place, "uv"):
-        code, said = run(tool_of(half_done))
+        code, output = run(tool_of(half_done))
     assert (code, half_done.digest()) == (1, trees[1])
-    assert said.startswith("The environment is being changed by uv (process ")
+    assert output.startswith("The environment is being changed by uv (process ")
     assert run(tool_of(half_done))[0] == 0
     assert half_done.digest() == trees[0]
 
@@ -193,23 +193,23 @@ def test_transaction_of_another_format_is_recovered_by_its_archive(
 ) -> None:
     """Ours stands for the old version here: it knows only a later format."""
     monkeypatch.setattr(journal_file, "FORMAT", 2)
-    id = half_done.journal.ids()[-1]
+    transaction_id = half_done.journal.ids()[-1]
     with half_done.environment.locked("recovery"):
-        assert recovery.recover(half_done.backend) == (id,)
+        assert recovery.recover(half_done.backend) == (transaction_id,)
     assert (half_done.digest(), half_done.leftovers()) == (trees[0], [])
 
 
 def test_archive_reports_an_unknown_journal_format(
     half_done: Plot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id = half_done.journal.ids()[-1]
+    transaction_id = half_done.journal.ids()[-1]
     with monkeypatch.context() as newer:
         newer.setattr(journal_file, "FORMAT", 2)
-        half_done.journal.record(id, "SYNCED")
+        half_done.journal.record(transaction_id, "SYNCED")
     before = half_done.digest()
-    code, said = run(tool_of(half_done))
+    code, output = run(tool_of(half_done))
     assert (code, half_done.digest()) == (1, before)
-    assert "another version of pkgwidgets wrote it" in said
+    assert "another version of pkgwidgets wrote it" in output
     with pytest.raises(RollbackFailed, match="another version"), half_done.environment.locked("x"):
         recovery.recover(half_done.backend)
 
@@ -225,6 +225,6 @@ def test_archive_is_synced_before_the_journal(
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
 
     monkeypatch.setattr(os, "fsync", sync)
-    id = plot.journal.start(plot.plan()).id
+    transaction_id = plot.journal.start(plot.plan()).id
     assert synced.index("recover.pyz.new") < synced.index("journal")
-    assert zipfile.is_zipfile(plot.journal.folder(id) / "recover.pyz")
+    assert zipfile.is_zipfile(plot.journal.folder(transaction_id) / "recover.pyz")

@@ -78,12 +78,12 @@ def test_forty_kills_of_uv_leave_the_old_or_the_new_environment(
         plan, known = plan_upgrade(backend, "bedplanner"), len(backend.journal.transactions())
         killed_after(seconds, lambda plan=plan: apply.apply_plan(backend, plan))  # type: ignore[misc]
         recovered(backend)
-        left = backend.journal.transactions()[known:]
-        committed = [each.outcome for each in left] == [Outcome.COMMITTED]
+        records = backend.journal.transactions()[known:]
+        committed = [transaction.outcome for transaction in records] == [Outcome.COMMITTED]
         assert tree.digest(prefix) == (new if committed else old), seconds
         recovered(backend)  # what could not be cleared away at once is the next one's to clear
         assert not (prefix / ".pkgwidgets" / "open").exists()
-        outcomes += [each.outcome for each in left]
+        outcomes += [transaction.outcome for transaction in records]
         if committed:
             apply.apply_plan(backend, plan_undo(backend))
             assert tree.digest(prefix) == old
