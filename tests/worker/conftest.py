@@ -41,8 +41,8 @@ def _nobody_left(garden: Demo) -> Iterator[None]:
     """End what a failed test left: it would go on in the next test's environment."""
     yield
     prefix = garden.folder / "env"
-    while left := appliers(prefix):
-        for pid in left:
+    while pids := appliers(prefix):
+        for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 

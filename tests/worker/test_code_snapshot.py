@@ -88,14 +88,14 @@ def process(site: Path) -> Iterator[Process]:
 def test_late_import_is_of_the_loaded_version(process: Process, site: Path) -> None:
     replaced(site)
     late = "import pkgwidgets.presentation.value_html as html; print(html.__file__, flush=True)"
-    found = Path(process.do(late))
-    assert found.name == "value_html.py"
-    assert found.parent.parent.parent.name.startswith("pkgwidgets-edition-")
+    file = Path(process.do(late))
+    assert file.name == "value_html.py"
+    assert file.parent.parent.parent.name.startswith("pkgwidgets-edition-")
     assert (
         process.do("import pkgwidgets.backends.index.simple; print('fine', flush=True)") == "fine"
     )
     process.end()
-    assert not found.exists()
+    assert not file.exists()
     assert list(site.glob("pkgwidgets-edition-*")) == []
 
 

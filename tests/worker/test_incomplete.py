@@ -59,7 +59,7 @@ class Stuck:
         return self.is_in(str(error))
 
     def is_in(self, text: object) -> bool:
-        return all(said in str(text) for said in (*self.differences, self.command))
+        return all(detail in str(text) for detail in (*self.differences, self.command))
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def stuck(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path) -> Stuck
     transactions.apply_and_follow(backend, plan_upgrade(backend, "seedshelf"))
     before = tree(garden.folder / "env")
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
-    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: "SYNCED" in backend.journal.steps(id))
-    folder = backend.journal.folder(id)
+    transaction_id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: "SYNCED" in backend.journal.steps(transaction_id))
+    folder = backend.journal.folder(transaction_id)
     rows = json.loads((folder / "manifest.json").read_bytes())["rows"]
     damaged = {
         folder / "objects" / row["object"]: garden.folder / "env" / row["path"]
@@ -86,9 +86,9 @@ def stuck(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path) -> Stuck
         content = kept.read_bytes()
         kept.unlink()
         kept.write_bytes(content + b"!")
-    transactions.cancel(backend, id)
-    eventually(lambda: "RB_INCOMPLETE" in backend.journal.steps(id))
-    return Stuck(id=id, folder=folder, before=before, damaged=damaged)
+    transactions.cancel(backend, transaction_id)
+    eventually(lambda: "RB_INCOMPLETE" in backend.journal.steps(transaction_id))
+    return Stuck(id=transaction_id, folder=folder, before=before, damaged=damaged)
 
 
 def run(command: str) -> subprocess.CompletedProcess[str]:

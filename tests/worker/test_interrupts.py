@@ -58,21 +58,21 @@ def _interrupt_at_random(
             for _ in range(moments.randint(1, 4)):
                 os.killpg(child.pid, signal.SIGINT)
                 time.sleep(moments.uniform(0, 0.03))
-            said = line(child)
+            answer = line(child)
             child.communicate(timeout=30)
-        seen.add(said)
-        found = [each.outcome for each in backend.journal.transactions()[known:]]
+        seen.add(answer)
+        outcomes = [transaction.outcome for transaction in backend.journal.transactions()[known:]]
         # Whoever is told an end, is told the end that it had; the next can begin at once.
-        match said:
+        match answer:
             case "Cancelled":
-                assert found == [Outcome.ROLLED_BACK]
+                assert outcomes == [Outcome.ROLLED_BACK]
             case "TooLate" | "committed":
-                assert found == [Outcome.COMMITTED]
+                assert outcomes == [Outcome.COMMITTED]
             case _:
-                assert said in ("KeyboardInterrupt", "")
+                assert answer in ("KeyboardInterrupt", "")
                 settled()
         assert backend.environment.holder() is None
-        if Outcome.COMMITTED in found:
+        if Outcome.COMMITTED in outcomes:
             transactions.apply_and_follow(backend, plan_undo(backend))
         assert tree(prefix) == before
     return seen

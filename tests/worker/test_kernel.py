@@ -59,8 +59,8 @@ def under_way(backend: Backend) -> str:
 
 
 def _installed(backend: Backend) -> bool:
-    found = backend.journal.transactions()[-1:]
-    return bool(found) and "INSTALLED" in backend.journal.steps(found[0].id)
+    latest = backend.journal.transactions()[-1:]
+    return bool(latest) and "INSTALLED" in backend.journal.steps(latest[0].id)
 
 
 def test_kernel_interrupt_rolls_back(
@@ -83,13 +83,13 @@ def test_restarted_kernel_can_follow_the_running_transaction(
     garden: Demo, backend: Backend, notebook: Notebook, gate: Path
 ) -> None:
     notebook.begin(_THREAD)
-    id = under_way(backend)
+    transaction_id = under_way(backend)
     notebook.restart()
     notebook.run(_SERVICE.format(str(garden.python), garden.index_url))
-    assert notebook.run("service.current_transaction().id") == repr(id)
+    assert notebook.run("service.current_transaction().id") == repr(transaction_id)
     assert notebook.run("str(service.get_package('seedshelf').status)") == "'upgrading'"
     assert notebook.run("service.upgrade_package('frostcall')") == "EnvironmentBusy"
-    cell = notebook.begin(f"service.follow({id!r})")
+    cell = notebook.begin(f"service.follow({transaction_id!r})")
     gate.touch()
     assert "seedshelf 1.4.1 → 1.9" in notebook.result(cell)
     assert backend.journal.transactions()[-1].outcome is Outcome.COMMITTED
@@ -113,14 +113,14 @@ def test_transaction_survives_the_end_of_its_kernel(
     end: Callable[[KernelManager], Any],
 ) -> None:
     notebook.begin(cell)
-    id = under_way(backend)
+    transaction_id = under_way(backend)
     end(notebook.manager)
     eventually(lambda: not notebook.manager.is_alive())
-    found = transactions.running(backend)
-    assert found is not None
-    assert found.id == id
+    transaction = transactions.running(backend)
+    assert transaction is not None
+    assert transaction.id == transaction_id
     gate.touch()
-    assert transactions.follow(backend, id).outcome is Outcome.COMMITTED
+    assert transactions.follow(backend, transaction_id).outcome is Outcome.COMMITTED
 
 
 @pytest.mark.parametrize("restart", [True, False], ids=["restarted", "shut down"])
@@ -129,11 +129,11 @@ def test_kernel_restart_or_shutdown_from_jupyter_cancels_the_waiting_cell(
 ) -> None:
     before = tree(garden.folder / "env")
     notebook.begin(_CELL)
-    id = under_way(backend)
+    transaction_id = under_way(backend)
     if restart:
         notebook.restart()
     else:
         notebook.manager.shutdown_kernel(now=False)
     with pytest.raises(Cancelled):
-        transactions.follow(backend, id)
+        transactions.follow(backend, transaction_id)
     assert tree(garden.folder / "env") == before

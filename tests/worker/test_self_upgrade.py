@@ -94,9 +94,9 @@ class Home:
 def home(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
     folder = tmp_path_factory.mktemp("home")
     python = folder / "env" / "bin" / "python"
-    found = uv.find_uv_bin()
-    _run(found, "venv", "--quiet", "--python", sys.executable, folder / "env")
-    install = (found, "pip", "install", "--quiet", "--python", python, "--find-links", wheels)
+    uv_path = uv.find_uv_bin()
+    _run(uv_path, "venv", "--quiet", "--python", sys.executable, folder / "env")
+    install = (uv_path, "pip", "install", "--quiet", "--python", python, "--find-links", wheels)
     _run(*install, *OLD)
     caches = {"UV_FIND_LINKS": str(wheels), "XDG_CACHE_HOME": str(folder / "cache")}
     variables = {**os.environ, **caches}

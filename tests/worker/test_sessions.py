@@ -30,9 +30,9 @@ def gate(garden: Demo, tmp_path: Path) -> Path:
 @pytest.fixture
 def elsewhere(backend: Backend, gate: Path) -> str:
     """Start an upgrade of seedshelf in another session; return its id once it has installed."""
-    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: "INSTALLED" in backend.journal.steps(id))
-    return id
+    transaction_id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: "INSTALLED" in backend.journal.steps(transaction_id))
+    return transaction_id
 
 
 def click(widget: Any, **message: object) -> None:
@@ -47,15 +47,15 @@ def test_new_service_can_follow_the_running_transaction(
     garden: Demo, elsewhere: str, gate: Path
 ) -> None:
     service = PackageService(garden.python, index_url=garden.index_url)
-    found = service.current_transaction()
-    assert found is not None
-    assert (found.id, found.outcome) == (elsewhere, Outcome.STARTED)
+    transaction = service.current_transaction()
+    assert transaction is not None
+    assert (transaction.id, transaction.outcome) == (elsewhere, Outcome.STARTED)
     assert service.get_package("seedshelf").status is PackageStatus.UPGRADING
     assert service.get_packages().loc["seedshelf", "status"] == "upgrading"
-    told: list[Event] = []
+    events: list[Event] = []
     gate.touch()
-    assert service.follow(report=told.append).outcome is Outcome.COMMITTED
-    assert told[0].stage is Stage.FETCHING
+    assert service.follow(report=events.append).outcome is Outcome.COMMITTED
+    assert events[0].stage is Stage.FETCHING
     assert service.get_package("seedshelf").status is PackageStatus.INSTALLED
     assert service.current_transaction() is None
 
@@ -65,11 +65,11 @@ def test_running_installation_has_status_installing(
 ) -> None:
     service.uninstall_package(["seedshelf", "allotboard", "harvestscale"])
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
-    id = transactions.start(backend, service.plan_install("seedshelf==1.9"))
-    eventually(lambda: "INSTALLED" in backend.journal.steps(id))
+    transaction_id = transactions.start(backend, service.plan_install("seedshelf==1.9"))
+    eventually(lambda: "INSTALLED" in backend.journal.steps(transaction_id))
     assert service.get_package("seedshelf").status is PackageStatus.INSTALLING
     (tmp_path / "gate").touch()
-    service.follow(id)
+    service.follow(transaction_id)
 
 
 def test_second_change_is_refused_and_names_the_first(
@@ -111,9 +111,9 @@ def test_restart_verdict_is_kept_through_apply(service: PackageService) -> None:
 
 
 def outcome(panel: PackagePanel) -> dict[str, Any]:
-    found: dict[str, Any] | None = panel.task_view.task.get("outcome")
-    assert found is not None
-    return found
+    result: dict[str, Any] | None = panel.task_view.task.get("outcome")
+    assert result is not None
+    return result
 
 
 def test_new_panel_shows_the_running_transaction(

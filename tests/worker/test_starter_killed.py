@@ -48,15 +48,15 @@ def test_transaction_completes_after_its_starter_was_killed(
     before = tree(prefix)
     child = asking("seedshelf")
     assert line(child) == "planned"
-    id = line(child)
+    transaction_id = line(child)
     kill(child.pid)
     child.wait()
     assert holding(backend) in appliers(prefix)
-    found = transactions.running(backend)
-    assert found is not None
-    assert found.id == id
+    transaction = transactions.running(backend)
+    assert transaction is not None
+    assert transaction.id == transaction_id
     gate.touch()
-    assert transactions.follow(backend, id).outcome is Outcome.COMMITTED
+    assert transactions.follow(backend, transaction_id).outcome is Outcome.COMMITTED
     settled()
     assert get_package(backend, "seedshelf").version == "1.9"
     transactions.apply_and_follow(backend, plan_undo(backend))
@@ -82,12 +82,12 @@ def _kill_while_it_starts(
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         settled()
-        found = backend.journal.transactions()[known:]
-        assert len(found) <= 1
-        seen |= {each.outcome for each in found} or {None}
-        if found:
-            assert found[0].outcome is Outcome.COMMITTED
-            assert transactions.follow(backend, found[0].id).id == found[0].id
+        records = backend.journal.transactions()[known:]
+        assert len(records) <= 1
+        seen |= {transaction.outcome for transaction in records} or {None}
+        if records:
+            assert records[0].outcome is Outcome.COMMITTED
+            assert transactions.follow(backend, records[0].id).id == records[0].id
             transactions.apply_and_follow(backend, plan_undo(backend))
         assert tree(prefix) == before
     return seen
