@@ -37,8 +37,8 @@ def spec(jp_data_dir: Path, jp_environ: None) -> Spec:
     def write(name: str, *argv: str, language: str = "python", **env: str) -> None:
         folder = jp_data_dir / "kernels" / name
         folder.mkdir(parents=True, exist_ok=True)
-        said = {"argv": argv, "display_name": name, "language": language, "env": env}
-        (folder / "kernel.json").write_text(json.dumps(said), "utf-8")
+        content = {"argv": argv, "display_name": name, "language": language, "env": env}
+        (folder / "kernel.json").write_text(json.dumps(content), "utf-8")
 
     return write
 

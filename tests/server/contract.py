@@ -44,11 +44,15 @@ class Contract:
 
     def operation(self, method: str, path: str) -> dict[str, Any] | None:
         """Return what is said of a request; of the paths that fit, the one without parts counts."""
-        for template in sorted(self.document["paths"], key=lambda each: each.count("{")):
+        for template in sorted(
+            self.document["paths"], key=lambda path_template: path_template.count("{")
+        ):
             pattern = re.sub(r"\{\w+\}", "[^/]+", template.replace(".", r"\."))
             if re.fullmatch(re.escape(self.base) + pattern, path):
-                found: dict[str, Any] | None = self.document["paths"][template].get(method.lower())
-                return found
+                operation: dict[str, Any] | None = self.document["paths"][template].get(
+                    method.lower()
+                )
+                return operation
         return None
 
     def problems(self, method: str, path: str, answer: Answer) -> list[str]:
@@ -56,14 +60,16 @@ class Contract:
         operation = self.operation(method, path)
         if operation is None:
             failed = self.of({"$ref": "#/components/schemas/Failure"}).iter_errors(answer.json)
-            return [str(each.message) for each in failed] + (["200"] if answer.status < 400 else [])
+            return [str(error.message) for error in failed] + (
+                ["200"] if answer.status < 400 else []
+            )
         promised = operation["responses"].get(str(answer.status))
         if promised is None:
             return [f"{answer.status} is not promised"]
         missing = set(promised.get("headers", {})) - set(answer.headers)
         schema = promised["content"]["application/json"]["schema"]
         wrong = self.of(schema).iter_errors(answer.json)
-        return [f"{name} is missing" for name in missing] + [each.message for each in wrong]
+        return [f"{name} is missing" for name in missing] + [error.message for error in wrong]
 
     def of(self, schema: Mapping[str, Any]) -> Draft202012Validator:
         """Return what checks a value against a schema of the document."""

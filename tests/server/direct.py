@@ -35,8 +35,8 @@ class _Connection(HTTPConnection):
 
     def finish(self) -> None:
         body = self._body
-        said = json.loads(body) if body[:1] == b"{" else None
-        answer = Answer(status=self._status, body=body, headers=self._headers, json=said)
+        content = json.loads(body) if body[:1] == b"{" else None
+        answer = Answer(status=self._status, body=body, headers=self._headers, json=content)
         self.aborted.set_result(answer)
 
     def set_close_callback(self, callback: object) -> None:

@@ -41,8 +41,8 @@ def started(garden: Demo, folder: Path, *options: str) -> Iterator[Started]:
     """Start a server of its own folders on a free port of loopback; stop it in the end."""
     spec = folder / "data" / "kernels" / "garden" / "kernel.json"
     spec.parent.mkdir(parents=True)
-    said = {"argv": kernel(garden.python), "display_name": "garden", "language": "python"}
-    spec.write_text(json.dumps(said), "utf-8")
+    content = {"argv": kernel(garden.python), "display_name": "garden", "language": "python"}
+    spec.write_text(json.dumps(content), "utf-8")
     (folder / "notebooks").mkdir()
     places = {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in ("config", "data")}
     runtime = folder / "runtime"

@@ -43,12 +43,18 @@ def _filled(path: str) -> str:
     return path
 
 
-LOOKS = [each for each in operations() if each[0] == "GET" or each[2] == "plan"]
-CHANGES = [each for each in operations() if each not in LOOKS]
-WITH_BODIES = [each for each in operations() if each[2] in Contract().bodies()]
-every = pytest.mark.parametrize(("method", "path", "id"), operations(), ids=lambda each: each)
-every_change = pytest.mark.parametrize(("method", "path", "id"), CHANGES, ids=lambda each: each)
-every_body = pytest.mark.parametrize(("method", "path", "id"), WITH_BODIES, ids=lambda each: each)
+LOOKS = [operation for operation in operations() if operation[0] == "GET" or operation[2] == "plan"]
+CHANGES = [operation for operation in operations() if operation not in LOOKS]
+WITH_BODIES = [operation for operation in operations() if operation[2] in Contract().bodies()]
+every = pytest.mark.parametrize(
+    ("method", "path", "operation_id"), operations(), ids=lambda value: value
+)
+every_change = pytest.mark.parametrize(
+    ("method", "path", "operation_id"), CHANGES, ids=lambda value: value
+)
+every_body = pytest.mark.parametrize(
+    ("method", "path", "operation_id"), WITH_BODIES, ids=lambda value: value
+)
 
 
 @pytest.fixture
@@ -114,13 +120,13 @@ async def _login(client: Any, base: str, token: str) -> AsyncIterator[Cookies]:
 
 @every
 async def test_request_without_a_token_is_refused(
-    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, operation_id: str
 ) -> None:
     for headers in ({}, {"Authorization": "token wrong"}, {"Authorization": "Basic eDp5"}):
-        answer = await ask(method, path, BODIES.get(id, {}), headers=headers, token=False)
+        answer = await ask(method, path, BODIES.get(operation_id, {}), headers=headers, token=False)
         assert answer.status == 403
         untouched(answer)
-    answer = await ask(method, f"{path}?token=wrong", BODIES.get(id, {}), token=False)
+    answer = await ask(method, f"{path}?token=wrong", BODIES.get(operation_id, {}), token=False)
     assert answer.status == 403
     untouched(answer)
 
@@ -132,7 +138,7 @@ async def test_browser_request_without_xsrf_token_is_refused(
     login: Login,
     method: str,
     path: str,
-    id: str,
+    operation_id: str,
 ) -> None:
     async with login() as cookies:
         known = await ask("GET", "openapi.json", headers=cookies.headers(xsrf=False), token=False)
@@ -142,7 +148,9 @@ async def test_browser_request_without_xsrf_token_is_refused(
             cookies.headers(xsrf=False, **{"X-XSRFToken": "2|wrong"}),
             cookies.headers(Origin="https://host.invalid"),
         ):
-            answer = await ask(method, path, BODIES.get(id, {}), headers=headers, token=False)
+            answer = await ask(
+                method, path, BODIES.get(operation_id, {}), headers=headers, token=False
+            )
             assert answer.status in (403, 404)
             assert answer.code == "request-refused"
             untouched(answer)
@@ -162,31 +170,31 @@ async def test_browser_request_with_xsrf_token_can_change_packages(ask: Ask, log
         assert answer.json["package"]["version"] == "1.4.2"
 
 
-@pytest.mark.parametrize(("method", "path", "id"), LOOKS, ids=lambda each: each)
+@pytest.mark.parametrize(("method", "path", "operation_id"), LOOKS, ids=lambda value: value)
 async def test_request_from_another_origin_is_refused(
     ask: Ask,
     untouched: Callable[[Answer], None],
     login: Login,
     method: str,
     path: str,
-    id: str,
+    operation_id: str,
 ) -> None:
     async with login() as cookies:
         headers = cookies.headers(Origin="https://host.invalid")
-        answer = await ask(method, path, BODIES.get(id), headers=headers, token=False)
+        answer = await ask(method, path, BODIES.get(operation_id), headers=headers, token=False)
         assert answer.status == 404
         untouched(answer)
 
 
 @every_change
 async def test_other_http_methods_are_refused(
-    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, operation_id: str
 ) -> None:
     for other in {"GET", "PUT", "POST", "DELETE", "PATCH"} - {method}:
-        if any((other, path) == each[:2] for each in operations()):
+        if any((other, path) == operation[:2] for operation in operations()):
             continue
         override = {"X-HTTP-Method-Override": method, "X-Method-Override": method}
-        answer = await ask(other, path, BODIES.get(id, {}), headers=override)
+        answer = await ask(other, path, BODIES.get(operation_id, {}), headers=override)
         assert answer.status == 405 or (path.startswith("packages/") and answer.status == 404)
         if answer.status == 405:
             assert method in answer.headers["Allow"]
@@ -195,7 +203,7 @@ async def test_other_http_methods_are_refused(
 
 @every_body
 async def test_body_of_another_content_type_is_refused(
-    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, operation_id: str
 ) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ";"):
         answer = await ask(method, path, raw=b'{"upgrade":"all"}', headers={"Content-Type": kind})
@@ -209,7 +217,7 @@ async def test_body_of_another_content_type_is_refused(
 
 @every
 async def test_too_large_body_is_refused(
-    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, operation_id: str
 ) -> None:
     large = b" " * (request_body.MAX_BYTES + 1024)
     answer = await ask(method, path, raw=large, headers={"Content-Type": "application/json"})
@@ -246,28 +254,28 @@ def jp_server_config(
 async def test_read_only_user_cannot_change_anything(
     ask: Ask, untouched: Callable[[Answer], None], authorizer: type
 ) -> None:
-    for method, path, id in CHANGES:
-        answer = await ask(method, path, BODIES.get(id, {}))
-        assert answer.status == 403, id
+    for method, path, operation_id in CHANGES:
+        answer = await ask(method, path, BODIES.get(operation_id, {}))
+        assert answer.status == 403, operation_id
         assert "not authorized to execute" in answer.json["error"]["message"]
         untouched(answer)
-    for method, path, id in LOOKS:
-        answer = await ask(method, path, BODIES.get(id))
-        assert answer.status == (404 if id == "getTransaction" else 200), id
+    for method, path, operation_id in LOOKS:
+        answer = await ask(method, path, BODIES.get(operation_id))
+        assert answer.status == (404 if operation_id == "getTransaction" else 200), operation_id
 
 
 @pytest.mark.parametrize("authorizer", [Outside])
 async def test_unauthorized_user_cannot_read_anything(
     ask: Ask, untouched: Callable[[Answer], None], authorizer: type
 ) -> None:
-    for method, path, id in operations():
-        answer = await ask(method, path, BODIES.get(id))
-        assert answer.status == 403, id
+    for method, path, operation_id in operations():
+        answer = await ask(method, path, BODIES.get(operation_id))
+        assert answer.status == 403, operation_id
         untouched(answer)
 
 
 def test_read_only_routes_are_the_documented_ones() -> None:
-    assert {id for _, _, id in LOOKS} == {
+    assert {operation_id for _, _, operation_id in LOOKS} == {
         "checkForUpdates", "getContract", "getPackage", "getPackageById", "getPackages",
         "getTransaction", "getTransactions", "plan",
     }  # fmt: skip

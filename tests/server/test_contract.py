@@ -56,54 +56,54 @@ def test_operation_ids_are_unique() -> None:
     assert len(ids) == len(set(ids)) == 14
 
 
-@pytest.mark.parametrize(("verb", "path"), promised(), ids=lambda each: each)
+@pytest.mark.parametrize(("verb", "path"), promised(), ids=lambda value: value)
 def test_path_parameters_are_described(verb: str, path: str) -> None:
     described = promised()[verb, path].get("parameters", [])
-    parts = {each["name"] for each in described if each.get("in") == "path"}
+    parts = {parameter["name"] for parameter in described if parameter.get("in") == "path"}
     assert parts == set(re.findall(r"\{(\w+)\}", path))
 
 
-@pytest.mark.parametrize(("verb", "path"), promised(), ids=lambda each: each)
+@pytest.mark.parametrize(("verb", "path"), promised(), ids=lambda value: value)
 def test_query_parameters_are_those_of_the_handler(verb: str, path: str) -> None:
     if path == "openapi.json":
         return
     handler: type[BaseHandler] = app.ROUTES[path]
     described = promised()[verb, path]["parameters"]
-    named = {each["name"] for each in described if each.get("in") == "query"}
+    named = {parameter["name"] for parameter in described if parameter.get("in") == "query"}
     assert named == (handler.arguments if verb == "get" else set())
-    refs = [each["$ref"].rpartition("/")[2] for each in described if "$ref" in each]
+    refs = [parameter["$ref"].rpartition("/")[2] for parameter in described if "$ref" in parameter]
     assert refs == ["kernel", "kernelspec"]
 
 
-def schemas(found: object) -> list[dict[str, Any]]:
+def schemas(node: object) -> list[dict[str, Any]]:
     """Return every schema of the document."""
-    if isinstance(found, list):
-        return [each for item in found for each in schemas(item)]
-    if not isinstance(found, dict):
+    if isinstance(node, list):
+        return [schema for item in node for schema in schemas(item)]
+    if not isinstance(node, dict):
         return []
-    inner = [each for item in found.values() for each in schemas(item)]
-    return [*inner, *([found["schema"]] if isinstance(found.get("schema"), dict) else [])]
+    inner = [schema for item in node.values() for schema in schemas(item)]
+    return [*inner, *([node["schema"]] if isinstance(node.get("schema"), dict) else [])]
 
 
 def test_every_schema_is_valid() -> None:
-    found = [*schemas(DOCUMENT["paths"]), *DOCUMENT["components"]["schemas"].values()]
-    assert len(found) > 100
-    for schema in found:
+    every_schema = [*schemas(DOCUMENT["paths"]), *DOCUMENT["components"]["schemas"].values()]
+    assert len(every_schema) > 100
+    for schema in every_schema:
         Draft202012Validator.check_schema(schema)
 
 
 def test_every_reference_resolves_and_every_schema_is_used() -> None:
-    found = set(re.findall(r"#/components/(\w+)/(\w+)", str(DOCUMENT)))
-    assert found
-    for kind, name in found:
+    references = set(re.findall(r"#/components/(\w+)/(\w+)", str(DOCUMENT)))
+    assert references
+    for kind, name in references:
         assert name in DOCUMENT["components"][kind]
-    assert {name for kind, name in found if kind == "schemas"} == set(
+    assert {name for kind, name in references if kind == "schemas"} == set(
         DOCUMENT["components"]["schemas"]
     )
 
 
 @pytest.mark.parametrize(
-    ("id", "good", "bad"),
+    ("operation_id", "good", "bad"),
     [
         ("plan", {"upgrade": "all"}, {}),
         ("plan", {"upgrade": ["a"], "version": "1", "allow": "self"}, {"upgrade": []}),
@@ -121,11 +121,11 @@ def test_every_reference_resolves_and_every_schema_is_used() -> None:
     ],
 )
 def test_body_schemas_accept_valid_and_refuse_invalid_bodies(
-    id: str, good: object, bad: object
+    operation_id: str, good: object, bad: object
 ) -> None:
     bodies = Contract().bodies()
-    assert bodies[id].is_valid(good)
-    assert not bodies[id].is_valid(bad)
+    assert bodies[operation_id].is_valid(good)
+    assert not bodies[operation_id].is_valid(bad)
 
 
 def test_wrong_response_fails_its_schema() -> None:

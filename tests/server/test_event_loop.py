@@ -26,17 +26,17 @@ LONGEST = 0.05
 @pytest.fixture
 def turns(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[float, str]]]:
     """Measure each turn of the loop."""
-    found: list[tuple[float, str]] = []
+    measurements: list[tuple[float, str]] = []
     run, main = asyncio.Handle._run, threading.get_ident()
 
     def measured(handle: asyncio.Handle) -> None:
-        begun, said = thread_time(), repr(handle)
+        begun, description = thread_time(), repr(handle)
         run(handle)
         if threading.get_ident() == main:
-            found.append((thread_time() - begun, said))
+            measurements.append((thread_time() - begun, description))
 
     monkeypatch.setattr(asyncio.Handle, "_run", measured)
-    yield found
+    yield measurements
     monkeypatch.undo()
 
 
@@ -46,14 +46,19 @@ def long_history(ask: Ask, planted: Demo, monkeypatch: pytest.MonkeyPatch) -> Ca
 
     async def made() -> None:
         done = await ask("PUT", "packages/seedshelf/upgrade", {})
-        id = done.json["transaction"]["id"]
+        transaction_id = done.json["transaction"]["id"]
         read = FolderJournal.transactions
 
         def longer(journal: FolderJournal) -> tuple[Transaction, ...]:
-            found = read(journal)
-            [one] = [each for each in found if each.id == id]
+            transactions = read(journal)
+            [one] = [
+                transaction for transaction in transactions if transaction.id == transaction_id
+            ]
             plan = replace(one.plan, changes=one.plan.changes * 50)
-            return (*(replace(one, id=f"{id}-{n}", plan=plan) for n in range(200)), *found)
+            return (
+                *(replace(one, id=f"{transaction_id}-{n}", plan=plan) for n in range(200)),
+                *transactions,
+            )
 
         monkeypatch.setattr(FolderJournal, "transactions", longer)
 

@@ -61,8 +61,8 @@ def made(chance: random.Random) -> tuple[str, str, bytes]:
     if chance.random() < 0.5:
         verb = chance.choice([*ACTIONS, "plan", "version", "requirement"])
         value = b"".join(_some(chance))
-        said = chance.choice([value, b'["%s"]' % value, b'"%s"' % value])
-        return method, path, b'{"%s": %s}' % (verb.encode(), said)
+        content = chance.choice([value, b'["%s"]' % value, b'"%s"' % value])
+        return method, path, b'{"%s": %s}' % (verb.encode(), content)
     return method, path, b"".join(_some(chance))
 
 

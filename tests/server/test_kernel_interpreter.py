@@ -45,10 +45,10 @@ def test_interpreter_path_is_used_as_given(garden: Demo) -> None:
 
 def test_command_is_looked_up_in_the_path_of_the_kernel_spec(garden: Demo) -> None:
     (garden.python.parent / "gardener").symlink_to(garden.python.name)
-    found = kernel_interpreter.interpreter_of_launch(
+    interpreter = kernel_interpreter.interpreter_of_launch(
         launch(*kernel("gardener"), PATH=str(garden.python.parent))
     )
-    assert found.parent == garden.python.parent
+    assert interpreter.parent == garden.python.parent
 
 
 def test_interpreter_behind_a_wrapper_is_found(garden: Demo, tmp_path: Path) -> None:
@@ -78,13 +78,13 @@ def test_kernel_spec_without_python_is_refused(argv: tuple[str, ...], reason: st
 
 def test_kernel_spec_variables_are_expanded_as_in_jupyter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEFORE", "/a")
-    said = SimpleNamespace(
+    kernel_spec = SimpleNamespace(
         argv=["{resource_dir}/run.sh", "-m", "x"],
         env={"PATH": "${BEFORE}:/b"},
         language="python",
         resource_dir="/there",
     )
-    read = LaunchCommand.of(said)
+    read = LaunchCommand.of(kernel_spec)
     assert read.argv[0] == "/there/run.sh"
     assert read.environment == {"PATH": "/a:/b"}
 
@@ -110,11 +110,11 @@ async def test_kernel_argument_selects_the_environment(
             ("kernelspec=other", "1.4.2"),
             ("kernelspec=garden", "1.4.1"),
         ):
-            found = await ask("GET", f"packages/by-id/seedshelf?{query}")
-            assert found.json["package"]["version"] == version, query
+            answer = await ask("GET", f"packages/by-id/seedshelf?{query}")
+            assert answer.json["package"]["version"] == version, query
         assert (await ask("GET", f"transactions?kernel={first}")).json["transactions"] == []
         plan = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
-        assert [each["id"] for each in plan["kernels"]] == [first]
+        assert [started["id"] for started in plan["kernels"]] == [first]
         taken = await ask(
             "PUT", f"packages/seedshelf/upgrade?kernel={second}", {"plan": plan["id"]}
         )
@@ -131,13 +131,13 @@ async def test_plan_names_all_kernels_on_the_environment(
     spec("garden", *kernel(planted.python), PYTHONPATH=OWN)
     started = {await start(jp_fetch, "garden"), await start(jp_fetch, "garden")}
     plan = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
-    assert {each["id"] for each in plan["kernels"]} == started
-    for each in plan["kernels"]:
-        assert each["restart"]["needed"] is None
-        assert each["restart"]["reason"] == "needed if it has imported seedshelf"
+    assert {described["id"] for described in plan["kernels"]} == started
+    for described in plan["kernels"]:
+        assert described["restart"]["needed"] is None
+        assert described["restart"]["reason"] == "needed if it has imported seedshelf"
     published(BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}))
     plan = (await ask("POST", "plans", {"install": "peapod"})).json["plan"]
-    assert [each["restart"]["needed"] for each in plan["kernels"]] == [False, False]
+    assert [described["restart"]["needed"] for described in plan["kernels"]] == [False, False]
 
 
 @pytest.mark.parametrize(
@@ -165,16 +165,16 @@ async def test_mapped_library_of_a_kernel_requires_a_restart(
     )
     spec("garden", str(planted.python), "-m", "starter", "-f", "{connection_file}", PYTHONPATH=OWN)
     await start(jp_fetch, "garden")
-    [id] = jp_serverapp.kernel_manager.list_kernel_ids()
-    process = jp_serverapp.kernel_manager.get_kernel(id).provisioner.pid
+    [kernel_id] = jp_serverapp.kernel_manager.list_kernel_ids()
+    process = jp_serverapp.kernel_manager.get_kernel(kernel_id).provisioner.pid
     eventually(lambda: str(library) in Path(f"/proc/{process}/maps").read_text())
     if replaced:
         library.unlink()
         library.write_bytes(source.read_bytes())
     plan = (await ask("POST", "plans", {"uninstall": ["seedshelf"]})).json["plan"]
-    [found] = plan["kernels"]
-    assert found["restart"]["needed"] is True
-    assert found["restart"]["loaded"] == ["seedshelf"]
+    [kernel] = plan["kernels"]
+    assert kernel["restart"]["needed"] is True
+    assert kernel["restart"]["loaded"] == ["seedshelf"]
 
 
 async def test_interpreter_hidden_by_a_wrapper_is_found_from_the_process(
@@ -191,9 +191,9 @@ async def test_interpreter_hidden_by_a_wrapper_is_found_from_the_process(
     spec("hidden", str(script), "{connection_file}", PYTHONPATH=OWN)
     refused = await ask("GET", "packages?kernelspec=hidden")
     assert (refused.status, refused.code) == (403, "environment-refused")
-    id = await start(jp_fetch, "hidden")
-    found = await ask("GET", f"packages/by-id/seedshelf?kernel={id}")
-    assert found.json["package"]["install_path"] == str(planted.site_packages)
+    kernel_id = await start(jp_fetch, "hidden")
+    answer = await ask("GET", f"packages/by-id/seedshelf?kernel={kernel_id}")
+    assert answer.json["package"]["install_path"] == str(planted.site_packages)
 
 
 async def test_kernel_spec_of_another_language_is_refused(ask: Ask, spec: Spec) -> None:
@@ -207,10 +207,10 @@ async def test_kernel_of_another_language_is_not_in_plans(
     ask: Ask, planted: Demo, spec: Spec, jp_fetch: Callable[..., Any]
 ) -> None:
     spec("r", *kernel(planted.python), language="R", PYTHONPATH=OWN)
-    id = await start(jp_fetch, "r")
+    kernel_id = await start(jp_fetch, "r")
     answer = await ask("POST", "plans", {"upgrade": ["seedshelf"]})
     assert (answer.status, answer.json["plan"]["kernels"]) == (200, [])
-    assert (await ask("GET", f"packages?kernel={id}")).status == 403
+    assert (await ask("GET", f"packages?kernel={kernel_id}")).status == 403
 
 
 @pytest.mark.parametrize(

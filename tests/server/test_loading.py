@@ -58,11 +58,11 @@ def cut_off(
     gate = tmp_path / "gate"
     published(held_wheel("1.9.0", gate, staged=False))
     backend = connect(garden.python, garden.index_url, detached=True)
-    id = transactions.start(backend, planning.plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: "SYNCED" in backend.journal.steps(id))
+    transaction_id = transactions.start(backend, planning.plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: "SYNCED" in backend.journal.steps(transaction_id))
     subprocess.run(["kill", "-9", str(holding(backend))], check=True)
     eventually(lambda: backend.environment.holder() is None)
-    yield garden, id
+    yield garden, transaction_id
     gate.touch()
 
 
@@ -72,15 +72,15 @@ async def test_interrupted_change_is_rolled_back_when_the_server_loads(
     ask: Ask,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    garden, id = cut_off
+    garden, transaction_id = cut_off
     backend = connect(garden.python)
     until = 600
-    while until and backend.journal.steps(id)[-1:] != ("ROLLED_BACK",):
+    while until and backend.journal.steps(transaction_id)[-1:] != ("ROLLED_BACK",):
         until -= 1
         await asyncio.sleep(0.05)
-    assert backend.journal.steps(id)[-1] == "ROLLED_BACK"
-    found = (await ask("GET", "packages/by-id/seedshelf")).json["package"]
-    assert (found["version"], found["status"]) == ("1.4.1", "error")
+    assert backend.journal.steps(transaction_id)[-1] == "ROLLED_BACK"
+    package = (await ask("GET", "packages/by-id/seedshelf")).json["package"]
+    assert (package["version"], package["status"]) == ("1.4.1", "error")
 
 
 class Specs:
@@ -93,9 +93,9 @@ class Specs:
 async def test_recovery_error_at_server_start_is_only_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    found = Environments(Specs(), None, None)
+    environments = Environments(Specs(), None, None)
     with caplog.at_level(logging.ERROR, "tests"):
-        await app.recover(found, logging.getLogger("tests"))
+        await app.recover(environments, logging.getLogger("tests"))
     assert "could not look for what was cut off" in caplog.text
 
 
@@ -105,5 +105,5 @@ async def test_broken_kernel_spec_does_not_prevent_recovery_of_others(
     spec("broken", "/no/such/python", "-m", "x")
     spec("again", *kernel(garden.python))
     environments = jp_serverapp.web_app.settings["pkgwidgets"].environments
-    prefixes = [each.environment.interpreter.prefix for each in await environments.all()]
+    prefixes = [backend.environment.interpreter.prefix for backend in await environments.all()]
     assert prefixes.count(garden.folder / "env") == 1

@@ -34,10 +34,10 @@ def server(garden: Demo, published: Callable[..., None], tmp_path: Path) -> Iter
 
 def blocks(language: str) -> list[str]:
     """Return the examples of the README's section, on the demo's names."""
-    found: list[str] = re.findall(rf"```{language}\n(.*?)```", REST, re.DOTALL)
+    examples: list[str] = re.findall(rf"```{language}\n(.*?)```", REST, re.DOTALL)
     for name, other in ON_THE_DEMO.items():
-        found = [block.replace(name, other) for block in found]
-    return found
+        examples = [block.replace(name, other) for block in examples]
+    return examples
 
 
 def test_server_under_a_hub_base_url_works(garden: Demo, tmp_path: Path) -> None:
@@ -82,15 +82,15 @@ def test_readme_curl_commands_work(server: Started, garden: Demo) -> None:
     done = subprocess.run(
         ["bash", "-euc", script], env=server.variables, check=True, capture_output=True, text=True
     )
-    said = [json.loads(line) for line in done.stdout.strip().splitlines()]
-    assert [answer["success"] for answer in said] == [True] * 9, done.stdout
-    installed, one, updates, plan, upgraded, everything, new, gone, history = said
+    answers = [json.loads(line) for line in done.stdout.strip().splitlines()]
+    assert [answer["success"] for answer in answers] == [True] * 9, done.stdout
+    installed, one, updates, plan, upgraded, everything, new, gone, history = answers
     assert len(installed["packages"]) == 11
     assert one["package"]["latest_version"] == "3.1.0"
-    assert "raintable" in {each["id"] for each in updates["updates"]}
+    assert "raintable" in {result["id"] for result in updates["updates"]}
     assert plan["plan"]["changes"][0]["after"] == "2.4.0"
     assert upgraded["package"]["version"] == "2.4.0"
-    assert {each["success"] for each in everything["results"]} == {True}
+    assert {result["success"] for result in everything["results"]} == {True}
     assert new["package"]["version"] == "1.2"
     assert gone["transaction"]["changes"][0]["kind"] == "remove"
     assert len(history["transactions"]) == 4
@@ -105,9 +105,9 @@ def test_readme_job_and_follow_example_works(server: Started, garden: Demo) -> N
         capture_output=True,
         text=True,
     )
-    said = done.stdout.splitlines()
-    assert "seedshelf: 1.4.1 → 1.4.2" in said
-    assert "frostcall: left alone; a major update" in said
-    assert any(line.startswith("harvestscale: harvestscale") for line in said)  # and went on
-    assert any(line.startswith("raintable: left alone; allotboard") for line in said)
-    assert said[-1] == "committed"
+    lines = done.stdout.splitlines()
+    assert "seedshelf: 1.4.1 → 1.4.2" in lines
+    assert "frostcall: left alone; a major update" in lines
+    assert any(line.startswith("harvestscale: harvestscale") for line in lines)  # and went on
+    assert any(line.startswith("raintable: left alone; allotboard") for line in lines)
+    assert lines[-1] == "committed"
