@@ -67,22 +67,22 @@ said += [back.restart.verdict, service.undo().plan.restart.verdict]
 said.append(str(service.get_package("raintable")))
 print(json.dumps(said))
 """
-    said = told(garden, tmp_path, code)
-    assert isinstance(said, list)
-    assert said[:3] == ["advised", "raintable 2.0.0 is loaded", "advised"]
-    assert said[3].startswith(
+    values = told(garden, tmp_path, code)
+    assert isinstance(values, list)
+    assert values[:3] == ["advised", "raintable 2.0.0 is loaded", "advised"]
+    assert values[3].startswith(
         "restart advised: raintable 2.0.0 is still loaded, 2.4.0 is installed"
     )
-    assert said[4] == "raintable 2.4.0; 2.0.0 is still loaded"
-    assert said[5:] == ["2.0.0", "not needed", "not needed", "raintable 2.0.0"]
+    assert values[4] == "raintable 2.4.0; 2.0.0 is still loaded"
+    assert values[5:] == ["2.0.0", "not needed", "not needed", "raintable 2.0.0"]
 
 
 def test_readme_live_kernel_example_runs(garden: Demo, tmp_path: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     section = readme.partition("## The live kernel\n")[2]
-    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
-    assert found is not None
-    lines = found[1].replace('"pandas"', '"raintable"').splitlines()
+    match = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert match is not None
+    lines = match[1].replace('"pandas"', '"raintable"').splitlines()
     cell = {"cell_type": "code", "source": "import raintable"}
     (tmp_path / "report.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
     shown = [line.partition("#")[0].strip() for line in lines]
@@ -93,9 +93,9 @@ def test_readme_live_kernel_example_runs(garden: Demo, tmp_path: Path) -> None:
         + [f"said.append(repr({line}))" if line in calls else line for line in shown if line]
         + ["print(json.dumps(said))"]
     )
-    said = told(garden, tmp_path, code)
-    assert isinstance(said, list)
-    version, restart, kernels, *impacts = said
+    values = told(garden, tmp_path, code)
+    assert isinstance(values, list)
+    version, restart, kernels, *impacts = values
     assert version == "'2.0.0'"
     assert "verdict" in section
     assert "needed=True" in restart

@@ -434,10 +434,10 @@ def _laid(trap: Trap, empty: Path, tmp_path: Path) -> tuple[Path, Path]:
     for path, text in trap.outside.items():
         (outside / path).parent.mkdir(parents=True, exist_ok=True)
         (outside / path).write_text(text)
-    for each in (*trap.wheels, *trap.later):
-        (wheels / each.filename).write_bytes(each.data)
-    for each in trap.wheels:
-        with ZipFile(wheels / each.filename) as archive:
+    for wheel in (*trap.wheels, *trap.later):
+        (wheels / wheel.filename).write_bytes(wheel.data)
+    for wheel in trap.wheels:
+        with ZipFile(wheels / wheel.filename) as archive:
             archive.extractall(site)
     for direct in site.glob("*.dist-info/direct_url.json"):
         direct.write_text(direct.read_text().replace("URL", outside.as_uri()))

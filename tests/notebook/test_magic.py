@@ -30,9 +30,9 @@ def shell(service: PackageService, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         return service if python is None else PackageService(python, index_url=index_url)
 
     monkeypatch.setattr(magic, "PackageService", of_the_garden)
-    found = InteractiveShell.instance()
-    found.run_line_magic("load_ext", "pkgwidgets")
-    yield found
+    instance = InteractiveShell.instance()
+    instance.run_line_magic("load_ext", "pkgwidgets")
+    yield instance
     InteractiveShell.clear_instance()
 
 
@@ -224,7 +224,7 @@ def test_help_is_printed(shell: InteractiveShell, capsys: pytest.CaptureFixture[
 def offered(shell: InteractiveShell, line: str) -> list[str]:
     """Ask as a kernel does."""
     with provisionalcompleter():
-        return [found.text for found in shell.Completer.completions(line, len(line))]
+        return [completion.text for completion in shell.Completer.completions(line, len(line))]
 
 
 def test_completion_offers_verbs(shell: InteractiveShell) -> None:

@@ -32,16 +32,16 @@ class Kernel:
         return self.shown(self.client.execute(code))
 
     def shown(self, cell: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+        contents: list[dict[str, Any]] = []
         while True:
             message = self.client.get_iopub_msg(timeout=PATIENCE)
             if message["parent_header"].get("msg_id") != cell:
                 continue
             content = message["content"]
             if message["msg_type"] in ("execute_result", "error"):
-                found.append(content)
+                contents.append(content)
             if content.get("execution_state") == "idle":
-                return found
+                return contents
 
     def offered(self, code: str) -> list[str]:
         """Press Tab at the end."""
