@@ -95,13 +95,13 @@ class Terminal:
 
     def _read(self) -> bool:
         try:
-            found = os.read(self._ours, 65536)
+            data = os.read(self._ours, 65536)
         except OSError as error:  # how Linux says that nobody is at the other end any more
             if error.errno != errno.EIO:
                 raise
             return False
-        self.shown += found.decode("utf-8", "replace")
-        return bool(found)
+        self.shown += data.decode("utf-8", "replace")
+        return bool(data)
 
 
 @pytest.fixture

@@ -109,9 +109,9 @@ def test_every_verb_refuses_bad_input_before_starting_a_process(
         last = [f"--version={text}"] if "--version" in verb else ["--", text]
         words = [word for word in verb.split() if word != "--version"]
         assert main([*where, *words, *yes, *last]) == 2, text
-        found = json.loads(capsys.readouterr().out)
-        assert (found["success"], found["error"]["code"]) == (False, "invalid-request")
-        assert found["error"]["hint"] == "Nothing was changed."
+        answer = json.loads(capsys.readouterr().out)
+        assert (answer["success"], answer["error"]["code"]) == (False, "invalid-request")
+        assert answer["error"]["hint"] == "Nothing was changed."
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -127,8 +127,8 @@ def test_invalid_index_url_is_refused(capsys: pytest.CaptureFixture[str], garden
     words = ["upgrade", "seedshelf", "--yes", "--python", str(garden.python)]
     for url in in_a_command_line(NO_INDEX_URLS):
         assert main([*words, f"--index-url={url}"]) == 2, url
-        said = capsys.readouterr()
-        assert (said.out, "u:p@" in said.err) == ("", False)
+        output = capsys.readouterr()
+        assert (output.out, "u:p@" in output.err) == ("", False)
 
 
 _NO_SENSE = [
@@ -157,9 +157,9 @@ def test_invalid_combination_of_arguments_is_refused(
 ) -> None:
     for words in _NO_SENSE:
         assert main(["--python", str(garden.python), *words]) == 2, words
-        said = capsys.readouterr()
-        assert (said.out, "\x1b" in said.err) == ("", False)
-        assert said.err[0].isupper() or said.err[0] == "'"
+        output = capsys.readouterr()
+        assert (output.out, "\x1b" in output.err) == ("", False)
+        assert output.err[0].isupper() or output.err[0] == "'"
         assert main(["--python", str(garden.python), "--json", *words]) == 2
         assert json.loads(capsys.readouterr().out)["error"]["message"]
 
@@ -172,8 +172,8 @@ def test_control_characters_are_not_written_to_the_terminal(
     code = f"raise ImportError({text!r})\n"
     garden.index.publish(BuiltWheel(name="seedshelf", version="1.9", files={"seedshelf.py": code}))
     (info,) = garden.site_packages.glob("seedshelf-*.dist-info")
-    said = (info / "METADATA").read_text().replace("Summary: ", f"Summary: {text} ", 1)
-    (info / "METADATA").write_bytes(said.encode("utf-8", "surrogatepass"))
+    metadata = (info / "METADATA").read_text().replace("Summary: ", f"Summary: {text} ", 1)
+    (info / "METADATA").write_bytes(metadata.encode("utf-8", "surrogatepass"))
     for words in (("packages",), ("upgrade", "seedshelf", "--yes"), ("history",)):
         done = run(*words)
         shown = (done.stdout + done.stderr).replace("\n", "").replace("→", "")

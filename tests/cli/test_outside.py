@@ -91,8 +91,8 @@ def test_recover_rolls_back_an_interrupted_change(
 ) -> None:
     assert tree(garden.folder / "env") != before
     done = run("recover")
-    said = f"Transaction {cut_off} was rolled back: the environment is the old one.\n"
-    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+    message = f"Transaction {cut_off} was rolled back: the environment is the old one.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, message, "")
     assert tree(garden.folder / "env") == before
     assert run("recover").returncode == 3
 

@@ -128,7 +128,9 @@ def test_ctrl_c_during_an_upgrade_rolls_back(
     assert "Cancelled. The environment is unchanged." in terminal.shown
     assert "Traceback" not in terminal.shown
     assert tree(garden.folder / "env") == before
-    assert [each.outcome for each in service.values.history()] == [Outcome.ROLLED_BACK]
+    assert [transaction.outcome for transaction in service.values.history()] == [
+        Outcome.ROLLED_BACK
+    ]
 
 
 def test_ctrl_c_at_the_confirmation_changes_nothing(
@@ -181,10 +183,10 @@ def test_interrupt_is_reported_in_json(
     eventually(lambda: installed(garden))
     for _ in range(3):  # an impatient one
         os.killpg(child.pid, signal.SIGINT)
-    said, aside = child.communicate(timeout=60)
+    output, errors = child.communicate(timeout=60)
     assert child.returncode == 1
-    assert json.loads(said)["error"]["code"] == "cancelled"
-    assert "Traceback" not in aside
+    assert json.loads(output)["error"]["code"] == "cancelled"
+    assert "Traceback" not in errors
     assert tree(garden.folder / "env") == before
 
 
@@ -197,7 +199,7 @@ def test_upgrade_completes_after_the_command_was_killed(
     child.communicate()
     gate.touch()
     eventually(lambda: lock_holder(garden.folder / "env" / ".pkgwidgets") is None)
-    assert [each.outcome for each in service.values.history()] == [Outcome.COMMITTED]
+    assert [transaction.outcome for transaction in service.values.history()] == [Outcome.COMMITTED]
     assert service.get_package("seedshelf").version == "1.9"
 
 
@@ -209,9 +211,9 @@ def test_second_command_is_refused_and_names_the_first(
     assert first.poll() is None, first.communicate()
     for verb in (("upgrade", "frostcall", "--yes"), ("recover",)):
         second = started(*verb)
-        _, said = second.communicate(timeout=60)
+        _, errors = second.communicate(timeout=60)
         assert second.returncode == 1
-        assert "The environment is being changed by" in said
+        assert "The environment is being changed by" in errors
     gate.touch()
     first.communicate(timeout=60)
     assert first.returncode == 0
@@ -227,8 +229,8 @@ def test_interrupt_during_a_silent_index_request_ends_at_once(
         silent.settimeout(PATIENCE)
         with silent.accept()[0]:
             os.killpg(child.pid, signal.SIGINT)
-            said, aside = child.communicate(timeout=PATIENCE)
-    assert (child.returncode, said, aside) == (130, "", "Cancelled. Nothing was changed.\n")
+            output, errors = child.communicate(timeout=PATIENCE)
+    assert (child.returncode, output, errors) == (130, "", "Cancelled. Nothing was changed.\n")
     assert tree(garden.folder / "env") == before
 
 
@@ -281,16 +283,18 @@ def test_commands_work_with_closed_standard_streams(
         assert bool(done.stdout) is (">&- 2" not in closed and closed != ">&-"), words
     assert in_a_shell(garden, "packages sprinkler", closed).returncode == 2
     assert in_a_shell(garden, "upgrade seedshelf", closed).returncode == 2  # nobody can be asked
-    assert [each.outcome for each in service.values.history()] == [Outcome.COMMITTED] * 2
+    assert [transaction.outcome for transaction in service.values.history()] == [
+        Outcome.COMMITTED
+    ] * 2
 
 
 def test_output_to_a_full_disk_is_reported(garden: Demo, service: PackageService) -> None:
-    said = "Not all could be written: No space left on device.\n"
+    message = "Not all could be written: No space left on device.\n"
     for words in ("packages", "packages --json", "updates"):
         done = in_a_shell(garden, words, ">/dev/full")
-        assert (done.returncode, done.stderr) == (1, said), words
+        assert (done.returncode, done.stderr) == (1, message), words
     done = in_a_shell(garden, "upgrade seedshelf --yes", ">/dev/full")
-    assert (done.returncode, done.stderr) == (0, said)
+    assert (done.returncode, done.stderr) == (0, message)
     assert service.get_package("seedshelf").version == "1.4.2"
     done = in_a_shell(garden, "packages sprinkler", "2>/dev/full")
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
