@@ -56,8 +56,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     config = home / "config"
     config.mkdir()
     config.joinpath("jupyter_lab_config.py").write_text("c.LabApp.expose_app_in_browser = True\n")
-    said = home / "said"
-    with said.open("wb") as out:
+    output = home / "said"
+    with output.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "pkgwidgets", "demo"],
             stdout=out,
@@ -66,23 +66,23 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             cwd=home,
         )
         try:
-            yield _address(process, said)
+            yield _address(process, output)
         finally:
             process.terminate()
             process.wait(30)
 
 
-def _address(process: subprocess.Popen[bytes], said: Path) -> str:
+def _address(process: subprocess.Popen[bytes], output: Path) -> str:
     """Wait until Lab answers, and return the address that was printed first."""
     for _ in range(600):
-        text = said.read_text(errors="replace")
+        text = output.read_text(errors="replace")
         assert process.poll() is None, text
-        found = re.search(r"http://127\.0\.0\.1:\d+/lab/tree/\S+", text)
-        if found and "is running at" in text:
-            return found.group(0)
+        match = re.search(r"http://127\.0\.0\.1:\d+/lab/tree/\S+", text)
+        if match and "is running at" in text:
+            return match.group(0)
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
-    raise AssertionError(said.read_text(errors="replace"))
+    raise AssertionError(output.read_text(errors="replace"))
 
 
 @pytest.fixture

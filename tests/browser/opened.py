@@ -25,8 +25,8 @@ class Opened(Notebook):
     def panel(self) -> Locator:
         return self.page.locator(".pkgw-panel").first
 
-    def row(self, id: str) -> Locator:
-        return self.panel.locator(f"tr[data-id={id}]")
+    def row(self, name: str) -> Locator:
+        return self.panel.locator(f"tr[data-id={name}]")
 
     def button(self, name: str) -> Locator:
         return self.panel.get_by_role("button", name=name, exact=True)

@@ -89,8 +89,8 @@ def test_axe_reports_no_violation_in_the_progress_view(
     judged("progress")
     expect(progress.get_by_role("progressbar", name="Installing slowcoach")).to_be_visible()
     progress.get_by_role("button", name="Cancel").click()
-    said = progress.get_by_role("status").filter(has_text="The environment is unchanged.")
-    expect(said).to_be_visible()
+    status = progress.get_by_role("status").filter(has_text="The environment is unchanged.")
+    expect(status).to_be_visible()
     judged("cancelled")
 
 

@@ -22,10 +22,10 @@ def test_installation_from_a_terminal_is_shown(opened: Opened) -> None:
     python, index = opened.ask(WHERE)
     version = opened.row("seedshelf").locator(".pkgw-c-version")
     expect(version).to_have_text("1.4.1")
-    for wanted in ("1.4.2", "1.4.1"):
-        asked = [*UV, python, "--index-url", index, f"seedshelf=={wanted}"]
-        subprocess.run(asked, check=True, timeout=60)
-        expect(version).to_have_text(wanted)
+    for target in ("1.4.2", "1.4.1"):
+        command = [*UV, python, "--index-url", index, f"seedshelf=={target}"]
+        subprocess.run(command, check=True, timeout=60)
+        expect(version).to_have_text(target)
     expect(opened.row("seedshelf")).to_contain_text("patch")
 
 
@@ -56,5 +56,5 @@ def rest(lab: Lab, method: str, path: str) -> dict[str, dict[str, str]]:
         method=method,
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
-        found: dict[str, dict[str, str]] = json.load(answer)
-        return found
+        answered: dict[str, dict[str, str]] = json.load(answer)
+        return answered

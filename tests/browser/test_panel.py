@@ -51,8 +51,8 @@ def test_cancel_has_the_focus_when_the_plan_is_ready(opened: Opened) -> None:
 
 
 def test_selected_packages_are_planned_together(opened: Opened) -> None:
-    for id in ("seedshelf", "frostcall"):
-        opened.row(id).get_by_role("checkbox").check()
+    for name in ("seedshelf", "frostcall"):
+        opened.row(name).get_by_role("checkbox").check()
     opened.button("Upgrade selected (2)…").click()
     plan = opened.part("Plan")
     expect(plan.locator("tbody tr")).to_have_count(2)
@@ -139,8 +139,8 @@ def test_needed_package_can_be_uninstalled_with_its_dependents(opened: Opened) -
 
 
 def test_history_shows_outcomes_and_undoes_through_a_plan(opened: Opened) -> None:
-    for id in ("seedshelf", "harvestscale"):
-        opened.row(id).get_by_role("button", name=f"Upgrade {id}").click()
+    for name in ("seedshelf", "harvestscale"):
+        opened.row(name).get_by_role("button", name=f"Upgrade {name}").click()
         opened.button("Apply").click()
         expect(opened.part("Progress").get_by_role("button", name="Close")).to_be_visible()
     opened.button("History").click()

@@ -32,8 +32,8 @@ def test_readme_pictures_are_taken(chromium: Browser, lab: Lab) -> None:
     notebook.wait_until_checked()
     table = notebook.part("Packages")
     table.locator(".pkgw-list").evaluate("(node) => { node.style.maxHeight = 'none'; }")
-    for id in ("bedplanner", "raintable"):
-        notebook.row(id).get_by_role("checkbox").check()
+    for package in ("bedplanner", "raintable"):
+        notebook.row(package).get_by_role("checkbox").check()
     notebook.row("raintable").get_by_role("button", name="raintable", exact=True).click()
     expect(
         notebook.row("raintable").get_by_label("Version of raintable", exact=True)

@@ -59,17 +59,17 @@ def opened(
     lab.end_kernels()
 
 
-def plan(opened: Opened, id: str) -> None:
-    opened.row(id).get_by_role("button", name=f"Upgrade {id}").click()
+def plan(opened: Opened, name: str) -> None:
+    opened.row(name).get_by_role("button", name=f"Upgrade {name}").click()
     expect(opened.button("Apply")).to_be_enabled()
 
 
 def cells(opened: Opened) -> list[str]:
-    found: list[str] = opened.page.evaluate(
+    sources: list[str] = opened.page.evaluate(
         "() => [...window.jupyterapp.shell.currentWidget.context.model.sharedModel.cells]"
         ".map((cell) => cell.getSource())"
     )
-    return found
+    return sources
 
 
 def both_themes(opened: Opened, name: str) -> None:

@@ -157,8 +157,8 @@ def test_first_load_shows_rows_while_the_index_is_requested(stage: Opened) -> No
 def test_checked_list_shows_versions_in_an_open_row(stage: Opened) -> None:
     opened = shown(stage)
     opened.wait_until_checked()
-    for id in ("seedshelf", "frostcall"):
-        opened.row(id).get_by_role("checkbox").check()
+    for name in ("seedshelf", "frostcall"):
+        opened.row(name).get_by_role("checkbox").check()
     opened.row("raintable").get_by_role("button", name="raintable", exact=True).click()
     choice = opened.row("raintable").get_by_label("Version of raintable", exact=True)
     expect(choice).to_have_value("2.4.0")
@@ -198,8 +198,8 @@ def test_cached_rows_are_marked_if_the_index_is_down(stage: Opened) -> None:
     row = opened.row("raintable")
     expect(row).to_contain_text("as of a moment ago")
     expect(row).to_contain_text("3.1.0")
-    said = opened.panel.locator(".pkgw-note:visible")
-    expect(said).to_contain_text(re.compile(r"http://.* is not available: .*503.*; as of .* ago"))
+    note = opened.panel.locator(".pkgw-note:visible")
+    expect(note).to_contain_text(re.compile(r"http://.* is not available: .*503.*; as of .* ago"))
     pictured(opened, "index-down-cached")
 
 
@@ -291,8 +291,8 @@ def test_running_upgrade_shows_progress_and_can_be_cancelled(stage: Opened) -> N
 def test_rolled_back_upgrade_is_in_the_history_with_its_log(stage: Opened) -> None:
     opened = shown(stage)
     opened.wait_until_checked()
-    for id in ("seedshelf", "harvestscale"):
-        opened.row(id).get_by_role("button", name=f"Upgrade {id}").click()
+    for name in ("seedshelf", "harvestscale"):
+        opened.row(name).get_by_role("button", name=f"Upgrade {name}").click()
         opened.button("Apply").click()
         expect(opened.part("Progress").get_by_role("button", name="Close")).to_be_visible()
     expect(opened.part("Progress")).to_contain_text("libharvest.so.5")
@@ -340,12 +340,12 @@ def test_transaction_of_another_process_is_shown(stage: Opened) -> None:
 def test_recovered_interrupted_change_is_shown(stage: Opened) -> None:
     opened = shown(stage, CRASHED)
     opened.wait_until_checked()
-    said = opened.panel.get_by_text("seedshelf 1.4.1 → 1.9 was cut off, and has been put back")
-    expect(said).to_be_visible()
+    message = opened.panel.get_by_text("seedshelf 1.4.1 → 1.9 was cut off, and has been put back")
+    expect(message).to_be_visible()
     expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.1")
     pictured(opened, "recovered")
     opened.button("Check for updates").click()
-    expect(said).to_be_hidden()
+    expect(message).to_be_hidden()
 
 
 def test_panel_asks_to_run_its_cell_after_a_kernel_restart(stage: Opened) -> None:
