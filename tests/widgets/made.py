@@ -71,5 +71,5 @@ def place(notebook: Notebook, source: str) -> Locator:
 
 def heard(notebook: Notebook) -> list[dict[str, object]]:
     """Return what the kernel was asked for."""
-    found: list[dict[str, object]] = notebook.ask("import json; print(json.dumps(heard))")
-    return found
+    messages: list[dict[str, object]] = notebook.ask("import json; print(json.dumps(heard))")
+    return messages

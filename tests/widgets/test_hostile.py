@@ -77,11 +77,11 @@ def open_all(output: Locator) -> int:
 
 def tried(notebook: Notebook, source: str) -> None:
     """Show it, do with it what people do, and find nothing run, asked for or built."""
-    asked: list[str] = []
+    urls: list[str] = []
     dialogs: list[str] = []
 
     def note(request: Request) -> None:
-        asked.append(request.url)
+        urls.append(request.url)
 
     def dismiss(dialog: Dialog) -> None:
         dialogs.append(dialog.message)
@@ -104,7 +104,7 @@ def tried(notebook: Notebook, source: str) -> None:
     assert output.locator(".pkgw").evaluate_all(ELEMENTS) == []
     # The views' own modules come as blobs.
     own = (notebook.page.url.partition("/lab")[0], "data:", "blob:")
-    assert [url for url in asked if "hostile" in url or not url.startswith(own)] == []
+    assert [url for url in urls if "hostile" in url or not url.startswith(own)] == []
     assert dialogs == []
     notebook.page.remove_listener("request", note)
     notebook.page.remove_listener("dialog", dismiss)

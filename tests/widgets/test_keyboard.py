@@ -27,8 +27,8 @@ def press(notebook: Notebook, *keys: str) -> list[str]:
     """Press keys, and return the row and the cell that have the focus then."""
     for key in keys:
         notebook.page.keyboard.press(key)
-    found: list[str] = notebook.page.evaluate(FOCUSED)
-    return found
+    focused: list[str] = notebook.page.evaluate(FOCUSED)
+    return focused
 
 
 def test_upgrade_is_reached_from_the_filter_by_keyboard(
@@ -128,8 +128,8 @@ def test_version_is_chosen_with_arrow_keys_and_planned_with_enter(
     plan = row.get_by_role("button", name="Plan the chosen version of pod-0001")
     expect(plan).to_be_disabled()  # that one is installed
     press(notebook, "ArrowDown", "ArrowRight", "Enter")
-    asked = {"type": "plan", "names": ["pod-0001"], "version": "1.25.0"}
-    assert heard(notebook)[-1] == asked
+    request = {"type": "plan", "names": ["pod-0001"], "version": "1.25.0"}
+    assert heard(notebook)[-1] == request
     notebook.ask("table.patch([info(1, summary='other words')])")  # what was chosen stays
     expect(row).to_contain_text("other words")
     expect(versions).to_have_value("1.25.0")

@@ -45,7 +45,7 @@ def test_axe_reports_an_injected_violation(notebook: Notebook, shown: Locator, a
     shown.locator("section").first.evaluate(
         "(node) => node.append(Object.assign(document.createElement('button'), { type: 'button' }))"
     )
-    assert [found[0] for found in axe_core.findings(notebook.page, axe)] == ["button-name"]
+    assert [finding[0] for finding in axe_core.findings(notebook.page, axe)] == ["button-name"]
 
 
 @pytest.mark.parametrize("theme", THEMES)

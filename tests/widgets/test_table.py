@@ -75,8 +75,8 @@ def test_newly_matching_rows_are_added_in_order_and_announced(notebook: Notebook
     assert names(output, 5) == ["pod-0000", "pod-0001", "pod-0002", "pod-0003", "pod-0004"]
     expect(output.locator(".pkgw-empty")).to_have_attribute("role", "status")
     notebook.ask("table.say(busy='asking the index, 3 of 500…')")
-    said = output.get_by_role("status").and_(output.locator(".pkgw-checked"))
-    expect(said).to_have_text("asking the index, 3 of 500…")
+    status = output.get_by_role("status").and_(output.locator(".pkgw-checked"))
+    expect(status).to_have_text("asking the index, 3 of 500…")
 
 
 def test_rows_with_unknown_updates_are_not_counted_as_up_to_date(notebook: Notebook) -> None:
@@ -107,8 +107,8 @@ def test_any_column_sorts_with_blanks_last(notebook: Notebook) -> None:
     assert names(output, 1) == ["pod-0002"]
     output.get_by_role("button", name="Blocked by").click()
     assert names(output, 1) == ["pod-0002"]  # what is not blocked is last either way
-    said = output.locator(".pkgw-sr[role=status]")
-    expect(said).to_have_text("Sorted by Blocked by, descending")
+    status = output.locator(".pkgw-sr[role=status]")
+    expect(status).to_have_text("Sorted by Blocked by, descending")
 
 
 def test_selected_rows_are_upgraded(notebook: Notebook) -> None:
@@ -159,7 +159,7 @@ def test_row_button_sends_its_request(notebook: Notebook) -> None:
     output = table(notebook)
     output.get_by_role("button", name="Upgrade pod-0002 to 1.27.1").click()
     output.get_by_role("button", name="Retry pod-0005").click()
-    assert [each for each in heard(notebook) if each["type"] != "opened"] == [
+    assert [message for message in heard(notebook) if message["type"] != "opened"] == [
         {"type": "plan", "names": ["pod-0002"]},
         {"type": "retry", "names": ["pod-0005"]},
     ]
@@ -230,8 +230,8 @@ def test_narrow_panel_has_fewer_columns(notebook: Notebook) -> None:
         seen[width] = [text for text in heads if text not in ("", "Action")]
         row = output.locator(FIRST)
         box, button = (
-            each.evaluate("(node) => node.getBoundingClientRect().right")
-            for each in (row, row.get_by_role("button", name="Upgrade pod-0000"))
+            element.evaluate("(node) => node.getBoundingClientRect().right")
+            for element in (row, row.get_by_role("button", name="Upgrade pod-0000"))
         )
         assert button <= box
     notebook.page.set_viewport_size({"width": 1400, "height": 1000})
