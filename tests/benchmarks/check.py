@@ -108,12 +108,14 @@ def compare(folder: Path, python: Path, url: str, pairs: int) -> None:
 
 def compare_answers(installed: Answers, mine: Answers, theirs: Answers) -> None:
     """Print where the two differ; uv names no newer pre-release of one that is installed."""
-    differ = {id for id, _ in set(mine.items()) ^ set(theirs.items())}
-    early = {id for id in differ if Version(installed[id]).is_prerelease and id not in theirs}
+    differ = {name for name, _ in set(mine.items()) ^ set(theirs.items())}
+    early = {
+        name for name in differ if Version(installed[name]).is_prerelease and name not in theirs
+    }
     print(f"answers: {len(installed)} names, {len(theirs)} outdated by uv and {len(mine)} by us;")
     print(f"  {len(differ - early)} differ {sorted(differ - early)}")
-    for id in sorted(early):
-        print(f"  {id} {installed[id]} is a pre-release: {mine[id]} by us, nothing by uv")
+    for name in sorted(early):
+        print(f"  {name} {installed[name]} is a pre-release: {mine[name]} by us, nothing by uv")
 
 
 def line(kind: str, own: list[Cost], other: list[Cost]) -> str:
@@ -163,19 +165,19 @@ def kernel(python: Path, url: str, cache: Path) -> Iterator[Callable[[str], tupl
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    asked, answered = process.stdin, process.stdout
+    requests, responses = process.stdin, process.stdout
 
     def ask(kind: str) -> tuple[Cost, Answers]:
-        asked.write(f"{kind}\n")
-        asked.flush()
-        cost, answers = json.loads(answered.readline())
+        requests.write(f"{kind}\n")
+        requests.flush()
+        cost, answers = json.loads(responses.readline())
         return Cost(*cost), answers
 
-    assert answered.readline() == "ready\n"
+    assert responses.readline() == "ready\n"
     try:
         yield ask
     finally:
-        asked.close()
+        requests.close()
         process.wait()
 
 
@@ -186,8 +188,8 @@ def serve(python: str, url: str) -> None:
 
     backend = connect(python, url)
     print("ready", flush=True)
-    for said in sys.stdin:
-        kind = said.strip()
+    for request in sys.stdin:
+        kind = request.strip()
         begun, used = perf_counter(), process_time()
         if kind == "listing":
             rows = inventory.get_packages(backend)
@@ -202,8 +204,8 @@ def serve(python: str, url: str) -> None:
 def run_uv(python: Path, *arguments: str) -> tuple[Cost, Answers]:
     """Ask uv what is installed, or what is newer."""
     argv = [uv.find_uv_bin(), "pip", "list", "--quiet", "--python", str(python)]
-    cost, said = run([*argv, "--format", "json", *arguments])
-    rows = json.loads(said)
+    cost, output = run([*argv, "--format", "json", *arguments])
+    rows = json.loads(output)
     return cost, {row["name"]: row.get("latest_version", row["version"]) for row in rows}
 
 
@@ -216,10 +218,10 @@ def run_pip(python: Path) -> Cost:
 def run(argv: list[str]) -> tuple[Cost, str]:
     """Run a process; its memory is the peak of all that were run so far."""
     begun, before = perf_counter(), getrusage(RUSAGE_CHILDREN)
-    said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    output = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     after = getrusage(RUSAGE_CHILDREN)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(perf_counter() - begun, processor, after.ru_maxrss / 1024), said
+    return Cost(perf_counter() - begun, processor, after.ru_maxrss / 1024), output
 
 
 if __name__ == "__main__":

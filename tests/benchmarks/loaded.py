@@ -31,18 +31,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--modules", type=int, default=1500)
     parser.add_argument("--runs", type=int, default=20)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     loaded = LoadedPackages(connect())
-    left = _import(list(_names()), asked.modules)
+    remaining = _import(list(_names()), arguments.modules)
     begun = perf_counter()
-    found = loaded.versions()
+    versions = loaded.versions()
     first = perf_counter() - begun
-    print(f"{len(sys.modules)} modules of {len(found)} distributions; milliseconds")
+    print(f"{len(sys.modules)} modules of {len(versions)} distributions; milliseconds")
     print(f"first    {first * 1000:8.1f}")
     for what, look in (("again", loaded.versions), ("in full", loaded.loadings)):
-        times = [_timed(look) for _ in range(asked.runs)]
+        times = [_timed(look) for _ in range(arguments.runs)]
         print(f"{what:8} {median(times):8.1f}   aim {AIM:.0f}")
-    _import(left, len(sys.modules) + 50)
+    _import(remaining, len(sys.modules) + 50)
     print(f"more     {_timed(loaded.versions):8.1f}")
 
 
@@ -54,16 +54,16 @@ def _timed(look: object) -> float:
 
 
 def _names() -> list[str]:
-    found = []
+    names = []
     for name in PACKAGES:
         with suppress(ImportError):
             package = importlib.import_module(name)
-            found += [
-                each.name
-                for each in pkgutil.walk_packages(package.__path__, f"{name}.", lambda _: None)
-                if ".test" not in each.name and not each.name.endswith("__main__")
+            names += [
+                module.name
+                for module in pkgutil.walk_packages(package.__path__, f"{name}.", lambda _: None)
+                if ".test" not in module.name and not module.name.endswith("__main__")
             ]
-    return found
+    return names
 
 
 def _import(names: list[str], count: int) -> list[str]:

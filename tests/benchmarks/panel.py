@@ -177,7 +177,7 @@ def compare(browser: Browser, lab: Lab, runs: int) -> None:
     base = median(s.wire for s in none)
     line("bytes on the wire per row, of 5,000", [(s.wire - base) / 5000 for s in many], 300)
     print(f"{'the same for a table without rows, bytes':42}{base:10.0f}")
-    models = [sorted({s.models for s in each}) for each in (none, few, many)]
+    models = [sorted({s.models for s in tables}) for tables in (none, few, many)]
     print(f"{'widget models for 0, 500, 5,000 rows':42}{models!s:>18}   constant")
 
 
@@ -205,14 +205,14 @@ def show(browser: Browser, lab: Lab, rows: int, source: str) -> Shown:
         PAINTED, arg=rows, polling="raf", timeout=PATIENCE
     ).json_value()
     notebook.wait_until_idle()
-    found = Shown(
+    shown = Shown(
         from_first=(seen["done"] - seen["first"]) / 1000,
         from_output=(seen["done"] - seen["output"]) / 1000,
         wire=notebook.received - before,
         models=notebook.ask(COUNT) - models,
     )
     notebook.close()
-    return found
+    return shown
 
 
 def opened(browser: Browser, lab: Lab, *cells: str) -> Notebook:
@@ -264,11 +264,11 @@ def noticing(browser: Browser, lab: Lab, runs: int) -> None:
     )
     seconds = []
     for number in range(max(5, runs)):
-        wanted = ("1.4.2", "1.4.1")[number % 2]
+        version = ("1.4.2", "1.4.1")[number % 2]
         uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python]
-        subprocess.run([*uv, "--index-url", index, f"seedshelf=={wanted}"], check=True)
+        subprocess.run([*uv, "--index-url", index, f"seedshelf=={version}"], check=True)
         begun = perf_counter()
-        row.locator(".pkgw-c-version").get_by_text(wanted, exact=True).wait_for()
+        row.locator(".pkgw-c-version").get_by_text(version, exact=True).wait_for()
         seconds.append(perf_counter() - begun)
     line("from a terminal's change to the row, s", seconds, 2)
     notebook.close()

@@ -52,19 +52,19 @@ class Played:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             await asyncio.sleep(RTT)
             while True:
-                asked = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 await asyncio.sleep(RTT)
-                writer.write(self.answer(asked))
+                writer.write(self.answer(request))
                 await writer.drain()
         writer.close()
 
-    def answer(self, asked: str) -> bytes:
+    def answer(self, request: str) -> bytes:
         """Return the answer to a request, head and all."""
-        name = asked.split(" ", 2)[1].strip("/").rpartition("/")[2]
+        name = request.split(" ", 2)[1].strip("/").rpartition("/")[2]
         tag, body = self.known.get(name, ("", b""))
         if not tag:
             return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-        if tag in asked:
+        if tag in request:
             return f"HTTP/1.1 304 Not Modified\r\n{HEAD % tag}\r\n".encode()
         size = f"Content-Encoding: gzip\r\nContent-Length: {len(body)}\r\n"
         return f"HTTP/1.1 200 OK\r\n{HEAD % tag}{size}\r\n".encode() + body

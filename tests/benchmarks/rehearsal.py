@@ -101,9 +101,9 @@ def examined(packages: int, bad: Sequence[int], *, whole: bool) -> int:
     with tempfile.TemporaryDirectory() as folder:
         notebook = write(Path(folder) / "a.ipynb", *(["\n".join(cells)] if whole else cells))
         stand = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
-        found = culprit_search.find_culprits(kit.backend, stand, [notebook])
-    assert sorted(found.culprits) == sorted(f"crop{number}" for number in bad), found.culprits
-    return found.rehearsals
+        search = culprit_search.find_culprits(kit.backend, stand, [notebook])
+    assert sorted(search.culprits) == sorted(f"crop{number}" for number in bad), search.culprits
+    return search.rehearsals
 
 
 if __name__ == "__main__":

@@ -140,12 +140,12 @@ def parts(backend: Backend) -> None:
     begun = perf_counter()
     for _ in range(times):
         recovery.recover_if_needed(backend)
-    each = (perf_counter() - begun) / times
+    per_look = (perf_counter() - begun) / times
     begun = perf_counter()
     for _ in range(times):
         (prefix / "nothing").exists()
     one = (perf_counter() - begun) / times
-    print(f"{'nothing to recover':38}{each * 1e6:8.1f} µs; one stat {one * 1e6:.1f} µs")
+    print(f"{'nothing to recover':38}{per_look * 1e6:8.1f} µs; one stat {one * 1e6:.1f} µs")
 
 
 def saved(prefix: Path, paths: Collection[Path], *, ahead: bool = False) -> float:
@@ -219,8 +219,8 @@ def probing(paths: list[Path]) -> Iterator[list[float]]:
     assert process.stdout.readline() == "ready\n"
     longest: list[float] = []
     yield longest
-    said, _ = process.communicate()
-    longest.append(float(said))
+    output, _ = process.communicate()
+    longest.append(float(output))
 
 
 def made(folder: Path, index: list[str]) -> Path:
