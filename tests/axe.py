@@ -22,9 +22,9 @@ def source(folder: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     with tarfile.open(folder / done.stdout.strip()) as packed:
-        found = packed.extractfile("package/axe.min.js")
-        assert found is not None
-        return found.read().decode()
+        file = packed.extractfile("package/axe.min.js")
+        assert file is not None
+        return file.read().decode()
 
 
 def findings(page: Page, axe: str) -> Any:

@@ -107,10 +107,10 @@ def chromium() -> Iterator[Browser]:
     For one module at a time: while it runs, its event loop is the only one in the process.
     """
     name = os.environ.get("PKGWIDGETS_CHROMIUM", "chromium")
-    found = shutil.which(name)
-    assert found, f"no {name} on the path: install Chromium, or name it in PKGWIDGETS_CHROMIUM"
+    executable = shutil.which(name)
+    assert executable, f"no {name} on the path: install Chromium, or name it in PKGWIDGETS_CHROMIUM"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
         yield browser
         browser.close()
 
@@ -280,8 +280,8 @@ class Notebook:
 
     def ask(self, code: str) -> Any:
         """Run code beside the cells, and return the value of the JSON that it printed."""
-        said = self.page.evaluate(_ASK, code)
-        return json.loads(said) if said else None
+        output = self.page.evaluate(_ASK, code)
+        return json.loads(output) if output else None
 
     def execute(self, command: str, **options: object) -> None:
         """Execute one of the front end's commands."""

@@ -76,8 +76,8 @@ def test_unknown_name_raises_attribute_error(name: str) -> None:
 
 
 def test_service_has_exactly_the_documented_methods() -> None:
-    found = {name for name, value in vars(PackageService).items() if inspect.isfunction(value)}
-    assert {name for name in found if not name.startswith("_")} == set(SERVICE)
+    methods = {name for name, value in vars(PackageService).items() if inspect.isfunction(value)}
+    assert {name for name in methods if not name.startswith("_")} == set(SERVICE)
 
 
 @pytest.mark.parametrize("name", SERVICE)
@@ -90,8 +90,10 @@ def test_service_methods_have_the_documented_signatures(name: str) -> None:
 
 
 def test_service_has_exactly_the_documented_properties() -> None:
-    found = [name for name, value in vars(PackageService).items() if isinstance(value, property)]
-    assert sorted(found) == PROPERTIES
+    properties = [
+        name for name, value in vars(PackageService).items() if isinstance(value, property)
+    ]
+    assert sorted(properties) == PROPERTIES
 
 
 def public(
@@ -108,8 +110,8 @@ def public(
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_everything_public_has_a_docstring(path: Path) -> None:
-    found = public(ast.parse(path.read_text("utf-8")), path.stem)
-    assert [name for name, node in found if not ast.get_docstring(node)] == []
+    definitions = public(ast.parse(path.read_text("utf-8")), path.stem)
+    assert [name for name, node in definitions if not ast.get_docstring(node)] == []
 
 
 def test_docstring_check_finds_a_missing_docstring() -> None:

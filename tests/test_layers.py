@@ -152,16 +152,16 @@ def circle(codes: Mapping[str, str]) -> list[str]:
     graph = {
         _module(path): {
             target
-            for each in _imports(ast.parse(code).body, _package_of(path))
-            for target in _imported_module(each.name, modules)
+            for imported in _imports(ast.parse(code).body, _package_of(path))
+            for target in _imported_module(imported.name, modules)
         }
         for path, code in codes.items()
     }
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        found: list[str] = error.args[1]
-        return found[::-1]
+        cycle: list[str] = error.args[1]
+        return cycle[::-1]
     return []
 
 
@@ -175,7 +175,7 @@ def _module(path: str) -> str:
 
 def _imported_module(name: str, modules: Iterable[str]) -> Iterator[str]:
     """Yield the module that an import loads: `a.b` for what `a.b` defines, too."""
-    known = [each for each in modules if name == each or name.startswith(f"{each}.")]
+    known = [module for module in modules if name == module or name.startswith(f"{module}.")]
     if known:
         yield max(known, key=len)
 
@@ -185,23 +185,27 @@ def _arrows(path: str, imports: Iterable[Import]) -> Iterator[str]:
     if floor is None:
         yield f"{path} is on no floor"
         return
-    for each in imports:
-        head, _, inside = each.name.partition(".")
-        late = MAY_IMPORT_LATE.get(floor, ()) if each.late else ()
+    for imported in imports:
+        head, _, inside = imported.name.partition(".")
+        late = MAY_IMPORT_LATE.get(floor, ()) if imported.late else ()
         if head == "pkgwidgets" and not _is_one_of(inside, (*MAY_IMPORT[floor], *late)):
-            yield f"{path} imports {each.name}"
+            yield f"{path} imports {imported.name}"
 
 
 def _impure(path: str, imports: Iterable[Import]) -> Iterator[str]:
     for floor, others in PURE.items():
-        for each in imports if path.startswith(floor) else ():
-            if each.name.partition(".")[0] not in {*sys.stdlib_module_names, "pkgwidgets", *others}:
-                yield f"{path} imports {each.name}"
+        for imported in imports if path.startswith(floor) else ():
+            if imported.name.partition(".")[0] not in {
+                *sys.stdlib_module_names,
+                "pkgwidgets",
+                *others,
+            }:
+                yield f"{path} imports {imported.name}"
 
 
 def _misplaced(path: str, tree: ast.AST, imports: Iterable[Import]) -> Iterator[str]:
-    bound = {each.alias: each.target for each in imports}
-    names = {each.name for each in imports} | set(_attributes(tree, bound))
+    bound = {imported.alias: imported.target for imported in imports}
+    names = {imported.name for imported in imports} | set(_attributes(tree, bound))
     for thing, places in ONLY_IN.items():
         for name in sorted(names):
             if _is_one_of(name, (thing,)) and not path.startswith(places):
@@ -256,14 +260,14 @@ def _names(
     node: ast.Import | ast.ImportFrom, package: tuple[str, ...]
 ) -> Iterator[tuple[str, str, str]]:
     """Yield what is imported in full, the name that it gets, and what that name stands for."""
-    for each in node.names:
+    for alias in node.names:
         if isinstance(node, ast.Import):
-            first = each.name.partition(".")[0]
-            yield each.name, each.asname or first, each.name if each.asname else first
+            first = alias.name.partition(".")[0]
+            yield alias.name, alias.asname or first, alias.name if alias.asname else first
         else:
             above = package[: len(package) + 1 - node.level] if node.level else ()
-            name = ".".join([*above, *filter(None, [node.module]), each.name])
-            yield name, each.asname or each.name, name
+            name = ".".join([*above, *filter(None, [node.module]), alias.name])
+            yield name, alias.asname or alias.name, name
 
 
 def _attributes(tree: ast.AST, bound: dict[str, str]) -> Iterator[str]:
@@ -459,9 +463,9 @@ def test_import_along_the_layers_is_accepted(path: str, code: str) -> None:
     ],
 )
 def test_an_import_circle_is_found(codes: dict[str, str]) -> None:
-    found = circle(codes)
-    assert found[0] == found[-1]
-    assert {*found} == {_module(path) for path in codes}
+    cycle = circle(codes)
+    assert cycle[0] == cycle[-1]
+    assert {*cycle} == {_module(path) for path in codes}
 
 
 def test_downward_imports_have_no_circle() -> None:
