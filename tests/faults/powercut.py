@@ -1,4 +1,4 @@
-"""What a power cut may leave: our file operations traced, and every disk that they may end in.
+"""A model of power cuts: it traces file operations and yields every disk they may leave.
 
 A model of a weak file system. A file's content is durable after an fsync of the file, its name
 after an fsync of the folder; each operation that is not durable yet may be lost alone, in any
@@ -22,7 +22,7 @@ from pkgwidgets.backends.store import filesystem
 
 @dataclass(frozen=True)
 class Node:
-    """What a name stands for."""
+    """A file, folder or link."""
 
     kind: str
     data: bytes = b""
@@ -210,7 +210,7 @@ class Trace:
 
 
 def drop(image: Image, name: str) -> None:
-    """Take a name away; a folder only without what is in it."""
+    """Remove a name; for a folder, what is in it, too."""
     number = image.names.get(name)
     if number is None:
         return

@@ -1,4 +1,4 @@
-"""The oracle: every path of an environment in all that must be equal when it is the old one.
+"""The oracle: every path of an environment with all attributes that a rollback must restore.
 
 Left out are bytecode, our own folder and the empty file that uv locks.
 """
