@@ -1,4 +1,4 @@
-"""Two at once: exactly one proceeds, and the other is told at once who does."""
+"""Of two simultaneous changes one proceeds; the other is refused at once and names it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ for _ in sys.stdin:
 
 @contextmanager
 def racers(code: str, garden: Demo) -> Iterator[list[subprocess.Popen[str]]]:
-    """Start two processes of the same code that act at each line they are given."""
+    """Start two processes with the same code that act once for each line of input."""
     argv = [sys.executable, "-c", code, str(garden.python), garden.index_url]
     pipe = subprocess.PIPE
     with ExitStack() as ends:
@@ -71,7 +71,7 @@ def racers(code: str, garden: Demo) -> Iterator[list[subprocess.Popen[str]]]:
         yield two
 
 
-def go(racers: list[subprocess.Popen[str]]) -> None:
+def send_go(racers: list[subprocess.Popen[str]]) -> None:
     for racer in racers:
         assert racer.stdin is not None
         racer.stdin.write("go\n")
@@ -83,14 +83,14 @@ def test_race_for_the_lock_has_one_winner(garden: Demo, times: int) -> None:
     wins = set()
     with racers(_LOCKING, garden) as pair:
         for _ in range(times):
-            go(pair)
+            send_go(pair)
             answers = [line(racer) for racer in pair]
             assert sorted(answers).count("mine") == 1, answers
             winner = answers.index("mine")
             wins.add(winner)
             refusal = answers[1 - winner]
             assert refusal == f"racer {winner} (process {pair[winner].pid})"
-            go(pair)
+            send_go(pair)
             assert [line(racer) for racer in pair] == ["ready", "ready"]
     assert wins <= {0, 1}
 
@@ -100,17 +100,17 @@ def _race(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, times: i
     before = tree(garden.folder / "env")
     with racers(_STARTING, garden) as pair:
         for number in range(times):
-            go(pair)
+            send_go(pair)
             answers = [line(entry) for entry in pair]
-            begun = [entry for entry in answers if not entry.startswith("busy: ")]
-            assert len(begun) == 1, answers
-            (refusal,) = (entry for entry in answers if entry not in begun)
+            started_ids = [entry for entry in answers if not entry.startswith("busy: ")]
+            assert len(started_ids) == 1, answers
+            (refusal,) = (entry for entry in answers if entry not in started_ids)
             assert "(seedshelf; begun " in refusal
             known = backend.journal.transactions()
-            assert [entry.id for entry in known[number:]] == begun
-            transactions.cancel(backend, begun[0])
+            assert [entry.id for entry in known[number:]] == started_ids
+            transactions.cancel(backend, started_ids[0])
             with pytest.raises(Cancelled):
-                transactions.follow(backend, begun[0])
+                transactions.follow(backend, started_ids[0])
             assert tree(garden.folder / "env") == before
     assert {entry.outcome for entry in backend.journal.transactions()} == {Outcome.ROLLED_BACK}
 
@@ -134,32 +134,32 @@ def test_second_transaction_is_refused_within_200_milliseconds(
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=True))
     plan = plan_upgrade(backend, "seedshelf")
     transaction_id = transactions.start(backend, plan)
-    took = []
+    durations = []
     for _ in range(5):
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with pytest.raises(EnvironmentBusy):
             transactions.start(backend, plan)
-        took.append(time.monotonic() - begun)
+        durations.append(time.monotonic() - started_at)
     (tmp_path / "gate").touch()
     transactions.follow(backend, transaction_id)
-    assert min(took) < 0.2
+    assert min(durations) < 0.2
 
 
 def test_lock_of_a_killed_process_is_released(
-    garden: Demo, backend: Backend, tmp_path: Path, settled: Callable[[], None]
+    garden: Demo, backend: Backend, tmp_path: Path, wait_until_idle: Callable[[], None]
 ) -> None:
     environment = backend.environment
     for _ in range(5):
         with racers(_LOCKING, garden) as (one, two):
-            go([one])
+            send_go([one])
             assert line(one) == "mine"
             assert environment.holder() == f"racer 0 (process {one.pid})"
             os.kill(one.pid, signal.SIGKILL)
             one.wait()
             eventually(lambda: environment.holder() is None)
-            go([two])
+            send_go([two])
             assert line(two) == "mine"
-            go([two])
+            send_go([two])
             assert line(two) == "ready"
 
 
@@ -178,7 +178,7 @@ for _ in sys.stdin:
 def test_reading_the_holder_does_not_take_the_lock(garden: Demo, backend: Backend) -> None:
     environment = backend.environment
     with racers(_LOOKING.replace("sys.argv[3]", repr(str(os.getpid()))), garden) as two:
-        go(two)
+        send_go(two)
         assert [line(racer) for racer in two] == ["looking", "looking"]
         for _ in range(300):
             with environment.locked("me"):

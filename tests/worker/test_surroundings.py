@@ -1,4 +1,4 @@
-"""What surrounds the process that makes the changes: little, and nothing of the notebook's."""
+"""The worker process is isolated from the notebook."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ print(*(name for name in late if name.partition(".")[0] not in sys.stdlib_module
 def test_worker_imports_nothing_after_files_may_be_replaced(
     garden: Demo, backend: Backend, end: str
 ) -> None:
-    """The plan may replace pkgwidgets, packaging or uv under the process that carries it out."""
+    """The plan may replace pkgwidgets, packaging or uv while the worker applies it."""
     for make, name in ((plan_upgrade, "seedshelf"), (plan_uninstall, "frostcall")):
         order = launcher.ApplyRequest(
             plan=make(backend, name),
@@ -187,12 +187,12 @@ def test_worker_imports_nothing_after_files_may_be_replaced(
 
 
 def test_worker_starts_within_two_seconds(backend: Backend) -> None:
-    took = []
+    durations = []
     for _ in range(3):
         plan = plan_upgrade(backend, "seedshelf")
-        begun = time.monotonic()
+        started_at = time.monotonic()
         transaction_id = transactions.start(backend, plan)
-        took.append(time.monotonic() - begun)
+        durations.append(time.monotonic() - started_at)
         transactions.follow(backend, transaction_id)
         transactions.apply_and_follow(backend, plan_undo(backend))
-    assert min(took) < 2.0
+    assert min(durations) < 2.0

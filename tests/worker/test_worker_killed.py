@@ -1,4 +1,4 @@
-"""The process that carries a plan out may die, at any moment: the old comes back, or it is done."""
+"""A kill of the worker at any moment leaves the old environment, or the new one committed."""
 
 from __future__ import annotations
 
@@ -108,14 +108,14 @@ def test_worker_rolls_back_after_a_signal(
 
 
 def _kill_at_random(
-    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None], times: int
+    garden: Demo, backend: Backend, tree: Oracle, wait_until_idle: Callable[[], None], times: int
 ) -> None:
-    """Kill it at moments of its whole life; afterwards it is the old, or the new and committed."""
+    """Kill the worker at random moments; check for the old, or the new and committed, state."""
     prefix = garden.folder / "env"
     before, moments = tree(prefix), random.Random(times)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     transactions.apply_and_follow(backend, plan_upgrade(backend, "bedplanner"))
-    length = time.monotonic() - begun
+    length = time.monotonic() - started_at
     after = tree(prefix)
     transactions.apply_and_follow(backend, plan_undo(backend))
     assert tree(prefix) == before
@@ -131,20 +131,20 @@ def _kill_at_random(
             assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
         else:
             assert done.outcome is Outcome.COMMITTED
-            settled()
+            wait_until_idle()
             assert tree(prefix) == after
             transactions.apply_and_follow(backend, plan_undo(backend))
             assert tree(prefix) == before
 
 
 def test_random_worker_kills_leave_the_old_or_the_new_environment(
-    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
+    garden: Demo, backend: Backend, tree: Oracle, wait_until_idle: Callable[[], None]
 ) -> None:
-    _kill_at_random(garden, backend, tree, settled, 4)
+    _kill_at_random(garden, backend, tree, wait_until_idle, 4)
 
 
 @pytest.mark.slow
 def test_many_random_worker_kills_leave_old_or_new_environment(
-    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
+    garden: Demo, backend: Backend, tree: Oracle, wait_until_idle: Callable[[], None]
 ) -> None:
-    _kill_at_random(garden, backend, tree, settled, 40)
+    _kill_at_random(garden, backend, tree, wait_until_idle, 40)
