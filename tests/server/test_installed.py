@@ -1,4 +1,4 @@
-"""What the wheel brings: a server finds the extension, switched on."""
+"""A server finds the extension of the wheel, and it is enabled."""
 
 from __future__ import annotations
 

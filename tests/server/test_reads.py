@@ -1,4 +1,4 @@
-"""The routes that look: packages, updates, and how errors are told."""
+"""The routes that read packages and updates, and their errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from server.asking import Ask
+from server.client import Ask
 
 from pkgwidgets.core import errors
 from pkgwidgets.demo import Demo, catalog
@@ -14,7 +14,7 @@ from pkgwidgets.presentation.hints import Face, hint_text
 from pkgwidgets.server import error_status
 
 
-async def test_packages_of_the_default_kernel_are_listed(ask: Ask, planted: Demo) -> None:
+async def test_packages_of_the_default_kernel_are_listed(ask: Ask, default_garden: Demo) -> None:
     answer = await ask("GET", "packages")
     assert answer.status == 200
     packages = {package["id"]: package for package in answer.json["packages"]}
@@ -22,8 +22,8 @@ async def test_packages_of_the_default_kernel_are_listed(ask: Ask, planted: Demo
         *catalog.INSTALLED
     }
     assert packages["raintable"]["update_available"] is None
-    assert Path(packages["raintable"]["install_path"]) == planted.site_packages
-    assert planted.index.requests == []
+    assert Path(packages["raintable"]["install_path"]) == default_garden.site_packages
+    assert default_garden.index.requests == []
 
 
 async def test_packages_with_check_updates_include_latest_versions(ask: Ask) -> None:
@@ -68,15 +68,17 @@ async def test_updates_list_only_outdated_packages(ask: Ask) -> None:
     }  # fmt: skip
 
 
-async def test_updates_of_one_name_request_only_its_project(ask: Ask, planted: Demo) -> None:
+async def test_updates_of_one_name_request_only_its_project(ask: Ask, default_garden: Demo) -> None:
     answer = await ask("GET", "packages/updates?name=Seedshelf")
     [update] = answer.json["updates"]
     assert (update["version"], update["latest_version"]) == ("1.4.1", "1.4.2")
-    assert {path for path in planted.index.requests if "simple" in path} == {"/simple/seedshelf/"}
+    assert {path for path in default_garden.index.requests if "simple" in path} == {
+        "/simple/seedshelf/"
+    }
 
 
-async def test_packages_with_unknown_updates_are_listed(ask: Ask, planted: Demo) -> None:
-    planted.index.down = True
+async def test_packages_with_unknown_updates_are_listed(ask: Ask, default_garden: Demo) -> None:
+    default_garden.index.down = True
     answer = await ask("GET", "packages/updates")
     assert len(answer.json["updates"]) == len(catalog.INSTALLED)
     for update in answer.json["updates"]:

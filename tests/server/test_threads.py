@@ -1,4 +1,4 @@
-"""Work leaves the loop, is shared by those who ask for the same, and plans wait for their owner."""
+"""Work runs in threads, equal requests share one run, and plans are stored for their owner."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from held_transactions import PATIENCE
-from server.asking import Ask
+from server.client import Ask
 
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.operations import inventory, planning
