@@ -1,4 +1,4 @@
-"""What a plan means for a notebook: on made wheels, from the file of cells to the frame."""
+"""The impact of a plan on a notebook, from the notebook file to the frame."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NEW = {
 
 @pytest.fixture
 def beds(service: PackageService, garden: Demo, published: Publish) -> PackageService:
-    """Install a bed, and a garden that depends on it; a newer bed is on the index."""
+    """Install `bed` and `gardens`, which depends on it; the index has a newer `bed`."""
     installed = (
         BuiltWheel(name="bed", version="1.0", files=OLD),
         BuiltWheel(name="Fine_Garden", version="1.0", files={"gardens.py": ""}, requires=("bed",)),
@@ -70,7 +70,7 @@ def rows(frame: pd.DataFrame, *severities: str) -> list[tuple[int, str, str, str
     return list(zip(*columns, strict=True))
 
 
-def told(service: PackageService, folder: Path, cells: Sequence[str], *kinds: str) -> list[str]:
+def findings(service: PackageService, folder: Path, cells: Sequence[str], *kinds: str) -> list[str]:
     frame = service.impact(service.plan_upgrade("bed"), notebook(folder, *cells))
     return [f"{cell} {name}: {text}" for cell, name, text, _ in rows(frame, *kinds)]
 
@@ -131,11 +131,11 @@ def test_impact_frame_is_sorted_by_severity(beds: PackageService, tmp_path: Path
 def test_breaking_changes_are_found(
     beds: PackageService, tmp_path: Path, cells: Sequence[str], expected: Sequence[str]
 ) -> None:
-    assert told(beds, tmp_path, cells, "breaks") == list(expected)
+    assert findings(beds, tmp_path, cells, "breaks") == list(expected)
 
 
 def test_new_deprecation_is_a_warning(beds: PackageService, tmp_path: Path) -> None:
-    warnings = told(beds, tmp_path, ["import bed\nbed.weed()"], "warns")
+    warnings = findings(beds, tmp_path, ["import bed\nbed.weed()"], "warns")
     assert warnings == ["1 bed.weed: weed is deprecated in bed 2.0"]
 
 
@@ -151,11 +151,11 @@ def test_impact_leaves_the_environment_unchanged(
     beds: PackageService, tmp_path: Path, tree: Oracle
 ) -> None:
     before = tree(beds.prefix)
-    assert told(beds, tmp_path, ["import bed\nbed.old_size"], "breaks")
+    assert findings(beds, tmp_path, ["import bed\nbed.old_size"], "breaks")
     assert tree(beds.prefix) == before
 
 
-LOOKING = """
+_IMPACT_CODE = """
 import sys
 from pkgwidgets import PackageService
 service = PackageService(sys.argv[1], index_url=sys.argv[2])
@@ -175,7 +175,7 @@ def test_downloads_of_a_killed_process_are_removed_by_the_next_run(
     place, cells = tmp_path / "tmp", notebook(tmp_path, "import bed\nbed.old_size")
     place.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-c", LOOKING, str(beds.python), beds.index_url, str(cells)],
+        [sys.executable, "-c", _IMPACT_CODE, str(beds.python), beds.index_url, str(cells)],
         env={**os.environ, "TMPDIR": str(place)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -239,7 +239,7 @@ def test_impact_outside_a_kernel_requires_a_notebook() -> None:
 def test_impact_in_a_kernel_uses_run_cells_and_their_warnings(
     beds: PackageService, tmp_path: Path
 ) -> None:
-    """In a process of the environment, with IPython's shell as a kernel has it."""
+    """In a process of the environment, with IPython's shell as in a kernel."""
     code = f"""
 import sys
 sys.path += {[str(Path(__file__).parents[2]), *(p for p in sys.path if "packages" in p)]!r}

@@ -1,4 +1,4 @@
-"""Rehearsals as a kernel sees them: real environments, indexes and kernels."""
+"""Rehearsals with real environments, indexes and kernels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
 USE = "import frostcall\nfrostcall.frost_tonight(1)"
 
 
-def found(frame: pd.DataFrame) -> Rehearsal:
+def rehearsal_of(frame: pd.DataFrame) -> Rehearsal:
     assert isinstance(frame, RehearsalFrame)
     return frame.rehearsal
 
@@ -62,7 +62,7 @@ def test_rehearsal_returns_a_frame_and_changes_nothing(
 def test_two_concurrent_rehearsals_do_not_affect_each_other(
     garden: Demo, tree: Oracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: bool
 ) -> None:
-    """On the same environment and notebook, which writes to its folder; both are in it at once."""
+    """Both run at once on one environment and one notebook, which writes to its folder."""
     place = tmp_path / "tmp"
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
@@ -132,7 +132,7 @@ def test_different_outputs_are_shown_side_by_side_and_escaped(
     ]
     plan = service.plan_upgrade("frostcall")
     frame = service.rehearse(plan, write(tmp_path / "<i>.ipynb", *cells))
-    shown = _Reader(rehearsal_html(found(frame)))
+    shown = _Reader(rehearsal_html(rehearsal_of(frame)))
     tags = {"div", "b", "span", "table", "thead", "tbody", "tr", "th", "td", "pre"}
     assert shown.tags == tags
     assert "<script>alert(1)</script> False" in shown.texts
@@ -192,7 +192,7 @@ def test_cancelled_rehearsal_leaves_the_environment_unchanged(
 def test_readme_rehearsal_example_runs(
     service: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the demo: its environment, and one of its names in place of pandas."""
+    """Run on the demo, with one of its packages in place of pandas."""
     section = README.partition("\n## Rehearsal\n")[2]
     (block,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
     monkeypatch.chdir(tmp_path)
@@ -225,11 +225,11 @@ def test_two_culprits_of_twelve_are_held_back_and_the_rest_upgraded(
     notebook = write(tmp_path / "a.ipynb", *cells)
     runs: list[str] = []
 
-    def told(event: Event) -> None:
+    def report(event: Event) -> None:
         if event.text and runs[-1:] != [event.text]:
             runs.append(event.text)
 
-    frame = service.upgrade_all_packages(notebooks=[notebook], report=told)
+    frame = service.upgrade_all_packages(notebooks=[notebook], report=report)
     kept = frame[frame.kind == "held back"]
     assert {name for name in kept.index if name.startswith("crop")} == {"crop4", "crop9"}
     why = str(kept.loc["crop4", "status"])
