@@ -1,4 +1,4 @@
-"""Every verb as a process: its answer in words and in JSON, and the code that it ends with."""
+"""Every verb as a process: its text and JSON output, and its exit code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def answer(done: subprocess.CompletedProcess[str], *, code: int = 0) -> dict[str, Any]:
-    """Return what was answered in JSON, and nothing beside it."""
+    """Return the JSON output; check that there is no other output."""
     assert (done.returncode, done.stderr) == (code, "")
     parsed: dict[str, Any] = json.loads(done.stdout)
     assert parsed["success"] is (code != 1 and code != 2)
@@ -36,7 +36,7 @@ def rows(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
     return {line.split(maxsplit=1)[0]: line for line in done.stdout.splitlines() if line.strip()}
 
 
-# --- looking
+# --- reading
 
 
 def test_packages_lists_installed_packages(run: Run, garden: Demo) -> None:
