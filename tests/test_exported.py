@@ -1,4 +1,4 @@
-"""The public names are a promise: what there is, how it is called, and that it is explained."""
+"""The public API: its names, signatures and docstrings."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_service_has_exactly_the_documented_properties() -> None:
 def public(
     node: ast.Module | ast.ClassDef, name: str
 ) -> Iterator[tuple[str, ast.Module | ast.ClassDef | Function]]:
-    """Yield a module and what is public in it, with dotted names."""
+    """Yield a module and its public definitions, with dotted names."""
     yield name, node
     for child in node.body:
         if isinstance(child, ast.ClassDef) and not child.name.startswith("_"):
@@ -115,8 +115,9 @@ def test_everything_public_has_a_docstring(path: Path) -> None:
 
 
 def test_docstring_check_finds_a_missing_docstring() -> None:
-    tree = ast.parse("'''Top.'''\nclass A:\n    def told(self): 'x'\n    def untold(self): pass")
+    code = "'''Top.'''\nclass A:\n    def documented(self): 'x'\n    def undocumented(self): pass"
+    tree = ast.parse(code)
     assert [n for n, node in public(tree, "m") if not ast.get_docstring(node)] == [
         "m.A",
-        "m.A.untold",
+        "m.A.undocumented",
     ]

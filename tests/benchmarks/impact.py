@@ -1,4 +1,4 @@
-"""How long it takes to say what a plan means for a notebook, on made packages and an own index.
+"""Time the impact of a plan on a notebook, with generated packages and an own index.
 
     python tests/benchmarks/impact.py [--cells 100] [--packages 6] [--modules 8] [--runs 5]
 
@@ -40,15 +40,15 @@ def main() -> None:
             garden.index.publish(old, new)
             WheelInstallation(wheel=old, python=garden.python, scheme=scheme, requested=True).run()
         service = PackageService(garden.python, index_url=garden.index_url)
-        begun = perf_counter()
+        started_at = perf_counter()
         names = [f"made-{number}" for number in range(arguments.packages)]
         plan = service.plan_upgrade(names, report=no_report)
-        planned = perf_counter() - begun
+        planned = perf_counter() - started_at
         times, used, breaks = [], [], 0
         for _ in range(arguments.runs):
-            begun, busy = perf_counter(), process_time()
+            started_at, busy = perf_counter(), process_time()
             frame = service.impact(plan, notebook, report=no_report)
-            times.append(perf_counter() - begun)
+            times.append(perf_counter() - started_at)
             used.append(process_time() - busy)
             breaks = int((frame["severity"] == "breaks").sum())
     print(f"{arguments.cells} cells, {len(plan.changes)} packages, {breaks} break; seconds")

@@ -1,4 +1,4 @@
-"""How long it takes to tell what a kernel has loaded, with this environment's own modules.
+"""Time the search for loaded distributions, with this environment's own modules.
 
     python tests/benchmarks/loaded.py [--modules 1500] [--runs 20]
 
@@ -34,9 +34,9 @@ def main() -> None:
     arguments = parser.parse_args()
     loaded = LoadedPackages(connect())
     remaining = _import(list(_names()), arguments.modules)
-    begun = perf_counter()
+    started_at = perf_counter()
     versions = loaded.versions()
-    first = perf_counter() - begun
+    first = perf_counter() - started_at
     print(f"{len(sys.modules)} modules of {len(versions)} distributions; milliseconds")
     print(f"first    {first * 1000:8.1f}")
     for what, look in (("again", loaded.versions), ("in full", loaded.loadings)):
@@ -47,10 +47,10 @@ def main() -> None:
 
 
 def _timed(look: object) -> float:
-    begun = perf_counter()
+    started_at = perf_counter()
     assert callable(look)
     look()
-    return (perf_counter() - begun) * 1000
+    return (perf_counter() - started_at) * 1000
 
 
 def _names() -> list[str]:
@@ -67,7 +67,7 @@ def _names() -> list[str]:
 
 
 def _import(names: list[str], count: int) -> list[str]:
-    """Import until there are so many modules; return what is left."""
+    """Import until there are `count` modules; return the remaining names."""
     with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         while names and len(sys.modules) < count:
