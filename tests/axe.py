@@ -1,4 +1,4 @@
-"""The judge of how accessible a page is: axe-core of npm (MPL-2.0), fetched for the tests."""
+"""axe-core (npm, MPL-2.0), which checks the accessibility of a page; fetched for the tests."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _RUN = """() => axe.run('section.pkgw', { resultTypes: ['violations'] }).then(
 
 
 def source(folder: Path) -> str:
-    """Fetch it into a folder of its own, and return its source."""
+    """Fetch axe-core into a folder, and return its source."""
     pack = ["npm", "pack", "--silent", "axe-core@4"]
     done = subprocess.run(
         pack, cwd=folder, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
     with tarfile.open(folder / done.stdout.strip()) as packed:
-        found = packed.extractfile("package/axe.min.js")
-        assert found is not None
-        return found.read().decode()
+        file = packed.extractfile("package/axe.min.js")
+        assert file is not None
+        return file.read().decode()
 
 
 def findings(page: Page, axe: str) -> Any:
-    """Return what it finds in every part of a panel, of whatever severity."""
+    """Return all violations in every section of a panel."""
     if not page.evaluate("() => Boolean(window.axe)"):
         page.evaluate(axe)
     return page.evaluate(_RUN)

@@ -1,4 +1,4 @@
-"""What every test may ask for: a clean process, the demo's garden, and the oracle of trees."""
+"""Fixtures for all tests: a clean process, the demo's garden and the oracle of trees."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
-_LONGEST = frozenset({
+_SLOWEST_FILES = frozenset({
     "test_damage.py", "test_fuzz.py", "test_lower_bounds.py", "test_mutations.py",
     "test_plan_checks.py", "test_rehearsal.py", "test_self_upgrade.py", "test_upgrades.py",
 })  # fmt: skip
@@ -27,18 +27,18 @@ _LONGEST = frozenset({
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Spare each worker a grammar that its import would build for seconds: see lean_jupyter."""
+    """Skip a grammar whose import takes each worker seconds: see lean_jupyter."""
     node.gateway.remote_exec("import sys; sys.modules['rfc3987_syntax'] = None").waitclose()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes, so that in the end nobody waits for one of them."""
-    items.sort(key=lambda item: item.path.name not in _LONGEST)
+    """Run the slowest files first, so that the run does not wait for one at its end."""
+    items.sort(key=lambda item: item.path.name not in _SLOWEST_FILES)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _clean_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the machine's own configuration out, and what is fetched in one place."""
+    """Remove the machine's configuration, and share one uv cache."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("PIP_", "UV_")):
@@ -51,37 +51,37 @@ def _clean_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _hears_interrupts() -> None:
-    """Hear interrupts also where a shell's `… &` has them ignored; what tests start does too."""
+def _restore_interrupts() -> None:
+    """Enable SIGINT where a shell's `… &` ignores it, also for child processes."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
 def forgetful(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep no index's answers from an earlier test, and do not wait before asking again."""
+    """Use an empty cache of index answers, and do not wait before a retry."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setattr("pkgwidgets.backends.http.client.sleep", lambda seconds: None)
 
 
 @pytest.fixture(scope="session")
-def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Name one place for every garden: its interpreter is asked once for what it is."""
+def _garden_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Use one folder for every garden, so that its interpreter is described once."""
     return tmp_path_factory.mktemp("gardens") / "garden"
 
 
 @pytest.fixture
-def garden(_place: Path, forgetful: None) -> Iterator[Demo]:
-    """Start a fresh environment with the demo's story installed, and its index."""
-    with demo.start(_place) as running:
-        _keep_known(running, _place.with_name("pyvenv.cfg"))
+def garden(_garden_folder: Path, forgetful: None) -> Iterator[Demo]:
+    """Start a fresh environment with the demo's packages, and its index."""
+    with demo.start(_garden_folder) as running:
+        _share_pyvenv_cfg(running, _garden_folder.with_name("pyvenv.cfg"))
         yield running
 
 
-def _keep_known(garden: Demo, kept: Path) -> None:
-    """Give each garden the first one's `pyvenv.cfg`, so that its interpreter is known already.
+def _share_pyvenv_cfg(garden: Demo, kept: Path) -> None:
+    """Give each garden the first one's `pyvenv.cfg`, so that its interpreter is already cached.
 
-    A test may have written into the kept one: then this garden's is kept from now on.
+    If a test has modified the kept file, this garden's file replaces it.
     """
     own = garden.folder / "env" / "pyvenv.cfg"
     if kept.exists() and kept.read_bytes() == own.read_bytes():
@@ -116,7 +116,7 @@ def tree() -> Oracle:
 
 @dataclass(frozen=True)
 class RealKit:
-    """The garden as tests that also run on the fake know it."""
+    """The garden, with the interface of the fake kit."""
 
     garden: Demo
     backend: Backend
@@ -140,7 +140,7 @@ class RealKit:
 
 @pytest.fixture(params=["fake", "real"])
 def kit(request: pytest.FixtureRequest) -> Kit:
-    """Give the demo's story twice: on the fakes, and on what they stand for."""
+    """Run the test twice on the demo's packages: with the fakes, and with the real backend."""
     if request.param == "fake":
         return FakeKit()
     garden: Demo = request.getfixturevalue("garden")

@@ -1,6 +1,6 @@
-"""Real front ends, started as users start them, in a real headless Chromium.
+"""Real Jupyter front ends in a real headless Chromium.
 
-JupyterLab, Notebook 7 and Voilà are served alike: from a home of their own, on loopback, with
+JupyterLab, Notebook 7 and Voilà run alike: with a home of their own, on loopback, with
 kernels on this interpreter. `Notebook` is one notebook in a window of its own.
 """
 
@@ -25,7 +25,7 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 from pkgwidgets.demo.lab import free_port
 
 ARTEFACTS = Path(__file__).parent / "artefacts"
-"""Where pictures are put, for people to look at."""
+"""The folder of the pictures."""
 
 _FLAGS = [
     "--headless",
@@ -50,7 +50,7 @@ _APPS = {
     "notebook": ("notebook", "notebooks/", "JupyterNotebookApp"),
     "voila": ("voila", "voila/render/", ""),
 }
-"""The module that is run, where a notebook's page is, and who lets us at the page's application."""
+"""The module to run, the path of a notebook's page, and the class that exposes the application."""
 
 _PATIENCE = 90_000
 # Synchronous: a promise would count as true.
@@ -74,12 +74,12 @@ _RUN = """([place, wait]) => {
 _ASK = """async (code) => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
   const future = kernel.requestExecute({ code, store_history: false });
-  let said = '';
+  let output = '';
   future.onIOPub = ({ content: { text, traceback } }) => {
-    said += text ?? (traceback ?? []).join('\\n');
+    output += text ?? (traceback ?? []).join('\\n');
   };
   await future.done;
-  return said;
+  return output;
 }"""
 _REWRITE = """([place, source]) => {
   const cell = window.jupyterapp.shell.currentWidget.content.widgets[place];
@@ -87,13 +87,13 @@ _REWRITE = """([place, source]) => {
   cell.model.clearExecution?.();
 }"""
 _SHUT_DOWN = """() => Promise.all([...window.jupyterapp.shell.widgets('main')].map(
-  (each) => each.sessionContext?.shutdown?.().catch(() => 0)))"""
-# What nobody asks about: a notebook that was changed, what is docked beside it.
+  (widget) => widget.sessionContext?.shutdown?.().catch(() => 0)))"""
+# Close without a question: also changed notebooks and docked panels.
 _LEAVE = """() => {
   const { shell } = window.jupyterapp;
   const docked = [...shell.widgets('left'), ...shell.widgets('right'), ...shell.widgets('down')]
-    .filter((each) => each.node.querySelector('.pkgw-panel'));
-  for (const each of [...shell.widgets('main'), ...docked]) each.dispose();
+    .filter((widget) => widget.node.querySelector('.pkgw-panel'));
+  for (const widget of [...shell.widgets('main'), ...docked]) widget.dispose();
 }"""
 _NUMBERS = count(1)
 
@@ -102,15 +102,15 @@ expect.set_options(timeout=40_000)
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start the system's Chromium; `PKGWIDGETS_CHROMIUM` names another one.
+    """Start the system's Chromium, or the one of `PKGWIDGETS_CHROMIUM`.
 
-    For one module at a time: while it runs, its event loop is the only one in the process.
+    Use it for one module at a time: its event loop is the only one in the process.
     """
     name = os.environ.get("PKGWIDGETS_CHROMIUM", "chromium")
-    found = shutil.which(name)
-    assert found, f"no {name} on the path: install Chromium, or name it in PKGWIDGETS_CHROMIUM"
+    executable = shutil.which(name)
+    assert executable, f"no {name} on the path: install Chromium, or name it in PKGWIDGETS_CHROMIUM"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, args=_FLAGS)
         yield browser
         browser.close()
 
@@ -125,21 +125,21 @@ class Lab:
     app: str = "lab"
 
     def write(self, name: str, *cells: str) -> str:
-        """Put a notebook of these code cells there; return its name."""
+        """Write a notebook with these code cells; return its name."""
         (self.folder / name).write_text(json.dumps(_contents(cells)))
         return name
 
-    def write_some(self, *cells: str) -> str:
-        """Put a notebook there under a name that no other has; return the name."""
+    def write_new(self, *cells: str) -> str:
+        """Write a notebook under a new name; return the name."""
         return self.write(f"notebook-{next(_NUMBERS)}.ipynb", *cells)
 
-    def at(self, name: str) -> str:
+    def address_of(self, name: str) -> str:
         """Return the address of a notebook's page."""
         reset = "reset&" if self.app == "lab" else ""
         return f"{self.url}/{_APPS[self.app][1]}{name}?{reset}token={self.token}"
 
     def end_kernels(self) -> None:
-        """End what the notebooks of earlier tests left running."""
+        """Shut down the kernels of earlier tests."""
         for kernel in self._ask("GET", "kernels"):
             self._ask("DELETE", f"kernels/{kernel['id']}")
 
@@ -151,8 +151,8 @@ class Lab:
 
 
 @contextmanager
-def served(home: Path, app: str = "lab") -> Iterator[Lab]:
-    """Serve a new folder with one of the front ends, as somebody else's home."""
+def serve_front_end(home: Path, app: str = "lab") -> Iterator[Lab]:
+    """Serve a new folder with one of the front ends, in a home of its own."""
     work = home / "work"
     work.mkdir(parents=True)
     for plugin, settings in _SETTINGS.items():
@@ -173,7 +173,7 @@ def served(home: Path, app: str = "lab") -> Iterator[Lab]:
 
 
 def environment_of(home: Path) -> dict[str, str]:
-    """Return the variables of a process that has this home, and no display."""
+    """Return the environment variables of a process with this home and no display."""
     hidden = ("DISPLAY", "WAYLAND_DISPLAY")
     kept = {name: value for name, value in os.environ.items() if name not in hidden}
     folders = {
@@ -187,7 +187,7 @@ def environment_of(home: Path) -> dict[str, str]:
         "UV_CACHE_DIR": "uv",
         "XDG_CACHE_HOME": "cache",
     }
-    # The kernel must be the Python that has us, whatever the user's folder offers as "python3".
+    # The kernel must be this Python, whatever the user's folder has as "python3".
     own = {name: str(home / folder) for name, folder in folders.items()}
     return {**kept, **own, "JUPYTER_PREFER_ENV_PATH": "1"}
 
@@ -240,18 +240,18 @@ class Notebook:
         )
         self.page: Page = window.new_page()
         self.received = 0
-        """Bytes that came over its web sockets so far."""
-        self.page.on("websocket", lambda opened: opened.on("framereceived", self._count))
+        """Bytes received over its web sockets so far."""
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._count))
         self.page.goto(address)
         self.wait_until_idle()
 
     def _count(self, frame: bytes | str) -> None:
         self.received += len(frame if isinstance(frame, bytes) else frame.encode())
 
-    def turn_to(self, name: str) -> None:
-        """Leave what is open, and open another notebook in the same window (JupyterLab only).
+    def switch_to(self, name: str) -> None:
+        """Close everything, and open another notebook in the same window (JupyterLab only).
 
-        The tenth of what a new window takes, most of which is the front end's own start.
+        It takes a tenth of the time of a new window, which starts the front end again.
         """
         self.page.evaluate(_SHUT_DOWN)
         self.page.evaluate(_LEAVE)
@@ -265,7 +265,7 @@ class Notebook:
         self.page.wait_for_function(_READY, arg=self.name, timeout=_PATIENCE)
 
     def rewrite(self, place: int, source: str) -> None:
-        """Give a cell another source, and no output."""
+        """Replace the source of a cell, and clear its output."""
         self.page.evaluate(_REWRITE, [place, source])
 
     def run(self, place: int = 0, *, wait: bool = False) -> Locator:
@@ -279,9 +279,9 @@ class Notebook:
         self.wait_until_idle()
 
     def ask(self, code: str) -> Any:
-        """Run code beside the cells, and return the value of the JSON that it printed."""
-        said = self.page.evaluate(_ASK, code)
-        return json.loads(said) if said else None
+        """Run code outside the cells, and return the JSON value that it printed."""
+        output = self.page.evaluate(_ASK, code)
+        return json.loads(output) if output else None
 
     def execute(self, command: str, **options: object) -> None:
         """Execute one of the front end's commands."""
@@ -291,7 +291,7 @@ class Notebook:
             [command, options],
         )
 
-    def wear(self, theme: str) -> None:
+    def set_theme(self, theme: str) -> None:
         """Change the theme."""
         self.execute("apputils:change-theme", theme=theme)
         light = "true" if "Light" in theme else "false"
@@ -300,17 +300,17 @@ class Notebook:
         )
 
     def resize(self, width: int, height: int = 1000) -> None:
-        """Make the window so wide, and so high."""
+        """Resize the window."""
         self.page.set_viewport_size({"width": width, "height": height})
 
     def close(self) -> None:
-        """Close the window, and end the kernel: what is docked beside it has none."""
+        """Close the window, and shut down the kernels."""
         self.page.evaluate(_SHUT_DOWN)
         self.page.context.close()
 
 
-def photographed(place: Locator | Page, name: str) -> Path:
-    """Take a picture once nothing moves any more; return where it is."""
+def take_picture(place: Locator | Page, name: str) -> Path:
+    """Take a picture without animations; return its path."""
     ARTEFACTS.mkdir(exist_ok=True)
     file = ARTEFACTS / f"{name}.png"
     place.screenshot(path=file, animations="disabled")

@@ -1,10 +1,10 @@
-"""Start Jupyter without a grammar that its import would build for seconds, and nobody asks."""
+"""Start Jupyter without a grammar whose import takes seconds and which nothing needs."""
 
 from __future__ import annotations
 
 import sys
 
-# `jsonschema` takes it for formats that are in no notebook, where it can be had.
+# `jsonschema` imports it, if installed, for formats that no notebook uses.
 _MAIN = """
 import runpy, sys
 sys.modules["rfc3987_syntax"] = None
@@ -14,5 +14,5 @@ runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 def command(module: str, *options: str) -> list[str]:
-    """Return what runs a module of Jupyter; its kernels are as they always are."""
+    """Return the command that runs a Jupyter module; its kernels are unchanged."""
     return [sys.executable, "-c", _MAIN, module, *options]

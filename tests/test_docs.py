@@ -1,4 +1,4 @@
-"""What the documents say is what there is."""
+"""The documents match the code."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_first_readme_command_installs_and_opens_the_demo() -> None:
 
 
 def test_first_readme_example_runs() -> None:
-    """On the demo: its environment, and one of its names in place of pandas."""
+    """Run on the demo, with one of its packages in place of pandas."""
     source = _blocks("python")[0].replace('"pandas"', '"raintable"')
     with demo.start() as garden:
         service = PackageService(garden.python, index_url=garden.index_url)

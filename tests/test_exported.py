@@ -1,4 +1,4 @@
-"""The public names are a promise: what there is, how it is called, and that it is explained."""
+"""The public API: its names, signatures and docstrings."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ def test_unknown_name_raises_attribute_error(name: str) -> None:
 
 
 def test_service_has_exactly_the_documented_methods() -> None:
-    found = {name for name, value in vars(PackageService).items() if inspect.isfunction(value)}
-    assert {name for name in found if not name.startswith("_")} == set(SERVICE)
+    methods = {name for name, value in vars(PackageService).items() if inspect.isfunction(value)}
+    assert {name for name in methods if not name.startswith("_")} == set(SERVICE)
 
 
 @pytest.mark.parametrize("name", SERVICE)
@@ -90,14 +90,16 @@ def test_service_methods_have_the_documented_signatures(name: str) -> None:
 
 
 def test_service_has_exactly_the_documented_properties() -> None:
-    found = [name for name, value in vars(PackageService).items() if isinstance(value, property)]
-    assert sorted(found) == PROPERTIES
+    properties = [
+        name for name, value in vars(PackageService).items() if isinstance(value, property)
+    ]
+    assert sorted(properties) == PROPERTIES
 
 
 def public(
     node: ast.Module | ast.ClassDef, name: str
 ) -> Iterator[tuple[str, ast.Module | ast.ClassDef | Function]]:
-    """Yield a module and what is public in it, with dotted names."""
+    """Yield a module and its public definitions, with dotted names."""
     yield name, node
     for child in node.body:
         if isinstance(child, ast.ClassDef) and not child.name.startswith("_"):
@@ -108,13 +110,14 @@ def public(
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
 def test_everything_public_has_a_docstring(path: Path) -> None:
-    found = public(ast.parse(path.read_text("utf-8")), path.stem)
-    assert [name for name, node in found if not ast.get_docstring(node)] == []
+    definitions = public(ast.parse(path.read_text("utf-8")), path.stem)
+    assert [name for name, node in definitions if not ast.get_docstring(node)] == []
 
 
 def test_docstring_check_finds_a_missing_docstring() -> None:
-    tree = ast.parse("'''Top.'''\nclass A:\n    def told(self): 'x'\n    def untold(self): pass")
+    code = "'''Top.'''\nclass A:\n    def documented(self): 'x'\n    def undocumented(self): pass"
+    tree = ast.parse(code)
     assert [n for n, node in public(tree, "m") if not ast.get_docstring(node)] == [
         "m.A",
-        "m.A.untold",
+        "m.A.undocumented",
     ]

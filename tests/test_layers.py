@@ -1,4 +1,4 @@
-"""Imports point down and never in a circle; each part of the outside world has one place.
+"""Imports point down without a cycle; each external module has its place.
 
 Read with `ast`: late imports and those for the type checker count, too.
 """
@@ -131,37 +131,37 @@ def files() -> list[str]:
     return sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
 
 
-def faults(path: str, code: str) -> list[str]:
-    """Say what in this file points up or sideways, or is used outside of its place."""
+def violations(path: str, code: str) -> list[str]:
+    """Return imports that point up or sideways, and uses outside the allowed place."""
     tree = ast.parse(code)
     imports = list(_imports(tree.body, _package_of(path)))
     return [
-        *_arrows(path, imports),
-        *_impure(path, imports),
-        *_misplaced(path, tree, imports),
-        *_named(path, tree),
+        *_upward_imports(path, imports),
+        *_impure_imports(path, imports),
+        *_misplaced_uses(path, tree, imports),
+        *_module_names(path, tree),
     ]
 
 
-def circle(codes: Mapping[str, str]) -> list[str]:
-    """Return an import circle in files by their paths, each module before those it imports.
+def find_cycle(codes: Mapping[str, str]) -> list[str]:
+    """Return an import cycle in files by their paths, each module before those it imports.
 
-    The first comes again at the end; without a circle the list is empty. All imports count.
+    The first module is repeated at the end; without a cycle the list is empty. All imports count.
     """
     modules = {_module(path) for path in codes}
     graph = {
         _module(path): {
             target
-            for each in _imports(ast.parse(code).body, _package_of(path))
-            for target in _imported_module(each.name, modules)
+            for imported in _imports(ast.parse(code).body, _package_of(path))
+            for target in _imported_module(imported.name, modules)
         }
         for path, code in codes.items()
     }
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        found: list[str] = error.args[1]
-        return found[::-1]
+        cycle: list[str] = error.args[1]
+        return cycle[::-1]
     return []
 
 
@@ -175,50 +175,54 @@ def _module(path: str) -> str:
 
 def _imported_module(name: str, modules: Iterable[str]) -> Iterator[str]:
     """Yield the module that an import loads: `a.b` for what `a.b` defines, too."""
-    known = [each for each in modules if name == each or name.startswith(f"{each}.")]
+    known = [module for module in modules if name == module or name.startswith(f"{module}.")]
     if known:
         yield max(known, key=len)
 
 
-def _arrows(path: str, imports: Iterable[Import]) -> Iterator[str]:
-    floor = max(filter(path.startswith, MAY_IMPORT), key=len, default=None)
-    if floor is None:
-        yield f"{path} is on no floor"
+def _upward_imports(path: str, imports: Iterable[Import]) -> Iterator[str]:
+    layer = max(filter(path.startswith, MAY_IMPORT), key=len, default=None)
+    if layer is None:
+        yield f"{path} is in no layer"
         return
-    for each in imports:
-        head, _, inside = each.name.partition(".")
-        late = MAY_IMPORT_LATE.get(floor, ()) if each.late else ()
-        if head == "pkgwidgets" and not _is_one_of(inside, (*MAY_IMPORT[floor], *late)):
-            yield f"{path} imports {each.name}"
+    for imported in imports:
+        head, _, inside = imported.name.partition(".")
+        late = MAY_IMPORT_LATE.get(layer, ()) if imported.late else ()
+        if head == "pkgwidgets" and not _is_one_of(inside, (*MAY_IMPORT[layer], *late)):
+            yield f"{path} imports {imported.name}"
 
 
-def _impure(path: str, imports: Iterable[Import]) -> Iterator[str]:
-    for floor, others in PURE.items():
-        for each in imports if path.startswith(floor) else ():
-            if each.name.partition(".")[0] not in {*sys.stdlib_module_names, "pkgwidgets", *others}:
-                yield f"{path} imports {each.name}"
+def _impure_imports(path: str, imports: Iterable[Import]) -> Iterator[str]:
+    for layer, others in PURE.items():
+        for imported in imports if path.startswith(layer) else ():
+            if imported.name.partition(".")[0] not in {
+                *sys.stdlib_module_names,
+                "pkgwidgets",
+                *others,
+            }:
+                yield f"{path} imports {imported.name}"
 
 
-def _misplaced(path: str, tree: ast.AST, imports: Iterable[Import]) -> Iterator[str]:
-    bound = {each.alias: each.target for each in imports}
-    names = {each.name for each in imports} | set(_attributes(tree, bound))
+def _misplaced_uses(path: str, tree: ast.AST, imports: Iterable[Import]) -> Iterator[str]:
+    bound = {imported.alias: imported.target for imported in imports}
+    names = {imported.name for imported in imports} | set(_attributes(tree, bound))
     for thing, places in ONLY_IN.items():
         for name in sorted(names):
             if _is_one_of(name, (thing,)) and not path.startswith(places):
                 yield f"{path} uses {name}"
 
 
-def _named(path: str, tree: ast.AST) -> Iterator[str]:
+def _module_names(path: str, tree: ast.AST) -> Iterator[str]:
     """Yield the strings that name a module or a file of the package; docstrings do not count."""
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree) if path not in NAMES_MODULES else ():
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
-            for name in _places(node.value):
+            for name in _module_names_in(node.value):
                 yield f"{path} names {name}"
 
 
-def _places(text: str) -> Iterator[str]:
-    """Yield `pkgwidgets.a.b` wherever it is in a text; `a.b`, `a/b.py` and `a/` as all of it."""
+def _module_names_in(text: str) -> Iterator[str]:
+    """Yield each `pkgwidgets.a.b` in a text; `a.b`, `a/b.py` and `a/` only as the whole text."""
     for name in re.findall(r"\bpkgwidgets((?:\.\w+)+)", text):
         first = PACKAGE / name.split(".")[1]
         if first.is_dir() or first.with_suffix(".py").is_file():
@@ -240,7 +244,7 @@ def _imports(
 ) -> Iterator[Import]:
     for node in nodes:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            for name, alias, target in _names(node, package):
+            for name, alias, target in _imported_names(node, package):
                 if not (typing and name.partition(".")[0] in FOR_ANNOTATIONS):
                     yield Import(name, alias, target, late)
         elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
@@ -252,22 +256,22 @@ def _imports(
             yield from _imports(inside, package, late=late or function, typing=typing)
 
 
-def _names(
+def _imported_names(
     node: ast.Import | ast.ImportFrom, package: tuple[str, ...]
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield what is imported in full, the name that it gets, and what that name stands for."""
-    for each in node.names:
+    """Yield the full name of each import, the bound name, and what that name refers to."""
+    for alias in node.names:
         if isinstance(node, ast.Import):
-            first = each.name.partition(".")[0]
-            yield each.name, each.asname or first, each.name if each.asname else first
+            first = alias.name.partition(".")[0]
+            yield alias.name, alias.asname or first, alias.name if alias.asname else first
         else:
             above = package[: len(package) + 1 - node.level] if node.level else ()
-            name = ".".join([*above, *filter(None, [node.module]), each.name])
-            yield name, each.asname or each.name, name
+            name = ".".join([*above, *filter(None, [node.module]), alias.name])
+            yield name, alias.asname or alias.name, name
 
 
 def _attributes(tree: ast.AST, bound: dict[str, str]) -> Iterator[str]:
-    """Yield `os.path.join` for what may be written `o.path.join`, and its beginnings."""
+    """Yield `os.path.join` for `o.path.join` (`o` is an alias), and its prefixes."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             head, _, rest = ast.unparse(node).partition(".")
@@ -277,11 +281,11 @@ def _attributes(tree: ast.AST, bound: dict[str, str]) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", files())
 def test_imports_follow_the_layers(path: str) -> None:
-    assert faults(path, (PACKAGE / path).read_text("utf-8")) == []
+    assert violations(path, (PACKAGE / path).read_text("utf-8")) == []
 
 
 def test_package_has_no_import_circle() -> None:
-    assert circle({path: (PACKAGE / path).read_text("utf-8") for path in files()}) == []
+    assert find_cycle({path: (PACKAGE / path).read_text("utf-8") for path in files()}) == []
 
 
 @pytest.mark.parametrize("folder", sorted({str(Path(path).parent) for path in files()}))
@@ -397,7 +401,7 @@ def test_layer_rules_name_existing_files(path: str) -> None:
     ],
 )  # fmt: skip
 def test_import_against_the_layers_is_reported(path: str, code: str) -> None:
-    assert faults(path, code) != []
+    assert violations(path, code) != []
 
 
 @pytest.mark.parametrize(
@@ -433,7 +437,7 @@ def test_import_against_the_layers_is_reported(path: str, code: str) -> None:
     ],
 )
 def test_import_along_the_layers_is_accepted(path: str, code: str) -> None:
-    assert faults(path, code) == []
+    assert violations(path, code) == []
 
 
 @pytest.mark.parametrize(
@@ -459,9 +463,9 @@ def test_import_along_the_layers_is_accepted(path: str, code: str) -> None:
     ],
 )
 def test_an_import_circle_is_found(codes: dict[str, str]) -> None:
-    found = circle(codes)
-    assert found[0] == found[-1]
-    assert {*found} == {_module(path) for path in codes}
+    cycle = find_cycle(codes)
+    assert cycle[0] == cycle[-1]
+    assert {*cycle} == {_module(path) for path in codes}
 
 
 def test_downward_imports_have_no_circle() -> None:
@@ -472,7 +476,7 @@ def test_downward_imports_have_no_circle() -> None:
         "core/b.py": "import os\nfrom .c import x",
         "core/c.py": "'from . import a'",
     }
-    assert circle(codes) == []
+    assert find_cycle(codes) == []
 
 
 @pytest.mark.parametrize("module", ["pkgwidgets", "pkgwidgets.server.app"])

@@ -1,4 +1,4 @@
-"""Limits are handed in: no test depends on the name of a private constant."""
+"""Limits are parameters: no test depends on the name of a private constant."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-LEFT = {"_MAIN", "_MAX_UNASKED_BYTES"}
+ALLOWED = {"_MAIN", "_MAX_UNASKED_BYTES"}
 """Constants that tests still patch; none may be added."""
 
 
-def patched(code: str) -> Iterator[str]:
+def patched_constants(code: str) -> Iterator[str]:
     """Yield the private constants that are replaced by `setattr`, by object or by path."""
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr"):
@@ -26,7 +26,7 @@ def patched(code: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: path.name)
 def test_tests_patch_no_private_constant(path: Path) -> None:
-    assert set(patched(path.read_text("utf-8"))) <= LEFT
+    assert set(patched_constants(path.read_text("utf-8"))) <= ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_tests_patch_no_private_constant(path: Path) -> None:
     ],
 )
 def test_patched_private_constant_is_detected(code: str, names: list[str]) -> None:
-    assert list(patched(code)) == names
+    assert list(patched_constants(code)) == names

@@ -1,4 +1,4 @@
-"""The checkers that every change passes: types, and ruff's rules and form."""
+"""Every change passes mypy, ruff check and ruff format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user installs: the wheel, built from this checkout."""
+"""The wheel, built from this checkout."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 DIR holds one `<id>.json.gz` a project, its PEP 691 page; TAR the `*.dist-info` folders of an
 environment that has them. Without them, pages and an environment of the same sizes are made here.
-The index is played on loopback in a process of its own, 30 ms away, with ETags and gzip. Ours runs
+The index is served on loopback by a process of its own, 30 ms away, with ETags and gzip. Ours runs
 in a process that has imported it, as a kernel has; uv is started each time, as it always is.
 """
 
@@ -26,12 +26,12 @@ from statistics import median
 from time import perf_counter, process_time
 
 import uv
-from packaging.version import Version
-from played import (  # type: ignore[import-not-found]  # it lies beside this one
-    made_environment,
-    made_pages,
-    served,
+from index_server import (  # type: ignore[import-not-found]  # it is in this folder
+    make_environment,
+    make_pages,
+    serve_pages,
 )
+from packaging.version import Version
 
 from pkgwidgets.connect import connect
 from pkgwidgets.operations import inventory
@@ -51,7 +51,7 @@ Answers = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one run took: seconds of time and of processor, and its peak memory in MiB."""
+    """The cost of one run: seconds, processor seconds and peak memory in MiB."""
 
     seconds: float
     processor: float
@@ -71,9 +71,9 @@ def main() -> None:
     os.environ.update(PIP_CONFIG_FILE=os.devnull, UV_NO_CONFIG="1")
     with tempfile.TemporaryDirectory(prefix="pkgwidgets-bench-") as name:
         folder = Path(name)
-        pages = arguments.pages or made_pages(folder / "pages", PROJECTS)
-        python = made_environment(folder / "env", arguments.environment, pages)
-        with served(pages) as url:
+        pages = arguments.pages or make_pages(folder / "pages", PROJECTS)
+        python = make_environment(folder / "env", arguments.environment, pages)
+        with serve_pages(pages) as url:
             compare(folder, python, url, arguments.pairs)
         if arguments.large:
             grow(folder, arguments.large)
@@ -107,13 +107,15 @@ def compare(folder: Path, python: Path, url: str, pairs: int) -> None:
 
 
 def compare_answers(installed: Answers, mine: Answers, theirs: Answers) -> None:
-    """Print where the two differ; uv names no newer pre-release of one that is installed."""
-    differ = {id for id, _ in set(mine.items()) ^ set(theirs.items())}
-    early = {id for id in differ if Version(installed[id]).is_prerelease and id not in theirs}
+    """Print how the two differ; uv lists no newer pre-release of an installed one."""
+    differ = {name for name, _ in set(mine.items()) ^ set(theirs.items())}
+    early = {
+        name for name in differ if Version(installed[name]).is_prerelease and name not in theirs
+    }
     print(f"answers: {len(installed)} names, {len(theirs)} outdated by uv and {len(mine)} by us;")
     print(f"  {len(differ - early)} differ {sorted(differ - early)}")
-    for id in sorted(early):
-        print(f"  {id} {installed[id]} is a pre-release: {mine[id]} by us, nothing by uv")
+    for name in sorted(early):
+        print(f"  {name} {installed[name]} is a pre-release: {mine[name]} by us, nothing by uv")
 
 
 def line(kind: str, own: list[Cost], other: list[Cost]) -> str:
@@ -136,9 +138,9 @@ def grow(folder: Path, large: int) -> None:
     """Print how much longer it takes for ten times as many distributions."""
     costs: dict[int, dict[str, Cost]] = {}
     for count in (large // 10, large):
-        pages = made_pages(folder / f"pages-{count}", count)
-        python = made_environment(folder / f"env-{count}", None, pages)
-        with served(pages) as url, kernel(python, url, folder / f"grown-{count}") as ask:
+        pages = make_pages(folder / f"pages-{count}", count)
+        python = make_environment(folder / f"env-{count}", None, pages)
+        with serve_pages(pages) as url, kernel(python, url, folder / f"grown-{count}") as ask:
             costs[count] = {kind: ask(kind)[0] for kind in GROWING}
             for kind in ("fresh cache", "listing"):
                 again = [costs[count][kind], *(ask(kind)[0] for _ in range(4))]
@@ -153,7 +155,7 @@ def grow(folder: Path, large: int) -> None:
 
 @contextmanager
 def kernel(python: Path, url: str, cache: Path) -> Iterator[Callable[[str], tuple[Cost, Answers]]]:
-    """Start a process that has us imported, with a cache folder of its own; yield how to ask it."""
+    """Start a process with pkgwidgets imported and its own cache; yield a function to query it."""
     process = subprocess.Popen(
         [sys.executable, __file__, "--serve", str(python), url],
         stdin=subprocess.PIPE,
@@ -163,63 +165,63 @@ def kernel(python: Path, url: str, cache: Path) -> Iterator[Callable[[str], tupl
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    asked, answered = process.stdin, process.stdout
+    requests, responses = process.stdin, process.stdout
 
     def ask(kind: str) -> tuple[Cost, Answers]:
-        asked.write(f"{kind}\n")
-        asked.flush()
-        cost, answers = json.loads(answered.readline())
+        requests.write(f"{kind}\n")
+        requests.flush()
+        cost, answers = json.loads(responses.readline())
         return Cost(*cost), answers
 
-    assert answered.readline() == "ready\n"
+    assert responses.readline() == "ready\n"
     try:
         yield ask
     finally:
-        asked.close()
+        requests.close()
         process.wait()
 
 
 def serve(python: str, url: str) -> None:
-    """Be such a process: one kind a line, its cost and answers back."""
+    """Run as that process: read one kind a line, print its cost and answers."""
     # A kernel that was asked before has these.
     import pkgwidgets.backends.index.multi  # noqa: F401
 
     backend = connect(python, url)
     print("ready", flush=True)
-    for said in sys.stdin:
-        kind = said.strip()
-        begun, used = perf_counter(), process_time()
+    for request in sys.stdin:
+        kind = request.strip()
+        started_at, used = perf_counter(), process_time()
         if kind == "listing":
             rows = inventory.get_packages(backend)
         else:
             rows = inventory.check_for_updates(backend, refresh=kind == "revalidating")
-        seconds, processor = perf_counter() - begun, process_time() - used
+        seconds, processor = perf_counter() - started_at, process_time() - used
         answers = {row.id: str(row.latest_version) for row in rows if row.update_available}
         memory = getrusage(RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps([[seconds, processor, memory], answers]), flush=True)
 
 
 def run_uv(python: Path, *arguments: str) -> tuple[Cost, Answers]:
-    """Ask uv what is installed, or what is newer."""
+    """Return what uv lists as installed or outdated."""
     argv = [uv.find_uv_bin(), "pip", "list", "--quiet", "--python", str(python)]
-    cost, said = run([*argv, "--format", "json", *arguments])
-    rows = json.loads(said)
+    cost, output = run([*argv, "--format", "json", *arguments])
+    rows = json.loads(output)
     return cost, {row["name"]: row.get("latest_version", row["version"]) for row in rows}
 
 
 def run_pip(python: Path) -> Cost:
-    """Ask pip what is installed."""
+    """Let pip list what is installed."""
     pip = [sys.executable, "-m", "pip", "--python", str(python), "list", "--format", "json"]
     return run([*pip, "--disable-pip-version-check"])[0]
 
 
 def run(argv: list[str]) -> tuple[Cost, str]:
-    """Run a process; its memory is the peak of all that were run so far."""
-    begun, before = perf_counter(), getrusage(RUSAGE_CHILDREN)
-    said = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    """Run a process; its memory is the peak of all processes so far."""
+    started_at, before = perf_counter(), getrusage(RUSAGE_CHILDREN)
+    output = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
     after = getrusage(RUSAGE_CHILDREN)
     processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(perf_counter() - begun, processor, after.ru_maxrss / 1024), said
+    return Cost(perf_counter() - started_at, processor, after.ru_maxrss / 1024), output
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How long it takes to say what a plan means for a notebook, on made packages and an own index.
+"""Time the impact of a plan on a notebook, with generated packages and an own index.
 
     python tests/benchmarks/impact.py [--cells 100] [--packages 6] [--modules 8] [--runs 5]
 
@@ -31,27 +31,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     for name, default in (("cells", 100), ("packages", 6), ("modules", 8), ("runs", 5)):
         parser.add_argument(f"--{name}", type=int, default=default)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, demo.start(Path(folder, "demo")) as garden:
-        notebook = _notebook(Path(folder), asked.cells, asked.packages, asked.modules)
+        notebook = _notebook(Path(folder), arguments.cells, arguments.packages, arguments.modules)
         scheme = connect(garden.python, garden.index_url).environment.interpreter.scheme
-        for number in range(asked.packages):
-            old, new = (_wheel(number, version, asked.modules) for version in ("1.0", "2.0"))
+        for number in range(arguments.packages):
+            old, new = (_wheel(number, version, arguments.modules) for version in ("1.0", "2.0"))
             garden.index.publish(old, new)
             WheelInstallation(wheel=old, python=garden.python, scheme=scheme, requested=True).run()
         service = PackageService(garden.python, index_url=garden.index_url)
-        begun = perf_counter()
-        names = [f"made-{number}" for number in range(asked.packages)]
+        started_at = perf_counter()
+        names = [f"made-{number}" for number in range(arguments.packages)]
         plan = service.plan_upgrade(names, report=no_report)
-        planned = perf_counter() - begun
+        planned = perf_counter() - started_at
         times, used, breaks = [], [], 0
-        for _ in range(asked.runs):
-            begun, busy = perf_counter(), process_time()
-            found = service.impact(plan, notebook, report=no_report)
-            times.append(perf_counter() - begun)
+        for _ in range(arguments.runs):
+            started_at, busy = perf_counter(), process_time()
+            frame = service.impact(plan, notebook, report=no_report)
+            times.append(perf_counter() - started_at)
             used.append(process_time() - busy)
-            breaks = int((found["severity"] == "breaks").sum())
-    print(f"{asked.cells} cells, {len(plan.changes)} packages, {breaks} break; seconds")
+            breaks = int((frame["severity"] == "breaks").sum())
+    print(f"{arguments.cells} cells, {len(plan.changes)} packages, {breaks} break; seconds")
     print(f"plan    {planned:6.2f}")
     print(f"first   {times[0]:6.2f}   aim {AIM:.0f}")
     print(f"impact  {median(times):6.2f}   aim {AIM:.0f}   processor {median(used):.2f}")

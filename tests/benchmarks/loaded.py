@@ -1,4 +1,4 @@
-"""How long it takes to tell what a kernel has loaded, with this environment's own modules.
+"""Time the search for loaded distributions, with this environment's own modules.
 
     python tests/benchmarks/loaded.py [--modules 1500] [--runs 20]
 
@@ -31,43 +31,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--modules", type=int, default=1500)
     parser.add_argument("--runs", type=int, default=20)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     loaded = LoadedPackages(connect())
-    left = _import(list(_names()), asked.modules)
-    begun = perf_counter()
-    found = loaded.versions()
-    first = perf_counter() - begun
-    print(f"{len(sys.modules)} modules of {len(found)} distributions; milliseconds")
+    remaining = _import(list(_names()), arguments.modules)
+    started_at = perf_counter()
+    versions = loaded.versions()
+    first = perf_counter() - started_at
+    print(f"{len(sys.modules)} modules of {len(versions)} distributions; milliseconds")
     print(f"first    {first * 1000:8.1f}")
     for what, look in (("again", loaded.versions), ("in full", loaded.loaded_packages)):
-        times = [_timed(look) for _ in range(asked.runs)]
+        times = [_timed(look) for _ in range(arguments.runs)]
         print(f"{what:8} {median(times):8.1f}   aim {AIM:.0f}")
-    _import(left, len(sys.modules) + 50)
+    _import(remaining, len(sys.modules) + 50)
     print(f"more     {_timed(loaded.versions):8.1f}")
 
 
 def _timed(look: object) -> float:
-    begun = perf_counter()
+    started_at = perf_counter()
     assert callable(look)
     look()
-    return (perf_counter() - begun) * 1000
+    return (perf_counter() - started_at) * 1000
 
 
 def _names() -> list[str]:
-    found = []
+    names = []
     for name in PACKAGES:
         with suppress(ImportError):
             package = importlib.import_module(name)
-            found += [
-                each.name
-                for each in pkgutil.walk_packages(package.__path__, f"{name}.", lambda _: None)
-                if ".test" not in each.name and not each.name.endswith("__main__")
+            names += [
+                module.name
+                for module in pkgutil.walk_packages(package.__path__, f"{name}.", lambda _: None)
+                if ".test" not in module.name and not module.name.endswith("__main__")
             ]
-    return found
+    return names
 
 
 def _import(names: list[str], count: int) -> list[str]:
-    """Import until there are so many modules; return what is left."""
+    """Import until there are `count` modules; return the remaining names."""
     with warnings.catch_warnings(), redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         while names and len(sys.modules) < count:

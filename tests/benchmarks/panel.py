@@ -20,12 +20,12 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from browser.opened import GARDEN, PANEL
-from jupyterlab_server import Lab, Notebook, chromium, served
-from played import (  # type: ignore[import-not-found]  # it lies beside this one
-    made_environment,
-    made_pages,
+from browser.panel_notebook import GARDEN, PANEL
+from index_server import (  # type: ignore[import-not-found]  # it is in this folder
+    make_environment,
+    make_pages,
 )
+from jupyterlab_server import Lab, Notebook, chromium, serve_front_end
 from playwright.sync_api import Browser, TimeoutError
 
 PROJECTS = 388
@@ -48,12 +48,12 @@ INFOS = [
 ]
 """
 TABLE = """
-def asked(message):
+def on_message(message):
     name = message["names"][0]
     row = next(info for info in INFOS if info.name == name)
     table.patch([replace(row, status=PackageStatus.UPGRADING)])
 
-table = PackageTable(asked)
+table = PackageTable(on_message)
 table.show(INFOS)
 table
 """
@@ -77,7 +77,7 @@ WATCH = """() => {
 PAINTED = """(enough) => {
   const count = document.querySelector('.jp-OutputArea .pkgw-count')?.textContent;
   const [ours, plain] = ['.pkgw-line', '.jp-OutputArea .widget-hbox'].map(
-    (each) => document.querySelectorAll(each).length);
+    (selector) => document.querySelectorAll(selector).length);
   const shown = count === `${enough} of ${enough}` && (!enough || ours);
   if (!window.seen.output || !(shown || (enough && plain >= enough))) return false;
   window.seen.done ||= performance.now();
@@ -145,7 +145,7 @@ class Shown:
 
 
 def main() -> None:
-    """Measure, and print what came out beside what it should be."""
+    """Measure, and print the results with their aims."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--plain", type=int, default=500, help="rows of plain widgets; 0: none")
@@ -154,19 +154,19 @@ def main() -> None:
         del os.environ[name]
     with tempfile.TemporaryDirectory(prefix="pkgwidgets-bench-") as name:
         folder = Path(name)
-        pages = made_pages(folder / "pages", PROJECTS)
-        python = made_environment(folder / "env", None, pages)
-        with served(folder / "lab") as lab, chromium() as browser:
+        pages = make_pages(folder / "pages", PROJECTS)
+        python = make_environment(folder / "env", None, pages)
+        with serve_front_end(folder / "lab") as lab, chromium() as browser:
             compare(browser, lab, arguments.runs)
-            answering(browser, lab, arguments.runs)
-            creating(browser, lab, python, arguments.runs)
-            noticing(browser, lab, arguments.runs)
+            measure_answers(browser, lab, arguments.runs)
+            measure_creation(browser, lab, python, arguments.runs)
+            measure_refresh(browser, lab, arguments.runs)
             if arguments.plain:
                 compare_plain(browser, lab, arguments.plain)
 
 
 def compare(browser: Browser, lab: Lab, runs: int) -> None:
-    """Print what showing many rows costs."""
+    """Print the cost of showing many rows."""
     none, few, many = (
         [show(browser, lab, rows, TABLE) for _ in range(runs)] for rows in (0, 500, 5000)
     )
@@ -177,12 +177,12 @@ def compare(browser: Browser, lab: Lab, runs: int) -> None:
     base = median(s.wire for s in none)
     line("bytes on the wire per row, of 5,000", [(s.wire - base) / 5000 for s in many], 300)
     print(f"{'the same for a table without rows, bytes':42}{base:10.0f}")
-    models = [sorted({s.models for s in each}) for each in (none, few, many)]
+    models = [sorted({s.models for s in tables}) for tables in (none, few, many)]
     print(f"{'widget models for 0, 500, 5,000 rows':42}{models!s:>18}   constant")
 
 
 def compare_plain(browser: Browser, lab: Lab, rows: int) -> None:
-    """Print what as many rows of plain widgets cost; some never come (messages are dropped)."""
+    """Print the cost of as many rows of plain widgets; some never appear (dropped messages)."""
     try:
         other = show(browser, lab, rows, PLAIN)
     except TimeoutError:
@@ -194,8 +194,8 @@ def compare_plain(browser: Browser, lab: Lab, rows: int) -> None:
 
 
 def show(browser: Browser, lab: Lab, rows: int, source: str) -> Shown:
-    """Show so many rows in a new notebook."""
-    notebook = opened(browser, lab, ROWS.replace("COUNT", str(rows)), source)
+    """Show `rows` rows in a new notebook."""
+    notebook = open_notebook(browser, lab, ROWS.replace("COUNT", str(rows)), source)
     notebook.run(0, wait=True)
     models = notebook.ask(COUNT)
     notebook.page.evaluate(WATCH)
@@ -205,25 +205,25 @@ def show(browser: Browser, lab: Lab, rows: int, source: str) -> Shown:
         PAINTED, arg=rows, polling="raf", timeout=PATIENCE
     ).json_value()
     notebook.wait_until_idle()
-    found = Shown(
+    shown = Shown(
         from_first=(seen["done"] - seen["first"]) / 1000,
         from_output=(seen["done"] - seen["output"]) / 1000,
         wire=notebook.received - before,
         models=notebook.ask(COUNT) - models,
     )
     notebook.close()
-    return found
+    return shown
 
 
-def opened(browser: Browser, lab: Lab, *cells: str) -> Notebook:
+def open_notebook(browser: Browser, lab: Lab, *cells: str) -> Notebook:
     """Open a new notebook of these cells."""
-    name = lab.write_some(*cells)
-    return Notebook(browser, lab.at(name), name)
+    name = lab.write_new(*cells)
+    return Notebook(browser, lab.address_of(name), name)
 
 
-def answering(browser: Browser, lab: Lab, runs: int) -> None:
+def measure_answers(browser: Browser, lab: Lab, runs: int) -> None:
     """Print how long a click and a key take at 5,000 rows."""
-    notebook = opened(browser, lab, ROWS.replace("COUNT", "5000"), TABLE)
+    notebook = open_notebook(browser, lab, ROWS.replace("COUNT", "5000"), TABLE)
     notebook.run(0, wait=True)
     notebook.run(1).locator(".pkgw-line").first.wait_for()
     page = notebook.page
@@ -241,9 +241,9 @@ def answering(browser: Browser, lab: Lab, runs: int) -> None:
     notebook.close()
 
 
-def creating(browser: Browser, lab: Lab, python: Path, runs: int) -> None:
-    """Print what a panel costs in the kernel, beyond the listing."""
-    notebook = opened(browser, lab, "1")
+def measure_creation(browser: Browser, lab: Lab, python: Path, runs: int) -> None:
+    """Print the cost of a panel in the kernel, beyond the listing."""
+    notebook = open_notebook(browser, lab, "1")
     answer: Any = notebook.ask(CREATED % (str(python), max(5, runs)))
     first, usual, used, rows, models = answer
     line(f"creating the panel, {rows} packages, ms", [usual * 1000], 50)
@@ -253,9 +253,9 @@ def creating(browser: Browser, lab: Lab, python: Path, runs: int) -> None:
     notebook.close()
 
 
-def noticing(browser: Browser, lab: Lab, runs: int) -> None:
-    """Print how long it takes until a change that a terminal made is on the screen."""
-    notebook = opened(browser, lab, GARDEN, PANEL)
+def measure_refresh(browser: Browser, lab: Lab, runs: int) -> None:
+    """Print how long the panel takes to show a change made in a terminal."""
+    notebook = open_notebook(browser, lab, GARDEN, PANEL)
     notebook.run(0, wait=True)
     row = notebook.run(1).locator("tr[data-id=seedshelf]")
     notebook.page.get_by_text("checked moments ago").wait_for()
@@ -264,12 +264,12 @@ def noticing(browser: Browser, lab: Lab, runs: int) -> None:
     )
     seconds = []
     for number in range(max(5, runs)):
-        wanted = ("1.4.2", "1.4.1")[number % 2]
+        version = ("1.4.2", "1.4.1")[number % 2]
         uv = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python]
-        subprocess.run([*uv, "--index-url", index, f"seedshelf=={wanted}"], check=True)
-        begun = perf_counter()
-        row.locator(".pkgw-c-version").get_by_text(wanted, exact=True).wait_for()
-        seconds.append(perf_counter() - begun)
+        subprocess.run([*uv, "--index-url", index, f"seedshelf=={version}"], check=True)
+        started_at = perf_counter()
+        row.locator(".pkgw-c-version").get_by_text(version, exact=True).wait_for()
+        seconds.append(perf_counter() - started_at)
     line("from a terminal's change to the row, s", seconds, 2)
     notebook.close()
 

@@ -1,4 +1,4 @@
-"""What a rehearsal costs over two plain runs of nbclient, and how many of them a doctor needs.
+"""Time a rehearsal against two plain nbclient runs; count rehearsals of a culprit search.
 
     python tests/benchmarks/rehearsal.py [--pairs 3] [--seconds 5] [--packages 12]
 
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def overhead(pairs: int, seconds: float) -> None:
-    """Print what a rehearsal takes beside two plain runs in kernels of this Python."""
+    """Print the time of a rehearsal and of two plain runs in kernels of this Python."""
     with start() as garden, tempfile.TemporaryDirectory() as folder:
         work = f"import time\nuntil = time.monotonic() + {seconds / 2}\n"
         work += "while time.monotonic() < until: pass"
@@ -79,21 +79,23 @@ def overhead(pairs: int, seconds: float) -> None:
 
 
 def count(packages: int, chance: random.Random) -> None:
-    """Print how many rehearsals it takes to find culprits, on doubles of all but the doctor."""
+    """Print how many rehearsals a culprit search takes, with fakes of everything else."""
     print(f"\n{packages} upgrades; rehearsals, of 20 random choices: median, most, aim")
     for culprits in (0, 1, 2, 3):
         aim = 2 + ceil(log2(packages)) * culprits if culprits else 1
         for whole in (False, True):
             needed = [
-                examined(packages, chance.sample(range(1, packages + 1), culprits), whole=whole)
+                count_rehearsals(
+                    packages, chance.sample(range(1, packages + 1), culprits), whole=whole
+                )
                 for _ in range(20)
             ]
             where = "in one cell" if whole else "in cells of their own"
             print(f"{culprits} {where:22}{median(needed):6.1f}{max(needed):4}{aim:4}")
 
 
-def examined(packages: int, bad: Sequence[int], *, whole: bool) -> int:
-    """Return how many rehearsals it took; raises AssertionError if others were found."""
+def count_rehearsals(packages: int, bad: Sequence[int], *, whole: bool) -> int:
+    """Return the number of rehearsals; raise AssertionError if other culprits are found."""
     wheels = crops(packages, bad)
     installed = [f"crop{number}==1.0.0" for number in range(1, packages + 1)]
     kit = FakeKit(FakeEnvironment({}), wheels, installed)
@@ -101,9 +103,9 @@ def examined(packages: int, bad: Sequence[int], *, whole: bool) -> int:
     with tempfile.TemporaryDirectory() as folder:
         notebook = write(Path(folder) / "a.ipynb", *(["\n".join(cells)] if whole else cells))
         stand = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
-        found = culprit_search.find_culprits(kit.backend, stand, [notebook])
-    assert sorted(found.culprits) == sorted(f"crop{number}" for number in bad), found.culprits
-    return found.rehearsals
+        search = culprit_search.find_culprits(kit.backend, stand, [notebook])
+    assert sorted(search.culprits) == sorted(f"crop{number}" for number in bad), search.culprits
+    return search.rehearsals
 
 
 if __name__ == "__main__":

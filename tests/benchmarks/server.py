@@ -1,4 +1,4 @@
-"""The server while it upgrades: 50 lists at once, and how long its loop stands still.
+"""The server during an upgrade: 50 concurrent lists, and how long its loop is blocked.
 
     python tests/benchmarks/server.py [--projects 388] [--rounds 5]
 
@@ -26,7 +26,7 @@ sys.path[0] = str(Path(__file__).parent.parent)  # this file's own name is that 
 
 from filled_environment import fill  # noqa: E402
 from held_transactions import held_wheel  # noqa: E402
-from server.started import TOKEN, started  # noqa: E402
+from server.server_process import TOKEN, start_server  # noqa: E402
 
 from pkgwidgets import demo  # noqa: E402
 
@@ -37,7 +37,7 @@ HEADERS = {"Authorization": f"token {TOKEN}"}
 
 
 def main() -> None:
-    """Measure, and print what came out beside what is aimed at."""
+    """Measure, and print the results with their aims."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--projects", type=int, default=388)
     parser.add_argument("--rounds", type=int, default=5)
@@ -52,23 +52,23 @@ def main() -> None:
             gate = folder / "gate"
             garden.index.publish(held_wheel("1.9.0", gate, staged=False))
             (folder / "server").mkdir()
-            with started(garden, folder / "server") as server:
+            with start_server(garden, folder / "server") as server:
                 measure(f"{server.url}pkgwidgets", server.process, gate, arguments.rounds)
 
 
 def measure(address: str, process: int, gate: Path, rounds: int) -> None:
-    """Ask while nothing is done, and while an upgrade is."""
+    """Measure while idle, and during an upgrade."""
     AsyncHTTPClient.configure(None, max_clients=2 * AT_ONCE)
     count = len(requests.get(f"{address}/packages", headers=HEADERS, timeout=60).json()["packages"])
     print(f"{count} distributions, {AT_ONCE} lists at once, {rounds} rounds; seconds")
     asyncio.run(show("idle", address, process, rounds))
-    begun = requests.put(
+    started = requests.put(
         f"{address}/packages/seedshelf/upgrade",
         json={},
         headers={**HEADERS, "Prefer": "respond-async"},
         timeout=60,
     )
-    assert begun.status_code == 202, begun.text
+    assert started.status_code == 202, started.text
     asyncio.run(show("upgrading", address, process, rounds))
     status = requests.get(f"{address}/packages/by-id/seedshelf", headers=HEADERS, timeout=60)
     assert status.json()["package"]["status"] == "upgrading", "it ended before all was measured"
@@ -76,14 +76,16 @@ def measure(address: str, process: int, gate: Path, rounds: int) -> None:
 
 
 async def show(kind: str, address: str, process: int, rounds: int) -> None:
-    """Print the times of lists, and of the smallest answer meanwhile."""
+    """Print the times of lists, and of a small request meanwhile."""
     lists: list[float] = []
     small: list[float] = []
     before = processor(process)
     for _ in range(rounds):
         done = asyncio.Event()
-        beside = asyncio.ensure_future(beat(address, done, small))
-        lists += await asyncio.gather(*(asked(f"{address}/packages") for _ in range(AT_ONCE)))
+        beside = asyncio.ensure_future(poll(address, done, small))
+        lists += await asyncio.gather(
+            *(seconds_to_answer(f"{address}/packages") for _ in range(AT_ONCE))
+        )
         done.set()
         await beside
     print(
@@ -94,19 +96,19 @@ async def show(kind: str, address: str, process: int, rounds: int) -> None:
     )
 
 
-async def beat(address: str, done: asyncio.Event, took: list[float]) -> None:
-    """Ask for what is refused at once, until all else is answered."""
+async def poll(address: str, done: asyncio.Event, durations: list[float]) -> None:
+    """Send small requests, which are refused at once, until the lists are answered."""
     while not done.is_set():
-        took.append(await asked(f"{address}/packages?none=1", 422))
+        durations.append(await seconds_to_answer(f"{address}/packages?none=1", 422))
         await asyncio.sleep(0.005)
 
 
-async def asked(url: str, status: int = 200) -> float:
-    """Return how long an answer took."""
-    begun = perf_counter()
+async def seconds_to_answer(url: str, status: int = 200) -> float:
+    """Return the seconds that an answer took."""
+    started_at = perf_counter()
     answer = await AsyncHTTPClient().fetch(url, headers=HEADERS, raise_error=False)
     assert answer.code == status, answer.body
-    return perf_counter() - begun
+    return perf_counter() - started_at
 
 
 def processor(process: int) -> float:

@@ -58,7 +58,7 @@ apply.apply_plan(backend, planning.plan_upgrade(backend, "many"))
 
 
 def main() -> None:
-    """Measure, and print what came out beside what it should be."""
+    """Measure, and print the results with their aims."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--index-url")
@@ -68,7 +68,7 @@ def main() -> None:
         os.environ["UV_CACHE_DIR"] = str(folder / "cache")
         os.environ["XDG_CACHE_HOME"] = str(folder / "ours")
         index = ["--default-index", arguments.index_url] if arguments.index_url else []
-        ours, theirs = (made(folder / side, index) for side in ("a", "b"))
+        ours, theirs = (make_environment(folder / side, index) for side in ("a", "b"))
         backend = connect(ours, arguments.index_url, detached=True)
         plan = planning.plan_upgrade(backend, ["pandas", "numpy"], allow="all")
         print(f"{plan}\n")
@@ -78,19 +78,19 @@ def main() -> None:
 
 
 def compare(backend: Backend, plan: Plan, theirs: Path, index: list[str], pairs: int) -> None:
-    """Apply and go back on both sides, in turn."""
+    """Apply and undo on both sides, in turn."""
     whole, checks, plain, missing = list[float](), list[float](), list[float](), list[float]()
     site = backend.environment.interpreter.scheme["purelib"]
     probed = [site / "pandas/__init__.py", site / "numpy/__init__.py"]
     run_uv("install", theirs, *plan.pins, *index)  # both caches are warm from here on
     run_uv("install", theirs, *OLD, *index)
     for number in range(pairs + 1):
-        with probing(probed) as longest:
+        with watch_absence(probed) as longest:
             seconds, spent = timed(backend, plan)
-        begun = perf_counter()
+        started_at = perf_counter()
         run_uv("install", theirs, "--offline", "--no-deps", *plan.pins)
         if number:  # the first warms ours up
-            plain.append(perf_counter() - begun)
+            plain.append(perf_counter() - started_at)
             whole.append(seconds)
             checks.append(spent)
             missing.append(longest[0])
@@ -110,8 +110,8 @@ def compare(backend: Backend, plan: Plan, theirs: Path, index: list[str], pairs:
 
 
 def timed(backend: Backend, plan: Plan) -> tuple[float, float]:
-    """Apply a plan; return how long it took, and how long of it was spent on checks."""
-    begun = last = perf_counter()
+    """Apply a plan; return its seconds, and those spent on checks."""
+    started_at = last = perf_counter()
     stage: Stage | None = None
     spent = 0.0
 
@@ -123,11 +123,11 @@ def timed(backend: Backend, plan: Plan) -> tuple[float, float]:
         last, stage = now, event.stage
 
     transactions.apply_and_follow(backend, plan, report)
-    return perf_counter() - begun, spent
+    return perf_counter() - started_at, spent
 
 
 def parts(backend: Backend) -> None:
-    """Time a save point of all the files, a rollback, and the look at nothing to recover."""
+    """Time a save point of all files, a rollback, and a recovery with nothing to do."""
     plan = planning.plan_upgrade(backend, ["pandas", "numpy"], allow="all")
     paths = backend.records.touched_paths(plan, None)
     prefix = backend.environment.interpreter.prefix
@@ -137,19 +137,19 @@ def parts(backend: Backend) -> None:
     show("save point, not read ahead", median(saved(prefix, paths) for _ in range(5)))
     show("rollback", rolled_back(backend, plan), 0.5)
     times = 1000
-    begun = perf_counter()
+    started_at = perf_counter()
     for _ in range(times):
         recovery.recover_if_needed(backend)
-    each = (perf_counter() - begun) / times
-    begun = perf_counter()
+    per_look = (perf_counter() - started_at) / times
+    started_at = perf_counter()
     for _ in range(times):
         (prefix / "nothing").exists()
-    one = (perf_counter() - begun) / times
-    print(f"{'nothing to recover':38}{each * 1e6:8.1f} µs; one stat {one * 1e6:.1f} µs")
+    one = (perf_counter() - started_at) / times
+    print(f"{'nothing to recover':38}{per_look * 1e6:8.1f} µs; one stat {one * 1e6:.1f} µs")
 
 
 def saved(prefix: Path, paths: Collection[Path], *, ahead: bool = False) -> float:
-    """Return what a save point takes; `ahead`: when its files were read while others worked."""
+    """Return the seconds of a save point; with `ahead`, its files were hashed before."""
     folder = prefix / ".pkgwidgets" / "txn" / "bench"
     folder.mkdir(parents=True)
     save_point = FolderSavePoint(folder, prefix)
@@ -157,34 +157,34 @@ def saved(prefix: Path, paths: Collection[Path], *, ahead: bool = False) -> floa
     if ahead:
         save_point.prehash(paths)
         sleep(1)
-    begun = perf_counter()
+    started_at = perf_counter()
     save_point.save(paths)
-    taken = perf_counter() - begun
+    taken = perf_counter() - started_at
     shutil.rmtree(folder)
     return taken
 
 
 def rolled_back(backend: Backend, plan: Plan) -> float:
-    """Return what it takes to put the old back, when all was installed and one thing is wrong."""
-    begun: list[float] = []
+    """Return the seconds of a rollback after a complete installation."""
+    started_at: list[float] = []
 
     def report(event: Event) -> None:
         if event.stage is Stage.RESTORING:
-            begun.append(perf_counter())
+            started_at.append(perf_counter())
 
     problems = verification.problems_after
     verification.problems_after = lambda *_: ("made to fail",)
     try:
         apply.apply_plan(backend, plan, report)
     except VerificationFailed:
-        return perf_counter() - begun[0]
+        return perf_counter() - started_at[0]
     finally:
         verification.problems_after = problems
     raise AssertionError("it was committed")
 
 
 def recover_many(folder: Path) -> None:
-    """Cut an upgrade of 5,000 files off when all is replaced, and time the recovery."""
+    """Interrupt an upgrade of 5,000 files after the installation, and time the recovery."""
     from pkgwidgets.demo.wheel_builder import BuiltWheel
 
     modules = {f"many/m{n}.py": f"N = {n}\n" * 400 for n in range(MANY)}
@@ -205,26 +205,26 @@ def recover_many(folder: Path) -> None:
     argv = [sys.executable, "-c", CUT_OFF, str(python)]
     subprocess.run(argv, env={**os.environ, "PKGWIDGETS_FAIL": "INSTALLED:synced"}, check=False)
     print(f"\n{MANY} files, cut off when they were installed: {plan}")
-    begun = perf_counter()
+    started_at = perf_counter()
     recovered = recovery.recover_if_needed(backend)
-    show(f"recovery of {len(recovered)}", perf_counter() - begun, 5.0)
+    show(f"recovery of {len(recovered)}", perf_counter() - started_at, 5.0)
 
 
 @contextmanager
-def probing(paths: list[Path]) -> Iterator[list[float]]:
-    """Look every millisecond whether files are there; the longest absence is known afterwards."""
+def watch_absence(paths: list[Path]) -> Iterator[list[float]]:
+    """Check every millisecond whether files exist; record the longest absence."""
     argv = [sys.executable, "-S", "-c", PROBE, *map(str, paths)]
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     longest: list[float] = []
     yield longest
-    said, _ = process.communicate()
-    longest.append(float(said))
+    output, _ = process.communicate()
+    longest.append(float(output))
 
 
-def made(folder: Path, index: list[str]) -> Path:
-    """Make an environment with the old versions, compiled as after some use."""
+def make_environment(folder: Path, index: list[str]) -> Path:
+    """Make an environment with the old versions and their bytecode."""
     subprocess.run([uv.find_uv_bin(), "venv", "-q", str(folder)], check=True)
     python = folder / "bin" / "python"
     run_uv("install", python, *OLD, *index)

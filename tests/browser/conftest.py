@@ -1,4 +1,4 @@
-"""One browser and one JupyterLab for the tests of a module; and the demo as a new user meets it."""
+"""One browser and one JupyterLab a test module, and the demo as a new user sees it."""
 
 from __future__ import annotations
 
@@ -11,37 +11,39 @@ from pathlib import Path
 
 import jupyterlab_server as front_ends
 import pytest
-from browser.opened import GARDEN, PANEL, Opened
-from jupyterlab_server import Lab, Notebook, environment_of, photographed, served
+from browser.panel_notebook import GARDEN, PANEL, PanelNotebook
+from jupyterlab_server import Lab, Notebook, environment_of, serve_front_end, take_picture
 from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A headless Chromium of the system; there is no skipping without one."""
+    """The system's headless Chromium; without one the tests fail."""
     with front_ends.chromium() as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with served(tmp_path_factory.mktemp("lab")) as running:
+    with serve_front_end(tmp_path_factory.mktemp("lab")) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def window(chromium: Browser, lab: Lab) -> Iterator[Opened]:
-    """One window, in which one notebook after the other is opened."""
-    notebook = Opened(chromium, lab, lab.write("first.ipynb", "1"))
+def window(chromium: Browser, lab: Lab) -> Iterator[PanelNotebook]:
+    """One window that opens one notebook after the other."""
+    notebook = PanelNotebook(chromium, lab, lab.write("first.ipynb", "1"))
     yield notebook
     notebook.close()
 
 
 @pytest.fixture
-def opened(window: Opened, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Opened]:
-    """A panel on a garden of its own, displayed and checked; cells after it may be run."""
+def notebook(
+    window: PanelNotebook, lab: Lab, request: pytest.FixtureRequest
+) -> Iterator[PanelNotebook]:
+    """A checked panel on a garden of its own; the parameter adds cells after it."""
     more: list[str] = getattr(request, "param", [])
-    window.turn_to(lab.write(f"{request.node.originalname}.ipynb", GARDEN, PANEL, *more))
+    window.switch_to(lab.write(f"{request.node.originalname}.ipynb", GARDEN, PANEL, *more))
     window.run(0)
     window.run(1)
     window.wait_until_checked()
@@ -51,13 +53,13 @@ def opened(window: Opened, lab: Lab, request: pytest.FixtureRequest) -> Iterator
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address that `pkgwidgets demo` prints, without a display, in a home of its own."""
+    """The address that `pkgwidgets demo` prints, in a home of its own without a display."""
     home = tmp_path_factory.mktemp("home")
     config = home / "config"
     config.mkdir()
     config.joinpath("jupyter_lab_config.py").write_text("c.LabApp.expose_app_in_browser = True\n")
-    said = home / "said"
-    with said.open("wb") as out:
+    output = home / "output"
+    with output.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "pkgwidgets", "demo"],
             stdout=out,
@@ -66,23 +68,23 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             cwd=home,
         )
         try:
-            yield _address(process, said)
+            yield _wait_for_address(process, output)
         finally:
             process.terminate()
             process.wait(30)
 
 
-def _address(process: subprocess.Popen[bytes], said: Path) -> str:
-    """Wait until Lab answers, and return the address that was printed first."""
+def _wait_for_address(process: subprocess.Popen[bytes], output: Path) -> str:
+    """Wait until JupyterLab answers; return the printed address."""
     for _ in range(600):
-        text = said.read_text(errors="replace")
+        text = output.read_text(errors="replace")
         assert process.poll() is None, text
-        found = re.search(r"http://127\.0\.0\.1:\d+/lab/tree/\S+", text)
-        if found and "is running at" in text:
-            return found.group(0)
+        match = re.search(r"http://127\.0\.0\.1:\d+/lab/tree/\S+", text)
+        if match and "is running at" in text:
+            return match.group(0)
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.1)
-    raise AssertionError(said.read_text(errors="replace"))
+    raise AssertionError(output.read_text(errors="replace"))
 
 
 @pytest.fixture
@@ -90,5 +92,5 @@ def quickstart(chromium: Browser, demo: str) -> Iterator[Notebook]:
     """The quickstart notebook, open and not yet run."""
     notebook = Notebook(chromium, demo.replace("?", "?reset&"), "quickstart.ipynb")
     yield notebook
-    photographed(notebook.page, "last-page")
+    take_picture(notebook.page, "last-page")
     notebook.page.context.close()

@@ -1,4 +1,4 @@
-"""The panel for who uses no mouse, or no eyes: keys, names, what is spoken, what axe finds."""
+"""Accessibility of the panel: keyboard, names, announcements and axe's findings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import axe as axe_core
 import pytest
-from browser.opened import Opened
+from browser.panel_notebook import PanelNotebook
 from playwright.sync_api import expect
 
 pytestmark = pytest.mark.slow
@@ -32,40 +32,40 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def judged(opened: Opened, axe: str) -> Callable[[str], None]:
-    def judge(part: str) -> None:
+def check_axe(notebook: PanelNotebook, axe: str) -> Callable[[str], None]:
+    def check(part: str) -> None:
         for theme in THEMES:
-            opened.wear(theme)
-            opened.page.wait_for_timeout(300)  # colours change slowly
-            assert axe_core.findings(opened.page, axe) == [], (part, theme)
+            notebook.set_theme(theme)
+            notebook.page.wait_for_timeout(300)  # colours change slowly
+            assert axe_core.findings(notebook.page, axe) == [], (part, theme)
 
-    return judge
+    return check
 
 
 def test_axe_reports_no_violation_in_any_part_of_the_panel(
-    opened: Opened, judged: Callable[[str], None]
+    notebook: PanelNotebook, check_axe: Callable[[str], None]
 ) -> None:
-    opened.row("raintable").get_by_role("button", name="raintable", exact=True).click()
-    expect(opened.row("raintable").locator("select")).to_be_visible()
-    judged("detail")
-    opened.row("raintable").get_by_role("button", name="Upgrade raintable").click()
-    expect(opened.button("Apply")).to_be_enabled()
-    opened.button("Commands").click()
-    judged("plan")
-    opened.button("Apply").click()
-    expect(opened.button("Undo")).to_be_visible()
-    opened.button("Log").click()
-    judged("outcome")
-    opened.button("History").click()
-    past = opened.part("History")
+    notebook.row("raintable").get_by_role("button", name="raintable", exact=True).click()
+    expect(notebook.row("raintable").locator("select")).to_be_visible()
+    check_axe("detail")
+    notebook.row("raintable").get_by_role("button", name="Upgrade raintable").click()
+    expect(notebook.button("Apply")).to_be_enabled()
+    notebook.button("Commands").click()
+    check_axe("plan")
+    notebook.button("Apply").click()
+    expect(notebook.button("Undo")).to_be_visible()
+    notebook.button("Log").click()
+    check_axe("outcome")
+    notebook.button("History").click()
+    past = notebook.part("History")
     past.get_by_role("button", name="Log of raintable").click()
     expect(past.locator("pre")).to_contain_text("checking")
-    opened.button("Install…").click()
-    form = opened.part("Install")
+    notebook.button("Install…").click()
+    form = notebook.part("Install")
     form.get_by_role("textbox").fill("moonsower")
     form.get_by_role("textbox").press("Enter")
-    expect(opened.part("Plan").or_(form.get_by_role("alert")).first).to_be_visible()
-    judged("history and form")
+    expect(notebook.part("Plan").or_(form.get_by_role("alert")).first).to_be_visible()
+    check_axe("history and form")
 
 
 SLOW = (
@@ -77,26 +77,26 @@ SLOW = (
 
 
 def test_axe_reports_no_violation_in_the_progress_view(
-    opened: Opened, judged: Callable[[str], None]
+    notebook: PanelNotebook, check_axe: Callable[[str], None]
 ) -> None:
-    opened.ask(SLOW)
-    opened.button("Install…").click()
-    opened.part("Install").get_by_role("textbox").fill("slowcoach")
-    opened.part("Install").get_by_role("textbox").press("Enter")
-    opened.button("Apply").click()
-    progress = opened.part("Progress")
+    notebook.ask(SLOW)
+    notebook.button("Install…").click()
+    notebook.part("Install").get_by_role("textbox").fill("slowcoach")
+    notebook.part("Install").get_by_role("textbox").press("Enter")
+    notebook.button("Apply").click()
+    progress = notebook.part("Progress")
     expect(progress.locator("[aria-current=step]")).to_have_text("checking")
-    judged("progress")
+    check_axe("progress")
     expect(progress.get_by_role("progressbar", name="Installing slowcoach")).to_be_visible()
     progress.get_by_role("button", name="Cancel").click()
-    said = progress.get_by_role("status").filter(has_text="The environment is unchanged.")
-    expect(said).to_be_visible()
-    judged("cancelled")
+    status = progress.get_by_role("status").filter(has_text="The environment is unchanged.")
+    expect(status).to_be_visible()
+    check_axe("cancelled")
 
 
-def test_accessibility_tree_matches_the_snapshot(opened: Opened) -> None:
-    assert opened.panel.page.locator(".pkgw-panel section:visible").count() == 1
-    table = opened.part("Packages")
+def test_accessibility_tree_matches_the_snapshot(notebook: PanelNotebook) -> None:
+    assert notebook.panel.page.locator(".pkgw-panel section:visible").count() == 1
+    table = notebook.part("Packages")
     expect(table).to_match_aria_snapshot("""
       - region "Packages":
         - heading "Packages" [level=3]
@@ -123,7 +123,7 @@ def test_accessibility_tree_matches_the_snapshot(opened: Opened) -> None:
               - columnheader "Released"
               - columnheader "Action"
     """)
-    expect(opened.row("raintable")).to_match_aria_snapshot("""
+    expect(notebook.row("raintable")).to_match_aria_snapshot("""
       - row:
         - gridcell:
           - checkbox "Select raintable"
@@ -136,9 +136,9 @@ def test_accessibility_tree_matches_the_snapshot(opened: Opened) -> None:
         - gridcell:
           - button "Upgrade raintable to 2.4.0"
     """)
-    opened.row("raintable").get_by_role("button", name="Upgrade raintable").click()
-    expect(opened.button("Apply")).to_be_enabled()
-    expect(opened.part("Plan")).to_match_aria_snapshot("""
+    notebook.row("raintable").get_by_role("button", name="Upgrade raintable").click()
+    expect(notebook.button("Apply")).to_be_enabled()
+    expect(notebook.part("Plan")).to_match_aria_snapshot("""
       - region "Plan":
         - heading "Upgrade raintable" [level=3]
         - status: nothing has been changed yet
@@ -152,15 +152,15 @@ def test_accessibility_tree_matches_the_snapshot(opened: Opened) -> None:
     """)
 
 
-def test_status_changes_are_announced_to_screen_readers(opened: Opened) -> None:
-    opened.panel.evaluate(SPOKEN)
-    opened.panel.get_by_label("Filter packages").fill("shelf")
-    expect(opened.panel.locator(".pkgw-count")).to_have_text("1 of 11")
-    opened.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
-    expect(opened.button("Apply")).to_be_enabled()
-    opened.button("Apply").click()
-    expect(opened.button("Undo")).to_be_visible()
-    spoken = opened.page.evaluate("() => window.spoken")
+def test_status_changes_are_announced_to_screen_readers(notebook: PanelNotebook) -> None:
+    notebook.panel.evaluate(SPOKEN)
+    notebook.panel.get_by_label("Filter packages").fill("shelf")
+    expect(notebook.panel.locator(".pkgw-count")).to_have_text("1 of 11")
+    notebook.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
+    expect(notebook.button("Apply")).to_be_enabled()
+    notebook.button("Apply").click()
+    expect(notebook.button("Undo")).to_be_visible()
+    spoken = notebook.page.evaluate("() => window.spoken")
     for words in ("1 of 11", "resolving…", "nothing has been changed yet"):
         assert words in spoken
     assert any("seedshelf 1.4.1 → 1.4.2" in words for words in spoken)
@@ -168,42 +168,42 @@ def test_status_changes_are_announced_to_screen_readers(opened: Opened) -> None:
     assert any(words.startswith(stages) for words in spoken)
 
 
-def test_upgrade_and_undo_work_with_the_keyboard_alone(opened: Opened) -> None:
-    keys = opened.page.keyboard
-    cells = opened.page.evaluate(CELLS)
-    opened.button("Check for updates").focus()
+def test_upgrade_and_undo_work_with_the_keyboard_alone(notebook: PanelNotebook) -> None:
+    keys = notebook.page.keyboard
+    cells = notebook.page.evaluate(CELLS)
+    notebook.button("Check for updates").focus()
     for key in "/shelf":
         keys.press(key)
-    expect(opened.panel.locator(".pkgw-count")).to_have_text("1 of 11")
+    expect(notebook.panel.locator(".pkgw-count")).to_have_text("1 of 11")
     for key in ("ArrowDown", "Enter"):
         keys.press(key)
-    row = opened.row("seedshelf")
+    row = notebook.row("seedshelf")
     expect(row.locator("select")).to_be_visible()
     for key in ("Escape", "End", "Enter"):
         keys.press(key)
     expect(row.locator("select")).to_have_count(0)
-    expect(opened.button("Cancel")).to_be_focused()
-    expect(opened.button("Apply")).to_be_enabled()
+    expect(notebook.button("Cancel")).to_be_focused()
+    expect(notebook.button("Apply")).to_be_enabled()
     keys.press("Tab")
-    expect(opened.button("Apply")).to_be_focused()
+    expect(notebook.button("Apply")).to_be_focused()
     keys.press("Enter")
     expect(row.locator(".pkgw-c-version")).to_have_text("1.4.2")
-    undo = opened.button("Undo")
+    undo = notebook.button("Undo")
     expect(undo).to_be_visible()
-    until(opened, "Undo")
+    tab_to(notebook, "Undo")
     keys.press("Enter")
     expect(row.locator(".pkgw-c-version")).to_have_text("1.4.1")
     for key in ("a", "b", "d", "d", "x", "m", "y"):
         keys.press(key)
-    assert opened.page.evaluate(CELLS) == cells
-    assert opened.panel.locator(":focus").count() == 1
+    assert notebook.page.evaluate(CELLS) == cells
+    assert notebook.panel.locator(":focus").count() == 1
 
 
-def until(opened: Opened, name: str) -> None:
-    """Press Tab until the focus is on the button of that name; it never leaves the panel."""
+def tab_to(notebook: PanelNotebook, name: str) -> None:
+    """Press Tab until the named button has the focus, which must stay in the panel."""
     for _ in range(12):
-        assert opened.panel.locator(":focus").count() == 1, "the focus left the panel"
-        if opened.button(name).evaluate("(node) => node === document.activeElement"):
+        assert notebook.panel.locator(":focus").count() == 1, "the focus left the panel"
+        if notebook.button(name).evaluate("(node) => node === document.activeElement"):
             return
-        opened.page.keyboard.press("Tab")
+        notebook.page.keyboard.press("Tab")
     raise AssertionError(f"{name} was not reached")

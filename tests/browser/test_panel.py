@@ -1,10 +1,10 @@
-"""What the panel does beyond its table, in a real JupyterLab: plan, install, history, life."""
+"""The panel in a real JupyterLab: plans, installation, history and reconnection."""
 
 from __future__ import annotations
 
 import pytest
-from browser.opened import GARDEN, PANEL, Opened
-from jupyterlab_server import Lab, photographed
+from browser.panel_notebook import GARDEN, PANEL, PanelNotebook
+from jupyterlab_server import Lab, take_picture
 from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.slow
@@ -32,29 +32,29 @@ BEGUN_ELSEWHERE = (
 # --- plans
 
 
-def test_index_is_requested_when_the_panel_is_displayed(opened: Opened) -> None:
-    expect(opened.row("raintable")).to_contain_text("3.1.0")
-    expect(opened.button("Upgrade all (7)…")).to_be_enabled()
+def test_index_is_requested_when_the_panel_is_displayed(notebook: PanelNotebook) -> None:
+    expect(notebook.row("raintable")).to_contain_text("3.1.0")
+    expect(notebook.button("Upgrade all (7)…")).to_be_enabled()
 
 
-def test_cancel_has_the_focus_when_the_plan_is_ready(opened: Opened) -> None:
-    opened.row("bedplanner").get_by_role("button", name="Upgrade bedplanner").click()
-    apply = opened.button("Apply")
+def test_cancel_has_the_focus_when_the_plan_is_ready(notebook: PanelNotebook) -> None:
+    notebook.row("bedplanner").get_by_role("button", name="Upgrade bedplanner").click()
+    apply = notebook.button("Apply")
     expect(apply).to_be_enabled()
-    expect(opened.button("Cancel")).to_be_focused()
-    plan = opened.part("Plan")
+    expect(notebook.button("Cancel")).to_be_focused()
+    plan = notebook.part("Plan")
     expect(plan.locator("tbody tr").nth(0)).to_contain_text("you asked for this")
     expect(plan.locator("tbody tr").nth(1)).to_contain_text("bedplanner needs it")
-    opened.page.keyboard.press("Enter")
+    notebook.page.keyboard.press("Enter")
     expect(apply).to_be_hidden()
-    expect(opened.row("bedplanner").locator(".pkgw-c-version")).to_have_text("2.1.0")
+    expect(notebook.row("bedplanner").locator(".pkgw-c-version")).to_have_text("2.1.0")
 
 
-def test_selected_packages_are_planned_together(opened: Opened) -> None:
-    for id in ("seedshelf", "frostcall"):
-        opened.row(id).get_by_role("checkbox").check()
-    opened.button("Upgrade selected (2)…").click()
-    plan = opened.part("Plan")
+def test_selected_packages_are_planned_together(notebook: PanelNotebook) -> None:
+    for name in ("seedshelf", "frostcall"):
+        notebook.row(name).get_by_role("checkbox").check()
+    notebook.button("Upgrade selected (2)…").click()
+    plan = notebook.part("Plan")
     expect(plan.locator("tbody tr")).to_have_count(2)
     expect(plan).to_contain_text("seedshelf")
     expect(plan).to_contain_text("frostcall")
@@ -64,15 +64,15 @@ def test_selected_packages_are_planned_together(opened: Opened) -> None:
 
 
 def test_pasted_command_installs_a_version_and_a_wrong_name_is_explained(
-    opened: Opened,
+    notebook: PanelNotebook,
 ) -> None:
-    opened.row("moonsower").get_by_role("button", name="moonsower", exact=True).click()
-    opened.row("moonsower").get_by_role("button", name="Uninstall moonsower").click()
-    opened.button("Apply").click()
-    expect(opened.row("moonsower")).to_have_count(0)
+    notebook.row("moonsower").get_by_role("button", name="moonsower", exact=True).click()
+    notebook.row("moonsower").get_by_role("button", name="Uninstall moonsower").click()
+    notebook.button("Apply").click()
+    expect(notebook.row("moonsower")).to_have_count(0)
 
-    opened.button("Install…").click()
-    form = opened.part("Install")
+    notebook.button("Install…").click()
+    form = notebook.part("Install")
     name = form.get_by_role("textbox", name="Package to install")
     expect(name).to_be_focused()
     name.fill("no such name")
@@ -91,12 +91,12 @@ def test_pasted_command_installs_a_version_and_a_wrong_name_is_explained(
     versions.select_option("6.0.0rc1")
     form.get_by_role("button", name="Plan…").click()
     expect(form).to_be_hidden()
-    opened.button("Apply").click()
-    expect(opened.row("moonsower").locator(".pkgw-c-version")).to_have_text("6.0.0rc1")
+    notebook.button("Apply").click()
+    expect(notebook.row("moonsower").locator(".pkgw-c-version")).to_have_text("6.0.0rc1")
 
 
-def test_older_or_yanked_version_can_be_chosen_in_a_row(opened: Opened) -> None:
-    row = opened.row("compost-log")
+def test_older_or_yanked_version_can_be_chosen_in_a_row(notebook: PanelNotebook) -> None:
+    row = notebook.row("compost-log")
     row.get_by_role("button", name="Compost_Log", exact=True).click()
     versions = row.get_by_label("Version of Compost_Log", exact=True)
     plan = row.get_by_role("button", name="Plan the chosen version of Compost_Log")
@@ -111,40 +111,40 @@ def test_older_or_yanked_version_can_be_chosen_in_a_row(opened: Opened) -> None:
         )
         versions.select_option(version)
         plan.click()
-        expect(opened.part("Plan")).to_contain_text(f"{before} → {version}")
-        opened.button("Apply").click()
+        expect(notebook.part("Plan")).to_contain_text(f"{before} → {version}")
+        notebook.button("Apply").click()
         expect(row.locator(".pkgw-c-version")).to_have_text(version)
 
 
-def test_row_details_explain_a_project_missing_from_the_index(opened: Opened) -> None:
-    opened.ask("garden.index.withdraw('moonsower')\nservice.values.updates(refresh=True)")
-    row = opened.row("moonsower")
+def test_row_details_explain_a_project_missing_from_the_index(notebook: PanelNotebook) -> None:
+    notebook.ask("garden.index.withdraw('moonsower')\nservice.values.updates(refresh=True)")
+    row = notebook.row("moonsower")
     row.get_by_role("button", name="moonsower", exact=True).click()
     expect(row.get_by_role("status")).to_contain_text("moonsower is not on http://127.0.0.1")
     expect(row.get_by_label("Version of moonsower", exact=True)).to_have_count(0)
     expect(row.get_by_role("button", name="Uninstall moonsower")).to_be_enabled()
 
 
-def test_needed_package_can_be_uninstalled_with_its_dependents(opened: Opened) -> None:
-    row = opened.row("sundrift")
+def test_needed_package_can_be_uninstalled_with_its_dependents(notebook: PanelNotebook) -> None:
+    row = notebook.row("sundrift")
     row.get_by_role("button", name="sundrift", exact=True).click()
     row.get_by_role("button", name="Uninstall sundrift").click()
-    expect(opened.part("Plan")).to_contain_text("bedplanner needs it")
-    opened.button("Show the plan that also removes bedplanner").click()
-    expect(opened.part("Plan").locator("tbody tr")).to_have_count(2)
-    expect(opened.button("Apply")).to_be_enabled()
+    expect(notebook.part("Plan")).to_contain_text("bedplanner needs it")
+    notebook.button("Show the plan that also removes bedplanner").click()
+    expect(notebook.part("Plan").locator("tbody tr")).to_have_count(2)
+    expect(notebook.button("Apply")).to_be_enabled()
 
 
 # --- history
 
 
-def test_history_shows_outcomes_and_undoes_through_a_plan(opened: Opened) -> None:
-    for id in ("seedshelf", "harvestscale"):
-        opened.row(id).get_by_role("button", name=f"Upgrade {id}").click()
-        opened.button("Apply").click()
-        expect(opened.part("Progress").get_by_role("button", name="Close")).to_be_visible()
-    opened.button("History").click()
-    past = opened.part("History")
+def test_history_shows_outcomes_and_undoes_through_a_plan(notebook: PanelNotebook) -> None:
+    for name in ("seedshelf", "harvestscale"):
+        notebook.row(name).get_by_role("button", name=f"Upgrade {name}").click()
+        notebook.button("Apply").click()
+        expect(notebook.part("Progress").get_by_role("button", name="Close")).to_be_visible()
+    notebook.button("History").click()
+    past = notebook.part("History")
     failed = past.locator("tbody tr").nth(0)
     expect(failed).to_contain_text("failed, rolled back")
     expect(failed).to_contain_text("libharvest.so.5: cannot open shared object file")
@@ -154,79 +154,79 @@ def test_history_shows_outcomes_and_undoes_through_a_plan(opened: Opened) -> Non
     expect(done).to_contain_text("committed")
     expect(done).to_contain_text("kernel")
     done.get_by_role("button", name="Undo seedshelf").click()
-    expect(opened.part("Plan")).to_contain_text("from the saved files")
-    opened.button("Apply").click()
-    expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.1")
+    expect(notebook.part("Plan")).to_contain_text("from the saved files")
+    notebook.button("Apply").click()
+    expect(notebook.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.1")
     expect(past.locator("tbody tr").first).to_contain_text("taken back")
 
 
 # --- life
 
 
-@pytest.mark.parametrize("opened", [[CHANGED_ELSEWHERE]], indirect=True, ids=["cells"])
-def test_change_on_the_disk_is_shown(opened: Opened) -> None:
-    expect(opened.row("coldframe")).to_have_count(1)
-    opened.run(2)
-    expect(opened.row("coldframe")).to_have_count(0)
+@pytest.mark.parametrize("notebook", [[CHANGED_ELSEWHERE]], indirect=True, ids=["cells"])
+def test_change_on_the_disk_is_shown(notebook: PanelNotebook) -> None:
+    expect(notebook.row("coldframe")).to_have_count(1)
+    notebook.run(2)
+    expect(notebook.row("coldframe")).to_have_count(0)
 
 
-@pytest.mark.parametrize("opened", [[BEGUN_ELSEWHERE]], indirect=True, ids=["cells"])
-def test_transaction_of_another_process_is_followed_to_its_end(opened: Opened) -> None:
-    opened.run(2)
-    expect(opened.part("Progress")).to_contain_text("seedshelf 1.4.1 → 1.4.2")
-    expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
+@pytest.mark.parametrize("notebook", [[BEGUN_ELSEWHERE]], indirect=True, ids=["cells"])
+def test_transaction_of_another_process_is_followed_to_its_end(notebook: PanelNotebook) -> None:
+    notebook.run(2)
+    expect(notebook.part("Progress")).to_contain_text("seedshelf 1.4.1 → 1.4.2")
+    expect(notebook.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
 
 
-def test_reload_and_second_view_show_the_same_state(opened: Opened) -> None:
-    opened.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
-    expect(opened.button("Apply")).to_be_enabled()
-    opened.execute("notebook:create-output-view")
-    views = opened.page.locator(".pkgw-panel")
+def test_reload_and_second_view_show_the_same_state(notebook: PanelNotebook) -> None:
+    notebook.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
+    expect(notebook.button("Apply")).to_be_enabled()
+    notebook.execute("notebook:create-output-view")
+    views = notebook.page.locator(".pkgw-panel")
     expect(views).to_have_count(2)
     expect(views.nth(0).locator("tr[data-id=raintable]")).to_contain_text("3.1.0")
     expect(views.nth(1).locator("tr[data-id=raintable]")).to_contain_text("3.1.0")
-    opened.execute("docmanager:save")
-    opened.page.reload()
-    opened.wait_until_idle()
-    expect(opened.row("raintable")).to_contain_text("3.1.0")
-    expect(opened.button("Apply")).to_be_enabled()
-    opened.button("Apply").click()
-    expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
+    notebook.execute("docmanager:save")
+    notebook.page.reload()
+    notebook.wait_until_idle()
+    expect(notebook.row("raintable")).to_contain_text("3.1.0")
+    expect(notebook.button("Apply")).to_be_enabled()
+    notebook.button("Apply").click()
+    expect(notebook.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
 
 
-@pytest.mark.parametrize("opened", [[SLOW, BUSY, ENOUGH]], indirect=True, ids=["cells"])
-def test_cancel_works_while_a_cell_runs(opened: Opened) -> None:
-    opened.run(2)
-    opened.wait_until_idle()
-    opened.button("Install…").click()
-    opened.part("Install").get_by_role("textbox").fill("slowcoach")
-    opened.part("Install").get_by_role("textbox").press("Enter")
-    opened.button("Apply").click()
-    progress = opened.part("Progress")
+@pytest.mark.parametrize("notebook", [[SLOW, BUSY, ENOUGH]], indirect=True, ids=["cells"])
+def test_cancel_works_while_a_cell_runs(notebook: PanelNotebook) -> None:
+    notebook.run(2)
+    notebook.wait_until_idle()
+    notebook.button("Install…").click()
+    notebook.part("Install").get_by_role("textbox").fill("slowcoach")
+    notebook.part("Install").get_by_role("textbox").press("Enter")
+    notebook.button("Apply").click()
+    progress = notebook.part("Progress")
     expect(progress).to_contain_text("checking")
-    opened.run(3)
-    expect(opened.page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(1)
+    notebook.run(3)
+    expect(notebook.page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(1)
     progress.get_by_role("button", name="Cancel").click()
     expect(progress).to_contain_text("Cancelled.")
     expect(progress).to_contain_text("The environment is unchanged.")
-    expect(opened.page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(1)
-    opened.execute("kernelmenu:interrupt")
+    expect(notebook.page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(1)
+    notebook.execute("kernelmenu:interrupt")
 
 
-def test_panel_says_so_after_a_kernel_restart(opened: Opened) -> None:
-    opened.page.evaluate(
+def test_panel_says_so_after_a_kernel_restart(notebook: PanelNotebook) -> None:
+    notebook.page.evaluate(
         "() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"
     )
-    expect(opened.panel.get_by_role("alert")).to_contain_text("Run its cell again.")
-    expect(opened.page.locator(".pkgw-panel-dead")).to_have_count(1)
-    opened.wait_until_idle()
+    expect(notebook.panel.get_by_role("alert")).to_contain_text("Run its cell again.")
+    expect(notebook.page.locator(".pkgw-panel-dead")).to_have_count(1)
+    notebook.wait_until_idle()
 
 
 def test_docked_panel_is_beside_the_notebook_and_copies_the_cell(
     chromium: Browser, lab: Lab
 ) -> None:
     name = lab.write("docked.ipynb", GARDEN, f"{PANEL}.dock()", f"{PANEL}.dock()")
-    notebook = Opened(chromium, lab, name, width=1800)
+    notebook = PanelNotebook(chromium, lab, name, width=1800)
     notebook.run_all()
     expect(notebook.page.locator(".lm-DockPanel-tabBar").get_by_text("Packages")).to_have_count(1)
     notebook.wait_until_checked()
@@ -236,7 +236,7 @@ def test_docked_panel_is_beside_the_notebook_and_copies_the_cell(
     assert cells is not None
     assert beside["width"] > 500
     assert beside["x"] >= cells["x"] + cells["width"]
-    photographed(notebook.page, "docked")
+    take_picture(notebook.page, "docked")
 
     notebook.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     notebook.row("raintable").get_by_role("button", name="Upgrade raintable").click()

@@ -1,13 +1,13 @@
-"""The pictures that README opens with, of a real panel in a real JupyterLab.
+"""Take the pictures at the top of the README, of a panel in a real JupyterLab.
 
-They are put among the artefacts. README's *Contributing* says how the committed ones are renewed.
+They are written to the artefacts. README's *Contributing* says how to renew the committed ones.
 """
 
 from __future__ import annotations
 
 import pytest
-from browser.opened import GARDEN, PANEL, Opened
-from jupyterlab_server import Lab, photographed
+from browser.panel_notebook import GARDEN, PANEL, PanelNotebook
+from jupyterlab_server import Lab, take_picture
 from playwright.sync_api import Browser, expect
 
 pytestmark = pytest.mark.slow
@@ -16,8 +16,8 @@ MOST = 150_000
 """Bytes: each visitor of the page fetches one."""
 OURS = """
 folder = garden.site_packages / "coldframe-1.2.0.dist-info"
-said = '{"url": "file:///coldframe", "dir_info": {"editable": true}}'
-folder.joinpath("direct_url.json").write_text(said)
+direct_url = '{"url": "file:///coldframe", "dir_info": {"editable": true}}'
+folder.joinpath("direct_url.json").write_text(direct_url)
 garden.index.withdraw("moonsower")
 """
 """One that lives where it is edited, and one that the index does not know."""
@@ -25,24 +25,24 @@ garden.index.withdraw("moonsower")
 
 def test_readme_pictures_are_taken(chromium: Browser, lab: Lab) -> None:
     name = lab.write("readme.ipynb", f"{GARDEN}\n{OURS}", PANEL)
-    notebook = Opened(chromium, lab, name, width=1180, scale=1.2)
+    notebook = PanelNotebook(chromium, lab, name, width=1180, scale=1.2)
     notebook.execute("application:toggle-left-area")
     notebook.run(0)
     notebook.run(1)
     notebook.wait_until_checked()
     table = notebook.part("Packages")
     table.locator(".pkgw-list").evaluate("(node) => { node.style.maxHeight = 'none'; }")
-    for id in ("bedplanner", "raintable"):
-        notebook.row(id).get_by_role("checkbox").check()
+    for package in ("bedplanner", "raintable"):
+        notebook.row(package).get_by_role("checkbox").check()
     notebook.row("raintable").get_by_role("button", name="raintable", exact=True).click()
     expect(
         notebook.row("raintable").get_by_label("Version of raintable", exact=True)
     ).to_be_visible()
     notebook.page.mouse.move(0, 0)
     notebook.page.evaluate("() => document.activeElement.blur()")
-    for theme, its_name in (("light", "JupyterLab Light"), ("dark", "JupyterLab Dark")):
-        notebook.wear(its_name)
+    for theme, theme_name in (("light", "JupyterLab Light"), ("dark", "JupyterLab Dark")):
+        notebook.set_theme(theme_name)
         notebook.page.wait_for_timeout(300)  # colours change slowly
-        assert 10_000 < photographed(table, f"panel-{theme}").stat().st_size < MOST
+        assert 10_000 < take_picture(table, f"panel-{theme}").stat().st_size < MOST
     notebook.close()
     lab.end_kernels()

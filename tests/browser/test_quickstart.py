@@ -1,11 +1,11 @@
-"""The quickstart as a new user meets it: `pkgwidgets demo`, run all, click."""
+"""The quickstart as a new user runs it: `pkgwidgets demo`, run all, click."""
 
 from __future__ import annotations
 
 import re
 
 import pytest
-from jupyterlab_server import Notebook, photographed
+from jupyterlab_server import Notebook, take_picture
 from playwright.sync_api import expect
 
 
@@ -19,26 +19,26 @@ def test_quickstart_upgrade_and_undo_work_by_click(quickstart: Notebook) -> None
     upgrade = row.get_by_role("button", name="Upgrade raintable to 2.4.0")
     expect(upgrade).to_be_visible()
     expect(row).to_contain_text("allotboard <3")
-    photographed(panel, "list")
+    take_picture(panel, "list")
 
     upgrade.click()
     apply = panel.get_by_role("button", name="Apply")
     expect(apply).to_be_enabled()
     expect(panel).to_contain_text("allotboard 1.40.0 needs raintable<3")
     expect(row).to_contain_text("2.0.0")
-    photographed(panel, "plan")
+    take_picture(panel, "plan")
 
     apply.click()
     undo = panel.get_by_role("button", name="Undo")
     expect(undo).to_be_visible()
     expect(panel).to_contain_text("raintable 2.0.0 → 2.4.0")
     expect(row.locator(".pkgw-c-version")).to_have_text("2.4.0")
-    photographed(panel, "outcome")
+    take_picture(panel, "outcome")
 
     undo.click()
     expect(panel).to_contain_text("raintable 2.4.0 → 2.0.0")
     expect(row.locator(".pkgw-c-version")).to_have_text("2.0.0")
-    photographed(panel, "undone")
+    take_picture(panel, "undone")
 
 
 @pytest.mark.slow
@@ -52,7 +52,7 @@ def test_failed_upgrade_is_explained_and_changes_nothing(quickstart: Notebook) -
     expect(panel).to_contain_text("libharvest.so.5: cannot open shared object file")
     expect(panel).to_contain_text("Nothing was changed.")
     expect(row.locator(".pkgw-c-version")).to_have_text("3.2.0")
-    photographed(panel, "failed")
+    take_picture(panel, "failed")
 
 
 @pytest.mark.slow
@@ -62,6 +62,6 @@ def test_plan_for_all_can_be_opened_and_cancelled(quickstart: Notebook) -> None:
     panel.get_by_role("button", name="Check for updates").click()
     panel.get_by_role("button", name=re.compile(r"Upgrade all \(")).click()
     expect(panel.get_by_role("button", name="Apply")).to_be_enabled()
-    photographed(panel, "plan-all")
+    take_picture(panel, "plan-all")
     panel.get_by_role("button", name="Cancel").click()
     expect(panel.get_by_role("button", name="Apply")).to_be_hidden()

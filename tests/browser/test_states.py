@@ -1,4 +1,4 @@
-"""Every state of the panel: what it says, and a picture in light and dark, wide and narrow."""
+"""Every state of the panel: its texts, and pictures in light and dark, wide and narrow."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser.opened import GARDEN, PANEL, Opened
-from jupyterlab_server import Lab, photographed
+from browser.panel_notebook import GARDEN, PANEL, PanelNotebook
+from jupyterlab_server import Lab, take_picture
 from playwright.sync_api import Browser, Locator, expect
-from widgets.made import KINDS, SHOWN
+from widgets.sample_tables import KINDS, SHOWN
 
 pytestmark = pytest.mark.slow
 
@@ -20,11 +20,11 @@ WIDTHS = {"wide": 1400, "narrow": 620}
 SLOWLY = """
 import threading
 gate = threading.Event()
-def held(name):
-    asked = getattr(service, name)
-    setattr(service, name, lambda *args, **options: gate.wait(120) and asked(*args, **options))
+def delay(name):
+    method = getattr(service, name)
+    setattr(service, name, lambda *args, **options: gate.wait(120) and method(*args, **options))
 """
-"""Makes calls of the service that wait, so that what is short stands still for its picture."""
+"""Delay calls of the service, so that a short state lasts long enough for a picture."""
 NOTHING_NEWER = """
 for name, versions in {
     "allotboard": ["1.67.0"], "bedplanner": ["2.3.0"], "frostcall": ["2.0.0"],
@@ -47,7 +47,7 @@ garden.index.publish(
 )
 service.install_package("trellis")
 """
-"""An unreadable row, one that the index does not know, and one that another package blocks."""
+"""An unreadable row, one unknown to the index, and one that another package blocks."""
 FROZEN = """
 (garden.python.parent.parent / "conda-meta").mkdir()
 (garden.python.parent.parent / "conda-meta" / "frozen").touch()
@@ -78,8 +78,9 @@ from pkgwidgets.operations.planning import plan_upgrade
 backend = connect(garden.python, garden.index_url, detached=True)
 gate = garden.folder / "gate"
 garden.index.publish(held_wheel("1.9", gate, staged=False))
-id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
-eventually(lambda: Stage.VERIFYING in {{event.stage for event in backend.applier.events(id)[0]}})
+transaction_id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+events = backend.worker.events
+eventually(lambda: Stage.VERIFYING in {{event.stage for event in events(transaction_id)[0]}})
 os.kill(holding(backend), signal.SIGKILL)
 gate.touch()
 eventually(lambda: backend.environment.holder() is None)
@@ -90,28 +91,28 @@ service = PackageService(garden.python, index_url=garden.index_url)
 ASK = """async (code) => {
   const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
   const future = kernel.requestExecute({ code, store_history: false });
-  let said = '';
+  let output = '';
   future.onIOPub = ({ content: { ename, evalue, traceback } }) => {
-    if (ename) said += [ename, evalue, ...traceback].join('\\n');
+    if (ename) output += [ename, evalue, ...traceback].join('\\n');
   };
   await future.done;
-  return said;
+  return output;
 }"""
 
 
 @pytest.fixture(scope="module")
-def stage(chromium: Browser, lab: Lab) -> Iterator[Opened]:
-    """One notebook for all states, each with a garden of its own."""
+def stage(chromium: Browser, lab: Lab) -> Iterator[PanelNotebook]:
+    """One notebook for all states; each state has its own garden."""
     name = lab.write("states.ipynb", GARDEN, PANEL)
-    notebook = Opened(chromium, lab, name)
+    notebook = PanelNotebook(chromium, lab, name)
     notebook.execute("application:toggle-left-area")
     yield notebook
     notebook.close()
 
 
-def shown(stage: Opened, *before: str, panel: str = PANEL) -> Opened:
-    """Show a new panel on a new garden, after something was done to it."""
-    stage.wear(THEMES["light"])
+def show_panel(stage: PanelNotebook, *before: str, panel: str = PANEL) -> PanelNotebook:
+    """Show a new panel on a new garden, after running code on it."""
+    stage.set_theme(THEMES["light"])
     stage.resize(WIDTHS["wide"])
     stage.rewrite(1, "")
     stage.run(1, wait=True)
@@ -124,43 +125,43 @@ def shown(stage: Opened, *before: str, panel: str = PANEL) -> Opened:
     return stage
 
 
-def pictured(opened: Opened, name: str, place: Locator | None = None) -> None:
-    """Photograph a state in both themes and widths; nothing may stick out."""
-    there = place if place is not None else opened.panel
-    for theme, its_name in THEMES.items():
-        opened.wear(its_name)
+def take_pictures(notebook: PanelNotebook, name: str, place: Locator | None = None) -> None:
+    """Take pictures of a state in both themes and widths; check for overflow."""
+    region = place if place is not None else notebook.panel
+    for theme, theme_name in THEMES.items():
+        notebook.set_theme(theme_name)
         for width, pixels in WIDTHS.items():
-            opened.resize(pixels, 1500)
-            opened.page.wait_for_timeout(250)  # layout follows the window late
-            photographed(there, f"{name}-{width}-{theme}")
-            wider = there.locator("section.pkgw").evaluate_all(
+            notebook.resize(pixels, 1500)
+            notebook.page.wait_for_timeout(250)  # layout follows the window late
+            take_picture(region, f"{name}-{width}-{theme}")
+            overflowing = region.locator("section.pkgw").evaluate_all(
                 "(all) => all.filter((node) => node.scrollWidth > node.clientWidth + 1)"
                 ".map((node) => node.ariaLabel)"
             )
-            assert wider == [], (width, theme)
-    opened.wear(THEMES["light"])
-    opened.resize(WIDTHS["wide"])
+            assert overflowing == [], (width, theme)
+    notebook.set_theme(THEMES["light"])
+    notebook.resize(WIDTHS["wide"])
 
 
 # --- the list
 
 
-def test_first_load_shows_rows_while_the_index_is_requested(stage: Opened) -> None:
-    opened = shown(stage, SLOWLY + "held('list_updates')")
-    expect(opened.row("raintable")).to_contain_text("2.0.0")
-    expect(opened.panel).to_contain_text("asking the index…")
-    pictured(opened, "first-load")
-    opened.ask("gate.set()")
-    opened.wait_until_checked()
+def test_first_load_shows_rows_while_the_index_is_requested(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage, SLOWLY + "delay('list_updates')")
+    expect(notebook.row("raintable")).to_contain_text("2.0.0")
+    expect(notebook.panel).to_contain_text("asking the index…")
+    take_pictures(notebook, "first-load")
+    notebook.ask("gate.set()")
+    notebook.wait_until_checked()
 
 
-def test_checked_list_shows_versions_in_an_open_row(stage: Opened) -> None:
-    opened = shown(stage)
-    opened.wait_until_checked()
-    for id in ("seedshelf", "frostcall"):
-        opened.row(id).get_by_role("checkbox").check()
-    opened.row("raintable").get_by_role("button", name="raintable", exact=True).click()
-    choice = opened.row("raintable").get_by_label("Version of raintable", exact=True)
+def test_checked_list_shows_versions_in_an_open_row(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage)
+    notebook.wait_until_checked()
+    for name in ("seedshelf", "frostcall"):
+        notebook.row(name).get_by_role("checkbox").check()
+    notebook.row("raintable").get_by_role("button", name="raintable", exact=True).click()
+    choice = notebook.row("raintable").get_by_label("Version of raintable", exact=True)
     expect(choice).to_have_value("2.4.0")
     expect(choice.locator("option")).to_have_text(
         [
@@ -169,191 +170,191 @@ def test_checked_list_shows_versions_in_an_open_row(stage: Opened) -> None:
             "2.0.0 · installed · 2025-09-08",
         ]
     )
-    expect(opened.row("raintable")).to_contain_text("Required by allotboard")
-    pictured(opened, "list")
+    expect(notebook.row("raintable")).to_contain_text("Required by allotboard")
+    take_pictures(notebook, "list")
 
 
-def test_list_without_updates_says_everything_is_up_to_date(stage: Opened) -> None:
-    opened = shown(stage, NOTHING_NEWER)
-    opened.wait_until_checked()
-    opened.panel.locator(".pkgw-chip", has_text="Updates").click()
-    expect(opened.panel).to_contain_text("Everything is up to date.")
-    expect(opened.button("Upgrade all…")).to_be_disabled()
-    pictured(opened, "no-updates")
+def test_list_without_updates_says_everything_is_up_to_date(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage, NOTHING_NEWER)
+    notebook.wait_until_checked()
+    notebook.panel.locator(".pkgw-chip", has_text="Updates").click()
+    expect(notebook.panel).to_contain_text("Everything is up to date.")
+    expect(notebook.button("Upgrade all…")).to_be_disabled()
+    take_pictures(notebook, "no-updates")
 
 
-def test_filter_without_match_says_so(stage: Opened) -> None:
-    opened = shown(stage)
-    opened.wait_until_checked()
-    opened.panel.get_by_label("Filter packages").fill("nothing like that")
-    expect(opened.panel).to_contain_text("No package matches.")
-    pictured(opened, "no-match")
+def test_filter_without_match_says_so(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage)
+    notebook.wait_until_checked()
+    notebook.panel.get_by_label("Filter packages").fill("nothing like that")
+    expect(notebook.panel).to_contain_text("No package matches.")
+    take_pictures(notebook, "no-match")
 
 
-def test_cached_rows_are_marked_if_the_index_is_down(stage: Opened) -> None:
-    opened = shown(stage)
-    opened.wait_until_checked()
-    opened.ask("garden.index.down = True")
-    opened.button("Check for updates").click()
-    row = opened.row("raintable")
+def test_cached_rows_are_marked_if_the_index_is_down(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage)
+    notebook.wait_until_checked()
+    notebook.ask("garden.index.down = True")
+    notebook.button("Check for updates").click()
+    row = notebook.row("raintable")
     expect(row).to_contain_text("as of a moment ago")
     expect(row).to_contain_text("3.1.0")
-    said = opened.panel.locator(".pkgw-note:visible")
-    expect(said).to_contain_text(re.compile(r"http://.* is not available: .*503.*; as of .* ago"))
-    pictured(opened, "index-down-cached")
+    note = notebook.panel.locator(".pkgw-note:visible")
+    expect(note).to_contain_text(re.compile(r"http://.* is not available: .*503.*; as of .* ago"))
+    take_pictures(notebook, "index-down-cached")
 
 
-def test_rows_are_unknown_if_the_index_is_down_without_cache(stage: Opened) -> None:
-    opened = shown(stage, "garden.index.down = True")
-    row = opened.row("raintable")
+def test_rows_are_unknown_if_the_index_is_down_without_cache(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage, "garden.index.down = True")
+    row = notebook.row("raintable")
     expect(row).to_contain_text("unknown")
     expect(row).to_contain_text("the index answered 503")
     expect(row.get_by_role("button", name="Retry raintable")).to_be_visible()
-    opened.wait_until_checked()
-    pictured(opened, "index-down")
-    opened.ask("garden.index.down = False")
+    notebook.wait_until_checked()
+    take_pictures(notebook, "index-down")
+    notebook.ask("garden.index.down = False")
     row.get_by_role("button", name="Retry raintable").click()
     expect(row).to_contain_text("3.1.0")
 
 
-def test_unreadable_unknown_and_blocked_rows_are_shown(stage: Opened) -> None:
-    opened = shown(stage, SPOILT)
-    opened.wait_until_checked()
-    expect(opened.row("coldframe")).to_contain_text("METADATA")
-    expect(opened.row("moonsower").get_by_role("button", name="Retry moonsower")).to_be_visible()
-    expect(opened.row("beanpoles").get_by_role("button", name="Blocked")).to_be_visible()
-    reachable = opened.row("raintable").get_by_role("button", name="Upgrade raintable to 2.4.0")
+def test_unreadable_unknown_and_blocked_rows_are_shown(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage, SPOILT)
+    notebook.wait_until_checked()
+    expect(notebook.row("coldframe")).to_contain_text("METADATA")
+    expect(notebook.row("moonsower").get_by_role("button", name="Retry moonsower")).to_be_visible()
+    expect(notebook.row("beanpoles").get_by_role("button", name="Blocked")).to_be_visible()
+    reachable = notebook.row("raintable").get_by_role("button", name="Upgrade raintable to 2.4.0")
     expect(reachable).to_be_visible()
-    expect(opened.panel.locator(".pkgw-chip", has_text="Problems 2")).to_be_visible()
-    pictured(opened, "problems")
+    expect(notebook.panel.locator(".pkgw-chip", has_text="Problems 2")).to_be_visible()
+    take_pictures(notebook, "problems")
 
 
-def test_read_only_environment_offers_no_changes(stage: Opened) -> None:
-    opened = shown(stage, FROZEN)
-    opened.wait_until_checked()
-    expect(opened.panel).to_contain_text("Nothing can be changed here:")
-    expect(opened.panel).to_contain_text("is frozen by its owner.")
-    expect(opened.panel.get_by_role("button", name="Upgrade")).to_have_count(0)
-    expect(opened.button("Install…")).to_be_hidden()
-    pictured(opened, "read-only")
+def test_read_only_environment_offers_no_changes(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage, FROZEN)
+    notebook.wait_until_checked()
+    expect(notebook.panel).to_contain_text("Nothing can be changed here:")
+    expect(notebook.panel).to_contain_text("is frozen by its owner.")
+    expect(notebook.panel.get_by_role("button", name="Upgrade")).to_have_count(0)
+    expect(notebook.button("Install…")).to_be_hidden()
+    take_pictures(notebook, "read-only")
 
 
-def test_table_of_a_thousand_rows_is_shown(stage: Opened) -> None:
-    opened = shown(stage, KINDS, panel=SHOWN.replace("COUNT", "1000"))
-    output = opened.page.locator(".jp-Notebook .jp-OutputArea")
+def test_table_of_a_thousand_rows_is_shown(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage, KINDS, panel=SHOWN.replace("COUNT", "1000"))
+    output = notebook.page.locator(".jp-Notebook .jp-OutputArea")
     expect(output.locator(".pkgw-count")).to_have_text("1000 of 1000")
-    pictured(opened, "thousand", output.last)
+    take_pictures(notebook, "thousand", output.last)
 
 
 # --- plan, progress, outcome
 
 
-def test_plan_is_shown_and_applied(stage: Opened) -> None:
-    opened = shown(stage, SLOWLY)
-    opened.wait_until_checked()
-    opened.ask("held('plan_upgrade')")
-    opened.row("bedplanner").get_by_role("button", name="Upgrade bedplanner").click()
-    expect(opened.button("Apply")).to_be_disabled()
-    expect(opened.button("Cancel")).to_be_focused()
-    pictured(opened, "plan-loading")
-    opened.ask("gate.set()")
-    expect(opened.button("Apply")).to_be_enabled()
-    pictured(opened, "plan")
-    opened.button("Apply").click()
-    expect(opened.button("Undo")).to_be_visible()
-    expect(opened.row("bedplanner").locator(".pkgw-c-version")).to_have_text("2.3.0")
-    pictured(opened, "outcome")
+def test_plan_is_shown_and_applied(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage, SLOWLY)
+    notebook.wait_until_checked()
+    notebook.ask("delay('plan_upgrade')")
+    notebook.row("bedplanner").get_by_role("button", name="Upgrade bedplanner").click()
+    expect(notebook.button("Apply")).to_be_disabled()
+    expect(notebook.button("Cancel")).to_be_focused()
+    take_pictures(notebook, "plan-loading")
+    notebook.ask("gate.set()")
+    expect(notebook.button("Apply")).to_be_enabled()
+    take_pictures(notebook, "plan")
+    notebook.button("Apply").click()
+    expect(notebook.button("Undo")).to_be_visible()
+    expect(notebook.row("bedplanner").locator(".pkgw-c-version")).to_have_text("2.3.0")
+    take_pictures(notebook, "outcome")
 
 
-def test_plan_for_all_packages_is_shown(stage: Opened) -> None:
-    opened = shown(stage)
-    opened.wait_until_checked()
-    opened.button("Upgrade all (7)…").click()
-    expect(opened.button("Apply")).to_be_enabled()
-    pictured(opened, "plan-all")
+def test_plan_for_all_packages_is_shown(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage)
+    notebook.wait_until_checked()
+    notebook.button("Upgrade all (7)…").click()
+    expect(notebook.button("Apply")).to_be_enabled()
+    take_pictures(notebook, "plan-all")
 
 
-def test_running_upgrade_shows_progress_and_can_be_cancelled(stage: Opened) -> None:
-    opened = shown(stage, ELSEWHERE.partition("other =")[0])
-    opened.wait_until_checked()
-    opened.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
-    opened.button("Apply").click()
-    progress = opened.part("Progress")
+def test_running_upgrade_shows_progress_and_can_be_cancelled(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage, ELSEWHERE.partition("other =")[0])
+    notebook.wait_until_checked()
+    notebook.row("seedshelf").get_by_role("button", name="Upgrade seedshelf").click()
+    notebook.button("Apply").click()
+    progress = notebook.part("Progress")
     expect(progress.locator("[aria-current=step]")).to_have_text("checking")
-    pictured(opened, "progress")
+    take_pictures(notebook, "progress")
     progress.get_by_role("button", name="Cancel").click()
     expect(progress).to_contain_text("The environment is unchanged.")
-    expect(progress.locator(".pkgw-bad")).to_have_count(0)  # it was asked for
-    expect(opened.row("seedshelf")).not_to_contain_text("Cancelled")
-    pictured(opened, "cancelled")
+    expect(progress.locator(".pkgw-bad")).to_have_count(0)  # the user cancelled
+    expect(notebook.row("seedshelf")).not_to_contain_text("Cancelled")
+    take_pictures(notebook, "cancelled")
 
 
-def test_rolled_back_upgrade_is_in_the_history_with_its_log(stage: Opened) -> None:
-    opened = shown(stage)
-    opened.wait_until_checked()
-    for id in ("seedshelf", "harvestscale"):
-        opened.row(id).get_by_role("button", name=f"Upgrade {id}").click()
-        opened.button("Apply").click()
-        expect(opened.part("Progress").get_by_role("button", name="Close")).to_be_visible()
-    expect(opened.part("Progress")).to_contain_text("libharvest.so.5")
-    expect(opened.row("harvestscale").get_by_role("button", name="Retry")).to_be_visible()
-    pictured(opened, "rolled-back")
-    opened.button("History").click()
-    past = opened.part("History")
+def test_rolled_back_upgrade_is_in_the_history_with_its_log(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage)
+    notebook.wait_until_checked()
+    for name in ("seedshelf", "harvestscale"):
+        notebook.row(name).get_by_role("button", name=f"Upgrade {name}").click()
+        notebook.button("Apply").click()
+        expect(notebook.part("Progress").get_by_role("button", name="Close")).to_be_visible()
+    expect(notebook.part("Progress")).to_contain_text("libharvest.so.5")
+    expect(notebook.row("harvestscale").get_by_role("button", name="Retry")).to_be_visible()
+    take_pictures(notebook, "rolled-back")
+    notebook.button("History").click()
+    past = notebook.part("History")
     expect(past.locator("tbody tr")).to_have_count(2)
-    pictured(opened, "history")
+    take_pictures(notebook, "history")
     past.get_by_role("button", name="Log of harvestscale").click()
     expect(past.locator("pre")).to_contain_text("checking beside the environment")
     expect(past.locator("pre")).to_contain_text("+ harvestscale==3.3.0")
-    pictured(opened, "log")
+    take_pictures(notebook, "log")
 
 
-def test_install_form_shows_versions_and_errors(stage: Opened) -> None:
-    opened = shown(stage)
-    opened.wait_until_checked()
-    opened.button("Install…").click()
-    form = opened.part("Install")
+def test_install_form_shows_versions_and_errors(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage)
+    notebook.wait_until_checked()
+    notebook.button("Install…").click()
+    form = notebook.part("Install")
     form.get_by_role("textbox").fill("moonsower")
     form.get_by_role("textbox").press("Tab")
     expect(form.locator("option")).to_have_count(3)
-    pictured(opened, "install")
+    take_pictures(notebook, "install")
     form.get_by_role("textbox").fill("no such name")
     form.get_by_role("textbox").press("Enter")
     expect(form.get_by_role("alert")).to_contain_text("no such name")
-    pictured(opened, "install-error")
+    take_pictures(notebook, "install-error")
 
 
 # --- others, crashes, restarts
 
 
-def test_transaction_of_another_process_is_shown(stage: Opened) -> None:
-    opened = shown(stage, ELSEWHERE)
-    progress = opened.part("Progress")
+def test_transaction_of_another_process_is_shown(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage, ELSEWHERE)
+    progress = notebook.part("Progress")
     expect(progress).to_contain_text("Changing seedshelf, begun by")
     expect(progress).to_contain_text("in a terminal")
     expect(progress.locator("[aria-current=step]")).to_have_text("checking")
-    pictured(opened, "another-running")
-    opened.ask("stop.touch()")
+    take_pictures(notebook, "another-running")
+    notebook.ask("stop.touch()")
     expect(progress).to_contain_text("seedshelf 1.4.1 → 1.4.3")
 
 
-def test_recovered_interrupted_change_is_shown(stage: Opened) -> None:
-    opened = shown(stage, CRASHED)
-    opened.wait_until_checked()
-    said = opened.panel.get_by_text("seedshelf 1.4.1 → 1.9 was cut off, and has been put back")
-    expect(said).to_be_visible()
-    expect(opened.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.1")
-    pictured(opened, "recovered")
-    opened.button("Check for updates").click()
-    expect(said).to_be_hidden()
+def test_recovered_interrupted_change_is_shown(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage, CRASHED)
+    notebook.wait_until_checked()
+    message = notebook.panel.get_by_text("seedshelf 1.4.1 → 1.9 was cut off, and has been put back")
+    expect(message).to_be_visible()
+    expect(notebook.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.1")
+    take_pictures(notebook, "recovered")
+    notebook.button("Check for updates").click()
+    expect(message).to_be_hidden()
 
 
-def test_panel_asks_to_run_its_cell_after_a_kernel_restart(stage: Opened) -> None:
-    opened = shown(stage)
-    opened.wait_until_checked()
-    opened.page.evaluate(
+def test_panel_asks_to_run_its_cell_after_a_kernel_restart(stage: PanelNotebook) -> None:
+    notebook = show_panel(stage)
+    notebook.wait_until_checked()
+    notebook.page.evaluate(
         "() => { window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart(); }"
     )
-    expect(opened.panel.get_by_role("alert")).to_contain_text("Run its cell again.")
-    opened.wait_until_idle()
-    pictured(opened, "restarted")
+    expect(notebook.panel.get_by_role("alert")).to_contain_text("Run its cell again.")
+    notebook.wait_until_idle()
+    take_pictures(notebook, "restarted")

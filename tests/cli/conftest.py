@@ -1,4 +1,4 @@
-"""The command line as a process: its output kept, or at a terminal of its own."""
+"""Run the command line as a process, with captured output or at a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from held_transactions import PATIENCE
 
 from pkgwidgets.demo import Demo
 
-Done = subprocess.CompletedProcess[str]
-Run = Callable[..., Done]
+Completed = subprocess.CompletedProcess[str]
+Run = Callable[..., Completed]
 
-# Its own session, with what it was given as its standard input for a terminal that interrupts it.
-_AT = """
+# Make its standard input the controlling terminal of its own session, so that Ctrl-C works.
+_RUN_AT_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
@@ -30,9 +30,9 @@ os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 
 @pytest.fixture
 def run(garden: Demo, tmp_path: Path) -> Run:
-    """Run one verb on the garden, without a terminal; `python` names another environment."""
+    """Run a verb on the garden without a terminal; `python` selects another environment."""
 
-    def once(*words: str, python: Path | str = garden.python, **variables: str) -> Done:
+    def run_once(*words: str, python: Path | str = garden.python, **variables: str) -> Completed:
         return subprocess.run(
             argv(garden, words, python),
             cwd=tmp_path,
@@ -44,11 +44,11 @@ def run(garden: Demo, tmp_path: Path) -> Run:
             timeout=120,
         )
 
-    return once
+    return run_once
 
 
 def argv(garden: Demo, words: tuple[str, ...], python: Path | str) -> list[str]:
-    """Return the command: what says where to look comes before the verb."""
+    """Return the command, with the environment's options before the verb."""
     where = ["--python", str(python), "--index-url", garden.index_url]
     return [sys.executable, "-m", "pkgwidgets", *where, *words]
 
@@ -57,29 +57,29 @@ class Terminal:
     """A process at a pseudo-terminal."""
 
     def __init__(self, command: list[str], folder: Path, **variables: str) -> None:
-        self._ours, theirs = pty.openpty()
+        self._controller, terminal_end = pty.openpty()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _AT, *command[1:]],
+            [sys.executable, "-c", _RUN_AT_TERMINAL, *command[1:]],
             cwd=folder,
             env={**os.environ, "TERM": "xterm", "COLUMNS": "120", **variables},
-            stdin=theirs,
-            stdout=theirs,
-            stderr=theirs,
+            stdin=terminal_end,
+            stdout=terminal_end,
+            stderr=terminal_end,
             start_new_session=True,
         )
-        os.close(theirs)
+        os.close(terminal_end)
         self.shown = ""
 
     def wait_for(self, text: str) -> None:
-        """Read until it is shown."""
+        """Read until the text is shown."""
         until = time.monotonic() + PATIENCE
         while text not in self.shown:
             assert self._read(), f"it ended without {text!r}: {self.shown}"
             assert time.monotonic() < until, f"no {text!r} in {self.shown}"
 
     def type(self, keys: str) -> None:
-        """Send what somebody presses; `\\x03` is Ctrl-C."""
-        os.write(self._ours, keys.encode())
+        """Send keys; `\\x03` is Ctrl-C."""
+        os.write(self._controller, keys.encode())
 
     def end(self) -> int:
         """Read to the end, and return the exit code."""
@@ -91,17 +91,17 @@ class Terminal:
         with suppress(ProcessLookupError):
             self.process.kill()
         self.process.wait()
-        os.close(self._ours)
+        os.close(self._controller)
 
     def _read(self) -> bool:
         try:
-            found = os.read(self._ours, 65536)
-        except OSError as error:  # how Linux says that nobody is at the other end any more
+            data = os.read(self._controller, 65536)
+        except OSError as error:  # Linux: the other end is closed
             if error.errno != errno.EIO:
                 raise
             return False
-        self.shown += found.decode("utf-8", "replace")
-        return bool(found)
+        self.shown += data.decode("utf-8", "replace")
+        return bool(data)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Bad input ends with 2 and a sentence, before anything is started, sent or changed."""
+"""Bad input ends with exit code 2 and a message, without any side effect."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ pytestmark = pytest.mark.slow
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-def short(value: object) -> str:
+def short_id(value: object) -> str:
     return ascii(value)[:30]
 
 
-def in_a_command_line(texts: list[Any]) -> list[str]:
-    """Return those that a command line can hold at all."""
+def command_line_texts(texts: list[Any]) -> list[str]:
+    """Return the texts that a command line can contain."""
     return [text for text in texts if isinstance(text, str) and "\x00" not in text]
 
 
 @pytest.fixture
 def unchanged(garden: Demo, tree: Oracle) -> Iterator[None]:
-    """Watch that nothing is changed, and that nobody is asked for anything."""
+    """Check that nothing is changed and no request is sent."""
     before = tree(garden.folder / "env")
     yield
     assert tree(garden.folder / "env") == before
     assert garden.index.requests == []
 
 
-def refused(done: subprocess.CompletedProcess[str]) -> None:
+def check_refused(done: subprocess.CompletedProcess[str]) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.rstrip().endswith("Nothing was changed.")
     assert done.stderr.rstrip("\n").replace("…", "").isascii()
@@ -55,31 +55,31 @@ def refused(done: subprocess.CompletedProcess[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("name", in_a_command_line(NO_NAMES)[::5], ids=short)
+@pytest.mark.parametrize("name", command_line_texts(NO_NAMES)[::5], ids=short_id)
 @pytest.mark.usefixtures("unchanged")
 def test_invalid_name_is_refused(run: Run, name: str) -> None:
-    refused(run("upgrade", "--yes", "--", name))
+    check_refused(run("upgrade", "--yes", "--", name))
 
 
 @pytest.mark.parametrize("name", ["--pre", "-r req.txt", "--index-url"])
 @pytest.mark.usefixtures("unchanged")
 def test_name_that_looks_like_an_option_is_refused(run: Run, name: str) -> None:
-    refused(run("upgrade", name, "--yes"))
+    check_refused(run("upgrade", name, "--yes"))
 
 
-@pytest.mark.parametrize("version", ["", "latest", "1.*", "1.0 --pre", "-1"], ids=short)
+@pytest.mark.parametrize("version", ["", "latest", "1.*", "1.0 --pre", "-1"], ids=short_id)
 @pytest.mark.usefixtures("unchanged")
 def test_invalid_version_is_refused(run: Run, version: str) -> None:
-    refused(run("upgrade", "seedshelf", "--yes", f"--version={version}"))
+    check_refused(run("upgrade", "seedshelf", "--yes", f"--version={version}"))
 
 
-@pytest.mark.parametrize("text", in_a_command_line(NO_REQUIREMENTS)[:5], ids=short)
+@pytest.mark.parametrize("text", command_line_texts(NO_REQUIREMENTS)[:5], ids=short_id)
 @pytest.mark.usefixtures("unchanged")
 def test_invalid_requirement_is_refused(run: Run, text: str) -> None:
-    refused(run("install", "--yes", "--", text))
+    check_refused(run("install", "--yes", "--", text))
 
 
-_DOORS = {
+_BAD_ARGUMENTS = {
     "packages": NO_NAMES,
     "updates": NO_NAMES,
     "plan": NO_NAMES,
@@ -93,7 +93,7 @@ _DOORS = {
 }
 
 
-@pytest.mark.parametrize("verb", _DOORS)
+@pytest.mark.parametrize("verb", _BAD_ARGUMENTS)
 @pytest.mark.usefixtures("unchanged")
 def test_every_verb_refuses_bad_input_before_starting_a_process(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], garden: Demo, verb: str
@@ -105,18 +105,18 @@ def test_every_verb_refuses_bad_input_before_starting_a_process(
     monkeypatch.setattr(process, "start", started)
     where = ["--python", str(garden.python), "--index-url", garden.index_url, "--json"]
     yes = ["--yes"] if verb.split()[0] in ("upgrade", "install", "uninstall") else []
-    for text in _DOORS[verb]:
+    for text in _BAD_ARGUMENTS[verb]:
         last = [f"--version={text}"] if "--version" in verb else ["--", text]
         words = [word for word in verb.split() if word != "--version"]
         assert main([*where, *words, *yes, *last]) == 2, text
-        found = json.loads(capsys.readouterr().out)
-        assert (found["success"], found["error"]["code"]) == (False, "invalid-request")
-        assert found["error"]["hint"] == "Nothing was changed."
+        answer = json.loads(capsys.readouterr().out)
+        assert (answer["success"], answer["error"]["code"]) == (False, "invalid-request")
+        assert answer["error"]["hint"] == "Nothing was changed."
 
 
 @pytest.mark.usefixtures("unchanged")
 def test_invalid_interpreter_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    for python in in_a_command_line(NO_PYTHONS):
+    for python in command_line_texts(NO_PYTHONS):
         for words in (("upgrade", "seedshelf", "--yes"), ("packages",), ("recover",)):
             assert main([*words, f"--python={python}"]) == 2, python
             assert capsys.readouterr().out == ""
@@ -125,10 +125,10 @@ def test_invalid_interpreter_is_refused(capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.usefixtures("unchanged")
 def test_invalid_index_url_is_refused(capsys: pytest.CaptureFixture[str], garden: Demo) -> None:
     words = ["upgrade", "seedshelf", "--yes", "--python", str(garden.python)]
-    for url in in_a_command_line(NO_INDEX_URLS):
+    for url in command_line_texts(NO_INDEX_URLS):
         assert main([*words, f"--index-url={url}"]) == 2, url
-        said = capsys.readouterr()
-        assert (said.out, "u:p@" in said.err) == ("", False)
+        output = capsys.readouterr()
+        assert (output.out, "u:p@" in output.err) == ("", False)
 
 
 _NO_SENSE = [
@@ -157,23 +157,23 @@ def test_invalid_combination_of_arguments_is_refused(
 ) -> None:
     for words in _NO_SENSE:
         assert main(["--python", str(garden.python), *words]) == 2, words
-        said = capsys.readouterr()
-        assert (said.out, "\x1b" in said.err) == ("", False)
-        assert said.err[0].isupper() or said.err[0] == "'"
+        output = capsys.readouterr()
+        assert (output.out, "\x1b" in output.err) == ("", False)
+        assert output.err[0].isupper() or output.err[0] == "'"
         assert main(["--python", str(garden.python), "--json", *words]) == 2
         assert json.loads(capsys.readouterr().out)["error"]["message"]
 
 
-@pytest.mark.parametrize("text", [t for t in METADATA_TEXTS if not t.isprintable()], ids=short)
+@pytest.mark.parametrize("text", [t for t in METADATA_TEXTS if not t.isprintable()], ids=short_id)
 def test_control_characters_are_not_written_to_the_terminal(
     run: Run, garden: Demo, tmp_path: Path, text: str
 ) -> None:
-    """As the summary, and as what a package says when it cannot be imported."""
+    """In a summary, and in the error of a failed import."""
     code = f"raise ImportError({text!r})\n"
     garden.index.publish(BuiltWheel(name="seedshelf", version="1.9", files={"seedshelf.py": code}))
     (info,) = garden.site_packages.glob("seedshelf-*.dist-info")
-    said = (info / "METADATA").read_text().replace("Summary: ", f"Summary: {text} ", 1)
-    (info / "METADATA").write_bytes(said.encode("utf-8", "surrogatepass"))
+    metadata = (info / "METADATA").read_text().replace("Summary: ", f"Summary: {text} ", 1)
+    (info / "METADATA").write_bytes(metadata.encode("utf-8", "surrogatepass"))
     for words in (("packages",), ("upgrade", "seedshelf", "--yes"), ("history",)):
         done = run(*words)
         shown = (done.stdout + done.stderr).replace("\n", "").replace("→", "")

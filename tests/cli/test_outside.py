@@ -1,4 +1,4 @@
-"""From outside: an environment whose kernel is broken, or whose Python does not even start."""
+"""The command line on an environment whose kernel or Python does not start."""
 
 from __future__ import annotations
 
@@ -21,16 +21,25 @@ pytestmark = pytest.mark.slow
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-TRAPPED = ("pandas", "ipywidgets", "ipykernel", "requests", "packaging", "uv", "msgspec", "rich")
+BROKEN_MODULES = (
+    "pandas",
+    "ipywidgets",
+    "ipykernel",
+    "requests",
+    "packaging",
+    "uv",
+    "msgspec",
+    "rich",
+)
 
 
 @pytest.fixture(params=["modules", "pth", "sitecustomize", "everything"])
 def broken(request: pytest.FixtureRequest, garden: Demo) -> Path:
-    """Break the environment so that no kernel starts; return what is written if it is imported."""
+    """Break the environment so that no kernel starts; return the file that imports write."""
     site, mark = garden.site_packages, garden.folder / "imported"
     every = request.param == "everything"
     if every or request.param == "modules":
-        for name in TRAPPED:
+        for name in BROKEN_MODULES:
             (site / name).mkdir()
             (site / name / "__init__.py").write_text(
                 f"open({str(mark)!r}, 'a').write({name!r})\nraise ImportError('broken')\n"
@@ -59,8 +68,8 @@ def test_commands_work_in_an_environment_with_a_broken_kernel(
 
 
 @pytest.fixture
-def cut_off(garden: Demo, tmp_path: Path) -> str:
-    """Kill an upgrade when the new files are there, and who asked for it; return its id."""
+def interrupted_id(garden: Demo, tmp_path: Path) -> str:
+    """Kill an upgrade and its starter after the installation; return the transaction id."""
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     backend = connect(garden.python, garden.index_url, detached=True)
     where = ["--python", str(garden.python), "--index-url", garden.index_url]
@@ -81,40 +90,40 @@ def cut_off(garden: Demo, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def before(garden: Demo, tree: Oracle) -> object:
-    """Look at the environment first: to be asked for before what changes it."""
+def tree_before(garden: Demo, tree: Oracle) -> object:
+    """Read the environment; request this fixture before fixtures that change it."""
     return tree(garden.folder / "env")
 
 
 def test_recover_rolls_back_an_interrupted_change(
-    run: Run, garden: Demo, tree: Oracle, before: object, cut_off: str
+    run: Run, garden: Demo, tree: Oracle, tree_before: object, interrupted_id: str
 ) -> None:
-    assert tree(garden.folder / "env") != before
+    assert tree(garden.folder / "env") != tree_before
     done = run("recover")
-    said = f"Transaction {cut_off} was rolled back: the environment is the old one.\n"
-    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
-    assert tree(garden.folder / "env") == before
+    message = f"Transaction {interrupted_id} was rolled back: the environment is the old one.\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, message, "")
+    assert tree(garden.folder / "env") == tree_before
     assert run("recover").returncode == 3
 
 
 def test_recover_works_if_the_interpreter_does_not_start(
-    run: Run, garden: Demo, tree: Oracle, before: object, cut_off: str
+    run: Run, garden: Demo, tree: Oracle, tree_before: object, interrupted_id: str
 ) -> None:
     trap = garden.site_packages / "sitecustomize.py"
     trap.write_text("import os\nos._exit(7)\n")
     assert run("packages").returncode == 2
     done = run("recover", "--json")
     assert (done.returncode, done.stderr) == (0, "")
-    assert cut_off in done.stdout
+    assert interrupted_id in done.stdout
     assert '"rolled back"' in done.stdout
     trap.unlink()
-    assert tree(garden.folder / "env") == before
+    assert tree(garden.folder / "env") == tree_before
 
 
 def test_every_verb_first_recovers_an_interrupted_change(
-    run: Run, garden: Demo, tree: Oracle, before: object, cut_off: str
+    run: Run, garden: Demo, tree: Oracle, tree_before: object, interrupted_id: str
 ) -> None:
     done = run("packages", "seedshelf")
     assert (done.returncode, "1.4.1" in done.stdout) == (0, True)
-    assert f"Transaction {cut_off} had been cut off" in done.stderr
-    assert tree(garden.folder / "env") == before
+    assert f"Transaction {interrupted_id} had been cut off" in done.stderr
+    assert tree(garden.folder / "env") == tree_before

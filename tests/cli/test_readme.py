@@ -1,4 +1,4 @@
-"""What the README says of the command line is what happens."""
+"""The README's examples of the command line work."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COMMANDS = [
     for line in block.splitlines()
 ]
 ENDS_WITH = {"recover": 3}
-"""The exit codes of those that have nothing to do here."""
+"""Exit codes of commands that have nothing to do here."""
 
 
 def test_readme_shows_every_verb() -> None:
@@ -36,7 +36,7 @@ def test_readme_shows_every_verb() -> None:
 
 
 def test_readme_commands_run_in_sequence(run: Run, garden: Demo, service: PackageService) -> None:
-    """On the demo: its environment, and one of its names in place of pandas."""
+    """Run on the demo, with one of its packages in place of pandas."""
     garden.index.publish(BuiltWheel(name="polars", version="1.2", files={"polars.py": ""}))
     service.uninstall_package("harvestscale")  # whose upgrade fails, as it should
     here = {"pandas": "raintable", "ENVIRONMENT/bin/python": str(garden.python)}

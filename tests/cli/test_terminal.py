@@ -1,4 +1,4 @@
-"""At a terminal: the question, its answers, progress, tables, and Ctrl-C."""
+"""The command line at a terminal: confirmation, progress, tables and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Terminal(Protocol):
 
 
 Start = Callable[..., Terminal]
-Verbs = Callable[..., "subprocess.Popen[str]"]
+StartCommand = Callable[..., "subprocess.Popen[str]"]
 
 QUESTION = "Apply this? [y/N] "
 
@@ -90,7 +90,7 @@ def test_progress_is_shown_and_cleared(at_terminal: Start) -> None:
     terminal.end()
     assert "verifying" in terminal.shown
     after = terminal.shown.rpartition("verifying")[2]
-    # The blanks that go over the last event, before anything else is said.
+    # Blanks overwrite the last event before further output.
     assert re.match(r" *\r {9,}\rDone: ", after)
 
 
@@ -111,7 +111,7 @@ def test_table_is_drawn_with_rich_if_installed(at_terminal: Start, tmp_path: Pat
 
 @pytest.fixture
 def gate(garden: Demo, tmp_path: Path) -> Path:
-    """Hold an upgrade of seedshelf while it is verified, until this file is there."""
+    """Hold an upgrade of seedshelf during its verification until this file exists."""
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     return tmp_path / "gate"
 
@@ -128,7 +128,9 @@ def test_ctrl_c_during_an_upgrade_rolls_back(
     assert "Cancelled. The environment is unchanged." in terminal.shown
     assert "Traceback" not in terminal.shown
     assert tree(garden.folder / "env") == before
-    assert [each.outcome for each in service.values.history()] == [Outcome.ROLLED_BACK]
+    assert [transaction.outcome for transaction in service.values.history()] == [
+        Outcome.ROLLED_BACK
+    ]
 
 
 def test_ctrl_c_at_the_confirmation_changes_nothing(
@@ -145,8 +147,8 @@ def test_ctrl_c_at_the_confirmation_changes_nothing(
 
 
 @pytest.fixture
-def started(garden: Demo) -> Iterator[Verbs]:
-    """Start verbs without a terminal, each in a group of its own; they end with the test."""
+def start_command(garden: Demo) -> Iterator[StartCommand]:
+    """Start verbs without a terminal, each in its own process group; kill them at the end."""
     where = ["--python", str(garden.python), "--index-url", garden.index_url]
     running = []
 
@@ -168,67 +170,67 @@ def started(garden: Demo) -> Iterator[Verbs]:
         child.communicate()
 
 
-def installed(garden: Demo) -> bool:
-    """Tell whether the held version is there: it is being verified then."""
+def is_installed(garden: Demo) -> bool:
+    """Return whether the held version is installed, so that its verification runs."""
     return bool(list(garden.site_packages.glob("seedshelf-1.9.dist-info")))
 
 
 def test_interrupt_is_reported_in_json(
-    started: Verbs, garden: Demo, gate: Path, tree: Oracle
+    start_command: StartCommand, garden: Demo, gate: Path, tree: Oracle
 ) -> None:
     before = tree(garden.folder / "env")
-    child = started("upgrade", "seedshelf", "--yes", "--json")
-    eventually(lambda: installed(garden))
+    child = start_command("upgrade", "seedshelf", "--yes", "--json")
+    eventually(lambda: is_installed(garden))
     for _ in range(3):  # an impatient one
         os.killpg(child.pid, signal.SIGINT)
-    said, aside = child.communicate(timeout=60)
+    output, errors = child.communicate(timeout=60)
     assert child.returncode == 1
-    assert json.loads(said)["error"]["code"] == "cancelled"
-    assert "Traceback" not in aside
+    assert json.loads(output)["error"]["code"] == "cancelled"
+    assert "Traceback" not in errors
     assert tree(garden.folder / "env") == before
 
 
 def test_upgrade_completes_after_the_command_was_killed(
-    started: Verbs, garden: Demo, service: PackageService, gate: Path
+    start_command: StartCommand, garden: Demo, service: PackageService, gate: Path
 ) -> None:
-    child = started("upgrade", "seedshelf", "--yes")
-    eventually(lambda: installed(garden))
+    child = start_command("upgrade", "seedshelf", "--yes")
+    eventually(lambda: is_installed(garden))
     child.kill()
     child.communicate()
     gate.touch()
     eventually(lambda: lock_holder(garden.folder / "env" / ".pkgwidgets") is None)
-    assert [each.outcome for each in service.values.history()] == [Outcome.COMMITTED]
+    assert [transaction.outcome for transaction in service.values.history()] == [Outcome.COMMITTED]
     assert service.get_package("seedshelf").version == "1.9"
 
 
 def test_second_command_is_refused_and_names_the_first(
-    started: Verbs, garden: Demo, gate: Path
+    start_command: StartCommand, garden: Demo, gate: Path
 ) -> None:
-    first = started("upgrade", "seedshelf", "--yes")
-    eventually(lambda: installed(garden) or first.poll() is not None)
+    first = start_command("upgrade", "seedshelf", "--yes")
+    eventually(lambda: is_installed(garden) or first.poll() is not None)
     assert first.poll() is None, first.communicate()
     for verb in (("upgrade", "frostcall", "--yes"), ("recover",)):
-        second = started(*verb)
-        _, said = second.communicate(timeout=60)
+        second = start_command(*verb)
+        _, errors = second.communicate(timeout=60)
         assert second.returncode == 1
-        assert "The environment is being changed by" in said
+        assert "The environment is being changed by" in errors
     gate.touch()
     first.communicate(timeout=60)
     assert first.returncode == 0
 
 
 def test_interrupt_during_a_silent_index_request_ends_at_once(
-    started: Verbs, garden: Demo, tree: Oracle
+    start_command: StartCommand, garden: Demo, tree: Oracle
 ) -> None:
     before = tree(garden.folder / "env")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/simple/"
-        child = started("upgrade", "seedshelf", "--yes", f"--index-url={url}")
+        child = start_command("upgrade", "seedshelf", "--yes", f"--index-url={url}")
         silent.settimeout(PATIENCE)
         with silent.accept()[0]:
             os.killpg(child.pid, signal.SIGINT)
-            said, aside = child.communicate(timeout=PATIENCE)
-    assert (child.returncode, said, aside) == (130, "", "Cancelled. Nothing was changed.\n")
+            output, errors = child.communicate(timeout=PATIENCE)
+    assert (child.returncode, output, errors) == (130, "", "Cancelled. Nothing was changed.\n")
     assert tree(garden.folder / "env") == before
 
 
@@ -259,7 +261,7 @@ def test_ctrl_c_during_imports_ends_silently(module: str) -> None:
 
 
 def in_a_shell(garden: Demo, words: str, redirected: str) -> subprocess.CompletedProcess[str]:
-    """Run a verb on the garden with its streams as a shell redirects them."""
+    """Run a verb on the garden with streams redirected by a shell."""
     where = f"--python {garden.python} --index-url {garden.index_url}"
     line = f"exec {sys.executable} -m pkgwidgets {words} {where} {redirected}"
     return subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
@@ -281,16 +283,18 @@ def test_commands_work_with_closed_standard_streams(
         assert bool(done.stdout) is (">&- 2" not in closed and closed != ">&-"), words
     assert in_a_shell(garden, "packages sprinkler", closed).returncode == 2
     assert in_a_shell(garden, "upgrade seedshelf", closed).returncode == 2  # nobody can be asked
-    assert [each.outcome for each in service.values.history()] == [Outcome.COMMITTED] * 2
+    assert [transaction.outcome for transaction in service.values.history()] == [
+        Outcome.COMMITTED
+    ] * 2
 
 
 def test_output_to_a_full_disk_is_reported(garden: Demo, service: PackageService) -> None:
-    said = "Not all could be written: No space left on device.\n"
+    message = "Not all could be written: No space left on device.\n"
     for words in ("packages", "packages --json", "updates"):
         done = in_a_shell(garden, words, ">/dev/full")
-        assert (done.returncode, done.stderr) == (1, said), words
+        assert (done.returncode, done.stderr) == (1, message), words
     done = in_a_shell(garden, "upgrade seedshelf --yes", ">/dev/full")
-    assert (done.returncode, done.stderr) == (0, said)
+    assert (done.returncode, done.stderr) == (0, message)
     assert service.get_package("seedshelf").version == "1.4.2"
     done = in_a_shell(garden, "packages sprinkler", "2>/dev/full")
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")

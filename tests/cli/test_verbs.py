@@ -1,4 +1,4 @@
-"""Every verb as a process: its answer in words and in JSON, and the code that it ends with."""
+"""Every verb as a process: its text and JSON output, and its exit code."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def answer(done: subprocess.CompletedProcess[str], *, code: int = 0) -> dict[str, Any]:
-    """Return what was answered in JSON, and nothing beside it."""
+    """Return the JSON output; check that there is no other output."""
     assert (done.returncode, done.stderr) == (code, "")
-    found: dict[str, Any] = json.loads(done.stdout)
-    assert found["success"] is (code != 1 and code != 2)
-    return found
+    parsed: dict[str, Any] = json.loads(done.stdout)
+    assert parsed["success"] is (code != 1 and code != 2)
+    return parsed
 
 
 def rows(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
@@ -36,7 +36,7 @@ def rows(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
     return {line.split(maxsplit=1)[0]: line for line in done.stdout.splitlines() if line.strip()}
 
 
-# --- looking
+# --- reading
 
 
 def test_packages_lists_installed_packages(run: Run, garden: Demo) -> None:
@@ -49,8 +49,8 @@ def test_packages_lists_installed_packages(run: Run, garden: Demo) -> None:
 
 
 def test_packages_in_json_have_the_rest_fields(run: Run, service: PackageService) -> None:
-    found = answer(run("packages", "--json", "SeedShelf"))
-    (package,) = found["packages"]
+    listing = answer(run("packages", "--json", "SeedShelf"))
+    (package,) = listing["packages"]
     assert (package["id"], package["version"], package["status"]) == (
         "seedshelf", "1.4.1", "installed"
     )  # fmt: skip
@@ -61,16 +61,16 @@ def test_packages_in_json_have_the_rest_fields(run: Run, service: PackageService
 def test_updates_lists_latest_versions_and_blocking_packages(run: Run) -> None:
     done = run("updates")
     assert done.returncode == 0
-    said = rows(done)["raintable"]
-    assert said.split()[:5] == ["raintable", "2.0.0", "3.1.0", "2.4.0", "major"]
-    assert "allotboard (raintable<3)" in said
+    row = rows(done)["raintable"]
+    assert row.split()[:5] == ["raintable", "2.0.0", "3.1.0", "2.4.0", "major"]
+    assert "allotboard (raintable<3)" in row
     assert "coldframe" not in rows(done)
     assert "7 newer" in done.stdout
 
 
 def test_updates_of_given_names_lists_only_those(run: Run) -> None:
-    found = answer(run("updates", "seedshelf", "moonsower", "--json"))["updates"]
-    assert [(row["id"], row["latest_version"], row["update_available"]) for row in found] == [
+    updates = answer(run("updates", "seedshelf", "moonsower", "--json"))["updates"]
+    assert [(row["id"], row["latest_version"], row["update_available"]) for row in updates] == [
         ("seedshelf", "1.4.2", True),
         ("moonsower", "5.0.1", False),
     ]
@@ -153,14 +153,14 @@ def test_upgrade_and_undo_are_in_the_history(
         True, True
     ]  # fmt: skip
     assert "in a terminal" in lines[1]
-    found = answer(run("history", "--json"))["transactions"]
-    assert [each["outcome"] for each in found] == ["committed", "committed"]
-    assert found[0]["undoes"] == found[1]["id"]
+    transactions = answer(run("history", "--json"))["transactions"]
+    assert [transaction["outcome"] for transaction in transactions] == ["committed", "committed"]
+    assert transactions[0]["undoes"] == transactions[1]["id"]
 
 
 def test_undo_command_shown_after_an_upgrade_works(run: Run, service: PackageService) -> None:
-    said = run("upgrade", "seedshelf", "--yes").stdout
-    words = said.rpartition("`pkgwidgets ")[2].partition("`")[0].split()
+    output = run("upgrade", "seedshelf", "--yes").stdout
+    words = output.rpartition("`pkgwidgets ")[2].partition("`")[0].split()
     assert run(*words, "--yes").returncode == 0
     assert version(service, "seedshelf") == "1.4.1"
 
@@ -214,7 +214,7 @@ def test_failed_upgrade_leaves_the_environment_unchanged(
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (("plan", "--install", "raintable==3.1.0"), 2, "There is no plan for raintable==3.1.0: "),
         (("plan", "raintable", "--version", "3.1.0"), 2, "change too: `--allow all`."),
@@ -233,12 +233,12 @@ def test_failed_upgrade_leaves_the_environment_unchanged(
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_refusal_is_one_sentence_with_a_hint(
-    run: Run, garden: Demo, tree: Oracle, words: tuple[str, ...], code: int, said: str
+    run: Run, garden: Demo, tree: Oracle, words: tuple[str, ...], code: int, message: str
 ) -> None:
     before = tree(garden.folder / "env")
     done = run(*words)
     assert (done.returncode, done.stdout) == (code, "")
-    assert said in done.stderr
+    assert message in done.stderr
     error = answer(run(*words, "--json"), code=code)["error"]
     assert error.keys() >= {"code", "message", "hint"}
     assert tree(garden.folder / "env") == before
@@ -254,7 +254,7 @@ def test_change_without_terminal_needs_yes(run: Run, garden: Demo, tree: Oracle,
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("upgrade", "coldframe", "--yes"), "There is nothing to change.\n"),
         (("undo", "--yes"), "There is nothing to undo.\n"),
@@ -262,9 +262,9 @@ def test_change_without_terminal_needs_yes(run: Run, garden: Demo, tree: Oracle,
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )
-def test_nothing_to_do_exits_3(run: Run, words: tuple[str, ...], said: str) -> None:
+def test_nothing_to_do_exits_3(run: Run, words: tuple[str, ...], message: str) -> None:
     done = run(*words)
-    assert (done.returncode, done.stdout, done.stderr) == (3, said, "")
+    assert (done.returncode, done.stdout, done.stderr) == (3, message, "")
     assert answer(run(*words, "--json"), code=3)
 
 
@@ -305,8 +305,8 @@ def test_closed_output_pipe_does_not_stop_the_upgrade(
         assert child.stdout is not None
         assert child.stderr is not None
         child.stdout.close()
-        said = child.stderr.read()
-    assert (child.returncode, said) == (0, b"")
+        errors = child.stderr.read()
+    assert (child.returncode, errors) == (0, b"")
     assert version(service, "seedshelf") == "1.4.2"
 
 

@@ -1,4 +1,4 @@
-"""What a power cut may leave: our file operations traced, and every disk that they may end in.
+"""A model of power cuts: it traces file operations and yields every disk they may leave.
 
 A model of a weak file system. A file's content is durable after an fsync of the file, its name
 after an fsync of the folder; each operation that is not durable yet may be lost alone, in any
@@ -22,7 +22,7 @@ from pkgwidgets.backends.store import filesystem
 
 @dataclass(frozen=True)
 class Node:
-    """What a name stands for."""
+    """A file, folder or link."""
 
     kind: str
     data: bytes = b""
@@ -41,16 +41,16 @@ class Image:
         """Read a folder; hard links have one number."""
         image = cls()
         for path in (prefix, *prefix.rglob("*")):
-            found = path.lstat()
-            mode = stat.S_IMODE(found.st_mode)
-            if stat.S_ISLNK(found.st_mode):
+            status = path.lstat()
+            mode = stat.S_IMODE(status.st_mode)
+            if stat.S_ISLNK(status.st_mode):
                 node = Node("link", os.fsencode(path.readlink()))
-            elif stat.S_ISDIR(found.st_mode):
+            elif stat.S_ISDIR(status.st_mode):
                 node = Node("folder", mode=mode)
             else:
                 node = Node("file", path.read_bytes(), mode)
-            image.names[str(path)] = found.st_ino
-            image.nodes[found.st_ino] = node
+            image.names[str(path)] = status.st_ino
+            image.nodes[status.st_ino] = node
         return image
 
     def copy(self) -> Image:
@@ -79,7 +79,9 @@ class Image:
 
     @property
     def key(self) -> object:
-        return tuple(sorted((name, id, self.nodes[id]) for name, id in self.names.items()))
+        return tuple(
+            sorted((name, number, self.nodes[number]) for name, number in self.names.items())
+        )
 
 
 @dataclass(frozen=True)
@@ -208,12 +210,12 @@ class Trace:
 
 
 def drop(image: Image, name: str) -> None:
-    """Take a name away; a folder only without what is in it."""
+    """Remove a name; for a folder, what is in it, too."""
     number = image.names.get(name)
     if number is None:
         return
     if image.nodes[number].kind == "folder":
-        for other in [each for each in image.names if each.startswith(f"{name}/")]:
+        for other in [inner for inner in image.names if inner.startswith(f"{name}/")]:
             del image.names[other]
     del image.names[name]
 
@@ -265,15 +267,15 @@ def durable(operations: list[Operation]) -> list[bool]:
     contents: set[int | None] = set()
     folders: set[str | None] = set()
     everything = False
-    found = []
+    results = []
     for operation in reversed(operations):
         if operation.sync:
             everything = everything or operation.everything
             contents.add(operation.content)
             folders.add(operation.folder)
         known = operation.content in contents if operation.content else operation.folder in folders
-        found.append(everything or operation.sync or known)
-    return found[::-1]
+        results.append(everything or operation.sync or known)
+    return results[::-1]
 
 
 def crashes(trace: Trace) -> Iterator[tuple[int, str, Image]]:

@@ -1,4 +1,4 @@
-"""Bad upgrades: each is refused before anything is touched, or undone, and the reason is said.
+"""Bad upgrades are refused before any change, or rolled back, with the reason.
 
 The numbers are those of the research's list of twenty.
 """
@@ -34,11 +34,15 @@ from pkgwidgets.presentation.value_html import plan_html
 
 POLES = "def poles(*args): return 1\n"
 METADATA = "Metadata-Version: 2.1\nName: {}\nVersion: {}\n"
-PLANNING, BESIDE, AFTER = "while planning", "beside the environment", "in the environment"
+WHILE_PLANNING, WHILE_CHECKING, WHILE_VERIFYING = (
+    "while planning",
+    "beside the environment",
+    "in the environment",
+)
 
 
 class Misdescribed(SpoiltWheel):
-    """An index says of it that it needs nothing; in the wheel it says otherwise."""
+    """A wheel whose requirements differ from those that the index lists."""
 
     @property
     def metadata_text(self) -> str:
@@ -46,8 +50,8 @@ class Misdescribed(SpoiltWheel):
         return re.sub("Requires-Dist: .*\n", "", text) if hasattr(self, "data") else text
 
 
-def bad(code: str = POLES, kind: type[SpoiltWheel] = SpoiltWheel, **more: Any) -> BuiltWheel:
-    """Return a newer beanpoles, that bedplanner needs."""
+def bad_wheel(code: str = POLES, kind: type[SpoiltWheel] = SpoiltWheel, **more: Any) -> BuiltWheel:
+    """Return a newer beanpoles, which bedplanner requires."""
     files = {"beanpoles.py": code} | more.pop("files", {})
     return kind(name="beanpoles", version="1.2", files=files, **more)
 
@@ -59,211 +63,219 @@ SHADOW = {
 
 BAD = {
     "1 import raises": (
-        bad("raise RuntimeError('no')"),
-        BESIDE,
+        bad_wheel("raise RuntimeError('no')"),
+        WHILE_CHECKING,
         r"beanpoles 1\.2 cannot be imported \(RuntimeError: no\)",
     ),
     "2 import hangs": (
-        bad("while True: pass"),
-        BESIDE,
+        bad_wheel("while True: pass"),
+        WHILE_CHECKING,
         r"beanpoles 1\.2 cannot be imported \(it did not finish within",
     ),
     "3 import kills the process": (
-        bad("import os; os.kill(os.getpid(), 9)"),
-        BESIDE,
+        bad_wheel("import os; os.kill(os.getpid(), 9)"),
+        WHILE_CHECKING,
         r"beanpoles 1\.2 cannot be imported \(it ended the process \(signal 9\)\)",
     ),
     "4 needs a module nobody provides": (
-        bad("import nobody"),
-        BESIDE,
+        bad_wheel("import nobody"),
+        WHILE_CHECKING,
         r"beanpoles 1\.2 cannot be imported \(ModuleNotFoundError: No module named 'nobody'\)",
     ),
     "5 conflicts with what is installed": (
-        bad(requires=("sundrift>=99",)),
-        PLANNING,
+        bad_wheel(requires=("sundrift>=99",)),
+        WHILE_PLANNING,
         "sundrift>=99",
     ),
     "6 a library is missing": (
-        bad("import ctypes; ctypes.CDLL('libnothing.so.9')"),
-        BESIDE,
+        bad_wheel("import ctypes; ctypes.CDLL('libnothing.so.9')"),
+        WHILE_CHECKING,
         r"libnothing\.so\.9",
     ),
     "7 a library of another machine": (
-        bad(files={"_bean.so": b"\x7fELF\x02\x01\x01" + bytes(99)}),
-        BESIDE,
+        bad_wheel(files={"_bean.so": b"\x7fELF\x02\x01\x01" + bytes(99)}),
+        WHILE_CHECKING,
         r"beanpoles 1\.2's module _bean cannot be imported \(ImportError",
     ),
     "9 a file that RECORD does not list": (
-        bad(
+        bad_wheel(
             files={"stray.py": ""},
             record=lambda t: "".join(r for r in t.splitlines(True) if "stray" not in r),
         ),
-        BESIDE,
+        WHILE_CHECKING,
         r"beanpoles: its wheel has the file 'stray\.py', which its RECORD does not list",
     ),
     "10 wrong hash in RECORD": (
-        bad(record=lambda t: t.replace("s.py,sha256=", "s.py,sha256=A")),
-        AFTER,
+        bad_wheel(record=lambda t: t.replace("s.py,sha256=", "s.py,sha256=A")),
+        WHILE_VERIFYING,
         r"beanpoles: beanpoles\.py differs from RECORD",
     ),
     "11 METADATA of another version": (
-        bad(metadata=METADATA.format("beanpoles", "9")),
-        BESIDE,
+        bad_wheel(metadata=METADATA.format("beanpoles", "9")),
+        WHILE_CHECKING,
         "Wheel version does not match filename",
     ),
     "12 METADATA needs what the index does not say": (
-        bad(kind=Misdescribed, requires=("nowhere>=1",)),
-        BESIDE,
+        bad_wheel(kind=Misdescribed, requires=("nowhere>=1",)),
+        WHILE_CHECKING,
         "beanpoles needs nowhere>=1, but it is not installed",
     ),
     "12 METADATA of another project": (
-        bad(metadata=METADATA.format("other", "1.2")),
-        PLANNING,
+        bad_wheel(metadata=METADATA.format("other", "1.2")),
+        WHILE_PLANNING,
         "metadata name `other` does not match given name `beanpoles`",
     ),
     "13 a .pth file raises at every start": (
-        bad(files={"beanpoles.pth": "import nothing_at_all\n"}),
-        BESIDE,
+        bad_wheel(files={"beanpoles.pth": "import nothing_at_all\n"}),
+        WHILE_CHECKING,
         r"beanpoles\.pth fails at every start of Python \(ModuleNotFoundError",
     ),
     "13 a .pth file ends every Python": (
-        bad(files={"beanpoles.pth": "import sys; sys.exit(3)\n"}),
-        BESIDE,
+        bad_wheel(files={"beanpoles.pth": "import sys; sys.exit(3)\n"}),
+        WHILE_CHECKING,
         r"beanpoles\.pth fails at every start of Python \(SystemExit: 3\)",
     ),
     "13 a .pth file hangs every Python": (
-        bad(files={"beanpoles.pth": "import time; time.sleep(60)\n"}),
-        BESIDE,
+        bad_wheel(files={"beanpoles.pth": "import time; time.sleep(60)\n"}),
+        WHILE_CHECKING,
         r"beanpoles\.pth fails at every start of Python \(it did not finish",
     ),
     "14 a .pth file shadows the standard library": (
-        bad(files=SHADOW),
-        AFTER,
+        bad_wheel(files=SHADOW),
+        WHILE_VERIFYING,
         "it ended the process: ImportError: shadow",
     ),
     "15 a command is gone that others run": (
         BuiltWheel(name="seedshelf", version="1.9", files={"seedshelf.py": ""}),
-        BESIDE,
+        WHILE_CHECKING,
         "the command seedshelf would be gone, which shelfrunner runs",
     ),
     "16 overwrites python": (
-        bad(files={"{name}-{version}.data/data/bin/python": "#!/bin/sh\n"}),
-        BESIDE,
+        bad_wheel(files={"{name}-{version}.data/data/bin/python": "#!/bin/sh\n"}),
+        WHILE_CHECKING,
         "Scripts must not use the reserved name `python`",
     ),
     "16 overwrites the environment's own": (
-        bad(files={"{name}-{version}.data/data/pyvenv.cfg": ""}),
-        BESIDE,
+        bad_wheel(files={"{name}-{version}.data/data/pyvenv.cfg": ""}),
+        WHILE_CHECKING,
         r"beanpoles would overwrite 'pyvenv\.cfg', which is not its own",
     ),
     "16 overwrites another's command": (
-        bad(entry_points="[console_scripts]\nseedshelf = beanpoles:poles\n"),
-        BESIDE,
+        bad_wheel(entry_points="[console_scripts]\nseedshelf = beanpoles:poles\n"),
+        WHILE_CHECKING,
         "beanpoles would overwrite 'bin/seedshelf', which is not its own",
     ),
     "17 overwrites another's file": (
-        bad(files={"raintable.py": "class RainTable: pass\n"}),
-        BESIDE,
+        bad_wheel(files={"raintable.py": "class RainTable: pass\n"}),
+        WHILE_CHECKING,
         r"beanpoles would overwrite '.*raintable\.py', which is not its own",
     ),
-    "18 for another Python": (bad(requires_python=">=4"), PLANNING, "Python>=4|Python version"),
+    "18 for another Python": (
+        bad_wheel(requires_python=">=4"),
+        WHILE_PLANNING,
+        "Python>=4|Python version",
+    ),
     "20 breaks who does not depend on it": (
-        bad(files={"beanpoles.pth": "import sys; sys.modules['random'] = None\n"}),
-        BESIDE,
+        bad_wheel(files={"beanpoles.pth": "import sys; sys.modules['random'] = None\n"}),
+        WHILE_CHECKING,
         r"with it frostcall cannot be imported \(ModuleNotFoundError: import of random halted",
     ),
     "20 hides another's module": (
-        bad(files={"frostcall/__init__.py": "raise ImportError('hidden')"}),
-        BESIDE,
+        bad_wheel(files={"frostcall/__init__.py": "raise ImportError('hidden')"}),
+        WHILE_CHECKING,
         r"'s module frostcall cannot be imported \(ImportError: hidden\)",
     ),
     "21 an entry point out of the environment": (
-        bad(entry_points="[console_scripts]\n../../x = beanpoles:poles\n"),
-        BESIDE,
+        bad_wheel(entry_points="[console_scripts]\n../../x = beanpoles:poles\n"),
+        WHILE_CHECKING,
         "Script path must resolve to a file within the scripts directory",
     ),
     "22 cut off on the way": (
-        bad(damage=lambda data: data[:-10]),
-        BESIDE,
+        bad_wheel(damage=lambda data: data[:-10]),
+        WHILE_CHECKING,
         "unexpected end of file",
     ),
     "23 two members of one name": (
-        bad(files={"a/./b.py": "1", "a/b.py": "2"}),
-        BESIDE,
+        bad_wheel(files={"a/./b.py": "1", "a/b.py": "2"}),
+        WHILE_CHECKING,
         "ZIP file contains multiple entries",
     ),
     "24 nothing of what it had": (
         BuiltWheel(name="beanpoles", version="1.2"),
-        BESIDE,
+        WHILE_CHECKING,
         r"with it bedplanner cannot be imported \(ModuleNotFoundError: No module named 'beanpoles'",
     ),
     "25 writes into our folder": (
-        bad(files={"{name}-{version}.data/data/.pkgwidgets/lock": ""}),
-        BESIDE,
+        bad_wheel(files={"{name}-{version}.data/data/.pkgwidgets/lock": ""}),
+        WHILE_CHECKING,
         "RECORD of beanpoles",
     ),
     "26 a sitecustomize that raises": (
-        bad(files={"sitecustomize.py": "raise RuntimeError('custom')"}),
-        BESIDE,
+        bad_wheel(files={"sitecustomize.py": "raise RuntimeError('custom')"}),
+        WHILE_CHECKING,
         r"'s module sitecustomize cannot be imported \(RuntimeError: custom\)",
     ),
 }
-"""Each with where it is found out and what is said of it."""
+"""Each wheel with the stage that refuses it and the message."""
 
 
 @pytest.fixture
-def crowded(backend: Backend, garden: Demo) -> Backend:
-    """The garden with a package that runs another's command, and one that needs `random`."""
+def backend_with_dependents(backend: Backend, garden: Demo) -> Backend:
+    """Add a package that runs another's command, and one that imports `random`."""
     runner = "import subprocess\ndef run(): subprocess.run(['seedshelf', '--list'], check=True)\n"
-    put(garden, BuiltWheel(name="shelfrunner", version="1.0", files={"shelfrunner.py": runner},
-                           requires=("seedshelf",)))  # fmt: skip
+    files: dict[str, str | bytes] = {"shelfrunner.py": runner}
+    wheel = BuiltWheel(name="shelfrunner", version="1.0", files=files, requires=("seedshelf",))
+    install_directly(garden, wheel)
     (garden.site_packages / "frostcall.py").write_text("import random\n")
     return backend
 
 
-def put(garden: Demo, *wheels: BuiltWheel) -> None:
-    """Install without asking anybody."""
+def install_directly(garden: Demo, *wheels: BuiltWheel) -> None:
+    """Install wheels without a plan or a transaction."""
     roots = {"base": str(garden.folder / "env"), "platbase": str(garden.folder / "env")}
     scheme = {key: Path(path) for key, path in sysconfig.get_paths("venv", roots).items()}
     for wheel in wheels:
         WheelInstallation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
 
 
-def found_in(backend: Backend, known: int) -> str:
-    """Say how far the newest transaction came."""
+def stage_of_failure(backend: Backend, known: int) -> str:
+    """Return the stage in which the latest transaction failed."""
     done = backend.journal.transactions()[known:]
     if not done:
-        return PLANNING
-    assert {each.outcome for each in done} == {Outcome.ROLLED_BACK}
-    return AFTER if "INTENT" in backend.journal.steps(done[-1].id) else BESIDE
+        return WHILE_PLANNING
+    assert {transaction.outcome for transaction in done} == {Outcome.ROLLED_BACK}
+    return WHILE_VERIFYING if "INTENT" in backend.journal.steps(done[-1].id) else WHILE_CHECKING
 
 
-@pytest.mark.parametrize(("wheel", "where", "said"), BAD.values(), ids=BAD)
+@pytest.mark.parametrize(("wheel", "where", "message"), BAD.values(), ids=BAD)
 def test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged(
-    crowded: Backend,
+    backend_with_dependents: Backend,
     garden: Demo,
     tree: Oracle,
     wheel: BuiltWheel,
     where: str,
-    said: str,
+    message: str,
 ) -> None:
-    if "did not finish" in said:
+    if "did not finish" in message:
         limits = ImportCheckLimits(module_seconds=1.5)
-        checker = SubprocessImportChecker(crowded.environment.interpreter, limits)
-        crowded = replace(crowded, import_checker=checker)
+        checker = SubprocessImportChecker(backend_with_dependents.environment.interpreter, limits)
+        backend_with_dependents = replace(backend_with_dependents, import_checker=checker)
     garden.index.publish(wheel)
-    prefix = crowded.environment.interpreter.prefix
-    before, known = tree(prefix), len(crowded.journal.transactions())
-    with pytest.raises(PkgwidgetsError, match=said):
-        apply.apply_plan(crowded, plan_upgrade(crowded, wheel.name, version=wheel.version))
-    assert (tree(prefix), found_in(crowded, known)) == (before, where)
+    prefix = backend_with_dependents.environment.interpreter.prefix
+    before, known = tree(prefix), len(backend_with_dependents.journal.transactions())
+    with pytest.raises(PkgwidgetsError, match=message):
+        apply.apply_plan(
+            backend_with_dependents,
+            plan_upgrade(backend_with_dependents, wheel.name, version=wheel.version),
+        )
+    assert (tree(prefix), stage_of_failure(backend_with_dependents, known)) == (before, where)
 
 
 def test_record_rows_of_missing_files_are_dropped_by_uv(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
-    """8: uv drops the rows of files that are not there, so that what is installed is whole."""
-    garden.index.publish(bad(record=lambda text: f"{text}ghost.py,sha256=47DEQ,0\n"))
+    """8: uv drops the rows of missing files, so the installed RECORD is complete."""
+    garden.index.publish(bad_wheel(record=lambda text: f"{text}ghost.py,sha256=47DEQ,0\n"))
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)
     done = apply.apply_plan(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
@@ -277,7 +289,7 @@ def test_record_rows_of_missing_files_are_dropped_by_uv(
 def test_wheel_member_with_dotdot_stays_inside_the_environment(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
-    garden.index.publish(bad(files={"../evil.py": ""}))
+    garden.index.publish(bad_wheel(files={"../evil.py": ""}))
     prefix = backend.environment.interpreter.prefix
     before, outside = tree(prefix), sorted(prefix.parent.iterdir())
     with suppress(PkgwidgetsError):
@@ -292,12 +304,12 @@ def test_wheel_member_with_dotdot_stays_inside_the_environment(
 def test_module_removed_by_an_upgrade_fails_the_check_of_a_dependent(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
-    """A module that the new version no longer has is still there while it is checked."""
+    """The old module still exists in the environment while the check runs."""
     user = "from pods_extra import poles\n"
     extra = {"pods.py": POLES, "pods_extra.py": POLES}
     newer = BuiltWheel(name="pods", version="2", files={"pods.py": POLES})
     garden.index.publish(newer)
-    put(
+    install_directly(
         garden,
         BuiltWheel(name="pods", version="1", files=extra),
         BuiltWheel(name="user", version="1", files={"user.py": user}, requires=("pods",)),
@@ -316,7 +328,7 @@ def test_indirect_dependents_are_in_the_import_check(backend: Backend, garden: D
         garden.index.publish(
             BuiltWheel(name=name, version="1", files={f"{name}.py": code}, requires=(needed,))
         )
-    garden.index.publish(bad("def stakes(): return 1\n"))
+    garden.index.publish(bad_wheel("def stakes(): return 1\n"))
     garden.index.withdraw("bedplanner")
     apply.apply_plan(backend, plan_uninstall(backend, "bedplanner"))
     apply.apply_plan(backend, plan_install(backend, "three"))
@@ -327,7 +339,7 @@ def test_indirect_dependents_are_in_the_import_check(backend: Backend, garden: D
 def test_distributions_of_the_same_namespace_are_in_the_import_check(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
-    """The new version makes a package of the namespace, and hides the other's half of it."""
+    """The new version turns the namespace into a package, which hides the other half."""
     garden.index.publish(
         BuiltWheel(name="bed-north", version="1", files={"bed/north.py": "x = 1\n"}),
         BuiltWheel(name="bed-south", version="1", files={"bed/south.py": "x = 1\n"}),
@@ -361,12 +373,12 @@ def test_uninstall_that_breaks_an_undeclared_dependent_is_refused(
 
 
 def test_code_that_runs_at_startup_is_reported(backend: Backend, garden: Demo) -> None:
-    garden.index.publish(bad(files={"beanpoles.pth": "import beanpoles\n"}))
-    told: list[Event] = []
+    garden.index.publish(bad_wheel(files={"beanpoles.pth": "import beanpoles\n"}))
+    events: list[Event] = []
     plan = plan_upgrade(backend, "beanpoles")
     assert plan.warnings == ()
-    apply.apply_plan(backend, plan, told.append)
-    assert "beanpoles runs code at every start of Python: beanpoles.pth" in {e.text for e in told}
+    apply.apply_plan(backend, plan, events.append)
+    assert "beanpoles runs code at every start of Python: beanpoles.pth" in {e.text for e in events}
     garden.index.publish(BuiltWheel(name="beanpoles", version="1.3", files={"beanpoles.py": POLES}))
     warned = plan_upgrade(backend, "beanpoles")
     assert warned.warnings == ("beanpoles runs code at every start: beanpoles.pth",)
@@ -378,7 +390,7 @@ def test_code_that_runs_at_startup_is_reported(backend: Backend, garden: Demo) -
 def test_plugin_for_a_missing_package_does_not_fail_the_import_check(
     backend: Backend, garden: Demo
 ) -> None:
-    garden.index.publish(bad(files={"_beanpoles_plugin.py": "import a_test_runner\n"}))
+    garden.index.publish(bad_wheel(files={"_beanpoles_plugin.py": "import a_test_runner\n"}))
     done = apply.apply_plan(backend, plan_upgrade(backend, "beanpoles"))
     assert done.outcome is Outcome.COMMITTED
 
@@ -386,8 +398,8 @@ def test_plugin_for_a_missing_package_does_not_fail_the_import_check(
 # --- kernels
 
 
-def repackaged(name: str, version: str, **changed: str) -> BuiltWheel:
-    """Build a wheel of what this Python has installed, some files changed."""
+def repackage(name: str, version: str, **changed: str) -> BuiltWheel:
+    """Build a wheel from a distribution installed here, with some files changed."""
     files: dict[str, str | bytes] = {}
     for path in distribution(name).files or ():
         inside = str(path)
@@ -400,48 +412,58 @@ LAUNCHER = "if __name__ == '__main__':\n    raise SystemExit('no kernel today')\
 
 
 @pytest.fixture
-def kernelled(backend: Backend, garden: Demo) -> Backend:
-    """The garden with a kernel, whose other parts are lent from here."""
-    lent = {str(distribution(name).locate_file("")) for name in ("pyzmq", "ipykernel")}
-    (garden.site_packages / "lent.pth").write_text("\n".join(sorted(lent)))
+def backend_with_kernel(backend: Backend, garden: Demo) -> Backend:
+    """Install ipykernel in the garden; its dependencies come from this environment."""
+    folders = {str(distribution(name).locate_file("")) for name in ("pyzmq", "ipykernel")}
+    (garden.site_packages / "lent.pth").write_text("\n".join(sorted(folders)))
     garden.index.publish(
-        repackaged("ipykernel", "7.91"),
-        repackaged("ipykernel", "7.92", **{"ipykernel_launcher.py": LAUNCHER}),
-        repackaged("ipykernel", "7.93", **{"ipykernel_launcher.py": f"# again\n{LAUNCHER}"}),
+        repackage("ipykernel", "7.91"),
+        repackage("ipykernel", "7.92", **{"ipykernel_launcher.py": LAUNCHER}),
+        repackage("ipykernel", "7.93", **{"ipykernel_launcher.py": f"# again\n{LAUNCHER}"}),
     )
-    put(garden, repackaged("ipykernel", "7.90"))
+    install_directly(garden, repackage("ipykernel", "7.90"))
     return backend
 
 
-def test_upgrade_after_which_no_kernel_starts_is_refused(kernelled: Backend, tree: Oracle) -> None:
-    """19: it imports, and does not run."""
-    before = tree(kernelled.environment.interpreter.prefix)
+def test_upgrade_after_which_no_kernel_starts_is_refused(
+    backend_with_kernel: Backend, tree: Oracle
+) -> None:
+    """19: it can be imported, but no kernel starts."""
+    before = tree(backend_with_kernel.environment.interpreter.prefix)
     no_kernel = r"with ipykernel 7\.92 no kernel starts \(it does not start: no kernel today\)"
     with pytest.raises(StageFailed, match=no_kernel):
-        apply.apply_plan(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.92"))
-    assert tree(kernelled.environment.interpreter.prefix) == before
+        apply.apply_plan(
+            backend_with_kernel, plan_upgrade(backend_with_kernel, "ipykernel", version="7.92")
+        )
+    assert tree(backend_with_kernel.environment.interpreter.prefix) == before
 
 
-def test_upgrade_after_which_a_kernel_starts_is_committed(kernelled: Backend, garden: Demo) -> None:
-    done = apply.apply_plan(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.91"))
+def test_upgrade_after_which_a_kernel_starts_is_committed(
+    backend_with_kernel: Backend, garden: Demo
+) -> None:
+    done = apply.apply_plan(
+        backend_with_kernel, plan_upgrade(backend_with_kernel, "ipykernel", version="7.91")
+    )
     assert done.outcome is Outcome.COMMITTED
-    assert kernelled.import_checker.kernel() is None
+    assert backend_with_kernel.import_checker.kernel() is None
 
 
 def test_kernel_that_already_failed_to_start_does_not_block(
-    kernelled: Backend, garden: Demo
+    backend_with_kernel: Backend, garden: Demo
 ) -> None:
     (garden.site_packages / "ipykernel_launcher.py").write_text(LAUNCHER)
-    done = apply.apply_plan(kernelled, plan_upgrade(kernelled, "ipykernel", version="7.93"))
+    done = apply.apply_plan(
+        backend_with_kernel, plan_upgrade(backend_with_kernel, "ipykernel", version="7.93")
+    )
     assert done.outcome is Outcome.COMMITTED
 
 
 def test_kernel_check_runs_only_for_kernel_packages() -> None:
     for name, version, tried in (("traitlets", "2", True), ("pea", "2", False)):
         kit = FakeKit()
-        for each in ("ipykernel", name):
-            kit.installer.put(_plain(each, "1"), requested=True)
-        kit.publish(_plain(name, version))
+        for installed in ("ipykernel", name):
+            kit.installer.put(_plain_wheel(installed, "1"), requested=True)
+        kit.publish(_plain_wheel(name, version))
         plan = plan_upgrade(kit.backend, name)
         kit.import_checker.no_kernel = "it is broken"
         kit.import_checker.asked_for_a_kernel = 0
@@ -452,9 +474,9 @@ def test_kernel_check_runs_only_for_kernel_packages() -> None:
 
 def test_kernel_failure_after_installation_is_rolled_back() -> None:
     kit = FakeKit()
-    for each in ("ipykernel", "traitlets"):
-        kit.installer.put(_plain(each, "1"), requested=True)
-    kit.publish(_plain("traitlets", "2"))
+    for installed in ("ipykernel", "traitlets"):
+        kit.installer.put(_plain_wheel(installed, "1"), requested=True)
+    kit.publish(_plain_wheel("traitlets", "2"))
     before = kit.tree()
 
     def spoil(event: Event) -> None:
@@ -466,11 +488,11 @@ def test_kernel_failure_after_installation_is_rolled_back() -> None:
     assert kit.tree() == before
 
 
-def _plain(name: str, version: str) -> BuiltWheel:
+def _plain_wheel(name: str, version: str) -> BuiltWheel:
     return BuiltWheel(name=name, version=version, files={f"{name}.py": f"x = {version}\n"})
 
 
-# --- what the index cannot vouch for
+# --- files without a hash
 
 
 def test_file_without_hash_is_unverified_and_its_hash_is_recorded(
@@ -488,10 +510,10 @@ def test_file_without_hash_is_unverified_and_its_hash_is_recorded(
     assert re.search(r'"unverified": ?"seedshelf 1\.4\.2 [0-9a-f]{64}"', journal)
 
 
-# --- the one that has to take it back
+# --- upgrades of pkgwidgets itself
 
 
-def ours(version: str, **modules: str) -> BuiltWheel:
+def pkgwidgets_wheel(version: str, **modules: str) -> BuiltWheel:
     files = {f"pkgwidgets/{name}.py": code for name, code in modules.items()}
     init = {"pkgwidgets/__init__.py": ""}
     return BuiltWheel(name="pkgwidgets", version=version, files=init | files)
@@ -501,20 +523,22 @@ def ours(version: str, **modules: str) -> BuiltWheel:
 def test_pkgwidgets_upgrade_that_could_not_undo_is_refused(
     garden: Demo, backend: Backend, tree: Oracle, module: str
 ) -> None:
-    """It imports, and so does nothing that an undo needs: that was the last that one saw of it."""
-    garden.index.publish(ours("1.0", worker="", recover=""))
+    """It can be imported, but the modules that an undo needs cannot."""
+    garden.index.publish(pkgwidgets_wheel("1.0", worker="", recover=""))
     apply.apply_plan(backend, plan_install(backend, "pkgwidgets"))
     before = tree(garden.folder / "env")
-    garden.index.publish(ours("2.0", **{"worker": "", "recover": "", module: "import nobody"}))
-    said = rf"pkgwidgets 2\.0's module pkgwidgets\.{module} cannot be imported \(ModuleNotFound"
-    with pytest.raises(StageFailed, match=said):
+    garden.index.publish(
+        pkgwidgets_wheel("2.0", **{"worker": "", "recover": "", module: "import nobody"})
+    )
+    message = rf"pkgwidgets 2\.0's module pkgwidgets\.{module} cannot be imported \(ModuleNotFound"
+    with pytest.raises(StageFailed, match=message):
         apply.apply_plan(backend, plan_upgrade(backend, "pkgwidgets"))
     assert tree(garden.folder / "env") == before
 
 
 def test_pkgwidgets_upgrade_with_other_modules_is_committed(garden: Demo, backend: Backend) -> None:
-    garden.index.publish(ours("1.0", worker="", recover=""))
+    garden.index.publish(pkgwidgets_wheel("1.0", worker="", recover=""))
     apply.apply_plan(backend, plan_install(backend, "pkgwidgets"))
-    garden.index.publish(ours("2.0", another=""))
+    garden.index.publish(pkgwidgets_wheel("2.0", another=""))
     done = apply.apply_plan(backend, plan_upgrade(backend, "pkgwidgets"))
     assert done.outcome is Outcome.COMMITTED

@@ -1,4 +1,4 @@
-"""Cancelled while the old files are saved: nothing was changed, and nothing has to be put back."""
+"""Cancellation while the old files are saved: nothing was changed, so nothing is rolled back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from faults.plot import Plot, states
+from faults.tiny_environment import TinyEnvironment, undisturbed_digests
 
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.usefixtures("without_sync")
 MANY = 500
 
 
-def at_saving(number: int) -> Callable[[Event], None]:
-    """Return a report that cancels at the so-manieth time that it hears of saving."""
+def cancel_at_save(number: int) -> Callable[[Event], None]:
+    """Return a report that cancels at its n-th event of the saving stage."""
     times = count(1)
 
     def report(event: Event) -> None:
@@ -35,38 +35,38 @@ def at_saving(number: int) -> Callable[[Event], None]:
     return report
 
 
-def in_small_steps(plot: Plot) -> Backend:
-    """Return a backend whose save points tick after every second file."""
+def with_small_ticks(env: TinyEnvironment) -> Backend:
+    """Return a backend whose save points report progress after every second file."""
 
-    def save_point(id: str) -> FolderSavePoint:
-        return FolderSavePoint(plot.journal.folder(id), plot.prefix, files_per_tick=2)
+    def save_point(transaction_id: str) -> FolderSavePoint:
+        return FolderSavePoint(env.journal.folder(transaction_id), env.prefix, files_per_tick=2)
 
-    return replace(plot.backend, save_point=save_point)
+    return replace(env.backend, save_point=save_point)
 
 
 def test_cancellation_during_saving_leaves_the_environment_unchanged(tmp_path: Path) -> None:
-    old, new = states(tmp_path)
-    plot = Plot.planted(tmp_path / "env")
+    old, new = undisturbed_digests(tmp_path)
+    env = TinyEnvironment.create(tmp_path / "env")
     for number in count(1):
-        plot = Plot.planted(tmp_path / "env")
-        plan = plot.plan()
+        env = TinyEnvironment.create(tmp_path / "env")
+        plan = env.plan()
         try:
-            apply.apply_plan(in_small_steps(plot), plan, at_saving(number))
+            apply.apply_plan(with_small_ticks(env), plan, cancel_at_save(number))
         except Cancelled:
-            assert plot.digest() == old
-            assert "INTENT" not in plot.last_steps()
-            assert plot.last_steps()[-1] in ("ABORTED", "ROLLED_BACK")
-            assert plot.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
-            assert plot.leftovers() == []
-            assert list(plot.place.glob("txn/*/objects")) == []
+            assert env.digest() == old
+            assert "INTENT" not in env.last_steps()
+            assert env.last_steps()[-1] in ("ABORTED", "ROLLED_BACK")
+            assert env.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
+            assert env.leftovers() == []
+            assert list(env.place.glob("txn/*/objects")) == []
         else:
             break
     assert number > 6
-    assert plot.digest() == new
+    assert env.digest() == new
 
 
 @pytest.fixture
-def many(tmp_path: Path) -> list[Path]:
+def many_files(tmp_path: Path) -> list[Path]:
     (tmp_path / "lib").mkdir()
     paths = [tmp_path / "lib" / f"{number}.py" for number in range(MANY)]
     for path in paths:
@@ -74,18 +74,18 @@ def many(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_save_reports_progress_regularly(tmp_path: Path, many: list[Path]) -> None:
-    told: list[None] = []
+def test_save_reports_progress_regularly(tmp_path: Path, many_files: list[Path]) -> None:
+    reports: list[None] = []
     save_point = FolderSavePoint(tmp_path / ".pkgwidgets" / "txn" / "1", tmp_path)
-    save_point.save(many, lambda: told.append(None))
-    assert len(told) >= 2 * MANY // 32
+    save_point.save(many_files, lambda: reports.append(None))
+    assert len(reports) >= 2 * MANY // 32
     assert save_point.is_intact()
 
 
 def test_cancellation_stops_slow_hashing_early(
-    tmp_path: Path, many: list[Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, many_files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hundredth of a second for each of so many is more than anybody waits who cancels."""
+    """Hashing all files would take 5 s, which is too long after a cancellation."""
     hashed: list[None] = []
 
     def slowly(path: Path | str) -> str:
@@ -101,6 +101,6 @@ def test_cancellation_stops_slow_hashing_early(
             raise Cancelled("")
 
     with pytest.raises(Cancelled):
-        save_point.save(many, cancel)
+        save_point.save(many_files, cancel)
     assert len(hashed) < MANY // 2
     assert not save_point.is_intact()

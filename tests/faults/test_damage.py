@@ -1,4 +1,4 @@
-"""What was kept for recovery is itself damaged: never a wrong commit, never a traceback."""
+"""Damaged recovery data never causes a wrong commit or a traceback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from faults.plot import Plot, killed
+from faults.tiny_environment import TinyEnvironment, run_and_kill
 
 from pkgwidgets.backends.store import manifest
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
@@ -22,164 +22,169 @@ pytestmark = pytest.mark.usefixtures("without_sync")
 
 
 @pytest.fixture
-def half_done(tmp_path: Path) -> Plot:
-    """An environment in which a transaction was killed when all was installed."""
-    plot = Plot.planted(tmp_path / "env")
-    assert killed(plot.upgrade, "VERIFIED:synced")
-    return plot
+def interrupted(tmp_path: Path) -> TinyEnvironment:
+    """An environment whose transaction was killed after the installation."""
+    env = TinyEnvironment.create(tmp_path / "env")
+    assert run_and_kill(env.upgrade, "VERIFIED:synced")
+    return env
 
 
-def folder_of(plot: Plot) -> Path:
-    return plot.journal.folder(plot.journal.ids()[-1])
+def transaction_folder(env: TinyEnvironment) -> Path:
+    return env.journal.folder(env.journal.ids()[-1])
 
 
-class Again:
-    """The same crashed environment as often as it is wanted."""
+class ResettableEnvironment:
+    """A crashed environment that can be reset to its first state."""
 
-    def __init__(self, plot: Plot) -> None:
-        self._kept = plot.prefix.with_name("kept")
-        self.plot = plot
-        shutil.copytree(plot.prefix, self._kept, symlinks=True)
+    def __init__(self, env: TinyEnvironment) -> None:
+        self._kept = env.prefix.with_name("kept")
+        self.env = env
+        shutil.copytree(env.prefix, self._kept, symlinks=True)
 
-    def fresh(self) -> Plot:
-        shutil.rmtree(self.plot.prefix)
-        shutil.copytree(self._kept, self.plot.prefix, symlinks=True)
-        return self.plot
+    def reset(self) -> TinyEnvironment:
+        shutil.rmtree(self.env.prefix)
+        shutil.copytree(self._kept, self.env.prefix, symlinks=True)
+        return self.env
 
 
-EVERY = pytest.mark.parametrize(
-    "every", [pytest.param(1, marks=pytest.mark.slow), 19], ids=["byte", "one in 19"]
+STRIDES = pytest.mark.parametrize(
+    "stride", [pytest.param(1, marks=pytest.mark.slow), 19], ids=["byte", "one in 19"]
 )
 
 
-def _every_journal(
-    plot: Plot, damaged: Callable[[bytes, int], bytes], old: str, every: int
+def _check_damaged_journals(
+    env: TinyEnvironment, damaged: Callable[[bytes, int], bytes], old: str, stride: int
 ) -> None:
-    again = Again(plot)
-    whole = (folder_of(plot) / "journal").read_bytes()
-    for number in range(0, len(whole), every):
-        plot = again.fresh()
-        (folder_of(plot) / "journal").write_bytes(damaged(whole, number))
-        (shown,) = plot.journal.transactions() or (None,)
+    crashed = ResettableEnvironment(env)
+    full = (transaction_folder(env) / "journal").read_bytes()
+    for number in range(0, len(full), stride):
+        env = crashed.reset()
+        (transaction_folder(env) / "journal").write_bytes(damaged(full, number))
+        (shown,) = env.journal.transactions() or (None,)
         assert shown is None or shown.outcome.value in ("started", "broken"), number
-        assert plot.recover() == 0, number
-        assert plot.digest() == old, number
-        assert "COMMIT" not in plot.last_steps(), number
-        assert plot.leftovers() == [], number
-        assert len(plot.journal.transactions()) == 1
+        assert env.recover() == 0, number
+        assert env.digest() == old, number
+        assert "COMMIT" not in env.last_steps(), number
+        assert env.leftovers() == [], number
+        assert len(env.journal.transactions()) == 1
 
 
-@EVERY
+@STRIDES
 def test_interrupted_change_with_a_truncated_journal_is_rolled_back(
-    half_done: Plot, trees: tuple[str, str], every: int
+    interrupted: TinyEnvironment, trees: tuple[str, str], stride: int
 ) -> None:
-    _every_journal(half_done, lambda whole, length: whole[:length], trees[0], every)
+    _check_damaged_journals(interrupted, lambda full, length: full[:length], trees[0], stride)
 
 
-def _flipped(whole: bytes, position: int) -> bytes:
-    damaged = bytearray(whole)
+def _flipped(full: bytes, position: int) -> bytes:
+    damaged = bytearray(full)
     damaged[position] ^= 0x01 if position % 2 else 0x80
     return bytes(damaged)
 
 
-@EVERY
+@STRIDES
 def test_interrupted_change_with_a_flipped_journal_byte_is_rolled_back(
-    half_done: Plot, trees: tuple[str, str], every: int
+    interrupted: TinyEnvironment, trees: tuple[str, str], stride: int
 ) -> None:
-    _every_journal(half_done, _flipped, trees[0], every)
+    _check_damaged_journals(interrupted, _flipped, trees[0], stride)
 
 
-@EVERY
+@STRIDES
 def test_committed_journal_with_a_flipped_byte_agrees_with_the_environment(
-    tmp_path: Path, trees: tuple[str, str], every: int
+    tmp_path: Path, trees: tuple[str, str], stride: int
 ) -> None:
-    """Killed right after COMMIT: what it says then is what there is, whichever it is."""
-    plot = Plot.planted(tmp_path / "env")
-    assert killed(plot.upgrade, "COMMIT:synced")
-    again = Again(plot)
-    whole = (folder_of(plot) / "journal").read_bytes()
-    for position in range(0, len(whole), every):
-        plot = again.fresh()
-        (folder_of(plot) / "journal").write_bytes(_flipped(whole, position))
-        assert plot.recover() == 0, position
-        (shown,) = plot.journal.transactions()
-        assert plot.digest() == trees[shown.outcome.value == "committed"], position
+    """After a kill right after COMMIT, the journal and the environment agree."""
+    env = TinyEnvironment.create(tmp_path / "env")
+    assert run_and_kill(env.upgrade, "COMMIT:synced")
+    crashed = ResettableEnvironment(env)
+    full = (transaction_folder(env) / "journal").read_bytes()
+    for position in range(0, len(full), stride):
+        env = crashed.reset()
+        (transaction_folder(env) / "journal").write_bytes(_flipped(full, position))
+        assert env.recover() == 0, position
+        (shown,) = env.journal.transactions()
+        assert env.digest() == trees[shown.outcome.value == "committed"], position
 
 
 def test_interrupted_change_with_a_garbage_journal_is_rolled_back(
-    half_done: Plot, trees: tuple[str, str]
+    interrupted: TinyEnvironment, trees: tuple[str, str]
 ) -> None:
-    again = Again(half_done)
+    crashed = ResettableEnvironment(interrupted)
     for text in (b"", b"\n", b"\n" * 99, b"[" * 100_000, b"\0" * 4096, b"{}\n", b"null\n", b"\xff"):
-        plot = again.fresh()
-        (folder_of(plot) / "journal").write_bytes(text)
-        assert plot.recover() == 0
-        assert plot.digest() == trees[0]
+        env = crashed.reset()
+        (transaction_folder(env) / "journal").write_bytes(text)
+        assert env.recover() == 0
+        assert env.digest() == trees[0]
 
 
-def test_damaged_object_is_named_and_not_restored(half_done: Plot, trees: tuple[str, str]) -> None:
-    again = Again(half_done)
-    rows = json.loads((folder_of(half_done) / "manifest.json").read_bytes())["rows"]
+def test_damaged_object_is_named_and_not_restored(
+    interrupted: TinyEnvironment, trees: tuple[str, str]
+) -> None:
+    crashed = ResettableEnvironment(interrupted)
+    rows = json.loads((transaction_folder(interrupted) / "manifest.json").read_bytes())["rows"]
     files = [row for row in rows if row["type"] == "file"]
     changed = 0
     for row in files:
-        plot = again.fresh()
-        kept, live = folder_of(plot) / "objects" / row["object"], plot.prefix / row["path"]
-        content = bytearray(kept.read_bytes())
+        env = crashed.reset()
+        saved_copy, live = (
+            transaction_folder(env) / "objects" / row["object"],
+            env.prefix / row["path"],
+        )
+        content = bytearray(saved_copy.read_bytes())
         if not content:
             continue
         content[len(content) // 2] ^= 0x10
-        kept.unlink()
-        kept.write_bytes(content)
-        as_it_was = live.read_bytes() if live.exists() else None
-        was_right = as_it_was is not None and row_is(live, row)
-        before = plot.recover()
-        if was_right:  # what is right needs no copy
-            assert (before, plot.digest()) == (0, trees[0])
+        saved_copy.unlink()
+        saved_copy.write_bytes(content)
+        content_before = live.read_bytes() if live.exists() else None
+        was_correct = content_before is not None and matches_row(live, row)
+        exit_code = env.recover()
+        if was_correct:  # a correct file needs no copy
+            assert (exit_code, env.digest()) == (0, trees[0])
             continue
         changed += 1
-        assert before == 1
-        (failed,) = plot.journal.transactions()
+        assert exit_code == 1
+        (failed,) = env.journal.transactions()
         assert f": {live}: its saved copy is damaged." in str(failed.error)
-        assert (live.read_bytes() if live.exists() else None) == as_it_was
+        assert (live.read_bytes() if live.exists() else None) == content_before
         others = [other for other in files if other is not row]
-        assert all(row_is(plot.prefix / other["path"], other) for other in others)
-        assert len(list((folder_of(plot) / "objects").iterdir())) == len(files)
+        assert all(matches_row(env.prefix / other["path"], other) for other in others)
+        assert len(list((transaction_folder(env) / "objects").iterdir())) == len(files)
         content[len(content) // 2] ^= 0x10
-        kept.write_bytes(content)
-        assert plot.recover() == 0
-        assert plot.digest() == trees[0]
+        saved_copy.write_bytes(content)
+        assert env.recover() == 0
+        assert env.digest() == trees[0]
     assert changed >= 4
 
 
-def row_is(path: Path, row: dict[str, object]) -> bool:
-    """Tell whether a path is the file that a row of the manifest describes."""
+def matches_row(path: Path, row: dict[str, object]) -> bool:
+    """Return whether a path is the file that a manifest row describes."""
     return manifest.matches(path, row)
 
 
-def test_missing_objects_are_named(half_done: Plot) -> None:
-    shutil.rmtree(folder_of(half_done) / "objects")
-    with pytest.raises(RollbackFailed) as caught, half_done.environment.locked("recovery"):
-        recovery.recover(half_done.backend)
-    named = {said.partition(": ")[0] for said in caught.value.differences}
-    assert str(half_done.prefix / "lib/pea/gone.py") in named
-    assert str(half_done.prefix / "lib/pea.pth") in named
-    assert str(half_done.prefix / "lib/pea/fresh.py") not in named
+def test_missing_objects_are_named(interrupted: TinyEnvironment) -> None:
+    shutil.rmtree(transaction_folder(interrupted) / "objects")
+    with pytest.raises(RollbackFailed) as caught, interrupted.environment.locked("recovery"):
+        recovery.recover(interrupted.backend)
+    named = {difference.partition(": ")[0] for difference in caught.value.differences}
+    assert str(interrupted.prefix / "lib/pea/gone.py") in named
+    assert str(interrupted.prefix / "lib/pea.pth") in named
+    assert str(interrupted.prefix / "lib/pea/fresh.py") not in named
 
 
 def test_history_shows_some_of_many_failed_paths_and_keeps_all(
-    half_done: Plot,
+    interrupted: TinyEnvironment,
 ) -> None:
     class Lost(FolderSavePoint):
         def restore(self) -> tuple[str, ...]:
             return tuple(f"/lib/{number}.py: it is gone" for number in range(100, 125))
 
-    lost = Lost(folder_of(half_done), half_done.prefix)
-    with pytest.raises(RollbackFailed) as caught, half_done.environment.locked("recovery"):
-        recovery.recover(replace(half_done.backend, save_point=lambda id: lost))
+    lost = Lost(transaction_folder(interrupted), interrupted.prefix)
+    with pytest.raises(RollbackFailed) as caught, interrupted.environment.locked("recovery"):
+        recovery.recover(replace(interrupted.backend, save_point=lambda transaction_id: lost))
     differences = caught.value.differences
     assert len(differences) == 25
-    (shown,) = half_done.journal.transactions()
+    (shown,) = interrupted.journal.transactions()
     assert f"{differences[19]}; and 5 more." in str(shown.error)
     assert differences[20] not in str(shown.error)
     again = error_from_json(json.loads(str(shown.failure)))
@@ -187,61 +192,63 @@ def test_history_shows_some_of_many_failed_paths_and_keeps_all(
 
 
 def test_flipped_manifest_byte_prevents_rollback_until_it_is_repaired(
-    half_done: Plot, trees: tuple[str, str]
+    interrupted: TinyEnvironment, trees: tuple[str, str]
 ) -> None:
-    again = Again(half_done)
-    whole = (folder_of(half_done) / "manifest.json").read_bytes()
-    new, plot = half_done.digest(), half_done
-    for position in range(0, len(whole), 23):
-        plot = again.fresh()
-        (folder_of(plot) / "manifest.json").write_bytes(_flipped(whole, position))
-        assert plot.recover() == 1, position
-        assert plot.digest() == new, position
-        (shown,) = plot.journal.transactions()
-        assert f"{folder_of(plot) / 'manifest.json'}: it is damaged." in str(shown.error)
-    (folder_of(plot) / "manifest.json").write_bytes(whole)
-    assert plot.recover() == 0
-    assert plot.digest() == trees[0]
+    crashed = ResettableEnvironment(interrupted)
+    full = (transaction_folder(interrupted) / "manifest.json").read_bytes()
+    new, env = interrupted.digest(), interrupted
+    for position in range(0, len(full), 23):
+        env = crashed.reset()
+        (transaction_folder(env) / "manifest.json").write_bytes(_flipped(full, position))
+        assert env.recover() == 1, position
+        assert env.digest() == new, position
+        (shown,) = env.journal.transactions()
+        assert f"{transaction_folder(env) / 'manifest.json'}: it is damaged." in str(shown.error)
+    (transaction_folder(env) / "manifest.json").write_bytes(full)
+    assert env.recover() == 0
+    assert env.digest() == trees[0]
 
 
-def test_recovery_works_without_a_readable_plan(half_done: Plot, trees: tuple[str, str]) -> None:
-    (folder_of(half_done) / "plan.json").write_bytes(b"\xff")
-    assert half_done.recover() == 0
-    assert half_done.digest() == trees[0]
-    (shown,) = half_done.journal.transactions()
+def test_recovery_works_without_a_readable_plan(
+    interrupted: TinyEnvironment, trees: tuple[str, str]
+) -> None:
+    (transaction_folder(interrupted) / "plan.json").write_bytes(b"\xff")
+    assert interrupted.recover() == 0
+    assert interrupted.digest() == trees[0]
+    (shown,) = interrupted.journal.transactions()
     assert shown.outcome.value == "rolled back"
     assert shown.error == "it was cut off; its plan cannot be read"
 
 
-def test_plan_with_a_flipped_byte_causes_no_exception(half_done: Plot) -> None:
-    whole = (folder_of(half_done) / "plan.json").read_bytes()
-    plans = {plan_from_text(whole.decode()).changes}
+def test_plan_with_a_flipped_byte_causes_no_exception(interrupted: TinyEnvironment) -> None:
+    full = (transaction_folder(interrupted) / "plan.json").read_bytes()
+    plans = {plan_from_text(full.decode()).changes}
     refused = 0
-    for position in range(len(whole)):
-        (folder_of(half_done) / "plan.json").write_bytes(_flipped(whole, position))
-        (shown,) = half_done.journal.transactions()
+    for position in range(len(full)):
+        (transaction_folder(interrupted) / "plan.json").write_bytes(_flipped(full, position))
+        (shown,) = interrupted.journal.transactions()
         refused += shown.changes == ()
         plans.add(shown.changes)
-    assert refused > len(whole) // 2
+    assert refused > len(full) // 2
 
 
 def test_open_mark_of_a_finished_transaction_causes_no_rollback(
     tmp_path: Path, trees: tuple[str, str]
 ) -> None:
-    plot = Plot.planted(tmp_path / "env")
-    plot.upgrade()
-    (plot.place / "open").write_text(plot.journal.ids()[-1])
-    assert plot.recover() == 0
-    assert (plot.digest(), plot.leftovers()) == (trees[1], [])
-    (plot.place / "open").write_text("20200101T000000000000-abcdef")
-    assert plot.recover() == 0
-    assert (plot.digest(), plot.leftovers()) == (trees[1], [])
+    env = TinyEnvironment.create(tmp_path / "env")
+    env.upgrade()
+    (env.place / "open").write_text(env.journal.ids()[-1])
+    assert env.recover() == 0
+    assert (env.digest(), env.leftovers()) == (trees[1], [])
+    (env.place / "open").write_text("20200101T000000000000-abcdef")
+    assert env.recover() == 0
+    assert (env.digest(), env.leftovers()) == (trees[1], [])
 
 
 def test_recovery_reads_nothing_without_the_open_mark(
-    half_done: Plot, monkeypatch: pytest.MonkeyPatch
+    interrupted: TinyEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (half_done.place / "open").unlink()
+    (interrupted.place / "open").unlink()
     looked: list[str] = []
 
     def look(path: Path) -> Iterator[Path]:
@@ -249,5 +256,5 @@ def test_recovery_reads_nothing_without_the_open_mark(
         return iter(())
 
     monkeypatch.setattr(Path, "iterdir", look)
-    assert recovery.recover_if_needed(half_done.backend) == ()
+    assert recovery.recover_if_needed(interrupted.backend) == ()
     assert looked == []

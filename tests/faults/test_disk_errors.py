@@ -1,4 +1,4 @@
-"""The disk refuses any single call of ours: it is the old one, or it is said what is not."""
+"""Any single failed disk call leaves the old environment, or an error that names the rest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from faults.plot import Plot, at_work
+from faults.tiny_environment import TinyEnvironment, installer_is_writing
 
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.core.errors import DiskFailed, InstallFailed, PkgwidgetsError, RollbackFailed
@@ -27,7 +27,7 @@ OPERATIONS = (
     "opened", "write", "allocate", "sync", "sync_path", "make_folder", "remove_folder", "remove",
     "replace", "link", "link_to", "copy", "set_mode", "sha256",
 )  # fmt: skip
-TAKES_ROOM = ("opened", "write", "allocate", "make_folder", "link", "link_to", "copy")
+NEEDS_SPACE = ("opened", "write", "allocate", "make_folder", "link", "link_to", "copy")
 
 slow = pytest.mark.slow
 CODES = pytest.mark.parametrize(
@@ -44,30 +44,32 @@ CODES = pytest.mark.parametrize(
 
 
 @contextmanager
-def refused(
-    is_refused: Callable[[str, int], bool], code: int, names: tuple[str, ...] = OPERATIONS
+def refuse_calls(
+    should_fail: Callable[[str, int], bool], code: int, names: tuple[str, ...] = OPERATIONS
 ) -> Iterator[list[str]]:
-    """Refuse the calls of ours that are chosen by name and number; yield the names of these."""
-    struck: list[str] = []
+    """Fail the chosen disk calls of pkgwidgets; yield the names of the failed calls."""
+    failed_calls: list[str] = []
     numbers = count(1)
     with pytest.MonkeyPatch.context() as patch:
         for name in names:
-            patch.setattr(filesystem, name, _wrapped(name, is_refused, code, numbers, struck))
-        yield struck
+            patch.setattr(
+                filesystem, name, _wrapped(name, should_fail, code, numbers, failed_calls)
+            )
+        yield failed_calls
 
 
 def _wrapped(
     name: str,
-    is_refused: Callable[[str, int], bool],
+    should_fail: Callable[[str, int], bool],
     code: int,
     numbers: Iterator[int],
-    struck: list[str],
+    failed_calls: list[str],
 ) -> Callable[..., Any]:
     function = getattr(filesystem, name)
 
     def called(*args: Any, **more: Any) -> Any:
-        if not at_work() and is_refused(name, next(numbers)):
-            struck.append(name)
+        if not installer_is_writing() and should_fail(name, next(numbers)):
+            failed_calls.append(name)
             path = args[0].path if isinstance(args[0], filesystem.OpenFile) else args[0]
             raise OSError(code, os.strerror(code), str(path))
         return function(*args, **more)
@@ -75,120 +77,132 @@ def _wrapped(
     return called
 
 
-def is_number(wanted: int, name: str, at: int) -> bool:
-    return at == wanted
+def is_call_number(number: int, name: str, at: int) -> bool:
+    return at == number
 
 
-def outcome(plot: Plot) -> PkgwidgetsError | None:
-    """Upgrade, and return what was raised; anything but an error of ours is a failed test."""
+def upgrade_error(env: TinyEnvironment) -> PkgwidgetsError | None:
+    """Upgrade and return the raised `PkgwidgetsError`, if any; other errors fail the test."""
     try:
-        plot.upgrade()
+        env.upgrade()
     except PkgwidgetsError as error:
         return error
     return None
 
 
-def stands(plot: Plot, error: PkgwidgetsError | None, trees: tuple[str, str]) -> None:
-    """Check that the promise of an error, or of none, is kept; then that recovery keeps it."""
+def check_promise(
+    env: TinyEnvironment, error: PkgwidgetsError | None, trees: tuple[str, str]
+) -> None:
+    """Check that the environment is as the error (or none) promises, and after recovery, too."""
     if not isinstance(error, RollbackFailed):
-        assert plot.digest() == trees[error is None]
-    assert plot.recover() == 0
-    assert plot.digest() == trees["COMMIT" in plot.last_steps()]
-    assert plot.leftovers() == []
+        assert env.digest() == trees[error is None]
+    assert env.recover() == 0
+    assert env.digest() == trees["COMMIT" in env.last_steps()]
+    assert env.leftovers() == []
 
 
 @CODES
 def test_any_single_disk_error_leaves_a_known_state(
     tmp_path: Path, trees: tuple[str, str], code: int
 ) -> None:
-    plot = Plot.planted(tmp_path / "env")
+    env = TinyEnvironment.create(tmp_path / "env")
     for number in count(1):
-        plot = Plot.planted(tmp_path / "env")
-        with refused(partial(is_number, number), code) as struck:
-            error = outcome(plot)
-        if not struck:
+        env = TinyEnvironment.create(tmp_path / "env")
+        with refuse_calls(partial(is_call_number, number), code) as failed_calls:
+            error = upgrade_error(env)
+        if not failed_calls:
             break
         if isinstance(error, DiskFailed):
-            assert error.reason == os.strerror(code).lower(), struck
-            assert error.path.startswith(str(plot.prefix)), struck
+            assert error.reason == os.strerror(code).lower(), failed_calls
+            assert error.path.startswith(str(env.prefix)), failed_calls
         else:
             # A link that is refused is a copy; a hash that differs is a file that is put back.
-            assert error is None, (struck, error)
-        stands(plot, error, trees)
+            assert error is None, (failed_calls, error)
+        check_promise(env, error, trees)
     assert number > 60
-    assert plot.digest() == trees[1]
+    assert env.digest() == trees[1]
 
 
 @CODES
 def test_any_single_disk_error_during_rollback_leaves_a_known_state(
     tmp_path: Path, trees: tuple[str, str], code: int
 ) -> None:
-    plot = Plot.planted(tmp_path / "env")
+    env = TinyEnvironment.create(tmp_path / "env")
     for number in count(1):
-        plot = Plot.planted(tmp_path / "env")
-        install = plot.installer.install
+        env = TinyEnvironment.create(tmp_path / "env")
+        install = env.installer.install
 
         def fail(plan: Plan, report: Report, install: Any = install) -> None:
             install(plan, report)
             raise InstallFailed("", ("fake",), 2, "it failed at its end")
 
-        plot.installer.install = fail  # type: ignore[method-assign]
-        begun: list[int] = []
+        env.installer.install = fail  # type: ignore[method-assign]
+        calls: list[int] = []
 
         def chosen(
-            name: str, at: int, begun: list[int] = begun, number: int = number, plot: Plot = plot
+            name: str,
+            at: int,
+            calls: list[int] = calls,
+            number: int = number,
+            env: TinyEnvironment = env,
         ) -> bool:
-            if "INTENT" in plot.last_steps():
-                begun.append(at)
-            return len(begun) == number
+            if "INTENT" in env.last_steps():
+                calls.append(at)
+            return len(calls) == number
 
-        with refused(chosen, code) as struck:
-            error = outcome(plot)
-        if not struck:
+        with refuse_calls(chosen, code) as failed_calls:
+            error = upgrade_error(env)
+        if not failed_calls:
             break
-        assert isinstance(error, InstallFailed | RollbackFailed | DiskFailed), struck
-        stands(plot, error, trees)
-        assert plot.digest() == trees[0]
+        assert isinstance(error, InstallFailed | RollbackFailed | DiskFailed), failed_calls
+        check_promise(env, error, trees)
+        assert env.digest() == trees[0]
     assert number > 30
-    assert plot.digest() == trees[0]
+    assert env.digest() == trees[0]
 
 
 def test_full_disk_at_any_call_is_rolled_back(tmp_path: Path, trees: tuple[str, str]) -> None:
-    """Nothing is free but what was reserved, and that only once it is given back."""
+    """The only free space is the reserve, once it is released."""
     for number in count(1):
-        plot = Plot.planted(tmp_path / "env")
+        env = TinyEnvironment.create(tmp_path / "env")
         reserved: list[Path] = []
 
         def is_full(
-            name: str, at: int, plot: Plot = plot, number: int = number, seen: Any = reserved
+            name: str,
+            at: int,
+            env: TinyEnvironment = env,
+            number: int = number,
+            seen: Any = reserved,
         ) -> bool:
-            there = list(plot.place.glob("txn/*/reserve"))
+            there = list(env.place.glob("txn/*/reserve"))
             seen += there
             freed = bool(seen) and not there
             return at >= number and not freed
 
-        with refused(is_full, errno.ENOSPC, TAKES_ROOM) as struck:
-            error = outcome(plot)
-        if not struck:
+        with refuse_calls(is_full, errno.ENOSPC, NEEDS_SPACE) as failed_calls:
+            error = upgrade_error(env)
+        if not failed_calls:
             break
-        assert isinstance(error, DiskFailed), (struck, error)
-        assert plot.digest() == trees[0], struck
-        if plot.last_steps():
-            assert plot.last_steps()[-1] in ("ABORTED", "ROLLED_BACK"), struck
-        assert plot.leftovers() == []
+        assert isinstance(error, DiskFailed), (failed_calls, error)
+        assert env.digest() == trees[0], failed_calls
+        if env.last_steps():
+            assert env.last_steps()[-1] in ("ABORTED", "ROLLED_BACK"), failed_calls
+        assert env.leftovers() == []
     assert number > 20
 
 
 def test_failed_sync_ends_the_transaction(tmp_path: Path, trees: tuple[str, str]) -> None:
     for number in count(1):
-        plot = Plot.planted(tmp_path / "env")
-        with refused(partial(is_number, number), errno.EIO, ("sync", "sync_path")) as struck:
-            error = outcome(plot)
-        if not struck:
+        env = TinyEnvironment.create(tmp_path / "env")
+        with refuse_calls(
+            partial(is_call_number, number), errno.EIO, ("sync", "sync_path")
+        ) as failed_calls:
+            error = upgrade_error(env)
+        if not failed_calls:
             break
-        committed = "COMMIT" in plot.last_steps()
-        assert isinstance(error, DiskFailed) != committed, struck
-        stands(plot, error, trees)
+        committed = "COMMIT" in env.last_steps()
+        assert isinstance(error, DiskFailed) != committed, failed_calls
+        check_promise(env, error, trees)
     assert number > 25
 
 
@@ -196,44 +210,44 @@ def test_failed_sync_ends_the_transaction(tmp_path: Path, trees: tuple[str, str]
 def test_disk_without_locks_raises_disk_failed(
     tmp_path: Path, trees: tuple[str, str], monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
-    plot = Plot.planted(tmp_path / "env")
+    env = TinyEnvironment.create(tmp_path / "env")
 
     def refuse(descriptor: int, operation: int) -> None:
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    error = outcome(plot)
+    error = upgrade_error(env)
     assert isinstance(error, DiskFailed)
     assert "it cannot be locked" in str(error)
-    assert (plot.digest(), plot.journal.ids()) == (trees[0], [])
+    assert (env.digest(), env.journal.ids()) == (trees[0], [])
 
 
 def test_no_change_is_made_before_a_failed_rollback_is_completed(
     tmp_path: Path, trees: tuple[str, str]
 ) -> None:
-    plot = Plot.planted(tmp_path / "env")
-    with refused(lambda name, at: "INSTALLED" in plot.last_steps(), errno.EACCES):
-        error = outcome(plot)
+    env = TinyEnvironment.create(tmp_path / "env")
+    with refuse_calls(lambda name, at: "INSTALLED" in env.last_steps(), errno.EACCES):
+        error = upgrade_error(env)
     assert isinstance(error, RollbackFailed)
-    with refused(lambda name, at: name in ("replace", "link", "copy"), errno.EACCES):
+    with refuse_calls(lambda name, at: name in ("replace", "link", "copy"), errno.EACCES):
         for _ in range(2):
-            again = outcome(plot)
+            again = upgrade_error(env)
             assert isinstance(again, RollbackFailed)
             assert "permission denied" in str(again)
-    assert len(plot.journal.ids()) == 1
-    with plot.environment.locked("recovery"):
-        assert recovery.recover(plot.backend) == tuple(plot.journal.ids())
-    assert plot.digest() == trees[0]
-    assert outcome(plot) is None
+    assert len(env.journal.ids()) == 1
+    with env.environment.locked("recovery"):
+        assert recovery.recover(env.backend) == tuple(env.journal.ids())
+    assert env.digest() == trees[0]
+    assert upgrade_error(env) is None
 
 
 @pytest.mark.parametrize(("after", "raised"), [("INSTALLED", True), ("COMMIT", False)])
 def test_unreadable_journal_raises_only_before_commit(
     tmp_path: Path, trees: tuple[str, str], after: str, raised: bool
 ) -> None:
-    """What is half done is not called old, and what is committed not failed."""
-    plot = Plot.planted(tmp_path / "env")
-    record, read = plot.journal.record, Path.read_bytes
+    """An interrupted change is not reported as rolled back, a committed one not as failed."""
+    env = TinyEnvironment.create(tmp_path / "env")
+    record, read = env.journal.record, Path.read_bytes
 
     def refuse(path: Path) -> bytes:
         if path.name == "journal":
@@ -247,12 +261,12 @@ def test_unreadable_journal_raises_only_before_commit(
             if step == after:
                 patch.setattr(Path, "read_bytes", refuse)
 
-        patch.setattr(plot.journal, "record", recorded)
-        error = outcome(plot)
+        patch.setattr(env.journal, "record", recorded)
+        error = upgrade_error(env)
     if raised:
         assert isinstance(error, RollbackFailed)
         assert "journal: too many open files" in str(error)
     else:
         assert error is None
-    assert plot.recover() == 0
-    assert (plot.digest(), plot.leftovers()) == (trees[not raised], [])
+    assert env.recover() == 0
+    assert (env.digest(), env.leftovers()) == (trees[not raised], [])

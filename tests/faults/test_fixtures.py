@@ -1,4 +1,4 @@
-"""Environments of every kind: what may be changed is changed, and the rest says why not at once."""
+"""Environments of every kind: changeable ones are changed, others are refused with a reason."""
 
 from __future__ import annotations
 
@@ -28,13 +28,15 @@ from pkgwidgets.operations import apply
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
 
 
-def pea(version: str, files: dict[str, str | bytes] | None = None, **more: object) -> BuiltWheel:
-    found = {"pea.py": f"x = {version!r}\n"} if files is None else files
-    return BuiltWheel(name="pea", version=version, files=found, **more)  # type: ignore[arg-type]
+def pea_wheel(
+    version: str, files: dict[str, str | bytes] | None = None, **more: object
+) -> BuiltWheel:
+    contents = {"pea.py": f"x = {version!r}\n"} if files is None else files
+    return BuiltWheel(name="pea", version=version, files=contents, **more)  # type: ignore[arg-type]
 
 
 class Site:
-    """The garden's environment, and what a test makes of it."""
+    """The garden's environment, with methods that modify it."""
 
     def __init__(self, garden: Demo, backend: Backend) -> None:
         self.garden = garden
@@ -42,8 +44,8 @@ class Site:
         self.path = garden.site_packages
         self.prefix = garden.folder / "env"
 
-    def put(self, *wheels: BuiltWheel) -> None:
-        """Install without asking anybody."""
+    def install_directly(self, *wheels: BuiltWheel) -> None:
+        """Install wheels without a plan or a transaction."""
         for wheel in wheels:
             scheme = self.backend.environment.interpreter.scheme
             WheelInstallation(
@@ -51,21 +53,21 @@ class Site:
             ).run()
 
     def info(self, name: str) -> Path:
-        (found,) = self.path.glob(f"{name}-*.dist-info")
-        return found
+        (folder,) = self.path.glob(f"{name}-*.dist-info")
+        return folder
 
     def claim(self, row: str, name: str = "seedshelf") -> None:
         """Add a row to a RECORD."""
         with (self.info(name) / "RECORD").open("a") as file:
             file.write(f"{row}\n")
 
-    def came_from(self, facts: object, name: str = "seedshelf") -> None:
+    def set_direct_url(self, facts: object, name: str = "seedshelf") -> None:
         (self.info(name) / "direct_url.json").write_text(json.dumps(facts))
 
-    def seen_as(self, **facts: object) -> None:
-        """Let the interpreter tell other facts."""
-        told: Interpreter = replace(self.backend.environment.interpreter, **facts)  # type: ignore[arg-type]
-        self.backend = replace(self.backend, environment=InstalledEnvironment(told))
+    def set_interpreter_facts(self, **facts: object) -> None:
+        """Replace facts of the interpreter."""
+        interpreter: Interpreter = replace(self.backend.environment.interpreter, **facts)  # type: ignore[arg-type]
+        self.backend = replace(self.backend, environment=InstalledEnvironment(interpreter))
 
 
 @pytest.fixture
@@ -88,11 +90,11 @@ def frozen_conda(site: Site) -> None:
 
 
 def system_with_a_marker(site: Site) -> None:
-    site.seen_as(externally_managed="[externally-managed]")
+    site.set_interpreter_facts(externally_managed="[externally-managed]")
 
 
 def user_site(site: Site) -> None:
-    """What `pip install --user` put there is seen by this kernel, and lies outside of its own."""
+    """A package from `pip install --user`: importable, but outside the environment."""
     elsewhere(site, "home/.local/lib/python3/site-packages")
 
 
@@ -101,11 +103,11 @@ def system_site(site: Site) -> None:
 
 
 def elsewhere(site: Site, folder: str) -> None:
-    lent = site.garden.folder / folder
-    info = lent / "seedshelf-1.4.1.dist-info"
-    lent.mkdir(parents=True)
+    other_site = site.garden.folder / folder
+    info = other_site / "seedshelf-1.4.1.dist-info"
+    other_site.mkdir(parents=True)
     site.info("seedshelf").rename(info)
-    site.seen_as(search=(*site.backend.environment.interpreter.search, lent))
+    site.set_interpreter_facts(search=(*site.backend.environment.interpreter.search, other_site))
 
 
 def two_dist_infos(site: Site) -> None:
@@ -115,22 +117,22 @@ def two_dist_infos(site: Site) -> None:
 
 
 def linked_package(site: Site) -> None:
-    site.put(pea("1.0", {"pea/__init__.py": ""}))
+    site.install_directly(pea_wheel("1.0", {"pea/__init__.py": ""}))
     (site.path / "pea").rename(site.garden.folder / "source")
     (site.path / "pea").symlink_to(site.garden.folder / "source")
 
 
 def package_linked_inside(site: Site) -> None:
-    site.put(pea("1.0", {"pea/__init__.py": ""}))
+    site.install_directly(pea_wheel("1.0", {"pea/__init__.py": ""}))
     (site.path / "pea").rename(site.path / "real_pea")
     (site.path / "pea").symlink_to("real_pea")
 
 
 def overlap(site: Site) -> None:
-    """As of two builds of one library: both own the file, the second wrote it."""
-    site.put(pea("1.0", {"pea/__init__.py": "", "shared.py": "x = 1\n"}))
+    """Two builds of one library own the same file; the second wrote it."""
+    site.install_directly(pea_wheel("1.0", {"pea/__init__.py": "", "shared.py": "x = 1\n"}))
     (site.path / "shared.py").unlink()
-    site.put(BuiltWheel(name="pod", version="1", files={"shared.py": "x = 2\n"}))
+    site.install_directly(BuiltWheel(name="pod", version="1", files={"shared.py": "x = 2\n"}))
 
 
 def egg_info(site: Site) -> None:
@@ -162,17 +164,17 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
         "seedshelf cannot be changed: it lies outside of this environment, in ",
     ),
     "editable": (
-        lambda site: site.came_from({"url": "file:///src", "dir_info": {"editable": True}}),
+        lambda site: site.set_direct_url({"url": "file:///src", "dir_info": {"editable": True}}),
         "seedshelf",
         "seedshelf cannot be changed: it is an editable install: change its source instead",
     ),
     "repository": (
-        lambda site: site.came_from({"url": "https://h/r", "vcs_info": {"vcs": "git"}}),
+        lambda site: site.set_direct_url({"url": "https://h/r", "vcs_info": {"vcs": "git"}}),
         "seedshelf",
         "seedshelf cannot be changed: it was installed from a repository",
     ),
     "local wheel": (
-        lambda site: site.came_from({"url": "file:///x.whl", "archive_info": {}}),
+        lambda site: site.set_direct_url({"url": "file:///x.whl", "archive_info": {}}),
         "seedshelf",
         "seedshelf cannot be changed: it was installed from a URL",
     ),
@@ -218,49 +220,49 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     "egg-info": (egg_info, "pea", "pea cannot be changed: it has no RECORD, being an egg-info"),
     "egg-info, a file": (legacy_file, "pea", "pea cannot be changed: it is unreadable"),
 }
-"""What is made of the environment, what is asked to be changed, and the sentence."""
+"""How the environment is modified, the package to upgrade, and the reason."""
 
 
 @pytest.mark.parametrize("call", [plan_upgrade, plan_uninstall], ids=["upgrade", "removal"])
-@pytest.mark.parametrize(("make", "name", "said"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("make", "name", "reason"), REFUSED.values(), ids=REFUSED)
 def test_unchangeable_package_is_refused_while_planning(
     site: Site,
     tree: Oracle,
     make: Callable[[Site], object],
     name: str,
-    said: str,
+    reason: str,
     call: Callable[[Backend, str], Plan],
 ) -> None:
-    site.garden.index.publish(pea("2.0"))
+    site.garden.index.publish(pea_wheel("2.0"))
     make(site)
-    before, asked = tree(site.prefix), len(site.garden.index.requests)
+    before, requests = tree(site.prefix), len(site.garden.index.requests)
     with pytest.raises(EnvironmentRefused) as caught:
         call(site.backend, name)
-    assert said in caught.value.reason
+    assert reason in caught.value.reason
     assert caught.value.hint == "Nothing was changed."
     assert "\n" not in str(caught.value)
-    assert (tree(site.prefix), len(site.garden.index.requests)) == (before, asked)
+    assert (tree(site.prefix), len(site.garden.index.requests)) == (before, requests)
 
 
-OF_ITSELF = [
+ALWAYS_REFUSED = [
     name
     for name in REFUSED
     if name not in ("conda, frozen", "system and marker") and "clai" not in name
 ]
-"""Those of one distribution that is still refused when all others change, too."""
+"""Distributions that are refused even if all others may change."""
 
 
-@pytest.mark.parametrize("fixture", OF_ITSELF)
+@pytest.mark.parametrize("fixture", ALWAYS_REFUSED)
 def test_unchangeable_package_does_not_block_other_upgrades(site: Site, fixture: str) -> None:
     make, name, _ = REFUSED[fixture]
-    site.garden.index.publish(pea("2.0"))
+    site.garden.index.publish(pea_wheel("2.0"))
     make(site)
     plan = plan_upgrade(site.backend)
     assert {"frostcall", "raintable"} <= {change.id for change in plan.changes}
     assert name not in {change.id for change in plan.changes}
     listed = site.backend.environment.distributions().values()
-    readable = name in {found.id for found in listed if isinstance(found, Distribution)}
-    assert (name in {held.id for held in plan.held_back}) == readable
+    readable = name in {entry.id for entry in listed if isinstance(entry, Distribution)}
+    assert (name in {kept.id for kept in plan.held_back}) == readable
     done = apply.apply_plan(site.backend, plan_upgrade(site.backend, "frostcall"))
     assert done.outcome is Outcome.COMMITTED
 
@@ -278,19 +280,19 @@ def test_unchangeable_dependency_holds_the_package_back(site: Site) -> None:
     (site.info("sundrift") / "RECORD").unlink()
     plan = plan_upgrade(site.backend, "bedplanner")
     assert not plan
-    reasons = {str(held.id): held.reason for held in plan.held_back}
+    reasons = {str(kept.id): kept.reason for kept in plan.held_back}
     assert set(reasons) == {"bedplanner", "sundrift"}
     assert "has no RECORD" in reasons["sundrift"]
     with pytest.raises(EnvironmentRefused, match=r"sundrift would have to change, and cannot: "):
         plan_upgrade(site.backend, "bedplanner", version="2.3.0")
-    site.garden.index.publish(pea("1.0", requires=("sundrift>=1.1",)))
+    site.garden.index.publish(pea_wheel("1.0", requires=("sundrift>=1.1",)))
     with pytest.raises(EnvironmentRefused, match=r"sundrift would have to change, and cannot: "):
         plan_install(site.backend, "pea")
 
 
 def test_unreadable_package_is_not_installed_over(site: Site) -> None:
     two_dist_infos(site)
-    site.garden.index.publish(pea("1.0", requires=("seedshelf>=1.4.2",)))
+    site.garden.index.publish(pea_wheel("1.0", requires=("seedshelf>=1.4.2",)))
     with pytest.raises(EnvironmentRefused, match="seedshelf would be installed over what cannot"):
         plan_install(site.backend, "pea")
 
@@ -298,9 +300,9 @@ def test_unreadable_package_is_not_installed_over(site: Site) -> None:
 @pytest.mark.parametrize("text", ["garbage", "[1]", "null", '{"url": "http://["}', "\\ud800"])
 def test_unreadable_direct_url_refuses_every_plan_and_is_named(site: Site, text: str) -> None:
     (site.info("frostcall") / "direct_url.json").write_text(text)
-    spoilt = r"frostcall-1\.9\.3\.dist-info/direct_url\.json cannot be read: .*; mend it"
+    unreadable = r"frostcall-1\.9\.3\.dist-info/direct_url\.json cannot be read: .*; mend it"
     for call in (plan_upgrade, plan_uninstall, plan_install):
-        with pytest.raises(EnvironmentRefused, match=spoilt):
+        with pytest.raises(EnvironmentRefused, match=unreadable):
             call(site.backend, "seedshelf")
 
 
@@ -315,7 +317,7 @@ def test_hostile_record_row_added_after_an_upgrade_refuses_the_undo(site: Site) 
 
 
 def test_read_only_environment_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder's mode is nothing to root, so the probe's own call is refused."""
+    """Root ignores a folder's mode, so the probe's own call fails here."""
     made = tempfile.TemporaryDirectory
 
     def refused(prefix: str, dir: Path) -> tempfile.TemporaryDirectory[str]:
@@ -349,49 +351,55 @@ def test_file_system_without_locks_is_refused(
 
 def data_files(site: Site) -> None:
     data = "{name}-{version}.data/data/share/pea/"
-    site.put(pea("1.0", {"pea.py": "", f"{data}one.txt": "1", f"{data}two.txt": "2"}))
-    site.garden.index.publish(pea("2.0", {"pea.py": "", f"{data}one.txt": "11"}))
+    site.install_directly(
+        pea_wheel("1.0", {"pea.py": "", f"{data}one.txt": "1", f"{data}two.txt": "2"})
+    )
+    site.garden.index.publish(pea_wheel("2.0", {"pea.py": "", f"{data}one.txt": "11"}))
 
 
 def namespace(site: Site) -> None:
     for name in ("pea", "pod"):
         files: dict[str, str | bytes] = {f"bed/{name}/__init__.py": "x = 1\n"}
-        site.put(BuiltWheel(name=name, version="1.0", files=files))
-    site.garden.index.publish(pea("2.0", {"bed/pea/__init__.py": "import bed.pod\n"}))
+        site.install_directly(BuiltWheel(name=name, version="1.0", files=files))
+    site.garden.index.publish(pea_wheel("2.0", {"bed/pea/__init__.py": "import bed.pod\n"}))
 
 
-def shared_alike(site: Site) -> None:
-    """Both ship the same file, as old namespace packages do, and the new one still has it."""
+def identical_shared_file(site: Site) -> None:
+    """Both own the same file, as in old namespace packages; the new version still has it."""
     alike: dict[str, str | bytes] = {"bed/__init__.py": "__path__ = __path__\n"}
-    site.put(pea("1.0", {**alike, "bed/pea.py": "x = 1\n"}))
+    site.install_directly(pea_wheel("1.0", {**alike, "bed/pea.py": "x = 1\n"}))
     (site.path / "bed" / "__init__.py").unlink()
     pod: dict[str, str | bytes] = {**alike, "bed/pod.py": "import bed.pea\n"}
-    site.put(BuiltWheel(name="pod", version="1.0", files=pod))
-    site.garden.index.publish(pea("2.0", {**alike, "bed/pea.py": "import bed.pod\n"}))
+    site.install_directly(BuiltWheel(name="pod", version="1.0", files=pod))
+    site.garden.index.publish(pea_wheel("2.0", {**alike, "bed/pea.py": "import bed.pod\n"}))
 
 
 def path_file(site: Site) -> None:
-    site.put(pea("1.0", {"pea.pth": "more_peas\n", "more_peas/pea.py": "x = 1\n"}))
-    site.garden.index.publish(pea("2.0", {"pea.pth": "most_peas\n", "most_peas/pea.py": "x = 2\n"}))
+    site.install_directly(
+        pea_wheel("1.0", {"pea.pth": "more_peas\n", "more_peas/pea.py": "x = 1\n"})
+    )
+    site.garden.index.publish(
+        pea_wheel("2.0", {"pea.pth": "most_peas\n", "most_peas/pea.py": "x = 2\n"})
+    )
 
 
 def leftover(site: Site) -> None:
-    """What an interrupted pip leaves is nobody's, and not ours to delete."""
+    """Leftovers of an interrupted pip belong to no distribution and are not deleted."""
     (site.path / "~eedshelf").mkdir()
     (site.path / "~eedshelf-1.3.dist-info").mkdir()
     plain(site)
 
 
 def plain(site: Site) -> None:
-    site.put(pea("1.0"))
-    site.garden.index.publish(pea("2.0"))
+    site.install_directly(pea_wheel("1.0"))
+    site.garden.index.publish(pea_wheel("2.0"))
 
 
 ALLOWED = {
     "virtual environment": plain,
     "leftover of an interrupted pip": leftover,
     "namespace": namespace,
-    "shared alike": shared_alike,
+    "shared alike": identical_shared_file,
     "path file": path_file,
     "data files": data_files,
 }
@@ -406,8 +414,8 @@ def test_changeable_environment_is_upgraded_and_undone(
     done = apply.apply_plan(site.backend, plan_upgrade(site.backend, "pea"))
     assert [str(change) for change in done.changes] == ["pea 1.0 → 2.0"]
     after = tree(site.prefix)
-    left = {row[0] for row in before if "~" in row[0]}
-    assert left == {row[0] for row in after if "~" in row[0]}
+    leftovers = {row[0] for row in before if "~" in row[0]}
+    assert leftovers == {row[0] for row in after if "~" in row[0]}
     apply.apply_plan(site.backend, plan_undo(site.backend))
     assert tree(site.prefix) == before
 
@@ -415,7 +423,7 @@ def test_changeable_environment_is_upgraded_and_undone(
 def test_overlay_file_system_without_links_is_supported(
     site: Site, tree: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a container: a folder of a lower layer cannot be renamed, nor a file linked."""
+    """As in a container: folders of a lower layer cannot be renamed, files not linked."""
     plain(site)
     rename = os.rename
 
@@ -439,8 +447,8 @@ def test_names_that_differ_only_in_case_are_refused_if_case_is_folded(
     site: Site, tree: Oracle
 ) -> None:
     plain(site)
-    twins: dict[str, str | bytes] = {"pea.py": "", "Pod.txt": "1", "pod.txt": "2"}
-    site.garden.index.publish(pea("3.0", twins))
+    names_by_case: dict[str, str | bytes] = {"pea.py": "", "Pod.txt": "1", "pod.txt": "2"}
+    site.garden.index.publish(pea_wheel("3.0", names_by_case))
     before = tree(site.prefix)
     records = RecordFiles(site.backend.environment, folds_case=lambda prefix: True)
     backend = replace(site.backend, records=records)

@@ -1,4 +1,4 @@
-"""What others changed since a plan was made stops it before anything is touched, and is named."""
+"""Changes by other programs since a plan was made are named, and the plan is refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pkgwidgets.operations.snapshot import changes_since_plan
 
 
 class Foreign:
-    """What somebody else does between a plan and its application."""
+    """Changes by another program between planning and applying."""
 
     def __init__(self, garden: Demo) -> None:
         self.site = garden.site_packages
@@ -35,8 +35,8 @@ class Foreign:
         self.python = garden.python
 
     def info(self, name: str) -> Path:
-        (found,) = self.site.glob(f"{name}-*.dist-info")
-        return found
+        (folder,) = self.site.glob(f"{name}-*.dist-info")
+        return folder
 
     def _version(self, version: str) -> None:
         metadata = self.info("seedshelf") / "METADATA"
@@ -106,7 +106,7 @@ class Foreign:
         (self.site / "bedplanner").rename(self.site / "elsewhere")
         (self.site / "bedplanner").symlink_to("elsewhere")
 
-    def take_the_rights(self) -> None:
+    def remove_write_permission(self) -> None:
         self.site.chmod(0o555)
 
     def freeze(self) -> None:
@@ -119,11 +119,11 @@ class Foreign:
         self.python.write_text(f'#!/bin/sh\nexec {target} "$@"\n')
         self.python.chmod(0o755)
 
-    def spoil_metadata(self) -> None:
+    def corrupt_metadata(self) -> None:
         (self.info("frostcall") / "METADATA").write_bytes(b"")
 
 
-SAID = {
+MESSAGES = {
     "install": r"new is 1\.0, not absent",
     "upgrade": r"seedshelf is 1\.4\.2, not 1\.4\.1",
     "downgrade": r"seedshelf is 1\.0, not 1\.4\.1",
@@ -143,14 +143,14 @@ SAID = {
     "add_a_pth_file": "what runs at every start changed",
     "add_a_sitecustomize": "what runs at every start changed",
     "link_the_folder": "a file of bedplanner changed",
-    "take_the_rights": "the rights of its folders changed",
+    "remove_write_permission": "the rights of its folders changed",
     "freeze": "is frozen by its owner",
     "replace_the_interpreter": "its interpreter changed",
-    "spoil_metadata": "frostcall cannot be read: METADATA names no project",
+    "corrupt_metadata": "frostcall cannot be read: METADATA names no project",
 }
 
 
-@pytest.mark.parametrize("change", SAID)
+@pytest.mark.parametrize("change", MESSAGES)
 def test_foreign_change_makes_a_plan_stale(
     backend: Backend, garden: Demo, tree: Oracle, change: str
 ) -> None:
@@ -158,7 +158,7 @@ def test_foreign_change_makes_a_plan_stale(
     assert changes_since_plan(backend, plan) == ()
     getattr(Foreign(garden), change)()
     before = tree(garden.folder / "env")
-    with pytest.raises(StalePlan, match=SAID[change]) as caught:
+    with pytest.raises(StalePlan, match=MESSAGES[change]) as caught:
         apply.apply_plan(backend, plan)
     assert caught.value.differences
     assert tree(garden.folder / "env") == before
@@ -169,7 +169,7 @@ def test_foreign_change_makes_a_plan_stale(
 def test_environment_that_became_externally_managed_makes_a_plan_stale(
     backend: Backend, garden: Demo, tree: Oracle, tmp_path: Path
 ) -> None:
-    """The marker of PEP 668 counts outside of virtual environments: this one passes for such."""
+    """PEP 668 applies outside virtual environments; this one is made to look like that."""
     facts = replace(backend.environment.interpreter, stdlib=tmp_path)
     facts = replace(facts, base_prefix=facts.prefix)
     closed = replace(backend, environment=InstalledEnvironment(facts))
@@ -184,7 +184,7 @@ def test_environment_that_became_externally_managed_makes_a_plan_stale(
 def test_index_with_different_files_fails_the_hash_check(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
-    """The hashes of the plan decide, whatever is configured when it is applied."""
+    """The hashes of the plan decide, not the configuration when it is applied."""
     plan = plan_upgrade(backend, "seedshelf")
     before = tree(garden.folder / "env")
     other = BuiltWheel(name="seedshelf", version="1.4.2", files={"seedshelf.py": "evil = 1\n"})
@@ -244,7 +244,7 @@ def test_new_bytecode_does_not_make_a_plan_stale(backend: Backend, garden: Demo)
 
 
 def test_rolled_back_plan_can_be_applied_again(backend: Backend, garden: Demo) -> None:
-    """Files that were put back are the same to it, whatever inode they have."""
+    """Restored files count as unchanged, whatever their inode."""
     plan = plan_upgrade(backend, ["seedshelf", "bedplanner"])
 
     def fail(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""Good upgrades, odd as they may be, are not taken for bad ones: thirty pairs, none rolled back."""
+"""Thirty unusual but good upgrades, none of which may be rolled back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCRIPTS = "{name}-{version}.data/scripts/"
 
 
 def pair(name: str, old: Files, new: Files, **more: object) -> list[BuiltWheel]:
-    """Return a project in two versions; `more` is told of both, `new_…` of the newer one."""
+    """Return two versions of a project; `more` applies to both, `new_…` to the newer one."""
     newer = {key.removeprefix("new_"): value for key, value in more.items()}
     older = {key: value for key, value in more.items() if not key.startswith("new_")}
     return [
@@ -32,12 +32,12 @@ def pair(name: str, old: Files, new: Files, **more: object) -> list[BuiltWheel]:
     ]
 
 
-def alone(name: str, files: Files, **more: object) -> list[BuiltWheel]:
-    """Return a project that stays as it is."""
+def one_version(name: str, files: Files, **more: object) -> list[BuiltWheel]:
+    """Return one version of a project, which no upgrade changes."""
     return [BuiltWheel(name=name, version="1.0", files=files, **more)]  # type: ignore[arg-type]
 
 
-def entry(name: str, target: str) -> str:
+def console_script(name: str, target: str) -> str:
     return f"[console_scripts]\n{name} = {target}\n"
 
 
@@ -49,8 +49,8 @@ FROM_PREFIX = "import sys, pathlib\nt = (pathlib.Path(sys.prefix) / 'share/g/a.t
 
 THREAD = "import threading, time\nthreading.Thread(target=lambda: time.sleep(9)).start()\n"
 WARNS = "import warnings\nwarnings.warn('old', DeprecationWarning)\n"
-MUTTERS = "import sys\nsys.stderr.write('Error processing line 1 of nothing\\n')\n"
-PERHAPS = "try:\n    import nobody\nexcept ImportError:\n    pass\n"
+WRITES_STDERR = "import sys\nsys.stderr.write('Error processing line 1 of nothing\\n')\n"
+OPTIONAL_IMPORT = "try:\n    import nobody\nexcept ImportError:\n    pass\n"
 OWN_VERSION = VERSION.format("k1") + "assert __version__ == '2.0'\n"
 NAMESPACE = (
     "import sys, types, os;"
@@ -73,25 +73,25 @@ GOOD: dict[str, list[BuiltWheel]] = {
                                    {"a7/__init__.py": ""}),
     "a namespace": [
         *pair("b1-one", {"b1/one/__init__.py": ""}, {"b1/one/__init__.py": "import b1.two\n"}),
-        *alone("b1-two", {"b1/two/__init__.py": "x = 1\n"}),
+        *one_version("b1-two", {"b1/two/__init__.py": "x = 1\n"}),
     ],
     "a namespace of loose modules": [
         *pair("b2-one", {"b2/one.py": ""}, {"b2/one.py": "import b2.two\n"}),
-        *alone("b2-two", {"b2/two.py": "x = 1\n"}),
+        *one_version("b2-two", {"b2/two.py": "x = 1\n"}),
     ],
     "a part of another's package": [
         *pair("b3-plugin", {"b3/plugin.py": ""}, {"b3/plugin.py": "import b3.core\n"}),
-        *alone("b3", {"b3/__init__.py": "", "b3/core.py": "x = 1\n"}),
+        *one_version("b3", {"b3/__init__.py": "", "b3/core.py": "x = 1\n"}),
     ],
     "a package with another's part": [
         *pair("b4", {"b4/__init__.py": "", "b4/core.py": ""},
               {"b4/__init__.py": "", "b4/core.py": "def late(): import b4.plugin\n"}),
-        *alone("b4-plugin", {"b4/plugin.py": "import b4.core\n"}, requires=("b4",)),
+        *one_version("b4-plugin", {"b4/plugin.py": "import b4.core\n"}, requires=("b4",)),
     ],
     "a namespace by a path file": [
         *pair("b5-one", {"b5/one.py": "", "b5_one-nspkg.pth": NAMESPACE},
               {"b5/one.py": "x = 1\n", "b5_one-nspkg.pth": f"{NAMESPACE}# again\n"}),
-        *alone("b5-two", {"b5/two.py": "import b5.one\n"}, requires=("b5-one",)),
+        *one_version("b5-two", {"b5/two.py": "import b5.one\n"}, requires=("b5-one",)),
     ],
     "data files": pair("c1", {"c1.py": "", f"{DATA}share/c1/a": "1", f"{DATA}share/c1/b": "1"},
                        {"c1.py": "", f"{DATA}share/c1/a": "2"}),
@@ -102,15 +102,15 @@ GOOD: dict[str, list[BuiltWheel]] = {
     "new data by prefix": pair("g2", {"g2.py": ""}, {"g2.py": FROM_PREFIX.replace("/g/", "/g2/"),
                                f"{DATA}share/g2/a.txt": "2"}),
     "a command": pair("d1", {"d1.py": "def main(): pass\n"}, {"d1.py": "def main(): print(1)\n"},
-                      entry_points=entry("d1", "d1:main")),
+                      entry_points=console_script("d1", "d1:main")),
     "a command is renamed": pair("d2", {"d2.py": "def main(): pass\n"},
                                  {"d2.py": "def main(): pass\n"},
-                                 entry_points=entry("d2", "d2:main"),
-                                 new_entry_points=entry("d2-two", "d2:main")),
+                                 entry_points=console_script("d2", "d2:main"),
+                                 new_entry_points=console_script("d2-two", "d2:main")),
     "a command is gone that others only look for": [
         *pair("d3", {"d3.py": "def main(): pass\n"}, {"d3.py": ""},
-              entry_points=entry("d3", "d3:main"), new_entry_points=""),
-        *alone("d3-user", {"d3_user.py": "import shutil\nfound = shutil.which('d3')\n"},
+              entry_points=console_script("d3", "d3:main"), new_entry_points=""),
+        *one_version("d3-user", {"d3_user.py": "import shutil\nfound = shutil.which('d3')\n"},
                requires=("d3",)),
     ],
     "a script": pair("d4", {"d4.py": "", f"{SCRIPTS}d4run": "#!python\nprint(1)\n"},
@@ -124,11 +124,11 @@ GOOD: dict[str, list[BuiltWheel]] = {
               new_requires=("f-two>=2",)),
         *pair("f-two", {"f_two.py": ""}, {"f_two.py": "", "f_moved.py": "x = 2\n"}),
     ],
-    "an extra": pair("h1", {"h1.py": ""}, {"h1.py": PERHAPS},
+    "an extra": pair("h1", {"h1.py": ""}, {"h1.py": OPTIONAL_IMPORT},
                      extras=("more",), requires=("nobody; extra == 'more'",)),
     "it prints": pair("i1", {"i1.py": "print('one')\n"}, {"i1.py": "print('x' * 100000)\n"}),
     "it warns": pair("i2", {"i2.py": ""}, {"i2.py": WARNS}),
-    "it writes to standard error": pair("i3", {"i3.py": ""}, {"i3.py": MUTTERS}),
+    "it writes to standard error": pair("i3", {"i3.py": ""}, {"i3.py": WRITES_STDERR}),
     "it starts a thread": pair("i4", {"i4.py": ""}, {"i4.py": THREAD}),
     "it changes the process": pair("i5", {"i5.py": ""}, {"i5.py": "import os, sys\nos.chdir('/')\n"
                                    "sys.argv.clear()\nsys.stdout = None\n"}),
@@ -136,7 +136,7 @@ GOOD: dict[str, list[BuiltWheel]] = {
                                                 {"j1.py": f"{NEEDS_VARIABLE}x = 2\n"}),
     "who depends on it failed before": [
         *pair("j2", {"j2.py": ""}, {"j2.py": "x = 1\n"}),
-        *alone("j2-user", {"j2_user.py": "import nobody_at_all\n"}, requires=("j2",)),
+        *one_version("j2-user", {"j2_user.py": "import nobody_at_all\n"}, requires=("j2",)),
     ],
     "its plug-in needs what is not there": pair("j3", {"j3.py": ""}, {"j3.py": "", "_j3_tests.py":
                                                 "import a_test_runner\n"}),
@@ -149,19 +149,19 @@ GOOD: dict[str, list[BuiltWheel]] = {
     "it is unpacked into purelib": pair("k5", {f"{PURELIB}k5.py": ""},
                                          {f"{PURELIB}k5.py": "x = 1"}),
 }  # fmt: skip
-"""What is there before and after: of each name the oldest is installed."""
+"""The wheels of each case; the oldest version of each name is installed."""
 
 
-APART = [
+TRIED_ALONE = [
     "a package becomes a module", "a part of another's package", "a namespace by a path file",
     "new data by prefix", "a command is renamed", "modules move between two",
     "it changes the process", "who depends on it failed before",
     "its plug-in needs what is not there", "it shades the standard library",
 ]  # fmt: skip
-"""Those that are also tried one by one: what they may be taken for differs the most."""
+"""Cases that also run one by one: the ones most likely to be refused."""
 
 
-def put(garden: Demo, backend: Backend, wheels: Sequence[BuiltWheel]) -> None:
+def install_directly(garden: Demo, backend: Backend, wheels: Sequence[BuiltWheel]) -> None:
     for wheel in wheels:
         if wheel.version == "1.0":
             scheme = backend.environment.interpreter.scheme
@@ -171,21 +171,21 @@ def put(garden: Demo, backend: Backend, wheels: Sequence[BuiltWheel]) -> None:
     garden.index.publish(*wheels)
 
 
-def upgraded(wheels: Sequence[BuiltWheel]) -> list[str]:
+def upgraded_names(wheels: Sequence[BuiltWheel]) -> list[str]:
     return sorted(wheel.id for wheel in wheels if wheel.version == "2.0")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", APART)
+@pytest.mark.parametrize("name", TRIED_ALONE)
 def test_good_upgrade_is_committed_and_can_be_undone(
     backend: Backend, garden: Demo, tree: Oracle, name: str
 ) -> None:
     wheels = GOOD[name]
-    put(garden, backend, wheels)
+    install_directly(garden, backend, wheels)
     before = tree(backend.environment.interpreter.prefix)
-    done = apply.apply_plan(backend, plan_upgrade(backend, upgraded(wheels)))
+    done = apply.apply_plan(backend, plan_upgrade(backend, upgraded_names(wheels)))
     assert done.outcome is Outcome.COMMITTED
-    assert sorted(change.id for change in done.changes) == upgraded(wheels)
+    assert sorted(change.id for change in done.changes) == upgraded_names(wheels)
     apply.apply_plan(backend, plan_undo(backend))
     assert tree(backend.environment.interpreter.prefix) == before
 
@@ -194,11 +194,11 @@ def test_all_good_upgrades_at_once_are_committed_and_can_be_undone(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
     wheels = [wheel for wheels in GOOD.values() for wheel in wheels]
-    put(garden, backend, wheels)
+    install_directly(garden, backend, wheels)
     before = tree(backend.environment.interpreter.prefix)
-    done = apply.apply_plan(backend, plan_upgrade(backend, upgraded(wheels), allow="all"))
+    done = apply.apply_plan(backend, plan_upgrade(backend, upgraded_names(wheels), allow="all"))
     assert done.outcome is Outcome.COMMITTED
-    assert set(upgraded(wheels)) <= {change.id for change in done.changes}
+    assert set(upgraded_names(wheels)) <= {change.id for change in done.changes}
     assert len(GOOD) >= 30
     apply.apply_plan(backend, plan_undo(backend))
     assert tree(backend.environment.interpreter.prefix) == before

@@ -1,4 +1,4 @@
-"""Killed at any moment, and again while it recovers: it is the old environment or the new one."""
+"""A kill at any moment, and again during recovery, leaves the old or the new environment."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from itertools import count, product
 from pathlib import Path
 
 import pytest
-from faults.plot import Plot, killed
+from faults.tiny_environment import TinyEnvironment, run_and_kill
 
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import Plan
@@ -25,17 +25,19 @@ RECORDS = (
     "PLAN", "STAGED", "LOCKED", "SAVED", "INTENT", "INSTALLED", "SYNCED", "VERIFIED", "COMMIT",
 )  # fmt: skip
 MOMENTS = ("before", "written", "synced")
-BACK = [f"{record}:{moment}" for record in ("RB_BEGIN", "ROLLED_BACK") for moment in MOMENTS]
+ROLLBACK_POINTS = [
+    f"{record}:{moment}" for record in ("RB_BEGIN", "ROLLED_BACK") for moment in MOMENTS
+]
 
 
-def ended(plot: Plot) -> str:
-    """Recover, and again, which changes nothing; return the digest."""
-    assert plot.recover() == 0
-    found = plot.digest()
-    assert plot.leftovers() == []
-    assert plot.recover() == 0
-    assert plot.digest() == found
-    return found
+def recover_twice(env: TinyEnvironment) -> str:
+    """Recover twice, the second time without a change; return the digest."""
+    assert env.recover() == 0
+    digest = env.digest()
+    assert env.leftovers() == []
+    assert env.recover() == 0
+    assert env.digest() == digest
+    return digest
 
 
 @pytest.mark.parametrize("record", RECORDS)
@@ -43,89 +45,94 @@ def ended(plot: Plot) -> str:
 def test_kill_at_a_journal_record_leaves_the_old_or_the_new_environment(
     tmp_path: Path, trees: tuple[str, str], record: str, moment: str
 ) -> None:
-    plot = Plot.planted(tmp_path / "env")
-    assert killed(plot.upgrade, f"{record}:{moment}")
+    env = TinyEnvironment.create(tmp_path / "env")
+    assert run_and_kill(env.upgrade, f"{record}:{moment}")
     committed = record == "COMMIT" and moment != "before"
-    assert ended(plot) == trees[committed]
-    assert ("COMMIT" in plot.last_steps()) == committed
-    plot.upgrade() if not committed else None
-    assert plot.digest() == trees[1]
+    assert recover_twice(env) == trees[committed]
+    assert ("COMMIT" in env.last_steps()) == committed
+    env.upgrade() if not committed else None
+    assert env.digest() == trees[1]
 
 
 @pytest.mark.slow
 def test_kill_at_any_file_operation_leaves_old_or_new_environment(
     tmp_path: Path, trees: tuple[str, str]
 ) -> None:
-    plot = Plot.planted(tmp_path / "env")
+    env = TinyEnvironment.create(tmp_path / "env")
     for number in count(1):
-        plot = Plot.planted(tmp_path / "env")
-        if not killed(plot.upgrade, f"operation#{number}"):
+        env = TinyEnvironment.create(tmp_path / "env")
+        if not run_and_kill(env.upgrade, f"operation#{number}"):
             break
-        assert ended(plot) == trees["COMMIT" in plot.last_steps()], number
+        assert recover_twice(env) == trees["COMMIT" in env.last_steps()], number
     assert number > 100
-    assert plot.digest() == trees[1]
+    assert env.digest() == trees[1]
 
 
 @pytest.fixture
-def half_done(tmp_path: Path) -> Callable[[], Plot]:
-    """Return what gives the same environment again: killed in the middle of its installation."""
-    plot, kept = Plot.planted(tmp_path / "env"), tmp_path / "kept"
-    assert killed(plot.upgrade, "INSTALLED:before")
-    shutil.copytree(plot.prefix, kept, symlinks=True)
+def interrupted(tmp_path: Path) -> Callable[[], TinyEnvironment]:
+    """Return a function that resets an environment killed during its installation."""
+    env, kept = TinyEnvironment.create(tmp_path / "env"), tmp_path / "kept"
+    assert run_and_kill(env.upgrade, "INSTALLED:before")
+    shutil.copytree(env.prefix, kept, symlinks=True)
 
-    def again() -> Plot:
-        shutil.rmtree(plot.prefix)
-        shutil.copytree(kept, plot.prefix, symlinks=True)
-        return plot
+    def again() -> TinyEnvironment:
+        shutil.rmtree(env.prefix)
+        shutil.copytree(kept, env.prefix, symlinks=True)
+        return env
 
     return again
 
 
 @pytest.mark.slow
 def test_kill_at_any_operation_of_recovery_still_rolls_back(
-    half_done: Callable[[], Plot], trees: tuple[str, str]
+    interrupted: Callable[[], TinyEnvironment], trees: tuple[str, str]
 ) -> None:
     for number in count(1):
-        plot = half_done()
-        if not killed(plot.recover, f"operation#{number}"):
+        env = interrupted()
+        if not run_and_kill(env.recover, f"operation#{number}"):
             break
-        assert ended(plot) == trees[0], number
+        assert recover_twice(env) == trees[0], number
     assert number > 30
 
 
-@pytest.mark.parametrize("first", BACK)
+@pytest.mark.parametrize("first", ROLLBACK_POINTS)
 @pytest.mark.parametrize(
-    "thirds", [BACK[:1], pytest.param(BACK[1:], marks=pytest.mark.slow)], ids=["one", "the rest"]
+    "thirds",
+    [ROLLBACK_POINTS[:1], pytest.param(ROLLBACK_POINTS[1:], marks=pytest.mark.slow)],
+    ids=["one", "the rest"],
 )
 def test_three_kills_at_records_during_recovery_still_roll_back(
-    half_done: Callable[[], Plot], trees: tuple[str, str], first: str, thirds: list[str]
+    interrupted: Callable[[], TinyEnvironment],
+    trees: tuple[str, str],
+    first: str,
+    thirds: list[str],
 ) -> None:
-    for second, third in product(BACK, thirds):
-        plot = half_done()
-        deaths = [killed(plot.recover, point) for point in (first, second, third)]
-        assert deaths[0]
-        assert ended(plot) == trees[0], (first, second, third)
+    for second, third in product(ROLLBACK_POINTS, thirds):
+        env = interrupted()
+        kills = [run_and_kill(env.recover, point) for point in (first, second, third)]
+        assert kills[0]
+        assert recover_twice(env) == trees[0], (first, second, third)
 
 
 def test_three_kills_at_random_during_recovery_still_roll_back(
-    half_done: Callable[[], Plot], trees: tuple[str, str]
+    interrupted: Callable[[], TinyEnvironment], trees: tuple[str, str]
 ) -> None:
     chance = random.Random(3)
     for _ in range(10):
-        plot = half_done()
+        env = interrupted()
         numbers = [chance.randint(1, 40) for _ in range(3)]
-        deaths = [killed(plot.recover, f"operation#{number}") for number in numbers]
-        assert any(deaths)
-        assert ended(plot) == trees[0], numbers
+        kills = [run_and_kill(env.recover, f"operation#{number}") for number in numbers]
+        assert any(kills)
+        assert recover_twice(env) == trees[0], numbers
 
 
-class Vandal:
-    """An engine that leaves the files that it may touch in any state, and may die at it."""
+class CorruptingInstaller:
+    """An installer that leaves its files in any state, and may be killed."""
 
-    def __init__(self, plot: Plot, seed: int) -> None:
+    def __init__(self, env: TinyEnvironment, seed: int) -> None:
         self._chance = random.Random(seed)
-        self._inner = plot.installer
-        self._plot = plot
+        self._inner = env.installer
+        self._env = env
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
         self._inner.stage(plan, folder, report)
@@ -133,8 +140,8 @@ class Vandal:
     def install(self, plan: Plan, report: Report) -> None:
         if self._chance.random() < 0.5:
             self._inner.install(plan, report)
-        touched = sorted(self._plot.backend.records.touched_paths(plan, None))
-        lib = self._plot.prefix / "lib"
+        touched = sorted(self._env.backend.records.touched_paths(plan, None))
+        lib = self._env.prefix / "lib"
         touched += [
             lib / "pea/fresh.py",
             lib / "pea/deep/er/module.py",
@@ -171,20 +178,22 @@ class Vandal:
             path.symlink_to("nowhere")
 
 
-def vandalised(plot: Plot, seed: int) -> None:
-    """Upgrade with the vandal, and die at a random operation if not before."""
-    plan = plot.plan()
-    backend = plot.backend
-    apply.apply_plan(replace(backend, installer=Vandal(plot, seed)), plan)  # type: ignore[arg-type]
+def upgrade_with_corruption(env: TinyEnvironment, seed: int) -> None:
+    """Upgrade with the corrupting installer."""
+    plan = env.plan()
+    backend = env.backend
+    apply.apply_plan(replace(backend, installer=CorruptingInstaller(env, seed)), plan)  # type: ignore[arg-type]
 
 
 def _random_kills(folder: Path, trees: tuple[str, str], seeds: range) -> None:
     for seed in seeds:
-        plot = Plot.planted(folder / "env")
+        env = TinyEnvironment.create(folder / "env")
         chance = random.Random(seed)
-        killed(partial(vandalised, plot, seed), f"operation#{chance.randint(60, 220)}")
-        committed = "COMMIT" in plot.last_steps()
-        assert ended(plot) == trees[committed], seed
+        run_and_kill(
+            partial(upgrade_with_corruption, env, seed), f"operation#{chance.randint(60, 220)}"
+        )
+        committed = "COMMIT" in env.last_steps()
+        assert recover_twice(env) == trees[committed], seed
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Each promise has a test that fails without the code that keeps it: tried, on a copy of all."""
+"""Each promise has a test that fails without the code for it; run on a copy of the project."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent
 COPIED = ("pkgwidgets", "tests", "pyproject.toml", "README.md")
 FAILED = re.compile(r"^\S+\.py:\d+: .*\n.*\nE .*", re.MULTILINE)
-"""The line that failed, and how, as pytest shows them."""
+"""The failed line and its error, as pytest prints them."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mutation:
-    """Code that is taken away, and the test that has to see it."""
+    """Code to replace, and the test that must then fail."""
 
     file: str
     code: str
@@ -123,7 +123,7 @@ MUTATIONS = {
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
+def project_copy(tmp_path: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__", "artefacts", "_version.py")
     for name in COPIED:
         if (ROOT / name).is_dir():
@@ -133,12 +133,12 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def tried(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
+def run_test(project_copy: Path, test: str) -> subprocess.CompletedProcess[str]:
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:nbval", "--tb=short"]
     options += ["--override-ini", "addopts=--import-mode=importlib"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", *options, f"tests/{test}"],
-        cwd=copy,
+        cwd=project_copy,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
@@ -148,13 +148,13 @@ def tried(copy: Path, test: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_mutation_makes_its_test_fail(copy: Path, name: str) -> None:
+def test_mutation_makes_its_test_fail(project_copy: Path, name: str) -> None:
     mutation = MUTATIONS[name]
-    file = copy / "pkgwidgets" / mutation.file
+    file = project_copy / "pkgwidgets" / mutation.file
     text = file.read_text("utf-8")
     assert text.count(mutation.code) == 1, "the code is another now"
     file.write_text(text.replace(mutation.code, mutation.instead), "utf-8")
-    done = tried(copy, mutation.test)
+    done = run_test(project_copy, mutation.test)
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-1000:]
     assert "1 failed" in done.stdout
     print(f"{name}\n{mutation.test}", *FAILED.findall(done.stdout)[-1:], sep="\n")

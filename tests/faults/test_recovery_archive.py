@@ -1,4 +1,4 @@
-"""The copy of recovery that a transaction carries: it needs nothing but a Python."""
+"""The recovery archive of a transaction needs only a Python interpreter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from faults.plot import Plot, killed
+from faults.tiny_environment import TinyEnvironment, run_and_kill
 
 import pkgwidgets
 from pkgwidgets.backends.store import journal_file
@@ -25,28 +25,28 @@ PACKAGE = Path(pkgwidgets.__file__).parent
 
 
 def recovery_modules() -> list[str]:
-    """Return the modules that it is made of: those in the folders, and those that are named."""
-    found = []
+    """Return the modules in the archive: whole folders and single files."""
+    modules = []
     for name in RECOVERY_FILES:
         paths = PACKAGE.glob(f"{name}*.py" if name.endswith("/") else name)
-        found += [path for path in paths if path.name != "__init__.py"]
-    return sorted(path.relative_to(PACKAGE).as_posix() for path in found)
+        modules += [path for path in paths if path.name != "__init__.py"]
+    return sorted(path.relative_to(PACKAGE).as_posix() for path in modules)
 
 
 @pytest.fixture
-def half_done(tmp_path: Path) -> Plot:
-    """An environment in which a transaction was killed when all was installed."""
-    plot = Plot.planted(tmp_path / "env")
-    assert killed(plot.upgrade, "INSTALLED:synced")
-    return plot
+def interrupted(tmp_path: Path) -> TinyEnvironment:
+    """An environment whose transaction was killed after the installation."""
+    env = TinyEnvironment.create(tmp_path / "env")
+    assert run_and_kill(env.upgrade, "INSTALLED:synced")
+    return env
 
 
-def tool_of(plot: Plot) -> Path:
-    return plot.journal.folder(plot.journal.ids()[-1]) / "recover.pyz"
+def archive_path(env: TinyEnvironment) -> Path:
+    return env.journal.folder(env.journal.ids()[-1]) / "recover.pyz"
 
 
 def run(tool: Path, **variables: str) -> tuple[int, str]:
-    """Run it as the hint says, in an empty folder; return its code and the one line it says."""
+    """Run the archive as the hint says; return its exit code and its line of output."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", str(tool)],
         cwd=tool.anchor,
@@ -57,26 +57,26 @@ def run(tool: Path, **variables: str) -> tuple[int, str]:
         timeout=120,
     )
     assert done.stderr == ""
-    (said,) = done.stdout.splitlines()
-    return done.returncode, said
+    (output,) = done.stdout.splitlines()
+    return done.returncode, output
 
 
-def imported(module: str) -> set[str]:
-    """Return what a module imports when it runs, in full."""
-    found = set()
+def imported_modules(module: str) -> set[str]:
+    """Return the full names that a module imports at run time."""
+    names = set()
     tree = ast.parse((PACKAGE / module).read_text("utf-8"))
     for node in list(ast.walk(tree)):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body.clear()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {each.name for each in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             package = ["pkgwidgets", *Path(module).parent.parts]
             base = package[: len(package) + 1 - node.level] if node.level else []
             name = ".".join([*base, *filter(None, [node.module])])
-            found |= {f"{name}.{each.name}" for each in node.names}
-    return found
+            names |= {f"{name}.{alias.name}" for alias in node.names}
+    return names
 
 
 @pytest.mark.parametrize("module", recovery_modules())
@@ -84,8 +84,8 @@ def test_archive_modules_import_only_the_standard_library(module: str) -> None:
     known = {
         f"pkgwidgets.{name.removesuffix('.py').replace('/', '.')}" for name in recovery_modules()
     }
-    for name in imported(module):
-        ours = any(name == each or name.startswith(f"{each}.") for each in known)
+    for name in imported_modules(module):
+        ours = any(name == prefix or name.startswith(f"{prefix}.") for prefix in known)
         assert ours or name.partition(".")[0] in sys.stdlib_module_names, name
 
 
@@ -99,125 +99,132 @@ def test_archive_contains_the_same_code_as_the_package() -> None:
             assert file.read(f"pkgwidgets/{module}") == (PACKAGE / module).read_bytes()
 
 
-def test_archive_rolls_back_an_interrupted_change(half_done: Plot, trees: tuple[str, str]) -> None:
-    assert half_done.digest() == trees[1]
-    id = half_done.journal.ids()[-1]
-    tool = tool_of(half_done)
-    said = f"Transaction {id} was rolled back: the environment is the old one."
-    assert run(tool) == (0, said)
-    assert (half_done.digest(), half_done.leftovers()) == (trees[0], [])
-    assert half_done.journal.transactions()[0].error == "it was cut off"
+def test_archive_rolls_back_an_interrupted_change(
+    interrupted: TinyEnvironment, trees: tuple[str, str]
+) -> None:
+    assert interrupted.digest() == trees[1]
+    transaction_id = interrupted.journal.ids()[-1]
+    tool = archive_path(interrupted)
+    message = f"Transaction {transaction_id} was rolled back: the environment is the old one."
+    assert run(tool) == (0, message)
+    assert (interrupted.digest(), interrupted.leftovers()) == (trees[0], [])
+    assert interrupted.journal.transactions()[0].error == "it was cut off"
 
 
 def test_archive_works_after_the_environment_was_moved(
-    half_done: Plot, trees: tuple[str, str], tmp_path: Path
+    interrupted: TinyEnvironment, trees: tuple[str, str], tmp_path: Path
 ) -> None:
-    half_done.prefix.rename(tmp_path / "moved")
-    moved = Plot(tmp_path / "moved")
-    code, _ = run(tool_of(moved))
-    assert (code, moved.digest()) == (0, trees[0])
-    assert not half_done.prefix.exists()
+    interrupted.prefix.rename(tmp_path / "moved")
+    renamed = TinyEnvironment(tmp_path / "moved")
+    code, _ = run(archive_path(renamed))
+    assert (code, renamed.digest()) == (0, trees[0])
+    assert not interrupted.prefix.exists()
 
 
 def test_archive_reports_if_there_is_nothing_to_recover(
-    half_done: Plot, trees: tuple[str, str], tmp_path: Path
+    interrupted: TinyEnvironment, trees: tuple[str, str], tmp_path: Path
 ) -> None:
-    tool = tool_of(half_done)
+    tool = archive_path(interrupted)
     kept = shutil.copy(tool, tmp_path)
     assert run(tool)[0] == 0
     shutil.copy(kept, tool)
     assert run(tool) == (0, "There was nothing to recover.")
-    assert half_done.digest() == trees[0]
+    assert interrupted.digest() == trees[0]
 
 
 def test_archive_keeps_a_committed_transaction(tmp_path: Path, trees: tuple[str, str]) -> None:
-    plot = Plot.planted(tmp_path / "env")
-    assert killed(plot.upgrade, "COMMIT:synced")
-    id = plot.journal.ids()[-1]
-    said = f"Transaction {id} was complete: the environment is the new one."
-    assert run(tool_of(plot)) == (0, said)
-    assert (plot.digest(), plot.leftovers()) == (trees[1], [])
+    env = TinyEnvironment.create(tmp_path / "env")
+    assert run_and_kill(env.upgrade, "COMMIT:synced")
+    transaction_id = env.journal.ids()[-1]
+    message = f"Transaction {transaction_id} was complete: the environment is the new one."
+    assert run(archive_path(env)) == (0, message)
+    assert (env.digest(), env.leftovers()) == (trees[1], [])
 
 
 def test_archive_ends_a_transaction_that_changed_nothing(
     tmp_path: Path, trees: tuple[str, str]
 ) -> None:
-    plot = Plot.planted(tmp_path / "env")
-    assert killed(plot.upgrade, "LOCKED:synced")
-    id = plot.journal.ids()[-1]
-    said = f"Transaction {id} had changed nothing: the environment is the old one."
-    assert run(tool_of(plot)) == (0, said)
-    assert (plot.digest(), plot.last_steps()[-1]) == (trees[0], "ABORTED")
+    env = TinyEnvironment.create(tmp_path / "env")
+    assert run_and_kill(env.upgrade, "LOCKED:synced")
+    transaction_id = env.journal.ids()[-1]
+    message = f"Transaction {transaction_id} had changed nothing: the environment is the old one."
+    assert run(archive_path(env)) == (0, message)
+    assert (env.digest(), env.last_steps()[-1]) == (trees[0], "ABORTED")
 
 
 def test_archive_names_paths_that_cannot_be_rolled_back(
-    half_done: Plot, trees: tuple[str, str]
+    interrupted: TinyEnvironment, trees: tuple[str, str]
 ) -> None:
-    kept = tool_of(half_done).with_name("objects")
-    shutil.move(kept, half_done.prefix.with_name("elsewhere"))
-    code, said = run(tool_of(half_done))
+    kept = archive_path(interrupted).with_name("objects")
+    shutil.move(kept, interrupted.prefix.with_name("elsewhere"))
+    code, output = run(archive_path(interrupted))
     assert code == 1
-    assert f"{half_done.prefix / 'lib/pea/gone.py'}: no such file or directory" in said
-    assert f"python -I -S {tool_of(half_done)}" in said
-    with pytest.raises(RollbackFailed), half_done.environment.locked("recovery"):
-        recovery.recover(half_done.backend)
-    shutil.move(half_done.prefix.with_name("elsewhere"), kept)
-    assert run(tool_of(half_done))[0] == 0
-    assert half_done.digest() == trees[0]
+    assert f"{interrupted.prefix / 'lib/pea/gone.py'}: no such file or directory" in output
+    assert f"python -I -S {archive_path(interrupted)}" in output
+    with pytest.raises(RollbackFailed), interrupted.environment.locked("recovery"):
+        recovery.recover(interrupted.backend)
+    shutil.move(interrupted.prefix.with_name("elsewhere"), kept)
+    assert run(archive_path(interrupted))[0] == 0
+    assert interrupted.digest() == trees[0]
 
 
 def test_archive_refuses_while_the_environment_is_locked(
-    half_done: Plot, trees: tuple[str, str]
+    interrupted: TinyEnvironment, trees: tuple[str, str]
 ) -> None:
-    with hold_lock(half_done.place, "uv"):
-        code, said = run(tool_of(half_done))
-    assert (code, half_done.digest()) == (1, trees[1])
-    assert said.startswith("The environment is being changed by uv (process ")
-    assert run(tool_of(half_done))[0] == 0
-    assert half_done.digest() == trees[0]
+    with hold_lock(interrupted.place, "uv"):
+        code, output = run(archive_path(interrupted))
+    assert (code, interrupted.digest()) == (1, trees[1])
+    assert output.startswith("The environment is being changed by uv (process ")
+    assert run(archive_path(interrupted))[0] == 0
+    assert interrupted.digest() == trees[0]
 
 
-def test_archive_can_be_killed_and_run_again(half_done: Plot, trees: tuple[str, str]) -> None:
-    tool = tool_of(half_done)
+def test_archive_can_be_killed_and_run_again(
+    interrupted: TinyEnvironment, trees: tuple[str, str]
+) -> None:
+    tool = archive_path(interrupted)
     for point in ("RB_BEGIN:written", "operation#12", "ROLLED_BACK:before"):
         done = subprocess.run(
             [sys.executable, "-I", "-S", str(tool)], env={"PKGWIDGETS_FAIL": point}, check=False
         )
         assert done.returncode == -9
     assert run(tool)[0] == 0
-    assert (half_done.digest(), half_done.leftovers()) == (trees[0], [])
+    assert (interrupted.digest(), interrupted.leftovers()) == (trees[0], [])
 
 
 def test_transaction_of_another_format_is_recovered_by_its_archive(
-    half_done: Plot, trees: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    interrupted: TinyEnvironment, trees: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ours stands for the old version here: it knows only a later format."""
+    """Here the running code stands for the old version: it knows only a later format."""
     monkeypatch.setattr(journal_file, "FORMAT", 2)
-    id = half_done.journal.ids()[-1]
-    with half_done.environment.locked("recovery"):
-        assert recovery.recover(half_done.backend) == (id,)
-    assert (half_done.digest(), half_done.leftovers()) == (trees[0], [])
+    transaction_id = interrupted.journal.ids()[-1]
+    with interrupted.environment.locked("recovery"):
+        assert recovery.recover(interrupted.backend) == (transaction_id,)
+    assert (interrupted.digest(), interrupted.leftovers()) == (trees[0], [])
 
 
 def test_archive_reports_an_unknown_journal_format(
-    half_done: Plot, monkeypatch: pytest.MonkeyPatch
+    interrupted: TinyEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id = half_done.journal.ids()[-1]
+    transaction_id = interrupted.journal.ids()[-1]
     with monkeypatch.context() as newer:
         newer.setattr(journal_file, "FORMAT", 2)
-        half_done.journal.record(id, "SYNCED")
-    before = half_done.digest()
-    code, said = run(tool_of(half_done))
-    assert (code, half_done.digest()) == (1, before)
-    assert "another version of pkgwidgets wrote it" in said
-    with pytest.raises(RollbackFailed, match="another version"), half_done.environment.locked("x"):
-        recovery.recover(half_done.backend)
+        interrupted.journal.record(transaction_id, "SYNCED")
+    before = interrupted.digest()
+    code, output = run(archive_path(interrupted))
+    assert (code, interrupted.digest()) == (1, before)
+    assert "another version of pkgwidgets wrote it" in output
+    with (
+        pytest.raises(RollbackFailed, match="another version"),
+        interrupted.environment.locked("x"),
+    ):
+        recovery.recover(interrupted.backend)
 
 
 def test_archive_is_synced_before_the_journal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plot = Plot.planted(tmp_path / "env")
+    env = TinyEnvironment.create(tmp_path / "env")
     synced: list[str] = []
     monkeypatch.setattr(os, "sync", lambda: None)
 
@@ -225,6 +232,6 @@ def test_archive_is_synced_before_the_journal(
         synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
 
     monkeypatch.setattr(os, "fsync", sync)
-    id = plot.journal.start(plot.plan()).id
+    transaction_id = env.journal.start(env.plan()).id
     assert synced.index("recover.pyz.new") < synced.index("journal")
-    assert zipfile.is_zipfile(plot.journal.folder(id) / "recover.pyz")
+    assert zipfile.is_zipfile(env.journal.folder(transaction_id) / "recover.pyz")

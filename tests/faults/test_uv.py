@@ -1,4 +1,4 @@
-"""With the real installer: killed at any instant, and undone with the index off."""
+"""The real uv: kills at any moment, and an undo without the index."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from faults import tree
-from faults.plot import forked
+from faults.tiny_environment import fork
 
 from pkgwidgets import recover
 from pkgwidgets.core.errors import EnvironmentBusy
@@ -23,14 +23,14 @@ from pkgwidgets.operations import apply, recovery
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_upgrade
 
 PATIENCE = 60.0
-"""Seconds that an installer which outlived us gets."""
+"""Seconds to wait for an installer that outlived its parent."""
 
 pytestmark = pytest.mark.slow
 
 
 def killed_after(seconds: float, work: Callable[[], object]) -> bool:
-    """Do something in a child that is killed after so long; tell whether it was, and alone."""
-    child = forked()
+    """Call `work` in a child and kill that child after some seconds; return whether it died."""
+    child = fork()
     if child == 0:
         try:
             work()
@@ -44,8 +44,8 @@ def killed_after(seconds: float, work: Callable[[], object]) -> bool:
     return os.WIFSIGNALED(status)
 
 
-def recovered(backend: Backend) -> None:
-    """Recover as soon as nobody is at work any more: uv may have outlived whoever started it."""
+def recover_when_idle(backend: Backend) -> None:
+    """Recover once the environment is not locked: uv may outlive the process that started it."""
     until = time.monotonic() + PATIENCE
     while True:
         try:
@@ -56,8 +56,8 @@ def recovered(backend: Backend) -> None:
             time.sleep(0.02)
 
 
-def apart(seconds: float, kills: int) -> Iterator[float]:
-    """Yield random instants of something that takes so long."""
+def random_moments(seconds: float, kills: int) -> Iterator[float]:
+    """Yield random moments within, or shortly after, a run of so many seconds."""
     chance = random.Random(40)
     for _ in range(kills):
         yield chance.uniform(0, 1.1 * seconds)
@@ -68,22 +68,22 @@ def test_forty_kills_of_uv_leave_the_old_or_the_new_environment(
 ) -> None:
     prefix = backend.environment.interpreter.prefix
     old = tree.digest(prefix)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     apply.apply_plan(backend, plan_upgrade(backend, "bedplanner"))
-    took, new = time.monotonic() - begun, tree.digest(prefix)
+    duration, new = time.monotonic() - started_at, tree.digest(prefix)
     apply.apply_plan(backend, plan_undo(backend))
     assert tree.digest(prefix) == old
     outcomes = []
-    for seconds in apart(took, 40):
+    for seconds in random_moments(duration, 40):
         plan, known = plan_upgrade(backend, "bedplanner"), len(backend.journal.transactions())
         killed_after(seconds, lambda plan=plan: apply.apply_plan(backend, plan))  # type: ignore[misc]
-        recovered(backend)
-        left = backend.journal.transactions()[known:]
-        committed = [each.outcome for each in left] == [Outcome.COMMITTED]
+        recover_when_idle(backend)
+        records = backend.journal.transactions()[known:]
+        committed = [transaction.outcome for transaction in records] == [Outcome.COMMITTED]
         assert tree.digest(prefix) == (new if committed else old), seconds
-        recovered(backend)  # what could not be cleared away at once is the next one's to clear
+        recover_when_idle(backend)  # a second call removes what the first could not
         assert not (prefix / ".pkgwidgets" / "open").exists()
-        outcomes += [each.outcome for each in left]
+        outcomes += [transaction.outcome for transaction in records]
         if committed:
             apply.apply_plan(backend, plan_undo(backend))
             assert tree.digest(prefix) == old
@@ -91,7 +91,7 @@ def test_forty_kills_of_uv_leave_the_old_or_the_new_environment(
 
 
 def test_five_upgrades_are_undone_exactly_without_the_index(backend: Backend, garden: Demo) -> None:
-    """Each undo is killed first, and the tool that it carries puts it right."""
+    """Each undo is killed first, and its recovery archive completes or reverts it."""
     prefix = backend.environment.interpreter.prefix
     garden.index.publish(
         *(

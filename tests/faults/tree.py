@@ -1,4 +1,4 @@
-"""The oracle: every path of an environment in all that must be equal when it is the old one.
+"""The oracle: every path of an environment with all attributes that a rollback must restore.
 
 Left out are bytecode, our own folder and the empty file that uv locks.
 """
@@ -17,12 +17,12 @@ _OURS = (".pkgwidgets", ".lock")
 
 def rows(prefix: Path) -> tuple[Row, ...]:
     """Return every path under a prefix, sorted."""
-    found = []
+    entries = []
     for path in prefix.rglob("*"):
         inside = path.relative_to(prefix)
         if "__pycache__" not in inside.parts and inside.parts[0] not in _OURS:
-            found.append(_row(path, str(inside)))
-    return tuple(sorted(found))
+            entries.append(_row(path, str(inside)))
+    return tuple(sorted(entries))
 
 
 def digest(prefix: Path) -> str:
@@ -31,11 +31,11 @@ def digest(prefix: Path) -> str:
 
 
 def _row(path: Path, name: str) -> Row:
-    found = path.lstat()
-    mode = stat.S_IMODE(found.st_mode)
-    if stat.S_ISLNK(found.st_mode):
+    status = path.lstat()
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISLNK(status.st_mode):
         return name, "link", mode, 0, "", os.fspath(path.readlink())
-    if stat.S_ISDIR(found.st_mode):
+    if stat.S_ISDIR(status.st_mode):
         return name, "folder", mode, 0, "", ""
     content = path.read_bytes()
     return name, "file", mode, len(content), hashlib.sha256(content).hexdigest(), ""

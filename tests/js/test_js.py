@@ -29,7 +29,7 @@ TOP_LEVEL = re.compile(
 
 
 def run(*argv: str | Path, cwd: Path = HERE) -> None:
-    """Run a program; what it says is the reason if it fails."""
+    """Run a program; if it fails, its output is the reason."""
     done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -54,7 +54,7 @@ def test_static_views_are_found() -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_bundled_view_is_valid_javascript(view: str, tmp_path: Path) -> None:
-    """Names that two of its files define would be an error of syntax."""
+    """A name that two files define would be a syntax error."""
     joined = tmp_path / "view.mjs"
     joined.write_text(bundle(view), "utf-8")
     run("node", "--check", joined)
@@ -66,7 +66,7 @@ def test_every_file_enables_type_checking(file: Path) -> None:
 
 
 def test_function_names_are_unique_across_files() -> None:
-    """But `render`, which every view has."""
+    """Except `render`, which every view has."""
     texts = [file.read_text("utf-8") for file in STATIC.rglob("*.js")]
     names = Counter(name for text in texts for name in {*TOP_LEVEL.findall(text)})
     assert names["h"] == 1

@@ -1,4 +1,4 @@
-"""What a plan means for a notebook: on made wheels, from the file of cells to the frame."""
+"""The impact of a plan on a notebook, from the notebook file to the frame."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ NEW = {
 
 @pytest.fixture
 def beds(service: PackageService, garden: Demo, published: Publish) -> PackageService:
-    """Install a bed, and a garden that depends on it; a newer bed is on the index."""
+    """Install `bed` and `gardens`, which depends on it; the index has a newer `bed`."""
     installed = (
         BuiltWheel(name="bed", version="1.0", files=OLD),
         BuiltWheel(name="Fine_Garden", version="1.0", files={"gardens.py": ""}, requires=("bed",)),
@@ -64,22 +64,22 @@ def notebook(folder: Path, *cells: str) -> Path:
     return file
 
 
-def rows(found: pd.DataFrame, *severities: str) -> list[tuple[int, str, str, str]]:
-    kept = found[found["severity"].isin(severities)] if severities else found
+def rows(frame: pd.DataFrame, *severities: str) -> list[tuple[int, str, str, str]]:
+    kept = frame[frame["severity"].isin(severities)] if severities else frame
     columns = [kept[name].tolist() for name in ("cell", "name", "finding", "severity")]
     return list(zip(*columns, strict=True))
 
 
-def told(service: PackageService, folder: Path, cells: Sequence[str], *kinds: str) -> list[str]:
-    found = service.impact(service.plan_upgrade("bed"), notebook(folder, *cells))
-    return [f"{cell} {name}: {text}" for cell, name, text, _ in rows(found, *kinds)]
+def findings(service: PackageService, folder: Path, cells: Sequence[str], *kinds: str) -> list[str]:
+    frame = service.impact(service.plan_upgrade("bed"), notebook(folder, *cells))
+    return [f"{cell} {name}: {text}" for cell, name, text, _ in rows(frame, *kinds)]
 
 
 def test_impact_frame_is_sorted_by_severity(beds: PackageService, tmp_path: Path) -> None:
     cells = ["import bed, gardens", "bed.SIZE", "bed.dig(1)", "bed.old_size", "x ="]
-    found = beds.impact(beds.plan_upgrade("bed"), notebook(tmp_path, *cells))
-    assert list(found.columns) == list(frames.IMPACT)
-    assert rows(found) == [
+    frame = beds.impact(beds.plan_upgrade("bed"), notebook(tmp_path, *cells))
+    assert list(frame.columns) == list(frames.IMPACT)
+    assert rows(frame) == [
         (4, "bed.old_size", "old_size is not in bed 2.0", "breaks"),
         (3, "bed.dig", "the default of width of dig is 2 in bed 2.0, not 1", "changes"),
         (5, "", "this cell is no Python: what it uses is not known", "unknown"),
@@ -87,12 +87,12 @@ def test_impact_frame_is_sorted_by_severity(beds: PackageService, tmp_path: Path
         (1, "bed", "", "none"),
         (2, "bed.SIZE", "", "none"),
     ]
-    assert found["package"].tolist() == ["bed", "bed", "", "bed", "bed", "bed"]
-    assert found["severity"].max() == "none"
+    assert frame["package"].tolist() == ["bed", "bed", "", "bed", "bed", "bed"]
+    assert frame["severity"].max() == "none"
 
 
 @pytest.mark.parametrize(
-    ("cells", "said"),
+    ("cells", "expected"),
     [
         (["import bed as b\nb.old_size"], ["1 bed.old_size: old_size is not in bed 2.0"]),
         (["from bed import old_size as o"], ["1 bed.old_size: old_size is not in bed 2.0"]),
@@ -129,33 +129,33 @@ def test_impact_frame_is_sorted_by_severity(beds: PackageService, tmp_path: Path
     ],
 )  # fmt: skip
 def test_breaking_changes_are_found(
-    beds: PackageService, tmp_path: Path, cells: Sequence[str], said: Sequence[str]
+    beds: PackageService, tmp_path: Path, cells: Sequence[str], expected: Sequence[str]
 ) -> None:
-    assert told(beds, tmp_path, cells, "breaks") == list(said)
+    assert findings(beds, tmp_path, cells, "breaks") == list(expected)
 
 
 def test_new_deprecation_is_a_warning(beds: PackageService, tmp_path: Path) -> None:
-    said = told(beds, tmp_path, ["import bed\nbed.weed()"], "warns")
-    assert said == ["1 bed.weed: weed is deprecated in bed 2.0"]
+    warnings = findings(beds, tmp_path, ["import bed\nbed.weed()"], "warns")
+    assert warnings == ["1 bed.weed: weed is deprecated in bed 2.0"]
 
 
 def test_uninstall_breaks_the_cells_that_use_the_package(
     beds: PackageService, tmp_path: Path
 ) -> None:
     plan = beds.plan_uninstall(["bed", "fine-garden"])
-    found = beds.impact(plan, notebook(tmp_path, "import bed"))
-    assert rows(found) == [(1, "bed", "bed is removed", "breaks")]
+    frame = beds.impact(plan, notebook(tmp_path, "import bed"))
+    assert rows(frame) == [(1, "bed", "bed is removed", "breaks")]
 
 
 def test_impact_leaves_the_environment_unchanged(
     beds: PackageService, tmp_path: Path, tree: Oracle
 ) -> None:
     before = tree(beds.prefix)
-    assert told(beds, tmp_path, ["import bed\nbed.old_size"], "breaks")
+    assert findings(beds, tmp_path, ["import bed\nbed.old_size"], "breaks")
     assert tree(beds.prefix) == before
 
 
-LOOKING = """
+_IMPACT_CODE = """
 import sys
 from pkgwidgets import PackageService
 service = PackageService(sys.argv[1], index_url=sys.argv[2])
@@ -175,7 +175,7 @@ def test_downloads_of_a_killed_process_are_removed_by_the_next_run(
     place, cells = tmp_path / "tmp", notebook(tmp_path, "import bed\nbed.old_size")
     place.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-c", LOOKING, str(beds.python), beds.index_url, str(cells)],
+        [sys.executable, "-c", _IMPACT_CODE, str(beds.python), beds.index_url, str(cells)],
         env={**os.environ, "TMPDIR": str(place)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -183,8 +183,8 @@ def test_downloads_of_a_killed_process_are_removed_by_the_next_run(
         assert looking.stdout is not None
         assert looking.stdout.readline() == b"fetching\n"
         looking.kill()
-    left = {path.name.rpartition("-")[0] for path in place.iterdir()}
-    assert left == {"pkgwidgets-stage", "pkgwidgets-uv"}
+    leftovers = {path.name.rpartition("-")[0] for path in place.iterdir()}
+    assert leftovers == {"pkgwidgets-stage", "pkgwidgets-uv"}
     monkeypatch.setattr("tempfile.tempdir", str(place))
     assert len(beds.impact(beds.plan_upgrade("bed"), cells)) == 1
     assert list(place.iterdir()) == []
@@ -239,7 +239,7 @@ def test_impact_outside_a_kernel_requires_a_notebook() -> None:
 def test_impact_in_a_kernel_uses_run_cells_and_their_warnings(
     beds: PackageService, tmp_path: Path
 ) -> None:
-    """In a process of the environment, with IPython's shell as a kernel has it."""
+    """In a process of the environment, with IPython's shell as in a kernel."""
     code = f"""
 import sys
 sys.path += {[str(Path(__file__).parents[2]), *(p for p in sys.path if "packages" in p)]!r}

@@ -1,4 +1,4 @@
-"""The live kernel from end to end: loaded, planned, changed, taken back; and the README's words."""
+"""Restart verdicts in a live kernel: before, during and after a change, and in the README."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ service._backend = connect(sys.executable, URL)  # plans are carried out in this
 """
 
 
-def told(garden: Demo, folder: Path, code: str) -> object:
-    """Run code in the garden's own Python, which finds us and what we need elsewhere."""
-    lent = []
+def run_in_garden(garden: Demo, folder: Path, code: str) -> object:
+    """Run code in the garden's Python, with pkgwidgets and its dependencies on the path."""
+    linked = []
     for number, place in enumerate((ROOT, Path(packaging.__file__).parent.parent)):
         # By another name: what is in a folder called site-packages is installed.
         link = folder / f"lent-{number}"
         link.symlink_to(place)
-        lent.append(str(link))
-    head = HEAD.replace("LENT", repr(lent)).replace("URL", repr(garden.index_url))
+        linked.append(str(link))
+    head = HEAD.replace("LENT", repr(linked)).replace("URL", repr(garden.index_url))
     done = subprocess.run(
         [str(garden.python), "-c", head + code],
         capture_output=True,
@@ -58,44 +58,44 @@ def test_restart_verdict_is_reported_before_and_after_a_change(
 ) -> None:
     code = """
 plan = service.plan_upgrade("raintable")
-said = [plan.restart.verdict, plan.restart.reasons[0].partition(",")[0]]
+values = [plan.restart.verdict, plan.restart.reasons[0].partition(",")[0]]
 done = service.apply(plan)
-said += [done.plan.restart.verdict, str(done.plan.restart), str(service.get_package("raintable"))]
-said.append(service.get_packages().loc["raintable", "loaded_version"])
+values += [done.plan.restart.verdict, str(done.plan.restart), str(service.get_package("raintable"))]
+values.append(service.get_packages().loc["raintable", "loaded_version"])
 back = service.plan_undo()
-said += [back.restart.verdict, service.undo().plan.restart.verdict]
-said.append(str(service.get_package("raintable")))
-print(json.dumps(said))
+values += [back.restart.verdict, service.undo().plan.restart.verdict]
+values.append(str(service.get_package("raintable")))
+print(json.dumps(values))
 """
-    said = told(garden, tmp_path, code)
-    assert isinstance(said, list)
-    assert said[:3] == ["advised", "raintable 2.0.0 is loaded", "advised"]
-    assert said[3].startswith(
+    values = run_in_garden(garden, tmp_path, code)
+    assert isinstance(values, list)
+    assert values[:3] == ["advised", "raintable 2.0.0 is loaded", "advised"]
+    assert values[3].startswith(
         "restart advised: raintable 2.0.0 is still loaded, 2.4.0 is installed"
     )
-    assert said[4] == "raintable 2.4.0; 2.0.0 is still loaded"
-    assert said[5:] == ["2.0.0", "not needed", "not needed", "raintable 2.0.0"]
+    assert values[4] == "raintable 2.4.0; 2.0.0 is still loaded"
+    assert values[5:] == ["2.0.0", "not needed", "not needed", "raintable 2.0.0"]
 
 
 def test_readme_live_kernel_example_runs(garden: Demo, tmp_path: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
     section = readme.partition("## The live kernel\n")[2]
-    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
-    assert found is not None
-    lines = found[1].replace('"pandas"', '"raintable"').splitlines()
+    match = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert match is not None
+    lines = match[1].replace('"pandas"', '"raintable"').splitlines()
     cell = {"cell_type": "code", "source": "import raintable"}
     (tmp_path / "report.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
     shown = [line.partition("#")[0].strip() for line in lines]
     calls = [line for line in shown if line and not line.startswith("plan =")]
     assert len(calls) == 5
     code = "\n".join(
-        ["shell.run_cell('import raintable', store_history=True)", "said = []"]
-        + [f"said.append(repr({line}))" if line in calls else line for line in shown if line]
-        + ["print(json.dumps(said))"]
+        ["shell.run_cell('import raintable', store_history=True)", "values = []"]
+        + [f"values.append(repr({line}))" if line in calls else line for line in shown if line]
+        + ["print(json.dumps(values))"]
     )
-    said = told(garden, tmp_path, code)
-    assert isinstance(said, list)
-    version, restart, kernels, *impacts = said
+    values = run_in_garden(garden, tmp_path, code)
+    assert isinstance(values, list)
+    version, restart, kernels, *impacts = values
     assert version == "'2.0.0'"
     assert "verdict" in section
     assert "needed=True" in restart

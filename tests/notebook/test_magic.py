@@ -1,4 +1,4 @@
-"""`%packages` in a shell: the service's answers, JSON, errors, and what Tab offers."""
+"""`%packages` in a shell: results, JSON, errors and completions."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ from pkgwidgets.notebook import magic
 
 @pytest.fixture
 def shell(service: PackageService, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
-    """Start a shell with the extension, for which the garden is its own environment."""
+    """Start a shell with the extension; its own environment is the garden."""
 
-    def of_the_garden(python: str | None, *, index_url: str | None) -> PackageService:
+    def garden_service(python: str | None, *, index_url: str | None) -> PackageService:
         return service if python is None else PackageService(python, index_url=index_url)
 
-    monkeypatch.setattr(magic, "PackageService", of_the_garden)
-    found = InteractiveShell.instance()
-    found.run_line_magic("load_ext", "pkgwidgets")
-    yield found
+    monkeypatch.setattr(magic, "PackageService", garden_service)
+    instance = InteractiveShell.instance()
+    instance.run_line_magic("load_ext", "pkgwidgets")
+    yield instance
     InteractiveShell.clear_instance()
 
 
-def said(shell: InteractiveShell, line: str) -> Any:
+def run_line(shell: InteractiveShell, line: str) -> Any:
     return shell.run_line_magic("packages", line)
 
 
-# --- looking
+# --- reading
 
 
 @pytest.mark.parametrize("verb", ["packages", "list"])
 def test_list_returns_the_frame_of_the_service(
     shell: InteractiveShell, service: PackageService, verb: str
 ) -> None:
-    pd.testing.assert_frame_equal(said(shell, verb), service.get_packages())
-    assert list(said(shell, f"{verb} SeedShelf raintable").index) == ["seedshelf", "raintable"]
+    pd.testing.assert_frame_equal(run_line(shell, verb), service.get_packages())
+    assert list(run_line(shell, f"{verb} SeedShelf raintable").index) == ["seedshelf", "raintable"]
 
 
 def test_updates_returns_the_frame_of_the_service(
     shell: InteractiveShell, service: PackageService
 ) -> None:
-    pd.testing.assert_frame_equal(said(shell, "updates"), service.check_for_updates())
-    some = said(shell, "updates seedshelf moonsower --refresh")
+    pd.testing.assert_frame_equal(run_line(shell, "updates"), service.check_for_updates())
+    some = run_line(shell, "updates seedshelf moonsower --refresh")
     assert list(some["latest_version"]) == ["1.4.2", "5.0.1"]
 
 
@@ -73,7 +73,7 @@ def test_plan_returns_a_plan_that_can_be_applied(
     shell: InteractiveShell, service: PackageService, tree: Oracle, line: str, changes: str
 ) -> None:
     before = tree(service.prefix)
-    plan = said(shell, line)
+    plan = run_line(shell, line)
     assert isinstance(plan, Plan)
     assert set(map(str, plan.changes)) == set(changes.split(", "))
     assert plan.restart is not None
@@ -88,19 +88,19 @@ def test_upgrade_history_and_undo_restore_the_environment(
     shell: InteractiveShell, service: PackageService, tree: Oracle
 ) -> None:
     before = tree(service.prefix)
-    done = said(shell, "upgrade seedshelf")
+    done = run_line(shell, "upgrade seedshelf")
     assert isinstance(done, Transaction)
     assert list(map(str, done.changes)) == ["seedshelf 1.4.1 → 1.4.2"]
-    assert list(said(shell, "history")["changes"]) == ["seedshelf 1.4.1 → 1.4.2"]
-    assert said(shell, f"undo {done.id}").outcome is Outcome.COMMITTED
+    assert list(run_line(shell, "history")["changes"]) == ["seedshelf 1.4.1 → 1.4.2"]
+    assert run_line(shell, f"undo {done.id}").outcome is Outcome.COMMITTED
     assert tree(service.prefix) == before
 
 
 def test_upgrade_without_names_needs_all(shell: InteractiveShell, service: PackageService) -> None:
     with pytest.raises(InvalidRequest, match="`--all` for everything"):
-        said(shell, "upgrade")
-    said(shell, "uninstall harvestscale --yes")
-    frame = said(shell, "upgrade --all")
+        run_line(shell, "upgrade")
+    run_line(shell, "uninstall harvestscale --yes")
+    frame = run_line(shell, "upgrade --all")
     assert frame.loc["raintable", "after"] == "3.1.0"
     assert set(frame["status"]) == {"committed"}
 
@@ -110,19 +110,19 @@ def test_errors_of_the_service_are_raised(
 ) -> None:
     before = tree(service.prefix)
     with pytest.raises(StageFailed, match=r"libharvest\.so\.5"):
-        said(shell, "upgrade harvestscale")
+        run_line(shell, "upgrade harvestscale")
     assert tree(service.prefix) == before
     with pytest.raises(PackageNotFound):
-        said(shell, "upgrade sprinkler")
+        run_line(shell, "upgrade sprinkler")
 
 
 def test_python_option_selects_another_environment(shell: InteractiveShell, garden: Demo) -> None:
     line = f"--python {garden.python} --index-url {garden.index_url} updates seedshelf"
-    assert said(shell, line).loc["seedshelf", "latest_version"] == "1.4.2"
+    assert run_line(shell, line).loc["seedshelf", "latest_version"] == "1.4.2"
 
 
 def test_panel_returns_a_package_panel(shell: InteractiveShell, service: PackageService) -> None:
-    panel = said(shell, "panel")
+    panel = run_line(shell, "panel")
     assert isinstance(panel, PackagePanel)
     panel.close()
 
@@ -130,9 +130,9 @@ def test_panel_returns_a_package_panel(shell: InteractiveShell, service: Package
 def test_recover_reports_that_there_was_nothing(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str], garden: Demo
 ) -> None:
-    assert said(shell, f"recover --python {garden.python}") is None
+    assert run_line(shell, f"recover --python {garden.python}") is None
     assert capsys.readouterr().out == "There was nothing to recover.\n"
-    answer = said(shell, f"recover --python {garden.python} --json")
+    answer = run_line(shell, f"recover --python {garden.python} --json")
     assert answer == {"success": True, "recovered": None, "outcome": None}
 
 
@@ -152,7 +152,7 @@ def test_recover_reports_that_there_was_nothing(
 def test_json_has_the_form_of_the_rest_response(
     shell: InteractiveShell, line: str, key: str
 ) -> None:
-    answer = said(shell, line)
+    answer = run_line(shell, line)
     assert list(answer) == ["success", key]
     assert answer["success"] is True
     assert json.loads(json.dumps(answer)) == answer
@@ -172,7 +172,7 @@ def test_json_has_the_form_of_the_rest_response(
 def test_json_failure_is_returned_instead_of_raised(
     shell: InteractiveShell, line: str, code: str
 ) -> None:
-    answer = said(shell, line)
+    answer = run_line(shell, line)
     assert answer["success"] is False
     assert answer["error"].keys() >= {"code", "message", "hint"}
     assert answer["error"]["code"] == code
@@ -191,7 +191,7 @@ def test_bad_input_is_refused_without_creating_a_service(
     lines += ["", "nonsense", "upgrade 'seedshelf", "plan --unheard-of", "install", "undo a b"]
     for line in lines:
         with pytest.raises(InvalidRequest):
-            said(shell, line)
+            run_line(shell, line)
     assert garden.index.requests == []
 
 
@@ -209,51 +209,55 @@ def test_error_in_a_cell_is_one_line(shell: InteractiveShell) -> None:
 
 
 def test_help_is_printed(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
-    assert said(shell, "--help") is None
+    assert run_line(shell, "--help") is None
     shown = capsys.readouterr().out
     for verb in grammar.verbs(magic=True):
         assert f"\n    {verb} " in shown
     assert "demo" not in shown
-    assert said(shell, "upgrade --help") is None
+    assert run_line(shell, "upgrade --help") is None
     assert "%packages upgrade" in capsys.readouterr().out
 
 
 # --- completion
 
 
-def offered(shell: InteractiveShell, line: str) -> list[str]:
-    """Ask as a kernel does."""
+def completions(shell: InteractiveShell, line: str) -> list[str]:
+    """Return completions as a kernel requests them."""
     with provisionalcompleter():
-        return [found.text for found in shell.Completer.completions(line, len(line))]
+        return [completion.text for completion in shell.Completer.completions(line, len(line))]
 
 
 def test_completion_offers_verbs(shell: InteractiveShell) -> None:
-    assert offered(shell, "%packages ") == list(grammar.verbs(magic=True))
-    assert offered(shell, "%packages up") == ["updates", "upgrade"]
-    assert offered(shell, "x = 1\n%packages un") == ["uninstall", "undo"]
+    assert completions(shell, "%packages ") == list(grammar.verbs(magic=True))
+    assert completions(shell, "%packages up") == ["updates", "upgrade"]
+    assert completions(shell, "x = 1\n%packages un") == ["uninstall", "undo"]
 
 
 def test_completion_offers_names_not_given_yet(shell: InteractiveShell) -> None:
-    assert offered(shell, "%packages upgrade s") == ["seedshelf", "sundrift"]
-    assert offered(shell, "%packages upgrade sundrift s") == ["seedshelf"]
-    assert offered(shell, "%packages uninstall comp") == ["Compost_Log"]
+    assert completions(shell, "%packages upgrade s") == ["seedshelf", "sundrift"]
+    assert completions(shell, "%packages upgrade sundrift s") == ["seedshelf"]
+    assert completions(shell, "%packages uninstall comp") == ["Compost_Log"]
 
 
 def test_completion_offers_versions_latest_first(shell: InteractiveShell) -> None:
-    assert offered(shell, "%packages upgrade raintable --version ") == ["3.1.0", "2.4.0", "2.0.0"]
-    assert offered(shell, "%packages upgrade raintable --version 2") == ["2.4.0", "2.0.0"]
-    assert offered(shell, "%packages install raintable==2.") == ["2.4.0", "2.0.0"]
+    assert completions(shell, "%packages upgrade raintable --version ") == [
+        "3.1.0",
+        "2.4.0",
+        "2.0.0",
+    ]
+    assert completions(shell, "%packages upgrade raintable --version 2") == ["2.4.0", "2.0.0"]
+    assert completions(shell, "%packages install raintable==2.") == ["2.4.0", "2.0.0"]
     # One is yanked; nobody has heard of the other.
-    assert offered(shell, "%packages upgrade Compost_Log --version ") == ["0.9.0"]
-    assert offered(shell, "%packages install sprinkler==1") == []
-    assert offered(shell, "x = %packages plan seedshelf --version 1.4.2") == ["1.4.2"]
+    assert completions(shell, "%packages upgrade Compost_Log --version ") == ["0.9.0"]
+    assert completions(shell, "%packages install sprinkler==1") == []
+    assert completions(shell, "x = %packages plan seedshelf --version 1.4.2") == ["1.4.2"]
 
 
 def test_completion_offers_options_and_their_values(shell: InteractiveShell) -> None:
-    assert offered(shell, "%packages upgrade --a") == ["--all", "--allow"]
-    assert offered(shell, "%packages plan --allow ") == ["self", "dependencies", "all"]
-    assert "--refresh" in offered(shell, "%packages updates --")
-    assert "--refresh" not in offered(shell, "%packages history --")
+    assert completions(shell, "%packages upgrade --a") == ["--all", "--allow"]
+    assert completions(shell, "%packages plan --allow ") == ["self", "dependencies", "all"]
+    assert "--refresh" in completions(shell, "%packages updates --")
+    assert "--refresh" not in completions(shell, "%packages history --")
 
 
 def test_completion_offers_undoable_transactions(
@@ -261,14 +265,14 @@ def test_completion_offers_undoable_transactions(
 ) -> None:
     first = service.upgrade_package("seedshelf")
     second = service.upgrade_package("frostcall")
-    assert offered(shell, "%packages undo ") == [second.id, first.id]
-    assert offered(shell, "%packages plan --undo ") == [second.id, first.id]
+    assert completions(shell, "%packages undo ") == [second.id, first.id]
+    assert completions(shell, "%packages plan --undo ") == [second.id, first.id]
 
 
 def test_completion_without_an_index_is_silent(
     shell: InteractiveShell, garden: Demo, capsys: pytest.CaptureFixture[str]
 ) -> None:
     garden.index.down = True
-    assert "1.4.2" not in offered(shell, "%packages upgrade seedshelf --version ")
+    assert "1.4.2" not in completions(shell, "%packages upgrade seedshelf --version ")
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")

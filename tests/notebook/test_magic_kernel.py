@@ -1,4 +1,4 @@
-"""`%packages` in a real kernel: cells, Tab, and an interrupt."""
+"""`%packages` in a real kernel: cells, completions and an interrupt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 
 class Kernel:
-    """A kernel that has loaded the extension."""
+    """A kernel with the extension loaded."""
 
     def __init__(self, manager: KernelManager) -> None:
         self.manager = manager
@@ -28,23 +28,23 @@ class Kernel:
         self.run("%load_ext pkgwidgets")
 
     def run(self, code: str) -> list[dict[str, Any]]:
-        """Run a cell to its end, and return what it shows: results and errors."""
-        return self.shown(self.client.execute(code))
+        """Run a cell to its end, and return its results and errors."""
+        return self.outputs(self.client.execute(code))
 
-    def shown(self, cell: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+    def outputs(self, cell: str) -> list[dict[str, Any]]:
+        contents: list[dict[str, Any]] = []
         while True:
             message = self.client.get_iopub_msg(timeout=PATIENCE)
             if message["parent_header"].get("msg_id") != cell:
                 continue
             content = message["content"]
             if message["msg_type"] in ("execute_result", "error"):
-                found.append(content)
+                contents.append(content)
             if content.get("execution_state") == "idle":
-                return found
+                return contents
 
-    def offered(self, code: str) -> list[str]:
-        """Press Tab at the end."""
+    def completions(self, code: str) -> list[str]:
+        """Return the completions at the end of the code."""
         self.client.complete(code, len(code))
         reply = self.client.get_shell_msg(timeout=PATIENCE)
         while reply["msg_type"] != "complete_reply":
@@ -83,9 +83,9 @@ def test_cell_shows_results_and_errors_of_the_service(kernel: Kernel, garden: De
 
 
 def test_completion_in_a_kernel_offers_verbs_and_its_packages(kernel: Kernel) -> None:
-    assert kernel.offered("%packages up") == ["updates", "upgrade"]
-    assert "pytest" in kernel.offered("x = 1\n%packages upgrade pyt")
-    assert kernel.offered("%packages plan pandas --allow a") == ["all"]
+    assert kernel.completions("%packages up") == ["updates", "upgrade"]
+    assert "pytest" in kernel.completions("x = 1\n%packages upgrade pyt")
+    assert kernel.completions("%packages plan pandas --allow a") == ["all"]
 
 
 def test_interrupted_cell_rolls_back(
@@ -96,6 +96,6 @@ def test_interrupted_cell_rolls_back(
     cell = kernel.client.execute(line(garden, "upgrade seedshelf"))
     eventually(lambda: list(garden.site_packages.glob("seedshelf-1.9.dist-info")))
     kernel.manager.interrupt_kernel()
-    (error,) = kernel.shown(cell)
+    (error,) = kernel.outputs(cell)
     assert error["traceback"] == ["Cancelled: Cancelled. The environment is unchanged."]
     assert tree(garden.folder / "env") == before

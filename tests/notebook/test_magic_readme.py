@@ -1,4 +1,4 @@
-"""What the README says of the magic is what happens, in a real kernel's shell."""
+"""The README's examples of the magic work in a real kernel's shell."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
 def test_readme_magic_cell_runs(
     service: PackageService, garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the demo: its environment, and one of its names in place of pandas."""
+    """Run on the demo, with one of its packages in place of pandas."""
     garden.index.publish(BuiltWheel(name="polars", version="1.2", files={"polars.py": ""}))
     monkeypatch.setattr(magic, "PackageService", lambda python, *, index_url: service)
     shell = InteractiveShell.instance()

@@ -1,4 +1,4 @@
-"""Rehearsals as a kernel sees them: real environments, indexes and kernels."""
+"""Rehearsals with real environments, indexes and kernels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
 USE = "import frostcall\nfrostcall.frost_tonight(1)"
 
 
-def found(frame: pd.DataFrame) -> Rehearsal:
+def rehearsal_of(frame: pd.DataFrame) -> Rehearsal:
     assert isinstance(frame, RehearsalFrame)
     return frame.rehearsal
 
@@ -40,9 +40,9 @@ def test_rehearsal_returns_a_frame_and_changes_nothing(
 ) -> None:
     notebook = write(tmp_path / "story.ipynb", "print('<b>')", USE)
     before = tree(service.prefix)
-    told: list[Event] = []
+    events: list[Event] = []
     plan = service.plan_upgrade(["frostcall", "bedplanner"])
-    frame = service.rehearse(plan, notebook, report=told.append)
+    frame = service.rehearse(plan, notebook, report=events.append)
     assert frame[["notebook", "cell", "verdict"]].to_numpy().tolist() == [
         ["story.ipynb", 1, "same"],
         ["story.ipynb", 2, "new error"],
@@ -50,7 +50,7 @@ def test_rehearsal_returns_a_frame_and_changes_nothing(
     assert frame.loc[1, "before"] == "True"
     assert "no attribute 'frost_tonight'" in str(frame.loc[1, "after"])
     assert tree(service.prefix) == before
-    texts = {event.text for event in told}
+    texts = {event.text for event in events}
     assert "rehearsing story.ipynb as it is, cell 2 of 2" in texts
     assert "rehearsing story.ipynb with the plan, cell 2 of 2" in texts
     assert type(frame[["cell"]]) is pd.DataFrame
@@ -62,7 +62,7 @@ def test_rehearsal_returns_a_frame_and_changes_nothing(
 def test_two_concurrent_rehearsals_do_not_affect_each_other(
     garden: Demo, tree: Oracle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: bool
 ) -> None:
-    """On the same environment and notebook, which writes to its folder; both are in it at once."""
+    """Both run at once on one environment and one notebook, which writes to its folder."""
     place = tmp_path / "tmp"
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
@@ -88,15 +88,15 @@ def test_two_concurrent_rehearsals_do_not_affect_each_other(
                 if len(met) < 3:  # as it is, and with the plan
                     meeting.wait(300)
 
-        found = services[number].rehearse(plans[number], notebook, report=report)
+        frame = services[number].rehearse(plans[number], notebook, report=report)
         assert len(met) == 2
-        return found[["before", "after", "verdict"]].to_numpy().tolist()
+        return frame[["before", "after", "verdict"]].to_numpy().tolist()
 
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(rehearse, number) for number in range(2)]
-        for each in as_completed(both):
-            each.result()  # the first that failed, not the one that waits for it
-        first, second = (each.result() for each in both)
+        for future in as_completed(both):
+            future.result()  # the first that failed, not the one that waits for it
+        first, second = (future.result() for future in both)
     broken = "AttributeError: module 'frostcall' has no attribute 'frost_tonight'"
     same = [["'x'", "'x'", "same"], ["True", "True", "same"], ["'xx'", "'xx'", "same"]]
     assert first == [same[0], ["True", broken, "new error"], same[2]]
@@ -132,7 +132,7 @@ def test_different_outputs_are_shown_side_by_side_and_escaped(
     ]
     plan = service.plan_upgrade("frostcall")
     frame = service.rehearse(plan, write(tmp_path / "<i>.ipynb", *cells))
-    shown = _Reader(rehearsal_html(found(frame)))
+    shown = _Reader(rehearsal_html(rehearsal_of(frame)))
     tags = {"div", "b", "span", "table", "thead", "tbody", "tr", "th", "td", "pre"}
     assert shown.tags == tags
     assert "<script>alert(1)</script> False" in shown.texts
@@ -192,15 +192,15 @@ def test_cancelled_rehearsal_leaves_the_environment_unchanged(
 def test_readme_rehearsal_example_runs(
     service: PackageService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On the demo: its environment, and one of its names in place of pandas."""
+    """Run on the demo, with one of its packages in place of pandas."""
     section = README.partition("\n## Rehearsal\n")[2]
     (block,) = re.findall(r"```python\n(.*?)```", section.partition("\n## ")[0], re.DOTALL)
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "report.ipynb", USE)
     exec(block.replace('"pandas"', '"frostcall"'), {"service": service})
     (done,) = service.values.history()  # what it ran clean with is what it now has
-    moved = {change.id for change in done.changes}
-    assert moved == {"allotboard", "bedplanner", "raintable", "seedshelf", "sundrift"}
+    names = {change.id for change in done.changes}
+    assert names == {"allotboard", "bedplanner", "raintable", "seedshelf", "sundrift"}
     assert service.get_package("frostcall").version == "1.9.3"
     service.upgrade_package("frostcall")
     back = service.plan_known_good("report.ipynb")
@@ -225,14 +225,14 @@ def test_two_culprits_of_twelve_are_held_back_and_the_rest_upgraded(
     notebook = write(tmp_path / "a.ipynb", *cells)
     runs: list[str] = []
 
-    def told(event: Event) -> None:
+    def report(event: Event) -> None:
         if event.text and runs[-1:] != [event.text]:
             runs.append(event.text)
 
-    frame = service.upgrade_all_packages(notebooks=[notebook], report=told)
-    held = frame[frame.kind == "held back"]
-    assert {name for name in held.index if name.startswith("crop")} == {"crop4", "crop9"}
-    why = str(held.loc["crop4", "status"])
+    frame = service.upgrade_all_packages(notebooks=[notebook], report=report)
+    kept = frame[frame.kind == "held back"]
+    assert {name for name in kept.index if name.startswith("crop")} == {"crop4", "crop9"}
+    why = str(kept.loc["crop4", "status"])
     assert "it breaks cell 4 of a.ipynb (ZeroDivisionError" in why
     upgraded = {name for name in frame.index[frame.kind == "upgrade"] if name.startswith("crop")}
     assert upgraded == {f"crop{number}" for number in range(1, 13) if number not in (4, 9)}
@@ -244,8 +244,8 @@ def test_rehearsed_notebook_sees_the_protected_environment_in_a_variable(
     service: PackageService, tmp_path: Path
 ) -> None:
     notebook = write(tmp_path / "a.ipynb", "import os\nprint(os.environ['PKGWIDGETS_REHEARSED'])")
-    found = service.values.rehearsal(service.plan_upgrade("seedshelf"), notebook)
-    assert [cell.after.text for cell in found.cells] == [str(service.prefix)]
+    rehearsal = service.values.rehearsal(service.plan_upgrade("seedshelf"), notebook)
+    assert [cell.after.text for cell in rehearsal.cells] == [str(service.prefix)]
 
 
 def test_plan_for_notebooks_is_remembered_as_known_good_after_apply(
@@ -255,7 +255,7 @@ def test_plan_for_notebooks_is_remembered_as_known_good_after_apply(
     plan = service.plan_upgrade(notebooks=notebook)
     assert service.values.history() == ()
     assert "frostcall" not in {change.id for change in plan.changes}
-    assert any("cell 1 of story.ipynb" in held.reason for held in plan.held_back)
+    assert any("cell 1 of story.ipynb" in kept.reason for kept in plan.held_back)
     service.apply(plan)
     assert not service.plan_known_good(notebook)
     service.undo()

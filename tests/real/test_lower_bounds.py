@@ -28,9 +28,9 @@ REHEARSED = (
 
 def test_unit_and_contract_tests_pass_on_the_lower_bounds(tmp_path: Path) -> None:
     python = tmp_path / "env" / "bin" / "python"
-    found = uv.find_uv_bin()
-    install = [found, "pip", "install", "--quiet", "--python", str(python)]
-    subprocess.run([found, "venv", "--quiet", str(tmp_path / "env")], check=True)
+    uv_path = uv.find_uv_bin()
+    install = [uv_path, "pip", "install", "--quiet", "--python", str(python)]
+    subprocess.run([uv_path, "venv", "--quiet", str(tmp_path / "env")], check=True)
     tools = ["pytest>=8.3", "pytest-xdist>=3.6", "ipykernel>=6.29"]
     lowest = ["--resolution", "lowest-direct", f"{ROOT}[impact]", *tools]
     subprocess.run([*install, *lowest], check=True)

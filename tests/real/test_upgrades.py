@@ -133,9 +133,9 @@ def test_impact_names_the_cell_and_the_rehearsal_confirms_it(
             assert {cell for cell, _ in named} == {cell for cell, _ in expected}, impact.to_string()
         assert set(expected) <= {(int(cell), str(text)) for cell, text in named}, impact.to_string()
 
-    found = service.rehearse(plan, notebook)
-    told = [str(verdict) for verdict in found["verdict"]]
-    assert told == list(case.verdicts), found.to_string()
+    frame = service.rehearse(plan, notebook)
+    verdicts = [str(verdict) for verdict in frame["verdict"]]
+    assert verdicts == list(case.verdicts), frame.to_string()
     assert tree(service.prefix) == before
 
 

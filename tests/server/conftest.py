@@ -1,4 +1,4 @@
-"""A notebook server in this process. Its fixtures stay in this folder: they take over the loop."""
+"""A notebook server in this process. Its fixtures replace the event loop, so they stay here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from pytest_jupyter.jupyter_server import *  # noqa: F403 - this is how its fixtures are had
-from server.asking import Ask, Spec, kernel
+from server.client import Ask, Spec, kernel
 from server.contract import Answer, Contract
 
 from pkgwidgets.demo import Demo
@@ -20,7 +20,7 @@ from pkgwidgets.server import app
 
 @pytest.fixture  # type: ignore[no-redef]
 def jp_server_config() -> dict[str, Any]:
-    """Switch our extension on, with anonymous access forbidden by default."""
+    """Enable the extension, with anonymous access forbidden by default."""
     return {
         "ServerApp": {
             "jpserver_extensions": {"pkgwidgets": True},
@@ -31,47 +31,47 @@ def jp_server_config() -> dict[str, Any]:
 
 
 @pytest.fixture
-def spec(jp_data_dir: Path, jp_environ: None) -> Spec:
+def write_spec(jp_data_dir: Path, jp_environ: None) -> Spec:
     """Write kernel specifications."""
 
     def write(name: str, *argv: str, language: str = "python", **env: str) -> None:
         folder = jp_data_dir / "kernels" / name
         folder.mkdir(parents=True, exist_ok=True)
-        said = {"argv": argv, "display_name": name, "language": language, "env": env}
-        (folder / "kernel.json").write_text(json.dumps(said), "utf-8")
+        content = {"argv": argv, "display_name": name, "language": language, "env": env}
+        (folder / "kernel.json").write_text(json.dumps(content), "utf-8")
 
     return write
 
 
 @pytest.fixture
-def planted(
+def default_garden(
     garden: Demo,
-    spec: Spec,
+    write_spec: Spec,
     monkeypatch: pytest.MonkeyPatch,
     jp_asyncio_loop: asyncio.AbstractEventLoop,
 ) -> Iterator[Demo]:
-    """Make the garden the environment of the default kernel, and its index the one that is asked.
+    """Make the garden the environment of the default kernel, and use its index.
 
-    To be asked for before the server starts.
+    Request this fixture before the server starts.
     """
     monkeypatch.setenv("UV_DEFAULT_INDEX", garden.index_url)
-    spec("garden", *kernel(garden.python))
-    begun: list[asyncio.Task[None]] = []
+    write_spec("garden", *kernel(garden.python))
+    tasks: list[asyncio.Task[None]] = []
     recover = app.recover
 
     async def recovering(*given: Any) -> None:
-        begun.append(asyncio.ensure_future(recover(*given)))
-        await begun[-1]
+        tasks.append(asyncio.ensure_future(recover(*given)))
+        await tasks[-1]
 
     monkeypatch.setattr(app, "recover", recovering)
     yield garden
-    # The garden goes away only when nobody looks for what was cut off in it any more.
-    jp_asyncio_loop.run_until_complete(asyncio.gather(*begun))
+    # Remove the garden only after recovery has looked at it.
+    jp_asyncio_loop.run_until_complete(asyncio.gather(*tasks))
 
 
 @pytest.fixture
 def ask(
-    planted: Demo,
+    default_garden: Demo,
     jp_serverapp: Any,
     http_server_client: Any,
     jp_auth_header: dict[str, str],
@@ -79,7 +79,7 @@ def ask(
 ) -> Ask:
     contract = Contract(jp_base_url)
 
-    async def asked(
+    async def request(
         method: str,
         path: str,
         body: object = None,
@@ -110,4 +110,4 @@ def ask(
         assert contract.problems(method, urlsplit(url).path, answer) == []
         return answer
 
-    return asked
+    return request

@@ -1,4 +1,4 @@
-"""Every answer that a test gets is held against the contract."""
+"""Check every answer against the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VERBS = ("get", "put", "post", "delete")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What a server answered."""
+    """A response of the server."""
 
     status: int
     body: bytes
@@ -30,12 +30,12 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The code of its error."""
+        """The code of the error in the response."""
         return str(self.json["error"]["code"])
 
 
 class Contract:
-    """The document of a server, and what it says of a request."""
+    """The OpenAPI document of a server, with checks of single responses."""
 
     def __init__(self, base_url: str = "/") -> None:
         self.document = openapi.document(base_url)
@@ -43,30 +43,36 @@ class Contract:
         self.base = str(urlsplit(self.document["servers"][0]["url"]).path)
 
     def operation(self, method: str, path: str) -> dict[str, Any] | None:
-        """Return what is said of a request; of the paths that fit, the one without parts counts."""
-        for template in sorted(self.document["paths"], key=lambda each: each.count("{")):
+        """Return the operation of a request; a path without parameters takes precedence."""
+        for template in sorted(
+            self.document["paths"], key=lambda path_template: path_template.count("{")
+        ):
             pattern = re.sub(r"\{\w+\}", "[^/]+", template.replace(".", r"\."))
             if re.fullmatch(re.escape(self.base) + pattern, path):
-                found: dict[str, Any] | None = self.document["paths"][template].get(method.lower())
-                return found
+                operation: dict[str, Any] | None = self.document["paths"][template].get(
+                    method.lower()
+                )
+                return operation
         return None
 
     def problems(self, method: str, path: str, answer: Answer) -> list[str]:
-        """Say in what an answer is not as promised; a request that is not promised only fails."""
+        """Return how an answer differs from the contract; an unknown request must fail."""
         operation = self.operation(method, path)
         if operation is None:
             failed = self.of({"$ref": "#/components/schemas/Failure"}).iter_errors(answer.json)
-            return [str(each.message) for each in failed] + (["200"] if answer.status < 400 else [])
-        promised = operation["responses"].get(str(answer.status))
-        if promised is None:
+            return [str(error.message) for error in failed] + (
+                ["200"] if answer.status < 400 else []
+            )
+        response_contract = operation["responses"].get(str(answer.status))
+        if response_contract is None:
             return [f"{answer.status} is not promised"]
-        missing = set(promised.get("headers", {})) - set(answer.headers)
-        schema = promised["content"]["application/json"]["schema"]
+        missing = set(response_contract.get("headers", {})) - set(answer.headers)
+        schema = response_contract["content"]["application/json"]["schema"]
         wrong = self.of(schema).iter_errors(answer.json)
-        return [f"{name} is missing" for name in missing] + [each.message for each in wrong]
+        return [f"{name} is missing" for name in missing] + [error.message for error in wrong]
 
     def of(self, schema: Mapping[str, Any]) -> Draft202012Validator:
-        """Return what checks a value against a schema of the document."""
+        """Return a validator for a schema of the document."""
         key = json.dumps(schema)
         if key not in self._known:
             whole = {**schema, "components": self.document["components"]}
@@ -74,7 +80,7 @@ class Contract:
         return self._known[key]
 
     def bodies(self) -> dict[str, Draft202012Validator]:
-        """Return what checks the bodies of each operation that takes one."""
+        """Return a validator for the request body of each operation that has one."""
         return {
             operation["operationId"]: self.of(
                 operation["requestBody"]["content"]["application/json"]["schema"]

@@ -1,4 +1,4 @@
-"""Who is not meant is refused on every route, and nothing is changed."""
+"""Unauthorized requests are refused on every route, and nothing is changed."""
 
 from __future__ import annotations
 
@@ -13,48 +13,54 @@ from urllib.parse import urlencode
 import pytest
 from fakes import Oracle
 from jupyter_server.auth import Authorizer
-from server.asking import Ask
+from server.client import Ask
 from server.contract import Answer, Contract
 
 from pkgwidgets.demo import Demo
 from pkgwidgets.server import request_body
 
-PARTS = {"{name}": "seedshelf", "{id}": "20260101T000000000000-abcdef"}
+PARAMETERS = {"{name}": "seedshelf", "{id}": "20260101T000000000000-abcdef"}
 BODIES: dict[str, object] = {
     "plan": {"upgrade": ["seedshelf"]},
     "installPackage": {"requirement": "seedshelf==1.4.2"},
 }
-"""What an operation does if it is let; the others need no body."""
+"""The bodies of operations that would succeed; other operations need none."""
 
 
 def operations() -> list[tuple[str, str, str]]:
-    """Return the method, the path and the id of all that the contract promises."""
+    """Return method, path and operation id of every operation in the contract."""
     return [
-        (verb.upper(), _filled(path.removeprefix("/")), operation["operationId"])
+        (verb.upper(), _fill_parameters(path.removeprefix("/")), operation["operationId"])
         for path, methods in Contract().document["paths"].items()
         for verb, operation in methods.items()
     ]
 
 
-def _filled(path: str) -> str:
-    for part, value in {**PARTS, "by-id/{id}": "by-id/seedshelf"}.items():
+def _fill_parameters(path: str) -> str:
+    for part, value in {**PARAMETERS, "by-id/{id}": "by-id/seedshelf"}.items():
         path = path.replace("by-id/{id}", "by-id/seedshelf") if "by-id" in path else path
         path = path.replace(part, value)
     return path
 
 
-LOOKS = [each for each in operations() if each[0] == "GET" or each[2] == "plan"]
-CHANGES = [each for each in operations() if each not in LOOKS]
-WITH_BODIES = [each for each in operations() if each[2] in Contract().bodies()]
-every = pytest.mark.parametrize(("method", "path", "id"), operations(), ids=lambda each: each)
-every_change = pytest.mark.parametrize(("method", "path", "id"), CHANGES, ids=lambda each: each)
-every_body = pytest.mark.parametrize(("method", "path", "id"), WITH_BODIES, ids=lambda each: each)
+READS = [operation for operation in operations() if operation[0] == "GET" or operation[2] == "plan"]
+CHANGES = [operation for operation in operations() if operation not in READS]
+WITH_BODIES = [operation for operation in operations() if operation[2] in Contract().bodies()]
+every_operation = pytest.mark.parametrize(
+    ("method", "path", "operation_id"), operations(), ids=lambda value: value
+)
+every_change = pytest.mark.parametrize(
+    ("method", "path", "operation_id"), CHANGES, ids=lambda value: value
+)
+every_body = pytest.mark.parametrize(
+    ("method", "path", "operation_id"), WITH_BODIES, ids=lambda value: value
+)
 
 
 @pytest.fixture
-def untouched(planted: Demo, tree: Oracle) -> Callable[[Answer], None]:
-    """Check that an answer is a refusal that says what to do, and that nothing was done."""
-    before = tree(planted.folder / "env")
+def check_refused(default_garden: Demo, tree: Oracle) -> Callable[[Answer], None]:
+    """Check that an answer is a refusal with a hint, and that nothing was changed."""
+    before = tree(default_garden.folder / "env")
 
     def check(answer: Answer) -> None:
         error = answer.json["error"]
@@ -63,15 +69,15 @@ def untouched(planted: Demo, tree: Oracle) -> Callable[[Answer], None]:
         assert error["message"]
         assert error["hint"]
         assert b"Traceback" not in answer.body
-        assert tree(planted.folder / "env") == before
-        assert not (planted.folder / "env" / ".pkgwidgets" / "txn").exists()
-        assert planted.index.requests == []
+        assert tree(default_garden.folder / "env") == before
+        assert not (default_garden.folder / "env" / ".pkgwidgets" / "txn").exists()
+        assert default_garden.index.requests == []
 
     return check
 
 
 class Cookies:
-    """What a browser that has logged in sends."""
+    """The headers that a logged-in browser sends."""
 
     def __init__(self, jar: SimpleCookie) -> None:
         self._jar = jar
@@ -87,7 +93,7 @@ Login = Callable[[], AbstractAsyncContextManager[Cookies]]
 
 @pytest.fixture
 def login(http_server_client: Any, jp_base_url: str, jp_serverapp: Any) -> Login:
-    """Logs in as a browser does, with the server's token."""
+    """Log in as a browser does, with the server's token."""
     secret = jp_serverapp.identity_provider.token
     return partial(_login, http_server_client, jp_base_url, secret)
 
@@ -112,27 +118,27 @@ async def _login(client: Any, base: str, token: str) -> AsyncIterator[Cookies]:
     yield Cookies(jar)
 
 
-@every
+@every_operation
 async def test_request_without_a_token_is_refused(
-    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+    ask: Ask, check_refused: Callable[[Answer], None], method: str, path: str, operation_id: str
 ) -> None:
     for headers in ({}, {"Authorization": "token wrong"}, {"Authorization": "Basic eDp5"}):
-        answer = await ask(method, path, BODIES.get(id, {}), headers=headers, token=False)
+        answer = await ask(method, path, BODIES.get(operation_id, {}), headers=headers, token=False)
         assert answer.status == 403
-        untouched(answer)
-    answer = await ask(method, f"{path}?token=wrong", BODIES.get(id, {}), token=False)
+        check_refused(answer)
+    answer = await ask(method, f"{path}?token=wrong", BODIES.get(operation_id, {}), token=False)
     assert answer.status == 403
-    untouched(answer)
+    check_refused(answer)
 
 
 @every_change
 async def test_browser_request_without_xsrf_token_is_refused(
     ask: Ask,
-    untouched: Callable[[Answer], None],
+    check_refused: Callable[[Answer], None],
     login: Login,
     method: str,
     path: str,
-    id: str,
+    operation_id: str,
 ) -> None:
     async with login() as cookies:
         known = await ask("GET", "openapi.json", headers=cookies.headers(xsrf=False), token=False)
@@ -142,10 +148,12 @@ async def test_browser_request_without_xsrf_token_is_refused(
             cookies.headers(xsrf=False, **{"X-XSRFToken": "2|wrong"}),
             cookies.headers(Origin="https://host.invalid"),
         ):
-            answer = await ask(method, path, BODIES.get(id, {}), headers=headers, token=False)
+            answer = await ask(
+                method, path, BODIES.get(operation_id, {}), headers=headers, token=False
+            )
             assert answer.status in (403, 404)
             assert answer.code == "request-refused"
-            untouched(answer)
+            check_refused(answer)
 
 
 async def test_browser_request_with_xsrf_token_can_change_packages(ask: Ask, login: Login) -> None:
@@ -162,70 +170,70 @@ async def test_browser_request_with_xsrf_token_can_change_packages(ask: Ask, log
         assert answer.json["package"]["version"] == "1.4.2"
 
 
-@pytest.mark.parametrize(("method", "path", "id"), LOOKS, ids=lambda each: each)
+@pytest.mark.parametrize(("method", "path", "operation_id"), READS, ids=lambda value: value)
 async def test_request_from_another_origin_is_refused(
     ask: Ask,
-    untouched: Callable[[Answer], None],
+    check_refused: Callable[[Answer], None],
     login: Login,
     method: str,
     path: str,
-    id: str,
+    operation_id: str,
 ) -> None:
     async with login() as cookies:
         headers = cookies.headers(Origin="https://host.invalid")
-        answer = await ask(method, path, BODIES.get(id), headers=headers, token=False)
+        answer = await ask(method, path, BODIES.get(operation_id), headers=headers, token=False)
         assert answer.status == 404
-        untouched(answer)
+        check_refused(answer)
 
 
 @every_change
 async def test_other_http_methods_are_refused(
-    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+    ask: Ask, check_refused: Callable[[Answer], None], method: str, path: str, operation_id: str
 ) -> None:
     for other in {"GET", "PUT", "POST", "DELETE", "PATCH"} - {method}:
-        if any((other, path) == each[:2] for each in operations()):
+        if any((other, path) == operation[:2] for operation in operations()):
             continue
         override = {"X-HTTP-Method-Override": method, "X-Method-Override": method}
-        answer = await ask(other, path, BODIES.get(id, {}), headers=override)
+        answer = await ask(other, path, BODIES.get(operation_id, {}), headers=override)
         assert answer.status == 405 or (path.startswith("packages/") and answer.status == 404)
         if answer.status == 405:
             assert method in answer.headers["Allow"]
-        untouched(answer)
+        check_refused(answer)
 
 
 @every_body
 async def test_body_of_another_content_type_is_refused(
-    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+    ask: Ask, check_refused: Callable[[Answer], None], method: str, path: str, operation_id: str
 ) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ";"):
         answer = await ask(method, path, raw=b'{"upgrade":"all"}', headers={"Content-Type": kind})
         assert answer.status == 415
-        untouched(answer)
+        check_refused(answer)
     form = {"Content-Type": "multipart/form-data; boundary=x"}
     answer = await ask(method, path, raw=b"--x--\r\n", headers=form)
     assert answer.status == 415
-    untouched(answer)
+    check_refused(answer)
 
 
-@every
+@every_operation
 async def test_too_large_body_is_refused(
-    ask: Ask, untouched: Callable[[Answer], None], method: str, path: str, id: str
+    ask: Ask, check_refused: Callable[[Answer], None], method: str, path: str, operation_id: str
 ) -> None:
     large = b" " * (request_body.MAX_BYTES + 1024)
     answer = await ask(method, path, raw=large, headers={"Content-Type": "application/json"})
     assert answer.status == 413
-    untouched(answer)
+    check_refused(answer)
 
 
 class ReadOnly(Authorizer):
-    """Lets everybody look, and nobody do more."""
+    """Allow only read access."""
 
     def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
         return (action, resource) == ("read", "pkgwidgets")
 
 
-class Outside(Authorizer):
-    """Lets everybody do everything elsewhere."""
+class NoAccess(Authorizer):
+    """Allow everything except pkgwidgets."""
 
     def is_authorized(self, handler: Any, user: Any, action: str, resource: str) -> bool:
         return resource != "pkgwidgets"
@@ -244,30 +252,30 @@ def jp_server_config(
 
 @pytest.mark.parametrize("authorizer", [ReadOnly])
 async def test_read_only_user_cannot_change_anything(
-    ask: Ask, untouched: Callable[[Answer], None], authorizer: type
+    ask: Ask, check_refused: Callable[[Answer], None], authorizer: type
 ) -> None:
-    for method, path, id in CHANGES:
-        answer = await ask(method, path, BODIES.get(id, {}))
-        assert answer.status == 403, id
+    for method, path, operation_id in CHANGES:
+        answer = await ask(method, path, BODIES.get(operation_id, {}))
+        assert answer.status == 403, operation_id
         assert "not authorized to execute" in answer.json["error"]["message"]
-        untouched(answer)
-    for method, path, id in LOOKS:
-        answer = await ask(method, path, BODIES.get(id))
-        assert answer.status == (404 if id == "getTransaction" else 200), id
+        check_refused(answer)
+    for method, path, operation_id in READS:
+        answer = await ask(method, path, BODIES.get(operation_id))
+        assert answer.status == (404 if operation_id == "getTransaction" else 200), operation_id
 
 
-@pytest.mark.parametrize("authorizer", [Outside])
+@pytest.mark.parametrize("authorizer", [NoAccess])
 async def test_unauthorized_user_cannot_read_anything(
-    ask: Ask, untouched: Callable[[Answer], None], authorizer: type
+    ask: Ask, check_refused: Callable[[Answer], None], authorizer: type
 ) -> None:
-    for method, path, id in operations():
-        answer = await ask(method, path, BODIES.get(id))
-        assert answer.status == 403, id
-        untouched(answer)
+    for method, path, operation_id in operations():
+        answer = await ask(method, path, BODIES.get(operation_id))
+        assert answer.status == 403, operation_id
+        check_refused(answer)
 
 
 def test_read_only_routes_are_the_documented_ones() -> None:
-    assert {id for _, _, id in LOOKS} == {
+    assert {operation_id for _, _, operation_id in READS} == {
         "checkForUpdates", "getContract", "getPackage", "getPackageById", "getPackages",
         "getTransaction", "getTransactions", "plan",
     }  # fmt: skip

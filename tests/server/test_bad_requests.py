@@ -1,4 +1,4 @@
-"""What is no name, version, requirement or body is refused before anything is started or sent."""
+"""Invalid names, versions, requirements and bodies are refused without any side effect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 from bad_inputs import NAMES, NO_NAMES, NO_VERSIONS
 from fakes import Oracle
-from server.asking import Ask
+from server.client import Ask
 
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.processes import process
@@ -55,7 +55,7 @@ NO_BODIES = {
 
 @pytest.fixture(autouse=True)
 def _no_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the server from starting what it starts by itself."""
+    """Disable the recovery that the server starts by itself."""
 
     async def nothing(*given: object) -> None:
         assert given
@@ -64,25 +64,25 @@ def _no_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def quiet(
-    ask: Ask, planted: Demo, tree: Oracle, monkeypatch: pytest.MonkeyPatch
+def check_nothing_done(
+    ask: Ask, default_garden: Demo, tree: Oracle, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], None]:
-    """Check that from now on nothing is started, nothing asked and nothing changed."""
-    interpreter.describe(planted.python)  # which environment it is may be known
-    before = tree(planted.folder / "env")
+    """Check that no process is started, no request sent and nothing changed."""
+    interpreter.describe(default_garden.python)  # which environment it is may be known
+    before = tree(default_garden.folder / "env")
     started: list[object] = []
     monkeypatch.setattr(process, "run", lambda argv, **more: started.append(argv))
     monkeypatch.setattr(process, "start", lambda argv, **more: started.append(argv))
 
     def check() -> None:
         assert started == []
-        assert planted.index.requests == []
-        assert tree(planted.folder / "env") == before
+        assert default_garden.index.requests == []
+        assert tree(default_garden.folder / "env") == before
 
     return check
 
 
-async def test_invalid_name_is_refused(ask: Ask, quiet: Callable[[], None]) -> None:
+async def test_invalid_name_is_refused(ask: Ask, check_nothing_done: Callable[[], None]) -> None:
     for name in NO_NAMES:
         part = quote(name, safe="")
         for method, path, body in (
@@ -98,7 +98,7 @@ async def test_invalid_name_is_refused(ask: Ask, quiet: Callable[[], None]) -> N
             answer = await ask(method, path, body)
             assert (answer.status, answer.code) == (422, "invalid-request"), (path, name)
             assert answer.json["error"]["hint"] == "Nothing was changed."
-    quiet()
+    check_nothing_done()
 
 
 async def test_name_that_is_not_installed_is_404(ask: Ask) -> None:
@@ -109,7 +109,7 @@ async def test_name_that_is_not_installed_is_404(ask: Ask) -> None:
         assert (await ask("DELETE", f"packages/{name}")).status == 404
 
 
-async def test_invalid_version_is_refused(ask: Ask, quiet: Callable[[], None]) -> None:
+async def test_invalid_version_is_refused(ask: Ask, check_nothing_done: Callable[[], None]) -> None:
     for version in NO_VERSIONS:
         for method, path, body in (
             ("PUT", "packages/seedshelf/upgrade", {"version": version}),
@@ -117,24 +117,26 @@ async def test_invalid_version_is_refused(ask: Ask, quiet: Callable[[], None]) -
         ):
             answer = await ask(method, path, body)
             assert (answer.status, answer.code) == (422, "invalid-request"), (path, version)
-    quiet()
+    check_nothing_done()
 
 
-async def test_invalid_requirement_is_refused(ask: Ask, quiet: Callable[[], None]) -> None:
+async def test_invalid_requirement_is_refused(
+    ask: Ask, check_nothing_done: Callable[[], None]
+) -> None:
     for text in NO_REQUIREMENTS:
         for path, field in (("packages/install", "requirement"), ("plans", "install")):
             answer = await ask("POST", path, {field: text})
             assert (answer.status, answer.code) == (422, "invalid-request"), (path, text)
-    quiet()
+    check_nothing_done()
 
 
-async def test_invalid_body_is_refused(ask: Ask, quiet: Callable[[], None]) -> None:
+async def test_invalid_body_is_refused(ask: Ask, check_nothing_done: Callable[[], None]) -> None:
     for name, body in NO_BODIES.items():
         kind = {"Content-Type": "application/json"}
         answer = await ask("POST", "plans", raw=body, headers=kind)
         assert (answer.status, answer.code) == (422, "invalid-request"), name
         assert "Traceback" not in answer.body.decode()
-    quiet()
+    check_nothing_done()
 
 
 @pytest.mark.parametrize(
@@ -151,14 +153,14 @@ async def test_invalid_body_is_refused(ask: Ask, quiet: Callable[[], None]) -> N
     ],
 )
 async def test_body_with_wrong_fields_is_refused(
-    ask: Ask, quiet: Callable[[], None], path: str, body: object
+    ask: Ask, check_nothing_done: Callable[[], None], path: str, body: object
 ) -> None:
     answer = await ask("POST", path, body)
     assert (answer.status, answer.code) == (422, "invalid-request")
-    quiet()
+    check_nothing_done()
 
 
-async def test_unknown_plan_id_is_404(ask: Ask, quiet: Callable[[], None]) -> None:
+async def test_unknown_plan_id_is_404(ask: Ask, check_nothing_done: Callable[[], None]) -> None:
     for plan in ("", "a" * 32, "../plan.json", "0" * 60_000, "\ud800"):
         for method, path in (
             ("PUT", "packages/seedshelf/upgrade"),
@@ -169,4 +171,4 @@ async def test_unknown_plan_id_is_404(ask: Ask, quiet: Callable[[], None]) -> No
             answer = await ask(method, path, {"plan": plan})
             assert (answer.status, answer.code) == (404, "plan-not-found"), (path, plan[:40])
             assert len(answer.body) < 2000
-    quiet()
+    check_nothing_done()

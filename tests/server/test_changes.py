@@ -1,4 +1,4 @@
-"""The routes that plan and change, one after another on the demo's story."""
+"""The routes that plan and change packages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fakes import Oracle
 from held_transactions import PATIENCE, held_wheel
-from server.asking import Ask
+from server.client import Ask
 
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -20,7 +20,7 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 async def versions(ask: Ask) -> dict[str, str]:
     answer = await ask("GET", "packages")
-    return {each["id"]: each["version"] for each in answer.json["packages"]}
+    return {package["id"]: package["version"] for package in answer.json["packages"]}
 
 
 async def test_upgrade_returns_package_and_transaction(ask: Ask) -> None:
@@ -34,7 +34,7 @@ async def test_upgrade_returns_package_and_transaction(ask: Ask) -> None:
     assert (await versions(ask))["seedshelf"] == "1.4.2"
 
 
-async def test_upgrade_installs_the_given_version(ask: Ask, planted: Demo) -> None:
+async def test_upgrade_installs_the_given_version(ask: Ask, default_garden: Demo) -> None:
     answer = await ask("PUT", "packages/raintable/upgrade", {"version": "2.4.0", "allow": "self"})
     assert answer.json["package"]["version"] == "2.4.0"
 
@@ -54,32 +54,34 @@ async def test_upgrade_blocked_by_another_package_is_409(ask: Ask) -> None:
 
 
 async def test_failed_upgrade_is_shown_as_error_until_one_succeeds(
-    ask: Ask, planted: Demo, published: Callable[..., None], tree: Oracle
+    ask: Ask, default_garden: Demo, published: Callable[..., None], tree: Oracle
 ) -> None:
-    before = tree(planted.folder / "env")
+    before = tree(default_garden.folder / "env")
     answer = await ask("PUT", "packages/harvestscale/upgrade")
     assert (answer.status, answer.code) == (409, "stage-failed")
     assert answer.json["transaction"]["outcome"] == "rolled back"
     assert answer.json["error"]["transaction"] == answer.json["transaction"]["id"]
-    assert tree(planted.folder / "env") == before
+    assert tree(default_garden.folder / "env") == before
     failed = (await ask("GET", "packages/by-id/harvestscale")).json["package"]
     assert failed["status"] == "error"
     assert failed["error"] == answer.json["transaction"]["error"]
     published(BuiltWheel(name="harvestscale", version="3.3.1", files={"harvestscale.py": ""}))
-    mended = await ask("PUT", "packages/harvestscale/upgrade", {"version": "3.3.1"})
-    assert mended.json["package"]["version"] == "3.3.1"
-    assert mended.json["package"]["status"] == "installed"
-    assert mended.json["package"]["error"] is None
+    repaired = await ask("PUT", "packages/harvestscale/upgrade", {"version": "3.3.1"})
+    assert repaired.json["package"]["version"] == "3.3.1"
+    assert repaired.json["package"]["status"] == "installed"
+    assert repaired.json["package"]["error"] is None
 
 
-async def test_upgrade_all_returns_a_result_for_each_package(ask: Ask, planted: Demo) -> None:
-    planted.index.withdraw("harvestscale", "3.3.0")
+async def test_upgrade_all_returns_a_result_for_each_package(
+    ask: Ask, default_garden: Demo
+) -> None:
+    default_garden.index.withdraw("harvestscale", "3.3.0")
     answer = await ask("PUT", "packages/upgrade-all")
     assert answer.status == 200
-    found = {each["id"]: each for each in answer.json["results"]}
-    assert found["seedshelf"]["success"] is True
-    assert (found["raintable"]["before"], found["raintable"]["after"]) == ("2.0.0", "3.1.0")
-    assert all(each["success"] and each["error"] is None for each in found.values())
+    results = {result["id"]: result for result in answer.json["results"]}
+    assert results["seedshelf"]["success"] is True
+    assert (results["raintable"]["before"], results["raintable"]["after"]) == ("2.0.0", "3.1.0")
+    assert all(result["success"] and result["error"] is None for result in results.values())
     assert (await versions(ask))["allotboard"] == "1.67.0"
     assert (await ask("GET", "packages/updates")).json["updates"] == []
 
@@ -87,7 +89,7 @@ async def test_upgrade_all_returns_a_result_for_each_package(ask: Ask, planted: 
 async def test_failed_upgrade_all_reports_the_error_for_each_package(ask: Ask) -> None:
     answer = await ask("PUT", "packages/upgrade-all", {})
     assert (answer.status, answer.code) == (409, "stage-failed")
-    assert {each["success"] for each in answer.json["results"]} == {False}
+    assert {result["success"] for result in answer.json["results"]} == {False}
     assert "harvestscale" in answer.json["results"][0]["error"]
     assert (await versions(ask))["seedshelf"] == "1.4.1"
 
@@ -129,19 +131,21 @@ async def test_plan_made_before_a_change_is_stale(ask: Ask) -> None:
     assert (answer.status, answer.code) == (409, "stale-plan")
 
 
-async def test_plan_for_everything_can_be_applied(ask: Ask, planted: Demo) -> None:
-    planted.index.withdraw("harvestscale", "3.3.0")
+async def test_plan_for_everything_can_be_applied(ask: Ask, default_garden: Demo) -> None:
+    default_garden.index.withdraw("harvestscale", "3.3.0")
     shown = (await ask("POST", "plans", {"upgrade": "all"})).json["plan"]
     assert shown["requested"] == ["everything"]
     answer = await ask("PUT", "packages/upgrade-all", {"plan": shown["id"]})
-    assert {each["id"] for each in answer.json["results"]} == {c["id"] for c in shown["changes"]}
+    assert {result["id"] for result in answer.json["results"]} == {
+        c["id"] for c in shown["changes"]
+    }
 
 
 async def test_plan_lists_held_back_packages_with_reasons(ask: Ask) -> None:
     shown = (await ask("POST", "plans", {"upgrade": ["raintable"]})).json["plan"]
-    [held] = shown["held_back"]
-    assert (held["stays"], held["latest"]) == ("2.4.0", "3.1.0")
-    assert "allotboard" in held["reason"]
+    [kept] = shown["held_back"]
+    assert (kept["stays"], kept["latest"]) == ("2.4.0", "3.1.0")
+    assert "allotboard" in kept["reason"]
 
 
 async def test_install_and_uninstall_work_by_name(ask: Ask, published: Callable[..., None]) -> None:
@@ -177,9 +181,12 @@ async def test_several_requirements_are_installed_at_once(
     assert plan.json["plan"]["requested"] == both
     answer = await ask("POST", "packages/install", {"requirement": both})
     assert answer.json["package"]["id"] == "peapod"
-    assert {each["id"] for each in answer.json["transaction"]["changes"]} == {"peapod", "beanpod"}
-    found = await versions(ask)
-    assert (found["peapod"], found["beanpod"]) == ("1.0", "2.0")
+    assert {change["id"] for change in answer.json["transaction"]["changes"]} == {
+        "peapod",
+        "beanpod",
+    }
+    installed = await versions(ask)
+    assert (installed["peapod"], installed["beanpod"]) == ("1.0", "2.0")
 
 
 async def test_uninstall_of_a_needed_package_is_409(ask: Ask) -> None:
@@ -194,17 +201,20 @@ async def test_install_of_an_unknown_project_is_404(ask: Ask) -> None:
 
 
 async def test_undo_restores_the_environment_and_is_in_the_history(
-    ask: Ask, planted: Demo, tree: Oracle
+    ask: Ask, default_garden: Demo, tree: Oracle
 ) -> None:
-    before = tree(planted.folder / "env")
+    before = tree(default_garden.folder / "env")
     done = (await ask("PUT", "packages/seedshelf/upgrade")).json["transaction"]
-    planted.index.down = True
+    default_garden.index.down = True
     back = await ask("POST", f"transactions/{done['id']}/undo", {})
     assert back.status == 200
     assert back.json["transaction"]["undoes"] == done["id"]
-    assert tree(planted.folder / "env") == before
-    found = (await ask("GET", "transactions")).json["transactions"]
-    assert [each["id"] for each in found] == [back.json["transaction"]["id"], done["id"]]
+    assert tree(default_garden.folder / "env") == before
+    transactions = (await ask("GET", "transactions")).json["transactions"]
+    assert [transaction["id"] for transaction in transactions] == [
+        back.json["transaction"]["id"],
+        done["id"],
+    ]
     twice = await ask("POST", f"transactions/{done['id']}/undo", {})
     assert (twice.status, twice.code) == (422, "invalid-request")
     assert twice.json["error"]["reason"] == f"{back.json['transaction']['id']} took it back already"
@@ -234,60 +244,62 @@ def gate(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def held(ask: Ask, published: Callable[..., None], gate: Path) -> AsyncIterator[str]:
-    """Begin an upgrade that stands still, in its own installed file, until the gate is there."""
+async def running_upgrade(
+    ask: Ask, published: Callable[..., None], gate: Path
+) -> AsyncIterator[str]:
+    """Start an upgrade that waits, in its own installed file, until the gate file exists."""
     published(held_wheel("1.9.0", gate, staged=False))
     answer = await ask("PUT", "packages/seedshelf/upgrade", {}, headers={"Prefer": "respond-async"})
     assert answer.status == 202
     assert answer.headers["Preference-Applied"] == "respond-async"
-    id = answer.json["transaction"]["id"]
-    assert answer.headers["Location"].endswith(f"/pkgwidgets/transactions/{id}")
+    transaction_id = answer.json["transaction"]["id"]
+    assert answer.headers["Location"].endswith(f"/pkgwidgets/transactions/{transaction_id}")
     try:
-        yield id
+        yield transaction_id
     finally:
         gate.touch()
-        await ended(ask, id)
+        await wait_for_end(ask, transaction_id)
 
 
-async def ended(ask: Ask, id: str) -> dict[str, Any]:
+async def wait_for_end(ask: Ask, transaction_id: str) -> dict[str, Any]:
     until = asyncio.get_running_loop().time() + PATIENCE
     while asyncio.get_running_loop().time() < until:
-        found: dict[str, Any] = (await ask("GET", f"transactions/{id}")).json
-        if found["transaction"]["outcome"] != "started":
-            return found
+        status: dict[str, Any] = (await ask("GET", f"transactions/{transaction_id}")).json
+        if status["transaction"]["outcome"] != "started":
+            return status
         await asyncio.sleep(0.05)
-    raise AssertionError(f"{id} did not end")
+    raise AssertionError(f"{transaction_id} did not end")
 
 
 async def test_running_upgrade_is_visible_and_blocks_others(
     ask: Ask, published: Callable[..., None], gate: Path
 ) -> None:
-    async with held(ask, published, gate) as id:
+    async with running_upgrade(ask, published, gate) as transaction_id:
         assert (await ask("GET", "packages/by-id/seedshelf")).json["package"][
             "status"
         ] == "upgrading"
         busy = await ask("PUT", "packages/frostcall/upgrade")
         assert (busy.status, busy.code) == (409, "environment-busy")
         gate.touch()
-        found = await ended(ask, id)
-        assert found["transaction"]["outcome"] == "committed"
-        stages = [event["stage"] for event in found["events"]]
+        status = await wait_for_end(ask, transaction_id)
+        assert status["transaction"]["outcome"] == "committed"
+        stages = [event["stage"] for event in status["events"]]
         assert stages.index("fetching") < stages.index("saving") < stages.index("verifying")
         package = (await ask("GET", "packages/by-id/seedshelf")).json["package"]
         assert (package["status"], package["version"]) == ("installed", "1.9.0")
-        late = await ask("DELETE", f"transactions/{id}")
+        late = await ask("DELETE", f"transactions/{transaction_id}")
         assert (late.status, late.code) == (409, "too-late")
 
 
 async def test_running_upgrade_can_be_cancelled(
-    ask: Ask, published: Callable[..., None], gate: Path, planted: Demo
+    ask: Ask, published: Callable[..., None], gate: Path, default_garden: Demo
 ) -> None:
-    async with held(ask, published, gate) as id:
-        answer = await ask("DELETE", f"transactions/{id}")
+    async with running_upgrade(ask, published, gate) as transaction_id:
+        answer = await ask("DELETE", f"transactions/{transaction_id}")
         assert answer.status == 202
-        found = await ended(ask, id)
-        assert found["transaction"]["outcome"] == "rolled back"
-        assert found["transaction"]["error"] == "Cancelled."
+        status = await wait_for_end(ask, transaction_id)
+        assert status["transaction"]["outcome"] == "rolled back"
+        assert status["transaction"]["error"] == "Cancelled."
         assert (await versions(ask))["seedshelf"] == "1.4.1"
 
 
@@ -299,13 +311,13 @@ async def test_upgrade_events_are_streamed(
     jp_auth_header: dict[str, str],
     jp_base_url: str,
 ) -> None:
-    async with held(ask, published, gate) as id:
+    async with running_upgrade(ask, published, gate) as transaction_id:
         parts: list[bytes] = []
 
         async def follow(**headers: str) -> str:
             parts.clear()
             response = await http_server_client.fetch(
-                f"{jp_base_url}pkgwidgets/transactions/{id}",
+                f"{jp_base_url}pkgwidgets/transactions/{transaction_id}",
                 headers={**jp_auth_header, "Accept": "text/event-stream", **headers},
                 streaming_callback=parts.append,
                 request_timeout=PATIENCE,
@@ -314,24 +326,24 @@ async def test_upgrade_events_are_streamed(
             return b"".join(parts).decode()
 
         following = asyncio.ensure_future(follow())
-        while not parts:  # told while it still runs
+        while not parts:  # the events come while it runs
             await asyncio.sleep(0.01)
         assert b"event: end" not in b"".join(parts)
         gate.touch()
         whole = [message.splitlines() for message in (await following).split("\n\n")]
-        told = [message for message in whole if message and not message[0].startswith(":")]
-        assert [message[1] for message in told[:-1]] == ["event: progress"] * (len(told) - 1)
-        stages = [json.loads(message[2].removeprefix("data: "))["stage"] for message in told[:-1]]
+        events = [message for message in whole if message and not message[0].startswith(":")]
+        assert [message[1] for message in events[:-1]] == ["event: progress"] * (len(events) - 1)
+        stages = [json.loads(message[2].removeprefix("data: "))["stage"] for message in events[:-1]]
         assert stages[0] == "fetching"
         assert "verifying" in stages
-        assert told[-1][1] == "event: end"
-        last = json.loads(told[-1][2].removeprefix("data: "))
+        assert events[-1][1] == "event: end"
+        last = json.loads(events[-1][2].removeprefix("data: "))
         assert last["transaction"]["outcome"] == "committed"
-        # The end, and before it what came with it: whoever resumes may hear that again.
-        rest = await follow(**{"Last-Event-ID": told[-1][0].removeprefix("id: ")})
-        assert rest.count("event: ") < len(told)
+        # The end, and the events sent together with it: a resumed stream may repeat them.
+        rest = await follow(**{"Last-Event-ID": events[-1][0].removeprefix("id: ")})
+        assert rest.count("event: ") < len(events)
         assert rest.count("event: end") == 1
         again = (await follow()).split("\n\n")[:-1]
-        for n, message in enumerate(again):  # wherever one is cut off, nothing is missed
+        for n, message in enumerate(again):  # wherever a stream ends, no event is lost
             rest = await follow(**{"Last-Event-ID": message.splitlines()[0].removeprefix("id: ")})
             assert rest.count("event: ") >= max(1, len(again) - n - 1)

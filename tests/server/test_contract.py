@@ -1,4 +1,4 @@
-"""The contract is true: it names all that is answered, and nothing else."""
+"""The OpenAPI document lists exactly what the server answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
-from server.asking import Ask
+from server.client import Ask
 from server.contract import Contract
 from tornado.web import RequestHandler
 
@@ -21,8 +21,8 @@ VERBS = ("get", "put", "post", "delete", "patch", "head")
 DOCUMENT = Contract().document
 
 
-def answered() -> set[tuple[str, str]]:
-    """Return the methods and paths that the handlers have."""
+def served_operations() -> set[tuple[str, str]]:
+    """Return the methods and paths of the handlers."""
     return {
         (verb, path)
         for path, handler in app.ROUTES.items()
@@ -31,8 +31,8 @@ def answered() -> set[tuple[str, str]]:
     }
 
 
-def promised() -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what the contract says of methods and paths."""
+def documented_operations() -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the operations of the contract by method and path."""
     return {
         (verb, path.removeprefix("/")): operation
         for path, methods in DOCUMENT["paths"].items()
@@ -41,7 +41,7 @@ def promised() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def test_contract_lists_exactly_the_served_routes() -> None:
-    assert answered() == set(promised())
+    assert served_operations() == set(documented_operations())
 
 
 @pytest.mark.parametrize("path", app.ROUTES)
@@ -52,58 +52,58 @@ def test_every_path_matches_its_own_route(path: str) -> None:
 
 
 def test_operation_ids_are_unique() -> None:
-    ids = [operation["operationId"] for operation in promised().values()]
+    ids = [operation["operationId"] for operation in documented_operations().values()]
     assert len(ids) == len(set(ids)) == 14
 
 
-@pytest.mark.parametrize(("verb", "path"), promised(), ids=lambda each: each)
+@pytest.mark.parametrize(("verb", "path"), documented_operations(), ids=lambda value: value)
 def test_path_parameters_are_described(verb: str, path: str) -> None:
-    described = promised()[verb, path].get("parameters", [])
-    parts = {each["name"] for each in described if each.get("in") == "path"}
+    described = documented_operations()[verb, path].get("parameters", [])
+    parts = {parameter["name"] for parameter in described if parameter.get("in") == "path"}
     assert parts == set(re.findall(r"\{(\w+)\}", path))
 
 
-@pytest.mark.parametrize(("verb", "path"), promised(), ids=lambda each: each)
+@pytest.mark.parametrize(("verb", "path"), documented_operations(), ids=lambda value: value)
 def test_query_parameters_are_those_of_the_handler(verb: str, path: str) -> None:
     if path == "openapi.json":
         return
     handler: type[BaseHandler] = app.ROUTES[path]
-    described = promised()[verb, path]["parameters"]
-    named = {each["name"] for each in described if each.get("in") == "query"}
+    described = documented_operations()[verb, path]["parameters"]
+    named = {parameter["name"] for parameter in described if parameter.get("in") == "query"}
     assert named == (handler.arguments if verb == "get" else set())
-    refs = [each["$ref"].rpartition("/")[2] for each in described if "$ref" in each]
+    refs = [parameter["$ref"].rpartition("/")[2] for parameter in described if "$ref" in parameter]
     assert refs == ["kernel", "kernelspec"]
 
 
-def schemas(found: object) -> list[dict[str, Any]]:
-    """Return every schema of the document."""
-    if isinstance(found, list):
-        return [each for item in found for each in schemas(item)]
-    if not isinstance(found, dict):
+def schemas(node: object) -> list[dict[str, Any]]:
+    """Return every schema in a part of the document."""
+    if isinstance(node, list):
+        return [schema for item in node for schema in schemas(item)]
+    if not isinstance(node, dict):
         return []
-    inner = [each for item in found.values() for each in schemas(item)]
-    return [*inner, *([found["schema"]] if isinstance(found.get("schema"), dict) else [])]
+    inner = [schema for item in node.values() for schema in schemas(item)]
+    return [*inner, *([node["schema"]] if isinstance(node.get("schema"), dict) else [])]
 
 
 def test_every_schema_is_valid() -> None:
-    found = [*schemas(DOCUMENT["paths"]), *DOCUMENT["components"]["schemas"].values()]
-    assert len(found) > 100
-    for schema in found:
+    every_schema = [*schemas(DOCUMENT["paths"]), *DOCUMENT["components"]["schemas"].values()]
+    assert len(every_schema) > 100
+    for schema in every_schema:
         Draft202012Validator.check_schema(schema)
 
 
 def test_every_reference_resolves_and_every_schema_is_used() -> None:
-    found = set(re.findall(r"#/components/(\w+)/(\w+)", str(DOCUMENT)))
-    assert found
-    for kind, name in found:
+    references = set(re.findall(r"#/components/(\w+)/(\w+)", str(DOCUMENT)))
+    assert references
+    for kind, name in references:
         assert name in DOCUMENT["components"][kind]
-    assert {name for kind, name in found if kind == "schemas"} == set(
+    assert {name for kind, name in references if kind == "schemas"} == set(
         DOCUMENT["components"]["schemas"]
     )
 
 
 @pytest.mark.parametrize(
-    ("id", "good", "bad"),
+    ("operation_id", "good", "bad"),
     [
         ("plan", {"upgrade": "all"}, {}),
         ("plan", {"upgrade": ["a"], "version": "1", "allow": "self"}, {"upgrade": []}),
@@ -121,11 +121,11 @@ def test_every_reference_resolves_and_every_schema_is_used() -> None:
     ],
 )
 def test_body_schemas_accept_valid_and_refuse_invalid_bodies(
-    id: str, good: object, bad: object
+    operation_id: str, good: object, bad: object
 ) -> None:
     bodies = Contract().bodies()
-    assert bodies[id].is_valid(good)
-    assert not bodies[id].is_valid(bad)
+    assert bodies[operation_id].is_valid(good)
+    assert not bodies[operation_id].is_valid(bad)
 
 
 def test_wrong_response_fails_its_schema() -> None:
@@ -149,17 +149,17 @@ GOLDEN = Path(__file__).parents[1] / "unit" / "json"
     ],
 )
 def test_schemas_match_the_stored_texts(golden: str, schema: Schema) -> None:
-    """With every key that is written, and with no other."""
+    """The stored texts have every key of the schema, and no other."""
     text = json.loads((GOLDEN / f"{golden}.json").read_text("ascii"))
     assert list(Contract().of(schema).iter_errors(text)) == []
 
 
 def test_plan_schema_matches_the_stored_text() -> None:
     plan = json.loads((GOLDEN / "answer-plan.json").read_text("ascii"))
-    answered = {**plan, "restart": None, "digest": plan["id"], "kernels": []}
-    assert list(Contract().of(ref("Plan")).iter_errors(answered)) == []
-    for key in answered:
-        less = {name: value for name, value in answered.items() if name != key}
+    answer = {**plan, "restart": None, "digest": plan["id"], "kernels": []}
+    assert list(Contract().of(ref("Plan")).iter_errors(answer)) == []
+    for key in answer:
+        less = {name: value for name, value in answer.items() if name != key}
         assert not Contract().of(ref("Plan")).is_valid(less), key
 
 

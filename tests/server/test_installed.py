@@ -1,4 +1,4 @@
-"""What the wheel brings: a server finds the extension, switched on."""
+"""A server finds the extension of the wheel, and it is enabled."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def test_server_extension_of_the_wheel_is_enabled_and_ok(tmp_path: Path) -> None
     done = subprocess.run(
         argv, env=variables, cwd=tmp_path, check=True, capture_output=True, text=True
     )
-    said = done.stdout + done.stderr
-    assert f"{env}/etc/jupyter" in said
-    lines = [line.strip() for line in said.splitlines() if "pkgwidgets" in line]
-    assert any(line.startswith("pkgwidgets") and "enabled" in line for line in lines), said
-    assert any("pkgwidgets" in line and "OK" in line for line in lines), said
+    output = done.stdout + done.stderr
+    assert f"{env}/etc/jupyter" in output
+    lines = [line.strip() for line in output.splitlines() if "pkgwidgets" in line]
+    assert any(line.startswith("pkgwidgets") and "enabled" in line for line in lines), output
+    assert any("pkgwidgets" in line and "OK" in line for line in lines), output
     where = "import pkgwidgets.server.app as app; print(app.__file__)"
-    found = subprocess.run(
+    imported = subprocess.run(
         [str(python), "-c", where], cwd=tmp_path, check=True, capture_output=True, text=True
     )
-    assert Path(found.stdout.strip()).is_relative_to(env)
+    assert Path(imported.stdout.strip()).is_relative_to(env)

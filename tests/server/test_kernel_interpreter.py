@@ -1,4 +1,4 @@
-"""Which environment is meant: by running kernels and kernel specifications, never by a path."""
+"""Running kernels and kernel specifications select the environment, never a path."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from held_transactions import eventually
-from server.asking import Ask, Spec, kernel
+from server.client import Ask, Spec, kernel
 
 from pkgwidgets import demo
 from pkgwidgets.core.errors import EnvironmentRefused
@@ -22,43 +22,52 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.server import kernel_interpreter
 from pkgwidgets.server.kernel_interpreter import LaunchCommand, RunningKernel
 
-OWN = sysconfig.get_paths()["purelib"]
-"""Where the ipykernel is that these tests lend to environments which have none."""
+SITE_PACKAGES = sysconfig.get_paths()["purelib"]
+"""The folder of the ipykernel that environments without one use in these tests."""
 
 
-def launch(*argv: str, **environment: str) -> LaunchCommand:
+def launch_command(*argv: str, **environment: str) -> LaunchCommand:
     return LaunchCommand(argv=argv, environment=environment)
 
 
 @pytest.mark.parametrize("word", ["python", "python3", "python{}.{}".format(*sys.version_info)])
 def test_bare_python_command_is_the_servers_interpreter(word: str) -> None:
-    assert kernel_interpreter.interpreter_of_launch(launch(*kernel(word))) == Path(sys.executable)
+    assert kernel_interpreter.interpreter_of_launch(launch_command(*kernel(word))) == Path(
+        sys.executable
+    )
 
 
 def test_interpreter_path_is_used_as_given(garden: Demo) -> None:
-    assert kernel_interpreter.interpreter_of_launch(launch(*kernel(garden.python))) == garden.python
     assert (
-        kernel_interpreter.interpreter_of_launch(launch(*kernel(garden.python, "-Xdev", "-E")))
+        kernel_interpreter.interpreter_of_launch(launch_command(*kernel(garden.python)))
+        == garden.python
+    )
+    assert (
+        kernel_interpreter.interpreter_of_launch(
+            launch_command(*kernel(garden.python, "-Xdev", "-E"))
+        )
         == garden.python
     )
 
 
 def test_command_is_looked_up_in_the_path_of_the_kernel_spec(garden: Demo) -> None:
     (garden.python.parent / "gardener").symlink_to(garden.python.name)
-    found = kernel_interpreter.interpreter_of_launch(
-        launch(*kernel("gardener"), PATH=str(garden.python.parent))
+    interpreter = kernel_interpreter.interpreter_of_launch(
+        launch_command(*kernel("gardener"), PATH=str(garden.python.parent))
     )
-    assert found.parent == garden.python.parent
+    assert interpreter.parent == garden.python.parent
 
 
 def test_interpreter_behind_a_wrapper_is_found(garden: Demo, tmp_path: Path) -> None:
     script = tmp_path / "wrap per.sh"
     script.write_text(f'#!/bin/sh\necho hello\nexec {shlex.quote(str(garden.python))} "$@"\n')
     script.chmod(0o755)
-    assert kernel_interpreter.interpreter_of_launch(launch(*kernel(script))) == garden.python
+    assert (
+        kernel_interpreter.interpreter_of_launch(launch_command(*kernel(script))) == garden.python
+    )
     # As `conda run -p PREFIX python -m …` does it.
     env = ("/usr/bin/env", "A=1", str(garden.python), "-m", "ipykernel_launcher")
-    assert kernel_interpreter.interpreter_of_launch(launch(*env)) == garden.python
+    assert kernel_interpreter.interpreter_of_launch(launch_command(*env)) == garden.python
 
 
 @pytest.mark.parametrize(
@@ -73,34 +82,37 @@ def test_interpreter_behind_a_wrapper_is_found(garden: Demo, tmp_path: Path) -> 
 )
 def test_kernel_spec_without_python_is_refused(argv: tuple[str, ...], reason: str) -> None:
     with pytest.raises(EnvironmentRefused, match=reason):
-        kernel_interpreter.interpreter_of_launch(launch(*argv))
+        kernel_interpreter.interpreter_of_launch(launch_command(*argv))
 
 
 def test_kernel_spec_variables_are_expanded_as_in_jupyter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BEFORE", "/a")
-    said = SimpleNamespace(
+    kernel_spec = SimpleNamespace(
         argv=["{resource_dir}/run.sh", "-m", "x"],
         env={"PATH": "${BEFORE}:/b"},
         language="python",
         resource_dir="/there",
     )
-    read = LaunchCommand.of(said)
+    read = LaunchCommand.of(kernel_spec)
     assert read.argv[0] == "/there/run.sh"
     assert read.environment == {"PATH": "/a:/b"}
 
 
-async def start(fetch: Callable[..., Any], name: str) -> str:
+async def start_kernel(fetch: Callable[..., Any], name: str) -> str:
     answer = await fetch("api", "kernels", method="POST", body=f'{{"name": "{name}"}}')
     return str(json.loads(answer.body)["id"])
 
 
 async def test_kernel_argument_selects_the_environment(
-    ask: Ask, planted: Demo, spec: Spec, jp_fetch: Callable[..., Any], tmp_path: Path
+    ask: Ask, default_garden: Demo, write_spec: Spec, jp_fetch: Callable[..., Any], tmp_path: Path
 ) -> None:
     with demo.start(tmp_path / "other") as other:
-        spec("other", *kernel(other.python), PYTHONPATH=OWN)
-        spec("garden", *kernel(planted.python), PYTHONPATH=OWN)
-        first, second = await start(jp_fetch, "garden"), await start(jp_fetch, "other")
+        write_spec("other", *kernel(other.python), PYTHONPATH=SITE_PACKAGES)
+        write_spec("garden", *kernel(default_garden.python), PYTHONPATH=SITE_PACKAGES)
+        first, second = (
+            await start_kernel(jp_fetch, "garden"),
+            await start_kernel(jp_fetch, "other"),
+        )
         done = await ask("PUT", f"packages/seedshelf/upgrade?kernel={second}")
         assert done.json["package"]["install_path"] == str(other.site_packages)
         assert done.json["package"]["version"] == "1.4.2"
@@ -110,11 +122,11 @@ async def test_kernel_argument_selects_the_environment(
             ("kernelspec=other", "1.4.2"),
             ("kernelspec=garden", "1.4.1"),
         ):
-            found = await ask("GET", f"packages/by-id/seedshelf?{query}")
-            assert found.json["package"]["version"] == version, query
+            answer = await ask("GET", f"packages/by-id/seedshelf?{query}")
+            assert answer.json["package"]["version"] == version, query
         assert (await ask("GET", f"transactions?kernel={first}")).json["transactions"] == []
         plan = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
-        assert [each["id"] for each in plan["kernels"]] == [first]
+        assert [started["id"] for started in plan["kernels"]] == [first]
         taken = await ask(
             "PUT", f"packages/seedshelf/upgrade?kernel={second}", {"plan": plan["id"]}
         )
@@ -123,21 +135,21 @@ async def test_kernel_argument_selects_the_environment(
 
 async def test_plan_names_all_kernels_on_the_environment(
     ask: Ask,
-    planted: Demo,
-    spec: Spec,
+    default_garden: Demo,
+    write_spec: Spec,
     jp_fetch: Callable[..., Any],
     published: Callable[..., None],
 ) -> None:
-    spec("garden", *kernel(planted.python), PYTHONPATH=OWN)
-    started = {await start(jp_fetch, "garden"), await start(jp_fetch, "garden")}
+    write_spec("garden", *kernel(default_garden.python), PYTHONPATH=SITE_PACKAGES)
+    started = {await start_kernel(jp_fetch, "garden"), await start_kernel(jp_fetch, "garden")}
     plan = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
-    assert {each["id"] for each in plan["kernels"]} == started
-    for each in plan["kernels"]:
-        assert each["restart"]["needed"] is None
-        assert each["restart"]["reason"] == "needed if it has imported seedshelf"
+    assert {described["id"] for described in plan["kernels"]} == started
+    for described in plan["kernels"]:
+        assert described["restart"]["needed"] is None
+        assert described["restart"]["reason"] == "needed if it has imported seedshelf"
     published(BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}))
     plan = (await ask("POST", "plans", {"install": "peapod"})).json["plan"]
-    assert [each["restart"]["needed"] for each in plan["kernels"]] == [False, False]
+    assert [described["restart"]["needed"] for described in plan["kernels"]] == [False, False]
 
 
 @pytest.mark.parametrize(
@@ -145,72 +157,80 @@ async def test_plan_names_all_kernels_on_the_environment(
 )
 async def test_mapped_library_of_a_kernel_requires_a_restart(
     ask: Ask,
-    planted: Demo,
-    spec: Spec,
+    default_garden: Demo,
+    write_spec: Spec,
     jp_fetch: Callable[..., Any],
     jp_serverapp: Any,
     name: str,
     replaced: bool,
 ) -> None:
-    library = planted.site_packages / name
-    source = next(Path(OWN, "zmq").rglob("*.so"))
+    library = default_garden.site_packages / name
+    source = next(Path(SITE_PACKAGES, "zmq").rglob("*.so"))
     library.write_bytes(source.read_bytes())
-    record = next(planted.site_packages.glob("seedshelf-*.dist-info")) / "RECORD"
+    record = next(default_garden.site_packages.glob("seedshelf-*.dist-info")) / "RECORD"
     record.write_text(record.read_text() + f"{name},,\n")
-    starter = planted.site_packages / "starter.py"
+    starter = default_garden.site_packages / "starter.py"
     starter.write_text(
         f"import mmap, runpy\nfile = open({str(library)!r}, 'rb')\n"
         "kept = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)\n"
         "runpy.run_module('ipykernel_launcher', run_name='__main__')\n"
     )
-    spec("garden", str(planted.python), "-m", "starter", "-f", "{connection_file}", PYTHONPATH=OWN)
-    await start(jp_fetch, "garden")
-    [id] = jp_serverapp.kernel_manager.list_kernel_ids()
-    process = jp_serverapp.kernel_manager.get_kernel(id).provisioner.pid
+    write_spec(
+        "garden",
+        str(default_garden.python),
+        "-m",
+        "starter",
+        "-f",
+        "{connection_file}",
+        PYTHONPATH=SITE_PACKAGES,
+    )
+    await start_kernel(jp_fetch, "garden")
+    [kernel_id] = jp_serverapp.kernel_manager.list_kernel_ids()
+    process = jp_serverapp.kernel_manager.get_kernel(kernel_id).provisioner.pid
     eventually(lambda: str(library) in Path(f"/proc/{process}/maps").read_text())
     if replaced:
         library.unlink()
         library.write_bytes(source.read_bytes())
     plan = (await ask("POST", "plans", {"uninstall": ["seedshelf"]})).json["plan"]
-    [found] = plan["kernels"]
-    assert found["restart"]["needed"] is True
-    assert found["restart"]["loaded"] == ["seedshelf"]
+    [kernel] = plan["kernels"]
+    assert kernel["restart"]["needed"] is True
+    assert kernel["restart"]["loaded"] == ["seedshelf"]
 
 
 async def test_interpreter_hidden_by_a_wrapper_is_found_from_the_process(
     ask: Ask,
-    planted: Demo,
-    spec: Spec,
+    default_garden: Demo,
+    write_spec: Spec,
     jp_fetch: Callable[..., Any],
     tmp_path: Path,
 ) -> None:
     script = tmp_path / "start.sh"
-    python = shlex.quote(str(planted.python))
+    python = shlex.quote(str(default_garden.python))
     script.write_text(f'#!/bin/sh\n{python} -m ipykernel_launcher -f "$1"\n')
     script.chmod(0o755)
-    spec("hidden", str(script), "{connection_file}", PYTHONPATH=OWN)
+    write_spec("hidden", str(script), "{connection_file}", PYTHONPATH=SITE_PACKAGES)
     refused = await ask("GET", "packages?kernelspec=hidden")
     assert (refused.status, refused.code) == (403, "environment-refused")
-    id = await start(jp_fetch, "hidden")
-    found = await ask("GET", f"packages/by-id/seedshelf?kernel={id}")
-    assert found.json["package"]["install_path"] == str(planted.site_packages)
+    kernel_id = await start_kernel(jp_fetch, "hidden")
+    answer = await ask("GET", f"packages/by-id/seedshelf?kernel={kernel_id}")
+    assert answer.json["package"]["install_path"] == str(default_garden.site_packages)
 
 
-async def test_kernel_spec_of_another_language_is_refused(ask: Ask, spec: Spec) -> None:
-    spec("r", "R", "--slave", language="R")
+async def test_kernel_spec_of_another_language_is_refused(ask: Ask, write_spec: Spec) -> None:
+    write_spec("r", "R", "--slave", language="R")
     answer = await ask("GET", "packages?kernelspec=r")
     assert (answer.status, answer.code) == (403, "environment-refused")
     assert "`?kernelspec=NAME`" in answer.json["error"]["hint"]
 
 
 async def test_kernel_of_another_language_is_not_in_plans(
-    ask: Ask, planted: Demo, spec: Spec, jp_fetch: Callable[..., Any]
+    ask: Ask, default_garden: Demo, write_spec: Spec, jp_fetch: Callable[..., Any]
 ) -> None:
-    spec("r", *kernel(planted.python), language="R", PYTHONPATH=OWN)
-    id = await start(jp_fetch, "r")
+    write_spec("r", *kernel(default_garden.python), language="R", PYTHONPATH=SITE_PACKAGES)
+    kernel_id = await start_kernel(jp_fetch, "r")
     answer = await ask("POST", "plans", {"upgrade": ["seedshelf"]})
     assert (answer.status, answer.json["plan"]["kernels"]) == (200, [])
-    assert (await ask("GET", f"packages?kernel={id}")).status == 403
+    assert (await ask("GET", f"packages?kernel={kernel_id}")).status == 403
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The extension as a server loads it: without a warning, without a wait, and it puts back."""
+"""The server loads the extension without a warning or a wait, and recovers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from fakes import Oracle
 from held_transactions import eventually, held_wheel, holding
 from jupyter_server.base.handlers import JupyterHandler
-from server.asking import Ask, Spec, kernel
+from server.client import Ask, Spec, kernel
 
 from pkgwidgets.connect import connect
 from pkgwidgets.demo import Demo
@@ -38,7 +38,7 @@ def test_server_app_imports_neither_pandas_nor_ipywidgets() -> None:
 
 @pytest.mark.filterwarnings("error")
 async def test_every_route_requires_authentication(ask: Ask, jp_serverapp: Any) -> None:
-    """With anonymous access forbidden, a server warns of routes that do not."""
+    """If anonymous access is forbidden, a server warns about routes without authentication."""
     assert (await ask("GET", "packages")).status == 200
     assert jp_serverapp.allow_unauthenticated_access is False
     assert "pkgwidgets" in jp_serverapp.extension_manager.extensions
@@ -51,40 +51,40 @@ async def test_every_route_requires_authentication(ask: Ask, jp_serverapp: Any) 
 
 
 @pytest.fixture
-def cut_off(
+def interrupted_change(
     garden: Demo, published: Callable[..., None], tmp_path: Path
 ) -> Iterator[tuple[Demo, str]]:
-    """Kill an applier in the middle of an upgrade: its files are there, and not committed."""
+    """Kill a worker during an upgrade: the files are installed, but not committed."""
     gate = tmp_path / "gate"
     published(held_wheel("1.9.0", gate, staged=False))
     backend = connect(garden.python, garden.index_url, detached=True)
-    id = transactions.start(backend, planning.plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: "SYNCED" in backend.journal.steps(id))
+    transaction_id = transactions.start(backend, planning.plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: "SYNCED" in backend.journal.steps(transaction_id))
     subprocess.run(["kill", "-9", str(holding(backend))], check=True)
     eventually(lambda: backend.environment.holder() is None)
-    yield garden, id
+    yield garden, transaction_id
     gate.touch()
 
 
 async def test_interrupted_change_is_rolled_back_when_the_server_loads(
-    cut_off: tuple[Demo, str],
-    planted: Demo,
+    interrupted_change: tuple[Demo, str],
+    default_garden: Demo,
     ask: Ask,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    garden, id = cut_off
+    garden, transaction_id = interrupted_change
     backend = connect(garden.python)
     until = 600
-    while until and backend.journal.steps(id)[-1:] != ("ROLLED_BACK",):
+    while until and backend.journal.steps(transaction_id)[-1:] != ("ROLLED_BACK",):
         until -= 1
         await asyncio.sleep(0.05)
-    assert backend.journal.steps(id)[-1] == "ROLLED_BACK"
-    found = (await ask("GET", "packages/by-id/seedshelf")).json["package"]
-    assert (found["version"], found["status"]) == ("1.4.1", "error")
+    assert backend.journal.steps(transaction_id)[-1] == "ROLLED_BACK"
+    package = (await ask("GET", "packages/by-id/seedshelf")).json["package"]
+    assert (package["version"], package["status"]) == ("1.4.1", "error")
 
 
-class Specs:
-    """Kernel specifications that cannot be had."""
+class BrokenSpecs:
+    """Kernel specifications that cannot be read."""
 
     def get_all_specs(self) -> dict[str, object]:
         raise OSError("no")
@@ -93,17 +93,17 @@ class Specs:
 async def test_recovery_error_at_server_start_is_only_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    found = Environments(Specs(), None, None)
+    environments = Environments(BrokenSpecs(), None, None)
     with caplog.at_level(logging.ERROR, "tests"):
-        await app.recover(found, logging.getLogger("tests"))
+        await app.recover(environments, logging.getLogger("tests"))
     assert "could not look for what was cut off" in caplog.text
 
 
 async def test_broken_kernel_spec_does_not_prevent_recovery_of_others(
-    spec: Spec, garden: Demo, planted: Demo, jp_serverapp: Any, tree: Oracle
+    write_spec: Spec, garden: Demo, default_garden: Demo, jp_serverapp: Any, tree: Oracle
 ) -> None:
-    spec("broken", "/no/such/python", "-m", "x")
-    spec("again", *kernel(garden.python))
+    write_spec("broken", "/no/such/python", "-m", "x")
+    write_spec("again", *kernel(garden.python))
     environments = jp_serverapp.web_app.settings["pkgwidgets"].environments
-    prefixes = [each.environment.interpreter.prefix for each in await environments.all()]
+    prefixes = [backend.environment.interpreter.prefix for backend in await environments.all()]
     assert prefixes.count(garden.folder / "env") == 1

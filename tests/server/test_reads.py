@@ -1,4 +1,4 @@
-"""The routes that look: packages, updates, and how errors are told."""
+"""The routes that read packages and updates, and their errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from server.asking import Ask
+from server.client import Ask
 
 from pkgwidgets.core import errors
 from pkgwidgets.demo import Demo, catalog
@@ -14,23 +14,25 @@ from pkgwidgets.presentation.hints import Face, hint_text
 from pkgwidgets.server import error_status
 
 
-async def test_packages_of_the_default_kernel_are_listed(ask: Ask, planted: Demo) -> None:
+async def test_packages_of_the_default_kernel_are_listed(ask: Ask, default_garden: Demo) -> None:
     answer = await ask("GET", "packages")
     assert answer.status == 200
-    found = {each["id"]: each for each in answer.json["packages"]}
-    assert {f"{each['name']}=={each['version']}" for each in found.values()} == {*catalog.INSTALLED}
-    assert found["raintable"]["update_available"] is None
-    assert Path(found["raintable"]["install_path"]) == planted.site_packages
-    assert planted.index.requests == []
+    packages = {package["id"]: package for package in answer.json["packages"]}
+    assert {f"{package['name']}=={package['version']}" for package in packages.values()} == {
+        *catalog.INSTALLED
+    }
+    assert packages["raintable"]["update_available"] is None
+    assert Path(packages["raintable"]["install_path"]) == default_garden.site_packages
+    assert default_garden.index.requests == []
 
 
 async def test_packages_with_check_updates_include_latest_versions(ask: Ask) -> None:
     answer = await ask("GET", "packages?check_updates=true")
-    found = {each["id"]: each for each in answer.json["packages"]}
-    assert found["raintable"]["latest_version"] == "3.1.0"
-    assert found["raintable"]["compatible_version"] == "2.4.0"
-    assert "allotboard" in found["raintable"]["blocked_by"]
-    assert found["beanpoles"]["update_available"] is False
+    packages = {package["id"]: package for package in answer.json["packages"]}
+    assert packages["raintable"]["latest_version"] == "3.1.0"
+    assert packages["raintable"]["compatible_version"] == "2.4.0"
+    assert "allotboard" in packages["raintable"]["blocked_by"]
+    assert packages["beanpoles"]["update_available"] is False
 
 
 @pytest.mark.parametrize(
@@ -59,27 +61,29 @@ async def test_missing_package_is_404(ask: Ask, path: str) -> None:
 
 async def test_updates_list_only_outdated_packages(ask: Ask) -> None:
     answer = await ask("GET", "packages/updates")
-    found = {each["id"] for each in answer.json["updates"]}
-    assert found == {
+    names = {update["id"] for update in answer.json["updates"]}
+    assert names == {
         "allotboard", "bedplanner", "frostcall", "harvestscale", "raintable", "seedshelf",
         "sundrift",
     }  # fmt: skip
 
 
-async def test_updates_of_one_name_request_only_its_project(ask: Ask, planted: Demo) -> None:
+async def test_updates_of_one_name_request_only_its_project(ask: Ask, default_garden: Demo) -> None:
     answer = await ask("GET", "packages/updates?name=Seedshelf")
-    [found] = answer.json["updates"]
-    assert (found["version"], found["latest_version"]) == ("1.4.1", "1.4.2")
-    assert {path for path in planted.index.requests if "simple" in path} == {"/simple/seedshelf/"}
+    [update] = answer.json["updates"]
+    assert (update["version"], update["latest_version"]) == ("1.4.1", "1.4.2")
+    assert {path for path in default_garden.index.requests if "simple" in path} == {
+        "/simple/seedshelf/"
+    }
 
 
-async def test_packages_with_unknown_updates_are_listed(ask: Ask, planted: Demo) -> None:
-    planted.index.down = True
+async def test_packages_with_unknown_updates_are_listed(ask: Ask, default_garden: Demo) -> None:
+    default_garden.index.down = True
     answer = await ask("GET", "packages/updates")
     assert len(answer.json["updates"]) == len(catalog.INSTALLED)
-    for each in answer.json["updates"]:
-        assert each["update_available"] is None
-        assert "is not available" in each["error"]
+    for update in answer.json["updates"]:
+        assert update["update_available"] is None
+        assert "is not available" in update["error"]
 
 
 async def test_unknown_route_is_404_in_json(ask: Ask) -> None:
@@ -121,8 +125,8 @@ async def test_unknown_query_argument_is_refused(ask: Ask, query: str) -> None:
 )
 def test_error_has_its_http_status_and_hint(raised: errors.PkgwidgetsError, status: int) -> None:
     assert error_status.http_status(raised) == status
-    said = json.loads(error_status.to_json_text(error_status.error_payload(raised)))
-    assert said["success"] is False
-    assert said["error"]["code"] == raised.code
-    assert said["error"]["message"] == raised.sentence()
-    assert said["error"]["hint"] == hint_text(raised, Face.REST)
+    payload = json.loads(error_status.to_json_text(error_status.error_payload(raised)))
+    assert payload["success"] is False
+    assert payload["error"]["code"] == raised.code
+    assert payload["error"]["message"] == raised.sentence()
+    assert payload["error"]["hint"] == hint_text(raised, Face.REST)

@@ -1,4 +1,4 @@
-"""A really started server, asked with `requests` and as the README says."""
+"""A server process, used with `requests` and as the README shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from server.started import TOKEN, Started, started
+from server.server_process import TOKEN, ServerProcess, start_server
 
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -22,40 +22,40 @@ README = (Path(__file__).parent.parent.parent / "README.md").read_text("utf-8")
 SECTION = re.split(r"^## ", README, flags=re.MULTILINE)
 REST = next(section for section in SECTION if section.startswith("REST\n"))
 ON_THE_DEMO = {"pandas": "raintable", "2.3.3": "2.4.0", "polars": "peapod"}
-"""What stands for the names of the README on the demo's index."""
+"""The packages of the demo that replace those of the README."""
 
 
 @pytest.fixture
-def server(garden: Demo, published: Callable[..., None], tmp_path: Path) -> Iterator[Started]:
+def server(garden: Demo, published: Callable[..., None], tmp_path: Path) -> Iterator[ServerProcess]:
     published(BuiltWheel(name="peapod", version="1.2", files={"peapod.py": ""}))
-    with started(garden, tmp_path) as running:
+    with start_server(garden, tmp_path) as running:
         yield running
 
 
-def blocks(language: str) -> list[str]:
-    """Return the examples of the README's section, on the demo's names."""
-    found: list[str] = re.findall(rf"```{language}\n(.*?)```", REST, re.DOTALL)
+def examples_in(language: str) -> list[str]:
+    """Return the examples of the README's section, with the demo's names."""
+    examples: list[str] = re.findall(rf"```{language}\n(.*?)```", REST, re.DOTALL)
     for name, other in ON_THE_DEMO.items():
-        found = [block.replace(name, other) for block in found]
-    return found
+        examples = [block.replace(name, other) for block in examples]
+    return examples
 
 
 def test_server_under_a_hub_base_url_works(garden: Demo, tmp_path: Path) -> None:
     headers = {"Authorization": f"token {TOKEN}"}
-    with started(garden, tmp_path, "--ServerApp.base_url=/user/some@body/") as running:
+    with start_server(garden, tmp_path, "--ServerApp.base_url=/user/some@body/") as running:
         assert running.url.endswith("/user/some@body/")
         address = f"{running.url}pkgwidgets"
         assert requests.get(f"{address}/packages", timeout=60).status_code == 403
         contract = requests.get(f"{address}/openapi.json", headers=headers, timeout=60).json()
         assert contract["servers"] == [{"url": "/user/some@body/pkgwidgets"}]
-        begun = requests.put(
+        started = requests.put(
             f"{address}/packages/seedshelf/upgrade?kernelspec=garden",
             json={},
             headers={**headers, "Prefer": "wait=1, respond-async"},
             timeout=60,
         )
-        assert begun.status_code == 202
-        place = begun.headers["Location"]
+        assert started.status_code == 202
+        place = started.headers["Location"]
         assert place.startswith("/user/some@body/pkgwidgets/transactions/")
         assert place.endswith("?kernelspec=garden")
         root = running.url.removesuffix("/user/some@body/")
@@ -71,8 +71,8 @@ def test_server_under_a_hub_base_url_works(garden: Demo, tmp_path: Path) -> None
         assert "Traceback" not in log
 
 
-def test_readme_curl_commands_work(server: Started, garden: Demo) -> None:
-    [block] = blocks("sh")
+def test_readme_curl_commands_work(server: ServerProcess, garden: Demo) -> None:
+    [block] = examples_in("sh")
     garden.index.withdraw("harvestscale", "3.3.0")
     lines = [line.partition("  #")[0].strip() for line in block.strip().splitlines()]
     assert len(lines) == 10
@@ -82,22 +82,22 @@ def test_readme_curl_commands_work(server: Started, garden: Demo) -> None:
     done = subprocess.run(
         ["bash", "-euc", script], env=server.variables, check=True, capture_output=True, text=True
     )
-    said = [json.loads(line) for line in done.stdout.strip().splitlines()]
-    assert [answer["success"] for answer in said] == [True] * 9, done.stdout
-    installed, one, updates, plan, upgraded, everything, new, gone, history = said
+    answers = [json.loads(line) for line in done.stdout.strip().splitlines()]
+    assert [answer["success"] for answer in answers] == [True] * 9, done.stdout
+    installed, one, updates, plan, upgraded, everything, new, uninstalled, history = answers
     assert len(installed["packages"]) == 11
     assert one["package"]["latest_version"] == "3.1.0"
-    assert "raintable" in {each["id"] for each in updates["updates"]}
+    assert "raintable" in {result["id"] for result in updates["updates"]}
     assert plan["plan"]["changes"][0]["after"] == "2.4.0"
     assert upgraded["package"]["version"] == "2.4.0"
-    assert {each["success"] for each in everything["results"]} == {True}
+    assert {result["success"] for result in everything["results"]} == {True}
     assert new["package"]["version"] == "1.2"
-    assert gone["transaction"]["changes"][0]["kind"] == "remove"
+    assert uninstalled["transaction"]["changes"][0]["kind"] == "remove"
     assert len(history["transactions"]) == 4
 
 
-def test_readme_job_and_follow_example_works(server: Started, garden: Demo) -> None:
-    job, follow = blocks("python")
+def test_readme_job_and_follow_example_works(server: ServerProcess, garden: Demo) -> None:
+    job, follow = examples_in("python")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", job + follow],
         env=server.variables,
@@ -105,9 +105,9 @@ def test_readme_job_and_follow_example_works(server: Started, garden: Demo) -> N
         capture_output=True,
         text=True,
     )
-    said = done.stdout.splitlines()
-    assert "seedshelf: 1.4.1 → 1.4.2" in said
-    assert "frostcall: left alone; a major update" in said
-    assert any(line.startswith("harvestscale: harvestscale") for line in said)  # and went on
-    assert any(line.startswith("raintable: left alone; allotboard") for line in said)
-    assert said[-1] == "committed"
+    lines = done.stdout.splitlines()
+    assert "seedshelf: 1.4.1 → 1.4.2" in lines
+    assert "frostcall: left alone; a major update" in lines
+    assert any(line.startswith("harvestscale: harvestscale") for line in lines)  # and went on
+    assert any(line.startswith("raintable: left alone; allotboard") for line in lines)
+    assert lines[-1] == "committed"

@@ -1,4 +1,4 @@
-"""Work leaves the loop, is shared by those who ask for the same, and plans wait for their owner."""
+"""Work runs in threads, equal requests share one run, and plans are stored for their owner."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from held_transactions import PATIENCE
-from server.asking import Ask
+from server.client import Ask
 
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.operations import inventory, planning
@@ -104,10 +104,10 @@ async def test_request_during_a_run_gets_the_next_result() -> None:
     state = ["old"]
 
     def work() -> str:
-        said = state[0]
+        result = state[0]
         begun.set()
         go_on.wait(PATIENCE)
-        return said
+        return result
 
     first = asyncio.ensure_future(together.run("key", lambda: run_in_thread(work)))
     while not begun.is_set():
@@ -122,16 +122,16 @@ async def test_request_during_a_run_gets_the_next_result() -> None:
     assert await other == "other"
     go_on.set()
     assert await first == "old"
-    assert [await each for each in later] == ["new"] * 3
+    assert [await task for task in later] == ["new"] * 3
 
 
 def test_plan_can_be_taken_only_once() -> None:
     kept = PlanStore()
-    id = kept.keep(PLAN, "upgrade", OWNER)
-    assert len(id) == 32
-    assert kept.take(id, "upgrade", OWNER, lambda plan: True) is PLAN
+    plan_id = kept.keep(PLAN, "upgrade", OWNER)
+    assert len(plan_id) == 32
+    assert kept.take(plan_id, "upgrade", OWNER, lambda plan: True) is PLAN
     with pytest.raises(PlanNotFound):
-        kept.take(id, "upgrade", OWNER, lambda plan: True)
+        kept.take(plan_id, "upgrade", OWNER, lambda plan: True)
 
 
 @pytest.mark.parametrize(
@@ -145,18 +145,18 @@ def test_plan_can_be_taken_only_once() -> None:
 )
 def test_plan_of_another_owner_cannot_be_taken(verb: str, owner: Owner, fits: bool) -> None:
     kept = PlanStore()
-    id = kept.keep(PLAN, "upgrade", OWNER)
+    plan_id = kept.keep(PLAN, "upgrade", OWNER)
     with pytest.raises(PlanNotFound):
-        kept.take(id, verb, owner, lambda plan: fits)
-    assert kept.take(id, "upgrade", OWNER, lambda plan: True) is PLAN
+        kept.take(plan_id, verb, owner, lambda plan: fits)
+    assert kept.take(plan_id, "upgrade", OWNER, lambda plan: True) is PLAN
 
 
 def test_stored_plan_expires_after_an_hour() -> None:
     times = iter([0.0, 3601.0])
     kept = PlanStore(lambda: next(times))
-    id = kept.keep(PLAN, "upgrade", OWNER)
+    plan_id = kept.keep(PLAN, "upgrade", OWNER)
     with pytest.raises(PlanNotFound):
-        kept.take(id, "upgrade", OWNER, lambda plan: True)
+        kept.take(plan_id, "upgrade", OWNER, lambda plan: True)
 
 
 def test_oldest_stored_plan_is_dropped_beyond_the_limit() -> None:

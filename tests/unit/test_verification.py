@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fakes import FakeKit, FakeTrial
-from faults.plot import FolderDisk, PlotEnvironment
+from faults.tiny_environment import FolderDisk, LockableFakeEnvironment
 
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.connect import recovery_archive
@@ -40,7 +40,7 @@ class Recorder(FakeTrial):
 def test_undo_modules_of_a_new_pkgwidgets_are_imported(
     tmp_path: Path,
 ) -> None:
-    environment = PlotEnvironment(FolderDisk(tmp_path), tmp_path)
+    environment = LockableFakeEnvironment(FolderDisk(tmp_path), tmp_path)
     old, new = pkgwidgets("1.0", "worker", "recover"), pkgwidgets("2.0", "worker")
     kit = FakeKit(environment, (old, new), ("pkgwidgets==1.0",))
     recorder = Recorder(environment)

@@ -1,6 +1,6 @@
-"""What metadata may hold: forty texts that would run, fetch or deceive if they were more than text.
+"""Forty metadata texts that would run, fetch or deceive if they were interpreted.
 
-`PWNED` is what a script of theirs would set, `evil.invalid` what a request of theirs would ask.
+A script of theirs would set `PWNED`; a request of theirs would go to `evil.invalid`.
 """
 
 from __future__ import annotations

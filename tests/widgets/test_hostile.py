@@ -13,13 +13,13 @@ from jupyterlab_server import Lab, Notebook
 from playwright.sync_api import Dialog, Locator, Request
 from spoilt_wheels import SpoiltWheel
 from widgets import hostile
-from widgets.made import KINDS, place
+from widgets.sample_tables import KINDS, show_source
 
 FIELDS = """
 import json
 TEXTS = json.loads(%r)
 
-def spoilt(n, text):
+def hostile_row(n, text):
     links = tuple((text, address) for address in (text, "https://example.invalid/" + text))
     return PackageInfo(
         name=f"bad-{n:02}" if n %% 2 else text, version=text if n %% 3 else "1.0",
@@ -27,11 +27,9 @@ def spoilt(n, text):
         loaded_version=text, install_path=Path(text.replace("\\0", "")), error=text,
     )
 
-table = PackageTable(heard.append)
-table.show(spoilt(n, text) for n, text in enumerate(TEXTS))
-table.update_header(
-    title=TEXTS[0], where=TEXTS[3], notice=TEXTS[5], refusal=TEXTS[6], busy=TEXTS[4]
-)
+table = PackageTable(messages.append)
+table.show(hostile_row(n, text) for n, text in enumerate(TEXTS))
+table.update_header(title=TEXTS[0], where=TEXTS[3], notice=TEXTS[5], refusal=TEXTS[6], busy=TEXTS[4])
 """
 PANEL = """
 from pkgwidgets import PackagePanel, PackageService
@@ -46,8 +44,8 @@ LINKS = "(all) => all.map((link) => link.protocol)"
 pytestmark = pytest.mark.slow
 
 
-def installed(folder: Path) -> Path:
-    """Make a real environment whose wheels say all this of themselves."""
+def make_environment(folder: Path) -> Path:
+    """Make a real environment with these texts in the metadata of its packages."""
     venv.create(folder, symlinks=True)
     site = next((folder / "lib").glob("python*")) / "site-packages"
     for number, text in enumerate(hostile.TEXTS):
@@ -59,7 +57,7 @@ def installed(folder: Path) -> Path:
 
 
 def open_all(output: Locator) -> int:
-    """Open every row, see to it that every one was drawn, and hover over many."""
+    """Open every row, so that every row is drawn; return their number."""
     scroller = output.locator(".pkgw-list")
     seen = set()
     for _ in range(200):
@@ -77,13 +75,13 @@ def open_all(output: Locator) -> int:
     return len(seen)
 
 
-def tried(notebook: Notebook, source: str) -> None:
-    """Show it, do with it what people do, and find nothing run, asked for or built."""
-    asked: list[str] = []
+def check_text_is_inert(notebook: Notebook, source: str) -> None:
+    """Show and use the output; check that no text ran, sent a request or became an element."""
+    urls: list[str] = []
     dialogs: list[str] = []
 
     def note(request: Request) -> None:
-        asked.append(request.url)
+        urls.append(request.url)
 
     def dismiss(dialog: Dialog) -> None:
         dialogs.append(dialog.message)
@@ -91,7 +89,7 @@ def tried(notebook: Notebook, source: str) -> None:
 
     notebook.page.on("request", note)
     notebook.page.on("dialog", dismiss)
-    output = place(notebook, source)
+    output = show_source(notebook, source)
     for head in ("Installed", "Blocked by", "Package"):
         output.get_by_role("button", name=head, exact=True).click()
     assert open_all(output) == len(hostile.TEXTS)
@@ -106,7 +104,7 @@ def tried(notebook: Notebook, source: str) -> None:
     assert output.locator(".pkgw").evaluate_all(ELEMENTS) == []
     # The views' own modules come as blobs.
     own = (notebook.page.url.partition("/lab")[0], "data:", "blob:")
-    assert [url for url in asked if "hostile" in url or not url.startswith(own)] == []
+    assert [url for url in urls if "hostile" in url or not url.startswith(own)] == []
     assert dialogs == []
     notebook.page.remove_listener("request", note)
     notebook.page.remove_listener("dialog", dismiss)
@@ -118,11 +116,11 @@ def test_there_are_forty_hostile_texts() -> None:
 
 def test_hostile_text_in_any_field_of_a_row_stays_text(notebook: Notebook) -> None:
     notebook.ask(KINDS + FIELDS % json.dumps(hostile.TEXTS))
-    tried(notebook, "table")
+    check_text_is_inert(notebook, "table")
 
 
 def test_hostile_metadata_of_an_environment_stays_text(
     notebook: Notebook, lab: Lab, tmp_path: Path
 ) -> None:
-    python = installed(tmp_path / "env")
-    tried(notebook, PANEL % str(python))
+    python = make_environment(tmp_path / "env")
+    check_text_is_inert(notebook, PANEL % str(python))

@@ -1,16 +1,17 @@
-"""The table without a mouse: everything is reached, and no key reaches the notebook."""
+"""The table without a mouse: everything can be reached, and no key reaches the notebook."""
 
 from __future__ import annotations
 
 import pytest
 from jupyterlab_server import Notebook
 from playwright.sync_api import Locator, expect
-from widgets.made import heard, table
+from widgets.sample_tables import kernel_messages, show_table
 
 pytestmark = pytest.mark.slow
 
 FOCUSED = """() => {
-  const [row, cell] = ['tr', '[data-key]'].map((each) => document.activeElement.closest(each));
+  const { activeElement } = document;
+  const [row, cell] = ['tr', '[data-key]'].map((selector) => activeElement.closest(selector));
   return [row?.dataset.id ?? '', cell?.dataset.key ?? ''];
 }"""
 CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.length"
@@ -18,17 +19,17 @@ CELLS = "() => window.jupyterapp.shell.currentWidget.content.widgets.length"
 
 @pytest.fixture
 def output(notebook: Notebook) -> Locator:
-    shown = table(notebook, 500)
+    shown = show_table(notebook, 500)
     shown.get_by_role("button", name="Check for updates").focus()
     return shown
 
 
 def press(notebook: Notebook, *keys: str) -> list[str]:
-    """Press keys, and return the row and the cell that have the focus then."""
+    """Press keys; return the row and the cell that have the focus."""
     for key in keys:
         notebook.page.keyboard.press(key)
-    found: list[str] = notebook.page.evaluate(FOCUSED)
-    return found
+    focused: list[str] = notebook.page.evaluate(FOCUSED)
+    return focused
 
 
 def test_upgrade_is_reached_from_the_filter_by_keyboard(
@@ -42,7 +43,7 @@ def test_upgrade_is_reached_from_the_filter_by_keyboard(
     assert press(notebook, "ArrowDown", "ArrowDown") == ["pod-0121", "name"]
     assert press(notebook, "End") == ["pod-0121", "action"]
     press(notebook, "Enter")
-    assert heard(notebook)[-1] == {"type": "plan", "names": ["pod-0121"]}
+    assert kernel_messages(notebook)[-1] == {"type": "plan", "names": ["pod-0121"]}
 
 
 def test_arrow_keys_move_through_cells_and_rows(notebook: Notebook, output: Locator) -> None:
@@ -128,8 +129,8 @@ def test_version_is_chosen_with_arrow_keys_and_planned_with_enter(
     plan = row.get_by_role("button", name="Plan the chosen version of pod-0001")
     expect(plan).to_be_disabled()  # that one is installed
     press(notebook, "ArrowDown", "ArrowRight", "Enter")
-    asked = {"type": "plan", "names": ["pod-0001"], "version": "1.25.0"}
-    assert heard(notebook)[-1] == asked
+    request = {"type": "plan", "names": ["pod-0001"], "version": "1.25.0"}
+    assert kernel_messages(notebook)[-1] == request
     notebook.ask("table.patch([info(1, summary='other words')])")  # what was chosen stays
     expect(row).to_contain_text("other words")
     expect(versions).to_have_value("1.25.0")
@@ -143,7 +144,7 @@ def test_version_is_chosen_with_arrow_keys_and_planned_with_enter(
 
 
 def test_hidden_cells_are_skipped_by_the_keyboard(notebook: Notebook) -> None:
-    output = table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
+    output = show_table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
     output.get_by_label("Filter packages").focus()
     assert press(notebook, "ArrowDown", "Home") == ["pod-0000", "name"]
     assert press(notebook, "ArrowLeft", "ArrowRight") == ["pod-0000", "version"]

@@ -1,12 +1,12 @@
-"""How the table looks and reads: axe's findings, and pictures in light, dark, wide and narrow."""
+"""The table's accessibility (axe), and pictures in light, dark, wide and narrow."""
 
 from __future__ import annotations
 
 import axe as axe_core
 import pytest
-from jupyterlab_server import Notebook, photographed
+from jupyterlab_server import Notebook, take_picture
 from playwright.sync_api import Locator, expect
-from widgets.made import table
+from widgets.sample_tables import show_table
 
 THEMES = ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"]
 WIDTHS = {"wide": 1400, "narrow": 640}
@@ -20,9 +20,9 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def shown(notebook: Notebook) -> Locator:
-    """A table in use: one row open, two chosen, one chip on."""
-    output = table(notebook, 500)
+def used_table(notebook: Notebook) -> Locator:
+    """A table with one open row and two selected rows."""
+    output = show_table(notebook, 500)
     output.get_by_role("button", name="pod-0002", exact=True).click()
     output.get_by_label("Select pod-0000").check()
     output.get_by_label("Select pod-0001").check()
@@ -31,8 +31,10 @@ def shown(notebook: Notebook) -> Locator:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_axe_reports_no_violation(notebook: Notebook, shown: Locator, axe: str, theme: str) -> None:
-    notebook.wear(theme)
+def test_axe_reports_no_violation(
+    notebook: Notebook, used_table: Locator, axe: str, theme: str
+) -> None:
+    notebook.set_theme(theme)
     notebook.page.wait_for_timeout(300)
     assert axe_core.findings(notebook.page, axe) == []
     notebook.page.set_viewport_size({"width": WIDTHS["narrow"], "height": 1000})
@@ -41,25 +43,27 @@ def test_axe_reports_no_violation(notebook: Notebook, shown: Locator, axe: str, 
     notebook.page.set_viewport_size({"width": WIDTHS["wide"], "height": 1000})
 
 
-def test_axe_reports_an_injected_violation(notebook: Notebook, shown: Locator, axe: str) -> None:
-    shown.locator("section").first.evaluate(
+def test_axe_reports_an_injected_violation(
+    notebook: Notebook, used_table: Locator, axe: str
+) -> None:
+    used_table.locator("section").first.evaluate(
         "(node) => node.append(Object.assign(document.createElement('button'), { type: 'button' }))"
     )
-    assert [found[0] for found in axe_core.findings(notebook.page, axe)] == ["button-name"]
+    assert [finding[0] for finding in axe_core.findings(notebook.page, axe)] == ["button-name"]
 
 
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_table_has_no_overflow_in_any_theme_and_width(
-    notebook: Notebook, shown: Locator, theme: str, width: str
+    notebook: Notebook, used_table: Locator, theme: str, width: str
 ) -> None:
-    notebook.wear(theme)
+    notebook.set_theme(theme)
     notebook.page.set_viewport_size({"width": WIDTHS[width], "height": 1000})
     notebook.page.wait_for_timeout(600)
     word = theme.removeprefix("JupyterLab ").lower().replace(" ", "-")
-    picture = photographed(shown, f"table-{width}-{word}")
+    picture = take_picture(used_table, f"table-{width}-{word}")
     notebook.page.set_viewport_size({"width": WIDTHS["wide"], "height": 1000})
-    section = shown.locator("section.pkgw").first
+    section = used_table.locator("section.pkgw").first
     overflow = section.evaluate("(node) => node.scrollWidth - node.clientWidth")
     assert picture.stat().st_size > 10_000
     assert overflow <= 0

@@ -1,4 +1,4 @@
-"""The table in JupyterLab: what is shown, filtered, sorted, chosen, opened and patched."""
+"""The table in JupyterLab: rows, filter, sorting, selection, details and patches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import pytest
 from jupyterlab_server import Notebook
 from playwright.sync_api import Locator, expect
-from widgets.made import KINDS, SHOWN, heard, place, table
+from widgets.sample_tables import KINDS, SHOWN, kernel_messages, show_source, show_table
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +19,7 @@ def lines(output: Locator) -> Locator:
 
 
 def names(output: Locator, count: int = 3) -> list[str]:
-    """Return the first names that are shown, from top to bottom."""
+    """Return the names of the first rows."""
     shown = output.locator(".pkgw-line .pkgw-name").all_text_contents()
     return shown[:count]
 
@@ -29,7 +29,7 @@ def chip(output: Locator, word: str) -> Locator:
 
 
 def test_only_visible_rows_are_in_the_page(notebook: Notebook) -> None:
-    output = table(notebook, 5000)
+    output = show_table(notebook, 5000)
     expect(output.locator(".pkgw-count")).to_have_text("5000 of 5000")
     assert 10 < lines(output).count() < 40
     expect(output.get_by_role("grid")).to_have_attribute("aria-rowcount", "5001")
@@ -44,7 +44,7 @@ def test_only_visible_rows_are_in_the_page(notebook: Notebook) -> None:
 
 
 def test_filter_and_chips_combine(notebook: Notebook) -> None:
-    output = table(notebook)
+    output = show_table(notebook)
     count = output.locator(".pkgw-count")
     field = output.get_by_label("Filter packages")
     field.press_sequentially("ROW 49")  # in the summary, whatever its case
@@ -66,7 +66,7 @@ def test_filter_and_chips_combine(notebook: Notebook) -> None:
 
 
 def test_newly_matching_rows_are_added_in_order_and_announced(notebook: Notebook) -> None:
-    output = table(notebook, 500)
+    output = show_table(notebook, 500)
     chip(output, "Updates").click()
     count = output.get_by_role("status").and_(output.locator(".pkgw-count"))
     expect(count).to_have_text("287 of 500")
@@ -75,14 +75,14 @@ def test_newly_matching_rows_are_added_in_order_and_announced(notebook: Notebook
     assert names(output, 5) == ["pod-0000", "pod-0001", "pod-0002", "pod-0003", "pod-0004"]
     expect(output.locator(".pkgw-empty")).to_have_attribute("role", "status")
     notebook.ask("table.update_header(busy='asking the index, 3 of 500…')")
-    said = output.get_by_role("status").and_(output.locator(".pkgw-checked"))
-    expect(said).to_have_text("asking the index, 3 of 500…")
+    status = output.get_by_role("status").and_(output.locator(".pkgw-checked"))
+    expect(status).to_have_text("asking the index, 3 of 500…")
 
 
 def test_rows_with_unknown_updates_are_not_counted_as_up_to_date(notebook: Notebook) -> None:
     notebook.ask(KINDS)
     unknown = "info(n) for n in (5, 12, 19)"
-    output = place(notebook, SHOWN.replace("info(n) for n in range(COUNT)", unknown))
+    output = show_source(notebook, SHOWN.replace("info(n) for n in range(COUNT)", unknown))
     for word in ("Updates", "Blocked"):
         expect(chip(output, word)).to_have_text(word)
     expect(chip(output, "Problems")).to_have_text("Problems 3")
@@ -95,7 +95,7 @@ def test_rows_with_unknown_updates_are_not_counted_as_up_to_date(notebook: Noteb
 
 
 def test_any_column_sorts_with_blanks_last(notebook: Notebook) -> None:
-    output = table(notebook)
+    output = show_table(notebook)
     heads = output.get_by_role("columnheader")
     expect(heads.filter(has_text="Package")).to_have_attribute("aria-sort", "ascending")
     output.get_by_role("button", name="Package").click()
@@ -107,12 +107,12 @@ def test_any_column_sorts_with_blanks_last(notebook: Notebook) -> None:
     assert names(output, 1) == ["pod-0002"]
     output.get_by_role("button", name="Blocked by").click()
     assert names(output, 1) == ["pod-0002"]  # what is not blocked is last either way
-    said = output.locator(".pkgw-sr[role=status]")
-    expect(said).to_have_text("Sorted by Blocked by, descending")
+    status = output.locator(".pkgw-sr[role=status]")
+    expect(status).to_have_text("Sorted by Blocked by, descending")
 
 
 def test_selected_rows_are_upgraded(notebook: Notebook) -> None:
-    output = table(notebook)
+    output = show_table(notebook)
     output.get_by_label("Select pod-0001").check()
     output.get_by_label("Select pod-0000").check()
     expect(output.locator(FIRST)).to_have_attribute("aria-selected", "true")
@@ -121,7 +121,7 @@ def test_selected_rows_are_upgraded(notebook: Notebook) -> None:
     field.fill("pod-0000")
     expect(output.locator(".pkgw-chosen")).to_have_text("2 selected, 1 not shown")
     output.get_by_role("button", name="Upgrade selected (2)…").click()
-    assert heard(notebook)[-1] == {"type": "plan", "names": ["pod-0001", "pod-0000"]}
+    assert kernel_messages(notebook)[-1] == {"type": "plan", "names": ["pod-0001", "pod-0000"]}
     field.fill("pod-001")
     output.get_by_label("Select all shown").click()
     expect(output.locator(".pkgw-chosen")).to_have_text("6 selected, 2 not shown")
@@ -132,7 +132,7 @@ def test_open_row_shows_details_and_only_http_links(notebook: Notebook) -> None:
         '(("Js", "javascript:alert(1)"), ("Data", "data:text/html,x"), ("File", "file:///etc"), '
     )
     links = f'{hostile}("Rel", "/api/shutdown"), ("Yes", "https://example.invalid/a b"))'
-    output = table(notebook, 20, then=f"\ntable.patch([info(2, links={links})])\ntable")
+    output = show_table(notebook, 20, then=f"\ntable.patch([info(2, links={links})])\ntable")
     row = output.locator("tr[data-id=pod-0002]")
     row.get_by_role("button", name="pod-0002", exact=True).click()
     detail = row.locator(".pkgw-c-detail")
@@ -150,16 +150,16 @@ def test_open_row_shows_details_and_only_http_links(notebook: Notebook) -> None:
     bottom = row.evaluate("(node) => node.getBoundingClientRect().bottom")
     assert abs(below.evaluate("(node) => node.getBoundingClientRect().top") - bottom) < 1
     detail.get_by_role("button", name="Uninstall pod-0002").click()
-    assert heard(notebook)[-1] == {"type": "uninstall", "names": ["pod-0002"]}
+    assert kernel_messages(notebook)[-1] == {"type": "uninstall", "names": ["pod-0002"]}
     row.get_by_role("button", name="pod-0002", exact=True).click()
     expect(detail).to_have_count(0)
 
 
 def test_row_button_sends_its_request(notebook: Notebook) -> None:
-    output = table(notebook)
+    output = show_table(notebook)
     output.get_by_role("button", name="Upgrade pod-0002 to 1.27.1").click()
     output.get_by_role("button", name="Retry pod-0005").click()
-    assert [each for each in heard(notebook) if each["type"] != "opened"] == [
+    assert [message for message in kernel_messages(notebook) if message["type"] != "opened"] == [
         {"type": "plan", "names": ["pod-0002"]},
         {"type": "retry", "names": ["pod-0005"]},
     ]
@@ -170,7 +170,7 @@ def test_row_button_sends_its_request(notebook: Notebook) -> None:
 
 
 def test_patch_updates_rows_and_keeps_focus_and_scroll_position(notebook: Notebook) -> None:
-    output = table(notebook, 5000)
+    output = show_table(notebook, 5000)
     scroller = output.locator(".pkgw-list")
     scroller.evaluate("(node) => { node.scrollTop = 36_000; }")
     row = output.locator("tr[data-id=pod-1001]")
@@ -186,7 +186,7 @@ def test_patch_updates_rows_and_keeps_focus_and_scroll_position(notebook: Notebo
 
 
 def test_second_view_shows_patched_rows(notebook: Notebook) -> None:
-    output = table(notebook, 20)
+    output = show_table(notebook, 20)
     expect(output.locator(FIRST)).to_contain_text("1.26.4")
     notebook.ask("table.patch([info(0, version='1.26.8')])")
     expect(output.locator(FIRST)).to_contain_text("1.26.8")
@@ -197,13 +197,13 @@ def test_second_view_shows_patched_rows(notebook: Notebook) -> None:
     expect(copy).to_contain_text("1.26.8")
     notebook.page.evaluate("""() => {
       const { shell } = window.jupyterapp, all = [...shell.widgets('main')];
-      all.filter((each) => !each.context).forEach((each) => each.close());
-      shell.activateById(all.find((each) => each.context).id);
+      all.filter((widget) => !widget.context).forEach((widget) => widget.close());
+      shell.activateById(all.find((widget) => widget.context).id);
     }""")
 
 
 def test_rows_reset_to_their_first_state_are_shown(notebook: Notebook) -> None:
-    output = table(notebook, 20)
+    output = show_table(notebook, 20)
     notebook.ask("table.patch([info(0, version='1.26.8')])")
     expect(output.locator(FIRST)).to_contain_text("1.26.8")
     notebook.ask("table.show(info(n) for n in range(20))")
@@ -213,7 +213,7 @@ def test_rows_reset_to_their_first_state_are_shown(notebook: Notebook) -> None:
 
 
 def test_read_only_environment_has_no_buttons_and_a_reason(notebook: Notebook) -> None:
-    output = table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
+    output = show_table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
     expect(output.locator(".pkgw-note").first).to_have_text("The system owns it.")
     expect(output.get_by_role("button", name="Upgrade")).to_have_count(0)
     expect(output.get_by_role("button", name="Retry pod-0005")).to_be_visible()
@@ -221,7 +221,7 @@ def test_read_only_environment_has_no_buttons_and_a_reason(notebook: Notebook) -
 
 
 def test_narrow_panel_has_fewer_columns(notebook: Notebook) -> None:
-    output = table(notebook, 20)
+    output = show_table(notebook, 20)
     seen = {}
     for width in (1400, 860, 620, 480):
         notebook.page.set_viewport_size({"width": width, "height": 1000})
@@ -230,8 +230,8 @@ def test_narrow_panel_has_fewer_columns(notebook: Notebook) -> None:
         seen[width] = [text for text in heads if text not in ("", "Action")]
         row = output.locator(FIRST)
         box, button = (
-            each.evaluate("(node) => node.getBoundingClientRect().right")
-            for each in (row, row.get_by_role("button", name="Upgrade pod-0000"))
+            element.evaluate("(node) => node.getBoundingClientRect().right")
+            for element in (row, row.get_by_role("button", name="Upgrade pod-0000"))
         )
         assert button <= box
     notebook.page.set_viewport_size({"width": 1400, "height": 1000})
@@ -243,7 +243,7 @@ def test_narrow_panel_has_fewer_columns(notebook: Notebook) -> None:
 
 def test_number_of_widget_models_does_not_depend_on_the_rows(notebook: Notebook) -> None:
     count = "import ipywidgets, json; print(len(ipywidgets.widget._instances))"
-    table(notebook, 1)
+    show_table(notebook, 1)
     before = notebook.ask(count)
     notebook.ask("table.show(info(n) for n in range(3000))")
     assert notebook.ask(count) == before

@@ -1,4 +1,4 @@
-"""A process that asks for an upgrade, and what a test does to it."""
+"""Fixtures that start upgrades in other processes and clean up after them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ python, index, name = sys.argv[1:]
 backend = connect(python, index, detached=True)
 plan = planning.plan_upgrade(backend, name)
 print("planned", flush=True)
-id = transactions.start(backend, plan)
-print(id, flush=True)
-print(transactions.follow(backend, id), flush=True)
+transaction_id = transactions.start(backend, plan)
+print(transaction_id, flush=True)
+print(transactions.follow(backend, transaction_id), flush=True)
 """
 
 
@@ -37,19 +37,19 @@ def backend(garden: Demo) -> Backend:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_left(garden: Demo) -> Iterator[None]:
-    """End what a failed test left: it would go on in the next test's environment."""
+def _kill_leftover_workers(garden: Demo) -> Iterator[None]:
+    """Kill workers of a failed test: they would continue in the next test's environment."""
     yield
     prefix = garden.folder / "env"
-    while left := appliers(prefix):
-        for pid in left:
+    while pids := appliers(prefix):
+        for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
-def asking(garden: Demo, tmp_path: Path) -> Iterator[Asking]:
-    """Start processes, each in a group of its own, that plan an upgrade, start and follow it."""
+def start_upgrade(garden: Demo, tmp_path: Path) -> Iterator[Asking]:
+    """Start processes, each in its own process group, that plan, start and follow an upgrade."""
     started = []
 
     def ask(name: str) -> subprocess.Popen[str]:
@@ -72,8 +72,8 @@ def asking(garden: Demo, tmp_path: Path) -> Iterator[Asking]:
 
 
 @pytest.fixture
-def settled(backend: Backend) -> Callable[[], None]:
-    """Wait until nobody works on the environment any more."""
+def wait_until_idle(backend: Backend) -> Callable[[], None]:
+    """Wait until no worker runs and the environment is not locked."""
 
     def wait() -> None:
         prefix = backend.environment.interpreter.prefix

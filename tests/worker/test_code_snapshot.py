@@ -1,4 +1,4 @@
-"""Whatever replaces our files, a process goes on with the edition of them that it has loaded."""
+"""A process keeps using the version of pkgwidgets that it has loaded."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _LATER = "\nfrom pkgwidgets.core.errors import LATER\n"
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A folder with a copy of pkgwidgets, to be replaced."""
+    """Copy pkgwidgets to a folder whose files a test can replace."""
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(Path(pkgwidgets.__file__).parent, tmp_path / "pkgwidgets", ignore=ignored)
     return tmp_path
 
 
-def replaced(site: Path) -> None:
-    """Put another edition in place, as an installer does: by temp and rename."""
+def replace_files(site: Path) -> None:
+    """Replace the files by another version, as an installer does: write and rename."""
     for path in [*site.rglob("*.py")]:
         beside = path.with_suffix(".new")
         beside.write_text(path.read_text("utf-8") + _LATER, "utf-8")
@@ -48,7 +48,7 @@ def replaced(site: Path) -> None:
 
 
 class Process:
-    """A process that has loaded a little of pkgwidgets, and does what it is told."""
+    """A process that has loaded a part of pkgwidgets and executes lines of code."""
 
     def __init__(self, site: Path) -> None:
         self._child = subprocess.Popen(
@@ -60,17 +60,17 @@ class Process:
             env={"TMPDIR": str(site), "PATH": os.defpath},
         )
 
-    def do(self, line: str) -> str:
+    def execute(self, line: str) -> str:
         assert self._child.stdin is not None
         self._child.stdin.write(line + "\n")
         self._child.stdin.flush()
-        return self.said()
+        return self.read_line()
 
     def end(self) -> None:
         if self._child.returncode is None:
             self._child.communicate(timeout=60)
 
-    def said(self) -> str:
+    def read_line(self) -> str:
         assert self._child.stdout is not None
         return self._child.stdout.readline().strip()
 
@@ -79,47 +79,50 @@ class Process:
 def process(site: Path) -> Iterator[Process]:
     started = Process(site)
     try:
-        assert started.said() == "ready"
+        assert started.read_line() == "ready"
         yield started
     finally:
         started.end()  # also where the test fails
 
 
 def test_late_import_is_of_the_loaded_version(process: Process, site: Path) -> None:
-    replaced(site)
+    replace_files(site)
     late = "import pkgwidgets.presentation.value_html as html; print(html.__file__, flush=True)"
-    found = Path(process.do(late))
-    assert found.name == "value_html.py"
-    assert found.parent.parent.parent.name.startswith("pkgwidgets-edition-")
+    file = Path(process.execute(late))
+    assert file.name == "value_html.py"
+    assert file.parent.parent.parent.name.startswith("pkgwidgets-edition-")
     assert (
-        process.do("import pkgwidgets.backends.index.simple; print('fine', flush=True)") == "fine"
+        process.execute("import pkgwidgets.backends.index.simple; print('fine', flush=True)")
+        == "fine"
     )
     process.end()
-    assert not found.exists()
+    assert not file.exists()
     assert list(site.glob("pkgwidgets-edition-*")) == []
 
 
 def test_no_copy_is_made_while_the_files_are_unchanged(process: Process, site: Path) -> None:
     late = "import pkgwidgets.presentation.value_html as html; print(html.__file__, flush=True)"
-    assert process.do(late) == str(site / "pkgwidgets" / "presentation" / "value_html.py")
+    assert process.execute(late) == str(site / "pkgwidgets" / "presentation" / "value_html.py")
     assert list(site.glob("pkgwidgets-edition-*")) == []
 
 
 def test_reloaded_module_is_the_installed_one(process: Process, site: Path) -> None:
-    replaced(site)
+    replace_files(site)
     again = "import importlib, pkgwidgets.core.text as words; importlib.reload(words)"
-    assert process.do(again).startswith("ImportError cannot import name 'LATER'")
+    assert process.execute(again).startswith("ImportError cannot import name 'LATER'")
 
 
 def test_package_imported_again_is_the_installed_one(process: Process, site: Path) -> None:
-    replaced(site)
+    replace_files(site)
     dropped = "[sys.modules.pop(n) for n in list(sys.modules) if n.startswith('pkgwidgets')]"
-    assert process.do(f"{dropped}; import pkgwidgets").startswith("ImportError cannot import name")
+    assert process.execute(f"{dropped}; import pkgwidgets").startswith(
+        "ImportError cannot import name"
+    )
 
 
 def test_recovery_archive_is_of_the_loaded_version(process: Process, site: Path) -> None:
-    replaced(site)
-    process.do("open('made.pyz', 'wb').write(recovery_archive()); print(flush=True)")
+    replace_files(site)
+    process.execute("open('made.pyz', 'wb').write(recovery_archive()); print(flush=True)")
     with zipfile.ZipFile(site / "made.pyz") as made:
         assert all(_LATER.encode() not in made.read(name) for name in made.namelist())
 

@@ -1,4 +1,4 @@
-"""What could not be put back is told to all who ask: which files, why, and what to run."""
+"""A failed rollback is reported everywhere: the files, the reasons and the command to run."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ from pkgwidgets.operations.planning import plan_upgrade
 pytestmark = pytest.mark.slow
 
 ODD = "seeds; and more.csv"
-"""A name that looks like two in a list."""
+"""A file name that looks like two names in a list."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stuck:
-    """A transaction whose rollback could not be completed, as it was before that."""
+    """A transaction whose rollback could not be completed."""
 
     id: str
     folder: Path
     before: object
     damaged: dict[Path, Path]
-    """The saved copies that were damaged, with the paths that they belong to."""
+    """The damaged saved copies, with the paths they belong to."""
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -48,18 +48,18 @@ class Stuck:
     def command(self) -> str:
         return f"python -I -S {shlex.quote(str(self.folder / 'recover.pyz'))}"
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         for kept in self.damaged:
             kept.write_bytes(kept.read_bytes()[:-1])
 
-    def is_told_by(self, error: PkgwidgetsError) -> bool:
+    def is_reported_by(self, error: PkgwidgetsError) -> bool:
         assert isinstance(error, RollbackFailed)
         assert (error.transaction, error.kept) == (self.id, str(self.folder))
         assert error.differences == self.differences
         return self.is_in(str(error))
 
     def is_in(self, text: object) -> bool:
-        return all(said in str(text) for said in (*self.differences, self.command))
+        return all(detail in str(text) for detail in (*self.differences, self.command))
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def stuck(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path) -> Stuck
     transactions.apply_and_follow(backend, plan_upgrade(backend, "seedshelf"))
     before = tree(garden.folder / "env")
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
-    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: "SYNCED" in backend.journal.steps(id))
-    folder = backend.journal.folder(id)
+    transaction_id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: "SYNCED" in backend.journal.steps(transaction_id))
+    folder = backend.journal.folder(transaction_id)
     rows = json.loads((folder / "manifest.json").read_bytes())["rows"]
     damaged = {
         folder / "objects" / row["object"]: garden.folder / "env" / row["path"]
@@ -86,13 +86,13 @@ def stuck(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path) -> Stuck
         content = kept.read_bytes()
         kept.unlink()
         kept.write_bytes(content + b"!")
-    transactions.cancel(backend, id)
-    eventually(lambda: "RB_INCOMPLETE" in backend.journal.steps(id))
-    return Stuck(id=id, folder=folder, before=before, damaged=damaged)
+    transactions.cancel(backend, transaction_id)
+    eventually(lambda: "RB_INCOMPLETE" in backend.journal.steps(transaction_id))
+    return Stuck(id=transaction_id, folder=folder, before=before, damaged=damaged)
 
 
 def run(command: str) -> subprocess.CompletedProcess[str]:
-    """Run what the hint says, without anything of ours on the way."""
+    """Run the command of the hint without pkgwidgets on the path."""
     program, *argv = shlex.split(command)
     assert program == "python"
     return subprocess.run(
@@ -112,7 +112,7 @@ def test_follow_reports_files_reasons_and_command_of_a_failed_rollback(
     for _ in range(2):
         with pytest.raises(RollbackFailed) as caught:
             transactions.follow(backend, stuck.id)
-        assert stuck.is_told_by(caught.value)
+        assert stuck.is_reported_by(caught.value)
 
 
 def test_history_shows_the_failed_rollback(service: PackageService, stuck: Stuck) -> None:
@@ -129,9 +129,9 @@ def test_changes_are_refused_until_the_rollback_is_completed(
     for _ in range(2):
         with pytest.raises(RollbackFailed) as caught:
             service.upgrade_package("frostcall")
-        assert stuck.is_told_by(caught.value)
+        assert stuck.is_reported_by(caught.value)
     assert len(backend.journal.ids()) == 2  # type: ignore[attr-defined]
-    stuck.mend()
+    stuck.repair()
     again = PackageService(service.python, index_url=service.index_url)
     assert tree(service.prefix) == stuck.before
     shown = again.history().loc[stuck.id]
@@ -147,7 +147,7 @@ def test_recovery_command_names_the_files_and_completes_the_rollback(
     assert done.returncode == 1
     assert stuck.is_in(done.stdout)
     assert done.stderr == ""
-    stuck.mend()
+    stuck.repair()
     done = run(stuck.command)
     assert (done.returncode, done.stderr) == (0, "")
     assert f"Transaction {stuck.id} was rolled back" in done.stdout

@@ -1,4 +1,4 @@
-"""Whoever waits may be interrupted, once or often, at any moment: old, or done and said so."""
+"""Interrupts at any moment leave the old environment, or the new one and say so."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ backend = connect(sys.argv[1], sys.argv[2], detached=True)
 plan = planning.plan_upgrade(backend, "bedplanner")
 try:
     print("planned", flush=True)
-    said = transactions.apply_and_follow(backend, plan).outcome.value
+    result = transactions.apply_and_follow(backend, plan).outcome.value
 except BaseException as error:
-    said = type(error).__name__
+    result = type(error).__name__
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-print(said, flush=True)
+print(result, flush=True)
 """
 
 
 def _interrupt_at_random(
-    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None], times: int
+    garden: Demo, backend: Backend, tree: Oracle, wait_until_idle: Callable[[], None], times: int
 ) -> set[str]:
     prefix, moments, seen = garden.folder / "env", random.Random(times), set()
     before = tree(prefix)
@@ -58,37 +58,37 @@ def _interrupt_at_random(
             for _ in range(moments.randint(1, 4)):
                 os.killpg(child.pid, signal.SIGINT)
                 time.sleep(moments.uniform(0, 0.03))
-            said = line(child)
+            answer = line(child)
             child.communicate(timeout=30)
-        seen.add(said)
-        found = [each.outcome for each in backend.journal.transactions()[known:]]
-        # Whoever is told an end, is told the end that it had; the next can begin at once.
-        match said:
+        seen.add(answer)
+        outcomes = [transaction.outcome for transaction in backend.journal.transactions()[known:]]
+        # A reported outcome is the real one, and the next change can begin at once.
+        match answer:
             case "Cancelled":
-                assert found == [Outcome.ROLLED_BACK]
+                assert outcomes == [Outcome.ROLLED_BACK]
             case "TooLate" | "committed":
-                assert found == [Outcome.COMMITTED]
+                assert outcomes == [Outcome.COMMITTED]
             case _:
-                assert said in ("KeyboardInterrupt", "")
-                settled()
+                assert answer in ("KeyboardInterrupt", "")
+                wait_until_idle()
         assert backend.environment.holder() is None
-        if Outcome.COMMITTED in found:
+        if Outcome.COMMITTED in outcomes:
             transactions.apply_and_follow(backend, plan_undo(backend))
         assert tree(prefix) == before
     return seen
 
 
 def test_random_interrupts_leave_the_old_or_the_new_environment(
-    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
+    garden: Demo, backend: Backend, tree: Oracle, wait_until_idle: Callable[[], None]
 ) -> None:
-    assert "Cancelled" in _interrupt_at_random(garden, backend, tree, settled, 6)
+    assert "Cancelled" in _interrupt_at_random(garden, backend, tree, wait_until_idle, 6)
 
 
 @pytest.mark.slow
 def test_many_random_interrupts_leave_the_old_or_the_new_environment(
-    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
+    garden: Demo, backend: Backend, tree: Oracle, wait_until_idle: Callable[[], None]
 ) -> None:
-    assert "Cancelled" in _interrupt_at_random(garden, backend, tree, settled, 60)
+    assert "Cancelled" in _interrupt_at_random(garden, backend, tree, wait_until_idle, 60)
 
 
 def test_interrupt_during_worker_start_cancels_the_transaction(

@@ -1,4 +1,4 @@
-"""Through a real kernel: interrupted, restarted, shut down and killed while it upgrades."""
+"""A real kernel is interrupted, restarted, shut down or killed during an upgrade."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from fakes import Oracle
 from held_transactions import eventually, held_wheel
 from jupyter_client.manager import KernelManager
-from worker.cells import Notebook
+from worker.notebook_kernel import Notebook
 
 from pkgwidgets.core.errors import Cancelled
 from pkgwidgets.core.interfaces import Backend
@@ -28,7 +28,7 @@ report = lambda event: None
 more = dict(args=['seedshelf'], kwargs={'report': report}, daemon=True)
 threading.Thread(target=service.upgrade_package, **more).start()
 """
-"""As the panel does it: no cell waits that could be interrupted."""
+"""As the panel does it: no cell waits, so none can be interrupted."""
 _SERVICE = "from pkgwidgets import PackageService; service = PackageService({!r}, index_url={!r})"
 
 
@@ -47,20 +47,20 @@ def notebook(garden: Demo, tmp_path: Path) -> Iterator[Notebook]:
 
 @pytest.fixture
 def gate(garden: Demo, tmp_path: Path) -> Path:
-    """Hold an upgrade of seedshelf while it is verified, until this file is there."""
+    """Hold an upgrade of seedshelf during its verification until this file exists."""
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     return tmp_path / "gate"
 
 
-def under_way(backend: Backend) -> str:
-    """Wait until a transaction has changed something, and return its id."""
+def wait_for_change(backend: Backend) -> str:
+    """Wait until a transaction has installed its files; return its id."""
     eventually(lambda: _installed(backend))
     return backend.journal.transactions()[-1].id
 
 
 def _installed(backend: Backend) -> bool:
-    found = backend.journal.transactions()[-1:]
-    return bool(found) and "INSTALLED" in backend.journal.steps(found[0].id)
+    latest = backend.journal.transactions()[-1:]
+    return bool(latest) and "INSTALLED" in backend.journal.steps(latest[0].id)
 
 
 def test_kernel_interrupt_rolls_back(
@@ -68,7 +68,7 @@ def test_kernel_interrupt_rolls_back(
 ) -> None:
     before = tree(garden.folder / "env")
     cell = notebook.begin(_CELL)
-    under_way(backend)
+    wait_for_change(backend)
     for _ in range(3):
         notebook.manager.interrupt_kernel()
         time.sleep(0.02)
@@ -83,13 +83,13 @@ def test_restarted_kernel_can_follow_the_running_transaction(
     garden: Demo, backend: Backend, notebook: Notebook, gate: Path
 ) -> None:
     notebook.begin(_THREAD)
-    id = under_way(backend)
+    transaction_id = wait_for_change(backend)
     notebook.restart()
     notebook.run(_SERVICE.format(str(garden.python), garden.index_url))
-    assert notebook.run("service.current_transaction().id") == repr(id)
+    assert notebook.run("service.current_transaction().id") == repr(transaction_id)
     assert notebook.run("str(service.get_package('seedshelf').status)") == "'upgrading'"
     assert notebook.run("service.upgrade_package('frostcall')") == "EnvironmentBusy"
-    cell = notebook.begin(f"service.follow({id!r})")
+    cell = notebook.begin(f"service.follow({transaction_id!r})")
     gate.touch()
     assert "seedshelf 1.4.1 → 1.9" in notebook.result(cell)
     assert backend.journal.transactions()[-1].outcome is Outcome.COMMITTED
@@ -113,14 +113,14 @@ def test_transaction_survives_the_end_of_its_kernel(
     end: Callable[[KernelManager], Any],
 ) -> None:
     notebook.begin(cell)
-    id = under_way(backend)
+    transaction_id = wait_for_change(backend)
     end(notebook.manager)
     eventually(lambda: not notebook.manager.is_alive())
-    found = transactions.running(backend)
-    assert found is not None
-    assert found.id == id
+    transaction = transactions.running(backend)
+    assert transaction is not None
+    assert transaction.id == transaction_id
     gate.touch()
-    assert transactions.follow(backend, id).outcome is Outcome.COMMITTED
+    assert transactions.follow(backend, transaction_id).outcome is Outcome.COMMITTED
 
 
 @pytest.mark.parametrize("restart", [True, False], ids=["restarted", "shut down"])
@@ -129,11 +129,11 @@ def test_kernel_restart_or_shutdown_from_jupyter_cancels_the_waiting_cell(
 ) -> None:
     before = tree(garden.folder / "env")
     notebook.begin(_CELL)
-    id = under_way(backend)
+    transaction_id = wait_for_change(backend)
     if restart:
         notebook.restart()
     else:
         notebook.manager.shutdown_kernel(now=False)
     with pytest.raises(Cancelled):
-        transactions.follow(backend, id)
+        transactions.follow(backend, transaction_id)
     assert tree(garden.folder / "env") == before

@@ -1,4 +1,4 @@
-"""Two at once: exactly one proceeds, and the other is told at once who does."""
+"""Of two simultaneous changes one proceeds; the other is refused at once and names it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ for _ in sys.stdin:
 
 @contextmanager
 def racers(code: str, garden: Demo) -> Iterator[list[subprocess.Popen[str]]]:
-    """Start two processes of the same code that act at each line they are given."""
+    """Start two processes with the same code that act once for each line of input."""
     argv = [sys.executable, "-c", code, str(garden.python), garden.index_url]
     pipe = subprocess.PIPE
     with ExitStack() as ends:
@@ -67,52 +67,52 @@ def racers(code: str, garden: Demo) -> Iterator[list[subprocess.Popen[str]]]:
             )
             for number in range(2)
         ]
-        assert [line(each) for each in two] == ["ready", "ready"]
+        assert [line(racer) for racer in two] == ["ready", "ready"]
         yield two
 
 
-def go(two: list[subprocess.Popen[str]]) -> None:
-    for each in two:
-        assert each.stdin is not None
-        each.stdin.write("go\n")
-        each.stdin.flush()
+def send_go(racers: list[subprocess.Popen[str]]) -> None:
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
 
 
 @pytest.mark.parametrize("times", [40, pytest.param(200, marks=pytest.mark.slow)])
 def test_race_for_the_lock_has_one_winner(garden: Demo, times: int) -> None:
     wins = set()
-    with racers(_LOCKING, garden) as two:
+    with racers(_LOCKING, garden) as pair:
         for _ in range(times):
-            go(two)
-            said = [line(each) for each in two]
-            assert sorted(said).count("mine") == 1, said
-            winner = said.index("mine")
+            send_go(pair)
+            answers = [line(racer) for racer in pair]
+            assert sorted(answers).count("mine") == 1, answers
+            winner = answers.index("mine")
             wins.add(winner)
-            told = said[1 - winner]
-            assert told == f"racer {winner} (process {two[winner].pid})"
-            go(two)
-            assert [line(each) for each in two] == ["ready", "ready"]
+            refusal = answers[1 - winner]
+            assert refusal == f"racer {winner} (process {pair[winner].pid})"
+            send_go(pair)
+            assert [line(racer) for racer in pair] == ["ready", "ready"]
     assert wins <= {0, 1}
 
 
 def _race(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, times: int) -> None:
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=True))
     before = tree(garden.folder / "env")
-    with racers(_STARTING, garden) as two:
+    with racers(_STARTING, garden) as pair:
         for number in range(times):
-            go(two)
-            said = [line(each) for each in two]
-            begun = [each for each in said if not each.startswith("busy: ")]
-            assert len(begun) == 1, said
-            (told,) = (each for each in said if each not in begun)
-            assert "(seedshelf; begun " in told
+            send_go(pair)
+            answers = [line(entry) for entry in pair]
+            started_ids = [entry for entry in answers if not entry.startswith("busy: ")]
+            assert len(started_ids) == 1, answers
+            (refusal,) = (entry for entry in answers if entry not in started_ids)
+            assert "(seedshelf; begun " in refusal
             known = backend.journal.transactions()
-            assert [each.id for each in known[number:]] == begun
-            transactions.cancel(backend, begun[0])
+            assert [entry.id for entry in known[number:]] == started_ids
+            transactions.cancel(backend, started_ids[0])
             with pytest.raises(Cancelled):
-                transactions.follow(backend, begun[0])
+                transactions.follow(backend, started_ids[0])
             assert tree(garden.folder / "env") == before
-    assert {each.outcome for each in backend.journal.transactions()} == {Outcome.ROLLED_BACK}
+    assert {entry.outcome for entry in backend.journal.transactions()} == {Outcome.ROLLED_BACK}
 
 
 def test_one_of_two_simultaneous_transactions_proceeds(
@@ -133,33 +133,33 @@ def test_second_transaction_is_refused_within_200_milliseconds(
 ) -> None:
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=True))
     plan = plan_upgrade(backend, "seedshelf")
-    id = transactions.start(backend, plan)
-    took = []
+    transaction_id = transactions.start(backend, plan)
+    durations = []
     for _ in range(5):
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with pytest.raises(EnvironmentBusy):
             transactions.start(backend, plan)
-        took.append(time.monotonic() - begun)
+        durations.append(time.monotonic() - started_at)
     (tmp_path / "gate").touch()
-    transactions.follow(backend, id)
-    assert min(took) < 0.2
+    transactions.follow(backend, transaction_id)
+    assert min(durations) < 0.2
 
 
 def test_lock_of_a_killed_process_is_released(
-    garden: Demo, backend: Backend, tmp_path: Path, settled: Callable[[], None]
+    garden: Demo, backend: Backend, tmp_path: Path, wait_until_idle: Callable[[], None]
 ) -> None:
     environment = backend.environment
     for _ in range(5):
         with racers(_LOCKING, garden) as (one, two):
-            go([one])
+            send_go([one])
             assert line(one) == "mine"
             assert environment.holder() == f"racer 0 (process {one.pid})"
             os.kill(one.pid, signal.SIGKILL)
             one.wait()
             eventually(lambda: environment.holder() is None)
-            go([two])
+            send_go([two])
             assert line(two) == "mine"
-            go([two])
+            send_go([two])
             assert line(two) == "ready"
 
 
@@ -178,13 +178,13 @@ for _ in sys.stdin:
 def test_reading_the_holder_does_not_take_the_lock(garden: Demo, backend: Backend) -> None:
     environment = backend.environment
     with racers(_LOOKING.replace("sys.argv[3]", repr(str(os.getpid()))), garden) as two:
-        go(two)
-        assert [line(each) for each in two] == ["looking", "looking"]
+        send_go(two)
+        assert [line(racer) for racer in two] == ["looking", "looking"]
         for _ in range(300):
             with environment.locked("me"):
                 pass
         with environment.locked("the last"):
             assert environment.holder() == f"the last (process {os.getpid()})"
-            for each in two:
-                each.communicate(timeout=30)
+            for racer in two:
+                racer.communicate(timeout=30)
     assert environment.holder() is None

@@ -1,4 +1,4 @@
-"""A notebook upgrades what it stands on, goes on working, and takes it back: from real wheels."""
+"""A notebook upgrades pkgwidgets and its own kernel from real wheels, and undoes it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 import uv
 from fakes import Oracle
-from worker.cells import Notebook, kernel_of
+from worker.notebook_kernel import Notebook, start_kernel
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
-BUILT_FROM = ("pkgwidgets", "jupyter-config", "notebooks", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = ("pkgwidgets", "jupyter-config", "notebooks", "pyproject.toml", "README.md", "LICENSE")
 OLD = ("pkgwidgets==0.1.0", "ipykernel==6.31.0", "pyzmq==26.4.0", "pip==23.3", "uv==0.13.8")
-"""What is upgraded; the newer ones are the configured index's, and of pkgwidgets our own."""
+"""The old versions. Newer ones come from the configured index, for pkgwidgets from here."""
 
 RESTART = {
     "uv": "advised",
@@ -31,7 +31,7 @@ RESTART = {
     "pyzmq": "required",
     "pkgwidgets": "required",
 }
-"""What a kernel that has made a service is told of each."""
+"""The restart verdict in a kernel that has created a service."""
 
 QUOTES = "'"
 SERVICE = "from pkgwidgets import PackageService; service = PackageService()"
@@ -41,22 +41,22 @@ def _run(*argv: str | Path, cwd: Path | None = None) -> None:
     subprocess.run([*map(str, argv)], cwd=cwd, check=True, capture_output=True)
 
 
-def _built(source: Path, wheels: Path) -> None:
+def _build_wheel(source: Path, wheels: Path) -> None:
     _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", wheels, cwd=source)
 
 
-def _edited(file: Path, old: str, new: str) -> None:
+def _edit(file: Path, old: str, new: str) -> None:
     text = file.read_text("utf-8")
     assert old in text
     file.write_text(text.replace(old, new, 1), "utf-8")
 
 
-def _made_another(source: Path) -> None:
-    """Make it a later version that shares no format with this one and fits no module of it."""
+def _make_incompatible(source: Path) -> None:
+    """Turn a source tree into a later version with other formats and incompatible modules."""
     package = source / "pkgwidgets"
-    _edited(package / "__init__.py", '\n__version__ = "0.1.0"', '\n__version__ = "0.2.0"')
-    _edited(package / "backends" / "worker" / "launcher.py", "\n_FORMAT = 1", "\n_FORMAT = 2")
-    _edited(package / "backends" / "store" / "journal_file.py", "\nFORMAT = 1", "\nFORMAT = 2")
+    _edit(package / "__init__.py", '\n__version__ = "0.1.0"', '\n__version__ = "0.2.0"')
+    _edit(package / "backends" / "worker" / "launcher.py", "\n_FORMAT = 1", "\n_FORMAT = 2")
+    _edit(package / "backends" / "store" / "journal_file.py", "\nFORMAT = 1", "\nFORMAT = 2")
     for module in (
         "presentation/value_html.py",
         "backends/index/simple.py",
@@ -71,47 +71,49 @@ def _made_another(source: Path) -> None:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with pkgwidgets as it is, and a later version that is another in all it can be."""
+    """Build wheels of this pkgwidgets and of an incompatible later version."""
     source, wheels = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheels")
-    for name in BUILT_FROM:
+    for name in SOURCES:
         copied = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copied(ROOT / name, source / name)
-    _built(source, wheels)
-    _made_another(source)
-    _built(source, wheels)
+    _build_wheel(source, wheels)
+    _make_incompatible(source)
+    _build_wheel(source, wheels)
     return wheels
 
 
 @dataclass(frozen=True, kw_only=True)
-class Home:
-    """An environment with pkgwidgets and ipykernel in it, and its kernels."""
+class KernelEnvironment:
+    """An environment with pkgwidgets and ipykernel that can start kernels."""
 
     prefix: Path
     start: Callable[[], AbstractContextManager[Notebook]]
 
 
 @pytest.fixture(scope="module")
-def home(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def home(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> KernelEnvironment:
     folder = tmp_path_factory.mktemp("home")
     python = folder / "env" / "bin" / "python"
-    found = uv.find_uv_bin()
-    _run(found, "venv", "--quiet", "--python", sys.executable, folder / "env")
-    install = (found, "pip", "install", "--quiet", "--python", python, "--find-links", wheels)
+    uv_path = uv.find_uv_bin()
+    _run(uv_path, "venv", "--quiet", "--python", sys.executable, folder / "env")
+    install = (uv_path, "pip", "install", "--quiet", "--python", python, "--find-links", wheels)
     _run(*install, *OLD)
     caches = {"UV_FIND_LINKS": str(wheels), "XDG_CACHE_HOME": str(folder / "cache")}
     variables = {**os.environ, **caches}
-    return Home(prefix=folder / "env", start=partial(kernel_of, python, folder, variables))
+    return KernelEnvironment(
+        prefix=folder / "env", start=partial(start_kernel, python, folder, variables)
+    )
 
 
 @pytest.fixture
-def notebook(home: Home) -> Iterator[Notebook]:
+def notebook(home: KernelEnvironment) -> Iterator[Notebook]:
     with home.start() as notebook:
         assert notebook.run(SERVICE) == ""
         yield notebook
 
 
-def starts(home: Home) -> bool:
-    """Tell whether a new kernel starts, and lists what it stands on."""
+def kernel_starts(home: KernelEnvironment) -> bool:
+    """Return whether a new kernel starts and lists ipykernel."""
     with home.start() as another:
         assert another.run("1 + 1") == "2"
         another.run(SERVICE)
@@ -120,7 +122,7 @@ def starts(home: Home) -> bool:
 
 @pytest.mark.parametrize("name", RESTART)
 def test_notebook_upgrades_its_own_packages_and_undoes_it(
-    home: Home, notebook: Notebook, tree: Oracle, name: str
+    home: KernelEnvironment, notebook: Notebook, tree: Oracle, name: str
 ) -> None:
     before = tree(home.prefix)
     version = notebook.run(f"service.get_package({name!r}).version")
@@ -141,18 +143,18 @@ def test_notebook_upgrades_its_own_packages_and_undoes_it(
     assert notebook.run(f"{other!r} in {{change.id for change in another.changes}}") == "True"
     assert notebook.run("another._repr_html_()").startswith("'<table>")
     assert notebook.run("service.check_for_updates('pandas')['error'].isna().all()") == "np.True_"
-    assert starts(home)
+    assert kernel_starts(home)
 
     assert notebook.run("str(service.undo().outcome)") == "'committed'"
     assert tree(home.prefix) == before
     assert notebook.run("service.history()['outcome'].tolist()[:2]") == "['committed', 'committed']"
-    assert starts(home)
+    assert kernel_starts(home)
 
 
 def test_other_notebooks_keep_working_after_a_pkgwidgets_upgrade(
-    home: Home, notebook: Notebook, tree: Oracle
+    home: KernelEnvironment, notebook: Notebook, tree: Oracle
 ) -> None:
-    """The other has only listed: what plans, draws and asks an index is not imported there yet."""
+    """The other notebook has only listed packages: most modules are not imported there yet."""
     before = tree(home.prefix)
     with home.start() as other:
         other.run(SERVICE)

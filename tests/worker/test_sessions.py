@@ -1,4 +1,4 @@
-"""Services and panels find what is under way, follow it and cancel it, whoever started it."""
+"""Services and panels can follow and cancel a transaction of another session."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from pkgwidgets.operations.planning import plan_upgrade
 
 @pytest.fixture
 def gate(garden: Demo, tmp_path: Path) -> Path:
-    """Hold an upgrade of seedshelf while it is verified, until this file is there."""
+    """Hold an upgrade of seedshelf during its verification until this file exists."""
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     return tmp_path / "gate"
 
 
 @pytest.fixture
-def elsewhere(backend: Backend, gate: Path) -> str:
-    """Start an upgrade of seedshelf in another session; return its id once it has installed."""
-    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: "INSTALLED" in backend.journal.steps(id))
-    return id
+def transaction_elsewhere(backend: Backend, gate: Path) -> str:
+    """Start an upgrade in another session; return its id once the files are installed."""
+    transaction_id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: "INSTALLED" in backend.journal.steps(transaction_id))
+    return transaction_id
 
 
 def click(widget: Any, **message: object) -> None:
-    """Send what a browser sends."""
+    """Send the message of a click."""
     widget._handle_custom_msg(message, [])
 
 
@@ -44,18 +44,18 @@ def click(widget: Any, **message: object) -> None:
 
 
 def test_new_service_can_follow_the_running_transaction(
-    garden: Demo, elsewhere: str, gate: Path
+    garden: Demo, transaction_elsewhere: str, gate: Path
 ) -> None:
     service = PackageService(garden.python, index_url=garden.index_url)
-    found = service.current_transaction()
-    assert found is not None
-    assert (found.id, found.outcome) == (elsewhere, Outcome.STARTED)
+    transaction = service.current_transaction()
+    assert transaction is not None
+    assert (transaction.id, transaction.outcome) == (transaction_elsewhere, Outcome.STARTED)
     assert service.get_package("seedshelf").status is PackageStatus.UPGRADING
     assert service.get_packages().loc["seedshelf", "status"] == "upgrading"
-    told: list[Event] = []
+    events: list[Event] = []
     gate.touch()
-    assert service.follow(report=told.append).outcome is Outcome.COMMITTED
-    assert told[0].stage is Stage.FETCHING
+    assert service.follow(report=events.append).outcome is Outcome.COMMITTED
+    assert events[0].stage is Stage.FETCHING
     assert service.get_package("seedshelf").status is PackageStatus.INSTALLED
     assert service.current_transaction() is None
 
@@ -65,15 +65,15 @@ def test_running_installation_has_status_installing(
 ) -> None:
     service.uninstall_package(["seedshelf", "allotboard", "harvestscale"])
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
-    id = transactions.start(backend, service.plan_install("seedshelf==1.9"))
-    eventually(lambda: "INSTALLED" in backend.journal.steps(id))
+    transaction_id = transactions.start(backend, service.plan_install("seedshelf==1.9"))
+    eventually(lambda: "INSTALLED" in backend.journal.steps(transaction_id))
     assert service.get_package("seedshelf").status is PackageStatus.INSTALLING
     (tmp_path / "gate").touch()
-    service.follow(id)
+    service.follow(transaction_id)
 
 
 def test_second_change_is_refused_and_names_the_first(
-    service: PackageService, elsewhere: str
+    service: PackageService, transaction_elsewhere: str
 ) -> None:
     for ask in (lambda: service.upgrade_package("frostcall"), lambda: service.plan_undo()):
         with pytest.raises(EnvironmentBusy, match="seedshelf; begun"):
@@ -82,11 +82,11 @@ def test_second_change_is_refused_and_names_the_first(
 
 
 def test_any_service_can_cancel_the_running_transaction(
-    service: PackageService, elsewhere: str, gate: Path, tree: Oracle
+    service: PackageService, transaction_elsewhere: str, gate: Path, tree: Oracle
 ) -> None:
-    service.cancel(elsewhere)
+    service.cancel(transaction_elsewhere)
     with pytest.raises(Cancelled):
-        service.follow(elsewhere)
+        service.follow(transaction_elsewhere)
     assert service.get_package("seedshelf").version == "1.4.1"
     gate.touch()
     done = service.upgrade_package("seedshelf")
@@ -111,13 +111,13 @@ def test_restart_verdict_is_kept_through_apply(service: PackageService) -> None:
 
 
 def outcome(panel: PackagePanel) -> dict[str, Any]:
-    found: dict[str, Any] | None = panel.task_view.task.get("outcome")
-    assert found is not None
-    return found
+    result: dict[str, Any] | None = panel.task_view.task.get("outcome")
+    assert result is not None
+    return result
 
 
 def test_new_panel_shows_the_running_transaction(
-    service: PackageService, elsewhere: str, gate: Path
+    service: PackageService, transaction_elsewhere: str, gate: Path
 ) -> None:
     panel = PackagePanel(service)
     assert panel.task_view.task["running"]
@@ -125,7 +125,7 @@ def test_new_panel_shows_the_running_transaction(
     gate.touch()
     assert panel.wait(30)
     assert outcome(panel)["kind"] == "ok"
-    assert outcome(panel)["undo_id"] == elsewhere
+    assert outcome(panel)["undo_id"] == transaction_elsewhere
 
 
 def test_cancel_in_the_panel_rolls_back(service: PackageService, gate: Path, tree: Oracle) -> None:
@@ -143,7 +143,7 @@ def test_cancel_in_the_panel_rolls_back(service: PackageService, gate: Path, tre
 
 
 def test_panel_can_cancel_a_transaction_started_elsewhere(
-    service: PackageService, elsewhere: str
+    service: PackageService, transaction_elsewhere: str
 ) -> None:
     panel = PackagePanel(service)
     click(panel.task_view, type="cancel")

@@ -1,4 +1,4 @@
-"""Whoever started a transaction may die: it goes on, and ends as if nothing had happened."""
+"""A transaction completes even if the process that started it is killed."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ KILLS: dict[str, Kill] = {
 def test_transaction_completes_after_its_starter_was_killed(
     garden: Demo,
     backend: Backend,
-    asking: Asking,
-    settled: Callable[[], None],
+    start_upgrade: Asking,
+    wait_until_idle: Callable[[], None],
     tree: Oracle,
     tmp_path: Path,
     kill: Kill,
@@ -46,18 +46,18 @@ def test_transaction_completes_after_its_starter_was_killed(
     gate, prefix = tmp_path / "gate", garden.folder / "env"
     garden.index.publish(held_wheel("1.9", gate, staged=staged))
     before = tree(prefix)
-    child = asking("seedshelf")
+    child = start_upgrade("seedshelf")
     assert line(child) == "planned"
-    id = line(child)
+    transaction_id = line(child)
     kill(child.pid)
     child.wait()
     assert holding(backend) in appliers(prefix)
-    found = transactions.running(backend)
-    assert found is not None
-    assert found.id == id
+    transaction = transactions.running(backend)
+    assert transaction is not None
+    assert transaction.id == transaction_id
     gate.touch()
-    assert transactions.follow(backend, id).outcome is Outcome.COMMITTED
-    settled()
+    assert transactions.follow(backend, transaction_id).outcome is Outcome.COMMITTED
+    wait_until_idle()
     assert get_package(backend, "seedshelf").version == "1.9"
     transactions.apply_and_follow(backend, plan_undo(backend))
     assert tree(prefix) == before
@@ -66,46 +66,56 @@ def test_transaction_completes_after_its_starter_was_killed(
 def _kill_while_it_starts(
     garden: Demo,
     backend: Backend,
-    asking: Asking,
-    settled: Callable[[], None],
+    start_upgrade: Asking,
+    wait_until_idle: Callable[[], None],
     tree: Oracle,
     delays: list[float],
 ) -> set[Outcome | None]:
-    """Kill it so many seconds after it began to start; return how that ended."""
+    """Kill the starting process after each delay; return the outcomes."""
     prefix, seen = garden.folder / "env", set[Outcome | None]()
     before = tree(prefix)
     for delay in delays:
         known = len(backend.journal.transactions())
-        child = asking("seedshelf")
+        child = start_upgrade("seedshelf")
         assert line(child) == "planned"
         time.sleep(delay)
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
-        settled()
-        found = backend.journal.transactions()[known:]
-        assert len(found) <= 1
-        seen |= {each.outcome for each in found} or {None}
-        if found:
-            assert found[0].outcome is Outcome.COMMITTED
-            assert transactions.follow(backend, found[0].id).id == found[0].id
+        wait_until_idle()
+        records = backend.journal.transactions()[known:]
+        assert len(records) <= 1
+        seen |= {transaction.outcome for transaction in records} or {None}
+        if records:
+            assert records[0].outcome is Outcome.COMMITTED
+            assert transactions.follow(backend, records[0].id).id == records[0].id
             transactions.apply_and_follow(backend, plan_undo(backend))
         assert tree(prefix) == before
     return seen
 
 
 def test_kill_during_start_leaves_no_or_a_complete_transaction(
-    garden: Demo, backend: Backend, asking: Asking, settled: Callable[[], None], tree: Oracle
+    garden: Demo,
+    backend: Backend,
+    start_upgrade: Asking,
+    wait_until_idle: Callable[[], None],
+    tree: Oracle,
 ) -> None:
-    seen = _kill_while_it_starts(garden, backend, asking, settled, tree, [0, 0.01, 0.1, 0.3, 0.6])
+    seen = _kill_while_it_starts(
+        garden, backend, start_upgrade, wait_until_idle, tree, [0, 0.01, 0.1, 0.3, 0.6]
+    )
     assert seen <= {None, Outcome.COMMITTED}
     assert Outcome.COMMITTED in seen
 
 
 @pytest.mark.slow
 def test_kill_at_any_moment_of_start_leaves_no_or_a_complete_transaction(
-    garden: Demo, backend: Backend, asking: Asking, settled: Callable[[], None], tree: Oracle
+    garden: Demo,
+    backend: Backend,
+    start_upgrade: Asking,
+    wait_until_idle: Callable[[], None],
+    tree: Oracle,
 ) -> None:
     delays = [number * 0.02 for number in range(30)]
-    seen = _kill_while_it_starts(garden, backend, asking, settled, tree, delays)
+    seen = _kill_while_it_starts(garden, backend, start_upgrade, wait_until_idle, tree, delays)
     assert seen <= {None, Outcome.COMMITTED}
     assert Outcome.COMMITTED in seen

@@ -1,4 +1,4 @@
-"""What surrounds the process that makes the changes: little, and nothing of the notebook's."""
+"""The worker process is isolated from the notebook."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def test_secrets_are_not_visible_in_the_worker_process_or_its_files(
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=True))
     url = garden.index_url.replace("http://", "http://user:canary-word@")
     backend = connect(garden.python, url, detached=True)
-    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    transaction_id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
     process = Path("/proc", str(holding(backend)))
     seen = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
     (tmp_path / "gate").touch()
-    transactions.follow(backend, id)
+    transactions.follow(backend, transaction_id)
     assert b"pkgwidgets.worker" in seen
     assert b"canary" not in seen
-    for file in backend.journal.folder(id).rglob("*"):
+    for file in backend.journal.folder(transaction_id).rglob("*"):
         assert file.is_dir() or b"canary" not in file.read_bytes(), file
-    assert "uv" in (backend.journal.folder(id) / "log").read_text()
+    assert "uv" in (backend.journal.folder(transaction_id) / "log").read_text()
 
 
 def test_worker_is_detached_without_a_terminal(
@@ -47,7 +47,7 @@ def test_worker_is_detached_without_a_terminal(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=True))
-    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    transaction_id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
     pid = holding(backend)
     process = Path("/proc", str(pid))
     parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
@@ -57,7 +57,7 @@ def test_worker_is_detached_without_a_terminal(
     eventually(lambda: (process / "fd" / "0").readlink() == Path(os.devnull))
     assert (process / "fd" / "1").readlink() == Path(os.devnull)
     (tmp_path / "gate").touch()
-    transactions.follow(backend, id)
+    transactions.follow(backend, transaction_id)
 
 
 def test_modules_in_the_notebook_folder_are_not_imported(
@@ -174,7 +174,7 @@ print(*(name for name in late if name.partition(".")[0] not in sys.stdlib_module
 def test_worker_imports_nothing_after_files_may_be_replaced(
     garden: Demo, backend: Backend, end: str
 ) -> None:
-    """The plan may replace pkgwidgets, packaging or uv under the process that carries it out."""
+    """The plan may replace pkgwidgets, packaging or uv while the worker applies it."""
     for make, name in ((plan_upgrade, "seedshelf"), (plan_uninstall, "frostcall")):
         order = launcher.ApplyRequest(
             plan=make(backend, name),
@@ -183,16 +183,16 @@ def test_worker_imports_nothing_after_files_may_be_replaced(
             asked_by="script",
         )
         assert run(_LATE, end, stdin=order.to_text()) == []
-    assert {each.outcome.value for each in backend.journal.transactions()} == {end}
+    assert {transaction.outcome.value for transaction in backend.journal.transactions()} == {end}
 
 
 def test_worker_starts_within_two_seconds(backend: Backend) -> None:
-    took = []
+    durations = []
     for _ in range(3):
         plan = plan_upgrade(backend, "seedshelf")
-        begun = time.monotonic()
-        id = transactions.start(backend, plan)
-        took.append(time.monotonic() - begun)
-        transactions.follow(backend, id)
+        started_at = time.monotonic()
+        transaction_id = transactions.start(backend, plan)
+        durations.append(time.monotonic() - started_at)
+        transactions.follow(backend, transaction_id)
         transactions.apply_and_follow(backend, plan_undo(backend))
-    assert min(took) < 2.0
+    assert min(durations) < 2.0

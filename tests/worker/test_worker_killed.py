@@ -1,4 +1,4 @@
-"""The process that carries a plan out may die, at any moment: the old comes back, or it is done."""
+"""A kill of the worker at any moment leaves the old environment, or the new one committed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fakes import Oracle
 from held_transactions import alive, appliers, eventually, held_wheel, holding
 
 from pkgwidgets import PackageService
-from pkgwidgets.core.errors import Cancelled, WorkerFailed
+from pkgwidgets.core.errors import Cancelled
 from pkgwidgets.core.events import Stage
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.transactions import Outcome
@@ -23,10 +23,10 @@ from pkgwidgets.operations import transactions
 from pkgwidgets.operations.planning import plan_undo, plan_upgrade
 
 
-def reached(backend: Backend, id: str, stage: Stage) -> bool:
+def reached(backend: Backend, transaction_id: str, stage: Stage) -> bool:
     applier = backend.worker
     assert applier is not None
-    return stage in {event.stage for event in applier.events(id)[0]}
+    return stage in {event.stage for event in applier.events(transaction_id)[0]}
 
 
 @pytest.mark.parametrize("staged", [True, False], ids=["checking", "verifying"])
@@ -36,16 +36,18 @@ def test_follow_rolls_back_after_the_worker_was_killed(
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=staged))
     prefix = garden.folder / "env"
     before = tree(prefix)
-    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: reached(backend, id, Stage.CHECKING if staged else Stage.VERIFYING))
+    transaction_id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(
+        lambda: reached(backend, transaction_id, Stage.CHECKING if staged else Stage.VERIFYING)
+    )
     os.kill(holding(backend), signal.SIGKILL)
     (tmp_path / "gate").touch()
-    with pytest.raises(WorkerFailed, match="it was cut off") as caught:
-        transactions.follow(backend, id)
-    assert caught.value.transaction == id
+    with pytest.raises(ApplierFailed, match="it was cut off") as caught:
+        transactions.follow(backend, transaction_id)
+    assert caught.value.transaction == transaction_id
     assert tree(prefix) == before
-    (found,) = backend.journal.transactions()
-    assert (found.outcome, found.error) == (Outcome.ROLLED_BACK, "it was cut off")
+    (transaction,) = backend.journal.transactions()
+    assert (transaction.outcome, transaction.error) == (Outcome.ROLLED_BACK, "it was cut off")
     assert (
         transactions.apply_and_follow(backend, plan_upgrade(backend, "frostcall")).outcome
         is Outcome.COMMITTED
@@ -57,13 +59,15 @@ def test_new_session_rolls_back_after_the_worker_was_killed(
 ) -> None:
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     before = tree(garden.folder / "env")
-    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: reached(backend, id, Stage.VERIFYING))
+    transaction_id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: reached(backend, transaction_id, Stage.VERIFYING))
     os.kill(holding(backend), signal.SIGKILL)
     eventually(lambda: backend.environment.holder() is None)
     service = PackageService(garden.python, index_url=garden.index_url)
     assert tree(garden.folder / "env") == before
-    assert [each.outcome for each in service.values.history()] == [Outcome.ROLLED_BACK]
+    assert [transaction.outcome for transaction in service.values.history()] == [
+        Outcome.ROLLED_BACK
+    ]
 
 
 def children(pid: int) -> list[int]:
@@ -75,15 +79,17 @@ def test_child_processes_are_killed_with_the_worker(
     garden: Demo, backend: Backend, tmp_path: Path, staged: bool
 ) -> None:
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=staged))
-    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: reached(backend, id, Stage.CHECKING if staged else Stage.VERIFYING))
+    transaction_id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(
+        lambda: reached(backend, transaction_id, Stage.CHECKING if staged else Stage.VERIFYING)
+    )
     pid = holding(backend)
     eventually(lambda: children(pid))
     running = children(pid)
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: not any(map(alive, running)))
-    with pytest.raises(WorkerFailed):
-        transactions.follow(backend, id)
+    with pytest.raises(ApplierFailed):
+        transactions.follow(backend, transaction_id)
 
 
 def test_worker_rolls_back_after_a_signal(
@@ -91,54 +97,54 @@ def test_worker_rolls_back_after_a_signal(
 ) -> None:
     garden.index.publish(held_wheel("1.9", tmp_path / "gate", staged=False))
     before = tree(garden.folder / "env")
-    id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
-    eventually(lambda: reached(backend, id, Stage.VERIFYING))
+    transaction_id = transactions.start(backend, plan_upgrade(backend, "seedshelf"))
+    eventually(lambda: reached(backend, transaction_id, Stage.VERIFYING))
     pid = holding(backend)
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGTERM):
         os.kill(pid, number)
     with pytest.raises(Cancelled):
-        transactions.follow(backend, id)
+        transactions.follow(backend, transaction_id)
     assert tree(garden.folder / "env") == before
 
 
 def _kill_at_random(
-    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None], times: int
+    garden: Demo, backend: Backend, tree: Oracle, wait_until_idle: Callable[[], None], times: int
 ) -> None:
-    """Kill it at moments of its whole life; afterwards it is the old, or the new and committed."""
+    """Kill the worker at random moments; check for the old, or the new and committed, state."""
     prefix = garden.folder / "env"
     before, moments = tree(prefix), random.Random(times)
-    begun = time.monotonic()
+    started_at = time.monotonic()
     transactions.apply_and_follow(backend, plan_upgrade(backend, "bedplanner"))
-    length = time.monotonic() - begun
+    length = time.monotonic() - started_at
     after = tree(prefix)
     transactions.apply_and_follow(backend, plan_undo(backend))
     assert tree(prefix) == before
     for _ in range(times):
-        id = transactions.start(backend, plan_upgrade(backend, "bedplanner"))
+        transaction_id = transactions.start(backend, plan_upgrade(backend, "bedplanner"))
         time.sleep(moments.uniform(0, length))
         for pid in appliers(prefix):
             os.kill(pid, signal.SIGKILL)
         try:
-            done = transactions.follow(backend, id)
-        except WorkerFailed:
+            done = transactions.follow(backend, transaction_id)
+        except ApplierFailed:
             assert tree(prefix) == before
             assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
         else:
             assert done.outcome is Outcome.COMMITTED
-            settled()
+            wait_until_idle()
             assert tree(prefix) == after
             transactions.apply_and_follow(backend, plan_undo(backend))
             assert tree(prefix) == before
 
 
 def test_random_worker_kills_leave_the_old_or_the_new_environment(
-    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
+    garden: Demo, backend: Backend, tree: Oracle, wait_until_idle: Callable[[], None]
 ) -> None:
-    _kill_at_random(garden, backend, tree, settled, 4)
+    _kill_at_random(garden, backend, tree, wait_until_idle, 4)
 
 
 @pytest.mark.slow
 def test_many_random_worker_kills_leave_old_or_new_environment(
-    garden: Demo, backend: Backend, tree: Oracle, settled: Callable[[], None]
+    garden: Demo, backend: Backend, tree: Oracle, wait_until_idle: Callable[[], None]
 ) -> None:
-    _kill_at_random(garden, backend, tree, settled, 40)
+    _kill_at_random(garden, backend, tree, wait_until_idle, 40)

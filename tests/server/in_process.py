@@ -1,4 +1,4 @@
-"""Requests that are handed to the application of a server itself, as its socket would hand them."""
+"""Send requests to a server's application directly, without a socket."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tornado.web import Application
 
 
 class _Connection(HTTPConnection):
-    """Keeps what is answered. A subclass only in name: of its parent there is nothing to use."""
+    """Collect the response. It inherits only for the type; it uses nothing of its parent."""
 
     def __init__(self) -> None:
         self.aborted: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -35,18 +35,18 @@ class _Connection(HTTPConnection):
 
     def finish(self) -> None:
         body = self._body
-        said = json.loads(body) if body[:1] == b"{" else None
-        answer = Answer(status=self._status, body=body, headers=self._headers, json=said)
+        content = json.loads(body) if body[:1] == b"{" else None
+        answer = Answer(status=self._status, body=body, headers=self._headers, json=content)
         self.aborted.set_result(answer)
 
     def set_close_callback(self, callback: object) -> None:
         """Never close."""
 
 
-async def ask(
+async def request(
     application: Application, method: str, uri: str, body: bytes, headers: dict[str, str]
 ) -> Answer:
-    """Return what an application answers."""
+    """Return the application's response."""
     connection = _Connection()
     delegate = application.start_request(object(), connection)
     sent = {"Host": "localhost", "Content-Length": str(len(body)), **headers}

@@ -1,4 +1,4 @@
-"""A kernel in the garden's own environment: what is loaded there can be upgraded under it."""
+"""Notebooks whose kernel runs in the garden, so that loaded packages can be upgraded."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ service._backend = connect(sys.executable, {url!r})  # plans are carried out in 
 PANEL = "panel = PackagePanel(service)\npanel"
 
 
-def write(lab: Lab, garden: Demo, name: str, *cells: str) -> None:
-    """Put a notebook there whose kernel runs on the garden; its first cell makes the service.
+def write_notebook(lab: Lab, garden: Demo, name: str, *cells: str) -> None:
+    """Write a notebook whose kernel runs in the garden; its first cell creates the service.
 
-    Ourselves and what we need it finds elsewhere: that is not installed in the garden.
+    pkgwidgets and its dependencies are not installed there, but are on the kernel's path.
     """
-    lent = []
+    links = []
     for number, place in enumerate((Path(pkgwidgets.__file__).parent.parent, _libraries())):
         # By another name: what is in a folder called site-packages is installed.
         link = lab.folder.parent / f"lent-{number}"
         if not link.exists():
             link.symlink_to(place)
-        lent.append(str(link))
+        links.append(str(link))
     spec = {
         "argv": [str(garden.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": "Garden",
         "language": "python",
         "env": {
-            "PYTHONPATH": ":".join(lent),
+            "PYTHONPATH": ":".join(links),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PATH": f"{Path(uv.find_uv_bin()).parent}:/usr/bin:/bin",
         },

@@ -1,4 +1,4 @@
-"""A tiny environment on the real disk with the fakes as its engine, to be broken in all ways."""
+"""A tiny environment on the real disk, with the fake installer, for fault injection."""
 
 from __future__ import annotations
 
@@ -48,25 +48,25 @@ WHEELS = (
 )
 
 
-_working: list[object] = []
+_writers: list[object] = []
 
 
-def at_work() -> bool:
-    """Tell whether it is the engine that writes, and not we."""
-    return _working != []
+def installer_is_writing() -> bool:
+    """Return whether the installer is writing, rather than pkgwidgets."""
+    return _writers != []
 
 
 @contextmanager
-def _work() -> Iterator[None]:
-    _working.append(None)
+def _installer_writes() -> Iterator[None]:
+    _writers.append(None)
     try:
         yield
     finally:
-        _working.pop()
+        _writers.pop()
 
 
 class FolderDisk(MutableMapping[Path, bytes]):
-    """The fakes' disk in a folder; files are written as installers do, by temp and rename."""
+    """The fakes' disk in a folder; it writes a temporary file and renames it, as installers do."""
 
     def __init__(self, prefix: Path) -> None:
         self._prefix = prefix
@@ -78,13 +78,13 @@ class FolderDisk(MutableMapping[Path, bytes]):
             raise KeyError(path) from None
 
     def __setitem__(self, path: Path, content: bytes) -> None:
-        with _work():
+        with _installer_writes():
             self._write(path, content)
 
     def __delitem__(self, path: Path) -> None:
         if not path.is_file():
             raise KeyError(path)
-        with _work():
+        with _installer_writes():
             self._remove(path)
 
     def _write(self, path: Path, content: bytes) -> None:
@@ -112,8 +112,8 @@ class FolderDisk(MutableMapping[Path, bytes]):
         return len(list(iter(self)))
 
 
-class PlotEnvironment(FakeEnvironment):
-    """The fake one, but with the real lock."""
+class LockableFakeEnvironment(FakeEnvironment):
+    """The fake environment, but with the real lock."""
 
     @contextmanager
     def locked(self, holder: str) -> Iterator[None]:
@@ -121,32 +121,32 @@ class PlotEnvironment(FakeEnvironment):
             yield
 
 
-class Plot:
-    """An environment in a folder that has pea 1.0, and an index that has 2.0, too."""
+class TinyEnvironment:
+    """An environment in a folder with pea 1.0, and an index with pea 2.0."""
 
     def __init__(self, prefix: Path) -> None:
         self.prefix = prefix
         self.place = prefix / ".pkgwidgets"
-        self.environment = PlotEnvironment(FolderDisk(prefix), prefix)
+        self.environment = LockableFakeEnvironment(FolderDisk(prefix), prefix)
         kit = FakeKit(self.environment, WHEELS, ())
         self.installer = kit.installer
         self.journal = FolderJournal(self.place, recovery_archive)
         self.backend = replace(kit.backend, journal=self.journal, save_point=self._save_point)
 
-    def _save_point(self, id: str) -> FolderSavePoint:
-        return FolderSavePoint(self.journal.folder(id), self.prefix)
+    def _save_point(self, transaction_id: str) -> FolderSavePoint:
+        return FolderSavePoint(self.journal.folder(transaction_id), self.prefix)
 
     @classmethod
-    def planted(cls, prefix: Path) -> Plot:
-        """Make a new one, in place of what is there."""
+    def create(cls, prefix: Path) -> TinyEnvironment:
+        """Create a new environment in place of an existing one."""
         shutil.rmtree(prefix, ignore_errors=True)
-        plot = cls(prefix)
-        plot.installer.put(WHEELS[0], requested=True)
+        env = cls(prefix)
+        env.installer.put(WHEELS[0], requested=True)
         (prefix / "lib" / "mine.py").write_text("of nobody\n")
         (prefix / "lib" / "pea" / "data").chmod(0o750)
-        plot.place.mkdir(mode=0o700)
-        (plot.place / "lock").touch(0o600)
-        return plot
+        env.place.mkdir(mode=0o700)
+        (env.place / "lock").touch(0o600)
+        return env
 
     def plan(self) -> Plan:
         return plan_upgrade(self.backend, "pea")
@@ -163,7 +163,7 @@ class Plot:
         return tree.digest(self.prefix)
 
     def leftovers(self) -> list[str]:
-        """Return what only an open transaction has, and our names outside of our folder."""
+        """Return files of an open transaction, and temporary files outside our folder."""
         ours = [self.place / "open", self.place / "trash", *self.place.glob("txn/*/recover.pyz")]
         ours += [*self.place.glob("txn/*/reserve"), *self.place.glob("txn/*/stage")]
         ours += [*self.prefix.glob("lib/**/.*")]
@@ -174,27 +174,27 @@ class Plot:
         return self.journal.steps(ids[-1]) if ids else ()
 
 
-def states(folder: Path) -> tuple[str, str]:
-    """Return the digests of the old and of the new environment, of an undisturbed run."""
-    plot = Plot.planted(folder / "undisturbed")
-    old = plot.digest()
-    plot.upgrade()
-    return old, plot.digest()
+def undisturbed_digests(folder: Path) -> tuple[str, str]:
+    """Return the digests of the environment before and after an undisturbed upgrade."""
+    env = TinyEnvironment.create(folder / "undisturbed")
+    old = env.digest()
+    env.upgrade()
+    return old, env.digest()
 
 
-def forked() -> int:
-    """Fork; a server of another test may run in a thread, which the child has no use for."""
+def fork() -> int:
+    """Fork without the warning about threads: a server of another test may run in one."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
 
 
-def killed(work: Callable[[], object], point: str = "") -> bool:
-    """Do something in a child that dies at a point; tell whether it died there.
+def run_and_kill(work: Callable[[], object], point: str = "") -> bool:
+    """Call `work` in a child process that is killed at `point`; return whether it was killed.
 
-    What the child raises is no death: it is printed, and the answer is False.
+    If the child raises, the traceback is printed and the result is False.
     """
-    child = forked()
+    child = fork()
     if child == 0:
         try:
             filesystem._reached.clear()

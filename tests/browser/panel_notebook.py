@@ -13,26 +13,26 @@ GARDEN = (
 PANEL = "panel = PackagePanel(service)\npanel"
 
 
-class Opened(Notebook):
-    """One notebook, with a panel in it."""
+class PanelNotebook(Notebook):
+    """A notebook with a panel in it."""
 
     def __init__(
         self, browser: Browser, lab: Lab, name: str, *, width: int = 1400, scale: float = 1
     ) -> None:
-        super().__init__(browser, lab.at(name), name, width=width, scale=scale)
+        super().__init__(browser, lab.address_of(name), name, width=width, scale=scale)
 
     @property
     def panel(self) -> Locator:
         return self.page.locator(".pkgw-panel").first
 
-    def row(self, id: str) -> Locator:
-        return self.panel.locator(f"tr[data-id={id}]")
+    def row(self, name: str) -> Locator:
+        return self.panel.locator(f"tr[data-id={name}]")
 
     def button(self, name: str) -> Locator:
         return self.panel.get_by_role("button", name=name, exact=True)
 
     def part(self, label: str) -> Locator:
-        """Return the section of the panel that is called so."""
+        """Return the section of the panel with this label."""
         return self.panel.locator(f"section[aria-label='{label}']")
 
     def wait_until_checked(self) -> None:

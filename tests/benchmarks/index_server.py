@@ -1,6 +1,6 @@
-"""What the benchmarks measure against: an index played on loopback, and an environment for it.
+"""An index on loopback, and an environment for it, for the benchmarks.
 
-Run as a program it plays the pages of a folder and prints its address.
+Run as a program, it serves the pages of a folder and prints its address.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from hashlib import sha256
 from pathlib import Path
 
 RTT = 0.03
-"""Seconds to the index and back; a new connection takes one more."""
+"""Seconds of a round trip; a new connection takes another one."""
 SIZES = 100
 JSON = "application/vnd.pypi.simple.v1+json"
 HEAD = f"ETag: %s\r\nCache-Control: max-age=600, public\r\nContent-Type: {JSON}\r\n"
 
 
 @contextmanager
-def served(pages: Path) -> Iterator[str]:
-    """Play the index in a process of its own: it must not share our interpreter."""
+def serve_pages(pages: Path) -> Iterator[str]:
+    """Serve the index in a process of its own: it must not share our interpreter."""
     argv = [sys.executable, __file__, str(pages)]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -38,8 +38,8 @@ def served(pages: Path) -> Iterator[str]:
         process.wait()
 
 
-class Played:
-    """The pages, packed as they go over the wire."""
+class PageServer:
+    """The pages, compressed as they are sent."""
 
     def __init__(self, pages: Path) -> None:
         packed = {path.name.removesuffix(".json.gz"): path.read_bytes() for path in pages.iterdir()}
@@ -47,38 +47,38 @@ class Played:
             name: (f'"{sha256(body).hexdigest()[:32]}"', body) for name, body in packed.items()
         }
 
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection until it is closed."""
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of one connection."""
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             await asyncio.sleep(RTT)
             while True:
-                asked = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+                request = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 await asyncio.sleep(RTT)
-                writer.write(self.answer(asked))
+                writer.write(self.answer(request))
                 await writer.drain()
         writer.close()
 
-    def answer(self, asked: str) -> bytes:
-        """Return the answer to a request, head and all."""
-        name = asked.split(" ", 2)[1].strip("/").rpartition("/")[2]
+    def answer(self, request: str) -> bytes:
+        """Return the full HTTP response to a request."""
+        name = request.split(" ", 2)[1].strip("/").rpartition("/")[2]
         tag, body = self.known.get(name, ("", b""))
         if not tag:
             return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-        if tag in asked:
+        if tag in request:
             return f"HTTP/1.1 304 Not Modified\r\n{HEAD % tag}\r\n".encode()
         size = f"Content-Encoding: gzip\r\nContent-Length: {len(body)}\r\n"
         return f"HTTP/1.1 200 OK\r\n{HEAD % tag}{size}\r\n".encode() + body
 
 
-async def play(pages: Path) -> None:
-    """Play the index until the process is ended."""
-    server = await asyncio.start_server(Played(pages).talk, "127.0.0.1", 0, backlog=512)
+async def serve(pages: Path) -> None:
+    """Serve the index until the process ends."""
+    server = await asyncio.start_server(PageServer(pages).handle, "127.0.0.1", 0, backlog=512)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/simple/", flush=True)
     await server.serve_forever()
 
 
-def made_environment(folder: Path, tar: Path | None, pages: Path) -> Path:
-    """Return the interpreter of an environment that has the dist-info folders, and no code."""
+def make_environment(folder: Path, tar: Path | None, pages: Path) -> Path:
+    """Create an environment with dist-info folders but no code; return its interpreter."""
     venv.create(folder, symlinks=True)
     site = next((folder / "lib").glob("python*")) / "site-packages"
     if tar is not None:
@@ -103,10 +103,10 @@ def made_environment(folder: Path, tar: Path | None, pages: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def made_pages(folder: Path, projects: int) -> Path:
+def make_pages(folder: Path, projects: int) -> Path:
     """Make pages whose sizes are distributed like real ones: a few huge, most small.
 
-    Every so many the same sizes come again: ten times as many pages are ten times the work.
+    The sizes repeat after `SIZES` pages: ten times as many pages are ten times the work.
     """
     folder.mkdir()
     chance = random.Random(7)
@@ -118,19 +118,19 @@ def made_pages(folder: Path, projects: int) -> Path:
         name = f"project-{number}"
         many, wheels = sizes[number % SIZES]
         versions = [f"1.{minor}" for minor in range(many)]
-        files = [made_file(name, version, wheel) for version in versions for wheel in range(wheels)]
+        files = [make_file(name, version, wheel) for version in versions for wheel in range(wheels)]
         page = {"meta": {"api-version": "1.1"}, "name": name, "versions": versions, "files": files}
         (folder / f"{name}.json.gz").write_bytes(gzip.compress(json.dumps(page).encode(), 6))
     return folder
 
 
 def _numbered(name: str) -> tuple[int, str]:
-    """Order what differs in a number by that."""
+    """Return a sort key that orders numbered names by their number."""
     return len(name), name
 
 
-def made_file(name: str, version: str, wheel: int) -> dict[str, object]:
-    """Make one file of a page; the first wheel of a version fits everywhere."""
+def make_file(name: str, version: str, wheel: int) -> dict[str, object]:
+    """Return one file of a page; the first wheel of a version fits every platform."""
     tag = "py3-none-any" if wheel == 0 else f"cp3{wheel}-cp3{wheel}-win_amd64"
     filename = f"{name.replace('-', '_')}-{version}-{tag}.whl"
     return {
@@ -145,4 +145,4 @@ def made_file(name: str, version: str, wheel: int) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    asyncio.run(play(Path(sys.argv[1])))
+    asyncio.run(serve(Path(sys.argv[1])))

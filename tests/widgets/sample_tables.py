@@ -1,4 +1,4 @@
-"""Tables of made-up packages, for cells of a notebook."""
+"""Tables of sample packages, shown in a notebook."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pkgwidgets.core.packages import VersionStep, PackageInfo, PackageStatus
 from pkgwidgets.widgets.package_table import PackageTable
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-heard = []
+messages = []
 
 def newer(latest, change, **more):
     known = dict(latest_version=latest, compatible_version=latest, released=START)
@@ -41,11 +41,11 @@ def info(n, **more):
         links=(("Home", f"https://example.invalid/{n}"), ("Changes", "http://example.invalid/c")),
     ) | kind | more)
 """
-"""Cells can make `info(n)`: by n % 7 a patch, a minor, a blocked major, none, ours, unknown,
-and one whose old version is still loaded."""
+"""Cells can call `info(n)`. By n % 7 it has a patch, a minor, a blocked major or no update, is
+editable, has unknown updates, or an old version that is still loaded."""
 
 SHOWN = """
-table = PackageTable(heard.append)
+table = PackageTable(messages.append)
 table.show(info(n) for n in range(COUNT))
 table.update_header(
     title="Packages", where="Python 3.12.1 · .venv · COUNT installed",
@@ -55,21 +55,21 @@ table
 """
 
 
-def table(notebook: Notebook, count: int = 500, *, then: str = "") -> Locator:
-    """Show a table of so many packages in the notebook's only cell."""
+def show_table(notebook: Notebook, count: int = 500, *, then: str = "") -> Locator:
+    """Show a table of `count` packages in the notebook's only cell."""
     notebook.ask(KINDS)
-    return place(notebook, SHOWN.replace("COUNT", str(count)) + then)
+    return show_source(notebook, SHOWN.replace("COUNT", str(count)) + then)
 
 
-def place(notebook: Notebook, source: str) -> Locator:
-    """Run a source in the notebook's only cell, and return what it shows."""
+def show_source(notebook: Notebook, source: str) -> Locator:
+    """Run code in the notebook's only cell, and return its output."""
     notebook.rewrite(0, source)
     output = notebook.run(0, wait=True)
     output.locator("section.pkgw").first.wait_for()
     return output
 
 
-def heard(notebook: Notebook) -> list[dict[str, object]]:
-    """Return what the kernel was asked for."""
-    found: list[dict[str, object]] = notebook.ask("import json; print(json.dumps(heard))")
-    return found
+def kernel_messages(notebook: Notebook) -> list[dict[str, object]]:
+    """Return the messages that the kernel received."""
+    messages: list[dict[str, object]] = notebook.ask("import json; print(json.dumps(messages))")
+    return messages

@@ -1,4 +1,4 @@
-"""A really started `jupyter server`, with the demo's garden as its default kernel's environment."""
+"""A `jupyter server` process whose default kernel runs in the demo's garden."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from held_transactions import PATIENCE
 from lean_jupyter import command
-from server.asking import kernel
+from server.client import kernel
 
 from pkgwidgets.demo import Demo
 
@@ -23,8 +23,8 @@ TOKEN = "a-token-of-these-tests"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Started:
-    """A server that runs, and what it logs."""
+class ServerProcess:
+    """A running server and its log."""
 
     url: str
     log: Path
@@ -32,17 +32,17 @@ class Started:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the examples of the README expect."""
+        """The environment variables that the examples of the README expect."""
         return {**os.environ, "JUPYTER": self.url.rstrip("/"), "TOKEN": TOKEN}
 
 
 @contextmanager
-def started(garden: Demo, folder: Path, *options: str) -> Iterator[Started]:
-    """Start a server of its own folders on a free port of loopback; stop it in the end."""
-    spec = folder / "data" / "kernels" / "garden" / "kernel.json"
-    spec.parent.mkdir(parents=True)
-    said = {"argv": kernel(garden.python), "display_name": "garden", "language": "python"}
-    spec.write_text(json.dumps(said), "utf-8")
+def start_server(garden: Demo, folder: Path, *options: str) -> Iterator[ServerProcess]:
+    """Start a server with its own folders on a free port of loopback; stop it at the end."""
+    spec_file = folder / "data" / "kernels" / "garden" / "kernel.json"
+    spec_file.parent.mkdir(parents=True)
+    content = {"argv": kernel(garden.python), "display_name": "garden", "language": "python"}
+    spec_file.write_text(json.dumps(content), "utf-8")
     (folder / "notebooks").mkdir()
     places = {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in ("config", "data")}
     runtime = folder / "runtime"
@@ -67,7 +67,7 @@ def started(garden: Demo, folder: Path, *options: str) -> Iterator[Started]:
             argv, env=variables, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=folder
         )
     try:
-        yield Started(url=_url(runtime, server, log), log=log, process=server.pid)
+        yield ServerProcess(url=_url(runtime, server, log), log=log, process=server.pid)
     finally:
         server.terminate()
         server.wait(PATIENCE)

@@ -1,4 +1,4 @@
-"""A kernel, and the cells that are run in it."""
+"""Run cells in a kernel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jupyter_client.manager import KernelManager
 
 
 class Notebook:
-    """A kernel, and the cells that are run in it; `patience` are the seconds that one may take."""
+    """A kernel that runs cells; each may take `patience` seconds."""
 
     def __init__(self, manager: KernelManager, patience: float = PATIENCE) -> None:
         self.manager = manager
@@ -23,7 +23,7 @@ class Notebook:
         self._client = self._connected()
 
     def run(self, code: str) -> str:
-        """Run a cell to its end; return what it shows, or the name of its error."""
+        """Run a cell to its end; return its output, or the name of its error."""
         return self.result(self.begin(code))
 
     def begin(self, code: str) -> str:
@@ -62,8 +62,8 @@ class Notebook:
 
 
 @contextmanager
-def kernel_of(python: Path, folder: Path, variables: Mapping[str, str]) -> Iterator[Notebook]:
-    """Start a kernel of an environment's own Python; `folder` is where it works."""
+def start_kernel(python: Path, folder: Path, variables: Mapping[str, str]) -> Iterator[Notebook]:
+    """Start a kernel with an environment's own Python; `folder` is its working directory."""
     spec = folder / "kernels" / "own"
     spec.mkdir(parents=True, exist_ok=True)
     argv = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]

@@ -1,4 +1,4 @@
-"""How tests ask a server, and which kernels they give it."""
+"""Types of the server tests' fixtures, and the command of a kernel."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Spec = Callable[..., None]
 
 
 class Ask(Protocol):
-    """Sends a request, by default with the token, and holds the answer against the contract."""
+    """Send a request, by default with the token, and check the answer against the contract."""
 
     def __call__(
         self,
