@@ -122,9 +122,9 @@ class Server:
 
     def play(self, request: Request) -> None:
         """Answer as it is written for the project; a file is a file."""
-        found = self.files.get(request.project)
-        if found is not None:
-            request.answer(found, Content_Type="application/zip")
+        content = self.files.get(request.project)
+        if content is not None:
+            request.answer(content, Content_Type="application/zip")
         else:
             self.plays.get(request.project, good)(request)
 
@@ -139,7 +139,7 @@ def page(*files: Mapping[str, Any], **more: Any) -> bytes:
 
 
 def files(project: str, *versions: str) -> list[dict[str, Any]]:
-    return [file(f"{project.replace('-', '_')}-{each}-py3-none-any.whl") for each in versions]
+    return [file(f"{project.replace('-', '_')}-{version}-py3-none-any.whl") for version in versions]
 
 
 def file(filename: str, **more: Any) -> dict[str, Any]:
@@ -207,10 +207,10 @@ class _Handler(socketserver.BaseRequestHandler):
         """Answer one question; return the project that it was for."""
         head = b""
         while b"\r\n\r\n" not in head:
-            came = connection.recv(1 << 16)
-            if not came:
+            received = connection.recv(1 << 16)
+            if not received:
                 return None
-            head += came
+            head += received
             if head[:1] == _HELLO:
                 connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 return None

@@ -89,12 +89,12 @@ def alive(pid: int) -> bool:
 
 def appliers(prefix: Path) -> list[int]:
     """Return the processes that carry plans out for an environment."""
-    found = []
+    processes = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes()
             if b"pkgwidgets.worker" in command and (folder / "cwd").readlink() == prefix:
-                found.append(int(folder.name))
+                processes.append(int(folder.name))
         except OSError:
             continue
-    return [pid for pid in found if alive(pid)]
+    return [pid for pid in processes if alive(pid)]

@@ -63,10 +63,10 @@ def guarded(
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            said = self.headers.get("Authorization", "")
-            guard.asked.append((self.path, said))
+            authorization = self.headers.get("Authorization", "")
+            guard.asked.append((self.path, authorization))
             answer = guard.reply(self.path)
-            if answer is None and credentials is not None and said != basic(*credentials):
+            if answer is None and credentials is not None and authorization != basic(*credentials):
                 answer = 401, {"WWW-Authenticate": 'Basic realm="packages"'}, b""
             status, headers, body = answer or _behind(
                 behind + urlsplit(self.path).path, self.headers.get("Accept", "*/*")

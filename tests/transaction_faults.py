@@ -59,18 +59,18 @@ class Wrapped:
         self._faults = faults
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if not callable(found) or name == "locked":
-            return found
+        attribute = getattr(self._inner, name)
+        if not callable(attribute) or name == "locked":
+            return attribute
         label = f"{type(self._inner).__name__}.{name}"
-        return lambda *args, **more: self._faults.call(label, found, args, more)
+        return lambda *args, **more: self._faults.call(label, attribute, args, more)
 
 
 def wrapped(backend: Backend, faults: Faults) -> Backend:
     inner = {f.name: Wrapped(getattr(backend, f.name), faults) for f in fields(backend)}
     inner["worker"] = None  # type: ignore[assignment]
     inner["undo_modules"] = backend.undo_modules  # type: ignore[assignment]
-    inner["save_point"] = lambda id: Wrapped(backend.save_point(id), faults)  # type: ignore[assignment]
+    inner["save_point"] = lambda transaction_id: Wrapped(backend.save_point(transaction_id), faults)  # type: ignore[assignment]
     return Backend(**inner)  # type: ignore[arg-type]
 
 
@@ -82,15 +82,15 @@ def strike_everywhere(kit: Any, plan: Plan, error: type[BaseException], *, late:
         faults = Faults(len(struck), error, late=late)
         with suppress(error, Cancelled):
             apply.apply_plan(wrapped(kit.backend, faults), plan)
-        found = kit.backend.journal.transactions()[known:]
-        if [done.outcome for done in found] == [Outcome.COMMITTED]:
+        new_transactions = kit.backend.journal.transactions()[known:]
+        if [done.outcome for done in new_transactions] == [Outcome.COMMITTED]:
             break
         assert faults.struck, "nothing was in its way"
         struck.append(faults.struck)
         assert kit.tree() == before, faults.struck
         # Right after its start there is nothing to end yet: the next one does it.
         known_ends = {Outcome.ROLLED_BACK, *([Outcome.STARTED] if ".start" in struck[-1] else [])}
-        assert {done.outcome for done in found} <= known_ends, faults.struck
+        assert {done.outcome for done in new_transactions} <= known_ends, faults.struck
     assert len(struck) > 15
     assert kit.tree() != before
 

@@ -23,9 +23,9 @@ def links(folder: Path, lines: str) -> tuple[tuple[str, str], ...]:
     wheel = SpoiltWheel(name="pea", version="1.0", metadata=f"{HEAD}{lines}\n")
     zipfile.ZipFile(io.BytesIO(wheel.data)).extractall(folder)
     facts = replace(interpreter.describe(Path(sys.executable)), search=(folder,))
-    (found,) = DistInfoReader(facts).read().values()
-    assert isinstance(found, Distribution)
-    return found.links
+    (distribution,) = DistInfoReader(facts).read().values()
+    assert isinstance(distribution, Distribution)
+    return distribution.links
 
 
 def test_labels_and_urls_of_project_links_are_read(tmp_path: Path) -> None:

@@ -186,8 +186,8 @@ def test_refused_request_has_its_own_http_status() -> None:
 def test_kept_packages_named_in_an_explanation_are_found(
     explanation: str, names: tuple[str, ...]
 ) -> None:
-    asked = ResolveRequest(requirements=(), keep=("bean==1", "sweet-pea==3", "leek!=3"))
-    assert asked.kept_names(explanation) == names
+    request = ResolveRequest(requirements=(), keep=("bean==1", "sweet-pea==3", "leek!=3"))
+    assert request.kept_names(explanation) == names
 
 
 # --- where the words stand
@@ -208,10 +208,10 @@ def texts(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def test_texts_of_all_front_ends_name_no_python_call() -> None:
-    found = {
+    calls = {
         (file, text)
         for folder in ("core", "analysis", "operations", "backends", "presentation")
         for file, text in texts(folder)
         if CALL.search(text)
     }
-    assert {file for file, _ in found} == {"core/hints.py"}
+    assert {file for file, _ in calls} == {"core/hints.py"}

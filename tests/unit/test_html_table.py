@@ -50,6 +50,6 @@ def test_style_is_escaped_in_its_attribute() -> None:
 
 def test_only_html_table_builds_tables() -> None:
     package = Path(pkgwidgets.__file__).parent
-    found = [path.name for path in package.rglob("*.py") if "<td" in path.read_text("utf-8")]
-    assert found == []
+    modules = [path.name for path in package.rglob("*.py") if "<td" in path.read_text("utf-8")]
+    assert modules == []
     assert '"td"' in (package / "presentation" / "html_table.py").read_text("utf-8")

@@ -23,19 +23,21 @@ def test_notebook_is_found_from_the_session_name(report: Path) -> None:
     assert find_notebook() == report
 
 
-@pytest.mark.parametrize("told", ["sub/renamed.ipynb", "RTC:sub/renamed.ipynb", "renamed.ipynb"])
-def test_renamed_notebook_is_found_from_the_name_in_the_page(report: Path, told: str) -> None:
+@pytest.mark.parametrize(
+    "shown_name", ["sub/renamed.ipynb", "RTC:sub/renamed.ipynb", "renamed.ipynb"]
+)
+def test_renamed_notebook_is_found_from_the_name_in_the_page(report: Path, shown_name: str) -> None:
     renamed = report.rename(report.with_name("renamed.ipynb"))
-    assert find_notebook(told) == renamed
+    assert find_notebook(shown_name) == renamed
     assert find_notebook() is None
 
 
 @pytest.mark.parametrize(
-    "told",
+    "shown_name",
     ["sub/gone.ipynb", "elsewhere/report.ipynb", "../report.ipynb", "ub/report.ipynb", "sub", "/"],
 )
-def test_notebook_name_without_a_file_is_not_accepted(report: Path, told: str) -> None:
-    assert find_notebook(told) is None
+def test_notebook_name_without_a_file_is_not_accepted(report: Path, shown_name: str) -> None:
+    assert find_notebook(shown_name) is None
 
 
 def test_no_notebook_is_found_without_a_usable_session_name(

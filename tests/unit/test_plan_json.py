@@ -73,10 +73,10 @@ Json = dict[str, Any]
 
 @pytest.mark.parametrize("plan", [PLAN, EMPTY], ids=["full", "empty"])
 def test_plan_survives_a_round_trip(plan: Plan) -> None:
-    found = plan_from_text(plan_to_text(plan))
-    assert found == plan
-    assert found.id == plan.id
-    assert plan_to_text(found) == plan_to_text(plan)
+    restored = plan_from_text(plan_to_text(plan))
+    assert restored == plan
+    assert restored.id == plan.id
+    assert plan_to_text(restored) == plan_to_text(plan)
 
 
 def test_plan_json_has_every_field_except_restart_and_kernels() -> None:

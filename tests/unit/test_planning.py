@@ -56,9 +56,9 @@ def test_plan_has_the_equivalent_shell_command(kit: Kit) -> None:
 
 
 def test_planning_reports_its_stages(kit: Kit) -> None:
-    told: list[Event] = []
-    plan_upgrade(kit.backend, "seedshelf", report=told.append)
-    assert [event.stage for event in told][:2] == [Stage.ASKING, Stage.RESOLVING]
+    events: list[Event] = []
+    plan_upgrade(kit.backend, "seedshelf", report=events.append)
+    assert [event.stage for event in events][:2] == [Stage.ASKING, Stage.RESOLVING]
 
 
 # --- a version is given
@@ -137,7 +137,7 @@ def test_invalid_request_is_refused_without_asking_the_index(
     with pytest.raises(InvalidRequest) as caught:
         plan_upgrade(kit.backend, **arguments)  # type: ignore[arg-type]
     assert caught.value.field == field
-    assert kit.index.asked == []
+    assert kit.index.requests == []
 
 
 @pytest.mark.parametrize("plan", [plan_upgrade, plan_uninstall])
@@ -184,7 +184,7 @@ def test_invalid_requirement_is_refused(requirement: str) -> None:
     kit = FakeKit()
     with pytest.raises(InvalidRequest):
         plan_install(kit.backend, requirement)
-    assert kit.index.asked == []
+    assert kit.index.requests == []
 
 
 def test_unknown_project_raises_project_not_found(kit: Kit) -> None:
@@ -243,9 +243,9 @@ def test_rolled_back_transaction_cannot_be_undone(kit: Kit) -> None:
     with pytest.raises(PkgwidgetsError):
         applied(kit, plan_upgrade(kit.backend, "harvestscale"))
     (failed,) = kit.backend.journal.transactions()
-    for id in (None, failed.id):
+    for transaction_id in (None, failed.id):
         with pytest.raises(InvalidRequest):
-            plan_undo(kit.backend, id)
+            plan_undo(kit.backend, transaction_id)
 
 
 def test_plan_names_the_interpreter_of_the_environment(kit: Kit) -> None:

@@ -45,10 +45,10 @@ def test_cells_are_compared_before_and_after(
     notebook = write(tmp_path / "a.ipynb", "1 + 1", USE)
     plan = planning.plan_upgrade(kit.backend, "frostcall")
     before = kit.tree()
-    found = rehearsal.rehearse(kit.backend, stand, plan, [notebook])
-    assert [cell.verdict for cell in found.cells] == [Verdict.SAME, Verdict.BROKEN]
-    assert found.cells[1].before.text == "True"
-    assert found.cells[1].after.error.startswith("AttributeError")
+    result = rehearsal.rehearse(kit.backend, stand, plan, [notebook])
+    assert [cell.verdict for cell in result.cells] == [Verdict.SAME, Verdict.BROKEN]
+    assert result.cells[1].before.text == "True"
+    assert result.cells[1].after.error.startswith("AttributeError")
     assert {path: kit.disk[path] for path in kit.disk if path.is_relative_to("/fake")} == before
 
 
@@ -67,9 +67,9 @@ def test_flaky_cell_does_not_fail_the_rehearsal(
 ) -> None:
     notebook = write(tmp_path / "a.ipynb", "import time; time.perf_counter_ns()")
     plan = planning.plan_upgrade(kit.backend, "frostcall")
-    found = rehearsal.rehearse(kit.backend, stand, plan, [notebook])
-    assert [cell.verdict for cell in found.cells] == [Verdict.FLAKY]
-    assert found.passed
+    result = rehearsal.rehearse(kit.backend, stand, plan, [notebook])
+    assert [cell.verdict for cell in result.cells] == [Verdict.FLAKY]
+    assert result.passed
 
 
 def test_environment_changed_during_rehearsal_raises_stale_plan(
@@ -92,16 +92,16 @@ def test_plan_without_changes_runs_notebooks_once(
     kit: FakeKit, stand: RehearsalBackend, scratch: FakeScratch, tmp_path: Path
 ) -> None:
     plan = planning.plan_upgrade(kit.backend, "beanpoles")
-    found = rehearsal.rehearse(kit.backend, stand, plan, [write(tmp_path / "a.ipynb", "1")])
-    assert (found.passed, scratch.runs) == (True, [False])
+    result = rehearsal.rehearse(kit.backend, stand, plan, [write(tmp_path / "a.ipynb", "1")])
+    assert (result.passed, scratch.runs) == (True, [False])
 
 
 def test_uninstalled_package_cannot_be_imported_in_the_rehearsal(
     kit: FakeKit, stand: RehearsalBackend, tmp_path: Path
 ) -> None:
     plan = planning.plan_uninstall(kit.backend, "frostcall")
-    found = rehearsal.rehearse(kit.backend, stand, plan, [write(tmp_path / "a.ipynb", USE)])
-    assert found.cells[0].after.error == "ModuleNotFoundError: No module named 'frostcall'"
+    result = rehearsal.rehearse(kit.backend, stand, plan, [write(tmp_path / "a.ipynb", USE)])
+    assert result.cells[0].after.error == "ModuleNotFoundError: No module named 'frostcall'"
 
 
 def test_stale_plan_and_missing_notebook_are_refused(
@@ -149,7 +149,9 @@ def test_known_good_plan_returns_to_the_versions_of_a_clean_run(
     ]
     apply_and_follow(kit.backend, back)
     now = kit.environment.distributions()
-    assert [str(found) for found in now] == [str(found) for found in before]
+    assert [str(distribution) for distribution in now] == [
+        str(distribution) for distribution in before
+    ]
     assert not known_good.plan_known_good(kit.backend, stand, notebook)
 
 

@@ -21,9 +21,9 @@ def test_default_environment_is_that_of_the_kernel(monkeypatch: pytest.MonkeyPat
     service = PackageService()
     assert service.python == Path(sys.executable)
     assert service.prefix == Path(sys.prefix)
-    found = service.get_packages()
-    assert found.loc["pytest", "loaded_version"] == pytest.__version__
-    assert "pandas" in found.index
+    frame = service.get_packages()
+    assert frame.loc["pytest", "loaded_version"] == pytest.__version__
+    assert "pandas" in frame.index
 
 
 # --- what is refused

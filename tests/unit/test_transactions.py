@@ -112,11 +112,11 @@ def test_exception_is_raised_after_rollback_and_interrupt_as_cancelled(
     expected = Cancelled if error is KeyboardInterrupt else error
     with pytest.raises(expected) as caught:
         apply.apply_plan(kit.backend, plan, fail)
-    found = last(kit.backend)
-    assert (found.outcome, kit.tree()) == (Outcome.ROLLED_BACK, before)
+    transaction = last(kit.backend)
+    assert (transaction.outcome, kit.tree()) == (Outcome.ROLLED_BACK, before)
     if isinstance(caught.value, Cancelled):
-        assert caught.value.transaction == found.id
-        assert found.error == "it was interrupted"
+        assert caught.value.transaction == transaction.id
+        assert transaction.error == "it was interrupted"
 
 
 def test_cancellation_after_commit_has_no_effect(kit: Kit) -> None:
@@ -140,11 +140,11 @@ def test_failure_to_prune_save_points_is_ignored(kit: Kit, monkeypatch: pytest.M
     points = kit.backend.save_point
     plan = plan_upgrade(kit.backend, "pea", version="6.0")
 
-    def save_point(id: str) -> Any:
-        found = points(id)
-        if id == kit.backend.journal.transactions()[0].id:
-            monkeypatch.setattr(type(found), "discard", refuse)
-        return found
+    def save_point(transaction_id: str) -> Any:
+        point = points(transaction_id)
+        if transaction_id == kit.backend.journal.transactions()[0].id:
+            monkeypatch.setattr(type(point), "discard", refuse)
+        return point
 
     done = apply.apply_plan(replace(kit.backend, save_point=save_point), plan)
     assert done.outcome is Outcome.COMMITTED
@@ -226,15 +226,15 @@ def test_failed_rollback_blocks_changes_until_it_succeeds() -> None:
 
     with pytest.raises(RollbackFailed, match="it is stuck") as caught:
         apply.apply_plan(kit.backend, plan, fail)
-    found = last(kit.backend)
-    assert (found.outcome, caught.value.transaction) == (Outcome.INCOMPLETE, found.id)
-    assert caught.value.kept == str(kit.journal.folder(found.id))
+    transaction = last(kit.backend)
+    assert (transaction.outcome, caught.value.transaction) == (Outcome.INCOMPLETE, transaction.id)
+    assert caught.value.kept == str(kit.journal.folder(transaction.id))
     with pytest.raises(RollbackFailed):
         apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "frostcall"))
     assert len(kit.journal.transactions()) == 1
-    kit.kept[found.id].stuck.clear()
+    kit.kept[transaction.id].stuck.clear()
     with kit.environment.locked("recovery"):
-        assert recovery.recover(kit.backend) == (found.id,)
+        assert recovery.recover(kit.backend) == (transaction.id,)
     assert kit.tree() == before
     assert last(kit.backend).outcome is Outcome.ROLLED_BACK
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
@@ -260,4 +260,7 @@ def test_interrupt_right_after_the_start_is_rolled_back(kit: Kit) -> None:
 def test_five_save_points_are_kept(kit: Kit) -> None:
     assert len(list(trees_of_six(kit))) == 5
     done = kit.backend.journal.transactions()
-    assert [kit.backend.save_point(each.id).is_intact() for each in done] == [False, *[True] * 5]
+    assert [kit.backend.save_point(transaction.id).is_intact() for transaction in done] == [
+        False,
+        *[True] * 5,
+    ]
