@@ -23,11 +23,14 @@ def test_culprit_is_found_beside_a_randomly_failing_cell(
         for _ in range(times):
             cell = tossing(tmp_path / "tosses", (dice.random() < chance for _ in range(200)))
             notebook = write(tmp_path / "a.ipynb", cell, *counting(*range(1, MOST + 1)))
-            found = examined(field(*crops(MOST, [5])), notebook)
-            assert "crop5" in found.culprits
-            assert len(found.plan.changes) == MOST - len(found.culprits)
-            assert {held.id for held in found.plan.held_back} == set(found.culprits)
-            assert all(held.reason.startswith("it breaks cell ") for held in found.plan.held_back)
-            assert found.rehearsals <= 2 + ceil(log2(MOST)) * (1 + len(found.culprits))
-            innocent += len(found.culprits) - 1
+            result = examined(field(*crops(MOST, [5])), notebook)
+            assert "crop5" in result.culprits
+            assert len(result.plan.changes) == MOST - len(result.culprits)
+            assert {held_back.id for held_back in result.plan.held_back} == set(result.culprits)
+            assert all(
+                held_back.reason.startswith("it breaks cell ")
+                for held_back in result.plan.held_back
+            )
+            assert result.rehearsals <= 2 + ceil(log2(MOST)) * (1 + len(result.culprits))
+            innocent += len(result.culprits) - 1
     assert innocent <= 5 * times // 8

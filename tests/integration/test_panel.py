@@ -71,10 +71,10 @@ def test_index_is_requested_once_when_the_panel_is_displayed(
     click(panel.life, type="here", view="a")
     assert panel.wait(60)
     assert repr(panel) == "PackagePanel(11 packages, 7 updates)"
-    asked = len(garden.index.requests)
+    requests = len(garden.index.requests)
     click(panel.life, type="here", view="b")
     assert panel.wait(60)
-    assert len(garden.index.requests) == asked > 0
+    assert len(garden.index.requests) == requests > 0
     panel.close()
 
 
@@ -165,9 +165,9 @@ def test_cancelled_plan_does_not_open(
     def slow(*args: Any, **options: Any) -> Any:
         begun.set()
         assert gate.wait(30)
-        return found
+        return plan
 
-    found = service.plan_upgrade("seedshelf")
+    plan = service.plan_upgrade("seedshelf")
     monkeypatch.setattr(service, "plan_upgrade", slow)
     click(panel.table, type="plan", names=["seedshelf"])
     assert begun.wait(30)
@@ -241,7 +241,7 @@ def test_install_form_installs_a_new_package(panel: PackagePanel, garden: Demo) 
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def details(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the browser was told of open rows, all together."""
     known: dict[str, Any] = {}
 
@@ -257,52 +257,52 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_row_details_show_relations_size_and_versions(
-    panel: PackagePanel, told: dict[str, Any]
+    panel: PackagePanel, details: dict[str, Any]
 ) -> None:
     click(panel.table, type="check")
     assert panel.wait(60)
-    for id in ("raintable", "bedplanner", "compost-log"):
-        click(panel.table, type="detail", id=id)
+    for name in ("raintable", "bedplanner", "compost-log"):
+        click(panel.table, type="detail", id=name)
     assert panel.wait(60)
-    rain = told["raintable"]
+    rain = details["raintable"]
     assert (rain["requires"], rain["required_by"]) == ([], ["allotboard"])
     assert rain["size"].endswith(" bytes")
-    assert [(each["version"], each["note"], each["pick"]) for each in rain["versions"]] == [
+    assert [(option["version"], option["note"], option["pick"]) for option in rain["versions"]] == [
         ("3.1.0", "latest", False),
         ("2.4.0", "newest that fits", True),
         ("2.0.0", "installed", False),
     ]
-    assert told["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
-    assert [(r["version"], r["note"], r["pick"]) for r in told["compost-log"]["versions"]] == [
+    assert details["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
+    assert [(r["version"], r["note"], r["pick"]) for r in details["compost-log"]["versions"]] == [
         ("1.0.0", "yanked", False),
         ("0.9.0", "installed, latest", True),
     ]
 
 
 def test_row_details_explain_an_unavailable_index(
-    panel: PackagePanel, garden: Demo, told: dict[str, Any]
+    panel: PackagePanel, garden: Demo, details: dict[str, Any]
 ) -> None:
     garden.index.down = True
     click(panel.table, type="detail", id="bedplanner")
     assert panel.wait(60)
-    assert "503" in told["bedplanner"]["failed"]
-    assert "versions" not in told["bedplanner"]
-    assert told["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
+    assert "503" in details["bedplanner"]["failed"]
+    assert "versions" not in details["bedplanner"]
+    assert details["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
     garden.index.down = False
     click(panel.table, type="detail", id="bedplanner")
     assert panel.wait(60)
-    assert told["bedplanner"]["failed"] == ""
-    assert [each["version"] for each in told["bedplanner"]["versions"]] == ["2.3.0", "2.1.0"]
+    assert details["bedplanner"]["failed"] == ""
+    assert [option["version"] for option in details["bedplanner"]["versions"]] == ["2.3.0", "2.1.0"]
 
 
 def test_last_opened_row_is_loaded_first(
-    panel: PackagePanel, service: PackageService, told: dict[str, Any]
+    panel: PackagePanel, service: PackageService, details: dict[str, Any]
 ) -> None:
-    begun, gate, asked = threading.Event(), threading.Event(), []
+    begun, gate, names = threading.Event(), threading.Event(), []
     relations = service.get_dependencies
 
     def slow(name: str) -> Any:
-        asked.append(name)
+        names.append(name)
         begun.set()
         assert gate.wait(30)
         return relations(name)
@@ -311,11 +311,11 @@ def test_last_opened_row_is_loaded_first(
         patch.setattr(service, "get_dependencies", slow)
         click(panel.table, type="detail", id="raintable")
         assert begun.wait(30)
-        for id in ("seedshelf", "frostcall", "seedshelf"):
-            click(panel.table, type="detail", id=id)
+        for row_id in ("seedshelf", "frostcall", "seedshelf"):
+            click(panel.table, type="detail", id=row_id)
         gate.set()
         assert panel.wait(60)
-    assert asked == ["raintable", "seedshelf", "frostcall"]
+    assert names == ["raintable", "seedshelf", "frostcall"]
 
 
 # --- history

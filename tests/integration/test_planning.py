@@ -55,10 +55,10 @@ def test_package_from_a_url_or_folder_is_never_changed(
     for allow in ("self", "dependencies", "all"):
         plan = plan_upgrade(backend, "bedplanner", allow=allow)
         assert said(plan) == []
-        assert [held.id for held in plan.held_back] == ["bedplanner"]
+        assert [held_back.id for held_back in plan.held_back] == ["bedplanner"]
     plan = plan_upgrade(backend)
     assert said(plan) == [change for change in NEWER if change[:3] not in ("sun", "bed")]
-    assert {"sundrift", "bedplanner"} == {held.id for held in plan.held_back}
+    assert {"sundrift", "bedplanner"} == {held_back.id for held_back in plan.held_back}
 
 
 # --- an environment that is broken already
@@ -102,7 +102,7 @@ def test_withdrawn_release_does_not_block_other_upgrades(
     garden.index.withdraw("Compost_Log", version)
     plan = plan_upgrade(backend)
     assert said(plan) == NEWER
-    assert [str(held) for held in plan.held_back] == (
+    assert [str(held_back) for held_back in plan.held_back] == (
         [f"Compost_Log 0.9.0: compost-log is not on {garden.index_url}"] if version is None else []
     )
 

@@ -121,8 +121,8 @@ def test_damaged_old_journal_causes_no_rollback(backend: Backend, garden: Demo) 
 
 
 def test_interrupted_change_with_a_torn_record_is_recovered(backend: Backend) -> None:
-    id = crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
-    with (backend.journal.folder(id) / "journal").open("ab") as file:
+    transaction_id = crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    with (backend.journal.folder(transaction_id) / "journal").open("ab") as file:
         file.write(b'{"v": 1, "n"')
     for _ in range(2):
         with backend.environment.locked("recovery"):
@@ -162,8 +162,10 @@ def test_undo_with_a_damaged_save_point_leaves_the_environment_unchanged(
 
 def test_history_is_read_by_another_session(backend: Backend, garden: Demo) -> None:
     done = apply.apply_plan(backend, plan_upgrade(backend, "seedshelf"))
-    (found,) = FolderJournal(garden.folder / "env" / ".pkgwidgets", recovery_archive).transactions()
-    assert (found.id, found.plan) == (done.id, replace(done.plan, restart=None))
+    (transaction,) = FolderJournal(
+        garden.folder / "env" / ".pkgwidgets", recovery_archive
+    ).transactions()
+    assert (transaction.id, transaction.plan) == (done.id, replace(done.plan, restart=None))
 
 
 def test_damaged_older_journal_is_shown_incomplete_without_rollback(
