@@ -113,12 +113,12 @@ class Server:
     plays: dict[str, Play] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     bystanders: dict[str, Server] = field(default_factory=dict)
-    asked: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
     def requests_of(self, project: str) -> list[Request]:
-        return [request for request in self.asked if request.project == project]
+        return [request for request in self.requests if request.project == project]
 
     def play(self, request: Request) -> None:
         """Answer as it is written for the project; a file is a file."""
@@ -219,9 +219,9 @@ class _Handler(socketserver.BaseRequestHandler):
         pairs = (line.partition(":") for line in lines)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
         played = self.server.played
-        nth = sum(request.path == path for request in played.asked)
+        nth = sum(request.path == path for request in played.requests)
         request = Request(path, headers, connection, nth, played, self.client_address[1])
-        played.asked.append(request)
+        played.requests.append(request)
         played.play(request)
         return request.project
 

@@ -24,7 +24,7 @@ class Guard:
     """What was asked, by whom; `reply` answers instead of the index where it is not None."""
 
     url: str
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
     reply: Callable[[str], Reply | None] = lambda path: None
 
     def with_credentials(self, text: str) -> str:
@@ -64,7 +64,7 @@ def guarded(
 
         def do_GET(self) -> None:
             authorization = self.headers.get("Authorization", "")
-            guard.asked.append((self.path, authorization))
+            guard.requests.append((self.path, authorization))
             answer = guard.reply(self.path)
             if answer is None and credentials is not None and authorization != basic(*credentials):
                 answer = 401, {"WWW-Authenticate": 'Basic realm="packages"'}, b""

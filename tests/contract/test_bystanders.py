@@ -62,16 +62,16 @@ def test_distribution_with_files_in_the_same_package_is_affected(
         BuiltWheel(name="bedding", version="1", files={"bedding/a.py": "", "tests/a.py": ""}),
     )
     (garden.site_packages / "bed" / "gone.py").unlink()
-    found = backend.bystanders.sharing_folders(plan_of(change_of("bed-a", "1", None)), None)
-    assert found == {"bed-b": {garden.site_packages / "bed" / "b.py"}}
+    affected = backend.bystanders.sharing_folders(plan_of(change_of("bed-a", "1", None)), None)
+    assert affected == {"bed-b": {garden.site_packages / "bed" / "b.py"}}
 
 
 def test_distribution_with_a_module_of_a_staged_name_is_affected(
     backend: Backend, garden: Demo
 ) -> None:
     stage = staged(backend, garden, newer(raintable____init___py=""))
-    found = backend.bystanders.sharing_folders(UPGRADE, stage)
-    assert found == {"raintable": {garden.site_packages / "raintable.py"}}
+    affected = backend.bystanders.sharing_folders(UPGRADE, stage)
+    assert affected == {"raintable": {garden.site_packages / "raintable.py"}}
 
 
 @pytest.mark.parametrize(

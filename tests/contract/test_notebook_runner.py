@@ -63,8 +63,8 @@ def test_cells_run_in_order_and_continue_after_an_error(
         "2 + 3",
     ]
     script = scratch.read(write(tmp_path / "a.ipynb", *cells))
-    told: list[Event] = []
-    (run,) = scratch.run([script], report=told.append)
+    events: list[Event] = []
+    (run,) = scratch.run([script], report=events.append)
     assert [cell.number for cell in run.cells] == [1, 2, 3, 4, 5, 6]
     assert run.cells[1].text == "hello\nTrue"
     assert [cell.error for cell in run.cells] == [
@@ -72,7 +72,7 @@ def test_cells_run_in_order_and_continue_after_an_error(
     ]  # fmt: skip
     assert run.cells[5].text == "5"
     assert not run.is_clean
-    assert {event.stage for event in told} == {Stage.CHECKING}
+    assert {event.stage for event in events} == {Stage.CHECKING}
     assert kit.tree() == before
 
 
@@ -82,7 +82,7 @@ def test_staged_modules_come_first_and_masked_files_are_gone(
     interpreter = kit.backend.environment.interpreter
     inside = interpreter.scheme["purelib"].relative_to(interpreter.prefix)
     beside = tmp_path / "stage"
-    _put(kit, beside / inside / "frostcall.py", b"where = 'beside'\n")
+    _write_file(kit, beside / inside / "frostcall.py", b"where = 'beside'\n")
     hidden = {interpreter.scheme["purelib"] / "seedshelf.py"}
     cells = ["import frostcall\nfrostcall.where", "import seedshelf", "import raintable"]
     script = scratch.read(write(tmp_path / "n" / "a.ipynb", *cells))
@@ -121,7 +121,7 @@ def test_invalid_notebook_file_is_refused(
             scratch.read(tmp_path / name)
 
 
-def _put(kit: Kit, path: Path, content: bytes) -> None:
+def _write_file(kit: Kit, path: Path, content: bytes) -> None:
     if isinstance(kit, FakeKit):
         kit.disk[path.parent.parent.parent / "stage" / "lib" / path.name] = content
     else:
@@ -226,16 +226,16 @@ def test_copying_the_folder_can_be_cancelled(
     monkeypatch.setattr("tempfile.tempdir", str(place))
     for number in range(20):
         (work / f"{number}").touch()
-    told: list[str] = []
+    progress: list[str] = []
 
     def cancel(event: Event) -> None:
-        told.append(event.text)
+        progress.append(event.text)
         if len(list(place.rglob("copy/*"))) > 3:
             raise Cancelled("")
 
     with pytest.raises(Cancelled):
         real("1", report=cancel)
-    assert set(told) == {"copying the folder of a.ipynb"}
+    assert set(progress) == {"copying the folder of a.ipynb"}
     assert list(place.iterdir()) == []
 
 
@@ -295,9 +295,9 @@ def test_cancelling_ends_the_kernel_and_its_child_processes(
         real(source, report=cancel)
     pids = [int(pid) for pid in note.read_text().split()]
     until = time.monotonic() + 30
-    while any(map(_lives, pids)) and time.monotonic() < until:
+    while any(map(_is_alive, pids)) and time.monotonic() < until:
         time.sleep(0.05)
-    assert [pid for pid in pids if _lives(pid)] == []
+    assert [pid for pid in pids if _is_alive(pid)] == []
 
 
 def test_killed_runner_ends_its_kernel(real: Real, tmp_path: Path) -> None:
@@ -317,12 +317,12 @@ def test_killed_runner_ends_its_kernel(real: Real, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="the process that runs notebooks ended"):
         real(source, report=kill)
     pid, until = int(note.read_text().split()[0]), time.monotonic() + 30
-    while _lives(pid) and time.monotonic() < until:
+    while _is_alive(pid) and time.monotonic() < until:
         time.sleep(0.05)
-    assert not _lives(pid)
+    assert not _is_alive(pid)
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
@@ -389,9 +389,9 @@ def test_notebook_of_another_nbformat_is_refused(real: Real, tmp_path: Path) -> 
 def test_notebook_in_another_language_is_refused(
     real: Real, tmp_path: Path, language: str, where: str
 ) -> None:
-    said = {"language": language} if where == "kernelspec" else {"name": language}
+    fields = {"language": language} if where == "kernelspec" else {"name": language}
     other = tmp_path / "other.ipynb"
-    other.write_text(json.dumps({"nbformat": 4, "metadata": {where: said}, "cells": []}))
+    other.write_text(json.dumps({"nbformat": 4, "metadata": {where: fields}, "cells": []}))
     with pytest.raises(InvalidRequest, match=f"its code is {language.lower()}, not Python"):
         real.notebook_runner.read(other)
 
@@ -411,8 +411,8 @@ def test_long_outputs_are_truncated_with_a_hash(real: Real) -> None:
     assert len(shown["data"]["text/html"]) < 11_000
     assert "(3000000 characters, sha256 " in shown["data"]["text/html"]
     assert cells[3].text == "100 %\nac"
-    told = {output["name"]: output["text"] for output in cells[4].outputs}
-    assert told == {"stdout": "1\n2\n", "stderr": "1\n2\n"}
+    streams = {output["name"]: output["text"] for output in cells[4].outputs}
+    assert streams == {"stdout": "1\n2\n", "stderr": "1\n2\n"}
     assert time.monotonic() - begun < 60
 
 
@@ -528,10 +528,10 @@ def test_killed_process_leaves_no_kernel_and_its_folders_are_removed(
     asking.kill()
     asking.communicate()
     pids = [int(pid) for pid in note.read_text().split()]
-    _wait(lambda: not any(map(_lives, pids)))
-    left = {path.name.rpartition("-")[0] for path in place.iterdir()}
-    assert left <= {"pkgwidgets-stage", "pkgwidgets-rehearsal"}
-    assert "pkgwidgets-stage" in left
+    _wait(lambda: not any(map(_is_alive, pids)))
+    prefixes = {path.name.rpartition("-")[0] for path in place.iterdir()}
+    assert prefixes <= {"pkgwidgets-stage", "pkgwidgets-rehearsal"}
+    assert "pkgwidgets-stage" in prefixes
     monkeypatch.setenv("TMPDIR", str(place))
     monkeypatch.setattr("tempfile.tempdir", None)
     with real.notebook_runner.temporary_directory():

@@ -35,12 +35,12 @@ def test_upgrade_is_planned_to_the_compatible_version(kit: Kit, allow: AllowPoli
     before = kit.tree()
     plan = plan_upgrade(kit.backend, "raintable", allow=allow)
     assert said(plan) == ["raintable 2.0.0 → 2.4.0"]
-    (held,) = plan.held_back
-    assert str(held) == (
+    (held_back,) = plan.held_back
+    assert str(held_back) == (
         "raintable 2.4.0, not 3.1.0: allotboard 1.40.0 needs raintable<3; "
         "allowing all would reach 3.1.0 and move allotboard to 1.67.0"
     )
-    assert (held.kept_version, held.latest) == (Version("2.4.0"), Version("3.1.0"))
+    assert (held_back.kept_version, held_back.latest) == (Version("2.4.0"), Version("3.1.0"))
     assert (plan.requested, plan.allow) == (("raintable",), allow)
     assert kit.tree() == before
 
@@ -64,9 +64,9 @@ def test_package_is_held_back_if_its_dependency_may_not_change(kit: Kit) -> None
     plan = plan_upgrade(kit.backend, "bedplanner", allow="self")
     assert said(plan) == []
     assert not plan
-    (held,) = plan.held_back
-    assert (held.kept_version, held.latest) == (Version("2.1.0"), Version("2.3.0"))
-    assert held.reason
+    (held_back,) = plan.held_back
+    assert (held_back.kept_version, held_back.latest) == (Version("2.1.0"), Version("2.3.0"))
+    assert held_back.reason
 
 
 def test_change_names_its_wheel_and_hash(kit: Kit) -> None:

@@ -103,8 +103,8 @@ def real(tmp_path: Path, tree: Oracle) -> RealPlace:
 def place(request: pytest.FixtureRequest) -> Place:
     if request.param == "fake":
         return FakePlace()
-    found: RealPlace = request.getfixturevalue("real")
-    return found
+    real_place: RealPlace = request.getfixturevalue("real")
+    return real_place
 
 
 OLD = {"lib/pea.py": b"x = 1\n", "lib/pod/__init__.py": b"", "bin/pea": b"#!/bin/sh\n"}
@@ -222,18 +222,18 @@ def test_interrupted_restore_can_be_run_again(
         for number in range(len(paths)):
             changed(real)
             with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
-                patch.setattr(os, name, cut_off(getattr(os, name), number))
+                patch.setattr(os, name, interrupt_after(getattr(os, name), number))
                 real.save_point().restore()
             assert real.save_point().restore() == ()
             assert real.tree() == before
 
 
-def cut_off(function: Callable[..., object], after: int) -> Callable[..., object]:
+def interrupt_after(function: Callable[..., object], after: int) -> Callable[..., object]:
     """Let so many calls pass and interrupt all that come later."""
-    left = iter(range(after))
+    allowed = iter(range(after))
 
     def called(*args: object, **more: object) -> object:
-        if next(left, None) is None:
+        if next(allowed, None) is None:
             raise KeyboardInterrupt
         return function(*args, **more)
 
