@@ -1,4 +1,4 @@
-"""What every test may ask for: a clean process, the demo's garden, and the oracle of trees."""
+"""Fixtures of all tests: a clean process, the demo environment and the hash oracle."""
 
 from __future__ import annotations
 

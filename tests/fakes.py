@@ -1,4 +1,4 @@
-"""Working doubles of the outside world on one disk in memory, and what tests share."""
+"""In-memory fakes of everything outside, and values that tests share."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ class FakeRecords:
         return rows
 
 
-class FakeNeighbours:
+class FakeBystanders:
     """Who has files in the folders that a plan touches, and who runs a command: by name only."""
 
     def __init__(self, environment: FakeEnvironment) -> None:
@@ -281,13 +281,13 @@ class FakeNeighbours:
         return {}
 
 
-class FakeTrial:
+class FakeImportChecker:
     """A module imports unless it is missing or one of its files starts a line with `raise`."""
 
     def __init__(self, environment: FakeEnvironment) -> None:
         self._environment = environment
         self.no_kernel: str | None = None
-        self.asked_for_a_kernel = 0
+        self.kernel_checks = 0
 
     def failures(
         self,
@@ -311,7 +311,7 @@ class FakeTrial:
         staged: Path | None = None,
         masked: Collection[Path] = (),
     ) -> str | None:
-        self.asked_for_a_kernel += 1
+        self.kernel_checks += 1
         return self.no_kernel
 
     def keep_bytecode(self, stage: Path) -> None:
@@ -700,11 +700,11 @@ class FakeKit:
         self.index = FakeIndex(wheels)
         self.installer = FakeInstaller(self.environment, self.index)
         self.journal = FakeJournal()
-        self.import_checker = FakeTrial(self.environment)
+        self.import_checker = FakeImportChecker(self.environment)
         self.backend = Backend(
             environment=self.environment,
             records=FakeRecords(self.environment),
-            bystanders=FakeNeighbours(self.environment),
+            bystanders=FakeBystanders(self.environment),
             import_checker=self.import_checker,
             index=self.index,
             installer=self.installer,

@@ -1,4 +1,4 @@
-"""Transactions that stand still where a test wants them, until it opens a gate."""
+"""Transactions that wait at a stage until the test opens a gate."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def held_wheel(version: str, gate: Path, *, staged: bool) -> BuiltWheel:
     )
 
 
-class HeldTrial:
+class HeldImportChecker:
     """A trial that reports and reports until the gate is there; with a fake disk, the same."""
 
     def __init__(self, inner: ImportChecker, gate: Path, stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""A server before an index that wants to know who asks, over TLS if need be."""
+"""A server in front of an index that requires credentials, on request over TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of plans share: wheels, environments that are broken, and how a plan reads."""
+"""Shared by tests of plans: wheels, unmet requirements, and a plan's changes as text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEWER = [
 ]
 
 
-def said(plan: Plan) -> list[str]:
+def changes_of(plan: Plan) -> list[str]:
     return [str(change) for change in plan.changes]
 
 

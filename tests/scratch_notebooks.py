@@ -1,4 +1,4 @@
-"""Notebooks written on the spot, and doubles of what runs and remembers them."""
+"""Notebooks written by tests, and fakes of the runner and the known-good store."""
 
 from __future__ import annotations
 

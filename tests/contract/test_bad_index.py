@@ -1,4 +1,4 @@
-"""Forty ways in which an index misbehaves: each costs its own project's answer, and no other."""
+"""Forty kinds of bad index behaviour: each affects only its own project."""
 
 from __future__ import annotations
 

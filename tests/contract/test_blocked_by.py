@@ -1,4 +1,4 @@
-"""What a row says of who forbids the latest release is what uv does: asked row by row."""
+"""The blockers that a row names are those of uv, row by row."""
 
 from __future__ import annotations
 

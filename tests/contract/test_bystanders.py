@@ -1,4 +1,4 @@
-"""Whom a change concerns is told by the files, and what it has to do with them."""
+"""Which installed distributions a change affects, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An index that misbehaves costs its own answers, and what was known is kept and marked."""
+"""A failing index affects only its own answers; cached ones are used and marked as stale."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial says which modules fail and why, whatever they do to the process that tries them."""
+"""The import check names the failing modules, whatever they do to its process."""
 
 from __future__ import annotations
 

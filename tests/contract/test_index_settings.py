@@ -1,4 +1,4 @@
-"""The index is the one that uv is configured with, else pip's, else uv's own; for both of us."""
+"""The index is that of uv's configuration, else pip's, else uv's default, for us and for uv."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is installed is listed as it is, whatever the files say, and one at a time changes it."""
+"""Installed distributions are listed, whatever their files contain; one holder has the lock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An installer plans without changing anything, and changes exactly what was planned."""
+"""The installer resolves without changing anything, and installs exactly the plan."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeKit, Kit, Oracle, change_of, plan_of
+from malformed_wheels import MalformedWheel
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from spoilt_wheels import SpoiltWheel
 
 from pkgwidgets import PackageService
 from pkgwidgets.backends.installer import uv
@@ -288,7 +288,9 @@ def test_replaced_wheel_is_refused_and_the_environment_is_unchanged(
     service: PackageService, garden: Demo, tree: Oracle
 ) -> None:
     other = BuiltWheel(name="seedshelf", version="1.5", files={"seedshelf.py": "evil = 1\n"})
-    garden.index.publish(SpoiltWheel(name="seedshelf", version="1.5", damage=lambda _: other.data))
+    garden.index.publish(
+        MalformedWheel(name="seedshelf", version="1.5", damage=lambda _: other.data)
+    )
     before = tree(service.prefix)
     with pytest.raises(InstallFailed, match="Hash mismatch"):
         service.upgrade_package("seedshelf")

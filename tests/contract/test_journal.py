@@ -1,4 +1,4 @@
-"""A journal says what was written to it, whatever became of the file since."""
+"""The journal returns what was recorded, even if its file was damaged later."""
 
 from __future__ import annotations
 

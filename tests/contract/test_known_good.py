@@ -1,4 +1,4 @@
-"""The versions with which notebooks last ran clean: on the double and on the disk."""
+"""The versions of each notebook's last clean run: in memory and on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plans carried out elsewhere: started, followed, cancelled, on the fake and in a real process."""
+"""Plans applied by a worker: started, followed and cancelled, as a fake and as a process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 from fakes import FakeApplier, FakeKit, Kept, Kit
-from held_transactions import HeldTrial, appliers, eventually, held_wheel
+from held_transactions import HeldImportChecker, appliers, eventually, held_wheel
 
 from pkgwidgets.backends.processes import process
 from pkgwidgets.connect import connect
@@ -48,7 +48,7 @@ class WorkerKit:
         """Return a plan that stands still at a stage until the gate is open."""
         if isinstance(self.kit, FakeKit):
             inner = self.kit.backend
-            trial = HeldTrial(inner.import_checker, self.gate, stage)
+            trial = HeldImportChecker(inner.import_checker, self.gate, stage)
             slow = replace(inner, import_checker=trial)  # type: ignore[arg-type]
             backend = replace(slow, worker=FakeApplier(slow))
         else:

@@ -1,4 +1,4 @@
-"""An index that is a folder, alone and beside others that are asked for the same projects."""
+"""A folder as an index, alone and beside other indexes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An index that wants to know who asks is told, by our client and by uv; nobody else is."""
+"""Credentials are sent to the index that needs them, by our client and by uv, and nowhere else."""
 
 from __future__ import annotations
 

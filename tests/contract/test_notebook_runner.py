@@ -1,4 +1,4 @@
-"""Scratch kernels: on the double, and on real kernels in the garden's environment."""
+"""Notebook runs in scratch kernels: with the fake, and with real kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is newer is what `uv pip list --outdated` says of the same index, name by name."""
+"""The updates of a check are those of `uv pip list --outdated`, name by name."""
 
 from __future__ import annotations
 

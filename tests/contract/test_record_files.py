@@ -1,4 +1,4 @@
-"""A RECORD names the files of its distribution and no others, or it is not followed."""
+"""RECORD files list the files of their own distribution, or are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other kernels on the same environment: seen, told apart, and named in the plan."""
+"""Other kernels on the same environment are detected and named in the plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A save point puts back exactly what it saved, as often as it is asked, or says what it cannot."""
+"""A save point restores exactly what it saved, any number of times, or names what it cannot."""
 
 from __future__ import annotations
 

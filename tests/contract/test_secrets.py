@@ -1,4 +1,4 @@
-"""No secret is shown: each way in which one is told, against everything that we say or leave."""
+"""Secrets, however they are configured, appear in no output and in no file."""
 
 from __future__ import annotations
 

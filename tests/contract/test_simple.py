@@ -1,4 +1,4 @@
-"""An index answers with releases or with what is wrong, a project at a time, and keeps secrets."""
+"""An index answers with releases or an error for each project, and reveals no credentials."""
 
 from __future__ import annotations
 

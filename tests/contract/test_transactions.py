@@ -1,4 +1,4 @@
-"""Transactions on the fake and on the real one: the old environment or the new one."""
+"""Transactions on the fake and on the real backend: the old environment or the new one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 from fakes import Kit
-from transaction_faults import crashed, last, trees_of_six
+from transaction_faults import crash_after, last_transaction, trees_of_six_upgrades
 
 from pkgwidgets.core.errors import (
     Cancelled,
@@ -70,7 +70,7 @@ def test_cancellation_at_any_stage_leaves_the_environment_unchanged(kit: Kit, st
     plan, before = plan_upgrade(kit.backend, "bedplanner"), kit.tree()
     with pytest.raises(Cancelled) as caught:
         apply.apply_plan(kit.backend, plan, cancel)
-    transaction = last(kit.backend)
+    transaction = last_transaction(kit.backend)
     assert kit.tree() == before
     assert (transaction.outcome, caught.value.transaction) == (Outcome.ROLLED_BACK, transaction.id)
     rolled_back = "INTENT" in kit.backend.journal.steps(transaction.id)
@@ -85,7 +85,7 @@ def test_failed_import_check_prevents_the_installation(kit: Kit) -> None:
     plan, before = plan_upgrade(kit.backend), kit.tree()
     with pytest.raises(StageFailed, match="harvestscale") as caught:
         apply.apply_plan(kit.backend, plan)
-    transaction = last(kit.backend)
+    transaction = last_transaction(kit.backend)
     assert (transaction.outcome, transaction.id) == (Outcome.ROLLED_BACK, caught.value.transaction)
     assert kit.backend.journal.steps(transaction.id) == ("PLAN", "ABORTED")
     assert kit.tree() == before
@@ -113,7 +113,7 @@ def test_change_during_staging_raises_stale_plan(kit: Kit) -> None:
     with pytest.raises(StalePlan):
         apply.apply_plan(kit.backend, plan, meddle)
     assert [kit.tree()] == trees
-    assert "INTENT" not in kit.backend.journal.steps(last(kit.backend).id)
+    assert "INTENT" not in kit.backend.journal.steps(last_transaction(kit.backend).id)
 
 
 # --- what cannot be put back, and what a crash left
@@ -122,13 +122,13 @@ def test_change_during_staging_raises_stale_plan(kit: Kit) -> None:
 @pytest.mark.parametrize("after", ALL_STEPS[1:-1])
 def test_interrupted_change_is_rolled_back_by_recovery(kit: Kit, after: str) -> None:
     before = kit.tree()
-    transaction_id = crashed(kit.backend, plan_upgrade(kit.backend, "bedplanner"), after)
-    assert last(kit.backend).outcome is Outcome.STARTED
+    transaction_id = crash_after(kit.backend, plan_upgrade(kit.backend, "bedplanner"), after)
+    assert last_transaction(kit.backend).outcome is Outcome.STARTED
     with kit.backend.environment.locked("recovery"):
         assert recovery.recover(kit.backend) == (transaction_id,)
         assert recovery.recover(kit.backend) == ()
     assert kit.tree() == before
-    assert (last(kit.backend).outcome, last(kit.backend).error) == (
+    assert (last_transaction(kit.backend).outcome, last_transaction(kit.backend).error) == (
         Outcome.ROLLED_BACK,
         "it was cut off",
     )
@@ -138,7 +138,7 @@ def test_interrupted_change_is_rolled_back_by_recovery(kit: Kit, after: str) -> 
 
 
 def test_last_five_transactions_are_undone_exactly_without_the_index(kit: Kit) -> None:
-    trees = list(trees_of_six(kit))
+    trees = list(trees_of_six_upgrades(kit))
     kit.go_down()
     for tree in reversed(trees):
         apply.apply_plan(kit.backend, plan_undo(kit.backend))

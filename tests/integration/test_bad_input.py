@@ -1,4 +1,4 @@
-"""Bad input is refused at every door of the service, before anything is started or sent."""
+"""Every method of the service refuses bad input before it starts a process or a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's environment is what uv would have made, tells its story, and leaves nothing behind."""
+"""The demo environment equals what uv would create, and is removed completely."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 import pytest
 import uv
-from spoilt_wheels import SpoiltWheel
+from malformed_wheels import MalformedWheel
 
 from pkgwidgets import demo
 from pkgwidgets.demo import catalog, demo_environment
@@ -138,7 +138,7 @@ def test_uv_refuses_a_wheel_for_another_python(index: DemoIndex, pip: Uv, tmp_pa
 
 def test_uv_refuses_a_wheel_with_a_wrong_hash(pip: Uv, tmp_path: Path) -> None:
     other = BuiltWheel(name="pea", version="1", files={"pea.py": "x = 2\n"})
-    wheel = SpoiltWheel(name="pea", version="1", damage=lambda _: other.data)
+    wheel = MalformedWheel(name="pea", version="1", damage=lambda _: other.data)
     python = create_environment(tmp_path / "env")
     with DemoIndex([wheel]) as index:
         done = pip.pip("install", "--index-url", index.url, "--python", python, "pea==1")

@@ -1,4 +1,4 @@
-"""The local index speaks PEP 503, 592, 658, 691, 700 and 714, caches, and fails when told to."""
+"""The demo index follows PEP 503, 592, 658, 691, 700 and 714, caches, and fails on request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from spoilt_wheels import SpoiltWheel
+from malformed_wheels import MalformedWheel
 
 from pkgwidgets.demo.index_pages import file_url, preferred
 from pkgwidgets.demo.index_server import DemoIndex
@@ -26,7 +26,7 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
 
-OLD = SpoiltWheel(
+OLD = MalformedWheel(
     name="Pea_Pod",
     version="1.9",
     files={"pea.py": "x = 1\n"},

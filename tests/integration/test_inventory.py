@@ -1,4 +1,4 @@
-"""What came from elsewhere is not asked for on the index."""
+"""Packages that did not come from an index are not requested there."""
 
 from __future__ import annotations
 

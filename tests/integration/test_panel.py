@@ -1,4 +1,4 @@
-"""The panel over a real environment: what a browser sends, and what it is shown for it."""
+"""The panel over a real environment: messages from the browser and the answers to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The panel beside a real plan: what is found out is shown when it comes, or given up."""
+"""The checks beside a plan in the panel appear when they are ready, or are cancelled."""
 
 from __future__ import annotations
 

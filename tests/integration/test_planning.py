@@ -1,4 +1,4 @@
-"""Plans with a real uv over distributions that are foreign, broken or lent by the system."""
+"""Plans with a real uv over distributions that are foreign, unreadable or from the system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from plan_cases import NEWER, said
+from plan_cases import NEWER, changes_of
 
 from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
 from pkgwidgets.core.errors import (
@@ -30,7 +30,9 @@ def test_yanked_release_with_several_wheels_can_be_pinned(backend: Backend, gard
             files={"seedshelf.py": ""},
         ),
     )  # fmt: skip
-    assert said(plan_upgrade(backend, "seedshelf", version="1.5")) == ["seedshelf 1.4.1 → 1.5"]
+    assert changes_of(plan_upgrade(backend, "seedshelf", version="1.5")) == [
+        "seedshelf 1.4.1 → 1.5"
+    ]
 
 
 FOREIGN = {
@@ -54,10 +56,10 @@ def test_package_from_a_url_or_folder_is_never_changed(
             call(backend, "sundrift")
     for allow in ("self", "dependencies", "all"):
         plan = plan_upgrade(backend, "bedplanner", allow=allow)
-        assert said(plan) == []
+        assert changes_of(plan) == []
         assert [held_back.id for held_back in plan.held_back] == ["bedplanner"]
     plan = plan_upgrade(backend)
-    assert said(plan) == [change for change in NEWER if change[:3] not in ("sun", "bed")]
+    assert changes_of(plan) == [change for change in NEWER if change[:3] not in ("sun", "bed")]
     assert {"sundrift", "bedplanner"} == {held_back.id for held_back in plan.held_back}
 
 
@@ -82,7 +84,7 @@ def test_unreadable_distribution_does_not_block_other_upgrades(
     for name, content in files.items():
         (info / name).write_bytes(content)
     plan = plan_upgrade(backend, "seedshelf")
-    assert said(plan) == ["seedshelf 1.4.1 → 1.4.2"]
+    assert changes_of(plan) == ["seedshelf 1.4.1 → 1.4.2"]
     assert transactions.apply_and_follow(backend, plan).plan is plan
 
 
@@ -101,7 +103,7 @@ def test_withdrawn_release_does_not_block_other_upgrades(
 ) -> None:
     garden.index.withdraw("Compost_Log", version)
     plan = plan_upgrade(backend)
-    assert said(plan) == NEWER
+    assert changes_of(plan) == NEWER
     assert [str(held_back) for held_back in plan.held_back] == (
         [f"Compost_Log 0.9.0: compost-log is not on {garden.index_url}"] if version is None else []
     )
@@ -116,7 +118,7 @@ def test_indirect_conflict_does_not_block_other_upgrades(backend: Backend, garde
         info = garden.site_packages / f"{name}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\nRequires-Dist: {needs}\n")
-    assert said(plan_upgrade(backend, "frostcall")) == ["frostcall 1.9.3 → 2.0.0"]
+    assert changes_of(plan_upgrade(backend, "frostcall")) == ["frostcall 1.9.3 → 2.0.0"]
 
 
 def test_system_packages_visible_in_a_venv_are_not_changed(
@@ -129,4 +131,4 @@ def test_system_packages_visible_in_a_venv_are_not_changed(
     facts = backend.environment.interpreter
     wider = InstalledEnvironment(replace(facts, search=(*facts.search, lent)))
     plan = plan_upgrade(replace(backend, environment=wider), "frostcall")
-    assert said(plan) == ["frostcall 1.9.3 → 2.0.0"]
+    assert changes_of(plan) == ["frostcall 1.9.3 → 2.0.0"]

@@ -1,4 +1,4 @@
-"""A process runs in a session of its own, sees little, and is gone when its caller is."""
+"""A child process has its own session and few variables, and ends with its caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a process; and nothing, without an error, of one that is over or not ours."""
+"""Facts about a process; none, without an error, if it has ended or is not ours."""
 
 from __future__ import annotations
 

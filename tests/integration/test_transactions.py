@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from fakes import Oracle
-from spoilt_wheels import SpoiltWheel
-from transaction_faults import crashed, last, strike_everywhere
+from malformed_wheels import MalformedWheel
+from transaction_faults import crash_after, fail_at_every_call, last_transaction
 
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.connect import connect, recovery_archive
@@ -72,7 +72,7 @@ def test_fault_at_any_call_of_the_real_backend_is_handled(backend: Backend, tree
             return tree(backend.environment.interpreter.prefix)
 
     plan = plan_upgrade(backend, "seedshelf")
-    strike_everywhere(Real(backend), plan, KeyboardInterrupt, late=False)
+    fail_at_every_call(Real(backend), plan, KeyboardInterrupt, late=False)
 
 
 POLES = "def poles(*args): return 1\n"
@@ -81,7 +81,7 @@ POLES = "def poles(*args): return 1\n"
 def bad(code: str = POLES, **more: Any) -> BuiltWheel:
     """Return a newer beanpoles, that bedplanner needs."""
     files = {"beanpoles.py": code} | more.pop("files", {})
-    return SpoiltWheel(name="beanpoles", version="1.2", files=files, **more)
+    return MalformedWheel(name="beanpoles", version="1.2", files=files, **more)
 
 
 BAD = {
@@ -121,13 +121,13 @@ def test_damaged_old_journal_causes_no_rollback(backend: Backend, garden: Demo) 
 
 
 def test_interrupted_change_with_a_torn_record_is_recovered(backend: Backend) -> None:
-    transaction_id = crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    transaction_id = crash_after(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
     with (backend.journal.folder(transaction_id) / "journal").open("ab") as file:
         file.write(b'{"v": 1, "n"')
     for _ in range(2):
         with backend.environment.locked("recovery"):
             recovery.recover(backend)
-    assert last(backend).outcome is Outcome.ROLLED_BACK
+    assert last_transaction(backend).outcome is Outcome.ROLLED_BACK
 
 
 # --- going back
@@ -157,7 +157,7 @@ def test_undo_with_a_damaged_save_point_leaves_the_environment_unchanged(
     with pytest.raises(TransactionError):
         apply.apply_plan(backend, plan)
     assert tree(prefix) == before
-    assert last(backend).outcome is Outcome.ROLLED_BACK
+    assert last_transaction(backend).outcome is Outcome.ROLLED_BACK
 
 
 def test_history_is_read_by_another_session(backend: Backend, garden: Demo) -> None:
@@ -187,7 +187,7 @@ def test_new_session_recovers_an_interrupted_change(
 ) -> None:
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)
-    crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    crash_after(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
     assert tree(prefix) != before
     assert recovery.recover_if_needed(backend)
     assert tree(prefix) == before
@@ -207,13 +207,13 @@ def test_interrupted_change_is_found_after_the_clock_was_set_back(
         apply.apply_plan(backend, plan_upgrade(backend, "frostcall"))
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)
-    crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    crash_after(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
     assert recovery.recover_if_needed(backend)
     assert tree(prefix) == before
 
 
 def test_no_plan_is_made_before_an_interrupted_change_is_recovered(backend: Backend) -> None:
-    crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    crash_after(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
     holder = backend.environment.locked("an installer that outlived us")
     with holder, pytest.raises(EnvironmentBusy, match="outlived us"):
         plan_upgrade(backend, "frostcall")

@@ -1,4 +1,4 @@
-"""Unit tests stay in this process: they start no other one and open no connection."""
+"""Unit tests run in this process only: no child process and no connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An order says the same on the other side, and half an order is none."""
+"""The request that starts a worker survives a round trip; an incomplete one is refused."""
 
 from __future__ import annotations
 

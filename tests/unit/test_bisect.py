@@ -1,4 +1,4 @@
-"""The first step that makes things fail, for several things at once and in few questions."""
+"""The first failing step is found for several symptoms at once, with few questions."""
 
 from __future__ import annotations
 

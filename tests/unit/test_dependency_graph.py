@@ -1,4 +1,4 @@
-"""Arithmetic on installed sets: who needs what, what a change breaks, who blocks whom."""
+"""Requirements of installed packages: dependents, broken requirements and blockers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a distribution that did not come from an index is never changed."""
+"""A distribution that did not come from an index is never changed; its reason says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The watch notices what was changed elsewhere while somebody looks, and else does nothing."""
+"""The watcher reports changes from outside while the panel is displayed, and else rests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An error that is told to another process is raised there as it was here."""
+"""Errors survive the way to another process as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error says what failed in one sentence, knows a way on, and survives a process border."""
+"""Each error has a one-sentence message and a hint, and can be pickled and copied."""
 
 from __future__ import annotations
 

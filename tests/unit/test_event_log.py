@@ -1,4 +1,4 @@
-"""What is told while a transaction runs reaches whoever reads it, and nothing breaks who does."""
+"""Events of a running transaction reach each reader; invalid lines are skipped."""
 
 from __future__ import annotations
 

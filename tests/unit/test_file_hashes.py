@@ -1,4 +1,4 @@
-"""What was read ahead counts only for the very file that was read."""
+"""A hash computed in advance is used only for the same, unchanged file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a file is known to be the same still."""
+"""The change key of a file detects edits and replacements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The frames: the same columns and dtypes for nothing, for everything, and for what is unknown."""
+"""Frames have the same columns and dtypes for no rows, full rows and unknown values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An error's hint is chosen from its facts, and names what the user of each front end can do."""
+"""A hint depends on the facts of its error, and names what each front end offers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be taken back, and what came after it."""
+"""Which transactions can be undone, and which later ones prevent it."""
 
 from __future__ import annotations
 

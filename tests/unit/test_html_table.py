@@ -1,4 +1,4 @@
-"""The one builder of HTML tables: what is not made of escaped text is escaped."""
+"""The only builder of HTML tables escapes all text that is not marked as safe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown of a package is computed: from the disk, the index and the journal."""
+"""Package rows are computed from the environment, the index and the journal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON of every value is what it was in 0.1, and what is kept is read back as it was."""
+"""The JSON of every value is that of 0.1, and stored JSON is read back unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which lines of two outputs differ: one rule, and the frame and the panel show its answer."""
+"""One rule decides which lines of two outputs differ, for the frame and the panel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which names cells use, and what a new signature does to a call: nothing is run for it."""
+"""Static analysis: which names cells use, and which calls a new signature breaks."""
 
 from __future__ import annotations
 

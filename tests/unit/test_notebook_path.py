@@ -1,4 +1,4 @@
-"""Which notebook a kernel runs, by what started it and by what the page says."""
+"""The notebook of a kernel is found from its server and from the name in the page."""
 
 from __future__ import annotations
 

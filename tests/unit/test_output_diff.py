@@ -1,4 +1,4 @@
-"""Two runs of a notebook compared: what counts, and what does not."""
+"""Two runs of a notebook are compared: which differences count, and which do not."""
 
 from __future__ import annotations
 

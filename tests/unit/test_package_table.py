@@ -1,4 +1,4 @@
-"""The table's model: small rows, numbered patches, and nothing lost to a view that came late."""
+"""The model of the package table sends small rows and numbered patches to late views, too."""
 
 from __future__ import annotations
 

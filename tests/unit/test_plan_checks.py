@@ -1,4 +1,4 @@
-"""What is found out beside a plan, in words."""
+"""Sentences about the checks of a plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan's text: another session reads back exactly the plan, and nothing tampered with."""
+"""A plan survives a round trip as text; a modified plan is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request to plan is refused or planned in one way, whichever front end it comes from."""
+"""A request for a plan is refused or planned alike from every front end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plan reaches as far as it may, breaks nobody, and says why it does not reach further."""
+"""Plans upgrade as far as no package breaks, and give reasons for what they hold back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeKit, Kit
 from packaging.utils import canonicalize_name
-from plan_cases import applied, said
+from plan_cases import applied, changes_of
 
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
@@ -32,7 +32,7 @@ from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninsta
 
 def test_several_names_are_one_plan(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, ["seedshelf", "Frostcall", "seedshelf"])
-    assert said(plan) == ["frostcall 1.9.3 → 2.0.0", "seedshelf 1.4.1 → 1.4.2"]
+    assert changes_of(plan) == ["frostcall 1.9.3 → 2.0.0", "seedshelf 1.4.1 → 1.4.2"]
     assert plan.requested == ("frostcall", "seedshelf")
 
 
@@ -67,7 +67,7 @@ def test_planning_reports_its_stages(kit: Kit) -> None:
 def test_older_version_is_a_downgrade(kit: Kit) -> None:
     applied(kit, plan_upgrade(kit.backend, "frostcall"))
     plan = plan_upgrade(kit.backend, "frostcall", version="1.9.3")
-    assert said(plan) == ["frostcall 2.0.0 → 1.9.3"]
+    assert changes_of(plan) == ["frostcall 2.0.0 → 1.9.3"]
     assert plan.changes[0].kind is ChangeKind.DOWNGRADE
 
 
@@ -199,7 +199,7 @@ def test_uninstall_names_the_packages_that_still_need_it(kit: Kit) -> None:
     with pytest.raises(StillNeeded, match="sundrift cannot go: bedplanner needs it"):
         plan_uninstall(kit.backend, "sundrift")
     plan = plan_uninstall(kit.backend, ["sundrift", "bedplanner"])
-    assert said(plan) == ["sundrift 1.0.4 (removed)", "bedplanner 2.1.0 (removed)"]
+    assert changes_of(plan) == ["sundrift 1.0.4 (removed)", "bedplanner 2.1.0 (removed)"]
 
 
 # --- undoing
@@ -217,7 +217,7 @@ def test_undo_after_a_redo_undoes_the_redone_transaction(kit: Kit) -> None:
     applied(kit, plan_upgrade(kit.backend, "seedshelf"))
     undo = applied(kit, plan_undo(kit.backend))
     applied(kit, plan_undo(kit.backend, undo.id))
-    assert said(plan_undo(kit.backend)) == ["seedshelf 1.4.2 → 1.4.1"]
+    assert changes_of(plan_undo(kit.backend)) == ["seedshelf 1.4.2 → 1.4.1"]
 
 
 def test_undone_transaction_cannot_be_undone_again(kit: Kit) -> None:
@@ -226,7 +226,7 @@ def test_undone_transaction_cannot_be_undone_again(kit: Kit) -> None:
     with pytest.raises(InvalidRequest, match=f"{undo.id} took it back already"):
         plan_undo(kit.backend, done.id)
     redo = applied(kit, plan_undo(kit.backend, undo.id))
-    assert said(plan_undo(kit.backend, done.id)) == ["seedshelf 1.4.2 → 1.4.1"]
+    assert changes_of(plan_undo(kit.backend, done.id)) == ["seedshelf 1.4.2 → 1.4.1"]
     with pytest.raises(InvalidRequest, match=f"{redo.id} took it back already"):
         plan_undo(kit.backend, undo.id)
 

@@ -1,4 +1,4 @@
-"""The bar of a call in a cell: none for what is over at once, and none that stays."""
+"""The progress bar of a call in a cell: none for quick work, and closed at the end."""
 
 from __future__ import annotations
 

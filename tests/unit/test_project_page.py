@@ -1,4 +1,4 @@
-"""A page looked at quickly says the same as one read as a whole, in whatever order it is."""
+"""The quick parse of a project page agrees with the full parse, in any order of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rules for single projects say of cells."""
+"""Findings of the rules for single projects."""
 
 from __future__ import annotations
 

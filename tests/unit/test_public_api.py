@@ -1,4 +1,4 @@
-"""What the package exports, and that each name that 0.1 had keeps working."""
+"""The exported names, and that each name of 0.1 keeps working."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rehearsal found in words: one sentence, and the part of two outputs that differs."""
+"""The summary of a rehearsal: one sentence, and excerpts of the differing outputs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a change means for a kernel: not needed, advised or required, and why."""
+"""Whether a change needs a restart of the kernel: not needed, advised or required, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a row offers: one button or one note, never a button that cannot help."""
+"""A row offers one button or one note, and no button that cannot help."""
 
 from __future__ import annotations
 

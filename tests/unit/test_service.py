@@ -1,4 +1,4 @@
-"""A service of this kernel's environment; and of what there is none."""
+"""A service of this kernel's environment, and of a missing one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sizes and counts are read as people write them; secrets are not."""
+"""Sizes, counts and names are formatted for people; secrets are redacted."""
 
 from __future__ import annotations
 

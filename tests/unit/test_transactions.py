@@ -1,4 +1,4 @@
-"""Transactions decide the same at any fault: the old environment or the new one."""
+"""Whatever call fails, a transaction ends with the old environment or the new one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from fakes import FakeKit, Kept, Kit
 from transaction_faults import (
     Faults,
     Wrapped,
-    crashed,
-    last,
+    crash_after,
+    fail_at_every_call,
+    last_transaction,
     pea,
-    strike_everywhere,
-    trees_of_six,
+    trees_of_six_upgrades,
 )
 
 from pkgwidgets.core.errors import (
@@ -97,7 +97,7 @@ def test_fault_at_any_call_leaves_the_old_or_the_new_environment(
 ) -> None:
     kit = FakeKit()
     apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "seedshelf"))
-    strike_everywhere(kit, PLANS[name](kit.backend), error, late=late)
+    fail_at_every_call(kit, PLANS[name](kit.backend), error, late=late)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
@@ -112,7 +112,7 @@ def test_exception_is_raised_after_rollback_and_interrupt_as_cancelled(
     expected = Cancelled if error is KeyboardInterrupt else error
     with pytest.raises(expected) as caught:
         apply.apply_plan(kit.backend, plan, fail)
-    transaction = last(kit.backend)
+    transaction = last_transaction(kit.backend)
     assert (transaction.outcome, kit.tree()) == (Outcome.ROLLED_BACK, before)
     if isinstance(caught.value, Cancelled):
         assert caught.value.transaction == transaction.id
@@ -164,7 +164,7 @@ def test_interrupt_after_commit_keeps_the_commit() -> None:
     kit.journal.record = interrupted  # type: ignore[method-assign]
     with suppress(KeyboardInterrupt, PkgwidgetsError):
         apply.apply_plan(kit.backend, plan)
-    assert last(kit.backend).outcome is Outcome.COMMITTED
+    assert last_transaction(kit.backend).outcome is Outcome.COMMITTED
 
 
 # --- the installer, or what it installs, is bad
@@ -179,7 +179,7 @@ def test_installer_failure_half_way_is_rolled_back() -> None:
             with pytest.raises(error):
                 apply.apply_plan(kit.backend, plan)
             assert kit.tree() == before
-            assert last(kit.backend).outcome is Outcome.ROLLED_BACK
+            assert last_transaction(kit.backend).outcome is Outcome.ROLLED_BACK
 
 
 def test_installer_that_skips_a_change_fails_verification() -> None:
@@ -189,7 +189,7 @@ def test_installer_that_skips_a_change_fails_verification() -> None:
     with pytest.raises(VerificationFailed, match=r"sundrift is 1\.0\.4, not 1\.2\.0"):
         apply.apply_plan(kit.backend, plan)
     assert kit.tree() == before
-    assert "sundrift is 1.0.4" in (last(kit.backend).error or "")
+    assert "sundrift is 1.0.4" in (last_transaction(kit.backend).error or "")
 
 
 # --- the environment is not what was planned for
@@ -207,7 +207,7 @@ def test_plan_can_be_applied_only_once(kit: Kit) -> None:
 
 def test_interrupted_change_is_rolled_back_before_the_next_plan(kit: Kit) -> None:
     before = kit.tree()
-    crashed(kit.backend, plan_upgrade(kit.backend, "seedshelf"), "INSTALLED")
+    crash_after(kit.backend, plan_upgrade(kit.backend, "seedshelf"), "INSTALLED")
     plan = plan_upgrade(kit.backend, "frostcall")
     assert kit.tree() == before
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
@@ -226,7 +226,7 @@ def test_failed_rollback_blocks_changes_until_it_succeeds() -> None:
 
     with pytest.raises(RollbackFailed, match="it is stuck") as caught:
         apply.apply_plan(kit.backend, plan, fail)
-    transaction = last(kit.backend)
+    transaction = last_transaction(kit.backend)
     assert (transaction.outcome, caught.value.transaction) == (Outcome.INCOMPLETE, transaction.id)
     assert caught.value.kept == str(kit.journal.folder(transaction.id))
     with pytest.raises(RollbackFailed):
@@ -236,29 +236,29 @@ def test_failed_rollback_blocks_changes_until_it_succeeds() -> None:
     with kit.environment.locked("recovery"):
         assert recovery.recover(kit.backend) == (transaction.id,)
     assert kit.tree() == before
-    assert last(kit.backend).outcome is Outcome.ROLLED_BACK
+    assert last_transaction(kit.backend).outcome is Outcome.ROLLED_BACK
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
 def test_interrupt_right_after_the_start_is_rolled_back(kit: Kit) -> None:
     faults = Faults(10_000, KeyboardInterrupt, late=True)
 
-    class Cut(Wrapped):
+    class CrashingJournal(Wrapped):
         def start(self, plan: Plan) -> Transaction:
             kit.backend.journal.start(plan)
             raise KeyboardInterrupt
 
-    cut = replace(kit.backend, journal=Cut(kit.backend.journal, faults))
+    crashing_backend = replace(kit.backend, journal=CrashingJournal(kit.backend.journal, faults))
     with suppress(KeyboardInterrupt, Cancelled):
-        apply.apply_plan(cut, plan_upgrade(kit.backend, "seedshelf"))
-    assert last(kit.backend).outcome is Outcome.ROLLED_BACK
+        apply.apply_plan(crashing_backend, plan_upgrade(kit.backend, "seedshelf"))
+    assert last_transaction(kit.backend).outcome is Outcome.ROLLED_BACK
 
 
 # --- going back
 
 
 def test_five_save_points_are_kept(kit: Kit) -> None:
-    assert len(list(trees_of_six(kit))) == 5
+    assert len(list(trees_of_six_upgrades(kit))) == 5
     done = kit.backend.journal.transactions()
     assert [kit.backend.save_point(transaction.id).is_intact() for transaction in done] == [
         False,

@@ -1,4 +1,4 @@
-"""HTML without widgets: whatever a text holds, it is no more than text, and all of it is seen."""
+"""Values as HTML without widgets: text is escaped and shown in full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a restart would lose: named, measured, and never asked itself."""
+"""Variables that a restart would lose are named and measured without running their code."""
 
 from __future__ import annotations
 

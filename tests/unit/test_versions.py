@@ -1,4 +1,4 @@
-"""What is a version and a name, what is newer, and what counts as an update."""
+"""Versions, names and requirements: what is valid, what is newer, what is an update."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from jupyterlab_server import Lab, Notebook
+from malformed_wheels import MalformedWheel
 from playwright.sync_api import Dialog, Locator, Request
-from spoilt_wheels import SpoiltWheel
 from widgets import hostile
 from widgets.made import KINDS, place
 
@@ -51,7 +51,7 @@ def installed(folder: Path) -> Path:
     for number, text in enumerate(hostile.TEXTS):
         head = f"Metadata-Version: 2.1\nName: bad-{number:02}\nVersion: 1.0\nSummary: {text}\n"
         more = f"Project-URL: {text}, {text}\nProject-URL: {text}, https://example.invalid/{text}\n"
-        wheel = SpoiltWheel(name=f"bad-{number:02}", version="1.0", metadata=f"{head}{more}")
+        wheel = MalformedWheel(name=f"bad-{number:02}", version="1.0", metadata=f"{head}{more}")
         zipfile.ZipFile(io.BytesIO(wheel.data)).extractall(site)
     return folder / "bin" / "python"
 

@@ -1,4 +1,4 @@
-"""Wheels that are spoilt on purpose."""
+"""Wheels that are malformed on purpose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SpoiltWheel(BuiltWheel):
+class MalformedWheel(BuiltWheel):
     """A wheel whose metadata, RECORD or bytes are not what they should be.
 
     `metadata` is shipped instead of the right text, `record` gets the right text and returns the
