@@ -32,13 +32,13 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take minutes, so that in the end nobody waits for one of them."""
+    """Start with the files that take minutes, so that they do not run last."""
     items.sort(key=lambda item: item.path.name not in _LONGEST)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _clean_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the machine's own configuration out, and what is fetched in one place."""
+    """Ignore the machine's configuration, and share one download cache."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(("PIP_", "UV_")):
@@ -59,20 +59,20 @@ def _hears_interrupts() -> None:
 
 @pytest.fixture
 def forgetful(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep no index's answers from an earlier test, and do not wait before asking again."""
+    """Use an empty index cache, and do not wait before retries."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setattr("pkgwidgets.backends.http.client.sleep", lambda seconds: None)
 
 
 @pytest.fixture(scope="session")
 def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Name one place for every garden: its interpreter is asked once for what it is."""
+    """Use one path for every garden, so that its interpreter is queried only once."""
     return tmp_path_factory.mktemp("gardens") / "garden"
 
 
 @pytest.fixture
 def garden(_place: Path, forgetful: None) -> Iterator[Demo]:
-    """Start a fresh environment with the demo's story installed, and its index."""
+    """Start a fresh demo environment and its index."""
     with demo.start(_place) as running:
         _keep_known(running, _place.with_name("pyvenv.cfg"))
         yield running
@@ -110,13 +110,13 @@ def published(garden: Demo) -> Callable[..., None]:
 
 @pytest.fixture
 def tree() -> Oracle:
-    """Return every path under a prefix, sorted, in all that must be equal after an undo."""
+    """Return the hash oracle: all paths under a prefix with what an undo must restore."""
     return rows
 
 
 @dataclass(frozen=True)
 class RealKit:
-    """The garden as tests that also run on the fake know it."""
+    """The garden with the interface of `Kit`, for tests that also run on the fake."""
 
     garden: Demo
     backend: Backend
@@ -140,7 +140,7 @@ class RealKit:
 
 @pytest.fixture(params=["fake", "real"])
 def kit(request: pytest.FixtureRequest) -> Kit:
-    """Give the demo's story twice: on the fakes, and on what they stand for."""
+    """Return the demo environment twice: on fakes, and on the real backend."""
     if request.param == "fake":
         return FakeKit()
     garden: Demo = request.getfixturevalue("garden")

@@ -13,11 +13,11 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import culprit_search
 
 MAX_PACKAGES = 8
-"""Of so many packages the double of the resolver tries all combinations."""
+"""The number of packages for which the fake resolver tries all combinations."""
 
 
 def kit_with(*wheels: BuiltWheel) -> FakeKit:
-    """An environment with the 1.0.0 of each, and an index with all."""
+    """Return a kit with version 1.0.0 of each installed, and all on the index."""
     installed = [f"{wheel.name}=={wheel.version}" for wheel in wheels if wheel.version[0] == "1"]
     return FakeKit(FakeEnvironment({}), wheels, installed)
 
@@ -28,12 +28,12 @@ def search_culprits(kit: FakeKit, *notebooks: Path) -> culprit_search.CulpritSea
 
 
 def counting_cells(*numbers: int) -> list[str]:
-    """One cell for each."""
+    """Return one cell for each number."""
     return [f"import crop{number}\ncrop{number}.count()" for number in numbers]
 
 
 def randomly_failing_cell(tosses: Path, outcomes: Iterable[bool]) -> str:
-    """Return a cell that fails where the next outcome says so, however often it is run."""
+    """Return a cell whose runs fail according to these outcomes, one after the other."""
     tosses.write_text("".join("x" if fails else "." for fails in outcomes))
     return (
         f"from pathlib import Path\ntosses = Path({str(tosses)!r})\ntext = tosses.read_text()\n"

@@ -51,7 +51,7 @@ from pkgwidgets.operations import apply
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 Row = tuple[str, str, int, int, str, str]
-"""A path, its type, mode, size, sha256 and link target."""
+"""A path with its type, mode, size, SHA-256 and link target."""
 Oracle = Callable[[Path], tuple[Row, ...]]
 Disk = MutableMapping[Path, bytes]
 
@@ -81,27 +81,27 @@ def change_of(name: str, before: str | None, after: str | None, **more: Any) -> 
 
 
 class Kit(Protocol):
-    """An environment that tells the demo's story, its index, and what a test does to both."""
+    """The demo environment, its index, and the changes that tests make to both."""
 
     @property
     def backend(self) -> Backend:
-        """What is tested."""
+        """The backend under test."""
 
     def publish(self, *wheels: BuiltWheel) -> None:
         """Add releases to the index."""
 
     def go_down(self) -> None:
-        """Let the index answer nobody any more."""
+        """Make the index unavailable."""
 
     def tree(self) -> object:
-        """Return every file, to be compared."""
+        """Return all files for a comparison."""
 
     def edit(self, path: str, content: bytes | None) -> None:
         """Write a file of site-packages, or delete it."""
 
 
 class FakeEnvironment:
-    """Distributions as the disk has them: a RECORD that holds all there is to know of one."""
+    """Distributions on the fake disk, where RECORD holds all facts of each."""
 
     def __init__(self, disk: Disk, prefix: Path = Path("/fake")) -> None:
         self.disk = disk
@@ -162,7 +162,7 @@ class FakeEnvironment:
 
 
 class FakeRecords:
-    """The RECORDs of the fake environment, and of a stage on the same disk."""
+    """The RECORD files of the fake environment, and of a stage on the same disk."""
 
     def __init__(self, environment: FakeEnvironment) -> None:
         self._environment = environment
@@ -265,7 +265,7 @@ class FakeRecords:
 
 
 class FakeBystanders:
-    """Who has files in the folders that a plan touches, and who runs a command: by name only."""
+    """A fake that finds no affected distributions and no lost commands."""
 
     def __init__(self, environment: FakeEnvironment) -> None:
         self._environment = environment
@@ -333,7 +333,7 @@ class FakeImportChecker:
 
 @dataclass
 class Kept:
-    """What a fake save point holds; `stuck` paths cannot be put back."""
+    """The content of a fake save point; `stuck` paths cannot be restored."""
 
     rows: dict[Path, bytes | None] = field(default_factory=dict)
     stuck: set[Path] = field(default_factory=set)
@@ -448,7 +448,7 @@ class FakeJournal:
 
 
 class FakeApplier:
-    """Carries plans out in a thread: what it has in common with a process is that nobody waits."""
+    """Applies plans in a thread; like the real worker, it does not make the caller wait."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -490,7 +490,7 @@ class FakeApplier:
 
 
 class FakeIndex:
-    """Wheels by file name; `failing` projects have an error as their answer."""
+    """Wheels by file name; projects in `failures` have an error as result."""
 
     def __init__(self, wheels: Collection[BuiltWheel] = ()) -> None:
         self.wheels = {wheel.filename: wheel for wheel in wheels}
@@ -528,7 +528,7 @@ class FakeIndex:
 
 
 class FakeInstaller:
-    """Resolves by trying everything. May fail, be interrupted or lie when it installs.
+    """Resolves by trying all combinations; can fail, be interrupted or install too little.
 
     `fails_before` and `interrupted_before` count the changes of one installation from 0.
     """
@@ -614,7 +614,7 @@ class FakeInstaller:
                 self._unpack(wheel, self._environment.site, requested=change.requested_after)
 
     def put(self, wheel: BuiltWheel, *, requested: bool) -> None:
-        """Install without asking anybody."""
+        """Install a wheel without a plan."""
         self._unpack(wheel, self._environment.site, requested=requested)
 
     def _solve(
@@ -686,7 +686,7 @@ class FakeInstaller:
 
 
 class FakeKit:
-    """The demo's story without a disk, a process or a socket; or others, in other places."""
+    """The demo environment without a disk, a process or a socket; or another environment."""
 
     def __init__(
         self,

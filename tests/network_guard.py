@@ -21,7 +21,7 @@ _PASSED_ON = ("Content-Type", "ETag", "Cache-Control", "Location")
 
 @dataclass
 class Guard:
-    """What was asked, by whom; `reply` answers instead of the index where it is not None."""
+    """The requests with their credentials; `reply` may replace the answer of the index."""
 
     url: str
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -50,9 +50,9 @@ def guarded(
     certificate: Path | None = None,
     clients: Path | None = None,
 ) -> Iterator[Guard]:
-    """Serve what is at `index`, as a proxy too, to whoever has the credentials.
+    """Serve `index`, also as a proxy, to clients with the credentials.
 
-    With `clients`, to whoever shows a certificate besides.
+    With `clients`, they must present a certificate, too.
 
     `certificate` is a PEM file of the server's key and certificate, `clients` one of those that
     clients may show.

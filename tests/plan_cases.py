@@ -34,7 +34,7 @@ def pea(version: str, **more: object) -> BuiltWheel:
 
 
 def broken(kit: Kit) -> None:
-    """Install what needs a project that is nowhere, and another version of raintable."""
+    """Install a package with a missing requirement and an incompatible one."""
     wheel = pea("1.0", requires=("nowhere>=1", "raintable>=9", "seedshelf<1.4.2"))
     kit.publish(wheel)
     if isinstance(kit, FakeKit):

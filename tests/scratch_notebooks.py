@@ -79,12 +79,12 @@ def _count(number: int, major: int, bad: Collection[int]) -> str:
 
 
 class FakeScratch:
-    """Runs cells in this process; what they import comes from the disk in memory."""
+    """Runs cells in this process; imports come from the disk in memory."""
 
     def __init__(self, environment: FakeEnvironment) -> None:
         self._environment = environment
         self.runs: list[bool] = []
-        """Of each run, whether there was something beside."""
+        """Whether each run had staged packages."""
 
     def read(self, notebook: Path) -> NotebookCode:
         try:
@@ -168,7 +168,7 @@ def _executed(source: str, names: dict[str, Any]) -> tuple[Output, ...]:
 
 
 class FakeKnownGood:
-    """Remembers in memory."""
+    """A known-good store in memory."""
 
     def __init__(self) -> None:
         self.kept: list[KnownGoodVersions] = []

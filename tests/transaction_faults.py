@@ -75,7 +75,7 @@ def wrapped(backend: Backend, faults: Faults) -> Backend:
 
 
 def fail_at_every_call(kit: Any, plan: Plan, error: type[BaseException], *, late: bool) -> None:
-    """Apply the same plan again and again, each time with the fault at a later call."""
+    """Apply the same plan repeatedly, each time with the fault at a later call."""
     before, failed_calls = kit.tree(), list[str]()
     while True:
         known = len(kit.backend.journal.transactions())
@@ -99,7 +99,7 @@ def fail_at_every_call(kit: Any, plan: Plan, error: type[BaseException], *, late
 
 
 def crash_after(backend: Backend, plan: Plan, after: str) -> str:
-    """Carry a plan out up to a record, and leave it there as a crash would."""
+    """Apply a plan up to a record and interrupt it there, as a crash would."""
 
     class Crash(BaseException):
         pass

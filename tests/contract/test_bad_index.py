@@ -63,14 +63,14 @@ SHORT_LIMITS = IndexLimits(
     round_seconds=20.0,
     http=HttpLimits(connect_seconds=2.0, read_seconds=1.5, answer_seconds=2.0),
 )
-"""Limits that let seconds stand for minutes."""
+"""Short limits, so that the tests need not wait for minutes."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What is played for one project, and what must come of it.
+    """How the index behaves for one project, and the expected result.
 
-    `says` is part of the row's reason; where there is none the answer is right all the same.
+    `says` is part of the row's reason; without it the result is correct nevertheless.
     """
 
     name: str
@@ -119,13 +119,13 @@ def neighbour(name: str, scheme: str = "", host: str = "") -> Callable[[Request]
 
 
 def listing(**more: Any) -> Play:
-    """Play a page whose newest file, 2.0, has these peculiarities."""
+    """Answer with a page whose latest file, 2.0, has these fields."""
     old, new = files(SUBJECT, "1.0", "2.0")
     return body(page(old, file(new["filename"], **more)))
 
 
 def with_other_files(*others: dict[str, Any]) -> Play:
-    """Play a page that has more than the subject's good files."""
+    """Answer with a page that has other files beside the good ones."""
     return body(page(*files(SUBJECT, "1.0", "2.0"), *others))
 
 
@@ -261,7 +261,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module", autouse=True)
 def _prepare_bomb() -> None:
-    """Pack it before anybody waits for it."""
+    """Compress the bomb before any test measures time."""
     assert bomb()
 
 
@@ -272,7 +272,7 @@ def _empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Collect the waits between two tries, and do not wait."""
+    """Record the waits before retries instead of waiting."""
     waits: list[float] = []
     monkeypatch.setattr(client_module, "sleep", waits.append)
     return waits
@@ -280,7 +280,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """Start the index, another host, and two that speak TLS; both certificates are trusted."""
+    """Start the index, another host, and two TLS hosts whose certificates are trusted."""
     known = certificates(tmp_path)
     trusted = tmp_path / "trusted.pem"
     trusted.write_text("".join(path.read_text() for path in known.values()))
@@ -306,7 +306,7 @@ def request_all(
 
 
 def impatient_backend(python: Path, url: str, limits: IndexLimits = SHORT_LIMITS) -> Backend:
-    """Connect to an index that is not waited for as long as others."""
+    """Connect to an index with shorter time limits."""
     backend = connect(python, url)
     sources = index_settings.explicit_index(url, backend.environment.interpreter.prefix)
     return replace(backend, index=MultiIndex(sources, limits=limits))
@@ -329,7 +329,7 @@ def assert_is_fit_to_show(text: str) -> None:
     assert len(text) < 400
 
 
-# --- the forty
+# --- the forty behaviours
 
 
 def test_list_of_index_behaviours_is_complete() -> None:
@@ -410,7 +410,7 @@ def test_bad_index_behaviour_is_explained_in_the_row_of_the_package(
         assert row.update_available is True
 
 
-# --- what one of them has to say besides
+# --- details of single behaviours
 
 
 def test_documented_network_limits_match_the_code() -> None:
@@ -532,7 +532,7 @@ MEASURE = dedent(
 
 
 def measure_memory(server: Server, folder: Path, *ids: str) -> tuple[int, list[str]]:
-    """Ask in a process of its own; return by how many bytes its peak grew, and the answers."""
+    """Request in a child process; return its peak memory growth in bytes, and the answers."""
     argv = [sys.executable, "-c", MEASURE, server.url, str(folder), *ids]
     done = subprocess.run(
         ["/bin/sh", "-c", '"$@"; exit $?', "sh", *argv],  # its own child begins with a peak of 0
@@ -590,7 +590,7 @@ def test_large_response_uses_at_most_64_mib_of_memory(
     assert grown <= 64 * MIB
 
 
-# --- two hundred
+# --- two hundred projects
 
 
 @pytest.fixture(scope="module")
@@ -627,7 +627,7 @@ def test_healthy_projects_are_reported_before_slow_ones(
     assert took < SHORT_LIMITS.round_seconds + 10
 
 
-# --- a wheel that is not what the index says
+# --- wheels that differ from the index
 
 
 def test_wheel_with_a_different_hash_is_not_installed(
@@ -670,7 +670,7 @@ def test_headers_with_bare_lf_are_read_over_a_new_connection(server: Server) -> 
 
 
 def test_connection_is_reused_for_consecutive_responses(server: Server) -> None:
-    """Those that are read by urllib3, of whatever age, too."""
+    """This holds for every supported version of urllib3."""
     server.plays[KEPT_OPEN] = lambda request: request.answer(
         gzip.compress(b"peas"), Connection="keep-alive", Content_Encoding="gzip"
     )

@@ -25,9 +25,9 @@ USUAL: Mapping[str, Mapping[str, Any]] = {"1.0": {}, "1.5": {}, "2.0": {}}
 
 @dataclass(frozen=True)
 class Row:
-    """A project and who else is installed, by the end of their names, with what they require.
+    """A project and the packages that require it, by the end of their names.
 
-    In a requirement `{t}` stands for the project, and `{o}` and `{p}` for the others called so.
+    In a requirement `{t}` stands for the project, `{o}` and `{p}` for the packages with these ends.
     """
 
     name: str
@@ -204,7 +204,7 @@ ROWS = [*BLOCKED, *FREE]
 
 @dataclass(frozen=True)
 class Meadow:
-    """An environment in which all of it is installed, and its index."""
+    """An environment in which all rows are installed, and its index."""
 
     python: Path
     url: str
@@ -212,7 +212,7 @@ class Meadow:
     rows: Mapping[str, PackageInfo]
 
     def reached(self, row: Row, folder: Path, *, among: Mapping[str, str]) -> str:
-        """Return what uv would bring the project to, with the others among these pins kept."""
+        """Return the version to which uv would upgrade the project with the other pins kept."""
         project = row.id
         # One that is installed admits others, and all that could move else is pinned.
         admitted = Version(self.pins[project]).is_prerelease
@@ -236,7 +236,7 @@ class Meadow:
 
 
 def run(*arguments: str) -> str:
-    """Run uv and return what it says; the assertion shows it where it fails."""
+    """Run uv and return its output; show its errors if it fails."""
     done = subprocess.run(
         [uv.find_uv(), "pip", *arguments, "--no-config"],
         capture_output=True,

@@ -40,7 +40,7 @@ def newer(entry_points: str = "", **files: str) -> BuiltWheel:
     )
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_distribution_without_shared_folders_is_not_affected(kit: Kit) -> None:
@@ -48,7 +48,7 @@ def test_distribution_without_shared_folders_is_not_affected(kit: Kit) -> None:
     assert kit.backend.bystanders.lost_commands(REMOVAL, None) == {}
 
 
-# --- the real one
+# --- the real one only
 
 
 def test_distribution_with_files_in_the_same_package_is_affected(

@@ -46,7 +46,7 @@ def good(path: str) -> Reply:
 
 @dataclass
 class Server:
-    """What each path is answered with, and what was asked."""
+    """The reply for each path, and the received requests."""
 
     reply: Callable[[str], Reply] = good
     url: str = ""
@@ -243,7 +243,7 @@ def test_check_works_without_a_writable_cache(server: Server, tmp_path: Path) ->
 
 
 def test_two_threads_can_use_one_cache_at_once(server: Server, tmp_path: Path) -> None:
-    """Each asks and keeps at once; nothing is lost and nobody waits for the other."""
+    """Both request and cache at once; nothing is lost and no thread waits."""
     errors: list[object] = []
 
     def ask() -> None:
@@ -335,7 +335,7 @@ def test_failing_index_gets_no_sixth_request(server: Server, index: SimpleIndex)
 def test_failing_and_slow_projects_do_not_affect_the_others(
     server: Server, index: SimpleIndex
 ) -> None:
-    """They come in every order: in the worst one all that fail come first."""
+    """The order varies; in the worst case all failing projects come first."""
     many = [canonicalize_name(f"pod-{number}") for number in range(200)]
     failing, slow = set(many[:20]), set(many[20:40])
 

@@ -24,7 +24,7 @@ def checker_with_limits(backend: Backend, **limits: float) -> SubprocessImportCh
     return SubprocessImportChecker(backend.environment.interpreter, ImportCheckLimits(**limits))
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_importable_modules_are_not_reported(kit: Kit) -> None:
@@ -57,7 +57,7 @@ def test_exception_from_the_reporter_stops_the_import_check(kit: Kit) -> None:
         kit.backend.import_checker.failures(MODULES, cancel)
 
 
-# --- the real one
+# --- the real one only
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_pythonpath_and_working_folder_are_ignored(
 def test_modules_that_conflict_only_with_each_other_are_not_reported(
     backend: Backend, garden: Demo
 ) -> None:
-    """As pip and setuptools: each imports alone, and the second fails after the first."""
+    """Like pip and setuptools: each imports alone, but the second one fails after the first."""
     (garden.site_packages / "jealous.py").write_text(
         "import sys; assert 'rival' not in sys.modules"
     )
@@ -195,12 +195,12 @@ def test_modules_that_conflict_only_with_each_other_are_not_reported(
     assert failures == {"bad": "ZeroDivisionError: division by zero"}
 
 
-# --- beside the environment
+# --- staged packages
 
 
 @pytest.fixture
 def stage(garden: Demo, tmp_path: Path) -> Path:
-    """The library of a staged prefix."""
+    """Return the library folder of a staged prefix."""
     library = tmp_path / garden.site_packages.relative_to(garden.folder / "env")
     library.mkdir(parents=True)
     return library
@@ -281,7 +281,7 @@ def test_import_check_writes_nothing_to_the_environment(
 def test_staged_bytecode_is_reused_by_the_environment(
     backend: Backend, garden: Demo, tmp_path: Path, stage: Path
 ) -> None:
-    """It is good for the installed source, and so the first import compiles nothing anew."""
+    """It is valid for the installed source, so the first import compiles nothing."""
     (stage / "fresh.py").write_text("import bedplanner\nwhere = __file__\n")
     assert backend.import_checker.failures(["fresh"], staged=tmp_path) == {}
     installed = garden.site_packages / "fresh.py"
@@ -335,7 +335,7 @@ def test_optional_modules_are_imported_if_there_is_time(kit: Kit) -> None:
     assert failures == {"nobody": missing}
 
 
-# --- a kernel
+# --- the kernel check
 
 
 def test_kernel_check_fails_without_jupyter_client(backend: Backend) -> None:
@@ -345,7 +345,7 @@ def test_kernel_check_fails_without_jupyter_client(backend: Backend) -> None:
 
 
 def test_kernel_check_passes_in_this_environment() -> None:
-    """This Python's own, and nothing of the user's is read or written by it."""
+    """It uses this Python and neither reads nor writes files of the user."""
     here = SubprocessImportChecker(interpreter.describe())
     assert here.kernel() is None
 

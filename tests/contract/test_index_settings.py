@@ -31,7 +31,7 @@ POD = canonicalize_name("pod")
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> Path:
-    """A machine on which nobody configured anything, and a project folder to work in."""
+    """Set up a machine without configuration, and a project folder as working folder."""
     for name in ("UV_NO_CONFIG", "NETRC", "PIP_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "home"
@@ -67,7 +67,7 @@ def versions(answer: object) -> list[str]:
     return [str(release.version) for release in answer if isinstance(release, Release)]
 
 
-# --- which
+# --- which index is configured
 
 
 def test_default_index_of_uv_is_used_without_settings(home: Path) -> None:
@@ -216,13 +216,13 @@ def test_unreadable_pip_conf_is_named_but_not_quoted(home: Path, write: Write) -
     assert "canary" not in f"{caught.value} {caught.value.__cause__}"
 
 
-# --- told to uv
+# --- the environment of uv
 
 
 def test_uv_reads_the_same_sources_from_its_process_environment(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked in the process environment that we give it, uv names the very same sources."""
+    """In the process environment that we pass, uv uses the same sources."""
     links = home / "a folder, with a comma"
     links.mkdir()
     sources = IndexSources(
@@ -247,7 +247,7 @@ def test_uv_reads_the_same_sources_from_its_process_environment(
 def test_uv_toml_cannot_redirect_an_upgrade(
     garden: Demo, home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only which index it is counts, of all that stands in the file of the working folder."""
+    """Of the file in the working folder, only the index is used."""
     elsewhere = home / "elsewhere"
     write(
         "project/uv.toml",
@@ -268,7 +268,7 @@ def test_uv_toml_cannot_redirect_an_upgrade(
 def test_uv_cache_that_cannot_be_created_is_replaced(
     garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
-    """A file stands where the folder should be: not even root can write there."""
+    """A file is in the folder's place: not even root can write there."""
     for name in ("UV_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "file").touch()
@@ -281,7 +281,7 @@ def test_uv_cache_that_cannot_be_created_is_replaced(
     assert uv_cache_dir.uv_cache_dir().parent == tmp_path
 
 
-# --- several
+# --- several indexes
 
 
 def pea(version: str) -> BuiltWheel:

@@ -38,7 +38,7 @@ def site(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(site: Path) -> InstalledEnvironment:
-    """An environment of nothing but folders: listing one needs no Python."""
+    """Return an environment that consists only of folders: listing needs no Python."""
     prefix = site.parent.parent
     scheme = {"purelib": site, "platlib": site, "scripts": prefix / "bin", "data": prefix}
     facts = interpreter.describe(PYTHON)
@@ -56,7 +56,7 @@ def installed(
     files: Mapping[str, bytes] | None = None,
     **more: bytes,
 ) -> Path:
-    """Write a dist-info; a file's name has `__` for its dot."""
+    """Write a dist-info folder; `__` in a file's name stands for a dot."""
     path = site / folder
     path.mkdir()
     for name, content in {"METADATA": metadata(), **(files or {}), **more}.items():
@@ -75,7 +75,7 @@ def read(environment: InstalledEnvironment) -> Distribution:
     return distribution
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_distributions_are_listed_in_order_of_names(kit: Kit) -> None:
@@ -134,7 +134,7 @@ def test_lock_is_released_after_an_exception(kit: Kit) -> None:
             raise ZeroDivisionError
 
 
-# --- origins, told by real metadata files
+# --- origins, from real metadata files
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_first_folder_of_the_search_path_wins(
     assert read(InstalledEnvironment(facts)).path == mine
 
 
-# --- metadata that is not what it should be
+# --- invalid metadata
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_current_interpreter_is_described_without_a_process(
 
 @pytest.fixture
 def unqueried(garden: Demo) -> Iterator[Demo]:
-    """Give a garden whose interpreter was not asked yet."""
+    """Yield a demo environment whose interpreter was not queried yet."""
     interpreter._asked.cache_clear()
     yield garden
     interpreter._asked.cache_clear()
@@ -631,7 +631,7 @@ def test_listing_the_demo_environment_takes_under_half_a_second(backend: Backend
 
 
 def test_interpreter_is_queried_again_after_pyvenv_cfg_appears_or_goes(tmp_path: Path) -> None:
-    """Its Python is a link to the same one before and after."""
+    """The Python is a link to the same interpreter before and after."""
     venv.create(tmp_path / "env", symlinks=True)
     python, config = tmp_path / "env" / "bin" / "python", tmp_path / "env" / "pyvenv.cfg"
     assert interpreter.describe(python).prefix == tmp_path / "env"

@@ -223,7 +223,7 @@ def test_exception_from_the_reporter_stops_staging(kit: Kit) -> None:
     assert kit.tree() == before
 
 
-# --- the fake's misbehaviour
+# --- faults of the fake
 
 
 def test_fake_installer_can_fail_lie_and_be_interrupted() -> None:

@@ -104,7 +104,7 @@ def test_journal_is_read_the_same_in_another_session(folder: FolderJournal, tmp_
 
 
 def written(folder: FolderJournal) -> tuple[Path, bytes]:
-    """Return the file of a committed transaction, and what it holds."""
+    """Return the journal file of a committed transaction, and its content."""
     transaction_id = folder.start(PLAN).id
     for step in STEPS:
         folder.record(transaction_id, step)
@@ -322,13 +322,13 @@ def test_record_of_another_format_is_detected(
     assert folder.is_other_format(transaction_id)
 
 
-# --- the disk refuses
+# --- disk errors
 
 
 def fail_first_calls(
     function: Callable[..., object], code: int, times: int
 ) -> Callable[..., object]:
-    """Refuse so many calls, then no more."""
+    """Fail the first calls with an error code, then call through."""
     failures = iter(range(times))
 
     def called(*args: object) -> object:

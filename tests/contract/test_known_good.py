@@ -53,7 +53,7 @@ def test_notebook_is_found_by_its_code_or_else_by_its_path(memory: KnownGoodStor
     assert memory.recall(script("3")) == good(script("2"), "2.0")
 
 
-# --- the real one
+# --- the real one only
 
 
 def test_remembered_versions_persist_for_the_next_session(tmp_path: Path) -> None:

@@ -38,14 +38,14 @@ from pkgwidgets.operations.planning import plan_undo, plan_upgrade
 
 @dataclass(frozen=True)
 class WorkerKit:
-    """An environment whose plans are carried out elsewhere, and a gate that holds them."""
+    """An environment whose plans a worker applies, and a gate that stops them."""
 
     kit: Kit
     backend: Backend
     gate: Path
 
     def held_at(self, stage: Stage) -> tuple[Backend, Plan]:
-        """Return a plan that stands still at a stage until the gate is open."""
+        """Return a plan that waits at a stage until the gate is open."""
         if isinstance(self.kit, FakeKit):
             inner = self.kit.backend
             trial = HeldImportChecker(inner.import_checker, self.gate, stage)
@@ -58,7 +58,7 @@ class WorkerKit:
         return backend, plan_upgrade(backend, "seedshelf")
 
     def wait_for(self, backend: Backend, transaction_id: str, stage: Stage) -> None:
-        """Wait until a transaction tells of a stage."""
+        """Wait until a transaction reports a stage."""
         applier = backend.worker
         assert applier is not None
         eventually(lambda: stage in {event.stage for event in applier.events(transaction_id)[0]})
@@ -171,7 +171,7 @@ def test_last_event_is_repeated_while_nothing_happens(worker_kit: WorkerKit) -> 
     assert transactions.apply_and_follow(backend, plan, report).outcome is Outcome.COMMITTED
 
 
-# --- what is refused at once
+# --- immediate refusals
 
 
 def test_second_transaction_is_refused_and_names_the_first(
@@ -208,7 +208,7 @@ def test_unknown_transaction_cannot_be_followed_or_cancelled(worker_kit: WorkerK
                 ask(worker_kit.backend, transaction_id)
 
 
-# --- what goes wrong there is raised here
+# --- errors of the worker
 
 
 def test_stale_plan_starts_no_transaction(worker_kit: WorkerKit) -> None:
@@ -303,7 +303,7 @@ def test_committed_transaction_cannot_be_cancelled(worker_kit: WorkerKit) -> Non
 
 
 class UnexpectedError(Exception):
-    """What a report raises by mistake."""
+    """An unexpected error of a report function."""
 
 
 @pytest.mark.parametrize(
@@ -363,11 +363,11 @@ def test_exception_from_the_reporter_after_commit_changes_nothing(
     assert worker_kit.backend.journal.transactions()[-1].outcome is Outcome.COMMITTED
 
 
-# --- nobody is at work any more
+# --- interrupted workers
 
 
 def crash(backend: Backend, plan: Plan, at: Stage) -> str:
-    """Carry a plan out here, and leave it as a crash would."""
+    """Apply a plan here and leave it interrupted, as after a crash."""
 
     class Crash(BaseException):
         pass

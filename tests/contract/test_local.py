@@ -89,7 +89,7 @@ def test_folder_is_used_beside_an_index(
     answers = index.releases_of(IndexQuery([PEA, SEED]), events.append)
     assert versions(answers[PEA])[0] == newest
     assert versions(answers[SEED])
-    # What is told of a project is what is answered in the end, once.
+    # The reported answer of each project is its final one, reported once.
     project_answers = [event for event in events if isinstance(event, ProjectAnswered)]
     assert {event.id: event.answer for event in project_answers} == answers
     assert len(project_answers) == 2

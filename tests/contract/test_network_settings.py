@@ -39,7 +39,7 @@ def _no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: 
 
 @pytest.fixture
 def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """Put a `keyring` on the path that knows Bob, by host, and return what it was asked."""
+    """Put a fake `keyring` on the path; return a function that lists its calls."""
     folder = tmp_path / "bin"
     folder.mkdir()
     command = folder / "keyring"
@@ -54,7 +54,7 @@ def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], lis
 
 
 def version_seen(sources: IndexSources) -> list[str]:
-    """Return what our own client sees of a project, or the reason why it sees nothing."""
+    """Return the latest version that our client sees, or the error."""
     answer = MultiIndex(lambda: sources).releases_of(IndexQuery([SEEDSHELF], refresh=True))
     releases = answer[SEEDSHELF]
     if isinstance(releases, PkgwidgetsError):
@@ -63,7 +63,7 @@ def version_seen(sources: IndexSources) -> list[str]:
 
 
 def version_planned(garden: Demo, sources: IndexSources) -> list[str]:
-    """Return what uv would upgrade it to, or the code of its error."""
+    """Return the version to which uv would upgrade, or the code of its error."""
     installer = uv.UvInstaller(interpreter.describe(garden.python), lambda: sources)
     try:
         after = installer.resolve(ResolveRequest(requirements=("seedshelf>1.4.1",)))
@@ -148,7 +148,7 @@ def test_keyring_is_not_asked_unless_enabled(
 
 @pytest.mark.parametrize("user", ["bob:secret", "bob"])
 def test_credentials_are_not_sent_to_another_host(garden: Demo, user: str) -> None:
-    """`localhost` is another host than `127.0.0.1`, and another port is another server."""
+    """`localhost` is not the host `127.0.0.1`, and another port is another server."""
     with guarded(garden.index_url) as other, guarded(garden.index_url) as guard:
         elsewhere = other.url.replace("127.0.0.1", "localhost")
         guard.reply = lambda path: (
@@ -205,7 +205,7 @@ def test_missing_certificate_bundle_is_reported(tls: Guard) -> None:
 
 @pytest.mark.parametrize("by", ["host", "host and port", "address"])
 def test_insecure_host_needs_no_trusted_certificate(garden: Demo, tls: Guard, by: str) -> None:
-    """Nor is anybody warned at each request: warnings are errors here."""
+    """No request warns: warnings are errors in this test."""
     names = {"host": "127.0.0.1", "host and port": tls.netloc, "address": f"https://{tls.netloc}"}
     access = NetworkSettings(insecure=(names[by],))
     assert both(garden, IndexSources(indexes=(tls.url,), access=access)) == BOTH_SEE_IT
@@ -245,7 +245,7 @@ def test_client_certificate_is_presented(garden: Demo) -> None:
 def test_proxy_applies_to_the_check_and_to_uv(
     garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that only the proxy knows: who does not use it gets no answer."""
+    """Only the proxy knows the name: without it there is no answer."""
     monkeypatch.delenv("NO_PROXY", raising=False)
     with guarded(garden.index_url) as proxy:
         place = proxy.with_credentials("p:q").removesuffix("/simple/")
@@ -262,7 +262,7 @@ def test_proxy_applies_to_the_check_and_to_uv(
 
 
 def test_index_that_answers_401_is_not_skipped(garden: Demo) -> None:
-    """Else a name that is private would be asked of the next one."""
+    """Otherwise a private name would be requested from the next index."""
     with guarded(garden.index_url, BOB) as guard:
         index = MultiIndex(lambda: IndexSources(indexes=(guard.url, garden.index_url)))
         garden.index.requests.clear()

@@ -46,7 +46,7 @@ def texts(run: NotebookRun) -> list[str]:
     return [cell.text for cell in run.cells]
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_cells_run_in_order_and_continue_after_an_error(
@@ -129,12 +129,12 @@ def _write_file(kit: Kit, path: Path, content: bytes) -> None:
         path.write_bytes(content)
 
 
-# --- the real one
+# --- the real one only
 
 
 @dataclass(frozen=True)
 class Real:
-    """Runs one notebook of these cells in the garden."""
+    """Runs one notebook of these cells in the demo environment."""
 
     notebook_runner: KernelNotebookRunner
     folder: Path
@@ -177,7 +177,7 @@ def test_notebook_runs_in_a_copy_of_its_folder(real: Real, tmp_path: Path) -> No
 def test_too_large_folder_is_refused_before_it_is_copied(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before a byte of it is copied; holes count as what a copy would be."""
+    """It is refused before copying; holes of sparse files count in full."""
     place, work = tmp_path / "tmp", tmp_path / "work"
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
@@ -250,7 +250,7 @@ def test_notebook_run_writes_nothing_to_the_environment(
 
 
 def test_network_is_blocked_unless_allowed(real: Real, garden: Demo) -> None:
-    """Loopback is no network, and a name that does not exist is asked of nobody."""
+    """Loopback is allowed, and the name is not resolved."""
     here = f"import urllib.request as r; r.urlopen('{garden.index_url}').status"
     away = "import socket; socket.create_connection(('192.0.2.1', 80), 0.2)"
     name = "socket.getaddrinfo('nowhere.invalid', 80)"
@@ -397,7 +397,7 @@ def test_notebook_in_another_language_is_refused(
 
 
 def test_long_outputs_are_truncated_with_a_hash(real: Real) -> None:
-    """What nbclient does with carriage returns takes minutes for these."""
+    """nbclient needs minutes for carriage returns in such outputs."""
     begun = time.monotonic()
     cells = real(
         "print('x' * 3_000_000)",
@@ -423,7 +423,7 @@ def test_endless_output_stops_at_the_time_limit(real: Real) -> None:
 
 
 def test_cells_in_an_output_widget_do_not_hang(tmp_path: Path) -> None:
-    """Of those, nbclient alone forgets one in thirty until the time is up."""
+    """nbclient alone misses the end of one such cell in thirty."""
     here = KernelNotebookRunner(interpreter_module.describe())
     cells = ["import ipywidgets", *["out = ipywidgets.Output()\nwith out: print(1)"] * 60]
     script = here.read(write(tmp_path / "n" / "a.ipynb", *cells))
@@ -452,7 +452,7 @@ def test_cancelled_run_leaves_no_temporary_files(
 def test_notebook_runs_with_a_long_temporary_folder_name(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No socket can be there: the system allows about a hundred characters."""
+    """A socket path may have only about a hundred characters."""
     place = tmp_path / ("long" * 30)
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
@@ -487,7 +487,7 @@ if given and {times} > len(taken.read_text()):
 def test_kernel_start_is_retried_twice_if_its_port_is_taken(
     real: Real, garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    """The folder's name is too long for sockets, so that there are ports at all."""
+    """The folder's name is too long for sockets, so the kernel uses ports."""
     place, taken = tmp_path / ("long" * 30), tmp_path / "taken"
     place.mkdir()
     taken.write_text("")
@@ -508,7 +508,7 @@ def test_kernel_start_is_retried_twice_if_its_port_is_taken(
 def test_killed_process_leaves_no_kernel_and_its_folders_are_removed(
     real: Real, garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a kernel is that is restarted in the middle of a rehearsal."""
+    """This happens if the kernel is restarted during a rehearsal."""
     place, note = tmp_path / "tmp", tmp_path / "pids"
     place.mkdir()
     source = (

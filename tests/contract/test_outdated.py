@@ -33,9 +33,9 @@ SAME = "the same"
 
 @dataclass(frozen=True)
 class Case:
-    """A project's files, and the newest that we offer; None for no update.
+    """A project's files, and the expected latest version; None for no update.
 
-    `uvs` is what uv says where it says something else, and `why` who is right by our promises.
+    `uvs` is uv's answer if it differs, and `why` the reason for the difference.
     """
 
     name: str
@@ -168,7 +168,7 @@ CASES = [
     Case("spelt oddly", [OLD, wheel("2.0", name="Spelt.Oddly")]),
     Case("hash missing", [OLD, wheel("2.0", hashes={})]),
 ]  # fmt: skip
-"""Where we differ from uv on purpose, the case says why; anything else is a mistake."""
+"""Each intended difference from uv has a reason; any other difference is a bug."""
 
 KINDS = ("JSON", "HTML")
 
@@ -202,7 +202,7 @@ def play_of(case: Case, kind: str) -> Play:
 
 @dataclass(frozen=True)
 class LatestVersions:
-    """What both say of every installed name: its newest, None for no update."""
+    """The latest versions of every installed name, by our check and by uv."""
 
     ours: Mapping[str, PackageInfo]
     uvs: Mapping[str, str]
@@ -260,7 +260,7 @@ def test_package_without_installable_release_is_not_up_to_date(answers: LatestVe
         assert (info.latest_version is None) is bool(info.error)
 
 
-# --- what is offered is what a plan takes
+# --- offered versions and plans
 
 OFFERED: dict[str, tuple[list[BuiltWheel], str]] = {
     "a Python that is too new": (

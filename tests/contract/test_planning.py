@@ -88,7 +88,7 @@ def test_plan_without_names_upgrades_everything(kit: Kit) -> None:
     assert (plan.requested, plan.held_back) == (("everything",), ())
 
 
-# --- a version is given
+# --- upgrading to a version
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_given_version_is_planned(kit: Kit, name: str, version: str, change: str
     assert plan.changes[0].hashes
 
 
-# --- what is refused
+# --- refusals
 
 
 @pytest.mark.parametrize("plan", [plan_upgrade, plan_uninstall])
@@ -121,7 +121,7 @@ def test_unreadable_package_cannot_be_changed(
         plan(kit.backend, "seedshelf")
 
 
-# --- an environment that is broken already
+# --- broken environments
 
 
 def test_unmet_requirements_do_not_block_other_upgrades(kit: Kit) -> None:
@@ -186,7 +186,7 @@ def test_several_requirements_are_one_install_plan(kit: Kit) -> None:
         plan_install(kit.backend, [])
 
 
-# --- removing
+# --- uninstalling
 
 
 def test_uninstall_is_possible_in_a_broken_environment(kit: Kit) -> None:

@@ -36,7 +36,7 @@ def staged(kit: Kit, plan: Plan) -> Path:
     return stage
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_touched_paths_of_an_uninstall_are_complete(kit: Kit) -> None:
@@ -158,11 +158,11 @@ def test_staged_distributions_are_read_like_installed_ones(kit: Kit) -> None:
     assert again == fingerprints
 
 
-# --- the real one
+# --- the real one only
 
 
 def test_staged_fingerprint_depends_only_on_the_contents(backend: Backend, garden: Demo) -> None:
-    """Not of what the installer added, nor of when; other contents have another."""
+    """Files and times that the installer added do not matter; other contents do."""
 
     def staged_fingerprint(text: str, number: int) -> str:
         garden.index.publish(BuiltWheel(name="pea", version="1", files={"pea.py": text}))

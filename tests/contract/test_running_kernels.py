@@ -26,7 +26,7 @@ SUFFIX = str(sysconfig.get_config_var("EXT_SUFFIX"))
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start processes that look like kernels, and end them."""
+    """Yield a function that starts processes like kernels; end them afterwards."""
     with ExitStack() as running:
 
         def started(python: Path, name: str, code: str = "", notebook: str = "") -> int:
@@ -120,7 +120,7 @@ def test_loaded_packages_are_the_same_for_panel_and_server(
     garden: Demo, start: Start, published: Callable[..., None], service: PackageService,
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    """Libraries with a number, and replaced ones, count wherever a process of the kernel has them.
+    """Versioned and replaced libraries count in any process of the kernel.
 
     The panel asks for all kernels of the machine, a server for one that it started.
     """

@@ -63,7 +63,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> Pa
 
 @contextmanager
 def command_lines() -> Iterator[list[str]]:
-    """Collect what any user could read of the processes of this machine that say a secret."""
+    """Record the command lines of child processes, which any user can read."""
     lines: list[str] = []
     ended = threading.Event()
 
@@ -87,7 +87,7 @@ def command_lines() -> Iterator[list[str]]:
 def configure_index(
     shape: str, guard: Guard, home: Path, set_variable: Callable[[str, str], None]
 ) -> None:
-    """Configure the index in one of the ways."""
+    """Configure the index with a secret in this way."""
     url = guard.url
     match shape:
         case "password":
@@ -135,7 +135,7 @@ def credentials(shape: str) -> tuple[str, str] | None:
 
 
 def usual_reply(shape: str, garden: Demo) -> Callable[[str], Reply | None]:
-    """Return how the server answers while all is well; None is what the index says."""
+    """Return the server's usual reply function; None passes the index's answer on."""
     place = garden.index_url.removesuffix("/simple/")
 
     def reply(path: str) -> Reply | None:
@@ -148,7 +148,7 @@ def usual_reply(shape: str, garden: Demo) -> Callable[[str], Reply | None]:
 
 
 def refusal(path: str) -> Reply:
-    """Answer with a page that says all that it was told."""
+    """Answer with a page that repeats the secret."""
     text = f"{PLAIN} of https://bob:{PLAIN}@packages.invalid/?token={PLAIN} is not welcome"
     detail = {"title": "Forbidden", "status": 403, "detail": f"https://bob:{PLAIN}@h/ said no"}
     if path.endswith("/seedshelf/"):
@@ -157,7 +157,7 @@ def refusal(path: str) -> Reply:
 
 
 class CollectedTexts:
-    """Everything that was said, by who said it."""
+    """All texts that were shown or written, by where they appeared."""
 
     def __init__(self) -> None:
         self.texts: dict[str, list[str]] = {}
@@ -177,7 +177,7 @@ class CollectedTexts:
 
 
 def use_service(service: PackageService, texts: CollectedTexts) -> list[bool]:
-    """Do all that the service can, and keep what it says; return what succeeded."""
+    """Call the service's methods and collect all texts; return which calls succeeded."""
 
     def listed() -> object:
         frame = service.check_for_updates(refresh=True)

@@ -55,7 +55,7 @@ def releases(index: Index, name: str) -> Sequence[Release]:
     return answer
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_releases_are_listed_latest_first_with_their_details(kit: Kit) -> None:
@@ -150,12 +150,12 @@ def test_only_skipped_versions_may_be_omitted(kit: Kit) -> None:
     assert [version for version in listed if version != "1.9"] == ["1.10", "1.8"]
 
 
-# --- the real one, against any answer
+# --- the real one, with any answer
 
 
 @dataclass
 class FakeServer:
-    """What a server sends, whatever it is asked."""
+    """A server that gives the same answer to every request."""
 
     body: bytes = b""
     status: int = 200
@@ -489,7 +489,7 @@ def test_credentials_of_a_refused_url_are_not_shown() -> None:
 
 
 def serve_versions(server: FakeServer, *versions: str) -> None:
-    """Answer with these versions, listed as PEP 700 has it, and a tag that never changes."""
+    """Answer with these versions, listed as in PEP 700, and a constant ETag."""
     files = [file(f"pea-{version}-py3-none-any.whl") for version in versions]
     server.json({"meta": {"api-version": "1.1"}, "files": files, "versions": versions})
     server.headers = {"ETag": '"1"', "Cache-Control": "max-age=600"}

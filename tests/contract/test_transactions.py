@@ -28,7 +28,7 @@ ALL_STEPS = (
 on_the_real_one = pytest.mark.parametrize("kit", ["real"], indirect=True)
 
 
-# --- as it should be
+# --- without faults
 
 
 def test_every_step_is_recorded_in_order(kit: Kit) -> None:
@@ -56,7 +56,7 @@ def test_every_stage_is_reported_with_the_transaction_id(kit: Kit) -> None:
     assert events[-1].text == "seedshelf 1.4.1 → 1.4.2"
 
 
-# --- something fails, at any call of anything
+# --- a fault at any call
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_cancellation_at_any_stage_leaves_the_environment_unchanged(kit: Kit, st
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
-# --- the installer, or what it installs, is bad
+# --- bad installers and wheels
 
 
 def test_failed_import_check_prevents_the_installation(kit: Kit) -> None:
@@ -97,7 +97,7 @@ def test_module_that_already_failed_to_import_does_not_block(kit: Kit) -> None:
     assert done.outcome is Outcome.COMMITTED
 
 
-# --- the environment is not what was planned for
+# --- stale plans
 
 
 def test_change_during_staging_raises_stale_plan(kit: Kit) -> None:
@@ -116,7 +116,7 @@ def test_change_during_staging_raises_stale_plan(kit: Kit) -> None:
     assert "INTENT" not in kit.backend.journal.steps(last_transaction(kit.backend).id)
 
 
-# --- what cannot be put back, and what a crash left
+# --- incomplete rollbacks and interrupted changes
 
 
 @pytest.mark.parametrize("after", ALL_STEPS[1:-1])
@@ -134,7 +134,7 @@ def test_interrupted_change_is_rolled_back_by_recovery(kit: Kit, after: str) -> 
     )
 
 
-# --- going back
+# --- undo
 
 
 def test_last_five_transactions_are_undone_exactly_without_the_index(kit: Kit) -> None:

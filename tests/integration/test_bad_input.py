@@ -109,7 +109,7 @@ def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Installer:
-    """Stands where processes start: notes all that the installer is asked, and finds no plan."""
+    """Replaces the process runner: records all arguments and input, and finds no plan."""
 
     def __init__(self) -> None:
         self.arguments: list[str] = []
@@ -146,7 +146,7 @@ def stranger(garden: Demo) -> Iterator[Callable[[str], None]]:
 
 
 def assert_is_fit_to_show(error: PkgwidgetsError) -> None:
-    """One short line that does nothing to a terminal and hides nothing from its reader."""
+    """Assert one short printable line without control or hidden characters."""
     sentence = error.sentence()
     assert sentence.replace("…", "...").isascii()
     assert sentence.isprintable()
@@ -253,7 +253,7 @@ def test_user_input_never_becomes_an_installer_option(
     }  # fmt: skip
 
 
-# --- requirements and the rest
+# --- requirements and other input
 
 
 @pytest.mark.parametrize("text", NO_REQUIREMENTS, ids=short)
@@ -323,7 +323,7 @@ def test_credentials_in_refused_input_are_not_shown(
     assert "secret" not in f"{caught.value} {caught.value!r} {caught.value.facts}"
 
 
-# --- what strangers wrote into the environment
+# --- hostile metadata
 
 
 @pytest.mark.parametrize("text", METADATA_TEXTS, ids=short)

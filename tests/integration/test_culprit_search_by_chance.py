@@ -16,14 +16,14 @@ from culprit_cases import (
 )
 from scratch_notebooks import crops, write
 
-# --- what does not do the same each time
+# --- random cells
 
 
 @pytest.mark.slow
 def test_culprit_is_found_beside_a_randomly_failing_cell(
     tmp_path: Path,
 ) -> None:
-    """Chance can still look like a culprit, four times in a row: seldom, and never in silence."""
+    """Random failures may rarely look like a culprit, but are always noted."""
     dice, innocent, times = Random(11), 0, 15
     for chance in (0.05, 0.3, 0.5, 0.8, 0.95):
         for _ in range(times):

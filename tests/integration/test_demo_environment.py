@@ -295,7 +295,7 @@ print(rain.millimetres(), rain.wettest(), seedshelf.sow("carrot"))
     ]
 
 
-# --- its life
+# --- start and end
 
 
 def test_demo_starts_without_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,7 +374,7 @@ def test_demo_is_closed_when_python_exits() -> None:
     assert done.stderr == ""
 
 
-# --- the story
+# --- the catalog
 
 
 def test_catalog_docstring_lists_every_wheel() -> None:

@@ -201,7 +201,7 @@ def test_matching_etag_is_answered_304(client: Client, path: str, shape: str) ->
 
 
 def test_file_url_depends_on_the_content() -> None:
-    """Clients may keep what was there for ever; another index may listen on the same port."""
+    """Clients cache files for ever, and another index may listen on the same port."""
     other = dataclasses.replace(OLD, files={"pea.py": "x = 2\n"})
     assert other.filename == OLD.filename
     assert file_url(other) != file_url(OLD) == file_url(dataclasses.replace(OLD))

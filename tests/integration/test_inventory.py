@@ -11,7 +11,7 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.demo import Demo
 from pkgwidgets.operations import inventory
 
-# --- what is newer
+# --- updates
 
 
 @pytest.mark.parametrize("direct", ["dir_info", "vcs_info", "archive_info"])

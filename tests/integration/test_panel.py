@@ -46,7 +46,7 @@ def installed(panel: PackagePanel) -> dict[str, str]:
     return {row["name"]: row["version"] for row in panel.table.rows}
 
 
-# --- what it is
+# --- display
 
 
 def test_repr_shows_the_counts_of_packages_and_updates(panel: PackagePanel) -> None:
@@ -81,7 +81,7 @@ def test_index_is_requested_once_when_the_panel_is_displayed(
 def test_index_is_requested_after_a_change_before_the_display(
     service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in *Run all*: a view is heard only when the cells are through, and the watch at once."""
+    """In *Run all* a view answers only after the cells, the watcher at once."""
     panel = PackagePanel(service)
     service.upgrade_package("seedshelf")
     monkeypatch.setattr(panel._watch, "see", lambda view: panel._on_changed())
@@ -242,7 +242,7 @@ def test_install_form_installs_a_new_package(panel: PackagePanel, garden: Demo) 
 
 @pytest.fixture
 def details(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the browser was told of open rows, all together."""
+    """Return the details of open rows that were sent to the browser, merged."""
     known: dict[str, Any] = {}
 
     def send(self: PackageTable, message: Any) -> None:
@@ -352,7 +352,7 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     assert panel.past.entries is None
 
 
-# --- life
+# --- closing
 
 
 def test_control_channel_request_cancels_the_plan(panel: PackagePanel) -> None:

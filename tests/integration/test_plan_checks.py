@@ -60,7 +60,7 @@ def notebook(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def panel(service: PackageService) -> Iterator[PackagePanel]:
-    """A panel that shows a plan for one package."""
+    """Return a panel that shows a plan for one package."""
     made = PackagePanel(service)
     click(made.table, type="plan", names=["seedshelf"])
     assert made.wait(60)

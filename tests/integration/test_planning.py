@@ -19,7 +19,7 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import transactions
 from pkgwidgets.operations.planning import plan_uninstall, plan_upgrade
 
-# --- a version is given
+# --- upgrading to a version
 
 
 def test_yanked_release_with_several_wheels_can_be_pinned(backend: Backend, garden: Demo) -> None:
@@ -42,7 +42,7 @@ FOREIGN = {
 }
 
 
-# --- what is refused
+# --- refusals
 
 
 @pytest.mark.parametrize("direct", FOREIGN.values(), ids=FOREIGN)
@@ -63,7 +63,7 @@ def test_package_from_a_url_or_folder_is_never_changed(
     assert {"sundrift", "bedplanner"} == {held_back.id for held_back in plan.held_back}
 
 
-# --- an environment that is broken already
+# --- broken environments
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_unreadable_distribution_does_not_block_other_upgrades(
 
 
 def test_unreadable_direct_url_is_named_in_the_refusal(backend: Backend, garden: Demo) -> None:
-    """uv reads it too, and stops: until it is mended there is no plan."""
+    """uv reads it too and stops: there is no plan until it is repaired."""
     url = garden.site_packages / "frostcall-1.9.3.dist-info" / "direct_url.json"
     url.write_text("garbage")
     spoilt = r"frostcall-1\.9\.3\.dist-info/direct_url\.json cannot be read"
@@ -113,7 +113,7 @@ def test_withdrawn_release_does_not_block_other_upgrades(
 
 
 def test_indirect_conflict_does_not_block_other_upgrades(backend: Backend, garden: Demo) -> None:
-    """What depends on a broken distribution must not lead the resolver back to it."""
+    """A package that requires a broken distribution must not lead the resolver to it."""
     for name, needs in (("top", "middle"), ("middle", "seedshelf>=9"), ("alone", "absent")):
         info = garden.site_packages / f"{name}-1.0.dist-info"
         info.mkdir()
@@ -124,7 +124,7 @@ def test_indirect_conflict_does_not_block_other_upgrades(backend: Backend, garde
 def test_system_packages_visible_in_a_venv_are_not_changed(
     backend: Backend, garden: Demo, tmp_path: Path
 ) -> None:
-    """A virtual environment that sees system packages: the installer does not, and we do."""
+    """The virtual environment sees system packages; the installer ignores them, we list them."""
     lent = tmp_path / "dist-packages"
     (lent / "lent-1.0.dist-info").mkdir(parents=True)
     (lent / "lent-1.0.dist-info" / "METADATA").write_text("Name: lent\nVersion: 1.0\n")

@@ -27,7 +27,7 @@ def has_ended(pid: int) -> bool:
 
 
 def read_pid(file: Path) -> int:
-    """Wait for a process to say its number."""
+    """Wait until a process has written its number; return it."""
     until = time.monotonic() + 10
     while not (file.exists() and file.read_text().endswith("\n")):
         assert time.monotonic() < until
@@ -36,7 +36,7 @@ def read_pid(file: Path) -> int:
 
 
 class Stop(Exception):
-    """What a tick raises."""
+    """Raised by a tick."""
 
 
 def test_run_returns_the_exit_code_and_both_outputs() -> None:
@@ -100,7 +100,7 @@ def test_tick_is_called_regularly_until_the_end() -> None:
 
 
 def two_processes(folder: Path, *, stubborn: str = "") -> list[str]:
-    """Return the command of a shell with a child; `stubborn` ones ignore the polite signal."""
+    """Return the command of a shell with a child; `stubborn` ones ignore SIGTERM."""
     loop = "while :; do sleep 0.05; done"
 
     def write_pid(name: str) -> str:

@@ -22,7 +22,7 @@ LIBRARY = next(Path(str(sysconfig.get_config_var("DESTSHARED"))).glob("_statisti
 
 @pytest.fixture
 def mapping(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """Start a process that has three libraries mapped, the second of which was removed since."""
+    """Start a process that has mapped three libraries; the second one was removed since."""
     folder = tmp_path / "a folder"
     folder.mkdir()
     for name in ("libpea.so.6", "removed.so", "pea.so"):

@@ -29,7 +29,7 @@ def outcomes(service: PackageService) -> list[str]:
     return [str(outcome) for outcome in service.history()["outcome"]]
 
 
-# --- what there is
+# --- reading packages
 
 
 def test_service_describes_its_environment(service: PackageService, garden: Demo) -> None:
@@ -103,7 +103,7 @@ def test_packages_of_another_interpreter_are_not_loaded(service: PackageService)
     assert service.plan_upgrade("seedshelf").restart is not None
 
 
-# --- what is refused
+# --- refusals
 
 
 def test_missing_package_and_invalid_name_are_refused(
@@ -120,7 +120,7 @@ def test_missing_package_and_invalid_name_are_refused(
     assert garden.index.requests == []
 
 
-# --- what is changed
+# --- changes
 
 
 def test_upgrade_and_undo_restore_the_environment(

@@ -32,7 +32,7 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import apply, recovery
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
 
-# --- as it should be
+# --- without faults
 
 
 def test_staged_files_are_removed_after_the_transaction(backend: Backend) -> None:
@@ -59,7 +59,7 @@ def test_other_session_cannot_apply_during_a_transaction(garden: Demo, backend: 
         apply.apply_plan(other, plan)
 
 
-# --- something fails, at any call of anything
+# --- a fault at any call
 
 
 @pytest.mark.slow
@@ -79,7 +79,7 @@ POLES = "def poles(*args): return 1\n"
 
 
 def bad(code: str = POLES, **more: Any) -> BuiltWheel:
-    """Return a newer beanpoles, that bedplanner needs."""
+    """Return a newer beanpoles, which bedplanner requires."""
     files = {"beanpoles.py": code} | more.pop("files", {})
     return MalformedWheel(name="beanpoles", version="1.2", files=files, **more)
 
@@ -92,7 +92,7 @@ BAD = {
 """Three of those in tests/faults/test_bad_wheels.py, for the lower bounds."""
 
 
-# --- the installer, or what it installs, is bad
+# --- bad installers and wheels
 
 
 @pytest.mark.parametrize("wheel", BAD.values(), ids=BAD)
@@ -108,7 +108,7 @@ def test_bad_upgrade_leaves_the_environment_unchanged(
     assert {done.outcome for done in backend.journal.transactions()} <= {Outcome.ROLLED_BACK}
 
 
-# --- what cannot be put back, and what a crash left
+# --- incomplete rollbacks and interrupted changes
 
 
 def test_damaged_old_journal_causes_no_rollback(backend: Backend, garden: Demo) -> None:
@@ -130,7 +130,7 @@ def test_interrupted_change_with_a_torn_record_is_recovered(backend: Backend) ->
     assert last_transaction(backend).outcome is Outcome.ROLLED_BACK
 
 
-# --- going back
+# --- undo
 
 
 def test_uninstall_is_undone_exactly_without_the_index(
@@ -171,7 +171,7 @@ def test_history_is_read_by_another_session(backend: Backend, garden: Demo) -> N
 def test_damaged_older_journal_is_shown_incomplete_without_rollback(
     backend: Backend, garden: Demo
 ) -> None:
-    """Only the newest can be unfinished: the next begins when the last has ended."""
+    """Only the latest can be unfinished: the next one starts after it has ended."""
     done = apply.apply_plan(backend, plan_upgrade(backend, "seedshelf"))
     apply.apply_plan(backend, plan_upgrade(backend, "frostcall"))
     file = backend.journal.folder(done.id) / "journal"

@@ -23,7 +23,7 @@ from pkgwidgets.operations import culprit_search
 
 
 def majors(count: int) -> list[BuiltWheel]:
-    """Like `crops`, none of them bad: each says which major version it is."""
+    """Return wheels like those of `crops`, all good; each module holds its major version."""
     return [
         BuiltWheel(
             name=f"crop{number}",
@@ -94,7 +94,7 @@ def test_culprits_of_several_notebooks_are_found(tmp_path: Path) -> None:
 
 
 def test_dependents_of_the_culprit_are_held_back_too(tmp_path: Path) -> None:
-    """crop1 2 needs crop4 2: held back with it by the resolver, and not itself blamed."""
+    """The resolver holds crop1 back with crop4, which it requires; crop1 is no culprit."""
     kit = kit_with(*crops(4, [4], crop1=("crop4>=2",)))
     result = search_culprits(kit, write(tmp_path / "a.ipynb", *counting_cells(1, 2, 3, 4)))
     assert list(result.culprits) == ["crop4"]
@@ -102,7 +102,7 @@ def test_dependents_of_the_culprit_are_held_back_too(tmp_path: Path) -> None:
 
 
 def test_culprit_that_needs_another_upgrade_is_held_back_alone(tmp_path: Path) -> None:
-    """crop4 comes before crop1, which needs it, so that every rehearsal is of what can be."""
+    """crop4 comes before crop1, which requires it, so that every rehearsed plan is possible."""
     kit = kit_with(*crops(4, [1], crop1=("crop4>=2",)))
     result = search_culprits(kit, write(tmp_path / "a.ipynb", *counting_cells(1, 2, 3, 4)))
     assert list(result.culprits) == ["crop1"]
@@ -134,7 +134,7 @@ def test_plan_is_empty_if_every_upgrade_breaks_a_cell(tmp_path: Path) -> None:
 
 
 def test_package_with_a_breaking_new_dependency_is_held_back(tmp_path: Path) -> None:
-    """What breaks is not installed yet: held back is who brings it."""
+    """The breaking package is new: the package that requires it is held back."""
     rival = BuiltWheel(name="rival", version="1.0.0", files={"rival.py": "x = 1\n"})
     wheels = [*crops(2, (), crop2=("rival",))]
     kit = FakeKit(FakeEnvironment({}), [*wheels, rival], ["crop1==1.0.0", "crop2==1.0.0"])
@@ -160,7 +160,7 @@ def test_each_culprit_of_a_cell_is_reported_with_its_own_error(tmp_path: Path) -
 def test_one_of_two_jointly_breaking_upgrades_is_held_back(
     pair: tuple[int, int], tmp_path: Path
 ) -> None:
-    """Either alone does no harm, so that holding one back is enough; the second of them is."""
+    """Either alone breaks nothing, so it suffices to hold the second one back."""
     one, other = pair
     kit = kit_with(*majors(MAX_PACKAGES))
     both = f"import crop{one}, crop{other}\nx = 1 // (4 - crop{one}.major - crop{other}.major)"
@@ -190,7 +190,7 @@ def test_one_of_each_jointly_breaking_pair_is_held_back(tmp_path: Path) -> None:
 
 
 def roots(*needs: tuple[str, ...]) -> list[BuiltWheel]:
-    """Return a bad `root` 2, and `crop2` 1 and 2, which need it so."""
+    """Return a bad `root` 2, and `crop2` 1 and 2 with these requirements on it."""
     root = "def depth():\n    return 1 // {by}\n"
     return [
         *(
@@ -208,7 +208,7 @@ def roots(*needs: tuple[str, ...]) -> list[BuiltWheel]:
 
 
 def test_culprit_that_comes_with_another_upgrade_is_held_back_alone(tmp_path: Path) -> None:
-    """The old crop2 forbids the new root; the new one takes either."""
+    """The old crop2 forbids the new root; the new one accepts both."""
     others = [wheel for wheel in crops(4) if wheel.name != "crop2"]
     kit = kit_with(*roots(("root<2",), ("root",)), *others)
     result = search_culprits(
@@ -237,7 +237,7 @@ def test_mutually_required_culprits_are_both_held_back_and_named(tmp_path: Path)
     assert result.rehearsals <= 2 + ceil(log2(4))
 
 
-# --- what does not do the same each time
+# --- random cells
 
 
 def test_random_output_holds_nothing_back_and_is_noted(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_repeated_cell_run_is_reported_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("outcomes", [".x", "x", "xx", ".xx", ".x.", ".x..x"])
 def test_random_failure_holds_nothing_back(outcomes: str, tmp_path: Path) -> None:
-    """Of the runs as it is, with the plan, as it is, and with the plan."""
+    """The runs alternate: without the plan, with it, without it, with it."""
     kit = kit_with(*crops(MAX_PACKAGES))
     cell = randomly_failing_cell(tmp_path / "tosses", (outcome == "x" for outcome in outcomes))
     result = search_culprits(

@@ -48,7 +48,7 @@ HOSTILE = [
     "\ud800",
     "-r req.txt",
 ]
-"""What METADATA of a stranger may require."""
+"""Requirements that hostile METADATA may contain."""
 
 
 def dist(name: str, version: str = "1.0", *requires: str, **facts: Any) -> Distribution:
@@ -67,7 +67,7 @@ def environment(*distributions: Distribution | Unreadable) -> dependency_graph.I
 
 
 def needs_of(*distributions: Distribution | Unreadable) -> dict[str, list[str]]:
-    """Return what each needs, as plain text without markers, sorted."""
+    """Return the requirements of each as sorted text without markers."""
     requirements = dependency_graph.active_requirements(environment(*distributions), MARKERS)
     return {
         name: sorted(map(dependency_graph.without_marker, required))
@@ -76,7 +76,7 @@ def needs_of(*distributions: Distribution | Unreadable) -> dict[str, list[str]]:
 
 
 def needs(**required: str) -> ActiveRequirements:
-    """Return needs from texts: `a="b>=1, c"` is that a needs b>=1 and c."""
+    """Parse requirements: `a="b>=1, c"` means that a requires b>=1 and c."""
     return {
         canonicalize_name(name): tuple(
             requirement
@@ -104,7 +104,7 @@ def change(name: str, before: str | None, after: str | None) -> Change:
     )
 
 
-# --- needs
+# --- requirements
 
 
 def test_active_requirements_are_those_in_the_metadata() -> None:
@@ -274,7 +274,7 @@ def test_unmet_requirements_respect_markers() -> None:
     assert str(problem) == "a needs b>=1, but it is not installed"
 
 
-# --- who blocks whom
+# --- blockers
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_blocker_with_two_specifiers_is_quoted_in_full() -> None:
     assert blockers == {"a": "pea!=3.*,<3"}
 
 
-# --- who depends on whom
+# --- dependents
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ def test_dependents_are_direct_and_sorted(start: list[str], expected: tuple[str,
     assert dependency_graph.dependents(ids(*start), required) == expected
 
 
-# --- what changes do
+# --- effects of changes
 
 
 def test_versions_after_leaves_its_input_unchanged() -> None:

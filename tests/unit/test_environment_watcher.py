@@ -14,7 +14,7 @@ from pkgwidgets.widgets.environment_watcher import EnvironmentWatcher
 
 
 class Place:
-    """A stamp that a test changes, and what was noticed of it."""
+    """A stamp that a test changes, and a record of the watcher's calls."""
 
     def __init__(self) -> None:
         self.stamp, self.looks, self.changes, self.taken = "one", 0, 0, True

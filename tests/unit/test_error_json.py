@@ -56,7 +56,7 @@ def test_error_survives_a_json_round_trip(error: PkgwidgetsError) -> None:
 def test_later_added_field_is_written_only_if_it_differs_from_its_default(
     said_nothing: PkgwidgetsError, says: PkgwidgetsError
 ) -> None:
-    """A journal of before has none, and an older pkgwidgets refuses a key that it does not know."""
+    """Older journals lack the field, and an older pkgwidgets refuses unknown keys."""
     old, new = error_to_json(said_nothing), error_to_json(says)
     assert len(new) == len(old) + 1
     assert error_from_json(old).facts == said_nothing.facts

@@ -132,7 +132,7 @@ def test_notebook_cell_shows_the_error_without_traceback() -> None:
     assert shown_in_a_cell == [f"PackageNotFound: {PackageNotFound('pea')}"]
 
 
-# --- what is shown of a text that was refused
+# --- refused texts in messages
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def dtypes(frame: pd.DataFrame) -> dict[str, str]:
     return {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
 
 
-# --- their form
+# --- columns and dtypes
 
 
 @pytest.mark.parametrize(

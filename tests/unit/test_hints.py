@@ -167,7 +167,7 @@ def test_refused_request_has_its_own_http_status() -> None:
     assert http_status(PlanImpossible((), "")) == 409
 
 
-# --- what was kept, of what a resolver explains
+# --- kept packages in a resolver's explanation
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_kept_packages_named_in_an_explanation_are_found(
     assert request.kept_names(explanation) == names
 
 
-# --- where the words stand
+# --- texts of the front ends
 
 
 def texts(folder: str) -> Iterator[tuple[str, str]]:

@@ -38,7 +38,7 @@ def test_only_safe_html_is_not_escaped() -> None:
 
 
 def test_slice_of_safe_html_is_escaped() -> None:
-    """Whatever is made of it with the methods of `str` is plain text."""
+    """Methods of `str` return plain text, which is escaped."""
     assert "&lt;b" in html_table((), [(SafeHtml("<b>1</b>")[:2],)])
 
 

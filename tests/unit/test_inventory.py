@@ -52,7 +52,7 @@ def seedshelf(kit: FakeKit) -> PackageInfo:
 UPGRADE = change_of("seedshelf", "1.4.0", "1.4.1")
 
 
-# --- what is installed
+# --- installed packages
 
 
 def test_packages_are_listed_without_the_index(fake: FakeKit) -> None:
@@ -94,7 +94,7 @@ def test_invalid_name_is_refused_without_a_request(fake: FakeKit, name: str) -> 
     assert fake.index.requests == []
 
 
-# --- what is newer
+# --- updates
 
 
 def test_updates_and_version_steps_are_found(fake: FakeKit) -> None:
@@ -229,7 +229,7 @@ def test_none_as_a_name_is_refused(fake: FakeKit) -> None:
         inventory.get_package_by_id(fake.backend, None, check_updates=True)  # type: ignore[arg-type]
 
 
-# --- what the journal says
+# --- history of a package
 
 
 def test_running_upgrade_is_shown_as_status(fake: FakeKit) -> None:

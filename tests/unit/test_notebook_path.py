@@ -11,7 +11,7 @@ from pkgwidgets.notebook.notebook_path import find_notebook
 
 @pytest.fixture
 def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A notebook for which a server has started this kernel."""
+    """Create a notebook for which a server started this kernel."""
     file = tmp_path / "home" / "sub" / "report.ipynb"
     file.parent.mkdir(parents=True)
     file.write_text("{}")

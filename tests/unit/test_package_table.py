@@ -62,7 +62,7 @@ def info(name: str, latest: str | None = None) -> PackageInfo:
 
 
 def hear(shown: PackageTable, message: Any) -> None:
-    """Be a view that sends a message."""
+    """Send a message as a view does."""
     shown._handle_custom_msg(message, [])
 
 

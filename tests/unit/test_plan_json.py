@@ -161,7 +161,7 @@ def test_modified_plan_is_refused(tamper: Callable[[Json], object]) -> None:
         plan_from_json(data)
 
 
-# --- what is no plan
+# --- invalid plans
 
 
 @pytest.mark.parametrize("missing", sorted(plan_to_json(PLAN).keys() - {"id", "notes"}))

@@ -61,7 +61,7 @@ def test_planning_reports_its_stages(kit: Kit) -> None:
     assert [event.stage for event in events][:2] == [Stage.ASKING, Stage.RESOLVING]
 
 
-# --- a version is given
+# --- upgrading to a version
 
 
 def test_older_version_is_a_downgrade(kit: Kit) -> None:
@@ -107,7 +107,7 @@ def test_allow_all_is_not_suggested_if_it_cannot_help(kit: Kit) -> None:
     assert caught.value.advice is Hint.OTHER_VERSION
 
 
-# --- what is refused
+# --- refusals
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_unknown_project_raises_project_not_found(kit: Kit) -> None:
         plan_install(kit.backend, "peas>=1")
 
 
-# --- removing
+# --- uninstalling
 
 
 def test_uninstall_names_the_packages_that_still_need_it(kit: Kit) -> None:

@@ -36,7 +36,7 @@ class Bar:
 
 @pytest.fixture
 def now() -> list[float]:
-    """The time that it is, in a list of one."""
+    """The current time, in a list of one element."""
     Bar.made.clear()
     return [100.0]
 

@@ -75,7 +75,7 @@ def test_flaky_cell_does_not_fail_the_rehearsal(
 def test_environment_changed_during_rehearsal_raises_stale_plan(
     kit: FakeKit, rehearsal_backend: RehearsalBackend, tmp_path: Path
 ) -> None:
-    """By an installer that a cell calls, or from elsewhere."""
+    """An installer in a cell, or another process, changes it."""
     other, done = planning.plan_upgrade(kit.backend, "seedshelf"), list[str]()
 
     def change(event: Event) -> None:
@@ -172,7 +172,7 @@ def test_notebook_that_never_ran_clean_has_no_known_good_plan(
 def test_known_good_plan_does_not_break_a_later_package(
     kit: FakeKit, rehearsal_backend: RehearsalBackend, tmp_path: Path
 ) -> None:
-    """bedplanner came later, and needs the newer sundrift."""
+    """bedplanner was installed later and requires the newer sundrift."""
     notebook = write(tmp_path / "a.ipynb", "1")
     plan = planning.plan_uninstall(kit.backend, "bedplanner")
     apply_and_follow(kit.backend, plan)

@@ -99,7 +99,7 @@ def test_restart_without_reasons_counts_as_required() -> None:
     assert (str(verdict), verdict.verdict) == ("restart needed: pea is loaded", "required")
 
 
-# --- from outside
+# --- other kernels
 
 
 def mapped(*names: str) -> set[NormalizedName]:

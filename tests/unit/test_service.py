@@ -13,7 +13,7 @@ from pkgwidgets.core.errors import (
     InvalidRequest,
 )
 
-# --- what there is
+# --- reading packages
 
 
 def test_default_environment_is_that_of_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,7 +26,7 @@ def test_default_environment_is_that_of_the_kernel(monkeypatch: pytest.MonkeyPat
     assert "pandas" in frame.index
 
 
-# --- what is refused
+# --- refusals
 
 
 @pytest.mark.parametrize("url", ["", "seeds", "ftp://host/simple/", "file:///etc"])

@@ -36,7 +36,7 @@ from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.operations import apply, recovery, transactions
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
 
-# --- as it should be
+# --- without faults
 
 
 def test_empty_plan_changes_nothing_and_leaves_no_history_entry(kit: Kit) -> None:
@@ -86,7 +86,7 @@ PLANS: dict[str, Callable[[Backend], Plan]] = {
 }
 
 
-# --- something fails, at any call of anything
+# --- a fault at any call
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
@@ -167,7 +167,7 @@ def test_interrupt_after_commit_keeps_the_commit() -> None:
     assert last_transaction(kit.backend).outcome is Outcome.COMMITTED
 
 
-# --- the installer, or what it installs, is bad
+# --- bad installers and wheels
 
 
 def test_installer_failure_half_way_is_rolled_back() -> None:
@@ -192,7 +192,7 @@ def test_installer_that_skips_a_change_fails_verification() -> None:
     assert "sundrift is 1.0.4" in (last_transaction(kit.backend).error or "")
 
 
-# --- the environment is not what was planned for
+# --- stale plans
 
 
 def test_plan_can_be_applied_only_once(kit: Kit) -> None:
@@ -202,7 +202,7 @@ def test_plan_can_be_applied_only_once(kit: Kit) -> None:
         apply.apply_plan(kit.backend, plan)
 
 
-# --- what cannot be put back, and what a crash left
+# --- incomplete rollbacks and interrupted changes
 
 
 def test_interrupted_change_is_rolled_back_before_the_next_plan(kit: Kit) -> None:
@@ -254,7 +254,7 @@ def test_interrupt_right_after_the_start_is_rolled_back(kit: Kit) -> None:
     assert last_transaction(kit.backend).outcome is Outcome.ROLLED_BACK
 
 
-# --- going back
+# --- undo
 
 
 def test_five_save_points_are_kept(kit: Kit) -> None:

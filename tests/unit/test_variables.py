@@ -17,14 +17,14 @@ from pkgwidgets.notebook.variables import size_of
 
 
 class _Hostile(type):
-    """A class whose every word about itself is code of its own."""
+    """A metaclass that runs its own code on every attribute access."""
 
     def __getattribute__(cls, name: str) -> NoReturn:
         raise AssertionError(f"{name} was asked for")
 
 
 def trap() -> object:
-    """Return a value that runs nothing of its own; pytest would look at its class if it saw it."""
+    """Return a value whose code must not run; as a parameter, pytest would inspect it."""
 
     class Trap(metaclass=_Hostile):
         def __sizeof__(self) -> NoReturn:

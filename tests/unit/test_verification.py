@@ -26,7 +26,7 @@ def pkgwidgets(version: str, *modules: str) -> BuiltWheel:
 
 
 class Recorder(FakeImportChecker):
-    """Imports as the fake does, and remembers what."""
+    """A fake import checker that records the modules."""
 
     imported: tuple[str, ...] = ()
 

@@ -105,7 +105,7 @@ def release(
 
 
 def offered(*versions: str, installed: str | None = None) -> list[str]:
-    """Return which of some releases, all with a wheel that fits, are eligible."""
+    """Return the eligible ones of these releases, all with a compatible wheel."""
     releases = eligible_releases(
         [release(version, PURE) for version in versions],
         PYTHON,
@@ -318,7 +318,7 @@ def test_malformed_requires_python_is_read_as_installers_do(text: str, meant: st
     assert parse_requires_python(text) == SpecifierSet(meant)
 
 
-# --- the newest
+# --- the latest release
 
 
 def test_releases_are_sorted_latest_first() -> None:
