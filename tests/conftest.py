@@ -58,7 +58,9 @@ def _hears_interrupts() -> None:
 
 
 @pytest.fixture
-def forgetful(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def empty_index_cache(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Use an empty index cache, and do not wait before retries."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setattr("pkgwidgets.backends.http.client.sleep", lambda seconds: None)
@@ -71,7 +73,7 @@ def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def garden(_place: Path, forgetful: None) -> Iterator[Demo]:
+def garden(_place: Path, empty_index_cache: None) -> Iterator[Demo]:
     """Start a fresh demo environment and its index."""
     with demo.start(_place) as running:
         _keep_known(running, _place.with_name("pyvenv.cfg"))

@@ -457,13 +457,13 @@ class FakeApplier:
         self.threads: list[Thread] = []
 
     def start(self, plan: Plan) -> str:
-        begun: Queue[str | BaseException] = Queue()
+        first_event: Queue[str | BaseException] = Queue()
 
         def report(event: Event) -> None:
             transaction_id = event.transaction or ""
             if transaction_id not in self._events:
                 self._events[transaction_id] = []
-                begun.put(transaction_id)
+                first_event.put(transaction_id)
             self._events[transaction_id].append(event)
             if transaction_id in self._cancelled:
                 raise Cancelled(transaction_id)
@@ -472,11 +472,11 @@ class FakeApplier:
             try:
                 apply.apply_plan(self._backend, plan, report, by="a thread")
             except BaseException as error:
-                begun.put(error)
+                first_event.put(error)
 
         self.threads.append(Thread(target=work, daemon=True))
         self.threads[-1].start()
-        answer = begun.get()
+        answer = first_event.get()
         if isinstance(answer, BaseException):
             raise answer
         return answer

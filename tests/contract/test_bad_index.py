@@ -70,12 +70,12 @@ SHORT_LIMITS = IndexLimits(
 class Behaviour:
     """How the index behaves for one project, and the expected result.
 
-    `says` is part of the row's reason; without it the result is correct nevertheless.
+    `reason` is part of the error in the row; without it the result is correct nevertheless.
     """
 
     name: str
     play: Play
-    says: str = ""
+    reason: str = ""
     requests: int | None = None
     """The number of requests for it; None if the number does not matter."""
 
@@ -351,10 +351,10 @@ def test_bad_index_behaviour_affects_only_its_own_project(
     answer = answers[SUBJECT]
     if isinstance(answer, PkgwidgetsError):
         assert isinstance(answer, IndexUnavailable | ProjectNotFound)
-        assert behaviour.says
-        assert behaviour.says in answer.sentence()
+        assert behaviour.reason
+        assert behaviour.reason in answer.sentence()
         assert_is_fit_to_show(str(answer))
-    elif behaviour.says:
+    elif behaviour.reason:
         assert list(answer) == []
     else:
         assert [str(release.version) for release in answer if not release.yanked] == ["2.0", "1.0"]
@@ -380,14 +380,14 @@ def test_reused_connection_gives_the_same_result_as_a_new_one(
             return str(unanswered)
         return response.status, sorted(response.headers.items()), response.body
 
-    anew, again = (
+    new_client, reused_client = (
         client_module.Client(server.url, {}, at_once=1, limits=SHORT_LIMITS.http) for _ in range(2)
     )
-    again.get(f"{KEPT_OPEN}/", {}, until=monotonic() + 20)
+    reused_client.get(f"{KEPT_OPEN}/", {}, until=monotonic() + 20)
     (warmed,) = server.requests
-    result = outcome(again)
+    result = outcome(reused_client)
     assert server.requests_of(SUBJECT)[0].port == warmed.port
-    assert result == outcome(anew)
+    assert result == outcome(new_client)
 
 
 @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.name)
@@ -400,10 +400,10 @@ def test_bad_index_behaviour_is_explained_in_the_row_of_the_package(
     assert_healthy_rows(rows)
     row = rows[SUBJECT]
     assert row.version == "1.0"
-    if behaviour.says:
+    if behaviour.reason:
         assert (row.latest_version, row.compatible_version) == (None, None)
         assert row.update_available is None
-        assert behaviour.says in str(row.error)
+        assert behaviour.reason in str(row.error)
         assert_is_fit_to_show(str(row.error))
     else:
         assert (row.latest_version, row.compatible_version, row.error) == ("2.0", "2.0", None)

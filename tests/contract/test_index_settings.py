@@ -30,7 +30,7 @@ POD = canonicalize_name("pod")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_index_cache: None) -> Path:
     """Set up a machine without configuration, and a project folder as working folder."""
     for name in ("UV_NO_CONFIG", "NETRC", "PIP_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)

@@ -48,8 +48,8 @@ class WorkerKit:
         """Return a plan that waits at a stage until the gate is open."""
         if isinstance(self.kit, FakeKit):
             inner = self.kit.backend
-            trial = HeldImportChecker(inner.import_checker, self.gate, stage)
-            slow = replace(inner, import_checker=trial)  # type: ignore[arg-type]
+            checker = HeldImportChecker(inner.import_checker, self.gate, stage)
+            slow = replace(inner, import_checker=checker)  # type: ignore[arg-type]
             backend = replace(slow, worker=FakeApplier(slow))
         else:
             wheel = held_wheel("1.9", self.gate, staged=stage is Stage.CHECKING)

@@ -82,7 +82,7 @@ def joined(strategy: str, *indexes: str) -> MultiIndex:
     ("strategy", "newest"), [("", "1.10"), ("unsafe-best-match", "2.0")], ids=["uv", "pip"]
 )
 def test_folder_is_used_beside_an_index(
-    folder: Path, index_url: str, strategy: str, newest: str, forgetful: None
+    folder: Path, index_url: str, strategy: str, newest: str, empty_index_cache: None
 ) -> None:
     events: list[Event] = []
     index = joined(strategy, folder.as_uri(), index_url)
@@ -97,7 +97,7 @@ def test_folder_is_used_beside_an_index(
 
 
 def test_missing_index_marks_the_release_list_as_incomplete(
-    tmp_path: Path, index_url: str, forgetful: None
+    tmp_path: Path, index_url: str, empty_index_cache: None
 ) -> None:
     index = joined("unsafe-best-match", (tmp_path / "gone").as_uri(), index_url)
     answers = index.releases_of(IndexQuery([PEA, POD]))
@@ -128,7 +128,7 @@ def test_path_of_a_folder_becomes_its_file_url(
         assert with_path(address) == address
 
 
-def test_all_sources_share_one_time_limit(forgetful: None) -> None:
+def test_all_sources_share_one_time_limit(empty_index_cache: None) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         host = f"http://127.0.0.1:{silent.getsockname()[1]}"
         limits = IndexLimits(round_seconds=2.0, http=HttpLimits(read_seconds=3.0))
@@ -137,8 +137,8 @@ def test_all_sources_share_one_time_limit(forgetful: None) -> None:
             links=(f"{host}/d",),
             strategy="unsafe-best-match",
         )
-        begun = monotonic()
+        started = monotonic()
         index = MultiIndex(lambda: sources, limits=limits)
         answers = index.releases_of(IndexQuery([PEA, POD]))
-        assert monotonic() - begun < 20  # four of them, thrice three seconds each
+        assert monotonic() - started < 20  # four of them, thrice three seconds each
     assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())

@@ -31,7 +31,9 @@ QUOTED = "bob:pa%2Fss%40w%3Ard"
 
 
 @pytest.fixture(autouse=True)
-def _no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> None:
+def _no_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_index_cache: None
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("NETRC", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)

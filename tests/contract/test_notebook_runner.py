@@ -275,9 +275,9 @@ def test_dead_kernel_is_reported(real: Real) -> None:
     assert [cell.aborted for cell in cells] == ["", "its kernel died", "it was not reached"]
 
 
-@pytest.mark.parametrize("way", [Cancelled, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [Cancelled, KeyboardInterrupt])
 def test_cancelling_ends_the_kernel_and_its_child_processes(
-    real: Real, tmp_path: Path, way: type[BaseException]
+    real: Real, tmp_path: Path, error: type[BaseException]
 ) -> None:
     note = tmp_path / "pids"
     source = (
@@ -289,9 +289,9 @@ def test_cancelling_ends_the_kernel_and_its_child_processes(
 
     def cancel(event: Event) -> None:
         if note.exists() and note.read_text().endswith(" "):
-            raise way("")
+            raise error("")
 
-    with pytest.raises(way):
+    with pytest.raises(error):
         real(source, report=cancel)
     pids = [int(pid) for pid in note.read_text().split()]
     until = time.monotonic() + 30

@@ -285,7 +285,7 @@ OFFERED: dict[str, tuple[list[BuiltWheel], str]] = {
 
 
 @pytest.mark.parametrize("name", OFFERED)
-@pytest.mark.usefixtures("forgetful")
+@pytest.mark.usefixtures("empty_index_cache")
 def test_plan_upgrades_to_the_compatible_version_of_the_row(name: str, tmp_path: Path) -> None:
     wheels, offered = OFFERED[name]
     installed = wheels[0]

@@ -52,7 +52,7 @@ TRACES = (
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_index_cache: None) -> Path:
     for name in ("UV_NO_CONFIG", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -173,7 +173,7 @@ class FakeServer:
 
 
 @pytest.fixture
-def server(forgetful: None) -> Iterator[FakeServer]:
+def server(empty_index_cache: None) -> Iterator[FakeServer]:
     answers = FakeServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -276,7 +276,7 @@ def test_plain_json_type_and_newer_minor_version_are_accepted(
     assert [str(release.version) for release in releases(index, "pea")] == ["1.0"]
 
 
-def test_refused_connection_is_reported(forgetful: None) -> None:
+def test_refused_connection_is_reported(empty_index_cache: None) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -456,7 +456,7 @@ def test_credentials_are_sent_but_not_in_error_messages(
         assert "s3cr3t" not in text
 
 
-def test_credentials_of_an_unreachable_index_are_not_shown(forgetful: None) -> None:
+def test_credentials_of_an_unreachable_index_are_not_shown(empty_index_cache: None) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

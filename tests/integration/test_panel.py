@@ -140,18 +140,18 @@ def test_equivalent_cell_creates_a_service_if_there_is_none(
 def test_new_plan_replaces_one_in_progress(
     panel: PackagePanel, garden: Demo, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, gate = threading.Event(), threading.Event()
+    started, gate = threading.Event(), threading.Event()
     plan = service.plan_upgrade
 
     def slow(names: Any, *args: Any, **options: Any) -> Any:
         if names == ["seedshelf"]:
-            begun.set()
+            started.set()
             assert gate.wait(30)
         return plan(names, *args, **options)
 
     monkeypatch.setattr(service, "plan_upgrade", slow)
     click(panel.table, type="plan", names=["seedshelf"])
-    assert begun.wait(30)
+    assert started.wait(30)
     click(panel.table, type="plan", names=["frostcall"])
     gate.set()
     assert changes(panel) == [("frostcall", "1.9.3", "2.0.0")]
@@ -160,17 +160,17 @@ def test_new_plan_replaces_one_in_progress(
 def test_cancelled_plan_does_not_open(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, gate = threading.Event(), threading.Event()
+    started, gate = threading.Event(), threading.Event()
 
     def slow(*args: Any, **options: Any) -> Any:
-        begun.set()
+        started.set()
         assert gate.wait(30)
         return plan
 
     plan = service.plan_upgrade("seedshelf")
     monkeypatch.setattr(service, "plan_upgrade", slow)
     click(panel.table, type="plan", names=["seedshelf"])
-    assert begun.wait(30)
+    assert started.wait(30)
     click(panel.plan_view, type="cancel")
     gate.set()
     assert panel.wait(60)
@@ -298,19 +298,19 @@ def test_row_details_explain_an_unavailable_index(
 def test_last_opened_row_is_loaded_first(
     panel: PackagePanel, service: PackageService, details: dict[str, Any]
 ) -> None:
-    begun, gate, names = threading.Event(), threading.Event(), []
+    started, gate, names = threading.Event(), threading.Event(), []
     relations = service.get_dependencies
 
     def slow(name: str) -> Any:
         names.append(name)
-        begun.set()
+        started.set()
         assert gate.wait(30)
         return relations(name)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(service, "get_dependencies", slow)
         click(panel.table, type="detail", id="raintable")
-        assert begun.wait(30)
+        assert started.wait(30)
         for row_id in ("seedshelf", "frostcall", "seedshelf"):
             click(panel.table, type="detail", id=row_id)
         gate.set()

@@ -83,16 +83,16 @@ def test_plan_notes_are_shown_as_warnings(service: PackageService) -> None:
 def test_plan_is_ready_before_its_impact_is_known(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, gate = threading.Event(), threading.Event()
+    started, gate = threading.Event(), threading.Event()
 
     def slow(plan: Plan, report: Any) -> tuple[Impact, ...]:
-        begun.set()
+        started.set()
         assert gate.wait(30)
         return (impact("breaks", 3), impact("none", 4))
 
     monkeypatch.setattr(service.values, "impact", slow)
     click(panel.table, type="plan", names=["frostcall"])
-    assert begun.wait(30)
+    assert started.wait(30)
     assert (panel.plan_view.state, panel.plan_view.impact) == ("ready", {"state": "looking"})
     gate.set()
     assert panel.wait(60)
@@ -107,10 +107,10 @@ def test_plan_is_ready_before_its_impact_is_known(
 def test_impact_analysis_is_cancelled_with_its_plan(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, gate, ended = threading.Event(), threading.Event(), threading.Event()
+    started, gate, ended = threading.Event(), threading.Event(), threading.Event()
 
     def slow(plan: Plan, report: Any) -> tuple[Impact, ...]:
-        begun.set()
+        started.set()
         assert gate.wait(30)
         try:
             report(Event(stage=Stage.FETCHING))
@@ -121,7 +121,7 @@ def test_impact_analysis_is_cancelled_with_its_plan(
 
     monkeypatch.setattr(service.values, "impact", slow)
     click(panel.table, type="plan", names=["frostcall"])
-    assert begun.wait(30)
+    assert started.wait(30)
     click(panel.plan_view, type="cancel")
     gate.set()
     assert ended.wait(30)
@@ -199,17 +199,17 @@ def test_rehearsal_shows_progress_and_results(
 def test_stopped_rehearsal_shows_no_result_and_keeps_the_plan(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
 ) -> None:
-    begun, gate = threading.Event(), threading.Event()
+    started, gate = threading.Event(), threading.Event()
 
     def slow(plan: Plan, path: Path, report: Any) -> Rehearsal:
-        begun.set()
+        started.set()
         assert gate.wait(30)
         report(Event(stage=Stage.CHECKING))
         raise AssertionError("it went on")
 
     monkeypatch.setattr(service.values, "rehearsal", slow)
     click(panel.plan_view, type="try", path=str(notebook))
-    assert begun.wait(30)
+    assert started.wait(30)
     click(panel.plan_view, type="stop")
     assert panel.plan_view.rehearsal == {}
     gate.set()

@@ -125,10 +125,10 @@ def test_system_packages_visible_in_a_venv_are_not_changed(
     backend: Backend, garden: Demo, tmp_path: Path
 ) -> None:
     """The virtual environment sees system packages; the installer ignores them, we list them."""
-    lent = tmp_path / "dist-packages"
-    (lent / "lent-1.0.dist-info").mkdir(parents=True)
-    (lent / "lent-1.0.dist-info" / "METADATA").write_text("Name: lent\nVersion: 1.0\n")
+    system_site = tmp_path / "dist-packages"
+    (system_site / "lent-1.0.dist-info").mkdir(parents=True)
+    (system_site / "lent-1.0.dist-info" / "METADATA").write_text("Name: lent\nVersion: 1.0\n")
     facts = backend.environment.interpreter
-    wider = InstalledEnvironment(replace(facts, search=(*facts.search, lent)))
+    wider = InstalledEnvironment(replace(facts, search=(*facts.search, system_site)))
     plan = plan_upgrade(replace(backend, environment=wider), "frostcall")
     assert changes_of(plan) == ["frostcall 1.9.3 → 2.0.0"]

@@ -95,13 +95,13 @@ def change(name: str, before: str | None, after: str | None, *, requested: bool 
     )
 
 
-def held(name: str, stays: str) -> HeldBack:
+def held(name: str, kept_version: str) -> HeldBack:
     normalized_name = canonicalize_name(name)
     latest = Version("99")
     return HeldBack(
         id=normalized_name,
         name=name,
-        kept_version=Version(stays),
+        kept_version=Version(kept_version),
         latest=latest,
         reason="it is blocked",
     )

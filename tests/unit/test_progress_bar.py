@@ -78,8 +78,8 @@ def test_bar_is_closed_after_an_exception(now: list[float]) -> None:
 
 
 def test_no_bar_is_shown_if_a_reporter_is_given(now: list[float]) -> None:
-    got: list[Event] = []
-    with reporting(got.append, now) as report:
+    events: list[Event] = []
+    with reporting(events.append, now) as report:
         now[0] += 9
         report(ASKED)
-    assert (got, Bar.made) == ([ASKED], [])
+    assert (events, Bar.made) == ([ASKED], [])
