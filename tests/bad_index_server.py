@@ -31,7 +31,7 @@ KEPT_OPEN = "kept-open"
 GOOD_NAME, BAD_NAME = "named-right.pem", "named-wrong.pem"
 
 _HELLO = b"\x16"
-"""What TLS begins with."""
+"""The first byte of a TLS handshake."""
 _KEY = """\
 -----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgHiVClRKkrmz8BE6c
@@ -67,16 +67,16 @@ wceL5tAQVaHcMAoGCCqGSM49BAMCA0gAMEUCIQDxekTtbN0U2cKJoK+xrN3nOAL/
 
 @dataclass(frozen=True)
 class Request:
-    """One question and the socket on which it came."""
+    """A request and its socket."""
 
     path: str
     headers: Mapping[str, str]
     socket: socket.socket
     nth: int
-    """How often this path was asked before."""
+    """The number of earlier requests for this path."""
     server: Server
     port: int
-    """Of who asks: the same for all that comes over one connection."""
+    """The client's port: the same for all requests of one connection."""
 
     @property
     def project(self) -> str:
@@ -93,12 +93,12 @@ class Request:
         self.socket.sendall(data)
 
     def dribble(self, data: bytes, gap: float) -> None:
-        """Send these bytes again and again, until the other side or the test has ended."""
+        """Send these bytes repeatedly until the client or the test ends."""
         while not self.server.stopped.wait(gap):
             self.raw(data)
 
     def reset(self) -> None:
-        """Hang up without a goodbye (RST)."""
+        """Close the connection with RST."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
 
@@ -108,23 +108,23 @@ Play = Callable[[Request], None]
 
 @dataclass
 class Server:
-    """What is played for each project; who is not named has a good page of 1.0 and 2.0."""
+    """The behaviour for each project; any other project has a good page of 1.0 and 2.0."""
 
     plays: dict[str, Play] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     bystanders: dict[str, Server] = field(default_factory=dict)
-    asked: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
     url: str = ""
 
     def requests_of(self, project: str) -> list[Request]:
-        return [request for request in self.asked if request.project == project]
+        return [request for request in self.requests if request.project == project]
 
     def play(self, request: Request) -> None:
-        """Answer as it is written for the project; a file is a file."""
-        found = self.files.get(request.project)
-        if found is not None:
-            request.answer(found, Content_Type="application/zip")
+        """Answer with the file, or as `plays` defines for the project."""
+        content = self.files.get(request.project)
+        if content is not None:
+            request.answer(content, Content_Type="application/zip")
         else:
             self.plays.get(request.project, good)(request)
 
@@ -139,7 +139,7 @@ def page(*files: Mapping[str, Any], **more: Any) -> bytes:
 
 
 def files(project: str, *versions: str) -> list[dict[str, Any]]:
-    return [file(f"{project.replace('-', '_')}-{each}-py3-none-any.whl") for each in versions]
+    return [file(f"{project.replace('-', '_')}-{version}-py3-none-any.whl") for version in versions]
 
 
 def file(filename: str, **more: Any) -> dict[str, Any]:
@@ -152,7 +152,7 @@ def file(filename: str, **more: Any) -> dict[str, Any]:
 
 @contextmanager
 def running(server: Server, certificate: Path | None = None) -> Iterator[Server]:
-    """Listen until the end, then hang up on everybody; with a certificate over TLS."""
+    """Serve until the block ends; with a certificate over TLS."""
     context = None
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -204,13 +204,13 @@ class _Handler(socketserver.BaseRequestHandler):
             pass
 
     def _answer(self, connection: socket.socket) -> str | None:
-        """Answer one question; return the project that it was for."""
+        """Answer one request; return its project."""
         head = b""
         while b"\r\n\r\n" not in head:
-            came = connection.recv(1 << 16)
-            if not came:
+            received = connection.recv(1 << 16)
+            if not received:
                 return None
-            head += came
+            head += received
             if head[:1] == _HELLO:
                 connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
                 return None
@@ -219,9 +219,9 @@ class _Handler(socketserver.BaseRequestHandler):
         pairs = (line.partition(":") for line in lines)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
         played = self.server.played
-        nth = sum(request.path == path for request in played.asked)
+        nth = sum(request.path == path for request in played.requests)
         request = Request(path, headers, connection, nth, played, self.client_address[1])
-        played.asked.append(request)
+        played.requests.append(request)
         played.play(request)
         return request.project
 

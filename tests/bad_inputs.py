@@ -1,4 +1,4 @@
-"""What is put in at every door: what is none, what is one, and what it is taken for."""
+"""Input for each entry point: invalid texts, and valid ones with their normal form."""
 
 from __future__ import annotations
 

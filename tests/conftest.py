@@ -58,7 +58,9 @@ def _restore_interrupts() -> None:
 
 
 @pytest.fixture
-def forgetful(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def empty_index_cache(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Use an empty cache of index answers, and do not wait before a retry."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setattr("pkgwidgets.backends.http.client.sleep", lambda seconds: None)
@@ -71,7 +73,7 @@ def _garden_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def garden(_garden_folder: Path, forgetful: None) -> Iterator[Demo]:
+def garden(_garden_folder: Path, empty_index_cache: None) -> Iterator[Demo]:
     """Start a fresh environment with the demo's packages, and its index."""
     with demo.start(_garden_folder) as running:
         _share_pyvenv_cfg(running, _garden_folder.with_name("pyvenv.cfg"))

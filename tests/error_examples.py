@@ -1,4 +1,4 @@
-"""An example of each error that is raised: what it says, and what it advises.
+"""An example of each error with its message and its hint.
 
 More than one of an error whose facts decide what helps. A new error is added here.
 """

@@ -1,4 +1,4 @@
-"""Working doubles of the outside world on one disk in memory, and what tests share."""
+"""In-memory fakes of everything outside, and values that tests share."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ from pkgwidgets.operations import apply
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 Row = tuple[str, str, int, int, str, str]
-"""A path, its type, mode, size, sha256 and link target."""
+"""A path with its type, mode, size, SHA-256 and link target."""
 Oracle = Callable[[Path], tuple[Row, ...]]
 Disk = MutableMapping[Path, bytes]
 
@@ -81,27 +81,27 @@ def change_of(name: str, before: str | None, after: str | None, **more: Any) -> 
 
 
 class Kit(Protocol):
-    """An environment that tells the demo's story, its index, and what a test does to both."""
+    """The demo environment, its index, and the changes that tests make to both."""
 
     @property
     def backend(self) -> Backend:
-        """What is tested."""
+        """The backend under test."""
 
     def publish(self, *wheels: BuiltWheel) -> None:
         """Add releases to the index."""
 
     def go_down(self) -> None:
-        """Let the index answer nobody any more."""
+        """Make the index unavailable."""
 
     def tree(self) -> object:
-        """Return every file, to be compared."""
+        """Return all files for a comparison."""
 
     def edit(self, path: str, content: bytes | None) -> None:
         """Write a file of site-packages, or delete it."""
 
 
 class FakeEnvironment:
-    """Distributions as the disk has them: a RECORD that holds all there is to know of one."""
+    """Distributions on the fake disk, where RECORD holds all facts of each."""
 
     def __init__(self, disk: Disk, prefix: Path = Path("/fake")) -> None:
         self.disk = disk
@@ -121,7 +121,10 @@ class FakeEnvironment:
 
     def distributions(self) -> Mapping[NormalizedName, Distribution | Unreadable]:
         read = [self._read(path) for path in self.disk if _is_record(path, self.site)]
-        return {found.id: found for found in sorted(read, key=lambda found: found.id)}
+        return {
+            distribution.id: distribution
+            for distribution in sorted(read, key=lambda distribution: distribution.id)
+        }
 
     def read_only_reason(self) -> str | None:
         return self.refused
@@ -154,12 +157,12 @@ class FakeEnvironment:
                 requested=facts["requested"],
             )
         except (KeyError, ValueError) as error:
-            id = canonicalize_name(path.parent.name.partition("-")[0])
-            return Unreadable(id=id, path=path.parent, reason=str(error))
+            name = canonicalize_name(path.parent.name.partition("-")[0])
+            return Unreadable(id=name, path=path.parent, reason=str(error))
 
 
 class FakeRecords:
-    """The RECORDs of the fake environment, and of a stage on the same disk."""
+    """The RECORD files of the fake environment, and of a stage on the same disk."""
 
     def __init__(self, environment: FakeEnvironment) -> None:
         self._environment = environment
@@ -178,45 +181,45 @@ class FakeRecords:
     def modules(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
-        found = {}
-        for id in ids:
+        modules = {}
+        for name in ids:
             for site in ([stage / "lib"] if stage is not None else []) + [self._environment.site]:
-                if (record := self._record(id, site)) is not None:
-                    found[id] = tuple(sorted(filter(None, map(_module, self._rows(record)))))
+                if (record := self._record(name, site)) is not None:
+                    modules[name] = tuple(sorted(filter(None, map(_module, self._rows(record)))))
                     break
-        return found
+        return modules
 
     def unchangeable_reasons(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:
-        said = {}
-        for id in ids:
+        reasons = {}
+        for name in ids:
             try:
-                self._files(id, self._environment.site)
+                self._files(name, self._environment.site)
             except EnvironmentRefused as error:
-                said[id] = error.reason
-        return said
+                reasons[name] = error.reason
+        return reasons
 
     def fingerprints(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, str]:
-        found = {}
+        fingerprints = {}
         site = stage / "lib" if stage is not None else self._environment.site
-        for id in ids:
-            record = self._record(id, site)
+        for name in ids:
+            record = self._record(name, site)
             rows = self._rows(record) if record is not None else {}
             files = [self._disk.get(site / row, b"-") for row in rows]
-            found[id] = _sha256(b"\n".join(files))
-        return found
+            fingerprints[name] = _sha256(b"\n".join(files))
+        return fingerprints
 
     def sizes(self, ids: Collection[NormalizedName]) -> Mapping[NormalizedName, int]:
-        found = {}
-        for id in ids:
-            record = self._record(id, self._environment.site)
+        sizes = {}
+        for name in ids:
+            record = self._record(name, self._environment.site)
             if record is not None:
                 files = (self._environment.site / row for row in self._rows(record))
-                found[id] = sum(len(self._disk.get(file, b"")) for file in files)
-        return found
+                sizes[name] = sum(len(self._disk.get(file, b"")) for file in files)
+        return sizes
 
     def startup_files(
         self, ids: Collection[NormalizedName], stage: Path | None = None
@@ -229,8 +232,10 @@ class FakeRecords:
     def damage(
         self, plan: Plan, others: Mapping[NormalizedName, Collection[Path]] | None = None
     ) -> tuple[str, ...]:
-        paths = {path: id for id, paths in (others or {}).items() for path in paths}
-        problems = [f"{id}: {path} is gone" for path, id in paths.items() if path not in self._disk]
+        paths = {path: name for name, paths in (others or {}).items() for path in paths}
+        problems = [
+            f"{name}: {path} is gone" for path, name in paths.items() if path not in self._disk
+        ]
         for change in plan.changes:
             record = self._record(change.id, self._environment.site)
             for row, sha256 in self._rows(record).items() if record and change.after else ():
@@ -239,17 +244,17 @@ class FakeRecords:
                     problems.append(f"{change.id}: {row} differs from RECORD")
         return tuple(problems)
 
-    def _files(self, id: NormalizedName, site: Path) -> set[Path]:
-        record = self._record(id, site)
+    def _files(self, name: NormalizedName, site: Path) -> set[Path]:
+        record = self._record(name, site)
         rows = self._rows(record) if record is not None else {}
         if record is None or not rows or any(_is_hostile(row) for row in rows):
             python = self._environment.interpreter.python
-            raise EnvironmentRefused(python, f"the RECORD of {id} is missing or hostile")
+            raise EnvironmentRefused(python, f"the RECORD of {name} is missing or hostile")
         return {record, *(site / row for row in rows)}
 
-    def _record(self, id: NormalizedName, site: Path) -> Path | None:
+    def _record(self, name: NormalizedName, site: Path) -> Path | None:
         named = (path for path in self._disk if _is_record(path, site))
-        return next((p for p in named if p.parent.name.startswith(f"{id}-")), None)
+        return next((p for p in named if p.parent.name.startswith(f"{name}-")), None)
 
     def _rows(self, record: Path) -> dict[str, str]:
         try:
@@ -259,8 +264,8 @@ class FakeRecords:
         return rows
 
 
-class FakeNeighbours:
-    """Who has files in the folders that a plan touches, and who runs a command: by name only."""
+class FakeBystanders:
+    """A fake that finds no affected distributions and no lost commands."""
 
     def __init__(self, environment: FakeEnvironment) -> None:
         self._environment = environment
@@ -276,13 +281,13 @@ class FakeNeighbours:
         return {}
 
 
-class FakeTrial:
+class FakeImportChecker:
     """A module imports unless it is missing or one of its files starts a line with `raise`."""
 
     def __init__(self, environment: FakeEnvironment) -> None:
         self._environment = environment
         self.no_kernel: str | None = None
-        self.asked_for_a_kernel = 0
+        self.kernel_checks = 0
 
     def failures(
         self,
@@ -306,7 +311,7 @@ class FakeTrial:
         staged: Path | None = None,
         masked: Collection[Path] = (),
     ) -> str | None:
-        self.asked_for_a_kernel += 1
+        self.kernel_checks += 1
         return self.no_kernel
 
     def keep_bytecode(self, stage: Path) -> None:
@@ -315,20 +320,20 @@ class FakeTrial:
     def _error(self, module: str, sites: Sequence[Path]) -> str | None:
         disk = self._environment.disk
         for site in sites:
-            found = [
+            sources = [
                 text
                 for path, text in disk.items()
                 if path == site / f"{module}.py" or path.is_relative_to(site / module)
             ]
-            if found:
-                raises = any(line.startswith(b"raise ") for t in found for line in t.splitlines())
+            if sources:
+                raises = any(line.startswith(b"raise ") for t in sources for line in t.splitlines())
                 return "ImportError: it raises" if raises else None
         return f"ModuleNotFoundError: No module named '{module}'"
 
 
 @dataclass
 class Kept:
-    """What a fake save point holds; `stuck` paths cannot be put back."""
+    """The content of a fake save point; `stuck` paths cannot be restored."""
 
     rows: dict[Path, bytes | None] = field(default_factory=dict)
     stuck: set[Path] = field(default_factory=set)
@@ -338,10 +343,10 @@ class Kept:
 class FakeSavePoint:
     """The old contents of some paths of the fake disk."""
 
-    def __init__(self, disk: Disk, all_kept: dict[str, Kept], id: str) -> None:
+    def __init__(self, disk: Disk, all_kept: dict[str, Kept], transaction_id: str) -> None:
         self._disk = disk
         self._all = all_kept
-        self._id = id
+        self._id = transaction_id
 
     def prehash(self, paths: Collection[Path]) -> None:
         pass
@@ -391,10 +396,10 @@ class FakeJournal:
         self._failures: dict[str, str] = {}
 
     def start(self, plan: Plan) -> Transaction:
-        id = f"{len(self._plans):04}"
-        self._plans[id] = plan
-        self._lines[id] = [("PLAN", None)]
-        return self._transaction(id)
+        transaction_id = f"{len(self._plans):04}"
+        self._plans[transaction_id] = plan
+        self._lines[transaction_id] = [("PLAN", None)]
+        return self._transaction(transaction_id)
 
     def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
         error = facts.get("error")
@@ -403,7 +408,7 @@ class FakeJournal:
         self._lines[transaction].append((step, None if error is None else str(error)))
 
     def transactions(self) -> Sequence[Transaction]:
-        return tuple(self._transaction(id) for id in self._plans)
+        return tuple(self._transaction(transaction_id) for transaction_id in self._plans)
 
     def steps(self, transaction: str) -> tuple[str, ...]:
         return tuple(step for step, _ in self._lines[transaction])
@@ -425,23 +430,25 @@ class FakeJournal:
     def close(self, transaction: str) -> None:
         pass
 
-    def _transaction(self, id: str) -> Transaction:
-        ends = [(_ENDS[step], error) for step, error in self._lines[id] if step in _ENDS]
+    def _transaction(self, transaction_id: str) -> Transaction:
+        ends = [
+            (_ENDS[step], error) for step, error in self._lines[transaction_id] if step in _ENDS
+        ]
         outcome, error = ends[-1] if ends else (Outcome.STARTED, None)
-        started = MOMENT + timedelta(minutes=int(id))
+        started = MOMENT + timedelta(minutes=int(transaction_id))
         return Transaction(
-            id=id,
-            plan=self._plans[id],
+            id=transaction_id,
+            plan=self._plans[transaction_id],
             started=started,
             finished=started + timedelta(seconds=1) if ends else None,
             outcome=outcome,
             error=error,
-            failure=self._failures.get(id),
+            failure=self._failures.get(transaction_id),
         )
 
 
 class FakeApplier:
-    """Carries plans out in a thread: what it has in common with a process is that nobody waits."""
+    """Applies plans in a thread; like the real worker, it does not make the caller wait."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -450,26 +457,26 @@ class FakeApplier:
         self.threads: list[Thread] = []
 
     def start(self, plan: Plan) -> str:
-        begun: Queue[str | BaseException] = Queue()
+        first_event: Queue[str | BaseException] = Queue()
 
         def report(event: Event) -> None:
-            id = event.transaction or ""
-            if id not in self._events:
-                self._events[id] = []
-                begun.put(id)
-            self._events[id].append(event)
-            if id in self._cancelled:
-                raise Cancelled(id)
+            transaction_id = event.transaction or ""
+            if transaction_id not in self._events:
+                self._events[transaction_id] = []
+                first_event.put(transaction_id)
+            self._events[transaction_id].append(event)
+            if transaction_id in self._cancelled:
+                raise Cancelled(transaction_id)
 
         def work() -> None:
             try:
                 apply.apply_plan(self._backend, plan, report, by="a thread")
             except BaseException as error:
-                begun.put(error)
+                first_event.put(error)
 
         self.threads.append(Thread(target=work, daemon=True))
         self.threads[-1].start()
-        answer = begun.get()
+        answer = first_event.get()
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -483,45 +490,45 @@ class FakeApplier:
 
 
 class FakeIndex:
-    """Wheels by file name; `failing` projects have an error as their answer."""
+    """Wheels by file name; projects in `failures` have an error as result."""
 
     def __init__(self, wheels: Collection[BuiltWheel] = ()) -> None:
         self.wheels = {wheel.filename: wheel for wheel in wheels}
         self.failures: dict[str, PkgwidgetsError] = {}
         self.down = False
         self.url = "http://fake.invalid/simple/"
-        self.asked: list[NormalizedName] = []
+        self.requests: list[NormalizedName] = []
 
     def releases_of(
         self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]:
         answers: dict[NormalizedName, Sequence[Release] | PkgwidgetsError] = {}
-        for id in query.names:
-            self.asked.append(id)
-            answers[id] = _down_to(self._answer(id), partial(query.stop_at, id))
+        for name in query.names:
+            self.requests.append(name)
+            answers[name] = _down_to(self._answer(name), partial(query.stop_at, name))
             report(
                 ProjectAnswered(
                     stage=Stage.ASKING,
-                    id=id,
-                    answer=answers[id],
+                    id=name,
+                    answer=answers[name],
                     done=len(answers),
                     total=len(query.names),
                 )
             )
         return answers
 
-    def _answer(self, id: NormalizedName) -> Sequence[Release] | PkgwidgetsError:
+    def _answer(self, name: NormalizedName) -> Sequence[Release] | PkgwidgetsError:
         if self.down:
             return IndexUnavailable(self.url, "it is down")
-        if id in self.failures:
-            return self.failures[id]
-        found = [_release(wheel) for wheel in self.wheels.values() if wheel.id == id]
-        found.sort(key=lambda release: release.version, reverse=True)
-        return found or ProjectNotFound(id, self.url)
+        if name in self.failures:
+            return self.failures[name]
+        releases = [_release(wheel) for wheel in self.wheels.values() if wheel.id == name]
+        releases.sort(key=lambda release: release.version, reverse=True)
+        return releases or ProjectNotFound(name, self.url)
 
 
 class FakeInstaller:
-    """Resolves by trying everything. May fail, be interrupted or lie when it installs.
+    """Resolves by trying all combinations; can fail, be interrupted or install too little.
 
     `fails_before` and `interrupted_before` count the changes of one installation from 0.
     """
@@ -539,38 +546,45 @@ class FakeInstaller:
     def resolve(self, question: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
         self._raise_if_down()
         installed = {
-            id: found
-            for id, found in self._environment.distributions().items()
-            if isinstance(found, Distribution)
+            name: distribution
+            for name, distribution in self._environment.distributions().items()
+            if isinstance(distribution, Distribution)
         }
         keep = {canonicalize_name(r.name): r.specifier for r in map(Requirement, question.keep)}
-        wanted = sorted(map(Requirement, question.requirements), key=lambda r: not r.specifier)
-        free = {id: found for id, found in installed.items() if id not in question.upgrade}
-        solution = self._solve(wanted, {}, keep, free)
+        requirements = sorted(
+            map(Requirement, question.requirements), key=lambda r: not r.specifier
+        )
+        free = {
+            name: distribution
+            for name, distribution in installed.items()
+            if name not in question.upgrade
+        }
+        solution = self._solve(requirements, {}, keep, free)
         if solution is None:
-            told = f"{', '.join(question.upgrade or question.requirements)} cannot be had."
+            message = f"{', '.join(question.upgrade or question.requirements)} cannot be had."
             decisive = [
-                f"{id}{keep[id]}"
-                for id in keep
-                if self._solve(wanted, {}, {i: keep[i] for i in keep if i != id}, free) is not None
+                f"{name}{keep[name]}"
+                for name in keep
+                if self._solve(requirements, {}, {i: keep[i] for i in keep if i != name}, free)
+                is not None
             ]
             if decisive:
-                told = f"{told[:-1]} with {', '.join(decisive)}."
-            blockers = question.kept_names(told)
-            raise PlanImpossible(question.upgrade or question.requirements, told, blockers)
+                message = f"{message[:-1]} with {', '.join(decisive)}."
+            blockers = question.kept_names(message)
+            raise PlanImpossible(question.upgrade or question.requirements, message, blockers)
         return {
-            id: version
-            for id, (version, _) in solution.items()
-            if id not in installed or version != installed[id].version
+            name: version
+            for name, (version, _) in solution.items()
+            if name not in installed or version != installed[name].version
         }
 
     def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
         self._raise_if_down()
-        wanted = Requirement(requirement)
-        solution = self._solve([wanted], {}, {}, {})
+        parsed = Requirement(requirement)
+        solution = self._solve([parsed], {}, {}, {})
         if solution is None:
             raise PlanImpossible((requirement,), f"{requirement} cannot be had.")
-        return frozenset(solution) - {canonicalize_name(wanted.name)}
+        return frozenset(solution) - {canonicalize_name(parsed.name)}
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
         report(Event(stage=Stage.FETCHING))
@@ -600,7 +614,7 @@ class FakeInstaller:
                 self._unpack(wheel, self._environment.site, requested=change.requested_after)
 
     def put(self, wheel: BuiltWheel, *, requested: bool) -> None:
-        """Install without asking anybody."""
+        """Install a wheel without a plan."""
         self._unpack(wheel, self._environment.site, requested=requested)
 
     def _solve(
@@ -613,26 +627,26 @@ class FakeInstaller:
         if not todo:
             return chosen
         first, *rest = todo
-        id = canonicalize_name(first.name)
-        if id in chosen:
-            fits = first.specifier.contains(chosen[id][0], prereleases=True)
+        name = canonicalize_name(first.name)
+        if name in chosen:
+            fits = first.specifier.contains(chosen[name][0], prereleases=True)
             return self._solve(rest, chosen, keep, free) if fits else None
-        for version, requires in self._candidates(id, first.specifier, free.get(id)):
-            allowed = keep.get(id, SpecifierSet()).contains(version, prereleases=True)
+        for version, requires in self._candidates(name, first.specifier, free.get(name)):
+            allowed = keep.get(name, SpecifierSet()).contains(version, prereleases=True)
             if allowed and first.specifier.contains(version, prereleases=True):
                 more = [*rest, *map(Requirement, requires)]
-                found = self._solve(more, {**chosen, id: (version, requires)}, keep, free)
-                if found is not None:
-                    return found
+                solution = self._solve(more, {**chosen, name: (version, requires)}, keep, free)
+                if solution is not None:
+                    return solution
         return None
 
     def _candidates(
-        self, id: NormalizedName, asked: SpecifierSet, installed: Distribution | None
+        self, name: NormalizedName, specifiers: SpecifierSet, installed: Distribution | None
     ) -> Iterator[tuple[Version, tuple[str, ...]]]:
         if installed is not None:
             yield installed.version, installed.requires
-        exact = {each.version for each in asked if each.operator == "=="}
-        wheels = [wheel for wheel in self._index.wheels.values() if wheel.id == id]
+        exact = {specifier.version for specifier in specifiers if specifier.operator == "=="}
+        wheels = [wheel for wheel in self._index.wheels.values() if wheel.id == name]
         for wheel in sorted(wheels, key=lambda w: Version(w.version), reverse=True):
             fits = SpecifierSet(wheel.requires_python or "").contains("3.11.7")
             final = wheel.yanked is None and not Version(wheel.version).is_prerelease
@@ -659,10 +673,10 @@ class FakeInstaller:
         record = site / f"{wheel.id}-{wheel.version}.dist-info" / "RECORD"
         self._disk[record] = json.dumps(facts).encode()
 
-    def _remove(self, id: NormalizedName) -> None:
-        for found in list(self._environment.distributions().values()):
-            if found.id == id:
-                record = found.path / "RECORD"
+    def _remove(self, name: NormalizedName) -> None:
+        for distribution in list(self._environment.distributions().values()):
+            if distribution.id == name:
+                record = distribution.path / "RECORD"
                 for path in json.loads(self._disk.pop(record))["files"]:
                     self._disk.pop(self._environment.site / path, None)
 
@@ -672,7 +686,7 @@ class FakeInstaller:
 
 
 class FakeKit:
-    """The demo's story without a disk, a process or a socket; or others, in other places."""
+    """The demo environment without a disk, a process or a socket; or another environment."""
 
     def __init__(
         self,
@@ -686,16 +700,16 @@ class FakeKit:
         self.index = FakeIndex(wheels)
         self.installer = FakeInstaller(self.environment, self.index)
         self.journal = FakeJournal()
-        self.import_checker = FakeTrial(self.environment)
+        self.import_checker = FakeImportChecker(self.environment)
         self.backend = Backend(
             environment=self.environment,
             records=FakeRecords(self.environment),
-            bystanders=FakeNeighbours(self.environment),
+            bystanders=FakeBystanders(self.environment),
             import_checker=self.import_checker,
             index=self.index,
             installer=self.installer,
             journal=self.journal,
-            save_point=lambda id: FakeSavePoint(self.disk, self.kept, id),
+            save_point=lambda transaction_id: FakeSavePoint(self.disk, self.kept, transaction_id),
         )
         released = {f"{wheel.name}=={wheel.version}": wheel for wheel in wheels}
         for pin in installed:
@@ -724,7 +738,7 @@ def _down_to(
 ) -> Sequence[Release] | PkgwidgetsError:
     if isinstance(answer, PkgwidgetsError):
         return answer
-    last = next((number for number, each in enumerate(answer) if stop(each)), len(answer))
+    last = next((number for number, release in enumerate(answer) if stop(release)), len(answer))
     return answer[: last + 1]
 
 

@@ -1,4 +1,4 @@
-"""Transactions that stand still where a test wants them, until it opens a gate."""
+"""Transactions that wait at a stage until the test opens a gate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pkgwidgets.core.interfaces import Backend, ImportChecker, Report, no_report
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 Asking = Callable[[str], "subprocess.Popen[str]"]
-"""Starts a process that plans an upgrade, starts and follows it, and says so line by line."""
+"""Starts a process that plans, starts and follows an upgrade, and prints each step."""
 
 PATIENCE = 90.0
 """Seconds after which a test gives up, and a gate opens by itself."""
@@ -28,7 +28,7 @@ while is_staged == {staged} and not os.path.exists({gate!r}) and time.monotonic(
 
 
 def held_wheel(version: str, gate: Path, *, staged: bool) -> BuiltWheel:
-    """Return a seedshelf whose import waits for a file: beside the environment, or in it."""
+    """Return a seedshelf whose import waits for a file, either staged or installed."""
     code = _CODE.format(patience=PATIENCE, staged=staged, gate=str(gate))
     return BuiltWheel(
         name="seedshelf",
@@ -38,8 +38,8 @@ def held_wheel(version: str, gate: Path, *, staged: bool) -> BuiltWheel:
     )
 
 
-class HeldTrial:
-    """A trial that reports and reports until the gate is there; with a fake disk, the same."""
+class HeldImportChecker:
+    """An import checker that reports repeatedly until the gate file exists."""
 
     def __init__(self, inner: ImportChecker, gate: Path, stage: Stage) -> None:
         self._inner = inner
@@ -59,13 +59,13 @@ class HeldTrial:
 
 
 def line(child: subprocess.Popen[str]) -> str:
-    """Return the next line that a process says."""
+    """Return the next line that a process prints."""
     assert child.stdout is not None
     return child.stdout.readline().strip()
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    """Wait until it holds; fail if it does not in time."""
+    """Wait until the condition holds; fail after `PATIENCE` seconds."""
     until = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < until, "it did not happen in time"
@@ -73,14 +73,14 @@ def eventually(condition: Callable[[], object]) -> None:
 
 
 def holding(backend: Backend) -> int:
-    """Return the process that holds an environment."""
+    """Return the process that has locked an environment."""
     holder = backend.environment.holder()
     assert holder is not None
     return int(holder.rpartition("(process ")[2].rstrip(")"))
 
 
 def alive(pid: int) -> bool:
-    """Tell whether a process still runs; one that nobody waited for yet does not."""
+    """Return whether a process still runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
@@ -88,13 +88,13 @@ def alive(pid: int) -> bool:
 
 
 def appliers(prefix: Path) -> list[int]:
-    """Return the processes that carry plans out for an environment."""
-    found = []
+    """Return the worker processes of an environment."""
+    processes = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes()
             if b"pkgwidgets.worker" in command and (folder / "cwd").readlink() == prefix:
-                found.append(int(folder.name))
+                processes.append(int(folder.name))
         except OSError:
             continue
-    return [pid for pid in found if alive(pid)]
+    return [pid for pid in processes if alive(pid)]

@@ -1,4 +1,4 @@
-"""A server before an index that wants to know who asks, over TLS if need be."""
+"""A server in front of an index that requires credentials, on request over TLS."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _PASSED_ON = ("Content-Type", "ETag", "Cache-Control", "Location")
 
 @dataclass
 class Guard:
-    """What was asked, by whom; `reply` answers instead of the index where it is not None."""
+    """The requests with their credentials; `reply` may replace the answer of the index."""
 
     url: str
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
     reply: Callable[[str], Reply | None] = lambda path: None
 
     def with_credentials(self, text: str) -> str:
@@ -50,9 +50,9 @@ def guarded(
     certificate: Path | None = None,
     clients: Path | None = None,
 ) -> Iterator[Guard]:
-    """Serve what is at `index`, as a proxy too, to whoever has the credentials.
+    """Serve `index`, also as a proxy, to clients with the credentials.
 
-    With `clients`, to whoever shows a certificate besides.
+    With `clients`, they must present a certificate, too.
 
     `certificate` is a PEM file of the server's key and certificate, `clients` one of those that
     clients may show.
@@ -63,10 +63,10 @@ def guarded(
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            said = self.headers.get("Authorization", "")
-            guard.asked.append((self.path, said))
+            authorization = self.headers.get("Authorization", "")
+            guard.requests.append((self.path, authorization))
             answer = guard.reply(self.path)
-            if answer is None and credentials is not None and said != basic(*credentials):
+            if answer is None and credentials is not None and authorization != basic(*credentials):
                 answer = 401, {"WWW-Authenticate": 'Basic realm="packages"'}, b""
             status, headers, body = answer or _behind(
                 behind + urlsplit(self.path).path, self.headers.get("Accept", "*/*")

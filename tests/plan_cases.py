@@ -1,4 +1,4 @@
-"""What the tests of plans share: wheels, environments that are broken, and how a plan reads."""
+"""Shared by tests of plans: wheels, unmet requirements, and a plan's changes as text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEWER = [
 ]
 
 
-def said(plan: Plan) -> list[str]:
+def changes_of(plan: Plan) -> list[str]:
     return [str(change) for change in plan.changes]
 
 
@@ -34,7 +34,7 @@ def pea(version: str, **more: object) -> BuiltWheel:
 
 
 def broken(kit: Kit) -> None:
-    """Install what needs a project that is nowhere, and another version of raintable."""
+    """Install a package with a missing requirement and an incompatible one."""
     wheel = pea("1.0", requires=("nowhere>=1", "raintable>=9", "seedshelf<1.4.2"))
     kit.publish(wheel)
     if isinstance(kit, FakeKit):

@@ -1,4 +1,4 @@
-"""Notebooks written on the spot, and doubles of what runs and remembers them."""
+"""Notebooks written by tests, and fakes of the runner and the known-good store."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ def _count(number: int, major: int, bad: Collection[int]) -> str:
 
 
 class FakeScratch:
-    """Runs cells in this process; what they import comes from the disk in memory."""
+    """Runs cells in this process; imports come from the disk in memory."""
 
     def __init__(self, environment: FakeEnvironment) -> None:
         self._environment = environment
         self.runs: list[bool] = []
-        """Of each run, whether there was something beside."""
+        """Whether each run had staged packages."""
 
     def read(self, notebook: Path) -> NotebookCode:
         try:
@@ -120,12 +120,12 @@ class FakeScratch:
     ) -> NotebookRun:
         names = {"__builtins__": self._builtins(staged, masked), "__name__": "__main__"}
         cells = []
-        for number, (source, said) in enumerate(
+        for number, (source, markers) in enumerate(
             zip(script.sources, script.markers, strict=True), 1
         ):
             report(Event(stage=Stage.CHECKING, text=f"cell {number}"))
-            outputs = () if SKIP in said else _executed(source, names)
-            cells.append(CellRun(number=number, source=source, outputs=outputs, markers=said))
+            outputs = () if SKIP in markers else _executed(source, names)
+            cells.append(CellRun(number=number, source=source, outputs=outputs, markers=markers))
         return NotebookRun(script=script, cells=tuple(cells))
 
     def _builtins(self, staged: Path | None, masked: Collection[Path]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class FakeScratch:
         loaded: dict[str, ModuleType] = {}
         disk = self._environment.disk
 
-        def found(name: str, *rest: Any) -> ModuleType:
+        def import_module(name: str, *rest: Any) -> ModuleType:
             for path in (site / f"{name}.py" for site in sites):
                 if name not in loaded and path in disk and path not in masked:
                     loaded[name] = ModuleType(name)
@@ -141,7 +141,7 @@ class FakeScratch:
                     exec(disk[path], vars(loaded[name]))
             return loaded[name] if name in loaded else __import__(name, *rest)
 
-        own = {**vars(builtins), "__import__": found}
+        own = {**vars(builtins), "__import__": import_module}
         return own
 
 
@@ -168,20 +168,20 @@ def _executed(source: str, names: dict[str, Any]) -> tuple[Output, ...]:
 
 
 class FakeKnownGood:
-    """Remembers in memory."""
+    """A known-good store in memory."""
 
     def __init__(self) -> None:
         self.kept: list[KnownGoodVersions] = []
 
     def remember(self, good: KnownGoodVersions) -> None:
         self.kept = [
-            each
-            for each in self.kept
-            if (each.notebook, each.digest) != (good.notebook, good.digest)
+            known
+            for known in self.kept
+            if (known.notebook, known.digest) != (good.notebook, good.digest)
         ]
         self.kept.append(good)
 
     def recall(self, script: NotebookCode) -> KnownGoodVersions | None:
-        mine = [each for each in self.kept if each.notebook == script.notebook]
-        exact = [each for each in mine if each.digest == script.digest]
+        mine = [known for known in self.kept if known.notebook == script.notebook]
+        exact = [known for known in mine if known.digest == script.digest]
         return next(iter([*reversed(exact), *reversed(mine)]), None)

@@ -1,4 +1,4 @@
-"""What tests of transactions share: wheels, faults at any call, a crash after any record."""
+"""Shared by tests of transactions: wheels, a fault at any call, a crash after any record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pkgwidgets.operations import apply, recovery
 from pkgwidgets.operations.planning import plan_install, plan_upgrade
 
 
-def last(backend: Backend) -> Transaction:
+def last_transaction(backend: Backend) -> Transaction:
     return backend.journal.transactions()[-1]
 
 
@@ -33,20 +33,20 @@ class Faults:
     """Counts the calls of every collaborator and raises at one of them."""
 
     def __init__(self, at: int, error: type[BaseException], *, late: bool) -> None:
-        self.left = at
+        self.calls_left = at
         self.error = error
         self.late = late
-        self.struck = ""
+        self.failed_call = ""
 
     def call(self, name: str, function: Callable[..., Any], args: Any, more: Any) -> Any:
-        self.left -= 1
-        strikes = self.left == -1
-        if strikes:
-            self.struck = name
+        self.calls_left -= 1
+        fails = self.calls_left == -1
+        if fails:
+            self.failed_call = name
             if not self.late:
                 raise self.error
         answer = function(*args, **more)
-        if strikes:
+        if fails:
             raise self.error
         return answer
 
@@ -59,64 +59,67 @@ class Wrapped:
         self._faults = faults
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        if not callable(found) or name == "locked":
-            return found
+        attribute = getattr(self._inner, name)
+        if not callable(attribute) or name == "locked":
+            return attribute
         label = f"{type(self._inner).__name__}.{name}"
-        return lambda *args, **more: self._faults.call(label, found, args, more)
+        return lambda *args, **more: self._faults.call(label, attribute, args, more)
 
 
 def wrapped(backend: Backend, faults: Faults) -> Backend:
     inner = {f.name: Wrapped(getattr(backend, f.name), faults) for f in fields(backend)}
     inner["worker"] = None  # type: ignore[assignment]
     inner["undo_modules"] = backend.undo_modules  # type: ignore[assignment]
-    inner["save_point"] = lambda id: Wrapped(backend.save_point(id), faults)  # type: ignore[assignment]
+    inner["save_point"] = lambda transaction_id: Wrapped(backend.save_point(transaction_id), faults)  # type: ignore[assignment]
     return Backend(**inner)  # type: ignore[arg-type]
 
 
-def strike_everywhere(kit: Any, plan: Plan, error: type[BaseException], *, late: bool) -> None:
-    """Apply the same plan again and again, each time with the fault at a later call."""
-    before, struck = kit.tree(), list[str]()
+def fail_at_every_call(kit: Any, plan: Plan, error: type[BaseException], *, late: bool) -> None:
+    """Apply the same plan repeatedly, each time with the fault at a later call."""
+    before, failed_calls = kit.tree(), list[str]()
     while True:
         known = len(kit.backend.journal.transactions())
-        faults = Faults(len(struck), error, late=late)
+        faults = Faults(len(failed_calls), error, late=late)
         with suppress(error, Cancelled):
             apply.apply_plan(wrapped(kit.backend, faults), plan)
-        found = kit.backend.journal.transactions()[known:]
-        if [done.outcome for done in found] == [Outcome.COMMITTED]:
+        new_transactions = kit.backend.journal.transactions()[known:]
+        if [done.outcome for done in new_transactions] == [Outcome.COMMITTED]:
             break
-        assert faults.struck, "nothing was in its way"
-        struck.append(faults.struck)
-        assert kit.tree() == before, faults.struck
+        assert faults.failed_call, "nothing was in its way"
+        failed_calls.append(faults.failed_call)
+        assert kit.tree() == before, faults.failed_call
         # Right after its start there is nothing to end yet: the next one does it.
-        known_ends = {Outcome.ROLLED_BACK, *([Outcome.STARTED] if ".start" in struck[-1] else [])}
-        assert {done.outcome for done in found} <= known_ends, faults.struck
-    assert len(struck) > 15
+        known_ends = {
+            Outcome.ROLLED_BACK,
+            *([Outcome.STARTED] if ".start" in failed_calls[-1] else []),
+        }
+        assert {done.outcome for done in new_transactions} <= known_ends, faults.failed_call
+    assert len(failed_calls) > 15
     assert kit.tree() != before
 
 
-def crashed(backend: Backend, plan: Plan, after: str) -> str:
-    """Carry a plan out up to a record, and leave it there as a crash would."""
+def crash_after(backend: Backend, plan: Plan, after: str) -> str:
+    """Apply a plan up to a record and interrupt it there, as a crash would."""
 
     class Crash(BaseException):
         pass
 
-    class Cut(Wrapped):
+    class CrashingJournal(Wrapped):
         def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
             backend.journal.record(transaction, step, **facts)
             if step == after:
                 raise Crash
 
-    never = Faults(10_000, Crash, late=False)
-    cut = replace(backend, journal=Cut(backend.journal, never))
+    no_faults = Faults(10_000, Crash, late=False)
+    crashing_backend = replace(backend, journal=CrashingJournal(backend.journal, no_faults))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recovery, "end", lambda *_: None)
         with pytest.raises(Crash):
-            apply.apply_plan(cut, plan)
-    return last(backend).id
+            apply.apply_plan(crashing_backend, plan)
+    return last_transaction(backend).id
 
 
-def trees_of_six(kit: Kit) -> Iterator[object]:
+def trees_of_six_upgrades(kit: Kit) -> Iterator[object]:
     """Install six versions of a project, one after the other; yield the tree before each."""
     kit.publish(*(pea(f"{version}.0", f"x = {version}") for version in range(1, 7)))
     apply.apply_plan(kit.backend, plan_install(kit.backend, "pea==1.0"))

@@ -1,4 +1,4 @@
-"""Forty ways in which an index misbehaves: each costs its own project's answer, and no other."""
+"""Forty kinds of bad index behaviour: each affects only its own project."""
 
 from __future__ import annotations
 
@@ -59,25 +59,25 @@ SECRET = "s3cr3t"
 PORTAL = b"<title>Welcome to our hotel</title><a href='/login'>Log in</a><a href='a-1.zip'>Map</a>"
 
 
-HURRIED = IndexLimits(
+SHORT_LIMITS = IndexLimits(
     round_seconds=20.0,
     http=HttpLimits(connect_seconds=2.0, read_seconds=1.5, answer_seconds=2.0),
 )
-"""Limits that let seconds stand for minutes."""
+"""Short limits, so that the tests need not wait for minutes."""
 
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What is played for one project, and what must come of it.
+    """How the index behaves for one project, and the expected result.
 
-    `says` is part of the row's reason; where there is none the answer is right all the same.
+    `reason` is part of the error in the row; without it the result is correct nevertheless.
     """
 
     name: str
     play: Play
-    says: str = ""
-    asked: int | None = None
-    """How often it is asked; None where it does not matter."""
+    reason: str = ""
+    requests: int | None = None
+    """The number of requests for it; None if the number does not matter."""
 
 
 def status(line: str, **headers: str) -> Play:
@@ -119,24 +119,24 @@ def neighbour(name: str, scheme: str = "", host: str = "") -> Callable[[Request]
 
 
 def listing(**more: Any) -> Play:
-    """Play a page whose newest file, 2.0, has these peculiarities."""
+    """Answer with a page whose latest file, 2.0, has these fields."""
     old, new = files(SUBJECT, "1.0", "2.0")
     return body(page(old, file(new["filename"], **more)))
 
 
-def besides(*others: dict[str, Any]) -> Play:
-    """Play a page that has more than the subject's good files."""
+def with_other_files(*others: dict[str, Any]) -> Play:
+    """Answer with a page that has other files beside the good ones."""
     return body(page(*files(SUBJECT, "1.0", "2.0"), *others))
 
 
 def yanked(mark: object) -> Play:
-    return besides(file("subject-9.0-py3-none-any.whl", yanked=mark))
+    return with_other_files(file("subject-9.0-py3-none-any.whl", yanked=mark))
 
 
 GOOD = page(*files(SUBJECT, "1.0", "2.0"))
 
 
-def with_number(text: bytes) -> bytes:
+def with_long_number(text: bytes) -> bytes:
     return page(*files(SUBJECT, "1.0"), file(f"{SUBJECT}-2.0-py3-none-any.whl", size=0)).replace(
         b'"size": 0', b'"size": ' + text
     )
@@ -161,41 +161,44 @@ BEHAVIOURS = [
     ),
     Behaviour("302 to a file", redirect("302 Found", lambda _: "file:///etc/passwd"), "redirect"),
     Behaviour("302 to another host", redirect("302 Found", neighbour("other", host="localhost"))),
-    Behaviour("401", status("401 Unauthorized"), "it answered 401", asked=1),
-    Behaviour("403", status("403 Forbidden"), "it answered 403", asked=1),
-    Behaviour("404", status("404 Not Found"), "subject is not on http://127", asked=1),
-    Behaviour("408", status("408 Request Timeout"), "it answered 408", asked=3),
-    Behaviour("410", status("410 Gone"), "subject is not on http://127", asked=1),
+    Behaviour("401", status("401 Unauthorized"), "it answered 401", requests=1),
+    Behaviour("403", status("403 Forbidden"), "it answered 403", requests=1),
+    Behaviour("404", status("404 Not Found"), "subject is not on http://127", requests=1),
+    Behaviour("408", status("408 Request Timeout"), "it answered 408", requests=3),
+    Behaviour("410", status("410 Gone"), "subject is not on http://127", requests=1),
     Behaviour(
         "429, to be asked again in 5 s",
         once(status("429 Too Many Requests", Retry_After="5")),
-        asked=2,
+        requests=2,
     ),
     Behaviour(
         "429, to be asked again in 99999 s",
         status("429 Too Many Requests", Retry_After="99999"),
         "it answered 429",
-        asked=1,
+        requests=1,
     ),
-    Behaviour("500 once", once(status("500 Internal Server Error")), asked=2),
-    Behaviour("503 for ever", status("503 Service Unavailable"), "it answered 503", asked=3),
-    Behaviour("reset after the headers", reset_after_headers, "the connection broke", asked=3),
+    Behaviour("500 once", once(status("500 Internal Server Error")), requests=2),
+    Behaviour("503 for ever", status("503 Service Unavailable"), "it answered 503", requests=3),
+    Behaviour("reset after the headers", reset_after_headers, "the connection broke", requests=3),
     Behaviour(
-        "short body", body(b'{"files": []}', Content_Length="5000"), "the connection broke", asked=3
+        "short body",
+        body(b'{"files": []}', Content_Length="5000"),
+        "the connection broke",
+        requests=3,
     ),
     Behaviour(
         "chunks without end",
         endless(b"1\r\n \r\n", 0.05, Transfer_Encoding="chunked", Content_Length=""),
         "its answer did not end in time",
-        asked=1,
+        requests=1,
     ),
     Behaviour(
         "a byte now and then",
         endless(b" ", 0.3, Content_Length="5000"),
         "its answer did not end in time",
-        asked=1,
+        requests=1,
     ),
-    Behaviour("no byte at all", endless(b"", 60), "it did not answer in time", asked=3),
+    Behaviour("no byte at all", endless(b"", 60), "it did not answer in time", requests=3),
     Behaviour(
         "TLS with another's name",
         redirect("302 Found", neighbour(BAD_NAME)),
@@ -209,23 +212,23 @@ BEHAVIOURS = [
     Behaviour("captive portal", body(PORTAL, Content_Type="text/html"), "lists no release"),
     Behaviour("JSON called HTML", body(GOOD, Content_Type="text/html"), NO_PAGE),
     Behaviour("no type", body(GOOD, Content_Type=""), NO_PAGE),
-    Behaviour("gzip bomb", body(bomb, Content_Encoding="gzip"), TOO_LARGE, asked=1),
-    Behaviour("33 MiB", body(b" " * (33 << 20)), TOO_LARGE, asked=1),
+    Behaviour("gzip bomb", body(bomb, Content_Encoding="gzip"), TOO_LARGE, requests=1),
+    Behaviour("33 MiB", body(b" " * (33 << 20)), TOO_LARGE, requests=1),
     Behaviour("invalid UTF-8", body(GOOD.replace(b"subject", b"sub\xff\xfect")), NO_PAGE),
     Behaviour("byte order mark", body(b"\xef\xbb\xbf" + GOOD), NO_PAGE),
     Behaviour("200,000 brackets", body(b"[" * 200_000), NO_PAGE),
     Behaviour("NaN", body(GOOD[:-1] + b', "x": NaN}'), NO_PAGE),
     Behaviour("duplicate keys", body(GOOD.replace(b"{", b'{"files": [], ', 1))),
-    Behaviour("size of 5,000 digits", body(with_number(b"9" * 5000)), NO_PAGE),
-    Behaviour("negative size", body(with_number(b"-1"))),
+    Behaviour("size of 5,000 digits", body(with_long_number(b"9" * 5000)), NO_PAGE),
+    Behaviour("negative size", body(with_long_number(b"-1"))),
     Behaviour("null files", body(b'{"meta": {"api-version": "1.1"}, "files": null}'), NO_PAGE),
     Behaviour(
         "api-version 2.0", body(page(*files(SUBJECT, "9.0"), meta={"api-version": "2.0"})), "2.0"
     ),
-    Behaviour("file of another project", besides(file("subject_x-9.0-py3-none-any.whl"))),
+    Behaviour("file of another project", with_other_files(file("subject_x-9.0-py3-none-any.whl"))),
     Behaviour(
         "two hashes for one file",
-        besides(file("subject-2.0-py3-none-any.whl", hashes={"sha256": "1" * 64})),
+        with_other_files(file("subject-2.0-py3-none-any.whl", hashes={"sha256": "1" * 64})),
     ),
     Behaviour("no hash", listing(hashes={})),
     Behaviour("md5 only", listing(hashes={"md5": "0" * 32})),
@@ -243,7 +246,7 @@ VARIANTS = 4
 """So many are there more than forty for that."""
 
 
-def built(*names: str) -> list[BuiltWheel]:
+def build_wheels(*names: str) -> list[BuiltWheel]:
     return [
         BuiltWheel(name=name, version="1.0", files={f"{name.replace('-', '_')}.py": "grows = 1\n"})
         for name in names
@@ -253,23 +256,23 @@ def built(*names: str) -> list[BuiltWheel]:
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bad-index") / "env"
-    return environment(folder, built(SUBJECT, *HEALTHY))
+    return environment(folder, build_wheels(SUBJECT, *HEALTHY))
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _packed() -> None:
-    """Pack it before anybody waits for it."""
+def _prepare_bomb() -> None:
+    """Compress the bomb before any test measures time."""
     assert bomb()
 
 
 @pytest.fixture(autouse=True)
-def _kept_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture
-def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Collect the waits between two tries, and do not wait."""
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Record the waits before retries instead of waiting."""
     waits: list[float] = []
     monkeypatch.setattr(client_module, "sleep", waits.append)
     return waits
@@ -277,7 +280,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    """Start the index, another host, and two that speak TLS; both certificates are trusted."""
+    """Start the index, another host, and two TLS hosts whose certificates are trusted."""
     known = certificates(tmp_path)
     trusted = tmp_path / "trusted.pem"
     trusted.write_text("".join(path.read_text() for path in known.values()))
@@ -291,19 +294,19 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield started
 
 
-def secretly(url: str) -> str:
+def with_password(url: str) -> str:
     return url.replace("//", f"//someone:{SECRET}@")
 
 
-def asked_of(
+def request_all(
     url: str, limits: IndexLimits = IndexLimits()
 ) -> Mapping[Any, Sequence[Any] | PkgwidgetsError]:
     settings = replace(index_settings.sources_for_url(url), limits=limits)
     return SimpleIndex(settings).releases_of(IndexQuery([SUBJECT, *HEALTHY]))
 
 
-def hurried(python: Path, url: str, limits: IndexLimits = HURRIED) -> Backend:
-    """Connect to an index that is not waited for as long as others."""
+def impatient_backend(python: Path, url: str, limits: IndexLimits = SHORT_LIMITS) -> Backend:
+    """Connect to an index with shorter time limits."""
     backend = connect(python, url)
     sources = index_settings.explicit_index(url, backend.environment.interpreter.prefix)
     return replace(backend, index=MultiIndex(sources, limits=limits))
@@ -314,8 +317,8 @@ def rows_of(backend: Backend) -> dict[str, PackageInfo]:
 
 
 def assert_healthy_rows(rows: Mapping[str, PackageInfo]) -> None:
-    found = {id: (rows[id].latest_version, rows[id].error) for id in HEALTHY}
-    assert found == dict.fromkeys(HEALTHY, ("2.0", None))
+    versions = {name: (rows[name].latest_version, rows[name].error) for name in HEALTHY}
+    assert versions == dict.fromkeys(HEALTHY, ("2.0", None))
 
 
 def assert_is_fit_to_show(text: str) -> None:
@@ -326,86 +329,88 @@ def assert_is_fit_to_show(text: str) -> None:
     assert len(text) < 400
 
 
-# --- the forty
+# --- the forty behaviours
 
 
 def test_list_of_index_behaviours_is_complete() -> None:
     assert len({behaviour.name for behaviour in BEHAVIOURS}) == len(BEHAVIOURS) == 40 + VARIANTS
 
 
-@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
-@pytest.mark.usefixtures("waited")
+@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.name)
+@pytest.mark.usefixtures("waits")
 def test_bad_index_behaviour_affects_only_its_own_project(
     server: Server, behaviour: Behaviour
 ) -> None:
     server.plays[SUBJECT] = behaviour.play
-    answers = asked_of(secretly(server.url), HURRIED)
-    for id in HEALTHY:
-        others = answers[id]
+    answers = request_all(with_password(server.url), SHORT_LIMITS)
+    for name in HEALTHY:
+        others = answers[name]
         assert isinstance(others, ReleaseList)
         assert [str(release.version) for release in others] == ["2.0", "1.0"]
         assert not others.stale_reason
     answer = answers[SUBJECT]
     if isinstance(answer, PkgwidgetsError):
         assert isinstance(answer, IndexUnavailable | ProjectNotFound)
-        assert behaviour.says
-        assert behaviour.says in answer.sentence()
+        assert behaviour.reason
+        assert behaviour.reason in answer.sentence()
         assert_is_fit_to_show(str(answer))
-    elif behaviour.says:
+    elif behaviour.reason:
         assert list(answer) == []
     else:
-        assert [str(each.version) for each in answer if not each.yanked] == ["2.0", "1.0"]
-    if behaviour.asked is not None:
-        assert len(server.requests_of(SUBJECT)) == behaviour.asked
+        assert [str(release.version) for release in answer if not release.yanked] == ["2.0", "1.0"]
+    if behaviour.requests is not None:
+        assert len(server.requests_of(SUBJECT)) == behaviour.requests
 
 
-@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
-@pytest.mark.usefixtures("waited")
+@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.name)
+@pytest.mark.usefixtures("waits")
 @pytest.mark.slow
 def test_reused_connection_gives_the_same_result_as_a_new_one(
     server: Server, behaviour: Behaviour
 ) -> None:
     server.plays[SUBJECT] = behaviour.play
 
-    def told(client: client_module.Client) -> object:
-        server.asked[:] = [request for request in server.asked if request.project == KEPT_OPEN]
+    def outcome(client: client_module.Client) -> object:
+        server.requests[:] = [
+            request for request in server.requests if request.project == KEPT_OPEN
+        ]
         try:
-            found = client.get(f"{SUBJECT}/", {}, until=monotonic() + 20)
+            response = client.get(f"{SUBJECT}/", {}, until=monotonic() + 20)
         except transport.RequestFailed as unanswered:
             return str(unanswered)
-        return found.status, sorted(found.headers.items()), found.body
+        return response.status, sorted(response.headers.items()), response.body
 
-    anew, again = (
-        client_module.Client(server.url, {}, at_once=1, limits=HURRIED.http) for _ in range(2)
+    new_client, reused_client = (
+        client_module.Client(server.url, {}, at_once=1, limits=SHORT_LIMITS.http) for _ in range(2)
     )
-    again.get(f"{KEPT_OPEN}/", {}, until=monotonic() + 20)
-    (warmed,) = server.asked
-    said = told(again)
+    reused_client.get(f"{KEPT_OPEN}/", {}, until=monotonic() + 20)
+    (warmed,) = server.requests
+    result = outcome(reused_client)
     assert server.requests_of(SUBJECT)[0].port == warmed.port
-    assert said == told(anew)
+    assert result == outcome(new_client)
 
 
-@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda each: each.name)
-@pytest.mark.usefixtures("waited")
+@pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.name)
+@pytest.mark.usefixtures("waits")
 def test_bad_index_behaviour_is_explained_in_the_row_of_the_package(
     server: Server, python: Path, behaviour: Behaviour
 ) -> None:
     server.plays[SUBJECT] = behaviour.play
-    rows = rows_of(hurried(python, secretly(server.url)))
+    rows = rows_of(impatient_backend(python, with_password(server.url)))
     assert_healthy_rows(rows)
-    found = rows[SUBJECT]
-    assert found.version == "1.0"
-    if behaviour.says:
-        assert (found.latest_version, found.compatible_version) == (None, None)
-        assert found.update_available is None
-        assert behaviour.says in str(found.error)
-        assert_is_fit_to_show(str(found.error))
+    row = rows[SUBJECT]
+    assert row.version == "1.0"
+    if behaviour.reason:
+        assert (row.latest_version, row.compatible_version) == (None, None)
+        assert row.update_available is None
+        assert behaviour.reason in str(row.error)
+        assert_is_fit_to_show(str(row.error))
     else:
-        assert (found.latest_version, found.compatible_version, found.error) == ("2.0", "2.0", None)
-        assert found.update_available is True
+        assert (row.latest_version, row.compatible_version, row.error) == ("2.0", "2.0", None)
+        assert row.update_available is True
 
 
-# --- what one of them has to say besides
+# --- details of single behaviours
 
 
 def test_documented_network_limits_match_the_code() -> None:
@@ -417,17 +422,17 @@ def test_documented_network_limits_match_the_code() -> None:
     assert IndexLimits().http == http
 
 
-def test_retry_waits_for_the_seconds_in_retry_after(server: Server, waited: list[float]) -> None:
+def test_retry_waits_for_the_seconds_in_retry_after(server: Server, waits: list[float]) -> None:
     server.plays[SUBJECT] = once(status("429 Too Many Requests", Retry_After="5"))
-    answers = asked_of(server.url)
+    answers = request_all(server.url)
     assert isinstance(answers[SUBJECT], ReleaseList)
-    assert [5.0 <= wait <= 6.0 for wait in waited] == [True]
+    assert [5.0 <= wait <= 6.0 for wait in waits] == [True]
 
 
-def test_too_long_retry_after_is_not_waited_for(server: Server, waited: list[float]) -> None:
+def test_too_long_retry_after_is_not_waited_for(server: Server, waits: list[float]) -> None:
     server.plays[SUBJECT] = status("429 Too Many Requests", Retry_After="99999")
-    assert isinstance(asked_of(server.url)[SUBJECT], IndexUnavailable)
-    assert waited == []
+    assert isinstance(request_all(server.url)[SUBJECT], IndexUnavailable)
+    assert waits == []
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"], ids=["host", "port"])
@@ -435,45 +440,45 @@ def test_credentials_are_not_sent_to_another_host_after_a_redirect(
     server: Server, host: str
 ) -> None:
     server.plays[SUBJECT] = redirect("302 Found", neighbour("other", host=host))
-    assert isinstance(asked_of(secretly(server.url))[SUBJECT], ReleaseList)
-    (there,) = server.bystanders["other"].asked
+    assert isinstance(request_all(with_password(server.url))[SUBJECT], ReleaseList)
+    (there,) = server.bystanders["other"].requests
     assert "authorization" not in there.headers
     assert SECRET not in f"{there.path} {there.headers}"
-    assert all("authorization" in request.headers for request in server.asked)
+    assert all("authorization" in request.headers for request in server.requests)
 
 
 @pytest.mark.parametrize(
     ("name", "trusted"), [(GOOD_NAME, True), (BAD_NAME, False)], ids=["its own", "another's"]
 )
-@pytest.mark.usefixtures("waited")
+@pytest.mark.usefixtures("waits")
 def test_index_certificate_must_match_the_host_name(
     server: Server, name: str, trusted: bool
 ) -> None:
     there = server.bystanders[name]
-    answers = asked_of(secretly(there.url))
+    answers = request_all(with_password(there.url))
     for answer in answers.values():
         if trusted:
             assert isinstance(answer, ReleaseList)
         else:
             assert isinstance(answer, IndexUnavailable)
             assert answer.reason == "its certificate is not trusted"
-    assert bool(there.asked) is trusted
+    assert bool(there.requests) is trusted
 
 
 def test_redirect_to_an_https_host_is_followed(server: Server) -> None:
-    moved = redirect("302 Found", neighbour(GOOD_NAME))
-    server.plays |= dict.fromkeys([SUBJECT, *HEALTHY], moved)
-    for answer in asked_of(server.url).values():
+    redirected = redirect("302 Found", neighbour(GOOD_NAME))
+    server.plays |= dict.fromkeys([SUBJECT, *HEALTHY], redirected)
+    for answer in request_all(server.url).values():
         assert isinstance(answer, ReleaseList), answer
         assert [str(release.version) for release in answer] == ["2.0", "1.0"]
 
 
-@pytest.mark.usefixtures("waited")
+@pytest.mark.usefixtures("waits")
 def test_credentials_are_not_sent_to_a_server_without_tls(server: Server) -> None:
     plain = server.bystanders["other"]
-    answers = asked_of(secretly(plain.url.replace("http:", "https:")))
+    answers = request_all(with_password(plain.url.replace("http:", "https:")))
     assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
-    assert plain.asked == []
+    assert plain.requests == []
 
 
 @pytest.mark.parametrize(
@@ -486,20 +491,20 @@ def test_invalid_upload_time_is_not_shown(
     assert rows_of(connect(python, server.url))[SUBJECT].released == time
 
 
-@pytest.mark.usefixtures("waited")
+@pytest.mark.usefixtures("waits")
 def test_slow_response_headers_do_not_affect_other_projects(server: Server, python: Path) -> None:
     server.plays[SUBJECT] = endless(b"H", 0.3)
-    rows = rows_of(hurried(python, server.url, replace(HURRIED, round_seconds=4.0)))
+    rows = rows_of(impatient_backend(python, server.url, replace(SHORT_LIMITS, round_seconds=4.0)))
     assert_healthy_rows(rows)
     assert "no answer within 4 seconds" in str(rows[SUBJECT].error)
 
 
-@pytest.mark.usefixtures("waited")
+@pytest.mark.usefixtures("waits")
 def test_login_page_with_file_links_is_not_a_release_list(server: Server, python: Path) -> None:
     server.plays[SUBJECT] = body(b"<a href='subject.zip'>subject</a>", Content_Type="text/html")
-    found = rows_of(connect(python, server.url))[SUBJECT]
-    assert (found.latest_version, found.update_available) == (None, None)
-    assert found.error
+    row = rows_of(connect(python, server.url))[SUBJECT]
+    assert (row.latest_version, row.update_available) == (None, None)
+    assert row.error
 
 
 # --- memory
@@ -526,8 +531,8 @@ MEASURE = dedent(
 )
 
 
-def measured(server: Server, folder: Path, *ids: str) -> tuple[int, list[str]]:
-    """Ask in a process of its own; return by how many bytes its peak grew, and the answers."""
+def measure_memory(server: Server, folder: Path, *ids: str) -> tuple[int, list[str]]:
+    """Request in a child process; return its peak memory growth in bytes, and the answers."""
     argv = [sys.executable, "-c", MEASURE, server.url, str(folder), *ids]
     done = subprocess.run(
         ["/bin/sh", "-c", '"$@"; exit $?', "sh", *argv],  # its own child begins with a peak of 0
@@ -549,7 +554,7 @@ def chunked(content: bytes | Callable[[], bytes], **headers: str) -> Play:
     return play
 
 
-def bomb_on_the_way(request: Request) -> None:
+def send_bomb_as_transfer_encoding(request: Request) -> None:
     location = neighbour("other")(request)
     request.answer(bomb(), "302 Found", Location=location, Content_Encoding="gzip")
 
@@ -562,7 +567,7 @@ LARGE: dict[str, tuple[Play, str]] = {
     "33 MiB in chunks": (chunked(b" " * (33 * MIB)), "IndexUnavailable"),
     "31 MiB of white space": (body(GOOD + b" " * (31 * MIB)), "ReleaseList"),
     "200,000 brackets": (body(b"[" * 200_000), "IndexUnavailable"),
-    "gzip bomb in a redirect": (bomb_on_the_way, "ReleaseList"),
+    "gzip bomb in a redirect": (send_bomb_as_transfer_encoding, "ReleaseList"),
     "31 MiB of files": (
         body(b'{"files": [' + b'{"filename":"a"},' * (31 * MIB // 17) + b'{"filename":"a"}]}'),
         "",
@@ -579,33 +584,37 @@ def test_large_response_uses_at_most_64_mib_of_memory(
     server: Server, tmp_path: Path, name: str
 ) -> None:
     server.plays[SUBJECT], expected = LARGE[name]
-    grown, answers = measured(server, tmp_path, SUBJECT, *HEALTHY)
+    grown, answers = measure_memory(server, tmp_path, SUBJECT, *HEALTHY)
     assert answers[1:] == ["ReleaseList"] * len(HEALTHY)
     assert answers[0] == (expected or answers[0])
     assert grown <= 64 * MIB
 
 
-# --- two hundred
+# --- two hundred projects
 
 
 @pytest.fixture(scope="module")
-def meadow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def large_environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bad-index") / "env"
-    return environment(folder, built(*(f"flower-{number:03}" for number in range(200))))
+    return environment(folder, build_wheels(*(f"flower-{number:03}" for number in range(200))))
 
 
-def test_healthy_projects_are_reported_before_slow_ones(server: Server, meadow: Path) -> None:
+def test_healthy_projects_are_reported_before_slow_ones(
+    server: Server, large_environment: Path
+) -> None:
     names = [f"flower-{number:03}" for number in range(200)]
     failing, slow = names[3::10], names[7::10]
     healthy = {*names} - {*failing} - {*slow}
     server.plays |= dict.fromkeys(failing, status("503 Service Unavailable"))
     server.plays |= dict.fromkeys(slow, endless(b"", 60))
-    told: list[Event] = []
+    events: list[Event] = []
     begun = monotonic()
-    found = inventory.check_for_updates(hurried(meadow, server.url), report=told.append)
+    infos = inventory.check_for_updates(
+        impatient_backend(large_environment, server.url), report=events.append
+    )
     took = monotonic() - begun
-    rows: dict[str, PackageInfo] = {info.id: info for info in found}
-    order: list[str] = [event.id for event in told if event.id is not None]
+    rows: dict[str, PackageInfo] = {info.id: info for info in infos}
+    order: list[str] = [event.id for event in events if event.id is not None]
     assert sorted(order) == names
     assert {order.index(name) < min(map(order.index, slow)) for name in healthy} == {True}
     assert len(healthy) == 160
@@ -615,20 +624,20 @@ def test_healthy_projects_are_reported_before_slow_ones(server: Server, meadow: 
             assert rows[name].update_available is None
             # When nothing but failures is left, the last of them are not even asked again.
             assert reason in str(rows[name].error) or "left alone" in str(rows[name].error)
-    assert took < HURRIED.round_seconds + 10
+    assert took < SHORT_LIMITS.round_seconds + 10
 
 
-# --- a wheel that is not what the index says
+# --- wheels that differ from the index
 
 
 def test_wheel_with_a_different_hash_is_not_installed(
     server: Server, tmp_path: Path, tree: Oracle
 ) -> None:
     wheel = BuiltWheel(name=SUBJECT, version="2.0", files={"subject.py": "grows = 2\n"})
-    python = environment(tmp_path / "env", built(SUBJECT, *HEALTHY))
+    python = environment(tmp_path / "env", build_wheels(SUBJECT, *HEALTHY))
     service = PackageService(python, index_url=server.url)
     other = BuiltWheel(name=HEALTHY[0], version="2.0", files={"healthy_0.py": "grows = 2\n"})
-    server.files |= {each.filename: each.data for each in (wheel, other)}
+    server.files |= {release.filename: release.data for release in (wheel, other)}
     before = tree(service.prefix)
     with pytest.raises(InstallFailed, match="Hash mismatch") as caught:
         service.upgrade_package(SUBJECT)
@@ -661,7 +670,7 @@ def test_headers_with_bare_lf_are_read_over_a_new_connection(server: Server) -> 
 
 
 def test_connection_is_reused_for_consecutive_responses(server: Server) -> None:
-    """Those that are read by urllib3, of whatever age, too."""
+    """This holds for every supported version of urllib3."""
     server.plays[KEPT_OPEN] = lambda request: request.answer(
         gzip.compress(b"peas"), Connection="keep-alive", Content_Encoding="gzip"
     )
@@ -669,4 +678,4 @@ def test_connection_is_reused_for_consecutive_responses(server: Server) -> None:
     for _ in range(3):
         answer = transport.read_response(pool, f"/simple/{KEPT_OPEN}/", {}, monotonic() + 20)
         assert answer.body == b"peas"
-    assert len({request.port for request in server.asked}) == 1
+    assert len({request.port for request in server.requests}) == 1

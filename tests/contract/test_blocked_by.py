@@ -1,4 +1,4 @@
-"""What a row says of who forbids the latest release is what uv does: asked row by row."""
+"""The blockers that a row names are those of uv, row by row."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ USUAL: Mapping[str, Mapping[str, Any]] = {"1.0": {}, "1.5": {}, "2.0": {}}
 
 @dataclass(frozen=True)
 class Row:
-    """A project and who else is installed, by the end of their names, with what they require.
+    """A project and the packages that require it, by the end of their names.
 
-    In a requirement `{t}` stands for the project, and `{o}` and `{p}` for the others called so.
+    In a requirement `{t}` stands for the project, `{o}` and `{p}` for the packages with these ends.
     """
 
     name: str
@@ -47,18 +47,18 @@ class Row:
         return max(eligible, key=Version)
 
     def wheels(self) -> list[BuiltWheel]:
-        found = [BuiltWheel(name=self.id, version=v, **facts) for v, facts in self.releases.items()]
+        built = [BuiltWheel(name=self.id, version=v, **facts) for v, facts in self.releases.items()]
         for end, requirements in self.needs.items():
             text = "\n".join(requirements)
-            found.append(
+            built.append(
                 BuiltWheel(
                     name=f"{self.id}-{end}",
                     version="1.0",
-                    requires=tuple(self.filled(each) for each in requirements),
+                    requires=tuple(self.filled(requirement) for requirement in requirements),
                     extras=tuple(dict.fromkeys(re.findall(r"extra == ['\"]([^'\"]+)", text))),
                 )
             )
-        return found
+        return built
 
     def filled(self, text: str) -> str:
         others = {end: f"{self.id}-{end}" for end in self.needs}
@@ -204,7 +204,7 @@ ROWS = [*BLOCKED, *FREE]
 
 @dataclass(frozen=True)
 class Meadow:
-    """An environment in which all of it is installed, and its index."""
+    """An environment in which all rows are installed, and its index."""
 
     python: Path
     url: str
@@ -212,29 +212,31 @@ class Meadow:
     rows: Mapping[str, PackageInfo]
 
     def reached(self, row: Row, folder: Path, *, among: Mapping[str, str]) -> str:
-        """Return what uv would bring the project to, with the others among these pins kept."""
-        id = row.id
+        """Return the version to which uv would upgrade the project with the other pins kept."""
+        project = row.id
         # One that is installed admits others, and all that could move else is pinned.
-        admitted = Version(self.pins[id]).is_prerelease
+        admitted = Version(self.pins[project]).is_prerelease
         prereleases = ("--prerelease", "allow") if admitted else ()
         lines = {
             "all.txt": sorted(among),
-            "keep.txt": [f"{name}=={version}" for name, version in among.items() if name != id],
+            "keep.txt": [
+                f"{name}=={version}" for name, version in among.items() if name != project
+            ],
         }
-        for name, each in lines.items():
-            (folder / name).write_text("\n".join(each))
+        for name, pins in lines.items():
+            (folder / name).write_text("\n".join(pins))
         done = run(
             "install", "--dry-run", "--python", str(self.python), "--default-index", self.url,
-            "--upgrade-package", id, "-r", str(folder / "all.txt"), "-c", str(folder / "keep.txt"),
-            *prereleases,
+            "--upgrade-package", project, "-r", str(folder / "all.txt"),
+            "-c", str(folder / "keep.txt"), *prereleases,
         )  # fmt: skip
         after: dict[str, str] = dict(re.findall(r"^ \+ (\S+)==(\S+)$", done, re.MULTILINE))
-        assert set(after) <= {id}
-        return after.get(id, self.pins[id])
+        assert set(after) <= {project}
+        return after.get(project, self.pins[project])
 
 
 def run(*arguments: str) -> str:
-    """Run uv and return what it says; the assertion shows it where it fails."""
+    """Run uv and return its output; show its errors if it fails."""
     done = subprocess.run(
         [uv.find_uv(), "pip", *arguments, "--no-config"],
         capture_output=True,
@@ -260,8 +262,8 @@ def meadow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Meadow]:
         target = ("--python", str(python))
         run("install", *target, "--default-index", index.url, "-r", str(folder / "pins.txt"))
         run("check", *target)
-        found = inventory.check_for_updates(connect(python, index.url))
-        rows: dict[str, PackageInfo] = {info.id: info for info in found}
+        infos = inventory.check_for_updates(connect(python, index.url))
+        rows: dict[str, PackageInfo] = {info.id: info for info in infos}
         yield Meadow(python, index.url, pins, rows)
 
 
@@ -272,8 +274,8 @@ def test_blocked_by_table_has_enough_blocked_and_free_rows() -> None:
 
 
 def test_every_row_is_installed_and_has_an_index_result(meadow: Meadow) -> None:
-    assert {id: info.version for id, info in meadow.rows.items()} == meadow.pins
-    assert {id: info.error for id, info in meadow.rows.items() if info.error} == {}
+    assert {name: info.version for name, info in meadow.rows.items()} == meadow.pins
+    assert {name: info.error for name, info in meadow.rows.items() if info.error} == {}
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
@@ -306,5 +308,9 @@ def test_uv_reaches_the_same_version_with_all_groups_installed(
 
 
 def test_no_other_package_has_an_update(meadow: Meadow) -> None:
-    others = {id: info for id, info in meadow.rows.items() if id not in {row.id for row in ROWS}}
-    assert {id for id, info in others.items() if info.update_available or info.blocked_by} == set()
+    others = {
+        name: info for name, info in meadow.rows.items() if name not in {row.id for row in ROWS}
+    }
+    assert {
+        name for name, info in others.items() if info.update_available or info.blocked_by
+    } == set()

@@ -1,4 +1,4 @@
-"""Whom a change concerns is told by the files, and what it has to do with them."""
+"""Which installed distributions a change affects, and why."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def newer(entry_points: str = "", **files: str) -> BuiltWheel:
     )
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_distribution_without_shared_folders_is_not_affected(kit: Kit) -> None:
@@ -48,7 +48,7 @@ def test_distribution_without_shared_folders_is_not_affected(kit: Kit) -> None:
     assert kit.backend.bystanders.lost_commands(REMOVAL, None) == {}
 
 
-# --- the real one
+# --- the real one only
 
 
 def test_distribution_with_files_in_the_same_package_is_affected(
@@ -62,16 +62,16 @@ def test_distribution_with_files_in_the_same_package_is_affected(
         BuiltWheel(name="bedding", version="1", files={"bedding/a.py": "", "tests/a.py": ""}),
     )
     (garden.site_packages / "bed" / "gone.py").unlink()
-    found = backend.bystanders.sharing_folders(plan_of(change_of("bed-a", "1", None)), None)
-    assert found == {"bed-b": {garden.site_packages / "bed" / "b.py"}}
+    affected = backend.bystanders.sharing_folders(plan_of(change_of("bed-a", "1", None)), None)
+    assert affected == {"bed-b": {garden.site_packages / "bed" / "b.py"}}
 
 
 def test_distribution_with_a_module_of_a_staged_name_is_affected(
     backend: Backend, garden: Demo
 ) -> None:
     stage = staged(backend, garden, newer(raintable____init___py=""))
-    found = backend.bystanders.sharing_folders(UPGRADE, stage)
-    assert found == {"raintable": {garden.site_packages / "raintable.py"}}
+    affected = backend.bystanders.sharing_folders(UPGRADE, stage)
+    assert affected == {"raintable": {garden.site_packages / "raintable.py"}}
 
 
 @pytest.mark.parametrize(

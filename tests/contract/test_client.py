@@ -1,4 +1,4 @@
-"""An index that misbehaves costs its own answers, and what was known is kept and marked."""
+"""A failing index affects only its own answers; cached ones are used and marked as stale."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def good(path: str) -> Reply:
 
 @dataclass
 class Server:
-    """What each path is answered with, and what was asked."""
+    """The reply for each path, and the received requests."""
 
     reply: Callable[[str], Reply] = good
     url: str = ""
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def running(server: Server) -> Iterator[Server]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            server.asked.append((self.path, self.headers.get("If-None-Match")))
+            server.requests.append((self.path, self.headers.get("If-None-Match")))
             status, headers, body = server.reply(self.path)
             self.send_response(status)
             for name, value in ({"Content-Length": str(len(body))} | headers).items():
@@ -109,7 +109,7 @@ def test_redirect_is_followed_for_every_project(
 
     server.reply = moved
     answers = index.releases_of(IndexQuery(IDS))
-    assert [versions(answers[id]) for id in IDS] == [["2.0", "1.0"]] * len(IDS)
+    assert [versions(answers[name]) for name in IDS] == [["2.0", "1.0"]] * len(IDS)
 
 
 def test_single_failed_response_is_retried(server: Server, index: SimpleIndex) -> None:
@@ -123,7 +123,7 @@ def test_single_failed_response_is_retried(server: Server, index: SimpleIndex) -
 
     server.reply = once
     answers = index.releases_of(IndexQuery(IDS))
-    assert [versions(answers[id]) for id in IDS] == [["2.0", "1.0"]] * len(IDS)
+    assert [versions(answers[name]) for name in IDS] == [["2.0", "1.0"]] * len(IDS)
 
 
 def test_host_that_keeps_failing_is_not_asked_for_a_minute(
@@ -133,7 +133,7 @@ def test_host_that_keeps_failing_is_not_asked_for_a_minute(
     many = [canonicalize_name(f"pod-{number}") for number in range(300)]
     answers = index.releases_of(IndexQuery(many))
     assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
-    assert len(server.asked) < 200
+    assert len(server.requests) < 200
     assert "left alone for a minute" in str(answers[many[-1]])
 
 
@@ -171,8 +171,8 @@ def test_fresh_cached_page_is_not_requested_again(
     server.reply = _reply(headers)
     for _ in range(2):
         assert versions(index.releases_of(IndexQuery(IDS[:1]))[IDS[0]]) == ["2.0", "1.0"]
-    assert len(server.asked) == requests
-    assert [known for _, known in server.asked] == [None, '"1"'][:requests]
+    assert len(server.requests) == requests
+    assert [known for _, known in server.requests] == [None, '"1"'][:requests]
 
 
 def test_unchanged_page_is_taken_from_the_cache_after_304(
@@ -199,7 +199,7 @@ def test_cached_result_is_used_with_a_reason_if_the_index_fails(
 def test_partial_cached_result_does_not_replace_a_full_one(
     server: Server, index: SimpleIndex
 ) -> None:
-    def newest(id: NormalizedName, release: Release) -> bool:
+    def newest(name: NormalizedName, release: Release) -> bool:
         return True
 
     assert versions(index.releases_of(IndexQuery(IDS[:1], stop_at=newest))[IDS[0]]) == ["2.0"]
@@ -216,7 +216,7 @@ def test_page_cached_by_a_clock_ahead_is_not_fresh(
         ahead.setattr("pkgwidgets.backends.index.simple.time", lambda: time() + 86_400)
         index.releases_of(IndexQuery(IDS[:1]))
     index.releases_of(IndexQuery(IDS[:1]))
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("damage", [b"", b"no database", b"SQLite format 3\x00" + b"x" * 5000])
@@ -243,7 +243,7 @@ def test_check_works_without_a_writable_cache(server: Server, tmp_path: Path) ->
 
 
 def test_two_threads_can_use_one_cache_at_once(server: Server, tmp_path: Path) -> None:
-    """Each asks and keeps at once; nothing is lost and nobody waits for the other."""
+    """Both request and cache at once; nothing is lost and no thread waits."""
     errors: list[object] = []
 
     def ask() -> None:
@@ -251,8 +251,8 @@ def test_two_threads_can_use_one_cache_at_once(server: Server, tmp_path: Path) -
             index_settings.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
         )
         for _ in range(5):
-            found = index.releases_of(IndexQuery(IDS, refresh=True))
-            errors.extend(a for a in found.values() if isinstance(a, PkgwidgetsError))
+            answers = index.releases_of(IndexQuery(IDS, refresh=True))
+            errors.extend(a for a in answers.values() if isinstance(a, PkgwidgetsError))
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
@@ -289,7 +289,7 @@ def test_header_number_accepts_only_plain_digits(text: str, number: int | None) 
     assert transport.parse_number(text) == number
 
 
-def failed(*begun_and_ended: tuple[float, float]) -> CircuitBreaker:
+def breaker_after(*begun_and_ended: tuple[float, float]) -> CircuitBreaker:
     row = CircuitBreaker()
     for begun, ended in begun_and_ended:
         row.record_failure(begun, ended)
@@ -297,21 +297,21 @@ def failed(*begun_and_ended: tuple[float, float]) -> CircuitBreaker:
 
 
 def test_circuit_opens_after_five_failures_in_a_row() -> None:
-    row = failed((0, 1), (1, 2), (2, 3), (3, 4))
+    row = breaker_after((0, 1), (1, 2), (2, 3), (3, 4))
     assert row.open_until == 0
     row.record_failure(4, 5)
     assert row.open_until == 65
 
 
 def test_requests_open_during_the_first_failure_do_not_count() -> None:
-    row = failed(*((0.5, 1.0) for _ in range(40)), *((2, 3) for _ in range(3)))
+    row = breaker_after(*((0.5, 1.0) for _ in range(40)), *((2, 3) for _ in range(3)))
     assert row.open_until == 0
     row.record_failure(2, 3)
     assert row.open_until == 63
 
 
 def test_success_resets_the_failure_count() -> None:
-    row = failed(*((number, number + 1) for number in range(4)))
+    row = breaker_after(*((number, number + 1) for number in range(4)))
     row.reset()
     for number in range(10, 14):
         row.record_failure(number, number + 1)
@@ -319,7 +319,7 @@ def test_success_resets_the_failure_count() -> None:
 
 
 def test_failures_while_the_circuit_is_open_do_not_prolong_it() -> None:
-    row = failed(*((number, number + 1) for number in range(5)), *((3, 6) for _ in range(9)))
+    row = breaker_after(*((number, number + 1) for number in range(5)), *((3, 6) for _ in range(9)))
     assert row.open_until == 65
     row.record_failure(70, 71)
     assert row.open_until == 65
@@ -327,15 +327,15 @@ def test_failures_while_the_circuit_is_open_do_not_prolong_it() -> None:
 
 def test_failing_index_gets_no_sixth_request(server: Server, index: SimpleIndex) -> None:
     server.reply = lambda path: (500, {"Retry-After": "99999"}, b"")
-    for id in IDS[:6]:
-        assert isinstance(index.releases_of(IndexQuery([id]))[id], IndexUnavailable)
-    assert len(server.asked) == 5
+    for name in IDS[:6]:
+        assert isinstance(index.releases_of(IndexQuery([name]))[name], IndexUnavailable)
+    assert len(server.requests) == 5
 
 
 def test_failing_and_slow_projects_do_not_affect_the_others(
     server: Server, index: SimpleIndex
 ) -> None:
-    """They come in every order: in the worst one all that fail come first."""
+    """The order varies; in the worst case all failing projects come first."""
     many = [canonicalize_name(f"pod-{number}") for number in range(200)]
     failing, slow = set(many[:20]), set(many[20:40])
 
@@ -347,7 +347,7 @@ def test_failing_and_slow_projects_do_not_affect_the_others(
 
     server.reply, begun = mixed, monotonic()
     answers = index.releases_of(IndexQuery(many))
-    rows = [id for id in many if not isinstance(answers[id], PkgwidgetsError)]
+    rows = [project for project in many if not isinstance(answers[project], PkgwidgetsError)]
     assert {*many} - failing - slow <= {*rows}
     assert monotonic() - begun < 30
 
@@ -356,14 +356,14 @@ def test_redirect_loop_is_reported(server: Server, index: SimpleIndex) -> None:
     server.reply = lambda path: (302, {"Location": path}, b"")
     answer = index.releases_of(IndexQuery(IDS[:1]))[IDS[0]]
     assert "redirects in a circle" in str(answer)
-    assert len(server.asked) < 40
+    assert len(server.requests) < 40
 
 
-def _packed(body: bytes, path: str) -> Reply:
+def _compressed(body: bytes, path: str) -> Reply:
     return 200, {"Content-Encoding": "gzip"}, body
 
 
-def asked(server: Server) -> transport.Response:
+def get_once(server: Server) -> transport.Response:
     return client.Client(server.url, {}, at_once=1).get("pea/", {}, until=monotonic() + 30)
 
 
@@ -371,12 +371,12 @@ def asked(server: Server) -> transport.Response:
 def test_gzip_page_of_any_size_is_decompressed_completely(server: Server, size: int) -> None:
     for body in (b"x" * size, random.Random(size).randbytes(size)):
         packed = gzip.compress(body, 1)
-        server.reply = partial(_packed, packed)
-        assert asked(server).body == body
+        server.reply = partial(_compressed, packed)
+        assert get_once(server).body == body
 
 
 def test_truncated_gzip_page_is_an_error(server: Server) -> None:
     cut = gzip.compress(b"x" * (4 << 20))[:-9]
-    server.reply = partial(_packed, cut)
+    server.reply = partial(_compressed, cut)
     with pytest.raises(transport.RequestFailed, match="the connection broke"):
-        asked(server)
+        get_once(server)

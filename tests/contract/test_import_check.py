@@ -1,4 +1,4 @@
-"""A trial says which modules fail and why, whatever they do to the process that tries them."""
+"""The import check names the failing modules, whatever they do to its process."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from pkgwidgets.demo import Demo
 MODULES = ["allotboard", "bedplanner", "compost_log", "raintable"]
 
 
-def hurried(backend: Backend, **limits: float) -> SubprocessImportChecker:
+def checker_with_limits(backend: Backend, **limits: float) -> SubprocessImportChecker:
     """Return an import check of the same environment with less time."""
     return SubprocessImportChecker(backend.environment.interpreter, ImportCheckLimits(**limits))
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_importable_modules_are_not_reported(kit: Kit) -> None:
@@ -36,17 +36,17 @@ def test_importable_modules_are_not_reported(kit: Kit) -> None:
 
 def test_failing_module_is_reported_with_its_error(kit: Kit) -> None:
     kit.edit("raintable.py", b"raise ImportError('it raises')\n")
-    found = kit.backend.import_checker.failures(["compost_log", "raintable", "nothing"])
-    assert found == {
+    failures = kit.backend.import_checker.failures(["compost_log", "raintable", "nothing"])
+    assert failures == {
         "raintable": "ImportError: it raises",
         "nothing": "ModuleNotFoundError: No module named 'nothing'",
     }
 
 
 def test_import_check_reports_progress(kit: Kit) -> None:
-    told: list[Event] = []
-    kit.backend.import_checker.failures(MODULES, told.append)
-    assert {event.stage for event in told} == {Stage.VERIFYING}
+    events: list[Event] = []
+    kit.backend.import_checker.failures(MODULES, events.append)
+    assert {event.stage for event in events} == {Stage.VERIFYING}
 
 
 def test_exception_from_the_reporter_stops_the_import_check(kit: Kit) -> None:
@@ -57,7 +57,7 @@ def test_exception_from_the_reporter_stops_the_import_check(kit: Kit) -> None:
         kit.backend.import_checker.failures(MODULES, cancel)
 
 
-# --- the real one
+# --- the real one only
 
 
 @pytest.mark.parametrize(
@@ -83,18 +83,20 @@ def test_failing_module_is_named_and_the_others_are_still_imported(
     backend: Backend, garden: Demo, code: str, reason: str
 ) -> None:
     (garden.site_packages / "culprit.py").write_text(code)
-    found = backend.import_checker.failures(["raintable", "culprit", "nobody_else", "allotboard"])
-    assert list(found) == ["culprit", "nobody_else"]
-    assert reason in found["culprit"]
-    assert len(found["culprit"]) < 600
+    failures = backend.import_checker.failures(
+        ["raintable", "culprit", "nobody_else", "allotboard"]
+    )
+    assert list(failures) == ["culprit", "nobody_else"]
+    assert reason in failures["culprit"]
+    assert len(failures["culprit"]) < 600
 
 
 def test_hanging_import_is_stopped_after_the_timeout(backend: Backend, garden: Demo) -> None:
-    checker = hurried(backend, module_seconds=0.5)
+    checker = checker_with_limits(backend, module_seconds=0.5)
     (garden.site_packages / "hanging.py").write_text("import time; time.sleep(60)")
     started = time.monotonic()
-    found = checker.failures(["raintable", "hanging", "allotboard"])
-    assert found == {"hanging": "it did not finish within 0 seconds"}
+    failures = checker.failures(["raintable", "hanging", "allotboard"])
+    assert failures == {"hanging": "it did not finish within 0 seconds"}
     assert time.monotonic() - started < 5
 
 
@@ -102,7 +104,7 @@ def test_many_slow_modules_do_not_reach_the_timeout(backend: Backend, garden: De
     names = [f"slow{number}" for number in range(8)]
     for name in names:
         (garden.site_packages / f"{name}.py").write_text("import time; time.sleep(0.12)")
-    assert hurried(backend, module_seconds=0.6).failures(names) == {}
+    assert checker_with_limits(backend, module_seconds=0.6).failures(names) == {}
 
 
 @pytest.mark.parametrize(
@@ -124,8 +126,8 @@ def test_module_that_disturbs_the_process_is_not_reported(
     backend: Backend, garden: Demo, code: str
 ) -> None:
     (garden.site_packages / "rude.py").write_text(code)
-    found = backend.import_checker.failures(["raintable", "rude", "nobody"])
-    assert found == {"nobody": "ModuleNotFoundError: No module named 'nobody'"}
+    failures = backend.import_checker.failures(["raintable", "rude", "nobody"])
+    assert failures == {"nobody": "ModuleNotFoundError: No module named 'nobody'"}
 
 
 def test_module_that_clears_sys_argv_is_not_reported(backend: Backend, garden: Demo) -> None:
@@ -159,10 +161,12 @@ def test_staged_modules_come_first_and_are_not_modified(
     beside.mkdir(parents=True)
     (beside / "raintable.py").write_text("raise ImportError('beside')")
     (beside / "fresh.py").write_text("import seedshelf")
-    told: list[Event] = []
-    found = backend.import_checker.failures(["fresh", "allotboard"], told.append, staged=tmp_path)
-    assert found == {"allotboard": "ImportError: beside"}
-    assert {event.stage for event in told} == {Stage.CHECKING}
+    events: list[Event] = []
+    failures = backend.import_checker.failures(
+        ["fresh", "allotboard"], events.append, staged=tmp_path
+    )
+    assert failures == {"allotboard": "ImportError: beside"}
+    assert {event.stage for event in events} == {Stage.CHECKING}
     assert sorted(path.name for path in beside.iterdir()) == ["fresh.py", "raintable.py"]
     assert backend.import_checker.failures(["allotboard"]) == {}
 
@@ -181,22 +185,22 @@ def test_pythonpath_and_working_folder_are_ignored(
 def test_modules_that_conflict_only_with_each_other_are_not_reported(
     backend: Backend, garden: Demo
 ) -> None:
-    """As pip and setuptools: each imports alone, and the second fails after the first."""
+    """Like pip and setuptools: each imports alone, but the second one fails after the first."""
     (garden.site_packages / "jealous.py").write_text(
         "import sys; assert 'rival' not in sys.modules"
     )
     (garden.site_packages / "rival.py").write_text("")
     (garden.site_packages / "bad.py").write_text("1 / 0")
-    found = backend.import_checker.failures(["rival", "jealous", "bad"])
-    assert found == {"bad": "ZeroDivisionError: division by zero"}
+    failures = backend.import_checker.failures(["rival", "jealous", "bad"])
+    assert failures == {"bad": "ZeroDivisionError: division by zero"}
 
 
-# --- beside the environment
+# --- staged packages
 
 
 @pytest.fixture
 def stage(garden: Demo, tmp_path: Path) -> Path:
-    """The library of a staged prefix."""
+    """Return the library folder of a staged prefix."""
     library = tmp_path / garden.site_packages.relative_to(garden.folder / "env")
     library.mkdir(parents=True)
     return library
@@ -240,7 +244,7 @@ def test_staged_module_does_not_hide_the_standard_library(
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "reason"),
     [
         ("import nobody\n", "ModuleNotFoundError: No module named 'nobody'"),
         ("import sys; sys.exit(3)\n", "SystemExit: 3"),
@@ -249,10 +253,10 @@ def test_staged_module_does_not_hide_the_standard_library(
     ids=range(3),
 )
 def test_failing_staged_pth_file_is_named(
-    backend: Backend, tmp_path: Path, stage: Path, text: str, said: str
+    backend: Backend, tmp_path: Path, stage: Path, text: str, reason: str
 ) -> None:
     (stage / "spoilt.pth").write_text(text)
-    assert backend.import_checker.failures(["raintable"], staged=tmp_path) == {"spoilt.pth": said}
+    assert backend.import_checker.failures(["raintable"], staged=tmp_path) == {"spoilt.pth": reason}
 
 
 def test_staged_pth_file_adds_its_folder_to_the_path(
@@ -277,7 +281,7 @@ def test_import_check_writes_nothing_to_the_environment(
 def test_staged_bytecode_is_reused_by_the_environment(
     backend: Backend, garden: Demo, tmp_path: Path, stage: Path
 ) -> None:
-    """It is good for the installed source, and so the first import compiles nothing anew."""
+    """It is valid for the installed source, so the first import compiles nothing."""
     (stage / "fresh.py").write_text("import bedplanner\nwhere = __file__\n")
     assert backend.import_checker.failures(["fresh"], staged=tmp_path) == {}
     installed = garden.site_packages / "fresh.py"
@@ -304,11 +308,11 @@ def test_bytecode_of_a_different_source_is_not_reused(
 
 
 def test_optional_modules_are_skipped_without_spare_time(backend: Backend, garden: Demo) -> None:
-    checker = hurried(backend, optional_seconds=0.0)
+    checker = checker_with_limits(backend, optional_seconds=0.0)
     (garden.site_packages / "slow.py").write_text("import time; time.sleep(0.01)")
     (garden.site_packages / "ends.py").write_text("import os; os._exit(1)")
-    found = checker.failures(["slow", "ends", "nobody"], optional=["bad", "raintable"])
-    assert found == {
+    failures = checker.failures(["slow", "ends", "nobody"], optional=["bad", "raintable"])
+    assert failures == {
         "ends": "it ended the process: without a word",
         "nobody": "ModuleNotFoundError: No module named 'nobody'",
         "bad": NOT_TRIED,
@@ -317,37 +321,37 @@ def test_optional_modules_are_skipped_without_spare_time(backend: Backend, garde
 
 
 def test_hanging_optional_module_is_reported_as_not_tried(backend: Backend, garden: Demo) -> None:
-    checker = hurried(backend, optional_seconds=1.0)
+    checker = checker_with_limits(backend, optional_seconds=1.0)
     (garden.site_packages / "hanging.py").write_text("import time; time.sleep(600)")
     started = time.monotonic()
-    found = checker.failures(["raintable"], optional=["hanging", "allotboard"])
-    assert found == {"hanging": NOT_TRIED, "allotboard": NOT_TRIED}
+    failures = checker.failures(["raintable"], optional=["hanging", "allotboard"])
+    assert failures == {"hanging": NOT_TRIED, "allotboard": NOT_TRIED}
     assert time.monotonic() - started < 50
 
 
 def test_optional_modules_are_imported_if_there_is_time(kit: Kit) -> None:
     missing = "ModuleNotFoundError: No module named 'nobody'"
-    found = kit.backend.import_checker.failures(["raintable"], optional=["nobody", "allotboard"])
-    assert found == {"nobody": missing}
+    failures = kit.backend.import_checker.failures(["raintable"], optional=["nobody", "allotboard"])
+    assert failures == {"nobody": missing}
 
 
-# --- a kernel
+# --- the kernel check
 
 
 def test_kernel_check_fails_without_jupyter_client(backend: Backend) -> None:
-    said = backend.import_checker.kernel()
-    assert said is not None
-    assert "No module named 'jupyter_client'" in said
+    reason = backend.import_checker.kernel()
+    assert reason is not None
+    assert "No module named 'jupyter_client'" in reason
 
 
 def test_kernel_check_passes_in_this_environment() -> None:
-    """This Python's own, and nothing of the user's is read or written by it."""
+    """It uses this Python and neither reads nor writes files of the user."""
     here = SubprocessImportChecker(interpreter.describe())
     assert here.kernel() is None
 
 
 def test_kernel_that_never_answers_is_given_up() -> None:
     limits = ImportCheckLimits(module_seconds=0.2)
-    said = SubprocessImportChecker(interpreter.describe(), limits).kernel()
-    assert said is not None
-    assert "it does" in said or "it did not finish" in said
+    reason = SubprocessImportChecker(interpreter.describe(), limits).kernel()
+    assert reason is not None
+    assert "it does" in reason or "it did not finish" in reason

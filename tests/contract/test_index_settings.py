@@ -1,4 +1,4 @@
-"""The index is the one that uv is configured with, else pip's, else uv's own; for both of us."""
+"""The index is that of uv's configuration, else pip's, else uv's default, for us and for uv."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ POD = canonicalize_name("pod")
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> Path:
-    """A machine on which nobody configured anything, and a project folder to work in."""
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_index_cache: None) -> Path:
+    """Set up a machine without configuration, and a project folder as working folder."""
     for name in ("UV_NO_CONFIG", "NETRC", "PIP_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)
     folder = tmp_path / "home"
@@ -57,7 +57,7 @@ def write(home: Path) -> Callable[[str, str], Path]:
 Write = Callable[[str, str], Path]
 
 
-def found(home: Path) -> IndexSources:
+def configured(home: Path) -> IndexSources:
     return index_settings.configured_indexes(uv.find_uv, home / "env")()
 
 
@@ -67,13 +67,13 @@ def versions(answer: object) -> list[str]:
     return [str(release.version) for release in answer if isinstance(release, Release)]
 
 
-# --- which
+# --- which index is configured
 
 
 def test_default_index_of_uv_is_used_without_settings(home: Path) -> None:
     default = uv_config.default_index(uv.find_uv())
     assert default.startswith("https://")
-    assert found(home) == IndexSources(indexes=(default,), access=found(home).access)
+    assert configured(home) == IndexSources(indexes=(default,), access=configured(home).access)
 
 
 @pytest.mark.parametrize(
@@ -91,24 +91,24 @@ def test_index_is_read_from_the_variables_of_uv(
     monkeypatch.setenv(name, value)
     monkeypatch.setenv("PIP_INDEX_URL", "http://pips.invalid/")
     default = uv_config.default_index(uv.find_uv())
-    assert found(home).indexes == tuple(each or default for each in indexes)
+    assert configured(home).indexes == tuple(index or default for index in indexes)
 
 
 @pytest.mark.parametrize("file", ["project/uv.toml", "own/uv/uv.toml", "shared/uv/uv.toml"])
 def test_index_is_read_from_uv_toml(home: Path, write: Write, file: str) -> None:
     write(file, 'index-url = "http://a.invalid/s"\nextra-index-url = ["http://b.invalid/s"]')
-    assert found(home).indexes == ("http://b.invalid/s", "http://a.invalid/s")
+    assert configured(home).indexes == ("http://b.invalid/s", "http://a.invalid/s")
 
 
 def test_index_is_read_from_pyproject_toml(home: Path, write: Write) -> None:
     write("project/pyproject.toml", '[tool.uv.pip]\nindex-url = "http://a.invalid/s"')
-    assert found(home).indexes == ("http://a.invalid/s",)
+    assert configured(home).indexes == ("http://a.invalid/s",)
 
 
 def test_default_index_named_in_uv_toml_overrides_pip(home: Path, write: Write) -> None:
     write("project/uv.toml", f'index-url = "{uv_config.default_index(uv.find_uv())}"')
     write("own/pip/pip.conf", "[global]\nindex-url = http://pips.invalid/")
-    assert found(home).indexes == (uv_config.default_index(uv.find_uv()),)
+    assert configured(home).indexes == (uv_config.default_index(uv.find_uv()),)
 
 
 def test_named_flat_and_explicit_indexes_of_uv_are_read(
@@ -123,7 +123,7 @@ def test_named_flat_and_explicit_indexes_of_uv_are_read(
     write("project/uv.toml", "\n".join(f"[[index]]\n{table}" for table in tables))
     monkeypatch.setenv("UV_INDEX_OUR_OWN_USERNAME", "bob")
     monkeypatch.setenv("UV_INDEX_OUR_OWN_PASSWORD", "p@ss")
-    sources = found(home)
+    sources = configured(home)
     assert sources.indexes == ("http://bob:p%40ss@a.invalid/s", "http://d.invalid/s")
     assert sources.links == ("http://b.invalid/links",)
 
@@ -137,7 +137,7 @@ def test_network_and_cutoff_settings_of_uv_are_read(home: Path, write: Write) ->
         '[pip]\nindex-strategy = "unsafe-best-match"',
     )
     write("own/uv/uv.toml", 'allow-insecure-host = ["b.invalid:8"]\nexclude-newer = "2020-01-01"')
-    sources = found(home)
+    sources = configured(home)
     assert sources.access.insecure == ("a.invalid", "b.invalid:8")
     assert sources.access.keyring
     assert sources.access.system
@@ -152,7 +152,7 @@ def test_unreadable_uv_settings_are_reported_in_uvs_words_without_secrets(
 ) -> None:
     write("project/uv.toml", 'index-url = "http://u:canary@a.invalid/"\nnonsense = [')
     with pytest.raises(IndexUnavailable, match="Failed to parse") as caught:
-        found(home)
+        configured(home)
     assert "canary" not in f"{caught.value}"
 
 
@@ -169,13 +169,13 @@ def test_index_is_read_from_the_files_of_pip_in_order(
     home: Path, write: Write, monkeypatch: pytest.MonkeyPatch, file: str, overriding: str
 ) -> None:
     write(file, "[global]\nindex-url = http://a.invalid/s\nextra-index-url = http://x.invalid")
-    assert found(home).indexes == ("http://x.invalid", "http://a.invalid/s")
+    assert configured(home).indexes == ("http://x.invalid", "http://a.invalid/s")
     later = write(overriding, "[global]\nindex_url = http://b.invalid/s")
     if overriding == "named.conf":
         monkeypatch.setenv("PIP_CONFIG_FILE", str(later))
-    assert found(home).indexes == ("http://x.invalid", "http://b.invalid/s")
+    assert configured(home).indexes == ("http://x.invalid", "http://b.invalid/s")
     monkeypatch.setenv("PIP_INDEX_URL", "http://c.invalid/s")
-    assert found(home).indexes == ("http://x.invalid", "http://c.invalid/s")
+    assert configured(home).indexes == ("http://x.invalid", "http://c.invalid/s")
 
 
 def test_pip_config_file_replaces_the_users_pip_conf(
@@ -183,9 +183,9 @@ def test_pip_config_file_replaces_the_users_pip_conf(
 ) -> None:
     write("own/pip/pip.conf", "[global]\nindex-url = http://a.invalid/s")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(write("named.conf", "[install]\nno-index = yes")))
-    assert found(home).indexes == ()
+    assert configured(home).indexes == ()
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    assert found(home).indexes == (uv_config.default_index(uv.find_uv()),)
+    assert configured(home).indexes == (uv_config.default_index(uv.find_uv()),)
 
 
 def test_network_settings_of_pip_are_read(home: Path, write: Write) -> None:
@@ -197,7 +197,7 @@ def test_network_settings_of_pip_are_read(home: Path, write: Write) -> None:
         "cert = /c.pem\nclient-cert = /d.pem\nkeyring-provider = subprocess\n",
     )
     (home / "l").mkdir()
-    sources = found(home)
+    sources = configured(home)
     assert sources.indexes == ("http://b.invalid/%7Esimple",)
     assert sources.links == (f"{home}/l", "http://c.invalid/l")
     assert sources.access == NetworkSettings(
@@ -216,13 +216,13 @@ def test_unreadable_pip_conf_is_named_but_not_quoted(home: Path, write: Write) -
     assert "canary" not in f"{caught.value} {caught.value.__cause__}"
 
 
-# --- told to uv
+# --- the environment of uv
 
 
 def test_uv_reads_the_same_sources_from_its_process_environment(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked in the process environment that we give it, uv names the very same sources."""
+    """In the process environment that we pass, uv uses the same sources."""
     links = home / "a folder, with a comma"
     links.mkdir()
     sources = IndexSources(
@@ -231,14 +231,14 @@ def test_uv_reads_the_same_sources_from_its_process_environment(
     )
     monkeypatch.setenv("UV_INDEX_URL", "http://elsewhere.invalid")
     monkeypatch.setenv("UV_INDEX", "http://elsewhere.invalid")
-    told = uv_config.uv_environment(sources)
-    assert "elsewhere" not in json.dumps(told)
+    variables = uv_config.uv_environment(sources)
+    assert "elsewhere" not in json.dumps(variables)
     for name in list(os.environ):
         if name.startswith("UV_"):
             monkeypatch.delenv(name)
-    for name, value in told.items():
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    again = found(home)
+    again = configured(home)
     assert again.indexes == sources.indexes
     assert again.links == (links.as_uri().replace(",", "%2C"), "http://u:q@d.invalid/l")
     assert not any("u:" in word for word in uv_config.uv_options(sources))
@@ -247,7 +247,7 @@ def test_uv_reads_the_same_sources_from_its_process_environment(
 def test_uv_toml_cannot_redirect_an_upgrade(
     garden: Demo, home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only which index it is counts, of all that stands in the file of the working folder."""
+    """Of the file in the working folder, only the index is used."""
     elsewhere = home / "elsewhere"
     write(
         "project/uv.toml",
@@ -268,7 +268,7 @@ def test_uv_toml_cannot_redirect_an_upgrade(
 def test_uv_cache_that_cannot_be_created_is_replaced(
     garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
-    """A file stands where the folder should be: not even root can write there."""
+    """A file is in the folder's place: not even root can write there."""
     for name in ("UV_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "file").touch()
@@ -281,26 +281,26 @@ def test_uv_cache_that_cannot_be_created_is_replaced(
     assert uv_cache_dir.uv_cache_dir().parent == tmp_path
 
 
-# --- several
+# --- several indexes
 
 
 def pea(version: str) -> BuiltWheel:
     return BuiltWheel(name="pea", version=version, files={"pea.py": ""})
 
 
-def asked(sources: IndexSources) -> object:
+def releases_of_pea(sources: IndexSources) -> object:
     return MultiIndex(lambda: sources).releases_of(IndexQuery([PEA], refresh=True))[PEA]
 
 
 def test_first_index_that_has_the_project_is_used() -> None:
     with DemoIndex([pea("1.0")]) as first, DemoIndex([pea("2.0")]) as second:
         both = IndexSources(indexes=(first.url, second.url))
-        assert versions(asked(both)) == ["1.0"]
+        assert versions(releases_of_pea(both)) == ["1.0"]
         assert second.requests == []
         first.withdraw("pea")
-        assert versions(asked(both)) == ["2.0"]
+        assert versions(releases_of_pea(both)) == ["2.0"]
         second.withdraw("pea")
-        nobody = asked(both)
+        nobody = releases_of_pea(both)
         assert isinstance(nobody, ProjectNotFound)
         assert nobody.index == f"{first.url}, {second.url}"
 
@@ -308,21 +308,26 @@ def test_first_index_that_has_the_project_is_used() -> None:
 def test_unsafe_best_match_joins_all_indexes() -> None:
     with DemoIndex([pea("1.0")]) as first, DemoIndex([pea("2.0"), pea("1.0")]) as second:
         sources = IndexSources(indexes=(first.url, second.url), strategy="unsafe-best-match")
-        assert versions(asked(sources)) == ["2.0", "1.0"]
+        assert versions(releases_of_pea(sources)) == ["2.0", "1.0"]
         first.withdraw("pea")
-        assert versions(asked(sources)) == ["2.0", "1.0"]
+        assert versions(releases_of_pea(sources)) == ["2.0", "1.0"]
 
 
 def test_files_uploaded_after_exclude_newer_are_ignored() -> None:
     with DemoIndex([pea("1.0"), pea("2.0")]) as index:
         early, late = ("2026-01-01T00:00:00Z",), ("2026-01-01",)
-        assert versions(asked(IndexSources(indexes=(index.url,), before=(("", early[0]),)))) == []
-        assert versions(asked(IndexSources(indexes=(index.url,), before=(("", late[0]),)))) == [
+        assert (
+            versions(releases_of_pea(IndexSources(indexes=(index.url,), before=(("", early[0]),))))
+            == []
+        )
+        assert versions(
+            releases_of_pea(IndexSources(indexes=(index.url,), before=(("", late[0]),)))
+        ) == [
             "2.0",
             "1.0",
         ]
         own = IndexSources(indexes=(index.url,), before=(("", early[0]), ("pea", "")))
-        assert versions(asked(own)) == ["2.0", "1.0"]
+        assert versions(releases_of_pea(own)) == ["2.0", "1.0"]
 
 
 @pytest.mark.parametrize("kind", ["folder", "file address", "page", "page on this machine"])
@@ -341,13 +346,13 @@ def test_find_links_are_candidates_beside_the_index(tmp_path: Path, kind: str) -
             "page on this machine": page.as_uri(),
         }
         joined = MultiIndex(lambda: IndexSources(indexes=(index.url,), links=(links[kind],)))
-        found = joined.releases_of(IndexQuery([PEA, POD]))
-        assert versions(found[PEA]) == ["3.0", "1.0"]
-        answer = found[PEA]
+        answers = joined.releases_of(IndexQuery([PEA, POD]))
+        assert versions(answers[PEA]) == ["3.0", "1.0"]
+        answer = answers[PEA]
         assert isinstance(answer, ReleaseList)
         newest = answer[0]
-        assert {each.sha256 for each in newest.wheels} == {wheel.sha256}
-        assert isinstance(found[POD], ReleaseList) is (kind in ("folder", "file address"))
+        assert {candidate.sha256 for candidate in newest.wheels} == {wheel.sha256}
+        assert isinstance(answers[POD], ReleaseList) is (kind in ("folder", "file address"))
         assert joined.url.startswith(index.url)
 
 
@@ -358,7 +363,7 @@ def test_find_links_work_without_an_index(tmp_path: Path, garden: Demo) -> None:
     sources = IndexSources(indexes=(), links=(str(tmp_path),))
     installer = uv.UvInstaller(interpreter.describe(garden.python), lambda: sources)
     after = installer.resolve(ResolveRequest(requirements=("seedshelf>8",)))
-    assert {id: str(version) for id, version in after.items()} == {"seedshelf": "9.0"}
+    assert {name: str(version) for name, version in after.items()} == {"seedshelf": "9.0"}
     query = IndexQuery([canonicalize_name("seedshelf")])
     answer = MultiIndex(lambda: sources).releases_of(query)
     assert versions(answer[canonicalize_name("seedshelf")]) == ["9.0"]
@@ -367,12 +372,12 @@ def test_find_links_work_without_an_index(tmp_path: Path, garden: Demo) -> None:
 def test_unreadable_find_links_mark_the_release_list_as_incomplete(tmp_path: Path) -> None:
     with DemoIndex([pea("1.0")]) as index:
         sources = IndexSources(indexes=(index.url,), links=(str(tmp_path / "gone"),))
-        answer = asked(sources)
+        answer = releases_of_pea(sources)
         assert versions(answer) == ["1.0"]
         assert isinstance(answer, ReleaseList)
         assert "gone is not available: it cannot be read" in answer.stale_reason
         index.withdraw("pea")
-        assert isinstance(asked(sources), IndexUnavailable)
+        assert isinstance(releases_of_pea(sources), IndexUnavailable)
 
 
 def test_index_settings_are_not_read_before_they_are_needed(

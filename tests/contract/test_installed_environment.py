@@ -1,4 +1,4 @@
-"""What is installed is listed as it is, whatever the files say, and one at a time changes it."""
+"""Installed distributions are listed, whatever their files contain; one holder has the lock."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def site(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environment(site: Path) -> InstalledEnvironment:
-    """An environment of nothing but folders: listing one needs no Python."""
+    """Return an environment that consists only of folders: listing needs no Python."""
     prefix = site.parent.parent
     scheme = {"purelib": site, "platlib": site, "scripts": prefix / "bin", "data": prefix}
     facts = interpreter.describe(PYTHON)
@@ -56,7 +56,7 @@ def installed(
     files: Mapping[str, bytes] | None = None,
     **more: bytes,
 ) -> Path:
-    """Write a dist-info; a file's name has `__` for its dot."""
+    """Write a dist-info folder; `__` in a file's name stands for a dot."""
     path = site / folder
     path.mkdir()
     for name, content in {"METADATA": metadata(), **(files or {}), **more}.items():
@@ -64,26 +64,28 @@ def installed(
     return path
 
 
-def only(environment: InstalledEnvironment) -> Distribution | Unreadable:
-    (found,) = environment.distributions().values()
-    return found
+def the_distribution(environment: InstalledEnvironment) -> Distribution | Unreadable:
+    (distribution,) = environment.distributions().values()
+    return distribution
 
 
 def read(environment: InstalledEnvironment) -> Distribution:
-    found = only(environment)
-    assert isinstance(found, Distribution)
-    return found
+    distribution = the_distribution(environment)
+    assert isinstance(distribution, Distribution)
+    return distribution
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_distributions_are_listed_in_order_of_names(kit: Kit) -> None:
-    found = kit.backend.environment.distributions()
-    assert list(found) == sorted(found)
-    named = {f"{d.name}=={d.version}" for d in found.values() if isinstance(d, Distribution)}
+    distributions = kit.backend.environment.distributions()
+    assert list(distributions) == sorted(distributions)
+    named = {
+        f"{d.name}=={d.version}" for d in distributions.values() if isinstance(d, Distribution)
+    }
     assert named == set(catalog.INSTALLED)
-    assert all(id == distribution.id for id, distribution in found.items())
+    assert all(name == distribution.id for name, distribution in distributions.items())
 
 
 def test_each_listing_reads_the_environment_again(kit: Kit) -> None:
@@ -91,14 +93,16 @@ def test_each_listing_reads_the_environment_again(kit: Kit) -> None:
     for file in ("METADATA", "RECORD"):
         kit.edit(f"beanpoles-1.1.0.dist-info/{file}", b"")
     after = kit.backend.environment.distributions()
-    changed = [id for id, found in after.items() if not isinstance(found, Distribution)]
+    changed = [
+        name for name, distribution in after.items() if not isinstance(distribution, Distribution)
+    ]
     assert changed == ["beanpoles"]
     assert isinstance(before[changed[0]], Distribution)
 
 
 def test_requested_and_requirements_are_read(kit: Kit) -> None:
-    found = kit.backend.environment.distributions()
-    distributions = {i: d for i, d in found.items() if isinstance(d, Distribution)}
+    installed_now = kit.backend.environment.distributions()
+    distributions = {i: d for i, d in installed_now.items() if isinstance(d, Distribution)}
     assert {i for i, d in distributions.items() if not d.requested} == catalog.DEPENDENCIES
     assert [d.requires for i, d in distributions.items() if i == "bedplanner"] == [
         ("beanpoles>=1", "sundrift>=1")
@@ -130,7 +134,7 @@ def test_lock_is_released_after_an_exception(kit: Kit) -> None:
             raise ZeroDivisionError
 
 
-# --- origins, told by real metadata files
+# --- origins, from real metadata files
 
 
 @pytest.mark.parametrize(
@@ -171,9 +175,9 @@ def test_origin_of_a_distribution_is_detected(
     location: str | None,
 ) -> None:
     installed(site, files=files)
-    found = read(environment)
-    assert found.origin is origin
-    assert location in (None, found.location)
+    distribution = read(environment)
+    assert distribution.origin is origin
+    assert location in (None, distribution.location)
 
 
 def test_distribution_in_conda_meta_has_origin_conda(
@@ -187,8 +191,8 @@ def test_distribution_in_conda_meta_has_origin_conda(
         '{"files": ["bin/x", "lib/site-packages/pea-1.0.dist-info/METADATA"]}'
     )
     listed = environment.distributions().values()
-    found = {d.id: d.origin for d in listed if isinstance(d, Distribution)}
-    assert found == {"pea": Origin.CONDA, "pod": Origin.INDEX}
+    origins = {d.id: d.origin for d in listed if isinstance(d, Distribution)}
+    assert origins == {"pea": Origin.CONDA, "pod": Origin.INDEX}
 
 
 def test_distribution_in_dist_packages_has_origin_system(
@@ -210,7 +214,7 @@ def test_first_folder_of_the_search_path_wins(
     assert read(InstalledEnvironment(facts)).path == mine
 
 
-# --- metadata that is not what it should be
+# --- invalid metadata
 
 
 @pytest.mark.parametrize(
@@ -240,11 +244,11 @@ def test_bad_metadata_is_unreadable_with_a_reason(
     environment: InstalledEnvironment, site: Path, files: dict[str, bytes], reason: str
 ) -> None:
     path = installed(site, files=files)
-    found = only(environment)
-    assert isinstance(found, Unreadable)
-    assert (found.id, found.path) == ("pea", path)
-    assert reason in found.reason
-    assert 0 < len(found.reason) <= 300
+    distribution = the_distribution(environment)
+    assert isinstance(distribution, Unreadable)
+    assert (distribution.id, distribution.path) == ("pea", path)
+    assert reason in distribution.reason
+    assert 0 < len(distribution.reason) <= 300
 
 
 @pytest.mark.parametrize("name", ["-e", "--index-url", "naïve", "_pea", "pea-"])
@@ -252,7 +256,7 @@ def test_invalid_project_name_is_unreadable(
     environment: InstalledEnvironment, site: Path, name: str
 ) -> None:
     installed(site, METADATA=metadata(name))
-    assert isinstance(only(environment), Unreadable)
+    assert isinstance(the_distribution(environment), Unreadable)
 
 
 @pytest.mark.parametrize("about", [b'"yes"', b"[1]", b"null", b"5"])
@@ -267,7 +271,7 @@ def test_endlessly_nested_direct_url_is_unreadable(
     environment: InstalledEnvironment, site: Path
 ) -> None:
     installed(site, direct_url__json=b"[" * 100_000)
-    assert isinstance(only(environment), Unreadable)
+    assert isinstance(the_distribution(environment), Unreadable)
 
 
 @pytest.mark.parametrize("text", ['{"files": null}', "[]", "garbage"])
@@ -277,7 +281,7 @@ def test_malformed_conda_record_is_ignored(
     installed(site)
     (environment.interpreter.prefix / "conda-meta").mkdir()
     (environment.interpreter.prefix / "conda-meta" / "x.json").write_text(text)
-    assert isinstance(only(environment), Distribution)
+    assert isinstance(the_distribution(environment), Distribution)
 
 
 def test_missing_metadata_is_unreadable_with_a_reason(
@@ -286,8 +290,8 @@ def test_missing_metadata_is_unreadable_with_a_reason(
     (site / "Pea_Pod-1.0.dist-info").mkdir()
     (site / "snail.egg-info").mkdir()
     (site / "worm-1.0.dist-info").write_text("a file")
-    found = environment.distributions()
-    reasons = {id: f.reason for id, f in found.items() if isinstance(f, Unreadable)}
+    distributions = environment.distributions()
+    reasons = {name: f.reason for name, f in distributions.items() if isinstance(f, Unreadable)}
     assert reasons == {
         "pea-pod": "METADATA is missing",
         "snail": "PKG-INFO is missing",
@@ -300,9 +304,9 @@ def test_project_that_is_installed_twice_is_unreadable(
 ) -> None:
     installed(site)
     installed(site, "Pea-2.0.dist-info", METADATA=metadata("Pea", "2.0"))
-    found = only(environment)
-    assert isinstance(found, Unreadable)
-    assert found.reason == "installed twice: Pea-2.0.dist-info and pea-1.0.dist-info"
+    distribution = the_distribution(environment)
+    assert isinstance(distribution, Unreadable)
+    assert distribution.reason == "installed twice: Pea-2.0.dist-info and pea-1.0.dist-info"
 
 
 def test_leftover_tilde_folders_of_pip_are_ignored(
@@ -324,10 +328,10 @@ def test_folded_metadata_lines_are_read_as_email_headers(
 ) -> None:
     more = "Summary: one\n  two\nrequires-dist: pod>=1\nRequires-Dist: bean\n\nRequires-Dist: no\n"
     installed(site, METADATA=metadata(more=more).replace(b"\n", b"\r\n"), INSTALLER=b"uv")
-    found = read(environment)
-    assert found.requires == ("pod>=1", "bean")
-    assert " ".join(found.summary.split()) == "one two"
-    assert found.installer == "uv"
+    distribution = read(environment)
+    assert distribution.requires == ("pod>=1", "bean")
+    assert " ".join(distribution.summary.split()) == "one two"
+    assert distribution.installer == "uv"
 
 
 def test_missing_site_packages_folder_lists_nothing(
@@ -344,23 +348,23 @@ def test_current_interpreter_is_described_without_a_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(process, "run", None)
-    found = interpreter.describe(PYTHON)
-    assert found.prefix == Path(sys.prefix)
-    assert found == interpreter.describe()
+    described = interpreter.describe(PYTHON)
+    assert described.prefix == Path(sys.prefix)
+    assert described == interpreter.describe()
 
 
 @pytest.fixture
-def unknown(garden: Demo) -> Iterator[Demo]:
-    """Give a garden whose interpreter was not asked yet."""
+def unqueried(garden: Demo) -> Iterator[Demo]:
+    """Yield a demo environment whose interpreter was not queried yet."""
     interpreter._ask_interpreter.cache_clear()
     yield garden
     interpreter._ask_interpreter.cache_clear()
 
 
 def test_other_interpreter_is_queried_only_once(
-    unknown: Demo, monkeypatch: pytest.MonkeyPatch
+    unqueried: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    garden = unknown
+    garden = unqueried
     ran: list[object] = []
     run = process.run
 
@@ -378,15 +382,15 @@ def test_other_interpreter_is_queried_only_once(
     assert "py3-none-any" in first.tags
 
 
-def test_output_at_interpreter_startup_is_ignored(unknown: Demo) -> None:
-    garden = unknown
+def test_output_at_interpreter_startup_is_ignored(unqueried: Demo) -> None:
+    garden = unqueried
     noise = "import sys; print('noise'); print('more', file=sys.stderr)\n"
     (garden.site_packages / "noise.pth").write_text(noise)
     assert interpreter.describe(garden.python).prefix == garden.folder / "env"
 
 
-def test_output_at_interpreter_exit_is_ignored(unknown: Demo) -> None:
-    garden = unknown
+def test_output_at_interpreter_exit_is_ignored(unqueried: Demo) -> None:
+    garden = unqueried
     noise = "import atexit; atexit.register(print, 'noise')\n"
     (garden.site_packages / "noise.pth").write_text(noise)
     assert interpreter.describe(garden.python).prefix == garden.folder / "env"
@@ -401,7 +405,7 @@ def not_executable(folder: Path) -> Path:
     return folder / "python"
 
 
-def no_python(folder: Path) -> Path:
+def not_a_python(folder: Path) -> Path:
     file = not_executable(folder)
     file.write_text("#!/bin/sh\necho oh dear >&2\n")
     file.chmod(0o755)
@@ -414,7 +418,7 @@ def no_python(folder: Path) -> Path:
         (missing, "There is no Python at"),
         (not_executable, "cannot be started: Permission denied"),
         (lambda folder: folder, "cannot be started"),
-        (no_python, "is no Python that answers: oh dear"),
+        (not_a_python, "is no Python that answers: oh dear"),
     ],
     ids=["missing", "not executable", "a folder", "something else"],
 )
@@ -437,8 +441,8 @@ def test_lock_of_another_process_is_released_when_it_is_killed(
     with environment.locked("nobody yet"):
         pass
     lock = environment.place / "lock"
-    said = HOLD + "os.write(3, b'somebody else'); print(1, flush=True); time.sleep(60)"
-    with subprocess.Popen([PYTHON, "-c", said, lock], stdout=subprocess.PIPE) as holder:
+    code = HOLD + "os.write(3, b'somebody else'); print(1, flush=True); time.sleep(60)"
+    with subprocess.Popen([PYTHON, "-c", code, lock], stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"1\n"
         with pytest.raises(EnvironmentBusy, match="somebody else"), environment.locked("me"):
@@ -469,11 +473,11 @@ def test_refused_second_lock_leaves_the_first_one_intact(
     environment: InstalledEnvironment,
 ) -> None:
     with environment.locked("the first"):
-        held = environment.lock_descriptor
+        descriptor = environment.lock_descriptor
         with pytest.raises(EnvironmentBusy), environment.locked("the second"):
             raise AssertionError("both hold it")
-        assert held is not None
-        assert environment.lock_descriptor == held
+        assert descriptor is not None
+        assert environment.lock_descriptor == descriptor
 
 
 def test_state_folder_is_accessible_to_its_owner_only(environment: InstalledEnvironment) -> None:
@@ -517,8 +521,8 @@ def test_read_only_reason_shows_the_pep_668_message(
     facts = replace(environment.interpreter, externally_managed=text)
     refusal = InstalledEnvironment(facts).read_only_reason()
     reason = "is managed by the operating system (PEP 668); use a virtual environment"
-    said = f"{reason}. Its owner says: {message}" if message else reason
-    assert refusal == f"{environment.interpreter.prefix} {said}"
+    expected = f"{reason}. Its owner says: {message}" if message else reason
+    assert refusal == f"{environment.interpreter.prefix} {expected}"
 
 
 def test_externally_managed_marker_counts_only_outside_a_venv(
@@ -627,11 +631,11 @@ def test_listing_the_demo_environment_takes_under_half_a_second(backend: Backend
 
 
 def test_interpreter_is_queried_again_after_pyvenv_cfg_appears_or_goes(tmp_path: Path) -> None:
-    """Its Python is a link to the same one before and after."""
+    """The Python is a link to the same interpreter before and after."""
     venv.create(tmp_path / "env", symlinks=True)
-    python, said = tmp_path / "env" / "bin" / "python", tmp_path / "env" / "pyvenv.cfg"
+    python, config = tmp_path / "env" / "bin" / "python", tmp_path / "env" / "pyvenv.cfg"
     assert interpreter.describe(python).prefix == tmp_path / "env"
-    said.rename(tmp_path / "away")
+    config.rename(tmp_path / "away")
     assert interpreter.describe(python).prefix != tmp_path / "env"
-    (tmp_path / "away").rename(said)
+    (tmp_path / "away").rename(config)
     assert interpreter.describe(python).prefix == tmp_path / "env"

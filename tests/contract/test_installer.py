@@ -1,4 +1,4 @@
-"""An installer plans without changing anything, and changes exactly what was planned."""
+"""The installer resolves without changing anything, and installs exactly the plan."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeKit, Kit, Oracle, change_of, plan_of
+from malformed_wheels import MalformedWheel
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from spoilt_wheels import SpoiltWheel
 
 from pkgwidgets import PackageService
 from pkgwidgets.backends.installer import uv
@@ -50,13 +50,15 @@ def staged(kit: Kit, plan: Plan) -> Path:
 
 
 def versions(kit: Kit) -> dict[str, str]:
-    found = kit.backend.environment.distributions()
-    return {id: str(d.version) for id, d in found.items() if isinstance(d, Distribution)}
+    distributions = kit.backend.environment.distributions()
+    return {
+        name: str(d.version) for name, d in distributions.items() if isinstance(d, Distribution)
+    }
 
 
 def with_hashes(kit: Kit, name: str, before: str | None, after: str, **more: bool) -> Change:
-    id = canonicalize_name(name)
-    answer = kit.backend.index.releases_of(IndexQuery([id]))[id]
+    normalized_name = canonicalize_name(name)
+    answer = kit.backend.index.releases_of(IndexQuery([normalized_name]))[normalized_name]
     assert not isinstance(answer, PkgwidgetsError)
     (wheel,) = next(r.wheels for r in answer if r.version == Version(after))
     assert wheel.sha256 is not None
@@ -75,25 +77,29 @@ def test_resolution_without_changes_is_empty(kit: Kit) -> None:
 
 def test_named_package_resolves_to_its_compatible_version(kit: Kit) -> None:
     before = kit.tree()
-    found = kit.backend.installer.resolve(
+    resolved = kit.backend.installer.resolve(
         ResolveRequest(requirements=(*NAMES, "raintable>=2.1"), keep=("allotboard==1.40.0",))
     )
-    assert found == {RAINTABLE: Version("2.4.0")}
-    found = kit.backend.installer.resolve(ResolveRequest(requirements=NAMES, upgrade=(SEEDSHELF,)))
-    assert found == {SEEDSHELF: Version("1.4.2")}
+    assert resolved == {RAINTABLE: Version("2.4.0")}
+    resolved = kit.backend.installer.resolve(
+        ResolveRequest(requirements=NAMES, upgrade=(SEEDSHELF,))
+    )
+    assert resolved == {SEEDSHELF: Version("1.4.2")}
     assert kit.tree() == before
 
 
 def test_blocking_package_is_upgraded_if_it_may_change(kit: Kit) -> None:
-    found = kit.backend.installer.resolve(ResolveRequest(requirements=(*NAMES, "raintable==3.1.0")))
-    assert found == {RAINTABLE: Version("3.1.0"), ALLOTBOARD: Version("1.67.0")}
+    resolved = kit.backend.installer.resolve(
+        ResolveRequest(requirements=(*NAMES, "raintable==3.1.0"))
+    )
+    assert resolved == {RAINTABLE: Version("3.1.0"), ALLOTBOARD: Version("1.67.0")}
 
 
 def test_new_dependency_is_part_of_the_resolution(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="pea", version="1.0", requires=("pod>=1",)))
     kit.publish(BuiltWheel(name="pod", version="1.5"))
-    found = kit.backend.installer.resolve(ResolveRequest(requirements=(*NAMES, "pea")))
-    assert found == {"pea": Version("1.0"), "pod": Version("1.5")}
+    resolved = kit.backend.installer.resolve(ResolveRequest(requirements=(*NAMES, "pea")))
+    assert resolved == {"pea": Version("1.0"), "pod": Version("1.5")}
 
 
 KEPT = ("allotboard==1.40.0",)
@@ -188,18 +194,18 @@ def test_upgraded_dependency_is_not_marked_requested(kit: Kit) -> None:
     )
     staged(kit, plan)
     kit.backend.installer.install(plan, no_report)
-    found = kit.backend.environment.distributions().values()
-    marked = {d.id for d in found if isinstance(d, Distribution) and d.requested}
+    distributions = kit.backend.environment.distributions().values()
+    marked = {d.id for d in distributions if isinstance(d, Distribution) and d.requested}
     assert marked == set(NAMES) - catalog.DEPENDENCIES
 
 
 def test_staging_and_installing_report_progress(kit: Kit) -> None:
     plan = plan_of(with_hashes(kit, "seedshelf", "1.4.1", "1.4.2"))
     stage = kit.backend.journal.folder(kit.backend.journal.start(plan).id) / "stage"
-    told: list[Event] = []
-    kit.backend.installer.stage(plan, stage, told.append)
-    kit.backend.installer.install(plan, told.append)
-    assert list(dict.fromkeys(event.stage for event in told)) == [
+    events: list[Event] = []
+    kit.backend.installer.stage(plan, stage, events.append)
+    kit.backend.installer.install(plan, events.append)
+    assert list(dict.fromkeys(event.stage for event in events)) == [
         Stage.FETCHING,
         Stage.INSTALLING,
     ]
@@ -217,7 +223,7 @@ def test_exception_from_the_reporter_stops_staging(kit: Kit) -> None:
     assert kit.tree() == before
 
 
-# --- the fake's misbehaviour
+# --- faults of the fake
 
 
 def test_fake_installer_can_fail_lie_and_be_interrupted() -> None:
@@ -282,7 +288,9 @@ def test_replaced_wheel_is_refused_and_the_environment_is_unchanged(
     service: PackageService, garden: Demo, tree: Oracle
 ) -> None:
     other = BuiltWheel(name="seedshelf", version="1.5", files={"seedshelf.py": "evil = 1\n"})
-    garden.index.publish(SpoiltWheel(name="seedshelf", version="1.5", damage=lambda _: other.data))
+    garden.index.publish(
+        MalformedWheel(name="seedshelf", version="1.5", damage=lambda _: other.data)
+    )
     before = tree(service.prefix)
     with pytest.raises(InstallFailed, match="Hash mismatch"):
         service.upgrade_package("seedshelf")
@@ -318,25 +326,25 @@ def test_unknown_form_of_uv_output_is_refused(answer: str) -> None:
 
 def test_known_form_of_uv_output_is_read() -> None:
     rows = '{"name": "A_b", "version": "1", "action": "uninstalled"}, ' * 2
-    found = uv._parse_changes(
+    changes = uv._parse_changes(
         completed(
             f'{{"schema": {{"version": "preview"}}, "changes": [{rows}'
             '{"name": "a.b", "version": "2", "action": "installed"}, '
             '{"name": "c", "version": "1", "action": "uninstalled"}]}'
         )
     )
-    assert found == {"a-b": Version("2"), "c": None}
+    assert changes == {"a-b": Version("2"), "c": None}
 
 
 def test_uninstall_row_after_an_install_of_the_same_name_is_ignored() -> None:
-    found = uv._parse_changes(
+    changes = uv._parse_changes(
         completed(
             '{"schema": {"version": "preview"}, "changes": ['
             '{"name": "a", "version": "2", "action": "installed"}, '
             '{"name": "a", "version": "1", "action": "uninstalled"}]}'
         )
     )
-    assert found == {"a": Version("2")}
+    assert changes == {"a": Version("2")}
 
 
 def test_credentials_of_the_index_are_not_in_error_messages(garden: Demo) -> None:

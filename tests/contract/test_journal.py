@@ -1,4 +1,4 @@
-"""A journal says what was written to it, whatever became of the file since."""
+"""The journal returns what was recorded, even if its file was damaged later."""
 
 from __future__ import annotations
 
@@ -43,9 +43,17 @@ def test_history_is_empty_before_the_first_transaction(journal: Journal) -> None
 
 def test_started_transaction_has_outcome_started(journal: Journal) -> None:
     begun = journal.start(PLAN)
-    (found,) = journal.transactions()
-    assert (found.id, found.plan.id, found.changes) == (begun.id, PLAN.id, PLAN.changes)
-    assert (found.outcome, found.finished, found.error) == (Outcome.STARTED, None, None)
+    (transaction,) = journal.transactions()
+    assert (transaction.id, transaction.plan.id, transaction.changes) == (
+        begun.id,
+        PLAN.id,
+        PLAN.changes,
+    )
+    assert (transaction.outcome, transaction.finished, transaction.error) == (
+        Outcome.STARTED,
+        None,
+        None,
+    )
     assert journal.steps(begun.id) == ("PLAN",)
 
 
@@ -59,46 +67,48 @@ def test_started_transaction_has_outcome_started(journal: Journal) -> None:
     ],
 )
 def test_final_record_sets_the_outcome(journal: Journal, end: str, outcome: Outcome) -> None:
-    id = journal.start(PLAN).id
-    journal.record(id, "INTENT")
-    journal.record(id, end, error="the reason, with ü and\na line", paths=3, nothing=None)
-    (found,) = journal.transactions()
-    assert (found.outcome, found.error) == (outcome, "the reason, with ü and\na line")
-    assert found.finished is not None
-    assert found.finished >= found.started
-    assert journal.steps(id) == ("PLAN", "INTENT", end)
+    transaction_id = journal.start(PLAN).id
+    journal.record(transaction_id, "INTENT")
+    journal.record(
+        transaction_id, end, error="the reason, with ü and\na line", paths=3, nothing=None
+    )
+    (transaction,) = journal.transactions()
+    assert (transaction.outcome, transaction.error) == (outcome, "the reason, with ü and\na line")
+    assert transaction.finished is not None
+    assert transaction.finished >= transaction.started
+    assert journal.steps(transaction_id) == ("PLAN", "INTENT", end)
 
 
 def test_last_final_record_sets_the_outcome(journal: Journal) -> None:
-    id = journal.start(PLAN).id
-    journal.record(id, "RB_INCOMPLETE", error="one path")
-    journal.record(id, "ROLLED_BACK", error="later")
-    (found,) = journal.transactions()
-    assert (found.outcome, found.error) == (Outcome.ROLLED_BACK, "later")
+    transaction_id = journal.start(PLAN).id
+    journal.record(transaction_id, "RB_INCOMPLETE", error="one path")
+    journal.record(transaction_id, "ROLLED_BACK", error="later")
+    (transaction,) = journal.transactions()
+    assert (transaction.outcome, transaction.error) == (Outcome.ROLLED_BACK, "later")
 
 
 def test_transactions_are_listed_in_order_of_start(journal: Journal) -> None:
     ids = [journal.start(PLAN).id for _ in range(10)]
-    assert [each.id for each in journal.transactions()] == ids
+    assert [transaction.id for transaction in journal.transactions()] == ids
     assert len(set(map(journal.folder, ids))) == 10
 
 
 def test_journal_is_read_the_same_in_another_session(folder: FolderJournal, tmp_path: Path) -> None:
-    id = folder.start(PLAN).id
+    transaction_id = folder.start(PLAN).id
     for step in STEPS:
-        folder.record(id, step)
+        folder.record(transaction_id, step)
     again = FolderJournal(tmp_path / "place", recovery_archive)
-    assert again.steps(id) == ("PLAN", *STEPS)
+    assert again.steps(transaction_id) == ("PLAN", *STEPS)
     assert again.transactions() == folder.transactions()
-    assert (again.folder(id).stat().st_mode & 0o777) == 0o700
+    assert (again.folder(transaction_id).stat().st_mode & 0o777) == 0o700
 
 
 def written(folder: FolderJournal) -> tuple[Path, bytes]:
-    """Return the file of a committed transaction, and what it holds."""
-    id = folder.start(PLAN).id
+    """Return the journal file of a committed transaction, and its content."""
+    transaction_id = folder.start(PLAN).id
     for step in STEPS:
-        folder.record(id, step)
-    file = folder.folder(id) / "journal"
+        folder.record(transaction_id, step)
+    file = folder.folder(transaction_id) / "journal"
     return file, file.read_bytes()
 
 
@@ -108,7 +118,7 @@ def test_truncated_journal_is_read_up_to_the_cut(folder: FolderJournal) -> None:
         file.write_bytes(whole[:length])
         lines = whole[:length].count(b"\n")
         assert folder.steps(file.parent.name) == ("PLAN", *STEPS)[:lines]
-        outcomes = [each.outcome for each in folder.transactions()]
+        outcomes = [transaction.outcome for transaction in folder.transactions()]
         assert outcomes == [Outcome.STARTED][:lines]
 
 
@@ -126,7 +136,9 @@ def test_journal_with_a_flipped_bit_yields_no_invented_step(
         written_steps = iter(("PLAN", *STEPS))
         assert all(step in written_steps for step in steps)  # in this order
         assert len(steps) >= len(STEPS) - 2
-        assert Outcome.COMMITTED not in [each.outcome for each in folder.transactions()]
+        assert Outcome.COMMITTED not in [
+            transaction.outcome for transaction in folder.transactions()
+        ]
 
 
 def test_record_of_another_transaction_is_ignored(folder: FolderJournal) -> None:
@@ -142,15 +154,19 @@ def test_record_of_another_transaction_is_ignored(folder: FolderJournal) -> None
 def test_transaction_with_an_unreadable_plan_is_shown_from_its_journal(
     folder: FolderJournal, text: bytes
 ) -> None:
-    id = folder.start(PLAN).id
-    folder.record(id, "COMMIT")
-    (folder.folder(id) / "plan.json").write_bytes(text)
-    (found,) = folder.transactions()
-    assert (found.id, found.outcome, found.changes) == (id, Outcome.COMMITTED, ())
-    assert found.error == "its plan cannot be read"
-    folder.record(id, "ROLLED_BACK", error="it was cut off")
-    (found,) = folder.transactions()
-    assert (found.outcome, found.error) == (
+    transaction_id = folder.start(PLAN).id
+    folder.record(transaction_id, "COMMIT")
+    (folder.folder(transaction_id) / "plan.json").write_bytes(text)
+    (transaction,) = folder.transactions()
+    assert (transaction.id, transaction.outcome, transaction.changes) == (
+        transaction_id,
+        Outcome.COMMITTED,
+        (),
+    )
+    assert transaction.error == "its plan cannot be read"
+    folder.record(transaction_id, "ROLLED_BACK", error="it was cut off")
+    (transaction,) = folder.transactions()
+    assert (transaction.outcome, transaction.error) == (
         Outcome.ROLLED_BACK,
         "it was cut off; its plan cannot be read",
     )
@@ -160,52 +176,52 @@ def test_transaction_with_an_unreadable_plan_is_shown_from_its_journal(
 def test_transaction_with_a_damaged_journal_is_shown_as_incomplete(
     folder: FolderJournal, text: bytes
 ) -> None:
-    id = folder.start(PLAN).id
-    folder.record(id, "COMMIT")
-    folder.close(id)
-    (folder.folder(id) / "journal").write_bytes(text)
-    (folder.folder(id) / "manifest.json").touch()
-    (found,) = folder.transactions()
-    assert (found.id, found.outcome, found.error) == (
-        id,
+    transaction_id = folder.start(PLAN).id
+    folder.record(transaction_id, "COMMIT")
+    folder.close(transaction_id)
+    (folder.folder(transaction_id) / "journal").write_bytes(text)
+    (folder.folder(transaction_id) / "manifest.json").touch()
+    (transaction,) = folder.transactions()
+    assert (transaction.id, transaction.outcome, transaction.error) == (
+        transaction_id,
         Outcome.INCOMPLETE,
         "its journal is damaged",
     )
-    assert found.changes == PLAN.changes
+    assert transaction.changes == PLAN.changes
 
 
 def test_foreign_files_in_the_transaction_folder_are_ignored(folder: FolderJournal) -> None:
-    id = folder.start(PLAN).id
-    (folder.folder(id).parent / "README").write_text("not ours")
-    (folder.folder(id).parent / "empty").mkdir()
-    assert [each.id for each in folder.transactions()] == [id]
+    transaction_id = folder.start(PLAN).id
+    (folder.folder(transaction_id).parent / "README").write_text("not ours")
+    (folder.folder(transaction_id).parent / "empty").mkdir()
+    assert [transaction.id for transaction in folder.transactions()] == [transaction_id]
 
 
 def test_record_is_synced_before_it_returns(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id = folder.start(PLAN).id
-    file = folder.folder(id) / "journal"
+    transaction_id = folder.start(PLAN).id
+    file = folder.folder(transaction_id) / "journal"
     synced: list[tuple[Path, bytes]] = []
 
     def sync(descriptor: int) -> None:
         synced.append((Path(f"/proc/self/fd/{descriptor}").readlink(), file.read_bytes()))
 
     monkeypatch.setattr(os, "fsync", sync)
-    folder.record(id, "INTENT")
+    folder.record(transaction_id, "INTENT")
     assert synced == [(file, file.read_bytes())]
     assert b'"INTENT"' in synced[0][1]
 
 
 def test_torn_line_does_not_hide_later_records(folder: FolderJournal) -> None:
-    id = folder.start(PLAN).id
-    folder.record(id, "INTENT")
-    with (folder.folder(id) / "journal").open("ab") as file:
+    transaction_id = folder.start(PLAN).id
+    folder.record(transaction_id, "INTENT")
+    with (folder.folder(transaction_id) / "journal").open("ab") as file:
         file.write(b'{"v": 1, "n": 2, "t": "INST')
-    folder.record(id, "ROLLED_BACK", error="it was cut off")
-    assert folder.steps(id) == ("PLAN", "INTENT", "ROLLED_BACK")
-    (found,) = folder.transactions()
-    assert found.outcome is Outcome.ROLLED_BACK
+    folder.record(transaction_id, "ROLLED_BACK", error="it was cut off")
+    assert folder.steps(transaction_id) == ("PLAN", "INTENT", "ROLLED_BACK")
+    (transaction,) = folder.transactions()
+    assert transaction.outcome is Outcome.ROLLED_BACK
 
 
 def test_files_of_a_started_transaction_are_synced(
@@ -219,9 +235,9 @@ def test_files_of_a_started_transaction_are_synced(
     monkeypatch.setattr(os, "fsync", sync)
     place = tmp_path / "place"
     place.mkdir()
-    id = folder.start(PLAN).id
-    folders = [tmp_path, place, place / "txn", place / "txn" / id]
-    files = [folder.folder(id) / name for name in ("journal", "reserve")]
+    transaction_id = folder.start(PLAN).id
+    folders = [tmp_path, place, place / "txn", place / "txn" / transaction_id]
+    files = [folder.folder(transaction_id) / name for name in ("journal", "reserve")]
     assert {*folders, *files} <= set(synced)
     # What is written beside and renamed has another name when it is synced.
     names = {path.name for path in synced}
@@ -230,27 +246,30 @@ def test_files_of_a_started_transaction_are_synced(
 
 def test_transaction_is_unfinished_until_it_is_closed(journal: Journal) -> None:
     assert journal.unfinished() is None
-    id = journal.start(PLAN).id
-    assert journal.unfinished() == id
-    assert journal.has_records(id)
-    journal.record(id, "COMMIT")
-    journal.close(id)
+    transaction_id = journal.start(PLAN).id
+    assert journal.unfinished() == transaction_id
+    assert journal.has_records(transaction_id)
+    journal.record(transaction_id, "COMMIT")
+    journal.close(transaction_id)
     assert journal.unfinished() is None
 
 
 def test_closing_keeps_the_files_that_history_needs(folder: FolderJournal) -> None:
-    id = folder.start(PLAN).id
-    (folder.folder(id) / "stage" / "lib").mkdir(parents=True)
-    (folder.folder(id) / "stage" / "lib" / "x.py").touch()
-    folder.record(id, "COMMIT")
-    folder.close(id)
-    assert sorted(path.name for path in folder.folder(id).iterdir()) == ["journal", "plan.json"]
+    transaction_id = folder.start(PLAN).id
+    (folder.folder(transaction_id) / "stage" / "lib").mkdir(parents=True)
+    (folder.folder(transaction_id) / "stage" / "lib" / "x.py").touch()
+    folder.record(transaction_id, "COMMIT")
+    folder.close(transaction_id)
+    assert sorted(path.name for path in folder.folder(transaction_id).iterdir()) == [
+        "journal",
+        "plan.json",
+    ]
 
 
 def test_transaction_without_records_leaves_no_files(folder: FolderJournal, tmp_path: Path) -> None:
-    id = folder.start(PLAN).id
-    (folder.folder(id) / "journal").unlink()
-    folder.close(id)
+    transaction_id = folder.start(PLAN).id
+    (folder.folder(transaction_id) / "journal").unlink()
+    folder.close(transaction_id)
     assert list((tmp_path / "place" / "txn").iterdir()) == []
     assert folder.unfinished() is None
 
@@ -265,14 +284,14 @@ def test_damaged_open_mark_means_the_newest_transaction(
 
 
 def test_user_and_process_are_recorded_in_history(tmp_path: Path) -> None:
-    asked = FolderJournal(tmp_path / "place", recovery_archive, initiator_kind="kernel")
-    id = asked.start(PLAN).id
-    asked.record(id, "STAGED")
-    asked.record(id, "SAVED", paths=2, bytes=1234)
-    asked.record(id, "COMMIT")
-    (found,) = FolderJournal(tmp_path / "place", recovery_archive).transactions()
-    assert (found.user, found.process) == (initiator.user(), "kernel")
-    assert (found.saved_bytes, found.downloaded_bytes) == (1234, PLAN.download_size)
+    journal = FolderJournal(tmp_path / "place", recovery_archive, initiator_kind="kernel")
+    transaction_id = journal.start(PLAN).id
+    journal.record(transaction_id, "STAGED")
+    journal.record(transaction_id, "SAVED", paths=2, bytes=1234)
+    journal.record(transaction_id, "COMMIT")
+    (transaction,) = FolderJournal(tmp_path / "place", recovery_archive).transactions()
+    assert (transaction.user, transaction.process) == (initiator.user(), "kernel")
+    assert (transaction.saved_bytes, transaction.downloaded_bytes) == (1234, PLAN.download_size)
 
 
 @pytest.mark.parametrize(
@@ -295,23 +314,25 @@ def test_process_kind_is_detected_from_its_program(program: str, kind: str) -> N
 def test_record_of_another_format_is_detected(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id = folder.start(PLAN).id
-    assert not folder.is_other_format(id)
+    transaction_id = folder.start(PLAN).id
+    assert not folder.is_other_format(transaction_id)
     with monkeypatch.context() as newer:
         newer.setattr(journal_file, "FORMAT", 2)
-        folder.record(id, "INTENT")
-    assert folder.is_other_format(id)
+        folder.record(transaction_id, "INTENT")
+    assert folder.is_other_format(transaction_id)
 
 
-# --- the disk refuses
+# --- disk errors
 
 
-def refusing(function: Callable[..., object], code: int, times: int) -> Callable[..., object]:
-    """Refuse so many calls, then no more."""
-    left = iter(range(times))
+def fail_first_calls(
+    function: Callable[..., object], code: int, times: int
+) -> Callable[..., object]:
+    """Fail the first calls with an error code, then call through."""
+    failures = iter(range(times))
 
     def called(*args: object) -> object:
-        if next(left, None) is not None:
+        if next(failures, None) is not None:
             raise OSError(code, os.strerror(code))
         return function(*args)
 
@@ -321,31 +342,33 @@ def refusing(function: Callable[..., object], code: int, times: int) -> Callable
 def test_commit_that_cannot_be_synced_is_removed_from_the_journal(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id = folder.start(PLAN).id
-    monkeypatch.setattr(os, "fsync", refusing(os.fsync, errno.EIO, 1))
+    transaction_id = folder.start(PLAN).id
+    monkeypatch.setattr(os, "fsync", fail_first_calls(os.fsync, errno.EIO, 1))
     with pytest.raises(DiskFailed, match="journal: input/output error"):
-        folder.record(id, "COMMIT")
-    again = FolderJournal(folder.folder(id).parent.parent, recovery_archive)
-    assert (folder.steps(id), again.steps(id)) == (("PLAN",), ("PLAN",))
-    folder.record(id, "ROLLED_BACK")
-    assert again.steps(id) == ("PLAN", "ROLLED_BACK")
+        folder.record(transaction_id, "COMMIT")
+    again = FolderJournal(folder.folder(transaction_id).parent.parent, recovery_archive)
+    assert (folder.steps(transaction_id), again.steps(transaction_id)) == (("PLAN",), ("PLAN",))
+    folder.record(transaction_id, "ROLLED_BACK")
+    assert again.steps(transaction_id) == ("PLAN", "ROLLED_BACK")
 
 
 def test_commit_that_cannot_be_removed_blocks_rollback_until_it_can(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id = folder.start(PLAN).id
+    transaction_id = folder.start(PLAN).id
     with monkeypatch.context() as broken:
-        broken.setattr(os, "fsync", refusing(os.fsync, errno.EIO, 1000))
+        broken.setattr(os, "fsync", fail_first_calls(os.fsync, errno.EIO, 1000))
         with pytest.raises(RollbackFailed, match="journal: input/output error") as caught:
-            folder.record(id, "COMMIT")
+            folder.record(transaction_id, "COMMIT")
         assert "python -I -S" in caught.value.hint
-        assert folder.steps(id) == ("PLAN",)
+        assert folder.steps(transaction_id) == ("PLAN",)
         # Nothing may be put back while the other answer may be on the disk.
         with pytest.raises(RollbackFailed):
-            folder.record(id, "RB_BEGIN")
-    folder.record(id, "RB_BEGIN")
-    assert FolderJournal(folder.folder(id).parent.parent, recovery_archive).steps(id) == (
+            folder.record(transaction_id, "RB_BEGIN")
+    folder.record(transaction_id, "RB_BEGIN")
+    assert FolderJournal(folder.folder(transaction_id).parent.parent, recovery_archive).steps(
+        transaction_id
+    ) == (
         "PLAN",
         "RB_BEGIN",
     )
@@ -354,8 +377,8 @@ def test_commit_that_cannot_be_removed_blocks_rollback_until_it_can(
 def test_rollback_uses_the_reserved_space_on_a_full_disk(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id = folder.start(PLAN).id
-    reserve, write = folder.folder(id) / "reserve", os.write
+    transaction_id = folder.start(PLAN).id
+    reserve, write = folder.folder(transaction_id) / "reserve", os.write
 
     def full(descriptor: int, data: bytes) -> int:
         if reserve.exists():
@@ -363,18 +386,18 @@ def test_rollback_uses_the_reserved_space_on_a_full_disk(
         return write(descriptor, data)
 
     monkeypatch.setattr(os, "write", full)
-    folder.record(id, "RB_BEGIN")
-    assert folder.steps(id) == ("PLAN", "RB_BEGIN")
+    folder.record(transaction_id, "RB_BEGIN")
+    assert folder.steps(transaction_id) == ("PLAN", "RB_BEGIN")
 
 
 def test_full_disk_stops_the_transaction(
     folder: FolderJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id = folder.start(PLAN).id
-    monkeypatch.setattr(os, "write", refusing(os.write, errno.ENOSPC, 1000))
+    transaction_id = folder.start(PLAN).id
+    monkeypatch.setattr(os, "write", fail_first_calls(os.write, errno.ENOSPC, 1000))
     with pytest.raises(DiskFailed, match="journal: no space left on device"):
-        folder.record(id, "INTENT")
-    assert folder.steps(id) == ("PLAN",)
+        folder.record(transaction_id, "INTENT")
+    assert folder.steps(transaction_id) == ("PLAN",)
 
 
 def test_reserve_is_written_if_fallocate_is_not_supported(
@@ -384,5 +407,5 @@ def test_reserve_is_written_if_fallocate_is_not_supported(
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
 
     monkeypatch.setattr(os, "posix_fallocate", refuse)
-    id = folder.start(PLAN).id
-    assert (folder.folder(id) / "reserve").stat().st_size == journal_file.RESERVE_BYTES
+    transaction_id = folder.start(PLAN).id
+    assert (folder.folder(transaction_id) / "reserve").stat().st_size == journal_file.RESERVE_BYTES

@@ -1,4 +1,4 @@
-"""The versions with which notebooks last ran clean: on the double and on the disk."""
+"""The versions of each notebook's last clean run: in memory and on disk."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_notebook_is_found_by_its_code_or_else_by_its_path(memory: KnownGoodStor
     assert memory.recall(script("3")) == good(script("2"), "2.0")
 
 
-# --- the real one
+# --- the real one only
 
 
 def test_remembered_versions_persist_for_the_next_session(tmp_path: Path) -> None:

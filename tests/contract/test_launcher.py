@@ -1,4 +1,4 @@
-"""Plans carried out elsewhere: started, followed, cancelled, on the fake and in a real process."""
+"""Plans applied by a worker: started, followed and cancelled, as a fake and as a process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 from fakes import FakeApplier, FakeKit, Kept, Kit
-from held_transactions import HeldTrial, appliers, eventually, held_wheel
+from held_transactions import HeldImportChecker, appliers, eventually, held_wheel
 
 from pkgwidgets.backends.processes import process
 from pkgwidgets.connect import connect
@@ -37,19 +37,19 @@ from pkgwidgets.operations.planning import plan_undo, plan_upgrade
 
 
 @dataclass(frozen=True)
-class Apart:
-    """An environment whose plans are carried out elsewhere, and a gate that holds them."""
+class WorkerKit:
+    """An environment whose plans a worker applies, and a gate that stops them."""
 
     kit: Kit
     backend: Backend
     gate: Path
 
     def held_at(self, stage: Stage) -> tuple[Backend, Plan]:
-        """Return a plan that stands still at a stage until the gate is open."""
+        """Return a plan that waits at a stage until the gate is open."""
         if isinstance(self.kit, FakeKit):
             inner = self.kit.backend
-            trial = HeldTrial(inner.import_checker, self.gate, stage)
-            slow = replace(inner, import_checker=trial)  # type: ignore[arg-type]
+            checker = HeldImportChecker(inner.import_checker, self.gate, stage)
+            slow = replace(inner, import_checker=checker)  # type: ignore[arg-type]
             backend = replace(slow, worker=FakeApplier(slow))
         else:
             wheel = held_wheel("1.9", self.gate, staged=stage is Stage.CHECKING)
@@ -57,21 +57,21 @@ class Apart:
             backend = self.backend
         return backend, plan_upgrade(backend, "seedshelf")
 
-    def wait_for(self, backend: Backend, id: str, stage: Stage) -> None:
-        """Wait until a transaction tells of a stage."""
+    def wait_for(self, backend: Backend, transaction_id: str, stage: Stage) -> None:
+        """Wait until a transaction reports a stage."""
         applier = backend.worker
         assert applier is not None
-        eventually(lambda: stage in {event.stage for event in applier.events(id)[0]})
+        eventually(lambda: stage in {event.stage for event in applier.events(transaction_id)[0]})
 
 
 @pytest.fixture
-def apart(kit: Kit, request: pytest.FixtureRequest, tmp_path: Path) -> Apart:
+def worker_kit(kit: Kit, request: pytest.FixtureRequest, tmp_path: Path) -> WorkerKit:
     if isinstance(kit, FakeKit):
         backend = replace(kit.backend, worker=FakeApplier(kit.backend))
     else:
         garden: Demo = request.getfixturevalue("garden")
         backend = connect(garden.python, garden.index_url, detached=True)
-    return Apart(kit, backend, tmp_path / "gate")
+    return WorkerKit(kit, backend, tmp_path / "gate")
 
 
 on_the_real_one = pytest.mark.parametrize("kit", ["real"], indirect=True)
@@ -81,18 +81,22 @@ HOLDS = [Stage.CHECKING, Stage.VERIFYING]
 # --- started and followed
 
 
-def test_started_transaction_is_found_and_followed_to_its_end(apart: Apart) -> None:
-    backend, plan = apart.held_at(Stage.CHECKING)
+def test_started_transaction_is_found_and_followed_to_its_end(worker_kit: WorkerKit) -> None:
+    backend, plan = worker_kit.held_at(Stage.CHECKING)
     assert transactions.running(backend) is None
-    id = transactions.start(backend, plan)
-    found = transactions.running(backend)
-    assert found is not None
-    assert (found.id, found.plan.id, found.outcome) == (id, plan.id, Outcome.STARTED)
-    told: list[Event] = []
-    apart.gate.touch()
-    done = transactions.follow(backend, id, told.append)
-    assert (done.id, done.outcome, done.plan.id) == (id, Outcome.COMMITTED, plan.id)
-    assert list(dict.fromkeys(event.stage for event in told)) == [
+    transaction_id = transactions.start(backend, plan)
+    transaction = transactions.running(backend)
+    assert transaction is not None
+    assert (transaction.id, transaction.plan.id, transaction.outcome) == (
+        transaction_id,
+        plan.id,
+        Outcome.STARTED,
+    )
+    events: list[Event] = []
+    worker_kit.gate.touch()
+    done = transactions.follow(backend, transaction_id, events.append)
+    assert (done.id, done.outcome, done.plan.id) == (transaction_id, Outcome.COMMITTED, plan.id)
+    assert list(dict.fromkeys(event.stage for event in events)) == [
         Stage.FETCHING,
         Stage.CHECKING,
         Stage.SAVING,
@@ -100,202 +104,220 @@ def test_started_transaction_is_found_and_followed_to_its_end(apart: Apart) -> N
         Stage.VERIFYING,
         Stage.DONE,
     ]
-    assert {event.transaction for event in told} == {id}
+    assert {event.transaction for event in events} == {transaction_id}
     assert transactions.running(backend) is None
     assert backend.environment.holder() is None
 
 
-def test_apply_and_follow_returns_the_plan_object_it_was_given(apart: Apart) -> None:
-    plan = plan_upgrade(apart.backend, "bedplanner")
-    done = transactions.apply_and_follow(apart.backend, plan)
+def test_apply_and_follow_returns_the_plan_object_it_was_given(worker_kit: WorkerKit) -> None:
+    plan = plan_upgrade(worker_kit.backend, "bedplanner")
+    done = transactions.apply_and_follow(worker_kit.backend, plan)
     assert done.plan is plan
     assert done.outcome is Outcome.COMMITTED
-    assert [each.id for each in apart.kit.backend.journal.transactions()] == [done.id]
+    assert [transaction.id for transaction in worker_kit.kit.backend.journal.transactions()] == [
+        done.id
+    ]
 
 
-def test_next_transaction_can_start_after_following_the_last(apart: Apart) -> None:
-    before = apart.kit.tree()
+def test_next_transaction_can_start_after_following_the_last(worker_kit: WorkerKit) -> None:
+    before = worker_kit.kit.tree()
     for _ in range(3):
-        transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
-        transactions.apply_and_follow(apart.backend, plan_undo(apart.backend))
-    assert apart.kit.tree() == before
+        transactions.apply_and_follow(
+            worker_kit.backend, plan_upgrade(worker_kit.backend, "seedshelf")
+        )
+        transactions.apply_and_follow(worker_kit.backend, plan_undo(worker_kit.backend))
+    assert worker_kit.kit.tree() == before
 
 
 def test_environment_is_unlocked_after_following(
-    apart: Apart, monkeypatch: pytest.MonkeyPatch
+    worker_kit: WorkerKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(apply, "_prune_save_points", lambda backend: time.sleep(0.5))
-    transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
-    assert apart.backend.environment.holder() is None
+    transactions.apply_and_follow(worker_kit.backend, plan_upgrade(worker_kit.backend, "seedshelf"))
+    assert worker_kit.backend.environment.holder() is None
 
 
-def test_finished_transaction_can_be_followed_again(apart: Apart) -> None:
-    done = transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
-    again = transactions.follow(apart.backend, done.id)
+def test_finished_transaction_can_be_followed_again(worker_kit: WorkerKit) -> None:
+    done = transactions.apply_and_follow(
+        worker_kit.backend, plan_upgrade(worker_kit.backend, "seedshelf")
+    )
+    again = transactions.follow(worker_kit.backend, done.id)
     assert (again.id, again.outcome) == (done.id, Outcome.COMMITTED)
 
 
-def test_two_threads_can_follow_one_transaction(apart: Apart) -> None:
-    backend, plan = apart.held_at(Stage.CHECKING)
-    id = transactions.start(backend, plan)
-    told: list[Event] = []
-    other = Thread(target=transactions.follow, args=(backend, id, told.append))
+def test_two_threads_can_follow_one_transaction(worker_kit: WorkerKit) -> None:
+    backend, plan = worker_kit.held_at(Stage.CHECKING)
+    transaction_id = transactions.start(backend, plan)
+    events: list[Event] = []
+    other = Thread(target=transactions.follow, args=(backend, transaction_id, events.append))
     other.start()
-    apart.wait_for(backend, id, Stage.CHECKING)
-    apart.gate.touch()
-    assert transactions.follow(backend, id).outcome is Outcome.COMMITTED
+    worker_kit.wait_for(backend, transaction_id, Stage.CHECKING)
+    worker_kit.gate.touch()
+    assert transactions.follow(backend, transaction_id).outcome is Outcome.COMMITTED
     other.join()
-    assert told[0].stage is Stage.FETCHING
-    assert told[-1].stage is Stage.DONE
+    assert events[0].stage is Stage.FETCHING
+    assert events[-1].stage is Stage.DONE
 
 
-def test_last_event_is_repeated_while_nothing_happens(apart: Apart) -> None:
-    backend, plan = apart.held_at(Stage.CHECKING)
-    told: list[Event] = []
+def test_last_event_is_repeated_while_nothing_happens(worker_kit: WorkerKit) -> None:
+    backend, plan = worker_kit.held_at(Stage.CHECKING)
+    events: list[Event] = []
 
     def report(event: Event) -> None:
-        told.append(event)
-        if [each.stage for each in told].count(Stage.CHECKING) == 5:
-            apart.gate.touch()
+        events.append(event)
+        if [past.stage for past in events].count(Stage.CHECKING) == 5:
+            worker_kit.gate.touch()
 
     assert transactions.apply_and_follow(backend, plan, report).outcome is Outcome.COMMITTED
 
 
-# --- what is refused at once
+# --- immediate refusals
 
 
 def test_second_transaction_is_refused_and_names_the_first(
-    apart: Apart, monkeypatch: pytest.MonkeyPatch
+    worker_kit: WorkerKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_process(*args: object, **more: object) -> None:
         raise AssertionError("a process was started")
 
-    backend, plan = apart.held_at(Stage.CHECKING)
-    id = transactions.start(backend, plan)
+    backend, plan = worker_kit.held_at(Stage.CHECKING)
+    transaction_id = transactions.start(backend, plan)
     with monkeypatch.context() as patch:
         patch.setattr(process, "start", no_process)
         with pytest.raises(EnvironmentBusy, match=r"seedshelf; begun \d\d:\d\d:\d\d UTC"):
             transactions.start(backend, plan)
         with pytest.raises(EnvironmentBusy):
             transactions.apply_and_follow(backend, plan)
-    apart.gate.touch()
-    transactions.follow(backend, id)
-    assert [each.id for each in backend.journal.transactions()] == [id]
+    worker_kit.gate.touch()
+    transactions.follow(backend, transaction_id)
+    assert [transaction.id for transaction in backend.journal.transactions()] == [transaction_id]
 
 
-def test_plan_without_changes_starts_no_transaction(apart: Apart) -> None:
-    plan = plan_upgrade(apart.backend, "beanpoles")
-    assert transactions.apply_and_follow(apart.backend, plan).id == ""
+def test_plan_without_changes_starts_no_transaction(worker_kit: WorkerKit) -> None:
+    plan = plan_upgrade(worker_kit.backend, "beanpoles")
+    assert transactions.apply_and_follow(worker_kit.backend, plan).id == ""
     with pytest.raises(InvalidRequest, match="changes nothing"):
-        transactions.start(apart.backend, plan)
+        transactions.start(worker_kit.backend, plan)
 
 
-def test_unknown_transaction_cannot_be_followed_or_cancelled(apart: Apart) -> None:
-    transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
-    for id in ("", "unknown", "../txn", "0" * 300):
+def test_unknown_transaction_cannot_be_followed_or_cancelled(worker_kit: WorkerKit) -> None:
+    transactions.apply_and_follow(worker_kit.backend, plan_upgrade(worker_kit.backend, "seedshelf"))
+    for transaction_id in ("", "unknown", "../txn", "0" * 300):
         for ask in (transactions.follow, transactions.cancel):
             with pytest.raises(InvalidRequest):
-                ask(apart.backend, id)
+                ask(worker_kit.backend, transaction_id)
 
 
-# --- what goes wrong there is raised here
+# --- errors of the worker
 
 
-def test_stale_plan_starts_no_transaction(apart: Apart) -> None:
-    plan = plan_upgrade(apart.backend, "seedshelf")
-    transactions.apply_and_follow(apart.backend, plan)
+def test_stale_plan_starts_no_transaction(worker_kit: WorkerKit) -> None:
+    plan = plan_upgrade(worker_kit.backend, "seedshelf")
+    transactions.apply_and_follow(worker_kit.backend, plan)
     with pytest.raises(StalePlan, match=r"seedshelf is 1\.4\.2, not 1\.4\.1") as caught:
-        transactions.apply_and_follow(apart.backend, plan)
+        transactions.apply_and_follow(worker_kit.backend, plan)
     assert isinstance(caught.value.differences, tuple)
-    assert len(apart.backend.journal.transactions()) == 1
+    assert len(worker_kit.backend.journal.transactions()) == 1
 
 
-def test_failure_of_the_worker_is_raised_with_its_details(apart: Apart) -> None:
-    before = apart.kit.tree()
+def test_failure_of_the_worker_is_raised_with_its_details(worker_kit: WorkerKit) -> None:
+    before = worker_kit.kit.tree()
     with pytest.raises(StageFailed, match="harvestscale") as caught:
-        transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend))
-    (found,) = apart.backend.journal.transactions()
-    assert caught.value.transaction == found.id
+        transactions.apply_and_follow(worker_kit.backend, plan_upgrade(worker_kit.backend))
+    (transaction,) = worker_kit.backend.journal.transactions()
+    assert caught.value.transaction == transaction.id
     assert any("harvestscale" in problem for problem in caught.value.problems)
-    assert apart.kit.tree() == before
+    assert worker_kit.kit.tree() == before
     with pytest.raises(StageFailed) as later:
-        transactions.follow(apart.backend, found.id)
+        transactions.follow(worker_kit.backend, transaction.id)
     assert later.value.facts == caught.value.facts
 
 
 @on_the_real_one
-def test_failed_installer_reports_its_command(apart: Apart, garden: Demo) -> None:
-    plan = plan_upgrade(apart.backend, "seedshelf")
+def test_failed_installer_reports_its_command(worker_kit: WorkerKit, garden: Demo) -> None:
+    plan = plan_upgrade(worker_kit.backend, "seedshelf")
     garden.index.down = True
     with pytest.raises(InstallFailed) as caught:
-        transactions.apply_and_follow(apart.backend, plan)
+        transactions.apply_and_follow(worker_kit.backend, plan)
     assert caught.value.returncode != 0
     assert "install" in caught.value.argv
-    assert caught.value.transaction == apart.backend.journal.transactions()[-1].id
+    assert caught.value.transaction == worker_kit.backend.journal.transactions()[-1].id
 
 
 @on_the_real_one
-def test_environment_frozen_after_planning_is_not_changed(apart: Apart, garden: Demo) -> None:
-    plan = plan_upgrade(apart.backend, "seedshelf")
+def test_environment_frozen_after_planning_is_not_changed(
+    worker_kit: WorkerKit, garden: Demo
+) -> None:
+    plan = plan_upgrade(worker_kit.backend, "seedshelf")
     (garden.folder / "env" / "conda-meta").mkdir()
     (garden.folder / "env" / "conda-meta" / "frozen").touch()
     with pytest.raises((StalePlan, EnvironmentRefused), match="frozen"):
-        transactions.apply_and_follow(apart.backend, plan)
-    assert list(apart.backend.journal.transactions()) == []
+        transactions.apply_and_follow(worker_kit.backend, plan)
+    assert list(worker_kit.backend.journal.transactions()) == []
 
 
 @on_the_real_one
-def test_refusal_of_the_worker_names_the_interpreter(apart: Apart, garden: Demo) -> None:
+def test_refusal_of_the_worker_names_the_interpreter(worker_kit: WorkerKit, garden: Demo) -> None:
     files = {"seedshelf.py": "", "raintable.py": ""}
-    apart.kit.publish(BuiltWheel(name="seedshelf", version="1.9", files=files))
-    before = apart.kit.tree()
+    worker_kit.kit.publish(BuiltWheel(name="seedshelf", version="1.9", files=files))
+    before = worker_kit.kit.tree()
     with pytest.raises(EnvironmentRefused, match="raintable") as caught:
-        transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
+        transactions.apply_and_follow(
+            worker_kit.backend, plan_upgrade(worker_kit.backend, "seedshelf")
+        )
     assert caught.value.python == garden.python
-    assert apart.kit.tree() == before
+    assert worker_kit.kit.tree() == before
 
 
 # --- cancelled
 
 
 @pytest.mark.parametrize("stage", HOLDS)
-def test_cancelled_transaction_leaves_the_environment_unchanged(apart: Apart, stage: Stage) -> None:
-    backend, plan = apart.held_at(stage)
-    before = apart.kit.tree()
-    id = transactions.start(backend, plan)
-    apart.wait_for(backend, id, stage)
-    transactions.cancel(backend, id)
+def test_cancelled_transaction_leaves_the_environment_unchanged(
+    worker_kit: WorkerKit, stage: Stage
+) -> None:
+    backend, plan = worker_kit.held_at(stage)
+    before = worker_kit.kit.tree()
+    transaction_id = transactions.start(backend, plan)
+    worker_kit.wait_for(backend, transaction_id, stage)
+    transactions.cancel(backend, transaction_id)
     with pytest.raises(Cancelled) as caught:
-        transactions.follow(backend, id)
-    assert caught.value.transaction == id
-    assert apart.kit.tree() == before
+        transactions.follow(backend, transaction_id)
+    assert caught.value.transaction == transaction_id
+    assert worker_kit.kit.tree() == before
     assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
-    assert ("INTENT" in backend.journal.steps(id)) == (stage is Stage.VERIFYING)
-    transactions.cancel(backend, id)  # as it was wished already
+    assert ("INTENT" in backend.journal.steps(transaction_id)) == (stage is Stage.VERIFYING)
+    transactions.cancel(backend, transaction_id)  # as it was wished already
     assert backend.environment.holder() is None
 
 
-def test_committed_transaction_cannot_be_cancelled(apart: Apart) -> None:
-    done = transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
-    after = apart.kit.tree()
+def test_committed_transaction_cannot_be_cancelled(worker_kit: WorkerKit) -> None:
+    done = transactions.apply_and_follow(
+        worker_kit.backend, plan_upgrade(worker_kit.backend, "seedshelf")
+    )
+    after = worker_kit.kit.tree()
     with pytest.raises(TooLate, match="undo") as caught:
-        transactions.cancel(apart.backend, done.id)
+        transactions.cancel(worker_kit.backend, done.id)
     assert caught.value.transaction == done.id
-    assert apart.kit.tree() == after
+    assert worker_kit.kit.tree() == after
 
 
-class Odd(Exception):
-    """What a report raises by mistake."""
+class UnexpectedError(Exception):
+    """An unexpected error of a report function."""
 
 
 @pytest.mark.parametrize(
     ("raised", "expected"),
-    [(Odd, Odd), (KeyboardInterrupt, Cancelled), (lambda: Cancelled(""), Cancelled)],
+    [
+        (UnexpectedError, UnexpectedError),
+        (KeyboardInterrupt, Cancelled),
+        (lambda: Cancelled(""), Cancelled),
+    ],
     ids=["mistake", "interrupt", "cancelled"],
 )
 @pytest.mark.parametrize("stage", HOLDS)
 def test_exception_from_the_reporter_cancels_the_transaction(
-    apart: Apart,
+    worker_kit: WorkerKit,
     stage: Stage,
     raised: Callable[[], BaseException],
     expected: type[BaseException],
@@ -304,43 +326,48 @@ def test_exception_from_the_reporter_cancels_the_transaction(
         if event.stage is stage:
             raise raised()
 
-    backend, plan = apart.held_at(stage)
-    before = apart.kit.tree()
+    backend, plan = worker_kit.held_at(stage)
+    before = worker_kit.kit.tree()
     with pytest.raises(expected):
         transactions.apply_and_follow(backend, plan, report)
-    assert apart.kit.tree() == before
+    assert worker_kit.kit.tree() == before
     assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
     assert backend.environment.holder() is None
 
 
 @pytest.mark.parametrize(
     ("raised", "expected"),
-    [(Odd, Odd), (KeyboardInterrupt, TooLate), (lambda: Cancelled(""), None)],
+    [
+        (UnexpectedError, UnexpectedError),
+        (KeyboardInterrupt, TooLate),
+        (lambda: Cancelled(""), None),
+    ],
     ids=["mistake", "interrupt", "cancelled"],
 )
 def test_exception_from_the_reporter_after_commit_changes_nothing(
-    apart: Apart, raised: Callable[[], BaseException], expected: type[BaseException] | None
+    worker_kit: WorkerKit, raised: Callable[[], BaseException], expected: type[BaseException] | None
 ) -> None:
     def report(event: Event) -> None:
         if event.stage is Stage.DONE:
             raise raised()
 
-    plan = plan_upgrade(apart.backend, "seedshelf")
+    plan = plan_upgrade(worker_kit.backend, "seedshelf")
     if expected is None:
         assert (
-            transactions.apply_and_follow(apart.backend, plan, report).outcome is Outcome.COMMITTED
+            transactions.apply_and_follow(worker_kit.backend, plan, report).outcome
+            is Outcome.COMMITTED
         )
     else:
         with pytest.raises(expected):
-            transactions.apply_and_follow(apart.backend, plan, report)
-    assert apart.backend.journal.transactions()[-1].outcome is Outcome.COMMITTED
+            transactions.apply_and_follow(worker_kit.backend, plan, report)
+    assert worker_kit.backend.journal.transactions()[-1].outcome is Outcome.COMMITTED
 
 
-# --- nobody is at work any more
+# --- interrupted workers
 
 
 def crash(backend: Backend, plan: Plan, at: Stage) -> str:
-    """Carry a plan out here, and leave it as a crash would."""
+    """Apply a plan here and leave it interrupted, as after a crash."""
 
     class Crash(BaseException):
         pass
@@ -358,38 +385,40 @@ def crash(backend: Backend, plan: Plan, at: Stage) -> str:
 
 
 @pytest.mark.parametrize("stage", [Stage.FETCHING, Stage.SAVING, *HOLDS])
-def test_following_an_interrupted_change_rolls_it_back(apart: Apart, stage: Stage) -> None:
-    before = apart.kit.tree()
-    id = crash(apart.kit.backend, plan_upgrade(apart.kit.backend, "seedshelf"), stage)
-    assert transactions.running(apart.backend) is None
+def test_following_an_interrupted_change_rolls_it_back(worker_kit: WorkerKit, stage: Stage) -> None:
+    before = worker_kit.kit.tree()
+    transaction_id = crash(
+        worker_kit.kit.backend, plan_upgrade(worker_kit.kit.backend, "seedshelf"), stage
+    )
+    assert transactions.running(worker_kit.backend) is None
     with pytest.raises(PkgwidgetsError, match="it was cut off"):
-        transactions.follow(apart.backend, id)
-    assert apart.kit.tree() == before
-    assert apart.backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
+        transactions.follow(worker_kit.backend, transaction_id)
+    assert worker_kit.kit.tree() == before
+    assert worker_kit.backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
 
 
 @on_the_real_one
-def test_no_worker_process_is_left_running(apart: Apart, garden: Demo) -> None:
-    transactions.apply_and_follow(apart.backend, plan_upgrade(apart.backend, "seedshelf"))
+def test_no_worker_process_is_left_running(worker_kit: WorkerKit, garden: Demo) -> None:
+    transactions.apply_and_follow(worker_kit.backend, plan_upgrade(worker_kit.backend, "seedshelf"))
     eventually(lambda: appliers(garden.folder / "env") == [])
 
 
 def test_path_that_cannot_be_rolled_back_is_named_and_kept(tmp_path: Path) -> None:
     kit = FakeKit()
-    backend, plan = Apart(kit, kit.backend, tmp_path / "gate").held_at(Stage.VERIFYING)
+    backend, plan = WorkerKit(kit, kit.backend, tmp_path / "gate").held_at(Stage.VERIFYING)
     stuck = kit.environment.site / "seedshelf.py"
 
     def report(event: Event) -> None:
         if event.stage is Stage.VERIFYING:
             kept: Kept = kit.kept[event.transaction or ""]
             kept.stuck.add(stuck)
-            raise Odd
+            raise UnexpectedError
 
     with pytest.raises(RollbackFailed, match="it is stuck") as caught:
         transactions.apply_and_follow(backend, plan, report)
-    (found,) = backend.journal.transactions()
-    assert (caught.value.transaction, found.outcome) == (found.id, Outcome.INCOMPLETE)
+    (transaction,) = backend.journal.transactions()
+    assert (caught.value.transaction, transaction.outcome) == (transaction.id, Outcome.INCOMPLETE)
     assert caught.value.differences == (f"{stuck}: it is stuck",)
-    assert caught.value.kept == str(kit.journal.folder(found.id))
+    assert caught.value.kept == str(kit.journal.folder(transaction.id))
     with pytest.raises(RollbackFailed):
-        transactions.follow(backend, found.id)
+        transactions.follow(backend, transaction.id)

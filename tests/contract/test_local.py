@@ -1,4 +1,4 @@
-"""An index that is a folder, alone and beside others that are asked for the same projects."""
+"""A folder as an index, alone and beside other indexes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def page(folder: Path, name: str, *versions: str) -> None:
     (folder / name / "index.html").write_text(text)
 
 
-def said(answer: object) -> list[str]:
+def versions(answer: object) -> list[str]:
     assert isinstance(answer, ReleaseList), answer
     return [str(release.version) for release in answer]
 
@@ -49,20 +49,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_folder_is_read_like_an_index(folder: Path) -> None:
-    told: list[Event] = []
-    answers = LocalIndex(folder.as_uri() + "/").releases_of(IndexQuery([PEA, POD]), told.append)
-    assert said(answers[PEA]) == ["1.10", "1.9"]
+    events: list[Event] = []
+    answers = LocalIndex(folder.as_uri() + "/").releases_of(IndexQuery([PEA, POD]), events.append)
+    assert versions(answers[PEA]) == ["1.10", "1.9"]
     assert isinstance(answers[POD], ProjectNotFound)
-    assert {e.id: e.answer for e in told if isinstance(e, ProjectAnswered)} == answers
-    assert [(event.done, event.total) for event in told] == [(1, 2), (2, 2)]
+    assert {e.id: e.answer for e in events if isinstance(e, ProjectAnswered)} == answers
+    assert [(event.done, event.total) for event in events] == [(1, 2), (2, 2)]
 
 
 def test_unreadable_folder_index_is_reported(folder: Path) -> None:
     (folder / "pod").mkdir()
     (folder / "pod" / "index.html").write_text("<html><body>Please log in.</body></html>")
-    found = LocalIndex(folder.as_uri()).releases_of(IndexQuery([POD]))[POD]
-    assert isinstance(found, IndexUnavailable)
-    assert "cannot be read" in found.reason
+    error = LocalIndex(folder.as_uri()).releases_of(IndexQuery([POD]))[POD]
+    assert isinstance(error, IndexUnavailable)
+    assert "cannot be read" in error.reason
     gone = LocalIndex((folder / "gone").as_uri()).releases_of(IndexQuery([PEA]))[PEA]
     assert isinstance(gone, IndexUnavailable)
     assert gone.reason == "the folder is not there"
@@ -82,30 +82,30 @@ def joined(strategy: str, *indexes: str) -> MultiIndex:
     ("strategy", "newest"), [("", "1.10"), ("unsafe-best-match", "2.0")], ids=["uv", "pip"]
 )
 def test_folder_is_used_beside_an_index(
-    folder: Path, index_url: str, strategy: str, newest: str, forgetful: None
+    folder: Path, index_url: str, strategy: str, newest: str, empty_index_cache: None
 ) -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     index = joined(strategy, folder.as_uri(), index_url)
-    answers = index.releases_of(IndexQuery([PEA, SEED]), told.append)
-    assert said(answers[PEA])[0] == newest
-    assert said(answers[SEED])
-    # What is told of a project is what is answered in the end, once.
-    came = [event for event in told if isinstance(event, ProjectAnswered)]
-    assert {event.id: event.answer for event in came} == answers
-    assert len(came) == 2
-    assert told[-1].done == told[-1].total == 2
+    answers = index.releases_of(IndexQuery([PEA, SEED]), events.append)
+    assert versions(answers[PEA])[0] == newest
+    assert versions(answers[SEED])
+    # The reported answer of each project is its final one, reported once.
+    project_answers = [event for event in events if isinstance(event, ProjectAnswered)]
+    assert {event.id: event.answer for event in project_answers} == answers
+    assert len(project_answers) == 2
+    assert events[-1].done == events[-1].total == 2
 
 
 def test_missing_index_marks_the_release_list_as_incomplete(
-    tmp_path: Path, index_url: str, forgetful: None
+    tmp_path: Path, index_url: str, empty_index_cache: None
 ) -> None:
     index = joined("unsafe-best-match", (tmp_path / "gone").as_uri(), index_url)
-    found = index.releases_of(IndexQuery([PEA, POD]))
-    pea = found[PEA]
+    answers = index.releases_of(IndexQuery([PEA, POD]))
+    pea = answers[PEA]
     assert isinstance(pea, ReleaseList)
-    assert said(pea) == ["2.0"]
+    assert versions(pea) == ["2.0"]
     assert "the folder is not there" in pea.stale_reason
-    assert isinstance(found[POD], PkgwidgetsError)
+    assert isinstance(answers[POD], PkgwidgetsError)
 
 
 def test_password_in_an_address_without_scheme_is_not_shown(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_path_of_a_folder_becomes_its_file_url(
         assert absolute_index_url(address) == address
 
 
-def test_all_sources_share_one_time_limit(forgetful: None) -> None:
+def test_all_sources_share_one_time_limit(empty_index_cache: None) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
         host = f"http://127.0.0.1:{silent.getsockname()[1]}"
         limits = IndexLimits(round_seconds=2.0, http=HttpLimits(read_seconds=3.0))
@@ -137,8 +137,8 @@ def test_all_sources_share_one_time_limit(forgetful: None) -> None:
             links=(f"{host}/d",),
             strategy="unsafe-best-match",
         )
-        begun = monotonic()
+        started = monotonic()
         index = MultiIndex(lambda: sources, limits=limits)
-        found = index.releases_of(IndexQuery([PEA, POD]))
-        assert monotonic() - begun < 20  # four of them, thrice three seconds each
-    assert all(isinstance(answer, IndexUnavailable) for answer in found.values())
+        answers = index.releases_of(IndexQuery([PEA, POD]))
+        assert monotonic() - started < 20  # four of them, thrice three seconds each
+    assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())

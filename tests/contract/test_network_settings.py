@@ -1,4 +1,4 @@
-"""An index that wants to know who asks is told, by our client and by uv; nobody else is."""
+"""Credentials are sent to the index that needs them, by our client and by uv, and nowhere else."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ QUOTED = "bob:pa%2Fss%40w%3Ard"
 
 
 @pytest.fixture(autouse=True)
-def _nobody_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> None:
+def _no_credentials(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_index_cache: None
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("NETRC", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
@@ -39,7 +41,7 @@ def _nobody_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: No
 
 @pytest.fixture
 def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """Put a `keyring` on the path that knows Bob, by host, and return what it was asked."""
+    """Put a fake `keyring` on the path; return a function that lists its calls."""
     folder = tmp_path / "bin"
     folder.mkdir()
     command = folder / "keyring"
@@ -49,21 +51,21 @@ def keyring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], lis
     )
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    asked = folder / "asked"
-    return lambda: asked.read_text().splitlines() if asked.exists() else []
+    log = folder / "asked"
+    return lambda: log.read_text().splitlines() if log.exists() else []
 
 
-def seen(sources: IndexSources) -> list[str]:
-    """Return what our own client sees of a project, or the reason why it sees nothing."""
+def version_seen(sources: IndexSources) -> list[str]:
+    """Return the latest version that our client sees, or the error."""
     answer = MultiIndex(lambda: sources).releases_of(IndexQuery([SEEDSHELF], refresh=True))
-    found = answer[SEEDSHELF]
-    if isinstance(found, PkgwidgetsError):
-        return [found.sentence()]
-    return [str(release.version) for release in found][:1]
+    releases = answer[SEEDSHELF]
+    if isinstance(releases, PkgwidgetsError):
+        return [releases.sentence()]
+    return [str(release.version) for release in releases][:1]
 
 
-def planned(garden: Demo, sources: IndexSources) -> list[str]:
-    """Return what uv would upgrade it to, or the code of its error."""
+def version_planned(garden: Demo, sources: IndexSources) -> list[str]:
+    """Return the version to which uv would upgrade, or the code of its error."""
     installer = uv.UvInstaller(interpreter.describe(garden.python), lambda: sources)
     try:
         after = installer.resolve(ResolveRequest(requirements=("seedshelf>1.4.1",)))
@@ -73,21 +75,23 @@ def planned(garden: Demo, sources: IndexSources) -> list[str]:
 
 
 def both(garden: Demo, sources: IndexSources) -> list[str]:
-    return seen(sources) + planned(garden, sources)
+    return version_seen(sources) + version_planned(garden, sources)
 
 
-GOT_IT = ["1.4.2", "1.4.2"]
+BOTH_SEE_IT = ["1.4.2", "1.4.2"]
 
 
 def test_credentials_in_the_index_url_are_sent(garden: Demo) -> None:
     with guarded(garden.index_url, BOB) as guard:
-        assert both(garden, IndexSources(indexes=(guard.with_credentials(QUOTED),))) == GOT_IT
-        assert {said for _, said in guard.asked} == {basic(*BOB)}
+        assert both(garden, IndexSources(indexes=(guard.with_credentials(QUOTED),))) == BOTH_SEE_IT
+        assert {authorization for _, authorization in guard.requests} == {basic(*BOB)}
 
 
 def test_token_without_password_is_sent(garden: Demo) -> None:
     with guarded(garden.index_url, ("a-token", "")) as guard:
-        assert both(garden, IndexSources(indexes=(guard.with_credentials("a-token"),))) == GOT_IT
+        assert (
+            both(garden, IndexSources(indexes=(guard.with_credentials("a-token"),))) == BOTH_SEE_IT
+        )
 
 
 @pytest.mark.parametrize("user", ["", "bob"])
@@ -100,7 +104,7 @@ def test_password_is_read_from_netrc(
     monkeypatch.setenv("NETRC", str(file))
     with guarded(garden.index_url, BOB) as guard:
         url = guard.with_credentials(user) if user else guard.url
-        assert both(garden, IndexSources(indexes=(url,))) == GOT_IT
+        assert both(garden, IndexSources(indexes=(url,))) == BOTH_SEE_IT
 
 
 def test_netrc_of_another_user_is_not_sent(
@@ -109,15 +113,15 @@ def test_netrc_of_another_user_is_not_sent(
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login bob password secret\n")
     (tmp_path / ".netrc").chmod(0o600)
     with guarded(garden.index_url, BOB) as guard:
-        seen(IndexSources(indexes=(guard.with_credentials("alice"),)))
-        assert {said for _, said in guard.asked} == {basic("alice", "")}
+        version_seen(IndexSources(indexes=(guard.with_credentials("alice"),)))
+        assert {authorization for _, authorization in guard.requests} == {basic("alice", "")}
 
 
 def test_unreadable_netrc_is_ignored(
     garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".netrc").write_text("machine machine login\nnonsense \x00")
-    assert seen(IndexSources(indexes=(garden.index_url,))) == ["1.4.2"]
+    assert version_seen(IndexSources(indexes=(garden.index_url,))) == ["1.4.2"]
 
 
 def test_keyring_is_asked_for_the_user_in_the_url(
@@ -126,9 +130,9 @@ def test_keyring_is_asked_for_the_user_in_the_url(
     with guarded(garden.index_url, BOB) as guard:
         url = guard.with_credentials("bob").rstrip("/")
         sources = IndexSources(indexes=(url,), access=NetworkSettings(keyring=True))
-        assert seen(sources) == ["1.4.2"]
+        assert version_seen(sources) == ["1.4.2"]
         ours = keyring()
-        assert planned(garden, sources) == ["1.4.2"]
+        assert version_planned(garden, sources) == ["1.4.2"]
         address = guard.url.rstrip("/")
         assert ours == [f"get {address} bob", f"get {guard.netloc} bob"]
         assert set(keyring()) == set(ours), "uv asks in other words"
@@ -138,23 +142,25 @@ def test_keyring_is_not_asked_unless_enabled(
     garden: Demo, keyring: Callable[[], list[str]]
 ) -> None:
     with guarded(garden.index_url, BOB) as guard:
-        wanted = NetworkSettings(keyring=True)
-        assert "401" in seen(IndexSources(indexes=(guard.with_credentials("bob"),)))[0]
-        assert "401" in seen(IndexSources(indexes=(guard.url,), access=wanted))[0]
+        enabled = NetworkSettings(keyring=True)
+        assert "401" in version_seen(IndexSources(indexes=(guard.with_credentials("bob"),)))[0]
+        assert "401" in version_seen(IndexSources(indexes=(guard.url,), access=enabled))[0]
     assert keyring() == []
 
 
 @pytest.mark.parametrize("user", ["bob:secret", "bob"])
 def test_credentials_are_not_sent_to_another_host(garden: Demo, user: str) -> None:
-    """`localhost` is another host than `127.0.0.1`, and another port is another server."""
+    """`localhost` is not the host `127.0.0.1`, and another port is another server."""
     with guarded(garden.index_url) as other, guarded(garden.index_url) as guard:
         elsewhere = other.url.replace("127.0.0.1", "localhost")
         guard.reply = lambda path: (
             302, {"Location": elsewhere.removesuffix("/simple/") + path}, b""
         )  # fmt: skip
-        assert seen(IndexSources(indexes=(guard.with_credentials(user),))) == ["1.4.2"]
-        assert [said for _, said in guard.asked] == [basic(*(user + ":").split(":")[:2])]
-        assert [said for _, said in other.asked] == [""]
+        assert version_seen(IndexSources(indexes=(guard.with_credentials(user),))) == ["1.4.2"]
+        assert [authorization for _, authorization in guard.requests] == [
+            basic(*(user + ":").split(":")[:2])
+        ]
+        assert [authorization for _, authorization in other.requests] == [""]
 
 
 def test_credentials_are_sent_after_a_redirect_on_the_same_host(garden: Demo) -> None:
@@ -163,15 +169,15 @@ def test_credentials_are_sent_after_a_redirect_on_the_same_host(garden: Demo) ->
             (301, {"Location": path.replace("/old/", "/simple/")}, b"") if "/old/" in path else None
         )
         old = guard.with_credentials(QUOTED).replace("/simple/", "/old/")
-        assert seen(IndexSources(indexes=(old,))) == ["1.4.2"]
+        assert version_seen(IndexSources(indexes=(old,))) == ["1.4.2"]
 
 
 def test_credentials_in_a_redirect_url_are_not_used(garden: Demo) -> None:
     with guarded(garden.index_url) as other, guarded(garden.index_url) as guard:
         place = other.with_credentials("eve:hers").removesuffix("/simple/")
         guard.reply = lambda path: (302, {"Location": place + path}, b"")
-        assert seen(IndexSources(indexes=(guard.url,))) == ["1.4.2"]
-        assert [said for _, said in other.asked] == [""]
+        assert version_seen(IndexSources(indexes=(guard.url,))) == ["1.4.2"]
+        assert [authorization for _, authorization in other.requests] == [""]
 
 
 @pytest.fixture
@@ -188,23 +194,23 @@ def test_untrusted_certificate_is_refused(garden: Demo, tls: Guard) -> None:
 
 def test_certificate_bundle_applies_to_the_check_and_to_uv(garden: Demo, tls: Guard) -> None:
     access = NetworkSettings(certificates=str(AUTHORITY))
-    assert both(garden, IndexSources(indexes=(tls.url,), access=access)) == GOT_IT
+    assert both(garden, IndexSources(indexes=(tls.url,), access=access)) == BOTH_SEE_IT
 
 
 def test_missing_certificate_bundle_is_reported(tls: Guard) -> None:
     access = NetworkSettings(certificates="/nowhere/at/all.pem")
     assert (
         "certificates to trust cannot be read"
-        in seen(IndexSources(indexes=(tls.url,), access=access))[0]
+        in version_seen(IndexSources(indexes=(tls.url,), access=access))[0]
     )
 
 
 @pytest.mark.parametrize("by", ["host", "host and port", "address"])
 def test_insecure_host_needs_no_trusted_certificate(garden: Demo, tls: Guard, by: str) -> None:
-    """Nor is anybody warned at each request: warnings are errors here."""
+    """No request warns: warnings are errors in this test."""
     names = {"host": "127.0.0.1", "host and port": tls.netloc, "address": f"https://{tls.netloc}"}
     access = NetworkSettings(insecure=(names[by],))
-    assert both(garden, IndexSources(indexes=(tls.url,), access=access)) == GOT_IT
+    assert both(garden, IndexSources(indexes=(tls.url,), access=access)) == BOTH_SEE_IT
 
 
 @pytest.mark.parametrize("other", ["localhost", "127.0.0.1:1"])
@@ -223,8 +229,8 @@ def test_insecure_host_does_not_cover_a_redirect_to_another_host(garden: Demo, t
         place = other.url.removesuffix("/simple/")
         tls.reply = lambda path: (302, {"Location": place + path}, b"")
         sources = IndexSources(indexes=(tls.url,), access=NetworkSettings(insecure=(tls.netloc,)))
-        assert seen(sources)[0].endswith("its certificate is not trusted.")
-        assert other.asked == []
+        assert version_seen(sources)[0].endswith("its certificate is not trusted.")
+        assert other.requests == []
 
 
 def test_client_certificate_is_presented(garden: Demo) -> None:
@@ -234,14 +240,14 @@ def test_client_certificate_is_presented(garden: Demo) -> None:
         ours, uvs = both(garden, without)
         assert "is not available" in ours
         assert uvs == "resolution-failed"
-        assert guard.asked == []
-        assert both(garden, IndexSources(indexes=(guard.url,), access=access)) == GOT_IT
+        assert guard.requests == []
+        assert both(garden, IndexSources(indexes=(guard.url,), access=access)) == BOTH_SEE_IT
 
 
 def test_proxy_applies_to_the_check_and_to_uv(
     garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that only the proxy knows: who does not use it gets no answer."""
+    """Only the proxy knows the name: without it there is no answer."""
     monkeypatch.delenv("NO_PROXY", raising=False)
     with guarded(garden.index_url) as proxy:
         place = proxy.with_credentials("p:q").removesuffix("/simple/")
@@ -249,18 +255,20 @@ def test_proxy_applies_to_the_check_and_to_uv(
             indexes=("http://packages.invalid/simple/",),
             access=NetworkSettings(proxies={"http": place}),
         )
-        assert both(garden, sources) == GOT_IT
-        assert len(proxy.asked) >= 2
-        assert all(path.startswith("http://packages.invalid/") for path, _ in proxy.asked)
-        assert {said for _, said in proxy.asked} == {""}, "they are the proxy's alone"
+        assert both(garden, sources) == BOTH_SEE_IT
+        assert len(proxy.requests) >= 2
+        assert all(path.startswith("http://packages.invalid/") for path, _ in proxy.requests)
+        assert {authorization for _, authorization in proxy.requests} == {""}, (
+            "they are the proxy's alone"
+        )
 
 
 def test_index_that_answers_401_is_not_skipped(garden: Demo) -> None:
-    """Else a name that is private would be asked of the next one."""
+    """Otherwise a private name would be requested from the next index."""
     with guarded(garden.index_url, BOB) as guard:
         index = MultiIndex(lambda: IndexSources(indexes=(guard.url, garden.index_url)))
         garden.index.requests.clear()
-        found = index.releases_of(IndexQuery([SEEDSHELF]))[SEEDSHELF]
-        assert isinstance(found, IndexUnavailable)
-        assert json.dumps(found.facts)
+        error = index.releases_of(IndexQuery([SEEDSHELF]))[SEEDSHELF]
+        assert isinstance(error, IndexUnavailable)
+        assert json.dumps(error.facts)
         assert garden.index.requests == []

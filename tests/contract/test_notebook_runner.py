@@ -1,4 +1,4 @@
-"""Scratch kernels: on the double, and on real kernels in the garden's environment."""
+"""Notebook runs in scratch kernels: with the fake, and with real kernels."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def texts(run: NotebookRun) -> list[str]:
     return [cell.text for cell in run.cells]
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_cells_run_in_order_and_continue_after_an_error(
@@ -63,8 +63,8 @@ def test_cells_run_in_order_and_continue_after_an_error(
         "2 + 3",
     ]
     script = scratch.read(write(tmp_path / "a.ipynb", *cells))
-    told: list[Event] = []
-    (run,) = scratch.run([script], report=told.append)
+    events: list[Event] = []
+    (run,) = scratch.run([script], report=events.append)
     assert [cell.number for cell in run.cells] == [1, 2, 3, 4, 5, 6]
     assert run.cells[1].text == "hello\nTrue"
     assert [cell.error for cell in run.cells] == [
@@ -72,7 +72,7 @@ def test_cells_run_in_order_and_continue_after_an_error(
     ]  # fmt: skip
     assert run.cells[5].text == "5"
     assert not run.is_clean
-    assert {event.stage for event in told} == {Stage.CHECKING}
+    assert {event.stage for event in events} == {Stage.CHECKING}
     assert kit.tree() == before
 
 
@@ -82,7 +82,7 @@ def test_staged_modules_come_first_and_masked_files_are_gone(
     interpreter = kit.backend.environment.interpreter
     inside = interpreter.scheme["purelib"].relative_to(interpreter.prefix)
     beside = tmp_path / "stage"
-    _put(kit, beside / inside / "frostcall.py", b"where = 'beside'\n")
+    _write_file(kit, beside / inside / "frostcall.py", b"where = 'beside'\n")
     hidden = {interpreter.scheme["purelib"] / "seedshelf.py"}
     cells = ["import frostcall\nfrostcall.where", "import seedshelf", "import raintable"]
     script = scratch.read(write(tmp_path / "n" / "a.ipynb", *cells))
@@ -121,7 +121,7 @@ def test_invalid_notebook_file_is_refused(
             scratch.read(tmp_path / name)
 
 
-def _put(kit: Kit, path: Path, content: bytes) -> None:
+def _write_file(kit: Kit, path: Path, content: bytes) -> None:
     if isinstance(kit, FakeKit):
         kit.disk[path.parent.parent.parent / "stage" / "lib" / path.name] = content
     else:
@@ -129,12 +129,12 @@ def _put(kit: Kit, path: Path, content: bytes) -> None:
         path.write_bytes(content)
 
 
-# --- the real one
+# --- the real one only
 
 
 @dataclass(frozen=True)
 class Real:
-    """Runs one notebook of these cells in the garden."""
+    """Runs one notebook of these cells in the demo environment."""
 
     notebook_runner: KernelNotebookRunner
     folder: Path
@@ -177,7 +177,7 @@ def test_notebook_runs_in_a_copy_of_its_folder(real: Real, tmp_path: Path) -> No
 def test_too_large_folder_is_refused_before_it_is_copied(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before a byte of it is copied; holes count as what a copy would be."""
+    """It is refused before copying; holes of sparse files count in full."""
     place, work = tmp_path / "tmp", tmp_path / "work"
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
@@ -226,16 +226,16 @@ def test_copying_the_folder_can_be_cancelled(
     monkeypatch.setattr("tempfile.tempdir", str(place))
     for number in range(20):
         (work / f"{number}").touch()
-    told: list[str] = []
+    progress: list[str] = []
 
     def cancel(event: Event) -> None:
-        told.append(event.text)
+        progress.append(event.text)
         if len(list(place.rglob("copy/*"))) > 3:
             raise Cancelled("")
 
     with pytest.raises(Cancelled):
         real("1", report=cancel)
-    assert set(told) == {"copying the folder of a.ipynb"}
+    assert set(progress) == {"copying the folder of a.ipynb"}
     assert list(place.iterdir()) == []
 
 
@@ -250,7 +250,7 @@ def test_notebook_run_writes_nothing_to_the_environment(
 
 
 def test_network_is_blocked_unless_allowed(real: Real, garden: Demo) -> None:
-    """Loopback is no network, and a name that does not exist is asked of nobody."""
+    """Loopback is allowed, and the name is not resolved."""
     here = f"import urllib.request as r; r.urlopen('{garden.index_url}').status"
     away = "import socket; socket.create_connection(('192.0.2.1', 80), 0.2)"
     name = "socket.getaddrinfo('nowhere.invalid', 80)"
@@ -275,9 +275,9 @@ def test_dead_kernel_is_reported(real: Real) -> None:
     assert [cell.aborted for cell in cells] == ["", "its kernel died", "it was not reached"]
 
 
-@pytest.mark.parametrize("way", [Cancelled, KeyboardInterrupt])
+@pytest.mark.parametrize("error", [Cancelled, KeyboardInterrupt])
 def test_cancelling_ends_the_kernel_and_its_child_processes(
-    real: Real, tmp_path: Path, way: type[BaseException]
+    real: Real, tmp_path: Path, error: type[BaseException]
 ) -> None:
     note = tmp_path / "pids"
     source = (
@@ -289,15 +289,15 @@ def test_cancelling_ends_the_kernel_and_its_child_processes(
 
     def cancel(event: Event) -> None:
         if note.exists() and note.read_text().endswith(" "):
-            raise way("")
+            raise error("")
 
-    with pytest.raises(way):
+    with pytest.raises(error):
         real(source, report=cancel)
     pids = [int(pid) for pid in note.read_text().split()]
     until = time.monotonic() + 30
-    while any(map(_lives, pids)) and time.monotonic() < until:
+    while any(map(_is_alive, pids)) and time.monotonic() < until:
         time.sleep(0.05)
-    assert [pid for pid in pids if _lives(pid)] == []
+    assert [pid for pid in pids if _is_alive(pid)] == []
 
 
 def test_killed_runner_ends_its_kernel(real: Real, tmp_path: Path) -> None:
@@ -317,12 +317,12 @@ def test_killed_runner_ends_its_kernel(real: Real, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="the process that runs notebooks ended"):
         real(source, report=kill)
     pid, until = int(note.read_text().split()[0]), time.monotonic() + 30
-    while _lives(pid) and time.monotonic() < until:
+    while _is_alive(pid) and time.monotonic() < until:
         time.sleep(0.05)
-    assert not _lives(pid)
+    assert not _is_alive(pid)
 
 
-def _lives(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     with suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     return False
@@ -389,15 +389,15 @@ def test_notebook_of_another_nbformat_is_refused(real: Real, tmp_path: Path) -> 
 def test_notebook_in_another_language_is_refused(
     real: Real, tmp_path: Path, language: str, where: str
 ) -> None:
-    said = {"language": language} if where == "kernelspec" else {"name": language}
+    fields = {"language": language} if where == "kernelspec" else {"name": language}
     other = tmp_path / "other.ipynb"
-    other.write_text(json.dumps({"nbformat": 4, "metadata": {where: said}, "cells": []}))
+    other.write_text(json.dumps({"nbformat": 4, "metadata": {where: fields}, "cells": []}))
     with pytest.raises(InvalidRequest, match=f"its code is {language.lower()}, not Python"):
         real.notebook_runner.read(other)
 
 
 def test_long_outputs_are_truncated_with_a_hash(real: Real) -> None:
-    """What nbclient does with carriage returns takes minutes for these."""
+    """nbclient needs minutes for carriage returns in such outputs."""
     begun = time.monotonic()
     cells = real(
         "print('x' * 3_000_000)",
@@ -411,8 +411,8 @@ def test_long_outputs_are_truncated_with_a_hash(real: Real) -> None:
     assert len(shown["data"]["text/html"]) < 11_000
     assert "(3000000 characters, sha256 " in shown["data"]["text/html"]
     assert cells[3].text == "100 %\nac"
-    told = {output["name"]: output["text"] for output in cells[4].outputs}
-    assert told == {"stdout": "1\n2\n", "stderr": "1\n2\n"}
+    streams = {output["name"]: output["text"] for output in cells[4].outputs}
+    assert streams == {"stdout": "1\n2\n", "stderr": "1\n2\n"}
     assert time.monotonic() - begun < 60
 
 
@@ -423,7 +423,7 @@ def test_endless_output_stops_at_the_time_limit(real: Real) -> None:
 
 
 def test_cells_in_an_output_widget_do_not_hang(tmp_path: Path) -> None:
-    """Of those, nbclient alone forgets one in thirty until the time is up."""
+    """nbclient alone misses the end of one such cell in thirty."""
     here = KernelNotebookRunner(interpreter_module.describe())
     cells = ["import ipywidgets", *["out = ipywidgets.Output()\nwith out: print(1)"] * 60]
     script = here.read(write(tmp_path / "n" / "a.ipynb", *cells))
@@ -452,7 +452,7 @@ def test_cancelled_run_leaves_no_temporary_files(
 def test_notebook_runs_with_a_long_temporary_folder_name(
     real: Real, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No socket can be there: the system allows about a hundred characters."""
+    """A socket path may have only about a hundred characters."""
     place = tmp_path / ("long" * 30)
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))
@@ -487,7 +487,7 @@ if given and {times} > len(taken.read_text()):
 def test_kernel_start_is_retried_twice_if_its_port_is_taken(
     real: Real, garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
-    """The folder's name is too long for sockets, so that there are ports at all."""
+    """The folder's name is too long for sockets, so the kernel uses ports."""
     place, taken = tmp_path / ("long" * 30), tmp_path / "taken"
     place.mkdir()
     taken.write_text("")
@@ -508,7 +508,7 @@ def test_kernel_start_is_retried_twice_if_its_port_is_taken(
 def test_killed_process_leaves_no_kernel_and_its_folders_are_removed(
     real: Real, garden: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a kernel is that is restarted in the middle of a rehearsal."""
+    """This happens if the kernel is restarted during a rehearsal."""
     place, note = tmp_path / "tmp", tmp_path / "pids"
     place.mkdir()
     source = (
@@ -528,10 +528,10 @@ def test_killed_process_leaves_no_kernel_and_its_folders_are_removed(
     asking.kill()
     asking.communicate()
     pids = [int(pid) for pid in note.read_text().split()]
-    _wait(lambda: not any(map(_lives, pids)))
-    left = {path.name.rpartition("-")[0] for path in place.iterdir()}
-    assert left <= {"pkgwidgets-stage", "pkgwidgets-rehearsal"}
-    assert "pkgwidgets-stage" in left
+    _wait(lambda: not any(map(_is_alive, pids)))
+    prefixes = {path.name.rpartition("-")[0] for path in place.iterdir()}
+    assert prefixes <= {"pkgwidgets-stage", "pkgwidgets-rehearsal"}
+    assert "pkgwidgets-stage" in prefixes
     monkeypatch.setenv("TMPDIR", str(place))
     monkeypatch.setattr("tempfile.tempdir", None)
     with real.notebook_runner.temporary_directory():

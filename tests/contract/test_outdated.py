@@ -1,4 +1,4 @@
-"""What is newer is what `uv pip list --outdated` says of the same index, name by name."""
+"""The updates of a check are those of `uv pip list --outdated`, name by name."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ File = dict[str, Any]
 NATIVE = next(str(tag) for tag in sys_tags() if tag.abi.startswith("cp"))
 OLD_ABI = next(str(tag) for tag in sys_tags() if tag.abi == "abi3")
 MINOR = sys.version_info.minor
-ALIKE = "the same"
+SAME = "the same"
 
 
 @dataclass(frozen=True)
 class Case:
-    """A project's files, and the newest that we offer; None for no update.
+    """A project's files, and the expected latest version; None for no update.
 
-    `uvs` is what uv says where it says something else, and `why` who is right by our promises.
+    `uvs` is uv's answer if it differs, and `why` the reason for the difference.
     """
 
     name: str
     files: Sequence[File]
     newest: str | None = "2.0"
     installed: str = "1.0"
-    uvs: str | None = ALIKE
+    uvs: str | None = SAME
     why: str = ""
 
     @property
@@ -168,97 +168,99 @@ CASES = [
     Case("spelt oddly", [OLD, wheel("2.0", name="Spelt.Oddly")]),
     Case("hash missing", [OLD, wheel("2.0", hashes={})]),
 ]  # fmt: skip
-"""Where we differ from uv on purpose, the case says why; anything else is a mistake."""
+"""Each intended difference from uv has a reason; any other difference is a bug."""
 
 KINDS = ("JSON", "HTML")
 
 
 def as_html(files: Sequence[File]) -> bytes:
     links = []
-    for each in files:
-        said = {"href": f"{each['url']}#sha256={'0' * 64}"}
-        if "requires-python" in each:
-            said["data-requires-python"] = each["requires-python"]
-        if "yanked" in each:
-            said["data-yanked"] = "" if each["yanked"] is True else each["yanked"]
-        attributes = " ".join(f'{name}="{escape(text)}"' for name, text in said.items())
-        links.append(f"<a {attributes}>{escape(each['filename'])}</a><br>")
+    for entry in files:
+        values = {"href": f"{entry['url']}#sha256={'0' * 64}"}
+        if "requires-python" in entry:
+            values["data-requires-python"] = entry["requires-python"]
+        if "yanked" in entry:
+            values["data-yanked"] = "" if entry["yanked"] is True else entry["yanked"]
+        attributes = " ".join(f'{name}="{escape(text)}"' for name, text in values.items())
+        links.append(f"<a {attributes}>{escape(entry['filename'])}</a><br>")
     return f"<!DOCTYPE html><title>Links for it</title>{''.join(links)}".encode()
 
 
-def played(case: Case, kind: str) -> Play:
+def play_of(case: Case, kind: str) -> Play:
     stem = case.id.replace("-", "_")
     text = json.dumps(case.files).replace("{name}", stem)
-    found = json.loads(text)
+    file_entries = json.loads(text)
 
     def play(request: Request) -> None:
         if kind == "JSON":
-            request.answer(page(*found, name=case.id))
+            request.answer(page(*file_entries, name=case.id))
         else:
-            request.answer(as_html(found), Content_Type="text/html")
+            request.answer(as_html(file_entries), Content_Type="text/html")
 
     return play
 
 
 @dataclass(frozen=True)
-class Said:
-    """What both say of every installed name: its newest, None for no update."""
+class LatestVersions:
+    """The latest versions of every installed name, by our check and by uv."""
 
     ours: Mapping[str, PackageInfo]
     uvs: Mapping[str, str]
 
 
 @pytest.fixture(scope="module", params=KINDS)
-def said(
+def answers(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Said]:
+) -> Iterator[LatestVersions]:
     folder = tmp_path_factory.mktemp("outdated")
     wheels = [BuiltWheel(name=case.id, version=case.installed) for case in CASES]
     python = environment(folder / "env", wheels)
-    server = Server(plays={case.id: played(case, request.param) for case in CASES})
+    server = Server(plays={case.id: play_of(case, request.param) for case in CASES})
     with running(server), pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
-        found = inventory.check_for_updates(connect(python, server.url))
+        infos = inventory.check_for_updates(connect(python, server.url))
         done = subprocess.run(
             [uv.find_uv(), "pip", "list", "--outdated", "--format", "json", "--no-config",
              "--python", python, "--default-index", server.url],
             capture_output=True, text=True, timeout=120, check=True,
         )  # fmt: skip
         rows = json.loads(done.stdout)
-        yield Said(
-            ours={info.id: info for info in found},
+        yield LatestVersions(
+            ours={info.id: info for info in infos},
             uvs={row["name"]: row["latest_version"] for row in rows},
         )
 
 
 def test_case_names_are_unique() -> None:
     assert len({case.id for case in CASES}) == len(CASES)
-    assert all((case.uvs == ALIKE) is not bool(case.why) for case in CASES)
+    assert all((case.uvs == SAME) is not bool(case.why) for case in CASES)
 
 
-def test_every_case_has_a_result(said: Said) -> None:
-    assert set(said.ours) == {case.id for case in CASES}
-    assert set(said.uvs) <= set(said.ours)
+def test_every_case_has_a_result(answers: LatestVersions) -> None:
+    assert set(answers.ours) == {case.id for case in CASES}
+    assert set(answers.uvs) <= set(answers.ours)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_latest_version_agrees_with_uv_pip_list_outdated(said: Said, case: Case) -> None:
-    info = said.ours[case.id]
+def test_latest_version_agrees_with_uv_pip_list_outdated(
+    answers: LatestVersions, case: Case
+) -> None:
+    info = answers.ours[case.id]
     ours = info.latest_version if info.update_available else None
-    uvs = said.uvs.get(case.id)
+    uvs = answers.uvs.get(case.id)
     if case.name == "name of another" and uvs == "9.0":
         uvs = None  # the first uv that we work with takes it
-    assert (ours, uvs) == (case.newest, case.newest if case.uvs == ALIKE else case.uvs)
+    assert (ours, uvs) == (case.newest, case.newest if case.uvs == SAME else case.uvs)
 
 
-def test_package_without_installable_release_is_not_up_to_date(said: Said) -> None:
+def test_package_without_installable_release_is_not_up_to_date(answers: LatestVersions) -> None:
     for case in CASES:
-        info = said.ours[case.id]
+        info = answers.ours[case.id]
         assert (info.update_available is None) is bool(info.error)
         assert (info.latest_version is None) is bool(info.error)
 
 
-# --- what is offered is what a plan takes
+# --- offered versions and plans
 
 OFFERED: dict[str, tuple[list[BuiltWheel], str]] = {
     "a Python that is too new": (
@@ -283,7 +285,7 @@ OFFERED: dict[str, tuple[list[BuiltWheel], str]] = {
 
 
 @pytest.mark.parametrize("name", OFFERED)
-@pytest.mark.usefixtures("forgetful")
+@pytest.mark.usefixtures("empty_index_cache")
 def test_plan_upgrades_to_the_compatible_version_of_the_row(name: str, tmp_path: Path) -> None:
     wheels, offered = OFFERED[name]
     installed = wheels[0]
@@ -291,5 +293,5 @@ def test_plan_upgrades_to_the_compatible_version_of_the_row(name: str, tmp_path:
     with DemoIndex(wheels) as index:
         service = PackageService(python, index_url=index.url)
         assert service.get_package("pea", check_updates=True).compatible_version == offered
-        planned = [str(each.after) for each in service.plan_upgrade("pea").changes]
+        planned = [str(change.after) for change in service.plan_upgrade("pea").changes]
     assert planned == ([] if offered == installed.version else [offered])

@@ -1,4 +1,4 @@
-"""Plans on the fake and on the real one: as far as they may, without harm, with reasons."""
+"""Plans on the fake and on the real backend: compatible versions, with reasons."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from fakes import Kit
 from packaging.version import Version
-from plan_cases import NEWER, applied, broken, pea, said
+from plan_cases import NEWER, applied, broken, changes_of, pea
 
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import (
@@ -34,20 +34,20 @@ def unmet(kit: Kit) -> frozenset[dependency_graph.Unmet]:
 def test_upgrade_is_planned_to_the_compatible_version(kit: Kit, allow: AllowPolicy) -> None:
     before = kit.tree()
     plan = plan_upgrade(kit.backend, "raintable", allow=allow)
-    assert said(plan) == ["raintable 2.0.0 → 2.4.0"]
-    (held,) = plan.held_back
-    assert str(held) == (
+    assert changes_of(plan) == ["raintable 2.0.0 → 2.4.0"]
+    (held_back,) = plan.held_back
+    assert str(held_back) == (
         "raintable 2.4.0, not 3.1.0: allotboard 1.40.0 needs raintable<3; "
         "allowing all would reach 3.1.0 and move allotboard to 1.67.0"
     )
-    assert (held.kept_version, held.latest) == (Version("2.4.0"), Version("3.1.0"))
+    assert (held_back.kept_version, held_back.latest) == (Version("2.4.0"), Version("3.1.0"))
     assert (plan.requested, plan.allow) == (("raintable",), allow)
     assert kit.tree() == before
 
 
 def test_allow_all_upgrades_the_blocking_package(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "raintable", allow="all")
-    assert said(plan) == ["raintable 2.0.0 → 3.1.0", "allotboard 1.40.0 → 1.67.0"]
+    assert changes_of(plan) == ["raintable 2.0.0 → 3.1.0", "allotboard 1.40.0 → 1.67.0"]
     assert [change.requested for change in plan.changes] == [True, False]
     assert plan.changes[1].reason == "it goes with the rest"
     assert plan.held_back == ()
@@ -55,18 +55,18 @@ def test_allow_all_upgrades_the_blocking_package(kit: Kit) -> None:
 
 def test_dependency_is_upgraded_if_it_may_change(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "bedplanner")
-    assert said(plan) == ["bedplanner 2.1.0 → 2.3.0", "sundrift 1.0.4 → 1.2.0"]
+    assert changes_of(plan) == ["bedplanner 2.1.0 → 2.3.0", "sundrift 1.0.4 → 1.2.0"]
     assert [change.requested_after for change in plan.changes] == [True, False]
     assert plan.changes[1].reason == "bedplanner needs it"
 
 
 def test_package_is_held_back_if_its_dependency_may_not_change(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "bedplanner", allow="self")
-    assert said(plan) == []
+    assert changes_of(plan) == []
     assert not plan
-    (held,) = plan.held_back
-    assert (held.kept_version, held.latest) == (Version("2.1.0"), Version("2.3.0"))
-    assert held.reason
+    (held_back,) = plan.held_back
+    assert (held_back.kept_version, held_back.latest) == (Version("2.1.0"), Version("2.3.0"))
+    assert held_back.reason
 
 
 def test_change_names_its_wheel_and_hash(kit: Kit) -> None:
@@ -84,11 +84,11 @@ def test_change_names_its_wheel_and_hash(kit: Kit) -> None:
 
 def test_plan_without_names_upgrades_everything(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend)
-    assert said(plan) == NEWER
+    assert changes_of(plan) == NEWER
     assert (plan.requested, plan.held_back) == (("everything",), ())
 
 
-# --- a version is given
+# --- upgrading to a version
 
 
 @pytest.mark.parametrize(
@@ -103,12 +103,12 @@ def test_plan_without_names_upgrades_everything(kit: Kit) -> None:
 )
 def test_given_version_is_planned(kit: Kit, name: str, version: str, change: str) -> None:
     plan = plan_upgrade(kit.backend, name, version=version)
-    assert said(plan) == [change]
+    assert changes_of(plan) == [change]
     assert plan.held_back == ()
     assert plan.changes[0].hashes
 
 
-# --- what is refused
+# --- refusals
 
 
 @pytest.mark.parametrize("plan", [plan_upgrade, plan_uninstall])
@@ -121,7 +121,7 @@ def test_unreadable_package_cannot_be_changed(
         plan(kit.backend, "seedshelf")
 
 
-# --- an environment that is broken already
+# --- broken environments
 
 
 def test_unmet_requirements_do_not_block_other_upgrades(kit: Kit) -> None:
@@ -129,7 +129,7 @@ def test_unmet_requirements_do_not_block_other_upgrades(kit: Kit) -> None:
     before = unmet(kit)
     assert len(before) == 2
     plan = plan_upgrade(kit.backend, "frostcall")
-    assert said(plan) == ["frostcall 1.9.3 → 2.0.0"]
+    assert changes_of(plan) == ["frostcall 1.9.3 → 2.0.0"]
     applied(kit, plan)
     assert unmet(kit) == before
 
@@ -137,7 +137,7 @@ def test_unmet_requirements_do_not_block_other_upgrades(kit: Kit) -> None:
 def test_met_requirement_of_a_broken_distribution_is_not_violated(kit: Kit) -> None:
     broken(kit)
     plan = plan_upgrade(kit.backend, "seedshelf")
-    assert said(plan) == []
+    assert changes_of(plan) == []
     assert plan.held_back[0].reason == "pea 1.0 needs seedshelf<1.4.2"
 
 
@@ -147,7 +147,7 @@ def test_met_requirement_of_a_broken_distribution_is_not_violated(kit: Kit) -> N
 def test_install_plan_includes_new_dependencies(kit: Kit) -> None:
     kit.publish(pea("1.0", requires=("pod>=1", "raintable")), BuiltWheel(name="pod", version="2.0"))
     plan = plan_install(kit.backend, "Pea")
-    assert said(plan) == ["pea 1.0 (new)", "pod 2.0 (new)"]
+    assert changes_of(plan) == ["pea 1.0 (new)", "pod 2.0 (new)"]
     assert [(c.requested, c.requested_after) for c in plan.changes] == [
         (True, True),
         (False, False),
@@ -157,14 +157,17 @@ def test_install_plan_includes_new_dependencies(kit: Kit) -> None:
 
 def test_install_changes_a_dependency_only_if_allowed(kit: Kit) -> None:
     kit.publish(pea("1.0", requires=("sundrift>=1.1",)))
-    assert said(plan_install(kit.backend, "pea")) == ["pea 1.0 (new)", "sundrift 1.0.4 → 1.2.0"]
+    assert changes_of(plan_install(kit.backend, "pea")) == [
+        "pea 1.0 (new)",
+        "sundrift 1.0.4 → 1.2.0",
+    ]
     with pytest.raises(PlanImpossible) as caught:
         plan_install(kit.backend, "pea", allow="self")
     assert "sundrift" in caught.value.blockers
 
 
 def test_install_can_upgrade_an_installed_package(kit: Kit) -> None:
-    assert said(plan_install(kit.backend, "raintable>=2.1")) == ["raintable 2.0.0 → 2.4.0"]
+    assert changes_of(plan_install(kit.backend, "raintable>=2.1")) == ["raintable 2.0.0 → 2.4.0"]
     with pytest.raises(PlanImpossible) as caught:
         plan_install(kit.backend, "raintable>=3")
     assert caught.value.requirements == ("raintable>=3",)
@@ -174,7 +177,7 @@ def test_several_requirements_are_one_install_plan(kit: Kit) -> None:
     kit.publish(pea("1.0", requires=("pod>=2",)), BuiltWheel(name="pod", version="2.0", files={}))
     plan = plan_install(kit.backend, ["Pea>=1", "pod", "raintable>=2.1", "Pea>=1"])
     assert plan.requested == ("Pea>=1", "pod", "raintable>=2.1")
-    assert said(plan) == ["pea 1.0 (new)", "pod 2.0 (new)", "raintable 2.0.0 → 2.4.0"]
+    assert changes_of(plan) == ["pea 1.0 (new)", "pod 2.0 (new)", "raintable 2.0.0 → 2.4.0"]
     assert all(change.requested for change in plan.changes)
     with pytest.raises(PlanImpossible) as caught:
         plan_install(kit.backend, ["pea", "raintable>=3"])
@@ -183,12 +186,12 @@ def test_several_requirements_are_one_install_plan(kit: Kit) -> None:
         plan_install(kit.backend, [])
 
 
-# --- removing
+# --- uninstalling
 
 
 def test_uninstall_is_possible_in_a_broken_environment(kit: Kit) -> None:
     broken(kit)
-    assert said(plan_uninstall(kit.backend, "frostcall")) == ["frostcall 1.9.3 (removed)"]
+    assert changes_of(plan_uninstall(kit.backend, "frostcall")) == ["frostcall 1.9.3 (removed)"]
     applied(kit, plan_uninstall(kit.backend, "pea"))
     assert unmet(kit) == frozenset()
 
@@ -200,7 +203,7 @@ def test_undo_is_the_inverse_change_from_the_save_point(kit: Kit) -> None:
     done = applied(kit, plan_upgrade(kit.backend, "bedplanner"))
     kit.go_down()
     plan = plan_undo(kit.backend)
-    assert said(plan) == ["bedplanner 2.3.0 → 2.1.0", "sundrift 1.2.0 → 1.0.4"]
+    assert changes_of(plan) == ["bedplanner 2.3.0 → 2.1.0", "sundrift 1.2.0 → 1.0.4"]
     assert (plan.undoes, plan.from_save_point, plan.download_size) == (done.id, True, 0)
     assert [change.requested_after for change in plan.changes] == [True, False]
 
@@ -209,7 +212,7 @@ def test_undo_without_save_point_asks_the_index(kit: Kit) -> None:
     done = applied(kit, plan_upgrade(kit.backend, "seedshelf"))
     kit.backend.save_point(done.id).discard()
     plan = plan_undo(kit.backend)
-    assert (said(plan), plan.from_save_point) == (["seedshelf 1.4.2 → 1.4.1"], False)
+    assert (changes_of(plan), plan.from_save_point) == (["seedshelf 1.4.2 → 1.4.1"], False)
     assert plan.changes[0].hashes
     assert applied(kit, plan).plan.undoes == done.id
 
@@ -233,7 +236,7 @@ def test_undo_can_be_undone_by_its_id(kit: Kit) -> None:
     undo = applied(kit, plan_undo(kit.backend))
     kit.go_down()
     redo = plan_undo(kit.backend, undo.id)
-    assert (said(redo), redo.from_save_point) == (["seedshelf 1.4.1 → 1.4.2"], True)
+    assert (changes_of(redo), redo.from_save_point) == (["seedshelf 1.4.1 → 1.4.2"], True)
     applied(kit, redo)
     assert kit.tree() == after
 
@@ -249,7 +252,7 @@ def test_older_transaction_can_be_undone_only_after_the_newer_one(kit: Kit) -> N
     applied(kit, plan_undo(kit.backend))
     kit.go_down()
     plan = plan_undo(kit.backend, older.id)
-    assert (said(plan), plan.from_save_point) == (["pea 2.0 → 1.0"], True)
+    assert (changes_of(plan), plan.from_save_point) == (["pea 2.0 → 1.0"], True)
     applied(kit, plan)
     assert kit.tree() == before
 

@@ -1,4 +1,4 @@
-"""A RECORD names the files of its distribution and no others, or it is not followed."""
+"""RECORD files list the files of their own distribution, or are refused."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ def staged(kit: Kit, plan: Plan) -> Path:
     return stage
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_touched_paths_of_an_uninstall_are_complete(kit: Kit) -> None:
     site = kit.backend.environment.interpreter.scheme["purelib"]
-    found = kit.backend.records.touched_paths(REMOVAL, None)
-    assert {site / "seedshelf.py", site / "seedshelf-1.4.1.dist-info/RECORD"} <= found
+    paths = kit.backend.records.touched_paths(REMOVAL, None)
+    assert {site / "seedshelf.py", site / "seedshelf-1.4.1.dist-info/RECORD"} <= paths
     assert all(
         path.is_relative_to(site.parent) or "bin" in str(path) or "man" in str(path)
-        for path in found
+        for path in paths
     )
 
 
@@ -54,10 +54,10 @@ def test_touched_paths_of_an_upgrade_include_staged_files(kit: Kit) -> None:
     kit.publish(wheel)
     plan = plan_of(change_of("seedshelf", "1.4.1", "1.5"))
     before = kit.tree()
-    found = kit.backend.records.touched_paths(plan, staged(kit, plan))
+    paths = kit.backend.records.touched_paths(plan, staged(kit, plan))
     site = kit.backend.environment.interpreter.scheme["purelib"]
-    assert {site / "seedshelf.py", site / "seedshelf/deep/new.py"} <= found
-    assert site / "seedshelf-1.5.dist-info/RECORD" in found
+    assert {site / "seedshelf.py", site / "seedshelf/deep/new.py"} <= paths
+    assert site / "seedshelf-1.5.dist-info/RECORD" in paths
     assert kit.tree() == before
 
 
@@ -72,16 +72,16 @@ def test_touched_paths_refuse_packages_not_installed_or_not_staged(kit: Kit) -> 
 
 
 def test_modules_are_the_top_level_names(kit: Kit) -> None:
-    found = kit.backend.records.modules([*IDS, canonicalize_name("unknown")])
-    assert found == {id: (id.replace("-", "_"),) for id in IDS}
+    modules = kit.backend.records.modules([*IDS, canonicalize_name("unknown")])
+    assert modules == {name: (name.replace("-", "_"),) for name in IDS}
 
 
 def test_modules_of_staged_packages_replace_installed_ones(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="seedshelf", version="1.5", files={"shelf/__init__.py": ""}))
     stage = staged(kit, plan_of(change_of("seedshelf", "1.4.1", "1.5")))
     ids = [canonicalize_name(name) for name in ("seedshelf", "raintable")]
-    found = kit.backend.records.modules(ids, stage)
-    assert found == {ids[0]: ("shelf",), ids[1]: ("raintable",)}
+    modules = kit.backend.records.modules(ids, stage)
+    assert modules == {ids[0]: ("shelf",), ids[1]: ("raintable",)}
 
 
 def test_files_are_mapped_to_their_distributions(backend: Backend) -> None:
@@ -127,9 +127,9 @@ def test_distribution_without_record_is_unchangeable_with_a_reason(kit: Kit) -> 
     assert kit.backend.records.unchangeable_reasons(IDS, leaving=IDS) == {}
     kit.edit("seedshelf-1.4.1.dist-info/RECORD", None)
     kit.backend.environment.distributions()
-    found = kit.backend.records.unchangeable_reasons([canonicalize_name("seedshelf")])
-    assert list(found) == ["seedshelf"]
-    assert found[canonicalize_name("seedshelf")]
+    reasons = kit.backend.records.unchangeable_reasons([canonicalize_name("seedshelf")])
+    assert list(reasons) == ["seedshelf"]
+    assert reasons[canonicalize_name("seedshelf")]
 
 
 def test_fingerprint_changes_with_an_edited_file(kit: Kit) -> None:
@@ -138,31 +138,33 @@ def test_fingerprint_changes_with_an_edited_file(kit: Kit) -> None:
     assert set(before) == set(IDS)
     assert stamps(IDS) == before
     kit.edit("seedshelf.py", b"x = 1\n")
-    assert {id for id in IDS if stamps(IDS)[id] != before[id]} == {"seedshelf"}
+    assert {name for name in IDS if stamps(IDS)[name] != before[name]} == {"seedshelf"}
     kit.edit("bedplanner/layout.py", None)
-    changed = {id for id in IDS if stamps(IDS)[id] != before[id]}
+    changed = {name for name in IDS if stamps(IDS)[name] != before[name]}
     assert changed == {"seedshelf", "bedplanner"}
 
 
 def test_staged_distributions_are_read_like_installed_ones(kit: Kit) -> None:
     stage = staged(kit, UPGRADE)
-    found = kit.backend.records.staged(stage)
-    assert [str(d.version) for d in found.values() if isinstance(d, Distribution)] == ["1.4.2"]
-    (id,) = found
-    assert (id, kit.backend.records.startup_files(found, stage)) == ("seedshelf", {})
-    came = kit.backend.records.fingerprints(found, stage)
-    assert len(came[id]) == 64
-    again = kit.backend.records.fingerprints(found, stage)
-    assert again == came
+    distributions = kit.backend.records.staged(stage)
+    assert [str(d.version) for d in distributions.values() if isinstance(d, Distribution)] == [
+        "1.4.2"
+    ]
+    (name,) = distributions
+    assert (name, kit.backend.records.startup_files(distributions, stage)) == ("seedshelf", {})
+    fingerprints = kit.backend.records.fingerprints(distributions, stage)
+    assert len(fingerprints[name]) == 64
+    again = kit.backend.records.fingerprints(distributions, stage)
+    assert again == fingerprints
 
 
-# --- the real one
+# --- the real one only
 
 
 def test_staged_fingerprint_depends_only_on_the_contents(backend: Backend, garden: Demo) -> None:
-    """Not of what the installer added, nor of when; other contents have another."""
+    """Files and times that the installer added do not matter; other contents do."""
 
-    def came(text: str, number: int) -> str:
+    def staged_fingerprint(text: str, number: int) -> str:
         garden.index.publish(BuiltWheel(name="pea", version="1", files={"pea.py": text}))
         stage = garden.folder / "env" / ".pkgwidgets" / str(number)
         plan = plan_of(change_of("pea", None, "1"))
@@ -170,14 +172,18 @@ def test_staged_fingerprint_depends_only_on_the_contents(backend: Backend, garde
         garden.index.start()
         fresh = connect(garden.python, garden.index_url)
         fresh.installer.stage(plan, stage, no_report)
-        (found,) = fresh.records.fingerprints([canonicalize_name("pea")], stage).values()
-        return found
+        (fingerprint,) = fresh.records.fingerprints([canonicalize_name("pea")], stage).values()
+        return fingerprint
 
-    assert came("x = 1\n", 1) == came("x = 1\n", 2) != came("x = 2\n", 3)
+    assert (
+        staged_fingerprint("x = 1\n", 1)
+        == staged_fingerprint("x = 1\n", 2)
+        != staged_fingerprint("x = 2\n", 3)
+    )
 
 
 @pytest.mark.parametrize(
-    ("files", "found"),
+    ("files", "expected"),
     [
         ({"pea.pth": "import pea\n"}, ("pea.pth",)),
         (
@@ -190,13 +196,13 @@ def test_staged_fingerprint_depends_only_on_the_contents(backend: Backend, garde
     ids=range(4),
 )
 def test_startup_files_of_a_distribution_are_listed(
-    backend: Backend, garden: Demo, files: dict[str, str], found: tuple[str, ...]
+    backend: Backend, garden: Demo, files: dict[str, str], expected: tuple[str, ...]
 ) -> None:
     scheme = backend.environment.interpreter.scheme
     wheel = BuiltWheel(name="pea", version="1", files=files)
     WheelInstallation(wheel=wheel, python=garden.python, scheme=scheme, requested=True).run()
     pea = canonicalize_name("pea")
-    assert backend.records.startup_files([pea, *IDS]) == ({pea: found} if found else {})
+    assert backend.records.startup_files([pea, *IDS]) == ({pea: expected} if expected else {})
 
 
 def test_record_rows_are_filtered_by_top_level_names(tmp_path: Path) -> None:
@@ -205,8 +211,8 @@ def test_record_rows_are_filtered_by_top_level_names(tmp_path: Path) -> None:
     rows = ["pea/a.py", "pea.py", '"pea/b,c.py"', "peas/a.py", "pea-1.dist-info/RECORD",
             "../../bin/pea", "pod/pea/a.py", "/pea", "pea.cpython-311.so", "pod.py"]  # fmt: skip
     (info / "RECORD").write_text("".join(f"{row},,\n" for row in rows))
-    found = {entry.path for entry in record.entries_in(info, {"pea"})}
-    assert found == {"pea/a.py", "pea.py", "pea/b,c.py", "/pea", "pea.cpython-311.so"}
+    paths = {entry.path for entry in record.entries_in(info, {"pea"})}
+    assert paths == {"pea/a.py", "pea.py", "pea/b,c.py", "/pea", "pea.cpython-311.so"}
     assert {entry.path for entry in record.entries_in(info, {".."})} == {"../../bin/pea", "/pea"}
     assert record.entries_in(info, set()) == []
     (info / "RECORD").write_text("pod/../pea.py,,\n")
@@ -215,8 +221,8 @@ def test_record_rows_are_filtered_by_top_level_names(tmp_path: Path) -> None:
 
 def test_scripts_and_data_files_are_touched_paths(backend: Backend) -> None:
     prefix = backend.environment.interpreter.prefix
-    found = backend.records.touched_paths(REMOVAL, None)
-    assert {prefix / "bin/seedshelf", prefix / "share/man/man1/seedshelf.1"} <= found
+    paths = backend.records.touched_paths(REMOVAL, None)
+    assert {prefix / "bin/seedshelf", prefix / "share/man/man1/seedshelf.1"} <= paths
 
 
 def test_flipped_byte_is_reported_as_damage(backend: Backend, garden: Demo) -> None:
@@ -302,10 +308,10 @@ def test_record_rows_are_parsed_as_csv(tmp_path: Path) -> None:
         b"caf\xe9.py\n"
         b"__pycache__/c.cpython-311.pyc,,\n"
     )
-    found = {entry.path: entry.sha256 for entry in record.entries(info)}
+    hashes = {entry.path: entry.sha256 for entry in record.entries(info)}
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-    assert found.pop("d.py") is not None
-    assert found == {"a,b.txt": empty, "c.py": None, os.fsdecode(b"caf\xe9.py"): None}
+    assert hashes.pop("d.py") is not None
+    assert hashes == {"a,b.txt": empty, "c.py": None, os.fsdecode(b"caf\xe9.py"): None}
 
 
 @pytest.mark.parametrize(
@@ -332,8 +338,8 @@ def test_record_rows_are_parsed_as_csv(tmp_path: Path) -> None:
     ],
 )
 def test_module_names_are_derived_from_record_paths(path: str, module: str | None) -> None:
-    found = record.module_names([record.Entry(path, None)])
-    assert found == ({module} if module is not None else set())
+    names = record.module_names([record.Entry(path, None)])
+    assert names == ({module} if module is not None else set())
 
 
 def test_remove_requested_deletes_the_marker_and_its_record_row(garden: Demo) -> None:

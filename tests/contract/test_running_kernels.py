@@ -1,4 +1,4 @@
-"""Other kernels on the same environment: seen, told apart, and named in the plan."""
+"""Other kernels on the same environment are detected and named in the plan."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SUFFIX = str(sysconfig.get_config_var("EXT_SUFFIX"))
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start processes that look like kernels, and end them."""
+    """Yield a function that starts processes like kernels; end them afterwards."""
     with ExitStack() as running:
 
         def started(python: Path, name: str, code: str = "", notebook: str = "") -> int:
@@ -104,9 +104,9 @@ def test_loaded_packages_are_detected_from_mapped_libraries(
     process = start(Path(sys.executable), "kernel-5.json", code)
     plan = service.plan_upgrade("fast")
     assert [(kernel.process, kernel.loaded) for kernel in plan.kernels] == [(process, ("fast",))]
-    said = f"kernel-5 (process {process}) runs on this environment and has fast loaded"
-    assert f"{said}: restart it, too" in plan.warnings
-    assert said in str(plan)
+    sentence = f"kernel-5 (process {process}) runs on this environment and has fast loaded"
+    assert f"{sentence}: restart it, too" in plan.warnings
+    assert sentence in str(plan)
 
 
 MAPPING = """
@@ -120,7 +120,7 @@ def test_loaded_packages_are_the_same_for_panel_and_server(
     garden: Demo, start: Start, published: Callable[..., None], service: PackageService,
     tmp_path: Path,
 ) -> None:  # fmt: skip
-    """Libraries with a number, and replaced ones, count wherever a process of the kernel has them.
+    """Versioned and replaced libraries count in any process of the kernel.
 
     The panel asks for all kernels of the machine, a server for one that it started.
     """
@@ -128,7 +128,7 @@ def test_loaded_packages_are_the_same_for_panel_and_server(
         files: dict[str, str | bytes] = {library: b"not really", f"{name}.py": ""}
         published(BuiltWheel(name=name, version="1.0", files=files))
         service.install_package(name)
-    paths = [str(garden.site_packages / each) for each in ("libs/libpea.so.6", "quick/_pea.so")]
+    paths = [str(garden.site_packages / path) for path in ("libs/libpea.so.6", "quick/_pea.so")]
     python, file = garden.python, tmp_path / "kernel-6.json"
     child = f"{MAPPING.format(paths=paths)}\nprint('up', flush=True)\ninput()"
     argv = [str(python), "-c", child, str(file)]

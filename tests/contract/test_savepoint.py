@@ -1,4 +1,4 @@
-"""A save point puts back exactly what it saved, as often as it is asked, or says what it cannot."""
+"""A save point restores exactly what it saved, any number of times, or names what it cannot."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Place(Protocol):
     """A prefix with files, and one save point of it."""
 
     def save_point(self) -> SavePoint:
-        """Return it, as another session would."""
+        """Return the save point as another session does."""
 
     def write(self, path: str, content: bytes) -> None:
         """Replace a file, as installers do: never in place."""
@@ -34,10 +34,10 @@ class Place(Protocol):
         """Return where a file is."""
 
     def tree(self) -> object:
-        """Return all that is there."""
+        """Return all files."""
 
     def damage(self) -> None:
-        """Spoil what was saved."""
+        """Damage the saved files."""
 
 
 class FakePlace:
@@ -103,8 +103,8 @@ def real(tmp_path: Path, tree: Oracle) -> RealPlace:
 def place(request: pytest.FixtureRequest) -> Place:
     if request.param == "fake":
         return FakePlace()
-    found: RealPlace = request.getfixturevalue("real")
-    return found
+    real_place: RealPlace = request.getfixturevalue("real")
+    return real_place
 
 
 OLD = {"lib/pea.py": b"x = 1\n", "lib/pod/__init__.py": b"", "bin/pea": b"#!/bin/sh\n"}
@@ -118,7 +118,7 @@ def filled(place: Place) -> Collection[Path]:
 
 
 def changed(place: Place) -> None:
-    """Do what an upgrade does: replace, delete and add."""
+    """Replace, delete and add files, as an upgrade does."""
     place.write("lib/pea.py", b"x = 2\n")
     place.delete("lib/pod/__init__.py")
     for name in GONE:
@@ -187,7 +187,7 @@ def test_damaged_copies_are_reported_and_not_restored(place: Place) -> None:
     assert place.save_point().restore() == failed
 
 
-# --- the real one
+# --- the real one only
 
 
 def test_one_damaged_copy_does_not_stop_the_others(real: RealPlace) -> None:
@@ -222,18 +222,18 @@ def test_interrupted_restore_can_be_run_again(
         for number in range(len(paths)):
             changed(real)
             with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
-                patch.setattr(os, name, cut_off(getattr(os, name), number))
+                patch.setattr(os, name, interrupt_after(getattr(os, name), number))
                 real.save_point().restore()
             assert real.save_point().restore() == ()
             assert real.tree() == before
 
 
-def cut_off(function: Callable[..., object], after: int) -> Callable[..., object]:
-    """Let so many calls pass and interrupt all that come later."""
-    left = iter(range(after))
+def interrupt_after(function: Callable[..., object], after: int) -> Callable[..., object]:
+    """Let the first calls pass and interrupt all later ones."""
+    allowed = iter(range(after))
 
     def called(*args: object, **more: object) -> object:
-        if next(left, None) is None:
+        if next(allowed, None) is None:
             raise KeyboardInterrupt
         return function(*args, **more)
 
@@ -437,7 +437,7 @@ def test_restore_brings_back_files_with_long_names(real: RealPlace) -> None:
 def test_restore_verifies_every_path_afterwards(
     real: RealPlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each path is looked at again in the end, whatever the calls before have answered."""
+    """Each path is checked again at the end, whatever the earlier calls returned."""
     real.save_point().save(filled(real))
     changed(real)
     replace = filesystem.replace

@@ -1,4 +1,4 @@
-"""No secret is shown: each way in which one is told, against everything that we say or leave."""
+"""Secrets, however they are configured, appear in no output and in no file."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ TRACES = (
     quote(SECRET),
     PLAIN,
     "c4nary",
-    *(base64.b64encode(f"bob:{each}".encode()).decode() for each in (SECRET, PLAIN)),
+    *(base64.b64encode(f"bob:{password}".encode()).decode() for password in (SECRET, PLAIN)),
 )
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_index_cache: None) -> Path:
     for name in ("UV_NO_CONFIG", "NETRC"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -63,29 +63,31 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forgetful: None) -> Pa
 
 @contextmanager
 def command_lines() -> Iterator[list[str]]:
-    """Collect what any user could read of the processes of this machine that say a secret."""
-    found: list[str] = []
+    """Record the command lines of child processes, which any user can read."""
+    lines: list[str] = []
     ended = threading.Event()
 
     def watch() -> None:
         while not ended.wait(0.003):
             for file in Path("/proc").glob("[0-9]*/cmdline"):
                 with suppress(OSError):
-                    said = file.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
-                    if "--no-config" in said or "pip compile" in said or "keyring" in said:
-                        found.append(said)
+                    line = file.read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                    if "--no-config" in line or "pip compile" in line or "keyring" in line:
+                        lines.append(line)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        yield found
+        yield lines
     finally:
         ended.set()
         watcher.join()
 
 
-def told(shape: str, guard: Guard, home: Path, set_variable: Callable[[str, str], None]) -> None:
-    """Configure the index in one of the ways."""
+def configure_index(
+    shape: str, guard: Guard, home: Path, set_variable: Callable[[str, str], None]
+) -> None:
+    """Configure the index with a secret in this way."""
     url = guard.url
     match shape:
         case "password":
@@ -132,8 +134,8 @@ def credentials(shape: str) -> tuple[str, str] | None:
     return None
 
 
-def working(shape: str, garden: Demo) -> Callable[[str], Reply | None]:
-    """Return how the server answers while all is well; None is what the index says."""
+def usual_reply(shape: str, garden: Demo) -> Callable[[str], Reply | None]:
+    """Return the server's usual reply function; None passes the index's answer on."""
     place = garden.index_url.removesuffix("/simple/")
 
     def reply(path: str) -> Reply | None:
@@ -145,17 +147,17 @@ def working(shape: str, garden: Demo) -> Callable[[str], Reply | None]:
     return reply
 
 
-def failing(path: str) -> Reply:
-    """Answer with a page that says all that it was told."""
-    said = f"{PLAIN} of https://bob:{PLAIN}@packages.invalid/?token={PLAIN} is not welcome"
+def refusal(path: str) -> Reply:
+    """Answer with a page that repeats the secret."""
+    text = f"{PLAIN} of https://bob:{PLAIN}@packages.invalid/?token={PLAIN} is not welcome"
     detail = {"title": "Forbidden", "status": 403, "detail": f"https://bob:{PLAIN}@h/ said no"}
     if path.endswith("/seedshelf/"):
-        return 200, {"Content-Type": f"text/html; by=https://bob:{PLAIN}@h/"}, said.encode()
+        return 200, {"Content-Type": f"text/html; by=https://bob:{PLAIN}@h/"}, text.encode()
     return 403, {"Content-Type": "application/problem+json"}, json.dumps(detail).encode()
 
 
-class Said:
-    """Everything that was said, by who said it."""
+class CollectedTexts:
+    """All texts that were shown or written, by where they appeared."""
 
     def __init__(self) -> None:
         self.texts: dict[str, list[str]] = {}
@@ -165,7 +167,7 @@ class Said:
 
     def attempt(self, work: Callable[[], object]) -> bool:
         try:
-            self.add("answers", *(f"{found} {found!r}" for found in [work()]))
+            self.add("answers", *(f"{answer} {answer!r}" for answer in [work()]))
         except PkgwidgetsError as error:
             self.add("errors", error, repr(error), error.facts, vars(error), error.args)
             self.add("errors", *traceback.format_exception(error))
@@ -174,23 +176,23 @@ class Said:
         return True
 
 
-def everything(service: PackageService, said: Said) -> list[bool]:
-    """Do all that the service can, and keep what it says; return what succeeded."""
+def use_service(service: PackageService, texts: CollectedTexts) -> list[bool]:
+    """Call the service's methods and collect all texts; return which calls succeeded."""
 
     def listed() -> object:
         frame = service.check_for_updates(refresh=True)
-        said.add("frame", frame.to_csv(), frame, frame.to_html())
+        texts.add("frame", frame.to_csv(), frame, frame.to_html())
         infos = service.values.updates(refresh=True)
-        said.add("rest", json.dumps([error_status.package(info) for info in infos]))
+        texts.add("rest", json.dumps([error_status.package(info) for info in infos]))
         return infos
 
     def report(event: Event) -> None:
-        said.add("events", event)
+        texts.add("events", event)
 
     done = [
-        said.attempt(listed),
-        said.attempt(lambda: service.plan_install("pea")),
-        said.attempt(lambda: service.upgrade_package("seedshelf", report=report)),
+        texts.attempt(listed),
+        texts.attempt(lambda: service.plan_install("pea")),
+        texts.attempt(lambda: service.upgrade_package("seedshelf", report=report)),
     ]
     panel = PackagePanel(service)
     for message in ({"type": "check"}, {"type": "plan", "names": ["raintable"]}):
@@ -198,10 +200,10 @@ def everything(service: PackageService, said: Said) -> list[bool]:
         assert panel.wait(60)
     panel._on_table({"type": "history"})
     for widget in panel.children:
-        said.add("traits", *(repr(value) for value in widget.get_state().values()))
-    said.add("repr", service, repr(service._backend), service.index_url)
+        texts.add("traits", *(repr(value) for value in widget.get_state().values()))
+    texts.add("repr", service, repr(service._backend), service.index_url)
     history = service.history()
-    said.add("history", history.to_csv(), *map(repr, service.values.history()))
+    texts.add("history", history.to_csv(), *map(repr, service.values.history()))
     return done
 
 
@@ -216,38 +218,38 @@ def test_secrets_appear_in_no_output_or_file(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.INFO)
-    said = Said()
+    collected = CollectedTexts()
     if shape == "uv's standard error":
         place = f"https://bob:{PLAIN}@127.0.0.1:1/pod-1.0-py3-none-any.whl"
         garden.index.publish(BuiltWheel(name="pea", version="1.0", requires=(f"pod @ {place}",)))
     with guarded(garden.index_url, credentials(shape)) as guard, command_lines() as lines:
-        told(shape, guard, home, monkeypatch.setenv)
-        guard.reply = working(shape, garden)
+        configure_index(shape, guard, home, monkeypatch.setenv)
+        guard.reply = usual_reply(shape, garden)
         service = PackageService(garden.python)
-        done = everything(service, said)
-        assert (done[0], done[2]) == (True, True), said.texts.get("errors")
+        done = use_service(service, collected)
+        assert (done[0], done[2]) == (True, True), collected.texts.get("errors")
         assert service.get_package("seedshelf").version == "1.4.2"
         if shape not in ("error page", "uv's standard error"):
-            guard.reply = failing
+            guard.reply = refusal
         else:
             monkeypatch.setenv("UV_DEFAULT_INDEX", guard.with_credentials(f"bob:{PLAIN}"))
-            guard.reply = failing if shape == "error page" else lambda path: (503, {}, b"")
-        assert not all(everything(PackageService(garden.python), said))
+            guard.reply = refusal if shape == "error page" else lambda path: (503, {}, b"")
+        assert not all(use_service(PackageService(garden.python), collected))
     for file in (garden.python.parent.parent / ".pkgwidgets").rglob("*"):
         if file.is_file():
-            said.add("files", file.read_bytes().decode("latin-1"))
+            collected.add("files", file.read_bytes().decode("latin-1"))
     out, err = capfd.readouterr()
-    said.add("output", out, err)
-    said.add("log", caplog.text)
-    said.add("command lines", *lines)
+    collected.add("output", out, err)
+    collected.add("log", caplog.text)
+    collected.add("command lines", *lines)
     assert {"frame", "errors", "traits", "rest", "history", "files", "command lines"} <= {
-        sink for sink, texts in said.texts.items() if any(texts)
+        sink for sink, texts in collected.texts.items() if any(texts)
     }
-    found = {
+    leaks = {
         sink: text[max(0, text.find(trace) - 200) :][:400]
-        for sink, texts in said.texts.items()
+        for sink, texts in collected.texts.items()
         for text in texts
         for trace in TRACES
         if trace in text
     }
-    assert found == {}
+    assert leaks == {}

@@ -1,4 +1,4 @@
-"""An index answers with releases or with what is wrong, a project at a time, and keeps secrets."""
+"""An index answers with releases or an error for each project, and reveals no credentials."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def releases(index: Index, name: str) -> Sequence[Release]:
     return answer
 
 
-# --- both
+# --- the fake and the real one
 
 
 def test_releases_are_listed_latest_first_with_their_details(kit: Kit) -> None:
@@ -67,11 +67,11 @@ def test_releases_are_listed_latest_first_with_their_details(kit: Kit) -> None:
     )
     kit.publish(BuiltWheel(name="Pea_Pod", version="1.9", yanked="burst"))
     kit.publish(wheel, BuiltWheel(name="Pea_Pod", version="1.10"))
-    found = releases(kit.backend.index, "pea-pod")
-    assert [str(release.version) for release in found] == ["2.0", "1.10", "1.9"]
-    assert [release.yanked for release in found] == [False, False, True]
-    assert found[0].uploaded == datetime(2026, 3, 1, tzinfo=UTC)
-    (file,) = found[0].wheels
+    listed = releases(kit.backend.index, "pea-pod")
+    assert [str(release.version) for release in listed] == ["2.0", "1.10", "1.9"]
+    assert [release.yanked for release in listed] == [False, False, True]
+    assert listed[0].uploaded == datetime(2026, 3, 1, tzinfo=UTC)
+    (file,) = listed[0].wheels
     assert file == Wheel(
         filename="pea_pod-2.0-py3-none-any.whl",
         sha256=wheel.sha256,
@@ -82,13 +82,13 @@ def test_releases_are_listed_latest_first_with_their_details(kit: Kit) -> None:
 
 def test_failed_project_has_its_error_as_result(kit: Kit) -> None:
     ids = [canonicalize_name(name) for name in ("seedshelf", "nothing")]
-    told: list[Event] = []
-    answers = kit.backend.index.releases_of(IndexQuery(ids), told.append)
+    events: list[Event] = []
+    answers = kit.backend.index.releases_of(IndexQuery(ids), events.append)
     assert isinstance(answers[ids[1]], ProjectNotFound)
     assert not isinstance(answers[ids[0]], PkgwidgetsError)
-    came = [event for event in told if isinstance(event, ProjectAnswered)]
-    assert [(event.done, event.total) for event in came] == [(1, 2), (2, 2)]
-    assert {event.id: event.answer for event in came} == answers
+    project_answers = [event for event in events if isinstance(event, ProjectAnswered)]
+    assert [(event.done, event.total) for event in project_answers] == [(1, 2), (2, 2)]
+    assert {event.id: event.answer for event in project_answers} == answers
 
 
 def test_unavailable_index_is_the_result_of_every_project(kit: Kit) -> None:
@@ -116,7 +116,7 @@ def test_listing_stops_at_the_first_sufficient_release(kit: Kit, newest: str, se
     kit.publish(*(BuiltWheel(name="pea", version=version) for version in ("1.8", "1.10", "1.9")))
     answers = kit.backend.index.releases_of(
         IndexQuery(
-            [PEA], stop_at=lambda id, release: id == PEA and release.version == Version(newest)
+            [PEA], stop_at=lambda name, release: name == PEA and release.version == Version(newest)
         )
     )
     answer = answers[PEA]
@@ -125,7 +125,7 @@ def test_listing_stops_at_the_first_sufficient_release(kit: Kit, newest: str, se
 
 
 def test_stale_release_list_is_used_with_a_reason_after_503(
-    server: Answers, index: SimpleIndex
+    server: FakeServer, index: SimpleIndex
 ) -> None:
     server.files(file())
     assert len(releases(index, "pea")) == 1
@@ -141,28 +141,28 @@ def test_only_skipped_versions_may_be_omitted(kit: Kit) -> None:
     answer = kit.backend.index.releases_of(
         IndexQuery(
             [PEA],
-            stop_at=lambda id, release: release.version == Version("1.8"),
-            skip_version=lambda id, version, seen: version == Version("1.9") and len(seen) == 1,
+            stop_at=lambda name, release: release.version == Version("1.8"),
+            skip_version=lambda name, version, seen: version == Version("1.9") and len(seen) == 1,
         )
     )[PEA]
     assert not isinstance(answer, PkgwidgetsError)
-    said = [str(release.version) for release in answer]
-    assert [version for version in said if version != "1.9"] == ["1.10", "1.8"]
+    listed = [str(release.version) for release in answer]
+    assert [version for version in listed if version != "1.9"] == ["1.10", "1.8"]
 
 
-# --- the real one, against any answer
+# --- the real one, with any answer
 
 
 @dataclass
-class Answers:
-    """What a server sends, whatever it is asked."""
+class FakeServer:
+    """A server that gives the same answer to every request."""
 
     body: bytes = b""
     status: int = 200
     kind: str = JSON
     headers: dict[str, str] = field(default_factory=dict)
     url: str = ""
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     authorised: list[str | None] = field(default_factory=list)
 
     def json(self, page: object) -> None:
@@ -173,12 +173,12 @@ class Answers:
 
 
 @pytest.fixture
-def server(forgetful: None) -> Iterator[Answers]:
-    answers = Answers()
+def server(empty_index_cache: None) -> Iterator[FakeServer]:
+    answers = FakeServer()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            answers.asked.append(self.path)
+            answers.requests.append(self.path)
             answers.authorised.append(self.headers.get("Authorization"))
             self.send_response(answers.status)
             if answers.kind:
@@ -203,7 +203,7 @@ def server(forgetful: None) -> Iterator[Answers]:
 
 
 @pytest.fixture
-def index(server: Answers) -> SimpleIndex:
+def index(server: FakeServer) -> SimpleIndex:
     return SimpleIndex(index_settings.sources_for_url(server.url))
 
 
@@ -219,19 +219,19 @@ def file(name: str = "pea-1.0-py3-none-any.whl", **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_missing_project_is_reported_after_404_or_410(
-    server: Answers, index: SimpleIndex, status: int
+    server: FakeServer, index: SimpleIndex, status: int
 ) -> None:
     server.status = status
     assert str(failure(index)).startswith(f"pea is not on {server.url}.")
-    assert server.asked == ["/simple/pea/"]
+    assert server.requests == ["/simple/pea/"]
 
 
 @pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 403, 408, 429, 500, 503])
-def test_unexpected_status_is_reported(server: Answers, index: SimpleIndex, status: int) -> None:
+def test_unexpected_status_is_reported(server: FakeServer, index: SimpleIndex, status: int) -> None:
     server.status = status
-    found = failure(index)
-    assert isinstance(found, IndexUnavailable)
-    assert found.reason == f"it answered {status}"
+    error = failure(index)
+    assert isinstance(error, IndexUnavailable)
+    assert error.reason == f"it answered {status}"
 
 
 @pytest.mark.parametrize(
@@ -259,41 +259,41 @@ def test_unexpected_status_is_reported(server: Answers, index: SimpleIndex, stat
     ids=range(18),
 )
 def test_unreadable_page_is_reported(
-    server: Answers, index: SimpleIndex, kind: str, body: bytes
+    server: FakeServer, index: SimpleIndex, kind: str, body: bytes
 ) -> None:
     server.kind, server.body = kind, body
-    found = failure(index)
-    assert isinstance(found, IndexUnavailable)
-    assert found.reason.startswith("its page of pea cannot be read (")
-    assert len(found.reason) < 300
+    error = failure(index)
+    assert isinstance(error, IndexUnavailable)
+    assert error.reason.startswith("its page of pea cannot be read (")
+    assert len(error.reason) < 300
 
 
 def test_plain_json_type_and_newer_minor_version_are_accepted(
-    server: Answers, index: SimpleIndex
+    server: FakeServer, index: SimpleIndex
 ) -> None:
     server.kind = "application/json; charset=utf-8"
     server.json({"meta": {"api-version": "1.99"}, "files": [file()], "new": True})
     assert [str(release.version) for release in releases(index, "pea")] == ["1.0"]
 
 
-def test_refused_connection_is_reported(forgetful: None) -> None:
+def test_refused_connection_is_reported(empty_index_cache: None) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-        found = failure(
+        error = failure(
             SimpleIndex(index_settings.sources_for_url(f"http://127.0.0.1:{port}/simple/"))
         )
-    assert isinstance(found, IndexUnavailable)
-    assert found.reason == "no connection"
+    assert isinstance(error, IndexUnavailable)
+    assert error.reason == "no connection"
 
 
-def test_truncated_response_is_an_error(server: Answers, index: SimpleIndex) -> None:
+def test_truncated_response_is_an_error(server: FakeServer, index: SimpleIndex) -> None:
     server.files(file())
     server.headers["Content-Length"] = str(len(server.body) + 100)
     assert isinstance(failure(index), IndexUnavailable)
 
 
-def test_too_large_response_is_an_error(server: Answers) -> None:
+def test_too_large_response_is_an_error(server: FakeServer) -> None:
     limits = IndexLimits(http=HttpLimits(max_bytes=1000))
     server.files(file(more="x" * 2000))
     settings = replace(index_settings.sources_for_url(server.url), limits=limits)
@@ -302,15 +302,15 @@ def test_too_large_response_is_an_error(server: Answers) -> None:
 
 @pytest.mark.parametrize("location", ["/simple/pea/", "file:///etc/passwd", "http://["])
 def test_invalid_or_endless_redirect_is_an_error(
-    server: Answers, index: SimpleIndex, location: str
+    server: FakeServer, index: SimpleIndex, location: str
 ) -> None:
     server.status, server.headers["Location"] = 302, location
-    found = failure(index)
-    assert isinstance(found, IndexUnavailable)
-    assert location not in found.reason
+    error = failure(index)
+    assert isinstance(error, IndexUnavailable)
+    assert location not in error.reason
 
 
-def test_files_of_other_projects_are_ignored(server: Answers, index: SimpleIndex) -> None:
+def test_files_of_other_projects_are_ignored(server: FakeServer, index: SimpleIndex) -> None:
     server.files(
         file(),
         file("pod-9.0-py3-none-any.whl"),
@@ -320,15 +320,15 @@ def test_files_of_other_projects_are_ignored(server: Answers, index: SimpleIndex
         file("PEA-1.1.zip"),
         file(""),
     )
-    found = releases(index, "pea")
-    assert [(str(release.version), len(release.wheels)) for release in found] == [
+    listed = releases(index, "pea")
+    assert [(str(release.version), len(release.wheels)) for release in listed] == [
         ("1.1", 0),
         ("1.0", 1),
     ]
 
 
 @pytest.mark.parametrize("size", [None, -1, "7", 1.5, 10**5000], ids=range(5))
-def test_invalid_file_size_is_unknown(server: Answers, index: SimpleIndex, size: object) -> None:
+def test_invalid_file_size_is_unknown(server: FakeServer, index: SimpleIndex, size: object) -> None:
     monster = isinstance(size, int) and size > 0
     server.files(file(size="MONSTER" if monster else size))
     server.body = server.body.replace(b'"MONSTER"', b"9" * 5000)
@@ -338,13 +338,13 @@ def test_invalid_file_size_is_unknown(server: Answers, index: SimpleIndex, size:
 
 
 @pytest.mark.parametrize("hashes", [{}, {"md5": "00"}])
-def test_missing_hash_is_unknown(server: Answers, index: SimpleIndex, hashes: object) -> None:
+def test_missing_hash_is_unknown(server: FakeServer, index: SimpleIndex, hashes: object) -> None:
     server.files(file(hashes=hashes))
     assert releases(index, "pea")[0].wheels[0].sha256 is None
 
 
 @pytest.mark.parametrize("text", ["", "xyz", f"{'0' * 64} --pre", f"{'0' * 64}\n-e /x"])
-def test_invalid_hash_is_unknown(server: Answers, index: SimpleIndex, text: object) -> None:
+def test_invalid_hash_is_unknown(server: FakeServer, index: SimpleIndex, text: object) -> None:
     server.files(file(hashes={"sha256": text}))
     answer = index.releases_of(IndexQuery([PEA]))[PEA]
     hashes = [] if isinstance(answer, PkgwidgetsError) else [w.sha256 for w in answer[0].wheels]
@@ -362,7 +362,7 @@ def test_invalid_hash_is_unknown(server: Answers, index: SimpleIndex, text: obje
     ],
 )
 def test_upload_time_is_parsed_or_unknown(
-    server: Answers, index: SimpleIndex, text: str | None, time: datetime | None
+    server: FakeServer, index: SimpleIndex, text: str | None, time: datetime | None
 ) -> None:
     server.files(file() | {"upload-time": text})
     assert releases(index, "pea")[0].uploaded == time
@@ -373,7 +373,7 @@ def test_upload_time_is_parsed_or_unknown(
     [(">=3.8", SpecifierSet(">=3.8")), (">=3.*", SpecifierSet(">=3")), ("", None), (None, None)],
 )
 def test_requires_python_is_parsed_or_unknown(
-    server: Answers, index: SimpleIndex, text: str | None, specifier: SpecifierSet | None
+    server: FakeServer, index: SimpleIndex, text: str | None, specifier: SpecifierSet | None
 ) -> None:
     server.files(file() | {"requires-python": text})
     assert releases(index, "pea")[0].wheels[0].requires_python == specifier
@@ -384,7 +384,7 @@ def test_requires_python_is_parsed_or_unknown(
     [((False, False), False), ((True, "why"), True), ((True, False), False), (("", None), False)],
 )
 def test_release_is_yanked_if_all_of_its_files_are(
-    server: Answers, index: SimpleIndex, marks: tuple[object, object], yanked: bool
+    server: FakeServer, index: SimpleIndex, marks: tuple[object, object], yanked: bool
 ) -> None:
     names = ("pea-1.0-py3-none-any.whl", "pea-1.0.tar.gz")
     server.files(*(file(name, yanked=mark) for name, mark in zip(names, marks, strict=True)))
@@ -398,36 +398,40 @@ def wheels_of(index: SimpleIndex) -> list[str]:
 TWO = ("pea-1.0-py3-none-any.whl", "pea-1.0-py2.py3-none-any.whl")
 
 
-def test_yanked_release_keeps_its_wheels(server: Answers, index: SimpleIndex) -> None:
+def test_yanked_release_keeps_its_wheels(server: FakeServer, index: SimpleIndex) -> None:
     server.files(*(file(name, yanked=True) for name in TWO))
     assert wheels_of(index) == list(TWO)
 
 
-def test_yanked_wheel_beside_a_good_wheel_is_omitted(server: Answers, index: SimpleIndex) -> None:
+def test_yanked_wheel_beside_a_good_wheel_is_omitted(
+    server: FakeServer, index: SimpleIndex
+) -> None:
     server.files(file(TWO[0], yanked="bad"), file(TWO[1]))
     assert wheels_of(index) == [TWO[1]]
 
 
-def test_yanked_wheel_beside_a_good_sdist_is_omitted(server: Answers, index: SimpleIndex) -> None:
+def test_yanked_wheel_beside_a_good_sdist_is_omitted(
+    server: FakeServer, index: SimpleIndex
+) -> None:
     server.files(file(TWO[0], yanked="bad"), file("pea-1.0.tar.gz"))
     assert wheels_of(index) == []
 
 
 @pytest.mark.parametrize("sdist", ["pea-1.tar.gz", "pea-1.0.0.tar.gz", "pea-01.0.tar.gz"])
 def test_two_spellings_of_a_version_are_one_release(
-    server: Answers, index: SimpleIndex, sdist: str
+    server: FakeServer, index: SimpleIndex, sdist: str
 ) -> None:
     server.files(file(), file(sdist))
-    (found,) = releases(index, "pea")
-    assert found.version == Version("1.0")
-    assert [wheel.filename for wheel in found.wheels] == ["pea-1.0-py3-none-any.whl"]
+    (release,) = releases(index, "pea")
+    assert release.version == Version("1.0")
+    assert [wheel.filename for wheel in release.wheels] == ["pea-1.0-py3-none-any.whl"]
 
 
 def test_wheels_for_another_platform_are_not_compatible(kit: Kit) -> None:
     kit.publish(BuiltWheel(name="pea", version="1.0", tag="cp27-cp27m-win32"))
-    (found,) = releases(kit.backend.index, "pea")
-    assert [wheel.filename for wheel in found.wheels] == ["pea-1.0-cp27-cp27m-win32.whl"]
-    assert compatible_wheels(found, kit.backend.environment.interpreter) == ()
+    (release,) = releases(kit.backend.index, "pea")
+    assert [wheel.filename for wheel in release.wheels] == ["pea-1.0-cp27-cp27m-win32.whl"]
+    assert compatible_wheels(release, kit.backend.environment.interpreter) == ()
 
 
 # --- addresses and secrets
@@ -438,29 +442,29 @@ def test_wheels_for_another_platform_are_not_compatible(kit: Kit) -> None:
     [(404, b"", ""), (500, b"", ""), (200, b"{", ""), (200, b"{}", ""), (302, b"", "file:///x")],
 )
 def test_credentials_are_sent_but_not_in_error_messages(
-    server: Answers, status: int, body: bytes, location: str
+    server: FakeServer, status: int, body: bytes, location: str
 ) -> None:
     server.status, server.body = status, body
     if location:
         server.headers["Location"] = location
     secret = server.url.replace("//", "//someone:s3cr3t@")
     index = SimpleIndex(index_settings.sources_for_url(secret))
-    found = failure(index)
+    error = failure(index)
     assert index.url == server.url
     assert set(server.authorised) == {f"Basic {b64encode(b'someone:s3cr3t').decode()}"}
-    for said in (str(found), repr(found), str(found.facts), repr(index)):
-        assert "s3cr3t" not in said
+    for text in (str(error), repr(error), str(error.facts), repr(index)):
+        assert "s3cr3t" not in text
 
 
-def test_credentials_of_an_unreachable_index_are_not_shown(forgetful: None) -> None:
+def test_credentials_of_an_unreachable_index_are_not_shown(empty_index_cache: None) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         index = SimpleIndex(
             index_settings.sources_for_url(f"http://someone:s3cr3t@127.0.0.1:{port}/simple")
         )
-        found = failure(index)
-    assert "s3cr3t" not in f"{found} {found!r} {index.url}"
+        error = failure(index)
+    assert "s3cr3t" not in f"{error} {error!r} {index.url}"
     assert index.url == f"http://127.0.0.1:{port}/simple/"
 
 
@@ -484,25 +488,25 @@ def test_credentials_of_a_refused_url_are_not_shown() -> None:
     assert "s3cr3t" not in f"{caught.value} {caught.value!r}"
 
 
-def listed(server: Answers, *versions: str) -> None:
-    """Answer with these versions, listed as PEP 700 has it, and a tag that never changes."""
+def serve_versions(server: FakeServer, *versions: str) -> None:
+    """Answer with these versions, listed as in PEP 700, and a constant ETag."""
     files = [file(f"pea-{version}-py3-none-any.whl") for version in versions]
     server.json({"meta": {"api-version": "1.1"}, "files": files, "versions": versions})
     server.headers = {"ETag": '"1"', "Cache-Control": "max-age=600"}
 
 
 def test_skipped_version_is_requested_when_it_is_needed(
-    server: Answers, index: SimpleIndex
+    server: FakeServer, index: SimpleIndex
 ) -> None:
-    listed(server, "1.0", "2.0", "3.0")
+    serve_versions(server, "1.0", "2.0", "3.0")
     forbidden = {Version("2.0"), Version("3.0")}
 
     def seen() -> list[str]:
         answer = index.releases_of(
             IndexQuery(
                 [PEA],
-                stop_at=lambda id, release: release.version not in forbidden,
-                skip_version=lambda id, version, seen: version in forbidden and bool(seen),
+                stop_at=lambda name, release: release.version not in forbidden,
+                skip_version=lambda name, version, seen: version in forbidden and bool(seen),
             )
         )[PEA]
         assert not isinstance(answer, PkgwidgetsError)
@@ -510,18 +514,18 @@ def test_skipped_version_is_requested_when_it_is_needed(
 
     assert seen() == ["3.0", "1.0"]
     assert seen() == ["3.0", "1.0"]
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
     forbidden.remove(Version("2.0"))
     assert seen() == ["3.0", "2.0"]
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
-def test_page_with_no_store_is_not_cached(server: Answers, index: SimpleIndex) -> None:
-    listed(server, "1.0")
+def test_page_with_no_store_is_not_cached(server: FakeServer, index: SimpleIndex) -> None:
+    serve_versions(server, "1.0")
     server.headers["Cache-Control"] = "max-age=600, no-store"
     for _ in range(2):
         assert len(releases(index, "pea")) == 1
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
     assert ReleaseCache(index.url).get([PEA]) == {}
 
 
@@ -546,22 +550,24 @@ def test_cache_of_an_older_format_is_not_read(tmp_path: Path) -> None:
     assert ReleaseCache("here", tmp_path).get([PEA]) == {}
 
 
-def test_absurdly_large_file_size_is_unknown(server: Answers, index: SimpleIndex) -> None:
-    listed(server, "1.0")
+def test_absurdly_large_file_size_is_unknown(server: FakeServer, index: SimpleIndex) -> None:
+    serve_versions(server, "1.0")
     server.body = server.body.replace(b'"url"', b'"size": 1000000000000000000000000000000, "url"')
     for _ in range(2):
         (wheel,) = releases(index, "pea")[0].wheels
         assert wheel.size is None
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
     "digest", ["0" * 63, "0" * 64 + "\n--index-url http://host.invalid/", "Z" * 64]
 )
-def test_malformed_sha256_is_dropped_by_index_and_find_links(server: Answers, digest: str) -> None:
+def test_malformed_sha256_is_dropped_by_index_and_find_links(
+    server: FakeServer, digest: str
+) -> None:
     server.files(file() | {"hashes": {"sha256": digest}})
-    found = FindLinks(server.url, NetworkSettings()).releases_of(IndexQuery([PEA]))
-    (linked,) = found[PEA][0].wheels
+    answers = FindLinks(server.url, NetworkSettings()).releases_of(IndexQuery([PEA]))
+    (linked,) = answers[PEA][0].wheels
     (indexed,) = releases(SimpleIndex(index_settings.sources_for_url(server.url)), "pea")[0].wheels
     assert linked.sha256 is None
     assert indexed.sha256 is None
@@ -577,9 +583,9 @@ def test_malformed_sha256_is_dropped_by_index_and_find_links(server: Answers, di
     ],
 )
 def test_damaged_cache_entry_is_requested_again(
-    server: Answers, index: SimpleIndex, damage: str, tmp_path: Path
+    server: FakeServer, index: SimpleIndex, damage: str, tmp_path: Path
 ) -> None:
-    listed(server, "1.0")
+    serve_versions(server, "1.0")
     kept = SimpleIndex(index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path))
     assert len(releases(kept, "pea")) == 1
     with closing(sqlite3.connect(next(tmp_path.glob("*.sqlite3")))) as database:
@@ -588,14 +594,14 @@ def test_damaged_cache_entry_is_requested_again(
     kept = SimpleIndex(index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path))
     for _ in range(2):
         assert len(releases(kept, "pea")) == 1
-    assert len(server.asked) == 2
+    assert len(server.requests) == 2
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_check_works_with_a_corrupted_cache_file(
-    server: Answers, tmp_path: Path, seed: int
+    server: FakeServer, tmp_path: Path, seed: int
 ) -> None:
-    listed(server, "1.0")
+    serve_versions(server, "1.0")
     ids = [canonicalize_name(f"pea-{number}") for number in range(30)]
     SimpleIndex(
         index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path)
@@ -608,18 +614,18 @@ def test_check_works_with_a_corrupted_cache_file(
         body[chance.randrange(len(body))] = chance.randrange(256)
     file.write_bytes(body)
     for _ in range(2):
-        found = SimpleIndex(
+        answers = SimpleIndex(
             index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path)
         )
-        assert set(found.releases_of(IndexQuery(ids))) == set(ids)
+        assert set(answers.releases_of(IndexQuery(ids))) == set(ids)
 
 
 @pytest.mark.parametrize("location", ["http://[bad/", "file:///etc/hosts", "http://host:port/"])
 def test_redirect_to_an_invalid_url_is_reported(
-    server: Answers, index: SimpleIndex, location: str
+    server: FakeServer, index: SimpleIndex, location: str
 ) -> None:
     server.status, server.headers = 302, {"Location": location}
-    found = failure(index)
-    assert isinstance(found, IndexUnavailable)
+    error = failure(index)
+    assert isinstance(error, IndexUnavailable)
     with pytest.raises(RequestFailed):
         FindLinks(server.url, NetworkSettings()).releases_of(IndexQuery([PEA]))

@@ -1,4 +1,4 @@
-"""Transactions on the fake and on the real one: the old environment or the new one."""
+"""Transactions on the fake and on the real backend: the old environment or the new one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 from fakes import Kit
-from transaction_faults import crashed, last, trees_of_six
+from transaction_faults import crash_after, last_transaction, trees_of_six_upgrades
 
 from pkgwidgets.core.errors import (
     Cancelled,
@@ -28,7 +28,7 @@ ALL_STEPS = (
 on_the_real_one = pytest.mark.parametrize("kit", ["real"], indirect=True)
 
 
-# --- as it should be
+# --- without faults
 
 
 def test_every_step_is_recorded_in_order(kit: Kit) -> None:
@@ -36,15 +36,15 @@ def test_every_step_is_recorded_in_order(kit: Kit) -> None:
     done = apply.apply_plan(kit.backend, plan)
     assert (done.outcome, done.plan) == (Outcome.COMMITTED, plan)
     assert done.finished is not None
-    (found,) = kit.backend.journal.transactions()
-    assert (found.id, found.outcome) == (done.id, Outcome.COMMITTED)
+    (transaction,) = kit.backend.journal.transactions()
+    assert (transaction.id, transaction.outcome) == (done.id, Outcome.COMMITTED)
     assert kit.backend.journal.steps(done.id) == ALL_STEPS
 
 
 def test_every_stage_is_reported_with_the_transaction_id(kit: Kit) -> None:
-    told: list[Event] = []
-    done = apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "seedshelf"), told.append)
-    assert list(dict.fromkeys(event.stage for event in told)) == [
+    events: list[Event] = []
+    done = apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "seedshelf"), events.append)
+    assert list(dict.fromkeys(event.stage for event in events)) == [
         Stage.FETCHING,
         Stage.CHECKING,
         Stage.SAVING,
@@ -52,11 +52,11 @@ def test_every_stage_is_reported_with_the_transaction_id(kit: Kit) -> None:
         Stage.VERIFYING,
         Stage.DONE,
     ]
-    assert {event.transaction for event in told} == {done.id}
-    assert told[-1].text == "seedshelf 1.4.1 → 1.4.2"
+    assert {event.transaction for event in events} == {done.id}
+    assert events[-1].text == "seedshelf 1.4.1 → 1.4.2"
 
 
-# --- something fails, at any call of anything
+# --- a fault at any call
 
 
 @pytest.mark.parametrize(
@@ -70,24 +70,24 @@ def test_cancellation_at_any_stage_leaves_the_environment_unchanged(kit: Kit, st
     plan, before = plan_upgrade(kit.backend, "bedplanner"), kit.tree()
     with pytest.raises(Cancelled) as caught:
         apply.apply_plan(kit.backend, plan, cancel)
-    found = last(kit.backend)
+    transaction = last_transaction(kit.backend)
     assert kit.tree() == before
-    assert (found.outcome, caught.value.transaction) == (Outcome.ROLLED_BACK, found.id)
-    rolled_back = "INTENT" in kit.backend.journal.steps(found.id)
+    assert (transaction.outcome, caught.value.transaction) == (Outcome.ROLLED_BACK, transaction.id)
+    rolled_back = "INTENT" in kit.backend.journal.steps(transaction.id)
     assert rolled_back == (stage in (Stage.INSTALLING, Stage.VERIFYING))
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
-# --- the installer, or what it installs, is bad
+# --- bad installers and wheels
 
 
 def test_failed_import_check_prevents_the_installation(kit: Kit) -> None:
     plan, before = plan_upgrade(kit.backend), kit.tree()
     with pytest.raises(StageFailed, match="harvestscale") as caught:
         apply.apply_plan(kit.backend, plan)
-    found = last(kit.backend)
-    assert (found.outcome, found.id) == (Outcome.ROLLED_BACK, caught.value.transaction)
-    assert kit.backend.journal.steps(found.id) == ("PLAN", "ABORTED")
+    transaction = last_transaction(kit.backend)
+    assert (transaction.outcome, transaction.id) == (Outcome.ROLLED_BACK, caught.value.transaction)
+    assert kit.backend.journal.steps(transaction.id) == ("PLAN", "ABORTED")
     assert kit.tree() == before
 
 
@@ -97,7 +97,7 @@ def test_module_that_already_failed_to_import_does_not_block(kit: Kit) -> None:
     assert done.outcome is Outcome.COMMITTED
 
 
-# --- the environment is not what was planned for
+# --- stale plans
 
 
 def test_change_during_staging_raises_stale_plan(kit: Kit) -> None:
@@ -113,32 +113,32 @@ def test_change_during_staging_raises_stale_plan(kit: Kit) -> None:
     with pytest.raises(StalePlan):
         apply.apply_plan(kit.backend, plan, meddle)
     assert [kit.tree()] == trees
-    assert "INTENT" not in kit.backend.journal.steps(last(kit.backend).id)
+    assert "INTENT" not in kit.backend.journal.steps(last_transaction(kit.backend).id)
 
 
-# --- what cannot be put back, and what a crash left
+# --- incomplete rollbacks and interrupted changes
 
 
 @pytest.mark.parametrize("after", ALL_STEPS[1:-1])
 def test_interrupted_change_is_rolled_back_by_recovery(kit: Kit, after: str) -> None:
     before = kit.tree()
-    id = crashed(kit.backend, plan_upgrade(kit.backend, "bedplanner"), after)
-    assert last(kit.backend).outcome is Outcome.STARTED
+    transaction_id = crash_after(kit.backend, plan_upgrade(kit.backend, "bedplanner"), after)
+    assert last_transaction(kit.backend).outcome is Outcome.STARTED
     with kit.backend.environment.locked("recovery"):
-        assert recovery.recover(kit.backend) == (id,)
+        assert recovery.recover(kit.backend) == (transaction_id,)
         assert recovery.recover(kit.backend) == ()
     assert kit.tree() == before
-    assert (last(kit.backend).outcome, last(kit.backend).error) == (
+    assert (last_transaction(kit.backend).outcome, last_transaction(kit.backend).error) == (
         Outcome.ROLLED_BACK,
         "it was cut off",
     )
 
 
-# --- going back
+# --- undo
 
 
 def test_last_five_transactions_are_undone_exactly_without_the_index(kit: Kit) -> None:
-    trees = list(trees_of_six(kit))
+    trees = list(trees_of_six_upgrades(kit))
     kit.go_down()
     for tree in reversed(trees):
         apply.apply_plan(kit.backend, plan_undo(kit.backend))

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from fakes import FakeKit, Oracle
-from spoilt_wheels import SpoiltWheel
+from malformed_wheels import MalformedWheel
 
 from pkgwidgets.backends.sandbox.import_check import ImportCheckLimits, SubprocessImportChecker
 from pkgwidgets.connect import connect
@@ -41,7 +41,7 @@ WHILE_PLANNING, WHILE_CHECKING, WHILE_VERIFYING = (
 )
 
 
-class Misdescribed(SpoiltWheel):
+class Misdescribed(MalformedWheel):
     """A wheel whose requirements differ from those that the index lists."""
 
     @property
@@ -50,7 +50,9 @@ class Misdescribed(SpoiltWheel):
         return re.sub("Requires-Dist: .*\n", "", text) if hasattr(self, "data") else text
 
 
-def bad_wheel(code: str = POLES, kind: type[SpoiltWheel] = SpoiltWheel, **more: Any) -> BuiltWheel:
+def bad_wheel(
+    code: str = POLES, kind: type[MalformedWheel] = MalformedWheel, **more: Any
+) -> BuiltWheel:
     """Return a newer beanpoles, which bedplanner requires."""
     files = {"beanpoles.py": code} | more.pop("files", {})
     return kind(name="beanpoles", version="1.2", files=files, **more)
@@ -466,10 +468,10 @@ def test_kernel_check_runs_only_for_kernel_packages() -> None:
         kit.publish(_plain_wheel(name, version))
         plan = plan_upgrade(kit.backend, name)
         kit.import_checker.no_kernel = "it is broken"
-        kit.import_checker.asked_for_a_kernel = 0
+        kit.import_checker.kernel_checks = 0
         done = apply.apply_plan(kit.backend, plan)  # as before, so nobody is blamed
         assert done.outcome is Outcome.COMMITTED
-        assert bool(kit.import_checker.asked_for_a_kernel) == tried
+        assert bool(kit.import_checker.kernel_checks) == tried
 
 
 def test_kernel_failure_after_installation_is_rolled_back() -> None:

@@ -1,4 +1,4 @@
-"""Bad input is refused at every door of the service, before anything is started or sent."""
+"""Every method of the service refuses bad input before it starts a process or a request."""
 
 from __future__ import annotations
 
@@ -109,17 +109,17 @@ def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Installer:
-    """Stands where processes start: notes all that the installer is asked, and finds no plan."""
+    """Replaces the process runner: records all arguments and input, and finds no plan."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.arguments: list[str] = []
 
     def __call__(
         self, argv: Sequence[str], *, stdin: str = "", **_: object
     ) -> process.CompletedProcess:
         files = [Path(arg) for arg in argv if arg.endswith(".txt")]
-        self.asked += [*argv, *stdin.split("\n")]
-        self.asked += [line for file in files for line in file.read_text("utf-8").split("\n")]
+        self.arguments += [*argv, *stdin.split("\n")]
+        self.arguments += [line for file in files for line in file.read_text("utf-8").split("\n")]
         return process.CompletedProcess(argv=tuple(argv), returncode=1, stdout="", stderr="no")
 
 
@@ -146,11 +146,11 @@ def stranger(garden: Demo) -> Iterator[Callable[[str], None]]:
 
 
 def assert_is_fit_to_show(error: PkgwidgetsError) -> None:
-    """One short line that does nothing to a terminal and hides nothing from its reader."""
-    said = error.sentence()
-    assert said.replace("…", "...").isascii()
-    assert said.isprintable()
-    assert len(said) <= 300
+    """Assert one short printable line without control or hidden characters."""
+    sentence = error.sentence()
+    assert sentence.replace("…", "...").isascii()
+    assert sentence.isprintable()
+    assert len(sentence) <= 300
 
 
 # --- names
@@ -236,7 +236,7 @@ def test_installer_gets_the_normalized_version(
 ) -> None:
     with pytest.raises(PlanImpossible):
         VERSION_DOORS[door](service, text)
-    assert [said for said in installer.asked if said.startswith("seedshelf==")] == [
+    assert [argument for argument in installer.arguments if argument.startswith("seedshelf==")] == [
         f"seedshelf=={VERSIONS[text]}"
     ]
 
@@ -247,13 +247,13 @@ def test_user_input_never_becomes_an_installer_option(
 ) -> None:
     with pytest.raises(PlanImpossible):
         service.plan_upgrade("seedshelf", text, allow="self")
-    options = {said for said in installer.asked if said.startswith("-")}
+    options = {argument for argument in installer.arguments if argument.startswith("-")}
     assert options == {
         "--dry-run", "--only-binary", "--python", "--no-config", "-r", "-c", "--output-format",
     }  # fmt: skip
 
 
-# --- requirements and the rest
+# --- requirements and other input
 
 
 @pytest.mark.parametrize("text", NO_REQUIREMENTS, ids=short)
@@ -276,14 +276,14 @@ def test_invalid_allow_value_is_refused(service: PackageService, door: str, allo
     assert caught.value.reason == "one of self, dependencies, all is wanted"
 
 
-@pytest.mark.parametrize("id", ["", "x", "../x", "/etc/passwd", 1, b"x", []], ids=short)
+@pytest.mark.parametrize("transaction_id", ["", "x", "../x", "/etc/passwd", 1, b"x", []], ids=short)
 @pytest.mark.parametrize("door", ["plan_undo", "undo"])
 @pytest.mark.usefixtures("nothing_starts", "nothing_is_sent")
 def test_invalid_transaction_id_cannot_be_undone(
-    service: PackageService, door: str, id: object
+    service: PackageService, door: str, transaction_id: object
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        getattr(service, door)(id)
+        getattr(service, door)(transaction_id)
     assert caught.value.field == "transaction"
     assert_is_fit_to_show(caught.value)
 
@@ -323,7 +323,7 @@ def test_credentials_in_refused_input_are_not_shown(
     assert "secret" not in f"{caught.value} {caught.value!r} {caught.value.facts}"
 
 
-# --- what strangers wrote into the environment
+# --- hostile metadata
 
 
 @pytest.mark.parametrize("text", METADATA_TEXTS, ids=short)
@@ -332,10 +332,10 @@ def test_hostile_summary_is_shown_as_text(
     service: PackageService, stranger: Callable[[str], None], text: str
 ) -> None:
     stranger(f"Name: stranger\nVersion: 1.0\nSummary: {text}")
-    found = service.get_package("stranger")
-    assert found.status is PackageStatus.INSTALLED
-    assert len(found.summary) <= 512
-    assert not {"<script", "<img"} & {*package_html(found).lower().replace("<", " <").split()}
+    package = service.get_package("stranger")
+    assert package.status is PackageStatus.INSTALLED
+    assert len(package.summary) <= 512
+    assert not {"<script", "<img"} & {*package_html(package).lower().replace("<", " <").split()}
     assert "stranger" in service.get_packages().index
 
 

@@ -1,4 +1,4 @@
-"""An interrupt after the command line has done its work just ends its process."""
+"""An interrupt after the command line has finished ends its process at once."""
 
 from __future__ import annotations
 

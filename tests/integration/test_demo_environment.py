@@ -1,4 +1,4 @@
-"""The demo's environment is what uv would have made, tells its story, and leaves nothing behind."""
+"""The demo environment equals what uv would create, and is removed completely."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from urllib.request import urlopen
 
 import pytest
 import uv
-from spoilt_wheels import SpoiltWheel
+from malformed_wheels import MalformedWheel
 
 from pkgwidgets import demo
 from pkgwidgets.demo import catalog, demo_environment
@@ -83,7 +83,7 @@ def pip(tmp_path: Path) -> Uv:
     return Uv(tmp_path)
 
 
-def created(root: Path) -> Path:
+def create_environment(root: Path) -> Path:
     venv.create(root, with_pip=False, symlinks=True)
     return root / "bin" / "python"
 
@@ -114,7 +114,7 @@ def record(info: Path) -> dict[str, tuple[str, str]]:
 def test_uv_installs_every_demo_wheel_and_it_imports(
     wheel: BuiltWheel, index: DemoIndex, pip: Uv, tmp_path: Path
 ) -> None:
-    python = created(tmp_path / "env")
+    python = create_environment(tmp_path / "env")
     done = pip.pip(
         "install", "--index-url", index.url, "--python", python, f"{wheel.name}=={wheel.version}"
     )
@@ -130,7 +130,7 @@ def test_uv_installs_every_demo_wheel_and_it_imports(
 
 
 def test_uv_refuses_a_wheel_for_another_python(index: DemoIndex, pip: Uv, tmp_path: Path) -> None:
-    python = created(tmp_path / "env")
+    python = create_environment(tmp_path / "env")
     done = pip.pip("install", "--index-url", index.url, "--python", python, "coldframe==2.0.0")
     assert done.returncode == 1
     assert "Python>=4" in done.stderr
@@ -138,8 +138,8 @@ def test_uv_refuses_a_wheel_for_another_python(index: DemoIndex, pip: Uv, tmp_pa
 
 def test_uv_refuses_a_wheel_with_a_wrong_hash(pip: Uv, tmp_path: Path) -> None:
     other = BuiltWheel(name="pea", version="1", files={"pea.py": "x = 2\n"})
-    wheel = SpoiltWheel(name="pea", version="1", damage=lambda _: other.data)
-    python = created(tmp_path / "env")
+    wheel = MalformedWheel(name="pea", version="1", damage=lambda _: other.data)
+    python = create_environment(tmp_path / "env")
     with DemoIndex([wheel]) as index:
         done = pip.pip("install", "--index-url", index.url, "--python", python, "pea==1")
     assert done.returncode != 0
@@ -162,14 +162,14 @@ def test_uv_pip_list_outdated_shows_the_expected_updates(garden: Demo, pip: Uv) 
         "list", "--outdated", "--format", "json", "--python", garden.python,
         "--index-url", garden.index_url,
     )  # fmt: skip
-    found = {
+    updates = {
         row["name"]: (row["version"], row["latest_version"]) for row in json.loads(done.stdout)
     }
-    assert found == OFFERED
+    assert updates == OFFERED
 
 
 @pytest.mark.parametrize(
-    ("wanted", "expected"),
+    ("requirements", "expected"),
     [
         (("raintable", "allotboard==1.40.0"), {"raintable==2.4.0"}),
         (("raintable", "allotboard"), {"raintable==3.1.0", "allotboard==1.67.0"}),
@@ -179,11 +179,11 @@ def test_uv_pip_list_outdated_shows_the_expected_updates(garden: Demo, pip: Uv) 
     ids=["blocked", "unblocked", "with its dependency", "up to date"],
 )
 def test_uv_dry_run_upgrades_to_the_expected_versions(
-    garden: Demo, pip: Uv, wanted: tuple[str, ...], expected: set[str]
+    garden: Demo, pip: Uv, requirements: tuple[str, ...], expected: set[str]
 ) -> None:
     done = pip.pip(
         "install", "--dry-run", "--upgrade", "--python", garden.python,
-        "--index-url", garden.index_url, *wanted,
+        "--index-url", garden.index_url, *requirements,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     lines = done.stderr.splitlines()
@@ -191,10 +191,10 @@ def test_uv_dry_run_upgrades_to_the_expected_versions(
 
 
 def test_demo_packages_are_installed_and_marked_requested(garden: Demo) -> None:
-    found = list(distributions(path=[str(garden.site_packages)]))
-    assert {f"{each.name}=={each.version}" for each in found} == set(catalog.INSTALLED)
-    assert {each.read_text("INSTALLER") for each in found} == {"uv"}
-    unasked = {each.name for each in found if each.read_text("REQUESTED") is None}
+    packages = list(distributions(path=[str(garden.site_packages)]))
+    assert {f"{package.name}=={package.version}" for package in packages} == set(catalog.INSTALLED)
+    assert {package.read_text("INSTALLER") for package in packages} == {"uv"}
+    unasked = {package.name for package in packages if package.read_text("REQUESTED") is None}
     assert unasked == {"beanpoles", "sundrift"}
 
 
@@ -219,7 +219,7 @@ def test_every_file_is_in_record_with_its_hash(garden: Demo) -> None:
 def test_demo_record_files_match_those_of_uv(
     pin: str, garden: Demo, pip: Uv, tmp_path: Path
 ) -> None:
-    python = created(tmp_path / "env")
+    python = create_environment(tmp_path / "env")
     done = pip.pip("install", "--index-url", garden.index_url, "--python", python, pin)
     assert done.returncode == 0, done.stderr
     stem = pin.lower().replace("==", "-")
@@ -275,7 +275,7 @@ print(harvestscale.weigh(250, 500), moonsower.phase(15), raintable.RainTable(mon
 def test_upgraded_demo_modules_print_the_expected_output(
     index: DemoIndex, pip: Uv, tmp_path: Path
 ) -> None:
-    python = created(tmp_path / "env")
+    python = create_environment(tmp_path / "env")
     done = pip.pip(
         "install", "--index-url", index.url, "--python", python,
         "allotboard", "bedplanner", "frostcall", "raintable", "seedshelf",
@@ -295,7 +295,7 @@ print(rain.millimetres(), rain.wettest(), seedshelf.sow("carrot"))
     ]
 
 
-# --- its life
+# --- start and end
 
 
 def test_demo_starts_without_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -374,19 +374,19 @@ def test_demo_is_closed_when_python_exits() -> None:
     assert done.stderr == ""
 
 
-# --- the story
+# --- the catalog
 
 
 def test_catalog_docstring_lists_every_wheel() -> None:
     lines = [line for line in (catalog.__doc__ or "").splitlines() if line.startswith("| ")][1:]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert {f"{name}=={installed}" for name, installed, *_ in rows} == set(catalog.INSTALLED)
-    told = {
+    listed = {
         (name, version.removesuffix(" yanked"), version.endswith(" yanked"))
         for name, installed, newer, _ in rows
         for version in [installed, *filter(None, newer.split(", "))]
     }
-    assert told == {(w.name, w.version, w.yanked is not None) for w in catalog.WHEELS}
+    assert listed == {(w.name, w.version, w.yanked is not None) for w in catalog.WHEELS}
 
 
 def test_catalog_file_names_are_unique() -> None:

@@ -1,4 +1,4 @@
-"""A stamp of an environment differs once something was changed, and only then."""
+"""The stamp of an environment changes with each change, and only then."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The local index speaks PEP 503, 592, 658, 691, 700 and 714, caches, and fails when told to."""
+"""The demo index follows PEP 503, 592, 658, 691, 700 and 714, caches, and fails on request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from spoilt_wheels import SpoiltWheel
+from malformed_wheels import MalformedWheel
 
 from pkgwidgets.demo.index_pages import file_url, preferred_content_type
 from pkgwidgets.demo.index_server import DemoIndex
@@ -26,7 +26,7 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "application/vnd.pypi.simple.v1+html"
 
-OLD = SpoiltWheel(
+OLD = MalformedWheel(
     name="Pea_Pod",
     version="1.9",
     files={"pea.py": "x = 1\n"},
@@ -108,12 +108,12 @@ def test_yank_without_reason_is_true(client: Client) -> None:
 
 def test_list_of_projects_is_served_as_json_and_html(client: Client) -> None:
     assert client.ask("/simple/").json["projects"] == [{"name": "pea-pod"}, {"name": "snail"}]
-    links = anchors(client.ask("/simple/", accept=HTML).body)
+    links = links_of(client.ask("/simple/", accept=HTML).body)
     assert [link["href"] for link, _ in links] == ["pea-pod/", "snail/"]
 
 
-def anchors(page: bytes) -> list[tuple[dict[str, str | None], str]]:
-    found: list[tuple[dict[str, str | None], str]] = []
+def links_of(page: bytes) -> list[tuple[dict[str, str | None], str]]:
+    links: list[tuple[dict[str, str | None], str]] = []
 
     class Parser(HTMLParser):
         inside = False
@@ -121,23 +121,23 @@ def anchors(page: bytes) -> list[tuple[dict[str, str | None], str]]:
         def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
             self.inside = tag == "a"
             if self.inside:
-                found.append((dict(attrs), ""))
+                links.append((dict(attrs), ""))
 
         def handle_data(self, data: str) -> None:
             if self.inside:
-                found[-1] = (found[-1][0], found[-1][1] + data)
+                links[-1] = (links[-1][0], links[-1][1] + data)
 
         def handle_endtag(self, tag: str) -> None:
             self.inside = False
 
     Parser().feed(page.decode())
-    return found
+    return links
 
 
 def test_html_page_has_the_attributes_of_pep_503(client: Client) -> None:
     reply = client.ask("/simple/pea-pod/", accept="text/html,*/*;q=0.8")
     assert reply.headers["content-type"] == "text/html"
-    new, old = anchors(reply.body)
+    new, old = links_of(reply.body)
     assert old == (
         {
             "href": f"/files/{OLD.sha256[:32]}/{OLD.filename}#sha256={OLD.sha256}",
@@ -201,7 +201,7 @@ def test_matching_etag_is_answered_304(client: Client, path: str, shape: str) ->
 
 
 def test_file_url_depends_on_the_content() -> None:
-    """Clients may keep what was there for ever; another index may listen on the same port."""
+    """Clients cache files for ever, and another index may listen on the same port."""
     other = dataclasses.replace(OLD, files={"pea.py": "x = 2\n"})
     assert other.filename == OLD.filename
     assert file_url(other) != file_url(OLD) == file_url(dataclasses.replace(OLD))

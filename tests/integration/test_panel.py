@@ -1,4 +1,4 @@
-"""The panel over a real environment: what a browser sends, and what it is shown for it."""
+"""The panel over a real environment: messages from the browser and the answers to them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def installed(panel: PackagePanel) -> dict[str, str]:
     return {row["name"]: row["version"] for row in panel.table.rows}
 
 
-# --- what it is
+# --- display
 
 
 def test_repr_shows_the_counts_of_packages_and_updates(panel: PackagePanel) -> None:
@@ -71,17 +71,17 @@ def test_index_is_requested_once_when_the_panel_is_displayed(
     click(panel.connection, type="here", view="a")
     assert panel.wait(60)
     assert repr(panel) == "PackagePanel(11 packages, 7 updates)"
-    asked = len(garden.index.requests)
+    requests = len(garden.index.requests)
     click(panel.connection, type="here", view="b")
     assert panel.wait(60)
-    assert len(garden.index.requests) == asked > 0
+    assert len(garden.index.requests) == requests > 0
     panel.close()
 
 
 def test_index_is_requested_after_a_change_before_the_display(
     service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in *Run all*: a view is heard only when the cells are through, and the watch at once."""
+    """In *Run all* a view answers only after the cells, the watcher at once."""
     panel = PackagePanel(service)
     service.upgrade_package("seedshelf")
     monkeypatch.setattr(panel._watcher, "add_view", lambda view: panel._on_changed())
@@ -140,18 +140,18 @@ def test_equivalent_cell_creates_a_service_if_there_is_none(
 def test_new_plan_replaces_one_in_progress(
     panel: PackagePanel, garden: Demo, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, gate = threading.Event(), threading.Event()
+    started, gate = threading.Event(), threading.Event()
     plan = service.plan_upgrade
 
     def slow(names: Any, *args: Any, **options: Any) -> Any:
         if names == ["seedshelf"]:
-            begun.set()
+            started.set()
             assert gate.wait(30)
         return plan(names, *args, **options)
 
     monkeypatch.setattr(service, "plan_upgrade", slow)
     click(panel.table, type="plan", names=["seedshelf"])
-    assert begun.wait(30)
+    assert started.wait(30)
     click(panel.table, type="plan", names=["frostcall"])
     gate.set()
     assert changes(panel) == [("frostcall", "1.9.3", "2.0.0")]
@@ -160,17 +160,17 @@ def test_new_plan_replaces_one_in_progress(
 def test_cancelled_plan_does_not_open(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, gate = threading.Event(), threading.Event()
+    started, gate = threading.Event(), threading.Event()
 
     def slow(*args: Any, **options: Any) -> Any:
-        begun.set()
+        started.set()
         assert gate.wait(30)
-        return found
+        return plan
 
-    found = service.plan_upgrade("seedshelf")
+    plan = service.plan_upgrade("seedshelf")
     monkeypatch.setattr(service, "plan_upgrade", slow)
     click(panel.table, type="plan", names=["seedshelf"])
-    assert begun.wait(30)
+    assert started.wait(30)
     click(panel.plan_view, type="cancel")
     gate.set()
     assert panel.wait(60)
@@ -241,8 +241,8 @@ def test_install_form_installs_a_new_package(panel: PackagePanel, garden: Demo) 
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the browser was told of open rows, all together."""
+def details(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Return the details of open rows that were sent to the browser, merged."""
     known: dict[str, Any] = {}
 
     def send(self: PackageTable, message: Any) -> None:
@@ -257,65 +257,65 @@ def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_row_details_show_relations_size_and_versions(
-    panel: PackagePanel, told: dict[str, Any]
+    panel: PackagePanel, details: dict[str, Any]
 ) -> None:
     click(panel.table, type="check")
     assert panel.wait(60)
-    for id in ("raintable", "bedplanner", "compost-log"):
-        click(panel.table, type="detail", id=id)
+    for name in ("raintable", "bedplanner", "compost-log"):
+        click(panel.table, type="detail", id=name)
     assert panel.wait(60)
-    rain = told["raintable"]
+    rain = details["raintable"]
     assert (rain["requires"], rain["required_by"]) == ([], ["allotboard"])
     assert rain["size"].endswith(" bytes")
-    assert [(each["version"], each["note"], each["pick"]) for each in rain["versions"]] == [
+    assert [(option["version"], option["note"], option["pick"]) for option in rain["versions"]] == [
         ("3.1.0", "latest", False),
         ("2.4.0", "newest that fits", True),
         ("2.0.0", "installed", False),
     ]
-    assert told["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
-    assert [(r["version"], r["note"], r["pick"]) for r in told["compost-log"]["versions"]] == [
+    assert details["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
+    assert [(r["version"], r["note"], r["pick"]) for r in details["compost-log"]["versions"]] == [
         ("1.0.0", "yanked", False),
         ("0.9.0", "installed, latest", True),
     ]
 
 
 def test_row_details_explain_an_unavailable_index(
-    panel: PackagePanel, garden: Demo, told: dict[str, Any]
+    panel: PackagePanel, garden: Demo, details: dict[str, Any]
 ) -> None:
     garden.index.down = True
     click(panel.table, type="detail", id="bedplanner")
     assert panel.wait(60)
-    assert "503" in told["bedplanner"]["failed"]
-    assert "versions" not in told["bedplanner"]
-    assert told["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
+    assert "503" in details["bedplanner"]["failed"]
+    assert "versions" not in details["bedplanner"]
+    assert details["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
     garden.index.down = False
     click(panel.table, type="detail", id="bedplanner")
     assert panel.wait(60)
-    assert told["bedplanner"]["failed"] == ""
-    assert [each["version"] for each in told["bedplanner"]["versions"]] == ["2.3.0", "2.1.0"]
+    assert details["bedplanner"]["failed"] == ""
+    assert [option["version"] for option in details["bedplanner"]["versions"]] == ["2.3.0", "2.1.0"]
 
 
 def test_last_opened_row_is_loaded_first(
-    panel: PackagePanel, service: PackageService, told: dict[str, Any]
+    panel: PackagePanel, service: PackageService, details: dict[str, Any]
 ) -> None:
-    begun, gate, asked = threading.Event(), threading.Event(), []
+    started, gate, names = threading.Event(), threading.Event(), []
     relations = service.get_dependencies
 
     def slow(name: str) -> Any:
-        asked.append(name)
-        begun.set()
+        names.append(name)
+        started.set()
         assert gate.wait(30)
         return relations(name)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(service, "get_dependencies", slow)
         click(panel.table, type="detail", id="raintable")
-        assert begun.wait(30)
-        for id in ("seedshelf", "frostcall", "seedshelf"):
-            click(panel.table, type="detail", id=id)
+        assert started.wait(30)
+        for row_id in ("seedshelf", "frostcall", "seedshelf"):
+            click(panel.table, type="detail", id=row_id)
         gate.set()
         assert panel.wait(60)
-    assert asked == ["raintable", "seedshelf", "frostcall"]
+    assert names == ["raintable", "seedshelf", "frostcall"]
 
 
 # --- history
@@ -352,7 +352,7 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     assert panel.history_view.entries is None
 
 
-# --- life
+# --- closing
 
 
 def test_control_channel_request_cancels_the_plan(panel: PackagePanel) -> None:

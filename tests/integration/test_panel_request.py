@@ -1,4 +1,4 @@
-"""What is asked for in the panel is what its source does, and refused where it is bad."""
+"""A request typed into the panel is planned as in the service; bad input is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The panel beside a real plan: what is found out is shown when it comes, or given up."""
+"""The checks beside a plan in the panel appear when they are ready, or are cancelled."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def cell(before: dict[str, Any], after: dict[str, Any]) -> ComparedCell:
     return compare_runs(old, new)[0]
 
 
-def shown(**data: str) -> dict[str, Any]:
+def display(**data: str) -> dict[str, Any]:
     named = {f"text/{name}": text for name, text in data.items()}
     return {"output_type": "display_data", "data": named, "metadata": {}}
 
@@ -60,7 +60,7 @@ def notebook(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def panel(service: PackageService) -> Iterator[PackagePanel]:
-    """A panel that shows a plan for one package."""
+    """Return a panel that shows a plan for one package."""
     made = PackagePanel(service)
     click(made.table, type="plan", names=["seedshelf"])
     assert made.wait(60)
@@ -83,22 +83,22 @@ def test_plan_notes_are_shown_as_warnings(service: PackageService) -> None:
 def test_plan_is_ready_before_its_impact_is_known(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, gate = threading.Event(), threading.Event()
+    started, gate = threading.Event(), threading.Event()
 
-    def slow(found: Plan, report: Any) -> tuple[Impact, ...]:
-        begun.set()
+    def slow(plan: Plan, report: Any) -> tuple[Impact, ...]:
+        started.set()
         assert gate.wait(30)
         return (impact("breaks", 3), impact("none", 4))
 
     monkeypatch.setattr(service.values, "impact", slow)
     click(panel.table, type="plan", names=["frostcall"])
-    assert begun.wait(30)
+    assert started.wait(30)
     assert (panel.plan_view.state, panel.plan_view.impact) == ("ready", {"state": "looking"})
     gate.set()
     assert panel.wait(60)
-    found = panel.plan_view.impact
-    assert found["text"] == "1 cell would break."
-    assert [(row["cell"], row["severity"]) for row in found["rows"]] == [
+    shown_impact = panel.plan_view.impact
+    assert shown_impact["text"] == "1 cell would break."
+    assert [(row["cell"], row["severity"]) for row in shown_impact["rows"]] == [
         ("In [3]", "breaks"),
         ("In [4]", "none"),
     ]
@@ -107,10 +107,10 @@ def test_plan_is_ready_before_its_impact_is_known(
 def test_impact_analysis_is_cancelled_with_its_plan(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, gate, ended = threading.Event(), threading.Event(), threading.Event()
+    started, gate, ended = threading.Event(), threading.Event(), threading.Event()
 
-    def slow(found: Plan, report: Any) -> tuple[Impact, ...]:
-        begun.set()
+    def slow(plan: Plan, report: Any) -> tuple[Impact, ...]:
+        started.set()
         assert gate.wait(30)
         try:
             report(Event(stage=Stage.FETCHING))
@@ -121,7 +121,7 @@ def test_impact_analysis_is_cancelled_with_its_plan(
 
     monkeypatch.setattr(service.values, "impact", slow)
     click(panel.table, type="plan", names=["frostcall"])
-    assert begun.wait(30)
+    assert started.wait(30)
     click(panel.plan_view, type="cancel")
     gate.set()
     assert ended.wait(30)
@@ -172,22 +172,25 @@ def test_rehearsal_shows_progress_and_results(
 ) -> None:
     seen: list[Any] = []
 
-    def rehearse(found: Plan, path: Path, report: Any) -> Rehearsal:
+    def rehearse(planrsal: Plan, path: Path, report: Any) -> Rehearsal:
         assert path == notebook
         report(Event(stage=Stage.CHECKING, text="rehearsing it, cell 1 of 4", done=1, total=4))
         seen.append(dict(panel.plan_view.rehearsal))
-        cells = (cell(shown(plain="1"), shown(plain="1")), cell(shown(plain="1"), shown(plain="2")))
-        return Rehearsal(plan=found, cells=cells)
+        cells = (
+            cell(display(plain="1"), display(plain="1")),
+            cell(display(plain="1"), display(plain="2")),
+        )
+        return Rehearsal(plan=planrsal, cells=cells)
 
     monkeypatch.setattr(service.values, "rehearsal", rehearse)
     click(panel.plan_view, type="try", path=str(notebook), unsaved=True)
     assert panel.wait(60)
     assert (seen[0]["state"], seen[0]["fraction"]) == ("running", 0.25)
-    found = panel.plan_view.rehearsal
-    assert (found["state"], found["kind"], found["broken"]) == ("done", "bad", True)
-    assert found["text"] == "1 of 2 cells would break; 1 stays the same. Nothing was changed."
-    assert found["note"] == "Changes that are not saved were left out."
-    (different,) = found["cells"]
+    rehearsal = panel.plan_view.rehearsal
+    assert (rehearsal["state"], rehearsal["kind"], rehearsal["broken"]) == ("done", "bad", True)
+    assert rehearsal["text"] == "1 of 2 cells would break; 1 stays the same. Nothing was changed."
+    assert rehearsal["note"] == "Changes that are not saved were left out."
+    (different,) = rehearsal["cells"]
     assert (different["before"], different["after"]) == ("1", "2")
     assert (different["verdict"], different["bad"]) == ("different output", True)
     assert panel.plan_view.state == "ready"
@@ -196,17 +199,17 @@ def test_rehearsal_shows_progress_and_results(
 def test_stopped_rehearsal_shows_no_result_and_keeps_the_plan(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
 ) -> None:
-    begun, gate = threading.Event(), threading.Event()
+    started, gate = threading.Event(), threading.Event()
 
-    def slow(found: Plan, path: Path, report: Any) -> Rehearsal:
-        begun.set()
+    def slow(plan: Plan, path: Path, report: Any) -> Rehearsal:
+        started.set()
         assert gate.wait(30)
         report(Event(stage=Stage.CHECKING))
         raise AssertionError("it went on")
 
     monkeypatch.setattr(service.values, "rehearsal", slow)
     click(panel.plan_view, type="try", path=str(notebook))
-    assert begun.wait(30)
+    assert started.wait(30)
     click(panel.plan_view, type="stop")
     assert panel.plan_view.rehearsal == {}
     gate.set()
@@ -227,10 +230,12 @@ def test_rehearsal_asks_for_the_notebook_if_it_is_unknown(
 def test_failed_rehearsal_is_explained(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch, notebook: Path
 ) -> None:
-    found = importlib.util.find_spec
+    find_spec = importlib.util.find_spec
     missing = ("nbclient",)
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *of: None if name in missing else found(name, *of)
+        importlib.util,
+        "find_spec",
+        lambda name, *of: None if name in missing else find_spec(name, *of),
     )
     click(panel.plan_view, type="try", path=str(notebook))
     assert panel.wait(60)
@@ -280,9 +285,9 @@ def test_variables_lost_by_a_restart_are_listed(
     many = tuple(Variable(name=f"v{n}", kind="list", size=n or None) for n in range(9, -1, -1))
     monkeypatch.setattr(service, "list_variables", lambda: many)
     click(panel.task_view, type="variables")
-    asked = panel.task_view.question
-    assert asked["variables"][:2] == ["v9 (list, 9 bytes)", "v8 (list, 8 bytes)"]
-    assert (len(asked["variables"]), asked["more"]) == (6, 4)
+    question = panel.task_view.question
+    assert question["variables"][:2] == ["v9 (list, 9 bytes)", "v8 (list, 8 bytes)"]
+    assert (len(question["variables"]), question["more"]) == (6, 4)
     monkeypatch.setattr(service, "list_variables", lambda: many[-1:])
     click(panel.task_view, type="variables")
     assert panel.task_view.question["variables"] == ["v0 (list)"]

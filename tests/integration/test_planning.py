@@ -1,4 +1,4 @@
-"""Plans with a real uv over distributions that are foreign, broken or lent by the system."""
+"""Plans with a real uv over distributions that are foreign, unreadable or from the system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from plan_cases import NEWER, said
+from plan_cases import NEWER, changes_of
 
 from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
 from pkgwidgets.core.errors import (
@@ -19,7 +19,7 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import transactions
 from pkgwidgets.operations.planning import plan_uninstall, plan_upgrade
 
-# --- a version is given
+# --- upgrading to a version
 
 
 def test_yanked_release_with_several_wheels_can_be_pinned(backend: Backend, garden: Demo) -> None:
@@ -30,7 +30,9 @@ def test_yanked_release_with_several_wheels_can_be_pinned(backend: Backend, gard
             files={"seedshelf.py": ""},
         ),
     )  # fmt: skip
-    assert said(plan_upgrade(backend, "seedshelf", version="1.5")) == ["seedshelf 1.4.1 → 1.5"]
+    assert changes_of(plan_upgrade(backend, "seedshelf", version="1.5")) == [
+        "seedshelf 1.4.1 → 1.5"
+    ]
 
 
 FOREIGN = {
@@ -40,7 +42,7 @@ FOREIGN = {
 }
 
 
-# --- what is refused
+# --- refusals
 
 
 @pytest.mark.parametrize("direct", FOREIGN.values(), ids=FOREIGN)
@@ -54,14 +56,14 @@ def test_package_from_a_url_or_folder_is_never_changed(
             call(backend, "sundrift")
     for allow in ("self", "dependencies", "all"):
         plan = plan_upgrade(backend, "bedplanner", allow=allow)
-        assert said(plan) == []
-        assert [held.id for held in plan.held_back] == ["bedplanner"]
+        assert changes_of(plan) == []
+        assert [held_back.id for held_back in plan.held_back] == ["bedplanner"]
     plan = plan_upgrade(backend)
-    assert said(plan) == [change for change in NEWER if change[:3] not in ("sun", "bed")]
-    assert {"sundrift", "bedplanner"} == {held.id for held in plan.held_back}
+    assert changes_of(plan) == [change for change in NEWER if change[:3] not in ("sun", "bed")]
+    assert {"sundrift", "bedplanner"} == {held_back.id for held_back in plan.held_back}
 
 
-# --- an environment that is broken already
+# --- broken environments
 
 
 @pytest.mark.parametrize(
@@ -82,12 +84,12 @@ def test_unreadable_distribution_does_not_block_other_upgrades(
     for name, content in files.items():
         (info / name).write_bytes(content)
     plan = plan_upgrade(backend, "seedshelf")
-    assert said(plan) == ["seedshelf 1.4.1 → 1.4.2"]
+    assert changes_of(plan) == ["seedshelf 1.4.1 → 1.4.2"]
     assert transactions.apply_and_follow(backend, plan).plan is plan
 
 
 def test_unreadable_direct_url_is_named_in_the_refusal(backend: Backend, garden: Demo) -> None:
-    """uv reads it too, and stops: until it is mended there is no plan."""
+    """uv reads it too and stops: there is no plan until it is repaired."""
     url = garden.site_packages / "frostcall-1.9.3.dist-info" / "direct_url.json"
     url.write_text("garbage")
     spoilt = r"frostcall-1\.9\.3\.dist-info/direct_url\.json cannot be read"
@@ -101,8 +103,8 @@ def test_withdrawn_release_does_not_block_other_upgrades(
 ) -> None:
     garden.index.withdraw("Compost_Log", version)
     plan = plan_upgrade(backend)
-    assert said(plan) == NEWER
-    assert [str(held) for held in plan.held_back] == (
+    assert changes_of(plan) == NEWER
+    assert [str(held_back) for held_back in plan.held_back] == (
         [f"Compost_Log 0.9.0: compost-log is not on {garden.index_url}"] if version is None else []
     )
 
@@ -111,22 +113,22 @@ def test_withdrawn_release_does_not_block_other_upgrades(
 
 
 def test_indirect_conflict_does_not_block_other_upgrades(backend: Backend, garden: Demo) -> None:
-    """What depends on a broken distribution must not lead the resolver back to it."""
+    """A package that requires a broken distribution must not lead the resolver to it."""
     for name, needs in (("top", "middle"), ("middle", "seedshelf>=9"), ("alone", "absent")):
         info = garden.site_packages / f"{name}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(f"Name: {name}\nVersion: 1.0\nRequires-Dist: {needs}\n")
-    assert said(plan_upgrade(backend, "frostcall")) == ["frostcall 1.9.3 → 2.0.0"]
+    assert changes_of(plan_upgrade(backend, "frostcall")) == ["frostcall 1.9.3 → 2.0.0"]
 
 
 def test_system_packages_visible_in_a_venv_are_not_changed(
     backend: Backend, garden: Demo, tmp_path: Path
 ) -> None:
-    """A virtual environment that sees system packages: the installer does not, and we do."""
-    lent = tmp_path / "dist-packages"
-    (lent / "lent-1.0.dist-info").mkdir(parents=True)
-    (lent / "lent-1.0.dist-info" / "METADATA").write_text("Name: lent\nVersion: 1.0\n")
+    """The virtual environment sees system packages; the installer ignores them, we list them."""
+    system_site = tmp_path / "dist-packages"
+    (system_site / "lent-1.0.dist-info").mkdir(parents=True)
+    (system_site / "lent-1.0.dist-info" / "METADATA").write_text("Name: lent\nVersion: 1.0\n")
     facts = backend.environment.interpreter
-    wider = InstalledEnvironment(replace(facts, search=(*facts.search, lent)))
+    wider = InstalledEnvironment(replace(facts, search=(*facts.search, system_site)))
     plan = plan_upgrade(replace(backend, environment=wider), "frostcall")
-    assert said(plan) == ["frostcall 1.9.3 → 2.0.0"]
+    assert changes_of(plan) == ["frostcall 1.9.3 → 2.0.0"]

@@ -1,4 +1,4 @@
-"""A process runs in a session of its own, sees little, and is gone when its caller is."""
+"""A child process has its own session and few variables, and ends with its caller."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from pkgwidgets.backends.processes import process
 PYTHON = sys.executable
 
 
-def gone(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     until = time.monotonic() + 1
     while alive(pid) and time.monotonic() < until:
         time.sleep(0.01)
     return not alive(pid)
 
 
-def written(file: Path) -> int:
-    """Wait for a process to say its number."""
+def read_pid(file: Path) -> int:
+    """Wait until a process has written its number; return it."""
     until = time.monotonic() + 10
     while not (file.exists() and file.read_text().endswith("\n")):
         assert time.monotonic() < until
@@ -36,7 +36,7 @@ def written(file: Path) -> int:
 
 
 class Stop(Exception):
-    """What a tick raises."""
+    """Raised by a tick."""
 
 
 def test_run_returns_the_exit_code_and_both_outputs() -> None:
@@ -99,16 +99,16 @@ def test_tick_is_called_regularly_until_the_end() -> None:
     assert max(b - a for a, b in pairwise(ticks)) < 0.4
 
 
-def tree_of_two(folder: Path, *, stubborn: str = "") -> list[str]:
-    """Return the command of a shell with a child; `stubborn` ones ignore the polite signal."""
+def two_processes(folder: Path, *, stubborn: str = "") -> list[str]:
+    """Return the command of a shell with a child; `stubborn` ones ignore SIGTERM."""
     loop = "while :; do sleep 0.05; done"
 
-    def said(name: str) -> str:
+    def write_pid(name: str) -> str:
         trap = "trap : TERM; " if name in stubborn else ""
         return f"{trap}echo $$ > {folder}/{name}; "
 
-    (folder / "child.sh").write_text(said("child") + loop)
-    return ["sh", "-c", f"sh {folder}/child.sh & {said('parent')} wait; {loop}"]
+    (folder / "child.sh").write_text(write_pid("child") + loop)
+    return ["sh", "-c", f"sh {folder}/child.sh & {write_pid('parent')} wait; {loop}"]
 
 
 def both_run(folder: Path) -> bool:
@@ -123,53 +123,53 @@ def stop_both(folder: Path, *, stubborn: str = "", grace_seconds: float = 3.0) -
         if both_run(folder):
             raise Stop
 
-    argv = tree_of_two(folder, stubborn=stubborn)
+    argv = two_processes(folder, stubborn=stubborn)
     with pytest.raises(Stop):
         process.run(argv, tick=stop, grace_seconds=grace_seconds)
 
 
 def test_exception_from_tick_ends_the_process_group(tmp_path: Path) -> None:
     stop_both(tmp_path)
-    assert gone(written(tmp_path / "parent"))
-    assert gone(written(tmp_path / "child"))
+    assert has_ended(read_pid(tmp_path / "parent"))
+    assert has_ended(read_pid(tmp_path / "child"))
 
 
 def test_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     stop_both(tmp_path, stubborn="parent, child", grace_seconds=0.2)
-    assert gone(written(tmp_path / "parent"))
-    assert gone(written(tmp_path / "child"))
+    assert has_ended(read_pid(tmp_path / "parent"))
+    assert has_ended(read_pid(tmp_path / "child"))
 
 
 def test_grandchild_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     stop_both(tmp_path, stubborn="child", grace_seconds=0.2)
-    child = written(tmp_path / "child")
-    survived = not gone(child)
+    child = read_pid(tmp_path / "child")
+    survived = not has_ended(child)
     if survived:
         os.kill(child, 9)
     assert not survived
 
 
 def test_interrupt_ends_the_process(tmp_path: Path) -> None:
-    said = f"echo $$ > {tmp_path}/pid; sleep 60"
+    command = f"echo $$ > {tmp_path}/pid; sleep 60"
     timer = Timer(0.3, _thread.interrupt_main)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        process.run(["sh", "-c", said], timeout=60)
+        process.run(["sh", "-c", command], timeout=60)
     timer.join()
-    assert gone(written(tmp_path / "pid"))
+    assert has_ended(read_pid(tmp_path / "pid"))
 
 
 @pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
 def test_second_interrupt_still_ends_the_process(tmp_path: Path) -> None:
-    said = f"trap : TERM; echo $$ > {tmp_path}/pid; while :; do sleep 0.05; done"
+    command = f"trap : TERM; echo $$ > {tmp_path}/pid; while :; do sleep 0.05; done"
     timers = [Timer(after, _thread.interrupt_main) for after in (0.3, 0.6)]
     for timer in timers:
         timer.start()
     with pytest.raises(KeyboardInterrupt):
-        process.run(["sh", "-c", said], timeout=60)
+        process.run(["sh", "-c", command], timeout=60)
     for timer in timers:
         timer.join()
-    pid = written(tmp_path / "pid")
+    pid = read_pid(tmp_path / "pid")
     survived = alive(pid)
     if survived:
         os.killpg(pid, 9)
@@ -217,12 +217,12 @@ def test_detached_process_is_read_and_survives_leave(tmp_path: Path) -> None:
     assert first != pid
     assert [started.line(), started.line()] == ["deaf", ""]
     started.leave()
-    assert written(tmp_path / "pid") == pid
+    assert read_pid(tmp_path / "pid") == pid
     assert alive(pid)
     with pytest.raises(ChildProcessError):
         os.waitpid(first, os.WNOHANG)
     os.kill(pid, 9)
-    assert gone(pid)
+    assert has_ended(pid)
 
 
 def test_last_words_of_an_ended_process_are_its_stderr(tmp_path: Path) -> None:

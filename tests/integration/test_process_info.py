@@ -1,4 +1,4 @@
-"""What is known of a process; and nothing, without an error, of one that is over or not ours."""
+"""Facts about a process; none, without an error, if it has ended or is not ours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LIBRARY = next(Path(str(sysconfig.get_config_var("DESTSHARED"))).glob("_statisti
 
 @pytest.fixture
 def mapping(tmp_path: Path) -> Iterator[tuple[int, Path]]:
-    """Start a process that has three libraries mapped, the second of which was removed since."""
+    """Start a process that has mapped three libraries; the second one was removed since."""
     folder = tmp_path / "a folder"
     folder.mkdir()
     for name in ("libpea.so.6", "removed.so", "pea.so"):
@@ -60,8 +60,8 @@ def test_running_process_is_described(mapping: tuple[int, Path]) -> None:
 
 def test_numbered_and_removed_libraries_are_listed(mapping: tuple[int, Path]) -> None:
     process, folder = mapping
-    found = {Path(path) for path in process_info.mapped_libraries(process)}
-    assert {path for path in found if path.parent == folder} == {
+    libraries = {Path(path) for path in process_info.mapped_libraries(process)}
+    assert {path for path in libraries if path.parent == folder} == {
         folder / "libpea.so.6",
         folder / "removed.so",
         folder / "pea.so",
@@ -72,14 +72,14 @@ def test_mapped_libraries_agree_with_psutil(
     mapping: tuple[int, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process, _ = mapping
-    found = process_info.mapped_libraries(process)
-    assert found == {each.path for each in psutil.Process(process).memory_maps()
-                     if is_library(each.path)}  # fmt: skip
+    libraries = process_info.mapped_libraries(process)
+    assert libraries == {memory_map.path for memory_map in psutil.Process(process).memory_maps()
+                     if is_library(memory_map.path)}  # fmt: skip
     monkeypatch.setattr(sys, "platform", "freebsd14")
-    assert process_info.mapped_libraries(process) == found
+    assert process_info.mapped_libraries(process) == libraries
 
 
-def nothing_known(process: int) -> bool:
+def has_no_facts(process: int) -> bool:
     return (
         process_info.command_line(process) == ()
         and process_info.environment(process) == {}
@@ -90,7 +90,7 @@ def nothing_known(process: int) -> bool:
 
 @pytest.mark.parametrize("process", [2**22 + 1, 2**70, -1])
 def test_ended_process_has_no_information(process: int) -> None:
-    assert nothing_known(process)
+    assert has_no_facts(process)
     assert process_info.start_time(process) is None
 
 
@@ -99,7 +99,7 @@ def test_zombie_process_has_no_information() -> None:
     assert process.stdout is not None
     process.stdout.read()
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    assert nothing_known(process.pid)
+    assert has_no_facts(process.pid)
     process.wait()
     process.stdout.close()
 

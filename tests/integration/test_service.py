@@ -29,7 +29,7 @@ def outcomes(service: PackageService) -> list[str]:
     return [str(outcome) for outcome in service.history()["outcome"]]
 
 
-# --- what there is
+# --- reading packages
 
 
 def test_service_describes_its_environment(service: PackageService, garden: Demo) -> None:
@@ -42,31 +42,31 @@ def test_service_describes_its_environment(service: PackageService, garden: Demo
 
 
 def test_package_frame_has_the_documented_columns_and_types(service: PackageService) -> None:
-    for found in (service.get_packages(), service.get_packages(check_updates=True)):
-        assert found.index.name == "name"
-        assert list(found.index) == NAMES
-        assert list(found.columns) == list(frames.PACKAGES)
-        assert [str(dtype) for dtype in found.dtypes] == [
+    for frame in (service.get_packages(), service.get_packages(check_updates=True)):
+        assert frame.index.name == "name"
+        assert list(frame.index) == NAMES
+        assert list(frame.columns) == list(frames.PACKAGES)
+        assert [str(dtype) for dtype in frame.dtypes] == [
             str(pd.api.types.pandas_dtype(dtype)) for dtype in frames.PACKAGES.values()
         ]
 
 
 def test_updates_are_unknown_before_the_check(service: PackageService, garden: Demo) -> None:
-    found = service.get_packages()
+    frame = service.get_packages()
     for column in ("latest_version", "compatible_version", "update_available", "released"):
-        assert found[column].isna().all()
+        assert frame[column].isna().all()
     assert garden.index.requests == []
-    assert found.loc["beanpoles", "requested"] == False  # noqa: E712 - a pandas boolean
-    assert (found["status"] == "installed").all()
-    assert found.loc["seedshelf", "install_path"] == str(garden.site_packages)
+    assert frame.loc["beanpoles", "requested"] == False  # noqa: E712 - a pandas boolean
+    assert (frame["status"] == "installed").all()
+    assert frame.loc["seedshelf", "install_path"] == str(garden.site_packages)
 
 
 def test_check_for_updates_returns_the_updates(service: PackageService) -> None:
-    found = service.check_for_updates()
-    assert found.loc["raintable", "blocked_by"] == "allotboard (raintable<3)"
-    assert found.loc["raintable", "compatible_version"] == "2.4.0"
-    assert found.loc["seedshelf", "change"] == "patch"
-    assert found["update_available"].sum() == 7
+    frame = service.check_for_updates()
+    assert frame.loc["raintable", "blocked_by"] == "allotboard (raintable<3)"
+    assert frame.loc["raintable", "compatible_version"] == "2.4.0"
+    assert frame.loc["seedshelf", "change"] == "patch"
+    assert frame["update_available"].sum() == 7
     (only,) = service.check_for_updates("Seedshelf").to_dict("records")
     assert only["latest_version"] == "1.4.2"
     assert service.values.updates("seedshelf")[0].latest_version == "1.4.2"
@@ -74,17 +74,17 @@ def test_check_for_updates_returns_the_updates(service: PackageService) -> None:
 
 def test_packages_are_listed_if_the_index_is_down(service: PackageService, garden: Demo) -> None:
     garden.index.down = True
-    found = service.check_for_updates()
-    assert found["update_available"].isna().all()
-    assert found["error"].notna().all()
-    assert list(found.index) == NAMES
+    frame = service.check_for_updates()
+    assert frame["update_available"].isna().all()
+    assert frame["error"].notna().all()
+    assert list(frame.index) == NAMES
 
 
 def test_get_package_returns_one_value(service: PackageService) -> None:
-    found = service.get_package("compost.LOG")
-    assert (found.name, found.id, found.version) == ("Compost_Log", "compost-log", "0.9.0")
-    assert found == service.get_package_by_id("compost-log")
-    assert found.update_available is None
+    package = service.get_package("compost.LOG")
+    assert (package.name, package.id, package.version) == ("Compost_Log", "compost-log", "0.9.0")
+    assert package == service.get_package_by_id("compost-log")
+    assert package.update_available is None
     assert service.get_package("raintable", check_updates=True).latest_version == "3.1.0"
 
 
@@ -92,10 +92,10 @@ def test_unreadable_package_is_an_error_row_in_the_frame(
     service: PackageService, garden: Demo
 ) -> None:
     (garden.site_packages / "seedshelf-1.4.1.dist-info" / "METADATA").unlink()
-    found = service.get_packages(check_updates=True)
-    assert found.loc["seedshelf", "status"] == "error"
-    assert "METADATA is missing" in str(found.loc["seedshelf", "error"])
-    assert found["update_available"].isna().sum() == 1
+    frame = service.get_packages(check_updates=True)
+    assert frame.loc["seedshelf", "status"] == "error"
+    assert "METADATA is missing" in str(frame.loc["seedshelf", "error"])
+    assert frame["update_available"].isna().sum() == 1
 
 
 def test_packages_of_another_interpreter_are_not_loaded(service: PackageService) -> None:
@@ -103,7 +103,7 @@ def test_packages_of_another_interpreter_are_not_loaded(service: PackageService)
     assert service.plan_upgrade("seedshelf").restart is not None
 
 
-# --- what is refused
+# --- refusals
 
 
 def test_missing_package_and_invalid_name_are_refused(
@@ -120,7 +120,7 @@ def test_missing_package_and_invalid_name_are_refused(
     assert garden.index.requests == []
 
 
-# --- what is changed
+# --- changes
 
 
 def test_upgrade_and_undo_restore_the_environment(
@@ -129,9 +129,9 @@ def test_upgrade_and_undo_restore_the_environment(
     before = tree(service.prefix)
     done = service.upgrade_package("seedshelf")
     assert (done.outcome, str(done)) == (Outcome.COMMITTED, "seedshelf 1.4.1 → 1.4.2")
-    found = service.get_package("seedshelf")
-    assert (found.version, found.status) == ("1.4.2", PackageStatus.INSTALLED)
-    assert found.last_upgraded is not None
+    package = service.get_package("seedshelf")
+    assert (package.version, package.status) == ("1.4.2", PackageStatus.INSTALLED)
+    assert package.last_upgraded is not None
     assert tree(service.prefix) != before
     garden.index.down = True
     undone = service.undo(done)
@@ -160,13 +160,13 @@ def test_empty_plan_leaves_no_history_entry(service: PackageService, tree: Oracl
 
 def test_upgrade_of_all_packages_is_one_transaction(service: PackageService, garden: Demo) -> None:
     garden.index.withdraw("harvestscale", "3.3.0")
-    found = service.upgrade_all_packages()
-    assert list(found.index) == [
+    frame = service.upgrade_all_packages()
+    assert list(frame.index) == [
         "allotboard", "bedplanner", "frostcall", "raintable", "seedshelf", "sundrift"
     ]  # fmt: skip
-    assert set(found["status"]) == {"committed"}
-    assert (found.at["raintable", "before"], found.at["raintable", "after"]) == ("2.0.0", "3.1.0")
-    assert found["transaction"].nunique() == len(service.history()) == 1
+    assert set(frame["status"]) == {"committed"}
+    assert (frame.at["raintable", "before"], frame.at["raintable", "after"]) == ("2.0.0", "3.1.0")
+    assert frame["transaction"].nunique() == len(service.history()) == 1
     assert service.upgrade_all_packages().empty
     assert not service.get_packages(check_updates=True)["update_available"].any()
 
@@ -179,9 +179,9 @@ def test_one_bad_release_leaves_the_environment_unchanged(
         service.upgrade_all_packages()
     assert tree(service.prefix) == before
     assert outcomes(service) == ["rolled back"]
-    found = service.get_packages()
-    assert (found["status"] == "error").sum() == 7
-    assert "harvestscale" in str(found.loc["seedshelf", "error"])
+    frame = service.get_packages()
+    assert (frame["status"] == "error").sum() == 7
+    assert "harvestscale" in str(frame.loc["seedshelf", "error"])
     service.upgrade_package("seedshelf")
     assert service.get_package("seedshelf").status is PackageStatus.INSTALLED
 
@@ -218,14 +218,14 @@ def test_unavailable_index_raises_index_unavailable(service: PackageService, gar
 
 
 def test_long_calls_report_progress(service: PackageService) -> None:
-    told: list[Event] = []
-    service.get_packages(check_updates=True, report=told.append)
-    assert {event.stage for event in told} == {Stage.ASKING}
-    service.upgrade_package("seedshelf", report=told.append)
-    assert told[-1].stage is Stage.DONE
-    told.clear()
-    service.undo(report=told.append)
-    assert told[-1].stage is Stage.DONE
+    events: list[Event] = []
+    service.get_packages(check_updates=True, report=events.append)
+    assert {event.stage for event in events} == {Stage.ASKING}
+    service.upgrade_package("seedshelf", report=events.append)
+    assert events[-1].stage is Stage.DONE
+    events.clear()
+    service.undo(report=events.append)
+    assert events[-1].stage is Stage.DONE
 
 
 def test_quick_calls_show_no_progress_bar(
@@ -240,6 +240,6 @@ def test_two_services_of_one_environment_agree(service: PackageService, garden: 
     other = PackageService(garden.python, index_url=garden.index_url)
     done = service.upgrade_package("seedshelf")
     assert other.get_package("seedshelf").version == "1.4.2"
-    assert [each.id for each in other.values.history()] == [done.id]
+    assert [transaction.id for transaction in other.values.history()] == [done.id]
     other.undo()
     assert service.get_package("seedshelf").version == "1.4.1"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from fakes import Oracle
-from spoilt_wheels import SpoiltWheel
-from transaction_faults import crashed, last, strike_everywhere
+from malformed_wheels import MalformedWheel
+from transaction_faults import crash_after, fail_at_every_call, last_transaction
 
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.connect import connect, recovery_archive
@@ -32,7 +32,7 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import apply, recovery
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
 
-# --- as it should be
+# --- without faults
 
 
 def test_staged_files_are_removed_after_the_transaction(backend: Backend) -> None:
@@ -59,7 +59,7 @@ def test_other_session_cannot_apply_during_a_transaction(garden: Demo, backend: 
         apply.apply_plan(other, plan)
 
 
-# --- something fails, at any call of anything
+# --- a fault at any call
 
 
 @pytest.mark.slow
@@ -72,16 +72,16 @@ def test_fault_at_any_call_of_the_real_backend_is_handled(backend: Backend, tree
             return tree(backend.environment.interpreter.prefix)
 
     plan = plan_upgrade(backend, "seedshelf")
-    strike_everywhere(Real(backend), plan, KeyboardInterrupt, late=False)
+    fail_at_every_call(Real(backend), plan, KeyboardInterrupt, late=False)
 
 
 POLES = "def poles(*args): return 1\n"
 
 
 def bad(code: str = POLES, **more: Any) -> BuiltWheel:
-    """Return a newer beanpoles, that bedplanner needs."""
+    """Return a newer beanpoles, which bedplanner requires."""
     files = {"beanpoles.py": code} | more.pop("files", {})
-    return SpoiltWheel(name="beanpoles", version="1.2", files=files, **more)
+    return MalformedWheel(name="beanpoles", version="1.2", files=files, **more)
 
 
 BAD = {
@@ -92,7 +92,7 @@ BAD = {
 """Three of those in tests/faults/test_bad_wheels.py, for the lower bounds."""
 
 
-# --- the installer, or what it installs, is bad
+# --- bad installers and wheels
 
 
 @pytest.mark.parametrize("wheel", BAD.values(), ids=BAD)
@@ -108,7 +108,7 @@ def test_bad_upgrade_leaves_the_environment_unchanged(
     assert {done.outcome for done in backend.journal.transactions()} <= {Outcome.ROLLED_BACK}
 
 
-# --- what cannot be put back, and what a crash left
+# --- incomplete rollbacks and interrupted changes
 
 
 def test_damaged_old_journal_causes_no_rollback(backend: Backend, garden: Demo) -> None:
@@ -121,16 +121,16 @@ def test_damaged_old_journal_causes_no_rollback(backend: Backend, garden: Demo) 
 
 
 def test_interrupted_change_with_a_torn_record_is_recovered(backend: Backend) -> None:
-    id = crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
-    with (backend.journal.folder(id) / "journal").open("ab") as file:
+    transaction_id = crash_after(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    with (backend.journal.folder(transaction_id) / "journal").open("ab") as file:
         file.write(b'{"v": 1, "n"')
     for _ in range(2):
         with backend.environment.locked("recovery"):
             recovery.recover(backend)
-    assert last(backend).outcome is Outcome.ROLLED_BACK
+    assert last_transaction(backend).outcome is Outcome.ROLLED_BACK
 
 
-# --- going back
+# --- undo
 
 
 def test_uninstall_is_undone_exactly_without_the_index(
@@ -157,19 +157,21 @@ def test_undo_with_a_damaged_save_point_leaves_the_environment_unchanged(
     with pytest.raises(TransactionError):
         apply.apply_plan(backend, plan)
     assert tree(prefix) == before
-    assert last(backend).outcome is Outcome.ROLLED_BACK
+    assert last_transaction(backend).outcome is Outcome.ROLLED_BACK
 
 
 def test_history_is_read_by_another_session(backend: Backend, garden: Demo) -> None:
     done = apply.apply_plan(backend, plan_upgrade(backend, "seedshelf"))
-    (found,) = FolderJournal(garden.folder / "env" / ".pkgwidgets", recovery_archive).transactions()
-    assert (found.id, found.plan) == (done.id, replace(done.plan, restart=None))
+    (transaction,) = FolderJournal(
+        garden.folder / "env" / ".pkgwidgets", recovery_archive
+    ).transactions()
+    assert (transaction.id, transaction.plan) == (done.id, replace(done.plan, restart=None))
 
 
 def test_damaged_older_journal_is_shown_incomplete_without_rollback(
     backend: Backend, garden: Demo
 ) -> None:
-    """Only the newest can be unfinished: the next begins when the last has ended."""
+    """Only the latest can be unfinished: the next one starts after it has ended."""
     done = apply.apply_plan(backend, plan_upgrade(backend, "seedshelf"))
     apply.apply_plan(backend, plan_upgrade(backend, "frostcall"))
     file = backend.journal.folder(done.id) / "journal"
@@ -185,7 +187,7 @@ def test_new_session_recovers_an_interrupted_change(
 ) -> None:
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)
-    crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    crash_after(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
     assert tree(prefix) != before
     assert recovery.recover_if_needed(backend)
     assert tree(prefix) == before
@@ -205,13 +207,13 @@ def test_interrupted_change_is_found_after_the_clock_was_set_back(
         apply.apply_plan(backend, plan_upgrade(backend, "frostcall"))
     prefix = backend.environment.interpreter.prefix
     before = tree(prefix)
-    crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    crash_after(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
     assert recovery.recover_if_needed(backend)
     assert tree(prefix) == before
 
 
 def test_no_plan_is_made_before_an_interrupted_change_is_recovered(backend: Backend) -> None:
-    crashed(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
+    crash_after(backend, plan_upgrade(backend, "seedshelf"), "INSTALLED")
     holder = backend.environment.locked("an installer that outlived us")
     with holder, pytest.raises(EnvironmentBusy, match="outlived us"):
         plan_upgrade(backend, "frostcall")

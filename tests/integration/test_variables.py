@@ -1,4 +1,4 @@
-"""What a restart loses: not the service of an environment, and nothing outside a kernel."""
+"""Variables that a restart would lose: neither the service nor anything outside a kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unit tests stay in this process: they start no other one and open no connection."""
+"""Unit tests run in this process only: no child process and no connection."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from fakes import FakeKit, Kit
 _LEAVES = [
     (subprocess.Popen, "__init__"), (os, "posix_spawn"), (os, "fork"), (socket.socket, "connect"),
 ]  # fmt: skip
-"""What leads out of this process."""
+"""The calls that start a process or open a connection."""
 
 
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Refuse what belongs into tests/integration, also where the code hides the refusal."""
+    """Fail a test that starts a process or connects, even if the code hides the error."""
     tried: list[str] = []
     for owner, name in _LEAVES:
         monkeypatch.setattr(owner, name, _refusal(name, tried))
@@ -36,5 +36,5 @@ def _refusal(name: str, tried: list[str]) -> object:
 
 @pytest.fixture
 def kit() -> Kit:
-    """Give the demo's story on the fakes alone; tests/contract has the real one beside them."""
+    """Return the demo environment on fakes; tests/contract adds the real one."""
     return FakeKit()

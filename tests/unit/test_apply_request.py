@@ -1,4 +1,4 @@
-"""An order says the same on the other side, and half an order is none."""
+"""The request that starts a worker survives a round trip; an incomplete one is refused."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def test_truncated_apply_request_is_refused() -> None:
 
 
 def test_apply_request_of_another_format_is_refused_with_a_hint() -> None:
-    found = json.loads(ORDER.to_text())
+    data = json.loads(ORDER.to_text())
     with pytest.raises(ValueError, match="restart the kernel"):
-        ApplyRequest.from_text(json.dumps({**found, "format": 0}))
+        ApplyRequest.from_text(json.dumps({**data, "format": 0}))
 
 
 def test_apply_request_with_a_modified_plan_is_refused() -> None:
-    found = json.loads(ORDER.to_text())
-    found["plan"]["changes"][0]["after"] = "3.0"
+    data = json.loads(ORDER.to_text())
+    data["plan"]["changes"][0]["after"] = "3.0"
     with pytest.raises(ValueError, match="not the hash"):
-        ApplyRequest.from_text(json.dumps(found))
+        ApplyRequest.from_text(json.dumps(data))

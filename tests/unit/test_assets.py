@@ -1,4 +1,4 @@
-"""The files of a view, joined to one module for the browser."""
+"""The files of a view are joined to one JavaScript module."""
 
 from __future__ import annotations
 

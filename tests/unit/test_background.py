@@ -1,4 +1,4 @@
-"""A job in the background makes room for the next one once it was called off."""
+"""A cancelled background job makes room for the next one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first step that makes things fail, for several things at once and in few questions."""
+"""The first failing step is found for several symptoms at once, with few questions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from pkgwidgets.analysis.bisect import first_failing
 
 
-def asked(steps: int, culprits: dict[str, int]) -> tuple[dict[str, int], int]:
-    """Return what is found, and how many questions it took."""
+def run_bisect(steps: int, culprits: dict[str, int]) -> tuple[dict[str, int], int]:
+    """Return the first failing steps, and how many questions it took."""
     questions: list[int] = []
 
     def failing(count: int) -> set[str]:
@@ -24,8 +24,8 @@ def asked(steps: int, culprits: dict[str, int]) -> tuple[dict[str, int], int]:
 @pytest.mark.parametrize("steps", range(1, 20))
 def test_one_culprit_is_found_in_log2_questions(steps: int) -> None:
     for place in range(1, steps + 1):
-        found, questions = asked(steps, {"a": place})
-        assert found == {"a": place}
+        culprits, questions = run_bisect(steps, {"a": place})
+        assert culprits == {"a": place}
         assert questions <= ceil(log2(steps))
 
 
@@ -33,8 +33,8 @@ def test_one_culprit_is_found_in_log2_questions(steps: int) -> None:
 def test_two_culprits_are_found_with_shared_questions(steps: int) -> None:
     for first, second in combinations(range(1, steps + 1), 2):
         culprits = {"a": first, "b": second}
-        found, questions = asked(steps, culprits)
-        assert found == culprits
+        results, questions = run_bisect(steps, culprits)
+        assert results == culprits
         assert questions <= max(1, 2 * ceil(log2(steps)) - 1)
 
 

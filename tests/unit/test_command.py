@@ -1,4 +1,4 @@
-"""The command line called from Python: who hears an interrupt when."""
+"""The command line called from Python: which handler receives an interrupt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Upgrades that would break notebooks: found by halving, held back, and only those."""
+"""The culprit search holds back the upgrades that break notebooks, and no others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,13 @@ from math import ceil, log2
 from pathlib import Path
 
 import pytest
-from crops import MOST, counting, examined, field, tossing
+from culprit_cases import (
+    MAX_PACKAGES,
+    counting_cells,
+    kit_with,
+    randomly_failing_cell,
+    search_culprits,
+)
 from fakes import FakeEnvironment, FakeKit
 from scratch_notebooks import FakeKnownGood, FakeScratch, crops, write
 
@@ -17,7 +23,7 @@ from pkgwidgets.operations import culprit_search
 
 
 def majors(count: int) -> list[BuiltWheel]:
-    """Like `crops`, none of them bad: each says which major version it is."""
+    """Return wheels like those of `crops`, all good; each module holds its major version."""
     return [
         BuiltWheel(
             name=f"crop{number}",
@@ -30,112 +36,122 @@ def majors(count: int) -> list[BuiltWheel]:
 
 
 def test_one_rehearsal_suffices_without_culprits(tmp_path: Path) -> None:
-    found = examined(field(*crops(4)), write(tmp_path / "a.ipynb", *counting(1, 2)))
-    assert (found.rehearsals, found.culprits) == (1, {})
-    assert len(found.plan.changes) == 4
+    result = search_culprits(
+        kit_with(*crops(4)), write(tmp_path / "a.ipynb", *counting_cells(1, 2))
+    )
+    assert (result.rehearsals, result.culprits) == (1, {})
+    assert len(result.plan.changes) == 4
 
 
-@pytest.mark.parametrize("bad", range(1, MOST + 1))
+@pytest.mark.parametrize("bad", range(1, MAX_PACKAGES + 1))
 def test_one_culprit_is_found_and_held_back(bad: int, tmp_path: Path) -> None:
-    kit = field(*crops(MOST, [bad]))
-    found = examined(kit, write(tmp_path / "a.ipynb", *counting(*range(1, MOST + 1))))
-    assert list(found.culprits) == [f"crop{bad}"]
-    assert found.rehearsals <= 2 + log2(MOST)
-    assert f"crop{bad}" not in {change.id for change in found.plan.changes}
-    assert len(found.plan.changes) == MOST - 1
-    (held,) = found.plan.held_back
-    assert str(held).startswith(
+    kit = kit_with(*crops(MAX_PACKAGES, [bad]))
+    result = search_culprits(
+        kit, write(tmp_path / "a.ipynb", *counting_cells(*range(1, MAX_PACKAGES + 1)))
+    )
+    assert list(result.culprits) == [f"crop{bad}"]
+    assert result.rehearsals <= 2 + log2(MAX_PACKAGES)
+    assert f"crop{bad}" not in {change.id for change in result.plan.changes}
+    assert len(result.plan.changes) == MAX_PACKAGES - 1
+    (held_back,) = result.plan.held_back
+    assert str(held_back).startswith(
         f"crop{bad} 1.0.0, not 2.0.0: it breaks cell {bad} of a.ipynb (ZeroDivisionError: "
     )
 
 
 @pytest.mark.parametrize("bad", [(1, 2), (1, 8), (4, 5), (7, 8), (3, 6)])
 def test_two_culprits_in_separate_cells_are_found(bad: tuple[int, int], tmp_path: Path) -> None:
-    kit = field(*crops(MOST, bad))
-    found = examined(kit, write(tmp_path / "a.ipynb", *counting(*range(1, MOST + 1))))
-    assert sorted(found.culprits) == [f"crop{number}" for number in bad]
-    assert found.rehearsals <= 2 + 2 * log2(MOST)
+    kit = kit_with(*crops(MAX_PACKAGES, bad))
+    result = search_culprits(
+        kit, write(tmp_path / "a.ipynb", *counting_cells(*range(1, MAX_PACKAGES + 1)))
+    )
+    assert sorted(result.culprits) == [f"crop{number}" for number in bad]
+    assert result.rehearsals <= 2 + 2 * log2(MAX_PACKAGES)
 
 
 @pytest.mark.parametrize("bad", [(1, 2), (1, 8), (4, 5), (7, 8), (3, 6)])
 def test_culprit_hidden_behind_another_is_found(bad: tuple[int, int], tmp_path: Path) -> None:
-    kit = field(*crops(MOST, bad))
-    whole = "\n".join(counting(*range(1, MOST + 1)))
-    found = examined(kit, write(tmp_path / "a.ipynb", whole))
-    assert sorted(found.culprits) == [f"crop{number}" for number in bad]
-    assert found.rehearsals <= 3 + 2 * ceil(log2(MOST))
+    kit = kit_with(*crops(MAX_PACKAGES, bad))
+    whole = "\n".join(counting_cells(*range(1, MAX_PACKAGES + 1)))
+    result = search_culprits(kit, write(tmp_path / "a.ipynb", whole))
+    assert sorted(result.culprits) == [f"crop{number}" for number in bad]
+    assert result.rehearsals <= 3 + 2 * ceil(log2(MAX_PACKAGES))
 
 
 def test_follow_up_failures_are_attributed_to_the_same_culprit(tmp_path: Path) -> None:
-    kit = field(*crops(4, [3]))
+    kit = kit_with(*crops(4, [3]))
     cells = ["import crop3\nn = crop3.count()", "n + 1", "n + 2"]
-    assert list(examined(kit, write(tmp_path / "a.ipynb", *cells)).culprits) == ["crop3"]
+    assert list(search_culprits(kit, write(tmp_path / "a.ipynb", *cells)).culprits) == ["crop3"]
 
 
 def test_culprits_of_several_notebooks_are_found(tmp_path: Path) -> None:
-    kit = field(*crops(4, [2, 4]))
-    first = write(tmp_path / "a.ipynb", *counting(2))
-    second = write(tmp_path / "b.ipynb", *counting(4))
-    found = examined(kit, first, second)
-    cells = {id: cell.place for id, cell in found.culprits.items() if cell}
+    kit = kit_with(*crops(4, [2, 4]))
+    first = write(tmp_path / "a.ipynb", *counting_cells(2))
+    second = write(tmp_path / "b.ipynb", *counting_cells(4))
+    result = search_culprits(kit, first, second)
+    cells = {name: cell.place for name, cell in result.culprits.items() if cell}
     assert cells == {"crop2": "cell 1 of a.ipynb", "crop4": "cell 1 of b.ipynb"}
 
 
 def test_dependents_of_the_culprit_are_held_back_too(tmp_path: Path) -> None:
-    """crop1 2 needs crop4 2: held back with it by the resolver, and not itself blamed."""
-    kit = field(*crops(4, [4], crop1=("crop4>=2",)))
-    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3, 4)))
-    assert list(found.culprits) == ["crop4"]
-    assert [change.id for change in found.plan.changes] == ["crop2", "crop3"]
+    """The resolver holds crop1 back with crop4, which it requires; crop1 is no culprit."""
+    kit = kit_with(*crops(4, [4], crop1=("crop4>=2",)))
+    result = search_culprits(kit, write(tmp_path / "a.ipynb", *counting_cells(1, 2, 3, 4)))
+    assert list(result.culprits) == ["crop4"]
+    assert [change.id for change in result.plan.changes] == ["crop2", "crop3"]
 
 
 def test_culprit_that_needs_another_upgrade_is_held_back_alone(tmp_path: Path) -> None:
-    """crop4 comes before crop1, which needs it, so that every rehearsal is of what can be."""
-    kit = field(*crops(4, [1], crop1=("crop4>=2",)))
-    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3, 4)))
-    assert list(found.culprits) == ["crop1"]
-    assert [change.id for change in found.plan.changes] == ["crop2", "crop3", "crop4"]
+    """crop4 comes before crop1, which requires it, so that every rehearsed plan is possible."""
+    kit = kit_with(*crops(4, [1], crop1=("crop4>=2",)))
+    result = search_culprits(kit, write(tmp_path / "a.ipynb", *counting_cells(1, 2, 3, 4)))
+    assert list(result.culprits) == ["crop1"]
+    assert [change.id for change in result.plan.changes] == ["crop2", "crop3", "crop4"]
 
 
 def test_upgrade_that_fails_to_import_is_held_back_without_rehearsal(tmp_path: Path) -> None:
     broken = BuiltWheel(name="crop3", version="2.0.0", files={"crop3.py": "raise ImportError\n"})
     wheels = [w for w in crops(3) if w.filename != broken.filename]
-    found = examined(field(*wheels, broken), write(tmp_path / "a.ipynb", *counting(1)))
-    assert (found.rehearsals, found.culprits) == (1, {"crop3": None})
-    assert "cannot be imported" in found.plan.held_back[0].reason
+    result = search_culprits(
+        kit_with(*wheels, broken), write(tmp_path / "a.ipynb", *counting_cells(1))
+    )
+    assert (result.rehearsals, result.culprits) == (1, {"crop3": None})
+    assert "cannot be imported" in result.plan.held_back[0].reason
 
 
 def test_cell_that_already_failed_holds_nothing_back(tmp_path: Path) -> None:
-    found = examined(field(*crops(3)), write(tmp_path / "a.ipynb", "1 / 0", *counting(1)))
-    assert (found.rehearsals, found.culprits) == (1, {})
+    result = search_culprits(
+        kit_with(*crops(3)), write(tmp_path / "a.ipynb", "1 / 0", *counting_cells(1))
+    )
+    assert (result.rehearsals, result.culprits) == (1, {})
 
 
 def test_plan_is_empty_if_every_upgrade_breaks_a_cell(tmp_path: Path) -> None:
-    kit = field(*crops(3, [1, 2, 3]))
-    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2, 3)))
-    assert not found.plan
-    assert sorted(found.culprits) == ["crop1", "crop2", "crop3"]
+    kit = kit_with(*crops(3, [1, 2, 3]))
+    result = search_culprits(kit, write(tmp_path / "a.ipynb", *counting_cells(1, 2, 3)))
+    assert not result.plan
+    assert sorted(result.culprits) == ["crop1", "crop2", "crop3"]
 
 
 def test_package_with_a_breaking_new_dependency_is_held_back(tmp_path: Path) -> None:
-    """What breaks is not installed yet: held back is who brings it."""
+    """The breaking package is new: the package that requires it is held back."""
     rival = BuiltWheel(name="rival", version="1.0.0", files={"rival.py": "x = 1\n"})
     wheels = [*crops(2, (), crop2=("rival",))]
     kit = FakeKit(FakeEnvironment({}), [*wheels, rival], ["crop1==1.0.0", "crop2==1.0.0"])
     cell = "try:\n    import rival\n    found = 1\nexcept ImportError:\n    found = 0\nprint(found)"
-    found = examined(kit, write(tmp_path / "a.ipynb", cell))
-    assert "crop2" in found.culprits
-    assert "rival" not in {change.id for change in found.plan.changes}
+    result = search_culprits(kit, write(tmp_path / "a.ipynb", cell))
+    assert "crop2" in result.culprits
+    assert "rival" not in {change.id for change in result.plan.changes}
 
 
 def test_each_culprit_of_a_cell_is_reported_with_its_own_error(tmp_path: Path) -> None:
-    kit = field(*crops(2, [1, 2]))
+    kit = kit_with(*crops(2, [1, 2]))
     second_first = (
         "import crop1, crop2\ntry:\n    crop2.count()\n"
         "except ZeroDivisionError:\n    raise ValueError('two')\ncrop1.count()"
     )
-    found = examined(kit, write(tmp_path / "a.ipynb", second_first))
-    reasons = {held.name: held.reason for held in found.plan.held_back}
+    result = search_culprits(kit, write(tmp_path / "a.ipynb", second_first))
+    reasons = {held_back.name: held_back.reason for held_back in result.plan.held_back}
     assert "ZeroDivisionError" in reasons["crop1"]
     assert "ValueError: two" in reasons["crop2"]
 
@@ -144,37 +160,37 @@ def test_each_culprit_of_a_cell_is_reported_with_its_own_error(tmp_path: Path) -
 def test_one_of_two_jointly_breaking_upgrades_is_held_back(
     pair: tuple[int, int], tmp_path: Path
 ) -> None:
-    """Either alone does no harm, so that holding one back is enough; the second of them is."""
+    """Either alone breaks nothing, so it suffices to hold the second one back."""
     one, other = pair
-    kit = field(*majors(MOST))
+    kit = kit_with(*majors(MAX_PACKAGES))
     both = f"import crop{one}, crop{other}\nx = 1 // (4 - crop{one}.major - crop{other}.major)"
-    found = examined(kit, write(tmp_path / "a.ipynb", "1", both, "2"))
-    assert list(found.culprits) == [f"crop{other}"]
-    assert [str(held) for held in found.plan.held_back] == [
+    result = search_culprits(kit, write(tmp_path / "a.ipynb", "1", both, "2"))
+    assert list(result.culprits) == [f"crop{other}"]
+    assert [str(held_back) for held_back in result.plan.held_back] == [
         f"crop{other} 1.0.0, not 2.0.0: it breaks cell 2 of a.ipynb "
         "(ZeroDivisionError: integer division or modulo by zero)"
     ]
-    upgraded = {change.id for change in found.plan.changes}
-    assert upgraded == {f"crop{n}" for n in range(1, MOST + 1) if n != other}
-    assert found.rehearsal.passed
-    assert found.rehearsals <= 2 + ceil(log2(MOST))
+    upgraded = {change.id for change in result.plan.changes}
+    assert upgraded == {f"crop{n}" for n in range(1, MAX_PACKAGES + 1) if n != other}
+    assert result.rehearsal.passed
+    assert result.rehearsals <= 2 + ceil(log2(MAX_PACKAGES))
 
 
 def test_one_of_each_jointly_breaking_pair_is_held_back(tmp_path: Path) -> None:
-    kit = field(*majors(MOST))
+    kit = kit_with(*majors(MAX_PACKAGES))
     cells = [
         f"import crop{one}, crop{other}\nx = 1 // (4 - crop{one}.major - crop{other}.major)"
         for one, other in ((1, 6), (3, 4))
     ]
-    found = examined(kit, write(tmp_path / "a.ipynb", *cells))
-    cell = {id: cell.number for id, cell in found.culprits.items() if cell}
+    result = search_culprits(kit, write(tmp_path / "a.ipynb", *cells))
+    cell = {name: cell.number for name, cell in result.culprits.items() if cell}
     assert cell == {"crop6": 1, "crop4": 2}
-    assert len(found.plan.changes) == MOST - 2
-    assert found.rehearsals <= 2 + ceil(log2(MOST)) * 2
+    assert len(result.plan.changes) == MAX_PACKAGES - 2
+    assert result.rehearsals <= 2 + ceil(log2(MAX_PACKAGES)) * 2
 
 
 def roots(*needs: tuple[str, ...]) -> list[BuiltWheel]:
-    """Return a bad `root` 2, and `crop2` 1 and 2, which need it so."""
+    """Return a bad `root` 2, and `crop2` 1 and 2 with these requirements on it."""
     root = "def depth():\n    return 1 // {by}\n"
     return [
         *(
@@ -192,71 +208,81 @@ def roots(*needs: tuple[str, ...]) -> list[BuiltWheel]:
 
 
 def test_culprit_that_comes_with_another_upgrade_is_held_back_alone(tmp_path: Path) -> None:
-    """The old crop2 forbids the new root; the new one takes either."""
+    """The old crop2 forbids the new root; the new one accepts both."""
     others = [wheel for wheel in crops(4) if wheel.name != "crop2"]
-    kit = field(*roots(("root<2",), ("root",)), *others)
-    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2), "import root\nroot.depth()"))
-    assert list(found.culprits) == ["root"]
-    (held,) = found.plan.held_back
-    assert held.reason.startswith("it breaks cell 3 of a.ipynb (ZeroDivisionError: ")
-    upgraded = [change.id for change in found.plan.changes]
+    kit = kit_with(*roots(("root<2",), ("root",)), *others)
+    result = search_culprits(
+        kit, write(tmp_path / "a.ipynb", *counting_cells(1, 2), "import root\nroot.depth()")
+    )
+    assert list(result.culprits) == ["root"]
+    (held_back,) = result.plan.held_back
+    assert held_back.reason.startswith("it breaks cell 3 of a.ipynb (ZeroDivisionError: ")
+    upgraded = [change.id for change in result.plan.changes]
     assert upgraded == ["crop1", "crop2", "crop3", "crop4"]
-    assert found.rehearsals <= 2 + ceil(log2(5))
+    assert result.rehearsals <= 2 + ceil(log2(5))
 
 
 def test_mutually_required_culprits_are_both_held_back_and_named(tmp_path: Path) -> None:
     others = [wheel for wheel in crops(4) if wheel.name != "crop2"]
-    kit = field(*roots(("root<2",), ("root>=2",)), *others)
-    found = examined(kit, write(tmp_path / "a.ipynb", *counting(1, 2), "import root\nroot.depth()"))
-    assert sorted(found.culprits) == ["crop2", "root"]
-    reasons = {held.name: held.reason for held in found.plan.held_back}
+    kit = kit_with(*roots(("root<2",), ("root>=2",)), *others)
+    result = search_culprits(
+        kit, write(tmp_path / "a.ipynb", *counting_cells(1, 2), "import root\nroot.depth()")
+    )
+    assert sorted(result.culprits) == ["crop2", "root"]
+    reasons = {held_back.name: held_back.reason for held_back in result.plan.held_back}
     assert reasons["root"].startswith("it breaks cell 3 of a.ipynb (ZeroDivisionError: ")
     assert reasons["root"].endswith("); or crop2 2.0.0 does, which comes with it")
     assert reasons["crop2"].endswith("); or root 2.0.0 does, which comes with it")
-    assert [change.id for change in found.plan.changes] == ["crop1", "crop3", "crop4"]
-    assert found.rehearsals <= 2 + ceil(log2(4))
+    assert [change.id for change in result.plan.changes] == ["crop1", "crop3", "crop4"]
+    assert result.rehearsals <= 2 + ceil(log2(4))
 
 
-# --- what does not do the same each time
+# --- random cells
 
 
 def test_random_output_holds_nothing_back_and_is_noted(tmp_path: Path) -> None:
-    kit = field(*crops(4, [3]))
-    notebook = write(tmp_path / "a.ipynb", "import random\nrandom.random()", *counting(1, 2, 3))
-    found = examined(kit, notebook)
-    assert list(found.culprits) == ["crop3"]
-    assert found.plan.notes == (
+    kit = kit_with(*crops(4, [3]))
+    notebook = write(
+        tmp_path / "a.ipynb", "import random\nrandom.random()", *counting_cells(1, 2, 3)
+    )
+    result = search_culprits(kit, notebook)
+    assert list(result.culprits) == ["crop3"]
+    assert result.plan.notes == (
         "cell 1 of a.ipynb does not do the same each time it is run: nothing is held back for it",
     )
-    assert found.plan.notes[0] in str(found.plan)
+    assert result.plan.notes[0] in str(result.plan)
 
 
 def test_cell_that_already_fails_is_noted(tmp_path: Path) -> None:
-    found = examined(field(*crops(3)), write(tmp_path / "a.ipynb", "1 / 0", *counting(1)))
-    assert found.plan.notes == (
+    result = search_culprits(
+        kit_with(*crops(3)), write(tmp_path / "a.ipynb", "1 / 0", *counting_cells(1))
+    )
+    assert result.plan.notes == (
         "cell 1 of a.ipynb fails as it is, too: nothing is held back for it",
     )
 
 
 def test_repeated_cell_run_is_reported_once(tmp_path: Path) -> None:
-    kit, told = field(*crops(2, [2])), list[str]()
-    stand = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
-    notebook = write(tmp_path / "a.ipynb", *counting(1, 2))
+    kit, texts = kit_with(*crops(2, [2])), list[str]()
+    rehearsal_backend = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
+    notebook = write(tmp_path / "a.ipynb", *counting_cells(1, 2))
     culprit_search.find_culprits(
-        kit.backend, stand, [notebook], report=lambda event: told.append(event.text)
+        kit.backend, rehearsal_backend, [notebook], report=lambda event: texts.append(event.text)
     )
-    assert told.count("cell 2, once more") == 1
+    assert texts.count("cell 2, once more") == 1
 
 
 @pytest.mark.parametrize("outcomes", [".x", "x", "xx", ".xx", ".x.", ".x..x"])
 def test_random_failure_holds_nothing_back(outcomes: str, tmp_path: Path) -> None:
-    """Of the runs as it is, with the plan, as it is, and with the plan."""
-    kit = field(*crops(MOST))
-    cell = tossing(tmp_path / "tosses", (each == "x" for each in outcomes))
-    found = examined(kit, write(tmp_path / "a.ipynb", cell, *counting(*range(1, MOST + 1))))
-    assert found.culprits == {}
-    assert len(found.plan.changes) == MOST
-    assert found.rehearsals == 1
+    """The runs alternate: without the plan, with it, without it, with it."""
+    kit = kit_with(*crops(MAX_PACKAGES))
+    cell = randomly_failing_cell(tmp_path / "tosses", (outcome == "x" for outcome in outcomes))
+    result = search_culprits(
+        kit, write(tmp_path / "a.ipynb", cell, *counting_cells(*range(1, MAX_PACKAGES + 1)))
+    )
+    assert result.culprits == {}
+    assert len(result.plan.changes) == MAX_PACKAGES
+    assert result.rehearsals == 1
     if outcomes != "x":  # which was an error that it had before
-        (note,) = found.plan.notes
+        (note,) = result.plan.notes
         assert note.startswith("cell 1 of a.ipynb ")

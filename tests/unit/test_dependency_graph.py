@@ -1,4 +1,4 @@
-"""Arithmetic on installed sets: who needs what, what a change breaks, who blocks whom."""
+"""Requirements of installed packages: dependents, broken requirements and blockers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ HOSTILE = [
     "\ud800",
     "-r req.txt",
 ]
-"""What METADATA of a stranger may require."""
+"""Requirements that hostile METADATA may contain."""
 
 
 def dist(name: str, version: str = "1.0", *requires: str, **facts: Any) -> Distribution:
@@ -63,24 +63,25 @@ def dist(name: str, version: str = "1.0", *requires: str, **facts: Any) -> Distr
 
 
 def environment(*distributions: Distribution | Unreadable) -> dependency_graph.Installed:
-    return {each.id: each for each in distributions}
+    return {distribution.id: distribution for distribution in distributions}
 
 
 def needs_of(*distributions: Distribution | Unreadable) -> dict[str, list[str]]:
-    """Return what each needs, as plain text without markers, sorted."""
-    found = dependency_graph.active_requirements(environment(*distributions), MARKERS)
+    """Return the requirements of each as sorted text without markers."""
+    requirements = dependency_graph.active_requirements(environment(*distributions), MARKERS)
     return {
-        id: sorted(map(dependency_graph.without_marker, required)) for id, required in found.items()
+        name: sorted(map(dependency_graph.without_marker, required))
+        for name, required in requirements.items()
     }
 
 
 def needs(**required: str) -> ActiveRequirements:
-    """Return needs from texts: `a="b>=1, c"` is that a needs b>=1 and c."""
+    """Parse requirements: `a="b>=1, c"` means that a requires b>=1 and c."""
     return {
         canonicalize_name(name): tuple(
-            found
+            requirement
             for text in texts.split(", ")
-            if (found := dependency_graph.parse_requirement(text)) is not None
+            if (requirement := dependency_graph.parse_requirement(text)) is not None
         )
         for name, texts in required.items()
     }
@@ -103,7 +104,7 @@ def change(name: str, before: str | None, after: str | None) -> Change:
     )
 
 
-# --- needs
+# --- requirements
 
 
 def test_active_requirements_are_those_in_the_metadata() -> None:
@@ -134,35 +135,35 @@ def test_extra_is_active_if_an_installed_package_requires_it() -> None:
     assert needs_of(pea, dist("soup", "1", "pea[full]"))["pea"] == ["leaf", "pod"]
 
 
-@pytest.mark.parametrize("asked", ["Full_Set", "full-set", "FULL.SET"])
+@pytest.mark.parametrize("required", ["Full_Set", "full-set", "FULL.SET"])
 @pytest.mark.parametrize("declared", ["Full_Set", "full-set"])
-def test_extra_is_found_in_any_spelling(asked: str, declared: str) -> None:
+def test_extra_is_found_in_any_spelling(required: str, declared: str) -> None:
     pea = dist("pea", "1", f"pod; extra == '{declared}'")
-    assert needs_of(pea, dist("soup", "1", f"pea[{asked}]"))["pea"] == ["pod"]
+    assert needs_of(pea, dist("soup", "1", f"pea[{required}]"))["pea"] == ["pod"]
 
 
 def test_extra_that_requires_another_extra_of_its_package_is_followed() -> None:
     pea = dist("pea", "1", "pea[b]; extra == 'all'", "pea[c]; extra == 'b'", "pod; extra == 'c'")
-    found = needs_of(pea, dist("soup", "1", "pea[all]"))
-    assert found["pea"] == ["pea[b]", "pea[c]", "pod"]
+    requirements = needs_of(pea, dist("soup", "1", "pea[all]"))
+    assert requirements["pea"] == ["pea[b]", "pea[c]", "pod"]
 
 
 def test_extra_required_by_an_extra_of_another_package_is_followed() -> None:
-    found = needs_of(
+    requirements = needs_of(
         dist("soup", "1", "pea[full]"),
         dist("pea", "1", "bean[dry]; extra == 'full'"),
         dist("bean", "1", "sun; extra == 'dry'"),
     )
-    assert found == {"soup": ["pea[full]"], "pea": ["bean[dry]"], "bean": ["sun"]}
+    assert requirements == {"soup": ["pea[full]"], "pea": ["bean[dry]"], "bean": ["sun"]}
 
 
 def test_cycle_of_extras_terminates() -> None:
-    found = needs_of(
+    requirements = needs_of(
         dist("a", "1", "b[x]; extra == 'x'"),
         dist("b", "1", "a[x]; extra == 'x'"),
         dist("c", "1", "a[x]"),
     )
-    assert found == {"a": ["b[x]"], "b": ["a[x]"], "c": ["a[x]"]}
+    assert requirements == {"a": ["b[x]"], "b": ["a[x]"], "c": ["a[x]"]}
 
 
 def test_extra_of_a_missing_package_adds_no_requirement() -> None:
@@ -180,9 +181,9 @@ def test_hostile_requirement_does_not_affect_other_packages(text: str) -> None:
         environment(dist("a", "1", text, "fine")), MARKERS
     )
     problems = dependency_graph.unmet(required, installed(a="1", numpy="1.0", pip="26.0"))
-    said = sorted(map(str, problems))
-    assert "a needs fine, but it is not installed" in said
-    assert not any("://" in problem or "u:p" in problem for problem in said)
+    sentences = sorted(map(str, problems))
+    assert "a needs fine, but it is not installed" in sentences
+    assert not any("://" in problem or "u:p" in problem for problem in sentences)
     assert {*dependency_graph.blockers(canonicalize_name("numpy"), Version("1.0"), required)} <= {
         "a"
     }
@@ -190,15 +191,15 @@ def test_hostile_requirement_does_not_affect_other_packages(text: str) -> None:
 
 def test_ten_thousand_requirements_are_parsed() -> None:
     many = [f"need{number}>=1; extra == 'all'" for number in range(10_000)]
-    found = needs_of(dist("a", "1", *many), dist("b", "1", "a[all]"))
-    assert len(found["a"]) == 10_000
+    requirements = needs_of(dist("a", "1", *many), dist("b", "1", "a[all]"))
+    assert len(requirements["a"]) == 10_000
 
 
 # --- unmet
 
 
 @pytest.mark.parametrize(
-    ("wanted", "version", "met"),
+    ("requirement", "version", "met"),
     [
         ("b", "0.1", True),
         ("b>=1", "1.0", True),
@@ -218,10 +219,10 @@ def test_ten_thousand_requirements_are_parsed() -> None:
     ],
 )
 def test_requirement_is_met_only_by_a_matching_version(
-    wanted: str, version: str, met: bool
+    requirement: str, version: str, met: bool
 ) -> None:
-    found = dependency_graph.unmet(needs(a=wanted), installed(a="1", b=version))
-    assert bool(found) is not met
+    problems = dependency_graph.unmet(needs(a=requirement), installed(a="1", b=version))
+    assert bool(problems) is not met
 
 
 def test_missing_package_is_an_unmet_requirement() -> None:
@@ -235,9 +236,11 @@ def test_unmet_requirement_names_the_installed_version() -> None:
 
 
 def test_unmet_requirements_are_equal_whatever_the_installed_version() -> None:
-    id = canonicalize_name("a")
-    assert Unmet(id, "b>=1", "0.5") == Unmet(id, "b>=1", "0.6")
-    assert len({Unmet(id, "b>=1", "0.5"), Unmet(id, "b>=1", None), Unmet(id, "b>=2", None)}) == 2
+    name = canonicalize_name("a")
+    assert Unmet(name, "b>=1", "0.5") == Unmet(name, "b>=1", "0.6")
+    assert (
+        len({Unmet(name, "b>=1", "0.5"), Unmet(name, "b>=1", None), Unmet(name, "b>=2", None)}) == 2
+    )
 
 
 def test_requirement_unmet_before_is_not_newly_unmet() -> None:
@@ -261,8 +264,8 @@ def test_changes_break_requirements_of_untouched_packages(
     changes: list[Change], broken: list[str]
 ) -> None:
     required = needs(a="b>=1", c="b>=2")
-    found = dependency_graph.broken_by(changes, required, installed(a="1", b="1", c="1"))
-    assert sorted(map(str, found)) == broken
+    problems = dependency_graph.broken_by(changes, required, installed(a="1", b="1", c="1"))
+    assert sorted(map(str, problems)) == broken
 
 
 def test_unmet_requirements_respect_markers() -> None:
@@ -271,7 +274,7 @@ def test_unmet_requirements_respect_markers() -> None:
     assert str(problem) == "a needs b>=1, but it is not installed"
 
 
-# --- who blocks whom
+# --- blockers
 
 
 @pytest.mark.parametrize(
@@ -291,22 +294,24 @@ def test_unmet_requirements_respect_markers() -> None:
 def test_blockers_of_a_version_are_found(
     required: Mapping[str, str], version: str, blocking: Mapping[str, str]
 ) -> None:
-    found = dependency_graph.blockers(canonicalize_name("pea"), Version(version), needs(**required))
-    assert found == blocking
+    blockers = dependency_graph.blockers(
+        canonicalize_name("pea"), Version(version), needs(**required)
+    )
+    assert blockers == blocking
 
 
 def test_blocker_with_two_specifiers_is_quoted_in_full() -> None:
-    found = dependency_graph.blockers(
+    blockers = dependency_graph.blockers(
         canonicalize_name("pea"), Version("3"), needs(a="pea<3, pea!=3.*")
     )
-    assert found == {"a": "pea!=3.*,<3"}
+    assert blockers == {"a": "pea!=3.*,<3"}
 
 
-# --- who depends on whom
+# --- dependents
 
 
 @pytest.mark.parametrize(
-    ("start", "found"),
+    ("start", "expected"),
     [
         (["a"], {"b", "c", "d"}),
         (["c"], {"d"}),
@@ -318,13 +323,15 @@ def test_blocker_with_two_specifiers_is_quoted_in_full() -> None:
         ([], set()),
     ],
 )
-def test_dependencies_are_transitive_and_may_be_cyclic(start: list[str], found: set[str]) -> None:
+def test_dependencies_are_transitive_and_may_be_cyclic(
+    start: list[str], expected: set[str]
+) -> None:
     required = needs(a="b>=1", b="c", c="d[x]", x="y", y="x", self="self[more]")
-    assert dependency_graph.dependencies(ids(*start), required) == found
+    assert dependency_graph.dependencies(ids(*start), required) == expected
 
 
 @pytest.mark.parametrize(
-    ("start", "found"),
+    ("start", "expected"),
     [
         (["c"], ("a", "b")),
         (["d"], ("c",)),
@@ -334,18 +341,18 @@ def test_dependencies_are_transitive_and_may_be_cyclic(start: list[str], found: 
         ([], ()),
     ],
 )
-def test_dependents_are_direct_and_sorted(start: list[str], found: tuple[str, ...]) -> None:
+def test_dependents_are_direct_and_sorted(start: list[str], expected: tuple[str, ...]) -> None:
     required = needs(b="c", a="C>=1, c", c="d", x="y", y="x")
-    assert dependency_graph.dependents(ids(*start), required) == found
+    assert dependency_graph.dependents(ids(*start), required) == expected
 
 
-# --- what changes do
+# --- effects of changes
 
 
 def test_versions_after_leaves_its_input_unchanged() -> None:
     before = installed(a="1", b="1", c="1")
-    moved = [change("a", "1", "2"), change("b", "1", None), change("d", None, "1")]
-    assert dependency_graph.versions_after(before, moved) == installed(a="2", c="1", d="1")
+    changes = [change("a", "1", "2"), change("b", "1", None), change("d", None, "1")]
+    assert dependency_graph.versions_after(before, changes) == installed(a="2", c="1", d="1")
     assert before == installed(a="1", b="1", c="1")
 
 
@@ -356,8 +363,8 @@ def test_uninstalling_a_missing_package_is_ignored() -> None:
 
 
 def test_version_differences_are_sorted() -> None:
-    expected, found = installed(a="1", b="1", d="1.0"), installed(b="2", c="3", d="1")
-    assert dependency_graph.version_differences(expected, found) == (
+    expected, actual = installed(a="1", b="1", d="1.0"), installed(b="2", c="3", d="1")
+    assert dependency_graph.version_differences(expected, actual) == (
         "a is not installed, not 1",
         "b is 2, not 1",
         "c is 3, not absent",
@@ -399,7 +406,7 @@ def test_fingerprint_changes_with_any_distribution(
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "sentence"),
     [
         ((), "pea is not installed, not 1.0"),
         ((dist("pea"), dist("bean")), "bean is 1.0, not absent"),
@@ -417,12 +424,14 @@ def test_fingerprint_changes_with_any_distribution(
     ids=["removed", "one more", "upgraded", "reinstalled", "linked", "broken"],
 )
 def test_changes_since_a_fingerprint_are_named(
-    other: tuple[Distribution | Unreadable, ...], said: str
+    other: tuple[Distribution | Unreadable, ...], sentence: str
 ) -> None:
     before = fingerprint.fingerprint(environment(dist("pea")), {"a file of pea": "1"})
-    assert fingerprint.changes_since(before, environment(*other), {"a file of pea": "1"}) == (said,)
+    assert fingerprint.changes_since(before, environment(*other), {"a file of pea": "1"}) == (
+        sentence,
+    )
     assert fingerprint.changes_since(before, environment(*other), {"a file of pea": "2"}) == (
-        said,
+        sentence,
         "a file of pea changed",
     )
 

@@ -1,4 +1,4 @@
-"""Why a distribution that did not come from an index is never changed."""
+"""A distribution that did not come from an index is never changed; its reason says why."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def test_distribution_from_an_index_has_no_unmanaged_reason() -> None:
 
 
 def test_distribution_outside_the_environment_names_its_folder() -> None:
-    found = pea(Origin.SYSTEM, Path("/usr/lib/python3"))
-    assert found.unmanaged_reason([SITE]) == (
+    distribution = pea(Origin.SYSTEM, Path("/usr/lib/python3"))
+    assert distribution.unmanaged_reason([SITE]) == (
         "it lies outside of this environment, in /usr/lib/python3"
     )
 
 
 def test_egg_info_reason_names_the_missing_record() -> None:
-    found = pea(Origin.SYSTEM, ending="egg-info").unmanaged_reason([SITE])
-    assert found == "it has no RECORD, being an egg-info: its files are unknown"
+    reason = pea(Origin.SYSTEM, ending="egg-info").unmanaged_reason([SITE])
+    assert reason == "it has no RECORD, being an egg-info: its files are unknown"

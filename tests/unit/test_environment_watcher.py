@@ -1,4 +1,4 @@
-"""The watch notices what was changed elsewhere while somebody looks, and else does nothing."""
+"""The watcher reports changes from outside while the panel is displayed, and else rests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pkgwidgets.widgets.environment_watcher import EnvironmentWatcher
 
 
 class Place:
-    """A stamp that a test changes, and what was noticed of it."""
+    """A stamp that a test changes, and a record of the watcher's calls."""
 
     def __init__(self) -> None:
         self.stamp, self.looks, self.changes, self.taken = "one", 0, 0, True

@@ -1,4 +1,4 @@
-"""An error that is told to another process is raised there as it was here."""
+"""Errors survive the way to another process as JSON."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_error_survives_a_json_round_trip(error: PkgwidgetsError) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said_nothing", "says"),
+    ("with_default", "with_value"),
     [
         (
             EnvironmentRefused(Path("/bin/python"), "read-only"),
@@ -54,13 +54,13 @@ def test_error_survives_a_json_round_trip(error: PkgwidgetsError) -> None:
     ids=["usable", "blockers"],
 )
 def test_later_added_field_is_written_only_if_it_differs_from_its_default(
-    said_nothing: PkgwidgetsError, says: PkgwidgetsError
+    with_default: PkgwidgetsError, with_value: PkgwidgetsError
 ) -> None:
-    """A journal of before has none, and an older pkgwidgets refuses a key that it does not know."""
-    old, new = error_to_json(said_nothing), error_to_json(says)
+    """Older journals lack the field, and an older pkgwidgets refuses unknown keys."""
+    old, new = error_to_json(with_default), error_to_json(with_value)
     assert len(new) == len(old) + 1
-    assert error_from_json(old).facts == said_nothing.facts
-    assert error_from_json(new).facts == says.facts
+    assert error_from_json(old).facts == with_default.facts
+    assert error_from_json(new).facts == with_value.facts
 
 
 def test_value_without_json_form_is_sent_as_its_repr() -> None:

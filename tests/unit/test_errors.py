@@ -1,4 +1,4 @@
-"""Every error says what failed in one sentence, knows a way on, and survives a process border."""
+"""Each error has a one-sentence message and a hint, and can be pickled and copied."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def test_errors_docstring_lists_every_class(kind: type[PkgwidgetsError]) -> None
 def test_error_survives_pickle_and_copy(
     again: Callable[[PkgwidgetsError], PkgwidgetsError], error: PkgwidgetsError, sentence: str
 ) -> None:
-    found = again(error)
-    assert type(found) is type(error)
-    assert (found.facts, found.sentence()) == (error.facts, sentence)
+    copied = again(error)
+    assert type(copied) is type(error)
+    assert (copied.facts, copied.sentence()) == (error.facts, sentence)
 
 
 @pytest.mark.parametrize(("error", "sentence"), SAID, ids=lambda value: type(value).__name__)
@@ -122,9 +122,9 @@ def test_errors_with_equal_facts_are_not_equal() -> None:
 
 
 def test_long_installer_output_is_truncated_to_its_end() -> None:
-    said = InstallFailed("t", (), 1, f"{'noise ' * 10_000}the reason").sentence()
-    assert said.endswith("the reason.")
-    assert len(said) < 2100
+    sentence = InstallFailed("t", (), 1, f"{'noise ' * 10_000}the reason").sentence()
+    assert sentence.endswith("the reason.")
+    assert len(sentence) < 2100
 
 
 def test_notebook_cell_shows_the_error_without_traceback() -> None:
@@ -132,7 +132,7 @@ def test_notebook_cell_shows_the_error_without_traceback() -> None:
     assert shown_in_a_cell == [f"PackageNotFound: {PackageNotFound('pea')}"]
 
 
-# --- what is shown of a text that was refused
+# --- refused texts in messages
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,9 @@ def test_long_path_is_truncated_to_its_end() -> None:
     assert shown(path).startswith("'…")
     assert shown(path).endswith("/deep/report.ipynb'")
     assert len(shown(path)) == 81
-    said = InvalidRequest("notebook", path, "it was never rehearsed")
-    assert "/deep/report.ipynb' is not a valid notebook: it was never" in said.sentence()
-    assert said.value == path
+    error = InvalidRequest("notebook", path, "it was never rehearsed")
+    assert "/deep/report.ipynb' is not a valid notebook: it was never" in error.sentence()
+    assert error.value == path
 
 
 def test_long_url_is_truncated_to_its_start() -> None:

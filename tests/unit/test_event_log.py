@@ -1,4 +1,4 @@
-"""What is told while a transaction runs reaches whoever reads it, and nothing breaks who does."""
+"""Events of a running transaction reach each reader; invalid lines are skipped."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pkgwidgets.core.events import Event, Stage
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    found = tmp_path / "0001"
-    found.mkdir()
-    return found
+    path = tmp_path / "0001"
+    path.mkdir()
+    return path
 
 
 EVENTS = [
@@ -30,9 +30,9 @@ def test_written_events_are_read_with_their_transaction(folder: Path) -> None:
     log = EventLog(folder)
     for event in EVENTS:
         log.write(event)
-    found, _ = EventLog(folder).read()
-    assert [event.transaction for event in found] == ["0001"] * 4
-    assert [(e.stage, e.text, e.id, e.done, e.total, e.log) for e in found] == [
+    events, _ = EventLog(folder).read()
+    assert [event.transaction for event in events] == ["0001"] * 4
+    assert [(e.stage, e.text, e.id, e.done, e.total, e.log) for e in events] == [
         (e.stage, e.text, e.id, e.done, e.total, e.log) for e in EVENTS
     ]
 
@@ -42,8 +42,8 @@ def test_reader_returns_only_new_events(folder: Path) -> None:
     seen = 0
     for event in EVENTS:
         log.write(event)
-        (found,), seen = reader.read(seen)
-        assert found.stage is event.stage
+        (events,), seen = reader.read(seen)
+        assert events.stage is event.stage
     assert reader.read(seen) == ((), seen)
 
 
@@ -75,8 +75,8 @@ def test_invalid_line_is_skipped(folder: Path, line: bytes) -> None:
     with (folder / "events").open("ab") as file:
         file.write(line + b"\n")
     log.write(EVENTS[1])
-    found, _ = log.read()
-    assert [event.stage for event in found] == [Stage.FETCHING, Stage.CHECKING]
+    events, _ = log.read()
+    assert [event.stage for event in events] == [Stage.FETCHING, Stage.CHECKING]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_repeated_events_are_written_at_most_ten_times_a_second(
 
 def test_event_that_adds_only_output_is_written(folder: Path) -> None:
     log = EventLog(folder)
-    for said in ("", "$ uv pip install\n"):
-        log.write(Event(stage=Stage.FETCHING, log=said))
+    for output in ("", "$ uv pip install\n"):
+        log.write(Event(stage=Stage.FETCHING, log=output))
     assert [event.log for event in log.read()[0]] == ["", "$ uv pip install\n"]
 
 

@@ -1,4 +1,4 @@
-"""What was read ahead counts only for the very file that was read."""
+"""A hash computed in advance is used only for the same, unchanged file."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def soon() -> int:
 
 
 def known(path: Path, clock_ns: Callable[[], int] = soon) -> tuple[FileHashes, os.stat_result]:
-    found = FileHashes(clock_ns)
-    found.prehash([str(path), str(path.with_name("absent.py"))])
-    found.wait()
-    return found, path.lstat()
+    hashes = FileHashes(clock_ns)
+    hashes.prehash([str(path), str(path.with_name("absent.py"))])
+    hashes.wait()
+    return hashes, path.lstat()
 
 
 def test_hash_of_an_unchanged_file_is_known(file: Path) -> None:
-    found, before = known(file)
+    hashes, before = known(file)
     file.with_name("kept").hardlink_to(file)
-    assert found.find_hash(before, file.with_name("kept").stat()) == sha256(b"one").hexdigest()
+    assert hashes.find_hash(before, file.with_name("kept").stat()) == sha256(b"one").hexdigest()
 
 
 def edited(path: Path) -> None:
@@ -57,24 +57,24 @@ def edited_and_dated_back(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [edited, replaced, edited_and_dated_back])
 def test_hash_of_a_changed_file_is_not_known(file: Path, change: Callable[[Path], None]) -> None:
-    found, _ = known(file)
+    hashes, _ = known(file)
     change(file)
-    assert found.find_hash(file.lstat(), file.lstat()) is None
+    assert hashes.find_hash(file.lstat(), file.lstat()) is None
 
 
 def test_hash_of_a_file_replaced_meanwhile_is_not_known(file: Path) -> None:
-    found, before = known(file)
+    hashes, before = known(file)
     replaced(file)
-    assert found.find_hash(before, file.lstat()) is None
+    assert hashes.find_hash(before, file.lstat()) is None
 
 
 def test_hash_of_a_file_changed_just_now_is_not_known(file: Path) -> None:
-    """A second change in the same tick of the clock would not show."""
+    """A second change within the same clock tick would go unnoticed."""
     file.write_bytes(b"now")
-    found, before = known(file, time_ns)
-    assert found.find_hash(before, before) is None
+    hashes, before = known(file, time_ns)
+    assert hashes.find_hash(before, before) is None
 
 
 def test_hash_of_a_missing_file_is_not_known(file: Path) -> None:
-    found, before = known(file)
-    assert found.find_hash(None, before) is None
+    hashes, before = known(file)
+    assert hashes.find_hash(None, before) is None

@@ -1,4 +1,4 @@
-"""How a file is known to be the same still."""
+"""The change key of a file detects edits and replacements."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def test_change_key_changes_with_edit_or_replacement(tmp_path: Path) -> None:
     file.write_text("pea.py,,\npod.py,,\n")
     longer = change_key(file)
     assert longer != first
-    found = file.stat()
+    status = file.stat()
     other = tmp_path / "other"
     other.write_text("pod.py,,\npea.py,,\n")
-    os.utime(other, ns=(found.st_atime_ns, found.st_mtime_ns))
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
     other.replace(file)
     assert change_key(file) != longer
 

@@ -1,4 +1,4 @@
-"""The links of a distribution: what its metadata names, if it is a web page."""
+"""The links of a distribution are the web pages that its metadata names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from spoilt_wheels import SpoiltWheel
+from malformed_wheels import MalformedWheel
 
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.environment.dist_info import DistInfoReader
@@ -20,12 +20,12 @@ HEAD = "Metadata-Version: 2.1\nName: pea\nVersion: 1.0\n"
 
 def links(folder: Path, lines: str) -> tuple[tuple[str, str], ...]:
     """Unpack a wheel whose metadata has these lines, and read it."""
-    wheel = SpoiltWheel(name="pea", version="1.0", metadata=f"{HEAD}{lines}\n")
+    wheel = MalformedWheel(name="pea", version="1.0", metadata=f"{HEAD}{lines}\n")
     zipfile.ZipFile(io.BytesIO(wheel.data)).extractall(folder)
     facts = replace(interpreter.describe(Path(sys.executable)), search=(folder,))
-    (found,) = DistInfoReader(facts).read().values()
-    assert isinstance(found, Distribution)
-    return found.links
+    (distribution,) = DistInfoReader(facts).read().values()
+    assert isinstance(distribution, Distribution)
+    return distribution.links
 
 
 def test_labels_and_urls_of_project_links_are_read(tmp_path: Path) -> None:

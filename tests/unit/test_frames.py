@@ -1,4 +1,4 @@
-"""The frames: the same columns and dtypes for nothing, for everything, and for what is unknown."""
+"""Frames have the same columns and dtypes for no rows, full rows and unknown values."""
 
 from __future__ import annotations
 
@@ -95,38 +95,42 @@ def change(name: str, before: str | None, after: str | None, *, requested: bool 
     )
 
 
-def held(name: str, stays: str) -> HeldBack:
-    id = canonicalize_name(name)
+def held(name: str, kept_version: str) -> HeldBack:
+    normalized_name = canonicalize_name(name)
     latest = Version("99")
     return HeldBack(
-        id=id, name=name, kept_version=Version(stays), latest=latest, reason="it is blocked"
+        id=normalized_name,
+        name=name,
+        kept_version=Version(kept_version),
+        latest=latest,
+        reason="it is blocked",
     )
 
 
 def transaction(
-    *moved: Change,
-    id: str = "t",
+    *changes: Change,
+    transaction_id: str = "t",
     undoes: str | None = None,
     outcome: Outcome = Outcome.COMMITTED,
     held_back: tuple[HeldBack, ...] = (),
 ) -> Transaction:
     plan = Plan(
         requested=(),
-        changes=moved,
+        changes=changes,
         held_back=held_back,
         environment_fingerprint="",
         python=Path("/env/bin/python"),
         created=NOON,
         undoes=undoes,
     )
-    return Transaction(id=id, plan=plan, started=NOON, finished=NOON, outcome=outcome)
+    return Transaction(id=transaction_id, plan=plan, started=NOON, finished=NOON, outcome=outcome)
 
 
 def dtypes(frame: pd.DataFrame) -> dict[str, str]:
     return {str(column): str(dtype) for column, dtype in frame.dtypes.items()}
 
 
-# --- their form
+# --- columns and dtypes
 
 
 @pytest.mark.parametrize(
@@ -294,9 +298,9 @@ def test_package_upgraded_below_the_latest_version_is_one_row() -> None:
 def test_history_is_latest_first_and_names_the_undoing_transaction() -> None:
     frame = frames.history(
         [
-            transaction(change("pea", "1", "2"), id="1"),
-            transaction(change("pea", "2", "1"), id="2", undoes="1"),
-            transaction(change("bean", "1", "2"), id="3", outcome=Outcome.ROLLED_BACK),
+            transaction(change("pea", "1", "2"), transaction_id="1"),
+            transaction(change("pea", "2", "1"), transaction_id="2", undoes="1"),
+            transaction(change("bean", "1", "2"), transaction_id="3", outcome=Outcome.ROLLED_BACK),
         ]
     )
     assert frame.index.tolist() == ["3", "2", "1"]
@@ -307,8 +311,8 @@ def test_history_is_latest_first_and_names_the_undoing_transaction() -> None:
 
 
 def test_failed_undo_does_not_set_undone_by() -> None:
-    failed = transaction(id="2", undoes="1", outcome=Outcome.ROLLED_BACK)
-    assert frames.history([transaction(id="1"), failed])["undone_by"].isna().all()
+    failed = transaction(transaction_id="2", undoes="1", outcome=Outcome.ROLLED_BACK)
+    assert frames.history([transaction(transaction_id="1"), failed])["undone_by"].isna().all()
 
 
 def test_running_transaction_has_no_finish_time() -> None:

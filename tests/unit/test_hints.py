@@ -1,4 +1,4 @@
-"""An error's hint is chosen from its facts, and names what the user of each front end can do."""
+"""A hint depends on the facts of its error, and names what each front end offers."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_refused_request_has_its_own_http_status() -> None:
     assert http_status(PlanImpossible((), "")) == 409
 
 
-# --- what was kept, of what a resolver explains
+# --- kept packages in a resolver's explanation
 
 
 @pytest.mark.parametrize(
@@ -186,11 +186,11 @@ def test_refused_request_has_its_own_http_status() -> None:
 def test_kept_packages_named_in_an_explanation_are_found(
     explanation: str, names: tuple[str, ...]
 ) -> None:
-    asked = ResolveRequest(requirements=(), keep=("bean==1", "sweet-pea==3", "leek!=3"))
-    assert asked.kept_names(explanation) == names
+    request = ResolveRequest(requirements=(), keep=("bean==1", "sweet-pea==3", "leek!=3"))
+    assert request.kept_names(explanation) == names
 
 
-# --- where the words stand
+# --- texts of the front ends
 
 
 def texts(folder: str) -> Iterator[tuple[str, str]]:
@@ -208,10 +208,10 @@ def texts(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def test_texts_of_all_front_ends_name_no_python_call() -> None:
-    found = {
+    calls = {
         (file, text)
         for folder in ("core", "analysis", "operations", "backends", "presentation")
         for file, text in texts(folder)
         if CALL.search(text)
     }
-    assert {file for file, _ in found} == {"core/hints.py"}
+    assert {file for file, _ in calls} == {"core/hints.py"}

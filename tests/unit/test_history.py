@@ -1,4 +1,4 @@
-"""What can be taken back, and what came after it."""
+"""Which transactions can be undone, and which later ones prevent it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 2, 9, 30, tzinfo=UTC)
 
 
 def done(
-    id: str,
+    transaction_id: str,
     *names: str,
     undoes: str | None = None,
     outcome: Outcome = Outcome.COMMITTED,
@@ -41,12 +41,12 @@ def done(
         created=NOW,
         undoes=undoes,
     )
-    return Transaction(id=id, plan=plan, started=NOW, outcome=outcome)
+    return Transaction(id=transaction_id, plan=plan, started=NOW, outcome=outcome)
 
 
 def undoable_of(*history: Transaction) -> str | None:
-    found = undoable(history)
-    return None if found is None else found.id
+    transactions = undoable(history)
+    return None if transactions is None else transactions.id
 
 
 def test_find_transaction_returns_the_one_with_the_id() -> None:
@@ -95,7 +95,7 @@ def test_undo_of_an_undo_is_undone_next() -> None:
 def test_committed_keeps_the_order_of_transactions() -> None:
     failed = done("2", "pea", outcome=Outcome.ROLLED_BACK)
     history = (done("3", "pea"), failed, done("1", "bean"))
-    assert [each.id for each in committed(history)] == ["3", "1"]
+    assert [transaction.id for transaction in committed(history)] == ["3", "1"]
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_unreadable_transaction_counts_as_a_later_change() -> None:
     assert not changed_since(mine, (mine, aborted))
 
 
-def sized(id: str, size: int | None, undoes: str | None = None) -> Transaction:
-    return replace(done(id, "pea", undoes=undoes), saved_bytes=size)
+def sized(transaction_id: str, size: int | None, undoes: str | None = None) -> Transaction:
+    return replace(done(transaction_id, "pea", undoes=undoes), saved_bytes=size)
 
 
 def test_last_five_undoable_save_points_are_kept() -> None:

@@ -1,4 +1,4 @@
-"""The one builder of HTML tables: what is not made of escaped text is escaped."""
+"""The only builder of HTML tables escapes all text that is not marked as safe."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_only_safe_html_is_not_escaped() -> None:
 
 
 def test_slice_of_safe_html_is_escaped() -> None:
-    """Whatever is made of it with the methods of `str` is plain text."""
+    """Methods of `str` return plain text, which is escaped."""
     assert "&lt;b" in html_table((), [(SafeHtml("<b>1</b>")[:2],)])
 
 
@@ -50,6 +50,6 @@ def test_style_is_escaped_in_its_attribute() -> None:
 
 def test_only_html_table_builds_tables() -> None:
     package = Path(pkgwidgets.__file__).parent
-    found = [path.name for path in package.rglob("*.py") if "<td" in path.read_text("utf-8")]
-    assert found == []
+    modules = [path.name for path in package.rglob("*.py") if "<td" in path.read_text("utf-8")]
+    assert modules == []
     assert '"td"' in (package / "presentation" / "html_table.py").read_text("utf-8")

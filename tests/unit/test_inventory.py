@@ -1,4 +1,4 @@
-"""What is shown of a package is computed: from the disk, the index and the journal."""
+"""Package rows are computed from the environment, the index and the journal."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def by_name(kit: FakeKit) -> dict[str, PackageInfo]:
     return {info.name: info for info in inventory.check_for_updates(kit.backend)}
 
 
-def happened(kit: FakeKit, change: Change, *steps: str, error: str | None = None) -> str:
-    id = kit.journal.start(plan_of(change)).id
+def record_transaction(kit: FakeKit, change: Change, *steps: str, error: str | None = None) -> str:
+    transaction_id = kit.journal.start(plan_of(change)).id
     for step in steps:
-        kit.journal.record(id, step, error=error)
-    return id
+        kit.journal.record(transaction_id, step, error=error)
+    return transaction_id
 
 
 def seedshelf(kit: FakeKit) -> PackageInfo:
@@ -52,23 +52,23 @@ def seedshelf(kit: FakeKit) -> PackageInfo:
 UPGRADE = change_of("seedshelf", "1.4.0", "1.4.1")
 
 
-# --- what is installed
+# --- installed packages
 
 
 def test_packages_are_listed_without_the_index(fake: FakeKit) -> None:
-    found = inventory.get_packages(fake.backend)
-    assert {f"{info.name}=={info.version}" for info in found} == set(catalog.INSTALLED)
-    assert [info.id for info in found] == sorted(info.id for info in found)
-    assert {info.update_available for info in found} == {None}
-    assert {info.status for info in found} == {PackageStatus.INSTALLED}
-    assert fake.index.asked == []
+    rows = inventory.get_packages(fake.backend)
+    assert {f"{info.name}=={info.version}" for info in rows} == set(catalog.INSTALLED)
+    assert [info.id for info in rows] == sorted(info.id for info in rows)
+    assert {info.update_available for info in rows} == {None}
+    assert {info.status for info in rows} == {PackageStatus.INSTALLED}
+    assert fake.index.requests == []
 
 
 @pytest.mark.parametrize("name", ["compost-log", "Compost_Log", "COMPOST.log"])
 def test_any_spelling_of_a_name_finds_the_package(fake: FakeKit, name: str) -> None:
-    found = inventory.get_package(fake.backend, name)
-    assert (found.name, found.id, found.version) == ("Compost_Log", "compost-log", "0.9.0")
-    assert found == inventory.get_package_by_id(fake.backend, "compost-log")
+    row = inventory.get_package(fake.backend, name)
+    assert (row.name, row.id, row.version) == ("Compost_Log", "compost-log", "0.9.0")
+    assert row == inventory.get_package_by_id(fake.backend, "compost-log")
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -91,26 +91,26 @@ def test_invalid_name_is_refused_without_a_request(fake: FakeKit, name: str) -> 
         inventory.get_package(fake.backend, name)
     with pytest.raises(InvalidRequest):
         inventory.get_package_by_id(fake.backend, name, check_updates=True)
-    assert fake.index.asked == []
+    assert fake.index.requests == []
 
 
-# --- what is newer
+# --- updates
 
 
 def test_updates_and_version_steps_are_found(fake: FakeKit) -> None:
-    found = by_name(fake)
-    assert {n: info.latest_version for n, info in found.items() if info.update_available} == NEWER
-    assert {n for n, info in found.items() if info.update_available is False} == {
+    rows = by_name(fake)
+    assert {n: info.latest_version for n, info in rows.items() if info.update_available} == NEWER
+    assert {n for n, info in rows.items() if info.update_available is False} == {
         "beanpoles",
         "coldframe",
         "Compost_Log",
         "moonsower",
     }
-    assert found["seedshelf"].change is VersionStep.PATCH
-    assert found["bedplanner"].change is VersionStep.MINOR
-    assert found["frostcall"].change is VersionStep.MAJOR
-    assert found["beanpoles"].change is None
-    assert found["seedshelf"].released == datetime(2026, 9, 28, 9, 30, tzinfo=UTC)
+    assert rows["seedshelf"].change is VersionStep.PATCH
+    assert rows["bedplanner"].change is VersionStep.MINOR
+    assert rows["frostcall"].change is VersionStep.MAJOR
+    assert rows["beanpoles"].change is None
+    assert rows["seedshelf"].released == datetime(2026, 9, 28, 9, 30, tzinfo=UTC)
 
 
 def test_package_that_blocks_the_latest_version_is_named(fake: FakeKit) -> None:
@@ -139,28 +139,28 @@ def test_version_newer_than_the_index_has_no_update(fake: FakeKit) -> None:
 
 
 def test_check_of_one_package_requests_only_its_project(fake: FakeKit) -> None:
-    (found,) = inventory.check_for_updates(fake.backend, "Raintable")
-    assert found.latest_version == "3.1.0"
-    assert found.blocked_by == "allotboard (raintable<3)"
-    assert fake.index.asked == ["raintable"]
-    assert inventory.get_package(fake.backend, "raintable", check_updates=True) == found
+    (row,) = inventory.check_for_updates(fake.backend, "Raintable")
+    assert row.latest_version == "3.1.0"
+    assert row.blocked_by == "allotboard (raintable<3)"
+    assert fake.index.requests == ["raintable"]
+    assert inventory.get_package(fake.backend, "raintable", check_updates=True) == row
 
 
 def test_progress_is_reported_for_each_project(fake: FakeKit) -> None:
-    told: list[Event] = []
-    inventory.get_packages(fake.backend, check_updates=True, report=told.append)
-    assert [event.done for event in told] == list(range(1, len(catalog.INSTALLED) + 1))
+    events: list[Event] = []
+    inventory.get_packages(fake.backend, check_updates=True, report=events.append)
+    assert [event.done for event in events] == list(range(1, len(catalog.INSTALLED) + 1))
 
 
 def test_rows_are_reported_as_results_arrive(fake: FakeKit) -> None:
     fake.index.failures[canonicalize_name("raintable")] = IndexUnavailable("here", "it is down")
-    told: list[Event] = []
-    rows = inventory.check_for_updates(fake.backend, report=told.append)
-    came = [event.package for event in told if event.package is not None]
-    assert {row.id: row for row in came} == {row.id: row for row in rows}
-    assert any(row.update_available for row in came)
-    assert [row.error is not None for row in came if row.id == "raintable"] == [True]
-    assert not any(isinstance(event, ProjectAnswered) for event in told)
+    events: list[Event] = []
+    rows = inventory.check_for_updates(fake.backend, report=events.append)
+    packages = [event.package for event in events if event.package is not None]
+    assert {row.id: row for row in packages} == {row.id: row for row in rows}
+    assert any(row.update_available for row in packages)
+    assert [row.error is not None for row in packages if row.id == "raintable"] == [True]
+    assert not any(isinstance(event, ProjectAnswered) for event in events)
 
 
 def test_requirements_are_cached_until_the_environment_changes(
@@ -181,21 +181,21 @@ def test_requirements_are_cached_until_the_environment_changes(
 
 
 def test_update_is_unknown_with_a_reason_if_its_project_fails(fake: FakeKit) -> None:
-    id = canonicalize_name("seedshelf")
-    fake.index.failures[id] = IndexUnavailable("http://x/", "it is tired")
-    found = by_name(fake)
-    dead = found.pop("seedshelf")
+    name = canonicalize_name("seedshelf")
+    fake.index.failures[name] = IndexUnavailable("http://x/", "it is tired")
+    rows = by_name(fake)
+    dead = rows.pop("seedshelf")
     assert (dead.latest_version, dead.update_available) == (None, None)
     assert dead.error == "http://x/ is not available: it is tired."
     assert dead.version == "1.4.1"
-    assert None not in {info.update_available for info in found.values()}
+    assert None not in {info.update_available for info in rows.values()}
 
 
 def test_all_updates_are_unknown_without_a_network(fake: FakeKit) -> None:
     fake.go_down()
-    found = by_name(fake)
-    assert {info.update_available for info in found.values()} == {None}
-    assert all(info.error for info in found.values())
+    rows = by_name(fake)
+    assert {info.update_available for info in rows.values()} == {None}
+    assert all(info.error for info in rows.values())
 
 
 def test_release_for_another_python_is_reported(fake: FakeKit) -> None:
@@ -207,21 +207,21 @@ def test_release_for_another_python_is_reported(fake: FakeKit) -> None:
 def test_update_is_unknown_with_a_reason_if_the_project_has_no_files(
     fake: FakeKit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fake.index, "_answer", lambda id: ())
-    found = by_name(fake)["seedshelf"]
-    assert found.update_available is None
-    assert found.error
+    monkeypatch.setattr(fake.index, "_answer", lambda name: ())
+    row = by_name(fake)["seedshelf"]
+    assert row.update_available is None
+    assert row.error
 
 
 def test_unreadable_package_is_an_error_row_among_the_others(fake: FakeKit) -> None:
     fake.edit("seedshelf-1.4.1.dist-info/RECORD", b"garbage")
-    for found in (inventory.get_packages(fake.backend), inventory.check_for_updates(fake.backend)):
-        (broken,) = (info for info in found if info.status is PackageStatus.ERROR)
+    for rows in (inventory.get_packages(fake.backend), inventory.check_for_updates(fake.backend)):
+        (broken,) = (info for info in rows if info.status is PackageStatus.ERROR)
         assert (broken.name, broken.version, broken.latest_version) == ("seedshelf", "", None)
         assert broken.error is not None
         assert broken.error.startswith("its metadata cannot be read: ")
         assert broken.update_available is None
-    assert "seedshelf" not in fake.index.asked
+    assert "seedshelf" not in fake.index.requests
 
 
 def test_none_as_a_name_is_refused(fake: FakeKit) -> None:
@@ -229,48 +229,48 @@ def test_none_as_a_name_is_refused(fake: FakeKit) -> None:
         inventory.get_package_by_id(fake.backend, None, check_updates=True)  # type: ignore[arg-type]
 
 
-# --- what the journal says
+# --- history of a package
 
 
 def test_running_upgrade_is_shown_as_status(fake: FakeKit) -> None:
-    happened(fake, UPGRADE, "STAGED", "INTENT")
+    record_transaction(fake, UPGRADE, "STAGED", "INTENT")
     assert seedshelf(fake).status is PackageStatus.UPGRADING
     assert inventory.get_package(fake.backend, "frostcall").status is PackageStatus.INSTALLED
 
 
 def test_running_installation_is_shown_as_status(fake: FakeKit) -> None:
-    happened(fake, change_of("seedshelf", None, "1.4.1"), "STAGED")
+    record_transaction(fake, change_of("seedshelf", None, "1.4.1"), "STAGED")
     assert seedshelf(fake).status is PackageStatus.INSTALLING
 
 
 @pytest.mark.parametrize("end", ["ROLLED_BACK", "ABORTED", "RB_INCOMPLETE"])
 def test_failed_transaction_is_shown_as_an_error_with_its_reason(fake: FakeKit, end: str) -> None:
-    happened(fake, UPGRADE, end, error="it did not import")
-    found = seedshelf(fake)
-    assert (found.status, found.error) == (PackageStatus.ERROR, "it did not import")
+    record_transaction(fake, UPGRADE, end, error="it did not import")
+    row = seedshelf(fake)
+    assert (row.status, row.error) == (PackageStatus.ERROR, "it did not import")
     checked = inventory.get_package(fake.backend, "seedshelf", check_updates=True)
     assert (checked.status, checked.error) == (PackageStatus.ERROR, "it did not import")
     assert checked.latest_version == "1.4.2"
 
 
 def test_later_commit_clears_the_error(fake: FakeKit) -> None:
-    happened(fake, UPGRADE, "ROLLED_BACK", error="it did not import")
-    happened(fake, UPGRADE, "COMMIT")
+    record_transaction(fake, UPGRADE, "ROLLED_BACK", error="it did not import")
+    record_transaction(fake, UPGRADE, "COMMIT")
     assert (seedshelf(fake).status, seedshelf(fake).error) == (PackageStatus.INSTALLED, None)
 
 
 def test_commit_of_another_package_does_not_clear_the_error(fake: FakeKit) -> None:
-    happened(fake, UPGRADE, "ROLLED_BACK", error="it did not import")
-    happened(fake, change_of("frostcall", "1.9.2", "1.9.3"), "COMMIT")
+    record_transaction(fake, UPGRADE, "ROLLED_BACK", error="it did not import")
+    record_transaction(fake, change_of("frostcall", "1.9.2", "1.9.3"), "COMMIT")
     assert seedshelf(fake).status is PackageStatus.ERROR
 
 
 def test_last_upgraded_is_the_time_of_the_last_committed_upgrade(fake: FakeKit) -> None:
     assert seedshelf(fake).last_upgraded is None
-    happened(fake, change_of("seedshelf", None, "1.4.0"), "COMMIT")
+    record_transaction(fake, change_of("seedshelf", None, "1.4.0"), "COMMIT")
     assert seedshelf(fake).last_upgraded is None
-    happened(fake, UPGRADE, "COMMIT")
-    happened(fake, UPGRADE, "ROLLED_BACK", error="no")
+    record_transaction(fake, UPGRADE, "COMMIT")
+    record_transaction(fake, UPGRADE, "ROLLED_BACK", error="no")
     (_, committed, _) = fake.journal.transactions()
     assert seedshelf(fake).last_upgraded == committed.finished
     assert inventory.get_package(fake.backend, "frostcall").last_upgraded is None
@@ -278,9 +278,9 @@ def test_last_upgraded_is_the_time_of_the_last_committed_upgrade(fake: FakeKit) 
 
 def test_relations_are_read_from_the_environment(fake: FakeKit) -> None:
     fake.publish(BuiltWheel(name="pea", version="1.0"))
-    found = inventory.get_relations(fake.backend, "Bedplanner")
-    assert (found.requires, found.required_by) == (("beanpoles", "sundrift"), ())
+    relations = inventory.get_relations(fake.backend, "Bedplanner")
+    assert (relations.requires, relations.required_by) == (("beanpoles", "sundrift"), ())
     assert inventory.get_relations(fake.backend, "sundrift").required_by == ("bedplanner",)
-    assert (found.size or 0) > 100
+    assert (relations.size or 0) > 100
     with pytest.raises(PackageNotFound):
         inventory.get_relations(fake.backend, "pea")

@@ -1,4 +1,4 @@
-"""The JSON of every value is what it was in 0.1, and what is kept is read back as it was."""
+"""The JSON of every value is that of 0.1, and stored JSON is read back unchanged."""
 
 from __future__ import annotations
 
@@ -197,7 +197,7 @@ VALUES: dict[str, Callable[[Path], Any]] = {
     "answer-packages": lambda _: [payloads.package(PACKAGE), payloads.package(BARE)],
     "answer-restart": lambda _: payloads.restart(Restart(needed=False)),
     "answer-transactions": lambda _: [
-        payloads.transaction(each) for each in (STARTED, ENDED, FAILED, NOTHING)
+        payloads.transaction(value) for value in (STARTED, ENDED, FAILED, NOTHING)
     ],
     "answer-results": lambda _: [
         payloads.results(STARTED),
@@ -205,7 +205,7 @@ VALUES: dict[str, Callable[[Path], Any]] = {
         payloads.results(FAILED),
         payloads.results(FAILED, "why"),
     ],
-    "answer-events": lambda _: [payloads.event(each) for each in EVENTS],
+    "answer-events": lambda _: [payloads.event(value) for value in EVENTS],
     "events": event_lines,
     "known-good": known_good_file,
     "request": lambda _: json.loads(REQUEST.to_text()),
@@ -214,8 +214,8 @@ VALUES: dict[str, Callable[[Path], Any]] = {
 
 @pytest.mark.parametrize("name", VALUES)
 def test_json_of_each_value_matches_its_golden_file(name: str, tmp_path: Path) -> None:
-    found = VALUES[name](tmp_path)
-    assert found == json.loads((GOLDEN / f"{name}.json").read_text("ascii"))
+    data = VALUES[name](tmp_path)
+    assert data == json.loads((GOLDEN / f"{name}.json").read_text("ascii"))
 
 
 def test_every_golden_file_is_compared() -> None:
@@ -248,13 +248,13 @@ def test_apply_request_survives_a_round_trip(request_: ApplyRequest) -> None:
 
 def test_events_survive_a_round_trip(tmp_path: Path) -> None:
     event_lines(tmp_path)
-    found, _ = EventLog(tmp_path).read()
+    events, _ = EventLog(tmp_path).read()
     names = {field.name for field in fields(Event)} - {"transaction"}
-    wanted = [
-        Event(transaction=tmp_path.name, **{name: getattr(each, name) for name in names})
-        for each in EVENTS
+    expected = [
+        Event(transaction=tmp_path.name, **{name: getattr(event, name) for name in names})
+        for event in EVENTS
     ]
-    assert list(found) == wanted
+    assert list(events) == expected
 
 
 def test_known_good_versions_survive_a_round_trip(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Which lines of two outputs differ: one rule, and the frame and the panel show its answer."""
+"""One rule decides which lines of two outputs differ, for the frame and the panel."""
 
 from __future__ import annotations
 
@@ -50,26 +50,26 @@ def rehearsed(before: str, after: str) -> Rehearsal:
 def test_changed_lines_are_found_in_both_texts(
     before: str, after: str, old: tuple[int, ...], new: tuple[int, ...]
 ) -> None:
-    found = changed_lines(before, after)
-    assert (found.before, found.after) == (old, new)
+    lines = changed_lines(before, after)
+    assert (lines.before, lines.after) == (old, new)
 
 
 @pytest.mark.parametrize(("before", "after"), [case[:2] for case in CASES if case[0] != case[1]])
 def test_different_texts_have_a_changed_line(before: str, after: str) -> None:
-    found = changed_lines(before, after)
-    assert found.before or found.after
+    lines = changed_lines(before, after)
+    assert lines.before or lines.after
 
 
 def test_frame_and_panel_highlight_the_same_lines() -> None:
-    found = rehearsed("one\ntwo\nthree", "two\none\nthree")
-    assert re.findall(r'\.16\)">([^<]*)</span>', rehearsal_html(found)) == ["two", "two"]
-    (cell,) = plan_checks.rehearsal_state(found)["cells"]
+    rehearsal = rehearsed("one\ntwo\nthree", "two\none\nthree")
+    assert re.findall(r'\.16\)">([^<]*)</span>', rehearsal_html(rehearsal)) == ["two", "two"]
+    (cell,) = plan_checks.rehearsal_state(rehearsal)["cells"]
     assert (cell["changed_before"], cell["changed_after"]) == ([1], [0])
 
 
 def test_changed_line_numbers_refer_to_the_shown_excerpt() -> None:
     lines = [f"line {number}" for number in range(2000)]
-    found = rehearsed("\n".join(lines), "\n".join([*lines[:1500], "other", *lines[1501:]]))
-    (cell,) = plan_checks.rehearsal_state(found)["cells"]
+    rehearsal = rehearsed("\n".join(lines), "\n".join([*lines[:1500], "other", *lines[1501:]]))
+    (cell,) = plan_checks.rehearsal_state(rehearsal)["cells"]
     assert cell["after"].split("\n")[cell["changed_after"][0]] == "other"
     assert cell["before"].split("\n")[cell["changed_before"][0]] == "line 1500"

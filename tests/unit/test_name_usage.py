@@ -1,4 +1,4 @@
-"""Which names cells use, and what a new signature does to a call: nothing is run for it."""
+"""Static analysis: which names cells use, and which calls a new signature breaks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def names(*sources: str) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize(
-    ("source", "found"),
+    ("source", "expected"),
     [
         ("import a", ["a"]),
         ("import a.b\na.b.c", ["a.b", "a.b.c"]),
@@ -43,8 +43,8 @@ def names(*sources: str) -> list[tuple[int, str]]:
         ("import a\ndel a\na.b", ["a"]),
     ],
 )  # fmt: skip
-def test_names_used_by_a_cell_are_found(source: str, found: list[str]) -> None:
-    assert sorted({name for _, name in names(source)}) == sorted(found)
+def test_names_used_by_a_cell_are_found(source: str, expected: list[str]) -> None:
+    assert sorted({name for _, name in names(source)}) == sorted(expected)
 
 
 def test_imports_of_earlier_cells_are_known_in_later_ones() -> None:
@@ -54,13 +54,13 @@ def test_imports_of_earlier_cells_are_known_in_later_ones() -> None:
 
 
 def test_call_arguments_are_recorded() -> None:
-    found = find_usage([Cell(number=1, source="import a\na.f(1, 2, k=3)\na.f(*x)\na.f(**x)")]).uses
-    assert [use.call for use in found if use.name == "a.f"] == [
+    uses = find_usage([Cell(number=1, source="import a\na.f(1, 2, k=3)\na.f(*x)\na.f(**x)")]).uses
+    assert [use.call for use in uses if use.name == "a.f"] == [
         Call(positional_count=2, names=("k",)),
         Call(positional_count=0, has_unpacking=True),
         Call(positional_count=0, has_unpacking=True),
     ]
-    assert [use.line for use in found] == [1, 2, 3, 4]
+    assert [use.line for use in uses] == [1, 2, 3, 4]
 
 
 def test_longest_module_prefix_decides_the_owning_distribution() -> None:
@@ -78,7 +78,7 @@ KEY = Parameter(name="k", default="0", positional=False)
 
 
 @pytest.mark.parametrize(
-    ("call", "old", "new", "said"),
+    ("call", "old", "new", "texts"),
     [
         (Call(positional_count=1, names=("b",)), (A, B), (A,), ["f has no parameter b in v"]),
         (Call(positional_count=1, names=("b",)), (A, B), (A, OPTIONS), []),
@@ -97,12 +97,14 @@ KEY = Parameter(name="k", default="0", positional=False)
     ],
 )  # fmt: skip
 def test_incompatible_signature_changes_are_reported(
-    call: Call, old: tuple[Parameter, ...], new: tuple[Parameter, ...], said: list[str]
+    call: Call, old: tuple[Parameter, ...], new: tuple[Parameter, ...], texts: list[str]
 ) -> None:
-    before, after = (Signature(state=NameState.FOUND, parameters=each) for each in (old, new))
+    before, after = (
+        Signature(state=NameState.FOUND, parameters=parameters) for parameters in (old, new)
+    )
     assert [
-        found.text for found in api_changes.compare_signatures("f", call, before, after, "v")
-    ] == said
+        finding.text for finding in api_changes.compare_signatures("f", call, before, after, "v")
+    ] == texts
 
 
 @pytest.mark.parametrize(
@@ -118,10 +120,10 @@ def test_incompatible_signature_changes_are_reported(
 def test_missing_name_is_reported_only_if_it_existed_before(
     old: NameState, new: NameState, severities: list[Severity]
 ) -> None:
-    found = api_changes.compare_signatures(
+    findings = api_changes.compare_signatures(
         "f", None, Signature(state=old), Signature(state=new), "v"
     )
-    assert [each.severity for each in found] == severities
+    assert [finding.severity for finding in findings] == severities
 
 
 def test_plain_use_is_omitted_if_its_cell_has_a_finding() -> None:

@@ -1,4 +1,4 @@
-"""Which notebook a kernel runs, by what started it and by what the page says."""
+"""The notebook of a kernel is found from its server and from the name in the page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pkgwidgets.notebook.notebook_path import find_notebook
 
 @pytest.fixture
 def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A notebook for which a server has started this kernel."""
+    """Create a notebook for which a server started this kernel."""
     file = tmp_path / "home" / "sub" / "report.ipynb"
     file.parent.mkdir(parents=True)
     file.write_text("{}")
@@ -23,19 +23,21 @@ def test_notebook_is_found_from_the_session_name(report: Path) -> None:
     assert find_notebook() == report
 
 
-@pytest.mark.parametrize("told", ["sub/renamed.ipynb", "RTC:sub/renamed.ipynb", "renamed.ipynb"])
-def test_renamed_notebook_is_found_from_the_name_in_the_page(report: Path, told: str) -> None:
+@pytest.mark.parametrize(
+    "shown_name", ["sub/renamed.ipynb", "RTC:sub/renamed.ipynb", "renamed.ipynb"]
+)
+def test_renamed_notebook_is_found_from_the_name_in_the_page(report: Path, shown_name: str) -> None:
     renamed = report.rename(report.with_name("renamed.ipynb"))
-    assert find_notebook(told) == renamed
+    assert find_notebook(shown_name) == renamed
     assert find_notebook() is None
 
 
 @pytest.mark.parametrize(
-    "told",
+    "shown_name",
     ["sub/gone.ipynb", "elsewhere/report.ipynb", "../report.ipynb", "ub/report.ipynb", "sub", "/"],
 )
-def test_notebook_name_without_a_file_is_not_accepted(report: Path, told: str) -> None:
-    assert find_notebook(told) is None
+def test_notebook_name_without_a_file_is_not_accepted(report: Path, shown_name: str) -> None:
+    assert find_notebook(shown_name) is None
 
 
 def test_no_notebook_is_found_without_a_usable_session_name(

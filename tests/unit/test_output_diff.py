@@ -1,4 +1,4 @@
-"""Two runs of a notebook compared: what counts, and what does not."""
+"""Two runs of a notebook are compared: which differences count, and which do not."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def fails(name: str = "ValueError", text: str = "no") -> dict[str, Any]:
 
 def run(*outputs: dict[str, Any], source: str = "x", seconds: float = 0.1) -> NotebookRun:
     """A notebook of one cell."""
-    said = parse_markers(source, [])
-    script = NotebookCode(notebook=Path("/n/a.ipynb"), sources=(source,), markers=(said,))
-    cell = CellRun(number=1, source=source, outputs=outputs, seconds=seconds, markers=said)
+    markers = parse_markers(source, [])
+    script = NotebookCode(notebook=Path("/n/a.ipynb"), sources=(source,), markers=(markers,))
+    cell = CellRun(number=1, source=source, outputs=outputs, seconds=seconds, markers=markers)
     return NotebookRun(script=script, cells=(cell,))
 
 
@@ -171,9 +171,9 @@ def test_fixed_and_already_failing_cells_are_not_regressions() -> None:
         python=Path(),
         created=datetime.now(UTC),
     )
-    found = Rehearsal(plan=plan, cells=cells)
-    assert [str(cell) for cell in found.regressions] == ["cell 1 of a.ipynb (ValueError: no)"]
-    assert not found.passed
+    rehearsal = Rehearsal(plan=plan, cells=cells)
+    assert [str(cell) for cell in rehearsal.regressions] == ["cell 1 of a.ipynb (ValueError: no)"]
+    assert not rehearsal.passed
 
 
 def test_secrets_in_a_cell_error_are_removed() -> None:
@@ -185,9 +185,9 @@ def test_secrets_in_a_cell_error_are_removed() -> None:
 
 
 def test_version_numbers_of_changed_packages_are_not_a_difference() -> None:
-    id = canonicalize_name("seedshelf")
-    change = Change(id=id, name=id, before=Version("1.4.1"), after=Version("1.4.2"))
-    short = Change(id=id, name=id, before=Version("2.0"), after=Version("3.0"))
+    name = canonicalize_name("seedshelf")
+    change = Change(id=name, name=name, before=Version("1.4.1"), after=Version("1.4.2"))
+    short = Change(id=name, name=name, before=Version("2.0"), after=Version("3.0"))
     plan = Plan(
         requested=(),
         changes=(change, short),
@@ -196,14 +196,14 @@ def test_version_numbers_of_changed_packages_are_not_a_difference() -> None:
         created=datetime.now(UTC),
     )
 
-    def told(before: str, after: str) -> Verdict:
+    def masked_verdict(before: str, after: str) -> Verdict:
         (cell,) = compare_runs(run(prints(before)), run(prints(after)), mask_versions(plan))
         return cell.verdict
 
-    assert told("seedshelf 1.4.1.", "seedshelf 1.4.2.") == Verdict.SAME
-    assert told("11.4.1", "11.4.2") == Verdict.DIFFERENT
-    assert told("1.4.1.5", "1.4.2.5") == Verdict.DIFFERENT
-    assert told("2.0", "3.0") == Verdict.DIFFERENT
+    assert masked_verdict("seedshelf 1.4.1.", "seedshelf 1.4.2.") == Verdict.SAME
+    assert masked_verdict("11.4.1", "11.4.2") == Verdict.DIFFERENT
+    assert masked_verdict("1.4.1.5", "1.4.2.5") == Verdict.DIFFERENT
+    assert masked_verdict("2.0", "3.0") == Verdict.DIFFERENT
 
 
 def test_digest_of_a_notebook_depends_only_on_its_code() -> None:

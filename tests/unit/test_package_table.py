@@ -1,4 +1,4 @@
-"""The table's model: small rows, numbered patches, and nothing lost to a view that came late."""
+"""The model of the package table sends small rows and numbered patches to late views, too."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ FULL = PackageInfo(
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    found: list[Any] = []
-    monkeypatch.setattr(PackageTable, "send", lambda self, message: found.append(message))
-    return found
+    messages: list[Any] = []
+    monkeypatch.setattr(PackageTable, "send", lambda self, message: messages.append(message))
+    return messages
 
 
 @pytest.fixture
-def asked() -> list[Any]:
+def requests() -> list[Any]:
     return []
 
 
 @pytest.fixture
-def shown(sent: list[Any], asked: list[Any]) -> PackageTable:
-    made = PackageTable(asked.append)
+def shown(sent: list[Any], requests: list[Any]) -> PackageTable:
+    made = PackageTable(requests.append)
     made.show(info(name) for name in NAMES)
     return made
 
@@ -62,7 +62,7 @@ def info(name: str, latest: str | None = None) -> PackageInfo:
 
 
 def hear(shown: PackageTable, message: Any) -> None:
-    """Be a view that sends a message."""
+    """Send a message as a view does."""
     shown._handle_custom_msg(message, [])
 
 
@@ -93,7 +93,7 @@ def test_long_and_hostile_texts_are_truncated_and_escaped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("latest", "error", "said"),
+    ("latest", "error", "shown_error"),
     [
         (None, "http://a.invalid/ is not available: it answered 503.", "the index answered 503"),
         (None, "pea is not on https://index.invalid/simple/", "pea is not on the index"),
@@ -101,10 +101,10 @@ def test_long_and_hostile_texts_are_truncated_and_escaped() -> None:
         (None, "its metadata cannot be read: METADATA", "its metadata cannot be read: METADATA"),
     ],
 )
-def test_row_shows_a_short_error(latest: str | None, error: str, said: str) -> None:
-    found = PackageInfo(name="pea", version="1.0", latest_version=latest, error=error)
-    assert row(found)["error"] == said
-    assert detail(found)["error"] == error
+def test_row_shows_a_short_error(latest: str | None, error: str, shown_error: str) -> None:
+    package = PackageInfo(name="pea", version="1.0", latest_version=latest, error=error)
+    assert row(package)["error"] == shown_error
+    assert detail(package)["error"] == error
 
 
 def test_row_details_have_dates_path_and_links() -> None:
@@ -180,22 +180,22 @@ def test_view_with_an_old_revision_gets_all_rows(sent: list[Any], shown: Package
 
 
 def test_details_are_sent_only_for_known_rows(
-    sent: list[Any], shown: PackageTable, asked: list[Any]
+    sent: list[Any], shown: PackageTable, requests: list[Any]
 ) -> None:
     hear(shown, {"type": "detail", "id": "gone"})
     hear(shown, {"type": "detail", "id": "pod-3"})
     assert [(message["type"], message["id"]) for message in sent] == [("detail", "pod-3")]
-    assert asked == [{"type": "open", "id": "pod-3"}]
+    assert requests == [{"type": "open", "id": "pod-3"}]
 
 
 @pytest.mark.parametrize(
     "message", [{"type": "check"}, {"type": "plan", "names": ["pea"]}, {"type": "opened"}, {}, "x"]
 )
 def test_unknown_message_is_passed_to_the_panel(
-    shown: PackageTable, asked: list[Any], message: Any
+    shown: PackageTable, requests: list[Any], message: Any
 ) -> None:
     hear(shown, message)
-    assert asked == [message]
+    assert requests == [message]
 
 
 def test_replaced_rows_are_always_sent(
@@ -220,7 +220,7 @@ def test_shared_row_label_is_sent_once_for_the_table(shown: PackageTable, action
                                change=VersionStep.MAJOR),
         "retry": PackageInfo(name="pea", version="1.0", error="no answer"),
     }  # fmt: skip
-    found = row(offers[action])
-    assert found["action"] == action
-    assert "label" not in found
+    cells = row(offers[action])
+    assert cells["action"] == action
+    assert "label" not in cells
     assert shown.get_state("labels")["labels"][action] == row_action(offers[action]).label

@@ -1,4 +1,4 @@
-"""The table of packages where there are no widgets: HTML that runs nothing and has an end."""
+"""The package table without widgets is static HTML of limited length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is pasted into the panel's form is understood, and titles are short."""
+"""Text that is pasted into the panel's form is parsed, and titles are short."""
 
 from __future__ import annotations
 

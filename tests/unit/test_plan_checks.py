@@ -1,4 +1,4 @@
-"""What is found out beside a plan, in words."""
+"""Sentences about the checks of a plan."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def notebook(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("rows", "said"),
+    ("rows", "sentence"),
     [
         ([], "No cell that was run uses what changes."),
         ([impact("breaks"), impact("none", 2)], "1 cell would break."),
@@ -54,8 +54,8 @@ def notebook(tmp_path: Path) -> Path:
         ([impact("warns", None)], "A warning was seen; nothing is seen to break."),
     ],
 )
-def test_impact_summary_counts_the_cells(rows: list[Impact], said: str) -> None:
-    assert plan_checks.impact_summary(rows) == said
+def test_impact_summary_counts_the_cells(rows: list[Impact], sentence: str) -> None:
+    assert plan_checks.impact_summary(rows) == sentence
 
 
 # --- rehearsals
@@ -63,9 +63,11 @@ def test_impact_summary_counts_the_cells(rows: list[Impact], said: str) -> None:
 
 def test_cell_that_already_fails_is_no_success() -> None:
     error = {"output_type": "error", "ename": "OSError", "evalue": "no file", "traceback": []}
-    found = plan_checks.rehearsal_state(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
-    assert (found["kind"], found["broken"]) == ("unsure", False)
-    assert found["text"].startswith("1 cell cannot be run as it is, either. Nothing was changed.")
+    contents = plan_checks.rehearsal_state(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
+    assert (contents["kind"], contents["broken"]) == ("unsure", False)
+    assert contents["text"].startswith(
+        "1 cell cannot be run as it is, either. Nothing was changed."
+    )
 
 
 # --- restart
@@ -94,7 +96,7 @@ def test_restart_verdict_is_put_into_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "sentence"),
     [
         ([], ""),
         (["a.ipynb"], "One other notebook uses this environment: a.ipynb."),
@@ -102,6 +104,6 @@ def test_restart_verdict_is_put_into_words() -> None:
         (["a.ipynb", ""], "2 other kernels use this environment: a.ipynb, process 7."),
     ],
 )
-def test_other_notebooks_on_the_environment_are_named(names: list[str], said: str) -> None:
+def test_other_notebooks_on_the_environment_are_named(names: list[str], sentence: str) -> None:
     kernels = [Kernel(process=7, connection_file="k.json", notebook=name) for name in names]
-    assert plan_view._other_kernels_text(kernels) == said
+    assert plan_view._other_kernels_text(kernels) == sentence

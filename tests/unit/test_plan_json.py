@@ -1,4 +1,4 @@
-"""A plan's text: another session reads back exactly the plan, and nothing tampered with."""
+"""A plan survives a round trip as text; a modified plan is refused."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ Json = dict[str, Any]
 
 @pytest.mark.parametrize("plan", [PLAN, EMPTY], ids=["full", "empty"])
 def test_plan_survives_a_round_trip(plan: Plan) -> None:
-    found = plan_from_text(plan_to_text(plan))
-    assert found == plan
-    assert found.id == plan.id
-    assert plan_to_text(found) == plan_to_text(plan)
+    restored = plan_from_text(plan_to_text(plan))
+    assert restored == plan
+    assert restored.id == plan.id
+    assert plan_to_text(restored) == plan_to_text(plan)
 
 
 def test_plan_json_has_every_field_except_restart_and_kernels() -> None:
@@ -161,7 +161,7 @@ def test_modified_plan_is_refused(tamper: Callable[[Json], object]) -> None:
         plan_from_json(data)
 
 
-# --- what is no plan
+# --- invalid plans
 
 
 @pytest.mark.parametrize("missing", sorted(plan_to_json(PLAN).keys() - {"id", "notes"}))

@@ -1,4 +1,4 @@
-"""A request to plan is refused or planned in one way, whichever front end it comes from."""
+"""A request for a plan is refused or planned alike from every front end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def fake() -> FakeKit:
     return FakeKit()
 
 
-def moved(plan: Plan) -> list[str]:
+def changes_of(plan: Plan) -> list[str]:
     return [str(change) for change in plan.changes]
 
 
@@ -40,9 +40,9 @@ def test_command_line_and_request_body_plan_the_same(
     fake: FakeKit, words: str, body: dict[str, object], changes: list[str]
 ) -> None:
     planner = BackendPlanner(fake.backend)
-    said = plan_for(grammar.parse(words.split()).plan_request, planner)
-    assert moved(said) == changes
-    assert plan_for(plan_body.plan_request(body), planner).id == said.id
+    plan = plan_for(grammar.parse(words.split()).plan_request, planner)
+    assert changes_of(plan) == changes
+    assert plan_for(plan_body.plan_request(body), planner).id == plan.id
 
 
 def test_request_without_names_means_everything_or_the_last_transaction(
@@ -57,16 +57,16 @@ def test_request_without_names_means_everything_or_the_last_transaction(
 
 
 def test_backend_planner_reports_events(fake: FakeKit) -> None:
-    told: list[Event] = []
-    plan_for(PlanRequest(names=("seedshelf",)), BackendPlanner(fake.backend, told.append))
-    assert [event.stage for event in told][:2] == [Stage.ASKING, Stage.RESOLVING]
+    events: list[Event] = []
+    plan_for(PlanRequest(names=("seedshelf",)), BackendPlanner(fake.backend, events.append))
+    assert [event.stage for event in events][:2] == [Stage.ASKING, Stage.RESOLVING]
 
 
 class Recorder:
     """A planner that has a method for each action, as the service does."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[object, ...]] = []
+        self.calls: list[tuple[object, ...]] = []
 
     def plan_upgrade(
         self, names: tuple[str, ...] | None, version: str | None, allow: AllowPolicy
@@ -82,8 +82,8 @@ class Recorder:
     def plan_undo(self, transaction: str | None) -> Plan:
         return self._plan("undo", transaction)
 
-    def _plan(self, *asked: object) -> Plan:
-        self.asked.append(asked)
+    def _plan(self, *call: object) -> Plan:
+        self.calls.append(call)
         return BackendPlanner(FakeKit().backend).plan_uninstall(("frostcall",))
 
 
@@ -98,7 +98,7 @@ def test_planners_get_the_same_request() -> None:
         PlanRequest(action="undo"),
     ):
         plan_for(request, planner)
-    assert planner.asked == [
+    assert planner.calls == [
         ("upgrade", ("pea",), "1.0", "all"),
         ("upgrade", None, None, "self"),
         ("install", ("pea>1", "pod"), "self"),

@@ -1,4 +1,4 @@
-"""A plan reaches as far as it may, breaks nobody, and says why it does not reach further."""
+"""Plans upgrade as far as no package breaks, and give reasons for what they hold back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fakes import FakeKit, Kit
 from packaging.utils import canonicalize_name
-from plan_cases import applied, said
+from plan_cases import applied, changes_of
 
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
@@ -32,7 +32,7 @@ from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninsta
 
 def test_several_names_are_one_plan(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, ["seedshelf", "Frostcall", "seedshelf"])
-    assert said(plan) == ["frostcall 1.9.3 → 2.0.0", "seedshelf 1.4.1 → 1.4.2"]
+    assert changes_of(plan) == ["frostcall 1.9.3 → 2.0.0", "seedshelf 1.4.1 → 1.4.2"]
     assert plan.requested == ("frostcall", "seedshelf")
 
 
@@ -56,18 +56,18 @@ def test_plan_has_the_equivalent_shell_command(kit: Kit) -> None:
 
 
 def test_planning_reports_its_stages(kit: Kit) -> None:
-    told: list[Event] = []
-    plan_upgrade(kit.backend, "seedshelf", report=told.append)
-    assert [event.stage for event in told][:2] == [Stage.ASKING, Stage.RESOLVING]
+    events: list[Event] = []
+    plan_upgrade(kit.backend, "seedshelf", report=events.append)
+    assert [event.stage for event in events][:2] == [Stage.ASKING, Stage.RESOLVING]
 
 
-# --- a version is given
+# --- upgrading to a version
 
 
 def test_older_version_is_a_downgrade(kit: Kit) -> None:
     applied(kit, plan_upgrade(kit.backend, "frostcall"))
     plan = plan_upgrade(kit.backend, "frostcall", version="1.9.3")
-    assert said(plan) == ["frostcall 2.0.0 → 1.9.3"]
+    assert changes_of(plan) == ["frostcall 2.0.0 → 1.9.3"]
     assert plan.changes[0].kind is ChangeKind.DOWNGRADE
 
 
@@ -107,7 +107,7 @@ def test_allow_all_is_not_suggested_if_it_cannot_help(kit: Kit) -> None:
     assert caught.value.advice is Hint.OTHER_VERSION
 
 
-# --- what is refused
+# --- refusals
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_invalid_request_is_refused_without_asking_the_index(
     with pytest.raises(InvalidRequest) as caught:
         plan_upgrade(kit.backend, **arguments)  # type: ignore[arg-type]
     assert caught.value.field == field
-    assert kit.index.asked == []
+    assert kit.index.requests == []
 
 
 @pytest.mark.parametrize("plan", [plan_upgrade, plan_uninstall])
@@ -184,7 +184,7 @@ def test_invalid_requirement_is_refused(requirement: str) -> None:
     kit = FakeKit()
     with pytest.raises(InvalidRequest):
         plan_install(kit.backend, requirement)
-    assert kit.index.asked == []
+    assert kit.index.requests == []
 
 
 def test_unknown_project_raises_project_not_found(kit: Kit) -> None:
@@ -192,14 +192,14 @@ def test_unknown_project_raises_project_not_found(kit: Kit) -> None:
         plan_install(kit.backend, "peas>=1")
 
 
-# --- removing
+# --- uninstalling
 
 
 def test_uninstall_names_the_packages_that_still_need_it(kit: Kit) -> None:
     with pytest.raises(StillNeeded, match="sundrift cannot go: bedplanner needs it"):
         plan_uninstall(kit.backend, "sundrift")
     plan = plan_uninstall(kit.backend, ["sundrift", "bedplanner"])
-    assert said(plan) == ["sundrift 1.0.4 (removed)", "bedplanner 2.1.0 (removed)"]
+    assert changes_of(plan) == ["sundrift 1.0.4 (removed)", "bedplanner 2.1.0 (removed)"]
 
 
 # --- undoing
@@ -217,7 +217,7 @@ def test_undo_after_a_redo_undoes_the_redone_transaction(kit: Kit) -> None:
     applied(kit, plan_upgrade(kit.backend, "seedshelf"))
     undo = applied(kit, plan_undo(kit.backend))
     applied(kit, plan_undo(kit.backend, undo.id))
-    assert said(plan_undo(kit.backend)) == ["seedshelf 1.4.2 → 1.4.1"]
+    assert changes_of(plan_undo(kit.backend)) == ["seedshelf 1.4.2 → 1.4.1"]
 
 
 def test_undone_transaction_cannot_be_undone_again(kit: Kit) -> None:
@@ -226,7 +226,7 @@ def test_undone_transaction_cannot_be_undone_again(kit: Kit) -> None:
     with pytest.raises(InvalidRequest, match=f"{undo.id} took it back already"):
         plan_undo(kit.backend, done.id)
     redo = applied(kit, plan_undo(kit.backend, undo.id))
-    assert said(plan_undo(kit.backend, done.id)) == ["seedshelf 1.4.2 → 1.4.1"]
+    assert changes_of(plan_undo(kit.backend, done.id)) == ["seedshelf 1.4.2 → 1.4.1"]
     with pytest.raises(InvalidRequest, match=f"{redo.id} took it back already"):
         plan_undo(kit.backend, undo.id)
 
@@ -243,9 +243,9 @@ def test_rolled_back_transaction_cannot_be_undone(kit: Kit) -> None:
     with pytest.raises(PkgwidgetsError):
         applied(kit, plan_upgrade(kit.backend, "harvestscale"))
     (failed,) = kit.backend.journal.transactions()
-    for id in (None, failed.id):
+    for transaction_id in (None, failed.id):
         with pytest.raises(InvalidRequest):
-            plan_undo(kit.backend, id)
+            plan_undo(kit.backend, transaction_id)
 
 
 def test_plan_names_the_interpreter_of_the_environment(kit: Kit) -> None:

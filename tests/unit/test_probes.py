@@ -1,4 +1,4 @@
-"""The scripts that run in other Pythons: whole, and readable by old ones."""
+"""The scripts that run in other Pythons are complete and valid in old versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process sees the variables that lead to the index, and none that would redirect it."""
+"""Child processes get the variables that lead to the index, and none that redirect it."""
 
 from __future__ import annotations
 

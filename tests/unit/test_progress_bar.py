@@ -1,4 +1,4 @@
-"""The bar of a call in a cell: none for what is over at once, and none that stays."""
+"""The progress bar of a call in a cell: none for quick work, and closed at the end."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ ASKED = Event(stage=Stage.ASKING, done=1, total=4)
 
 
 class Bar:
-    """What a bar is told."""
+    """Records what the bar shows."""
 
     made: list[Bar] = []  # noqa: RUF012 - emptied for each test
 
     def __init__(self, *, total: float, **options: Any) -> None:
-        self.total, self.n, self.said = total, 0.0, list[str]()
+        self.total, self.n, self.descriptions = total, 0.0, list[str]()
         self.closed_at: float | None = None
         self.made.append(self)
 
     def set_description_str(self, text: str, refresh: bool) -> None:
-        self.said.append(text)
+        self.descriptions.append(text)
 
     def update(self, more: float) -> None:
         self.n += more
@@ -36,7 +36,7 @@ class Bar:
 
 @pytest.fixture
 def now() -> list[float]:
-    """The time that it is, in a list of one."""
+    """The current time, in a list of one element."""
     Bar.made.clear()
     return [100.0]
 
@@ -47,29 +47,29 @@ def reporting(report: Report | None, now: list[float]) -> AbstractContextManager
 
 
 def test_work_under_half_a_second_shows_no_bar(now: list[float]) -> None:
-    with reporting(None, now) as told:
+    with reporting(None, now) as report:
         now[0] += 0.4
-        told(ASKED)
+        report(ASKED)
     assert Bar.made == []
 
 
 def test_bar_follows_the_events_and_is_full_at_the_end(now: list[float]) -> None:
-    with reporting(None, now) as told:
+    with reporting(None, now) as report:
         now[0] += 0.6
-        told(ASKED)
+        report(ASKED)
         (bar,) = Bar.made
         assert bar.n == 0.25
-        told(Event(stage=Stage.ASKING, done=2, total=4))
+        report(Event(stage=Stage.ASKING, done=2, total=4))
         assert bar.n == 0.5
-        assert len(bar.said) == 2
+        assert len(bar.descriptions) == 2
     assert bar.closed_at == bar.total
 
 
 def test_bar_is_closed_after_an_exception(now: list[float]) -> None:
     def fail() -> None:
-        with reporting(None, now) as told:
+        with reporting(None, now) as report:
             now[0] += 0.6
-            told(ASKED)
+            report(ASKED)
             raise ValueError("over")
 
     with pytest.raises(ValueError, match="over"):
@@ -78,8 +78,8 @@ def test_bar_is_closed_after_an_exception(now: list[float]) -> None:
 
 
 def test_no_bar_is_shown_if_a_reporter_is_given(now: list[float]) -> None:
-    got: list[Event] = []
-    with reporting(got.append, now) as told:
+    events: list[Event] = []
+    with reporting(events.append, now) as report:
         now[0] += 9
-        told(ASKED)
-    assert (got, Bar.made) == ([ASKED], [])
+        report(ASKED)
+    assert (events, Bar.made) == ([ASKED], [])

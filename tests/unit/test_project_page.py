@@ -1,4 +1,4 @@
-"""A page looked at quickly says the same as one read as a whole, in whatever order it is."""
+"""The quick parse of a project page agrees with the full parse, in any order of files."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ PEA = canonicalize_name("pea-pod")
 ODD = ("1.0rc1", "1.0.post1", "2.0.dev3", "1!0.1", "v3.1", "1.0+local.1", "2024.1", "3a1")
 
 
-def file(version: str, tag: str = "py3-none-any", **said: object) -> dict[str, object]:
-    return {"filename": f"pea_pod-{version}-{tag}.whl", "hashes": {}, **said}
+def file(version: str, tag: str = "py3-none-any", **fields: object) -> dict[str, object]:
+    return {"filename": f"pea_pod-{version}-{tag}.whl", "hashes": {}, **fields}
 
 
 def page(
     files: Sequence[dict[str, object]], versions: Sequence[str] | None = None
 ) -> project_page.Page:
-    said: dict[str, object] = {"meta": {"api-version": "1.1"}, "files": files}
+    content: dict[str, object] = {"meta": {"api-version": "1.1"}, "files": files}
     if versions is not None:
-        said["versions"] = versions
-    return project_page.read(project_page.JSON, json.dumps(said).encode())
+        content["versions"] = versions
+    return project_page.read(project_page.JSON, json.dumps(content).encode())
 
 
-def quick(found: project_page.Page) -> Iterator[Release]:
-    return release_parser.newest_releases(PEA, found, lambda version: False)
+def quick(parsed: project_page.Page) -> Iterator[Release]:
+    return release_parser.newest_releases(PEA, parsed, lambda version: False)
 
 
-def told(releases: Iterator[Release]) -> list[tuple[str, set[str]]]:
+def version_files(releases: Iterator[Release]) -> list[tuple[str, set[str]]]:
     return [
         (str(release.version), {wheel.filename for wheel in release.wheels}) for release in releases
     ]
@@ -48,10 +48,10 @@ def test_quick_parse_agrees_with_the_full_parse(seed: int) -> None:
     spelled = sorted(versions, key=str if seed % 2 else Version)
     tags = ("py3-none-any", "cp311-cp311-win_amd64", "cp312-cp312-musllinux_1_2_x86_64")
     files = [file(version, tag) for version in spelled for tag in tags]
-    found = page(files, chance.sample(spelled, len(spelled)))
-    whole = told(release_parser.releases_from_page(PEA, found))
+    parsed = page(files, chance.sample(spelled, len(spelled)))
+    whole = version_files(release_parser.releases_from_page(PEA, parsed))
     assert [Version(version) for version, _ in whole] == sorted({*map(Version, versions)})[::-1]
-    seen = dict(told(quick(found)))
+    seen = dict(version_files(quick(parsed)))
     assert list(seen.items()) == whole[: len(seen)]
     assert len(seen) >= 3
 
@@ -84,49 +84,49 @@ def test_wheel_separated_from_its_sdist_by_dev_releases_is_found() -> None:
 def test_quick_parse_yields_nothing_for_an_inconsistent_page(
     files: list[dict[str, object]], versions: list[str] | None
 ) -> None:
-    found = page(files, versions)
-    assert list(quick(found)) == []
-    assert next(release_parser.releases_from_page(PEA, found)).version in (
+    parsed = page(files, versions)
+    assert list(quick(parsed)) == []
+    assert next(release_parser.releases_from_page(PEA, parsed)).version in (
         Version("1.0"),
         Version("2.0"),
     )
 
 
 def test_skipped_version_is_not_parsed() -> None:
-    found = page([file("1.0"), file("2.0"), file("3.0")], ["1.0", "2.0", "3.0"])
-    seen = release_parser.newest_releases(PEA, found, lambda version: version == Version("2.0"))
+    parsed = page([file("1.0"), file("2.0"), file("3.0")], ["1.0", "2.0", "3.0"])
+    seen = release_parser.newest_releases(PEA, parsed, lambda version: version == Version("2.0"))
     assert [str(release.version) for release in seen] == ["3.0", "1.0"]
 
 
 def test_quick_parse_of_unordered_files_is_bounded() -> None:
     versions = [f"1.{number}" for number in range(400)]
     apart = random.Random(3).sample(versions, len(versions))
-    found = page([file(version) for version in apart], versions)
-    seen = len(list(quick(found)))
+    parsed = page([file(version) for version in apart], versions)
+    seen = len(list(quick(parsed)))
     assert 0 < seen < len(versions)
-    assert found.searched_bytes <= 8 * len(found)
+    assert parsed.searched_bytes <= 8 * len(parsed)
 
 
 def test_invalid_file_entry_matters_only_in_the_full_parse() -> None:
-    found = page([{"filename": 7}, file("1.0"), file("2.0")], ["1.0", "2.0"])
-    assert next(quick(found)).version == Version("2.0")
+    parsed = page([{"filename": 7}, file("1.0"), file("2.0")], ["1.0", "2.0"])
+    assert next(quick(parsed)).version == Version("2.0")
     with pytest.raises(ValueError, match="filename"):
-        list(release_parser.releases_from_page(PEA, found))
+        list(release_parser.releases_from_page(PEA, parsed))
 
 
 @pytest.mark.parametrize(
     "text", ["9" * 5000, "1." + "9" * 5000, "1..0", "", ".", "1_0", "٢.0", "x"]
 )
 def test_invalid_version_is_skipped(text: str) -> None:
-    found = page([file("1.0")], [text, "1.0"])
-    assert [str(release.version) for release in quick(found)] == ["1.0"]
+    parsed = page([file("1.0")], [text, "1.0"])
+    assert [str(release.version) for release in quick(parsed)] == ["1.0"]
 
 
 def test_leading_zeros_do_not_affect_the_version_order() -> None:
     for versions in (["1.9", "01.5"], ["01.5", "1.9"], ["01.9", "1.5"]):
-        found = page([file(version) for version in versions], versions)
-        assert next(quick(found)).version == Version("1.9")
-        assert next(release_parser.releases_from_page(PEA, found)).version == Version("1.9")
+        parsed = page([file(version) for version in versions], versions)
+        assert next(quick(parsed)).version == Version("1.9")
+        assert next(release_parser.releases_from_page(PEA, parsed)).version == Version("1.9")
 
 
 def test_unparsable_html_is_a_value_error() -> None:

@@ -1,4 +1,4 @@
-"""What rules for single projects say of cells."""
+"""Findings of the rules for single projects."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pkgwidgets.analysis.name_usage import Cell, find_usage
 HEAD = "import pandas as pd\nfrom pandas import read_csv\nf = pd.DataFrame({'a': [1]})\n"
 
 
-def said(source: str, before: str = "2.3.0", after: str | None = "3.0.0") -> list[str]:
+def finding_texts(source: str, before: str = "2.3.0", after: str | None = "3.0.0") -> list[str]:
     change = change_of("pandas", before, after)
     used = find_usage([Cell(number=1, source=HEAD + source)]).uses
-    return [found.text for use in used for found in project_rules.project_findings(use, change)]
+    return [finding.text for use in used for finding in project_rules.project_findings(use, change)]
 
 
 @pytest.mark.parametrize(
@@ -31,10 +31,12 @@ def said(source: str, before: str = "2.3.0", after: str | None = "3.0.0") -> lis
     ],
 )
 def test_chained_assignment_is_reported_for_pandas_3_only(source: str) -> None:
-    assert said(source) == ["chained assignment changes nothing in pandas 3.0.0 (copy-on-write)"]
-    assert said(source, "2.1.0", "2.3.0") == []
-    assert said(source, "3.0.0", "3.1.0") == []
-    assert said(source, "2.3.0", None) == []
+    assert finding_texts(source) == [
+        "chained assignment changes nothing in pandas 3.0.0 (copy-on-write)"
+    ]
+    assert finding_texts(source, "2.1.0", "2.3.0") == []
+    assert finding_texts(source, "3.0.0", "3.1.0") == []
+    assert finding_texts(source, "2.3.0", None) == []
 
 
 @pytest.mark.parametrize(
@@ -52,4 +54,4 @@ def test_chained_assignment_is_reported_for_pandas_3_only(source: str) -> None:
     ],
 )
 def test_other_assignments_are_not_reported(source: str) -> None:
-    assert said(source) == []
+    assert finding_texts(source) == []

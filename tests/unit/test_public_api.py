@@ -1,4 +1,4 @@
-"""What the package exports, and that each name that 0.1 had keeps working."""
+"""The exported names, and that each name of 0.1 keeps working."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ def test_renamed_field_of_a_change_warns(old: str, new: str) -> None:
 
 
 def test_renamed_fields_of_plans_warn() -> None:
-    held = HeldBack(
+    held_back = HeldBack(
         id=canonicalize_name("pea"), name="pea", kept_version=Version("1"), latest=None, reason="no"
     )
     plan = Plan(
@@ -151,8 +151,8 @@ def test_renamed_fields_of_plans_warn() -> None:
         created=datetime.now(UTC),
     )
     for value, old, new in (
-        (held, "stays", "kept_version"),
-        (held, "unlock", "how_to_unblock"),
+        (held_back, "stays", "kept_version"),
+        (held_back, "unlock", "how_to_unblock"),
         (plan, "environment", "environment_fingerprint"),
     ):
         with pytest.warns(DeprecationWarning, match=f"{old} is deprecated: use {new}"):

@@ -1,4 +1,4 @@
-"""What a rehearsal looks like: the cells that are not the same, and where they differ."""
+"""The HTML of a rehearsal shows the differing cells and where they differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rehearsal found in words: one sentence, and the part of two outputs that differs."""
+"""The summary of a rehearsal: one sentence, and excerpts of the differing outputs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SAME, BROKEN, FAILING, WARNS = Verdict.SAME, Verdict.BROKEN, Verdict.ALREADY_FAI
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "kind", "said"),
+    ("verdicts", "kind", "sentence"),
     [
         ([], "ok", "Nothing would break"),
         ([SAME], "ok", "Nothing would break; 1 stays the same"),
@@ -63,14 +63,14 @@ SAME, BROKEN, FAILING, WARNS = Verdict.SAME, Verdict.BROKEN, Verdict.ALREADY_FAI
     ],
 )
 def test_summary_sentence_is_the_same_in_every_interface(
-    verdicts: list[Verdict], kind: str, said: str
+    verdicts: list[Verdict], kind: str, sentence: str
 ) -> None:
-    found = rehearsal(*verdicts)
-    summary = rehearsal_summary.summarize(found)
-    assert (summary.kind, summary.text) == (kind, f"{said}. Nothing was changed.")
-    shown = plan_checks.rehearsal_state(found)
+    result = rehearsal(*verdicts)
+    summary = rehearsal_summary.summarize(result)
+    assert (summary.kind, summary.text) == (kind, f"{sentence}. Nothing was changed.")
+    shown = plan_checks.rehearsal_state(result)
     assert (shown["kind"], shown["text"]) == (kind, summary.text)
-    assert f">{summary.text}</div>" in rehearsal_html.rehearsal_html(found)
+    assert f">{summary.text}</div>" in rehearsal_html.rehearsal_html(result)
 
 
 def test_short_output_is_shown_in_full() -> None:
@@ -126,12 +126,12 @@ def test_html_source_is_shown_if_only_the_html_differs() -> None:
 )
 def test_control_characters_in_outputs_are_escaped(output: str, seen: str) -> None:
     compared = cell(stream(output), stream("other"), source=output)
-    found = Rehearsal(plan=plan_of(), cells=(compared,))
+    result = Rehearsal(plan=plan_of(), cells=(compared,))
     assert rehearsal_summary.output_excerpts(compared)[0] == seen
     assert rehearsal_summary.source_excerpt(compared) == seen
-    (shown,) = plan_checks.rehearsal_state(found)["cells"]
+    (shown,) = plan_checks.rehearsal_state(result)["cells"]
     assert (shown["source"], shown["before"]) == (seen, seen)
-    page = rehearsal_html.rehearsal_html(found)
+    page = rehearsal_html.rehearsal_html(result)
     assert f">{seen}</pre>" in page
     assert all(f">{line}</span>" in page for line in seen.split("\n"))
 

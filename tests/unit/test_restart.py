@@ -1,4 +1,4 @@
-"""What a change means for a kernel: not needed, advised or required, and why."""
+"""Whether a change needs a restart of the kernel: not needed, advised or required, and why."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ HARD = LoadedPackage(version="1", extension="_pods.so", waiting=3)
 
 
 def loaded(**known: LoadedPackage) -> dict[NormalizedName, LoadedPackage]:
-    return {canonicalize_name(name): each for name, each in known.items()}
+    return {canonicalize_name(name): package for name, package in known.items()}
 
 
 @pytest.mark.parametrize(
-    ("change", "known", "said"),
+    ("change", "known", "sentence"),
     [
         (change_of("Pea", "1", "2"), {}, "no restart needed"),
         (change_of("Pea", "1", "2"), {"bean": HARD}, "no restart needed"),
@@ -50,9 +50,9 @@ def loaded(**known: LoadedPackage) -> dict[NormalizedName, LoadedPackage]:
     ],
 )
 def test_restart_before_a_change_depends_on_the_loaded_packages(
-    change: Change, known: dict[str, LoadedPackage], said: str
+    change: Change, known: dict[str, LoadedPackage], sentence: str
 ) -> None:
-    assert str(restart.restart_before([change], loaded(**known))) == said
+    assert str(restart.restart_before([change], loaded(**known))) == sentence
 
 
 @pytest.mark.parametrize("name", sorted(restart.KERNEL_PACKAGES))
@@ -88,7 +88,7 @@ def test_return_to_the_loaded_version_needs_no_restart() -> None:
 def test_stale_packages_are_sorted_by_name() -> None:
     running = {canonicalize_name(n): v for n, v in {"b": "1", "a": "1", "c": "1"}.items()}
     now = {canonicalize_name(n): Version(v) for n, v in {"a": "1", "b": "2"}.items()}
-    assert [str(each) for each in restart.stale_packages(running, now)] == [
+    assert [str(package) for package in restart.stale_packages(running, now)] == [
         "b 1 is still loaded, 2 is installed",
         "c 1 is still loaded, it is installed no more",
     ]
@@ -99,7 +99,7 @@ def test_restart_without_reasons_counts_as_required() -> None:
     assert (str(verdict), verdict.verdict) == ("restart needed: pea is loaded", "required")
 
 
-# --- from outside
+# --- other kernels
 
 
 def mapped(*names: str) -> set[NormalizedName]:
@@ -107,7 +107,7 @@ def mapped(*names: str) -> set[NormalizedName]:
 
 
 @pytest.mark.parametrize(
-    ("moved", "known", "said"),
+    ("changes", "known", "sentence"),
     [
         ([change_of("Pea", "1", "2")], ["pea"], "restart needed: Pea is loaded"),
         ([change_of("Pea", "1", None)], ["pea"], "restart needed: Pea is loaded"),
@@ -123,19 +123,19 @@ def mapped(*names: str) -> set[NormalizedName]:
     ],
 )  # fmt: skip
 def test_restart_of_another_kernel_depends_on_its_loaded_packages(
-    moved: list[Change], known: list[str], said: str
+    changes: list[Change], known: list[str], sentence: str
 ) -> None:
-    verdict = restart.restart_from_outside(moved, mapped(*known))
-    assert verdict.reason == said
-    needed = {"nothing": False, "needed": None, "restart": True}[said.split()[0]]
+    verdict = restart.restart_from_outside(changes, mapped(*known))
+    assert verdict.reason == sentence
+    needed = {"nothing": False, "needed": None, "restart": True}[sentence.split()[0]]
     assert verdict.needed is needed
     assert bool(verdict.loaded) is (needed is True)
 
 
 def test_uninstalled_package_that_is_still_mapped_counts_as_loaded() -> None:
-    moved = [change_of("pea", None, "2")]
-    assert restart.restart_before(moved, loaded(pea=HARD)).needed
-    assert restart.restart_from_outside(moved, mapped("pea")).loaded == ("pea",)
+    changes = [change_of("pea", None, "2")]
+    assert restart.restart_before(changes, loaded(pea=HARD)).needed
+    assert restart.restart_from_outside(changes, mapped("pea")).loaded == ("pea",)
 
 
 @pytest.mark.parametrize("name", sorted(restart.KERNEL_PACKAGES - {"pkgwidgets"}))

@@ -1,4 +1,4 @@
-"""What a row offers: one button or one note, never a button that cannot help."""
+"""A row offers one button or one note, and no button that cannot help."""
 
 from __future__ import annotations
 
@@ -79,27 +79,27 @@ def test_stale_package_shows_restart_needed_before_the_check(loaded: str) -> Non
 
 @pytest.mark.parametrize("status", [PackageStatus.INSTALLING, PackageStatus.UPGRADING])
 def test_package_that_is_changing_offers_no_action(status: PackageStatus) -> None:
-    found = row_action(info(latest="2.0", compatible="2.0", status=status, error="no answer"))
-    assert found == RowAction(note=f"{status.value}…")
+    action = row_action(info(latest="2.0", compatible="2.0", status=status, error="no answer"))
+    assert action == RowAction(note=f"{status.value}…")
 
 
 @pytest.mark.parametrize("origin", [origin for origin in Origin if origin is not Origin.INDEX])
 def test_unchangeable_package_has_a_note_and_no_button(origin: Origin) -> None:
-    found = row_action(info(latest="2.0", compatible="2.0", origin=origin, error="no answer"))
-    assert (found.action, found.label) == ("", "")
-    assert found.note != ""
+    action = row_action(info(latest="2.0", compatible="2.0", origin=origin, error="no answer"))
+    assert (action.action, action.label) == ("", "")
+    assert action.note != ""
 
 
 def releases(*versions: str, yanked: str = "") -> list[Release]:
     return [Release(version=Version(text), yanked=text == yanked) for text in versions]
 
 
-def told(found: list[VersionOption]) -> list[str]:
-    return [f"{c.version}{'*' if c.pick else ''} {c.note}".strip() for c in found]
+def labels(options: list[VersionOption]) -> list[str]:
+    return [f"{c.version}{'*' if c.pick else ''} {c.note}".strip() for c in options]
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "texts"),
     [
         (None, ["3.0rc1 pre-release", "2.1 yanked", "2.0 latest", "1.5", "1.0"]),
         (info(), ["3.0rc1 pre-release", "2.1 yanked", "2.0 latest", "1.5", "1.0* installed"]),
@@ -115,15 +115,15 @@ def told(found: list[VersionOption]) -> list[str]:
     ids=["not installed", "not asked", "latest in reach", "one in reach", "blocked", "yanked"],
 )  # fmt: skip
 def test_version_options_note_latest_installed_yanked_and_prerelease(
-    row: PackageInfo | None, said: list[str]
+    row: PackageInfo | None, texts: list[str]
 ) -> None:
     assert (
-        told(version_options(releases("3.0rc1", "2.1", "2.0", "1.5", "1.0", yanked="2.1"), row))
-        == said
+        labels(version_options(releases("3.0rc1", "2.1", "2.0", "1.5", "1.0", yanked="2.1"), row))
+        == texts
     )
 
 
 def test_version_options_show_the_upload_day_if_known() -> None:
     known = Release(version=Version("2.0"), uploaded=datetime(2024, 5, 1, 23, tzinfo=UTC))
-    found = version_options([known, *releases("1.0")])
-    assert [choice.day for choice in found] == ["2024-05-01", ""]
+    options = version_options([known, *releases("1.0")])
+    assert [choice.day for choice in options] == ["2024-05-01", ""]

@@ -1,4 +1,4 @@
-"""A service of this kernel's environment; and of what there is none."""
+"""A service of this kernel's environment, and of a missing one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pkgwidgets.core.errors import (
     InvalidRequest,
 )
 
-# --- what there is
+# --- reading packages
 
 
 def test_default_environment_is_that_of_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,12 +21,12 @@ def test_default_environment_is_that_of_the_kernel(monkeypatch: pytest.MonkeyPat
     service = PackageService()
     assert service.python == Path(sys.executable)
     assert service.prefix == Path(sys.prefix)
-    found = service.get_packages()
-    assert found.loc["pytest", "loaded_version"] == pytest.__version__
-    assert "pandas" in found.index
+    frame = service.get_packages()
+    assert frame.loc["pytest", "loaded_version"] == pytest.__version__
+    assert "pandas" in frame.index
 
 
-# --- what is refused
+# --- refusals
 
 
 @pytest.mark.parametrize("url", ["", "seeds", "ftp://host/simple/", "file:///etc"])

@@ -1,4 +1,4 @@
-"""Sizes and counts are read as people write them; secrets are not."""
+"""Sizes, counts and names are formatted for people; secrets are redacted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pkgwidgets.core import text as text_module
 
 
 @pytest.mark.parametrize(
-    ("count", "said"),
+    ("count", "text"),
     [
         (None, ""),
         (0, "0 bytes"),
@@ -26,21 +26,21 @@ from pkgwidgets.core import text as text_module
         (4_200_000_000_000, "4200.0 GB"),
     ],
 )
-def test_size_is_formatted_in_a_suitable_unit(count: int | None, said: str) -> None:
-    assert text_module.format_size(count) == said
+def test_size_is_formatted_in_a_suitable_unit(count: int | None, text: str) -> None:
+    assert text_module.format_size(count) == text
 
 
-@pytest.mark.parametrize(("number", "said"), [(0, "0 cells"), (1, "1 cell"), (2, "2 cells")])
-def test_count_is_formatted_with_its_noun(number: int, said: str) -> None:
-    assert text_module.count_noun(number, "cell") == said
+@pytest.mark.parametrize(("number", "text"), [(0, "0 cells"), (1, "1 cell"), (2, "2 cells")])
+def test_count_is_formatted_with_its_noun(number: int, text: str) -> None:
+    assert text_module.count_noun(number, "cell") == text
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("names", "text"),
     [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (("a", "b", "c"), "a, b and c")],
 )
-def test_names_are_joined_as_in_a_sentence(names: list[str], said: str) -> None:
-    assert text_module.join_names(names) == said
+def test_names_are_joined_as_in_a_sentence(names: list[str], text: str) -> None:
+    assert text_module.join_names(names) == text
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_text_without_secret_is_unchanged(text: str) -> None:
 
 
 def test_known_secret_is_redacted_everywhere() -> None:
-    said = redaction.redact("p@ss/1 and p%40ss%2F1 and p%40ss/1, abc", ["p@ss/1", "abc", ""])
-    assert said == "**** and **** and ****, abc"
+    redacted = redaction.redact("p@ss/1 and p%40ss%2F1 and p%40ss/1, abc", ["p@ss/1", "abc", ""])
+    assert redacted == "**** and **** and ****, abc"
 
 
 @pytest.mark.parametrize("text", ["//a:", "?token", "%2f%2f", "a//b", "login ", "_"])

@@ -1,4 +1,4 @@
-"""Tables of text: aligned, without empty columns, and harmless to a terminal."""
+"""Text tables are aligned, omit empty columns and escape control characters."""
 
 from __future__ import annotations
 

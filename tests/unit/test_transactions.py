@@ -1,4 +1,4 @@
-"""Transactions decide the same at any fault: the old environment or the new one."""
+"""Whatever call fails, a transaction ends with the old environment or the new one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from fakes import FakeKit, Kept, Kit
 from transaction_faults import (
     Faults,
     Wrapped,
-    crashed,
-    last,
+    crash_after,
+    fail_at_every_call,
+    last_transaction,
     pea,
-    strike_everywhere,
-    trees_of_six,
+    trees_of_six_upgrades,
 )
 
 from pkgwidgets.core.errors import (
@@ -36,7 +36,7 @@ from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.operations import apply, recovery, transactions
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
 
-# --- as it should be
+# --- without faults
 
 
 def test_empty_plan_changes_nothing_and_leaves_no_history_entry(kit: Kit) -> None:
@@ -86,7 +86,7 @@ PLANS: dict[str, Callable[[Backend], Plan]] = {
 }
 
 
-# --- something fails, at any call of anything
+# --- a fault at any call
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
@@ -97,7 +97,7 @@ def test_fault_at_any_call_leaves_the_old_or_the_new_environment(
 ) -> None:
     kit = FakeKit()
     apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "seedshelf"))
-    strike_everywhere(kit, PLANS[name](kit.backend), error, late=late)
+    fail_at_every_call(kit, PLANS[name](kit.backend), error, late=late)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, SystemExit])
@@ -112,11 +112,11 @@ def test_exception_is_raised_after_rollback_and_interrupt_as_cancelled(
     expected = Cancelled if error is KeyboardInterrupt else error
     with pytest.raises(expected) as caught:
         apply.apply_plan(kit.backend, plan, fail)
-    found = last(kit.backend)
-    assert (found.outcome, kit.tree()) == (Outcome.ROLLED_BACK, before)
+    transaction = last_transaction(kit.backend)
+    assert (transaction.outcome, kit.tree()) == (Outcome.ROLLED_BACK, before)
     if isinstance(caught.value, Cancelled):
-        assert caught.value.transaction == found.id
-        assert found.error == "it was interrupted"
+        assert caught.value.transaction == transaction.id
+        assert transaction.error == "it was interrupted"
 
 
 def test_cancellation_after_commit_has_no_effect(kit: Kit) -> None:
@@ -140,11 +140,11 @@ def test_failure_to_prune_save_points_is_ignored(kit: Kit, monkeypatch: pytest.M
     points = kit.backend.save_point
     plan = plan_upgrade(kit.backend, "pea", version="6.0")
 
-    def save_point(id: str) -> Any:
-        found = points(id)
-        if id == kit.backend.journal.transactions()[0].id:
-            monkeypatch.setattr(type(found), "discard", refuse)
-        return found
+    def save_point(transaction_id: str) -> Any:
+        point = points(transaction_id)
+        if transaction_id == kit.backend.journal.transactions()[0].id:
+            monkeypatch.setattr(type(point), "discard", refuse)
+        return point
 
     done = apply.apply_plan(replace(kit.backend, save_point=save_point), plan)
     assert done.outcome is Outcome.COMMITTED
@@ -164,10 +164,10 @@ def test_interrupt_after_commit_keeps_the_commit() -> None:
     kit.journal.record = interrupted  # type: ignore[method-assign]
     with suppress(KeyboardInterrupt, PkgwidgetsError):
         apply.apply_plan(kit.backend, plan)
-    assert last(kit.backend).outcome is Outcome.COMMITTED
+    assert last_transaction(kit.backend).outcome is Outcome.COMMITTED
 
 
-# --- the installer, or what it installs, is bad
+# --- bad installers and wheels
 
 
 def test_installer_failure_half_way_is_rolled_back() -> None:
@@ -179,7 +179,7 @@ def test_installer_failure_half_way_is_rolled_back() -> None:
             with pytest.raises(error):
                 apply.apply_plan(kit.backend, plan)
             assert kit.tree() == before
-            assert last(kit.backend).outcome is Outcome.ROLLED_BACK
+            assert last_transaction(kit.backend).outcome is Outcome.ROLLED_BACK
 
 
 def test_installer_that_skips_a_change_fails_verification() -> None:
@@ -189,10 +189,10 @@ def test_installer_that_skips_a_change_fails_verification() -> None:
     with pytest.raises(VerificationFailed, match=r"sundrift is 1\.0\.4, not 1\.2\.0"):
         apply.apply_plan(kit.backend, plan)
     assert kit.tree() == before
-    assert "sundrift is 1.0.4" in (last(kit.backend).error or "")
+    assert "sundrift is 1.0.4" in (last_transaction(kit.backend).error or "")
 
 
-# --- the environment is not what was planned for
+# --- stale plans
 
 
 def test_plan_can_be_applied_only_once(kit: Kit) -> None:
@@ -202,12 +202,12 @@ def test_plan_can_be_applied_only_once(kit: Kit) -> None:
         apply.apply_plan(kit.backend, plan)
 
 
-# --- what cannot be put back, and what a crash left
+# --- incomplete rollbacks and interrupted changes
 
 
 def test_interrupted_change_is_rolled_back_before_the_next_plan(kit: Kit) -> None:
     before = kit.tree()
-    crashed(kit.backend, plan_upgrade(kit.backend, "seedshelf"), "INSTALLED")
+    crash_after(kit.backend, plan_upgrade(kit.backend, "seedshelf"), "INSTALLED")
     plan = plan_upgrade(kit.backend, "frostcall")
     assert kit.tree() == before
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
@@ -226,38 +226,41 @@ def test_failed_rollback_blocks_changes_until_it_succeeds() -> None:
 
     with pytest.raises(RollbackFailed, match="it is stuck") as caught:
         apply.apply_plan(kit.backend, plan, fail)
-    found = last(kit.backend)
-    assert (found.outcome, caught.value.transaction) == (Outcome.INCOMPLETE, found.id)
-    assert caught.value.kept == str(kit.journal.folder(found.id))
+    transaction = last_transaction(kit.backend)
+    assert (transaction.outcome, caught.value.transaction) == (Outcome.INCOMPLETE, transaction.id)
+    assert caught.value.kept == str(kit.journal.folder(transaction.id))
     with pytest.raises(RollbackFailed):
         apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "frostcall"))
     assert len(kit.journal.transactions()) == 1
-    kit.kept[found.id].stuck.clear()
+    kit.kept[transaction.id].stuck.clear()
     with kit.environment.locked("recovery"):
-        assert recovery.recover(kit.backend) == (found.id,)
+        assert recovery.recover(kit.backend) == (transaction.id,)
     assert kit.tree() == before
-    assert last(kit.backend).outcome is Outcome.ROLLED_BACK
+    assert last_transaction(kit.backend).outcome is Outcome.ROLLED_BACK
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
 def test_interrupt_right_after_the_start_is_rolled_back(kit: Kit) -> None:
     faults = Faults(10_000, KeyboardInterrupt, late=True)
 
-    class Cut(Wrapped):
+    class CrashingJournal(Wrapped):
         def start(self, plan: Plan) -> Transaction:
             kit.backend.journal.start(plan)
             raise KeyboardInterrupt
 
-    cut = replace(kit.backend, journal=Cut(kit.backend.journal, faults))
+    crashing_backend = replace(kit.backend, journal=CrashingJournal(kit.backend.journal, faults))
     with suppress(KeyboardInterrupt, Cancelled):
-        apply.apply_plan(cut, plan_upgrade(kit.backend, "seedshelf"))
-    assert last(kit.backend).outcome is Outcome.ROLLED_BACK
+        apply.apply_plan(crashing_backend, plan_upgrade(kit.backend, "seedshelf"))
+    assert last_transaction(kit.backend).outcome is Outcome.ROLLED_BACK
 
 
-# --- going back
+# --- undo
 
 
 def test_five_save_points_are_kept(kit: Kit) -> None:
-    assert len(list(trees_of_six(kit))) == 5
+    assert len(list(trees_of_six_upgrades(kit))) == 5
     done = kit.backend.journal.transactions()
-    assert [kit.backend.save_point(each.id).is_intact() for each in done] == [False, *[True] * 5]
+    assert [kit.backend.save_point(transaction.id).is_intact() for transaction in done] == [
+        False,
+        *[True] * 5,
+    ]

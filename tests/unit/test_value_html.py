@@ -1,4 +1,4 @@
-"""HTML without widgets: whatever a text holds, it is no more than text, and all of it is seen."""
+"""Values as HTML without widgets: text is escaped and shown in full."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SAFE = "&lt;img src=x&gt;\\u202egnp.\\x1b[2K\\x00"
 
 
 def test_package_html_escapes_metadata() -> None:
-    told = PackageInfo(name="pea", version="1", summary=HOSTILE, error=HOSTILE)
-    page = value_html.package_html(told)
+    package = PackageInfo(name="pea", version="1", summary=HOSTILE, error=HOSTILE)
+    page = value_html.package_html(package)
     assert page.count(f"<td>{SAFE}</td>") == 2
-    assert f"<td>{SAFE}</td>" in package_table_html.package_table_html("Packages", [told])
+    assert f"<td>{SAFE}</td>" in package_table_html.package_table_html("Packages", [package])

@@ -1,4 +1,4 @@
-"""What a restart would lose: named, measured, and never asked itself."""
+"""Variables that a restart would lose are named and measured without running their code."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pkgwidgets.notebook.variables import size_of
 
 
 class _Hostile(type):
-    """A class whose every word about itself is code of its own."""
+    """A metaclass that runs its own code on every attribute access."""
 
     def __getattribute__(cls, name: str) -> NoReturn:
         raise AssertionError(f"{name} was asked for")
 
 
 def trap() -> object:
-    """Return a value that runs nothing of its own; pytest would look at its class if it saw it."""
+    """Return a value whose code must not run; as a parameter, pytest would inspect it."""
 
     class Trap(metaclass=_Hostile):
         def __sizeof__(self) -> NoReturn:
@@ -61,14 +61,14 @@ def test_largest_variables_come_first_and_non_data_is_omitted() -> None:
         "trap": trap(),
         "table": pd.DataFrame({"a": range(10_000)}),
     }
-    found = variables.describe_variables(names, hidden)
-    assert [(each.name, each.kind) for each in found] == [
+    rows = variables.describe_variables(names, hidden)
+    assert [(row.name, row.kind) for row in rows] == [
         ("table", "DataFrame"),
         ("text", "str"),
         ("kept", "int"),
         ("trap", "Trap"),
     ]
-    assert found[-1] == Variable(name="trap", kind="Trap", size=None)
+    assert rows[-1] == Variable(name="trap", kind="Trap", size=None)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +86,9 @@ def test_largest_variables_come_first_and_non_data_is_omitted() -> None:
     ],
 )
 def test_variable_sizes_are_within_30_percent(make: Callable[[], object], size: int) -> None:
-    found = size_of(make())
-    assert found is not None
-    assert math.isclose(found, size, rel_tol=0.3)
+    measured = size_of(make())
+    assert measured is not None
+    assert math.isclose(measured, size, rel_tol=0.3)
 
 
 @pytest.mark.parametrize("make", [trap, lambda: Sly([1])], ids=["trap", "sly"])

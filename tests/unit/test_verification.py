@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fakes import FakeKit, FakeTrial
+from fakes import FakeImportChecker, FakeKit
 from faults.tiny_environment import FolderDisk, LockableFakeEnvironment
 
 from pkgwidgets.backends.history.journal import FolderJournal
@@ -25,7 +25,7 @@ def pkgwidgets(version: str, *modules: str) -> BuiltWheel:
     return BuiltWheel(name="pkgwidgets", version=version, files=files)
 
 
-class Recorder(FakeTrial):
+class Recorder(FakeImportChecker):
     """Imports as the fake does, and remembers what."""
 
     imported: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What is a version and a name, what is newer, and what counts as an update."""
+"""Versions, names and requirements: what is valid, what is newer, what is an update."""
 
 from __future__ import annotations
 
@@ -105,13 +105,13 @@ def release(
 
 
 def offered(*versions: str, installed: str | None = None) -> list[str]:
-    """Return which of some releases, all with a wheel that fits, are eligible."""
-    found = eligible_releases(
+    """Return the eligible ones of these releases, all with a compatible wheel."""
+    releases = eligible_releases(
         [release(version, PURE) for version in versions],
         PYTHON,
         installed=None if installed is None else Version(installed),
     )
-    return [str(each.version) for each in found]
+    return [str(eligible.version) for eligible in releases]
 
 
 # --- versions
@@ -173,10 +173,10 @@ def test_invalid_name_is_refused(text: str) -> None:
     assert caught.value.field == "name"
 
 
-@pytest.mark.parametrize(("text", "id"), NAMES.items())
-def test_name_is_normalized(text: str, id: str) -> None:
-    assert checked_name(text) == id
-    assert checked_name(id) == id
+@pytest.mark.parametrize(("text", "normalized"), NAMES.items())
+def test_name_is_normalized(text: str, normalized: str) -> None:
+    assert checked_name(text) == normalized
+    assert checked_name(normalized) == normalized
 
 
 # --- requirements
@@ -255,21 +255,21 @@ def test_version_step_is_that_of_the_first_difference(
 def test_compatible_wheels_are_sorted_best_first(
     given: tuple[str, ...], fitting: tuple[str, ...]
 ) -> None:
-    found = compatible_wheels(release("1", *given), PYTHON)
-    assert tuple(wheel.filename for wheel in found) == fitting
+    wheels = compatible_wheels(release("1", *given), PYTHON)
+    assert tuple(wheel.filename for wheel in wheels) == fitting
 
 
 @pytest.mark.parametrize("first_built", [False, True])
 def test_wheel_without_build_number_comes_last(first_built: bool) -> None:
     built = "pea-1-1-py3-none-any.whl"  # PEP 427: no build number sorts as the empty tuple
     given = (built, PURE) if first_built else (PURE, built)
-    found = compatible_wheels(release("1", *given), PYTHON)
-    assert [wheel.filename for wheel in found] == [built, PURE]
+    wheels = compatible_wheels(release("1", *given), PYTHON)
+    assert [wheel.filename for wheel in wheels] == [built, PURE]
 
 
 def test_better_tag_outranks_the_build_number() -> None:
-    found = compatible_wheels(release("1", "pea-1-9-py3-none-any.whl", NATIVE), PYTHON)
-    assert found[0].filename == NATIVE
+    wheels = compatible_wheels(release("1", "pea-1-9-py3-none-any.whl", NATIVE), PYTHON)
+    assert wheels[0].filename == NATIVE
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_malformed_requires_python_is_read_as_installers_do(text: str, meant: st
     assert parse_requires_python(text) == SpecifierSet(meant)
 
 
-# --- the newest
+# --- the latest release
 
 
 def test_releases_are_sorted_latest_first() -> None:

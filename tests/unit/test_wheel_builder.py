@@ -1,4 +1,4 @@
-"""Wheels built in memory are what PEP 427 says, and bad ones are bad in the way that was asked."""
+"""Wheels built in memory follow PEP 427; malformed ones have exactly the requested defect."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import io
 import zipfile
 
 import pytest
+from malformed_wheels import MalformedWheel
 from packaging.metadata import Metadata
 from packaging.requirements import Requirement
 from packaging.utils import parse_wheel_filename
 from packaging.version import Version
-from spoilt_wheels import SpoiltWheel
 
 from pkgwidgets.demo import catalog
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -122,20 +122,20 @@ def test_platform_wheel_is_not_purelib() -> None:
 
 
 def test_record_can_be_falsified() -> None:
-    good = SpoiltWheel(name="pea", version="1", files={"pea.py": "x = 1\n"})
+    good = MalformedWheel(name="pea", version="1", files={"pea.py": "x = 1\n"})
     bad = dataclasses.replace(good, record=lambda text: text.replace("sha256=", "sha256=AAAA"))
     assert rows(bad)[0][1] == "sha256=AAAA" + rows(good)[0][1].removeprefix("sha256=")
     assert members(bad)["pea.py"] == members(good)["pea.py"]
 
 
 def test_metadata_can_be_replaced() -> None:
-    wheel = SpoiltWheel(name="pea", version="1", metadata="Name: other\n")
+    wheel = MalformedWheel(name="pea", version="1", metadata="Name: other\n")
     assert members(wheel)["pea-1.dist-info/METADATA"] == b"Name: other\n"
     assert wheel.metadata_sha256 == hashlib.sha256(b"Name: other\n").hexdigest()
 
 
 def test_damage_keeps_the_hash_of_the_original() -> None:
-    good = SpoiltWheel(name="pea", version="1")
+    good = MalformedWheel(name="pea", version="1")
     bad = dataclasses.replace(good, damage=lambda data: data[:-1])
     assert good.sent == good.data
     assert (bad.sent, bad.sha256) == (good.data[:-1], good.sha256)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from jupyterlab_server import Lab, Notebook
+from malformed_wheels import MalformedWheel
 from playwright.sync_api import Dialog, Locator, Request
-from spoilt_wheels import SpoiltWheel
 from widgets import hostile
 from widgets.sample_tables import KINDS, show_source
 
@@ -29,7 +29,9 @@ def hostile_row(n, text):
 
 table = PackageTable(messages.append)
 table.show(hostile_row(n, text) for n, text in enumerate(TEXTS))
-table.update_header(title=TEXTS[0], where=TEXTS[3], notice=TEXTS[5], refusal=TEXTS[6], busy=TEXTS[4])
+table.update_header(
+    title=TEXTS[0], where=TEXTS[3], notice=TEXTS[5], refusal=TEXTS[6], busy=TEXTS[4]
+)
 """
 PANEL = """
 from pkgwidgets import PackagePanel, PackageService
@@ -51,7 +53,7 @@ def make_environment(folder: Path) -> Path:
     for number, text in enumerate(hostile.TEXTS):
         head = f"Metadata-Version: 2.1\nName: bad-{number:02}\nVersion: 1.0\nSummary: {text}\n"
         more = f"Project-URL: {text}, {text}\nProject-URL: {text}, https://example.invalid/{text}\n"
-        wheel = SpoiltWheel(name=f"bad-{number:02}", version="1.0", metadata=f"{head}{more}")
+        wheel = MalformedWheel(name=f"bad-{number:02}", version="1.0", metadata=f"{head}{more}")
         zipfile.ZipFile(io.BytesIO(wheel.data)).extractall(site)
     return folder / "bin" / "python"
 

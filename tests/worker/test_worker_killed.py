@@ -14,7 +14,7 @@ from fakes import Oracle
 from held_transactions import alive, appliers, eventually, held_wheel, holding
 
 from pkgwidgets import PackageService
-from pkgwidgets.core.errors import Cancelled
+from pkgwidgets.core.errors import Cancelled, WorkerFailed
 from pkgwidgets.core.events import Stage
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.transactions import Outcome
@@ -42,7 +42,7 @@ def test_follow_rolls_back_after_the_worker_was_killed(
     )
     os.kill(holding(backend), signal.SIGKILL)
     (tmp_path / "gate").touch()
-    with pytest.raises(ApplierFailed, match="it was cut off") as caught:
+    with pytest.raises(WorkerFailed, match="it was cut off") as caught:
         transactions.follow(backend, transaction_id)
     assert caught.value.transaction == transaction_id
     assert tree(prefix) == before
@@ -88,7 +88,7 @@ def test_child_processes_are_killed_with_the_worker(
     running = children(pid)
     os.kill(pid, signal.SIGKILL)
     eventually(lambda: not any(map(alive, running)))
-    with pytest.raises(ApplierFailed):
+    with pytest.raises(WorkerFailed):
         transactions.follow(backend, transaction_id)
 
 
@@ -126,7 +126,7 @@ def _kill_at_random(
             os.kill(pid, signal.SIGKILL)
         try:
             done = transactions.follow(backend, transaction_id)
-        except ApplierFailed:
+        except WorkerFailed:
             assert tree(prefix) == before
             assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
         else:

@@ -1,4 +1,4 @@
-"""Wheels that are spoilt on purpose."""
+"""Wheels that are malformed on purpose."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class SpoiltWheel(BuiltWheel):
-    """A wheel whose metadata, RECORD or bytes are not what they should be.
+class MalformedWheel(BuiltWheel):
+    """A wheel whose metadata, RECORD or bytes are wrong.
 
-    `metadata` is shipped instead of the right text, `record` gets the right text and returns the
+    `metadata` replaces the right text, `record` gets the right text and returns the
     one to ship, and `damage` gets the right bytes and returns what a client receives.
     """
 

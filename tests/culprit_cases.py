@@ -1,4 +1,4 @@
-"""What the tests of the search for culprits share: projects that break cells, and notebooks."""
+"""Shared by tests of the culprit search: kits, notebooks and cells."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import culprit_search
 
-MOST = 8
-"""Of so many packages the double of the resolver tries all combinations."""
+MAX_PACKAGES = 8
+"""The number of packages for which the fake resolver tries all combinations."""
 
 
-def field(*wheels: BuiltWheel) -> FakeKit:
-    """An environment with the 1.0.0 of each, and an index with all."""
+def kit_with(*wheels: BuiltWheel) -> FakeKit:
+    """Return a kit with version 1.0.0 of each installed, and all on the index."""
     installed = [f"{wheel.name}=={wheel.version}" for wheel in wheels if wheel.version[0] == "1"]
     return FakeKit(FakeEnvironment({}), wheels, installed)
 
 
-def examined(kit: FakeKit, *notebooks: Path) -> culprit_search.CulpritSearchResult:
-    stand = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
-    return culprit_search.find_culprits(kit.backend, stand, notebooks)
+def search_culprits(kit: FakeKit, *notebooks: Path) -> culprit_search.CulpritSearchResult:
+    rehearsal_backend = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
+    return culprit_search.find_culprits(kit.backend, rehearsal_backend, notebooks)
 
 
-def counting(*numbers: int) -> list[str]:
-    """One cell for each."""
+def counting_cells(*numbers: int) -> list[str]:
+    """Return one cell for each number."""
     return [f"import crop{number}\ncrop{number}.count()" for number in numbers]
 
 
-def tossing(tosses: Path, outcomes: Iterable[bool]) -> str:
-    """Return a cell that fails where the next outcome says so, however often it is run."""
+def randomly_failing_cell(tosses: Path, outcomes: Iterable[bool]) -> str:
+    """Return a cell whose runs fail according to these outcomes, one after the other."""
     tosses.write_text("".join("x" if fails else "." for fails in outcomes))
     return (
         f"from pathlib import Path\ntosses = Path({str(tosses)!r})\ntext = tosses.read_text()\n"
