@@ -8,9 +8,9 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .analysis.api_changes import Impact, Severity
-    from .analysis.output_diff import ComparedCell, Rehearsal, Verdict
-    from .core.errors import (
+    from pkgwidgets.analysis.api_changes import Impact, Severity
+    from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
+    from pkgwidgets.core.errors import (
         Cancelled,
         DiskFailed,
         EnvironmentBusy,
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
         VerificationFailed,
         WorkerFailed,
     )
-    from .core.events import Event, Stage
-    from .core.kernels import Kernel, Restart, Variable
-    from .core.packages import PackageDependencies, PackageInfo, PackageStatus
-    from .core.plans import Change, HeldBack, Plan
-    from .core.releases import Release
-    from .core.transactions import Outcome, Transaction
-    from .core.versions import compare_versions
-    from .notebook.service import PackageService
-    from .widgets.panel import PackagePanel
+    from pkgwidgets.core.events import Event, Stage
+    from pkgwidgets.core.kernels import Kernel, Restart, Variable
+    from pkgwidgets.core.packages import PackageDependencies, PackageInfo, PackageStatus
+    from pkgwidgets.core.plans import Change, HeldBack, Plan
+    from pkgwidgets.core.releases import Release
+    from pkgwidgets.core.transactions import Outcome, Transaction
+    from pkgwidgets.core.versions import compare_versions
+    from pkgwidgets.notebook.service import PackageService
+    from pkgwidgets.widgets.panel import PackagePanel
 
 __version__ = "0.1.0"
 
@@ -94,7 +94,7 @@ __all__ = [
 
 _MODULES = {
     "analysis.api_changes": ("Impact", "Severity"),
-    "analysis.output_diff": ("ComparedCell", "Rehearsal", "Verdict"),
+    "analysis.run_comparison": ("ComparedCell", "Rehearsal", "Verdict"),
     "core.events": ("Event", "Stage"),
     "core.kernels": ("Kernel", "Restart", "Variable"),
     "core.packages": ("PackageDependencies", "PackageInfo", "PackageStatus"),
@@ -126,7 +126,7 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Give a shell the line magic `%packages`: what `%load_ext pkgwidgets` does."""
-    from .notebook.magic import load
+    from pkgwidgets.notebook.magic import load
 
     load(shell, _open_panel)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pkgwidgets.analysis.api_changes import ApiReader
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
-from pkgwidgets.backends.config import index_settings
-from pkgwidgets.backends.environment import interpreter, launch_command
+from pkgwidgets.backends.config import index_selection
+from pkgwidgets.backends.environment import interpreter as interpreter_module
+from pkgwidgets.backends.environment import launch_command
 from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
 from pkgwidgets.backends.environment.file_owners import RecordFileOwners
 from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER, InstalledEnvironment
@@ -62,11 +63,13 @@ def connect(
     """
     if python is not None and not isinstance(python, str | Path):
         raise InvalidRequest("interpreter", python)
-    target = interpreter.describe(Path(python) if python is not None else Path(sys.executable))
+    target = interpreter_module.describe(
+        Path(python) if python is not None else Path(sys.executable)
+    )
     sources = (
-        index_settings.configured_indexes(uv.find_uv, target.prefix)
+        index_selection.configured_indexes(uv.find_uv, target.prefix)
         if index_url is None
-        else index_settings.explicit_index(index_url, target.prefix)
+        else index_selection.explicit_index(index_url, target.prefix)
     )
     backend = _backend(target, sources)
     if not detached:
@@ -154,13 +157,13 @@ def connect_for_request(request: ApplyRequest) -> Backend:
     with suppress(InstallerUnavailable):  # an undo from a save point needs no installer
         uv.find_uv()  # now, because the plan may replace the uv package that finds it
     given_sources = request.sources
-    configured = index_settings.configured_indexes(uv.find_uv, request.interpreter.prefix)
+    configured = index_selection.configured_indexes(uv.find_uv, request.interpreter.prefix)
     sources = configured if given_sources is None else lambda: given_sources
     return _backend(request.interpreter, sources, request.asked_by)
 
 
 def _backend(
-    target: Interpreter, sources: index_settings.SourceFactory, asked_by: str | None = None
+    target: Interpreter, sources: index_selection.SourceFactory, asked_by: str | None = None
 ) -> Backend:
     environment = InstalledEnvironment(target)
     journal = FolderJournal(environment.place, recovery_archive, asked_by)

@@ -34,13 +34,7 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery
-from pkgwidgets.core.interfaces import (
-    Backend,
-    ProjectAnswered,
-    Report,
-    ResolveRequest,
-    no_report,
-)
+from pkgwidgets.core.interfaces import Backend, ProjectAnswered, Report, ResolveRequest, no_report
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.releases import Release, Wheel
 from pkgwidgets.core.transactions import Outcome, Transaction

@@ -409,7 +409,7 @@ def test_import_against_the_layers_is_reported(path: str, code: str) -> None:
     [
         ("core/plans.py", "import hashlib\nfrom packaging.version import Version\nfrom . import x"),
         (
-            "operations/upgrade_request.py",
+            "operations/upgrade_resolver.py",
             "from ..core import plans\nfrom .snapshot import EnvironmentSnapshot",
         ),
         ("backends/processes/process.py", "import os, subprocess\nos.execv(*x)\nsubprocess.run(x)"),
@@ -417,7 +417,7 @@ def test_import_against_the_layers_is_reported(path: str, code: str) -> None:
         ("notebook/loaded_packages.py", "import sys\nsys.modules, sys.prefix, sys.path"),
         ("notebook/frames.py", "import pandas as pd\npd.NA"),
         (
-            "operations/upgrade_request.py",
+            "operations/upgrade_resolver.py",
             "if TYPE_CHECKING:\n    import pandas as pd\nx: pd.DataFrame",
         ),
         ("widgets/panel.py", "from pkgwidgets.notebook.service import PackageService"),

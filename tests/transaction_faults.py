@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from fakes import Kit
 
-from pkgwidgets.core.errors import (
-    Cancelled,
-)
+from pkgwidgets.core.errors import Cancelled
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction

@@ -1,9 +1,9 @@
-"""Find the wheels and releases that are compatible with an interpreter (PEP 425, 427, 503)."""
+"""Which wheels fit an interpreter (PEP 425, PEP 427, PEP 503)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 
 from packaging.specifiers import SpecifierSet
@@ -14,10 +14,9 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion, Version
 
-from pkgwidgets.core.versions import admits, may_be_newest
-
 from .environment import Interpreter
 from .releases import Release, Wheel
+from .versions import admits
 
 _ORDERED_WILDCARD = re.compile(r"((?:[<>]=?|~=)\s*[\d.]*\d)\.\*", re.ASCII)
 """An ordered comparison with a wildcard, which PEP 440 does not allow."""
@@ -106,23 +105,6 @@ def _supports_python(wheel: Wheel, interpreter: Interpreter) -> bool:
 _python = lru_cache(maxsize=16)(Version)
 
 
-def is_eligible(release: Release, interpreter: Interpreter) -> bool:
-    """Tell whether `release` can be installed: it is not yanked and has a compatible wheel."""
-    return not release.yanked and has_compatible_wheel(release, interpreter)
-
-
-def why_no_release(releases: Sequence[Release]) -> str:
-    """Return why none of these releases is eligible, as a clause."""
-    if not releases:
-        return "the index lists no release of it"
-    not_yanked = [release for release in releases if not release.yanked]
-    if not not_yanked:
-        return "all its releases are yanked"
-    if all(release.version.is_prerelease for release in not_yanked):
-        return "it has only pre-releases"
-    return "no release of it fits this Python"
-
-
 @lru_cache(maxsize=4096)
 def parse_requires_python(text: str | None) -> SpecifierSet | None:
     """Parse `requires-python` (PEP 345) as uv does: `>=3.6.*` is common and means `>=3.6`.
@@ -135,19 +117,3 @@ def parse_requires_python(text: str | None) -> SpecifierSet | None:
         return SpecifierSet(_ORDERED_WILDCARD.sub(r"\1", text))
     except ValueError:  # no specifier, or a number with too many digits
         return _NO_PYTHON
-
-
-def eligible_releases(
-    releases: Iterable[Release],
-    interpreter: Interpreter,
-    *,
-    installed: Version | None = None,
-) -> Iterable[Release]:
-    """Yield the eligible releases, newest first.
-
-    Pre-releases count only if the installed version is one. Lazy: if only the first is taken, few
-    files of a large project are checked.
-    """
-    for release in sorted(releases, key=lambda release: release.version, reverse=True):
-        if may_be_newest(release.version, installed) and is_eligible(release, interpreter):
-            yield release

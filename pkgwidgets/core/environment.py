@@ -5,49 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from pkgwidgets.core.origins import ORIGIN_REASONS, Origin
+
 DIRECT_URL = "direct_url.json"
 """The dist-info file with the origin of a distribution that is not from an index (PEP 610)."""
-
-
-class Origin(StrEnum):
-    """Where a distribution came from; plans change only those of `INDEX`."""
-
-    INDEX = "index"
-    EDITABLE = "editable"
-    URL = "url"
-    VCS = "vcs"
-    CONDA = "conda"
-    SYSTEM = "system"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class OriginReason:
-    """Why distributions of one origin are listed but never changed."""
-
-    text: str
-    """A clause about the distribution: `it belongs to conda`."""
-    note: str
-    """The same in a few words, for a table row."""
-
-
-ORIGIN_REASONS: Mapping[Origin, OriginReason] = {
-    Origin.EDITABLE: OriginReason(
-        text="it is an editable install: change its source instead", note="editable install"
-    ),
-    Origin.URL: OriginReason(text="it was installed from a URL", note="installed from a URL"),
-    Origin.VCS: OriginReason(
-        text="it was installed from a repository", note="installed from a repository"
-    ),
-    Origin.CONDA: OriginReason(text="it belongs to conda", note="belongs to conda"),
-    Origin.SYSTEM: OriginReason(text="it belongs to the system", note="belongs to the system"),
-}
-"""The reasons for every origin but `INDEX`, whose distributions may be changed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from packaging.utils import canonicalize_name
 
-from pkgwidgets.core.dependency_graph import Installed
-
-from .environment import Distribution, Origin, Unreadable
+from .dependency_graph import Installed
+from .environment import Distribution, Unreadable
+from .origins import Origin
 from .text import short_hash
 
 _HASH_BYTES = 5

@@ -11,9 +11,8 @@ from packaging.utils import (
     canonicalize_name,
 )
 
-from pkgwidgets.core.versions import checked_version
-
 from .errors import InvalidRequest
+from .versions import checked_version
 
 # A PEP 508 name in ASCII only: IGNORECASE would admit the dotless i and the Kelvin sign.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")

@@ -10,8 +10,8 @@ from pathlib import Path
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
-from .environment import Origin
 from .html_repr import HtmlRepr
+from .origins import Origin
 
 
 class PackageStatus(StrEnum):

@@ -57,8 +57,3 @@ def admits(specifiers: SpecifierSet, version: Version) -> bool:
         return specifiers.contains(version, prereleases=True)
     except ValueError:  # a number with too many digits
         return False
-
-
-def may_be_newest(version: Version, installed: Version | None) -> bool:
-    """Tell whether a version may count as latest: a pre-release only if one is installed."""
-    return not version.is_prerelease or (installed is not None and installed.is_prerelease)

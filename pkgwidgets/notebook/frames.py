@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from pkgwidgets.analysis.api_changes import Impact, Severity
-from pkgwidgets.analysis.output_diff import Rehearsal, Verdict
-from pkgwidgets.core.environment import Origin
+from pkgwidgets.analysis.run_comparison import Rehearsal, Verdict
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import Change
 from pkgwidgets.core.transactions import Outcome, Transaction

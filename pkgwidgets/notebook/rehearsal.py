@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from pkgwidgets.analysis import output_diff
-from pkgwidgets.analysis.output_diff import Rehearsal
+from pkgwidgets.analysis import run_comparison
 from pkgwidgets.analysis.rehearsal_backend import RunLimits
+from pkgwidgets.analysis.run_comparison import Rehearsal
 from pkgwidgets.connect import rehearsal_backend
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report
@@ -87,12 +87,12 @@ def _checked_iterable(notebooks: object) -> Iterable[object]:
     return notebooks
 
 
-def _read_sanitizer(file: str | Path | None) -> output_diff.Sanitizer:
+def _read_sanitizer(file: str | Path | None) -> run_comparison.Sanitizer:
     """Read nbval's rules from a file; raises `InvalidRequest` if it has none."""
     if file is None:
         return ()
     try:
-        rules = output_diff.parse_sanitize_rules(Path(file).read_text("utf-8"))
+        rules = run_comparison.parse_sanitize_rules(Path(file).read_text("utf-8"))
     except (OSError, ValueError, re.error) as error:
         raise InvalidRequest("sanitize", str(file), str(error)) from error
     if not rules:

@@ -28,7 +28,6 @@ from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory, planning, recovery
 from pkgwidgets.operations import transactions as operations
-from pkgwidgets.presentation import value_html as value_html  # gives plans and packages their HTML
 
 from . import frames, notebook_path, rehearsal
 from .change_token import ChangeToken

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from pkgwidgets.analysis.output_diff import Rehearsal
+from pkgwidgets.analysis.run_comparison import Rehearsal
 from pkgwidgets.presentation import rehearsal_html
 from pkgwidgets.presentation.html_table import TableStyle, html_table
 

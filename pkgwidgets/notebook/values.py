@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from pkgwidgets.analysis.api_changes import Impact
-from pkgwidgets.analysis.output_diff import Rehearsal
 from pkgwidgets.analysis.rehearsal_backend import RunLimits
+from pkgwidgets.analysis.run_comparison import Rehearsal
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.events import Event, PackageChecked
 from pkgwidgets.core.interfaces import Backend, Report

@@ -11,8 +11,8 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.analysis.bisect import first_failing
-from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Sanitizer, Verdict
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend, RunLimits
+from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Sanitizer, Verdict
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.interfaces import Backend, Report, no_report

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from packaging.utils import NormalizedName
 
 from pkgwidgets.core import dependency_graph
-from pkgwidgets.core.environment import Distribution, Origin, Unreadable
+from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import PackageNotFound
 from pkgwidgets.core.events import Event, PackageChecked
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ProjectAnswered, Report, no_report
 from pkgwidgets.core.names import checked_name
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo
 
 from .package_rows import PackageRowBuilder

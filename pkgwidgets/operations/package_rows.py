@@ -14,7 +14,6 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
-from pkgwidgets.core.compatibility import is_eligible, why_no_release
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 from pkgwidgets.core.history import committed
@@ -24,7 +23,8 @@ from pkgwidgets.core.plans import ChangeKind
 from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.releases import Release, ReleaseList
 from pkgwidgets.core.transactions import Outcome, Transaction
-from pkgwidgets.core.versions import may_be_newest, version_step
+from pkgwidgets.core.updates import is_eligible, may_be_newest, why_no_release
+from pkgwidgets.core.versions import version_step
 
 _LAST_BUILDERS: WeakKeyDictionary[Environment, PackageRowBuilder] = WeakKeyDictionary()
 """The last builder of each environment."""

@@ -23,7 +23,8 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
-from pkgwidgets.operations.snapshot import EnvironmentSnapshot, ProjectResults
+
+from .snapshot import EnvironmentSnapshot, ProjectResults
 
 
 def build_changes(

@@ -29,7 +29,7 @@ from .plan_builder import (
     raise_first_error,
 )
 from .snapshot import EnvironmentSnapshot
-from .upgrade_request import UpgradeRequest
+from .upgrade_resolver import UpgradeResolver
 
 
 def plan_upgrade(
@@ -61,7 +61,7 @@ def plan_upgrade(
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
         movable = tuple(name for name in targets if name not in pinned_snapshot.pinned)
-        request = UpgradeRequest(
+        request = UpgradeResolver(
             pinned_snapshot, movable, answers, version=target_version, allow=effective_allow
         )
         return _propose_upgrade(request, report)
@@ -132,7 +132,7 @@ def _replan_around_refusals(
         refused |= unchangeable
 
 
-def _propose_upgrade(request: UpgradeRequest, report: Report) -> _Proposal:
+def _propose_upgrade(request: UpgradeResolver, report: Report) -> _Proposal:
     # How to unblock a package needs a second resolution, as slow as the plan: run both at once.
     with ThreadPoolExecutor(max_workers=1) as pool:
         unlock = pool.submit(request.how_to_unblock) if request.is_blocked else None

@@ -11,7 +11,8 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from pkgwidgets.analysis.notebook_runs import KnownGoodVersions, NotebookRun
-from pkgwidgets.analysis.output_diff import (
+from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend, RunLimits
+from pkgwidgets.analysis.run_comparison import (
     ComparedCell,
     Rehearsal,
     Sanitizer,
@@ -20,7 +21,6 @@ from pkgwidgets.analysis.output_diff import (
     mark_flaky,
     mask_versions,
 )
-from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend, RunLimits
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import Cancelled, EnvironmentRefused, InvalidRequest, StalePlan

@@ -10,13 +10,10 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph, fingerprint
-from pkgwidgets.core.environment import DIRECT_URL, Distribution, Origin, Unreadable
-from pkgwidgets.core.errors import (
-    EnvironmentRefused,
-    PackageNotFound,
-    PkgwidgetsError,
-)
+from pkgwidgets.core.environment import DIRECT_URL, Distribution, Unreadable
+from pkgwidgets.core.errors import EnvironmentRefused, PackageNotFound, PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.releases import Release
 

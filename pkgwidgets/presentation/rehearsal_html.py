@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pkgwidgets.analysis.line_diff import changed_lines, split_lines
-from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
 
 from . import rehearsal_summary
 from .html_table import SafeHtml, TableStyle, escape_text, html_table

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pkgwidgets.analysis.notebook_runs import CellRun
-from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
 from pkgwidgets.core.text import count_noun, escape_hidden
 
 MAX_CHARACTERS = 4000

@@ -8,7 +8,7 @@ from typing import Literal
 
 from packaging.version import Version
 
-from pkgwidgets.core.environment import ORIGIN_REASONS, Origin
+from pkgwidgets.core.origins import ORIGIN_REASONS, Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.releases import Release
 

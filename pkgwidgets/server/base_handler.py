@@ -15,7 +15,7 @@ from tornado import web
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
 
-from . import error_status, request_body
+from . import payloads, request_body
 from .coalesce import Coalescer
 from .environments import Environments, KernelSelector
 from .errors import RequestRefused
@@ -152,7 +152,7 @@ class BaseHandler(APIHandler):
 
     async def write_success(self, **fields: Any) -> None:
         """Answer that the request succeeded, with more fields."""
-        await self.finish(error_status.to_json_text({"success": True, **fields}))
+        await self.finish(payloads.to_json_text({"success": True, **fields}))
 
     async def write_json(self, response: JsonResponse) -> None:
         """Answer with a response that is already serialized."""
@@ -165,10 +165,8 @@ class BaseHandler(APIHandler):
 
     async def write_failure(self, error: PkgwidgetsError, **fields: Any) -> None:
         """Answer with an error, its HTTP status and more fields."""
-        self.set_status(error_status.http_status(error))
-        await self.finish(
-            error_status.to_json_text({**error_status.error_payload(error), **fields})
-        )
+        self.set_status(payloads.http_status(error))
+        await self.finish(payloads.to_json_text({**payloads.error_payload(error), **fields}))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer a request that tornado or Jupyter refused, or that raised in a route."""
@@ -183,9 +181,7 @@ class BaseHandler(APIHandler):
         elif reason is None:
             reason = "The server failed; its log says more" if status_code >= 500 else self._reason
         self.finish(
-            error_status.to_json_text(
-                error_status.error_payload(RequestRefused(status_code, reason))
-            )
+            payloads.to_json_text(payloads.error_payload(RequestRefused(status_code, reason)))
         )
 
     def _allowed_methods(self) -> list[str]:

@@ -14,7 +14,7 @@ from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.operations import transactions as operations
 
-from . import error_status
+from . import payloads
 from .threads import run_in_thread
 
 _POLL_SECONDS = 0.1
@@ -77,12 +77,10 @@ async def stream(backend: Backend, transaction_id: str, seen: int = 0) -> AsyncI
         for number, event in enumerate(new_events, start=1):
             # Only the last one has the new id: a client that disconnects before it gets all again.
             event_id = seen if number == len(new_events) else before
-            yield _format_event(
-                "progress", error_status.to_json_text(error_status.event(event)), event_id
-            )
+            yield _format_event("progress", payloads.to_json_text(payloads.event(event)), event_id)
         if finished is not None:
-            payload = {"success": True, "transaction": error_status.transaction(finished)}
-            yield _format_event("end", error_status.to_json_text(payload), seen)
+            payload = {"success": True, "transaction": payloads.transaction(finished)}
+            yield _format_event("end", payloads.to_json_text(payload), seen)
             return
         quiet_polls = 0 if new_events else quiet_polls + 1
         if quiet_polls % _POLLS_PER_HEARTBEAT == _POLLS_PER_HEARTBEAT - 1:

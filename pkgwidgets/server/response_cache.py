@@ -9,7 +9,7 @@ from typing import Any
 
 from pkgwidgets.core.packages import PackageInfo
 
-from . import error_status
+from . import payloads
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class JsonResponse:
     @classmethod
     def from_payload(cls, payload: Mapping[str, Any]) -> JsonResponse:
         """Serialize an answer as it is, without adding `success`."""
-        body = error_status.to_json_text(payload).encode()
+        body = payloads.to_json_text(payload).encode()
         return cls(body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"')
 
 
@@ -42,7 +42,7 @@ class ResponseCache:
         entry = self._responses.get(key)
         # For a package that is unchanged, the operations return the same object as before.
         if entry is None or not _are_same_objects(entry[0], rows):
-            response = JsonResponse.of({field: [error_status.package(info) for info in rows]})
+            response = JsonResponse.of({field: [payloads.package(info) for info in rows]})
             entry = self._responses[key] = (rows, response)
         return entry[1]
 

@@ -12,7 +12,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from pkgwidgets.core.environment import Origin
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.text import escape_hidden
 from pkgwidgets.presentation.row_actions import LABELS, row_action

@@ -14,7 +14,7 @@ from typing import Any
 
 from pkgwidgets.analysis.api_changes import Impact, Severity
 from pkgwidgets.analysis.line_diff import changed_lines
-from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal
+from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.events import Event, describe
 from pkgwidgets.core.interfaces import Report

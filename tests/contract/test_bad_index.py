@@ -36,9 +36,9 @@ from fakes import Oracle
 from packaging.utils import canonicalize_name
 
 from pkgwidgets import PackageService
-from pkgwidgets.backends.config import index_settings
+from pkgwidgets.backends.config import index_selection
 from pkgwidgets.backends.http import client as client_module
-from pkgwidgets.backends.http import transport
+from pkgwidgets.backends.http import response as response_module
 from pkgwidgets.backends.http.http_limits import HttpLimits
 from pkgwidgets.backends.index.index_limits import IndexLimits
 from pkgwidgets.backends.index.multi import MultiIndex
@@ -301,14 +301,14 @@ def with_password(url: str) -> str:
 def request_all(
     url: str, limits: IndexLimits = IndexLimits()
 ) -> Mapping[Any, Sequence[Any] | PkgwidgetsError]:
-    settings = replace(index_settings.sources_for_url(url), limits=limits)
+    settings = replace(index_selection.sources_for_url(url), limits=limits)
     return SimpleIndex(settings).releases_of(IndexQuery([SUBJECT, *HEALTHY]))
 
 
 def impatient_backend(python: Path, url: str, limits: IndexLimits = SHORT_LIMITS) -> Backend:
     """Connect to an index with shorter time limits."""
     backend = connect(python, url)
-    sources = index_settings.explicit_index(url, backend.environment.interpreter.prefix)
+    sources = index_selection.explicit_index(url, backend.environment.interpreter.prefix)
     return replace(backend, index=MultiIndex(sources, limits=limits))
 
 
@@ -376,7 +376,7 @@ def test_reused_connection_gives_the_same_result_as_a_new_one(
         ]
         try:
             response = client.get(f"{SUBJECT}/", {}, until=monotonic() + 20)
-        except transport.RequestFailed as unanswered:
+        except response_module.RequestFailed as unanswered:
             return str(unanswered)
         return response.status, sorted(response.headers.items()), response.body
 
@@ -514,13 +514,13 @@ MEASURE = dedent(
     """
     import json, resource, sys
     from pathlib import Path
-    from pkgwidgets.backends.config import index_settings
+    from pkgwidgets.backends.config import index_selection
     from pkgwidgets.backends.index.cache import ReleaseCache
     from pkgwidgets.backends.index.simple import SimpleIndex
     from pkgwidgets.core.index_query import IndexQuery
 
     url, folder, *ids = sys.argv[1:]
-    index = SimpleIndex(index_settings.sources_for_url(url), ReleaseCache(url, Path(folder)))
+    index = SimpleIndex(index_selection.sources_for_url(url), ReleaseCache(url, Path(folder)))
     index.releases_of(IndexQuery(["warm-up", "warm-up-2"]))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     answers = index.releases_of(IndexQuery(ids))
@@ -676,6 +676,6 @@ def test_connection_is_reused_for_consecutive_responses(server: Server) -> None:
     )
     pool = client_module.Client(server.url, {}, at_once=1)._get_route(server.url).pool
     for _ in range(3):
-        answer = transport.read_response(pool, f"/simple/{KEPT_OPEN}/", {}, monotonic() + 20)
+        answer = response_module.read_response(pool, f"/simple/{KEPT_OPEN}/", {}, monotonic() + 20)
         assert answer.body == b"peas"
     assert len({request.port for request in server.requests}) == 1

@@ -17,8 +17,8 @@ from time import monotonic, sleep, time
 import pytest
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pkgwidgets.backends.config import index_settings
-from pkgwidgets.backends.http import client, transport
+from pkgwidgets.backends.config import index_selection
+from pkgwidgets.backends.http import client, response
 from pkgwidgets.backends.http.circuit_breaker import CircuitBreaker
 from pkgwidgets.backends.index.cache import ReleaseCache
 from pkgwidgets.backends.index.simple import SimpleIndex
@@ -89,7 +89,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def index(server: Server, tmp_path: Path) -> SimpleIndex:
     return SimpleIndex(
-        index_settings.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
+        index_selection.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
     )
 
 
@@ -134,7 +134,7 @@ def test_host_that_keeps_failing_is_not_asked_for_a_minute(
     answers = index.releases_of(IndexQuery(many))
     assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
     assert len(server.requests) < 200
-    assert "left alone for a minute" in str(answers[many[-1]])
+    assert "left alone for 60 seconds" in str(answers[many[-1]])
 
 
 @pytest.mark.parametrize("text", ["²", "9" * 5000, "-1", "soon", ""])
@@ -223,7 +223,7 @@ def test_page_cached_by_a_clock_ahead_is_not_fresh(
 def test_damaged_cache_is_recreated(server: Server, tmp_path: Path, damage: bytes) -> None:
     for number in range(2):
         index = SimpleIndex(
-            index_settings.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
+            index_selection.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
         )
         assert versions(index.releases_of(IndexQuery(IDS[:1]))[IDS[0]]) == ["2.0", "1.0"]
         if number == 0:
@@ -237,7 +237,7 @@ def test_check_works_without_a_writable_cache(server: Server, tmp_path: Path) ->
     folder = tmp_path / "a file"
     folder.write_text("in its place")
     index = SimpleIndex(
-        index_settings.sources_for_url(server.url), ReleaseCache(server.url, folder)
+        index_selection.sources_for_url(server.url), ReleaseCache(server.url, folder)
     )
     assert versions(index.releases_of(IndexQuery(IDS[:1]))[IDS[0]]) == ["2.0", "1.0"]
 
@@ -248,7 +248,7 @@ def test_two_threads_can_use_one_cache_at_once(server: Server, tmp_path: Path) -
 
     def ask() -> None:
         index = SimpleIndex(
-            index_settings.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
+            index_selection.sources_for_url(server.url), ReleaseCache(server.url, tmp_path)
         )
         for _ in range(5):
             answers = index.releases_of(IndexQuery(IDS, refresh=True))
@@ -286,7 +286,7 @@ def test_waiting_for_a_silent_index_can_be_cancelled(server: Server, index: Simp
     ("text", "number"), [("12", 12), ("0", 0), ("²", None), ("-1", None), ("9" * 12, None)]
 )
 def test_header_number_accepts_only_plain_digits(text: str, number: int | None) -> None:
-    assert transport.parse_number(text) == number
+    assert response.parse_number(text) == number
 
 
 def breaker_after(*begun_and_ended: tuple[float, float]) -> CircuitBreaker:
@@ -363,7 +363,7 @@ def _compressed(body: bytes, path: str) -> Reply:
     return 200, {"Content-Encoding": "gzip"}, body
 
 
-def get_once(server: Server) -> transport.Response:
+def get_once(server: Server) -> response.Response:
     return client.Client(server.url, {}, at_once=1).get("pea/", {}, until=monotonic() + 30)
 
 
@@ -378,5 +378,5 @@ def test_gzip_page_of_any_size_is_decompressed_completely(server: Server, size: 
 def test_truncated_gzip_page_is_an_error(server: Server) -> None:
     cut = gzip.compress(b"x" * (4 << 20))[:-9]
     server.reply = partial(_compressed, cut)
-    with pytest.raises(transport.RequestFailed, match="the connection broke"):
+    with pytest.raises(response.RequestFailed, match="the connection broke"):
         get_once(server)

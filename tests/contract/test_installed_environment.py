@@ -21,9 +21,10 @@ from fakes import Kit
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
 from pkgwidgets.backends.processes import process
-from pkgwidgets.core.environment import Distribution, Origin, Unreadable
+from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import EnvironmentBusy, EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.demo import Demo, catalog
 
 PYTHON = Path(sys.executable)

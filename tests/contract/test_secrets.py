@@ -20,7 +20,7 @@ from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.events import Event
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
-from pkgwidgets.server import error_status
+from pkgwidgets.server import payloads
 
 pytestmark = pytest.mark.slow
 
@@ -171,7 +171,7 @@ class CollectedTexts:
         except PkgwidgetsError as error:
             self.add("errors", error, repr(error), error.facts, vars(error), error.args)
             self.add("errors", *traceback.format_exception(error))
-            self.add("rest", json.dumps(error_status.error_payload(error)))
+            self.add("rest", json.dumps(payloads.error_payload(error)))
             return False
         return True
 
@@ -183,7 +183,7 @@ def use_service(service: PackageService, texts: CollectedTexts) -> list[bool]:
         frame = service.check_for_updates(refresh=True)
         texts.add("frame", frame.to_csv(), frame, frame.to_html())
         infos = service.values.updates(refresh=True)
-        texts.add("rest", json.dumps([error_status.package(info) for info in infos]))
+        texts.add("rest", json.dumps([payloads.package(info) for info in infos]))
         return infos
 
     def report(event: Event) -> None:

@@ -23,10 +23,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pkgwidgets.backends.config import index_settings
+from pkgwidgets.backends.config import index_selection
 from pkgwidgets.backends.http.http_limits import HttpLimits
 from pkgwidgets.backends.http.network_settings import NetworkSettings
-from pkgwidgets.backends.http.transport import RequestFailed
+from pkgwidgets.backends.http.response import RequestFailed
 from pkgwidgets.backends.index.cache import CachedProject, ReleaseCache
 from pkgwidgets.backends.index.find_links import FindLinks
 from pkgwidgets.backends.index.index_limits import IndexLimits
@@ -204,7 +204,7 @@ def server(empty_index_cache: None) -> Iterator[FakeServer]:
 
 @pytest.fixture
 def index(server: FakeServer) -> SimpleIndex:
-    return SimpleIndex(index_settings.sources_for_url(server.url))
+    return SimpleIndex(index_selection.sources_for_url(server.url))
 
 
 def failure(index: Index) -> PkgwidgetsError:
@@ -281,7 +281,7 @@ def test_refused_connection_is_reported(empty_index_cache: None) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         error = failure(
-            SimpleIndex(index_settings.sources_for_url(f"http://127.0.0.1:{port}/simple/"))
+            SimpleIndex(index_selection.sources_for_url(f"http://127.0.0.1:{port}/simple/"))
         )
     assert isinstance(error, IndexUnavailable)
     assert error.reason == "no connection"
@@ -296,7 +296,7 @@ def test_truncated_response_is_an_error(server: FakeServer, index: SimpleIndex) 
 def test_too_large_response_is_an_error(server: FakeServer) -> None:
     limits = IndexLimits(http=HttpLimits(max_bytes=1000))
     server.files(file(more="x" * 2000))
-    settings = replace(index_settings.sources_for_url(server.url), limits=limits)
+    settings = replace(index_selection.sources_for_url(server.url), limits=limits)
     assert "its answer is larger than" in str(failure(SimpleIndex(settings)))
 
 
@@ -448,7 +448,7 @@ def test_credentials_are_sent_but_not_in_error_messages(
     if location:
         server.headers["Location"] = location
     secret = server.url.replace("//", "//someone:s3cr3t@")
-    index = SimpleIndex(index_settings.sources_for_url(secret))
+    index = SimpleIndex(index_selection.sources_for_url(secret))
     error = failure(index)
     assert index.url == server.url
     assert set(server.authorised) == {f"Basic {b64encode(b'someone:s3cr3t').decode()}"}
@@ -461,7 +461,7 @@ def test_credentials_of_an_unreachable_index_are_not_shown(empty_index_cache: No
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         index = SimpleIndex(
-            index_settings.sources_for_url(f"http://someone:s3cr3t@127.0.0.1:{port}/simple")
+            index_selection.sources_for_url(f"http://someone:s3cr3t@127.0.0.1:{port}/simple")
         )
         error = failure(index)
     assert "s3cr3t" not in f"{error} {error!r} {index.url}"
@@ -473,18 +473,18 @@ def test_credentials_of_an_unreachable_index_are_not_shown(empty_index_cache: No
 )
 def test_invalid_index_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest, match="not a valid index address"):
-        index_settings.sources_for_url(url)
+        index_selection.sources_for_url(url)
 
 
 @pytest.mark.parametrize("url", ["http://[", "http://[::1/simple/", "http://a:b@[/"])
 def test_incomplete_index_url_is_refused(url: str) -> None:
     with pytest.raises(InvalidRequest, match="not a valid index address"):
-        index_settings.sources_for_url(url)
+        index_selection.sources_for_url(url)
 
 
 def test_credentials_of_a_refused_url_are_not_shown() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        index_settings.sources_for_url("ftp://someone:s3cr3t@host/")
+        index_selection.sources_for_url("ftp://someone:s3cr3t@host/")
     assert "s3cr3t" not in f"{caught.value} {caught.value!r}"
 
 
@@ -568,7 +568,7 @@ def test_malformed_sha256_is_dropped_by_index_and_find_links(
     server.files(file() | {"hashes": {"sha256": digest}})
     answers = FindLinks(server.url, NetworkSettings()).releases_of(IndexQuery([PEA]))
     (linked,) = answers[PEA][0].wheels
-    (indexed,) = releases(SimpleIndex(index_settings.sources_for_url(server.url)), "pea")[0].wheels
+    (indexed,) = releases(SimpleIndex(index_selection.sources_for_url(server.url)), "pea")[0].wheels
     assert linked.sha256 is None
     assert indexed.sha256 is None
 
@@ -586,12 +586,12 @@ def test_damaged_cache_entry_is_requested_again(
     server: FakeServer, index: SimpleIndex, damage: str, tmp_path: Path
 ) -> None:
     serve_versions(server, "1.0")
-    kept = SimpleIndex(index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path))
+    kept = SimpleIndex(index_selection.sources_for_url(server.url), ReleaseCache("here", tmp_path))
     assert len(releases(kept, "pea")) == 1
     with closing(sqlite3.connect(next(tmp_path.glob("*.sqlite3")))) as database:
         database.executescript(damage)
         database.commit()
-    kept = SimpleIndex(index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path))
+    kept = SimpleIndex(index_selection.sources_for_url(server.url), ReleaseCache("here", tmp_path))
     for _ in range(2):
         assert len(releases(kept, "pea")) == 1
     assert len(server.requests) == 2
@@ -604,7 +604,7 @@ def test_check_works_with_a_corrupted_cache_file(
     serve_versions(server, "1.0")
     ids = [canonicalize_name(f"pea-{number}") for number in range(30)]
     SimpleIndex(
-        index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path)
+        index_selection.sources_for_url(server.url), ReleaseCache("here", tmp_path)
     ).releases_of(IndexQuery(ids))
     chance, (file,) = random.Random(seed), tmp_path.glob("*.sqlite3")
     with closing(sqlite3.connect(file)) as database:
@@ -615,7 +615,7 @@ def test_check_works_with_a_corrupted_cache_file(
     file.write_bytes(body)
     for _ in range(2):
         answers = SimpleIndex(
-            index_settings.sources_for_url(server.url), ReleaseCache("here", tmp_path)
+            index_selection.sources_for_url(server.url), ReleaseCache("here", tmp_path)
         )
         assert set(answers.releases_of(IndexQuery(ids))) == set(ids)
 

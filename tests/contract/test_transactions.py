@@ -8,12 +8,7 @@ import pytest
 from fakes import Kit
 from transaction_faults import crash_after, last_transaction, trees_of_six_upgrades
 
-from pkgwidgets.core.errors import (
-    Cancelled,
-    PkgwidgetsError,
-    StageFailed,
-    StalePlan,
-)
+from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, StageFailed, StalePlan
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo.wheel_builder import BuiltWheel

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from pkgwidgets.core.environment import Origin
 from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.demo import Demo
 from pkgwidgets.operations import inventory
 

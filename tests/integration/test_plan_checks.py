@@ -14,7 +14,7 @@ import pytest
 from pkgwidgets import PackagePanel, PackageService
 from pkgwidgets.analysis.api_changes import Impact, Severity
 from pkgwidgets.analysis.notebook_runs import CellRun, NotebookCode, NotebookRun
-from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, compare_runs
+from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, compare_runs
 from pkgwidgets.core.errors import Cancelled, EnvironmentRefused
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.kernels import Variable

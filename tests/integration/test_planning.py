@@ -10,9 +10,7 @@ import pytest
 from plan_cases import NEWER, changes_of
 
 from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
-from pkgwidgets.core.errors import (
-    EnvironmentRefused,
-)
+from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel

@@ -9,12 +9,7 @@ import pytest
 from fakes import Oracle
 
 from pkgwidgets import PackageService
-from pkgwidgets.core.errors import (
-    IndexUnavailable,
-    InvalidRequest,
-    PackageNotFound,
-    StageFailed,
-)
+from pkgwidgets.core.errors import IndexUnavailable, InvalidRequest, PackageNotFound, StageFailed
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.packages import PackageStatus
 from pkgwidgets.core.transactions import Outcome

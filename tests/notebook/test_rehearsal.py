@@ -16,7 +16,7 @@ from fakes import Oracle
 from scratch_notebooks import crops, write
 
 from pkgwidgets import PackageService
-from pkgwidgets.analysis.output_diff import Rehearsal
+from pkgwidgets.analysis.run_comparison import Rehearsal
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.events import Event
 from pkgwidgets.demo import Demo

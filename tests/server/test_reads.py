@@ -11,7 +11,7 @@ from server.client import Ask
 from pkgwidgets.core import errors
 from pkgwidgets.demo import Demo, catalog
 from pkgwidgets.presentation.hints import Face, hint_text
-from pkgwidgets.server import error_status
+from pkgwidgets.server import payloads
 
 
 async def test_packages_of_the_default_kernel_are_listed(ask: Ask, default_garden: Demo) -> None:
@@ -124,8 +124,8 @@ async def test_unknown_query_argument_is_refused(ask: Ask, query: str) -> None:
     ids=lambda value: getattr(value, "code", value),
 )
 def test_error_has_its_http_status_and_hint(raised: errors.PkgwidgetsError, status: int) -> None:
-    assert error_status.http_status(raised) == status
-    payload = json.loads(error_status.to_json_text(error_status.error_payload(raised)))
+    assert payloads.http_status(raised) == status
+    payload = json.loads(payloads.to_json_text(payloads.error_payload(raised)))
     assert payload["success"] is False
     assert payload["error"]["code"] == raised.code
     assert payload["error"]["message"] == raised.sentence()

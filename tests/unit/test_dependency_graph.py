@@ -14,7 +14,8 @@ from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph, fingerprint
 from pkgwidgets.core.dependency_graph import ActiveRequirements, Unmet
-from pkgwidgets.core.environment import Distribution, Origin, Unreadable
+from pkgwidgets.core.environment import Distribution, Unreadable
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.plans import Change
 
 MARKERS = {

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from pkgwidgets.core.environment import ORIGIN_REASONS, Distribution, Origin
+from pkgwidgets.core.environment import Distribution
+from pkgwidgets.core.origins import ORIGIN_REASONS, Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.presentation.row_actions import row_action
 

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.analysis.api_changes import Impact, Severity
-from pkgwidgets.core.environment import Origin
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.transactions import Outcome, Transaction

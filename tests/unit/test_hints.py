@@ -25,13 +25,13 @@ from pkgwidgets.core.hints import Hint
 from pkgwidgets.core.interfaces import ResolveRequest
 from pkgwidgets.presentation import payloads
 from pkgwidgets.presentation.hints import Face, hint_text, render, template
-from pkgwidgets.server.error_status import http_status
 from pkgwidgets.server.errors import (
     KernelNotFound,
     PlanNotFound,
     RequestRefused,
     TransactionNotFound,
 )
+from pkgwidgets.server.payloads import http_status
 
 ROOT = Path(pkgwidgets.__file__).parent
 CALL = re.compile(r"`[a-zA-Z_.]+\([^`]*\)`|`[a-z_]+=[^`]*`")

@@ -20,9 +20,10 @@ from pkgwidgets.backends.history.event_log import EventLog
 from pkgwidgets.backends.history.known_good import FolderKnownGood
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.worker.launcher import ApplyRequest
-from pkgwidgets.core.environment import Interpreter, Origin
+from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.events import Event, PackageChecked, Stage
 from pkgwidgets.core.kernels import Kernel, Restart
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plan_json import plan_from_json, plan_from_text, plan_to_json, plan_to_text
 from pkgwidgets.core.plans import HeldBack, Plan

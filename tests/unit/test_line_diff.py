@@ -10,7 +10,7 @@ from fakes import plan_of
 
 from pkgwidgets.analysis.line_diff import changed_lines
 from pkgwidgets.analysis.notebook_runs import CellRun
-from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
 from pkgwidgets.presentation.rehearsal_html import rehearsal_html
 from pkgwidgets.widgets import plan_checks
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from packaging.version import Version
 
-from pkgwidgets.core.environment import Origin
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.presentation.row_actions import row_action
 from pkgwidgets.widgets import package_table

@@ -9,7 +9,7 @@ import pytest
 
 from pkgwidgets.analysis.api_changes import Impact, Severity
 from pkgwidgets.analysis.notebook_runs import CellRun, NotebookCode, NotebookRun
-from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, compare_runs
+from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, compare_runs
 from pkgwidgets.core.kernels import Kernel, Restart
 from pkgwidgets.widgets import plan_checks, plan_view
 

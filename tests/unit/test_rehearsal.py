@@ -8,8 +8,8 @@ import pytest
 from fakes import FakeKit
 from scratch_notebooks import FakeKnownGood, FakeScratch, write
 
-from pkgwidgets.analysis.output_diff import Verdict
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
+from pkgwidgets.analysis.run_comparison import Verdict
 from pkgwidgets.core.errors import (
     Cancelled,
     EnvironmentRefused,

@@ -8,7 +8,7 @@ import pytest
 from fakes import plan_of
 
 from pkgwidgets.analysis.notebook_runs import CellRun
-from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
 from pkgwidgets.presentation.rehearsal_html import rehearsal_html
 
 

@@ -9,7 +9,7 @@ import pytest
 from fakes import plan_of
 
 from pkgwidgets.analysis.notebook_runs import CellRun
-from pkgwidgets.analysis.output_diff import ComparedCell, Rehearsal, Verdict
+from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
 from pkgwidgets.presentation import rehearsal_html, rehearsal_summary
 from pkgwidgets.widgets import plan_checks
 

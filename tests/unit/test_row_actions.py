@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from packaging.version import Version
 
-from pkgwidgets.core.environment import Origin
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.releases import Release
 from pkgwidgets.presentation.row_actions import (

@@ -8,10 +8,7 @@ from pathlib import Path
 import pytest
 
 from pkgwidgets import PackageService
-from pkgwidgets.core.errors import (
-    EnvironmentRefused,
-    InvalidRequest,
-)
+from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
 
 # --- reading packages
 

@@ -11,17 +11,13 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from pkgwidgets.core.compatibility import (
-    compatible_wheels,
-    eligible_releases,
-    is_eligible,
-    parse_requires_python,
-)
+from pkgwidgets.core.compatibility import compatible_wheels, parse_requires_python
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.names import checked_name, checked_requirement
 from pkgwidgets.core.packages import VersionStep
 from pkgwidgets.core.releases import Release, Wheel
+from pkgwidgets.core.updates import eligible_releases, is_eligible
 from pkgwidgets.core.versions import checked_version, compare_versions, version_step
 
 ASCENDING = [

@@ -12,8 +12,9 @@ from pathlib import Path
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from pkgwidgets.core.environment import DIRECT_URL, Distribution, Interpreter, Origin, Unreadable
+from pkgwidgets.core.environment import DIRECT_URL, Distribution, Interpreter, Unreadable
 from pkgwidgets.core.names import is_name
+from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.redaction import without_credentials
 from pkgwidgets.core.text import escape_hidden
 

@@ -10,8 +10,9 @@ from urllib.parse import unquote, urlsplit
 from packaging.utils import NormalizedName
 
 from pkgwidgets.backends.store.filesystem import change_key
-from pkgwidgets.core.environment import Distribution, Origin, Unreadable
+from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.interfaces import Environment
+from pkgwidgets.core.origins import Origin
 
 from . import record
 

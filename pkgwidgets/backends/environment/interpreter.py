@@ -10,12 +10,11 @@ from typing import Any
 
 import packaging
 
+from pkgwidgets.backends.environment.scripts.describe_interpreter import interpreter_facts
 from pkgwidgets.backends.processes import process
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.json_values import JsonShape
-
-from .scripts.describe_interpreter import interpreter_facts
 
 INTERPRETER = JsonShape(Interpreter)
 """The JSON of an interpreter's description, also as it is passed to another process."""

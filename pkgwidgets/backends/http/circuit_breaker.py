@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 _MAX_FAILURES = 5
-_OPEN_SECONDS = 60.0
+OPEN_SECONDS = 60.0
 """How long a host is not asked after `_MAX_FAILURES` in a row."""
 
 
@@ -29,7 +29,7 @@ class CircuitBreaker:
         elif started >= self._first_failure:
             self._count += 1
         if self._count == _MAX_FAILURES:
-            self._count, self.open_until = 0, now + _OPEN_SECONDS
+            self._count, self.open_until = 0, now + OPEN_SECONDS
 
     def reset(self) -> None:
         """Forget the failures, because the host answered."""

@@ -20,12 +20,12 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError
 from urllib3.util.ssl_ import create_urllib3_context
 
-from .circuit_breaker import CircuitBreaker
+from .circuit_breaker import OPEN_SECONDS, CircuitBreaker
 from .decompression import BrokenArchive
 from .fast_get import FastGet
 from .http_limits import HttpLimits
 from .network_settings import Credentials, NetworkSettings, without_userinfo
-from .transport import RequestFailed, Response, parse_number, read_response
+from .response import RequestFailed, Response, parse_number, read_response
 
 _RETRIED_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 527})
 
@@ -101,7 +101,10 @@ class Client:
         The result is the response, or the reason of the failure. `inf` seconds forbid a retry.
         """
         if monotonic() < self._breaker.open_until:
-            return inf, "it failed again and again, so it is left alone for a minute"
+            return (
+                inf,
+                f"it failed again and again, so it is left alone for {OPEN_SECONDS:.0f} seconds",
+            )
         try:
             answer_until = min(until, monotonic() + self._limits.answer_seconds)
             answer = self._follow_redirects(path, headers, answer_until)

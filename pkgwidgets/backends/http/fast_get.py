@@ -14,7 +14,7 @@ from typing import Any
 from urllib3.exceptions import ProtocolError
 
 from .http_limits import HttpLimits
-from .transport import (
+from .response import (
     Response,
     check_encoding,
     check_limits,

@@ -9,7 +9,7 @@ from time import monotonic
 
 from packaging.utils import NormalizedName
 
-from pkgwidgets.backends.http.transport import RequestFailed, Response
+from pkgwidgets.backends.http.response import RequestFailed, Response
 
 _TICK_SECONDS = 0.1
 """Seconds between two yields of None while no page arrives, so that the caller can cancel."""

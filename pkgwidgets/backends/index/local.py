@@ -12,12 +12,7 @@ from pkgwidgets.backends.store.filesystem import os_error_text
 from pkgwidgets.core.errors import IndexUnavailable, ProjectNotFound
 from pkgwidgets.core.events import Stage
 from pkgwidgets.core.index_query import IndexQuery
-from pkgwidgets.core.interfaces import (
-    ProjectAnswered,
-    ProjectResult,
-    Report,
-    no_report,
-)
+from pkgwidgets.core.interfaces import ProjectAnswered, ProjectResult, Report, no_report
 from pkgwidgets.core.releases import ReleaseList
 
 from . import project_page, release_parser

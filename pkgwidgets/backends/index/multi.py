@@ -14,18 +14,12 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import NormalizedName
 
-from pkgwidgets.backends.config.index_settings import IndexSettings, SourceFactory
+from pkgwidgets.backends.config.index_selection import IndexSettings, SourceFactory
 from pkgwidgets.backends.config.index_sources import ALL, IndexSources, shown_url
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery, never
-from pkgwidgets.core.interfaces import (
-    Index,
-    ProjectAnswered,
-    ProjectResult,
-    Report,
-    no_report,
-)
+from pkgwidgets.core.interfaces import Index, ProjectAnswered, ProjectResult, Report, no_report
 from pkgwidgets.core.releases import Release, ReleaseList
 
 from .exclude_newer import ExcludeNewer
@@ -122,7 +116,7 @@ class MultiIndex:
         self, query: IndexQuery, answers: dict[NormalizedName, ProjectResult]
     ) -> dict[NormalizedName, ProjectResult]:
         """Add the releases of folders and pages; mark answers incomplete if one is unreadable."""
-        from pkgwidgets.backends.http.transport import RequestFailed
+        from pkgwidgets.backends.http.response import RequestFailed
 
         for label, links in self._links:
             try:

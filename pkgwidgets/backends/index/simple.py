@@ -10,18 +10,13 @@ import msgspec
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pkgwidgets.backends.config.index_settings import IndexSettings
+from pkgwidgets.backends.config.index_selection import IndexSettings
 from pkgwidgets.backends.http.client import Client
-from pkgwidgets.backends.http.transport import RequestFailed, Response, parse_number
+from pkgwidgets.backends.http.response import RequestFailed, Response, parse_number
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery, SkipVersion, StopAt
-from pkgwidgets.core.interfaces import (
-    ProjectAnswered,
-    ProjectResult,
-    Report,
-    no_report,
-)
+from pkgwidgets.core.interfaces import ProjectAnswered, ProjectResult, Report, no_report
 from pkgwidgets.core.releases import Release, ReleaseList
 
 from . import project_page, release_parser

@@ -16,7 +16,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.backends.config import uv_config
-from pkgwidgets.backends.config.index_settings import SourceFactory
+from pkgwidgets.backends.config.index_selection import SourceFactory
 from pkgwidgets.backends.environment import record
 from pkgwidgets.backends.processes import process, temp_dirs
 from pkgwidgets.core.environment import Interpreter

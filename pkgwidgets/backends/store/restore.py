@@ -12,13 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from pkgwidgets.backends.store.copied_files import is_modified_in_place
+
 from . import filesystem, leftovers, manifest
 from .manifest import Row
 
 _MAX_THREADS = 4
-_COPIED_SUFFIXES = (".pth", ".egg-link")
-_COPIED_FOLDERS = ("bin", "Scripts", "etc", "share")
-"""Folders of the prefix whose files are edited in place, which would change a hard link, too."""
 _FILE_TYPES = ("absent", "link", "file")
 
 
@@ -209,11 +208,6 @@ def _verify_object(objects: Path, row: Row) -> os.stat_result | None:
 
 def _is_same_file(first: os.stat_result, second: os.stat_result) -> bool:
     return (first.st_dev, first.st_ino) == (second.st_dev, second.st_ino)
-
-
-def is_modified_in_place(name: str) -> bool:
-    """Return whether a path relative to the prefix may be edited in place, not replaced."""
-    return name.endswith(_COPIED_SUFFIXES) or name.partition(os.sep)[0] in _COPIED_FOLDERS
 
 
 def try_link(source: str, target: str) -> bool:

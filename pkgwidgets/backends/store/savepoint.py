@@ -15,10 +15,11 @@ from typing import TypeVar
 from pkgwidgets.core.errors import DiskFailed
 
 from . import filesystem, leftovers, manifest
+from .copied_files import is_modified_in_place
 from .file_hashes import FileHashes
 from .journal_file import RESERVE_BYTES, as_disk_failed
 from .manifest import Row
-from .restore import Restore, is_modified_in_place, parent_folders, try_link, verified_objects
+from .restore import Restore, parent_folders, try_link, verified_objects
 
 _MAX_THREADS = 4
 _TICK_SECONDS = 0.05

@@ -12,7 +12,7 @@ from typing import Any
 import packaging
 import uv
 
-from pkgwidgets.backends.config.index_settings import SourceFactory
+from pkgwidgets.backends.config.index_selection import SourceFactory
 from pkgwidgets.backends.config.index_sources import IndexSources
 from pkgwidgets.backends.environment.interpreter import INTERPRETER
 from pkgwidgets.backends.history.event_log import EventLog

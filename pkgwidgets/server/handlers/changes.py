@@ -10,20 +10,14 @@ from jupyter_server.utils import url_path_join
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from pkgwidgets.commands.plan_request import (
-    ACTIONS,
-    Action,
-    BackendPlanner,
-    PlanRequest,
-    plan_for,
-)
+from pkgwidgets.commands.plan_request import ACTIONS, Action, BackendPlanner, PlanRequest, plan_for
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory
-from pkgwidgets.server import error_status, plan_body, progress, request_body
+from pkgwidgets.server import payloads, plan_body, progress, request_body
 from pkgwidgets.server.base_handler import BaseHandler, requires_execute, requires_read
 from pkgwidgets.server.plan_store import Owner
 from pkgwidgets.server.response_cache import JsonResponse
@@ -56,7 +50,7 @@ class PlansHandler(BaseHandler):
 
         def build_response() -> JsonResponse:
             payload = {
-                **error_status.plan(plan),
+                **payloads.plan(plan),
                 "id": plan_id,
                 "digest": plan.id,
                 "kernels": kernels,
@@ -105,7 +99,7 @@ class ApplyingHandler(BaseHandler):
             failed = failure.transaction
             return await self.write_failure(
                 failure.error,
-                transaction=error_status.transaction(failed),
+                transaction=payloads.transaction(failed),
                 **self.failure_fields(failed),
             )
         if respond_async and transaction.id:
@@ -114,13 +108,13 @@ class ApplyingHandler(BaseHandler):
             self.set_status(202)
             self.set_header("Location", location + query)
             self.set_header("Preference-Applied", "respond-async")
-            return await self.write_success(transaction=error_status.transaction(transaction))
+            return await self.write_success(transaction=payloads.transaction(transaction))
         await self.write_json(
             await run_in_thread(
                 lambda: JsonResponse.of(
                     {
                         **extra_fields(transaction),
-                        "transaction": error_status.transaction(transaction),
+                        "transaction": payloads.transaction(transaction),
                     }
                 )
             )
@@ -166,12 +160,12 @@ class UpgradeAllHandler(ApplyingHandler):
             backend, plan_id, request, lambda plan: plan.requested == ("everything",)
         )
         await self.apply_plan(
-            backend, plan, lambda transaction: {"results": error_status.results(transaction)}
+            backend, plan, lambda transaction: {"results": payloads.results(transaction)}
         )
 
     def failure_fields(self, transaction: Transaction) -> Mapping[str, Any]:
         """Return each result with its reason."""
-        return {"results": error_status.results(transaction)}
+        return {"results": payloads.results(transaction)}
 
 
 class InstallHandler(ApplyingHandler):
@@ -242,4 +236,4 @@ class UndoHandler(ApplyingHandler):
 
 
 def _package_fields(backend: Backend, name: str, transaction: Transaction) -> Mapping[str, Any]:
-    return {"package": error_status.package(inventory.get_package_by_id(backend, name))}
+    return {"package": payloads.package(inventory.get_package_by_id(backend, name))}

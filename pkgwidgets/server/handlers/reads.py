@@ -1,4 +1,4 @@
-"""The routes that only read: one class per route. Those that change are in `changes.py`."""
+"""The routes that read, and the one that cancels: one class per route. `changes.py` has the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory
-from pkgwidgets.server import error_status, openapi, progress
+from pkgwidgets.server import openapi, payloads, progress
 from pkgwidgets.server.base_handler import BaseHandler, requires_execute, requires_read
 from pkgwidgets.server.errors import RequestRefused, TransactionNotFound
 from pkgwidgets.server.response_cache import JsonResponse
@@ -57,7 +57,7 @@ class PackageByNameHandler(BaseHandler):
         info = await run_in_thread(
             partial(inventory.get_package, backend, name, check_updates=check)
         )
-        await self.write_success(package=error_status.package(info))
+        await self.write_success(package=payloads.package(info))
 
 
 class PackageByIdHandler(BaseHandler):
@@ -73,7 +73,7 @@ class PackageByIdHandler(BaseHandler):
         info = await run_in_thread(
             partial(inventory.get_package_by_id, backend, name, check_updates=check)
         )
-        await self.write_success(package=error_status.package(info))
+        await self.write_success(package=payloads.package(info))
 
 
 class UpdatesHandler(BaseHandler):
@@ -94,7 +94,7 @@ class UpdatesHandler(BaseHandler):
             def build_response() -> JsonResponse:
                 packages = inventory.check_for_updates(backend, name, refresh=refresh)
                 shown = [info for info in packages if name or info.update_available or info.error]
-                return JsonResponse.of({"updates": [error_status.package(info) for info in shown]})
+                return JsonResponse.of({"updates": [payloads.package(info) for info in shown]})
 
             return await run_in_thread(build_response)
 
@@ -118,7 +118,7 @@ class TransactionsHandler(BaseHandler):
                 return JsonResponse.of(
                     {
                         "transactions": [
-                            error_status.transaction(transaction) for transaction in transactions
+                            payloads.transaction(transaction) for transaction in transactions
                         ]
                     }
                 )
@@ -142,11 +142,9 @@ class TransactionHandler(BaseHandler):
             return await self._stream(backend, transaction_id)
 
         def build_response() -> JsonResponse:
-            events = [
-                error_status.event(event) for event in progress.events(backend, transaction_id)
-            ]
+            events = [payloads.event(event) for event in progress.events(backend, transaction_id)]
             return JsonResponse.of(
-                {"transaction": error_status.transaction(transaction), "events": events}
+                {"transaction": payloads.transaction(transaction), "events": events}
             )
 
         await self.write_json(await run_in_thread(build_response))
@@ -161,7 +159,7 @@ class TransactionHandler(BaseHandler):
         self.set_status(202)
         self.set_header("Location", self.request.path)
         transaction = await run_in_thread(partial(get_transaction, backend, transaction_id))
-        await self.write_success(transaction=error_status.transaction(transaction))
+        await self.write_success(transaction=payloads.transaction(transaction))
 
     async def _stream(self, backend: Backend, transaction_id: str) -> None:
         self.set_header("Content-Type", "text/event-stream")

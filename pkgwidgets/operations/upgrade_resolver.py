@@ -9,12 +9,13 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
-from pkgwidgets.core.compatibility import eligible_releases, is_for_other_pythons
+from pkgwidgets.core.compatibility import is_for_other_pythons
 from pkgwidgets.core.errors import PkgwidgetsError, PlanImpossible
 from pkgwidgets.core.interfaces import ResolveRequest
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack
 from pkgwidgets.core.releases import Release, ReleaseList
 from pkgwidgets.core.text import join_names
+from pkgwidgets.core.updates import eligible_releases
 
 from .snapshot import EnvironmentSnapshot, ProjectResults
 
@@ -25,7 +26,7 @@ Resolution = Mapping[NormalizedName, Version | None]
 """The new version of each package that would change; None if it is uninstalled."""
 
 
-class UpgradeRequest:
+class UpgradeResolver:
     """The packages to upgrade, what else may change, and the answers of the index."""
 
     def __init__(

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.analysis.notebook_runs import CellRun, NotebookCode, NotebookRun, parse_markers
-from pkgwidgets.analysis.output_diff import (
+from pkgwidgets.analysis.run_comparison import (
     Rehearsal,
     Verdict,
     compare_runs,

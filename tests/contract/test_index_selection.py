@@ -11,7 +11,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from pkgwidgets import PackageService
-from pkgwidgets.backends.config import index_settings, pip_config, uv_cache_dir, uv_config
+from pkgwidgets.backends.config import index_selection, pip_config, uv_cache_dir, uv_config
 from pkgwidgets.backends.config.index_sources import IndexSources
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.http.network_settings import NetworkSettings
@@ -58,7 +58,7 @@ Write = Callable[[str, str], Path]
 
 
 def configured(home: Path) -> IndexSources:
-    return index_settings.configured_indexes(uv.find_uv, home / "env")()
+    return index_selection.configured_indexes(uv.find_uv, home / "env")()
 
 
 def versions(answer: object) -> list[str]:
