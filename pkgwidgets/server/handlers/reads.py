@@ -1,4 +1,4 @@
-"""The routes that read, and the one that cancels: one class per route. `changes.py` has the others."""
+"""The routes that read, and the one that cancels; `changes.py` has the others."""
 
 from __future__ import annotations
 
