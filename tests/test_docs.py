@@ -101,9 +101,17 @@ def test_readme_version_comparison_is_correct() -> None:
     assert compare_versions("1.0rc1", "1.0") == -1
 
 
-@pytest.mark.parametrize("path", re.findall(r"\| `([a-z]+/[a-z_/]*\.?p?y?)`", README))
-def test_files_named_in_the_readme_exist(path: str) -> None:
-    assert (ROOT / "pkgwidgets" / path).exists()
+ARCHITECTURE = (ROOT / ".github" / "ARCHITECTURE.md").read_text("utf-8")
+PATHS = re.findall(r"`([a-z_]+(?:/[a-z_]+)*(?:/|\.py|\.js))`", README + ARCHITECTURE)
+
+
+@pytest.mark.parametrize("path", sorted({*PATHS}))
+def test_file_named_by_the_documents_exists(path: str) -> None:
+    assert (ROOT / "pkgwidgets" / path).exists() or (ROOT / path).exists()
+
+
+def test_documents_name_many_files() -> None:
+    assert len({*PATHS}) > 60
 
 
 def test_notebooks_contain_no_local_paths() -> None:

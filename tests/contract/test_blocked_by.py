@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -292,8 +293,14 @@ def test_uv_resolves_to_the_compatible_version_of_the_row(
 ) -> None:
     info = meadow.rows[row.id]
     assert info.update_available
-    # No row's projects require another's: uv need not be asked for all of them each time.
     own: dict[str, str] = {wheel.id: meadow.pins[wheel.id] for wheel in row.wheels()}
+    # No project of a row requires one of another row: uv need not resolve all of them each time.
+    required = {
+        canonicalize_name(Requirement(text).name)
+        for wheel in row.wheels()
+        for text in wheel.requires
+    }
+    assert required <= own.keys()
     reached = meadow.reached(row, tmp_path, among=own)
     assert info.compatible_version == row.compatible
     assert reached == row.compatible

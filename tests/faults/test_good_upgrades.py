@@ -8,6 +8,7 @@ import pytest
 from fakes import Oracle
 
 from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.plans import AllowPolicy
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -190,13 +191,14 @@ def test_good_upgrade_is_committed_and_can_be_undone(
     assert tree(backend.environment.interpreter.prefix) == before
 
 
+@pytest.mark.parametrize("allow", ["dependencies", "all"])
 def test_all_good_upgrades_at_once_are_committed_and_can_be_undone(
-    backend: Backend, garden: Demo, tree: Oracle
+    backend: Backend, garden: Demo, tree: Oracle, allow: AllowPolicy
 ) -> None:
     wheels = [wheel for wheels in GOOD.values() for wheel in wheels]
     install_directly(garden, backend, wheels)
     before = tree(backend.environment.interpreter.prefix)
-    done = apply.apply_plan(backend, plan_upgrade(backend, upgraded_names(wheels), allow="all"))
+    done = apply.apply_plan(backend, plan_upgrade(backend, upgraded_names(wheels), allow=allow))
     assert done.outcome is Outcome.COMMITTED
     assert set(upgraded_names(wheels)) <= {change.id for change in done.changes}
     assert len(GOOD) >= 30

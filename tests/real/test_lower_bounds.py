@@ -11,9 +11,9 @@ import uv
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parent.parent.parent
-REAL = "(test_transactions.py or test_planning.py or test_launcher.py) and not fake"
+REAL = "(test_transactions.py or test_planning.py) and not fake"
 TWICE = f"{REAL} and not bad_upgrade"
-"""The stories of a real uv that no library of ours has a part in: the newest versions tell them."""
+"""Plans and transactions with a real uv: only uv itself has a lower bound in them."""
 QUICK = (
     *("tests/unit", "tests/integration", "tests/contract"),
     *("-m", "not slow", "-k", f"unit or not ({TWICE})"),
