@@ -28,6 +28,7 @@ from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory, planning, recovery
 from pkgwidgets.operations import transactions as operations
+from pkgwidgets.presentation.value_html import register_renderers
 
 from . import frames, notebook_path, rehearsal
 from .change_token import ChangeToken
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pkgwidgets.operations.culprit_search import CulpritSearchResult
+
+register_renderers()
 
 _OLD_NAMES = {
     "get_relations": "get_dependencies",

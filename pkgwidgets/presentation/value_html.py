@@ -91,6 +91,8 @@ def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-register_renderer(Plan, plan_html)
-register_renderer(Transaction, transaction_html)
-register_renderer(PackageInfo, package_html)
+def register_renderers() -> None:
+    """Let plans, transactions and packages show themselves as HTML in a notebook."""
+    register_renderer(Plan, plan_html)
+    register_renderer(Transaction, transaction_html)
+    register_renderer(PackageInfo, package_html)

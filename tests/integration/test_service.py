@@ -238,3 +238,10 @@ def test_two_services_of_one_environment_agree(service: PackageService, garden: 
     assert [transaction.id for transaction in other.values.history()] == [done.id]
     other.undo()
     assert service.get_package("seedshelf").version == "1.4.1"
+
+
+def test_values_show_themselves_as_html_tables(service: PackageService) -> None:
+    plan = service.plan_upgrade("seedshelf")
+    done = service.apply(plan)
+    for value in (plan, done, service.get_package("seedshelf")):
+        assert str(value._repr_html_()).startswith("<table>")

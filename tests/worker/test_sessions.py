@@ -53,8 +53,12 @@ def test_new_service_can_follow_the_running_transaction(
     assert service.get_package("seedshelf").status is PackageStatus.UPGRADING
     assert service.get_packages().loc["seedshelf", "status"] == "upgrading"
     events: list[Event] = []
-    gate.touch()
-    assert service.follow(report=events.append).outcome is Outcome.COMMITTED
+
+    def report(event: Event) -> None:
+        events.append(event)
+        gate.touch()  # only now: without it the transaction could end before it is followed
+
+    assert service.follow(report=report).outcome is Outcome.COMMITTED
     assert events[0].stage is Stage.FETCHING
     assert service.get_package("seedshelf").status is PackageStatus.INSTALLED
     assert service.current_transaction() is None
