@@ -31,7 +31,7 @@ from pkgwidgets.core.transactions import Outcome, Transaction
 
 from . import recovery, verification
 from .signals import defer_interrupts
-from .snapshot import changes_since_plan
+from .snapshot import changes_since_plan, check_unchanged
 
 
 def apply_plan(
@@ -49,7 +49,7 @@ def apply_plan(
     _check_changeable(backend, plan)
     with environment.locked(f"{by} ({_short_names(plan)}; begun {now:%H:%M:%S} UTC)"):
         recovery.recover(backend)
-        _check_not_stale(backend, plan)
+        check_unchanged(backend, plan)
         transaction = _open_transaction(backend, plan)
         tagged_report = _tag_events(report, transaction.id)
         with _rollback_on_error(backend, transaction.id, tagged_report):
@@ -86,7 +86,7 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     unverified = verification.unverified(backend, plan, stage)
     record(transaction_id, "STAGED", **({"unverified": unverified} if unverified else {}))
     before = backend.environment.distributions()
-    _check_not_stale(backend, plan)
+    check_unchanged(backend, plan)
     record(transaction_id, "LOCKED")
     report(Event(stage=Stage.SAVING))
     # An undo from a save point has no stage: it writes what the undone transaction replaced.
@@ -178,13 +178,6 @@ def _as_pkgwidgets_error(error: BaseException, transaction_id: str) -> Pkgwidget
 def _short_names(plan: Plan) -> str:
     names = [change.name for change in plan.changes]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
-
-
-def _check_not_stale(backend: Backend, plan: Plan) -> None:
-    """Raise `StalePlan` if the environment changed since the plan was made."""
-    differences = changes_since_plan(backend, plan)
-    if differences:
-        raise StalePlan("", differences)
 
 
 def _check_changeable(backend: Backend, plan: Plan) -> None:
