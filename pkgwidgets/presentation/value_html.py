@@ -14,6 +14,7 @@ from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.text import format_size
 from pkgwidgets.core.transactions import Outcome, Transaction
 
+from .change_text import change_reason
 from .html_table import escape_text, html_table
 
 
@@ -70,7 +71,7 @@ def _changes_html(changes: Sequence[Change]) -> str:
             change.kind.value,
             _versions_text(change),
             format_size(change.size),
-            "you asked for this" if change.requested else change.reason,
+            change_reason(change),
         )
         for change in changes
     ]

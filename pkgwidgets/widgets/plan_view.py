@@ -12,6 +12,7 @@ from pkgwidgets.core.kernels import Kernel, Restart
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.text import format_size
 from pkgwidgets.core.versions import version_step
+from pkgwidgets.presentation.change_text import change_reason
 
 from .assets import STATIC, bundle
 from .package_table import Message
@@ -132,7 +133,7 @@ def _change_row(change: Change) -> dict[str, Any]:
         "kind": change.kind.value,
         "bump": step,
         "size": format_size(change.size),
-        "why": "you asked for this" if change.requested else change.reason,
+        "why": change_reason(change),
         "requested": change.requested,
     }
 
