@@ -27,6 +27,7 @@ from pkgwidgets.core.history import save_points_to_keep
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.redaction import redact
+from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
 
 from . import recovery, verification
@@ -47,7 +48,8 @@ def apply_plan(
     now = datetime.now(UTC)
     environment = backend.environment
     _check_changeable(backend, plan)
-    with environment.locked(f"{by} ({_short_names(plan)}; begun {now:%H:%M:%S} UTC)"):
+    names = shorten_names([change.name for change in plan.changes])
+    with environment.locked(f"{by} ({names}; begun {now:%H:%M:%S} UTC)"):
         recovery.recover(backend)
         check_unchanged(backend, plan)
         transaction = _open_transaction(backend, plan)
@@ -173,11 +175,6 @@ def _as_pkgwidgets_error(error: BaseException, transaction_id: str) -> Pkgwidget
         if isinstance(error, KeyboardInterrupt)
         else WorkerFailed(transaction_id, _error_text(error))
     )
-
-
-def _short_names(plan: Plan) -> str:
-    names = [change.name for change in plan.changes]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
 
 
 def _check_changeable(backend: Backend, plan: Plan) -> None:
