@@ -72,17 +72,6 @@ def is_library(path: str) -> bool:
     return _LIBRARY.search(path) is not None
 
 
-def stale_packages(
-    loaded: Mapping[NormalizedName, str], installed: Mapping[NormalizedName, Version]
-) -> tuple[StalePackage, ...]:
-    """Return the packages loaded in another version than the installed one, sorted by name."""
-    return tuple(
-        StalePackage(name=name, loaded=version, installed=version_text(installed.get(name)))
-        for name, version in sorted(loaded.items())
-        if not _is_version(installed.get(name), version)
-    )
-
-
 def restart_before(
     changes: Iterable[Change], loaded: Mapping[NormalizedName, LoadedPackage]
 ) -> Restart:
