@@ -9,6 +9,7 @@ from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.text import format_size
 from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.presentation.change_text import change_reason
 from pkgwidgets.presentation.row_actions import row_action
 from pkgwidgets.presentation.text_table import TextTable
 
@@ -85,7 +86,7 @@ def _change_row(change: Change) -> tuple[str, ...]:
         "" if change.before is None else str(change.before),
         "" if change.after is None else str(change.after),
         format_size(change.size),
-        "you asked for this" if change.requested else change.reason,
+        change_reason(change),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, get_args
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.plans import AllowPolicy
+from pkgwidgets.core.text import capitalize_first
 
 from .plan_request import ACTIONS, Action, PlanRequest
 
@@ -104,7 +105,7 @@ def _build_parser(*, magic: bool) -> _Parser:
         add_to = _ADD_ARGUMENTS[verb]
         add_to(
             commands.add_parser(
-                verb, help=help_text, description=_as_sentence(help_text), parents=parents
+                verb, help=help_text, description=f"{capitalize_first(help_text)}.", parents=parents
             )
         )
     return parser
@@ -267,7 +268,3 @@ def _check_request(request: Request) -> None:
 
 def _freeze(value: object) -> Any:
     return tuple(value) if isinstance(value, list) else value
-
-
-def _as_sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."

@@ -9,7 +9,6 @@ from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_name, checked_requirement
 from pkgwidgets.core.plans import AllowPolicy, Plan
-from pkgwidgets.core.versions import checked_version
 from pkgwidgets.operations import planning
 
 Action = Literal["upgrade", "install", "uninstall", "undo"]
@@ -35,8 +34,7 @@ class PlanRequest:
         _check_shape(self)
         for name in self.names:
             _check_name(self.action, name)
-        if self.version is not None:
-            _check_version(self, self.version)
+        planning.checked_target(self.version, self.names)
 
 
 class Planner(Protocol):
@@ -115,9 +113,3 @@ def _check_name(action: Action, name: str) -> None:
         checked_requirement(name)
     elif action != "undo":  # an id of a transaction: only the journal knows which exist
         checked_name(name)
-
-
-def _check_version(request: PlanRequest, version: str) -> None:
-    checked_version(version)
-    if len(request.names) != 1:
-        raise InvalidRequest("version", version, "a version needs exactly one name")

@@ -29,11 +29,6 @@ PLAN = JsonShape(
 """Without what only one kernel knows: its restart, and other kernels."""
 
 
-def change_to_json(change: Change) -> _Json:
-    """Return a change as JSON values, versions as text."""
-    return CHANGE.to_json(change)
-
-
 def plan_to_json(plan: Plan) -> _Json:
     """Return a plan as JSON values, without what only one kernel knows."""
     return PLAN.to_json(plan)

@@ -17,6 +17,7 @@ from .deprecation import renamed_attribute
 from .html_repr import HtmlRepr
 from .kernels import Kernel, Restart
 from .text import join_names
+from .versions import version_text
 
 AllowPolicy = Literal["self", "dependencies", "all"]
 """Which other packages a plan may change: none, dependencies of the requested, or all."""
@@ -139,8 +140,8 @@ class Plan(HtmlRepr):
         exact = [
             [
                 c.id,
-                _optional_text(c.before),
-                _optional_text(c.after),
+                version_text(c.before),
+                version_text(c.after),
                 c.wheel,
                 c.sha256,
                 list(c.hashes),
@@ -213,7 +214,3 @@ class Plan(HtmlRepr):
 
     def __repr__(self) -> str:
         return f"Plan({self})"
-
-
-def _optional_text(version: Version | None) -> str | None:
-    return None if version is None else str(version)

@@ -16,6 +16,7 @@ from packaging.version import Version
 
 from .kernels import Restart
 from .plans import Change, ChangeKind
+from .versions import version_text
 
 KERNEL_PACKAGES = frozenset({
     "comm", "ipykernel", "ipython", "jupyter-client", "jupyter-core", "pkgwidgets", "pyzmq",
@@ -69,17 +70,6 @@ class OutsideVerdict:
 def is_library(path: str) -> bool:
     """Tell whether a path is an extension module or a shared library, by its name."""
     return _LIBRARY.search(path) is not None
-
-
-def stale_packages(
-    loaded: Mapping[NormalizedName, str], installed: Mapping[NormalizedName, Version]
-) -> tuple[StalePackage, ...]:
-    """Return the packages loaded in another version than the installed one, sorted by name."""
-    return tuple(
-        StalePackage(name=name, loaded=version, installed=_text(installed.get(name)))
-        for name, version in sorted(loaded.items())
-        if not _is_version(installed.get(name), version)
-    )
 
 
 def restart_before(
@@ -159,7 +149,7 @@ def _state(change: Change, loading: LoadedPackage, clause: str | None) -> str:
     if clause is not None:
         return f"{change.name} {loading.version} {clause}"
     return str(
-        StalePackage(name=change.name, loaded=loading.version, installed=_text(change.after))
+        StalePackage(name=change.name, loaded=loading.version, installed=version_text(change.after))
     )
 
 
@@ -181,7 +171,3 @@ def _explain(change: Change, loading: LoadedPackage) -> str:
 def _is_version(version: Version | None, text: str) -> bool:
     """Tell whether a version has this text; compared as text, because it may be invalid."""
     return version is not None and str(version) == text
-
-
-def _text(version: Version | None) -> str | None:
-    return None if version is None else str(version)

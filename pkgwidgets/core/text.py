@@ -47,3 +47,13 @@ def short_hash(text: str, size: int) -> str:
 def join_names(names: Sequence[str]) -> str:
     """Return `a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def shorten_names(names: Sequence[str]) -> str:
+    """Return at most three names: `a, b, c and 9 more`."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+
+
+def capitalize_first(text: str) -> str:
+    """Return a text with its first letter in upper case and the rest unchanged."""
+    return text[:1].upper() + text[1:]

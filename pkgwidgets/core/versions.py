@@ -24,6 +24,11 @@ def checked_version(text: object) -> Version:
         raise InvalidRequest("version", text, _NEWEST if text == "latest" else "") from None
 
 
+def version_text(version: Version | None) -> str | None:
+    """Return the text of a version; None for None."""
+    return None if version is None else str(version)
+
+
 def compare_versions(a: str, b: str) -> int:
     """Return -1, 0 or 1 as `a` is older than, equal to or newer than `b`, by PEP 440.
 

@@ -27,11 +27,12 @@ from pkgwidgets.core.history import save_points_to_keep
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.redaction import redact
+from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
 
 from . import recovery, verification
 from .signals import defer_interrupts
-from .snapshot import changes_since_plan
+from .snapshot import changes_since_plan, check_unchanged
 
 
 def apply_plan(
@@ -47,9 +48,10 @@ def apply_plan(
     now = datetime.now(UTC)
     environment = backend.environment
     _check_changeable(backend, plan)
-    with environment.locked(f"{by} ({_short_names(plan)}; begun {now:%H:%M:%S} UTC)"):
+    names = shorten_names([change.name for change in plan.changes])
+    with environment.locked(f"{by} ({names}; begun {now:%H:%M:%S} UTC)"):
         recovery.recover(backend)
-        _check_not_stale(backend, plan)
+        check_unchanged(backend, plan)
         transaction = _open_transaction(backend, plan)
         tagged_report = _tag_events(report, transaction.id)
         with _rollback_on_error(backend, transaction.id, tagged_report):
@@ -86,7 +88,7 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     unverified = verification.unverified(backend, plan, stage)
     record(transaction_id, "STAGED", **({"unverified": unverified} if unverified else {}))
     before = backend.environment.distributions()
-    _check_not_stale(backend, plan)
+    check_unchanged(backend, plan)
     record(transaction_id, "LOCKED")
     report(Event(stage=Stage.SAVING))
     # An undo from a save point has no stage: it writes what the undone transaction replaced.
@@ -173,18 +175,6 @@ def _as_pkgwidgets_error(error: BaseException, transaction_id: str) -> Pkgwidget
         if isinstance(error, KeyboardInterrupt)
         else WorkerFailed(transaction_id, _error_text(error))
     )
-
-
-def _short_names(plan: Plan) -> str:
-    names = [change.name for change in plan.changes]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
-
-
-def _check_not_stale(backend: Backend, plan: Plan) -> None:
-    """Raise `StalePlan` if the environment changed since the plan was made."""
-    differences = changes_since_plan(backend, plan)
-    if differences:
-        raise StalePlan("", differences)
 
 
 def _check_changeable(backend: Backend, plan: Plan) -> None:

@@ -19,7 +19,8 @@ from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 
 from . import planning, verification
-from .rehearsal import Rehearsals, cancel_on_interrupt, check_unchanged, partial_plan, remember_good
+from .rehearsal import Rehearsals, cancel_on_interrupt, partial_plan, remember_good
+from .snapshot import check_unchanged
 
 CellKey = tuple[Path, int]
 """A cell: its notebook and its number."""

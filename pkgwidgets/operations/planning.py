@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import get_args
+from typing import cast, get_args
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -48,8 +48,8 @@ def plan_upgrade(
     `EnvironmentRefused`, `PlanImpossible` or `IndexUnavailable`.
     """
     project_names = None if names is None else checked_names(names)
-    target_version = _checked_target(version, project_names)
-    _check_allow(allow)
+    target_version = checked_target(version, project_names)
+    checked_allow(allow)
     snapshot = EnvironmentSnapshot.of(backend)
     targets = snapshot.upgradable(project_names)
     snapshot.check_changeable(targets if project_names is not None else ())
@@ -81,9 +81,7 @@ def plan_upgrade(
     )
 
 
-def _checked_target(
-    version: str | None, names: Collection[NormalizedName] | None
-) -> Version | None:
+def checked_target(version: str | None, names: Collection[str] | None) -> Version | None:
     """Return the version to upgrade to; raise `InvalidRequest` unless there is exactly one name."""
     if version is None:
         return None
@@ -155,7 +153,7 @@ def plan_install(
     `ProjectNotFound`.
     """
     parsed = checked_requirements(requirements)
-    _check_allow(allow)
+    checked_allow(allow)
     names = dict.fromkeys(canonicalize_name(requirement.name) for requirement in parsed.values())
     snapshot = EnvironmentSnapshot.of(backend)
     answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
@@ -230,9 +228,11 @@ def plan_undo(
     )
 
 
-def _check_allow(allow: str) -> None:
-    if allow not in get_args(AllowPolicy):
-        raise InvalidRequest("allow", allow, f"one of {', '.join(get_args(AllowPolicy))} is wanted")
+def checked_allow(text: str) -> AllowPolicy:
+    """Return the policy that a text names; raise `InvalidRequest` for any other text."""
+    if text not in get_args(AllowPolicy):
+        raise InvalidRequest("allow", text, f"one of {', '.join(get_args(AllowPolicy))} is wanted")
+    return cast("AllowPolicy", text)
 
 
 def _reversed_changes(transaction: Transaction) -> tuple[Change, ...]:

@@ -23,12 +23,12 @@ from pkgwidgets.analysis.run_comparison import (
 )
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Unreadable
-from pkgwidgets.core.errors import Cancelled, EnvironmentRefused, InvalidRequest, StalePlan
+from pkgwidgets.core.errors import Cancelled, EnvironmentRefused, InvalidRequest
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Plan
 
-from .snapshot import changes_since_plan
+from .snapshot import check_unchanged
 
 
 def rehearse(
@@ -191,13 +191,6 @@ def partial_plan(plan: Plan, names: Iterable[NormalizedName]) -> Plan:
     """Return a plan of only these changes."""
     selected = set(names)
     return replace(plan, changes=tuple(change for change in plan.changes if change.id in selected))
-
-
-def check_unchanged(backend: Backend, plan: Plan) -> None:
-    """Raise `StalePlan` if the environment changed since the plan was made."""
-    differences = changes_since_plan(backend, plan)
-    if differences:
-        raise StalePlan("", differences)
 
 
 @contextmanager

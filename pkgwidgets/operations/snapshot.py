@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph, fingerprint
 from pkgwidgets.core.environment import DIRECT_URL, Distribution, Unreadable
-from pkgwidgets.core.errors import EnvironmentRefused, PackageNotFound, PkgwidgetsError
+from pkgwidgets.core.errors import EnvironmentRefused, PackageNotFound, PkgwidgetsError, StalePlan
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.plans import Change, HeldBack, Plan
@@ -206,3 +206,10 @@ def changes_since_plan(backend: Backend, plan: Plan) -> tuple[str, ...]:
     return fingerprint.changes_since(
         plan.environment_fingerprint, installed, current_fingerprints(backend, names)
     )
+
+
+def check_unchanged(backend: Backend, plan: Plan) -> None:
+    """Raise `StalePlan` if the environment changed since the plan was made."""
+    differences = changes_since_plan(backend, plan)
+    if differences:
+        raise StalePlan("", differences)

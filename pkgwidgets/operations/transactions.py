@@ -79,7 +79,7 @@ def start(backend: Backend, plan: Plan) -> str:
     holder = backend.environment.holder()
     if holder is not None:
         raise EnvironmentBusy(holder)
-    return _worker(backend).start(plan)
+    return get_worker(backend).start(plan)
 
 
 def _start_or_none(backend: Backend, plan: Plan, interrupts: Sequence[int]) -> str:
@@ -122,7 +122,7 @@ def cancel(backend: Backend, transaction_id: str) -> None:
     if "COMMIT" in steps:
         raise TooLate(transaction_id)
     if not _FINAL_STEPS & {*steps}:
-        _worker(backend).cancel(transaction_id)
+        get_worker(backend).cancel(transaction_id)
 
 
 def follow(backend: Backend, transaction_id: str, report: Report = no_report) -> Transaction:
@@ -166,7 +166,7 @@ def _cancel_and_wait(backend: Backend, transaction_id: str, error: BaseException
 
 
 def _follow_to_end(backend: Backend, transaction_id: str, report: Report) -> Transaction:
-    reporter = _EventReporter(_worker(backend), transaction_id, report)
+    reporter = _EventReporter(get_worker(backend), transaction_id, report)
     while not _has_ended(backend, transaction_id, is_quiet=reporter.is_quiet()):
         reporter.report_new_events()
         sleep(_POLL_SECONDS)
@@ -227,7 +227,8 @@ def _recorded_error(backend: Backend, ended: Transaction) -> PkgwidgetsError:
         return WorkerFailed(ended.id, reason)
 
 
-def _worker(backend: Backend) -> Worker:
+def get_worker(backend: Backend) -> Worker:
+    """Return the worker of a backend; raise `TypeError` if it applies plans in this process."""
     if backend.worker is None:
         raise TypeError("this backend carries plans out itself: there is nothing to follow")
     return backend.worker

@@ -11,9 +11,10 @@ from dataclasses import fields
 from pkgwidgets.core.html_repr import register_renderer
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Change, Plan
-from pkgwidgets.core.text import format_size
+from pkgwidgets.core.text import capitalize_first, format_size
 from pkgwidgets.core.transactions import Outcome, Transaction
 
+from .change_text import change_reason
 from .html_table import escape_text, html_table
 
 
@@ -23,9 +24,9 @@ def plan_html(plan: Plan) -> str:
         return _line_html("Nothing to change.")
     parts = [_changes_html(plan.changes)] if plan.changes else [_line_html("Nothing to change.")]
     parts += [_line_html(str(held_back)) for held_back in plan.held_back]
-    parts += [_line_html(_capitalized(warning)) for warning in plan.warnings]
+    parts += [_line_html(capitalize_first(warning)) for warning in plan.warnings]
     if plan.changes and plan.restart is not None:
-        parts.append(_line_html(_capitalized(str(plan.restart))))
+        parts.append(_line_html(capitalize_first(str(plan.restart))))
     if plan.changes:
         parts.append(
             _line_html(f"{format_size(plan.download_size) or 'unknown size'} to fetch; not applied")
@@ -39,7 +40,7 @@ def transaction_html(transaction: Transaction) -> str:
         return _line_html("Nothing had to be changed.")
     parts = [
         _changes_html(transaction.changes),
-        _line_html(f"{_capitalized(transaction.outcome.value)}. {transaction.id}"),
+        _line_html(f"{capitalize_first(transaction.outcome.value)}. {transaction.id}"),
     ]
     if transaction.error:
         parts.append(_line_html(transaction.error))
@@ -47,7 +48,7 @@ def transaction_html(transaction: Transaction) -> str:
         parts += [_line_html(str(held_back)) for held_back in transaction.plan.held_back]
         restart = transaction.plan.restart
         if restart is not None and restart.needed:
-            parts.append(_line_html(_capitalized(str(restart))))
+            parts.append(_line_html(capitalize_first(str(restart))))
     return "".join(parts)
 
 
@@ -70,7 +71,7 @@ def _changes_html(changes: Sequence[Change]) -> str:
             change.kind.value,
             _versions_text(change),
             format_size(change.size),
-            "you asked for this" if change.requested else change.reason,
+            change_reason(change),
         )
         for change in changes
     ]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast, get_args
+from dataclasses import replace
+from typing import Any
 
 from pkgwidgets.commands.plan_request import ACTIONS, PlanRequest
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.names import checked_name, checked_requirement
 from pkgwidgets.core.plans import AllowPolicy
 from pkgwidgets.core.versions import checked_version
+from pkgwidgets.operations.planning import checked_allow
 
 from . import request_body
 
@@ -22,7 +24,7 @@ def upgrade(
     """Request to upgrade packages; None means everything. Raises `InvalidRequest`."""
     request = PlanRequest(
         names=tuple(names or ()),
-        allow=_checked_allow(allow),
+        allow=_allow_or_default(allow),
         version=None if version is None else str(checked_version(version)),
     )
     request.check()
@@ -32,7 +34,7 @@ def upgrade(
 def install(requirements: Sequence[str], allow: str | None = None) -> PlanRequest:
     """Request to install the projects that requirements name. Raises `InvalidRequest`."""
     names = tuple(str(checked_requirement(requirement)) for requirement in requirements)
-    return PlanRequest(action="install", names=names, allow=_checked_allow(allow))
+    return PlanRequest(action="install", names=names, allow=_allow_or_default(allow))
 
 
 def uninstall(names: Sequence[str]) -> PlanRequest:
@@ -55,30 +57,27 @@ def plan_request(fields: Mapping[str, Any]) -> PlanRequest:
         request_body.text_field(fields, "version"),
         request_body.text_field(fields, "allow"),
     )
-    if version is not None and action != "upgrade":
-        raise InvalidRequest("version", version, "a version is for an upgrade")
     if allow is not None and action not in ("upgrade", "install"):
         raise InvalidRequest("allow", allow, "it is for an upgrade or an installation")
     match action:
         case "install":
-            return install(request_body.text_or_list_field(fields, action), allow)
+            request = install(request_body.text_or_list_field(fields, action), allow)
         case "undo":
             transaction = request_body.text_field(fields, action) or ""
-            return undo(None if transaction == "last" else transaction)
+            request = undo(None if transaction == "last" else transaction)
         case "uninstall":
-            return uninstall(_checked_names(fields, action))
+            request = uninstall(_checked_names(fields, action))
         case "upgrade":
             everything = fields[action] == _ALL
             return upgrade(None if everything else _checked_names(fields, action), version, allow)
+    request = replace(request, version=version)
+    request.check()
+    return request
 
 
 def _checked_names(fields: Mapping[str, Any], field: str) -> tuple[str, ...]:
     return tuple(checked_name(name) for name in request_body.text_list_field(fields, field))
 
 
-def _checked_allow(text: str | None) -> AllowPolicy:
-    if text is None:
-        return "dependencies"
-    if text not in get_args(AllowPolicy):
-        raise InvalidRequest("allow", text, f"one of {', '.join(get_args(AllowPolicy))} is wanted")
-    return cast("AllowPolicy", text)
+def _allow_or_default(text: str | None) -> AllowPolicy:
+    return "dependencies" if text is None else checked_allow(text)

@@ -9,7 +9,7 @@ from functools import partial
 
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.events import Event
-from pkgwidgets.core.interfaces import Backend, Worker
+from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.operations import transactions as operations
@@ -34,7 +34,7 @@ class TransactionFailed(Exception):
 
 def events(backend: Backend, transaction_id: str) -> Sequence[Event]:
     """Return the events of a transaction so far."""
-    return _get_worker(backend).events(transaction_id)[0]
+    return operations.get_worker(backend).events(transaction_id)[0]
 
 
 def cancel(backend: Backend, transaction_id: str) -> None:
@@ -72,7 +72,7 @@ async def stream(backend: Backend, transaction_id: str, seen: int = 0) -> AsyncI
         finished = await run_in_thread(partial(_find_finished, backend, transaction_id))
         before = seen
         new_events, seen = await run_in_thread(
-            partial(_get_worker(backend).events, transaction_id, before)
+            partial(operations.get_worker(backend).events, transaction_id, before)
         )
         for number, event in enumerate(new_events, start=1):
             # Only the last one has the new id: a client that disconnects before it gets all again.
@@ -111,9 +111,3 @@ def _transaction_with_plan(backend: Backend, transaction_id: str, plan: Plan) ->
     transaction = operations.get_transaction(backend, transaction_id)
     # The journal does not hold all that this process knows of the plan.
     return replace(transaction, plan=plan)
-
-
-def _get_worker(backend: Backend) -> Worker:
-    if backend.worker is None:
-        raise TypeError("this backend carries plans out itself: there is nothing to follow")
-    return backend.worker

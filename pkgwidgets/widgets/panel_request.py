@@ -11,6 +11,7 @@ from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.names import checked_requirement
 from pkgwidgets.core.plans import AllowPolicy, Plan
+from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.notebook.service import PackageService
 
@@ -126,9 +127,7 @@ def project_name(text: str) -> str:
 
 def format_names(names: Sequence[str] | None) -> str:
     """Return at most three names as a text: `a, b, c and 9 more`; None is `all`."""
-    if names is None:
-        return "all"
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if names[3:] else "")
+    return "all" if names is None else shorten_names(names)
 
 
 def _names_source(names: list[str]) -> str:

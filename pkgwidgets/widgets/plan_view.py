@@ -10,8 +10,9 @@ import traitlets
 
 from pkgwidgets.core.kernels import Kernel, Restart
 from pkgwidgets.core.plans import Change, HeldBack, Plan
-from pkgwidgets.core.text import format_size
+from pkgwidgets.core.text import capitalize_first, format_size
 from pkgwidgets.core.versions import version_step
+from pkgwidgets.presentation.change_text import change_reason
 
 from .assets import STATIC, bundle
 from .package_table import Message
@@ -88,7 +89,7 @@ def _plan_state(plan: Plan) -> dict[str, Any]:
         "footer": "from the saved files · can be undone"
         if plan.from_save_point
         else f"{download_size} to fetch · can be undone",
-        "warnings": [f"{text[:1].upper()}{text[1:]}." for text in plan.cautions],
+        "warnings": [f"{capitalize_first(text)}." for text in plan.cautions],
         "commands": list(plan.commands),
         "empty": not plan,
     }
@@ -132,7 +133,7 @@ def _change_row(change: Change) -> dict[str, Any]:
         "kind": change.kind.value,
         "bump": step,
         "size": format_size(change.size),
-        "why": "you asked for this" if change.requested else change.reason,
+        "why": change_reason(change),
         "requested": change.requested,
     }
 

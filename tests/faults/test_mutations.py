@@ -88,7 +88,7 @@ MUTATIONS = {
         "[10 wrong hash in RECORD]",
     ),
     "stale plan: nothing is compared": Mutation(
-        file="operations/apply.py",
+        file="operations/snapshot.py",
         code="    if differences:\n        raise StalePlan",
         instead="    if False:\n        raise StalePlan",
         test="faults/test_foreign_changes.py::test_foreign_change_makes_a_plan_stale[edit_a_file]",

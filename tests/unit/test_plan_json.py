@@ -15,7 +15,7 @@ from packaging.version import Version
 
 from pkgwidgets.core.kernels import Restart
 from pkgwidgets.core.plan_json import (
-    change_to_json,
+    CHANGE,
     plan_from_json,
     plan_from_text,
     plan_to_json,
@@ -82,7 +82,7 @@ def test_plan_survives_a_round_trip(plan: Plan) -> None:
 def test_plan_json_has_every_field_except_restart_and_kernels() -> None:
     plan = {*Plan.__dataclass_fields__, "environment"} - {"environment_fingerprint"}
     assert {*plan_to_json(PLAN)} == plan - {"restart", "kernels"}
-    assert len(change_to_json(UPGRADE)) == len(Change.__dataclass_fields__) + 1  # and its kind
+    assert len(CHANGE.to_json(UPGRADE)) == len(Change.__dataclass_fields__) + 1  # and its kind
     assert len(plan_to_json(PLAN)["held_back"][0]) == len(HeldBack.__dataclass_fields__)
 
 
@@ -95,7 +95,7 @@ def test_restart_verdict_is_not_in_the_plan_text() -> None:
     ("change", "kind"), [(UPGRADE, "upgrade"), (REMOVAL, "remove"), (NEW, "install")]
 )
 def test_change_json_has_its_kind(change: Change, kind: str) -> None:
-    assert change_to_json(change)["kind"] == kind
+    assert CHANGE.to_json(change)["kind"] == kind
 
 
 def test_plan_text_is_ascii_json() -> None:

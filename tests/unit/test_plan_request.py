@@ -128,3 +128,22 @@ def test_invalid_plan_request_is_refused_before_any_work(
 ) -> None:
     with pytest.raises(InvalidRequest):
         request_.check()
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"install": "pea", "version": "1"}, "A version is for an upgrade; "),
+        ({"undo": "last", "version": "1"}, "A version is for an upgrade; "),
+        ({"upgrade": "all", "version": "1"}, "'1' is not a valid version: a version needs exactly"),
+        ({"upgrade": ["pea"], "allow": "any"}, "'any' is not a valid allow: one of self, "),
+        ({"install": "pea", "allow": "any"}, "'any' is not a valid allow: one of self, "),
+        ({"uninstall": ["pea"], "allow": "all"}, "'all' is not a valid allow: it is for an "),
+    ],
+)
+def test_request_body_with_a_wrong_version_or_policy_is_refused(
+    body: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        plan_body.plan_request(body)
+    assert caught.value.sentence().startswith(message)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from fakes import change_of
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
 
 from pkgwidgets.core import restart
 from pkgwidgets.core.kernels import Restart
 from pkgwidgets.core.plans import Change
-from pkgwidgets.core.restart import LoadedPackage
+from pkgwidgets.core.restart import LoadedPackage, StalePackage
 
 PURE = LoadedPackage(version="1")
 LAZY = LoadedPackage(version="1", waiting=3)
@@ -85,13 +84,11 @@ def test_return_to_the_loaded_version_needs_no_restart() -> None:
     assert not restart.restart_before([change_of("pea", "2", "1")], known).needed
 
 
-def test_stale_packages_are_sorted_by_name() -> None:
-    running = {canonicalize_name(n): v for n, v in {"b": "1", "a": "1", "c": "1"}.items()}
-    now = {canonicalize_name(n): Version(v) for n, v in {"a": "1", "b": "2"}.items()}
-    assert [str(package) for package in restart.stale_packages(running, now)] == [
-        "b 1 is still loaded, 2 is installed",
-        "c 1 is still loaded, it is installed no more",
-    ]
+def test_stale_package_names_the_loaded_and_the_installed_version() -> None:
+    replaced = StalePackage(name="b", loaded="1", installed="2")
+    assert str(replaced) == "b 1 is still loaded, 2 is installed"
+    uninstalled = StalePackage(name="c", loaded="1", installed=None)
+    assert str(uninstalled) == "c 1 is still loaded, it is installed no more"
 
 
 def test_restart_without_reasons_counts_as_required() -> None:

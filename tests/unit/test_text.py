@@ -89,3 +89,14 @@ def test_known_secret_is_redacted_everywhere() -> None:
 @pytest.mark.parametrize("text", ["//a:", "?token", "%2f%2f", "a//b", "login ", "_"])
 def test_redaction_of_a_long_text_is_quick(text: str) -> None:
     assert redaction.redact(text * 50_000) == text * 50_000
+
+
+def test_shortened_names_count_those_after_the_third() -> None:
+    assert text_module.shorten_names([]) == ""
+    assert text_module.shorten_names(["a", "b", "c"]) == "a, b, c"
+    assert text_module.shorten_names(["a", "b", "c", "d"]) == "a, b, c and 1 more"
+
+
+def test_capitalize_first_keeps_the_other_letters() -> None:
+    assert text_module.capitalize_first("numPy is old") == "NumPy is old"
+    assert text_module.capitalize_first("") == ""
