@@ -124,7 +124,7 @@ class WorkerLauncher:
         try:
             return _read_start(worker)
         finally:
-            worker.leave()
+            worker.detach()
 
     def events(self, transaction: str, seen: int = 0) -> tuple[Sequence[Event], int]:
         """Return the events after `seen`, and the value to pass as `seen` next time."""
