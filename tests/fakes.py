@@ -421,7 +421,7 @@ class FakeJournal:
     def delegated(self, transaction: str) -> bool:
         return False
 
-    def close(self, transaction: str) -> None:
+    def clean_up(self, transaction: str) -> None:
         pass
 
     def _transaction(self, transaction_id: str) -> Transaction:
