@@ -88,7 +88,7 @@ def _plan_state(plan: Plan) -> dict[str, Any]:
         "footer": "from the saved files · can be undone"
         if plan.from_save_point
         else f"{download_size} to fetch · can be undone",
-        "warnings": [f"{text[:1].upper()}{text[1:]}." for text in plan.cautions],
+        "warnings": [f"{text[:1].upper()}{text[1:]}." for text in plan.change_warnings],
         "commands": list(plan.commands),
         "empty": not plan,
     }
