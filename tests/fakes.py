@@ -441,7 +441,7 @@ class FakeJournal:
         )
 
 
-class FakeApplier:
+class FakeWorker:
     """Applies plans in a thread; like the real worker, it does not make the caller wait."""
 
     def __init__(self, backend: Backend) -> None:
