@@ -4,8 +4,8 @@
 
 The notebook works for that many seconds. Both sides run it with the kernel of an environment of
 wheels made here, in turn, and start anew each time: A B A B, medians. The overhead aimed at is
-10 % and 2 seconds at most. The doctor has culprits at random places, in cells of their own and all
-in one cell; the aim is 2 + ceil(log2(n)) · k rehearsals.
+10 % and 2 seconds at most. The culprit search has culprits at random places, in cells of their own
+and all in one cell; the aim is 2 + ceil(log2(n)) · k rehearsals.
 """
 
 from __future__ import annotations
