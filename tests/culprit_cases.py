@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from fakes import FakeEnvironment, FakeKit
-from scratch_notebooks import FakeKnownGood, FakeScratch
+from scratch_notebooks import FakeKnownGood, FakeNotebookRunner
 
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -23,7 +23,7 @@ def kit_with(*wheels: BuiltWheel) -> FakeKit:
 
 
 def search_culprits(kit: FakeKit, *notebooks: Path) -> culprit_search.CulpritSearchResult:
-    rehearsal_backend = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
+    rehearsal_backend = RehearsalBackend(FakeNotebookRunner(kit.environment), FakeKnownGood())
     return culprit_search.find_culprits(kit.backend, rehearsal_backend, notebooks)
 
 

@@ -421,7 +421,7 @@ class FakeJournal:
     def delegated(self, transaction: str) -> bool:
         return False
 
-    def close(self, transaction: str) -> None:
+    def clean_up(self, transaction: str) -> None:
         pass
 
     def _transaction(self, transaction_id: str) -> Transaction:
@@ -441,7 +441,7 @@ class FakeJournal:
         )
 
 
-class FakeApplier:
+class FakeWorker:
     """Applies plans in a thread; like the real worker, it does not make the caller wait."""
 
     def __init__(self, backend: Backend) -> None:

@@ -12,7 +12,7 @@ from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend, ImportChecker, Report, no_report
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
-Asking = Callable[[str], "subprocess.Popen[str]"]
+StartUpgrade = Callable[[str], "subprocess.Popen[str]"]
 """Starts a process that plans, starts and follows an upgrade, and prints each step."""
 
 PATIENCE = 90.0
@@ -87,7 +87,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def appliers(prefix: Path) -> list[int]:
+def worker_processes(prefix: Path) -> list[int]:
     """Return the worker processes of an environment."""
     processes = []
     for folder in Path("/proc").glob("[0-9]*"):

@@ -78,7 +78,7 @@ def _count(number: int, major: int, bad: Collection[int]) -> str:
     return f"{number} // 0" if number in bad and major == 2 else str(number)
 
 
-class FakeScratch:
+class FakeNotebookRunner:
     """Runs cells in this process; imports come from the disk in memory."""
 
     def __init__(self, environment: FakeEnvironment) -> None:

@@ -317,9 +317,9 @@ def test_layer_rules_name_existing_files(path: str) -> None:
     [
         ("core/plans.py", "from pkgwidgets.operations import planning"),
         ("core/plans.py", "def late():\n    from ..backends.index.simple import SimpleIndex"),
-        ("core/plans.py", "from ..analysis import output_diff"),
+        ("core/plans.py", "from ..analysis import run_comparison"),
         ("analysis/impact.py", "from ..operations import rehearsal"),
-        ("analysis/output_diff.py", "import nbformat"),
+        ("analysis/run_comparison.py", "import nbformat"),
         ("presentation/value_html.py", "from ..operations import planning"),
         ("backends/store/lock.py", "import msgspec"),
         ("backends/sandbox/scripts/import_modules.py", "from pkgwidgets.core import names"),
@@ -332,7 +332,7 @@ def test_layer_rules_name_existing_files(path: str) -> None:
         ("core/plans.py", "try:\n    import msgspec\nexcept ImportError:\n    pass"),
         ("operations/planning.py", "from pkgwidgets.backends import uv"),
         ("operations/planning.py", "from pkgwidgets import connect"),
-        ("backends/installer/uv.py", "from ...operations.upgrade_request import UpgradeRequest"),
+        ("backends/installer/uv.py", "from ...operations.upgrade_resolver import UpgradeResolver"),
         ("backends/index/simple.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    "
                               "from pkgwidgets.operations import apply"),
         ("connect.py", "from pkgwidgets.notebook import service"),

@@ -1,4 +1,4 @@
 """Analyze notebooks, as source and as runs, and the effect of a plan on them.
 
-Imports `core/` and the standard library.
+Imports `core/`, the standard library and packaging.
 """

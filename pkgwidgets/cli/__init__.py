@@ -1,1 +1,4 @@
-"""The command line."""
+"""The command line.
+
+Imports `core/`, `presentation/`, `operations/`, `connect` and `commands/`.
+"""

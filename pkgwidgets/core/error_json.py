@@ -22,7 +22,7 @@ def error_from_json(facts: Mapping[str, Any]) -> PkgwidgetsError:
     """Return the error that `error_to_json` converted; raise ValueError for anything else."""
     kind = {kind.code: kind for kind in _error_types(PkgwidgetsError)}.get(str(facts.get("code")))
     if kind is None:
-        raise ValueError("no error of ours has this code")
+        raise ValueError("unknown error code")
     expected = {field.name: str(field.type) for field in fields(kind)}
     given = {name: fact for name, fact in facts.items() if name != "code"}
     required = {field.name for field in fields(kind) if "added" not in field.metadata}

@@ -14,11 +14,11 @@ from .text import short_hash
 _HASH_BYTES = 5
 
 
-def fingerprint(installed: Installed, stamps: Mapping[str, str] | None = None) -> str:
+def fingerprint(installed: Installed, file_fingerprints: Mapping[str, str] | None = None) -> str:
     """Return a text that differs if a distribution was installed, uninstalled or replaced.
 
-    It has a line for each distribution, so that `changes_since` can name it. `stamps` are more
-    texts to compare, by label: `a file of pandas`.
+    It has a line for each distribution, so that `changes_since` can name it.
+    `file_fingerprints` are more texts to compare, by label: `a file of pandas`.
     """
     lines = [
         f"{name}\t{distribution.version if isinstance(distribution, Distribution) else '?'}"
@@ -27,16 +27,16 @@ def fingerprint(installed: Installed, stamps: Mapping[str, str] | None = None) -
     ]
     lines += [
         f"{label}\t\t{short_hash(text, _HASH_BYTES)}"
-        for label, text in sorted((stamps or {}).items())
+        for label, text in sorted((file_fingerprints or {}).items())
     ]
     return "\n".join(lines)
 
 
 def changes_since(
-    before: str, installed: Installed, stamps: Mapping[str, str] | None = None
+    before: str, installed: Installed, file_fingerprints: Mapping[str, str] | None = None
 ) -> tuple[str, ...]:
     """Describe the differences from a fingerprint, one sentence each; empty if there are none."""
-    now = fingerprint(installed, stamps)
+    now = fingerprint(installed, file_fingerprints)
     if now == before:
         return ()
     old, new = _lines(before), _lines(now)

@@ -295,7 +295,7 @@ class UnfinishedTransactions(Protocol):
     def delegated(self, transaction: str) -> bool:
         """Let the pkgwidgets version that wrote a transaction recover it; tell whether it did."""
 
-    def close(self, transaction: str) -> None:
+    def clean_up(self, transaction: str) -> None:
         """Delete the files that only an open transaction needs."""
 
     def record(self, transaction: str, step: str, **facts: str | int | None) -> None:

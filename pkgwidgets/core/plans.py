@@ -167,27 +167,27 @@ class Plan(HtmlRepr):
         return tuple(f"{c.id}=={c.after}" for c in self.changes if c.after is not None)
 
     @property
-    def cautions(self) -> tuple[str, ...]:
+    def change_warnings(self) -> tuple[str, ...]:
         """What the user should know about the changes before they are applied."""
         installed = [c for c in self.changes if c.after is not None and not self.from_save_point]
         unverified = tuple(c.name for c in installed if not c.hashes)
-        cautions = (
+        texts = (
             [f"unverified: the index gives no hash of {join_names(unverified)}"]
             if unverified
             else []
         )
-        cautions += [
+        texts += [
             f"{c.name} runs code at every start: {join_names(c.startup_files)}"
             for c in installed
             if c.startup_files
         ]
-        return (*cautions, *self.notes)
+        return (*texts, *self.notes)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """What the user should know before the plan is applied, other kernels included."""
         shared = [self._shared_with(kernel) for kernel in self.kernels if self.changes]
-        return (*self.cautions, *shared)
+        return (*self.change_warnings, *shared)
 
     def _shared_with(self, kernel: Kernel) -> str:
         loaded = [c for c in self.changes if c.before is not None and c.id in kernel.loaded]

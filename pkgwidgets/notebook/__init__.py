@@ -1,4 +1,5 @@
 """The API in a kernel: `PackageService`, DataFrames, magic.
 
-The only folder that imports pandas.
+Imports `core/`, `analysis/`, `presentation/`, `operations/`, `connect` and `commands/`. The only
+folder that imports pandas.
 """

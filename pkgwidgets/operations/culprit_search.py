@@ -158,18 +158,18 @@ class _CulpritSearch:
     def _find_culprits(self, plan: Plan, after: _After, rehearsal: Rehearsal) -> None:
         """Find by bisection which changes break the cells, and hold them back."""
         units = _independent_groups(self._backend, plan, after)
-        blamed = {(cell.notebook, cell.number): cell for cell in rehearsal.regressions}
+        broken_cells = {(cell.notebook, cell.number): cell for cell in rehearsal.regressions}
 
         def failing(count: int) -> set[CellKey]:
             names = [name for unit in units[:count] for name in unit]
             return _regression_keys(self._rehearse(partial_plan(plan, names)))
 
-        bounds = {cell_key: self._known_bounds(plan, units, cell_key) for cell_key in blamed}
+        bounds = {cell_key: self._known_bounds(plan, units, cell_key) for cell_key in broken_cells}
         changed = {change.id: change for change in plan.changes}
         before = len(self._held_back)
-        for cell_key, count in first_failing(len(units), failing, blamed, bounds).items():
+        for cell_key, count in first_failing(len(units), failing, broken_cells, bounds).items():
             # The cell as these changes alone break it: with all, another error may come first.
-            cell = self._find_regression(plan, units[:count], cell_key) or blamed[cell_key]
+            cell = self._find_regression(plan, units[:count], cell_key) or broken_cells[cell_key]
             unit = [changed[name] for name in units[count - 1]]
             for change in unit:
                 if change.id not in self._held_back and change.before is not None:
@@ -271,14 +271,15 @@ def _independent_groups(backend: Backend, plan: Plan, after: _After) -> list[lis
 
 
 def _dependency_order(backend: Backend, plan: Plan, after: _After) -> list[NormalizedName]:
-    needs = dependency_graph.active_requirements(after, backend.environment.interpreter.markers)
+    markers = backend.environment.interpreter.markers
+    requirements = dependency_graph.active_requirements(after, markers)
     remaining = {change.id for change in plan.changes}
     ordered: list[NormalizedName] = []
 
     def visit(name: NormalizedName) -> None:
         if name in remaining:
             remaining.remove(name)
-            for requirement in needs.get(name, ()):
+            for requirement in requirements.get(name, ()):
                 visit(canonicalize_name(requirement.name))
             ordered.append(name)
 

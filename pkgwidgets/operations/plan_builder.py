@@ -40,7 +40,7 @@ def build_changes(
     answer is checked. Raises `EnvironmentRefused` for a change to an unreadable distribution.
     """
     changes = []
-    starts = snapshot.backend.records.startup_files(tuple(after))
+    startup_files = snapshot.backend.records.startup_files(tuple(after))
     for name, version in sorted(after.items(), key=lambda item: (item[0] not in targets, item[0])):
         distribution = snapshot.distributions.get(name)
         if distribution is not None and distribution.version == version:
@@ -60,7 +60,7 @@ def build_changes(
                 if distribution is not None
                 else name in targets,
                 reason="" if name in targets else _side_effect_reason(name, after, snapshot),
-                startup_files=starts.get(name, ()) if version is not None else (),
+                startup_files=startup_files.get(name, ()) if version is not None else (),
             )
         )
     _check_unbroken(snapshot, changes)

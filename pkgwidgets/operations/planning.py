@@ -133,10 +133,11 @@ def _replan_around_refusals(
 def _propose_upgrade(request: UpgradeResolver, report: Report) -> _Proposal:
     # How to unblock a package needs a second resolution, as slow as the plan: run both at once.
     with ThreadPoolExecutor(max_workers=1) as pool:
-        unlock = pool.submit(request.how_to_unblock) if request.is_blocked else None
+        how_to_unblock = pool.submit(request.how_to_unblock) if request.is_blocked else None
         after = request.resolve()
         changes = build_changes(request.snapshot, after, request.targets, request.answers, report)
-    held_back = request.held_back(changes, unlock.result() if unlock is not None else "")
+    advice = how_to_unblock.result() if how_to_unblock is not None else ""
+    held_back = request.held_back(changes, advice)
     return _Proposal(request.snapshot, changes, held_back)
 
 

@@ -95,7 +95,7 @@ def finish(backend: Recoverable, transaction: str) -> None:
             return
         if steps[-1:] and steps[-1] in _ROLLED_BACK_STEPS:
             backend.save_point(transaction).discard()
-        backend.journal.close(transaction)
+        backend.journal.clean_up(transaction)
 
 
 def _read_steps(backend: Recoverable, transaction: str) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def problems_before(
 ) -> tuple[tuple[str, ...], Baseline]:
     """Check the staged distributions, and import them and their dependents as if installed.
 
-    Staged files come before installed ones, and files that the plan removes are hidden. Returns
+    Staged files come before installed ones, and files that the plan removes are masked. Returns
     the problems that the plan would cause, one sentence each, and the `Baseline`.
     """
     if plan.from_save_point:
@@ -50,30 +50,30 @@ def problems_before(
     wrong = scope.problems()
     if wrong:
         return wrong, Baseline()
-    hidden = scope.replaced
+    masked = scope.replaced
     modules, optional = scope.modules, scope.optional
     for name, files in scope.startup_files.items():
         text = f"{name} runs code at every start of Python: {', '.join(files)}"
         report(Event(stage=Stage.CHECKING, id=name, text=text))
     errors = dict(
         backend.import_checker.failures(
-            _flatten(modules), report, optional=_flatten(optional), staged=stage, masked=hidden
+            _flatten(modules), report, optional=_flatten(optional), staged=stage, masked=masked
         )
     )
     if scope.is_critical:
-        kernel_error = backend.import_checker.kernel(report, staged=stage, masked=hidden)
+        kernel_error = backend.import_checker.kernel(report, staged=stage, masked=masked)
         errors |= {_KERNEL_START: kernel_error} if kernel_error is not None else {}
     failing = _already_failing(backend, errors, scope, report)
     untried = {module for module, error in errors.items() if error == NOT_TRIED}
-    blamed = {m: e for m, e in errors.items() if m not in failing and m not in untried}
-    blamed = scope.without_missing_files(blamed)
+    new_errors = {m: e for m, e in errors.items() if m not in failing and m not in untried}
+    new_errors = scope.without_missing_files(new_errors)
     baseline = Baseline(
         stage=stage,
-        failures=failing | untried | _optional_plugins(blamed, modules),
+        failures=failing | untried | _optional_plugins(new_errors, modules),
         sharing_folders=backend.bystanders.sharing_folders(plan, stage),
     )
     return _describe_failures(
-        plan, {**modules, **optional}, _new_failures(blamed, baseline)
+        plan, {**modules, **optional}, _new_failures(new_errors, baseline)
     ), baseline
 
 
@@ -177,7 +177,9 @@ class _AffectedPackages:
     @cached_property
     def modules(self) -> Modules:
         """The modules that must be tried: those of changed packages and of direct dependents."""
-        dependents = dependency_graph.dependents([*self._changed, *self._uninstalled], self._needs)
+        dependents = dependency_graph.dependents(
+            [*self._changed, *self._uninstalled], self._active_requirements
+        )
         return self._modules(
             [*self._changed, *(name for name in dependents if name not in self._uninstalled)]
         )
@@ -190,10 +192,10 @@ class _AffectedPackages:
         """
         known = {*self._changed, *self._uninstalled, *self.modules}
         wider = set(self._backend.bystanders.sharing_folders(self._plan, self._stage))
-        pending = dependency_graph.dependents(known, self._needs)
+        pending = dependency_graph.dependents(known, self._active_requirements)
         while pending:
             wider |= set(pending)
-            pending = dependency_graph.dependents(known | wider, self._needs)
+            pending = dependency_graph.dependents(known | wider, self._active_requirements)
         if self.startup_files:
             wider |= set(dependency_graph.readable_distributions(self._installed))
         return self._modules(sorted(wider - known))
@@ -213,7 +215,7 @@ class _AffectedPackages:
         return changed and "ipykernel" in {*self._installed, *self._changed} - self._uninstalled
 
     @cached_property
-    def _needs(self) -> dependency_graph.ActiveRequirements:
+    def _active_requirements(self) -> dependency_graph.ActiveRequirements:
         return dependency_graph.active_requirements(
             self._installed, self._backend.environment.interpreter.markers
         )

@@ -88,10 +88,6 @@ def _line_html(text: str) -> str:
     return f"<div>{escape_text(text)}</div>"
 
 
-def _capitalized(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
 def register_renderers() -> None:
     """Let plans, transactions and packages show themselves as HTML in a notebook."""
     register_renderer(Plan, plan_html)

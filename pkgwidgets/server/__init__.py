@@ -1,1 +1,5 @@
-"""The Jupyter Server extension: REST. The only folder that imports tornado."""
+"""The Jupyter Server extension: REST.
+
+Imports `core/`, `presentation/`, `operations/`, `connect` and `commands/`. The only folder that
+imports tornado.
+"""

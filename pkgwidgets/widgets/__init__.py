@@ -1,4 +1,5 @@
 """Show the panel in a notebook.
 
-Imports `notebook/service.py`, `presentation/` and `core/`. The only folder that imports ipywidgets.
+Imports `notebook/service.py`, `presentation/`, `core/` and values of `analysis/`. The only folder
+that imports ipywidgets.
 """

@@ -89,7 +89,7 @@ def _plan_state(plan: Plan) -> dict[str, Any]:
         "footer": "from the saved files · can be undone"
         if plan.from_save_point
         else f"{download_size} to fetch · can be undone",
-        "warnings": [f"{capitalize_first(text)}." for text in plan.cautions],
+        "warnings": [f"{capitalize_first(text)}." for text in plan.change_warnings],
         "commands": list(plan.commands),
         "empty": not plan,
     }

@@ -4,8 +4,8 @@
 
 The notebook works for that many seconds. Both sides run it with the kernel of an environment of
 wheels made here, in turn, and start anew each time: A B A B, medians. The overhead aimed at is
-10 % and 2 seconds at most. The doctor has culprits at random places, in cells of their own and all
-in one cell; the aim is 2 + ceil(log2(n)) · k rehearsals.
+10 % and 2 seconds at most. The culprit search has culprits at random places, in cells of their own
+and all in one cell; the aim is 2 + ceil(log2(n)) · k rehearsals.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from time import perf_counter
 sys.path.append(str(Path(__file__).parent.parent))
 
 from fakes import FakeEnvironment, FakeKit
-from scratch_notebooks import FakeKnownGood, FakeScratch, crops, write
+from scratch_notebooks import FakeKnownGood, FakeNotebookRunner, crops, write
 
 from pkgwidgets import PackageService
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
@@ -102,7 +102,7 @@ def count_rehearsals(packages: int, bad: Sequence[int], *, whole: bool) -> int:
     cells = [f"import crop{n}\ncrop{n}.count()" for n in range(1, packages + 1)]
     with tempfile.TemporaryDirectory() as folder:
         notebook = write(Path(folder) / "a.ipynb", *(["\n".join(cells)] if whole else cells))
-        stand = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
+        stand = RehearsalBackend(FakeNotebookRunner(kit.environment), FakeKnownGood())
         search = culprit_search.find_culprits(kit.backend, stand, [notebook])
     assert sorted(search.culprits) == sorted(f"crop{number}" for number in bad), search.culprits
     return search.rehearsals

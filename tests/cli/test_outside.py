@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fakes import Oracle
-from held_transactions import appliers, eventually, held_wheel, holding
+from held_transactions import eventually, held_wheel, holding, worker_processes
 
 from pkgwidgets.connect import connect
 from pkgwidgets.core.transactions import Outcome
@@ -83,7 +83,9 @@ def interrupted_id(garden: Demo, tmp_path: Path) -> str:
     child.kill()
     child.wait()
     os.kill(holding(backend), signal.SIGKILL)
-    eventually(lambda: backend.environment.holder() is None and not appliers(garden.folder / "env"))
+    eventually(
+        lambda: backend.environment.holder() is None and not worker_processes(garden.folder / "env")
+    )
     (started,) = backend.journal.transactions()
     assert started.outcome is Outcome.STARTED
     return started.id

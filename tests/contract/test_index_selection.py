@@ -138,9 +138,9 @@ def test_network_and_cutoff_settings_of_uv_are_read(home: Path, write: Write) ->
     )
     write("own/uv/uv.toml", 'allow-insecure-host = ["b.invalid:8"]\nexclude-newer = "2020-01-01"')
     sources = configured(home)
-    assert sources.access.insecure == ("a.invalid", "b.invalid:8")
+    assert sources.access.insecure_hosts == ("a.invalid", "b.invalid:8")
     assert sources.access.keyring
-    assert sources.access.system
+    assert sources.access.use_system_store
     assert dict(sources.access.proxies) == {"https": "http://p.invalid"}
     assert sources.strategy == "unsafe-best-match"
     assert sources.before == (("", "2025-01-02"), ("pea", ""))
@@ -201,9 +201,9 @@ def test_network_settings_of_pip_are_read(home: Path, write: Write) -> None:
     assert sources.indexes == ("http://b.invalid/%7Esimple",)
     assert sources.links == (f"{home}/l", "http://c.invalid/l")
     assert sources.access == NetworkSettings(
-        insecure=("a.invalid", "b.invalid:8"),
+        insecure_hosts=("a.invalid", "b.invalid:8"),
         certificates="/c.pem",
-        client="/d.pem",
+        client_certificate="/d.pem",
         proxies=dict.fromkeys(("http", "https"), "http://p.invalid:3128"),
         keyring=True,
     )

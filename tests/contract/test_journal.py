@@ -178,7 +178,7 @@ def test_transaction_with_a_damaged_journal_is_shown_as_incomplete(
 ) -> None:
     transaction_id = folder.start(PLAN).id
     folder.record(transaction_id, "COMMIT")
-    folder.close(transaction_id)
+    folder.clean_up(transaction_id)
     (folder.folder(transaction_id) / "journal").write_bytes(text)
     (folder.folder(transaction_id) / "manifest.json").touch()
     (transaction,) = folder.transactions()
@@ -244,22 +244,22 @@ def test_files_of_a_started_transaction_are_synced(
     assert {"open.new", "plan.json.new", "recover.pyz.new"} <= names
 
 
-def test_transaction_is_unfinished_until_it_is_closed(journal: Journal) -> None:
+def test_transaction_is_unfinished_until_it_is_cleaned_up(journal: Journal) -> None:
     assert journal.unfinished() is None
     transaction_id = journal.start(PLAN).id
     assert journal.unfinished() == transaction_id
     assert journal.has_records(transaction_id)
     journal.record(transaction_id, "COMMIT")
-    journal.close(transaction_id)
+    journal.clean_up(transaction_id)
     assert journal.unfinished() is None
 
 
-def test_closing_keeps_the_files_that_history_needs(folder: FolderJournal) -> None:
+def test_clean_up_keeps_the_files_that_history_needs(folder: FolderJournal) -> None:
     transaction_id = folder.start(PLAN).id
     (folder.folder(transaction_id) / "stage" / "lib").mkdir(parents=True)
     (folder.folder(transaction_id) / "stage" / "lib" / "x.py").touch()
     folder.record(transaction_id, "COMMIT")
-    folder.close(transaction_id)
+    folder.clean_up(transaction_id)
     assert sorted(path.name for path in folder.folder(transaction_id).iterdir()) == [
         "journal",
         "plan.json",
@@ -269,7 +269,7 @@ def test_closing_keeps_the_files_that_history_needs(folder: FolderJournal) -> No
 def test_transaction_without_records_leaves_no_files(folder: FolderJournal, tmp_path: Path) -> None:
     transaction_id = folder.start(PLAN).id
     (folder.folder(transaction_id) / "journal").unlink()
-    folder.close(transaction_id)
+    folder.clean_up(transaction_id)
     assert list((tmp_path / "place" / "txn").iterdir()) == []
     assert folder.unfinished() is None
 

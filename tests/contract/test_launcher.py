@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from fakes import FakeApplier, FakeKit, Kept, Kit
-from held_transactions import HeldImportChecker, appliers, eventually, held_wheel
+from fakes import FakeKit, FakeWorker, Kept, Kit
+from held_transactions import HeldImportChecker, eventually, held_wheel, worker_processes
 
 from pkgwidgets.backends.processes import process
 from pkgwidgets.connect import connect
@@ -50,7 +50,7 @@ class WorkerKit:
             inner = self.kit.backend
             checker = HeldImportChecker(inner.import_checker, self.gate, stage)
             slow = replace(inner, import_checker=checker)  # type: ignore[arg-type]
-            backend = replace(slow, worker=FakeApplier(slow))
+            backend = replace(slow, worker=FakeWorker(slow))
         else:
             wheel = held_wheel("1.9", self.gate, staged=stage is Stage.CHECKING)
             self.kit.publish(wheel)
@@ -67,7 +67,7 @@ class WorkerKit:
 @pytest.fixture
 def worker_kit(kit: Kit, request: pytest.FixtureRequest, tmp_path: Path) -> WorkerKit:
     if isinstance(kit, FakeKit):
-        backend = replace(kit.backend, worker=FakeApplier(kit.backend))
+        backend = replace(kit.backend, worker=FakeWorker(kit.backend))
     else:
         garden: Demo = request.getfixturevalue("garden")
         backend = connect(garden.python, garden.index_url, detached=True)
@@ -400,7 +400,7 @@ def test_following_an_interrupted_change_rolls_it_back(worker_kit: WorkerKit, st
 @on_the_real_one
 def test_no_worker_process_is_left_running(worker_kit: WorkerKit, garden: Demo) -> None:
     transactions.apply_and_follow(worker_kit.backend, plan_upgrade(worker_kit.backend, "seedshelf"))
-    eventually(lambda: appliers(garden.folder / "env") == [])
+    eventually(lambda: worker_processes(garden.folder / "env") == [])
 
 
 def test_path_that_cannot_be_rolled_back_is_named_and_kept(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_missing_certificate_bundle_is_reported(tls: Guard) -> None:
 def test_insecure_host_needs_no_trusted_certificate(garden: Demo, tls: Guard, by: str) -> None:
     """No request warns: warnings are errors in this test."""
     names = {"host": "127.0.0.1", "host and port": tls.netloc, "address": f"https://{tls.netloc}"}
-    access = NetworkSettings(insecure=(names[by],))
+    access = NetworkSettings(insecure_hosts=(names[by],))
     assert both(garden, IndexSources(indexes=(tls.url,), access=access)) == BOTH_SEE_IT
 
 
@@ -218,7 +218,7 @@ def test_insecure_host_does_not_cover_another_host_or_port(
     garden: Demo, tls: Guard, other: str
 ) -> None:
     ours, uvs = both(
-        garden, IndexSources(indexes=(tls.url,), access=NetworkSettings(insecure=(other,)))
+        garden, IndexSources(indexes=(tls.url,), access=NetworkSettings(insecure_hosts=(other,)))
     )
     assert ours.endswith("its certificate is not trusted.")
     assert uvs == "resolution-failed"
@@ -228,15 +228,16 @@ def test_insecure_host_does_not_cover_a_redirect_to_another_host(garden: Demo, t
     with guarded(garden.index_url, certificate=SERVER) as other:
         place = other.url.removesuffix("/simple/")
         tls.reply = lambda path: (302, {"Location": place + path}, b"")
-        sources = IndexSources(indexes=(tls.url,), access=NetworkSettings(insecure=(tls.netloc,)))
+        access = NetworkSettings(insecure_hosts=(tls.netloc,))
+        sources = IndexSources(indexes=(tls.url,), access=access)
         assert version_seen(sources)[0].endswith("its certificate is not trusted.")
         assert other.requests == []
 
 
 def test_client_certificate_is_presented(garden: Demo) -> None:
     with guarded(garden.index_url, certificate=SERVER, clients=AUTHORITY) as guard:
-        access = NetworkSettings(certificates=str(AUTHORITY), client=str(SERVER))
-        without = IndexSources(indexes=(guard.url,), access=replace(access, client=""))
+        access = NetworkSettings(certificates=str(AUTHORITY), client_certificate=str(SERVER))
+        without = IndexSources(indexes=(guard.url,), access=replace(access, client_certificate=""))
         ours, uvs = both(garden, without)
         assert "is not available" in ours
         assert uvs == "resolution-failed"

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import uv
 from fakes import FakeKit, Kit, Oracle
-from scratch_notebooks import FakeScratch, write
+from scratch_notebooks import FakeNotebookRunner, write
 
 from pkgwidgets.analysis.notebook_runs import CellRun, NotebookRun
 from pkgwidgets.analysis.rehearsal_backend import NotebookRunner, RunLimits
@@ -36,9 +36,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def scratch(kit: Kit) -> NotebookRunner:
+def runner(kit: Kit) -> NotebookRunner:
     if isinstance(kit, FakeKit):
-        return FakeScratch(kit.environment)
+        return FakeNotebookRunner(kit.environment)
     return KernelNotebookRunner(kit.backend.environment.interpreter)
 
 
@@ -50,7 +50,7 @@ def texts(run: NotebookRun) -> list[str]:
 
 
 def test_cells_run_in_order_and_continue_after_an_error(
-    kit: Kit, scratch: NotebookRunner, tmp_path: Path
+    kit: Kit, runner: NotebookRunner, tmp_path: Path
 ) -> None:
     before = kit.tree()
     cells: list[str | tuple[str, list[str]]] = [
@@ -62,9 +62,9 @@ def test_cells_run_in_order_and_continue_after_an_error(
         "# NBVAL_RAISES_EXCEPTION\nint('a')",
         "2 + 3",
     ]
-    script = scratch.read(write(tmp_path / "a.ipynb", *cells))
+    script = runner.read(write(tmp_path / "a.ipynb", *cells))
     events: list[Event] = []
-    (run,) = scratch.run([script], report=events.append)
+    (run,) = runner.run([script], report=events.append)
     assert [cell.number for cell in run.cells] == [1, 2, 3, 4, 5, 6]
     assert run.cells[1].text == "hello\nTrue"
     assert [cell.error for cell in run.cells] == [
@@ -77,7 +77,7 @@ def test_cells_run_in_order_and_continue_after_an_error(
 
 
 def test_staged_modules_come_first_and_masked_files_are_gone(
-    kit: Kit, scratch: NotebookRunner, tmp_path: Path
+    kit: Kit, runner: NotebookRunner, tmp_path: Path
 ) -> None:
     interpreter = kit.backend.environment.interpreter
     inside = interpreter.scheme["purelib"].relative_to(interpreter.prefix)
@@ -85,40 +85,36 @@ def test_staged_modules_come_first_and_masked_files_are_gone(
     _write_file(kit, beside / inside / "frostcall.py", b"where = 'beside'\n")
     hidden = {interpreter.scheme["purelib"] / "seedshelf.py"}
     cells = ["import frostcall\nfrostcall.where", "import seedshelf", "import raintable"]
-    script = scratch.read(write(tmp_path / "n" / "a.ipynb", *cells))
-    (run,) = scratch.run([script], staged=beside, masked=hidden)
+    script = runner.read(write(tmp_path / "n" / "a.ipynb", *cells))
+    (run,) = runner.run([script], staged=beside, masked=hidden)
     assert texts(run) == ["'beside'", "ModuleNotFoundError: No module named 'seedshelf'", ""]
 
 
-def test_each_notebook_has_its_own_kernel(
-    kit: Kit, scratch: NotebookRunner, tmp_path: Path
-) -> None:
+def test_each_notebook_has_its_own_kernel(kit: Kit, runner: NotebookRunner, tmp_path: Path) -> None:
     scripts = [
-        scratch.read(write(tmp_path / name, *cells))
+        runner.read(write(tmp_path / name, *cells))
         for name, cells in {"a.ipynb": ["x = 1"], "b.ipynb": ["x"]}.items()
     ]
-    first, second = scratch.run(scripts)
+    first, second = runner.run(scripts)
     assert first.is_clean
     assert second.cells[0].error == "NameError: name 'x' is not defined"
 
 
 def test_exception_from_the_reporter_stops_the_run(
-    kit: Kit, scratch: NotebookRunner, tmp_path: Path
+    kit: Kit, runner: NotebookRunner, tmp_path: Path
 ) -> None:
     def cancel(event: Event) -> None:
         raise Cancelled("")
 
     with pytest.raises(Cancelled):
-        scratch.run([scratch.read(write(tmp_path / "a.ipynb", "1"))], report=cancel)
+        runner.run([runner.read(write(tmp_path / "a.ipynb", "1"))], report=cancel)
 
 
-def test_invalid_notebook_file_is_refused(
-    kit: Kit, scratch: NotebookRunner, tmp_path: Path
-) -> None:
+def test_invalid_notebook_file_is_refused(kit: Kit, runner: NotebookRunner, tmp_path: Path) -> None:
     (tmp_path / "a.ipynb").write_text("{")
     for name in ("a.ipynb", "none.ipynb"):
         with pytest.raises(InvalidRequest):
-            scratch.read(tmp_path / name)
+            runner.read(tmp_path / name)
 
 
 def _write_file(kit: Kit, path: Path, content: bytes) -> None:
@@ -465,10 +461,10 @@ import sys
 from pathlib import Path
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.sandbox.notebook_runner import KernelNotebookRunner
-scratch = KernelNotebookRunner(interpreter.describe(Path(sys.argv[1])))
-with scratch.temporary_directory() as folder:
+runner = KernelNotebookRunner(interpreter.describe(Path(sys.argv[1])))
+with runner.temporary_directory() as folder:
     print(folder, flush=True)
-    scratch.run([scratch.read(Path(sys.argv[2]))])
+    runner.run([runner.read(Path(sys.argv[2]))])
 """
 
 

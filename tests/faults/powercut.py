@@ -222,7 +222,7 @@ def drop(image: Image, name: str) -> None:
 
 @contextmanager
 def traced(prefix: Path) -> Iterator[Trace]:
-    """Trace what is done through `backends.disk` and by `os.sync`; nothing is really synced."""
+    """Trace what is done through `store.filesystem` and by `os.sync`; nothing is really synced."""
     trace = Trace(prefix)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)

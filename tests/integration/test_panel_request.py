@@ -18,7 +18,7 @@ def test_invalid_requirement_is_refused(text: str, service: PackageService) -> N
 
 @pytest.mark.slow
 def test_equivalent_cell_makes_the_same_changes_as_the_plan(service: PackageService) -> None:
-    wishes = [
+    requests = [
         panel_request.upgrade(service, ["raintable"]),
         panel_request.upgrade(service, ["raintable"], "2.4.0"),
         panel_request.upgrade(service, ["raintable"], allow="all"),
@@ -28,10 +28,10 @@ def test_equivalent_cell_makes_the_same_changes_as_the_plan(service: PackageServ
         panel_request.uninstall(service, ["moonsower"]),
         panel_request.uninstall(service, ["sundrift", "bedplanner"]),
     ]
-    for wish in wishes:
-        planned = wish.plan(no_report)
-        done = eval(wish.cell, {"service": service})
-        assert done.changes == planned.changes, wish.cell
+    for request in requests:
+        planned = request.plan(no_report)
+        done = eval(request.cell, {"service": service})
+        assert done.changes == planned.changes, request.cell
         service.undo(done)
 
 
@@ -42,6 +42,6 @@ def test_upgrade_of_all_packages_is_one_call(service: PackageService) -> None:
 
 def test_undo_request_names_the_transaction_id(service: PackageService) -> None:
     done = service.upgrade_package("seedshelf")
-    wish = panel_request.undo(service, done)
-    assert (wish.title, wish.cell) == ("Undo: seedshelf", f"service.undo({done.id!r})")
-    assert wish.plan(no_report).undoes == done.id
+    request = panel_request.undo(service, done)
+    assert (request.title, request.cell) == ("Undo: seedshelf", f"service.undo({done.id!r})")
+    assert request.plan(no_report).undoes == done.id

@@ -216,7 +216,7 @@ def test_detached_process_is_read_and_survives_leave(tmp_path: Path) -> None:
     assert pid == group
     assert first != pid
     assert [started.line(), started.line()] == ["deaf", ""]
-    started.leave()
+    started.detach()
     assert read_pid(tmp_path / "pid") == pid
     assert alive(pid)
     with pytest.raises(ChildProcessError):
@@ -229,7 +229,7 @@ def test_last_words_of_an_ended_process_are_its_stderr(tmp_path: Path) -> None:
     code = "import sys; print('a'); sys.exit('why it ended')"
     started = process.start([PYTHON, "-c", code], stdin="x" * 1_000_000, cwd=tmp_path)
     assert [started.line(), started.line(), started.last_words()] == ["a", "", "why it ended"]
-    started.leave()
+    started.detach()
 
 
 def test_start_of_a_missing_command_leaves_no_open_descriptor(tmp_path: Path) -> None:

@@ -21,7 +21,10 @@ SOURCES = IndexSources(
     strategy="first-index",
     before=(("", "2026-01-01"), ("pea", "2026-02-01")),
     access=NetworkSettings(
-        insecure=("h.invalid",), proxies={"https": "http://p.invalid"}, no_proxy="x", keyring=True
+        insecure_hosts=("h.invalid",),
+        proxies={"https": "http://p.invalid"},
+        no_proxy="x",
+        keyring=True,
     ),
     cache="/cache",
 )

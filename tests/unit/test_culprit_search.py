@@ -15,7 +15,7 @@ from culprit_cases import (
     search_culprits,
 )
 from fakes import FakeEnvironment, FakeKit
-from scratch_notebooks import FakeKnownGood, FakeScratch, crops, write
+from scratch_notebooks import FakeKnownGood, FakeNotebookRunner, crops, write
 
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -264,7 +264,7 @@ def test_cell_that_already_fails_is_noted(tmp_path: Path) -> None:
 
 def test_repeated_cell_run_is_reported_once(tmp_path: Path) -> None:
     kit, texts = kit_with(*crops(2, [2])), list[str]()
-    rehearsal_backend = RehearsalBackend(FakeScratch(kit.environment), FakeKnownGood())
+    rehearsal_backend = RehearsalBackend(FakeNotebookRunner(kit.environment), FakeKnownGood())
     notebook = write(tmp_path / "a.ipynb", *counting_cells(1, 2))
     culprit_search.find_culprits(
         kit.backend, rehearsal_backend, [notebook], report=lambda event: texts.append(event.text)

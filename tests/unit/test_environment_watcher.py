@@ -14,15 +14,15 @@ from pkgwidgets.widgets.environment_watcher import EnvironmentWatcher
 
 
 class Place:
-    """A stamp that a test changes, and a record of the watcher's calls."""
+    """A change token that a test changes, and a record of the watcher's calls."""
 
     def __init__(self) -> None:
-        self.stamp, self.looks, self.changes, self.taken = "one", 0, 0, True
+        self.token, self.look_count, self.changes, self.taken = "one", 0, 0, True
         self.noticed = threading.Event()
 
     def look(self) -> str:
-        self.looks += 1
-        return self.stamp
+        self.look_count += 1
+        return self.token
 
     def changed(self) -> bool:
         self.changes += 1
@@ -57,14 +57,14 @@ def ended(watching: EnvironmentWatcher) -> None:
 def test_watcher_does_nothing_before_the_first_view(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
-    place.stamp = "two"
+    place.token = "two"
     sleep(0.1)
-    assert (place.looks, place.changes, watching.is_running) == (1, 0, False)
+    assert (place.look_count, place.changes, watching.is_running) == (1, 0, False)
 
 
 def test_change_is_reported_once(watching: EnvironmentWatcher, place: Place) -> None:
     watching.add_view("a")
-    place.stamp = "two"
+    place.token = "two"
     eventually(place.noticed)
     sleep(0.2)
     assert place.changes == 1
@@ -73,7 +73,7 @@ def test_change_is_reported_once(watching: EnvironmentWatcher, place: Place) -> 
 def test_change_before_the_first_view_is_reported(
     watching: EnvironmentWatcher, place: Place
 ) -> None:
-    place.stamp = "two"
+    place.token = "two"
     watching.add_view("a")
     eventually(place.noticed)
 
@@ -83,7 +83,7 @@ def test_change_that_was_not_handled_is_reported_again(
 ) -> None:
     place.taken = False
     watching.add_view("a")
-    place.stamp = "two"
+    place.token = "two"
     until = monotonic() + 10
     while place.changes < 3 and monotonic() < until:
         sleep(0.01)
@@ -100,11 +100,11 @@ def test_watcher_stops_with_the_last_view_and_restarts(
     assert watching.is_running
     watching.remove_view("b")
     ended(watching)
-    looks = place.looks
+    look_count = place.look_count
     sleep(0.1)
-    assert place.looks == looks
+    assert place.look_count == look_count
     watching.add_view("c")
-    place.stamp = "two"
+    place.token = "two"
     eventually(place.noticed)
 
 
@@ -114,14 +114,14 @@ def test_watcher_stops_after_a_time_limit(place: Place) -> None:
     ended(made)
 
 
-# --- stamps
+# --- change tokens
 
 
 def test_change_token_covers_a_missing_folder(tmp_path: Path) -> None:
     folder, other = tmp_path / "site-packages", tmp_path / "lock"
-    stamps = ChangeToken([folder], [other])
-    before = stamps.now()
+    change_token = ChangeToken([folder], [other])
+    before = change_token.now()
     (folder / "pea-1.0.dist-info").mkdir(parents=True)
-    between = stamps.now()
+    between = change_token.now()
     other.touch()
-    assert len({before, between, stamps.now()}) == 3
+    assert len({before, between, change_token.now()}) == 3

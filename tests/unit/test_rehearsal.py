@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from fakes import FakeKit
-from scratch_notebooks import FakeKnownGood, FakeScratch, write
+from scratch_notebooks import FakeKnownGood, FakeNotebookRunner, write
 
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 from pkgwidgets.analysis.run_comparison import Verdict
@@ -30,13 +30,13 @@ def kit() -> FakeKit:
 
 
 @pytest.fixture
-def scratch(kit: FakeKit) -> FakeScratch:
-    return FakeScratch(kit.environment)
+def runner(kit: FakeKit) -> FakeNotebookRunner:
+    return FakeNotebookRunner(kit.environment)
 
 
 @pytest.fixture
-def rehearsal_backend(scratch: FakeScratch) -> RehearsalBackend:
-    return RehearsalBackend(scratch, FakeKnownGood())
+def rehearsal_backend(runner: FakeNotebookRunner) -> RehearsalBackend:
+    return RehearsalBackend(runner, FakeKnownGood())
 
 
 def test_cells_are_compared_before_and_after(
@@ -53,13 +53,13 @@ def test_cells_are_compared_before_and_after(
 
 
 def test_third_run_happens_only_if_a_cell_differs(
-    kit: FakeKit, rehearsal_backend: RehearsalBackend, scratch: FakeScratch, tmp_path: Path
+    kit: FakeKit, rehearsal_backend: RehearsalBackend, runner: FakeNotebookRunner, tmp_path: Path
 ) -> None:
     plan = planning.plan_upgrade(kit.backend, "frostcall")
     rehearsal.rehearse(kit.backend, rehearsal_backend, plan, [write(tmp_path / "a.ipynb", "1")])
-    assert scratch.runs == [False, True]
+    assert runner.runs == [False, True]
     rehearsal.rehearse(kit.backend, rehearsal_backend, plan, [write(tmp_path / "b.ipynb", USE)])
-    assert scratch.runs[2:] == [False, True, False]
+    assert runner.runs[2:] == [False, True, False]
 
 
 def test_flaky_cell_does_not_fail_the_rehearsal(
@@ -89,13 +89,13 @@ def test_environment_changed_during_rehearsal_raises_stale_plan(
 
 
 def test_plan_without_changes_runs_notebooks_once(
-    kit: FakeKit, rehearsal_backend: RehearsalBackend, scratch: FakeScratch, tmp_path: Path
+    kit: FakeKit, rehearsal_backend: RehearsalBackend, runner: FakeNotebookRunner, tmp_path: Path
 ) -> None:
     plan = planning.plan_upgrade(kit.backend, "beanpoles")
     result = rehearsal.rehearse(
         kit.backend, rehearsal_backend, plan, [write(tmp_path / "a.ipynb", "1")]
     )
-    assert (result.passed, scratch.runs) == (True, [False])
+    assert (result.passed, runner.runs) == (True, [False])
 
 
 def test_uninstalled_package_cannot_be_imported_in_the_rehearsal(
@@ -109,7 +109,7 @@ def test_uninstalled_package_cannot_be_imported_in_the_rehearsal(
 
 
 def test_stale_plan_and_missing_notebook_are_refused(
-    kit: FakeKit, rehearsal_backend: RehearsalBackend, scratch: FakeScratch, tmp_path: Path
+    kit: FakeKit, rehearsal_backend: RehearsalBackend, runner: FakeNotebookRunner, tmp_path: Path
 ) -> None:
     plan = planning.plan_upgrade(kit.backend, "frostcall")
     with pytest.raises(InvalidRequest, match="No notebook was given"):
@@ -119,7 +119,7 @@ def test_stale_plan_and_missing_notebook_are_refused(
     apply_and_follow(kit.backend, planning.plan_upgrade(kit.backend, "seedshelf"))
     with pytest.raises(StalePlan):
         rehearsal.rehearse(kit.backend, rehearsal_backend, plan, [write(tmp_path / "a.ipynb", "1")])
-    assert scratch.runs == []
+    assert runner.runs == []
 
 
 def test_interrupt_cancels_the_rehearsal(

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from held_transactions import Asking, appliers, eventually
+from held_transactions import StartUpgrade, eventually, worker_processes
 
 from pkgwidgets.connect import connect
 from pkgwidgets.core.interfaces import Backend
@@ -41,14 +41,14 @@ def _kill_leftover_workers(garden: Demo) -> Iterator[None]:
     """Kill workers of a failed test: they would continue in the next test's environment."""
     yield
     prefix = garden.folder / "env"
-    while pids := appliers(prefix):
+    while pids := worker_processes(prefix):
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
-def start_upgrade(garden: Demo, tmp_path: Path) -> Iterator[Asking]:
+def start_upgrade(garden: Demo, tmp_path: Path) -> Iterator[StartUpgrade]:
     """Start processes, each in its own process group, that plan, start and follow an upgrade."""
     started = []
 
@@ -79,6 +79,8 @@ def wait_until_idle(backend: Backend) -> Callable[[], None]:
         prefix = backend.environment.interpreter.prefix
         # Twice: one that forks while it is looked for is seen neither before nor after.
         for _ in range(2):
-            eventually(lambda: not appliers(prefix) and backend.environment.holder() is None)
+            eventually(
+                lambda: not worker_processes(prefix) and backend.environment.holder() is None
+            )
 
     return wait

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakes import Oracle
-from held_transactions import Asking, appliers, held_wheel, holding, line
+from held_transactions import StartUpgrade, held_wheel, holding, line, worker_processes
 
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.transactions import Outcome
@@ -36,7 +36,7 @@ KILLS: dict[str, Kill] = {
 def test_transaction_completes_after_its_starter_was_killed(
     garden: Demo,
     backend: Backend,
-    start_upgrade: Asking,
+    start_upgrade: StartUpgrade,
     wait_until_idle: Callable[[], None],
     tree: Oracle,
     tmp_path: Path,
@@ -51,7 +51,7 @@ def test_transaction_completes_after_its_starter_was_killed(
     transaction_id = line(child)
     kill(child.pid)
     child.wait()
-    assert holding(backend) in appliers(prefix)
+    assert holding(backend) in worker_processes(prefix)
     transaction = transactions.running(backend)
     assert transaction is not None
     assert transaction.id == transaction_id
@@ -66,7 +66,7 @@ def test_transaction_completes_after_its_starter_was_killed(
 def _kill_while_it_starts(
     garden: Demo,
     backend: Backend,
-    start_upgrade: Asking,
+    start_upgrade: StartUpgrade,
     wait_until_idle: Callable[[], None],
     tree: Oracle,
     delays: list[float],
@@ -96,7 +96,7 @@ def _kill_while_it_starts(
 def test_kill_during_start_leaves_no_or_a_complete_transaction(
     garden: Demo,
     backend: Backend,
-    start_upgrade: Asking,
+    start_upgrade: StartUpgrade,
     wait_until_idle: Callable[[], None],
     tree: Oracle,
 ) -> None:
@@ -111,7 +111,7 @@ def test_kill_during_start_leaves_no_or_a_complete_transaction(
 def test_kill_at_any_moment_of_start_leaves_no_or_a_complete_transaction(
     garden: Demo,
     backend: Backend,
-    start_upgrade: Asking,
+    start_upgrade: StartUpgrade,
     wait_until_idle: Callable[[], None],
     tree: Oracle,
 ) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fakes import Oracle
-from held_transactions import appliers, eventually, held_wheel, holding
+from held_transactions import eventually, held_wheel, holding, worker_processes
 
 from pkgwidgets.backends.config.index_sources import IndexSources
 from pkgwidgets.backends.worker import launcher
@@ -105,7 +105,7 @@ def test_truncated_apply_request_is_not_applied(
     monkeypatch.setattr(launcher.ApplyRequest, "to_text", lambda order: whole(order)[:-9])
     with pytest.raises(WorkerFailed):
         transactions.apply_and_follow(backend, plan)
-    eventually(lambda: appliers(prefix) == [])
+    eventually(lambda: worker_processes(prefix) == [])
     assert tree(prefix) == before
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from fakes import Oracle
-from held_transactions import alive, appliers, eventually, held_wheel, holding
+from held_transactions import alive, eventually, held_wheel, holding, worker_processes
 
 from pkgwidgets import PackageService
 from pkgwidgets.core.errors import Cancelled, WorkerFailed
@@ -122,7 +122,7 @@ def _kill_at_random(
     for _ in range(times):
         transaction_id = transactions.start(backend, plan_upgrade(backend, "bedplanner"))
         time.sleep(moments.uniform(0, length))
-        for pid in appliers(prefix):
+        for pid in worker_processes(prefix):
             os.kill(pid, signal.SIGKILL)
         try:
             done = transactions.follow(backend, transaction_id)

@@ -54,9 +54,11 @@ def _add_network_options(base: IndexSources, options: Mapping[str, str]) -> Inde
     proxies = dict.fromkeys(("http", "https"), proxy) if proxy else {}
     network = replace(
         access,
-        insecure=(*access.insecure, *options.get("trusted-host", "").split()),
+        insecure_hosts=(*access.insecure_hosts, *options.get("trusted-host", "").split()),
         certificates=_absolute_path(options.get("cert", "")) or access.certificates,
-        client=_absolute_path(options.get("client-cert", "")) or access.client,
+        client_certificate=(
+            _absolute_path(options.get("client-cert", "")) or access.client_certificate
+        ),
         proxies=proxies or access.proxies,
         keyring=access.keyring or options.get("keyring-provider", "").strip() == "subprocess",
     )

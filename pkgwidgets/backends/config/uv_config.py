@@ -79,10 +79,10 @@ def uv_network() -> IndexSources:
     system_certs_setting = settings.get("system-certs", settings.get("native-tls", False))
     system_certs = _first_variable("UV_SYSTEM_CERTS", "UV_NATIVE_TLS", default=system_certs_setting)
     access = NetworkSettings(
-        insecure=(*os.environ.get("UV_INSECURE_HOST", "").split(), *hosts),
+        insecure_hosts=(*os.environ.get("UV_INSECURE_HOST", "").split(), *hosts),
         certificates=_first_variable("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR"),
-        system=system_certs.lower() in _TRUE,
-        client=os.environ.get("SSL_CLIENT_CERT", ""),
+        use_system_store=system_certs.lower() in _TRUE,
+        client_certificate=os.environ.get("SSL_CLIENT_CERT", ""),
         proxies={scheme: url for scheme, url in proxies.items() if url},
         no_proxy=_no_proxy_hosts(settings),
         keyring=_first_variable("UV_KEYRING_PROVIDER", default=settings.get("keyring-provider"))
@@ -137,11 +137,11 @@ def uv_environment(sources: IndexSources | None) -> dict[str, str]:
 def _network_variables(access: NetworkSettings, inherited: Mapping[str, str]) -> dict[str, str]:
     bundle = "SSL_CERT_DIR" if Path(access.certificates).is_dir() else "SSL_CERT_FILE"
     variables = {
-        "UV_INSECURE_HOST": " ".join(access.insecure),
+        "UV_INSECURE_HOST": " ".join(access.insecure_hosts),
         "UV_KEYRING_PROVIDER": "subprocess" if access.keyring else "",
-        "UV_SYSTEM_CERTS": "1" if access.system else "",
+        "UV_SYSTEM_CERTS": "1" if access.use_system_store else "",
         bundle: access.certificates,
-        "SSL_CLIENT_CERT": access.client,
+        "SSL_CLIENT_CERT": access.client_certificate,
         "NO_PROXY": access.no_proxy,
     }
     for scheme, proxy in access.proxies.items():

@@ -163,9 +163,9 @@ def _permissions_text(folder: Path) -> str:
 
 def _supports_locks(prefix: Path) -> bool:
     """Try to lock a temporary file: some network file systems have no locks or only claim to."""
-    with tempfile.TemporaryFile(prefix=".pkgwidgets-", dir=prefix) as trial:
+    with tempfile.TemporaryFile(prefix=".pkgwidgets-", dir=prefix) as lock_file:
         try:
-            fcntl.flock(trial.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock_file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             return error.errno not in _NO_LOCK_ERRNOS
     return True
@@ -176,8 +176,8 @@ def _write_refusal(folder: Path) -> str | None:
     while not folder.exists():
         folder = folder.parent
     try:
-        with tempfile.TemporaryDirectory(prefix=".pkgwidgets-", dir=folder) as trial:
-            old, new = Path(trial, "a"), Path(trial, "b")
+        with tempfile.TemporaryDirectory(prefix=".pkgwidgets-", dir=folder) as temporary_folder:
+            old, new = Path(temporary_folder, "a"), Path(temporary_folder, "b")
             old.write_bytes(b"")
             old.rename(new)
     except OSError as error:

@@ -163,10 +163,10 @@ def remove_requested(dist_info: Path) -> None:
         return
     file, row = dist_info / "RECORD", f"{dist_info.name}/REQUESTED,"
     lines = file.read_bytes().splitlines(keepends=True)
-    beside = file.with_name("RECORD.pkgwidgets")
-    beside.write_bytes(b"".join(line for line in lines if not line.startswith(row.encode())))
-    shutil.copystat(file, beside)
-    beside.replace(file)
+    rewritten = file.with_name("RECORD.pkgwidgets")
+    rewritten.write_bytes(b"".join(line for line in lines if not line.startswith(row.encode())))
+    shutil.copystat(file, rewritten)
+    rewritten.replace(file)
     (dist_info / "REQUESTED").unlink()
 
 

@@ -169,7 +169,7 @@ class Client:
         verify: bool | str = access.certificates or settings["verify"] or True
         if access.is_insecure(url):
             verify = False
-        return proxies, verify, access.client or settings["cert"]
+        return proxies, verify, access.client_certificate or settings["cert"]
 
 
 def _redirect_target(url: str, location: str) -> str:
@@ -218,7 +218,7 @@ def _share_ssl_context(pool: Any, access: NetworkSettings, *, verify: bool | str
         pool.ConnectionCls = _UnverifiedHTTPSConnection
         return
     context = create_urllib3_context()
-    if access.system and not access.certificates:
+    if access.use_system_store and not access.certificates:
         context.load_default_certs()
     else:
         certificate_file, certificate_folder = pool.ca_certs, pool.ca_cert_dir

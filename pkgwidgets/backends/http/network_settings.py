@@ -23,16 +23,17 @@ Credentials = tuple[str, str]
 class NetworkSettings:
     """Network settings of our own client and of uv: both must reach the same files.
 
-    `insecure` lists hosts, with or without a port, whose certificates are not checked.
-    `certificates` is a PEM file of trusted certificates; `system` trusts those of the system.
-    `client` is a PEM file of the client certificate with its key. `proxies` maps schemes to URLs,
-    which may hold credentials. `keyring` asks the `keyring` command for passwords.
+    `insecure_hosts` are hosts, with or without a port, whose certificates are not checked.
+    `certificates` is a PEM file of trusted certificates; `use_system_store` trusts those of the
+    system. `client_certificate` is a PEM file of the client certificate with its key. `proxies`
+    maps schemes to URLs, which may hold credentials. `keyring` asks the `keyring` command for
+    passwords.
     """
 
-    insecure: tuple[str, ...] = ()
+    insecure_hosts: tuple[str, ...] = ()
     certificates: str = ""
-    system: bool = False
-    client: str = ""
+    use_system_store: bool = False
+    client_certificate: str = ""
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     no_proxy: str = ""
     keyring: bool = False
@@ -44,7 +45,7 @@ class NetworkSettings:
         if parts.port is None:
             default_port = 443 if parts.scheme == "https" else 80
             spellings.add(f"{_normalize_host(parts.hostname or '')}:{default_port}")
-        return any(_normalize_host(host) in spellings for host in self.insecure)
+        return any(_normalize_host(host) in spellings for host in self.insecure_hosts)
 
     def credentials(self, url: str) -> Credentials | None:
         """Return the credentials in the URL, else those of netrc or the keyring, as uv does.

@@ -127,7 +127,7 @@ class DetachedProcess:
         """Return the end of its standard error."""
         return _read(self._errors).strip()[-2000:]
 
-    def leave(self) -> None:
+    def detach(self) -> None:
         """Close its output and wait for the started process, which has forked: see `daemonize`."""
         self._output.close()
         self._child.wait()
@@ -142,7 +142,7 @@ def start(argv: Sequence[str], *, stdin: str, cwd: Path) -> DetachedProcess:
     """
     child_input, input_writer = os.pipe()
     output_reader, child_output = os.pipe()
-    error_file = tempfile.TemporaryFile()  # noqa: SIM115 - `leave` closes it
+    error_file = tempfile.TemporaryFile()  # noqa: SIM115 - `detach` closes it
     try:
         child = subprocess.Popen(
             [os.fspath(arg) for arg in argv],

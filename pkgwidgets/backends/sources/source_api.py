@@ -16,8 +16,6 @@ from pkgwidgets.analysis.api_changes import NameState, Parameter, Signature
 
 _MAX_ALIASES = 12
 """The longest chain of aliases that is followed."""
-_MISSING = Signature(state=NameState.MISSING)
-_UNKNOWN = Signature(state=NameState.UNKNOWN)
 _FOUND = Signature(state=NameState.FOUND)
 
 logging.getLogger("griffe").setLevel(logging.CRITICAL)

@@ -106,7 +106,7 @@ class JournalFiles:
                 filesystem.release(self.folder(transaction) / "reserve")
                 self._append(transaction, step, facts)
 
-    def close(self, transaction: str) -> None:
+    def clean_up(self, transaction: str) -> None:
         """Remove what only an open transaction needs; the marker last.
 
         If something cannot be removed, the marker stays for the next recovery.

@@ -72,7 +72,7 @@ class ApplyRequest:
         """Parse a request; raise ValueError if it is truncated or of another version."""
         values: dict[str, Any] = json.loads(text)
         if values.get("format") != _FORMAT:
-            raise ValueError("the order is of another version of pkgwidgets: restart the kernel")
+            raise ValueError("the request is of another version of pkgwidgets: restart the kernel")
         return cls(
             plan=plan_from_json(values["plan"]),
             interpreter=INTERPRETER.from_json(json.loads(values["interpreter"])),
@@ -124,7 +124,7 @@ class WorkerLauncher:
         try:
             return _read_start(worker)
         finally:
-            worker.leave()
+            worker.detach()
 
     def events(self, transaction: str, seen: int = 0) -> tuple[Sequence[Event], int]:
         """Return the events after `seen`, and the value to pass as `seen` next time."""

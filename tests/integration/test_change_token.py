@@ -1,10 +1,8 @@
-"""The stamp of an environment changes with each change, and only then."""
+"""The change token of an environment changes with each change, and only then."""
 
 from __future__ import annotations
 
 from pkgwidgets import PackageService
-
-# --- stamps
 
 
 def test_change_token_changes_after_an_upgrade(service: PackageService) -> None:
