@@ -9,9 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pkgwidgets.analysis.api_changes import ApiReader
-from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 from pkgwidgets.backends.config import index_selection
 from pkgwidgets.backends.environment import interpreter as interpreter_module
 from pkgwidgets.backends.environment import launch_command
@@ -20,19 +19,21 @@ from pkgwidgets.backends.environment.file_owners import RecordFileOwners
 from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER, InstalledEnvironment
 from pkgwidgets.backends.environment.record_files import RecordFiles
 from pkgwidgets.backends.history.journal import FolderJournal
-from pkgwidgets.backends.history.known_good import FolderKnownGood
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.installer import uv
 from pkgwidgets.backends.processes import process_info
 from pkgwidgets.backends.processes.running_kernels import RunningKernels
 from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
-from pkgwidgets.backends.sandbox.notebook_runner import KernelNotebookRunner
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
 from pkgwidgets.backends.worker.recovery_archive import archive
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest
 from pkgwidgets.core.interfaces import Backend, FileOwners, OtherKernels
+
+if TYPE_CHECKING:
+    from pkgwidgets.analysis.api_changes import ApiReader
+    from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 
 # Only this file names entry points and files. The backends that start or pack them get the names
 # as arguments, because an import would point up.
@@ -85,6 +86,11 @@ def file_owners(backend: Backend) -> FileOwners:
 
 def rehearsal_backend(backend: Backend) -> RehearsalBackend:
     """Return what rehearsals need beside a backend: scratch kernels and known-good versions."""
+    # Imported late: a process that never rehearses starts faster without it.
+    from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
+    from pkgwidgets.backends.history.known_good import FolderKnownGood
+    from pkgwidgets.backends.sandbox.notebook_runner import KernelNotebookRunner
+
     data_path = backend.journal.folder("-").parent.parent
     return RehearsalBackend(
         KernelNotebookRunner(backend.environment.interpreter), FolderKnownGood(data_path)

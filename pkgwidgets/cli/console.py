@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -53,10 +53,13 @@ class Console:
         """Write a message that is not part of the answer, to standard error."""
         self._write(sys.stderr, *parts)
 
-    def write_json(self, **fields: Any) -> None:
-        """Write the answer as JSON if that is requested, alone on standard output."""
+    def write_json(self, make: Callable[[], Mapping[str, Any]]) -> None:
+        """Write the answer as JSON if that is requested, alone on standard output.
+
+        `make` is called only then: text output needs no JSON values.
+        """
         if self.json:
-            self._write(sys.stdout, json.dumps({"success": True, **fields}, indent=2))
+            self._write(sys.stdout, json.dumps({"success": True, **make()}, indent=2))
 
     def write_error(self, error: PkgwidgetsError) -> None:
         """Write an error with its hint: to standard error, or as the JSON answer."""

@@ -9,7 +9,6 @@ from pkgwidgets.commands import grammar
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
 
 from .console import Console
-from .verbs import DONE, FAILED, VERBS
 
 INTERRUPTED = 130
 """The exit code that shells use for SIGINT; nothing was started."""
@@ -29,6 +28,8 @@ def main(argv: Sequence[str] | None = None, *, start_demo: StartDemo) -> int:
         request = grammar.parse(arguments)
         if request.verb == "demo":
             return start_demo(request.terminal)
+        from .verbs import DONE, FAILED, VERBS  # half of all imports: `--help` needs none of it
+
         code = VERBS[request.verb](request, console)
         # A change that was made is not a failure because its report could not be written.
         report_lost = console.write_failed and request.verb not in grammar.CHANGING

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 from pkgwidgets.commands.grammar import Request
 from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
@@ -47,7 +48,7 @@ def packages(request: Request, console: Console) -> int:
         rows = tuple(inventory.get_package(backend, name) for name in request.names)
     else:
         rows = inventory.get_packages(backend)
-    console.write_json(packages=[payloads.package(row) for row in rows])
+    console.write_json(lambda: {"packages": [payloads.package(row) for row in rows]})
     console.show(tables.packages(rows), _package_count(rows, backend))
     return DONE
 
@@ -57,7 +58,7 @@ def updates(request: Request, console: Console) -> int:
     backend = _connect_and_recover(request, console)
     with console.reporting() as report:
         rows = _check_for_updates(backend, request, report)
-    console.write_json(updates=[payloads.package(row) for row in rows])
+    console.write_json(lambda: {"updates": [payloads.package(row) for row in rows]})
     newer = [row for row in rows if row.update_available]
     unknown = [row for row in rows if row.update_available is None]
     table: list[Part] = [tables.updates([*newer, *unknown])] if newer or unknown else []
@@ -71,12 +72,12 @@ def plan(request: Request, console: Console) -> int:
     """Show a plan."""
     backend = _connect_and_recover(request, console)
     if _has_nothing_to_undo(backend, request):
-        console.write_json(plan=None)
+        console.write_json(lambda: {"plan": None})
         console.show(_NO_UNDO)
         return NOTHING
     with console.reporting() as report:
         proposal = plan_for(request.plan_request, BackendPlanner(backend, report))
-    console.write_json(plan=payloads.plan(proposal))
+    console.write_json(lambda: {"plan": payloads.plan(proposal)})
     console.show(*_plan_parts(proposal))
     if proposal.commands:
         console.show("The same in a terminal:", *(f"  {line}" for line in proposal.commands))
@@ -89,20 +90,20 @@ def change(request: Request, console: Console) -> int:
         raise InvalidRequest("answer", None, _CANNOT_CONFIRM)
     backend = _connect_and_recover(request, console)
     if _has_nothing_to_undo(backend, request):
-        console.write_json(plan=None, transaction=None)
+        console.write_json(lambda: {"plan": None, "transaction": None})
         console.show(_NO_UNDO)
         return NOTHING
     with console.reporting() as report:
         proposal = plan_for(request.plan_request, BackendPlanner(backend, report))
     if not proposal:
-        console.write_json(plan=payloads.plan(proposal), transaction=None)
+        console.write_json(lambda: {"plan": payloads.plan(proposal), "transaction": None})
         console.show(*_plan_parts(proposal))
         return NOTHING
     write = console.show_message if console.json else console.show
     if not request.yes or not console.json:
         write(f"In {_describe_environment(backend)}:", *_plan_parts(proposal))
     if not request.yes and not console.confirm("Apply this?"):
-        console.write_json(plan=payloads.plan(proposal), transaction=None)
+        console.write_json(lambda: {"plan": payloads.plan(proposal), "transaction": None})
         console.show("Nothing was changed.")
         return NOTHING
     return _apply(backend, proposal, request, console)
@@ -112,7 +113,7 @@ def history(request: Request, console: Console) -> int:
     """List the transactions, newest first."""
     transactions = _connect_and_recover(request, console).journal.transactions()
     console.write_json(
-        transactions=[payloads.transaction(transaction) for transaction in reversed(transactions)]
+        lambda: {"transactions": [payloads.transaction(entry) for entry in reversed(transactions)]}
     )
     console.show(tables.history(transactions) if transactions else "Nothing was done here yet.")
     return DONE
@@ -122,8 +123,10 @@ def recover(request: Request, console: Console) -> int:
     """Recover an interrupted change, even where the interpreter does not start."""
     recovered = recover_environment(request.python)
     console.write_json(
-        recovered=None if recovered is None else recovered.id,
-        outcome=recovered and recovered.outcome,
+        lambda: {
+            "recovered": None if recovered is None else recovered.id,
+            "outcome": recovered and recovered.outcome,
+        }
     )
     console.show("There was nothing to recover." if recovered is None else recovered.message)
     return NOTHING if recovered is None else DONE
@@ -167,6 +170,11 @@ def _check_for_updates(
     )
 
 
+def _transaction_json(transaction: Transaction, request: Request) -> dict[str, Any]:
+    results = {"results": payloads.results(transaction)} if request.everything else {}
+    return {"transaction": payloads.transaction(transaction), **results}
+
+
 def _apply(backend: Backend, plan: Plan, request: Request, console: Console) -> int:
     try:
         with console.reporting() as report, _acknowledge_interrupt():
@@ -175,8 +183,7 @@ def _apply(backend: Backend, plan: Plan, request: Request, console: Console) -> 
         # The interrupt came after the commit: the change was made, so this is no failure.
         transaction = operations.get_transaction(backend, error.transaction)
         console.show_message(error.sentence())
-    results = {"results": payloads.results(transaction)} if request.everything else {}
-    console.write_json(transaction=payloads.transaction(transaction), **results)
+    console.write_json(lambda: _transaction_json(transaction, request))
     console.show(
         f"Done: {', '.join(map(str, transaction.changes))}.",
         f"`{_undo_command(transaction, request)}` takes it back. "

@@ -6,7 +6,6 @@ import argparse
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any, NoReturn, get_args
 
 from pkgwidgets.core.errors import InvalidRequest
@@ -115,6 +114,8 @@ class _VersionAction(argparse.Action):
     """Print the version of pkgwidgets and exit."""
 
     def __call__(self, parser: argparse.ArgumentParser, *args: object, **options: object) -> None:
+        from importlib import metadata  # it takes a while to load
+
         print(f"pkgwidgets {metadata.version('pkgwidgets')}")
         parser.exit()
 

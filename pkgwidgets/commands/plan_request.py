@@ -8,8 +8,8 @@ from typing import Literal, Protocol, get_args
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_name, checked_requirement
+from pkgwidgets.core.plan_arguments import checked_target
 from pkgwidgets.core.plans import AllowPolicy, Plan
-from pkgwidgets.operations import planning
 
 Action = Literal["upgrade", "install", "uninstall", "undo"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -34,7 +34,7 @@ class PlanRequest:
         _check_shape(self)
         for name in self.names:
             _check_name(self.action, name)
-        planning.checked_target(self.version, self.names)
+        checked_target(self.version, self.names)
 
 
 class Planner(Protocol):
@@ -66,20 +66,28 @@ class BackendPlanner:
         self, names: tuple[str, ...] | None, version: str | None, allow: AllowPolicy, /
     ) -> Plan:
         """Plan to upgrade packages; None means everything."""
+        from pkgwidgets.operations import planning
+
         return planning.plan_upgrade(
             self.backend, names, version=version, allow=allow, report=self.report
         )
 
     def plan_install(self, requirements: tuple[str, ...], allow: AllowPolicy, /) -> Plan:
         """Plan to install the projects that requirements name."""
+        from pkgwidgets.operations import planning
+
         return planning.plan_install(self.backend, requirements, allow=allow, report=self.report)
 
     def plan_uninstall(self, names: tuple[str, ...], /) -> Plan:
         """Plan to uninstall packages."""
+        from pkgwidgets.operations import planning
+
         return planning.plan_uninstall(self.backend, names)
 
     def plan_undo(self, transaction: str | None, /) -> Plan:
         """Plan to undo a transaction; None means the last one."""
+        from pkgwidgets.operations import planning
+
         return planning.plan_undo(self.backend, transaction, report=self.report)
 
 

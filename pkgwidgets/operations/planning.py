@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import cast, get_args
 
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest, PlanImpossible
@@ -17,9 +15,9 @@ from pkgwidgets.core.history import changed_since, committed, find_transaction, 
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, Report, ResolveRequest, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
+from pkgwidgets.core.plan_arguments import checked_allow, checked_target
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.core.versions import checked_version
 
 from .plan_builder import (
     attach_wheels,
@@ -79,16 +77,6 @@ def plan_upgrade(
         held_back=(*proposal.held_back, *unmanaged),
         allow=effective_allow,
     )
-
-
-def checked_target(version: str | None, names: Collection[str] | None) -> Version | None:
-    """Return the version to upgrade to; raise `InvalidRequest` unless there is exactly one name."""
-    if version is None:
-        return None
-    target = checked_version(version)
-    if names is None or len(names) != 1:
-        raise InvalidRequest("version", version, "a version needs exactly one name")
-    return target
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +215,6 @@ def plan_undo(
     return build_plan(
         snapshot, requested, changes, undoes=undone.id, from_save_point=from_save_point
     )
-
-
-def checked_allow(text: str) -> AllowPolicy:
-    """Return the policy that a text names; raise `InvalidRequest` for any other text."""
-    if text not in get_args(AllowPolicy):
-        raise InvalidRequest("allow", text, f"one of {', '.join(get_args(AllowPolicy))} is wanted")
-    return cast("AllowPolicy", text)
 
 
 def _reversed_changes(transaction: Transaction) -> tuple[Change, ...]:

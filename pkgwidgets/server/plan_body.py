@@ -9,9 +9,9 @@ from typing import Any
 from pkgwidgets.commands.plan_request import ACTIONS, PlanRequest
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.names import checked_name, checked_requirement
+from pkgwidgets.core.plan_arguments import checked_allow
 from pkgwidgets.core.plans import AllowPolicy
 from pkgwidgets.core.versions import checked_version
-from pkgwidgets.operations.planning import checked_allow
 
 from . import request_body
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,6 @@ from pkgwidgets.backends.environment.scripts.describe_interpreter import interpr
 from pkgwidgets.backends.processes import process
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused
-from pkgwidgets.core.json_values import JsonShape
-
-INTERPRETER = JsonShape(Interpreter)
-"""The JSON of an interpreter's description, also as it is passed to another process."""
 
 _MARK = "pkgwidgets-facts:"
 _ANSWER_SECONDS = 60.0
@@ -75,6 +72,17 @@ def _ask_interpreter(python: Path, stat_key: tuple[int, ...]) -> Interpreter:
     return _parse_facts(python, json.loads(answer.partition("\n")[0]))
 
 
-def _parse_facts(python: Path, facts: dict[str, Any]) -> Interpreter:
-    search = tuple(dict.fromkeys(map(Path, facts["search"])))
-    return INTERPRETER.from_json({**facts, "python": python, "search": search})
+def _parse_facts(python: Path, facts: Mapping[str, Any]) -> Interpreter:
+    # By hand: at every start this process describes itself, and msgspec takes a while to load.
+    return Interpreter(
+        python=python,
+        version=facts["version"],
+        prefix=Path(facts["prefix"]),
+        base_prefix=Path(facts["base_prefix"]),
+        scheme={name: Path(folder) for name, folder in facts["scheme"].items()},
+        search=tuple(dict.fromkeys(map(Path, facts["search"]))),
+        markers=facts["markers"],
+        tags=tuple(facts["tags"]),
+        externally_managed=facts["externally_managed"],
+        stdlib=Path(facts["stdlib"]),
+    )

@@ -14,7 +14,6 @@ import uv
 
 from pkgwidgets.backends.config.index_selection import SourceFactory
 from pkgwidgets.backends.config.index_sources import IndexSources
-from pkgwidgets.backends.environment.interpreter import INTERPRETER
 from pkgwidgets.backends.history.event_log import EventLog
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.processes import process
@@ -30,6 +29,7 @@ from pkgwidgets.core.plans import Plan
 from . import code_snapshot, initiator
 
 _FORMAT = 1
+_INTERPRETER = JsonShape(Interpreter)
 _SOURCES = JsonShape(IndexSources, parts=(JsonShape(NetworkSettings),))
 
 # `-I` ignores the working directory and the user's variables. Packages that the worker needs may
@@ -61,7 +61,7 @@ class ApplyRequest:
         values = {
             "format": _FORMAT,
             "plan": plan_to_json(self.plan),
-            "interpreter": json.dumps(INTERPRETER.to_json(self.interpreter)),
+            "interpreter": json.dumps(_INTERPRETER.to_json(self.interpreter)),
             "sources": None if self.sources is None else _SOURCES.to_json(self.sources),
             "asked_by": self.asked_by,
         }
@@ -75,7 +75,7 @@ class ApplyRequest:
             raise ValueError("the request is of another version of pkgwidgets: restart the kernel")
         return cls(
             plan=plan_from_json(values["plan"]),
-            interpreter=INTERPRETER.from_json(json.loads(values["interpreter"])),
+            interpreter=_INTERPRETER.from_json(json.loads(values["interpreter"])),
             sources=None if values["sources"] is None else _SOURCES.from_json(values["sources"]),
             asked_by=str(values["asked_by"]),
         )

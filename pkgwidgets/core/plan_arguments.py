@@ -1,0 +1,29 @@
+"""Check what a user gives for a plan: how far it may reach, and which version it wants."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import cast, get_args
+
+from packaging.version import Version
+
+from .errors import InvalidRequest
+from .plans import AllowPolicy
+from .versions import checked_version
+
+
+def checked_allow(text: str) -> AllowPolicy:
+    """Return the policy that a text names; raise `InvalidRequest` for any other text."""
+    if text not in get_args(AllowPolicy):
+        raise InvalidRequest("allow", text, f"one of {', '.join(get_args(AllowPolicy))} is wanted")
+    return cast("AllowPolicy", text)
+
+
+def checked_target(version: str | None, names: Collection[str] | None) -> Version | None:
+    """Return the version to upgrade to; raise `InvalidRequest` unless there is exactly one name."""
+    if version is None:
+        return None
+    target = checked_version(version)
+    if names is None or len(names) != 1:
+        raise InvalidRequest("version", version, "a version needs exactly one name")
+    return target
