@@ -1,4 +1,4 @@
-"""The errors: each carries its facts, describes them in one sentence and advises a next step.
+"""The errors: each has its facts, one sentence, advice, an HTTP status and an exit code.
 
 A new error needs two places: its class here, with `code`, `http_status`, `exit_code`, advice and
 a line in the tree below, and an example in `tests/error_examples.py`. Advice that no error gave

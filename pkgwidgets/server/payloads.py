@@ -1,4 +1,4 @@
-"""Values as JSON, and errors as HTTP statuses."""
+"""Write values and errors as JSON answers; an error's status is in `core/errors.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How to reach the host of an index: certificates, proxies and credentials."""
+"""How to reach the host of an index: settings only, which `client.py` applies."""
 
 from __future__ import annotations
 

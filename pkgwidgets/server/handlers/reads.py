@@ -11,7 +11,7 @@ from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory
-from pkgwidgets.server import openapi, payloads, progress
+from pkgwidgets.server import payloads, progress
 from pkgwidgets.server.base_handler import BaseHandler, requires_execute, requires_read
 from pkgwidgets.server.errors import RequestRefused, TransactionNotFound
 from pkgwidgets.server.response_cache import JsonResponse
@@ -186,6 +186,8 @@ class OpenApiHandler(BaseHandler):
     @requires_read
     async def get(self) -> None:
         """Answer the document (OpenAPI 3.1)."""
+        from pkgwidgets.server import openapi  # imported late: few ask for it, and it takes a while
+
         await self.write_json(openapi.response(self.base_url))
 
 
