@@ -37,17 +37,22 @@ class BackgroundJob:
         """Whether work is running."""
         return not self._idle.is_set()
 
-    def start(self, work: Work, on_failure: OnFailure) -> bool:
+    def start(
+        self, work: Work, on_failure: OnFailure, on_start: Callable[[], None] = lambda: None
+    ) -> bool:
         """Start `work` and return True, or return False if other work is running.
 
         If the running work is cancelled, return True; `work` starts as soon as that work has ended.
         `on_failure` gets the sentence of an exception; unexpected exceptions are logged too.
+        `on_start` is called before `work` can begin, so that quick work cannot end before it.
         """
         with self._lock:
+            if self.is_busy and not self._cancelled.is_set():
+                return False
+            on_start()
             if self.is_busy:
-                if self._cancelled.is_set():
-                    self._pending = (work, on_failure)
-                return self._cancelled.is_set()
+                self._pending = (work, on_failure)
+                return True
             self._idle.clear()
             self._cancelled.clear()
         threading.Thread(

@@ -77,13 +77,15 @@ class PlanController:
                 on_planned()
                 self._show(request, plan)
 
-        if self._plan_view.state == "loading":
-            self.tasks.cancel()
-        if self.tasks.start(work, on_failure or self._plan_view.fail):
+        def open_view() -> None:
             self._plan, self._request = None, request
             self.checks.end()
             self._task_view.close_view()
             self._plan_view.begin(request.title)
+
+        if self._plan_view.state == "loading":
+            self.tasks.cancel()
+        self.tasks.start(work, on_failure or self._plan_view.fail, open_view)
 
     def widen(self) -> None:
         """Plan the same request with more packages allowed to change."""
@@ -170,11 +172,13 @@ class PlanController:
             finally:
                 self._on_finished()
 
-        if self.tasks.start(work, self._task_view.fail):
+        def open_view() -> None:
             self._plan = None
             self.checks.end()
             self._plan_view.close_view()
             self._task_view.begin(title)
+
+        self.tasks.start(work, self._task_view.fail, open_view)
 
 
 def _begun_by(running: Transaction) -> str:

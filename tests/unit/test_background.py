@@ -33,3 +33,20 @@ def test_cancelled_job_is_followed_by_the_next(caplog: pytest.LogCaptureFixture)
     assert tasks.wait(30)
     assert "a surprise" in failed[0]
     assert "the panel's work failed" in caplog.text
+
+
+def test_on_start_is_called_before_the_work_begins() -> None:
+    job, order = BackgroundJob(), list[str]()
+    for _ in range(50):
+        assert job.start(lambda: order.append("work"), order.append, lambda: order.append("start"))
+        assert job.wait(30)
+    assert order == ["start", "work"] * 50
+
+
+def test_on_start_is_not_called_for_refused_work() -> None:
+    job, gate, order = BackgroundJob(), threading.Event(), list[str]()
+    assert job.start(lambda: order.append(str(gate.wait(30))), order.append)
+    assert not job.start(lambda: order.append("work"), order.append, lambda: order.append("start"))
+    gate.set()
+    assert job.wait(30)
+    assert order == ["True"]
