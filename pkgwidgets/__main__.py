@@ -47,10 +47,17 @@ def _run_verb(argv: Sequence[str] | None) -> int:
         if raises_interrupts:  # during the imports, an interrupt just ends the process
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         from pkgwidgets.cli import main as main_module
+
+        if not _asks_for_help(argv):  # it needs half of the imports
+            from pkgwidgets.cli import verbs as verbs
     finally:
         if raises_interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)
     return main_module.main(argv, start_demo=_start_demo)
+
+
+def _asks_for_help(argv: Sequence[str] | None) -> bool:
+    return not {"-h", "--help", "--version"}.isdisjoint(sys.argv if argv is None else argv)
 
 
 def _start_demo(in_terminal: bool) -> int:

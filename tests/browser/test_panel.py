@@ -22,11 +22,15 @@ CHANGED_ELSEWHERE = (
 )
 BEGUN_ELSEWHERE = (
     "import subprocess, sys\n"
+    "from pkgwidgets.demo.wheel_builder import BuiltWheel\n"
+    "files = {'dawdler.py': 'import time\\ntime.sleep(3)\\n'}\n"
+    "garden.index.publish(BuiltWheel(name='dawdler', version='1.0', files=files))\n"
     "code = 'import sys; from pkgwidgets import PackageService; "
-    "PackageService(sys.argv[1], index_url=sys.argv[2]).upgrade_package(sys.argv[3])'\n"
+    "PackageService(sys.argv[1], index_url=sys.argv[2]).install_package(sys.argv[3])'\n"
     "other = subprocess.Popen([sys.executable, '-c', code, str(garden.python),"
-    " garden.index_url, 'seedshelf'], stderr=subprocess.DEVNULL)"
+    " garden.index_url, 'dawdler'], stderr=subprocess.DEVNULL)"
 )
+"""Another process installs a package whose import takes long enough to be noticed."""
 
 
 # --- plans
@@ -173,8 +177,8 @@ def test_change_on_the_disk_is_shown(notebook: PanelNotebook) -> None:
 @pytest.mark.parametrize("notebook", [[BEGUN_ELSEWHERE]], indirect=True, ids=["cells"])
 def test_transaction_of_another_process_is_followed_to_its_end(notebook: PanelNotebook) -> None:
     notebook.run(2)
-    expect(notebook.part("Progress")).to_contain_text("seedshelf 1.4.1 → 1.4.2")
-    expect(notebook.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.2")
+    expect(notebook.part("Progress")).to_contain_text("dawdler 1.0 (new)")
+    expect(notebook.row("dawdler").locator(".pkgw-c-version")).to_have_text("1.0")
 
 
 def test_reload_and_second_view_show_the_same_state(notebook: PanelNotebook) -> None:

@@ -144,7 +144,9 @@ def test_version_is_chosen_with_arrow_keys_and_planned_with_enter(
 
 
 def test_hidden_cells_are_skipped_by_the_keyboard(notebook: Notebook) -> None:
-    output = show_table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
+    output = show_table(
+        notebook, 20, then="\ntable.update_header(refusal='The system owns it.')\ntable"
+    )
     output.get_by_label("Filter packages").focus()
     assert press(notebook, "ArrowDown", "Home") == ["pod-0000", "name"]
     assert press(notebook, "ArrowLeft", "ArrowRight") == ["pod-0000", "version"]

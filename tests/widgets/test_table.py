@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from held_transactions import eventually
 from jupyterlab_server import Notebook
 from playwright.sync_api import Locator, expect
 from widgets.sample_tables import KINDS, SHOWN, kernel_messages, show_source, show_table
@@ -147,8 +148,13 @@ def test_open_row_shows_details_and_only_http_links(notebook: Notebook) -> None:
         ["Yes", "https://example.invalid/a%20b", "noopener noreferrer", "_blank"]
     ]
     below = output.locator("tr[data-id=pod-0003]")
-    bottom = row.evaluate("(node) => node.getBoundingClientRect().bottom")
-    assert abs(below.evaluate("(node) => node.getBoundingClientRect().top") - bottom) < 1
+
+    def gap() -> float:
+        bottom = row.evaluate("(node) => node.getBoundingClientRect().bottom")
+        top = below.evaluate("(node) => node.getBoundingClientRect().top")
+        return abs(float(top) - float(bottom))
+
+    eventually(lambda: gap() < 1)  # the page may still be laid out
     detail.get_by_role("button", name="Uninstall pod-0002").click()
     assert kernel_messages(notebook)[-1] == {"type": "uninstall", "names": ["pod-0002"]}
     row.get_by_role("button", name="pod-0002", exact=True).click()
@@ -213,7 +219,9 @@ def test_rows_reset_to_their_first_state_are_shown(notebook: Notebook) -> None:
 
 
 def test_read_only_environment_has_no_buttons_and_a_reason(notebook: Notebook) -> None:
-    output = show_table(notebook, 20, then="\ntable.say(refusal='The system owns it.')\ntable")
+    output = show_table(
+        notebook, 20, then="\ntable.update_header(refusal='The system owns it.')\ntable"
+    )
     expect(output.locator(".pkgw-note").first).to_have_text("The system owns it.")
     expect(output.get_by_role("button", name="Upgrade")).to_have_count(0)
     expect(output.get_by_role("button", name="Retry pod-0005")).to_be_visible()
