@@ -20,9 +20,9 @@ WIDTHS = {"wide": 1400, "narrow": 620}
 SLOWLY = """
 import threading
 gate = threading.Event()
-def delay(name):
-    method = getattr(service, name)
-    setattr(service, name, lambda *args, **options: gate.wait(120) and method(*args, **options))
+def delay(owner, name):
+    method = getattr(owner, name)
+    setattr(owner, name, lambda *args, **options: gate.wait(120) and method(*args, **options))
 """
 """Delay calls of the service, so that a short state lasts long enough for a picture."""
 NOTHING_NEWER = """
@@ -147,7 +147,7 @@ def take_pictures(notebook: PanelNotebook, name: str, place: Locator | None = No
 
 
 def test_first_load_shows_rows_while_the_index_is_requested(stage: PanelNotebook) -> None:
-    notebook = show_panel(stage, SLOWLY + "delay('list_updates')")
+    notebook = show_panel(stage, SLOWLY + "delay(service.values, 'updates')")
     expect(notebook.row("raintable")).to_contain_text("2.0.0")
     expect(notebook.panel).to_contain_text("asking the index…")
     take_pictures(notebook, "first-load")
@@ -252,7 +252,7 @@ def test_table_of_a_thousand_rows_is_shown(stage: PanelNotebook) -> None:
 def test_plan_is_shown_and_applied(stage: PanelNotebook) -> None:
     notebook = show_panel(stage, SLOWLY)
     notebook.wait_until_checked()
-    notebook.ask("delay('plan_upgrade')")
+    notebook.ask("delay(service, 'plan_upgrade')")
     notebook.row("bedplanner").get_by_role("button", name="Upgrade bedplanner").click()
     expect(notebook.button("Apply")).to_be_disabled()
     expect(notebook.button("Cancel")).to_be_focused()
