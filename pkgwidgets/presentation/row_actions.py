@@ -14,7 +14,7 @@ from pkgwidgets.core.releases import Release
 
 ActionName = Literal["", "upgrade", "explain", "retry"]
 
-LABELS: dict[ActionName, str] = {"upgrade": "Upgrade", "explain": "Blocked…", "retry": "Retry"}
+LABELS: dict[ActionName, str] = {"upgrade": "Upgrade", "explain": "Why blocked?", "retry": "Retry"}
 """The label of an action's button, unless its row needs another."""
 _STATUSES_UNDER_WAY = (PackageStatus.INSTALLING, PackageStatus.UPGRADING)
 
@@ -95,7 +95,7 @@ def version_options(
             latest = version
             notes.append("latest")
         if version == compatible and version != latest:
-            notes.append("newest that fits")
+            notes.append("compatible")
         day = f"{release.uploaded:%Y-%m-%d}" if release.uploaded is not None else ""
         is_picked = version == (compatible or installed)
         options.append(

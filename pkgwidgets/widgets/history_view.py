@@ -13,6 +13,7 @@ from pkgwidgets.core.history import MAX_SAVE_POINTS, changed_since, committed, i
 from pkgwidgets.core.transactions import Outcome, Transaction
 
 from .assets import STATIC, bundle
+from .labels import undo_label
 from .package_table import Message
 
 
@@ -45,7 +46,9 @@ class HistoryView(anywidget.AnyWidget):
         self.entries = [
             {
                 **_entry(transaction),
-                "undo": transaction.id in undoable_ids,
+                **_undo_fields(
+                    transaction, transactions, is_undoable=transaction.id in undoable_ids
+                ),
                 "undone": transaction.id in undone_ids,
             }
             for transaction in reversed(transactions)
@@ -54,7 +57,7 @@ class HistoryView(anywidget.AnyWidget):
     def show_log(self, transaction: str, events: Iterable[Event]) -> None:
         """Show the log of one transaction."""
         lines = [line for event in events for line in _log_lines(event)]
-        self.logs = {**self.logs, transaction: "\n".join(lines) or "It told nothing."}
+        self.logs = {**self.logs, transaction: "\n".join(lines) or "The log is empty."}
 
     def close_view(self) -> None:
         """Close the view."""
@@ -93,9 +96,18 @@ def _entry(transaction: Transaction) -> dict[str, Any]:
         "outcome": transaction.outcome.value,
         "changes": [str(change) for change in transaction.changes],
         "who": " · ".join(filter(None, [transaction.user, transaction.process])),
-        "takes_back": bool(transaction.plan.undoes),
         "error": transaction.error or "",
     }
+
+
+def _undo_fields(
+    transaction: Transaction, transactions: Sequence[Transaction], *, is_undoable: bool
+) -> dict[str, str]:
+    """Return whether a transaction is an undo or a redo, and the label of its button."""
+    is_backward = is_undo(transaction, transactions)
+    direction = ("undo" if is_backward else "redo") if transaction.plan.undoes else ""
+    undo = undo_label(is_undo=is_backward) if is_undoable else ""
+    return {"direction": direction, "undo": undo}
 
 
 def _log_lines(event: Event) -> list[str]:

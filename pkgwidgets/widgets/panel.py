@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets
 
 from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.history import find_transaction
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import package_table_html
 from pkgwidgets.presentation.hints import Face, render
@@ -162,9 +163,10 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "log", "id": str(transaction_id)}:
                 self.history_view.show_log(transaction_id, self.service.list_events(transaction_id))
             case {"type": "undo", "id": str(transaction_id)}:
-                for transaction in self.service.values.history():
-                    if transaction.id == transaction_id:
-                        self._plan(panel_request.undo(self.service, transaction))
+                history = self.service.values.history()
+                transaction = find_transaction(history, transaction_id)
+                if transaction is not None:
+                    self._plan(panel_request.undo(self.service, transaction, history))
 
     def _on_connection(self, message: Message) -> None:
         match message:
