@@ -12,7 +12,6 @@ export const LABELS = {
   apply: "Apply",
   cancel: "Cancel",
   close: "Close",
-  undo: "Undo",
   commands: "Commands",
   log: "Log",
   rehearse: "Rehearse on this notebook",
