@@ -10,7 +10,7 @@ import traitlets
 
 from pkgwidgets.core.events import Event, describe
 from pkgwidgets.core.history import MAX_SAVE_POINTS, changed_since, committed, in_force, is_undo
-from pkgwidgets.core.transactions import Outcome, Transaction
+from pkgwidgets.core.transactions import Transaction
 
 from .assets import STATIC, bundle
 from .labels import undo_label
@@ -38,11 +38,8 @@ class HistoryView(anywidget.AnyWidget):
     def show(self, transactions: Sequence[Transaction]) -> None:
         """Show transactions, given oldest first."""
         undoable_ids = {transaction.id for transaction in undoable(transactions)}
-        undone_ids = {
-            transaction.plan.undoes
-            for transaction in transactions
-            if transaction.plan.undoes and transaction.outcome is Outcome.COMMITTED
-        }
+        # After a redo the first change is in force again.
+        undone_ids = {transaction.plan.undoes for transaction in in_force(transactions)}
         self.entries = [
             {
                 **_entry(transaction),

@@ -159,7 +159,12 @@ def _kind_text(variable: Variable) -> str:
 
 
 def _stage_text(event: Event) -> str:
-    """Return the progress of an event as a text, in bytes if those are known."""
+    """Return the progress of an event as a text, in bytes if those are known.
+
+    The text of the first stage is the whole plan, which only the log has room for.
+    """
+    if event.stage is Stage.RESOLVING:
+        return _STAGES[event.stage]
     if event.stage is Stage.FETCHING and event.total:
         done_text = f"{format_size(event.done)} of " if event.done else ""
         return f"fetching {done_text}{format_size(event.total)}"

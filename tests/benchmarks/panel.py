@@ -258,7 +258,7 @@ def measure_refresh(browser: Browser, lab: Lab, runs: int) -> None:
     notebook = open_notebook(browser, lab, GARDEN, PANEL)
     notebook.run(0, wait=True)
     row = notebook.run(1).locator("tr[data-id=seedshelf]")
-    notebook.page.get_by_text("checked moments ago").wait_for()
+    notebook.page.get_by_text("checked a moment ago").wait_for()
     python, index = notebook.ask(
         "import json; print(json.dumps([str(garden.python), garden.index_url]))"
     )

@@ -87,7 +87,9 @@ def rehearsal_region(notebook: PanelNotebook) -> Locator:
 
 def test_plan_names_the_cells_that_would_break(notebook: PanelNotebook) -> None:
     open_plan(notebook, "frostcall")
-    impact = notebook.part("Plan").get_by_role("status", name="What this notebook uses")
+    impact = notebook.part("Plan").get_by_role(
+        "status", name="Changed packages that this notebook uses"
+    )
     expect(impact).to_contain_text("1 cell would fail")
     expect(impact.locator("tr").nth(1)).to_contain_text("frostcall.frost_tonight")
     expect(impact.locator("tr").nth(1)).to_contain_text("breaks")
@@ -271,7 +273,7 @@ def test_restart_and_run_runs_nothing_if_the_notebook_was_closed(notebook: Panel
     notebook.page.route("**/api/contents/**", lambda route: route.fulfill(status=404))
     notebook.page.evaluate("() => window.restarting()")
     expect(notebook.part("Progress")).to_contain_text(
-        "The kernel was restarted, but nothing was run"
+        "The kernel was restarted, but no cell was run"
     )
     take_picture(notebook.panel, "restart-not-run")
     notebook.page.unroute("**/api/contents/**")
