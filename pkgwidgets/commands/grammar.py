@@ -235,8 +235,8 @@ def _add_allow_option(parser: _Parser) -> None:
         "--allow",
         choices=get_args(AllowPolicy),
         default="dependencies",
-        help="Other packages that may change: none (self), dependencies of the named packages "
-        "(dependencies), or any (all) (default: dependencies)",
+        help="Which other packages may change: none (self), those that the named packages depend "
+        "on (dependencies), or any (all); default: dependencies",
     )
 
 

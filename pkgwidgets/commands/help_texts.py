@@ -56,8 +56,8 @@ environment recovers it as well; this one also works if the interpreter does not
 start. It needs no network.""",
     "panel": "The panel shows the packages of the environment, with buttons for each change.",
     "demo": """\
-The demo creates a small environment and a local package index, and opens a
-notebook on them in JupyterLab. Both are deleted at the end. It needs no network.""",
+The demo creates a small environment and a local package index. It opens a
+notebook on them in JupyterLab and deletes them at the end. It needs no network.""",
 }
 
 _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -72,7 +72,7 @@ _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
     "plan": (
         ("plan pandas", "Show what an upgrade would change"),
         ("plan --install 'polars>=1'", "Show what an installation would change"),
-        ("plan --undo", "Show what undoing the last change would do"),
+        ("plan --undo", "Show what an undo would change"),
     ),
     "upgrade": (
         ("upgrade pandas", "Upgrade to the compatible version"),
@@ -81,7 +81,7 @@ _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("upgrade --all", "Upgrade all packages"),
     ),
     "install": (
-        ("install polars", "Install the newest version that is compatible"),
+        ("install polars", "Install the compatible version"),
         ("install 'polars>=1' rich", "Install two packages in one transaction"),
     ),
     "uninstall": (("uninstall polars rich", "Uninstall two packages in one transaction"),),
@@ -111,11 +111,11 @@ _COMMAND_LINE_EXAMPLES = (
 
 _EXIT_CODES = """\
 exit codes:
-  0  Done
-  1  Failed: the change was rolled back, or the error says what to fix
-  2  Invalid or impossible request: nothing was changed
-  3  Nothing to do, or not confirmed: nothing was changed
-  130  Interrupted before a change was started"""
+  0  Done.
+  1  Failed. The change was rolled back, or the error says what to fix.
+  2  Invalid or impossible request. Nothing was changed.
+  3  Nothing to do, or not confirmed. Nothing was changed.
+  130  Interrupted before a change was started."""
 
 
 def overview(verbs: Sequence[str]) -> str:

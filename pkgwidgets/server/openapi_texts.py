@@ -46,7 +46,7 @@ class RouteText:
 
 
 _STORED_PLAN = (
-    "To apply a plan from `POST plans`, send only its id as `plan`. It is applied as it was shown."
+    "To apply a plan from `POST plans`, send only its id as `plan`. It is applied exactly as shown."
 )
 _BODY_IS_OPTIONAL = "Without a body, a plan is made and applied."
 
