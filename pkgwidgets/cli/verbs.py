@@ -15,7 +15,7 @@ from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
 from pkgwidgets.commands.recovery import recover_environment, recovery_message
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError, TooLate
-from pkgwidgets.core.history import undoable
+from pkgwidgets.core.history import is_undo, undoable
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
@@ -63,7 +63,7 @@ def updates(request: Request, console: Console) -> int:
     newer = [row for row in rows if row.update_available]
     unknown = [row for row in rows if row.update_available is None]
     table: list[Part] = [tables.updates([*newer, *unknown])] if newer or unknown else []
-    count = count_noun(len(newer), "update")
+    count = count_noun(len(newer), "update") if newer else "no updates"
     summary = f"{_package_count(rows, backend)}: {count} on {backend.index.url}"
     console.show(*table, f"{summary}, {len(unknown)} unknown" if unknown else summary)
     has_errors = any(row.error for row in unknown)
@@ -186,7 +186,8 @@ def _apply(backend: Backend, plan: Plan, request: Request, console: Console) -> 
     console.write_json(lambda: _transaction_json(transaction, request))
     console.show(
         f"Done. {', '.join(map(str, transaction.changes))}.",
-        f"To undo this change: `{_undo_command(transaction, request)}`.",
+        f"To {_undo_word(backend, transaction)} this change: "
+        f"`{_undo_command(transaction, request)}`.",
         *_restart_advice(transaction),
     )
     return DONE
@@ -236,6 +237,12 @@ def _plan_parts(plan: Plan) -> Iterator[Part]:
 def _restart_advice(transaction: Transaction) -> Iterator[Part]:
     if any(change.before is not None for change in transaction.changes):
         yield "Running kernels keep the old versions until they are restarted."
+
+
+def _undo_word(backend: Backend, transaction: Transaction) -> str:
+    """Return what an undo of a transaction is called; that of an undo is a redo."""
+    history = backend.journal.transactions()
+    return "redo" if is_undo(transaction, history) else "undo"
 
 
 def _undo_command(transaction: Transaction, request: Request) -> str:

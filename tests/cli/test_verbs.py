@@ -66,6 +66,7 @@ def test_updates_lists_latest_versions_and_blocking_packages(run: Run) -> None:
     assert "allotboard (raintable<3)" in row
     assert "coldframe" not in rows(done)
     assert "7 updates on" in done.stdout
+    assert ": no updates on " in run("updates", "moonsower").stdout
 
 
 def test_updates_of_given_names_lists_only_those(run: Run) -> None:
@@ -147,6 +148,7 @@ def test_upgrade_and_undo_are_in_the_history(
     undone = run("undo", "-y")
     assert undone.returncode == 0
     assert "The old files come from the save point. Nothing is downloaded." in undone.stdout
+    assert "To redo this change: `pkgwidgets undo " in undone.stdout
     assert tree(service.prefix) == before
     lines = run("history").stdout.splitlines()
     assert ["seedshelf 1.4.2 → 1.4.1" in lines[1], "seedshelf 1.4.1 → 1.4.2" in lines[2]] == [
