@@ -7,9 +7,10 @@ import shlex
 from collections.abc import Iterator
 
 import pytest
+from error_examples import EXAMPLES
 
 from pkgwidgets.commands import grammar
-from pkgwidgets.server import openapi
+from pkgwidgets.server import openapi, openapi_texts
 
 _MAX_WORDS = 25
 """Words in a sentence, at most (STYLE.md)."""
@@ -182,6 +183,12 @@ def test_failures_name_their_error_codes() -> None:
     assert "`plan-impossible`" in responses["409"]["description"]
     assert "`invalid-request`" in responses["422"]["description"]
     assert "`request-refused`" in responses["413"]["description"]
+
+
+def test_every_status_of_an_error_is_described() -> None:
+    statuses = {str(error.http_status) for error, *_ in EXAMPLES}
+    assert len(statuses) > 5
+    assert statuses <= {*openapi_texts.failures()}
 
 
 # --- the check itself
