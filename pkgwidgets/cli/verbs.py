@@ -19,7 +19,7 @@ from pkgwidgets.core.history import undoable
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.text import capitalize_first, count_noun, format_size
+from pkgwidgets.core.text import count_noun, format_size
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory, recovery
 from pkgwidgets.operations import transactions as operations
@@ -226,7 +226,7 @@ def _plan_parts(plan: Plan) -> Iterator[Part]:
     for held_back in plan.held_back:
         yield f"Held back: {held_back}."
     for warning in plan.warnings:
-        yield f"{capitalize_first(warning)}."
+        yield f"{warning}."
     if plan.from_save_point:
         yield "From the save point: nothing is fetched."
     elif plan.pins:

@@ -47,7 +47,7 @@ def test_cancel_has_the_focus_when_the_plan_is_ready(notebook: PanelNotebook) ->
     expect(apply).to_be_enabled()
     expect(notebook.button("Cancel")).to_be_focused()
     plan = notebook.part("Plan")
-    expect(plan.locator("tbody tr").nth(0)).to_contain_text("you asked for this")
+    expect(plan.locator("tbody tr").nth(0)).to_contain_text("requested")
     expect(plan.locator("tbody tr").nth(1)).to_contain_text("bedplanner needs it")
     notebook.page.keyboard.press("Enter")
     expect(apply).to_be_hidden()

@@ -149,7 +149,7 @@ def take_pictures(notebook: PanelNotebook, name: str, place: Locator | None = No
 def test_first_load_shows_rows_while_the_index_is_requested(stage: PanelNotebook) -> None:
     notebook = show_panel(stage, SLOWLY + "delay(service.values, 'updates')")
     expect(notebook.row("raintable")).to_contain_text("2.0.0")
-    expect(notebook.panel).to_contain_text("asking the index…")
+    expect(notebook.panel).to_contain_text("checking for updates…")
     take_pictures(notebook, "first-load")
     notebook.ask("gate.set()")
     notebook.wait_until_checked()
@@ -166,7 +166,7 @@ def test_checked_list_shows_versions_in_an_open_row(stage: PanelNotebook) -> Non
     expect(choice.locator("option")).to_have_text(
         [
             "3.1.0 · latest · 2026-10-26",
-            "2.4.0 · newest that fits · 2026-04-13",
+            "2.4.0 · compatible · 2026-04-13",
             "2.0.0 · installed · 2025-09-08",
         ]
     )

@@ -391,7 +391,7 @@ def test_following_an_interrupted_change_rolls_it_back(worker_kit: WorkerKit, st
         worker_kit.kit.backend, plan_upgrade(worker_kit.kit.backend, "seedshelf"), stage
     )
     assert transactions.running(worker_kit.backend) is None
-    with pytest.raises(PkgwidgetsError, match="it was cut off"):
+    with pytest.raises(PkgwidgetsError, match="it was interrupted"):
         transactions.follow(worker_kit.backend, transaction_id)
     assert worker_kit.kit.tree() == before
     assert worker_kit.backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK

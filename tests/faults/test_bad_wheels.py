@@ -110,7 +110,7 @@ BAD = {
     "10 wrong hash in RECORD": (
         bad_wheel(record=lambda t: t.replace("s.py,sha256=", "s.py,sha256=A")),
         WHILE_VERIFYING,
-        r"beanpoles: beanpoles\.py differs from RECORD",
+        r"beanpoles: beanpoles\.py differs from its hash in RECORD",
     ),
     "11 METADATA of another version": (
         bad_wheel(metadata=METADATA.format("beanpoles", "9")),
@@ -160,17 +160,17 @@ BAD = {
     "16 overwrites the environment's own": (
         bad_wheel(files={"{name}-{version}.data/data/pyvenv.cfg": ""}),
         WHILE_CHECKING,
-        r"beanpoles would overwrite 'pyvenv\.cfg', which is not its own",
+        r"beanpoles would overwrite 'pyvenv\.cfg', which does not belong to it",
     ),
     "16 overwrites another's command": (
         bad_wheel(entry_points="[console_scripts]\nseedshelf = beanpoles:poles\n"),
         WHILE_CHECKING,
-        "beanpoles would overwrite 'bin/seedshelf', which is not its own",
+        "beanpoles would overwrite 'bin/seedshelf', which does not belong to it",
     ),
     "17 overwrites another's file": (
         bad_wheel(files={"raintable.py": "class RainTable: pass\n"}),
         WHILE_CHECKING,
-        r"beanpoles would overwrite '.*raintable\.py', which is not its own",
+        r"beanpoles would overwrite '.*raintable\.py', which does not belong to it",
     ),
     "18 for another Python": (
         bad_wheel(requires_python=">=4"),

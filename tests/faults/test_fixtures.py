@@ -156,17 +156,17 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     "user site": (
         user_site,
         "seedshelf",
-        "seedshelf cannot be changed: it lies outside of this environment, in ",
+        "seedshelf cannot be changed: it is outside of this environment, in ",
     ),
     "system site": (
         system_site,
         "seedshelf",
-        "seedshelf cannot be changed: it lies outside of this environment, in ",
+        "seedshelf cannot be changed: it is outside of this environment, in ",
     ),
     "editable": (
         lambda site: site.set_direct_url({"url": "file:///src", "dir_info": {"editable": True}}),
         "seedshelf",
-        "seedshelf cannot be changed: it is an editable install: change its source instead",
+        "seedshelf cannot be changed: it is editable, so change it in its source folder",
     ),
     "repository": (
         lambda site: site.set_direct_url({"url": "https://h/r", "vcs_info": {"vcs": "git"}}),
@@ -201,12 +201,12 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     "RECORD claims what is another's": (
         lambda site: site.claim("raintable.py,,"),
         "seedshelf",
-        "seedshelf cannot be changed: raintable owns 'raintable.py', too: it would break",
+        "seedshelf cannot be changed: raintable owns 'raintable.py' and would break",
     ),
     "RECORD claims it by a detour": (
         lambda site: site.claim("bedplanner/../raintable.py,,"),
         "seedshelf",
-        "seedshelf cannot be changed: raintable owns 'raintable.py', too: it would break",
+        "seedshelf cannot be changed: raintable owns 'raintable.py' and would break",
     ),
     "two dist-infos": (
         two_dist_infos,
@@ -283,10 +283,10 @@ def test_unchangeable_dependency_holds_the_package_back(site: Site) -> None:
     reasons = {str(kept.id): kept.reason for kept in plan.held_back}
     assert set(reasons) == {"bedplanner", "sundrift"}
     assert "has no RECORD" in reasons["sundrift"]
-    with pytest.raises(EnvironmentRefused, match=r"sundrift would have to change, and cannot: "):
+    with pytest.raises(EnvironmentRefused, match=r"sundrift would have to change, but cannot: "):
         plan_upgrade(site.backend, "bedplanner", version="2.3.0")
     site.garden.index.publish(pea_wheel("1.0", requires=("sundrift>=1.1",)))
-    with pytest.raises(EnvironmentRefused, match=r"sundrift would have to change, and cannot: "):
+    with pytest.raises(EnvironmentRefused, match=r"sundrift would have to change, but cannot: "):
         plan_install(site.backend, "pea")
 
 
@@ -452,7 +452,7 @@ def test_names_that_differ_only_in_case_are_refused_if_case_is_folded(
     before = tree(site.prefix)
     records = RecordFiles(site.backend.environment, folds_case=lambda prefix: True)
     backend = replace(site.backend, records=records)
-    one = r"pea brings 'Pod\.txt' and 'pod\.txt', which are one file on this disk"
+    one = r"pea brings 'Pod\.txt' and 'pod\.txt', which are the same file on this disk"
     with pytest.raises(EnvironmentRefused, match=one):
         apply.apply_plan(backend, plan_upgrade(backend, "pea", version="3.0"))
     assert tree(site.prefix) == before

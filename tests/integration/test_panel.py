@@ -269,7 +269,7 @@ def test_row_details_show_relations_size_and_versions(
     assert rain["size"].endswith(" bytes")
     assert [(option["version"], option["note"], option["pick"]) for option in rain["versions"]] == [
         ("3.1.0", "latest", False),
-        ("2.4.0", "newest that fits", True),
+        ("2.4.0", "compatible", True),
         ("2.0.0", "installed", False),
     ]
     assert details["bedplanner"]["requires"] == ["beanpoles", "sundrift"]

@@ -248,7 +248,7 @@ def test_random_output_holds_nothing_back_and_is_noted(tmp_path: Path) -> None:
     result = search_culprits(kit, notebook)
     assert list(result.culprits) == ["crop3"]
     assert result.plan.notes == (
-        "cell 1 of a.ipynb does not do the same each time it is run: nothing is held back for it",
+        "cell 1 of a.ipynb does not behave the same in each run, so no upgrade is held back for it",
     )
     assert result.plan.notes[0] in str(result.plan)
 
@@ -258,7 +258,7 @@ def test_cell_that_already_fails_is_noted(tmp_path: Path) -> None:
         kit_with(*crops(3)), write(tmp_path / "a.ipynb", "1 / 0", *counting_cells(1))
     )
     assert result.plan.notes == (
-        "cell 1 of a.ipynb fails as it is, too: nothing is held back for it",
+        "cell 1 of a.ipynb already fails with the current versions, so no upgrade is held back for it",
     )
 
 

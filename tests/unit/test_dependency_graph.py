@@ -414,9 +414,9 @@ def test_fingerprint_changes_with_any_distribution(
         ((dist("pea", "1.1"),), "pea is 1.1, not 1.0"),
         (
             (replace(dist("pea"), installed=NOON + timedelta(microseconds=1)),),
-            "pea 1.0 was installed again, or what is recorded of it was edited",
+            "pea 1.0 was reinstalled, or its metadata was edited",
         ),
-        ((dist("pea", origin=Origin.EDITABLE),), "pea came from elsewhere since: editable"),
+        ((dist("pea", origin=Origin.EDITABLE),), "pea now comes from another source: editable"),
         (
             (Unreadable(id=canonicalize_name("pea"), path=dist("pea").path, reason="no METADATA"),),
             "pea cannot be read: no METADATA",

@@ -122,7 +122,7 @@ def test_with_hint_keeps_type_facts_and_traceback() -> None:
     assert worded.__traceback__ is caught.value.__traceback__
     assert worded.hint == "`%packages undo` takes it back."
     assert worded._render_traceback_() == [
-        "TooLate: It was done before it could be cancelled. `%packages undo` takes it back."
+        "TooLate: The change was committed before it could be cancelled. `%packages undo` takes it back."
     ]
     assert payloads.error(worded, Face.REST) == payloads.error(TooLate("t"), Face.REST)
 
