@@ -100,8 +100,9 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
     ),
     (
         PlanImpossible(("pea",), "pea==2 depends on Python>=4 and bean==1 on pea<2.", ("bean",)),
-        "pea cannot be installed together with what you have: pea==2 depends on Python>=4 and bean==1 on pea<2.",
-        Hint.ALLOW_ALL,
+        "pea cannot be installed together with what you have: "
+        "pea==2 depends on Python>=4 and bean==1 on pea<2.",
+        Hint.OTHER_PYTHON,
     ),
     (
         PlanImpossible(("pea",), "pea==2 depends on Python>=4."),
@@ -113,9 +114,42 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         "pea cannot be installed together with what you have: there is no version of pea==9.",
         Hint.OTHER_VERSION,
     ),
+    (
+        PlanImpossible(("pea==9",), "pea==9 depends on bean<1.", ("bean",)),
+        "pea 9 cannot be installed together with what you have: pea==9 depends on bean<1.",
+        Hint.ALLOW_ALL,
+    ),
+    (
+        PlanImpossible(("everything",), "bean==1 depends on pea<1."),
+        "The packages cannot be upgraded together: bean==1 depends on pea<1.",
+        Hint.OTHER_VERSION,
+    ),
+    (
+        PlanImpossible(("pea==9",), "pea 9 does not exist; the newest is 5.", has_no_release=True),
+        "pea 9 does not exist; the newest is 5.",
+        Hint.OTHER_VERSION,
+    ),
+    (
+        PlanImpossible(
+            ("pea==9",),
+            "pea 9 requires Python >=4, but this environment has Python 3.11.9.",
+            has_no_release=True,
+        ),
+        "pea 9 requires Python >=4, but this environment has Python 3.11.9.",
+        Hint.OTHER_PYTHON,
+    ),
     (ResolutionFailed("no route."), "uv failed: no route.", Hint.FIX_AND_RETRY),
     (ResolutionFailed(""), "uv failed without an error message.", Hint.FIX_AND_RETRY),
-    (StillNeeded(("pea",), ("bean",)), "Cannot uninstall pea: bean requires it.", Hint.UNINSTALL_TOO),
+    (
+        StillNeeded(("pea",), ("bean",)),
+        "Cannot uninstall pea: bean requires it.",
+        Hint.UNINSTALL_TOO,
+    ),
+    (
+        StillNeeded(("pea",), ("bean",), ("bean requires pea>=2",)),
+        "Cannot change pea: bean requires pea>=2.",
+        Hint.UNINSTALL_FIRST,
+    ),
     (
         StillNeeded(("pea", "pod"), ("bean", "leek")),
         "Cannot uninstall pea and pod: bean and leek require them.",
@@ -127,7 +161,11 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         "pea is 2, not 1; bean is 1, not absent.",
         Hint.PLAN_AGAIN,
     ),
-    (StageFailed("t", ("pea fails: x",)), "pea fails: x.", Hint.OTHER_VERSION_OR_FIX),
+    (
+        StageFailed("t", ("pea fails: x",)),
+        "The check before installing failed: pea fails: x.",
+        Hint.OTHER_VERSION_OR_FIX,
+    ),
     (
         InstallFailed("t", ("uv", "pip"), 2, " no space \n"),
         "uv failed (exit code 2): no space.",
@@ -149,10 +187,11 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.RETRY_OTHER_VERSION,
     ),
     (Cancelled("t"), "Cancelled.", Hint.RESTORED),
-    (Cancelled(""), "Cancelled.", Hint.UNCHANGED),
+    (Cancelled(""), "Cancelled.", Hint.RESTORED),
     (
         RollbackFailed("t", ("/a: no space",), "/my env/.pkgwidgets/txn/t"),
-        "The rollback is incomplete: /a: no space. The old files are kept in /my env/.pkgwidgets/txn/t.",
+        "The rollback is incomplete: /a: no space. "
+        "The old files are kept in /my env/.pkgwidgets/txn/t.",
         Hint.RECOVER,
     ),
     (

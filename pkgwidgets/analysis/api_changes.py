@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from pkgwidgets.core.text import count_noun
+
 from .name_usage import Call
 
 
@@ -100,9 +102,8 @@ def _compare_call(
             yield Finding(severity=Severity.BREAKS, text=text)
     limit = _max_positional_count(new)
     if limit is not None and call.positional_count > limit and not _has_too_many_values(call, old):
-        text = (
-            f"{name} accepts {limit} positional arguments in {version}, not {call.positional_count}"
-        )
+        accepted = count_noun(limit, "positional argument")
+        text = f"{name} accepts {accepted} in {version}, not {call.positional_count}"
         yield Finding(severity=Severity.BREAKS, text=text)
     old_by_name = {parameter.name: parameter for parameter in old}
     for parameter in _unset_parameters(call, new):

@@ -24,6 +24,7 @@ from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory, recovery
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.presentation import payloads
+from pkgwidgets.presentation.hints import Face, held_back_text
 
 from . import tables
 from .console import Console, Part
@@ -224,7 +225,7 @@ def _plan_parts(plan: Plan) -> Iterator[Part]:
     else:
         yield tables.plan(plan)
     for held_back in plan.held_back:
-        yield f"Held back: {held_back}."
+        yield f"Held back: {held_back_text(held_back, Face.CLI)}."
     for warning in plan.warnings:
         yield f"{warning}."
     if plan.from_save_point:

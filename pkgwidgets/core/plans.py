@@ -97,10 +97,14 @@ class HeldBack:
     stays = renamed_attribute("stays", "kept_version")
     unlock = renamed_attribute("unlock", "how_to_unblock")
 
-    def __str__(self) -> str:
+    def explain(self, allowing: str) -> str:
+        """Return what is held back and why; `allowing` names what would unblock it."""
         missed = f", not {self.latest}" if self.latest is not None else ""
         text = f"{self.name} {self.kept_version}{missed}: {self.reason}"
-        return f'{text}; with allow="all": {self.how_to_unblock}' if self.how_to_unblock else text
+        return f"{text}; {allowing}: {self.how_to_unblock}" if self.how_to_unblock else text
+
+    def __str__(self) -> str:
+        return self.explain('with allow="all"')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.hints import Hint
+from pkgwidgets.core.plans import HeldBack
 
 
 class Face(StrEnum):
@@ -85,6 +86,20 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
     },
 }
 """The text of a hint for a front end; a hint without an entry shows its value."""
+
+
+_ALLOWING = {
+    Face.PYTHON: 'with allow="all"',
+    Face.PANEL: "with changes to other packages",
+    Face.CLI: "with --allow all",
+    Face.MAGIC: "with --allow all",
+    Face.REST: "with changes to other packages",
+}
+
+
+def held_back_text(held_back: HeldBack, face: Face) -> str:
+    """Return what a plan holds back, why, and what would unblock it, for a front end."""
+    return held_back.explain(_ALLOWING[face])
 
 
 def template(hint: Hint, face: Face) -> str:

@@ -179,7 +179,9 @@ BEHAVIOURS = [
     ),
     Behaviour("500 once", once(status("500 Internal Server Error")), requests=2),
     Behaviour("503 for ever", status("503 Service Unavailable"), "it answered 503", requests=3),
-    Behaviour("reset after the headers", reset_after_headers, "the connection was lost", requests=3),
+    Behaviour(
+        "reset after the headers", reset_after_headers, "the connection was lost", requests=3
+    ),
     Behaviour(
         "short body",
         body(b'{"files": []}', Content_Length="5000"),

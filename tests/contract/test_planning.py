@@ -37,8 +37,8 @@ def test_upgrade_is_planned_to_the_compatible_version(kit: Kit, allow: AllowPoli
     assert changes_of(plan) == ["raintable 2.0.0 → 2.4.0"]
     (held_back,) = plan.held_back
     assert str(held_back) == (
-        "raintable 2.4.0, not 3.1.0: allotboard 1.40.0 needs raintable<3; "
-        "allowing all would reach 3.1.0 and move allotboard to 1.67.0"
+        "raintable 2.4.0, not 3.1.0: blocked by allotboard 1.40.0 (raintable<3); "
+        'with allow="all": 3.1.0, but allotboard → 1.67.0 changes too'
     )
     assert (held_back.kept_version, held_back.latest) == (Version("2.4.0"), Version("3.1.0"))
     assert (plan.requested, plan.allow) == (("raintable",), allow)
@@ -57,7 +57,7 @@ def test_dependency_is_upgraded_if_it_may_change(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "bedplanner")
     assert changes_of(plan) == ["bedplanner 2.1.0 → 2.3.0", "sundrift 1.0.4 → 1.2.0"]
     assert [change.requested_after for change in plan.changes] == [True, False]
-    assert plan.changes[1].reason == "bedplanner needs it"
+    assert plan.changes[1].reason == "needed by bedplanner"
 
 
 def test_package_is_held_back_if_its_dependency_may_not_change(kit: Kit) -> None:
@@ -138,7 +138,7 @@ def test_met_requirement_of_a_broken_distribution_is_not_violated(kit: Kit) -> N
     broken(kit)
     plan = plan_upgrade(kit.backend, "seedshelf")
     assert changes_of(plan) == []
-    assert plan.held_back[0].reason == "pea 1.0 needs seedshelf<1.4.2"
+    assert plan.held_back[0].reason == "blocked by pea 1.0 (seedshelf<1.4.2)"
 
 
 # --- installing

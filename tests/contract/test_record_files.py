@@ -230,7 +230,9 @@ def test_flipped_byte_is_reported_as_damage(backend: Backend, garden: Demo) -> N
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    assert backend.records.damage(UNCHANGED) == ("seedshelf: seedshelf.py differs from its hash in RECORD",)
+    assert backend.records.damage(UNCHANGED) == (
+        "seedshelf: seedshelf.py differs from its hash in RECORD",
+    )
 
 
 @pytest.mark.parametrize(

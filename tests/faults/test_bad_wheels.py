@@ -120,7 +120,7 @@ BAD = {
     "12 METADATA needs what the index does not say": (
         bad_wheel(kind=Misdescribed, requires=("nowhere>=1",)),
         WHILE_CHECKING,
-        "beanpoles needs nowhere>=1, but it is not installed",
+        "beanpoles requires nowhere>=1, but it is not installed",
     ),
     "12 METADATA of another project": (
         bad_wheel(metadata=METADATA.format("other", "1.2")),
@@ -504,7 +504,7 @@ def test_file_without_hash_is_unverified_and_its_hash_is_recorded(
     garden.index.publish(replace(newest, is_hash_listed=False))
     unhashed = connect(garden.python, garden.index_url)
     plan = plan_upgrade(unhashed, "seedshelf")
-    assert plan.warnings == ("unverified: the index gives no hash of seedshelf",)
+    assert plan.warnings == ("The index gives no hash of seedshelf, so the files are not verified",)
     assert plan.warnings[0] in str(plan)
     assert "Unverified: the index gives no hash" in plan_html(plan)
     done = apply.apply_plan(unhashed, plan)

@@ -139,7 +139,7 @@ MESSAGES = {
     "delete_a_file": "a file of bedplanner changed",
     "edit_installer": r"seedshelf 1\.4\.1 was installed again, or what is recorded of it",
     "hand_to_conda": "seedshelf now comes from another source: conda",
-    "make_editable": "seedshelf now comes from another source: editable",
+    "make_editable": "seedshelf now comes from another source (editable)",
     "add_a_pth_file": "a file that runs each time Python starts changed",
     "add_a_sitecustomize": "a file that runs each time Python starts changed",
     "link_the_folder": "a file of bedplanner changed",

@@ -203,7 +203,7 @@ def test_impossible_version_does_not_offer_to_change_more_packages(panel: Packag
 def test_uninstall_can_include_dependent_packages(panel: PackagePanel) -> None:
     click(panel.table, type="uninstall", names=["sundrift"])
     assert panel.wait(60)
-    assert panel.plan_view.error.startswith("sundrift cannot go: bedplanner needs it.")
+    assert panel.plan_view.error.startswith("Cannot uninstall sundrift: bedplanner requires it.")
     click(panel.plan_view, type="unlock")
     assert sorted(changes(panel)) == [("bedplanner", "2.1.0", ""), ("sundrift", "1.0.4", "")]
     click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])

@@ -196,7 +196,7 @@ def test_unknown_project_raises_project_not_found(kit: Kit) -> None:
 
 
 def test_uninstall_names_the_packages_that_still_need_it(kit: Kit) -> None:
-    with pytest.raises(StillNeeded, match="sundrift cannot go: bedplanner needs it"):
+    with pytest.raises(StillNeeded, match="Cannot uninstall sundrift: bedplanner requires it"):
         plan_uninstall(kit.backend, "sundrift")
     plan = plan_uninstall(kit.backend, ["sundrift", "bedplanner"])
     assert changes_of(plan) == ["sundrift 1.0.4 (uninstalled)", "bedplanner 2.1.0 (uninstalled)"]
@@ -223,11 +223,11 @@ def test_undo_after_a_redo_undoes_the_redone_transaction(kit: Kit) -> None:
 def test_undone_transaction_cannot_be_undone_again(kit: Kit) -> None:
     done = applied(kit, plan_upgrade(kit.backend, "seedshelf"))
     undo = applied(kit, plan_undo(kit.backend))
-    with pytest.raises(InvalidRequest, match=f"{undo.id} took it back already"):
+    with pytest.raises(InvalidRequest, match=f"{undo.id} undid it already"):
         plan_undo(kit.backend, done.id)
     redo = applied(kit, plan_undo(kit.backend, undo.id))
     assert changes_of(plan_undo(kit.backend, done.id)) == ["seedshelf 1.4.2 → 1.4.1"]
-    with pytest.raises(InvalidRequest, match=f"{redo.id} took it back already"):
+    with pytest.raises(InvalidRequest, match=f"{redo.id} undid it already"):
         plan_undo(kit.backend, undo.id)
 
 
