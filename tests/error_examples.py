@@ -156,9 +156,9 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.UNINSTALL_TOO,
     ),
     (
-        StalePlan("t", ("pea is 2, not 1", "bean is 1, not absent")),
+        StalePlan("t", ("pea is 2, not 1", "bean 1 was installed")),
         "The environment has changed since this plan was made: "
-        "pea is 2, not 1; bean is 1, not absent.",
+        "pea is 2, not 1; bean 1 was installed.",
         Hint.PLAN_AGAIN,
     ),
     (

@@ -197,10 +197,12 @@ def test_cached_rows_are_marked_if_the_index_is_down(stage: PanelNotebook) -> No
     notebook.ask("garden.index.down = True")
     notebook.button("Check for updates").click()
     row = notebook.row("raintable")
-    expect(row).to_contain_text("as of a moment ago")
+    expect(row).to_contain_text("last checked a moment ago")
     expect(row).to_contain_text("3.1.0")
     note = notebook.panel.locator(".pkgw-note:visible")
-    expect(note).to_contain_text(re.compile(r"http://.* is not available: .*503.*; as of .* ago"))
+    expect(note).to_contain_text(
+        re.compile(r"http://.* is not available: .*503.*; last checked .* ago")
+    )
     take_pictures(notebook, "index-down-cached")
 
 
@@ -233,7 +235,7 @@ def test_read_only_environment_offers_no_changes(stage: PanelNotebook) -> None:
     notebook = show_panel(stage, FROZEN)
     notebook.wait_until_checked()
     expect(notebook.panel).to_contain_text("Nothing can be changed here:")
-    expect(notebook.panel).to_contain_text("is frozen by its owner.")
+    expect(notebook.panel).to_contain_text("was frozen by its owner")
     expect(notebook.panel.get_by_role("button", name="Upgrade")).to_have_count(0)
     expect(notebook.button("Install…")).to_be_hidden()
     take_pictures(notebook, "read-only")

@@ -546,7 +546,8 @@ def test_frozen_conda_environment_is_refused(environment: InstalledEnvironment) 
     (environment.interpreter.prefix / "conda-meta").mkdir()
     (environment.interpreter.prefix / "conda-meta" / "frozen").touch()
     assert (
-        environment.read_only_reason() == f"{environment.interpreter.prefix} is frozen by its owner"
+        environment.read_only_reason()
+        == f"{environment.interpreter.prefix} was frozen by its owner, so nothing may be changed"
     )
 
 
@@ -584,7 +585,7 @@ def test_file_system_without_locks_is_refused(
     monkeypatch.setattr(fcntl, "flock", flock)
     refusal = environment.read_only_reason()
     assert refusal is not None
-    assert "lies on a file system without locks: nobody could be kept from" in refusal
+    assert "is on a file system without locks, so two programs could" in refusal
 
 
 def test_externally_managed_marker_added_later_is_noticed(
@@ -609,7 +610,7 @@ def test_fingerprint_changes_only_with_the_environment(
     with_a_path = environment.fingerprints()
     assert _differing(before, with_a_path) == {"what runs at every start"}
     site.chmod(0o700)
-    assert _differing(with_a_path, environment.fingerprints()) == {"the rights of its folders"}
+    assert _differing(with_a_path, environment.fingerprints()) == {"the permissions of a folder"}
     (environment.interpreter.prefix / "conda-meta").mkdir()
     (environment.interpreter.prefix / "conda-meta" / "frozen").touch()
     assert "whether it may be changed" in _differing(with_a_path, environment.fingerprints())

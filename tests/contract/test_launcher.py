@@ -184,7 +184,7 @@ def test_second_transaction_is_refused_and_names_the_first(
     transaction_id = transactions.start(backend, plan)
     with monkeypatch.context() as patch:
         patch.setattr(process, "start", no_process)
-        with pytest.raises(EnvironmentBusy, match=r"seedshelf; begun \d\d:\d\d:\d\d UTC"):
+        with pytest.raises(EnvironmentBusy, match=r"seedshelf; started \d\d:\d\d:\d\d UTC"):
             transactions.start(backend, plan)
         with pytest.raises(EnvironmentBusy):
             transactions.apply_and_follow(backend, plan)

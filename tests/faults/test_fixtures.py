@@ -147,7 +147,7 @@ def legacy_file(site: Site) -> None:
 
 REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     "conda": (conda, "seedshelf", "seedshelf cannot be changed: it belongs to conda"),
-    "conda, frozen": (frozen_conda, "seedshelf", "env is frozen by its owner"),
+    "conda, frozen": (frozen_conda, "seedshelf", "env was frozen by its owner"),
     "system and marker": (
         system_with_a_marker,
         "seedshelf",
@@ -201,12 +201,12 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     "RECORD claims what is another's": (
         lambda site: site.claim("raintable.py,,"),
         "seedshelf",
-        "seedshelf cannot be changed: raintable owns 'raintable.py' and would break",
+        "seedshelf cannot be changed: raintable has the same file 'raintable.py' and would break",
     ),
     "RECORD claims it by a detour": (
         lambda site: site.claim("bedplanner/../raintable.py,,"),
         "seedshelf",
-        "seedshelf cannot be changed: raintable owns 'raintable.py' and would break",
+        "seedshelf cannot be changed: raintable has the same file 'raintable.py' and would break",
     ),
     "two dist-infos": (
         two_dist_infos,
@@ -216,7 +216,7 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     ),
     "package linked": (linked_package, "pea", "RECORD of pea-1.0.dist-info names 'pea/__init"),
     "package linked inside": (package_linked_inside, "pea", "RECORD of pea-1.0.dist-info names"),
-    "overlap": (overlap, "pea", "pea cannot be changed: pod owns 'shared.py', too"),
+    "overlap": (overlap, "pea", "pea cannot be changed: pod has the same file 'shared.py'"),
     "egg-info": (egg_info, "pea", "pea cannot be changed: it has no RECORD, being an egg-info"),
     "egg-info, a file": (legacy_file, "pea", "pea cannot be changed: it is unreadable"),
 }
@@ -293,14 +293,16 @@ def test_unchangeable_dependency_holds_the_package_back(site: Site) -> None:
 def test_unreadable_package_is_not_installed_over(site: Site) -> None:
     two_dist_infos(site)
     site.garden.index.publish(pea_wheel("1.0", requires=("seedshelf>=1.4.2",)))
-    with pytest.raises(EnvironmentRefused, match="seedshelf would be installed over what cannot"):
+    with pytest.raises(
+        EnvironmentRefused, match="seedshelf cannot be changed: unreadable metadata"
+    ):
         plan_install(site.backend, "pea")
 
 
 @pytest.mark.parametrize("text", ["garbage", "[1]", "null", '{"url": "http://["}', "\\ud800"])
 def test_unreadable_direct_url_refuses_every_plan_and_is_named(site: Site, text: str) -> None:
     (site.info("frostcall") / "direct_url.json").write_text(text)
-    unreadable = r"frostcall-1\.9\.3\.dist-info/direct_url\.json cannot be read: .*; mend it"
+    unreadable = r"frostcall-1\.9\.3\.dist-info/direct_url\.json cannot be read: .*Fix this file"
     for call in (plan_upgrade, plan_uninstall, plan_install):
         with pytest.raises(EnvironmentRefused, match=unreadable):
             call(site.backend, "seedshelf")
@@ -341,7 +343,7 @@ def test_file_system_without_locks_is_refused(
     monkeypatch.setattr(fcntl, "flock", flock)
     for call in (lambda: plan_upgrade(site.backend, "seedshelf"),
                  lambda: apply.apply_plan(site.backend, plan)):  # fmt: skip
-        with pytest.raises(EnvironmentRefused, match="lies on a file system without locks"):
+        with pytest.raises(EnvironmentRefused, match="is on a file system without locks"):
             call()
     assert tree(site.prefix) == before
 

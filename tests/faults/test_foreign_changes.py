@@ -124,11 +124,11 @@ class Foreign:
 
 
 MESSAGES = {
-    "install": r"new is 1\.0, not absent",
+    "install": r"new 1\.0 was installed",
     "upgrade": r"seedshelf is 1\.4\.2, not 1\.4\.1",
     "downgrade": r"seedshelf is 1\.0, not 1\.4\.1",
-    "uninstall": r"seedshelf is not installed, not 1\.4\.1",
-    "uninstall_a_dependency": r"sundrift is not installed, not 1\.0\.4",
+    "uninstall": r"seedshelf was uninstalled",
+    "uninstall_a_dependency": r"sundrift was uninstalled",
     "reinstall": r"seedshelf 1\.4\.1 was reinstalled, or its metadata was edited",
     "edit_record": r"seedshelf 1\.4\.1 was reinstalled, or its metadata was edited",
     "delete_record": r"seedshelf 1\.4\.1 was reinstalled, or its metadata was edited",
@@ -144,7 +144,7 @@ MESSAGES = {
     "add_a_sitecustomize": "a file that runs each time Python starts changed",
     "link_the_folder": "a file of bedplanner changed",
     "remove_write_permission": "the permissions of a folder changed",
-    "freeze": "is frozen by its owner",
+    "freeze": "was frozen by its owner",
     "replace_the_interpreter": "the interpreter changed",
     "corrupt_metadata": "frostcall cannot be read: METADATA has no valid project name",
 }
