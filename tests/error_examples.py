@@ -132,10 +132,10 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
     (
         PlanImpossible(
             ("pea==9",),
-            "pea 9 requires Python >=4, but this environment has Python 3.11.9.",
+            "pea 9 requires Python>=4, but this environment has Python 3.11.9.",
             has_no_release=True,
         ),
-        "pea 9 requires Python >=4, but this environment has Python 3.11.9.",
+        "pea 9 requires Python>=4, but this environment has Python 3.11.9.",
         Hint.OTHER_PYTHON,
     ),
     (ResolutionFailed("no route."), "uv failed: no route.", Hint.FIX_AND_RETRY),

@@ -229,13 +229,13 @@ def test_first_folder_of_the_search_path_wins(
         ({"METADATA": metadata("../pea")}, "has no valid project name"),
         ({"METADATA": metadata("pea\u200b")}, "has no valid project name"),
         ({"METADATA": b"Name: \xff\xfe\xe9\nVersion: 1.0\n"}, "has no valid project name"),
-        ({"METADATA": b"Name: pea\n"}, "its version '' is none"),
-        ({"METADATA": metadata(version="one")}, "its version 'one' is none"),
+        ({"METADATA": b"Name: pea\n"}, "its version '' is invalid"),
+        ({"METADATA": metadata(version="one")}, "its version 'one' is invalid"),
         ({"METADATA": metadata(version="1" * 5000)}, ""),
         ({"METADATA": b"\x00\x01\x02" * 1000}, "has no valid project name"),
         ({"direct_url__json": b"garbage"}, "Expecting value"),
-        ({"direct_url__json": b"[1]"}, "no object"),
-        ({"direct_url__json": b"null"}, "no object"),
+        ({"direct_url__json": b"[1]"}, "not a JSON object"),
+        ({"direct_url__json": b"null"}, "not a JSON object"),
         ({"direct_url__json": b"\xff\xfe"}, ""),
         ({"direct_url__json": b'{"url": "http://["}'}, "Invalid IPv6"),
     ],
@@ -522,7 +522,7 @@ def test_read_only_reason_shows_the_pep_668_message(
     facts = replace(environment.interpreter, externally_managed=text)
     refusal = InstalledEnvironment(facts).read_only_reason()
     reason = "is managed by the operating system (PEP 668); use a virtual environment"
-    expected = f"{reason}. Its owner says: {message}" if message else reason
+    expected = f"{reason}. The system says: {message}" if message else reason
     assert refusal == f"{environment.interpreter.prefix} {expected}"
 
 
@@ -608,7 +608,7 @@ def test_fingerprint_changes_only_with_the_environment(
     assert environment.fingerprints() == before
     (site / "pea.pth").write_text("pea\n")
     with_a_path = environment.fingerprints()
-    assert _differing(before, with_a_path) == {"what runs at every start"}
+    assert _differing(before, with_a_path) == {"a file that runs each time Python starts"}
     site.chmod(0o700)
     assert _differing(with_a_path, environment.fingerprints()) == {"the permissions of a folder"}
     (environment.interpreter.prefix / "conda-meta").mkdir()

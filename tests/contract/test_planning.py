@@ -117,7 +117,9 @@ def test_unreadable_package_cannot_be_changed(
 ) -> None:
     for file in ("METADATA", "RECORD"):
         kit.edit(f"seedshelf-1.4.1.dist-info/{file}", b"garbage")
-    with pytest.raises(EnvironmentRefused, match="seedshelf cannot be changed: it is unreadable"):
+    with pytest.raises(
+        EnvironmentRefused, match="seedshelf cannot be changed: unreadable metadata"
+    ):
         plan(kit.backend, "seedshelf")
 
 
@@ -247,7 +249,9 @@ def test_older_transaction_can_be_undone_only_after_the_newer_one(kit: Kit) -> N
     before = kit.tree()
     older = applied(kit, plan_upgrade(kit.backend, "pea", version="2.0"))
     applied(kit, plan_upgrade(kit.backend, "pea", version="3.0"))
-    with pytest.raises(InvalidRequest, match=r"since then pea is 3\.0, not 2\.0"):
+    with pytest.raises(
+        InvalidRequest, match=r"it can no longer be undone, because pea is 3\.0, not 2\.0"
+    ):
         plan_undo(kit.backend, older.id)
     applied(kit, plan_undo(kit.backend))
     kit.go_down()

@@ -107,7 +107,7 @@ def test_loaded_packages_are_detected_from_mapped_libraries(
     sentence = (
         f"Another kernel uses this environment: kernel-5 (process {process}). It has fast loaded"
     )
-    assert f"{sentence}: restart it, too" in plan.warnings
+    assert f"{sentence}, so restart it too" in plan.warnings
     assert sentence in str(plan)
 
 

@@ -181,22 +181,22 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     "RECORD missing": (
         lambda site: (site.info("seedshelf") / "RECORD").unlink(),
         "seedshelf",
-        "seedshelf-1.4.1.dist-info has no RECORD: its files are unknown",
+        "seedshelf-1.4.1.dist-info has no RECORD, so its files are unknown",
     ),
     "RECORD goes up": (
         lambda site: site.claim("../../../../../etc/passwd,,"),
         "seedshelf",
-        "RECORD of seedshelf-1.4.1.dist-info names '../../../../../etc/passwd'",
+        "RECORD of seedshelf-1.4.1.dist-info lists '../../../../../etc/passwd'",
     ),
     "RECORD is absolute": (
         lambda site: site.claim("/etc/passwd,,"),
         "seedshelf",
-        "RECORD of seedshelf-1.4.1.dist-info names '/etc/passwd'",
+        "RECORD of seedshelf-1.4.1.dist-info lists '/etc/passwd'",
     ),
     "RECORD names the root": (
         lambda site: site.claim("./,,"),
         "seedshelf",
-        "RECORD of seedshelf-1.4.1.dist-info names './'",
+        "RECORD of seedshelf-1.4.1.dist-info lists './'",
     ),
     "RECORD claims what is another's": (
         lambda site: site.claim("raintable.py,,"),
@@ -211,14 +211,14 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     "two dist-infos": (
         two_dist_infos,
         "seedshelf",
-        "seedshelf cannot be changed: it is unreadable (installed twice: "
+        "seedshelf cannot be changed: unreadable metadata (installed twice: "
         "seedshelf-1.3.dist-info and seedshelf-1.4.1.dist-info)",
     ),
-    "package linked": (linked_package, "pea", "RECORD of pea-1.0.dist-info names 'pea/__init"),
-    "package linked inside": (package_linked_inside, "pea", "RECORD of pea-1.0.dist-info names"),
+    "package linked": (linked_package, "pea", "RECORD of pea-1.0.dist-info lists 'pea/__init"),
+    "package linked inside": (package_linked_inside, "pea", "RECORD of pea-1.0.dist-info lists"),
     "overlap": (overlap, "pea", "pea cannot be changed: pod has the same file 'shared.py'"),
-    "egg-info": (egg_info, "pea", "pea cannot be changed: it has no RECORD, being an egg-info"),
-    "egg-info, a file": (legacy_file, "pea", "pea cannot be changed: it is unreadable"),
+    "egg-info": (egg_info, "pea", "pea cannot be changed: it is an egg-info without a RECORD"),
+    "egg-info, a file": (legacy_file, "pea", "pea cannot be changed: unreadable metadata"),
 }
 """How the environment is modified, the package to upgrade, and the reason."""
 
@@ -311,7 +311,7 @@ def test_unreadable_direct_url_refuses_every_plan_and_is_named(site: Site, text:
 def test_hostile_record_row_added_after_an_upgrade_refuses_the_undo(site: Site) -> None:
     apply.apply_plan(site.backend, plan_upgrade(site.backend, "seedshelf"))
     site.claim("/etc/passwd,,")
-    with pytest.raises(EnvironmentRefused, match="names '/etc/passwd'"):
+    with pytest.raises(EnvironmentRefused, match="lists '/etc/passwd'"):
         plan_undo(site.backend)
 
 
@@ -454,7 +454,7 @@ def test_names_that_differ_only_in_case_are_refused_if_case_is_folded(
     before = tree(site.prefix)
     records = RecordFiles(site.backend.environment, folds_case=lambda prefix: True)
     backend = replace(site.backend, records=records)
-    one = r"pea brings 'Pod\.txt' and 'pod\.txt', which are the same file on this disk"
+    one = r"pea contains 'Pod\.txt' and 'pod\.txt', which are the same file on this disk"
     with pytest.raises(EnvironmentRefused, match=one):
         apply.apply_plan(backend, plan_upgrade(backend, "pea", version="3.0"))
     assert tree(site.prefix) == before

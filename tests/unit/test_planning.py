@@ -235,7 +235,7 @@ def test_release_for_another_python_is_refused_with_what_it_requires(
         plan_it(kit.backend)
     python = kit.backend.environment.interpreter.version
     assert caught.value.sentence() == (
-        f"coldframe 2.0.0 requires Python >=4, but this environment has Python {python}."
+        f"coldframe 2.0.0 requires Python>=4, but this environment has Python {python}."
     )
     assert caught.value.advice is Hint.OTHER_PYTHON
 
