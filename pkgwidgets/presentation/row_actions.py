@@ -11,6 +11,7 @@ from packaging.version import Version
 from pkgwidgets.core.origins import ORIGIN_REASONS, Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.releases import Release
+from pkgwidgets.core.text import format_day
 
 ActionName = Literal["", "upgrade", "explain", "retry"]
 
@@ -96,7 +97,7 @@ def version_options(
             notes.append("latest")
         if version == compatible and version != latest:
             notes.append("compatible")
-        day = f"{release.uploaded:%Y-%m-%d}" if release.uploaded is not None else ""
+        day = format_day(release.uploaded)
         is_picked = version == (compatible or installed)
         options.append(
             VersionOption(version=version, note=", ".join(notes), day=day, pick=is_picked)

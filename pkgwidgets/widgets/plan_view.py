@@ -12,7 +12,7 @@ import traitlets
 from pkgwidgets.core.kernels import Kernel, Restart
 from pkgwidgets.core.packages import VersionStep
 from pkgwidgets.core.plans import Change, ChangeKind, HeldBack, Plan
-from pkgwidgets.core.text import capitalize_first, count_noun, format_size
+from pkgwidgets.core.text import count_noun, format_size
 from pkgwidgets.core.versions import version_step
 from pkgwidgets.presentation.change_text import change_reason
 
@@ -93,7 +93,7 @@ def _plan_state(plan: Plan) -> dict[str, Any]:
         "footer": "from the saved files · can be undone"
         if plan.from_save_point
         else f"{download_size} to fetch · can be undone",
-        "warnings": [f"{capitalize_first(text)}." for text in plan.change_warnings],
+        "warnings": [f"{text}." for text in plan.change_warnings],
         "commands": list(plan.commands),
         "empty": not plan,
     }

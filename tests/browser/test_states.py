@@ -197,10 +197,12 @@ def test_cached_rows_are_marked_if_the_index_is_down(stage: PanelNotebook) -> No
     notebook.ask("garden.index.down = True")
     notebook.button("Check for updates").click()
     row = notebook.row("raintable")
-    expect(row).to_contain_text("as of a moment ago")
+    expect(row).to_contain_text("last checked a moment ago")
     expect(row).to_contain_text("3.1.0")
     note = notebook.panel.locator(".pkgw-note:visible")
-    expect(note).to_contain_text(re.compile(r"http://.* is not available: .*503.*; as of .* ago"))
+    expect(note).to_contain_text(
+        re.compile(r"http://.* is not available: .*503.*; last checked .* ago")
+    )
     take_pictures(notebook, "index-down-cached")
 
 
@@ -235,7 +237,7 @@ def test_read_only_environment_offers_no_changes(stage: PanelNotebook) -> None:
     notebook = show_panel(stage, FROZEN)
     notebook.wait_until_checked()
     expect(notebook.panel).to_contain_text("This environment is read-only:")
-    expect(notebook.panel).to_contain_text("is frozen by its owner.")
+    expect(notebook.panel).to_contain_text("was frozen by its owner")
     expect(notebook.panel.get_by_role("button", name="Upgrade")).to_have_count(0)
     expect(notebook.button("Install…")).to_be_hidden()
     take_pictures(notebook, "read-only")
@@ -306,7 +308,7 @@ def test_rolled_back_upgrade_is_in_the_history_with_its_log(stage: PanelNotebook
     expect(past.locator("tbody tr")).to_have_count(2)
     take_pictures(notebook, "history")
     past.get_by_role("button", name="Log of harvestscale").click()
-    expect(past.locator("pre")).to_contain_text("checking beside the environment")
+    expect(past.locator("pre")).to_contain_text("checking the new versions")
     expect(past.locator("pre")).to_contain_text("+ harvestscale==3.3.0")
     take_pictures(notebook, "log")
 

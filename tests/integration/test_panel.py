@@ -204,7 +204,7 @@ def test_impossible_version_does_not_offer_to_change_more_packages(panel: Packag
 def test_uninstall_can_include_dependent_packages(panel: PackagePanel) -> None:
     click(panel.table, type="uninstall", names=["sundrift"])
     assert panel.wait(60)
-    assert panel.plan_view.error.startswith("sundrift cannot go: bedplanner needs it.")
+    assert panel.plan_view.error.startswith("Cannot uninstall sundrift: bedplanner requires it.")
     click(panel.plan_view, type="unlock")
     assert sorted(changes(panel)) == [("bedplanner", "2.1.0", ""), ("sundrift", "1.0.4", "")]
     click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
@@ -338,7 +338,7 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     assert "libharvest.so.5" in entries[0]["error"]
     assert all(e["seconds"] > 0 and e["who"] for e in entries)
     click(panel.history_view, type="log", id=entries[0]["id"])
-    assert "checking beside the environment" in panel.history_view.logs[entries[0]["id"]]
+    assert "checking the new versions" in panel.history_view.logs[entries[0]["id"]]
 
     click(panel.history_view, type="undo", id=entries[2]["id"])
     assert changes(panel) == [("seedshelf", "1.4.2", "1.4.1")]

@@ -73,7 +73,7 @@ def panel(service: PackageService) -> Iterator[PackagePanel]:
 
 
 def test_plan_notes_are_shown_as_warnings(service: PackageService) -> None:
-    noted = replace(service.plan_upgrade("seedshelf"), notes=("cell 1 of a.ipynb fails, too",))
+    noted = replace(service.plan_upgrade("seedshelf"), notes=("Cell 1 of a.ipynb fails, too",))
     view = plan_view.PlanView(lambda message: None)
     view.show("All", noted, "")
     assert view.plan["warnings"] == ["Cell 1 of a.ipynb fails, too."]
@@ -188,7 +188,10 @@ def test_rehearsal_shows_progress_and_results(
     assert (seen[0]["state"], seen[0]["fraction"]) == ("running", 0.25)
     rehearsal = panel.plan_view.rehearsal
     assert (rehearsal["state"], rehearsal["kind"], rehearsal["broken"]) == ("done", "bad", True)
-    assert rehearsal["text"] == "1 of 2 cells would break; 1 stays the same. Nothing was changed."
+    assert (
+        rehearsal["text"]
+        == "1 of 2 cells would have a different output; 1 would stay the same. Nothing was changed."
+    )
     assert rehearsal["note"] == "Unsaved changes were not included."
     (different,) = rehearsal["cells"]
     assert (different["before"], different["after"]) == ("1", "2")
