@@ -27,7 +27,7 @@ _PACKAGE = sys.modules[_PACKAGE_NAME]
 
 
 class CodeSnapshot:
-    """The files of pkgwidgets as they were at creation; copied to a folder when needed."""
+    """The files of pkgwidgets, read at creation; copied to a folder when needed."""
 
     def __init__(self, installed: Path) -> None:
         self.installed = installed
