@@ -81,6 +81,7 @@ _BANNED = {
 _PATTERNS = [
     (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), advice) for words, advice in _BANNED.items()
 ]
+_ANY = re.compile(rf"\b(?:{'|'.join(_BANNED)})\b", re.IGNORECASE)
 
 _QUESTION_WORDS = {"how", "if", "what", "when", "where", "whether", "which", "who", "whose", "why"}
 _PRONOUNS = {"each", "he", "here", "his", "it", "its", "one", "she", "that", "they", "this", "we"}
@@ -92,16 +93,22 @@ _DIRECTIVE = re.compile(r"#\s*(?:noqa|type:|mypy:|ruff:|pragma|fmt:|!)")
 _QUOTED = re.compile(r"#.*\bquoted from\b")
 _NOT_PROSE = re.compile(r"\s*(?:>>>|\.\.\. |\||@)|.*[│┌└├─═║╔]")
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?])[\"')\]]*\s+(?=[^a-z])|\n\s*\n|\n\s*(?:[-*•]|\d+\.) |\n\s*`\w+` {2,}"
+    r"(?<=[.!?])[\"')\]]*\s+(?=[^a-z])|\n\s*\n|\n\s*(?:[-*•]|\d+\.?) |\n\s*`\w+` {2,}"
 )
 _WORD = re.compile(r"[^\W\d_][\w'’.\-]*|\d[\w.]*")
 _JS_TOKEN = re.compile(
     r"""(?P<block>/\*.*?\*/)
       | (?P<line>//[^\n]*(?:\n[ \t]*//[^\n]*)*)
-      | (?P<string>"(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*' | `(?:\\.|\$\{[^}]*\}|[^`\\])*`)
-      | (?<=[=(,:&|?!])\s*/(?:\\.|\[[^\]]*\]|[^/\\\n])+/""",
+      | (?P<string>"(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*')
+      | (?P<mark>[`{}])
+      | (?<=[=(,:&|?!])\s*/(?:\\.|\[[^\]\n]*\]|[^/\\\n])+/""",
     re.DOTALL | re.VERBOSE,
 )
+_JS_TEMPLATE_PART = re.compile(r"((?:\\.|\$(?!\{)|[^`\\$])*)(`|\$\{|$)", re.DOTALL)
+_CODE_IN_STRING = re.compile(
+    r"^\s*(?:create|delete|insert|select)\b.*\b(?:from|into|table)\b|\(\?|\\\."
+)
+"""SQL and regular expressions."""
 
 
 def python_texts(source: str) -> Iterator[Text]:
@@ -119,25 +126,20 @@ def python_texts(source: str) -> Iterator[Text]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Constant | ast.JoinedStr) or node.lineno in quoted:
             continue
-        if id(node) not in parts and id(node) not in docstrings and _string_of(node):
-            yield Text(node.lineno, "string", _string_of(node))
+        text = _string_of(node)
+        if id(node) not in parts | docstrings.keys() and text and not _is_code(text):
+            yield Text(node.lineno, "string", text)
 
 
 def javascript_texts(source: str) -> Iterator[Text]:
     """Yield the comments and the string literals of a JavaScript source."""
-    for match in _JS_TOKEN.finditer(source):
-        line = source.count("\n", 0, match.start()) + 1
-        if match["string"]:
-            yield Text(line, "string", re.sub(r"\$\{[^}]*\}", "CODE", match["string"][1:-1]))
-        elif comment := match["block"] or match["line"]:
-            text = re.sub(r"^[ \t]*(?:/\*\*?|\*/|\*|//)", "", comment, flags=re.MULTILINE)
-            yield Text(line, "comment", text.removesuffix("*/"))
+    yield from _JavaScript(source).texts()
 
 
 def problems(text: Text) -> Iterator[Problem]:
     """Yield the banned words of a text, then its sentences that are too long."""
     prose = _CODE.sub(_blank_code, _prose(text.text))
-    for pattern, advice in _PATTERNS:
+    for pattern, advice in _PATTERNS if _ANY.search(prose) else ():
         for match in pattern.finditer(prose):
             line = text.line + prose.count("\n", 0, match.start())
             yield Problem(line, text.kind, match.group(), advice)
@@ -165,6 +167,42 @@ def first_word_problems(source: str) -> Iterator[Problem]:
             yield Problem(node.lineno, "docstring", word, "start with a verb: Return, Raise, Read")
 
 
+class _JavaScript:
+    """A scanner of one source: templates contain code, which contains strings."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._position = 0
+
+    def texts(self, *, in_template: bool = False) -> Iterator[Text]:
+        """Yield the texts up to the end, or up to the `}` that ends the code in a template."""
+        depth = 0
+        while match := _JS_TOKEN.search(self._source, self._position):
+            self._position = match.end()
+            line = self._source.count("\n", 0, match.start()) + 1
+            mark = match["mark"]
+            depth += {"{": 1, "}": -1}.get(mark, 0)
+            if in_template and depth < 0:
+                return
+            if mark == "`":
+                yield from self._template(line)
+            elif match["string"]:
+                yield Text(line, "string", match["string"][1:-1])
+            elif comment := match["block"] or match["line"]:
+                text = re.sub(r"^[ \t]*(?:/\*\*?|\*/|\*|//)", "", comment, flags=re.MULTILINE)
+                yield Text(line, "comment", text.removesuffix("*/"))
+
+    def _template(self, line: int) -> Iterator[Text]:
+        parts = []
+        while match := _JS_TEMPLATE_PART.match(self._source, self._position):
+            self._position = match.end()
+            parts.append(match[1])
+            if match[2] != "${":
+                break
+            yield from self.texts(in_template=True)
+        yield Text(line, "string", "CODE".join(parts))
+
+
 def _docstrings(tree: ast.AST) -> Iterator[ast.Constant]:
     """Yield every string that is a statement: docstrings, also of attributes."""
     for node in ast.walk(tree):
@@ -181,6 +219,16 @@ def _string_of(node: ast.AST) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(_string_of(part) or "CODE" for part in node.values)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def _is_code(text: str) -> bool:
+    """Tell whether a string is a regular expression, SQL or several lines of Python."""
+    if _CODE_IN_STRING.search(text):
+        return True
+    try:
+        return len(ast.parse(text).body) > 1
+    except (SyntaxError, ValueError):
+        return False
 
 
 def _python_comments(source: str) -> Iterator[Text]:

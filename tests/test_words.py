@@ -85,6 +85,9 @@ def test_problem_in_python_is_found(source: str, expected: list[str]) -> None:
         "# `whom` is a parameter of another library",
         "whom = 1",
         "x = 'it said nothing'  # quoted from a tool",
+        "x = 'select told from whom'",
+        r"x = '\b(?:whom|whoever)\b'",
+        "x = 'import lent\\nlent.told(1)'",
         "# quoted from a tool\nx = 'it said nothing'",
         f"# {LONG[:60]}. And\n# {LONG[60:]}.",
         f"x = 1  # {LONG[:60]}\ny = 2  # {LONG[60:]}",
@@ -105,6 +108,7 @@ def test_problems_in_javascript_are_found() -> None:
          * is none.
          */
         const words = `${count} within reach`, found = /"spoilt" '/.exec(`it was cut off`);
+        const nested = `nobody ${some ? `${{ a: 1 }} lent` : "of ours"} foreseen`; // plain
         """
     found = [(p.line, p.kind, p.found) for t in javascript_texts(source) for p in problems(t)]
     assert found == [
@@ -114,6 +118,10 @@ def test_problems_in_javascript_are_found() -> None:
         (6, "comment", "is none"),
         (8, "string", "within reach"),
         (8, "string", "was cut off"),
+        (9, "string", "lent"),
+        (9, "string", "of ours"),
+        (9, "string", "nobody"),
+        (9, "string", "foreseen"),
     ]
 
 

@@ -94,7 +94,9 @@ def _claim_folder(folder: Path | None) -> Path:
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty, and a demo removes its folder in the end")
+        raise FileExistsError(
+            f"{folder} is not empty; give a new or empty folder, which the demo removes"
+        )
     return folder
 
 

@@ -269,7 +269,7 @@ class PackageService:
         """
         if isinstance(notebooks, str | Path) or notebooks:
             if names is not None or version is not None:
-                reason = "with notebooks everything is planned: leave names and version out"
+                reason = "with notebooks the plan is for all packages: leave names and version out"
                 raise InvalidRequest("notebooks", None, reason)
             return self._plan_with_notebooks(notebooks, report)
         with reporting(report) as progress:

@@ -138,4 +138,4 @@ class ServiceValues:
 def check_plan(plan: object) -> None:
     """Raise `InvalidRequest` if `plan` is not a `Plan`."""
     if not isinstance(plan, Plan):
-        raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
+        raise InvalidRequest("plan", plan, "give a Plan, such as `plan_upgrade()` returns")
