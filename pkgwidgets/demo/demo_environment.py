@@ -95,7 +95,7 @@ def _claim_folder(folder: Path | None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(
-            f"{folder} is not empty; give a new or empty folder, which the demo removes"
+            f"{folder} is not empty. A demo needs an empty folder, because it deletes it at the end"
         )
     return folder
 
