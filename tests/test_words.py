@@ -18,6 +18,7 @@ from plain_words import (
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "pkgwidgets"
 DOCUMENTED: tuple[Kind, ...] = ("comment", "docstring")
+ALL: tuple[Kind, ...] = (*DOCUMENTED, "string")
 
 
 def texts_of(path: Path) -> Iterator[Text]:
@@ -36,14 +37,16 @@ def problems_in(folder: Path, pattern: str, kinds: tuple[Kind, ...]) -> list[str
     ]
 
 
-@pytest.mark.parametrize("folder", [PACKAGE, TESTS], ids=lambda folder: str(folder.name))
-def test_comments_and_docstrings_are_plain(folder: Path) -> None:
-    found = problems_in(folder, "*.py", DOCUMENTED)
+@pytest.mark.parametrize(
+    ("folder", "kinds"), [(PACKAGE, ALL), (TESTS, DOCUMENTED)], ids=["pkgwidgets", "tests"]
+)
+def test_texts_in_python_are_plain(folder: Path, kinds: tuple[Kind, ...]) -> None:
+    found = problems_in(folder, "*.py", kinds)
     assert not found, "\n".join(found)
 
 
-def test_comments_in_javascript_are_plain() -> None:
-    found = problems_in(PACKAGE, "*.js", ("comment",))
+def test_texts_in_javascript_are_plain() -> None:
+    found = problems_in(PACKAGE, "*.js", ALL)
     assert not found, "\n".join(found)
 
 
