@@ -125,7 +125,7 @@ function render({ model, el }) {
     if (previousState !== state || hadFocus) settleFocus(previousState, hadFocus);
   }
 
-  // Cancel is the default, but a plan that opens by itself must not take the focus from a cell in which the user types.
+  // Cancel is the default, but a plan that opens without a click must not take the focus from a cell in which the user types.
   function settleFocus(previousState, hadFocus) {
     if (state === "hidden") {
       if (hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
