@@ -9,15 +9,22 @@ from dataclasses import dataclass
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pkgwidgets.core import dependency_graph
-from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest, PlanImpossible
+from pkgwidgets.core.errors import (
+    EnvironmentRefused,
+    IndexUnavailable,
+    InvalidRequest,
+    PkgwidgetsError,
+    PlanImpossible,
+)
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.history import changed_since, committed, find_transaction, undoable, undone_by
 from pkgwidgets.core.index_query import IndexQuery
-from pkgwidgets.core.interfaces import Backend, Report, ResolveRequest, no_report
+from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
 from pkgwidgets.core.plan_arguments import checked_allow, checked_target
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
 from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.core.updates import why_no_release
 
 from .plan_builder import (
     attach_wheels,
@@ -25,8 +32,10 @@ from .plan_builder import (
     build_plan,
     check_still_met,
     raise_first_error,
+    raise_if_all_failed,
 )
-from .snapshot import EnvironmentSnapshot
+from .resolutions import Resolutions
+from .snapshot import EnvironmentSnapshot, ProjectResults
 from .upgrade_resolver import UpgradeResolver
 
 
@@ -52,17 +61,26 @@ def plan_upgrade(
     targets = snapshot.upgradable(project_names)
     snapshot.check_changeable(targets if project_names is not None else ())
     answers = backend.index.releases_of(IndexQuery(targets), report)
-    if project_names is not None:
-        raise_first_error(answers)
+    raise_if_all_failed(answers, PkgwidgetsError if project_names is not None else IndexUnavailable)
     report(Event(stage=Stage.RESOLVING))
     effective_allow: AllowPolicy = "all" if project_names is None else allow
+    resolutions = Resolutions(backend)
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
         movable = tuple(name for name in targets if name not in pinned_snapshot.pinned)
         request = UpgradeResolver(
-            pinned_snapshot, movable, answers, version=target_version, allow=effective_allow
+            pinned_snapshot,
+            movable,
+            answers,
+            resolutions,
+            version=target_version,
+            allow=effective_allow,
         )
-        return _propose_upgrade(request, report)
+        proposal = _propose_upgrade(request, report)
+        failure = request.first_failure(proposal.changes)
+        if failure is not None and project_names is not None:
+            raise failure
+        return proposal
 
     requested = tuple(sorted(targets)) if project_names is not None else ("everything",)
     requested_texts = (
@@ -70,11 +88,12 @@ def plan_upgrade(
     )
     proposal = _replan_around_refusals(snapshot.with_pinned(hold or {}), requested_texts, propose)
     unmanaged = proposal.snapshot.unmanaged_reports(None if project_names is None else snapshot)
+    left_out = resolutions.left_out_reports(snapshot, targets)
     return build_plan(
         snapshot,
         requested,
         proposal.changes,
-        held_back=(*proposal.held_back, *unmanaged),
+        held_back=(*proposal.held_back, *unmanaged, *left_out),
         allow=effective_allow,
     )
 
@@ -147,22 +166,40 @@ def plan_install(
     snapshot = EnvironmentSnapshot.of(backend)
     answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
     raise_first_error(answers)
+    _check_released(snapshot, answers)
     report(Event(stage=Stage.RESOLVING))
     movable = frozenset(names)
+    resolutions = Resolutions(backend, movable)
     if allow != "self":
-        movable |= frozenset().union(*map(backend.installer.dependencies, parsed))
+        for requirement in parsed:
+            movable |= resolutions.dependencies(snapshot, requirement)
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
-        keep = pinned_snapshot.pins(() if allow == "all" else movable, free=allow == "all")
-        requirements = (*pinned_snapshot.requirements({}), *parsed)
-        after = backend.installer.resolve(ResolveRequest(requirements=requirements, keep=keep))
+        free = allow == "all"
+        after = resolutions.resolve(
+            pinned_snapshot,
+            added=tuple(parsed),
+            keep=pinned_snapshot.pins(movable, free=free),
+            prefer=pinned_snapshot.preferred(movable, free=free),
+        )
         return _Proposal(
             pinned_snapshot, build_changes(pinned_snapshot, after, names, answers, report)
         )
 
     proposal = _replan_around_refusals(snapshot, tuple(parsed), propose)
-    held_back = proposal.snapshot.unmanaged_reports(snapshot)
+    held_back = (
+        *proposal.snapshot.unmanaged_reports(snapshot),
+        *resolutions.left_out_reports(snapshot),
+    )
     return build_plan(snapshot, tuple(parsed), proposal.changes, held_back=held_back, allow=allow)
+
+
+def _check_released(snapshot: EnvironmentSnapshot, answers: ProjectResults) -> None:
+    """Raise `PlanImpossible` for a project that is not installed and has no release at all."""
+    for name, answer in answers.items():
+        if not isinstance(answer, PkgwidgetsError) and not answer and name not in snapshot.versions:
+            explanation = f"{name} cannot be installed: {why_no_release(answer)}."
+            raise PlanImpossible((name,), explanation)
 
 
 def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
