@@ -7,6 +7,7 @@ file cannot be fetched, or with our own reading of the installed metadata.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from time import monotonic
@@ -23,12 +24,15 @@ from packaging.version import InvalidVersion, Version
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import (
     IndexUnavailable,
+    PkgwidgetsError,
     PlanImpossible,
     ResolutionFailed,
 )
+from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.installed_metadata import replaced_metadata
 from pkgwidgets.core.interfaces import Backend, ResolveRequest, mentioned_names
 from pkgwidgets.core.plans import Change, HeldBack
+from pkgwidgets.core.updates import is_eligible
 
 from .snapshot import EnvironmentSnapshot
 
@@ -40,12 +44,14 @@ Resolution = Mapping[NormalizedName, Version | None]
 """The new version of each package that would change; None if it is uninstalled."""
 
 _T = TypeVar("_T")
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 class Resolutions:
     """The installer, as one plan asks it; packages in `requested` are never left out."""
 
     def __init__(self, backend: Backend, requested: Collection[NormalizedName] = ()) -> None:
+        self._backend = backend
         self._installer = backend.installer
         self._requested = frozenset(requested)
         self._replaces_all_metadata = False
@@ -103,15 +109,42 @@ class Resolutions:
     def dependencies(
         self, snapshot: EnvironmentSnapshot, requirement: str
     ) -> frozenset[NormalizedName]:
-        """Return all direct and indirect dependencies of a requirement; raise as `resolve`."""
-        return self._with_workarounds(
-            snapshot,
-            lambda: self._installer.dependencies(
-                requirement,
-                limits=self._excluded_versions,
-                ignored=tuple(self.unreadable_pages),
-            ),
-        )
+        """Return all direct and indirect dependencies of a requirement; raise as `resolve`.
+
+        Installed ones of which the index no longer has that version may be missing.
+        """
+        gone: set[NormalizedName] = set()
+
+        def ask() -> frozenset[NormalizedName]:
+            ignored = (*self.unreadable_pages, *gone)
+            limits = self._excluded_versions
+            return self._installer.dependencies(requirement, limits=limits, ignored=ignored)
+
+        while True:
+            try:
+                return self._with_workarounds(snapshot, ask)
+            except PlanImpossible as error:
+                # The installer looks at the index alone, and not at what is installed.
+                more = self._gone(snapshot, error.explanation) - gone
+                if not more:
+                    raise
+                gone.update(more)
+
+    def _gone(self, snapshot: EnvironmentSnapshot, explanation: str) -> set[NormalizedName]:
+        """Return the installed packages in an explanation whose version the index has not."""
+        words = set(_NAME.findall(explanation))
+        names = [name for name in snapshot.versions if name in words - self._requested]
+        answers = self._backend.index.releases_of(IndexQuery(names)) if names else {}
+        interpreter = self._backend.environment.interpreter
+        return {
+            name
+            for name, answer in answers.items()
+            if isinstance(answer, PkgwidgetsError)
+            or not any(
+                release.version == snapshot.versions[name] and is_eligible(release, interpreter)
+                for release in answer
+            )
+        }
 
     def left_out_reports(
         self, snapshot: EnvironmentSnapshot, named: Collection[NormalizedName] = ()
