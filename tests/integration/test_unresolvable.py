@@ -2,115 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import sysconfig
-import tarfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
-from bad_index_server import Play, Server, environment, page, running
+from bad_index_server import Play, environment, page
 from plan_cases import changes_of
+from release_world import World, reasons, release, site_packages, status, versions, world_in
 
 from pkgwidgets.connect import connect
-from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, PlanImpossible
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.plans import Plan
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import inventory, transactions
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_upgrade
-
-
-def release(name: str, version: str, *requires: str) -> BuiltWheel:
-    files = {f"{name}.py": f"version = {version!r}\n"}
-    return BuiltWheel(name=name, version=version, requires=requires, files=files)
-
-
-@dataclass
-class World:
-    """An index and environments that are asked from it."""
-
-    server: Server
-    folder: Path
-    pages: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    def publish(self, *wheels: BuiltWheel, **keys: object) -> None:
-        """List wheels with further keys; `_` in a key is `-`."""
-        for wheel in wheels:
-            self.server.files[wheel.filename] = wheel.data
-            self.server.files[f"{wheel.filename}.metadata"] = wheel.metadata_text.encode()
-            self._list(wheel.name, wheel.filename, wheel.data, **keys)
-
-    def publish_sdist(self, name: str, version: str) -> None:
-        buffer = io.BytesIO()
-        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-            content = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
-            member = tarfile.TarInfo(f"{name}-{version}/PKG-INFO")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-        self.server.files[f"{name}-{version}.tar.gz"] = buffer.getvalue()
-        self._list(name, f"{name}-{version}.tar.gz", buffer.getvalue())
-
-    def _list(self, name: str, filename: str, data: bytes, **keys: object) -> None:
-        row: dict[str, Any] = {"filename": filename, "url": f"/files/{filename}"}
-        row |= {"hashes": {"sha256": hashlib.sha256(data).hexdigest()}}
-        row |= {key.replace("_", "-"): value for key, value in keys.items()}
-        self.pages.setdefault(name, []).append(row)
-        self.serve(name, lambda request: request.answer(page(*self.pages[name])))
-
-    def serve(self, name: str, play: Play) -> None:
-        self.server.plays[name] = play
-
-    def backend(self, *installed: BuiltWheel) -> Backend:
-        return connect(environment(self.folder / "environment", installed), self.server.url)
-
-    def plant(self, backend: Backend, name: str, metadata: str) -> None:
-        """Install a distribution as a foreign installer would."""
-        site = backend.environment.interpreter.scheme["purelib"]
-        info = site / f"{name}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n{metadata}\n"
-        )
-        (site / f"{name}.py").write_text("")
-        rows = (f"{name}.py", f"{info.name}/METADATA", f"{info.name}/RECORD")
-        (info / "RECORD").write_text("".join(f"{row},,\n" for row in rows))
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
-    with running(Server()) as server:
-        world = World(server, tmp_path)
+    with world_in(tmp_path) as world:
         world.publish(release("fern", "1.0"), release("fern", "2.0"))
         yield world
 
 
 FERN = "fern 1.0 → 2.0"
 FERN_1 = release("fern", "1.0")
-
-
-def reasons(plan: Plan) -> dict[str, str]:
-    return {entry.id: entry.reason for entry in plan.held_back}
-
-
-def versions(backend: Backend) -> dict[str, str]:
-    installed = dependency_graph.installed_versions(backend.environment.distributions())
-    return {name: str(version) for name, version in installed.items()}
-
-
-def site_packages(python: Path) -> Path:
-    roots = dict.fromkeys(("base", "platbase"), str(python.parents[1]))
-    return Path(sysconfig.get_path("purelib", "venv", roots))
-
-
-def status(line: str) -> Play:
-    return lambda request: request.answer(b"trouble", line)
 
 
 # --- installed packages
