@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pkgwidgets.core import dependency_graph
@@ -62,6 +63,9 @@ def plan_upgrade(
     snapshot.check_changeable(targets if project_names is not None else ())
     answers = backend.index.releases_of(IndexQuery(targets), report)
     raise_if_all_failed(answers, PkgwidgetsError if project_names is not None else IndexUnavailable)
+    if target_version is not None:
+        wanted = Requirement(f"{targets[0]}=={target_version}")
+        _check_released(snapshot, (wanted,), answers)
     report(Event(stage=Stage.RESOLVING))
     effective_allow: AllowPolicy = "all" if project_names is None else allow
     resolutions = Resolutions(backend)
@@ -166,13 +170,13 @@ def plan_install(
     snapshot = EnvironmentSnapshot.of(backend)
     answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
     raise_first_error(answers)
-    _check_released(snapshot, answers)
+    _check_released(snapshot, parsed.values(), answers)
     report(Event(stage=Stage.RESOLVING))
     movable = frozenset(names)
     resolutions = Resolutions(backend, movable)
     if allow != "self":
-        for requirement in parsed:
-            movable |= resolutions.dependencies(snapshot, requirement)
+        for text, requirement in parsed.items():
+            movable |= _dependencies(snapshot, resolutions, text, requirement)
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
         free = allow == "all"
@@ -194,12 +198,28 @@ def plan_install(
     return build_plan(snapshot, tuple(parsed), proposal.changes, held_back=held_back, allow=allow)
 
 
-def _check_released(snapshot: EnvironmentSnapshot, answers: ProjectResults) -> None:
-    """Raise `PlanImpossible` for a project that is not installed and has no release at all."""
-    for name, answer in answers.items():
-        if not isinstance(answer, PkgwidgetsError) and not answer and name not in snapshot.versions:
+def _dependencies(
+    snapshot: EnvironmentSnapshot, resolutions: Resolutions, text: str, requirement: Requirement
+) -> frozenset[NormalizedName]:
+    """Return the dependencies of a requirement, of the installed release if that meets it."""
+    name = canonicalize_name(requirement.name)
+    is_met = dependency_graph.satisfies(requirement, snapshot.versions.get(name))
+    if is_met and not requirement.extras:
+        return dependency_graph.dependencies([name], snapshot.active_requirements)
+    return resolutions.dependencies(snapshot, text)
+
+
+def _check_released(
+    snapshot: EnvironmentSnapshot, requirements: Iterable[Requirement], answers: ProjectResults
+) -> None:
+    """Raise `PlanImpossible` if a project has no release at all, and none that is installed."""
+    for requirement in requirements:
+        name = canonicalize_name(requirement.name)
+        answer = answers[name]
+        is_met = dependency_graph.satisfies(requirement, snapshot.versions.get(name))
+        if not isinstance(answer, PkgwidgetsError) and not answer and not is_met:
             explanation = f"{name} cannot be installed: {why_no_release(answer)}."
-            raise PlanImpossible((name,), explanation)
+            raise PlanImpossible((str(requirement),), explanation)
 
 
 def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:

@@ -275,6 +275,11 @@ def test_setting_that_hides_all_releases_is_named(
     world.publish(release("kelp", "1.0"), **keys)
     with pytest.raises(PlanImpossible, match="kelp cannot be installed: exclude-newer"):
         plan_install(backend, "kelp")
+    with pytest.raises(PlanImpossible, match="moss cannot be installed: exclude-newer"):
+        plan_install(backend, "moss>=2")
+    with pytest.raises(PlanImpossible, match="moss cannot be installed: exclude-newer"):
+        plan_upgrade(backend, "moss", version="2.0")
+    assert changes_of(plan_install(backend, "moss")) == []
 
 
 # --- virtual environments with system packages

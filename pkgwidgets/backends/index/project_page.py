@@ -211,7 +211,7 @@ def _parse_html(body: bytes) -> list[File]:
         raise ValueError(str(error)) from error
     version = parser.api_version
     has_files = any(spelled_version(file.filename) for file in parser.files)
-    if version is None and not (has_files or parser.is_page or parser.is_empty):
+    if version is None and not (has_files or parser.is_page or parser.is_empty or not body.strip()):
         raise ValueError("a page of HTML that is no project's")
     if version is not None and version.partition(".")[0] != "1":
         raise ValueError(f"api-version {version[:20]}")
@@ -226,7 +226,8 @@ class _AnchorParser(HTMLParser):
         self.files: list[File] = []
         self.api_version: str | None = None
         self.is_page = False
-        self.is_empty = True
+        self._has_content = False
+        self._is_complete = False
         self._in_title = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -238,11 +239,19 @@ class _AnchorParser(HTMLParser):
         elif tag == "a" and attributes.get("href"):
             self._add_file(str(attributes["href"]), attributes)
         if tag not in _FRAME_TAGS:
-            self.is_empty = False
+            self._has_content = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_complete |= tag == "html"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the page is complete and has neither text nor links."""
+        return self._is_complete and not self._has_content
 
     def handle_data(self, data: str) -> None:
         if data.strip():
-            self.is_empty = False
+            self._has_content = True
         if self._in_title:  # a captive portal has another title
             self.is_page = data.strip().lower().startswith("links for")
             self._in_title = False
