@@ -95,16 +95,30 @@ class Resolutions:
             return self._installer.resolve(request)
 
         try:
-            resolution = self._with_workarounds(snapshot, resolve_once)
-            if not self._replaces_all_metadata and _breaks(snapshot, resolution):
-                # The installer reads a requirement otherwise than we do.
-                self.replace_all_metadata()
-                resolution = self._with_workarounds(snapshot, resolve_once)
-            return resolution
+            return self._with_our_reading(snapshot, resolve_once)
         except PlanImpossible:
             if not prefer:
                 raise
         return self.resolve(snapshot, instead=instead, added=added, keep=keep, upgrade=upgrade)
+
+    def _with_our_reading(
+        self, snapshot: EnvironmentSnapshot, ask: Callable[[], Resolution]
+    ) -> Resolution:
+        """Ask once more with all metadata replaced if the installer reads it otherwise than we do.
+
+        It may miss a requirement. Or it refuses an installed release that is for other Pythons.
+        """
+        may_differ = not self._replaces_all_metadata
+        try:
+            resolution = self._with_workarounds(snapshot, ask)
+        except PlanImpossible:
+            if not may_differ:
+                raise
+        else:
+            if not (may_differ and _breaks(snapshot, resolution)):
+                return resolution
+        self.replace_all_metadata()
+        return self._with_workarounds(snapshot, ask)
 
     def dependencies(
         self, snapshot: EnvironmentSnapshot, requirement: str

@@ -71,6 +71,7 @@ def test_requirement_that_is_met_protects_although_another_is_not(world: World) 
         "Requires-Dist: fern >=1.0.*",
         "Requires-Dist: fern (>=1.0.*)",
         "Requires-Dist: >=1",
+        "Requires-Python: >=3.99",
         "Requires-Dist: fern>=2004d",
     ],
 )
