@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from functools import cached_property
 
 from packaging.utils import NormalizedName
@@ -118,7 +117,9 @@ class UpgradeResolver:
     def _candidates(self) -> tuple[NormalizedName, ...]:
         """The targets that may change: the index has a newer release, or did not answer."""
         if self.version is not None:
-            return self.targets
+            return tuple(
+                name for name in self.targets if self.snapshot.versions[name] != self.version
+            )
         return tuple(
             name
             for name in self.targets
@@ -265,11 +266,20 @@ class UpgradeResolver:
                 self.targets, self.snapshot.active_requirements
             )
             for name in self._candidates:
-                with suppress(*_UNRESOLVED):
-                    movable |= self._resolutions.dependencies(
-                        self.snapshot, self._requirement(name)
-                    )
+                movable |= self._future_dependencies(name)
         return movable
+
+    def _future_dependencies(self, name: NormalizedName) -> frozenset[NormalizedName]:
+        """Return the dependencies of the new version; of a given version, raise why there is none.
+
+        Without a given version, the resolution itself tells what cannot be resolved.
+        """
+        try:
+            return self._resolutions.dependencies(self.snapshot, self._requirement(name))
+        except _UNRESOLVED:
+            if self.version is not None:
+                raise
+        return frozenset()
 
     @cached_property
     def _latest_target(self) -> tuple[NormalizedName, Version] | None:
