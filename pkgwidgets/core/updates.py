@@ -33,7 +33,7 @@ def why_no_release(releases: Sequence[Release]) -> str:
         return "it has only pre-releases"
     if not any(release.wheels for release in not_yanked):
         return "the index has no wheel of it"
-    return "no release of it fits this Python"
+    return "no release of it supports this Python"
 
 
 def eligible_releases(

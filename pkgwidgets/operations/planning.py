@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import (
+    EVERYTHING,
     EnvironmentRefused,
     IndexUnavailable,
     InvalidRequest,
@@ -24,8 +25,8 @@ from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
 from pkgwidgets.core.plan_arguments import checked_allow, checked_target
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
+from pkgwidgets.core.text import join_names
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.core.updates import why_no_release
 
 from .plan_builder import (
     attach_wheels,
@@ -35,9 +36,13 @@ from .plan_builder import (
     raise_first_error,
     raise_if_all_failed,
 )
+from .requested_releases import check_requested, installed_notes
 from .resolutions import Resolutions
-from .snapshot import EnvironmentSnapshot, ProjectResults
+from .snapshot import EnvironmentSnapshot
 from .upgrade_resolver import UpgradeResolver
+
+_ALL = "part of upgrading all packages"
+"""The reason of a change in a plan for which the user named no package."""
 
 
 def plan_upgrade(
@@ -64,8 +69,7 @@ def plan_upgrade(
     answers = backend.index.releases_of(IndexQuery(targets), report)
     raise_if_all_failed(answers, PkgwidgetsError if project_names is not None else IndexUnavailable)
     if target_version is not None:
-        wanted = Requirement(f"{targets[0]}=={target_version}")
-        _check_released(snapshot, (wanted,), answers)
+        check_requested(snapshot, [Requirement(f"{targets[0]}=={target_version}")], answers)
     report(Event(stage=Stage.RESOLVING))
     effective_allow: AllowPolicy = "all" if project_names is None else allow
     resolutions = Resolutions(backend)
@@ -86,17 +90,20 @@ def plan_upgrade(
             raise failure
         return proposal
 
-    requested = tuple(sorted(targets)) if project_names is not None else ("everything",)
+    requested = tuple(sorted(targets)) if project_names is not None else (EVERYTHING,)
     requested_texts = (
         requested if target_version is None else (f"{requested[0]}=={target_version}",)
     )
     proposal = _replan_around_refusals(snapshot.with_pinned(hold or {}), requested_texts, propose)
     unmanaged = proposal.snapshot.unmanaged_reports(None if project_names is None else snapshot)
     left_out = resolutions.left_out_reports(snapshot, targets)
+    changes = proposal.changes
+    if project_names is None:
+        changes = tuple(replace(c, reason=_ALL) if c.requested else c for c in changes)
     return build_plan(
         snapshot,
         requested,
-        proposal.changes,
+        changes,
         held_back=(*proposal.held_back, *unmanaged, *left_out),
         allow=effective_allow,
     )
@@ -130,7 +137,7 @@ def _replan_around_refusals(
                 allowed = tuple(name for name in error.blockers if name not in snapshot.pinned)
                 raise PlanImpossible(requirements, error.explanation, allowed) from error
             reasons = (
-                f"{name} would have to change, and cannot: {refused[name]}" for name in refused
+                f"{name} would have to change, but cannot: {refused[name]}" for name in refused
             )
             raise EnvironmentRefused(snapshot.python, "; ".join(reasons)) from error
         replaced = [change.id for change in proposal.changes if change.before is not None]
@@ -170,7 +177,7 @@ def plan_install(
     snapshot = EnvironmentSnapshot.of(backend)
     answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
     raise_first_error(answers)
-    _check_released(snapshot, parsed.values(), answers)
+    check_requested(snapshot, parsed.values(), answers)
     report(Event(stage=Stage.RESOLVING))
     movable = frozenset(names)
     resolutions = Resolutions(backend, movable)
@@ -191,11 +198,17 @@ def plan_install(
         )
 
     proposal = _replan_around_refusals(snapshot, tuple(parsed), propose)
-    held_back = (
-        *proposal.snapshot.unmanaged_reports(snapshot),
-        *resolutions.left_out_reports(snapshot),
+    return build_plan(
+        snapshot,
+        tuple(parsed),
+        proposal.changes,
+        held_back=(
+            *proposal.snapshot.unmanaged_reports(snapshot),
+            *resolutions.left_out_reports(snapshot),
+        ),
+        allow=allow,
+        notes=() if proposal.changes else installed_notes(snapshot, names),
     )
-    return build_plan(snapshot, tuple(parsed), proposal.changes, held_back=held_back, allow=allow)
 
 
 def _dependencies(
@@ -207,19 +220,6 @@ def _dependencies(
     if is_met and not requirement.extras:
         return dependency_graph.dependencies([name], snapshot.active_requirements)
     return resolutions.dependencies(snapshot, text)
-
-
-def _check_released(
-    snapshot: EnvironmentSnapshot, requirements: Iterable[Requirement], answers: ProjectResults
-) -> None:
-    """Raise `PlanImpossible` if a project has no release at all, and none that is installed."""
-    for requirement in requirements:
-        name = canonicalize_name(requirement.name)
-        answer = answers[name]
-        is_met = dependency_graph.satisfies(requirement, snapshot.versions.get(name))
-        if not isinstance(answer, PkgwidgetsError) and not answer and not is_met:
-            explanation = f"{name} cannot be installed: {why_no_release(answer)}."
-            raise PlanImpossible((str(requirement),), explanation)
 
 
 def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
@@ -301,7 +301,8 @@ def _check_untouched(
     differences = dependency_graph.version_differences(expected, installed)
     if differences:
         by = undone_by(transaction.id, history)
-        why = f"since then {'; '.join(differences)}" if by is None else f"{by} took it back already"
+        later = f"it can no longer be undone, because {join_names(differences)}"
+        why = later if by is None else f"{by} undid it already"
         raise InvalidRequest("transaction", transaction.id, why)
 
 

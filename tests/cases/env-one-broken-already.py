@@ -15,7 +15,7 @@ def find_fault(world: World) -> object:
     world.publish(capped, release("numx", "1.0"), numx, release("other", "2.0"))
     backend = world.backend(capped, numx, release("other", "1.0"))
     plan = plan_upgrade(backend)
-    expected = ["other 1.0 → 2.0"], {"capped": "capped needs numx<2, but 2.0 is installed"}
+    expected = ["other 1.0 → 2.0"], {"capped": "capped requires numx<2, but 2.0 is installed"}
     return (changes_of(plan), reasons(plan)) != expected and plan
 
 

@@ -42,7 +42,7 @@ def test_broken_package_is_held_back_and_its_dependents_are_upgraded(world: Worl
     backend = world.backend(lantern, release("wick", "2.0"), porch, FERN_1)
     plan = plan_upgrade(backend)
     assert changes_of(plan) == [FERN, "porch 1.0 → 1.5", "wick 2.0 → 2.1"]
-    assert reasons(plan) == {"lantern": "lantern needs wick<2, but 2.0 is installed"}
+    assert reasons(plan) == {"lantern": "lantern requires wick<2, but 2.0 is installed"}
     assert changes_of(plan_upgrade(backend, ["lantern", "porch"])) == ["porch 1.0 → 1.5"]
 
 
@@ -58,7 +58,7 @@ def test_requirement_that_is_met_protects_although_another_is_not(world: World) 
     backend = world.backend(release("lantern", "1.0", "absent", "fern<2"), FERN_1)
     plan = plan_upgrade(backend)
     assert changes_of(plan) == []
-    assert reasons(plan)["fern"] == "lantern 1.0 needs fern<2"
+    assert reasons(plan)["fern"] == "blocked by lantern 1.0 (fern<2)"
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_requirements_of_a_package_without_a_page_are_kept(world: World) -> None
     backend = world.backend(release("moss", "1.0", "fern<2"), FERN_1)
     plan = plan_upgrade(backend)
     assert changes_of(plan) == []
-    assert reasons(plan)["fern"] == "moss 1.0 needs fern<2"
+    assert reasons(plan)["fern"] == "blocked by moss 1.0 (fern<2)"
 
 
 def test_release_whose_file_is_missing_is_passed_over(world: World) -> None:

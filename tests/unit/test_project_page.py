@@ -159,5 +159,5 @@ def test_empty_html_page_is_a_project_without_files(body: bytes) -> None:
     ],
 )
 def test_html_page_of_something_else_is_a_value_error(body: bytes) -> None:
-    with pytest.raises(ValueError, match="no project's"):
+    with pytest.raises(ValueError, match="not the HTML page"):
         project_page.read("text/html", body)
