@@ -73,8 +73,8 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.CHECK_INDEX,
     ),
     (
-        IndexUnavailable("http://h/simple/", "it is cut off", "pea"),
-        "The page of pea on http://h/simple/ cannot be used: it is cut off.",
+        IndexUnavailable("http://h/simple/", "it is not JSON", "pea"),
+        "The page of pea on http://h/simple/ cannot be used: it is not JSON.",
         Hint.RETRY_LATER,
     ),
     (
