@@ -153,7 +153,7 @@ def test_history_shows_outcomes_and_undoes_through_a_plan(notebook: PanelNoteboo
     expect(failed).to_contain_text("failed, rolled back")
     expect(failed).to_contain_text("libharvest.so.5: cannot open shared object file")
     failed.get_by_role("button", name="Log of harvestscale").click()
-    expect(past.locator("pre")).to_contain_text("checking beside the environment")
+    expect(past.locator("pre")).to_contain_text("checking the new versions")
     done = past.locator("tbody tr").nth(2)
     expect(done).to_contain_text("committed")
     expect(done).to_contain_text("kernel")

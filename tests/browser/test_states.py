@@ -306,7 +306,7 @@ def test_rolled_back_upgrade_is_in_the_history_with_its_log(stage: PanelNotebook
     expect(past.locator("tbody tr")).to_have_count(2)
     take_pictures(notebook, "history")
     past.get_by_role("button", name="Log of harvestscale").click()
-    expect(past.locator("pre")).to_contain_text("checking beside the environment")
+    expect(past.locator("pre")).to_contain_text("checking the new versions")
     expect(past.locator("pre")).to_contain_text("+ harvestscale==3.3.0")
     take_pictures(notebook, "log")
 

@@ -337,7 +337,7 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     assert "libharvest.so.5" in entries[0]["error"]
     assert all(e["seconds"] > 0 and e["who"] for e in entries)
     click(panel.history_view, type="log", id=entries[0]["id"])
-    assert "checking beside the environment" in panel.history_view.logs[entries[0]["id"]]
+    assert "checking the new versions" in panel.history_view.logs[entries[0]["id"]]
 
     click(panel.history_view, type="undo", id=entries[2]["id"])
     assert changes(panel) == [("seedshelf", "1.4.2", "1.4.1")]
