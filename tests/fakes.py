@@ -309,7 +309,7 @@ class FakeImportChecker:
         return self.no_kernel
 
     def keep_bytecode(self, stage: Path) -> None:
-        """Nothing is compiled here."""
+        """Compile nothing."""
 
     def _error(self, module: str, sites: Sequence[Path]) -> str | None:
         disk = self._environment.disk

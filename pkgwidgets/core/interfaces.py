@@ -309,7 +309,7 @@ class UnfinishedTransactions(Protocol):
 
 
 class Journal(UnfinishedTransactions, Protocol):
-    """The transactions of one environment, stored beside it."""
+    """The transactions of one environment, stored in a folder below its prefix."""
 
     def start(self, plan: Plan) -> Transaction:
         """Start the record of a plan; return its transaction."""
