@@ -133,7 +133,7 @@ class EnvironmentSnapshot:
         broken |= {
             name
             for name, distribution in self.distributions.items()
-            if None in map(dependency_graph.parse_requirement, distribution.requires)
+            if not dependency_graph.installer_reads(distribution)
         }
         broken -= set(instead)
         # A dependent of a broken distribution would lead the resolver back to it.

@@ -190,6 +190,29 @@ def test_hostile_requirement_does_not_affect_other_packages(text: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "forbids"),
+    [
+        ("oats (>=0.9.*,<2.*)", "oats<2"),
+        ("oats<2',", "oats<2"),
+        ("oats (1.4)", "oats==1.4.*"),
+        ("oats=1.4", "oats=1.4, which is unreadable"),
+        ("oats<2019k", "oats<2019k, which is unreadable"),
+    ],
+)
+def test_requirement_that_is_not_valid_is_still_a_limit(text: str, forbids: str) -> None:
+    requiring = environment(dist("mill", "1", text), dist("oats", "1.4.2"))
+    required = dependency_graph.active_requirements(requiring, MARKERS)
+    assert dependency_graph.unmet(required, installed(mill="1", oats="1.4.2")) == frozenset()
+    oats = canonicalize_name("oats")
+    assert dependency_graph.blockers(oats, Version("2"), required) == {"mill": forbids}
+    assert dependency_graph.dependents([oats], required) == ("mill",)
+
+
+def test_unreadable_requirement_on_a_missing_project_is_not_unmet() -> None:
+    assert needs_of(dist("mill", "1", "oats=1.4")) == {"mill": []}
+
+
 def test_ten_thousand_requirements_are_parsed() -> None:
     many = [f"need{number}>=1; extra == 'all'" for number in range(10_000)]
     requirements = needs_of(dist("a", "1", *many), dist("b", "1", "a[all]"))
