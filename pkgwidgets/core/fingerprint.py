@@ -89,5 +89,6 @@ def _distribution_digest(distribution: Distribution | Unreadable) -> str:
         distribution.installed,
         distribution.requested,
         *distribution.requires,
+        *distribution.leftovers,
     )
     return short_hash(" ".join(map(str, facts)), _HASH_BYTES)

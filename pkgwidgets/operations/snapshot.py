@@ -146,7 +146,7 @@ class EnvironmentSnapshot:
         broken |= self._system_distributions
         unmet = {(problem.id, problem.requirement) for problem in self.unmet}
         lines = [instead.get(name, name) for name in self.distributions if name not in broken]
-        for name in sorted(broken - self._system_distributions):
+        for name in sorted(broken):
             lines += [
                 text
                 for requirement in self.active_requirements[name]

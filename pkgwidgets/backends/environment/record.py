@@ -136,7 +136,7 @@ def module_names(rows: Collection[Entry]) -> set[str]:
 def is_startup_file(path: str) -> bool:
     """Return whether Python's `site` runs or reads this file at every start."""
     return "/" not in path and (
-        path.endswith(".pth") or path in ("sitecustomize.py", "usercustomize.py")
+        path.endswith((".pth", ".start")) or path in ("sitecustomize.py", "usercustomize.py")
     )
 
 

@@ -48,8 +48,9 @@ class RecordFiles:
         old, new = set[Path](), dict[Path, NormalizedName]()
         for change in plan.changes:
             if change.before is not None:
-                dist_info = self._readable_distribution(change.id, installed).path
-                old |= self._live_paths(dist_info, None)
+                release = self._readable_distribution(change.id, installed)
+                old |= self._live_paths(release.path, None)
+                old.update(*map(_leftover_paths, release.leftovers))
             if change.after is not None and stage is not None:
                 new.update(dict.fromkeys(self._staged_paths(change.id, staged, stage), change.id))
         changed = {change.id for change in plan.changes}
@@ -295,6 +296,15 @@ class RecordFiles:
 
     def _refusal(self, reason: str) -> EnvironmentRefused:
         return EnvironmentRefused(self._environment.interpreter.python, reason)
+
+
+def _leftover_paths(folder: Path) -> list[Path]:
+    """Return the files in a leftover, and one that it lacks: so a save point keeps the folder."""
+    found = [folder / "RECORD"]
+    for parent, folders, files in os.walk(folder):
+        links = [name for name in folders if os.path.islink(f"{parent}/{name}")]  # noqa: PTH114
+        found += [Path(parent, name) for name in (*links, *files)]
+    return found
 
 
 def _file_problem(path: Path, entry: record.Entry, twin: Path | None) -> str | None:
