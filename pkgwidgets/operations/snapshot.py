@@ -146,7 +146,7 @@ class EnvironmentSnapshot:
         broken |= self._system_distributions
         unmet = {(problem.id, problem.requirement) for problem in self.unmet}
         lines = [instead.get(name, name) for name in self.distributions if name not in broken]
-        for name in sorted(broken):
+        for name in sorted(broken | self._eggs):
             lines += [
                 text
                 for requirement in self.active_requirements[name]
@@ -162,6 +162,15 @@ class EnvironmentSnapshot:
             name
             for name, distribution in self.distributions.items()
             if distribution.origin is Origin.SYSTEM
+        }
+
+    @property
+    def _eggs(self) -> set[NormalizedName]:
+        """The distributions without a dist-info: the installer does not read all they require."""
+        return {
+            name
+            for name, distribution in self.distributions.items()
+            if distribution.path.suffix != ".dist-info"
         }
 
     def pins(self, movable: Collection[NormalizedName], *, free: bool = False) -> tuple[str, ...]:

@@ -299,12 +299,15 @@ class RecordFiles:
 
 
 def _leftover_paths(folder: Path) -> list[Path]:
-    """Return the files in a leftover, and one that it lacks: so a save point keeps the folder."""
-    found = [folder / "RECORD"]
+    """Return the files in a leftover; of an empty folder, one that it lacks.
+
+    A save point keeps the folders of the paths that it is given.
+    """
+    paths = []
     for parent, folders, files in os.walk(folder):
         links = [name for name in folders if os.path.islink(f"{parent}/{name}")]  # noqa: PTH114
-        found += [Path(parent, name) for name in (*links, *files)]
-    return found
+        paths += [Path(parent, name) for name in (*links, *files) or ("RECORD",)]
+    return paths
 
 
 def _file_problem(path: Path, entry: record.Entry, twin: Path | None) -> str | None:
