@@ -102,19 +102,24 @@ def active_requirements(
 
     An extra counts if an installed distribution requires it. The extras that a user requested are
     not recorded anywhere. If the versions of a requirement cannot be read, it is met only by the
-    installed version.
+    installed version. An unreadable distribution has those of its requirements that can be read.
     """
     distributions = readable_distributions(installed)
     applies = _MarkerEvaluator.here(tuple(sorted(markers.items())))
-    requirements_of: dict[NormalizedName, list[Requirement]] = {name: [] for name in distributions}
+    requiring = [
+        name
+        for name, distribution in installed.items()
+        if distribution.requires or name in distributions
+    ]
+    requirements_of: dict[NormalizedName, list[Requirement]] = {name: [] for name in requiring}
     seen: set[tuple[NormalizedName, str]] = set()
-    pending = [(name, "") for name in distributions]
+    pending = [(name, "") for name in requiring]
     while pending:
         name, extra = pending.pop()
-        if name not in distributions or (name, extra) in seen:
+        if name not in requirements_of or (name, extra) in seen:
             continue
         seen.add((name, extra))
-        for text in distributions[name].requires:
+        for text in installed[name].requires:
             requirement = applies.adds(text, extra)
             if isinstance(requirement, UnknownRequirement):
                 requirement = _held_requirement(requirement, distributions)

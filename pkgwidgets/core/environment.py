@@ -88,3 +88,5 @@ class Unreadable:
     id: NormalizedName
     path: Path
     reason: str
+    requires: tuple[str, ...] = ()
+    """`Requires-Dist`, if at least these lines can be read."""

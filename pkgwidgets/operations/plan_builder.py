@@ -142,7 +142,7 @@ def _notes(snapshot: EnvironmentSnapshot, changes: Iterable[Change]) -> Iterator
     unreadable = [
         name
         for name, distribution in snapshot.installed.items()
-        if isinstance(distribution, Unreadable)
+        if isinstance(distribution, Unreadable) and not distribution.requires
     ]
     if replaced and unreadable:
         names = shorten_names(unreadable)

@@ -146,7 +146,7 @@ class EnvironmentSnapshot:
         broken |= self._system_distributions
         unmet = {(problem.id, problem.requirement) for problem in self.unmet}
         lines = [instead.get(name, name) for name in self.distributions if name not in broken]
-        for name in sorted(broken | self._eggs):
+        for name in sorted(broken | self._eggs | self._unreadable):
             lines += [
                 text
                 for requirement in self.active_requirements[name]
@@ -163,6 +163,11 @@ class EnvironmentSnapshot:
             for name, distribution in self.distributions.items()
             if distribution.origin is Origin.SYSTEM
         }
+
+    @property
+    def _unreadable(self) -> set[NormalizedName]:
+        """The unreadable distributions of which at least the requirements can be read."""
+        return self.active_requirements.keys() - self.distributions.keys()
 
     @property
     def _eggs(self) -> set[NormalizedName]:

@@ -224,7 +224,7 @@ class UpgradeResolver:
         owners = self._blockers(name, latest, {change.id for change in changes})
         if owners:
             return " and ".join(
-                f"{owner} {after[owner]} needs {requirement}"
+                " ".join(filter(None, (owner, str(after.get(owner, "")), "needs", requirement)))
                 for owner, requirement in owners.items()
             )
         if name not in self._explanations and may_resolve:

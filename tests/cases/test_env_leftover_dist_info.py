@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from fakes import Oracle
+from malformed_wheels import MalformedWheel
 from real_environments import install_directly
 
 from pkgwidgets import PackageService
-from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.core.errors import EnvironmentRefused, VerificationFailed
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 
@@ -77,6 +78,23 @@ def test_uninstallation_clears_a_leftover_away(
     service.uninstall_package("lantern")
     assert not list(garden.site_packages.glob("lantern*"))
     service.undo()
+    assert tree(garden.folder / "env") == before
+
+
+def test_failed_upgrade_restores_a_leftover(
+    garden: Demo, service: PackageService, tree: Oracle, leftover: Path
+) -> None:
+    leave_more(leftover)
+    wrong = MalformedWheel(
+        name="lantern",
+        version="3.0",
+        files={"lantern.py": ""},
+        record=lambda text: text.replace("lantern.py,sha256=", "lantern.py,sha256=A"),
+    )
+    garden.index.publish(wrong)
+    before = tree(garden.folder / "env")
+    with pytest.raises(VerificationFailed):
+        service.upgrade_package("lantern", "3.0")
     assert tree(garden.folder / "env") == before
 
 

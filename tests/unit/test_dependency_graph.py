@@ -176,6 +176,16 @@ def test_unreadable_distribution_has_no_requirements() -> None:
     assert needs_of(lost, dist("a", "1", "lost")) == {"a": ["lost"]}
 
 
+def test_readable_requirements_of_an_unreadable_distribution_count() -> None:
+    mill = Unreadable(
+        id=canonicalize_name("mill"),
+        path=Path("/env/mill-2004d.dist-info"),
+        reason="its version '2004d' is none by PEP 440",
+        requires=("oats<2", "rye; extra == 'x'"),
+    )
+    assert needs_of(mill, dist("oats", "1")) == {"mill": ["oats<2"], "oats": []}
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:40])
 def test_hostile_requirement_does_not_affect_other_packages(text: str) -> None:
     required = dependency_graph.active_requirements(

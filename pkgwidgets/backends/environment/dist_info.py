@@ -72,12 +72,15 @@ class DistInfoReader:
         try:
             return self._parse_distribution(folder, name)
         except (OSError, ValueError, RecursionError) as error:
-            stem = name.partition("-")[0].partition(".egg")[0].removesuffix(".dist")
-            if name.endswith(".egg-link"):
-                stem = name.removesuffix(".egg-link")
+            stem, _, kind = name.rpartition(".")
+            stem = stem if kind == "egg-link" else stem.partition("-")[0]
             reason = error.strerror if isinstance(error, OSError) else None
-            reason = (reason or str(error))[:300]
-            return Unreadable(id=canonicalize_name(stem), path=Path(folder, name), reason=reason)
+            return Unreadable(
+                id=canonicalize_name(stem),
+                path=Path(folder, name),
+                reason=(reason or str(error))[:300],
+                requires=error.requires if isinstance(error, _HeadersError) else (),
+            )
 
     def _parse_distribution(self, folder: str, name: str) -> Distribution:
         if not name.endswith(".dist-info"):
@@ -284,6 +287,14 @@ def _installations(folder: str) -> list[tuple[str, str]]:
     )
 
 
+class _HeadersError(ValueError):
+    """Headers without a valid name or version; the requirements among them can be read."""
+
+    def __init__(self, reason: str, requires: tuple[str, ...]) -> None:
+        super().__init__(reason)
+        self.requires = requires
+
+
 class _Description(TypedDict):
     """What the metadata of every kind of installation says."""
 
@@ -294,12 +305,18 @@ class _Description(TypedDict):
 
 
 def _described(headers: Mapping[str, list[str]], file: str) -> _Description:
-    name, version = (headers.get(field, [""])[0] for field in ("name", "version"))
+    name, text = (headers.get(field, [""])[0] for field in ("name", "version"))
+    requires = tuple(headers.get("requires-dist", ()))
     if not is_name(name):
-        raise ValueError(f"{file} names no project")
+        raise _HeadersError(f"{file} names no project", requires)
+    try:
+        version = Version(text)
+    except InvalidVersion:
+        reason = f"its version {text[:80]!a} is none by PEP 440"
+        raise _HeadersError(reason, requires) from None
     return {
         "name": name,
-        "version": _parse_version(version),
+        "version": version,
         "summary": escape_hidden(headers.get("summary", [""])[0][:_MAX_SUMMARY_CHARACTERS]),
         "links": _project_links(headers),
     }
@@ -333,13 +350,6 @@ def _project_links(headers: Mapping[str, list[str]]) -> tuple[tuple[str, str], .
         if address.strip().lower().startswith(_WEB_SCHEMES)
     }
     return tuple((label, address) for address, label in links.items())
-
-
-def _parse_version(text: str) -> Version:
-    try:
-        return Version(text)
-    except InvalidVersion:
-        raise ValueError(f"its version {text[:80]!a} is none by PEP 440") from None
 
 
 def _modification_time(path: str) -> datetime:
