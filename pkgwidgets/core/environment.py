@@ -74,10 +74,10 @@ class Distribution:
         if self.origin is Origin.INDEX:
             return None
         if self.origin is Origin.SYSTEM and self.path.parent not in folders:
-            return f"it lies outside of this environment, in {self.path.parent}"
+            return f"it is outside of this environment, in {self.path.parent}"
         if self.origin is Origin.SYSTEM and self.path.name.endswith((".egg-info", ".egg")):
             kind = "egg" if self.path.name.endswith(".egg") else "egg-info"
-            return f"it has no RECORD, being an {kind}: its files are unknown"
+            return f"it is an {kind} without a RECORD, so its files are unknown"
         return ORIGIN_REASONS[self.origin].text
 
 

@@ -133,7 +133,7 @@ def test_egg_link_is_an_editable_install_that_is_never_changed(prefix: Path, sit
     assert (release.origin, release.requires) == (Origin.EDITABLE, ("oats<2",))
     assert release.location == source.as_uri()
     reason = release.unmanaged_reason([site])
-    assert reason == "it is an editable install: change its source instead"
+    assert reason == "it is editable, so change it in its source folder"
 
 
 def test_reason_of_an_egg_names_its_missing_record(prefix: Path, site: Path) -> None:
@@ -145,7 +145,7 @@ def test_reason_of_an_egg_names_its_missing_record(prefix: Path, site: Path) -> 
     assert isinstance(release, Distribution)
     assert release.path == site / "emmer-1.0.egg"
     assert release.unmanaged_reason([site]) == (
-        "it has no RECORD, being an egg: its files are unknown"
+        "it is an egg without a RECORD, so its files are unknown"
     )
 
 
@@ -206,7 +206,9 @@ def test_start_files_count_as_what_runs_at_every_start(prefix: Path, site: Path)
     before = environment.fingerprints()
     (site / "barley.start").write_text("barley.startup:main\n")
     after = environment.fingerprints()
-    assert [key for key in before if before[key] != after[key]] == ["what runs at every start"]
+    assert [key for key in before if before[key] != after[key]] == [
+        "a file that runs each time Python starts"
+    ]
 
 
 def test_requires_sections_become_markers() -> None:

@@ -168,7 +168,7 @@ def _parse_direct_url(file: Path) -> tuple[Origin, str]:
     try:
         direct = json.loads(file.read_bytes())
         if not isinstance(direct, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not a JSON object")
         location = without_credentials(str(direct.get("url", "")))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{DIRECT_URL} cannot be read: {error}") from error
@@ -308,11 +308,11 @@ def _described(headers: Mapping[str, list[str]], file: str) -> _Description:
     name, text = (headers.get(field, [""])[0] for field in ("name", "version"))
     requires = tuple(headers.get("requires-dist", ()))
     if not is_name(name):
-        raise _HeadersError(f"{file} names no project", requires)
+        raise _HeadersError(f"{file} has no valid project name", requires)
     try:
         version = Version(text)
     except InvalidVersion:
-        reason = f"its version {text[:80]!a} is none by PEP 440"
+        reason = f"its version {text[:80]!a} is invalid (PEP 440)"
         raise _HeadersError(reason, requires) from None
     return {
         "name": name,
