@@ -172,6 +172,12 @@ class FakeRecords:
                 paths |= {site / path.relative_to(stage / "lib") for path in staged}
         return frozenset(paths)
 
+    def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
+        changed = {change.id for change in plan.changes}
+        others = [name for name in self._environment.distributions() if name not in changed]
+        site = self._environment.site
+        return frozenset(paths) & {path for name in others for path in self._owned(name, site)}
+
     def modules(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
@@ -245,6 +251,10 @@ class FakeRecords:
             python = self._environment.interpreter.python
             raise EnvironmentRefused(python, f"the RECORD of {name} is missing or hostile")
         return {record, *(site / row for row in rows)}
+
+    def _owned(self, name: NormalizedName, site: Path) -> set[Path]:
+        record = self._record(name, site)
+        return {site / row for row in self._rows(record)} if record is not None else set()
 
     def _record(self, name: NormalizedName, site: Path) -> Path | None:
         named = (path for path in self._disk if _is_record(path, site))
@@ -358,6 +368,18 @@ class FakeSavePoint:
                 failed.append(f"{path}: it is stuck")
             elif content is None:
                 self._disk.pop(path, None)
+            else:
+                self._disk[path] = content
+        return tuple(failed)
+
+    def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
+        kept, failed = self._all[self._id], []
+        for path in paths:
+            content = kept.rows.get(path)
+            if path in self._disk or content is None:
+                continue
+            if path in kept.stuck or kept.damaged:
+                failed.append(f"{path}: it is stuck")
             else:
                 self._disk[path] = content
         return tuple(failed)

@@ -74,6 +74,9 @@ class Records(Protocol):
         Raises `EnvironmentRefused` for a RECORD that is missing or names files of others.
         """
 
+    def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
+        """Return those of `paths` that a distribution owns which the plan does not change."""
+
     def unchangeable_reasons(
         self, names: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:
@@ -176,6 +179,9 @@ class SavePoint(Restorable, Protocol):
 
         Calls `tick` regularly; if that raises, nothing is saved.
         """
+
+    def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
+        """Restore those of `paths` that were saved and are missing now; return the failed ones."""
 
     def paths(self) -> frozenset[Path]:
         """Return every saved path, absent ones too."""

@@ -95,12 +95,17 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     paths = backend.records.touched_paths(plan, stage)
     if plan.undoes is not None and plan.from_save_point:
         paths |= backend.save_point(plan.undoes).paths()
+    shared = backend.records.shared_paths(plan, paths)
     kept = save_point.save(paths, lambda: report(Event(stage=Stage.SAVING)))
     report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
     record(transaction_id, "SAVED", paths=len(paths), bytes=kept)
     record(transaction_id, "INTENT")
     report(Event(stage=Stage.INSTALLING))
     _install(backend, plan, report)
+    # The installer removed files that another distribution owns, too.
+    failed = save_point.put_back(shared)
+    if failed:
+        raise VerificationFailed(transaction_id, failed)
     record(transaction_id, "INSTALLED")
     # One call for all files: one by one, thousands of small files take seconds.
     os.sync()

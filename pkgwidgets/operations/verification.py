@@ -16,6 +16,8 @@ from pkgwidgets.core.interfaces import NOT_TRIED, Backend, Report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.restart import KERNEL_PACKAGES
 
+from .plan_paths import removed_paths
+
 Modules = Mapping[NormalizedName, tuple[str, ...]]
 """The top-level modules of each distribution."""
 
@@ -163,8 +165,8 @@ class _AffectedPackages:
 
     @cached_property
     def replaced(self) -> frozenset[Path]:
-        """The files that the plan removes."""
-        return self._backend.records.touched_paths(self._plan, None)
+        """The files that the plan removes, without those that another distribution keeps."""
+        return removed_paths(self._backend, self._plan)
 
     def without_missing_files(self, errors: Mapping[str, str]) -> dict[str, str]:
         """Leave out failures that name a file not installed yet: they are checked after it is."""

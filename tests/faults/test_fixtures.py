@@ -128,13 +128,6 @@ def package_linked_inside(site: Site) -> None:
     (site.path / "pea").symlink_to("real_pea")
 
 
-def overlap(site: Site) -> None:
-    """Two builds of one library own the same file; the second wrote it."""
-    site.install_directly(pea_wheel("1.0", {"pea/__init__.py": "", "shared.py": "x = 1\n"}))
-    (site.path / "shared.py").unlink()
-    site.install_directly(BuiltWheel(name="pod", version="1", files={"shared.py": "x = 2\n"}))
-
-
 def egg_info(site: Site) -> None:
     legacy = site.path / "pea.egg-info"
     legacy.mkdir()
@@ -198,16 +191,6 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
         "seedshelf",
         "RECORD of seedshelf-1.4.1.dist-info names './'",
     ),
-    "RECORD claims what is another's": (
-        lambda site: site.claim("raintable.py,,"),
-        "seedshelf",
-        "seedshelf cannot be changed: raintable owns 'raintable.py', too: it would break",
-    ),
-    "RECORD claims it by a detour": (
-        lambda site: site.claim("bedplanner/../raintable.py,,"),
-        "seedshelf",
-        "seedshelf cannot be changed: raintable owns 'raintable.py', too: it would break",
-    ),
     "two dist-infos": (
         two_dist_infos,
         "seedshelf",
@@ -216,7 +199,6 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     ),
     "package linked": (linked_package, "pea", "RECORD of pea-1.0.dist-info names 'pea/__init"),
     "package linked inside": (package_linked_inside, "pea", "RECORD of pea-1.0.dist-info names"),
-    "overlap": (overlap, "pea", "pea cannot be changed: pod owns 'shared.py', too"),
     "egg-info": (egg_info, "pea", "pea cannot be changed: it has no RECORD, being an egg-info"),
     "egg-info, a file": (legacy_file, "pea", "pea cannot be changed: it is unreadable"),
 }

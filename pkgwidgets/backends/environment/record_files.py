@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import filecmp
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from pkgwidgets.core.plans import Plan
 
 from . import record, record_paths
 from .installed_environment import DATA_FOLDER, InstalledEnvironment
+from .shared_files import Claim, SharedFiles
 
 _UNHASHED_FILES = (*record.INSTALLER_FILES, "RECORD.jws", "RECORD.p7s")
 
@@ -37,12 +37,14 @@ class RecordFiles:
     ) -> None:
         self._environment = environment
         self._folds_case = folds_case
+        self._shared = SharedFiles(environment)
 
     def touched_paths(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
         """Return every path that the plan removes or writes.
 
         Raises `EnvironmentRefused` for a missing RECORD, and for one that names a folder or a path
-        outside the environment's folders. Also for a file that another distribution owns.
+        outside the environment's folders. Also for a file of code that another distribution owns
+        with another content.
         """
         installed = self._environment.distributions()
         staged = self.staged(stage) if stage is not None else {}
@@ -53,15 +55,12 @@ class RecordFiles:
                 old |= self._live_paths(dist_info, None)
             if change.after is not None and stage is not None:
                 new.update(dict.fromkeys(self._staged_paths(change.id, staged, stage), change.id))
-        changed = {change.id for change in plan.changes}
         if stage is None:
             leaving = [change.id for change in plan.changes if change.after is None]
             present = [change.id for change in plan.changes if change.before is not None]
             self._raise_if_unchangeable(present, leaving)
         else:
-            self._raise_if_shared(old, changed, installed, stage)
-            added = {path: name for path, name in new.items() if path not in old}
-            self._raise_if_overwritten(added, stage)
+            self._raise_if_overwritten(new, old, plan, installed, stage)
             self._raise_if_case_collides(new)
         return frozenset(old | new.keys())
 
@@ -71,22 +70,23 @@ class RecordFiles:
         """Return why files of these cannot be replaced, or removed for those in `leaving`."""
         installed = self._environment.distributions()
         reasons = dict[NormalizedName, str]()
-        claims = dict[str, tuple[NormalizedName, str | None]]()
-        names = set[str]()
+        claims = list[Claim]()
         for name in ids:
             try:
                 rows = self._live_rows(self._readable_distribution(name, installed).path, None)
             except EnvironmentRefused as error:
                 reasons[name] = error.reason
                 continue
-            claims |= {path: (name, row.sha256) for path, row in rows.items()}
-            entries = (record.Entry(os.path.normpath(row.path), None) for row in rows.values())
-            names |= record.first_names(entries)
-        for claimant, entry, path in self._rows_of_others(claims, names, ids, installed):
-            owner, sha256 = claims[path]
-            if owner in leaving or sha256 is None or sha256 != entry.sha256:
-                reasons.setdefault(owner, f"{claimant} owns {entry.path!a}, too: it would break")
-        return reasons
+            claims += (Claim(owner=name, path=p, sha256=row.sha256) for p, row in rows.items())
+        others = self._shared.claims({claim.path for claim in claims}, ids, installed)
+        return {**self._shared.conflict_reasons(claims, [*others], leaving), **reasons}
+
+    def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
+        """Return those of `paths` that a distribution owns which the plan does not change."""
+        changed = {change.id for change in plan.changes}
+        names = {str(path) for path in paths}
+        claims = self._shared.claims(names, changed, self._environment.distributions())
+        return frozenset(Path(claim.path) for claim in claims)
 
     def fingerprints(
         self, ids: Collection[NormalizedName], stage: Path | None = None
@@ -107,16 +107,21 @@ class RecordFiles:
 
         Also return those of `others`, files in shared folders, that are missing.
         """
-        problems = []
+        problems, hashes = [], dict[Path, set[str | None]]()
         installed = self._environment.distributions()
+        rows = list[tuple[NormalizedName, Path, record.Entry]]()
         for change in plan.changes:
             distribution = installed.get(change.id)
             if change.after is None or not isinstance(distribution, Distribution):
                 continue
             for entry in record.entries(distribution.path):
-                problem = _file_problem(distribution.path.parent / entry.path, entry.sha256)
-                if problem is not None:
-                    problems.append(f"{change.id}: {entry.path} {problem}")
+                path = distribution.path.parent / entry.path
+                rows.append((change.id, path, entry))
+                hashes.setdefault(path, set()).add(entry.sha256)
+        for name, path, entry in rows:
+            problem = _file_problem(path, hashes[path])
+            if problem is not None:
+                problems.append(f"{name}: {entry.path} {problem}")
         for name, paths in (others or {}).items():
             missing = sorted(str(path) for path in paths if not os.path.lexists(path))
             problems += [f"{name}: {path} is gone" for path in missing]
@@ -178,52 +183,37 @@ class RecordFiles:
                 entries_by_name[name] = (release.path, record.entries(release.path))
         return entries_by_name
 
-    def _rows_of_others(
-        self,
-        paths: Collection[str],
-        names: Collection[str],
-        ids: Collection[NormalizedName],
-        installed: Installed,
-    ) -> Iterator[tuple[NormalizedName, record.Entry, str]]:
-        """Yield owner, row and path of each of `paths` that a distribution outside `ids` claims."""
-        for name, distribution in installed.items():
-            if name not in ids and distribution.path.parent in self._package_folders:
-                for entry in record.entries_in(distribution.path, names):
-                    path = os.path.normpath(f"{distribution.path.parent}/{entry.path}")
-                    if path in paths:
-                        yield name, entry, path
-
     def _raise_if_unchangeable(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName]
     ) -> None:
         for reason in self.unchangeable_reasons(ids, leaving).values():
             raise self._refusal(reason)
 
-    def _raise_if_shared(
+    def _raise_if_overwritten(
         self,
+        new: Mapping[Path, NormalizedName],
         old: Collection[Path],
-        ids: Collection[NormalizedName],
+        plan: Plan,
         installed: Installed,
         stage: Path,
     ) -> None:
-        """Refuse to change a file that another distribution also owns, unless its content stays."""
-        prefix = self._environment.interpreter.prefix
-        relative_paths = (os.path.relpath(path, self._package_folders[0]) for path in old)
-        names = record.first_names(record.Entry(path, None) for path in relative_paths)
-        old_paths = {str(path) for path in old}
-        for name, entry, path in self._rows_of_others(old_paths, names, ids, installed):
-            staged = stage / Path(path).relative_to(prefix)
-            if not staged.exists() or not filecmp.cmp(staged, path, shallow=False):
-                raise self._refusal(f"{name} owns {entry.path!a}, too: it would break")
+        """Refuse to overwrite a file outside the plan, unless it has the same effect."""
+        ids = {change.id for change in plan.changes}
+        others = [*self._shared.claims({str(path) for path in new}, ids, installed)]
+        staged = self._staged_claims(plan, stage)
+        reason = self._shared.overwrite_reason(new, old, others, stage)
+        reason = reason or self._shared.staged_conflict_reason(staged, stage)
+        if reason is not None:
+            raise self._refusal(reason)
 
-    def _raise_if_overwritten(self, new: Mapping[Path, NormalizedName], stage: Path) -> None:
-        """Refuse to overwrite a file outside the plan, unless its content stays."""
-        prefix = self._environment.interpreter.prefix
-        for path, name in new.items():
-            staged = stage / path.relative_to(prefix)
-            if path.exists() and not (path.is_file() and filecmp.cmp(staged, path, shallow=False)):
-                where = str(path.relative_to(prefix))
-                raise self._refusal(f"{name} would overwrite {where!a}, which is not its own")
+    def _staged_claims(self, plan: Plan, stage: Path) -> list[Claim]:
+        staged = self.staged(stage)
+        installed = [change.id for change in plan.changes if change.after is not None]
+        return [
+            Claim(owner=name, path=path, sha256=row.sha256)
+            for name in installed
+            for path, row in self._live_rows(staged[name].path, stage).items()
+        ]
 
     def _raise_if_case_collides(self, new: Mapping[Path, NormalizedName]) -> None:
         """Refuse `Foo.py` beside `foo.py` where the file system cannot tell them apart."""
@@ -284,10 +274,11 @@ def _check_complete(release: Distribution | Unreadable) -> Distribution | Unread
     return release
 
 
-def _file_problem(path: Path, sha256: str | None) -> str | None:
+def _file_problem(path: Path, hashes: Collection[str | None]) -> str | None:
+    """Return what is wrong with a file; its owners may give it several hashes."""
     try:
         with path.open("rb") as file:
-            if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            if None not in hashes and hashlib.file_digest(file, "sha256").hexdigest() not in hashes:
                 return "differs from RECORD"
     except OSError as error:
         return f"cannot be read ({os_error_text(error)})"

@@ -90,6 +90,26 @@ class FolderSavePoint:
         failed = Restore(self._folder, self._prefix, rows).run()
         return tuple(f"{path}: {failed[path]}" for path in sorted(failed))
 
+    def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
+        """Restore those of `paths` that were saved and are missing now; return the failed ones.
+
+        Other distributions own these files, and an installer removed them.
+        """
+        names = {self._relative_name(path) for path in paths}
+        missing = [
+            row
+            for row in (self._read_rows() if names else ())
+            if row["path"] in names
+            and row["type"] in ("link", "file")
+            and filesystem.find(f"{self._prefix}/{row['path']}") is None
+        ]
+        if not missing:
+            return ()
+        folders = {*parent_folders(row["path"] for row in missing)}
+        parents = [row for row in self._read_rows() if row["path"] in folders]
+        failed = Restore(self._folder, self._prefix, [*parents, *missing]).run()
+        return tuple(f"{path}: {failed[path]}" for path in sorted(failed))
+
     def paths(self) -> frozenset[Path]:
         """Return every path that was saved, missing ones too."""
         return frozenset(
