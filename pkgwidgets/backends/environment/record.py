@@ -142,7 +142,9 @@ def content_fingerprint(dist_info: Path) -> str:
     """Digest the times, sizes and types of the files, and which of their folders are links."""
     lines, folders = [], set[str]()
     for row in entries(dist_info):
-        lines.append(_stat_line(f"{dist_info.parent}/{row.path}"))
+        # Without `..`: after a link it would lead to another folder.
+        path = f"{dist_info.parent}/{row.path}"
+        lines.append(_stat_line(os.path.normpath(path) if row.path.startswith("..") else path))
         folder = row.path.rpartition("/")[0]
         while folder and folder not in folders and not folder.endswith(".."):
             folders.add(folder)

@@ -62,7 +62,7 @@ class RecordFiles:
         else:
             self._raise_if_overwritten(new, old, plan, installed, stage)
             self._raise_if_case_collides(new)
-        return frozenset(old | new.keys())
+        return frozenset(old | new.keys() | self._unpacking_folders(staged))
 
     def unchangeable_reasons(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
@@ -115,7 +115,8 @@ class RecordFiles:
             if change.after is None or not isinstance(distribution, Distribution):
                 continue
             for entry in record.entries(distribution.path):
-                path = distribution.path.parent / entry.path
+                # Without `..`: after a link it would lead to another folder.
+                path = Path(os.path.normpath(distribution.path.parent / entry.path))
                 rows.append((change.id, path, entry))
                 hashes.setdefault(path, set()).add(entry.sha256)
         for name, path, entry in rows:
@@ -214,6 +215,18 @@ class RecordFiles:
             for name in installed
             for path, row in self._live_rows(staged[name].path, stage).items()
         ]
+
+    def _unpacking_folders(self, staged: Installed) -> set[Path]:
+        """Return the folders of data that an installer may leave in site-packages if it fails."""
+        prefix = self._environment.interpreter.prefix
+        folders = set[Path]()
+        for release in staged.values():
+            relative_folder = self._path_in_prefix(self._package_folders[0])
+            name = f"{release.path.name.removesuffix('.dist-info')}.data"
+            folder = prefix / relative_folder / name
+            if not os.path.lexists(folder):
+                folders.add(folder)
+        return folders
 
     def _raise_if_case_collides(self, new: Mapping[Path, NormalizedName]) -> None:
         """Refuse `Foo.py` beside `foo.py` where the file system cannot tell them apart."""

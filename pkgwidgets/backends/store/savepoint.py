@@ -51,7 +51,8 @@ class FolderSavePoint:
         """Save these paths durably, missing ones too; return the size of the files in bytes.
 
         Files are hard-linked, because installers replace files and do not rewrite them. Files
-        that may be edited in place, or cannot be linked, are copied. `tick` is called regularly.
+        that may be edited in place, or cannot be linked, are copied; of a link to a file outside
+        of the prefix, the content is copied, too. `tick` is called regularly.
         Raises `DiskFailed`, and what `tick` raises; then nothing counts as saved.
         """
         with as_disk_failed(self._folder.name):
@@ -62,7 +63,7 @@ class FolderSavePoint:
                 self._save_path(name, str(number))
                 for number, name in enumerate(_call_regularly(names, tick, self._files_per_tick))
             ]
-            files = [row for row in rows if row["type"] == "file"]
+            files = [row for row in rows if "object" in row]
             self._hash_objects(files, tick)
             filesystem.sync_all()  # else each of the following syncs takes as long
             for row in _call_regularly(files, tick, self._files_per_tick):
@@ -122,7 +123,7 @@ class FolderSavePoint:
             rows = self._read_rows()
         except (OSError, ValueError):
             return False
-        objects = {row["object"] for row in rows if row["type"] == "file"}
+        objects = {row["object"] for row in rows if "object" in row}
         return objects == verified_objects(self._objects, rows).keys()
 
     def discard(self) -> None:
@@ -155,13 +156,22 @@ class FolderSavePoint:
         row = manifest.describe_row(status, path, name)
         if row["type"] == "folder":
             raise DiskFailed(self._folder.name, path, "it is neither a file nor a link")
-        if row["type"] != "file":
+        if row["type"] == "link" and self._leads_outside(path):
+            # uv can install links into its cache, which may be cleaned before an undo.
+            filesystem.copy(path, object_path)
+        elif row["type"] != "file":
             return row
-        if is_modified_in_place(name) or not try_link(path, object_path):
+        elif is_modified_in_place(name) or not try_link(path, object_path):
             filesystem.copy(path, object_path)
         object_status = os.stat(object_path)  # noqa: PTH116
         sha256 = self._hashes.find_hash(status, object_status)
         return {**row, "object": object_name, "size": object_status.st_size, "sha256": sha256}
+
+    def _leads_outside(self, link: str) -> bool:
+        """Return whether a link leads to a file outside of the prefix."""
+        target = os.path.realpath(link)
+        is_inside = target.startswith(f"{os.path.realpath(self._prefix)}{os.sep}")
+        return not is_inside and os.path.isfile(target)  # noqa: PTH113
 
     def _hash_objects(self, files: Sequence[Row], tick: Callable[[], None]) -> None:
         """Add the hash of each object that `prehash` did not provide, in several threads."""
