@@ -178,6 +178,9 @@ class FakeRecords:
         site = self._environment.site
         return frozenset(paths) & {path for name in others for path in self._owned(name, site)}
 
+    def edited_files(self, ids: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
+        return {}
+
     def modules(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
@@ -383,6 +386,14 @@ class FakeSavePoint:
             else:
                 self._disk[path] = content
         return tuple(failed)
+
+    def keep_beside(self, copies: Mapping[Path, Path]) -> tuple[str, ...]:
+        rows = self._all[self._id].rows
+        for path, target in copies.items():
+            content = rows[path]
+            if content is not None and self._disk.get(path) != content:
+                self._disk[target] = content
+        return ()
 
     def paths(self) -> frozenset[Path]:
         return frozenset(self._all[self._id].rows)

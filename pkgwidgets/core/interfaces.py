@@ -77,6 +77,12 @@ class Records(Protocol):
     def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
         """Return those of `paths` that a distribution owns which the plan does not change."""
 
+    def edited_files(self, names: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
+        """Return the files that were edited after they were installed.
+
+        Each maps to the path where the edited version is to be kept; None if it is not kept.
+        """
+
     def unchangeable_reasons(
         self, names: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:
@@ -182,6 +188,9 @@ class SavePoint(Restorable, Protocol):
 
     def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
         """Restore those of `paths` that were saved and are missing now; return the failed ones."""
+
+    def keep_beside(self, copies: Mapping[Path, Path]) -> tuple[str, ...]:
+        """Copy saved files that were replaced or removed to new paths; return the failed ones."""
 
     def paths(self) -> frozenset[Path]:
         """Return every saved path, absent ones too."""

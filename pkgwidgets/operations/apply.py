@@ -96,14 +96,18 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     if plan.undoes is not None and plan.from_save_point:
         paths |= backend.save_point(plan.undoes).paths()
     shared = backend.records.shared_paths(plan, paths)
+    replaced = [change.id for change in plan.changes if change.before is not None]
+    edited = backend.records.edited_files(replaced)
+    copies = {path: kept for path, kept in edited.items() if kept is not None}
+    paths |= {*copies.values()}
     kept = save_point.save(paths, lambda: report(Event(stage=Stage.SAVING)))
     report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
     record(transaction_id, "SAVED", paths=len(paths), bytes=kept)
     record(transaction_id, "INTENT")
     report(Event(stage=Stage.INSTALLING))
     _install(backend, plan, report)
-    # The installer removed files that another distribution owns, too.
-    failed = save_point.put_back(shared)
+    # The installer removed files that another distribution owns, too, and edited ones.
+    failed = save_point.put_back(shared) or save_point.keep_beside(copies)
     if failed:
         raise VerificationFailed(transaction_id, failed)
     record(transaction_id, "INSTALLED")

@@ -26,6 +26,9 @@ from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
 
 from .snapshot import EnvironmentSnapshot, ProjectResults
 
+_MAX_NAMED_FILES = 5
+"""A plan names so many edited files."""
+
 
 def build_changes(
     snapshot: EnvironmentSnapshot,
@@ -127,7 +130,24 @@ def build_plan(
         commands=equivalent_commands(snapshot, changes),
         undoes=undoes,
         from_save_point=from_save_point,
+        notes=_edited_file_notes(snapshot, changes),
     )
+
+
+def _edited_file_notes(snapshot: EnvironmentSnapshot, changes: Sequence[Change]) -> tuple[str, ...]:
+    """Name the edited files that the plan replaces or removes."""
+    names = [change.id for change in changes if change.before is not None]
+    edited = snapshot.backend.records.edited_files(names)
+    prefix = snapshot.backend.environment.interpreter.prefix
+    notes = []
+    for path, kept in [*edited.items()][:_MAX_NAMED_FILES]:
+        what_happens = f"kept as {kept.name!a}" if kept is not None else "not kept"
+        notes.append(
+            f"{str(path.relative_to(prefix))!a} was edited: your version is {what_happens}"
+        )
+    if len(edited) > _MAX_NAMED_FILES:
+        notes.append(f"{len(edited) - _MAX_NAMED_FILES} more files were edited")
+    return tuple(notes)
 
 
 def equivalent_commands(

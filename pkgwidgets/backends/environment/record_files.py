@@ -17,7 +17,7 @@ from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Environment
 from pkgwidgets.core.plans import Plan
 
-from . import record, record_paths
+from . import edited_files, record, record_paths
 from .installed_environment import DATA_FOLDER, InstalledEnvironment
 from .shared_files import Claim, SharedFiles
 
@@ -87,6 +87,21 @@ class RecordFiles:
         names = {str(path) for path in paths}
         claims = self._shared.claims(names, changed, self._environment.distributions())
         return frozenset(Path(claim.path) for claim in claims)
+
+    def edited_files(self, ids: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
+        """Return the files that were edited after they were installed.
+
+        Each maps to the path where the edited version is to be kept; None if it is not kept.
+        """
+        installed = self._environment.distributions()
+        prefix = self._environment.interpreter.prefix
+        readable = (installed.get(name) for name in ids)
+        return {
+            path: kept
+            for distribution in readable
+            if isinstance(distribution, Distribution)
+            for path, kept in edited_files.edited_files(distribution.path, prefix)
+        }
 
     def fingerprints(
         self, ids: Collection[NormalizedName], stage: Path | None = None

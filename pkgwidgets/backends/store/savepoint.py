@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
@@ -111,6 +111,28 @@ class FolderSavePoint:
         failed = Restore(self._folder, self._prefix, [*parents, *missing]).run()
         return tuple(f"{path}: {failed[path]}" for path in sorted(failed))
 
+    def keep_beside(self, copies: Mapping[Path, Path]) -> tuple[str, ...]:
+        """Copy saved files that were replaced or removed to new paths; return the failed ones.
+
+        The new paths must be saved paths, too: else a rollback would not remove them.
+        """
+        rows = {row["path"]: row for row in (self._read_rows() if copies else ())}
+        failed = []
+        for path, target in copies.items():
+            row = rows[self._relative_name(path)]
+            try:
+                if "object" in row and not _has_content(path, row["sha256"]):
+                    self._copy_beside(f"{self._objects}/{row['object']}", target)
+            except OSError as error:
+                failed.append(f"{target}: {filesystem.os_error_text(error)}")
+        return tuple(failed)
+
+    def _copy_beside(self, object_path: str, target: Path) -> None:
+        filesystem.make_folders(target.parent)
+        temporary = target.with_name(f".{filesystem.short_name(target.name)}.pkgwidgets")
+        filesystem.copy(object_path, temporary)
+        filesystem.replace(temporary, target)
+
     def paths(self) -> frozenset[Path]:
         """Return every path that was saved, missing ones too."""
         return frozenset(
@@ -195,6 +217,13 @@ class FolderSavePoint:
 
     def _read_rows(self) -> list[Row]:
         return manifest.decode(self._manifest.read_bytes())
+
+
+def _has_content(path: Path, sha256: str) -> bool:
+    try:
+        return filesystem.sha256(path) == sha256
+    except OSError:
+        return False
 
 
 def _call_regularly(
