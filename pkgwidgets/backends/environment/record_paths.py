@@ -23,6 +23,11 @@ class _PathGuard:
         self._roots = roots
         self._refusals: dict[str, str | None] = {}
 
+    @property
+    def folders(self) -> Collection[str]:
+        """The folders of all paths so far."""
+        return self._refusals.keys()
+
     def refusal(self, path: str) -> str | None:
         """Return why no distribution may own a path; None if one may."""
         folder = path.rpartition("/")[0]
@@ -55,7 +60,7 @@ def existing_rows(
     """Map the live paths under `prefix` to the rows of a RECORD that lies under `base`.
 
     Raises ValueError for a path that no distribution may own: outside the environment's folders,
-    through a link, or a folder. Also if there are no rows.
+    through a link, or a folder. Also if there are no rows, and for a folder that is read-only.
     """
     rows = record.entries(dist_info)
     if not rows:
@@ -74,7 +79,17 @@ def existing_rows(
         if reason is not None:
             raise ValueError(f"RECORD of {dist_info.name} names {row.path[:200]!a}: {reason}")
         paths[live] = row
+    for folder in guard.folders:
+        if not _is_writable(folder):
+            raise ValueError(f"{folder} cannot be written to")
     return paths
+
+
+def _is_writable(folder: str) -> bool:
+    """Return whether files can be made in a folder; for a missing one, in the folder above it."""
+    while not os.path.lexists(folder):
+        folder = folder.rpartition("/")[0]
+    return os.access(folder, os.W_OK | os.X_OK)
 
 
 def _detour_reason(row_path: str, live: str, live_folder: str) -> str | None:
