@@ -198,6 +198,18 @@ class SavePoint(Restorable, Protocol):
 
 NOT_TRIED = "there was no time to try it"
 """The error of a module that an import check left out."""
+NEEDS = "not tried: it needs "
+"""The begin of the error of a module that lacks something outside of the environment."""
+
+
+def is_untried(error: str) -> bool:
+    """Return whether the error of an import check says that a module could not be tried."""
+    return error == NOT_TRIED or error.startswith(NEEDS)
+
+
+def what_is_needed(error: str) -> str:
+    """Return what a module lacks outside of the environment; "" for any other error."""
+    return error.removeprefix(NEEDS) if error.startswith(NEEDS) else ""
 
 
 class ImportChecker(Protocol):

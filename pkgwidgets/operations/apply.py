@@ -86,7 +86,8 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     if failing:
         raise StageFailed(transaction_id, failing)
     unverified = verification.unverified(backend, plan, stage)
-    record(transaction_id, "STAGED", **({"unverified": unverified} if unverified else {}))
+    facts = {"unverified": unverified, "untried": baseline.needs_text()}
+    record(transaction_id, "STAGED", **{name: text for name, text in facts.items() if text})
     before = backend.environment.distributions()
     check_unchanged(backend, plan)
     record(transaction_id, "LOCKED")
