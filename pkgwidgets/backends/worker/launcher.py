@@ -66,8 +66,9 @@ class ApplyRequest:
             "interpreter": json.dumps(_INTERPRETER.to_json(self.interpreter)),
             "sources": None if self.sources is None else _SOURCES.to_json(self.sources),
             "asked_by": self.asked_by,
-            "variables": None if self.variables is None else dict(self.variables),
         }
+        if self.variables is not None:
+            values["variables"] = dict(self.variables)
         return json.dumps(values)
 
     @classmethod
