@@ -178,6 +178,10 @@ class FakeRecords:
         site = self._environment.site
         return frozenset(paths) & {path for name in others for path in self._owned(name, site)}
 
+    def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
+        if self.shared_paths(plan, replaced):
+            raise EnvironmentRefused(self._environment.interpreter.python, "it is another's file")
+
     def edited_files(self, ids: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
         return {}
 
@@ -394,6 +398,12 @@ class FakeSavePoint:
             if content is not None and self._disk.get(path) != content:
                 self._disk[target] = content
         return ()
+
+    def differing(self) -> frozenset[Path]:
+        rows = self._all[self._id].rows.items()
+        known = {path: content for path, content in rows if content is not None}
+        present = {path for path in known if path in self._disk}
+        return frozenset(path for path in present if self._disk[path] != known[path])
 
     def paths(self) -> frozenset[Path]:
         return frozenset(self._all[self._id].rows)

@@ -77,6 +77,9 @@ class Records(Protocol):
     def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
         """Return those of `paths` that a distribution owns which the plan does not change."""
 
+    def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
+        """Raise `EnvironmentRefused` if a file of code in `replaced` is another distribution's."""
+
     def edited_files(self, names: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
         """Return the files that were edited after they were installed.
 
@@ -191,6 +194,9 @@ class SavePoint(Restorable, Protocol):
 
     def keep_beside(self, copies: Mapping[Path, Path]) -> tuple[str, ...]:
         """Copy saved files that were replaced or removed to new paths; return the failed ones."""
+
+    def differing(self) -> frozenset[Path]:
+        """Return the saved files that exist with another content now."""
 
     def paths(self) -> frozenset[Path]:
         """Return every saved path, absent ones too."""

@@ -95,7 +95,9 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     # An undo from a save point has no stage: it writes what the undone transaction replaced.
     paths = backend.records.touched_paths(plan, stage)
     if plan.undoes is not None and plan.from_save_point:
-        paths |= backend.save_point(plan.undoes).paths()
+        undone = backend.save_point(plan.undoes)
+        paths |= undone.paths()
+        backend.records.raise_if_owned(plan, undone.differing())
     shared = backend.records.shared_paths(plan, paths)
     replaced = [change.id for change in plan.changes if change.before is not None]
     edited = backend.records.edited_files(replaced)

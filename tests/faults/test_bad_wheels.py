@@ -165,12 +165,12 @@ BAD = {
     "16 overwrites another's command": (
         bad_wheel(entry_points="[console_scripts]\nseedshelf = beanpoles:poles\n"),
         WHILE_CHECKING,
-        "beanpoles would overwrite 'bin/seedshelf', which is not its own",
+        "beanpoles would overwrite 'bin/seedshelf', which seedshelf owns",
     ),
     "17 overwrites another's file": (
         bad_wheel(files={"raintable.py": "class RainTable: pass\n"}),
         WHILE_CHECKING,
-        r"beanpoles would overwrite '.*raintable\.py', which is not its own",
+        r"beanpoles would overwrite '.*raintable\.py', which raintable owns",
     ),
     "18 for another Python": (
         bad_wheel(requires_python=">=4"),

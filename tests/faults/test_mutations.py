@@ -126,6 +126,13 @@ MUTATIONS = {
         test="faults/test_shared_files.py"
         "::test_file_that_matters_with_two_contents_names_both_owners[a module]",
     ),
+    "shared files: an undo overwrites another's": Mutation(
+        file="operations/apply.py",
+        code="        backend.records.raise_if_owned(plan, undone.differing())\n",
+        instead="",
+        test="faults/test_shared_files.py"
+        "::test_undo_does_not_overwrite_the_code_of_a_later_install",
+    ),
     "edited files: they are not kept": Mutation(
         file="operations/apply.py",
         code=" or save_point.keep_beside(copies)",

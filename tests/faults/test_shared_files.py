@@ -276,3 +276,17 @@ def test_undo_of_an_install_keeps_what_a_later_install_shares(shed: Shed) -> Non
     assert shed.missing_files() == []
     assert not shed.path("nv-a_main.py").exists()
     assert shed.run("import nv; print(nv.__file__ is not None)") == "True"
+
+
+def test_undo_does_not_overwrite_the_code_of_a_later_install(shed: Shed) -> None:
+    """The file belonged to the old release of one, and belongs to the other now."""
+    shed.install_directly(wheel("nv-a", "1", {"nv.py": "x = 1\n"}))
+    shed.publish(wheel("nv-a", "2", {}), wheel("nv-b", "1", {"nv.py": "x = 2\n"}))
+    first = shed.apply(plan_upgrade(shed.backend, "nv-a"))
+    shed.apply(plan_install(shed.backend, "nv-b"))
+    before = shed.tree()
+    undo = plan_undo(shed.backend, first.id)
+    assert undo.from_save_point
+    with pytest.raises(EnvironmentRefused, match=r"the undo would overwrite .*nv\.py.* nv-b owns"):
+        shed.apply(undo)
+    assert shed.tree() == before

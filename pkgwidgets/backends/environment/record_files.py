@@ -17,7 +17,7 @@ from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Environment
 from pkgwidgets.core.plans import Plan
 
-from . import edited_files, record, record_paths
+from . import edited_files, file_effects, record, record_paths
 from .installed_environment import DATA_FOLDER, InstalledEnvironment
 from .shared_files import Claim, SharedFiles
 
@@ -87,6 +87,15 @@ class RecordFiles:
         names = {str(path) for path in paths}
         claims = self._shared.claims(names, changed, self._environment.distributions())
         return frozenset(Path(claim.path) for claim in claims)
+
+    def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
+        """Refuse to replace a file of code that another distribution owns, too."""
+        changed = {change.id for change in plan.changes}
+        names = {str(path) for path in replaced if not file_effects.has_no_effect(path)}
+        for claim in self._shared.claims(names, changed, self._environment.distributions()):
+            if self._shared.matters(claim.path):
+                where = os.path.relpath(claim.path, self._environment.interpreter.prefix)
+                raise self._refusal(f"the undo would overwrite {where!a}, which {claim.owner} owns")
 
     def edited_files(self, ids: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
         """Return the files that were edited after they were installed.

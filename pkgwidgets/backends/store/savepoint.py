@@ -133,6 +133,16 @@ class FolderSavePoint:
         filesystem.copy(object_path, temporary)
         filesystem.replace(temporary, target)
 
+    def differing(self) -> frozenset[Path]:
+        """Return the saved files that exist with another content now."""
+        return frozenset(
+            path
+            for row in self._read_rows()
+            if "object" in row
+            and os.path.lexists(path := self._prefix / row["path"])
+            and not _has_content(path, row["sha256"])
+        )
+
     def paths(self) -> frozenset[Path]:
         """Return every path that was saved, missing ones too."""
         return frozenset(
