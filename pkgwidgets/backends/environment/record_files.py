@@ -48,18 +48,22 @@ class RecordFiles:
         """
         installed = self._environment.distributions()
         staged = self.staged(stage) if stage is not None else {}
-        old, new = set[Path](), dict[Path, NormalizedName]()
+        old, claims = set[Path](), list[Claim]()
         for change in plan.changes:
             if change.before is not None:
                 dist_info = self._readable_distribution(change.id, installed).path
                 old |= self._live_paths(dist_info, None)
             if change.after is not None and stage is not None:
-                new.update(dict.fromkeys(self._staged_paths(change.id, staged, stage), change.id))
+                claims += self._staged_claims(change.id, staged, stage)
+        new = {Path(claim.path): claim.owner for claim in claims}
         if stage is None:
             leaving = [change.id for change in plan.changes if change.after is None]
             present = [change.id for change in plan.changes if change.before is not None]
             self._raise_if_unchangeable(present, leaving)
         else:
+            reason = self._shared.staged_conflict_reason(claims, stage)
+            if reason is not None:
+                raise self._refusal(reason)
             self._raise_if_overwritten(new, old, plan, installed, stage)
             self._raise_if_case_collides(new)
         return frozenset(old | new.keys() | self._unpacking_folders(staged))
@@ -225,20 +229,9 @@ class RecordFiles:
         """Refuse to overwrite a file outside the plan, unless it has the same effect."""
         ids = {change.id for change in plan.changes}
         others = [*self._shared.claims({str(path) for path in new}, ids, installed)]
-        staged = self._staged_claims(plan, stage)
         reason = self._shared.overwrite_reason(new, old, others, stage)
-        reason = reason or self._shared.staged_conflict_reason(staged, stage)
         if reason is not None:
             raise self._refusal(reason)
-
-    def _staged_claims(self, plan: Plan, stage: Path) -> list[Claim]:
-        staged = self.staged(stage)
-        installed = [change.id for change in plan.changes if change.after is not None]
-        return [
-            Claim(owner=name, path=path, sha256=row.sha256)
-            for name in installed
-            for path, row in self._live_rows(staged[name].path, stage).items()
-        ]
 
     def _unpacking_folders(self, staged: Installed) -> set[Path]:
         """Return the folders of data that an installer may leave in site-packages if it fails."""
@@ -268,10 +261,11 @@ class RecordFiles:
             raise self._refusal(f"{name} cannot be changed: {reason}")
         return distribution
 
-    def _staged_paths(self, name: NormalizedName, staged: Installed, stage: Path) -> set[Path]:
+    def _staged_claims(self, name: NormalizedName, staged: Installed, stage: Path) -> list[Claim]:
         if name not in staged:
             raise self._refusal(f"the wheel of {name} brought no dist-info of that name")
-        return self._live_paths(staged[name].path, stage)
+        rows = self._live_rows(staged[name].path, stage)
+        return [Claim(owner=name, path=path, sha256=row.sha256) for path, row in rows.items()]
 
     @property
     def _package_folders(self) -> tuple[Path, ...]:
