@@ -248,7 +248,7 @@ class FakeRecords:
             for row, sha256 in self._rows(record).items() if record and change.after else ():
                 content = self._disk.get(self._environment.site / row)
                 if content is None or _sha256(content) != sha256:
-                    problems.append(f"{change.id}: {row} differs from RECORD")
+                    problems.append(f"{change.id}: {row} differs from its hash in RECORD")
         return tuple(problems)
 
     def _files(self, name: NormalizedName, site: Path) -> set[Path]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from pkgwidgets.core.text import count_noun
+
 from .name_usage import Call
 
 
@@ -80,7 +82,7 @@ def compare_signatures(
     if new.state is NameState.MISSING:
         return (Finding(severity=Severity.BREAKS, text=f"{name} is not in {version}"),)
     if new.state is NameState.UNKNOWN:
-        text = f"the sources of {version} do not tell whether it has {name}"
+        text = f"it is unknown whether {version} has {name}"
         return (Finding(severity=Severity.UNKNOWN, text=text),)
     findings = []
     if new.deprecated and not old.deprecated:
@@ -100,14 +102,15 @@ def _compare_call(
             yield Finding(severity=Severity.BREAKS, text=text)
     limit = _max_positional_count(new)
     if limit is not None and call.positional_count > limit and not _has_too_many_values(call, old):
-        text = f"{name} takes {limit} values by place in {version}, not {call.positional_count}"
+        accepted = count_noun(limit, "positional argument")
+        text = f"{name} accepts {accepted} in {version}, not {call.positional_count}"
         yield Finding(severity=Severity.BREAKS, text=text)
     old_by_name = {parameter.name: parameter for parameter in old}
     for parameter in _unset_parameters(call, new):
         if parameter.default is None and (
             parameter.name not in old_by_name or old_by_name[parameter.name].default
         ):
-            text = f"{name} needs a value for {parameter.name} in {version}"
+            text = f"{name} requires an argument for {parameter.name} in {version}"
             yield Finding(severity=Severity.BREAKS, text=text)
     for parameter in _unset_parameters(call, new):
         old_default = old_by_name[parameter.name].default if parameter.name in old_by_name else None

@@ -47,13 +47,13 @@ class Verdict(StrEnum):
     """How a cell changed; only `BROKEN` and `DIFFERENT` count as regressions of an upgrade."""
 
     SAME = "same"
-    BROKEN = "new error"
+    BROKEN = "would fail"
     DIFFERENT = "different output"
     WARNS = "new warning"
     SLOWER = "slower"
-    FIXED = "no error any more"
-    ALREADY_FAILING = "error before and after"
-    FLAKY = "different by itself"
+    FIXED = "fixed"
+    ALREADY_FAILING = "already failing"
+    FLAKY = "not reproducible"
 
 
 _REGRESSION_VERDICTS = (Verdict.BROKEN, Verdict.DIFFERENT)

@@ -25,14 +25,14 @@ class Stage(StrEnum):
 
 
 _STAGE_TEXTS = {
-    "asking": "asking the index",
+    "asking": "checking for updates",
     "resolving": "resolving",
     "fetching": "fetching",
-    "checking": "checking beside the environment",
+    "checking": "checking the new versions",
     "saving": "saving the old files",
     "installing": "installing",
     "verifying": "verifying",
-    "restoring": "restoring",
+    "restoring": "rolling back",
     "done": "done",
 }
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
+from .errors import Cancelled
 from .transactions import Outcome, Transaction
 
 MAX_SAVE_POINTS = 5
@@ -88,6 +90,15 @@ def changed_since(transaction: Transaction, history: Iterable[Transaction]) -> b
         for later_transaction in in_force(later)
         if later_transaction.plan.undoes not in later_ids
     )
+
+
+def was_cancelled(transaction: Transaction) -> bool:
+    """Tell whether a transaction was cancelled and rolled back, and did not fail."""
+    try:
+        failure = json.loads(transaction.failure or "{}")
+        return transaction.outcome is Outcome.ROLLED_BACK and failure.get("code") == Cancelled.code
+    except (ValueError, AttributeError):
+        return False
 
 
 def save_points_to_keep(history: Sequence[Transaction]) -> set[str]:

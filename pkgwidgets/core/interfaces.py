@@ -202,7 +202,7 @@ class SavePoint(Restorable, Protocol):
         """Return every saved path, absent ones too."""
 
 
-NOT_TRIED = "there was no time to try it"
+NOT_TRIED = "there was no time to check it"
 """The error of a module that an import check left out."""
 NEEDS = "not tried: it needs "
 """The begin of the error of a module that lacks something outside of the environment."""

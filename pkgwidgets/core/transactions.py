@@ -61,9 +61,9 @@ class Transaction(HtmlRepr):
         if self.outcome is Outcome.COMMITTED:
             return str(self.plan)
         ending = {
-            Outcome.STARTED: "under way",
-            Outcome.ROLLED_BACK: "everything is as it was",
-            Outcome.INCOMPLETE: "the environment is neither the old one nor the new one",
+            Outcome.STARTED: "in progress",
+            Outcome.ROLLED_BACK: "rolled back, the environment is unchanged",
+            Outcome.INCOMPLETE: "the rollback is incomplete",
         }[self.outcome]
         why = f" ({self.error})" if self.error else ""
         return f"{', '.join(map(str, self.changes))}: {ending}{why}"

@@ -49,7 +49,7 @@ def apply_plan(
     environment = backend.environment
     _check_changeable(backend, plan)
     names = shorten_names([change.name for change in plan.changes])
-    with environment.locked(f"{by} ({names}; begun {now:%H:%M:%S} UTC)"):
+    with environment.locked(f"{by} ({names}; started {now:%H:%M:%S} UTC)"):
         recovery.recover(backend)
         check_unchanged(backend, plan)
         transaction = _open_transaction(backend, plan)
@@ -174,7 +174,7 @@ def _error_text(error: BaseException) -> str:
     if isinstance(error, PkgwidgetsError):
         return error.sentence()
     if isinstance(error, KeyboardInterrupt):
-        return "it was interrupted"
+        return "it was cancelled"
     return redact(repr(error))[:500]
 
 

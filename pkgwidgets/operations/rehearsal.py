@@ -98,7 +98,9 @@ class Rehearsals:
         for run in runs:
             if run.failure:
                 python = self._backend.environment.interpreter.python
-                raise EnvironmentRefused(python, f"nothing can be rehearsed in it: {run.failure}")
+                raise EnvironmentRefused(
+                    python, f"No notebook can be rehearsed in this environment: {run.failure}"
+                )
         remember_good(self._backend, self._rehearsal_backend, runs)
         return runs
 
@@ -156,7 +158,7 @@ class Rehearsals:
         )
 
     def _report_repeat(self, event: Event) -> None:
-        self._report(replace(event, text=f"{event.text}, once more"))
+        self._report(replace(event, text=f"{event.text}, again"))
 
     def _run_with(
         self, plan: Plan, stage: Path, report: Report | None = None

@@ -10,7 +10,7 @@ import traitlets
 
 from pkgwidgets.core.kernels import Kernel, Restart
 from pkgwidgets.core.plans import Change, HeldBack, Plan
-from pkgwidgets.core.text import capitalize_first, format_size
+from pkgwidgets.core.text import format_size
 from pkgwidgets.core.versions import version_step
 from pkgwidgets.presentation.change_text import change_reason
 
@@ -89,7 +89,7 @@ def _plan_state(plan: Plan) -> dict[str, Any]:
         "footer": "from the saved files · can be undone"
         if plan.from_save_point
         else f"{download_size} to fetch · can be undone",
-        "warnings": [f"{capitalize_first(text)}." for text in plan.change_warnings],
+        "warnings": [f"{text}." for text in plan.change_warnings],
         "commands": list(plan.commands),
         "empty": not plan,
     }
@@ -143,7 +143,7 @@ def _held_back_note(held_back: HeldBack, *, is_only_request: bool) -> dict[str, 
     return {
         "text_strong": f"N{outcome}:" if is_only_request else f"{held_back.name} n{outcome}:",
         "text": f"{held_back.reason}.".replace("..", "."),
-        "unlock": f"Show the plan that would {held_back.how_to_unblock}"
+        "unlock": f"Allow changes to other packages: {held_back.how_to_unblock}"
         if held_back.how_to_unblock
         else "",
     }

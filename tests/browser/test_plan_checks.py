@@ -100,7 +100,7 @@ def test_rehearsal_shows_outputs_side_by_side(notebook: PanelNotebook) -> None:
     notebook.page.evaluate(_EDIT, f"{USES}\n'not saved yet'")
     notebook.button("Try this notebook first").click()
     trial = rehearsal_region(notebook)
-    expect(trial).to_contain_text("would break", timeout=90_000)
+    expect(trial).to_contain_text("would fail", timeout=90_000)
     expect(trial).to_contain_text("not saved yet")
     expect(trial).not_to_contain_text("left out")
     broken = trial.get_by_role("region", name="cell 3: new error")
@@ -146,7 +146,7 @@ def test_rehearsal_asks_for_the_notebook_if_it_is_unknown(
     )
     field.fill(str(lab.folder / notebook.name))
     field.press("Enter")
-    expect(rehearsal_region(notebook)).to_contain_text("Nothing would break", timeout=90_000)
+    expect(rehearsal_region(notebook)).to_contain_text("No cell would fail", timeout=90_000)
 
 
 def test_upgrade_without_breaking_the_notebook_holds_packages_back(notebook: PanelNotebook) -> None:

@@ -149,7 +149,7 @@ def take_pictures(notebook: PanelNotebook, name: str, place: Locator | None = No
 def test_first_load_shows_rows_while_the_index_is_requested(stage: PanelNotebook) -> None:
     notebook = show_panel(stage, SLOWLY + "delay(service.values, 'updates')")
     expect(notebook.row("raintable")).to_contain_text("2.0.0")
-    expect(notebook.panel).to_contain_text("asking the index…")
+    expect(notebook.panel).to_contain_text("checking for updates…")
     take_pictures(notebook, "first-load")
     notebook.ask("gate.set()")
     notebook.wait_until_checked()
@@ -166,7 +166,7 @@ def test_checked_list_shows_versions_in_an_open_row(stage: PanelNotebook) -> Non
     expect(choice.locator("option")).to_have_text(
         [
             "3.1.0 · latest · 2026-10-26",
-            "2.4.0 · newest that fits · 2026-04-13",
+            "2.4.0 · compatible · 2026-04-13",
             "2.0.0 · installed · 2025-09-08",
         ]
     )
@@ -197,10 +197,12 @@ def test_cached_rows_are_marked_if_the_index_is_down(stage: PanelNotebook) -> No
     notebook.ask("garden.index.down = True")
     notebook.button("Check for updates").click()
     row = notebook.row("raintable")
-    expect(row).to_contain_text("as of a moment ago")
+    expect(row).to_contain_text("last checked a moment ago")
     expect(row).to_contain_text("3.1.0")
     note = notebook.panel.locator(".pkgw-note:visible")
-    expect(note).to_contain_text(re.compile(r"http://.* is not available: .*503.*; as of .* ago"))
+    expect(note).to_contain_text(
+        re.compile(r"http://.* is not available: .*503.*; last checked .* ago")
+    )
     take_pictures(notebook, "index-down-cached")
 
 
@@ -233,7 +235,7 @@ def test_read_only_environment_offers_no_changes(stage: PanelNotebook) -> None:
     notebook = show_panel(stage, FROZEN)
     notebook.wait_until_checked()
     expect(notebook.panel).to_contain_text("Nothing can be changed here:")
-    expect(notebook.panel).to_contain_text("is frozen by its owner.")
+    expect(notebook.panel).to_contain_text("was frozen by its owner")
     expect(notebook.panel.get_by_role("button", name="Upgrade")).to_have_count(0)
     expect(notebook.button("Install…")).to_be_hidden()
     take_pictures(notebook, "read-only")

@@ -48,7 +48,7 @@ def test_answer_yes_applies_the_shown_plan(
 ) -> None:
     terminal = at_terminal("upgrade", "bedplanner")
     terminal.wait_for(QUESTION)
-    for shown in ("bedplanner", "2.3.0", "sundrift", "bedplanner needs it", "Download: "):
+    for shown in ("bedplanner", "2.3.0", "sundrift", "needed by bedplanner", "Download: "):
         assert shown in terminal.shown
     assert service.get_package("bedplanner").version == "2.1.0"
     terminal.type(answer)

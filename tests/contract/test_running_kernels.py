@@ -104,8 +104,10 @@ def test_loaded_packages_are_detected_from_mapped_libraries(
     process = start(Path(sys.executable), "kernel-5.json", code)
     plan = service.plan_upgrade("fast")
     assert [(kernel.process, kernel.loaded) for kernel in plan.kernels] == [(process, ("fast",))]
-    sentence = f"kernel-5 (process {process}) runs on this environment and has fast loaded"
-    assert f"{sentence}: restart it, too" in plan.warnings
+    sentence = (
+        f"Another kernel uses this environment: kernel-5 (process {process}). It has fast loaded"
+    )
+    assert f"{sentence}, so restart it too" in plan.warnings
     assert sentence in str(plan)
 
 
@@ -149,4 +151,4 @@ def test_kernel_without_loaded_packages_is_named_in_the_warnings() -> None:
     plan = plan_of(change_of("pea", "1", "2"))
     shared = replace(plan, kernels=(kernel,))
     assert shared.id == plan.id  # it is the same plan, whoever runs beside it
-    assert shared.warnings[-1] == "kernel-7 (process 7) runs on this environment, too"
+    assert shared.warnings[-1] == "Another kernel uses this environment: kernel-7 (process 7)"

@@ -208,7 +208,9 @@ def test_file_that_matters_with_two_contents_names_both_owners(
     shed.install_directly(wheel("nv-a", "1", {path: old}))
     shed.publish(wheel("nv-b", "1", {path: new}))
     before = shed.tree()
-    with pytest.raises(EnvironmentRefused, match=f"nv-b would overwrite .*{path}.* nv-a owns"):
+    with pytest.raises(
+        EnvironmentRefused, match=f"nv-b would overwrite .*{path}.* belongs to nv-a"
+    ):
         shed.apply(plan_install(shed.backend, "nv-b"))
     assert shed.tree() == before
 
@@ -227,14 +229,14 @@ def test_upgrade_of_a_library_that_is_installed_in_two_builds_is_refused(shed: S
         wheel("nv-a", "1", {"nv.py": "x = 1\n"}), wheel("nv-b", "1", {"nv.py": "x = 2\n"})
     )
     shed.publish(wheel("nv-a", "2", {"nv.py": "x = 3\n"}), wheel("nv-b", "2", {"nv.py": "x = 4\n"}))
-    reason = r"nv-a cannot be changed: nv-b owns 'nv\.py', too"
+    reason = r"nv-a cannot be changed: nv-b has the same file 'nv\.py'"
     with pytest.raises(EnvironmentRefused, match=reason):
         plan_upgrade(shed.backend, "nv-a")
     everything = plan_upgrade(shed.backend)
     held = {row.id: row.reason for row in everything.held_back if row.id.startswith("nv-")}
     assert held == {
-        "nv-a": "nv-b owns 'nv.py', too, with another content",
-        "nv-b": "nv-a owns 'nv.py', too, with another content",
+        "nv-a": "nv-b has the same file 'nv.py' with another content",
+        "nv-b": "nv-a has the same file 'nv.py' with another content",
     }
     shed.apply(plan_uninstall(shed.backend, "nv-b"))
     assert shed.run("import nv; print(nv.x)") == "2"
@@ -287,6 +289,8 @@ def test_undo_does_not_overwrite_the_code_of_a_later_install(shed: Shed) -> None
     before = shed.tree()
     undo = plan_undo(shed.backend, first.id)
     assert undo.from_save_point
-    with pytest.raises(EnvironmentRefused, match=r"the undo would overwrite .*nv\.py.* nv-b owns"):
+    with pytest.raises(
+        EnvironmentRefused, match=r"The undo would overwrite .*nv\.py.* belongs to nv-b"
+    ):
         shed.apply(undo)
     assert shed.tree() == before

@@ -188,7 +188,9 @@ def test_rehearsal_shows_progress_and_results(
     assert (seen[0]["state"], seen[0]["fraction"]) == ("running", 0.25)
     rehearsal = panel.plan_view.rehearsal
     assert (rehearsal["state"], rehearsal["kind"], rehearsal["broken"]) == ("done", "bad", True)
-    assert rehearsal["text"] == "1 of 2 cells would break; 1 stays the same. Nothing was changed."
+    assert (
+        rehearsal["text"] == "1 of 2 cells would fail; 1 would stay the same. Nothing was changed."
+    )
     assert rehearsal["note"] == "Changes that are not saved were left out."
     (different,) = rehearsal["cells"]
     assert (different["before"], different["after"]) == ("1", "2")

@@ -7,7 +7,7 @@ import { link, names, rowCells } from "../../pkgwidgets/widgets/static/table/cel
 import { placeAt, topOf } from "../../pkgwidgets/widgets/static/table/grid.js";
 import { age, CHIPS, COLUMNS, completeRow, emptyText, matches, rowOrder, suggestedVersion } from "../../pkgwidgets/widgets/static/table/rows.js";
 
-const LABELS = { upgrade: "Upgrade", explain: "Blocked…", retry: "Retry" };
+const LABELS = { upgrade: "Upgrade", explain: "Why blocked?", retry: "Retry" };
 const row = (sent) => completeRow({ name: "pea", version: "1.0", ...sent }, LABELS);
 const column = (key) => COLUMNS.find((each) => each.key === key);
 const sorted = (rows, key, dir = 1) => rows.toSorted(rowOrder({ column: column(key), dir })).map(({ name }) => name);

@@ -139,7 +139,7 @@ def test_different_outputs_are_shown_side_by_side_and_escaped(
     assert "<script>alert(1)</script> True" in shown.texts
     assert "cell 2 of <i>.ipynb " in shown.texts
     assert "≠ different output" in shown.texts
-    assert shown.texts[0] == "1 of 2 cells would break; 1 stays the same. Nothing was changed."
+    assert shown.texts[0] == "1 of 2 cells would fail; 1 would stay the same. Nothing was changed."
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ async def test_plan_names_all_kernels_on_the_environment(
     assert {described["id"] for described in plan["kernels"]} == started
     for described in plan["kernels"]:
         assert described["restart"]["needed"] is None
-        assert described["restart"]["reason"] == "needed if it has imported seedshelf"
+        assert described["restart"]["reason"] == "needed if the kernel has imported seedshelf"
     published(BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}))
     plan = (await ask("POST", "plans", {"install": "peapod"})).json["plan"]
     assert [described["restart"]["needed"] for described in plan["kernels"]] == [False, False]

@@ -65,9 +65,7 @@ def test_cell_that_already_fails_is_no_success() -> None:
     error = {"output_type": "error", "ename": "OSError", "evalue": "no file", "traceback": []}
     contents = plan_checks.rehearsal_state(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
     assert (contents["kind"], contents["broken"]) == ("unsure", False)
-    assert contents["text"].startswith(
-        "1 cell cannot be run as it is, either. Nothing was changed."
-    )
+    assert contents["text"].startswith("1 cell already fails. Nothing was changed.")
 
 
 # --- restart

@@ -75,9 +75,9 @@ def test_newly_matching_rows_are_added_in_order_and_announced(notebook: Notebook
     expect(count).to_have_text("290 of 501")
     assert names(output, 5) == ["pod-0000", "pod-0001", "pod-0002", "pod-0003", "pod-0004"]
     expect(output.locator(".pkgw-empty")).to_have_attribute("role", "status")
-    notebook.ask("table.update_header(busy='asking the index, 3 of 500…')")
+    notebook.ask("table.update_header(busy='checking for updates, 3 of 500…')")
     status = output.get_by_role("status").and_(output.locator(".pkgw-checked"))
-    expect(status).to_have_text("asking the index, 3 of 500…")
+    expect(status).to_have_text("checking for updates, 3 of 500…")
 
 
 def test_rows_with_unknown_updates_are_not_counted_as_up_to_date(notebook: Notebook) -> None:

@@ -99,7 +99,9 @@ class RecordFiles:
         for claim in self._shared.claims(names, changed, self._environment.distributions()):
             if self._shared.matters(claim.path):
                 where = os.path.relpath(claim.path, self._environment.interpreter.prefix)
-                raise self._refusal(f"the undo would overwrite {where!a}, which {claim.owner} owns")
+                raise self._refusal(
+                    f"The undo would overwrite {where!a}, which belongs to {claim.owner}"
+                )
 
     def edited_files(self, ids: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
         """Return the files that were edited after they were installed.
@@ -153,7 +155,7 @@ class RecordFiles:
                 problems.append(f"{name}: {entry.path} {problem}")
         for name, paths in (others or {}).items():
             missing = sorted(str(path) for path in paths if not os.path.lexists(path))
-            problems += [f"{name}: {path} is gone" for path in missing]
+            problems += [f"{name}: {path} is missing" for path in missing]
         return tuple(problems)
 
     def modules(
@@ -252,7 +254,9 @@ class RecordFiles:
             twin = paths_by_key.setdefault(str(path).casefold(), path)
             if twin != path:
                 both = f"{twin.name!a} and {path.name!a}"
-                raise self._refusal(f"{new[path]} brings {both}, which are one file on this disk")
+                raise self._refusal(
+                    f"{new[path]} contains {both}, which are the same file on this disk"
+                )
 
     def _readable_distribution(self, name: NormalizedName, installed: Installed) -> Distribution:
         distribution = installed.get(name)
@@ -263,7 +267,7 @@ class RecordFiles:
 
     def _staged_claims(self, name: NormalizedName, staged: Installed, stage: Path) -> list[Claim]:
         if name not in staged:
-            raise self._refusal(f"the wheel of {name} brought no dist-info of that name")
+            raise self._refusal(f"The wheel of {name} contains no dist-info folder of that name")
         rows = self._live_rows(staged[name].path, stage)
         return [Claim(owner=name, path=path, sha256=row.sha256) for path, row in rows.items()]
 
@@ -276,7 +280,7 @@ class RecordFiles:
         try:
             return folder.relative_to(self._environment.interpreter.prefix)
         except ValueError:
-            raise self._refusal(f"{folder} lies outside of its prefix") from None
+            raise self._refusal(f"{folder} is outside of the environment") from None
 
     def _live_paths(self, dist_info: Path, stage: Path | None) -> set[Path]:
         return set(map(Path, self._live_rows(dist_info, stage)))
@@ -310,7 +314,7 @@ def _file_problem(path: Path, hashes: Collection[str | None]) -> str | None:
     try:
         with path.open("rb") as file:
             if None not in hashes and hashlib.file_digest(file, "sha256").hexdigest() not in hashes:
-                return "differs from RECORD"
+                return "differs from its hash in RECORD"
     except OSError as error:
         return f"cannot be read ({os_error_text(error)})"
     return None

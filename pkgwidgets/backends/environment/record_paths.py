@@ -64,7 +64,7 @@ def existing_rows(
     """
     rows = record.entries(dist_info)
     if not rows:
-        raise ValueError(f"{dist_info.name} has no RECORD: its files are unknown")
+        raise ValueError(f"{dist_info.name} has no RECORD, so its files are unknown")
     paths, guard = dict[str, record.Entry](), _PathGuard(prefix, roots)
     live_folder = f"{prefix}{str(dist_info.parent)[len(str(base)) :]}"
     for row in rows:
@@ -77,7 +77,7 @@ def existing_rows(
         if reason is None and os.path.isdir(live):  # noqa: PTH112 - takes a tenth
             reason = "it is a folder"
         if reason is not None:
-            raise ValueError(f"RECORD of {dist_info.name} names {row.path[:200]!a}: {reason}")
+            raise ValueError(f"RECORD of {dist_info.name} lists {row.path[:200]!a}, but {reason}")
         paths[live] = row
     for folder in guard.folders:
         if not _is_writable(folder):

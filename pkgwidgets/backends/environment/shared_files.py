@@ -79,7 +79,7 @@ class SharedFiles:
                 for claim in owners:
                     other = next(other.owner for other in owners if other.sha256 != claim.sha256)
                     where = os.path.relpath(path, self._package_folders[0])
-                    reason = f"{other} owns {where!a}, too, with another content"
+                    reason = f"{other} has the same file {where!a} with another content"
                     if claim in claims and claim.owner not in leaving:
                         reasons.setdefault(claim.owner, reason)
         return reasons
@@ -110,7 +110,9 @@ class SharedFiles:
             ):
                 continue
             where = str(path.relative_to(prefix))
-            owner = f"which {owners[0].owner} owns" if owners else "which is not its own"
+            owner = (
+                f"which belongs to {owners[0].owner}" if owners else "which does not belong to it"
+            )
             return f"{name} would overwrite {where!a}, {owner}"
         return None
 
