@@ -13,7 +13,12 @@ from .name_usage import Call
 
 
 class Severity(StrEnum):
-    """How serious a finding is for the cell, worst first."""
+    """How serious a finding is for the cell, worst first.
+
+    >>> plan = service.plan_upgrade("seedshelf")
+    >>> [row.severity.value for row in service.values.impact(plan, notebook)]
+    ['none']
+    """
 
     BREAKS = "breaks"
     WARNS = "warns"
@@ -162,7 +167,12 @@ def _unset_parameters(call: Call, parameters: Sequence[Parameter]) -> list[Param
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Impact:
-    """The effect of a package change on one cell; `cell` is None if the cell is unknown."""
+    """The effect of a package change on one cell; `cell` is None if the cell is unknown.
+
+    >>> (row,) = service.values.impact(service.plan_upgrade("seedshelf"), notebook)
+    >>> row.cell, row.package, row.name, row.severity.value
+    (1, 'seedshelf', 'seedshelf.sow', 'none')
+    """
 
     cell: int | None
     package: str

@@ -1,7 +1,7 @@
 """The errors: each has its facts, one sentence, advice, an HTTP status and an exit code.
 
-A new error needs two places: its class here, with `code`, `http_status`, `exit_code`, advice and
-a line in the tree below, and an example in `tests/error_examples.py`. Advice that no error gave
+A new error needs a class here, with `code`, `http_status`, `exit_code` and advice; a line in the
+tree below; and an example in `tests/error_examples.py`. Advice that no error gave
 before is a `Hint` in `core/hints.py`; `presentation/hints.py` has its texts where they differ.
 A fact added to an old class is declared with `_added_later`: old journals have errors without it.
 
@@ -83,6 +83,13 @@ class PkgwidgetsError(Exception):
 
     The server answers with `http_status`, the command line with `exit_code`: 2 if the request is
     impossible, 1 if it failed. Credentials are removed from all facts, because facts go everywhere.
+
+    >>> from pkgwidgets import PkgwidgetsError
+    >>> try:
+    ...     service.get_package("sprinkler")
+    ... except PkgwidgetsError as error:
+    ...     error.code, error.name, error.exit_code
+    ('package-not-found', 'sprinkler', 2)
     """
 
     code: ClassVar[str] = "error"
@@ -208,6 +215,10 @@ class IndexUnavailable(PkgwidgetsError):
 
     index: str
     reason: str
+    project: str = _added_later("")
+    """The project whose page or file cannot be used; "" if it is not one project's."""
+    file: str = _added_later("")
+    """The name of the file that cannot be used; "" for a page."""
     code: ClassVar[str] = "index-unavailable"
     http_status: ClassVar[int] = 502
 
@@ -217,8 +228,11 @@ class IndexUnavailable(PkgwidgetsError):
         return Hint.CHECK_INDEX if self.index.startswith("file:") else Hint.RETRY_LATER
 
     def sentence(self) -> str:
-        """Name the index and the reason."""
-        return f"{self.index} is not available: {self.reason}."
+        """Name the index, the project with its page or file, and the reason."""
+        if not self.project:
+            return f"{self.index} is not available: {self.reason}."
+        subject = f"file {self.file}" if self.file else "page"
+        return f"The {subject} of {self.project} on {self.index} cannot be used: {self.reason}."
 
 
 @dataclass(eq=False)

@@ -11,7 +11,13 @@ from .packages import PackageInfo
 
 
 class Stage(StrEnum):
-    """The stages of an operation, in order."""
+    """The stages of an operation, in order.
+
+    >>> from pkgwidgets import Stage
+    >>> events = service.list_events(service.upgrade_package("seedshelf"))
+    >>> events[0].stage is Stage.FETCHING, events[-1].stage is Stage.DONE
+    (True, True)
+    """
 
     ASKING = "asking"
     RESOLVING = "resolving"
@@ -39,7 +45,13 @@ _STAGE_TEXTS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """One step of an operation. `done` and `total` count bytes, projects or modules."""
+    """One step of an operation. `done` and `total` count bytes, projects or modules.
+
+    >>> events = []
+    >>> frame = service.check_for_updates("seedshelf", report=events.append)
+    >>> {event.package.name for event in events if event.package is not None}
+    {'seedshelf'}
+    """
 
     stage: Stage
     text: str = ""

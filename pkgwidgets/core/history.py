@@ -104,8 +104,8 @@ def was_cancelled(transaction: Transaction) -> bool:
 def save_points_to_keep(history: Sequence[Transaction]) -> set[str]:
     """Return the ids of the transactions whose save points are kept.
 
-    These are the newest and the last that can be undone: at most five, and as many, from the
-    newest on, as fit into 2 GiB.
+    These are the newest one and the last five that can be undone. Of them, the newest that
+    together need at most 2 GiB are kept.
     """
     done = committed(history)
     undoable = [transaction for transaction in in_force(done) if not is_undo(transaction, done)]

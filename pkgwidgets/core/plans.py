@@ -36,8 +36,13 @@ class ChangeKind(StrEnum):
 class Change:
     """One package, before -> after; `before` is None for an install, `after` for an uninstall.
 
-    `wheel` and `sha256` are of the expected file, and `size` is its bytes. `hashes` are those of
-    every compatible wheel of that version, any of which the installer may take.
+    `id` is the normalized name (PEP 503), and versions follow PEP 440. `wheel` and `sha256` are of
+    the expected file, and `size` is its bytes. `hashes` are those of every compatible wheel of that
+    version, any of which the installer may take.
+
+    >>> (change,) = service.plan_upgrade("seedshelf").changes
+    >>> change.name, str(change.before), str(change.after), change.kind.value
+    ('seedshelf', '1.4.1', '1.4.2', 'upgrade')
     """
 
     id: NormalizedName
@@ -85,6 +90,10 @@ class HeldBack:
 
     `kept_version` is its version after the plan. `how_to_unblock` is the version that
     `allow="all"` gives and the other changes that come with it; "" if that would not help.
+
+    >>> (held_back,) = service.plan_upgrade("raintable").held_back
+    >>> held_back.name, str(held_back.kept_version), str(held_back.latest)
+    ('raintable', '2.4.0', '3.1.0')
     """
 
     id: NormalizedName
@@ -113,7 +122,13 @@ class Plan(HtmlRepr):
 
     `environment_fingerprint` is that of the installed set that the plan was made for; it is stale
     for any other. `undoes` is the id of the transaction that it undoes. `from_save_point` tells
-    that the undo restores the old files from the save point.
+    that the undo restores the old files from the save point. `created` is in UTC.
+
+    >>> plan = service.plan_upgrade("seedshelf")
+    >>> bool(plan), plan.requested, plan.pins, plan.held_back
+    (True, ('seedshelf',), ('seedshelf==1.4.2',), ())
+    >>> plan.commands[0].partition("install")[0], plan.download_size is None
+    ('uv pip ', False)
     """
 
     requested: tuple[str, ...]

@@ -40,7 +40,7 @@ def apply_plan(
 ) -> Transaction:
     """Apply a plan in this process and return its committed transaction.
 
-    Whatever happens, the environment afterwards is exactly the old one or exactly the new one.
+    The environment gets every change of the plan, or stays unchanged.
     `by` names the holder of the lock for other processes. Raises `StalePlan` if the environment
     changed since the plan was made, `EnvironmentBusy`, and `Cancelled` after an interrupt or if
     `report` raised it. Any other `TransactionError` follows a rollback.

@@ -83,8 +83,8 @@ class Rehearsals:
             raise InvalidRequest("notebooks", None, "no notebook was given to rehearse")
         self.count = 0
         """The number of rehearsals so far."""
-        # Not cached properties: in Python 3.11 these have one lock per class, and another
-        # rehearsal in this process would wait for the notebooks of this one.
+        # Not cached properties: in Python 3.11 these have one lock per class. Another rehearsal
+        # in this process would wait for the notebooks of this one.
         self._before: tuple[NotebookRun, ...] = ()
         self._repeated: tuple[NotebookRun, ...] = ()
         """The runs in the unchanged environment, and a second set, which shows flaky cells."""

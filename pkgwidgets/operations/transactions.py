@@ -41,11 +41,11 @@ _FINAL_STEPS = frozenset({"COMMIT", "ROLLED_BACK", "ABORTED", "RB_INCOMPLETE"})
 def apply_and_follow(backend: Backend, plan: Plan, report: Report = no_report) -> Transaction:
     """Apply a plan and return its committed transaction.
 
-    Whatever happens, the environment afterwards is exactly the old one or exactly the new one. A
-    plan without changes runs nothing and leaves no entry. Raises `StalePlan` if the environment
-    changed since the plan was made, and `EnvironmentBusy`. Raises `Cancelled` after an interrupt
-    or if `report` raised it, `TooLate` if the interrupt came after the commit. Any other
-    `TransactionError` follows a rollback.
+    The environment gets every change of the plan, or stays unchanged. A plan without changes runs
+    nothing and leaves no entry. Raises `StalePlan` if the environment changed since the plan was
+    made, and `EnvironmentBusy`. Raises `Cancelled` after an interrupt or if `report` raised it,
+    `TooLate` if the interrupt came after the commit. Any other `TransactionError` follows a
+    rollback.
     """
     now = datetime.now(UTC)
     if not plan:

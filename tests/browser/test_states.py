@@ -224,7 +224,9 @@ def test_unreadable_unknown_and_blocked_rows_are_shown(stage: PanelNotebook) -> 
     notebook.wait_until_checked()
     expect(notebook.row("coldframe")).to_contain_text("METADATA")
     expect(notebook.row("moonsower").get_by_role("button", name="Retry moonsower")).to_be_visible()
-    expect(notebook.row("beanpoles").get_by_role("button", name="Blocked")).to_be_visible()
+    expect(
+        notebook.row("beanpoles").get_by_role("button", name="Why blocked? beanpoles")
+    ).to_be_visible()
     reachable = notebook.row("raintable").get_by_role("button", name="Upgrade raintable to 2.4.0")
     expect(reachable).to_be_visible()
     expect(notebook.panel.locator(".pkgw-chip", has_text="Problems 2")).to_be_visible()
@@ -234,7 +236,7 @@ def test_unreadable_unknown_and_blocked_rows_are_shown(stage: PanelNotebook) -> 
 def test_read_only_environment_offers_no_changes(stage: PanelNotebook) -> None:
     notebook = show_panel(stage, FROZEN)
     notebook.wait_until_checked()
-    expect(notebook.panel).to_contain_text("Nothing can be changed here:")
+    expect(notebook.panel).to_contain_text("This environment is read-only:")
     expect(notebook.panel).to_contain_text("was frozen by its owner")
     expect(notebook.panel.get_by_role("button", name="Upgrade")).to_have_count(0)
     expect(notebook.button("Install…")).to_be_hidden()
@@ -306,7 +308,7 @@ def test_rolled_back_upgrade_is_in_the_history_with_its_log(stage: PanelNotebook
     expect(past.locator("tbody tr")).to_have_count(2)
     take_pictures(notebook, "history")
     past.get_by_role("button", name="Log of harvestscale").click()
-    expect(past.locator("pre")).to_contain_text("checking beside the environment")
+    expect(past.locator("pre")).to_contain_text("checking the new versions")
     expect(past.locator("pre")).to_contain_text("+ harvestscale==3.3.0")
     take_pictures(notebook, "log")
 
@@ -332,7 +334,7 @@ def test_install_form_shows_versions_and_errors(stage: PanelNotebook) -> None:
 def test_transaction_of_another_process_is_shown(stage: PanelNotebook) -> None:
     notebook = show_panel(stage, ELSEWHERE)
     progress = notebook.part("Progress")
-    expect(progress).to_contain_text("Changing seedshelf, begun by")
+    expect(progress).to_contain_text("Changing seedshelf, started by")
     expect(progress).to_contain_text("in a terminal")
     expect(progress.locator("[aria-current=step]")).to_have_text("checking")
     take_pictures(notebook, "another-running")
@@ -343,7 +345,9 @@ def test_transaction_of_another_process_is_shown(stage: PanelNotebook) -> None:
 def test_recovered_interrupted_change_is_shown(stage: PanelNotebook) -> None:
     notebook = show_panel(stage, CRASHED)
     notebook.wait_until_checked()
-    message = notebook.panel.get_by_text("seedshelf 1.4.1 → 1.9 was cut off, and has been put back")
+    message = notebook.panel.get_by_text(
+        "The interrupted change (seedshelf 1.4.1 → 1.9) was rolled back."
+    )
     expect(message).to_be_visible()
     expect(notebook.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.1")
     take_pictures(notebook, "recovered")

@@ -282,7 +282,7 @@ def test_commands_work_with_closed_standard_streams(
         assert (done.returncode, done.stderr) == (0, ""), words
         assert bool(done.stdout) is (">&- 2" not in closed and closed != ">&-"), words
     assert in_a_shell(garden, "packages sprinkler", closed).returncode == 2
-    assert in_a_shell(garden, "upgrade seedshelf", closed).returncode == 2  # nobody can be asked
+    assert in_a_shell(garden, "upgrade seedshelf", closed).returncode == 2  # no user can answer
     assert [transaction.outcome for transaction in service.values.history()] == [
         Outcome.COMMITTED
     ] * 2

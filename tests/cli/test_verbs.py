@@ -43,7 +43,7 @@ def test_packages_lists_installed_packages(run: Run, garden: Demo) -> None:
     done = run("packages")
     assert (done.returncode, done.stderr) == (0, "")
     assert rows(done)["seedshelf"].split()[:3] == ["seedshelf", "1.4.1", "yes"]
-    assert rows(done)["sundrift"].split()[1:3] != ["1.0.4", "yes"]  # nobody asked for it
+    assert rows(done)["sundrift"].split()[1:3] != ["1.0.4", "yes"]  # only a dependency
     assert f"11 packages in {garden.folder / 'env'}" in done.stdout
     assert garden.index.requests == []
 

@@ -362,7 +362,7 @@ def test_commit_that_cannot_be_removed_blocks_rollback_until_it_can(
             folder.record(transaction_id, "COMMIT")
         assert "python -I -S" in caught.value.hint
         assert folder.steps(transaction_id) == ("PLAN",)
-        # Nothing may be put back while the other answer may be on the disk.
+        # Nothing may be rolled back while COMMIT may be on the disk.
         with pytest.raises(RollbackFailed):
             folder.record(transaction_id, "RB_BEGIN")
     folder.record(transaction_id, "RB_BEGIN")

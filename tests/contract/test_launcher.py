@@ -287,7 +287,7 @@ def test_cancelled_transaction_leaves_the_environment_unchanged(
     assert worker_kit.kit.tree() == before
     assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
     assert ("INTENT" in backend.journal.steps(transaction_id)) == (stage is Stage.VERIFYING)
-    transactions.cancel(backend, transaction_id)  # as it was wished already
+    transactions.cancel(backend, transaction_id)  # a second request to cancel
     assert backend.environment.holder() is None
 
 

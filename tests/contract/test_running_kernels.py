@@ -124,7 +124,7 @@ def test_loaded_packages_are_the_same_for_panel_and_server(
 ) -> None:  # fmt: skip
     """Versioned and replaced libraries count in any process of the kernel.
 
-    The panel asks for all kernels of the machine, a server for one that it started.
+    The panel lists all kernels of the machine, a server the one that it started.
     """
     for name, library in (("numbered", "libs/libpea.so.6"), ("replaced", "quick/_pea.so")):
         files: dict[str, str | bytes] = {library: b"not really", f"{name}.py": ""}
@@ -150,5 +150,5 @@ def test_kernel_without_loaded_packages_is_named_in_the_warnings() -> None:
     kernel = Kernel(process=7, connection_file="/run/kernel-7.json", loaded=())
     plan = plan_of(change_of("pea", "1", "2"))
     shared = replace(plan, kernels=(kernel,))
-    assert shared.id == plan.id  # it is the same plan, whoever runs beside it
+    assert shared.id == plan.id  # running kernels do not change the id
     assert shared.warnings[-1] == "Another kernel uses this environment: kernel-7 (process 7)"

@@ -477,7 +477,7 @@ def test_kernel_check_runs_only_for_kernel_packages() -> None:
         plan = plan_upgrade(kit.backend, name)
         kit.import_checker.no_kernel = "it is broken"
         kit.import_checker.kernel_checks = 0
-        done = apply.apply_plan(kit.backend, plan)  # as before, so nobody is blamed
+        done = apply.apply_plan(kit.backend, plan)  # as before, so no package is blamed
         assert done.outcome is Outcome.COMMITTED
         assert bool(kit.import_checker.kernel_checks) == tried
 

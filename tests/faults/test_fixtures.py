@@ -94,7 +94,7 @@ def system_with_a_marker(site: Site) -> None:
 
 
 def user_site(site: Site) -> None:
-    """A package from `pip install --user`: importable, but outside the environment."""
+    """Add a package from `pip install --user`: importable, but outside the environment."""
     elsewhere(site, "home/.local/lib/python3/site-packages")
 
 

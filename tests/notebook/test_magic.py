@@ -247,7 +247,7 @@ def test_completion_offers_versions_latest_first(shell: InteractiveShell) -> Non
     ]
     assert completions(shell, "%packages upgrade raintable --version 2") == ["2.4.0", "2.0.0"]
     assert completions(shell, "%packages install raintable==2.") == ["2.4.0", "2.0.0"]
-    # One is yanked; nobody has heard of the other.
+    # The first is yanked; the second does not exist.
     assert completions(shell, "%packages upgrade Compost_Log --version ") == ["0.9.0"]
     assert completions(shell, "%packages install sprinkler==1") == []
     assert completions(shell, "x = %packages plan seedshelf --version 1.4.2") == ["1.4.2"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +35,8 @@ def test_size_is_formatted_in_a_suitable_unit(count: int | None, text: str) -> N
 
 
 NOW = datetime(2026, 4, 13, 12, 30, 59, tzinfo=UTC)
+AGES = Path(__file__).parent.parent / "js" / "ages.json"
+"""Ages in seconds and their texts, which the panel's JavaScript is tested with, too."""
 
 
 @pytest.mark.parametrize(
@@ -53,6 +57,11 @@ NOW = datetime(2026, 4, 13, 12, 30, 59, tzinfo=UTC)
 )
 def test_age_is_in_the_largest_unit_that_it_has_twice(age: timedelta, text: str) -> None:
     assert text_module.format_age(NOW - age, NOW) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), json.loads(AGES.read_text("utf-8")))
+def test_ages_are_the_same_as_in_the_panel(seconds: int, text: str) -> None:
+    assert text_module.format_age(NOW - timedelta(seconds=seconds), NOW) == text
 
 
 def test_exact_times_are_in_iso_8601_and_utc() -> None:

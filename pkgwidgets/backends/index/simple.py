@@ -35,7 +35,7 @@ _Reached = tuple[tuple[Release, ...], tuple[Version, ...], StopAt, SkipVersion]
 
 
 class SimpleIndex:
-    """One index, asked for each project over pooled connections."""
+    """One index, with a request per project over pooled connections."""
 
     def __init__(self, settings: IndexSettings, cache: ReleaseCache | None = None) -> None:
         self._settings = settings
