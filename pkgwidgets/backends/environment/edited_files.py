@@ -27,13 +27,13 @@ def edited_files(dist_info: Path, prefix: Path) -> Iterator[tuple[Path, Path | N
 
     That is None for a file beside code, where a further file would be in the way.
     """
+    configuration_folders = tuple(f"{prefix}/{name}/" for name in _CONFIGURATION_FOLDERS)
     installed_ns = _modified_ns(f"{dist_info}/RECORD")
     for row in record.entries(dist_info):
         path = os.path.normpath(f"{dist_info.parent}/{row.path}")
-        relative_path = os.path.relpath(path, prefix)
-        is_configuration = relative_path.partition(os.sep)[0] in _CONFIGURATION_FOLDERS
-        if relative_path.startswith(".."):
+        if not path.startswith(f"{prefix}/"):
             continue  # such a distribution is never changed
+        is_configuration = path.startswith(configuration_folders)
         is_newer = _modified_ns(path) > installed_ns + _INSTALLATION_NS
         if (is_configuration or is_newer) and _is_edited(path, row.sha256):
             yield Path(path), _free_path(path) if is_configuration else None

@@ -36,8 +36,7 @@ class SharedFiles:
     ) -> Iterator[Claim]:
         """Yield the claims of `paths` by distributions that are not `changed`."""
         folders = self._package_folders
-        relative_paths = (os.path.relpath(path, folders[0]) for path in paths)
-        names = record.all_first_names(relative_paths)
+        names = record.all_first_names(_relative_paths(paths, folders))
         for name, distribution in installed.items():
             if name in changed or distribution.path.parent not in folders:
                 continue
@@ -138,6 +137,13 @@ class SharedFiles:
     def _package_folders(self) -> tuple[Path, ...]:
         scheme = self._environment.interpreter.scheme
         return scheme["purelib"], scheme["platlib"]
+
+
+def _relative_paths(paths: Collection[str], folders: Collection[Path]) -> Iterator[str]:
+    """Yield paths relative to the first of `folders` that holds them, else `..`."""
+    starts = [f"{folder}/" for folder in folders]
+    for path in paths:
+        yield next((path[len(start) :] for start in starts if path.startswith(start)), "..")
 
 
 def _effectless_hashes(files: Collection[Path]) -> set[str | None]:
