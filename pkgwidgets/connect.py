@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkgwidgets.backends.config import index_selection
+from pkgwidgets.backends.config.version_limits import configured_limits
 from pkgwidgets.backends.environment import interpreter as interpreter_module
 from pkgwidgets.backends.environment import launch_command
 from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
@@ -30,6 +31,7 @@ from pkgwidgets.backends.worker.recovery_archive import archive
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest
 from pkgwidgets.core.interfaces import Backend, FileOwners, OtherKernels
+from pkgwidgets.core.limits import Limits
 
 if TYPE_CHECKING:
     from pkgwidgets.analysis.api_changes import ApiReader
@@ -53,14 +55,19 @@ RECOVERY_FILES = (
 
 
 def connect(
-    python: str | Path | None = None, index_url: str | None = None, *, detached: bool = False
+    python: str | Path | None = None,
+    index_url: str | None = None,
+    *,
+    detached: bool = False,
+    folder: Path | None = None,
 ) -> Backend:
     """Return the backend of one environment; without `python`, of this process's own.
 
     Without `index_url` the configuration of uv counts, else that of pip; it is read when an index
-    is first needed. With `detached` plans are applied in a worker, which survives an interrupt or
-    a restart of this process; else in this process. Raises `EnvironmentRefused` if `python` is no
-    interpreter, `InvalidRequest` if `index_url` is no URL.
+    is first needed, as in `folder` or else in the working folder of this process. With `detached`
+    plans are applied in a worker, which survives an interrupt or a restart of this process; else
+    in this process. Raises `EnvironmentRefused` if `python` is no interpreter, `InvalidRequest` if
+    `index_url` is no URL.
     """
     if python is not None and not isinstance(python, str | Path):
         raise InvalidRequest("interpreter", python)
@@ -68,14 +75,19 @@ def connect(
         Path(python) if python is not None else Path(sys.executable)
     )
     sources = (
-        index_selection.configured_indexes(uv.find_uv, target.prefix)
+        index_selection.configured_indexes(uv.find_uv, target.prefix, folder)
         if index_url is None
-        else index_selection.explicit_index(index_url, target.prefix)
+        else index_selection.explicit_index(index_url, target.prefix, folder)
     )
-    backend = _backend(target, sources)
+
+    def limits() -> Limits:
+        has_explicit_index = index_url is not None
+        return configured_limits(target.prefix, folder, has_explicit_index=has_explicit_index)
+
+    backend = _backend(target, sources, limits)
     if not detached:
         return backend
-    launcher = WorkerLauncher(target, sources, backend.journal.folder, _WORKER)
+    launcher = WorkerLauncher(target, sources, limits, backend.journal.folder, _WORKER)
     return replace(backend, worker=launcher)
 
 
@@ -165,11 +177,14 @@ def connect_for_request(request: ApplyRequest) -> Backend:
     given_sources = request.sources
     configured = index_selection.configured_indexes(uv.find_uv, request.interpreter.prefix)
     sources = configured if given_sources is None else lambda: given_sources
-    return _backend(request.interpreter, sources, request.asked_by)
+    return _backend(request.interpreter, sources, lambda: request.limits, request.asked_by)
 
 
 def _backend(
-    target: Interpreter, sources: index_selection.SourceFactory, asked_by: str | None = None
+    target: Interpreter,
+    sources: index_selection.SourceFactory,
+    limits: Callable[[], Limits],
+    asked_by: str | None = None,
 ) -> Backend:
     environment = InstalledEnvironment(target)
     journal = FolderJournal(environment.place, recovery_archive, asked_by)
@@ -185,4 +200,5 @@ def _backend(
             journal.folder(transaction_id), target.prefix
         ),
         undo_modules=_UNDO_MODULES,
+        limits=limits,
     )

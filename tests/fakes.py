@@ -35,6 +35,7 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ProjectAnswered, Report, ResolveRequest, no_report
+from pkgwidgets.core.limits import NO_LIMITS, Limits
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.releases import Release, Wheel
 from pkgwidgets.core.transactions import Outcome, Transaction
@@ -544,7 +545,11 @@ class FakeInstaller:
             for name, distribution in self._environment.distributions().items()
             if isinstance(distribution, Distribution)
         }
-        keep = {canonicalize_name(r.name): r.specifier for r in map(Requirement, question.keep)}
+        keep: dict[NormalizedName, SpecifierSet] = {}
+        limits = [limit.requirement for limit in question.limits.constraints]
+        for kept in map(Requirement, (*question.keep, *limits)):
+            name = canonicalize_name(kept.name)
+            keep[name] = keep.get(name, SpecifierSet()) & kept.specifier
         requirements = sorted(
             map(Requirement, question.requirements), key=lambda r: not r.specifier
         )
@@ -572,7 +577,9 @@ class FakeInstaller:
             if name not in installed or version != installed[name].version
         }
 
-    def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
+    def dependencies(
+        self, requirement: str, limits: Limits = NO_LIMITS
+    ) -> frozenset[NormalizedName]:
         self._raise_if_down()
         parsed = Requirement(requirement)
         solution = self._solve([parsed], {}, {}, {})

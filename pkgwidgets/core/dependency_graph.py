@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -18,6 +18,8 @@ from .plans import Change
 Installed = Mapping[NormalizedName, Distribution | Unreadable]
 ActiveRequirements = Mapping[NormalizedName, tuple[Requirement, ...]]
 """The requirements of each distribution: markers are evaluated, extras in use are included."""
+RequiresOf = Callable[[Distribution], Sequence[str]]
+"""Returns the requirements of a distribution: those in its metadata, or what replaces them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,12 @@ def version_differences(
     return tuple(sentences)
 
 
+def _declared(distribution: Distribution) -> Sequence[str]:
+    return distribution.requires
+
+
 def active_requirements(
-    installed: Installed, markers: Mapping[str, str]
+    installed: Installed, markers: Mapping[str, str], requires_of: RequiresOf = _declared
 ) -> dict[NormalizedName, tuple[Requirement, ...]]:
     """Return what each distribution requires in this environment.
 
@@ -112,7 +118,7 @@ def active_requirements(
         if name not in distributions or (name, extra) in seen:
             continue
         seen.add((name, extra))
-        for text in distributions[name].requires:
+        for text in requires_of(distributions[name]):
             requirement = applies.adds(text, extra)
             if requirement is not None:
                 requirements_of[name].append(requirement)
@@ -197,9 +203,13 @@ def unmet(
     return frozenset(missing)
 
 
-def unmet_in(installed: Installed, markers: Mapping[str, str]) -> frozenset[Unmet]:
+def unmet_in(
+    installed: Installed, markers: Mapping[str, str], requires_of: RequiresOf = _declared
+) -> frozenset[Unmet]:
     """Return every requirement that an installed set leaves unmet in a marker environment."""
-    return unmet(active_requirements(installed, markers), installed_versions(installed))
+    return unmet(
+        active_requirements(installed, markers, requires_of), installed_versions(installed)
+    )
 
 
 def newly_unmet(

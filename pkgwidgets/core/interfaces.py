@@ -17,6 +17,7 @@ from .errors import PkgwidgetsError
 from .events import Event
 from .index_query import IndexQuery
 from .kernels import Kernel
+from .limits import NO_LIMITS, Limits, no_limits
 from .plans import Plan
 from .releases import Release
 from .transactions import Transaction
@@ -249,12 +250,13 @@ class ResolveRequest:
     """The input of a resolution.
 
     `requirements` must be met, and `keep` are exact versions that must not change. `upgrade` are
-    packages to bring to the newest version that the rest allows.
+    packages to bring to the newest version that the rest allows. `limits` are the user's.
     """
 
     requirements: tuple[str, ...]
     keep: tuple[str, ...] = ()
     upgrade: tuple[NormalizedName, ...] = ()
+    limits: Limits = NO_LIMITS
 
     def kept_names(self, explanation: str) -> tuple[str, ...]:
         """Return the names in `keep` that an explanation mentions with a version."""
@@ -273,7 +275,9 @@ class Installer(Protocol):
         are the packages of `keep` that the explanation mentions.
         """
 
-    def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
+    def dependencies(
+        self, requirement: str, limits: Limits = NO_LIMITS
+    ) -> frozenset[NormalizedName]:
         """Return all direct and indirect dependencies of a requirement, without itself."""
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
@@ -362,3 +366,5 @@ class Backend:
     worker: Worker | None = None
     undo_modules: tuple[str, ...] = ()
     """The modules of pkgwidgets that an undo needs; a plan that changes it must keep them."""
+    limits: Callable[[], Limits] = no_limits
+    """Reads the limits that the configuration sets now."""

@@ -150,12 +150,18 @@ def plan_install(
     report(Event(stage=Stage.RESOLVING))
     movable = frozenset(names)
     if allow != "self":
-        movable |= frozenset().union(*map(backend.installer.dependencies, parsed))
+        limits = snapshot.kept_limits(names)
+        movable |= frozenset().union(
+            *(backend.installer.dependencies(requirement, limits) for requirement in parsed)
+        )
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
         keep = pinned_snapshot.pins(() if allow == "all" else movable, free=allow == "all")
         requirements = (*pinned_snapshot.requirements({}), *parsed)
-        after = backend.installer.resolve(ResolveRequest(requirements=requirements, keep=keep))
+        limits = pinned_snapshot.kept_limits(names)
+        after = backend.installer.resolve(
+            ResolveRequest(requirements=requirements, keep=keep, limits=limits)
+        )
         return _Proposal(
             pinned_snapshot, build_changes(pinned_snapshot, after, names, answers, report)
         )

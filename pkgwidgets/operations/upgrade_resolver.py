@@ -12,6 +12,7 @@ from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.compatibility import is_for_other_pythons
 from pkgwidgets.core.errors import PkgwidgetsError, PlanImpossible
 from pkgwidgets.core.interfaces import ResolveRequest
+from pkgwidgets.core.limits import Limits, without_repeats
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack
 from pkgwidgets.core.releases import Release, ReleaseList
 from pkgwidgets.core.text import join_names
@@ -76,7 +77,9 @@ class UpgradeResolver:
         if self._latest_target is None or self.allow == "all":
             return ""
         name, latest = self._latest_target
-        keep = (*self.snapshot.pins((), free=True), *self._excluded)
+        if self._is_only_configured(name, latest):
+            return ""
+        keep = (*self.snapshot.pins((), free=True), *self._excluded, *self._floors)
         for requirement in (f"{name}=={latest}", self._requirement(name)):
             try:
                 resolution = self._resolve_with({name: requirement}, keep)
@@ -110,7 +113,8 @@ class UpgradeResolver:
                 reason = self._explain(
                     name, latest, after, changes, may_resolve=len(entries) < _MAX_EXPLAINED
                 )
-                entries.append(self._held_entry(name, after, latest, reason, unlock))
+                shown = None if self._is_only_configured(name, latest) else latest
+                entries.append(self._held_entry(name, after, shown, reason, unlock))
         return tuple(entries)
 
     def _resolve_with(
@@ -121,6 +125,7 @@ class UpgradeResolver:
                 requirements=self.snapshot.requirements(instead),
                 keep=tuple(keep),
                 upgrade=self.targets if self.version is None else (),
+                limits=self._limits,
             )
         )
 
@@ -131,7 +136,22 @@ class UpgradeResolver:
 
     @cached_property
     def _keep(self) -> tuple[str, ...]:
-        return (*self.snapshot.pins(self._movable, free=self.allow == "all"), *self._excluded)
+        pins = self.snapshot.pins(self._movable, free=self.allow == "all")
+        return (*pins, *self._excluded, *self._floors)
+
+    @cached_property
+    def _floors(self) -> tuple[str, ...]:
+        """The installed versions as lower bounds, where an override replaces `_requirement`."""
+        targets = self.targets if self.version is None else ()
+        return self.snapshot.limits.floors(targets, self.snapshot.versions)
+
+    @cached_property
+    def _limits(self) -> Limits:
+        return self.snapshot.kept_limits(() if self.version is None else self.targets)
+
+    @cached_property
+    def _settings(self) -> dependency_graph.ActiveRequirements:
+        return self.snapshot.settings
 
     @cached_property
     def _excluded(self) -> tuple[str, ...]:
@@ -157,7 +177,9 @@ class UpgradeResolver:
                 self.targets, self.snapshot.active_requirements
             )
             for name in self.targets:
-                movable |= self.snapshot.backend.installer.dependencies(self._requirement(name))
+                movable |= self.snapshot.backend.installer.dependencies(
+                    self._requirement(name), self._limits
+                )
         return movable
 
     @cached_property
@@ -172,7 +194,7 @@ class UpgradeResolver:
     @cached_property
     def _compatible_target(self) -> tuple[NormalizedName, Version] | None:
         """A single target and its newest compatible version, if that is an upgrade."""
-        if self._latest_target is None:
+        if self._latest_target is None or self.snapshot.limits.prefers_lowest:
             return None
         name, _ = self._latest_target
         owners = dependency_graph.reverse_requirements(
@@ -194,13 +216,24 @@ class UpgradeResolver:
         if isinstance(answer, PkgwidgetsError):
             return ()
         interpreter = self.snapshot.backend.environment.interpreter
-        return eligible_releases(answer, interpreter, installed=self.snapshot.versions[name])
+        installed = self.snapshot.versions[name]
+        return eligible_releases(
+            answer,
+            interpreter,
+            counts=lambda version: self.snapshot.limits.counts(name, version, installed),
+        )
 
     def _blockers(
         self, name: NormalizedName, latest: Version, movable: Collection[NormalizedName]
     ) -> dict[NormalizedName, str]:
-        """Return the packages outside `movable` that forbid the latest version, and the reasons."""
-        return dependency_graph.blockers(name, latest, self._requirements_of_others(movable))
+        """Return the packages outside `movable` and the settings that forbid the latest version."""
+        blockers = dependency_graph.blockers(name, latest, self._requirements_of_others(movable))
+        return without_repeats(blockers, self._settings)
+
+    def _is_only_configured(self, name: NormalizedName, latest: Version) -> bool:
+        """Tell whether the configuration forbids a version, and no package does."""
+        owners = set(self._blockers(name, latest, ()))
+        return bool(owners) and owners <= set(self._settings)
 
     def _requirements_of_others(
         self, movable: Collection[NormalizedName]
@@ -209,7 +242,7 @@ class UpgradeResolver:
             owner: requirements
             for owner, requirements in self.snapshot.active_requirements.items()
             if owner not in movable
-        }
+        } | dict(self._settings)
 
     def _explain(
         self,
@@ -224,7 +257,9 @@ class UpgradeResolver:
         owners = self._blockers(name, latest, {change.id for change in changes})
         if owners:
             return " and ".join(
-                f"{owner} {after[owner]} needs {requirement}"
+                f"{owner}: {requirement}"
+                if owner in self._settings
+                else f"{owner} {after[owner]} needs {requirement}"
                 for owner, requirement in owners.items()
             )
         if name not in self._explanations and may_resolve:

@@ -29,8 +29,11 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Report, ResolveRequest
+from pkgwidgets.core.limits import NO_LIMITS, Limits
 from pkgwidgets.core.plans import ChangeKind, Plan
 from pkgwidgets.core.redaction import redact
+
+from .limits_file import config_text
 
 _SCHEMA = "preview"
 """The schema version of uv's JSON that this module reads; any other is refused."""
@@ -74,12 +77,19 @@ class UvInstaller:
         protects only those. Raises `PlanImpossible` with uv's explanation if no solution exists,
         `ResolutionFailed` if uv fails.
         """
-        with _requirement_files(requirements=request.requirements, keep=request.keep) as files:
+        self._check_limits(request.limits)
+        with _requirement_files(
+            requirements=request.requirements,
+            keep=request.keep,
+            config=config_text(request.limits),
+        ) as files:
             argv = ["install", "--dry-run", *_WHEELS_ONLY, *self._python_option()]
             argv += ["-r", str(files["requirements"]), "-c", str(files["keep"])]
             for name in request.upgrade:
                 argv += ["--upgrade-package", name]
-            completed = self._run([*argv, "--output-format", "json"])
+            completed = self._run(
+                [*argv, "--output-format", "json"], limits=(files["config"], request.limits)
+            )
         if completed.returncode == _NO_SOLUTION:
             requested = request.upgrade or request.requirements
             explanation = self._explain(completed)
@@ -88,13 +98,21 @@ class UvInstaller:
             raise ResolutionFailed(self._explain(completed))
         return _parse_changes(completed)
 
-    def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
+    def dependencies(
+        self, requirement: str, limits: Limits = NO_LIMITS
+    ) -> frozenset[NormalizedName]:
         """Return the projects that a requirement would install, without its own.
 
         Raises `PlanImpossible`, `ResolutionFailed`.
         """
         argv = ["compile", "--quiet", "--no-header", "--no-annotate", *_WHEELS_ONLY]
-        completed = self._run([*argv, *self._python_option(), "-"], stdin=requirement)
+        self._check_limits(limits)
+        with _requirement_files(config=config_text(limits)) as files:
+            completed = self._run(
+                [*argv, *self._python_option(), "-"],
+                stdin=requirement,
+                limits=(files["config"], limits),
+            )
         if completed.returncode == _NO_SOLUTION:
             raise PlanImpossible((requirement,), self._explain(completed))
         if completed.returncode != 0:
@@ -102,6 +120,11 @@ class UvInstaller:
         lines = (line.strip() for line in completed.stdout.splitlines())
         names = {canonicalize_name(Requirement(line).name) for line in lines if line}
         return frozenset(names - {canonicalize_name(Requirement(requirement).name)})
+
+    def _check_limits(self, limits: Limits) -> None:
+        """Raise `ResolutionFailed` if a limit could not be read: a plan might not obey it."""
+        if limits.problem:
+            raise ResolutionFailed(limits.problem)
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
         """Download and unpack the plan's wheels under `folder`, laid out like the prefix.
@@ -150,16 +173,25 @@ class UvInstaller:
             raise self._install_error(completed)
 
     def _run(
-        self, argv: Sequence[str], tick: Callable[[], None] = lambda: None, stdin: str = ""
+        self,
+        argv: Sequence[str],
+        tick: Callable[[], None] = lambda: None,
+        stdin: str = "",
+        limits: tuple[Path, Limits] | None = None,
     ) -> process.CompletedProcess:
-        """Run a `uv pip` command; a removal needs no index, so its sources are not read."""
+        """Run a `uv pip` command; a removal needs no index, so its sources are not read.
+
+        uv reads no configuration but the file with the limits: it may redirect an installation.
+        """
         sources = self._sources() if argv[0] != "uninstall" else None
         options = () if sources is None else uv_config.uv_options(sources)
+        config = ("--no-config",) if limits is None else ("--config-file", str(limits[0]))
+        remote_files = {} if limits is None else _remote_files(limits[1])
         descriptor = self._lock_descriptor()
         return process.run(
-            [str(find_uv()), "pip", argv[0], "--no-config", *options, *argv[1:]],
+            [str(find_uv()), "pip", argv[0], *config, *options, *argv[1:]],
             stdin=stdin,
-            environment=uv_config.uv_environment(sources),
+            environment=uv_config.uv_environment(sources) | remote_files,
             timeout=_UV_SECONDS,
             tick=tick,
             keep=() if descriptor is None else (descriptor,),
@@ -195,6 +227,14 @@ def _requirement_files(**contents: Sequence[str]) -> Iterator[Mapping[str, Path]
         for name, file in files.items():
             file.write_text("\n".join(contents[name]) + "\n", encoding="utf-8")
         yield files
+
+
+def _remote_files(limits: Limits) -> dict[str, str]:
+    """Return the variables that name remote files to uv; their URLs may hold credentials."""
+    variables: dict[str, str] = {}
+    for variable, url in limits.remote_files:
+        variables[variable] = f"{variables.get(variable, '')} {url}".strip()
+    return variables
 
 
 def _pinned_lines(plan: Plan) -> list[str]:
