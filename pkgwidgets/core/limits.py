@@ -19,8 +19,6 @@ from .environment import Distribution
 ALL = ":all:"
 """uv's and pip's name for all projects."""
 _EXTRA = re.compile(r"extra\s*==\s*[\"']([A-Za-z0-9._-]+)[\"']")
-_EXPLICIT_MODES = frozenset({"", "explicit", "if-necessary-or-explicit"})
-"""The modes in which a requirement that names a pre-release admits pre-releases."""
 _Markers = Mapping[str, str]
 
 
@@ -110,7 +108,7 @@ class Limits:
     def counts(self, name: NormalizedName, version: Version, installed: Version | None) -> bool:
         """Tell whether a version may count as latest.
 
-        A pre-release counts only if one is installed, or if the configuration admits it.
+        A pre-release counts only if one is installed, or if the configuration allows all.
         """
         if not version.is_prerelease:
             return True
@@ -118,16 +116,7 @@ class Limits:
         mode = modes.get(name, modes.get(canonicalize_name(""), ""))
         if mode in ("allow", "disallow"):
             return mode == "allow"
-        if installed is not None and installed.is_prerelease:
-            return True
-        return mode in _EXPLICIT_MODES and self._names_prerelease(name)
-
-    def _names_prerelease(self, name: NormalizedName) -> bool:
-        return any(
-            bool(requirement.specifier.prereleases)
-            for limit in (*self.constraints, *self.overrides)
-            if _target(limit) == name and (requirement := _parse(limit)) is not None
-        )
+        return installed is not None and installed.is_prerelease
 
     def keeping(
         self,
@@ -153,12 +142,10 @@ class Limits:
 
         return replace(self, constraints=kept(self.constraints), overrides=kept(self.overrides))
 
-    def floors(
-        self, names: Iterable[NormalizedName], versions: Mapping[NormalizedName, Version]
-    ) -> tuple[str, ...]:
-        """Return lower bounds for overridden projects: an override replaces those of requests."""
+    def replaced(self, names: Iterable[NormalizedName]) -> tuple[NormalizedName, ...]:
+        """Return the projects on which an override replaces the requirements of requests, too."""
         overridden = {_target(limit) for limit in self.overrides if not limit.package}
-        return tuple(f"{name}>={versions[name].public}" for name in names if name in overridden)
+        return tuple(name for name in names if name in overridden)
 
     def by_setting(
         self, versions: Mapping[NormalizedName, Version], markers: _Markers

@@ -141,13 +141,24 @@ class UpgradeResolver:
 
     @cached_property
     def _floors(self) -> tuple[str, ...]:
-        """The installed versions as lower bounds, where an override replaces `_requirement`."""
-        targets = self.targets if self.version is None else ()
-        return self.snapshot.limits.floors(targets, self.snapshot.versions)
+        """What the targets require, again: an override replaces requirements, but not these."""
+        return tuple(map(self._requirement, self.snapshot.limits.replaced(self.targets)))
 
     @cached_property
     def _limits(self) -> Limits:
-        return self.snapshot.kept_limits(() if self.version is None else self.targets)
+        """The limits; targets may leave a forbidden version only for a newer one."""
+        return self.snapshot.kept_limits(
+            [name for name in self.targets if self.version is not None or self._may_rise(name)]
+        )
+
+    def _may_rise(self, name: NormalizedName) -> bool:
+        """Tell whether the settings admit any newer release of a package."""
+        installed = self.snapshot.versions[name]
+        return any(
+            not dependency_graph.blockers(name, release.version, self._settings)
+            for release in self._eligible(name)
+            if release.version > installed
+        )
 
     @cached_property
     def _settings(self) -> dependency_graph.ActiveRequirements:
