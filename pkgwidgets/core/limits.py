@@ -85,7 +85,17 @@ class Limits:
                 requires = declared.requires
         if not self.overrides and not self.excludes:
             return requires
-        return tuple(text for line in requires for text in self._rewrite(line, distribution))
+        rewritten = [text for line in requires for text in self._rewrite(line, distribution)]
+        return (*rewritten, *self._added(requires, distribution))
+
+    def _added(self, requires: Sequence[str], distribution: Distribution) -> Iterator[str]:
+        """Yield the scoped overrides that replace nothing: uv adds them to the requirements."""
+        parsed = filter(None, map(parse_requirement, requires))
+        known = {canonicalize_name(requirement.name) for requirement in parsed}
+        for limit in self.overrides:
+            applies = limit.package and limit.applies_to(distribution.id, distribution.version)
+            if applies and _target(limit) not in known:
+                yield limit.requirement
 
     def _rewrite(self, line: str, distribution: Distribution) -> Sequence[str]:
         requirement = parse_requirement(line)
