@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkgwidgets.backends.config import index_selection
+from pkgwidgets.backends.config.projects import owning_project
 from pkgwidgets.backends.config.version_limits import configured_limits
 from pkgwidgets.backends.environment import interpreter as interpreter_module
 from pkgwidgets.backends.environment import launch_command
@@ -85,6 +86,7 @@ def connect(
         return configured_limits(target.prefix, folder, has_explicit_index=has_explicit_index)
 
     backend = _backend(target, sources, limits)
+    backend = replace(backend, project=lambda: owning_project(target.prefix, folder))
     if not detached:
         return backend
     launcher = WorkerLauncher(target, sources, limits, backend.journal.folder, _WORKER)
@@ -158,6 +160,11 @@ def interpreter_of_process(process: int, connection_file: str) -> Path:
     Raises `EnvironmentRefused` if its processes do not show it.
     """
     return launch_command.interpreter_of_process(process, connection_file)
+
+
+def folder_of_process(process: int) -> Path | None:
+    """Return the working folder of a process; None if the system does not say."""
+    return process_info.working_folder(process)
 
 
 def mapped_libraries() -> frozenset[str]:

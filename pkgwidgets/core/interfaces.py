@@ -19,6 +19,7 @@ from .index_query import IndexQuery
 from .kernels import Kernel
 from .limits import NO_LIMITS, Limits, no_limits
 from .plans import Plan
+from .projects import OwningProject, no_project
 from .releases import Release
 from .transactions import Transaction
 
@@ -368,3 +369,5 @@ class Backend:
     """The modules of pkgwidgets that an undo needs; a plan that changes it must keep them."""
     limits: Callable[[], Limits] = no_limits
     """Reads the limits that the configuration sets now."""
+    project: Callable[[], OwningProject | None] = no_project
+    """Finds the project that the environment belongs to."""

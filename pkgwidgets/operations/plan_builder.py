@@ -115,7 +115,11 @@ def build_plan(
     undoes: str | None = None,
     from_save_point: bool = False,
 ) -> Plan:
-    """Return the plan of these changes, tied to the environment as it is now."""
+    """Return the plan of these changes, tied to the environment as it is now.
+
+    Its notes warn of a project whose tool would revert them; an undo may do the same as the tool.
+    """
+    project = snapshot.backend.project() if changes and undoes is None else None
     return Plan(
         requested=requested,
         changes=tuple(changes),
@@ -127,6 +131,7 @@ def build_plan(
         commands=equivalent_commands(snapshot, changes),
         undoes=undoes,
         from_save_point=from_save_point,
+        notes=() if project is None else (project.warning,),
     )
 
 
