@@ -32,9 +32,10 @@ def requirement_lines(address: str, folder: Path) -> Iterator[str]:
 
 
 def _read(path: Path, seen: set[Path]) -> Iterator[str]:
-    if path in seen:
+    resolved = path.resolve()
+    if resolved in seen:
         return
-    seen.add(path)
+    seen.add(resolved)
     text = path.read_text("utf-8-sig")
     for raw in re.sub(r"\\\r?\n", "", text).splitlines():
         line = _VARIABLE.sub(lambda m: os.environ.get(m[1], m[0]), _COMMENT.sub("", raw).strip())
