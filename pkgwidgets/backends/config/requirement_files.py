@@ -45,7 +45,7 @@ def _read(path: Path, seen: set[Path]) -> Iterator[str]:
         elif nested is not None:
             yield from _read(_local_path(nested[1], path.parent), seen)
         elif line and not line.startswith("-"):
-            yield _LINE_OPTION.sub("", line)
+            yield _LINE_OPTION.sub("", line).rstrip()
 
 
 def _local_path(address: str, folder: Path) -> Path:
