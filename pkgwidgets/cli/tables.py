@@ -16,7 +16,7 @@ from pkgwidgets.presentation.text_table import TextTable
 
 def packages(rows: Iterable[PackageInfo]) -> TextTable:
     """Return the table of installed packages."""
-    head = ("name", "version", "asked for", "installed", "note")
+    head = ("name", "version", "requested", "installed", "note")
     return TextTable.of(
         head,
         (
@@ -34,7 +34,7 @@ def packages(rows: Iterable[PackageInfo]) -> TextTable:
 
 def updates(rows: Iterable[PackageInfo]) -> TextTable:
     """Return the table of updates, with `unknown` where the index did not answer."""
-    head = ("name", "version", "latest", "within reach", "change", "blocked by", "note")
+    head = ("name", "version", "latest", "compatible", "change", "blocked by", "note")
     return TextTable.of(
         head,
         (
@@ -62,7 +62,7 @@ def plan(proposal: Plan) -> TextTable:
 
 def history(transactions: Sequence[Transaction]) -> TextTable:
     """Return the table of transactions, newest first; they are given oldest first."""
-    head = ("transaction", "begun (UTC)", "outcome", "changes", "by", "error")
+    head = ("transaction", "started (UTC)", "outcome", "changes", "by", "error")
     return TextTable.of(
         head,
         (

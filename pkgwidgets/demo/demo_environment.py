@@ -75,7 +75,9 @@ def _claim_folder(folder: Path | None) -> Path:
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty, and a demo removes its folder in the end")
+        raise FileExistsError(
+            f"{folder} is not empty. A demo needs an empty folder, because it deletes it at the end"
+        )
     return folder
 
 

@@ -36,7 +36,7 @@ class KernelSelector:
 
     def __post_init__(self) -> None:
         if self.kernel is not None and self.kernelspec is not None:
-            raise InvalidRequest("kernel", None, "give a kernel or a kernelspec, not both")
+            raise InvalidRequest("kernel", None, "give either a kernel or a kernelspec, not both")
         for field, name in (("kernel", self.kernel), ("kernelspec", self.kernelspec)):
             if name is not None and not _KERNEL_NAME.fullmatch(name):
                 raise InvalidRequest(field, name)

@@ -65,7 +65,8 @@ def test_updates_lists_latest_versions_and_blocking_packages(run: Run) -> None:
     assert row.split()[:5] == ["raintable", "2.0.0", "3.1.0", "2.4.0", "major"]
     assert "allotboard (raintable<3)" in row
     assert "coldframe" not in rows(done)
-    assert "7 newer" in done.stdout
+    assert "7 updates on" in done.stdout
+    assert ": no updates on " in run("updates", "moonsower").stdout
 
 
 def test_updates_of_given_names_lists_only_those(run: Run) -> None:
@@ -142,11 +143,12 @@ def test_upgrade_and_undo_are_in_the_history(
     before = tree(service.prefix)
     done = run("upgrade", "seedshelf", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Done: seedshelf 1.4.1 → 1.4.2." in done.stdout
+    assert "Done. seedshelf 1.4.1 → 1.4.2." in done.stdout
     assert version(service, "seedshelf") == "1.4.2"
     undone = run("undo", "-y")
     assert undone.returncode == 0
-    assert "From the save point: nothing is fetched." in undone.stdout
+    assert "The old files come from the save point. Nothing is downloaded." in undone.stdout
+    assert "To redo this change: `pkgwidgets undo " in undone.stdout
     assert tree(service.prefix) == before
     lines = run("history").stdout.splitlines()
     assert ["seedshelf 1.4.2 → 1.4.1" in lines[1], "seedshelf 1.4.1 → 1.4.2" in lines[2]] == [
@@ -160,7 +162,7 @@ def test_upgrade_and_undo_are_in_the_history(
 
 def test_undo_command_shown_after_an_upgrade_works(run: Run, service: PackageService) -> None:
     output = run("upgrade", "seedshelf", "--yes").stdout
-    words = output.rpartition("`pkgwidgets ")[2].partition("`")[0].split()
+    words = output.rpartition("To undo this change: `pkgwidgets ")[2].partition("`")[0].split()
     assert run(*words, "--yes").returncode == 0
     assert version(service, "seedshelf") == "1.4.1"
 
@@ -178,7 +180,7 @@ def test_upgrade_in_json_returns_its_transaction(run: Run, service: PackageServi
 def test_upgrade_without_names_needs_all(run: Run, service: PackageService, garden: Demo) -> None:
     done = run("upgrade", "--yes")
     assert (done.returncode, garden.index.requests) == (2, [])
-    assert "`--all` for everything" in done.stderr
+    assert "`--all` to upgrade all packages" in done.stderr
     service.uninstall_package("harvestscale")  # what keeps everything else from being upgraded
     done = run("upgrade", "--all", "--yes")
     assert done.returncode == 0
@@ -249,7 +251,7 @@ def test_change_without_terminal_needs_yes(run: Run, garden: Demo, tree: Oracle,
     before = tree(garden.folder / "env")
     done = run(verb, *(() if verb == "undo" else ("seedshelf",)))
     assert (done.returncode, done.stdout, garden.index.requests) == (2, "", [])
-    assert "`--yes` applies the plan" in done.stderr
+    assert "`--yes` applies the plan without asking" in done.stderr
     assert tree(garden.folder / "env") == before
 
 
@@ -288,11 +290,11 @@ def test_help_lists_every_verb(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
     for verb in grammar.verbs():
-        assert f"\n    {verb} " in done.stdout
+        assert f"\n  {verb} " in done.stdout
         with pytest.raises(SystemExit) as ended:
             main([verb, "--help"])
         assert ended.value.code == 0
-    assert "3  there was nothing to do" in done.stdout
+    assert "3  Nothing to do" in done.stdout
     assert run("--version").stdout.startswith("pkgwidgets ")
 
 

@@ -97,7 +97,7 @@ def test_upgrade_history_and_undo_restore_the_environment(
 
 
 def test_upgrade_without_names_needs_all(shell: InteractiveShell, service: PackageService) -> None:
-    with pytest.raises(InvalidRequest, match="`--all` for everything"):
+    with pytest.raises(InvalidRequest, match="`--all` to upgrade all packages"):
         run_line(shell, "upgrade")
     run_line(shell, "uninstall harvestscale --yes")
     frame = run_line(shell, "upgrade --all")
@@ -212,7 +212,7 @@ def test_help_is_printed(shell: InteractiveShell, capsys: pytest.CaptureFixture[
     assert run_line(shell, "--help") is None
     shown = capsys.readouterr().out
     for verb in grammar.verbs(magic=True):
-        assert f"\n    {verb} " in shown
+        assert f"\n  {verb} " in shown
     assert "demo" not in shown
     assert run_line(shell, "upgrade --help") is None
     assert "%packages upgrade" in capsys.readouterr().out

@@ -257,5 +257,5 @@ async def test_unknown_or_invalid_kernel_is_refused(ask: Ask, query: str, status
 
 def test_ended_kernel_process_is_refused() -> None:
     gone = RunningKernel(id="k", name="k", launch=None, process=2**22 + 1, connection_file="x")
-    with pytest.raises(EnvironmentRefused, match="Nothing says how the kernel k was started"):
+    with pytest.raises(EnvironmentRefused, match="Cannot determine how the kernel k was started"):
         kernel_interpreter.interpreter_of_kernel(gone)

@@ -44,9 +44,9 @@ SERVER: list[tuple[PkgwidgetsError, Hint | None]] = [
     (PlanNotFound("p"), Hint.MAKE_PLAN),
     (TransactionNotFound("t"), Hint.LIST_TRANSACTIONS),
     (RequestRefused(403, "no"), Hint.AUTHENTICATE),
-    (RequestRefused(404, "There is nothing here"), Hint.CHECK_REQUEST),
+    (RequestRefused(404, "There is no such route"), Hint.CHECK_REQUEST),
     (RequestRefused(413, "too large"), Hint.CHECK_REQUEST),
-    (RequestRefused(500, "The server failed; its log says more"), None),
+    (RequestRefused(500, "The server failed; its log has the details"), None),
 ]
 CASES = [*((error, hint) for error, _, hint in EXAMPLES), *SERVER]
 

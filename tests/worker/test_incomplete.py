@@ -150,5 +150,5 @@ def test_recovery_command_names_the_files_and_completes_the_rollback(
     stuck.repair()
     done = run(stuck.command)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"Transaction {stuck.id} was rolled back" in done.stdout
+    assert f"The interrupted change {stuck.id} was rolled back." in done.stdout
     assert tree(garden.folder / "env") == stuck.before
