@@ -49,6 +49,7 @@ RECOVERY_FILES = (
     "core/error_json.py",
     "core/hints.py",
     "core/redaction.py",
+    "core/text.py",
     "operations/recovery.py",
     "recover.py",
 )

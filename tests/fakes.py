@@ -236,7 +236,7 @@ class FakeRecords:
             for row, sha256 in self._rows(record).items() if record and change.after else ():
                 content = self._disk.get(self._environment.site / row)
                 if content is None or _sha256(content) != sha256:
-                    problems.append(f"{change.id}: {row} differs from RECORD")
+                    problems.append(f"{change.id}: {row} differs from its hash in RECORD")
         return tuple(problems)
 
     def _files(self, name: NormalizedName, site: Path) -> set[Path]:
@@ -310,7 +310,7 @@ class FakeImportChecker:
         return self.no_kernel
 
     def keep_bytecode(self, stage: Path) -> None:
-        """Nothing is compiled here."""
+        """Compile nothing."""
 
     def _error(self, module: str, sites: Sequence[Path]) -> str | None:
         disk = self._environment.disk

@@ -19,11 +19,12 @@ from pkgwidgets.core.history import is_undo, undoable
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.text import capitalize_first, count_noun, format_size
+from pkgwidgets.core.text import count_noun, format_size
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory, recovery
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.presentation import payloads
+from pkgwidgets.presentation.hints import Face, held_back_text
 
 from . import tables
 from .console import Console, Part
@@ -225,9 +226,9 @@ def _plan_parts(plan: Plan) -> Iterator[Part]:
     else:
         yield tables.plan(plan)
     for held_back in plan.held_back:
-        yield f"Held back: {held_back}."
+        yield f"Held back: {held_back_text(held_back, Face.CLI)}."
     for warning in plan.warnings:
-        yield f"{capitalize_first(warning)}."
+        yield f"{warning}."
     if plan.from_save_point:
         yield "The old files come from the save point. Nothing is downloaded."
     elif plan.pins:

@@ -97,6 +97,22 @@ def has_compatible_wheel(release: Release, interpreter: Interpreter) -> bool:
     )
 
 
+def why_incompatible(release: Release, interpreter: Interpreter) -> str:
+    """Return why no wheel of a release is compatible, as a predicate: `requires Python>=4`."""
+    required = {
+        str(w.requires_python) for w in release.wheels if not _supports_python(w, interpreter)
+    }
+    supporting = [wheel for wheel in release.wheels if _supports_python(wheel, interpreter)]
+    if not release.wheels:
+        return "has no wheel, and pkgwidgets installs wheels only"
+    if supporting:
+        return f"has no wheel for this platform and Python {interpreter.version}"
+    if str(_NO_PYTHON) in required:
+        return "has an invalid Requires-Python"
+    versions = " or Python".join(sorted(required))
+    return f"requires Python{versions}, but this environment has Python {interpreter.version}"
+
+
 def _supports_python(wheel: Wheel, interpreter: Interpreter) -> bool:
     requires = wheel.requires_python
     return requires is None or admits(requires, _python(interpreter.version))

@@ -36,7 +36,7 @@ class Unmet:
             if self.installed_version
             else "it is not installed"
         )
-        return f"{self.id} needs {self.requirement}, but {has}"
+        return f"{self.id} requires {self.requirement}, but {has}"
 
 
 _normalize = lru_cache(maxsize=65536)(canonicalize_name)
@@ -92,8 +92,16 @@ def version_differences(
     for name in sorted({*expected, *installed}):
         planned, actual = expected.get(name), installed.get(name)
         if planned != actual:
-            sentences.append(f"{name} is {actual or 'not installed'}, not {planned or 'absent'}")
+            sentences.append(_version_difference(name, planned, actual))
     return tuple(sentences)
+
+
+def _version_difference(name: str, planned: Version | None, actual: Version | None) -> str:
+    if actual is None:
+        return f"{name} {planned} is not installed"
+    if planned is None:
+        return f"{name} {actual} is installed"
+    return f"{name} is {actual}, not {planned}"
 
 
 def _declared(distribution: Distribution) -> Sequence[str]:

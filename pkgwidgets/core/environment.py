@@ -72,9 +72,9 @@ class Distribution:
         if self.origin is Origin.INDEX:
             return None
         if self.path.parent not in folders:
-            return f"it lies outside of this environment, in {self.path.parent}"
+            return f"it is outside of this environment, in {self.path.parent}"
         if self.path.name.endswith(".egg-info"):
-            return "it has no RECORD, being an egg-info: its files are unknown"
+            return "it is an egg-info without a RECORD, so its files are unknown"
         return ORIGIN_REASONS[self.origin].text
 
 

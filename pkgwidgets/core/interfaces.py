@@ -183,7 +183,7 @@ class SavePoint(Restorable, Protocol):
         """Return every saved path, absent ones too."""
 
 
-NOT_TRIED = "there was no time to try it"
+NOT_TRIED = "there was no time to check it"
 """The error of a module that an import check left out."""
 
 
@@ -314,7 +314,7 @@ class UnfinishedTransactions(Protocol):
 
 
 class Journal(UnfinishedTransactions, Protocol):
-    """The transactions of one environment, stored beside it."""
+    """The transactions of one environment, stored in a folder below its prefix."""
 
     def start(self, plan: Plan) -> Transaction:
         """Start the record of a plan; return its transaction."""

@@ -30,7 +30,7 @@ def why_no_release(releases: Sequence[Release]) -> str:
         return "all its releases are yanked"
     if all(release.version.is_prerelease for release in not_yanked):
         return "it has only pre-releases"
-    return "no release of it fits this Python"
+    return "no release of it supports this Python"
 
 
 def eligible_releases(

@@ -40,7 +40,7 @@ def apply_plan(
 ) -> Transaction:
     """Apply a plan in this process and return its committed transaction.
 
-    Whatever happens, the environment afterwards is exactly the old one or exactly the new one.
+    The environment gets every change of the plan, or stays unchanged.
     `by` names the holder of the lock for other processes. Raises `StalePlan` if the environment
     changed since the plan was made, `EnvironmentBusy`, and `Cancelled` after an interrupt or if
     `report` raised it. Any other `TransactionError` follows a rollback.
@@ -49,7 +49,7 @@ def apply_plan(
     environment = backend.environment
     _check_changeable(backend, plan)
     names = shorten_names([change.name for change in plan.changes])
-    with environment.locked(f"{by} ({names}; begun {now:%H:%M:%S} UTC)"):
+    with environment.locked(f"{by} ({names}; started {now:%H:%M:%S} UTC)"):
         recovery.recover(backend)
         check_unchanged(backend, plan)
         transaction = _open_transaction(backend, plan)
@@ -162,7 +162,7 @@ def _error_text(error: BaseException) -> str:
     if isinstance(error, PkgwidgetsError):
         return error.sentence()
     if isinstance(error, KeyboardInterrupt):
-        return "it was interrupted"
+        return "it was cancelled"
     return redact(repr(error))[:500]
 
 

@@ -17,6 +17,7 @@ from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Change, HeldBack, Plan
+from pkgwidgets.core.text import capitalize_first, join_names
 
 from . import planning, verification
 from .rehearsal import Rehearsals, cancel_on_interrupt, partial_plan, remember_good
@@ -178,7 +179,9 @@ class _CulpritSearch:
         if len(self._held_back) == before:
             # A new package breaks them, and it is unknown which upgrade brings it: hold all.
             for change in plan.changes:
-                self._hold_back(change, f"with it comes what breaks {rehearsal.regressions[0]}")
+                self._hold_back(
+                    change, f"a package that comes with it breaks {rehearsal.regressions[0]}"
+                )
 
     def _find_regression(
         self, plan: Plan, units: list[list[NormalizedName]], cell_key: CellKey
@@ -225,17 +228,17 @@ class _CulpritSearch:
 def _alternatives(unit: list[Change], change: Change) -> str:
     """Name the other changes of a unit, any of which may be the culprit."""
     others = [f"{other.name} {other.after}" for other in unit if other.id != change.id]
-    return f"; or {' or '.join(others)} does, which comes with it" if others else ""
+    return f". It must change together with {join_names(others)}" if others else ""
 
 
 def _notes(rehearsal: Rehearsal) -> tuple[str, ...]:
     """Name the cells that cannot be judged, with the reasons."""
     why = {
-        Verdict.FLAKY: "does not do the same each time it is run",
-        Verdict.ALREADY_FAILING: "fails as it is, too",
+        Verdict.FLAKY: "does not behave the same in each run",
+        Verdict.ALREADY_FAILING: "already fails with the current versions",
     }
     return tuple(
-        f"{cell.place} {why[cell.verdict]}: nothing is held back for it"
+        f"{capitalize_first(cell.place)} {why[cell.verdict]}, so no upgrade is held back for it"
         for cell in rehearsal.cells
         if cell.verdict in why
     )

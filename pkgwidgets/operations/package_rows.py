@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,8 +14,8 @@ from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
-from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
-from pkgwidgets.core.history import committed
+from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.history import committed, was_cancelled
 from pkgwidgets.core.interfaces import Backend, Environment, ProjectResult
 from pkgwidgets.core.limits import NO_LIMITS, Limits, without_repeats
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
@@ -241,7 +240,7 @@ class PackageRowBuilder:
     def _status(self, name: NormalizedName) -> tuple[PackageStatus, str | None]:
         """Compute the status from the newest transaction that touches the package."""
         last = self.last_transactions.get(name)
-        if last is None or last.outcome is Outcome.COMMITTED or _was_cancelled(last):
+        if last is None or last.outcome is Outcome.COMMITTED or was_cancelled(last):
             return PackageStatus.INSTALLED, None
         if last.outcome is Outcome.STARTED:
             kinds = [change.kind for change in last.changes if change.id == name]
@@ -268,15 +267,6 @@ def _unreadable_row(name: NormalizedName, distribution: Unreadable) -> PackageIn
         install_path=distribution.path.parent,
         error=redact(f"its metadata cannot be read: {distribution.reason}"),
     )
-
-
-def _was_cancelled(transaction: Transaction) -> bool:
-    """Tell whether a transaction was cancelled and rolled back, and did not fail."""
-    try:
-        failure = json.loads(transaction.failure or "{}")
-        return transaction.outcome is Outcome.ROLLED_BACK and failure.get("code") == Cancelled.code
-    except (ValueError, AttributeError):
-        return False
 
 
 def _is_same_result(first: ProjectResult | None, second: ProjectResult | None) -> bool:

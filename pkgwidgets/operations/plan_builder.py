@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from packaging.utils import NormalizedName
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
-from pkgwidgets.core.compatibility import compatible_wheels
+from pkgwidgets.core.compatibility import compatible_wheels, why_incompatible
 from pkgwidgets.core.environment import Unreadable
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
@@ -47,7 +48,7 @@ def build_changes(
             continue  # installed already, in a folder that the installer does not see
         unreadable = snapshot.installed.get(name)
         if isinstance(unreadable, Unreadable):
-            reason = f"{name} would be installed over what cannot be read: {unreadable.reason}"
+            reason = f"{name} cannot be changed: unreadable metadata ({unreadable.reason})"
             raise EnvironmentRefused(snapshot.python, reason)
         changes.append(
             Change(
@@ -89,8 +90,8 @@ def attach_wheels(
             release = next((r for r in answer if r.version == change.after), None)
             wheels = compatible_wheels(release, interpreter) if release is not None else ()
             if release is not None and not wheels:
-                why = f"{change.id} {change.after} has no wheel for this Python."
-                raise PlanImpossible((f"{change.id}=={change.after}",), why)
+                why = f"{change.id} {change.after} {why_incompatible(release, interpreter)}."
+                raise PlanImpossible((f"{change.id}=={change.after}",), why, has_no_release=True)
             if not wheels:
                 url = snapshot.backend.index.url
                 raise ProjectNotFound(f"{change.id} {change.after}", url)
@@ -114,6 +115,7 @@ def build_plan(
     allow: AllowPolicy = "dependencies",
     undoes: str | None = None,
     from_save_point: bool = False,
+    notes: tuple[str, ...] = (),
 ) -> Plan:
     """Return the plan of these changes, tied to the environment as it is now.
 
@@ -131,7 +133,7 @@ def build_plan(
         commands=equivalent_commands(snapshot, changes),
         undoes=undoes,
         from_save_point=from_save_point,
-        notes=() if project is None else (project.warning,),
+        notes=notes if project is None else (*notes, project.warning),
     )
 
 
@@ -158,8 +160,12 @@ def check_still_met(
     """Raise `StillNeeded` if the changes leave a requirement of other packages unmet."""
     broken = dependency_graph.broken_by(changes, required, snapshot.versions)
     if broken:
-        names = tuple(change.id for change in changes)
-        raise StillNeeded(names, tuple(sorted({problem.id for problem in broken})))
+        required_names = {canonicalize_name(Requirement(p.requirement).name) for p in broken}
+        names = tuple(change.id for change in changes if change.id in required_names)
+        owners = tuple(sorted({problem.id for problem in broken}))
+        kept = {change.id for change in changes if change.after is not None}
+        requirements = {f"{p.id} requires {p.requirement}" for p in broken} if kept else ()
+        raise StillNeeded(names, owners, tuple(sorted(requirements)))
 
 
 def raise_first_error(answers: ProjectResults) -> None:
@@ -180,7 +186,7 @@ def _side_effect_reason(
         for owner in dependency_graph.dependents([name], snapshot.active_requirements)
         if owner in after
     ]
-    return f"{', '.join(owners)} needs it" if len(owners) == 1 else "it goes with the rest"
+    return f"needed by {owners[0]}" if len(owners) == 1 else "needed by the other changes"
 
 
 def _check_unbroken(snapshot: EnvironmentSnapshot, changes: Sequence[Change]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pkgwidgets.core import dependency_graph
-from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest, PlanImpossible
+from pkgwidgets.core.errors import EVERYTHING, EnvironmentRefused, InvalidRequest, PlanImpossible
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.history import changed_since, committed, find_transaction, undoable, undone_by
 from pkgwidgets.core.index_query import IndexQuery
@@ -17,6 +18,7 @@ from pkgwidgets.core.interfaces import Backend, Report, ResolveRequest, no_repor
 from pkgwidgets.core.names import checked_names, checked_requirements
 from pkgwidgets.core.plan_arguments import checked_allow, checked_target
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
+from pkgwidgets.core.text import join_names
 from pkgwidgets.core.transactions import Transaction
 
 from .plan_builder import (
@@ -26,8 +28,12 @@ from .plan_builder import (
     check_still_met,
     raise_first_error,
 )
+from .requested_releases import check_requested, installed_notes
 from .snapshot import EnvironmentSnapshot
 from .upgrade_resolver import UpgradeResolver
+
+_ALL = "part of upgrading all packages"
+"""The reason of a change in a plan for which the user named no package."""
 
 
 def plan_upgrade(
@@ -54,6 +60,8 @@ def plan_upgrade(
     answers = backend.index.releases_of(IndexQuery(targets), report)
     if project_names is not None:
         raise_first_error(answers)
+    if target_version is not None:
+        check_requested(snapshot, [Requirement(f"{targets[0]}=={target_version}")], answers)
     report(Event(stage=Stage.RESOLVING))
     effective_allow: AllowPolicy = "all" if project_names is None else allow
 
@@ -64,16 +72,19 @@ def plan_upgrade(
         )
         return _propose_upgrade(request, report)
 
-    requested = tuple(sorted(targets)) if project_names is not None else ("everything",)
+    requested = tuple(sorted(targets)) if project_names is not None else (EVERYTHING,)
     requested_texts = (
         requested if target_version is None else (f"{requested[0]}=={target_version}",)
     )
     proposal = _replan_around_refusals(snapshot.with_pinned(hold or {}), requested_texts, propose)
     unmanaged = proposal.snapshot.unmanaged_reports(None if project_names is None else snapshot)
+    changes = proposal.changes
+    if project_names is None:
+        changes = tuple(replace(c, reason=_ALL) if c.requested else c for c in changes)
     return build_plan(
         snapshot,
         requested,
-        proposal.changes,
+        changes,
         held_back=(*proposal.held_back, *unmanaged),
         allow=effective_allow,
     )
@@ -107,7 +118,7 @@ def _replan_around_refusals(
                 allowed = tuple(name for name in error.blockers if name not in snapshot.pinned)
                 raise PlanImpossible(requirements, error.explanation, allowed) from error
             reasons = (
-                f"{name} would have to change, and cannot: {refused[name]}" for name in refused
+                f"{name} would have to change, but cannot: {refused[name]}" for name in refused
             )
             raise EnvironmentRefused(snapshot.python, "; ".join(reasons)) from error
         replaced = [change.id for change in proposal.changes if change.before is not None]
@@ -147,6 +158,7 @@ def plan_install(
     snapshot = EnvironmentSnapshot.of(backend)
     answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
     raise_first_error(answers)
+    check_requested(snapshot, parsed.values(), answers)
     report(Event(stage=Stage.RESOLVING))
     movable = frozenset(names)
     if allow != "self":
@@ -167,8 +179,14 @@ def plan_install(
         )
 
     proposal = _replan_around_refusals(snapshot, tuple(parsed), propose)
-    held_back = proposal.snapshot.unmanaged_reports(snapshot)
-    return build_plan(snapshot, tuple(parsed), proposal.changes, held_back=held_back, allow=allow)
+    return build_plan(
+        snapshot,
+        tuple(parsed),
+        proposal.changes,
+        held_back=proposal.snapshot.unmanaged_reports(snapshot),
+        allow=allow,
+        notes=() if proposal.changes else installed_notes(snapshot, names),
+    )
 
 
 def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
@@ -250,7 +268,8 @@ def _check_untouched(
     differences = dependency_graph.version_differences(expected, installed)
     if differences:
         by = undone_by(transaction.id, history)
-        why = f"since then {'; '.join(differences)}" if by is None else f"{by} took it back already"
+        later = f"it can no longer be undone, because {join_names(differences)}"
+        why = later if by is None else f"{by} undid it already"
         raise InvalidRequest("transaction", transaction.id, why)
 
 

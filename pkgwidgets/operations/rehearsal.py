@@ -82,8 +82,8 @@ class Rehearsals:
             raise InvalidRequest("notebooks", None, "no notebook was given to rehearse")
         self.count = 0
         """The number of rehearsals so far."""
-        # Not cached properties: in Python 3.11 these have one lock per class, and another
-        # rehearsal in this process would wait for the notebooks of this one.
+        # Not cached properties: in Python 3.11 these have one lock per class. Another rehearsal
+        # in this process would wait for the notebooks of this one.
         self._before: tuple[NotebookRun, ...] = ()
         self._repeated: tuple[NotebookRun, ...] = ()
         """The runs in the unchanged environment, and a second set, which shows flaky cells."""
@@ -97,7 +97,9 @@ class Rehearsals:
         for run in runs:
             if run.failure:
                 python = self._backend.environment.interpreter.python
-                raise EnvironmentRefused(python, f"nothing can be rehearsed in it: {run.failure}")
+                raise EnvironmentRefused(
+                    python, f"No notebook can be rehearsed in this environment: {run.failure}"
+                )
         remember_good(self._backend, self._rehearsal_backend, runs)
         return runs
 
@@ -155,7 +157,7 @@ class Rehearsals:
         )
 
     def _report_repeat(self, event: Event) -> None:
-        self._report(replace(event, text=f"{event.text}, once more"))
+        self._report(replace(event, text=f"{event.text}, again"))
 
     def _run_with(
         self, plan: Plan, stage: Path, report: Report | None = None

@@ -98,7 +98,7 @@ class EnvironmentSnapshot:
             if distribution is None:
                 raise PackageNotFound(name)
             if isinstance(distribution, Unreadable):
-                reason = f"{name} cannot be changed: it is unreadable ({distribution.reason})"
+                reason = f"{name} cannot be changed: unreadable metadata ({distribution.reason})"
                 raise EnvironmentRefused(self.python, reason)
             if name in self.pinned:
                 reason = f"{name} cannot be changed: {self.pinned[name]}"
@@ -198,9 +198,8 @@ def _check_direct_urls(
             and is_direct_url
             and distribution.path.parent in own_folders
         ):
-            reason = (
-                f"{distribution.path.name}/{distribution.reason}; mend it, or install {name} anew"
-            )
+            problem = f"{distribution.path.name}/{distribution.reason}"
+            reason = f"{problem}. Fix this file, or reinstall {name}"
             raise EnvironmentRefused(backend.environment.interpreter.python, reason)
 
 

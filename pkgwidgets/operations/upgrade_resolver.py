@@ -15,7 +15,7 @@ from pkgwidgets.core.interfaces import ResolveRequest
 from pkgwidgets.core.limits import Limits, without_repeats
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack
 from pkgwidgets.core.releases import Release, ReleaseList
-from pkgwidgets.core.text import join_names
+from pkgwidgets.core.text import count_noun, join_names
 from pkgwidgets.core.updates import eligible_releases
 
 from .snapshot import EnvironmentSnapshot, ProjectResults
@@ -267,18 +267,17 @@ class UpgradeResolver:
         """Explain why the latest is not reached: its blockers, else the resolver's words."""
         owners = self._blockers(name, latest, {change.id for change in changes})
         if owners:
-            return " and ".join(
-                f"{owner}: {requirement}"
-                if owner in self._settings
-                else f"{owner} {after[owner]} needs {requirement}"
-                for owner, requirement in owners.items()
-            )
+            blockers = [
+                f"{owner} ({why})" if owner in self._settings else f"{owner} {after[owner]} ({why})"
+                for owner, why in owners.items()
+            ]
+            return f"blocked by {join_names(blockers)}"
         if name not in self._explanations and may_resolve:
             try:
                 self._resolve_with({name: f"{name}=={latest}"}, self._keep)
             except PlanImpossible as error:
                 self._explanations[name] = error.explanation
-        return self._explanations.get(name, "it does not go together with the rest")
+        return self._explanations.get(name, "it conflicts with the other packages")
 
     def _held_entry(
         self,
@@ -302,8 +301,11 @@ class UpgradeResolver:
 def _describe_moves(
     reached: Version | None, others: Sequence[tuple[NormalizedName, Version | None]]
 ) -> str:
-    """Describe what a wider plan would change, the first two packages by name."""
-    shown = [f"{name} to {version}" for name, version in others[:2]]
-    if len(others) > 2:
-        shown.append(f"{len(others) - 2} more")
-    return f"reach {reached} and move {join_names(shown)}" if shown else f"reach {reached}"
+    """Describe what a wider plan would change: `3.1.1, but streamlit → 1.67.0 changes too`."""
+    if not others:
+        return str(reached)
+    name, version = others[0]
+    first = f"{name} → {version}" if version is not None else f"{name} (uninstalled)"
+    if len(others) == 1:
+        return f"{reached}, but {first} changes too"
+    return f"{reached}, but {first} and {count_noun(len(others) - 1, 'other')} change too"

@@ -52,8 +52,8 @@ def problems_before(
         return wrong, Baseline()
     masked = scope.replaced
     modules, optional = scope.modules, scope.optional
-    for name, files in scope.startup_files.items():
-        text = f"{name} runs code at every start of Python: {', '.join(files)}"
+    for name, files in scope.new_startup_files.items():
+        text = f"{name} adds a file that runs each time Python starts ({', '.join(files)})"
         report(Event(stage=Stage.CHECKING, id=name, text=text))
     errors = dict(
         backend.import_checker.failures(
@@ -206,6 +206,16 @@ class _AffectedPackages:
         return self._backend.records.startup_files(self._changed, self._stage)
 
     @property
+    def new_startup_files(self) -> Mapping[NormalizedName, tuple[str, ...]]:
+        """The startup files that the installed versions do not have."""
+        old = self._backend.records.startup_files(self._changed)
+        new = {
+            name: tuple(file for file in files if file not in old.get(name, ()))
+            for name, files in self.startup_files.items()
+        }
+        return {name: files for name, files in new.items() if files}
+
+    @property
     def is_critical(self) -> bool:
         """Whether the plan changes packages that kernels need to start.
 
@@ -241,7 +251,7 @@ class _AffectedPackages:
     def _lost_commands(self) -> tuple[str, ...]:
         commands = self._backend.bystanders.lost_commands(self._plan, self._stage)
         return tuple(
-            f"the command {command} would be gone, which {' and '.join(users)} runs"
+            f"the command {command}, which {' and '.join(users)} runs, would be missing"
             for command, users in sorted(commands.items())
         )
 
@@ -299,11 +309,12 @@ def _describe_failures(
             continue
         owner = next((name for name, names in modules.items() if module in names), None)
         if owner is None:
-            sentences.append(f"{module} fails at every start of Python ({error})")
+            sentences.append(f"{module} fails each time Python starts ({error})")
             continue
-        release = after.get(owner, f"with it {owner}")
+        release = after.get(owner, owner)
+        where = "" if owner in after else " with the new versions"
         part = "" if _normalize_module(module) == owner else f"'s module {module}"
-        sentences.append(f"{release}{part} cannot be imported ({error})")
+        sentences.append(f"{release}{part} cannot be imported{where} ({error})")
     return tuple(sentences)
 
 

@@ -48,7 +48,7 @@ def test_answer_yes_applies_the_shown_plan(
 ) -> None:
     terminal = at_terminal("upgrade", "bedplanner")
     terminal.wait_for(QUESTION)
-    for shown in ("bedplanner", "2.3.0", "sundrift", "bedplanner needs it", "Download: "):
+    for shown in ("bedplanner", "2.3.0", "sundrift", "needed by bedplanner", "Download: "):
         assert shown in terminal.shown
     assert service.get_package("bedplanner").version == "2.1.0"
     terminal.type(answer)
@@ -282,7 +282,7 @@ def test_commands_work_with_closed_standard_streams(
         assert (done.returncode, done.stderr) == (0, ""), words
         assert bool(done.stdout) is (">&- 2" not in closed and closed != ">&-"), words
     assert in_a_shell(garden, "packages sprinkler", closed).returncode == 2
-    assert in_a_shell(garden, "upgrade seedshelf", closed).returncode == 2  # nobody can be asked
+    assert in_a_shell(garden, "upgrade seedshelf", closed).returncode == 2  # no user can answer
     assert [transaction.outcome for transaction in service.values.history()] == [
         Outcome.COMMITTED
     ] * 2

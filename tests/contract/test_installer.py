@@ -320,7 +320,7 @@ def completed(stdout: str, returncode: int = 0) -> process.CompletedProcess:
     ],
 )
 def test_unknown_form_of_uv_output_is_refused(answer: str) -> None:
-    with pytest.raises(InstallerUnavailable, match="its answer is not the one of"):
+    with pytest.raises(InstallerUnavailable, match="its output is not that of"):
         uv._parse_changes(completed(answer))
 
 

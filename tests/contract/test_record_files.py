@@ -230,7 +230,9 @@ def test_flipped_byte_is_reported_as_damage(backend: Backend, garden: Demo) -> N
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    assert backend.records.damage(UNCHANGED) == ("seedshelf: seedshelf.py differs from RECORD",)
+    assert backend.records.damage(UNCHANGED) == (
+        "seedshelf: seedshelf.py differs from its hash in RECORD",
+    )
 
 
 @pytest.mark.parametrize(
@@ -255,14 +257,14 @@ def test_record_with_a_hostile_path_is_refused(
     (garden.site_packages / "raintable").mkdir()
     with record_of(garden).open("a") as file:
         file.write(f"{row},,\n")
-    with pytest.raises(EnvironmentRefused, match=r"RECORD of seedshelf-1\.4\.1\.dist-info names"):
+    with pytest.raises(EnvironmentRefused, match=r"RECORD of seedshelf-1\.4\.1\.dist-info lists"):
         backend.records.touched_paths(plan, None)
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", ",,\n", "__pycache__/a.pyc,,\n"])
 def test_empty_record_is_refused(backend: Backend, garden: Demo, text: str) -> None:
     record_of(garden).write_text(text)
-    with pytest.raises(EnvironmentRefused, match="has no RECORD: its files are unknown"):
+    with pytest.raises(EnvironmentRefused, match="has no RECORD, so its files are unknown"):
         backend.records.touched_paths(REMOVAL, None)
 
 

@@ -164,7 +164,7 @@ class CorruptingInstaller:
             path.chmod(self._chance.choice([0o600, 0o755, 0o444]))
             return
         if how == "in place" and path.suffix != ".pth":
-            return  # nobody writes modules in place: they are linked, not copied
+            return  # modules are not written in place: they are linked, not copied
         if how != "in place" and (path.is_file() or path.is_symlink()):
             path.unlink()
         if how in ("empty", "garbage", "in place"):

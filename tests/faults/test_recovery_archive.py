@@ -110,7 +110,7 @@ def test_archive_rolls_back_an_interrupted_change(
     )
     assert run(tool) == (0, message)
     assert (interrupted.digest(), interrupted.leftovers()) == (trees[0], [])
-    assert interrupted.journal.transactions()[0].error == "it was cut off"
+    assert interrupted.journal.transactions()[0].error == "it was interrupted"
 
 
 def test_archive_works_after_the_environment_was_moved(

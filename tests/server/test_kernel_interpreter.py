@@ -155,7 +155,10 @@ async def test_configuration_of_the_kernels_folder_counts(
             [row["reason"] for row in plan.json["plan"]["held_back"]],
             [change["after"] for change in plan.json["plan"]["changes"]],
         )
-    assert held["deep/a.ipynb"] == (["constraint-dependencies in uv.toml: seedshelf<1.4.2"], [])
+    assert held["deep/a.ipynb"] == (
+        ["blocked by constraint-dependencies in uv.toml (seedshelf<1.4.2)"],
+        [],
+    )
     assert held["a.ipynb"][1] == ["1.4.2"]
 
 
@@ -172,7 +175,7 @@ async def test_plan_names_all_kernels_on_the_environment(
     assert {described["id"] for described in plan["kernels"]} == started
     for described in plan["kernels"]:
         assert described["restart"]["needed"] is None
-        assert described["restart"]["reason"] == "needed if it has imported seedshelf"
+        assert described["restart"]["reason"] == "needed if the kernel has imported seedshelf"
     published(BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}))
     plan = (await ask("POST", "plans", {"install": "peapod"})).json["plan"]
     assert [described["restart"]["needed"] for described in plan["kernels"]] == [False, False]

@@ -183,7 +183,7 @@ def test_hostile_requirement_does_not_affect_other_packages(text: str) -> None:
     )
     problems = dependency_graph.unmet(required, installed(a="1", numpy="1.0", pip="26.0"))
     sentences = sorted(map(str, problems))
-    assert "a needs fine, but it is not installed" in sentences
+    assert "a requires fine, but it is not installed" in sentences
     assert not any("://" in problem or "u:p" in problem for problem in sentences)
     assert {*dependency_graph.blockers(canonicalize_name("numpy"), Version("1.0"), required)} <= {
         "a"
@@ -228,12 +228,12 @@ def test_requirement_is_met_only_by_a_matching_version(
 
 def test_missing_package_is_an_unmet_requirement() -> None:
     (problem,) = dependency_graph.unmet(needs(a="b>=1"), installed(a="1"))
-    assert str(problem) == "a needs b>=1, but it is not installed"
+    assert str(problem) == "a requires b>=1, but it is not installed"
 
 
 def test_unmet_requirement_names_the_installed_version() -> None:
     (problem,) = dependency_graph.unmet(needs(a="b[x]>=1"), installed(a="1", b="0.5"))
-    assert str(problem) == "a needs b[x]>=1, but 0.5 is installed"
+    assert str(problem) == "a requires b[x]>=1, but 0.5 is installed"
 
 
 def test_unmet_requirements_are_equal_whatever_the_installed_version() -> None:
@@ -248,14 +248,14 @@ def test_requirement_unmet_before_is_not_newly_unmet() -> None:
     required = needs(a="b>=1", c="b>=2")
     before = dependency_graph.unmet(required, installed(a="1", b="1", c="1"))
     after = dependency_graph.newly_unmet(before, required, installed(a="1", c="1"))
-    assert set(map(str, after)) == {"a needs b>=1, but it is not installed"}
+    assert set(map(str, after)) == {"a requires b>=1, but it is not installed"}
 
 
 @pytest.mark.parametrize(
     ("changes", "broken"),
     [
-        ([change("b", "1", "0.9")], ["a needs b>=1, but 0.9 is installed"]),
-        ([change("b", "1", None)], ["a needs b>=1, but it is not installed"]),
+        ([change("b", "1", "0.9")], ["a requires b>=1, but 0.9 is installed"]),
+        ([change("b", "1", None)], ["a requires b>=1, but it is not installed"]),
         ([change("b", "1", "2")], []),
         ([change("b", "1", "0.8"), change("a", "1", "2")], []),
     ],
@@ -272,7 +272,7 @@ def test_changes_break_requirements_of_untouched_packages(
 def test_unmet_requirements_respect_markers() -> None:
     a = dist("a", "1", "b>=1", 'c; sys_platform == "win32"')
     (problem,) = dependency_graph.unmet_in(environment(a), MARKERS)
-    assert str(problem) == "a needs b>=1, but it is not installed"
+    assert str(problem) == "a requires b>=1, but it is not installed"
 
 
 # --- blockers
@@ -366,9 +366,9 @@ def test_uninstalling_a_missing_package_is_ignored() -> None:
 def test_version_differences_are_sorted() -> None:
     expected, actual = installed(a="1", b="1", d="1.0"), installed(b="2", c="3", d="1")
     assert dependency_graph.version_differences(expected, actual) == (
-        "a is not installed, not 1",
+        "a 1 is not installed",
         "b is 2, not 1",
-        "c is 3, not absent",
+        "c 3 is installed",
     )
 
 
@@ -409,14 +409,14 @@ def test_fingerprint_changes_with_any_distribution(
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
-        ((), "pea is not installed, not 1.0"),
-        ((dist("pea"), dist("bean")), "bean is 1.0, not absent"),
+        ((), "pea was uninstalled"),
+        ((dist("pea"), dist("bean")), "bean 1.0 was installed"),
         ((dist("pea", "1.1"),), "pea is 1.1, not 1.0"),
         (
             (replace(dist("pea"), installed=NOON + timedelta(microseconds=1)),),
-            "pea 1.0 was installed again, or what is recorded of it was edited",
+            "pea 1.0 was reinstalled, or its metadata was edited",
         ),
-        ((dist("pea", origin=Origin.EDITABLE),), "pea came from elsewhere since: editable"),
+        ((dist("pea", origin=Origin.EDITABLE),), "pea now comes from another source (editable)"),
         (
             (Unreadable(id=canonicalize_name("pea"), path=dist("pea").path, reason="no METADATA"),),
             "pea cannot be read: no METADATA",

@@ -49,7 +49,7 @@ PLAN = Plan(
             startup_files=("compost.pth", "more.pth"),
         ),
         change_of("pea", "1", None, requested_after=False),
-        change_of("bean", None, "2", reason="pea needs it"),
+        change_of("bean", None, "2", reason="needed by pea"),
         change_of("leaf", "2", "1"),
     ),
     held_back=(
@@ -59,7 +59,7 @@ PLAN = Plan(
             kept_version=Version("2.0"),
             latest=Version("3.1"),
             reason='"board" needs rain<3 → 🌧',
-            how_to_unblock="reach 3.1",
+            how_to_unblock="3.1",
         ),
         HeldBack(
             id=canonicalize_name("sun"),

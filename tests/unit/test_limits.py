@@ -228,7 +228,9 @@ def test_plan_and_row_obey_a_constraint_and_name_it() -> None:
     backend = replace(kit.backend, limits=lambda: Limits(constraints=(constraint,)))
     plan = planning.plan_upgrade(backend, "seedshelf")
     assert all(change.after is not None and change.after < free.after for change in plan.changes)
-    assert [held.reason for held in plan.held_back] == [f"c.txt: {constraint.requirement}"]
+    assert [held.reason for held in plan.held_back] == [
+        f"blocked by c.txt ({constraint.requirement})"
+    ]
     rows = {info.id: info for info in inventory.check_for_updates(backend)}
     row = rows[canonicalize_name("seedshelf")]
     assert row.latest_version == str(free.after)

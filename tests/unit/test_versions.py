@@ -155,7 +155,7 @@ def test_version_object_is_returned_unchanged() -> None:
 
 
 def test_latest_is_refused_as_a_version_with_a_hint() -> None:
-    with pytest.raises(InvalidRequest, match="leave the version out to get the newest"):
+    with pytest.raises(InvalidRequest, match="leave out the version to get the latest"):
         checked_version("latest")
 
 

@@ -184,8 +184,8 @@ def _ask_uv(
         cwd=folder,
     )
     if completed.returncode != 0:
-        reason = redact(completed.stderr.strip() or "no answer")[:300]
-        raise IndexUnavailable("uv", f"it names no index: {reason}")
+        reason = redact(completed.stderr.strip() or "it printed no error message")[:300]
+        raise IndexUnavailable("uv", f"it reported no index: {reason}")
     values: dict[str, list[str]] = {}
     for line in completed.stdout.splitlines():
         option, _, value = line.partition(" ")

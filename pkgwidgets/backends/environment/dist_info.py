@@ -86,7 +86,7 @@ class DistInfoReader:
         headers = _read_headers(f"{path}/{metadata}")
         project, version = (headers.get(field, [""])[0] for field in ("name", "version"))
         if not is_name(project):
-            raise ValueError(f"{metadata} names no project")
+            raise ValueError(f"{metadata} has no valid project name")
         installer = _read_first_line(f"{path}/INSTALLER") if "INSTALLER" in files else ""
         origin, location = self._origin(folder, name, installer, files)
         return Distribution(
@@ -149,7 +149,7 @@ def _parse_direct_url(file: Path) -> tuple[Origin, str]:
     try:
         direct = json.loads(file.read_bytes())
         if not isinstance(direct, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not a JSON object")
         location = without_credentials(str(direct.get("url", "")))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{DIRECT_URL} cannot be read: {error}") from error
@@ -247,7 +247,7 @@ def _parse_version(text: str) -> Version:
     try:
         return Version(text)
     except InvalidVersion:
-        raise ValueError(f"its version {text[:80]!a} is none by PEP 440") from None
+        raise ValueError(f"its version {text[:80]!a} is invalid (PEP 440)") from None
 
 
 def _modification_time(path: str) -> datetime:

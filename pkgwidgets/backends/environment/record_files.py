@@ -85,7 +85,9 @@ class RecordFiles:
         for claimant, entry, path in self._rows_of_others(claims, names, ids, installed):
             owner, sha256 = claims[path]
             if owner in leaving or sha256 is None or sha256 != entry.sha256:
-                reasons.setdefault(owner, f"{claimant} owns {entry.path!a}, too: it would break")
+                reasons.setdefault(
+                    owner, f"{claimant} has the same file {entry.path!a} and would break"
+                )
         return reasons
 
     def fingerprints(
@@ -119,7 +121,7 @@ class RecordFiles:
                     problems.append(f"{change.id}: {entry.path} {problem}")
         for name, paths in (others or {}).items():
             missing = sorted(str(path) for path in paths if not os.path.lexists(path))
-            problems += [f"{name}: {path} is gone" for path in missing]
+            problems += [f"{name}: {path} is missing" for path in missing]
         return tuple(problems)
 
     def modules(
@@ -214,7 +216,7 @@ class RecordFiles:
         for name, entry, path in self._rows_of_others(old_paths, names, ids, installed):
             staged = stage / Path(path).relative_to(prefix)
             if not staged.exists() or not filecmp.cmp(staged, path, shallow=False):
-                raise self._refusal(f"{name} owns {entry.path!a}, too: it would break")
+                raise self._refusal(f"{name} has the same file {entry.path!a} and would break")
 
     def _raise_if_overwritten(self, new: Mapping[Path, NormalizedName], stage: Path) -> None:
         """Refuse to overwrite a file outside the plan, unless its content stays."""
@@ -223,7 +225,9 @@ class RecordFiles:
             staged = stage / path.relative_to(prefix)
             if path.exists() and not (path.is_file() and filecmp.cmp(staged, path, shallow=False)):
                 where = str(path.relative_to(prefix))
-                raise self._refusal(f"{name} would overwrite {where!a}, which is not its own")
+                raise self._refusal(
+                    f"{name} would overwrite {where!a}, which does not belong to it"
+                )
 
     def _raise_if_case_collides(self, new: Mapping[Path, NormalizedName]) -> None:
         """Refuse `Foo.py` beside `foo.py` where the file system cannot tell them apart."""
@@ -232,7 +236,9 @@ class RecordFiles:
             twin = paths_by_key.setdefault(str(path).casefold(), path)
             if twin != path:
                 both = f"{twin.name!a} and {path.name!a}"
-                raise self._refusal(f"{new[path]} brings {both}, which are one file on this disk")
+                raise self._refusal(
+                    f"{new[path]} contains {both}, which are the same file on this disk"
+                )
 
     def _readable_distribution(self, name: NormalizedName, installed: Installed) -> Distribution:
         distribution = installed.get(name)
@@ -243,7 +249,7 @@ class RecordFiles:
 
     def _staged_paths(self, name: NormalizedName, staged: Installed, stage: Path) -> set[Path]:
         if name not in staged:
-            raise self._refusal(f"the wheel of {name} brought no dist-info of that name")
+            raise self._refusal(f"The wheel of {name} contains no dist-info folder of that name")
         return self._live_paths(staged[name].path, stage)
 
     @property
@@ -255,7 +261,7 @@ class RecordFiles:
         try:
             return folder.relative_to(self._environment.interpreter.prefix)
         except ValueError:
-            raise self._refusal(f"{folder} lies outside of its prefix") from None
+            raise self._refusal(f"{folder} is outside of the environment") from None
 
     def _live_paths(self, dist_info: Path, stage: Path | None) -> set[Path]:
         return set(map(Path, self._live_rows(dist_info, stage)))
@@ -288,7 +294,7 @@ def _file_problem(path: Path, sha256: str | None) -> str | None:
     try:
         with path.open("rb") as file:
             if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                return "differs from RECORD"
+                return "differs from its hash in RECORD"
     except OSError as error:
         return f"cannot be read ({os_error_text(error)})"
     return None

@@ -47,13 +47,15 @@ def existing_rows(
     """
     rows = record.entries(dist_info)
     if not rows:
-        raise ValueError(f"{dist_info.name} has no RECORD: its files are unknown")
+        raise ValueError(f"{dist_info.name} has no RECORD, so its files are unknown")
     paths, guard = dict[str, record.Entry](), _PathGuard(prefix, roots)
     for row in rows:
         path = os.path.normpath(f"{dist_info.parent}/{row.path}")
         live = f"{prefix}{path[len(str(base)) :]}" if path.startswith(f"{base}/") else ""
         is_invalid = row.path.startswith("/") or "\0" in row.path or not live
         if is_invalid or not guard.allows(live) or os.path.isdir(live):  # noqa: PTH112 - takes a tenth
-            raise ValueError(f"RECORD of {dist_info.name} names {row.path[:200]!a}")
+            raise ValueError(
+                f"RECORD of {dist_info.name} lists {row.path[:200]!a}, which no package may own"
+            )
         paths[live] = row
     return paths

@@ -171,12 +171,12 @@ def read(media_type: str, body: bytes) -> Page:
     if media_type in HTML:
         return _HtmlPage(_parse_html(body))
     if media_type not in (JSON, "application/json"):
-        raise ValueError(f"a page of type {media_type[:80] or 'unknown'}")
+        raise ValueError(f"unknown media type {media_type[:80]}")
     page = _decode(_PAGE_DECODER, body)
     if page.meta.api_version.partition(".")[0] != "1":
-        raise ValueError(f"api-version {page.meta.api_version[:20]}")
+        raise ValueError(f"unknown api-version {page.meta.api_version[:20]}")
     if bytes(memoryview(page.files)[:1]) != b"[":
-        raise ValueError("a page without a list of files")
+        raise ValueError("it has no list of files")
     return Page(page.files, body, _decode(_VERSIONS_DECODER, _bounded(page.versions)))
 
 
@@ -184,7 +184,7 @@ def _bounded(text: bytes | msgspec.Raw) -> bytes:
     """Return the text of a list; raise ValueError if it would take too much memory."""
     text = bytes(text)
     if len(text) > _MAX_UNCHECKED_BYTES and text.count(b",") > _MAX_COMMAS:
-        raise ValueError("a page of too many parts")
+        raise ValueError("it has too many parts")
     return text
 
 
@@ -210,9 +210,9 @@ def _parse_html(body: bytes) -> list[File]:
     version = parser.api_version
     has_files = any(spelled_version(file.filename) for file in parser.files)
     if version is None and not has_files and not parser.is_page:
-        raise ValueError("a page of HTML that is no project's")
+        raise ValueError("it is not the HTML page of a project")
     if version is not None and version.partition(".")[0] != "1":
-        raise ValueError(f"api-version {version[:20]}")
+        raise ValueError(f"unknown api-version {version[:20]}")
     return parser.files
 
 

@@ -272,7 +272,7 @@ def _parse_changes(completed: process.CompletedProcess) -> dict[NormalizedName, 
             else:
                 raise ValueError(f"action {row['action']}")
     except (KeyError, TypeError, ValueError) as error:
-        tried = (f"{completed.argv[0]}: its answer is not the one of uv 0.13 ({error!r:.200})",)
+        tried = (f"{completed.argv[0]}: its output is not that of uv 0.13 ({error!r:.200})",)
         raise InstallerUnavailable(tried) from error
     return after
 

@@ -62,8 +62,9 @@ def mapped_libraries(process: int) -> frozenset[str]:
 def _mapped_files(process: int) -> Iterable[str]:
     """Return the mapped files of a process that may be libraries.
 
-    On Linux, /proc/PID/maps takes 1.2 ms for a process with pandas. psutil reads /proc/PID/smaps,
-    which takes 10 ms, because the system counts the memory of each file; the panel reads it often.
+    On Linux, /proc/PID/maps takes 1.2 ms for a process with pandas. The smaps
+    file, which psutil reads, takes 10 ms: the system counts the memory of each file. The panel
+    reads the files often.
     """
     if sys.platform != "linux":
         return _query(process, _memory_maps, ())

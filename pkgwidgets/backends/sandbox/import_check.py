@@ -210,7 +210,7 @@ def _failure_text(completed: process.CompletedProcess, limits: ImportCheckLimits
         return f"{_UNFINISHED} within {limits.module_seconds:.0f} seconds"
     if completed.returncode < 0:
         return f"it ended the process (signal {-completed.returncode})"
-    last_line = (completed.stderr.strip().splitlines() or ["without a word"])[-1]
+    last_line = (completed.stderr.strip().splitlines() or ["no error message"])[-1]
     return f"it ended the process: {last_line[:300]}"
 
 

@@ -210,7 +210,7 @@ def is_folder(path: StrPath) -> bool:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file durably, in full or not at all: write beside it, sync, rename, sync."""
+    """Write a file durably, in full or not at all: write a temporary file, sync, rename, sync."""
     temporary = path.with_name(f"{path.name}.new")
     with opened(temporary, anew=True) as file:
         write(file, data)

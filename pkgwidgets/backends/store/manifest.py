@@ -32,9 +32,9 @@ def decode(text: bytes) -> list[Row]:
     try:
         body = json.loads(text)
     except RecursionError as error:
-        raise ValueError("it is no manifest") from error
+        raise ValueError("it is not a manifest") from error
     if not isinstance(body, dict) or body.pop("sha256", None) != _checksum(body):
-        raise ValueError("it is no manifest")
+        raise ValueError("it is not a manifest")
     rows: list[Row] = body["rows"]
     return rows
 

@@ -47,7 +47,7 @@ class Restore:
             path = self._path(row)
             is_checked = row["type"] != "no folder" and path not in self._failed
             if is_checked and not self._is_restored(row, path, filesystem.find(path)):
-                self._failed[path] = "it is not what it was"
+                self._failed[path] = "its content was not restored"
         return self._failed
 
     def _path(self, row: Row) -> str:
@@ -159,7 +159,7 @@ class Restore:
             try:
                 filesystem.sync_path(path)
             except OSError as error:
-                reason = f"it could not be made durable: {filesystem.os_error_text(error)}"
+                reason = f"it could not be written to the disk: {filesystem.os_error_text(error)}"
                 self._failed.setdefault(path, reason)
 
     def _drop_temporaries(self) -> None:

@@ -77,7 +77,7 @@ class ApplyRequest:
         """Parse a request; raise ValueError if it is truncated or of another version."""
         values: dict[str, Any] = json.loads(text)
         if values.get("format") != _FORMAT:
-            raise ValueError("the request is of another version of pkgwidgets: restart the kernel")
+            raise ValueError("another version of pkgwidgets sent the request; restart the kernel")
         return cls(
             plan=plan_from_json(values["plan"]),
             interpreter=_INTERPRETER.from_json(json.loads(values["interpreter"])),
@@ -161,7 +161,7 @@ def _read_start(worker: process.DetachedProcess) -> str:
             return str(reply["begun"])
         error = error_from_json(reply["failed"])
     except (ValueError, KeyError, TypeError):
-        message = (worker.last_words().splitlines() or ["it ended without a word"])[-1]
+        message = (worker.last_words().splitlines() or ["it ended without an error message"])[-1]
         raise WorkerFailed("", message[:500]) from None
     raise error
 
