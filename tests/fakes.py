@@ -546,7 +546,7 @@ class FakeInstaller:
             if isinstance(distribution, Distribution)
         }
         keep: dict[NormalizedName, SpecifierSet] = {}
-        limits = [limit.requirement for limit in question.limits.constraints]
+        limits = [limit.requirement for limit in question.configured.constraints]
         for kept in map(Requirement, (*question.keep, *limits)):
             name = canonicalize_name(kept.name)
             keep[name] = keep.get(name, SpecifierSet()) & kept.specifier
@@ -578,7 +578,7 @@ class FakeInstaller:
         }
 
     def dependencies(
-        self, requirement: str, limits: Limits = NO_LIMITS
+        self, requirement: str, configured: Limits = NO_LIMITS
     ) -> frozenset[NormalizedName]:
         self._raise_if_down()
         parsed = Requirement(requirement)

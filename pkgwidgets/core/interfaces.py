@@ -251,13 +251,13 @@ class ResolveRequest:
     """The input of a resolution.
 
     `requirements` must be met, and `keep` are exact versions that must not change. `upgrade` are
-    packages to bring to the newest version that the rest allows. `limits` are the user's.
+    packages to bring to the newest version that the rest allows. `configured` is the user's.
     """
 
     requirements: tuple[str, ...]
     keep: tuple[str, ...] = ()
     upgrade: tuple[NormalizedName, ...] = ()
-    limits: Limits = NO_LIMITS
+    configured: Limits = NO_LIMITS
 
     def kept_names(self, explanation: str) -> tuple[str, ...]:
         """Return the names in `keep` that an explanation mentions with a version."""
@@ -277,7 +277,7 @@ class Installer(Protocol):
         """
 
     def dependencies(
-        self, requirement: str, limits: Limits = NO_LIMITS
+        self, requirement: str, configured: Limits = NO_LIMITS
     ) -> frozenset[NormalizedName]:
         """Return all direct and indirect dependencies of a requirement, without itself."""
 

@@ -172,7 +172,7 @@ def plan_install(
         requirements = (*pinned_snapshot.requirements({}), *parsed)
         limits = pinned_snapshot.kept_limits(names)
         after = backend.installer.resolve(
-            ResolveRequest(requirements=requirements, keep=keep, limits=limits)
+            ResolveRequest(requirements=requirements, keep=keep, configured=limits)
         )
         return _Proposal(
             pinned_snapshot, build_changes(pinned_snapshot, after, names, answers, report)

@@ -125,7 +125,7 @@ class UpgradeResolver:
                 requirements=self.snapshot.requirements(instead),
                 keep=tuple(keep),
                 upgrade=self.targets if self.version is None else (),
-                limits=self._limits,
+                configured=self._limits,
             )
         )
 

@@ -77,18 +77,18 @@ class UvInstaller:
         protects only those. Raises `PlanImpossible` with uv's explanation if no solution exists,
         `ResolutionFailed` if uv fails.
         """
-        self._check_limits(request.limits)
+        self._check_limits(request.configured)
         with _requirement_files(
             requirements=request.requirements,
             keep=request.keep,
-            config=config_text(request.limits),
+            config=config_text(request.configured),
         ) as files:
             argv = ["install", "--dry-run", *_WHEELS_ONLY, *self._python_option()]
             argv += ["-r", str(files["requirements"]), "-c", str(files["keep"])]
             for name in request.upgrade:
                 argv += ["--upgrade-package", name]
             completed = self._run(
-                [*argv, "--output-format", "json"], limits=(files["config"], request.limits)
+                [*argv, "--output-format", "json"], limits=(files["config"], request.configured)
             )
         if completed.returncode == _NO_SOLUTION:
             requested = request.upgrade or request.requirements
@@ -99,19 +99,19 @@ class UvInstaller:
         return _parse_changes(completed)
 
     def dependencies(
-        self, requirement: str, limits: Limits = NO_LIMITS
+        self, requirement: str, configured: Limits = NO_LIMITS
     ) -> frozenset[NormalizedName]:
         """Return the projects that a requirement would install, without its own.
 
         Raises `PlanImpossible`, `ResolutionFailed`.
         """
         argv = ["compile", "--quiet", "--no-header", "--no-annotate", *_WHEELS_ONLY]
-        self._check_limits(limits)
-        with _requirement_files(config=config_text(limits)) as files:
+        self._check_limits(configured)
+        with _requirement_files(config=config_text(configured)) as files:
             completed = self._run(
                 [*argv, *self._python_option(), "-"],
                 stdin=requirement,
-                limits=(files["config"], limits),
+                limits=(files["config"], configured),
             )
         if completed.returncode == _NO_SOLUTION:
             raise PlanImpossible((requirement,), self._explain(completed))
