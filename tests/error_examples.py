@@ -73,6 +73,16 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.CHECK_INDEX,
     ),
     (
+        IndexUnavailable("http://h/simple/", "it is not JSON", "pea"),
+        "The page of pea on http://h/simple/ cannot be used: it is not JSON.",
+        Hint.RETRY_LATER,
+    ),
+    (
+        IndexUnavailable("http://h/simple/", "404 Not Found", "pea", "pea-1-py3-none-any.whl"),
+        "The file pea-1-py3-none-any.whl of pea on http://h/simple/ cannot be used: 404 Not Found.",
+        Hint.RETRY_LATER,
+    ),
+    (
         EnvironmentRefused(Path("/usr/bin/python"), "/usr is read-only"),
         "/usr is read-only.",
         Hint.UNCHANGED,

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -521,6 +521,14 @@ class FakeIndex:
         return releases or ProjectNotFound(name, self.url)
 
 
+def _specifiers(requirements: Collection[str]) -> dict[NormalizedName, SpecifierSet]:
+    specifiers: dict[NormalizedName, SpecifierSet] = {}
+    for requirement in map(Requirement, requirements):
+        name = canonicalize_name(requirement.name)
+        specifiers[name] = specifiers.get(name, SpecifierSet()) & requirement.specifier
+    return specifiers
+
+
 class FakeInstaller:
     """Resolves by trying all combinations; can fail, be interrupted or install too little.
 
@@ -539,14 +547,20 @@ class FakeInstaller:
 
     def resolve(self, question: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
         self._raise_if_down()
+        metadata = {entry.id: entry.requires for entry in question.metadata}
         installed = {
-            name: distribution
+            name: replace(distribution, requires=metadata.get(name, distribution.requires))
             for name, distribution in self._environment.distributions().items()
             if isinstance(distribution, Distribution)
         }
-        keep = {canonicalize_name(r.name): r.specifier for r in map(Requirement, question.keep)}
+        keep = _specifiers((*question.keep, *question.limits))
         requirements = sorted(
-            map(Requirement, question.requirements), key=lambda r: not r.specifier
+            (
+                requirement
+                for requirement in map(Requirement, question.requirements)
+                if canonicalize_name(requirement.name) not in question.ignored
+            ),
+            key=lambda r: not r.specifier,
         )
         free = {
             name: distribution
@@ -572,13 +586,19 @@ class FakeInstaller:
             if name not in installed or version != installed[name].version
         }
 
-    def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
+    def dependencies(
+        self,
+        requirement: str,
+        *,
+        limits: Sequence[str] = (),
+        ignored: Collection[NormalizedName] = (),
+    ) -> frozenset[NormalizedName]:
         self._raise_if_down()
         parsed = Requirement(requirement)
-        solution = self._solve([parsed], {}, {}, {})
+        solution = self._solve([parsed], {}, _specifiers(limits), {})
         if solution is None:
             raise PlanImpossible((requirement,), f"{requirement} cannot be had.")
-        return frozenset(solution) - {canonicalize_name(parsed.name)}
+        return frozenset(solution) - {canonicalize_name(parsed.name), *ignored}
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
         report(Event(stage=Stage.FETCHING))

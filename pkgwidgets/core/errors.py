@@ -215,6 +215,10 @@ class IndexUnavailable(PkgwidgetsError):
 
     index: str
     reason: str
+    project: str = _added_later("")
+    """The project whose page or file cannot be used; "" if it is not one project's."""
+    file: str = _added_later("")
+    """The name of the file that cannot be used; "" for a page."""
     code: ClassVar[str] = "index-unavailable"
     http_status: ClassVar[int] = 502
 
@@ -224,8 +228,11 @@ class IndexUnavailable(PkgwidgetsError):
         return Hint.CHECK_INDEX if self.index.startswith("file:") else Hint.RETRY_LATER
 
     def sentence(self) -> str:
-        """Name the index and the reason."""
-        return f"{self.index} is not available: {self.reason}."
+        """Name the index, the project with its page or file, and the reason."""
+        if not self.project:
+            return f"{self.index} is not available: {self.reason}."
+        subject = f"file {self.file}" if self.file else "page"
+        return f"The {subject} of {self.project} on {self.index} cannot be used: {self.reason}."
 
 
 @dataclass(eq=False)

@@ -21,7 +21,7 @@ class Hint(StrEnum):
     PLAN_AGAIN = "Nothing was changed. Plan again."
     RETRY_OTHER_VERSION = "The environment is unchanged. Plan again, or choose another version."
     READ_LOG = "The environment is unchanged. Plan again, or read the log of the transaction."
-    UNDO = "To undo it, apply the plan of `undo()`."
+    UNDO = "To undo it, call `undo()`."
 
     LIST_PACKAGES = "`get_packages()` lists what is installed."
     LIST_TRANSACTIONS = "`history()` lists the transactions of this environment."

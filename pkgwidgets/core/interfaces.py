@@ -16,6 +16,7 @@ from .environment import Distribution, Interpreter, Unreadable
 from .errors import PkgwidgetsError
 from .events import Event
 from .index_query import IndexQuery
+from .installed_metadata import InstalledMetadata
 from .kernels import Kernel
 from .plans import Plan
 from .releases import Release
@@ -244,6 +245,11 @@ class Index(Protocol):
         """Ask for many projects at once; the answer of a project that fails is its error."""
 
 
+def mentioned_names(explanation: str) -> frozenset[str]:
+    """Return the names that a resolver's explanation mentions with a version."""
+    return frozenset(_VERSIONED_NAME.findall(explanation))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResolveRequest:
     """The input of a resolution.
@@ -255,10 +261,16 @@ class ResolveRequest:
     requirements: tuple[str, ...]
     keep: tuple[str, ...] = ()
     upgrade: tuple[NormalizedName, ...] = ()
+    limits: tuple[str, ...] = ()
+    """Requirements on packages that need not be in the solution."""
+    ignored: tuple[NormalizedName, ...] = ()
+    """Packages to leave out of the resolution: their pages cannot be read."""
+    metadata: tuple[InstalledMetadata, ...] = ()
+    """Installed releases whose own metadata is not to be read."""
 
     def kept_names(self, explanation: str) -> tuple[str, ...]:
         """Return the names in `keep` that an explanation mentions with a version."""
-        mentioned = set(_VERSIONED_NAME.findall(explanation))
+        mentioned = mentioned_names(explanation)
         kept = (pin.partition("==")[0] for pin in self.keep if "==" in pin)
         return tuple(name for name in kept if name in mentioned)
 
@@ -270,11 +282,21 @@ class Installer(Protocol):
         """Return the new version of each package that would change; None if it is uninstalled.
 
         Changes nothing. Raises `PlanImpossible` with the resolver's explanation; its `blockers`
-        are the packages of `keep` that the explanation mentions.
+        are the packages of `keep` that the explanation mentions. Raises `IndexUnavailable`, which
+        names the project, for a page or file that cannot be used, else `ResolutionFailed`.
         """
 
-    def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
-        """Return all direct and indirect dependencies of a requirement, without itself."""
+    def dependencies(
+        self,
+        requirement: str,
+        *,
+        limits: Sequence[str] = (),
+        ignored: Collection[NormalizedName] = (),
+    ) -> frozenset[NormalizedName]:
+        """Return all direct and indirect dependencies of a requirement, without itself.
+
+        `limits` and `ignored` are as in `ResolveRequest`.
+        """
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
         """Fetch and unpack what the plan installs into `folder`, laid out as the prefix is."""

@@ -42,10 +42,12 @@ class ReleaseList(Sequence[Release]):
     """The answer of an index for one project: the queried releases, newest first.
 
     `stale_reason` says why a cached answer replaces a new one, and how old it is; else "".
+    `hidden_reason` names the setting that hides all releases; else "".
     """
 
     releases: tuple[Release, ...]
     stale_reason: str = ""
+    hidden_reason: str = ""
 
     @overload
     def __getitem__(self, index: int) -> Release: ...

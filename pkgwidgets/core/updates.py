@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from .compatibility import has_compatible_wheel
 from .environment import Interpreter
-from .releases import Release
+from .releases import Release, ReleaseList
 
 
 def may_be_newest(version: Version, installed: Version | None) -> bool:
@@ -24,12 +24,15 @@ def is_eligible(release: Release, interpreter: Interpreter) -> bool:
 def why_no_release(releases: Sequence[Release]) -> str:
     """Return why none of these releases is eligible, as a clause."""
     if not releases:
-        return "the index lists no release of it"
+        hidden = releases.hidden_reason if isinstance(releases, ReleaseList) else ""
+        return hidden or "the index lists no release of it"
     not_yanked = [release for release in releases if not release.yanked]
     if not not_yanked:
         return "all its releases are yanked"
     if all(release.version.is_prerelease for release in not_yanked):
         return "it has only pre-releases"
+    if not any(release.wheels for release in not_yanked):
+        return "the index has no wheel of it"
     return "no release of it supports this Python"
 
 

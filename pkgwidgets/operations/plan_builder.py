@@ -41,11 +41,14 @@ def build_changes(
     answer is checked. Raises `EnvironmentRefused` for a change to an unreadable distribution.
     """
     changes = []
+    base_distributions = snapshot.base_distributions
     startup_files = snapshot.backend.records.startup_files(tuple(after))
     for name, version in sorted(after.items(), key=lambda item: (item[0] not in targets, item[0])):
         distribution = snapshot.distributions.get(name)
         if distribution is not None and distribution.version == version:
             continue  # installed already, in a folder that the installer does not see
+        if name in base_distributions:
+            distribution = None  # it stays, and the one in the environment takes its place
         unreadable = snapshot.installed.get(name)
         if isinstance(unreadable, Unreadable):
             reason = f"{name} cannot be changed: unreadable metadata ({unreadable.reason})"
@@ -169,6 +172,12 @@ def raise_first_error(answers: ProjectResults) -> None:
     for answer in answers.values():
         if isinstance(answer, PkgwidgetsError):
             raise answer
+
+
+def raise_if_all_failed(answers: ProjectResults, kind: type[PkgwidgetsError]) -> None:
+    """Raise the first answer if all are errors of a kind; else the others can be planned."""
+    if all(isinstance(answer, kind) for answer in answers.values()):
+        raise_first_error(answers)
 
 
 def _side_effect_reason(

@@ -12,7 +12,7 @@ from pkgwidgets.core.dependency_graph import satisfies
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import PkgwidgetsError, PlanImpossible
 from pkgwidgets.core.releases import Release, ReleaseList
-from pkgwidgets.core.updates import eligible_releases
+from pkgwidgets.core.updates import eligible_releases, why_no_release
 from pkgwidgets.core.versions import admits
 
 from .snapshot import EnvironmentSnapshot, ProjectResults
@@ -53,6 +53,8 @@ def _why_impossible(
     requirement: Requirement, releases: Sequence[Release], interpreter: Interpreter
 ) -> str:
     """Return why no release meets a requirement, as a sentence; "" if one does."""
+    if not releases:
+        return f"{requirement.name} cannot be installed: {why_no_release(releases)}."
     matching = [r for r in releases if admits(requirement.specifier, r.version)]
     candidates = _without_pre_releases(requirement, matching, releases)
     if not candidates:

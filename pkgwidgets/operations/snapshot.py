@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph, fingerprint
@@ -123,37 +123,36 @@ class EnvironmentSnapshot:
             reason=self.pinned[name],
         )
 
-    def requirements(self, instead: Mapping[NormalizedName, str]) -> tuple[str, ...]:
+    def requirements(
+        self,
+        instead: Mapping[NormalizedName, str],
+        ignored: Collection[NormalizedName] = (),
+    ) -> tuple[str, ...]:
         """Return everything installed as requirements, so that the resolver keeps it whole.
 
         `instead` maps names to the requirements that replace theirs. A distribution that is
-        broken already is represented by those of its requirements that are met.
+        `ignored` is represented by those of its requirements that are met.
         """
-        broken = {problem.id for problem in self.unmet}
-        broken |= {
-            name
-            for name, distribution in self.distributions.items()
-            if None in map(dependency_graph.parse_requirement, distribution.requires)
-        }
-        broken -= set(instead)
-        # A dependent of a broken distribution would lead the resolver back to it.
-        while (
-            dependents := set(dependency_graph.dependents(broken, self.active_requirements))
-            - broken
-            - set(instead)
-        ):
-            broken |= dependents
-        broken |= self._system_distributions
+        own = [name for name in self.distributions if name not in self._system_distributions]
+        lines = [instead.get(name, name) for name in own if name not in ignored]
+        return (*lines, *self._met_requirements(name for name in own if name in ignored))
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """The met requirements of distributions that the installer cannot see."""
+        return tuple(
+            _without_extras(text)
+            for text in self._met_requirements(sorted(self._system_distributions))
+        )
+
+    def _met_requirements(self, names: Iterable[NormalizedName]) -> tuple[str, ...]:
         unmet = {(problem.id, problem.requirement) for problem in self.unmet}
-        lines = [instead.get(name, name) for name in self.distributions if name not in broken]
-        for name in sorted(broken - self._system_distributions):
-            lines += [
-                text
-                for requirement in self.active_requirements[name]
-                if (name, text := dependency_graph.without_marker(requirement)) not in unmet
-                and canonicalize_name(requirement.name) not in broken
-            ]
-        return tuple(lines)
+        texts = (
+            (name, dependency_graph.without_marker(requirement))
+            for name in names
+            for requirement in self.active_requirements[name]
+        )
+        return tuple(dict.fromkeys(text for name, text in texts if (name, text) not in unmet))
 
     @property
     def _system_distributions(self) -> set[NormalizedName]:
@@ -164,13 +163,44 @@ class EnvironmentSnapshot:
             if distribution.origin is Origin.SYSTEM
         }
 
+    @property
+    def base_distributions(self) -> frozenset[NormalizedName]:
+        """The distributions that lie outside: one in the environment would take their place."""
+        own_folders = set(self.backend.environment.interpreter.scheme.values())
+        return frozenset(
+            name
+            for name in self._system_distributions
+            if self.distributions[name].path.parent not in own_folders
+        )
+
     def pins(self, movable: Collection[NormalizedName], *, free: bool = False) -> tuple[str, ...]:
         """Return exact versions of all that is not `movable`; with `free`, of the pinned only."""
+        replaceable = self._replaceable(movable, free=free)
         return tuple(
             f"{name}=={distribution.version}"
             for name, distribution in self.distributions.items()
-            if name in self.pinned or not (free or name in movable)
+            if name not in replaceable and (name in self.pinned or not (free or name in movable))
         )
+
+    def preferred(
+        self, movable: Collection[NormalizedName], *, free: bool = False
+    ) -> tuple[str, ...]:
+        """Return exact versions of `movable` ones outside: another is installed only if it must."""
+        return tuple(
+            f"{name}=={self.versions[name]}"
+            for name in sorted(self._replaceable(movable, free=free))
+        )
+
+    def _replaceable(
+        self, movable: Collection[NormalizedName], *, free: bool
+    ) -> frozenset[NormalizedName]:
+        return self.base_distributions if free else self.base_distributions & set(movable)
+
+
+def _without_extras(requirement: str) -> str:
+    """Return a requirement as a constraint, which may have no extras."""
+    name, _, rest = requirement.partition("[")
+    return f"{name}{rest.partition(']')[2]}" if rest else requirement
 
 
 def _check_direct_urls(

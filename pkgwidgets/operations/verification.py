@@ -103,7 +103,7 @@ def problems_after(
         dependency_graph.installed_versions(before), plan.changes
     )
     wrong = dependency_graph.version_differences(
-        expected, dependency_graph.installed_versions(installed)
+        expected, dependency_graph.installed_versions(_without_uncovered(backend, plan, installed))
     )
     unreadable = _unreadable(before, installed)
     if wrong or unreadable:
@@ -318,6 +318,19 @@ def _describe_failures(
 
 def _normalize_module(module: str) -> str:
     return module.lower().replace("_", "-")
+
+
+def _without_uncovered(
+    backend: Backend, plan: Plan, installed: dependency_graph.Installed
+) -> dependency_graph.Installed:
+    """Leave out distributions outside of the environment that took the place of removed ones."""
+    own_folders = set(backend.environment.interpreter.scheme.values())
+    removed = {change.id for change in plan.changes if change.after is None}
+    return {
+        name: distribution
+        for name, distribution in installed.items()
+        if name not in removed or distribution.path.parent in own_folders
+    }
 
 
 def _unreadable(

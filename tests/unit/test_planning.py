@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakes import FakeKit, Kit
-from packaging.utils import canonicalize_name
-from plan_cases import applied, changes_of
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+from plan_cases import NEWER, applied, changes_of, pea
 
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
@@ -18,11 +20,19 @@ from pkgwidgets.core.errors import (
     PkgwidgetsError,
     PlanImpossible,
     ProjectNotFound,
+    ResolutionFailed,
     StillNeeded,
 )
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.hints import Hint
-from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.index_query import IndexQuery
+from pkgwidgets.core.interfaces import (
+    Backend,
+    ProjectResult,
+    Report,
+    ResolveRequest,
+    no_report,
+)
 from pkgwidgets.core.plans import AllowPolicy, ChangeKind, Plan
 from pkgwidgets.core.versions import checked_version
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
@@ -60,6 +70,67 @@ def test_planning_reports_its_stages(kit: Kit) -> None:
     events: list[Event] = []
     plan_upgrade(kit.backend, "seedshelf", report=events.append)
     assert [event.stage for event in events][:2] == [Stage.ASKING, Stage.RESOLVING]
+
+
+def test_index_error_of_one_name_does_not_stop_the_others(kit: Kit) -> None:
+    kit.publish(pea("1.0"))
+    applied(kit, plan_install(kit.backend, "pea"))
+    index = kit.backend.index
+    failure = IndexUnavailable("http://h/simple/", "it answered 503")
+
+    class PartlyDown:
+        url = index.url
+
+        def releases_of(
+            self, query: IndexQuery, report: Report = no_report
+        ) -> Mapping[NormalizedName, ProjectResult]:
+            answers = index.releases_of(query, report)
+            return {name: failure if name == "pea" else answers[name] for name in answers}
+
+    backend = replace(kit.backend, index=PartlyDown())
+    plan = plan_upgrade(backend, ["pea", "seedshelf"])
+    assert changes_of(plan) == ["seedshelf 1.4.1 → 1.4.2"]
+    assert [str(entry) for entry in plan.held_back] == [
+        "pea 1.0: http://h/simple/ is not available: it answered 503"
+    ]
+    with pytest.raises(IndexUnavailable):
+        plan_upgrade(backend, "pea")
+
+
+def test_packages_that_cannot_be_resolved_are_held_back_from_everything(kit: Kit) -> None:
+    """Two of them; each would stop the whole resolution."""
+    installer = kit.backend.installer
+    bad = {canonicalize_name("frostcall"), canonicalize_name("harvestscale")}
+
+    class Stubborn:
+        stage, install, dependencies = installer.stage, installer.install, installer.dependencies
+
+        def resolve(self, request: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
+            if bad & set(request.upgrade):
+                raise PlanImpossible(request.upgrade, "It cannot be resolved.")
+            return installer.resolve(request)
+
+    plan = plan_upgrade(replace(kit.backend, installer=Stubborn()))
+    assert changes_of(plan) == [change for change in NEWER if change.partition(" ")[0] not in bad]
+    assert {entry.id: entry.reason for entry in plan.held_back} == dict.fromkeys(
+        bad, "It cannot be resolved."
+    )
+
+
+def test_installer_that_always_fails_is_an_error(kit: Kit) -> None:
+    installer = kit.backend.installer
+    requests = []
+
+    class Failing:
+        stage, install, dependencies = installer.stage, installer.install, installer.dependencies
+
+        def resolve(self, request: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
+            requests.append(request)
+            raise ResolutionFailed("it has no memory")
+
+    with pytest.raises(ResolutionFailed):
+        plan_upgrade(replace(kit.backend, installer=Failing()))
+    assert len(requests) <= 3
 
 
 # --- upgrading to a version

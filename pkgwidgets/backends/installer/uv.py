@@ -28,15 +28,16 @@ from pkgwidgets.core.errors import (
     ResolutionFailed,
 )
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.installed_metadata import InstalledMetadata
 from pkgwidgets.core.interfaces import Report, ResolveRequest
 from pkgwidgets.core.plans import ChangeKind, Plan
 from pkgwidgets.core.redaction import redact
 
+from . import uv_failures
+
 _SCHEMA = "preview"
 """The schema version of uv's JSON that this module reads; any other is refused."""
 _WHEELS_ONLY = ("--only-binary", ":all:")
-_NO_SOLUTION = 1
-"""uv's exit code for requirements without a solution; 2 is any other failure."""
 _UV_SECONDS = 600.0
 _MAX_OUTPUT_CHARACTERS = 4000
 """The longest explanation of uv that is kept."""
@@ -72,33 +73,46 @@ class UvInstaller:
 
         Changes nothing. The request names all installed projects as requirements, because uv
         protects only those. Raises `PlanImpossible` with uv's explanation if no solution exists,
-        `ResolutionFailed` if uv fails.
+        `IndexUnavailable` for a page or file that uv cannot use, `ResolutionFailed` if uv fails.
         """
-        with _requirement_files(requirements=request.requirements, keep=request.keep) as files:
+        with _requirement_files(
+            requirements=request.requirements,
+            keep=(*request.keep, *request.limits),
+            ignored=request.ignored,
+            metadata=_metadata_tables(request.metadata),
+        ) as files:
             argv = ["install", "--dry-run", *_WHEELS_ONLY, *self._python_option()]
             argv += ["-r", str(files["requirements"]), "-c", str(files["keep"])]
+            if request.ignored:
+                argv += ["--excludes", str(files["ignored"])]
+            if request.metadata:
+                argv += ["--config-file", str(files["metadata"])]
             for name in request.upgrade:
                 argv += ["--upgrade-package", name]
             completed = self._run([*argv, "--output-format", "json"])
-        if completed.returncode == _NO_SOLUTION:
-            requested = request.upgrade or request.requirements
-            explanation = self._explain(completed)
-            raise PlanImpossible(requested, explanation, request.kept_names(explanation))
         if completed.returncode != 0:
-            raise ResolutionFailed(self._explain(completed))
+            explanation = self._explain(completed)
+            requested = request.upgrade or request.requirements
+            raise self._resolution_error(completed, requested, request.kept_names(explanation))
         return _parse_changes(completed)
 
-    def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
+    def dependencies(
+        self,
+        requirement: str,
+        *,
+        limits: Sequence[str] = (),
+        ignored: Collection[NormalizedName] = (),
+    ) -> frozenset[NormalizedName]:
         """Return the projects that a requirement would install, without its own.
 
-        Raises `PlanImpossible`, `ResolutionFailed`.
+        Raises `PlanImpossible`, `IndexUnavailable`, `ResolutionFailed`.
         """
-        argv = ["compile", "--quiet", "--no-header", "--no-annotate", *_WHEELS_ONLY]
-        completed = self._run([*argv, *self._python_option(), "-"], stdin=requirement)
-        if completed.returncode == _NO_SOLUTION:
-            raise PlanImpossible((requirement,), self._explain(completed))
+        with _requirement_files(limits=limits, ignored=tuple(ignored)) as files:
+            argv = ["compile", "--quiet", "--no-header", "--no-annotate", *_WHEELS_ONLY]
+            argv += ["-c", str(files["limits"]), "--excludes", str(files["ignored"])]
+            completed = self._run([*argv, *self._python_option(), "-"], stdin=requirement)
         if completed.returncode != 0:
-            raise ResolutionFailed(self._explain(completed))
+            raise self._resolution_error(completed, (requirement,))
         lines = (line.strip() for line in completed.stdout.splitlines())
         names = {canonicalize_name(Requirement(line).name) for line in lines if line}
         return frozenset(names - {canonicalize_name(Requirement(requirement).name)})
@@ -168,6 +182,27 @@ class UvInstaller:
     def _python_option(self) -> tuple[str, str]:
         return "--python", str(self._interpreter.python)
 
+    def _resolution_error(
+        self,
+        completed: process.CompletedProcess,
+        requirements: tuple[str, ...],
+        blockers: tuple[str, ...] = (),
+    ) -> PkgwidgetsError:
+        """Return what stopped a resolution; uv's exit code does not tell."""
+        explanation = self._explain(completed)
+        secrets = self._secrets(completed)
+        index_failure = uv_failures.find_index_failure(
+            completed.stderr,
+            explanation.removesuffix("."),
+            self._sources().shown,
+            lambda url: redact(url, secrets),
+        )
+        if index_failure is not None:
+            return index_failure
+        if completed.returncode is not None and uv_failures.is_without_solution(completed.stderr):
+            return PlanImpossible(requirements, explanation, blockers)
+        return ResolutionFailed(explanation)
+
     def _install_error(self, completed: process.CompletedProcess) -> PkgwidgetsError:
         code = -1 if completed.returncode is None else completed.returncode
         return InstallFailed("", completed.argv, code, self._explain(completed))
@@ -195,6 +230,22 @@ def _requirement_files(**contents: Sequence[str]) -> Iterator[Mapping[str, Path]
         for name, file in files.items():
             file.write_text("\n".join(contents[name]) + "\n", encoding="utf-8")
         yield files
+
+
+def _metadata_tables(entries: Sequence[InstalledMetadata]) -> list[str]:
+    """Return uv's setting `dependency-metadata` as TOML."""
+    lines = []
+    for entry in entries:
+        lines.append("[[dependency-metadata]]")
+        lines.append(f"name = {_toml(entry.id)}")
+        lines.append(f"version = {_toml(str(entry.version))}")
+        lines.append(f"requires-dist = {_toml(list(entry.requires))}")
+    return lines
+
+
+def _toml(value: str | list[str]) -> str:
+    """Return strings as TOML: as JSON, but without surrogates, and with DEL escaped."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _pinned_lines(plan: Plan) -> list[str]:
@@ -242,5 +293,5 @@ def _extract_cause(completed: process.CompletedProcess) -> str:
     output = completed.stderr.strip()
     _, has_cause, cause = output.partition("cause: ")
     lines = (cause if has_cause else output).splitlines()
-    stripped = (line.strip().removeprefix("cause: ") for line in lines)
+    stripped = (line.strip().removeprefix("cause: ").removeprefix("error: ") for line in lines)
     return " ".join(line for line in stripped if line and not line.startswith("hint:"))
