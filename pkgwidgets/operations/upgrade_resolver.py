@@ -432,7 +432,7 @@ def _describe_moves(
     if not others:
         return str(reached)
     name, version = others[0]
-    first = f"{name} → {version}" if version is not None else f"{name} (uninstalled)"
+    first = f"{name} → {version}" if version is not None else f"{name} (removed)"
     if len(others) == 1:
         return f"{reached}, but {first} changes too"
     return f"{reached}, but {first} and {count_noun(len(others) - 1, 'other')} change too"

@@ -66,7 +66,7 @@ def test_updates_returns_the_frame_of_the_service(
         ("plan raintable --allow all", "raintable 2.0.0 → 3.1.0, allotboard 1.40.0 → 1.67.0"),
         ("plan frostcall --version 2.0.0", "frostcall 1.9.3 → 2.0.0"),
         ("plan --install 'seedshelf >= 1.4.2'", "seedshelf 1.4.1 → 1.4.2"),
-        ("plan --uninstall frostcall", "frostcall 1.9.3 (uninstalled)"),
+        ("plan --uninstall frostcall", "frostcall 1.9.3 (removed)"),
     ],
 )
 def test_plan_returns_a_plan_that_can_be_applied(

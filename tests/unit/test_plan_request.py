@@ -32,7 +32,7 @@ def changes_of(plan: Plan) -> list[str]:
             {"upgrade": ["seedshelf"], "version": "1.4.2"},
             ["seedshelf 1.4.1 → 1.4.2"],
         ),
-        ("uninstall frostcall", {"uninstall": ["frostcall"]}, ["frostcall 1.9.3 (uninstalled)"]),
+        ("uninstall frostcall", {"uninstall": ["frostcall"]}, ["frostcall 1.9.3 (removed)"]),
         ("install seedshelf>=1.4.2", {"install": "seedshelf>=1.4.2"}, ["seedshelf 1.4.1 → 1.4.2"]),
     ],
 )

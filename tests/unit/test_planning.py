@@ -333,7 +333,7 @@ def test_uninstall_names_the_packages_that_still_need_it(kit: Kit) -> None:
     with pytest.raises(StillNeeded, match="Cannot uninstall sundrift: bedplanner requires it"):
         plan_uninstall(kit.backend, "sundrift")
     plan = plan_uninstall(kit.backend, ["sundrift", "bedplanner"])
-    assert changes_of(plan) == ["sundrift 1.0.4 (uninstalled)", "bedplanner 2.1.0 (uninstalled)"]
+    assert changes_of(plan) == ["sundrift 1.0.4 (removed)", "bedplanner 2.1.0 (removed)"]
 
 
 # --- undoing
