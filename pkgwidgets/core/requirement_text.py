@@ -3,7 +3,7 @@
 uv corrects common mistakes in metadata (`>=0.9.*`, `'>=3.8'`, a missing comma). What it reads that
 way is a limit, so the same corrections are made here, in the same order. Older installers read
 more: a version without an operator (PEP 345), and versions that PEP 440 does not allow. Today no
-tool takes a version without an operator for an upper limit: it is the oldest one that fits.
+tool takes a version without an operator for an upper limit: it is the lowest allowed version.
 """
 
 from __future__ import annotations

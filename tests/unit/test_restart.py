@@ -87,7 +87,7 @@ def test_stale_package_names_the_loaded_and_the_installed_version() -> None:
     replaced = StalePackage(name="b", loaded="1", installed="2")
     assert str(replaced) == "b 1 is still loaded, 2 is installed"
     uninstalled = StalePackage(name="c", loaded="1", installed=None)
-    assert str(removed) == "c 1 is still loaded, it is no longer installed"
+    assert str(uninstalled) == "c 1 is still loaded, it is no longer installed"
 
 
 def test_restart_without_reasons_counts_as_required() -> None:
