@@ -25,11 +25,18 @@ class Hint(StrEnum):
 
     LIST_PACKAGES = "`get_packages()` lists what is installed."
     LIST_TRANSACTIONS = "`history()` lists the transactions of this environment."
-    CHECK_PROJECT = "Check the spelling of the name, and which index is configured."
+    CHECK_PROJECT = (
+        "Nothing was changed. Check the spelling of the name, and which index is configured."
+    )
 
-    ALLOW_ALL = 'Allow changes to other packages with `allow="all"`, or choose another version.'
-    OTHER_VERSION = "Choose another version."
-    OTHER_PYTHON = "Choose another version, or an environment with another Python."
+    ALLOW_ALL = (
+        "Nothing was changed. "
+        'Allow changes to other packages with `allow="all"`, or choose another version.'
+    )
+    OTHER_VERSION = "Nothing was changed. Choose another version."
+    OTHER_PYTHON = (
+        "Nothing was changed. Choose another version, or an environment with another Python."
+    )
     OTHER_VERSION_OR_FIX = "Nothing was changed. Choose another version, or fix the problem above."
     UNINSTALL_TOO = "Uninstall {needed_by} as well, or keep {names}."
     UNINSTALL_FIRST = "Nothing was changed. Uninstall {needed_by} first, or keep {names} unchanged."
@@ -37,8 +44,10 @@ class Hint(StrEnum):
         "Nothing was changed. Choose an interpreter that starts: `PackageService(python)`."
     )
 
-    RETRY_LATER = "Try again later, or check the network and the address of the index."
-    CHECK_INDEX = "Check the address of the index."
+    RETRY_LATER = (
+        "Nothing was changed. Try again later, or check the network and the address of the index."
+    )
+    CHECK_INDEX = "Nothing was changed. Check the address of the index."
     WAIT = "Wait until it has finished, then plan again."
     FIX_AND_RETRY = "Nothing was changed. Fix the problem above and try again."
     INSTALL_UV = "Install uv in the environment of pkgwidgets: `pip install --upgrade uv`."

@@ -22,7 +22,10 @@ class Face(StrEnum):
 
 _OTHER_INTERPRETER = "Nothing was changed. Choose an interpreter that starts: `--python PATH`."
 
-_ALLOW_ALL = "Allow changes to other packages with `--allow all`, or choose another version."
+_ALLOW_ALL = (
+    "Nothing was changed. "
+    "Allow changes to other packages with `--allow all`, or choose another version."
+)
 
 _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
     Hint.UNDO: {
@@ -44,10 +47,13 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         Face.REST: "`GET pkgwidgets/transactions` lists the transactions of this environment.",
     },
     Hint.ALLOW_ALL: {
-        Face.PANEL: "Allow changes to other packages, or choose another version.",
+        Face.PANEL: (
+            "Nothing was changed. Allow changes to other packages, or choose another version."
+        ),
         Face.CLI: _ALLOW_ALL,
         Face.MAGIC: _ALLOW_ALL,
         Face.REST: (
+            "Nothing was changed. "
             'Allow changes to other packages with `"allow": "all"`, or choose another version.'
         ),
     },

@@ -141,7 +141,7 @@ def test_ctrl_c_at_the_confirmation_changes_nothing(
     terminal.wait_for(QUESTION)
     terminal.type("\x03")
     assert terminal.end() == 130
-    assert "Cancelled. Nothing was changed." in terminal.shown
+    assert "Cancelled. The environment is unchanged." in terminal.shown
     assert "Traceback" not in terminal.shown
     assert tree(garden.folder / "env") == before
 
@@ -230,7 +230,11 @@ def test_interrupt_during_a_silent_index_request_ends_at_once(
         with silent.accept()[0]:
             os.killpg(child.pid, signal.SIGINT)
             output, errors = child.communicate(timeout=PATIENCE)
-    assert (child.returncode, output, errors) == (130, "", "Cancelled. Nothing was changed.\n")
+    assert (child.returncode, output, errors) == (
+        130,
+        "",
+        "Cancelled. The environment is unchanged.\n",
+    )
     assert tree(garden.folder / "env") == before
 
 

@@ -613,7 +613,7 @@ def test_fingerprint_changes_only_with_the_environment(
     assert _differing(with_a_path, environment.fingerprints()) == {"the permissions of a folder"}
     (environment.interpreter.prefix / "conda-meta").mkdir()
     (environment.interpreter.prefix / "conda-meta" / "frozen").touch()
-    assert "whether it may be changed" in _differing(with_a_path, environment.fingerprints())
+    assert "the protection against changes" in _differing(with_a_path, environment.fingerprints())
 
 
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> set[str]:

@@ -236,7 +236,7 @@ def test_two_culprits_of_twelve_are_held_back_and_the_rest_upgraded(
     assert "it breaks cell 4 of a.ipynb (ZeroDivisionError" in why
     upgraded = {name for name in frame.index[frame.kind == "upgrade"] if name.startswith("crop")}
     assert upgraded == {f"crop{number}" for number in range(1, 13) if number not in (4, 9)}
-    count = runs.count("starting a scratch kernel, with the plan")
+    count = runs.count("starting a kernel with the new versions")
     assert 2 < count <= 2 + ceil(log2(12)) * 2
 
 

@@ -74,9 +74,9 @@ def test_interpreter_behind_a_wrapper_is_found(garden: Demo, tmp_path: Path) -> 
     ("argv", "reason"),
     [
         (("/no/such/python", "-m", "ipykernel_launcher"), "There is no command"),
-        (("/bin/false", "-m", "ipykernel_launcher"), "starts no Python"),
-        (("/bin/true", "{connection_file}"), "does not say which Python"),
-        ((), "does not say which Python"),
+        (("/bin/false", "-m", "ipykernel_launcher"), "did not start a Python interpreter"),
+        (("/bin/true", "{connection_file}"), "does not show which Python"),
+        ((), "does not show which Python"),
     ],
     ids=lambda value: str(value),
 )

@@ -82,7 +82,7 @@ def _find_refusal(source: Path, target: Path, tick: Tick, limits: CopyLimits) ->
     existing_parent = next(folder for folder in target.parents if folder.exists())
     free_bytes = shutil.disk_usage(existing_parent).free
     if total_bytes > free_bytes:
-        free_space = f"but a copy has only {format_size(free_bytes)} in {existing_parent}"
+        free_space = f"but only {format_size(free_bytes)} are free in {existing_parent}"
         total = format_size(total_bytes)
         return f"its folder holds {total}, {free_space}; set TMPDIR to another folder"
     return ""
