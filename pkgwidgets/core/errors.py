@@ -42,6 +42,13 @@ EVERYTHING = "everything"
 """The request of a plan that upgrades all packages."""
 _DISK_FULL = re.compile(r"\bspace\b|\bquota\b")
 """What operating systems say when the disk is full."""
+_FIELD_TEXTS = {
+    "name": "package name",
+    "allow": "value of allow",
+    "sanitize": "file of rules",
+    "seconds": "number of seconds",
+}
+"""What messages call a field if its name alone is unclear."""
 
 
 def shown(text: object) -> str:
@@ -123,6 +130,11 @@ class PkgwidgetsError(Exception):
         """Say what failed, on what."""
         return type(self).__doc__ or self.code
 
+    def clause(self) -> str:
+        """Return the sentence as a clause, for texts that give it as a reason."""
+        sentence = self.sentence().rstrip(".")
+        return f"the {sentence[4:]}" if sentence.startswith("The ") else sentence
+
     def fill(self, text: str) -> str:
         """Return the text of a hint with each `{name}` replaced by that fact."""
 
@@ -171,7 +183,8 @@ class InvalidRequest(PkgwidgetsError):
         if self.value is None and self.reason:
             return f"{self.reason[0].upper()}{self.reason[1:]}."
         why = f": {self.reason}" if self.reason else ""
-        return f"{shown(self.value)} is not a valid {self.field}{why}."
+        field = _FIELD_TEXTS.get(self.field, self.field)
+        return f"{shown(self.value)} is not a valid {field}{why}."
 
 
 @dataclass(eq=False)
@@ -206,7 +219,8 @@ class ProjectNotFound(PkgwidgetsError):
 
     def sentence(self) -> str:
         """Name the project and the index."""
-        return f"{self.id} is not on {self.index}."
+        kind = "release" if " " in self.id else "project"
+        return f"{_capitalized(_index_text(self.index))} has no {kind} {self.id}."
 
 
 @dataclass(eq=False)
@@ -230,7 +244,7 @@ class IndexUnavailable(PkgwidgetsError):
     def sentence(self) -> str:
         """Name the index, the project with its page or file, and the reason."""
         if not self.project:
-            return f"{self.index} is not available: {self.reason}."
+            return f"{_capitalized(_index_text(self.index))} is not available: {self.reason}."
         subject = f"file {self.file}" if self.file else "page"
         return f"The {subject} of {self.project} on {self.index} cannot be used: {self.reason}."
 
@@ -329,7 +343,9 @@ class ResolutionFailed(PkgwidgetsError):
     def sentence(self) -> str:
         """Quote its output: about the network, the index, or a file of the environment."""
         output = self.output.strip().rstrip(".")
-        return f"uv failed: {output}." if output else "uv failed without an error message."
+        if not output:
+            return "uv failed without an error message."
+        return f"uv could not resolve the versions: {output}."
 
 
 @dataclass(eq=False)
@@ -379,7 +395,8 @@ class StalePlan(TransactionError):
     def sentence(self) -> str:
         """Name what changed."""
         return (
-            f"The environment has changed since this plan was made: {'; '.join(self.differences)}."
+            "This plan was not applied, because the environment has changed since: "
+            f"{'; '.join(self.differences)}."
         )
 
 
@@ -394,7 +411,7 @@ class StageFailed(TransactionError):
 
     def sentence(self) -> str:
         """List the problems."""
-        return f"The check before installing failed: {'; '.join(self.problems)}."
+        return f"The new packages failed the check before installing: {'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)
@@ -423,11 +440,11 @@ class VerificationFailed(TransactionError):
     problems: tuple[str, ...] = ()
     code: ClassVar[str] = "verification-failed"
     http_status: ClassVar[int] = 409
-    default_advice: ClassVar[Hint | None] = Hint.RETRY_OTHER_VERSION
+    default_advice: ClassVar[Hint | None] = Hint.RESTORED_PLAN_AGAIN
 
     def sentence(self) -> str:
         """List the problems."""
-        return f"The check after installing failed: {'; '.join(self.problems)}."
+        return f"The new packages failed the check after installing: {'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)
@@ -462,8 +479,11 @@ class RollbackFailed(TransactionError):
 
     def sentence(self) -> str:
         """Name the paths and the folder of the old files."""
-        kept = f" The old files are kept in {self.kept}." if self.kept else ""
-        return f"The rollback is incomplete: {'; '.join(self.differences)}.{kept}"
+        kept = f" The old files are in {self.kept} (keep this folder)." if self.kept else ""
+        return (
+            "The rollback is incomplete, and the environment has old and new files: "
+            f"{'; '.join(self.differences)}. Do not use it before the rollback is complete.{kept}"
+        )
 
 
 @dataclass(eq=False)
@@ -482,7 +502,7 @@ class DiskFailed(TransactionError):
 
     def sentence(self) -> str:
         """Name the file and the reason."""
-        return f"Cannot access {self.path}: {self.reason}."
+        return f"Cannot read or write {self.path}: {self.reason}."
 
 
 @dataclass(eq=False)
@@ -495,7 +515,7 @@ class TooLate(TransactionError):
 
     def sentence(self) -> str:
         """Return a fixed sentence."""
-        return "The change was committed before it could be cancelled."
+        return "The change was complete before it could be cancelled."
 
 
 @dataclass(eq=False)
@@ -508,11 +528,20 @@ class WorkerFailed(TransactionError):
     @property
     def advice(self) -> Hint | None:
         """Without a transaction id there is no log."""
-        return Hint.READ_LOG if self.transaction else Hint.PLAN_AGAIN
+        return Hint.READ_LOG if self.transaction else Hint.TRY_AGAIN
 
     def sentence(self) -> str:
         """Return the reason."""
-        return f"The worker process failed: {self.reason.rstrip('.')}."
+        return f"The background process that applies changes failed: {self.reason.rstrip('.')}."
+
+
+def _index_text(index: str) -> str:
+    """Return how a sentence names an index; a tool or its configuration is no index."""
+    return f"the index {index}" if "://" in index else index
+
+
+def _capitalized(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _it_or_them(names: tuple[str, ...]) -> str:

@@ -376,7 +376,7 @@ def _clause(error: PkgwidgetsError) -> str:
     """Return why an error stopped a package, as the reason of a held-back one."""
     if isinstance(error, PlanImpossible):
         return error.explanation
-    return error.sentence().rstrip(".")
+    return error.clause()
 
 
 def _describe_moves(

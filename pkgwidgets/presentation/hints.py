@@ -27,6 +27,11 @@ _ALLOW_ALL = (
     "Allow changes to other packages with `--allow all`, or choose another version."
 )
 
+_READ_LOG = (
+    "The environment is unchanged. Plan again. The folder "
+    "`.pkgwidgets/txn/{transaction}` of the environment has the log of the change."
+)
+
 _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
     Hint.UNDO: {
         Face.PANEL: "Choose Undo to undo it.",
@@ -67,14 +72,17 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         ),
     },
     Hint.READ_LOG: {
+        Face.PANEL: _READ_LOG,
+        Face.CLI: _READ_LOG,
+        Face.MAGIC: _READ_LOG,
         Face.REST: (
-            "The environment is unchanged. Plan again, "
-            "or read `GET pkgwidgets/transactions/{transaction}`."
+            "The environment is unchanged. Plan again. "
+            "`GET pkgwidgets/transactions/{transaction}` has the log of the change."
         ),
     },
     Hint.NEW_SESSION: {
-        Face.CLI: "Fix these files, then run `pkgwidgets recover` to complete the rollback.",
-        Face.MAGIC: "Fix these files, then run `%packages recover` to complete the rollback.",
+        Face.CLI: "Fix this problem, then run `pkgwidgets recover` to complete the rollback.",
+        Face.MAGIC: "Fix this problem, then run `%packages recover` to complete the rollback.",
     },
     Hint.LIST_KERNELS: {
         Face.REST: (

@@ -10,7 +10,7 @@ from pkgwidgets.core.events import Event
 from pkgwidgets.core.hints import Hint
 from pkgwidgets.core.history import find_transaction, is_undo
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.core.transactions import Transaction, requester_text
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.hints import Face, render
 
@@ -192,6 +192,4 @@ class PlanController:
 
 
 def _begun_by(running: Transaction) -> str:
-    user, process = running.user, running.process
-    session = " in a ".join(filter(None, [user, process])) if user else f"a {process or 'session'}"
-    return f", started by {session}"
+    return f", started by {requester_text(running.user, running.process) or 'another session'}"

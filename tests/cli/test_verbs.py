@@ -236,7 +236,7 @@ def test_failed_upgrade_leaves_the_environment_unchanged(
             "Cannot uninstall sundrift: bedplanner requires it.",
         ),
         (("upgrade", "sprinkler", "--yes"), 2, "`pkgwidgets packages` lists what is installed."),
-        (("install", "sprinkler", "--yes"), 2, "sprinkler is not on http://127.0.0.1"),
+        (("install", "sprinkler", "--yes"), 2, "has no project sprinkler"),
         (("packages", "sprinkler"), 2, "sprinkler is not installed."),
         (
             ("undo", "--yes", "20200101"),

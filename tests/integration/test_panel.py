@@ -218,7 +218,7 @@ def test_install_form_shows_errors_and_stays_open(panel: PackagePanel) -> None:
     assert "../x" in panel.form.form["error"]
     click(panel.form, type="plan", name="nothing-there", version="")
     assert panel.wait(60)
-    assert panel.form.form["error"].startswith("nothing-there is not on http://")
+    assert panel.form.form["error"].startswith("The index http://")
     assert panel.plan_view.state == "hidden"
     click(panel.form, type="releases", name="nothing-there")
     assert panel.wait(60)

@@ -100,7 +100,9 @@ def test_withdrawn_project_does_not_block_other_upgrades(backend: Backend, garde
     plan = plan_upgrade(backend)
     assert changes_of(plan) == NEWER
     (held_back,) = plan.held_back
-    assert str(held_back) == f"Compost_Log 0.9.0: compost-log is not on {garden.index_url}"
+    assert str(held_back) == (
+        f"Compost_Log 0.9.0: the index {garden.index_url} has no project compost-log"
+    )
 
 
 def test_withdrawn_release_does_not_block_other_upgrades(backend: Backend, garden: Demo) -> None:
