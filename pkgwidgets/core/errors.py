@@ -29,7 +29,7 @@ from typing import Any, ClassVar, Self
 
 from .hints import Hint
 from .redaction import redact
-from .text import join_names
+from .text import capitalize_first, join_names
 
 _MAX_SHOWN_CHARACTERS = 80
 """Characters of a rejected text that are shown."""
@@ -181,7 +181,7 @@ class InvalidRequest(PkgwidgetsError):
     def sentence(self) -> str:
         """Quote the value; without a value, give only the reason."""
         if self.value is None and self.reason:
-            return f"{self.reason[0].upper()}{self.reason[1:]}."
+            return f"{capitalize_first(self.reason)}."
         why = f": {self.reason}" if self.reason else ""
         field = _FIELD_TEXTS.get(self.field, self.field)
         return f"{shown(self.value)} is not a valid {field}{why}."
@@ -220,7 +220,7 @@ class ProjectNotFound(PkgwidgetsError):
     def sentence(self) -> str:
         """Name the project and the index."""
         kind = "release" if " " in self.id else "project"
-        return f"{_capitalized(_index_text(self.index))} has no {kind} {self.id}."
+        return f"{capitalize_first(_index_text(self.index))} has no {kind} {self.id}."
 
 
 @dataclass(eq=False)
@@ -244,7 +244,7 @@ class IndexUnavailable(PkgwidgetsError):
     def sentence(self) -> str:
         """Name the index, the project with its page or file, and the reason."""
         if not self.project:
-            return f"{_capitalized(_index_text(self.index))} is not available: {self.reason}."
+            return f"{capitalize_first(_index_text(self.index))} is not available: {self.reason}."
         subject = f"file {self.file}" if self.file else "page"
         return f"The {subject} of {self.project} on {self.index} cannot be used: {self.reason}."
 
@@ -538,10 +538,6 @@ class WorkerFailed(TransactionError):
 def _index_text(index: str) -> str:
     """Return how a sentence names an index; a tool or its configuration is no index."""
     return f"the index {index}" if "://" in index else index
-
-
-def _capitalized(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _it_or_them(names: tuple[str, ...]) -> str:
