@@ -279,10 +279,10 @@ def _check_request(request: Request) -> None:
     if request.verb == "upgrade" and bool(request.names) is request.everything:
         reason = "give the packages to upgrade, or `--all` to upgrade all packages"
         raise InvalidRequest("name", None, f"{reason}, not both" if request.names else reason)
-    if request.verb == "plan" and request.everything:
-        if request.names or request.action != "upgrade":
-            reason = "`--all` plans an upgrade of all packages: give no name and no other action"
-            raise InvalidRequest("name", None, reason)
+    is_narrowed = bool(request.names) or request.action != "upgrade"
+    if request.verb == "plan" and request.everything and is_narrowed:
+        reason = "`--all` plans an upgrade of all packages: give no name and no other action"
+        raise InvalidRequest("name", None, reason)
     request.plan_request.check()
 
 
