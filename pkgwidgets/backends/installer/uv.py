@@ -18,8 +18,10 @@ from packaging.version import Version
 from pkgwidgets.backends.config import uv_config
 from pkgwidgets.backends.config.index_selection import SourceFactory
 from pkgwidgets.backends.environment import record
+from pkgwidgets.backends.environment.dist_info import DistInfoReader
 from pkgwidgets.backends.processes import process, temp_dirs
-from pkgwidgets.core.environment import Interpreter
+from pkgwidgets.backends.store import filesystem
+from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.errors import (
     InstallerUnavailable,
     InstallFailed,
@@ -136,7 +138,11 @@ class UvInstaller:
             raise self._install_error(completed)
 
     def install(self, plan: Plan, report: Report) -> None:
-        """Apply the plan to the environment, without the network; raise `InstallFailed`."""
+        """Apply the plan to the environment, without the network; raise `InstallFailed`.
+
+        uv does not remove a leftover `dist-info`, which has no RECORD, so that is done first.
+        """
+        self._remove_leftovers([c.id for c in plan.changes if c.before is not None])
         removed = [c.id for c in plan.changes if c.kind is ChangeKind.REMOVE]
         if removed:
             self._run_and_report(["uninstall", *self._python_option(), *removed], report)
@@ -148,6 +154,14 @@ class UvInstaller:
         self._remove_requested_marks(
             {change.id for change in plan.changes if not change.requested_after}
         )
+
+    def _remove_leftovers(self, names: Collection[NormalizedName]) -> None:
+        installed = DistInfoReader(self._interpreter).read() if names else {}
+        for name in names:
+            distribution = installed.get(name)
+            if isinstance(distribution, Distribution):
+                for leftover in distribution.leftovers:
+                    filesystem.remove_tree(leftover)
 
     def _remove_requested_marks(self, names: Collection[NormalizedName]) -> None:
         """Remove the REQUESTED files of dependencies: uv marks all projects that it installs."""
