@@ -134,6 +134,40 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.ALLOW_ALL,
     ),
     (
+        PlanImpossible(
+            ("pea==9",),
+            "",
+            ("bean",),
+            reasons=("bean 1, which is installed, requires pea<3",),
+            how_to_unblock="9, but bean → 2 changes too",
+            alternative="pea 2.4",
+        ),
+        "pea 9 cannot be installed: bean 1, which is installed, requires pea<3.",
+        Hint.UNBLOCK_OR_ALTERNATIVE,
+    ),
+    (
+        PlanImpossible(
+            ("pea==9",),
+            "",
+            ("bean",),
+            reasons=("bean 1, which is installed, requires pea<3",),
+            how_to_unblock="9, but bean → 2 changes too",
+        ),
+        "pea 9 cannot be installed: bean 1, which is installed, requires pea<3.",
+        Hint.UNBLOCK,
+    ),
+    (
+        PlanImpossible(
+            ("pea==9",),
+            "",
+            ("bean",),
+            reasons=("bean 1, which is installed, requires pea<3",),
+            alternative="pea 2.4",
+        ),
+        "pea 9 cannot be installed: bean 1, which is installed, requires pea<3.",
+        Hint.CHOOSE_ALTERNATIVE,
+    ),
+    (
         PlanImpossible(("everything",), "bean==1 depends on pea<1."),
         "The packages cannot be upgraded together: bean==1 depends on pea<1.",
         Hint.OTHER_VERSION,

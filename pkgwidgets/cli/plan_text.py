@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pkgwidgets.commands.grammar import Request
 from pkgwidgets.core.history import find_transaction, is_undo
 from pkgwidgets.core.plans import HeldBack, Plan
+from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.text import format_size, format_time, shorten_names
 from pkgwidgets.core.transactions import Transaction
 
@@ -78,5 +79,6 @@ def _undo_text(transaction: Transaction, history: Sequence[Transaction]) -> str:
 
 def _global_options(request: Request) -> list[str]:
     python = ["--python", request.python] if request.python is not None else []
-    index = ["--index-url", request.index_url] if request.index_url is not None else []
+    url = request.index_url or ""
+    index = ["--index-url", url] if url and redact(url) == url else []  # no credentials in a text
     return [*python, *index]

@@ -310,6 +310,12 @@ class PlanImpossible(PkgwidgetsError):
     """Installed packages that the explanation names and that `allow` kept unchanged."""
     has_no_release: bool = _added_later(False)
     """Whether no release of a project meets the request; the explanation is the whole sentence."""
+    reasons: tuple[str, ...] = _added_later(())
+    """What kept packages require instead of the requested version; () if that is not known."""
+    how_to_unblock: str = _added_later("")
+    """The version that `allow="all"` gives and the other changes; "" if that would not help."""
+    alternative: str = _added_later("")
+    """The newest release that the kept packages allow, with its project; "" if unknown."""
     code: ClassVar[str] = "plan-impossible"
     http_status: ClassVar[int] = 409
     exit_code: ClassVar[int] = 2
@@ -319,15 +325,24 @@ class PlanImpossible(PkgwidgetsError):
         """`allow="all"` helps only if packages were kept, and never against Requires-Python."""
         if _PYTHON_VERSION.search(self.explanation):
             return Hint.OTHER_PYTHON
+        if self.reasons:
+            return self._advice_for_blocked_version()
         return Hint.ALLOW_ALL if self.blockers else Hint.OTHER_VERSION
+
+    def _advice_for_blocked_version(self) -> Hint:
+        if not self.how_to_unblock:
+            return Hint.CHOOSE_ALTERNATIVE if self.alternative else Hint.OTHER_VERSION
+        return Hint.UNBLOCK_OR_ALTERNATIVE if self.alternative else Hint.UNBLOCK
 
     def sentence(self) -> str:
         """Name the request and give the explanation."""
         if self.has_no_release:
             return self.explanation
+        names = join_names([_EXACT.sub(r"\1 \2", text) for text in self.requirements])
+        if self.reasons:
+            return f"{names} cannot be installed: {'; '.join(self.reasons)}."
         if self.requirements == (EVERYTHING,):
             return f"The packages cannot be upgraded together: {self.explanation}"
-        names = join_names([_EXACT.sub(r"\1 \2", text) for text in self.requirements])
         return f"{names} cannot be installed together with what you have: {self.explanation}"
 
 

@@ -38,6 +38,11 @@ class Hint(StrEnum):
         "Nothing was changed. "
         'Allow changes to other packages with `allow="all"`, or choose another version.'
     )
+    UNBLOCK = 'Nothing was changed. With `allow="all"`: {how_to_unblock}.'
+    UNBLOCK_OR_ALTERNATIVE = (
+        'Nothing was changed. With `allow="all"`: {how_to_unblock}. Or choose {alternative}.'
+    )
+    CHOOSE_ALTERNATIVE = "Nothing was changed. Choose {alternative}."
     OTHER_VERSION = "Nothing was changed. Choose another version."
     OTHER_PYTHON = (
         "Nothing was changed. Choose another version, or an environment with another Python."

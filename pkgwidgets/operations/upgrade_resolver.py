@@ -158,7 +158,7 @@ class UpgradeResolver:
             )
             if name not in resolution:
                 return ""
-            return _describe_moves(
+            return describe_moves(
                 resolution[name], [(other, resolution[other]) for other in others]
             )
         return ""
@@ -382,7 +382,7 @@ def _clause(error: PkgwidgetsError) -> str:
     return error.clause()
 
 
-def _describe_moves(
+def describe_moves(
     reached: Version | None, others: Sequence[tuple[NormalizedName, Version | None]]
 ) -> str:
     """Describe what a wider plan would change: `3.1.1, but streamlit → 1.67.0 changes too`."""

@@ -27,6 +27,13 @@ _ALLOW_ALL = (
     "Allow changes to other packages with `--allow all`, or choose another version."
 )
 
+_UNBLOCK = {
+    Face.PANEL: "Nothing was changed. With changes to other packages: {how_to_unblock}.",
+    Face.CLI: "Nothing was changed. With `--allow all`: {how_to_unblock}.",
+    Face.MAGIC: "Nothing was changed. With `--allow all`: {how_to_unblock}.",
+    Face.REST: 'Nothing was changed. With `"allow": "all"`: {how_to_unblock}.',
+}
+
 _READ_LOG = (
     "The environment is unchanged. Plan again. The folder "
     "`.pkgwidgets/txn/{transaction}` of the environment has the log of the change."
@@ -61,6 +68,10 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
             "Nothing was changed. "
             'Allow changes to other packages with `"allow": "all"`, or choose another version.'
         ),
+    },
+    Hint.UNBLOCK: _UNBLOCK,
+    Hint.UNBLOCK_OR_ALTERNATIVE: {
+        face: f"{text} Or choose {{alternative}}." for face, text in _UNBLOCK.items()
     },
     Hint.OTHER_INTERPRETER: {
         Face.PANEL: "Nothing was changed. Choose a kernel whose Python starts.",

@@ -27,6 +27,9 @@ _SERVICE_PREAMBLE = "from pkgwidgets import PackageService\n\nservice = PackageS
 
 ApplyChange = Callable[[Callable[[Event], None]], Transaction]
 
+_UNBLOCKING = (Hint.ALLOW_ALL, Hint.UNBLOCK, Hint.UNBLOCK_OR_ALTERNATIVE)
+"""The advice that the button "Allow changes to other packages" follows."""
+
 
 class PlanController:
     """Plans in the plan view, applies in the task view, and calls `on_finished` after each change.
@@ -156,7 +159,7 @@ class PlanController:
             )
             needed_by = panel_request.format_names(error.needed_by)
             unlock = f"Uninstall {needed_by} as well"
-        elif error.advice is Hint.ALLOW_ALL and request.widen is not None:
+        elif error.advice in _UNBLOCKING and request.widen is not None:
             unlock = ALLOW_ALL
         if on_failure is not None and not unlock:
             on_failure(render(error, Face.PANEL))

@@ -92,7 +92,7 @@ def test_plan_changes_nothing(run: Run, garden: Demo, tree: Oracle) -> None:
     before = tree(garden.folder / "env")
     done = run("plan", "raintable")
     assert done.returncode == 0
-    assert rows(done)["raintable"].split()[:4] == ["raintable", "upgrade", "2.0.0", "2.4.0"]
+    assert "\nraintable  upgrade  2.0.0  2.4.0  " in done.stdout
     assert (
         "raintable goes to 2.4.0, not 3.1.0: blocked by allotboard 1.40.0 (raintable<3). "
         "With --allow all: 3.1.0, but allotboard → 1.67.0 changes too.\n" in done.stdout
@@ -237,7 +237,7 @@ def test_failed_upgrade_leaves_the_environment_unchanged(
         (
             ("plan", "raintable", "--version", "3.1.0"),
             2,
-            "Allow changes to other packages with `--allow all`, or ",
+            "With `--allow all`: 3.1.0, but ",
         ),
         (("plan", "coldframe", "--version", "2.0.0"), 2, "Choose another version, or an "),
         (("plan", "raintable", "--version", "9"), 2, "raintable 9 does not exist; the newest is "),
