@@ -166,7 +166,9 @@ def connect_for_request(request: ApplyRequest) -> Backend:
     given_sources = request.sources
     configured = index_selection.configured_indexes(uv.find_uv, request.interpreter.prefix)
     sources = configured if given_sources is None else lambda: given_sources
-    return _backend(request.interpreter, sources, request.asked_by)
+    backend = _backend(request.interpreter, sources, request.asked_by)
+    checker = SubprocessImportChecker(request.interpreter, variables=request.variables)
+    return replace(backend, import_checker=checker)
 
 
 def _backend(

@@ -75,6 +75,18 @@ class Records(Protocol):
         Raises `EnvironmentRefused` for a RECORD that is missing or names files of others.
         """
 
+    def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
+        """Return those of `paths` that a distribution owns which the plan does not change."""
+
+    def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
+        """Raise `EnvironmentRefused` if a file of code in `replaced` is another distribution's."""
+
+    def edited_files(self, names: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
+        """Return the files that were edited after they were installed.
+
+        Each maps to the path where the edited version is to be kept; None if it is not kept.
+        """
+
     def unchangeable_reasons(
         self, names: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:
@@ -187,12 +199,33 @@ class SavePoint(Restorable, Protocol):
         Calls `tick` regularly; if that raises, nothing is saved.
         """
 
+    def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
+        """Restore those of `paths` that were saved and are missing now; return the failed ones."""
+
+    def keep_beside(self, copies: Mapping[Path, Path]) -> tuple[str, ...]:
+        """Copy saved files that were replaced or removed to new paths; return the failed ones."""
+
+    def differing(self) -> frozenset[Path]:
+        """Return the saved files that exist with another content now."""
+
     def paths(self) -> frozenset[Path]:
         """Return every saved path, absent ones too."""
 
 
 NOT_TRIED = "there was no time to check it"
 """The error of a module that an import check left out."""
+NEEDS = "not tried: it needs "
+"""The begin of the error of a module that lacks something outside of the environment."""
+
+
+def is_untried(error: str) -> bool:
+    """Return whether the error of an import check says that a module could not be tried."""
+    return error == NOT_TRIED or error.startswith(NEEDS)
+
+
+def what_is_needed(error: str) -> str:
+    """Return what a module lacks outside of the environment; "" for any other error."""
+    return error.removeprefix(NEEDS) if error.startswith(NEEDS) else ""
 
 
 class ImportChecker(Protocol):

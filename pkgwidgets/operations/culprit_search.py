@@ -84,6 +84,7 @@ class _CulpritSearch:
         self._held_back: dict[NormalizedName, HeldBack] = {}
         self._culprits: dict[NormalizedName, ComparedCell | None] = {}
         self._rehearsed: dict[ChangeSet, Rehearsal] = {}
+        self._needs: Mapping[str, str] = {}
         self._unstable: set[CellKey] = set()
 
     def run(self) -> CulpritSearchResult:
@@ -97,7 +98,9 @@ class _CulpritSearch:
                 after = self._rehearsals.metadata(plan, stage)
             if rehearsal.passed or not plan:
                 return CulpritSearchResult(
-                    plan=replace(plan, notes=(*plan.notes, *_notes(rehearsal))),
+                    plan=replace(
+                        plan, notes=(*plan.notes, *self._need_notes(), *_notes(rehearsal))
+                    ),
                     rehearsal=rehearsal,
                     culprits=self._culprits,
                     rehearsals=self._rehearsals.count,
@@ -136,13 +139,20 @@ class _CulpritSearch:
         unstable = cell.is_regression and (cell.notebook, cell.number) in self._unstable
         return replace(cell, verdict=Verdict.FLAKY) if unstable else cell
 
+    def _need_notes(self) -> tuple[str, ...]:
+        """Name the modules of the last plan that lack something outside of the environment."""
+        return tuple(
+            f"{module} was not tried: it needs {what}" for module, what in self._needs.items()
+        )
+
     def _hold_back_import_failures(self, plan: Plan, stage: Path) -> bool:
         """Hold back upgrades that cannot be imported; tell whether there were any."""
         if not plan:
             return False
-        problems, _ = verification.problems_before(
+        problems, baseline = verification.problems_before(
             self._backend, plan, stage if plan.pins else None, self._report
         )
+        self._needs = baseline.needs
         any_held = False
         for change in plan.changes:
             release = f"{change.name} {change.after}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,12 +49,14 @@ class ApplyRequest:
 
     `interpreter` is as the starter sees it. `sources` are resolved by the starter, because their
     configuration may not exist where the worker runs; None if the plan needs no index.
+    `variables` are those that modules see when they are imported, without credentials.
     """
 
     plan: Plan
     interpreter: Interpreter
     sources: IndexSources | None
     asked_by: str
+    variables: Mapping[str, str] | None = None
 
     def to_text(self) -> str:
         """Return the request as JSON text for `from_text`."""
@@ -65,6 +67,8 @@ class ApplyRequest:
             "sources": None if self.sources is None else _SOURCES.to_json(self.sources),
             "asked_by": self.asked_by,
         }
+        if self.variables is not None:
+            values["variables"] = dict(self.variables)
         return json.dumps(values)
 
     @classmethod
@@ -78,6 +82,7 @@ class ApplyRequest:
             interpreter=_INTERPRETER.from_json(json.loads(values["interpreter"])),
             sources=None if values["sources"] is None else _SOURCES.from_json(values["sources"]),
             asked_by=str(values["asked_by"]),
+            variables=values.get("variables"),
         )
 
 
@@ -111,6 +116,7 @@ class WorkerLauncher:
             interpreter=self._environment,
             sources=self._sources_for(plan),
             asked_by=initiator.kind(sys.argv[0]),
+            variables=process.program_environment(),
         )
         try:
             argv = [sys.executable, "-I", "-c", _MAIN, self._entry_point, *_package_folders()]
