@@ -232,7 +232,7 @@ def test_failed_upgrade_leaves_the_environment_unchanged(
         (
             ("plan", "--install", "raintable==3.1.0"),
             2,
-            "raintable 3.1.0 cannot be installed together with what you have: ",
+            "raintable 3.1.0 cannot be installed: allotboard 1.40.0, which is installed, ",
         ),
         (
             ("plan", "raintable", "--version", "3.1.0"),
