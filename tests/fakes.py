@@ -35,6 +35,7 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ProjectAnswered, Report, ResolveRequest, no_report
+from pkgwidgets.core.limits import NO_LIMITS, Limits
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.releases import Release, Wheel
 from pkgwidgets.core.transactions import Outcome, Transaction
@@ -604,7 +605,8 @@ class FakeInstaller:
             for name, distribution in self._environment.distributions().items()
             if isinstance(distribution, Distribution)
         }
-        keep = _specifiers((*question.keep, *question.limits))
+        configured = [limit.requirement for limit in question.configured.constraints]
+        keep = _specifiers((*question.keep, *question.constraints, *configured))
         requirements = sorted(
             (
                 requirement
@@ -641,12 +643,13 @@ class FakeInstaller:
         self,
         requirement: str,
         *,
-        limits: Sequence[str] = (),
+        constraints: Sequence[str] = (),
         ignored: Collection[NormalizedName] = (),
+        configured: Limits = NO_LIMITS,
     ) -> frozenset[NormalizedName]:
         self._raise_if_down()
         parsed = Requirement(requirement)
-        solution = self._solve([parsed], {}, _specifiers(limits), {})
+        solution = self._solve([parsed], {}, _specifiers(constraints), {})
         if solution is None:
             raise PlanImpossible((requirement,), f"{requirement} cannot be had.")
         return frozenset(solution) - {canonicalize_name(parsed.name), *ignored}

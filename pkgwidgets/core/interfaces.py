@@ -18,7 +18,9 @@ from .events import Event
 from .index_query import IndexQuery
 from .installed_metadata import InstalledMetadata
 from .kernels import Kernel
+from .limits import NO_LIMITS, Limits, no_limits
 from .plans import Plan
+from .projects import OwningProject, no_project
 from .releases import Release
 from .transactions import Transaction
 
@@ -297,18 +299,20 @@ class ResolveRequest:
     """The input of a resolution.
 
     `requirements` must be met, and `keep` are exact versions that must not change. `upgrade` are
-    packages to bring to the newest version that the rest allows.
+    packages to bring to the newest version that the rest allows. `configured` is the user's.
     """
 
     requirements: tuple[str, ...]
     keep: tuple[str, ...] = ()
     upgrade: tuple[NormalizedName, ...] = ()
-    limits: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
     """Requirements on packages that need not be in the solution."""
     ignored: tuple[NormalizedName, ...] = ()
     """Packages to leave out of the resolution: their pages cannot be read."""
     metadata: tuple[InstalledMetadata, ...] = ()
     """Installed releases whose own metadata is not to be read."""
+    configured: Limits = NO_LIMITS
+    """What the configuration of uv or pip allows."""
 
     def kept_names(self, explanation: str) -> tuple[str, ...]:
         """Return the names in `keep` that an explanation mentions with a version."""
@@ -332,12 +336,13 @@ class Installer(Protocol):
         self,
         requirement: str,
         *,
-        limits: Sequence[str] = (),
+        constraints: Sequence[str] = (),
         ignored: Collection[NormalizedName] = (),
+        configured: Limits = NO_LIMITS,
     ) -> frozenset[NormalizedName]:
         """Return all direct and indirect dependencies of a requirement, without itself.
 
-        `limits` and `ignored` are as in `ResolveRequest`.
+        `constraints`, `ignored` and `configured` are as in `ResolveRequest`.
         """
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
@@ -426,3 +431,7 @@ class Backend:
     worker: Worker | None = None
     undo_modules: tuple[str, ...] = ()
     """The modules of pkgwidgets that an undo needs; a plan that changes it must keep them."""
+    limits: Callable[[], Limits] = no_limits
+    """Reads the limits that the configuration sets now."""
+    project: Callable[[], OwningProject | None] = no_project
+    """Finds the project that the environment belongs to."""

@@ -285,7 +285,9 @@ def _independent_groups(backend: Backend, plan: Plan, after: _After) -> list[lis
 
 def _dependency_order(backend: Backend, plan: Plan, after: _After) -> list[NormalizedName]:
     markers = backend.environment.interpreter.markers
-    requirements = dependency_graph.active_requirements(after, markers)
+    requirements = dependency_graph.active_requirements(
+        after, markers, backend.limits().requires_of
+    )
     remaining = {change.id for change in plan.changes}
     ordered: list[NormalizedName] = []
 
@@ -307,7 +309,8 @@ def _closure(
     """Return a function that adds to changes those that keep all requirements met."""
     markers = backend.environment.interpreter.markers
     before = backend.environment.distributions()
-    already_unmet = dependency_graph.unmet_in(before, markers)
+    requires_of = backend.limits().requires_of
+    already_unmet = dependency_graph.unmet_in(before, markers, requires_of)
     changed = {change.id for change in plan.changes}
 
     def close(names: frozenset[NormalizedName]) -> frozenset[NormalizedName]:
@@ -318,7 +321,7 @@ def _closure(
             mixed |= {name: distribution for name, distribution in after.items() if name in names}
             newly_unmet = dependency_graph.newly_unmet(
                 already_unmet,
-                dependency_graph.active_requirements(mixed, markers),
+                dependency_graph.active_requirements(mixed, markers, requires_of),
                 dependency_graph.installed_versions(mixed),
             )
             added = {

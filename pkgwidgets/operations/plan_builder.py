@@ -124,7 +124,11 @@ def build_plan(
     from_save_point: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Plan:
-    """Return the plan of these changes, tied to the environment as it is now."""
+    """Return the plan of these changes, tied to the environment as it is now.
+
+    Its notes warn of a project whose tool would revert them; an undo may do the same as the tool.
+    """
+    project = snapshot.backend.project() if changes and undoes is None else None
     return Plan(
         requested=requested,
         changes=tuple(changes),
@@ -136,7 +140,11 @@ def build_plan(
         commands=equivalent_commands(snapshot, changes),
         undoes=undoes,
         from_save_point=from_save_point,
-        notes=notes if from_save_point else (*notes, *_notes(snapshot, changes)),
+        notes=(
+            *notes,
+            *(() if from_save_point else _notes(snapshot, changes)),
+            *(() if project is None else (project.warning,)),
+        ),
     )
 
 

@@ -247,7 +247,9 @@ class _AffectedPackages:
     @cached_property
     def _active_requirements(self) -> dependency_graph.ActiveRequirements:
         return dependency_graph.active_requirements(
-            self._installed, self._backend.environment.interpreter.markers
+            self._installed,
+            self._backend.environment.interpreter.markers,
+            self._backend.limits().requires_of,
         )
 
     def _modules(self, names: Collection[NormalizedName]) -> Modules:
@@ -369,9 +371,10 @@ def _lost_requirements(
     backend: Backend, before: dependency_graph.Installed, after: dependency_graph.Installed
 ) -> tuple[str, ...]:
     markers = backend.environment.interpreter.markers
+    requires_of = backend.limits().requires_of
     problems = dependency_graph.newly_unmet(
-        dependency_graph.unmet_in(before, markers),
-        dependency_graph.active_requirements(after, markers),
+        dependency_graph.unmet_in(before, markers, requires_of),
+        dependency_graph.active_requirements(after, markers, requires_of),
         dependency_graph.installed_versions(after),
     )
     return tuple(sorted(map(str, problems)))

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def driver(letter: str, version: str) -> BuiltWheel:
-    """As nvidia-*-cu12, whose later releases have no `nvidia/__init__.py`."""
+    """Return a wheel like nvidia-*-cu12; later releases have no `nvidia/__init__.py`."""
     files = {f"nv/{letter}/__init__.py": "", f"nv/{letter}/lib.py": f"x = {version}\n"}
     if version == "1.0":
         files["nv/__init__.py"] = ""

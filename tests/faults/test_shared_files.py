@@ -1,4 +1,4 @@
-"""Files that several distributions own: the others keep them, and every way back is exact."""
+"""Files that several distributions own: the others keep them, and each undo is exact."""
 
 from __future__ import annotations
 

@@ -51,8 +51,8 @@ class FolderSavePoint:
         """Save these paths durably, missing ones too; return the size of the files in bytes.
 
         Files are hard-linked, because installers replace files and do not rewrite them. Files
-        that may be edited in place, or cannot be linked, are copied; of a link to a file outside
-        of the prefix, the content is copied, too. `tick` is called regularly.
+        that may be edited in place, or cannot be linked, are copied. Of a link to a file outside
+        of the prefix, the content is copied. `tick` is called regularly.
         Raises `DiskFailed`, and what `tick` raises; then nothing counts as saved.
         """
         with as_disk_failed(self._folder.name):

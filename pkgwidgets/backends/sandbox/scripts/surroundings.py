@@ -27,6 +27,7 @@ _MISSING = (
         "a library of a graphics driver",
     ),
     (
+        # quoted from CUDA, PyTorch and CuPy
         r"no CUDA GPUs are available|no CUDA-capable device|found no NVIDIA driver"
         r"|CUDA driver (version is insufficient|initialization failed)|CUDA_ERROR_NO_DEVICE"
         r"|cudaErrorNoDevice|cudaErrorInsufficientDriver|NVMLError|no (HIP|ROCm) GPUs? ",
@@ -44,7 +45,7 @@ def find_missing_surroundings(
     error: BaseException | None,
     environ_code: CodeType = _ENVIRON_CODE,
 ) -> str:
-    """Return what an import lacks outside of the environment; "" if it fails by itself."""
+    """Return what an import lacks outside of the environment; "" if the cause is inside."""
     import re
 
     for _ in range(10):
