@@ -84,6 +84,7 @@ def _how_to_unblock(
     try:
         resolution = resolutions.resolve(
             snapshot,
+            configured=snapshot.kept_limits((name,)),
             instead={name: requirement} if is_installed else {},
             added=() if is_installed else (requirement,),
             keep=snapshot.pins((), free=True),

@@ -231,7 +231,7 @@ def test_unexpected_status_is_reported(server: FakeServer, index: SimpleIndex, s
     server.status = status
     error = failure(index)
     assert isinstance(error, IndexUnavailable)
-    assert error.reason == f"it answered {status}"
+    assert error.reason == f"it answered HTTP {status}"
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def test_impossible_version_is_explained(
     assert caught.value.requirements == (f"{name}=={version}",)
     assert caught.value.explanation
     assert caught.value.blockers == blockers
-    assert (caught.value.advice is Hint.ALLOW_ALL) is bool(blockers)
+    assert (caught.value.advice is Hint.UNBLOCK_OR_ALTERNATIVE) is bool(blockers)
     assert kit.tree() == before
 
 
