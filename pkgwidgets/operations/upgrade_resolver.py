@@ -161,7 +161,7 @@ class UpgradeResolver:
             )
             if name not in resolution:
                 return ""
-            return _describe_moves(
+            return describe_moves(
                 resolution[name], [(other, resolution[other]) for other in others]
             )
         return ""
@@ -422,10 +422,10 @@ def _clause(error: PkgwidgetsError) -> str:
     """Return why an error stopped a package, as the reason of a held-back one."""
     if isinstance(error, PlanImpossible):
         return error.explanation
-    return error.sentence().rstrip(".")
+    return error.clause()
 
 
-def _describe_moves(
+def describe_moves(
     reached: Version | None, others: Sequence[tuple[NormalizedName, Version | None]]
 ) -> str:
     """Describe what a wider plan would change: `3.1.1, but streamlit → 1.67.0 changes too`."""

@@ -204,7 +204,8 @@ def test_error_in_a_cell_is_one_line(shell: InteractiveShell) -> None:
     error = run("%packages upgrade ../x").error_in_exec
     assert isinstance(error, PkgwidgetsError)
     assert error._render_traceback_() == [
-        "InvalidRequest: '../x' is not a valid name. Nothing was changed."
+        "InvalidRequest: '../x' is not a valid package name: "
+        "use letters, digits, '.', '_' and '-'. Nothing was changed."
     ]
 
 
