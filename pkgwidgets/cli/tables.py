@@ -8,7 +8,7 @@ from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.text import format_day, format_size, format_time
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.presentation.change_text import change_kind, change_reason
+from pkgwidgets.presentation.change_text import change_kind, change_reason, outcome_word
 from pkgwidgets.presentation.row_actions import row_action
 from pkgwidgets.presentation.text_table import TextTable
 
@@ -68,7 +68,7 @@ def history(transactions: Sequence[Transaction]) -> TextTable:
             (
                 transaction.id,
                 format_time(transaction.started),
-                transaction.outcome.value,
+                outcome_word(transaction),
                 ", ".join(map(str, transaction.changes)),
                 " in a ".join(filter(None, (transaction.user, transaction.process))),
                 transaction.error or "",

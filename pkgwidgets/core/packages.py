@@ -66,11 +66,18 @@ class PackageInfo(HtmlRepr):
     summary: str = ""
     links: tuple[tuple[str, str], ...] = ()
     error: str | None = None
+    incomplete: bool = False
+    """Whether an incomplete rollback left it neither old nor new."""
 
     @property
     def id(self) -> NormalizedName:
         """The normalised name."""
         return canonicalize_name(self.name)
+
+    @property
+    def has_failed_change(self) -> bool:
+        """Whether its last change failed and was rolled back: the package itself is intact."""
+        return self.status is PackageStatus.ERROR and self.version != "" and not self.incomplete
 
     @property
     def update_available(self) -> bool | None:

@@ -17,6 +17,11 @@ def change_kind(change: Change) -> str:
     return "uninstall" if change.kind is ChangeKind.REMOVE else change.kind.value
 
 
+def outcome_word(transaction: Transaction) -> str:
+    """Return the outcome of a transaction as a table shows it: a cancelled one is named so."""
+    return "cancelled" if was_cancelled(transaction) else transaction.outcome.value
+
+
 def outcome_text(transaction: Transaction) -> str:
     """Return how a transaction ended, as a sentence or two."""
     match transaction.outcome:

@@ -36,7 +36,7 @@ class Result:
     error: str | None
 
 
-PACKAGE = JsonShape(PackageInfo, computed=("id", "update_available"))
+PACKAGE = JsonShape(PackageInfo, computed=("id", "update_available"), without=("incomplete",))
 RESTART = JsonShape(Restart, without=("required", "reasons"))
 PLAN = JsonShape(
     Plan,

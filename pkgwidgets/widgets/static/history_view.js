@@ -6,7 +6,7 @@ import { button, focusedIn, h, setText } from "./dom.js";
 import { agoNode, agoText, countNoun, durationText } from "./formats.js";
 import { LABELS } from "./labels.js";
 
-const ENTRY_MARKS = { committed: "✓", "rolled back": "↶", broken: "✕", started: "…" };
+const ENTRY_MARKS = { committed: "✓", "rolled back": "↶", cancelled: "↶", broken: "✕", started: "…" };
 const OUTCOME_WORDS = { committed: "done", started: "in progress", broken: "incomplete" };
 const MAX_NAMED_CHANGES = 6; // per transaction; the others are counted
 
