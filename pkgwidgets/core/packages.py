@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -66,8 +66,8 @@ class PackageInfo(HtmlRepr):
     summary: str = ""
     links: tuple[tuple[str, str], ...] = ()
     error: str | None = None
-    incomplete: bool = False
-    """Whether an incomplete rollback left it neither old nor new."""
+    has_incomplete_rollback: bool = field(default=False, repr=False)
+    """Whether an incomplete rollback left it neither old nor new; not part of JSON."""
 
     @property
     def id(self) -> NormalizedName:
@@ -77,7 +77,11 @@ class PackageInfo(HtmlRepr):
     @property
     def has_failed_change(self) -> bool:
         """Whether its last change failed and was rolled back: the package itself is intact."""
-        return self.status is PackageStatus.ERROR and self.version != "" and not self.incomplete
+        return (
+            self.status is PackageStatus.ERROR
+            and self.version != ""
+            and not self.has_incomplete_rollback
+        )
 
     @property
     def update_available(self) -> bool | None:

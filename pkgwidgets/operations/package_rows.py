@@ -176,7 +176,7 @@ class PackageRowBuilder:
             summary=distribution.summary,
             links=distribution.links,
             error=redact("; ".join(filter(None, (failed, newest.problem)))) or None,
-            incomplete=self._is_incomplete(name),
+            has_incomplete_rollback=self._has_incomplete_rollback(name),
         )
 
     def _newest(self, distribution: Distribution, answer: ProjectResult | None) -> _Newest:
@@ -249,7 +249,7 @@ class PackageRowBuilder:
             return PackageStatus.INSTALLING if installing else PackageStatus.UPGRADING, None
         return PackageStatus.ERROR, last.error
 
-    def _is_incomplete(self, name: NormalizedName) -> bool:
+    def _has_incomplete_rollback(self, name: NormalizedName) -> bool:
         last = self.last_transactions.get(name)
         return last is not None and last.outcome is Outcome.INCOMPLETE
 

@@ -49,7 +49,7 @@ def row_action(info: PackageInfo) -> RowAction:
         return RowAction(note=f"{info.status.value}…")
     if info.origin is not Origin.INDEX:
         return RowAction(note=ORIGIN_REASONS[info.origin].note)
-    if info.incomplete:
+    if info.has_incomplete_rollback:
         return RowAction(note="rollback incomplete")
     # Without a version the distribution itself is unreadable, and a retry changes nothing.
     has_failed = info.status is PackageStatus.ERROR

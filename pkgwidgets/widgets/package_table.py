@@ -175,7 +175,7 @@ def is_changeable(info: PackageInfo) -> bool:
         info.origin is Origin.INDEX
         and info.status in _SETTLED_STATUSES
         and info.version != ""
-        and not info.incomplete
+        and not info.has_incomplete_rollback
     )
 
 

@@ -51,8 +51,8 @@ def test_rehearsal_returns_a_frame_and_changes_nothing(
     assert "no attribute 'frost_tonight'" in str(frame.loc[1, "after"])
     assert tree(service.prefix) == before
     texts = {event.text for event in events}
-    assert "rehearsing story.ipynb as it is, cell 2 of 2" in texts
-    assert "rehearsing story.ipynb with the plan, cell 2 of 2" in texts
+    assert "rehearsing story.ipynb with the installed versions, cell 2 of 2" in texts
+    assert "rehearsing story.ipynb with the new versions, cell 2 of 2" in texts
     assert type(frame[["cell"]]) is pd.DataFrame
     assert not isinstance(frame[frame.verdict != "same"], RehearsalFrame)
     assert service.values.history() == ()

@@ -94,7 +94,11 @@ def test_row_after_a_failed_change_tells_whether_the_package_is_intact(
     version: str, incomplete: bool, is_intact: bool
 ) -> None:
     package = PackageInfo(
-        name="pea", version=version, status=PackageStatus.ERROR, error="no", incomplete=incomplete
+        name="pea",
+        version=version,
+        status=PackageStatus.ERROR,
+        error="no",
+        has_incomplete_rollback=incomplete,
     )
     assert row(package).get("failed", False) is is_intact
 
@@ -145,7 +149,9 @@ def test_row_details_have_dates_path_and_links() -> None:
         PackageInfo(name="pea", version="1.0", origin=Origin.EDITABLE),
         PackageInfo(name="pea", version="1.0", status=PackageStatus.UPGRADING),
         PackageInfo(name="pea", version="", status=PackageStatus.ERROR, error="unreadable"),
-        PackageInfo(name="pea", version="1.0", status=PackageStatus.ERROR, incomplete=True),
+        PackageInfo(
+            name="pea", version="1.0", status=PackageStatus.ERROR, has_incomplete_rollback=True
+        ),
     ],
 )
 def test_unchangeable_package_offers_no_change(fixed: PackageInfo) -> None:

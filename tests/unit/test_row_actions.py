@@ -38,7 +38,7 @@ def info(
         origin=origin,
         loaded_version=loaded,
         error=error,
-        incomplete=incomplete,
+        has_incomplete_rollback=incomplete,
     )
 
 
