@@ -74,7 +74,8 @@ def test_outcome_says_what_was_done(
 ) -> None:
     shown = ProgressView(lambda message: None)
     shown.begin("Upgrading")
-    shown.finish(transaction(*changes, undoes=undoes), is_undo=is_undo)
+    committed = replace(transaction(*changes, undoes=undoes), outcome=Outcome.COMMITTED)
+    shown.finish(committed, is_undo=is_undo)
     outcome = shown.task["outcome"]
     assert outcome["text"] == text
     assert outcome["undo"] == ("" if not changes else "Redo" if is_undo else "Undo")
