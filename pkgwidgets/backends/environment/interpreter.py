@@ -85,4 +85,5 @@ def _parse_facts(python: Path, facts: Mapping[str, Any]) -> Interpreter:
         tags=tuple(facts["tags"]),
         externally_managed=facts["externally_managed"],
         stdlib=Path(facts["stdlib"]),
+        stage_moves=facts["stage_moves"],
     )
