@@ -223,8 +223,16 @@ class FakeRecords:
     def staged(self, stage: Path) -> Mapping[NormalizedName, Distribution | Unreadable]:
         return FakeEnvironment(self._disk, stage).distributions()
 
+    def unhashed(
+        self, ids: Collection[NormalizedName], stage: Path
+    ) -> Mapping[NormalizedName, tuple[str, ...]]:
+        return {}
+
     def damage(
-        self, plan: Plan, others: Mapping[NormalizedName, Collection[Path]] | None = None
+        self,
+        plan: Plan,
+        others: Mapping[NormalizedName, Collection[Path]] | None = None,
+        stage: Path | None = None,
     ) -> tuple[str, ...]:
         paths = {path: name for name, paths in (others or {}).items() for path in paths}
         problems = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -16,10 +15,9 @@ from packaging.version import InvalidVersion, Version
 
 from .environment import Interpreter
 from .releases import Release, Wheel
+from .requirement_text import read_specifiers
 from .versions import admits
 
-_ORDERED_WILDCARD = re.compile(r"((?:[<>]=?|~=)\s*[\d.]*\d)\.\*", re.ASCII)
-"""An ordered comparison with a wildcard, which PEP 440 does not allow."""
 _NO_PYTHON = SpecifierSet("<0.dev0")
 
 
@@ -121,15 +119,12 @@ def _supports_python(wheel: Wheel, interpreter: Interpreter) -> bool:
 _python = lru_cache(maxsize=16)(Version)
 
 
-@lru_cache(maxsize=4096)
 def parse_requires_python(text: str | None) -> SpecifierSet | None:
     """Parse `requires-python` (PEP 345) as uv does: `>=3.6.*` is common and means `>=3.6`.
 
-    A text that cannot be parsed gives a specifier that no Python meets.
+    A text that uv cannot read gives a specifier that no Python meets: uv ignores such a file.
     """
-    if not text:
+    if not text or not text.strip():
         return None
-    try:
-        return SpecifierSet(_ORDERED_WILDCARD.sub(r"\1", text))
-    except ValueError:  # no specifier, or a number with too many digits
-        return _NO_PYTHON
+    specifiers = read_specifiers(text)
+    return _NO_PYTHON if specifiers is None else specifiers

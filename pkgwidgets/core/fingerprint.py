@@ -84,7 +84,10 @@ def _difference(
 
 def _distribution_digest(distribution: Distribution | Unreadable) -> str:
     if isinstance(distribution, Unreadable):
-        return short_hash(f"{distribution.path} {distribution.reason}", _HASH_BYTES)
+        return short_hash(
+            " ".join([str(distribution.path), distribution.reason, *distribution.requires]),
+            _HASH_BYTES,
+        )
     facts = (
         distribution.path,
         distribution.origin,
@@ -93,5 +96,6 @@ def _distribution_digest(distribution: Distribution | Unreadable) -> str:
         distribution.installed,
         distribution.requested,
         *distribution.requires,
+        *distribution.leftovers,
     )
     return short_hash(" ".join(map(str, facts)), _HASH_BYTES)

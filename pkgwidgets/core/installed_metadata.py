@@ -22,6 +22,7 @@ from .dependency_graph import (
     without_marker,
 )
 from .environment import Distribution
+from .requirement_text import read_requirement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +62,7 @@ def replaced_metadata(
 
 
 def _has_unusual_requirement(distribution: Distribution) -> bool:
-    requirements = map(parse_requirement, distribution.requires)
+    requirements = map(read_requirement, distribution.requires)
     return any(requirement is None or requirement.url for requirement in requirements)
 
 

@@ -92,12 +92,21 @@ class Records(Protocol):
         """
 
     def damage(
-        self, plan: Plan, others: Mapping[NormalizedName, Collection[Path]] | None = None
+        self,
+        plan: Plan,
+        others: Mapping[NormalizedName, Collection[Path]] | None = None,
+        stage: Path | None = None,
     ) -> tuple[str, ...]:
         """Return the files that the plan installed and that differ from RECORD, by hash.
 
-        Also return the missing files of `others`, the distributions that share folders with it.
+        A file without a hash is compared with the staged one. Also return the missing files of
+        `others`, the distributions that share folders with it.
         """
+
+    def unhashed(
+        self, ids: Collection[NormalizedName], stage: Path
+    ) -> Mapping[NormalizedName, tuple[str, ...]]:
+        """Return the staged files for which RECORD has no hash, or a weak one, if any."""
 
     def modules(
         self, names: Collection[NormalizedName], stage: Path | None = None

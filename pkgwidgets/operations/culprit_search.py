@@ -97,7 +97,7 @@ class _CulpritSearch:
                 after = self._rehearsals.metadata(plan, stage)
             if rehearsal.passed or not plan:
                 return CulpritSearchResult(
-                    plan=replace(plan, notes=_notes(rehearsal)),
+                    plan=replace(plan, notes=(*plan.notes, *_notes(rehearsal))),
                     rehearsal=rehearsal,
                     culprits=self._culprits,
                     rehearsals=self._rehearsals.count,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -24,6 +24,7 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
+from pkgwidgets.core.text import escape_hidden, shorten_names
 
 from .snapshot import EnvironmentSnapshot, ProjectResults
 
@@ -132,8 +133,25 @@ def build_plan(
         commands=equivalent_commands(snapshot, changes),
         undoes=undoes,
         from_save_point=from_save_point,
-        notes=notes,
+        notes=notes if from_save_point else (*notes, *_notes(snapshot, changes)),
     )
+
+
+def _notes(snapshot: EnvironmentSnapshot, changes: Iterable[Change]) -> Iterator[str]:
+    """Yield what the changes clear away, and what about them is unknown."""
+    replaced = [change.id for change in changes if change.before is not None]
+    for name in replaced:
+        for leftover in snapshot.distributions[name].leftovers:
+            text = escape_hidden(leftover.name)
+            yield f"{text} is removed too: an interrupted uninstallation left it"
+    unreadable = [
+        name
+        for name, distribution in snapshot.installed.items()
+        if isinstance(distribution, Unreadable) and not distribution.requires
+    ]
+    if replaced and unreadable:
+        names = shorten_names(unreadable)
+        yield f"what {names} requires is unknown: the metadata cannot be read"
 
 
 def equivalent_commands(

@@ -317,7 +317,8 @@ def _requirements_since(
         name: required
         for name, required in snapshot.active_requirements.items()
         if transaction.finished is not None
-        and snapshot.distributions[name].installed > transaction.finished
+        and (distribution := snapshot.distributions.get(name)) is not None
+        and distribution.installed > transaction.finished
     }
 
 

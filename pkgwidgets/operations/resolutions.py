@@ -1,8 +1,8 @@
 """Ask the installer for resolutions, and work around what it cannot read.
 
-One page, file or METADATA must not stop every plan. What a failure teaches is remembered, and the
-installer is asked again: without the package whose page cannot be read, without the version whose
-file cannot be fetched, or with our own reading of the installed metadata.
+One page, file or METADATA must not stop every plan. After a failure the installer is asked again.
+It is asked without the package whose page failed, or without the version whose file failed. Or it
+gets pkgwidgets' own reading of the installed metadata. What failed is remembered.
 """
 
 from __future__ import annotations

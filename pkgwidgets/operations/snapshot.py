@@ -135,7 +135,9 @@ class EnvironmentSnapshot:
         """
         own = [name for name in self.distributions if name not in self._system_distributions]
         lines = [instead.get(name, name) for name in own if name not in ignored]
-        return (*lines, *self._met_requirements(name for name in own if name in ignored))
+        left_out = {name for name in own if name in ignored}
+        partly_read = sorted(left_out | self._eggs | self._unreadable)
+        return (*lines, *self._met_requirements(partly_read))
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -172,6 +174,20 @@ class EnvironmentSnapshot:
             for name in self._system_distributions
             if self.distributions[name].path.parent not in own_folders
         )
+
+    @property
+    def _unreadable(self) -> set[NormalizedName]:
+        """The unreadable distributions of which at least the requirements can be read."""
+        return self.active_requirements.keys() - self.distributions.keys()
+
+    @property
+    def _eggs(self) -> set[NormalizedName]:
+        """The distributions without a dist-info: the installer does not read all they require."""
+        return {
+            name
+            for name, distribution in self.distributions.items()
+            if distribution.path.suffix != ".dist-info" and name not in self._system_distributions
+        }
 
     def pins(self, movable: Collection[NormalizedName], *, free: bool = False) -> tuple[str, ...]:
         """Return exact versions of all that is not `movable`; with `free`, of the pinned only."""

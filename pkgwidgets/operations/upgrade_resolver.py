@@ -344,7 +344,10 @@ class UpgradeResolver:
         """Explain why the latest is not reached: its blockers, else the resolver's words."""
         owners = self._blockers(name, latest, {change.id for change in changes})
         if owners:
-            blockers = [f"{owner} {after[owner]} ({why})" for owner, why in owners.items()]
+            blockers = [
+                f"{owner} {after[owner]} ({why})" if owner in after else f"{owner} ({why})"
+                for owner, why in owners.items()
+            ]
             return f"blocked by {join_names(blockers)}"
         if name not in self._explanations and may_resolve:
             try:

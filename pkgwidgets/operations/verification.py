@@ -78,10 +78,17 @@ def problems_before(
 
 
 def unverified(backend: Backend, plan: Plan, stage: Path | None) -> str:
-    """Return the releases for which the index gave no hash, each with the sha256 of its files."""
-    names = [c.id for c in plan.changes if c.after is not None and not c.hashes]
-    hashes = backend.records.fingerprints(names, stage) if stage is not None else {}
-    after = {change.id: change.after for change in plan.changes}
+    """Return the releases without a hash, each with the sha256 of its files.
+
+    The index gave none, or RECORD has none for some of the files.
+    """
+    after = {change.id: change.after for change in plan.changes if change.after is not None}
+    if stage is None:
+        return ""
+    names = {c.id for c in plan.changes if c.id in after and not c.hashes}
+    hashes = backend.records.fingerprints(
+        sorted(names | backend.records.unhashed(tuple(after), stage).keys()), stage
+    )
     return ", ".join(f"{name} {after[name]} {sha256}" for name, sha256 in sorted(hashes.items()))
 
 
@@ -111,7 +118,7 @@ def problems_after(
     if plan.from_save_point:
         # The save point restores the old files by hash, with earlier edits and failures.
         return ()
-    damage = backend.records.damage(plan, baseline.sharing_folders)
+    damage = backend.records.damage(plan, baseline.sharing_folders, baseline.stage)
     lost = _lost_requirements(backend, before, installed)
     if damage or lost:
         return (*damage, *lost)

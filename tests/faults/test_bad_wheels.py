@@ -5,8 +5,11 @@ The numbers are those of the research's list of twenty.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import sysconfig
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import distribution
@@ -22,7 +25,7 @@ from pkgwidgets.backends.sandbox.import_check import ImportCheckLimits, Subproce
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import PkgwidgetsError, StageFailed, VerificationFailed
 from pkgwidgets.core.events import Event
-from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.interfaces import Backend, no_report
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo, catalog
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -98,13 +101,10 @@ BAD = {
         WHILE_CHECKING,
         r"beanpoles 1\.2's module _bean cannot be imported \(ImportError",
     ),
-    "9 a file that RECORD does not list": (
-        bad_wheel(
-            files={"stray.py": ""},
-            record=lambda t: "".join(r for r in t.splitlines(True) if "stray" not in r),
-        ),
-        WHILE_CHECKING,
-        r"beanpoles: its wheel has the file 'stray\.py', which its RECORD does not list",
+    "9 a hash of another file in RECORD": (
+        bad_wheel(record=lambda t: re.sub(r"s\.py,sha256=[^,]*", "s.py,sha512=" + "0" * 128, t)),
+        WHILE_VERIFYING,
+        r"beanpoles: beanpoles\.py differs from its hash in RECORD",
     ),
     "10 wrong hash in RECORD": (
         bad_wheel(record=lambda t: t.replace("s.py,sha256=", "s.py,sha256=A")),
@@ -287,6 +287,81 @@ def test_record_rows_of_missing_files_are_dropped_by_uv(
     assert "ghost" not in record
     apply.apply_plan(backend, plan_undo(backend))
     assert tree(prefix) == before
+
+
+def _as_hex(text: str) -> str:
+    """Spell the hashes of RECORD as uv_build did before 0.9."""
+
+    def hexed(match: re.Match[str]) -> str:
+        return "sha256=" + base64.urlsafe_b64decode(f"{match[1]}=").hex()
+
+    return re.sub(r"sha256=([^,]+)", hexed, text)
+
+
+def _with_hash(algorithm: str) -> Callable[[str], str]:
+    """Replace the hash of beanpoles.py by one of another algorithm."""
+    digest = base64.urlsafe_b64encode(hashlib.new(algorithm, POLES.encode()).digest())
+    return lambda text: re.sub(
+        r"s\.py,sha256=[^,]*", f"s.py,{algorithm}={digest.rstrip(b'=').decode()}", text
+    )
+
+
+SPELLINGS = {
+    "hashes in hex": _as_hex,
+    "padded hashes": lambda text: text.replace(",sha256=", ",SHA256=").replace("=,", "==,"),
+    "sha384": _with_hash("sha384"),
+    "blake2b": _with_hash("blake2b"),
+    "a weak hash": _with_hash("md5"),
+    "no hash": lambda text: re.sub(r"s\.py,sha256=[^,]*", "s.py,", text),
+    "no row": lambda text: "".join(row for row in text.splitlines(True) if "s.py" not in row),
+    "paths from here": lambda text: "".join(f"./{row}" for row in text.splitlines(True)),
+    "Windows line ends": lambda text: text.replace("\n", "\r\n"),
+}
+"""RECORD files that installers accept."""
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_record_may_be_spelled_in_any_way_that_installers_read(
+    backend: Backend, garden: Demo, tree: Oracle, spelling: Callable[[str], str]
+) -> None:
+    garden.index.publish(bad_wheel(record=spelling))
+    prefix = backend.environment.interpreter.prefix
+    before = tree(prefix)
+    done = apply.apply_plan(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
+    assert (garden.site_packages / "beanpoles.py").read_text() == POLES
+    assert backend.records.damage(done.plan) == ()
+    apply.apply_plan(backend, plan_undo(backend))
+    assert tree(prefix) == before
+
+
+def test_spelling_of_record_does_not_hide_damage(backend: Backend, garden: Demo) -> None:
+    for number, spell in enumerate((_as_hex, _with_hash("sha512"))):
+        version = f"1.{number + 2}"
+        wheel = MalformedWheel(
+            name="beanpoles", version=version, files={"beanpoles.py": POLES}, record=spell
+        )
+        garden.index.publish(wheel)
+        done = apply.apply_plan(backend, plan_upgrade(backend, "beanpoles", version=version))
+        (garden.site_packages / "beanpoles.py").write_text("def poles(*args): return 2\n")
+        problems = backend.records.damage(done.plan)
+        assert problems == ("beanpoles: beanpoles.py differs from its hash in RECORD",)
+
+
+def test_file_without_a_hash_is_compared_with_its_wheel(backend: Backend, garden: Demo) -> None:
+    garden.index.publish(bad_wheel(record=SPELLINGS["no row"]))
+    plan = plan_upgrade(backend, "beanpoles", version="1.2")
+    stage = backend.journal.folder("staged-by-test") / "stage"
+    backend.installer.stage(plan, stage, no_report)
+    names = [change.id for change in plan.changes]
+    assert backend.records.unhashed(names, stage) == {names[0]: ("beanpoles.py",)}
+    done = apply.apply_plan(backend, plan)
+    journal = (backend.journal.folder(done.id) / "journal").read_text()
+    assert re.search(r'"unverified": ?"beanpoles 1\.2 [0-9a-f]{64}"', journal)
+    assert backend.records.damage(plan, stage=stage) == ()
+    (garden.site_packages / "beanpoles.py").unlink()  # it may be a link into the installer's cache
+    (garden.site_packages / "beanpoles.py").write_text("")
+    (problem,) = backend.records.damage(plan, stage=stage)
+    assert problem == "beanpoles: beanpoles.py differs from its wheel"
 
 
 def test_wheel_member_with_dotdot_stays_inside_the_environment(

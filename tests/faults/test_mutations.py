@@ -31,6 +31,19 @@ class Mutation:
 
 
 MUTATIONS = {
+    "a leftover is not in the save point": Mutation(
+        file="backends/environment/record_files.py",
+        code="                old.update(*map(_leftover_paths, release.leftovers))\n",
+        instead="",
+        test="cases/test_env_leftover_dist_info.py::test_failed_upgrade_restores_a_leftover",
+    ),
+    "a requirement in an old spelling is no limit": Mutation(
+        file="core/dependency_graph.py",
+        code="return read_requirement(text) or read_old_requirement(text)",
+        instead="return read_requirement(text)",
+        test="cases/test_env_cap_spelled_the_old_way.py"
+        "::test_upgrade_stays_below_an_old_limit[torchlight (1.5)-1.5]",
+    ),
     "killed: the old files are not put back": Mutation(
         file="operations/recovery.py",
         code="differences = save_point.restore()",

@@ -176,6 +176,16 @@ def test_unreadable_distribution_has_no_requirements() -> None:
     assert needs_of(lost, dist("a", "1", "lost")) == {"a": ["lost"]}
 
 
+def test_readable_requirements_of_an_unreadable_distribution_count() -> None:
+    mill = Unreadable(
+        id=canonicalize_name("mill"),
+        path=Path("/env/mill-2004d.dist-info"),
+        reason="its version '2004d' is none by PEP 440",
+        requires=("oats<2", "rye; extra == 'x'"),
+    )
+    assert needs_of(mill, dist("oats", "1")) == {"mill": ["oats<2"], "oats": []}
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:40])
 def test_hostile_requirement_does_not_affect_other_packages(text: str) -> None:
     required = dependency_graph.active_requirements(
@@ -188,6 +198,29 @@ def test_hostile_requirement_does_not_affect_other_packages(text: str) -> None:
     assert {*dependency_graph.blockers(canonicalize_name("numpy"), Version("1.0"), required)} <= {
         "a"
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "forbids"),
+    [
+        ("oats (>=0.9.*,<2.*)", "oats<2"),
+        ("oats<2',", "oats<2"),
+        ("oats (1.4)", "oats==1.4.*"),
+        ("oats=1.4", "oats=1.4, which is unreadable"),
+        ("oats<2019k", "oats<2019k, which is unreadable"),
+    ],
+)
+def test_requirement_that_is_not_valid_is_still_a_limit(text: str, forbids: str) -> None:
+    requiring = environment(dist("mill", "1", text), dist("oats", "1.4.2"))
+    required = dependency_graph.active_requirements(requiring, MARKERS)
+    assert dependency_graph.unmet(required, installed(mill="1", oats="1.4.2")) == frozenset()
+    oats = canonicalize_name("oats")
+    assert dependency_graph.blockers(oats, Version("2"), required) == {"mill": forbids}
+    assert dependency_graph.dependents([oats], required) == ("mill",)
+
+
+def test_unreadable_requirement_on_a_missing_project_is_not_unmet() -> None:
+    assert needs_of(dist("mill", "1", "oats=1.4")) == {"mill": []}
 
 
 def test_ten_thousand_requirements_are_parsed() -> None:

@@ -133,13 +133,13 @@ class InstalledEnvironment:
 
 
 def _startup_files(folder: Path) -> list[str]:
-    """Return the files of a folder that `site` reads or runs at every start of Python."""
+    """Return the files of a folder that `site` reads or runs at every start (also PEP 829)."""
     try:
         with os.scandir(folder) as entries:
             return sorted(
                 entry.path
                 for entry in entries
-                if entry.name.endswith(".pth") or entry.name in _STARTUP_MODULES
+                if entry.name.endswith((".pth", ".start")) or entry.name in _STARTUP_MODULES
             )
     except OSError:
         return []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
@@ -49,8 +48,9 @@ class RecordFiles:
         old, new = set[Path](), dict[Path, NormalizedName]()
         for change in plan.changes:
             if change.before is not None:
-                dist_info = self._readable_distribution(change.id, installed).path
-                old |= self._live_paths(dist_info, None)
+                release = self._readable_distribution(change.id, installed)
+                old |= self._live_paths(release.path, None)
+                old.update(*map(_leftover_paths, release.leftovers))
             if change.after is not None and stage is not None:
                 new.update(dict.fromkeys(self._staged_paths(change.id, staged, stage), change.id))
         changed = {change.id for change in plan.changes}
@@ -103,11 +103,15 @@ class RecordFiles:
         return {name: fingerprint(known[name].path) for name in readable}
 
     def damage(
-        self, plan: Plan, others: Mapping[NormalizedName, Collection[Path]] | None = None
+        self,
+        plan: Plan,
+        others: Mapping[NormalizedName, Collection[Path]] | None = None,
+        stage: Path | None = None,
     ) -> tuple[str, ...]:
         """Hash every file that the plan installed; return the missing and the different ones.
 
-        Also return those of `others`, files in shared folders, that are missing.
+        A file without a hash is compared with the staged one. Also return those of `others`, files
+        in shared folders, that are missing.
         """
         problems = []
         installed = self._environment.distributions()
@@ -116,7 +120,8 @@ class RecordFiles:
             if change.after is None or not isinstance(distribution, Distribution):
                 continue
             for entry in record.entries(distribution.path):
-                problem = _file_problem(distribution.path.parent / entry.path, entry.sha256)
+                path = distribution.path.parent / entry.path
+                problem = _file_problem(path, entry, self._staged_twin(entry, path, stage))
                 if problem is not None:
                     problems.append(f"{change.id}: {entry.path} {problem}")
         for name, paths in (others or {}).items():
@@ -152,11 +157,7 @@ class RecordFiles:
         return startup_files
 
     def staged(self, stage: Path) -> Mapping[NormalizedName, Distribution | Unreadable]:
-        """Read the staged distributions as if they were installed.
-
-        A distribution with a file that its wheel's RECORD does not list is unreadable: the file
-        may have been added by someone else. The installer lists such a file without a hash.
-        """
+        """Read the staged distributions as if they were installed."""
         interpreter = self._environment.interpreter
         scheme = {
             key: stage / self._path_in_prefix(folder) for key, folder in interpreter.scheme.items()
@@ -165,8 +166,31 @@ class RecordFiles:
         environment = InstalledEnvironment(
             replace(interpreter, prefix=stage, scheme=scheme, search=search)
         )
-        distributions = environment.distributions()
-        return {name: _check_complete(release) for name, release in distributions.items()}
+        return environment.distributions()
+
+    def unhashed(
+        self, ids: Collection[NormalizedName], stage: Path
+    ) -> Mapping[NormalizedName, tuple[str, ...]]:
+        """Return the staged files for which RECORD has no hash, or a weak one, if any.
+
+        The installer also lists the files that the RECORD of a wheel does not list.
+        """
+        unhashed = {}
+        for name, (dist_info, rows) in self._entries_of(ids, stage).items():
+            added = tuple(f"{dist_info.name}/{file}" for file in _UNHASHED_FILES)
+            paths = [row.path for row in rows if row.hash is None and row.path not in added]
+            if paths:
+                unhashed[name] = tuple(sorted(paths))
+        return unhashed
+
+    def _staged_twin(self, entry: record.Entry, path: Path, stage: Path | None) -> Path | None:
+        """Return the staged copy of a file without a hash; None for any other file."""
+        dist_info, _, name = entry.path.rpartition("/")
+        is_added = dist_info.endswith(".dist-info") and name in _UNHASHED_FILES
+        if entry.hash is not None or stage is None or is_added:
+            return None
+        prefix = self._environment.interpreter.prefix
+        return stage / os.path.relpath(os.path.normpath(path), prefix)
 
     def _entries_of(
         self, ids: Collection[NormalizedName], stage: Path | None
@@ -280,21 +304,24 @@ class RecordFiles:
         return EnvironmentRefused(self._environment.interpreter.python, reason)
 
 
-def _check_complete(release: Distribution | Unreadable) -> Distribution | Unreadable:
-    dist_info = f"{release.path.name}/"
-    for row in record.entries(release.path) if isinstance(release, Distribution) else ():
-        is_added = row.path.startswith(dist_info) and row.path.endswith(_UNHASHED_FILES)
-        if row.sha256 is None and not is_added:
-            reason = f"its wheel has the file {row.path!a}, which its RECORD does not list"
-            return Unreadable(id=release.id, path=release.path, reason=reason)
-    return release
+def _leftover_paths(folder: Path) -> list[Path]:
+    """Return the files in a leftover; of an empty folder, one that it lacks.
+
+    A save point keeps the folders of the paths that it is given.
+    """
+    paths = []
+    for parent, folders, files in os.walk(folder):
+        links = [name for name in folders if os.path.islink(f"{parent}/{name}")]  # noqa: PTH114
+        paths += [Path(parent, name) for name in (*links, *files) or ("RECORD",)]
+    return paths
 
 
-def _file_problem(path: Path, sha256: str | None) -> str | None:
+def _file_problem(path: Path, entry: record.Entry, twin: Path | None) -> str | None:
     try:
-        with path.open("rb") as file:
-            if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                return "differs from its hash in RECORD"
+        if not entry.matches(path):
+            return "differs from its hash in RECORD"
+        if twin is not None and twin.is_file() and not filecmp.cmp(twin, path, shallow=False):
+            return "differs from its wheel"
     except OSError as error:
         return f"cannot be read ({os_error_text(error)})"
     return None

@@ -18,8 +18,10 @@ from packaging.version import Version
 from pkgwidgets.backends.config import uv_config
 from pkgwidgets.backends.config.index_selection import SourceFactory
 from pkgwidgets.backends.environment import record
+from pkgwidgets.backends.environment.dist_info import DistInfoReader
 from pkgwidgets.backends.processes import process, temp_dirs
-from pkgwidgets.core.environment import Interpreter
+from pkgwidgets.backends.store import filesystem
+from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.errors import (
     InstallerUnavailable,
     InstallFailed,
@@ -33,9 +35,7 @@ from pkgwidgets.core.interfaces import Report, ResolveRequest
 from pkgwidgets.core.plans import ChangeKind, Plan
 from pkgwidgets.core.redaction import redact
 
-from . import stage_layout
-
-from . import uv_failures
+from . import stage_layout, uv_failures
 
 _SCHEMA = "preview"
 """The schema version of uv's JSON that this module reads; any other is refused."""
@@ -140,7 +140,11 @@ class UvInstaller:
         stage_layout.arrange(folder, self._interpreter.stage_moves)
 
     def install(self, plan: Plan, report: Report) -> None:
-        """Apply the plan to the environment, without the network; raise `InstallFailed`."""
+        """Apply the plan to the environment, without the network; raise `InstallFailed`.
+
+        uv does not remove a leftover `dist-info`, which has no RECORD, so that is done first.
+        """
+        self._remove_leftovers([c.id for c in plan.changes if c.before is not None])
         removed = [c.id for c in plan.changes if c.kind is ChangeKind.REMOVE]
         if removed:
             self._run_and_report(["uninstall", *self._python_option(), *removed], report)
@@ -152,6 +156,14 @@ class UvInstaller:
         self._remove_requested_marks(
             {change.id for change in plan.changes if not change.requested_after}
         )
+
+    def _remove_leftovers(self, names: Collection[NormalizedName]) -> None:
+        installed = DistInfoReader(self._interpreter).read() if names else {}
+        for name in names:
+            distribution = installed.get(name)
+            if isinstance(distribution, Distribution):
+                for leftover in distribution.leftovers:
+                    filesystem.remove_tree(leftover)
 
     def _remove_requested_marks(self, names: Collection[NormalizedName]) -> None:
         """Remove the REQUESTED files of dependencies: uv marks all projects that it installs."""
