@@ -16,6 +16,8 @@ from pkgwidgets.core.interfaces import NOT_TRIED, Backend, Report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.restart import KERNEL_PACKAGES
 
+from .optional_modules import find_optional_modules
+
 Modules = Mapping[NormalizedName, tuple[str, ...]]
 """The top-level modules of each distribution."""
 
@@ -69,7 +71,9 @@ def problems_before(
     new_errors = scope.without_missing_files(new_errors)
     baseline = Baseline(
         stage=stage,
-        failures=failing | untried | _optional_plugins(new_errors, modules),
+        failures=failing
+        | untried
+        | find_optional_modules(backend, plan, stage, new_errors, {**modules, **optional}),
         sharing_folders=backend.bystanders.sharing_folders(plan, stage),
     )
     return _describe_failures(
@@ -279,19 +283,6 @@ def _already_failing(
     if _KERNEL_START in errors and backend.import_checker.kernel(report_check) is not None:
         failing.add(_KERNEL_START)
     return frozenset(failing)
-
-
-def _optional_plugins(errors: Mapping[str, str], modules: Modules) -> frozenset[str]:
-    """Return failing private modules that are plug-ins for a package that is not installed.
-
-    They raise `ModuleNotFoundError`, and a public module of their distribution imports.
-    """
-    optional = set[str]()
-    for names in modules.values():
-        public = [name for name in names if not name.startswith("_")]
-        if public and not any(name in errors for name in public):
-            optional |= {n for n in names if errors.get(n, "").startswith("ModuleNotFoundError")}
-    return frozenset(optional)
 
 
 def _new_failures(errors: Mapping[str, str], baseline: Baseline) -> dict[str, str]:
