@@ -35,6 +35,7 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ProjectAnswered, Report, ResolveRequest, no_report
+from pkgwidgets.core.limits import NO_LIMITS, Limits
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.releases import Release, Wheel
 from pkgwidgets.core.transactions import Outcome, Transaction
@@ -172,6 +173,19 @@ class FakeRecords:
                 paths |= {site / path.relative_to(stage / "lib") for path in staged}
         return frozenset(paths)
 
+    def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
+        changed = {change.id for change in plan.changes}
+        others = [name for name in self._environment.distributions() if name not in changed]
+        site = self._environment.site
+        return frozenset(paths) & {path for name in others for path in self._owned(name, site)}
+
+    def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
+        if self.shared_paths(plan, replaced):
+            raise EnvironmentRefused(self._environment.interpreter.python, "it is another's file")
+
+    def edited_files(self, ids: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
+        return {}
+
     def modules(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
@@ -262,6 +276,10 @@ class FakeRecords:
             python = self._environment.interpreter.python
             raise EnvironmentRefused(python, f"the RECORD of {name} is missing or hostile")
         return {record, *(site / row for row in rows)}
+
+    def _owned(self, name: NormalizedName, site: Path) -> set[Path]:
+        record = self._record(name, site)
+        return {site / row for row in self._rows(record)} if record is not None else set()
 
     def _record(self, name: NormalizedName, site: Path) -> Path | None:
         named = (path for path in self._disk if _is_record(path, site))
@@ -378,6 +396,32 @@ class FakeSavePoint:
             else:
                 self._disk[path] = content
         return tuple(failed)
+
+    def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
+        kept, failed = self._all[self._id], []
+        for path in paths:
+            content = kept.rows.get(path)
+            if path in self._disk or content is None:
+                continue
+            if path in kept.stuck or kept.damaged:
+                failed.append(f"{path}: it is stuck")
+            else:
+                self._disk[path] = content
+        return tuple(failed)
+
+    def keep_beside(self, copies: Mapping[Path, Path]) -> tuple[str, ...]:
+        rows = self._all[self._id].rows
+        for path, target in copies.items():
+            content = rows[path]
+            if content is not None and self._disk.get(path) != content:
+                self._disk[target] = content
+        return ()
+
+    def differing(self) -> frozenset[Path]:
+        rows = self._all[self._id].rows.items()
+        known = {path: content for path, content in rows if content is not None}
+        present = {path for path in known if path in self._disk}
+        return frozenset(path for path in present if self._disk[path] != known[path])
 
     def paths(self) -> frozenset[Path]:
         return frozenset(self._all[self._id].rows)
@@ -570,7 +614,8 @@ class FakeInstaller:
             for name, distribution in self._environment.distributions().items()
             if isinstance(distribution, Distribution)
         }
-        keep = _specifiers((*question.keep, *question.limits))
+        configured = [limit.requirement for limit in question.configured.constraints]
+        keep = _specifiers((*question.keep, *question.constraints, *configured))
         requirements = sorted(
             (
                 requirement
@@ -607,12 +652,13 @@ class FakeInstaller:
         self,
         requirement: str,
         *,
-        limits: Sequence[str] = (),
+        constraints: Sequence[str] = (),
         ignored: Collection[NormalizedName] = (),
+        configured: Limits = NO_LIMITS,
     ) -> frozenset[NormalizedName]:
         self._raise_if_down()
         parsed = Requirement(requirement)
-        solution = self._solve([parsed], {}, _specifiers(limits), {})
+        solution = self._solve([parsed], {}, _specifiers(constraints), {})
         if solution is None:
             raise PlanImpossible((requirement,), f"{requirement} cannot be had.")
         return frozenset(solution) - {canonicalize_name(parsed.name), *ignored}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -19,6 +19,8 @@ from .requirement_text import UnknownRequirement, read_old_requirement, read_req
 Installed = Mapping[NormalizedName, Distribution | Unreadable]
 ActiveRequirements = Mapping[NormalizedName, tuple[Requirement, ...]]
 """The requirements of each distribution: markers are evaluated, extras in use are included."""
+RequiresOf = Callable[[Distribution], Sequence[str]]
+"""Returns the requirements of a distribution: those in its metadata, or what replaces them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +105,12 @@ def _version_difference(name: str, planned: Version | None, actual: Version | No
     return f"{name} is {actual}, not {planned}"
 
 
+def _declared(distribution: Distribution) -> Sequence[str]:
+    return distribution.requires
+
+
 def active_requirements(
-    installed: Installed, markers: Mapping[str, str]
+    installed: Installed, markers: Mapping[str, str], requires_of: RequiresOf = _declared
 ) -> dict[NormalizedName, tuple[Requirement, ...]]:
     """Return what each distribution requires in this environment.
 
@@ -127,7 +133,8 @@ def active_requirements(
         if name not in requirements_of or (name, extra) in seen:
             continue
         seen.add((name, extra))
-        for text in installed[name].requires:
+        known = distributions.get(name)
+        for text in installed[name].requires if known is None else requires_of(known):
             requirement = applies.adds(text, extra)
             if isinstance(requirement, UnknownRequirement):
                 requirement = _held_requirement(requirement, distributions)
@@ -224,9 +231,13 @@ def unmet(
     return frozenset(missing)
 
 
-def unmet_in(installed: Installed, markers: Mapping[str, str]) -> frozenset[Unmet]:
+def unmet_in(
+    installed: Installed, markers: Mapping[str, str], requires_of: RequiresOf = _declared
+) -> frozenset[Unmet]:
     """Return every requirement that an installed set leaves unmet in a marker environment."""
-    return unmet(active_requirements(installed, markers), installed_versions(installed))
+    return unmet(
+        active_requirements(installed, markers, requires_of), installed_versions(installed)
+    )
 
 
 def newly_unmet(

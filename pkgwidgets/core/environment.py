@@ -60,7 +60,7 @@ class Distribution:
     """Where an editable or direct-URL distribution came from, without credentials."""
     installer: str = ""
     leftovers: tuple[Path, ...] = ()
-    """Folders beside it, of the same project, that an interrupted uninstallation left."""
+    """Folders of the same project, in the same place, that an interrupted uninstallation left."""
 
     @property
     def id(self) -> NormalizedName:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from packaging.version import Version
 
@@ -41,12 +41,16 @@ def eligible_releases(
     interpreter: Interpreter,
     *,
     installed: Version | None = None,
+    counts: Callable[[Version], bool] | None = None,
 ) -> Iterable[Release]:
     """Yield the eligible releases, newest first.
 
-    Pre-releases count only if the installed version is one. Lazy: if only the first is taken, few
-    files of a large project are checked.
+    Versions count if `counts` accepts them; by default, as in `may_be_newest`. Lazy: if only the
+    first is taken, few files of a large project are checked.
     """
     for release in sorted(releases, key=lambda release: release.version, reverse=True):
-        if may_be_newest(release.version, installed) and is_eligible(release, interpreter):
+        is_counted = (
+            may_be_newest(release.version, installed) if counts is None else counts(release.version)
+        )
+        if is_counted and is_eligible(release, interpreter):
             yield release

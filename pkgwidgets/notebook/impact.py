@@ -113,7 +113,7 @@ class _Scope:
         self.installed = backend.environment.distributions()
         self.changed = {change.id: change for change in plan.changes if change.before is not None}
         self._requirements = dependency_graph.active_requirements(
-            self.installed, backend.environment.interpreter.markers
+            self.installed, backend.environment.interpreter.markers, backend.limits().requires_of
         )
         affected = set(self.changed)
         while dependents := dependency_graph.dependents(affected, self._requirements):

@@ -86,7 +86,8 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     if failing:
         raise StageFailed(transaction_id, failing)
     unverified = verification.unverified(backend, plan, stage)
-    record(transaction_id, "STAGED", **({"unverified": unverified} if unverified else {}))
+    facts = {"unverified": unverified, "untried": baseline.needs_text()}
+    record(transaction_id, "STAGED", **{name: text for name, text in facts.items() if text})
     before = backend.environment.distributions()
     check_unchanged(backend, plan)
     record(transaction_id, "LOCKED")
@@ -94,13 +95,24 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     # An undo from a save point has no stage: it writes what the undone transaction replaced.
     paths = backend.records.touched_paths(plan, stage)
     if plan.undoes is not None and plan.from_save_point:
-        paths |= backend.save_point(plan.undoes).paths()
+        undone = backend.save_point(plan.undoes)
+        paths |= undone.paths()
+        backend.records.raise_if_owned(plan, undone.differing())
+    shared = backend.records.shared_paths(plan, paths)
+    replaced = [change.id for change in plan.changes if change.before is not None]
+    edited = backend.records.edited_files(replaced)
+    copies = {path: kept for path, kept in edited.items() if kept is not None}
+    paths |= {*copies.values()}
     kept = save_point.save(paths, lambda: report(Event(stage=Stage.SAVING)))
     report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
     record(transaction_id, "SAVED", paths=len(paths), bytes=kept)
     record(transaction_id, "INTENT")
     report(Event(stage=Stage.INSTALLING))
     _install(backend, plan, report)
+    # The installer removed files that another distribution owns, too, and edited ones.
+    failed = save_point.put_back(shared) or save_point.keep_beside(copies)
+    if failed:
+        raise VerificationFailed(transaction_id, failed)
     record(transaction_id, "INSTALLED")
     # One call for all files: one by one, thousands of small files take seconds.
     os.sync()

@@ -84,6 +84,7 @@ class _CulpritSearch:
         self._held_back: dict[NormalizedName, HeldBack] = {}
         self._culprits: dict[NormalizedName, ComparedCell | None] = {}
         self._rehearsed: dict[ChangeSet, Rehearsal] = {}
+        self._needs: Mapping[str, str] = {}
         self._unstable: set[CellKey] = set()
 
     def run(self) -> CulpritSearchResult:
@@ -97,7 +98,9 @@ class _CulpritSearch:
                 after = self._rehearsals.metadata(plan, stage)
             if rehearsal.passed or not plan:
                 return CulpritSearchResult(
-                    plan=replace(plan, notes=(*plan.notes, *_notes(rehearsal))),
+                    plan=replace(
+                        plan, notes=(*plan.notes, *self._need_notes(), *_notes(rehearsal))
+                    ),
                     rehearsal=rehearsal,
                     culprits=self._culprits,
                     rehearsals=self._rehearsals.count,
@@ -136,13 +139,20 @@ class _CulpritSearch:
         unstable = cell.is_regression and (cell.notebook, cell.number) in self._unstable
         return replace(cell, verdict=Verdict.FLAKY) if unstable else cell
 
+    def _need_notes(self) -> tuple[str, ...]:
+        """Name the modules of the last plan that lack something outside of the environment."""
+        return tuple(
+            f"{module} was not tried: it needs {what}" for module, what in self._needs.items()
+        )
+
     def _hold_back_import_failures(self, plan: Plan, stage: Path) -> bool:
         """Hold back upgrades that cannot be imported; tell whether there were any."""
         if not plan:
             return False
-        problems, _ = verification.problems_before(
+        problems, baseline = verification.problems_before(
             self._backend, plan, stage if plan.pins else None, self._report
         )
+        self._needs = baseline.needs
         any_held = False
         for change in plan.changes:
             release = f"{change.name} {change.after}"
@@ -275,7 +285,9 @@ def _independent_groups(backend: Backend, plan: Plan, after: _After) -> list[lis
 
 def _dependency_order(backend: Backend, plan: Plan, after: _After) -> list[NormalizedName]:
     markers = backend.environment.interpreter.markers
-    requirements = dependency_graph.active_requirements(after, markers)
+    requirements = dependency_graph.active_requirements(
+        after, markers, backend.limits().requires_of
+    )
     remaining = {change.id for change in plan.changes}
     ordered: list[NormalizedName] = []
 
@@ -297,7 +309,8 @@ def _closure(
     """Return a function that adds to changes those that keep all requirements met."""
     markers = backend.environment.interpreter.markers
     before = backend.environment.distributions()
-    already_unmet = dependency_graph.unmet_in(before, markers)
+    requires_of = backend.limits().requires_of
+    already_unmet = dependency_graph.unmet_in(before, markers, requires_of)
     changed = {change.id for change in plan.changes}
 
     def close(names: frozenset[NormalizedName]) -> frozenset[NormalizedName]:
@@ -308,7 +321,7 @@ def _closure(
             mixed |= {name: distribution for name, distribution in after.items() if name in names}
             newly_unmet = dependency_graph.newly_unmet(
                 already_unmet,
-                dependency_graph.active_requirements(mixed, markers),
+                dependency_graph.active_requirements(mixed, markers, requires_of),
                 dependency_graph.installed_versions(mixed),
             )
             added = {

@@ -21,8 +21,8 @@ def find_optional_modules(
     stage: Path | None,
     errors: Mapping[str, str],
     modules: Mapping[NormalizedName, tuple[str, ...]],
-) -> frozenset[str]:
-    """Return the failing modules that need a module which is not meant to be there.
+) -> Mapping[str, str]:
+    """Return the failing modules that need an optional module, each with what it needs.
 
     No distribution provides the missing module, before or after the plan, and their own
     distribution does not require it. All other modules of their distribution import. The module
@@ -32,7 +32,7 @@ def find_optional_modules(
         module: match[1] for module, error in errors.items() if (match := _MISSING.match(error))
     }
     if not missing:
-        return frozenset()
+        return {}
     provided = _provided(backend, plan, stage, set(missing.values()))
     requirements = _required_names(backend, stage)
     installed = backend.records.modules(list(modules))
@@ -50,7 +50,7 @@ def find_optional_modules(
         others = set(names) - candidates
         if others and not others.intersection(errors):
             optional |= candidates
-    return frozenset(optional)
+    return {name: f"the optional module {missing[name]}" for name in sorted(optional)}
 
 
 def _is_new_or_private(module: str, owner: NormalizedName, installed: Collection[str]) -> bool:

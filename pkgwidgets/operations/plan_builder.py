@@ -28,6 +28,9 @@ from pkgwidgets.core.text import escape_hidden, shorten_names
 
 from .snapshot import EnvironmentSnapshot, ProjectResults
 
+_MAX_NAMED_FILES = 5
+"""A plan names so many edited files."""
+
 
 def build_changes(
     snapshot: EnvironmentSnapshot,
@@ -121,7 +124,11 @@ def build_plan(
     from_save_point: bool = False,
     notes: tuple[str, ...] = (),
 ) -> Plan:
-    """Return the plan of these changes, tied to the environment as it is now."""
+    """Return the plan of these changes, tied to the environment as it is now.
+
+    Its notes warn of a project whose tool would revert them; an undo may do the same as the tool.
+    """
+    project = snapshot.backend.project() if changes and undoes is None else None
     return Plan(
         requested=requested,
         changes=tuple(changes),
@@ -133,12 +140,16 @@ def build_plan(
         commands=equivalent_commands(snapshot, changes),
         undoes=undoes,
         from_save_point=from_save_point,
-        notes=notes if from_save_point else (*notes, *_notes(snapshot, changes)),
+        notes=(
+            *notes,
+            *(() if from_save_point else _notes(snapshot, changes)),
+            *(() if project is None else (project.warning,)),
+        ),
     )
 
 
-def _notes(snapshot: EnvironmentSnapshot, changes: Iterable[Change]) -> Iterator[str]:
-    """Yield what the changes clear away, and what about them is unknown."""
+def _notes(snapshot: EnvironmentSnapshot, changes: Sequence[Change]) -> Iterator[str]:
+    """Yield what the changes clear away or overwrite, and what about them is unknown."""
     replaced = [change.id for change in changes if change.before is not None]
     for name in replaced:
         for leftover in snapshot.distributions[name].leftovers:
@@ -151,7 +162,25 @@ def _notes(snapshot: EnvironmentSnapshot, changes: Iterable[Change]) -> Iterator
     ]
     if replaced and unreadable:
         names = shorten_names(unreadable)
-        yield f"what {names} requires is unknown: the metadata cannot be read"
+        yield f"What {names} requires is unknown: the metadata cannot be read"
+    yield from _edited_file_notes(snapshot, replaced)
+
+
+def _edited_file_notes(
+    snapshot: EnvironmentSnapshot, names: Sequence[NormalizedName]
+) -> tuple[str, ...]:
+    """Name the edited files that the plan replaces or removes."""
+    edited = snapshot.backend.records.edited_files(names)
+    prefix = snapshot.backend.environment.interpreter.prefix
+    notes = []
+    for path, kept in [*edited.items()][:_MAX_NAMED_FILES]:
+        what_happens = f"kept as {kept.name!a}" if kept is not None else "not kept"
+        notes.append(
+            f"{str(path.relative_to(prefix))!a} was edited: your version is {what_happens}"
+        )
+    if len(edited) > _MAX_NAMED_FILES:
+        notes.append(f"{len(edited) - _MAX_NAMED_FILES} more files were edited")
+    return tuple(notes)
 
 
 def equivalent_commands(

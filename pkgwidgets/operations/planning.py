@@ -189,6 +189,7 @@ def plan_install(
         free = allow == "all"
         after = resolutions.resolve(
             pinned_snapshot,
+            configured=pinned_snapshot.kept_limits(names),
             added=tuple(parsed),
             keep=pinned_snapshot.pins(movable, free=free),
             prefer=pinned_snapshot.preferred(movable, free=free),
@@ -219,7 +220,7 @@ def _dependencies(
     is_met = dependency_graph.satisfies(requirement, snapshot.versions.get(name))
     if is_met and not requirement.extras:
         return dependency_graph.dependencies([name], snapshot.active_requirements)
-    return resolutions.dependencies(snapshot, text)
+    return resolutions.dependencies(snapshot, text, snapshot.kept_limits([name]))
 
 
 def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:

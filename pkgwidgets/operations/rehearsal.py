@@ -28,6 +28,7 @@ from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Plan
 
+from .plan_paths import removed_paths
 from .snapshot import check_unchanged
 
 
@@ -165,7 +166,7 @@ class Rehearsals:
         return self._rehearsal_backend.notebook_runner.run(
             self._scripts,
             staged=stage,
-            masked=self._backend.records.touched_paths(plan, None),
+            masked=removed_paths(self._backend, plan),
             limits=self._limits,
             report=report or self._report,
         )

@@ -31,6 +31,7 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.installed_metadata import replaced_metadata
 from pkgwidgets.core.interfaces import Backend, ResolveRequest, mentioned_names
+from pkgwidgets.core.limits import Limits
 from pkgwidgets.core.plans import Change, HeldBack
 from pkgwidgets.core.updates import is_eligible
 
@@ -65,6 +66,7 @@ class Resolutions:
         self,
         snapshot: EnvironmentSnapshot,
         *,
+        configured: Limits,
         instead: Mapping[NormalizedName, str] | None = None,
         added: tuple[str, ...] = (),
         keep: tuple[str, ...] = (),
@@ -83,7 +85,8 @@ class Resolutions:
                 requirements=(*snapshot.requirements(instead or {}, ignored), *added),
                 keep=(*keep, *prefer),
                 upgrade=tuple(name for name in upgrade if name not in self.unreadable_pages),
-                limits=(*snapshot.limits, *self._excluded_versions),
+                constraints=(*snapshot.outside_requirements, *self._excluded_versions),
+                configured=configured,
                 ignored=ignored,
                 metadata=replaced_metadata(
                     snapshot.installed,
@@ -99,7 +102,14 @@ class Resolutions:
         except PlanImpossible:
             if not prefer:
                 raise
-        return self.resolve(snapshot, instead=instead, added=added, keep=keep, upgrade=upgrade)
+        return self.resolve(
+            snapshot,
+            configured=configured,
+            instead=instead,
+            added=added,
+            keep=keep,
+            upgrade=upgrade,
+        )
 
     def _with_our_reading(
         self, snapshot: EnvironmentSnapshot, ask: Callable[[], Resolution]
@@ -121,7 +131,7 @@ class Resolutions:
         return self._with_workarounds(snapshot, ask)
 
     def dependencies(
-        self, snapshot: EnvironmentSnapshot, requirement: str
+        self, snapshot: EnvironmentSnapshot, requirement: str, configured: Limits
     ) -> frozenset[NormalizedName]:
         """Return all direct and indirect dependencies of a requirement; raise as `resolve`.
 
@@ -131,8 +141,12 @@ class Resolutions:
 
         def ask() -> frozenset[NormalizedName]:
             ignored = (*self.unreadable_pages, *gone)
-            limits = self._excluded_versions
-            return self._installer.dependencies(requirement, limits=limits, ignored=ignored)
+            return self._installer.dependencies(
+                requirement,
+                constraints=self._excluded_versions,
+                ignored=ignored,
+                configured=configured,
+            )
 
         while True:
             try:

@@ -13,6 +13,7 @@ from pkgwidgets.core import dependency_graph, fingerprint
 from pkgwidgets.core.environment import DIRECT_URL, Distribution, Unreadable
 from pkgwidgets.core.errors import EnvironmentRefused, PackageNotFound, PkgwidgetsError, StalePlan
 from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.limits import Limits
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.releases import Release
@@ -35,6 +36,7 @@ class EnvironmentSnapshot:
     unmet: frozenset[dependency_graph.Unmet]
     pinned: Mapping[NormalizedName, str]
     """The distributions that are listed and never changed, with the reasons."""
+    limits: Limits
 
     @classmethod
     def of(cls, backend: Backend) -> EnvironmentSnapshot:
@@ -48,8 +50,9 @@ class EnvironmentSnapshot:
             raise EnvironmentRefused(backend.environment.interpreter.python, reason)
         recovery.recover_if_needed(backend)
         installed = backend.environment.distributions()
+        limits = backend.limits()
         requirements = dependency_graph.active_requirements(
-            installed, backend.environment.interpreter.markers
+            installed, backend.environment.interpreter.markers, limits.requires_of
         )
         versions = dependency_graph.installed_versions(installed)
         distributions = dependency_graph.readable_distributions(installed)
@@ -61,7 +64,17 @@ class EnvironmentSnapshot:
             for name, distribution in distributions.items()
             if (reason := distribution.unmanaged_reason(own_folders)) is not None
         }
-        return cls(backend, installed, distributions, versions, requirements, unmet, pinned)
+        return cls(backend, installed, distributions, versions, requirements, unmet, pinned, limits)
+
+    def kept_limits(self, requested: Collection[NormalizedName] = ()) -> Limits:
+        """Return the limits that what is installed meets; `requested` projects may change."""
+        markers = self.backend.environment.interpreter.markers
+        return self.limits.keeping(self.versions, markers, requested)
+
+    @property
+    def settings(self) -> dependency_graph.ActiveRequirements:
+        """The limits of installed projects by setting, as if the settings were packages."""
+        return self.limits.by_setting(self.versions, self.backend.environment.interpreter.markers)
 
     def fingerprint(self, changes: Iterable[Change]) -> str:
         """Return the fingerprint of a plan: of the installed set, and of the files it changes."""
@@ -140,7 +153,7 @@ class EnvironmentSnapshot:
         return (*lines, *self._met_requirements(partly_read))
 
     @property
-    def limits(self) -> tuple[str, ...]:
+    def outside_requirements(self) -> tuple[str, ...]:
         """The met requirements of distributions that the installer cannot see."""
         return tuple(
             _without_extras(text)

@@ -17,6 +17,7 @@ from pkgwidgets.core.errors import (
     ResolutionFailed,
 )
 from pkgwidgets.core.interfaces import mentioned_names
+from pkgwidgets.core.limits import Limits, without_repeats
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack
 from pkgwidgets.core.releases import Release, ReleaseList
 from pkgwidgets.core.text import count_noun, join_names
@@ -146,6 +147,8 @@ class UpgradeResolver:
         if self._latest_target is None or self.allow == "all":
             return ""
         name, latest = self._latest_target
+        if self._is_only_configured(name, latest):
+            return ""
         for requirement in (f"{name}=={latest}", self._requirement(name)):
             try:
                 resolution = self._resolve_with({name: requirement}, free=True)
@@ -179,7 +182,8 @@ class UpgradeResolver:
                 reason = self._explain(
                     name, missed, after, changes, may_resolve=len(entries) < _MAX_EXPLAINED
                 )
-                entries.append(self._held_entry(name, after, missed, reason, unlock))
+                shown = None if self._is_only_configured(name, missed) else missed
+                entries.append(self._held_entry(name, after, shown, reason, unlock))
             elif (latest is None and name in self.answers) or name in self._broken:
                 reason = self._broken.get(name) or self._why_no_release(name)
                 if after[name] == self.snapshot.versions[name]:
@@ -231,8 +235,9 @@ class UpgradeResolver:
         names = self._candidates if upgrade is None else upgrade
         return self._resolutions.resolve(
             self.snapshot,
+            configured=self._limits,
             instead=instead,
-            keep=(*self.snapshot.pins(movable, free=free), *self._excluded),
+            keep=(*self.snapshot.pins(movable, free=free), *self._excluded, *self._floors),
             prefer=self.snapshot.preferred(movable, free=free),
             upgrade=names if self.version is None else (),
         )
@@ -241,6 +246,31 @@ class UpgradeResolver:
         if self.version is not None:
             return f"{name}=={self.version}"
         return f"{name}>={self.snapshot.versions[name].public}"
+
+    @cached_property
+    def _floors(self) -> tuple[str, ...]:
+        """What the targets require, again: an override replaces requirements, but not these."""
+        return tuple(map(self._requirement, self.snapshot.limits.replaced(self.targets)))
+
+    @cached_property
+    def _limits(self) -> Limits:
+        """The limits; targets may leave a forbidden version only for a newer one."""
+        return self.snapshot.kept_limits(
+            [name for name in self.targets if self.version is not None or self._may_rise(name)]
+        )
+
+    def _may_rise(self, name: NormalizedName) -> bool:
+        """Tell whether the settings admit any newer release of a package."""
+        installed = self.snapshot.versions[name]
+        return any(
+            not dependency_graph.blockers(name, release.version, self._settings)
+            for release in self._eligible(name)
+            if release.version > installed
+        )
+
+    @cached_property
+    def _settings(self) -> dependency_graph.ActiveRequirements:
+        return self.snapshot.settings
 
     @cached_property
     def _excluded(self) -> tuple[str, ...]:
@@ -275,7 +305,9 @@ class UpgradeResolver:
         Without a given version, the resolution itself tells what cannot be resolved.
         """
         try:
-            return self._resolutions.dependencies(self.snapshot, self._requirement(name))
+            return self._resolutions.dependencies(
+                self.snapshot, self._requirement(name), self._limits
+            )
         except _UNRESOLVED:
             if self.version is not None:
                 raise
@@ -293,7 +325,7 @@ class UpgradeResolver:
     @cached_property
     def _compatible_target(self) -> tuple[NormalizedName, Version] | None:
         """A single target and its newest compatible version, if that is an upgrade."""
-        if self._latest_target is None:
+        if self._latest_target is None or self.snapshot.limits.prefers_lowest:
             return None
         name, _ = self._latest_target
         owners = dependency_graph.reverse_requirements(
@@ -315,13 +347,24 @@ class UpgradeResolver:
         if isinstance(answer, PkgwidgetsError):
             return ()
         interpreter = self.snapshot.backend.environment.interpreter
-        return eligible_releases(answer, interpreter, installed=self.snapshot.versions[name])
+        installed = self.snapshot.versions[name]
+        return eligible_releases(
+            answer,
+            interpreter,
+            counts=lambda version: self.snapshot.limits.counts(name, version, installed),
+        )
 
     def _blockers(
         self, name: NormalizedName, latest: Version, movable: Collection[NormalizedName]
     ) -> dict[NormalizedName, str]:
-        """Return the packages outside `movable` that forbid the latest version, and the reasons."""
-        return dependency_graph.blockers(name, latest, self._requirements_of_others(movable))
+        """Return the packages outside `movable` and the settings that forbid the latest version."""
+        blockers = dependency_graph.blockers(name, latest, self._requirements_of_others(movable))
+        return without_repeats(blockers, self._settings)
+
+    def _is_only_configured(self, name: NormalizedName, latest: Version) -> bool:
+        """Tell whether the configuration forbids a version, and no package does."""
+        owners = set(self._blockers(name, latest, ()))
+        return bool(owners) and owners <= set(self._settings)
 
     def _requirements_of_others(
         self, movable: Collection[NormalizedName]
@@ -330,7 +373,7 @@ class UpgradeResolver:
             owner: requirements
             for owner, requirements in self.snapshot.active_requirements.items()
             if owner not in movable
-        }
+        } | dict(self._settings)
 
     def _explain(
         self,

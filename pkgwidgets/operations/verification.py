@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Unreadable
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.interfaces import NOT_TRIED, Backend, Report
+from pkgwidgets.core.interfaces import NEEDS, Backend, Report, is_untried, what_is_needed
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.restart import KERNEL_PACKAGES
 
 from .optional_modules import find_optional_modules
+from .plan_paths import removed_paths
 
 Modules = Mapping[NormalizedName, tuple[str, ...]]
 """The top-level modules of each distribution."""
@@ -36,6 +37,12 @@ class Baseline:
     stage: Path | None = None
     failures: frozenset[str] = frozenset()
     sharing_folders: Mapping[NormalizedName, Collection[Path]] | None = None
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """What modules lack, outside of the environment or optional; they were not tried."""
+
+    def needs_text(self) -> str:
+        """Return one line about the modules that lack something, for the journal."""
+        return ", ".join(f"{module}: it needs {what}" for module, what in self.needs.items())
 
 
 def problems_before(
@@ -66,15 +73,18 @@ def problems_before(
         kernel_error = backend.import_checker.kernel(report, staged=stage, masked=masked)
         errors |= {_KERNEL_START: kernel_error} if kernel_error is not None else {}
     failing = _already_failing(backend, errors, scope, report)
-    untried = {module for module, error in errors.items() if error == NOT_TRIED}
+    untried = {module for module, error in errors.items() if is_untried(error)}
+    needs = {module: what for module in sorted(untried) if (what := what_is_needed(errors[module]))}
     new_errors = {m: e for m, e in errors.items() if m not in failing and m not in untried}
     new_errors = scope.without_missing_files(new_errors)
+    needs |= find_optional_modules(backend, plan, stage, new_errors, {**modules, **optional})
+    for module, what in needs.items():
+        report(Event(stage=Stage.CHECKING, text=f"{module} was {NEEDS}{what}"))
     baseline = Baseline(
         stage=stage,
-        failures=failing
-        | untried
-        | find_optional_modules(backend, plan, stage, new_errors, {**modules, **optional}),
+        failures=failing | untried | needs.keys(),
         sharing_folders=backend.bystanders.sharing_folders(plan, stage),
+        needs=needs,
     )
     return _describe_failures(
         plan, {**modules, **optional}, _new_failures(new_errors, baseline)
@@ -133,7 +143,8 @@ def problems_after(
     if scope.is_critical:
         kernel_error = backend.import_checker.kernel(report)
         errors |= {_KERNEL_START: kernel_error} if kernel_error is not None else {}
-    return _describe_failures(plan, scope.modules, _new_failures(errors, baseline))
+    failures = {module: error for module, error in errors.items() if not is_untried(error)}
+    return _describe_failures(plan, scope.modules, _new_failures(failures, baseline))
 
 
 class _AffectedPackages:
@@ -174,8 +185,8 @@ class _AffectedPackages:
 
     @cached_property
     def replaced(self) -> frozenset[Path]:
-        """The files that the plan removes."""
-        return self._backend.records.touched_paths(self._plan, None)
+        """The files that the plan removes, without those that another distribution keeps."""
+        return removed_paths(self._backend, self._plan)
 
     def without_missing_files(self, errors: Mapping[str, str]) -> dict[str, str]:
         """Leave out failures that name a file not installed yet: they are checked after it is."""
@@ -238,7 +249,9 @@ class _AffectedPackages:
     @cached_property
     def _active_requirements(self) -> dependency_graph.ActiveRequirements:
         return dependency_graph.active_requirements(
-            self._installed, self._backend.environment.interpreter.markers
+            self._installed,
+            self._backend.environment.interpreter.markers,
+            self._backend.limits().requires_of,
         )
 
     def _modules(self, names: Collection[NormalizedName]) -> Modules:
@@ -278,7 +291,9 @@ def _already_failing(
     # A module that is only staged is new: it cannot have failed before.
     names = [*scope.modules, *scope.optional]
     installed_modules = set(_flatten(backend.records.modules(names)))
-    repeated = [m for m, error in errors.items() if m in installed_modules and error != NOT_TRIED]
+    repeated = [
+        m for m, error in errors.items() if m in installed_modules and not is_untried(error)
+    ]
     failing = set(backend.import_checker.failures(repeated or ["sys"], report_check))
     if _KERNEL_START in errors and backend.import_checker.kernel(report_check) is not None:
         failing.add(_KERNEL_START)
@@ -345,9 +360,10 @@ def _lost_requirements(
     backend: Backend, before: dependency_graph.Installed, after: dependency_graph.Installed
 ) -> tuple[str, ...]:
     markers = backend.environment.interpreter.markers
+    requires_of = backend.limits().requires_of
     problems = dependency_graph.newly_unmet(
-        dependency_graph.unmet_in(before, markers),
-        dependency_graph.active_requirements(after, markers),
+        dependency_graph.unmet_in(before, markers, requires_of),
+        dependency_graph.active_requirements(after, markers, requires_of),
         dependency_graph.installed_versions(after),
     )
     return tuple(sorted(map(str, problems)))

@@ -11,7 +11,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from pkgwidgets.connect import interpreter_of_command, interpreter_of_process
+from pkgwidgets.connect import (
+    folder_of_process,
+    interpreter_of_command,
+    interpreter_of_process,
+)
 from pkgwidgets.core.errors import EnvironmentRefused
 
 _SERVER_PYTHON_NAMES = frozenset(
@@ -84,6 +88,11 @@ def interpreter_of_kernel(kernel: RunningKernel) -> Path:
             with suppress(EnvironmentRefused):
                 return interpreter_of_process(kernel.process, kernel.connection_file)
         raise
+
+
+def folder_of_kernel(kernel: RunningKernel) -> Path | None:
+    """Return the folder of a running kernel, whose configuration counts; None if unknown."""
+    return None if kernel.process is None else folder_of_process(kernel.process)
 
 
 def _fill_placeholders(word: str, placeholders: Mapping[str, str]) -> str:

@@ -77,6 +77,6 @@ def test_plan_says_that_the_requirements_of_an_unreadable_package_are_unknown(
     install_directly(garden, release("1.0"))
     (garden.site_packages / "light-1.0.dist-info").mkdir()
     plan = service.plan_upgrade("torchlight")
-    assert "what light requires is unknown: the metadata cannot be read" in plan.warnings
+    assert "What light requires is unknown: the metadata cannot be read" in plan.warnings
     with pytest.raises(EnvironmentRefused, match="light cannot be changed"):
         service.plan_uninstall("light")

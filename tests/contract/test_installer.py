@@ -372,8 +372,6 @@ def test_variables_that_would_redirect_uv_are_not_passed_on(
     for name in ("UV_TARGET", "UV_PREFIX", "PIP_TARGET", "VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT"):
         monkeypatch.setenv(name, str(tmp_path / "elsewhere"))
     monkeypatch.setenv("UV_SYSTEM_PYTHON", "1")
-    monkeypatch.setenv("UV_CONSTRAINT", str(tmp_path / "nothing.txt"))
-    monkeypatch.setenv("UV_PRERELEASE", "allow")
     plan = service.plan_upgrade(["seedshelf", "moonsower"])
     assert [str(change) for change in plan.changes] == ["seedshelf 1.4.1 → 1.4.2"]
     service.apply(plan)

@@ -164,12 +164,12 @@ BAD = {
     "16 overwrites another's command": (
         bad_wheel(entry_points="[console_scripts]\nseedshelf = beanpoles:poles\n"),
         WHILE_CHECKING,
-        "beanpoles would overwrite 'bin/seedshelf', which does not belong to it",
+        "beanpoles would overwrite 'bin/seedshelf', which belongs to seedshelf",
     ),
     "17 overwrites another's file": (
         bad_wheel(files={"raintable.py": "class RainTable: pass\n"}),
         WHILE_CHECKING,
-        r"beanpoles would overwrite '.*raintable\.py', which does not belong to it",
+        r"beanpoles would overwrite '.*raintable\.py', which belongs to raintable",
     ),
     "18 for another Python": (
         bad_wheel(requires_python=">=4"),

@@ -128,13 +128,6 @@ def package_linked_inside(site: Site) -> None:
     (site.path / "pea").symlink_to("real_pea")
 
 
-def overlap(site: Site) -> None:
-    """Two builds of one library own the same file; the second wrote it."""
-    site.install_directly(pea_wheel("1.0", {"pea/__init__.py": "", "shared.py": "x = 1\n"}))
-    (site.path / "shared.py").unlink()
-    site.install_directly(BuiltWheel(name="pod", version="1", files={"shared.py": "x = 2\n"}))
-
-
 def egg_info(site: Site) -> None:
     legacy = site.path / "pea.egg-info"
     legacy.mkdir()
@@ -198,16 +191,6 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
         "seedshelf",
         "RECORD of seedshelf-1.4.1.dist-info lists './'",
     ),
-    "RECORD claims what is another's": (
-        lambda site: site.claim("raintable.py,,"),
-        "seedshelf",
-        "seedshelf cannot be changed: raintable has the same file 'raintable.py' and would break",
-    ),
-    "RECORD claims it by a detour": (
-        lambda site: site.claim("bedplanner/../raintable.py,,"),
-        "seedshelf",
-        "seedshelf cannot be changed: raintable has the same file 'raintable.py' and would break",
-    ),
     "two dist-infos": (
         two_dist_infos,
         "seedshelf",
@@ -216,7 +199,6 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     ),
     "package linked": (linked_package, "pea", "RECORD of pea-1.0.dist-info lists 'pea/__init"),
     "package linked inside": (package_linked_inside, "pea", "RECORD of pea-1.0.dist-info lists"),
-    "overlap": (overlap, "pea", "pea cannot be changed: pod has the same file 'shared.py'"),
     "egg-info": (egg_info, "pea", "pea cannot be changed: it is an egg-info without a RECORD"),
     "egg-info, a file": (legacy_file, "pea", "pea cannot be changed: unreadable metadata"),
 }

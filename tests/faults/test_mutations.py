@@ -126,6 +126,74 @@ MUTATIONS = {
         test="faults/test_cancel.py"
         "::test_cancellation_during_saving_leaves_the_environment_unchanged",
     ),
+    "shared files: the installer's removal stands": Mutation(
+        file="operations/apply.py",
+        code="save_point.put_back(shared) or ",
+        instead="",
+        test="faults/test_shared_files.py::test_one_owner_leaves_while_another_is_upgraded",
+    ),
+    "shared files: code is overwritten, too": Mutation(
+        file="backends/environment/shared_files.py",
+        code="or (owners and not self.matters(str(path)))",
+        instead="or owners",
+        test="faults/test_shared_files.py"
+        "::test_file_that_matters_with_two_contents_names_both_owners[a module]",
+    ),
+    "shared files: an undo overwrites another's": Mutation(
+        file="operations/apply.py",
+        code="        backend.records.raise_if_owned(plan, undone.differing())\n",
+        instead="",
+        test="faults/test_shared_files.py"
+        "::test_undo_does_not_overwrite_the_code_of_a_later_install",
+    ),
+    "edited files: they are not kept": Mutation(
+        file="operations/apply.py",
+        code=" or save_point.keep_beside(copies)",
+        instead="",
+        test="faults/test_edited_files.py"
+        "::test_edited_configuration_is_named_and_kept_and_the_undo_is_exact[2.0]",
+    ),
+    "edited files: a rollback leaves the kept ones": Mutation(
+        file="operations/apply.py",
+        code="    paths |= {*copies.values()}\n",
+        instead="",
+        test="faults/test_edited_files.py"
+        "::test_edited_configuration_is_named_and_kept_and_the_undo_is_exact[2.0]",
+    ),
+    "failed install: unpacked data stays": Mutation(
+        file="backends/environment/record_files.py",
+        code=" | self._unpacking_folders(staged)",
+        instead="",
+        test="faults/test_edited_files.py::test_unpacked_data_of_a_failed_install_is_removed",
+    ),
+    "links: the target's content is not saved": Mutation(
+        file="backends/store/savepoint.py",
+        code='if row["type"] == "link" and self._leads_outside(path):',
+        instead="if False:",
+        test="contract/test_savepoint_links.py"
+        "::test_link_whose_target_is_lost_is_restored_with_its_content[cleaned]",
+    ),
+    "moved library: commands go to another folder": Mutation(
+        file="backends/environment/record_paths.py",
+        code=" or _detour_reason(row.path, live, live_folder)",
+        instead="",
+        test="faults/test_places.py"
+        "::test_command_that_the_installer_would_put_elsewhere_is_refused",
+    ),
+    "read-only folder: it is found while installing": Mutation(
+        file="backends/environment/record_paths.py",
+        code="        if not _is_writable(folder):\n",
+        instead="        if False:\n",
+        test="faults/test_places.py"
+        "::test_read_only_folder_of_a_package_is_named_before_anything_changes[uninstall]",
+    ),
+    "import check: credentials are inherited": Mutation(
+        file="backends/processes/process.py",
+        code='return not is_secret and redact(f"{name}={value}") == f"{name}={value}"',
+        instead="return True",
+        test="contract/test_import_surroundings.py"
+        "::test_modules_see_the_variables_of_the_asking_process_without_credentials",
+    ),
     "upgraded ourselves: what is imported late is of the other version": Mutation(
         file="backends/worker/code_snapshot.py",
         code="    sys.meta_path.insert(0, _Finder)",

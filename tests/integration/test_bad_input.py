@@ -249,7 +249,7 @@ def test_user_input_never_becomes_an_installer_option(
         service.plan_upgrade("seedshelf", text, allow="self")
     options = {argument for argument in installer.arguments if argument.startswith("-")}
     assert options == {
-        "--dry-run", "--only-binary", "--python", "--no-config", "-r", "-c", "--output-format",
+        "--dry-run", "--only-binary", "--python", "--config-file", "-r", "-c", "--output-format",
     }  # fmt: skip
 
 

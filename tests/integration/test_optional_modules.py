@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pkgwidgets.core.errors import StageFailed
+from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
@@ -54,8 +55,11 @@ def test_module_without_its_optional_dependency_does_not_refuse_an_upgrade(
     install(soil_core("1.0", {**shared, "soil/core/__init__.py": ""}), soil_cloud("1.0", {}))
     new = {"soil/_cloud/__init__.py": "import soil.iam.v1\n"}
     garden.index.publish(soil_cloud("2.0", new))
-    done = apply.apply_plan(backend, plan_upgrade(backend, "soil-cloud"))
+    events: list[Event] = []
+    done = apply.apply_plan(backend, plan_upgrade(backend, "soil-cloud"), events.append)
     assert done.outcome is Outcome.COMMITTED
+    text = "soil._cloud was not tried: it needs the optional module soil.iam"
+    assert text in {event.text for event in events}
 
 
 @pytest.mark.parametrize(

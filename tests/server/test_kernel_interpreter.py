@@ -133,6 +133,35 @@ async def test_kernel_argument_selects_the_environment(
         assert (taken.status, taken.code) == (404, "plan-not-found")
 
 
+async def test_configuration_of_the_kernels_folder_counts(
+    ask: Ask,
+    default_garden: Demo,
+    jp_root_dir: Path,
+    jp_fetch: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("UV_NO_CONFIG")
+    (jp_root_dir / "deep").mkdir()
+    (jp_root_dir / "deep" / "uv.toml").write_text(
+        'constraint-dependencies = ["seedshelf<1.4.2"]', encoding="utf-8"
+    )
+    held = {}
+    for path in ("deep/a.ipynb", "a.ipynb"):
+        body = json.dumps({"name": "garden", "path": path})
+        answer = await jp_fetch("api", "kernels", method="POST", body=body)
+        kernel_id = json.loads(answer.body)["id"]
+        plan = await ask("POST", f"plans?kernel={kernel_id}", {"upgrade": ["seedshelf"]})
+        held[path] = (
+            [row["reason"] for row in plan.json["plan"]["held_back"]],
+            [change["after"] for change in plan.json["plan"]["changes"]],
+        )
+    assert held["deep/a.ipynb"] == (
+        ["blocked by constraint-dependencies in uv.toml (seedshelf<1.4.2)"],
+        [],
+    )
+    assert held["a.ipynb"][1] == ["1.4.2"]
+
+
 async def test_plan_names_all_kernels_on_the_environment(
     ask: Ask,
     default_garden: Demo,

@@ -25,6 +25,7 @@ _MAX_MODULE_DEPTH = 3
 """The most names in a dotted module that is looked for in a namespace package (PEP 420)."""
 INSTALLER_FILES = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
 """Files that an installer adds to a dist-info folder."""
+EMPTY_SHA256 = hashlib.sha256().hexdigest()
 _MAX_SIZE_DIGITS = 16
 """No file's size has so many digits."""
 _STRONG_SIZES = {
@@ -94,7 +95,8 @@ def entries_in(dist_info: Path, names: Collection[str]) -> list[Entry]:
     if _UP_AGAIN.search(text):
         return entries(dist_info)
     pattern = "|".join(map(re.escape, sorted(names)))
-    lines = re.findall(rf'^"?(?:\.[/\\])*(?:/|(?:{pattern})(?=[./\\])).*$', text, re.MULTILINE)
+    row = rf'^"?(?:\.[/\\])*(?:/|(?:{pattern})(?=[./\\,"])).*$'
+    lines = re.findall(row, text, re.MULTILINE)
     try:
         return [entry for entry in _parse_rows(lines) if ".dist-info/" not in entry.path]
     except csv.Error:
@@ -106,6 +108,16 @@ def first_names(rows: Iterable[Entry]) -> frozenset[str]:
     first_parts = {entry.path.partition("/")[0] for entry in rows}
     names = {first if first == ".." else first.partition(".")[0] for first in first_parts}
     return frozenset(name for name in names - {""} - _NO_API_FOLDERS if "-" not in name)
+
+
+def all_first_names(paths: Iterable[str]) -> frozenset[str]:
+    """Return the names with which `entries_in` finds every row that equals one of these paths."""
+    first_parts = {path.partition("/")[0] for path in paths}
+    return frozenset(
+        first if first == ".." else first.partition(".")[0]
+        for first in first_parts
+        if not first.endswith(".dist-info")
+    )
 
 
 def module_names(rows: Collection[Entry]) -> set[str]:
@@ -155,7 +167,9 @@ def content_fingerprint(dist_info: Path) -> str:
     """Digest the times, sizes and types of the files, and which of their folders are links."""
     lines, folders = [], set[str]()
     for row in entries(dist_info):
-        lines.append(_stat_line(f"{dist_info.parent}/{row.path}"))
+        # Without `..`: after a link it would lead to another folder.
+        path = f"{dist_info.parent}/{row.path}"
+        lines.append(_stat_line(os.path.normpath(path) if row.path.startswith("..") else path))
         folder = row.path.rpartition("/")[0]
         while folder and folder not in folders and not folder.endswith(".."):
             folders.add(folder)

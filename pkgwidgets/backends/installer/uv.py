@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,12 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.installed_metadata import InstalledMetadata
 from pkgwidgets.core.interfaces import Report, ResolveRequest
+from pkgwidgets.core.limits import NO_LIMITS, DeclaredMetadata, Limits
 from pkgwidgets.core.plans import ChangeKind, Plan
 from pkgwidgets.core.redaction import redact
 
 from . import stage_layout, uv_failures
+from .limits_file import config_text
 
 _SCHEMA = "preview"
 """The schema version of uv's JSON that this module reads; any other is refused."""
@@ -77,21 +80,22 @@ class UvInstaller:
         protects only those. Raises `PlanImpossible` with uv's explanation if no solution exists,
         `IndexUnavailable` for a page or file that uv cannot use, `ResolutionFailed` if uv fails.
         """
+        self._check_limits(request.configured)
         with _requirement_files(
             requirements=request.requirements,
-            keep=(*request.keep, *request.limits),
+            keep=(*request.keep, *request.constraints),
             ignored=request.ignored,
-            metadata=_metadata_tables(request.metadata),
+            config=config_text(_with_metadata(request.configured, request.metadata)),
         ) as files:
             argv = ["install", "--dry-run", *_WHEELS_ONLY, *self._python_option()]
             argv += ["-r", str(files["requirements"]), "-c", str(files["keep"])]
             if request.ignored:
                 argv += ["--excludes", str(files["ignored"])]
-            if request.metadata:
-                argv += ["--config-file", str(files["metadata"])]
             for name in request.upgrade:
                 argv += ["--upgrade-package", name]
-            completed = self._run([*argv, "--output-format", "json"])
+            completed = self._run(
+                [*argv, "--output-format", "json"], limits=(files["config"], request.configured)
+            )
         if completed.returncode != 0:
             explanation = self._explain(completed)
             requested = request.upgrade or request.requirements
@@ -102,22 +106,35 @@ class UvInstaller:
         self,
         requirement: str,
         *,
-        limits: Sequence[str] = (),
+        constraints: Sequence[str] = (),
         ignored: Collection[NormalizedName] = (),
+        configured: Limits = NO_LIMITS,
     ) -> frozenset[NormalizedName]:
         """Return the projects that a requirement would install, without its own.
 
         Raises `PlanImpossible`, `IndexUnavailable`, `ResolutionFailed`.
         """
-        with _requirement_files(limits=limits, ignored=tuple(ignored)) as files:
+        self._check_limits(configured)
+        with _requirement_files(
+            constraints=constraints, ignored=tuple(ignored), config=config_text(configured)
+        ) as files:
             argv = ["compile", "--quiet", "--no-header", "--no-annotate", *_WHEELS_ONLY]
-            argv += ["-c", str(files["limits"]), "--excludes", str(files["ignored"])]
-            completed = self._run([*argv, *self._python_option(), "-"], stdin=requirement)
+            argv += ["-c", str(files["constraints"]), "--excludes", str(files["ignored"])]
+            completed = self._run(
+                [*argv, *self._python_option(), "-"],
+                stdin=requirement,
+                limits=(files["config"], configured),
+            )
         if completed.returncode != 0:
             raise self._resolution_error(completed, (requirement,))
         lines = (line.strip() for line in completed.stdout.splitlines())
         names = {canonicalize_name(Requirement(line).name) for line in lines if line}
         return frozenset(names - {canonicalize_name(Requirement(requirement).name)})
+
+    def _check_limits(self, limits: Limits) -> None:
+        """Raise `ResolutionFailed` if a limit could not be read: a plan might not obey it."""
+        if limits.problem:
+            raise ResolutionFailed(limits.problem)
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
         """Download and unpack the plan's wheels under `folder`, laid out like the prefix.
@@ -180,16 +197,25 @@ class UvInstaller:
             raise self._install_error(completed)
 
     def _run(
-        self, argv: Sequence[str], tick: Callable[[], None] = lambda: None, stdin: str = ""
+        self,
+        argv: Sequence[str],
+        tick: Callable[[], None] = lambda: None,
+        stdin: str = "",
+        limits: tuple[Path, Limits] | None = None,
     ) -> process.CompletedProcess:
-        """Run a `uv pip` command; a removal needs no index, so its sources are not read."""
+        """Run a `uv pip` command; a removal needs no index, so its sources are not read.
+
+        uv reads no configuration but the file with the limits: it may redirect an installation.
+        """
         sources = self._sources() if argv[0] != "uninstall" else None
         options = () if sources is None else uv_config.uv_options(sources)
+        config = ("--no-config",) if limits is None else ("--config-file", str(limits[0]))
+        remote_files = {} if limits is None else _remote_files(limits[1])
         descriptor = self._lock_descriptor()
         return process.run(
-            [str(find_uv()), "pip", argv[0], "--no-config", *options, *argv[1:]],
+            [str(find_uv()), "pip", argv[0], *config, *options, *argv[1:]],
             stdin=stdin,
-            environment=uv_config.uv_environment(sources),
+            environment=uv_config.uv_environment(sources) | remote_files,
             timeout=_UV_SECONDS,
             tick=tick,
             keep=() if descriptor is None else (descriptor,),
@@ -248,20 +274,21 @@ def _requirement_files(**contents: Sequence[str]) -> Iterator[Mapping[str, Path]
         yield files
 
 
-def _metadata_tables(entries: Sequence[InstalledMetadata]) -> list[str]:
-    """Return uv's setting `dependency-metadata` as TOML."""
-    lines = []
-    for entry in entries:
-        lines.append("[[dependency-metadata]]")
-        lines.append(f"name = {_toml(entry.id)}")
-        lines.append(f"version = {_toml(str(entry.version))}")
-        lines.append(f"requires-dist = {_toml(list(entry.requires))}")
-    return lines
+def _with_metadata(limits: Limits, metadata: Sequence[InstalledMetadata]) -> Limits:
+    """Return the limits with metadata that uv reads instead of the installed files."""
+    declared = (
+        DeclaredMetadata(package=entry.id, version=str(entry.version), requires=entry.requires)
+        for entry in metadata
+    )
+    return replace(limits, metadata=(*declared, *limits.metadata))
 
 
-def _toml(value: str | list[str]) -> str:
-    """Return strings as TOML: as JSON, but without surrogates, and with DEL escaped."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _remote_files(limits: Limits) -> dict[str, str]:
+    """Return the variables that name remote files to uv; their URLs may hold credentials."""
+    variables: dict[str, str] = {}
+    for variable, url in limits.remote_files:
+        variables[variable] = f"{variables.get(variable, '')} {url}".strip()
+    return variables
 
 
 def _pinned_lines(plan: Plan) -> list[str]:

@@ -36,6 +36,12 @@ def environment(process: int) -> Mapping[str, str]:
     return _query(process, lambda info: info.environ(), {})
 
 
+def working_folder(process: int) -> Path | None:
+    """Return the working folder of a process; None if it is unknown or deleted."""
+    folder = _query(process, lambda info: info.cwd(), "")
+    return Path(folder) if folder and Path(folder).is_dir() else None
+
+
 def descendants(process: int) -> tuple[int, ...]:
     """Return the children of a process, and their descendants."""
     return _query(

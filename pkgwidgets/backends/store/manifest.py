@@ -15,7 +15,8 @@ from . import filesystem
 
 Row = dict[str, Any]
 """The state of one path: `path` in the prefix and `type` (file, link, folder, absent, no folder).
-By type, it also has `mode`, `size` in bytes, `sha256`, `object` or `target`."""
+By type, it also has `mode`, `size` in bytes, `sha256`, `object` or `target`. A link to a file
+outside of the prefix has an `object` with the content of that file."""
 
 _FORMAT = 1
 
