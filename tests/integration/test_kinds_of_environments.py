@@ -10,8 +10,11 @@ from copied_python import copy_python
 from faults.tree import rows
 
 from pkgwidgets import PackageService
+from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.demo import Demo
 from pkgwidgets.demo.index_server import DemoIndex
 from pkgwidgets.demo.wheel_builder import BuiltWheel
+from pkgwidgets.demo.wheel_installer import WheelInstallation
 
 
 def pea(version: str) -> BuiltWheel:
@@ -57,3 +60,48 @@ def test_python_of_an_image_is_unchanged_after_undoing_everything(
     for transaction, state in zip(service.history().index, reversed(states), strict=True):
         service.undo(transaction)
         assert rows(service.prefix) == state
+
+
+def test_package_that_the_users_own_one_would_hide_is_not_installed(
+    tmp_path: Path, index: DemoIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = copy_python(tmp_path / "usr")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    user_folder = tmp_path / "home/.local/lib" / python.name / "site-packages"
+    scheme = dict.fromkeys(("purelib", "platlib", "scripts", "data", "headers"), user_folder)
+    WheelInstallation(wheel=pea("1.0"), python=python, scheme=scheme, requested=True).run()
+    service = PackageService(python, index_url=index.url)
+    assert service.get_package("pea").version == "1.0"
+    before = rows(service.prefix)
+    with pytest.raises(EnvironmentRefused, match=r"outside .*, and Python imports it first\. "):
+        service.install_package("pea==2.0", allow="all")
+    assert rows(service.prefix) == before
+
+
+def test_environment_that_was_renamed_is_refused_and_undone_in_its_new_place(
+    garden: Demo, service: PackageService
+) -> None:
+    before = rows(service.prefix)
+    service.upgrade_package("seedshelf")
+    moved = garden.folder / "moved"
+    service.prefix.rename(moved)
+    with pytest.raises(EnvironmentRefused, match="env does not exist: the environment was moved"):
+        service.plan_upgrade("frostcall")
+    assert "does not exist" in str(service.read_only_reason())
+    python = moved / "bin" / "python"
+    PackageService(python, index_url=garden.index_url).undo()
+    assert rows(moved) == before
+
+
+def test_change_made_through_a_link_is_undone_at_the_real_path(
+    garden: Demo, service: PackageService
+) -> None:
+    before = rows(service.prefix)
+    link = garden.folder / "link"
+    link.symlink_to(service.prefix)
+    linked = PackageService(link / "bin" / "python", index_url=garden.index_url)
+    linked.upgrade_package("seedshelf")
+    assert service.get_package("seedshelf").version == "1.4.2"
+    service.undo()
+    assert rows(service.prefix) == before
+    assert linked.get_package("seedshelf").version == "1.4.1"
