@@ -67,14 +67,16 @@ def test_package_that_the_users_own_one_would_hide_is_not_installed(
 ) -> None:
     python = copy_python(tmp_path / "usr")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    user_folder = tmp_path / "home/.local/lib" / python.name / "site-packages"
-    scheme = dict.fromkeys(("purelib", "platlib", "scripts", "data", "headers"), user_folder)
+    user_base = tmp_path / "home" / ".local"
+    user_folder = user_base / "lib" / python.name / "site-packages"
+    scheme = {"purelib": user_folder, "platlib": user_folder, "scripts": user_base / "bin"}
+    scheme |= {"headers": user_base / "include", "data": user_base}
     WheelInstallation(wheel=pea("1.0"), python=python, scheme=scheme, requested=True).run()
     service = PackageService(python, index_url=index.url)
     assert service.get_package("pea").version == "1.0"
     before = rows(service.prefix)
-    with pytest.raises(EnvironmentRefused, match=r"outside .*, and Python imports it first\. "):
-        service.install_package("pea==2.0", allow="all")
+    with pytest.raises(EnvironmentRefused, match=r"outside .* Python imports it first\. "):
+        service.plan_install("pea==2.0", allow="all")
     assert rows(service.prefix) == before
 
 

@@ -50,7 +50,7 @@ def _rewrite_record(file: Path, source: Path, moves: Mapping[str, str]) -> None:
         rows = [row for row in csv.reader(opened) if row]
     for row in rows:
         path = os.path.normpath(f"{old_base}/{row[0]}")
-        if not path.startswith(("/", "../")):
+        if not row[0].startswith("/") and not path.startswith("../"):
             row[0] = os.path.relpath(_new_place(path, moves), new_base)
     with file.open("w", encoding="utf-8", errors="surrogateescape", newline="") as opened:
         csv.writer(opened, lineterminator="\n").writerows(rows)
