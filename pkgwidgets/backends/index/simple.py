@@ -173,7 +173,7 @@ class SimpleIndex:
         if response.status in (404, 410):
             return ProjectNotFound(name, self.url)
         if response.status != 200:
-            return self._fall_back(entry, f"it answered {response.status}")
+            return self._fall_back(entry, f"it answered HTTP {response.status}")
         try:
             return _read_page(name, response, query)
         except Exception as error:  # one bad page must not stop the others
