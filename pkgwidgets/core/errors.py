@@ -497,7 +497,8 @@ class RollbackFailed(TransactionError):
         kept = f" The old files are in {self.kept} (keep this folder)." if self.kept else ""
         return (
             "The rollback is incomplete, and the environment has old and new files: "
-            f"{'; '.join(self.differences)}. Do not use the environment before the rollback is complete.{kept}"
+            f"{'; '.join(self.differences)}. "
+            f"Do not use the environment before the rollback is complete.{kept}"
         )
 
 

@@ -21,7 +21,10 @@ class Hint(StrEnum):
     PLAN_AGAIN = "Plan again."
     TRY_AGAIN = "Nothing was changed. Try again."
     RETRY_OTHER_VERSION = "The environment is unchanged. Choose another version, or plan again."
-    RESTORED_PLAN_AGAIN = "The previous packages were restored. Choose another version, or fix this problem and plan again."
+    RESTORED_PLAN_AGAIN = (
+        "The previous packages were restored. "
+        "Choose another version, or fix this problem and plan again."
+    )
     READ_LOG = (
         "The environment is unchanged. Plan again. "
         '`list_events("{transaction}")` has the log of the change.'
