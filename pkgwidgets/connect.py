@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pkgwidgets.backends.config import index_selection
+from pkgwidgets.backends.config.projects import owning_project
+from pkgwidgets.backends.config.version_limits import configured_limits
 from pkgwidgets.backends.environment import interpreter as interpreter_module
 from pkgwidgets.backends.environment import launch_command
 from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
@@ -30,6 +32,7 @@ from pkgwidgets.backends.worker.recovery_archive import archive
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.errors import InstallerUnavailable, InvalidRequest
 from pkgwidgets.core.interfaces import Backend, FileOwners, OtherKernels
+from pkgwidgets.core.limits import Limits
 
 if TYPE_CHECKING:
     from pkgwidgets.analysis.api_changes import ApiReader
@@ -46,6 +49,7 @@ RECOVERY_FILES = (
     "core/error_json.py",
     "core/hints.py",
     "core/redaction.py",
+    "core/text.py",
     "operations/recovery.py",
     "recover.py",
 )
@@ -53,14 +57,19 @@ RECOVERY_FILES = (
 
 
 def connect(
-    python: str | Path | None = None, index_url: str | None = None, *, detached: bool = False
+    python: str | Path | None = None,
+    index_url: str | None = None,
+    *,
+    detached: bool = False,
+    folder: Path | None = None,
 ) -> Backend:
     """Return the backend of one environment; without `python`, of this process's own.
 
-    Without `index_url` the configuration of uv counts, else that of pip; it is read when an index
-    is first needed. With `detached` plans are applied in a worker, which survives an interrupt or
-    a restart of this process; else in this process. Raises `EnvironmentRefused` if `python` is no
-    interpreter, `InvalidRequest` if `index_url` is no URL.
+    Without `index_url` the configuration of uv counts, else that of pip. It is read when an index
+    is first needed, as in `folder`, by default the working folder of this process. With `detached`
+    plans are applied in a worker, which survives an interrupt or a restart of this process; else
+    in this process. Raises `EnvironmentRefused` if `python` is no interpreter, `InvalidRequest` if
+    `index_url` is no URL.
     """
     if python is not None and not isinstance(python, str | Path):
         raise InvalidRequest("interpreter", python)
@@ -68,14 +77,20 @@ def connect(
         Path(python) if python is not None else Path(sys.executable)
     )
     sources = (
-        index_selection.configured_indexes(uv.find_uv, target.prefix)
+        index_selection.configured_indexes(uv.find_uv, target.prefix, folder)
         if index_url is None
-        else index_selection.explicit_index(index_url, target.prefix)
+        else index_selection.explicit_index(index_url, target.prefix, folder)
     )
-    backend = _backend(target, sources)
+
+    def limits() -> Limits:
+        has_explicit_index = index_url is not None
+        return configured_limits(target.prefix, folder, has_explicit_index=has_explicit_index)
+
+    backend = _backend(target, sources, limits)
+    backend = replace(backend, project=lambda: owning_project(target.prefix, folder))
     if not detached:
         return backend
-    launcher = WorkerLauncher(target, sources, backend.journal.folder, _WORKER)
+    launcher = WorkerLauncher(target, sources, limits, backend.journal.folder, _WORKER)
     return replace(backend, worker=launcher)
 
 
@@ -148,6 +163,11 @@ def interpreter_of_process(process: int, connection_file: str) -> Path:
     return launch_command.interpreter_of_process(process, connection_file)
 
 
+def folder_of_process(process: int) -> Path | None:
+    """Return the working folder of a process; None if the system does not say."""
+    return process_info.working_folder(process)
+
+
 def mapped_libraries() -> frozenset[str]:
     """Return the paths of the libraries that this process has mapped, deleted ones too."""
     return process_info.mapped_libraries(os.getpid())
@@ -165,11 +185,16 @@ def connect_for_request(request: ApplyRequest) -> Backend:
     given_sources = request.sources
     configured = index_selection.configured_indexes(uv.find_uv, request.interpreter.prefix)
     sources = configured if given_sources is None else lambda: given_sources
-    return _backend(request.interpreter, sources, request.asked_by)
+    backend = _backend(request.interpreter, sources, lambda: request.limits, request.asked_by)
+    checker = SubprocessImportChecker(request.interpreter, variables=request.variables)
+    return replace(backend, import_checker=checker)
 
 
 def _backend(
-    target: Interpreter, sources: index_selection.SourceFactory, asked_by: str | None = None
+    target: Interpreter,
+    sources: index_selection.SourceFactory,
+    limits: Callable[[], Limits],
+    asked_by: str | None = None,
 ) -> Backend:
     environment = InstalledEnvironment(target)
     journal = FolderJournal(environment.place, recovery_archive, asked_by)
@@ -185,4 +210,5 @@ def _backend(
             journal.folder(transaction_id), target.prefix
         ),
         undo_modules=_UNDO_MODULES,
+        limits=limits,
     )

@@ -43,7 +43,7 @@ class StandaloneJournal(JournalFiles):
         if not self.is_other_format(transaction):
             return False
         folder = self.folder(transaction)
-        reason = f"{folder / 'journal'}: another version of pkgwidgets wrote it"
+        reason = f"another version of pkgwidgets wrote {folder / 'journal'}"
         raise RollbackFailed(transaction, (reason,), str(folder))
 
 
@@ -89,11 +89,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def outcome_text(journal: UnfinishedTransactions, transaction_id: str) -> str:
-    """Return one sentence about how a transaction ended."""
+def outcome_text(journal: UnfinishedTransactions, transaction_id: str, changes: str = "") -> str:
+    """Return how an interrupted transaction ended; it is named by its changes, else by its id."""
+    change = f"The interrupted change {f'({changes})' if changes else transaction_id}"
     steps = journal.steps(transaction_id)
     if "COMMIT" in steps:
-        return f"Transaction {transaction_id} was complete: the environment is the new one."
+        return f"{change} was already complete. It is kept."
     if "ROLLED_BACK" in steps:
-        return f"Transaction {transaction_id} was rolled back: the environment is the old one."
-    return f"Transaction {transaction_id} had changed nothing: the environment is the old one."
+        return f"{change} was rolled back. The environment is unchanged."
+    return f"{change} had not changed any file. The environment is unchanged."

@@ -1,8 +1,9 @@
-"""A server on loopback that is played byte by byte: what an index must never send, and good pages.
+"""A server on loopback that sends given bytes: invalid index answers, and valid pages.
 
-Beside it a small environment, from which it is asked.
+A small environment sends the requests.
 
-The certificates are for these tests alone: one key, once named 127.0.0.1 and once another host.
+The certificates are for these tests only: one key, with a certificate for 127.0.0.1 and another
+for a different host.
 """
 
 from __future__ import annotations

@@ -35,15 +35,15 @@ from pkgwidgets.core.hints import Hint
 EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
     (InvalidRequest("name", "a b"), "'a b' is not a valid name.", Hint.UNCHANGED),
     (
-        InvalidRequest("version", "1", "a version needs exactly one name"),
-        "'1' is not a valid version: a version needs exactly one name.",
+        InvalidRequest("version", "1", "a version can be given for one package only"),
+        "'1' is not a valid version: a version can be given for one package only.",
         Hint.UNCHANGED,
     ),
     (InvalidRequest("name", None, "no name was given"), "No name was given.", Hint.UNCHANGED),
     (InvalidRequest("name", 3), "3 is not a valid name.", Hint.UNCHANGED),
     (
-        InvalidRequest("transaction", "t", "the history has none of this id"),
-        "'t' is not a valid transaction: the history has none of this id.",
+        InvalidRequest("transaction", "t", "the history has no transaction with this id"),
+        "'t' is not a valid transaction: the history has no transaction with this id.",
         Hint.LIST_TRANSACTIONS,
     ),
     (
@@ -68,9 +68,19 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.RETRY_LATER,
     ),
     (
-        IndexUnavailable("file:///mnt/simple/", "the folder is not there"),
-        "file:///mnt/simple/ is not available: the folder is not there.",
+        IndexUnavailable("file:///mnt/simple/", "the folder does not exist"),
+        "file:///mnt/simple/ is not available: the folder does not exist.",
         Hint.CHECK_INDEX,
+    ),
+    (
+        IndexUnavailable("http://h/simple/", "it is not JSON", "pea"),
+        "The page of pea on http://h/simple/ cannot be used: it is not JSON.",
+        Hint.RETRY_LATER,
+    ),
+    (
+        IndexUnavailable("http://h/simple/", "404 Not Found", "pea", "pea-1-py3-none-any.whl"),
+        "The file pea-1-py3-none-any.whl of pea on http://h/simple/ cannot be used: 404 Not Found.",
+        Hint.RETRY_LATER,
     ),
     (
         EnvironmentRefused(Path("/usr/bin/python"), "/usr is read-only"),
@@ -89,96 +99,135 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
     ),
     (
         InstallerUnavailable(("the uv package", "PATH")),
-        "No usable uv was found (tried the uv package, PATH).",
+        "No usable uv was found (tried the uv package and PATH).",
         Hint.INSTALL_UV,
     ),
-    (InstallerUnavailable(()), "No usable uv was found (tried nothing).", Hint.INSTALL_UV),
+    (InstallerUnavailable(()), "No usable uv was found.", Hint.INSTALL_UV),
     (
         PlanImpossible(("pea", "bean"), "bean==1 depends on pea<1.", ("bean",)),
-        "There is no plan for pea, bean: bean==1 depends on pea<1.",
+        "pea and bean cannot be installed together with what you have: bean==1 depends on pea<1.",
         Hint.ALLOW_ALL,
     ),
     (
         PlanImpossible(("pea",), "pea==2 depends on Python>=4 and bean==1 on pea<2.", ("bean",)),
-        "There is no plan for pea: pea==2 depends on Python>=4 and bean==1 on pea<2.",
-        Hint.ALLOW_ALL,
+        "pea cannot be installed together with what you have: "
+        "pea==2 depends on Python>=4 and bean==1 on pea<2.",
+        Hint.OTHER_PYTHON,
     ),
     (
         PlanImpossible(("pea",), "pea==2 depends on Python>=4."),
-        "There is no plan for pea: pea==2 depends on Python>=4.",
+        "pea cannot be installed together with what you have: pea==2 depends on Python>=4.",
         Hint.OTHER_PYTHON,
     ),
     (
         PlanImpossible(("pea",), "there is no version of pea==9."),
-        "There is no plan for pea: there is no version of pea==9.",
+        "pea cannot be installed together with what you have: there is no version of pea==9.",
         Hint.OTHER_VERSION,
     ),
-    (ResolutionFailed("no route."), "uv could not plan: no route.", Hint.FIX_AND_RETRY),
-    (ResolutionFailed(""), "uv could not plan: it said nothing.", Hint.FIX_AND_RETRY),
-    (StillNeeded(("pea",), ("bean",)), "pea cannot go: bean needs it.", Hint.UNINSTALL_TOO),
     (
-        StillNeeded(("pea", "pod"), ("bean", "leek")),
-        "pea, pod cannot go: bean, leek need it.",
+        PlanImpossible(("pea==9",), "pea==9 depends on bean<1.", ("bean",)),
+        "pea 9 cannot be installed together with what you have: pea==9 depends on bean<1.",
+        Hint.ALLOW_ALL,
+    ),
+    (
+        PlanImpossible(("everything",), "bean==1 depends on pea<1."),
+        "The packages cannot be upgraded together: bean==1 depends on pea<1.",
+        Hint.OTHER_VERSION,
+    ),
+    (
+        PlanImpossible(("pea==9",), "pea 9 does not exist; the newest is 5.", has_no_release=True),
+        "pea 9 does not exist; the newest is 5.",
+        Hint.OTHER_VERSION,
+    ),
+    (
+        PlanImpossible(
+            ("pea==9",),
+            "pea 9 requires Python>=4, but this environment has Python 3.11.9.",
+            has_no_release=True,
+        ),
+        "pea 9 requires Python>=4, but this environment has Python 3.11.9.",
+        Hint.OTHER_PYTHON,
+    ),
+    (ResolutionFailed("no route."), "uv failed: no route.", Hint.FIX_AND_RETRY),
+    (ResolutionFailed(""), "uv failed without an error message.", Hint.FIX_AND_RETRY),
+    (
+        StillNeeded(("pea",), ("bean",)),
+        "Cannot uninstall pea: bean requires it.",
         Hint.UNINSTALL_TOO,
     ),
     (
-        StalePlan("t", ("pea is 2, not 1", "bean is 1, not absent")),
-        "The environment is not the one that was planned for: "
-        "pea is 2, not 1; bean is 1, not absent.",
+        StillNeeded(("pea",), ("bean",), ("bean requires pea>=2",)),
+        "Cannot change pea: bean requires pea>=2.",
+        Hint.UNINSTALL_FIRST,
+    ),
+    (
+        StillNeeded(("pea", "pod"), ("bean", "leek")),
+        "Cannot uninstall pea and pod: bean and leek require them.",
+        Hint.UNINSTALL_TOO,
+    ),
+    (
+        StalePlan("t", ("pea is 2, not 1", "bean 1 was installed")),
+        "The environment has changed since this plan was made: "
+        "pea is 2, not 1; bean 1 was installed.",
         Hint.PLAN_AGAIN,
     ),
-    (StageFailed("t", ("pea fails: x",)), "pea fails: x.", Hint.OTHER_VERSION_OR_FIX),
+    (
+        StageFailed("t", ("pea fails: x",)),
+        "The check before installing failed: pea fails: x.",
+        Hint.OTHER_VERSION_OR_FIX,
+    ),
     (
         InstallFailed("t", ("uv", "pip"), 2, " no space \n"),
-        "The installer ended with code 2: no space.",
+        "uv failed (exit code 2): no space.",
         Hint.RETRY_OTHER_VERSION,
     ),
     (
         InstallFailed("t", ("uv",), -9),
-        "The installer ended with code -9: it said nothing.",
+        "uv failed without an error message (exit code -9).",
         Hint.RETRY_OTHER_VERSION,
     ),
     (
         InstallFailed("t", ("uv",), -9, "no space \N{BULLET} left\n"),
-        "The installer ended with code -9: no space \N{BULLET} left.",
+        "uv failed (exit code -9): no space \N{BULLET} left.",
         Hint.RETRY_OTHER_VERSION,
     ),
     (
         VerificationFailed("t", ("pea fails: x",)),
-        "The new environment was wrong: pea fails: x.",
+        "The check after installing failed: pea fails: x.",
         Hint.RETRY_OTHER_VERSION,
     ),
     (Cancelled("t"), "Cancelled.", Hint.RESTORED),
-    (Cancelled(""), "Cancelled.", Hint.UNCHANGED),
+    (Cancelled(""), "Cancelled.", Hint.RESTORED),
     (
         RollbackFailed("t", ("/a: no space",), "/my env/.pkgwidgets/txn/t"),
-        "Not put back: /a: no space. The old files are kept in /my env/.pkgwidgets/txn/t.",
+        "The rollback is incomplete: /a: no space. "
+        "The old files are kept in /my env/.pkgwidgets/txn/t.",
         Hint.RECOVER,
     ),
     (
         RollbackFailed("t", ("/a: no space",)),
-        "Not put back: /a: no space. The old files are kept in .",
+        "The rollback is incomplete: /a: no space.",
         Hint.NEW_SESSION,
     ),
-    (TooLate("t"), "It was done before it could be cancelled.", Hint.UNDO),
+    (TooLate("t"), "The change was committed before it could be cancelled.", Hint.UNDO),
     (
-        WorkerFailed("t", "it was cut off"),
-        "The process that makes the changes failed: it was cut off.",
+        WorkerFailed("t", "it was interrupted"),
+        "The worker process failed: it was interrupted.",
         Hint.READ_LOG,
     ),
     (
         WorkerFailed("", "it cannot be started"),
-        "The process that makes the changes failed: it cannot be started.",
+        "The worker process failed: it cannot be started.",
         Hint.PLAN_AGAIN,
     ),
     (
         DiskFailed("t", "/env/.pkgwidgets/open", "no space left on device"),
-        "Stopped at /env/.pkgwidgets/open: no space left on device.",
+        "Cannot access /env/.pkgwidgets/open: no space left on device.",
         Hint.FREE_DISK,
     ),
     (
         DiskFailed("t", "/env/.pkgwidgets/open", "read-only file system"),
-        "Stopped at /env/.pkgwidgets/open: read-only file system.",
+        "Cannot access /env/.pkgwidgets/open: read-only file system.",
         Hint.FIX_PATH,
     ),
 ]

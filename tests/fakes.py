@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -35,6 +35,7 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, ProjectAnswered, Report, ResolveRequest, no_report
+from pkgwidgets.core.limits import NO_LIMITS, Limits
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.releases import Release, Wheel
 from pkgwidgets.core.transactions import Outcome, Transaction
@@ -172,6 +173,19 @@ class FakeRecords:
                 paths |= {site / path.relative_to(stage / "lib") for path in staged}
         return frozenset(paths)
 
+    def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
+        changed = {change.id for change in plan.changes}
+        others = [name for name in self._environment.distributions() if name not in changed]
+        site = self._environment.site
+        return frozenset(paths) & {path for name in others for path in self._owned(name, site)}
+
+    def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
+        if self.shared_paths(plan, replaced):
+            raise EnvironmentRefused(self._environment.interpreter.python, "it is another's file")
+
+    def edited_files(self, ids: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
+        return {}
+
     def modules(
         self, ids: Collection[NormalizedName], stage: Path | None = None
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
@@ -223,8 +237,16 @@ class FakeRecords:
     def staged(self, stage: Path) -> Mapping[NormalizedName, Distribution | Unreadable]:
         return FakeEnvironment(self._disk, stage).distributions()
 
+    def unhashed(
+        self, ids: Collection[NormalizedName], stage: Path
+    ) -> Mapping[NormalizedName, tuple[str, ...]]:
+        return {}
+
     def damage(
-        self, plan: Plan, others: Mapping[NormalizedName, Collection[Path]] | None = None
+        self,
+        plan: Plan,
+        others: Mapping[NormalizedName, Collection[Path]] | None = None,
+        stage: Path | None = None,
     ) -> tuple[str, ...]:
         paths = {path: name for name, paths in (others or {}).items() for path in paths}
         problems = [
@@ -235,7 +257,7 @@ class FakeRecords:
             for row, sha256 in self._rows(record).items() if record and change.after else ():
                 content = self._disk.get(self._environment.site / row)
                 if content is None or _sha256(content) != sha256:
-                    problems.append(f"{change.id}: {row} differs from RECORD")
+                    problems.append(f"{change.id}: {row} differs from its hash in RECORD")
         return tuple(problems)
 
     def _files(self, name: NormalizedName, site: Path) -> set[Path]:
@@ -245,6 +267,10 @@ class FakeRecords:
             python = self._environment.interpreter.python
             raise EnvironmentRefused(python, f"the RECORD of {name} is missing or hostile")
         return {record, *(site / row for row in rows)}
+
+    def _owned(self, name: NormalizedName, site: Path) -> set[Path]:
+        record = self._record(name, site)
+        return {site / row for row in self._rows(record)} if record is not None else set()
 
     def _record(self, name: NormalizedName, site: Path) -> Path | None:
         named = (path for path in self._disk if _is_record(path, site))
@@ -309,7 +335,7 @@ class FakeImportChecker:
         return self.no_kernel
 
     def keep_bytecode(self, stage: Path) -> None:
-        """Nothing is compiled here."""
+        """Compile nothing."""
 
     def _error(self, module: str, sites: Sequence[Path]) -> str | None:
         disk = self._environment.disk
@@ -361,6 +387,32 @@ class FakeSavePoint:
             else:
                 self._disk[path] = content
         return tuple(failed)
+
+    def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
+        kept, failed = self._all[self._id], []
+        for path in paths:
+            content = kept.rows.get(path)
+            if path in self._disk or content is None:
+                continue
+            if path in kept.stuck or kept.damaged:
+                failed.append(f"{path}: it is stuck")
+            else:
+                self._disk[path] = content
+        return tuple(failed)
+
+    def keep_beside(self, copies: Mapping[Path, Path]) -> tuple[str, ...]:
+        rows = self._all[self._id].rows
+        for path, target in copies.items():
+            content = rows[path]
+            if content is not None and self._disk.get(path) != content:
+                self._disk[target] = content
+        return ()
+
+    def differing(self) -> frozenset[Path]:
+        rows = self._all[self._id].rows.items()
+        known = {path: content for path, content in rows if content is not None}
+        present = {path for path in known if path in self._disk}
+        return frozenset(path for path in present if self._disk[path] != known[path])
 
     def paths(self) -> frozenset[Path]:
         return frozenset(self._all[self._id].rows)
@@ -521,6 +573,14 @@ class FakeIndex:
         return releases or ProjectNotFound(name, self.url)
 
 
+def _specifiers(requirements: Collection[str]) -> dict[NormalizedName, SpecifierSet]:
+    specifiers: dict[NormalizedName, SpecifierSet] = {}
+    for requirement in map(Requirement, requirements):
+        name = canonicalize_name(requirement.name)
+        specifiers[name] = specifiers.get(name, SpecifierSet()) & requirement.specifier
+    return specifiers
+
+
 class FakeInstaller:
     """Resolves by trying all combinations; can fail, be interrupted or install too little.
 
@@ -539,14 +599,21 @@ class FakeInstaller:
 
     def resolve(self, question: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
         self._raise_if_down()
+        metadata = {entry.id: entry.requires for entry in question.metadata}
         installed = {
-            name: distribution
+            name: replace(distribution, requires=metadata.get(name, distribution.requires))
             for name, distribution in self._environment.distributions().items()
             if isinstance(distribution, Distribution)
         }
-        keep = {canonicalize_name(r.name): r.specifier for r in map(Requirement, question.keep)}
+        configured = [limit.requirement for limit in question.configured.constraints]
+        keep = _specifiers((*question.keep, *question.constraints, *configured))
         requirements = sorted(
-            map(Requirement, question.requirements), key=lambda r: not r.specifier
+            (
+                requirement
+                for requirement in map(Requirement, question.requirements)
+                if canonicalize_name(requirement.name) not in question.ignored
+            ),
+            key=lambda r: not r.specifier,
         )
         free = {
             name: distribution
@@ -572,13 +639,20 @@ class FakeInstaller:
             if name not in installed or version != installed[name].version
         }
 
-    def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
+    def dependencies(
+        self,
+        requirement: str,
+        *,
+        constraints: Sequence[str] = (),
+        ignored: Collection[NormalizedName] = (),
+        configured: Limits = NO_LIMITS,
+    ) -> frozenset[NormalizedName]:
         self._raise_if_down()
         parsed = Requirement(requirement)
-        solution = self._solve([parsed], {}, {}, {})
+        solution = self._solve([parsed], {}, _specifiers(constraints), {})
         if solution is None:
             raise PlanImpossible((requirement,), f"{requirement} cannot be had.")
-        return frozenset(solution) - {canonicalize_name(parsed.name)}
+        return frozenset(solution) - {canonicalize_name(parsed.name), *ignored}
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
         report(Event(stage=Stage.FETCHING))

@@ -16,7 +16,7 @@ StartUpgrade = Callable[[str], "subprocess.Popen[str]"]
 """Starts a process that plans, starts and follows an upgrade, and prints each step."""
 
 PATIENCE = 90.0
-"""Seconds after which a test gives up, and a gate opens by itself."""
+"""Seconds after which a test gives up, and a gate opens without its file."""
 
 _CODE = """\
 import os, time

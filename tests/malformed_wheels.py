@@ -12,8 +12,8 @@ from pkgwidgets.demo.wheel_builder import BuiltWheel
 class MalformedWheel(BuiltWheel):
     """A wheel whose metadata, RECORD or bytes are wrong.
 
-    `metadata` replaces the right text, `record` gets the right text and returns the
-    one to ship, and `damage` gets the right bytes and returns what a client receives.
+    `metadata` replaces the right text. `record` gets the right text and returns the one to
+    ship. `damage` gets the right bytes and returns what a client receives.
     """
 
     metadata: str | None = None

@@ -7,11 +7,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from pkgwidgets.core.text import count_noun
+
 from .name_usage import Call
 
 
 class Severity(StrEnum):
-    """How serious a finding is for the cell, worst first."""
+    """How serious a finding is for the cell, worst first.
+
+    >>> plan = service.plan_upgrade("seedshelf")
+    >>> [row.severity.value for row in service.values.impact(plan, notebook)]
+    ['none']
+    """
 
     BREAKS = "breaks"
     WARNS = "warns"
@@ -80,7 +87,7 @@ def compare_signatures(
     if new.state is NameState.MISSING:
         return (Finding(severity=Severity.BREAKS, text=f"{name} is not in {version}"),)
     if new.state is NameState.UNKNOWN:
-        text = f"the sources of {version} do not tell whether it has {name}"
+        text = f"it is unknown whether {version} has {name}"
         return (Finding(severity=Severity.UNKNOWN, text=text),)
     findings = []
     if new.deprecated and not old.deprecated:
@@ -100,14 +107,15 @@ def _compare_call(
             yield Finding(severity=Severity.BREAKS, text=text)
     limit = _max_positional_count(new)
     if limit is not None and call.positional_count > limit and not _has_too_many_values(call, old):
-        text = f"{name} takes {limit} values by place in {version}, not {call.positional_count}"
+        accepted = count_noun(limit, "positional argument")
+        text = f"{name} accepts {accepted} in {version}, not {call.positional_count}"
         yield Finding(severity=Severity.BREAKS, text=text)
     old_by_name = {parameter.name: parameter for parameter in old}
     for parameter in _unset_parameters(call, new):
         if parameter.default is None and (
             parameter.name not in old_by_name or old_by_name[parameter.name].default
         ):
-            text = f"{name} needs a value for {parameter.name} in {version}"
+            text = f"{name} requires an argument for {parameter.name} in {version}"
             yield Finding(severity=Severity.BREAKS, text=text)
     for parameter in _unset_parameters(call, new):
         old_default = old_by_name[parameter.name].default if parameter.name in old_by_name else None
@@ -159,7 +167,12 @@ def _unset_parameters(call: Call, parameters: Sequence[Parameter]) -> list[Param
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Impact:
-    """The effect of a package change on one cell; `cell` is None if the cell is unknown."""
+    """The effect of a package change on one cell; `cell` is None if the cell is unknown.
+
+    >>> (row,) = service.values.impact(service.plan_upgrade("seedshelf"), notebook)
+    >>> row.cell, row.package, row.name, row.severity.value
+    (1, 'seedshelf', 'seedshelf.sow', 'none')
+    """
 
     cell: int | None
     package: str

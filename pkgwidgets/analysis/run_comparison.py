@@ -44,16 +44,21 @@ _MAX_SLOWDOWN_FACTOR, _MAX_SLOWDOWN_SECONDS = 3.0, 1.0
 
 
 class Verdict(StrEnum):
-    """How a cell changed; only `BROKEN` and `DIFFERENT` count as regressions of an upgrade."""
+    """How a cell changed; only `BROKEN` and `DIFFERENT` count as regressions of an upgrade.
+
+    >>> from pkgwidgets import Verdict
+    >>> Verdict("same") is Verdict.SAME
+    True
+    """
 
     SAME = "same"
-    BROKEN = "new error"
+    BROKEN = "would fail"
     DIFFERENT = "different output"
     WARNS = "new warning"
     SLOWER = "slower"
-    FIXED = "no error any more"
-    ALREADY_FAILING = "error before and after"
-    FLAKY = "different by itself"
+    FIXED = "fixed"
+    ALREADY_FAILING = "already failing"
+    FLAKY = "not reproducible"
 
 
 _REGRESSION_VERDICTS = (Verdict.BROKEN, Verdict.DIFFERENT)
@@ -61,7 +66,13 @@ _REGRESSION_VERDICTS = (Verdict.BROKEN, Verdict.DIFFERENT)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ComparedCell:
-    """One cell in the runs before and after a change."""
+    """One cell in the runs before and after a change.
+
+    >>> rehearsed = service.values.rehearsal(service.plan_upgrade("seedshelf"), notebook)
+    >>> (cell,) = rehearsed.cells
+    >>> cell.place, cell.is_regression, cell.before.text == cell.after.text
+    ('cell 1 of story.ipynb', False, True)
+    """
 
     notebook: Path
     number: int
@@ -87,7 +98,12 @@ class ComparedCell:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rehearsal:
-    """The effect of a plan on notebooks: their cells before and after. Nothing is changed."""
+    """The effect of a plan on notebooks: their cells before and after. Nothing is changed.
+
+    >>> rehearsed = service.values.rehearsal(service.plan_upgrade("seedshelf"), notebook)
+    >>> rehearsed.passed, rehearsed.regressions, len(rehearsed.cells)
+    (True, (), 1)
+    """
 
     plan: Plan
     cells: tuple[ComparedCell, ...]

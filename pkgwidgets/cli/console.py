@@ -90,7 +90,7 @@ class Console:
             if isinstance(error, BrokenPipeError) or self.write_failed:
                 return
             self.write_failed = True
-            self.show_message(f"Not all could be written: {error.strerror}.")
+            self.show_message(f"Cannot write all of the output: {error.strerror}.")
 
     @contextmanager
     def reporting(self) -> Iterator[Report]:

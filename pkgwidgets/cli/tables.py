@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.plans import Change, Plan
-from pkgwidgets.core.text import format_size
+from pkgwidgets.core.text import format_day, format_size, format_time
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.presentation.change_text import change_reason
+from pkgwidgets.presentation.change_text import change_kind, change_reason
 from pkgwidgets.presentation.row_actions import row_action
 from pkgwidgets.presentation.text_table import TextTable
 
 
 def packages(rows: Iterable[PackageInfo]) -> TextTable:
     """Return the table of installed packages."""
-    head = ("name", "version", "asked for", "installed", "note")
+    head = ("name", "version", "requested", "installed", "note")
     return TextTable.of(
         head,
         (
@@ -24,7 +23,7 @@ def packages(rows: Iterable[PackageInfo]) -> TextTable:
                 info.name,
                 info.version,
                 "yes" if info.requested else "",
-                _format_day(info.installed),
+                format_day(info.installed),
                 _status_note(info),
             )
             for info in rows
@@ -34,7 +33,7 @@ def packages(rows: Iterable[PackageInfo]) -> TextTable:
 
 def updates(rows: Iterable[PackageInfo]) -> TextTable:
     """Return the table of updates, with `unknown` where the index did not answer."""
-    head = ("name", "version", "latest", "within reach", "change", "blocked by", "note")
+    head = ("name", "version", "latest", "compatible", "change", "blocked by", "note")
     return TextTable.of(
         head,
         (
@@ -62,13 +61,13 @@ def plan(proposal: Plan) -> TextTable:
 
 def history(transactions: Sequence[Transaction]) -> TextTable:
     """Return the table of transactions, newest first; they are given oldest first."""
-    head = ("transaction", "begun (UTC)", "outcome", "changes", "by", "error")
+    head = ("transaction", "started", "outcome", "changes", "by", "error")
     return TextTable.of(
         head,
         (
             (
                 transaction.id,
-                f"{transaction.started:%Y-%m-%d %H:%M}",
+                format_time(transaction.started),
                 transaction.outcome.value,
                 ", ".join(map(str, transaction.changes)),
                 " in a ".join(filter(None, (transaction.user, transaction.process))),
@@ -82,7 +81,7 @@ def history(transactions: Sequence[Transaction]) -> TextTable:
 def _change_row(change: Change) -> tuple[str, ...]:
     return (
         change.name,
-        change.kind.value,
+        change_kind(change),
         "" if change.before is None else str(change.before),
         "" if change.after is None else str(change.after),
         format_size(change.size),
@@ -101,7 +100,3 @@ def _status_note(info: PackageInfo) -> str:
     if info.status is not PackageStatus.INSTALLED:
         return info.status.value
     return row_action(info).note
-
-
-def _format_day(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d}"

@@ -12,18 +12,19 @@ from typing import Any
 
 from pkgwidgets.commands.grammar import Request
 from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
-from pkgwidgets.commands.recovery import recover_environment
+from pkgwidgets.commands.recovery import recover_environment, recovery_message
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError, TooLate
-from pkgwidgets.core.history import undoable
+from pkgwidgets.core.history import is_undo, undoable
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.text import capitalize_first, count_noun, format_size
+from pkgwidgets.core.text import count_noun, format_size
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory, recovery
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.presentation import payloads
+from pkgwidgets.presentation.hints import Face, held_back_text
 
 from . import tables
 from .console import Console, Part
@@ -35,10 +36,11 @@ NOTHING = 3
 Verb = Callable[[Request, Console], int]
 
 _CANNOT_CONFIRM = (
-    "nobody is there to be asked: `--yes` applies the plan, `pkgwidgets plan` shows it"
+    "cannot ask for confirmation without a terminal; `--yes` applies the plan without asking, "
+    "`pkgwidgets plan` shows it"
 )
 _NO_UNDO = "There is nothing to undo."
-_CANCELLING_MESSAGE = b"\nCancelling: it ends in the old environment.\n"
+_CANCELLING_MESSAGE = b"\nCancelling. Wait until the change is rolled back.\n"
 
 
 def packages(request: Request, console: Console) -> int:
@@ -62,7 +64,8 @@ def updates(request: Request, console: Console) -> int:
     newer = [row for row in rows if row.update_available]
     unknown = [row for row in rows if row.update_available is None]
     table: list[Part] = [tables.updates([*newer, *unknown])] if newer or unknown else []
-    summary = f"{_package_count(rows, backend)}: {len(newer)} newer on {backend.index.url}"
+    count = count_noun(len(newer), "update") if newer else "no updates"
+    summary = f"{_package_count(rows, backend)}: {count} on {backend.index.url}"
     console.show(*table, f"{summary}, {len(unknown)} unknown" if unknown else summary)
     has_errors = any(row.error for row in unknown)
     return FAILED if has_errors and len(unknown) == len(rows) else DONE
@@ -80,7 +83,7 @@ def plan(request: Request, console: Console) -> int:
     console.write_json(lambda: {"plan": payloads.plan(proposal)})
     console.show(*_plan_parts(proposal))
     if proposal.commands:
-        console.show("The same in a terminal:", *(f"  {line}" for line in proposal.commands))
+        console.show("Equivalent commands:", *(f"  {line}" for line in proposal.commands))
     return DONE if proposal else NOTHING
 
 
@@ -102,7 +105,7 @@ def change(request: Request, console: Console) -> int:
     write = console.show_message if console.json else console.show
     if not request.yes or not console.json:
         write(f"In {_describe_environment(backend)}:", *_plan_parts(proposal))
-    if not request.yes and not console.confirm("Apply this?"):
+    if not request.yes and not console.confirm("Apply this plan?"):
         console.write_json(lambda: {"plan": payloads.plan(proposal), "transaction": None})
         console.show("Nothing was changed.")
         return NOTHING
@@ -115,7 +118,7 @@ def history(request: Request, console: Console) -> int:
     console.write_json(
         lambda: {"transactions": [payloads.transaction(entry) for entry in reversed(transactions)]}
     )
-    console.show(tables.history(transactions) if transactions else "Nothing was done here yet.")
+    console.show(tables.history(transactions) if transactions else "There are no changes yet.")
     return DONE
 
 
@@ -151,9 +154,7 @@ def _connect_and_recover(request: Request, console: Console) -> Backend:
     backend = connect(request.python, request.index_url, detached=True)
     with suppress(PkgwidgetsError):  # listing still works; the next plan raises it
         for transaction_id in recovery.recover_if_needed(backend):
-            console.show_message(
-                f"Transaction {transaction_id} had been cut off, and was brought to its end."
-            )
+            console.show_message(recovery_message(backend, transaction_id))
     return backend
 
 
@@ -185,9 +186,10 @@ def _apply(backend: Backend, plan: Plan, request: Request, console: Console) -> 
         console.show_message(error.sentence())
     console.write_json(lambda: _transaction_json(transaction, request))
     console.show(
-        f"Done: {', '.join(map(str, transaction.changes))}.",
-        f"`{_undo_command(transaction, request)}` takes it back. "
-        "What runs already keeps the old versions until it is started again.",
+        f"Done. {', '.join(map(str, transaction.changes))}.",
+        f"To {_undo_word(backend, transaction)} this change: "
+        f"`{_undo_command(transaction, request)}`.",
+        *_restart_advice(transaction),
     )
     return DONE
 
@@ -224,13 +226,24 @@ def _plan_parts(plan: Plan) -> Iterator[Part]:
     else:
         yield tables.plan(plan)
     for held_back in plan.held_back:
-        yield f"Held back: {held_back}."
+        yield f"Held back: {held_back_text(held_back, Face.CLI)}."
     for warning in plan.warnings:
-        yield f"{capitalize_first(warning)}."
+        yield f"{warning}."
     if plan.from_save_point:
-        yield "From the save point: nothing is fetched."
+        yield "The old files come from the save point. Nothing is downloaded."
     elif plan.pins:
-        yield f"{format_size(plan.download_size) or 'Unknown size'} to fetch."
+        yield f"Download: {format_size(plan.download_size) or 'size unknown'}."
+
+
+def _restart_advice(transaction: Transaction) -> Iterator[Part]:
+    if any(change.before is not None for change in transaction.changes):
+        yield "Running kernels keep the old versions until they are restarted."
+
+
+def _undo_word(backend: Backend, transaction: Transaction) -> str:
+    """Return what an undo of a transaction is called; that of an undo is a redo."""
+    history = backend.journal.transactions()
+    return "redo" if is_undo(transaction, history) else "undo"
 
 
 def _undo_command(transaction: Transaction, request: Request) -> str:

@@ -10,8 +10,8 @@ from typing import Any, NoReturn, get_args
 
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.plans import AllowPolicy
-from pkgwidgets.core.text import capitalize_first
 
+from . import help_texts
 from .plan_request import ACTIONS, Action, PlanRequest
 
 CHANGING: tuple[str, ...] = ACTIONS
@@ -76,37 +76,44 @@ def options(verb: str) -> tuple[str, ...]:
 class _Parser(argparse.ArgumentParser):
     """Raise `InvalidRequest` instead of printing the error and exiting."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**{"allow_abbrev": False, **options})
+    def __init__(self, *, add_help: bool = True, **options: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **options}, add_help=False)
+        if add_help:
+            self.add_argument("-h", "--help", action="help", help="Show this help and exit")
 
     def error(self, message: str) -> NoReturn:
-        reason = f"{message[:_MAX_MESSAGE_CHARACTERS]}; `{self.prog} --help` lists what there is"
+        reason = f"{message[:_MAX_MESSAGE_CHARACTERS]}. `{self.prog} --help` shows the usage"
         raise InvalidRequest("command line", None, reason)
 
 
 def _build_parser(*, magic: bool) -> _Parser:
+    program = "%packages" if magic else "pkgwidgets"
     parser = _Parser(
-        prog="%packages" if magic else "pkgwidgets",
-        description="Look after the packages of one environment: see, plan, upgrade, undo.",
-        epilog=None if magic else _EXIT_CODES,
+        prog=program,
+        usage="%(prog)s [OPTIONS] COMMAND ...",
+        description=help_texts.overview(verbs(magic=magic)),
+        epilog=help_texts.epilog(program, magic=magic),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--version", action=_VersionAction, nargs=0, help="say which version this is"
+        "--version", action=_VersionAction, nargs=0, help="Show the version of pkgwidgets and exit"
     )
     _add_common_options(parser)
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     _add_common_options(common)  # a default after the verb must not overwrite an option before it
-    commands = parser.add_subparsers(dest="verb", required=True, metavar="verb")
+    # The overview lists the commands, so argparse does not list them again.
+    commands = parser.add_subparsers(
+        dest="verb", required=True, metavar="COMMAND", prog=program, help=argparse.SUPPRESS
+    )
     for verb in verbs(magic=magic):
-        help_text = _HELP[verb]
-        parents = [] if verb == "demo" else [common]
-        add_to = _ADD_ARGUMENTS[verb]
-        add_to(
-            commands.add_parser(
-                verb, help=help_text, description=f"{capitalize_first(help_text)}.", parents=parents
-            )
+        verb_parser = commands.add_parser(
+            verb,
+            description=help_texts.description(verb, magic=magic),
+            epilog=help_texts.verb_epilog(program, verb),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[] if verb == "demo" else [common],
         )
+        _ADD_ARGUMENTS[verb](verb_parser)
     return parser
 
 
@@ -121,41 +128,48 @@ class _VersionAction(argparse.Action):
 
 
 def _add_common_options(parser: _Parser) -> None:
-    parser.add_argument(
+    group = parser.add_argument_group("global options")
+    group.add_argument(
         "--python",
         metavar="PATH",
-        help="the interpreter whose environment is meant; by default the one that runs this",
+        help="Use the environment of this interpreter (default: the one that runs pkgwidgets)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--index-url",
         metavar="URL",
-        help="the index that is asked; by default what uv, else pip, is configured to ask",
+        help="Use only this package index (default: the index that uv or pip is configured to use)",
     )
-    parser.add_argument("--json", action="store_true", help="answer in JSON, as REST does")
+    group.add_argument(
+        "--json", action="store_true", help="Return JSON, with the fields of the REST API"
+    )
 
 
 def _add_packages_arguments(parser: _Parser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="only these")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="Packages to list (default: all packages)"
+    )
 
 
 def _add_updates_arguments(parser: _Parser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="only these")
-    parser.add_argument("--refresh", action="store_true", help="ask again for what was answered")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="Packages to check (default: all packages)"
+    )
+    parser.add_argument("--refresh", action="store_true", help="Ignore cached answers of the index")
 
 
 def _add_plan_arguments(parser: _Parser) -> None:
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="what to upgrade; without a name everything"
+        "names", nargs="*", metavar="NAME", help="Packages to upgrade (default: all packages)"
     )
     actions = parser.add_mutually_exclusive_group()
-    help_texts = {
-        "install": "plan to install what the requirements NAME name instead",
-        "uninstall": "plan to remove NAME instead",
-        "undo": "plan to take the transaction NAME, or the last one, back instead",
+    action_texts = {
+        "install": "Plan to install the requirements NAME instead",
+        "uninstall": "Plan to uninstall the packages NAME instead",
+        "undo": "Plan to undo the transaction NAME instead (default: the last one)",
     }
-    for action, help_text in help_texts.items():
+    for action, text in action_texts.items():
         actions.add_argument(
-            f"--{action}", dest="action", action="store_const", const=action, help=help_text
+            f"--{action}", dest="action", action="store_const", const=action, help=text
         )
     parser.set_defaults(action="upgrade")
     _add_version_option(parser)
@@ -163,9 +177,12 @@ def _add_plan_arguments(parser: _Parser) -> None:
 
 
 def _add_upgrade_arguments(parser: _Parser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="what to upgrade")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="Packages to upgrade")
     parser.add_argument(
-        "--all", action="store_true", dest="everything", help="upgrade everything, in one go"
+        "--all",
+        action="store_true",
+        dest="everything",
+        help="Upgrade all packages in one transaction",
     )
     _add_version_option(parser)
     _add_changing_options(parser, "upgrade")
@@ -173,19 +190,25 @@ def _add_upgrade_arguments(parser: _Parser) -> None:
 
 def _add_install_arguments(parser: _Parser) -> None:
     parser.add_argument(
-        "names", nargs="+", metavar="REQUIREMENT", help="as in polars or 'polars>=1'"
+        "names",
+        nargs="+",
+        metavar="REQUIREMENT",
+        help="Requirements to install, such as polars or 'polars>=1'",
     )
     _add_changing_options(parser, "install")
 
 
 def _add_uninstall_arguments(parser: _Parser) -> None:
-    parser.add_argument("names", nargs="+", metavar="NAME", help="what to remove")
+    parser.add_argument("names", nargs="+", metavar="NAME", help="Packages to uninstall")
     _add_changing_options(parser, "uninstall", allow=False)
 
 
 def _add_undo_arguments(parser: _Parser) -> None:
     parser.add_argument(
-        "names", nargs="*", metavar="TRANSACTION", help="which one; by default the last"
+        "names",
+        nargs="*",
+        metavar="TRANSACTION",
+        help="Transaction to undo, by its id in `history` (default: the last one)",
     )
     _add_changing_options(parser, "undo", allow=False)
 
@@ -194,11 +217,17 @@ def _add_changing_options(parser: _Parser, action: Action, *, allow: bool = True
     parser.set_defaults(action=action)
     if allow:
         _add_allow_option(parser)
-    parser.add_argument("-y", "--yes", action="store_true", help="apply the plan unasked")
+    parser.add_argument(
+        "-y", "--yes", action="store_true", help="Apply the plan without asking for confirmation"
+    )
 
 
 def _add_version_option(parser: _Parser) -> None:
-    parser.add_argument("--version", metavar="VERSION", help="this version of the one name")
+    parser.add_argument(
+        "--version",
+        metavar="VERSION",
+        help="Upgrade the one named package to this version (default: the compatible version)",
+    )
 
 
 def _add_allow_option(parser: _Parser) -> None:
@@ -206,13 +235,16 @@ def _add_allow_option(parser: _Parser) -> None:
         "--allow",
         choices=get_args(AllowPolicy),
         default="dependencies",
-        help="what else may move: nothing, what the named depend on (the default), or everything",
+        help="Which other packages may change: none (self), those that the named packages depend "
+        "on (dependencies), or any (all); default: dependencies",
     )
 
 
 def _add_demo_arguments(parser: _Parser) -> None:
     parser.add_argument(
-        "--terminal", action="store_true", help="tell the same story here, without JupyterLab"
+        "--terminal",
+        action="store_true",
+        help="Print an example in the terminal instead of opening JupyterLab",
     )
 
 
@@ -234,36 +266,16 @@ _ADD_ARGUMENTS = {
     "panel": _add_no_arguments,
     "demo": _add_demo_arguments,
 }
-_HELP = {
-    "packages": "what is installed",
-    "list": "what is installed: another word for packages",
-    "updates": "what is newer, how much of it is within reach, and who stands in the way",
-    "plan": "what an upgrade would change; changes nothing",
-    "upgrade": "upgrade packages as far as nothing that is installed forbids",
-    "install": "install what requirements name",
-    "uninstall": "remove packages that nothing else needs",
-    "history": "what was done, newest first",
-    "undo": "take a transaction back",
-    "recover": "put back what was cut off; needs neither a network nor a kernel",
-    "panel": "show all of it with buttons",
-    "demo": "a throw-away environment and index, with a notebook that shows them",
-}
 _ALIASES = {"list": "packages"}
 _ONLY_MAGIC = frozenset({"list", "panel"})
 _NOT_IN_MAGIC = frozenset({"demo"})
-_EXIT_CODES = """\
-exit codes:
-  0  done
-  1  failed: the environment is what it was, or what is said about it
-  2  what was asked for cannot be done: nothing was changed
-  3  there was nothing to do, or you said no"""
 
 
 def _check_request(request: Request) -> None:
     """Raise `InvalidRequest` for what argparse accepts: bad combinations, names and versions."""
     if request.verb == "upgrade" and bool(request.names) is request.everything:
-        reason = "upgrade takes names, or `--all` for everything"
-        raise InvalidRequest("name", None, reason)
+        reason = "give the packages to upgrade, or `--all` to upgrade all packages"
+        raise InvalidRequest("name", None, f"{reason}, not both" if request.names else reason)
     request.plan_request.check()
 
 

@@ -110,9 +110,9 @@ def _check_shape(request: PlanRequest) -> None:
     if request.action == "uninstall" and not request.names:
         raise InvalidRequest("name", None, "no name was given")
     if request.action == "undo" and len(request.names) > 1:
-        raise InvalidRequest("transaction", None, "one transaction at a time is taken back")
+        raise InvalidRequest("transaction", None, "only one transaction can be undone at a time")
     if request.action != "upgrade" and request.version is not None:
-        reason = "a version is for an upgrade; a requirement says it as in polars==1.0"
+        reason = "a version can only be given for an upgrade; to install one, use polars==1.0"
         raise InvalidRequest("version", None, reason)
 
 

@@ -1,14 +1,18 @@
-"""Recover an environment from outside, also if its interpreter does not start."""
+"""Recover an environment, even if its interpreter does not start."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pkgwidgets.connect import connect, data_folder
 from pkgwidgets.core.errors import EnvironmentRefused
-from pkgwidgets.core.interfaces import Recoverable
+from pkgwidgets.core.history import find_transaction
+from pkgwidgets.core.interfaces import Backend, Recoverable
+from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.operations import recovery
 from pkgwidgets.recover import RecoveryEnvironment, outcome_text
@@ -36,11 +40,21 @@ def recover_environment(python: str | None) -> RecoveredTransaction | None:
         folder = data_folder(Path(python or sys.executable))
         if not folder.is_dir():
             raise
-        return _recover(RecoveryEnvironment.at(folder))
-    return _recover(backend)
+        environment = RecoveryEnvironment.at(folder)
+        return _recover(environment, lambda recovered: outcome_text(environment.journal, recovered))
+    return _recover(backend, partial(recovery_message, backend))
 
 
-def _recover(environment: Recoverable) -> RecoveredTransaction | None:
+def recovery_message(backend: Backend, transaction_id: str) -> str:
+    """Return how a recovered transaction ended, with its changes."""
+    transaction = find_transaction(backend.journal.transactions(), transaction_id)
+    changes = () if transaction is None else tuple(map(str, transaction.changes))
+    return outcome_text(backend.journal, transaction_id, shorten_names(changes))
+
+
+def _recover(
+    environment: Recoverable, describe: Callable[[str], str]
+) -> RecoveredTransaction | None:
     recovered = recovery.recover_if_needed(environment)
     if not recovered:
         return None
@@ -50,5 +64,5 @@ def _recover(environment: Recoverable) -> RecoveredTransaction | None:
     return RecoveredTransaction(
         id=transaction_id,
         outcome=outcome.value,
-        message=outcome_text(environment.journal, transaction_id),
+        message=describe(transaction_id),
     )

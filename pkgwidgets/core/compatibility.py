@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -16,10 +15,9 @@ from packaging.version import InvalidVersion, Version
 
 from .environment import Interpreter
 from .releases import Release, Wheel
+from .requirement_text import read_specifiers
 from .versions import admits
 
-_ORDERED_WILDCARD = re.compile(r"((?:[<>]=?|~=)\s*[\d.]*\d)\.\*", re.ASCII)
-"""An ordered comparison with a wildcard, which PEP 440 does not allow."""
 _NO_PYTHON = SpecifierSet("<0.dev0")
 
 
@@ -97,6 +95,22 @@ def has_compatible_wheel(release: Release, interpreter: Interpreter) -> bool:
     )
 
 
+def why_incompatible(release: Release, interpreter: Interpreter) -> str:
+    """Return why no wheel of a release is compatible, as a predicate: `requires Python>=4`."""
+    required = {
+        str(w.requires_python) for w in release.wheels if not _supports_python(w, interpreter)
+    }
+    supporting = [wheel for wheel in release.wheels if _supports_python(wheel, interpreter)]
+    if not release.wheels:
+        return "has no wheel, and pkgwidgets installs wheels only"
+    if supporting:
+        return f"has no wheel for this platform and Python {interpreter.version}"
+    if str(_NO_PYTHON) in required:
+        return "has an invalid Requires-Python"
+    versions = " or Python".join(sorted(required))
+    return f"requires Python{versions}, but this environment has Python {interpreter.version}"
+
+
 def _supports_python(wheel: Wheel, interpreter: Interpreter) -> bool:
     requires = wheel.requires_python
     return requires is None or admits(requires, _python(interpreter.version))
@@ -105,15 +119,12 @@ def _supports_python(wheel: Wheel, interpreter: Interpreter) -> bool:
 _python = lru_cache(maxsize=16)(Version)
 
 
-@lru_cache(maxsize=4096)
 def parse_requires_python(text: str | None) -> SpecifierSet | None:
     """Parse `requires-python` (PEP 345) as uv does: `>=3.6.*` is common and means `>=3.6`.
 
-    A text that cannot be parsed gives a specifier that no Python meets.
+    A text that uv cannot read gives a specifier that no Python meets: uv ignores such a file.
     """
-    if not text:
+    if not text or not text.strip():
         return None
-    try:
-        return SpecifierSet(_ORDERED_WILDCARD.sub(r"\1", text))
-    except ValueError:  # no specifier, or a number with too many digits
-        return _NO_PYTHON
+    specifiers = read_specifiers(text)
+    return _NO_PYTHON if specifiers is None else specifiers

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from .environment import Distribution, Unreadable
 from .plans import Change
+from .requirement_text import UnknownRequirement, read_old_requirement, read_requirement
 
 Installed = Mapping[NormalizedName, Distribution | Unreadable]
 ActiveRequirements = Mapping[NormalizedName, tuple[Requirement, ...]]
 """The requirements of each distribution: markers are evaluated, extras in use are included."""
+RequiresOf = Callable[[Distribution], Sequence[str]]
+"""Returns the requirements of a distribution: those in its metadata, or what replaces them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +37,23 @@ class Unmet:
             if self.installed_version
             else "it is not installed"
         )
-        return f"{self.id} needs {self.requirement}, but {has}"
+        return f"{self.id} requires {self.requirement}, but {has}"
 
 
 _normalize = lru_cache(maxsize=65536)(canonicalize_name)
 
 
-@lru_cache(maxsize=65536)
 def parse_requirement(text: str) -> Requirement | None:
-    """Return the requirement that `text` spells (PEP 508), None if it spells none."""
-    try:
-        requirement = Requirement(text)
-        requirement.specifier.contains(
-            "0", prereleases=True
-        )  # raises for a number with too many digits
-        return requirement
-    except (InvalidRequirement, ValueError, RecursionError):
-        return None
+    """Return the requirement that `text` spells (PEP 508), as uv or older installers read it.
+
+    None if it names no project.
+    """
+    return read_requirement(text) or read_old_requirement(text)
+
+
+def installer_reads(distribution: Distribution) -> bool:
+    """Return whether uv reads every requirement of a distribution."""
+    return None not in map(read_requirement, distribution.requires)
 
 
 def readable_distributions(installed: Installed) -> dict[NormalizedName, Distribution]:
@@ -90,35 +93,66 @@ def version_differences(
     for name in sorted({*expected, *installed}):
         planned, actual = expected.get(name), installed.get(name)
         if planned != actual:
-            sentences.append(f"{name} is {actual or 'not installed'}, not {planned or 'absent'}")
+            sentences.append(_version_difference(name, planned, actual))
     return tuple(sentences)
 
 
+def _version_difference(name: str, planned: Version | None, actual: Version | None) -> str:
+    if actual is None:
+        return f"{name} {planned} is not installed"
+    if planned is None:
+        return f"{name} {actual} is installed"
+    return f"{name} is {actual}, not {planned}"
+
+
+def _declared(distribution: Distribution) -> Sequence[str]:
+    return distribution.requires
+
+
 def active_requirements(
-    installed: Installed, markers: Mapping[str, str]
+    installed: Installed, markers: Mapping[str, str], requires_of: RequiresOf = _declared
 ) -> dict[NormalizedName, tuple[Requirement, ...]]:
     """Return what each distribution requires in this environment.
 
     An extra counts if an installed distribution requires it. The extras that a user requested are
-    not recorded anywhere.
+    not recorded anywhere. If the versions of a requirement cannot be read, it is met only by the
+    installed version. An unreadable distribution has those of its requirements that can be read.
     """
     distributions = readable_distributions(installed)
     applies = _MarkerEvaluator.here(tuple(sorted(markers.items())))
-    requirements_of: dict[NormalizedName, list[Requirement]] = {name: [] for name in distributions}
+    requiring = [
+        name
+        for name, distribution in installed.items()
+        if distribution.requires or name in distributions
+    ]
+    requirements_of: dict[NormalizedName, list[Requirement]] = {name: [] for name in requiring}
     seen: set[tuple[NormalizedName, str]] = set()
-    pending = [(name, "") for name in distributions]
+    pending = [(name, "") for name in requiring]
     while pending:
         name, extra = pending.pop()
-        if name not in distributions or (name, extra) in seen:
+        if name not in requirements_of or (name, extra) in seen:
             continue
         seen.add((name, extra))
-        for text in distributions[name].requires:
+        known = distributions.get(name)
+        for text in installed[name].requires if known is None else requires_of(known):
             requirement = applies.adds(text, extra)
+            if isinstance(requirement, UnknownRequirement):
+                requirement = _held_requirement(requirement, distributions)
             if requirement is not None:
                 requirements_of[name].append(requirement)
                 target = _normalize(requirement.name)
                 pending += [(target, _normalize(extra_name)) for extra_name in requirement.extras]
     return {name: tuple(requirements) for name, requirements in requirements_of.items()}
+
+
+def _held_requirement(
+    requirement: UnknownRequirement, distributions: Mapping[NormalizedName, Distribution]
+) -> Requirement | None:
+    """Return a requirement on the installed version; None if its project is not installed."""
+    target = distributions.get(_normalize(requirement.name))
+    if target is None:
+        return None
+    return UnknownRequirement.of(requirement.name, requirement.source_text, target.version)
 
 
 _EXTRA = re.compile(r"""\bextra\s*==\s*(["'])([A-Za-z0-9._-]+)\1""")
@@ -197,9 +231,13 @@ def unmet(
     return frozenset(missing)
 
 
-def unmet_in(installed: Installed, markers: Mapping[str, str]) -> frozenset[Unmet]:
+def unmet_in(
+    installed: Installed, markers: Mapping[str, str], requires_of: RequiresOf = _declared
+) -> frozenset[Unmet]:
     """Return every requirement that an installed set leaves unmet in a marker environment."""
-    return unmet(active_requirements(installed, markers), installed_versions(installed))
+    return unmet(
+        active_requirements(installed, markers, requires_of), installed_versions(installed)
+    )
 
 
 def newly_unmet(
@@ -263,8 +301,15 @@ def conflicting(
             if not specifier.contains(version, prereleases=True)
         }
         if forbids:
-            conflicts[owner] = f"{name}{','.join(sorted(forbids))}"
+            unknown = _unreadable_text(requirements)
+            conflicts[owner] = unknown or f"{name}{','.join(sorted(forbids))}"
     return conflicts
+
+
+def _unreadable_text(requirements: Iterable[Requirement]) -> str:
+    """Return what an owner wrote instead of a readable requirement; "" if it wrote none."""
+    texts = (r.source_text for r in requirements if isinstance(r, UnknownRequirement))
+    return next((f"{text}, which is unreadable" for text in texts), "")
 
 
 def blockers(

@@ -41,7 +41,7 @@ class Interpreter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Distribution:
-    """One installed release: its `*.dist-info` folder, read."""
+    """One installed release: its `*.dist-info` folder, read; or an egg-info, an egg."""
 
     name: str
     version: Version
@@ -57,6 +57,8 @@ class Distribution:
     location: str = ""
     """Where an editable or direct-URL distribution came from, without credentials."""
     installer: str = ""
+    leftovers: tuple[Path, ...] = ()
+    """Folders of the same project, in the same place, that an interrupted uninstallation left."""
 
     @property
     def id(self) -> NormalizedName:
@@ -66,15 +68,16 @@ class Distribution:
     def unmanaged_reason(self, folders: Collection[Path]) -> str | None:
         """Return why plans never change the distribution; None if they may.
 
-        `folders` are those of the environment. A distribution elsewhere and an egg-info have their
-        own reasons, because their origin is `SYSTEM`.
+        `folders` are those of the environment. A distribution elsewhere, an egg-info and an egg
+        have their own reasons, because their origin is `SYSTEM`.
         """
         if self.origin is Origin.INDEX:
             return None
-        if self.path.parent not in folders:
-            return f"it lies outside of this environment, in {self.path.parent}"
-        if self.path.name.endswith(".egg-info"):
-            return "it has no RECORD, being an egg-info: its files are unknown"
+        if self.origin is Origin.SYSTEM and self.path.parent not in folders:
+            return f"it is outside of this environment, in {self.path.parent}"
+        if self.origin is Origin.SYSTEM and self.path.name.endswith((".egg-info", ".egg")):
+            kind = "egg" if self.path.name.endswith(".egg") else "egg-info"
+            return f"it is an {kind} without a RECORD, so its files are unknown"
         return ORIGIN_REASONS[self.origin].text
 
 
@@ -85,3 +88,5 @@ class Unreadable:
     id: NormalizedName
     path: Path
     reason: str
+    requires: tuple[str, ...] = ()
+    """`Requires-Dist`, if at least these lines can be read."""

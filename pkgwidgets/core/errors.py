@@ -1,7 +1,7 @@
 """The errors: each has its facts, one sentence, advice, an HTTP status and an exit code.
 
-A new error needs two places: its class here, with `code`, `http_status`, `exit_code`, advice and
-a line in the tree below, and an example in `tests/error_examples.py`. Advice that no error gave
+A new error needs a class here, with `code`, `http_status`, `exit_code` and advice; a line in the
+tree below; and an example in `tests/error_examples.py`. Advice that no error gave
 before is a `Hint` in `core/hints.py`; `presentation/hints.py` has its texts where they differ.
 A fact added to an old class is declared with `_added_later`: old journals have errors without it.
 
@@ -29,12 +29,17 @@ from typing import Any, ClassVar, Self
 
 from .hints import Hint
 from .redaction import redact
+from .text import join_names
 
 _MAX_SHOWN_CHARACTERS = 80
 """Characters of a rejected text that are shown."""
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _PYTHON_VERSION = re.compile(r"\bpython *[<>=!~]", re.IGNORECASE)
 """A requirement on Python, as resolvers write it: `Python>=4`."""
+_EXACT = re.compile(r"([A-Za-z0-9._-]+(?:\[[^\]]*\])?)==([^,;*=]+)")
+"""A requirement of one exact version."""
+EVERYTHING = "everything"
+"""The request of a plan that upgrades all packages."""
 _DISK_FULL = re.compile(r"\bspace\b|\bquota\b")
 """What operating systems say when the disk is full."""
 
@@ -78,6 +83,13 @@ class PkgwidgetsError(Exception):
 
     The server answers with `http_status`, the command line with `exit_code`: 2 if the request is
     impossible, 1 if it failed. Credentials are removed from all facts, because facts go everywhere.
+
+    >>> from pkgwidgets import PkgwidgetsError
+    >>> try:
+    ...     service.get_package("sprinkler")
+    ... except PkgwidgetsError as error:
+    ...     error.code, error.name, error.exit_code
+    ('package-not-found', 'sprinkler', 2)
     """
 
     code: ClassVar[str] = "error"
@@ -116,7 +128,7 @@ class PkgwidgetsError(Exception):
 
         def fact(match: re.Match[str]) -> str:
             value = getattr(self, match[1])
-            return ", ".join(value) if isinstance(value, tuple) else str(value)
+            return join_names(value) if isinstance(value, tuple) else str(value)
 
         return _PLACEHOLDER.sub(fact, text)
 
@@ -203,6 +215,10 @@ class IndexUnavailable(PkgwidgetsError):
 
     index: str
     reason: str
+    project: str = _added_later("")
+    """The project whose page or file cannot be used; "" if it is not one project's."""
+    file: str = _added_later("")
+    """The name of the file that cannot be used; "" for a page."""
     code: ClassVar[str] = "index-unavailable"
     http_status: ClassVar[int] = 502
 
@@ -212,8 +228,11 @@ class IndexUnavailable(PkgwidgetsError):
         return Hint.CHECK_INDEX if self.index.startswith("file:") else Hint.RETRY_LATER
 
     def sentence(self) -> str:
-        """Name the index and the reason."""
-        return f"{self.index} is not available: {self.reason}."
+        """Name the index, the project with its page or file, and the reason."""
+        if not self.project:
+            return f"{self.index} is not available: {self.reason}."
+        subject = f"file {self.file}" if self.file else "page"
+        return f"The {subject} of {self.project} on {self.index} cannot be used: {self.reason}."
 
 
 @dataclass(eq=False)
@@ -262,8 +281,9 @@ class InstallerUnavailable(PkgwidgetsError):
     default_advice: ClassVar[Hint | None] = Hint.INSTALL_UV
 
     def sentence(self) -> str:
-        """List the paths that were tried."""
-        return f"No usable uv was found (tried {', '.join(self.tried) or 'nothing'})."
+        """List the places that were tried."""
+        tried = f" (tried {join_names(self.tried)})" if self.tried else ""
+        return f"No usable uv was found{tried}."
 
 
 @dataclass(eq=False)
@@ -273,22 +293,28 @@ class PlanImpossible(PkgwidgetsError):
     requirements: tuple[str, ...]
     explanation: str
     blockers: tuple[str, ...] = _added_later(())
-    """Installed packages that the explanation names and that `allow` kept as they are."""
+    """Installed packages that the explanation names and that `allow` kept unchanged."""
+    has_no_release: bool = _added_later(False)
+    """Whether no release of a project meets the request; the explanation is the whole sentence."""
     code: ClassVar[str] = "plan-impossible"
     http_status: ClassVar[int] = 409
     exit_code: ClassVar[int] = 2
 
     @property
     def advice(self) -> Hint | None:
-        """`allow="all"` helps only if packages were kept."""
-        if self.blockers:
-            return Hint.ALLOW_ALL
-        about_python = _PYTHON_VERSION.search(self.explanation)
-        return Hint.OTHER_PYTHON if about_python else Hint.OTHER_VERSION
+        """`allow="all"` helps only if packages were kept, and never against Requires-Python."""
+        if _PYTHON_VERSION.search(self.explanation):
+            return Hint.OTHER_PYTHON
+        return Hint.ALLOW_ALL if self.blockers else Hint.OTHER_VERSION
 
     def sentence(self) -> str:
-        """Return the resolver's explanation."""
-        return f"There is no plan for {', '.join(self.requirements)}: {self.explanation}"
+        """Name the request and give the explanation."""
+        if self.has_no_release:
+            return self.explanation
+        if self.requirements == (EVERYTHING,):
+            return f"The packages cannot be upgraded together: {self.explanation}"
+        names = join_names([_EXACT.sub(r"\1 \2", text) for text in self.requirements])
+        return f"{names} cannot be installed together with what you have: {self.explanation}"
 
 
 @dataclass(eq=False)
@@ -302,24 +328,34 @@ class ResolutionFailed(PkgwidgetsError):
 
     def sentence(self) -> str:
         """Quote its output: about the network, the index, or a file of the environment."""
-        return f"uv could not plan: {self.output.rstrip('.') or 'it said nothing'}."
+        output = self.output.strip().rstrip(".")
+        return f"uv failed: {output}." if output else "uv failed without an error message."
 
 
 @dataclass(eq=False)
 class StillNeeded(PkgwidgetsError):
-    """Packages that would be uninstalled are required by packages that stay."""
+    """Packages that would be uninstalled or changed are required by packages that are kept."""
 
     names: tuple[str, ...]
     needed_by: tuple[str, ...]
+    requirements: tuple[str, ...] = _added_later(())
+    """What the kept packages require (`bean requires pea>=2`), if no package is uninstalled."""
     code: ClassVar[str] = "still-needed"
     http_status: ClassVar[int] = 409
     exit_code: ClassVar[int] = 2
-    default_advice: ClassVar[Hint | None] = Hint.UNINSTALL_TOO
+
+    @property
+    def advice(self) -> Hint | None:
+        """A package that only changes can be kept in its version."""
+        return Hint.UNINSTALL_FIRST if self.requirements else Hint.UNINSTALL_TOO
 
     def sentence(self) -> str:
-        """Name the packages and those that need them."""
-        needs = "needs" if len(self.needed_by) == 1 else "need"
-        return f"{', '.join(self.names)} cannot go: {', '.join(self.needed_by)} {needs} it."
+        """Name the packages and those that require them."""
+        names, owners = join_names(self.names), join_names(self.needed_by)
+        if self.requirements:
+            return f"Cannot change {names}: {join_names(self.requirements)}."
+        requires = "requires" if len(self.needed_by) == 1 else "require"
+        return f"Cannot uninstall {names}: {owners} {requires} {_it_or_them(self.names)}."
 
 
 @dataclass(eq=False)
@@ -343,7 +379,7 @@ class StalePlan(TransactionError):
     def sentence(self) -> str:
         """Name what changed."""
         return (
-            f"The environment is not the one that was planned for: {'; '.join(self.differences)}."
+            f"The environment has changed since this plan was made: {'; '.join(self.differences)}."
         )
 
 
@@ -358,7 +394,7 @@ class StageFailed(TransactionError):
 
     def sentence(self) -> str:
         """List the problems."""
-        return f"{'; '.join(self.problems)}."
+        return f"The check before installing failed: {'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)
@@ -374,8 +410,10 @@ class InstallFailed(TransactionError):
 
     def sentence(self) -> str:
         """Quote the end of the installer's output."""
-        output = self.output.strip()[-2000:] or "it said nothing"
-        return f"The installer ended with code {self.returncode}: {output}."
+        output = self.output.strip().rstrip(".")[-2000:]
+        if not output:
+            return f"uv failed without an error message (exit code {self.returncode})."
+        return f"uv failed (exit code {self.returncode}): {output}."
 
 
 @dataclass(eq=False)
@@ -389,7 +427,7 @@ class VerificationFailed(TransactionError):
 
     def sentence(self) -> str:
         """List the problems."""
-        return f"The new environment was wrong: {'; '.join(self.problems)}."
+        return f"The check after installing failed: {'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)
@@ -398,11 +436,6 @@ class Cancelled(TransactionError):
 
     code: ClassVar[str] = "cancelled"
     http_status: ClassVar[int] = 409
-
-    @property
-    def advice(self) -> Hint | None:
-        """Without a transaction id nothing was started."""
-        return Hint.RESTORED if self.transaction else Hint.UNCHANGED
 
     def sentence(self) -> str:
         """Return a fixed sentence."""
@@ -429,9 +462,8 @@ class RollbackFailed(TransactionError):
 
     def sentence(self) -> str:
         """Name the paths and the folder of the old files."""
-        return (
-            f"Not put back: {'; '.join(self.differences)}. The old files are kept in {self.kept}."
-        )
+        kept = f" The old files are kept in {self.kept}." if self.kept else ""
+        return f"The rollback is incomplete: {'; '.join(self.differences)}.{kept}"
 
 
 @dataclass(eq=False)
@@ -450,7 +482,7 @@ class DiskFailed(TransactionError):
 
     def sentence(self) -> str:
         """Name the file and the reason."""
-        return f"Stopped at {self.path}: {self.reason}."
+        return f"Cannot access {self.path}: {self.reason}."
 
 
 @dataclass(eq=False)
@@ -463,7 +495,7 @@ class TooLate(TransactionError):
 
     def sentence(self) -> str:
         """Return a fixed sentence."""
-        return "It was done before it could be cancelled."
+        return "The change was committed before it could be cancelled."
 
 
 @dataclass(eq=False)
@@ -480,4 +512,8 @@ class WorkerFailed(TransactionError):
 
     def sentence(self) -> str:
         """Return the reason."""
-        return f"The process that makes the changes failed: {self.reason.rstrip('.')}."
+        return f"The worker process failed: {self.reason.rstrip('.')}."
+
+
+def _it_or_them(names: tuple[str, ...]) -> str:
+    return "it" if len(names) == 1 else "them"

@@ -11,7 +11,13 @@ from .packages import PackageInfo
 
 
 class Stage(StrEnum):
-    """The stages of an operation, in order."""
+    """The stages of an operation, in order.
+
+    >>> from pkgwidgets import Stage
+    >>> events = service.list_events(service.upgrade_package("seedshelf"))
+    >>> events[0].stage is Stage.FETCHING, events[-1].stage is Stage.DONE
+    (True, True)
+    """
 
     ASKING = "asking"
     RESOLVING = "resolving"
@@ -25,21 +31,27 @@ class Stage(StrEnum):
 
 
 _STAGE_TEXTS = {
-    "asking": "asking the index",
+    "asking": "checking for updates",
     "resolving": "resolving",
     "fetching": "fetching",
-    "checking": "checking beside the environment",
+    "checking": "checking the new versions",
     "saving": "saving the old files",
     "installing": "installing",
     "verifying": "verifying",
-    "restoring": "restoring",
+    "restoring": "rolling back",
     "done": "done",
 }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """One step of an operation. `done` and `total` count bytes, projects or modules."""
+    """One step of an operation. `done` and `total` count bytes, projects or modules.
+
+    >>> events = []
+    >>> frame = service.check_for_updates("seedshelf", report=events.append)
+    >>> {event.package.name for event in events if event.package is not None}
+    {'seedshelf'}
+    """
 
     stage: Stage
     text: str = ""

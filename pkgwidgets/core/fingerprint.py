@@ -50,7 +50,7 @@ def changes_since(
             changes.append(
                 _difference(key, old_version, new_version, installed.get(canonicalize_name(key)))
             )
-    return tuple(changes) or ("it was read by another version of pkgwidgets",)
+    return tuple(changes) or ("another version of pkgwidgets made the plan",)
 
 
 def _lines(text: str) -> dict[str, tuple[str, str]]:
@@ -70,17 +70,24 @@ def _difference(
         and isinstance(now, Distribution)
         and now.origin is not Origin.INDEX
     ):
-        return f"{key} came from elsewhere since: {now.origin}"
+        return f"{key} now comes from another source ({now.origin})"
     if old_version == new_version:
-        return f"{key} {new_version} was installed again, or what is recorded of it was edited"
-    return f"{key} is {new_version or 'not installed'}, not {old_version or 'absent'}".replace(
-        "not ?", "unreadable"
-    )
+        return f"{key} {new_version} was reinstalled, or its metadata was edited"
+    if not new_version:
+        return f"{key} was uninstalled"
+    if not old_version:
+        return f"{key} {new_version} was installed"
+    if old_version == "?":
+        return f"{key} {new_version} was unreadable"
+    return f"{key} is {new_version}, not {old_version}"
 
 
 def _distribution_digest(distribution: Distribution | Unreadable) -> str:
     if isinstance(distribution, Unreadable):
-        return short_hash(f"{distribution.path} {distribution.reason}", _HASH_BYTES)
+        return short_hash(
+            " ".join([str(distribution.path), distribution.reason, *distribution.requires]),
+            _HASH_BYTES,
+        )
     facts = (
         distribution.path,
         distribution.origin,
@@ -89,5 +96,6 @@ def _distribution_digest(distribution: Distribution | Unreadable) -> str:
         distribution.installed,
         distribution.requested,
         *distribution.requires,
+        *distribution.leftovers,
     )
     return short_hash(" ".join(map(str, facts)), _HASH_BYTES)

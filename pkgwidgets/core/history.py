@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 
+from .errors import Cancelled
 from .transactions import Outcome, Transaction
 
 MAX_SAVE_POINTS = 5
@@ -90,11 +92,20 @@ def changed_since(transaction: Transaction, history: Iterable[Transaction]) -> b
     )
 
 
+def was_cancelled(transaction: Transaction) -> bool:
+    """Tell whether a transaction was cancelled and rolled back, and did not fail."""
+    try:
+        failure = json.loads(transaction.failure or "{}")
+        return transaction.outcome is Outcome.ROLLED_BACK and failure.get("code") == Cancelled.code
+    except (ValueError, AttributeError):
+        return False
+
+
 def save_points_to_keep(history: Sequence[Transaction]) -> set[str]:
     """Return the ids of the transactions whose save points are kept.
 
-    These are the newest and the last that can be undone: at most five, and as many, from the
-    newest on, as fit into 2 GiB.
+    These are the newest one and the last five that can be undone. Of them, the newest that
+    together need at most 2 GiB are kept.
     """
     done = committed(history)
     undoable = [transaction for transaction in in_force(done) if not is_undo(transaction, done)]

@@ -16,8 +16,11 @@ from .environment import Distribution, Interpreter, Unreadable
 from .errors import PkgwidgetsError
 from .events import Event
 from .index_query import IndexQuery
+from .installed_metadata import InstalledMetadata
 from .kernels import Kernel
+from .limits import NO_LIMITS, Limits, no_limits
 from .plans import Plan
+from .projects import OwningProject, no_project
 from .releases import Release
 from .transactions import Transaction
 
@@ -74,6 +77,18 @@ class Records(Protocol):
         Raises `EnvironmentRefused` for a RECORD that is missing or names files of others.
         """
 
+    def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
+        """Return those of `paths` that a distribution owns which the plan does not change."""
+
+    def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
+        """Raise `EnvironmentRefused` if a file of code in `replaced` is another distribution's."""
+
+    def edited_files(self, names: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
+        """Return the files that were edited after they were installed.
+
+        Each maps to the path where the edited version is to be kept; None if it is not kept.
+        """
+
     def unchangeable_reasons(
         self, names: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:
@@ -91,12 +106,21 @@ class Records(Protocol):
         """
 
     def damage(
-        self, plan: Plan, others: Mapping[NormalizedName, Collection[Path]] | None = None
+        self,
+        plan: Plan,
+        others: Mapping[NormalizedName, Collection[Path]] | None = None,
+        stage: Path | None = None,
     ) -> tuple[str, ...]:
         """Return the files that the plan installed and that differ from RECORD, by hash.
 
-        Also return the missing files of `others`, the distributions that share folders with it.
+        A file without a hash is compared with the staged one. Also return the missing files of
+        `others`, the distributions that share folders with it.
         """
+
+    def unhashed(
+        self, ids: Collection[NormalizedName], stage: Path
+    ) -> Mapping[NormalizedName, tuple[str, ...]]:
+        """Return the staged files for which RECORD has no hash, or a weak one, if any."""
 
     def modules(
         self, names: Collection[NormalizedName], stage: Path | None = None
@@ -177,12 +201,33 @@ class SavePoint(Restorable, Protocol):
         Calls `tick` regularly; if that raises, nothing is saved.
         """
 
+    def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
+        """Restore those of `paths` that were saved and are missing now; return the failed ones."""
+
+    def keep_beside(self, copies: Mapping[Path, Path]) -> tuple[str, ...]:
+        """Copy saved files that were replaced or removed to new paths; return the failed ones."""
+
+    def differing(self) -> frozenset[Path]:
+        """Return the saved files that exist with another content now."""
+
     def paths(self) -> frozenset[Path]:
         """Return every saved path, absent ones too."""
 
 
-NOT_TRIED = "there was no time to try it"
+NOT_TRIED = "there was no time to check it"
 """The error of a module that an import check left out."""
+NEEDS = "not tried: it needs "
+"""The begin of the error of a module that lacks something outside of the environment."""
+
+
+def is_untried(error: str) -> bool:
+    """Return whether the error of an import check says that a module could not be tried."""
+    return error == NOT_TRIED or error.startswith(NEEDS)
+
+
+def what_is_needed(error: str) -> str:
+    """Return what a module lacks outside of the environment; "" for any other error."""
+    return error.removeprefix(NEEDS) if error.startswith(NEEDS) else ""
 
 
 class ImportChecker(Protocol):
@@ -244,21 +289,34 @@ class Index(Protocol):
         """Ask for many projects at once; the answer of a project that fails is its error."""
 
 
+def mentioned_names(explanation: str) -> frozenset[str]:
+    """Return the names that a resolver's explanation mentions with a version."""
+    return frozenset(_VERSIONED_NAME.findall(explanation))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResolveRequest:
     """The input of a resolution.
 
     `requirements` must be met, and `keep` are exact versions that must not change. `upgrade` are
-    packages to bring to the newest version that the rest allows.
+    packages to bring to the newest version that the rest allows. `configured` is the user's.
     """
 
     requirements: tuple[str, ...]
     keep: tuple[str, ...] = ()
     upgrade: tuple[NormalizedName, ...] = ()
+    constraints: tuple[str, ...] = ()
+    """Requirements on packages that need not be in the solution."""
+    ignored: tuple[NormalizedName, ...] = ()
+    """Packages to leave out of the resolution: their pages cannot be read."""
+    metadata: tuple[InstalledMetadata, ...] = ()
+    """Installed releases whose own metadata is not to be read."""
+    configured: Limits = NO_LIMITS
+    """What the configuration of uv or pip allows."""
 
     def kept_names(self, explanation: str) -> tuple[str, ...]:
         """Return the names in `keep` that an explanation mentions with a version."""
-        mentioned = set(_VERSIONED_NAME.findall(explanation))
+        mentioned = mentioned_names(explanation)
         kept = (pin.partition("==")[0] for pin in self.keep if "==" in pin)
         return tuple(name for name in kept if name in mentioned)
 
@@ -270,11 +328,22 @@ class Installer(Protocol):
         """Return the new version of each package that would change; None if it is uninstalled.
 
         Changes nothing. Raises `PlanImpossible` with the resolver's explanation; its `blockers`
-        are the packages of `keep` that the explanation mentions.
+        are the packages of `keep` that the explanation mentions. Raises `IndexUnavailable`, which
+        names the project, for a page or file that cannot be used, else `ResolutionFailed`.
         """
 
-    def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
-        """Return all direct and indirect dependencies of a requirement, without itself."""
+    def dependencies(
+        self,
+        requirement: str,
+        *,
+        constraints: Sequence[str] = (),
+        ignored: Collection[NormalizedName] = (),
+        configured: Limits = NO_LIMITS,
+    ) -> frozenset[NormalizedName]:
+        """Return all direct and indirect dependencies of a requirement, without itself.
+
+        `constraints`, `ignored` and `configured` are as in `ResolveRequest`.
+        """
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
         """Fetch and unpack what the plan installs into `folder`, laid out as the prefix is."""
@@ -309,7 +378,7 @@ class UnfinishedTransactions(Protocol):
 
 
 class Journal(UnfinishedTransactions, Protocol):
-    """The transactions of one environment, stored beside it."""
+    """The transactions of one environment, stored in a folder below its prefix."""
 
     def start(self, plan: Plan) -> Transaction:
         """Start the record of a plan; return its transaction."""
@@ -362,3 +431,7 @@ class Backend:
     worker: Worker | None = None
     undo_modules: tuple[str, ...] = ()
     """The modules of pkgwidgets that an undo needs; a plan that changes it must keep them."""
+    limits: Callable[[], Limits] = no_limits
+    """Reads the limits that the configuration sets now."""
+    project: Callable[[], OwningProject | None] = no_project
+    """Finds the project that the environment belongs to."""

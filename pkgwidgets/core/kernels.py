@@ -18,6 +18,9 @@ class Restart:
     `loaded` are the changed packages that it has loaded. `required` are those that require a
     restart: the kernel runs on them, or they have libraries that no process can replace. `reasons`
     has a clause for each loaded package, and is empty if the kernel is seen only from outside.
+
+    >>> service.plan_upgrade("seedshelf").restart.verdict
+    'not needed'
     """
 
     needed: bool
@@ -46,6 +49,9 @@ class Kernel:
 
     `process` is its process id. `loaded` are the distributions of which it has libraries mapped;
     other imports are not visible from outside.
+
+    >>> service.plan_upgrade("seedshelf").kernels
+    ()
     """
 
     process: int
@@ -59,7 +65,11 @@ class Kernel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Variable:
-    """A variable of the user; `size` is in bytes, estimated, and None if costly to determine."""
+    """A variable of the user; `size` is in bytes, estimated, and None if costly to determine.
+
+    >>> [variable.name for variable in service.list_variables()]  # outside of a kernel
+    []
+    """
 
     name: str
     kind: str

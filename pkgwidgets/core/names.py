@@ -48,7 +48,7 @@ def checked_requirement(text: object) -> Requirement:
         if specifier.operator == "===":  # compares text: any text may follow it
             checked_version(specifier.version)
     if requirement.url is not None or requirement.marker is not None or "\n" in text:
-        raise InvalidRequest("requirement", text, "a name and versions are wanted, as in polars>=1")
+        raise InvalidRequest("requirement", text, "give a name and versions, such as polars>=1")
     return requirement
 
 

@@ -30,7 +30,7 @@ class OriginReason:
 
 ORIGIN_REASONS: Mapping[Origin, OriginReason] = {
     Origin.EDITABLE: OriginReason(
-        text="it is an editable install: change its source instead", note="editable install"
+        text="it is editable, so change it in its source folder", note="editable install"
     ),
     Origin.URL: OriginReason(text="it was installed from a URL", note="installed from a URL"),
     Origin.VCS: OriginReason(

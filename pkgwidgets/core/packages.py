@@ -15,7 +15,11 @@ from .origins import Origin
 
 
 class PackageStatus(StrEnum):
-    """The status of a package; computed from the journal, never stored."""
+    """The status of a package; computed from the journal, never stored.
+
+    >>> service.get_package("seedshelf").status.value
+    'installed'
+    """
 
     INSTALLED = "installed"
     INSTALLING = "installing"
@@ -38,6 +42,11 @@ class PackageInfo(HtmlRepr):
 
     `latest_version` is the newest eligible release. `compatible_version` is the newest that no
     installed package forbids. None means that no index was asked, or unknown because of `error`.
+    Times are in UTC.
+
+    >>> info = service.get_package("raintable", check_updates=True)
+    >>> info.version, info.latest_version, info.compatible_version, info.change.value
+    ('2.0.0', '3.1.0', '2.4.0', 'major')
     """
 
     name: str
@@ -90,8 +99,12 @@ class PackageInfo(HtmlRepr):
 class PackageDependencies:
     """The dependencies, the dependents and the size of an installed package.
 
-    Names are spelled as the projects do, and sorted. `size` is in bytes, as RECORD lists them;
-    None without a RECORD.
+    Names are spelled as the projects do, and sorted. `size` is in bytes, as RECORD lists them
+    (PEP 376); None without a RECORD.
+
+    >>> dependencies = service.get_dependencies("beanpoles")
+    >>> dependencies.requires, dependencies.required_by, dependencies.size > 0
+    ((), ('bedplanner',), True)
     """
 
     requires: tuple[str, ...] = ()

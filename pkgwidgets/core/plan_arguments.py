@@ -15,7 +15,7 @@ from .versions import checked_version
 def checked_allow(text: str) -> AllowPolicy:
     """Return the policy that a text names; raise `InvalidRequest` for any other text."""
     if text not in get_args(AllowPolicy):
-        raise InvalidRequest("allow", text, f"one of {', '.join(get_args(AllowPolicy))} is wanted")
+        raise InvalidRequest("allow", text, f"use one of {', '.join(get_args(AllowPolicy))}")
     return cast("AllowPolicy", text)
 
 
@@ -25,5 +25,5 @@ def checked_target(version: str | None, names: Collection[str] | None) -> Versio
         return None
     target = checked_version(version)
     if names is None or len(names) != 1:
-        raise InvalidRequest("version", version, "a version needs exactly one name")
+        raise InvalidRequest("version", version, "a version can be given for one package only")
     return target

@@ -36,8 +36,13 @@ class ChangeKind(StrEnum):
 class Change:
     """One package, before -> after; `before` is None for an install, `after` for an uninstall.
 
-    `wheel` and `sha256` are of the expected file, and `size` is its bytes. `hashes` are those of
-    every compatible wheel of that version, any of which the installer may take.
+    `id` is the normalized name (PEP 503), and versions follow PEP 440. `wheel` and `sha256` are of
+    the expected file, and `size` is its bytes. `hashes` are those of every compatible wheel of that
+    version, any of which the installer may take.
+
+    >>> (change,) = service.plan_upgrade("seedshelf").changes
+    >>> change.name, str(change.before), str(change.after), change.kind.value
+    ('seedshelf', '1.4.1', '1.4.2', 'upgrade')
     """
 
     id: NormalizedName
@@ -52,7 +57,7 @@ class Change:
     requested_after: bool = True
     """Whether REQUESTED (PEP 376) exists afterwards: an upgraded dependency stays one."""
     reason: str = ""
-    """Why a side effect is needed: `pandas needs it`."""
+    """Why the plan has this change if the user did not name it: `needed by pandas`."""
     startup_files: tuple[str, ...] = ()
     """Files of the installed version that run code at every start of Python."""
 
@@ -74,7 +79,7 @@ class Change:
             case ChangeKind.INSTALL:
                 return f"{self.name} {self.after} (new)"
             case ChangeKind.REMOVE:
-                return f"{self.name} {self.before} (removed)"
+                return f"{self.name} {self.before} (uninstalled)"
             case _:
                 return f"{self.name} {self.before} → {self.after}"
 
@@ -83,8 +88,12 @@ class Change:
 class HeldBack:
     """A package whose latest release is not in the plan, and why.
 
-    `kept_version` is its version after the plan. `how_to_unblock` says what `allow="all"` would do
-    (which version, which other changes), and is empty if that would not help.
+    `kept_version` is its version after the plan. `how_to_unblock` is the version that
+    `allow="all"` gives and the other changes that come with it; "" if that would not help.
+
+    >>> (held_back,) = service.plan_upgrade("raintable").held_back
+    >>> held_back.name, str(held_back.kept_version), str(held_back.latest)
+    ('raintable', '2.4.0', '3.1.0')
     """
 
     id: NormalizedName
@@ -97,10 +106,14 @@ class HeldBack:
     stays = renamed_attribute("stays", "kept_version")
     unlock = renamed_attribute("unlock", "how_to_unblock")
 
-    def __str__(self) -> str:
+    def explain(self, allowing: str) -> str:
+        """Return what is held back and why; `allowing` names what would unblock it."""
         missed = f", not {self.latest}" if self.latest is not None else ""
         text = f"{self.name} {self.kept_version}{missed}: {self.reason}"
-        return f"{text}; allowing all would {self.how_to_unblock}" if self.how_to_unblock else text
+        return f"{text}; {allowing}: {self.how_to_unblock}" if self.how_to_unblock else text
+
+    def __str__(self) -> str:
+        return self.explain('with allow="all"')
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +122,13 @@ class Plan(HtmlRepr):
 
     `environment_fingerprint` is that of the installed set that the plan was made for; it is stale
     for any other. `undoes` is the id of the transaction that it undoes. `from_save_point` tells
-    that the undo restores the old files from the save point.
+    that the undo restores the old files from the save point. `created` is in UTC.
+
+    >>> plan = service.plan_upgrade("seedshelf")
+    >>> bool(plan), plan.requested, plan.pins, plan.held_back
+    (True, ('seedshelf',), ('seedshelf==1.4.2',), ())
+    >>> plan.commands[0].partition("install")[0], plan.download_size is None
+    ('uv pip ', False)
     """
 
     requested: tuple[str, ...]
@@ -127,7 +146,7 @@ class Plan(HtmlRepr):
     undoes: str | None = None
     from_save_point: bool = False
     notes: tuple[str, ...] = ()
-    """Remarks of its maker about how reliable the plan is."""
+    """Sentences of its maker: how reliable the plan is, or why it has no changes."""
     id: str = field(init=False)
 
     environment = renamed_attribute("environment", "environment_fingerprint")
@@ -172,15 +191,10 @@ class Plan(HtmlRepr):
         installed = [c for c in self.changes if c.after is not None and not self.from_save_point]
         unverified = tuple(c.name for c in installed if not c.hashes)
         texts = (
-            [f"unverified: the index gives no hash of {join_names(unverified)}"]
+            [f"The index gives no hash of {join_names(unverified)}, so the files are not verified"]
             if unverified
             else []
         )
-        texts += [
-            f"{c.name} runs code at every start: {join_names(c.startup_files)}"
-            for c in installed
-            if c.startup_files
-        ]
         return (*texts, *self.notes)
 
     @property
@@ -192,8 +206,8 @@ class Plan(HtmlRepr):
     def _shared_with(self, kernel: Kernel) -> str:
         loaded = [c for c in self.changes if c.before is not None and c.id in kernel.loaded]
         names = tuple(c.name for c in loaded)
-        has = f" and has {join_names(names)} loaded: restart it, too" if names else ", too"
-        return f"{kernel} runs on this environment{has}"
+        has = f". It has {join_names(names)} loaded, so restart it too" if names else ""
+        return f"Another kernel uses this environment: {kernel}{has}"
 
     @property
     def download_size(self) -> int | None:
@@ -207,10 +221,9 @@ class Plan(HtmlRepr):
     def __str__(self) -> str:
         parts = [", ".join(map(str, self.changes)) or "nothing to change"]
         parts += [str(h) for h in self.held_back]
-        parts += self.warnings
         if self.changes and self.restart is not None and self.restart.needed:
             parts.append(str(self.restart))
-        return "; ".join(parts)
+        return ". ".join(["; ".join(parts), *self.warnings])
 
     def __repr__(self) -> str:
         return f"Plan({self})"

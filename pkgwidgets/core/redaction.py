@@ -20,8 +20,8 @@ _NAMES = "token|key|secret|password|passwd|pwd|signature|credential|auth"
 _SECRETS = tuple(
     (re.compile(pattern), instead)
     for pattern, instead in (
-        # The part before the last @ of an authority (RFC 3986 §3.2.1), in JSON also after `\\/\\/`;
-        # also with a / in the password, unless the part before it is a port number.
+        # The part before the last @ of an authority (RFC 3986 §3.2.1), in JSON also after `\\/\\/`.
+        # The password may have a /, unless the part before that is a port number.
         (
             r"(?:(?<=//)|(?<=\\/\\/))"
             r"(?:[^\s/?#\"<>\\]*@|[^\s/?#:@\"<>]+:(?!\d+(?:[/?#\s]|$))[^\s@\"<>]{0,200}@)",

@@ -24,7 +24,12 @@ class Wheel:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Release:
-    """One version of a project on an index (PEP 503, 592, 700)."""
+    """One version of a project on an index (PEP 503, 592, 691, 700); `uploaded` is in UTC.
+
+    >>> release = service.list_releases("Compost_Log")[0]
+    >>> str(release.version), release.yanked, release.wheels[0].filename
+    ('1.0.0', True, 'compost_log-1.0.0-py3-none-any.whl')
+    """
 
     version: Version
     yanked: bool = False
@@ -37,10 +42,12 @@ class ReleaseList(Sequence[Release]):
     """The answer of an index for one project: the queried releases, newest first.
 
     `stale_reason` says why a cached answer replaces a new one, and how old it is; else "".
+    `hidden_reason` names the setting that hides all releases; else "".
     """
 
     releases: tuple[Release, ...]
     stale_reason: str = ""
+    hidden_reason: str = ""
 
     @overload
     def __getitem__(self, index: int) -> Release: ...

@@ -50,7 +50,7 @@ class StalePackage:
     installed: str | None
 
     def __str__(self) -> str:
-        now = f"{self.installed} is installed" if self.installed else "it is installed no more"
+        now = f"{self.installed} is installed" if self.installed else "it is no longer installed"
         return f"{self.name} {self.loaded} is still loaded, {now}"
 
 
@@ -105,8 +105,8 @@ def restart_from_outside(
         return OutsideVerdict(needed=True, loaded=loaded, reason=str(verdict))
     replaced = ", ".join(change.name for change in changes if change.before is not None)
     if not replaced:
-        return OutsideVerdict(needed=False, reason="nothing that is installed is changed")
-    return OutsideVerdict(needed=None, reason=f"needed if it has imported {replaced}")
+        return OutsideVerdict(needed=False, reason="no installed package is changed")
+    return OutsideVerdict(needed=None, reason=f"needed if the kernel has imported {replaced}")
 
 
 def _verdict(
@@ -157,14 +157,14 @@ def _explain(change: Change, loading: LoadedPackage) -> str:
     if change.id in KERNEL_PACKAGES:
         return ", and the kernel itself runs on it"
     if loading.extension:
-        return f", with the library {loading.extension}, which no process can replace"
+        return ", and its compiled code is in use"
     if change.kind is ChangeKind.REMOVE:
         return ""
     if loading.waiting:
         modules = (
             "1 module that is" if loading.waiting == 1 else f"{loading.waiting} modules that are"
         )
-        return f", and {modules} not loaded yet would come from {change.after}"
+        return f", and {modules} not loaded yet would be imported from {change.after}"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Format values as text: sizes, counts, hashes, lists of names.
+"""Format values as text: sizes, counts, times, hashes, lists of names.
 
 Standard library only.
 """
@@ -7,6 +7,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
+
+_DAY_MINUTES = 24 * 60
+_AGE_UNITS = (
+    ("years", 365 * _DAY_MINUTES),
+    ("months", 30 * _DAY_MINUTES),
+    ("weeks", 7 * _DAY_MINUTES),
+    ("days", _DAY_MINUTES),
+    ("hours", 60),
+    ("minutes", 1),
+)
+"""The units of an age, in minutes."""
 
 
 def escape_hidden(text: str, *, but: str = "") -> str:
@@ -37,6 +49,28 @@ def format_size(count: int | None) -> str:
 def count_noun(number: int, noun: str) -> str:
     """Return `1 cell`, `2 cells`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def format_age(moment: datetime, now: datetime | None = None) -> str:
+    """Return how long ago a moment was: `3 weeks ago`.
+
+    A unit is used from two of it on: `9 days ago` says more than `1 week ago`.
+    """
+    minutes = ((now or datetime.now(UTC)) - moment).total_seconds() / 60
+    for unit, length in _AGE_UNITS:
+        if minutes >= 2 * length:
+            return f"{int(minutes // length)} {unit} ago"
+    return "a moment ago"
+
+
+def format_day(moment: datetime | None) -> str:
+    """Return the day of a moment in UTC: `2026-04-13`; "" for None."""
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d}"
+
+
+def format_time(moment: datetime | None) -> str:
+    """Return a moment in UTC, to the minute: `2026-04-13 12:30 UTC`; "" for None."""
+    return "" if moment is None else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def short_hash(text: str, size: int) -> str:

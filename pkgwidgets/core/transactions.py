@@ -14,6 +14,9 @@ class Outcome(StrEnum):
     """How a transaction ended.
 
     After INCOMPLETE the environment is neither old nor new; further changes are blocked.
+
+    >>> service.upgrade_package("seedshelf").outcome.value
+    'committed'
     """
 
     STARTED = "started"
@@ -24,7 +27,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transaction(HtmlRepr):
-    """A plan that is being applied, was applied or was rolled back."""
+    """A plan that is being applied, was applied or was rolled back. Times are in UTC.
+
+    >>> done = service.upgrade_package("seedshelf")
+    >>> done.outcome.value, done.process, done.finished > done.started, done.saved_bytes > 0
+    ('committed', 'script', True, True)
+    """
 
     id: str
     plan: Plan
@@ -61,9 +69,9 @@ class Transaction(HtmlRepr):
         if self.outcome is Outcome.COMMITTED:
             return str(self.plan)
         ending = {
-            Outcome.STARTED: "under way",
-            Outcome.ROLLED_BACK: "everything is as it was",
-            Outcome.INCOMPLETE: "the environment is neither the old one nor the new one",
+            Outcome.STARTED: "in progress",
+            Outcome.ROLLED_BACK: "rolled back, the environment is unchanged",
+            Outcome.INCOMPLETE: "the rollback is incomplete",
         }[self.outcome]
         why = f" ({self.error})" if self.error else ""
         return f"{', '.join(map(str, self.changes))}: {ending}{why}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from packaging.version import Version
 
 from .compatibility import has_compatible_wheel
 from .environment import Interpreter
-from .releases import Release
+from .releases import Release, ReleaseList
 
 
 def may_be_newest(version: Version, installed: Version | None) -> bool:
@@ -24,13 +24,16 @@ def is_eligible(release: Release, interpreter: Interpreter) -> bool:
 def why_no_release(releases: Sequence[Release]) -> str:
     """Return why none of these releases is eligible, as a clause."""
     if not releases:
-        return "the index lists no release of it"
+        hidden = releases.hidden_reason if isinstance(releases, ReleaseList) else ""
+        return hidden or "the index lists no release of it"
     not_yanked = [release for release in releases if not release.yanked]
     if not not_yanked:
         return "all its releases are yanked"
     if all(release.version.is_prerelease for release in not_yanked):
         return "it has only pre-releases"
-    return "no release of it fits this Python"
+    if not any(release.wheels for release in not_yanked):
+        return "the index has no wheel of it"
+    return "no release of it supports this Python"
 
 
 def eligible_releases(
@@ -38,12 +41,16 @@ def eligible_releases(
     interpreter: Interpreter,
     *,
     installed: Version | None = None,
+    counts: Callable[[Version], bool] | None = None,
 ) -> Iterable[Release]:
     """Yield the eligible releases, newest first.
 
-    Pre-releases count only if the installed version is one. Lazy: if only the first is taken, few
-    files of a large project are checked.
+    Versions count if `counts` accepts them; by default, as in `may_be_newest`. Lazy: if only the
+    first is taken, few files of a large project are checked.
     """
     for release in sorted(releases, key=lambda release: release.version, reverse=True):
-        if may_be_newest(release.version, installed) and is_eligible(release, interpreter):
+        is_counted = (
+            may_be_newest(release.version, installed) if counts is None else counts(release.version)
+        )
+        if is_counted and is_eligible(release, interpreter):
             yield release

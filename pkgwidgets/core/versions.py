@@ -9,7 +9,7 @@ from .errors import InvalidRequest
 from .packages import VersionStep
 
 _MAX_VERSION_CHARACTERS = 200
-_NEWEST = "leave the version out to get the newest"
+_NEWEST = "leave out the version to get the latest"
 
 
 def checked_version(text: object) -> Version:

@@ -21,7 +21,17 @@ _FOLDER_PREFIX = "pkgwidgets-demo-"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Demo:
-    """A running demo; a context manager that leaves nothing behind."""
+    """A running demo; a context manager that leaves nothing behind.
+
+    `python` is the interpreter of its environment, and `site_packages` the folder of the packages.
+
+    >>> from pkgwidgets import demo
+    >>> with demo.start() as garden:
+    ...     garden.python.is_relative_to(garden.folder)
+    True
+    >>> garden.folder.exists()
+    False
+    """
 
     folder: Path
     """The folder of all its files; removed on `close()`, or when Python exits."""
@@ -31,7 +41,11 @@ class Demo:
 
     @property
     def index_url(self) -> str:
-        """The URL of the index for installers: `http://127.0.0.1:…/simple/`."""
+        """The URL of the index for installers: `http://127.0.0.1:…/simple/` (PEP 503).
+
+        >>> garden.index_url.startswith("http://127.0.0.1:")
+        True
+        """
         return self.index.url
 
     def close(self) -> None:
@@ -55,6 +69,11 @@ def start(folder: Path | None = None) -> Demo:
 
     `folder` is removed on `close()`, so it must be new or empty: FileExistsError otherwise. By
     default it is a temporary one. No process is started: the wheels are unpacked in this one.
+
+    >>> from pkgwidgets import demo
+    >>> with demo.start() as garden:
+    ...     len([*garden.site_packages.glob("*.dist-info")])
+    11
     """
     with ExitStack() as undo:
         folder = _claim_folder(folder)
@@ -75,7 +94,9 @@ def _claim_folder(folder: Path | None) -> Path:
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise FileExistsError(f"{folder} is not empty, and a demo removes its folder in the end")
+        raise FileExistsError(
+            f"{folder} is not empty. A demo needs an empty folder, because it deletes it at the end"
+        )
     return folder
 
 

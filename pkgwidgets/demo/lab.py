@@ -16,7 +16,9 @@ from pathlib import Path
 
 _NOTEBOOK = "quickstart.ipynb"
 _NOTIFICATIONS = "@jupyterlab/apputils-extension:notification"
-_MISSING_MESSAGE = "JupyterLab is not installed here: pip install 'pkgwidgets[lab]'"
+_MISSING_MESSAGE = """\
+JupyterLab is not installed in this environment. Install it with `pip install 'pkgwidgets[lab]'`,
+or run `pkgwidgets demo --terminal`."""
 
 
 def start() -> int:

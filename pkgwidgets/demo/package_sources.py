@@ -90,7 +90,7 @@ from sundrift import best_month, hours
 
 
 def plan(metres, month=None):
-    """Describe a row of beans of that length, in the sunniest month unless told."""
+    """Describe a row of beans of that length, in the sunniest month by default."""
     month = month or best_month()
     return f"{metres} m, {poles(metres)} poles, {hours(month)} h of sun in month {month}"
 '''

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from pkgwidgets.connect import connect
-from pkgwidgets.core.errors import PkgwidgetsError, TransactionError
+from pkgwidgets.core.errors import TransactionError
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.plans import Plan
 from pkgwidgets.operations import inventory, planning, transactions
 from pkgwidgets.presentation.hints import Face, render
 from pkgwidgets.presentation.text_table import TextTable
@@ -29,7 +30,7 @@ def run_demo(write: Write = print) -> None:
 
 
 def _show_packages(backend: Backend, write: Write) -> None:
-    write("What is installed:\n")
+    write("Installed packages:\n")
     rows = inventory.get_packages(backend)
     _write_table(
         write,
@@ -39,10 +40,10 @@ def _show_packages(backend: Backend, write: Write) -> None:
 
 
 def _show_updates(backend: Backend, write: Write) -> None:
-    write("\nWhat is newer, and who stands in its way:\n")
+    write("\nAvailable updates, and the packages that block the latest version:\n")
     rows = [info for info in inventory.check_for_updates(backend) if info.update_available]
     _write_table(
-        write, ("name", "version", "latest", "reachable", "blocked by"), map(_update_row, rows)
+        write, ("name", "version", "latest", "compatible", "blocked by"), map(_update_row, rows)
     )
 
 
@@ -52,33 +53,32 @@ def _update_row(info: PackageInfo) -> tuple[str, ...]:
 
 
 def _show_upgrade(backend: Backend, write: Write) -> None:
-    write("\nA plan changes nothing:\n")
+    write("\nA plan lists the changes. Nothing is changed yet:\n")
     plan = planning.plan_upgrade(backend, "raintable")
     for part in str(plan).split("; "):
         write(f"  {part}")
-    write(
-        "\nApplied, it is checked beside the environment first, then saved, installed, verified:\n"
-    )
-    write(f"  {transactions.apply_and_follow(backend, plan)!r}")
+    write("\nApply it. The new packages are checked before they are installed, and again after:\n")
+    _apply(backend, plan, write)
 
 
 def _show_failure(backend: Backend, write: Write) -> None:
-    write("\nAn upgrade that does not work leaves everything as it was:\n")
+    write("\nAn upgrade that fails leaves the environment unchanged:\n")
     try:
         transactions.apply_and_follow(backend, planning.plan_upgrade(backend, "harvestscale"))
     except TransactionError as error:
         write(f"  {render(error, Face.CLI)}")
-    write(f"  harvestscale is {inventory.get_package(backend, 'harvestscale').version}")
+    write(f"  harvestscale is still {inventory.get_package(backend, 'harvestscale').version}")
 
 
 def _show_undo(backend: Backend, write: Write) -> None:
-    write("\nAnd what was applied can be undone, from the saved files and without a network:\n")
+    write("\nUndo the upgrade. The saved files are restored, without a network:\n")
     plan = planning.plan_undo(backend)
-    write(f"  {transactions.apply_and_follow(backend, plan)!r}")
-    try:
-        planning.plan_undo(backend)
-    except PkgwidgetsError as error:
-        write(f"  {error.sentence()}")
+    _apply(backend, plan, write)
+
+
+def _apply(backend: Backend, plan: Plan, write: Write) -> None:
+    transaction = transactions.apply_and_follow(backend, plan)
+    write(f"  Done. {', '.join(map(str, transaction.changes))}.")
 
 
 def _write_table(write: Write, head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -86,7 +86,10 @@ REHEARSAL: dict[str, Any] = {
 
 
 def impact(rows: Sequence[Impact]) -> pd.DataFrame:
-    """Return the impact of a plan on the cells of a notebook, the worst first."""
+    """Return the impact of a plan on the cells of a notebook, the worst first.
+
+    `PackageService.impact` describes the columns.
+    """
     columns = {name: [_plain_value(getattr(row, name)) for row in rows] for name in IMPACT}
     frame = _make_frame(columns, IMPACT, list(map(str, range(len(rows)))), "").reset_index(
         drop=True
@@ -95,7 +98,10 @@ def impact(rows: Sequence[Impact]) -> pd.DataFrame:
 
 
 def rehearsal(rehearsed: Rehearsal) -> RehearsalFrame:
-    """Return the cells of a rehearsal, in order."""
+    """Return the cells of a rehearsal, in order.
+
+    `PackageService.rehearse` describes the columns.
+    """
     cells = rehearsed.cells
     columns: dict[str, list[Any]] = {
         "notebook": [cell.notebook.name for cell in cells],
@@ -117,7 +123,7 @@ def packages(packages: Iterable[PackageInfo]) -> pd.DataFrame:
     """Return the package frame: one row per distribution, in the given order.
 
     `update_available` is NA where the index was not asked or did not answer; then `error` has the
-    reason. Times are UTC.
+    reason. `PackageService.get_packages` describes the columns.
     """
     rows = list(packages)
     columns = {name: [_column_value(getattr(info, name)) for info in rows] for name in PACKAGES}
@@ -145,12 +151,9 @@ def changes(transaction: Transaction) -> pd.DataFrame:
 
 
 def history(transactions: Sequence[Transaction]) -> pd.DataFrame:
-    """Return the transactions, newest first.
+    """Return the transactions, newest first; unknown values are NA.
 
-    `started` and `finished` in UTC, and the `seconds` between; `outcome`; `changes`; `user` and
-    `process` (kernel, server, terminal or script) of the request; `saved_bytes`, the old files
-    in the save point; `downloaded_bytes`, an upper bound, as a cache may have had some;
-    `undoes` and `undone_by`, ids of transactions; `error`, why it failed. Unknown values are NA.
+    `PackageService.history` describes the columns.
     """
     rows = list(reversed(transactions))
     undone = {

@@ -85,7 +85,9 @@ def executed_cells() -> tuple[Cell, ...]:
 
     shell: Any = get_ipython()
     if shell is None:
-        raise InvalidRequest("notebook", None, "name the notebook: nothing runs in a cell here")
+        raise InvalidRequest(
+            "notebook", None, "give the path of a notebook: no cell is running here"
+        )
     return _as_python(shell.user_ns.get("In", [""])[1:])
 
 
@@ -111,7 +113,7 @@ class _Scope:
         self.installed = backend.environment.distributions()
         self.changed = {change.id: change for change in plan.changes if change.before is not None}
         self._requirements = dependency_graph.active_requirements(
-            self.installed, backend.environment.interpreter.markers
+            self.installed, backend.environment.interpreter.markers, backend.limits().requires_of
         )
         affected = set(self.changed)
         while dependents := dependency_graph.dependents(affected, self._requirements):
@@ -171,7 +173,7 @@ def _impact(use: Use, package: str, text: str, severity: Severity) -> Impact:
 
 def _unread_cells(usage: Usage) -> Iterator[Impact]:
     for number in usage.unread:
-        text = "this cell is no Python: what it uses is not known"
+        text = "this cell is not Python, so the names that it uses are unknown"
         yield Impact(cell=number, package="", name="", finding=text, severity=Severity.UNKNOWN)
 
 

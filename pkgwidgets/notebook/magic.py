@@ -1,4 +1,4 @@
-"""`%packages`: the verbs of the command line in a cell, with the answers of the service."""
+"""`%packages`: the verbs of the command line in a cell, with the results of the service."""
 
 from __future__ import annotations
 
@@ -64,11 +64,11 @@ class PackagesMagics(Magics):
 
     @line_magic
     def packages(self, line: str) -> object:
-        """List, plan, upgrade and undo packages: `%packages --help` lists the verbs.
+        """List, plan, change and restore packages: `%packages --help` lists the commands.
 
-        Returns what `PackageService` returns: DataFrames, plans, transactions, the panel. With
-        `--json` it returns what REST answers, also for errors. Changes are applied without a
-        question.
+        Returns what `PackageService` returns: DataFrames, plans, transactions or the panel. With
+        `--json`, returns what REST answers, errors included. Changes are applied without asking
+        for confirmation.
         """
         try:
             request = grammar.parse(_split_line(line), magic=True)

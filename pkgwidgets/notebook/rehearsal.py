@@ -65,7 +65,7 @@ def known_good(backend: Backend, notebook: str | Path, report: Report) -> Plan:
 def checked_seconds(seconds: object) -> float:
     """Return a time limit in seconds; raises `InvalidRequest` if it is no positive number."""
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        raise InvalidRequest("seconds", seconds, "a number above zero is wanted")
+        raise InvalidRequest("seconds", seconds, "give a number above zero")
     return float(seconds)
 
 
@@ -76,14 +76,14 @@ def _checked_paths(notebooks: Notebooks) -> list[Path]:
     paths = []
     for notebook in candidates:
         if not isinstance(notebook, str | Path) or not str(notebook):
-            raise InvalidRequest("notebook", notebook, "a path is wanted")
+            raise InvalidRequest("notebook", notebook, "give a path")
         paths.append(Path(notebook).absolute())
     return list(dict.fromkeys(paths))
 
 
 def _checked_iterable(notebooks: object) -> Iterable[object]:
     if not isinstance(notebooks, Iterable):
-        raise InvalidRequest("notebooks", notebooks, "paths are wanted")
+        raise InvalidRequest("notebooks", notebooks, "give a path or several")
     return notebooks
 
 
@@ -96,5 +96,5 @@ def _read_sanitizer(file: str | Path | None) -> run_comparison.Sanitizer:
     except (OSError, ValueError, re.error) as error:
         raise InvalidRequest("sanitize", str(file), str(error)) from error
     if not rules:
-        raise InvalidRequest("sanitize", str(file), "it holds no rule of nbval's")
+        raise InvalidRequest("sanitize", str(file), "it has no rules in the format of nbval")
     return rules

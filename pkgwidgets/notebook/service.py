@@ -61,12 +61,22 @@ _OLD_NAMES = {
 class PackageService:
     """List, check, plan, upgrade and undo the packages of one environment.
 
-    By default this is the kernel's environment, with the index that uv, else pip, is configured
-    to use. Raises `EnvironmentRefused` if `python` is no interpreter, `InvalidRequest` if
-    `index_url` is no http address. An interrupted change of an earlier session is recovered first.
+    `python` is the interpreter of the environment, by default this kernel's. `index_url` is an
+    index with the simple API (PEP 503, 691), by default the one that uv, else pip, is configured
+    to use. An interrupted change of an earlier session is recovered first. Raises
+    `EnvironmentRefused` if `python` is no interpreter, and `InvalidRequest` if `index_url` is no
+    http address.
 
     Slow methods take `report`, a callable that gets an `Event` per step; without it a progress
     bar is shown. Interrupting the cell cancels, and never leaves a half-changed environment.
+
+    The examples of the methods use this service; `notebook` is the path of a notebook.
+
+    >>> from pkgwidgets import PackageService, demo
+    >>> with demo.start() as garden:
+    ...     service = PackageService(garden.python, index_url=garden.index_url)
+    ...     len(service.get_packages())
+    11
     """
 
     def __init__(self, python: str | Path | None = None, *, index_url: str | None = None) -> None:
@@ -83,50 +93,104 @@ class PackageService:
 
     @property
     def python(self) -> Path:
-        """The interpreter of the environment."""
+        """The interpreter of the environment.
+
+        >>> service.python == garden.python
+        True
+        """
         return self._backend.environment.interpreter.python
 
     @property
     def prefix(self) -> Path:
-        """The root folder of the environment (`sys.prefix`)."""
+        """The root folder of the environment (`sys.prefix`).
+
+        >>> service.prefix == garden.folder / "env"
+        True
+        """
         return self._backend.environment.interpreter.prefix
 
     @property
     def python_version(self) -> str:
-        """The version of the interpreter, for example `3.12.1`."""
+        """The version of the interpreter, for example `3.12.1`.
+
+        >>> from packaging.version import Version
+        >>> Version(service.python_version) >= Version("3.11")
+        True
+        """
         return self._backend.environment.interpreter.version
 
     @property
     def index_url(self) -> str:
-        """The URL of the index, without credentials."""
+        """The URL of the index, without credentials.
+
+        >>> service.index_url == garden.index_url
+        True
+        """
         return self._backend.index.url
 
     def read_only_reason(self) -> str | None:
-        """Return in one sentence why the environment is read-only; None if it is not."""
+        """Return in one sentence why the environment is read-only; None if it is not.
+
+        For example, the operating system manages it (PEP 668), or its folder is not writable.
+
+        >>> service.read_only_reason() is None
+        True
+        """
         return self._backend.environment.read_only_reason()
 
     def get_packages(
         self, check_updates: bool = False, *, report: Report | None = None
     ) -> pd.DataFrame:
-        """Return the package frame: one row per distribution, indexed by `name`.
+        """Return the package frame: one row per distribution, indexed by `name` (object), sorted.
 
-        Columns: `version`; `latest_version`, the newest eligible release; `compatible_version`,
-        the newest that no installed package forbids; `update_available`; `change`, the version
-        step; `blocked_by`, the packages that forbid the latest; `released`, the time of the
-        latest, UTC; `status`; `requested`, by the user and not only by other packages;
-        `loaded_version`, in this kernel; `installed` and `last_upgraded`, UTC; `install_path`;
-        `origin`; `error`, why a value is unknown. Without `check_updates` the index is not asked,
-        and the values from it are NA.
+        Without `check_updates` the index is not asked, and the values from it are NA. Otherwise it
+        returns and raises as `check_for_updates` does. The columns, in order:
+
+        - `version` (string): the installed version (PEP 440)
+        - `latest_version` (string): the newest eligible release
+        - `compatible_version` (string): the newest that no installed package forbids
+        - `update_available` (boolean): whether the latest is newer than the installed version
+        - `change` (category): the step to the latest: major, minor, patch or other
+        - `blocked_by` (string): the packages that forbid the latest, with their requirements
+        - `released` (datetime64[ns, UTC]): the upload time of the latest (PEP 700)
+        - `status` (category): installed, installing, upgrading or error
+        - `requested` (boolean): installed for the user, not only for others (PEP 376)
+        - `loaded_version` (string): the version that this kernel has loaded
+        - `installed`, `last_upgraded` (datetime64[ns, UTC])
+        - `install_path` (string): the folder of the distribution
+        - `origin` (category): the source of the distribution (PEP 610), such as index or editable
+        - `error` (string): why a value is unknown
+
+        >>> frame = service.get_packages()
+        >>> frame.loc["seedshelf", "version"], bool(frame.loc["seedshelf", "requested"])
+        ('1.4.1', True)
+        >>> str(frame["update_available"].dtype)
+        'boolean'
         """
         return frames.packages(self.values.packages(check_updates, report=report))
 
     def get_package(self, name: str, check_updates: bool = False) -> PackageInfo:
-        """Return one package by any spelling of its name; raises `PackageNotFound`."""
+        """Return one package by any spelling of its name (PEP 503).
+
+        With `check_updates` the index is asked, too; a failed check sets `error`. Raises
+        `PackageNotFound`, and `InvalidRequest` for an invalid name.
+
+        >>> service.get_package("compost.LOG").version
+        '0.9.0'
+        >>> service.get_package("raintable", check_updates=True).compatible_version
+        '2.4.0'
+        """
         info = inventory.get_package(self._backend, name, check_updates=check_updates)
         return self.values.with_loaded((info,))[0]
 
     def get_package_by_id(self, id: str, check_updates: bool = False) -> PackageInfo:  # noqa: A002 - public since 0.1
-        """Return one package by its normalized name; raises `PackageNotFound`."""
+        """Return one package by its normalized name (PEP 503).
+
+        Raises `PackageNotFound` and `InvalidRequest`, as `get_package` does.
+
+        >>> service.get_package_by_id("compost-log").name
+        'Compost_Log'
+        """
         info = inventory.get_package_by_id(self._backend, id, check_updates=check_updates)
         return self.values.with_loaded((info,))[0]
 
@@ -135,15 +199,26 @@ class PackageService:
     ) -> pd.DataFrame:
         """Ask the index for updates of all packages, or of one; return the package frame.
 
-        `report` gets the row of each package in its event's `package`, as soon as it is known.
-        A project whose check failed has NA, and the reason in `error`.
+        Its columns are those of `get_packages`. `refresh` ignores cached answers. `report` gets the
+        row of each package in its event's `package`, as soon as it is known. A project whose check
+        failed has NA, and the reason in `error`. Yanked releases (PEP 592) are not offered. Raises
+        `PackageNotFound` and `InvalidRequest` for `name`.
+
+        >>> frame = service.check_for_updates()
+        >>> frame.loc["raintable", ["latest_version", "compatible_version"]].to_list()
+        ['3.1.0', '2.4.0']
+        >>> int(frame["update_available"].sum())
+        7
         """
         return frames.packages(self.values.updates(name, refresh, report=report))
 
     def get_dependencies(self, name: str) -> PackageDependencies:
-        """Return what a package requires, what requires it, and its size on disk.
+        """Return what a package requires, what requires it, and its size on disk in bytes.
 
-        Raises `PackageNotFound`.
+        The size is that of the files that RECORD lists (PEP 376, 627). Raises `PackageNotFound`.
+
+        >>> service.get_dependencies("bedplanner").requires
+        ('beanpoles', 'sundrift')
         """
         return inventory.get_relations(self._backend, name)
 
@@ -152,6 +227,9 @@ class PackageService:
 
         They include yanked ones (PEP 592) and pre-releases. Raises `ProjectNotFound`,
         `IndexUnavailable`, and `InvalidRequest` for an invalid name.
+
+        >>> [str(release.version) for release in service.list_releases("raintable")]
+        ['3.1.0', '2.4.0', '2.0.0']
         """
         project = checked_name(name)
         with reporting(report) as progress:
@@ -172,16 +250,26 @@ class PackageService:
     ) -> Plan:
         """Plan to upgrade packages to their newest compatible releases; no names: all packages.
 
-        `allow` is what else may change: `"self"` nothing, `"dependencies"` the dependencies of
-        the named, `"all"` every package. With `notebooks` (paths) the plan is for all packages and
-        is rehearsed on them: an upgrade that breaks a cell is held back, with that cell as the
-        reason. Nothing is changed. Raises `PackageNotFound`, `PlanImpossible` with the reason,
-        `EnvironmentRefused`, `IndexUnavailable`; with notebooks also what `rehearse` raises, and
-        `InvalidRequest` if names or a version are given as well.
+        `version` (PEP 440) is for one name. `allow` is what else may change: `"self"` nothing,
+        `"dependencies"` the dependencies of the named, `"all"` every package. With `notebooks`
+        (paths) the plan is for all packages and is rehearsed on them. An upgrade that breaks a cell
+        is held back, with that cell as the reason. Nothing is changed.
+
+        Raises `PackageNotFound`, `PlanImpossible` with the reason, `EnvironmentRefused`,
+        `IndexUnavailable` and `InvalidRequest`. With notebooks it also raises what `rehearse`
+        raises, and `InvalidRequest` if names or a version are given as well.
+
+        >>> plan = service.plan_upgrade("raintable")
+        >>> plan.pins
+        ('raintable==2.4.0',)
+        >>> [str(held_back.latest) for held_back in plan.held_back]
+        ['3.1.0']
+        >>> sorted(service.plan_upgrade("raintable", allow="all").pins)
+        ['allotboard==1.67.0', 'raintable==3.1.0']
         """
         if isinstance(notebooks, str | Path) or notebooks:
             if names is not None or version is not None:
-                reason = "with notebooks everything is planned: leave names and version out"
+                reason = "with notebooks the plan is for all packages: leave names and version out"
                 raise InvalidRequest("notebooks", None, reason)
             return self._plan_with_notebooks(notebooks, report)
         with reporting(report) as progress:
@@ -198,20 +286,49 @@ class PackageService:
         *,
         report: Report | None = None,
     ) -> Plan:
-        """Plan to install a requirement such as `polars>=1`, or several."""
+        """Plan to install a requirement (PEP 508) such as `polars>=1`, or several.
+
+        `allow` is as for `plan_upgrade`. The plan is empty if all are installed. Nothing is
+        changed. Raises `InvalidRequest`, `ProjectNotFound`, `PlanImpossible` with the reason,
+        `EnvironmentRefused` and `IndexUnavailable`.
+
+        >>> service.plan_install("seedshelf>=1.4.2").pins
+        ('seedshelf==1.4.2',)
+        >>> bool(service.plan_install("seedshelf"))
+        False
+        """
         with reporting(report) as progress:
             return self._with_restart(
                 planning.plan_install(self._backend, requirement, allow=allow, report=progress)
             )
 
     def plan_uninstall(self, names: str | Iterable[str]) -> Plan:
-        """Plan to uninstall packages; raises `StillNeeded` with the packages that require them."""
+        """Plan to uninstall packages. Nothing is changed.
+
+        Raises `StillNeeded` with the packages that require them, `PackageNotFound`,
+        `EnvironmentRefused` and `InvalidRequest`.
+
+        >>> plan = service.plan_uninstall(["bedplanner", "beanpoles"])
+        >>> [(change.name, change.kind.value) for change in plan.changes]
+        [('bedplanner', 'remove'), ('beanpoles', 'remove')]
+        """
         return self._with_restart(planning.plan_uninstall(self._backend, names))
 
     def plan_undo(
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Plan:
-        """Plan to undo the last committed transaction, or the given one."""
+        """Plan to undo the last committed transaction, or the given one. Nothing is changed.
+
+        The plan restores the save point if that is intact and no later transaction changed the same
+        packages. Otherwise the old versions are downloaded. Raises `InvalidRequest` if there is
+        nothing to undo or the packages have changed since, `StillNeeded`, `EnvironmentRefused`,
+        `IndexUnavailable` and `ProjectNotFound`.
+
+        >>> done = service.upgrade_package("seedshelf")
+        >>> plan = service.plan_undo(done)
+        >>> plan.pins, plan.from_save_point, plan.download_size
+        (('seedshelf==1.4.1',), True, 0)
+        """
         transaction_id = transaction.id if isinstance(transaction, Transaction) else transaction
         with reporting(report) as progress:
             return self._with_restart(
@@ -223,11 +340,21 @@ class PackageService:
     ) -> pd.DataFrame:
         """Return the impact of a plan on a notebook; by default on the cells run in this kernel.
 
-        Columns: `cell`, its number; `package`, which changes; `name`, what the cell uses;
-        `finding`; `severity`: breaks, warns, changes, unknown, indirect (through a package that
-        depends on it) or none. The worst come first. The sources of the old and the new version
-        are compared but not run, and the environment is not changed. Raises `InvalidRequest` if
-        `notebook` is not a notebook, and if griffe is not installed.
+        The sources of the old and the new version are compared but not run, and the environment is
+        not changed. The index is a range; the worst rows come first. The columns, in order:
+
+        - `cell` (Int64): its number
+        - `package` (string): the package that changes
+        - `name` (string): the name that the cell uses
+        - `finding` (string): the effect
+        - `severity` (ordered category): breaks, warns, changes, unknown, indirect (through a
+          package that depends on it) or none
+
+        Raises `InvalidRequest` if `notebook` is not a notebook, and if griffe is not installed.
+
+        >>> frame = service.impact(service.plan_upgrade("seedshelf"), notebook)
+        >>> frame[["cell", "name", "severity"]].to_numpy().tolist()
+        [[1, 'seedshelf.sow', 'none']]
         """
         return frames.impact(self.values.impact(plan, notebook, report=report))
 
@@ -235,9 +362,16 @@ class PackageService:
         """Apply a plan: afterwards the environment is exactly the new one, or unchanged.
 
         A worker process applies it, and goes on if this kernel is restarted or ends: see
-        `current_transaction`. Raises `StalePlan` if the environment changed since planning, and
-        another `TransactionError` if it was rolled back. An interrupt raises `Cancelled`, or
-        `TooLate` after the commit. Raises `EnvironmentBusy` with the process that holds the lock.
+        `current_transaction`. Returns the committed transaction. A plan without changes runs
+        nothing.
+
+        Raises `StalePlan` if the environment changed since planning, and another `TransactionError`
+        if it was rolled back. An interrupt raises `Cancelled`, or `TooLate` after the commit.
+        Raises `EnvironmentBusy` with the process that holds the lock.
+
+        >>> done = service.apply(service.plan_upgrade("seedshelf"))
+        >>> done.outcome.value, service.get_package("seedshelf").version
+        ('committed', '1.4.2')
         """
         check_plan(plan)
         # Read before the change: what is loaded now has the version that is installed now.
@@ -249,13 +383,24 @@ class PackageService:
         return _finish(transaction, loaded_before)
 
     def current_transaction(self) -> Transaction | None:
-        """Return the transaction that is being applied, by any process; None if there is none."""
+        """Return the transaction that is being applied, by any process; None if there is none.
+
+        >>> service.current_transaction() is None
+        True
+        """
         return operations.running(self._backend)
 
     def follow(
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Transaction:
-        """Wait for the current or the given transaction; returns and raises as `apply` does."""
+        """Wait for the current or the given transaction; return and raise as `apply` does.
+
+        Also raises `InvalidRequest` if no transaction is under way, or none has this id.
+
+        >>> done = service.upgrade_package("seedshelf")
+        >>> service.follow(done.id).outcome.value
+        'committed'
+        """
         loaded_before = self._loaded.loaded_packages()
         with reporting(report) as progress:
             done = operations.follow(self._backend, self._transaction_id(transaction), progress)
@@ -264,14 +409,20 @@ class PackageService:
     def cancel(self, transaction: str | Transaction | None = None) -> None:
         """Cancel the current or the given transaction: it is rolled back.
 
-        Returns at once: `follow` waits for the end. Raises `TooLate` if it is committed.
+        Returns at once: `follow` waits for the end. Raises `TooLate` if it is committed, and
+        `InvalidRequest` if no transaction is under way, or none has this id.
         """
         operations.cancel(self._backend, self._transaction_id(transaction))
 
     def upgrade_package(
         self, name: str, version: str | None = None, *, report: Report | None = None
     ) -> Transaction:
-        """Plan and apply the upgrade of one package."""
+        """Plan and apply the upgrade of one package; raise what `plan_upgrade` and `apply` raise.
+
+        >>> done = service.upgrade_package("raintable", "2.4.0")
+        >>> [(str(change.before), str(change.after)) for change in done.changes]
+        [('2.0.0', '2.4.0')]
+        """
         # The name is checked here, because None would upgrade everything.
         plan = self.plan_upgrade(checked_name(name), version, report=report)
         return self.apply(plan, report=report)
@@ -285,9 +436,21 @@ class PackageService:
     ) -> pd.DataFrame:
         """Upgrade all packages in one transaction; return a row per package, with its result.
 
-        With `notebooks` it is rehearsed on them first: an upgrade that breaks one is held back,
-        with the cell as the reason, and the rest is upgraded. Raises what `apply` and, with
-        notebooks, `rehearse` raise. `check` is the old name of `notebooks`.
+        With `notebooks` it is rehearsed on them first. An upgrade that breaks one is held back,
+        with the cell as the reason, and the rest is upgraded. `check` is the old name of
+        `notebooks`. The index is `name` (object). The columns, in order:
+
+        - `before`, `after` (string): the versions
+        - `kind` (string): install, upgrade, downgrade, remove or held back
+        - `status` (string): the outcome of the transaction, or why the package was held back
+        - `requested` (boolean): whether the user requested the change
+        - `transaction` (string): the id; NA if held back
+
+        Raises what `apply` and, with notebooks, `rehearse` raise.
+
+        >>> frame = service.upgrade_all_packages(notebooks=notebook)
+        >>> frame.loc["harvestscale", "kind"], frame.loc["bedplanner", "after"]
+        ('held back', '2.3.0')
         """
         if isinstance(check, str | Path) or check:
             warn_renamed("upgrade_all_packages(check=…)", "notebooks=")
@@ -307,15 +470,27 @@ class PackageService:
     ) -> pd.DataFrame:
         """Run notebooks on the current and on the planned packages, and compare the outputs.
 
-        Nothing in the environment or beside the notebooks is changed: they run in scratch kernels,
-        each in a copy of its folder, for at most `seconds`. Without `network`, connections that
-        Python opens to other machines fail; libraries with their own sockets and processes that
-        a notebook starts are not blocked. `sanitize` is a file of rules in the format of nbval.
+        Neither the environment nor the folders of the notebooks are changed: they run in scratch
+        kernels, each in a copy of its folder. `seconds` limits each run. Without `network`,
+        connections that Python opens to other machines fail. Libraries with their own sockets and
+        processes that a notebook starts are not blocked. `sanitize` is a file of rules in the
+        format of nbval. Images are not compared.
 
-        One row per code cell: `notebook`; `cell`, its number if all are run; `before` and
-        `after`, its output; `verdict`; `seconds_before` and `seconds_after`. Its HTML shows the
-        differing outputs side by side. Images are not compared. Raises `InvalidRequest` if a path
-        is not a notebook, `StalePlan`, `EnvironmentRefused` if no kernel starts, `Cancelled`.
+        The frame has a row per code cell; its index is a range. Its HTML shows the differing
+        outputs side by side. The columns, in order:
+
+        - `notebook` (string): its file name
+        - `cell` (Int64): its number if all are run
+        - `before`, `after` (string): its output
+        - `verdict` (category): one of `Verdict`
+        - `seconds_before`, `seconds_after` (Float64)
+
+        Raises `InvalidRequest` if a path is not a notebook, `StalePlan`, `EnvironmentRefused` if no
+        kernel starts, and `Cancelled`.
+
+        >>> frame = service.rehearse(service.plan_upgrade("seedshelf"), notebook)
+        >>> frame[["cell", "before", "verdict"]].to_numpy().tolist()
+        [[1, 'bean: sow in May, eat after 60 days', 'same']]
         """
         rehearsed = self.values.rehearsal(
             plan, notebooks, seconds=seconds, network=network, sanitize=sanitize, report=report
@@ -328,6 +503,12 @@ class PackageService:
         Each rehearsal remembers them, by the notebook's path and code. Packages installed since
         stay. Raises `InvalidRequest` if it was never rehearsed without an error, `StillNeeded`
         if packages that stay require newer versions, `IndexUnavailable`, `ProjectNotFound`.
+
+        >>> plan = service.plan_upgrade("seedshelf")
+        >>> rehearsed = service.rehearse(plan, notebook)
+        >>> done = service.apply(plan)
+        >>> service.plan_known_good(notebook).pins
+        ('seedshelf==1.4.1',)
         """
         with reporting(report) as progress:
             return self._with_restart(rehearsal.known_good(self._backend, notebook, progress))
@@ -335,34 +516,67 @@ class PackageService:
     def install_package(
         self, requirement: str | Iterable[str], *, report: Report | None = None
     ) -> Transaction:
-        """Plan and apply the installation of a requirement, or of several."""
+        """Plan and apply the installation of a requirement (PEP 508), or of several.
+
+        Raises what `plan_install` and `apply` raise.
+
+        >>> service.install_package("seedshelf>=1.4.2").plan.pins
+        ('seedshelf==1.4.2',)
+        """
         return self.apply(self.plan_install(requirement, report=report), report=report)
 
     def uninstall_package(
         self, names: str | Iterable[str], *, report: Report | None = None
     ) -> Transaction:
-        """Plan and apply the uninstallation of packages."""
+        """Plan and apply the uninstallation of packages.
+
+        Raises what `plan_uninstall` and `apply` raise.
+
+        >>> [change.name for change in service.uninstall_package("seedshelf").changes]
+        ['seedshelf']
+        """
         return self.apply(self.plan_uninstall(names), report=report)
 
     def history(self) -> pd.DataFrame:
-        """Return the transactions, newest first, indexed by their id.
+        """Return the transactions, newest first, indexed by their id in `transaction` (object).
 
-        Columns: `started` and `finished`, UTC, and the `seconds` between; `outcome`; `changes`;
-        `user` and `process` (kernel, server, terminal or script) of the request; `saved_bytes`,
-        the old files in the save point; `downloaded_bytes`, an upper bound, as a cache may have
-        had some; `undoes` and `undone_by`, ids of transactions; `error`, why it failed. Unknown
-        values are NA.
+        Unknown values are NA. The columns, in order:
+
+        - `started`, `finished` (datetime64[ns, UTC])
+        - `seconds` (Float64): the time between them
+        - `outcome` (category): one of `Outcome`
+        - `changes` (string): the packages with their versions
+        - `user`, `process` (string): the requester; a process is kernel, server, terminal or script
+        - `saved_bytes` (Int64): the old files in the save point
+        - `downloaded_bytes` (Int64): an upper bound, as a cache may have had some
+        - `undoes`, `undone_by` (string): ids of transactions
+        - `error` (string): why it failed
+
+        >>> done = service.upgrade_package("seedshelf")
+        >>> service.history().loc[done.id, ["outcome", "changes"]].to_list()
+        ['committed', 'seedshelf 1.4.1 → 1.4.2']
         """
         return frames.history(self.values.history())
 
     def list_events(self, transaction: str | Transaction) -> tuple[Event, ...]:
-        """Return the events of a transaction, including what its tools printed."""
+        """Return the events of a transaction, including what its tools printed.
+
+        There are none for an unknown id.
+
+        >>> events = service.list_events(service.upgrade_package("seedshelf"))
+        >>> events[-1].stage.value
+        'done'
+        """
         if self._backend.worker is None:
             return ()
         return tuple(self._backend.worker.events(self._transaction_id(transaction))[0])
 
     def list_recovered(self) -> tuple[Transaction, ...]:
-        """Return the interrupted transactions that this service recovered when it was created."""
+        """Return the interrupted transactions that this service recovered when it was created.
+
+        >>> service.list_recovered()
+        ()
+        """
         history = self.values.history()
         return tuple(transaction for transaction in history if transaction.id in self._recovered)
 
@@ -371,6 +585,13 @@ class PackageService:
 
         It also changes when another process does that, and when a transaction starts. Cheap: a
         few file stats.
+
+        >>> token = service.change_token()
+        >>> service.change_token() == token
+        True
+        >>> done = service.upgrade_package("seedshelf")
+        >>> service.change_token() == token
+        False
         """
         return self._change_token.now()
 
@@ -380,7 +601,14 @@ class PackageService:
         """Undo the last committed transaction, or the given one.
 
         Its save point is restored without a network if it is intact; else the old versions are
-        downloaded. The undo is itself a transaction, and can be undone by its id.
+        downloaded. The undo is itself a transaction, and can be undone by its id. Raises what
+        `plan_undo` and `apply` raise.
+
+        >>> done = service.upgrade_package("seedshelf")
+        >>> service.undo().undoes == done.id
+        True
+        >>> service.get_package("seedshelf").version
+        '1.4.1'
         """
         return self.apply(self.plan_undo(transaction, report=report), report=report)
 
@@ -388,6 +616,9 @@ class PackageService:
         """Return the path of this kernel's notebook; None if unknown.
 
         `told` is the path below the server's folder, from the page that shows the notebook.
+
+        >>> service.find_notebook() is None  # outside of a kernel
+        True
         """
         return notebook_path.find_notebook(told)
 
@@ -396,6 +627,9 @@ class PackageService:
 
         The biggest come first; modules, functions and classes are left out. Sizes are approximate
         bytes, measured without running any code of the values.
+
+        >>> service.list_variables()  # outside of a kernel
+        ()
         """
         from .variables import variables
 
@@ -404,7 +638,14 @@ class PackageService:
     def plan_surviving(
         self, notebooks: rehearsal.Notebooks, *, report: Report | None = None
     ) -> Plan:
-        """Plan as `plan_upgrade(notebooks=…)`, which is the new name."""
+        """Plan as `plan_upgrade(notebooks=…)`, which is the new name.
+
+        >>> import warnings
+        >>> with warnings.catch_warnings(action="ignore"):
+        ...     plan = service.plan_surviving(notebook)
+        >>> [held_back.name for held_back in plan.held_back]
+        ['harvestscale']
+        """
         warn_renamed("PackageService.plan_surviving", "plan_upgrade(notebooks=…)")
         return self.plan_upgrade(notebooks=notebooks, report=report)
 

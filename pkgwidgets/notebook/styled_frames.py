@@ -36,7 +36,7 @@ class FullTextFrame(StyledFrame):
     def _repr_html_(self) -> str:
         frame = self.reset_index() if self.index.name is not None else self
         rows = map(_row_texts, frame.itertuples(index=False))
-        empty = "" if len(self) else "<div>Nothing.</div>"
+        empty = "" if len(self) else "<div>No rows.</div>"
         return f"{html_table([*map(str, frame.columns)], rows, _STYLE)}{empty}"
 
 

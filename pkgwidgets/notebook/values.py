@@ -25,7 +25,11 @@ from .progress_bar import reporting
 class ServiceValues:
     """The values behind the DataFrames of `PackageService`; `service.values` is one.
 
-    Each method takes the arguments of the corresponding method of the service.
+    Each method takes the arguments of the corresponding method of the service, and raises its
+    errors.
+
+    >>> len(service.values.packages()) == len(service.get_packages())
+    True
     """
 
     def __init__(self, backend: Backend, loaded: LoadedPackages) -> None:
@@ -35,7 +39,11 @@ class ServiceValues:
     def packages(
         self, check_updates: bool = False, *, report: Report | None = None
     ) -> tuple[PackageInfo, ...]:
-        """Return the rows of `get_packages`, sorted by name."""
+        """Return the rows of `get_packages`, sorted by name.
+
+        >>> [info.name for info in service.values.packages() if not info.requested]
+        ['beanpoles', 'sundrift']
+        """
         with reporting(report) as progress:
             rows = inventory.get_packages(
                 self._backend, check_updates=check_updates, report=self._with_loaded_rows(progress)
@@ -45,7 +53,11 @@ class ServiceValues:
     def updates(
         self, name: str | None = None, refresh: bool = False, *, report: Report | None = None
     ) -> tuple[PackageInfo, ...]:
-        """Return the rows of `check_for_updates`, sorted by name."""
+        """Return the rows of `check_for_updates`, sorted by name.
+
+        >>> [info.name for info in service.values.updates() if info.blocked_by]
+        ['raintable']
+        """
         with reporting(report) as progress:
             rows = inventory.check_for_updates(
                 self._backend, name, refresh=refresh, report=self._with_loaded_rows(progress)
@@ -53,13 +65,23 @@ class ServiceValues:
         return self.with_loaded(rows)
 
     def history(self) -> tuple[Transaction, ...]:
-        """Return the transactions, oldest first."""
+        """Return the transactions, oldest first.
+
+        >>> done = service.upgrade_package("seedshelf")
+        >>> [transaction.id for transaction in service.values.history()] == [done.id]
+        True
+        """
         return tuple(self._backend.journal.transactions())
 
     def impact(
         self, plan: Plan, notebook: str | Path | None = None, *, report: Report | None = None
     ) -> tuple[Impact, ...]:
-        """Return the rows of `impact`, the worst first."""
+        """Return the rows of `impact`, the worst first.
+
+        >>> plan = service.plan_upgrade("seedshelf")
+        >>> [(row.cell, row.name) for row in service.values.impact(plan, notebook)]
+        [(1, 'seedshelf.sow')]
+        """
         from . import impact  # griffe is an extra, and takes a while to load
 
         check_plan(plan)
@@ -79,14 +101,24 @@ class ServiceValues:
         sanitize: str | Path | None = None,
         report: Report | None = None,
     ) -> Rehearsal:
-        """Return the rehearsal behind `rehearse`: each cell before and after, and the runs."""
+        """Return the rehearsal behind `rehearse`: each cell before and after, and the runs.
+
+        >>> plan = service.plan_upgrade("seedshelf")
+        >>> service.values.rehearsal(plan, notebook).passed
+        True
+        """
         check_plan(plan)
         limits = RunLimits(seconds=rehearsal.checked_seconds(seconds), network=bool(network))
         with reporting(report) as progress:
             return rehearsal.rehearse(self._backend, plan, notebooks, limits, sanitize, progress)
 
     def with_loaded(self, rows: Iterable[PackageInfo]) -> tuple[PackageInfo, ...]:
-        """Return the rows with `loaded_version` set, as loaded in this kernel."""
+        """Return the rows with `loaded_version` set, as loaded in this kernel.
+
+        >>> rows = service.values.packages()
+        >>> service.values.with_loaded(rows) == rows
+        True
+        """
         loaded = self._loaded.versions()
         return tuple(replace(row, loaded_version=loaded.get(row.id)) for row in rows)
 
@@ -106,4 +138,4 @@ class ServiceValues:
 def check_plan(plan: object) -> None:
     """Raise `InvalidRequest` if `plan` is not a `Plan`."""
     if not isinstance(plan, Plan):
-        raise InvalidRequest("plan", plan, "`plan_upgrade()` and its like make one")
+        raise InvalidRequest("plan", plan, "give a Plan, such as `plan_upgrade()` returns")

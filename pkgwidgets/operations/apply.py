@@ -40,7 +40,7 @@ def apply_plan(
 ) -> Transaction:
     """Apply a plan in this process and return its committed transaction.
 
-    Whatever happens, the environment afterwards is exactly the old one or exactly the new one.
+    The environment gets every change of the plan, or stays unchanged.
     `by` names the holder of the lock for other processes. Raises `StalePlan` if the environment
     changed since the plan was made, `EnvironmentBusy`, and `Cancelled` after an interrupt or if
     `report` raised it. Any other `TransactionError` follows a rollback.
@@ -49,7 +49,7 @@ def apply_plan(
     environment = backend.environment
     _check_changeable(backend, plan)
     names = shorten_names([change.name for change in plan.changes])
-    with environment.locked(f"{by} ({names}; begun {now:%H:%M:%S} UTC)"):
+    with environment.locked(f"{by} ({names}; started {now:%H:%M:%S} UTC)"):
         recovery.recover(backend)
         check_unchanged(backend, plan)
         transaction = _open_transaction(backend, plan)
@@ -86,7 +86,8 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     if failing:
         raise StageFailed(transaction_id, failing)
     unverified = verification.unverified(backend, plan, stage)
-    record(transaction_id, "STAGED", **({"unverified": unverified} if unverified else {}))
+    facts = {"unverified": unverified, "untried": baseline.needs_text()}
+    record(transaction_id, "STAGED", **{name: text for name, text in facts.items() if text})
     before = backend.environment.distributions()
     check_unchanged(backend, plan)
     record(transaction_id, "LOCKED")
@@ -94,13 +95,24 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     # An undo from a save point has no stage: it writes what the undone transaction replaced.
     paths = backend.records.touched_paths(plan, stage)
     if plan.undoes is not None and plan.from_save_point:
-        paths |= backend.save_point(plan.undoes).paths()
+        undone = backend.save_point(plan.undoes)
+        paths |= undone.paths()
+        backend.records.raise_if_owned(plan, undone.differing())
+    shared = backend.records.shared_paths(plan, paths)
+    replaced = [change.id for change in plan.changes if change.before is not None]
+    edited = backend.records.edited_files(replaced)
+    copies = {path: kept for path, kept in edited.items() if kept is not None}
+    paths |= {*copies.values()}
     kept = save_point.save(paths, lambda: report(Event(stage=Stage.SAVING)))
     report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
     record(transaction_id, "SAVED", paths=len(paths), bytes=kept)
     record(transaction_id, "INTENT")
     report(Event(stage=Stage.INSTALLING))
     _install(backend, plan, report)
+    # The installer removed files that another distribution owns, too, and edited ones.
+    failed = save_point.put_back(shared) or save_point.keep_beside(copies)
+    if failed:
+        raise VerificationFailed(transaction_id, failed)
     record(transaction_id, "INSTALLED")
     # One call for all files: one by one, thousands of small files take seconds.
     os.sync()
@@ -162,7 +174,7 @@ def _error_text(error: BaseException) -> str:
     if isinstance(error, PkgwidgetsError):
         return error.sentence()
     if isinstance(error, KeyboardInterrupt):
-        return "it was interrupted"
+        return "it was cancelled"
     return redact(repr(error))[:500]
 
 

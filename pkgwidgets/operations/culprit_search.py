@@ -17,6 +17,7 @@ from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Change, HeldBack, Plan
+from pkgwidgets.core.text import capitalize_first, join_names
 
 from . import planning, verification
 from .rehearsal import Rehearsals, cancel_on_interrupt, partial_plan, remember_good
@@ -83,6 +84,7 @@ class _CulpritSearch:
         self._held_back: dict[NormalizedName, HeldBack] = {}
         self._culprits: dict[NormalizedName, ComparedCell | None] = {}
         self._rehearsed: dict[ChangeSet, Rehearsal] = {}
+        self._needs: Mapping[str, str] = {}
         self._unstable: set[CellKey] = set()
 
     def run(self) -> CulpritSearchResult:
@@ -96,7 +98,9 @@ class _CulpritSearch:
                 after = self._rehearsals.metadata(plan, stage)
             if rehearsal.passed or not plan:
                 return CulpritSearchResult(
-                    plan=replace(plan, notes=_notes(rehearsal)),
+                    plan=replace(
+                        plan, notes=(*plan.notes, *self._need_notes(), *_notes(rehearsal))
+                    ),
                     rehearsal=rehearsal,
                     culprits=self._culprits,
                     rehearsals=self._rehearsals.count,
@@ -135,13 +139,20 @@ class _CulpritSearch:
         unstable = cell.is_regression and (cell.notebook, cell.number) in self._unstable
         return replace(cell, verdict=Verdict.FLAKY) if unstable else cell
 
+    def _need_notes(self) -> tuple[str, ...]:
+        """Name the modules of the last plan that lack something outside of the environment."""
+        return tuple(
+            f"{module} was not tried: it needs {what}" for module, what in self._needs.items()
+        )
+
     def _hold_back_import_failures(self, plan: Plan, stage: Path) -> bool:
         """Hold back upgrades that cannot be imported; tell whether there were any."""
         if not plan:
             return False
-        problems, _ = verification.problems_before(
+        problems, baseline = verification.problems_before(
             self._backend, plan, stage if plan.pins else None, self._report
         )
+        self._needs = baseline.needs
         any_held = False
         for change in plan.changes:
             release = f"{change.name} {change.after}"
@@ -178,7 +189,9 @@ class _CulpritSearch:
         if len(self._held_back) == before:
             # A new package breaks them, and it is unknown which upgrade brings it: hold all.
             for change in plan.changes:
-                self._hold_back(change, f"with it comes what breaks {rehearsal.regressions[0]}")
+                self._hold_back(
+                    change, f"a package that comes with it breaks {rehearsal.regressions[0]}"
+                )
 
     def _find_regression(
         self, plan: Plan, units: list[list[NormalizedName]], cell_key: CellKey
@@ -225,17 +238,17 @@ class _CulpritSearch:
 def _alternatives(unit: list[Change], change: Change) -> str:
     """Name the other changes of a unit, any of which may be the culprit."""
     others = [f"{other.name} {other.after}" for other in unit if other.id != change.id]
-    return f"; or {' or '.join(others)} does, which comes with it" if others else ""
+    return f". It must change together with {join_names(others)}" if others else ""
 
 
 def _notes(rehearsal: Rehearsal) -> tuple[str, ...]:
     """Name the cells that cannot be judged, with the reasons."""
     why = {
-        Verdict.FLAKY: "does not do the same each time it is run",
-        Verdict.ALREADY_FAILING: "fails as it is, too",
+        Verdict.FLAKY: "does not behave the same in each run",
+        Verdict.ALREADY_FAILING: "already fails with the current versions",
     }
     return tuple(
-        f"{cell.place} {why[cell.verdict]}: nothing is held back for it"
+        f"{capitalize_first(cell.place)} {why[cell.verdict]}, so no upgrade is held back for it"
         for cell in rehearsal.cells
         if cell.verdict in why
     )
@@ -272,7 +285,9 @@ def _independent_groups(backend: Backend, plan: Plan, after: _After) -> list[lis
 
 def _dependency_order(backend: Backend, plan: Plan, after: _After) -> list[NormalizedName]:
     markers = backend.environment.interpreter.markers
-    requirements = dependency_graph.active_requirements(after, markers)
+    requirements = dependency_graph.active_requirements(
+        after, markers, backend.limits().requires_of
+    )
     remaining = {change.id for change in plan.changes}
     ordered: list[NormalizedName] = []
 
@@ -294,7 +309,8 @@ def _closure(
     """Return a function that adds to changes those that keep all requirements met."""
     markers = backend.environment.interpreter.markers
     before = backend.environment.distributions()
-    already_unmet = dependency_graph.unmet_in(before, markers)
+    requires_of = backend.limits().requires_of
+    already_unmet = dependency_graph.unmet_in(before, markers, requires_of)
     changed = {change.id for change in plan.changes}
 
     def close(names: frozenset[NormalizedName]) -> frozenset[NormalizedName]:
@@ -305,7 +321,7 @@ def _closure(
             mixed |= {name: distribution for name, distribution in after.items() if name in names}
             newly_unmet = dependency_graph.newly_unmet(
                 already_unmet,
-                dependency_graph.active_requirements(mixed, markers),
+                dependency_graph.active_requirements(mixed, markers, requires_of),
                 dependency_graph.installed_versions(mixed),
             )
             added = {

@@ -34,7 +34,7 @@ def plan_known_good(
     """
     good = rehearsal_backend.known_good.recall(rehearsal_backend.notebook_runner.read(notebook))
     if good is None:
-        raise InvalidRequest("notebook", str(notebook), "it was never rehearsed without an error")
+        raise InvalidRequest("notebook", str(notebook), "no rehearsal of it ran without an error")
     snapshot = EnvironmentSnapshot.of(backend)
     versions = {
         name: version

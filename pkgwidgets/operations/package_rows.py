@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,15 +14,16 @@ from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
-from pkgwidgets.core.errors import Cancelled, PkgwidgetsError
-from pkgwidgets.core.history import committed
+from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.history import committed, was_cancelled
 from pkgwidgets.core.interfaces import Backend, Environment, ProjectResult
+from pkgwidgets.core.limits import NO_LIMITS, Limits, without_repeats
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import ChangeKind
 from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.releases import Release, ReleaseList
 from pkgwidgets.core.transactions import Outcome, Transaction
-from pkgwidgets.core.updates import is_eligible, may_be_newest, why_no_release
+from pkgwidgets.core.updates import is_eligible, why_no_release
 from pkgwidgets.core.versions import version_step
 
 _LAST_BUILDERS: WeakKeyDictionary[Environment, PackageRowBuilder] = WeakKeyDictionary()
@@ -42,9 +42,11 @@ class PackageRowBuilder:
         installed: dependency_graph.Installed,
         interpreter: Interpreter,
         history: Sequence[Transaction],
+        limits: Limits = NO_LIMITS,
     ) -> None:
         self.installed = installed
         self.history = history
+        self.limits = limits
         self._interpreter = interpreter
         self._forbidden: dict[tuple[NormalizedName, Version], bool] = {}
         self._bounds: dict[NormalizedName, list[Requirement]] = {}
@@ -55,23 +57,28 @@ class PackageRowBuilder:
     def of(cls, backend: Backend, installed: dependency_graph.Installed) -> PackageRowBuilder:
         """Return the builder of an environment: the last one, if nothing changed since."""
         history = backend.journal.transactions()
+        limits = backend.limits()
         builder = _LAST_BUILDERS.get(backend.environment)
-        if builder is None or not builder.is_current(installed, history):
+        if builder is None or not builder.is_current(installed, history, limits):
             builder = _LAST_BUILDERS[backend.environment] = cls(
-                installed, backend.environment.interpreter, history
+                installed, backend.environment.interpreter, history, limits
             )
         return builder
 
     def is_current(
-        self, installed: dependency_graph.Installed, history: Sequence[Transaction]
+        self,
+        installed: dependency_graph.Installed,
+        history: Sequence[Transaction],
+        limits: Limits = NO_LIMITS,
     ) -> bool:
-        """Tell whether the builder is of these distributions (by identity) and this history."""
+        """Tell whether it is of these distributions (by identity), this history and limits."""
         return (
             len(installed) == len(self.installed)
             and all(
                 self.installed.get(name) is distribution for name, distribution in installed.items()
             )
             and history == self.history
+            and limits == self.limits
         )
 
     def prepare(self) -> None:
@@ -80,10 +87,16 @@ class PackageRowBuilder:
 
     @cached_property
     def owners(self) -> Mapping[NormalizedName, Mapping[NormalizedName, Sequence[Requirement]]]:
-        """The requirements on each project, by the distribution that has them."""
-        return dependency_graph.reverse_requirements(
-            dependency_graph.active_requirements(self.installed, self._interpreter.markers)
+        """The requirements on each project, by the distribution or setting that has them."""
+        required = dependency_graph.active_requirements(
+            self.installed, self._interpreter.markers, self.limits.requires_of
         )
+        return dependency_graph.reverse_requirements({**required, **self._settings})
+
+    @cached_property
+    def _settings(self) -> dependency_graph.ActiveRequirements:
+        versions = dependency_graph.installed_versions(self.installed)
+        return self.limits.by_setting(versions, self._interpreter.markers)
 
     @cached_property
     def last_transactions(self) -> Mapping[NormalizedName, Transaction]:
@@ -124,7 +137,7 @@ class PackageRowBuilder:
         distribution = self.installed[name]
         if not isinstance(distribution, Distribution):
             return False
-        if not may_be_newest(version, distribution.version):
+        if not self.limits.counts(name, version, distribution.version):
             return True
         return (
             version > distribution.version
@@ -182,7 +195,7 @@ class PackageRowBuilder:
         return _Newest(latest=latest, compatible=compatible, blockers=blockers, problem=stale)
 
     def _is_candidate(self, distribution: Distribution, release: Release) -> bool:
-        if not may_be_newest(release.version, distribution.version):
+        if not self.limits.counts(distribution.id, release.version, distribution.version):
             return False
         key = distribution.id, release.version
         cached = self._eligible.get(key)
@@ -191,7 +204,8 @@ class PackageRowBuilder:
         return cached[1]
 
     def _blockers(self, name: NormalizedName, version: Version) -> dict[NormalizedName, str]:
-        return dependency_graph.conflicting(name, version, self.owners.get(name, {}))
+        blockers = dependency_graph.conflicting(name, version, self.owners.get(name, {}))
+        return without_repeats(blockers, self._settings)
 
     def _is_forbidden(self, name: NormalizedName, version: Version) -> bool:
         cached = self._forbidden.get((name, version))
@@ -226,7 +240,7 @@ class PackageRowBuilder:
     def _status(self, name: NormalizedName) -> tuple[PackageStatus, str | None]:
         """Compute the status from the newest transaction that touches the package."""
         last = self.last_transactions.get(name)
-        if last is None or last.outcome is Outcome.COMMITTED or _was_cancelled(last):
+        if last is None or last.outcome is Outcome.COMMITTED or was_cancelled(last):
             return PackageStatus.INSTALLED, None
         if last.outcome is Outcome.STARTED:
             kinds = [change.kind for change in last.changes if change.id == name]
@@ -253,15 +267,6 @@ def _unreadable_row(name: NormalizedName, distribution: Unreadable) -> PackageIn
         install_path=distribution.path.parent,
         error=redact(f"its metadata cannot be read: {distribution.reason}"),
     )
-
-
-def _was_cancelled(transaction: Transaction) -> bool:
-    """Tell whether a transaction was cancelled and rolled back, and did not fail."""
-    try:
-        failure = json.loads(transaction.failure or "{}")
-        return transaction.outcome is Outcome.ROLLED_BACK and failure.get("code") == Cancelled.code
-    except (ValueError, AttributeError):
-        return False
 
 
 def _is_same_result(first: ProjectResult | None, second: ProjectResult | None) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from packaging.utils import NormalizedName
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
-from pkgwidgets.core.compatibility import compatible_wheels
+from pkgwidgets.core.compatibility import compatible_wheels, why_incompatible
 from pkgwidgets.core.environment import Unreadable
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
@@ -23,8 +24,12 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
+from pkgwidgets.core.text import escape_hidden, shorten_names
 
 from .snapshot import EnvironmentSnapshot, ProjectResults
+
+_MAX_NAMED_FILES = 5
+"""A plan names so many edited files."""
 
 
 def build_changes(
@@ -40,14 +45,17 @@ def build_changes(
     answer is checked. Raises `EnvironmentRefused` for a change to an unreadable distribution.
     """
     changes = []
+    base_distributions = snapshot.base_distributions
     startup_files = snapshot.backend.records.startup_files(tuple(after))
     for name, version in sorted(after.items(), key=lambda item: (item[0] not in targets, item[0])):
         distribution = snapshot.distributions.get(name)
         if distribution is not None and distribution.version == version:
             continue  # installed already, in a folder that the installer does not see
+        if name in base_distributions:
+            distribution = None  # it stays, and the one in the environment takes its place
         unreadable = snapshot.installed.get(name)
         if isinstance(unreadable, Unreadable):
-            reason = f"{name} would be installed over what cannot be read: {unreadable.reason}"
+            reason = f"{name} cannot be changed: unreadable metadata ({unreadable.reason})"
             raise EnvironmentRefused(snapshot.python, reason)
         changes.append(
             Change(
@@ -89,8 +97,8 @@ def attach_wheels(
             release = next((r for r in answer if r.version == change.after), None)
             wheels = compatible_wheels(release, interpreter) if release is not None else ()
             if release is not None and not wheels:
-                why = f"{change.id} {change.after} has no wheel for this Python."
-                raise PlanImpossible((f"{change.id}=={change.after}",), why)
+                why = f"{change.id} {change.after} {why_incompatible(release, interpreter)}."
+                raise PlanImpossible((f"{change.id}=={change.after}",), why, has_no_release=True)
             if not wheels:
                 url = snapshot.backend.index.url
                 raise ProjectNotFound(f"{change.id} {change.after}", url)
@@ -114,8 +122,13 @@ def build_plan(
     allow: AllowPolicy = "dependencies",
     undoes: str | None = None,
     from_save_point: bool = False,
+    notes: tuple[str, ...] = (),
 ) -> Plan:
-    """Return the plan of these changes, tied to the environment as it is now."""
+    """Return the plan of these changes, tied to the environment as it is now.
+
+    Its notes warn of a project whose tool would revert them; an undo may do the same as the tool.
+    """
+    project = snapshot.backend.project() if changes and undoes is None else None
     return Plan(
         requested=requested,
         changes=tuple(changes),
@@ -127,7 +140,47 @@ def build_plan(
         commands=equivalent_commands(snapshot, changes),
         undoes=undoes,
         from_save_point=from_save_point,
+        notes=(
+            *notes,
+            *(() if from_save_point else _notes(snapshot, changes)),
+            *(() if project is None else (project.warning,)),
+        ),
     )
+
+
+def _notes(snapshot: EnvironmentSnapshot, changes: Sequence[Change]) -> Iterator[str]:
+    """Yield what the changes clear away or overwrite, and what about them is unknown."""
+    replaced = [change.id for change in changes if change.before is not None]
+    for name in replaced:
+        for leftover in snapshot.distributions[name].leftovers:
+            text = escape_hidden(leftover.name)
+            yield f"{text} is removed too: an interrupted uninstallation left it"
+    unreadable = [
+        name
+        for name, distribution in snapshot.installed.items()
+        if isinstance(distribution, Unreadable) and not distribution.requires
+    ]
+    if replaced and unreadable:
+        names = shorten_names(unreadable)
+        yield f"What {names} requires is unknown: the metadata cannot be read"
+    yield from _edited_file_notes(snapshot, replaced)
+
+
+def _edited_file_notes(
+    snapshot: EnvironmentSnapshot, names: Sequence[NormalizedName]
+) -> tuple[str, ...]:
+    """Name the edited files that the plan replaces or removes."""
+    edited = snapshot.backend.records.edited_files(names)
+    prefix = snapshot.backend.environment.interpreter.prefix
+    notes = []
+    for path, kept in [*edited.items()][:_MAX_NAMED_FILES]:
+        what_happens = f"kept as {kept.name!a}" if kept is not None else "not kept"
+        notes.append(
+            f"{str(path.relative_to(prefix))!a} was edited: your version is {what_happens}"
+        )
+    if len(edited) > _MAX_NAMED_FILES:
+        notes.append(f"{len(edited) - _MAX_NAMED_FILES} more files were edited")
+    return tuple(notes)
 
 
 def equivalent_commands(
@@ -153,8 +206,12 @@ def check_still_met(
     """Raise `StillNeeded` if the changes leave a requirement of other packages unmet."""
     broken = dependency_graph.broken_by(changes, required, snapshot.versions)
     if broken:
-        names = tuple(change.id for change in changes)
-        raise StillNeeded(names, tuple(sorted({problem.id for problem in broken})))
+        required_names = {canonicalize_name(Requirement(p.requirement).name) for p in broken}
+        names = tuple(change.id for change in changes if change.id in required_names)
+        owners = tuple(sorted({problem.id for problem in broken}))
+        kept = {change.id for change in changes if change.after is not None}
+        requirements = {f"{p.id} requires {p.requirement}" for p in broken} if kept else ()
+        raise StillNeeded(names, owners, tuple(sorted(requirements)))
 
 
 def raise_first_error(answers: ProjectResults) -> None:
@@ -162,6 +219,12 @@ def raise_first_error(answers: ProjectResults) -> None:
     for answer in answers.values():
         if isinstance(answer, PkgwidgetsError):
             raise answer
+
+
+def raise_if_all_failed(answers: ProjectResults, kind: type[PkgwidgetsError]) -> None:
+    """Raise the first answer if all are errors of a kind; else the others can be planned."""
+    if all(isinstance(answer, kind) for answer in answers.values()):
+        raise_first_error(answers)
 
 
 def _side_effect_reason(
@@ -175,7 +238,7 @@ def _side_effect_reason(
         for owner in dependency_graph.dependents([name], snapshot.active_requirements)
         if owner in after
     ]
-    return f"{', '.join(owners)} needs it" if len(owners) == 1 else "it goes with the rest"
+    return f"needed by {owners[0]}" if len(owners) == 1 else "needed by the other changes"
 
 
 def _check_unbroken(snapshot: EnvironmentSnapshot, changes: Sequence[Change]) -> None:

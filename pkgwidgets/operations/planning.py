@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pkgwidgets.core import dependency_graph
-from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest, PlanImpossible
+from pkgwidgets.core.errors import (
+    EVERYTHING,
+    EnvironmentRefused,
+    IndexUnavailable,
+    InvalidRequest,
+    PkgwidgetsError,
+    PlanImpossible,
+)
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.history import changed_since, committed, find_transaction, undoable, undone_by
 from pkgwidgets.core.index_query import IndexQuery
-from pkgwidgets.core.interfaces import Backend, Report, ResolveRequest, no_report
+from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
 from pkgwidgets.core.plan_arguments import checked_allow, checked_target
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
+from pkgwidgets.core.text import join_names
 from pkgwidgets.core.transactions import Transaction
 
 from .plan_builder import (
@@ -25,9 +34,15 @@ from .plan_builder import (
     build_plan,
     check_still_met,
     raise_first_error,
+    raise_if_all_failed,
 )
+from .requested_releases import check_requested, installed_notes
+from .resolutions import Resolutions
 from .snapshot import EnvironmentSnapshot
 from .upgrade_resolver import UpgradeResolver
+
+_ALL = "part of upgrading all packages"
+"""The reason of a change in a plan for which the user named no package."""
 
 
 def plan_upgrade(
@@ -52,29 +67,44 @@ def plan_upgrade(
     targets = snapshot.upgradable(project_names)
     snapshot.check_changeable(targets if project_names is not None else ())
     answers = backend.index.releases_of(IndexQuery(targets), report)
-    if project_names is not None:
-        raise_first_error(answers)
+    raise_if_all_failed(answers, PkgwidgetsError if project_names is not None else IndexUnavailable)
+    if target_version is not None:
+        check_requested(snapshot, [Requirement(f"{targets[0]}=={target_version}")], answers)
     report(Event(stage=Stage.RESOLVING))
     effective_allow: AllowPolicy = "all" if project_names is None else allow
+    resolutions = Resolutions(backend)
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
         movable = tuple(name for name in targets if name not in pinned_snapshot.pinned)
         request = UpgradeResolver(
-            pinned_snapshot, movable, answers, version=target_version, allow=effective_allow
+            pinned_snapshot,
+            movable,
+            answers,
+            resolutions,
+            version=target_version,
+            allow=effective_allow,
         )
-        return _propose_upgrade(request, report)
+        proposal = _propose_upgrade(request, report)
+        failure = request.first_failure(proposal.changes)
+        if failure is not None and project_names is not None:
+            raise failure
+        return proposal
 
-    requested = tuple(sorted(targets)) if project_names is not None else ("everything",)
+    requested = tuple(sorted(targets)) if project_names is not None else (EVERYTHING,)
     requested_texts = (
         requested if target_version is None else (f"{requested[0]}=={target_version}",)
     )
     proposal = _replan_around_refusals(snapshot.with_pinned(hold or {}), requested_texts, propose)
     unmanaged = proposal.snapshot.unmanaged_reports(None if project_names is None else snapshot)
+    left_out = resolutions.left_out_reports(snapshot, targets)
+    changes = proposal.changes
+    if project_names is None:
+        changes = tuple(replace(c, reason=_ALL) if c.requested else c for c in changes)
     return build_plan(
         snapshot,
         requested,
-        proposal.changes,
-        held_back=(*proposal.held_back, *unmanaged),
+        changes,
+        held_back=(*proposal.held_back, *unmanaged, *left_out),
         allow=effective_allow,
     )
 
@@ -107,7 +137,7 @@ def _replan_around_refusals(
                 allowed = tuple(name for name in error.blockers if name not in snapshot.pinned)
                 raise PlanImpossible(requirements, error.explanation, allowed) from error
             reasons = (
-                f"{name} would have to change, and cannot: {refused[name]}" for name in refused
+                f"{name} would have to change, but cannot: {refused[name]}" for name in refused
             )
             raise EnvironmentRefused(snapshot.python, "; ".join(reasons)) from error
         replaced = [change.id for change in proposal.changes if change.before is not None]
@@ -147,22 +177,50 @@ def plan_install(
     snapshot = EnvironmentSnapshot.of(backend)
     answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
     raise_first_error(answers)
+    check_requested(snapshot, parsed.values(), answers)
     report(Event(stage=Stage.RESOLVING))
     movable = frozenset(names)
+    resolutions = Resolutions(backend, movable)
     if allow != "self":
-        movable |= frozenset().union(*map(backend.installer.dependencies, parsed))
+        for text, requirement in parsed.items():
+            movable |= _dependencies(snapshot, resolutions, text, requirement)
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
-        keep = pinned_snapshot.pins(() if allow == "all" else movable, free=allow == "all")
-        requirements = (*pinned_snapshot.requirements({}), *parsed)
-        after = backend.installer.resolve(ResolveRequest(requirements=requirements, keep=keep))
+        free = allow == "all"
+        after = resolutions.resolve(
+            pinned_snapshot,
+            configured=pinned_snapshot.kept_limits(names),
+            added=tuple(parsed),
+            keep=pinned_snapshot.pins(movable, free=free),
+            prefer=pinned_snapshot.preferred(movable, free=free),
+        )
         return _Proposal(
             pinned_snapshot, build_changes(pinned_snapshot, after, names, answers, report)
         )
 
     proposal = _replan_around_refusals(snapshot, tuple(parsed), propose)
-    held_back = proposal.snapshot.unmanaged_reports(snapshot)
-    return build_plan(snapshot, tuple(parsed), proposal.changes, held_back=held_back, allow=allow)
+    return build_plan(
+        snapshot,
+        tuple(parsed),
+        proposal.changes,
+        held_back=(
+            *proposal.snapshot.unmanaged_reports(snapshot),
+            *resolutions.left_out_reports(snapshot),
+        ),
+        allow=allow,
+        notes=() if proposal.changes else installed_notes(snapshot, names),
+    )
+
+
+def _dependencies(
+    snapshot: EnvironmentSnapshot, resolutions: Resolutions, text: str, requirement: Requirement
+) -> frozenset[NormalizedName]:
+    """Return the dependencies of a requirement, of the installed release if that meets it."""
+    name = canonicalize_name(requirement.name)
+    is_met = dependency_graph.satisfies(requirement, snapshot.versions.get(name))
+    if is_met and not requirement.extras:
+        return dependency_graph.dependencies([name], snapshot.active_requirements)
+    return resolutions.dependencies(snapshot, text, snapshot.kept_limits([name]))
 
 
 def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:
@@ -244,7 +302,8 @@ def _check_untouched(
     differences = dependency_graph.version_differences(expected, installed)
     if differences:
         by = undone_by(transaction.id, history)
-        why = f"since then {'; '.join(differences)}" if by is None else f"{by} took it back already"
+        later = f"it can no longer be undone, because {join_names(differences)}"
+        why = later if by is None else f"{by} undid it already"
         raise InvalidRequest("transaction", transaction.id, why)
 
 
@@ -259,7 +318,8 @@ def _requirements_since(
         name: required
         for name, required in snapshot.active_requirements.items()
         if transaction.finished is not None
-        and snapshot.distributions[name].installed > transaction.finished
+        and (distribution := snapshot.distributions.get(name)) is not None
+        and distribution.installed > transaction.finished
     }
 
 

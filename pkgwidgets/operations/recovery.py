@@ -39,7 +39,7 @@ def recover(backend: Recoverable) -> tuple[str, ...]:
     had_ended = _has_ended(steps) or not journal.has_records(transaction_id)
     if not had_ended:
         had_failed = "RB_INCOMPLETE" in steps
-        reason = "its rollback was completed later" if had_failed else "it was cut off"
+        reason = "its rollback was completed later" if had_failed else "it was interrupted"
         end(backend, transaction_id, reason)
     finish(backend, transaction_id)
     return () if had_ended else (transaction_id,)

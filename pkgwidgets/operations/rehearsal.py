@@ -28,6 +28,7 @@ from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Plan
 
+from .plan_paths import removed_paths
 from .snapshot import check_unchanged
 
 
@@ -82,8 +83,8 @@ class Rehearsals:
             raise InvalidRequest("notebooks", None, "no notebook was given to rehearse")
         self.count = 0
         """The number of rehearsals so far."""
-        # Not cached properties: in Python 3.11 these have one lock per class, and another
-        # rehearsal in this process would wait for the notebooks of this one.
+        # Not cached properties: in Python 3.11 these have one lock per class. Another rehearsal
+        # in this process would wait for the notebooks of this one.
         self._before: tuple[NotebookRun, ...] = ()
         self._repeated: tuple[NotebookRun, ...] = ()
         """The runs in the unchanged environment, and a second set, which shows flaky cells."""
@@ -97,7 +98,9 @@ class Rehearsals:
         for run in runs:
             if run.failure:
                 python = self._backend.environment.interpreter.python
-                raise EnvironmentRefused(python, f"nothing can be rehearsed in it: {run.failure}")
+                raise EnvironmentRefused(
+                    python, f"No notebook can be rehearsed in this environment: {run.failure}"
+                )
         remember_good(self._backend, self._rehearsal_backend, runs)
         return runs
 
@@ -155,7 +158,7 @@ class Rehearsals:
         )
 
     def _report_repeat(self, event: Event) -> None:
-        self._report(replace(event, text=f"{event.text}, once more"))
+        self._report(replace(event, text=f"{event.text}, again"))
 
     def _run_with(
         self, plan: Plan, stage: Path, report: Report | None = None
@@ -163,7 +166,7 @@ class Rehearsals:
         return self._rehearsal_backend.notebook_runner.run(
             self._scripts,
             staged=stage,
-            masked=self._backend.records.touched_paths(plan, None),
+            masked=removed_paths(self._backend, plan),
             limits=self._limits,
             report=report or self._report,
         )

@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from packaging.utils import NormalizedName, canonicalize_name
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph, fingerprint
 from pkgwidgets.core.environment import DIRECT_URL, Distribution, Unreadable
 from pkgwidgets.core.errors import EnvironmentRefused, PackageNotFound, PkgwidgetsError, StalePlan
 from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.limits import Limits
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.releases import Release
@@ -35,6 +36,7 @@ class EnvironmentSnapshot:
     unmet: frozenset[dependency_graph.Unmet]
     pinned: Mapping[NormalizedName, str]
     """The distributions that are listed and never changed, with the reasons."""
+    limits: Limits
 
     @classmethod
     def of(cls, backend: Backend) -> EnvironmentSnapshot:
@@ -48,8 +50,9 @@ class EnvironmentSnapshot:
             raise EnvironmentRefused(backend.environment.interpreter.python, reason)
         recovery.recover_if_needed(backend)
         installed = backend.environment.distributions()
+        limits = backend.limits()
         requirements = dependency_graph.active_requirements(
-            installed, backend.environment.interpreter.markers
+            installed, backend.environment.interpreter.markers, limits.requires_of
         )
         versions = dependency_graph.installed_versions(installed)
         distributions = dependency_graph.readable_distributions(installed)
@@ -61,7 +64,17 @@ class EnvironmentSnapshot:
             for name, distribution in distributions.items()
             if (reason := distribution.unmanaged_reason(own_folders)) is not None
         }
-        return cls(backend, installed, distributions, versions, requirements, unmet, pinned)
+        return cls(backend, installed, distributions, versions, requirements, unmet, pinned, limits)
+
+    def kept_limits(self, requested: Collection[NormalizedName] = ()) -> Limits:
+        """Return the limits that what is installed meets; `requested` projects may change."""
+        markers = self.backend.environment.interpreter.markers
+        return self.limits.keeping(self.versions, markers, requested)
+
+    @property
+    def settings(self) -> dependency_graph.ActiveRequirements:
+        """The limits of installed projects by setting, as if the settings were packages."""
+        return self.limits.by_setting(self.versions, self.backend.environment.interpreter.markers)
 
     def fingerprint(self, changes: Iterable[Change]) -> str:
         """Return the fingerprint of a plan: of the installed set, and of the files it changes."""
@@ -85,7 +98,7 @@ class EnvironmentSnapshot:
             if distribution is None:
                 raise PackageNotFound(name)
             if isinstance(distribution, Unreadable):
-                reason = f"{name} cannot be changed: it is unreadable ({distribution.reason})"
+                reason = f"{name} cannot be changed: unreadable metadata ({distribution.reason})"
                 raise EnvironmentRefused(self.python, reason)
             if name in self.pinned:
                 reason = f"{name} cannot be changed: {self.pinned[name]}"
@@ -123,37 +136,38 @@ class EnvironmentSnapshot:
             reason=self.pinned[name],
         )
 
-    def requirements(self, instead: Mapping[NormalizedName, str]) -> tuple[str, ...]:
+    def requirements(
+        self,
+        instead: Mapping[NormalizedName, str],
+        ignored: Collection[NormalizedName] = (),
+    ) -> tuple[str, ...]:
         """Return everything installed as requirements, so that the resolver keeps it whole.
 
         `instead` maps names to the requirements that replace theirs. A distribution that is
-        broken already is represented by those of its requirements that are met.
+        `ignored` is represented by those of its requirements that are met.
         """
-        broken = {problem.id for problem in self.unmet}
-        broken |= {
-            name
-            for name, distribution in self.distributions.items()
-            if None in map(dependency_graph.parse_requirement, distribution.requires)
-        }
-        broken -= set(instead)
-        # A dependent of a broken distribution would lead the resolver back to it.
-        while (
-            dependents := set(dependency_graph.dependents(broken, self.active_requirements))
-            - broken
-            - set(instead)
-        ):
-            broken |= dependents
-        broken |= self._system_distributions
+        own = [name for name in self.distributions if name not in self._system_distributions]
+        lines = [instead.get(name, name) for name in own if name not in ignored]
+        left_out = {name for name in own if name in ignored}
+        partly_read = sorted(left_out | self._eggs | self._unreadable)
+        return (*lines, *self._met_requirements(partly_read))
+
+    @property
+    def outside_requirements(self) -> tuple[str, ...]:
+        """The met requirements of distributions that the installer cannot see."""
+        return tuple(
+            _without_extras(text)
+            for text in self._met_requirements(sorted(self._system_distributions))
+        )
+
+    def _met_requirements(self, names: Iterable[NormalizedName]) -> tuple[str, ...]:
         unmet = {(problem.id, problem.requirement) for problem in self.unmet}
-        lines = [instead.get(name, name) for name in self.distributions if name not in broken]
-        for name in sorted(broken - self._system_distributions):
-            lines += [
-                text
-                for requirement in self.active_requirements[name]
-                if (name, text := dependency_graph.without_marker(requirement)) not in unmet
-                and canonicalize_name(requirement.name) not in broken
-            ]
-        return tuple(lines)
+        texts = (
+            (name, dependency_graph.without_marker(requirement))
+            for name in names
+            for requirement in self.active_requirements[name]
+        )
+        return tuple(dict.fromkeys(text for name, text in texts if (name, text) not in unmet))
 
     @property
     def _system_distributions(self) -> set[NormalizedName]:
@@ -164,13 +178,58 @@ class EnvironmentSnapshot:
             if distribution.origin is Origin.SYSTEM
         }
 
+    @property
+    def base_distributions(self) -> frozenset[NormalizedName]:
+        """The distributions that lie outside: one in the environment would take their place."""
+        own_folders = set(self.backend.environment.interpreter.scheme.values())
+        return frozenset(
+            name
+            for name in self._system_distributions
+            if self.distributions[name].path.parent not in own_folders
+        )
+
+    @property
+    def _unreadable(self) -> set[NormalizedName]:
+        """The unreadable distributions of which at least the requirements can be read."""
+        return self.active_requirements.keys() - self.distributions.keys()
+
+    @property
+    def _eggs(self) -> set[NormalizedName]:
+        """The distributions without a dist-info: the installer does not read all they require."""
+        return {
+            name
+            for name, distribution in self.distributions.items()
+            if distribution.path.suffix != ".dist-info" and name not in self._system_distributions
+        }
+
     def pins(self, movable: Collection[NormalizedName], *, free: bool = False) -> tuple[str, ...]:
         """Return exact versions of all that is not `movable`; with `free`, of the pinned only."""
+        replaceable = self._replaceable(movable, free=free)
         return tuple(
             f"{name}=={distribution.version}"
             for name, distribution in self.distributions.items()
-            if name in self.pinned or not (free or name in movable)
+            if name not in replaceable and (name in self.pinned or not (free or name in movable))
         )
+
+    def preferred(
+        self, movable: Collection[NormalizedName], *, free: bool = False
+    ) -> tuple[str, ...]:
+        """Return exact versions of `movable` ones outside: another is installed only if it must."""
+        return tuple(
+            f"{name}=={self.versions[name]}"
+            for name in sorted(self._replaceable(movable, free=free))
+        )
+
+    def _replaceable(
+        self, movable: Collection[NormalizedName], *, free: bool
+    ) -> frozenset[NormalizedName]:
+        return self.base_distributions if free else self.base_distributions & set(movable)
+
+
+def _without_extras(requirement: str) -> str:
+    """Return a requirement as a constraint, which may have no extras."""
+    name, _, rest = requirement.partition("[")
+    return f"{name}{rest.partition(']')[2]}" if rest else requirement
 
 
 def _check_direct_urls(
@@ -185,9 +244,8 @@ def _check_direct_urls(
             and is_direct_url
             and distribution.path.parent in own_folders
         ):
-            reason = (
-                f"{distribution.path.name}/{distribution.reason}; mend it, or install {name} anew"
-            )
+            problem = f"{distribution.path.name}/{distribution.reason}"
+            reason = f"{problem}. Fix this file, or reinstall {name}"
             raise EnvironmentRefused(backend.environment.interpreter.python, reason)
 
 

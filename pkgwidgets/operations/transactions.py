@@ -41,11 +41,11 @@ _FINAL_STEPS = frozenset({"COMMIT", "ROLLED_BACK", "ABORTED", "RB_INCOMPLETE"})
 def apply_and_follow(backend: Backend, plan: Plan, report: Report = no_report) -> Transaction:
     """Apply a plan and return its committed transaction.
 
-    Whatever happens, the environment afterwards is exactly the old one or exactly the new one. A
-    plan without changes runs nothing and leaves no entry. Raises `StalePlan` if the environment
-    changed since the plan was made, and `EnvironmentBusy`. Raises `Cancelled` after an interrupt
-    or if `report` raised it, `TooLate` if the interrupt came after the commit. Any other
-    `TransactionError` follows a rollback.
+    The environment gets every change of the plan, or stays unchanged. A plan without changes runs
+    nothing and leaves no entry. Raises `StalePlan` if the environment changed since the plan was
+    made, and `EnvironmentBusy`. Raises `Cancelled` after an interrupt or if `report` raised it,
+    `TooLate` if the interrupt came after the commit. Any other `TransactionError` follows a
+    rollback.
     """
     now = datetime.now(UTC)
     if not plan:
@@ -99,7 +99,9 @@ def get_transaction(backend: Backend, transaction_id: str) -> Transaction:
     """Return the transaction of this id; raise `InvalidRequest` if the history has none."""
     transaction = find_transaction(backend.journal.transactions(), transaction_id)
     if transaction is None:
-        raise InvalidRequest("transaction", transaction_id, "the history has none of this id")
+        raise InvalidRequest(
+            "transaction", transaction_id, "the history has no transaction with this id"
+        )
     return transaction
 
 
@@ -218,7 +220,7 @@ def _has_ended(backend: Backend, transaction_id: str, *, is_quiet: bool) -> bool
 
 def _recorded_error(backend: Backend, ended: Transaction) -> PkgwidgetsError:
     """Return the error of a transaction, as far as its journal records it."""
-    reason = ended.error or "it did not say why"
+    reason = ended.error or "its error was not recorded"
     try:
         return error_from_json(json.loads(ended.failure or "{}"))
     except (ValueError, KeyError, AttributeError):
@@ -230,5 +232,5 @@ def _recorded_error(backend: Backend, ended: Transaction) -> PkgwidgetsError:
 def get_worker(backend: Backend) -> Worker:
     """Return the worker of a backend; raise `TypeError` if it applies plans in this process."""
     if backend.worker is None:
-        raise TypeError("this backend carries plans out itself: there is nothing to follow")
+        raise TypeError("this backend applies plans in this process, so there is nothing to follow")
     return backend.worker

@@ -10,20 +10,29 @@ from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.compatibility import is_for_other_pythons
-from pkgwidgets.core.errors import PkgwidgetsError, PlanImpossible
-from pkgwidgets.core.interfaces import ResolveRequest
+from pkgwidgets.core.errors import (
+    IndexUnavailable,
+    PkgwidgetsError,
+    PlanImpossible,
+    ResolutionFailed,
+)
+from pkgwidgets.core.interfaces import mentioned_names
+from pkgwidgets.core.limits import Limits, without_repeats
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack
 from pkgwidgets.core.releases import Release, ReleaseList
-from pkgwidgets.core.text import join_names
-from pkgwidgets.core.updates import eligible_releases
+from pkgwidgets.core.text import count_noun, join_names
+from pkgwidgets.core.updates import eligible_releases, why_no_release
+from pkgwidgets.core.workable import workable_items
 
+from .resolutions import Resolution, Resolutions
 from .snapshot import EnvironmentSnapshot, ProjectResults
 
 _MAX_EXPLAINED = 3
 """Packages whose explanation comes from the installer; each resolution takes a second."""
-
-Resolution = Mapping[NormalizedName, Version | None]
-"""The new version of each package that would change; None if it is uninstalled."""
+_MAX_ATTEMPTS = 24
+"""Resolutions that look for the packages which cannot be upgraded."""
+_UNRESOLVED = (PlanImpossible, IndexUnavailable, ResolutionFailed)
+_Unresolved = PlanImpossible | IndexUnavailable | ResolutionFailed
 
 
 class UpgradeResolver:
@@ -34,6 +43,7 @@ class UpgradeResolver:
         snapshot: EnvironmentSnapshot,
         targets: tuple[NormalizedName, ...],
         answers: ProjectResults,
+        resolutions: Resolutions,
         *,
         version: Version | None = None,
         allow: AllowPolicy,
@@ -41,6 +51,13 @@ class UpgradeResolver:
         self.snapshot = snapshot
         self.targets = targets
         self.answers = answers
+        self.failures: dict[NormalizedName, PkgwidgetsError] = {
+            name: answer
+            for name in targets
+            if isinstance(answer := answers.get(name), PkgwidgetsError)
+        }
+        """The targets that cannot be upgraded, with the errors."""
+        self._resolutions = resolutions
         self.version = version
         self.allow = allow
         self._explanations: dict[NormalizedName, str] = {}
@@ -49,20 +66,74 @@ class UpgradeResolver:
         """Resolve the upgrade; no target goes below its installed version.
 
         A single target is first required in its newest compatible release. Without that the
-        resolver may choose an older release, to change less.
+        resolver may choose an older release, to change less. Of several targets, those that cannot
+        be resolved with the others are left out, and are in `failures`.
         """
-        if not self.targets:
+        if not self._candidates:
             return {}
         if self._compatible_target is not None:
             name, version = self._compatible_target
             try:
-                return self._resolve_with({name: f"{name}=={version}"}, self._keep)
+                return self._resolve_with({name: f"{name}=={version}"})
             except PlanImpossible as error:
                 if not self.is_blocked:
                     self._explanations[name] = error.explanation
-        return self._resolve_with(
-            {name: self._requirement(name) for name in self.targets}, self._keep
+            except (IndexUnavailable, ResolutionFailed) as error:
+                self._explanations[name] = _clause(error)
+        try:
+            return self._resolve_targets(self._candidates)
+        except _UNRESOLVED as error:
+            return self._resolve_most(error)
+
+    def _resolve_most(self, error: _Unresolved) -> Resolution:
+        """Resolve as many targets as possible, those that the error mentions last.
+
+        Raises the error if the environment cannot be resolved even without upgrades.
+        """
+        if len(self.targets) == 1:
+            raise error
+        self._resolutions.replace_all_metadata()
+        resolution: Resolution = {}
+        try:
+            self._resolve_targets(())
+        except _UNRESOLVED:
+            raise error from None
+
+        def attempt(names: tuple[NormalizedName, ...]) -> _Unresolved | None:
+            nonlocal resolution
+            try:
+                resolution = self._resolve_targets(names)
+            except _UNRESOLVED as failure:
+                return failure
+            return None
+
+        mentioned = mentioned_names(str(error))
+        suspects = [name for name in self._candidates if name in mentioned]
+        others = [name for name in self._candidates if name not in mentioned]
+        _, failures = workable_items((others, suspects), attempt, max_attempts=_MAX_ATTEMPTS)
+        self.failures |= failures
+        return resolution
+
+    @cached_property
+    def _candidates(self) -> tuple[NormalizedName, ...]:
+        """The targets that may change: the index has a newer release, or did not answer."""
+        if self.version is not None:
+            return tuple(
+                name for name in self.targets if self.snapshot.versions[name] != self.version
+            )
+        return tuple(
+            name
+            for name in self.targets
+            if name not in self.failures and (self._has_newer(name) or self._stale_reason(name))
         )
+
+    def _has_newer(self, name: NormalizedName) -> bool:
+        latest = self._latest(name)
+        return latest is not None and latest > self.snapshot.versions[name]
+
+    def _stale_reason(self, name: NormalizedName) -> str:
+        answer = self.answers.get(name)
+        return answer.stale_reason if isinstance(answer, ReleaseList) else ""
 
     @cached_property
     def is_blocked(self) -> bool:
@@ -76,11 +147,12 @@ class UpgradeResolver:
         if self._latest_target is None or self.allow == "all":
             return ""
         name, latest = self._latest_target
-        keep = (*self.snapshot.pins((), free=True), *self._excluded)
+        if self._is_only_configured(name, latest):
+            return ""
         for requirement in (f"{name}=={latest}", self._requirement(name)):
             try:
-                resolution = self._resolve_with({name: requirement}, keep)
-            except PlanImpossible:
+                resolution = self._resolve_with({name: requirement}, free=True)
+            except _UNRESOLVED:
                 continue
             owners = self._blockers(name, latest, ())
             others = sorted(
@@ -101,27 +173,73 @@ class UpgradeResolver:
         after = dependency_graph.versions_after(self.snapshot.versions, changes)
         entries: list[HeldBack] = []
         for name in self.targets:
-            answer, latest = self.answers.get(name, ()), self._latest(name)
-            if isinstance(answer, PkgwidgetsError):
-                entries.append(self._held_entry(name, after, None, answer.sentence().rstrip(".")))
-            elif isinstance(answer, ReleaseList) and answer.stale_reason:
-                entries.append(self._held_entry(name, after, None, answer.stale_reason))
-            elif latest is not None and latest > after[name]:
+            latest = self._latest(name)
+            missed = latest if latest is not None and latest > after[name] else None
+            reason = self._failure_reason(name) or self._stale_reason(name)
+            if reason:
+                entries.append(self._held_entry(name, after, missed, reason))
+            elif missed is not None:
                 reason = self._explain(
-                    name, latest, after, changes, may_resolve=len(entries) < _MAX_EXPLAINED
+                    name, missed, after, changes, may_resolve=len(entries) < _MAX_EXPLAINED
                 )
-                entries.append(self._held_entry(name, after, latest, reason, unlock))
+                shown = None if self._is_only_configured(name, missed) else missed
+                entries.append(self._held_entry(name, after, shown, reason, unlock))
+            elif (latest is None and name in self.answers) or name in self._broken:
+                reason = self._broken.get(name) or self._why_no_release(name)
+                if after[name] == self.snapshot.versions[name]:
+                    entries.append(self._held_entry(name, after, None, reason))
         return tuple(entries)
 
+    def first_failure(self, changes: Sequence[Change]) -> PkgwidgetsError | None:
+        """Return why nothing changes if the index or installer failed for every target."""
+        failures = [self._failure(name) for name in self.targets]
+        if changes or any(failure is None for failure in failures):
+            return None
+        return next(iter(failures), None)
+
+    def _failure(self, name: NormalizedName) -> PkgwidgetsError | None:
+        pages, files = self._resolutions.unreadable_pages, self._resolutions.unusable_files
+        if name in self.failures or name in pages:
+            return self.failures.get(name) or pages[name]
+        return next((failure for (project, _), failure in files.items() if project == name), None)
+
+    def _failure_reason(self, name: NormalizedName) -> str:
+        """Return why the index or the installer could not handle a target; "" if they could."""
+        failure = self._failure(name)
+        return "" if failure is None else _clause(failure)
+
+    def _why_no_release(self, name: NormalizedName) -> str:
+        answer = self.answers[name]
+        return "" if isinstance(answer, PkgwidgetsError) else why_no_release(answer)
+
+    @cached_property
+    def _broken(self) -> Mapping[NormalizedName, str]:
+        """The distributions with unmet requirements, with one of these."""
+        return {problem.id: str(problem) for problem in sorted(self.snapshot.unmet, key=str)[::-1]}
+
+    def _resolve_targets(self, names: tuple[NormalizedName, ...]) -> Resolution:
+        """Resolve upgrades of these targets; the other targets do not go down."""
+        requirements = {name: self._requirement(name) for name in self.targets}
+        return self._resolve_with(requirements, names)
+
     def _resolve_with(
-        self, instead: Mapping[NormalizedName, str], keep: Sequence[str]
+        self,
+        instead: Mapping[NormalizedName, str],
+        upgrade: tuple[NormalizedName, ...] | None = None,
+        *,
+        free: bool = False,
     ) -> Resolution:
-        return self.snapshot.backend.installer.resolve(
-            ResolveRequest(
-                requirements=self.snapshot.requirements(instead),
-                keep=tuple(keep),
-                upgrade=self.targets if self.version is None else (),
-            )
+        """Resolve with these requirements; with `free`, all other packages may change."""
+        free = free or self.allow == "all"
+        movable = () if free else self._movable
+        names = self._candidates if upgrade is None else upgrade
+        return self._resolutions.resolve(
+            self.snapshot,
+            configured=self._limits,
+            instead=instead,
+            keep=(*self.snapshot.pins(movable, free=free), *self._excluded, *self._floors),
+            prefer=self.snapshot.preferred(movable, free=free),
+            upgrade=names if self.version is None else (),
         )
 
     def _requirement(self, name: NormalizedName) -> str:
@@ -130,8 +248,29 @@ class UpgradeResolver:
         return f"{name}>={self.snapshot.versions[name].public}"
 
     @cached_property
-    def _keep(self) -> tuple[str, ...]:
-        return (*self.snapshot.pins(self._movable, free=self.allow == "all"), *self._excluded)
+    def _floors(self) -> tuple[str, ...]:
+        """What the targets require, again: an override replaces requirements, but not these."""
+        return tuple(map(self._requirement, self.snapshot.limits.replaced(self.targets)))
+
+    @cached_property
+    def _limits(self) -> Limits:
+        """The limits; targets may leave a forbidden version only for a newer one."""
+        return self.snapshot.kept_limits(
+            [name for name in self.targets if self.version is not None or self._may_rise(name)]
+        )
+
+    def _may_rise(self, name: NormalizedName) -> bool:
+        """Tell whether the settings admit any newer release of a package."""
+        installed = self.snapshot.versions[name]
+        return any(
+            not dependency_graph.blockers(name, release.version, self._settings)
+            for release in self._eligible(name)
+            if release.version > installed
+        )
+
+    @cached_property
+    def _settings(self) -> dependency_graph.ActiveRequirements:
+        return self.snapshot.settings
 
     @cached_property
     def _excluded(self) -> tuple[str, ...]:
@@ -156,9 +295,23 @@ class UpgradeResolver:
             movable |= dependency_graph.dependencies(
                 self.targets, self.snapshot.active_requirements
             )
-            for name in self.targets:
-                movable |= self.snapshot.backend.installer.dependencies(self._requirement(name))
+            for name in self._candidates:
+                movable |= self._future_dependencies(name)
         return movable
+
+    def _future_dependencies(self, name: NormalizedName) -> frozenset[NormalizedName]:
+        """Return the dependencies of the new version; of a given version, raise why there is none.
+
+        Without a given version, the resolution itself tells what cannot be resolved.
+        """
+        try:
+            return self._resolutions.dependencies(
+                self.snapshot, self._requirement(name), self._limits
+            )
+        except _UNRESOLVED:
+            if self.version is not None:
+                raise
+        return frozenset()
 
     @cached_property
     def _latest_target(self) -> tuple[NormalizedName, Version] | None:
@@ -172,7 +325,7 @@ class UpgradeResolver:
     @cached_property
     def _compatible_target(self) -> tuple[NormalizedName, Version] | None:
         """A single target and its newest compatible version, if that is an upgrade."""
-        if self._latest_target is None:
+        if self._latest_target is None or self.snapshot.limits.prefers_lowest:
             return None
         name, _ = self._latest_target
         owners = dependency_graph.reverse_requirements(
@@ -194,13 +347,24 @@ class UpgradeResolver:
         if isinstance(answer, PkgwidgetsError):
             return ()
         interpreter = self.snapshot.backend.environment.interpreter
-        return eligible_releases(answer, interpreter, installed=self.snapshot.versions[name])
+        installed = self.snapshot.versions[name]
+        return eligible_releases(
+            answer,
+            interpreter,
+            counts=lambda version: self.snapshot.limits.counts(name, version, installed),
+        )
 
     def _blockers(
         self, name: NormalizedName, latest: Version, movable: Collection[NormalizedName]
     ) -> dict[NormalizedName, str]:
-        """Return the packages outside `movable` that forbid the latest version, and the reasons."""
-        return dependency_graph.blockers(name, latest, self._requirements_of_others(movable))
+        """Return the packages outside `movable` and the settings that forbid the latest version."""
+        blockers = dependency_graph.blockers(name, latest, self._requirements_of_others(movable))
+        return without_repeats(blockers, self._settings)
+
+    def _is_only_configured(self, name: NormalizedName, latest: Version) -> bool:
+        """Tell whether the configuration forbids a version, and no package does."""
+        owners = set(self._blockers(name, latest, ()))
+        return bool(owners) and owners <= set(self._settings)
 
     def _requirements_of_others(
         self, movable: Collection[NormalizedName]
@@ -209,7 +373,7 @@ class UpgradeResolver:
             owner: requirements
             for owner, requirements in self.snapshot.active_requirements.items()
             if owner not in movable
-        }
+        } | dict(self._settings)
 
     def _explain(
         self,
@@ -223,16 +387,17 @@ class UpgradeResolver:
         """Explain why the latest is not reached: its blockers, else the resolver's words."""
         owners = self._blockers(name, latest, {change.id for change in changes})
         if owners:
-            return " and ".join(
-                f"{owner} {after[owner]} needs {requirement}"
-                for owner, requirement in owners.items()
-            )
+            blockers = [
+                f"{owner} {after[owner]} ({why})" if owner in after else f"{owner} ({why})"
+                for owner, why in owners.items()
+            ]
+            return f"blocked by {join_names(blockers)}"
         if name not in self._explanations and may_resolve:
             try:
-                self._resolve_with({name: f"{name}=={latest}"}, self._keep)
-            except PlanImpossible as error:
-                self._explanations[name] = error.explanation
-        return self._explanations.get(name, "it does not go together with the rest")
+                self._resolve_with({name: f"{name}=={latest}"})
+            except _UNRESOLVED as error:
+                self._explanations[name] = _clause(error)
+        return self._explanations.get(name, "it conflicts with the other packages")
 
     def _held_entry(
         self,
@@ -253,11 +418,21 @@ class UpgradeResolver:
         )
 
 
+def _clause(error: PkgwidgetsError) -> str:
+    """Return why an error stopped a package, as the reason of a held-back one."""
+    if isinstance(error, PlanImpossible):
+        return error.explanation
+    return error.sentence().rstrip(".")
+
+
 def _describe_moves(
     reached: Version | None, others: Sequence[tuple[NormalizedName, Version | None]]
 ) -> str:
-    """Describe what a wider plan would change, the first two packages by name."""
-    shown = [f"{name} to {version}" for name, version in others[:2]]
-    if len(others) > 2:
-        shown.append(f"{len(others) - 2} more")
-    return f"reach {reached} and move {join_names(shown)}" if shown else f"reach {reached}"
+    """Describe what a wider plan would change: `3.1.1, but streamlit → 1.67.0 changes too`."""
+    if not others:
+        return str(reached)
+    name, version = others[0]
+    first = f"{name} → {version}" if version is not None else f"{name} (uninstalled)"
+    if len(others) == 1:
+        return f"{reached}, but {first} changes too"
+    return f"{reached}, but {first} and {count_noun(len(others) - 1, 'other')} change too"

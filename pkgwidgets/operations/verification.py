@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,9 +12,11 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Unreadable
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.interfaces import NOT_TRIED, Backend, Report
+from pkgwidgets.core.interfaces import Backend, Report, is_untried, what_is_needed
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.restart import KERNEL_PACKAGES
+
+from .plan_paths import removed_paths
 
 Modules = Mapping[NormalizedName, tuple[str, ...]]
 """The top-level modules of each distribution."""
@@ -34,6 +36,12 @@ class Baseline:
     stage: Path | None = None
     failures: frozenset[str] = frozenset()
     sharing_folders: Mapping[NormalizedName, Collection[Path]] | None = None
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """What modules lack outside of the environment; they were not tried."""
+
+    def needs_text(self) -> str:
+        """Return one line about the modules that lack something, for the journal."""
+        return ", ".join(f"{module}: it needs {what}" for module, what in self.needs.items())
 
 
 def problems_before(
@@ -52,8 +60,8 @@ def problems_before(
         return wrong, Baseline()
     masked = scope.replaced
     modules, optional = scope.modules, scope.optional
-    for name, files in scope.startup_files.items():
-        text = f"{name} runs code at every start of Python: {', '.join(files)}"
+    for name, files in scope.new_startup_files.items():
+        text = f"{name} adds a file that runs each time Python starts ({', '.join(files)})"
         report(Event(stage=Stage.CHECKING, id=name, text=text))
     errors = dict(
         backend.import_checker.failures(
@@ -64,13 +72,17 @@ def problems_before(
         kernel_error = backend.import_checker.kernel(report, staged=stage, masked=masked)
         errors |= {_KERNEL_START: kernel_error} if kernel_error is not None else {}
     failing = _already_failing(backend, errors, scope, report)
-    untried = {module for module, error in errors.items() if error == NOT_TRIED}
+    untried = {module for module, error in errors.items() if is_untried(error)}
+    needs = {module: what for module in sorted(untried) if (what := what_is_needed(errors[module]))}
+    for module in needs:
+        report(Event(stage=Stage.CHECKING, text=f"{module} was {errors[module]}"))
     new_errors = {m: e for m, e in errors.items() if m not in failing and m not in untried}
     new_errors = scope.without_missing_files(new_errors)
     baseline = Baseline(
         stage=stage,
         failures=failing | untried | _optional_plugins(new_errors, modules),
         sharing_folders=backend.bystanders.sharing_folders(plan, stage),
+        needs=needs,
     )
     return _describe_failures(
         plan, {**modules, **optional}, _new_failures(new_errors, baseline)
@@ -78,10 +90,17 @@ def problems_before(
 
 
 def unverified(backend: Backend, plan: Plan, stage: Path | None) -> str:
-    """Return the releases for which the index gave no hash, each with the sha256 of its files."""
-    names = [c.id for c in plan.changes if c.after is not None and not c.hashes]
-    hashes = backend.records.fingerprints(names, stage) if stage is not None else {}
-    after = {change.id: change.after for change in plan.changes}
+    """Return the releases without a hash, each with the sha256 of its files.
+
+    The index gave none, or RECORD has none for some of the files.
+    """
+    after = {change.id: change.after for change in plan.changes if change.after is not None}
+    if stage is None:
+        return ""
+    names = {c.id for c in plan.changes if c.id in after and not c.hashes}
+    hashes = backend.records.fingerprints(
+        sorted(names | backend.records.unhashed(tuple(after), stage).keys()), stage
+    )
     return ", ".join(f"{name} {after[name]} {sha256}" for name, sha256 in sorted(hashes.items()))
 
 
@@ -103,7 +122,7 @@ def problems_after(
         dependency_graph.installed_versions(before), plan.changes
     )
     wrong = dependency_graph.version_differences(
-        expected, dependency_graph.installed_versions(installed)
+        expected, dependency_graph.installed_versions(_without_uncovered(backend, plan, installed))
     )
     unreadable = _unreadable(before, installed)
     if wrong or unreadable:
@@ -111,7 +130,7 @@ def problems_after(
     if plan.from_save_point:
         # The save point restores the old files by hash, with earlier edits and failures.
         return ()
-    damage = backend.records.damage(plan, baseline.sharing_folders)
+    damage = backend.records.damage(plan, baseline.sharing_folders, baseline.stage)
     lost = _lost_requirements(backend, before, installed)
     if damage or lost:
         return (*damage, *lost)
@@ -122,7 +141,8 @@ def problems_after(
     if scope.is_critical:
         kernel_error = backend.import_checker.kernel(report)
         errors |= {_KERNEL_START: kernel_error} if kernel_error is not None else {}
-    return _describe_failures(plan, scope.modules, _new_failures(errors, baseline))
+    failures = {module: error for module, error in errors.items() if not is_untried(error)}
+    return _describe_failures(plan, scope.modules, _new_failures(failures, baseline))
 
 
 class _AffectedPackages:
@@ -163,8 +183,8 @@ class _AffectedPackages:
 
     @cached_property
     def replaced(self) -> frozenset[Path]:
-        """The files that the plan removes."""
-        return self._backend.records.touched_paths(self._plan, None)
+        """The files that the plan removes, without those that another distribution keeps."""
+        return removed_paths(self._backend, self._plan)
 
     def without_missing_files(self, errors: Mapping[str, str]) -> dict[str, str]:
         """Leave out failures that name a file not installed yet: they are checked after it is."""
@@ -206,6 +226,16 @@ class _AffectedPackages:
         return self._backend.records.startup_files(self._changed, self._stage)
 
     @property
+    def new_startup_files(self) -> Mapping[NormalizedName, tuple[str, ...]]:
+        """The startup files that the installed versions do not have."""
+        old = self._backend.records.startup_files(self._changed)
+        new = {
+            name: tuple(file for file in files if file not in old.get(name, ()))
+            for name, files in self.startup_files.items()
+        }
+        return {name: files for name, files in new.items() if files}
+
+    @property
     def is_critical(self) -> bool:
         """Whether the plan changes packages that kernels need to start.
 
@@ -217,7 +247,9 @@ class _AffectedPackages:
     @cached_property
     def _active_requirements(self) -> dependency_graph.ActiveRequirements:
         return dependency_graph.active_requirements(
-            self._installed, self._backend.environment.interpreter.markers
+            self._installed,
+            self._backend.environment.interpreter.markers,
+            self._backend.limits().requires_of,
         )
 
     def _modules(self, names: Collection[NormalizedName]) -> Modules:
@@ -239,7 +271,7 @@ class _AffectedPackages:
     def _lost_commands(self) -> tuple[str, ...]:
         commands = self._backend.bystanders.lost_commands(self._plan, self._stage)
         return tuple(
-            f"the command {command} would be gone, which {' and '.join(users)} runs"
+            f"the command {command}, which {' and '.join(users)} runs, would be missing"
             for command, users in sorted(commands.items())
         )
 
@@ -257,7 +289,9 @@ def _already_failing(
     # A module that is only staged is new: it cannot have failed before.
     names = [*scope.modules, *scope.optional]
     installed_modules = set(_flatten(backend.records.modules(names)))
-    repeated = [m for m, error in errors.items() if m in installed_modules and error != NOT_TRIED]
+    repeated = [
+        m for m, error in errors.items() if m in installed_modules and not is_untried(error)
+    ]
     failing = set(backend.import_checker.failures(repeated or ["sys"], report_check))
     if _KERNEL_START in errors and backend.import_checker.kernel(report_check) is not None:
         failing.add(_KERNEL_START)
@@ -297,16 +331,30 @@ def _describe_failures(
             continue
         owner = next((name for name, names in modules.items() if module in names), None)
         if owner is None:
-            sentences.append(f"{module} fails at every start of Python ({error})")
+            sentences.append(f"{module} fails each time Python starts ({error})")
             continue
-        release = after.get(owner, f"with it {owner}")
+        release = after.get(owner, owner)
+        where = "" if owner in after else " with the new versions"
         part = "" if _normalize_module(module) == owner else f"'s module {module}"
-        sentences.append(f"{release}{part} cannot be imported ({error})")
+        sentences.append(f"{release}{part} cannot be imported{where} ({error})")
     return tuple(sentences)
 
 
 def _normalize_module(module: str) -> str:
     return module.lower().replace("_", "-")
+
+
+def _without_uncovered(
+    backend: Backend, plan: Plan, installed: dependency_graph.Installed
+) -> dependency_graph.Installed:
+    """Leave out distributions outside of the environment that took the place of removed ones."""
+    own_folders = set(backend.environment.interpreter.scheme.values())
+    removed = {change.id for change in plan.changes if change.after is None}
+    return {
+        name: distribution
+        for name, distribution in installed.items()
+        if name not in removed or distribution.path.parent in own_folders
+    }
 
 
 def _unreadable(
@@ -323,9 +371,10 @@ def _lost_requirements(
     backend: Backend, before: dependency_graph.Installed, after: dependency_graph.Installed
 ) -> tuple[str, ...]:
     markers = backend.environment.interpreter.markers
+    requires_of = backend.limits().requires_of
     problems = dependency_graph.newly_unmet(
-        dependency_graph.unmet_in(before, markers),
-        dependency_graph.active_requirements(after, markers),
+        dependency_graph.unmet_in(before, markers, requires_of),
+        dependency_graph.active_requirements(after, markers, requires_of),
         dependency_graph.installed_versions(after),
     )
     return tuple(sorted(map(str, problems)))

@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
-from pkgwidgets.core.plans import Change
+from pkgwidgets.core.history import was_cancelled
+from pkgwidgets.core.plans import Change, ChangeKind
+from pkgwidgets.core.transactions import Outcome, Transaction
 
 
 def change_reason(change: Change) -> str:
-    """Return why a plan makes a change: the request, or the reason that the plan records."""
-    return "you asked for this" if change.requested else change.reason
+    """Return why a plan makes a change: the reason that the plan records, or the request."""
+    return change.reason or ("requested" if change.requested else "")
+
+
+def change_kind(change: Change) -> str:
+    """Return what a change does, in the words of the front ends."""
+    return "uninstall" if change.kind is ChangeKind.REMOVE else change.kind.value
+
+
+def outcome_text(transaction: Transaction) -> str:
+    """Return how a transaction ended, as a sentence or two."""
+    match transaction.outcome:
+        case Outcome.COMMITTED:
+            return "Done."
+        case Outcome.STARTED:
+            return "In progress."
+        case Outcome.INCOMPLETE:
+            return "The rollback is incomplete."
+    ending = "Cancelled" if was_cancelled(transaction) else "Rolled back"
+    return f"{ending}. The environment is unchanged."

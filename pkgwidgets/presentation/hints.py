@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.hints import Hint
+from pkgwidgets.core.plans import HeldBack
 
 
 class Face(StrEnum):
@@ -21,12 +22,17 @@ class Face(StrEnum):
 
 _OTHER_INTERPRETER = "Nothing was changed. Choose an interpreter that starts: `--python PATH`."
 
+_ALLOW_ALL = (
+    "Nothing was changed. "
+    "Allow changes to other packages with `--allow all`, or choose another version."
+)
+
 _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
     Hint.UNDO: {
-        Face.PANEL: "Undo takes it back.",
-        Face.CLI: "`pkgwidgets undo` takes it back.",
-        Face.MAGIC: "`%packages undo` takes it back.",
-        Face.REST: "`POST pkgwidgets/transactions/{transaction}/undo` takes it back.",
+        Face.PANEL: "Choose Undo to undo it.",
+        Face.CLI: "To undo it, run `pkgwidgets undo`.",
+        Face.MAGIC: "To undo it, run `%packages undo`.",
+        Face.REST: "To undo it, send `POST pkgwidgets/transactions/{transaction}/undo`.",
     },
     Hint.LIST_PACKAGES: {
         Face.PANEL: "The table lists what is installed.",
@@ -41,10 +47,15 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         Face.REST: "`GET pkgwidgets/transactions` lists the transactions of this environment.",
     },
     Hint.ALLOW_ALL: {
-        Face.PANEL: "Allow changes to other packages, or choose another version.",
-        Face.CLI: "Let other packages change too: `--allow all`. Or choose another version.",
-        Face.MAGIC: "Let other packages change too: `--allow all`. Or choose another version.",
-        Face.REST: 'Let other packages change too: `"allow": "all"`. Or choose another version.',
+        Face.PANEL: (
+            "Nothing was changed. Allow changes to other packages, or choose another version."
+        ),
+        Face.CLI: _ALLOW_ALL,
+        Face.MAGIC: _ALLOW_ALL,
+        Face.REST: (
+            "Nothing was changed. "
+            'Allow changes to other packages with `"allow": "all"`, or choose another version.'
+        ),
     },
     Hint.OTHER_INTERPRETER: {
         Face.PANEL: "Nothing was changed. Choose a kernel whose Python starts.",
@@ -57,28 +68,44 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
     },
     Hint.READ_LOG: {
         Face.REST: (
-            "The environment is unchanged. Plan again; "
-            "`GET pkgwidgets/transactions/{transaction}` may say more."
+            "The environment is unchanged. Plan again, "
+            "or read `GET pkgwidgets/transactions/{transaction}`."
         ),
     },
     Hint.NEW_SESSION: {
-        Face.CLI: "Fix these files, then run `pkgwidgets recover`: it tries again.",
-        Face.MAGIC: "Fix these files, then run `%packages recover`: it tries again.",
+        Face.CLI: "Fix these files, then run `pkgwidgets recover` to complete the rollback.",
+        Face.MAGIC: "Fix these files, then run `%packages recover` to complete the rollback.",
     },
     Hint.LIST_KERNELS: {
-        Face.REST: "`GET api/kernels` lists what runs, `GET api/kernelspecs` what can run.",
+        Face.REST: (
+            "`GET api/kernels` lists the running kernels, `GET api/kernelspecs` the available ones."
+        ),
     },
     Hint.CHECK_REQUEST: {
         Face.REST: "Nothing was changed. `GET pkgwidgets/openapi.json` lists the valid requests.",
     },
     Hint.AUTHENTICATE: {
         Face.REST: (
-            "Send the server's token, as in `Authorization: token …`, or a login's cookie and its "
-            "XSRF token; to change anything a user needs `execute` on `pkgwidgets`."
+            "Send the server's token as `Authorization: token …`, or a login cookie with its "
+            "XSRF token. Changes need the permission `execute` on `pkgwidgets`."
         ),
     },
 }
 """The text of a hint for a front end; a hint without an entry shows its value."""
+
+
+_ALLOWING = {
+    Face.PYTHON: 'with allow="all"',
+    Face.PANEL: "with changes to other packages",
+    Face.CLI: "with --allow all",
+    Face.MAGIC: "with --allow all",
+    Face.REST: "with changes to other packages",
+}
+
+
+def held_back_text(held_back: HeldBack, face: Face) -> str:
+    """Return what a plan holds back, why, and what would unblock it, for a front end."""
+    return held_back.explain(_ALLOWING[face])
 
 
 def template(hint: Hint, face: Face) -> str:

@@ -19,7 +19,7 @@ from pkgwidgets.core.plan_json import CHANGE, HELD_BACK, PLAN_NAMES
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-from .hints import Face, hint_text
+from .hints import Face, held_back_text, hint_text
 
 _Json = dict[str, Any]
 
@@ -107,7 +107,7 @@ def results(value: Transaction, reason: str | None = None) -> list[_Json]:
             success=False,
             before=held_back.kept_version,
             after=held_back.kept_version,
-            error=str(held_back),
+            error=held_back_text(held_back, Face.REST),
         )
         for held_back in value.held_back
         if held_back.id not in ids

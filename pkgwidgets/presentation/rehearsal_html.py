@@ -63,8 +63,8 @@ def _cell_html(cell: ComparedCell) -> str:
     else:
         before, after = rehearsal_summary.output_excerpts(cell)
         if cell.before.text == cell.after.text:
-            difference = "what differs is no text" if before == after else "this is their HTML"
-            parts.append(_note_html(f"as text, both show the same; {difference}"))
+            difference = "other output differs" if before == after else "this is their HTML"
+            parts.append(_note_html(f"both have the same text; {difference}"))
         parts.append(_side_by_side_html(before, after, cell.verdict))
     return f'<div style="{_BOX_CSS}">{"".join(parts)}</div>'
 

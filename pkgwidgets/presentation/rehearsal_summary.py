@@ -35,7 +35,7 @@ def summarize(rehearsal: Rehearsal) -> Summary:
     """Return how many cells would break and how many stay the same, as a sentence."""
     kind, headline = _headline(rehearsal)
     same_count = len(rehearsal.cells) - len(changed_cells(rehearsal))
-    tail = f"; {same_count} {'stays' if same_count == 1 else 'stay'} the same" if same_count else ""
+    tail = f"; {same_count} would stay the same" if same_count else ""
     return Summary(kind=kind, text=f"{headline}{tail}. Nothing was changed.")
 
 
@@ -60,10 +60,21 @@ def _headline(rehearsal: Rehearsal) -> tuple[Literal["ok", "bad", "unsure"], str
     failing_count = sum(cell.verdict is Verdict.ALREADY_FAILING for cell in rehearsal.cells)
     if rehearsal.regressions:
         cells = count_noun(len(rehearsal.cells), "cell")
-        return "bad", f"{len(rehearsal.regressions)} of {cells} would break"
+        return "bad", _regressions_text(rehearsal, cells)
     if failing_count:
-        return "unsure", f"{count_noun(failing_count, 'cell')} cannot be run as it is, either"
-    return "ok", "Nothing would break"
+        verb = "fails" if failing_count == 1 else "fail"
+        return "unsure", f"{count_noun(failing_count, 'cell')} already {verb}"
+    return "ok", "No cell would fail"
+
+
+def _regressions_text(rehearsal: Rehearsal, cells: str) -> str:
+    """Return how many cells would fail, and how many would have a different output."""
+    failing = sum(cell.verdict is Verdict.BROKEN for cell in rehearsal.regressions)
+    different = len(rehearsal.regressions) - failing
+    if not failing:
+        return f"{different} of {cells} would have a different output"
+    rest = f", {different} would have a different output" if different else ""
+    return f"{failing} of {cells} would fail{rest}"
 
 
 def _output_text(run: CellRun) -> str:

@@ -11,10 +11,11 @@ from packaging.version import Version
 from pkgwidgets.core.origins import ORIGIN_REASONS, Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.releases import Release
+from pkgwidgets.core.text import format_day
 
 ActionName = Literal["", "upgrade", "explain", "retry"]
 
-LABELS: dict[ActionName, str] = {"upgrade": "Upgrade", "explain": "Blocked…", "retry": "Retry"}
+LABELS: dict[ActionName, str] = {"upgrade": "Upgrade", "explain": "Why blocked?", "retry": "Retry"}
 """The label of an action's button, unless its row needs another."""
 _STATUSES_UNDER_WAY = (PackageStatus.INSTALLING, PackageStatus.UPGRADING)
 
@@ -95,8 +96,8 @@ def version_options(
             latest = version
             notes.append("latest")
         if version == compatible and version != latest:
-            notes.append("newest that fits")
-        day = f"{release.uploaded:%Y-%m-%d}" if release.uploaded is not None else ""
+            notes.append("compatible")
+        day = format_day(release.uploaded)
         is_picked = version == (compatible or installed)
         options.append(
             VersionOption(version=version, note=", ".join(notes), day=day, pick=is_picked)

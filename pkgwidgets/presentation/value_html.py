@@ -14,33 +14,30 @@ from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.text import capitalize_first, format_size
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-from .change_text import change_reason
+from .change_text import change_kind, change_reason, outcome_text
 from .html_table import escape_text, html_table
 
 
 def plan_html(plan: Plan) -> str:
     """Return a plan as an HTML table of its changes; below it, what is held back and why."""
-    if not plan.changes and not plan.held_back:
-        return _line_html("Nothing to change.")
     parts = [_changes_html(plan.changes)] if plan.changes else [_line_html("Nothing to change.")]
     parts += [_line_html(str(held_back)) for held_back in plan.held_back]
-    parts += [_line_html(capitalize_first(warning)) for warning in plan.warnings]
+    parts += [_line_html(f"{warning}.") for warning in plan.warnings]
     if plan.changes and plan.restart is not None:
         parts.append(_line_html(capitalize_first(str(plan.restart))))
     if plan.changes:
-        parts.append(
-            _line_html(f"{format_size(plan.download_size) or 'unknown size'} to fetch; not applied")
-        )
+        size = format_size(plan.download_size) or "unknown size"
+        parts.append(_line_html(f"Download: {size}. Not applied yet."))
     return "".join(parts)
 
 
 def transaction_html(transaction: Transaction) -> str:
     """Return a transaction as HTML: its changes and its outcome."""
     if not transaction.changes:
-        return _line_html("Nothing had to be changed.")
+        return _line_html("Nothing to change.")
     parts = [
         _changes_html(transaction.changes),
-        _line_html(f"{capitalize_first(transaction.outcome.value)}. {transaction.id}"),
+        _line_html(f"{outcome_text(transaction)} {transaction.id}"),
     ]
     if transaction.error:
         parts.append(_line_html(transaction.error))
@@ -68,7 +65,7 @@ def _changes_html(changes: Sequence[Change]) -> str:
     rows = [
         (
             change.name,
-            change.kind.value,
+            change_kind(change),
             _versions_text(change),
             format_size(change.size),
             change_reason(change),

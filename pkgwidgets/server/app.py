@@ -49,7 +49,7 @@ def _load_jupyter_server_extension(server: Any) -> None:
     ]
     routes.append((url_path_join(base, "pkgwidgets") + "(?:/.*)?", reads.NotFoundHandler))
     server.web_app.add_handlers(".*$", routes)
-    server.log.info("pkgwidgets answers under %spkgwidgets/", base)
+    server.log.info("pkgwidgets serves its REST API under %spkgwidgets/", base)
     server.io_loop.add_callback(recover, context.environments, server.log)
 
 
@@ -62,13 +62,13 @@ async def recover(environments: Environments, log: Any) -> None:
                 for transaction_id in await run_in_thread(
                     partial(recovery.recover_if_needed, backend)
                 ):
-                    log.info("pkgwidgets put %s back as it was before %s", prefix, transaction_id)
+                    log.info("pkgwidgets recovered %s from the change %s", prefix, transaction_id)
             except EnvironmentBusy as busy:
-                log.info("pkgwidgets leaves %s alone: %s", prefix, busy)
+                log.info("pkgwidgets cannot recover %s now: %s", prefix, busy)
             except PkgwidgetsError as error:
-                log.warning("pkgwidgets cannot put %s back: %s", prefix, error)
+                log.warning("pkgwidgets could not recover %s: %s", prefix, error)
     except Exception:
-        log.exception("pkgwidgets could not look for what was cut off")
+        log.exception("pkgwidgets could not check for interrupted changes")
 
 
 def _pattern(path: str) -> str:

@@ -23,7 +23,7 @@ from .plan_store import PlanStore
 from .response_cache import JsonResponse, ResponseCache
 
 RESOURCE = "pkgwidgets"
-"""The resource that users need permissions on: `read` to look, `execute` to change."""
+"""The resource that users need permissions on: `read` to read, `execute` to change."""
 SETTINGS_KEY = "pkgwidgets"
 """The key of the `ServerContext` in the settings of the web application."""
 
@@ -33,9 +33,9 @@ _METHODS = ("GET", "PUT", "POST", "DELETE")
 _JUPYTER_ARGUMENTS = frozenset({"token", "_xsrf", "_", "no_track_activity"})
 _GENERATED_NAME = re.compile(r"[0-9a-f]{32}")
 _REASONS = {
-    400: "The address cannot be read",
-    403: "You may not do this",
-    404: "There is nothing here",
+    400: "The URL cannot be parsed",
+    403: "You do not have permission to do this",
+    404: "There is no such route",
 }
 
 
@@ -99,15 +99,15 @@ class BaseHandler(APIHandler):
         an unknown query argument.
         """
         if self._size > request_body.MAX_BYTES:
-            raise RequestRefused(413, f"A body may have {request_body.MAX_BYTES} bytes")
+            raise RequestRefused(413, f"The body is larger than {request_body.MAX_BYTES} bytes")
         content_type = self.request.headers.get("Content-Type", "")
         is_json = content_type.partition(";")[0].strip().lower() == "application/json"
         if (self._body or content_type) and not is_json:
-            raise RequestRefused(415, "A body must be of the type application/json")
+            raise RequestRefused(415, "The content type of a body must be application/json")
         known = {*self.arguments, "kernel", "kernelspec", *_JUPYTER_ARGUMENTS}
         for name in self.request.query_arguments:
             if name not in known:
-                raise InvalidRequest("argument of this address", name)
+                raise InvalidRequest("query argument", name)
 
     def fields(self, *known: str) -> Mapping[str, Any]:
         """Return the fields of the body; raises `InvalidRequest`."""
@@ -117,14 +117,14 @@ class BaseHandler(APIHandler):
         """Return a query argument, unstripped; raises `InvalidRequest` if it is given twice."""
         values = self.get_query_arguments(name, strip=False)
         if len(values) > 1:
-            raise InvalidRequest(name, None, f"{name} is given twice")
+            raise InvalidRequest(name, None, f"{name} is given more than once")
         return values[0] if values else None
 
     def query_flag(self, name: str) -> bool:
         """Return a boolean query argument; raises `InvalidRequest` for other values."""
         value = self.query_argument(name)
         if value not in (None, "true", "false"):
-            raise InvalidRequest(name, value, "true or false is wanted")
+            raise InvalidRequest(name, value, "use true or false")
         return value == "true"
 
     @property
@@ -175,11 +175,13 @@ class BaseHandler(APIHandler):
         if status_code == 405:
             allowed = ", ".join(self._allowed_methods())
             self.set_header("Allow", allowed)
-            reason = f"This is not answered here, but {allowed} is"
+            reason = f"This method is not allowed here; use {allowed}"
         if status_code == 403 and isinstance(error, web.HTTPError) and error.log_message:
             reason = error.log_message % error.args if error.args else error.log_message
         elif reason is None:
-            reason = "The server failed; its log says more" if status_code >= 500 else self._reason
+            reason = (
+                "The server failed; its log has the details" if status_code >= 500 else self._reason
+            )
         self.finish(
             payloads.to_json_text(payloads.error_payload(RequestRefused(status_code, reason)))
         )

@@ -36,7 +36,7 @@ class KernelSelector:
 
     def __post_init__(self) -> None:
         if self.kernel is not None and self.kernelspec is not None:
-            raise InvalidRequest("kernel", None, "give a kernel or a kernelspec, not both")
+            raise InvalidRequest("kernel", None, "give either a kernel or a kernelspec, not both")
         for field, name in (("kernel", self.kernel), ("kernelspec", self.kernelspec)):
             if name is not None and not _KERNEL_NAME.fullmatch(name):
                 raise InvalidRequest(field, name)
@@ -60,7 +60,10 @@ class Environments:
         if selector.kernel is not None:
             kernel = await self._get_kernel(selector.kernel)
             return await run_in_thread(
-                lambda: self._connect(kernel_interpreter.interpreter_of_kernel(kernel))
+                lambda: self._connect(
+                    kernel_interpreter.interpreter_of_kernel(kernel),
+                    kernel_interpreter.folder_of_kernel(kernel),
+                )
             )
         name = selector.kernelspec or self._kernel_manager.default_kernel_name
         launch = await self._launch_command(name)
@@ -100,14 +103,24 @@ class Environments:
             backends[backend.environment.interpreter.prefix] = backend
         return tuple(backends.values())
 
-    def _connect(self, python: Path) -> Backend:
-        """Connect with the current configuration, but keep what was read of the environment."""
-        fresh = connect(python, detached=True)
+    def _connect(self, python: Path, folder: Path | None = None) -> Backend:
+        """Connect with the current configuration, but keep what was read of the environment.
+
+        The configuration is that of `folder`, else of the server's folder.
+        """
+        fresh = connect(python, detached=True, folder=folder)
         with self._lock:
             cached = self._backends.get(python)
             if cached is None or cached.environment.interpreter != fresh.environment.interpreter:
                 cached = self._backends[python] = fresh
-        return replace(cached, index=fresh.index, installer=fresh.installer, worker=fresh.worker)
+        return replace(
+            cached,
+            index=fresh.index,
+            installer=fresh.installer,
+            worker=fresh.worker,
+            limits=fresh.limits,
+            project=fresh.project,
+        )
 
     def _find_prefix(self, kernel: RunningKernel) -> Path | None:
         try:

@@ -34,7 +34,7 @@ class PlanNotFound(PkgwidgetsError):
 
     def sentence(self) -> str:
         """Quote the id."""
-        return f"There is no plan {shown(self.plan)} to be carried out."
+        return f"There is no stored plan {shown(self.plan)}."
 
 
 @dataclass(eq=False)

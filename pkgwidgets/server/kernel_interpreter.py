@@ -1,4 +1,4 @@
-"""Which Python a kernel runs. A client never says it: only Jupyter and the system do."""
+"""Find the Python of a kernel: from Jupyter and the system, never from the client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from pkgwidgets.connect import interpreter_of_command, interpreter_of_process
+from pkgwidgets.connect import (
+    folder_of_process,
+    interpreter_of_command,
+    interpreter_of_process,
+)
 from pkgwidgets.core.errors import EnvironmentRefused
 
 _SERVER_PYTHON_NAMES = frozenset(
@@ -34,7 +38,7 @@ class LaunchCommand:
         Raises `EnvironmentRefused` if it is for another language than Python.
         """
         if str(spec.language).lower() not in ("python", ""):
-            reason = f"{spec.display_name} is no kernel for Python"
+            reason = f"{spec.display_name} is not a Python kernel"
             raise EnvironmentRefused(Path(), reason, usable=False)
         placeholders = {"resource_dir": str(spec.resource_dir)}
         argv = tuple(_fill_placeholders(word, placeholders) for word in spec.argv)
@@ -76,7 +80,7 @@ def interpreter_of_kernel(kernel: RunningKernel) -> Path:
     """
     try:
         if kernel.launch is None:
-            reason = f"Nothing says how the kernel {kernel.id} was started"
+            reason = f"Cannot determine how the kernel {kernel.id} was started"
             raise EnvironmentRefused(Path(), reason, usable=False)
         return interpreter_of_launch(kernel.launch)
     except EnvironmentRefused:
@@ -84,6 +88,11 @@ def interpreter_of_kernel(kernel: RunningKernel) -> Path:
             with suppress(EnvironmentRefused):
                 return interpreter_of_process(kernel.process, kernel.connection_file)
         raise
+
+
+def folder_of_kernel(kernel: RunningKernel) -> Path | None:
+    """Return the folder of a running kernel, whose configuration counts; None if unknown."""
+    return None if kernel.process is None else folder_of_process(kernel.process)
 
 
 def _fill_placeholders(word: str, placeholders: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_server.utils import url_path_join
 
+from .openapi_texts import ACCEPTED, DESCRIPTION, PARAMETERS, ROUTES, failures
 from .response_cache import JsonResponse
 from .schemas import (
     ALLOW,
@@ -29,51 +30,31 @@ from .schemas import VERSION as VERSION_TEXT
 VERSION = "1"
 """The version of the contract; it grows with each change that breaks clients."""
 
-_DESCRIPTION = """\
-The packages under the notebook kernels of a Jupyter server: what is installed, what is newer, what
-an upgrade would do, doing it, and the way back. Every route speaks of the environment of a kernel:
-the running one of `kernel`, else the specification `kernelspec`, else the default one; it never
-takes a path. A change is answered when it is done, or at once with `Prefer: respond-async`.
-Whatever happens on the way, the environment is afterwards exactly the new one or the old one.
-"""
-_FAILURES = {
-    "400": "The address cannot be read",
-    "403": "The user may not do this, or the environment may not be changed",
-    "404": "There is no such package, project, kernel, plan or transaction",
-    "409": "It conflicts with what is installed, or was rolled back: the environment is as it was",
-    "413": "The body is too large",
-    "415": "The body is not JSON",
-    "422": "A name, version, requirement, field or argument is none; nothing was done",
-    "500": "The server failed",
-    "502": "The index gave no usable answer",
-    "503": "No installer was found",
-    "507": "The disk refused a file",
-}
 _CHECK_UPDATES = {
     "name": "check_updates",
     "in": "query",
     "schema": {"type": "boolean", "default": False},
-    "description": "Ask the index what is newer.",
+    "description": PARAMETERS["check_updates"],
 }
 _PREFER = {
     "name": "Prefer",
     "in": "header",
     "schema": TEXT,
-    "description": "`respond-async` answers 202 and a Location at once (RFC 7240).",
+    "description": PARAMETERS["Prefer"],
 }
 _KERNEL_PARAMETERS = [
     {"$ref": "#/components/parameters/kernel"},
     {"$ref": "#/components/parameters/kernelspec"},
 ]
-_PLAN = {**PLAN, "description": "The id of a plan that was shown: it is carried out as it is."}
+_PLAN = {**PLAN, "description": "The id of a plan from `POST plans`."}
 _VERSION = {
     **VERSION_TEXT,
-    "description": "As new as nothing installed forbids, if it is not given.",
+    "description": "The version to install; by default the compatible version.",
 }
 _ONE_REQUIREMENT = {**TEXT, "minLength": 1, "maxLength": 1000}
 _REQUIREMENT = {
     "anyOf": [_ONE_REQUIREMENT, {"type": "array", "items": _ONE_REQUIREMENT, "minItems": 1}],
-    "description": "A name, extras and versions (PEP 508): `polars>=1`; or several of them.",
+    "description": "One or more requirements (PEP 508), such as `polars>=1`.",
 }
 
 
@@ -82,17 +63,15 @@ def document(base_url: str) -> dict[str, Any]:
     """Return the document for a server whose address ends in `base_url`."""
     return {
         "openapi": "3.1.0",
-        "info": {"title": "pkgwidgets", "version": VERSION, "description": _DESCRIPTION},
+        "info": {"title": "pkgwidgets", "version": VERSION, "description": DESCRIPTION},
         "servers": [{"url": url_path_join(base_url, "pkgwidgets")}],
         "security": [{"token": []}, {"header": []}],
         "paths": {f"/{path}": methods for path, methods in _paths().items()},
         "components": {
             "schemas": components(),
             "parameters": {
-                "kernel": _query_parameter("kernel", KERNEL, "The id of a running kernel."),
-                "kernelspec": _query_parameter(
-                    "kernelspec", KERNEL, "The name of a kernel specification."
-                ),
+                "kernel": _query_parameter("kernel", KERNEL),
+                "kernelspec": _query_parameter("kernelspec", KERNEL),
             },
             "securitySchemes": {
                 "token": {"type": "apiKey", "in": "query", "name": "token"},
@@ -114,54 +93,34 @@ def _paths() -> dict[str, Any]:
 
 def _read_paths() -> dict[str, Any]:
     package_answer = success(package=ref("Package"))
-    name = _query_parameter("name", NAME, "One package, whether it has an update or not.")
-    refresh = _query_parameter(
-        "refresh", {"type": "boolean", "default": False}, "Ask for what is kept, too."
-    )
+    flag = {"type": "boolean", "default": False}
+    contract = _response(ROUTES["getContract"].answer, {"type": "object"})
     return {
         "openapi.json": {
-            "get": {
-                "operationId": "getContract",
-                "summary": "This document",
-                "responses": {
-                    "200": _response("The document", {"type": "object"}),
-                    **_failure_responses(),
-                },
-            }
+            "get": {**_texts("getContract"), "responses": {"200": contract, **_failure_responses()}}
         },
         "packages": {
-            "get": _operation(
-                "getPackages",
-                "What is installed",
-                success(packages=array_of("Package")),
-                _CHECK_UPDATES,
-            )
+            "get": _operation("getPackages", success(packages=array_of("Package")), _CHECK_UPDATES)
         },
         "packages/by-name/{name}": {
             "get": _operation(
-                "getPackage",
-                "One package",
-                package_answer,
-                _path_parameter("name", NAME),
-                _CHECK_UPDATES,
+                "getPackage", package_answer, _path_parameter("name", "package"), _CHECK_UPDATES
             )
         },
         "packages/by-id/{id}": {
             "get": _operation(
                 "getPackageById",
-                "One package, by its normalised name",
                 package_answer,
-                _path_parameter("id", NAME),
+                _path_parameter("id", "normalized"),
                 _CHECK_UPDATES,
             )
         },
         "packages/updates": {
             "get": _operation(
                 "checkForUpdates",
-                "What is newer, and of what that is not known",
                 success(updates=array_of("Package")),
-                name,
-                refresh,
+                _query_parameter("name", NAME),
+                _query_parameter("refresh", flag),
             )
         },
     }
@@ -173,37 +132,16 @@ def _change_paths() -> dict[str, Any]:
     transaction_answer = success(transaction=ref("Transaction"))
     upgrade_body = optional_object(version=_VERSION, allow=ALLOW, plan=_PLAN)
     install_body = optional_object(requirement=_REQUIREMENT, allow=ALLOW, plan=_PLAN)
-    name = _path_parameter("name", NAME)
+    plan_body = optional_object(plan=_PLAN)
+    name = _path_parameter("name", "package")
     return {
         "packages/{name}/upgrade": {
-            "put": _change(
-                "upgradePackage", "Upgrade one package", package_answer, upgrade_body, name
-            )
+            "put": _change("upgradePackage", package_answer, upgrade_body, name)
         },
-        "packages/upgrade-all": {
-            "put": _change(
-                "upgradeAllPackages",
-                "Upgrade everything in one transaction",
-                results_answer,
-                optional_object(plan=_PLAN),
-            )
-        },
-        "packages/install": {
-            "post": _change(
-                "installPackage",
-                "Install packages; of several, the first is answered",
-                package_answer,
-                install_body,
-            )
-        },
+        "packages/upgrade-all": {"put": _change("upgradeAllPackages", results_answer, plan_body)},
+        "packages/install": {"post": _change("installPackage", package_answer, install_body)},
         "packages/{name}": {
-            "delete": _change(
-                "uninstallPackage",
-                "Remove a package",
-                transaction_answer,
-                optional_object(plan=_PLAN),
-                name,
-            )
+            "delete": _change("uninstallPackage", transaction_answer, plan_body, name)
         },
     }
 
@@ -212,89 +150,87 @@ def _plan_paths() -> dict[str, Any]:
     names = {"type": "array", "items": NAME, "minItems": 1}
     body = {
         **optional_object(
-            upgrade={"anyOf": [names, {"const": "all"}]},
-            version={**VERSION_TEXT, "description": "With exactly one name to upgrade."},
+            upgrade={
+                "anyOf": [names, {"const": "all"}],
+                "description": "The packages to upgrade, or `all`.",
+            },
+            version={
+                **VERSION_TEXT,
+                "description": "The version to install, if `upgrade` has exactly one name.",
+            },
             install=_REQUIREMENT,
-            uninstall=names,
-            undo={**TEXT, "description": "The id of a transaction, or `last`."},
+            uninstall={**names, "description": "The packages to uninstall."},
+            undo={**TEXT, "description": "The id of a transaction to undo, or `last`."},
             allow=ALLOW,
         ),
         "oneOf": [{"required": [verb]} for verb in ("upgrade", "install", "uninstall", "undo")],
     }
-    operation = _operation("plan", "What would be done; nothing is", success(plan=ref("Plan")))
+    operation = _operation("plan", success(plan=ref("Plan")))
     return {
         "plans": {"post": {**operation, "requestBody": {**_request_body(body), "required": True}}}
     }
 
 
 def _transaction_paths() -> dict[str, Any]:
-    transaction_answer, transaction_id = (
-        success(transaction=ref("Transaction")),
-        _path_parameter("id"),
-    )
+    transaction_answer = success(transaction=ref("Transaction"))
     answer_with_events = success(transaction=ref("Transaction"), events=array_of("Event"))
-    get = _operation(
-        "getTransaction", "A transaction and what it told", answer_with_events, transaction_id
-    )
+    transaction_id = _path_parameter("id", "transaction")
+    get = _operation("getTransaction", answer_with_events, transaction_id)
     get["responses"]["200"]["content"]["text/event-stream"] = {
         "schema": {
             **TEXT,
-            "description": "`progress`, each an Event; then `end`, with the transaction.",
+            "description": (
+                "One `progress` message per event, then one `end` message with the transaction."
+            ),
         }
     }
-    cancel = _operation(
-        "cancelTransaction", "End it in the old environment", transaction_answer, transaction_id
-    )
+    cancel = _operation("cancelTransaction", transaction_answer, transaction_id)
     cancel["responses"]["202"] = _with_location(cancel["responses"].pop("200"))
+    transactions_answer = success(transactions=array_of("Transaction"))
     return {
-        "transactions": {
-            "get": _operation(
-                "getTransactions",
-                "The history, newest first",
-                success(transactions=array_of("Transaction")),
-            )
-        },
+        "transactions": {"get": _operation("getTransactions", transactions_answer)},
         "transactions/{id}": {"get": get, "delete": cancel},
         "transactions/{id}/undo": {
-            "post": _change(
-                "undo",
-                "Take a transaction back",
-                transaction_answer,
-                optional_object(plan=_PLAN),
-                transaction_id,
-            )
+            "post": _change("undo", transaction_answer, optional_object(plan=_PLAN), transaction_id)
         },
     }
 
 
-def _operation(
-    operation_id: str, summary: str, answer: Schema, *parameters: Schema
-) -> dict[str, Any]:
+def _texts(operation_id: str) -> dict[str, Any]:
+    text = ROUTES[operation_id]
     return {
         "operationId": operation_id,
-        "summary": summary,
-        "parameters": [*parameters, *_KERNEL_PARAMETERS],
-        "responses": {"200": _response(summary, answer), **_failure_responses()},
+        "summary": text.summary,
+        "description": text.description,
     }
 
 
-def _change(
-    operation_id: str, summary: str, answer: Schema, body: Schema, *parameters: Schema
-) -> dict[str, Any]:
-    operation = _operation(operation_id, summary, answer, *parameters, _PREFER)
-    accepted = _response("It has begun", success(transaction=ref("Transaction")))
+def _operation(operation_id: str, answer: Schema, *parameters: Schema) -> dict[str, Any]:
+    return {
+        **_texts(operation_id),
+        "parameters": [*parameters, *_KERNEL_PARAMETERS],
+        "responses": {
+            "200": _response(ROUTES[operation_id].answer, answer),
+            **_failure_responses(),
+        },
+    }
+
+
+def _change(operation_id: str, answer: Schema, body: Schema, *parameters: Schema) -> dict[str, Any]:
+    operation = _operation(operation_id, answer, *parameters, _PREFER)
+    accepted = _response(ACCEPTED, success(transaction=ref("Transaction")))
     operation["responses"] = {**operation["responses"], "202": _with_location(accepted)}
     return {**operation, "requestBody": _request_body(body)}
 
 
 def _with_location(answer: dict[str, Any]) -> dict[str, Any]:
-    location = {"schema": TEXT, "description": "Where the transaction is found."}
+    location = {"schema": TEXT, "description": "The URL of the transaction."}
     return {**answer, "headers": {"Location": location}}
 
 
 def _failure_responses() -> dict[str, Any]:
     return {
-        status: _response(description, ref("Failure")) for status, description in _FAILURES.items()
+        status: _response(description, ref("Failure")) for status, description in failures().items()
     }
 
 
@@ -306,9 +242,16 @@ def _request_body(schema: Schema) -> dict[str, Any]:
     return {"content": {"application/json": {"schema": schema}}}
 
 
-def _query_parameter(name: str, schema: Schema, description: str) -> Schema:
-    return {"name": name, "in": "query", "schema": schema, "description": description}
+def _query_parameter(name: str, schema: Schema) -> Schema:
+    return {"name": name, "in": "query", "schema": schema, "description": PARAMETERS[name]}
 
 
-def _path_parameter(name: str, schema: Schema = TEXT) -> Schema:
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+def _path_parameter(name: str, text: str) -> Schema:
+    schema = TEXT if text == "transaction" else NAME
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": schema,
+        "description": PARAMETERS[text],
+    }

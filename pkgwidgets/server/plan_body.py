@@ -51,14 +51,16 @@ def plan_request(fields: Mapping[str, Any]) -> PlanRequest:
     """Return the request that a body makes; raises `InvalidRequest` before anything is done."""
     actions = [action for action in ACTIONS if action in fields]
     if len(actions) != 1:
-        raise InvalidRequest("body", None, f"give one of {', '.join(ACTIONS)}")
+        raise InvalidRequest(
+            "body", None, f"the body needs exactly one of the fields {', '.join(ACTIONS)}"
+        )
     action = actions[0]
     version, allow = (
         request_body.text_field(fields, "version"),
         request_body.text_field(fields, "allow"),
     )
     if allow is not None and action not in ("upgrade", "install"):
-        raise InvalidRequest("allow", allow, "it is for an upgrade or an installation")
+        raise InvalidRequest("allow", allow, "only upgrade and install accept it")
     match action:
         case "install":
             request = install(request_body.text_or_list_field(fields, action), allow)

@@ -23,7 +23,7 @@ _MAX_PLANS = 1000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Owner:
-    """The user for whom a plan was made, and the prefix of the environment."""
+    """The user that requested a plan, and the prefix of the environment."""
 
     user: str
     prefix: Path

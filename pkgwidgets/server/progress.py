@@ -84,7 +84,7 @@ async def stream(backend: Backend, transaction_id: str, seen: int = 0) -> AsyncI
             return
         quiet_polls = 0 if new_events else quiet_polls + 1
         if quiet_polls % _POLLS_PER_HEARTBEAT == _POLLS_PER_HEARTBEAT - 1:
-            yield ": at work\n\n"
+            yield ": heartbeat\n\n"
         await asyncio.sleep(_POLL_SECONDS)
 
 

@@ -33,9 +33,12 @@ def parse_body(raw: bytes, known: Sequence[str]) -> Mapping[str, Any]:
         raise _body_error("the body is not a JSON object")
     for name in document:
         if name not in known:
-            expected = ", ".join(known) or "none"
-            raise _body_error(f"{shown(name)} is not a field of this body (it has {expected})")
+            raise _body_error(f"unknown field {shown(name)}; {_describe_fields(known)}")
     return {name: value for name, value in document.items() if value is not None}
+
+
+def _describe_fields(known: Sequence[str]) -> str:
+    return f"the known fields are {', '.join(known)}" if known else "the body can have no fields"
 
 
 def text_field(fields: Mapping[str, Any], name: str) -> str | None:
@@ -43,7 +46,7 @@ def text_field(fields: Mapping[str, Any], name: str) -> str | None:
     value = fields.get(name)
     if value is None or isinstance(value, str):
         return value
-    raise InvalidRequest(name, value, "a text is wanted")
+    raise InvalidRequest(name, value, "it must be a string")
 
 
 def text_list_field(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
@@ -51,7 +54,7 @@ def text_list_field(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
     value = fields.get(name)
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
         return tuple(value)
-    raise InvalidRequest(name, value, "a list of texts is wanted")
+    raise InvalidRequest(name, value, "it must be a list of strings with at least one item")
 
 
 def text_or_list_field(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
@@ -63,7 +66,7 @@ def text_or_list_field(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
 def _reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise _body_error("the body has a field twice")
+        raise _body_error("the body has a field more than once")
     return fields
 
 

@@ -17,7 +17,7 @@ NAME: Schema = {
     **TEXT,
     "pattern": "^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$",
     "maxLength": 100,
-    "description": "Any spelling of the name.",
+    "description": "A package name, in any spelling.",
 }
 VERSION: Schema = {**TEXT, "minLength": 1, "maxLength": 200}
 KERNEL: Schema = {**TEXT, "pattern": "^[A-Za-z0-9._-]+$", "maxLength": 200}
@@ -27,7 +27,7 @@ TEXTS: Schema = {"type": "array", "items": TEXT}
 _REF_TEMPLATE = "#/components/schemas/{name}"
 ALLOW: Schema = {
     "enum": list(get_args(AllowPolicy)),
-    "description": "What else may move: nothing, what the named depend on, or everything.",
+    "description": "Which other packages may change: none, dependencies of the named ones, or any.",
 }
 
 
@@ -88,25 +88,21 @@ def _close_schema(name: str, schema: Schema) -> Schema:
 
 _DESCRIPTIONS: dict[str, Schema] = {
     "Package": {
-        "description": (
-            "One installed distribution; null is what is not known, or was not asked for."
-        )
+        "description": "An installed package. A value that is unknown or was not checked is null."
     },
-    "Plan": {
-        "description": "The exact changes, decided and not done; without any, nothing is to do."
-    },
-    "Transaction": {"description": "A plan carried out, or undone."},
+    "Plan": {"description": "The exact changes to one environment. They are not applied yet."},
+    "Transaction": {"description": "A plan that is being applied, was applied or was rolled back."},
 }
 _SERVER_PROPERTIES: dict[str, dict[str, Schema]] = {
     "Plan": {
-        "id": {**TEXT, "description": "Carries the plan out, once."},
-        "digest": {**TEXT, "description": "The same for the same changes."},
+        "id": {**TEXT, "description": "Applies the plan, once."},
+        "digest": {**TEXT, "description": "A hash of the plan: equal plans have equal digests."},
         "allow": ALLOW,
-        "commands": {**TEXTS, "description": "What would do the same in a terminal."},
-        "restart": {"type": "null", "description": "See `kernels`."},
+        "commands": {**TEXTS, "description": "Equivalent commands for a terminal."},
+        "restart": {"type": "null", "description": "Always null here: see `kernels`."},
         "kernels": array_of("Kernel"),
     },
-    "Transaction": {"id": {**MAYBE_TEXT, "description": "null where nothing was to be done."}},
+    "Transaction": {"id": {**MAYBE_TEXT, "description": "null if there was nothing to change."}},
     "Event": {"id": TEXT},
 }
 """Properties that the server adds or describes, by the name of the schema."""
@@ -121,7 +117,7 @@ _SERVER_SCHEMAS: dict[str, Schema] = {
         "type": "object",
         "properties": {"code": TEXT, "message": TEXT, "hint": TEXT},
         "required": ["code", "message", "hint"],
-        "description": "What failed, and what to do next; beside that, the facts of it.",
+        "description": "What failed, and what to do next. Further fields are facts of the message.",
     },
     "Failure": {
         **optional_object(
@@ -131,6 +127,6 @@ _SERVER_SCHEMAS: dict[str, Schema] = {
             results=array_of("Result"),
         ),
         "required": ["success", "error"],
-        "description": "With the transaction where one had begun: it was rolled back.",
+        "description": "A request that failed. If a transaction had started, it is included.",
     },
 }

@@ -98,4 +98,4 @@ def run_safely(work: Work, on_failure: OnFailure) -> None:
         on_failure(render(error, Face.PANEL))
     except Exception as error:  # nothing above this thread would report it
         _log.error("the panel's work failed\n%s", redact(traceback.format_exc()))
-        on_failure(f"Unexpected: {redact(repr(error))}. The kernel's log has more.")
+        on_failure(f"Unexpected error: {redact(repr(error))}. The kernel's log has more.")

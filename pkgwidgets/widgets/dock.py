@@ -9,11 +9,12 @@ import ipywidgets
 import traitlets
 
 MISSING_TEXT = (
-    "Docking needs ipylab, here and beside JupyterLab: pip install 'pkgwidgets[dock]'. Without it, "
-    "right-click the panel's output and choose Create New View for Cell Output."
+    "Docking needs ipylab in this environment and in JupyterLab's: "
+    "pip install 'pkgwidgets[dock]'. Without it, right-click the panel's output and choose "
+    "Create New View for Cell Output."
 )
 DOCKED_TEXT = (
-    "The panel is beside the notebook. Where none has opened, the front end has no place for it: "
+    "The panel opens beside the notebook. If it does not, this front end cannot dock it: "
     "display the panel in a cell."
 )
 

@@ -10,9 +10,10 @@ import traitlets
 
 from pkgwidgets.core.events import Event, describe
 from pkgwidgets.core.history import MAX_SAVE_POINTS, changed_since, committed, in_force, is_undo
-from pkgwidgets.core.transactions import Outcome, Transaction
+from pkgwidgets.core.transactions import Transaction
 
 from .assets import STATIC, bundle
+from .labels import undo_label
 from .package_table import Message
 
 
@@ -37,15 +38,14 @@ class HistoryView(anywidget.AnyWidget):
     def show(self, transactions: Sequence[Transaction]) -> None:
         """Show transactions, given oldest first."""
         undoable_ids = {transaction.id for transaction in undoable(transactions)}
-        undone_ids = {
-            transaction.plan.undoes
-            for transaction in transactions
-            if transaction.plan.undoes and transaction.outcome is Outcome.COMMITTED
-        }
+        # After a redo the first change is in force again.
+        undone_ids = {transaction.plan.undoes for transaction in in_force(transactions)}
         self.entries = [
             {
                 **_entry(transaction),
-                "undo": transaction.id in undoable_ids,
+                **_undo_fields(
+                    transaction, transactions, is_undoable=transaction.id in undoable_ids
+                ),
                 "undone": transaction.id in undone_ids,
             }
             for transaction in reversed(transactions)
@@ -54,7 +54,7 @@ class HistoryView(anywidget.AnyWidget):
     def show_log(self, transaction: str, events: Iterable[Event]) -> None:
         """Show the log of one transaction."""
         lines = [line for event in events for line in _log_lines(event)]
-        self.logs = {**self.logs, transaction: "\n".join(lines) or "It told nothing."}
+        self.logs = {**self.logs, transaction: "\n".join(lines) or "The log is empty."}
 
     def close_view(self) -> None:
         """Close the view."""
@@ -93,9 +93,18 @@ def _entry(transaction: Transaction) -> dict[str, Any]:
         "outcome": transaction.outcome.value,
         "changes": [str(change) for change in transaction.changes],
         "who": " · ".join(filter(None, [transaction.user, transaction.process])),
-        "takes_back": bool(transaction.plan.undoes),
         "error": transaction.error or "",
     }
+
+
+def _undo_fields(
+    transaction: Transaction, transactions: Sequence[Transaction], *, is_undoable: bool
+) -> dict[str, str]:
+    """Return whether a transaction is an undo or a redo, and the label of its button."""
+    is_backward = is_undo(transaction, transactions)
+    direction = ("undo" if is_backward else "redo") if transaction.plan.undoes else ""
+    undo = undo_label(is_undo=is_backward) if is_undoable else ""
+    return {"direction": direction, "undo": undo}
 
 
 def _log_lines(event: Event) -> list[str]:

@@ -40,7 +40,7 @@ class InstallForm(anywidget.AnyWidget):
 
     def show_busy(self, name: str) -> None:
         """Show that the versions of a project are being fetched."""
-        self._update(name=name, busy="asking the index…", error="", releases=None)
+        self._update(name=name, busy="loading versions…", error="", releases=None)
 
     def show(self, name: str, releases: Iterable[Release], info: PackageInfo | None) -> None:
         """Show the versions of a project, newest first; `info` is the installed one, if any."""

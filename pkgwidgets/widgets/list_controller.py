@@ -97,7 +97,7 @@ class ListController:
 
     def _check(self, *, refresh: bool) -> None:
         self._is_checking = True
-        self.table.update_header(busy="asking the index…")  # the first event may take a while
+        self.table.update_header(busy="checking for updates…")  # the first event may take a while
         self._set_infos(self._service.values.updates(refresh=refresh, report=self._report_progress))
         self._is_checking = False
         if refresh or not self.table.header.get("checked"):
@@ -132,7 +132,7 @@ class ListController:
             "title": "Packages",
             "where": self.environment_text,
             "busy": "",
-            "refusal": f"Nothing can be changed here: {self._refusal}." if self._refusal else "",
+            "refusal": f"This environment is read-only: {self._refusal}." if self._refusal else "",
             "notice": notice or self._standing_notice,
         }
 
@@ -145,7 +145,9 @@ def _recovery_notice(recovered: tuple[Transaction, ...]) -> str:
     if not rolled_back:
         return ""
     changes = "; ".join(", ".join(map(str, transaction.changes)) for transaction in rolled_back)
-    return f"{changes} was cut off, and has been put back: everything is as it was."
+    subject = "change" if len(rolled_back) == 1 else "changes"
+    verb = "was" if len(rolled_back) == 1 else "were"
+    return f"The interrupted {subject} ({changes}) {verb} rolled back."
 
 
 def _common_error(infos: tuple[PackageInfo, ...]) -> str:

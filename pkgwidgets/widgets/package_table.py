@@ -177,7 +177,7 @@ def _blockers_text(info: PackageInfo) -> str:
 
 
 def _short_error(info: PackageInfo) -> str:
-    """Return an error in a form that fits into a row."""
+    """Return an error in a form short enough for a row."""
     text = info.error or ""
     _, separator, age = text.rpartition("; as of ")
     if separator and info.latest_version is not None:

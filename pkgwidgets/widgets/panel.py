@@ -7,6 +7,7 @@ from typing import Any
 import ipywidgets
 
 from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.history import find_transaction
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import package_table_html
 from pkgwidgets.presentation.hints import Face, render
@@ -29,7 +30,14 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     """Shows the packages of one environment; buttons call the service in a thread of its own.
 
     Without a `service` it shows this kernel's environment. It asks the index for updates when it is
-    first displayed, and when its button is pressed; with `check_updates=False` only then.
+    first displayed, and when its button is pressed; with `check_updates=False` only then. As the
+    last value of a cell it is displayed; pages without widgets show static HTML.
+
+    >>> from pkgwidgets import PackagePanel
+    >>> panel = PackagePanel(service)
+    >>> panel.service is service
+    True
+    >>> panel.close()
     """
 
     def __init__(
@@ -65,7 +73,13 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._plan_controller.follow_running()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until no work is running; return False if `timeout` seconds passed."""
+        """Wait until no work is running; return False if `timeout` seconds passed.
+
+        >>> panel = PackagePanel(service, check_updates=False)
+        >>> panel.wait(timeout=60)
+        True
+        >>> panel.close()
+        """
         plans = self._plan_controller
         jobs = (plans.tasks, self._list_controller.tasks, self._details_loader, plans.checks)
         return all(job.wait(timeout) for job in jobs)
@@ -162,9 +176,10 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "log", "id": str(transaction_id)}:
                 self.history_view.show_log(transaction_id, self.service.list_events(transaction_id))
             case {"type": "undo", "id": str(transaction_id)}:
-                for transaction in self.service.values.history():
-                    if transaction.id == transaction_id:
-                        self._plan(panel_request.undo(self.service, transaction))
+                history = self.service.values.history()
+                transaction = find_transaction(history, transaction_id)
+                if transaction is not None:
+                    self._plan(panel_request.undo(self.service, transaction, history))
 
     def _on_connection(self, message: Message) -> None:
         match message:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pkgwidgets.core.errors import InvalidRequest
+from pkgwidgets.core.history import is_undo
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.names import checked_requirement
 from pkgwidgets.core.plans import AllowPolicy, Plan
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.notebook.service import PackageService
+
+from .labels import undo_label
 
 # The part of a pasted command before the name: `%pip install -U polars`.
 _INSTALL_COMMAND = re.compile(
@@ -62,8 +65,8 @@ def upgrade(
 def upgrade_surviving(service: PackageService, notebook: Path) -> PanelRequest:
     """Request all upgrades that leave the results of a notebook unchanged."""
     return PanelRequest(
-        title=f"Upgrade all that {notebook.name} survives",
-        progress_title=f"Upgrading all that {notebook.name} survives",
+        title=f"Upgrade without breaking {notebook.name}",
+        progress_title=f"Upgrading without breaking {notebook.name}",
         plan=lambda report: service.plan_upgrade(notebooks=notebook, report=report),
         cell=f"service.upgrade_all_packages(notebooks=[{str(notebook)!r}])",
     )
@@ -99,12 +102,15 @@ def uninstall(service: PackageService, names: Sequence[str]) -> PanelRequest:
     )
 
 
-def undo(service: PackageService, transaction: Transaction) -> PanelRequest:
-    """Request to undo a transaction."""
+def undo(
+    service: PackageService, transaction: Transaction, history: Sequence[Transaction] = ()
+) -> PanelRequest:
+    """Request to undo a transaction; `history` tells whether that is a redo."""
+    is_redo = is_undo(transaction, history)
     names = format_names([change.name for change in transaction.changes])
     return PanelRequest(
-        title=f"Undo: {names}",
-        progress_title=f"Undoing: {names}",
+        title=f"{undo_label(is_undo=is_redo)}: {names}",
+        progress_title=f"{'Redoing' if is_redo else 'Undoing'}: {names}",
         plan=lambda report: service.plan_undo(transaction.id, report=report),
         cell=f"service.undo({transaction.id!r})",
     )

@@ -29,6 +29,8 @@ from .plan_view import PlanView
 _MAX_UNASKED_BYTES = 200_000_000
 """Bytes to fetch above which the impact of a plan is checked only on request."""
 
+_WARNED_TEXT = "This kernel has shown a warning about a changed package"
+
 OnSurvivingPlan = Callable[[Path, Plan], None]
 State = dict[str, Any]
 
@@ -58,7 +60,7 @@ class PlanChecks:
         if None in sizes or download_size > _MAX_UNASKED_BYTES:
             known = f"up to {format_size(download_size)}"
             amount = "files of unknown size" if None in sizes else known
-            text = f"to tell which cells break, {amount} have to be fetched"
+            text = f"To find cells that would fail, {amount} must be fetched."
             self._impact.claim({"state": "offered", "text": text})
         else:
             self.check_impact()
@@ -96,7 +98,7 @@ class PlanChecks:
             return
         self._rehearsal_job.cancel()
         write = self._rehearsal.claim(_running_state(path, "starting"))
-        note = "Changes that are not saved were left out." if unsaved else ""
+        note = "Unsaved changes were not included." if unsaved else ""
         work = self._find_surviving_plan if survive else self._rehearse
         self._rehearsal_job.start(
             partial(work, plan, path, note, write), partial(_write_failure, write)
@@ -144,7 +146,7 @@ class PlanChecks:
             if self._rehearsal_job.is_cancelled():
                 return
             self._on_surviving_plan(path, surviving_plan)
-            text = f"{path.name} runs with this plan as it does now. Nothing was changed."
+            text = f"{path.name} runs with this plan as it does now. The environment is unchanged."
             self._rehearsal.claim({"state": "done", "kind": "ok", "text": text, "note": note})
 
     def _report(self, path: Path, write: Callable[[State], None]) -> Report:
@@ -193,7 +195,7 @@ def _write_failure(write: Callable[[State], None], error: str) -> None:
 
 
 def _write_unknown(write: Callable[[State], None], error: str) -> None:
-    write({"state": "done", "text": f"Which cells use what changes is not known. {error}"})
+    write({"state": "done", "text": f"The cells that use changed packages are unknown. {error}"})
 
 
 def impact_summary(rows: Sequence[Impact]) -> str:
@@ -201,14 +203,12 @@ def impact_summary(rows: Sequence[Impact]) -> str:
     cells = {row.cell for row in rows if row.cell is not None}
     broken = {row.cell for row in rows if row.severity is Severity.BREAKS}
     if not rows:
-        return "No cell that was run uses what changes."
+        return "No cell that was run uses a changed package."
     if broken:
-        return f"{count_noun(len(broken), 'cell')} would break."
+        return f"{count_noun(len(broken), 'cell')} would fail."
     uses = "uses" if len(cells) == 1 else "use"
-    text = (
-        f"{count_noun(len(cells), 'cell')} {uses} what changes" if cells else "A warning was seen"
-    )
-    return f"{text}; nothing is seen to break."
+    text = f"{count_noun(len(cells), 'cell')} {uses} changed packages" if cells else _WARNED_TEXT
+    return f"{text}; no failure is expected."
 
 
 def rehearsal_state(rehearsal: Rehearsal) -> State:

@@ -8,6 +8,7 @@ from pathlib import Path
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, StillNeeded
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.hints import Hint
+from pkgwidgets.core.history import find_transaction, is_undo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.notebook.service import PackageService
@@ -15,6 +16,7 @@ from pkgwidgets.presentation.hints import Face, render
 
 from . import panel_request
 from .background import BackgroundJob, OnFailure
+from .labels import ALLOW_ALL
 from .panel_request import PanelRequest
 from .plan_checks import PlanChecks
 from .plan_view import PlanView
@@ -22,7 +24,6 @@ from .progress_view import ProgressView
 
 _SERVICE_PREAMBLE = "from pkgwidgets import PackageService\n\nservice = PackageService()\n"
 """The start of a cell's source, if the notebook has no service of its own."""
-_ALLOW_ALL_LABEL = "Show the plan that may move everything else, too"
 
 ApplyChange = Callable[[Callable[[Event], None]], Transaction]
 
@@ -109,8 +110,12 @@ class PlanController:
 
     def undo_at_once(self, transaction_id: str) -> None:
         """Undo the transaction whose outcome is shown, without showing a plan."""
+        history = self._service.values.history()
+        transaction = find_transaction(history, transaction_id)
+        is_redo = transaction is not None and is_undo(transaction, history)
         self._run_change(
-            "Undoing", lambda report: self._service.undo(transaction_id, report=report)
+            "Redoing" if is_redo else "Undoing",
+            lambda report: self._service.undo(transaction_id, report=report),
         )
 
     def follow_running(self) -> bool:
@@ -150,13 +155,18 @@ class PlanController:
                 widen=lambda: panel_request.uninstall(self._service, names),
             )
             needed_by = panel_request.format_names(error.needed_by)
-            unlock = f"Show the plan that also removes {needed_by}"
+            unlock = f"Uninstall {needed_by} as well"
         elif error.advice is Hint.ALLOW_ALL and request.widen is not None:
-            unlock = _ALLOW_ALL_LABEL
+            unlock = ALLOW_ALL
         if on_failure is not None and not unlock:
             on_failure(render(error, Face.PANEL))
         else:
             self._plan_view.fail(render(error, Face.PANEL), unlock)
+
+    def _is_undo(self, transaction: Transaction) -> bool:
+        return bool(transaction.plan.undoes) and is_undo(
+            transaction, self._service.values.history()
+        )
 
     def _run_change(self, title: str, change: ApplyChange) -> None:
         def report(event: Event) -> None:
@@ -166,7 +176,7 @@ class PlanController:
         def work() -> None:
             try:
                 transaction = change(report)
-                self._task_view.finish(transaction)
+                self._task_view.finish(transaction, is_undo=self._is_undo(transaction))
             except Cancelled as error:
                 self._task_view.show_cancelled(render(error, Face.PANEL))
             finally:
@@ -184,4 +194,4 @@ class PlanController:
 def _begun_by(running: Transaction) -> str:
     user, process = running.user, running.process
     session = " in a ".join(filter(None, [user, process])) if user else f"a {process or 'session'}"
-    return f", begun by {session}"
+    return f", started by {session}"

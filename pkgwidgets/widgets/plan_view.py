@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,12 +10,14 @@ import anywidget
 import traitlets
 
 from pkgwidgets.core.kernels import Kernel, Restart
-from pkgwidgets.core.plans import Change, HeldBack, Plan
-from pkgwidgets.core.text import capitalize_first, format_size
+from pkgwidgets.core.packages import VersionStep
+from pkgwidgets.core.plans import Change, ChangeKind, HeldBack, Plan
+from pkgwidgets.core.text import count_noun, format_size
 from pkgwidgets.core.versions import version_step
 from pkgwidgets.presentation.change_text import change_reason
 
 from .assets import STATIC, bundle
+from .labels import ALLOW_ALL
 from .package_table import Message
 from .panel_request import format_names
 
@@ -78,6 +81,7 @@ def _plan_state(plan: Plan) -> dict[str, Any]:
     download_size = format_size(plan.download_size) or "unknown size"
     return {
         "id": plan.id,
+        "summary": changes_summary(plan.changes) if len(plan.changes) > 1 else "",
         "changes": [_change_row(change) for change in plan.changes],
         "held_back": [
             _held_back_note(item, is_only_request=plan.requested in ((item.name,), (item.id,)))
@@ -89,10 +93,28 @@ def _plan_state(plan: Plan) -> dict[str, Any]:
         "footer": "from the saved files · can be undone"
         if plan.from_save_point
         else f"{download_size} to fetch · can be undone",
-        "warnings": [f"{capitalize_first(text)}." for text in plan.change_warnings],
+        "warnings": [f"{text}." for text in plan.change_warnings],
         "commands": list(plan.commands),
         "empty": not plan,
     }
+
+
+def changes_summary(changes: Sequence[Change]) -> str:
+    """Return `22 changes: 16 upgrades (13 major), 6 new`."""
+    kinds = Counter(change.kind for change in changes)
+    major_count = sum(
+        change.kind is ChangeKind.UPGRADE and _step(change) == VersionStep.MAJOR
+        for change in changes
+    )
+    major = f" ({major_count} major)" if major_count else ""
+    parts = [
+        f"{count_noun(kinds[ChangeKind.UPGRADE], 'upgrade')}{major}",
+        count_noun(kinds[ChangeKind.DOWNGRADE], "downgrade"),
+        f"{kinds[ChangeKind.INSTALL]} new",
+        f"{kinds[ChangeKind.REMOVE]} uninstalled",
+    ]
+    shown = ", ".join(part for part in parts if not part.startswith("0 "))
+    return f"{count_noun(len(changes), 'change')}: {shown}"
 
 
 def restart_heading(restart: Restart | None) -> str:
@@ -123,15 +145,19 @@ def _other_kernels_text(kernels: Sequence[Kernel]) -> str:
     return f"{len(kernels)} other {noun}s use this environment: {format_names(names)}."
 
 
+def _step(change: Change) -> str:
+    before, after = change.before, change.after
+    return version_step(before, after).value if before is not None and after is not None else ""
+
+
 def _change_row(change: Change) -> dict[str, Any]:
     before, after = change.before, change.after
-    step = version_step(before, after).value if before is not None and after is not None else ""
     return {
         "name": change.name,
         "before": "" if before is None else str(before),
         "after": "" if after is None else str(after),
         "kind": change.kind.value,
-        "bump": step,
+        "bump": _step(change),
         "size": format_size(change.size),
         "why": change_reason(change),
         "requested": change.requested,
@@ -143,7 +169,6 @@ def _held_back_note(held_back: HeldBack, *, is_only_request: bool) -> dict[str, 
     return {
         "text_strong": f"N{outcome}:" if is_only_request else f"{held_back.name} n{outcome}:",
         "text": f"{held_back.reason}.".replace("..", "."),
-        "unlock": f"Show the plan that would {held_back.how_to_unblock}"
-        if held_back.how_to_unblock
-        else "",
+        "unlock": ALLOW_ALL if held_back.how_to_unblock else "",
+        "effect": f"This gives {held_back.how_to_unblock}." if held_back.how_to_unblock else "",
     }

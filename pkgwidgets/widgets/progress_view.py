@@ -15,11 +15,12 @@ from pkgwidgets.core.text import escape_hidden, format_size
 from pkgwidgets.core.transactions import Transaction
 
 from .assets import STATIC, bundle
+from .labels import undo_label
 from .package_table import Message
-from .plan_view import restart_heading, restart_reasons
+from .plan_view import changes_summary, restart_heading, restart_reasons
 
 _STAGES = {
-    Stage.RESOLVING: "planned",
+    Stage.RESOLVING: "preparing",
     Stage.FETCHING: "fetching",
     Stage.CHECKING: "checking",
     Stage.SAVING: "saving",
@@ -30,6 +31,8 @@ _MESSAGE_SECONDS = 0.1
 """Seconds between two messages to the browser, at least, within a stage."""
 _MAX_VARIABLES = 6
 """Variables that are named before a restart, at most; the others are counted."""
+_MAX_NAMED_CHANGES = 6
+"""Changes that an outcome names; of more it gives the numbers only."""
 _MAX_LOG_LINES = 400
 """Lines of the log that are shown, at most; the history has all."""
 
@@ -73,16 +76,15 @@ class ProgressView(anywidget.AnyWidget):
         running = _running_state(task.get("title", ""), task.get("stages", []), stage, log)
         self.task = {**running, "text": f"{_stage_text(event) or stage}…"}
 
-    def finish(self, transaction: Transaction) -> None:
+    def finish(self, transaction: Transaction, *, is_undo: bool = False) -> None:
         """Show what changed, and whether the kernel must restart to use it."""
         restart = transaction.plan.restart
-        changes = ", ".join(map(str, transaction.changes))
         self._end(
             kind="ok",
-            text=f"{changes}." if changes else "Nothing had to be changed.",
+            text=_outcome_text(transaction, is_undo=is_undo),
             restart=restart_reasons(restart),
             word=restart_heading(restart),
-            undo=bool(transaction.changes),
+            undo=undo_label(is_undo=is_undo) if transaction.changes else "",
             undo_id=transaction.id,
         )
 
@@ -119,7 +121,7 @@ class ProgressView(anywidget.AnyWidget):
         return [*lines_so_far, *lines][-_MAX_LOG_LINES:]
 
     def _end_without_change(self, kind: str, text: str) -> None:
-        self._end(kind=kind, text=text, restart="", word="", undo=False, undo_id="")
+        self._end(kind=kind, text=text, restart="", word="", undo="", undo_id="")
 
     def _end(self, **outcome: Any) -> None:
         end_state = {"running": False, "cancellable": False, "outcome": outcome}
@@ -140,13 +142,29 @@ def _running_state(title: str, stages: list[str], stage: str, log: list[str]) ->
     }
 
 
+def _outcome_text(transaction: Transaction, *, is_undo: bool) -> str:
+    """Return what a change did; of many changes only their numbers, the history has the rest."""
+    changes = transaction.changes
+    if not changes:
+        return "Done. There was nothing to change."
+    redone = "Redone." if transaction.plan.undoes else "Done."
+    is_long = len(changes) > _MAX_NAMED_CHANGES
+    shown = changes_summary(changes) if is_long else ", ".join(map(str, changes))
+    return f"{'Undone.' if is_undo else redone} {shown}."
+
+
 def _kind_text(variable: Variable) -> str:
     size = format_size(variable.size)
     return f"{escape_hidden(variable.kind)}, {size}" if size else escape_hidden(variable.kind)
 
 
 def _stage_text(event: Event) -> str:
-    """Return the progress of an event as a text, in bytes if those are known."""
+    """Return the progress of an event as a text, in bytes if those are known.
+
+    The text of the first stage is the whole plan, which only the log has room for.
+    """
+    if event.stage is Stage.RESOLVING:
+        return _STAGES[event.stage]
     if event.stage is Stage.FETCHING and event.total:
         done_text = f"{format_size(event.done)} of " if event.done else ""
         return f"fetching {done_text}{format_size(event.total)}"

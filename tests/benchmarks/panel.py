@@ -1,10 +1,10 @@
-"""The panel's table in a real JupyterLab and a real Chromium, beside its aims and plain widgets.
+"""The panel's table in a real JupyterLab and a real Chromium, against its goals and plain widgets.
 
     PYTHONPATH=tests python tests/benchmarks/panel.py [--runs 5] [--plain 500]
 
-Times in the browser run from the first message of the cell to the frame in which the rows are
-painted, so that they hold reading the rows, too; those of a click go through the kernel and back.
-Wire is what came over the web sockets: for a row, what 5,000 rows cost more than none.
+Times in the browser run from the first message of the cell to the frame that paints the rows.
+They include reading the rows. The time of a click includes the way to the kernel and back. "Wire"
+counts the bytes from the web sockets; a row's share is the cost of 5,000 rows less that of 0 rows.
 """
 
 from __future__ import annotations
@@ -258,7 +258,7 @@ def measure_refresh(browser: Browser, lab: Lab, runs: int) -> None:
     notebook = open_notebook(browser, lab, GARDEN, PANEL)
     notebook.run(0, wait=True)
     row = notebook.run(1).locator("tr[data-id=seedshelf]")
-    notebook.page.get_by_text("checked moments ago").wait_for()
+    notebook.page.get_by_text("checked a moment ago").wait_for()
     python, index = notebook.ask(
         "import json; print(json.dumps([str(garden.python), garden.index_url]))"
     )

@@ -2,10 +2,10 @@
 
     python tests/benchmarks/rehearsal.py [--pairs 3] [--seconds 5] [--packages 12]
 
-The notebook works for that many seconds. Both sides run it with the kernel of an environment of
-wheels made here, in turn, and start anew each time: A B A B, medians. The overhead aimed at is
-10 % and 2 seconds at most. The culprit search has culprits at random places, in cells of their own
-and all in one cell; the aim is 2 + ceil(log2(n)) · k rehearsals.
+The notebook works for that many seconds. Both sides run it in turn (A B A B), each time with a new
+kernel, in an environment with wheels made here. The medians count. The goal is an overhead of at
+most 10 % and 2 seconds. The culprit search has culprits at random places, each in its own cell or
+all in one. The goal is 2 + ceil(log2(n)) · k rehearsals.
 """
 
 from __future__ import annotations

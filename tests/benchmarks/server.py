@@ -2,9 +2,9 @@
 
     python tests/benchmarks/server.py [--projects 388] [--rounds 5]
 
-A `jupyter server` of its own process, an environment of so many distributions beside the demo's,
-and an upgrade that stands still in its own installed file until all is measured. Each request has a
-connection of its own. The loop is asked for the smallest answer that it has, over and over.
+The `jupyter server` is a process of its own. The environment has `--projects` distributions more
+than the demo. The upgrade waits in its own installed file until everything is measured. Each
+request has its own connection. To measure the loop, its smallest answer is requested repeatedly.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
     python tests/benchmarks/upgrade.py [--pairs 5] [--index-url URL]
 
-pandas and numpy, about 3,200 files, from a warm cache, in two environments of uv's. Ours is what a
-cell does: a process of its own plans nothing, stages, checks, saves, installs and verifies; uv only
-installs. Also: what a save point, a rollback and a recovery take, for how long a file is missing,
-and what it costs to find that there is nothing to recover.
+The packages are pandas and numpy: about 3,200 files, from a warm cache, in two environments made
+by uv. Our side does what a cell does after planning: a process of its own stages, checks, saves,
+installs and verifies. uv only installs. Also measured: the time of a save point, of a rollback and
+of a recovery, with and without something to do. The last number is how long a file is missing.
 """
 
 from __future__ import annotations

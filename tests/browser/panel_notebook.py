@@ -36,4 +36,4 @@ class PanelNotebook(Notebook):
         return self.panel.locator(f"section[aria-label='{label}']")
 
     def wait_until_checked(self) -> None:
-        self.panel.get_by_text("checked moments ago").wait_for(timeout=25_000)
+        self.panel.get_by_text("checked a moment ago").wait_for(timeout=25_000)

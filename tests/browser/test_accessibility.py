@@ -100,7 +100,7 @@ def test_accessibility_tree_matches_the_snapshot(notebook: PanelNotebook) -> Non
     expect(table).to_match_aria_snapshot("""
       - region "Packages":
         - heading "Packages" [level=3]
-        - status: checked moments ago
+        - status: checked a moment ago
         - button "Check for updates"
         - button "Upgrade all (7)…"
         - button "Install…"
@@ -141,7 +141,7 @@ def test_accessibility_tree_matches_the_snapshot(notebook: PanelNotebook) -> Non
     expect(notebook.part("Plan")).to_match_aria_snapshot("""
       - region "Plan":
         - heading "Upgrade raintable" [level=3]
-        - status: nothing has been changed yet
+        - status: Nothing has been changed yet.
         - table "Changes":
           - rowgroup:
             - row "Package Version Size Why"
@@ -161,10 +161,10 @@ def test_status_changes_are_announced_to_screen_readers(notebook: PanelNotebook)
     notebook.button("Apply").click()
     expect(notebook.button("Undo")).to_be_visible()
     spoken = notebook.page.evaluate("() => window.spoken")
-    for words in ("1 of 11", "resolving…", "nothing has been changed yet"):
+    for words in ("1 of 11", "making the plan…", "Nothing has been changed yet."):
         assert words in spoken
     assert any("seedshelf 1.4.1 → 1.4.2" in words for words in spoken)
-    stages = ("planned", "fetching", "checking", "installing", "verifying")
+    stages = ("preparing", "fetching", "checking", "installing", "verifying")
     assert any(words.startswith(stages) for words in spoken)
 
 

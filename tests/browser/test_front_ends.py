@@ -39,7 +39,7 @@ def test_check_plan_apply_and_undo_work_in_each_front_end(front_end: Lab, panel:
     row = panel.locator("tr[data-id=bedplanner]")
     version = row.locator(".pkgw-c-version")
     expect(version).to_have_text("2.1.0", timeout=60_000)
-    expect(panel.get_by_text("checked moments ago")).to_be_visible(timeout=30_000)
+    expect(panel.get_by_text("checked a moment ago")).to_be_visible(timeout=30_000)
     take_picture(panel, f"{front_end.app}-list")
     row.get_by_role("button", name="Upgrade bedplanner").click()
     apply = panel.get_by_role("button", name="Apply")

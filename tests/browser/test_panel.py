@@ -47,8 +47,8 @@ def test_cancel_has_the_focus_when_the_plan_is_ready(notebook: PanelNotebook) ->
     expect(apply).to_be_enabled()
     expect(notebook.button("Cancel")).to_be_focused()
     plan = notebook.part("Plan")
-    expect(plan.locator("tbody tr").nth(0)).to_contain_text("you asked for this")
-    expect(plan.locator("tbody tr").nth(1)).to_contain_text("bedplanner needs it")
+    expect(plan.locator("tbody tr").nth(0)).to_contain_text("requested")
+    expect(plan.locator("tbody tr").nth(1)).to_contain_text("needed by bedplanner")
     notebook.page.keyboard.press("Enter")
     expect(apply).to_be_hidden()
     expect(notebook.row("bedplanner").locator(".pkgw-c-version")).to_have_text("2.1.0")
@@ -87,13 +87,13 @@ def test_pasted_command_installs_a_version_and_a_wrong_name_is_explained(
     versions = form.get_by_label("Version", exact=True)
     expect(versions.locator("option")).to_have_text(
         [
-            "Newest that fits",
+            "Latest compatible",
             "6.0.0rc1 · pre-release · 2026-11-09",
             "5.0.1 · latest · 2026-07-07",
         ]
     )
     versions.select_option("6.0.0rc1")
-    form.get_by_role("button", name="Plan…").click()
+    form.get_by_role("button", name="Preview…").click()
     expect(form).to_be_hidden()
     notebook.button("Apply").click()
     expect(notebook.row("moonsower").locator(".pkgw-c-version")).to_have_text("6.0.0rc1")
@@ -103,7 +103,7 @@ def test_older_or_yanked_version_can_be_chosen_in_a_row(notebook: PanelNotebook)
     row = notebook.row("compost-log")
     row.get_by_role("button", name="Compost_Log", exact=True).click()
     versions = row.get_by_label("Version of Compost_Log", exact=True)
-    plan = row.get_by_role("button", name="Plan the chosen version of Compost_Log")
+    plan = row.get_by_role("button", name="Preview the chosen version of Compost_Log")
     for version, before, notes in (
         ("1.0.0", "0.9.0", ["yanked", "installed, latest"]),
         ("0.9.0", "1.0.0", ["installed, yanked", "latest"]),
@@ -133,8 +133,8 @@ def test_needed_package_can_be_uninstalled_with_its_dependents(notebook: PanelNo
     row = notebook.row("sundrift")
     row.get_by_role("button", name="sundrift", exact=True).click()
     row.get_by_role("button", name="Uninstall sundrift").click()
-    expect(notebook.part("Plan")).to_contain_text("bedplanner needs it")
-    notebook.button("Show the plan that also removes bedplanner").click()
+    expect(notebook.part("Plan")).to_contain_text("needed by bedplanner")
+    notebook.button("Uninstall bedplanner as well").click()
     expect(notebook.part("Plan").locator("tbody tr")).to_have_count(2)
     expect(notebook.button("Apply")).to_be_enabled()
 
@@ -150,18 +150,18 @@ def test_history_shows_outcomes_and_undoes_through_a_plan(notebook: PanelNoteboo
     notebook.button("History").click()
     past = notebook.part("History")
     failed = past.locator("tbody tr").nth(0)
-    expect(failed).to_contain_text("failed, rolled back")
+    expect(failed).to_contain_text("rolled back")
     expect(failed).to_contain_text("libharvest.so.5: cannot open shared object file")
     failed.get_by_role("button", name="Log of harvestscale").click()
-    expect(past.locator("pre")).to_contain_text("checking beside the environment")
+    expect(past.locator("pre")).to_contain_text("checking the new versions")
     done = past.locator("tbody tr").nth(2)
-    expect(done).to_contain_text("committed")
+    expect(done).to_contain_text("done")
     expect(done).to_contain_text("kernel")
     done.get_by_role("button", name="Undo seedshelf").click()
     expect(notebook.part("Plan")).to_contain_text("from the saved files")
     notebook.button("Apply").click()
     expect(notebook.row("seedshelf").locator(".pkgw-c-version")).to_have_text("1.4.1")
-    expect(past.locator("tbody tr").first).to_contain_text("taken back")
+    expect(past.locator("tbody tr").first).to_contain_text("undo")
 
 
 # --- life

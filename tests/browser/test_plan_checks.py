@@ -87,8 +87,10 @@ def rehearsal_region(notebook: PanelNotebook) -> Locator:
 
 def test_plan_names_the_cells_that_would_break(notebook: PanelNotebook) -> None:
     open_plan(notebook, "frostcall")
-    impact = notebook.part("Plan").get_by_role("status", name="What this notebook uses")
-    expect(impact).to_contain_text("1 cell would break")
+    impact = notebook.part("Plan").get_by_role(
+        "status", name="Changed packages that this notebook uses"
+    )
+    expect(impact).to_contain_text("1 cell would fail")
     expect(impact.locator("tr").nth(1)).to_contain_text("frostcall.frost_tonight")
     expect(impact.locator("tr").nth(1)).to_contain_text("breaks")
     expect(notebook.part("Plan")).to_contain_text("Restart advised afterwards: frostcall 1.9.3")
@@ -98,11 +100,11 @@ def test_plan_names_the_cells_that_would_break(notebook: PanelNotebook) -> None:
 def test_rehearsal_shows_outputs_side_by_side(notebook: PanelNotebook) -> None:
     open_plan(notebook, "frostcall")
     notebook.page.evaluate(_EDIT, f"{USES}\n'not saved yet'")
-    notebook.button("Try this notebook first").click()
+    notebook.button("Rehearse on this notebook").click()
     trial = rehearsal_region(notebook)
-    expect(trial).to_contain_text("would break", timeout=90_000)
+    expect(trial).to_contain_text("would fail", timeout=90_000)
     expect(trial).to_contain_text("not saved yet")
-    expect(trial).not_to_contain_text("left out")
+    expect(trial).not_to_contain_text("not included")
     broken = trial.get_by_role("region", name="cell 3: new error")
     expect(broken).to_contain_text("AttributeError")
     expect(broken).to_contain_text("frost_tonight")
@@ -113,7 +115,7 @@ def test_rehearsal_shows_outputs_side_by_side(notebook: PanelNotebook) -> None:
 @pytest.mark.parametrize("notebook", [[ENDLESS, ENDLESS]], indirect=True, ids=["cells"])
 def test_rehearsal_can_be_cancelled_while_a_cell_runs(notebook: PanelNotebook) -> None:
     open_plan(notebook, "seedshelf")
-    notebook.button("Try this notebook first").click()
+    notebook.button("Rehearse on this notebook").click()
     trial = rehearsal_region(notebook)
     expect(trial).to_contain_text("cell 4 of 5", timeout=90_000)
     photograph_themes(notebook, "trying")
@@ -135,7 +137,7 @@ def test_rehearsal_asks_for_the_notebook_if_it_is_unknown(
     notebook.run(3)
     notebook.wait_until_idle()
     open_plan(notebook, "seedshelf")
-    notebook.button("Try this notebook first").click()
+    notebook.button("Rehearse on this notebook").click()
     field = rehearsal_region(notebook).get_by_role("textbox", name="Path of the notebook")
     expect(field).to_be_focused()
     photograph_themes(notebook, "which-notebook")
@@ -146,19 +148,19 @@ def test_rehearsal_asks_for_the_notebook_if_it_is_unknown(
     )
     field.fill(str(lab.folder / notebook.name))
     field.press("Enter")
-    expect(rehearsal_region(notebook)).to_contain_text("Nothing would break", timeout=90_000)
+    expect(rehearsal_region(notebook)).to_contain_text("No cell would fail", timeout=90_000)
 
 
 def test_upgrade_without_breaking_the_notebook_holds_packages_back(notebook: PanelNotebook) -> None:
     notebook.button("Upgrade all (7)…").click()
     expect(notebook.button("Apply")).to_be_enabled()
-    notebook.button("Try this notebook first").click()
-    survive = notebook.button("Upgrade what this notebook survives…")
+    notebook.button("Rehearse on this notebook").click()
+    survive = notebook.button("Upgrade without breaking this notebook…")
     expect(survive).to_be_visible(timeout=120_000)
     survive.click()
     shown = notebook.part("Plan")
     name = "upgrade_without_breaking_the_notebook_holds_packages_back.ipynb"
-    expect(shown).to_contain_text(f"Upgrade all that {name} survives", timeout=180_000)
+    expect(shown).to_contain_text(f"Upgrade without breaking {name}", timeout=180_000)
     expect(shown).to_contain_text(f"it breaks cell 3 of {name}")
     expect(rehearsal_region(notebook)).to_contain_text("runs with this plan as it does now")
     photograph_themes(notebook, "survives")
@@ -185,7 +187,7 @@ def test_restart_confirmation_lists_lost_variables(notebook: PanelNotebook) -> N
     outcome = notebook.part("Progress")
     expect(outcome).to_contain_text("raintable 2.0.0 → 2.4.0")
     expect(outcome).to_contain_text("Restart advised: raintable 2.0.0 is still loaded")
-    ask = notebook.button("Restart kernel…")
+    ask = notebook.button("Restart kernel")
     ask.click()
     question = outcome.get_by_role("group", name="Restart the kernel?")
     expect(question).to_contain_text("harvest (dict")
@@ -208,7 +210,7 @@ def test_restart_falls_back_to_the_server_and_then_to_a_hint(notebook: PanelNote
     notebook.page.route("**/api/kernels/*/restart", lambda route: route.fulfill(status=404))
     open_plan(notebook, "raintable")
     notebook.button("Apply").click()
-    notebook.button("Restart kernel…").click()
+    notebook.button("Restart kernel").click()
     notebook.button("Restart kernel").click()
     outcome = notebook.part("Progress")
     expect(outcome).to_contain_text("The panel cannot restart the kernel here.")
@@ -216,7 +218,7 @@ def test_restart_falls_back_to_the_server_and_then_to_a_hint(notebook: PanelNote
     take_picture(notebook.panel, "restart-by-hand")
     outcome.get_by_role("group").get_by_role("button", name="Cancel").click()
     notebook.page.unroute("**/api/kernels/*/restart")
-    notebook.button("Restart kernel…").click()
+    notebook.button("Restart kernel").click()
     with notebook.page.expect_response("**/api/kernels/*/restart") as answer:
         notebook.button("Restart kernel").click()
     assert answer.value.status == 200
@@ -227,7 +229,7 @@ def test_restart_falls_back_to_the_server_and_then_to_a_hint(notebook: PanelNote
 def test_restart_and_run_executes_cells_up_to_the_panel(notebook: PanelNotebook) -> None:
     open_plan(notebook, "raintable")
     notebook.button("Apply").click()
-    notebook.button("Restart kernel…").click()
+    notebook.button("Restart kernel").click()
     notebook.button("Restart and run up to here").click()
     expect(notebook.row("raintable").locator(".pkgw-c-version")).to_have_text("2.4.0")
     expect(notebook.page.locator(".pkgw-panel-dead")).to_have_count(0)
@@ -242,7 +244,7 @@ def test_restart_and_run_uses_its_own_notebook_whatever_was_clicked(
     notebook.page.evaluate(_HELD)
     open_plan(notebook, "raintable")
     notebook.button("Apply").click()
-    notebook.button("Restart kernel…").click()
+    notebook.button("Restart kernel").click()
     notebook.button("Restart and run up to here").click()
     notebook.page.wait_for_function("() => window.restarting")
     notebook.page.locator(".jp-Cell").nth(2).locator(".jp-InputArea-editor").click()
@@ -265,13 +267,13 @@ def test_restart_and_run_runs_nothing_if_the_notebook_was_closed(notebook: Panel
     notebook.page.evaluate(_HELD)
     open_plan(notebook, "raintable")
     notebook.button("Apply").click()
-    notebook.button("Restart kernel…").click()
+    notebook.button("Restart kernel").click()
     notebook.button("Restart and run up to here").click()
     notebook.page.wait_for_function("() => window.restarting")
     notebook.page.route("**/api/contents/**", lambda route: route.fulfill(status=404))
     notebook.page.evaluate("() => window.restarting()")
     expect(notebook.part("Progress")).to_contain_text(
-        "The kernel was restarted, but nothing was run"
+        "The kernel was restarted, but no cell was run"
     )
     take_picture(notebook.panel, "restart-not-run")
     notebook.page.unroute("**/api/contents/**")

@@ -24,7 +24,7 @@ def test_quickstart_upgrade_and_undo_work_by_click(quickstart: Notebook) -> None
     upgrade.click()
     apply = panel.get_by_role("button", name="Apply")
     expect(apply).to_be_enabled()
-    expect(panel).to_contain_text("allotboard 1.40.0 needs raintable<3")
+    expect(panel).to_contain_text("blocked by allotboard 1.40.0 (raintable<3)")
     expect(row).to_contain_text("2.0.0")
     take_picture(panel, "plan")
 

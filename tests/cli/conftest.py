@@ -78,7 +78,7 @@ class Terminal:
             assert time.monotonic() < until, f"no {text!r} in {self.shown}"
 
     def type(self, keys: str) -> None:
-        """Send keys; `\\x03` is Ctrl-C."""
+        """Send keys; `chr(3)` is Ctrl-C."""
         os.write(self._controller, keys.encode())
 
     def end(self) -> int:

@@ -39,7 +39,7 @@ class Terminal(Protocol):
 Start = Callable[..., Terminal]
 StartCommand = Callable[..., "subprocess.Popen[str]"]
 
-QUESTION = "Apply this? [y/N] "
+QUESTION = "Apply this plan? [y/N] "
 
 
 @pytest.mark.parametrize("answer", ["y\n", "YES\n"])
@@ -48,12 +48,12 @@ def test_answer_yes_applies_the_shown_plan(
 ) -> None:
     terminal = at_terminal("upgrade", "bedplanner")
     terminal.wait_for(QUESTION)
-    for shown in ("bedplanner", "2.3.0", "sundrift", "bedplanner needs it", "to fetch"):
+    for shown in ("bedplanner", "2.3.0", "sundrift", "needed by bedplanner", "Download: "):
         assert shown in terminal.shown
     assert service.get_package("bedplanner").version == "2.1.0"
     terminal.type(answer)
     assert terminal.end() == 0
-    assert "Done: bedplanner 2.1.0 → 2.3.0, sundrift 1.0.4 → 1.2.0." in terminal.shown
+    assert "Done. bedplanner 2.1.0 → 2.3.0, sundrift 1.0.4 → 1.2.0." in terminal.shown
     assert service.get_package("sundrift").version == "1.2.0"
 
 
@@ -91,7 +91,7 @@ def test_progress_is_shown_and_cleared(at_terminal: Start) -> None:
     assert "verifying" in terminal.shown
     after = terminal.shown.rpartition("verifying")[2]
     # Blanks overwrite the last event before further output.
-    assert re.match(r" *\r {9,}\rDone: ", after)
+    assert re.match(r" *\r {9,}\rDone\. ", after)
 
 
 def test_table_is_drawn_with_rich_if_installed(at_terminal: Start, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_ctrl_c_during_an_upgrade_rolls_back(
     terminal.wait_for("verifying")
     terminal.type("\x03")
     assert terminal.end() == 1
-    assert "Cancelling: it ends in the old environment." in terminal.shown
+    assert "Cancelling. Wait until the change is rolled back." in terminal.shown
     assert "Cancelled. The environment is unchanged." in terminal.shown
     assert "Traceback" not in terminal.shown
     assert tree(garden.folder / "env") == before
@@ -141,7 +141,7 @@ def test_ctrl_c_at_the_confirmation_changes_nothing(
     terminal.wait_for(QUESTION)
     terminal.type("\x03")
     assert terminal.end() == 130
-    assert "Cancelled. Nothing was changed." in terminal.shown
+    assert "Cancelled. The environment is unchanged." in terminal.shown
     assert "Traceback" not in terminal.shown
     assert tree(garden.folder / "env") == before
 
@@ -230,7 +230,11 @@ def test_interrupt_during_a_silent_index_request_ends_at_once(
         with silent.accept()[0]:
             os.killpg(child.pid, signal.SIGINT)
             output, errors = child.communicate(timeout=PATIENCE)
-    assert (child.returncode, output, errors) == (130, "", "Cancelled. Nothing was changed.\n")
+    assert (child.returncode, output, errors) == (
+        130,
+        "",
+        "Cancelled. The environment is unchanged.\n",
+    )
     assert tree(garden.folder / "env") == before
 
 
@@ -282,14 +286,14 @@ def test_commands_work_with_closed_standard_streams(
         assert (done.returncode, done.stderr) == (0, ""), words
         assert bool(done.stdout) is (">&- 2" not in closed and closed != ">&-"), words
     assert in_a_shell(garden, "packages sprinkler", closed).returncode == 2
-    assert in_a_shell(garden, "upgrade seedshelf", closed).returncode == 2  # nobody can be asked
+    assert in_a_shell(garden, "upgrade seedshelf", closed).returncode == 2  # no user can answer
     assert [transaction.outcome for transaction in service.values.history()] == [
         Outcome.COMMITTED
     ] * 2
 
 
 def test_output_to_a_full_disk_is_reported(garden: Demo, service: PackageService) -> None:
-    message = "Not all could be written: No space left on device.\n"
+    message = "Cannot write all of the output: No space left on device.\n"
     for words in ("packages", "packages --json", "updates"):
         done = in_a_shell(garden, words, ">/dev/full")
         assert (done.returncode, done.stderr) == (1, message), words

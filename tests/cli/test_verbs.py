@@ -43,7 +43,7 @@ def test_packages_lists_installed_packages(run: Run, garden: Demo) -> None:
     done = run("packages")
     assert (done.returncode, done.stderr) == (0, "")
     assert rows(done)["seedshelf"].split()[:3] == ["seedshelf", "1.4.1", "yes"]
-    assert rows(done)["sundrift"].split()[1:3] != ["1.0.4", "yes"]  # nobody asked for it
+    assert rows(done)["sundrift"].split()[1:3] != ["1.0.4", "yes"]  # only a dependency
     assert f"11 packages in {garden.folder / 'env'}" in done.stdout
     assert garden.index.requests == []
 
@@ -65,7 +65,8 @@ def test_updates_lists_latest_versions_and_blocking_packages(run: Run) -> None:
     assert row.split()[:5] == ["raintable", "2.0.0", "3.1.0", "2.4.0", "major"]
     assert "allotboard (raintable<3)" in row
     assert "coldframe" not in rows(done)
-    assert "7 newer" in done.stdout
+    assert "7 updates on" in done.stdout
+    assert ": no updates on " in run("updates", "moonsower").stdout
 
 
 def test_updates_of_given_names_lists_only_those(run: Run) -> None:
@@ -91,7 +92,7 @@ def test_plan_changes_nothing(run: Run, garden: Demo, tree: Oracle) -> None:
     done = run("plan", "raintable")
     assert done.returncode == 0
     assert rows(done)["raintable"].split()[:4] == ["raintable", "upgrade", "2.0.0", "2.4.0"]
-    assert "Held back: raintable 2.4.0, not 3.1.0: allotboard 1.40.0 needs raintable<3" in (
+    assert "Held back: raintable 2.4.0, not 3.1.0: blocked by allotboard 1.40.0 (raintable<3)" in (
         done.stdout
     )
     assert "uv pip install --python" in done.stdout
@@ -142,11 +143,12 @@ def test_upgrade_and_undo_are_in_the_history(
     before = tree(service.prefix)
     done = run("upgrade", "seedshelf", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Done: seedshelf 1.4.1 → 1.4.2." in done.stdout
+    assert "Done. seedshelf 1.4.1 → 1.4.2." in done.stdout
     assert version(service, "seedshelf") == "1.4.2"
     undone = run("undo", "-y")
     assert undone.returncode == 0
-    assert "From the save point: nothing is fetched." in undone.stdout
+    assert "The old files come from the save point. Nothing is downloaded." in undone.stdout
+    assert "To redo this change: `pkgwidgets undo " in undone.stdout
     assert tree(service.prefix) == before
     lines = run("history").stdout.splitlines()
     assert ["seedshelf 1.4.2 → 1.4.1" in lines[1], "seedshelf 1.4.1 → 1.4.2" in lines[2]] == [
@@ -160,7 +162,7 @@ def test_upgrade_and_undo_are_in_the_history(
 
 def test_undo_command_shown_after_an_upgrade_works(run: Run, service: PackageService) -> None:
     output = run("upgrade", "seedshelf", "--yes").stdout
-    words = output.rpartition("`pkgwidgets ")[2].partition("`")[0].split()
+    words = output.rpartition("To undo this change: `pkgwidgets ")[2].partition("`")[0].split()
     assert run(*words, "--yes").returncode == 0
     assert version(service, "seedshelf") == "1.4.1"
 
@@ -178,7 +180,7 @@ def test_upgrade_in_json_returns_its_transaction(run: Run, service: PackageServi
 def test_upgrade_without_names_needs_all(run: Run, service: PackageService, garden: Demo) -> None:
     done = run("upgrade", "--yes")
     assert (done.returncode, garden.index.requests) == (2, [])
-    assert "`--all` for everything" in done.stderr
+    assert "`--all` to upgrade all packages" in done.stderr
     service.uninstall_package("harvestscale")  # what keeps everything else from being upgraded
     done = run("upgrade", "--all", "--yes")
     assert done.returncode == 0
@@ -216,11 +218,23 @@ def test_failed_upgrade_leaves_the_environment_unchanged(
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (("plan", "--install", "raintable==3.1.0"), 2, "There is no plan for raintable==3.1.0: "),
-        (("plan", "raintable", "--version", "3.1.0"), 2, "change too: `--allow all`."),
+        (
+            ("plan", "--install", "raintable==3.1.0"),
+            2,
+            "raintable 3.1.0 cannot be installed together with what you have: ",
+        ),
+        (
+            ("plan", "raintable", "--version", "3.1.0"),
+            2,
+            "Allow changes to other packages with `--allow all`, or ",
+        ),
         (("plan", "coldframe", "--version", "2.0.0"), 2, "Choose another version, or an "),
-        (("plan", "raintable", "--version", "9"), 2, "unsatisfiable. Choose another version."),
-        (("uninstall", "sundrift", "--yes"), 2, "sundrift cannot go: bedplanner needs it."),
+        (("plan", "raintable", "--version", "9"), 2, "raintable 9 does not exist; the newest is "),
+        (
+            ("uninstall", "sundrift", "--yes"),
+            2,
+            "Cannot uninstall sundrift: bedplanner requires it.",
+        ),
         (("upgrade", "sprinkler", "--yes"), 2, "`pkgwidgets packages` lists what is installed."),
         (("install", "sprinkler", "--yes"), 2, "sprinkler is not on http://127.0.0.1"),
         (("packages", "sprinkler"), 2, "sprinkler is not installed."),
@@ -249,7 +263,7 @@ def test_change_without_terminal_needs_yes(run: Run, garden: Demo, tree: Oracle,
     before = tree(garden.folder / "env")
     done = run(verb, *(() if verb == "undo" else ("seedshelf",)))
     assert (done.returncode, done.stdout, garden.index.requests) == (2, "", [])
-    assert "`--yes` applies the plan" in done.stderr
+    assert "`--yes` applies the plan without asking" in done.stderr
     assert tree(garden.folder / "env") == before
 
 
@@ -288,11 +302,11 @@ def test_help_lists_every_verb(run: Run) -> None:
     done = run("--help")
     assert done.returncode == 0
     for verb in grammar.verbs():
-        assert f"\n    {verb} " in done.stdout
+        assert f"\n  {verb} " in done.stdout
         with pytest.raises(SystemExit) as ended:
             main([verb, "--help"])
         assert ended.value.code == 0
-    assert "3  there was nothing to do" in done.stdout
+    assert "3  Nothing to do" in done.stdout
     assert run("--version").stdout.startswith("pkgwidgets ")
 
 

@@ -157,7 +157,7 @@ BEHAVIOURS = [
     Behaviour(
         "301 loop",
         redirect("301 Moved Permanently", lambda request: request.path),
-        "it redirects in a circle",
+        "too many redirects",
     ),
     Behaviour("302 to a file", redirect("302 Found", lambda _: "file:///etc/passwd"), "redirect"),
     Behaviour("302 to another host", redirect("302 Found", neighbour("other", host="localhost"))),
@@ -179,23 +179,25 @@ BEHAVIOURS = [
     ),
     Behaviour("500 once", once(status("500 Internal Server Error")), requests=2),
     Behaviour("503 for ever", status("503 Service Unavailable"), "it answered 503", requests=3),
-    Behaviour("reset after the headers", reset_after_headers, "the connection broke", requests=3),
+    Behaviour(
+        "reset after the headers", reset_after_headers, "the connection was lost", requests=3
+    ),
     Behaviour(
         "short body",
         body(b'{"files": []}', Content_Length="5000"),
-        "the connection broke",
+        "the connection was lost",
         requests=3,
     ),
     Behaviour(
         "chunks without end",
         endless(b"1\r\n \r\n", 0.05, Transfer_Encoding="chunked", Content_Length=""),
-        "its answer did not end in time",
+        "its answer took too long",
         requests=1,
     ),
     Behaviour(
         "a byte now and then",
         endless(b" ", 0.3, Content_Length="5000"),
-        "its answer did not end in time",
+        "its answer took too long",
         requests=1,
     ),
     Behaviour("no byte at all", endless(b"", 60), "it did not answer in time", requests=3),

@@ -115,5 +115,5 @@ def test_kept_command_affects_no_distribution(
     backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = staged(backend, garden, newer("[console_scripts]\nseedshelf = seedshelf:main\n"))
-    monkeypatch.setattr(bystanders, "_started_commands", None)  # and nobody's files are read for it
+    monkeypatch.setattr(bystanders, "_started_commands", None)  # reads no files
     assert backend.bystanders.lost_commands(UPGRADE, stage) == {}

@@ -134,7 +134,7 @@ def test_host_that_keeps_failing_is_not_asked_for_a_minute(
     answers = index.releases_of(IndexQuery(many))
     assert all(isinstance(answer, IndexUnavailable) for answer in answers.values())
     assert len(server.requests) < 200
-    assert "left alone for 60 seconds" in str(answers[many[-1]])
+    assert "asks it again in 60 seconds" in str(answers[many[-1]])
 
 
 @pytest.mark.parametrize("text", ["²", "9" * 5000, "-1", "soon", ""])
@@ -192,7 +192,9 @@ def test_cached_result_is_used_with_a_reason_if_the_index_fails(
     kept = answers[IDS[0]]
     assert isinstance(kept, ReleaseList)
     assert versions(kept) == ["2.0", "1.0"]
-    assert kept.stale_reason.endswith("is not available: it answered 403; as of a moment ago")
+    assert kept.stale_reason.endswith(
+        "is not available: it answered 403; last checked a moment ago"
+    )
     assert isinstance(answers[IDS[1]], IndexUnavailable)
 
 
@@ -355,7 +357,7 @@ def test_failing_and_slow_projects_do_not_affect_the_others(
 def test_redirect_loop_is_reported(server: Server, index: SimpleIndex) -> None:
     server.reply = lambda path: (302, {"Location": path}, b"")
     answer = index.releases_of(IndexQuery(IDS[:1]))[IDS[0]]
-    assert "redirects in a circle" in str(answer)
+    assert "too many redirects" in str(answer)
     assert len(server.requests) < 40
 
 
@@ -378,5 +380,5 @@ def test_gzip_page_of_any_size_is_decompressed_completely(server: Server, size: 
 def test_truncated_gzip_page_is_an_error(server: Server) -> None:
     cut = gzip.compress(b"x" * (4 << 20))[:-9]
     server.reply = partial(_compressed, cut)
-    with pytest.raises(response.RequestFailed, match="the connection broke"):
+    with pytest.raises(response.RequestFailed, match="the connection was lost"):
         get_once(server)

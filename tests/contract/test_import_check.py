@@ -68,8 +68,8 @@ def test_exception_from_the_reporter_stops_the_import_check(kit: Kit) -> None:
         ("1 +", "SyntaxError: invalid syntax"),
         ("raise SystemExit(3)", "SystemExit: 3"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt: "),
-        ("import os; os._exit(0)", "it ended the process: without a word"),
-        ("import os; os._exit(7)", "it ended the process: without a word"),
+        ("import os; os._exit(0)", "it ended the process: no error message"),
+        ("import os; os._exit(7)", "it ended the process: no error message"),
         ("import os; os.kill(os.getpid(), 9)", "it ended the process (signal 9)"),
         ("import os; os.abort()", "it ended the process (signal 6)"),
         ("raise type('E', (Exception,), {'__str__': lambda s: 1 / 0})", "ZeroDivisionError"),
@@ -150,7 +150,7 @@ def test_pth_file_that_raises_at_startup_is_named(backend: Backend, garden: Demo
 def test_interpreter_that_does_not_start_fails_every_module(backend: Backend, garden: Demo) -> None:
     (garden.site_packages / "end.pth").write_text("import os; os._exit(3)\n")
     assert backend.import_checker.failures(["raintable", "allotboard"]) == dict.fromkeys(
-        ["raintable", "allotboard"], "it ended the process: without a word"
+        ["raintable", "allotboard"], "it ended the process: no error message"
     )
 
 
@@ -248,7 +248,7 @@ def test_staged_module_does_not_hide_the_standard_library(
     [
         ("import nobody\n", "ModuleNotFoundError: No module named 'nobody'"),
         ("import sys; sys.exit(3)\n", "SystemExit: 3"),
-        ("import os; os._exit(3)\n", "it ended the process: without a word"),
+        ("import os; os._exit(3)\n", "it ended the process: no error message"),
     ],
     ids=range(3),
 )
@@ -313,7 +313,7 @@ def test_optional_modules_are_skipped_without_spare_time(backend: Backend, garde
     (garden.site_packages / "ends.py").write_text("import os; os._exit(1)")
     failures = checker.failures(["slow", "ends", "nobody"], optional=["bad", "raintable"])
     assert failures == {
-        "ends": "it ended the process: without a word",
+        "ends": "it ended the process: no error message",
         "nobody": "ModuleNotFoundError: No module named 'nobody'",
         "bad": NOT_TRIED,
         "raintable": NOT_TRIED,

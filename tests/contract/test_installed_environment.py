@@ -221,21 +221,21 @@ def test_first_folder_of_the_search_path_wins(
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({"METADATA": b""}, "names no project"),
-        ({"METADATA": b"Version: 1.0\n"}, "names no project"),
-        ({"METADATA": metadata("")}, "names no project"),
-        ({"METADATA": metadata("two words")}, "names no project"),
-        ({"METADATA": metadata("<script>")}, "names no project"),
-        ({"METADATA": metadata("../pea")}, "names no project"),
-        ({"METADATA": metadata("pea\u200b")}, "names no project"),
-        ({"METADATA": b"Name: \xff\xfe\xe9\nVersion: 1.0\n"}, "names no project"),
-        ({"METADATA": b"Name: pea\n"}, "its version '' is none"),
-        ({"METADATA": metadata(version="one")}, "its version 'one' is none"),
+        ({"METADATA": b""}, "has no valid project name"),
+        ({"METADATA": b"Version: 1.0\n"}, "has no valid project name"),
+        ({"METADATA": metadata("")}, "has no valid project name"),
+        ({"METADATA": metadata("two words")}, "has no valid project name"),
+        ({"METADATA": metadata("<script>")}, "has no valid project name"),
+        ({"METADATA": metadata("../pea")}, "has no valid project name"),
+        ({"METADATA": metadata("pea\u200b")}, "has no valid project name"),
+        ({"METADATA": b"Name: \xff\xfe\xe9\nVersion: 1.0\n"}, "has no valid project name"),
+        ({"METADATA": b"Name: pea\n"}, "its version '' is invalid"),
+        ({"METADATA": metadata(version="one")}, "its version 'one' is invalid"),
         ({"METADATA": metadata(version="1" * 5000)}, ""),
-        ({"METADATA": b"\x00\x01\x02" * 1000}, "names no project"),
+        ({"METADATA": b"\x00\x01\x02" * 1000}, "has no valid project name"),
         ({"direct_url__json": b"garbage"}, "Expecting value"),
-        ({"direct_url__json": b"[1]"}, "no object"),
-        ({"direct_url__json": b"null"}, "no object"),
+        ({"direct_url__json": b"[1]"}, "not a JSON object"),
+        ({"direct_url__json": b"null"}, "not a JSON object"),
         ({"direct_url__json": b"\xff\xfe"}, ""),
         ({"direct_url__json": b'{"url": "http://["}'}, "Invalid IPv6"),
     ],
@@ -419,7 +419,7 @@ def not_a_python(folder: Path) -> Path:
         (missing, "There is no Python at"),
         (not_executable, "cannot be started: Permission denied"),
         (lambda folder: folder, "cannot be started"),
-        (not_a_python, "is no Python that answers: oh dear"),
+        (not_a_python, "did not start as a Python interpreter: oh dear"),
     ],
     ids=["missing", "not executable", "a folder", "something else"],
 )
@@ -522,7 +522,7 @@ def test_read_only_reason_shows_the_pep_668_message(
     facts = replace(environment.interpreter, externally_managed=text)
     refusal = InstalledEnvironment(facts).read_only_reason()
     reason = "is managed by the operating system (PEP 668); use a virtual environment"
-    expected = f"{reason}. Its owner says: {message}" if message else reason
+    expected = f"{reason}. The system says: {message}" if message else reason
     assert refusal == f"{environment.interpreter.prefix} {expected}"
 
 
@@ -546,7 +546,8 @@ def test_frozen_conda_environment_is_refused(environment: InstalledEnvironment) 
     (environment.interpreter.prefix / "conda-meta").mkdir()
     (environment.interpreter.prefix / "conda-meta" / "frozen").touch()
     assert (
-        environment.read_only_reason() == f"{environment.interpreter.prefix} is frozen by its owner"
+        environment.read_only_reason()
+        == f"{environment.interpreter.prefix} was frozen by its owner, so nothing may be changed"
     )
 
 
@@ -584,7 +585,7 @@ def test_file_system_without_locks_is_refused(
     monkeypatch.setattr(fcntl, "flock", flock)
     refusal = environment.read_only_reason()
     assert refusal is not None
-    assert "lies on a file system without locks: nobody could be kept from" in refusal
+    assert "is on a file system without locks, so two programs could" in refusal
 
 
 def test_externally_managed_marker_added_later_is_noticed(
@@ -607,12 +608,12 @@ def test_fingerprint_changes_only_with_the_environment(
     assert environment.fingerprints() == before
     (site / "pea.pth").write_text("pea\n")
     with_a_path = environment.fingerprints()
-    assert _differing(before, with_a_path) == {"what runs at every start"}
+    assert _differing(before, with_a_path) == {"a file that runs each time Python starts"}
     site.chmod(0o700)
-    assert _differing(with_a_path, environment.fingerprints()) == {"the rights of its folders"}
+    assert _differing(with_a_path, environment.fingerprints()) == {"the permissions of a folder"}
     (environment.interpreter.prefix / "conda-meta").mkdir()
     (environment.interpreter.prefix / "conda-meta" / "frozen").touch()
-    assert "whether it may be changed" in _differing(with_a_path, environment.fingerprints())
+    assert "the protection against changes" in _differing(with_a_path, environment.fingerprints())
 
 
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> set[str]:

@@ -164,11 +164,11 @@ def test_transaction_with_an_unreadable_plan_is_shown_from_its_journal(
         (),
     )
     assert transaction.error == "its plan cannot be read"
-    folder.record(transaction_id, "ROLLED_BACK", error="it was cut off")
+    folder.record(transaction_id, "ROLLED_BACK", error="it was interrupted")
     (transaction,) = folder.transactions()
     assert (transaction.outcome, transaction.error) == (
         Outcome.ROLLED_BACK,
-        "it was cut off; its plan cannot be read",
+        "it was interrupted; its plan cannot be read",
     )
 
 
@@ -218,7 +218,7 @@ def test_torn_line_does_not_hide_later_records(folder: FolderJournal) -> None:
     folder.record(transaction_id, "INTENT")
     with (folder.folder(transaction_id) / "journal").open("ab") as file:
         file.write(b'{"v": 1, "n": 2, "t": "INST')
-    folder.record(transaction_id, "ROLLED_BACK", error="it was cut off")
+    folder.record(transaction_id, "ROLLED_BACK", error="it was interrupted")
     assert folder.steps(transaction_id) == ("PLAN", "INTENT", "ROLLED_BACK")
     (transaction,) = folder.transactions()
     assert transaction.outcome is Outcome.ROLLED_BACK
@@ -362,7 +362,7 @@ def test_commit_that_cannot_be_removed_blocks_rollback_until_it_can(
             folder.record(transaction_id, "COMMIT")
         assert "python -I -S" in caught.value.hint
         assert folder.steps(transaction_id) == ("PLAN",)
-        # Nothing may be put back while the other answer may be on the disk.
+        # Nothing may be rolled back while COMMIT may be on the disk.
         with pytest.raises(RollbackFailed):
             folder.record(transaction_id, "RB_BEGIN")
     folder.record(transaction_id, "RB_BEGIN")

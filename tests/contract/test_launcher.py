@@ -184,7 +184,7 @@ def test_second_transaction_is_refused_and_names_the_first(
     transaction_id = transactions.start(backend, plan)
     with monkeypatch.context() as patch:
         patch.setattr(process, "start", no_process)
-        with pytest.raises(EnvironmentBusy, match=r"seedshelf; begun \d\d:\d\d:\d\d UTC"):
+        with pytest.raises(EnvironmentBusy, match=r"seedshelf; started \d\d:\d\d:\d\d UTC"):
             transactions.start(backend, plan)
         with pytest.raises(EnvironmentBusy):
             transactions.apply_and_follow(backend, plan)
@@ -287,7 +287,7 @@ def test_cancelled_transaction_leaves_the_environment_unchanged(
     assert worker_kit.kit.tree() == before
     assert backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK
     assert ("INTENT" in backend.journal.steps(transaction_id)) == (stage is Stage.VERIFYING)
-    transactions.cancel(backend, transaction_id)  # as it was wished already
+    transactions.cancel(backend, transaction_id)  # a second request to cancel
     assert backend.environment.holder() is None
 
 
@@ -391,7 +391,7 @@ def test_following_an_interrupted_change_rolls_it_back(worker_kit: WorkerKit, st
         worker_kit.kit.backend, plan_upgrade(worker_kit.kit.backend, "seedshelf"), stage
     )
     assert transactions.running(worker_kit.backend) is None
-    with pytest.raises(PkgwidgetsError, match="it was cut off"):
+    with pytest.raises(PkgwidgetsError, match="it was interrupted"):
         transactions.follow(worker_kit.backend, transaction_id)
     assert worker_kit.kit.tree() == before
     assert worker_kit.backend.journal.transactions()[-1].outcome is Outcome.ROLLED_BACK

@@ -65,7 +65,7 @@ def test_unreadable_folder_index_is_reported(folder: Path) -> None:
     assert "cannot be read" in error.reason
     gone = LocalIndex((folder / "gone").as_uri()).releases_of(IndexQuery([PEA]))[PEA]
     assert isinstance(gone, IndexUnavailable)
-    assert gone.reason == "the folder is not there"
+    assert gone.reason == "the folder does not exist"
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_missing_index_marks_the_release_list_as_incomplete(
     pea = answers[PEA]
     assert isinstance(pea, ReleaseList)
     assert versions(pea) == ["2.0"]
-    assert "the folder is not there" in pea.stale_reason
+    assert "the folder does not exist" in pea.stale_reason
     assert isinstance(answers[POD], PkgwidgetsError)
 
 

@@ -200,7 +200,7 @@ def test_certificate_bundle_applies_to_the_check_and_to_uv(garden: Demo, tls: Gu
 def test_missing_certificate_bundle_is_reported(tls: Guard) -> None:
     access = NetworkSettings(certificates="/nowhere/at/all.pem")
     assert (
-        "certificates to trust cannot be read"
+        "trusted certificates cannot be read"
         in version_seen(IndexSources(indexes=(tls.url,), access=access))[0]
     )
 

@@ -185,7 +185,7 @@ def test_too_large_folder_is_refused_before_it_is_copied(
         real("1")
     assert str(raised.value).endswith(
         "work/a.ipynb' is not a valid notebook to rehearse: its folder holds more "
-        "than 2 GB, a/one alone 1.5 GB; move it to one of its own. Nothing was changed."
+        "than 2 GB, a/one alone 1.5 GB; move the notebook to its own folder. Nothing was changed."
     )
     assert list(place.iterdir()) == []
 
@@ -196,7 +196,9 @@ def test_folder_with_too_many_files_is_refused(garden: Demo, tmp_path: Path) -> 
     (tmp_path / "work").mkdir()
     for number in range(2):
         (tmp_path / "work" / f"{number}").touch()
-    with pytest.raises(InvalidRequest, match="more than 2 files; move it to one of its own"):
+    with pytest.raises(
+        InvalidRequest, match="more than 2 files; move the notebook to its own folder"
+    ):
         real("1")
 
 
@@ -207,7 +209,7 @@ def test_folder_larger_than_the_free_space_is_refused(
     (tmp_path / "work" / "data").write_bytes(bytes(5_000))
     free = SimpleNamespace(free=5_000)
     monkeypatch.setattr("shutil.disk_usage", lambda place: free)
-    with pytest.raises(InvalidRequest, match=r"5\.\d kB, and only 5\.0 kB are free in .*TMPDIR"):
+    with pytest.raises(InvalidRequest, match=r"5\.\d kB, but only 5\.0 kB are free in .*TMPDIR"):
         real("1")
     free.free = 10_000
     assert real("1")[0].text == "1"
@@ -251,7 +253,7 @@ def test_network_is_blocked_unless_allowed(real: Real, garden: Demo) -> None:
     away = "import socket; socket.create_connection(('192.0.2.1', 80), 0.2)"
     name = "socket.getaddrinfo('nowhere.invalid', 80)"
     udp = "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'', ('192.0.2.1', 9))"
-    refused = "OSError: [Errno 101] Network is unreachable: a rehearsal has none"
+    refused = "OSError: [Errno 101] Network is unreachable: a rehearsal has no network"
     cells = real(here, away, name, udp)
     assert cells[0].text == "200"
     assert [cell.error for cell in cells[1:]] == [refused] * 3
@@ -262,7 +264,7 @@ def test_network_is_blocked_unless_allowed(real: Real, garden: Demo) -> None:
 def test_cell_over_the_time_limit_is_stopped_and_the_rest_not_reached(real: Real) -> None:
     cells = real("1", "import time; time.sleep(60)", "2", limits=RunLimits(seconds=2))
     assert [cell.aborted for cell in cells] == [
-        "", "it had not ended within 2 seconds", "it was not reached",
+        "", "it did not finish within 2 seconds", "it was not reached",
     ]  # fmt: skip
 
 
@@ -414,7 +416,7 @@ def test_long_outputs_are_truncated_with_a_hash(real: Real) -> None:
 
 def test_endless_output_stops_at_the_time_limit(real: Real) -> None:
     (cell,) = real("while True: print('y' * 100_000)", limits=RunLimits(seconds=3))
-    assert cell.aborted == "it had not ended within 3 seconds"
+    assert cell.aborted == "it did not finish within 3 seconds"
     assert len(cell.text) < 1_001_000
 
 

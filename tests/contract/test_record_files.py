@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path
 
@@ -230,7 +231,9 @@ def test_flipped_byte_is_reported_as_damage(backend: Backend, garden: Demo) -> N
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    assert backend.records.damage(UNCHANGED) == ("seedshelf: seedshelf.py differs from RECORD",)
+    assert backend.records.damage(UNCHANGED) == (
+        "seedshelf: seedshelf.py differs from its hash in RECORD",
+    )
 
 
 @pytest.mark.parametrize(
@@ -255,14 +258,14 @@ def test_record_with_a_hostile_path_is_refused(
     (garden.site_packages / "raintable").mkdir()
     with record_of(garden).open("a") as file:
         file.write(f"{row},,\n")
-    with pytest.raises(EnvironmentRefused, match=r"RECORD of seedshelf-1\.4\.1\.dist-info names"):
+    with pytest.raises(EnvironmentRefused, match=r"RECORD of seedshelf-1\.4\.1\.dist-info lists"):
         backend.records.touched_paths(plan, None)
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", ",,\n", "__pycache__/a.pyc,,\n"])
 def test_empty_record_is_refused(backend: Backend, garden: Demo, text: str) -> None:
     record_of(garden).write_text(text)
-    with pytest.raises(EnvironmentRefused, match="has no RECORD: its files are unknown"):
+    with pytest.raises(EnvironmentRefused, match="has no RECORD, so its files are unknown"):
         backend.records.touched_paths(REMOVAL, None)
 
 
@@ -312,6 +315,58 @@ def test_record_rows_are_parsed_as_csv(tmp_path: Path) -> None:
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert hashes.pop("d.py") is not None
     assert hashes == {"a,b.txt": empty, "c.py": None, os.fsdecode(b"caf\xe9.py"): None}
+
+
+EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+SHA3 = "a7ffc6f8bf1ed76651c14756a061d662f580ff4de43b49fa82d80a4b80f8434a"
+EMPTY_SHA384 = "OLBgp1GsljhM2TJ-sbHjaiH9txEUvgdDTAzHv2P24donTt6_529l-9Ua0vFImLlb"
+
+
+@pytest.mark.parametrize(
+    ("hash_text", "expected"),
+    [
+        (f"sha256={EMPTY_SHA256}", ("sha256", EMPTY_SHA256)),
+        (f"sha256={EMPTY_SHA256.upper()}", ("sha256", EMPTY_SHA256)),
+        ("sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU=", ("sha256", EMPTY_SHA256)),
+        (f"sha384={EMPTY_SHA384}", ("sha384", base64.urlsafe_b64decode(EMPTY_SHA384).hex())),
+        ("sha3_256=p__G-L8e12ZRwUdWoGHWYvWA_03kO0n6gtgKS4D4Q0o", ("sha3_256", SHA3)),
+        ("md5=1B2M2Y8AsgTpgAmY7PhCfg", None),
+        ("sha1=2jmj7l5rSw0yVb_vlWAYkK_YBwk", None),
+        ("crc=0", None),
+        ("", None),
+    ],
+)
+def test_hash_of_any_strong_algorithm_is_read(
+    tmp_path: Path, hash_text: str, expected: tuple[str, str] | None
+) -> None:
+    info = tmp_path / "pea-1.dist-info"
+    info.mkdir()
+    (tmp_path / "pea.py").touch()
+    (info / "RECORD").write_text(f"pea.py,{hash_text},0\n")
+    (entry,) = record.entries(info)
+    assert entry.hash == expected
+    assert entry.matches(tmp_path / "pea.py")
+    (tmp_path / "pea.py").write_text("1")
+    assert entry.matches(tmp_path / "pea.py") is (expected is None)
+
+
+@pytest.mark.parametrize("digest", ["", "!", "47DEQ", EMPTY_SHA256[:-2], f"{EMPTY_SHA256}00"])
+def test_text_that_is_no_hash_matches_no_file(tmp_path: Path, digest: str) -> None:
+    info = tmp_path / "pea-1.dist-info"
+    info.mkdir()
+    (tmp_path / "pea.py").touch()
+    (info / "RECORD").write_text(f"pea.py,sha256={digest},0\n")
+    (entry,) = record.entries(info)
+    assert not entry.matches(tmp_path / "pea.py")
+
+
+def test_record_paths_may_begin_with_a_dot(tmp_path: Path) -> None:
+    info = tmp_path / "pea-1.dist-info"
+    info.mkdir()
+    (info / "RECORD").write_text("./pea/a.py,,\n././pea/b.py,,\n.\\pea\\c.py,,\n.hidden/d,,\n")
+    paths = ["pea/a.py", "pea/b.py", "pea/c.py", ".hidden/d"]
+    assert [entry.path for entry in record.entries(info)] == paths
+    assert [entry.path for entry in record.entries_in(info, {"pea"})] == paths[:3]
 
 
 @pytest.mark.parametrize(

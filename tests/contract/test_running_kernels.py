@@ -104,8 +104,10 @@ def test_loaded_packages_are_detected_from_mapped_libraries(
     process = start(Path(sys.executable), "kernel-5.json", code)
     plan = service.plan_upgrade("fast")
     assert [(kernel.process, kernel.loaded) for kernel in plan.kernels] == [(process, ("fast",))]
-    sentence = f"kernel-5 (process {process}) runs on this environment and has fast loaded"
-    assert f"{sentence}: restart it, too" in plan.warnings
+    sentence = (
+        f"Another kernel uses this environment: kernel-5 (process {process}). It has fast loaded"
+    )
+    assert f"{sentence}, so restart it too" in plan.warnings
     assert sentence in str(plan)
 
 
@@ -122,7 +124,7 @@ def test_loaded_packages_are_the_same_for_panel_and_server(
 ) -> None:  # fmt: skip
     """Versioned and replaced libraries count in any process of the kernel.
 
-    The panel asks for all kernels of the machine, a server for one that it started.
+    The panel lists all kernels of the machine, a server the one that it started.
     """
     for name, library in (("numbered", "libs/libpea.so.6"), ("replaced", "quick/_pea.so")):
         files: dict[str, str | bytes] = {library: b"not really", f"{name}.py": ""}
@@ -148,5 +150,5 @@ def test_kernel_without_loaded_packages_is_named_in_the_warnings() -> None:
     kernel = Kernel(process=7, connection_file="/run/kernel-7.json", loaded=())
     plan = plan_of(change_of("pea", "1", "2"))
     shared = replace(plan, kernels=(kernel,))
-    assert shared.id == plan.id  # it is the same plan, whoever runs beside it
-    assert shared.warnings[-1] == "kernel-7 (process 7) runs on this environment, too"
+    assert shared.id == plan.id  # running kernels do not change the id
+    assert shared.warnings[-1] == "Another kernel uses this environment: kernel-7 (process 7)"

@@ -447,7 +447,9 @@ def test_restore_verifies_every_path_afterwards(
             replace(source, target)
 
     monkeypatch.setattr(filesystem, "replace", lying)
-    assert real.save_point().restore() == (f"{real.path('lib/pea.py')}: it is not what it was",)
+    assert real.save_point().restore() == (
+        f"{real.path('lib/pea.py')}: its content was not restored",
+    )
 
 
 def test_restore_moves_new_files_to_the_trash(real: RealPlace) -> None:

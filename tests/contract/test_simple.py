@@ -284,7 +284,7 @@ def test_refused_connection_is_reported(empty_index_cache: None) -> None:
             SimpleIndex(index_selection.sources_for_url(f"http://127.0.0.1:{port}/simple/"))
         )
     assert isinstance(error, IndexUnavailable)
-    assert error.reason == "no connection"
+    assert error.reason == "the connection failed"
 
 
 def test_truncated_response_is_an_error(server: FakeServer, index: SimpleIndex) -> None:

@@ -125,7 +125,7 @@ def test_interrupted_change_is_rolled_back_by_recovery(kit: Kit, after: str) -> 
     assert kit.tree() == before
     assert (last_transaction(kit.backend).outcome, last_transaction(kit.backend).error) == (
         Outcome.ROLLED_BACK,
-        "it was cut off",
+        "it was interrupted",
     )
 
 

@@ -1,8 +1,8 @@
 """A model of power cuts: it traces file operations and yields every disk they may leave.
 
-A model of a weak file system. A file's content is durable after an fsync of the file, its name
-after an fsync of the folder; each operation that is not durable yet may be lost alone, in any
-order. Names and contents are separate, so that a link keeps what it is a link of.
+The model is a weak file system. A file's content is durable after an fsync of the file, its name
+after an fsync of the folder. Each operation that is not durable yet may be lost, alone and in any
+order. Names and contents are separate, so that a link keeps its content.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class Image:
 class Operation:
     """One operation: what it does to a disk, and what makes it durable.
 
-    `content` is the number whose fsync does, `folder` the folder whose fsync does; for a sync
-    these say what is synced, and `everything` is the sync of all.
+    It is durable after an fsync of the content with the number `content`, or of `folder`. In a
+    sync, these name what is synced; `everything` marks the sync of all.
     """
 
     what: str

@@ -5,8 +5,11 @@ The numbers are those of the research's list of twenty.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import sysconfig
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import distribution
@@ -22,8 +25,7 @@ from pkgwidgets.backends.sandbox.import_check import ImportCheckLimits, Subproce
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import PkgwidgetsError, StageFailed, VerificationFailed
 from pkgwidgets.core.events import Event
-from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
+from pkgwidgets.core.interfaces import Backend, no_report
 from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo, catalog
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -99,18 +101,15 @@ BAD = {
         WHILE_CHECKING,
         r"beanpoles 1\.2's module _bean cannot be imported \(ImportError",
     ),
-    "9 a file that RECORD does not list": (
-        bad_wheel(
-            files={"stray.py": ""},
-            record=lambda t: "".join(r for r in t.splitlines(True) if "stray" not in r),
-        ),
-        WHILE_CHECKING,
-        r"beanpoles: its wheel has the file 'stray\.py', which its RECORD does not list",
+    "9 a hash of another file in RECORD": (
+        bad_wheel(record=lambda t: re.sub(r"s\.py,sha256=[^,]*", "s.py,sha512=" + "0" * 128, t)),
+        WHILE_VERIFYING,
+        r"beanpoles: beanpoles\.py differs from its hash in RECORD",
     ),
     "10 wrong hash in RECORD": (
         bad_wheel(record=lambda t: t.replace("s.py,sha256=", "s.py,sha256=A")),
         WHILE_VERIFYING,
-        r"beanpoles: beanpoles\.py differs from RECORD",
+        r"beanpoles: beanpoles\.py differs from its hash in RECORD",
     ),
     "11 METADATA of another version": (
         bad_wheel(metadata=METADATA.format("beanpoles", "9")),
@@ -120,7 +119,7 @@ BAD = {
     "12 METADATA needs what the index does not say": (
         bad_wheel(kind=Misdescribed, requires=("nowhere>=1",)),
         WHILE_CHECKING,
-        "beanpoles needs nowhere>=1, but it is not installed",
+        "beanpoles requires nowhere>=1, but it is not installed",
     ),
     "12 METADATA of another project": (
         bad_wheel(metadata=METADATA.format("other", "1.2")),
@@ -130,17 +129,17 @@ BAD = {
     "13 a .pth file raises at every start": (
         bad_wheel(files={"beanpoles.pth": "import nothing_at_all\n"}),
         WHILE_CHECKING,
-        r"beanpoles\.pth fails at every start of Python \(ModuleNotFoundError",
+        r"beanpoles\.pth fails each time Python starts \(ModuleNotFoundError",
     ),
     "13 a .pth file ends every Python": (
         bad_wheel(files={"beanpoles.pth": "import sys; sys.exit(3)\n"}),
         WHILE_CHECKING,
-        r"beanpoles\.pth fails at every start of Python \(SystemExit: 3\)",
+        r"beanpoles\.pth fails each time Python starts \(SystemExit: 3\)",
     ),
     "13 a .pth file hangs every Python": (
         bad_wheel(files={"beanpoles.pth": "import time; time.sleep(60)\n"}),
         WHILE_CHECKING,
-        r"beanpoles\.pth fails at every start of Python \(it did not finish",
+        r"beanpoles\.pth fails each time Python starts \(it did not finish",
     ),
     "14 a .pth file shadows the standard library": (
         bad_wheel(files=SHADOW),
@@ -150,7 +149,7 @@ BAD = {
     "15 a command is gone that others run": (
         BuiltWheel(name="seedshelf", version="1.9", files={"seedshelf.py": ""}),
         WHILE_CHECKING,
-        "the command seedshelf would be gone, which shelfrunner runs",
+        "the command seedshelf, which shelfrunner runs, would be missing",
     ),
     "16 overwrites python": (
         bad_wheel(files={"{name}-{version}.data/data/bin/python": "#!/bin/sh\n"}),
@@ -160,17 +159,17 @@ BAD = {
     "16 overwrites the environment's own": (
         bad_wheel(files={"{name}-{version}.data/data/pyvenv.cfg": ""}),
         WHILE_CHECKING,
-        r"beanpoles would overwrite 'pyvenv\.cfg', which is not its own",
+        r"beanpoles would overwrite 'pyvenv\.cfg', which does not belong to it",
     ),
     "16 overwrites another's command": (
         bad_wheel(entry_points="[console_scripts]\nseedshelf = beanpoles:poles\n"),
         WHILE_CHECKING,
-        "beanpoles would overwrite 'bin/seedshelf', which is not its own",
+        "beanpoles would overwrite 'bin/seedshelf', which belongs to seedshelf",
     ),
     "17 overwrites another's file": (
         bad_wheel(files={"raintable.py": "class RainTable: pass\n"}),
         WHILE_CHECKING,
-        r"beanpoles would overwrite '.*raintable\.py', which is not its own",
+        r"beanpoles would overwrite '.*raintable\.py', which belongs to raintable",
     ),
     "18 for another Python": (
         bad_wheel(requires_python=">=4"),
@@ -180,7 +179,8 @@ BAD = {
     "20 breaks who does not depend on it": (
         bad_wheel(files={"beanpoles.pth": "import sys; sys.modules['random'] = None\n"}),
         WHILE_CHECKING,
-        r"with it frostcall cannot be imported \(ModuleNotFoundError: import of random halted",
+        r"frostcall cannot be imported with the new versions "
+        r"\(ModuleNotFoundError: import of random halted",
     ),
     "20 hides another's module": (
         bad_wheel(files={"frostcall/__init__.py": "raise ImportError('hidden')"}),
@@ -205,7 +205,8 @@ BAD = {
     "24 nothing of what it had": (
         BuiltWheel(name="beanpoles", version="1.2"),
         WHILE_CHECKING,
-        r"with it bedplanner cannot be imported \(ModuleNotFoundError: No module named 'beanpoles'",
+        r"bedplanner cannot be imported with the new versions "
+        r"\(ModuleNotFoundError: No module named 'beanpoles'",
     ),
     "25 writes into our folder": (
         bad_wheel(files={"{name}-{version}.data/data/.pkgwidgets/lock": ""}),
@@ -288,6 +289,81 @@ def test_record_rows_of_missing_files_are_dropped_by_uv(
     assert tree(prefix) == before
 
 
+def _as_hex(text: str) -> str:
+    """Spell the hashes of RECORD as uv_build did before 0.9."""
+
+    def hexed(match: re.Match[str]) -> str:
+        return "sha256=" + base64.urlsafe_b64decode(f"{match[1]}=").hex()
+
+    return re.sub(r"sha256=([^,]+)", hexed, text)
+
+
+def _with_hash(algorithm: str) -> Callable[[str], str]:
+    """Replace the hash of beanpoles.py by one of another algorithm."""
+    digest = base64.urlsafe_b64encode(hashlib.new(algorithm, POLES.encode()).digest())
+    return lambda text: re.sub(
+        r"s\.py,sha256=[^,]*", f"s.py,{algorithm}={digest.rstrip(b'=').decode()}", text
+    )
+
+
+SPELLINGS = {
+    "hashes in hex": _as_hex,
+    "padded hashes": lambda text: text.replace(",sha256=", ",SHA256=").replace("=,", "==,"),
+    "sha384": _with_hash("sha384"),
+    "blake2b": _with_hash("blake2b"),
+    "a weak hash": _with_hash("md5"),
+    "no hash": lambda text: re.sub(r"s\.py,sha256=[^,]*", "s.py,", text),
+    "no row": lambda text: "".join(row for row in text.splitlines(True) if "s.py" not in row),
+    "paths from here": lambda text: "".join(f"./{row}" for row in text.splitlines(True)),
+    "Windows line ends": lambda text: text.replace("\n", "\r\n"),
+}
+"""RECORD files that installers accept."""
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
+def test_record_may_be_spelled_in_any_way_that_installers_read(
+    backend: Backend, garden: Demo, tree: Oracle, spelling: Callable[[str], str]
+) -> None:
+    garden.index.publish(bad_wheel(record=spelling))
+    prefix = backend.environment.interpreter.prefix
+    before = tree(prefix)
+    done = apply.apply_plan(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
+    assert (garden.site_packages / "beanpoles.py").read_text() == POLES
+    assert backend.records.damage(done.plan) == ()
+    apply.apply_plan(backend, plan_undo(backend))
+    assert tree(prefix) == before
+
+
+def test_spelling_of_record_does_not_hide_damage(backend: Backend, garden: Demo) -> None:
+    for number, spell in enumerate((_as_hex, _with_hash("sha512"))):
+        version = f"1.{number + 2}"
+        wheel = MalformedWheel(
+            name="beanpoles", version=version, files={"beanpoles.py": POLES}, record=spell
+        )
+        garden.index.publish(wheel)
+        done = apply.apply_plan(backend, plan_upgrade(backend, "beanpoles", version=version))
+        (garden.site_packages / "beanpoles.py").write_text("def poles(*args): return 2\n")
+        problems = backend.records.damage(done.plan)
+        assert problems == ("beanpoles: beanpoles.py differs from its hash in RECORD",)
+
+
+def test_file_without_a_hash_is_compared_with_its_wheel(backend: Backend, garden: Demo) -> None:
+    garden.index.publish(bad_wheel(record=SPELLINGS["no row"]))
+    plan = plan_upgrade(backend, "beanpoles", version="1.2")
+    stage = backend.journal.folder("staged-by-test") / "stage"
+    backend.installer.stage(plan, stage, no_report)
+    names = [change.id for change in plan.changes]
+    assert backend.records.unhashed(names, stage) == {names[0]: ("beanpoles.py",)}
+    done = apply.apply_plan(backend, plan)
+    journal = (backend.journal.folder(done.id) / "journal").read_text()
+    assert re.search(r'"unverified": ?"beanpoles 1\.2 [0-9a-f]{64}"', journal)
+    assert backend.records.damage(plan, stage=stage) == ()
+    (garden.site_packages / "beanpoles.py").unlink()  # it may be a link into the installer's cache
+    (garden.site_packages / "beanpoles.py").write_text("")
+    (problem,) = backend.records.damage(plan, stage=stage)
+    assert problem == "beanpoles: beanpoles.py differs from its wheel"
+
+
 def test_wheel_member_with_dotdot_stays_inside_the_environment(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
@@ -317,7 +393,7 @@ def test_module_removed_by_an_upgrade_fails_the_check_of_a_dependent(
         BuiltWheel(name="user", version="1", files={"user.py": user}, requires=("pods",)),
     )
     before = tree(backend.environment.interpreter.prefix)
-    missing = r"with it user cannot be imported \(ModuleNotFoundError: No module named 'pods_extra'"
+    missing = r"user cannot be imported with the new versions \(ModuleNotFoundError: .*'pods_extra'"
     with pytest.raises(StageFailed, match=missing):
         apply.apply_plan(backend, plan_upgrade(backend, "pods"))
     assert tree(backend.environment.interpreter.prefix) == before
@@ -334,7 +410,7 @@ def test_indirect_dependents_are_in_the_import_check(backend: Backend, garden: D
     garden.index.withdraw("bedplanner")
     apply.apply_plan(backend, plan_uninstall(backend, "bedplanner"))
     apply.apply_plan(backend, plan_install(backend, "three"))
-    with pytest.raises(StageFailed, match="with it three cannot be imported"):
+    with pytest.raises(StageFailed, match="three cannot be imported with the new versions"):
         apply.apply_plan(backend, plan_upgrade(backend, "beanpoles"))
 
 
@@ -354,7 +430,7 @@ def test_distributions_of_the_same_namespace_are_in_the_import_check(
     apply.apply_plan(backend, plan_install(backend, "bed-north"))
     apply.apply_plan(backend, plan_install(backend, "bed-south==1"))
     before = tree(backend.environment.interpreter.prefix)
-    with pytest.raises(StageFailed, match=r"with it bed-north's module bed\.north cannot be"):
+    with pytest.raises(StageFailed, match=r"bed-north's module bed\.north cannot be"):
         apply.apply_plan(backend, plan_upgrade(backend, "bed-south"))
     assert tree(backend.environment.interpreter.prefix) == before
 
@@ -369,7 +445,7 @@ def test_uninstall_that_breaks_an_undeclared_dependent_is_refused(
     apply.apply_plan(backend, plan_install(backend, "bed-north"))
     apply.apply_plan(backend, plan_install(backend, "bed-south"))
     before = tree(backend.environment.interpreter.prefix)
-    with pytest.raises(StageFailed, match=r"with it bed-south's module bed\.s cannot be imported"):
+    with pytest.raises(StageFailed, match=r"bed-south's module bed\.s cannot be imported"):
         apply.apply_plan(backend, plan_uninstall(backend, "bed-north"))
     assert tree(backend.environment.interpreter.prefix) == before
 
@@ -380,13 +456,20 @@ def test_code_that_runs_at_startup_is_reported(backend: Backend, garden: Demo) -
     plan = plan_upgrade(backend, "beanpoles")
     assert plan.warnings == ()
     apply.apply_plan(backend, plan, events.append)
-    assert "beanpoles runs code at every start of Python: beanpoles.pth" in {e.text for e in events}
-    garden.index.publish(BuiltWheel(name="beanpoles", version="1.3", files={"beanpoles.py": POLES}))
-    warned = plan_upgrade(backend, "beanpoles")
-    assert warned.warnings == ("beanpoles runs code at every start: beanpoles.pth",)
-    assert warned.warnings[0] in str(warned)
-    assert "Beanpoles runs code at every start" in plan_html(warned)
-    assert plan_from_text(plan_to_text(warned)) == warned
+    text = "beanpoles adds a file that runs each time Python starts (beanpoles.pth)"
+    assert text in {event.text for event in events}
+
+
+def test_startup_file_that_was_there_before_is_not_reported(backend: Backend, garden: Demo) -> None:
+    files = {"beanpoles.py": POLES, "beanpoles.pth": "import beanpoles\n"}
+    for version in ("1.2.9", "1.3"):
+        events: list[Event] = []
+        garden.index.publish(BuiltWheel(name="beanpoles", version=version, files=files))
+        plan = plan_upgrade(backend, "beanpoles")
+        assert plan.warnings == ()
+        apply.apply_plan(backend, plan, events.append)
+        texts = {event.text for event in events}
+        assert any("each time Python starts" in text for text in texts) is (version == "1.2.9")
 
 
 def test_plugin_for_a_missing_package_does_not_fail_the_import_check(
@@ -469,7 +552,7 @@ def test_kernel_check_runs_only_for_kernel_packages() -> None:
         plan = plan_upgrade(kit.backend, name)
         kit.import_checker.no_kernel = "it is broken"
         kit.import_checker.kernel_checks = 0
-        done = apply.apply_plan(kit.backend, plan)  # as before, so nobody is blamed
+        done = apply.apply_plan(kit.backend, plan)  # as before, so no package is blamed
         assert done.outcome is Outcome.COMMITTED
         assert bool(kit.import_checker.kernel_checks) == tried
 
@@ -504,9 +587,9 @@ def test_file_without_hash_is_unverified_and_its_hash_is_recorded(
     garden.index.publish(replace(newest, is_hash_listed=False))
     unhashed = connect(garden.python, garden.index_url)
     plan = plan_upgrade(unhashed, "seedshelf")
-    assert plan.warnings == ("unverified: the index gives no hash of seedshelf",)
+    assert plan.warnings == ("The index gives no hash of seedshelf, so the files are not verified",)
     assert plan.warnings[0] in str(plan)
-    assert "Unverified: the index gives no hash" in plan_html(plan)
+    assert "The index gives no hash" in plan_html(plan)
     done = apply.apply_plan(unhashed, plan)
     journal = (unhashed.journal.folder(done.id) / "journal").read_text()
     assert re.search(r'"unverified": ?"seedshelf 1\.4\.2 [0-9a-f]{64}"', journal)

@@ -217,7 +217,7 @@ def test_recovery_works_without_a_readable_plan(
     assert interrupted.digest() == trees[0]
     (shown,) = interrupted.journal.transactions()
     assert shown.outcome.value == "rolled back"
-    assert shown.error == "it was cut off; its plan cannot be read"
+    assert shown.error == "it was interrupted; its plan cannot be read"
 
 
 def test_plan_with_a_flipped_byte_causes_no_exception(interrupted: TinyEnvironment) -> None:

@@ -116,7 +116,7 @@ def test_any_single_disk_error_leaves_a_known_state(
             assert error.reason == os.strerror(code).lower(), failed_calls
             assert error.path.startswith(str(env.prefix)), failed_calls
         else:
-            # A link that is refused is a copy; a hash that differs is a file that is put back.
+            # After a refused link the file is copied; a file with another hash is restored.
             assert error is None, (failed_calls, error)
         check_promise(env, error, trees)
     assert number > 60

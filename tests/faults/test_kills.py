@@ -17,6 +17,7 @@ from faults.tiny_environment import TinyEnvironment, run_and_kill
 
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import apply
 
 pytestmark = pytest.mark.usefixtures("without_sync")
@@ -66,6 +67,32 @@ def test_kill_at_any_file_operation_leaves_old_or_new_environment(
         assert recover_twice(env) == trees["COMMIT" in env.last_steps()], number
     assert number > 100
     assert env.digest() == trees[1]
+
+
+def create_with_a_shared_file(prefix: Path) -> TinyEnvironment:
+    """Create an environment in which pod owns a file that the new pea has no more."""
+    env = TinyEnvironment.create(prefix)
+    files = {"pea/gone.py": "only in the old one\n", "pod.py": ""}
+    env.installer.put(BuiltWheel(name="pod", version="1.0", files=files), requested=True)
+    return env
+
+
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_kill_while_a_shared_file_is_put_back_leaves_old_or_new_environment(
+    tmp_path: Path, every: int
+) -> None:
+    env = create_with_a_shared_file(tmp_path / "env")
+    old = env.digest()
+    env.upgrade()
+    new = env.digest()
+    assert (env.prefix / "lib/pea/gone.py").read_text() == "only in the old one\n"
+    for number in count(1, every):
+        env = create_with_a_shared_file(tmp_path / "env")
+        if not run_and_kill(env.upgrade, f"operation#{number}"):
+            break
+        assert recover_twice(env) == (new if "COMMIT" in env.last_steps() else old), number
+    assert number > 100
+    assert env.digest() == new
 
 
 @pytest.fixture
@@ -164,7 +191,7 @@ class CorruptingInstaller:
             path.chmod(self._chance.choice([0o600, 0o755, 0o444]))
             return
         if how == "in place" and path.suffix != ".pth":
-            return  # nobody writes modules in place: they are linked, not copied
+            return  # modules are not written in place: they are linked, not copied
         if how != "in place" and (path.is_file() or path.is_symlink()):
             path.unlink()
         if how in ("empty", "garbage", "in place"):

@@ -31,6 +31,19 @@ class Mutation:
 
 
 MUTATIONS = {
+    "a leftover is not in the save point": Mutation(
+        file="backends/environment/record_files.py",
+        code="                old.update(*map(_leftover_paths, release.leftovers))\n",
+        instead="",
+        test="cases/test_env_leftover_dist_info.py::test_failed_upgrade_restores_a_leftover",
+    ),
+    "a requirement in an old spelling is no limit": Mutation(
+        file="core/dependency_graph.py",
+        code="return read_requirement(text) or read_old_requirement(text)",
+        instead="return read_requirement(text)",
+        test="cases/test_env_cap_spelled_the_old_way.py"
+        "::test_upgrade_stays_below_an_old_limit[torchlight (1.5)-1.5]",
+    ),
     "killed: the old files are not put back": Mutation(
         file="operations/recovery.py",
         code="differences = save_point.restore()",
@@ -112,6 +125,74 @@ MUTATIONS = {
         instead="save_point.save(paths)",
         test="faults/test_cancel.py"
         "::test_cancellation_during_saving_leaves_the_environment_unchanged",
+    ),
+    "shared files: the installer's removal stands": Mutation(
+        file="operations/apply.py",
+        code="save_point.put_back(shared) or ",
+        instead="",
+        test="faults/test_shared_files.py::test_one_owner_leaves_while_another_is_upgraded",
+    ),
+    "shared files: code is overwritten, too": Mutation(
+        file="backends/environment/shared_files.py",
+        code="or (owners and not self.matters(str(path)))",
+        instead="or owners",
+        test="faults/test_shared_files.py"
+        "::test_file_that_matters_with_two_contents_names_both_owners[a module]",
+    ),
+    "shared files: an undo overwrites another's": Mutation(
+        file="operations/apply.py",
+        code="        backend.records.raise_if_owned(plan, undone.differing())\n",
+        instead="",
+        test="faults/test_shared_files.py"
+        "::test_undo_does_not_overwrite_the_code_of_a_later_install",
+    ),
+    "edited files: they are not kept": Mutation(
+        file="operations/apply.py",
+        code=" or save_point.keep_beside(copies)",
+        instead="",
+        test="faults/test_edited_files.py"
+        "::test_edited_configuration_is_named_and_kept_and_the_undo_is_exact[2.0]",
+    ),
+    "edited files: a rollback leaves the kept ones": Mutation(
+        file="operations/apply.py",
+        code="    paths |= {*copies.values()}\n",
+        instead="",
+        test="faults/test_edited_files.py"
+        "::test_edited_configuration_is_named_and_kept_and_the_undo_is_exact[2.0]",
+    ),
+    "failed install: unpacked data stays": Mutation(
+        file="backends/environment/record_files.py",
+        code=" | self._unpacking_folders(staged)",
+        instead="",
+        test="faults/test_edited_files.py::test_unpacked_data_of_a_failed_install_is_removed",
+    ),
+    "links: the target's content is not saved": Mutation(
+        file="backends/store/savepoint.py",
+        code='if row["type"] == "link" and self._leads_outside(path):',
+        instead="if False:",
+        test="contract/test_savepoint_links.py"
+        "::test_link_whose_target_is_lost_is_restored_with_its_content[cleaned]",
+    ),
+    "moved library: commands go to another folder": Mutation(
+        file="backends/environment/record_paths.py",
+        code=" or _detour_reason(row.path, live, live_folder)",
+        instead="",
+        test="faults/test_places.py"
+        "::test_command_that_the_installer_would_put_elsewhere_is_refused",
+    ),
+    "read-only folder: it is found while installing": Mutation(
+        file="backends/environment/record_paths.py",
+        code="        if not _is_writable(folder):\n",
+        instead="        if False:\n",
+        test="faults/test_places.py"
+        "::test_read_only_folder_of_a_package_is_named_before_anything_changes[uninstall]",
+    ),
+    "import check: credentials are inherited": Mutation(
+        file="backends/processes/process.py",
+        code='return not is_secret and redact(f"{name}={value}") == f"{name}={value}"',
+        instead="return True",
+        test="contract/test_import_surroundings.py"
+        "::test_modules_see_the_variables_of_the_asking_process_without_credentials",
     ),
     "upgraded ourselves: what is imported late is of the other version": Mutation(
         file="backends/worker/code_snapshot.py",

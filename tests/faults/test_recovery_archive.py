@@ -105,10 +105,12 @@ def test_archive_rolls_back_an_interrupted_change(
     assert interrupted.digest() == trees[1]
     transaction_id = interrupted.journal.ids()[-1]
     tool = archive_path(interrupted)
-    message = f"Transaction {transaction_id} was rolled back: the environment is the old one."
+    message = (
+        f"The interrupted change {transaction_id} was rolled back. The environment is unchanged."
+    )
     assert run(tool) == (0, message)
     assert (interrupted.digest(), interrupted.leftovers()) == (trees[0], [])
-    assert interrupted.journal.transactions()[0].error == "it was cut off"
+    assert interrupted.journal.transactions()[0].error == "it was interrupted"
 
 
 def test_archive_works_after_the_environment_was_moved(
@@ -136,7 +138,7 @@ def test_archive_keeps_a_committed_transaction(tmp_path: Path, trees: tuple[str,
     env = TinyEnvironment.create(tmp_path / "env")
     assert run_and_kill(env.upgrade, "COMMIT:synced")
     transaction_id = env.journal.ids()[-1]
-    message = f"Transaction {transaction_id} was complete: the environment is the new one."
+    message = f"The interrupted change {transaction_id} was already complete. It is kept."
     assert run(archive_path(env)) == (0, message)
     assert (env.digest(), env.leftovers()) == (trees[1], [])
 
@@ -147,7 +149,10 @@ def test_archive_ends_a_transaction_that_changed_nothing(
     env = TinyEnvironment.create(tmp_path / "env")
     assert run_and_kill(env.upgrade, "LOCKED:synced")
     transaction_id = env.journal.ids()[-1]
-    message = f"Transaction {transaction_id} had changed nothing: the environment is the old one."
+    message = (
+        f"The interrupted change {transaction_id} had not changed any file. "
+        "The environment is unchanged."
+    )
     assert run(archive_path(env)) == (0, message)
     assert (env.digest(), env.last_steps()[-1]) == (trees[0], "ABORTED")
 
@@ -213,7 +218,7 @@ def test_archive_reports_an_unknown_journal_format(
     before = interrupted.digest()
     code, output = run(archive_path(interrupted))
     assert (code, interrupted.digest()) == (1, before)
-    assert "another version of pkgwidgets wrote it" in output
+    assert "another version of pkgwidgets wrote " in output
     with (
         pytest.raises(RollbackFailed, match="another version"),
         interrupted.environment.locked("x"),

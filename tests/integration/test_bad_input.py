@@ -225,7 +225,7 @@ def test_invalid_version_is_refused(service: PackageService, door: str, version:
 def test_version_without_exactly_one_name_is_refused(
     service: PackageService, names: list[str] | None
 ) -> None:
-    with pytest.raises(InvalidRequest, match="a version needs exactly one name"):
+    with pytest.raises(InvalidRequest, match="a version can be given for one package only"):
         service.plan_upgrade(names, "1.0")
 
 
@@ -249,7 +249,7 @@ def test_user_input_never_becomes_an_installer_option(
         service.plan_upgrade("seedshelf", text, allow="self")
     options = {argument for argument in installer.arguments if argument.startswith("-")}
     assert options == {
-        "--dry-run", "--only-binary", "--python", "--no-config", "-r", "-c", "--output-format",
+        "--dry-run", "--only-binary", "--python", "--config-file", "-r", "-c", "--output-format",
     }  # fmt: skip
 
 
@@ -273,7 +273,7 @@ def test_requirement_with_more_than_name_and_versions_is_refused(
 def test_invalid_allow_value_is_refused(service: PackageService, door: str, allow: object) -> None:
     with pytest.raises(InvalidRequest) as caught:
         getattr(service, door)("seedshelf", allow=allow)
-    assert caught.value.reason == "one of self, dependencies, all is wanted"
+    assert caught.value.reason == "use one of self, dependencies, all"
 
 
 @pytest.mark.parametrize("transaction_id", ["", "x", "../x", "/etc/passwd", 1, b"x", []], ids=short)
@@ -356,7 +356,7 @@ def test_distribution_with_an_invalid_name_is_an_error_row(
     stranger(f"Name: {name}\nVersion: 1.0")
     row = service.get_packages().loc["stranger"]
     assert row["status"] == "error"
-    assert "METADATA names no project" in row["error"]
+    assert "METADATA has no valid project name" in row["error"]
 
 
 @pytest.mark.parametrize("version", NO_VERSIONS, ids=short)

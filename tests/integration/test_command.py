@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 REFUSED = ["install", "--index-url=x"]
-"""What is refused before anything is begun."""
+"""Arguments that are refused before anything starts."""
 
 
 _WHEN_ALL_IS_DONE = f"""

@@ -230,7 +230,7 @@ def test_demo_record_files_match_those_of_uv(
     for rows in (ours, theirs):
         rows.pop(script, None)  # names its own interpreter
     if stem.partition("-")[0] in catalog.DEPENDENCIES:
-        del theirs[f"{stem}.dist-info/REQUESTED"]  # here it was asked for
+        del theirs[f"{stem}.dist-info/REQUESTED"]  # here it was requested
     assert ours == theirs
 
 

@@ -119,6 +119,7 @@ def test_upgrade_of_some_and_of_all_packages_is_planned(panel: PackagePanel) -> 
     assert changes(panel) == [("frostcall", "1.9.3", "2.0.0"), ("seedshelf", "1.4.1", "1.4.2")]
     click(panel.table, type="plan", names=None)
     assert len(planned(panel)["changes"]) == 7
+    assert planned(panel)["summary"] == "7 changes: 7 upgrades (2 major)"
     assert panel.plan_view.plan["cell"] == "service.upgrade_all_packages()"
 
 
@@ -203,7 +204,7 @@ def test_impossible_version_does_not_offer_to_change_more_packages(panel: Packag
 def test_uninstall_can_include_dependent_packages(panel: PackagePanel) -> None:
     click(panel.table, type="uninstall", names=["sundrift"])
     assert panel.wait(60)
-    assert panel.plan_view.error.startswith("sundrift cannot go: bedplanner needs it.")
+    assert panel.plan_view.error.startswith("Cannot uninstall sundrift: bedplanner requires it.")
     click(panel.plan_view, type="unlock")
     assert sorted(changes(panel)) == [("bedplanner", "2.1.0", ""), ("sundrift", "1.0.4", "")]
     click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
@@ -269,7 +270,7 @@ def test_row_details_show_relations_size_and_versions(
     assert rain["size"].endswith(" bytes")
     assert [(option["version"], option["note"], option["pick"]) for option in rain["versions"]] == [
         ("3.1.0", "latest", False),
-        ("2.4.0", "newest that fits", True),
+        ("2.4.0", "compatible", True),
         ("2.0.0", "installed", False),
     ]
     assert details["bedplanner"]["requires"] == ["beanpoles", "sundrift"]
@@ -330,14 +331,14 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     click(panel.table, type="history")
     entries = panel.history_view.entries
     assert [(e["outcome"], e["undo"]) for e in entries] == [
-        ("rolled back", False),
-        ("committed", True),
-        ("committed", True),
+        ("rolled back", ""),
+        ("committed", "Undo"),
+        ("committed", "Undo"),
     ]
     assert "libharvest.so.5" in entries[0]["error"]
     assert all(e["seconds"] > 0 and e["who"] for e in entries)
     click(panel.history_view, type="log", id=entries[0]["id"])
-    assert "checking beside the environment" in panel.history_view.logs[entries[0]["id"]]
+    assert "checking the new versions" in panel.history_view.logs[entries[0]["id"]]
 
     click(panel.history_view, type="undo", id=entries[2]["id"])
     assert changes(panel) == [("seedshelf", "1.4.2", "1.4.1")]
@@ -346,8 +347,22 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     assert panel.wait(60)
     assert installed(panel)["seedshelf"] == "1.4.1"
     newest, *_, oldest = panel.history_view.entries
-    assert (newest["takes_back"], newest["undo"]) == (True, True)
-    assert (oldest["undone"], oldest["undo"]) == (True, False)
+    assert (newest["direction"], newest["undo"]) == ("undo", "Redo")
+    assert panel.task_view.task["outcome"]["text"] == "Undone. seedshelf 1.4.2 → 1.4.1."
+    assert panel.task_view.task["outcome"]["undo"] == "Redo"
+    assert (oldest["undone"], oldest["undo"]) == (True, "")
+    click(panel.history_view, type="undo", id=newest["id"])
+    assert planned(panel)["title"] == "Redo: seedshelf"
+    click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
+    assert panel.wait(60)
+    assert panel.task_view.task["outcome"]["text"] == "Redone. seedshelf 1.4.1 → 1.4.2."
+    assert panel.task_view.task["outcome"]["undo"] == "Undo"
+    newest, undo, *_, oldest = panel.history_view.entries
+    assert [(e["direction"], e["undone"]) for e in (newest, undo, oldest)] == [
+        ("redo", False),
+        ("undo", True),
+        ("", False),
+    ]
     click(panel.history_view, type="close")
     assert panel.history_view.entries is None
 

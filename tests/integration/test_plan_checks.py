@@ -73,7 +73,7 @@ def panel(service: PackageService) -> Iterator[PackagePanel]:
 
 
 def test_plan_notes_are_shown_as_warnings(service: PackageService) -> None:
-    noted = replace(service.plan_upgrade("seedshelf"), notes=("cell 1 of a.ipynb fails, too",))
+    noted = replace(service.plan_upgrade("seedshelf"), notes=("Cell 1 of a.ipynb fails, too",))
     view = plan_view.PlanView(lambda message: None)
     view.show("All", noted, "")
     assert view.plan["warnings"] == ["Cell 1 of a.ipynb fails, too."]
@@ -97,7 +97,7 @@ def test_plan_is_ready_before_its_impact_is_known(
     gate.set()
     assert panel.wait(60)
     shown_impact = panel.plan_view.impact
-    assert shown_impact["text"] == "1 cell would break."
+    assert shown_impact["text"] == "1 cell would fail."
     assert [(row["cell"], row["severity"]) for row in shown_impact["rows"]] == [
         ("In [3]", "breaks"),
         ("In [4]", "none"),
@@ -141,7 +141,7 @@ def test_plan_can_be_applied_without_griffe(
     click(panel.table, type="plan", names=["frostcall"])
     assert panel.wait(60)
     assert panel.plan_view.impact["text"] == (
-        "Which cells use what changes is not known. "
+        "The cells that use changed packages are unknown. "
         'An impact needs griffe: `pip install "pkgwidgets[impact]"`.'
     )
     assert (panel.plan_view.state, panel.plan_view.error) == ("ready", "")
@@ -158,7 +158,7 @@ def test_impact_analysis_with_a_large_download_is_only_offered(
     click(panel.table, type="plan", names=["frostcall"])
     assert panel.wait(60)
     assert panel.plan_view.impact["state"] == "offered"
-    assert "1.6 kB have to be fetched" in panel.plan_view.impact["text"]
+    assert "1.6 kB must be fetched" in panel.plan_view.impact["text"]
     click(panel.plan_view, type="look")
     assert panel.wait(60)
     assert panel.plan_view.impact["state"] == "done"
@@ -188,8 +188,11 @@ def test_rehearsal_shows_progress_and_results(
     assert (seen[0]["state"], seen[0]["fraction"]) == ("running", 0.25)
     rehearsal = panel.plan_view.rehearsal
     assert (rehearsal["state"], rehearsal["kind"], rehearsal["broken"]) == ("done", "bad", True)
-    assert rehearsal["text"] == "1 of 2 cells would break; 1 stays the same. Nothing was changed."
-    assert rehearsal["note"] == "Changes that are not saved were left out."
+    assert (
+        rehearsal["text"]
+        == "1 of 2 cells would have a different output; 1 would stay the same. Nothing was changed."
+    )
+    assert rehearsal["note"] == "Unsaved changes were not included."
     (different,) = rehearsal["cells"]
     assert (different["before"], different["after"]) == ("1", "2")
     assert (different["verdict"], different["bad"]) == ("different output", True)
@@ -259,7 +262,7 @@ def test_plan_without_breaking_upgrades_replaces_the_full_plan(
     click(panel.plan_view, type="survive", path=str(notebook))
     assert panel.wait(60)
     now = panel.plan_view.plan
-    assert (now["title"], now["whole"]) == ("Upgrade all that report.ipynb survives", False)
+    assert (now["title"], now["whole"]) == ("Upgrade without breaking report.ipynb", False)
     assert now["cell"] == f"service.upgrade_all_packages(notebooks=[{str(notebook)!r}])"
     assert panel.plan_view.rehearsal["text"].startswith(
         "report.ipynb runs with this plan as it does"

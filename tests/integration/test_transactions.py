@@ -234,7 +234,7 @@ def test_file_owned_by_two_distributions_is_not_uninstalled(
     apply.apply_plan(backend, plan_install(backend, "pea"))
     apply.apply_plan(backend, plan_install(backend, "pod"))
     before = tree(backend.environment.interpreter.prefix)
-    with pytest.raises(EnvironmentRefused, match=r"pea owns 'both\.py', too"):
+    with pytest.raises(EnvironmentRefused, match=r"pea has the same file 'both\.py'"):
         apply.apply_plan(backend, plan_uninstall(backend, "pod"))
     assert tree(backend.environment.interpreter.prefix) == before
 

@@ -79,8 +79,8 @@ test("a page without Jupyter's data, or with a broken one, has no configuration"
 });
 
 test("what a restart would lose is said in a sentence", () => {
-  assert.equal(lossText({}), "Looking for what you would lose…");
-  assert.equal(lossText({ variables: [] }), "You would lose no variable.");
-  assert.equal(lossText({ variables: ["a"], more: 0 }), "You would lose a.");
-  assert.equal(lossText({ variables: ["a", "b"], more: 3 }), "You would lose a, b and 3 more.");
+  assert.equal(lossText({}), "Looking for variables that would be lost…");
+  assert.equal(lossText({ variables: [] }), "No variables would be lost.");
+  assert.equal(lossText({ variables: ["a"], more: 0 }), "This variable would be lost: a.");
+  assert.equal(lossText({ variables: ["a", "b"], more: 3 }), "These variables would be lost: a, b and 3 more.");
 });

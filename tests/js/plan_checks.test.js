@@ -22,7 +22,7 @@ test("no line is marked that the kernel did not name", () => {
 test("both outputs are shown whole, and an empty one is named so", () => {
   const [, before, after] = comparedCell({ ...CELL, after: "", changed_after: [] }).querySelectorAll("pre");
   assert.equal(before.textContent, CELL.before);
-  assert.equal(after.textContent, "nothing");
+  assert.equal(after.textContent, "no output");
 });
 
 test("a cell says what became of it, and a regression stands out", () => {
@@ -32,7 +32,7 @@ test("a cell says what became of it, and a regression stands out", () => {
   assert.ok(!badge({ ...CELL, bad: false }).matches(".pkgw-s-breaks"));
 });
 
-const RESULT = { kind: "bad", text: "1 of 1 cell would break.", cells: [CELL], broken: true };
+const RESULT = { kind: "bad", text: "1 of 1 cell would fail.", cells: [CELL], broken: true };
 
 test("a plan without breaking upgrades is offered where something breaks and the plan is whole", () => {
   const offers = (found, whole) => rehearsalNodes(found, whole, () => {})[0].querySelectorAll("button").length;
@@ -43,22 +43,22 @@ const use = (cell, severity) => ({ cell: `In [${cell}]`, package: "pea", name: "
 
 test("what breaks is shown at once, what fits is folded away", () => {
   const rows = [use(1, "breaks"), use(2, "none"), use(3, "indirect")];
-  const [sentence, first, fold, rest] = impactNodes({ state: "done", text: "1 cell would break.", rows }, () => {});
-  assert.equal(sentence.textContent, "This notebook: 1 cell would break.");
+  const [sentence, first, fold, rest] = impactNodes({ state: "done", text: "1 cell would fail.", rows }, () => {});
+  assert.equal(sentence.textContent, "This notebook: 1 cell would fail.");
   assert.deepEqual(first.querySelectorAll("th.pkgw-place").map((node) => node.textContent), ["In [1]"]);
   assert.equal(fold.textContent, "2 more");
   assert.equal(rest.hidden, true);
-  assert.match(rest.textContent, /fits.*<gone>/);
+  assert.match(rest.textContent, /unaffected.*<gone>/);
 });
 
 test("of many findings four are shown at once", () => {
   const rows = [1, 2, 3, 4, 5, 6].map((cell) => use(cell, "breaks"));
-  const [, first, fold] = impactNodes({ state: "done", text: "6 cells would break.", rows }, () => {});
+  const [, first, fold] = impactNodes({ state: "done", text: "6 cells would fail.", rows }, () => {});
   assert.equal(first.querySelectorAll("th.pkgw-place").length, 4);
   assert.equal(fold.textContent, "2 more");
 });
 
 test("a dear look is only offered", () => {
-  const [sentence] = impactNodes({ state: "offered", text: "To tell, 300 MB have to be fetched" }, () => {});
-  assert.equal(sentence.textContent, "This notebook: to tell, 300 MB have to be fetched. Look");
+  const [sentence] = impactNodes({ state: "offered", text: "To find cells that would fail, 300 MB must be fetched." }, () => {});
+  assert.equal(sentence.textContent, "This notebook: to find cells that would fail, 300 MB must be fetched. Analyze");
 });

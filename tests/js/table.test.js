@@ -5,9 +5,9 @@ import { test } from "node:test";
 
 import { link, names, rowCells } from "../../pkgwidgets/widgets/static/table/cells.js";
 import { placeAt, topOf } from "../../pkgwidgets/widgets/static/table/grid.js";
-import { age, CHIPS, COLUMNS, completeRow, emptyText, matches, rowOrder, suggestedVersion } from "../../pkgwidgets/widgets/static/table/rows.js";
+import { CHIPS, COLUMNS, completeRow, emptyText, matches, rowOrder, suggestedVersion } from "../../pkgwidgets/widgets/static/table/rows.js";
 
-const LABELS = { upgrade: "Upgrade", explain: "Blocked…", retry: "Retry" };
+const LABELS = { upgrade: "Upgrade", explain: "Why blocked?", retry: "Retry" };
 const row = (sent) => completeRow({ name: "pea", version: "1.0", ...sent }, LABELS);
 const column = (key) => COLUMNS.find((each) => each.key === key);
 const sorted = (rows, key, dir = 1) => rows.toSorted(rowOrder({ column: column(key), dir })).map(({ name }) => name);
@@ -61,15 +61,31 @@ test("an empty list says why", () => {
   assert.equal(emptyText([], {}, false), "No packages.");
   assert.equal(emptyText([row({})], checked, false), "No package matches.");
   assert.equal(emptyText([row({})], {}, true), "Not checked for updates yet.");
-  assert.equal(emptyText([row({})], checked, true), "Everything is up to date.");
-  assert.equal(emptyText([row({ error: "no" }), row({})], checked, true), "No update is known; 1 of 2 could not be checked.");
+  assert.equal(emptyText([row({ bump: "minor" })], { ...checked, busy: "…" }, true), "No package matches.");
   assert.equal(emptyText([row({ bump: "minor" })], checked, true), "No package matches.");
 });
 
-test("an age is told in the unit of which there are two", () => {
-  const day = 86_400;
-  const told = [0, 30, 150, 9 * day, 15 * day, 800 * day].map((since) => age(since && 1e9 - since, 1e9));
-  assert.deepEqual(told, ["", "moments", "2 min", "9 days", "2 weeks", "2 years"]);
+test("everything is up to date only if the latest version of every package is known", () => {
+  const checked = { checked: "2026-03-01" };
+  const known = row({ latest: "1.0" });
+  const textOf = (...rows) => emptyText(rows, checked, true);
+  assert.equal(textOf(known, row({ origin: "editable" })), "Everything is up to date.");
+  assert.equal(textOf(known, row({})), "No updates are known. The latest version of 1 of 2 packages is unknown.");
+  assert.equal(textOf(row({ error: "no answer" })), "No updates are known. The latest version of 1 of 1 package is unknown.");
+  assert.match(textOf(known, row({ latest: "1.0", error: "as of 3 hours ago" })), /^No updates are known/);
+  assert.equal(textOf(row({ latest: "1.0", status: "error", error: "an upgrade failed" })), "Everything is up to date.");
+  assert.equal(emptyText([known], { ...checked, busy: "…" }, true), "Checking for updates…");
+});
+
+test("a failed upgrade of an intact package is called so, with the reason on hover", () => {
+  const failed = cellOf(row({ status: "error", error: "it cannot be imported", action: "upgrade", label: "Retry" }), "action");
+  assert.deepEqual([failed.querySelector("span").textContent, failed.querySelector("span").title], ["upgrade failed", "it cannot be imported"]);
+  const unknown = cellOf(row({ error: "no answer", action: "retry" }), "action");
+  assert.equal(unknown.querySelector("span").textContent, "no answer");
+});
+
+test("the button of a blocked row names the package", () => {
+  assert.equal(cellOf(row({ action: "explain" }), "action").querySelector("button").ariaLabel, "Why blocked? pea");
 });
 
 test("the marked version is suggested, else the first", () => {

@@ -82,7 +82,7 @@ def test_impact_frame_is_sorted_by_severity(beds: PackageService, tmp_path: Path
     assert rows(frame) == [
         (4, "bed.old_size", "old_size is not in bed 2.0", "breaks"),
         (3, "bed.dig", "the default of width of dig is 2 in bed 2.0, not 1", "changes"),
-        (5, "", "this cell is no Python: what it uses is not known", "unknown"),
+        (5, "", "this cell is not Python, so the names that it uses are unknown", "unknown"),
         (1, "gardens", "through Fine_Garden, which depends on it", "indirect"),
         (1, "bed", "", "none"),
         (2, "bed.SIZE", "", "none"),
@@ -113,10 +113,10 @@ def test_impact_frame_is_sorted_by_severity(beds: PackageService, tmp_path: Path
         (["import bed\nbed.water(1)"], []),
         (["import bed\nbed.water(1, **options)"], []),
         (["import bed\nbed.rake(1, 2)"],
-         ["1 bed.rake: rake takes 1 values by place in bed 2.0, not 2"]),
+         ["1 bed.rake: rake accepts 1 positional argument in bed 2.0, not 2"]),
         (["import bed\nbed.rake(*two)"], []),
         (["import bed\nr = bed.Row('pea')", "r.harvest()"],
-         ["1 bed.Row: Row needs a value for variety in bed 2.0",
+         ["1 bed.Row: Row requires an argument for variety in bed 2.0",
           "2 bed.Row().harvest: harvest is not in bed 2.0"]),
         (["from bed import Row\nRow('pea', variety='a', spacing=3).thin()"],
          ["1 bed.Row: Row has no parameter spacing in bed 2.0",
@@ -232,7 +232,7 @@ def test_impact_without_griffe_is_refused_before_any_download(
 
 
 def test_impact_outside_a_kernel_requires_a_notebook() -> None:
-    with pytest.raises(InvalidRequest, match="Name the notebook"):
+    with pytest.raises(InvalidRequest, match="Give the path of a notebook"):
         impact.executed_cells()
 
 

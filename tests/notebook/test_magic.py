@@ -66,7 +66,7 @@ def test_updates_returns_the_frame_of_the_service(
         ("plan raintable --allow all", "raintable 2.0.0 → 3.1.0, allotboard 1.40.0 → 1.67.0"),
         ("plan frostcall --version 2.0.0", "frostcall 1.9.3 → 2.0.0"),
         ("plan --install 'seedshelf >= 1.4.2'", "seedshelf 1.4.1 → 1.4.2"),
-        ("plan --uninstall frostcall", "frostcall 1.9.3 (removed)"),
+        ("plan --uninstall frostcall", "frostcall 1.9.3 (uninstalled)"),
     ],
 )
 def test_plan_returns_a_plan_that_can_be_applied(
@@ -97,7 +97,7 @@ def test_upgrade_history_and_undo_restore_the_environment(
 
 
 def test_upgrade_without_names_needs_all(shell: InteractiveShell, service: PackageService) -> None:
-    with pytest.raises(InvalidRequest, match="`--all` for everything"):
+    with pytest.raises(InvalidRequest, match="`--all` to upgrade all packages"):
         run_line(shell, "upgrade")
     run_line(shell, "uninstall harvestscale --yes")
     frame = run_line(shell, "upgrade --all")
@@ -212,7 +212,7 @@ def test_help_is_printed(shell: InteractiveShell, capsys: pytest.CaptureFixture[
     assert run_line(shell, "--help") is None
     shown = capsys.readouterr().out
     for verb in grammar.verbs(magic=True):
-        assert f"\n    {verb} " in shown
+        assert f"\n  {verb} " in shown
     assert "demo" not in shown
     assert run_line(shell, "upgrade --help") is None
     assert "%packages upgrade" in capsys.readouterr().out
@@ -247,7 +247,7 @@ def test_completion_offers_versions_latest_first(shell: InteractiveShell) -> Non
     ]
     assert completions(shell, "%packages upgrade raintable --version 2") == ["2.4.0", "2.0.0"]
     assert completions(shell, "%packages install raintable==2.") == ["2.4.0", "2.0.0"]
-    # One is yanked; nobody has heard of the other.
+    # The first is yanked; the second does not exist.
     assert completions(shell, "%packages upgrade Compost_Log --version ") == ["0.9.0"]
     assert completions(shell, "%packages install sprinkler==1") == []
     assert completions(shell, "x = %packages plan seedshelf --version 1.4.2") == ["1.4.2"]

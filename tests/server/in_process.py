@@ -40,7 +40,7 @@ class _Connection(HTTPConnection):
         self.aborted.set_result(answer)
 
     def set_close_callback(self, callback: object) -> None:
-        """Never close."""
+        """Keep the connection open."""
 
 
 async def request(
@@ -54,7 +54,7 @@ async def request(
     waiting = delegate.headers_received(line, HTTPHeaders(sent))
     if waiting is not None:
         await waiting
-    if body and not connection.aborted.done():  # as a socket's, which reads on but tells nobody
+    if body and not connection.aborted.done():  # as with a socket, which reads on without a report
         read = delegate.data_received(body)
         if read is not None:
             await read

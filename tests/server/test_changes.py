@@ -217,7 +217,7 @@ async def test_undo_restores_the_environment_and_is_in_the_history(
     ]
     twice = await ask("POST", f"transactions/{done['id']}/undo", {})
     assert (twice.status, twice.code) == (422, "invalid-request")
-    assert twice.json["error"]["reason"] == f"{back.json['transaction']['id']} took it back already"
+    assert twice.json["error"]["reason"] == f"{back.json['transaction']['id']} undid it already"
 
 
 async def test_undo_by_plan_undoes_the_transaction(ask: Ask) -> None:

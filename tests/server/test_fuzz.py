@@ -28,7 +28,7 @@ from pkgwidgets.server import request_body
 
 @pytest.fixture(autouse=True)
 def _no_recovery(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Disable the recovery that the server starts by itself."""
+    """Disable the recovery that the server starts."""
 
     async def nothing(*given: object) -> None:
         assert given

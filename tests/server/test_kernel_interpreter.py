@@ -74,9 +74,9 @@ def test_interpreter_behind_a_wrapper_is_found(garden: Demo, tmp_path: Path) -> 
     ("argv", "reason"),
     [
         (("/no/such/python", "-m", "ipykernel_launcher"), "There is no command"),
-        (("/bin/false", "-m", "ipykernel_launcher"), "starts no Python"),
-        (("/bin/true", "{connection_file}"), "does not say which Python"),
-        ((), "does not say which Python"),
+        (("/bin/false", "-m", "ipykernel_launcher"), "did not start a Python interpreter"),
+        (("/bin/true", "{connection_file}"), "does not show which Python"),
+        ((), "does not show which Python"),
     ],
     ids=lambda value: str(value),
 )
@@ -133,6 +133,35 @@ async def test_kernel_argument_selects_the_environment(
         assert (taken.status, taken.code) == (404, "plan-not-found")
 
 
+async def test_configuration_of_the_kernels_folder_counts(
+    ask: Ask,
+    default_garden: Demo,
+    jp_root_dir: Path,
+    jp_fetch: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("UV_NO_CONFIG")
+    (jp_root_dir / "deep").mkdir()
+    (jp_root_dir / "deep" / "uv.toml").write_text(
+        'constraint-dependencies = ["seedshelf<1.4.2"]', encoding="utf-8"
+    )
+    held = {}
+    for path in ("deep/a.ipynb", "a.ipynb"):
+        body = json.dumps({"name": "garden", "path": path})
+        answer = await jp_fetch("api", "kernels", method="POST", body=body)
+        kernel_id = json.loads(answer.body)["id"]
+        plan = await ask("POST", f"plans?kernel={kernel_id}", {"upgrade": ["seedshelf"]})
+        held[path] = (
+            [row["reason"] for row in plan.json["plan"]["held_back"]],
+            [change["after"] for change in plan.json["plan"]["changes"]],
+        )
+    assert held["deep/a.ipynb"] == (
+        ["blocked by constraint-dependencies in uv.toml (seedshelf<1.4.2)"],
+        [],
+    )
+    assert held["a.ipynb"][1] == ["1.4.2"]
+
+
 async def test_plan_names_all_kernels_on_the_environment(
     ask: Ask,
     default_garden: Demo,
@@ -146,7 +175,7 @@ async def test_plan_names_all_kernels_on_the_environment(
     assert {described["id"] for described in plan["kernels"]} == started
     for described in plan["kernels"]:
         assert described["restart"]["needed"] is None
-        assert described["restart"]["reason"] == "needed if it has imported seedshelf"
+        assert described["restart"]["reason"] == "needed if the kernel has imported seedshelf"
     published(BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}))
     plan = (await ask("POST", "plans", {"install": "peapod"})).json["plan"]
     assert [described["restart"]["needed"] for described in plan["kernels"]] == [False, False]
@@ -257,5 +286,5 @@ async def test_unknown_or_invalid_kernel_is_refused(ask: Ask, query: str, status
 
 def test_ended_kernel_process_is_refused() -> None:
     gone = RunningKernel(id="k", name="k", launch=None, process=2**22 + 1, connection_file="x")
-    with pytest.raises(EnvironmentRefused, match="Nothing says how the kernel k was started"):
+    with pytest.raises(EnvironmentRefused, match="Cannot determine how the kernel k was started"):
         kernel_interpreter.interpreter_of_kernel(gone)

@@ -96,7 +96,7 @@ async def test_recovery_error_at_server_start_is_only_logged(
     environments = Environments(BrokenSpecs(), None, None)
     with caplog.at_level(logging.ERROR, "tests"):
         await app.recover(environments, logging.getLogger("tests"))
-    assert "could not look for what was cut off" in caplog.text
+    assert "could not check for interrupted changes" in caplog.text
 
 
 async def test_broken_kernel_spec_does_not_prevent_recovery_of_others(

@@ -95,7 +95,7 @@ async def test_unknown_route_is_404_in_json(ask: Ask) -> None:
 async def test_wrong_method_is_405_with_the_allowed_ones(ask: Ask) -> None:
     answer = await ask("GET", "packages/seedshelf")
     assert (answer.status, answer.headers["Allow"]) == (405, "DELETE")
-    assert answer.json["error"]["message"] == "This is not answered here, but DELETE is."
+    assert answer.json["error"]["message"] == "This method is not allowed here; use DELETE."
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_server_under_a_hub_base_url_works(garden: Demo, tmp_path: Path) -> None
         assert last["transaction"]["outcome"] == "committed"
         assert last["transaction"]["process"] == "server"
         log = running.log.read_text("utf-8")
-        assert "pkgwidgets answers under /user/some@body/pkgwidgets/" in log
+        assert "pkgwidgets serves its REST API under /user/some@body/pkgwidgets/" in log
         assert not re.search(r"- \w+ of \w+ registered for \S*pkgwidgets", log)  # a warning
         assert "Traceback" not in log
 

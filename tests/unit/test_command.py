@@ -15,7 +15,7 @@ Handler = Callable[..., None] | signal.Handlers
 
 
 REFUSED = ["install", "--index-url=x"]
-"""What is refused before anything is begun."""
+"""Arguments that are refused before anything starts."""
 
 
 @contextmanager

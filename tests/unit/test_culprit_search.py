@@ -231,8 +231,8 @@ def test_mutually_required_culprits_are_both_held_back_and_named(tmp_path: Path)
     assert sorted(result.culprits) == ["crop2", "root"]
     reasons = {held_back.name: held_back.reason for held_back in result.plan.held_back}
     assert reasons["root"].startswith("it breaks cell 3 of a.ipynb (ZeroDivisionError: ")
-    assert reasons["root"].endswith("); or crop2 2.0.0 does, which comes with it")
-    assert reasons["crop2"].endswith("); or root 2.0.0 does, which comes with it")
+    assert reasons["root"].endswith("). It must change together with crop2 2.0.0")
+    assert reasons["crop2"].endswith("). It must change together with root 2.0.0")
     assert [change.id for change in result.plan.changes] == ["crop1", "crop3", "crop4"]
     assert result.rehearsals <= 2 + ceil(log2(4))
 
@@ -248,7 +248,7 @@ def test_random_output_holds_nothing_back_and_is_noted(tmp_path: Path) -> None:
     result = search_culprits(kit, notebook)
     assert list(result.culprits) == ["crop3"]
     assert result.plan.notes == (
-        "cell 1 of a.ipynb does not do the same each time it is run: nothing is held back for it",
+        "Cell 1 of a.ipynb does not behave the same in each run, so no upgrade is held back for it",
     )
     assert result.plan.notes[0] in str(result.plan)
 
@@ -258,7 +258,8 @@ def test_cell_that_already_fails_is_noted(tmp_path: Path) -> None:
         kit_with(*crops(3)), write(tmp_path / "a.ipynb", "1 / 0", *counting_cells(1))
     )
     assert result.plan.notes == (
-        "cell 1 of a.ipynb fails as it is, too: nothing is held back for it",
+        "Cell 1 of a.ipynb already fails with the current versions, "
+        "so no upgrade is held back for it",
     )
 
 
@@ -269,7 +270,7 @@ def test_repeated_cell_run_is_reported_once(tmp_path: Path) -> None:
     culprit_search.find_culprits(
         kit.backend, rehearsal_backend, [notebook], report=lambda event: texts.append(event.text)
     )
-    assert texts.count("cell 2, once more") == 1
+    assert texts.count("cell 2, again") == 1
 
 
 @pytest.mark.parametrize("outcomes", [".x", "x", "xx", ".xx", ".x.", ".x..x"])
@@ -285,4 +286,4 @@ def test_random_failure_holds_nothing_back(outcomes: str, tmp_path: Path) -> Non
     assert result.rehearsals == 1
     if outcomes != "x":  # which was an error that it had before
         (note,) = result.plan.notes
-        assert note.startswith("cell 1 of a.ipynb ")
+        assert note.startswith("Cell 1 of a.ipynb ")

@@ -176,6 +176,16 @@ def test_unreadable_distribution_has_no_requirements() -> None:
     assert needs_of(lost, dist("a", "1", "lost")) == {"a": ["lost"]}
 
 
+def test_readable_requirements_of_an_unreadable_distribution_count() -> None:
+    mill = Unreadable(
+        id=canonicalize_name("mill"),
+        path=Path("/env/mill-2004d.dist-info"),
+        reason="its version '2004d' is none by PEP 440",
+        requires=("oats<2", "rye; extra == 'x'"),
+    )
+    assert needs_of(mill, dist("oats", "1")) == {"mill": ["oats<2"], "oats": []}
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text)[:40])
 def test_hostile_requirement_does_not_affect_other_packages(text: str) -> None:
     required = dependency_graph.active_requirements(
@@ -183,11 +193,34 @@ def test_hostile_requirement_does_not_affect_other_packages(text: str) -> None:
     )
     problems = dependency_graph.unmet(required, installed(a="1", numpy="1.0", pip="26.0"))
     sentences = sorted(map(str, problems))
-    assert "a needs fine, but it is not installed" in sentences
+    assert "a requires fine, but it is not installed" in sentences
     assert not any("://" in problem or "u:p" in problem for problem in sentences)
     assert {*dependency_graph.blockers(canonicalize_name("numpy"), Version("1.0"), required)} <= {
         "a"
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "forbids"),
+    [
+        ("oats (>=0.9.*,<2.*)", "oats<2"),
+        ("oats<2',", "oats<2"),
+        ("oats (1.4)", "oats==1.4.*"),
+        ("oats=1.4", "oats=1.4, which is unreadable"),
+        ("oats<2019k", "oats<2019k, which is unreadable"),
+    ],
+)
+def test_requirement_that_is_not_valid_is_still_a_limit(text: str, forbids: str) -> None:
+    requiring = environment(dist("mill", "1", text), dist("oats", "1.4.2"))
+    required = dependency_graph.active_requirements(requiring, MARKERS)
+    assert dependency_graph.unmet(required, installed(mill="1", oats="1.4.2")) == frozenset()
+    oats = canonicalize_name("oats")
+    assert dependency_graph.blockers(oats, Version("2"), required) == {"mill": forbids}
+    assert dependency_graph.dependents([oats], required) == ("mill",)
+
+
+def test_unreadable_requirement_on_a_missing_project_is_not_unmet() -> None:
+    assert needs_of(dist("mill", "1", "oats=1.4")) == {"mill": []}
 
 
 def test_ten_thousand_requirements_are_parsed() -> None:
@@ -228,12 +261,12 @@ def test_requirement_is_met_only_by_a_matching_version(
 
 def test_missing_package_is_an_unmet_requirement() -> None:
     (problem,) = dependency_graph.unmet(needs(a="b>=1"), installed(a="1"))
-    assert str(problem) == "a needs b>=1, but it is not installed"
+    assert str(problem) == "a requires b>=1, but it is not installed"
 
 
 def test_unmet_requirement_names_the_installed_version() -> None:
     (problem,) = dependency_graph.unmet(needs(a="b[x]>=1"), installed(a="1", b="0.5"))
-    assert str(problem) == "a needs b[x]>=1, but 0.5 is installed"
+    assert str(problem) == "a requires b[x]>=1, but 0.5 is installed"
 
 
 def test_unmet_requirements_are_equal_whatever_the_installed_version() -> None:
@@ -248,14 +281,14 @@ def test_requirement_unmet_before_is_not_newly_unmet() -> None:
     required = needs(a="b>=1", c="b>=2")
     before = dependency_graph.unmet(required, installed(a="1", b="1", c="1"))
     after = dependency_graph.newly_unmet(before, required, installed(a="1", c="1"))
-    assert set(map(str, after)) == {"a needs b>=1, but it is not installed"}
+    assert set(map(str, after)) == {"a requires b>=1, but it is not installed"}
 
 
 @pytest.mark.parametrize(
     ("changes", "broken"),
     [
-        ([change("b", "1", "0.9")], ["a needs b>=1, but 0.9 is installed"]),
-        ([change("b", "1", None)], ["a needs b>=1, but it is not installed"]),
+        ([change("b", "1", "0.9")], ["a requires b>=1, but 0.9 is installed"]),
+        ([change("b", "1", None)], ["a requires b>=1, but it is not installed"]),
         ([change("b", "1", "2")], []),
         ([change("b", "1", "0.8"), change("a", "1", "2")], []),
     ],
@@ -272,7 +305,7 @@ def test_changes_break_requirements_of_untouched_packages(
 def test_unmet_requirements_respect_markers() -> None:
     a = dist("a", "1", "b>=1", 'c; sys_platform == "win32"')
     (problem,) = dependency_graph.unmet_in(environment(a), MARKERS)
-    assert str(problem) == "a needs b>=1, but it is not installed"
+    assert str(problem) == "a requires b>=1, but it is not installed"
 
 
 # --- blockers
@@ -366,9 +399,9 @@ def test_uninstalling_a_missing_package_is_ignored() -> None:
 def test_version_differences_are_sorted() -> None:
     expected, actual = installed(a="1", b="1", d="1.0"), installed(b="2", c="3", d="1")
     assert dependency_graph.version_differences(expected, actual) == (
-        "a is not installed, not 1",
+        "a 1 is not installed",
         "b is 2, not 1",
-        "c is 3, not absent",
+        "c 3 is installed",
     )
 
 
@@ -409,14 +442,14 @@ def test_fingerprint_changes_with_any_distribution(
 @pytest.mark.parametrize(
     ("other", "sentence"),
     [
-        ((), "pea is not installed, not 1.0"),
-        ((dist("pea"), dist("bean")), "bean is 1.0, not absent"),
+        ((), "pea was uninstalled"),
+        ((dist("pea"), dist("bean")), "bean 1.0 was installed"),
         ((dist("pea", "1.1"),), "pea is 1.1, not 1.0"),
         (
             (replace(dist("pea"), installed=NOON + timedelta(microseconds=1)),),
-            "pea 1.0 was installed again, or what is recorded of it was edited",
+            "pea 1.0 was reinstalled, or its metadata was edited",
         ),
-        ((dist("pea", origin=Origin.EDITABLE),), "pea came from elsewhere since: editable"),
+        ((dist("pea", origin=Origin.EDITABLE),), "pea now comes from another source (editable)"),
         (
             (Unreadable(id=canonicalize_name("pea"), path=dist("pea").path, reason="no METADATA"),),
             "pea cannot be read: no METADATA",

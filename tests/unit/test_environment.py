@@ -45,10 +45,10 @@ def test_distribution_from_an_index_has_no_unmanaged_reason() -> None:
 def test_distribution_outside_the_environment_names_its_folder() -> None:
     distribution = pea(Origin.SYSTEM, Path("/usr/lib/python3"))
     assert distribution.unmanaged_reason([SITE]) == (
-        "it lies outside of this environment, in /usr/lib/python3"
+        "it is outside of this environment, in /usr/lib/python3"
     )
 
 
 def test_egg_info_reason_names_the_missing_record() -> None:
     reason = pea(Origin.SYSTEM, ending="egg-info").unmanaged_reason([SITE])
-    assert reason == "it has no RECORD, being an egg-info: its files are unknown"
+    assert reason == "it is an egg-info without a RECORD, so its files are unknown"

@@ -27,7 +27,14 @@ from pkgwidgets.core.errors import (
     WorkerFailed,
     shown,
 )
+from pkgwidgets.presentation.hints import Face, render
 
+BANNED = re.compile(
+    r"\b(whom?|whoever|of ours|of us|nobody's?|is none|mend|spoilt|lent|said|told|cannot go|"
+    r"put back|takes? it back|cut off|as it was|as it is|begun|anew|asked for|within reach)\b",
+    re.IGNORECASE,
+)
+"""Words that `.github/STYLE.md` replaces."""
 SAID = [(error, sentence) for error, sentence, _ in EXAMPLES]
 
 
@@ -40,6 +47,18 @@ def test_error_text_is_its_sentence_and_its_hint(error: PkgwidgetsError, sentenc
     assert error.sentence() == sentence
     assert str(error) == f"{sentence} {error.hint}"
     assert re.fullmatch(r"[A-Z`][^{}]*\.", error.hint)
+
+
+@pytest.mark.parametrize("face", Face)
+@pytest.mark.parametrize("error", [error for error, _ in SAID], ids=lambda e: type(e).__name__)
+def test_error_text_is_in_short_sentences_of_plain_words(
+    error: PkgwidgetsError, face: Face
+) -> None:
+    text = render(error, face)
+    print(text)
+    assert not BANNED.search(text)
+    sentences = re.split(r"(?<=[.!?:;]) ", re.sub(r"`[^`]*`", "`code`", text))
+    assert all(len(sentence.split()) <= 25 for sentence in sentences)
 
 
 @pytest.mark.parametrize("kind", error_types(), ids=lambda kind: kind.__name__)

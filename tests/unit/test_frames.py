@@ -354,7 +354,7 @@ def test_impact_frame_html_is_complete_and_escaped() -> None:
     assert type(frame[["cell"]]) is pd.DataFrame
     assert type(frame["cell"]) is pd.Series
     assert type(frame.copy()) is pd.DataFrame
-    assert "Nothing." in frames.impact([])._repr_html_()  # type: ignore[operator]
+    assert "No rows." in frames.impact([])._repr_html_()  # type: ignore[operator]
 
 
 def test_control_characters_in_a_frame_are_escaped() -> None:

@@ -44,9 +44,9 @@ SERVER: list[tuple[PkgwidgetsError, Hint | None]] = [
     (PlanNotFound("p"), Hint.MAKE_PLAN),
     (TransactionNotFound("t"), Hint.LIST_TRANSACTIONS),
     (RequestRefused(403, "no"), Hint.AUTHENTICATE),
-    (RequestRefused(404, "There is nothing here"), Hint.CHECK_REQUEST),
+    (RequestRefused(404, "There is no such route"), Hint.CHECK_REQUEST),
     (RequestRefused(413, "too large"), Hint.CHECK_REQUEST),
-    (RequestRefused(500, "The server failed; its log says more"), None),
+    (RequestRefused(500, "The server failed; its log has the details"), None),
 ]
 CASES = [*((error, hint) for error, _, hint in EXAMPLES), *SERVER]
 
@@ -116,13 +116,14 @@ def test_rendering_does_not_change_the_error(error: PkgwidgetsError, hint: Hint 
 def test_with_hint_keeps_type_facts_and_traceback() -> None:
     with pytest.raises(TooLate) as caught:
         raise TooLate("t")
-    worded = caught.value.with_hint("`%packages undo` takes it back.")
+    worded = caught.value.with_hint("To undo it, run `%packages undo`.")
     assert type(worded) is TooLate
     assert worded.facts == caught.value.facts
     assert worded.__traceback__ is caught.value.__traceback__
-    assert worded.hint == "`%packages undo` takes it back."
+    assert worded.hint == "To undo it, run `%packages undo`."
     assert worded._render_traceback_() == [
-        "TooLate: It was done before it could be cancelled. `%packages undo` takes it back."
+        "TooLate: The change was committed before it could be cancelled. "
+        "To undo it, run `%packages undo`."
     ]
     assert payloads.error(worded, Face.REST) == payloads.error(TooLate("t"), Face.REST)
 
@@ -135,17 +136,17 @@ def test_with_hint_keeps_type_facts_and_traceback() -> None:
         (PackageNotFound("pea"), Face.MAGIC, "`%packages list` lists what is installed."),
         (PackageNotFound("pea"), Face.REST, "`GET pkgwidgets/packages` lists what is installed."),
         (PackageNotFound("pea"), Face.PANEL, "The table lists what is installed."),
-        (TooLate("t7"), Face.REST, "`POST pkgwidgets/transactions/t7/undo` takes it back."),
+        (TooLate("t7"), Face.REST, "To undo it, send `POST pkgwidgets/transactions/t7/undo`."),
         (
             StillNeeded(("pea",), ("bean", "pod")),
             Face.PANEL,
-            "Nothing was changed. Uninstall bean, pod as well, or keep pea.",
+            "Uninstall bean and pod as well, or keep pea.",
         ),
         (
             RollbackFailed("t", ("/a",), "/my env/{kept}"),
             Face.CLI,
-            "Fix these files, then run `python -I -S '/my env/{kept}/recover.pyz'` "
-            "or start a new session: it tries again.",
+            "Fix these files. Then run `python -I -S '/my env/{kept}/recover.pyz'` "
+            "or start a new session to complete the rollback.",
         ),
         (
             EnvironmentRefused(Path("/x"), "no", usable=False),

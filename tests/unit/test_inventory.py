@@ -201,7 +201,7 @@ def test_all_updates_are_unknown_without_a_network(fake: FakeKit) -> None:
 def test_release_for_another_python_is_reported(fake: FakeKit) -> None:
     fake.publish(BuiltWheel(name="pea", version="2.0", requires_python=">=4"))
     fake.installer.put(BuiltWheel(name="pea", version="1.0"), requested=True)
-    assert by_name(fake)["pea"].error == "no release of it fits this Python"
+    assert by_name(fake)["pea"].error == "no release of it supports this Python"
 
 
 def test_update_is_unknown_with_a_reason_if_the_project_has_no_files(

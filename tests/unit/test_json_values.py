@@ -23,6 +23,7 @@ from pkgwidgets.backends.worker.launcher import ApplyRequest
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.events import Event, PackageChecked, Stage
 from pkgwidgets.core.kernels import Kernel, Restart
+from pkgwidgets.core.limits import DeclaredMetadata, Limit, Limits
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plan_json import plan_from_json, plan_from_text, plan_to_json, plan_to_text
@@ -48,7 +49,7 @@ PLAN = Plan(
             startup_files=("compost.pth", "more.pth"),
         ),
         change_of("pea", "1", None, requested_after=False),
-        change_of("bean", None, "2", reason="pea needs it"),
+        change_of("bean", None, "2", reason="needed by pea"),
         change_of("leaf", "2", "1"),
     ),
     held_back=(
@@ -58,7 +59,7 @@ PLAN = Plan(
             kept_version=Version("2.0"),
             latest=Version("3.1"),
             reason='"board" needs rain<3 → 🌧',
-            how_to_unblock="reach 3.1",
+            how_to_unblock="3.1",
         ),
         HeldBack(
             id=canonicalize_name("sun"),
@@ -165,6 +166,12 @@ REQUEST = ApplyRequest(
         cache="/cache",
     ),
     asked_by="kernel",
+    limits=Limits(
+        constraints=(Limit(requirement="pea<2", setting="UV_CONSTRAINT=c.txt"),),
+        overrides=(Limit(requirement="pod==1", setting="uv.toml", package="pea", version="1.0"),),
+        prereleases=(("", "allow"),),
+        metadata=(DeclaredMetadata(package="pea", requires=("pod",)),),
+    ),
 )
 GOOD = KnownGoodVersions(
     notebook=Path("/n/a.ipynb"),

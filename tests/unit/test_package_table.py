@@ -153,8 +153,8 @@ def test_rows_that_arrive_one_by_one_are_batched(
 def test_progress_without_a_row_updates_only_the_header(
     sent: list[Any], shown: PackageTable
 ) -> None:
-    shown.show_progress(None, "asking the index…")
-    assert shown.header["busy"] == "asking the index…"
+    shown.show_progress(None, "checking for updates…")
+    assert shown.header["busy"] == "checking for updates…"
     assert sent == []
 
 

@@ -47,11 +47,14 @@ def notebook(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [
-        ([], "No cell that was run uses what changes."),
-        ([impact("breaks"), impact("none", 2)], "1 cell would break."),
-        ([impact("breaks"), impact("breaks", 2)], "2 cells would break."),
-        ([impact("none")], "1 cell uses what changes; nothing is seen to break."),
-        ([impact("warns", None)], "A warning was seen; nothing is seen to break."),
+        ([], "No cell that was run uses a changed package."),
+        ([impact("breaks"), impact("none", 2)], "1 cell would fail."),
+        ([impact("breaks"), impact("breaks", 2)], "2 cells would fail."),
+        ([impact("none")], "1 cell uses changed packages; no failure is expected."),
+        (
+            [impact("warns", None)],
+            "This kernel has shown a warning about a changed package; no failure is expected.",
+        ),
     ],
 )
 def test_impact_summary_counts_the_cells(rows: list[Impact], sentence: str) -> None:
@@ -65,9 +68,7 @@ def test_cell_that_already_fails_is_no_success() -> None:
     error = {"output_type": "error", "ename": "OSError", "evalue": "no file", "traceback": []}
     contents = plan_checks.rehearsal_state(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
     assert (contents["kind"], contents["broken"]) == ("unsure", False)
-    assert contents["text"].startswith(
-        "1 cell cannot be run as it is, either. Nothing was changed."
-    )
+    assert contents["text"].startswith("1 cell already fails. Nothing was changed.")
 
 
 # --- restart

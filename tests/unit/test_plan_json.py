@@ -38,14 +38,14 @@ UPGRADE = Change(
 REMOVAL = Change(
     id=canonicalize_name("pea"), name="pea", before=Version("1"), requested_after=False
 )
-NEW = Change(id=canonicalize_name("bean"), name="bean", after=Version("2"), reason="pea needs it")
+NEW = Change(id=canonicalize_name("bean"), name="bean", after=Version("2"), reason="needed by pea")
 HELD = HeldBack(
     id=canonicalize_name("Rain"),
     name="Rain",
     kept_version=Version("2.0"),
     latest=Version("3.1"),
     reason='"board" needs rain<3 → 🌧',
-    how_to_unblock="reach 3.1",
+    how_to_unblock="3.1",
 )
 PLAN = Plan(
     requested=("compost-log",),

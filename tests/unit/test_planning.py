@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakes import FakeKit, Kit
-from packaging.utils import canonicalize_name
-from plan_cases import applied, changes_of
+from packaging.utils import NormalizedName, canonicalize_name
+from packaging.version import Version
+from plan_cases import NEWER, applied, changes_of, pea
 
 from pkgwidgets.core.errors import (
     EnvironmentRefused,
@@ -18,14 +20,23 @@ from pkgwidgets.core.errors import (
     PkgwidgetsError,
     PlanImpossible,
     ProjectNotFound,
+    ResolutionFailed,
     StillNeeded,
 )
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.hints import Hint
-from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.plans import ChangeKind, Plan
+from pkgwidgets.core.index_query import IndexQuery
+from pkgwidgets.core.interfaces import (
+    Backend,
+    ProjectResult,
+    Report,
+    ResolveRequest,
+    no_report,
+)
+from pkgwidgets.core.plans import AllowPolicy, ChangeKind, Plan
 from pkgwidgets.core.versions import checked_version
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
+from pkgwidgets.presentation.change_text import change_reason
 
 # --- upgrading
 
@@ -59,6 +70,67 @@ def test_planning_reports_its_stages(kit: Kit) -> None:
     events: list[Event] = []
     plan_upgrade(kit.backend, "seedshelf", report=events.append)
     assert [event.stage for event in events][:2] == [Stage.ASKING, Stage.RESOLVING]
+
+
+def test_index_error_of_one_name_does_not_stop_the_others(kit: Kit) -> None:
+    kit.publish(pea("1.0"))
+    applied(kit, plan_install(kit.backend, "pea"))
+    index = kit.backend.index
+    failure = IndexUnavailable("http://h/simple/", "it answered 503")
+
+    class PartlyDown:
+        url = index.url
+
+        def releases_of(
+            self, query: IndexQuery, report: Report = no_report
+        ) -> Mapping[NormalizedName, ProjectResult]:
+            answers = index.releases_of(query, report)
+            return {name: failure if name == "pea" else answers[name] for name in answers}
+
+    backend = replace(kit.backend, index=PartlyDown())
+    plan = plan_upgrade(backend, ["pea", "seedshelf"])
+    assert changes_of(plan) == ["seedshelf 1.4.1 → 1.4.2"]
+    assert [str(entry) for entry in plan.held_back] == [
+        "pea 1.0: http://h/simple/ is not available: it answered 503"
+    ]
+    with pytest.raises(IndexUnavailable):
+        plan_upgrade(backend, "pea")
+
+
+def test_packages_that_cannot_be_resolved_are_held_back_from_everything(kit: Kit) -> None:
+    """Two of them; each would stop the whole resolution."""
+    installer = kit.backend.installer
+    bad = {canonicalize_name("frostcall"), canonicalize_name("harvestscale")}
+
+    class Stubborn:
+        stage, install, dependencies = installer.stage, installer.install, installer.dependencies
+
+        def resolve(self, request: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
+            if bad & set(request.upgrade):
+                raise PlanImpossible(request.upgrade, "It cannot be resolved.")
+            return installer.resolve(request)
+
+    plan = plan_upgrade(replace(kit.backend, installer=Stubborn()))
+    assert changes_of(plan) == [change for change in NEWER if change.partition(" ")[0] not in bad]
+    assert {entry.id: entry.reason for entry in plan.held_back} == dict.fromkeys(
+        bad, "It cannot be resolved."
+    )
+
+
+def test_installer_that_always_fails_is_an_error(kit: Kit) -> None:
+    installer = kit.backend.installer
+    requests = []
+
+    class Failing:
+        stage, install, dependencies = installer.stage, installer.install, installer.dependencies
+
+        def resolve(self, request: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
+            requests.append(request)
+            raise ResolutionFailed("it has no memory")
+
+    with pytest.raises(ResolutionFailed):
+        plan_upgrade(replace(kit.backend, installer=Failing()))
+    assert len(requests) <= 3
 
 
 # --- upgrading to a version
@@ -192,14 +264,76 @@ def test_unknown_project_raises_project_not_found(kit: Kit) -> None:
         plan_install(kit.backend, "peas>=1")
 
 
+@pytest.mark.parametrize(
+    ("requirement", "sentence"),
+    [
+        (
+            "moonsower==9",
+            "moonsower 9 does not exist; the newest is 5.0.1 (6.0.0rc1 is a pre-release).",
+        ),
+        (
+            "Moonsower>=6",
+            "No release of Moonsower satisfies Moonsower>=6; "
+            "the newest is 5.0.1 (6.0.0rc1 is a pre-release).",
+        ),
+        (
+            "moonsower==9.*",
+            "No release of moonsower satisfies moonsower==9.*; "
+            "the newest is 5.0.1 (6.0.0rc1 is a pre-release).",
+        ),
+        ("seedshelf==9", "seedshelf 9 does not exist; the newest is 1.4.2."),
+    ],
+)
+@pytest.mark.parametrize("allow", ["self", "dependencies", "all"])
+def test_requirement_that_no_release_meets_is_refused(
+    kit: Kit, requirement: str, sentence: str, allow: AllowPolicy
+) -> None:
+    with pytest.raises(PlanImpossible) as caught:
+        plan_install(kit.backend, requirement, allow=allow)
+    assert caught.value.sentence() == sentence
+    assert caught.value.advice is Hint.OTHER_VERSION
+
+
+@pytest.mark.parametrize("plan_it", [
+    lambda backend: plan_install(backend, "coldframe==2.0.0"),
+    lambda backend: plan_install(backend, "coldframe>1.2.0"),
+    lambda backend: plan_upgrade(backend, "coldframe", version="2.0.0"),
+])  # fmt: skip
+def test_release_for_another_python_is_refused_with_what_it_requires(
+    kit: Kit, plan_it: Callable[[Backend], Plan]
+) -> None:
+    with pytest.raises(PlanImpossible) as caught:
+        plan_it(kit.backend)
+    python = kit.backend.environment.interpreter.version
+    assert caught.value.sentence() == (
+        f"coldframe 2.0.0 requires Python>=4, but this environment has Python {python}."
+    )
+    assert caught.value.advice is Hint.OTHER_PYTHON
+
+
+def test_install_of_an_installed_package_says_so(kit: Kit) -> None:
+    plan = plan_install(kit.backend, ["moonsower", "seedshelf>=1"])
+    assert str(plan) == (
+        "nothing to change. moonsower 5.0.1 is already installed. "
+        "seedshelf 1.4.1 is already installed"
+    )
+
+
+def test_plan_for_everything_does_not_say_that_a_package_was_requested(kit: Kit) -> None:
+    reasons = {change_reason(change) for change in plan_upgrade(kit.backend).changes}
+    assert reasons <= {"part of upgrading all packages", "needed by the other changes"}
+    assert "part of upgrading all packages" in reasons
+    assert change_reason(plan_upgrade(kit.backend, "seedshelf").changes[0]) == "requested"
+
+
 # --- uninstalling
 
 
 def test_uninstall_names_the_packages_that_still_need_it(kit: Kit) -> None:
-    with pytest.raises(StillNeeded, match="sundrift cannot go: bedplanner needs it"):
+    with pytest.raises(StillNeeded, match="Cannot uninstall sundrift: bedplanner requires it"):
         plan_uninstall(kit.backend, "sundrift")
     plan = plan_uninstall(kit.backend, ["sundrift", "bedplanner"])
-    assert changes_of(plan) == ["sundrift 1.0.4 (removed)", "bedplanner 2.1.0 (removed)"]
+    assert changes_of(plan) == ["sundrift 1.0.4 (uninstalled)", "bedplanner 2.1.0 (uninstalled)"]
 
 
 # --- undoing
@@ -223,11 +357,11 @@ def test_undo_after_a_redo_undoes_the_redone_transaction(kit: Kit) -> None:
 def test_undone_transaction_cannot_be_undone_again(kit: Kit) -> None:
     done = applied(kit, plan_upgrade(kit.backend, "seedshelf"))
     undo = applied(kit, plan_undo(kit.backend))
-    with pytest.raises(InvalidRequest, match=f"{undo.id} took it back already"):
+    with pytest.raises(InvalidRequest, match=f"{undo.id} undid it already"):
         plan_undo(kit.backend, done.id)
     redo = applied(kit, plan_undo(kit.backend, undo.id))
     assert changes_of(plan_undo(kit.backend, done.id)) == ["seedshelf 1.4.2 → 1.4.1"]
-    with pytest.raises(InvalidRequest, match=f"{redo.id} took it back already"):
+    with pytest.raises(InvalidRequest, match=f"{redo.id} undid it already"):
         plan_undo(kit.backend, undo.id)
 
 

@@ -132,3 +132,32 @@ def test_leading_zeros_do_not_affect_the_version_order() -> None:
 def test_unparsable_html_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="foo"):
         project_page.read("text/html", b"<a href='pea-1.0.tar.gz'>x</a><![foo[ x ]]>")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"\n",
+        b"<html></html>",
+        b"<!DOCTYPE html>\n<html><head><meta charset='utf-8'></head><body>\n</body></html>\n",
+        b"<!DOCTYPE html><html><head><title>Links for pea</title></head><body></body></html>",
+    ],
+)
+def test_empty_html_page_is_a_project_without_files(body: bytes) -> None:
+    assert project_page.read("text/html", body).files == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"<html><body>Please log in</body></html>",
+        b"<html><body><form action='/login'></form></body></html>",
+        b"<html><head><script src='/portal.js'></script></head><body></body></html>",
+        b"<html><head><title>Welcome</title></head><body></body></html>",
+    ],
+)
+def test_html_page_of_something_else_is_a_value_error(body: bytes) -> None:
+    with pytest.raises(ValueError, match="not the HTML page"):
+        project_page.read("text/html", body)

@@ -134,7 +134,7 @@ def test_notebooks_with_names_are_refused(service: PackageService) -> None:
     [("marked", "requested_after"), ("because", "reason"), ("starts", "startup_files")],
 )
 def test_renamed_field_of_a_change_warns(old: str, new: str) -> None:
-    change = Change(id=canonicalize_name("pea"), name="pea", reason="pod needs it")
+    change = Change(id=canonicalize_name("pea"), name="pea", reason="needed by pod")
     with pytest.warns(DeprecationWarning, match=f"Change.{old} is deprecated: use {new}"):
         assert getattr(change, old) == getattr(change, new)
 

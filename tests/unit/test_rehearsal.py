@@ -165,7 +165,7 @@ def test_notebook_that_never_ran_clean_has_no_known_good_plan(
     notebook = write(tmp_path / "a.ipynb", "1 / 0")
     plan = planning.plan_upgrade(kit.backend, "frostcall")
     rehearsal.rehearse(kit.backend, rehearsal_backend, plan, [notebook])
-    with pytest.raises(InvalidRequest, match="never rehearsed without an error"):
+    with pytest.raises(InvalidRequest, match="no rehearsal of it ran without an error"):
         known_good.plan_known_good(kit.backend, rehearsal_backend, notebook)
 
 

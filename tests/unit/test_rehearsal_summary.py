@@ -48,18 +48,25 @@ def rehearsal(*verdicts: Verdict) -> Rehearsal:
 
 
 SAME, BROKEN, FAILING, WARNS = Verdict.SAME, Verdict.BROKEN, Verdict.ALREADY_FAILING, Verdict.WARNS
+DIFFERENT = Verdict.DIFFERENT
 
 
 @pytest.mark.parametrize(
     ("verdicts", "kind", "sentence"),
     [
-        ([], "ok", "Nothing would break"),
-        ([SAME], "ok", "Nothing would break; 1 stays the same"),
-        ([SAME, SAME, WARNS], "ok", "Nothing would break; 2 stay the same"),
-        ([BROKEN], "bad", "1 of 1 cell would break"),
-        ([SAME, BROKEN, FAILING], "bad", "1 of 3 cells would break; 1 stays the same"),
-        ([SAME, FAILING], "unsure", "1 cell cannot be run as it is, either; 1 stays the same"),
-        ([FAILING, FAILING], "unsure", "2 cells cannot be run as it is, either"),
+        ([], "ok", "No cell would fail"),
+        ([SAME], "ok", "No cell would fail; 1 would stay the same"),
+        ([SAME, SAME, WARNS], "ok", "No cell would fail; 2 would stay the same"),
+        ([BROKEN], "bad", "1 of 1 cell would fail"),
+        ([SAME, BROKEN, FAILING], "bad", "1 of 3 cells would fail; 1 would stay the same"),
+        (
+            [DIFFERENT, SAME],
+            "bad",
+            "1 of 2 cells would have a different output; 1 would stay the same",
+        ),
+        ([BROKEN, DIFFERENT], "bad", "1 of 2 cells would fail, 1 would have a different output"),
+        ([SAME, FAILING], "unsure", "1 cell already fails; 1 would stay the same"),
+        ([FAILING, FAILING], "unsure", "2 cells already fail"),
     ],
 )
 def test_summary_sentence_is_the_same_in_every_interface(
@@ -111,7 +118,7 @@ def test_output_that_differs_at_the_start_is_shown_from_the_start() -> None:
 def test_html_source_is_shown_if_only_the_html_differs() -> None:
     one, other = display(plain="<T>", html="<b>1</b>"), display(plain="<T>", html="<b>2</b>")
     assert rehearsal_summary.output_excerpts(cell(one, other)) == ("<b>1</b>", "<b>2</b>")
-    assert "as text, both show the same; this is their HTML" in rehearsal_html.rehearsal_html(
+    assert "both have the same text; this is their HTML" in rehearsal_html.rehearsal_html(
         Rehearsal(plan=plan_of(), cells=(cell(one, other),))
     )
     assert rehearsal_summary.output_excerpts(cell(display(html="1"), display(html="2"))) == (

@@ -36,7 +36,7 @@ def fails(name: str = "ValueError", text: str = "no") -> dict[str, Any]:
 
 
 def run(*outputs: dict[str, Any], source: str = "x", seconds: float = 0.1) -> NotebookRun:
-    """A notebook of one cell."""
+    """Return the run of a notebook with one cell."""
     markers = parse_markers(source, [])
     script = NotebookCode(notebook=Path("/n/a.ipynb"), sources=(source,), markers=(markers,))
     cell = CellRun(number=1, source=source, outputs=outputs, seconds=seconds, markers=markers)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
 import pytest
 
 from pkgwidgets.core import redaction
@@ -28,6 +32,43 @@ from pkgwidgets.core import text as text_module
 )
 def test_size_is_formatted_in_a_suitable_unit(count: int | None, text: str) -> None:
     assert text_module.format_size(count) == text
+
+
+NOW = datetime(2026, 4, 13, 12, 30, 59, tzinfo=UTC)
+AGES = Path(__file__).parent.parent / "js" / "ages.json"
+"""Ages in seconds and their texts, which the panel's JavaScript is tested with, too."""
+
+
+@pytest.mark.parametrize(
+    ("age", "text"),
+    [
+        (timedelta(0), "a moment ago"),
+        (timedelta(seconds=-5), "a moment ago"),
+        (timedelta(seconds=119), "a moment ago"),
+        (timedelta(minutes=2), "2 minutes ago"),
+        (timedelta(minutes=119), "119 minutes ago"),
+        (timedelta(hours=2), "2 hours ago"),
+        (timedelta(hours=47), "47 hours ago"),
+        (timedelta(days=13), "13 days ago"),
+        (timedelta(days=23), "3 weeks ago"),
+        (timedelta(days=60), "2 months ago"),
+        (timedelta(days=800), "2 years ago"),
+    ],
+)
+def test_age_is_in_the_largest_unit_that_it_has_twice(age: timedelta, text: str) -> None:
+    assert text_module.format_age(NOW - age, NOW) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), json.loads(AGES.read_text("utf-8")))
+def test_ages_are_the_same_as_in_the_panel(seconds: int, text: str) -> None:
+    assert text_module.format_age(NOW - timedelta(seconds=seconds), NOW) == text
+
+
+def test_exact_times_are_in_iso_8601_and_utc() -> None:
+    moment = NOW.astimezone(timezone(timedelta(hours=14)))
+    assert text_module.format_day(moment) == "2026-04-13"
+    assert text_module.format_time(moment) == "2026-04-13 12:30 UTC"
+    assert (text_module.format_day(None), text_module.format_time(None)) == ("", "")
 
 
 @pytest.mark.parametrize(("number", "text"), [(0, "0 cells"), (1, "1 cell"), (2, "2 cells")])

@@ -66,7 +66,7 @@ def test_holder_of_the_lock_is_named(kit: Kit) -> None:
     assert (kit.tree(), list(kit.backend.journal.transactions())) == (before, [])
     apply.apply_plan(kit.backend, plan, try_another)
     (holder,) = set(seen)
-    assert holder.startswith("another session (seedshelf; begun ")
+    assert holder.startswith("another session (seedshelf; started ")
 
 
 def test_read_only_environment_is_unchanged() -> None:
@@ -116,7 +116,7 @@ def test_exception_is_raised_after_rollback_and_interrupt_as_cancelled(
     assert (transaction.outcome, kit.tree()) == (Outcome.ROLLED_BACK, before)
     if isinstance(caught.value, Cancelled):
         assert caught.value.transaction == transaction.id
-        assert transaction.error == "it was interrupted"
+        assert transaction.error == "it was cancelled"
 
 
 def test_cancellation_after_commit_has_no_effect(kit: Kit) -> None:

@@ -155,7 +155,7 @@ def test_version_object_is_returned_unchanged() -> None:
 
 
 def test_latest_is_refused_as_a_version_with_a_hint() -> None:
-    with pytest.raises(InvalidRequest, match="leave the version out to get the newest"):
+    with pytest.raises(InvalidRequest, match="leave out the version to get the latest"):
         checked_version("latest")
 
 
@@ -303,7 +303,11 @@ def test_requires_python_is_checked_per_wheel() -> None:
     [
         (">=3.6.*", ">=3.6"),
         (">= 3.6.*, <4", ">=3.6,<4"),
-        ("~=3.8.*", "~=3.8"),
+        ("~=3.8.*", "<0.dev0"),
+        (">=3.8,,<4", "<0.dev0"),
+        (">= '3.9', !=3.1*", ">=3.9,!=3.1.*"),
+        ("3.8", "<0.dev0"),
+        (">=3.7!=3.8.*,", ">=3.7,!=3.8.*"),
         ("!=3.0.*,>=2.7", "!=3.0.*,>=2.7"),
         ("==3.*", "==3.*"),
         ("sometimes", "<0.dev0"),

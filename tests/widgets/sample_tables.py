@@ -41,8 +41,8 @@ def info(n, **more):
         links=(("Home", f"https://example.invalid/{n}"), ("Changes", "http://example.invalid/c")),
     ) | kind | more)
 """
-"""Cells can call `info(n)`. By n % 7 it has a patch, a minor, a blocked major or no update, is
-editable, has unknown updates, or an old version that is still loaded."""
+"""Cells can call `info(n)`. By n % 7 the update is a patch, a minor, a blocked major, none or
+unknown. Others are editable, or an old version is still loaded."""
 
 SHOWN = """
 table = PackageTable(messages.append)

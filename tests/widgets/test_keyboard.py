@@ -126,7 +126,7 @@ def test_version_is_chosen_with_arrow_keys_and_planned_with_enter(
     press(notebook, "ArrowDown", "ArrowDown")
     expect(versions).to_have_value("1.25.0")
     press(notebook, "ArrowUp")
-    plan = row.get_by_role("button", name="Plan the chosen version of pod-0001")
+    plan = row.get_by_role("button", name="Preview the chosen version of pod-0001")
     expect(plan).to_be_disabled()  # that one is installed
     press(notebook, "ArrowDown", "ArrowRight", "Enter")
     request = {"type": "plan", "names": ["pod-0001"], "version": "1.25.0"}

@@ -90,20 +90,20 @@ def test_late_import_is_of_the_loaded_version(process: Process, site: Path) -> N
     late = "import pkgwidgets.presentation.value_html as html; print(html.__file__, flush=True)"
     file = Path(process.execute(late))
     assert file.name == "value_html.py"
-    assert file.parent.parent.parent.name.startswith("pkgwidgets-edition-")
+    assert file.parent.parent.parent.name.startswith("pkgwidgets-code-")
     assert (
         process.execute("import pkgwidgets.backends.index.simple; print('fine', flush=True)")
         == "fine"
     )
     process.end()
     assert not file.exists()
-    assert list(site.glob("pkgwidgets-edition-*")) == []
+    assert list(site.glob("pkgwidgets-code-*")) == []
 
 
 def test_no_copy_is_made_while_the_files_are_unchanged(process: Process, site: Path) -> None:
     late = "import pkgwidgets.presentation.value_html as html; print(html.__file__, flush=True)"
     assert process.execute(late) == str(site / "pkgwidgets" / "presentation" / "value_html.py")
-    assert list(site.glob("pkgwidgets-edition-*")) == []
+    assert list(site.glob("pkgwidgets-code-*")) == []
 
 
 def test_reloaded_module_is_the_installed_one(process: Process, site: Path) -> None:

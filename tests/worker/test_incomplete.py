@@ -119,7 +119,7 @@ def test_history_shows_the_failed_rollback(service: PackageService, stuck: Stuck
     shown = service.history().loc[stuck.id]
     assert shown["outcome"] == Outcome.INCOMPLETE.value
     assert stuck.is_in(shown["error"])
-    assert "neither the old one nor the new one" in str(service.values.history()[-1])
+    assert "the rollback is incomplete" in str(service.values.history()[-1])
 
 
 def test_changes_are_refused_until_the_rollback_is_completed(
@@ -150,5 +150,5 @@ def test_recovery_command_names_the_files_and_completes_the_rollback(
     stuck.repair()
     done = run(stuck.command)
     assert (done.returncode, done.stderr) == (0, "")
-    assert f"Transaction {stuck.id} was rolled back" in done.stdout
+    assert f"The interrupted change {stuck.id} was rolled back." in done.stdout
     assert tree(garden.folder / "env") == stuck.before

@@ -105,7 +105,7 @@ def _race(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path, times: i
             started_ids = [entry for entry in answers if not entry.startswith("busy: ")]
             assert len(started_ids) == 1, answers
             (refusal,) = (entry for entry in answers if entry not in started_ids)
-            assert "(seedshelf; begun " in refusal
+            assert "(seedshelf; started " in refusal
             known = backend.journal.transactions()
             assert [entry.id for entry in known[number:]] == started_ids
             transactions.cancel(backend, started_ids[0])

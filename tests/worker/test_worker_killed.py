@@ -42,12 +42,12 @@ def test_follow_rolls_back_after_the_worker_was_killed(
     )
     os.kill(holding(backend), signal.SIGKILL)
     (tmp_path / "gate").touch()
-    with pytest.raises(WorkerFailed, match="it was cut off") as caught:
+    with pytest.raises(WorkerFailed, match="it was interrupted") as caught:
         transactions.follow(backend, transaction_id)
     assert caught.value.transaction == transaction_id
     assert tree(prefix) == before
     (transaction,) = backend.journal.transactions()
-    assert (transaction.outcome, transaction.error) == (Outcome.ROLLED_BACK, "it was cut off")
+    assert (transaction.outcome, transaction.error) == (Outcome.ROLLED_BACK, "it was interrupted")
     assert (
         transactions.apply_and_follow(backend, plan_upgrade(backend, "frostcall")).outcome
         is Outcome.COMMITTED

@@ -67,7 +67,7 @@ def sources_for_url(index_url: str) -> IndexSettings:
     return IndexSettings(index_url=f"{index_url.rstrip('/')}/")
 
 
-def explicit_index(index_url: str, prefix: Path) -> SourceFactory:
+def explicit_index(index_url: str, prefix: Path, folder: Path | None = None) -> SourceFactory:
     """Return a factory for one index only; raise `InvalidRequest` if it is not an HTTP URL.
 
     The network settings for its host come from uv's and pip's configuration.
@@ -75,21 +75,24 @@ def explicit_index(index_url: str, prefix: Path) -> SourceFactory:
     settings = sources_for_url(index_url)
 
     def find() -> IndexSources:
-        network = pip_config.pip_network(uv_config.uv_network(), prefix)
+        network = pip_config.pip_network(uv_config.uv_network(folder), prefix)
         return replace(network, indexes=(settings.index_url,))
 
     return CachedSources(find)
 
 
-def configured_indexes(find_uv: Callable[[], Path], prefix: Path) -> SourceFactory:
+def configured_indexes(
+    find_uv: Callable[[], Path], prefix: Path, folder: Path | None = None
+) -> SourceFactory:
     """Return a factory for uv's configured sources, else pip's, for the environment at `prefix`."""
 
     def find() -> IndexSources:
         uv = find_uv()
-        sources = uv_config.uv_sources(uv)
+        sources = uv_config.uv_sources(uv, folder)
         if sources is not None:
             return sources
-        return pip_config.pip_sources(uv_config.uv_network(), prefix, uv_config.default_index(uv))
+        default = uv_config.default_index(uv)
+        return pip_config.pip_sources(uv_config.uv_network(folder), prefix, default)
 
     return CachedSources(find)
 

@@ -109,7 +109,7 @@ def _parse(path: Path) -> RawConfigParser:
         parser.read(path, encoding=locale.getpreferredencoding(False))
     except (Error, UnicodeDecodeError) as error:
         # The parser's message quotes the line, which may hold a password.
-        reason = f"its file {path} cannot be read ({type(error).__name__})"
+        reason = f"the file {path} cannot be read ({type(error).__name__})"
         raise IndexUnavailable("pip's configuration", reason) from None
     return parser
 

@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pkgwidgets.backends.http.network_settings import NetworkSettings
@@ -23,33 +20,40 @@ from pkgwidgets.core.redaction import redact
 
 from . import uv_cache_dir
 from .index_sources import IndexSources, absolute_index_url
+from .uv_files import (
+    TRUE,
+    ConfigFile,
+    Table,
+    config_files,
+    merge_settings,
+    pip_table,
+    working_folder,
+)
 
-_Table = Mapping[str, Any]
 _INDEX_SETTINGS = ("index", "index-url", "extra-index-url", "find-links", "no-index")
 _INDEX_VARIABLES = (
     "UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS",
 )  # fmt: skip
-_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})
 _REPLACED_VARIABLES = re.compile(
     r"UV_(INDEX.*|DEFAULT_INDEX|EXTRA_INDEX_URL|FIND_LINKS|CONFIG_FILE|NO_CONFIG|EXCLUDE_NEWER"
-    r"|INSECURE_HOST|KEYRING_PROVIDER|NATIVE_TLS|SYSTEM_CERTS|CACHE_DIR)"
+    r"|INSECURE_HOST|KEYRING_PROVIDER|NATIVE_TLS|SYSTEM_CERTS|CACHE_DIR|PROJECT|WORKING_DIR)"
 )
 """Variables that are not inherited: `IndexSources` holds their values, and sets them again."""
 
 
-def uv_sources(uv: Path) -> IndexSources | None:
+def uv_sources(uv: Path, folder: Path | None = None) -> IndexSources | None:
     """Return uv's configured sources; None if no index and no links are configured.
 
     Raises `IndexUnavailable` with uv's message if uv fails.
     """
-    indexes, links = _ask_uv(uv, process.clean_environment())
-    if not links and indexes == (default_index(uv),) and not _has_configured_indexes():
+    indexes, links = _ask_uv(uv, process.clean_environment(), folder)
+    if not links and indexes == (default_index(uv),) and not has_configured_indexes(folder):
         return None
-    files = _config_files()
+    files = config_files(folder)
     flat = {str(table["url"]) for table in _index_tables(files) if table.get("format") == "flat"}
     names = dict(_index_names(files))
     return replace(
-        uv_network(),
+        uv_network(folder),
         indexes=tuple(
             absolute_index_url(_add_credentials(url, names.get(url)))
             for url in indexes
@@ -57,7 +61,7 @@ def uv_sources(uv: Path) -> IndexSources | None:
         ),
         links=(
             *(_add_credentials(url, names.get(url)) for url in indexes if url in flat),
-            *(_absolute_link(link, files) for link in links),
+            *(_absolute_link(link, files, working_folder(folder)) for link in links),
         ),
     )
 
@@ -70,10 +74,10 @@ def default_index(uv: Path) -> str:
     return index
 
 
-def uv_network() -> IndexSources:
+def uv_network(folder: Path | None = None) -> IndexSources:
     """Return uv's configuration without indexes: strategy, cutoffs, network and cache folder."""
-    files = _config_files()
-    settings = _merge_settings(files)
+    files = config_files(folder)
+    settings = merge_settings(files)
     hosts = [host for file in files for host in file.settings.get("allow-insecure-host", ())]
     proxies = {scheme: str(settings.get(f"{scheme}-proxy") or "") for scheme in ("http", "https")}
     system_certs_setting = settings.get("system-certs", settings.get("native-tls", False))
@@ -81,7 +85,7 @@ def uv_network() -> IndexSources:
     access = NetworkSettings(
         insecure_hosts=(*os.environ.get("UV_INSECURE_HOST", "").split(), *hosts),
         certificates=_first_variable("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_DIR"),
-        use_system_store=system_certs.lower() in _TRUE,
+        use_system_store=system_certs.lower() in TRUE,
         client_certificate=os.environ.get("SSL_CLIENT_CERT", ""),
         proxies={scheme: url for scheme, url in proxies.items() if url},
         no_proxy=_no_proxy_hosts(settings),
@@ -156,35 +160,32 @@ def _find_link_url(link: str) -> str:
     return (link if "://" in link else Path(link).absolute().as_uri()).replace(",", "%2C")
 
 
-def _project_cutoffs(settings: _Table) -> Iterator[tuple[str, str]]:
+def _project_cutoffs(settings: Table) -> Iterator[tuple[str, str]]:
     for name, cutoff in dict(settings.get("exclude-newer-package") or {}).items():
         yield str(name), "" if cutoff is False else str(cutoff)
 
 
-def _no_proxy_hosts(settings: _Table) -> str:
+def _no_proxy_hosts(settings: Table) -> str:
     hosts = settings.get("no-proxy") or ()
     return hosts if isinstance(hosts, str) else ",".join(map(str, hosts))
 
 
-@dataclass(frozen=True, slots=True)
-class _ConfigFile:
-    """The settings of one file, and the folder that its relative paths start from."""
-
-    folder: Path
-    settings: _Table
-
-
-def _ask_uv(uv: Path, environment: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _ask_uv(
+    uv: Path, environment: Mapping[str, str], folder: Path | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return uv's indexes, the default last, and its links, from an empty resolution."""
     options = ["--emit-index-url", "--emit-find-links", "--offline", "--quiet", "--no-header"]
-    cache_dir = uv_cache_dir.uv_cache_dir(_configured_cache(_config_files()))
+    cache_dir = uv_cache_dir.uv_cache_dir(_configured_cache(config_files(folder)))
     environment = {**environment, "UV_CACHE_DIR": str(cache_dir)}
     completed = process.run(
-        [str(uv), "pip", "compile", *options, "-"], environment=environment, timeout=30
+        [str(uv), "pip", "compile", *options, "-"],
+        environment=environment,
+        timeout=30,
+        cwd=folder,
     )
     if completed.returncode != 0:
-        reason = redact(completed.stderr.strip() or "no answer")[:300]
-        raise IndexUnavailable("uv", f"it names no index: {reason}")
+        reason = redact(completed.stderr.strip() or "it printed no error message")[:300]
+        raise IndexUnavailable("uv", f"it reported no index: {reason}")
     values: dict[str, list[str]] = {}
     for line in completed.stdout.splitlines():
         option, _, value = line.partition(" ")
@@ -193,73 +194,22 @@ def _ask_uv(uv: Path, environment: Mapping[str, str]) -> tuple[tuple[str, ...], 
     return indexes, tuple(values.get("--find-links", ()))
 
 
-def _has_configured_indexes() -> bool:
+def has_configured_indexes(folder: Path | None = None) -> bool:
     """Tell whether an index is configured, even if it is the default one."""
-    tables = [table for file in _config_files() for table in (file.settings, _pip_table(file))]
+    tables = [table for file in config_files(folder) for table in (file.settings, pip_table(file))]
     return any(os.environ.get(name) for name in _INDEX_VARIABLES) or any(
         name in table for table in tables for name in _INDEX_SETTINGS
     )
 
 
-def _config_files() -> tuple[_ConfigFile, ...]:
-    """Return the files that uv reads, in order of precedence.
-
-    They are the project's (the nearest above the working folder), the user's and the system's, or
-    the one in UV_CONFIG_FILE. Unreadable files are skipped: uv itself reports them.
-    """
-    configured = os.environ.get("UV_CONFIG_FILE")
-    if configured:
-        return tuple(filter(None, [_read_file(Path(configured))]))
-    if os.environ.get("UV_NO_CONFIG", "").lower() in _TRUE:
-        return ()
-    files = []
-    with suppress(FileNotFoundError):  # the working folder was deleted
-        here = Path.cwd()
-        files += [next(filter(None, map(_read_project_file, (here, *here.parents))), None)]
-    config_home = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    files += [_read_file(Path(config_home).expanduser() / "uv" / "uv.toml")]
-    shared = (os.environ.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(os.pathsep)
-    system = (*(Path(folder, "uv", "uv.toml") for folder in shared), Path("/etc/uv/uv.toml"))
-    files += [next(filter(None, map(_read_file, system)), None)]
-    return tuple(filter(None, files))
-
-
-def _read_project_file(folder: Path) -> _ConfigFile | None:
-    return _read_file(folder / "uv.toml") or _read_file(folder / "pyproject.toml", "tool", "uv")
-
-
-def _read_file(path: Path, *keys: str) -> _ConfigFile | None:
-    try:
-        table: Any = tomllib.loads(path.read_text("utf-8"))
-        for key in keys:
-            table = table[key]
-        return _ConfigFile(path.parent.absolute(), dict(table))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _pip_table(file: _ConfigFile) -> _Table:
-    table = file.settings.get("pip")
-    return table if isinstance(table, dict) else {}
-
-
-def _merge_settings(files: Sequence[_ConfigFile]) -> _Table:
-    """Merge files as uv does for its `pip` commands: `[pip]` tables override all others."""
-    merged: dict[str, Any] = {}
-    lowest_first = files[::-1]
-    for table in (*(file.settings for file in lowest_first), *map(_pip_table, lowest_first)):
-        merged |= table
-    return merged
-
-
-def _index_tables(files: Sequence[_ConfigFile]) -> Iterator[_Table]:
+def _index_tables(files: Sequence[ConfigFile]) -> Iterator[Table]:
     for file in files:
         for table in file.settings.get("index") or ():
             if isinstance(table, dict) and "url" in table:
                 yield table
 
 
-def _index_names(files: Sequence[_ConfigFile]) -> Iterator[tuple[str, str]]:
+def _index_names(files: Sequence[ConfigFile]) -> Iterator[tuple[str, str]]:
     """Yield the URLs of named indexes with their names."""
     for table in _index_tables(files):
         if table.get("name"):
@@ -284,18 +234,18 @@ def _add_credentials(url: str, name: str | None) -> str:
     return urlunsplit(parts._replace(netloc=f"{quote(user or '', safe='')}{secret}@{host}"))
 
 
-def _absolute_link(link: str, files: Sequence[_ConfigFile]) -> str:
+def _absolute_link(link: str, files: Sequence[ConfigFile], folder: Path) -> str:
     """Return an absolute path; a relative one starts from the folder of its file, as in uv."""
     if "://" in link or link.startswith("file:"):
         return link
     for file in files:
         links = [
             *(file.settings.get("find-links") or ()),
-            *(_pip_table(file).get("find-links") or ()),
+            *(pip_table(file).get("find-links") or ()),
         ]
         if link in links:
             return str(file.folder / link)
-    return str(Path(link).absolute())
+    return str(folder / link)
 
 
 def _first_variable(*names: str, default: object = None) -> str:
@@ -303,7 +253,7 @@ def _first_variable(*names: str, default: object = None) -> str:
     return str(default or "") if value is None else value
 
 
-def _configured_cache(files: Sequence[_ConfigFile]) -> str:
+def _configured_cache(files: Sequence[ConfigFile]) -> str:
     for file in files:
         if "cache-dir" in file.settings:
             return str(file.folder / str(file.settings["cache-dir"]))

@@ -1,13 +1,15 @@
-"""The distributions of one interpreter, from its `*.dist-info` folders (PEP 376, PEP 427)."""
+"""The distributions of one interpreter: `*.dist-info` folders (PEP 376, PEP 427), and eggs."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import TypedDict
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -17,6 +19,9 @@ from pkgwidgets.core.names import is_name
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.redaction import without_credentials
 from pkgwidgets.core.text import escape_hidden
+
+from . import eggs, record
+from .search_path import with_added_folders
 
 _MAX_HEAD_BYTES = 4 << 20
 """Longer than the headers of any METADATA file."""
@@ -42,20 +47,15 @@ class DistInfoReader:
         """Read all distributions; of several with one name, the first in import order counts.
 
         Two with one name in the same folder are an `Unreadable`: it is unknown which of them
-        the files belong to.
+        the files belong to. A leftover `dist-info` beside a whole one does not count.
         """
         distributions: dict[NormalizedName, Distribution | Unreadable] = {}
-        for folder in map(str, self._interpreter.search):
-            in_folder: dict[NormalizedName, Distribution | Unreadable] = {}
-            for entry in _metadata_folders(folder):
-                distribution = self._read(folder, entry)
-                name = distribution.id
-                twin = in_folder.get(name)
-                if twin is not None:
-                    both = " and ".join(sorted((entry, twin.path.name)))
-                    path = Path(folder, entry)
-                    distribution = Unreadable(id=name, path=path, reason=f"installed twice: {both}")
-                in_folder[name] = distribution
+        for folder in with_added_folders(list(map(str, self._interpreter.search))):
+            twins: dict[NormalizedName, list[Distribution | Unreadable]] = {}
+            for parent, entry in _installations(folder):
+                distribution = self._read(parent, entry)
+                twins.setdefault(distribution.id, []).append(distribution)
+            in_folder = {name: _only_whole(same_name) for name, same_name in twins.items()}
             distributions = {**in_folder, **distributions}
         return dict(sorted(distributions.items()))
 
@@ -72,35 +72,53 @@ class DistInfoReader:
         try:
             return self._parse_distribution(folder, name)
         except (OSError, ValueError, RecursionError) as error:
-            stem = name.partition("-")[0].removesuffix(".dist").removesuffix(".egg")
+            stem, _, kind = name.rpartition(".")
+            stem = stem if kind == "egg-link" else stem.partition("-")[0]
             reason = error.strerror if isinstance(error, OSError) else None
-            reason = (reason or str(error))[:300]
-            return Unreadable(id=canonicalize_name(stem), path=Path(folder, name), reason=reason)
+            return Unreadable(
+                id=canonicalize_name(stem),
+                path=Path(folder, name),
+                reason=(reason or str(error))[:300],
+                requires=error.requires if isinstance(error, _HeadersError) else (),
+            )
 
     def _parse_distribution(self, folder: str, name: str) -> Distribution:
+        if not name.endswith(".dist-info"):
+            return self._parse_egg(folder, name)
         path = f"{folder}/{name}"
         files = _folder_entries(path)
-        metadata = "PKG-INFO" if name.endswith(".egg-info") else "METADATA"
-        if metadata not in files:
-            raise ValueError(f"{metadata} is missing")
-        headers = _read_headers(f"{path}/{metadata}")
-        project, version = (headers.get(field, [""])[0] for field in ("name", "version"))
-        if not is_name(project):
-            raise ValueError(f"{metadata} names no project")
+        if "METADATA" not in files:
+            raise ValueError("METADATA is missing")
+        headers = _read_headers(f"{path}/METADATA")
         installer = _read_first_line(f"{path}/INSTALLER") if "INSTALLER" in files else ""
         origin, location = self._origin(folder, name, installer, files)
         return Distribution(
-            name=project,
-            version=_parse_version(version),
-            path=Path(folder, name),
+            path=Path(path),
             installed=_modification_time(f"{path}/RECORD" if "RECORD" in files else path),
             requires=tuple(headers.get("requires-dist", ())),
-            summary=escape_hidden(headers.get("summary", [""])[0][:_MAX_SUMMARY_CHARACTERS]),
-            links=_project_links(headers),
             requested="REQUESTED" in files,
             origin=origin,
             location=location,
             installer=installer,
+            **_described(headers, "METADATA"),
+        )
+
+    def _parse_egg(self, folder: str, name: str) -> Distribution:
+        """Read an egg-info, an egg, or what an egg-link leads to: a project in development mode."""
+        path = eggs.find_metadata(f"{folder}/{name}")
+        metadata, requires = eggs.read_metadata(path)
+        headers = _parse_headers(metadata)
+        is_link = name.endswith(".egg-link")
+        origin, location = Origin.SYSTEM, folder
+        if is_link:
+            origin, location = Origin.EDITABLE, Path(path).parent.as_uri()
+        return Distribution(
+            path=Path(path),
+            installed=_modification_time(f"{folder}/{name}"),
+            requires=tuple(headers.get("requires-dist", requires)),
+            origin=origin,
+            location=location,
+            **_described(headers, "PKG-INFO"),
         )
 
     def _origin(
@@ -111,10 +129,11 @@ class DistInfoReader:
             return Origin.SYSTEM, folder
         if installer == "conda" or name in self._conda_dist_infos():
             return Origin.CONDA, str(self._interpreter.prefix)
-        if name.endswith(".egg-info") or installer in ("apt", "dpkg", "debian", "rpm"):
+        if installer in ("apt", "dpkg", "debian", "rpm"):
             return Origin.SYSTEM, folder
         if DIRECT_URL not in files:
-            return Origin.INDEX, ""
+            finder = f"{folder}/__editable__.{name.removesuffix('.dist-info')}.pth"
+            return (Origin.EDITABLE if os.path.exists(finder) else Origin.INDEX), ""  # noqa: PTH110
         return _parse_direct_url(Path(folder, name, DIRECT_URL))
 
     @cached_property
@@ -137,8 +156,8 @@ class DistInfoReader:
 def _dist_infos_of_conda(folder: str, modified_ns: int) -> frozenset[str]:
     """Return the names of the dist-info folders that conda lists; cached per `modified_ns`."""
     names = set()
-    for record in Path(folder).glob("*.json"):
-        for file in _conda_files(record):
+    for conda_record in Path(folder).glob("*.json"):
+        for file in _conda_files(conda_record):
             parent, _, last = str(file).rpartition("/")
             if last == "METADATA":
                 names.add(parent.rpartition("/")[2])
@@ -149,7 +168,7 @@ def _parse_direct_url(file: Path) -> tuple[Origin, str]:
     try:
         direct = json.loads(file.read_bytes())
         if not isinstance(direct, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not a JSON object")
         location = without_credentials(str(direct.get("url", "")))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{DIRECT_URL} cannot be read: {error}") from error
@@ -203,23 +222,113 @@ def _folder_entries(folder: str) -> list[str]:
         return []
 
 
-def _metadata_folders(folder: str) -> list[str]:
-    """Return the `*.dist-info` and `*.egg-info` folders, without pip's `~name` leftovers."""
+def _only_whole(same_name: list[Distribution | Unreadable]) -> Distribution | Unreadable:
+    """Return the distribution of several in one folder, if all others are leftovers.
+
+    An interrupted uninstallation leaves a `dist-info` without a RECORD.
+    """
+    if len(same_name) == 1:
+        return same_name[0]
+    whole = [release for release in same_name if not _is_leftover(release.path)]
+    leftovers = tuple(release.path for release in same_name if release not in whole)
+    if (
+        len(whole) == 1
+        and isinstance(whole[0], Distribution)
+        and not any(_has_own_modules(path, whole[0].path) for path in leftovers)
+    ):
+        return replace(whole[0], leftovers=leftovers)
+    both = " and ".join(sorted(release.path.name for release in same_name))
+    last = same_name[-1]
+    return Unreadable(id=last.id, path=last.path, reason=f"installed twice: {both}")
+
+
+def _is_leftover(path: Path) -> bool:
+    """Return whether a path is a `dist-info` folder of which an uninstallation left only parts."""
+    return (
+        path.name.endswith(".dist-info")
+        and not path.is_symlink()
+        and path.is_dir()
+        and not (path / "RECORD").exists()
+    )
+
+
+def _has_own_modules(leftover: Path, whole: Path) -> bool:
+    """Return whether a module of the first is there that the RECORD of the second does not list."""
+    names = _read_lines(leftover / "top_level.txt")
+    owned = record.first_names(record.entries_in(whole, names))
+    return any(
+        name not in owned
+        and (leftover.with_name(name).exists() or leftover.with_name(f"{name}.py").exists())
+        for name in names
+    )
+
+
+def _read_lines(file: Path) -> list[str]:
+    try:
+        lines = file.read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+    return [line.strip() for line in lines if line.strip().isidentifier()]
+
+
+def _installations(folder: str) -> list[tuple[str, str]]:
+    """Return the folder and the name of each installation, without pip's `~name` leftovers."""
+    if folder.endswith(".egg"):
+        parent, _, name = folder.rpartition("/")
+        return [(parent, name)]
     try:
         names = _folder_entries(folder)
     except OSError:
         return []
     return sorted(
-        name
+        (folder, name)
         for name in names
-        if name.endswith((".dist-info", ".egg-info")) and not name.startswith("~")
+        if name.endswith((".dist-info", *eggs.SUFFIXES)) and not name.startswith("~")
     )
 
 
+class _HeadersError(ValueError):
+    """Headers without a valid name or version; the requirements among them can be read."""
+
+    def __init__(self, reason: str, requires: tuple[str, ...]) -> None:
+        super().__init__(reason)
+        self.requires = requires
+
+
+class _Description(TypedDict):
+    """What the metadata of every kind of installation says."""
+
+    name: str
+    version: Version
+    summary: str
+    links: tuple[tuple[str, str], ...]
+
+
+def _described(headers: Mapping[str, list[str]], file: str) -> _Description:
+    name, text = (headers.get(field, [""])[0] for field in ("name", "version"))
+    requires = tuple(headers.get("requires-dist", ()))
+    if not is_name(name):
+        raise _HeadersError(f"{file} has no valid project name", requires)
+    try:
+        version = Version(text)
+    except InvalidVersion:
+        reason = f"its version {text[:80]!a} is invalid (PEP 440)"
+        raise _HeadersError(reason, requires) from None
+    return {
+        "name": name,
+        "version": version,
+        "summary": escape_hidden(headers.get("summary", [""])[0][:_MAX_SUMMARY_CHARACTERS]),
+        "links": _project_links(headers),
+    }
+
+
 def _read_headers(file: str) -> Mapping[str, list[str]]:
-    """Read the headers of a METADATA file (core metadata: e-mail headers), not the description."""
     with open(file, "rb") as opened:  # noqa: PTH123
-        raw = opened.read(_MAX_HEAD_BYTES)
+        return _parse_headers(opened.read(_MAX_HEAD_BYTES))
+
+
+def _parse_headers(raw: bytes) -> Mapping[str, list[str]]:
+    """Read the headers of a METADATA file (core metadata: e-mail headers), not the description."""
     if b"\r\n" in raw:
         raw = raw.replace(b"\r\n", b"\n")
     head = raw.partition(b"\n\n")[0].decode("utf-8", "replace")
@@ -241,13 +350,6 @@ def _project_links(headers: Mapping[str, list[str]]) -> tuple[tuple[str, str], .
         if address.strip().lower().startswith(_WEB_SCHEMES)
     }
     return tuple((label, address) for address, label in links.items())
-
-
-def _parse_version(text: str) -> Version:
-    try:
-        return Version(text)
-    except InvalidVersion:
-        raise ValueError(f"its version {text[:80]!a} is none by PEP 440") from None
 
 
 def _modification_time(path: str) -> datetime:

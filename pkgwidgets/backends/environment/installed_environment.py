@@ -53,7 +53,7 @@ class InstalledEnvironment:
         rehearsed_prefix = os.environ.get(REHEARSAL_VARIABLE)
         real_prefix = os.path.realpath(interpreter.prefix)
         if rehearsed_prefix and os.path.realpath(rehearsed_prefix) == real_prefix:
-            return f"{interpreter.prefix} stays as it is while a notebook is rehearsed on it"
+            return f"{interpreter.prefix} must not change while a notebook is rehearsed on it"
         marker = self._marker
         if marker is not None:
             refusal = (
@@ -61,17 +61,17 @@ class InstalledEnvironment:
                 "use a virtual environment"
             )
             message = marker_message(marker)
-            return f"{refusal}. Its owner says: {message}" if message else refusal
+            return f"{refusal}. The system says: {message}" if message else refusal
         if self._is_frozen():
-            return f"{interpreter.prefix} is frozen by its owner"
+            return f"{interpreter.prefix} was frozen by its owner, so nothing may be changed"
         for folder in dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()]):
             reason = _write_refusal(folder)
             if reason is not None:
                 return f"{folder} cannot be written to: {reason}"
         if not _supports_locks(interpreter.prefix):
             return (
-                f"{interpreter.prefix} lies on a file system without locks: "
-                "nobody could be kept from changing it at the same time"
+                f"{interpreter.prefix} is on a file system without locks, "
+                "so two programs could change it at the same time"
             )
         return None
 
@@ -87,12 +87,12 @@ class InstalledEnvironment:
         startup_files = [file for folder in package_folders for file in _startup_files(folder)]
         markers = self._marker is not None, self._is_frozen()
         return {
-            "its interpreter": (
+            "the interpreter": (
                 f"{_stat_text(interpreter.python, inode=True)} {interpreter.version}"
             ),
-            "whether it may be changed": str(markers),
-            "the rights of its folders": " ".join(map(_permissions_text, folders)),
-            "what runs at every start": short_hash(
+            "the protection against changes": str(markers),
+            "the permissions of a folder": " ".join(map(_permissions_text, folders)),
+            "a file that runs each time Python starts": short_hash(
                 "\n".join(f"{file} {_stat_text(file)}" for file in startup_files), 8
             ),
         }
@@ -133,13 +133,13 @@ class InstalledEnvironment:
 
 
 def _startup_files(folder: Path) -> list[str]:
-    """Return the files of a folder that `site` reads or runs at every start of Python."""
+    """Return the files of a folder that `site` reads or runs at every start (also PEP 829)."""
     try:
         with os.scandir(folder) as entries:
             return sorted(
                 entry.path
                 for entry in entries
-                if entry.name.endswith(".pth") or entry.name in _STARTUP_MODULES
+                if entry.name.endswith((".pth", ".start")) or entry.name in _STARTUP_MODULES
             )
     except OSError:
         return []

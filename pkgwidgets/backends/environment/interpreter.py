@@ -66,8 +66,8 @@ def _ask_interpreter(python: Path, stat_key: tuple[int, ...]) -> Interpreter:
     # Output of .pth files comes before the mark, or on later lines.
     _, mark, answer = completed.stdout.rpartition(_MARK)
     if completed.returncode != 0 or not mark:
-        last_line = (completed.stderr.strip().splitlines() or ["it gave no answer"])[-1]
-        reason = f"{python} is no Python that answers: {last_line[:300]}"
+        last_line = (completed.stderr.strip().splitlines() or ["it printed no error message"])[-1]
+        reason = f"{python} did not start as a Python interpreter: {last_line[:300]}"
         raise EnvironmentRefused(python, reason, usable=False)
     return _parse_facts(python, json.loads(answer.partition("\n")[0]))
 

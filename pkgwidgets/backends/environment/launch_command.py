@@ -31,7 +31,7 @@ def interpreter_of_command(argv: Sequence[str], environment: Mapping[str, str]) 
     program = shutil.which(first, path=environment.get("PATH")) or first
     position = next((n for n, word in enumerate(argv) if n and word in _RUN_OPTIONS), None)
     if position is None:
-        reason = f"{program} does not say which Python it starts"
+        reason = f"The kernel command {program} does not show which Python it starts"
         raise EnvironmentRefused(Path(program), reason, usable=False)
     command = (program, *argv[1:position])
     return _ask_interpreter(command, tuple(sorted(environment.items())), _stat_key(program))
@@ -46,7 +46,7 @@ def interpreter_of_process(root_pid: int, connection_file: str) -> Path:
         variables = {"PATH": process_info.environment(pid).get("PATH", os.defpath)}
         with suppress(EnvironmentRefused):
             return interpreter_of_command(process_info.command_line(pid), variables)
-    reason = f"The process {root_pid} does not show which Python it is"
+    reason = f"The kernel process {root_pid} does not show which Python it runs"
     raise EnvironmentRefused(Path(), reason, usable=False)
 
 
@@ -78,6 +78,6 @@ def _ask_interpreter(
         raise EnvironmentRefused(python, reason, usable=False) from error
     _, mark, answer = completed.stdout.rpartition(_MARK)
     if completed.returncode != 0 or not mark:
-        reason = f"{python} starts no Python that answers"
+        reason = f"{python} did not start a Python interpreter"
         raise EnvironmentRefused(python, reason, usable=False)
     return Path(answer.partition("\n")[0].strip())

@@ -25,18 +25,43 @@ _MAX_MODULE_DEPTH = 3
 """The most names in a dotted module that is looked for in a namespace package (PEP 420)."""
 INSTALLER_FILES = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
 """Files that an installer adds to a dist-info folder."""
+EMPTY_SHA256 = hashlib.sha256().hexdigest()
 _MAX_SIZE_DIGITS = 16
 """No file's size has so many digits."""
+_STRONG_SIZES = {
+    "sha256": 32, "sha384": 48, "sha512": 64, "sha3_256": 32, "sha3_384": 48, "sha3_512": 64,
+    "blake2b": 64, "blake2s": 32,
+}  # fmt: skip
+"""The algorithms that RECORD may use (PEP 427: sha256 or better), with the bytes of a hash."""
+_HEX = re.compile(r"[0-9a-fA-F]+", re.ASCII)
 _UP_AGAIN = re.compile(r"[^./\\\n][/\\]\.\.[/\\]")
 """Matches a row with `..` after another folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row: a path relative to the folder that holds the dist-info, and its sha256 in hex."""
+    """One row: a path relative to the folder that holds the dist-info, and its hash in hex.
+
+    `sha256` is None if RECORD has another hash or none. `other_hash` is a hash of another algorithm
+    that is as strong, with its name in `hashlib`; weaker ones prove nothing and are left out.
+    """
 
     path: str
     sha256: str | None
+    other_hash: tuple[str, str] | None = None
+
+    @property
+    def hash(self) -> tuple[str, str] | None:
+        """The algorithm and the hash in hex; None if RECORD has no hash that proves anything."""
+        return self.other_hash if self.sha256 is None else ("sha256", self.sha256)
+
+    def matches(self, path: Path) -> bool:
+        """Return whether a readable file has the hash; True if there is none."""
+        with path.open("rb") as file:
+            if self.hash is None:
+                return True
+            algorithm, digest = self.hash
+            return hashlib.file_digest(file, algorithm).hexdigest() == digest
 
 
 def entries(dist_info: Path) -> list[Entry]:
@@ -70,7 +95,8 @@ def entries_in(dist_info: Path, names: Collection[str]) -> list[Entry]:
     if _UP_AGAIN.search(text):
         return entries(dist_info)
     pattern = "|".join(map(re.escape, sorted(names)))
-    lines = re.findall(rf'^"?(?:/|(?:{pattern})(?=[./\\])).*$', text, re.MULTILINE)
+    row = rf'^"?(?:\.[/\\])*(?:/|(?:{pattern})(?=[./\\,"])).*$'
+    lines = re.findall(row, text, re.MULTILINE)
     try:
         return [entry for entry in _parse_rows(lines) if ".dist-info/" not in entry.path]
     except csv.Error:
@@ -82,6 +108,16 @@ def first_names(rows: Iterable[Entry]) -> frozenset[str]:
     first_parts = {entry.path.partition("/")[0] for entry in rows}
     names = {first if first == ".." else first.partition(".")[0] for first in first_parts}
     return frozenset(name for name in names - {""} - _NO_API_FOLDERS if "-" not in name)
+
+
+def all_first_names(paths: Iterable[str]) -> frozenset[str]:
+    """Return the names with which `entries_in` finds every row that equals one of these paths."""
+    first_parts = {path.partition("/")[0] for path in paths}
+    return frozenset(
+        first if first == ".." else first.partition(".")[0]
+        for first in first_parts
+        if not first.endswith(".dist-info")
+    )
 
 
 def module_names(rows: Collection[Entry]) -> set[str]:
@@ -112,7 +148,7 @@ def module_names(rows: Collection[Entry]) -> set[str]:
 def is_startup_file(path: str) -> bool:
     """Return whether Python's `site` runs or reads this file at every start."""
     return "/" not in path and (
-        path.endswith(".pth") or path in ("sitecustomize.py", "usercustomize.py")
+        path.endswith((".pth", ".start")) or path in ("sitecustomize.py", "usercustomize.py")
     )
 
 
@@ -131,7 +167,9 @@ def content_fingerprint(dist_info: Path) -> str:
     """Digest the times, sizes and types of the files, and which of their folders are links."""
     lines, folders = [], set[str]()
     for row in entries(dist_info):
-        lines.append(_stat_line(f"{dist_info.parent}/{row.path}"))
+        # Without `..`: after a link it would lead to another folder.
+        path = f"{dist_info.parent}/{row.path}"
+        lines.append(_stat_line(os.path.normpath(path) if row.path.startswith("..") else path))
         folder = row.path.rpartition("/")[0]
         while folder and folder not in folders and not folder.endswith(".."):
             folders.add(folder)
@@ -141,11 +179,24 @@ def content_fingerprint(dist_info: Path) -> str:
 
 
 def content_digest(dist_info: Path) -> str:
-    """Digest the paths and hashes of a wheel's files, without those that the installer added."""
+    """Digest the paths and hashes of a wheel's files, without those that the installer added.
+
+    A file without a hash in RECORD is hashed.
+    """
     added = tuple(f"{dist_info.name}/{name}" for name in INSTALLER_FILES)
-    rows = sorted((row.path, row.sha256) for row in entries(dist_info))
-    text = "\n".join(f"{path} {sha256}" for path, sha256 in rows if path not in added)
+    rows = sorted((row.path, row.hash) for row in entries(dist_info) if row.path not in added)
+    text = "\n".join(
+        f"{path} {digest[1] if digest is not None else _content_hash(dist_info.parent / path)}"
+        for path, digest in rows
+    )
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _content_hash(file: Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except (OSError, ValueError):
+        return "-"
 
 
 def _stat_line(path: str) -> str:
@@ -180,9 +231,14 @@ def _record_text(dist_info: Path) -> str:
 def _parse_rows(lines: Iterable[str]) -> Iterator[Entry]:
     for row in csv.reader(lines):
         if row and row[0] and not _is_bytecode(row[0]):
-            kind, _, digest = (row[1] if len(row) > 1 else "").partition("=")
-            sha256 = _decode_digest(digest) if kind == "sha256" else None
-            yield Entry(row[0].replace("\\", "/"), sha256)
+            algorithm, _, digest = (row[1] if len(row) > 1 else "").partition("=")
+            decoded = _decode_digest(algorithm.lower(), digest)
+            is_sha256 = decoded is not None and decoded[0] == "sha256"
+            yield Entry(
+                _normalize_path(row[0]),
+                decoded[1] if decoded is not None and is_sha256 else None,
+                None if is_sha256 else decoded,
+            )
 
 
 def _is_bytecode(path: str) -> bool:
@@ -190,12 +246,30 @@ def _is_bytecode(path: str) -> bool:
     return path.endswith(".pyc") and "__pycache__/" in path.replace("\\", "/")
 
 
-def _decode_digest(digest: str) -> str:
-    """Convert RECORD's unpadded base64 to hex; invalid base64 becomes a text that is no hash."""
+def _normalize_path(path: str) -> str:
+    """Return a path with slashes only, and without the `./` that some tools begin it with."""
+    path = path.replace("\\", "/")
+    while path.startswith("./") and path != "./":
+        path = path[2:]
+    return path
+
+
+def _decode_digest(algorithm: str, text: str) -> tuple[str, str] | None:
+    """Return a hash of RECORD and its algorithm; None if it is weaker than sha256 or unknown.
+
+    The text is unpadded base64, or hex, as uv_build wrote it before 0.9. Any other text becomes one
+    that is no hash, so that no file matches it.
+    """
+    size = _STRONG_SIZES.get(algorithm)
+    if size is None:
+        return None
+    if len(text) == 2 * size and _HEX.fullmatch(text):
+        return algorithm, text.lower()
     try:
-        return base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
+        digest = base64.urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
     except ValueError:
-        return "unreadable"
+        digest = b""
+    return algorithm, digest.hex() if len(digest) == size else "unreadable"
 
 
 def _is_init(path: str) -> bool:

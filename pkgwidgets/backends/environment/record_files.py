@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +17,9 @@ from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Environment
 from pkgwidgets.core.plans import Plan
 
-from . import record, record_paths
+from . import edited_files, file_effects, record, record_paths
 from .installed_environment import DATA_FOLDER, InstalledEnvironment
+from .shared_files import Claim, SharedFiles
 
 _UNHASHED_FILES = (*record.INSTALLER_FILES, "RECORD.jws", "RECORD.p7s")
 
@@ -37,33 +37,37 @@ class RecordFiles:
     ) -> None:
         self._environment = environment
         self._folds_case = folds_case
+        self._shared = SharedFiles(environment)
 
     def touched_paths(self, plan: Plan, stage: Path | None) -> frozenset[Path]:
         """Return every path that the plan removes or writes.
 
         Raises `EnvironmentRefused` for a missing RECORD, and for one that names a folder or a path
-        outside the environment's folders. Also for a file that another distribution owns.
+        outside the environment's folders. Also for a file of code that another distribution owns
+        with another content.
         """
         installed = self._environment.distributions()
         staged = self.staged(stage) if stage is not None else {}
-        old, new = set[Path](), dict[Path, NormalizedName]()
+        old, claims = set[Path](), list[Claim]()
         for change in plan.changes:
             if change.before is not None:
-                dist_info = self._readable_distribution(change.id, installed).path
-                old |= self._live_paths(dist_info, None)
+                release = self._readable_distribution(change.id, installed)
+                old |= self._live_paths(release.path, None)
+                old.update(*map(_leftover_paths, release.leftovers))
             if change.after is not None and stage is not None:
-                new.update(dict.fromkeys(self._staged_paths(change.id, staged, stage), change.id))
-        changed = {change.id for change in plan.changes}
+                claims += self._staged_claims(change.id, staged, stage)
+        new = {Path(claim.path): claim.owner for claim in claims}
         if stage is None:
             leaving = [change.id for change in plan.changes if change.after is None]
             present = [change.id for change in plan.changes if change.before is not None]
             self._raise_if_unchangeable(present, leaving)
         else:
-            self._raise_if_shared(old, changed, installed, stage)
-            added = {path: name for path, name in new.items() if path not in old}
-            self._raise_if_overwritten(added, stage)
+            reason = self._shared.staged_conflict_reason(claims, stage)
+            if reason is not None:
+                raise self._refusal(reason)
+            self._raise_if_overwritten(new, old, plan, installed, stage)
             self._raise_if_case_collides(new)
-        return frozenset(old | new.keys())
+        return frozenset(old | new.keys() | self._unpacking_folders(staged))
 
     def unchangeable_reasons(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
@@ -71,22 +75,49 @@ class RecordFiles:
         """Return why files of these cannot be replaced, or removed for those in `leaving`."""
         installed = self._environment.distributions()
         reasons = dict[NormalizedName, str]()
-        claims = dict[str, tuple[NormalizedName, str | None]]()
-        names = set[str]()
+        claims = list[Claim]()
         for name in ids:
             try:
                 rows = self._live_rows(self._readable_distribution(name, installed).path, None)
             except EnvironmentRefused as error:
                 reasons[name] = error.reason
                 continue
-            claims |= {path: (name, row.sha256) for path, row in rows.items()}
-            entries = (record.Entry(os.path.normpath(row.path), None) for row in rows.values())
-            names |= record.first_names(entries)
-        for claimant, entry, path in self._rows_of_others(claims, names, ids, installed):
-            owner, sha256 = claims[path]
-            if owner in leaving or sha256 is None or sha256 != entry.sha256:
-                reasons.setdefault(owner, f"{claimant} owns {entry.path!a}, too: it would break")
-        return reasons
+            claims += (Claim(owner=name, path=p, sha256=row.sha256) for p, row in rows.items())
+        others = self._shared.claims({claim.path for claim in claims}, ids, installed)
+        return {**self._shared.conflict_reasons(claims, [*others], leaving), **reasons}
+
+    def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
+        """Return those of `paths` that a distribution owns which the plan does not change."""
+        changed = {change.id for change in plan.changes}
+        names = {str(path) for path in paths}
+        claims = self._shared.claims(names, changed, self._environment.distributions())
+        return frozenset(Path(claim.path) for claim in claims)
+
+    def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
+        """Refuse to replace a file of code that another distribution owns, too."""
+        changed = {change.id for change in plan.changes}
+        names = {str(path) for path in replaced if not file_effects.has_no_effect(path)}
+        for claim in self._shared.claims(names, changed, self._environment.distributions()):
+            if self._shared.matters(claim.path):
+                where = os.path.relpath(claim.path, self._environment.interpreter.prefix)
+                raise self._refusal(
+                    f"The undo would overwrite {where!a}, which belongs to {claim.owner}"
+                )
+
+    def edited_files(self, ids: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
+        """Return the files that were edited after they were installed.
+
+        Each maps to the path where the edited version is to be kept; None if it is not kept.
+        """
+        installed = self._environment.distributions()
+        prefix = self._environment.interpreter.prefix
+        readable = (installed.get(name) for name in ids)
+        return {
+            path: kept
+            for distribution in readable
+            if isinstance(distribution, Distribution)
+            for path, kept in edited_files.edited_files(distribution.path, prefix)
+        }
 
     def fingerprints(
         self, ids: Collection[NormalizedName], stage: Path | None = None
@@ -101,25 +132,35 @@ class RecordFiles:
         return {name: fingerprint(known[name].path) for name in readable}
 
     def damage(
-        self, plan: Plan, others: Mapping[NormalizedName, Collection[Path]] | None = None
+        self,
+        plan: Plan,
+        others: Mapping[NormalizedName, Collection[Path]] | None = None,
+        stage: Path | None = None,
     ) -> tuple[str, ...]:
         """Hash every file that the plan installed; return the missing and the different ones.
 
-        Also return those of `others`, files in shared folders, that are missing.
+        A file without a hash is compared with the staged one. Also return those of `others`, files
+        in shared folders, that are missing.
         """
-        problems = []
+        problems, entries_of = [], dict[Path, list[record.Entry]]()
         installed = self._environment.distributions()
+        rows = list[tuple[NormalizedName, Path, record.Entry]]()
         for change in plan.changes:
             distribution = installed.get(change.id)
             if change.after is None or not isinstance(distribution, Distribution):
                 continue
             for entry in record.entries(distribution.path):
-                problem = _file_problem(distribution.path.parent / entry.path, entry.sha256)
-                if problem is not None:
-                    problems.append(f"{change.id}: {entry.path} {problem}")
+                # Without `..`: after a link it would lead to another folder.
+                path = Path(os.path.normpath(distribution.path.parent / entry.path))
+                rows.append((change.id, path, entry))
+                entries_of.setdefault(path, []).append(entry)
+        for name, path, entry in rows:
+            problem = _file_problem(path, entries_of[path], self._staged_twin(entry, path, stage))
+            if problem is not None:
+                problems.append(f"{name}: {entry.path} {problem}")
         for name, paths in (others or {}).items():
             missing = sorted(str(path) for path in paths if not os.path.lexists(path))
-            problems += [f"{name}: {path} is gone" for path in missing]
+            problems += [f"{name}: {path} is missing" for path in missing]
         return tuple(problems)
 
     def modules(
@@ -150,11 +191,7 @@ class RecordFiles:
         return startup_files
 
     def staged(self, stage: Path) -> Mapping[NormalizedName, Distribution | Unreadable]:
-        """Read the staged distributions as if they were installed.
-
-        A distribution with a file that its wheel's RECORD does not list is unreadable: the file
-        may have been added by someone else. The installer lists such a file without a hash.
-        """
+        """Read the staged distributions as if they were installed."""
         interpreter = self._environment.interpreter
         scheme = {
             key: stage / self._path_in_prefix(folder) for key, folder in interpreter.scheme.items()
@@ -163,8 +200,31 @@ class RecordFiles:
         environment = InstalledEnvironment(
             replace(interpreter, prefix=stage, scheme=scheme, search=search)
         )
-        distributions = environment.distributions()
-        return {name: _check_complete(release) for name, release in distributions.items()}
+        return environment.distributions()
+
+    def unhashed(
+        self, ids: Collection[NormalizedName], stage: Path
+    ) -> Mapping[NormalizedName, tuple[str, ...]]:
+        """Return the staged files for which RECORD has no hash, or a weak one, if any.
+
+        The installer also lists the files that the RECORD of a wheel does not list.
+        """
+        unhashed = {}
+        for name, (dist_info, rows) in self._entries_of(ids, stage).items():
+            added = tuple(f"{dist_info.name}/{file}" for file in _UNHASHED_FILES)
+            paths = [row.path for row in rows if row.hash is None and row.path not in added]
+            if paths:
+                unhashed[name] = tuple(sorted(paths))
+        return unhashed
+
+    def _staged_twin(self, entry: record.Entry, path: Path, stage: Path | None) -> Path | None:
+        """Return the staged copy of a file without a hash; None for any other file."""
+        dist_info, _, name = entry.path.rpartition("/")
+        is_added = dist_info.endswith(".dist-info") and name in _UNHASHED_FILES
+        if entry.hash is not None or stage is None or is_added:
+            return None
+        prefix = self._environment.interpreter.prefix
+        return stage / os.path.relpath(os.path.normpath(path), prefix)
 
     def _entries_of(
         self, ids: Collection[NormalizedName], stage: Path | None
@@ -178,52 +238,38 @@ class RecordFiles:
                 entries_by_name[name] = (release.path, record.entries(release.path))
         return entries_by_name
 
-    def _rows_of_others(
-        self,
-        paths: Collection[str],
-        names: Collection[str],
-        ids: Collection[NormalizedName],
-        installed: Installed,
-    ) -> Iterator[tuple[NormalizedName, record.Entry, str]]:
-        """Yield owner, row and path of each of `paths` that a distribution outside `ids` claims."""
-        for name, distribution in installed.items():
-            if name not in ids and distribution.path.parent in self._package_folders:
-                for entry in record.entries_in(distribution.path, names):
-                    path = os.path.normpath(f"{distribution.path.parent}/{entry.path}")
-                    if path in paths:
-                        yield name, entry, path
-
     def _raise_if_unchangeable(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName]
     ) -> None:
         for reason in self.unchangeable_reasons(ids, leaving).values():
             raise self._refusal(reason)
 
-    def _raise_if_shared(
+    def _raise_if_overwritten(
         self,
+        new: Mapping[Path, NormalizedName],
         old: Collection[Path],
-        ids: Collection[NormalizedName],
+        plan: Plan,
         installed: Installed,
         stage: Path,
     ) -> None:
-        """Refuse to change a file that another distribution also owns, unless its content stays."""
-        prefix = self._environment.interpreter.prefix
-        relative_paths = (os.path.relpath(path, self._package_folders[0]) for path in old)
-        names = record.first_names(record.Entry(path, None) for path in relative_paths)
-        old_paths = {str(path) for path in old}
-        for name, entry, path in self._rows_of_others(old_paths, names, ids, installed):
-            staged = stage / Path(path).relative_to(prefix)
-            if not staged.exists() or not filecmp.cmp(staged, path, shallow=False):
-                raise self._refusal(f"{name} owns {entry.path!a}, too: it would break")
+        """Refuse to overwrite a file outside the plan, unless it has the same effect."""
+        ids = {change.id for change in plan.changes}
+        others = [*self._shared.claims({str(path) for path in new}, ids, installed)]
+        reason = self._shared.overwrite_reason(new, old, others, stage)
+        if reason is not None:
+            raise self._refusal(reason)
 
-    def _raise_if_overwritten(self, new: Mapping[Path, NormalizedName], stage: Path) -> None:
-        """Refuse to overwrite a file outside the plan, unless its content stays."""
+    def _unpacking_folders(self, staged: Installed) -> set[Path]:
+        """Return the folders of data that an installer may leave in site-packages if it fails."""
         prefix = self._environment.interpreter.prefix
-        for path, name in new.items():
-            staged = stage / path.relative_to(prefix)
-            if path.exists() and not (path.is_file() and filecmp.cmp(staged, path, shallow=False)):
-                where = str(path.relative_to(prefix))
-                raise self._refusal(f"{name} would overwrite {where!a}, which is not its own")
+        folders = set[Path]()
+        for release in staged.values():
+            relative_folder = self._path_in_prefix(self._package_folders[0])
+            name = f"{release.path.name.removesuffix('.dist-info')}.data"
+            folder = prefix / relative_folder / name
+            if not os.path.lexists(folder):
+                folders.add(folder)
+        return folders
 
     def _raise_if_case_collides(self, new: Mapping[Path, NormalizedName]) -> None:
         """Refuse `Foo.py` beside `foo.py` where the file system cannot tell them apart."""
@@ -232,7 +278,9 @@ class RecordFiles:
             twin = paths_by_key.setdefault(str(path).casefold(), path)
             if twin != path:
                 both = f"{twin.name!a} and {path.name!a}"
-                raise self._refusal(f"{new[path]} brings {both}, which are one file on this disk")
+                raise self._refusal(
+                    f"{new[path]} contains {both}, which are the same file on this disk"
+                )
 
     def _readable_distribution(self, name: NormalizedName, installed: Installed) -> Distribution:
         distribution = installed.get(name)
@@ -241,10 +289,11 @@ class RecordFiles:
             raise self._refusal(f"{name} cannot be changed: {reason}")
         return distribution
 
-    def _staged_paths(self, name: NormalizedName, staged: Installed, stage: Path) -> set[Path]:
+    def _staged_claims(self, name: NormalizedName, staged: Installed, stage: Path) -> list[Claim]:
         if name not in staged:
-            raise self._refusal(f"the wheel of {name} brought no dist-info of that name")
-        return self._live_paths(staged[name].path, stage)
+            raise self._refusal(f"The wheel of {name} contains no dist-info folder of that name")
+        rows = self._live_rows(staged[name].path, stage)
+        return [Claim(owner=name, path=path, sha256=row.sha256) for path, row in rows.items()]
 
     @property
     def _package_folders(self) -> tuple[Path, ...]:
@@ -255,7 +304,7 @@ class RecordFiles:
         try:
             return folder.relative_to(self._environment.interpreter.prefix)
         except ValueError:
-            raise self._refusal(f"{folder} lies outside of its prefix") from None
+            raise self._refusal(f"{folder} is outside of the environment") from None
 
     def _live_paths(self, dist_info: Path, stage: Path | None) -> set[Path]:
         return set(map(Path, self._live_rows(dist_info, stage)))
@@ -274,21 +323,27 @@ class RecordFiles:
         return EnvironmentRefused(self._environment.interpreter.python, reason)
 
 
-def _check_complete(release: Distribution | Unreadable) -> Distribution | Unreadable:
-    dist_info = f"{release.path.name}/"
-    for row in record.entries(release.path) if isinstance(release, Distribution) else ():
-        is_added = row.path.startswith(dist_info) and row.path.endswith(_UNHASHED_FILES)
-        if row.sha256 is None and not is_added:
-            reason = f"its wheel has the file {row.path!a}, which its RECORD does not list"
-            return Unreadable(id=release.id, path=release.path, reason=reason)
-    return release
+def _leftover_paths(folder: Path) -> list[Path]:
+    """Return the files in a leftover; of an empty folder, one that it lacks.
+
+    A save point keeps the folders of the paths that it is given.
+    """
+    paths = []
+    for parent, folders, files in os.walk(folder):
+        links = [name for name in folders if os.path.islink(f"{parent}/{name}")]  # noqa: PTH114
+        paths += [Path(parent, name) for name in (*links, *files) or ("RECORD",)]
+    return paths
 
 
-def _file_problem(path: Path, sha256: str | None) -> str | None:
+def _file_problem(path: Path, entries: Collection[record.Entry], twin: Path | None) -> str | None:
+    """Return what is wrong with a file; its owners may give it several hashes."""
     try:
-        with path.open("rb") as file:
-            if sha256 is not None and hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                return "differs from RECORD"
+        if not any(entry.matches(path) for entry in entries):
+            return "differs from its hash in RECORD"
+        if len(entries) > 1:
+            return None
+        if twin is not None and twin.is_file() and not filecmp.cmp(twin, path, shallow=False):
+            return "differs from its wheel"
     except OSError as error:
         return f"cannot be read ({os_error_text(error)})"
     return None

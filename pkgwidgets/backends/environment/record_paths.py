@@ -11,30 +11,47 @@ from .installed_environment import DATA_FOLDER
 
 
 class _PathGuard:
-    """Decides which paths a distribution may name: those in the prefix, also after links."""
+    """Decides which paths a distribution may name: those in the environment, also after links.
+
+    The environment's own folders may be links, for example `lib` to another disk. The folders of
+    packages may not: such a link often leads to a source tree.
+    """
 
     def __init__(self, prefix: Path, roots: Collection[Path]) -> None:
-        self._data_folder = prefix / DATA_FOLDER
-        self._root = os.path.realpath(prefix)
+        self._data_folder = str(prefix / DATA_FOLDER)
+        self._real_roots = {f"{os.path.realpath(folder)}/" for folder in (prefix, *roots)}
         self._roots = roots
-        self._allowed_folders: dict[str, bool] = {}
+        self._refusals: dict[str, str | None] = {}
 
-    def allows(self, path: str) -> bool:
-        """Return False for a path outside the prefix, through a link or in our data folder."""
+    @property
+    def folders(self) -> Collection[str]:
+        """The folders of all paths so far."""
+        return self._refusals.keys()
+
+    def refusal(self, path: str) -> str | None:
+        """Return why no distribution may own a path; None if one may."""
         folder = path.rpartition("/")[0]
-        if folder not in self._allowed_folders:
-            real_folder = os.path.realpath(folder)
-            own = str(self._data_folder)
-            is_own = f"{folder}/".startswith(f"{own}/") or path == own
-            is_inside = not is_own and f"{real_folder}/".startswith(f"{self._root}/")
-            self._allowed_folders[folder] = is_inside and not self._is_linked(Path(folder))
-        return self._allowed_folders[folder]
+        if folder not in self._refusals:
+            self._refusals[folder] = self._folder_refusal(folder, path)
+        return self._refusals[folder]
 
-    def _is_linked(self, folder: Path) -> bool:
-        """Return whether a package's folder is a symbolic link: it may lead to a source tree."""
+    def _folder_refusal(self, folder: str, path: str) -> str | None:
+        own = self._data_folder
+        if f"{folder}/".startswith(f"{own}/") or path == own:
+            return "it is a file of pkgwidgets"
+        link = self._find_link(Path(folder))
+        if link is not None:
+            return f"{link} is a link"
+        real_folder = f"{os.path.realpath(folder)}/"
+        if not any(real_folder.startswith(root) for root in self._real_roots):
+            return "it lies outside of the environment"
+        return None
+
+    def _find_link(self, folder: Path) -> Path | None:
+        """Return the folder of a package that is a symbolic link, on the way to `folder`."""
         root = next((root for root in self._roots if folder.is_relative_to(root)), folder)
         folders = (folder, *folder.parents)[: len(folder.relative_to(root).parts)]
-        return any(path.is_symlink() for path in folders)
+        return next((path for path in folders if path.is_symlink()), None)
 
 
 def existing_rows(
@@ -43,17 +60,46 @@ def existing_rows(
     """Map the live paths under `prefix` to the rows of a RECORD that lies under `base`.
 
     Raises ValueError for a path that no distribution may own: outside the environment's folders,
-    through a link, or a folder. Also if there are no rows.
+    through a link, or a folder. Also if there are no rows, and for a folder that is read-only.
     """
     rows = record.entries(dist_info)
     if not rows:
-        raise ValueError(f"{dist_info.name} has no RECORD: its files are unknown")
+        raise ValueError(f"{dist_info.name} has no RECORD, so its files are unknown")
     paths, guard = dict[str, record.Entry](), _PathGuard(prefix, roots)
+    live_folder = f"{prefix}{str(dist_info.parent)[len(str(base)) :]}"
     for row in rows:
         path = os.path.normpath(f"{dist_info.parent}/{row.path}")
         live = f"{prefix}{path[len(str(base)) :]}" if path.startswith(f"{base}/") else ""
-        is_invalid = row.path.startswith("/") or "\0" in row.path or not live
-        if is_invalid or not guard.allows(live) or os.path.isdir(live):  # noqa: PTH112 - takes a tenth
-            raise ValueError(f"RECORD of {dist_info.name} names {row.path[:200]!a}")
+        if row.path.startswith("/") or "\0" in row.path or not live:
+            reason: str | None = "it lies outside of the environment"
+        else:
+            reason = guard.refusal(live) or _detour_reason(row.path, live, live_folder)
+        if reason is None and os.path.isdir(live):  # noqa: PTH112 - takes a tenth
+            reason = "it is a folder"
+        if reason is not None:
+            raise ValueError(f"RECORD of {dist_info.name} lists {row.path[:200]!a}, but {reason}")
         paths[live] = row
+    for folder in guard.folders:
+        if not _is_writable(folder):
+            raise ValueError(f"{folder} cannot be written to")
     return paths
+
+
+def _is_writable(folder: str) -> bool:
+    """Return whether files can be made in a folder; for a missing one, in the folder above it."""
+    while not os.path.lexists(folder):
+        folder = folder.rpartition("/")[0]
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _detour_reason(row_path: str, live: str, live_folder: str) -> str | None:
+    """Return why `..` leads an installer elsewhere: it follows the links of the folders before.
+
+    `live_folder` is the folder that the row is relative to, and `live` is the path that is meant.
+    """
+    if not row_path.startswith("../"):
+        return None
+    followed = os.path.realpath(f"{live_folder}/{row_path.rpartition('/')[0]}")
+    if followed == os.path.realpath(live.rpartition("/")[0]):
+        return None
+    return f"{live_folder} is reached through a link, and the installer would use {followed}"

@@ -88,7 +88,9 @@ class FolderJournal(JournalFiles):
         argv = [sys.executable, "-I", "-S", str(folder / "recover.pyz"), "--held"]
         completed = process.run(argv, timeout=_RECOVERY_SECONDS)
         if completed.returncode != 0:
-            output = (completed.stdout + completed.stderr).strip() or "it gave no answer"
+            output = (
+                completed.stdout + completed.stderr
+            ).strip() or "recover.pyz failed without an error message"
             raise RollbackFailed(transaction, (output.splitlines()[-1],), str(folder))
         return True
 

@@ -1,4 +1,4 @@
-"""A circuit breaker for one host: after five failures in a row, it is not asked for a minute."""
+"""A circuit breaker for one host: after five failures in a row, requests pause for a minute."""
 
 from __future__ import annotations
 

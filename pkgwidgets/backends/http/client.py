@@ -75,7 +75,7 @@ class Client:
         `until` is the monotonic time after which the request is given up. Raises `RequestFailed`.
         """
         limits = self._limits
-        reason, started = "it had no time to answer", monotonic()
+        reason, started = "the time limit was reached", monotonic()
         for attempt in range(limits.max_tries):
             wait_seconds, result = self._try_once(path, headers, until)
             if isinstance(result, Response):
@@ -103,7 +103,7 @@ class Client:
         if monotonic() < self._breaker.open_until:
             return (
                 inf,
-                f"it failed again and again, so it is left alone for {OPEN_SECONDS:.0f} seconds",
+                f"it failed too often; pkgwidgets asks it again in {OPEN_SECONDS:.0f} seconds",
             )
         try:
             answer_until = min(until, monotonic() + self._limits.answer_seconds)
@@ -125,7 +125,7 @@ class Client:
             if isinstance(answer, Response):
                 return answer
             url, path = _redirect_target(url + path, answer), ""
-        raise RequestFailed("it redirects in a circle")
+        raise RequestFailed("too many redirects")
 
     def _get_route(self, url: str) -> _Route:
         with self._lock:
@@ -180,7 +180,7 @@ def _redirect_target(url: str, location: str) -> str:
             return without_userinfo(target).partition("#")[0]
     except ValueError:
         pass
-    raise RequestFailed("it redirects to what is no http address")
+    raise RequestFailed("it redirects to an address that is not http or https")
 
 
 class _UnverifiedHTTPSConnection(HTTPSConnection):
@@ -228,7 +228,7 @@ def _share_ssl_context(pool: Any, access: NetworkSettings, *, verify: bool | str
                 certificate_folder,
             )
         except OSError as error:
-            raise RequestFailed(f"the certificates to trust cannot be read ({error})") from None
+            raise RequestFailed(f"the trusted certificates cannot be read ({error})") from None
     pool.conn_kw["ssl_context"] = context
     pool.ca_certs = pool.ca_cert_dir = None
 
@@ -249,12 +249,12 @@ def _failure_reason(error: Exception) -> str:
         case requests.exceptions.ProxyError() | urllib3.exceptions.ProxyError():
             return "the proxy does not answer"
         case urllib3.exceptions.NewConnectionError() | requests.exceptions.ConnectionError():
-            return "no connection"
+            return "the connection failed"
         case urllib3.exceptions.TimeoutError() | requests.exceptions.Timeout() | TimeoutError():
             return "it did not answer in time"
         case requests.exceptions.TooManyRedirects():
-            return "it redirects in a circle"
+            return "too many redirects"
         case urllib3.exceptions.ProtocolError() | BrokenArchive() | OSError():
-            return "the connection broke"
+            return "the connection was lost"
         case _:
             return f"the request failed ({type(error).__name__})"

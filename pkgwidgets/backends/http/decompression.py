@@ -45,5 +45,5 @@ def _decompress_in_chunks(data: bytes, max_bytes: int) -> bytes:
         if total_bytes > max_bytes:
             raise TooLarge
         if not chunks[-1] and not data:
-            raise BrokenArchive("it ends early")
+            raise BrokenArchive("the compressed answer is incomplete")
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

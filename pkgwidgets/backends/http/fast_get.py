@@ -118,14 +118,14 @@ def _send_request(sock: Any, request: bytes, until: float, limits: HttpLimits) -
         received += len(chunks[-1])
         check_limits(received, until, limits.max_bytes)
     if received > length or getattr(sock, "pending", int)():  # TLS may buffer surplus bytes
-        raise ProtocolError("a longer answer than announced")
+        raise ProtocolError("the answer is longer than its Content-Length")
     return Response(status, headers, b"".join(chunks))
 
 
 def _receive(sock: Any, max_bytes: int) -> bytes:
     chunk: bytes = sock.recv(max_bytes)
     if not chunk:
-        raise ProtocolError("a short answer")
+        raise ProtocolError("the answer is incomplete")
     return chunk
 
 

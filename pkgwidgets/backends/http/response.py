@@ -9,6 +9,8 @@ from typing import Any
 
 import urllib3
 
+from pkgwidgets.core.text import format_size
+
 from .decompression import TooLarge, decompress
 from .http_limits import HttpLimits
 
@@ -86,7 +88,7 @@ def _read_body(response: Any, until: float, max_bytes: int) -> Response:
         check_limits(received, until, max_bytes)
     announced = parse_number(headers.get("content-length", ""))
     if announced is not None and announced != received and response.status != 304:
-        raise urllib3.exceptions.ProtocolError("a short answer")
+        raise urllib3.exceptions.ProtocolError("the answer is incomplete")
     return Response(response.status, headers, decode_body(encoding, b"".join(chunks), max_bytes))
 
 
@@ -107,7 +109,7 @@ def check_encoding(headers: Mapping[str, str]) -> str:
     """Return a body's encoding; raise `RequestFailed` for one that was not accepted."""
     encoding = headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
-        raise RequestFailed(f"it packed its answer by {encoding[:20]}")
+        raise RequestFailed(f"its answer has the unknown encoding {encoding[:20]}")
     return encoding
 
 
@@ -116,7 +118,7 @@ def check_limits(received: int, until: float, max_bytes: int) -> None:
     if received > max_bytes:
         raise RequestFailed(_too_large(max_bytes))
     if monotonic() > until:
-        raise RequestFailed("its answer did not end in time")
+        raise RequestFailed("its answer took too long")
 
 
 def decode_body(encoding: str, body: bytes, max_bytes: int) -> bytes:
@@ -133,4 +135,4 @@ def parse_number(text: str) -> int | None:
 
 
 def _too_large(max_bytes: int) -> str:
-    return f"its answer is larger than {max_bytes >> 20} MiB"
+    return f"its answer is larger than {format_size(max_bytes)}"

@@ -32,7 +32,7 @@ select project, etag, asked, fresh_until, facts from answers where source = ? an
 _LOCK_SECONDS = 2.0
 """Seconds to wait while another kernel writes."""
 _MAX_AGE_SECONDS = 90 * 86400.0
-"""Seconds after which an answer that was not asked for again is deleted."""
+"""Seconds after which an answer that was not requested again is deleted."""
 _MAX_NAMES = 500
 """Names in one query; the limit of SQLite is 999 variables."""
 

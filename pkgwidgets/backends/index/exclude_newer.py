@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, time, timedelta
 
 from packaging.utils import NormalizedName, canonicalize_name
@@ -34,8 +34,10 @@ class ExcludeNewer:
     """
 
     def __init__(self, settings: Iterable[tuple[str, str]]) -> None:
+        texts: dict[str, str] = {canonicalize_name(name): text for name, text in settings}
+        self._texts = texts
         self._cutoffs: Mapping[str, datetime | None] = {
-            canonicalize_name(name): parse_cutoff(text) for name, text in settings
+            name: parse_cutoff(text) for name, text in texts.items()
         }
 
     def __bool__(self) -> bool:
@@ -45,6 +47,15 @@ class ExcludeNewer:
         """Tell whether a release is older than the cutoff; one of unknown time is not, as in uv."""
         cutoff = self._cutoffs.get(name, self._cutoffs.get(""))
         return cutoff is None or (release.uploaded is not None and release.uploaded < cutoff)
+
+    def why_hidden(self, name: NormalizedName, releases: Collection[Release]) -> str:
+        """Return why none of these releases of a project counts, as a clause; "" if one does."""
+        if not releases or any(self.admits(name, release) for release in releases):
+            return ""
+        setting = f"exclude-newer ({self._texts.get(name, self._texts.get(''))})"
+        if any(release.uploaded is not None for release in releases):
+            return f"{setting} hides all its releases"
+        return f"{setting} hides all its releases, because the index gives no upload times"
 
 
 def parse_cutoff(text: str) -> datetime | None:

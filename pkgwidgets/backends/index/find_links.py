@@ -180,7 +180,7 @@ def _files_on_page(media_type: str, body: bytes) -> Iterator[_File]:
                 yanked=file.is_yanked,
             )
     except ValueError:
-        raise RequestFailed("it is no page of links") from None
+        raise RequestFailed("it is not a page of links") from None
 
 
 def _group_files(files: Iterable[_File]) -> _Grouped:

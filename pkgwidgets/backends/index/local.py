@@ -48,7 +48,7 @@ class LocalIndex:
         except (FileNotFoundError, NotADirectoryError):
             if self._folder.is_dir():
                 return ProjectNotFound(name, self.url)
-            return IndexUnavailable(self.url, "the folder is not there")
+            return IndexUnavailable(self.url, "the folder does not exist")
         except OSError as error:
             reason = f"its page of {name} cannot be read ({os_error_text(error)})"
             return IndexUnavailable(self.url, reason)

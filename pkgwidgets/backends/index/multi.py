@@ -192,6 +192,7 @@ class _Filter:
         return ReleaseList(
             tuple(release for release in answer if self._exclude_newer.admits(name, release)),
             _stale_reason(answer),
+            self._exclude_newer.why_hidden(name, answer),
         )
 
 
@@ -219,7 +220,9 @@ def _merge_answers(first: ProjectResult, second: ProjectResult) -> ProjectResult
     if isinstance(first, PkgwidgetsError):
         return _mark_incomplete(second, first)
     return ReleaseList(
-        _merge_releases(first, second), _join_reasons((_stale_reason(first), _stale_reason(second)))
+        _merge_releases(first, second),
+        _join_reasons((_stale_reason(first), _stale_reason(second))),
+        _hidden_reason(first) or _hidden_reason(second),
     )
 
 
@@ -230,12 +233,18 @@ def _mark_incomplete(answer: ProjectResult, problem: PkgwidgetsError) -> Project
     if isinstance(answer, PkgwidgetsError):
         return answer
     return ReleaseList(
-        tuple(answer), _join_reasons((_stale_reason(answer), problem.sentence().rstrip(".")))
+        tuple(answer),
+        _join_reasons((_stale_reason(answer), problem.sentence().rstrip("."))),
+        _hidden_reason(answer),
     )
 
 
 def _stale_reason(answer: ProjectResult) -> str:
     return answer.stale_reason if isinstance(answer, ReleaseList) else ""
+
+
+def _hidden_reason(answer: ProjectResult) -> str:
+    return answer.hidden_reason if isinstance(answer, ReleaseList) else ""
 
 
 def _join_reasons(texts: Iterable[str]) -> str:

@@ -22,6 +22,8 @@ _MAX_UNCHECKED_BYTES = 1 << 20
 _MAX_COMMAS = 600_000
 """No real page has more commas; in memory each element may take a hundred times its bytes."""
 _NOT_YANKED = (b"false", b"null", b'""', b"{}", b"0")
+_FRAME_TAGS = frozenset({"html", "head", "meta", "title", "body", "br", "hr"})
+"""The tags of a page without content: a project without files."""
 _T = TypeVar("_T")
 _HASH = re.compile(r"sha256=([0-9a-f]{64})", re.ASCII)
 
@@ -171,12 +173,12 @@ def read(media_type: str, body: bytes) -> Page:
     if media_type in HTML:
         return _HtmlPage(_parse_html(body))
     if media_type not in (JSON, "application/json"):
-        raise ValueError(f"a page of type {media_type[:80] or 'unknown'}")
+        raise ValueError(f"unknown media type {media_type[:80]}")
     page = _decode(_PAGE_DECODER, body)
     if page.meta.api_version.partition(".")[0] != "1":
-        raise ValueError(f"api-version {page.meta.api_version[:20]}")
+        raise ValueError(f"unknown api-version {page.meta.api_version[:20]}")
     if bytes(memoryview(page.files)[:1]) != b"[":
-        raise ValueError("a page without a list of files")
+        raise ValueError("it has no list of files")
     return Page(page.files, body, _decode(_VERSIONS_DECODER, _bounded(page.versions)))
 
 
@@ -184,7 +186,7 @@ def _bounded(text: bytes | msgspec.Raw) -> bytes:
     """Return the text of a list; raise ValueError if it would take too much memory."""
     text = bytes(text)
     if len(text) > _MAX_UNCHECKED_BYTES and text.count(b",") > _MAX_COMMAS:
-        raise ValueError("a page of too many parts")
+        raise ValueError("it has too many parts")
     return text
 
 
@@ -209,10 +211,10 @@ def _parse_html(body: bytes) -> list[File]:
         raise ValueError(str(error)) from error
     version = parser.api_version
     has_files = any(spelled_version(file.filename) for file in parser.files)
-    if version is None and not has_files and not parser.is_page:
-        raise ValueError("a page of HTML that is no project's")
+    if version is None and not (has_files or parser.is_page or parser.is_empty or not body.strip()):
+        raise ValueError("it is not the HTML page of a project")
     if version is not None and version.partition(".")[0] != "1":
-        raise ValueError(f"api-version {version[:20]}")
+        raise ValueError(f"unknown api-version {version[:20]}")
     return parser.files
 
 
@@ -224,6 +226,8 @@ class _AnchorParser(HTMLParser):
         self.files: list[File] = []
         self.api_version: str | None = None
         self.is_page = False
+        self._has_content = False
+        self._is_complete = False
         self._in_title = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -234,8 +238,20 @@ class _AnchorParser(HTMLParser):
             self._in_title = True
         elif tag == "a" and attributes.get("href"):
             self._add_file(str(attributes["href"]), attributes)
+        if tag not in _FRAME_TAGS:
+            self._has_content = True
+
+    def handle_endtag(self, tag: str) -> None:
+        self._is_complete |= tag == "html"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the page is complete and has neither text nor links."""
+        return self._is_complete and not self._has_content
 
     def handle_data(self, data: str) -> None:
+        if data.strip():
+            self._has_content = True
         if self._in_title:  # a captive portal has another title
             self.is_page = data.strip().lower().startswith("links for")
             self._in_title = False

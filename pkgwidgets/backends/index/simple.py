@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from time import monotonic, time
 
@@ -18,6 +19,7 @@ from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery, SkipVersion, StopAt
 from pkgwidgets.core.interfaces import ProjectAnswered, ProjectResult, Report, no_report
 from pkgwidgets.core.releases import Release, ReleaseList
+from pkgwidgets.core.text import format_age
 
 from . import project_page, release_parser
 from .cache import CachedProject, ReleaseCache
@@ -33,7 +35,7 @@ _Reached = tuple[tuple[Release, ...], tuple[Version, ...], StopAt, SkipVersion]
 
 
 class SimpleIndex:
-    """One index, asked for each project over pooled connections."""
+    """One index, with a request per project over pooled connections."""
 
     def __init__(self, settings: IndexSettings, cache: ReleaseCache | None = None) -> None:
         self._settings = settings
@@ -184,8 +186,9 @@ class SimpleIndex:
         error = IndexUnavailable(self.url, reason)
         if entry is None:
             return error
+        age = format_age(datetime.fromtimestamp(entry.asked, UTC))
         return ReleaseList(
-            entry.releases, stale_reason=f"{error.sentence()[:-1]}; as of {_ago(entry.asked)}"
+            entry.releases, stale_reason=f"{error.sentence()[:-1]}; last checked {age}"
         )
 
 
@@ -265,12 +268,3 @@ def _freshness(response: Response) -> float:
     ]
     age = parse_number(response.headers.get("age", "")) or 0
     return max(0.0, min((max_ages[0] or 0) - age, _MAX_FRESH_SECONDS)) if max_ages else 0.0
-
-
-def _ago(timestamp: float) -> str:
-    minutes = max(0, int(time() - timestamp)) // 60
-    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
-        if minutes >= size:
-            count = minutes // size
-            return f"{count} {unit}{'s' if count > 1 else ''} ago"
-    return "a moment ago"

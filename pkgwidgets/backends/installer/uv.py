@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ from packaging.version import Version
 from pkgwidgets.backends.config import uv_config
 from pkgwidgets.backends.config.index_selection import SourceFactory
 from pkgwidgets.backends.environment import record
+from pkgwidgets.backends.environment.dist_info import DistInfoReader
 from pkgwidgets.backends.processes import process, temp_dirs
-from pkgwidgets.core.environment import Interpreter
+from pkgwidgets.backends.store import filesystem
+from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.errors import (
     InstallerUnavailable,
     InstallFailed,
@@ -28,15 +31,18 @@ from pkgwidgets.core.errors import (
     ResolutionFailed,
 )
 from pkgwidgets.core.events import Event, Stage
+from pkgwidgets.core.installed_metadata import InstalledMetadata
 from pkgwidgets.core.interfaces import Report, ResolveRequest
+from pkgwidgets.core.limits import NO_LIMITS, DeclaredMetadata, Limits
 from pkgwidgets.core.plans import ChangeKind, Plan
 from pkgwidgets.core.redaction import redact
+
+from . import uv_failures
+from .limits_file import config_text
 
 _SCHEMA = "preview"
 """The schema version of uv's JSON that this module reads; any other is refused."""
 _WHEELS_ONLY = ("--only-binary", ":all:")
-_NO_SOLUTION = 1
-"""uv's exit code for requirements without a solution; 2 is any other failure."""
 _UV_SECONDS = 600.0
 _MAX_OUTPUT_CHARACTERS = 4000
 """The longest explanation of uv that is kept."""
@@ -72,36 +78,63 @@ class UvInstaller:
 
         Changes nothing. The request names all installed projects as requirements, because uv
         protects only those. Raises `PlanImpossible` with uv's explanation if no solution exists,
-        `ResolutionFailed` if uv fails.
+        `IndexUnavailable` for a page or file that uv cannot use, `ResolutionFailed` if uv fails.
         """
-        with _requirement_files(requirements=request.requirements, keep=request.keep) as files:
+        self._check_limits(request.configured)
+        with _requirement_files(
+            requirements=request.requirements,
+            keep=(*request.keep, *request.constraints),
+            ignored=request.ignored,
+            config=config_text(_with_metadata(request.configured, request.metadata)),
+        ) as files:
             argv = ["install", "--dry-run", *_WHEELS_ONLY, *self._python_option()]
             argv += ["-r", str(files["requirements"]), "-c", str(files["keep"])]
+            if request.ignored:
+                argv += ["--excludes", str(files["ignored"])]
             for name in request.upgrade:
                 argv += ["--upgrade-package", name]
-            completed = self._run([*argv, "--output-format", "json"])
-        if completed.returncode == _NO_SOLUTION:
-            requested = request.upgrade or request.requirements
-            explanation = self._explain(completed)
-            raise PlanImpossible(requested, explanation, request.kept_names(explanation))
+            completed = self._run(
+                [*argv, "--output-format", "json"], limits=(files["config"], request.configured)
+            )
         if completed.returncode != 0:
-            raise ResolutionFailed(self._explain(completed))
+            explanation = self._explain(completed)
+            requested = request.upgrade or request.requirements
+            raise self._resolution_error(completed, requested, request.kept_names(explanation))
         return _parse_changes(completed)
 
-    def dependencies(self, requirement: str) -> frozenset[NormalizedName]:
+    def dependencies(
+        self,
+        requirement: str,
+        *,
+        constraints: Sequence[str] = (),
+        ignored: Collection[NormalizedName] = (),
+        configured: Limits = NO_LIMITS,
+    ) -> frozenset[NormalizedName]:
         """Return the projects that a requirement would install, without its own.
 
-        Raises `PlanImpossible`, `ResolutionFailed`.
+        Raises `PlanImpossible`, `IndexUnavailable`, `ResolutionFailed`.
         """
-        argv = ["compile", "--quiet", "--no-header", "--no-annotate", *_WHEELS_ONLY]
-        completed = self._run([*argv, *self._python_option(), "-"], stdin=requirement)
-        if completed.returncode == _NO_SOLUTION:
-            raise PlanImpossible((requirement,), self._explain(completed))
+        self._check_limits(configured)
+        with _requirement_files(
+            constraints=constraints, ignored=tuple(ignored), config=config_text(configured)
+        ) as files:
+            argv = ["compile", "--quiet", "--no-header", "--no-annotate", *_WHEELS_ONLY]
+            argv += ["-c", str(files["constraints"]), "--excludes", str(files["ignored"])]
+            completed = self._run(
+                [*argv, *self._python_option(), "-"],
+                stdin=requirement,
+                limits=(files["config"], configured),
+            )
         if completed.returncode != 0:
-            raise ResolutionFailed(self._explain(completed))
+            raise self._resolution_error(completed, (requirement,))
         lines = (line.strip() for line in completed.stdout.splitlines())
         names = {canonicalize_name(Requirement(line).name) for line in lines if line}
         return frozenset(names - {canonicalize_name(Requirement(requirement).name)})
+
+    def _check_limits(self, limits: Limits) -> None:
+        """Raise `ResolutionFailed` if a limit could not be read: a plan might not obey it."""
+        if limits.problem:
+            raise ResolutionFailed(limits.problem)
 
     def stage(self, plan: Plan, folder: Path, report: Report) -> None:
         """Download and unpack the plan's wheels under `folder`, laid out like the prefix.
@@ -122,7 +155,11 @@ class UvInstaller:
             raise self._install_error(completed)
 
     def install(self, plan: Plan, report: Report) -> None:
-        """Apply the plan to the environment, without the network; raise `InstallFailed`."""
+        """Apply the plan to the environment, without the network; raise `InstallFailed`.
+
+        uv does not remove a leftover `dist-info`, which has no RECORD, so that is done first.
+        """
+        self._remove_leftovers([c.id for c in plan.changes if c.before is not None])
         removed = [c.id for c in plan.changes if c.kind is ChangeKind.REMOVE]
         if removed:
             self._run_and_report(["uninstall", *self._python_option(), *removed], report)
@@ -134,6 +171,14 @@ class UvInstaller:
         self._remove_requested_marks(
             {change.id for change in plan.changes if not change.requested_after}
         )
+
+    def _remove_leftovers(self, names: Collection[NormalizedName]) -> None:
+        installed = DistInfoReader(self._interpreter).read() if names else {}
+        for name in names:
+            distribution = installed.get(name)
+            if isinstance(distribution, Distribution):
+                for leftover in distribution.leftovers:
+                    filesystem.remove_tree(leftover)
 
     def _remove_requested_marks(self, names: Collection[NormalizedName]) -> None:
         """Remove the REQUESTED files of dependencies: uv marks all projects that it installs."""
@@ -150,16 +195,25 @@ class UvInstaller:
             raise self._install_error(completed)
 
     def _run(
-        self, argv: Sequence[str], tick: Callable[[], None] = lambda: None, stdin: str = ""
+        self,
+        argv: Sequence[str],
+        tick: Callable[[], None] = lambda: None,
+        stdin: str = "",
+        limits: tuple[Path, Limits] | None = None,
     ) -> process.CompletedProcess:
-        """Run a `uv pip` command; a removal needs no index, so its sources are not read."""
+        """Run a `uv pip` command; a removal needs no index, so its sources are not read.
+
+        uv reads no configuration but the file with the limits: it may redirect an installation.
+        """
         sources = self._sources() if argv[0] != "uninstall" else None
         options = () if sources is None else uv_config.uv_options(sources)
+        config = ("--no-config",) if limits is None else ("--config-file", str(limits[0]))
+        remote_files = {} if limits is None else _remote_files(limits[1])
         descriptor = self._lock_descriptor()
         return process.run(
-            [str(find_uv()), "pip", argv[0], "--no-config", *options, *argv[1:]],
+            [str(find_uv()), "pip", argv[0], *config, *options, *argv[1:]],
             stdin=stdin,
-            environment=uv_config.uv_environment(sources),
+            environment=uv_config.uv_environment(sources) | remote_files,
             timeout=_UV_SECONDS,
             tick=tick,
             keep=() if descriptor is None else (descriptor,),
@@ -167,6 +221,27 @@ class UvInstaller:
 
     def _python_option(self) -> tuple[str, str]:
         return "--python", str(self._interpreter.python)
+
+    def _resolution_error(
+        self,
+        completed: process.CompletedProcess,
+        requirements: tuple[str, ...],
+        blockers: tuple[str, ...] = (),
+    ) -> PkgwidgetsError:
+        """Return what stopped a resolution; uv's exit code does not tell."""
+        explanation = self._explain(completed)
+        secrets = self._secrets(completed)
+        index_failure = uv_failures.find_index_failure(
+            completed.stderr,
+            explanation.removesuffix("."),
+            self._sources().shown,
+            lambda url: redact(url, secrets),
+        )
+        if index_failure is not None:
+            return index_failure
+        if completed.returncode is not None and uv_failures.is_without_solution(completed.stderr):
+            return PlanImpossible(requirements, explanation, blockers)
+        return ResolutionFailed(explanation)
 
     def _install_error(self, completed: process.CompletedProcess) -> PkgwidgetsError:
         code = -1 if completed.returncode is None else completed.returncode
@@ -195,6 +270,23 @@ def _requirement_files(**contents: Sequence[str]) -> Iterator[Mapping[str, Path]
         for name, file in files.items():
             file.write_text("\n".join(contents[name]) + "\n", encoding="utf-8")
         yield files
+
+
+def _with_metadata(limits: Limits, metadata: Sequence[InstalledMetadata]) -> Limits:
+    """Return the limits with metadata that uv reads instead of the installed files."""
+    declared = (
+        DeclaredMetadata(package=entry.id, version=str(entry.version), requires=entry.requires)
+        for entry in metadata
+    )
+    return replace(limits, metadata=(*declared, *limits.metadata))
+
+
+def _remote_files(limits: Limits) -> dict[str, str]:
+    """Return the variables that name remote files to uv; their URLs may hold credentials."""
+    variables: dict[str, str] = {}
+    for variable, url in limits.remote_files:
+        variables[variable] = f"{variables.get(variable, '')} {url}".strip()
+    return variables
 
 
 def _pinned_lines(plan: Plan) -> list[str]:
@@ -232,7 +324,7 @@ def _parse_changes(completed: process.CompletedProcess) -> dict[NormalizedName, 
             else:
                 raise ValueError(f"action {row['action']}")
     except (KeyError, TypeError, ValueError) as error:
-        tried = (f"{completed.argv[0]}: its answer is not the one of uv 0.13 ({error!r:.200})",)
+        tried = (f"{completed.argv[0]}: its output is not that of uv 0.13 ({error!r:.200})",)
         raise InstallerUnavailable(tried) from error
     return after
 
@@ -242,5 +334,5 @@ def _extract_cause(completed: process.CompletedProcess) -> str:
     output = completed.stderr.strip()
     _, has_cause, cause = output.partition("cause: ")
     lines = (cause if has_cause else output).splitlines()
-    stripped = (line.strip().removeprefix("cause: ") for line in lines)
+    stripped = (line.strip().removeprefix("cause: ").removeprefix("error: ") for line in lines)
     return " ".join(line for line in stripped if line and not line.startswith("hint:"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import IO
+
+from pkgwidgets.core.redaction import redact
 
 _INHERITED_VARIABLES = {
     "ALL_PROXY", "APPDATA", "COMSPEC", "DBUS_SESSION_BUS_ADDRESS", "HOME", "HTTPS_PROXY",
@@ -24,8 +27,14 @@ _INHERITED_UV_VARIABLES = {
     "UV_CACHE_DIR", "UV_CONFIG_FILE", "UV_DEFAULT_INDEX", "UV_EXCLUDE_NEWER", "UV_EXTRA_INDEX_URL",
     "UV_FIND_LINKS", "UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT", "UV_INSECURE_HOST",
     "UV_KEYRING_PROVIDER", "UV_LINK_MODE", "UV_NATIVE_TLS", "UV_NO_CONFIG", "UV_OFFLINE",
-    "UV_SYSTEM_CERTS",
+    "UV_PROJECT", "UV_SYSTEM_CERTS", "UV_WORKING_DIR",
 }  # fmt: skip
+_REDIRECTING_PREFIXES = ("PYTHON", "PIP_", "UV_", "JPY_", "PKGWIDGETS_", "COVERAGE_")
+_SECRET_NAME = re.compile(
+    r"(?i)token|secret|passw|passphrase|credential|auth|cookie|signature|apikey|(?:^|_)(key|pat|pwd)s?(?:_|$)"
+)
+"""Names of variables whose values are probably credentials."""
+_NO_SECRETS = {"PWD", "XAUTHORITY"}
 _TICK_SECONDS = 0.05
 """The time between two checks of a running process."""
 _PDEATHSIG = 1
@@ -57,6 +66,24 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
         or name.upper().startswith(_INHERITED_PREFIXES)
     }
     return {**inherited, "NO_COLOR": "1", **(extra or {})}
+
+
+def program_environment(variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables for a program of the user, without credentials.
+
+    Those of this process, or the given ones of another. Variables of Python, of installers and of
+    one kernel are left out, too: they lead to other places.
+    """
+    source = os.environ if variables is None else variables
+    kept = {name: value for name, value in source.items() if _is_for_programs(name, value)}
+    return {**clean_environment(), **kept}
+
+
+def _is_for_programs(name: str, value: str) -> bool:
+    if name.upper().startswith(_REDIRECTING_PREFIXES):
+        return False
+    is_secret = _SECRET_NAME.search(name) is not None and name not in _NO_SECRETS
+    return not is_secret and redact(f"{name}={value}") == f"{name}={value}"
 
 
 def run(

@@ -36,6 +36,12 @@ def environment(process: int) -> Mapping[str, str]:
     return _query(process, lambda info: info.environ(), {})
 
 
+def working_folder(process: int) -> Path | None:
+    """Return the working folder of a process; None if it is unknown or deleted."""
+    folder = _query(process, lambda info: info.cwd(), "")
+    return Path(folder) if folder and Path(folder).is_dir() else None
+
+
 def descendants(process: int) -> tuple[int, ...]:
     """Return the children of a process, and their descendants."""
     return _query(
@@ -56,8 +62,9 @@ def mapped_libraries(process: int) -> frozenset[str]:
 def _mapped_files(process: int) -> Iterable[str]:
     """Return the mapped files of a process that may be libraries.
 
-    On Linux, /proc/PID/maps takes 1.2 ms for a process with pandas. psutil reads /proc/PID/smaps,
-    which takes 10 ms, because the system counts the memory of each file; the panel reads it often.
+    On Linux, /proc/PID/maps takes 1.2 ms for a process with pandas. The smaps
+    file, which psutil reads, takes 10 ms: the system counts the memory of each file. The panel
+    reads the files often.
     """
     if sys.platform != "linux":
         return _query(process, _memory_maps, ())

@@ -14,7 +14,7 @@ from typing import Any
 from pkgwidgets.backends.processes import process
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.interfaces import NOT_TRIED, Report, no_report
+from pkgwidgets.core.interfaces import NEEDS, NOT_TRIED, Report, is_untried, no_report
 
 from . import bytecode, probes
 
@@ -58,7 +58,9 @@ class _ReportedResults:
 
 
 class SubprocessImportChecker:
-    """Import modules in fresh processes; `-I` ignores the user's paths and variables.
+    """Import modules in fresh processes; `-I` ignores the user's paths and Python's variables.
+
+    Other variables are those of the process that asks, without credentials: modules read them.
 
     A check of a stage writes nothing into the environment: its bytecode stays in the stage until
     `keep_bytecode`. A check of the environment compiles in place, so the user's first import is
@@ -66,10 +68,14 @@ class SubprocessImportChecker:
     """
 
     def __init__(
-        self, interpreter: Interpreter, limits: ImportCheckLimits = ImportCheckLimits()
+        self,
+        interpreter: Interpreter,
+        limits: ImportCheckLimits = ImportCheckLimits(),
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         self._interpreter = interpreter
         self._limits = limits
+        self._variables = variables
 
     def failures(
         self,
@@ -84,7 +90,8 @@ class SubprocessImportChecker:
 
         The errors are texts by module. They include .pth files that raise when Python starts. With
         `staged`, the libraries of that staged prefix come before the installed ones; `masked` files
-        are not found. The error of an `optional` module without time left is `NOT_TRIED`.
+        are not found. The error of an `optional` module without time left is `NOT_TRIED`. That of a
+        module that lacks something outside of the environment begins with `NEEDS`.
         """
         remaining, required_count, errors = [*modules, *optional], len(modules), dict[str, str]()
         started = monotonic()
@@ -98,6 +105,8 @@ class SubprocessImportChecker:
             for step, module, *error in results.module_steps:
                 if step in ("failed", "untried"):
                     errors[module] = error[0] if error else NOT_TRIED
+                elif step == "needs":
+                    errors[module] = f"{NEEDS}{error[0]}"
             finished_count = len(results.finished)
             remaining = remaining[finished_count:]
             required_count = max(0, required_count - finished_count)
@@ -143,7 +152,7 @@ class SubprocessImportChecker:
         seen_errors = set[str]()
         for module in [name for name in errors if name in modules and len(modules) > 1]:
             error = errors[module]
-            if error in seen_errors or error == NOT_TRIED or error.startswith(_UNFINISHED):
+            if error in seen_errors or is_untried(error) or error.startswith(_UNFINISHED):
                 continue
             results = self._import_modules([module], 1, 0.0, staged, masked, report)
             if results.finished and results.module_steps[-1][0] == "fine":
@@ -192,6 +201,7 @@ class SubprocessImportChecker:
             completed = process.run(
                 [str(self._interpreter.python), "-I", "-c", source, str(file), probes.MARK],
                 cwd=Path(folder),
+                environment=process.program_environment(self._variables),
                 timeout=timeout,
                 tick=lambda: report(event),
             )
@@ -210,7 +220,7 @@ def _failure_text(completed: process.CompletedProcess, limits: ImportCheckLimits
         return f"{_UNFINISHED} within {limits.module_seconds:.0f} seconds"
     if completed.returncode < 0:
         return f"it ended the process (signal {-completed.returncode})"
-    last_line = (completed.stderr.strip().splitlines() or ["without a word"])[-1]
+    last_line = (completed.stderr.strip().splitlines() or ["no error message"])[-1]
     return f"it ended the process: {last_line[:300]}"
 
 

@@ -71,18 +71,20 @@ def _find_refusal(source: Path, target: Path, tick: Tick, limits: CopyLimits) ->
             largest_bytes, largest_file = file_bytes, str(path.relative_to(source))
         if total_bytes > limits.max_bytes:
             amount = (
-                f"{limits.max_bytes // 10**9} GB, {largest_file} alone {format_size(largest_bytes)}"
+                f"{format_size(limits.max_bytes)} ({largest_file}: {format_size(largest_bytes)})"
             )
-            return f"its folder holds more than {amount}; move it to one of its own"
+            return f"its folder holds more than {amount}; move the notebook to its own folder"
         if file_count > limits.max_files:
-            return f"its folder holds more than {limits.max_files} files; move it to one of its own"
+            return (
+                f"its folder holds more than {limits.max_files} files; "
+                "move the notebook to its own folder"
+            )
     existing_parent = next(folder for folder in target.parents if folder.exists())
     free_bytes = shutil.disk_usage(existing_parent).free
     if total_bytes > free_bytes:
-        free_space = f"and only {format_size(free_bytes)} are free in {existing_parent} for a copy"
-        return (
-            f"its folder holds {format_size(total_bytes)}, {free_space}; TMPDIR names another place"
-        )
+        free_space = f"but only {format_size(free_bytes)} are free in {existing_parent}"
+        total = format_size(total_bytes)
+        return f"its folder holds {total}, {free_space}; set TMPDIR to another folder"
     return ""
 
 

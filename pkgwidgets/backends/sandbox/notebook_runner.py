@@ -195,11 +195,11 @@ class _RunFolder:
 
     def read_results(self, completed: process.CompletedProcess) -> tuple[NotebookRun, ...]:
         """Read the results, with the original paths in place of the copies."""
-        last_line = (completed.stderr.strip().splitlines() or ["without a word"])[-1][:500]
+        last_line = (completed.stderr.strip().splitlines() or ["no error message"])[-1][:500]
         try:
             text = (self._folder / "answer").read_text("utf-8")
         except OSError as error:
-            reason = f"the process that runs notebooks ended: {last_line}"
+            reason = f"The process that runs notebooks ended: {last_line}"
             raise EnvironmentRefused(self._interpreter.python, reason) from error
         for copy_path, original_path in self._original_paths.items():
             text = text.replace(copy_path, original_path)
@@ -248,8 +248,8 @@ def _progress_reporter(
     progress: Path, scripts: Sequence[NotebookCode], report: Report, *, upgraded: bool
 ) -> Callable[[], None]:
     """Return a function that reports newly started cells, or else repeats the last report."""
-    variant = "with the plan" if upgraded else "as it is"
-    last_event = Event(stage=Stage.CHECKING, text=f"starting a scratch kernel, {variant}")
+    variant = "with the new versions" if upgraded else "with the installed versions"
+    last_event = Event(stage=Stage.CHECKING, text=f"starting a kernel {variant}")
     line_count = 0
 
     def report_progress() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-_COPIED_SUFFIXES = (".pth", ".egg-link")
+_COPIED_SUFFIXES = (".pth", ".start", ".egg-link")
 _COPIED_FOLDERS = ("bin", "Scripts", "etc", "share")
 """Folders of the prefix whose files are edited in place, which would change a hard link, too."""
 

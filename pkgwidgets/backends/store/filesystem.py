@@ -210,7 +210,7 @@ def is_folder(path: StrPath) -> bool:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file durably, in full or not at all: write beside it, sync, rename, sync."""
+    """Write a file durably, in full or not at all: write a temporary file, sync, rename, sync."""
     temporary = path.with_name(f"{path.name}.new")
     with opened(temporary, anew=True) as file:
         write(file, data)
@@ -243,15 +243,20 @@ def remove_tree(path: Path) -> None:
 def move_away(path: StrPath, folder: Path) -> None:
     """Move a path into `folder` under a new name; durable after a sync of both folders.
 
-    A file that cannot be moved, for example to another device, is deleted.
+    What cannot be moved, for example to another device, is deleted.
     """
     make_folders(folder, 0o700)
     try:
         replace(path, folder / secrets.token_hex(8))
     except OSError as error:
-        if error.errno in NO_SPACE_ERRNOS or is_folder(path):
+        if error.errno in NO_SPACE_ERRNOS:
             raise
-        remove(path)
+        if not is_folder(path):
+            remove(path)
+        elif error.errno == errno.EXDEV:
+            remove_tree(Path(path))
+        else:
+            raise
 
 
 def reserve(path: Path, size: int) -> None:

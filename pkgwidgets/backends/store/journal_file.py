@@ -92,9 +92,9 @@ class JournalFiles:
     def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
         """Append one line, durably; raise `DiskFailed` if that fails.
 
-        A failed line is removed, because it may be on the disk or not: a COMMIT that was reported
-        as an error must not be found later. If the removal cannot be made durable, either, COMMIT
-        is undecided. Then `RollbackFailed` is raised and nothing is rolled back; the next session
+        A failed line may be on the disk or not, so it is removed. A COMMIT that was reported as an
+        error must not be found later. If the removal cannot be made durable, either, COMMIT is
+        undecided. Then `RollbackFailed` is raised and nothing is rolled back; the next session
         trusts what it reads. Both the old and the new files are whole in that case.
         """
         with as_disk_failed(transaction):

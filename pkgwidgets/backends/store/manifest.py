@@ -15,7 +15,8 @@ from . import filesystem
 
 Row = dict[str, Any]
 """The state of one path: `path` in the prefix and `type` (file, link, folder, absent, no folder).
-By type, it also has `mode`, `size` in bytes, `sha256`, `object` or `target`."""
+By type, it also has `mode`, `size` in bytes, `sha256`, `object` or `target`. A link to a file
+outside of the prefix has an `object` with the content of that file."""
 
 _FORMAT = 1
 
@@ -32,9 +33,9 @@ def decode(text: bytes) -> list[Row]:
     try:
         body = json.loads(text)
     except RecursionError as error:
-        raise ValueError("it is no manifest") from error
+        raise ValueError("it is not a manifest") from error
     if not isinstance(body, dict) or body.pop("sha256", None) != _checksum(body):
-        raise ValueError("it is no manifest")
+        raise ValueError("it is not a manifest")
     rows: list[Row] = body["rows"]
     return rows
 

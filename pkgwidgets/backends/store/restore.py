@@ -47,7 +47,7 @@ class Restore:
             path = self._path(row)
             is_checked = row["type"] != "no folder" and path not in self._failed
             if is_checked and not self._is_restored(row, path, filesystem.find(path)):
-                self._failed[path] = "it is not what it was"
+                self._failed[path] = "its content was not restored"
         return self._failed
 
     def _path(self, row: Row) -> str:
@@ -87,13 +87,14 @@ class Restore:
         self, row: Row, path: str, status: os.stat_result | None, temporary: str
     ) -> None:
         """Make the saved file or link beside a path and rename it over the path."""
-        if row["type"] == "file" and row["object"] not in self._intact_objects:
+        is_link = row["type"] == "link" and self._leads_to_saved_content(row)
+        if not is_link and row["object"] not in self._intact_objects:
             # Hashing raises an error of its own if the object is missing.
             filesystem.sha256(f"{self._objects}/{row['object']}")
             raise OSError(None, "its saved copy is damaged")
         if status is not None and stat.S_ISDIR(status.st_mode):
             filesystem.move_away(path, self._trash)
-        if row["type"] == "link":
+        if is_link:
             filesystem.link_to(row["target"], temporary)
         elif self._is_saved_file(row, status):
             # Renaming one hard link of a file onto another does nothing and leaves both.
@@ -107,6 +108,8 @@ class Restore:
         object_path = f"{self._objects}/{row['object']}"
         if is_modified_in_place(row["path"]) or not try_link(object_path, temporary):
             filesystem.copy(object_path, temporary)
+        if row["type"] == "link":  # a copy stands for it; its mode is that of the content
+            return
         if stat.S_IMODE(self._intact_objects[row["object"]].st_mode) != row["mode"]:
             filesystem.set_mode(temporary, row["mode"])
 
@@ -128,9 +131,23 @@ class Restore:
         if row["type"] == "no folder":
             return status is None or not stat.S_ISDIR(status.st_mode)
         try:
+            if row["type"] == "link" and status is not None and not stat.S_ISLNK(status.st_mode):
+                return filesystem.sha256(path) == str(row.get("sha256"))
             if self._is_saved_file(row, status):
                 return bool(stat.S_IMODE(status.st_mode) == row["mode"]) if status else False
-            return manifest.matches(path, row)
+            return manifest.matches(path, row) and (
+                row["type"] != "link" or self._leads_to_saved_content(row)
+            )
+        except OSError:
+            return False
+
+    def _leads_to_saved_content(self, row: Row) -> bool:
+        """Return whether a saved link, if made again, leads to the content that was saved."""
+        if "object" not in row:
+            return True
+        folder = Path(self._path(row)).parent
+        try:
+            return filesystem.sha256(folder / row["target"]) == str(row["sha256"])
         except OSError:
             return False
 
@@ -146,7 +163,7 @@ class Restore:
         files = [
             path
             for row in self._rows
-            if row["type"] == "file"
+            if "object" in row
             and not self._is_saved_file(row, filesystem.find(path := self._path(row)))
         ]
         folders = [
@@ -159,7 +176,7 @@ class Restore:
             try:
                 filesystem.sync_path(path)
             except OSError as error:
-                reason = f"it could not be made durable: {filesystem.os_error_text(error)}"
+                reason = f"it could not be written to the disk: {filesystem.os_error_text(error)}"
                 self._failed.setdefault(path, reason)
 
     def _drop_temporaries(self) -> None:
@@ -190,7 +207,7 @@ def verified_objects(objects: Path, rows: Iterable[Row]) -> Mapping[str, os.stat
         statuses = ((str(row["object"]), _verify_object(objects, row)) for row in chunk)
         return [(name, status) for name, status in statuses if status]
 
-    files = [row for row in rows if row["type"] == "file"]
+    files = [row for row in rows if "object" in row]
     with ThreadPoolExecutor(_MAX_THREADS) as pool:
         chunks = pool.map(verify, [files[start::_MAX_THREADS] for start in range(_MAX_THREADS)])
         return {name: status for chunk in chunks for name, status in chunk}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
@@ -51,7 +51,8 @@ class FolderSavePoint:
         """Save these paths durably, missing ones too; return the size of the files in bytes.
 
         Files are hard-linked, because installers replace files and do not rewrite them. Files
-        that may be edited in place, or cannot be linked, are copied. `tick` is called regularly.
+        that may be edited in place, or cannot be linked, are copied. Of a link to a file outside
+        of the prefix, the content is copied. `tick` is called regularly.
         Raises `DiskFailed`, and what `tick` raises; then nothing counts as saved.
         """
         with as_disk_failed(self._folder.name):
@@ -62,7 +63,7 @@ class FolderSavePoint:
                 self._save_path(name, str(number))
                 for number, name in enumerate(_call_regularly(names, tick, self._files_per_tick))
             ]
-            files = [row for row in rows if row["type"] == "file"]
+            files = [row for row in rows if "object" in row]
             self._hash_objects(files, tick)
             filesystem.sync_all()  # else each of the following syncs takes as long
             for row in _call_regularly(files, tick, self._files_per_tick):
@@ -90,6 +91,58 @@ class FolderSavePoint:
         failed = Restore(self._folder, self._prefix, rows).run()
         return tuple(f"{path}: {failed[path]}" for path in sorted(failed))
 
+    def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
+        """Restore those of `paths` that were saved and are missing now; return the failed ones.
+
+        Other distributions own these files, and an installer removed them.
+        """
+        names = {self._relative_name(path) for path in paths}
+        missing = [
+            row
+            for row in (self._read_rows() if names else ())
+            if row["path"] in names
+            and row["type"] in ("link", "file")
+            and filesystem.find(f"{self._prefix}/{row['path']}") is None
+        ]
+        if not missing:
+            return ()
+        folders = {*parent_folders(row["path"] for row in missing)}
+        parents = [row for row in self._read_rows() if row["path"] in folders]
+        failed = Restore(self._folder, self._prefix, [*parents, *missing]).run()
+        return tuple(f"{path}: {failed[path]}" for path in sorted(failed))
+
+    def keep_beside(self, copies: Mapping[Path, Path]) -> tuple[str, ...]:
+        """Copy saved files that were replaced or removed to new paths; return the failed ones.
+
+        The new paths must be saved paths, too: else a rollback would not remove them.
+        """
+        rows = {row["path"]: row for row in (self._read_rows() if copies else ())}
+        failed = []
+        for path, target in copies.items():
+            row = rows[self._relative_name(path)]
+            try:
+                if "object" in row and not _has_content(path, row["sha256"]):
+                    self._copy_beside(f"{self._objects}/{row['object']}", target)
+            except OSError as error:
+                failed.append(f"{target}: {filesystem.os_error_text(error)}")
+        return tuple(failed)
+
+    def _copy_beside(self, object_path: str, target: Path) -> None:
+        filesystem.make_folders(target.parent)
+        temporary = target.with_name(f".{filesystem.short_name(target.name)}.pkgwidgets")
+        filesystem.copy(object_path, temporary)
+        filesystem.replace(temporary, target)
+
+    def differing(self) -> frozenset[Path]:
+        """Return the saved files that exist with another content now."""
+        return frozenset(
+            path
+            for row in self._read_rows()
+            if "object" in row
+            and os.path.lexists(path := self._prefix / row["path"])
+            and not _has_content(path, row["sha256"])
+        )
+
     def paths(self) -> frozenset[Path]:
         """Return every path that was saved, missing ones too."""
         return frozenset(
@@ -102,7 +155,7 @@ class FolderSavePoint:
             rows = self._read_rows()
         except (OSError, ValueError):
             return False
-        objects = {row["object"] for row in rows if row["type"] == "file"}
+        objects = {row["object"] for row in rows if "object" in row}
         return objects == verified_objects(self._objects, rows).keys()
 
     def discard(self) -> None:
@@ -135,13 +188,22 @@ class FolderSavePoint:
         row = manifest.describe_row(status, path, name)
         if row["type"] == "folder":
             raise DiskFailed(self._folder.name, path, "it is neither a file nor a link")
-        if row["type"] != "file":
+        if row["type"] == "link" and self._leads_outside(path):
+            # uv can install links into its cache, which may be cleaned before an undo.
+            filesystem.copy(path, object_path)
+        elif row["type"] != "file":
             return row
-        if is_modified_in_place(name) or not try_link(path, object_path):
+        elif is_modified_in_place(name) or not try_link(path, object_path):
             filesystem.copy(path, object_path)
         object_status = os.stat(object_path)  # noqa: PTH116
         sha256 = self._hashes.find_hash(status, object_status)
         return {**row, "object": object_name, "size": object_status.st_size, "sha256": sha256}
+
+    def _leads_outside(self, link: str) -> bool:
+        """Return whether a link leads to a file outside of the prefix."""
+        target = os.path.realpath(link)
+        is_inside = target.startswith(f"{os.path.realpath(self._prefix)}{os.sep}")
+        return not is_inside and os.path.isfile(target)  # noqa: PTH113
 
     def _hash_objects(self, files: Sequence[Row], tick: Callable[[], None]) -> None:
         """Add the hash of each object that `prehash` did not provide, in several threads."""
@@ -165,6 +227,13 @@ class FolderSavePoint:
 
     def _read_rows(self) -> list[Row]:
         return manifest.decode(self._manifest.read_bytes())
+
+
+def _has_content(path: Path, sha256: str) -> bool:
+    try:
+        return filesystem.sha256(path) == sha256
+    except OSError:
+        return False
 
 
 def _call_regularly(

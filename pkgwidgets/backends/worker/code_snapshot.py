@@ -27,7 +27,7 @@ _PACKAGE = sys.modules[_PACKAGE_NAME]
 
 
 class CodeSnapshot:
-    """The files of pkgwidgets as they were at creation; copied to a folder when needed."""
+    """The files of pkgwidgets, read at creation; copied to a folder when needed."""
 
     def __init__(self, installed: Path) -> None:
         self.installed = installed
@@ -74,7 +74,7 @@ class CodeSnapshot:
     def _write_copy(self) -> Path:
         """Write the copy, or those of its files that were deleted or edited since."""
         if self._copy_folder is None or not self._copy_folder.is_dir():
-            self._copy_folder = Path(mkdtemp(prefix="pkgwidgets-edition-"))
+            self._copy_folder = Path(mkdtemp(prefix="pkgwidgets-code-"))
             # Delete it when this process ends, at the latest.
             weakref.finalize(self, shutil.rmtree, self._copy_folder, ignore_errors=True)
         copy = self._copy_folder / _PACKAGE_NAME

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,16 @@ from pkgwidgets.core.error_json import error_from_json
 from pkgwidgets.core.errors import DiskFailed, WorkerFailed
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.json_values import JsonShape
+from pkgwidgets.core.limits import NO_LIMITS, DeclaredMetadata, Limit, Limits
 from pkgwidgets.core.plan_json import plan_from_json, plan_to_json
 from pkgwidgets.core.plans import Plan
 
 from . import code_snapshot, initiator
 
-_FORMAT = 1
+_FORMAT = 2
 _INTERPRETER = JsonShape(Interpreter)
 _SOURCES = JsonShape(IndexSources, parts=(JsonShape(NetworkSettings),))
+_LIMITS = JsonShape(Limits, parts=(JsonShape(Limit), JsonShape(DeclaredMetadata)))
 
 # `-I` ignores the working directory and the user's variables. Packages that the worker needs may
 # be elsewhere, in the user's site folder or beside the sources: the starter passes their folders.
@@ -48,13 +50,17 @@ class ApplyRequest:
     """What the worker reads from its standard input; other users can see a command line.
 
     `interpreter` is as the starter sees it. `sources` are resolved by the starter, because their
-    configuration may not exist where the worker runs; None if the plan needs no index.
+    configuration may not exist where the worker runs; None if the plan needs no index. So are the
+    `limits`, whose overrides the check after the installation needs. `variables` are those that
+    modules see when they are imported, without credentials.
     """
 
     plan: Plan
     interpreter: Interpreter
     sources: IndexSources | None
     asked_by: str
+    variables: Mapping[str, str] | None = None
+    limits: Limits = NO_LIMITS
 
     def to_text(self) -> str:
         """Return the request as JSON text for `from_text`."""
@@ -64,7 +70,10 @@ class ApplyRequest:
             "interpreter": json.dumps(_INTERPRETER.to_json(self.interpreter)),
             "sources": None if self.sources is None else _SOURCES.to_json(self.sources),
             "asked_by": self.asked_by,
+            "limits": _LIMITS.to_json(self.limits),
         }
+        if self.variables is not None:
+            values["variables"] = dict(self.variables)
         return json.dumps(values)
 
     @classmethod
@@ -72,12 +81,14 @@ class ApplyRequest:
         """Parse a request; raise ValueError if it is truncated or of another version."""
         values: dict[str, Any] = json.loads(text)
         if values.get("format") != _FORMAT:
-            raise ValueError("the request is of another version of pkgwidgets: restart the kernel")
+            raise ValueError("another version of pkgwidgets sent the request; restart the kernel")
         return cls(
             plan=plan_from_json(values["plan"]),
             interpreter=_INTERPRETER.from_json(json.loads(values["interpreter"])),
             sources=None if values["sources"] is None else _SOURCES.from_json(values["sources"]),
             asked_by=str(values["asked_by"]),
+            variables=values.get("variables"),
+            limits=_LIMITS.from_json(values["limits"]),
         )
 
 
@@ -92,11 +103,13 @@ class WorkerLauncher:
         self,
         environment: Interpreter,
         sources: SourceFactory,
+        limits: Callable[[], Limits],
         folder: Callable[[str], Path],
         entry_point: str,
     ) -> None:
         self._environment = environment
         self._sources = sources
+        self._limits = limits
         self._folder = folder
         self._entry_point = entry_point
         code_snapshot.install_finder()
@@ -111,6 +124,8 @@ class WorkerLauncher:
             interpreter=self._environment,
             sources=self._sources_for(plan),
             asked_by=initiator.kind(sys.argv[0]),
+            variables=process.program_environment(),
+            limits=self._limits(),
         )
         try:
             argv = [sys.executable, "-I", "-c", _MAIN, self._entry_point, *_package_folders()]
@@ -152,7 +167,7 @@ def _read_start(worker: process.DetachedProcess) -> str:
             return str(reply["begun"])
         error = error_from_json(reply["failed"])
     except (ValueError, KeyError, TypeError):
-        message = (worker.last_words().splitlines() or ["it ended without a word"])[-1]
+        message = (worker.last_words().splitlines() or ["it ended without an error message"])[-1]
         raise WorkerFailed("", message[:500]) from None
     raise error
 

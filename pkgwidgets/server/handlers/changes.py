@@ -134,7 +134,7 @@ class UpgradeHandler(ApplyingHandler):
         normalized_name, fields = checked_name(name), self.fields("version", "allow", "plan")
         plan_id = request_body.text_field(fields, "plan")
         if plan_id is not None and len(fields) > 1:
-            raise InvalidRequest("plan", plan_id, "a plan is carried out as it was shown")
+            raise InvalidRequest("plan", plan_id, "a body with a plan has no other field")
         version, allow = (
             request_body.text_field(fields, "version"),
             request_body.text_field(fields, "allow"),
@@ -177,7 +177,7 @@ class InstallHandler(ApplyingHandler):
         fields = self.fields("requirement", "allow", "plan")
         plan_id, has_requirement = request_body.text_field(fields, "plan"), "requirement" in fields
         if (plan_id is not None) == has_requirement or (plan_id is not None and len(fields) > 1):
-            raise InvalidRequest("body", None, "give either a requirement or a plan")
+            raise InvalidRequest("body", None, "the body needs either a requirement or a plan")
         allow = request_body.text_field(fields, "allow")
         requirements = (
             request_body.text_or_list_field(fields, "requirement") if has_requirement else ()

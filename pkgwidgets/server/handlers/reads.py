@@ -177,7 +177,7 @@ class TransactionHandler(BaseHandler):
                 await self.flush()
             await self.finish(set_content_type="text/event-stream")
         except StreamClosedError:
-            self.log.debug("whoever followed %s is gone", transaction_id)
+            self.log.debug("the client that followed %s has disconnected", transaction_id)
 
 
 class OpenApiHandler(BaseHandler):
@@ -197,7 +197,7 @@ class NotFoundHandler(BaseHandler):
     @requires_read
     async def get(self) -> None:
         """Answer 404."""
-        raise RequestRefused(404, "There is nothing here")
+        raise RequestRefused(404, "There is no such route")
 
     put = post = delete = get
 

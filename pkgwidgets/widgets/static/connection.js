@@ -5,7 +5,7 @@
 import { h, setText } from "./dom.js";
 import { config } from "./jupyter_page.js";
 
-const DEAD_TEXT = "The kernel was restarted, and no longer knows this panel. Run its cell again.";
+const DEAD_TEXT = "The kernel was restarted, so this panel no longer works. Run its cell again.";
 const ANSWER_MILLISECONDS = 4_000; // time limit for an answer on the control channel
 const PROBE_DELAY_MILLISECONDS = 1_500; // after a click; nearly every kernel has answered by then
 

@@ -2,37 +2,25 @@
 // The history: when a change was made, by which user, how it ended, and a button to undo it.
 
 /** @import {View} from "./dom.js" */
-import { button, focusedIn, h } from "./dom.js";
+import { button, focusedIn, h, setText } from "./dom.js";
+import { agoNode, agoText, countNoun, durationText } from "./formats.js";
+import { LABELS } from "./labels.js";
 
 const ENTRY_MARKS = { committed: "✓", "rolled back": "↶", broken: "✕", started: "…" };
-const OUTCOME_WORDS = { "rolled back": "failed, rolled back" };
+const OUTCOME_WORDS = { committed: "done", started: "in progress", broken: "incomplete" };
 const MAX_NAMED_CHANGES = 6; // per transaction; the others are counted
-
-/** @type {Intl.DateTimeFormatOptions} */
-const SHORT = { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" };
-const thisYear = new Intl.DateTimeFormat(undefined, SHORT);
-const otherYear = new Intl.DateTimeFormat(undefined, { ...SHORT, year: "numeric" });
-
-function localTime(iso) {
-  const date = new Date(iso);
-  if (Number.isNaN(date.getTime())) return "";
-  return (date.getFullYear() === new Date().getFullYear() ? thisYear : otherYear).format(date);
-}
-
-function durationText(seconds) {
-  if (typeof seconds !== "number" || seconds < 0) return "";
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  return seconds < 120 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
-}
 
 function changesText(changes) {
   const hiddenCount = changes.length - MAX_NAMED_CHANGES;
   return changes.slice(0, MAX_NAMED_CHANGES).join(", ") + (hiddenCount > 0 ? ` and ${hiddenCount} more` : "");
 }
 
-function outcomeCell({ outcome, undone, takes_back: takesBack }) {
+// Without a rebuild, which would lose the focus and the selection.
+const refreshAge = (node) => setText(node, agoText(Date.parse(node.dateTime) / 1_000));
+
+function outcomeCell({ outcome, undone, direction }) {
   const kind = { committed: "ok", broken: "bad", "rolled back": "bad" }[outcome] ?? "dim";
-  const label = (undone && "undone since") || (takesBack && outcome === "committed" && "taken back") || OUTCOME_WORDS[outcome] || outcome;
+  const label = (undone && "undone") || (outcome === "committed" && direction) || OUTCOME_WORDS[outcome] || outcome;
   const mark = h("span", { className: "pkgw-mark", ariaHidden: "true" }, ENTRY_MARKS[outcome] ?? "");
   return h("td", { className: `pkgw-${undone ? "dim" : kind} pkgw-how` }, mark, label);
 }
@@ -40,8 +28,8 @@ function outcomeCell({ outcome, undone, takes_back: takesBack }) {
 /** @param {View} view */
 function render({ model, el }) {
   const count = h("span", { className: "pkgw-dim", role: "status" });
-  const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: "Close", onclick: sendClose });
-  const head = h("div", { className: "pkgw-row pkgw-head" }, h("h3", { className: "pkgw-title" }, "History"), count, close);
+  const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: LABELS.close, onclick: sendClose });
+  const head = h("div", { className: "pkgw-row pkgw-head" }, h("h3", { className: "pkgw-title" }, LABELS.history), count, close);
   const body = h("div", { className: "pkgw-body" });
   const root = h("section", { className: "pkgw", ariaLabel: "History" }, head, body);
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
@@ -55,12 +43,12 @@ function render({ model, el }) {
 
   function row(entry) {
     const { id, started, seconds, changes, who, error, undo } = entry;
-    const changesLabel = changesText(changes) || "nothing that can be read any more";
-    const log = button("Log", { className: "pkgw-quiet pkgw-fold", name: "log", value: id,
+    const changesLabel = changesText(changes) || "unreadable changes";
+    const log = button(LABELS.log, { className: "pkgw-quiet pkgw-fold", name: "log", value: id,
       ariaLabel: `Log of ${changesLabel}`, ariaExpanded: String(unfolded.has(id)) });
-    const undoButton = undo && button("Undo…", { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: `Undo ${changesLabel}` });
+    const undoButton = undo && button(undo, { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: `${undo} ${changesLabel}` });
     return h("tr", null,
-      h("td", { className: "pkgw-dim" }, h("time", { dateTime: started }, localTime(started)), h("div", null, durationText(seconds))),
+      h("td", { className: "pkgw-dim" }, agoNode(Date.parse(started) / 1_000), h("div", null, durationText(seconds))),
       outcomeCell(entry),
       h("td", { className: "pkgw-why" }, changesLabel, error && h("div", { className: "pkgw-warn" }, error)),
       h("td", { className: "pkgw-dim pkgw-who" }, who),
@@ -68,7 +56,7 @@ function render({ model, el }) {
   }
 
   function logRow({ id }) {
-    const text = logs()[id] ?? "reading…";
+    const text = logs()[id] ?? "Loading the log…";
     return h("tr", { className: "pkgw-log" }, h("td", { colSpan: 5 }, h("pre", { className: "pkgw-pre", tabIndex: 0, ariaLabel: "Log" }, text)));
   }
 
@@ -90,7 +78,7 @@ function render({ model, el }) {
     if (!wasOpen && isOpen) opener = focused();
     el.classList.toggle("pkgw-hidden", !isOpen);
     const offset = body.firstElementChild?.scrollTop ?? 0;
-    count.textContent = isOpen && entries.length ? `${entries.length} ${entries.length === 1 ? "change" : "changes"}` : "";
+    count.textContent = isOpen && entries.length ? countNoun(entries.length, "change") : "";
     body.replaceChildren(...(isOpen ? [table(entries)] : []));
     if (body.firstElementChild) body.firstElementChild.scrollTop = offset;
     if (!isOpen) unfolded.clear();
@@ -126,6 +114,7 @@ function render({ model, el }) {
 
   el.addEventListener("keydown", onKey);
   root.addEventListener("click", onClick);
+  const clock = setInterval(() => body.querySelectorAll("time").forEach(refreshAge), 30_000);
   const events = ["change:entries", "change:logs"];
   for (const name of events) model.on(name, show);
   el.append(root);
@@ -133,6 +122,7 @@ function render({ model, el }) {
   show();
 
   return () => {
+    clearInterval(clock);
     el.removeEventListener("keydown", onKey);
     for (const name of events) model.off(name, show);
     el.classList.remove("pkgw-hidden");

@@ -3,6 +3,7 @@
 
 /** @import {View} from "./dom.js" */
 import { button, focusedIn, h, setText, versionText } from "./dom.js";
+import { LABELS } from "./labels.js";
 
 const option = (choice) => h("option", { value: choice.version }, versionText(choice));
 
@@ -10,14 +11,14 @@ const option = (choice) => h("option", { value: choice.version }, versionText(ch
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" }, "Install a package");
   const status = h("span", { className: "pkgw-dim", role: "status" });
-  const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: "Close", onclick: sendClose });
+  const close = button("×", { className: "pkgw-quiet pkgw-close", ariaLabel: LABELS.close, onclick: sendClose });
   const name = h("input", {
-    type: "text", className: "pkgw-input", placeholder: "Name, as in polars or polars>=1", ariaLabel: "Package to install",
+    type: "text", className: "pkgw-input", placeholder: "Package name, e.g. polars or polars>=1", ariaLabel: "Package to install",
     spellcheck: false, autocomplete: "off", autocapitalize: "none", onchange: requestReleases, oninput: clearVersions,
   });
   const version = h("select", { ariaLabel: "Version", className: "pkgw-select" });
-  const plan = button("Plan…", { className: "pkgw-main", onclick: sendPlan });
-  const remove = button("Uninstall…", { className: "pkgw-quiet", onclick: () => model.send({ type: "uninstall", name: form().name }) });
+  const plan = button(LABELS.preview, { className: "pkgw-main", onclick: sendPlan });
+  const remove = button(LABELS.uninstall, { className: "pkgw-quiet", onclick: () => model.send({ type: "uninstall", name: form().name }) });
   const error = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
   const root = h("section", { className: "pkgw", ariaLabel: "Install" },
     h("div", { className: "pkgw-row pkgw-head" }, title, status, close),
@@ -54,7 +55,7 @@ function render({ model, el }) {
     const versionsKey = JSON.stringify([projectName, releases]);
     if (drawnVersions === versionsKey) return;
     drawnVersions = versionsKey;
-    const newestOption = h("option", { value: "" }, "Newest that fits");
+    const newestOption = h("option", { value: "" }, "Latest compatible");
     version.replaceChildren(newestOption, ...(releases ?? []).map(option));
     version.disabled = !releases?.length;
   }

@@ -4,14 +4,15 @@
 /** @import {Model} from "./dom.js" */
 import { button, focusedIn, foldButton, h, listen, setText, strong } from "./dom.js";
 import { pathOf, save } from "./jupyter_page.js";
+import { LABELS } from "./labels.js";
 
 const MAX_FIRST_FINDINGS = 4; // the others are folded away
-const SEVERITY_WORDS = { none: "fits" };
+const SEVERITY_WORDS = { none: "unaffected" };
 
 function findingRow({ cell, package: name, name: usedName, finding, severity }) {
   const badge = h("span", { className: `pkgw-badge pkgw-s-${severity}` }, SEVERITY_WORDS[severity] ?? severity);
   return h("tr", null,
-    h("th", { scope: "row", className: "pkgw-place" }, cell || "warned"),
+    h("th", { scope: "row", className: "pkgw-place" }, cell || "warning"),
     h("td", null, badge),
     h("td", { className: "pkgw-why" }, h("code", null, usedName || name), finding && " ", finding && h("span", { className: "pkgw-dim" }, finding)));
 }
@@ -26,16 +27,16 @@ function findingsTable(rows, label) {
 const VERDICT_MARKS = { bad: "✕", ok: "✓", unsure: "!" };
 
 export function impactNodes({ state, text, rows = [] }, onLook) {
-  if (state === "looking") return [h("p", { className: "pkgw-dim" }, "Looking for cells that use what changes…")];
+  if (state === "looking") return [h("p", { className: "pkgw-dim" }, "Looking for cells that use changed packages…")];
   if (!text) return [];
-  const look = state === "offered" && button("Look", { className: "pkgw-quiet", onclick: onLook });
+  const look = state === "offered" && button(LABELS.analyze, { className: "pkgw-quiet", onclick: onLook });
   /** @type {HTMLElement[]} */
-  const nodes = [h("p", null, strong("This notebook:"), ` ${text[0].toLowerCase()}${text.slice(1)}${look ? ". " : ""}`, look)];
+  const nodes = [h("p", null, strong("This notebook:"), ` ${text[0].toLowerCase()}${text.slice(1)}${look ? " " : ""}`, look)];
   // Findings without a problem add nothing to the sentence.
   const worst = rows.filter(({ severity }) => !["none", "indirect"].includes(severity));
   const first = worst.slice(0, MAX_FIRST_FINDINGS);
   const rest = rows.filter((row) => !first.includes(row));
-  if (first.length) nodes.push(findingsTable(first, "What would break or change"));
+  if (first.length) nodes.push(findingsTable(first, "Uses that would fail or change"));
   if (rest.length) {
     const otherFindings = findingsTable(rest, "Other uses");
     nodes.push(foldButton(`${first.length ? `${rest.length} more` : `Show ${rest.length === 1 ? "it" : `all ${rest.length}`}`}`, otherFindings), otherFindings);
@@ -53,7 +54,7 @@ export function impactNodes({ state, text, rows = [] }, onLook) {
 function side(label, text, changed) {
   const differs = new Set(changed);
   const lines = text.split("\n").map((line, i) => h("span", { className: differs.has(i) ? "pkgw-differs" : "" }, i ? `\n${line}` : line));
-  const content = text ? lines : [h("span", { className: "pkgw-dim" }, "nothing")];
+  const content = text ? lines : [h("span", { className: "pkgw-dim" }, "no output")];
   return h("div", { className: "pkgw-side" },
     h("div", { className: "pkgw-dim" }, label),
     h("pre", { className: "pkgw-pre", tabIndex: 0, ariaLabel: label }, ...content));
@@ -70,7 +71,7 @@ export function comparedCell({ place, verdict, bad, source, before, after, chang
 
 export function rehearsalNodes({ kind, text, note, cells = [], broken }, whole, onSurvive) {
   const mark = h("span", { className: "pkgw-mark", ariaHidden: "true" }, VERDICT_MARKS[kind]);
-  const surviveButton = broken && whole && button("Upgrade what this notebook survives…", { className: "pkgw-quiet", onclick: onSurvive });
+  const surviveButton = broken && whole && button(LABELS.upgradeWithoutBreaking, { className: "pkgw-quiet", onclick: onSurvive });
   const sentence = h("p", { className: `pkgw-note pkgw-outcome pkgw-${kind}` }, mark, text, note && " ", note, surviveButton && " ", surviveButton);
   if (!cells.length) return [sentence];
   return [sentence, h("div", { className: "pkgw-cells" }, ...cells.map(comparedCell))];
@@ -83,16 +84,16 @@ export function rehearsalNodes({ kind, text, note, cells = [], broken }, whole, 
  * @param {HTMLElement} el
  */
 export function planChecks(model, el) {
-  const impact = h("div", { className: "pkgw-checks", role: "status", ariaLabel: "What this notebook uses" });
+  const impact = h("div", { className: "pkgw-checks", role: "status", ariaLabel: "Changed packages that this notebook uses" });
   const field = h("input", { type: "text", className: "pkgw-input", placeholder: "report.ipynb", spellcheck: false, ariaLabel: "Path of the notebook" });
-  const tryButton = button("Try", { onclick: onTry });
+  const tryButton = button(LABELS.rehearseTyped, { onclick: onTry });
   const errorNote = h("span", { className: "pkgw-warn", role: "alert" });
   const pathRow = h("div", { className: "pkgw-row" }, h("span", null, "Which notebook?"), field, tryButton, errorNote);
   const progressText = h("span", { className: "pkgw-dim", role: "status" });
-  const stop = button("Cancel rehearsal", { onclick: onStop });
+  const stop = button(LABELS.cancelRehearsal, { onclick: onStop });
   const fill = h("i");
   const bar = h("div", { className: "pkgw-bar", role: "progressbar", ariaLabel: "Rehearsal", ariaValueMin: "0", ariaValueMax: "100" }, fill);
-  const progressRow = h("div", null, h("div", { className: "pkgw-row pkgw-head" }, strong("Trying the notebook"), progressText, stop), bar);
+  const progressRow = h("div", null, h("div", { className: "pkgw-row pkgw-head" }, strong("Rehearsing the notebook"), progressText, stop), bar);
   const resultBox = h("div", { className: "pkgw-verdict", role: "status" });
   const rehearsal = h("section", { className: "pkgw-rehearsal", ariaLabel: "Rehearsal" }, pathRow, progressRow, resultBox);
   const drawn = { impact: "", rehearsal: "" };

@@ -4,9 +4,10 @@
 /** @import {View} from "./dom.js" */
 import { button, copy, focusedIn, foldButton, h, listen, setText, strong } from "./dom.js";
 import { canInsert, insertBelow } from "./jupyter_page.js";
+import { LABELS } from "./labels.js";
 import { planChecks } from "./plan_checks.js";
 
-const KIND_WORDS = { install: "new", remove: "removed", downgrade: "downgrade" };
+const KIND_WORDS = { install: "new", remove: "uninstalled", downgrade: "downgrade" };
 
 function versionsCell({ before, after, kind, bump }) {
   const word = kind === "upgrade" ? bump : KIND_WORDS[kind];
@@ -31,16 +32,18 @@ function changesTable(changes) {
       h("tbody", null, ...changes.map(changeRow))));
 }
 
-function heldBackNote({ text_strong: lead, text, unlock }, onUnlock) {
+function heldBackNote({ text_strong: lead, text, unlock, effect }, onUnlock) {
   const unlockButton = unlock && button(unlock, { className: "pkgw-quiet", onclick: onUnlock });
-  return h("p", { className: "pkgw-note" }, lead && strong(lead), lead && " ", text, unlockButton && " ", unlockButton);
+  return h("p", { className: "pkgw-note" }, lead && strong(lead), lead && " ", text, unlockButton && " ", unlockButton, effect && ` ${effect}`);
 }
 
 // The equivalent commands for a terminal, folded away.
 function commandsFold(commands) {
   const list = h("pre", { className: "pkgw-pre" }, commands.join("\n"));
-  return h("div", { className: "pkgw-folded" }, foldButton("Commands", list), list);
+  return h("div", { className: "pkgw-folded" }, foldButton(LABELS.commands, list), list);
 }
+
+const unchangedText = (summary) => (summary ? `${summary}. Nothing has been changed yet.` : "Nothing has been changed yet.");
 
 /** @param {View} view */
 function render({ model, el }) {
@@ -51,11 +54,11 @@ function render({ model, el }) {
   const commandsBox = h("div");
   const cost = h("span", { className: "pkgw-dim pkgw-cost" });
   const checks = planChecks(model, el);
-  const tryFirst = button("Try this notebook first", { className: "pkgw-quiet", onclick: () => checks.isBusy() || checks.rehearse() });
-  const copyCell = button("Copy as cell", { className: "pkgw-quiet pkgw-copy", onclick: onCopy });
+  const tryFirst = button(LABELS.rehearse, { className: "pkgw-quiet", onclick: () => checks.isBusy() || checks.rehearse() });
+  const copyCell = button(LABELS.copyCell, { className: "pkgw-quiet pkgw-copy", onclick: onCopy });
   const copied = h("span", { className: "pkgw-sr", role: "status" });
-  const cancel = button("Cancel", { onclick: cancelPlan });
-  const apply = button("Apply", { className: "pkgw-main", onclick: onApply });
+  const cancel = button(LABELS.cancel, { onclick: cancelPlan });
+  const apply = button(LABELS.apply, { className: "pkgw-main", onclick: onApply });
   const root = h("section", { className: "pkgw", ariaLabel: "Plan" },
     h("div", { className: "pkgw-row pkgw-head" }, title, spinner, status),
     body,
@@ -86,7 +89,7 @@ function render({ model, el }) {
     if (state !== "ready") return [];
     const notes = heldBack.map((item) => heldBackNote(item, () => model.send({ type: "unlock" })));
     notes.push(...warnings.map((text) => h("p", { className: "pkgw-note" }, text)));
-    if (empty) return [h("p", { className: "pkgw-empty" }, "Nothing to change."), ...notes];
+    if (empty) return [h("p", { className: "pkgw-empty" }, "There is nothing to change."), ...notes];
     if (restart || others) {
       const lead = restart && strong(`${word} afterwards:`);
       notes.push(h("p", { className: "pkgw-note" }, lead, restart && ` ${restart}`, restart && others && " ", others));
@@ -106,7 +109,7 @@ function render({ model, el }) {
     root.ariaBusy = String(state === "loading");
     const applicable = state === "ready" && !plan().empty;
     setText(title, plan().title ?? "");
-    setText(status, { loading: "resolving…", ready: plan().empty ? "" : "nothing has been changed yet" }[state] ?? "");
+    setText(status, { loading: "making the plan…", ready: plan().empty ? "" : unchangedText(plan().summary) }[state] ?? "");
     spinner.hidden = state !== "loading";
     body.replaceChildren(...bodyNodes());
     commandsBox.replaceChildren(...(applicable && plan().commands?.length ? [commandsFold(plan().commands)] : []));
@@ -115,14 +118,14 @@ function render({ model, el }) {
     if (!timer) setText(copyCell, copyLabel());
     tryFirst.hidden = !applicable;
     for (const node of [checks.impact, checks.rehearsal]) node.classList.toggle("pkgw-hidden", state !== "ready");
-    setText(cancel, applicable || state === "loading" ? "Cancel" : "Close");
+    setText(cancel, applicable || state === "loading" ? LABELS.cancel : LABELS.close);
     apply.hidden = !applicable && state !== "loading";
     apply.disabled = !applicable;
     apply.ariaDisabled = null;
     if (previousState !== state || hadFocus) settleFocus(previousState, hadFocus);
   }
 
-  // Cancel is the default, but a plan that opens by itself must not take the focus from a cell in which the user types.
+  // Cancel is the default, but a plan that opens without a click must not take the focus from a cell in which the user types.
   function settleFocus(previousState, hadFocus) {
     if (state === "hidden") {
       if (hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
@@ -135,13 +138,13 @@ function render({ model, el }) {
     requestAnimationFrame(() => cancel.focus({ preventScroll: !isOpening }));
   }
 
-  const copyLabel = () => (canInsert(model) ? "Insert as cell" : "Copy as cell");
+  const copyLabel = () => (canInsert(model) ? LABELS.insertCell : LABELS.copyCell);
 
   async function onCopy() {
     const source = plan().cell ?? "";
     let text = "Inserted below";
     if (canInsert(model)) insertBelow(model, source);
-    else text = (await copy(source)) ? "Copied" : "Could not copy";
+    else text = (await copy(source)) ? "Copied" : "Copying failed";
     setText(copyCell, text);
     setText(copied, text);
     clearTimeout(timer);

@@ -3,13 +3,14 @@
 
 /** @import {View} from "./dom.js" */
 import { button, focusedIn, foldButton, h, setText, strong } from "./dom.js";
+import { LABELS } from "./labels.js";
 import { restartQuestion } from "./restart_prompt.js";
 
-const OUTCOME_MARKS = { ok: ["✓", "Done: "], bad: ["✕", "Failed: "] }; // shown, and read aloud
+const OUTCOME_MARKS = { ok: ["✓", ""], bad: ["✕", "Failed: "] }; // shown, and read aloud
 
-const undoButton = (id, label) => button("Undo", { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: label });
-const restartButton = () => button("Restart kernel…", { className: "pkgw-quiet", name: "restart" });
-const closeButton = () => button("×", { className: "pkgw-quiet pkgw-close", name: "close", ariaLabel: "Close" });
+const undoButton = (id, label) => button(label, { className: "pkgw-quiet", name: "undo", value: id });
+const restartButton = () => button(LABELS.restart, { className: "pkgw-quiet", name: "restart" });
+const closeButton = () => button("×", { className: "pkgw-quiet pkgw-close", name: "close", ariaLabel: LABELS.close });
 
 function stepItems(stages, stage) {
   const current = stages.indexOf(stage);
@@ -27,7 +28,7 @@ function outcomeNodes({ kind, text, restart, word, undo, undo_id: id }) {
     spoken && h("span", { className: "pkgw-sr" }, spoken),
     h("span", null, text, restart && " ", restart && strong(`${word}:`), restart && ` ${restart}`),
     restart && restartButton(),
-    undo && undoButton(id, "Undo"),
+    undo && undoButton(id, undo),
   ].filter(Boolean);
 }
 
@@ -35,7 +36,7 @@ function outcomeNodes({ kind, text, restart, word, undo, undo_id: id }) {
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" });
   const text = h("span", { className: "pkgw-dim", role: "status", ariaLive: "polite" });
-  const cancel = button("Cancel");
+  const cancel = button(LABELS.cancel);
   const head = h("div", { className: "pkgw-row pkgw-head" }, title, text, cancel);
   const fill = h("i");
   const bar = h("div", { className: "pkgw-bar", role: "progressbar", ariaValueMin: "0", ariaValueMax: "100" }, fill);
@@ -44,7 +45,7 @@ function render({ model, el }) {
   const result = h("div", { className: "pkgw-row pkgw-result", role: "status" }, outcome, closeButton());
   const question = restartQuestion(model, el);
   const log = h("pre", { className: "pkgw-pre", tabIndex: 0, ariaLabel: "Log" });
-  const fold = foldButton("Log", log);
+  const fold = foldButton(LABELS.log, log);
   const folded = h("div", { className: "pkgw-folded" }, fold, log);
   const root = h("section", { className: "pkgw", ariaLabel: "Progress" },
     head, bar, steps, result, question.node, folded);

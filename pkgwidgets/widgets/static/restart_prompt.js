@@ -3,11 +3,13 @@
 
 /** @import {Model} from "./dom.js" */
 import { button, focusedIn, h, listen, setText, strong } from "./dom.js";
+import { joinNames } from "./formats.js";
 import { cellOf, commandsOf, restartKernel, runUpToPanel } from "./jupyter_page.js";
+import { LABELS } from "./labels.js";
 
-const BY_HAND_TEXT = "The panel cannot restart the kernel here. The notebook's own menu or toolbar can: Kernel → Restart Kernel…";
+const BY_HAND_TEXT = "The panel cannot restart the kernel here. Use the notebook's own menu: Kernel → Restart Kernel…";
 
-const NOT_RUN_TEXT = "The kernel was restarted, but nothing was run: the page does not find this notebook any more.";
+const NOT_RUN_TEXT = "The kernel was restarted, but no cell was run: this notebook is no longer open here.";
 
 /**
  * Returns a sentence about what a restart would lose.
@@ -15,11 +17,10 @@ const NOT_RUN_TEXT = "The kernel was restarted, but nothing was run: the page do
  * @param {{ variables?: string[], more?: number }} question
  */
 export function lossText({ variables, more = 0 }) {
-  if (!variables) return "Looking for what you would lose…";
-  if (!variables.length) return "You would lose no variable.";
-  const names = [...variables, ...(more ? [`${more} more`] : [])];
-  const lastName = names.pop();
-  return `You would lose ${names.length ? `${names.join(", ")} and ${lastName}` : lastName}.`;
+  if (!variables) return "Looking for variables that would be lost…";
+  if (!variables.length) return "No variables would be lost.";
+  const names = joinNames([...variables, ...(more ? [`${more} more`] : [])]);
+  return `${variables.length + more === 1 ? "This variable" : "These variables"} would be lost: ${names}.`;
 }
 
 /**
@@ -30,11 +31,11 @@ export function lossText({ variables, more = 0 }) {
  */
 export function restartQuestion(model, el) {
   const messageLine = h("p", { role: "status" });
-  const cancel = button("Cancel", { onclick: close });
-  const restartAndRun = button("Restart and run up to here", { onclick: () => restart(true) });
-  const restartOnly = button("Restart kernel", { className: "pkgw-main", onclick: () => restart(false) });
+  const cancel = button(LABELS.cancel, { onclick: close });
+  const restartAndRun = button(LABELS.restartAndRun, { onclick: () => restart(true) });
+  const restartOnly = button(LABELS.restart, { className: "pkgw-main", onclick: () => restart(false) });
   const node = h("div", { className: "pkgw-note pkgw-question", role: "group", ariaLabel: "Restart the kernel?", hidden: true },
-    h("p", null, strong("Restart the kernel?"), " The notebook's text and outputs stay."),
+    h("p", null, strong("Restart the kernel?"), " The notebook's text and outputs are kept."),
     messageLine,
     h("div", { className: "pkgw-row" }, cancel, restartAndRun, restartOnly));
 
@@ -48,6 +49,7 @@ export function restartQuestion(model, el) {
     opener = pressedButton;
     isAsking = true;
     node.hidden = false;
+    pressedButton.hidden = true; // the question has a button of the same name
     restartAndRun.hidden = true;
     cancel.hidden = restartOnly.hidden = false;
     for (const control of [cancel, restartAndRun, restartOnly]) control.disabled = false;
@@ -61,6 +63,7 @@ export function restartQuestion(model, el) {
     if (node.hidden) return;
     const hadFocus = node.contains(focusedIn(el));
     node.hidden = true;
+    if (opener) opener.hidden = false;
     if (hadFocus && opener?.isConnected) opener.focus({ preventScroll: true });
   }
 

@@ -32,16 +32,52 @@ def interpreter_facts() -> dict[str, Any]:
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
         "scheme": {name: scheme[name] for name in ("purelib", "platlib", "scripts", "data")},
-        "search": [
-            scheme["purelib"],
-            scheme["platlib"],
-            *(path for path in sys.path if path.endswith(("site-packages", "dist-packages"))),
-        ],
+        "search": search_folders([scheme["purelib"], scheme["platlib"]]),
         "markers": {name: str(value) for name, value in default_environment().items()},
         "tags": [str(tag) for tag in sys_tags()],
         "externally_managed": marker_text,
         "stdlib": sysconfig.get_path("stdlib"),
     }
+
+
+def search_folders(own):
+    # type: (list[str]) -> list[str]
+    """Return the folders of distributions in import order, the user's own (PEP 370) included."""
+    folders = [path for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    folders = [path for path in own if path not in folders] + folders
+    user_folder = user_site_folder()
+    if user_folder is not None and user_folder not in folders:
+        is_virtual = sys.prefix != sys.base_prefix
+        before = [path for path in folders if is_virtual and path.startswith(sys.prefix + os.sep)]
+        folders = before + [user_folder] + [path for path in folders if path not in before]
+    return folders
+
+
+def user_site_folder():
+    # type: () -> str | None
+    """Return the user's site-packages, if there are any and this Python imports from there."""
+    import site
+
+    # With -I, a script that is asked does not see the folder, but the kernel does.
+    if sys.flags.no_user_site and not sys.flags.isolated:
+        return None
+    if sys.prefix != sys.base_prefix and not has_system_packages():
+        return None
+    if hasattr(os, "getuid") and os.geteuid() != os.getuid():
+        return None
+    folder = site.getusersitepackages()
+    return folder if os.path.isdir(folder) else None
+
+
+def has_system_packages():
+    # type: () -> bool
+    """Return whether a virtual environment also imports what its base has installed."""
+    try:
+        with open(os.path.join(sys.prefix, "pyvenv.cfg"), encoding="utf-8") as file:
+            lines = [line.lower().replace(" ", "").strip() for line in file]
+    except (OSError, ValueError):
+        return False
+    return "include-system-site-packages=true" in lines
 
 
 def load_packaging(folder: str) -> None:

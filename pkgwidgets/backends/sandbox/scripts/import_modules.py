@@ -10,6 +10,7 @@ import os
 import time
 
 from .report import arm_watchdog, format_error, report_step, task
+from .surroundings import find_missing_surroundings
 
 clock, started = time.monotonic, time.monotonic()
 for number, module in enumerate(task["modules"]):
@@ -24,7 +25,11 @@ for number, module in enumerate(task["modules"]):
     try:
         importlib.import_module(module)
     except BaseException as error:
-        report_step("failed", module, format_error(error))
+        missing = find_missing_surroundings(error)
+        if missing:
+            report_step("needs", module, missing)
+        else:
+            report_step("failed", module, format_error(error))
     else:
         report_step("fine", module)
 os._exit(0)

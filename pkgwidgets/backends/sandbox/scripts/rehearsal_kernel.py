@@ -43,7 +43,7 @@ def refuse_network() -> None:
                 return
         elif event not in ("socket.getaddrinfo", "socket.gethostbyname") or is_local(arguments[0]):
             return
-        raise OSError(101, "Network is unreachable: a rehearsal has none")
+        raise OSError(101, "Network is unreachable: a rehearsal has no network")
 
     sys.addaudithook(refuse)
 

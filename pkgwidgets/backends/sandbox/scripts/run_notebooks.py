@@ -157,7 +157,7 @@ class _Notebook:
         try:
             asyncio.run(self._run())
         except CellTimeoutError:
-            ended = f"it had not ended within {self._task['seconds']:g} seconds"
+            ended = f"it did not finish within {self._task['seconds']:g} seconds"
         except DeadKernelError:
             ended = "its kernel died"
         except Exception as error:

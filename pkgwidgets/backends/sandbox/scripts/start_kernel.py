@@ -79,7 +79,7 @@ def wait_for_kernel(client: Any, kernel: subprocess.Popen[bytes], kernel_output:
                 lines = kernel_output.read().decode("utf-8", "replace").splitlines()
                 texts = [line for line in lines if line.strip() and not line.startswith("kernel:")]
                 raise RuntimeError(
-                    "it does not start: " + (texts or ["without a word"])[-1]
+                    "it does not start: " + (texts or ["no error message"])[-1]
                 ) from None
 
 

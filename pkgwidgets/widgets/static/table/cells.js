@@ -3,7 +3,9 @@
 
 /** @import {Row} from "./rows.js" */
 import { button, h, versionText } from "../dom.js";
-import { age, suggestedVersion } from "./rows.js";
+import { agoNode } from "../formats.js";
+import { LABELS } from "../labels.js";
+import { suggestedVersion } from "./rows.js";
 
 /**
  * @typedef {object} Detail the kernel's details of an open row
@@ -29,17 +31,17 @@ import { age, suggestedVersion } from "./rows.js";
  */
 
 const MAX_NAMES = 4; // listed in an open row before the others are counted
+const FAILED_TEXT = "upgrade failed"; // the package itself is intact; an open row has the reason
 const BOXED_BUTTON = "button:not(.pkgw-retry)";
 export const PARTS = "button, input:not(:disabled), select, a[href]"; // the interactive elements of a cell
 
-const day = (seconds) => new Date(seconds * 1_000).toLocaleDateString(undefined, { dateStyle: "medium" });
 // Tab reaches one element of the list, the arrow keys reach the others.
 export const part = (text, props) => button(text, { tabIndex: -1, ...props });
 export const checkbox = (label, props) => h("input", { type: "checkbox", ariaLabel: label, tabIndex: -1, ...props });
 export const bar = (name, ...children) => h("div", { className: `pkgw-row pkgw-${name}` }, ...children);
 export const statusText = (name) => h("span", { className: `pkgw-dim pkgw-${name}`, role: "status" });
 const dim = (text) => text && h("span", { className: "pkgw-dim" }, text);
-const clip = (text, className = "") => text && h("span", { className: `pkgw-clip ${className}`, title: text }, text);
+const clip = (text, className = "", title = text) => text && h("span", { className: `pkgw-clip ${className}`, title }, text);
 const warn = (text) => clip(text, "pkgw-warn");
 
 // CSS lays out rows as grids, which removes the table roles unless they are set explicitly.
@@ -70,11 +72,13 @@ function latestCell({ latest, bump, error, origin }) {
  */
 function actionCell({ name, action, label, note, error, status }, readOnly) {
   const [verb, ...rest] = label.split(" ");
-  const spoken = [verb, name, ...rest].join(" "); // "Upgrade pandas to 2.3.3"
+  const spoken = action === "explain" ? `${label} ${name}` : [verb, name, ...rest].join(" "); // "Upgrade pandas to 2.3.3"
   const isOffered = action && !(readOnly && action !== "retry");
+  const isUpgradeFailure = status === "error" && action === "upgrade";
   const noteText = note || (status.endsWith("ing") ? `${status}…` : "");
   const actionNode = isOffered ? part(label, { className: `pkgw-${action}`, name: action, ariaLabel: spoken, title: spoken }) : noteText && clip(noteText, "pkgw-dim");
-  return cell("action", warn(error), error && actionNode && !actionNode.matches(BOXED_BUTTON) && dim("·"), actionNode);
+  const problem = error && isUpgradeFailure ? clip(FAILED_TEXT, "pkgw-warn", error) : warn(error);
+  return cell("action", problem, error && actionNode && !actionNode.matches(BOXED_BUTTON) && dim("·"), actionNode);
 }
 
 /**
@@ -113,8 +117,8 @@ export function names(label, all = [], unfolded = false) {
  */
 function versionChoice(row, { versions, failed }, picked) {
   if (failed) return h("span", { className: "pkgw-warn", role: "status" }, failed);
-  if (!versions) return h("span", { className: "pkgw-waiting", role: "status" }, h("span", { className: "pkgw-spinner", ariaHidden: "true" }), "asking the index for versions…");
-  if (!versions.length) return dim("no version on the index that this Python can have");
+  if (!versions) return h("span", { className: "pkgw-waiting", role: "status" }, h("span", { className: "pkgw-spinner", ariaHidden: "true" }), "loading versions…");
+  if (!versions.length) return dim("the index has no version for this Python");
   const options = versions.map((option) => h("option", { value: option.version, selected: option.version === picked }, versionText(option)));
   return h("label", { className: "pkgw-choice" }, dim("Version"), h("select", { className: "pkgw-select", ariaLabel: `Version of ${row.name}`, tabIndex: -1 }, ...options));
 }
@@ -133,19 +137,19 @@ function detailCell(row, { readOnly, more = {}, picked, unfolded }) {
     line(names("Requires", more.requires, unfolded), names("Required by", more.required_by, unfolded)),
     line(fact("Blocked by", warn(more.blocked_by || row.blocked_by))),
     line(
-      fact("Released", row.released && `${day(row.released)} (${row.latest})`),
-      fact("Installed", more.installed && `${day(more.installed)}${row.requested ? ", asked for" : ""}`),
-      fact("Last upgraded", more.upgraded && day(more.upgraded)),
+      fact("Released", row.released && agoNode(row.released, ` (${row.latest})`)),
+      fact("Installed", more.installed && agoNode(more.installed, row.requested ? ", requested" : "")),
+      fact("Last upgraded", more.upgraded && agoNode(more.upgraded)),
       fact("Size", more.size),
       fact("Origin", row.origin !== "index" && row.origin),
       fact("Loaded", row.loaded === row.version && "in this kernel"),
       fact("In", more.path)),
-    row.loaded && row.loaded !== row.version && line(warn(`${row.loaded} is still loaded`)),
+    row.loaded && row.loaded !== row.version && line(warn(`${row.loaded} is still loaded. Restart the kernel to use ${row.version}.`)),
     row.error && line(warn(more.error || row.error)),
     more.changeable && !readOnly && h("div", { className: "pkgw-more" },
       versionChoice(row, more, pickedVersion),
-      Boolean(more.versions?.length) && part("Plan…", { name: "pick", ariaLabel: `Plan the chosen version of ${row.name}`, ariaDisabled: String(pickedVersion === row.version) }),
-      part("Uninstall…", { name: "uninstall", className: "pkgw-quiet", ariaLabel: `Uninstall ${row.name}` })));
+      Boolean(more.versions?.length) && part(LABELS.preview, { name: "pick", ariaLabel: `Preview the chosen version of ${row.name}`, ariaDisabled: String(pickedVersion === row.version) }),
+      part(LABELS.uninstall, { name: "uninstall", className: "pkgw-quiet", ariaLabel: `Uninstall ${row.name}` })));
 }
 
 /**
@@ -163,7 +167,7 @@ export function rowCells(row, { readOnly, checked, open, ...state }) {
     cell("version", clip(row.version)),
     latestCell(row),
     cell("blocked", warn(row.blocked_by)),
-    cell("released", row.released > 0 && dim(age(row.released))),
+    cell("released", row.released > 0 && h("span", { className: "pkgw-dim pkgw-clip" }, agoNode(row.released))),
     actionCell(row, readOnly),
     ...(open ? [detailCell(row, { readOnly, ...state })] : []),
   ];

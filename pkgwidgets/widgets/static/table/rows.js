@@ -1,6 +1,8 @@
 // @ts-check
 // The rows of the list as values: filter, sort and count them. Nothing here touches the page.
 
+import { countNoun } from "../formats.js";
+
 /**
  * A row as the kernel sends it: fields with default values are left out.
  *
@@ -110,6 +112,10 @@ export const rowOrder = ({ column, dir }) => (/** @type {Row} */ a, /** @type {R
  */
 export const matches = (row, text, tests) => row.words.includes(text) && tests.every((test) => test(row));
 
+// Whether the latest version of a row is not known for sure; a failed upgrade is another error.
+/** @param {Row} row */
+const isUnknown = ({ latest, error, status, origin }) => origin === "index" && (!latest || (Boolean(error) && status !== "error"));
+
 /**
  * Returns a sentence about why no row is shown.
  *
@@ -120,26 +126,11 @@ export const matches = (row, text, tests) => row.words.includes(text) && tests.e
 export function emptyText(rows, { busy, checked }, onlyUpdates) {
   if (!rows.length) return busy ? "Reading the packages…" : "No packages.";
   if (!onlyUpdates || rows.some(CHIPS[0].test)) return "No package matches.";
+  if (busy) return "Checking for updates…";
   if (!checked) return "Not checked for updates yet.";
-  const unknown = rows.filter(({ latest, error }) => error && !latest).length;
-  return unknown ? `No update is known; ${unknown} of ${rows.length} could not be checked.` : "Everything is up to date.";
-}
-
-// Sizes in minutes. A unit is used from two of it on: "9 days" says more than "1 week".
-/** @type {[string, number][]} */
-const AGES = [["years", 525_600], ["months", 43_800], ["weeks", 10_080], ["days", 1_440], ["h", 60], ["min", 1]];
-
-/**
- * Returns how long ago a time was, given in seconds since 1970; "" for 0.
- *
- * @param {number} seconds
- * @param {number} [now]
- */
-export function age(seconds, now = Date.now() / 1_000) {
-  if (!seconds) return "";
-  const minutes = (now - seconds) / 60;
-  const [unit, size] = AGES.find(([, length]) => minutes >= 2 * length) ?? ["", 1];
-  return unit ? `${Math.floor(minutes / size)} ${unit}` : "moments";
+  const unknownCount = rows.filter(isUnknown).length;
+  if (!unknownCount) return "Everything is up to date.";
+  return `No updates are known. The latest version of ${unknownCount} of ${countNoun(rows.length, "package")} is unknown.`;
 }
 
 /**

@@ -3,22 +3,24 @@
 
 /** @import {View} from "../dom.js" */
 import { button, h, setText } from "../dom.js";
+import { agoText } from "../formats.js";
+import { countedLabel, LABELS } from "../labels.js";
 import { bar, checkbox, headCell, part, rowCells, statusText } from "./cells.js";
 import { makeGrid } from "./grid.js";
-import { age, CHIPS, COLUMNS, completeRow, emptyText, matches, rowOrder, suggestedVersion } from "./rows.js";
+import { CHIPS, COLUMNS, completeRow, emptyText, matches, rowOrder, suggestedVersion } from "./rows.js";
 
 /** @param {View} view */
 function render({ model, el }) {
   const title = h("h3", { className: "pkgw-title" });
   const where = h("span", { className: "pkgw-dim pkgw-where" });
   const checked = statusText("checked");
-  const check = button("Check for updates", { onclick: () => model.get("header")?.busy || model.send({ type: "check" }) });
+  const check = button(LABELS.check, { onclick: () => model.get("header")?.busy || model.send({ type: "check" }) });
   const all = button("", { className: "pkgw-main", onclick: () => model.send({ type: "plan", names: null }) });
-  const install = button("Install…", { onclick: () => model.send({ type: "install" }) });
-  const history = button("History", { className: "pkgw-quiet", onclick: () => model.send({ type: "history" }) });
+  const install = button(LABELS.install, { onclick: () => model.send({ type: "install" }) });
+  const history = button(LABELS.history, { className: "pkgw-quiet", onclick: () => model.send({ type: "history" }) });
   const refused = h("p", { className: "pkgw-note" });
   const notice = h("p", { className: "pkgw-note", role: "status" });
-  const search = h("input", { type: "search", placeholder: "Filter  /", ariaLabel: "Filter packages", oninput: () => layout() });
+  const search = h("input", { type: "search", placeholder: "Filter (press /)", ariaLabel: "Filter packages", oninput: () => layout() });
   const chips = CHIPS.map((chip, i) => ({ ...chip, on: false, node: button("", { className: "pkgw-chip", onclick: () => pressChip(i) }) }));
   const count = statusText("count");
   const sorted = h("span", { className: "pkgw-sr", role: "status" });
@@ -140,7 +142,7 @@ function render({ model, el }) {
       node.hidden = Boolean(rare) && matchCount === 0 && !on;
     }
     const upgradable = ordered.filter(selectable).length;
-    setText(all, upgradable ? `Upgrade all (${upgradable})…` : "Upgrade all…");
+    setText(all, countedLabel(LABELS.upgradeAll, upgradable));
     all.disabled = upgradable === 0;
     setText(count, `${shown.length} of ${ordered.length}`);
     setText(empty, shown.length ? "" : emptyText(ordered, model.get("header") ?? {}, chips[0].on));
@@ -152,7 +154,7 @@ function render({ model, el }) {
     const choices = shown.filter(selectable);
     const ticked = choices.filter(({ id }) => selected.has(id)).length;
     setText(chosen, `${selected.size} selected${selected.size > ticked ? `, ${selected.size - ticked} not shown` : ""}`);
-    setText(upgradeChosen, `Upgrade selected (${selected.size})…`);
+    setText(upgradeChosen, countedLabel(LABELS.upgradeSelected, selected.size));
     foot.hidden = selected.size === 0;
     selectAll.disabled = choices.length === 0;
     selectAll.checked = ticked > 0 && ticked === choices.length;
@@ -163,7 +165,7 @@ function render({ model, el }) {
     const { title: name, where: place, checked: when, busy, refusal, notice: news } = model.get("header") ?? {};
     setText(title, name);
     setText(where, place);
-    setText(checked, busy || (when ? `checked ${age(Date.parse(when) / 1_000)} ago` : "not checked yet"));
+    setText(checked, busy || (when ? `checked ${agoText(Date.parse(when) / 1_000)}` : "not checked yet"));
     setText(refused, refusal);
     setText(notice, news);
     // Not `disabled`: that would move the keyboard focus out of the panel right after the click.

@@ -1,0 +1,66 @@
+"""Read from uv's messages what failed: the requirements, a page, a file, or something else.
+
+uv exits with 1 if there is no solution, and also for a file that answers 404 or a page that it
+cannot parse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import canonicalize_name
+
+from pkgwidgets.core.errors import IndexUnavailable
+
+_NO_SOLUTION = re.compile(r"\bNo solution found\b")
+_URL = re.compile(r"\b(?:https?|file)://[^\s`'\"<>)]+")
+_NO_CONNECTION = re.compile(r"\berror sending request\b|\bNetwork connectivity is disabled\b")
+"""What uv says when no server answers: that is no fault of one page or file."""
+_FILE_ENDINGS = (".whl", ".whl.metadata", ".tar.gz", ".zip")
+_DENIED = re.compile(r"\((https?://[^\s)]+)\)[^\n]*?\b(401|403)\b")
+"""uv's hint that an index answered 401 or 403; uv then goes on as if it had no such project."""
+_NOT_FOUND = re.compile(r"\b([A-Za-z0-9._-]+) was not found in the package registry")
+
+
+def is_without_solution(output: str) -> bool:
+    """Tell whether uv's output says that the requirements have no solution."""
+    return _NO_SOLUTION.search(output) is not None
+
+
+def find_index_failure(
+    output: str, explanation: str, sources: str, shown: Callable[[str], str]
+) -> IndexUnavailable | None:
+    """Return the failure of a page or file that uv's output names; None if it names none.
+
+    `sources` are the indexes and folders that uv asks. `shown` removes the credentials of a URL.
+    """
+    if is_without_solution(output):
+        return _find_denied_project(output, shown)
+    url = _URL.search(output)
+    if url is None or _NO_CONNECTION.search(output):
+        return None
+    address = urlsplit(url[0].rstrip(".,"))
+    folder, _, last = address.path.rstrip("/").rpartition("/")
+    last = unquote(last)
+    if last.endswith(_FILE_ENDINGS):
+        file = last.removesuffix(".metadata")
+        return IndexUnavailable(sources, explanation, _project_of(file), file)
+    index = shown(f"{address.scheme}://{address.netloc}{folder}/")
+    return IndexUnavailable(index, explanation, canonicalize_name(last))
+
+
+def _find_denied_project(output: str, shown: Callable[[str], str]) -> IndexUnavailable | None:
+    denied, project = _DENIED.search(output), _NOT_FOUND.search(" ".join(output.split()))
+    if denied is None or project is None:
+        return None
+    reason = f"it answered {denied[2]}"
+    return IndexUnavailable(shown(denied[1]), reason, canonicalize_name(project[1]))
+
+
+def _project_of(file: str) -> str:
+    """Return the normalized name of the project of a file, by its name."""
+    if file.endswith(".whl"):
+        return canonicalize_name(file.partition("-")[0])
+    return canonicalize_name(file.rpartition("-")[0])

@@ -1,0 +1,158 @@
+"""The help of the command line and of the magic: what each verb does, examples, exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_OVERVIEW = """\
+See, change and restore the packages of one Python environment.
+
+Each change is planned first and then applied as one transaction. If it fails,
+it is rolled back and the environment is unchanged."""
+
+_SUMMARIES = {
+    "packages": "List installed packages",
+    "list": "List installed packages (same as packages)",
+    "updates": "List updates, the compatible version, and what blocks the latest",
+    "plan": "Show what a change would do, without doing it",
+    "upgrade": "Upgrade packages as far as installed packages allow",
+    "install": "Install packages",
+    "uninstall": "Uninstall packages",
+    "history": "List past changes, newest first",
+    "undo": "Undo the last change, or an earlier one",
+    "recover": "Finish or roll back an interrupted change",
+    "panel": "Show the package panel",
+    "demo": "Try pkgwidgets in a throw-away environment",
+}
+"""One line per verb, at most 66 characters: with the verb it fills 80 columns."""
+
+_APPLYING = """\
+The plan is shown first. It is applied after you confirm it.
+If it fails, it is rolled back and the environment is unchanged."""
+_APPLYING_IN_MAGIC = """\
+The plan is applied without asking for confirmation.
+If it fails, it is rolled back and the environment is unchanged."""
+_CHANGING = frozenset({"upgrade", "install", "uninstall", "undo"})
+
+_DETAILS = {
+    "updates": """\
+LATEST is the newest release. COMPATIBLE is the newest version that no
+installed package forbids. BLOCKED BY names the packages that forbid the latest.""",
+    "plan": "Without an option, the plan is an upgrade. The environment is not changed.",
+    "upgrade": "Without --version, each package gets its compatible version.",
+    "install": """\
+A requirement is a name, with extras and versions if you need them.
+A package that is installed already changes only if the requirement demands it.""",
+    "uninstall": "A package that another installed package requires is not uninstalled.",
+    "history": """\
+Each change is one transaction. Its id is what the undo command accepts.
+Times are in UTC.""",
+    "undo": """\
+The old files come from the save point of the transaction if it still exists.
+Otherwise the old versions are downloaded again.""",
+    "recover": """\
+A crash or a power cut can interrupt a change. The next command in the
+environment recovers it as well; this one also works if the interpreter does not
+start. It needs no network.""",
+    "panel": "The panel shows the packages of the environment, with buttons for each change.",
+    "demo": """\
+The demo creates a small environment and a local package index. It opens a
+notebook on them in JupyterLab and deletes them at the end. It needs no network.""",
+}
+
+_EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
+    "packages": (
+        ("packages", "List all packages"),
+        ("packages pandas --json", "Show one package as JSON"),
+    ),
+    "updates": (
+        ("updates", "Check all packages"),
+        ("updates pandas --refresh", "Check one package, without the cache"),
+    ),
+    "plan": (
+        ("plan pandas", "Show what an upgrade would change"),
+        ("plan --install 'polars>=1'", "Show what an installation would change"),
+        ("plan --undo", "Show what an undo would change"),
+    ),
+    "upgrade": (
+        ("upgrade pandas", "Upgrade to the compatible version"),
+        ("upgrade pandas --version 2.3.3", "Upgrade to this version"),
+        ("upgrade pandas --allow all", "Let any other package change too"),
+        ("upgrade --all", "Upgrade all packages"),
+    ),
+    "install": (
+        ("install polars", "Install the compatible version"),
+        ("install 'polars>=1' rich", "Install two packages in one transaction"),
+    ),
+    "uninstall": (("uninstall polars rich", "Uninstall two packages in one transaction"),),
+    "history": (("history", "List past changes"),),
+    "undo": (
+        ("undo", "Undo the last change"),
+        ("undo TRANSACTION", "Undo this change; history lists the ids"),
+    ),
+    "recover": (("recover --python .venv/bin/python", "Recover another environment"),),
+    "panel": (("panel", "Show the panel of this environment"),),
+    "demo": (
+        ("demo", "Open the demo in JupyterLab"),
+        ("demo --terminal", "Print an example in the terminal"),
+    ),
+}
+_EXAMPLES["list"] = (("list", "List all packages"),)
+_MAIN_EXAMPLES = (
+    ("updates", "List available updates"),
+    ("plan pandas", "Show what an upgrade would change"),
+    ("upgrade pandas", "Upgrade one package"),
+    ("undo", "Undo the last change"),
+)
+_COMMAND_LINE_EXAMPLES = (
+    *_MAIN_EXAMPLES[:3],
+    ("undo --python .venv/bin/python", "Undo in another environment"),
+)
+
+_EXIT_CODES = """\
+exit codes:
+  0  Done.
+  1  Failed. The change was rolled back, or the error says what to fix.
+  2  Invalid or impossible request. Nothing was changed.
+  3  Nothing to do, or not confirmed. Nothing was changed.
+  130  Interrupted before a change was started."""
+
+
+def overview(verbs: Sequence[str]) -> str:
+    """Return the text that explains the program and lists its commands."""
+    width = max(map(len, verbs))
+    lines = (f"  {verb:<{width}}  {_SUMMARIES[verb]}" for verb in verbs)
+    return "\n".join([_OVERVIEW, "", "commands:", *lines])
+
+
+def epilog(program: str, *, magic: bool) -> str:
+    """Return the examples of a program, and the exit codes if it has any."""
+    if magic:
+        parts = [_format_examples(program, _MAIN_EXAMPLES)]
+    else:
+        parts = [_format_examples(program, _COMMAND_LINE_EXAMPLES), _EXIT_CODES]
+    parts.append(f"`{program} COMMAND --help` shows the options and examples of a command.")
+    return "\n\n".join(parts)
+
+
+def description(verb: str, *, magic: bool) -> str:
+    """Return what a verb does, as sentences."""
+    details = [_DETAILS[verb]] if verb in _DETAILS else []
+    if verb in _CHANGING:
+        details.append(_APPLYING_IN_MAGIC if magic else _APPLYING)
+    return "\n\n".join([f"{_SUMMARIES[verb]}.", *details])
+
+
+def verb_epilog(program: str, verb: str) -> str:
+    """Return the examples of a verb."""
+    return _format_examples(program, _EXAMPLES[verb])
+
+
+def _format_examples(program: str, examples: Sequence[tuple[str, str]]) -> str:
+    commands = [f"{program} {arguments}" for arguments, _ in examples]
+    width = max(map(len, commands))
+    lines = (
+        f"  {command:<{width}}  {text}"
+        for command, (_, text) in zip(commands, examples, strict=True)
+    )
+    return "\n".join(["examples:", *lines])

@@ -1,0 +1,20 @@
+"""The names of the buttons that the kernel sends to the panel.
+
+`static/labels.js` has the names of the others. The documents use the same names.
+"""
+
+from __future__ import annotations
+
+from pkgwidgets.presentation.row_actions import LABELS
+
+UNDO = "Undo"
+REDO = "Redo"
+ALLOW_ALL = "Allow changes to other packages"
+
+SENT_LABELS = (*LABELS.values(), UNDO, REDO, ALLOW_ALL)
+"""All names that the kernel sends, without those that name a package or a version."""
+
+
+def undo_label(*, is_undo: bool) -> str:
+    """Return the name of the button that undoes a change; that of an undo is another."""
+    return REDO if is_undo else UNDO

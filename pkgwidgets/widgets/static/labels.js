@@ -1,0 +1,34 @@
+// @ts-check
+// The names of the buttons that the page makes. The documents use the same names; the kernel sends a few more (`labels.py`).
+
+export const LABELS = {
+  check: "Check for updates",
+  upgradeAll: "Upgrade all…",
+  upgradeSelected: "Upgrade selected…",
+  install: "Install…",
+  history: "History",
+  preview: "Preview…",
+  uninstall: "Uninstall",
+  apply: "Apply",
+  cancel: "Cancel",
+  close: "Close",
+  commands: "Commands",
+  log: "Log",
+  rehearse: "Rehearse on this notebook",
+  rehearseTyped: "Rehearse",
+  cancelRehearsal: "Cancel rehearsal",
+  upgradeWithoutBreaking: "Upgrade without breaking this notebook…",
+  analyze: "Analyze",
+  copyCell: "Copy as cell",
+  insertCell: "Insert as cell",
+  restart: "Restart kernel",
+  restartAndRun: "Restart and run up to here",
+};
+
+/**
+ * Returns a label with a count: "Upgrade all (6)…"; without the count for 0.
+ *
+ * @param {string} label
+ * @param {number} count
+ */
+export const countedLabel = (label, count) => (count ? label.replace("…", ` (${count})…`) : label);

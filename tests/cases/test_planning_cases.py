@@ -1,0 +1,34 @@
+"""Inputs on which plans were once wrong; each is a program of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CASES = (
+    "env-metadata-uv-cannot-read",
+    "env-nothing-newer-by-name",
+    "env-one-broken-already",
+    "env-system-site-packages",
+    "page-a-file-is-missing",
+    "page-installed-version-is-gone",
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_case_is_without_fault(case: str) -> None:
+    here = Path(__file__).parent
+    completed = subprocess.run(
+        [sys.executable, here / f"{case}.py"],
+        env={**os.environ, "PYTHONPATH": str(here.parent)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert completed.returncode == 0, completed.stdout + completed.stderr

@@ -1,0 +1,107 @@
+"""Sentences of the panel about plans, outcomes and interrupted changes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from pkgwidgets.core.plans import Change, HeldBack, Plan
+from pkgwidgets.core.transactions import Outcome, Transaction
+from pkgwidgets.widgets import list_controller, plan_view
+from pkgwidgets.widgets.labels import ALLOW_ALL
+from pkgwidgets.widgets.progress_view import ProgressView
+
+pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PEA = ("pea", "1.0", "1.1")
+
+
+def change(name: str, before: str, after: str) -> Change:
+    return Change(
+        id=canonicalize_name(name),
+        name=name,
+        before=Version(before) if before else None,
+        after=Version(after) if after else None,
+    )
+
+
+def transaction(*changes: tuple[str, str, str], undoes: str | None = None) -> Transaction:
+    plan = Plan(
+        python=Path("/env/bin/python"),
+        created=NOON,
+        environment_fingerprint="",
+        requested=("pea",),
+        changes=tuple(change(*versions) for versions in changes),
+        undoes=undoes,
+    )
+    return Transaction(id="t", plan=plan, outcome=Outcome.ROLLED_BACK, started=NOON)
+
+
+@pytest.mark.parametrize(
+    ("changes", "summary"),
+    [
+        ([PEA], "1 change: 1 upgrade"),
+        ([("pea", "1", "2"), PEA], "2 changes: 2 upgrades (1 major)"),
+        ([("pea", "2", "1"), ("pod", "", "1")], "2 changes: 1 downgrade, 1 new"),
+        ([("pea", "1", ""), *[PEA] * 10], "11 changes: 10 upgrades, 1 uninstalled"),
+    ],
+)
+def test_summary_counts_each_kind_of_change(
+    changes: list[tuple[str, str, str]], summary: str
+) -> None:
+    assert plan_view.changes_summary([change(*versions) for versions in changes]) == summary
+
+
+@pytest.mark.parametrize(
+    ("changes", "undoes", "is_undo", "text"),
+    [
+        ([PEA], None, False, "Done. pea 1.0 → 1.1."),
+        ([PEA], "s", True, "Undone. pea 1.0 → 1.1."),
+        ([PEA], "s", False, "Redone. pea 1.0 → 1.1."),
+        ([PEA] * 7, None, False, "Done. 7 changes: 7 upgrades."),
+        ([], None, False, "Done. There was nothing to change."),
+    ],
+)
+def test_outcome_says_what_was_done(
+    changes: list[tuple[str, str, str]], undoes: str | None, is_undo: bool, text: str
+) -> None:
+    shown = ProgressView(lambda message: None)
+    shown.begin("Upgrading")
+    shown.finish(transaction(*changes, undoes=undoes), is_undo=is_undo)
+    outcome = shown.task["outcome"]
+    assert outcome["text"] == text
+    assert outcome["undo"] == ("" if not changes else "Redo" if is_undo else "Undo")
+
+
+def test_interrupted_changes_are_named_in_a_notice() -> None:
+    pea = transaction(PEA)
+    pod = transaction(("pod", "", "2.0"))
+    notice = list_controller._recovery_notice
+    assert notice(()) == ""
+    assert notice((pea,)) == "The interrupted change (pea 1.0 → 1.1) was rolled back."
+    assert notice((pea, pod)) == (
+        "The interrupted changes (pea 1.0 → 1.1; pod 2.0 (new)) were rolled back."
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "label"), [("1.2, but pod → 2.0 changes too", ALLOW_ALL), ("", "")]
+)
+def test_note_about_a_held_back_package_offers_more_only_if_that_helps(
+    how: str, label: str
+) -> None:
+    held_back = HeldBack(
+        id=canonicalize_name("pea"),
+        name="pea",
+        kept_version=Version("1.0"),
+        latest=Version("1.2"),
+        reason="pod 1.0 needs pea<1.1",
+        how_to_unblock=how,
+    )
+    note = plan_view._held_back_note(held_back, is_only_request=False)
+    assert (note["text_strong"], note["text"]) == ("pea not 1.2:", "pod 1.0 needs pea<1.1.")
+    assert (note["unlock"], note["effect"]) == (label, f"This gives {how}." if how else "")
