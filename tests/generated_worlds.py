@@ -132,7 +132,7 @@ def make_world(seed: int) -> World:
         override=f"{rng.choice(names)}>=1" if rng.random() < 0.15 else None,
         is_cut_off=rng.random() < 0.2,
         cut_off={rng.choice(names): rng.random() < 0.6} if rng.random() < 0.15 else {},
-        allows_prereleases=rng.random() < 0.15,
+        allows_prereleases=rng.random() < 0.2,
         resolution=rng.choice(("lowest", "lowest-direct")) if rng.random() < 0.1 else None,
         has_upload_times=rng.random() < 0.85,
         missing_files=frozenset(w.filename for w in published if rng.random() < 0.01),
@@ -209,14 +209,16 @@ def _with_request(rng: random.Random, world: World) -> World:
     """Return the world with an installation or a version in the place of some upgrades."""
     if rng.random() < 0.5 or world.names is None:
         return world
-    release = rng.choice(world.published)
     allowed = replace(world, allow="all")
+    installed = {wheel.name for wheel in world.installed}
     kind = rng.choice(("upgrade", "install", "install", "version"))
     if kind == "install":
+        release = rng.choice(world.published)
         form = rng.choice(("{p}>={v}", "{p}", "{p}<={v}", "{p}=={v}", "{p}[more]"))
         requirement = form.format(p=release.name, v=release.version)
         return replace(allowed, names=None, requirement=requirement)
-    if kind == "version" and release.name in {wheel.name for wheel in world.installed}:
+    if kind == "version":
+        release = rng.choice([wheel for wheel in world.published if wheel.name in installed])
         return replace(allowed, names=(release.name,), version=release.version)
     return allowed
 

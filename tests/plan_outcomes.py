@@ -52,7 +52,7 @@ class Outcome:
     @property
     def _is_odd_request(self) -> bool:
         """Whether the request names a package that is never changed."""
-        return any(name in self.world.oddities for name in self.requested_names)
+        return any(self.world.oddities.get(name) == "url" for name in self.requested_names)
 
     @property
     def requested_names(self) -> tuple[str, ...]:
@@ -100,8 +100,8 @@ class Outcome:
             yield f"{name} {version} is not on the index"
             return
         before = next((Version(w.version) for w in world.installed if w.name == name), None)
-        if name in world.oddities:
-            yield f"{name} may not change: {world.oddities[name]}"
+        if world.oddities.get(name) == "url":
+            yield f"{name} came from a URL and may not change"
         is_exact = world.version == version or world.requirement == f"{name}=={version}"
         yield from self._problems_of_release(published[version], is_exact=is_exact)
         was_prerelease = before is not None and before.is_prerelease

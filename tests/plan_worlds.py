@@ -121,8 +121,8 @@ def _make_plan(world: World, python: Path) -> Plan:
 def _uv_changes(world: World, python: Path) -> dict[str, str | None] | None:
     """Return what uv would change by the rules of pkgwidgets; None if it cannot.
 
-    By these, all that is installed stays whole, and no upgrade goes down. What came from a URL, or
-    cannot be read, does not change.
+    By these, all that is installed stays whole, and no upgrade goes down. What came from a URL does not
+    change.
     """
     argv = [uv.find_uv_bin(), "pip", "install", "--dry-run", "--only-binary", ":all:"]
     argv += ["--python", str(python), "--output-format", "json", "--constraints", "rules.txt"]
@@ -156,7 +156,7 @@ def _rules(world: World) -> Iterator[str]:
     for wheel in world.installed:
         if world.version is not None and world.names == (wheel.name,):
             yield f"{wheel.name}=={world.version}"
-        elif wheel.name in world.oddities:
+        elif world.oddities.get(wheel.name) == "url":
             yield f"{wheel.name}=={wheel.version}"
         elif wheel.name in _upgraded(world):
             yield f"{wheel.name}>={wheel.version}"
