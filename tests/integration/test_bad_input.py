@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 import pytest
 import requests
 from bad_inputs import (
-    MISSING_VERSIONS,
     METADATA_REQUIREMENTS,
     METADATA_TEXTS,
+    MISSING_VERSIONS,
     NAMES,
     NAMES_IN_METADATA,
     NO_INDEX_URLS,
