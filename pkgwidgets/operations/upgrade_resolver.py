@@ -161,7 +161,7 @@ class UpgradeResolver:
             )
             if name not in resolution:
                 return ""
-            return _describe_moves(
+            return describe_moves(
                 resolution[name], [(other, resolution[other]) for other in others]
             )
         return ""
@@ -171,6 +171,7 @@ class UpgradeResolver:
         if self.version is not None:
             return ()
         after = dependency_graph.versions_after(self.snapshot.versions, changes)
+        broken = self._still_broken(after)
         entries: list[HeldBack] = []
         for name in self.targets:
             latest = self._latest(name)
@@ -184,8 +185,8 @@ class UpgradeResolver:
                 )
                 shown = None if self._is_only_configured(name, missed) else missed
                 entries.append(self._held_entry(name, after, shown, reason, unlock))
-            elif (latest is None and name in self.answers) or name in self._broken:
-                reason = self._broken.get(name) or self._why_no_release(name)
+            elif (latest is None and name in self.answers) or name in broken:
+                reason = broken.get(name) or self._why_no_release(name)
                 if after[name] == self.snapshot.versions[name]:
                     entries.append(self._held_entry(name, after, None, reason))
         return tuple(entries)
@@ -212,10 +213,11 @@ class UpgradeResolver:
         answer = self.answers[name]
         return "" if isinstance(answer, PkgwidgetsError) else why_no_release(answer)
 
-    @cached_property
-    def _broken(self) -> Mapping[NormalizedName, str]:
-        """The distributions with unmet requirements, with one of these."""
-        return {problem.id: str(problem) for problem in sorted(self.snapshot.unmet, key=str)[::-1]}
+    def _still_broken(self, after: Mapping[NormalizedName, Version]) -> dict[NormalizedName, str]:
+        """Return the distributions with unmet requirements, before and after, with one of these."""
+        unmet = dependency_graph.unmet(self.snapshot.active_requirements, after)
+        known = sorted(self.snapshot.unmet, key=str)[::-1]
+        return {problem.id: str(problem) for problem in known if problem in unmet}
 
     def _resolve_targets(self, names: tuple[NormalizedName, ...]) -> Resolution:
         """Resolve upgrades of these targets; the other targets do not go down."""
@@ -422,17 +424,17 @@ def _clause(error: PkgwidgetsError) -> str:
     """Return why an error stopped a package, as the reason of a held-back one."""
     if isinstance(error, PlanImpossible):
         return error.explanation
-    return error.sentence().rstrip(".")
+    return error.clause()
 
 
-def _describe_moves(
+def describe_moves(
     reached: Version | None, others: Sequence[tuple[NormalizedName, Version | None]]
 ) -> str:
     """Describe what a wider plan would change: `3.1.1, but streamlit → 1.67.0 changes too`."""
     if not others:
         return str(reached)
     name, version = others[0]
-    first = f"{name} → {version}" if version is not None else f"{name} (uninstalled)"
+    first = f"{name} → {version}" if version is not None else f"{name} (removed)"
     if len(others) == 1:
         return f"{reached}, but {first} changes too"
     return f"{reached}, but {first} and {count_noun(len(others) - 1, 'other')} change too"
