@@ -33,6 +33,15 @@ NO_VERSIONS = [
 ]  # fmt: skip
 
 VERSIONS = {
+    "1.4.2\n": "1.4.2",
+    " 1.4.2 ": "1.4.2",
+    "v1.4.2": "1.4.2",
+    "01.4.02": "1.4.2",
+    "1.4.2.0": "1.4.2.0",
+}
+"""Spellings of a version that the demo's seedshelf has, and how they are normalized."""
+
+MISSING_VERSIONS = {
     "1.0\n": "1.0",
     " 1.0 ": "1.0",
     "v1.0": "1.0",
@@ -40,6 +49,7 @@ VERSIONS = {
     "1!2.0": "1!2.0",
     "1.0+local": "1.0+local",
 }
+"""Spellings of versions that it does not have."""
 
 NO_REQUIREMENTS = [
     "pip @ file:///etc/passwd", "numpy==1.0 --hash=sha256:aa", "numpy; python_version<'", "numpy[",

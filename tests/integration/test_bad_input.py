@@ -12,6 +12,7 @@ import requests
 from bad_inputs import (
     METADATA_REQUIREMENTS,
     METADATA_TEXTS,
+    MISSING_VERSIONS,
     NAMES,
     NAMES_IN_METADATA,
     NO_INDEX_URLS,
@@ -32,6 +33,7 @@ from pkgwidgets.core.errors import (
     PkgwidgetsError,
     PlanImpossible,
     ProjectNotFound,
+    ResolutionFailed,
 )
 from pkgwidgets.core.packages import PackageStatus
 from pkgwidgets.demo import Demo
@@ -109,7 +111,7 @@ def nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Installer:
-    """Replaces the process runner: records all arguments and input, and finds no plan."""
+    """Replaces the process runner: records all arguments and input, and fails."""
 
     def __init__(self) -> None:
         self.arguments: list[str] = []
@@ -234,18 +236,30 @@ def test_version_without_exactly_one_name_is_refused(
 def test_installer_gets_the_normalized_version(
     service: PackageService, installer: Installer, door: str, text: str
 ) -> None:
-    with pytest.raises(PlanImpossible):
+    with pytest.raises(ResolutionFailed):
         VERSION_DOORS[door](service, text)
-    assert [argument for argument in installer.arguments if argument.startswith("seedshelf==")] == [
-        f"seedshelf=={VERSIONS[text]}"
-    ]
+    pins = {argument for argument in installer.arguments if argument.startswith("seedshelf==")}
+    assert pins == {f"seedshelf=={VERSIONS[text]}"}
+
+
+@pytest.mark.parametrize("text", MISSING_VERSIONS, ids=short)
+@pytest.mark.parametrize("door", VERSION_DOORS)
+@pytest.mark.usefixtures("nothing_starts")
+def test_missing_version_is_refused_by_its_normalized_spelling(
+    service: PackageService, door: str, text: str
+) -> None:
+    with pytest.raises(PlanImpossible) as caught:
+        VERSION_DOORS[door](service, text)
+    assert caught.value.explanation == (
+        f"seedshelf {MISSING_VERSIONS[text]} does not exist; the newest is 1.4.2."
+    )
 
 
 @pytest.mark.parametrize("text", VERSIONS, ids=short)
 def test_user_input_never_becomes_an_installer_option(
     service: PackageService, installer: Installer, text: str
 ) -> None:
-    with pytest.raises(PlanImpossible):
+    with pytest.raises(ResolutionFailed):
         service.plan_upgrade("seedshelf", text, allow="self")
     options = {argument for argument in installer.arguments if argument.startswith("-")}
     assert options == {
