@@ -140,7 +140,7 @@ class UvInstaller:
         """Download and unpack the plan's wheels under `folder`, laid out like the prefix.
 
         uv's `--prefix`, unlike `--target`, gives the staged RECORD files their final paths,
-        scripts and data files included; `stage_layout` moves them if this Python's layout is not
+        scripts and data files included. `stage_layout` moves them if this Python's layout is not
         that of virtual environments. Raises `InstallFailed`.
         """
         if not plan.pins:
