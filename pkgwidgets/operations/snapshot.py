@@ -143,10 +143,11 @@ class EnvironmentSnapshot:
     ) -> tuple[str, ...]:
         """Return everything installed as requirements, so that the resolver keeps it whole.
 
-        `instead` maps names to the requirements that replace theirs. A distribution that is
-        `ignored` is represented by those of its requirements that are met.
+        `instead` maps names to the requirements that replace theirs, which come first. A
+        distribution that is `ignored` is represented by those of its requirements that are met.
         """
         own = [name for name in self.distributions if name not in self._system_distributions]
+        own.sort(key=lambda name: name not in instead)
         lines = [instead.get(name, name) for name in own if name not in ignored]
         left_out = {name for name in own if name in ignored}
         partly_read = sorted(left_out | self._eggs | self._unreadable)
