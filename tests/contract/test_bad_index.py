@@ -150,7 +150,7 @@ def bomb() -> bytes:
     return b"".join([*chunks, packer.flush()])
 
 
-TOO_LARGE = "its answer is larger than 32 MiB"
+TOO_LARGE = "its answer is larger than 33.6 MB"
 NO_PAGE = "its page of subject cannot be read"
 
 BEHAVIOURS = [
