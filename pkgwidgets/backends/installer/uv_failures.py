@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
+from pkgwidgets.backends.http.response import status_reason
 from pkgwidgets.core.errors import IndexUnavailable
 
 _NO_SOLUTION = re.compile(r"\bNo solution found\b")
@@ -67,7 +68,7 @@ def _find_denied_project(output: str, shown: Callable[[str], str]) -> IndexUnava
     denied, project = _DENIED.search(output), _NOT_FOUND.search(" ".join(output.split()))
     if denied is None or project is None:
         return None
-    reason = f"it answered {denied[2]}"
+    reason = status_reason(int(denied[2]))
     return IndexUnavailable(shown(denied[1]), reason, canonicalize_name(project[1]))
 
 
