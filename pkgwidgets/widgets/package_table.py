@@ -24,8 +24,8 @@ _PAUSE_SECONDS = 0.1
 _MAX_CHARACTERS = 120
 """Characters of a text in a row, at most; an open row shows the whole text."""
 _SETTLED_STATUSES = (PackageStatus.INSTALLED, PackageStatus.ERROR)
-_URL = re.compile(r"https?://[^\s;,]+")
-"""Addresses, which a row has no room for: the index is the same for all. An open row has them."""
+_URL = re.compile(r"(?:the index )?https?://[^\s;,]+", re.IGNORECASE)
+"""Addresses of indexes, for which a row has no room. An open row has them."""
 
 Message = dict[str, Any]
 

@@ -153,7 +153,7 @@ def test_different_outputs_are_shown_side_by_side_and_escaped(
         ({"seconds": 0}, "above zero"),
         ({"seconds": "9"}, "above zero"),
         ({"seconds": float("nan")}, "above zero"),
-        ({"sanitize": "nowhere.cfg"}, "not a valid sanitize"),
+        ({"sanitize": "nowhere.cfg"}, "not a valid file of rules"),
         ({"sanitize": __file__}, "has no rules"),
         ({"plan": "pandas"}, "not a valid plan"),
     ],

@@ -107,9 +107,9 @@ def test_unknown_project_and_wrong_password_are_told_apart(start: Start, tmp_pat
         plan_install(connect(python, url), "absent")
     (tmp_path / "htpasswd").write_text(PASSWORD_LINE)
     denied = start("--disable-fallback", "-P", str(tmp_path / "htpasswd"), "-a", "list,download")
-    with pytest.raises(IndexUnavailable, match="it answered 401"):
+    with pytest.raises(IndexUnavailable, match="it answered HTTP 401"):
         plan_install(connect(python, denied), "absent")
     wrong = denied.replace("http://", "http://kim:wrong@")
-    with pytest.raises(IndexUnavailable, match="it answered 403") as caught:
+    with pytest.raises(IndexUnavailable, match="it answered HTTP 403") as caught:
         plan_upgrade(connect(python, wrong))
     assert "wrong@" not in str(caught.value)

@@ -186,7 +186,7 @@ def test_update_is_unknown_with_a_reason_if_its_project_fails(fake: FakeKit) -> 
     rows = by_name(fake)
     dead = rows.pop("seedshelf")
     assert (dead.latest_version, dead.update_available) == (None, None)
-    assert dead.error == "http://x/ is not available: it is tired."
+    assert dead.error == "The index http://x/ is not available: it is tired."
     assert dead.version == "1.4.1"
     assert None not in {info.update_available for info in rows.values()}
 

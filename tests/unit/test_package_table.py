@@ -95,8 +95,16 @@ def test_long_and_hostile_texts_are_truncated_and_escaped() -> None:
 @pytest.mark.parametrize(
     ("latest", "error", "shown_error"),
     [
-        (None, "http://a.invalid/ is not available: it answered 503.", "the index answered 503"),
-        (None, "pea is not on https://index.invalid/simple/", "pea is not on the index"),
+        (
+            None,
+            "The index http://a.invalid/ is not available: it answered HTTP 503.",
+            "the index answered HTTP 503",
+        ),
+        (
+            None,
+            "The index https://index.invalid/simple/ has no project pea.",
+            "the index has no project pea",
+        ),
         ("2.0", "http://a.invalid/ is not available: no; as of 2 hours ago", "as of 2 hours ago"),
         (None, "its metadata cannot be read: METADATA", "its metadata cannot be read: METADATA"),
     ],

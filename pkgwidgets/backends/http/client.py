@@ -131,7 +131,7 @@ class Client:
             except RequestFailed as error:  # a retry would fail in the same way
                 return self._failure(str(error), url, inf)
             if answer.status in _RETRIED_STATUSES:
-                return self._failure(f"it answered {answer.status}", url, _retry_after(answer))
+                return self._failure(f"it answered HTTP {answer.status}", url, _retry_after(answer))
             return answer
         return _Failure("too many redirects", self._base, inf)
 

@@ -23,7 +23,7 @@ _STATUS_MEANINGS = {401: " (user name or password missing or wrong)", 403: " (ac
 
 def status_reason(status: int) -> str:
     """Return what a status that is no success means for the user, as a clause."""
-    return f"it answered {status}{_STATUS_MEANINGS.get(status, '')}"
+    return f"it answered HTTP {status}{_STATUS_MEANINGS.get(status, '')}"
 
 
 class RequestFailed(Exception):
