@@ -36,8 +36,8 @@ def test_nearly_valid_requirement_is_read_as_uv_does(text: str, meant: str) -> N
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("oats (2.1)", "oats==2.1.*"),
-        ("oats(2.1rc1)", "oats==2.1rc1"),
+        ("oats (2.1)", "oats>=2.1"),
+        ("oats(2.1rc1)", "oats>=2.1rc1"),
         ("oats >=2019k", "oats"),
         ("oats (!=unstable,<3)", "oats<3"),
         ("oats>=1 <3", "oats>=1,<3"),
@@ -46,7 +46,7 @@ def test_nearly_valid_requirement_is_read_as_uv_does(text: str, meant: str) -> N
         ("oats2>=1.1.*", "oats2>=1.1"),
         ("oats>=1.", "oats>=1"),
         ("oats>=1;", "oats>=1"),
-        ("oats 3 ; os_name == 'nt'", "oats==3.*;os_name=='nt'"),
+        ("oats 3 ; os_name == 'nt'", "oats>=3;os_name=='nt'"),
         ("oats<3; when it rains", "oats<3"),
     ],
 )
