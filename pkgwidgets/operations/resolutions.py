@@ -30,9 +30,10 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.installed_metadata import replaced_metadata
-from pkgwidgets.core.interfaces import Backend, ResolveRequest, mentioned_names
+from pkgwidgets.core.interfaces import Backend, ProjectResult, ResolveRequest, mentioned_names
 from pkgwidgets.core.limits import Limits
 from pkgwidgets.core.plans import Change, HeldBack
+from pkgwidgets.core.releases import ReleaseList
 from pkgwidgets.core.updates import is_eligible
 
 from .snapshot import EnvironmentSnapshot
@@ -175,6 +176,27 @@ class Resolutions:
             )
         }
 
+    def _page_failures(
+        self, snapshot: EnvironmentSnapshot
+    ) -> dict[NormalizedName, IndexUnavailable]:
+        """Return the installed packages whose pages our client cannot read either.
+
+        They are left out together: the installer names one failure each time. Raises
+        `IndexUnavailable` if the index answers for no project, because then it is down.
+        """
+        names = tuple(dict.fromkeys((*snapshot.versions, *self._requested)))
+        answers = self._backend.index.releases_of(IndexQuery(names))
+        failures = {
+            name: answer for name, answer in answers.items() if isinstance(answer, IndexUnavailable)
+        }
+        if failures and all(map(_is_failed, answers.values())):
+            raise next(iter(failures.values()))
+        return {
+            name: error
+            for name, error in failures.items()
+            if name in snapshot.versions and name not in self._requested
+        }
+
     def left_out_reports(
         self, snapshot: EnvironmentSnapshot, named: Collection[NormalizedName] = ()
     ) -> tuple[HeldBack, ...]:
@@ -231,6 +253,8 @@ class Resolutions:
         if not error.file:
             if name not in snapshot.versions or name in self.unreadable_pages:
                 return False
+            if not self.unreadable_pages:
+                self.unreadable_pages |= self._page_failures(snapshot)
             self.unreadable_pages[name] = error
             return True
         version = _wheel_version(error.file)
@@ -238,6 +262,13 @@ class Resolutions:
             return False
         self.unusable_files[name, version] = error
         return True
+
+
+def _is_failed(answer: ProjectResult) -> bool:
+    """Tell whether the index gave no new answer for a project."""
+    if isinstance(answer, ReleaseList):
+        return bool(answer.stale_reason)
+    return isinstance(answer, IndexUnavailable)
 
 
 def _breaks(snapshot: EnvironmentSnapshot, resolution: Resolution) -> bool:

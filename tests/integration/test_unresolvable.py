@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from bad_index_server import Play, environment, page
+from bad_index_server import Play, Request, environment, page
 from plan_cases import changes_of
 from release_world import World, reasons, release, site_packages, status, versions, world_in
 
@@ -159,6 +159,11 @@ UNREADABLE_PAGES: dict[str, Play] = {
     "denied": status("401 Unauthorized"),
     "forbidden": status("403 Forbidden"),
     "cut off": lambda request: request.answer(b'{"files": ['),
+    "no JSON or HTML": lambda request: request.answer(b"moss", Content_Type="text/plain"),
+    "reset": lambda request: request.reset(),
+    "dead redirect": lambda request: request.answer(
+        b"", "302 Found", Location="http://127.0.0.1:9/simple/moss/"
+    ),
 }
 
 
@@ -193,6 +198,31 @@ def test_many_unreadable_pages_hold_back_their_projects_only(world: World) -> No
     assert set(reasons(plan)) == set(names)
     for name, reason in reasons(plan).items():
         assert reason.startswith(f"The page of {name} on {world.server.url} cannot be used: ")
+
+
+def test_more_unreachable_pages_than_attempts_hold_back_their_projects_only(world: World) -> None:
+    names = [f"moss{number}" for number in range(24)]
+    for name in names:
+        world.serve(name, UNREADABLE_PAGES["dead redirect"])
+    backend = world.backend(*(release(name, "1.0") for name in names), FERN_1)
+    plan = plan_upgrade(backend, "fern")
+    assert changes_of(plan) == [FERN]
+    assert set(reasons(plan)) == set(names)
+
+
+def test_index_that_goes_down_before_the_resolution_is_named(world: World) -> None:
+    def once(request: Request) -> None:
+        if request.nth:
+            request.reset()
+        else:
+            request.answer(page(*world.pages["fern"]))
+
+    world.serve("fern", once)
+    world.serve("moss", UNREADABLE_PAGES["reset"])
+    backend = world.backend(release("moss", "1.0"), FERN_1)
+    with pytest.raises(IndexUnavailable) as caught:
+        plan_upgrade(backend, "fern")
+    assert (caught.value.index, caught.value.project) == (world.server.url, "")
 
 
 def test_requirements_of_a_package_without_a_page_are_kept(world: World) -> None:

@@ -39,6 +39,11 @@ def found(output: str) -> tuple[str, str, str] | None:
             (SOURCES, "odd", "odd-1-py3-none-any.whl"),
         ),
         (
+            "error: Failed to fetch: http://h/simple/odd/\n  cause: error sending request for url "
+            "(http://other.invalid/odd/)\n  cause: client error (Connect)",
+            (SOURCES, "odd", ""),
+        ),
+        (
             f"{NO_SOLUTION}odd was not found in the package registry and you require odd.\n\nhint: "
             "An index (http://h/simple/) returned a 403 Forbidden error.",
             ("http://h/simple/", "odd", ""),
@@ -61,8 +66,11 @@ def test_failed_page_or_file_is_found(output: str, expected: tuple[str, str, str
         f"{NO_SOLUTION}odd was not found in the package registry and you require odd.",
         f"{NO_SOLUTION}only odd<=2 is available and you require odd>=3.",
         "error: Failed to read `odd==1.0`\n  cause: Failed to parse `METADATA` file: /x/METADATA",
-        "error: Failed to fetch: http://h/simple/odd/\n  cause: error sending request for url "
-        "(http://h/simple/odd/)\n  cause: client error (Connect)",
+        "error: Failed to fetch: http://h/links/\n  cause: error sending request for url "
+        "(http://h/links/)\n  cause: client error (Connect)",
+        "error: Failed to fetch: http://h/f/odd-2-py3-none-any.whl\n  cause: error sending request "
+        "for url (http://h/f/odd-2-py3-none-any.whl)",
+        "error: Failed to fetch: http://h/simple/odd/\n  cause: Network connectivity is disabled",
         "",
     ],
 )

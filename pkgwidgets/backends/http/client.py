@@ -41,6 +41,16 @@ class _Route:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a request has no answer, and the URL that failed."""
+
+    reason: str
+    url: str
+    wait_seconds: float = 0.0
+    """Seconds to wait before a retry; `inf` forbids one."""
+
+
 class Client:
     """Pooled connections to one server, for many threads at once.
 
@@ -66,7 +76,7 @@ class Client:
         self._session.headers.update({**headers, "Accept-Encoding": "gzip"})
         self._adapter = HTTPAdapter(pool_maxsize=at_once)
         self._lock = threading.Lock()
-        self._breaker = CircuitBreaker()
+        self._breakers: dict[str, CircuitBreaker] = {}
         self._routes: dict[str, _Route] = {}
 
     def get(self, path: str, headers: Mapping[str, str], *, until: float) -> Response:
@@ -74,58 +84,77 @@ class Client:
 
         `until` is the monotonic time after which the request is given up. Raises `RequestFailed`.
         """
-        limits = self._limits
-        reason, started = "the time limit was reached", monotonic()
+        limits, started = self._limits, monotonic()
+        failure = _Failure("the time limit was reached", self._base)
         for attempt in range(limits.max_tries):
-            wait_seconds, result = self._try_once(path, headers, until)
+            result = self._try_once(path, headers, until)
             if isinstance(result, Response):
-                with self._lock:
-                    self._breaker.reset()
+                self._record_answer()
                 return result
-            reason = result
-            wait_seconds = max(wait_seconds, random.uniform(0, 0.5 * 2**attempt))  # noqa: S311 - it is jitter
+            failure = result
+            wait_seconds = max(failure.wait_seconds, random.uniform(0, 0.5 * 2**attempt))  # noqa: S311 - it is jitter
             if attempt + 1 == limits.max_tries or wait_seconds > limits.max_retry_after_seconds:
                 break
             if monotonic() + wait_seconds > until:
                 break
             sleep(wait_seconds)
+        self._record_failure(failure, started)
+        raise RequestFailed(failure.reason)
+
+    def _record_answer(self) -> None:
         with self._lock:
-            self._breaker.record_failure(started, monotonic())
-        raise RequestFailed(reason)
+            self._breaker(self._base).reset()
 
-    def _try_once(
-        self, path: str, headers: Mapping[str, str], until: float
-    ) -> tuple[float, Response | str]:
-        """Send one request, and return the seconds to wait before a retry and the result.
+    def _record_failure(self, failure: _Failure, started: float) -> None:
+        """Count a failure of the server that failed; one that redirects has answered."""
+        with self._lock:
+            failed, base = self._breaker(failure.url), self._breaker(self._base)
+            if failed is not base:
+                base.reset()
+            failed.record_failure(started, monotonic())
 
-        The result is the response, or the reason of the failure. `inf` seconds forbid a retry.
-        """
-        if monotonic() < self._breaker.open_until:
-            return (
-                inf,
-                f"it failed too often; pkgwidgets asks it again in {OPEN_SECONDS:.0f} seconds",
-            )
-        try:
-            answer_until = min(until, monotonic() + self._limits.answer_seconds)
-            answer = self._follow_redirects(path, headers, answer_until)
-        except (HTTPError, requests.RequestException, OSError, BrokenArchive) as error:
-            return 0.0, _failure_reason(error)
-        except RequestFailed as error:  # a retry would fail in the same way
-            return inf, str(error)
-        if answer.status in _RETRIED_STATUSES:
-            return _retry_after(answer), f"it answered HTTP {answer.status}"
-        return 0.0, answer
+    def _breaker(self, url: str) -> CircuitBreaker:
+        return self._breakers.setdefault(urlsplit(url).netloc, CircuitBreaker())
 
-    def _follow_redirects(self, path: str, headers: Mapping[str, str], until: float) -> Response:
-        """Send a request and follow redirects; `requests` decides where credentials are sent."""
+    def _try_once(self, path: str, headers: Mapping[str, str], until: float) -> Response | _Failure:
+        """Send one request and follow redirects; return the answer, or why there is none."""
+        until = min(until, monotonic() + self._limits.answer_seconds)
         url = self._base
         for _ in range(self._limits.max_redirects + 1):
-            route = self._get_route(url)
-            answer = _send_request(route, path, headers, until, self._limits)
-            if isinstance(answer, Response):
-                return answer
-            url, path = _redirect_target(url + path, answer), ""
-        raise RequestFailed("too many redirects")
+            try:
+                answer = self._request(url, path, headers, until)
+                if isinstance(answer, str):
+                    url, path = _redirect_target(url + path, answer), ""
+                    continue
+            except (HTTPError, requests.RequestException, OSError, BrokenArchive) as error:
+                return self._failure(_failure_reason(error), url)
+            except RequestFailed as error:  # a retry would fail in the same way
+                return self._failure(str(error), url, inf)
+            if answer.status in _RETRIED_STATUSES:
+                return self._failure(f"it answered HTTP {answer.status}", url, _retry_after(answer))
+            return answer
+        return _Failure("too many redirects", self._base, inf)
+
+    def _request(
+        self, url: str, path: str, headers: Mapping[str, str], until: float
+    ) -> Response | str:
+        """Send one request; return the response or the location of a redirect.
+
+        `requests` decides where credentials are sent.
+        """
+        with self._lock:
+            is_open = monotonic() < self._breaker(url).open_until
+        if is_open:
+            seconds = f"{OPEN_SECONDS:.0f} seconds"
+            raise RequestFailed(f"it failed too often; pkgwidgets asks it again in {seconds}")
+        return _send_request(self._get_route(url), path, headers, until, self._limits)
+
+    def _failure(self, reason: str, url: str, wait_seconds: float = 0.0) -> _Failure:
+        """Return a failure that names the server if a redirect led to another one."""
+        address = urlsplit(url)
+        if address.netloc != urlsplit(self._base).netloc:
+            reason = f"the redirect to {address.scheme}://{address.netloc} failed ({reason})"
+        return _Failure(reason, url, wait_seconds)
 
     def _get_route(self, url: str) -> _Route:
         with self._lock:

@@ -22,7 +22,7 @@ from packaging.version import Version
 from pkgwidgets.backends.http.client import Client
 from pkgwidgets.backends.http.http_limits import HttpLimits
 from pkgwidgets.backends.http.network_settings import NetworkSettings
-from pkgwidgets.backends.http.response import RequestFailed
+from pkgwidgets.backends.http.response import RequestFailed, status_reason
 from pkgwidgets.backends.store.filesystem import os_error_text
 from pkgwidgets.core.compatibility import parse_requires_python
 from pkgwidgets.core.index_query import IndexQuery, StopAt
@@ -101,7 +101,7 @@ class FindLinks:
             "", {}, until=min(monotonic() + self._limits.answer_seconds, self._until())
         )
         if response.status != 200:
-            raise RequestFailed(f"it answered HTTP {response.status}")
+            raise RequestFailed(status_reason(response.status))
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         return media_type, response.body
 

@@ -22,6 +22,8 @@ _MAX_UNCHECKED_BYTES = 1 << 20
 _MAX_COMMAS = 600_000
 """No real page has more commas; in memory each element may take a hundred times its bytes."""
 _NOT_YANKED = (b"false", b"null", b'""', b"{}", b"0")
+_PAGE_TITLE = re.compile(r"(?:.*: )?links for |directory listing for |index of ")
+"""The titles of project pages and of folder listings, in lower case."""
 _FRAME_TAGS = frozenset({"html", "head", "meta", "title", "body", "br", "hr"})
 """The tags of a page without content: a project without files."""
 _T = TypeVar("_T")
@@ -253,7 +255,7 @@ class _AnchorParser(HTMLParser):
         if data.strip():
             self._has_content = True
         if self._in_title:  # a captive portal has another title
-            self.is_page = data.strip().lower().startswith("links for")
+            self.is_page = _PAGE_TITLE.match(data.strip().lower()) is not None
             self._in_title = False
 
     def _add_file(self, href: str, attributes: dict[str, str | None]) -> None:

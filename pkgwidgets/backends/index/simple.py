@@ -13,7 +13,12 @@ from packaging.version import Version
 
 from pkgwidgets.backends.config.index_selection import IndexSettings
 from pkgwidgets.backends.http.client import Client
-from pkgwidgets.backends.http.response import RequestFailed, Response, parse_number
+from pkgwidgets.backends.http.response import (
+    RequestFailed,
+    Response,
+    parse_number,
+    status_reason,
+)
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery, SkipVersion, StopAt
@@ -173,7 +178,7 @@ class SimpleIndex:
         if response.status in (404, 410):
             return ProjectNotFound(name, self.url)
         if response.status != 200:
-            return self._fall_back(entry, f"it answered HTTP {response.status}")
+            return self._fall_back(entry, status_reason(response.status))
         try:
             return _read_page(name, response, query)
         except Exception as error:  # one bad page must not stop the others

@@ -43,6 +43,8 @@ from .limits_file import config_text
 _SCHEMA = "preview"
 """The schema version of uv's JSON that this module reads; any other is refused."""
 _WHEELS_ONLY = ("--only-binary", ":all:")
+_NO_CAUSE = ("hint:", "Using Python ")
+"""How lines of uv begin that are not part of an explanation."""
 _UV_SECONDS = 600.0
 _MAX_OUTPUT_CHARACTERS = 4000
 """The longest explanation of uv that is kept."""
@@ -337,4 +339,4 @@ def _extract_cause(completed: process.CompletedProcess) -> str:
     _, has_cause, cause = output.partition("cause: ")
     lines = (cause if has_cause else output).splitlines()
     stripped = (line.strip().removeprefix("cause: ").removeprefix("error: ") for line in lines)
-    return " ".join(line for line in stripped if line and not line.startswith("hint:"))
+    return " ".join(line for line in stripped if line and not line.startswith(_NO_CAUSE))

@@ -12,12 +12,15 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
+from pkgwidgets.backends.http.response import status_reason
 from pkgwidgets.core.errors import IndexUnavailable
 
 _NO_SOLUTION = re.compile(r"\bNo solution found\b")
 _URL = re.compile(r"\b(?:https?|file)://[^\s`'\"<>)]+")
-_NO_CONNECTION = re.compile(r"\berror sending request\b|\bNetwork connectivity is disabled\b")
-"""What uv says when no server answers: that is no fault of one page or file."""
+_OFFLINE = "Network connectivity is disabled"
+_NO_CONNECTION = "error sending request"
+"""What uv says when no server answers, or when a redirect leads to one that does not."""
+_UNPARSABLE = "Received some unexpected JSON"
 _FILE_ENDINGS = (".whl", ".whl.metadata", ".tar.gz", ".zip")
 _DENIED = re.compile(r"\((https?://[^\s)]+)\)[^\n]*?\b(401|403)\b")
 """uv's hint that an index answered 401 or 403; uv then goes on as if it had no such project."""
@@ -39,23 +42,33 @@ def find_index_failure(
     if is_without_solution(output):
         return _find_denied_project(output, shown)
     url = _URL.search(output)
-    if url is None or _NO_CONNECTION.search(output):
+    if url is None or _OFFLINE in output:
         return None
     address = urlsplit(url[0].rstrip(".,"))
     folder, _, last = address.path.rstrip("/").rpartition("/")
     last = unquote(last)
+    is_unreachable = _NO_CONNECTION in output
     if last.endswith(_FILE_ENDINGS):
+        if is_unreachable:  # the server of all files does not answer
+            return None
         file = last.removesuffix(".metadata")
         return IndexUnavailable(sources, explanation, _project_of(file), file)
     index = shown(f"{address.scheme}://{address.netloc}{folder}/")
-    return IndexUnavailable(index, explanation, canonicalize_name(last))
+    if is_unreachable and index.rstrip("/") not in _addresses(sources):
+        return None  # a page of links
+    reason = f"uv cannot parse its JSON ({explanation})" if _UNPARSABLE in output else explanation
+    return IndexUnavailable(index, reason, canonicalize_name(last))
+
+
+def _addresses(sources: str) -> list[str]:
+    return [source.rstrip("/") for source in sources.split(", ")]
 
 
 def _find_denied_project(output: str, shown: Callable[[str], str]) -> IndexUnavailable | None:
     denied, project = _DENIED.search(output), _NOT_FOUND.search(" ".join(output.split()))
     if denied is None or project is None:
         return None
-    reason = f"it answered HTTP {denied[2]}"
+    reason = status_reason(int(denied[2]))
     return IndexUnavailable(shown(denied[1]), reason, canonicalize_name(project[1]))
 
 
