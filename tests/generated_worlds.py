@@ -58,7 +58,7 @@ class World:
     """A project, and a requirement that replaces its own."""
     is_cut_off: bool = False
     cut_off: Mapping[str, bool] = field(default_factory=dict)
-    """Whether `exclude-newer` holds, for single projects."""
+    """Return whether `exclude-newer` holds, for single projects."""
     allows_prereleases: bool = False
     resolution: str | None = None
     has_upload_times: bool = True
@@ -108,7 +108,7 @@ class World:
         return lines
 
     def is_too_new(self, wheel: BuiltWheel) -> bool:
-        """Whether `exclude-newer` excludes a release; one of unknown age is excluded (uv)."""
+        """Return whether `exclude-newer` excludes a release; uv excludes those of unknown age."""
         if not self.cut_off.get(wheel.name, self.is_cut_off):
             return False
         return not self.has_upload_times or wheel.uploaded >= CUTOFF

@@ -130,7 +130,7 @@ class Outcome:
             yield f"{release} is against the constraint {limit}"
 
     def _has_final(self, name: str) -> bool:
-        """Whether a final release would do as well; uv takes a pre-release only if none does."""
+        """Return whether a final release would do too; uv takes a pre-release only if none does."""
         world = self.world
         others = [wheel for wheel in self._after() if wheel.name != name]
         requirements = requirements_on(name, world.requires(others))
