@@ -140,8 +140,8 @@ class UvInstaller:
         """Download and unpack the plan's wheels under `folder`, laid out like the prefix.
 
         uv's `--prefix`, unlike `--target`, gives the staged RECORD files their final paths,
-        scripts and data files included; `stage_layout` moves them if this Python's layout is not
-        that of virtual environments. Raises `InstallFailed`.
+        scripts and data files included. `stage_layout` moves the files if this Python's layout is
+        not that of virtual environments. Raises `InstallFailed`.
         """
         if not plan.pins:
             return
