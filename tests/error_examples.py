@@ -188,7 +188,7 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
     ),
     (
         ResolutionFailed("no route."),
-        "uv could not resolve the versions: no route.",
+        "uv, which chooses the versions, failed: no route.",
         Hint.FIX_AND_RETRY,
     ),
     (ResolutionFailed(""), "uv failed without an error message.", Hint.FIX_AND_RETRY),
@@ -243,14 +243,14 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
     (
         RollbackFailed("t", ("/a: no space",), "/my env/.pkgwidgets/txn/t"),
         "The rollback is incomplete, and the environment has old and new files: /a: no space. "
-        "Do not use it before the rollback is complete. "
+        "Do not use the environment before the rollback is complete. "
         "The old files are in /my env/.pkgwidgets/txn/t (keep this folder).",
         Hint.RECOVER,
     ),
     (
         RollbackFailed("t", ("/a: no space",)),
         "The rollback is incomplete, and the environment has old and new files: /a: no space. "
-        "Do not use it before the rollback is complete.",
+        "Do not use the environment before the rollback is complete.",
         Hint.NEW_SESSION,
     ),
     (TooLate("t"), "The change was complete before it could be cancelled.", Hint.UNDO),

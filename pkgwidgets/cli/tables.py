@@ -7,17 +7,10 @@ from collections.abc import Iterable, Sequence
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.text import format_day, format_size, format_time
-from pkgwidgets.core.transactions import Outcome, Transaction, requester_text
-from pkgwidgets.presentation.change_text import change_kind, change_reason
+from pkgwidgets.core.transactions import Transaction, requester_text
+from pkgwidgets.presentation.change_text import change_kind, change_reason, outcome_word
 from pkgwidgets.presentation.row_actions import row_action
 from pkgwidgets.presentation.text_table import TextTable
-
-_OUTCOMES = {
-    Outcome.COMMITTED: "done",
-    Outcome.STARTED: "in progress",
-    Outcome.INCOMPLETE: "rollback incomplete",
-}
-"""The outcomes that the history calls otherwise than JSON does."""
 
 
 def packages(rows: Iterable[PackageInfo]) -> TextTable:
@@ -75,7 +68,7 @@ def history(transactions: Sequence[Transaction]) -> TextTable:
             (
                 transaction.id,
                 format_time(transaction.started),
-                _OUTCOMES.get(transaction.outcome, transaction.outcome.value),
+                outcome_word(transaction),
                 ", ".join(map(str, transaction.changes)),
                 requester_text(transaction.user, transaction.process),
                 transaction.error or "",

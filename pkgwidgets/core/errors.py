@@ -360,7 +360,7 @@ class ResolutionFailed(PkgwidgetsError):
         output = self.output.strip().rstrip(".")
         if not output:
             return "uv failed without an error message."
-        return f"uv could not resolve the versions: {output}."
+        return f"uv, which chooses the versions, failed: {output}."
 
 
 @dataclass(eq=False)
@@ -497,7 +497,8 @@ class RollbackFailed(TransactionError):
         kept = f" The old files are in {self.kept} (keep this folder)." if self.kept else ""
         return (
             "The rollback is incomplete, and the environment has old and new files: "
-            f"{'; '.join(self.differences)}. Do not use it before the rollback is complete.{kept}"
+            f"{'; '.join(self.differences)}. "
+            f"Do not use the environment before the rollback is complete.{kept}"
         )
 
 

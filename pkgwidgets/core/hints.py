@@ -22,7 +22,8 @@ class Hint(StrEnum):
     TRY_AGAIN = "Nothing was changed. Try again."
     RETRY_OTHER_VERSION = "The environment is unchanged. Choose another version, or plan again."
     RESTORED_PLAN_AGAIN = (
-        "The previous packages were restored. Choose another version, or plan again."
+        "The previous packages were restored. "
+        "Choose another version, or fix this problem and plan again."
     )
     READ_LOG = (
         "The environment is unchanged. Plan again. "
@@ -63,11 +64,11 @@ class Hint(StrEnum):
     INSTALL_UV = "Install uv in the environment of pkgwidgets: `pip install --upgrade uv`."
     FREE_DISK = (
         "Free some disk space, then try again. "
-        "If a change was interrupted, the next run finishes it or rolls it back."
+        "If a change was in progress, the next start of pkgwidgets finishes it or rolls it back."
     )
     FIX_PATH = (
         "Fix this problem, then try again. "
-        "If a change was interrupted, the next run finishes it or rolls it back."
+        "If a change was in progress, the next start of pkgwidgets finishes it or rolls it back."
     )
     RECOVER = "Fix this problem, then run `{command}` or restart the kernel."
     NEW_SESSION = "Fix this problem, then restart the kernel to complete the rollback."

@@ -265,8 +265,9 @@ class PackageService:
         A package is held back if the plan does not upgrade it to its latest release. `held_back` of
         the plan has the reason.
 
-        `notebooks` are paths. Then all packages are planned, and the plan is rehearsed on these
-        notebooks. An upgrade is held back if it makes a cell raise an error or show another output.
+        `notebooks` are paths. Then all packages are planned, and these notebooks are run with the
+        planned packages: see `rehearse`. An upgrade that makes a cell raise an error or show
+        another output is left out of the plan, and listed in `held_back`. `apply` applies a plan.
 
         Raises `PackageNotFound`, `PlanImpossible` with the reason, `EnvironmentRefused`,
         `IndexUnavailable` and `InvalidRequest`. With notebooks it also raises what `rehearse`
@@ -624,7 +625,8 @@ class PackageService:
 
         A change keeps a copy of the old files, its save point. The undo restores that copy without
         a network. If the copy is gone, or later changes touched the same packages, the old
-        versions are downloaded.
+        versions are downloaded. An older change can be undone while its packages have the versions
+        that it installed.
 
         A second `undo()` undoes the change before that one. To go forward again, pass the
         transaction that this returns, or its id. Raises what `plan_undo` and `apply` raise.

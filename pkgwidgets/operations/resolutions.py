@@ -75,6 +75,7 @@ class Resolutions:
     ) -> Resolution:
         """Resolve everything that is installed, `added` requirements and `instead` of others.
 
+        The requested ones come first: the installer gives them the newest versions it can.
         `prefer` are exact versions that change only if there is no solution with them. Raises
         `PlanImpossible`, `IndexUnavailable`, `ResolutionFailed`.
         """
@@ -82,7 +83,7 @@ class Resolutions:
         def resolve_once() -> Resolution:
             ignored = tuple(self.unreadable_pages)
             request = ResolveRequest(
-                requirements=(*snapshot.requirements(instead or {}, ignored), *added),
+                requirements=(*added, *snapshot.requirements(instead or {}, ignored)),
                 keep=(*keep, *prefer),
                 upgrade=tuple(name for name in upgrade if name not in self.unreadable_pages),
                 constraints=(*snapshot.outside_requirements, *self._excluded_versions),

@@ -143,10 +143,11 @@ class EnvironmentSnapshot:
     ) -> tuple[str, ...]:
         """Return everything installed as requirements, so that the resolver keeps it whole.
 
-        `instead` maps names to the requirements that replace theirs. A distribution that is
-        `ignored` is represented by those of its requirements that are met.
+        `instead` maps names to the requirements that replace theirs, which come first. A
+        distribution that is `ignored` is represented by those of its requirements that are met.
         """
         own = [name for name in self.distributions if name not in self._system_distributions]
+        own.sort(key=lambda name: name not in instead)
         lines = [instead.get(name, name) for name in own if name not in ignored]
         left_out = {name for name in own if name in ignored}
         partly_read = sorted(left_out | self._eggs | self._unreadable)
@@ -187,6 +188,17 @@ class EnvironmentSnapshot:
             for name in self._system_distributions
             if self.distributions[name].path.parent not in own_folders
         )
+
+    def hides_environment(self, name: NormalizedName) -> bool:
+        """Tell whether Python imports a distribution from outside before one in the environment.
+
+        The user's own site-packages (PEP 370) precede those of a Python that is not virtual.
+        """
+        interpreter = self.backend.environment.interpreter
+        own_folders = {interpreter.scheme[key] for key in ("purelib", "platlib")}
+        folder = self.distributions[name].path.parent
+        first = next((path for path in interpreter.search if path in {folder, *own_folders}), None)
+        return first == folder and folder not in own_folders
 
     @property
     def _unreadable(self) -> set[NormalizedName]:

@@ -171,6 +171,7 @@ class UpgradeResolver:
         if self.version is not None:
             return ()
         after = dependency_graph.versions_after(self.snapshot.versions, changes)
+        broken = self._still_broken(after)
         entries: list[HeldBack] = []
         for name in self.targets:
             latest = self._latest(name)
@@ -184,8 +185,8 @@ class UpgradeResolver:
                 )
                 shown = None if self._is_only_configured(name, missed) else missed
                 entries.append(self._held_entry(name, after, shown, reason, unlock))
-            elif (latest is None and name in self.answers) or name in self._broken:
-                reason = self._broken.get(name) or self._why_no_release(name)
+            elif (latest is None and name in self.answers) or name in broken:
+                reason = broken.get(name) or self._why_no_release(name)
                 if after[name] == self.snapshot.versions[name]:
                     entries.append(self._held_entry(name, after, None, reason))
         return tuple(entries)
@@ -212,10 +213,11 @@ class UpgradeResolver:
         answer = self.answers[name]
         return "" if isinstance(answer, PkgwidgetsError) else why_no_release(answer)
 
-    @cached_property
-    def _broken(self) -> Mapping[NormalizedName, str]:
-        """The distributions with unmet requirements, with one of these."""
-        return {problem.id: str(problem) for problem in sorted(self.snapshot.unmet, key=str)[::-1]}
+    def _still_broken(self, after: Mapping[NormalizedName, Version]) -> dict[NormalizedName, str]:
+        """Return the distributions with unmet requirements, before and after, with one of these."""
+        unmet = dependency_graph.unmet(self.snapshot.active_requirements, after)
+        known = sorted(self.snapshot.unmet, key=str)[::-1]
+        return {problem.id: str(problem) for problem in known if problem in unmet}
 
     def _resolve_targets(self, names: tuple[NormalizedName, ...]) -> Resolution:
         """Resolve upgrades of these targets; the other targets do not go down."""

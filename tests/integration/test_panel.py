@@ -332,8 +332,8 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     entries = panel.history_view.entries
     assert [(e["outcome"], e["undo"]) for e in entries] == [
         ("rolled back", ""),
-        ("committed", "Undo"),
-        ("committed", "Undo"),
+        ("done", "Undo"),
+        ("done", "Undo"),
     ]
     assert "libharvest.so.5" in entries[0]["error"]
     assert all(e["seconds"] > 0 and e["who"] for e in entries)

@@ -54,6 +54,14 @@ def test_newer_release_that_mends_a_broken_package_is_planned(world: World) -> N
     assert (changes_of(plan), plan.held_back) == (["lantern 1.0 → 1.1"], ())
 
 
+def test_broken_package_is_not_held_back_by_what_the_plan_installs(world: World) -> None:
+    lantern = release("lantern", "1.0", "wick")
+    world.publish(lantern, release("wick", "1.0"), release("porch", "1.5", "wick"))
+    plan = plan_upgrade(world.backend(lantern, release("porch", "1.0")))
+    assert changes_of(plan) == ["porch 1.0 → 1.5", "wick 1.0 (new)"]
+    assert reasons(plan) == {}
+
+
 def test_requirement_that_is_met_protects_although_another_is_not(world: World) -> None:
     backend = world.backend(release("lantern", "1.0", "absent", "fern<2"), FERN_1)
     plan = plan_upgrade(backend)

@@ -248,6 +248,7 @@ def test_failed_transaction_is_shown_as_an_error_with_its_reason(fake: FakeKit, 
     record_transaction(fake, UPGRADE, end, error="it did not import")
     row = seedshelf(fake)
     assert (row.status, row.error) == (PackageStatus.ERROR, "it did not import")
+    assert row.has_incomplete_rollback == (end == "RB_INCOMPLETE")
     checked = inventory.get_package(fake.backend, "seedshelf", check_updates=True)
     assert (checked.status, checked.error) == (PackageStatus.ERROR, "it did not import")
     assert checked.latest_version == "1.4.2"

@@ -17,7 +17,7 @@ from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Environment
 from pkgwidgets.core.plans import Plan
 
-from . import edited_files, file_effects, leftovers, record, record_paths
+from . import edited_files, file_effects, leftovers, provided_modules, record, record_paths
 from .installed_environment import DATA_FOLDER, InstalledEnvironment
 from .shared_files import Claim, SharedFiles
 
@@ -171,6 +171,15 @@ class RecordFiles:
         return {
             name: tuple(sorted(record.module_names(rows))) for name, (_, rows) in entries.items()
         }
+
+    def provided(
+        self,
+        modules: Collection[str],
+        ids: Collection[NormalizedName],
+        stage: Path | None = None,
+    ) -> frozenset[str]:
+        """Return those of `modules` that are in distributions, or whose regular package is."""
+        return provided_modules.provided(modules, self._entries_of(ids, stage).values())
 
     def sizes(self, ids: Collection[NormalizedName]) -> Mapping[NormalizedName, int]:
         """Return the sizes in bytes, by RECORD; distributions without sizes are left out."""
