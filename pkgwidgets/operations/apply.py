@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -92,25 +92,15 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     check_unchanged(backend, plan)
     record(transaction_id, "LOCKED")
     report(Event(stage=Stage.SAVING))
-    # An undo from a save point has no stage: it writes what the undone transaction replaced.
-    paths = backend.records.touched_paths(plan, stage)
-    if plan.undoes is not None and plan.from_save_point:
-        undone = backend.save_point(plan.undoes)
-        paths |= undone.paths()
-        backend.records.raise_if_owned(plan, undone.differing())
-    shared = backend.records.shared_paths(plan, paths)
-    replaced = [change.id for change in plan.changes if change.before is not None]
-    edited = backend.records.edited_files(replaced)
-    copies = {path: kept for path, kept in edited.items() if kept is not None}
-    paths |= {*copies.values()}
-    kept = save_point.save(paths, lambda: report(Event(stage=Stage.SAVING)))
+    paths = _paths_to_save(backend, plan, stage)
+    size = save_point.save(paths.saved, lambda: report(Event(stage=Stage.SAVING)))
     report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
-    record(transaction_id, "SAVED", paths=len(paths), bytes=kept)
+    record(transaction_id, "SAVED", paths=len(paths.saved), bytes=size)
     record(transaction_id, "INTENT")
     report(Event(stage=Stage.INSTALLING))
     _install(backend, plan, report)
     # The installer removed files that another distribution owns, too, and edited ones.
-    failed = save_point.put_back(shared) or save_point.keep_beside(copies)
+    failed = save_point.put_back(paths.shared) or save_point.keep_beside(paths.copies)
     if failed:
         raise VerificationFailed(transaction_id, failed)
     record(transaction_id, "INSTALLED")
@@ -123,6 +113,33 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
         raise VerificationFailed(transaction_id, problems)
     record(transaction_id, "VERIFIED")
     record(transaction_id, "COMMIT")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _PathsToSave:
+    """The paths that a save point keeps, and which of them are needed after the installation."""
+
+    saved: frozenset[Path]
+    shared: frozenset[Path]
+    """Files that another distribution owns, too."""
+    copies: Mapping[Path, Path]
+    """Edited files, each with the path to keep the edited version at."""
+
+
+def _paths_to_save(backend: Backend, plan: Plan, stage: Path | None) -> _PathsToSave:
+    """Return what to save before the installation; refuse an undo that overwrites other code."""
+    # An undo from a save point has no stage: it writes what the undone transaction replaced.
+    paths = backend.records.touched_paths(plan, stage)
+    if plan.undoes is not None and plan.from_save_point:
+        undone = backend.save_point(plan.undoes)
+        paths |= undone.paths()
+        backend.records.raise_if_owned(plan, undone.differing())
+    shared = backend.records.shared_paths(plan, paths)
+    replaced = [change.id for change in plan.changes if change.before is not None]
+    edited = backend.records.edited_files(replaced)
+    copies = {path: kept for path, kept in edited.items() if kept is not None}
+    paths |= {*copies.values()}
+    return _PathsToSave(saved=paths, shared=shared, copies=copies)
 
 
 def _stage(backend: Backend, transaction: Transaction, report: Report) -> Path | None:

@@ -121,14 +121,14 @@ MUTATIONS = {
     ),
     "cancelled: saving does not notice it": Mutation(
         file="operations/apply.py",
-        code="save_point.save(paths, lambda: report(Event(stage=Stage.SAVING)))",
-        instead="save_point.save(paths)",
+        code="save_point.save(paths.saved, lambda: report(Event(stage=Stage.SAVING)))",
+        instead="save_point.save(paths.saved)",
         test="faults/test_cancel.py"
         "::test_cancellation_during_saving_leaves_the_environment_unchanged",
     ),
     "shared files: the installer's removal stands": Mutation(
         file="operations/apply.py",
-        code="save_point.put_back(shared) or ",
+        code="save_point.put_back(paths.shared) or ",
         instead="",
         test="faults/test_shared_files.py::test_one_owner_leaves_while_another_is_upgraded",
     ),
@@ -148,7 +148,7 @@ MUTATIONS = {
     ),
     "edited files: they are not kept": Mutation(
         file="operations/apply.py",
-        code=" or save_point.keep_beside(copies)",
+        code=" or save_point.keep_beside(paths.copies)",
         instead="",
         test="faults/test_edited_files.py"
         "::test_edited_configuration_is_named_and_kept_and_the_undo_is_exact[2.0]",

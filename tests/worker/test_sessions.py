@@ -80,7 +80,7 @@ def test_second_change_is_refused_and_names_the_first(
     service: PackageService, transaction_elsewhere: str
 ) -> None:
     for ask in (lambda: service.upgrade_package("frostcall"), lambda: service.plan_undo()):
-        with pytest.raises(EnvironmentBusy, match="seedshelf; begun"):
+        with pytest.raises(EnvironmentBusy, match="seedshelf; started "):
             ask()
     service.cancel()
 

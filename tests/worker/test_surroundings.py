@@ -90,7 +90,7 @@ def test_worker_that_fails_to_start_reports_the_reason(
     with pytest.raises(WorkerFailed, match="no module of that name"):
         transactions.apply_and_follow(backend, plan)
     monkeypatch.setattr(launcher, "_MAIN", "import os; os._exit(3)")
-    with pytest.raises(WorkerFailed, match="it ended no error message"):
+    with pytest.raises(WorkerFailed, match="it ended without an error message"):
         transactions.apply_and_follow(backend, plan)
     assert tree(prefix) == before
     assert list(backend.journal.transactions()) == []

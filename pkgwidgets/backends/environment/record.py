@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .search_path import EXECUTED_LINES
+
 _NO_API_FOLDERS = {
     "benchmarks", "bin", "doc", "docs", "example", "examples", "lib", "scripts", "share", "test",
     "tests", "tools",
@@ -160,7 +162,7 @@ def runs_code(file: Path) -> bool:
         lines = file.read_text("utf-8", "replace").splitlines()
     except OSError:
         return False
-    return any(line.startswith(("import ", "import\t")) for line in lines)
+    return any(line.startswith(EXECUTED_LINES) for line in lines)
 
 
 def content_fingerprint(dist_info: Path) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+EXECUTED_LINES = ("import ", "import\t")
+"""How the lines of a `.pth` file begin that `site` executes."""
 _MAX_BYTES = 1 << 20
 _INSERTS_FIRST = "sys.__egginsert"
 """In a line of `easy-install.pth` that moves its folders to the front of the search path."""
@@ -50,6 +52,6 @@ def _added_folders(folder: str, lines: Iterable[str]) -> list[str]:
     paths = [
         os.path.normpath(os.path.join(folder, line.rstrip()))  # noqa: PTH118
         for line in lines
-        if line.strip() and not line.startswith(("#", "import ", "import\t")) and "\0" not in line
+        if line.strip() and not line.startswith(("#", *EXECUTED_LINES)) and "\0" not in line
     ]
     return [path for path in paths if os.path.exists(path)]  # noqa: PTH110

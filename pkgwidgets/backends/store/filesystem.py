@@ -277,6 +277,15 @@ def short_name(name: str) -> str:
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]
 
 
+def temporary_path(path: str) -> str:
+    """Return the path beside another at which its new file is made.
+
+    It is always the same one, so that a restore finds and removes what an interruption left there.
+    """
+    folder, _, name = path.rpartition(os.sep)
+    return f"{folder}/.{short_name(name)}.pkgwidgets"
+
+
 def os_error_text(error: OSError) -> str:
     """Return an error's reason in lower case, for use in a sentence."""
     return (error.strerror or str(error) or "unknown").lower()

@@ -65,9 +65,7 @@ class Restore:
 
     def _restore_path(self, row: Row) -> None:
         path, kind = self._path(row), row["type"]
-        # One fixed name for the new file: an interrupted try's leftover is removed first.
-        folder, _, name = path.rpartition(os.sep)
-        temporary = f"{folder}/.{filesystem.short_name(name)}.pkgwidgets"
+        temporary = filesystem.temporary_path(path)
         if kind in _FILE_TYPES and filesystem.find(temporary) is not None:
             filesystem.remove(temporary)
         status = filesystem.find(path)

@@ -129,7 +129,7 @@ class FolderSavePoint:
 
     def _copy_beside(self, object_path: str, target: Path) -> None:
         filesystem.make_folders(target.parent)
-        temporary = target.with_name(f".{filesystem.short_name(target.name)}.pkgwidgets")
+        temporary = filesystem.temporary_path(str(target))
         filesystem.copy(object_path, temporary)
         filesystem.replace(temporary, target)
 
