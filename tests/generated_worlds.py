@@ -108,7 +108,7 @@ class World:
         return lines
 
     def is_too_new(self, wheel: BuiltWheel) -> bool:
-        """Whether `exclude-newer` excludes a release; one of unknown age is excluded (uv)."""
+        """Tell whether `exclude-newer` excludes a release; one of unknown age is excluded (uv)."""
         if not self.cut_off.get(wheel.name, self.is_cut_off):
             return False
         return not self.has_upload_times or wheel.uploaded >= CUTOFF

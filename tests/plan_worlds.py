@@ -121,8 +121,8 @@ def _make_plan(world: World, python: Path) -> Plan:
 def _uv_changes(world: World, python: Path) -> dict[str, str | None] | None:
     """Return what uv would change by the rules of pkgwidgets; None if it cannot.
 
-    By these, all that is installed stays whole, and no upgrade goes down. What came from a URL does not
-    change.
+    By these, all that is installed stays whole, and no upgrade goes down. What came from a URL
+    does not change.
     """
     argv = [uv.find_uv_bin(), "pip", "install", "--dry-run", "--only-binary", ":all:"]
     argv += ["--python", str(python), "--output-format", "json", "--constraints", "rules.txt"]

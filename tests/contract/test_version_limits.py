@@ -44,6 +44,7 @@ RELEASES = (
     release("pod", "1.0", "pea>=1"), release("pod", "2.0", "pea>=2"),
     release("bean", "1.0", "pea<1.2", "pod; extra == 'more'"),
     release("leek", "1.0", "bean[more]"),
+    release("rue", "1.0"), release("rue", "1.5", "pea<1"),
 )  # fmt: skip
 
 
@@ -312,6 +313,17 @@ def test_installed_version_against_a_limit_prevents_no_other_plan(
     plan = uv_index.plan()
     assert versions(plan) == {"pod": "2.0"}
     assert "in uv.toml (pea<1.5)" in {str(held.id): held.reason for held in plan.held_back}["pea"]
+
+
+@pytest.mark.parametrize(("names", "changes"), [((), {"pea": "2.1", "pod": "2.0"}), (("rue",), {})])
+def test_version_against_a_limit_is_kept_if_its_upgrade_conflicts(
+    uv_index: Project, names: tuple[str, ...], changes: dict[str, str]
+) -> None:
+    uv_index.install("rue==1.0")
+    uv_index.write("uv.toml", 'constraint-dependencies = ["rue!=1.0"]')
+    plan = uv_index.plan(*names)
+    assert versions(plan) == changes
+    assert "pea<1" in {str(held.id): held.reason for held in plan.held_back}["rue"]
 
 
 def test_version_against_a_constraint_is_refused_by_name(uv_index: Project) -> None:
