@@ -340,6 +340,14 @@ def test_install_obeys_the_constraint_of_a_dependency(uv_index: Project) -> None
     assert versions(plan) == {"pea": "1.5", "pod": "1.0"}
 
 
+def test_extra_of_an_installed_release_needs_no_release_on_the_index(uv_index: Project) -> None:
+    uv_index.install("bean==1.0")
+    uv_index.write("uv.toml", 'exclude-newer = "2001-01-01T00:00:00Z"')
+    plan = PackageService(uv_index.python).plan_install("bean[more]")
+    assert versions(plan) == {}
+    assert plan.notes == ("bean 1.0 is already installed",)
+
+
 # --- overrides replace requirements, also in the check afterwards
 
 
