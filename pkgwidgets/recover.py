@@ -80,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if transaction_id is None:
             print("There was nothing to recover.")
             return 0
-        with nullcontext() if is_locked else backend.environment.locked("recovery"):
+        lock = backend.environment.locked("the recovery of an interrupted change")
+        with nullcontext() if is_locked else lock:
             recovery.recover(backend)
         print(outcome_text(backend.journal, transaction_id))
     except PkgwidgetsError as error:

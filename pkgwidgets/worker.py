@@ -24,6 +24,7 @@ from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, WorkerFailed
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.redaction import redact
+from pkgwidgets.core.transactions import requester_text
 from pkgwidgets.operations import apply
 
 from .connect import connect_for_request
@@ -70,7 +71,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: report.stop())
     try:
         apply.apply_plan(
-            backend, request.plan, report, by=f"{initiator.user()} in a {request.asked_by}"
+            backend, request.plan, report, by=requester_text(initiator.user(), request.asked_by)
         )
     except BaseException as error:
         # Once the transaction has begun, the journal records the error.

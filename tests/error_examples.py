@@ -33,14 +33,18 @@ from pkgwidgets.core.errors import (
 from pkgwidgets.core.hints import Hint
 
 EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
-    (InvalidRequest("name", "a b"), "'a b' is not a valid name.", Hint.UNCHANGED),
+    (
+        InvalidRequest("name", "a b", "use letters, digits, '.', '_' and '-'"),
+        "'a b' is not a valid package name: use letters, digits, '.', '_' and '-'.",
+        Hint.UNCHANGED,
+    ),
     (
         InvalidRequest("version", "1", "a version can be given for one package only"),
         "'1' is not a valid version: a version can be given for one package only.",
         Hint.UNCHANGED,
     ),
     (InvalidRequest("name", None, "no name was given"), "No name was given.", Hint.UNCHANGED),
-    (InvalidRequest("name", 3), "3 is not a valid name.", Hint.UNCHANGED),
+    (InvalidRequest("name", 3), "3 is not a valid package name.", Hint.UNCHANGED),
     (
         InvalidRequest("transaction", "t", "the history has no transaction with this id"),
         "'t' is not a valid transaction: the history has no transaction with this id.",
@@ -54,22 +58,22 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
     (PackageNotFound("pea"), "pea is not installed.", Hint.LIST_PACKAGES),
     (
         ProjectNotFound("pea", "http://h/simple/"),
-        "pea is not on http://h/simple/.",
+        "The index http://h/simple/ has no project pea.",
         Hint.CHECK_PROJECT,
     ),
     (
         ProjectNotFound("pea 9", "http://h/simple/"),
-        "pea 9 is not on http://h/simple/.",
+        "The index http://h/simple/ has no release pea 9.",
         Hint.OTHER_VERSION,
     ),
     (
-        IndexUnavailable("http://h/simple/", "it answered 503"),
-        "http://h/simple/ is not available: it answered 503.",
+        IndexUnavailable("http://h/simple/", "it answered HTTP 503"),
+        "The index http://h/simple/ is not available: it answered HTTP 503.",
         Hint.RETRY_LATER,
     ),
     (
         IndexUnavailable("file:///mnt/simple/", "the folder does not exist"),
-        "file:///mnt/simple/ is not available: the folder does not exist.",
+        "The index file:///mnt/simple/ is not available: the folder does not exist.",
         Hint.CHECK_INDEX,
     ),
     (
@@ -93,8 +97,8 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.OTHER_INTERPRETER,
     ),
     (
-        EnvironmentBusy("root in a kernel (process 7)"),
-        "The environment is being changed by root in a kernel (process 7).",
+        EnvironmentBusy("root, in a notebook kernel (process 7)"),
+        "The environment is being changed by root, in a notebook kernel (process 7).",
         Hint.WAIT,
     ),
     (
@@ -130,6 +134,40 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.ALLOW_ALL,
     ),
     (
+        PlanImpossible(
+            ("pea==9",),
+            "",
+            ("bean",),
+            reasons=("bean 1, which is installed, requires pea<3",),
+            how_to_unblock="9, but bean → 2 changes too",
+            alternative="pea 2.4",
+        ),
+        "pea 9 cannot be installed: bean 1, which is installed, requires pea<3.",
+        Hint.UNBLOCK_OR_ALTERNATIVE,
+    ),
+    (
+        PlanImpossible(
+            ("pea==9",),
+            "",
+            ("bean",),
+            reasons=("bean 1, which is installed, requires pea<3",),
+            how_to_unblock="9, but bean → 2 changes too",
+        ),
+        "pea 9 cannot be installed: bean 1, which is installed, requires pea<3.",
+        Hint.UNBLOCK,
+    ),
+    (
+        PlanImpossible(
+            ("pea==9",),
+            "",
+            ("bean",),
+            reasons=("bean 1, which is installed, requires pea<3",),
+            alternative="pea 2.4",
+        ),
+        "pea 9 cannot be installed: bean 1, which is installed, requires pea<3.",
+        Hint.CHOOSE_ALTERNATIVE,
+    ),
+    (
         PlanImpossible(("everything",), "bean==1 depends on pea<1."),
         "The packages cannot be upgraded together: bean==1 depends on pea<1.",
         Hint.OTHER_VERSION,
@@ -148,7 +186,11 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         "pea 9 requires Python>=4, but this environment has Python 3.11.9.",
         Hint.OTHER_PYTHON,
     ),
-    (ResolutionFailed("no route."), "uv failed: no route.", Hint.FIX_AND_RETRY),
+    (
+        ResolutionFailed("no route."),
+        "uv, which chooses the versions, failed: no route.",
+        Hint.FIX_AND_RETRY,
+    ),
     (ResolutionFailed(""), "uv failed without an error message.", Hint.FIX_AND_RETRY),
     (
         StillNeeded(("pea",), ("bean",)),
@@ -166,14 +208,14 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.UNINSTALL_TOO,
     ),
     (
-        StalePlan("t", ("pea is 2, not 1", "bean 1 was installed")),
-        "The environment has changed since this plan was made: "
-        "pea is 2, not 1; bean 1 was installed.",
+        StalePlan("t", ("pea is now 2 (it was 1)", "bean 1 was added")),
+        "This plan was not applied, because the environment has changed since: "
+        "pea is now 2 (it was 1); bean 1 was added.",
         Hint.PLAN_AGAIN,
     ),
     (
-        StageFailed("t", ("pea fails: x",)),
-        "The check before installing failed: pea fails: x.",
+        StageFailed("t", ("pea 2 cannot be imported (x)",)),
+        "The new packages failed the check before installing: pea 2 cannot be imported (x).",
         Hint.OTHER_VERSION_OR_FIX,
     ),
     (
@@ -192,42 +234,44 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.RETRY_OTHER_VERSION,
     ),
     (
-        VerificationFailed("t", ("pea fails: x",)),
-        "The check after installing failed: pea fails: x.",
-        Hint.RETRY_OTHER_VERSION,
+        VerificationFailed("t", ("pea 2 cannot be imported (x)",)),
+        "The new packages failed the check after installing: pea 2 cannot be imported (x).",
+        Hint.RESTORED_PLAN_AGAIN,
     ),
     (Cancelled("t"), "Cancelled.", Hint.RESTORED),
     (Cancelled(""), "Cancelled.", Hint.RESTORED),
     (
         RollbackFailed("t", ("/a: no space",), "/my env/.pkgwidgets/txn/t"),
-        "The rollback is incomplete: /a: no space. "
-        "The old files are kept in /my env/.pkgwidgets/txn/t.",
+        "The rollback is incomplete, and the environment has old and new files: /a: no space. "
+        "Do not use the environment before the rollback is complete. "
+        "The old files are in /my env/.pkgwidgets/txn/t (keep this folder).",
         Hint.RECOVER,
     ),
     (
         RollbackFailed("t", ("/a: no space",)),
-        "The rollback is incomplete: /a: no space.",
+        "The rollback is incomplete, and the environment has old and new files: /a: no space. "
+        "Do not use the environment before the rollback is complete.",
         Hint.NEW_SESSION,
     ),
-    (TooLate("t"), "The change was committed before it could be cancelled.", Hint.UNDO),
+    (TooLate("t"), "The change was complete before it could be cancelled.", Hint.UNDO),
     (
         WorkerFailed("t", "it was interrupted"),
-        "The worker process failed: it was interrupted.",
+        "The background process that applies changes failed: it was interrupted.",
         Hint.READ_LOG,
     ),
     (
         WorkerFailed("", "it cannot be started"),
-        "The worker process failed: it cannot be started.",
-        Hint.PLAN_AGAIN,
+        "The background process that applies changes failed: it cannot be started.",
+        Hint.TRY_AGAIN,
     ),
     (
         DiskFailed("t", "/env/.pkgwidgets/open", "no space left on device"),
-        "Cannot access /env/.pkgwidgets/open: no space left on device.",
+        "Cannot read or write /env/.pkgwidgets/open: no space left on device.",
         Hint.FREE_DISK,
     ),
     (
         DiskFailed("t", "/env/.pkgwidgets/open", "read-only file system"),
-        "Cannot access /env/.pkgwidgets/open: read-only file system.",
+        "Cannot read or write /env/.pkgwidgets/open: read-only file system.",
         Hint.FIX_PATH,
     ),
 ]

@@ -197,6 +197,15 @@ class FakeRecords:
                     break
         return modules
 
+    def provided(
+        self,
+        modules: Collection[str],
+        ids: Collection[NormalizedName],
+        stage: Path | None = None,
+    ) -> frozenset[str]:
+        top_level = {name for names in self.modules(ids, stage).values() for name in names}
+        return frozenset(name for name in modules if name.partition(".")[0] in top_level)
+
     def unchangeable_reasons(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:

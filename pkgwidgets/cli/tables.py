@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
 from pkgwidgets.core.plans import Change, Plan
 from pkgwidgets.core.text import format_day, format_size, format_time
-from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.presentation.change_text import change_kind, change_reason
+from pkgwidgets.core.transactions import Transaction, requester_text
+from pkgwidgets.presentation.change_text import change_kind, change_reason, outcome_word
 from pkgwidgets.presentation.row_actions import row_action
 from pkgwidgets.presentation.text_table import TextTable
 
@@ -33,7 +33,7 @@ def packages(rows: Iterable[PackageInfo]) -> TextTable:
 
 def updates(rows: Iterable[PackageInfo]) -> TextTable:
     """Return the table of updates, with `unknown` where the index did not answer."""
-    head = ("name", "version", "latest", "compatible", "change", "blocked by", "note")
+    head = ("name", "version", "latest", "compatible", "step", "blocked by", "note")
     return TextTable.of(
         head,
         (
@@ -54,9 +54,9 @@ def updates(rows: Iterable[PackageInfo]) -> TextTable:
 def plan(proposal: Plan) -> TextTable:
     """Return the table of a plan's changes, the requested first."""
     head = ("name", "change", "from", "to", "size", "why")
-    return TextTable.of(
-        head, map(_change_row, sorted(proposal.changes, key=lambda change: not change.requested))
-    )
+    changes = sorted(proposal.changes, key=lambda change: not change.requested)
+    is_undo = proposal.undoes is not None
+    return TextTable.of(head, (_change_row(change, is_undo=is_undo) for change in changes))
 
 
 def history(transactions: Sequence[Transaction]) -> TextTable:
@@ -68,9 +68,9 @@ def history(transactions: Sequence[Transaction]) -> TextTable:
             (
                 transaction.id,
                 format_time(transaction.started),
-                transaction.outcome.value,
+                outcome_word(transaction),
                 ", ".join(map(str, transaction.changes)),
-                " in a ".join(filter(None, (transaction.user, transaction.process))),
+                requester_text(transaction.user, transaction.process),
                 transaction.error or "",
             )
             for transaction in reversed(transactions)
@@ -78,14 +78,14 @@ def history(transactions: Sequence[Transaction]) -> TextTable:
     )
 
 
-def _change_row(change: Change) -> tuple[str, ...]:
+def _change_row(change: Change, *, is_undo: bool) -> tuple[str, ...]:
     return (
         change.name,
         change_kind(change),
         "" if change.before is None else str(change.before),
         "" if change.after is None else str(change.after),
         format_size(change.size),
-        change_reason(change),
+        "undo" if is_undo else change_reason(change),
     )
 
 

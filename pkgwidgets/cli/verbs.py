@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -15,19 +14,19 @@ from pkgwidgets.commands.plan_request import BackendPlanner, plan_for
 from pkgwidgets.commands.recovery import recover_environment, recovery_message
 from pkgwidgets.connect import connect
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError, TooLate
-from pkgwidgets.core.history import is_undo, undoable
+from pkgwidgets.core.history import undoable
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.text import count_noun, format_size
+from pkgwidgets.core.text import count_noun
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory, recovery
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.presentation import payloads
-from pkgwidgets.presentation.hints import Face, held_back_text
 
 from . import tables
 from .console import Console, Part
+from .plan_text import apply_command, done_parts, plan_parts
 
 DONE = 0
 FAILED = 1
@@ -39,6 +38,7 @@ _CANNOT_CONFIRM = (
     "cannot ask for confirmation without a terminal; `--yes` applies the plan without asking, "
     "`pkgwidgets plan` shows it"
 )
+_SAME_WITH_UV = "The same with uv, without checks and without undo:"
 _NO_UNDO = "There is nothing to undo."
 _CANCELLING_MESSAGE = b"\nCancelling. Wait until the change is rolled back.\n"
 
@@ -81,10 +81,15 @@ def plan(request: Request, console: Console) -> int:
     with console.reporting() as report:
         proposal = plan_for(request.plan_request, BackendPlanner(backend, report))
     console.write_json(lambda: {"plan": payloads.plan(proposal)})
-    console.show(*_plan_parts(proposal))
+    parts = plan_parts(proposal, backend.journal.transactions())
+    if not proposal:
+        console.show(*parts)
+        return NOTHING
+    console.show(f"In {_describe_environment(backend)}:", *parts)
     if proposal.commands:
-        console.show("Equivalent commands:", *(f"  {line}" for line in proposal.commands))
-    return DONE if proposal else NOTHING
+        console.show(_SAME_WITH_UV, *(f"  {line}" for line in proposal.commands))
+    console.show(f"Nothing was changed. To apply: `{apply_command(request)}`.")
+    return DONE
 
 
 def change(request: Request, console: Console) -> int:
@@ -100,11 +105,12 @@ def change(request: Request, console: Console) -> int:
         proposal = plan_for(request.plan_request, BackendPlanner(backend, report))
     if not proposal:
         console.write_json(lambda: {"plan": payloads.plan(proposal), "transaction": None})
-        console.show(*_plan_parts(proposal))
+        console.show(*plan_parts(proposal, backend.journal.transactions()))
         return NOTHING
     write = console.show_message if console.json else console.show
     if not request.yes or not console.json:
-        write(f"In {_describe_environment(backend)}:", *_plan_parts(proposal))
+        parts = plan_parts(proposal, backend.journal.transactions())
+        write(f"In {_describe_environment(backend)}:", *parts)
     if not request.yes and not console.confirm("Apply this plan?"):
         console.write_json(lambda: {"plan": payloads.plan(proposal), "transaction": None})
         console.show("Nothing was changed.")
@@ -185,12 +191,7 @@ def _apply(backend: Backend, plan: Plan, request: Request, console: Console) -> 
         transaction = operations.get_transaction(backend, error.transaction)
         console.show_message(error.sentence())
     console.write_json(lambda: _transaction_json(transaction, request))
-    console.show(
-        f"Done. {', '.join(map(str, transaction.changes))}.",
-        f"To {_undo_word(backend, transaction)} this change: "
-        f"`{_undo_command(transaction, request)}`.",
-        *_restart_advice(transaction),
-    )
+    console.show(*done_parts(transaction, backend.journal.transactions(), request))
     return DONE
 
 
@@ -217,38 +218,6 @@ def _acknowledge_interrupt() -> Iterator[None]:
 def _has_nothing_to_undo(backend: Backend, request: Request) -> bool:
     undoes_last = request.action == "undo" and not request.names
     return undoes_last and undoable(backend.journal.transactions()) is None
-
-
-def _plan_parts(plan: Plan) -> Iterator[Part]:
-    """Yield the parts of a plan's text: changes, held-back versions, warnings, download size."""
-    if not plan:
-        yield "There is nothing to change."
-    else:
-        yield tables.plan(plan)
-    for held_back in plan.held_back:
-        yield f"Held back: {held_back_text(held_back, Face.CLI)}."
-    for warning in plan.warnings:
-        yield f"{warning}."
-    if plan.from_save_point:
-        yield "The old files come from the save point. Nothing is downloaded."
-    elif plan.pins:
-        yield f"Download: {format_size(plan.download_size) or 'size unknown'}."
-
-
-def _restart_advice(transaction: Transaction) -> Iterator[Part]:
-    if any(change.before is not None for change in transaction.changes):
-        yield "Running kernels keep the old versions until they are restarted."
-
-
-def _undo_word(backend: Backend, transaction: Transaction) -> str:
-    """Return what an undo of a transaction is called; that of an undo is a redo."""
-    history = backend.journal.transactions()
-    return "redo" if is_undo(transaction, history) else "undo"
-
-
-def _undo_command(transaction: Transaction, request: Request) -> str:
-    python_option = ["--python", request.python] if request.python is not None else []
-    return shlex.join(["pkgwidgets", "undo", *python_option, transaction.id])
 
 
 def _package_count(rows: Sequence[PackageInfo], backend: Backend) -> str:

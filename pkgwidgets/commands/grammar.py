@@ -161,6 +161,9 @@ def _add_plan_arguments(parser: _Parser) -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="Packages to upgrade (default: all packages)"
     )
+    parser.add_argument(
+        "--all", action="store_true", dest="everything", help="Plan to upgrade all packages"
+    )
     actions = parser.add_mutually_exclusive_group()
     action_texts = {
         "install": "Plan to install the requirements NAME instead",
@@ -276,6 +279,10 @@ def _check_request(request: Request) -> None:
     if request.verb == "upgrade" and bool(request.names) is request.everything:
         reason = "give the packages to upgrade, or `--all` to upgrade all packages"
         raise InvalidRequest("name", None, f"{reason}, not both" if request.names else reason)
+    is_narrowed = bool(request.names) or request.action != "upgrade"
+    if request.verb == "plan" and request.everything and is_narrowed:
+        reason = "`--all` plans an upgrade of all packages: give no name and no other action"
+        raise InvalidRequest("name", None, reason)
     request.plan_request.check()
 
 

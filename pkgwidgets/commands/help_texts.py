@@ -37,7 +37,8 @@ _CHANGING = frozenset({"upgrade", "install", "uninstall", "undo"})
 _DETAILS = {
     "updates": """\
 LATEST is the newest release. COMPATIBLE is the newest version that no
-installed package forbids. BLOCKED BY names the packages that forbid the latest.""",
+installed package forbids. BLOCKED BY names the packages that forbid the latest.
+STEP is the step to the latest: major, minor, patch or other.""",
     "plan": "Without an option, the plan is an upgrade. The environment is not changed.",
     "upgrade": "Without --version, each package gets its compatible version.",
     "install": """\

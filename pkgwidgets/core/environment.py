@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class Interpreter:
     """The text of the PEP 668 marker, if one applies."""
     stdlib: Path | None = None
     """The folder of the standard library, and of a PEP 668 marker."""
+    stage_moves: Mapping[str, str] = field(default_factory=dict)
+    """Relative folders that an installer's `--prefix` lays out otherwise, with the right ones."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

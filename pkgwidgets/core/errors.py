@@ -29,7 +29,7 @@ from typing import Any, ClassVar, Self
 
 from .hints import Hint
 from .redaction import redact
-from .text import join_names
+from .text import capitalize_first, join_names
 
 _MAX_SHOWN_CHARACTERS = 80
 """Characters of a rejected text that are shown."""
@@ -42,6 +42,13 @@ EVERYTHING = "everything"
 """The request of a plan that upgrades all packages."""
 _DISK_FULL = re.compile(r"\bspace\b|\bquota\b")
 """What operating systems say when the disk is full."""
+_FIELD_TEXTS = {
+    "name": "package name",
+    "allow": "value of allow",
+    "sanitize": "file of rules",
+    "seconds": "number of seconds",
+}
+"""What messages call a field if its name alone is unclear."""
 
 
 def shown(text: object) -> str:
@@ -123,6 +130,11 @@ class PkgwidgetsError(Exception):
         """Say what failed, on what."""
         return type(self).__doc__ or self.code
 
+    def clause(self) -> str:
+        """Return the sentence as a clause, for texts that give it as a reason."""
+        sentence = self.sentence().rstrip(".")
+        return f"the {sentence[4:]}" if sentence.startswith("The ") else sentence
+
     def fill(self, text: str) -> str:
         """Return the text of a hint with each `{name}` replaced by that fact."""
 
@@ -169,9 +181,10 @@ class InvalidRequest(PkgwidgetsError):
     def sentence(self) -> str:
         """Quote the value; without a value, give only the reason."""
         if self.value is None and self.reason:
-            return f"{self.reason[0].upper()}{self.reason[1:]}."
+            return f"{capitalize_first(self.reason)}."
         why = f": {self.reason}" if self.reason else ""
-        return f"{shown(self.value)} is not a valid {self.field}{why}."
+        field = _FIELD_TEXTS.get(self.field, self.field)
+        return f"{shown(self.value)} is not a valid {field}{why}."
 
 
 @dataclass(eq=False)
@@ -206,7 +219,8 @@ class ProjectNotFound(PkgwidgetsError):
 
     def sentence(self) -> str:
         """Name the project and the index."""
-        return f"{self.id} is not on {self.index}."
+        kind = "release" if " " in self.id else "project"
+        return f"{capitalize_first(_index_text(self.index))} has no {kind} {self.id}."
 
 
 @dataclass(eq=False)
@@ -230,7 +244,7 @@ class IndexUnavailable(PkgwidgetsError):
     def sentence(self) -> str:
         """Name the index, the project with its page or file, and the reason."""
         if not self.project:
-            return f"{self.index} is not available: {self.reason}."
+            return f"{capitalize_first(_index_text(self.index))} is not available: {self.reason}."
         subject = f"file {self.file}" if self.file else "page"
         return f"The {subject} of {self.project} on {self.index} cannot be used: {self.reason}."
 
@@ -296,6 +310,12 @@ class PlanImpossible(PkgwidgetsError):
     """Installed packages that the explanation names and that `allow` kept unchanged."""
     has_no_release: bool = _added_later(False)
     """Whether no release of a project meets the request; the explanation is the whole sentence."""
+    reasons: tuple[str, ...] = _added_later(())
+    """What kept packages require instead of the requested version; () if that is not known."""
+    how_to_unblock: str = _added_later("")
+    """The version that `allow="all"` gives and the other changes; "" if that would not help."""
+    alternative: str = _added_later("")
+    """The newest release that the kept packages allow, with its project; "" if unknown."""
     code: ClassVar[str] = "plan-impossible"
     http_status: ClassVar[int] = 409
     exit_code: ClassVar[int] = 2
@@ -305,15 +325,24 @@ class PlanImpossible(PkgwidgetsError):
         """`allow="all"` helps only if packages were kept, and never against Requires-Python."""
         if _PYTHON_VERSION.search(self.explanation):
             return Hint.OTHER_PYTHON
+        if self.reasons:
+            return self._advice_for_blocked_version()
         return Hint.ALLOW_ALL if self.blockers else Hint.OTHER_VERSION
+
+    def _advice_for_blocked_version(self) -> Hint:
+        if not self.how_to_unblock:
+            return Hint.CHOOSE_ALTERNATIVE if self.alternative else Hint.OTHER_VERSION
+        return Hint.UNBLOCK_OR_ALTERNATIVE if self.alternative else Hint.UNBLOCK
 
     def sentence(self) -> str:
         """Name the request and give the explanation."""
         if self.has_no_release:
             return self.explanation
+        names = join_names([_EXACT.sub(r"\1 \2", text) for text in self.requirements])
+        if self.reasons:
+            return f"{names} cannot be installed: {'; '.join(self.reasons)}."
         if self.requirements == (EVERYTHING,):
             return f"The packages cannot be upgraded together: {self.explanation}"
-        names = join_names([_EXACT.sub(r"\1 \2", text) for text in self.requirements])
         return f"{names} cannot be installed together with what you have: {self.explanation}"
 
 
@@ -329,7 +358,9 @@ class ResolutionFailed(PkgwidgetsError):
     def sentence(self) -> str:
         """Quote its output: about the network, the index, or a file of the environment."""
         output = self.output.strip().rstrip(".")
-        return f"uv failed: {output}." if output else "uv failed without an error message."
+        if not output:
+            return "uv failed without an error message."
+        return f"uv, which chooses the versions, failed: {output}."
 
 
 @dataclass(eq=False)
@@ -379,7 +410,8 @@ class StalePlan(TransactionError):
     def sentence(self) -> str:
         """Name what changed."""
         return (
-            f"The environment has changed since this plan was made: {'; '.join(self.differences)}."
+            "This plan was not applied, because the environment has changed since: "
+            f"{'; '.join(self.differences)}."
         )
 
 
@@ -394,7 +426,7 @@ class StageFailed(TransactionError):
 
     def sentence(self) -> str:
         """List the problems."""
-        return f"The check before installing failed: {'; '.join(self.problems)}."
+        return f"The new packages failed the check before installing: {'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)
@@ -423,11 +455,11 @@ class VerificationFailed(TransactionError):
     problems: tuple[str, ...] = ()
     code: ClassVar[str] = "verification-failed"
     http_status: ClassVar[int] = 409
-    default_advice: ClassVar[Hint | None] = Hint.RETRY_OTHER_VERSION
+    default_advice: ClassVar[Hint | None] = Hint.RESTORED_PLAN_AGAIN
 
     def sentence(self) -> str:
         """List the problems."""
-        return f"The check after installing failed: {'; '.join(self.problems)}."
+        return f"The new packages failed the check after installing: {'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)
@@ -462,8 +494,12 @@ class RollbackFailed(TransactionError):
 
     def sentence(self) -> str:
         """Name the paths and the folder of the old files."""
-        kept = f" The old files are kept in {self.kept}." if self.kept else ""
-        return f"The rollback is incomplete: {'; '.join(self.differences)}.{kept}"
+        kept = f" The old files are in {self.kept} (keep this folder)." if self.kept else ""
+        return (
+            "The rollback is incomplete, and the environment has old and new files: "
+            f"{'; '.join(self.differences)}. "
+            f"Do not use the environment before the rollback is complete.{kept}"
+        )
 
 
 @dataclass(eq=False)
@@ -482,7 +518,7 @@ class DiskFailed(TransactionError):
 
     def sentence(self) -> str:
         """Name the file and the reason."""
-        return f"Cannot access {self.path}: {self.reason}."
+        return f"Cannot read or write {self.path}: {self.reason}."
 
 
 @dataclass(eq=False)
@@ -495,7 +531,7 @@ class TooLate(TransactionError):
 
     def sentence(self) -> str:
         """Return a fixed sentence."""
-        return "The change was committed before it could be cancelled."
+        return "The change was complete before it could be cancelled."
 
 
 @dataclass(eq=False)
@@ -508,11 +544,16 @@ class WorkerFailed(TransactionError):
     @property
     def advice(self) -> Hint | None:
         """Without a transaction id there is no log."""
-        return Hint.READ_LOG if self.transaction else Hint.PLAN_AGAIN
+        return Hint.READ_LOG if self.transaction else Hint.TRY_AGAIN
 
     def sentence(self) -> str:
         """Return the reason."""
-        return f"The worker process failed: {self.reason.rstrip('.')}."
+        return f"The background process that applies changes failed: {self.reason.rstrip('.')}."
+
+
+def _index_text(index: str) -> str:
+    """Return how a sentence names an index; a tool or its configuration is no index."""
+    return f"the index {index}" if "://" in index else index
 
 
 def _it_or_them(names: tuple[str, ...]) -> str:

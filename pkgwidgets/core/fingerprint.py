@@ -76,10 +76,10 @@ def _difference(
     if not new_version:
         return f"{key} was uninstalled"
     if not old_version:
-        return f"{key} {new_version} was installed"
+        return f"{key} {new_version} was added"
     if old_version == "?":
-        return f"{key} {new_version} was unreadable"
-    return f"{key} is {new_version}, not {old_version}"
+        return f"{key} {new_version} was unreadable before"
+    return f"{key} is now {new_version} (it was {old_version})"
 
 
 def _distribution_digest(distribution: Distribution | Unreadable) -> str:

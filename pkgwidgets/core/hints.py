@@ -18,27 +18,38 @@ class Hint(StrEnum):
 
     UNCHANGED = "Nothing was changed."
     RESTORED = "The environment is unchanged."
-    PLAN_AGAIN = "Nothing was changed. Plan again."
-    RETRY_OTHER_VERSION = "The environment is unchanged. Plan again, or choose another version."
-    READ_LOG = "The environment is unchanged. Plan again, or read the log of the transaction."
+    PLAN_AGAIN = "Plan again."
+    TRY_AGAIN = "Nothing was changed. Try again."
+    RETRY_OTHER_VERSION = "The environment is unchanged. Choose another version, or plan again."
+    RESTORED_PLAN_AGAIN = (
+        "The previous packages were restored. "
+        "Choose another version, or fix this problem and plan again."
+    )
+    READ_LOG = (
+        "The environment is unchanged. Plan again. "
+        '`list_events("{transaction}")` has the log of the change.'
+    )
     UNDO = "To undo it, call `undo()`."
 
     LIST_PACKAGES = "`get_packages()` lists what is installed."
     LIST_TRANSACTIONS = "`history()` lists the transactions of this environment."
-    CHECK_PROJECT = (
-        "Nothing was changed. Check the spelling of the name, and which index is configured."
-    )
+    CHECK_PROJECT = "Check the spelling, or configure another index. Nothing was changed."
 
     ALLOW_ALL = (
         "Nothing was changed. "
         'Allow changes to other packages with `allow="all"`, or choose another version.'
     )
+    UNBLOCK = 'Nothing was changed. With `allow="all"`: {how_to_unblock}.'
+    UNBLOCK_OR_ALTERNATIVE = (
+        'Nothing was changed. With `allow="all"`: {how_to_unblock}. Or choose {alternative}.'
+    )
+    CHOOSE_ALTERNATIVE = "Nothing was changed. Choose {alternative}."
     OTHER_VERSION = "Nothing was changed. Choose another version."
     OTHER_PYTHON = (
         "Nothing was changed. Choose another version, or an environment with another Python."
     )
-    OTHER_VERSION_OR_FIX = "Nothing was changed. Choose another version, or fix the problem above."
-    UNINSTALL_TOO = "Uninstall {needed_by} as well, or keep {names}."
+    OTHER_VERSION_OR_FIX = "Nothing was changed. Choose another version, or fix this problem."
+    UNINSTALL_TOO = "Nothing was changed. Uninstall {needed_by} as well, or keep {names}."
     UNINSTALL_FIRST = "Nothing was changed. Uninstall {needed_by} first, or keep {names} unchanged."
     OTHER_INTERPRETER = (
         "Nothing was changed. Choose an interpreter that starts: `PackageService(python)`."
@@ -48,15 +59,19 @@ class Hint(StrEnum):
         "Nothing was changed. Try again later, or check the network and the address of the index."
     )
     CHECK_INDEX = "Nothing was changed. Check the address of the index."
-    WAIT = "Wait until it has finished, then plan again."
-    FIX_AND_RETRY = "Nothing was changed. Fix the problem above and try again."
+    WAIT = "Your change was not started. Wait until the other one has finished, then try again."
+    FIX_AND_RETRY = "Nothing was changed. Fix this problem, then try again."
     INSTALL_UV = "Install uv in the environment of pkgwidgets: `pip install --upgrade uv`."
-    FREE_DISK = "Free some disk space and try again. An interrupted change is recovered first."
-    FIX_PATH = "Fix the path above, then try again."
-    RECOVER = (
-        "Fix these files. Then run `{command}` or start a new session to complete the rollback."
+    FREE_DISK = (
+        "Free some disk space, then try again. "
+        "If a change was in progress, the next start of pkgwidgets finishes it or rolls it back."
     )
-    NEW_SESSION = "Fix these files, then start a new session to complete the rollback."
+    FIX_PATH = (
+        "Fix this problem, then try again. "
+        "If a change was in progress, the next start of pkgwidgets finishes it or rolls it back."
+    )
+    RECOVER = "Fix this problem, then run `{command}` or restart the kernel."
+    NEW_SESSION = "Fix this problem, then restart the kernel to complete the rollback."
 
     LIST_KERNELS = "Check the name of the kernel."
     MAKE_PLAN = (

@@ -127,6 +127,14 @@ class Records(Protocol):
     ) -> Mapping[NormalizedName, tuple[str, ...]]:
         """Return the top-level modules of distributions, staged ones first."""
 
+    def provided(
+        self,
+        modules: Collection[str],
+        names: Collection[NormalizedName],
+        stage: Path | None = None,
+    ) -> frozenset[str]:
+        """Return those of `modules` that are in distributions, or whose regular package is."""
+
     def sizes(self, names: Collection[NormalizedName]) -> Mapping[NormalizedName, int]:
         """Return the sizes of distributions in bytes, as RECORD lists them; omit unknown ones."""
 

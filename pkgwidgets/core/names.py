@@ -16,14 +16,27 @@ from .versions import checked_version
 
 # A PEP 508 name in ASCII only: IGNORECASE would admit the dotless i and the Kelvin sign.
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_NAME_CHARACTERS = re.compile(r"[A-Za-z0-9._-]+")
 _MAX_NAME_CHARACTERS = 100
 
 
 def checked_name(text: object) -> NormalizedName:
     """Return the normalised name (PEP 503) of `text`, or raise `InvalidRequest` (PEP 508 names)."""
     if not isinstance(text, str) or len(text) > _MAX_NAME_CHARACTERS or not _NAME.fullmatch(text):
-        raise InvalidRequest("name", text)
+        raise InvalidRequest("name", text, _why_no_name(text))
     return canonicalize_name(text)
+
+
+def _why_no_name(text: object) -> str:
+    if not isinstance(text, str):
+        return "give it as a text"
+    if not text:
+        return "it is empty"
+    if not _NAME_CHARACTERS.fullmatch(text):
+        return "use letters, digits, '.', '_' and '-'"
+    if len(text) > _MAX_NAME_CHARACTERS:
+        return f"use at most {_MAX_NAME_CHARACTERS} characters"
+    return "start and end it with a letter or a digit"
 
 
 def is_name(text: str) -> bool:

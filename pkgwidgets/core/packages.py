@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -66,11 +66,22 @@ class PackageInfo(HtmlRepr):
     summary: str = ""
     links: tuple[tuple[str, str], ...] = ()
     error: str | None = None
+    has_incomplete_rollback: bool = field(default=False, repr=False)
+    """Whether an incomplete rollback left it neither old nor new; not part of JSON."""
 
     @property
     def id(self) -> NormalizedName:
         """The normalised name."""
         return canonicalize_name(self.name)
+
+    @property
+    def has_failed_change(self) -> bool:
+        """Whether its last change failed and was rolled back: the package itself is intact."""
+        return (
+            self.status is PackageStatus.ERROR
+            and self.version != ""
+            and not self.has_incomplete_rollback
+        )
 
     @property
     def update_available(self) -> bool | None:

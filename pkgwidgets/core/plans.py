@@ -79,7 +79,7 @@ class Change:
             case ChangeKind.INSTALL:
                 return f"{self.name} {self.after} (new)"
             case ChangeKind.REMOVE:
-                return f"{self.name} {self.before} (uninstalled)"
+                return f"{self.name} {self.before} (removed)"
             case _:
                 return f"{self.name} {self.before} → {self.after}"
 

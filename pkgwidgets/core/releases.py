@@ -37,6 +37,10 @@ class Release:
     wheels: tuple[Wheel, ...] = ()
 
 
+LAST_CHECKED = "last checked"
+"""How a `stale_reason` begins to tell the age of the answer, after the error and a semicolon."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReleaseList(Sequence[Release]):
     """The answer of an index for one project: the queried releases, newest first.

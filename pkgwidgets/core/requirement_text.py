@@ -2,7 +2,8 @@
 
 uv corrects common mistakes in metadata (`>=0.9.*`, `'>=3.8'`, a missing comma). What it reads that
 way is a limit, so the same corrections are made here, in the same order. Older installers read
-more: a version without an operator (PEP 345), and versions that PEP 440 does not allow.
+more: a version without an operator (PEP 345), and versions that PEP 440 does not allow. Today no
+tool takes a version without an operator for an upper limit: it is the lowest allowed version.
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ def _read_old_clause(operator: str, version: str) -> str | None:
         return ""
     if operator or parsed is None:
         return f"{operator}{version}" if operator else None
-    return f"=={version}" if parsed.is_prerelease or parsed.local else f"=={version}.*"
+    return f">={parsed.public}"
 
 
 def _with_marker(requirement: Requirement, marker: str) -> Requirement:

@@ -9,6 +9,20 @@ from enum import StrEnum
 from .html_repr import HtmlRepr
 from .plans import Change, HeldBack, Plan
 
+_PROCESS_TEXTS = {
+    "kernel": "a notebook kernel",
+    "server": "the Jupyter server",
+    "terminal": "a terminal",
+    "script": "a script",
+}
+"""What texts call the kinds of process that request changes."""
+
+
+def requester_text(user: str | None, process: str | None) -> str:
+    """Return who requested a change, such as `root, in a terminal`; "" if it is unknown."""
+    place = _PROCESS_TEXTS.get(process or "", process or "")
+    return f"{user}, in {place}" if user and place else user or place
+
 
 class Outcome(StrEnum):
     """How a transaction ended.

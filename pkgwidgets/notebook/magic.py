@@ -203,6 +203,8 @@ def _as_frame(request: Request, answer: Any) -> object:
         case "recover":
             print("There was nothing to recover." if answer is None else answer.message)
             return None
+        case "plan":
+            return answer
         case _:
             return frames.changes(answer) if request.everything else answer
 

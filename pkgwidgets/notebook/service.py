@@ -156,7 +156,8 @@ class PackageService:
         - `status` (category): installed, installing, upgrading or error
         - `requested` (boolean): installed for the user, not only for others (PEP 376)
         - `loaded_version` (string): the version that this kernel has loaded
-        - `installed`, `last_upgraded` (datetime64[ns, UTC])
+        - `installed` (datetime64[ns, UTC]): the time of the installation of this version
+        - `last_upgraded` (datetime64[ns, UTC]): the time of its last upgrade by pkgwidgets
         - `install_path` (string): the folder of the distribution
         - `origin` (category): the source of the distribution (PEP 610), such as index or editable
         - `error` (string): why a value is unknown
@@ -197,12 +198,16 @@ class PackageService:
     def check_for_updates(
         self, name: str | None = None, refresh: bool = False, *, report: Report | None = None
     ) -> pd.DataFrame:
-        """Ask the index for updates of all packages, or of one; return the package frame.
+        """Ask the index for updates of all packages, or of one.
 
-        Its columns are those of `get_packages`. `refresh` ignores cached answers. `report` gets the
-        row of each package in its event's `package`, as soon as it is known. A project whose check
-        failed has NA, and the reason in `error`. Yanked releases (PEP 592) are not offered. Raises
-        `PackageNotFound` and `InvalidRequest` for `name`.
+        Returns a DataFrame with a row per package, indexed by name. The columns are those of
+        `get_packages`. With `refresh`, cached answers are ignored. `report` is called with an event
+        for each package as soon as the index answers; `event.package` is its row.
+
+        If the index fails for a package, `error` has the reason. Then these are NA:
+        `latest_version`, `compatible_version`, `update_available`, `change` and `released`. A
+        cached answer fills them if there is one. Yanked releases (PEP 592) are not offered.
+        Raises `PackageNotFound` and `InvalidRequest` for `name`.
 
         >>> frame = service.check_for_updates()
         >>> frame.loc["raintable", ["latest_version", "compatible_version"]].to_list()
@@ -248,12 +253,21 @@ class PackageService:
         notebooks: rehearsal.Notebooks = (),
         report: Report | None = None,
     ) -> Plan:
-        """Plan to upgrade packages to their newest compatible releases; no names: all packages.
+        """Plan to upgrade packages to their newest compatible releases. Nothing is changed.
 
-        `version` (PEP 440) is for one name. `allow` is what else may change: `"self"` nothing,
-        `"dependencies"` the dependencies of the named, `"all"` every package. With `notebooks`
-        (paths) the plan is for all packages and is rehearsed on them. An upgrade that breaks a cell
-        is held back, with that cell as the reason. Nothing is changed.
+        Without names, all packages are planned. `version` is the exact version for one name
+        (PEP 440). `allow` says which packages may change besides the named ones:
+
+        - `"self"`: no other package
+        - `"dependencies"` (the default): also the packages that the named ones require
+        - `"all"`: every installed package
+
+        A package is held back if the plan does not upgrade it to its latest release. `held_back` of
+        the plan has the reason.
+
+        `notebooks` are paths. Then all packages are planned, and these notebooks are run with the
+        planned packages: see `rehearse`. An upgrade that makes a cell raise an error or show
+        another output is left out of the plan, and listed in `held_back`. `apply` applies a plan.
 
         Raises `PackageNotFound`, `PlanImpossible` with the reason, `EnvironmentRefused`,
         `IndexUnavailable` and `InvalidRequest`. With notebooks it also raises what `rehearse`
@@ -317,12 +331,14 @@ class PackageService:
     def plan_undo(
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Plan:
-        """Plan to undo the last committed transaction, or the given one. Nothing is changed.
+        """Plan to undo the last change, or the given one. Nothing is changed.
 
-        The plan restores the save point if that is intact and no later transaction changed the same
-        packages. Otherwise the old versions are downloaded. Raises `InvalidRequest` if there is
-        nothing to undo or the packages have changed since, `StillNeeded`, `EnvironmentRefused`,
-        `IndexUnavailable` and `ProjectNotFound`.
+        The plan restores the save point, which is the copy of the old files. If that is damaged or
+        gone, or a later transaction changed the same packages, the old versions are downloaded.
+
+        Raises `InvalidRequest` if there is nothing to undo or the packages have changed since.
+        Raises `StillNeeded` if an installed package requires the newer version. Also raises
+        `EnvironmentRefused`, `IndexUnavailable` and `ProjectNotFound`.
 
         >>> done = service.upgrade_package("seedshelf")
         >>> plan = service.plan_undo(done)
@@ -359,15 +375,15 @@ class PackageService:
         return frames.impact(self.values.impact(plan, notebook, report=report))
 
     def apply(self, plan: Plan, *, report: Report | None = None) -> Transaction:
-        """Apply a plan: afterwards the environment is exactly the new one, or unchanged.
+        """Apply a plan; return the committed transaction.
 
-        A worker process applies it, and goes on if this kernel is restarted or ends: see
-        `current_transaction`. Returns the committed transaction. A plan without changes runs
-        nothing.
+        If anything fails, all of the plan is rolled back, and the environment is unchanged. A
+        background process applies the plan. It goes on if this kernel is restarted or ends: see
+        `current_transaction`. A plan without changes runs nothing.
 
         Raises `StalePlan` if the environment changed since planning, and another `TransactionError`
-        if it was rolled back. An interrupt raises `Cancelled`, or `TooLate` after the commit.
-        Raises `EnvironmentBusy` with the process that holds the lock.
+        if the plan was rolled back. An interrupt raises `Cancelled`, or `TooLate` if the change was
+        complete. Raises `EnvironmentBusy` if another change is being applied.
 
         >>> done = service.apply(service.plan_upgrade("seedshelf"))
         >>> done.outcome.value, service.get_package("seedshelf").version
@@ -436,9 +452,9 @@ class PackageService:
     ) -> pd.DataFrame:
         """Upgrade all packages in one transaction; return a row per package, with its result.
 
-        With `notebooks` it is rehearsed on them first. An upgrade that breaks one is held back,
-        with the cell as the reason, and the rest is upgraded. `check` is the old name of
-        `notebooks`. The index is `name` (object). The columns, in order:
+        With `notebooks` (paths) the upgrade is rehearsed on them first. A package that makes a cell
+        raise an error or show another output is held back, and the others are upgraded. `check` is
+        the old name of `notebooks`. The index is `name` (object). The columns, in order:
 
         - `before`, `after` (string): the versions
         - `kind` (string): install, upgrade, downgrade, remove or held back
@@ -470,20 +486,25 @@ class PackageService:
     ) -> pd.DataFrame:
         """Run notebooks on the current and on the planned packages, and compare the outputs.
 
-        Neither the environment nor the folders of the notebooks are changed: they run in scratch
-        kernels, each in a copy of its folder. `seconds` limits each run. Without `network`,
-        connections that Python opens to other machines fail. Libraries with their own sockets and
-        processes that a notebook starts are not blocked. `sanitize` is a file of rules in the
-        format of nbval. Images are not compared.
+        Each notebook runs in temporary kernels, in a copy of its folder. The environment and the
+        folder itself are not changed. But this is no sandbox: the code runs with your permissions,
+        and can change files elsewhere.
+
+        `seconds` is the limit for one run of a notebook. A run that takes longer is stopped; its
+        unfinished cells count as failed. `network` is off by default: connections that Python opens
+        to other machines fail. Libraries with their own sockets and processes that a notebook
+        starts are not blocked. `sanitize` is the path of a file of rules, in the format of nbval,
+        that replace parts of the outputs before they are compared. Images are not compared.
 
         The frame has a row per code cell; its index is a range. Its HTML shows the differing
         outputs side by side. The columns, in order:
 
-        - `notebook` (string): its file name
-        - `cell` (Int64): its number if all are run
-        - `before`, `after` (string): its output
-        - `verdict` (category): one of `Verdict`
-        - `seconds_before`, `seconds_after` (Float64)
+        - `notebook` (string): the file name
+        - `cell` (Int64): the number of the code cell: 1 for the first that is not empty
+        - `before`, `after` (string): the output on the current and on the planned packages
+        - `verdict` (category): same, would fail, different output, new warning, slower, fixed,
+          already failing or not reproducible (the outputs differ without the plan, too)
+        - `seconds_before`, `seconds_after` (Float64): the time of the cell
 
         Raises `InvalidRequest` if a path is not a notebook, `StalePlan`, `EnvironmentRefused` if no
         kernel starts, and `Cancelled`.
@@ -500,9 +521,10 @@ class PackageService:
     def plan_known_good(self, notebook: str | Path, *, report: Report | None = None) -> Plan:
         """Plan to return to the versions with which a notebook last ran without error.
 
-        Each rehearsal remembers them, by the notebook's path and code. Packages installed since
-        stay. Raises `InvalidRequest` if it was never rehearsed without an error, `StillNeeded`
-        if packages that stay require newer versions, `IndexUnavailable`, `ProjectNotFound`.
+        Each rehearsal remembers them, by the notebook's path and code. Packages that were installed
+        later are kept. Raises `InvalidRequest` if it was never rehearsed without an error,
+        `StillNeeded` if kept packages require newer versions, `IndexUnavailable` and
+        `ProjectNotFound`.
 
         >>> plan = service.plan_upgrade("seedshelf")
         >>> rehearsed = service.rehearse(plan, notebook)
@@ -542,14 +564,14 @@ class PackageService:
 
         Unknown values are NA. The columns, in order:
 
-        - `started`, `finished` (datetime64[ns, UTC])
+        - `started`, `finished` (datetime64[ns, UTC]): when the transaction began and ended
         - `seconds` (Float64): the time between them
         - `outcome` (category): one of `Outcome`
         - `changes` (string): the packages with their versions
         - `user`, `process` (string): the requester; a process is kernel, server, terminal or script
-        - `saved_bytes` (Int64): the old files in the save point
+        - `saved_bytes` (Int64): the size of the save point, the copy of the old files
         - `downloaded_bytes` (Int64): an upper bound, as a cache may have had some
-        - `undoes`, `undone_by` (string): ids of transactions
+        - `undoes`, `undone_by` (string): the id of the transaction that it undoes, or that undid it
         - `error` (string): why it failed
 
         >>> done = service.upgrade_package("seedshelf")
@@ -581,10 +603,11 @@ class PackageService:
         return tuple(transaction for transaction in history if transaction.id in self._recovered)
 
     def change_token(self) -> str:
-        """Return a token that changes whenever a package is installed or uninstalled.
+        """Return a text that differs after each change of the installed packages.
 
-        It also changes when another process does that, and when a transaction starts. Cheap: a
-        few file stats.
+        Keep it, and compare it with a later one to notice changes. It also differs after a change
+        by pip or by another process, and after a transaction started. It reads no package: only the
+        times of a few files and folders.
 
         >>> token = service.change_token()
         >>> service.change_token() == token
@@ -598,11 +621,15 @@ class PackageService:
     def undo(
         self, transaction: str | Transaction | None = None, *, report: Report | None = None
     ) -> Transaction:
-        """Undo the last committed transaction, or the given one.
+        """Undo the last change, or the given one; return the transaction that undid it.
 
-        Its save point is restored without a network if it is intact; else the old versions are
-        downloaded. The undo is itself a transaction, and can be undone by its id. Raises what
-        `plan_undo` and `apply` raise.
+        A change keeps a copy of the old files, its save point. The undo restores that copy without
+        a network. If the copy is gone, or later changes touched the same packages, the old
+        versions are downloaded. An older change can be undone while its packages have the versions
+        that it installed.
+
+        A second `undo()` undoes the change before that one. To go forward again, pass the
+        transaction that this returns, or its id. Raises what `plan_undo` and `apply` raise.
 
         >>> done = service.upgrade_package("seedshelf")
         >>> service.undo().undoes == done.id

@@ -176,6 +176,7 @@ class PackageRowBuilder:
             summary=distribution.summary,
             links=distribution.links,
             error=redact("; ".join(filter(None, (failed, newest.problem)))) or None,
+            has_incomplete_rollback=self._has_incomplete_rollback(name),
         )
 
     def _newest(self, distribution: Distribution, answer: ProjectResult | None) -> _Newest:
@@ -247,6 +248,10 @@ class PackageRowBuilder:
             installing = kinds == [ChangeKind.INSTALL]
             return PackageStatus.INSTALLING if installing else PackageStatus.UPGRADING, None
         return PackageStatus.ERROR, last.error
+
+    def _has_incomplete_rollback(self, name: NormalizedName) -> bool:
+        last = self.last_transactions.get(name)
+        return last is not None and last.outcome is Outcome.INCOMPLETE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

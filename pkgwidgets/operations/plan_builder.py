@@ -52,6 +52,11 @@ def build_changes(
         if distribution is not None and distribution.version == version:
             continue  # installed already, in a folder that the installer does not see
         if name in base_distributions:
+            if snapshot.hides_environment(name):
+                reason = (
+                    f"{name} cannot be changed: {snapshot.pinned[name]}. Python imports it first"
+                )
+                raise EnvironmentRefused(snapshot.python, reason)
             distribution = None  # it stays, and the one in the environment takes its place
         unreadable = snapshot.installed.get(name)
         if isinstance(unreadable, Unreadable):

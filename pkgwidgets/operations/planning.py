@@ -28,6 +28,7 @@ from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
 from pkgwidgets.core.text import join_names
 from pkgwidgets.core.transactions import Transaction
 
+from .blocked_version import explain_blocked_version
 from .plan_builder import (
     attach_wheels,
     build_changes,
@@ -38,7 +39,7 @@ from .plan_builder import (
 )
 from .requested_releases import check_requested, installed_notes
 from .resolutions import Resolutions
-from .snapshot import EnvironmentSnapshot
+from .snapshot import EnvironmentSnapshot, ProjectResults
 from .upgrade_resolver import UpgradeResolver
 
 _ALL = "part of upgrading all packages"
@@ -94,7 +95,9 @@ def plan_upgrade(
     requested_texts = (
         requested if target_version is None else (f"{requested[0]}=={target_version}",)
     )
-    proposal = _replan_around_refusals(snapshot.with_pinned(hold or {}), requested_texts, propose)
+    proposal = _replan_around_refusals(
+        snapshot.with_pinned(hold or {}), requested_texts, answers, resolutions, propose
+    )
     unmanaged = proposal.snapshot.unmanaged_reports(None if project_names is None else snapshot)
     left_out = resolutions.left_out_reports(snapshot, targets)
     changes = proposal.changes
@@ -121,6 +124,8 @@ class _Proposal:
 def _replan_around_refusals(
     snapshot: EnvironmentSnapshot,
     requirements: tuple[str, ...],
+    answers: ProjectResults,
+    resolutions: Resolutions,
     propose: Callable[[EnvironmentSnapshot], _Proposal],
 ) -> _Proposal:
     """Call `propose` until every change is possible, each time with the refused packages pinned.
@@ -135,7 +140,8 @@ def _replan_around_refusals(
             if not refused:
                 # `allow` cannot free what may never change.
                 allowed = tuple(name for name in error.blockers if name not in snapshot.pinned)
-                raise PlanImpossible(requirements, error.explanation, allowed) from error
+                plain = PlanImpossible(requirements, error.explanation, allowed)
+                raise explain_blocked_version(plain, snapshot, answers, resolutions) from error
             reasons = (
                 f"{name} would have to change, but cannot: {refused[name]}" for name in refused
             )
@@ -198,7 +204,7 @@ def plan_install(
             pinned_snapshot, build_changes(pinned_snapshot, after, names, answers, report)
         )
 
-    proposal = _replan_around_refusals(snapshot, tuple(parsed), propose)
+    proposal = _replan_around_refusals(snapshot, tuple(parsed), answers, resolutions, propose)
     return build_plan(
         snapshot,
         tuple(parsed),

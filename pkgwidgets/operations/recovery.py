@@ -53,7 +53,7 @@ def recover_if_needed(backend: Recoverable) -> tuple[str, ...]:
     """
     if backend.journal.unfinished() is None:
         return ()
-    with backend.environment.locked("recovery"):
+    with backend.environment.locked("the recovery of an interrupted change"):
         return recover(backend)
 
 

@@ -185,7 +185,7 @@ class Resolutions:
                 name=snapshot.distributions[name].name,
                 kept_version=snapshot.versions[name],
                 latest=None,
-                reason=error.sentence().rstrip("."),
+                reason=error.clause(),
             )
             for name, error in self.unreadable_pages.items()
             if name not in named

@@ -189,6 +189,17 @@ class EnvironmentSnapshot:
             if self.distributions[name].path.parent not in own_folders
         )
 
+    def hides_environment(self, name: NormalizedName) -> bool:
+        """Tell whether Python imports a distribution from outside before one in the environment.
+
+        The user's own site-packages (PEP 370) precede those of a Python that is not virtual.
+        """
+        interpreter = self.backend.environment.interpreter
+        own_folders = {interpreter.scheme[key] for key in ("purelib", "platlib")}
+        folder = self.distributions[name].path.parent
+        first = next((path for path in interpreter.search if path in {folder, *own_folders}), None)
+        return first == folder and folder not in own_folders
+
     @property
     def _unreadable(self) -> set[NormalizedName]:
         """The unreadable distributions of which at least the requirements can be read."""

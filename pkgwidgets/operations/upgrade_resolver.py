@@ -161,7 +161,7 @@ class UpgradeResolver:
             )
             if name not in resolution:
                 return ""
-            return _describe_moves(
+            return describe_moves(
                 resolution[name], [(other, resolution[other]) for other in others]
             )
         return ""
@@ -426,17 +426,17 @@ def _clause(error: PkgwidgetsError) -> str:
     """Return why an error stopped a package, as the reason of a held-back one."""
     if isinstance(error, PlanImpossible):
         return error.explanation
-    return error.sentence().rstrip(".")
+    return error.clause()
 
 
-def _describe_moves(
+def describe_moves(
     reached: Version | None, others: Sequence[tuple[NormalizedName, Version | None]]
 ) -> str:
     """Describe what a wider plan would change: `3.1.1, but streamlit → 1.67.0 changes too`."""
     if not others:
         return str(reached)
     name, version = others[0]
-    first = f"{name} → {version}" if version is not None else f"{name} (uninstalled)"
+    first = f"{name} → {version}" if version is not None else f"{name} (removed)"
     if len(others) == 1:
         return f"{reached}, but {first} changes too"
     return f"{reached}, but {first} and {count_noun(len(others) - 1, 'other')} change too"

@@ -12,10 +12,11 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Unreadable
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.interfaces import Backend, Report, is_untried, what_is_needed
+from pkgwidgets.core.interfaces import NEEDS, Backend, Report, is_untried, what_is_needed
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.restart import KERNEL_PACKAGES
 
+from .optional_modules import find_optional_modules
 from .plan_paths import removed_paths
 
 Modules = Mapping[NormalizedName, tuple[str, ...]]
@@ -37,7 +38,7 @@ class Baseline:
     failures: frozenset[str] = frozenset()
     sharing_folders: Mapping[NormalizedName, Collection[Path]] | None = None
     needs: Mapping[str, str] = field(default_factory=dict)
-    """What modules lack outside of the environment; they were not tried."""
+    """What modules lack, outside of the environment or optional; they were not tried."""
 
     def needs_text(self) -> str:
         """Return one line about the modules that lack something, for the journal."""
@@ -74,13 +75,14 @@ def problems_before(
     failing = _already_failing(backend, errors, scope, report)
     untried = {module for module, error in errors.items() if is_untried(error)}
     needs = {module: what for module in sorted(untried) if (what := what_is_needed(errors[module]))}
-    for module in needs:
-        report(Event(stage=Stage.CHECKING, text=f"{module} was {errors[module]}"))
     new_errors = {m: e for m, e in errors.items() if m not in failing and m not in untried}
     new_errors = scope.without_missing_files(new_errors)
+    needs |= find_optional_modules(backend, plan, stage, new_errors, {**modules, **optional})
+    for module, what in needs.items():
+        report(Event(stage=Stage.CHECKING, text=f"{module} was {NEEDS}{what}"))
     baseline = Baseline(
         stage=stage,
-        failures=failing | untried | _optional_plugins(new_errors, modules),
+        failures=failing | untried | needs.keys(),
         sharing_folders=backend.bystanders.sharing_folders(plan, stage),
         needs=needs,
     )
@@ -296,19 +298,6 @@ def _already_failing(
     if _KERNEL_START in errors and backend.import_checker.kernel(report_check) is not None:
         failing.add(_KERNEL_START)
     return frozenset(failing)
-
-
-def _optional_plugins(errors: Mapping[str, str], modules: Modules) -> frozenset[str]:
-    """Return failing private modules that are plug-ins for a package that is not installed.
-
-    They raise `ModuleNotFoundError`, and a public module of their distribution imports.
-    """
-    optional = set[str]()
-    for names in modules.values():
-        public = [name for name in names if not name.startswith("_")]
-        if public and not any(name in errors for name in public):
-            optional |= {n for n in names if errors.get(n, "").startswith("ModuleNotFoundError")}
-    return frozenset(optional)
 
 
 def _new_failures(errors: Mapping[str, str], baseline: Baseline) -> dict[str, str]:

@@ -6,6 +6,13 @@ from pkgwidgets.core.history import was_cancelled
 from pkgwidgets.core.plans import Change, ChangeKind
 from pkgwidgets.core.transactions import Outcome, Transaction
 
+_OUTCOME_WORDS = {
+    Outcome.COMMITTED: "done",
+    Outcome.STARTED: "in progress",
+    Outcome.ROLLED_BACK: "rolled back",
+    Outcome.INCOMPLETE: "rollback incomplete",
+}
+
 
 def change_reason(change: Change) -> str:
     """Return why a plan makes a change: the reason that the plan records, or the request."""
@@ -15,6 +22,11 @@ def change_reason(change: Change) -> str:
 def change_kind(change: Change) -> str:
     """Return what a change does, in the words of the front ends."""
     return "uninstall" if change.kind is ChangeKind.REMOVE else change.kind.value
+
+
+def outcome_word(transaction: Transaction) -> str:
+    """Return the outcome of a transaction as a history shows it; JSON has other words."""
+    return "cancelled" if was_cancelled(transaction) else _OUTCOME_WORDS[transaction.outcome]
 
 
 def outcome_text(transaction: Transaction) -> str:

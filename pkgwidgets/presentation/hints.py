@@ -27,6 +27,18 @@ _ALLOW_ALL = (
     "Allow changes to other packages with `--allow all`, or choose another version."
 )
 
+_UNBLOCK = {
+    Face.PANEL: "Nothing was changed. With changes to other packages: {how_to_unblock}.",
+    Face.CLI: "Nothing was changed. With `--allow all`: {how_to_unblock}.",
+    Face.MAGIC: "Nothing was changed. With `--allow all`: {how_to_unblock}.",
+    Face.REST: 'Nothing was changed. With `"allow": "all"`: {how_to_unblock}.',
+}
+
+_READ_LOG = (
+    "The environment is unchanged. Plan again. The folder "
+    "`.pkgwidgets/txn/{transaction}` of the environment has the log of the change."
+)
+
 _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
     Hint.UNDO: {
         Face.PANEL: "Choose Undo to undo it.",
@@ -57,6 +69,10 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
             'Allow changes to other packages with `"allow": "all"`, or choose another version.'
         ),
     },
+    Hint.UNBLOCK: _UNBLOCK,
+    Hint.UNBLOCK_OR_ALTERNATIVE: {
+        face: f"{text} Or choose {{alternative}}." for face, text in _UNBLOCK.items()
+    },
     Hint.OTHER_INTERPRETER: {
         Face.PANEL: "Nothing was changed. Choose a kernel whose Python starts.",
         Face.CLI: _OTHER_INTERPRETER,
@@ -67,14 +83,17 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         ),
     },
     Hint.READ_LOG: {
+        Face.PANEL: _READ_LOG,
+        Face.CLI: _READ_LOG,
+        Face.MAGIC: _READ_LOG,
         Face.REST: (
-            "The environment is unchanged. Plan again, "
-            "or read `GET pkgwidgets/transactions/{transaction}`."
+            "The environment is unchanged. Plan again. "
+            "`GET pkgwidgets/transactions/{transaction}` has the log of the change."
         ),
     },
     Hint.NEW_SESSION: {
-        Face.CLI: "Fix these files, then run `pkgwidgets recover` to complete the rollback.",
-        Face.MAGIC: "Fix these files, then run `%packages recover` to complete the rollback.",
+        Face.CLI: "Fix this problem, then run `pkgwidgets recover` to complete the rollback.",
+        Face.MAGIC: "Fix this problem, then run `%packages recover` to complete the rollback.",
     },
     Hint.LIST_KERNELS: {
         Face.REST: (

@@ -36,7 +36,9 @@ class Result:
     error: str | None
 
 
-PACKAGE = JsonShape(PackageInfo, computed=("id", "update_available"))
+PACKAGE = JsonShape(
+    PackageInfo, computed=("id", "update_available"), without=("has_incomplete_rollback",)
+)
 RESTART = JsonShape(Restart, without=("required", "reasons"))
 PLAN = JsonShape(
     Plan,

@@ -49,6 +49,8 @@ def row_action(info: PackageInfo) -> RowAction:
         return RowAction(note=f"{info.status.value}…")
     if info.origin is not Origin.INDEX:
         return RowAction(note=ORIGIN_REASONS[info.origin].note)
+    if info.has_incomplete_rollback:
+        return RowAction(note="rollback incomplete")
     # Without a version the distribution itself is unreadable, and a retry changes nothing.
     has_failed = info.status is PackageStatus.ERROR
     if info.latest_version is None and info.error and info.version and not has_failed:

@@ -51,7 +51,11 @@ def transaction_html(transaction: Transaction) -> str:
 
 def package_html(info: PackageInfo) -> str:
     """Return one package as an HTML table of its known fields."""
-    facts = [(field.name.replace("_", " "), getattr(info, field.name)) for field in fields(info)]
+    facts = [
+        (field.name.replace("_", " "), getattr(info, field.name))
+        for field in fields(info)
+        if field.repr
+    ]
     facts = [(name, _links_text(value) if name == "links" else value) for name, value in facts]
     return html_table((), [(name, str(value)) for name, value in facts if value not in (None, "")])
 

@@ -9,8 +9,16 @@ import anywidget
 import traitlets
 
 from pkgwidgets.core.events import Event, describe
-from pkgwidgets.core.history import MAX_SAVE_POINTS, changed_since, committed, in_force, is_undo
+from pkgwidgets.core.history import (
+    MAX_SAVE_POINTS,
+    changed_since,
+    committed,
+    in_force,
+    is_undo,
+    was_cancelled,
+)
 from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.presentation.change_text import outcome_word
 
 from .assets import STATIC, bundle
 from .labels import undo_label
@@ -90,10 +98,10 @@ def _entry(transaction: Transaction) -> dict[str, Any]:
         "id": transaction.id,
         "started": started.isoformat(),
         "seconds": None if finished is None else (finished - started).total_seconds(),
-        "outcome": transaction.outcome.value,
+        "outcome": outcome_word(transaction),
         "changes": [str(change) for change in transaction.changes],
         "who": " · ".join(filter(None, [transaction.user, transaction.process])),
-        "error": transaction.error or "",
+        "error": "" if was_cancelled(transaction) else transaction.error or "",
     }
 
 

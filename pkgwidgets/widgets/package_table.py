@@ -14,6 +14,7 @@ import traitlets
 
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus
+from pkgwidgets.core.releases import LAST_CHECKED
 from pkgwidgets.core.text import escape_hidden
 from pkgwidgets.presentation.row_actions import LABELS, row_action
 
@@ -24,8 +25,8 @@ _PAUSE_SECONDS = 0.1
 _MAX_CHARACTERS = 120
 """Characters of a text in a row, at most; an open row shows the whole text."""
 _SETTLED_STATUSES = (PackageStatus.INSTALLED, PackageStatus.ERROR)
-_URL = re.compile(r"https?://[^\s;,]+")
-"""Addresses, which a row has no room for: the index is the same for all. An open row has them."""
+_URL = re.compile(r"(?:the index )?https?://[^\s;,]+", re.IGNORECASE)
+"""Addresses of indexes, for which a row has no room. An open row has them."""
 
 Message = dict[str, Any]
 
@@ -137,6 +138,7 @@ def row(info: PackageInfo) -> Message:
         "blocked_by": _shorten(_blockers_text(info)),
         "released": _timestamp(info.released),
         "status": status.value if status is not PackageStatus.INSTALLED else "",
+        "failed": info.has_failed_change,
         "requested": info.requested,
         "loaded": escape_hidden(info.loaded_version or ""),
         "origin": origin.value if origin is not Origin.INDEX else "",
@@ -169,7 +171,12 @@ def detail(info: PackageInfo) -> Message:
 
 def is_changeable(info: PackageInfo) -> bool:
     """Return whether a package can be changed to another version or uninstalled."""
-    return info.origin is Origin.INDEX and info.status in _SETTLED_STATUSES and info.version != ""
+    return (
+        info.origin is Origin.INDEX
+        and info.status in _SETTLED_STATUSES
+        and info.version != ""
+        and not info.has_incomplete_rollback
+    )
 
 
 def _blockers_text(info: PackageInfo) -> str:
@@ -179,9 +186,9 @@ def _blockers_text(info: PackageInfo) -> str:
 def _short_error(info: PackageInfo) -> str:
     """Return an error in a form short enough for a row."""
     text = info.error or ""
-    _, separator, age = text.rpartition("; as of ")
+    _, separator, age = text.rpartition(f"; {LAST_CHECKED} ")
     if separator and info.latest_version is not None:
-        return f"as of {age}"
+        return f"{LAST_CHECKED} {age}"
     text = _URL.sub("the index", text)
     return text.replace("the index is not available: it", "the index").removesuffix(".")
 

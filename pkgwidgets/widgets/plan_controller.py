@@ -10,7 +10,7 @@ from pkgwidgets.core.events import Event
 from pkgwidgets.core.hints import Hint
 from pkgwidgets.core.history import find_transaction, is_undo
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.core.transactions import Transaction, requester_text
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.hints import Face, render
 
@@ -26,6 +26,9 @@ _SERVICE_PREAMBLE = "from pkgwidgets import PackageService\n\nservice = PackageS
 """The start of a cell's source, if the notebook has no service of its own."""
 
 ApplyChange = Callable[[Callable[[Event], None]], Transaction]
+
+_UNBLOCKING = (Hint.ALLOW_ALL, Hint.UNBLOCK, Hint.UNBLOCK_OR_ALTERNATIVE)
+"""The advice that the button "Allow changes to other packages" follows."""
 
 
 class PlanController:
@@ -156,7 +159,7 @@ class PlanController:
             )
             needed_by = panel_request.format_names(error.needed_by)
             unlock = f"Uninstall {needed_by} as well"
-        elif error.advice is Hint.ALLOW_ALL and request.widen is not None:
+        elif error.advice in _UNBLOCKING and request.widen is not None:
             unlock = ALLOW_ALL
         if on_failure is not None and not unlock:
             on_failure(render(error, Face.PANEL))
@@ -192,6 +195,4 @@ class PlanController:
 
 
 def _begun_by(running: Transaction) -> str:
-    user, process = running.user, running.process
-    session = " in a ".join(filter(None, [user, process])) if user else f"a {process or 'session'}"
-    return f", started by {session}"
+    return f", started by {requester_text(running.user, running.process) or 'another session'}"

@@ -15,6 +15,7 @@ from pkgwidgets.core.plans import Change, ChangeKind, HeldBack, Plan
 from pkgwidgets.core.text import count_noun, format_size
 from pkgwidgets.core.versions import version_step
 from pkgwidgets.presentation.change_text import change_reason
+from pkgwidgets.presentation.hints import Face, held_back_text
 
 from .assets import STATIC, bundle
 from .labels import ALLOW_ALL
@@ -83,10 +84,7 @@ def _plan_state(plan: Plan) -> dict[str, Any]:
         "id": plan.id,
         "summary": changes_summary(plan.changes) if len(plan.changes) > 1 else "",
         "changes": [_change_row(change) for change in plan.changes],
-        "held_back": [
-            _held_back_note(item, is_only_request=plan.requested in ((item.name,), (item.id,)))
-            for item in plan.held_back
-        ],
+        "held_back": [_held_back_note(item) for item in plan.held_back],
         "restart": restart_reasons(plan.restart),
         "word": restart_heading(plan.restart),
         "others": _other_kernels_text(plan.kernels) if plan else "",
@@ -164,11 +162,10 @@ def _change_row(change: Change) -> dict[str, Any]:
     }
 
 
-def _held_back_note(held_back: HeldBack, *, is_only_request: bool) -> dict[str, str]:
-    outcome = f"ot {held_back.latest}" if held_back.latest is not None else "ot changed"
+def _held_back_note(held_back: HeldBack) -> dict[str, str]:
+    versions, _, reason = held_back_text(held_back, Face.PANEL).partition(": ")
     return {
-        "text_strong": f"N{outcome}:" if is_only_request else f"{held_back.name} n{outcome}:",
-        "text": f"{held_back.reason}.".replace("..", "."),
+        "versions": f"{versions}:",
+        "text": f"{reason.removesuffix('.')}.",
         "unlock": ALLOW_ALL if held_back.how_to_unblock else "",
-        "effect": f"This gives {held_back.how_to_unblock}." if held_back.how_to_unblock else "",
     }

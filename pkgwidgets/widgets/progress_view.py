@@ -13,6 +13,7 @@ from pkgwidgets.core.events import Event, Stage, describe
 from pkgwidgets.core.kernels import Variable
 from pkgwidgets.core.text import escape_hidden, format_size
 from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.presentation.change_text import outcome_text
 
 from .assets import STATIC, bundle
 from .labels import undo_label
@@ -81,7 +82,7 @@ class ProgressView(anywidget.AnyWidget):
         restart = transaction.plan.restart
         self._end(
             kind="ok",
-            text=_outcome_text(transaction, is_undo=is_undo),
+            text=_changes_text(transaction, is_undo=is_undo),
             restart=restart_reasons(restart),
             word=restart_heading(restart),
             undo=undo_label(is_undo=is_undo) if transaction.changes else "",
@@ -142,12 +143,12 @@ def _running_state(title: str, stages: list[str], stage: str, log: list[str]) ->
     }
 
 
-def _outcome_text(transaction: Transaction, *, is_undo: bool) -> str:
+def _changes_text(transaction: Transaction, *, is_undo: bool) -> str:
     """Return what a change did; of many changes only their numbers, the history has the rest."""
     changes = transaction.changes
     if not changes:
-        return "Done. There was nothing to change."
-    redone = "Redone." if transaction.plan.undoes else "Done."
+        return f"{outcome_text(transaction)} There was nothing to change."
+    redone = "Redone." if transaction.plan.undoes else outcome_text(transaction)
     is_long = len(changes) > _MAX_NAMED_CHANGES
     shown = changes_summary(changes) if is_long else ", ".join(map(str, changes))
     return f"{'Undone.' if is_undo else redone} {shown}."

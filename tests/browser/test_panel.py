@@ -124,7 +124,7 @@ def test_row_details_explain_a_project_missing_from_the_index(notebook: PanelNot
     notebook.ask("garden.index.withdraw('moonsower')\nservice.values.updates(refresh=True)")
     row = notebook.row("moonsower")
     row.get_by_role("button", name="moonsower", exact=True).click()
-    expect(row.get_by_role("status")).to_contain_text("moonsower is not on http://127.0.0.1")
+    expect(row.get_by_role("status")).to_contain_text("has no project moonsower")
     expect(row.get_by_label("Version of moonsower", exact=True)).to_have_count(0)
     expect(row.get_by_role("button", name="Uninstall moonsower")).to_be_enabled()
 

@@ -105,7 +105,7 @@ def test_rehearsal_shows_outputs_side_by_side(notebook: PanelNotebook) -> None:
     expect(trial).to_contain_text("would fail", timeout=90_000)
     expect(trial).to_contain_text("not saved yet")
     expect(trial).not_to_contain_text("not included")
-    broken = trial.get_by_role("region", name="cell 3: new error")
+    broken = trial.get_by_role("region", name="cell 3: would fail")
     expect(broken).to_contain_text("AttributeError")
     expect(broken).to_contain_text("frost_tonight")
     expect(notebook.button("Apply")).to_be_enabled()

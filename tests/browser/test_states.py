@@ -210,7 +210,7 @@ def test_rows_are_unknown_if_the_index_is_down_without_cache(stage: PanelNoteboo
     notebook = show_panel(stage, "garden.index.down = True")
     row = notebook.row("raintable")
     expect(row).to_contain_text("unknown")
-    expect(row).to_contain_text("the index answered 503")
+    expect(row).to_contain_text("the index answered HTTP 503")
     expect(row.get_by_role("button", name="Retry raintable")).to_be_visible()
     notebook.wait_until_checked()
     take_pictures(notebook, "index-down")

@@ -23,7 +23,7 @@ def release(version: str) -> BuiltWheel:
         ("torchlight <2.*,", "1.5"),
         ("torchlight !=~3.0, >=1", "2.0"),
         ("torchlight >=1 <2", "1.5"),
-        ("torchlight (1.5)", "1.5"),
+        ("torchlight (1.0)", "3.0"),
         ("torchlight=1.0", "1.0"),
         ("torchlight <2010k", "1.0"),
         ("torchlight >=2010k", "3.0"),

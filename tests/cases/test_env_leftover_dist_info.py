@@ -108,6 +108,21 @@ def test_two_whole_installations_are_refused_by_name(
         service.plan_upgrade("lantern")
 
 
+def test_leftover_that_lists_the_same_tests_folder_is_cleared_away(
+    garden: Demo, service: PackageService, leftover: Path
+) -> None:
+    """Some wheels contain `tests` by mistake: the whole installation owns this folder."""
+    files: dict[str, str | bytes] = {"lantern.py": "", "tests/__init__.py": ""}
+    garden.index.publish(BuiltWheel(name="lantern", version="1.1", files=files))
+    (leftover / "METADATA").write_text(METADATA)
+    leftover.rename(kept := garden.folder / "kept")
+    service.upgrade_package("lantern", "1.1")
+    kept.rename(leftover)
+    (leftover / "top_level.txt").write_text("lantern\ntests\n")
+    service.upgrade_package("lantern", "2.0")
+    assert not leftover.exists()
+
+
 def test_leftover_of_modules_that_are_there_is_refused(
     garden: Demo, service: PackageService, leftover: Path
 ) -> None:

@@ -46,8 +46,8 @@ def test_readme_commands_run_in_sequence(run: Run, garden: Demo, service: Packag
         done = run(*words, *(["--yes"] if asks else []))
         assert done.returncode == ENDS_WITH.get(words[0], 0), (words, done.stderr)
     changes = [str(change) for done in service.values.history() for change in done.changes]
-    assert changes[:2] == ["harvestscale 3.2.0 (uninstalled)", "raintable 2.0.0 → 2.4.0"]
-    assert changes[-3:] == ["polars 1.2 (new)", "polars 1.2 (uninstalled)", "polars 1.2 (new)"]
+    assert changes[:2] == ["harvestscale 3.2.0 (removed)", "raintable 2.0.0 → 2.4.0"]
+    assert changes[-3:] == ["polars 1.2 (new)", "polars 1.2 (removed)", "polars 1.2 (new)"]
 
 
 def test_help_and_readme_list_the_same_exit_codes(run: Run) -> None:

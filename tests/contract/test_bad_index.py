@@ -150,7 +150,7 @@ def bomb() -> bytes:
     return b"".join([*chunks, packer.flush()])
 
 
-TOO_LARGE = "its answer is larger than 32 MiB"
+TOO_LARGE = "its answer is larger than 33.6 MB"
 NO_PAGE = "its page of subject cannot be read"
 
 BEHAVIOURS = [
@@ -161,11 +161,11 @@ BEHAVIOURS = [
     ),
     Behaviour("302 to a file", redirect("302 Found", lambda _: "file:///etc/passwd"), "redirect"),
     Behaviour("302 to another host", redirect("302 Found", neighbour("other", host="localhost"))),
-    Behaviour("401", status("401 Unauthorized"), "it answered 401", requests=1),
-    Behaviour("403", status("403 Forbidden"), "it answered 403", requests=1),
-    Behaviour("404", status("404 Not Found"), "subject is not on http://127", requests=1),
-    Behaviour("408", status("408 Request Timeout"), "it answered 408", requests=3),
-    Behaviour("410", status("410 Gone"), "subject is not on http://127", requests=1),
+    Behaviour("401", status("401 Unauthorized"), "it answered HTTP 401", requests=1),
+    Behaviour("403", status("403 Forbidden"), "it answered HTTP 403", requests=1),
+    Behaviour("404", status("404 Not Found"), "has no project subject", requests=1),
+    Behaviour("408", status("408 Request Timeout"), "it answered HTTP 408", requests=3),
+    Behaviour("410", status("410 Gone"), "has no project subject", requests=1),
     Behaviour(
         "429, to be asked again in 5 s",
         once(status("429 Too Many Requests", Retry_After="5")),
@@ -174,11 +174,13 @@ BEHAVIOURS = [
     Behaviour(
         "429, to be asked again in 99999 s",
         status("429 Too Many Requests", Retry_After="99999"),
-        "it answered 429",
+        "it answered HTTP 429",
         requests=1,
     ),
     Behaviour("500 once", once(status("500 Internal Server Error")), requests=2),
-    Behaviour("503 for ever", status("503 Service Unavailable"), "it answered 503", requests=3),
+    Behaviour(
+        "503 for ever", status("503 Service Unavailable"), "it answered HTTP 503", requests=3
+    ),
     Behaviour(
         "reset after the headers", reset_after_headers, "the connection was lost", requests=3
     ),
@@ -621,7 +623,7 @@ def test_healthy_projects_are_reported_before_slow_ones(
     assert {order.index(name) < min(map(order.index, slow)) for name in healthy} == {True}
     assert len(healthy) == 160
     assert {(rows[name].latest_version, rows[name].error) for name in healthy} == {("2.0", None)}
-    for reason, group in (("it answered 503", failing), ("it did not answer in time", slow)):
+    for reason, group in (("it answered HTTP 503", failing), ("it did not answer in time", slow)):
         for name in group:
             assert rows[name].update_available is None
             # When nothing but failures is left, the last of them are not even asked again.

@@ -193,7 +193,7 @@ def test_cached_result_is_used_with_a_reason_if_the_index_fails(
     assert isinstance(kept, ReleaseList)
     assert versions(kept) == ["2.0", "1.0"]
     assert kept.stale_reason.endswith(
-        "is not available: it answered 403; last checked a moment ago"
+        "is not available: it answered HTTP 403; last checked a moment ago"
     )
     assert isinstance(answers[IDS[1]], IndexUnavailable)
 

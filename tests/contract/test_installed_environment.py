@@ -401,6 +401,17 @@ def missing(folder: Path) -> Path:
     return folder / "nothing"
 
 
+def without_its_base(folder: Path) -> Path:
+    (folder / "python3").symlink_to(folder / "base" / "bin" / "python3.9")
+    (folder / "python").symlink_to("python3")
+    return folder / "python"
+
+
+def linked_to_itself(folder: Path) -> Path:
+    (folder / "python").symlink_to("python")
+    return folder / "python"
+
+
 def not_executable(folder: Path) -> Path:
     (folder / "python").write_text("#!/bin/sh\n")
     return folder / "python"
@@ -417,11 +428,13 @@ def not_a_python(folder: Path) -> Path:
     ("make", "reason"),
     [
         (missing, "There is no Python at"),
+        (without_its_base, r"link to '.*/base/bin/python3.9', which does not exist. Install that"),
+        (linked_to_itself, "There is no Python at '.*': its links lead to themselves"),
         (not_executable, "cannot be started: Permission denied"),
         (lambda folder: folder, "cannot be started"),
         (not_a_python, "did not start as a Python interpreter: oh dear"),
     ],
-    ids=["missing", "not executable", "a folder", "something else"],
+    ids=["missing", "no base", "loop", "not executable", "a folder", "something else"],
 )
 def test_path_that_is_no_interpreter_is_refused(
     tmp_path: Path, make: Callable[[Path], Path], reason: str
@@ -522,7 +535,7 @@ def test_read_only_reason_shows_the_pep_668_message(
     facts = replace(environment.interpreter, externally_managed=text)
     refusal = InstalledEnvironment(facts).read_only_reason()
     reason = "is managed by the operating system (PEP 668); use a virtual environment"
-    expected = f"{reason}. The system says: {message}" if message else reason
+    expected = f"{reason}. The system says: {message.rstrip('.')}" if message else reason
     assert refusal == f"{environment.interpreter.prefix} {expected}"
 
 

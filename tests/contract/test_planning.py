@@ -193,7 +193,7 @@ def test_several_requirements_are_one_install_plan(kit: Kit) -> None:
 
 def test_uninstall_is_possible_in_a_broken_environment(kit: Kit) -> None:
     broken(kit)
-    assert changes_of(plan_uninstall(kit.backend, "frostcall")) == ["frostcall 1.9.3 (uninstalled)"]
+    assert changes_of(plan_uninstall(kit.backend, "frostcall")) == ["frostcall 1.9.3 (removed)"]
     applied(kit, plan_uninstall(kit.backend, "pea"))
     assert unmet(kit) == frozenset()
 

@@ -133,7 +133,7 @@ def test_stale_release_list_is_used_with_a_reason_after_503(
     answer = index.releases_of(IndexQuery([PEA]))[PEA]
     assert isinstance(answer, ReleaseList)
     assert [str(release.version) for release in answer] == ["1.0"]
-    assert "it answered 503" in answer.stale_reason
+    assert "it answered HTTP 503" in answer.stale_reason
 
 
 def test_only_skipped_versions_may_be_omitted(kit: Kit) -> None:
@@ -222,7 +222,7 @@ def test_missing_project_is_reported_after_404_or_410(
     server: FakeServer, index: SimpleIndex, status: int
 ) -> None:
     server.status = status
-    assert str(failure(index)).startswith(f"pea is not on {server.url}.")
+    assert str(failure(index)).startswith(f"The index {server.url} has no project pea.")
     assert server.requests == ["/simple/pea/"]
 
 
@@ -231,7 +231,7 @@ def test_unexpected_status_is_reported(server: FakeServer, index: SimpleIndex, s
     server.status = status
     error = failure(index)
     assert isinstance(error, IndexUnavailable)
-    assert error.reason == f"it answered {status}"
+    assert error.reason == f"it answered HTTP {status}"
 
 
 @pytest.mark.parametrize(

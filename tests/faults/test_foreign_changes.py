@@ -124,7 +124,7 @@ class Foreign:
 
 
 MESSAGES = {
-    "install": r"new 1\.0 was installed",
+    "install": r"new 1\.0 was added",
     "upgrade": r"seedshelf is 1\.4\.2, not 1\.4\.1",
     "downgrade": r"seedshelf is 1\.0, not 1\.4\.1",
     "uninstall": r"seedshelf was uninstalled",

@@ -33,7 +33,7 @@ class Mutation:
 MUTATIONS = {
     "a leftover is not in the save point": Mutation(
         file="backends/environment/record_files.py",
-        code="                old.update(*map(_leftover_paths, release.leftovers))\n",
+        code="                old.update(*map(leftovers.paths_in, release.leftovers))\n",
         instead="",
         test="cases/test_env_leftover_dist_info.py::test_failed_upgrade_restores_a_leftover",
     ),

@@ -10,12 +10,12 @@ import pytest
 from plan_cases import NEWER, changes_of
 
 from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
-from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.core.errors import EnvironmentRefused, PlanImpossible
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import transactions
-from pkgwidgets.operations.planning import plan_uninstall, plan_upgrade
+from pkgwidgets.operations.planning import plan_install, plan_uninstall, plan_upgrade
 
 # --- upgrading to a version
 
@@ -100,7 +100,9 @@ def test_withdrawn_project_does_not_block_other_upgrades(backend: Backend, garde
     plan = plan_upgrade(backend)
     assert changes_of(plan) == NEWER
     (held_back,) = plan.held_back
-    assert str(held_back) == f"Compost_Log 0.9.0: compost-log is not on {garden.index_url}"
+    assert str(held_back) == (
+        f"Compost_Log 0.9.0: the index {garden.index_url} has no project compost-log"
+    )
 
 
 def test_withdrawn_release_does_not_block_other_upgrades(backend: Backend, garden: Demo) -> None:
@@ -135,3 +137,20 @@ def test_system_packages_visible_in_a_venv_are_not_changed(
     wider = InstalledEnvironment(replace(facts, search=(*facts.search, system_site)))
     plan = plan_upgrade(replace(backend, environment=wider), "frostcall")
     assert changes_of(plan) == ["frostcall 1.9.3 → 2.0.0"]
+
+
+def test_blocked_version_names_its_blocker_and_what_would_help(backend: Backend) -> None:
+    with pytest.raises(PlanImpossible) as caught:
+        plan_upgrade(backend, "raintable", version="3.1.0")
+    assert str(caught.value) == (
+        "raintable 3.1.0 cannot be installed: allotboard 1.40.0, which is installed, "
+        'requires raintable<3. Nothing was changed. With `allow="all"`: 3.1.0, but '
+        "allotboard → 1.67.0 changes too. Or choose raintable 2.4.0."
+    )
+
+
+def test_blocked_requirement_names_its_blocker(backend: Backend) -> None:
+    with pytest.raises(PlanImpossible) as caught:
+        plan_install(backend, "raintable==3.1.0")
+    assert caught.value.reasons == ("allotboard 1.40.0, which is installed, requires raintable<3",)
+    assert caught.value.alternative == "raintable 2.4.0"

@@ -188,7 +188,7 @@ def test_install_and_uninstall_leave_the_environment_unchanged(
     before = tree(service.prefix)
     assert str(service.install_package("pea>=1")) == "pea 1.0 (new)"
     assert service.get_package("pea").requested
-    assert str(service.uninstall_package("Pea")) == "pea 1.0 (uninstalled)"
+    assert str(service.uninstall_package("Pea")) == "pea 1.0 (removed)"
     assert tree(service.prefix) == before
     with pytest.raises(PackageNotFound):
         service.get_package("pea")

@@ -321,7 +321,7 @@ def test_newer_release_is_installed_over_that_of_the_base_and_undone(
     transactions.apply_and_follow(backend, plan)
     assert versions(backend) == {"moss": "1.0", "fern": "2.0"}
     undo = plan_undo(backend)
-    assert changes_of(undo) == ["moss 1.0 (uninstalled)", "fern 2.0 (uninstalled)"]
+    assert changes_of(undo) == ["moss 1.0 (removed)", "fern 2.0 (removed)"]
     transactions.apply_and_follow(backend, undo)
     assert versions(backend) == {"fern": "1.0"}
 

@@ -53,6 +53,7 @@ test("a text and all pressed chips must match", () => {
 test("chips tell problems, blocked and loaded ones", () => {
   assert.deepEqual(["Problems", "Blocked", "Loaded here"].map((title) => chip(title)(row({ status: "error" }))), [true, false, false]);
   assert.deepEqual(["Problems", "Blocked", "Loaded here"].map((title) => chip(title)(row({ blocked_by: "x", loaded: "1" }))), [false, true, true]);
+  assert.equal(chip("Problems")(row({ status: "error", failed: true, error: "it cannot be imported" })), false);
 });
 
 test("an empty list says why", () => {
@@ -72,14 +73,18 @@ test("everything is up to date only if the latest version of every package is kn
   assert.equal(textOf(known, row({ origin: "editable" })), "Everything is up to date.");
   assert.equal(textOf(known, row({})), "No updates are known. The latest version of 1 of 2 packages is unknown.");
   assert.equal(textOf(row({ error: "no answer" })), "No updates are known. The latest version of 1 of 1 package is unknown.");
-  assert.match(textOf(known, row({ latest: "1.0", error: "as of 3 hours ago" })), /^No updates are known/);
-  assert.equal(textOf(row({ latest: "1.0", status: "error", error: "an upgrade failed" })), "Everything is up to date.");
+  assert.match(textOf(known, row({ latest: "1.0", error: "last checked 3 hours ago" })), /^No updates are known/);
+  assert.equal(textOf(row({ latest: "1.0", status: "error", failed: true, error: "an upgrade failed" })), "Everything is up to date.");
   assert.equal(emptyText([known], { ...checked, busy: "…" }, true), "Checking for updates…");
 });
 
 test("a failed upgrade of an intact package is called so, with the reason on hover", () => {
-  const failed = cellOf(row({ status: "error", error: "it cannot be imported", action: "upgrade", label: "Retry" }), "action");
-  assert.deepEqual([failed.querySelector("span").textContent, failed.querySelector("span").title], ["upgrade failed", "it cannot be imported"]);
+  for (const action of ["upgrade", "explain", ""]) {
+    const made = row({ status: "error", failed: true, error: "it cannot be imported", action });
+    const { textContent, title } = cellOf(made, "action").querySelector("span");
+    assert.deepEqual([textContent, title], ["upgrade failed", "it cannot be imported"]);
+    assert.equal(cellOf(made, "latest").textContent, ""); // nothing is unknown
+  }
   const unknown = cellOf(row({ error: "no answer", action: "retry" }), "action");
   assert.equal(unknown.querySelector("span").textContent, "no answer");
 });

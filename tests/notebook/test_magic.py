@@ -66,7 +66,7 @@ def test_updates_returns_the_frame_of_the_service(
         ("plan raintable --allow all", "raintable 2.0.0 → 3.1.0, allotboard 1.40.0 → 1.67.0"),
         ("plan frostcall --version 2.0.0", "frostcall 1.9.3 → 2.0.0"),
         ("plan --install 'seedshelf >= 1.4.2'", "seedshelf 1.4.1 → 1.4.2"),
-        ("plan --uninstall frostcall", "frostcall 1.9.3 (uninstalled)"),
+        ("plan --uninstall frostcall", "frostcall 1.9.3 (removed)"),
     ],
 )
 def test_plan_returns_a_plan_that_can_be_applied(
@@ -204,7 +204,8 @@ def test_error_in_a_cell_is_one_line(shell: InteractiveShell) -> None:
     error = run("%packages upgrade ../x").error_in_exec
     assert isinstance(error, PkgwidgetsError)
     assert error._render_traceback_() == [
-        "InvalidRequest: '../x' is not a valid name. Nothing was changed."
+        "InvalidRequest: '../x' is not a valid package name: "
+        "use letters, digits, '.', '_' and '-'. Nothing was changed."
     ]
 
 

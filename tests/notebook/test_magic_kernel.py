@@ -78,7 +78,8 @@ def test_cell_shows_results_and_errors_of_the_service(kernel: Kernel, garden: De
     assert "committed: seedshelf 1.4.1 → 1.4.2" in done["data"]["text/plain"]
     (error,) = kernel.run("%packages upgrade ../x")
     assert error["traceback"] == [
-        "InvalidRequest: '../x' is not a valid name. Nothing was changed."
+        "InvalidRequest: '../x' is not a valid package name: "
+        "use letters, digits, '.', '_' and '-'. Nothing was changed."
     ]
 
 

@@ -45,14 +45,14 @@ def test_rehearsal_returns_a_frame_and_changes_nothing(
     frame = service.rehearse(plan, notebook, report=events.append)
     assert frame[["notebook", "cell", "verdict"]].to_numpy().tolist() == [
         ["story.ipynb", 1, "same"],
-        ["story.ipynb", 2, "new error"],
+        ["story.ipynb", 2, "would fail"],
     ]
     assert frame.loc[1, "before"] == "True"
     assert "no attribute 'frost_tonight'" in str(frame.loc[1, "after"])
     assert tree(service.prefix) == before
     texts = {event.text for event in events}
-    assert "rehearsing story.ipynb as it is, cell 2 of 2" in texts
-    assert "rehearsing story.ipynb with the plan, cell 2 of 2" in texts
+    assert "rehearsing story.ipynb with the installed versions, cell 2 of 2" in texts
+    assert "rehearsing story.ipynb with the new versions, cell 2 of 2" in texts
     assert type(frame[["cell"]]) is pd.DataFrame
     assert not isinstance(frame[frame.verdict != "same"], RehearsalFrame)
     assert service.values.history() == ()
@@ -99,7 +99,7 @@ def test_two_concurrent_rehearsals_do_not_affect_each_other(
         first, second = (future.result() for future in both)
     broken = "AttributeError: module 'frostcall' has no attribute 'frost_tonight'"
     same = [["'x'", "'x'", "same"], ["True", "True", "same"], ["'xx'", "'xx'", "same"]]
-    assert first == [same[0], ["True", broken, "new error"], same[2]]
+    assert first == [same[0], ["True", broken, "would fail"], same[2]]
     assert second == (same if apart else first)
     assert tree(services[0].prefix) == before
     assert (tmp_path / "work" / "n").read_text() == ""
@@ -139,7 +139,9 @@ def test_different_outputs_are_shown_side_by_side_and_escaped(
     assert "<script>alert(1)</script> True" in shown.texts
     assert "cell 2 of <i>.ipynb " in shown.texts
     assert "≠ different output" in shown.texts
-    assert shown.texts[0] == "1 of 2 cells would fail; 1 would stay the same. Nothing was changed."
+    assert shown.texts[0] == (
+        "1 of 2 cells would have a different output; 1 would stay the same. Nothing was changed."
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_different_outputs_are_shown_side_by_side_and_escaped(
         ({"seconds": 0}, "above zero"),
         ({"seconds": "9"}, "above zero"),
         ({"seconds": float("nan")}, "above zero"),
-        ({"sanitize": "nowhere.cfg"}, "not a valid sanitize"),
+        ({"sanitize": "nowhere.cfg"}, "not a valid file of rules"),
         ({"sanitize": __file__}, "has no rules"),
         ({"plan": "pandas"}, "not a valid plan"),
     ],

@@ -443,8 +443,8 @@ def test_fingerprint_changes_with_any_distribution(
     ("other", "sentence"),
     [
         ((), "pea was uninstalled"),
-        ((dist("pea"), dist("bean")), "bean 1.0 was installed"),
-        ((dist("pea", "1.1"),), "pea is 1.1, not 1.0"),
+        ((dist("pea"), dist("bean")), "bean 1.0 was added"),
+        ((dist("pea", "1.1"),), "pea is now 1.1 (it was 1.0)"),
         (
             (replace(dist("pea"), installed=NOON + timedelta(microseconds=1)),),
             "pea 1.0 was reinstalled, or its metadata was edited",

@@ -122,7 +122,7 @@ def test_with_hint_keeps_type_facts_and_traceback() -> None:
     assert worded.__traceback__ is caught.value.__traceback__
     assert worded.hint == "To undo it, run `%packages undo`."
     assert worded._render_traceback_() == [
-        "TooLate: The change was committed before it could be cancelled. "
+        "TooLate: The change was complete before it could be cancelled. "
         "To undo it, run `%packages undo`."
     ]
     assert payloads.error(worded, Face.REST) == payloads.error(TooLate("t"), Face.REST)
@@ -140,13 +140,13 @@ def test_with_hint_keeps_type_facts_and_traceback() -> None:
         (
             StillNeeded(("pea",), ("bean", "pod")),
             Face.PANEL,
-            "Uninstall bean and pod as well, or keep pea.",
+            "Nothing was changed. Uninstall bean and pod as well, or keep pea.",
         ),
         (
             RollbackFailed("t", ("/a",), "/my env/{kept}"),
             Face.CLI,
-            "Fix these files. Then run `python -I -S '/my env/{kept}/recover.pyz'` "
-            "or start a new session to complete the rollback.",
+            "Fix this problem, then run `python -I -S '/my env/{kept}/recover.pyz'` "
+            "or restart the kernel.",
         ),
         (
             EnvironmentRefused(Path("/x"), "no", usable=False),

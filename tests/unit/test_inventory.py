@@ -186,7 +186,7 @@ def test_update_is_unknown_with_a_reason_if_its_project_fails(fake: FakeKit) -> 
     rows = by_name(fake)
     dead = rows.pop("seedshelf")
     assert (dead.latest_version, dead.update_available) == (None, None)
-    assert dead.error == "http://x/ is not available: it is tired."
+    assert dead.error == "The index http://x/ is not available: it is tired."
     assert dead.version == "1.4.1"
     assert None not in {info.update_available for info in rows.values()}
 
@@ -248,6 +248,7 @@ def test_failed_transaction_is_shown_as_an_error_with_its_reason(fake: FakeKit, 
     record_transaction(fake, UPGRADE, end, error="it did not import")
     row = seedshelf(fake)
     assert (row.status, row.error) == (PackageStatus.ERROR, "it did not import")
+    assert row.has_incomplete_rollback == (end == "RB_INCOMPLETE")
     checked = inventory.get_package(fake.backend, "seedshelf", check_updates=True)
     assert (checked.status, checked.error) == (PackageStatus.ERROR, "it did not import")
     assert checked.latest_version == "1.4.2"

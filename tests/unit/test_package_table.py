@@ -85,6 +85,24 @@ def test_row_omits_default_values() -> None:
     assert len(json.dumps(row(FULL))) <= 300
 
 
+@pytest.mark.parametrize(
+    ("version", "incomplete", "is_intact"),
+    [("1.0", False, True), ("1.0", True, False), ("", False, False)],
+    ids=["rolled back", "incomplete rollback", "unreadable"],
+)
+def test_row_after_a_failed_change_tells_whether_the_package_is_intact(
+    version: str, incomplete: bool, is_intact: bool
+) -> None:
+    package = PackageInfo(
+        name="pea",
+        version=version,
+        status=PackageStatus.ERROR,
+        error="no",
+        has_incomplete_rollback=incomplete,
+    )
+    assert row(package).get("failed", False) is is_intact
+
+
 def test_long_and_hostile_texts_are_truncated_and_escaped() -> None:
     hostile = PackageInfo(name="pea", version="1.0", summary="a\u202eb" * 100, error="x" * 999)
     assert row(hostile)["summary"].startswith("a\\u202eb")
@@ -95,9 +113,21 @@ def test_long_and_hostile_texts_are_truncated_and_escaped() -> None:
 @pytest.mark.parametrize(
     ("latest", "error", "shown_error"),
     [
-        (None, "http://a.invalid/ is not available: it answered 503.", "the index answered 503"),
-        (None, "pea is not on https://index.invalid/simple/", "pea is not on the index"),
-        ("2.0", "http://a.invalid/ is not available: no; as of 2 hours ago", "as of 2 hours ago"),
+        (
+            None,
+            "The index http://a.invalid/ is not available: it answered HTTP 503.",
+            "the index answered HTTP 503",
+        ),
+        (
+            None,
+            "The index https://index.invalid/simple/ has no project pea.",
+            "the index has no project pea",
+        ),
+        (
+            "2.0",
+            "The index http://a.invalid/ is not available: no; last checked 2 hours ago",
+            "last checked 2 hours ago",
+        ),
         (None, "its metadata cannot be read: METADATA", "its metadata cannot be read: METADATA"),
     ],
 )
@@ -127,6 +157,9 @@ def test_row_details_have_dates_path_and_links() -> None:
         PackageInfo(name="pea", version="1.0", origin=Origin.EDITABLE),
         PackageInfo(name="pea", version="1.0", status=PackageStatus.UPGRADING),
         PackageInfo(name="pea", version="", status=PackageStatus.ERROR, error="unreadable"),
+        PackageInfo(
+            name="pea", version="1.0", status=PackageStatus.ERROR, has_incomplete_rollback=True
+        ),
     ],
 )
 def test_unchangeable_package_offers_no_change(fixed: PackageInfo) -> None:

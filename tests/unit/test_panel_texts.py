@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from packaging.version import Version
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.widgets import list_controller, plan_view
+from pkgwidgets.widgets.history_view import HistoryView
 from pkgwidgets.widgets.labels import ALLOW_ALL
 from pkgwidgets.widgets.progress_view import ProgressView
 
@@ -71,10 +74,22 @@ def test_outcome_says_what_was_done(
 ) -> None:
     shown = ProgressView(lambda message: None)
     shown.begin("Upgrading")
-    shown.finish(transaction(*changes, undoes=undoes), is_undo=is_undo)
+    committed = replace(transaction(*changes, undoes=undoes), outcome=Outcome.COMMITTED)
+    shown.finish(committed, is_undo=is_undo)
     outcome = shown.task["outcome"]
     assert outcome["text"] == text
     assert outcome["undo"] == ("" if not changes else "Redo" if is_undo else "Undo")
+
+
+def test_history_tells_a_cancelled_change_from_a_failed_one() -> None:
+    failed = replace(transaction(PEA), error="it cannot be imported")
+    cancelled = replace(failed, error="Cancelled.", failure=json.dumps({"code": "cancelled"}))
+    shown = HistoryView(lambda message: None)
+    shown.show([failed, cancelled])
+    assert [(entry["outcome"], entry["error"]) for entry in shown.entries] == [
+        ("cancelled", ""),
+        ("rolled back", "it cannot be imported"),
+    ]
 
 
 def test_interrupted_changes_are_named_in_a_notice() -> None:
@@ -89,10 +104,14 @@ def test_interrupted_changes_are_named_in_a_notice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "label"), [("1.2, but pod → 2.0 changes too", ALLOW_ALL), ("", "")]
+    ("how", "more", "label"),
+    [
+        ("1.2, but pod → 2.0 changes too", "; with changes to other packages: ", ALLOW_ALL),
+        ("", "", ""),
+    ],
 )
 def test_note_about_a_held_back_package_offers_more_only_if_that_helps(
-    how: str, label: str
+    how: str, more: str, label: str
 ) -> None:
     held_back = HeldBack(
         id=canonicalize_name("pea"),
@@ -102,6 +121,8 @@ def test_note_about_a_held_back_package_offers_more_only_if_that_helps(
         reason="pod 1.0 needs pea<1.1",
         how_to_unblock=how,
     )
-    note = plan_view._held_back_note(held_back, is_only_request=False)
-    assert (note["text_strong"], note["text"]) == ("pea not 1.2:", "pod 1.0 needs pea<1.1.")
-    assert (note["unlock"], note["effect"]) == (label, f"This gives {how}." if how else "")
+    assert plan_view._held_back_note(held_back) == {
+        "versions": "pea 1.0, not 1.2:",
+        "text": f"pod 1.0 needs pea<1.1{more}{how}.",
+        "unlock": label,
+    }

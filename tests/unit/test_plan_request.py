@@ -32,7 +32,7 @@ def changes_of(plan: Plan) -> list[str]:
             {"upgrade": ["seedshelf"], "version": "1.4.2"},
             ["seedshelf 1.4.1 → 1.4.2"],
         ),
-        ("uninstall frostcall", {"uninstall": ["frostcall"]}, ["frostcall 1.9.3 (uninstalled)"]),
+        ("uninstall frostcall", {"uninstall": ["frostcall"]}, ["frostcall 1.9.3 (removed)"]),
         ("install seedshelf>=1.4.2", {"install": "seedshelf>=1.4.2"}, ["seedshelf 1.4.1 → 1.4.2"]),
     ],
 )
@@ -136,9 +136,18 @@ def test_invalid_plan_request_is_refused_before_any_work(
         ({"install": "pea", "version": "1"}, "A version can only be given for an upgrade; "),
         ({"undo": "last", "version": "1"}, "A version can only be given for an upgrade; "),
         ({"upgrade": "all", "version": "1"}, "'1' is not a valid version: a version can be given"),
-        ({"upgrade": ["pea"], "allow": "any"}, "'any' is not a valid allow: use one of self, "),
-        ({"install": "pea", "allow": "any"}, "'any' is not a valid allow: use one of self, "),
-        ({"uninstall": ["pea"], "allow": "all"}, "'all' is not a valid allow: only upgrade "),
+        (
+            {"upgrade": ["pea"], "allow": "any"},
+            "'any' is not a valid value of allow: use one of self, ",
+        ),
+        (
+            {"install": "pea", "allow": "any"},
+            "'any' is not a valid value of allow: use one of self, ",
+        ),
+        (
+            {"uninstall": ["pea"], "allow": "all"},
+            "'all' is not a valid value of allow: only upgrade ",
+        ),
     ],
 )
 def test_request_body_with_a_wrong_version_or_policy_is_refused(

@@ -27,6 +27,7 @@ def info(
     origin: Origin = Origin.INDEX,
     loaded: str | None = None,
     error: str | None = None,
+    incomplete: bool = False,
 ) -> PackageInfo:
     return PackageInfo(
         name="raintable",
@@ -37,6 +38,7 @@ def info(
         origin=origin,
         loaded_version=loaded,
         error=error,
+        has_incomplete_rollback=incomplete,
     )
 
 
@@ -60,12 +62,15 @@ def info(
          RowAction(action="upgrade", label="Upgrade")),
         (info(latest="2.0", compatible="2.0", status=PackageStatus.ERROR, error="it failed"),
          RowAction(action="upgrade", label="Retry")),
+        (info(latest="2.0", compatible="2.0", status=PackageStatus.ERROR, incomplete=True),
+         RowAction(note="rollback incomplete")),
     ],
     ids=[
         "not asked", "up to date", "newer than the index", "the same in another spelling",
         "an update", "one within reach", "one out of reach", "only older ones in reach",
         "reach unknown", "the index failed", "unreadable", "loaded", "another version loaded",
         "another loaded, and an update", "failed, and an update",
+        "an incomplete rollback",
     ],
 )  # fmt: skip
 def test_row_offers_at_most_one_action_or_note(row: PackageInfo, offered: RowAction) -> None:

@@ -198,7 +198,7 @@ def test_installer_that_skips_a_change_fails_verification() -> None:
 def test_plan_can_be_applied_only_once(kit: Kit) -> None:
     plan = plan_upgrade(kit.backend, "seedshelf")
     apply.apply_plan(kit.backend, plan)
-    with pytest.raises(StalePlan, match=r"seedshelf is 1\.4\.2, not 1\.4\.1"):
+    with pytest.raises(StalePlan, match=r"seedshelf is now 1\.4\.2 \(it was 1\.4\.1\)"):
         apply.apply_plan(kit.backend, plan)
 
 

@@ -26,7 +26,7 @@ KINDS = [
     newer("2.1.0", VersionStep.MAJOR, compatible_version="1.27.1", blocked_by="numba (HERE<2.1)"),
     newer("1.26.4", None),
     dict(origin=Origin.EDITABLE),
-    dict(error="the index answered 503"),
+    dict(error="the index answered HTTP 503"),
     newer("1.27.0", VersionStep.MINOR, requested=True, loaded_version="1.20.0"),
 ]
 

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TypedDict
 
 from packaging.utils import NormalizedName, canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from pkgwidgets.core.environment import DIRECT_URL, Distribution, Interpreter, Unreadable
-from pkgwidgets.core.names import is_name
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.redaction import without_credentials
-from pkgwidgets.core.text import escape_hidden
 
-from . import eggs, record
+from . import eggs, headers, leftovers
 from .search_path import with_added_folders
 
-_MAX_HEAD_BYTES = 4 << 20
-"""Longer than the headers of any METADATA file."""
-_FIELDS = frozenset(["name", "version", "summary", "requires-dist", "project-url", "home-page"])
-_MAX_SUMMARY_CHARACTERS = 512
-_MAX_LINKS = 20
-_WEB_SCHEMES = ("http://", "https://")
 _STAT_SUFFIXES = ("", "/METADATA", "/RECORD")
 """What is looked at for changes: the dist-info folder itself and these files in it."""
 _OPTIONAL_STAT_SUFFIXES = ("/INSTALLER", f"/{DIRECT_URL}")
@@ -55,7 +44,7 @@ class DistInfoReader:
             for parent, entry in _installations(folder):
                 distribution = self._read(parent, entry)
                 twins.setdefault(distribution.id, []).append(distribution)
-            in_folder = {name: _only_whole(same_name) for name, same_name in twins.items()}
+            in_folder = {name: leftovers.only_whole(same_name) for name, same_name in twins.items()}
             distributions = {**in_folder, **distributions}
         return dict(sorted(distributions.items()))
 
@@ -79,7 +68,7 @@ class DistInfoReader:
                 id=canonicalize_name(stem),
                 path=Path(folder, name),
                 reason=(reason or str(error))[:300],
-                requires=error.requires if isinstance(error, _HeadersError) else (),
+                requires=error.requires if isinstance(error, headers.HeadersError) else (),
             )
 
     def _parse_distribution(self, folder: str, name: str) -> Distribution:
@@ -89,25 +78,25 @@ class DistInfoReader:
         files = _folder_entries(path)
         if "METADATA" not in files:
             raise ValueError("METADATA is missing")
-        headers = _read_headers(f"{path}/METADATA")
+        fields = headers.read(f"{path}/METADATA")
         installer = _read_first_line(f"{path}/INSTALLER") if "INSTALLER" in files else ""
         origin, location = self._origin(folder, name, installer, files)
         return Distribution(
             path=Path(path),
             installed=_modification_time(f"{path}/RECORD" if "RECORD" in files else path),
-            requires=tuple(headers.get("requires-dist", ())),
+            requires=tuple(fields.get("requires-dist", ())),
             requested="REQUESTED" in files,
             origin=origin,
             location=location,
             installer=installer,
-            **_described(headers, "METADATA"),
+            **headers.describe(fields, "METADATA"),
         )
 
     def _parse_egg(self, folder: str, name: str) -> Distribution:
         """Read an egg-info, an egg, or what an egg-link leads to: a project in development mode."""
         path = eggs.find_metadata(f"{folder}/{name}")
         metadata, requires = eggs.read_metadata(path)
-        headers = _parse_headers(metadata)
+        fields = headers.parse(metadata)
         is_link = name.endswith(".egg-link")
         origin, location = Origin.SYSTEM, folder
         if is_link:
@@ -115,10 +104,10 @@ class DistInfoReader:
         return Distribution(
             path=Path(path),
             installed=_modification_time(f"{folder}/{name}"),
-            requires=tuple(headers.get("requires-dist", requires)),
+            requires=tuple(fields.get("requires-dist", requires)),
             origin=origin,
             location=location,
-            **_described(headers, "PKG-INFO"),
+            **headers.describe(fields, "PKG-INFO"),
         )
 
     def _origin(
@@ -222,55 +211,6 @@ def _folder_entries(folder: str) -> list[str]:
         return []
 
 
-def _only_whole(same_name: list[Distribution | Unreadable]) -> Distribution | Unreadable:
-    """Return the distribution of several in one folder, if all others are leftovers.
-
-    An interrupted uninstallation leaves a `dist-info` without a RECORD.
-    """
-    if len(same_name) == 1:
-        return same_name[0]
-    whole = [release for release in same_name if not _is_leftover(release.path)]
-    leftovers = tuple(release.path for release in same_name if release not in whole)
-    if (
-        len(whole) == 1
-        and isinstance(whole[0], Distribution)
-        and not any(_has_own_modules(path, whole[0].path) for path in leftovers)
-    ):
-        return replace(whole[0], leftovers=leftovers)
-    both = " and ".join(sorted(release.path.name for release in same_name))
-    last = same_name[-1]
-    return Unreadable(id=last.id, path=last.path, reason=f"installed twice: {both}")
-
-
-def _is_leftover(path: Path) -> bool:
-    """Return whether a path is a `dist-info` folder of which an uninstallation left only parts."""
-    return (
-        path.name.endswith(".dist-info")
-        and not path.is_symlink()
-        and path.is_dir()
-        and not (path / "RECORD").exists()
-    )
-
-
-def _has_own_modules(leftover: Path, whole: Path) -> bool:
-    """Return whether a module of the first is there that the RECORD of the second does not list."""
-    names = _read_lines(leftover / "top_level.txt")
-    owned = record.first_names(record.entries_in(whole, names))
-    return any(
-        name not in owned
-        and (leftover.with_name(name).exists() or leftover.with_name(f"{name}.py").exists())
-        for name in names
-    )
-
-
-def _read_lines(file: Path) -> list[str]:
-    try:
-        lines = file.read_text("utf-8", "replace").splitlines()
-    except OSError:
-        return []
-    return [line.strip() for line in lines if line.strip().isidentifier()]
-
-
 def _installations(folder: str) -> list[tuple[str, str]]:
     """Return the folder and the name of each installation, without pip's `~name` leftovers."""
     if folder.endswith(".egg"):
@@ -285,71 +225,6 @@ def _installations(folder: str) -> list[tuple[str, str]]:
         for name in names
         if name.endswith((".dist-info", *eggs.SUFFIXES)) and not name.startswith("~")
     )
-
-
-class _HeadersError(ValueError):
-    """Headers without a valid name or version; the requirements among them can be read."""
-
-    def __init__(self, reason: str, requires: tuple[str, ...]) -> None:
-        super().__init__(reason)
-        self.requires = requires
-
-
-class _Description(TypedDict):
-    """What the metadata of every kind of installation says."""
-
-    name: str
-    version: Version
-    summary: str
-    links: tuple[tuple[str, str], ...]
-
-
-def _described(headers: Mapping[str, list[str]], file: str) -> _Description:
-    name, text = (headers.get(field, [""])[0] for field in ("name", "version"))
-    requires = tuple(headers.get("requires-dist", ()))
-    if not is_name(name):
-        raise _HeadersError(f"{file} has no valid project name", requires)
-    try:
-        version = Version(text)
-    except InvalidVersion:
-        reason = f"its version {text[:80]!a} is invalid (PEP 440)"
-        raise _HeadersError(reason, requires) from None
-    return {
-        "name": name,
-        "version": version,
-        "summary": escape_hidden(headers.get("summary", [""])[0][:_MAX_SUMMARY_CHARACTERS]),
-        "links": _project_links(headers),
-    }
-
-
-def _read_headers(file: str) -> Mapping[str, list[str]]:
-    with open(file, "rb") as opened:  # noqa: PTH123
-        return _parse_headers(opened.read(_MAX_HEAD_BYTES))
-
-
-def _parse_headers(raw: bytes) -> Mapping[str, list[str]]:
-    """Read the headers of a METADATA file (core metadata: e-mail headers), not the description."""
-    if b"\r\n" in raw:
-        raw = raw.replace(b"\r\n", b"\n")
-    head = raw.partition(b"\n\n")[0].decode("utf-8", "replace")
-    headers: dict[str, list[str]] = {}
-    for line in head.replace("\n ", " ").replace("\n\t", " ").split("\n"):
-        field, colon, value = line.partition(":")
-        if colon and (name := field.strip().lower()) in _FIELDS:
-            headers.setdefault(name, []).append(value.strip())
-    return headers
-
-
-def _project_links(headers: Mapping[str, list[str]]) -> tuple[tuple[str, str], ...]:
-    """Return the web pages of `Project-URL: label, address` and the older `Home-page`."""
-    pairs = [line.rpartition(",") for line in headers.get("project-url", ())]
-    pairs += [("Home", ",", address) for address in headers.get("home-page", ())]
-    links = {
-        address.strip()[:_MAX_SUMMARY_CHARACTERS]: escape_hidden(label.strip()[:40])
-        for label, _, address in pairs[:_MAX_LINKS]
-        if address.strip().lower().startswith(_WEB_SCHEMES)
-    }
-    return tuple((label, address) for address, label in links.items())
 
 
 def _modification_time(path: str) -> datetime:

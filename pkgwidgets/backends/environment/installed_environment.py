@@ -50,6 +50,11 @@ class InstalledEnvironment:
     def read_only_reason(self) -> str | None:
         """Return why nothing may be changed, such as PEP 668 or no write access; None if it may."""
         interpreter = self.interpreter
+        if not interpreter.prefix.is_dir():
+            return (
+                f"{interpreter.prefix} does not exist: the environment was moved, renamed or "
+                "deleted. Start a new session in the environment's new place"
+            )
         rehearsed_prefix = os.environ.get(REHEARSAL_VARIABLE)
         real_prefix = os.path.realpath(interpreter.prefix)
         if rehearsed_prefix and os.path.realpath(rehearsed_prefix) == real_prefix:
@@ -61,7 +66,7 @@ class InstalledEnvironment:
                 "use a virtual environment"
             )
             message = marker_message(marker)
-            return f"{refusal}. The system says: {message}" if message else refusal
+            return f"{refusal}. The system says: {message.rstrip('.')}" if message else refusal
         if self._is_frozen():
             return f"{interpreter.prefix} was frozen by its owner, so nothing may be changed"
         for folder in dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()]):

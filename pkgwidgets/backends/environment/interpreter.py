@@ -38,8 +38,7 @@ def _stat_key(python: Path) -> tuple[int, ...]:
     try:
         status = python.stat()
     except (OSError, ValueError) as error:
-        reason = f"There is no Python at {str(python)!a}"
-        raise EnvironmentRefused(python, reason, usable=False) from error
+        raise EnvironmentRefused(python, _missing_reason(python), usable=False) from error
     try:  # another environment may use the same base Python
         configuration = (python.parent.parent / "pyvenv.cfg").stat()
     except OSError:
@@ -50,6 +49,21 @@ def _stat_key(python: Path) -> tuple[int, ...]:
         status.st_size,
         configuration.st_mtime_ns,
         configuration.st_ino,
+    )
+
+
+def _missing_reason(python: Path) -> str:
+    """Return why there is no Python at a path: often its base was moved or uninstalled."""
+    reason = f"There is no Python at {str(python)!a}"
+    try:
+        target = python.resolve() if python.is_symlink() else None
+    except (OSError, RuntimeError):  # a loop of links
+        return f"{reason}: its links lead to themselves"
+    if target is None:
+        return reason
+    return (
+        f"{reason}: it is a link to {str(target)!a}, which does not exist. "
+        "Install that Python again, or create the environment again"
     )
 
 
@@ -85,4 +99,5 @@ def _parse_facts(python: Path, facts: Mapping[str, Any]) -> Interpreter:
         tags=tuple(facts["tags"]),
         externally_managed=facts["externally_managed"],
         stdlib=Path(facts["stdlib"]),
+        stage_moves=facts["stage_moves"],
     )

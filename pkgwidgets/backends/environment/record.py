@@ -20,7 +20,7 @@ _NO_API_FOLDERS = {
 """Top-level folders that some wheels contain by mistake; importing them proves nothing."""
 _NO_API_MODULES = {"__main__", "conf", "conftest", "setup"}
 """Modules in folders without `__init__.py` whose import has side effects."""
-_CODE_SUFFIXES = (".py", ".so", ".pyd", ".pyc")
+CODE_SUFFIXES = (".py", ".so", ".pyd", ".pyc")
 _MAX_MODULE_DEPTH = 3
 """The most names in a dotted module that is looked for in a namespace package (PEP 420)."""
 INSTALLER_FILES = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
@@ -131,7 +131,7 @@ def module_names(rows: Collection[Entry]) -> set[str]:
         folder, _, name = entry.path.rpartition("/")
         if _is_init(entry.path):
             parts = folder.split("/")
-        elif name.endswith(_CODE_SUFFIXES[:3]):
+        elif name.endswith(CODE_SUFFIXES[:3]):
             parts = [*filter(None, folder.split("/")), name.partition(".")[0]]
         else:
             continue
@@ -274,7 +274,7 @@ def _decode_digest(algorithm: str, text: str) -> tuple[str, str] | None:
 
 def _is_init(path: str) -> bool:
     folder, _, name = path.rpartition("/")
-    return bool(folder) and name.startswith("__init__.") and name.endswith(_CODE_SUFFIXES)
+    return bool(folder) and name.startswith("__init__.") and name.endswith(CODE_SUFFIXES)
 
 
 def _is_api_name(module: str) -> bool:

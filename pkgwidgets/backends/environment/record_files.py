@@ -17,7 +17,7 @@ from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.interfaces import Environment
 from pkgwidgets.core.plans import Plan
 
-from . import edited_files, file_effects, record, record_paths
+from . import edited_files, file_effects, leftovers, provided_modules, record, record_paths
 from .installed_environment import DATA_FOLDER, InstalledEnvironment
 from .shared_files import Claim, SharedFiles
 
@@ -53,7 +53,7 @@ class RecordFiles:
             if change.before is not None:
                 release = self._readable_distribution(change.id, installed)
                 old |= self._live_paths(release.path, None)
-                old.update(*map(_leftover_paths, release.leftovers))
+                old.update(*map(leftovers.paths_in, release.leftovers))
             if change.after is not None and stage is not None:
                 claims += self._staged_claims(change.id, staged, stage)
         new = {Path(claim.path): claim.owner for claim in claims}
@@ -171,6 +171,15 @@ class RecordFiles:
         return {
             name: tuple(sorted(record.module_names(rows))) for name, (_, rows) in entries.items()
         }
+
+    def provided(
+        self,
+        modules: Collection[str],
+        ids: Collection[NormalizedName],
+        stage: Path | None = None,
+    ) -> frozenset[str]:
+        """Return those of `modules` that are in distributions, or whose regular package is."""
+        return provided_modules.provided(modules, self._entries_of(ids, stage).values())
 
     def sizes(self, ids: Collection[NormalizedName]) -> Mapping[NormalizedName, int]:
         """Return the sizes in bytes, by RECORD; distributions without sizes are left out."""
@@ -321,18 +330,6 @@ class RecordFiles:
 
     def _refusal(self, reason: str) -> EnvironmentRefused:
         return EnvironmentRefused(self._environment.interpreter.python, reason)
-
-
-def _leftover_paths(folder: Path) -> list[Path]:
-    """Return the files in a leftover; of an empty folder, one that it lacks.
-
-    A save point keeps the folders of the paths that it is given.
-    """
-    paths = []
-    for parent, folders, files in os.walk(folder):
-        links = [name for name in folders if os.path.islink(f"{parent}/{name}")]  # noqa: PTH114
-        paths += [Path(parent, name) for name in (*links, *files) or ("RECORD",)]
-    return paths
 
 
 def _file_problem(path: Path, entries: Collection[record.Entry], twin: Path | None) -> str | None:

@@ -113,7 +113,7 @@ class Client:
         except RequestFailed as error:  # a retry would fail in the same way
             return inf, str(error)
         if answer.status in _RETRIED_STATUSES:
-            return _retry_after(answer), f"it answered {answer.status}"
+            return _retry_after(answer), f"it answered HTTP {answer.status}"
         return 0.0, answer
 
     def _follow_redirects(self, path: str, headers: Mapping[str, str], until: float) -> Response:

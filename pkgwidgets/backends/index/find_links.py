@@ -101,7 +101,7 @@ class FindLinks:
             "", {}, until=min(monotonic() + self._limits.answer_seconds, self._until())
         )
         if response.status != 200:
-            raise RequestFailed(f"it answered {response.status}")
+            raise RequestFailed(f"it answered HTTP {response.status}")
         media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         return media_type, response.body
 

@@ -201,7 +201,7 @@ def _add_linked(answer: ProjectResult, releases: Sequence[Release]) -> ProjectRe
     if isinstance(answer, ProjectNotFound):
         return ReleaseList(tuple(releases))
     if isinstance(answer, PkgwidgetsError):
-        return ReleaseList(tuple(releases), answer.sentence().rstrip("."))
+        return ReleaseList(tuple(releases), answer.clause())
     return ReleaseList(_merge_releases(answer, releases), _stale_reason(answer))
 
 
@@ -234,7 +234,7 @@ def _mark_incomplete(answer: ProjectResult, problem: PkgwidgetsError) -> Project
         return answer
     return ReleaseList(
         tuple(answer),
-        _join_reasons((_stale_reason(answer), problem.sentence().rstrip("."))),
+        _join_reasons((_stale_reason(answer), problem.clause())),
         _hidden_reason(answer),
     )
 

@@ -18,7 +18,7 @@ from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNot
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery, SkipVersion, StopAt
 from pkgwidgets.core.interfaces import ProjectAnswered, ProjectResult, Report, no_report
-from pkgwidgets.core.releases import Release, ReleaseList
+from pkgwidgets.core.releases import LAST_CHECKED, Release, ReleaseList
 from pkgwidgets.core.text import format_age
 
 from . import project_page, release_parser
@@ -173,7 +173,7 @@ class SimpleIndex:
         if response.status in (404, 410):
             return ProjectNotFound(name, self.url)
         if response.status != 200:
-            return self._fall_back(entry, f"it answered {response.status}")
+            return self._fall_back(entry, f"it answered HTTP {response.status}")
         try:
             return _read_page(name, response, query)
         except Exception as error:  # one bad page must not stop the others
@@ -188,7 +188,7 @@ class SimpleIndex:
             return error
         age = format_age(datetime.fromtimestamp(entry.asked, UTC))
         return ReleaseList(
-            entry.releases, stale_reason=f"{error.sentence()[:-1]}; last checked {age}"
+            entry.releases, stale_reason=f"{error.sentence()[:-1]}; {LAST_CHECKED} {age}"
         )
 
 

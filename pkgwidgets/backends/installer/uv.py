@@ -37,7 +37,7 @@ from pkgwidgets.core.limits import NO_LIMITS, DeclaredMetadata, Limits
 from pkgwidgets.core.plans import ChangeKind, Plan
 from pkgwidgets.core.redaction import redact
 
-from . import uv_failures
+from . import stage_layout, uv_failures
 from .limits_file import config_text
 
 _SCHEMA = "preview"
@@ -140,7 +140,8 @@ class UvInstaller:
         """Download and unpack the plan's wheels under `folder`, laid out like the prefix.
 
         uv's `--prefix`, unlike `--target`, gives the staged RECORD files their final paths,
-        scripts and data files included. Raises `InstallFailed`.
+        scripts and data files included; `stage_layout` moves them if this Python's layout is not
+        that of virtual environments. Raises `InstallFailed`.
         """
         if not plan.pins:
             return
@@ -153,6 +154,7 @@ class UvInstaller:
         report(Event(stage=Stage.FETCHING, log=self._full_output(completed)))
         if completed.returncode != 0:
             raise self._install_error(completed)
+        stage_layout.arrange(folder, self._interpreter.stage_moves)
 
     def install(self, plan: Plan, report: Report) -> None:
         """Apply the plan to the environment, without the network; raise `InstallFailed`.

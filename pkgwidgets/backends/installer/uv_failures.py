@@ -55,7 +55,7 @@ def _find_denied_project(output: str, shown: Callable[[str], str]) -> IndexUnava
     denied, project = _DENIED.search(output), _NOT_FOUND.search(" ".join(output.split()))
     if denied is None or project is None:
         return None
-    reason = f"it answered {denied[2]}"
+    reason = f"it answered HTTP {denied[2]}"
     return IndexUnavailable(shown(denied[1]), reason, canonicalize_name(project[1]))
 
 

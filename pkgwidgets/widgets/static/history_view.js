@@ -6,8 +6,8 @@ import { button, focusedIn, h, setText } from "./dom.js";
 import { agoNode, agoText, countNoun, durationText } from "./formats.js";
 import { LABELS } from "./labels.js";
 
-const ENTRY_MARKS = { committed: "✓", "rolled back": "↶", broken: "✕", started: "…" };
-const OUTCOME_WORDS = { committed: "done", started: "in progress", broken: "incomplete" };
+const OUTCOME_MARKS = { done: "✓", "rolled back": "↶", cancelled: "↶", "rollback incomplete": "✕", "in progress": "…" };
+const OUTCOME_KINDS = { done: "ok", "rolled back": "bad", "rollback incomplete": "bad" };
 const MAX_NAMED_CHANGES = 6; // per transaction; the others are counted
 
 function changesText(changes) {
@@ -19,9 +19,9 @@ function changesText(changes) {
 const refreshAge = (node) => setText(node, agoText(Date.parse(node.dateTime) / 1_000));
 
 function outcomeCell({ outcome, undone, direction }) {
-  const kind = { committed: "ok", broken: "bad", "rolled back": "bad" }[outcome] ?? "dim";
-  const label = (undone && "undone") || (outcome === "committed" && direction) || OUTCOME_WORDS[outcome] || outcome;
-  const mark = h("span", { className: "pkgw-mark", ariaHidden: "true" }, ENTRY_MARKS[outcome] ?? "");
+  const kind = OUTCOME_KINDS[outcome] ?? "dim";
+  const label = (undone && "undone") || (outcome === "done" && direction) || outcome;
+  const mark = h("span", { className: "pkgw-mark", ariaHidden: "true" }, OUTCOME_MARKS[outcome] ?? "");
   return h("td", { className: `pkgw-${undone ? "dim" : kind} pkgw-how` }, mark, label);
 }
 

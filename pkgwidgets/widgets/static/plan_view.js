@@ -32,9 +32,9 @@ function changesTable(changes) {
       h("tbody", null, ...changes.map(changeRow))));
 }
 
-function heldBackNote({ text_strong: lead, text, unlock, effect }, onUnlock) {
+function heldBackNote({ versions, text, unlock }, onUnlock) {
   const unlockButton = unlock && button(unlock, { className: "pkgw-quiet", onclick: onUnlock });
-  return h("p", { className: "pkgw-note" }, lead && strong(lead), lead && " ", text, unlockButton && " ", unlockButton, effect && ` ${effect}`);
+  return h("p", { className: "pkgw-note" }, strong(versions), " ", text, unlockButton && " ", unlockButton);
 }
 
 // The equivalent commands for a terminal, folded away.

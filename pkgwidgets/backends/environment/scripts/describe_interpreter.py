@@ -15,6 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+_STAGE = "/stage"
+"""Stands for the folder of a stage."""
+
 
 def interpreter_facts() -> dict[str, Any]:
     """Return versions, folders, markers and tags, as JSON values."""
@@ -37,7 +40,35 @@ def interpreter_facts() -> dict[str, Any]:
         "tags": [str(tag) for tag in sys_tags()],
         "externally_managed": marker_text,
         "stdlib": sysconfig.get_path("stdlib"),
+        "stage_moves": stage_moves(scheme),
     }
+
+
+def stage_moves(scheme):
+    # type: (dict[str, str]) -> dict[str, str]
+    """Return the folders that `uv pip install --prefix` lays out otherwise than this environment.
+
+    Paths are relative, "" is the prefix itself. In `--prefix`, uv uses the layout of virtual
+    environments. Other Pythons have another one: Debian's is `local/lib/python3.11/dist-packages`.
+    """
+    if sys.prefix != sys.base_prefix:
+        return {}
+    layout = "venv" if "venv" in sysconfig.get_scheme_names() else "posix_prefix"
+    staged = sysconfig.get_paths(layout, vars={"base": _STAGE, "platbase": _STAGE})
+    staged["include"] = _STAGE + "/include/site/python{}.{}".format(*sys.version_info[:2])
+    moves = {}
+    for name in ("purelib", "platlib", "scripts", "include", "data"):
+        there, here = relative_to(staged[name], _STAGE), relative_to(scheme[name], sys.prefix)
+        if here != there and here.partition(os.sep)[0] != os.pardir:
+            moves[there] = here
+    return moves
+
+
+def relative_to(folder, root):
+    # type: (str, str) -> str
+    """Return a folder relative to another one, "" for that one itself."""
+    relative = os.path.relpath(folder, root)
+    return "" if relative == os.curdir else relative
 
 
 def search_folders(own):

@@ -61,23 +61,22 @@ function cell(key, ...children) {
 }
 
 /** @param {Row} row */
-function latestCell({ latest, bump, error, origin }) {
+function latestCell({ latest, bump, error, failed, origin }) {
   if (latest) return cell("latest", clip(latest), bump && h("span", { className: `pkgw-badge pkgw-${bump}` }, bump));
-  return cell("latest", error ? warn("unknown") : origin !== "index" && dim(origin));
+  return cell("latest", error && !failed ? warn("unknown") : origin !== "index" && dim(origin));
 }
 
 /**
  * @param {Row} row
  * @param {boolean} readOnly
  */
-function actionCell({ name, action, label, note, error, status }, readOnly) {
+function actionCell({ name, action, label, note, error, failed, status }, readOnly) {
   const [verb, ...rest] = label.split(" ");
   const spoken = action === "explain" ? `${label} ${name}` : [verb, name, ...rest].join(" "); // "Upgrade pandas to 2.3.3"
   const isOffered = action && !(readOnly && action !== "retry");
-  const isUpgradeFailure = status === "error" && action === "upgrade";
   const noteText = note || (status.endsWith("ing") ? `${status}…` : "");
   const actionNode = isOffered ? part(label, { className: `pkgw-${action}`, name: action, ariaLabel: spoken, title: spoken }) : noteText && clip(noteText, "pkgw-dim");
-  const problem = error && isUpgradeFailure ? clip(FAILED_TEXT, "pkgw-warn", error) : warn(error);
+  const problem = error && failed ? clip(FAILED_TEXT, "pkgw-warn", error) : warn(error);
   return cell("action", problem, error && actionNode && !actionNode.matches(BOXED_BUTTON) && dim("·"), actionNode);
 }
 

@@ -15,6 +15,7 @@ import { countNoun } from "../formats.js";
  * @property {string} blocked_by
  * @property {number} released seconds since 1970, or 0
  * @property {string} status
+ * @property {boolean} failed whether the last change was rolled back after a failure: the package is intact
  * @property {boolean} requested
  * @property {string} loaded
  * @property {string} origin
@@ -57,7 +58,7 @@ export const CHIPS = [
   { title: "Loaded here", test: (row) => Boolean(row.loaded) },
   { title: "Requested", test: (row) => row.requested },
   { title: "Blocked", test: (row) => Boolean(row.blocked_by), asked: true },
-  { title: "Problems", test: (row) => Boolean(row.error) || row.status === "error", rare: true },
+  { title: "Problems", test: (row) => !row.failed && (Boolean(row.error) || row.status === "error"), rare: true },
 ];
 
 /**
@@ -66,7 +67,7 @@ export const CHIPS = [
  * @type {RowText}
  */
 const PLAIN = {
-  version: "", latest: "", bump: "", blocked_by: "", released: 0, status: "installed", requested: false,
+  version: "", latest: "", bump: "", blocked_by: "", released: 0, status: "installed", failed: false, requested: false,
   loaded: "", origin: "index", summary: "", error: "", action: "", label: "", note: "",
 };
 
@@ -114,7 +115,7 @@ export const matches = (row, text, tests) => row.words.includes(text) && tests.e
 
 // Whether the latest version of a row is not known for sure; a failed upgrade is another error.
 /** @param {Row} row */
-const isUnknown = ({ latest, error, status, origin }) => origin === "index" && (!latest || (Boolean(error) && status !== "error"));
+const isUnknown = ({ latest, error, failed, origin }) => origin === "index" && (!latest || (Boolean(error) && !failed));
 
 /**
  * Returns a sentence about why no row is shown.

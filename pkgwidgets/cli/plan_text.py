@@ -1,0 +1,84 @@
+"""A plan as text: its changes, what it holds back, and the commands that apply and undo it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from pkgwidgets.commands.grammar import Request
+from pkgwidgets.core.history import find_transaction, is_undo
+from pkgwidgets.core.plans import HeldBack, Plan
+from pkgwidgets.core.redaction import redact
+from pkgwidgets.core.text import format_size, format_time, shorten_names
+from pkgwidgets.core.transactions import Transaction
+
+from . import tables
+from .console import Part
+
+_RESTART_ADVICE = (
+    "Running kernels keep the previous versions of what they have loaded until they are restarted."
+)
+
+
+def plan_parts(plan: Plan, history: Sequence[Transaction]) -> Iterator[Part]:
+    """Yield the parts of a plan's text: changes, held-back versions, warnings, download size."""
+    undone = find_transaction(history, plan.undoes or "")
+    if undone is not None:
+        yield f"Undoes the change of {format_time(undone.started)} ({undone.id})."
+    yield tables.plan(plan) if plan else "There is nothing to change."
+    changed = {change.id for change in plan.changes}
+    for held_back in plan.held_back:
+        yield held_back_text(held_back, is_changed=held_back.id in changed)
+    for warning in plan.warnings:
+        yield f"{warning}."
+    if plan.from_save_point:
+        yield "The old files come from the save point. Nothing is downloaded."
+    elif plan.pins:
+        yield f"Download: {format_size(plan.download_size) or 'size unknown'}."
+
+
+def held_back_text(held_back: HeldBack, *, is_changed: bool) -> str:
+    """Return what a plan does with a package that it holds back, why, and what would help."""
+    verb = "goes to" if is_changed else "is held back at"
+    missed = f", not {held_back.latest}" if held_back.latest is not None else ""
+    text = f"{held_back.name} {verb} {held_back.kept_version}{missed}: {held_back.reason}."
+    unblock = held_back.how_to_unblock
+    return f"{text} With --allow all: {unblock}." if unblock else text
+
+
+def apply_command(request: Request) -> str:
+    """Return the command that applies the plan of a request."""
+    words = ["pkgwidgets", request.action, *_global_options(request)]
+    if request.action == "upgrade" and not request.names:
+        words.append("--all")
+    if request.version is not None:
+        words += ["--version", request.version]
+    if request.allow != "dependencies":
+        words += ["--allow", request.allow]
+    return shlex.join([*words, *request.names])
+
+
+def done_parts(
+    transaction: Transaction, history: Sequence[Transaction], request: Request
+) -> Iterator[Part]:
+    """Yield what changed, the command that undoes it, and what running kernels still use."""
+    yield f"Done. {', '.join(map(str, transaction.changes))}."
+    command = shlex.join(["pkgwidgets", "undo", *_global_options(request), transaction.id])
+    yield f"To {_undo_text(transaction, history)}: `{command}`."
+    if any(change.before is not None for change in transaction.changes):
+        yield _RESTART_ADVICE
+
+
+def _undo_text(transaction: Transaction, history: Sequence[Transaction]) -> str:
+    """Return what an undo of a transaction does; that of an undo goes back to its versions."""
+    replaced = [f"{c.name} {c.before}" for c in transaction.changes if c.before is not None]
+    if replaced and is_undo(transaction, history):
+        return f"go back to {shorten_names(replaced)}"
+    return "undo this change"
+
+
+def _global_options(request: Request) -> list[str]:
+    python = ["--python", request.python] if request.python is not None else []
+    url = request.index_url or ""
+    index = ["--index-url", url] if url and redact(url) == url else []  # no credentials in a text
+    return [*python, *index]
