@@ -47,7 +47,8 @@ class Outcome:
         if self.plan is not None or self._is_odd_request:
             return False
         is_exact = self.world.version is not None or self.world.requirement is not None
-        return self.uv_changes is not None or not is_exact
+        is_index_failure = self.error.startswith("IndexUnavailable")
+        return self.uv_changes is not None or not (is_exact or is_index_failure)
 
     @property
     def _is_odd_request(self) -> bool:
@@ -130,7 +131,7 @@ class Outcome:
             yield f"{release} is against the constraint {limit}"
 
     def _has_final(self, name: str) -> bool:
-        """Tell whether a final release would do too; uv takes a pre-release only if none does."""
+        """Tell whether a final release would do; uv takes a pre-release only if none does."""
         world = self.world
         others = [wheel for wheel in self._after() if wheel.name != name]
         requirements = requirements_on(name, world.requires(others))

@@ -226,7 +226,13 @@ def _dependencies(
     is_met = dependency_graph.satisfies(requirement, snapshot.versions.get(name))
     if is_met and not requirement.extras:
         return dependency_graph.dependencies([name], snapshot.active_requirements)
-    return resolutions.dependencies(snapshot, text, snapshot.kept_limits([name]))
+    try:
+        return resolutions.dependencies(snapshot, text, snapshot.kept_limits([name]))
+    except PlanImpossible:
+        if not is_met:
+            raise
+        # The index has no suitable release any more, but the installed one may do.
+        return dependency_graph.dependencies([name], snapshot.active_requirements)
 
 
 def plan_uninstall(backend: Backend, names: str | Iterable[str]) -> Plan:

@@ -90,7 +90,7 @@ class UpgradeResolver:
 
         Raises the error if the environment cannot be resolved even without upgrades.
         """
-        if len(self.targets) == 1:
+        if self.version is not None:
             raise error
         self._resolutions.replace_all_metadata()
         resolution: Resolution = {}
@@ -192,9 +192,12 @@ class UpgradeResolver:
         return tuple(entries)
 
     def first_failure(self, changes: Sequence[Change]) -> PkgwidgetsError | None:
-        """Return why nothing changes if the index or installer failed for every target."""
+        """Return why nothing changes if the index or installer failed for every target.
+
+        Without a version, what cannot be resolved is no failure: it is held back.
+        """
         failures = [self._failure(name) for name in self.targets]
-        if changes or any(failure is None for failure in failures):
+        if changes or any(f is None or isinstance(f, PlanImpossible) for f in failures):
             return None
         return next(iter(failures), None)
 
@@ -237,7 +240,7 @@ class UpgradeResolver:
         names = self._candidates if upgrade is None else upgrade
         return self._resolutions.resolve(
             self.snapshot,
-            configured=self._limits,
+            configured=self._limits_for(names),
             instead=instead,
             keep=(*self.snapshot.pins(movable, free=free), *self._excluded, *self._floors),
             prefer=self.snapshot.preferred(movable, free=free),
@@ -254,11 +257,10 @@ class UpgradeResolver:
         """What the targets require, again: an override replaces requirements, but not these."""
         return tuple(map(self._requirement, self.snapshot.limits.replaced(self.targets)))
 
-    @cached_property
-    def _limits(self) -> Limits:
-        """The limits; targets may leave a forbidden version only for a newer one."""
+    def _limits_for(self, upgraded: Collection[NormalizedName]) -> Limits:
+        """Return the limits; only these leave a forbidden version, and only for a newer one."""
         return self.snapshot.kept_limits(
-            [name for name in self.targets if self.version is not None or self._may_rise(name)]
+            [name for name in upgraded if self.version is not None or self._may_rise(name)]
         )
 
     def _may_rise(self, name: NormalizedName) -> bool:
@@ -308,7 +310,7 @@ class UpgradeResolver:
         """
         try:
             return self._resolutions.dependencies(
-                self.snapshot, self._requirement(name), self._limits
+                self.snapshot, self._requirement(name), self._limits_for(self._candidates)
             )
         except _UNRESOLVED:
             if self.version is not None:

