@@ -1,7 +1,7 @@
 """Pages as public index servers send them: each is read, with or without files.
 
-The texts follow answers of pypiserver 2.4, devpi-server 6.20, proxpi 1.3, simpleindex 0.6,
-bandersnatch 6.8 and http.server of Python 3.11, and the folder listing of nginx.
+They follow answers of pypiserver 2.4, devpi-server 6.20, proxpi 1.3, simpleindex 0.6,
+bandersnatch 6.8, http.server of Python 3.11, and nginx.
 """
 
 from __future__ import annotations
