@@ -197,7 +197,7 @@ def test_many_unreadable_pages_hold_back_their_projects_only(world: World) -> No
     assert changes_of(plan) == [FERN]
     assert set(reasons(plan)) == set(names)
     for name, reason in reasons(plan).items():
-        assert reason.startswith(f"The page of {name} on {world.server.url} cannot be used: ")
+        assert reason.startswith(f"the page of {name} on {world.server.url} cannot be used: ")
 
 
 def test_more_unreachable_pages_than_attempts_hold_back_their_projects_only(world: World) -> None:
@@ -242,7 +242,7 @@ def test_release_whose_file_is_missing_is_passed_over(world: World) -> None:
     assert changes_of(plan) == ["moss 1.0 → 1.5"]
     (held_back,) = plan.held_back
     assert str(held_back).startswith(
-        "moss 1.5, not 2.0: The file moss-2.0-py3-none-any.whl of moss on "
+        "moss 1.5, not 2.0: the file moss-2.0-py3-none-any.whl of moss on "
         f"{world.server.url} cannot be used: HTTP status client error (404 Not Found)"
     )
     assert changes_of(plan_upgrade(backend)) == [FERN, "moss 1.0 → 1.5"]
