@@ -168,7 +168,19 @@ def _notes(snapshot: EnvironmentSnapshot, changes: Sequence[Change]) -> Iterator
     if replaced and unreadable:
         names = shorten_names(unreadable)
         yield f"What {names} requires is unknown: the metadata cannot be read"
+    yield from map(_prerelease_note, filter(_enters_prerelease, changes))
     yield from _edited_file_notes(snapshot, replaced)
+
+
+def _enters_prerelease(change: Change) -> bool:
+    """Return whether a pre-release comes after a final release, or after none."""
+    was_prerelease = change.before is not None and change.before.is_prerelease
+    return change.after is not None and change.after.is_prerelease and not was_prerelease
+
+
+def _prerelease_note(change: Change) -> str:
+    """Name a pre-release: uv takes one if no final release meets the requirements."""
+    return f"{change.name} {change.after} is a pre-release"
 
 
 def _edited_file_notes(

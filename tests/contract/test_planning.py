@@ -268,3 +268,9 @@ def test_undo_that_would_break_a_later_package_is_refused(kit: Kit) -> None:
     with pytest.raises(PkgwidgetsError):
         applied(kit, plan_undo(kit.backend, older.id))
     assert unmet(kit) == frozenset()
+
+
+def test_plan_that_enters_a_prerelease_says_so(kit: Kit) -> None:
+    plan = plan_upgrade(kit.backend, "moonsower", version="6.0.0rc1")
+    assert "moonsower 6.0.0rc1 is a pre-release" in plan.warnings
+    assert not [text for text in plan_upgrade(kit.backend).warnings if "pre-release" in text]
