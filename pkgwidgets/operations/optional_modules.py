@@ -26,7 +26,7 @@ def find_optional_modules(
 
     No distribution provides the missing module, before or after the plan, and their own
     distribution does not require it. All other modules of their distribution import. The module
-    that has the name of its distribution is never optional.
+    that has the name of its distribution is never optional, nor what it contains.
     """
     missing = {
         module: match[1] for module, error in errors.items() if (match := _MISSING.match(error))
@@ -56,7 +56,7 @@ def find_optional_modules(
 def _is_new_or_private(module: str, owner: NormalizedName, installed: Collection[str]) -> bool:
     if any(part.startswith("_") for part in module.split(".")):
         return True
-    return module not in installed and canonicalize_name(module) != owner
+    return module not in installed and canonicalize_name(module.partition(".")[0]) != owner
 
 
 def _provided(

@@ -247,12 +247,12 @@ def test_uv_reads_the_same_sources_from_its_process_environment(
 def test_uv_toml_cannot_redirect_an_upgrade(
     garden: Demo, home: Path, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the file in the working folder, only the index is used."""
+    """Of the file in the working folder, only the index and the limits are used."""
     elsewhere = home / "elsewhere"
     write(
         "project/uv.toml",
-        f'index-url = "{garden.index_url}"\nreinstall = true\nno-binary = true\n[pip]\n'
-        f'target = "{elsewhere}"\nrequire-hashes = true\nresolution = "lowest"\n'
+        f'index-url = "{garden.index_url}"\nreinstall = true\n[pip]\n'
+        f'target = "{elsewhere}"\nrequire-hashes = true\n'
         'prerelease = "allow"\nno-deps = true',
     )
     service = PackageService(garden.python)

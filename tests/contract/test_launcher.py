@@ -214,7 +214,7 @@ def test_unknown_transaction_cannot_be_followed_or_cancelled(worker_kit: WorkerK
 def test_stale_plan_starts_no_transaction(worker_kit: WorkerKit) -> None:
     plan = plan_upgrade(worker_kit.backend, "seedshelf")
     transactions.apply_and_follow(worker_kit.backend, plan)
-    with pytest.raises(StalePlan, match=r"seedshelf is 1\.4\.2, not 1\.4\.1") as caught:
+    with pytest.raises(StalePlan, match=r"seedshelf is now 1\.4\.2 \(it was 1\.4\.1\)") as caught:
         transactions.apply_and_follow(worker_kit.backend, plan)
     assert isinstance(caught.value.differences, tuple)
     assert len(worker_kit.backend.journal.transactions()) == 1

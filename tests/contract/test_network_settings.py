@@ -189,7 +189,7 @@ def tls(garden: Demo) -> Iterator[Guard]:
 def test_untrusted_certificate_is_refused(garden: Demo, tls: Guard) -> None:
     ours, uvs = both(garden, IndexSources(indexes=(tls.url,)))
     assert ours.endswith("its certificate is not trusted.")
-    assert uvs == "resolution-failed"
+    assert uvs == "index-unavailable"
 
 
 def test_certificate_bundle_applies_to_the_check_and_to_uv(garden: Demo, tls: Guard) -> None:
@@ -221,7 +221,7 @@ def test_insecure_host_does_not_cover_another_host_or_port(
         garden, IndexSources(indexes=(tls.url,), access=NetworkSettings(insecure_hosts=(other,)))
     )
     assert ours.endswith("its certificate is not trusted.")
-    assert uvs == "resolution-failed"
+    assert uvs == "index-unavailable"
 
 
 def test_insecure_host_does_not_cover_a_redirect_to_another_host(garden: Demo, tls: Guard) -> None:
@@ -230,7 +230,7 @@ def test_insecure_host_does_not_cover_a_redirect_to_another_host(garden: Demo, t
         tls.reply = lambda path: (302, {"Location": place + path}, b"")
         access = NetworkSettings(insecure_hosts=(tls.netloc,))
         sources = IndexSources(indexes=(tls.url,), access=access)
-        assert version_seen(sources)[0].endswith("its certificate is not trusted.")
+        assert version_seen(sources)[0].endswith("(its certificate is not trusted).")
         assert other.requests == []
 
 
@@ -240,7 +240,7 @@ def test_client_certificate_is_presented(garden: Demo) -> None:
         without = IndexSources(indexes=(guard.url,), access=replace(access, client_certificate=""))
         ours, uvs = both(garden, without)
         assert "is not available" in ours
-        assert uvs == "resolution-failed"
+        assert uvs == "index-unavailable"
         assert guard.requests == []
         assert both(garden, IndexSources(indexes=(guard.url,), access=access)) == BOTH_SEE_IT
 

@@ -226,12 +226,25 @@ def test_missing_project_is_reported_after_404_or_410(
     assert server.requests == ["/simple/pea/"]
 
 
-@pytest.mark.parametrize("status", [201, 204, 304, 400, 401, 403, 408, 429, 500, 503])
+@pytest.mark.parametrize("status", [201, 204, 304, 400, 408, 429, 500, 503])
 def test_unexpected_status_is_reported(server: FakeServer, index: SimpleIndex, status: int) -> None:
     server.status = status
     error = failure(index)
     assert isinstance(error, IndexUnavailable)
     assert error.reason == f"it answered HTTP {status}"
+
+
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [(401, "user name or password missing or wrong"), (403, "access denied")],
+)
+def test_refused_access_is_explained(
+    server: FakeServer, index: SimpleIndex, status: int, meaning: str
+) -> None:
+    server.status = status
+    error = failure(index)
+    assert isinstance(error, IndexUnavailable)
+    assert error.reason == f"it answered HTTP {status} ({meaning})"
 
 
 @pytest.mark.parametrize(

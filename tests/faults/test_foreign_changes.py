@@ -125,8 +125,8 @@ class Foreign:
 
 MESSAGES = {
     "install": r"new 1\.0 was added",
-    "upgrade": r"seedshelf is 1\.4\.2, not 1\.4\.1",
-    "downgrade": r"seedshelf is 1\.0, not 1\.4\.1",
+    "upgrade": r"seedshelf is now 1\.4\.2 \(it was 1\.4\.1\)",
+    "downgrade": r"seedshelf is now 1\.0 \(it was 1\.4\.1\)",
     "uninstall": r"seedshelf was uninstalled",
     "uninstall_a_dependency": r"sundrift was uninstalled",
     "reinstall": r"seedshelf 1\.4\.1 was reinstalled, or its metadata was edited",

@@ -19,7 +19,6 @@ from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.connect import connect, recovery_archive
 from pkgwidgets.core.errors import (
     EnvironmentBusy,
-    EnvironmentRefused,
     PkgwidgetsError,
     StalePlan,
     TransactionError,
@@ -224,7 +223,7 @@ def test_no_plan_is_made_before_an_interrupted_change_is_recovered(backend: Back
     ]
 
 
-def test_file_owned_by_two_distributions_is_not_uninstalled(
+def test_file_owned_by_two_distributions_is_kept(
     backend: Backend, garden: Demo, tree: Oracle
 ) -> None:
     twins = [
@@ -234,8 +233,11 @@ def test_file_owned_by_two_distributions_is_not_uninstalled(
     apply.apply_plan(backend, plan_install(backend, "pea"))
     apply.apply_plan(backend, plan_install(backend, "pod"))
     before = tree(backend.environment.interpreter.prefix)
-    with pytest.raises(EnvironmentRefused, match=r"pea has the same file 'both\.py'"):
-        apply.apply_plan(backend, plan_uninstall(backend, "pod"))
+    apply.apply_plan(backend, plan_uninstall(backend, "pod"))
+    site_packages = backend.environment.interpreter.scheme["purelib"]
+    assert (site_packages / "both.py").read_text() == "x = 1"
+    assert not (site_packages / "pod-1.dist-info").exists()
+    apply.apply_plan(backend, plan_undo(backend))
     assert tree(backend.environment.interpreter.prefix) == before
 
 

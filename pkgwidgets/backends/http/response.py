@@ -18,14 +18,6 @@ _CHUNK_BYTES = 1 << 17
 _REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
 
-_STATUS_MEANINGS = {401: " (user name or password missing or wrong)", 403: " (access denied)"}
-
-
-def status_reason(status: int) -> str:
-    """Return what a status that is no success means for the user, as a clause."""
-    return f"it answered HTTP {status}{_STATUS_MEANINGS.get(status, '')}"
-
-
 class RequestFailed(Exception):
     """The request has no usable answer; the text says why and holds no URL."""
 

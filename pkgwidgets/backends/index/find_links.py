@@ -22,7 +22,8 @@ from packaging.version import Version
 from pkgwidgets.backends.http.client import Client
 from pkgwidgets.backends.http.http_limits import HttpLimits
 from pkgwidgets.backends.http.network_settings import NetworkSettings
-from pkgwidgets.backends.http.response import RequestFailed, status_reason
+from pkgwidgets.backends.http.response import RequestFailed
+from pkgwidgets.backends.http.status import status_reason
 from pkgwidgets.backends.store.filesystem import os_error_text
 from pkgwidgets.core.compatibility import parse_requires_python
 from pkgwidgets.core.index_query import IndexQuery, StopAt

@@ -17,8 +17,8 @@ from pkgwidgets.backends.http.response import (
     RequestFailed,
     Response,
     parse_number,
-    status_reason,
 )
+from pkgwidgets.backends.http.status import status_reason
 from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError, ProjectNotFound
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.index_query import IndexQuery, SkipVersion, StopAt

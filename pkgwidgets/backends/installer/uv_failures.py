@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from packaging.utils import canonicalize_name
 
-from pkgwidgets.backends.http.response import status_reason
+from pkgwidgets.backends.http.status import status_reason
 from pkgwidgets.core.errors import IndexUnavailable
 
 _NO_SOLUTION = re.compile(r"\bNo solution found\b")

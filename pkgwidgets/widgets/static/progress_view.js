@@ -6,7 +6,7 @@ import { button, focusedIn, foldButton, h, setText, strong } from "./dom.js";
 import { LABELS } from "./labels.js";
 import { restartQuestion } from "./restart_prompt.js";
 
-const OUTCOME_MARKS = { ok: ["✓", ""], bad: ["✕", "Failed: "] }; // shown, and read aloud
+const STEP_MARKS = { ok: ["✓", ""], bad: ["✕", "Failed: "] }; // shown, and read aloud
 
 const undoButton = (id, label) => button(label, { className: "pkgw-quiet", name: "undo", value: id });
 const restartButton = () => button(LABELS.restart, { className: "pkgw-quiet", name: "restart" });
@@ -22,7 +22,7 @@ function stepItems(stages, stage) {
 }
 
 function outcomeNodes({ kind, text, restart, word, undo, undo_id: id }) {
-  const [mark, spoken] = OUTCOME_MARKS[kind] ?? [];
+  const [mark, spoken] = STEP_MARKS[kind] ?? [];
   return [
     mark && h("span", { className: "pkgw-mark", ariaHidden: "true" }, mark),
     spoken && h("span", { className: "pkgw-sr" }, spoken),
