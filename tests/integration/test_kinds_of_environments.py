@@ -16,6 +16,8 @@ from pkgwidgets.demo.index_server import DemoIndex
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.demo.wheel_installer import WheelInstallation
 
+pytestmark = pytest.mark.slow
+
 
 def pea(version: str) -> BuiltWheel:
     """Return a wheel with files in each folder of a layout."""
