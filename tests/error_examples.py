@@ -87,8 +87,13 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.RETRY_LATER,
     ),
     (
-        EnvironmentRefused(Path("/usr/bin/python"), "/usr is read-only"),
+        EnvironmentRefused(Path("/usr/bin/python"), "/usr is read-only", is_whole=True),
         "/usr is read-only.",
+        Hint.OWN_ENVIRONMENT,
+    ),
+    (
+        EnvironmentRefused(Path("/x/python"), "pea cannot be changed: it is editable"),
+        "pea cannot be changed: it is editable.",
         Hint.UNCHANGED,
     ),
     (

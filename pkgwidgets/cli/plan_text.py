@@ -77,8 +77,20 @@ def _undo_text(transaction: Transaction, history: Sequence[Transaction]) -> str:
     return "undo this change"
 
 
+def uv_commands(proposal: Plan, request: Request) -> Iterator[str]:
+    """Yield the commands of uv that would make the changes of a plan, with the given index."""
+    index = shlex.join(_index_options(request))
+    for line in proposal.commands:
+        install, found, rest = line.partition("uv pip install ")
+        yield f"{install}{found}{index} {rest}" if found and index else line
+
+
 def _global_options(request: Request) -> list[str]:
     python = ["--python", request.python] if request.python is not None else []
+    return [*python, *_index_options(request)]
+
+
+def _index_options(request: Request) -> list[str]:
+    """Return the option for the given index, if its address has no credentials."""
     url = request.index_url or ""
-    index = ["--index-url", url] if url and redact(url) == url else []  # no credentials in a text
-    return [*python, *index]
+    return ["--index-url", url] if url and redact(url) == url else []

@@ -33,7 +33,7 @@ def packages(rows: Iterable[PackageInfo]) -> TextTable:
 
 def updates(rows: Iterable[PackageInfo]) -> TextTable:
     """Return the table of updates, with `unknown` where the index did not answer."""
-    head = ("name", "version", "latest", "compatible", "step", "blocked by", "note")
+    head = ("name", "version", "latest", "step", "compatible", "blocked by", "note")
     return TextTable.of(
         head,
         (
@@ -41,8 +41,8 @@ def updates(rows: Iterable[PackageInfo]) -> TextTable:
                 info.name,
                 info.version,
                 info.latest_version or "unknown",
-                _compatible_version(info),
                 info.change.value if info.change is not None else "",
+                _compatible_version(info),
                 info.blocked_by,
                 _status_note(info),
             )

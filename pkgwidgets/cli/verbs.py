@@ -26,7 +26,7 @@ from pkgwidgets.presentation import payloads
 
 from . import tables
 from .console import Console, Part
-from .plan_text import apply_command, done_parts, plan_parts
+from .plan_text import apply_command, done_parts, plan_parts, uv_commands
 
 DONE = 0
 FAILED = 1
@@ -87,7 +87,7 @@ def plan(request: Request, console: Console) -> int:
         return NOTHING
     console.show(f"In {_describe_environment(backend)}:", *parts)
     if proposal.commands:
-        console.show(_SAME_WITH_UV, *(f"  {line}" for line in proposal.commands))
+        console.show(_SAME_WITH_UV, *(f"  {line}" for line in uv_commands(proposal, request)))
     console.show(f"Nothing was changed. To apply: `{apply_command(request)}`.")
     return DONE
 

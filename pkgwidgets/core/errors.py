@@ -257,6 +257,8 @@ class EnvironmentRefused(PkgwidgetsError):
     reason: str
     usable: bool = _added_later(True)
     """Whether the interpreter starts; if not, only another one helps."""
+    is_whole: bool = _added_later(False)
+    """Whether this user may change no package of the environment."""
     code: ClassVar[str] = "environment-refused"
     http_status: ClassVar[int] = 403
     exit_code: ClassVar[int] = 2
@@ -264,7 +266,9 @@ class EnvironmentRefused(PkgwidgetsError):
     @property
     def advice(self) -> Hint | None:
         """Another interpreter helps only where this one does not start."""
-        return Hint.UNCHANGED if self.usable else Hint.OTHER_INTERPRETER
+        if not self.usable:
+            return Hint.OTHER_INTERPRETER
+        return Hint.OWN_ENVIRONMENT if self.is_whole else Hint.UNCHANGED
 
     def sentence(self) -> str:
         """Return the reason, which names what is refused."""

@@ -55,6 +55,10 @@ class Hint(StrEnum):
         "Nothing was changed. Choose an interpreter that starts: `PackageService(python)`."
     )
 
+    OWN_ENVIRONMENT = (
+        "Nothing was changed. Use an environment of your own: `python -m venv FOLDER` makes one."
+    )
+
     RETRY_LATER = (
         "Nothing was changed. Try again later, or check the network and the address of the index."
     )
@@ -64,13 +68,18 @@ class Hint(StrEnum):
     INSTALL_UV = "Install uv in the environment of pkgwidgets: `pip install --upgrade uv`."
     FREE_DISK = (
         "Free some disk space, then try again. "
-        "If a change was in progress, the next start of pkgwidgets finishes it or rolls it back."
+        "If a change was in progress, do not use the environment: "
+        "the next start of pkgwidgets finishes the change or rolls it back."
     )
     FIX_PATH = (
         "Fix this problem, then try again. "
-        "If a change was in progress, the next start of pkgwidgets finishes it or rolls it back."
+        "If a change was in progress, do not use the environment: "
+        "the next start of pkgwidgets finishes the change or rolls it back."
     )
-    RECOVER = "Fix this problem, then run `{command}` or restart the kernel."
+    RECOVER = (
+        "Fix this problem, then run `{command}` in a terminal, with any Python. "
+        "A restart of the kernel completes the rollback, too."
+    )
     NEW_SESSION = "Fix this problem, then restart the kernel to complete the rollback."
 
     LIST_KERNELS = "Check the name of the kernel."

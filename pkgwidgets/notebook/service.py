@@ -260,7 +260,7 @@ class PackageService:
 
         - `"self"`: no other package
         - `"dependencies"` (the default): also the packages that the named ones require
-        - `"all"`: every installed package
+        - `"all"`: also any other installed package, if that is necessary
 
         A package is held back if the plan does not upgrade it to its latest release. `held_back` of
         the plan has the reason.
@@ -625,8 +625,8 @@ class PackageService:
 
         A change keeps a copy of the old files, its save point. The undo restores that copy without
         a network. If the copy is gone, or later changes touched the same packages, the old
-        versions are downloaded. An older change can be undone while its packages have the versions
-        that it installed.
+        versions are downloaded. An older change can be undone only if its packages have the
+        versions that it installed.
 
         A second `undo()` undoes the change before that one. To go forward again, pass the
         transaction that this returns, or its id. Raises what `plan_undo` and `apply` raise.

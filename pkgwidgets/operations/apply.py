@@ -213,7 +213,7 @@ def _check_changeable(backend: Backend, plan: Plan) -> None:
         return
     if changes_since_plan(backend, plan):
         raise StalePlan("", (reason,))
-    raise EnvironmentRefused(backend.environment.interpreter.python, reason)
+    raise EnvironmentRefused(backend.environment.interpreter.python, reason, is_whole=True)
 
 
 def _tag_events(report: Report, transaction: str) -> Report:

@@ -47,7 +47,8 @@ class EnvironmentSnapshot:
         """
         reason = backend.environment.read_only_reason()
         if reason is not None:
-            raise EnvironmentRefused(backend.environment.interpreter.python, reason)
+            python = backend.environment.interpreter.python
+            raise EnvironmentRefused(python, reason, is_whole=True)
         recovery.recover_if_needed(backend)
         installed = backend.environment.distributions()
         limits = backend.limits()

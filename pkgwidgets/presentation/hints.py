@@ -82,6 +82,12 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
             "`GET api/kernelspecs` lists them."
         ),
     },
+    Hint.OWN_ENVIRONMENT: {
+        Face.PANEL: "Nothing was changed. Choose a kernel of an environment that you may change.",
+        Face.REST: (
+            "Nothing was changed. Name the kernel of another environment with `?kernelspec=NAME`."
+        ),
+    },
     Hint.READ_LOG: {
         Face.PANEL: _READ_LOG,
         Face.CLI: _READ_LOG,

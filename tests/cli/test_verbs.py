@@ -63,7 +63,7 @@ def test_updates_lists_latest_versions_and_blocking_packages(run: Run) -> None:
     done = run("updates")
     assert done.returncode == 0
     row = rows(done)["raintable"]
-    assert row.split()[:5] == ["raintable", "2.0.0", "3.1.0", "2.4.0", "major"]
+    assert row.split()[:5] == ["raintable", "2.0.0", "3.1.0", "major", "2.4.0"]
     assert "allotboard (raintable<3)" in row
     assert "coldframe" not in rows(done)
     assert "7 updates on" in done.stdout
@@ -98,7 +98,8 @@ def test_plan_changes_nothing(run: Run, garden: Demo, tree: Oracle) -> None:
         "With --allow all: 3.1.0, but allotboard → 1.67.0 changes too.\n" in done.stdout
     )
     assert done.stdout.startswith(f"In {garden.folder / 'env'} (Python 3.")
-    assert "without checks and without undo:\n  uv pip install --python" in done.stdout
+    uv_line = f"  uv pip install --index-url {garden.index_url} --python"
+    assert f"without checks and without undo:\n{uv_line}" in done.stdout
     options = f"--python {garden.python} --index-url {garden.index_url}"
     end = f"Nothing was changed. To apply: `pkgwidgets upgrade {options} raintable`.\n"
     assert done.stdout.endswith(end)

@@ -146,7 +146,7 @@ def test_with_hint_keeps_type_facts_and_traceback() -> None:
             RollbackFailed("t", ("/a",), "/my env/{kept}"),
             Face.CLI,
             "Fix this problem, then run `python -I -S '/my env/{kept}/recover.pyz'` "
-            "or restart the kernel.",
+            "in a terminal, with any Python. A restart of the kernel completes the rollback, too.",
         ),
         (
             EnvironmentRefused(Path("/x"), "no", usable=False),
