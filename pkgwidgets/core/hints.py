@@ -67,18 +67,16 @@ class Hint(StrEnum):
     FIX_AND_RETRY = "Nothing was changed. Fix this problem, then try again."
     INSTALL_UV = "Install uv in the environment of pkgwidgets: `pip install --upgrade uv`."
     FREE_DISK = (
-        "Free some disk space, then try again. "
-        "If a change was in progress, do not use the environment: "
-        "the next start of pkgwidgets finishes the change or rolls it back."
+        "Free some disk space, then restart the kernel: "
+        "this finishes or rolls back a change that was in progress."
     )
     FIX_PATH = (
-        "Fix this problem, then try again. "
-        "If a change was in progress, do not use the environment: "
-        "the next start of pkgwidgets finishes the change or rolls it back."
+        "Fix this problem, then restart the kernel: "
+        "this finishes or rolls back a change that was in progress."
     )
     RECOVER = (
-        "Fix this problem, then run `{command}` in a terminal, with any Python. "
-        "A restart of the kernel completes the rollback, too."
+        "Fix this problem. Then complete the rollback: "
+        "run `{command}` in a terminal, with any Python, or restart the kernel."
     )
     NEW_SESSION = "Fix this problem, then restart the kernel to complete the rollback."
 

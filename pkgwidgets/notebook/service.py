@@ -204,9 +204,10 @@ class PackageService:
         `get_packages`. With `refresh`, cached answers are ignored. `report` is called with an event
         for each package as soon as the index answers; `event.package` is its row.
 
-        If the index fails for a package, `error` has the reason. Then these are NA:
-        `latest_version`, `compatible_version`, `update_available`, `change` and `released`. A
-        cached answer fills them if there is one. Yanked releases (PEP 592) are not offered.
+        If the index fails for a package, `error` has the reason. A cached answer fills
+        `latest_version`, `compatible_version`, `update_available`, `change` and `released`;
+        without one they are NA. `update_available` is about the latest version. Yanked releases
+        (PEP 592) are not offered.
         Raises `PackageNotFound` and `InvalidRequest` for `name`.
 
         >>> frame = service.check_for_updates()
@@ -263,14 +264,15 @@ class PackageService:
         - `"all"`: also any other installed package, if that is necessary
 
         A package is held back if the plan does not upgrade it to its latest release. `held_back` of
-        the plan has the reason.
+        the plan has the reason. A `version` that cannot be installed raises `PlanImpossible`.
 
         `notebooks` are paths. Then all packages are planned, and these notebooks are run with the
-        planned packages: see `rehearse`. An upgrade that makes a cell raise an error or show
-        another output is left out of the plan, and listed in `held_back`. `apply` applies a plan.
+        planned packages and your permissions: see `rehearse`. An upgrade that makes a cell raise an
+        error or show another output is left out of the plan, and listed in `held_back`. `apply`
+        applies a plan.
 
-        Raises `PackageNotFound`, `PlanImpossible` with the reason, `EnvironmentRefused`,
-        `IndexUnavailable` and `InvalidRequest`. With notebooks it also raises what `rehearse`
+        Raises `PackageNotFound`, `PlanImpossible`, `EnvironmentRefused`, `IndexUnavailable`,
+        `ResolutionFailed` and `InvalidRequest`. With notebooks it also raises what `rehearse`
         raises, and `InvalidRequest` if names or a version are given as well.
 
         >>> plan = service.plan_upgrade("raintable")
@@ -625,8 +627,8 @@ class PackageService:
 
         A change keeps a copy of the old files, its save point. The undo restores that copy without
         a network. If the copy is gone, or later changes touched the same packages, the old
-        versions are downloaded. An older change can be undone only if its packages have the
-        versions that it installed.
+        versions are downloaded. An older change can be undone only while its packages have the
+        versions that it installed: undo later changes of them first.
 
         A second `undo()` undoes the change before that one. To go forward again, pass the
         transaction that this returns, or its id. Raises what `plan_undo` and `apply` raise.

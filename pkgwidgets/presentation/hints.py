@@ -38,6 +38,7 @@ _READ_LOG = (
     "The environment is unchanged. Plan again. The folder "
     "`.pkgwidgets/txn/{transaction}` of the environment has the log of the change."
 )
+_FINISHES = "this finishes or rolls back a change that was in progress."
 
 _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
     Hint.UNDO: {
@@ -96,6 +97,14 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
             "The environment is unchanged. Plan again. "
             "`GET pkgwidgets/transactions/{transaction}` has the log of the change."
         ),
+    },
+    Hint.FREE_DISK: {
+        Face.CLI: f"Free some disk space, then run `pkgwidgets recover`: {_FINISHES}",
+        Face.MAGIC: f"Free some disk space, then run `%packages recover`: {_FINISHES}",
+    },
+    Hint.FIX_PATH: {
+        Face.CLI: f"Fix this problem, then run `pkgwidgets recover`: {_FINISHES}",
+        Face.MAGIC: f"Fix this problem, then run `%packages recover`: {_FINISHES}",
     },
     Hint.NEW_SESSION: {
         Face.CLI: "Fix this problem, then run `pkgwidgets recover` to complete the rollback.",

@@ -145,8 +145,9 @@ def test_with_hint_keeps_type_facts_and_traceback() -> None:
         (
             RollbackFailed("t", ("/a",), "/my env/{kept}"),
             Face.CLI,
-            "Fix this problem, then run `python -I -S '/my env/{kept}/recover.pyz'` "
-            "in a terminal, with any Python. A restart of the kernel completes the rollback, too.",
+            "Fix this problem. Then complete the rollback: "
+            "run `python -I -S '/my env/{kept}/recover.pyz'` in a terminal, with any Python, "
+            "or restart the kernel.",
         ),
         (
             EnvironmentRefused(Path("/x"), "no", usable=False),
