@@ -42,7 +42,7 @@ MUTATIONS = {
         code="return read_requirement(text) or read_old_requirement(text)",
         instead="return read_requirement(text)",
         test="cases/test_env_cap_spelled_the_old_way.py"
-        "::test_upgrade_stays_below_an_old_limit[torchlight (1.5)-1.5]",
+        "::test_upgrade_stays_below_an_old_limit[torchlight >=1 <2-1.5]",
     ),
     "killed: the old files are not put back": Mutation(
         file="operations/recovery.py",
