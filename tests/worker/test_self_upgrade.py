@@ -55,7 +55,7 @@ def _make_incompatible(source: Path) -> None:
     """Turn a source tree into a later version with other formats and incompatible modules."""
     package = source / "pkgwidgets"
     _edit(package / "__init__.py", '\n__version__ = "0.1.0"', '\n__version__ = "0.2.0"')
-    _edit(package / "backends" / "worker" / "launcher.py", "\n_FORMAT = 1", "\n_FORMAT = 2")
+    _edit(package / "backends" / "worker" / "launcher.py", "\n_FORMAT = 2", "\n_FORMAT = 3")
     _edit(package / "backends" / "store" / "journal_file.py", "\nFORMAT = 1", "\nFORMAT = 2")
     for module in (
         "presentation/value_html.py",
