@@ -185,7 +185,7 @@ def test_too_large_folder_is_refused_before_it_is_copied(
         real("1")
     assert str(raised.value).endswith(
         "work/a.ipynb' is not a valid notebook to rehearse: its folder holds more "
-        "than 2 GB, a/one alone 1.5 GB; move the notebook to its own folder. Nothing was changed."
+        "than 2.0 GB (a/one: 1.5 GB); move the notebook to its own folder. Nothing was changed."
     )
     assert list(place.iterdir()) == []
 
@@ -312,7 +312,7 @@ def test_killed_runner_ends_its_kernel(real: Real, tmp_path: Path) -> None:
             os.kill(int(note.read_text().split()[1]), signal.SIGKILL)
             killed.set()
 
-    with pytest.raises(Exception, match="the process that runs notebooks ended"):
+    with pytest.raises(Exception, match="The process that runs notebooks ended"):
         real(source, report=kill)
     pid, until = int(note.read_text().split()[0]), time.monotonic() + 30
     while _is_alive(pid) and time.monotonic() < until:
