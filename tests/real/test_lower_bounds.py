@@ -31,7 +31,7 @@ def test_unit_and_contract_tests_pass_on_the_lower_bounds(tmp_path: Path) -> Non
     uv_path = uv.find_uv_bin()
     install = [uv_path, "pip", "install", "--quiet", "--python", str(python)]
     subprocess.run([uv_path, "venv", "--quiet", str(tmp_path / "env")], check=True)
-    tools = ["pytest>=8.3", "pytest-xdist>=3.6", "ipykernel>=6.29"]
+    tools = ["pytest>=8.3", "pytest-xdist>=3.6", "ipykernel>=6.29", "pip>=24"]
     lowest = ["--resolution", "lowest-direct", f"{ROOT}[impact]", *tools]
     subprocess.run([*install, *lowest], check=True)
     pytest_run = [str(python), "-m", "pytest", "-q", "--override-ini", "addopts="]
