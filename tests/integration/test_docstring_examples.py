@@ -17,6 +17,8 @@ import pkgwidgets
 from pkgwidgets import PackagePanel, PackageService, PkgwidgetsError, demo
 from pkgwidgets.notebook.values import ServiceValues
 
+pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
+
 SERVICES: list[Any] = [PackageService, ServiceValues, PackagePanel, demo.Demo]
 """Classes whose methods need examples of their own."""
 VALUES: list[Any] = [
