@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import Kit
 
-from pkgwidgets.core.errors import Cancelled
-from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.errors import Cancelled, InstallFailed
+from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -47,6 +48,20 @@ class Faults:
         if fails:
             raise self.error
         return answer
+
+
+class FailingInstaller:
+    """An installer that installs, and then fails."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._inner = backend.installer
+
+    def stage(self, plan: Plan, folder: Path, report: Report) -> None:
+        self._inner.stage(plan, folder, report)
+
+    def install(self, plan: Plan, report: Report) -> None:
+        self._inner.install(plan, report)
+        raise InstallFailed("", ("uv",), 1, "the disk is on fire")
 
 
 class Wrapped:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fakes import Oracle
+from transaction_faults import FailingInstaller
 
 from pkgwidgets.core.errors import InstallFailed, TransactionError
 from pkgwidgets.core.interfaces import Backend, Report
@@ -139,28 +140,16 @@ def test_plan_names_a_few_edited_files_and_counts_the_rest(configured: Configure
     assert (len(notes), notes[-1]) == (6, "3 more files were edited")
 
 
-class _FailingInstaller:
-    def __init__(self, backend: Backend) -> None:
-        self._inner = backend.installer
-
-    def stage(self, plan: Plan, folder: Path, report: Report) -> None:
-        self._inner.stage(plan, folder, report)
-
-    def install(self, plan: Plan, report: Report) -> None:
-        self._inner.install(plan, report)
-        raise InstallFailed("", ("uv",), 1, "no")
-
-
 def test_failed_upgrade_leaves_the_edited_file_and_nothing_beside(configured: Configured) -> None:
     configured.switch_off()
     before = configured.tree()
-    failing = replace(configured.backend, installer=_FailingInstaller(configured.backend))  # type: ignore[arg-type]
+    failing = replace(configured.backend, installer=FailingInstaller(configured.backend))  # type: ignore[arg-type]
     with pytest.raises(TransactionError):
         apply.apply_plan(failing, plan_upgrade(configured.backend, "pea", version="2.0"))
     assert configured.tree() == before
 
 
-class _UnpackingInstaller(_FailingInstaller):
+class _UnpackingInstaller(FailingInstaller):
     """Fails as an installer that has unpacked data, and not moved it to its place."""
 
     def install(self, plan: Plan, report: Report) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from fakes import Oracle
+from transaction_faults import FailingInstaller
 
 from pkgwidgets.backends.environment import record
-from pkgwidgets.core.errors import EnvironmentRefused, InstallFailed, TransactionError
-from pkgwidgets.core.interfaces import Backend, Report
+from pkgwidgets.core.errors import EnvironmentRefused, TransactionError
+from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.demo import Demo
@@ -242,25 +243,11 @@ def test_upgrade_of_a_library_that_is_installed_in_two_builds_is_refused(shed: S
     assert shed.run("import nv; print(nv.x)") == "2"
 
 
-class _FailingInstaller:
-    """Installs, and then fails: everything must be rolled back."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._inner = backend.installer
-
-    def stage(self, plan: Plan, folder: Path, report: Report) -> None:
-        self._inner.stage(plan, folder, report)
-
-    def install(self, plan: Plan, report: Report) -> None:
-        self._inner.install(plan, report)
-        raise InstallFailed("", ("uv",), 1, "the disk is on fire")
-
-
 def test_failed_uninstall_of_an_owner_is_rolled_back_exactly(shed: Shed) -> None:
     shared = {"nv/__init__.py": "", "LICENSE": "x\n"}
     shed.install_directly(wheel("nv-a", "1", shared), wheel("nv-b", "1", shared))
     before = shed.tree()
-    failing = replace(shed.backend, installer=_FailingInstaller(shed.backend))  # type: ignore[arg-type]
+    failing = replace(shed.backend, installer=FailingInstaller(shed.backend))  # type: ignore[arg-type]
     with pytest.raises(TransactionError):
         apply.apply_plan(failing, plan_uninstall(shed.backend, "nv-a"))
     assert shed.tree() == before

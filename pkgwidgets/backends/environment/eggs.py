@@ -81,6 +81,7 @@ def _read_archive(path: str) -> tuple[bytes, tuple[str, ...]]:
             requires = (
                 archive.open("EGG-INFO/requires.txt").read(_MAX_BYTES) if is_requiring else b""
             )
+    # A missing member, a damaged archive, an unknown compression, an encrypted member.
     except (KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise ValueError(f"it is no egg: {error}") from error
     return metadata, parse_requires(requires.decode("utf-8", "replace"))
