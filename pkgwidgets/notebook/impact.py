@@ -36,7 +36,7 @@ def plan_impact(
     `InvalidRequest` if griffe is not installed, and what the download raises.
     """
     if importlib.util.find_spec("griffe") is None:
-        missing = 'an impact needs griffe: `pip install "pkgwidgets[impact]"`'
+        missing = 'the analysis of a plan needs griffe: `pip install "pkgwidgets[impact]"`'
         raise InvalidRequest("plan", None, missing)
     usage = find_usage(cells)
     scope = _Scope(backend, plan)

@@ -142,7 +142,7 @@ def test_plan_can_be_applied_without_griffe(
     assert panel.wait(60)
     assert panel.plan_view.impact["text"] == (
         "The cells that use changed packages are unknown. "
-        'An impact needs griffe: `pip install "pkgwidgets[impact]"`.'
+        'The analysis of a plan needs griffe: `pip install "pkgwidgets[impact]"`.'
     )
     assert (panel.plan_view.state, panel.plan_view.error) == ("ready", "")
     click(panel.plan_view, type="apply", id=panel.plan_view.plan["id"])
