@@ -18,6 +18,7 @@ from pkgwidgets.backends.environment.installed_environment import InstalledEnvir
 from pkgwidgets.backends.environment.record_files import RecordFiles
 from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.core.hints import Hint
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome
@@ -209,6 +210,8 @@ REFUSED: dict[str, tuple[Callable[[Site], object], str, str]] = {
     ),
 }
 """How the environment is modified, the package to upgrade, and the reason."""
+WHOLE = ("conda, frozen", "system and marker")
+"""Where no package of the environment may be changed."""
 
 
 @pytest.mark.parametrize("call", [plan_upgrade, plan_uninstall], ids=["upgrade", "removal"])
@@ -227,12 +230,13 @@ def test_unchangeable_package_is_refused_while_planning(
     with pytest.raises(EnvironmentRefused) as caught:
         call(site.backend, name)
     assert reason in caught.value.reason
-    assert caught.value.hint == "Nothing was changed."
+    is_whole = any(make is REFUSED[name][0] for name in WHOLE)
+    assert caught.value.advice is (Hint.OWN_ENVIRONMENT if is_whole else Hint.UNCHANGED)
     assert "\n" not in str(caught.value)
     assert (tree(site.prefix), len(site.garden.index.requests)) == (before, requests)
 
 
-ALWAYS_REFUSED = [name for name in REFUSED if name not in ("conda, frozen", "system and marker")]
+ALWAYS_REFUSED = [name for name in REFUSED if name not in WHOLE]
 """Distributions that are refused even if all others may change."""
 
 

@@ -225,7 +225,8 @@ def test_impact_without_griffe_is_refused_before_any_download(
         service.impact(plan, notebook(tmp_path, "import frostcall"), report=fetched.append)
     assert (raised.value.code, fetched) == ("invalid-request", [])
     assert str(raised.value) == (
-        'The analysis of a plan needs griffe: `pip install "pkgwidgets[impact]"`. Nothing was changed.'
+        'The analysis of a plan needs griffe: `pip install "pkgwidgets[impact]"`. '
+        "Nothing was changed."
     )
     service.apply(plan)
     assert service.get_package("frostcall").version == "2.0.0"
