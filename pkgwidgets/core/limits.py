@@ -128,6 +128,22 @@ class Limits:
             return mode == "allow"
         return installed is not None and installed.is_prerelease
 
+    def without_fallback(self, versions: Mapping[NormalizedName, Version]) -> Limits:
+        """Return limits with which the resolver takes no pre-release that nobody allowed.
+
+        uv falls back to one where no final release solves a requirement. That stays so if the
+        configuration has a mode for all projects. An installed pre-release may be followed.
+        """
+        if any(project == "" for project, _ in self.prereleases):
+            return self
+        known = {canonicalize_name(project) for project, _ in self.prereleases}
+        followed = [
+            (name, "allow")
+            for name, version in versions.items()
+            if version.is_prerelease and name not in known
+        ]
+        return replace(self, prereleases=(("", "explicit"), *self.prereleases, *followed))
+
     def keeping(
         self,
         versions: Mapping[NormalizedName, Version],

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from functools import partial
+from itertools import product
 from time import monotonic
 from typing import TypeVar
 
@@ -50,12 +52,23 @@ _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 class Resolutions:
-    """The installer, as one plan asks it; packages in `requested` are never left out."""
+    """The installer, as one plan asks it.
 
-    def __init__(self, backend: Backend, requested: Collection[NormalizedName] = ()) -> None:
+    Packages in `requested` are never left out. With `avoids_prereleases` a package rather stays
+    behind than that another one becomes a pre-release that nobody allowed.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        requested: Collection[NormalizedName] = (),
+        *,
+        avoids_prereleases: bool = False,
+    ) -> None:
         self._backend = backend
         self._installer = backend.installer
         self._requested = frozenset(requested)
+        self._avoids_prereleases = avoids_prereleases
         self._replaces_all_metadata = False
         self._until: float | None = None
         self.unreadable_pages: dict[NormalizedName, IndexUnavailable] = {}
@@ -81,14 +94,14 @@ class Resolutions:
         `PlanImpossible`, `IndexUnavailable`, `ResolutionFailed`.
         """
 
-        def resolve_once() -> Resolution:
+        def resolve_once(limits: Limits, preferred: tuple[str, ...]) -> Resolution:
             ignored = tuple(self.unreadable_pages)
             request = ResolveRequest(
                 requirements=(*added, *snapshot.requirements(instead or {}, ignored)),
-                keep=(*keep, *prefer),
+                keep=(*keep, *preferred),
                 upgrade=tuple(name for name in upgrade if name not in self.unreadable_pages),
                 constraints=(*snapshot.outside_requirements, *self._excluded_versions),
-                configured=configured,
+                configured=limits,
                 ignored=ignored,
                 metadata=replaced_metadata(
                     snapshot.installed,
@@ -99,19 +112,14 @@ class Resolutions:
             )
             return self._installer.resolve(request)
 
-        try:
-            return self._with_our_reading(snapshot, resolve_once)
-        except PlanImpossible:
-            if not prefer:
-                raise
-        return self.resolve(
-            snapshot,
-            configured=configured,
-            instead=instead,
-            added=added,
-            keep=keep,
-            upgrade=upgrade,
-        )
+        limits = [configured]
+        if self._avoids_prereleases:
+            limits.insert(0, configured.without_fallback(snapshot.versions))
+        *attempts, last_attempt = dict.fromkeys(product(limits, (prefer, ())))
+        for attempt in attempts:
+            with suppress(PlanImpossible):
+                return self._with_our_reading(snapshot, partial(resolve_once, *attempt))
+        return self._with_our_reading(snapshot, partial(resolve_once, *last_attempt))
 
     def _with_our_reading(
         self, snapshot: EnvironmentSnapshot, ask: Callable[[], Resolution]

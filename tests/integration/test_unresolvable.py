@@ -277,6 +277,22 @@ def test_page_of_a_new_dependency_that_is_denied_is_named(world: World, line: st
     assert set(reasons(plan)) == {"moss"}
 
 
+# --- pre-releases
+
+
+def test_pre_release_is_taken_only_for_what_was_requested(world: World) -> None:
+    world.publish(release("moss", "1.0", "fern<2"), release("moss", "2.0rc1"))
+    world.publish(release("spore", "1.0", "moss>1"))
+    backend = world.backend(release("moss", "1.0", "fern<2"), FERN_1)
+    plan = plan_upgrade(backend)
+    assert changes_of(plan) == []
+    assert reasons(plan)["fern"] == "blocked by moss 1.0 (fern<2)"
+    assert changes_of(plan_upgrade(backend, "fern", allow="all")) == [FERN, "moss 1.0 → 2.0rc1"]
+    plan = plan_install(backend, "spore")
+    assert changes_of(plan) == ["spore 1.0 (new)", "moss 1.0 → 2.0rc1"]
+    assert "moss 2.0rc1 is a pre-release" in "\n".join(map(str, plan.warnings))
+
+
 # --- settings that hide releases
 
 HIDDEN = "exclude-newer (2024-01-01) hides all its releases"

@@ -127,6 +127,23 @@ def test_pre_release_counts_as_the_mode_says(
     assert Limits(prereleases=tuple(modes)).counts(PEA, Version(version), before) is counts
 
 
+@pytest.mark.parametrize(
+    ("modes", "expected"),
+    [
+        ([], [("", "explicit"), ("pea", "allow")]),
+        ([("Pea", "disallow")], [("", "explicit"), ("Pea", "disallow")]),
+        ([("bean", "allow")], [("", "explicit"), ("bean", "allow"), ("pea", "allow")]),
+        ([("", "if-necessary")], [("", "if-necessary")]),
+    ],
+)
+def test_resolver_falls_back_to_no_pre_release(
+    modes: list[tuple[str, str]], expected: list[tuple[str, str]]
+) -> None:
+    settings = Limits(prereleases=tuple(modes))
+    installed = versions(pea="1.0rc1", bean="1.0")
+    assert list(settings.without_fallback(installed).prereleases) == expected
+
+
 # --- names of settings
 
 
