@@ -23,9 +23,10 @@ from pkgwidgets.backends.environment.record_files import RecordFiles
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.installer import uv
-from pkgwidgets.backends.processes import process_info
+from pkgwidgets.backends.processes import process, process_info
 from pkgwidgets.backends.processes.running_kernels import RunningKernels
 from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
+from pkgwidgets.backends.sandbox.preparations import FolderPreparations
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
 from pkgwidgets.backends.worker.recovery_archive import archive
@@ -186,8 +187,11 @@ def connect_for_request(request: ApplyRequest) -> Backend:
     configured = index_selection.configured_indexes(uv.find_uv, request.interpreter.prefix)
     sources = configured if given_sources is None else lambda: given_sources
     backend = _backend(request.interpreter, sources, lambda: request.limits, request.asked_by)
-    checker = SubprocessImportChecker(request.interpreter, variables=request.variables)
-    return replace(backend, import_checker=checker)
+    return replace(
+        backend,
+        import_checker=SubprocessImportChecker(request.interpreter, variables=request.variables),
+        preparations=_preparations(request.interpreter, request.variables),
+    )
 
 
 def _backend(
@@ -209,6 +213,14 @@ def _backend(
         save_point=lambda transaction_id: FolderSavePoint(
             journal.folder(transaction_id), target.prefix
         ),
+        preparations=_preparations(target),
         undo_modules=_UNDO_MODULES,
         limits=limits,
     )
+
+
+def _preparations(
+    target: Interpreter, variables: Mapping[str, str] | None = None
+) -> FolderPreparations:
+    place = InstalledEnvironment(target).place
+    return FolderPreparations(place, lambda: process.program_environment(variables))

@@ -14,6 +14,7 @@ from queue import Queue
 from threading import Thread
 from typing import Any, Protocol
 
+from fake_preparations import FakePreparations
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -787,6 +788,7 @@ class FakeKit:
             installer=self.installer,
             journal=self.journal,
             save_point=lambda transaction_id: FakeSavePoint(self.disk, self.kept, transaction_id),
+            preparations=FakePreparations(self.disk, self.environment.interpreter.prefix),
         )
         released = {f"{wheel.name}=={wheel.version}": wheel for wheel in wheels}
         for pin in installed:

@@ -37,6 +37,7 @@ SERVICE = {
     "plan_undo": "transaction=None, *, report=None",
     "plan_uninstall": "names",
     "plan_upgrade": "names=None, version=None, allow='dependencies', *, notebooks=(), report=None",
+    "prepare": "plan, *, report=None",
     "read_only_reason": "",
     "rehearse": "plan, notebooks, *, seconds=600.0, network=False, sanitize=None, report=None",
     "undo": "transaction=None, *, report=None",

@@ -20,6 +20,7 @@ from .installed_metadata import InstalledMetadata
 from .kernels import Kernel
 from .limits import NO_LIMITS, Limits, no_limits
 from .plans import Plan
+from .preparations import Preparations
 from .projects import OwningProject, no_project
 from .releases import Release
 from .transactions import Transaction
@@ -436,6 +437,7 @@ class Backend:
     installer: Installer
     journal: Journal
     save_point: Callable[[str], SavePoint]
+    preparations: Preparations
     worker: Worker | None = None
     undo_modules: tuple[str, ...] = ()
     """The modules of pkgwidgets that an undo needs; a plan that changes it must keep them."""

@@ -129,7 +129,7 @@ class Limits:
         return installed is not None and installed.is_prerelease
 
     def without_fallback(self, versions: Mapping[NormalizedName, Version]) -> Limits:
-        """Return limits with which the resolver takes no pre-release that nobody allowed.
+        """Return limits with which the resolver takes no pre-release that is not allowed.
 
         uv falls back to one where no final release solves a requirement. That stays so if the
         configuration has a mode for all projects. An installed pre-release may be followed.

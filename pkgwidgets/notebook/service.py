@@ -26,7 +26,7 @@ from pkgwidgets.core.packages import PackageDependencies, PackageInfo
 from pkgwidgets.core.plans import AllowPolicy, Plan
 from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import inventory, planning, recovery
+from pkgwidgets.operations import inventory, planning, preparation, recovery
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.presentation.value_html import register_renderers
 
@@ -399,6 +399,26 @@ class PackageService:
         if self._search_result is not None and self._search_result.plan.id == plan.id:
             rehearsal.remember_result(self._backend, self._search_result)
         return _finish(transaction, loaded_before)
+
+    def prepare(self, plan: Plan, *, report: Report | None = None) -> None:
+        """Fetch and check what a plan installs while you read it; `apply` takes the result over.
+
+        The new files lie beside the environment, which is unchanged. They are discarded when
+        another plan is prepared, or when this kernel ends. A plan that restores the save point
+        needs no preparation.
+
+        Raises `StageFailed` if the plan would fail, `StalePlan` if the environment changed since
+        planning, `InstallFailed` if a file cannot be fetched, and `EnvironmentRefused`. An
+        interrupt leaves nothing behind.
+
+        >>> plan = service.plan_upgrade("seedshelf")
+        >>> service.prepare(plan)
+        >>> service.apply(plan).outcome.value
+        'committed'
+        """
+        check_plan(plan)
+        with reporting(report) as progress:
+            preparation.prepare_plan(self._backend, plan, progress)
 
     def current_transaction(self) -> Transaction | None:
         """Return the transaction that is being applied, by any process; None if there is none.

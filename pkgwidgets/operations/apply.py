@@ -26,6 +26,7 @@ from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.history import save_points_to_keep
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.preparations import ImportResult
 from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
@@ -47,7 +48,7 @@ def apply_plan(
     """
     now = datetime.now(UTC)
     environment = backend.environment
-    _check_changeable(backend, plan)
+    check_changeable(backend, plan)
     names = shorten_names([change.name for change in plan.changes])
     with environment.locked(f"{by} ({names}; started {now:%H:%M:%S} UTC)"):
         recovery.recover(backend)
@@ -58,6 +59,7 @@ def apply_plan(
             _apply_locked(backend, transaction, tagged_report)
         with suppress(OSError):
             _prune_save_points(backend)
+        backend.preparations.discard()
     committed = replace(transaction, finished=datetime.now(UTC), outcome=Outcome.COMMITTED)
     with suppress(Cancelled):  # too late: it is committed, and can only be undone
         report(Event(stage=Stage.DONE, transaction=committed.id, text=str(committed)))
@@ -80,9 +82,9 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     save_point = backend.save_point(transaction_id)
     if not plan.from_save_point:
         save_point.prehash(backend.records.touched_paths(plan, None))
-    stage = _stage(backend, transaction, report)
+    stage, prepared = _stage(backend, transaction, report)
     report(Event(stage=Stage.CHECKING))
-    failing, baseline = verification.problems_before(backend, plan, stage, report)
+    failing, baseline = verification.problems_before(backend, plan, stage, report, prepared)
     if failing:
         raise StageFailed(transaction_id, failing)
     unverified = verification.unverified(backend, plan, stage)
@@ -142,14 +144,24 @@ def _paths_to_save(backend: Backend, plan: Plan, stage: Path | None) -> _PathsTo
     return _PathsToSave(saved=paths, shared=shared, copies=copies)
 
 
-def _stage(backend: Backend, transaction: Transaction, report: Report) -> Path | None:
-    """Fetch and unpack everything beside the environment; nothing later uses the network."""
-    report(Event(stage=Stage.FETCHING, total=transaction.plan.download_size))
-    if transaction.plan.from_save_point or not transaction.plan.pins:
-        return None
+def _stage(
+    backend: Backend, transaction: Transaction, report: Report
+) -> tuple[Path | None, ImportResult | None]:
+    """Fetch and unpack everything beside the environment; nothing later uses the network.
+
+    What was prepared for this plan is taken over, with the result of its import check.
+    """
+    plan = transaction.plan
+    report(Event(stage=Stage.FETCHING, total=plan.download_size))
+    if plan.from_save_point:
+        return None, None
     stage = backend.journal.folder(transaction.id) / "stage"
-    backend.installer.stage(transaction.plan, stage, report)
-    return stage
+    prepared = backend.preparations.take(plan.id, stage)
+    if not plan.pins:
+        return None, prepared
+    if prepared is None:
+        backend.installer.stage(plan, stage, report)
+    return stage, prepared
 
 
 def _install(backend: Backend, plan: Plan, report: Report) -> None:
@@ -206,7 +218,7 @@ def _as_pkgwidgets_error(error: BaseException, transaction_id: str) -> Pkgwidget
     )
 
 
-def _check_changeable(backend: Backend, plan: Plan) -> None:
+def check_changeable(backend: Backend, plan: Plan) -> None:
     """Raise `EnvironmentRefused` if the environment is read-only, `StalePlan` if it became so."""
     reason = backend.environment.read_only_reason()
     if reason is None:

@@ -73,7 +73,7 @@ def plan_upgrade(
         check_requested(snapshot, [Requirement(f"{targets[0]}=={target_version}")], answers)
     report(Event(stage=Stage.RESOLVING))
     effective_allow: AllowPolicy = "all" if project_names is None else allow
-    # What was requested by name is worth a pre-release that nobody allowed.
+    # What was requested by name is worth a pre-release that no setting allows.
     resolutions = Resolutions(backend, avoids_prereleases=project_names is None)
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:

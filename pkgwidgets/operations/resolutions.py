@@ -55,7 +55,7 @@ class Resolutions:
     """The installer, as one plan asks it.
 
     Packages in `requested` are never left out. With `avoids_prereleases` a package rather stays
-    behind than that another one becomes a pre-release that nobody allowed.
+    behind than that another one becomes a pre-release that no setting allows.
     """
 
     def __init__(

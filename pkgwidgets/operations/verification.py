@@ -14,6 +14,7 @@ from pkgwidgets.core.environment import Unreadable
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import NEEDS, Backend, Report, is_untried, what_is_needed
 from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.preparations import ImportResult
 from pkgwidgets.core.restart import KERNEL_PACKAGES
 
 from .optional_modules import find_optional_modules
@@ -46,12 +47,17 @@ class Baseline:
 
 
 def problems_before(
-    backend: Backend, plan: Plan, stage: Path | None, report: Report
+    backend: Backend,
+    plan: Plan,
+    stage: Path | None,
+    report: Report,
+    prepared: ImportResult | None = None,
 ) -> tuple[tuple[str, ...], Baseline]:
     """Check the staged distributions, and import them and their dependents as if installed.
 
-    Staged files come before installed ones, and files that the plan removes are masked. Returns
-    the problems that the plan would cause, one sentence each, and the `Baseline`.
+    Staged files come before installed ones, and files that the plan removes are masked. Nothing is
+    imported if the result is `prepared`. Returns the problems that the plan would cause, one
+    sentence each, and the `Baseline`.
     """
     if plan.from_save_point:
         return (), Baseline()
@@ -59,6 +65,20 @@ def problems_before(
     wrong = scope.problems()
     if wrong:
         return wrong, Baseline()
+    if prepared is None:
+        wrong, prepared = _import_as_if_installed(backend, plan, stage, scope, report)
+    return wrong, Baseline(
+        stage=stage,
+        failures=prepared.excused,
+        sharing_folders=backend.bystanders.sharing_folders(plan, stage),
+        needs=prepared.needs,
+    )
+
+
+def _import_as_if_installed(
+    backend: Backend, plan: Plan, stage: Path | None, scope: _AffectedPackages, report: Report
+) -> tuple[tuple[str, ...], ImportResult]:
+    """Import the affected modules from the stage; return what would fail, and what is excused."""
     masked = scope.replaced
     modules, optional = scope.modules, scope.optional
     for name, files in scope.new_startup_files.items():
@@ -80,15 +100,9 @@ def problems_before(
     needs |= find_optional_modules(backend, plan, stage, new_errors, {**modules, **optional})
     for module, what in needs.items():
         report(Event(stage=Stage.CHECKING, text=f"{module} was {NEEDS}{what}"))
-    baseline = Baseline(
-        stage=stage,
-        failures=failing | untried | needs.keys(),
-        sharing_folders=backend.bystanders.sharing_folders(plan, stage),
-        needs=needs,
-    )
-    return _describe_failures(
-        plan, {**modules, **optional}, _new_failures(new_errors, baseline)
-    ), baseline
+    result = ImportResult(excused=failing | untried | needs.keys(), needs=needs)
+    failures = _new_failures(new_errors, result.excused)
+    return _describe_failures(plan, {**modules, **optional}, failures), result
 
 
 def unverified(backend: Backend, plan: Plan, stage: Path | None) -> str:
@@ -144,7 +158,7 @@ def problems_after(
         kernel_error = backend.import_checker.kernel(report)
         errors |= {_KERNEL_START: kernel_error} if kernel_error is not None else {}
     failures = {module: error for module, error in errors.items() if not is_untried(error)}
-    return _describe_failures(plan, scope.modules, _new_failures(failures, baseline))
+    return _describe_failures(plan, scope.modules, _new_failures(failures, baseline.failures))
 
 
 class _AffectedPackages:
@@ -300,8 +314,8 @@ def _already_failing(
     return frozenset(failing)
 
 
-def _new_failures(errors: Mapping[str, str], baseline: Baseline) -> dict[str, str]:
-    return {module: error for module, error in errors.items() if module not in baseline.failures}
+def _new_failures(errors: Mapping[str, str], excused: Collection[str]) -> dict[str, str]:
+    return {module: error for module, error in errors.items() if module not in excused}
 
 
 def _flatten(modules: Modules) -> list[str]:

@@ -91,7 +91,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
     def close(self) -> None:
         """Remove the panel from the page and end its background work."""
         self._watcher.stop()
-        self._plan_controller.checks.end()
+        self._plan_controller.end_checks()
         self._details_loader.stop()
         for child in self.children:
             child.close()

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from pkgwidgets.analysis.api_changes import Impact, Severity
@@ -19,20 +18,18 @@ from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.events import Event, describe
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.text import count_noun, escape_hidden, format_size
+from pkgwidgets.core.text import count_noun, escape_hidden
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import rehearsal_summary
 
 from .background import BackgroundJob
+from .latest_writer import LatestWriter, State
+from .plan_preparation import large_download
 from .plan_view import PlanView
-
-_MAX_UNASKED_BYTES = 200_000_000
-"""Bytes to fetch above which the impact of a plan is checked only on request."""
 
 _WARNED_TEXT = "This kernel has shown a warning about a changed package"
 
 OnSurvivingPlan = Callable[[Path, Plan], None]
-State = dict[str, Any]
 
 
 class PlanChecks:
@@ -47,19 +44,16 @@ class PlanChecks:
         self._service = service
         self._on_surviving_plan = on_surviving_plan
         self._plan: Plan | None = None
-        self._impact = _LatestWriter(partial(setattr, view, "impact"))
-        self._rehearsal = _LatestWriter(partial(setattr, view, "rehearsal"))
+        self._impact = LatestWriter(partial(setattr, view, "impact"))
+        self._rehearsal = LatestWriter(partial(setattr, view, "rehearsal"))
         self._impact_job, self._rehearsal_job = BackgroundJob(), BackgroundJob()
 
     def begin(self, plan: Plan) -> None:
         """Check the impact of a plan that is now shown, or offer to if much has to be fetched."""
         self.end()
         self._plan = plan
-        sizes = [change.size for change in plan.changes if change.after is not None]
-        download_size = sum(size or 0 for size in sizes)
-        if None in sizes or download_size > _MAX_UNASKED_BYTES:
-            known = f"up to {format_size(download_size)}"
-            amount = "files of unknown size" if None in sizes else known
+        amount = large_download(plan)
+        if amount:
             text = f"To find cells that would fail, {amount} must be fetched."
             self._impact.claim({"state": "offered", "text": text})
         else:
@@ -161,27 +155,6 @@ class PlanChecks:
                 last_state = state
 
         return report
-
-
-class _LatestWriter:
-    """Writes a trait; only the latest claim can write to it."""
-
-    def __init__(self, write: Callable[[State], None]) -> None:
-        self._write = write
-        self._lock = Lock()
-        self._latest = 0
-
-    def claim(self, state: State) -> Callable[[State], None]:
-        """Write a state; return a function that writes until the next claim."""
-        with self._lock:
-            self._latest += 1
-            self._write(state)
-            return partial(self._write_if_latest, self._latest)
-
-    def _write_if_latest(self, number: int, state: State) -> None:
-        with self._lock:
-            if number == self._latest:
-                self._write(state)
 
 
 def _running_state(path: Path, text: str, event: Event | None = None) -> State:

@@ -19,6 +19,7 @@ from .background import BackgroundJob, OnFailure
 from .labels import ALLOW_ALL
 from .panel_request import PanelRequest
 from .plan_checks import PlanChecks
+from .plan_preparation import PlanPreparation
 from .plan_view import PlanView
 from .progress_view import ProgressView
 
@@ -48,6 +49,7 @@ class PlanController:
     ) -> None:
         self.tasks = BackgroundJob()
         self.checks = PlanChecks(service, plan_view, self._show_surviving_plan)
+        self.preparation = PlanPreparation(service, plan_view)
         self._service = service
         self._plan_view = plan_view
         self._task_view = task_view
@@ -83,7 +85,7 @@ class PlanController:
 
         def open_view() -> None:
             self._plan, self._request = None, request
-            self.checks.end()
+            self.end_checks()
             self._task_view.close_view()
             self._plan_view.begin(request.title)
 
@@ -100,16 +102,24 @@ class PlanController:
         """Cancel the running work, discard the plan and close the plan view."""
         self.tasks.cancel()
         self._plan = None
-        self.checks.end()
+        self.end_checks()
         self._plan_view.close_view()
+
+    def end_checks(self) -> None:
+        """Cancel what runs in the background for the shown plan."""
+        self.checks.end()
+        self.preparation.end()
 
     def apply(self, plan_id: str) -> None:
         """Apply the shown plan; do nothing if `plan_id` is not its id."""
         plan, request = self._plan, self._request
         if plan is not None and request is not None and plan.id == plan_id:
-            self._run_change(
-                request.progress_title, lambda report: self._service.apply(plan, report=report)
-            )
+
+            def change(report: Callable[[Event], None]) -> Transaction:
+                self.preparation.finish(report)
+                return self._service.apply(plan, report=report)
+
+            self._run_change(request.progress_title, change)
 
     def undo_at_once(self, transaction_id: str) -> None:
         """Undo the transaction whose outcome is shown, without showing a plan."""
@@ -138,6 +148,7 @@ class PlanController:
         cell = self._preface + request.cell
         self._plan_view.show(request.title, plan, cell, whole=request.is_for_all)
         self.checks.begin(plan)
+        self.preparation.begin(plan)
 
     def _show_surviving_plan(self, notebook: Path, plan: Plan) -> None:
         """Replace the shown plan by the one that leaves the notebook's results unchanged."""

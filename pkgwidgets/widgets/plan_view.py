@@ -29,8 +29,8 @@ _MAX_REASONS = 3
 class PlanView(anywidget.AnyWidget):
     """Shows a plan; sends `apply`, `cancel`, `unlock`, `look`, `try`, `survive` or `stop`.
 
-    `impact` and `rehearsal` are filled in after the plan. `home` is the panel's model id, by which
-    the page finds the panel's cell.
+    `impact`, `rehearsal` and `preparation` are filled in after the plan. `home` is the panel's
+    model id, by which the page finds the panel's cell.
     """
 
     _esm = bundle("plan_view")
@@ -41,6 +41,7 @@ class PlanView(anywidget.AnyWidget):
     error = traitlets.Unicode().tag(sync=True)
     impact = traitlets.Dict().tag(sync=True)
     rehearsal = traitlets.Dict().tag(sync=True)
+    preparation = traitlets.Dict().tag(sync=True)
     home = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, on_message: Callable[[Message], None], **options: Any) -> None:
@@ -50,7 +51,8 @@ class PlanView(anywidget.AnyWidget):
     def begin(self, title: str) -> None:
         """Open the view while the plan is being made."""
         with self.hold_sync():
-            self.plan, self.impact, self.rehearsal = {"title": title}, {}, {}
+            self.plan = {"title": title}
+            self._clear_checks()
             self.state = "loading"
 
     def show(self, title: str, plan: Plan, cell: str, *, whole: bool = False) -> None:
@@ -61,7 +63,7 @@ class PlanView(anywidget.AnyWidget):
         """
         with self.hold_sync():
             self.plan = {"title": title, "cell": cell, "whole": whole, **_plan_state(plan)}
-            self.impact, self.rehearsal = {}, {}
+            self._clear_checks()
             self.state = "ready"
 
     def fail(self, error: str, unlock: str = "") -> None:
@@ -74,8 +76,11 @@ class PlanView(anywidget.AnyWidget):
     def close_view(self) -> None:
         """Close the view."""
         with self.hold_sync():
-            self.impact, self.rehearsal = {}, {}
+            self._clear_checks()
             self.state = "hidden"
+
+    def _clear_checks(self) -> None:
+        self.impact, self.rehearsal, self.preparation = {}, {}, {}
 
 
 def _plan_state(plan: Plan) -> dict[str, Any]:

@@ -69,6 +69,26 @@ def test_kill_at_any_file_operation_leaves_old_or_new_environment(
     assert env.digest() == trees[1]
 
 
+@pytest.mark.parametrize("every", [11, pytest.param(1, marks=pytest.mark.slow)])
+def test_kill_while_a_prepared_plan_is_made_or_applied_leaves_old_or_new_environment(
+    tmp_path: Path, trees: tuple[str, str], every: int
+) -> None:
+    env = TinyEnvironment.create(tmp_path / "env")
+    for number in count(1, every):
+        env = TinyEnvironment.create(tmp_path / "env")
+        if not run_and_kill(env.prepare_and_upgrade, f"operation#{number}"):
+            break
+        assert recover_twice(env) == trees["COMMIT" in env.last_steps()], number
+        # What the killed process prepared is of no use to anyone, and goes with the next change.
+        env.prepare_and_upgrade()
+        assert env.digest() == trees[1], number
+        # One without a lock may be another process's, which is just making it.
+        left = [path.name for path in (env.place / "prepared").iterdir()]
+        assert [name for name in left if not name.startswith("new-")] == [], number
+    assert number > 100
+    assert env.digest() == trees[1]
+
+
 def create_with_a_shared_file(prefix: Path) -> TinyEnvironment:
     """Create an environment in which pod owns a file that the new pea has no more."""
     env = TinyEnvironment.create(prefix)

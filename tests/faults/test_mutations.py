@@ -51,6 +51,18 @@ MUTATIONS = {
         test="faults/test_kills.py"
         "::test_kill_at_a_journal_record_leaves_the_old_or_the_new_environment[written-INSTALLED]",
     ),
+    "prepared: the environment changed while a plan was prepared": Mutation(
+        file="operations/preparation.py",
+        code="        check_unchanged(backend, plan)\n        preparation.complete",
+        instead="        preparation.complete",
+        test="contract/test_preparations.py::test_change_while_a_plan_is_prepared_is_noticed[fake]",
+    ),
+    "prepared: a result counts for any plan": Mutation(
+        file="backends/sandbox/preparations.py",
+        code='return values if values.get("key") == self._key(plan_id) else None',
+        instead="return values",
+        test="contract/test_preparations.py::test_result_holds_for_the_variables_that_modules_saw",
+    ),
     "power cut: the journal is not synced": Mutation(
         file="backends/store/journal_file.py",
         code="                filesystem.sync(file)\n",

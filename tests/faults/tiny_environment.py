@@ -19,6 +19,7 @@ from faults import tree
 
 from pkgwidgets import recover
 from pkgwidgets.backends.history.journal import FolderJournal
+from pkgwidgets.backends.sandbox.preparations import FolderPreparations
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.backends.store.lock import hold_lock
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
@@ -27,6 +28,7 @@ from pkgwidgets.core.plans import Plan
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import apply
 from pkgwidgets.operations.planning import plan_upgrade
+from pkgwidgets.operations.preparation import prepare_plan
 
 OLD = {
     "pea/__init__.py": "x = 1\n",
@@ -131,7 +133,12 @@ class TinyEnvironment:
         kit = FakeKit(self.environment, WHEELS, ())
         self.installer = kit.installer
         self.journal = FolderJournal(self.place, recovery_archive)
-        self.backend = replace(kit.backend, journal=self.journal, save_point=self._save_point)
+        self.backend = replace(
+            kit.backend,
+            journal=self.journal,
+            save_point=self._save_point,
+            preparations=FolderPreparations(self.place, dict),
+        )
 
     def _save_point(self, transaction_id: str) -> FolderSavePoint:
         return FolderSavePoint(self.journal.folder(transaction_id), self.prefix)
@@ -153,6 +160,11 @@ class TinyEnvironment:
 
     def upgrade(self) -> None:
         apply.apply_plan(self.backend, self.plan())
+
+    def prepare_and_upgrade(self) -> None:
+        plan = self.plan()
+        prepare_plan(self.backend, plan)
+        apply.apply_plan(self.backend, plan)
 
     def recover(self) -> int:
         """Do what `recover.pyz` does, in this process; return its exit code."""

@@ -154,7 +154,7 @@ def test_impact_analysis_with_a_large_download_is_only_offered(
     panel: PackagePanel, service: PackageService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service.values, "impact", lambda plan, report: (impact("none"),))
-    monkeypatch.setattr("pkgwidgets.widgets.plan_checks._MAX_UNASKED_BYTES", 100)
+    monkeypatch.setattr("pkgwidgets.widgets.plan_preparation._MAX_UNASKED_BYTES", 100)
     click(panel.table, type="plan", names=["frostcall"])
     assert panel.wait(60)
     assert panel.plan_view.impact["state"] == "offered"

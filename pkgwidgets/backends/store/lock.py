@@ -103,3 +103,29 @@ def _holder_text(descriptor: int) -> str:
         if text or monotonic() > deadline:
             return text or "another process"
         sleep(_WAIT_SECONDS / 20)
+
+
+def mark_in_use(path: Path) -> int:
+    """Lock a new file for as long as this process runs; return the descriptor, to be closed.
+
+    Raises OSError.
+    """
+    filesystem.reach("operation")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
+
+
+def is_in_use(path: Path) -> bool:
+    """Tell whether a running process has locked a file; a missing file is in no use."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        return not isinstance(error, FileNotFoundError)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -53,6 +53,8 @@ function render({ model, el }) {
   const body = h("div", { className: "pkgw-body" });
   const commandsBox = h("div");
   const cost = h("span", { className: "pkgw-dim pkgw-cost" });
+  const preparation = h("span", { className: "pkgw-dim", role: "status" });
+  const failure = h("p", { className: "pkgw-note pkgw-bad", role: "alert" });
   const checks = planChecks(model, el);
   const tryFirst = button(LABELS.rehearse, { className: "pkgw-quiet", onclick: () => checks.isBusy() || checks.rehearse() });
   const copyCell = button(LABELS.copyCell, { className: "pkgw-quiet pkgw-copy", onclick: onCopy });
@@ -65,7 +67,8 @@ function render({ model, el }) {
     checks.impact,
     commandsBox,
     checks.rehearsal,
-    h("div", { className: "pkgw-row pkgw-foot" }, cost, tryFirst, copyCell, copied, cancel, apply));
+    failure,
+    h("div", { className: "pkgw-row pkgw-foot" }, cost, preparation, tryFirst, copyCell, copied, cancel, apply));
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab handles shortcuts before the panel's listeners run
 
   let state = "hidden";
@@ -122,7 +125,17 @@ function render({ model, el }) {
     apply.hidden = !applicable && state !== "loading";
     apply.disabled = !applicable;
     apply.ariaDisabled = null;
+    showPreparation();
     if (previousState !== state || hadFocus) settleFocus(previousState, hadFocus);
+  }
+
+  // What is fetched and checked while the plan is read.
+  function showPreparation() {
+    const { state: progress, text = "" } = model.get("preparation") ?? {};
+    const hasFailed = progress === "failed";
+    setText(preparation, state === "ready" && !hasFailed ? text : "");
+    setText(failure, hasFailed ? text : "");
+    failure.hidden = state !== "ready" || !hasFailed;
   }
 
   // Cancel is the default, but a plan that opens without a click must not take the focus from a cell in which the user types.
@@ -178,6 +191,8 @@ function render({ model, el }) {
   const stopPlanListener = listen(model, ["state", "plan", "error"], show);
   const stopRehearsalListener = listen(model, ["rehearsal"], () => (tryFirst.ariaDisabled = String(checks.isBusy())));
 
+  const stopPreparationListener = listen(model, ["preparation"], showPreparation);
+
   el.append(root);
   el.classList.add("pkgw-hidden");
   show();
@@ -187,6 +202,7 @@ function render({ model, el }) {
     clearTimeout(timer);
     stopPlanListener();
     stopRehearsalListener();
+    stopPreparationListener();
     checks.close();
     el.classList.remove("pkgw-hidden");
     root.remove();
