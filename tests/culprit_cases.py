@@ -22,9 +22,13 @@ def kit_with(*wheels: BuiltWheel) -> FakeKit:
     return FakeKit(FakeEnvironment({}), wheels, installed)
 
 
-def search_culprits(kit: FakeKit, *notebooks: Path) -> culprit_search.CulpritSearchResult:
+def search_culprits(
+    kit: FakeKit, *notebooks: Path, allow_untried: bool = False
+) -> culprit_search.CulpritSearchResult:
     rehearsal_backend = RehearsalBackend(FakeNotebookRunner(kit.environment), FakeKnownGood())
-    return culprit_search.find_culprits(kit.backend, rehearsal_backend, notebooks)
+    return culprit_search.find_culprits(
+        kit.backend, rehearsal_backend, notebooks, allow_untried=allow_untried
+    )
 
 
 def counting_cells(*numbers: int) -> list[str]:

@@ -16,6 +16,7 @@ from pkgwidgets.core.errors import (
     InstallerUnavailable,
     InstallFailed,
     InvalidRequest,
+    NotebookUntried,
     PackageNotFound,
     PkgwidgetsError,
     PlanImpossible,
@@ -211,6 +212,18 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         StillNeeded(("pea", "pod"), ("bean", "leek")),
         "Cannot uninstall pea and pod: bean and leek require them.",
         Hint.UNINSTALL_TOO,
+    ),
+    (
+        NotebookUntried(("cell 3 of a.ipynb (NameError: x)",)),
+        "No upgrade can be tried: cell 3 of a.ipynb (NameError: x) fails with the current "
+        "versions.",
+        Hint.FIX_CELL,
+    ),
+    (
+        NotebookUntried(("cell 3 of a.ipynb (NameError: x)", "cell 4 of a.ipynb (KeyError: y)")),
+        "No upgrade can be tried: cell 3 of a.ipynb (NameError: x) and cell 4 of a.ipynb "
+        "(KeyError: y) fail with the current versions.",
+        Hint.FIX_CELL,
     ),
     (
         StalePlan("t", ("pea is now 2 (it was 1)", "bean 1 was added")),

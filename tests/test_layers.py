@@ -68,7 +68,7 @@ NAMES_MODULES = ("__init__.py", "__main__.py", "connect.py")
 PURE = {
     "analysis/": ("packaging",),
     "backends/environment/scripts/": ("packaging",),
-    "backends/sandbox/scripts/": ("jupyter_client", "nbclient", "nbformat"),
+    "backends/sandbox/scripts/": ("PIL", "jupyter_client", "nbclient", "nbformat"),
     "backends/store/": (),
     "core/": ("packaging", "msgspec"),
     "operations/recovery.py": (),

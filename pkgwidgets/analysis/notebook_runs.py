@@ -20,6 +20,9 @@ Output = Mapping[str, Any]
 IGNORE_OUTPUT, RAISES, SKIP = "ignore-output", "raises", "skip"
 """The markers that a cell can carry: see `parse_markers`."""
 
+PICTURE = "application/vnd.pkgwidgets.picture+json"
+"""The kind of a picture's summary, beside the picture itself: see `pictures.py`."""
+
 _MARKERS = {
     "NBVAL_IGNORE_OUTPUT": IGNORE_OUTPUT,
     "PYTEST_VALIDATE_IGNORE_OUTPUT": IGNORE_OUTPUT,
@@ -83,6 +86,11 @@ class CellRun:
         if not errors or RAISES in self.markers:
             return ""
         return f"{errors[0]['ename']}: {errors[0]['evalue']}"
+
+    @property
+    def error_kind(self) -> str:
+        """The class of its error, or why it was aborted; "" without an error."""
+        return self.error if self.aborted else self.error.partition(":")[0]
 
     @property
     def warnings(self) -> frozenset[str]:

@@ -1,14 +1,13 @@
-"""Compare two runs of a notebook, cell by cell.
+"""Compare runs of a notebook, cell by cell: what an upgrade breaks or changes.
 
-Outputs are compared as nbval compares them: its cell markers, its ignored keys and its sanitizing,
-https://nbval.readthedocs.io/en/latest/
+An error counts unless a run without the upgrade raises it, too. Of the outputs, only what differs
+between runs without the upgrade does not count.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -16,35 +15,25 @@ from pathlib import Path
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.redaction import redact
 
-from .notebook_runs import IGNORE_OUTPUT, WARNING, CellRun, NotebookRun
-
-Sanitizer = Sequence[tuple[re.Pattern[str], str]]
-"""Patterns and their replacements, applied to outputs before they are compared."""
-
-_IGNORED_KEYS = frozenset({
-    "metadata", "traceback", "transient", "output_type", "name", "execution_count", "ename",
-    "evalue", "application/vnd.jupyter.widget-view+json", "image/png", "image/jpeg",
-    "image/svg+xml", "application/pdf",
-})  # fmt: skip
-_DEFAULT_SANITIZER = (
-    (re.compile(r"0x[0-9a-fA-F]{6,}"), "ADDRESS"),
-    (re.compile(r"(?<=ipykernel_)\d+/\d+(?=\.py)"), "CELL"),
-    # The output of `%time` and `%timeit`, and names that are new for each display.
-    (re.compile(r"^(CPU times: user |Wall time: )[^\n]*$", re.MULTILINE), "TIME"),
-    (re.compile(r"^[\d.]+ [nμum]?s ± [^\n]* per loop \(mean ± [^\n]*\)$", re.MULTILINE), "TIME"),
-    (re.compile(r"\b[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\b"), "UUID"),
-    (
-        re.compile(r"(?<=[a-z]-)[0-9a-f]{32}\b"),
-        "UUID",
-    ),  # as in `altair-viz-…`; alone it is a digest
+from .cell_output import (
+    DEFAULT_SANITIZER,
+    Sanitizer,
+    sanitize,
+    visible_pictures,
+    visible_texts,
 )
-_SANITIZE_RULE = re.compile(r"^regex: (.*)$\n^replace: (.*)$", re.MULTILINE)
+from .noise import pattern_of
+from .notebook_runs import IGNORE_OUTPUT, CellRun, NotebookRun
+from .pictures import are_same_pictures
+
 _MAX_SLOWDOWN_FACTOR, _MAX_SLOWDOWN_SECONDS = 3.0, 1.0
 """A cell is slower if it takes more than this many times as long, plus these seconds."""
 
 
 class Verdict(StrEnum):
     """How a cell changed; only `BROKEN` and `DIFFERENT` count as regressions of an upgrade.
+
+    `UNTRIED` cells fail without the upgrade, too, so nothing is known about the upgrade.
 
     >>> from pkgwidgets import Verdict
     >>> Verdict("same") is Verdict.SAME
@@ -57,7 +46,7 @@ class Verdict(StrEnum):
     WARNS = "new warning"
     SLOWER = "slower"
     FIXED = "fixed"
-    ALREADY_FAILING = "already failing"
+    UNTRIED = "could not be tried"
     FLAKY = "not reproducible"
 
 
@@ -90,6 +79,11 @@ class ComparedCell:
         """Whether the new versions break the cell or change its output."""
         return self.verdict in _REGRESSION_VERDICTS
 
+    @property
+    def is_error(self) -> bool:
+        """Whether the new versions make the cell fail."""
+        return self.verdict is Verdict.BROKEN
+
     def __str__(self) -> str:
         # This text is stored with the plan, and an error's message may hold a secret.
         lines = redact(self.after.error or str(self.verdict)).strip().splitlines()
@@ -116,126 +110,162 @@ class Rehearsal:
         return tuple(cell for cell in self.cells if cell.is_regression)
 
     @property
+    def untried(self) -> tuple[ComparedCell, ...]:
+        """The cells that fail without the plan, too."""
+        return tuple(cell for cell in self.cells if cell.verdict is Verdict.UNTRIED)
+
+    @property
     def passed(self) -> bool:
-        """Whether the plan causes no regression."""
-        return not self.regressions
-
-
-def mask_versions(plan: Plan) -> Sanitizer:
-    """Return a sanitizer that hides the plan's version numbers: an upgrade always changes those.
-
-    Only versions with two or more dots are hidden: `2.0` may just as well be a result.
-    """
-    return tuple(
-        (re.compile(rf"(?<![\w.]){re.escape(version)}(?![\w.]*\w)"), f"VERSION OF {change.id}")
-        for change in plan.changes
-        for version in map(str, (change.before, change.after))
-        if version.count(".") > 1
-    )
-
-
-def parse_sanitize_rules(text: str) -> Sanitizer:
-    """Parse a file for nbval's `--nbval-sanitize-with`; raises `re.error` for a bad pattern."""
-    return tuple(
-        (re.compile(pattern), replacement) for pattern, replacement in _SANITIZE_RULE.findall(text)
-    )
+        """Whether the plan causes no regression, and every cell could be tried."""
+        return not self.regressions and not self.untried
 
 
 def compare_runs(
-    before: NotebookRun, after: NotebookRun, sanitizer: Sanitizer = ()
+    before: NotebookRun,
+    after: NotebookRun,
+    sanitizer: Sanitizer = (),
+    repeats: Sequence[NotebookRun] = (),
 ) -> tuple[ComparedCell, ...]:
     """Compare two runs of the same notebook, cell by cell.
 
+    `repeats` are more runs without the upgrade: what differs between these and `before` is noise.
     Raises `ValueError` if the runs differ in their number of cells.
     """
-    return tuple(
+    sanitizer = (*DEFAULT_SANITIZER, *sanitizer)
+    rows = zip(before.cells, after.cells, *(run.cells for run in repeats), strict=True)
+    comparisons = [
+        _Comparison((before_cell, *repeated), after_cell, sanitizer)
+        for before_cell, after_cell, *repeated in rows
+    ]
+    cells = tuple(
         ComparedCell(
             notebook=before.script.notebook,
-            number=before_cell.number,
-            before=before_cell,
-            after=after_cell,
-            verdict=_judge(before_cell, after_cell, (*_DEFAULT_SANITIZER, *sanitizer)),
+            number=comparison.before.number,
+            before=comparison.before,
+            after=comparison.after,
+            verdict=comparison.verdict(),
         )
-        for before_cell, after_cell in zip(before.cells, after.cells, strict=True)
+        for comparison in comparisons
+    )
+    return _without_moved_lines(cells, comparisons)
+
+
+def is_noisy(runs: Sequence[NotebookRun]) -> bool:
+    """Tell whether runs without an upgrade differ from one another: then one more may help."""
+    first, *others = runs
+    return any(
+        cell.is_regression or cell.verdict is Verdict.FIXED
+        for run in others
+        for cell in compare_runs(first, run)
     )
 
 
-def mark_flaky(
-    cells: Sequence[ComparedCell], again: NotebookRun, sanitizer: Sanitizer = ()
+def unconfirmed(
+    cells: Sequence[ComparedCell], repeated: Sequence[ComparedCell]
 ) -> tuple[ComparedCell, ...]:
-    """Mark regressions as flaky that also occur in a second run without the new versions."""
-    return _mark_flaky_cells(cells, again, sanitizer, if_broken=True)
+    """Return the regressions that do not recur when the same plan is rehearsed again."""
+    return tuple(
+        cell
+        for cell, again in zip(cells, repeated, strict=True)
+        if cell.is_regression and not again.is_regression
+    )
 
 
-def confirm_regressions(
-    cells: Sequence[ComparedCell], again: NotebookRun, sanitizer: Sanitizer = ()
+class _Comparison:
+    """One cell in the runs without an upgrade, and in the run with it."""
+
+    def __init__(self, plain: Sequence[CellRun], after: CellRun, sanitizer: Sanitizer) -> None:
+        self.before, self.after = plain[0], after
+        self._plain = plain
+        self._sanitizer = sanitizer
+
+    def verdict(self) -> Verdict:
+        if self.before.error or self.after.error:
+            return self._error_verdict()
+        if IGNORE_OUTPUT not in self.before.markers:
+            verdict = self._output_verdict()
+            if verdict is not Verdict.SAME:
+                return verdict
+        if self._warnings([self.after]) - self._warnings(self._plain):
+            return Verdict.WARNS
+        slowest = max(cell.seconds for cell in self._plain)
+        if self.after.seconds > _MAX_SLOWDOWN_FACTOR * slowest + _MAX_SLOWDOWN_SECONDS:
+            return Verdict.SLOWER
+        return Verdict.SAME
+
+    def texts(self, cell: CellRun) -> Mapping[str, str]:
+        return visible_texts(cell, self._sanitizer)
+
+    def _error_verdict(self) -> Verdict:
+        """Excuse an error only if a run without the upgrade raises it, too."""
+        always_fails = all(cell.error for cell in self._plain)
+        if not self.after.error:
+            return Verdict.FIXED if always_fails else Verdict.FLAKY
+        if self.after.error_kind not in {cell.error_kind for cell in self._plain}:
+            return Verdict.BROKEN
+        return Verdict.UNTRIED if always_fails else Verdict.FLAKY
+
+    def _output_verdict(self) -> Verdict:
+        finished = [cell for cell in self._plain if not cell.error]
+        shown = [self.texts(cell) for cell in finished]
+        after = self.texts(self.after)
+        pictures, after_pictures = map(visible_pictures, finished), visible_pictures(self.after)
+        if shown[0] == after and are_same_pictures(next(pictures), after_pictures):
+            return Verdict.SAME
+        kinds = dict.fromkeys(kind for texts in (*shown, after) for kind in texts)
+        if not all(
+            pattern_of([texts.get(kind, "") for texts in shown]).matches(after.get(kind, ""))
+            for kind in kinds
+        ):
+            return Verdict.DIFFERENT
+        return self._picture_verdict(finished)
+
+    def _picture_verdict(self, finished: Sequence[CellRun]) -> Verdict:
+        """Ignore pictures that differ between runs without the upgrade: no part is comparable."""
+        first, *others = map(visible_pictures, finished)
+        is_reproducible = all(are_same_pictures(first, pictures) for pictures in others)
+        if is_reproducible and not are_same_pictures(first, visible_pictures(self.after)):
+            return Verdict.DIFFERENT
+        return Verdict.FLAKY
+
+    def _warnings(self, cells: Sequence[CellRun]) -> set[str]:
+        return {sanitize(warning, self._sanitizer) for cell in cells for warning in cell.warnings}
+
+
+def _without_moved_lines(
+    cells: tuple[ComparedCell, ...], comparisons: Sequence[_Comparison]
 ) -> tuple[ComparedCell, ...]:
-    """Mark regressions as flaky that do not recur in a second run with the new versions."""
-    return _mark_flaky_cells(cells, again, sanitizer, if_broken=False)
-
-
-def _mark_flaky_cells(
-    cells: Sequence[ComparedCell], again: NotebookRun, sanitizer: Sanitizer, *, if_broken: bool
-) -> tuple[ComparedCell, ...]:
-    """Mark regressions as flaky whose cell in another run is (`if_broken`) or is not broken."""
-    runs_by_number = {cell.number: cell for cell in again.cells}
-
-    def is_broken(cell: ComparedCell) -> bool:
-        return (
-            _judge(cell.before, runs_by_number[cell.number], (*_DEFAULT_SANITIZER, *sanitizer))
-            in _REGRESSION_VERDICTS
+    """Blame no cell for lines that only moved to another one, as a thread's late output does."""
+    suspects = {number for number, cell in enumerate(cells) if cell.verdict is Verdict.DIFFERENT}
+    lost, gained = Counter[str](), Counter[str]()
+    moves: dict[int, tuple[Counter[str], Counter[str]]] = {}
+    for number in suspects:
+        old, new = (
+            Counter(comparisons[number].texts(cell).get("stdout", "").split("\n"))
+            for cell in (cells[number].before, cells[number].after)
         )
-
+        moves[number] = (old - new, new - old)
+        lost += old - new
+        gained += new - old
     return tuple(
         replace(cell, verdict=Verdict.FLAKY)
-        if cell.is_regression and is_broken(cell) is if_broken
+        if number in suspects and _has_only_moved(comparisons[number], moves[number], lost, gained)
         else cell
-        for cell in cells
+        for number, cell in enumerate(cells)
     )
 
 
-def _judge(before: CellRun, after: CellRun, sanitizer: Sanitizer) -> Verdict:
-    if before.error or after.error:
-        if before.error and after.error:
-            return Verdict.ALREADY_FAILING
-        return Verdict.BROKEN if after.error else Verdict.FIXED
-    ignores_output = IGNORE_OUTPUT in before.markers
-    if not ignores_output and _visible_output(before, sanitizer) != _visible_output(
-        after, sanitizer
-    ):
-        return Verdict.DIFFERENT
-    if {_sanitize(warning, sanitizer) for warning in after.warnings} - {
-        _sanitize(warning, sanitizer) for warning in before.warnings
-    }:
-        return Verdict.WARNS
-    if after.seconds > _MAX_SLOWDOWN_FACTOR * before.seconds + _MAX_SLOWDOWN_SECONDS:
-        return Verdict.SLOWER
-    return Verdict.SAME
-
-
-def _visible_output(cell: CellRun, sanitizer: Sanitizer) -> dict[str, list[object]]:
-    """Return the outputs of a cell by kind; the order between kinds does not count."""
-    visible: dict[str, list[object]] = defaultdict(list)
-    streams: dict[str, str] = defaultdict(str)
-    for output in cell.outputs:
-        if output["output_type"] == "stream":
-            streams[output["name"]] += output["text"]
-            continue
-        for kind, value in {**output, **output.get("data", {})}.items():
-            if kind not in _IGNORED_KEYS and kind != "data":
-                visible[kind].append(_sanitize(value, sanitizer))
-    if "stderr" in streams:  # warnings are compared separately
-        warning = WARNING.search(streams["stderr"])
-        streams["stderr"] = streams["stderr"][: warning.start() if warning else None]
-    for name, text in streams.items():
-        if text.strip():
-            visible[name].append(_sanitize(text, sanitizer))
-    return dict(visible)
-
-
-def _sanitize(value: object, sanitizer: Sanitizer) -> object:
-    if not isinstance(value, str):
-        return value
-    for pattern, replacement in sanitizer:
-        value = pattern.sub(replacement, value)
-    return value
+def _has_only_moved(
+    comparison: _Comparison,
+    move: tuple[Counter[str], Counter[str]],
+    lost: Counter[str],
+    gained: Counter[str],
+) -> bool:
+    """Tell whether all lines that differ are gained, or lost, by other cells."""
+    old, new = (dict(comparison.texts(cell)) for cell in (comparison.before, comparison.after))
+    for texts in (old, new):
+        texts.pop("stdout", None)
+    missing, more = (Counter({k: v for k, v in part.items() if k}) for part in move)
+    # A cell with both shows another result: two cells may have swapped theirs.
+    has_one_direction = bool(missing) != bool(more)
+    return has_one_direction and old == new and missing <= gained and more <= lost

@@ -9,7 +9,7 @@ PkgwidgetsError
 ├─ InvalidRequest        ├─ PackageNotFound       ├─ ProjectNotFound
 ├─ IndexUnavailable      ├─ EnvironmentRefused    ├─ EnvironmentBusy
 ├─ InstallerUnavailable  ├─ PlanImpossible        ├─ StillNeeded
-├─ ResolutionFailed
+├─ ResolutionFailed      ├─ NotebookUntried
 └─ TransactionError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
    ├─ VerificationFailed ├─ Cancelled             ├─ RollbackFailed
@@ -391,6 +391,25 @@ class StillNeeded(PkgwidgetsError):
             return f"Cannot change {names}: {join_names(self.requirements)}."
         requires = "requires" if len(self.needed_by) == 1 else "require"
         return f"Cannot uninstall {names}: {owners} {requires} {_it_or_them(self.names)}."
+
+
+@dataclass(eq=False)
+class NotebookUntried(PkgwidgetsError):
+    """A notebook fails without a plan, too, so that no plan can be tried on it."""
+
+    cells: tuple[str, ...]
+    """Each cell, with its error: `cell 3 of story.ipynb (NameError: name 'x' is not defined)`."""
+    code: ClassVar[str] = "notebook-untried"
+    http_status: ClassVar[int] = 409
+    exit_code: ClassVar[int] = 2
+    default_advice: ClassVar[Hint | None] = Hint.FIX_CELL
+
+    def sentence(self) -> str:
+        """Name the cells."""
+        fails = "fails" if len(self.cells) == 1 else "fail"
+        return (
+            f"No upgrade can be tried: {join_names(self.cells)} {fails} with the current versions."
+        )
 
 
 @dataclass(eq=False)

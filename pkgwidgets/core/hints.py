@@ -44,6 +44,7 @@ class Hint(StrEnum):
         'Nothing was changed. With `allow="all"`: {how_to_unblock}. Or choose {alternative}.'
     )
     CHOOSE_ALTERNATIVE = "Nothing was changed. Choose {alternative}."
+    FIX_CELL = "Nothing was changed. Fix this, or upgrade all the same with `allow_untried=True`."
     OTHER_VERSION = "Nothing was changed. Choose another version."
     OTHER_PYTHON = (
         "Nothing was changed. Choose another version, or an environment with another Python."

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from pkgwidgets.analysis import run_comparison
+from pkgwidgets.analysis.cell_output import Sanitizer, parse_sanitize_rules
 from pkgwidgets.analysis.rehearsal_backend import RunLimits
 from pkgwidgets.analysis.run_comparison import Rehearsal
 from pkgwidgets.connect import rehearsal_backend
@@ -41,11 +41,15 @@ def rehearse(
 
 
 def find_culprits(
-    backend: Backend, notebooks: Notebooks, report: Report
+    backend: Backend, notebooks: Notebooks, report: Report, *, allow_untried: bool
 ) -> culprit_search.CulpritSearchResult:
     """Find the upgrades that break the notebooks; the result has the plan without them."""
     return culprit_search.find_culprits(
-        backend, rehearsal_backend(backend), _checked_paths(notebooks), report=report
+        backend,
+        rehearsal_backend(backend),
+        _checked_paths(notebooks),
+        allow_untried=allow_untried,
+        report=report,
     )
 
 
@@ -87,12 +91,12 @@ def _checked_iterable(notebooks: object) -> Iterable[object]:
     return notebooks
 
 
-def _read_sanitizer(file: str | Path | None) -> run_comparison.Sanitizer:
+def _read_sanitizer(file: str | Path | None) -> Sanitizer:
     """Read nbval's rules from a file; raises `InvalidRequest` if it has none."""
     if file is None:
         return ()
     try:
-        rules = run_comparison.parse_sanitize_rules(Path(file).read_text("utf-8"))
+        rules = parse_sanitize_rules(Path(file).read_text("utf-8"))
     except (OSError, ValueError, re.error) as error:
         raise InvalidRequest("sanitize", str(file), str(error)) from error
     if not rules:

@@ -252,6 +252,7 @@ class PackageService:
         allow: AllowPolicy = "dependencies",
         *,
         notebooks: rehearsal.Notebooks = (),
+        allow_untried: bool = False,
         report: Report | None = None,
     ) -> Plan:
         """Plan to upgrade packages to their newest compatible releases. Nothing is changed.
@@ -268,8 +269,9 @@ class PackageService:
 
         `notebooks` are paths. Then all packages are planned, and these notebooks are run with the
         planned packages and your permissions: see `rehearse`. An upgrade that makes a cell raise an
-        error or show another output is left out of the plan, and listed in `held_back`. `apply`
-        applies a plan.
+        error or show another output is left out of the plan, and listed in `held_back`. A cell that
+        fails with the installed packages, too, cannot be tried: then `NotebookUntried` is raised,
+        or with `allow_untried` the plan names the cell. `apply` applies a plan.
 
         Raises `PackageNotFound`, `PlanImpossible`, `EnvironmentRefused`, `IndexUnavailable`,
         `ResolutionFailed` and `InvalidRequest`. With notebooks it also raises what `rehearse`
@@ -287,7 +289,7 @@ class PackageService:
             if names is not None or version is not None:
                 reason = "with notebooks the plan is for all packages: leave names and version out"
                 raise InvalidRequest("notebooks", None, reason)
-            return self._plan_with_notebooks(notebooks, report)
+            return self._plan_with_notebooks(notebooks, report, allow_untried=allow_untried)
         with reporting(report) as progress:
             return self._with_restart(
                 planning.plan_upgrade(
@@ -470,13 +472,15 @@ class PackageService:
         *,
         notebooks: rehearsal.Notebooks = (),
         check: rehearsal.Notebooks = (),
+        allow_untried: bool = False,
         report: Report | None = None,
     ) -> pd.DataFrame:
         """Upgrade all packages in one transaction; return a row per package, with its result.
 
         With `notebooks` (paths) the upgrade is rehearsed on them first. A package that makes a cell
-        raise an error or show another output is held back, and the others are upgraded. `check` is
-        the old name of `notebooks`. The index is `name` (object). The columns, in order:
+        raise an error or show another output is held back, and the others are upgraded. A cell that
+        fails already raises `NotebookUntried`, unless `allow_untried` is True. `check` is the old
+        name of `notebooks`. The index is `name` (object). The columns, in order:
 
         - `before`, `after` (string): the versions
         - `kind` (string): install, upgrade, downgrade, remove or held back
@@ -493,7 +497,7 @@ class PackageService:
         if isinstance(check, str | Path) or check:
             warn_renamed("upgrade_all_packages(check=…)", "notebooks=")
             notebooks = check
-        plan = self.plan_upgrade(notebooks=notebooks, report=report)
+        plan = self.plan_upgrade(notebooks=notebooks, allow_untried=allow_untried, report=report)
         return frames.changes(self.apply(plan, report=report))
 
     def rehearse(
@@ -516,7 +520,10 @@ class PackageService:
         unfinished cells count as failed. `network` is off by default: connections that Python opens
         to other machines fail. Libraries with their own sockets and processes that a notebook
         starts are not blocked. `sanitize` is the path of a file of rules, in the format of nbval,
-        that replace parts of the outputs before they are compared. Images are not compared.
+        that replace parts of the outputs before they are compared.
+
+        What differs between two runs on the current packages does not count, such as a clock. An
+        error counts unless the current packages raise it, too. Pictures may differ a little.
 
         The frame has a row per code cell; its index is a range. Its HTML shows the differing
         outputs side by side. The columns, in order:
@@ -525,7 +532,8 @@ class PackageService:
         - `cell` (Int64): the number of the code cell: 1 for the first that is not empty
         - `before`, `after` (string): the output on the current and on the planned packages
         - `verdict` (category): same, would fail, different output, new warning, slower, fixed,
-          already failing or not reproducible (the outputs differ without the plan, too)
+          could not be tried or not reproducible. A cell that fails without the plan, too, could
+          not be tried. One is not reproducible if its outputs differ without the plan, too.
         - `seconds_before`, `seconds_after` (Float64): the time of the cell
 
         Raises `InvalidRequest` if a path is not a notebook, `StalePlan`, `EnvironmentRefused` if no
@@ -711,9 +719,13 @@ class PackageService:
     def __repr__(self) -> str:
         return f"PackageService({self.prefix}, Python {self.python_version})"
 
-    def _plan_with_notebooks(self, notebooks: rehearsal.Notebooks, report: Report | None) -> Plan:
+    def _plan_with_notebooks(
+        self, notebooks: rehearsal.Notebooks, report: Report | None, *, allow_untried: bool
+    ) -> Plan:
         with reporting(report) as progress:
-            self._search_result = rehearsal.find_culprits(self._backend, notebooks, progress)
+            self._search_result = rehearsal.find_culprits(
+                self._backend, notebooks, progress, allow_untried=allow_untried
+            )
         return self._with_restart(self._search_result.plan)
 
     def _new_change_token(self) -> ChangeToken:

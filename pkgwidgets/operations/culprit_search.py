@@ -11,10 +11,12 @@ from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
 from pkgwidgets.analysis.bisect import first_failing
+from pkgwidgets.analysis.cell_output import Sanitizer
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend, RunLimits
-from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Sanitizer, Verdict
+from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Unreadable
+from pkgwidgets.core.errors import NotebookUntried
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.text import capitalize_first, join_names
@@ -51,9 +53,12 @@ def find_culprits(
     *,
     limits: RunLimits | None = None,
     sanitizer: Sanitizer = (),
+    allow_untried: bool = False,
     report: Report = no_report,
 ) -> CulpritSearchResult:
     """Plan to upgrade everything that does not change what the notebooks output.
+
+    Raises `NotebookUntried` if a cell fails without upgrades, too, unless `allow_untried` is True.
 
     Upgrades that break a cell are found by bisection and held back. The rest is resolved and
     rehearsed again until nothing breaks. Takes at most 2 + ceil(log2(n)) · k rehearsals for k of
@@ -64,7 +69,7 @@ def find_culprits(
         rehearsals = Rehearsals(
             backend, rehearsal_backend, notebooks, limits=limits, sanitizer=sanitizer, report=report
         )
-        return _CulpritSearch(backend, rehearsals, report).run()
+        return _CulpritSearch(backend, rehearsals, report, allow_untried=allow_untried).run()
 
 
 def remember_result(
@@ -77,7 +82,10 @@ def remember_result(
 class _CulpritSearch:
     """The results so far: rehearsed changes, packages held back, unstable cells."""
 
-    def __init__(self, backend: Backend, rehearsals: Rehearsals, report: Report) -> None:
+    def __init__(
+        self, backend: Backend, rehearsals: Rehearsals, report: Report, *, allow_untried: bool
+    ) -> None:
+        self._allow_untried = allow_untried
         self._backend = backend
         self._rehearsals = rehearsals
         self._report = report
@@ -94,9 +102,10 @@ class _CulpritSearch:
                 if self._hold_back_import_failures(plan, stage):
                     continue
                 rehearsal = self._confirm(self._rehearse(plan, stage), stage)
+                self._raise_if_untried(plan, rehearsal)
                 check_unchanged(self._backend, plan)  # by a cell of a notebook, too
                 after = self._rehearsals.metadata(plan, stage)
-            if rehearsal.passed or not plan:
+            if not rehearsal.regressions or not plan:
                 return CulpritSearchResult(
                     plan=replace(
                         plan, notes=(*plan.notes, *self._need_notes(), *_notes(rehearsal))
@@ -106,6 +115,10 @@ class _CulpritSearch:
                     rehearsals=self._rehearsals.count,
                 )
             self._find_culprits(plan, after, rehearsal)
+
+    def _raise_if_untried(self, plan: Plan, rehearsal: Rehearsal) -> None:
+        if plan and rehearsal.untried and not self._allow_untried:
+            raise NotebookUntried(tuple(map(str, rehearsal.untried)))
 
     def _plan(self) -> Plan:
         reasons = {name: entry.reason for name, entry in self._held_back.items()}
@@ -129,9 +142,9 @@ class _CulpritSearch:
 
     def _confirm(self, rehearsal: Rehearsal, stage: Path) -> Rehearsal:
         """Repeat a rehearsal that failed: a cell that fails only sometimes has no culprit."""
-        if rehearsal.passed:
+        if not rehearsal.regressions:
             return rehearsal
-        confirmed = self._rehearsals.confirm(rehearsal, stage, rerun_current=bool(self._culprits))
+        confirmed = self._rehearsals.confirm(rehearsal, stage)
         self._unstable |= _regression_keys(rehearsal) - _regression_keys(confirmed)
         return confirmed
 
@@ -245,7 +258,7 @@ def _notes(rehearsal: Rehearsal) -> tuple[str, ...]:
     """Name the cells that cannot be judged, with the reasons."""
     why = {
         Verdict.FLAKY: "does not behave the same in each run",
-        Verdict.ALREADY_FAILING: "already fails with the current versions",
+        Verdict.UNTRIED: "fails with the current versions, too",
     }
     return tuple(
         f"{capitalize_first(cell.place)} {why[cell.verdict]}, so no upgrade is held back for it"

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
+from pkgwidgets.analysis.cell_output import Sanitizer, mask_versions
 from pkgwidgets.analysis.notebook_runs import KnownGoodVersions, NotebookRun
 from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend, RunLimits
 from pkgwidgets.analysis.run_comparison import (
     ComparedCell,
     Rehearsal,
-    Sanitizer,
+    Verdict,
     compare_runs,
-    confirm_regressions,
-    mark_flaky,
-    mask_versions,
+    is_noisy,
+    unconfirmed,
 )
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Unreadable
@@ -58,6 +58,12 @@ def rehearse(
     return rehearsal
 
 
+_MAX_PLAIN_RUNS = 3
+"""Runs in the unchanged environment that show the noise."""
+_PLAIN_RUNS_IN_DOUBT = 5
+"""So many if an error does not recur with the new versions: it may be one by chance."""
+
+
 class Rehearsals:
     """Rehearsals of the same notebooks, which share one run in the unchanged environment."""
 
@@ -83,11 +89,8 @@ class Rehearsals:
             raise InvalidRequest("notebooks", None, "no notebook was given to rehearse")
         self.count = 0
         """The number of rehearsals so far."""
-        # Not cached properties: in Python 3.11 these have one lock per class. Another rehearsal
-        # in this process would wait for the notebooks of this one.
-        self._before: tuple[NotebookRun, ...] = ()
-        self._repeated: tuple[NotebookRun, ...] = ()
-        """The runs in the unchanged environment, and a second set, which shows flaky cells."""
+        self._plain: list[tuple[NotebookRun, ...]] = []
+        """The runs in the unchanged environment. What differs between them is noise."""
 
     def _run_current(self) -> tuple[NotebookRun, ...]:
         """Run the notebooks in the unchanged environment; record versions for those that run clean.
@@ -126,36 +129,69 @@ class Rehearsals:
 
     def rehearse_staged(self, plan: Plan, stage: Path) -> Rehearsal:
         """Rehearse a plan that is already staged."""
-        before = self._before = self._before or self._run_current()
+        before = self._plain_runs(1)[0]
         self.count += 1
         after = self._run_with(plan, stage) if plan else before
-        sanitizer = self._sanitizer_for(plan)
-        cells = [compare_runs(old, new, sanitizer) for old, new in zip(before, after, strict=True)]
-        if any(cell.is_regression for notebook_cells in cells for cell in notebook_cells):
-            self._repeated = self._repeated or self._run_in_environment()
-            pairs = zip(cells, self._repeated, strict=True)
-            cells = [
-                mark_flaky(notebook_cells, again, sanitizer) for notebook_cells, again in pairs
-            ]
-        flat = tuple(cell for notebook_cells in cells for cell in notebook_cells)
-        return Rehearsal(plan=plan, cells=flat, before=before, after=after)
+        cells = self._compare(plan, after)
+        while len(self._plain) < _MAX_PLAIN_RUNS and self._needs_plain_run(cells):
+            self._plain_runs(len(self._plain) + 1)
+            cells = self._compare(plan, after)
+        return Rehearsal(plan=plan, cells=cells, before=before, after=after)
 
-    def confirm(self, rehearsal: Rehearsal, stage: Path, *, rerun_current: bool) -> Rehearsal:
-        """Repeat a rehearsal; cells that break only sometimes are no regressions.
+    def confirm(self, rehearsal: Rehearsal, stage: Path) -> Rehearsal:
+        """Repeat a rehearsal; an output that differs only sometimes is no regression.
 
-        With `rerun_current`, also repeat the run in the unchanged environment.
+        An error is excused only if a run in the unchanged environment raises it. So there are three
+        of these before a package is blamed, and five if an error does not recur.
         """
-        sanitizer = self._sanitizer_for(rehearsal.plan)
         again = self._run_with(rehearsal.plan, stage, self._report_repeat)
-        cells = [confirm_regressions(_cells_of(rehearsal, run), run, sanitizer) for run in again]
-        if rerun_current and any(
-            cell.is_regression for notebook_cells in cells for cell in notebook_cells
-        ):
-            pairs = zip(cells, self._run_in_environment(self._report_repeat), strict=True)
-            cells = [mark_flaky(notebook_cells, run, sanitizer) for notebook_cells, run in pairs]
+        repeated = self._compare(rehearsal.plan, again)
+        if any(cell.is_error for cell in rehearsal.cells):
+            is_doubtful = any(cell.is_error for cell in unconfirmed(rehearsal.cells, repeated))
+            self._plain_runs(_PLAIN_RUNS_IN_DOUBT if is_doubtful else _MAX_PLAIN_RUNS)
+        cells = self._compare(rehearsal.plan, rehearsal.after)
+        doubtful = {
+            (cell.notebook, cell.number)
+            for cell in unconfirmed(cells, repeated)
+            if not cell.is_error
+        }
         return replace(
-            rehearsal, cells=tuple(cell for notebook_cells in cells for cell in notebook_cells)
+            rehearsal,
+            cells=tuple(
+                replace(cell, verdict=Verdict.FLAKY)
+                if (cell.notebook, cell.number) in doubtful
+                else cell
+                for cell in cells
+            ),
         )
+
+    def _plain_runs(self, count: int) -> list[tuple[NotebookRun, ...]]:
+        """Return the runs in the unchanged environment, at least so many."""
+        while len(self._plain) < count:
+            self._plain.append(self._run_in_environment() if self._plain else self._run_current())
+        return self._plain
+
+    def _compare(self, plan: Plan, after: tuple[NotebookRun, ...]) -> tuple[ComparedCell, ...]:
+        before, *repeats = self._plain
+        sanitizer = self._sanitizer_for(plan)
+        return tuple(
+            cell
+            for old, new, *others in zip(before, after, *repeats, strict=True)
+            for cell in compare_runs(old, new, sanitizer, others)
+        )
+
+    def _needs_plain_run(self, cells: Iterable[ComparedCell]) -> bool:
+        """Tell whether one more run in the unchanged environment could excuse a cell.
+
+        The second run shows noise. A third one is needed only where the first two show some.
+        """
+        suspects = {
+            cell.notebook for cell in cells if cell.is_regression or cell.verdict is Verdict.UNTRIED
+        }
+        if len(self._plain) == 1:
+            return bool(suspects)
+        by_notebook = zip(*self._plain, strict=True)
+        return any(is_noisy(runs) for runs in by_notebook if runs[0].script.notebook in suspects)
 
     def _report_repeat(self, event: Event) -> None:
         self._report(replace(event, text=f"{event.text}, again"))
@@ -183,11 +219,6 @@ class Rehearsals:
             **{name: distribution for name, distribution in kept if name not in changed},
             **staged,
         }
-
-
-def _cells_of(rehearsal: Rehearsal, run: NotebookRun) -> tuple[ComparedCell, ...]:
-    """Return the cells of one notebook."""
-    return tuple(cell for cell in rehearsal.cells if cell.notebook == run.script.notebook)
 
 
 def partial_plan(plan: Plan, names: Iterable[NormalizedName]) -> Plan:

@@ -21,7 +21,7 @@ _VERDICT_STYLES = {
     Verdict.WARNS: ("!", _AMBER),
     Verdict.SLOWER: ("◔", _AMBER),
     Verdict.FIXED: ("✓", _GREEN),
-    Verdict.ALREADY_FAILING: ("✗", _GREY),
+    Verdict.UNTRIED: ("✗", _GREY),
     Verdict.FLAKY: ("~", _GREY),
 }
 _BOX_CSS = "border:1px solid rgba(128,128,128,.35);border-radius:6px;margin:8px 0;overflow:hidden"

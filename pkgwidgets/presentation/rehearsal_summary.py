@@ -57,19 +57,20 @@ def output_excerpts(cell: ComparedCell) -> tuple[str, str]:
 
 
 def _headline(rehearsal: Rehearsal) -> tuple[Literal["ok", "bad", "unsure"], str]:
-    failing_count = sum(cell.verdict is Verdict.ALREADY_FAILING for cell in rehearsal.cells)
+    untried = len(rehearsal.untried)
+    cells = count_noun(untried, "cell")
+    also = f", {cells} could not be tried" if untried else ""
     if rehearsal.regressions:
-        cells = count_noun(len(rehearsal.cells), "cell")
-        return "bad", _regressions_text(rehearsal, cells)
-    if failing_count:
-        verb = "fails" if failing_count == 1 else "fail"
-        return "unsure", f"{count_noun(failing_count, 'cell')} already {verb}"
+        return "bad", f"{_regressions_text(rehearsal)}{also}"
+    if untried:
+        return "unsure", f"{cells} could not be tried"
     return "ok", "No cell would fail"
 
 
-def _regressions_text(rehearsal: Rehearsal, cells: str) -> str:
+def _regressions_text(rehearsal: Rehearsal) -> str:
     """Return how many cells would fail, and how many would have a different output."""
-    failing = sum(cell.verdict is Verdict.BROKEN for cell in rehearsal.regressions)
+    cells = count_noun(len(rehearsal.cells), "cell")
+    failing = sum(cell.is_error for cell in rehearsal.regressions)
     different = len(rehearsal.regressions) - failing
     if not failing:
         return f"{different} of {cells} would have a different output"

@@ -64,11 +64,11 @@ def test_impact_summary_counts_the_cells(rows: list[Impact], sentence: str) -> N
 # --- rehearsals
 
 
-def test_cell_that_already_fails_is_no_success() -> None:
+def test_cell_that_could_not_be_tried_is_no_success() -> None:
     error = {"output_type": "error", "ename": "OSError", "evalue": "no file", "traceback": []}
     contents = plan_checks.rehearsal_state(Rehearsal(plan=None, cells=(cell(error, error),)))  # type: ignore[arg-type]
     assert (contents["kind"], contents["broken"]) == ("unsure", False)
-    assert contents["text"].startswith("1 cell already fails. Nothing was changed.")
+    assert contents["text"].startswith("1 cell could not be tried. Nothing was changed.")
 
 
 # --- restart

@@ -47,7 +47,7 @@ def rehearsal(*verdicts: Verdict) -> Rehearsal:
     return Rehearsal(plan=plan_of(), cells=cells)
 
 
-SAME, BROKEN, FAILING, WARNS = Verdict.SAME, Verdict.BROKEN, Verdict.ALREADY_FAILING, Verdict.WARNS
+SAME, BROKEN, UNTRIED, WARNS = Verdict.SAME, Verdict.BROKEN, Verdict.UNTRIED, Verdict.WARNS
 DIFFERENT = Verdict.DIFFERENT
 
 
@@ -58,15 +58,19 @@ DIFFERENT = Verdict.DIFFERENT
         ([SAME], "ok", "No cell would fail; 1 would stay the same"),
         ([SAME, SAME, WARNS], "ok", "No cell would fail; 2 would stay the same"),
         ([BROKEN], "bad", "1 of 1 cell would fail"),
-        ([SAME, BROKEN, FAILING], "bad", "1 of 3 cells would fail; 1 would stay the same"),
+        (
+            [SAME, BROKEN, UNTRIED],
+            "bad",
+            "1 of 3 cells would fail, 1 cell could not be tried; 1 would stay the same",
+        ),
         (
             [DIFFERENT, SAME],
             "bad",
             "1 of 2 cells would have a different output; 1 would stay the same",
         ),
         ([BROKEN, DIFFERENT], "bad", "1 of 2 cells would fail, 1 would have a different output"),
-        ([SAME, FAILING], "unsure", "1 cell already fails; 1 would stay the same"),
-        ([FAILING, FAILING], "unsure", "2 cells already fail"),
+        ([SAME, UNTRIED], "unsure", "1 cell could not be tried; 1 would stay the same"),
+        ([UNTRIED, UNTRIED], "unsure", "2 cells could not be tried"),
     ],
 )
 def test_summary_sentence_is_the_same_in_every_interface(

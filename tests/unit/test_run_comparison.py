@@ -10,15 +10,9 @@ import pytest
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from pkgwidgets.analysis.cell_output import mask_versions, parse_sanitize_rules
 from pkgwidgets.analysis.notebook_runs import CellRun, NotebookCode, NotebookRun, parse_markers
-from pkgwidgets.analysis.run_comparison import (
-    Rehearsal,
-    Verdict,
-    compare_runs,
-    mark_flaky,
-    mask_versions,
-    parse_sanitize_rules,
-)
+from pkgwidgets.analysis.run_comparison import Rehearsal, Verdict, compare_runs
 from pkgwidgets.core.plans import Change, Plan
 
 
@@ -63,7 +57,8 @@ def verdict(before: NotebookRun, after: NotebookRun, text: str = "") -> Verdict:
         ([shows("f", **{"text/html": "a"})], [shows("f", **{"text/html": "b"})], Verdict.DIFFERENT),
         ([shows("1")], [fails()], Verdict.BROKEN),
         ([fails()], [shows("1")], Verdict.FIXED),
-        ([fails()], [fails("KeyError")], Verdict.ALREADY_FAILING),
+        ([fails()], [fails(text="other words")], Verdict.UNTRIED),
+        ([fails()], [fails("KeyError")], Verdict.BROKEN),
         ([], [prints("/a/b.py:3: FutureWarning: soon\n  b()\n", "stderr")], Verdict.WARNS),
         (
             [prints("/a/b.py:3: FutureWarning: soon\n  b()\n", "stderr")],
@@ -117,7 +112,7 @@ def verdict(before: NotebookRun, after: NotebookRun, text: str = "") -> Verdict:
             Verdict.SAME,
         ),
     ],
-    ids=range(25),
+    ids=range(26),
 )
 def test_verdict_depends_on_the_outputs_of_both_runs(
     before: list[dict[str, Any]], after: list[dict[str, Any]], expected: Verdict
@@ -155,9 +150,9 @@ def test_markers_are_tags_or_comments_on_their_own_line() -> None:
 
 def test_flaky_output_is_not_a_regression() -> None:
     before, after = run(shows("0.1")), run(shows("0.2"))
-    (cell,) = mark_flaky(compare_runs(before, after), run(shows("0.3")))
+    (cell,) = compare_runs(before, after, repeats=[run(shows("0.3"))])
     assert (cell.verdict, cell.is_regression) == (Verdict.FLAKY, False)
-    (cell,) = mark_flaky(compare_runs(before, after), run(shows("0.1")))
+    (cell,) = compare_runs(before, after, repeats=[run(shows("0.1"))])
     assert (cell.verdict, cell.is_regression) == (Verdict.DIFFERENT, True)
 
 

@@ -178,6 +178,8 @@ class _RunFolder:
             "variables": {
                 **_inherited_variables(),
                 **_installer_variables(self._folder, limits),
+                # One order of sets for all runs: another seed would be noise.
+                "PYTHONHASHSEED": "0",
                 # Our own API in a notebook must not change the live environment.
                 REHEARSAL_VARIABLE: str(self._interpreter.prefix),
             },

@@ -26,4 +26,6 @@ START_KERNEL = _join_scripts("report", "staged_imports", "start_kernel")
 REHEARSAL_KERNEL = _join_scripts(
     "forget_script_folder", "report", "staged_imports", "rehearsal_kernel"
 )
-RUN_NOTEBOOKS = _join_scripts("skip_format_checks", "run_notebooks")
+RUN_NOTEBOOKS = _join_scripts(
+    "skip_format_checks", "picture_summary", "widget_trees", "run_notebooks"
+)

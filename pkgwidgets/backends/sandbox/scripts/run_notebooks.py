@@ -31,6 +31,9 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
+from .picture_summary import PICTURE, picture_summary
+from .widget_trees import WIDGET_TREE, WIDGET_VIEW, widget_tree
+
 _NOT_REACHED = "it was not reached"
 _SKIP = "pkgwidgets-skip"
 _MAX_TEXT_CHARACTERS = 1_000_000
@@ -148,6 +151,7 @@ class _Notebook:
             if position in skipped:
                 cell.metadata["tags"] = [*cell.metadata.get("tags", []), _SKIP]
         self._deadline = monotonic() + task["seconds"]
+        self._client: NotebookClient | None = None
         self._manager: AsyncKernelManager | None = None
         self._pid = 0
 
@@ -222,6 +226,7 @@ class _Notebook:
             on_cell_execute=self._on_cell_started,
             on_cell_executed=self._on_cell_ended,
         )
+        self._client = client
         folder = str(self._file.parent)
         with Path(task["kernel_log"]).open("wb") as log_file:
             setup = client.async_setup_kernel(
@@ -260,10 +265,20 @@ class _Notebook:
             for output in outputs:
                 if output["output_type"] == "stream":
                     output["text"] = _terminal_text(output["text"])
+                self._add_comparable(output.get("data", {}))
             results.append(
                 {"outputs": outputs, "seconds": self._cell_seconds.get(index, 0.0), "ended": reason}
             )
         return results
+
+    def _add_comparable(self, data: dict[str, Any]) -> None:
+        """Add to a picture or a widget what can be compared of it."""
+        if isinstance(data.get("image/png"), str):
+            summary = picture_summary(data["image/png"])
+            data |= {PICTURE: summary} if summary is not None else {}
+        if WIDGET_VIEW in data and self._client is not None:
+            model_id = data[WIDGET_VIEW]["model_id"]
+            data[WIDGET_TREE] = widget_tree(self._client.widget_state, model_id)
 
 
 def main() -> None:
