@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from pkgwidgets.core.deprecation import renamed_attribute
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.redaction import redact
 
@@ -69,6 +70,8 @@ class ComparedCell:
     after: CellRun
     verdict: Verdict
 
+    is_blamed = renamed_attribute("is_blamed", "is_regression")
+
     @property
     def place(self) -> str:
         """`cell 3 of story.ipynb`."""
@@ -103,6 +106,8 @@ class Rehearsal:
     cells: tuple[ComparedCell, ...]
     before: tuple[NotebookRun, ...] = ()
     after: tuple[NotebookRun, ...] = ()
+
+    blamed = renamed_attribute("blamed", "regressions")
 
     @property
     def regressions(self) -> tuple[ComparedCell, ...]:
