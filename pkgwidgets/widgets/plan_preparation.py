@@ -108,4 +108,4 @@ class PlanPreparation:
                 self._failure = error
                 write({"state": "failed", "text": render(error, Face.PANEL)})
             else:
-                write({"state": "ready", "text": "Fetched and checked"})
+                write({"state": "ready", "text": "Fetched and checked · can be undone"})

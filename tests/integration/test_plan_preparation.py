@@ -54,7 +54,8 @@ def test_shown_plan_is_fetched_and_checked_and_then_applied(
 ) -> None:
     show_plan(panel)
     wait_for_preparation(panel)
-    assert panel.plan_view.preparation == {"state": "ready", "text": "Fetched and checked"}
+    shown = panel.plan_view.preparation
+    assert (shown["state"], shown["text"]) == ("ready", "Fetched and checked · can be undone")
     garden.index.down = True  # the transaction needs it no more
     apply(panel)
     assert panel.wait(60)

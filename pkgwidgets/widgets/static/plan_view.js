@@ -116,7 +116,6 @@ function render({ model, el }) {
     spinner.hidden = state !== "loading";
     body.replaceChildren(...bodyNodes());
     commandsBox.replaceChildren(...(applicable && plan().commands?.length ? [commandsFold(plan().commands)] : []));
-    setText(cost, applicable ? plan().footer ?? "" : "");
     copyCell.hidden = !applicable || !plan().cell;
     if (!timer) setText(copyCell, copyLabel());
     tryFirst.hidden = !applicable;
@@ -131,11 +130,13 @@ function render({ model, el }) {
 
   // What is fetched and checked while the plan is read.
   function showPreparation() {
+    const applicable = state === "ready" && !plan().empty;
     const { state: progress, text = "" } = model.get("preparation") ?? {};
-    const hasFailed = progress === "failed";
-    setText(preparation, state === "ready" && !hasFailed ? text : "");
-    setText(failure, hasFailed ? text : "");
-    failure.hidden = state !== "ready" || !hasFailed;
+    const shown = (kind) => (applicable && progress === kind ? text : "");
+    setText(cost, shown("ready") || (applicable ? plan().footer ?? "" : ""));
+    setText(preparation, shown("working"));
+    setText(failure, shown("failed"));
+    failure.hidden = !shown("failed");
   }
 
   // Cancel is the default, but a plan that opens without a click must not take the focus from a cell in which the user types.
