@@ -398,6 +398,9 @@ class FakeSavePoint:
                 self._disk[path] = content
         return tuple(failed)
 
+    def sync(self) -> None:
+        pass
+
     def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
         kept, failed = self._all[self._id], []
         for path in paths:

@@ -16,6 +16,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from writing_calls import writing_calls
 
 import pkgwidgets
 
@@ -111,6 +112,29 @@ ONLY_IN = {
 }
 """Modules and attributes that have one place."""
 
+WRITES_TO_ENVIRONMENTS = "backends/store/filesystem.py"
+"""The only file that writes to an environment: fault tests see each operation of it."""
+
+WRITES_ELSEWHERE = {
+    "backends/config/uv_cache_dir.py": "the cache of uv",
+    "backends/index/cache.py": "the cache of index answers",
+    "backends/installer/uv.py": "requirement files in a temporary folder",
+    "backends/processes/process.py": "pipes, and unnamed files for the output of processes",
+    "backends/processes/temp_dirs.py": "temporary folders",
+    "backends/sandbox/import_check.py": "the task of a check, in a temporary folder",
+    "backends/sandbox/notebook_copy.py": "copies of notebooks, in a temporary folder",
+    "backends/sandbox/notebook_runner.py": "the task of a rehearsal, in a temporary folder",
+    "backends/sandbox/scripts/report.py": "its own standard error",
+    "backends/sandbox/scripts/run_notebooks.py": "the answer of a rehearsal, in its folder",
+    "backends/sandbox/scripts/staged_imports.py": "bytecode of staged files, in the stage",
+    "backends/sandbox/scripts/start_kernel.py": "the output of a kernel, in a temporary folder",
+    "backends/worker/code_snapshot.py": "a copy of pkgwidgets, in a temporary folder",
+    "backends/worker/recovery_archive.py": "an archive in memory",
+    "cli/console.py": "the null device",
+    "demo/": "environments of its own, which it makes and deletes",
+}
+"""Who else calls functions that write, and what they write: never files of an environment."""
+
 FOR_ANNOTATIONS = ("pandas",)
 """What may be imported anywhere for the type checker."""
 
@@ -140,6 +164,7 @@ def violations(path: str, code: str) -> list[str]:
         *_impure_imports(path, imports),
         *_misplaced_uses(path, tree, imports),
         *_module_names(path, tree),
+        *_misplaced_writes(path, code),
     ]
 
 
@@ -210,6 +235,12 @@ def _misplaced_uses(path: str, tree: ast.AST, imports: Iterable[Import]) -> Iter
         for name in sorted(names):
             if _is_one_of(name, (thing,)) and not path.startswith(places):
                 yield f"{path} uses {name}"
+
+
+def _misplaced_writes(path: str, code: str) -> Iterator[str]:
+    if not path.startswith((WRITES_TO_ENVIRONMENTS, *WRITES_ELSEWHERE)):
+        for name in writing_calls(code):
+            yield f"{path} writes by {name}"
 
 
 def _module_names(path: str, tree: ast.AST) -> Iterator[str]:
@@ -304,6 +335,8 @@ def test_each_folder_has_a_docstring(folder: str) -> None:
             *MAY_IMPORT,
             *MAY_IMPORT_LATE,
             *PURE,
+            *WRITES_ELSEWHERE,
+            WRITES_TO_ENVIRONMENTS,
             *(p for ps in ONLY_IN.values() for p in ps),
         }
     ),
@@ -398,6 +431,19 @@ def test_layer_rules_name_existing_files(path: str) -> None:
         ("backends/worker/recovery_archive.py", "MODULES = ('core/errors.py',)"),
         ("backends/worker/recovery_archive.py", "MODULES = ['backends/store/']"),
         ("operations/verification.py", "import_module(f'{package}').x('notebook.service')"),
+        ("backends/environment/record.py", "from os import replace as put\nput(a, b)"),
+        ("backends/environment/record.py", "import shutil as s\ns.copystat(a, b)"),
+        ("backends/environment/record.py", "file.write_bytes(b'')"),
+        ("backends/environment/record.py", "rewritten.replace(file)"),
+        ("backends/environment/record.py", "open(file, 'r+b')"),
+        ("backends/environment/record.py", "file.open(mode)"),
+        ("backends/environment/record.py", "with Path(file).open('ab') as opened: pass"),
+        ("backends/environment/record.py", "import os\nos.open(file, os.O_RDWR)"),
+        ("backends/environment/record.py", "import os\nweakref.finalize(x, os.unlink, file)"),
+        ("backends/store/lock.py", "import os\nos.ftruncate(descriptor, 0)"),
+        ("operations/apply.py", "import os\nos.sync()"),
+        ("notebook/service.py", "import tempfile\ntempfile.mkdtemp()"),
+        ("server/app.py", "file.unlink()"),
     ],
 )  # fmt: skip
 def test_import_against_the_layers_is_reported(path: str, code: str) -> None:
@@ -434,6 +480,12 @@ def test_import_against_the_layers_is_reported(path: str, code: str) -> None:
         ("operations/apply.py", '"Starts `pkgwidgets.worker`."\nx = 1\n"core/text.py"'),
         ("server/app.py", "text = 'pkgwidgets'; more = 'pkgwidgets.invalid', 'a/b.py', 'values.x'"),
         ("server/app.py", "url = f'{base}/pkgwidgets/packages/'"),
+        ("backends/store/filesystem.py", "import os\nos.replace(a, b)"),
+        ("backends/environment/record.py", "text.replace('a', 'b'), moment.replace(tzinfo=UTC)"),
+        ("backends/environment/record.py", "open(file, 'rb'), file.open(encoding='utf-8')"),
+        ("backends/environment/record.py", "import os\nos.open(file, os.O_RDONLY | os.O_CLOEXEC)"),
+        ("backends/installer/uv.py", "file.write_text('')"),
+        ("server/app.py", "import os\nos.write(1, b''), archive.open('METADATA')"),
     ],
 )
 def test_import_along_the_layers_is_accepted(path: str, code: str) -> None:

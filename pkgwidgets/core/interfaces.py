@@ -210,6 +210,9 @@ class SavePoint(Restorable, Protocol):
         Calls `tick` regularly; if that raises, nothing is saved.
         """
 
+    def sync(self) -> None:
+        """Make all changed files durable."""
+
     def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
         """Restore those of `paths` that were saved and are missing now; return the failed ones."""
 

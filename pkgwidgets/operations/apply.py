@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -106,8 +105,7 @@ def _apply_locked(backend: Backend, transaction: Transaction, report: Report) ->
     if failed:
         raise VerificationFailed(transaction_id, failed)
     record(transaction_id, "INSTALLED")
-    # One call for all files: one by one, thousands of small files take seconds.
-    os.sync()
+    save_point.sync()
     record(transaction_id, "SYNCED")
     report(Event(stage=Stage.VERIFYING))
     problems = verification.problems_after(backend, plan, before, baseline, report)

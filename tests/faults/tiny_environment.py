@@ -20,7 +20,7 @@ from faults import tree
 from pkgwidgets import recover
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.backends.sandbox.preparations import FolderPreparations
-from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store import fail_points, filesystem
 from pkgwidgets.backends.store.lock import hold_lock
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.connect import recovery_archive
@@ -209,8 +209,8 @@ def run_and_kill(work: Callable[[], object], point: str = "") -> bool:
     child = fork()
     if child == 0:
         try:
-            filesystem._reached.clear()
-            filesystem.fail_point = point
+            fail_points.reached.clear()
+            fail_points.fail_point = point
             sys.stdout = sys.stderr
             work()
         except BaseException:

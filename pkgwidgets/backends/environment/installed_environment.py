@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,8 +10,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from pkgwidgets.backends.store import lock
-from pkgwidgets.backends.store.filesystem import os_error_text
+from pkgwidgets.backends.store import lock, trial
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
 from pkgwidgets.core.text import short_hash
 
@@ -27,7 +22,6 @@ DATA_FOLDER = ".pkgwidgets"
 REHEARSAL_VARIABLE = "PKGWIDGETS_REHEARSED"
 """Set in a scratch kernel to the prefix that a rehearsal must not change."""
 _STARTUP_MODULES = ("sitecustomize.py", "usercustomize.py")
-_NO_LOCK_ERRNOS = (errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP)
 
 
 class InstalledEnvironment:
@@ -70,10 +64,10 @@ class InstalledEnvironment:
         if self._is_frozen():
             return f"{interpreter.prefix} was frozen by its owner, so nothing may be changed"
         for folder in dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()]):
-            reason = _write_refusal(folder)
+            reason = trial.write_refusal(folder)
             if reason is not None:
                 return f"{folder} cannot be written to: {reason}"
-        if not _supports_locks(interpreter.prefix):
+        if not trial.supports_locks(interpreter.prefix):
             return (
                 f"{interpreter.prefix} is on a file system without locks, "
                 "so two programs could change it at the same time"
@@ -164,27 +158,3 @@ def _permissions_text(folder: Path) -> str:
     except OSError:
         return "-"
     return f"{status.st_mode:o}:{status.st_uid}:{status.st_gid}"
-
-
-def _supports_locks(prefix: Path) -> bool:
-    """Try to lock a temporary file: some network file systems have no locks or only claim to."""
-    with tempfile.TemporaryFile(prefix=".pkgwidgets-", dir=prefix) as lock_file:
-        try:
-            fcntl.flock(lock_file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            return error.errno not in _NO_LOCK_ERRNOS
-    return True
-
-
-def _write_refusal(folder: Path) -> str | None:
-    """Try to create, rename and delete; return the error's reason. A mode alone proves nothing."""
-    while not folder.exists():
-        folder = folder.parent
-    try:
-        with tempfile.TemporaryDirectory(prefix=".pkgwidgets-", dir=folder) as temporary_folder:
-            old, new = Path(temporary_folder, "a"), Path(temporary_folder, "b")
-            old.write_bytes(b"")
-            old.rename(new)
-    except OSError as error:
-        return os_error_text(error)
-    return None if stat.S_ISDIR(folder.stat().st_mode) else "it is no folder"

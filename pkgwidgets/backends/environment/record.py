@@ -7,11 +7,13 @@ import csv
 import hashlib
 import os
 import re
-import shutil
 import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store.rewrite import rewrite
 
 from .search_path import EXECUTED_LINES
 
@@ -216,11 +218,8 @@ def remove_requested(dist_info: Path) -> None:
         return
     file, row = dist_info / "RECORD", f"{dist_info.name}/REQUESTED,"
     lines = file.read_bytes().splitlines(keepends=True)
-    rewritten = file.with_name("RECORD.pkgwidgets")
-    rewritten.write_bytes(b"".join(line for line in lines if not line.startswith(row.encode())))
-    shutil.copystat(file, rewritten)
-    rewritten.replace(file)
-    (dist_info / "REQUESTED").unlink()
+    rewrite(file, b"".join(line for line in lines if not line.startswith(row.encode())))
+    filesystem.remove(dist_info / "REQUESTED")
 
 
 def _record_text(dist_info: Path) -> str:

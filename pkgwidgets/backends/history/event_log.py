@@ -8,11 +8,13 @@ a power cut: the journal is the durable record.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 
+from pkgwidgets.backends.store import filesystem
 from pkgwidgets.core.event_json import EVENT
 from pkgwidgets.core.events import Event
 
@@ -74,7 +76,8 @@ class EventLog:
 
     def cancel(self) -> None:
         """Request to cancel the transaction."""
-        self._cancel_file.touch()
+        with filesystem.opened(self._cancel_file):
+            pass
 
     def is_cancelled(self) -> bool:
         """Return whether there is a request to cancel."""
@@ -83,9 +86,10 @@ class EventLog:
     def _append(self, file: Path, text: str) -> None:
         """Append text until the file is full; readers can do without the rest."""
         max_bytes = self._limits.max_bytes
-        with file.open("ab", buffering=0) as opened:
-            if opened.tell() < max_bytes:
-                opened.write(text.encode("utf-8", "backslashreplace")[:max_bytes])
+        with filesystem.opened(file) as opened:
+            if os.fstat(opened.descriptor).st_size < max_bytes:
+                data = text.encode("utf-8", "backslashreplace")[:max_bytes]
+                filesystem.write(opened, data)
 
 
 def _has_same_text(previous: Event | None, event: Event) -> bool:

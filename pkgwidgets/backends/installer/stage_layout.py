@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
+
+from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store.rewrite import rewrite
 
 _SOURCE_FOLDER = ".as-installed"
 """The folder in a stage for its first layout, while files are moved."""
@@ -21,18 +24,25 @@ def arrange(stage: Path, moves: Mapping[str, str]) -> None:
     if not moves:
         return
     source = stage / _SOURCE_FOLDER
-    source.mkdir()
+    filesystem.make_folder(source)
     for entry in [entry for entry in stage.iterdir() if entry != source]:
-        entry.rename(source / entry.name)
+        filesystem.replace(entry, source / entry.name)
     files = [Path(folder, name) for folder, _, names in os.walk(source) for name in names]
     for file in files:
         if file.name == "RECORD" and file.parent.name.endswith(".dist-info"):
             _rewrite_record(file, source, moves)
     for file in files:
         target = stage / _new_place(str(file.relative_to(source)), moves)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        file.rename(target)
-    shutil.rmtree(source)
+        _make_folders(target.parent)
+        filesystem.replace(file, target)
+    filesystem.remove_tree(source)
+
+
+def _make_folders(folder: Path) -> None:
+    """Make a folder and its missing parents; a stage needs no sync."""
+    if not folder.is_dir():
+        _make_folders(folder.parent)
+        filesystem.make_folder(folder)
 
 
 def _new_place(path: str, moves: Mapping[str, str]) -> str:
@@ -52,5 +62,6 @@ def _rewrite_record(file: Path, source: Path, moves: Mapping[str, str]) -> None:
         path = os.path.normpath(f"{old_base}/{row[0]}")
         if not row[0].startswith("/") and not path.startswith("../"):
             row[0] = os.path.relpath(_new_place(path, moves), new_base)
-    with file.open("w", encoding="utf-8", errors="surrogateescape", newline="") as opened:
-        csv.writer(opened, lineterminator="\n").writerows(rows)
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    rewrite(file, text.getvalue().encode("utf-8", "surrogateescape"))

@@ -9,6 +9,8 @@ import filecmp
 from contextlib import suppress
 from pathlib import Path
 
+from pkgwidgets.backends.store import filesystem
+
 _FLAGS = slice(4, 8)
 _TIME = slice(8, 12)
 _SIZE = slice(12, 16)
@@ -44,6 +46,8 @@ def _adapt_to_source(data: bytearray, live: Path, staged: Path) -> bool:
 
 
 def _replace_bytecode(data: bytearray, file: Path, target: Path) -> None:
-    file.write_bytes(data)
-    target.parent.mkdir(exist_ok=True)
-    file.replace(target)
+    with filesystem.opened(file, anew=True) as opened:
+        filesystem.write(opened, bytes(data))
+    if not target.parent.is_dir():
+        filesystem.make_folder(target.parent)
+    filesystem.replace(file, target)

@@ -1,4 +1,6 @@
-"""File operations, one function each: crash tests count, trace and break them.
+"""File operations, one function each: fault tests count, trace and break them.
+
+All of pkgwidgets that changes files of an environment does it by these functions.
 
 Standard library only: recovery runs on it when nothing else runs.
 """
@@ -11,29 +13,20 @@ import hashlib
 import os
 import secrets
 import shutil
-import signal
 import stat
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
+
+from .fail_points import begin, observe
 
 StrPath = str | Path
 """A path; thousands of paths are strings, because `Path` objects are slower."""
 NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 """Errors of a full disk or an exhausted quota."""
 _SMALL_BYTES = 1 << 18
-fail_point = os.environ.get("PKGWIDGETS_FAIL")
-"""Where to die: `COMMIT:written` at its first time, `operation#17` at the seventeenth."""
-_reached: dict[str, int] = {}
-
-
-def reach(point: str) -> None:
-    """Kill this process, as `kill -9` does, if `point` is the fail point; for fault tests only."""
-    if fail_point is None:
-        return
-    _reached[point] = count = _reached.get(point, 0) + 1
-    if fail_point in (f"{point}#{count}", point if count == 1 else None):
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +40,7 @@ class OpenFile:
 @contextlib.contextmanager
 def opened(path: Path, *, anew: bool = False) -> Iterator[OpenFile]:
     """Open a file to append to it, emptied first if `anew`; create it if it is missing."""
-    reach("operation")
+    begin("opened", path)
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (os.O_TRUNC if anew else 0)
     descriptor = os.open(path, flags, 0o600)
     try:
@@ -56,9 +49,28 @@ def opened(path: Path, *, anew: bool = False) -> Iterator[OpenFile]:
         os.close(descriptor)
 
 
+def open_lock_file(path: Path) -> int:
+    """Open a file that is locked, created if it is missing; return its descriptor."""
+    begin("open_lock_file", path)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def set_text(descriptor: int, path: Path, text: str) -> None:
+    """Replace the content of a small open file, in place."""
+    begin("set_text", path)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, text.encode(), 0)
+
+
+def unnamed_file(folder: Path) -> IO[bytes]:
+    """Return a new file that is on the disk of a folder and vanishes when it is closed."""
+    begin("unnamed_file", folder)
+    return tempfile.TemporaryFile(prefix=".pkgwidgets-", dir=folder)
+
+
 def write(file: OpenFile, data: bytes) -> None:
     """Append all of `data`."""
-    reach("operation")
+    begin("write", file.path)
     with _add_path_to_errors(file.path):
         rest = memoryview(data)
         while rest:
@@ -67,7 +79,7 @@ def write(file: OpenFile, data: bytes) -> None:
 
 def allocate(file: OpenFile, size: int) -> None:
     """Allocate `size` bytes on the disk."""
-    reach("operation")
+    begin("allocate", file.path)
     with _add_path_to_errors(file.path):
         try:
             os.posix_fallocate(file.descriptor, 0, size)
@@ -79,14 +91,14 @@ def allocate(file: OpenFile, size: int) -> None:
 
 def sync(file: OpenFile) -> None:
     """Make the content of an open file durable."""
-    reach("operation")
+    begin("sync", file.path)
     with _add_path_to_errors(file.path):
         os.fsync(file.descriptor)
 
 
 def sync_path(path: StrPath) -> None:
     """Make the content of a file, or the entries of a folder, durable."""
-    reach("operation")
+    begin("sync_path", path)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -109,13 +121,13 @@ def _add_path_to_errors(path: Path) -> Iterator[None]:
 
 def sync_all() -> None:
     """Make everything durable: one by one, thousands of small files take seconds."""
-    reach("operation")
+    begin("sync_all", os.sep)
     os.sync()
 
 
 def make_folder(path: Path, mode: int = 0o777) -> None:
     """Make a folder; a mode other than the default is set exactly."""
-    reach("operation")
+    begin("make_folder", path)
     path.mkdir(mode=mode)
     if mode != 0o777:
         path.chmod(mode)
@@ -123,44 +135,44 @@ def make_folder(path: Path, mode: int = 0o777) -> None:
 
 def remove_folder(path: StrPath) -> None:
     """Remove an empty folder."""
-    reach("operation")
+    begin("remove_folder", path)
     os.rmdir(path)  # noqa: PTH106
 
 
 def remove(path: StrPath) -> None:
     """Remove a file or a link; a missing one is no error."""
-    reach("operation")
+    begin("remove", path)
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         os.unlink(path)  # noqa: PTH108
 
 
 def replace(source: StrPath, target: StrPath) -> None:
     """Rename and overwrite: at every moment the target is either the old or the new file."""
-    reach("operation")
+    begin("replace", target)
     os.replace(source, target)  # noqa: PTH105
 
 
 def link(source: StrPath, target: StrPath) -> None:
     """Make a hard link."""
-    reach("operation")
+    begin("link", target)
     os.link(source, target, follow_symlinks=False)
 
 
 def link_to(text: str, path: StrPath) -> None:
     """Make a symbolic link."""
-    reach("operation")
+    begin("link_to", path)
     os.symlink(text, path)  # noqa: PTH211
 
 
 def copy(source: StrPath, target: StrPath) -> None:
     """Copy a file with its mode and its times."""
-    reach("operation")
+    begin("copy", target)
     shutil.copy2(source, target)
 
 
 def set_mode(path: StrPath, mode: int) -> None:
     """Change the mode of a file or a folder."""
-    reach("operation")
+    begin("set_mode", path)
     os.chmod(path, mode)  # noqa: PTH101
 
 
@@ -168,12 +180,13 @@ def set_time(path: StrPath, like: StrPath) -> None:
     """Give a file the times of another, if its modification time differs."""
     status = os.stat(like)  # noqa: PTH116
     if os.stat(path).st_mtime_ns != status.st_mtime_ns:  # noqa: PTH116
-        reach("operation")
+        begin("set_time", path)
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def sha256(path: StrPath) -> str:
     """Return the SHA-256 of a file in hex; small files, which most are, are read at once."""
+    observe("sha256", path)
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         data = os.read(descriptor, _SMALL_BYTES)

@@ -17,7 +17,7 @@ from typing import Any
 
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 
-from . import filesystem
+from . import fail_points, filesystem
 
 FORMAT = 1
 ROLLBACK_STEPS = ("RB_BEGIN", "ROLLED_BACK", "RB_INCOMPLETE", "ABORTED")
@@ -143,18 +143,18 @@ class JournalFiles:
             filesystem.write_whole(path, raw)
             lines.pop()
         text = _encode_line(transaction, step, facts, lines)
-        filesystem.reach(f"{step}:before")
+        fail_points.reach(f"{step}:before")
         try:
             with filesystem.opened(path) as file:
                 filesystem.write(file, text)
-                filesystem.reach(f"{step}:written")
+                fail_points.reach(f"{step}:written")
                 filesystem.sync(file)
             if not lines:
                 filesystem.sync_path(path.parent)
         except OSError:
             self._remove_failed_line(transaction, step, raw)
             raise
-        filesystem.reach(f"{step}:synced")
+        fail_points.reach(f"{step}:synced")
 
     def _remove_failed_line(self, transaction: str, step: str, raw: bytes) -> None:
         """Remove a line that failed, durably; only a failed COMMIT must be removed."""

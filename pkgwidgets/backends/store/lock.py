@@ -28,16 +28,16 @@ def hold_lock(place: Path, holder: str) -> Iterator[int]:
     that outlives us still holds it. The file's text is only for people. Raises `EnvironmentBusy`
     at once if another process holds the lock, `DiskFailed` if locking is impossible.
     """
-    descriptor = _acquire(place)
+    path = place / "lock"
+    descriptor = _acquire(path)
     try:
         with contextlib.suppress(OSError):  # a full disk has no room for a name
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{holder} (process {os.getpid()})".encode(), 0)
+            filesystem.set_text(descriptor, path, f"{holder} (process {os.getpid()})")
         try:
             yield descriptor
         finally:
             with contextlib.suppress(OSError):
-                os.ftruncate(descriptor, 0)
+                filesystem.set_text(descriptor, path, "")
     finally:
         os.close(descriptor)
 
@@ -59,11 +59,12 @@ def lock_holder(place: Path) -> str | None:
     return None
 
 
-def _acquire(place: Path) -> int:
-    path = place / "lock"
+def _acquire(path: Path) -> int:
     try:
-        place.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not path.parent.is_dir():
+            with contextlib.suppress(FileExistsError):
+                filesystem.make_folder(path.parent, 0o700)
+        descriptor = filesystem.open_lock_file(path)
     except OSError as error:
         raise DiskFailed("", str(path), filesystem.os_error_text(error)) from error
     try:

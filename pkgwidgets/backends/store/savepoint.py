@@ -91,6 +91,11 @@ class FolderSavePoint:
         failed = Restore(self._folder, self._prefix, rows).run()
         return tuple(f"{path}: {failed[path]}" for path in sorted(failed))
 
+    def sync(self) -> None:
+        """Make all changed files durable, in one call: one by one, thousands take seconds."""
+        with as_disk_failed(self._folder.name):
+            filesystem.sync_all()
+
     def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
         """Restore those of `paths` that were saved and are missing now; return the failed ones.
 

@@ -1,0 +1,62 @@
+"""Try whether files can be made, renamed, deleted and locked in a folder.
+
+Standard library only, as all of the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from . import filesystem
+
+_NO_LOCK_ERRNOS = (errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP)
+_NAME = ".pkgwidgets-trial-"
+"""The begin of the names of folders that a trial makes; the id of the process follows."""
+
+
+def supports_locks(folder: Path) -> bool:
+    """Try to lock a temporary file: some network file systems have no locks or only claim to."""
+    with filesystem.unnamed_file(folder) as lock_file:
+        try:
+            fcntl.flock(lock_file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno not in _NO_LOCK_ERRNOS
+    return True
+
+
+def write_refusal(folder: Path) -> str | None:
+    """Try to create, rename and delete; return the error's reason. A mode alone proves nothing."""
+    while not folder.exists():
+        folder = folder.parent
+    if not stat.S_ISDIR(folder.stat().st_mode):
+        return "it is no folder"
+    trial = folder / f"{_NAME}{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        _remove_old_trials(folder)
+        filesystem.make_folder(trial)
+        try:
+            old, new = trial / "a", trial / "b"
+            with filesystem.opened(old):
+                pass
+            filesystem.replace(old, new)
+        finally:
+            filesystem.remove_tree(trial)
+    except OSError as error:
+        return filesystem.os_error_text(error)
+    return None
+
+
+def _remove_old_trials(folder: Path) -> None:
+    """Remove what a trial left whose process was killed."""
+    for name in os.listdir(folder):  # noqa: PTH208 - a site-packages folder has thousands
+        if name.startswith(_NAME):
+            process = name.removeprefix(_NAME).partition("-")[0]
+            if process.isdecimal() and not Path(f"/proc/{process}").exists():
+                with contextlib.suppress(OSError):
+                    filesystem.remove_tree(folder / name)
