@@ -46,6 +46,7 @@ _RECOVERY = "pkgwidgets.recover"
 _UNDO_MODULES = (_WORKER, _RECOVERY, "pkgwidgets.notebook.service")
 RECOVERY_FILES = (
     "backends/store/",
+    "core/differences.py",
     "core/errors.py",
     "core/error_json.py",
     "core/hints.py",

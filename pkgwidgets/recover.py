@@ -76,14 +76,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     backend = RecoveryEnvironment.at(Path(program).absolute().parent.parent.parent)
     is_locked = "--held" in options
     try:
-        transaction_id = backend.journal.unfinished()
-        if transaction_id is None:
+        transaction_ids = backend.journal.unfinished()
+        if not transaction_ids:
             print("There was nothing to recover.")
             return 0
         lock = backend.environment.locked("the recovery of an interrupted change")
         with nullcontext() if is_locked else lock:
             recovery.recover(backend)
-        print(outcome_text(backend.journal, transaction_id))
+        for transaction_id in transaction_ids:
+            print(outcome_text(backend.journal, transaction_id))
     except PkgwidgetsError as error:
         print(error)
         return 1

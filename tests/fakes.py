@@ -21,6 +21,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
 
+from pkgwidgets.core.differences import Difference
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
 from pkgwidgets.core.errors import (
     Cancelled,
@@ -179,6 +180,13 @@ class FakeRecords:
         others = [name for name in self._environment.distributions() if name not in changed]
         site = self._environment.site
         return frozenset(paths) & {path for name in others for path in self._owned(name, site)}
+
+    def unowned_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
+        site = self._environment.site
+        names = self._environment.distributions()
+        owned = {path for name in names for path in self._owned(name, site)}
+        owned |= {distribution.path / "RECORD" for distribution in names.values()}
+        return frozenset(path for path in paths if path in self._disk and path not in owned)
 
     def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
         if self.shared_paths(plan, replaced):
@@ -387,11 +395,14 @@ class FakeSavePoint:
         self._all[self._id] = Kept(rows)
         return sum(len(content) for content in rows.values() if content is not None)
 
-    def restore(self) -> tuple[str, ...]:
-        kept, failed = self._all[self._id], []
+    def roll_back(self, only: Collection[str] = ()) -> tuple[Difference, ...]:
+        return self.restore()
+
+    def restore(self) -> tuple[Difference, ...]:
+        kept, failed = self._all[self._id], list[Difference]()
         for path, content in kept.rows.items():
             if path in kept.stuck or (kept.damaged and content is not None):
-                failed.append(f"{path}: it is stuck")
+                failed.append(Difference(str(path), "it is stuck"))
             elif content is None:
                 self._disk.pop(path, None)
             else:
@@ -440,8 +451,8 @@ class FakeSavePoint:
 _ENDS = {
     "COMMIT": Outcome.COMMITTED,
     "ROLLED_BACK": Outcome.ROLLED_BACK,
-    "ABORTED": Outcome.ROLLED_BACK,
-    "RB_INCOMPLETE": Outcome.INCOMPLETE,
+    "ABORTED": Outcome.ABORTED,
+    "INCOMPLETE": Outcome.INCOMPLETE,
 }
 
 
@@ -453,6 +464,7 @@ class FakeJournal:
         self._plans: dict[str, Plan] = {}
         self._lines: dict[str, list[tuple[str, str | None]]] = {}
         self._failures: dict[str, str] = {}
+        self._incomplete: dict[str, tuple[str, ...]] = {}
 
     def start(self, plan: Plan) -> Transaction:
         transaction_id = f"{len(self._plans):04}"
@@ -460,8 +472,14 @@ class FakeJournal:
         self._lines[transaction_id] = [("PLAN", None)]
         return self._transaction(transaction_id)
 
+    def start_again(self, transaction: Transaction) -> None:
+        self._plans[transaction.id] = transaction.plan
+        self._lines[transaction.id] = [("PLAN", None)]
+
     def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
         error = facts.get("error")
+        if step == "INCOMPLETE":
+            self._incomplete[transaction] = tuple(json.loads(str(facts.get("paths", "[]"))))
         if facts.get("failure") is not None:
             self._failures[transaction] = str(facts["failure"])
         self._lines[transaction].append((step, None if error is None else str(error)))
@@ -475,10 +493,12 @@ class FakeJournal:
     def folder(self, transaction: str) -> Path:
         return self._place / "txn" / transaction
 
-    def unfinished(self) -> str | None:
-        newest = self.transactions()[-1:]
+    def unfinished(self) -> tuple[str, ...]:
         open = (Outcome.STARTED, Outcome.INCOMPLETE)
-        return newest[0].id if newest and newest[0].outcome in open else None
+        return tuple(entry.id for entry in self.transactions() if entry.outcome in open)
+
+    def incomplete_paths(self, transaction: str) -> tuple[str, ...]:
+        return self._incomplete.get(transaction, ())
 
     def has_records(self, transaction: str) -> bool:
         return transaction in self._lines

@@ -29,9 +29,16 @@ MAY_IMPORT = {
     "backends/": ("core", "analysis", "backends"),
     "backends/environment/scripts/": (),
     "backends/sandbox/scripts/": ("backends.sandbox.scripts",),
-    # Recovery runs on it alone, with these four and two entry points.
+    # Recovery runs on it alone, with these five and two entry points.
     "backends/store/": (
-        *("core.errors", "core.error_json", "core.hints", "core.redaction", "backends.store"),
+        *(
+            "core.differences",
+            "core.errors",
+            "core.error_json",
+            "core.hints",
+            "core.redaction",
+            "backends.store",
+        ),
     ),
     # Joining, and the processes that are started.
     "connect.py": ("core", "analysis", "backends"),

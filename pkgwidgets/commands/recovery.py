@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -58,11 +58,15 @@ def _recover(
     recovered = recovery.recover_if_needed(environment)
     if not recovered:
         return None
-    (transaction_id,) = recovered
-    committed = "COMMIT" in environment.journal.steps(transaction_id)
-    outcome = Outcome.COMMITTED if committed else Outcome.ROLLED_BACK
+    transaction_id = recovered[0]
     return RecoveredTransaction(
         id=transaction_id,
-        outcome=outcome.value,
-        message=describe(transaction_id),
+        outcome=_outcome(environment.journal.steps(transaction_id)).value,
+        message=" ".join(map(describe, recovered)),
     )
+
+
+def _outcome(steps: Collection[str]) -> Outcome:
+    if "COMMIT" in steps:
+        return Outcome.COMMITTED
+    return Outcome.ROLLED_BACK if "ROLLED_BACK" in steps else Outcome.ABORTED

@@ -13,7 +13,8 @@ PkgwidgetsError
 └─ TransactionError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
    ├─ VerificationFailed ├─ Cancelled             ├─ RollbackFailed
-   ├─ DiskFailed         ├─ TooLate               └─ WorkerFailed
+   ├─ DiskFailed         ├─ SavedFilesLost        ├─ TooLate
+   └─ WorkerFailed
 
 Standard library only: recovery runs on it when nothing else does.
 """
@@ -42,6 +43,10 @@ EVERYTHING = "everything"
 """The request of a plan that upgrades all packages."""
 _DISK_FULL = re.compile(r"\bspace\b|\bquota\b")
 """What operating systems say when the disk is full."""
+DISK_UNCHANGED = "unchanged"
+"""The state after a `DiskFailed` error if nothing was changed, or all of it was rolled back."""
+DISK_INTERRUPTED = "interrupted"
+"""The state if a change was not completely rolled back, or this could not be recorded."""
 _FIELD_TEXTS = {
     "name": "package name",
     "allow": "value of allow",
@@ -503,6 +508,9 @@ class RollbackFailed(TransactionError):
 
     differences: tuple[str, ...] = ()
     kept: str = ""
+    paths: tuple[str, ...] = _added_later(())
+    """The paths that differ. A change that touches none of them is possible; without paths none is.
+    """
     code: ClassVar[str] = "rollback-failed"
 
     @property
@@ -531,17 +539,50 @@ class DiskFailed(TransactionError):
 
     path: str = ""
     reason: str = ""
+    state: str = _added_later("")
+    """What is known of the environment: `unchanged`, or `interrupted` before it was rolled back."""
     code: ClassVar[str] = "disk-failed"
     http_status: ClassVar[int] = 507
 
     @property
     def advice(self) -> Hint | None:
-        """More space helps only if the disk is full."""
-        return Hint.FREE_DISK if _DISK_FULL.search(self.reason) else Hint.FIX_PATH
+        """More space helps only if the disk is full; recovery only if something is left to do."""
+        is_full = _DISK_FULL.search(self.reason) is not None
+        if self.state == DISK_UNCHANGED:
+            return Hint.FREE_DISK_AND_RETRY if is_full else Hint.FIX_PATH_AND_RETRY
+        if self.state == DISK_INTERRUPTED:
+            return Hint.FREE_DISK_AND_RECOVER if is_full else Hint.FIX_PATH_AND_RECOVER
+        return Hint.FREE_DISK if is_full else Hint.FIX_PATH
 
     def sentence(self) -> str:
         """Name the file and the reason."""
         return f"Cannot read or write {self.path}: {self.reason}."
+
+
+@dataclass(eq=False)
+class SavedFilesLost(TransactionError):
+    """The folder with the saved files was deleted during the change: nothing can be rolled back."""
+
+    kept: str = ""
+    changes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What of the new packages is missing or different; () if they are complete."""
+    command: str = ""
+    """The terminal command that installs the new packages again."""
+    code: ClassVar[str] = "saved-files-lost"
+
+    @property
+    def advice(self) -> Hint | None:
+        """A complete change needs no repair, but cannot be undone."""
+        return Hint.REINSTALL if self.problems else Hint.UNDO_BY_HAND
+
+    def sentence(self) -> str:
+        """Say what was deleted, and what the environment has now."""
+        lost = f"{self.kept} was deleted during the change. So it could not be rolled back"
+        changes = join_names(self.changes)
+        if not self.problems:
+            return f"{lost}. It is complete: {changes}."
+        return f"{lost}, and it is not complete ({changes}): {'; '.join(self.problems)}."
 
 
 @dataclass(eq=False)

@@ -75,6 +75,18 @@ class Hint(StrEnum):
         "Fix this problem, then restart the kernel: "
         "this finishes or rolls back a change that was in progress."
     )
+    FREE_DISK_AND_RETRY = "The environment is unchanged. Free some disk space, then try again."
+    FIX_PATH_AND_RETRY = "The environment is unchanged. Fix this problem, then try again."
+    FREE_DISK_AND_RECOVER = (
+        "An interrupted change is not rolled back yet. "
+        "Free some disk space, then restart the kernel to complete the rollback."
+    )
+    FIX_PATH_AND_RECOVER = (
+        "An interrupted change is not rolled back yet. "
+        "Fix this problem, then restart the kernel to complete the rollback."
+    )
+    REINSTALL = "Install the packages again: run `{command}` in a terminal."
+    UNDO_BY_HAND = "It cannot be undone here. To go back, install the earlier versions."
     RECOVER = (
         "Fix this problem. Then complete the rollback: "
         "run `{command}` in a terminal, with any Python, or restart the kernel."

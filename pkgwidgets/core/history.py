@@ -93,10 +93,11 @@ def changed_since(transaction: Transaction, history: Iterable[Transaction]) -> b
 
 
 def was_cancelled(transaction: Transaction) -> bool:
-    """Tell whether a transaction was cancelled and rolled back, and did not fail."""
+    """Tell whether a transaction was cancelled and changed nothing in the end, and did not fail."""
     try:
-        failure = json.loads(transaction.failure or "{}")
-        return transaction.outcome is Outcome.ROLLED_BACK and failure.get("code") == Cancelled.code
+        code = json.loads(transaction.failure or "{}").get("code")
+        is_unchanged = transaction.outcome in (Outcome.ABORTED, Outcome.ROLLED_BACK)
+        return is_unchanged and bool(code == Cancelled.code)
     except (ValueError, AttributeError):
         return False
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
+from .differences import Difference
 from .environment import Distribution, Interpreter, Unreadable
 from .errors import PkgwidgetsError
 from .events import Event
@@ -80,6 +81,9 @@ class Records(Protocol):
 
     def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
         """Return those of `paths` that a distribution owns which the plan does not change."""
+
+    def unowned_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
+        """Return those of `paths` that exist and that no installed distribution owns."""
 
     def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
         """Raise `EnvironmentRefused` if a file of code in `replaced` is another distribution's."""
@@ -188,8 +192,11 @@ class AffectedDistributions(Protocol):
 class Restorable(Protocol):
     """Saved files, as recovery uses them."""
 
-    def restore(self) -> tuple[str, ...]:
-        """Restore every path; return the differences that remain, one sentence each."""
+    def roll_back(self, only: Collection[str] = ()) -> tuple[Difference, ...]:
+        """Restore every path, or `only` some; return what differs from the saved state then.
+
+        What other programs added to the changed packages is a difference, too.
+        """
 
     def is_intact(self) -> bool:
         """Tell whether every saved file is still there, by hash."""
@@ -200,6 +207,9 @@ class Restorable(Protocol):
 
 class SavePoint(Restorable, Protocol):
     """The old files of one transaction."""
+
+    def restore(self) -> tuple[Difference, ...]:
+        """Restore every path; return the paths that failed. Files of others stay where they are."""
 
     def prehash(self, paths: Collection[Path]) -> None:
         """Start to hash files that will probably be saved, in the background."""
@@ -367,8 +377,14 @@ class Installer(Protocol):
 class UnfinishedTransactions(Protocol):
     """A journal, as recovery uses it."""
 
-    def unfinished(self) -> str | None:
-        """Return the id of the running or interrupted transaction; None without one."""
+    def unfinished(self) -> tuple[str, ...]:
+        """Return the transactions that are open, oldest first.
+
+        Those before the last have an incomplete rollback; the last one may be running.
+        """
+
+    def incomplete_paths(self, transaction: str) -> tuple[str, ...]:
+        """Return the paths that its last rollback did not restore; () if they are unknown."""
 
     def has_records(self, transaction: str) -> bool:
         """Tell whether a transaction has valid records."""
@@ -394,6 +410,9 @@ class Journal(UnfinishedTransactions, Protocol):
 
     def start(self, plan: Plan) -> Transaction:
         """Start the record of a plan; return its transaction."""
+
+    def start_again(self, transaction: Transaction) -> None:
+        """Make the folder of a transaction again, after somebody deleted it; it is not open."""
 
     def transactions(self) -> Sequence[Transaction]:
         """Read all transactions, oldest first."""

@@ -27,7 +27,9 @@ def requester_text(user: str | None, process: str | None) -> str:
 class Outcome(StrEnum):
     """How a transaction ended.
 
-    After INCOMPLETE the environment is neither old nor new; further changes are blocked.
+    ABORTED ended before anything was changed, ROLLED_BACK after; in both the environment is
+    unchanged. After INCOMPLETE it is neither old nor new: the error names the paths, and changes
+    that touch them are blocked.
 
     >>> service.upgrade_package("seedshelf").outcome.value
     'committed'
@@ -35,8 +37,9 @@ class Outcome(StrEnum):
 
     STARTED = "started"
     COMMITTED = "committed"
+    ABORTED = "aborted"
     ROLLED_BACK = "rolled back"
-    INCOMPLETE = "broken"
+    INCOMPLETE = "incomplete"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +87,7 @@ class Transaction(HtmlRepr):
             return str(self.plan)
         ending = {
             Outcome.STARTED: "in progress",
+            Outcome.ABORTED: "not applied, nothing was changed",
             Outcome.ROLLED_BACK: "rolled back, the environment is unchanged",
             Outcome.INCOMPLETE: "the rollback is incomplete",
         }[self.outcome]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import (
+    DISK_INTERRUPTED,
+    DISK_UNCHANGED,
     Cancelled,
+    DiskFailed,
     EnvironmentRefused,
     PkgwidgetsError,
     RollbackFailed,
@@ -30,7 +33,8 @@ from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-from . import recovery, verification
+from . import lost_files, recovery, verification
+from .incomplete import blocked_packages, raise_if_touched
 from .signals import defer_interrupts
 from .snapshot import changes_since_plan, check_unchanged
 
@@ -46,16 +50,17 @@ def apply_plan(
     `report` raised it. Any other `TransactionError` follows a rollback.
     """
     now = datetime.now(UTC)
-    environment = backend.environment
     check_changeable(backend, plan)
     names = shorten_names([change.name for change in plan.changes])
-    with environment.locked(f"{by} ({names}; started {now:%H:%M:%S} UTC)"):
-        recovery.recover(backend)
+    with _locked(backend, f"{by} ({names}; started {now:%H:%M:%S} UTC)"):
+        incomplete = recovery.recover_possible(backend)[1]
+        _raise_if_blocked(backend, plan, incomplete)
         check_unchanged(backend, plan)
         transaction = _open_transaction(backend, plan)
         tagged_report = _tag_events(report, transaction.id)
-        with _rollback_on_error(backend, transaction.id, tagged_report):
-            _apply_locked(backend, transaction, tagged_report)
+        progress = _Progress(backend, transaction, incomplete)
+        with _rollback_on_error(progress, tagged_report):
+            _apply_locked(progress, tagged_report)
         with suppress(OSError):
             _prune_save_points(backend)
         backend.preparations.discard()
@@ -65,54 +70,106 @@ def apply_plan(
     return committed
 
 
+@contextmanager
+def _locked(backend: Backend, holder: str) -> Iterator[None]:
+    """Lock the environment; an error about the disk says whether a rollback is still to be done."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(backend.environment.locked(holder))
+        except DiskFailed as error:
+            is_open = bool(backend.journal.unfinished())
+            error.state = DISK_INTERRUPTED if is_open else DISK_UNCHANGED
+            raise
+        yield
+
+
+def _raise_if_blocked(backend: Backend, plan: Plan, incomplete: Sequence[RollbackFailed]) -> None:
+    blocked = blocked_packages(backend, incomplete)
+    for change in plan.changes:
+        if change.id in blocked:
+            raise blocked[change.id]
+
+
 def _open_transaction(backend: Backend, plan: Plan) -> Transaction:
     try:
         return backend.journal.start(plan)
-    except BaseException:
+    except BaseException as error:
         with defer_interrupts():
-            recovery.recover(backend)
+            recovery.recover_possible(backend)
+        if isinstance(error, DiskFailed):
+            error.state = DISK_UNCHANGED
         raise
 
 
-def _apply_locked(backend: Backend, transaction: Transaction, report: Report) -> None:
+class _Progress:
+    """The transaction that is applied, and the steps that it has reached.
+
+    The steps are known here even if the journal is deleted.
+    """
+
+    def __init__(
+        self, backend: Backend, transaction: Transaction, incomplete: Sequence[RollbackFailed]
+    ) -> None:
+        self.backend = backend
+        self.transaction = transaction
+        self.incomplete = incomplete
+        self.steps: list[str] = []
+
+    def record(self, step: str, **facts: str | int | None) -> None:
+        """Record a step in the journal."""
+        self.backend.journal.record(self.transaction.id, step, **facts)
+        self.steps.append(step)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the environment may be changed, and the folder with the old files is gone."""
+        was_saved = "INTENT" in self.steps
+        return was_saved and not self.backend.journal.has_records(self.transaction.id)
+
+
+def _apply_locked(progress: _Progress, report: Report) -> None:
     """Go through the steps; the caller rolls back after any exception."""
-    plan, transaction_id = transaction.plan, transaction.id
-    record = backend.journal.record
+    backend, record = progress.backend, progress.record
+    plan, transaction_id = progress.transaction.plan, progress.transaction.id
     save_point = backend.save_point(transaction_id)
     if not plan.from_save_point:
         save_point.prehash(backend.records.touched_paths(plan, None))
-    stage, prepared = _stage(backend, transaction, report)
+    stage, prepared = _stage(backend, progress.transaction, report)
     report(Event(stage=Stage.CHECKING))
     failing, baseline = verification.problems_before(backend, plan, stage, report, prepared)
     if failing:
         raise StageFailed(transaction_id, failing)
     unverified = verification.unverified(backend, plan, stage)
     facts = {"unverified": unverified, "untried": baseline.needs_text()}
-    record(transaction_id, "STAGED", **{name: text for name, text in facts.items() if text})
+    record("STAGED", **{name: text for name, text in facts.items() if text})
     before = backend.environment.distributions()
     check_unchanged(backend, plan)
-    record(transaction_id, "LOCKED")
+    record("LOCKED")
     report(Event(stage=Stage.SAVING))
     paths = _paths_to_save(backend, plan, stage)
+    raise_if_touched(paths.saved, progress.incomplete)
     size = save_point.save(paths.saved, lambda: report(Event(stage=Stage.SAVING)))
     report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
-    record(transaction_id, "SAVED", paths=len(paths.saved), bytes=size)
-    record(transaction_id, "INTENT")
+    record("SAVED", paths=len(paths.saved), bytes=size)
+    record("INTENT")
     report(Event(stage=Stage.INSTALLING))
     _install(backend, plan, report)
     # The installer removed files that another distribution owns, too, and edited ones.
     failed = save_point.put_back(paths.shared) or save_point.keep_beside(paths.copies)
     if failed:
         raise VerificationFailed(transaction_id, failed)
-    record(transaction_id, "INSTALLED")
+    record("INSTALLED")
     save_point.sync()
-    record(transaction_id, "SYNCED")
+    record("SYNCED")
     report(Event(stage=Stage.VERIFYING))
     problems = verification.problems_after(backend, plan, before, baseline, report)
+    problems = problems or verification.left_files(
+        backend, plan, paths.saved - {*paths.copies.values()}
+    )
     if problems:
         raise VerificationFailed(transaction_id, problems)
-    record(transaction_id, "VERIFIED")
-    record(transaction_id, "COMMIT")
+    record("VERIFIED")
+    record("COMMIT")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,26 +225,25 @@ def _install(backend: Backend, plan: Plan, report: Report) -> None:
         return
     failed = backend.save_point(plan.undoes).restore()
     if failed:
-        raise VerificationFailed("", failed)
+        raise VerificationFailed("", tuple(map(str, failed)))
 
 
 @contextmanager
-def _rollback_on_error(backend: Backend, transaction_id: str, report: Report) -> Iterator[None]:
+def _rollback_on_error(progress: _Progress, report: Report) -> Iterator[None]:
     """Roll back when anything is raised; raise `Cancelled` for an interrupt."""
+    backend, transaction_id = progress.backend, progress.transaction.id
     try:
         yield
     except BaseException as error:
         with defer_interrupts():
             with suppress(Exception):  # a rollback cannot be cancelled
                 report(Event(stage=Stage.RESTORING))
-            if isinstance(error, TransactionError) and not isinstance(error, RollbackFailed):
-                error.transaction = transaction_id
-            recovery.end(
-                backend,
-                transaction_id,
-                _error_text(error),
-                json.dumps(error_to_json(_as_pkgwidgets_error(error, transaction_id))),
-            )
+            if progress.is_lost:
+                lost = lost_files.end(backend, progress.transaction)
+                if isinstance(error, DiskFailed) and not lost.problems:
+                    return
+                raise lost from error
+            _end(progress, error)
         if isinstance(error, KeyboardInterrupt) and "COMMIT" not in backend.journal.steps(
             transaction_id
         ):
@@ -195,6 +251,22 @@ def _rollback_on_error(backend: Backend, transaction_id: str, report: Report) ->
         raise
     finally:
         recovery.finish(backend, transaction_id)
+
+
+def _end(progress: _Progress, error: BaseException) -> None:
+    """Roll back if needed, and record the error; say in an error about the disk what is known."""
+    transaction_id = progress.transaction.id
+    if isinstance(error, TransactionError) and not isinstance(error, RollbackFailed):
+        error.transaction = transaction_id
+    if isinstance(error, DiskFailed):
+        error.state = DISK_UNCHANGED
+    failure = json.dumps(error_to_json(_as_pkgwidgets_error(error, transaction_id)))
+    try:
+        recovery.end(progress.backend, transaction_id, _error_text(error), failure)
+    except DiskFailed as failed:
+        failed.transaction = transaction_id
+        failed.state = DISK_INTERRUPTED if "INTENT" in progress.steps else DISK_UNCHANGED
+        raise
 
 
 def _error_text(error: BaseException) -> str:

@@ -10,39 +10,52 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pkgwidgets.core.error_json import error_to_json
-from pkgwidgets.core.errors import DiskFailed, RollbackFailed
+from pkgwidgets.core.errors import DISK_INTERRUPTED, DiskFailed, RollbackFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pkgwidgets.core.differences import Difference
     from pkgwidgets.core.interfaces import Recoverable
 
 _ROLLED_BACK_STEPS = ("ROLLED_BACK", "ABORTED")
 _MAX_SHOWN_PATHS = 20
 """An error message names so many paths; its JSON has all."""
-_STEPS_AFTER_INTENT = {"INTENT", "INSTALLED", "SYNCED", "VERIFIED", "RB_BEGIN", "RB_INCOMPLETE"}
+_STEPS_AFTER_INTENT = {"INTENT", "INSTALLED", "SYNCED", "VERIFIED", "RB_BEGIN", "INCOMPLETE"}
 """A journal with any of these had INTENT, even if that line is damaged."""
 
 
 def recover(backend: Recoverable) -> tuple[str, ...]:
-    """Finish or roll back an interrupted transaction; return its id, or () if there was none.
+    """Finish or roll back interrupted transactions; return the ids of those recovered.
 
-    Call this with the environment locked: then no process works on the transaction. Raises
-    `RollbackFailed` if old files could not be restored; the save point is kept, and every change is
-    refused until recovery succeeds. Raises `DiskFailed` if the outcome could not be recorded.
+    Call this with the environment locked: then no process works on a transaction. Raises
+    `RollbackFailed` if old files could not be restored; the save point is kept. Raises `DiskFailed`
+    if an outcome could not be recorded.
     """
-    journal = backend.journal
-    transaction_id = journal.unfinished()
-    if transaction_id is None:
-        return ()
-    if journal.delegated(transaction_id):
-        return (transaction_id,)
-    steps = _read_steps(backend, transaction_id)
-    had_ended = _has_ended(steps) or not journal.has_records(transaction_id)
-    if not had_ended:
-        had_failed = "RB_INCOMPLETE" in steps
-        reason = "its rollback was completed later" if had_failed else "it was interrupted"
-        end(backend, transaction_id, reason)
-    finish(backend, transaction_id)
-    return () if had_ended else (transaction_id,)
+    recovered, incomplete = recover_possible(backend)
+    for error in incomplete:
+        raise error
+    return recovered
+
+
+def recover_possible(
+    backend: Recoverable,
+) -> tuple[tuple[str, ...], tuple[RollbackFailed, ...]]:
+    """Recover as `recover` does, but return the errors of rollbacks that are still incomplete.
+
+    A change that touches none of an error's `paths` is possible. Without paths none is.
+    """
+    recovered, incomplete = list[str](), list[RollbackFailed]()
+    for transaction_id in reversed(backend.journal.unfinished()):
+        try:
+            if _recover_one(backend, transaction_id):
+                recovered.append(transaction_id)
+        except RollbackFailed as error:
+            incomplete.append(error)
+        except DiskFailed as error:
+            error.state = DISK_INTERRUPTED
+            raise
+    return tuple(recovered), tuple(incomplete)
 
 
 def recover_if_needed(backend: Recoverable) -> tuple[str, ...]:
@@ -51,10 +64,39 @@ def recover_if_needed(backend: Recoverable) -> tuple[str, ...]:
     Raises `EnvironmentBusy` while another process has the lock, perhaps an installer that outlived
     its worker. Also raises what `recover` raises.
     """
-    if backend.journal.unfinished() is None:
-        return ()
-    with backend.environment.locked("the recovery of an interrupted change"):
-        return recover(backend)
+    recovered, incomplete = recover_possible_if_needed(backend)
+    for error in incomplete:
+        raise error
+    return recovered
+
+
+def recover_possible_if_needed(
+    backend: Recoverable,
+) -> tuple[tuple[str, ...], tuple[RollbackFailed, ...]]:
+    """Recover as `recover_possible` does, with the environment locked, if a transaction is open."""
+    if not backend.journal.unfinished():
+        return (), ()
+    try:
+        with backend.environment.locked("the recovery of an interrupted change"):
+            return recover_possible(backend)
+    except DiskFailed as error:
+        error.state = DISK_INTERRUPTED
+        raise
+
+
+def _recover_one(backend: Recoverable, transaction_id: str) -> bool:
+    """End an open transaction and clean up; return whether it had not ended."""
+    journal = backend.journal
+    if journal.delegated(transaction_id):
+        return True
+    steps = _read_steps(backend, transaction_id)
+    had_ended = _has_ended(steps) or not journal.has_records(transaction_id)
+    if not had_ended:
+        had_failed = "INCOMPLETE" in steps
+        reason = "its rollback was completed later" if had_failed else "it was interrupted"
+        end(backend, transaction_id, reason)
+    finish(backend, transaction_id)
+    return not had_ended
 
 
 def end(backend: Recoverable, transaction: str, reason: str, failure: str | None = None) -> None:
@@ -75,16 +117,37 @@ def end(backend: Recoverable, transaction: str, reason: str, failure: str | None
         return
     with suppress(DiskFailed):  # a disk error here must not prevent the rollback
         journal.record(transaction, "RB_BEGIN")
-    differences = save_point.restore()
+    # Once it was incomplete, later changes may have changed the other paths.
+    differences = save_point.roll_back(journal.incomplete_paths(transaction))
     if differences:
-        folder = str(journal.folder(transaction))
-        failed = RollbackFailed(transaction, differences, folder)
-        failure_json = json.dumps(error_to_json(failed))
-        message = str(RollbackFailed(transaction, _shorten(differences), folder))
-        with suppress(DiskFailed):
-            journal.record(transaction, "RB_INCOMPLETE", error=message, failure=failure_json)
-        raise failed
+        raise _record_incomplete(backend, transaction, differences)
     journal.record(transaction, "ROLLED_BACK", error=reason, failure=failure)
+
+
+def _record_incomplete(
+    backend: Recoverable, transaction: str, differences: Sequence[Difference]
+) -> RollbackFailed:
+    """Record which paths differ; return the error about them.
+
+    Without a record, and if the save point cannot be used, the error has no paths: then no other
+    change is possible.
+    """
+    folder = str(backend.journal.folder(transaction))
+    texts, paths = tuple(map(str, differences)), tuple(entry.path for entry in differences)
+    if any(path.startswith(f"{folder}/") for path in paths):
+        paths = ()
+    failed = RollbackFailed(transaction, texts, folder, paths)
+    try:
+        backend.journal.record(
+            transaction,
+            "INCOMPLETE",
+            error=str(RollbackFailed(transaction, _shorten(texts), folder)),
+            failure=json.dumps(error_to_json(failed)),
+            paths=json.dumps(paths),
+        )
+    except DiskFailed:
+        failed.paths = ()
+    return failed
 
 
 def finish(backend: Recoverable, transaction: str) -> None:

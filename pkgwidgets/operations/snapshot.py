@@ -11,7 +11,13 @@ from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph, fingerprint
 from pkgwidgets.core.environment import DIRECT_URL, Distribution, Unreadable
-from pkgwidgets.core.errors import EnvironmentRefused, PackageNotFound, PkgwidgetsError, StalePlan
+from pkgwidgets.core.errors import (
+    EnvironmentRefused,
+    PackageNotFound,
+    PkgwidgetsError,
+    RollbackFailed,
+    StalePlan,
+)
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.limits import Limits
 from pkgwidgets.core.origins import Origin
@@ -19,6 +25,7 @@ from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.releases import Release
 
 from . import recovery
+from .incomplete import BLOCKED, blocked_packages
 
 ProjectResults = Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]
 """The answer of the index for each project."""
@@ -37,19 +44,22 @@ class EnvironmentSnapshot:
     pinned: Mapping[NormalizedName, str]
     """The distributions that are listed and never changed, with the reasons."""
     limits: Limits
+    blocked: Mapping[NormalizedName, RollbackFailed]
+    """The packages with an incomplete rollback, each with its error."""
 
     @classmethod
     def of(cls, backend: Backend) -> EnvironmentSnapshot:
         """Read the environment; recover an interrupted change first.
 
-        Raises `EnvironmentRefused` if nothing may be changed, and `EnvironmentBusy`. An unreadable
+        Raises `EnvironmentRefused` if nothing may be changed, `EnvironmentBusy`, and
+        `RollbackFailed` if an incomplete rollback blocks all packages. An unreadable
         direct_url.json refuses every plan, because the installer reads them all and fails.
         """
         reason = backend.environment.read_only_reason()
         if reason is not None:
             python = backend.environment.interpreter.python
             raise EnvironmentRefused(python, reason, is_whole=True)
-        recovery.recover_if_needed(backend)
+        blocked = blocked_packages(backend, recovery.recover_possible_if_needed(backend)[1])
         installed = backend.environment.distributions()
         limits = backend.limits()
         requirements = dependency_graph.active_requirements(
@@ -65,7 +75,18 @@ class EnvironmentSnapshot:
             for name, distribution in distributions.items()
             if (reason := distribution.unmanaged_reason(own_folders)) is not None
         }
-        return cls(backend, installed, distributions, versions, requirements, unmet, pinned, limits)
+        pinned |= {name: BLOCKED for name in blocked if name in distributions}
+        return cls(
+            backend,
+            installed,
+            distributions,
+            versions,
+            requirements,
+            unmet,
+            pinned,
+            limits,
+            blocked,
+        )
 
     def kept_limits(self, requested: Collection[NormalizedName] = ()) -> Limits:
         """Return the limits that what is installed meets; `requested` projects may change."""
@@ -90,10 +111,12 @@ class EnvironmentSnapshot:
     def upgradable(self, names: Collection[NormalizedName] | None) -> tuple[NormalizedName, ...]:
         """Return the distributions that may be changed, of `names` or of all.
 
-        Raises `PackageNotFound` or `EnvironmentRefused` for a name that cannot be changed.
+        Raises `PackageNotFound`, `EnvironmentRefused` or `RollbackFailed` for a name that cannot
+        be changed.
         """
         if names is None:
             return tuple(name for name in self.distributions if name not in self.pinned)
+        self._raise_if_blocked(names)
         for name in names:
             distribution = self.installed.get(name)
             if distribution is None:
@@ -110,9 +133,16 @@ class EnvironmentSnapshot:
         self, names: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> None:
         """Raise `EnvironmentRefused` if the files of any of these cannot be changed."""
+        self._raise_if_blocked(names)
         installed = [name for name in names if name in self.distributions]
         for name, reason in self.backend.records.unchangeable_reasons(installed, leaving).items():
             raise EnvironmentRefused(self.python, f"{name} cannot be changed: {reason}")
+
+    def _raise_if_blocked(self, names: Iterable[NormalizedName]) -> None:
+        """Raise the error of an incomplete rollback that left files of one of these packages."""
+        for name in names:
+            if name in self.blocked:
+                raise self.blocked[name]
 
     def with_pinned(self, reasons: Mapping[NormalizedName, str]) -> EnvironmentSnapshot:
         """Return a copy that pins more distributions."""

@@ -27,6 +27,7 @@ from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 
 from . import apply, recovery
+from .lost_files import saved_files_lost
 from .signals import defer_interrupts
 
 _POLL_SECONDS = 0.05
@@ -35,7 +36,9 @@ _REPEAT_SECONDS = 0.1
 """Seconds between two reports of the same event."""
 _QUIET_SECONDS = 0.25
 """Seconds without an event after which the worker is checked for life."""
-_FINAL_STEPS = frozenset({"COMMIT", "ROLLED_BACK", "ABORTED", "RB_INCOMPLETE"})
+_LOST_SECONDS = 30.0
+"""Seconds in which a worker finds that its journal was deleted, and makes a new one."""
+_FINAL_STEPS = frozenset({"COMMIT", "ROLLED_BACK", "ABORTED", "INCOMPLETE"})
 
 
 def apply_and_follow(backend: Backend, plan: Plan, report: Report = no_report) -> Transaction:
@@ -169,9 +172,14 @@ def _cancel_and_wait(backend: Backend, transaction_id: str, error: BaseException
 
 def _follow_to_end(backend: Backend, transaction_id: str, report: Report) -> Transaction:
     reporter = _EventReporter(get_worker(backend), transaction_id, report)
+    started, last_seen = get_transaction(backend, transaction_id), monotonic()
     while not _has_ended(backend, transaction_id, is_quiet=reporter.is_quiet()):
         reporter.report_new_events()
         sleep(_POLL_SECONDS)
+        if backend.journal.has_records(transaction_id):
+            last_seen = monotonic()
+        elif monotonic() - last_seen > _LOST_SECONDS:
+            raise saved_files_lost(backend, started)
     reporter.report_new_events()
     return get_transaction(backend, transaction_id)
 

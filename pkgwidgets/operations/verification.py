@@ -161,6 +161,28 @@ def problems_after(
     return _describe_failures(plan, scope.modules, _new_failures(failures, baseline.failures))
 
 
+def left_files(backend: Backend, plan: Plan, saved: Collection[Path]) -> tuple[str, ...]:
+    """Return the saved paths that still exist although no installed package owns them.
+
+    They are of the old versions, or of another installation of the same packages.
+    """
+    left = sorted(map(str, backend.records.unowned_paths(plan, saved)))
+    names = ", ".join(change.name for change in plan.changes)
+    return tuple(f"{path} is left of another version ({names})" for path in left)
+
+
+def missing_changes(backend: Backend, plan: Plan) -> tuple[str, ...]:
+    """Return which changes of a plan the environment does not have completely, by its files."""
+    installed = backend.environment.distributions()
+    problems = []
+    for change in plan.changes:
+        version = getattr(installed.get(change.id), "version", None)
+        if version != change.after or (change.after is None and change.id in installed):
+            now = "not readable" if change.id in installed else "not installed"
+            problems.append(f"{change.name} is {now if version is None else version}")
+    return (*problems, *backend.records.damage(plan))
+
+
 class _AffectedPackages:
     """The packages that a plan changes or may break."""
 

@@ -9,6 +9,7 @@ from pkgwidgets.core.transactions import Outcome, Transaction
 _OUTCOME_WORDS = {
     Outcome.COMMITTED: "done",
     Outcome.STARTED: "in progress",
+    Outcome.ABORTED: "not applied",
     Outcome.ROLLED_BACK: "rolled back",
     Outcome.INCOMPLETE: "rollback incomplete",
 }
@@ -38,5 +39,7 @@ def outcome_text(transaction: Transaction) -> str:
             return "In progress."
         case Outcome.INCOMPLETE:
             return "The rollback is incomplete."
+        case Outcome.ABORTED if not was_cancelled(transaction):
+            return "Not applied. Nothing was changed."
     ending = "Cancelled" if was_cancelled(transaction) else "Rolled back"
     return f"{ending}. The environment is unchanged."

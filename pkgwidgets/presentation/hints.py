@@ -38,6 +38,7 @@ _READ_LOG = (
     "The environment is unchanged. Plan again. The folder "
     "`.pkgwidgets/txn/{transaction}` of the environment has the log of the change."
 )
+_NOT_YET = "An interrupted change is not rolled back yet."
 _FINISHES = "this finishes or rolls back a change that was in progress."
 
 _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
@@ -109,6 +110,14 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
     Hint.FIX_PATH: {
         Face.CLI: f"Fix this problem, then run `pkgwidgets recover`: {_FINISHES}",
         Face.MAGIC: f"Fix this problem, then run `%packages recover`: {_FINISHES}",
+    },
+    Hint.FREE_DISK_AND_RECOVER: {
+        Face.CLI: f"{_NOT_YET} Free some disk space, then run `pkgwidgets recover`.",
+        Face.MAGIC: f"{_NOT_YET} Free some disk space, then run `%packages recover`.",
+    },
+    Hint.FIX_PATH_AND_RECOVER: {
+        Face.CLI: f"{_NOT_YET} Fix this problem, then run `pkgwidgets recover`.",
+        Face.MAGIC: f"{_NOT_YET} Fix this problem, then run `%packages recover`.",
     },
     Hint.NEW_SESSION: {
         Face.CLI: "Fix this problem, then run `pkgwidgets recover` to complete the rollback.",

@@ -139,9 +139,8 @@ class ListController:
 
 def _recovery_notice(recovered: tuple[Transaction, ...]) -> str:
     """Return a notice about interrupted changes that this session rolled back, or ""."""
-    rolled_back = [
-        transaction for transaction in recovered if transaction.outcome is Outcome.ROLLED_BACK
-    ]
+    unchanged = (Outcome.ABORTED, Outcome.ROLLED_BACK)
+    rolled_back = [transaction for transaction in recovered if transaction.outcome in unchanged]
     if not rolled_back:
         return ""
     changes = "; ".join(", ".join(map(str, transaction.changes)) for transaction in rolled_back)

@@ -62,7 +62,7 @@ def test_started_transaction_has_outcome_started(journal: Journal) -> None:
     [
         ("COMMIT", Outcome.COMMITTED),
         ("ROLLED_BACK", Outcome.ROLLED_BACK),
-        ("ABORTED", Outcome.ROLLED_BACK),
+        ("ABORTED", Outcome.ABORTED),
         ("RB_INCOMPLETE", Outcome.INCOMPLETE),
     ],
 )
@@ -245,13 +245,13 @@ def test_files_of_a_started_transaction_are_synced(
 
 
 def test_transaction_is_unfinished_until_it_is_cleaned_up(journal: Journal) -> None:
-    assert journal.unfinished() is None
+    assert journal.unfinished() == ()
     transaction_id = journal.start(PLAN).id
-    assert journal.unfinished() == transaction_id
+    assert journal.unfinished() == (transaction_id,)
     assert journal.has_records(transaction_id)
     journal.record(transaction_id, "COMMIT")
     journal.clean_up(transaction_id)
-    assert journal.unfinished() is None
+    assert journal.unfinished() == ()
 
 
 def test_clean_up_keeps_the_files_that_history_needs(folder: FolderJournal) -> None:
@@ -271,7 +271,7 @@ def test_transaction_without_records_leaves_no_files(folder: FolderJournal, tmp_
     (folder.folder(transaction_id) / "journal").unlink()
     folder.clean_up(transaction_id)
     assert list((tmp_path / "place" / "txn").iterdir()) == []
-    assert folder.unfinished() is None
+    assert folder.unfinished() == ()
 
 
 @pytest.mark.parametrize("name", [b"", b"../../x", b"\xff\xfe", b"a b", b"\0"])
@@ -280,7 +280,7 @@ def test_damaged_open_mark_means_the_newest_transaction(
 ) -> None:
     ids = [folder.start(PLAN).id for _ in range(2)]
     (tmp_path / "place" / "open").write_bytes(name)
-    assert folder.unfinished() == ids[-1]
+    assert folder.unfinished() == (ids[-1],)
 
 
 def test_user_and_process_are_recorded_in_history(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from fakes import FakeSavePoint, Kept, Oracle
 
 from pkgwidgets.backends.store import filesystem
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
+from pkgwidgets.core.differences import Difference
 from pkgwidgets.core.errors import DiskFailed
 from pkgwidgets.core.interfaces import SavePoint
 
@@ -183,7 +184,7 @@ def test_damaged_copies_are_reported_and_not_restored(place: Place) -> None:
     assert not place.save_point().is_intact()
     failed = place.save_point().restore()
     assert len(failed) == len(OLD)
-    assert all(str(place.path(name)) in "; ".join(failed) for name in OLD)
+    assert all(str(place.path(name)) in "; ".join(map(str, failed)) for name in OLD)
     assert place.save_point().restore() == failed
 
 
@@ -196,7 +197,7 @@ def test_one_damaged_copy_does_not_stop_the_others(real: RealPlace) -> None:
     kept = next(f for f in (real.folder / "objects").iterdir() if f.read_bytes() == b"x = 1\n")
     kept.write_bytes(b"x = 3\n")
     (failed,) = real.save_point().restore()
-    assert failed == f"{real.path('lib/pea.py')}: its saved copy is damaged"
+    assert str(failed) == f"{real.path('lib/pea.py')}: its saved copy is damaged"
     assert real.path("lib/pea.py").read_bytes() == b"x = 2\n"
     assert real.path("lib/pod/__init__.py").read_bytes() == b""
     assert not real.path("lib/new.py").exists()
@@ -448,7 +449,7 @@ def test_restore_verifies_every_path_afterwards(
 
     monkeypatch.setattr(filesystem, "replace", lying)
     assert real.save_point().restore() == (
-        f"{real.path('lib/pea.py')}: its content was not restored",
+        Difference(str(real.path("lib/pea.py")), "its content was not restored"),
     )
 
 

@@ -87,7 +87,7 @@ def test_damaged_copy_of_a_target_is_named_and_not_restored(linked: LinkedSite) 
     for saved in (linked.prefix / ".pkgwidgets/txn/one/objects").iterdir():
         saved.write_text("damaged\n")
     assert not linked.save_point().is_intact()
-    assert any("lib/pea.py" in problem for problem in linked.save_point().restore())
+    assert any("lib/pea.py" in problem.path for problem in linked.save_point().restore())
     assert (linked.prefix / "lib/pea.py").read_text() == "new\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from faults.tiny_environment import TinyEnvironment, run_and_kill
 
 from pkgwidgets.backends.store import manifest
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
+from pkgwidgets.core.differences import Difference
 from pkgwidgets.core.error_json import error_from_json
 from pkgwidgets.core.errors import RollbackFailed
 from pkgwidgets.core.plan_json import plan_from_text
@@ -176,8 +177,10 @@ def test_history_shows_some_of_many_failed_paths_and_keeps_all(
     interrupted: TinyEnvironment,
 ) -> None:
     class Lost(FolderSavePoint):
-        def restore(self) -> tuple[str, ...]:
-            return tuple(f"/lib/{number}.py: it is gone" for number in range(100, 125))
+        def roll_back(self, only: Collection[str] = ()) -> tuple[Difference, ...]:
+            return tuple(
+                Difference(f"/lib/{number}.py", "it is gone") for number in range(100, 125)
+            )
 
     lost = Lost(transaction_folder(interrupted), interrupted.prefix)
     with pytest.raises(RollbackFailed) as caught, interrupted.environment.locked("recovery"):

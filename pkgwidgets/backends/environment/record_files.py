@@ -93,6 +93,25 @@ class RecordFiles:
         claims = self._shared.claims(names, changed, self._environment.distributions())
         return frozenset(Path(claim.path) for claim in claims)
 
+    def unowned_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
+        """Return those of `paths` that exist and that no installed distribution owns.
+
+        What an interrupted uninstallation left of a changed distribution is none of them.
+        """
+        installed = self._environment.distributions()
+        left = {str(path) for path in paths if os.path.lexists(path)}
+        changed = [change.id for change in plan.changes]
+        for name in changed:
+            release = installed.get(name)
+            if isinstance(release, Distribution):
+                rows = record.entries(release.path)
+                left -= {os.path.normpath(f"{release.path.parent}/{row.path}") for row in rows}
+                left -= {
+                    str(path) for part in release.leftovers for path in leftovers.paths_in(part)
+                }
+        claims = self._shared.claims(left, changed, installed)
+        return frozenset(map(Path, left - {claim.path for claim in claims}))
+
     def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
         """Refuse to replace a file of code that another distribution owns, too."""
         changed = {change.id for change in plan.changes}

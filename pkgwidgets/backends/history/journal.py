@@ -10,7 +10,13 @@ from pathlib import Path
 
 from pkgwidgets.backends.processes import process
 from pkgwidgets.backends.store import filesystem
-from pkgwidgets.backends.store.journal_file import RESERVE_BYTES, JournalFiles, Line, as_disk_failed
+from pkgwidgets.backends.store.journal_file import (
+    RESERVE_BYTES,
+    JournalFiles,
+    Line,
+    as_disk_failed,
+    step_of,
+)
 from pkgwidgets.backends.worker import initiator
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
@@ -21,10 +27,10 @@ _TIMESTAMP_FORMAT = "%Y%m%dT%H%M%S%f"
 _OUTCOMES = {
     "COMMIT": Outcome.COMMITTED,
     "ROLLED_BACK": Outcome.ROLLED_BACK,
-    "ABORTED": Outcome.ROLLED_BACK,
-    "RB_INCOMPLETE": Outcome.INCOMPLETE,
+    "ABORTED": Outcome.ABORTED,
+    "INCOMPLETE": Outcome.INCOMPLETE,
 }
-"""The steps that end a transaction; an aborted one never changed the environment."""
+"""The steps that end a transaction."""
 _RECOVERY_SECONDS = 600.0
 _DAMAGED = "its journal is damaged"
 _NO_PLAN = "its plan cannot be read"
@@ -59,7 +65,7 @@ class FolderJournal(JournalFiles):
         with as_disk_failed(transaction_id):
             filesystem.make_folders(self._transactions, 0o700)
             filesystem.sync_path(self._data_folder.parent)  # the first lock made the folder
-            filesystem.write_whole(self._marker, transaction_id.encode())
+            self.mark_open(transaction_id)
             filesystem.make_folders(folder, 0o700)
             filesystem.write_whole(folder / "plan.json", plan_to_text(plan).encode())
             filesystem.write_whole(folder / "recover.pyz", self._recovery_archive())
@@ -69,6 +75,20 @@ class FolderJournal(JournalFiles):
         return Transaction(
             id=transaction_id, plan=plan, started=now, user=user, process=self._initiator_kind
         )
+
+    def start_again(self, transaction: Transaction) -> None:
+        """Make the folder of a transaction again, after somebody deleted it; it is not open.
+
+        Raises `DiskFailed`.
+        """
+        folder = self.folder(transaction.id)
+        self._undecided.pop(transaction.id, None)
+        with as_disk_failed(transaction.id):
+            filesystem.make_folders(folder, 0o700)
+            filesystem.write_whole(folder / "plan.json", plan_to_text(transaction.plan).encode())
+        plan = transaction.plan
+        user, process_kind = transaction.user, transaction.process
+        self.record(transaction.id, "PLAN", plan=plan.id, user=user, process=process_kind)
 
     def _next_timestamp(self, now: datetime) -> datetime:
         """Return `now`, or the moment after the newest id if the clock was set back."""
@@ -97,12 +117,12 @@ class FolderJournal(JournalFiles):
     def transactions(self) -> Sequence[Transaction]:
         """Read all, oldest first; an unreadable one is included, with an error."""
         try:
-            open_id = self.unfinished()
+            open_ids = self.unfinished()
         except DiskFailed:
-            open_id = None
+            open_ids = ()
         transactions = []
         for transaction_id in self.ids():
-            is_past = transaction_id != open_id
+            is_past = transaction_id not in open_ids
             try:
                 lines = self.lines(transaction_id)
             except DiskFailed:
@@ -120,9 +140,9 @@ class FolderJournal(JournalFiles):
         self, transaction_id: str, lines: list[Line], *, must_have_ended: bool
     ) -> Transaction:
         facts = {name: value for line in lines for name, value in line.items()}
-        end = next((line for line in reversed(lines) if line["t"] in _OUTCOMES), None)
+        end = next((line for line in reversed(lines) if step_of(line) in _OUTCOMES), None)
         if end is None and must_have_ended:
-            end = {"t": "RB_INCOMPLETE", "error": _DAMAGED}
+            end = {"t": "INCOMPLETE", "error": _DAMAGED}
         started, plan = _line_time(lines[0]), self._read_plan(transaction_id)
         staged = any(line["t"] == "STAGED" for line in lines)
         errors = [end.get("error") if end is not None else None, None if plan else _NO_PLAN]
@@ -131,7 +151,7 @@ class FolderJournal(JournalFiles):
             plan=plan if plan is not None else _unreadable_plan(started),
             started=started,
             finished=_line_time(end) if end is not None and "at" in end else None,
-            outcome=_OUTCOMES[end["t"]] if end is not None else Outcome.STARTED,
+            outcome=_OUTCOMES[step_of(end)] if end is not None else Outcome.STARTED,
             error="; ".join(filter(None, errors)) or None,
             failure=end.get("failure") if end is not None else None,
             user=facts.get("user"),

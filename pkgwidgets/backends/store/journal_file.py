@@ -20,21 +20,24 @@ from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 from . import fail_points, filesystem
 
 FORMAT = 1
-ROLLBACK_STEPS = ("RB_BEGIN", "ROLLED_BACK", "RB_INCOMPLETE", "ABORTED")
+ROLLBACK_STEPS = ("RB_BEGIN", "ROLLED_BACK", "INCOMPLETE", "ABORTED")
 """The steps of a rollback, which may use the reserved space."""
 RESERVE_BYTES = 64 << 10
 """Space that is reserved for them when a transaction starts."""
+_OLD_NAMES = {"RB_INCOMPLETE": "INCOMPLETE"}
+"""Steps that older versions named otherwise."""
 _NAME = re.compile(r"[0-9A-Za-z-]+")
 
 Line = dict[str, Any]
 
 
 class JournalFiles:
-    """The journals under `place/txn`, and `place/open`, which names the open transaction.
+    """The journals under `place/txn`, and `place/open`, which names the open transactions.
 
     `place/open` exists only while a transaction is open, so looking for work to recover is one
     read. It is durable before the transaction's folder is made, and is removed at the very end.
-    A leftover file names a transaction that has ended, which does no harm.
+    A leftover file names a transaction that has ended, which does no harm. Beside the running
+    transaction it names those whose rollback is incomplete, one on each line, oldest first.
     """
 
     def __init__(self, place: Path) -> None:
@@ -47,19 +50,47 @@ class JournalFiles:
         """Return the folder of a transaction."""
         return self._transactions / transaction
 
-    def unfinished(self) -> str | None:
-        """Return the transaction that is running or was interrupted, if there is one.
+    def unfinished(self) -> tuple[str, ...]:
+        """Return the transactions that are open, oldest first; the last one may be running.
 
         Raises `DiskFailed` if the marker cannot be read.
         """
         try:
-            transaction = self._marker.read_bytes().decode("ascii", "replace")
+            lines = self._marker.read_bytes().decode("ascii", "replace").split("\n")
         except (FileNotFoundError, PermissionError, NotADirectoryError):
-            return None  # without access to the marker nothing can be changed either
+            return ()  # without access to the marker nothing can be changed either
         except OSError as error:
             raise DiskFailed("", str(self._marker), filesystem.os_error_text(error)) from error
-        # A damaged marker named the newest transaction.
-        return transaction if _NAME.fullmatch(transaction) else max(self.ids(), default="damaged")
+        if all(_NAME.fullmatch(line) for line in lines):
+            return tuple(lines)
+        # A damaged marker named the newest transaction, and perhaps incomplete ones.
+        return self._incomplete_ids() or (max(self.ids(), default="damaged"),)
+
+    def _incomplete_ids(self) -> tuple[str, ...]:
+        """Return the transactions that have not ended, by their journals, and the newest one."""
+        ids = self.ids()
+        ends = {id_: self.steps(id_)[-1:] for id_ in ids[:-1]}
+        return tuple(id_ for id_ in ids[:-1] if ends[id_] == ("INCOMPLETE",)) + tuple(ids[-1:])
+
+    def incomplete_paths(self, transaction: str) -> tuple[str, ...]:
+        """Return the paths that its last rollback did not restore; () if they are unknown."""
+        lines = [line for line in self.lines(transaction) if step_of(line) == "INCOMPLETE"]
+        try:
+            return tuple(map(str, json.loads(lines[-1]["paths"]))) if lines else ()
+        except (KeyError, ValueError, TypeError):
+            return ()
+
+    def mark_open(self, transaction: str) -> None:
+        """Name one more open transaction, durably; before it has a folder."""
+        names = (*self.unfinished(), transaction)
+        filesystem.write_whole(self._marker, "\n".join(names).encode())
+
+    def _mark_ended(self, transaction: str) -> None:
+        names = [name for name in self.unfinished() if name != transaction]
+        if names:
+            filesystem.write_whole(self._marker, "\n".join(names).encode())
+        else:
+            filesystem.remove(self._marker)
 
     def ids(self) -> list[str]:
         """Return all transactions that have a folder, oldest first."""
@@ -70,7 +101,7 @@ class JournalFiles:
 
     def steps(self, transaction: str) -> tuple[str, ...]:
         """Return the recorded steps, oldest first; damaged lines are left out."""
-        return tuple(str(line.get("t")) for line in self.lines(transaction))
+        return tuple(map(step_of, self.lines(transaction)))
 
     def lines(self, transaction: str) -> list[Line]:
         """Read the lines with a valid checksum; a damaged line does not hide the others.
@@ -123,7 +154,7 @@ class JournalFiles:
             for parent in (folder, self._transactions, self._data_folder):
                 if parent.is_dir():
                     filesystem.sync_path(parent)
-            filesystem.remove(self._marker)
+            self._mark_ended(transaction)
 
     def has_records(self, transaction: str) -> bool:
         """Return whether a transaction has a journal that is not empty, or a save point."""
@@ -199,6 +230,12 @@ def as_disk_failed(transaction: str) -> Iterator[None]:
     except OSError as error:
         path = error.filename if isinstance(error.filename, str) else str(error.filename or "")
         raise DiskFailed(transaction, path, filesystem.os_error_text(error)) from error
+
+
+def step_of(line: Line) -> str:
+    """Return the step that a line records."""
+    step = str(line.get("t"))
+    return _OLD_NAMES.get(step, step)
 
 
 def parse_line(text: bytes) -> Line | None:

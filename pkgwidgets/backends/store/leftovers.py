@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from . import filesystem
 
@@ -39,6 +40,17 @@ def drop_bytecode(sources: Iterable[str]) -> None:
         with contextlib.suppress(OSError):  # other bytecode in it keeps it
             if os.path.isdir(folder):  # noqa: PTH112
                 filesystem.remove_folder(folder)
+
+
+def drop_caches(folder: str) -> None:
+    """Delete the `__pycache__` folders in a folder, and the folders that are or become empty."""
+    for parent, folders, _ in os.walk(folder, topdown=False):
+        with contextlib.suppress(OSError):
+            for name in folders:
+                if name == "__pycache__":
+                    filesystem.remove_tree(Path(parent, name))
+            if parent != folder and not os.listdir(parent):  # noqa: PTH208
+                filesystem.remove_folder(parent)
 
 
 def _folder_entries(folder: str) -> list[str]:

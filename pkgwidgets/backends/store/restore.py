@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pkgwidgets.backends.store.copied_files import is_modified_in_place
+from pkgwidgets.core.differences import Difference
 
-from . import filesystem, leftovers, manifest
+from . import filesystem, foreign_files, leftovers, manifest
+from .copied_files import is_modified_in_place
 from .manifest import Row
 
 _MAX_THREADS = 4
@@ -22,19 +23,27 @@ _FILE_TYPES = ("absent", "link", "file")
 
 
 class Restore:
-    """One restore, of the rows of a manifest from the objects that are intact at its start."""
+    """One restore, of the rows of a manifest from the objects that are intact at its start.
 
-    def __init__(self, folder: Path, prefix: Path, rows: Sequence[Row]) -> None:
+    With `is_rollback`, folders that did not exist must not exist afterwards either, and what other
+    programs added to folders with metadata is a difference. Otherwise these files stay.
+    """
+
+    def __init__(
+        self, folder: Path, prefix: Path, rows: Sequence[Row], *, is_rollback: bool = False
+    ) -> None:
         self._prefix = str(prefix)
         self._objects = str(folder / "objects")
         self._reserve = folder / "reserve"
         self._trash = folder.parent.parent / "trash" / folder.name
         self._rows = rows
+        self._is_rollback = is_rollback
         self._intact_objects = verified_objects(folder / "objects", rows)
         self._failed: dict[str, str] = {}
+        self._known = {self._path(row) for row in rows}
 
-    def run(self) -> Mapping[str, str]:
-        """Restore every path, durably; return the paths that failed, each with the reason."""
+    def run(self) -> tuple[Difference, ...]:
+        """Restore every path, durably; return the paths that failed, sorted."""
         for row in _restore_order(self._rows):
             try:
                 self._restore_path_with_reserve(row)
@@ -45,10 +54,23 @@ class Restore:
         self._make_durable()
         for row in self._rows:
             path = self._path(row)
+            if "folder" in row["type"] and self._is_rollback:
+                self._check_folder(row, path)
             is_checked = row["type"] != "no folder" and path not in self._failed
             if is_checked and not self._is_restored(row, path, filesystem.find(path)):
                 self._failed[path] = "its content was not restored"
-        return self._failed
+        return tuple(sorted(Difference(*failed) for failed in self._failed.items()))
+
+    def _check_folder(self, row: Row, path: str) -> None:
+        """Find what other programs added to a folder that is new, or that has metadata."""
+        is_new = row["type"] == "no folder"
+        if not filesystem.is_folder(path) or not (is_new or "names" in row):
+            return
+        added = {*foreign_files.find_added(path, None if is_new else row["names"])}
+        for added_path in added - self._known:
+            self._failed.setdefault(added_path, foreign_files.ADDED)
+        if is_new and not added:
+            self._failed.setdefault(path, "this empty folder cannot be removed")
 
     def _path(self, row: Row) -> str:
         return f"{self._prefix}/{row['path']}"
@@ -193,9 +215,12 @@ class Restore:
         """Delete bytecode: it would run for a source with the same size and time."""
         leftovers.drop_bytecode(self._path(row) for row in self._rows if row["type"] in _FILE_TYPES)
         for row in reversed(self._rows):
-            if row["type"] == "no folder" and filesystem.is_folder(self._path(row)):
+            path = self._path(row)
+            if row["type"] == "no folder" and filesystem.is_folder(path):
+                if self._is_rollback:
+                    leftovers.drop_caches(path)
                 with contextlib.suppress(OSError):
-                    filesystem.remove_folder(self._path(row))
+                    filesystem.remove_folder(path)
 
 
 def verified_objects(objects: Path, rows: Iterable[Row]) -> Mapping[str, os.stat_result]:

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TypeVar
 
+from pkgwidgets.core.differences import Difference
 from pkgwidgets.core.errors import DiskFailed
 
-from . import filesystem, leftovers, manifest
+from . import filesystem, foreign_files, leftovers, manifest
 from .copied_files import is_modified_in_place
 from .file_hashes import FileHashes
 from .journal_file import RESERVE_BYTES, as_disk_failed
@@ -75,8 +76,8 @@ class FolderSavePoint:
             filesystem.write_whole(self._manifest, manifest.encode(rows))
         return sum(row["size"] for row in files)
 
-    def restore(self) -> tuple[str, ...]:
-        """Restore every path, durably; return the paths that failed, each with the reason.
+    def restore(self) -> tuple[Difference, ...]:
+        """Restore every path, durably; return the paths that failed.
 
         What is new at a path that was missing is moved to the trash. After an interruption it can
         run again from the start, because it changes nothing that it reads.
@@ -84,12 +85,42 @@ class FolderSavePoint:
         try:
             rows = self._read_rows()
         except (OSError, ValueError) as error:
-            reason = (
-                filesystem.os_error_text(error) if isinstance(error, OSError) else "it is damaged"
-            )
-            return (f"{self._manifest}: {reason}",)
-        failed = Restore(self._folder, self._prefix, rows).run()
-        return tuple(f"{path}: {failed[path]}" for path in sorted(failed))
+            return (self._unreadable(error),)
+        return Restore(self._folder, self._prefix, rows).run()
+
+    def roll_back(self, only: Collection[str] = ()) -> tuple[Difference, ...]:
+        """Restore every path and check the result; return what differs from the saved state.
+
+        That is also what other programs added: in folders that the change made, in folders with
+        metadata, and further installations of the changed packages. With `only`, these paths are
+        restored and checked: a later change may have changed the others.
+        """
+        try:
+            rows = _rows_for(self._read_rows(), str(self._prefix), only)
+        except (OSError, ValueError) as error:
+            return (self._unreadable(error),)
+        prefix = str(self._prefix)
+        listed = self._remember_foreign(foreign_files.find_listed(prefix, rows))
+        failed = Restore(self._folder, self._prefix, rows, is_rollback=True).run()
+        known = {*(difference.path for difference in failed)}
+        known |= {f"{prefix}/{row['path']}" for row in rows}
+        others = foreign_files.find_other_installations(prefix, rows) | {*only} | listed
+        remaining = (path for path in others - known if filesystem.find(path) is not None)
+        reason = foreign_files.OTHER_INSTALLATION
+        return tuple(sorted((*failed, *(Difference(path, reason) for path in remaining))))
+
+    def _remember_foreign(self, paths: set[str]) -> set[str]:
+        foreign = foreign_files.ForeignPaths(self._folder)
+        try:
+            return foreign.add(paths)
+        except OSError:  # without room, only an interruption would lose them
+            return paths | foreign.read()
+
+    def _unreadable(self, error: OSError | ValueError) -> Difference:
+        reason = "it is damaged"
+        if isinstance(error, OSError):
+            reason = filesystem.os_error_text(error)
+        return Difference(str(self._manifest), reason)
 
     def sync(self) -> None:
         """Make all changed files durable, in one call: one by one, thousands take seconds."""
@@ -114,7 +145,7 @@ class FolderSavePoint:
         folders = {*parent_folders(row["path"] for row in missing)}
         parents = [row for row in self._read_rows() if row["path"] in folders]
         failed = Restore(self._folder, self._prefix, [*parents, *missing]).run()
-        return tuple(f"{path}: {failed[path]}" for path in sorted(failed))
+        return tuple(map(str, failed))
 
     def keep_beside(self, copies: Mapping[Path, Path]) -> tuple[str, ...]:
         """Copy saved files that were replaced or removed to new paths; return the failed ones.
@@ -166,6 +197,7 @@ class FolderSavePoint:
     def discard(self) -> None:
         """Delete the saved files; the manifest first, so that a partial save point never counts."""
         filesystem.remove(self._manifest)
+        filesystem.remove(self._folder / "foreign.json")
         filesystem.remove_tree(self._objects)
 
     def _relative_name(self, path: Path) -> str:
@@ -185,7 +217,10 @@ class FolderSavePoint:
             elif stat.S_ISDIR(status.st_mode):
                 mode = stat.S_IMODE(status.st_mode)
                 temporaries = sorted(leftovers.temporary_names(folder))
-                yield {"path": name, "type": "folder", "mode": mode, "temporaries": temporaries}
+                row = {"path": name, "type": "folder", "mode": mode, "temporaries": temporaries}
+                if foreign_files.is_metadata_folder(name):
+                    row["names"] = foreign_files.entry_names(folder)
+                yield row
 
     def _save_path(self, name: str, object_name: str) -> Row:
         path, object_path = f"{self._prefix}/{name}", f"{self._objects}/{object_name}"
@@ -232,6 +267,19 @@ class FolderSavePoint:
 
     def _read_rows(self) -> list[Row]:
         return manifest.decode(self._manifest.read_bytes())
+
+
+def _rows_for(rows: list[Row], prefix: str, only: Collection[str]) -> list[Row]:
+    """Return the rows of some paths, of what is in them, and of the folders that they are in."""
+    if not only:
+        return rows
+    wanted = {path.removeprefix(f"{prefix}/") for path in only}
+    above = {*parent_folders(wanted)}
+    return [
+        row
+        for row in rows
+        if row["path"] in wanted | above or not wanted.isdisjoint(parent_folders([row["path"]]))
+    ]
 
 
 def _has_content(path: Path, sha256: str) -> bool:

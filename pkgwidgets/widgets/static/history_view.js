@@ -6,8 +6,8 @@ import { button, focusedIn, h, setText } from "./dom.js";
 import { agoNode, agoText, countNoun, durationText } from "./formats.js";
 import { LABELS } from "./labels.js";
 
-const OUTCOME_MARKS = { done: "✓", "rolled back": "↶", cancelled: "↶", "rollback incomplete": "✕", "in progress": "…" };
-const OUTCOME_KINDS = { done: "ok", "rolled back": "bad", "rollback incomplete": "bad" };
+const OUTCOME_MARKS = { done: "✓", "rolled back": "↶", "not applied": "↶", cancelled: "↶", "rollback incomplete": "✕", "in progress": "…" };
+const OUTCOME_KINDS = { done: "ok", "rolled back": "bad", "not applied": "bad", "rollback incomplete": "bad" };
 const MAX_NAMED_CHANGES = 6; // per transaction; the others are counted
 
 function changesText(changes) {
