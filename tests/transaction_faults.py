@@ -14,7 +14,7 @@ from fakes import Kit
 from pkgwidgets.core.errors import Cancelled, InstallFailed
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.transactions import Outcome, Transaction
+from pkgwidgets.core.transactions import UNCHANGED_OUTCOMES, Outcome, Transaction
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import apply, recovery
 from pkgwidgets.operations.planning import plan_install, plan_upgrade
@@ -104,7 +104,7 @@ def fail_at_every_call(kit: Any, plan: Plan, error: type[BaseException], *, late
         assert kit.tree() == before, faults.failed_call
         # Right after its start there is nothing to end yet: the next one does it.
         known_ends = {
-            Outcome.ROLLED_BACK,
+            *UNCHANGED_OUTCOMES,
             *([Outcome.STARTED] if ".start" in failed_calls[-1] else []),
         }
         assert {done.outcome for done in new_transactions} <= known_ends, faults.failed_call

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from .errors import Cancelled
-from .transactions import Outcome, Transaction
+from .transactions import UNCHANGED_OUTCOMES, Outcome, Transaction
 
 MAX_SAVE_POINTS = 5
 """Transactions that can be undone from their save points."""
@@ -96,7 +96,7 @@ def was_cancelled(transaction: Transaction) -> bool:
     """Tell whether a transaction was cancelled and changed nothing in the end, and did not fail."""
     try:
         code = json.loads(transaction.failure or "{}").get("code")
-        is_unchanged = transaction.outcome in (Outcome.ABORTED, Outcome.ROLLED_BACK)
+        is_unchanged = transaction.outcome in UNCHANGED_OUTCOMES
         return is_unchanged and bool(code == Cancelled.code)
     except (ValueError, AttributeError):
         return False

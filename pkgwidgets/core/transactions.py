@@ -42,6 +42,10 @@ class Outcome(StrEnum):
     INCOMPLETE = "incomplete"
 
 
+UNCHANGED_OUTCOMES = frozenset({Outcome.ABORTED, Outcome.ROLLED_BACK})
+"""The outcomes after which the environment is unchanged."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Transaction(HtmlRepr):
     """A plan that is being applied, was applied or was rolled back. Times are in UTC.

@@ -16,7 +16,7 @@ from pkgwidgets.core.events import Event, describe
 from pkgwidgets.core.interfaces import no_report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.text import count_noun
-from pkgwidgets.core.transactions import Outcome, Transaction
+from pkgwidgets.core.transactions import UNCHANGED_OUTCOMES, Transaction
 from pkgwidgets.notebook.service import PackageService
 
 from .background import BackgroundJob
@@ -139,8 +139,7 @@ class ListController:
 
 def _recovery_notice(recovered: tuple[Transaction, ...]) -> str:
     """Return a notice about interrupted changes that this session rolled back, or ""."""
-    unchanged = (Outcome.ABORTED, Outcome.ROLLED_BACK)
-    rolled_back = [transaction for transaction in recovered if transaction.outcome in unchanged]
+    rolled_back = [entry for entry in recovered if entry.outcome in UNCHANGED_OUTCOMES]
     if not rolled_back:
         return ""
     changes = "; ".join(", ".join(map(str, transaction.changes)) for transaction in rolled_back)

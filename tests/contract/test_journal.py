@@ -63,7 +63,7 @@ def test_started_transaction_has_outcome_started(journal: Journal) -> None:
         ("COMMIT", Outcome.COMMITTED),
         ("ROLLED_BACK", Outcome.ROLLED_BACK),
         ("ABORTED", Outcome.ABORTED),
-        ("RB_INCOMPLETE", Outcome.INCOMPLETE),
+        ("INCOMPLETE", Outcome.INCOMPLETE),
     ],
 )
 def test_final_record_sets_the_outcome(journal: Journal, end: str, outcome: Outcome) -> None:
@@ -81,10 +81,34 @@ def test_final_record_sets_the_outcome(journal: Journal, end: str, outcome: Outc
 
 def test_last_final_record_sets_the_outcome(journal: Journal) -> None:
     transaction_id = journal.start(PLAN).id
-    journal.record(transaction_id, "RB_INCOMPLETE", error="one path")
+    journal.record(transaction_id, "INCOMPLETE", error="one path")
     journal.record(transaction_id, "ROLLED_BACK", error="later")
     (transaction,) = journal.transactions()
     assert (transaction.outcome, transaction.error) == (Outcome.ROLLED_BACK, "later")
+
+
+def test_record_of_an_older_version_is_read(folder: FolderJournal) -> None:
+    transaction_id = folder.start(PLAN).id
+    folder.record(transaction_id, "RB_INCOMPLETE", error="one path")
+    assert folder.steps(transaction_id) == ("PLAN", "INCOMPLETE")
+    assert folder.incomplete_paths(transaction_id) == ()
+    (transaction,) = folder.transactions()
+    assert (transaction.outcome, transaction.error) == (Outcome.INCOMPLETE, "one path")
+
+
+def test_incomplete_transaction_stays_open_beside_others(journal: Journal) -> None:
+    first = journal.start(PLAN).id
+    journal.record(first, "INCOMPLETE", paths='["/env/lib/pea.py"]')
+    assert journal.incomplete_paths(first) == ("/env/lib/pea.py",)
+    second = journal.start(PLAN).id
+    assert journal.unfinished() == (first, second)
+    journal.record(second, "COMMIT")
+    journal.clean_up(second)
+    assert journal.unfinished() == (first,)
+    assert journal.incomplete_paths(second) == ()
+    journal.record(first, "ROLLED_BACK")
+    journal.clean_up(first)
+    assert journal.unfinished() == ()
 
 
 def test_transactions_are_listed_in_order_of_start(journal: Journal) -> None:

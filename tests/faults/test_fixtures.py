@@ -6,7 +6,6 @@ import errno
 import fcntl
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from fakes import Oracle
 
 from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
 from pkgwidgets.backends.environment.record_files import RecordFiles
+from pkgwidgets.backends.store import fail_points
 from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.hints import Hint
@@ -308,14 +308,12 @@ def test_hostile_record_row_added_after_an_upgrade_refuses_the_undo(site: Site) 
 
 def test_read_only_environment_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root ignores a folder's mode, so the probe's own call fails here."""
-    made = tempfile.TemporaryDirectory
 
-    def refused(prefix: str, dir: Path) -> tempfile.TemporaryDirectory[str]:
-        if dir == site.path:
+    def refuse(name: str, path: str | Path) -> None:
+        if site.path in Path(path).parents:
             raise OSError(errno.EROFS, "Read-only file system")
-        return made(prefix=prefix, dir=dir)
 
-    monkeypatch.setattr(tempfile, "TemporaryDirectory", refused)
+    monkeypatch.setattr(fail_points, "watch", refuse)
     with pytest.raises(EnvironmentRefused, match="cannot be written to: read-only file system"):
         plan_upgrade(site.backend, "seedshelf")
 

@@ -173,7 +173,7 @@ def test_one_bad_release_leaves_the_environment_unchanged(
     with pytest.raises(StageFailed, match="harvestscale"):
         service.upgrade_all_packages()
     assert tree(service.prefix) == before
-    assert outcomes(service) == ["rolled back"]
+    assert outcomes(service) == ["aborted"]
     frame = service.get_packages()
     assert (frame["status"] == "error").sum() == 7
     assert "harvestscale" in str(frame.loc["seedshelf", "error"])

@@ -25,7 +25,7 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.transactions import Outcome
+from pkgwidgets.core.transactions import UNCHANGED_OUTCOMES, Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.operations import apply, recovery
@@ -104,7 +104,7 @@ def test_bad_upgrade_leaves_the_environment_unchanged(
     with pytest.raises(PkgwidgetsError):
         apply.apply_plan(backend, plan_upgrade(backend, "beanpoles", version="1.2"))
     assert tree(prefix) == before
-    assert {done.outcome for done in backend.journal.transactions()} <= {Outcome.ROLLED_BACK}
+    assert {done.outcome for done in backend.journal.transactions()} <= UNCHANGED_OUTCOMES
 
 
 # --- incomplete rollbacks and interrupted changes

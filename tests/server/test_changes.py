@@ -59,7 +59,7 @@ async def test_failed_upgrade_is_shown_as_error_until_one_succeeds(
     before = tree(default_garden.folder / "env")
     answer = await ask("PUT", "packages/harvestscale/upgrade")
     assert (answer.status, answer.code) == (409, "stage-failed")
-    assert answer.json["transaction"]["outcome"] == "rolled back"
+    assert answer.json["transaction"]["outcome"] == "aborted"
     assert answer.json["error"]["transaction"] == answer.json["transaction"]["id"]
     assert tree(default_garden.folder / "env") == before
     failed = (await ask("GET", "packages/by-id/harvestscale")).json["package"]

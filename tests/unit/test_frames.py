@@ -178,7 +178,11 @@ def test_history_frame_has_the_documented_columns(transactions: list[Transaction
         (frames.packages([]), "change", ["major", "minor", "patch", "other"]),
         (frames.packages([]), "status", ["installed", "installing", "upgrading", "error"]),
         (frames.packages([]), "origin", ["index", "editable", "url", "vcs", "conda", "system"]),
-        (frames.history([]), "outcome", ["started", "committed", "rolled back", "broken"]),
+        (
+            frames.history([]),
+            "outcome",
+            ["started", "committed", "aborted", "rolled back", "incomplete"],
+        ),
     ],
 )
 def test_categories_cover_every_possible_value(

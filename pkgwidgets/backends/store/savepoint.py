@@ -100,12 +100,13 @@ class FolderSavePoint:
         except (OSError, ValueError) as error:
             return (self._unreadable(error),)
         prefix = str(self._prefix)
-        listed = self._remember_foreign(foreign_files.find_listed(prefix, rows))
+        foreign = foreign_files.find_listed(prefix, rows)
+        foreign |= foreign_files.find_other_installations(prefix, rows)
+        foreign = self._remember_foreign(foreign)
         failed = Restore(self._folder, self._prefix, rows, is_rollback=True).run()
-        known = {*(difference.path for difference in failed)}
-        known |= {f"{prefix}/{row['path']}" for row in rows}
-        others = foreign_files.find_other_installations(prefix, rows) | {*only} | listed
-        remaining = (path for path in others - known if filesystem.find(path) is not None)
+        foreign |= foreign_files.find_other_installations(prefix, rows)
+        foreign -= {difference.path for difference in failed}
+        remaining = (path for path in foreign if filesystem.find(path) is not None)
         reason = foreign_files.OTHER_INSTALLATION
         return tuple(sorted((*failed, *(Difference(path, reason) for path in remaining))))
 
