@@ -478,8 +478,8 @@ class FakeJournal:
 
     def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
         error = facts.get("error")
-        if step == "INCOMPLETE":
-            self._incomplete[transaction] = tuple(json.loads(str(facts.get("paths", "[]"))))
+        if isinstance(paths := facts.get("paths"), str):
+            self._incomplete[transaction] = tuple(json.loads(paths))
         if facts.get("failure") is not None:
             self._failures[transaction] = str(facts["failure"])
         self._lines[transaction].append((step, None if error is None else str(error)))

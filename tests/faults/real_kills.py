@@ -1,8 +1,8 @@
 """Kill real upgrades at random instants: `python tests/faults/real_kills.py 60` prints a table.
 
 The environment is made by pip, of packages from the registry. A quarter of the kills follow COMMIT,
-while old save points are deleted. A new service, `recover.pyz` and `pkgwidgets recover` recover in
-turn. Exits 1 if an environment is neither old nor new after recovery, or not what its journal says.
+while old save points are deleted; a quarter follow INTENT, while files are replaced. A new service,
+`recover.pyz` and `pkgwidgets recover` recover in turn. Exits 1 if an environment is neither old nor new after recovery, or not what its journal says.
 """
 
 from __future__ import annotations
@@ -138,10 +138,11 @@ class Place:
         return child
 
 
-def wait_for_commit(place: Place, child: subprocess.Popen[str]) -> None:
-    """Wait until COMMIT is recorded, or the upgrade has ended."""
-    while child.poll() is None and "COMMIT" not in place.steps():
+def wait_for(place: Place, child: subprocess.Popen[str], step: str) -> float:
+    """Wait until a step is recorded, or the upgrade has ended; return the time."""
+    while child.poll() is None and step not in place.steps():
         time.sleep(0.001)
+    return time.monotonic()
 
 
 def kill_all(child: subprocess.Popen[str]) -> None:
@@ -182,26 +183,27 @@ RECOVERIES: dict[str, Callable[[Place], None]] = {
 }
 
 
-def undisturbed(place: Place) -> tuple[dict[str, str], float, float]:
-    """Upgrade once; return the states by digest, the duration, and that of what follows COMMIT."""
+def undisturbed(place: Place) -> tuple[dict[str, str], dict[str, float]]:
+    """Upgrade once; return the states by digest, and the seconds from a step to the next one."""
     old = place.digest()
     child, started = place.started(), time.monotonic()
-    wait_for_commit(place, child)
-    committed = time.monotonic()
+    changing, committed = (wait_for(place, child, step) for step in ("INTENT", "COMMIT"))
     if child.wait() != 0:
         raise RuntimeError("the undisturbed upgrade failed")
-    ended = time.monotonic()
-    return {old: "old", place.digest(): "new"}, ended - started, ended - committed
+    lengths = {
+        "": committed - started,
+        "INTENT": committed - changing,
+        "COMMIT": time.monotonic() - committed,
+    }
+    return {old: "old", place.digest(): "new"}, lengths
 
 
-def kill_once(
-    place: Place, states: dict[str, str], seconds: float, by: str, *, after_commit: bool
-) -> Kill:
-    """Upgrade, kill after some seconds, recover, and compare."""
+def kill_once(place: Place, states: dict[str, str], after: str, seconds: float, by: str) -> Kill:
+    """Upgrade, kill some seconds after a step, recover, and compare."""
     place.reset()
     child = place.started()
-    if after_commit:
-        wait_for_commit(place, child)
+    if after:
+        wait_for(place, child, after)
     time.sleep(seconds)
     had_ended = child.poll() is not None
     kill_all(child)
@@ -211,25 +213,24 @@ def kill_once(
         RECOVERIES[by](place)
     except RuntimeError as error:
         problem = str(error)
-    after = states.get(place.digest(), "neither")
-    if not problem and after != ("new" if "COMMIT" in steps else "old"):
+    recovered = states.get(place.digest(), "neither")
+    if not problem and recovered != ("new" if "COMMIT" in steps else "old"):
         problem = f"the journal had {steps}"
     if (place.prefix / ".pkgwidgets" / "open").exists() and "PLAN" in steps:
         problem = problem or "the transaction is still open"
     last = AFTER_COMMIT if "COMMIT" in steps else steps[-1] if steps else "before PLAN"
-    return Kill("after the end" if had_ended else last, between, by, after, problem)
+    return Kill("after the end" if had_ended else last, between, by, recovered, problem)
 
 
 def kills(place: Place, count: int, seed: int) -> Iterator[Kill]:
-    """Yield the kills; a quarter of them after COMMIT, in between the others."""
+    """Yield the kills: half of them at any instant, a quarter after INTENT, one after COMMIT."""
     chance = random.Random(seed)
-    states, duration, tail = undisturbed(place)
-    print(f"undisturbed: {duration:.2f} s, of which {tail:.3f} s follow COMMIT", flush=True)
+    states, lengths = undisturbed(place)
+    print(*(f"{n:.2f} s from {step or 'the start'}" for step, n in lengths.items()), flush=True)
     for number in range(count):
-        after_commit = number % 4 == 3
-        seconds = chance.uniform(0, tail if after_commit else duration - tail)
+        after = ("", "INTENT", "", "COMMIT")[number % 4]
         by = [*RECOVERIES][(number + number // 12) % len(RECOVERIES)]
-        yield kill_once(place, states, seconds, by, after_commit=after_commit)
+        yield kill_once(place, states, after, chance.uniform(0, lengths[after]), by)
 
 
 def table(done: Sequence[Kill]) -> str:
@@ -256,7 +257,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="real-kills-") as folder:
         place = Place(Path(folder))
         place.create()
-        done = list(kills(place, options.kills, options.seed))
+        done = []
+        for kill in kills(place, options.kills, options.seed):
+            done.append(kill)
+            print(len(done), kill, flush=True)
     print(table(done))
     by = Counter((kill.recovered_by, kill.after) for kill in done)
     print("; ".join(f"{by_} {state}: {count}" for (by_, state), count in sorted(by.items())))
