@@ -2,7 +2,8 @@
 
 The environment is made by pip, of packages from the registry. A quarter of the kills follow COMMIT,
 while old save points are deleted; a quarter follow INTENT, while files are replaced. A new service,
-`recover.pyz` and `pkgwidgets recover` recover in turn. Exits 1 if an environment is neither old nor new after recovery, or not what its journal says.
+`recover.pyz` and `pkgwidgets recover` recover in turn. Exits 1 if an environment is neither old nor
+new after recovery, or not what its journal says.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from faults.tiny_environment import TinyEnvironment, installer_is_writing
 
-from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store import fail_points
 from pkgwidgets.core.errors import DiskFailed, InstallFailed, PkgwidgetsError, RollbackFailed
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.plans import Plan
@@ -23,10 +23,6 @@ from pkgwidgets.operations import recovery
 
 pytestmark = pytest.mark.usefixtures("without_sync")
 
-OPERATIONS = (
-    "opened", "write", "allocate", "sync", "sync_path", "make_folder", "remove_folder", "remove",
-    "replace", "link", "link_to", "copy", "set_mode", "sha256",
-)  # fmt: skip
 NEEDS_SPACE = ("opened", "write", "allocate", "make_folder", "link", "link_to", "copy")
 
 slow = pytest.mark.slow
@@ -45,36 +41,24 @@ CODES = pytest.mark.parametrize(
 
 @contextmanager
 def refuse_calls(
-    should_fail: Callable[[str, int], bool], code: int, names: tuple[str, ...] = OPERATIONS
+    should_fail: Callable[[str, int], bool], code: int, names: tuple[str, ...] = ()
 ) -> Iterator[list[str]]:
-    """Fail the chosen disk calls of pkgwidgets; yield the names of the failed calls."""
+    """Fail the chosen operations of pkgwidgets, of all that run or of those with some names.
+
+    Yields the names of the operations that failed.
+    """
     failed_calls: list[str] = []
     numbers = count(1)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in names:
-            patch.setattr(
-                filesystem, name, _wrapped(name, should_fail, code, numbers, failed_calls)
-            )
-        yield failed_calls
 
-
-def _wrapped(
-    name: str,
-    should_fail: Callable[[str, int], bool],
-    code: int,
-    numbers: Iterator[int],
-    failed_calls: list[str],
-) -> Callable[..., Any]:
-    function = getattr(filesystem, name)
-
-    def called(*args: Any, **more: Any) -> Any:
-        if not installer_is_writing() and should_fail(name, next(numbers)):
+    def watch(name: str, path: str | Path) -> None:
+        is_chosen = name in names or not names
+        if is_chosen and not installer_is_writing() and should_fail(name, next(numbers)):
             failed_calls.append(name)
-            path = args[0].path if isinstance(args[0], filesystem.OpenFile) else args[0]
             raise OSError(code, os.strerror(code), str(path))
-        return function(*args, **more)
 
-    return called
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fail_points, "watch", watch)
+        yield failed_calls
 
 
 def is_call_number(number: int, name: str, at: int) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName
 
 from pkgwidgets.backends.store import lock, trial
+from pkgwidgets.backends.store.filesystem import os_error_text
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
 from pkgwidgets.core.text import short_hash
 
@@ -67,12 +68,19 @@ class InstalledEnvironment:
             reason = trial.write_refusal(folder)
             if reason is not None:
                 return f"{folder} cannot be written to: {reason}"
-        if not trial.supports_locks(interpreter.prefix):
-            return (
-                f"{interpreter.prefix} is on a file system without locks, "
-                "so two programs could change it at the same time"
-            )
-        return None
+        return self._missing_locks_reason()
+
+    def _missing_locks_reason(self) -> str | None:
+        prefix = self.interpreter.prefix
+        try:
+            if trial.supports_locks(prefix):
+                return None
+        except OSError as error:
+            return f"{prefix} cannot be written to: {os_error_text(error)}"
+        return (
+            f"{prefix} is on a file system without locks, "
+            "so two programs could change it at the same time"
+        )
 
     def fingerprints(self) -> Mapping[str, str]:
         """Return fingerprints of what no distribution owns: a text changes when its subject does.

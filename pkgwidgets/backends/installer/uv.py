@@ -22,6 +22,7 @@ from pkgwidgets.backends.environment import record
 from pkgwidgets.backends.environment.dist_info import DistInfoReader
 from pkgwidgets.backends.processes import process, temp_dirs
 from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store.journal_file import as_disk_failed
 from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.errors import (
     InstallerUnavailable,
@@ -156,14 +157,16 @@ class UvInstaller:
         report(Event(stage=Stage.FETCHING, log=self._full_output(completed)))
         if completed.returncode != 0:
             raise self._install_error(completed)
-        stage_layout.arrange(folder, self._interpreter.stage_moves)
+        with as_disk_failed(""):
+            stage_layout.arrange(folder, self._interpreter.stage_moves)
 
     def install(self, plan: Plan, report: Report) -> None:
         """Apply the plan to the environment, without the network; raise `InstallFailed`.
 
         uv does not remove a leftover `dist-info`, which has no RECORD, so that is done first.
         """
-        self._remove_leftovers([c.id for c in plan.changes if c.before is not None])
+        with as_disk_failed(""):
+            self._remove_leftovers([c.id for c in plan.changes if c.before is not None])
         removed = [c.id for c in plan.changes if c.kind is ChangeKind.REMOVE]
         if removed:
             self._run_and_report(["uninstall", *self._python_option(), *removed], report)
@@ -172,9 +175,10 @@ class UvInstaller:
                 argv = ["install", "--offline", "--no-deps", *_WHEELS_ONLY]
                 argv += [*_hash_options(plan), *self._python_option()]
                 self._run_and_report([*argv, "-r", str(files["pins"])], report)
-        self._remove_requested_marks(
-            {change.id for change in plan.changes if not change.requested_after}
-        )
+        with as_disk_failed(""):
+            self._remove_requested_marks(
+                {change.id for change in plan.changes if not change.requested_after}
+            )
 
     def _remove_leftovers(self, names: Collection[NormalizedName]) -> None:
         installed = DistInfoReader(self._interpreter).read() if names else {}

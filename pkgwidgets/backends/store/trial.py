@@ -18,10 +18,15 @@ from . import filesystem
 _NO_LOCK_ERRNOS = (errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP)
 _NAME = ".pkgwidgets-trial-"
 """The begin of the names of folders that a trial makes; the id of the process follows."""
+_running: set[Path] = set()
+"""The folders of the trials that this process makes now, in its threads."""
 
 
 def supports_locks(folder: Path) -> bool:
-    """Try to lock a temporary file: some network file systems have no locks or only claim to."""
+    """Try to lock a temporary file: some network file systems have no locks or only claim to.
+
+    Raises OSError if the file cannot be made.
+    """
     with filesystem.unnamed_file(folder) as lock_file:
         try:
             fcntl.flock(lock_file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -37,6 +42,7 @@ def write_refusal(folder: Path) -> str | None:
     if not stat.S_ISDIR(folder.stat().st_mode):
         return "it is no folder"
     trial = folder / f"{_NAME}{os.getpid()}-{secrets.token_hex(4)}"
+    _running.add(trial)
     try:
         _remove_old_trials(folder)
         filesystem.make_folder(trial)
@@ -49,14 +55,22 @@ def write_refusal(folder: Path) -> str | None:
             filesystem.remove_tree(trial)
     except OSError as error:
         return filesystem.os_error_text(error)
+    finally:
+        _running.discard(trial)
     return None
 
 
 def _remove_old_trials(folder: Path) -> None:
-    """Remove what a trial left whose process was killed."""
+    """Remove what a trial left that was killed, or that could not remove it."""
     for name in os.listdir(folder):  # noqa: PTH208 - a site-packages folder has thousands
-        if name.startswith(_NAME):
-            process = name.removeprefix(_NAME).partition("-")[0]
-            if process.isdecimal() and not Path(f"/proc/{process}").exists():
-                with contextlib.suppress(OSError):
-                    filesystem.remove_tree(folder / name)
+        if name.startswith(_NAME) and not _is_running(folder / name):
+            with contextlib.suppress(OSError):
+                filesystem.remove_tree(folder / name)
+
+
+def _is_running(trial: Path) -> bool:
+    """Tell whether the process that made a folder may still need it."""
+    process = trial.name.removeprefix(_NAME).partition("-")[0]
+    if process == str(os.getpid()):
+        return trial in _running
+    return not process.isdecimal() or Path(f"/proc/{process}").exists()
