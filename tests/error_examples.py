@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pkgwidgets.core.errors import (
+    DISK_INTERRUPTED,
+    DISK_UNCHANGED,
     Cancelled,
     DiskFailed,
     EnvironmentBusy,
@@ -23,6 +25,7 @@ from pkgwidgets.core.errors import (
     ProjectNotFound,
     ResolutionFailed,
     RollbackFailed,
+    SavedFilesLost,
     StageFailed,
     StalePlan,
     StillNeeded,
@@ -291,6 +294,33 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         DiskFailed("t", "/env/.pkgwidgets/open", "read-only file system"),
         "Cannot read or write /env/.pkgwidgets/open: read-only file system.",
         Hint.FIX_PATH,
+    ),
+    *(
+        (
+            DiskFailed("t", "/env/.pkgwidgets/open", reason, state),
+            f"Cannot read or write /env/.pkgwidgets/open: {reason}.",
+            hint,
+        )
+        for reason, state, hint in (
+            ("no space left on device", DISK_UNCHANGED, Hint.FREE_DISK_AND_RETRY),
+            ("input/output error", DISK_UNCHANGED, Hint.FIX_PATH_AND_RETRY),
+            ("disk quota exceeded", DISK_INTERRUPTED, Hint.FREE_DISK_AND_RECOVER),
+            ("read-only file system", DISK_INTERRUPTED, Hint.FIX_PATH_AND_RECOVER),
+        )
+    ),
+    (
+        SavedFilesLost("t", "/env/.pkgwidgets/txn/t", ("pea 1 → 2",), (), "uv pip install pea==2"),
+        "/env/.pkgwidgets/txn/t was deleted during the change. So it could not be rolled back. "
+        "It is complete: pea 1 → 2.",
+        Hint.UNDO_BY_HAND,
+    ),
+    (
+        SavedFilesLost(
+            "t", "/env/.pkgwidgets/txn/t", ("pea 1 → 2",), ("pea is 1",), "uv pip install pea==2"
+        ),
+        "/env/.pkgwidgets/txn/t was deleted during the change. So it could not be rolled back, "
+        "and it is not complete (pea 1 → 2): pea is 1.",
+        Hint.REINSTALL,
     ),
 ]
 FAMILIES = [PkgwidgetsError, TransactionError]

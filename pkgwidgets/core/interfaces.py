@@ -412,7 +412,7 @@ class Journal(UnfinishedTransactions, Protocol):
         """Start the record of a plan; return its transaction."""
 
     def start_again(self, transaction: Transaction) -> None:
-        """Make the folder of a transaction again, after somebody deleted it; it is not open."""
+        """Make the folder of a transaction again, after a user deleted it; it is not open."""
 
     def transactions(self) -> Sequence[Transaction]:
         """Read all transactions, oldest first."""

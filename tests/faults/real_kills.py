@@ -66,7 +66,7 @@ class Kill:
 
 @dataclass(frozen=True)
 class Place:
-    """An environment, a copy of it as it was at first, and the digests of old and new."""
+    """An environment that pip made, and a copy of it."""
 
     folder: Path
 

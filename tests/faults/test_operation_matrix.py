@@ -101,7 +101,7 @@ def test_sample_of_operations_is_killed_and_broken(tmp_path: Path, url: str, cha
 def test_only_the_traced_functions_write_to_the_environment(
     tmp_path: Path, url: str, change: str
 ) -> None:
-    """Python itself reports every file that is written, whoever writes it."""
+    """Python itself reports every file that is written."""
     place = Place.create(tmp_path, url, change)
     code = WATCHER.format(tests=str(Path(__file__).parents[1]))
     done = subprocess.run(

@@ -20,6 +20,7 @@ from pkgwidgets.core.errors import (
     PackageNotFound,
     PkgwidgetsError,
     RollbackFailed,
+    SavedFilesLost,
     StageFailed,
     StalePlan,
     TooLate,
@@ -78,6 +79,7 @@ def test_error_has_an_http_status_and_an_exit_code(kind: type[PkgwidgetsError]) 
         (errors.IndexUnavailable, 502, 1),
         (VerificationFailed, 409, 1),
         (DiskFailed, 507, 1),
+        (SavedFilesLost, 500, 1),
         (RollbackFailed, 500, 1),
         (WorkerFailed, 500, 1),
     ],
@@ -125,6 +127,7 @@ def test_transaction_errors_share_one_base_class() -> None:
     assert {*error_types(TransactionError)} == {
         TransactionError,
         DiskFailed,
+        SavedFilesLost,
         TooLate,
         WorkerFailed,
         *failed,

@@ -243,12 +243,12 @@ def test_running_installation_is_shown_as_status(fake: FakeKit) -> None:
     assert seedshelf(fake).status is PackageStatus.INSTALLING
 
 
-@pytest.mark.parametrize("end", ["ROLLED_BACK", "ABORTED", "RB_INCOMPLETE"])
+@pytest.mark.parametrize("end", ["ROLLED_BACK", "ABORTED", "INCOMPLETE"])
 def test_failed_transaction_is_shown_as_an_error_with_its_reason(fake: FakeKit, end: str) -> None:
     record_transaction(fake, UPGRADE, end, error="it did not import")
     row = seedshelf(fake)
     assert (row.status, row.error) == (PackageStatus.ERROR, "it did not import")
-    assert row.has_incomplete_rollback == (end == "RB_INCOMPLETE")
+    assert row.has_incomplete_rollback == (end == "INCOMPLETE")
     checked = inventory.get_package(fake.backend, "seedshelf", check_updates=True)
     assert (checked.status, checked.error) == (PackageStatus.ERROR, "it did not import")
     assert checked.latest_version == "1.4.2"

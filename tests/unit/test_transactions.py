@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,10 +31,11 @@ from pkgwidgets.core.errors import (
     VerificationFailed,
 )
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.operations import apply, recovery, transactions
+from pkgwidgets.operations.incomplete import BLOCKED
 from pkgwidgets.operations.planning import plan_install, plan_undo, plan_uninstall, plan_upgrade
 
 # --- without faults
@@ -213,31 +215,60 @@ def test_interrupted_change_is_rolled_back_before_the_next_plan(kit: Kit) -> Non
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
 
 
-def test_failed_rollback_blocks_changes_until_it_succeeds() -> None:
-    kit = FakeKit()
-    plan, before = plan_upgrade(kit.backend, "bedplanner"), kit.tree()
-    stuck = kit.environment.site / "sundrift.py"
+def stick(kit: FakeKit, path: Path) -> Report:
+    """Return a report that fails an upgrade at its end, and lets one path not be restored."""
 
     def fail(event: Event) -> None:
         if event.stage is Stage.VERIFYING:
             kept: Kept = kit.kept[event.transaction or ""]
-            kept.stuck.add(stuck)
+            kept.stuck.add(path)
             raise RuntimeError
 
+    return fail
+
+
+def test_failed_rollback_blocks_changes_until_it_succeeds() -> None:
+    kit = FakeKit()
+    plan, before = plan_upgrade(kit.backend, "bedplanner"), kit.tree()
+    stuck = kit.environment.site / "sundrift.py"
+    fail = stick(kit, stuck)
     with pytest.raises(RollbackFailed, match="it is stuck") as caught:
         apply.apply_plan(kit.backend, plan, fail)
     transaction = last_transaction(kit.backend)
     assert (transaction.outcome, caught.value.transaction) == (Outcome.INCOMPLETE, transaction.id)
     assert caught.value.kept == str(kit.journal.folder(transaction.id))
-    with pytest.raises(RollbackFailed):
-        apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "frostcall"))
+    assert caught.value.paths == (str(stuck),)
+    for refused in (
+        lambda: apply.apply_plan(kit.backend, plan),
+        lambda: plan_upgrade(kit.backend, "sundrift"),
+    ):
+        with pytest.raises(RollbackFailed):
+            refused()
     assert len(kit.journal.transactions()) == 1
+    everything = plan_upgrade(kit.backend)
+    assert "sundrift" in {entry.id for entry in everything.held_back if entry.reason == BLOCKED}
     kit.kept[transaction.id].stuck.clear()
     with kit.environment.locked("recovery"):
         assert recovery.recover(kit.backend) == (transaction.id,)
     assert kit.tree() == before
     assert last_transaction(kit.backend).outcome is Outcome.ROLLED_BACK
     assert apply.apply_plan(kit.backend, plan).outcome is Outcome.COMMITTED
+
+
+def test_change_of_other_paths_is_possible_while_a_rollback_is_incomplete() -> None:
+    kit = FakeKit()
+    stuck = kit.environment.site / "sundrift.py"
+    fail = stick(kit, stuck)
+    with pytest.raises(RollbackFailed) as caught:
+        apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "bedplanner"), fail)
+    other = apply.apply_plan(kit.backend, plan_upgrade(kit.backend, "frostcall"))
+    assert other.outcome is Outcome.COMMITTED
+    apply.apply_plan(kit.backend, plan_undo(kit.backend, other.id))
+    kit.kept[caught.value.transaction].stuck.clear()
+    with kit.environment.locked("recovery"):
+        assert recovery.recover(kit.backend) == (caught.value.transaction,)
+    outcomes = {entry.id: entry.outcome for entry in kit.journal.transactions()}
+    assert outcomes[caught.value.transaction] is Outcome.ROLLED_BACK
 
 
 def test_interrupt_right_after_the_start_is_rolled_back(kit: Kit) -> None:
@@ -251,7 +282,7 @@ def test_interrupt_right_after_the_start_is_rolled_back(kit: Kit) -> None:
     crashing_backend = replace(kit.backend, journal=CrashingJournal(kit.backend.journal, faults))
     with suppress(KeyboardInterrupt, Cancelled):
         apply.apply_plan(crashing_backend, plan_upgrade(kit.backend, "seedshelf"))
-    assert last_transaction(kit.backend).outcome is Outcome.ROLLED_BACK
+    assert last_transaction(kit.backend).outcome is Outcome.ABORTED
 
 
 # --- undo

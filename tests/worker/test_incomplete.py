@@ -87,7 +87,7 @@ def stuck(garden: Demo, backend: Backend, tree: Oracle, tmp_path: Path) -> Stuck
         kept.unlink()
         kept.write_bytes(content + b"!")
     transactions.cancel(backend, transaction_id)
-    eventually(lambda: "RB_INCOMPLETE" in backend.journal.steps(transaction_id))
+    eventually(lambda: "INCOMPLETE" in backend.journal.steps(transaction_id))
     return Stuck(id=transaction_id, folder=folder, before=before, damaged=damaged)
 
 

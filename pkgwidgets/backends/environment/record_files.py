@@ -96,7 +96,7 @@ class RecordFiles:
     def unowned_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
         """Return those of `paths` that exist and that no installed distribution owns.
 
-        What an interrupted uninstallation left of a changed distribution is none of them.
+        What an interrupted uninstallation left of a changed distribution does not count.
         """
         installed = self._environment.distributions()
         left = {str(path) for path in paths if os.path.lexists(path)}

@@ -77,7 +77,7 @@ class FolderJournal(JournalFiles):
         )
 
     def start_again(self, transaction: Transaction) -> None:
-        """Make the folder of a transaction again, after somebody deleted it; it is not open.
+        """Make the folder of a transaction again, after a user deleted it; it is not open.
 
         Raises `DiskFailed`.
         """

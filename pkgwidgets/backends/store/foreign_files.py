@@ -12,7 +12,7 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 
 from . import filesystem
@@ -24,20 +24,19 @@ OTHER_INSTALLATION = "another program installed it (move it away)"
 _METADATA_SUFFIXES = (".dist-info", ".egg-info")
 
 
-def find_listed(prefix: str, rows: Sequence[Row]) -> set[str]:
+def find_listed(prefix: str, rows: Sequence[Row], known: Set[str]) -> set[str]:
     """Return the existing paths that installed RECORDs of the changed packages list in addition.
 
-    Call it before the rollback, which takes these RECORDs away. Bytecode is left out.
+    `known` are the paths of the save point. Call it before the rollback, which takes these RECORDs
+    away. Bytecode is left out.
     """
-    known = {f"{prefix}/{row['path']}" for row in rows}
     listed = {path for folder in _metadata_folders(prefix, rows) for path in _record_paths(folder)}
     inside = (path for path in listed - known if path.startswith(f"{prefix}/"))
     return {path for path in inside if filesystem.find(path) is not None}
 
 
-def find_other_installations(prefix: str, rows: Sequence[Row]) -> set[str]:
+def find_other_installations(prefix: str, rows: Sequence[Row], known: Set[str]) -> set[str]:
     """Return the metadata folders of the changed packages that the save point does not know."""
-    known = {f"{prefix}/{row['path']}" for row in rows}
     return {folder for folder in _metadata_folders(prefix, rows) if folder not in known}
 
 

@@ -14,8 +14,8 @@ from . import filesystem
 def rewrite(path: Path, data: bytes) -> None:
     """Replace the content of a file; mode and times stay.
 
-    The new file is made beside it, at the path where a restore finds and removes it. What has a
-    hard link to the old file, such as a save point, keeps the old content.
+    The new file is made in the same folder, at a path where a restore finds and removes it. Hard
+    links to the old file, such as that of a save point, keep the old content.
     """
     temporary = filesystem.temporary_path(str(path))
     filesystem.remove(temporary)

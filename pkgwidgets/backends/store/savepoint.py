@@ -95,16 +95,17 @@ class FolderSavePoint:
         metadata, and further installations of the changed packages. With `only`, these paths are
         restored and checked: a later change may have changed the others.
         """
+        prefix = str(self._prefix)
         try:
-            rows = _rows_for(self._read_rows(), str(self._prefix), only)
+            all_rows = self._read_rows()
         except (OSError, ValueError) as error:
             return (self._unreadable(error),)
-        prefix = str(self._prefix)
-        foreign = foreign_files.find_listed(prefix, rows)
-        foreign |= foreign_files.find_other_installations(prefix, rows)
+        rows, known = _rows_for(all_rows, prefix, only), {f"{prefix}/{r['path']}" for r in all_rows}
+        foreign = foreign_files.find_listed(prefix, rows, known)
+        foreign |= foreign_files.find_other_installations(prefix, rows, known)
         foreign = self._remember_foreign(foreign)
         failed = Restore(self._folder, self._prefix, rows, is_rollback=True).run()
-        foreign |= foreign_files.find_other_installations(prefix, rows)
+        foreign |= foreign_files.find_other_installations(prefix, rows, known)
         foreign -= {difference.path for difference in failed}
         remaining = (path for path in foreign if filesystem.find(path) is not None)
         reason = foreign_files.OTHER_INSTALLATION
