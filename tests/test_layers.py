@@ -493,6 +493,7 @@ def test_import_against_the_layers_is_reported(path: str, code: str) -> None:
         ("backends/environment/record.py", "import os\nos.open(file, os.O_RDONLY | os.O_CLOEXEC)"),
         ("backends/installer/uv.py", "file.write_text('')"),
         ("server/app.py", "import os\nos.write(1, b''), archive.open('METADATA')"),
+        ("server/app.py", "from PIL import Image\nImage.open(file)"),
     ],
 )
 def test_import_along_the_layers_is_accepted(path: str, code: str) -> None:

@@ -57,17 +57,19 @@ def writing_calls(code: str) -> Iterator[str]:
                 yield name
             elif isinstance(node, ast.Attribute) and node.attr in METHODS:
                 yield f".{node.attr}"
-        if isinstance(node, ast.Call) and _is_writing_call(node, _full_name(node.func, bound)):
+        if isinstance(node, ast.Call) and _is_writing_call(node, bound):
             yield _full_name(node.func, bound)
 
 
-def _is_writing_call(call: ast.Call, name: str) -> bool:
+def _is_writing_call(call: ast.Call, bound: dict[str, str]) -> bool:
     """Tell whether a call opens a file to write it, or moves a `Path`."""
+    name = _full_name(call.func, bound)
     if name == "os.open":
         flags = ast.unparse(call.args[1]) if len(call.args) > 1 else "O_WRONLY"
         return bool(re.search(r"O_(?!RDONLY|CLOEXEC|NOFOLLOW|DIRECTORY)\w+", flags))
     method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    if name in OPENERS or method == "open":
+    is_function = ast.unparse(call.func).partition(".")[0] in bound  # of another module
+    if name in OPENERS or (method == "open" and not is_function):
         modes = [keyword.value for keyword in call.keywords if keyword.arg == "mode"]
         # The mode comes second, but first in `path.open(mode)`.
         modes += call.args[1:2] if name in OPENERS else call.args[:1]

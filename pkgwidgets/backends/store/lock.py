@@ -111,8 +111,7 @@ def mark_in_use(path: Path) -> int:
 
     Raises OSError.
     """
-    filesystem.reach("operation")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = filesystem.open_lock_file(path)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return descriptor
 
