@@ -18,9 +18,9 @@ from pkgwidgets.core.errors import (
 )
 from pkgwidgets.core.updates import eligible_releases
 
+from .moves import describe_moves
 from .resolutions import Resolutions
 from .snapshot import EnvironmentSnapshot, ProjectResults
-from .upgrade_resolver import describe_moves
 
 
 def explain_blocked_version(
@@ -92,8 +92,7 @@ def _how_to_unblock(
         )
     except (PlanImpossible, IndexUnavailable, ResolutionFailed):
         return ""
-    others = sorted(resolution.keys() - {name}, key=lambda other: (other not in owners, other))
-    return describe_moves(version, [(other, resolution[other]) for other in others])
+    return describe_moves(name, {name: version, **resolution}, owners)
 
 
 def _compatible_release(

@@ -29,6 +29,7 @@ from pkgwidgets.core.text import join_names
 from pkgwidgets.core.transactions import Transaction
 
 from .blocked_version import explain_blocked_version
+from .held_back import HeldBackReport
 from .plan_builder import (
     attach_wheels,
     build_changes,
@@ -41,6 +42,7 @@ from .requested_releases import check_requested, installed_notes
 from .resolutions import Resolutions
 from .snapshot import EnvironmentSnapshot, ProjectResults
 from .upgrade_resolver import UpgradeResolver
+from .upgrade_targets import UpgradeTargets
 
 _ALL = "part of upgrading all packages"
 """The reason of a change in a plan for which the user named no package."""
@@ -78,16 +80,9 @@ def plan_upgrade(
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
         movable = tuple(name for name in targets if name not in pinned_snapshot.pinned)
-        request = UpgradeResolver(
-            pinned_snapshot,
-            movable,
-            answers,
-            resolutions,
-            version=target_version,
-            allow=effective_allow,
-        )
-        proposal = _propose_upgrade(request, report)
-        failure = request.first_failure(proposal.changes)
+        upgrades = UpgradeTargets(pinned_snapshot, movable, answers, target_version)
+        resolver = UpgradeResolver(upgrades, resolutions, allow=effective_allow)
+        proposal, failure = _propose_upgrade(resolver, report)
         if failure is not None and project_names is not None:
             raise failure
         return proposal
@@ -155,15 +150,20 @@ def _replan_around_refusals(
         refused |= unchangeable
 
 
-def _propose_upgrade(request: UpgradeResolver, report: Report) -> _Proposal:
+def _propose_upgrade(
+    resolver: UpgradeResolver, report: Report
+) -> tuple[_Proposal, PkgwidgetsError | None]:
+    """Return the changes and what they hold back; and the error if nothing could be planned."""
+    targets = resolver.targets
     # How to unblock a package needs a second resolution, as slow as the plan: run both at once.
     with ThreadPoolExecutor(max_workers=1) as pool:
-        how_to_unblock = pool.submit(request.how_to_unblock) if request.is_blocked else None
-        after = request.resolve()
-        changes = build_changes(request.snapshot, after, request.targets, request.answers, report)
+        how_to_unblock = pool.submit(resolver.how_to_unblock) if resolver.is_blocked else None
+        after = resolver.resolve()
+        changes = build_changes(targets.snapshot, after, targets.names, targets.answers, report)
     advice = how_to_unblock.result() if how_to_unblock is not None else ""
-    held_back = request.held_back(changes, advice)
-    return _Proposal(request.snapshot, changes, held_back)
+    held_back = HeldBackReport(resolver, changes)
+    proposal = _Proposal(targets.snapshot, changes, held_back.entries(advice))
+    return proposal, held_back.first_failure()
 
 
 def plan_install(
