@@ -124,6 +124,7 @@ class Place:
 
     folder: Path
     url: str
+    publish: Callable[..., None] | None = None
 
     @classmethod
     def create(cls, folder: Path, url: str, change: str) -> Place:

@@ -63,6 +63,75 @@ MUTATIONS = {
         instead="return values",
         test="contract/test_preparations.py::test_result_holds_for_the_variables_that_modules_saw",
     ),
+    "unmarked: RECORD is rewritten without the store": Mutation(
+        file="backends/store/rewrite.py",
+        code="    temporary = filesystem.temporary_path(str(path))\n",
+        instead="    temporary = str(path) + '.pkgwidgets'\n",
+        test="faults/test_operation_matrix.py"
+        "::test_kill_while_a_mark_is_removed_leaves_the_old_environment",
+    ),
+    "unmarked: RECORD is written by other means": Mutation(
+        file="backends/environment/record.py",
+        code='    filesystem.remove(dist_info / "REQUESTED")\n',
+        instead='    (dist_info / "REQUESTED").unlink()\n',
+        test="faults/test_operation_matrix.py"
+        "::test_only_the_traced_functions_write_to_the_environment[upgrade]",
+    ),
+    "rolled back: new folders are not looked at": Mutation(
+        file="backends/store/restore.py",
+        code="                self._check_folder(row, path)\n",
+        instead="                pass\n",
+        test="faults/test_outcomes.py"
+        "::test_foreign_files_make_a_rollback_incomplete_until_they_are_gone[add_to_new_metadata]",
+    ),
+    "rolled back: other installations are not looked at": Mutation(
+        file="backends/store/savepoint.py",
+        code="(path for path in foreign if filesystem.find(path) is not None)",
+        instead="()",
+        test="faults/test_outcomes.py"
+        "::test_foreign_files_make_a_rollback_incomplete_until_they_are_gone"
+        "[install_another_version]",
+    ),
+    "rolled back: what a RECORD listed is forgotten": Mutation(
+        file="backends/store/savepoint.py",
+        code="            return foreign.add(paths)\n",
+        instead="            return paths\n",
+        test="faults/test_outcomes.py"
+        "::test_foreign_files_are_still_known_after_a_kill_of_the_rollback",
+    ),
+    "incomplete: the rollback of all paths is repeated": Mutation(
+        file="operations/recovery.py",
+        code="save_point.roll_back(journal.incomplete_paths(transaction))",
+        instead="save_point.roll_back()",
+        test="faults/test_outcomes.py::test_completed_rollback_keeps_later_changes_of_other_paths",
+    ),
+    "incomplete: everything is blocked": Mutation(
+        file="operations/recovery.py",
+        code="    failed = RollbackFailed(transaction, texts, folder, paths)\n",
+        instead="    failed = RollbackFailed(transaction, texts, folder)\n",
+        test="unit/test_transactions.py"
+        "::test_change_of_other_paths_is_possible_while_a_rollback_is_incomplete",
+    ),
+    "committed: old files that are left do not matter": Mutation(
+        file="operations/verification.py",
+        code="    left = sorted(map(str, backend.records.unowned_paths(plan, saved)))\n",
+        instead="    left: list[str] = []\n",
+        test="faults/test_outcomes.py::test_left_file_of_the_old_version_is_not_committed",
+    ),
+    "deleted folder: it counts as a rollback": Mutation(
+        file="operations/apply.py",
+        code="            if progress.is_lost:\n",
+        instead="            if False:\n",
+        test="faults/test_outcomes.py::test_incomplete_change_says_that_its_folder_was_deleted",
+    ),
+    "read-only disk: the interrupted change is not named": Mutation(
+        file="operations/recovery.py",
+        code="            return recover_possible(backend)\n    except DiskFailed as error:\n"
+        "        error.state = DISK_INTERRUPTED\n",
+        instead="            return recover_possible(backend)\n    except DiskFailed as error:\n",
+        test="faults/test_outcomes.py"
+        "::test_recovery_on_a_read_only_file_system_says_what_is_still_to_be_done",
+    ),
     "power cut: the journal is not synced": Mutation(
         file="backends/store/journal_file.py",
         code="                filesystem.sync(file)\n",

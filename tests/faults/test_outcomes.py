@@ -39,7 +39,9 @@ OTHER = release("other", "1.0")
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
     with DemoIndex([*RELEASES, OTHER]) as index:
-        yield Place.create(tmp_path, index.url, "upgrade")
+        place = Place.create(tmp_path, index.url, "upgrade")
+        place.publish = index.publish
+        yield place
 
 
 def site(place: Place) -> Path:
@@ -173,6 +175,24 @@ def test_other_packages_can_be_changed_while_a_rollback_is_incomplete(
     assert (site(place) / "other" / "__init__.py").exists()
     assert not (site(place) / "dep-2.0.dist-info").exists()
     assert with_other != place.digest()
+
+
+def test_completed_rollback_keeps_later_changes_of_other_paths(
+    place: Place, tmp_path: Path
+) -> None:
+    """The rollback was complete for top, which was upgraded alone since."""
+    alone = release("top", "3.0")
+    assert run_and_kill(lambda: CHANGES["upgrade"](place.backend), "INSTALLED:before")
+    foreign = add_to_new_metadata(site(place))
+    assert place.publish is not None
+    place.publish(alone)
+    apply.apply_plan(place.backend, plan_upgrade(place.backend, "top", version="3.0"))
+    move_away(foreign, tmp_path)
+    assert place.recover() == 0
+    assert outcomes(place) == [Outcome.ROLLED_BACK, Outcome.COMMITTED]
+    assert "3.0" in (site(place) / "top" / "__init__.py").read_text()
+    assert (site(place) / "top-3.0.dist-info" / "RECORD").exists()
+    assert not (site(place) / "top-1.0.dist-info").exists()
 
 
 def test_bytecode_and_caches_in_new_folders_are_removed(place: Place) -> None:

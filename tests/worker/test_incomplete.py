@@ -122,22 +122,24 @@ def test_history_shows_the_failed_rollback(service: PackageService, stuck: Stuck
     assert "the rollback is incomplete" in str(service.values.history()[-1])
 
 
-def test_changes_are_refused_until_the_rollback_is_completed(
+def test_changes_of_the_same_files_are_refused_until_the_rollback_is_completed(
     backend: Backend, service: PackageService, stuck: Stuck, tree: Oracle
 ) -> None:
     assert "frostcall" in service.get_packages().index
     for _ in range(2):
         with pytest.raises(RollbackFailed) as caught:
-            service.upgrade_package("frostcall")
+            service.upgrade_package("seedshelf")
         assert stuck.is_reported_by(caught.value)
     assert len(backend.journal.ids()) == 2  # type: ignore[attr-defined]
+    assert service.upgrade_package("frostcall").outcome is Outcome.COMMITTED
+    service.undo()
     stuck.repair()
     again = PackageService(service.python, index_url=service.index_url)
     assert tree(service.prefix) == stuck.before
     shown = again.history().loc[stuck.id]
     assert shown["outcome"] == Outcome.ROLLED_BACK.value
     assert shown["error"] == "its rollback was completed later"
-    assert again.upgrade_package("frostcall").outcome is Outcome.COMMITTED
+    assert again.upgrade_package("seedshelf").outcome is Outcome.COMMITTED
 
 
 def test_recovery_command_names_the_files_and_completes_the_rollback(
