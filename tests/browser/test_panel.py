@@ -150,7 +150,7 @@ def test_history_shows_outcomes_and_undoes_through_a_plan(notebook: PanelNoteboo
     notebook.button("History").click()
     past = notebook.part("History")
     failed = past.locator("tbody tr").nth(0)
-    expect(failed).to_contain_text("rolled back")
+    expect(failed).to_contain_text("not applied")
     expect(failed).to_contain_text("libharvest.so.5: cannot open shared object file")
     failed.get_by_role("button", name="Log of harvestscale").click()
     expect(past.locator("pre")).to_contain_text("checking the new versions")

@@ -331,7 +331,7 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     click(panel.table, type="history")
     entries = panel.history_view.entries
     assert [(e["outcome"], e["undo"]) for e in entries] == [
-        ("rolled back", ""),
+        ("not applied", ""),
         ("done", "Undo"),
         ("done", "Undo"),
     ]
