@@ -224,7 +224,7 @@ def test_failed_upgrade_leaves_the_environment_unchanged(
         "stage-failed", True, True
     )  # fmt: skip
     assert tree(service.prefix) == before
-    assert "rolled back" in run("history").stdout
+    assert "not applied" in run("history").stdout
 
 
 @pytest.mark.parametrize(
