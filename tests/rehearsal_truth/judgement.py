@@ -9,7 +9,7 @@ from rehearsal_truth.truth import BROKEN, Truth, TruthNotebook
 
 from pkgwidgets.analysis.run_comparison import Rehearsal, Verdict
 
-NOT_TRIED = Verdict.ALREADY_FAILING
+NOT_TRIED = Verdict.UNTRIED
 """The verdict for a cell that fails without the upgrade, too."""
 
 _BLAMED = {Verdict.BROKEN: Truth.BREAKS, Verdict.DIFFERENT: Truth.CHANGES}

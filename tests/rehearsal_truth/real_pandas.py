@@ -46,7 +46,7 @@ NOTEBOOKS = (
         cells=(
             same("%matplotlib inline\nimport matplotlib.pyplot as plt"),
             same(_BEDS),
-            noise("beds['kg'].plot()"),
+            same("beds['kg'].plot()"),
             changes("beds['rows'].value_counts().plot.bar();"),
         ),
     ),

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
+
+import uv
 
 sys.path.append(str(Path(__file__).parent.parent))
 
@@ -39,15 +42,22 @@ def main() -> int:
         for notebook in NOTEBOOKS
         if arguments.kind in (None, notebook.kind) and (arguments.only or "") in notebook.name
     ]
-    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
-        del os.environ[name]
-    os.environ.update(PIP_CONFIG_FILE=os.devnull, UV_NO_CONFIG="1")
     with tempfile.TemporaryDirectory(prefix="pkgwidgets-truth-") as name:
         folder = Path(name).resolve()
+        isolate(folder)
         with Environments(folder, arguments.index_url) as environments:
             if arguments.check_truth:
                 return plain_runs.check(notebooks, environments, folder)
             return rehearse_all(notebooks, environments, folder / "projects")
+
+
+def isolate(folder: Path) -> None:
+    """Ignore the machine's configuration; use an empty cache of index answers, and uv's own."""
+    uv_cache = subprocess.check_output([uv.find_uv_bin(), "cache", "dir"], text=True).strip()
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        del os.environ[name]
+    os.environ.update(PIP_CONFIG_FILE=os.devnull, UV_NO_CONFIG="1", UV_CACHE_DIR=uv_cache)
+    os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
 
 
 def rehearse_all(
