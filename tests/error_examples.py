@@ -55,6 +55,16 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.LIST_TRANSACTIONS,
     ),
     (
+        InvalidRequest("transaction", "t", "it can no longer be undone", ("pea==1",)),
+        "'t' is not a valid transaction: it can no longer be undone.",
+        Hint.INSTALL_OLD,
+    ),
+    (
+        InvalidRequest("transaction", "t", "it can no longer be undone", (), ("pea",)),
+        "'t' is not a valid transaction: it can no longer be undone.",
+        Hint.UNINSTALL_NEW,
+    ),
+    (
         InvalidRequest("transaction", None, "there is nothing to undo"),
         "There is nothing to undo.",
         Hint.UNCHANGED,

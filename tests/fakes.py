@@ -192,6 +192,15 @@ class FakeRecords:
         if self.shared_paths(plan, replaced):
             raise EnvironmentRefused(self._environment.interpreter.python, "it is another's file")
 
+    def changes_since(
+        self, plan: Plan, saved: Collection[Path], changed: Collection[Path]
+    ) -> tuple[str, ...]:
+        present = [change.id for change in plan.changes if change.before is not None]
+        site = self._environment.site
+        files = {path for name in present for path in self._files(name, site)}
+        foreign = {*changed} - self.shared_paths(plan, changed) | (files - {*saved})
+        return tuple(f"{path.name!a} was changed" for path in sorted(foreign))
+
     def edited_files(self, ids: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
         return {}
 
@@ -376,6 +385,7 @@ class Kept:
     rows: dict[Path, bytes | None] = field(default_factory=dict)
     stuck: set[Path] = field(default_factory=set)
     damaged: bool = False
+    result: dict[Path, bytes | None] | None = None
 
 
 class FakeSavePoint:
@@ -411,6 +421,31 @@ class FakeSavePoint:
 
     def sync(self) -> None:
         pass
+
+    def remove(self, paths: Collection[Path]) -> tuple[Difference, ...]:
+        for path in paths:
+            self._disk.pop(path, None)
+        return ()
+
+    def record_result(self) -> None:
+        kept = self._all[self._id]
+        kept.result = {path: self._disk.get(path) for path in kept.rows}
+
+    def changed(self) -> frozenset[Path]:
+        kept = self._all[self._id]
+        present = {path: self._disk[path] for path in kept.result or () if path in self._disk}
+        known = (kept.result or {}, kept.rows)
+        return frozenset(
+            path
+            for path, content in present.items()
+            if all(states[path] != content for states in known)
+        )
+
+    def is_kept(self) -> bool:
+        return self._id in self._all
+
+    def damage(self, *, thorough: bool = True) -> tuple[str, ...]:
+        return ("its copies are damaged",) if self._all[self._id].damaged else ()
 
     def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
         kept, failed = self._all[self._id], []

@@ -37,6 +37,7 @@ MAY_IMPORT = {
             "core.error_json",
             "core.hints",
             "core.redaction",
+            "core.text",
             "backends.store",
         ),
     ),

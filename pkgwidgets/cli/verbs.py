@@ -20,7 +20,7 @@ from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.text import count_noun
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import inventory, recovery
+from pkgwidgets.operations import inventory, recovery, undo
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.presentation import payloads
 
@@ -120,11 +120,14 @@ def change(request: Request, console: Console) -> int:
 
 def history(request: Request, console: Console) -> int:
     """List the transactions, newest first."""
-    transactions = _connect_and_recover(request, console).journal.transactions()
+    backend = _connect_and_recover(request, console)
+    transactions = backend.journal.transactions()
     console.write_json(
         lambda: {"transactions": [payloads.transaction(entry) for entry in reversed(transactions)]}
     )
     console.show(tables.history(transactions) if transactions else "There are no changes yet.")
+    for transaction_id, reason in undo.list_refusals(backend, transactions).items():
+        console.show(f"{transaction_id} can no longer be undone: {reason}.")
     return DONE
 
 

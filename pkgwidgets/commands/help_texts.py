@@ -50,7 +50,8 @@ Each change is one transaction. Its id is what the undo command accepts.
 Times are in UTC.""",
     "undo": """\
 The old files come from the save point of the transaction if it still exists.
-Otherwise the old versions are downloaded again.""",
+Otherwise the old versions are downloaded again. If other programs changed the
+files since, the undo is refused with the reason; history shows it, too.""",
     "recover": """\
 A crash or a power cut can interrupt a change. The next command in the
 environment recovers it as well; this one also works if the interpreter does not

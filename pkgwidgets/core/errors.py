@@ -21,6 +21,7 @@ Standard library only: recovery runs on it when nothing else does.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from copy import copy
@@ -173,6 +174,10 @@ class InvalidRequest(PkgwidgetsError):
     field: str
     value: object
     reason: str = ""
+    old_releases: tuple[str, ...] = _added_later(())
+    """The releases (`pea==1.0`) that a transaction replaced, if it can no longer be undone."""
+    new_names: tuple[str, ...] = _added_later(())
+    """The packages that it installed, if it replaced none."""
     code: ClassVar[str] = "invalid-request"
     http_status: ClassVar[int] = 422
     exit_code: ClassVar[int] = 2
@@ -180,6 +185,8 @@ class InvalidRequest(PkgwidgetsError):
     @property
     def advice(self) -> Hint | None:
         """Only transactions can be listed to choose from."""
+        if self.old_releases or self.new_names:
+            return Hint.INSTALL_OLD if self.old_releases else Hint.UNINSTALL_NEW
         unknown = self.field == "transaction" and self.value is not None
         return Hint.LIST_TRANSACTIONS if unknown else Hint.UNCHANGED
 
@@ -190,6 +197,34 @@ class InvalidRequest(PkgwidgetsError):
         why = f": {self.reason}" if self.reason else ""
         field = _FIELD_TEXTS.get(self.field, self.field)
         return f"{shown(self.value)} is not a valid {field}{why}."
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The attributes; those of an undo only if there are any."""
+        facts = super().facts
+        if not self.old_releases and not self.new_names:
+            del facts["old_releases"], facts["new_names"]
+        return facts
+
+    @property
+    def old_releases_list(self) -> str:
+        """The old releases as Python code, and as JSON."""
+        return json.dumps(self.old_releases)
+
+    @property
+    def new_names_list(self) -> str:
+        """The new packages as Python code, and as JSON."""
+        return json.dumps(self.new_names)
+
+    @property
+    def old_releases_words(self) -> str:
+        """The old releases as words of a command."""
+        return shlex.join(self.old_releases)
+
+    @property
+    def new_names_words(self) -> str:
+        """The new packages as words of a command."""
+        return shlex.join(self.new_names)
 
 
 @dataclass(eq=False)

@@ -31,6 +31,15 @@ class Hint(StrEnum):
     )
     UNDO = "To undo it, call `undo()`."
 
+    INSTALL_OLD = (
+        "Nothing was changed. To install the old versions from the index instead, "
+        "call `plan_install({old_releases_list})`: the plan names what it replaces."
+    )
+    UNINSTALL_NEW = (
+        "Nothing was changed. To uninstall what it installed, "
+        "call `plan_uninstall({new_names_list})`."
+    )
+
     LIST_PACKAGES = "`get_packages()` lists what is installed."
     LIST_TRANSACTIONS = "`history()` lists the transactions of this environment."
     CHECK_PROJECT = "Check the spelling, or configure another index. Nothing was changed."

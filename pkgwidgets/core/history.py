@@ -27,12 +27,31 @@ def undoable(history: Sequence[Transaction]) -> Transaction | None:
     return candidates[-1] if candidates else None
 
 
+def undo_candidates(history: Sequence[Transaction]) -> list[Transaction]:
+    """Return the latest transactions that the history lets undo, oldest first.
+
+    Only the newest may itself be an undo. A transaction whose packages a later one changed can be
+    undone only after that one. Whether the environment lets it, `operations.undo` tells.
+    """
+    candidates = [
+        transaction for transaction in in_force(history) if not is_undo(transaction, history)
+    ]
+    newest = [
+        transaction for transaction in committed(history)[-1:] if transaction not in candidates
+    ]
+    return [
+        transaction
+        for transaction in [*candidates[-MAX_SAVE_POINTS:], *newest]
+        if not changed_since(transaction, history)
+    ]
+
+
 def is_undo(transaction: Transaction, history: Iterable[Transaction]) -> bool:
     """Tell whether a transaction goes back: an undo does, the undo of an undo does not."""
     undoes = {entry.id: entry.plan.undoes for entry in history}
     is_backward, undone = False, transaction.plan.undoes
     while undone is not None:
-        is_backward, undone = not is_backward, undoes.get(undone)
+        is_backward, undone = not is_backward, undoes.pop(undone, None)
     return is_backward
 
 

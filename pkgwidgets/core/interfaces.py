@@ -88,6 +88,15 @@ class Records(Protocol):
     def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
         """Raise `EnvironmentRefused` if a file of code in `replaced` is another distribution's."""
 
+    def changes_since(
+        self, plan: Plan, saved: Collection[Path], changed: Collection[Path]
+    ) -> tuple[str, ...]:
+        """Return what other programs changed since a transaction, one clause each.
+
+        `plan` is the plan that undoes the transaction. `saved` are all paths that it touched;
+        `changed` are those whose content is neither the one that it left nor the one before.
+        """
+
     def edited_files(self, names: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
         """Return the files that were edited after they were installed.
 
@@ -223,6 +232,24 @@ class SavePoint(Restorable, Protocol):
     def sync(self) -> None:
         """Make all changed files durable."""
 
+    def remove(self, paths: Collection[Path]) -> tuple[Difference, ...]:
+        """Remove paths that were not saved; return the failed ones."""
+
+    def record_result(self) -> None:
+        """Record how the transaction leaves the saved paths."""
+
+    def changed(self) -> frozenset[Path]:
+        """Return the saved paths whose content is neither the transaction's nor the saved one."""
+
+    def is_kept(self) -> bool:
+        """Tell whether the save point was not discarded; it may be damaged."""
+
+    def damage(self, *, thorough: bool = True) -> tuple[str, ...]:
+        """Return the damaged parts of a save point that is kept, one clause each.
+
+        Without `thorough` it does not read the content of the saved files.
+        """
+
     def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
         """Restore those of `paths` that were saved and are missing now; return the failed ones."""
 
@@ -236,6 +263,8 @@ class SavePoint(Restorable, Protocol):
         """Return every saved path, absent ones too."""
 
 
+REINSTALLED = "was installed again"
+"""What a clause of `Records.changes_since` says of a release that has other files now."""
 NOT_TRIED = "there was no time to check it"
 """The error of a module that an import check left out."""
 NEEDS = "not tried: it needs "

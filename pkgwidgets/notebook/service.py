@@ -337,10 +337,12 @@ class PackageService:
     ) -> Plan:
         """Plan to undo the last change, or the given one. Nothing is changed.
 
-        The plan restores the save point, which is the copy of the old files. If that is damaged or
-        gone, or a later transaction changed the same packages, the old versions are downloaded.
+        The plan restores the save point, which is the copy of the old files. If that is no longer
+        kept, or a later transaction changed the same packages, the old versions are downloaded.
 
-        Raises `InvalidRequest` if there is nothing to undo or the packages have changed since.
+        Raises `InvalidRequest` if there is nothing to undo, or the old files cannot be restored
+        exactly. The reasons are a damaged save point, and later changes of packages, files or the
+        Python. Then `old_releases` of the error has what `plan_install` takes instead.
         Raises `StillNeeded` if an installed package requires the newer version. Also raises
         `EnvironmentRefused`, `IndexUnavailable` and `ProjectNotFound`.
 
@@ -655,8 +657,10 @@ class PackageService:
 
         A change keeps a copy of the old files, its save point. The undo restores that copy without
         a network. If the copy is gone, or later changes touched the same packages, the old
-        versions are downloaded. An older change can be undone only while its packages have the
-        versions that it installed: undo later changes of them first.
+        versions are downloaded. If other programs changed the files since, the undo is refused.
+
+        An older change can be undone only while its packages have the versions that it installed:
+        undo later changes of them first.
 
         A second `undo()` undoes the change before that one. To go forward again, pass the
         transaction that this returns, or its id. Raises what `plan_undo` and `apply` raise.

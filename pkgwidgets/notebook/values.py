@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import inventory
+from pkgwidgets.operations import inventory, undo
 
 from . import rehearsal
 from .loaded_packages import LoadedPackages
@@ -72,6 +72,15 @@ class ServiceValues:
         True
         """
         return tuple(self._backend.journal.transactions())
+
+    def undo_refusals(self) -> Mapping[str, str]:
+        """Return why recent transactions can no longer be undone, by id; without those that can.
+
+        >>> done = service.upgrade_package("seedshelf")
+        >>> service.values.undo_refusals()
+        {}
+        """
+        return undo.list_refusals(self._backend, self._backend.journal.transactions())
 
     def impact(
         self, plan: Plan, notebook: str | Path | None = None, *, report: Report | None = None

@@ -33,7 +33,7 @@ from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-from . import lost_files, recovery, verification
+from . import lost_files, recovery, undo, verification
 from .incomplete import blocked_packages, raise_if_touched
 from .signals import defer_interrupts
 from .snapshot import changes_since_plan, check_unchanged
@@ -168,6 +168,8 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
     )
     if problems:
         raise VerificationFailed(transaction_id, problems)
+    with suppress(DiskFailed):  # without it, only an undo does not notice later changes
+        save_point.record_result()
     record("VERIFIED")
     record("COMMIT")
 
@@ -223,7 +225,9 @@ def _install(backend: Backend, plan: Plan, report: Report) -> None:
     if plan.undoes is None or not plan.from_save_point:
         backend.installer.install(plan, report)
         return
-    failed = backend.save_point(plan.undoes).restore()
+    save_point = backend.save_point(plan.undoes)
+    new = undo.removed_paths(backend, plan, save_point.paths())
+    failed = save_point.restore() or save_point.remove(new)
     if failed:
         raise VerificationFailed("", tuple(map(str, failed)))
 

@@ -22,10 +22,11 @@ from pkgwidgets.core.errors import (
     StillNeeded,
 )
 from pkgwidgets.core.index_query import IndexQuery
-from pkgwidgets.core.interfaces import Report
+from pkgwidgets.core.interfaces import REINSTALLED, Report
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
 from pkgwidgets.core.text import escape_hidden, shorten_names
 
+from . import undo
 from .snapshot import EnvironmentSnapshot, ProjectResults
 
 _MAX_NAMED_FILES = 5
@@ -169,7 +170,11 @@ def _notes(snapshot: EnvironmentSnapshot, changes: Sequence[Change]) -> Iterator
         names = shorten_names(unreadable)
         yield f"What {names} requires is unknown: the metadata cannot be read"
     yield from map(_prerelease_note, filter(_enters_prerelease, changes))
-    yield from _edited_file_notes(snapshot, replaced)
+    edited = _edited_file_notes(snapshot, replaced)
+    for clause in undo.later_changes(snapshot.backend, changes):
+        if REINSTALLED in clause or not edited:
+            yield clause
+    yield from edited
 
 
 def _enters_prerelease(change: Change) -> bool:

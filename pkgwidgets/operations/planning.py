@@ -19,15 +19,15 @@ from pkgwidgets.core.errors import (
     PlanImpossible,
 )
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.history import changed_since, committed, find_transaction, undoable, undone_by
+from pkgwidgets.core.history import committed, find_transaction, undoable
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
 from pkgwidgets.core.plan_arguments import checked_allow, checked_target
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
-from pkgwidgets.core.text import join_names
 from pkgwidgets.core.transactions import Transaction
 
+from . import undo
 from .blocked_version import explain_blocked_version
 from .held_back import HeldBackReport
 from .plan_builder import (
@@ -263,18 +263,19 @@ def plan_undo(
 ) -> Plan:
     """Plan to undo a committed transaction; without an id, the last one.
 
-    The plan uses the save point, which needs no network, if it is intact and no later transaction
-    touched the same packages. Otherwise the old versions are fetched again. Raises
-    `InvalidRequest` if no committed transaction has this id.
+    The plan restores the save point, which needs no network. If it is no longer kept, or a later
+    transaction changed the same packages, the old versions are fetched again. Raises
+    `InvalidRequest` if no committed transaction has this id. Also with the reason if it cannot be
+    undone exactly: another build, an edited file, another Python, a damaged save point.
     """
     snapshot = EnvironmentSnapshot.of(backend)
     history = backend.journal.transactions()
     undone = _get_undoable(history, transaction)
-    changes = _reversed_changes(undone)
-    _check_untouched(snapshot, changes, undone, history)
-    from_save_point = (
-        not changed_since(undone, history) and backend.save_point(undone.id).is_intact()
-    )
+    reasons = undo.refusal_reasons(backend, undone, history)
+    if reasons:
+        raise undo.refusal(undone, reasons, history)
+    changes = undo.reversed_changes(undone)
+    from_save_point = undo.uses_save_point(backend, undone, history)
     if not from_save_point:
         names = [change.id for change in changes if change.after is not None]
         changes = attach_wheels(
@@ -286,38 +287,6 @@ def plan_undo(
     return build_plan(
         snapshot, requested, changes, undoes=undone.id, from_save_point=from_save_point
     )
-
-
-def _reversed_changes(transaction: Transaction) -> tuple[Change, ...]:
-    """Return the changes that undo a transaction."""
-    return tuple(
-        Change(
-            id=change.id,
-            name=change.name,
-            before=change.after,
-            after=change.before,
-            requested=change.requested,
-            requested_after=change.requested_after,
-        )
-        for change in transaction.changes
-    )
-
-
-def _check_untouched(
-    snapshot: EnvironmentSnapshot,
-    changes: Iterable[Change],
-    transaction: Transaction,
-    history: Sequence[Transaction],
-) -> None:
-    """Raise `InvalidRequest` if the versions that a transaction left are no longer installed."""
-    expected = {c.id: c.before for c in changes if c.before is not None}
-    installed = {c.id: v for c in changes if (v := snapshot.versions.get(c.id)) is not None}
-    differences = dependency_graph.version_differences(expected, installed)
-    if differences:
-        by = undone_by(transaction.id, history)
-        later = f"it can no longer be undone, because {join_names(differences)}"
-        why = later if by is None else f"{by} undid it already"
-        raise InvalidRequest("transaction", transaction.id, why)
 
 
 def _requirements_since(

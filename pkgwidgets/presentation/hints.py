@@ -39,6 +39,10 @@ _READ_LOG = (
     "`.pkgwidgets/txn/{transaction}` of the environment has the log of the change."
 )
 _NOT_YET = "An interrupted change is not rolled back yet."
+_INSTALL_OLD = "Nothing was changed. To install the old versions from the index instead, "
+_OLD = "{old_releases_words}"
+_NAMES_REPLACED = ": the plan names what it replaces."
+_UNINSTALL_NEW = "Nothing was changed. To uninstall what it installed, "
 _FINISHES = "this finishes or rolls back a change that was in progress."
 
 _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
@@ -47,6 +51,23 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         Face.CLI: "To undo it, run `pkgwidgets undo`.",
         Face.MAGIC: "To undo it, run `%packages undo`.",
         Face.REST: "To undo it, send `POST pkgwidgets/transactions/{transaction}/undo`.",
+    },
+    Hint.INSTALL_OLD: {
+        Face.PANEL: f"{_INSTALL_OLD}install `{_OLD}`{_NAMES_REPLACED}",
+        Face.CLI: f"{_INSTALL_OLD}run `pkgwidgets install {_OLD}`{_NAMES_REPLACED}",
+        Face.MAGIC: f"{_INSTALL_OLD}run `%packages install {_OLD}`{_NAMES_REPLACED}",
+        Face.REST: (
+            f"{_INSTALL_OLD}send `POST pkgwidgets/plans` "
+            f'with `"install": {{old_releases_list}}`{_NAMES_REPLACED}'
+        ),
+    },
+    Hint.UNINSTALL_NEW: {
+        Face.PANEL: f"{_UNINSTALL_NEW}uninstall {{new_names}} in the table.",
+        Face.CLI: f"{_UNINSTALL_NEW}run `pkgwidgets uninstall {{new_names_words}}`.",
+        Face.MAGIC: f"{_UNINSTALL_NEW}run `%packages uninstall {{new_names_words}}`.",
+        Face.REST: (
+            f'{_UNINSTALL_NEW}send `POST pkgwidgets/plans` with `"uninstall": {{new_names_list}}`.'
+        ),
     },
     Hint.LIST_PACKAGES: {
         Face.PANEL: "The table lists what is installed.",

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import anywidget
 import traitlets
 
 from pkgwidgets.core.events import Event, describe
-from pkgwidgets.core.history import (
-    MAX_SAVE_POINTS,
-    changed_since,
-    committed,
-    in_force,
-    is_undo,
-    was_cancelled,
-)
+from pkgwidgets.core.history import in_force, is_undo, undo_candidates, was_cancelled
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.presentation.change_text import outcome_word
 
@@ -43,16 +36,22 @@ class HistoryView(anywidget.AnyWidget):
         """Whether the view is open."""
         return self.entries is not None
 
-    def show(self, transactions: Sequence[Transaction]) -> None:
-        """Show transactions, given oldest first."""
-        undoable_ids = {transaction.id for transaction in undoable(transactions)}
+    def show(
+        self, transactions: Sequence[Transaction], refusals: Mapping[str, str] | None = None
+    ) -> None:
+        """Show transactions, given oldest first; `refusals` tell why some cannot be undone."""
+        reasons = refusals or {}
+        undoable_ids = {row.id for row in undo_candidates(transactions)} - reasons.keys()
         # After a redo the first change is in force again.
         undone_ids = {transaction.plan.undoes for transaction in in_force(transactions)}
         self.entries = [
             {
                 **_entry(transaction),
                 **_undo_fields(
-                    transaction, transactions, is_undoable=transaction.id in undoable_ids
+                    transaction,
+                    transactions,
+                    is_undoable=transaction.id in undoable_ids,
+                    refusal=reasons.get(transaction.id, ""),
                 ),
                 "undone": transaction.id in undone_ids,
             }
@@ -71,27 +70,6 @@ class HistoryView(anywidget.AnyWidget):
             self.logs = {}
 
 
-def undoable(transactions: Sequence[Transaction]) -> list[Transaction]:
-    """Return the latest transactions that can be undone, oldest first.
-
-    Only the newest may itself be an undo. A transaction whose packages a later one changed can be
-    undone only after that one.
-    """
-    candidates = [
-        transaction
-        for transaction in in_force(transactions)
-        if not is_undo(transaction, transactions)
-    ]
-    newest = [
-        transaction for transaction in committed(transactions)[-1:] if transaction not in candidates
-    ]
-    return [
-        transaction
-        for transaction in [*candidates[-MAX_SAVE_POINTS:], *newest]
-        if not changed_since(transaction, transactions)
-    ]
-
-
 def _entry(transaction: Transaction) -> dict[str, Any]:
     started, finished = transaction.started, transaction.finished
     return {
@@ -106,13 +84,19 @@ def _entry(transaction: Transaction) -> dict[str, Any]:
 
 
 def _undo_fields(
-    transaction: Transaction, transactions: Sequence[Transaction], *, is_undoable: bool
+    transaction: Transaction,
+    transactions: Sequence[Transaction],
+    *,
+    is_undoable: bool,
+    refusal: str,
 ) -> dict[str, str]:
     """Return whether a transaction is an undo or a redo, and the label of its button."""
     is_backward = is_undo(transaction, transactions)
     direction = ("undo" if is_backward else "redo") if transaction.plan.undoes else ""
     undo = undo_label(is_undo=is_backward) if is_undoable else ""
-    return {"direction": direction, "undo": undo}
+    way = "redone" if is_backward else "undone"
+    sentence = f"It can no longer be {way}: {refusal}." if refusal else ""
+    return {"direction": direction, "undo": undo, "refusal": sentence}
 
 
 def _log_lines(event: Event) -> list[str]:

@@ -128,7 +128,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
             case {"type": "install"}:
                 self.form.begin()
             case {"type": "history"}:
-                self.history_view.show(self.service.values.history())
+                self._show_history()
 
     def _on_form(self, message: Message) -> None:
         match message:
@@ -246,4 +246,8 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
 
     def _refresh_history(self) -> None:
         if self.history_view.is_open:
-            self.history_view.show(self.service.values.history())
+            self._show_history()
+
+    def _show_history(self) -> None:
+        values = self.service.values
+        self.history_view.show(values.history(), values.undo_refusals())

@@ -125,6 +125,20 @@ def test_plan_in_json_lists_the_changes(
     assert plan["id"]
 
 
+def test_undo_and_history_say_why_a_change_can_no_longer_be_undone(run: Run, garden: Demo) -> None:
+    assert run("upgrade", "seedshelf", "--yes").returncode == 0
+    (garden.site_packages / "seedshelf.py").write_text("mine = 1\n")
+    done = run("undo", "--yes")
+    assert done.returncode == 2
+    reason = (
+        f"'{(garden.site_packages / 'seedshelf.py').relative_to(garden.folder / 'env')}' was edited"
+    )
+    assert f"it can no longer be undone, because {reason}. Nothing was changed." in done.stderr
+    assert "run `pkgwidgets install seedshelf==1.4.1`" in done.stderr
+    assert f" can no longer be undone: {reason}.\n" in run("history").stdout
+    assert "seedshelf.py' was edited" in run("plan", "--install", "seedshelf==1.4.1").stdout
+
+
 def test_plan_undo_needs_something_to_undo(run: Run) -> None:
     assert run("plan", "--undo").returncode == 3
     assert run("upgrade", "seedshelf", "--yes").returncode == 0

@@ -136,7 +136,8 @@ def test_plan_names_a_few_edited_files_and_counts_the_rest(configured: Configure
         with record.open("a") as file:
             row = os.path.relpath(path, record.parent.parent)
             file.write(f"{row},sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\n")
-    notes = plan_uninstall(configured.backend, "pea").notes
+    first, *notes = plan_uninstall(configured.backend, "pea").notes
+    assert first.startswith("pea 1.0 was installed again by uv with other files: 'etc/jupyter/")
     assert (len(notes), notes[-1]) == (6, "3 more files were edited")
 
 

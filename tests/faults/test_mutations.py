@@ -221,11 +221,107 @@ MUTATIONS = {
         "::test_file_that_matters_with_two_contents_names_both_owners[a module]",
     ),
     "shared files: an undo overwrites another's": Mutation(
-        file="operations/apply.py",
-        code="        backend.records.raise_if_owned(plan, undone.differing())\n",
-        instead="",
+        file="operations/undo.py",
+        code="save_point.differing() if thorough else changed)",
+        instead="())",
         test="faults/test_shared_files.py"
         "::test_undo_does_not_overwrite_the_code_of_a_later_install",
+    ),
+    "undo: later changes are not seen": Mutation(
+        file="operations/planning.py",
+        code="        raise undo.refusal(undone, reasons, history)\n",
+        instead="        pass\n",
+        test="faults/test_undo_refusals.py"
+        "::test_other_build_of_the_same_version_is_named_and_its_replacement_planned",
+    ),
+    "undo: files that only the new RECORD lists stay": Mutation(
+        file="operations/apply.py",
+        code=" or save_point.remove(new)",
+        instead="",
+        test="faults/test_undo_refusals.py"
+        "::test_same_wheel_that_was_installed_again_is_undone_exactly",
+    ),
+    "undo: what the transaction left is not recorded": Mutation(
+        file="operations/apply.py",
+        code="        save_point.record_result()\n",
+        instead="        pass\n",
+        test="faults/test_undo_refusals.py::test_edited_files_are_named",
+    ),
+    "undo: the copies are not read": Mutation(
+        file="operations/undo.py",
+        code="damage = save_point.damage(thorough=thorough)",
+        instead="damage = save_point.damage(thorough=False)",
+        test="faults/test_undo_refusals.py::test_flipped_byte_of_a_save_point_is_found_by_the_plan",
+    ),
+    "undo: another Python is not seen": Mutation(
+        file="operations/undo.py",
+        code="_other_python(backend, saved) or ",
+        instead="",
+        test="faults/test_undo_refusals.py::test_other_python_is_named",
+    ),
+    "undo: a stray file beside the metadata is not seen": Mutation(
+        file="backends/environment/later_changes.py",
+        code="        if strays:\n",
+        instead="        if False:\n",
+        test="faults/test_undo_refusals.py::test_further_file_beside_the_metadata_is_named",
+    ),
+    "room: only files that are edited in place are reserved": Mutation(
+        file="backends/store/object_links.py",
+        code='        rows = (row for row in self.copied if row["path"] not in linkable)\n',
+        instead='        rows = (r for r in self.copied if is_modified_in_place(r["path"]))\n',
+        test="faults/test_full_volumes.py::test_room_is_reserved_on_the_disk_of_the_library",
+    ),
+    "room: the reserve is on the disk of the save point": Mutation(
+        file="backends/store/savepoint.py",
+        code="        room.reserve(self._folder, self._prefix, others)\n",
+        instead="",
+        test="contract/test_savepoint_room.py"
+        "::test_reserve_is_on_the_disk_where_the_copies_are_made",
+    ),
+    "room: missing room is found while installing": Mutation(
+        file="backends/store/savepoint.py",
+        code="            if reason is not None:\n",
+        instead="            if False:\n",
+        test="contract/test_savepoint_room.py"
+        "::test_save_names_the_disk_without_room_and_saves_nothing",
+    ),
+    "room: half copies stay": Mutation(
+        file="backends/store/restore.py",
+        code="                self._remove_half_copy(temporary)\n                raise\n",
+        instead="                raise\n",
+        test="faults/test_full_volumes.py"
+        "::test_recovery_ends_what_lacked_room_as_soon_as_there_is_some",
+    ),
+    "room: half copies of an interrupted restore stay": Mutation(
+        file="backends/store/restore.py",
+        code="        self._remove_half_copies()\n        failed_rows",
+        instead="        failed_rows",
+        test="contract/test_savepoint_room.py"
+        "::test_restore_first_removes_half_copies_of_an_interrupted_one",
+    ),
+    "room: the trash keeps its room": Mutation(
+        file="backends/store/restore.py",
+        code="(self._free_reserves, self._empty_trash, self._make_way)",
+        instead="(self._free_reserves, self._make_way)",
+        test="contract/test_savepoint_room.py::test_restore_empties_the_trash_for_room",
+    ),
+    "room: what is replaced keeps its room": Mutation(
+        file="backends/store/restore.py",
+        code="(self._free_reserves, self._empty_trash, self._make_way)",
+        instead="(self._free_reserves, self._empty_trash)",
+        test="contract/test_savepoint_room.py::test_restore_deletes_what_it_replaces_for_room",
+    ),
+    "room: what failed for want of room is tried once": Mutation(
+        file="backends/store/restore.py",
+        code="            if not self._lacks_room or len(failed_rows) == len(rows):\n",
+        instead="            if failed_rows or not failed_rows:\n",
+        test="contract/test_savepoint_room.py::test_restore_uses_the_room_that_later_paths_free",
+    ),
+    "two users: a restored file keeps its new owner": Mutation(
+        file="backends/store/restore.py",
+        code='            filesystem.set_owner(path, *row["owner"])\n',
+        instead="            pass\n",
+        test="faults/test_two_users.py::test_root_leaves_every_file_to_its_owner[failed upgrade]",
     ),
     "edited files: they are not kept": Mutation(
         file="operations/apply.py",

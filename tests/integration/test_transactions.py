@@ -41,6 +41,7 @@ def test_staged_files_are_removed_after_the_transaction(backend: Backend) -> Non
         "manifest.json",
         "objects",
         "plan.json",
+        "result.json",
     ]
 
 

@@ -50,8 +50,12 @@ def test_error_survives_a_json_round_trip(error: PkgwidgetsError) -> None:
             EnvironmentRefused(Path("/bin/python"), "read-only", usable=False),
         ),
         (PlanImpossible(("pea",), "no"), PlanImpossible(("pea",), "no", ("bean",))),
+        (
+            InvalidRequest("transaction", "t", "no"),
+            InvalidRequest("transaction", "t", "no", (), ("pea",)),
+        ),
     ],
-    ids=["usable", "blockers"],
+    ids=["usable", "blockers", "undo"],
 )
 def test_later_added_field_is_written_only_if_it_differs_from_its_default(
     with_default: PkgwidgetsError, with_value: PkgwidgetsError

@@ -83,6 +83,10 @@ def test_transaction_with_a_failed_undo_is_still_undoable(outcome: Outcome) -> N
     assert undoable_of(done("1", "pea"), done("2", "pea", undoes="1", outcome=outcome)) == "1"
 
 
+def test_damaged_history_that_names_itself_ends() -> None:
+    assert undoable_of(done("1", "pea", undoes="1")) in ("1", None)
+
+
 def test_transaction_without_changes_is_not_undoable() -> None:
     assert undoable_of(done("1", "pea"), done("2")) == "1"
 

@@ -92,6 +92,18 @@ def test_history_tells_a_cancelled_change_from_a_failed_one() -> None:
     ]
 
 
+@pytest.mark.parametrize(("undoes", "way"), [(None, "undone"), ("first", "redone")])
+def test_history_says_why_a_change_can_no_longer_be_undone(undoes: str | None, way: str) -> None:
+    done = replace(transaction(PEA, undoes=undoes), outcome=Outcome.COMMITTED)
+    first = replace(transaction(PEA), id="first", outcome=Outcome.COMMITTED)
+    shown = HistoryView(lambda message: None)
+    shown.show([first, done], {done.id: "'pea.py' was edited"})
+    assert shown.entries[0]["undo"] == ""
+    assert shown.entries[0]["refusal"] == f"It can no longer be {way}: 'pea.py' was edited."
+    shown.show([first, done], {})
+    assert (shown.entries[0]["refusal"], shown.entries[0]["undo"] != "") == ("", True)
+
+
 def test_interrupted_changes_are_named_in_a_notice() -> None:
     pea = transaction(PEA)
     pod = transaction(("pod", "", "2.0"))

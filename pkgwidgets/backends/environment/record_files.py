@@ -19,6 +19,7 @@ from pkgwidgets.core.plans import Plan
 
 from . import edited_files, file_effects, leftovers, provided_modules, record, record_paths
 from .installed_environment import DATA_FOLDER, InstalledEnvironment
+from .later_changes import LaterChanges
 from .shared_files import Claim, SharedFiles
 
 _UNHASHED_FILES = (*record.INSTALLER_FILES, "RECORD.jws", "RECORD.p7s")
@@ -122,6 +123,25 @@ class RecordFiles:
                 raise self._refusal(
                     f"The undo would overwrite {where!a}, which belongs to {claim.owner}"
                 )
+
+    def changes_since(
+        self, plan: Plan, saved: Collection[Path], changed: Collection[Path]
+    ) -> tuple[str, ...]:
+        """Return what other programs changed since the transaction that a plan undoes.
+
+        `saved` are the paths that it touched, and `changed` those with a content that it neither
+        left nor replaced. What a distribution outside the plan owns, too, is left out.
+        """
+        installed = self._environment.distributions()
+        present = [change.id for change in plan.changes if change.before is not None]
+        releases = [self._readable_distribution(name, installed) for name in present]
+        changes = LaterChanges(
+            prefix=self._environment.interpreter.prefix,
+            rows={release: {*self._live_rows(release.path, None)} for release in releases},
+            saved={*map(str, saved)},
+            changed={*map(str, {*changed} - self.shared_paths(plan, changed))},
+        )
+        return tuple(changes.clauses())
 
     def edited_files(self, ids: Collection[NormalizedName]) -> Mapping[Path, Path | None]:
         """Return the files that were edited after they were installed.

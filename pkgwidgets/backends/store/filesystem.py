@@ -176,6 +176,24 @@ def set_mode(path: StrPath, mode: int) -> None:
     os.chmod(path, mode)  # noqa: PTH101
 
 
+def set_owner(path: StrPath, owner: int, group: int) -> None:
+    """Give a path to another user and group; of a user who may not, only to the group.
+
+    A link is not followed. The mode stays.
+    """
+    status = os.lstat(path)
+    if (status.st_uid, status.st_gid) == (owner, group):
+        return
+    begin("set_owner", path)
+    try:
+        os.chown(path, owner, group, follow_symlinks=False)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.chown(path, -1, group, follow_symlinks=False)
+    if not stat.S_ISLNK(status.st_mode):  # a new owner costs a file its setuid bit
+        os.chmod(path, stat.S_IMODE(status.st_mode))  # noqa: PTH101
+
+
 def set_time(path: StrPath, like: StrPath) -> None:
     """Give a file the times of another, if its modification time differs."""
     status = os.stat(like)  # noqa: PTH116

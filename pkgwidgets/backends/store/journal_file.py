@@ -17,7 +17,7 @@ from typing import Any
 
 from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 
-from . import fail_points, filesystem
+from . import fail_points, filesystem, room
 
 FORMAT = 1
 ROLLBACK_STEPS = ("RB_BEGIN", "ROLLED_BACK", "INCOMPLETE", "ABORTED")
@@ -146,8 +146,8 @@ class JournalFiles:
         with suppress(OSError):
             filesystem.remove_tree(folder / "stage")
             filesystem.remove_tree(self._data_folder / "trash")
-            for name in ("reserve", "recover.pyz"):
-                filesystem.remove(folder / name)
+            room.clean_up(folder, self._data_folder.parent)
+            filesystem.remove(folder / "recover.pyz")
             if not self.has_records(transaction):
                 filesystem.remove_tree(folder)
             # Without a sync, a power cut could restore these files but not the marker.

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import stat
+from collections.abc import Iterable
 from typing import Any
 
 from . import filesystem
@@ -63,6 +64,29 @@ def describe_row(status: os.stat_result | None, path: filesystem.StrPath, name: 
     if stat.S_ISREG(status.st_mode):
         return {"path": name, "type": "file", "mode": mode, "size": status.st_size}
     return {"path": name, "type": "folder", "mode": mode}
+
+
+def parent_folders(names: Iterable[str]) -> list[str]:
+    """Return the folders of paths relative to the prefix, parents before children."""
+    folders: set[str] = set()
+    for name in names:
+        folder = name.rpartition(os.sep)[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition(os.sep)[0]
+    return sorted(folders)
+
+
+def restore_order(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows in the order in which they are restored.
+
+    First the paths to remove, deepest first, because a new folder may be where a file was. Then
+    the folders from the top, then the links and files.
+    """
+    absent = [row for row in rows if row["type"] in ("absent", "no folder")]
+    absent.sort(key=lambda row: str(row["path"]), reverse=True)
+    folders = [row for row in rows if row["type"] == "folder"]
+    return [*absent, *folders, *(row for row in rows if row["type"] in ("link", "file"))]
 
 
 def _checksum(body: Row) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pkgwidgets.core.differences import Difference
 
-from . import filesystem, foreign_files, leftovers, manifest
+from . import filesystem, foreign_files, leftovers, manifest, room
 from .copied_files import is_modified_in_place
-from .manifest import Row
+from .manifest import Row, parent_folders, restore_order
 
 _MAX_THREADS = 4
 _FILE_TYPES = ("absent", "link", "file")
@@ -34,21 +34,24 @@ class Restore:
     ) -> None:
         self._prefix = str(prefix)
         self._objects = str(folder / "objects")
-        self._reserve = folder / "reserve"
+        self._folder = folder
         self._trash = folder.parent.parent / "trash" / folder.name
         self._rows = rows
         self._is_rollback = is_rollback
         self._intact_objects = verified_objects(folder / "objects", rows)
         self._failed: dict[str, str] = {}
         self._known = {self._path(row) for row in rows}
+        self._lacks_room = False
 
     def run(self) -> tuple[Difference, ...]:
         """Restore every path, durably; return the paths that failed, sorted."""
-        for row in _restore_order(self._rows):
-            try:
-                self._restore_path_with_reserve(row)
-            except OSError as error:
-                self._failed[self._path(row)] = filesystem.os_error_text(error)
+        self._remove_half_copies()
+        failed_rows = self._restore_paths(restore_order(self._rows))
+        for make_room in (self._free_reserves, self._empty_trash, self._make_way):
+            if not self._lacks_room:
+                break
+            make_room(failed_rows)
+            failed_rows = self._restore_paths(failed_rows)
         self._drop_temporaries()
         self._drop_bytecode()
         self._make_durable()
@@ -72,26 +75,75 @@ class Restore:
         if is_new and not added:
             self._failed.setdefault(path, "this empty folder cannot be removed")
 
+    def _remove_half_copies(self) -> None:
+        """Remove what an interrupted restore left beside its paths: it takes room."""
+        for row in self._rows:
+            if row["type"] in _FILE_TYPES:
+                self._remove_half_copy(filesystem.temporary_path(self._path(row)))
+
+    def _remove_half_copy(self, temporary: str) -> None:
+        with contextlib.suppress(OSError):  # a folder without permission fails later, by name
+            if filesystem.find(temporary) is not None:
+                filesystem.remove(temporary)
+
+    def _restore_paths(self, rows: Sequence[Row]) -> list[Row]:
+        """Restore these paths; return those that failed.
+
+        If the disk is full, they are tried again as long as others succeed: each may free room,
+        or make the folder of another.
+        """
+        while True:
+            failed_rows = []
+            self._lacks_room = False
+            for row in rows:
+                path = self._path(row)
+                try:
+                    self._restore_path(row)
+                    self._failed.pop(path, None)
+                except OSError as error:
+                    self._failed[path] = filesystem.os_error_text(error)
+                    self._lacks_room |= error.errno in filesystem.NO_SPACE_ERRNOS
+                    failed_rows.append(row)
+            if not self._lacks_room or len(failed_rows) == len(rows):
+                return failed_rows
+            rows = failed_rows
+
+    def _free_reserves(self, _: Sequence[Row]) -> None:
+        room.release(self._folder, Path(self._prefix))
+
+    def _empty_trash(self, _: Sequence[Row]) -> None:
+        """Delete the new files that were moved away: on the same disk, they still take room."""
+        with contextlib.suppress(OSError):
+            filesystem.remove_tree(self._trash)
+        self._drop_temporaries()
+
+    def _make_way(self, rows: Sequence[Row]) -> None:
+        """Delete what is at these paths: it is replaced, and the saved files are safe.
+
+        So the old files have room where they had room before.
+        """
+        for row in rows:
+            path = self._path(row)
+            is_saved = row.get("object") in self._intact_objects or row["type"] == "absent"
+            with contextlib.suppress(OSError):
+                if is_saved and not self._is_restored(row, path, filesystem.find(path)):
+                    self._delete(path)
+
+    def _delete(self, path: str) -> None:
+        if filesystem.is_folder(path):
+            filesystem.remove_tree(Path(path))
+        else:
+            filesystem.remove(path)
+
     def _path(self, row: Row) -> str:
         return f"{self._prefix}/{row['path']}"
-
-    def _restore_path_with_reserve(self, row: Row) -> None:
-        """Restore one path; free the reserved space if the disk is full."""
-        try:
-            self._restore_path(row)
-        except OSError as error:
-            if error.errno not in filesystem.NO_SPACE_ERRNOS:
-                raise
-            filesystem.release(self._reserve)
-            self._restore_path(row)
 
     def _restore_path(self, row: Row) -> None:
         path, kind = self._path(row), row["type"]
         temporary = filesystem.temporary_path(path)
-        if kind in _FILE_TYPES and filesystem.find(temporary) is not None:
-            filesystem.remove(temporary)
         status = filesystem.find(path)
         if self._is_restored(row, path, status):
+            self._restore_owner(row, path)
             self._restore_time(row, path)
         elif kind == "no folder":
             with contextlib.suppress(OSError):  # a foreign file in it keeps it
@@ -99,9 +151,13 @@ class Restore:
         elif kind == "absent":
             filesystem.move_away(path, self._trash)
         elif kind == "folder":
-            self._restore_folder(path, status, row["mode"])
+            self._restore_folder(row, path, status)
         else:
-            self._replace_path(row, path, status, temporary)
+            try:
+                self._replace_path(row, path, status, temporary)
+            except OSError:
+                self._remove_half_copy(temporary)
+                raise
 
     def _replace_path(
         self, row: Row, path: str, status: os.stat_result | None, temporary: str
@@ -116,6 +172,7 @@ class Restore:
             filesystem.move_away(path, self._trash)
         if is_link:
             filesystem.link_to(row["target"], temporary)
+            self._restore_owner(row, temporary)
         elif self._is_saved_file(row, status):
             # Renaming one hard link of a file onto another does nothing and leaves both.
             filesystem.set_mode(path, row["mode"])
@@ -128,10 +185,16 @@ class Restore:
         object_path = f"{self._objects}/{row['object']}"
         if is_modified_in_place(row["path"]) or not try_link(object_path, temporary):
             filesystem.copy(object_path, temporary)
+        self._restore_owner(row, temporary)
         if row["type"] == "link":  # a copy stands for it; its mode is that of the content
             return
         if stat.S_IMODE(self._intact_objects[row["object"]].st_mode) != row["mode"]:
             filesystem.set_mode(temporary, row["mode"])
+
+    def _restore_owner(self, row: Row, path: str) -> None:
+        """Give a path to the saved owner and group, as far as this user may."""
+        if "owner" in row:  # older save points have none
+            filesystem.set_owner(path, *row["owner"])
 
     def _restore_time(self, row: Row, path: str) -> None:
         """Restore the time of a file with unchanged content: plans compare times."""
@@ -139,13 +202,14 @@ class Restore:
             with contextlib.suppress(OSError):  # the content is right even if the object is damaged
                 filesystem.set_time(path, f"{self._objects}/{row['object']}")
 
-    def _restore_folder(self, path: str, status: os.stat_result | None, mode: int) -> None:
+    def _restore_folder(self, row: Row, path: str, status: os.stat_result | None) -> None:
         if status is not None and not stat.S_ISDIR(status.st_mode):
             filesystem.move_away(path, self._trash)
             status = None
         if status is None:
             filesystem.make_folder(Path(path))
-        filesystem.set_mode(path, mode)
+        self._restore_owner(row, path)
+        filesystem.set_mode(path, row["mode"])
 
     def _is_restored(self, row: Row, path: str, status: os.stat_result | None) -> bool:
         if row["type"] == "no folder":
@@ -257,26 +321,3 @@ def try_link(source: str, target: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def parent_folders(names: Iterable[str]) -> list[str]:
-    """Return the folders of paths relative to the prefix, parents before children."""
-    folders: set[str] = set()
-    for name in names:
-        folder = name.rpartition(os.sep)[0]
-        while folder and folder not in folders:
-            folders.add(folder)
-            folder = folder.rpartition(os.sep)[0]
-    return sorted(folders)
-
-
-def _restore_order(rows: Iterable[Row]) -> list[Row]:
-    """Return the rows in the order in which they are restored.
-
-    First the paths to remove, deepest first, because a new folder may be where a file was. Then
-    the folders from the top, then the links and files.
-    """
-    absent = [row for row in rows if row["type"] in ("absent", "no folder")]
-    absent.sort(key=lambda row: str(row["path"]), reverse=True)
-    folders = [row for row in rows if row["type"] == "folder"]
-    return [*absent, *folders, *(row for row in rows if row["type"] in ("link", "file"))]

@@ -15,12 +15,12 @@ from typing import TypeVar
 from pkgwidgets.core.differences import Difference
 from pkgwidgets.core.errors import DiskFailed
 
-from . import filesystem, foreign_files, leftovers, manifest
-from .copied_files import is_modified_in_place
+from . import filesystem, foreign_files, leftovers, manifest, results, room
 from .file_hashes import FileHashes
 from .journal_file import RESERVE_BYTES, as_disk_failed
-from .manifest import Row
-from .restore import Restore, parent_folders, try_link, verified_objects
+from .manifest import Row, parent_folders
+from .object_links import ObjectLinks
+from .restore import Restore, verified_objects
 
 _MAX_THREADS = 4
 _TICK_SECONDS = 0.05
@@ -42,6 +42,7 @@ class FolderSavePoint:
         self._prefix = prefix
         self._manifest = folder / "manifest.json"
         self._objects = folder / "objects"
+        self._result = folder / "result.json"
         self._hashes = FileHashes()
 
     def prehash(self, paths: Collection[Path]) -> None:
@@ -60,19 +61,22 @@ class FolderSavePoint:
             filesystem.make_folders(self._objects, 0o700)
             names = sorted(map(self._relative_name, paths))
             rows = list(self._describe_folders(names))
+            links = ObjectLinks(self._prefix, self._objects)
             rows += [
-                self._save_path(name, str(number))
+                links.save(name, str(number))
                 for number, name in enumerate(_call_regularly(names, tick, self._files_per_tick))
             ]
             files = [row for row in rows if "object" in row]
+            needed = self._needed_room(links)
+            for row in _call_regularly(links.copied, tick, self._files_per_tick):
+                links.copy(row)
+            self._add_known_hashes(files, links.statuses)
             self._hash_objects(files, tick)
             filesystem.sync_all()  # else each of the following syncs takes as long
             for row in _call_regularly(files, tick, self._files_per_tick):
                 filesystem.sync_path(f"{self._objects}/{row['object']}")
             filesystem.sync_path(self._objects)
-            # Restoring a copy takes its size again, which a full disk does not have.
-            copies = sum(row["size"] for row in files if is_modified_in_place(row["path"]))
-            filesystem.reserve(self._folder / "reserve", RESERVE_BYTES + copies)
+            self._reserve_room(needed)
             filesystem.write_whole(self._manifest, manifest.encode(rows))
         return sum(row["size"] for row in files)
 
@@ -128,6 +132,24 @@ class FolderSavePoint:
         """Make all changed files durable, in one call: one by one, thousands take seconds."""
         with as_disk_failed(self._folder.name):
             filesystem.sync_all()
+
+    def remove(self, paths: Collection[Path]) -> tuple[Difference, ...]:
+        """Move paths to the trash, durably, with the folders that become empty."""
+        kept = {row["path"] for row in self._read_rows() if row["type"] == "folder"}
+        names = {self._relative_name(path) for path in paths}
+        rows: list[Row] = [{"path": name, "type": "absent"} for name in names]
+        rows += [{"path": n, "type": "no folder"} for n in parent_folders(names) if n not in kept]
+        return Restore(self._folder, self._prefix, rows).run() if rows else ()
+
+    def record_result(self) -> None:
+        """Record how the transaction leaves the saved paths; raise `DiskFailed` if that fails."""
+        with as_disk_failed(self._folder.name):
+            results.record(self._result, self._prefix, self._read_rows())
+
+    def changed(self) -> frozenset[Path]:
+        """Return the saved paths whose content is neither the transaction's nor the saved one."""
+        names = results.changed(self._result, self._prefix, self._read_rows())
+        return frozenset(self._prefix / name for name in names)
 
     def put_back(self, paths: Collection[Path]) -> tuple[str, ...]:
         """Restore those of `paths` that were saved and are missing now; return the failed ones.
@@ -196,10 +218,37 @@ class FolderSavePoint:
         objects = {row["object"] for row in rows if "object" in row}
         return objects == verified_objects(self._objects, rows).keys()
 
+    def is_kept(self) -> bool:
+        """Return whether the save point was not discarded; it may be damaged."""
+        return self._manifest.exists()
+
+    def damage(self, *, thorough: bool = True) -> tuple[str, ...]:
+        """Return the damaged parts of a save point that is kept, one clause each.
+
+        Without `thorough`, the saved files are compared by size and not by hash.
+        """
+        try:
+            rows = self._read_rows()
+        except (OSError, ValueError):
+            return ("its list of files cannot be read",)
+        saved = [row for row in rows if "object" in row]
+        intact = (
+            verified_objects(self._objects, saved).keys()
+            if thorough
+            else {row["object"] for row in saved if self._has_size(row)}
+        )
+        lost = [row["path"] for row in saved if row["object"] not in intact]
+        return tuple(f"its copy of {name!a} is damaged" for name in lost)
+
+    def _has_size(self, row: Row) -> bool:
+        status = filesystem.find(self._objects / row["object"])
+        return status is not None and status.st_size == row["size"]
+
     def discard(self) -> None:
         """Delete the saved files; the manifest first, so that a partial save point never counts."""
         filesystem.remove(self._manifest)
         filesystem.remove(self._folder / "foreign.json")
+        filesystem.remove(self._result)
         filesystem.remove_tree(self._objects)
 
     def _relative_name(self, path: Path) -> str:
@@ -219,33 +268,41 @@ class FolderSavePoint:
             elif stat.S_ISDIR(status.st_mode):
                 mode = stat.S_IMODE(status.st_mode)
                 temporaries = sorted(leftovers.temporary_names(folder))
-                row = {"path": name, "type": "folder", "mode": mode, "temporaries": temporaries}
+                owner = [status.st_uid, status.st_gid]
+                facts = {"mode": mode, "owner": owner, "temporaries": temporaries}
+                row = {"path": name, "type": "folder", **facts}
                 if foreign_files.is_metadata_folder(name):
                     row["names"] = foreign_files.entry_names(folder)
                 yield row
 
-    def _save_path(self, name: str, object_name: str) -> Row:
-        path, object_path = f"{self._prefix}/{name}", f"{self._objects}/{object_name}"
-        status = filesystem.find(path)
-        row = manifest.describe_row(status, path, name)
-        if row["type"] == "folder":
-            raise DiskFailed(self._folder.name, path, "it is neither a file nor a link")
-        if row["type"] == "link" and self._leads_outside(path):
-            # uv can install links into its cache, which may be cleaned before an undo.
-            filesystem.copy(path, object_path)
-        elif row["type"] != "file":
-            return row
-        elif is_modified_in_place(name) or not try_link(path, object_path):
-            filesystem.copy(path, object_path)
-        object_status = os.stat(object_path)  # noqa: PTH116
-        sha256 = self._hashes.find_hash(status, object_status)
-        return {**row, "object": object_name, "size": object_status.st_size, "sha256": sha256}
+    def _needed_room(self, links: ObjectLinks) -> dict[str, int]:
+        """Return the bytes that a restore would copy, by a folder on each disk.
 
-    def _leads_outside(self, link: str) -> bool:
-        """Return whether a link leads to a file outside of the prefix."""
-        target = os.path.realpath(link)
-        is_inside = target.startswith(f"{os.path.realpath(self._prefix)}{os.sep}")
-        return not is_inside and os.path.isfile(target)  # noqa: PTH113
+        Raises `DiskFailed` if a disk has no room for that and for the copies of this save point.
+        """
+        needed = room.needed_on_disks(links.sizes_to_copy_back(), str(self._prefix))
+        own = {str(self._objects): sum(row["size"] for row in links.copied) + RESERVE_BYTES}
+        for folder, size in room.by_disk(needed, own).items():
+            files = len(links.copied) if folder in own else 0
+            reason = room.missing_room(folder, size, files)
+            if reason is not None:
+                raise DiskFailed(self._folder.name, folder, reason)
+        return needed
+
+    def _reserve_room(self, needed: Mapping[str, int]) -> None:
+        """Reserve the room that a restore needs: a full disk would not have it."""
+        own, others = room.split(needed, self._folder)
+        filesystem.reserve(self._folder / "reserve", RESERVE_BYTES + own)
+        room.reserve(self._folder, self._prefix, others)
+
+    def _add_known_hashes(
+        self, files: Iterable[Row], statuses: Mapping[str, os.stat_result]
+    ) -> None:
+        """Add the size of each object, and its hash if `prehash` provided it."""
+        for row in files:
+            status = os.stat(f"{self._objects}/{row['object']}")  # noqa: PTH116
+            row["size"] = status.st_size
+            row["sha256"] = self._hashes.find_hash(statuses[row["path"]], status)
 
     def _hash_objects(self, files: Sequence[Row], tick: Callable[[], None]) -> None:
         """Add the hash of each object that `prehash` did not provide, in several threads."""

@@ -42,15 +42,16 @@ function render({ model, el }) {
   const logs = () => model.get("logs") ?? {};
 
   function row(entry) {
-    const { id, started, seconds, changes, who, error, undo } = entry;
+    const { id, started, seconds, changes, who, error, undo, refusal } = entry;
     const changesLabel = changesText(changes) || "unreadable changes";
     const log = button(LABELS.log, { className: "pkgw-quiet pkgw-fold", name: "log", value: id,
       ariaLabel: `Log of ${changesLabel}`, ariaExpanded: String(unfolded.has(id)) });
     const undoButton = undo && button(undo, { className: "pkgw-quiet", name: "undo", value: id, ariaLabel: `${undo} ${changesLabel}` });
+    const refusalNode = refusal && h("div", { className: "pkgw-dim" }, refusal);
     return h("tr", null,
       h("td", { className: "pkgw-dim" }, agoNode(Date.parse(started) / 1_000), h("div", null, durationText(seconds))),
       outcomeCell(entry),
-      h("td", { className: "pkgw-why" }, changesLabel, error && h("div", { className: "pkgw-warn" }, error)),
+      h("td", { className: "pkgw-why" }, changesLabel, error && h("div", { className: "pkgw-warn" }, error), refusalNode),
       h("td", { className: "pkgw-dim pkgw-who" }, who),
       h("td", { className: "pkgw-end" }, undoButton, log));
   }
