@@ -94,6 +94,9 @@ class Hint(StrEnum):
     NEW_SESSION = "Fix this problem, then restart the kernel to complete the rollback."
 
     LIST_KERNELS = "Check the name of the kernel."
+    USE_IN_NOTEBOOK = (
+        "Nothing was changed. Use pkgwidgets in a notebook of this kernel, where it is installed."
+    )
     MAKE_PLAN = (
         "Plan again. A plan can be applied once, by the user and in the environment of its request."
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.utils import ensure_async
+from jupyter_server.gateway.managers import GatewayKernelSpecManager
 
 from pkgwidgets.connect import connect, other_kernels
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
@@ -20,7 +21,7 @@ from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.restart import restart_from_outside
 
 from . import kernel_interpreter
-from .errors import KernelNotFound
+from .errors import KernelElsewhere, KernelNotFound
 from .kernel_interpreter import LaunchCommand, RunningKernel
 from .threads import run_in_thread
 
@@ -55,7 +56,8 @@ class Environments:
     async def of(self, selector: KernelSelector) -> Backend:
         """Return the backend of a kernel's environment; without a name, of the default kernel.
 
-        Raises `KernelNotFound`, and `EnvironmentRefused` if the kernel does not run Python.
+        Raises `KernelNotFound`, `KernelElsewhere` if the kernel does not run on this machine, and
+        `EnvironmentRefused` if it does not run Python.
         """
         if selector.kernel is not None:
             kernel = await self._get_kernel(selector.kernel)
@@ -98,7 +100,7 @@ class Environments:
         for name in await ensure_async(self._kernel_specs.get_all_specs()):
             try:
                 backend = await self.of(KernelSelector(kernelspec=name))
-            except (KernelNotFound, EnvironmentRefused, InvalidRequest):
+            except (KernelNotFound, KernelElsewhere, EnvironmentRefused, InvalidRequest):
                 continue
             backends[backend.environment.interpreter.prefix] = backend
         return tuple(backends.values())
@@ -127,14 +129,18 @@ class Environments:
             return self._connect(
                 kernel_interpreter.interpreter_of_kernel(kernel)
             ).environment.interpreter.prefix
-        except EnvironmentRefused:
+        except (KernelElsewhere, EnvironmentRefused):
             return None
 
     async def _launch_command(self, name: str) -> LaunchCommand:
+        if isinstance(self._kernel_specs, GatewayKernelSpecManager):
+            raise KernelElsewhere(name, "a gateway starts its kernels")
         try:
-            return LaunchCommand.of(await ensure_async(self._kernel_specs.get_kernel_spec(name)))
-        except NoSuchKernel:
+            spec = await ensure_async(self._kernel_specs.get_kernel_spec(name))
+        except (NoSuchKernel, KeyError):
             raise KernelNotFound(name) from None
+        kernel_interpreter.raise_if_elsewhere(name, spec)
+        return LaunchCommand.of(spec)
 
     async def _get_kernel(self, kernel_id: str) -> RunningKernel:
         if kernel_id not in self._kernel_manager:
@@ -146,18 +152,20 @@ class Environments:
         paths = {session["kernel"]["id"]: session["path"] for session in sessions}
         kernels = []
         for kernel_id in self._kernel_manager.list_kernel_ids():
-            with suppress(EnvironmentRefused, NoSuchKernel):  # not Python, or no specification
+            with suppress(EnvironmentRefused):  # not Python
                 kernels.append(self._describe_kernel(kernel_id, paths.get(kernel_id)))
         return kernels
 
     def _describe_kernel(self, kernel_id: str, notebook: str | None) -> RunningKernel:
         manager = self._kernel_manager.get_kernel(kernel_id)
-        spec = manager.kernel_spec
+        process = getattr(getattr(manager, "provisioner", None), "pid", None)
+        if process is not None:
+            with suppress(NoSuchKernel):  # the specification was removed since
+                kernel_interpreter.raise_if_no_python(manager.kernel_spec)
         return RunningKernel(
             id=kernel_id,
             name=str(manager.kernel_name),
-            launch=None if spec is None else LaunchCommand.of(spec),
-            process=getattr(manager.provisioner, "pid", None),
+            process=process,
             connection_file=str(manager.connection_file),
             notebook=notebook,
         )

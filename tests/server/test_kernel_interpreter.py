@@ -220,7 +220,8 @@ async def test_mapped_library_of_a_kernel_requires_a_restart(
     if replaced:
         library.unlink()
         library.write_bytes(source.read_bytes())
-    plan = (await ask("POST", "plans", {"uninstall": ["seedshelf"]})).json["plan"]
+    answer = await ask("POST", f"plans?kernel={kernel_id}", {"uninstall": ["seedshelf"]})
+    plan = answer.json["plan"]
     [kernel] = plan["kernels"]
     assert kernel["restart"]["needed"] is True
     assert kernel["restart"]["loaded"] == ["seedshelf"]
@@ -285,6 +286,6 @@ async def test_unknown_or_invalid_kernel_is_refused(ask: Ask, query: str, status
 
 
 def test_ended_kernel_process_is_refused() -> None:
-    gone = RunningKernel(id="k", name="k", launch=None, process=2**22 + 1, connection_file="x")
-    with pytest.raises(EnvironmentRefused, match="Cannot determine how the kernel k was started"):
+    gone = RunningKernel(id="k", name="k", process=2**22 + 1, connection_file="x")
+    with pytest.raises(EnvironmentRefused, match="does not show which Python it runs"):
         kernel_interpreter.interpreter_of_kernel(gone)

@@ -105,7 +105,7 @@ class FolderJournal(JournalFiles):
         if not self.is_other_format(transaction):
             return False
         folder = self.folder(transaction)
-        argv = [sys.executable, "-I", "-S", str(folder / "recover.pyz"), "--held"]
+        argv = [str(process.this_python()), "-I", "-S", str(folder / "recover.pyz"), "--held"]
         completed = process.run(argv, timeout=_RECOVERY_SECONDS)
         if completed.returncode != 0:
             output = (
