@@ -175,7 +175,8 @@ def _is_kernel(words: Sequence[str]) -> bool:
         return False
     name = words[position]
     if words[position - 1] == "-m":
-        return "kernel" in name.lower() or _ENGINE.fullmatch(name) is not None
+        is_kernel = "kernel" in name.lower() and not _follows(words, position, "install")
+        return is_kernel or _ENGINE.fullmatch(name) is not None
     script = PurePath(name).name
     is_ipython = script.startswith("ipython") and _follows(words, position, "kernel")
     return is_ipython or any(p.fullmatch(script) for p in (_KERNEL_SCRIPT, _ENGINE))
