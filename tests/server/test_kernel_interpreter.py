@@ -289,3 +289,59 @@ def test_ended_kernel_process_is_refused() -> None:
     gone = RunningKernel(id="k", name="k", process=2**22 + 1, connection_file="x")
     with pytest.raises(EnvironmentRefused, match="does not show which Python it runs"):
         kernel_interpreter.interpreter_of_kernel(gone)
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (("python", "launch.py", "-f", "{connection_file}"), "does not show which Python"),
+        (("python", "-m", "launch", "-f", "{connection_file}"), "does not show which Python"),
+        (("ssh", "far", *kernel("/usr/bin/python3")), "through ssh, so only a running kernel"),
+        (("docker", "run", "i", *kernel("python")), "through docker, so only a running kernel"),
+        (("bash", "-c", ". activate; python -m ipykernel_launcher"), "does not show which Python"),
+    ],
+    ids=lambda value: str(value),
+)
+def test_kernel_spec_that_does_not_show_its_python_is_refused(
+    argv: tuple[str, ...], reason: str
+) -> None:
+    with pytest.raises(EnvironmentRefused, match=reason):
+        kernel_interpreter.interpreter_of_launch(launch_command(*argv))
+
+
+def test_python_behind_a_runner_is_not_the_servers(garden: Demo, tmp_path: Path) -> None:
+    (tmp_path / "runner.py").write_text("import os, sys\nos.execv(sys.argv[2], sys.argv[2:])\n")
+    for runner in (("python", "-m", "runner"), (sys.executable, str(tmp_path / "runner.py"))):
+        launch = launch_command(*runner, "/e", *kernel(garden.python), PYTHONPATH=str(tmp_path))
+        assert kernel_interpreter.interpreter_of_launch(launch) == garden.python
+    script = f"exec {shlex.quote(str(garden.python))} -m ipykernel_launcher -f {{connection_file}}"
+    for shell in (("bash", "-c", script), ("/bin/bash", "-lc", script)):
+        assert kernel_interpreter.interpreter_of_launch(launch_command(*shell)) == garden.python
+
+
+def test_python_that_answers_from_elsewhere_is_refused(garden: Demo, tmp_path: Path) -> None:
+    """A wrapper may start Python in a container, where the same path is another file."""
+    script = tmp_path / "contained.sh"
+    script.write_text(
+        f"#!/bin/sh\n{shlex.quote(str(garden.python))} \"$@\" | sed 's/:[0-9]*:/:1:/'\n"
+    )
+    script.chmod(0o755)
+    with pytest.raises(EnvironmentRefused, match="starts is not on this machine"):
+        kernel_interpreter.interpreter_of_launch(launch_command(*kernel(script)))
+
+
+async def test_running_kernel_behind_a_runner_has_the_environment_of_its_process(
+    ask: Ask,
+    default_garden: Demo,
+    write_spec: Spec,
+    jp_fetch: Callable[..., Any],
+    jp_serverapp: Any,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "runner.py").write_text("import subprocess, sys\nsubprocess.run(sys.argv[2:])\n")
+    runner = ("python", "-m", "runner", "/e")
+    places = f"{tmp_path}:{SITE_PACKAGES}"
+    write_spec("ran", *runner, *kernel(default_garden.python), PYTHONPATH=places)
+    kernel_id = await start_kernel(jp_fetch, "ran")
+    answer = await ask("GET", f"packages/by-id/seedshelf?kernel={kernel_id}")
+    assert answer.json["package"]["install_path"] == str(default_garden.site_packages)
