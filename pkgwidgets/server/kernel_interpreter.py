@@ -43,7 +43,7 @@ class LaunchCommand:
         Raises `EnvironmentRefused` if it is for another language than Python.
         """
         raise_if_no_python(spec)
-        placeholders = {"resource_dir": str(spec.resource_dir), "prefix": sys.prefix}
+        placeholders = {"resource_dir": str(spec.resource_dir)}
         argv = tuple(_fill_placeholders(word, placeholders) for word in spec.argv)
         variables = {name: Template(str(value)) for name, value in spec.env.items()}
         return cls(

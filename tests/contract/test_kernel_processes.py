@@ -120,14 +120,19 @@ def test_process_of_a_kernel_tells_its_interpreter(
     assert found.name.startswith("python")
 
 
-def test_process_that_only_waits_for_a_distant_kernel_is_refused(
-    start: Start, file: Path, monkeypatch: pytest.MonkeyPatch
+def test_process_that_only_waits_for_a_distant_kernel_is_not_the_kernel(
+    start: Start, file: Path
 ) -> None:
-    monkeypatch.setattr(kernel_processes, "_START_SECONDS", 0.0)
     for words in (("modules/distant.py",), ("-m", "distant")):
         process = start(sys.executable, *words, "-f", file)
-        with pytest.raises(EnvironmentRefused, match="does not show which Python it runs"):
-            interpreter_of_process(process.pid, str(file))
+        found = kernel_processes.wait_for_kernel_process(process.pid, str(file), start_seconds=0.0)
+        assert found is None
+
+
+def test_kernel_that_is_not_there_yet_is_waited_for(garden: Demo, start: Start, file: Path) -> None:
+    late = f"sleep 1; exec {garden.python} -m starter -f {file}"
+    process = start("sh", "-c", f"echo up; {late}")
+    assert kernel_processes.wait_for_kernel_process(process.pid, str(file)) == process.pid
 
 
 def test_process_with_another_program_than_its_name_says_is_refused(

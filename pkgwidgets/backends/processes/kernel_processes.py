@@ -15,8 +15,6 @@ from . import process_info
 
 _SESSION_VARIABLE = "JPY_SESSION_NAME"
 """The variable with the path of a kernel's notebook, set by Jupyter Server."""
-_START_SECONDS = 15.0
-"""The age until which a kernel may not have opened its ports yet."""
 _POLL_SECONDS = 0.1
 
 
@@ -49,15 +47,18 @@ def find_kernel_process(processes: Sequence[int], connection_file: str) -> int |
     return next(listening, None)
 
 
-def wait_for_kernel_process(process: int, connection_file: str) -> int | None:
+def wait_for_kernel_process(
+    process: int, connection_file: str, start_seconds: float = 15.0
+) -> int | None:
     """Return which of a process and its descendants is a kernel; None if unsure.
 
-    Waits while the process is new: a wrapper first prepares, and a kernel first opens its ports.
+    Waits until the process is `start_seconds` old: a wrapper first prepares, and a kernel opens its
+    ports only then.
     """
     while True:
         tree = (process, *process_info.descendants(process))
         found = find_kernel_process(tree, connection_file)
-        if found is not None or not _is_new(process):
+        if found is not None or _age(process) >= start_seconds:
             return found
         sleep(_POLL_SECONDS)
 
@@ -118,9 +119,10 @@ def _ancestors(process: int) -> Iterator[int]:
         parent = process_info.parent(parent)
 
 
-def _is_new(process: int) -> bool:
+def _age(process: int) -> float:
+    """Return the seconds since a process started; infinite if it has ended."""
     started = process_info.start_time(process)
-    return started is not None and (datetime.now(UTC) - started).total_seconds() < _START_SECONDS
+    return float("inf") if started is None else (datetime.now(UTC) - started).total_seconds()
 
 
 def _names(command: tuple[str, ...], connection_file: str) -> bool:
