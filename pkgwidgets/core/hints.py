@@ -63,6 +63,7 @@ class Hint(StrEnum):
     RETRY_LATER = (
         "Nothing was changed. Try again later, or check the network and the address of the index."
     )
+    CHECK_LOGIN = "Nothing was changed. Check the user name and the password of the index."
     CHECK_INDEX = "Nothing was changed. Check the address of the index."
     WAIT = "Your change was not started. Wait until the other one has finished, then try again."
     FIX_AND_RETRY = "Nothing was changed. Fix this problem, then try again."

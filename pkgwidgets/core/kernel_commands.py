@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import PurePath
 
-_MODULES = r"(?:ipykernel(?:_launcher|\.\w+)?|colab_kernel_launcher|xpython(?:_launcher)?)"
-_KERNEL_MODULE = re.compile(_MODULES)
-_KERNEL_IMPORT = re.compile(rf"\b(?:import|from)\s+{_MODULES}\b")
+_KERNEL_MODULE = re.compile(
+    r"ipykernel(?:_launcher|\.kernelapp)?|colab_kernel_launcher|xpython(?:_launcher)?"
+)
+_KERNEL_IMPORT = re.compile(r"\b(?:import|from)\s+(?:ipykernel\.kernelapp|\w+_launcher)\b")
 """Matches the code after `-c` of a kernel that is started without `-m`."""
 _ENGINE = re.compile(r"ipyparallel\.engine(?:\.app)?|ipengine")
 """What starts an engine of ipyparallel, a kernel without a connection file of its own."""

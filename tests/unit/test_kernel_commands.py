@@ -91,6 +91,7 @@ def test_program_that_starts_python_elsewhere_is_named(
         (("/e/python", "-m", "ipykernel", "install"), None),
         (("/e/python", "/e/bin/ipython", "-f", "a.json"), None),
         (("/e/python", "report.py", "-f", "settings.json"), None),
+        (("/e/python", "-c", "import ipykernel; print(ipykernel.__version__)"), None),
         (("/e/python",), None),
         ((), None),
     ],
