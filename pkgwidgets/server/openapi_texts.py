@@ -114,7 +114,10 @@ ROUTES = {
             "Send exactly one of `upgrade`, `install`, `uninstall` and `undo`. The same user can "
             "apply the plan once, within an hour, by its `id`."
         ),
-        answer="The plan: its changes, what it holds back, and which kernels must restart.",
+        answer=(
+            "The plan: its changes, what it holds back, and which kernels must restart. Kernels "
+            "that execute a notebook without this server are included."
+        ),
     ),
     "getTransactions": RouteText(
         summary="List past changes, newest first",

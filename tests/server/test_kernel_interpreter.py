@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -179,6 +180,26 @@ async def test_plan_names_all_kernels_on_the_environment(
     published(BuiltWheel(name="peapod", version="1.0", files={"peapod.py": ""}))
     plan = (await ask("POST", "plans", {"install": "peapod"})).json["plan"]
     assert [described["restart"]["needed"] for described in plan["kernels"]] == [False, False]
+
+
+async def test_plan_names_kernels_that_the_server_did_not_start(
+    ask: Ask, default_garden: Demo, write_spec: Spec, jp_fetch: Callable[..., Any], tmp_path: Path
+) -> None:
+    write_spec("garden", *kernel(default_garden.python), PYTHONPATH=SITE_PACKAGES)
+    started = await start_kernel(jp_fetch, "garden")
+    code = "print('up', flush=True); input()"
+    argv = [default_garden.python, "-c", code, "-f", tmp_path / "kernel-8.json"]
+    with subprocess.Popen(
+        [str(word) for word in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as foreign:
+        assert foreign.stdout is not None
+        assert foreign.stdout.readline() == b"up\n"
+        plan = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
+        assert {(row["id"], row["name"]) for row in plan["kernels"]} == {
+            (started, "garden"),
+            (None, f"kernel-8 (process {foreign.pid})"),
+        }
+        foreign.kill()
 
 
 @pytest.mark.parametrize(
