@@ -48,7 +48,7 @@ DISK_UNCHANGED = "unchanged"
 DISK_INTERRUPTED = "interrupted"
 """The state if a change was not completely rolled back, or this could not be recorded."""
 _DENIED = re.compile(r"HTTP 40[13]\b|\(40[13] (?:Unauthorized|Forbidden)\)")
-"""What is said of an index that wants another password."""
+"""Matches a reason that names the status of a missing or wrong password."""
 _FIELD_TEXTS = {
     "name": "package name",
     "allow": "value of allow",

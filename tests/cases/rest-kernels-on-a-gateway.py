@@ -68,7 +68,7 @@ def start(stack: ExitStack, port: int, folder: str, *options: str) -> None:
 
 
 def main() -> int:
-    """Print what is said of each kernel; return 1 if one is not refused with a reason."""
+    """Print the answers for each kernel; return 1 if one is not refused with a reason."""
     faults = 0
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         far, near = free_port(), free_port()

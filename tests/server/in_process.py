@@ -40,7 +40,7 @@ class _Connection(HTTPConnection):
         self.aborted.set_result(answer)
 
     def set_body_timeout(self, seconds: float) -> None:
-        """Never time out: the body is here."""
+        """Ignore the timeout: the body is here."""
 
     def set_close_callback(self, callback: object) -> None:
         """Keep the connection open."""

@@ -153,7 +153,7 @@ async def test_transaction_is_only_followed_in_its_own_environment(
 
 @asynccontextmanager
 async def started_transaction(garden: Demo) -> AsyncIterator[str]:
-    """Yield a transaction that is being applied, as far as anybody can see."""
+    """Yield a transaction that counts as running: the environment is locked."""
     backend = connect(garden.python, garden.index_url)
     with backend.environment.locked("the test"):
         transaction_id = backend.journal.start(PLAN).id

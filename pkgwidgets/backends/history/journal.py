@@ -123,7 +123,7 @@ class FolderJournal(JournalFiles):
     def transaction(self, transaction_id: str) -> Transaction | None:
         """Read one and no other; None if there is none of this id.
 
-        So whoever follows it reads the same files, however long the history is.
+        So a follower reads the same files, however long the history is.
         """
         if not is_transaction_id(transaction_id) or not self.folder(transaction_id).is_dir():
             return None
