@@ -104,6 +104,8 @@ class Environments:
     async def all(self) -> Sequence[Backend]:
         """Return the backends of all kernel specifications that start Python."""
         backends: dict[Path, Backend] = {}
+        if isinstance(self._kernel_specs, GatewayKernelSpecManager):
+            return ()
         for name in await ensure_async(self._kernel_specs.get_all_specs()):
             try:
                 backend = await self.of(KernelSelector(kernelspec=name))

@@ -17,6 +17,7 @@ from pkgwidgets.connect import (
     interpreter_of_command,
     interpreter_of_process,
 )
+from pkgwidgets.core import kernel_commands
 from pkgwidgets.core.errors import EnvironmentRefused, shown
 
 from .errors import KernelElsewhere
@@ -91,6 +92,8 @@ def interpreter_of_launch(launch: LaunchCommand) -> Path:
     argv = launch.argv
     if argv[:1] and argv[0] in _SERVER_PYTHON_NAMES:
         argv = (sys.executable, *argv[1:])
+        if kernel_commands.starts_kernel_directly(argv):
+            return Path(sys.executable)
     return interpreter_of_command(argv, launch.environment)
 
 
