@@ -166,6 +166,33 @@ def test_one_transaction_is_read_without_the_files_of_others(
     ]
 
 
+def test_past_transaction_is_read_again_only_if_its_files_differ(
+    folder: FolderJournal, opened: list[str]
+) -> None:
+    ids = [folder.start(PLAN).id for _ in range(3)]
+    files = [folder.folder(each) / name for each in ids for name in ("journal", "plan.json")]
+    for each in ids:
+        folder.record(each, "COMMIT")
+    first = folder.transactions()
+    opened.clear()
+    assert folder.transactions() == first
+    assert {str(file) for file in files} <= {*opened}  # they are new: a change might leave no trace
+    for file in files:
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    assert folder.transactions() == first
+    folder.clean_up(ids[-1])
+    assert folder.transactions() == first
+    opened.clear()
+    assert folder.transactions() == first
+    assert not {str(file) for file in files} & {*opened}
+    journal = files[2]
+    content = journal.read_bytes()
+    journal.write_bytes(content[:10] + b"x" + content[11:])
+    assert folder.transactions() != first
+    journal.write_bytes(content)
+    assert folder.transactions() == first
+
+
 def test_journal_is_read_the_same_in_another_session(folder: FolderJournal, tmp_path: Path) -> None:
     transaction_id = folder.start(PLAN).id
     for step in STEPS:

@@ -130,7 +130,7 @@ def test_process_that_only_waits_for_a_distant_kernel_is_not_the_kernel(
 
 
 def test_kernel_that_is_not_there_yet_is_waited_for(garden: Demo, start: Start, file: Path) -> None:
-    late = f"sleep 1; exec {garden.python} -m starter -f {file}"
+    late = f"sleep 0.3; exec {garden.python} -m starter -f {file}"
     process = start("sh", "-c", f"echo up; {late}")
     assert kernel_processes.wait_for_kernel_process(process.pid, str(file)) == process.pid
 

@@ -20,6 +20,7 @@ from pkgwidgets.server import kernel_interpreter
 from pkgwidgets.server.errors import KernelElsewhere
 
 
+@pytest.mark.slow
 async def test_running_kernel_whose_specification_is_gone_is_found(
     ask: Ask,
     default_garden: Demo,

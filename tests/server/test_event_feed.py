@@ -136,6 +136,7 @@ async def test_error_of_reading_reaches_the_follower(backend: Backend) -> None:
     assert len(feeds) == 0
 
 
+@pytest.mark.slow
 async def test_transaction_is_only_followed_in_its_own_environment(
     ask: Ask, default_garden: Demo, write_spec: Spec, tmp_path: Path
 ) -> None:

@@ -24,6 +24,8 @@ from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 
+from .transaction_cache import TransactionCache
+
 _TIMESTAMP_FORMAT = "%Y%m%dT%H%M%S%f"
 _OUTCOMES = {
     "COMMIT": Outcome.COMMITTED,
@@ -54,6 +56,7 @@ class FolderJournal(JournalFiles):
         if initiator_kind is None:
             initiator_kind = initiator.kind(sys.argv[0])
         self._initiator_kind = initiator_kind
+        self._cache = TransactionCache()
 
     def start(self, plan: Plan) -> Transaction:
         """Start a transaction; its id sorts after all others, whatever the clock says.
@@ -139,9 +142,19 @@ class FolderJournal(JournalFiles):
         except DiskFailed:
             return ()
 
-    def _find_transaction(self, transaction_id: str, open_ids: Collection[str]) -> Transaction | None:
+    def _find_transaction(
+        self, transaction_id: str, open_ids: Collection[str]
+    ) -> Transaction | None:
         """Read a transaction; None if its folder has no records."""
         is_past = transaction_id not in open_ids
+        if not is_past or transaction_id in self._undecided:
+            return self._read_transaction(transaction_id, is_past=is_past)
+        return self._cache.get(
+            self.folder(transaction_id),
+            lambda: self._read_transaction(transaction_id, is_past=True),
+        )
+
+    def _read_transaction(self, transaction_id: str, *, is_past: bool) -> Transaction | None:
         try:
             lines = self.lines(transaction_id)
         except DiskFailed:
