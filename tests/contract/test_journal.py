@@ -151,6 +151,15 @@ def test_name_that_is_no_id_is_no_transaction(folder: FolderJournal, name: str) 
     assert folder.transaction(name) is None
 
 
+def test_transaction_of_another_environment_is_not_read(
+    folder: FolderJournal, tmp_path: Path
+) -> None:
+    folder.start(PLAN)
+    other = FolderJournal(tmp_path / "other", recovery_archive)
+    other_id = other.start(PLAN).id
+    assert folder.transaction(f"../../other/txn/{other_id}") is None
+
+
 def test_one_transaction_is_read_without_the_files_of_others(
     folder: FolderJournal, tmp_path: Path, opened: list[str]
 ) -> None:
@@ -180,7 +189,8 @@ def test_past_transaction_is_read_again_only_if_its_files_differ(
     for file in files:
         os.utime(file, (1_000_000_000, 1_000_000_000))
     assert folder.transactions() == first
-    folder.clean_up(ids[-1])
+    for each in ids:
+        folder.clean_up(each)
     assert folder.transactions() == first
     opened.clear()
     assert folder.transactions() == first

@@ -302,12 +302,12 @@ MUTATIONS = {
         test="contract/test_kernel_processes.py"
         "::test_process_with_another_program_than_its_name_says_is_refused",
     ),
-    "kernel specification: the first Python is taken": Mutation(
+    "kernel specification: any module is a kernel": Mutation(
         file="core/kernel_commands.py",
-        code="for position in range(len(words) - 2, 0, -1):",
-        instead="for position in range(1, len(words) - 1):",
+        code="if pattern(program) and not _follows",
+        instead="if not _follows",
         test="unit/test_kernel_commands.py"
-        "::test_python_of_a_kernel_can_be_asked_instead[command7-asking7]",
+        "::test_command_whose_python_is_unsure_is_not_asked[command3]",
     ),
     "kernel specification: an answer from elsewhere counts": Mutation(
         file="backends/environment/launch_command.py",
@@ -354,7 +354,7 @@ MUTATIONS = {
         file="backends/history/journal.py",
         code="not is_transaction_id(transaction_id) or ",
         instead="",
-        test="contract/test_journal.py::test_name_that_is_no_id_is_no_transaction[.]",
+        test="contract/test_journal.py::test_transaction_of_another_environment_is_not_read",
     ),
     "slow sender: it is waited for": Mutation(
         file="server/base_handler.py",
