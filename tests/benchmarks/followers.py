@@ -173,7 +173,7 @@ async def seconds_to_answer(url: str) -> float:
 
 
 def lengthen_history(garden: Demo, transaction_id: str, count: int) -> None:
-    """Copy a transaction into the past, with valid checksums."""
+    """Copy a transaction into the past, committed and with valid checksums."""
     history = garden.folder / "env" / ".pkgwidgets" / "txn"
     source = history / transaction_id
     lines = [json.loads(line) for line in (source / "journal").read_bytes().splitlines()]
@@ -182,7 +182,7 @@ def lengthen_history(garden: Demo, transaction_id: str, count: int) -> None:
         (history / new_id).mkdir()
         shutil.copy(source / "plan.json", history / new_id)
         text = b""
-        for line in lines:
+        for line in [*lines, {**lines[-1], "t": "COMMIT"}]:
             copied = {name: value for name, value in line.items() if name != "crc"}
             copied["txn"] = new_id
             copied["crc"] = journal_file._checksum(copied)
