@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -23,7 +22,8 @@ from pkgwidgets.backends.environment.record_files import RecordFiles
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.installer import uv
-from pkgwidgets.backends.processes import process, process_info
+from pkgwidgets.backends.processes import kernel_processes, process, process_info
+from pkgwidgets.backends.processes.kernel_processes import StartedNotebook
 from pkgwidgets.backends.processes.running_kernels import RunningKernels
 from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
 from pkgwidgets.backends.sandbox.preparations import FolderPreparations
@@ -75,9 +75,7 @@ def connect(
     """
     if python is not None and not isinstance(python, str | Path):
         raise InvalidRequest("interpreter", python)
-    target = interpreter_module.describe(
-        Path(python) if python is not None else Path(sys.executable)
-    )
+    target = interpreter_module.describe(Path(python) if python is not None else None)
     sources = (
         index_selection.configured_indexes(uv.find_uv, target.prefix, folder)
         if index_url is None
@@ -163,6 +161,11 @@ def interpreter_of_process(process: int, connection_file: str) -> Path:
     Raises `EnvironmentRefused` if its processes do not show it.
     """
     return launch_command.interpreter_of_process(process, connection_file)
+
+
+def started_notebook(variables: Mapping[str, str]) -> StartedNotebook:
+    """Return the notebook for which this process, with these variables, was started."""
+    return kernel_processes.started_notebook(os.getpid(), variables)
 
 
 def folder_of_process(process: int) -> Path | None:

@@ -86,6 +86,12 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.RETRY_LATER,
     ),
     (
+        IndexUnavailable("http://h/simple/", "it answered HTTP 401 (password missing or wrong)"),
+        "The index http://h/simple/ is not available: "
+        "it answered HTTP 401 (password missing or wrong).",
+        Hint.CHECK_LOGIN,
+    ),
+    (
         IndexUnavailable("file:///mnt/simple/", "the folder does not exist"),
         "The index file:///mnt/simple/ is not available: the folder does not exist.",
         Hint.CHECK_INDEX,
@@ -253,6 +259,11 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         InstallFailed("t", ("uv", "pip"), 2, " no space \n"),
         "uv failed (exit code 2): no space.",
         Hint.RETRY_OTHER_VERSION,
+    ),
+    (
+        InstallFailed("t", ("uv",), 2, "The page of pea cannot be used: it answered HTTP 403."),
+        "uv failed (exit code 2): The page of pea cannot be used: it answered HTTP 403.",
+        Hint.CHECK_LOGIN,
     ),
     (
         InstallFailed("t", ("uv",), -9),

@@ -522,6 +522,12 @@ class FakeJournal:
     def transactions(self) -> Sequence[Transaction]:
         return tuple(self._transaction(transaction_id) for transaction_id in self._plans)
 
+    def transaction(self, transaction_id: str) -> Transaction | None:
+        return self._transaction(transaction_id) if transaction_id in self._plans else None
+
+    def newest_id(self) -> str:
+        return max(self._plans, default="")
+
     def steps(self, transaction: str) -> tuple[str, ...]:
         return tuple(step for step, _ in self._lines[transaction])
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pkgwidgets.connect import connect, data_folder
 from pkgwidgets.core.errors import EnvironmentRefused
-from pkgwidgets.core.history import find_transaction
 from pkgwidgets.core.interfaces import Backend, Recoverable
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome
@@ -47,7 +46,7 @@ def recover_environment(python: str | None) -> RecoveredTransaction | None:
 
 def recovery_message(backend: Backend, transaction_id: str) -> str:
     """Return how a recovered transaction ended, with its changes."""
-    transaction = find_transaction(backend.journal.transactions(), transaction_id)
+    transaction = backend.journal.transaction(transaction_id)
     changes = () if transaction is None else tuple(map(str, transaction.changes))
     return outcome_text(backend.journal, transaction_id, shorten_names(changes))
 

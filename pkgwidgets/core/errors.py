@@ -48,6 +48,8 @@ DISK_UNCHANGED = "unchanged"
 """The state after a `DiskFailed` error if nothing was changed, or all of it was rolled back."""
 DISK_INTERRUPTED = "interrupted"
 """The state if a change was not completely rolled back, or this could not be recorded."""
+_DENIED = re.compile(r"HTTP 40[13]\b|\(40[13] (?:Unauthorized|Forbidden)\)")
+"""Matches a reason that names the status of a missing or wrong password."""
 _FIELD_TEXTS = {
     "name": "package name",
     "allow": "value of allow",
@@ -278,7 +280,9 @@ class IndexUnavailable(PkgwidgetsError):
 
     @property
     def advice(self) -> Hint | None:
-        """Waiting does not help if a folder is missing."""
+        """Waiting does not help if a folder is missing, or a password is wrong."""
+        if _DENIED.search(self.reason):
+            return Hint.CHECK_LOGIN
         return Hint.CHECK_INDEX if self.index.startswith("file:") else Hint.RETRY_LATER
 
     def sentence(self) -> str:
@@ -501,7 +505,11 @@ class InstallFailed(TransactionError):
     output: str = ""
     code: ClassVar[str] = "install-failed"
     http_status: ClassVar[int] = 409
-    default_advice: ClassVar[Hint | None] = Hint.RETRY_OTHER_VERSION
+
+    @property
+    def advice(self) -> Hint | None:
+        """Another version does not help if a password is wrong."""
+        return Hint.CHECK_LOGIN if _DENIED.search(self.output) else Hint.RETRY_OTHER_VERSION
 
     def sentence(self) -> str:
         """Quote the end of the installer's output."""

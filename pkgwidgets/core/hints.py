@@ -72,6 +72,7 @@ class Hint(StrEnum):
     RETRY_LATER = (
         "Nothing was changed. Try again later, or check the network and the address of the index."
     )
+    CHECK_LOGIN = "Nothing was changed. Check the user name and the password of the index."
     CHECK_INDEX = "Nothing was changed. Check the address of the index."
     WAIT = "Your change was not started. Wait until the other one has finished, then try again."
     FIX_AND_RETRY = "Nothing was changed. Fix this problem, then try again."
@@ -103,6 +104,9 @@ class Hint(StrEnum):
     NEW_SESSION = "Fix this problem, then restart the kernel to complete the rollback."
 
     LIST_KERNELS = "Check the name of the kernel."
+    USE_IN_NOTEBOOK = (
+        "Nothing was changed. Use pkgwidgets in a notebook of this kernel, where it is installed."
+    )
     MAKE_PLAN = (
         "Plan again. A plan can be applied once, by the user and in the environment of its request."
     )

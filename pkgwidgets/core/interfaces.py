@@ -446,6 +446,12 @@ class Journal(UnfinishedTransactions, Protocol):
     def transactions(self) -> Sequence[Transaction]:
         """Read all transactions, oldest first."""
 
+    def transaction(self, transaction_id: str) -> Transaction | None:
+        """Read one transaction, and no other; None if the history has none of this id."""
+
+    def newest_id(self) -> str:
+        """Return the id of the transaction that was started last; "" if there is none."""
+
 
 class Recoverable(Protocol):
     """What recovery needs of an environment: a `Backend`, or less."""

@@ -47,8 +47,9 @@ class Restart:
 class Kernel:
     """Another kernel on the same environment; `notebook` is "" if unknown.
 
-    `process` is its process id. `loaded` are the distributions of which it has libraries mapped;
-    other imports are not visible from outside.
+    It may also be one that executes a notebook without a server, or an engine of ipyparallel, whose
+    `connection_file` is "". `process` is its process id. `loaded` are the distributions of which it
+    has libraries mapped; other imports are not visible from outside.
 
     >>> service.plan_upgrade("seedshelf").kernels
     ()
@@ -60,7 +61,8 @@ class Kernel:
     loaded: tuple[NormalizedName, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.notebook or Path(self.connection_file).stem} (process {self.process})"
+        name = self.notebook or Path(self.connection_file).stem or "kernel"
+        return f"{name} (process {self.process})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -185,7 +185,7 @@ class LoadedPackages:
 
     def _is_this_environment(self) -> bool:
         interpreter = self._backend.environment.interpreter
-        return interpreter.python == Path(sys.executable) or interpreter.prefix == Path(sys.prefix)
+        return str(interpreter.python) == sys.executable or interpreter.prefix == Path(sys.prefix)
 
 
 def _attribute_files(modules: Iterable[_SeenModule]) -> _AttributedFiles:

@@ -1,4 +1,4 @@
-"""The path of this kernel's notebook: from its server or VS Code, and from the page."""
+"""The path of this kernel's notebook: from what started it or VS Code, and from the page."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-_SESSION_VARIABLE = "JPY_SESSION_NAME"
-"""The environment variable with the notebook's path when its server started the kernel."""
+from pkgwidgets.connect import started_notebook
+
 _VS_CODE_VARIABLE = "__vsc_ipynb_file__"
 """The variable in the user's namespace in which VS Code keeps the path."""
 _SUFFIX = ".ipynb"
@@ -17,9 +17,11 @@ def find_notebook(page_path: str = "") -> Path | None:
     """Return the path of this kernel's notebook, None if unknown.
 
     `page_path` is the path below the server's folder, from the page. It may be newer than the path
-    that the kernel was started with. It is ignored if there is no such file.
+    that the kernel was started with. It is ignored if there is no such file. The notebook of a
+    kernel that started this one is not this kernel's.
     """
-    session = os.environ.get(_SESSION_VARIABLE, "")
+    started = started_notebook(os.environ)
+    session = started.session
     if page_path and session:
         # A drive of the server is not a folder: `RTC:report.ipynb`.
         relative = PurePosixPath(page_path.rpartition(":")[2])
@@ -27,7 +29,7 @@ def find_notebook(page_path: str = "") -> Path | None:
         parents = tuple(part for part in relative.parent.parts if part != "/")
         is_same = folder.parts[len(folder.parts) - len(parents) :] == parents
         return folder / relative.name if is_same and _is_notebook(folder / relative.name) else None
-    for path in (session, _vs_code_path()):
+    for path in (session, _vs_code_path(), started.executed):
         if path and _is_notebook(Path(path)):
             return Path(path).absolute()
     return None

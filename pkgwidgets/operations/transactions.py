@@ -21,7 +21,6 @@ from pkgwidgets.core.errors import (
     WorkerFailed,
 )
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.history import find_transaction
 from pkgwidgets.core.interfaces import Backend, Report, Worker, no_report
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
@@ -100,7 +99,7 @@ def _start_or_none(backend: Backend, plan: Plan, interrupts: Sequence[int]) -> s
 
 def get_transaction(backend: Backend, transaction_id: str) -> Transaction:
     """Return the transaction of this id; raise `InvalidRequest` if the history has none."""
-    transaction = find_transaction(backend.journal.transactions(), transaction_id)
+    transaction = backend.journal.transaction(transaction_id)
     if transaction is None:
         raise InvalidRequest(
             "transaction", transaction_id, "the history has no transaction with this id"
@@ -110,10 +109,10 @@ def get_transaction(backend: Backend, transaction_id: str) -> Transaction:
 
 def running(backend: Backend) -> Transaction | None:
     """Return the transaction that is being applied now; else None."""
-    last = backend.journal.transactions()[-1:]
-    if not last or last[0].outcome is not Outcome.STARTED:
+    last = backend.journal.transaction(backend.journal.newest_id())
+    if last is None or last.outcome is not Outcome.STARTED:
         return None
-    return last[0] if backend.environment.holder() is not None else None
+    return last if backend.environment.holder() is not None else None
 
 
 def cancel(backend: Backend, transaction_id: str) -> None:
@@ -128,6 +127,17 @@ def cancel(backend: Backend, transaction_id: str) -> None:
         raise TooLate(transaction_id)
     if not _FINAL_STEPS & {*steps}:
         get_worker(backend).cancel(transaction_id)
+
+
+def find_ended(backend: Backend, transaction_id: str) -> Transaction | None:
+    """Return a transaction that has ended or was interrupted; None while it is applied.
+
+    Its plan is read only then, and never another transaction: followers ask often. Raises
+    `InvalidRequest` if the history has no transaction of this id.
+    """
+    is_locked = backend.environment.holder() is not None
+    is_final = bool(_FINAL_STEPS & {*backend.journal.steps(transaction_id)})
+    return get_transaction(backend, transaction_id) if is_final or not is_locked else None
 
 
 def follow(backend: Backend, transaction_id: str, report: Report = no_report) -> Transaction:
@@ -218,7 +228,7 @@ def _has_ended(backend: Backend, transaction_id: str, *, is_quiet: bool) -> bool
     """Tell whether a transaction has its final record and no longer holds the environment."""
     if _FINAL_STEPS & {*backend.journal.steps(transaction_id)}:
         is_unlocked = backend.environment.holder() is None
-        return is_unlocked or backend.journal.transactions()[-1].id != transaction_id
+        return is_unlocked or backend.journal.newest_id() != transaction_id
     if is_quiet and backend.environment.holder() is None:
         # The worker died, or ended the transaction just now.
         with suppress(EnvironmentBusy):

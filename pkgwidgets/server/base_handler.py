@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any, ClassVar, cast
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
+from tornado.iostream import StreamClosedError
 
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
@@ -19,6 +21,7 @@ from . import payloads, request_body
 from .coalesce import Coalescer
 from .environments import Environments, KernelSelector
 from .errors import RequestRefused
+from .event_feed import EventFeeds
 from .plan_store import PlanStore
 from .response_cache import JsonResponse, ResponseCache
 
@@ -47,6 +50,11 @@ class ServerContext:
     plans: PlanStore = field(default_factory=PlanStore)
     coalescer: Coalescer = field(default_factory=Coalescer)
     cache: ResponseCache = field(default_factory=ResponseCache)
+    feeds: EventFeeds = field(default_factory=EventFeeds)
+    body_seconds: float = 60.0
+    """Seconds in which a client must have sent a whole body."""
+    stalled_seconds: float = 300.0
+    """Seconds after which a client that reads nothing of a stream is disconnected."""
 
 
 def requires_read(method: Method) -> Method:
@@ -81,6 +89,8 @@ class BaseHandler(APIHandler):
 
     async def prepare(self) -> None:  # type: ignore[override]  # as its own base does
         """Authenticate the request before any of its body is read."""
+        connection: Any = self.request.connection
+        connection.set_body_timeout(self.context.body_seconds)
         self._body = bytearray()
         self._size = 0
         self._etag: str | None = None
@@ -149,6 +159,20 @@ class BaseHandler(APIHandler):
     async def backend(self) -> Backend:
         """Return the backend of the environment of the kernel that the request names."""
         return await self.context.environments.of(self.kernel_selector())
+
+    async def flush_or_disconnect(self) -> None:
+        """Send what is written; disconnect a client that reads nothing for too long.
+
+        Raises `StreamClosedError` if the client is disconnected.
+        """
+        sending = asyncio.ensure_future(self.flush())
+        done, _ = await asyncio.wait({sending}, timeout=self.context.stalled_seconds)
+        if not done:
+            connection: Any = self.request.connection
+            connection.close()
+            sending.cancel()
+            raise StreamClosedError
+        sending.result()
 
     async def write_success(self, **fields: Any) -> None:
         """Answer that the request succeeded, with more fields."""

@@ -12,15 +12,18 @@ from typing import Any
 
 from jupyter_client.kernelspec import NoSuchKernel
 from jupyter_core.utils import ensure_async
+from jupyter_server.gateway.managers import GatewayKernelSpecManager
+from packaging.utils import NormalizedName
 
 from pkgwidgets.connect import connect, other_kernels
 from pkgwidgets.core.errors import EnvironmentRefused, InvalidRequest
 from pkgwidgets.core.interfaces import Backend, OtherKernels
+from pkgwidgets.core.kernels import Kernel
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.restart import restart_from_outside
 
 from . import kernel_interpreter
-from .errors import KernelNotFound
+from .errors import KernelElsewhere, KernelNotFound
 from .kernel_interpreter import LaunchCommand, RunningKernel
 from .threads import run_in_thread
 
@@ -55,7 +58,8 @@ class Environments:
     async def of(self, selector: KernelSelector) -> Backend:
         """Return the backend of a kernel's environment; without a name, of the default kernel.
 
-        Raises `KernelNotFound`, and `EnvironmentRefused` if the kernel does not run Python.
+        Raises `KernelNotFound`, `KernelElsewhere` if the kernel does not run on this machine, and
+        `EnvironmentRefused` if it does not run Python.
         """
         if selector.kernel is not None:
             kernel = await self._get_kernel(selector.kernel)
@@ -74,31 +78,38 @@ class Environments:
     async def affected_kernels(self, backend: Backend, plan: Plan) -> list[dict[str, Any]]:
         """Return the running kernels of an environment as JSON values.
 
-        Each has `id`, `name`, `notebook`, and in `restart` whether the plan requires a restart.
+        Each has `id`, `name`, `process`, `notebook`, and in `restart` whether the plan requires a
+        restart. Those that this server did not start, such as papermill's, have no id.
         """
         kernels = await self._running_kernels()
+        managers = map(self._kernel_manager.get_kernel, self._kernel_manager.list_kernel_ids())
+        own_files = {Path(str(manager.connection_file)).name for manager in managers}
         prefix = backend.environment.interpreter.prefix
         others = other_kernels(backend)
-        return await run_in_thread(
-            lambda: [
-                {
-                    "id": kernel.id,
-                    "name": kernel.name,
-                    "notebook": kernel.notebook,
-                    "restart": _restart_json(kernel, others, plan),
-                }
-                for kernel in kernels
-                if self._find_prefix(kernel) == prefix
+
+        def describe() -> list[dict[str, Any]]:
+            own = [kernel for kernel in kernels if self._find_prefix(kernel) == prefix]
+            foreign = [
+                kernel
+                for kernel in others.running()
+                if Path(kernel.connection_file).name not in own_files
             ]
-        )
+            return [
+                *(_kernel_json(kernel, others, plan) for kernel in own),
+                *(_foreign_kernel_json(kernel, plan) for kernel in foreign),
+            ]
+
+        return await run_in_thread(describe)
 
     async def all(self) -> Sequence[Backend]:
         """Return the backends of all kernel specifications that start Python."""
         backends: dict[Path, Backend] = {}
+        if isinstance(self._kernel_specs, GatewayKernelSpecManager):
+            return ()
         for name in await ensure_async(self._kernel_specs.get_all_specs()):
             try:
                 backend = await self.of(KernelSelector(kernelspec=name))
-            except (KernelNotFound, EnvironmentRefused, InvalidRequest):
+            except (KernelNotFound, KernelElsewhere, EnvironmentRefused, InvalidRequest):
                 continue
             backends[backend.environment.interpreter.prefix] = backend
         return tuple(backends.values())
@@ -127,14 +138,18 @@ class Environments:
             return self._connect(
                 kernel_interpreter.interpreter_of_kernel(kernel)
             ).environment.interpreter.prefix
-        except EnvironmentRefused:
+        except (KernelElsewhere, EnvironmentRefused):
             return None
 
     async def _launch_command(self, name: str) -> LaunchCommand:
+        if isinstance(self._kernel_specs, GatewayKernelSpecManager):
+            raise KernelElsewhere(name, "a gateway starts its kernels")
         try:
-            return LaunchCommand.of(await ensure_async(self._kernel_specs.get_kernel_spec(name)))
-        except NoSuchKernel:
+            spec = await ensure_async(self._kernel_specs.get_kernel_spec(name))
+        except (NoSuchKernel, KeyError):
             raise KernelNotFound(name) from None
+        kernel_interpreter.raise_if_elsewhere(name, spec)
+        return LaunchCommand.of(spec)
 
     async def _get_kernel(self, kernel_id: str) -> RunningKernel:
         if kernel_id not in self._kernel_manager:
@@ -146,30 +161,52 @@ class Environments:
         paths = {session["kernel"]["id"]: session["path"] for session in sessions}
         kernels = []
         for kernel_id in self._kernel_manager.list_kernel_ids():
-            with suppress(EnvironmentRefused, NoSuchKernel):  # not Python, or no specification
+            with suppress(EnvironmentRefused):  # not Python
                 kernels.append(self._describe_kernel(kernel_id, paths.get(kernel_id)))
         return kernels
 
     def _describe_kernel(self, kernel_id: str, notebook: str | None) -> RunningKernel:
         manager = self._kernel_manager.get_kernel(kernel_id)
-        spec = manager.kernel_spec
+        process = getattr(getattr(manager, "provisioner", None), "pid", None)
+        if process is not None:
+            with suppress(NoSuchKernel):  # the specification was removed since
+                kernel_interpreter.raise_if_no_python(manager.kernel_spec)
         return RunningKernel(
             id=kernel_id,
             name=str(manager.kernel_name),
-            launch=None if spec is None else LaunchCommand.of(spec),
-            process=getattr(manager.provisioner, "pid", None),
+            process=process,
             connection_file=str(manager.connection_file),
             notebook=notebook,
         )
 
 
-def _restart_json(kernel: RunningKernel, others: OtherKernels, plan: Plan) -> dict[str, Any]:
-    """Return as JSON whether a kernel must restart to use what a plan installs."""
+def _kernel_json(kernel: RunningKernel, others: OtherKernels, plan: Plan) -> dict[str, Any]:
     loaded_names = (
         others.loaded_by(kernel.process, kernel.connection_file)
         if kernel.process is not None
         else ()
     )
+    return {
+        "id": kernel.id,
+        "name": kernel.name,
+        "process": kernel.process,
+        "notebook": kernel.notebook,
+        "restart": _restart_json(loaded_names, plan),
+    }
+
+
+def _foreign_kernel_json(kernel: Kernel, plan: Plan) -> dict[str, Any]:
+    return {
+        "id": None,
+        "name": str(kernel),
+        "process": kernel.process,
+        "notebook": kernel.notebook or None,
+        "restart": _restart_json(kernel.loaded, plan),
+    }
+
+
+def _restart_json(loaded_names: Sequence[NormalizedName], plan: Plan) -> dict[str, Any]:
+    """Return as JSON whether a kernel must restart to use what a plan installs."""
     verdict = restart_from_outside(plan.changes, loaded_names)
     return {
         "needed": verdict.needed,

@@ -24,6 +24,21 @@ class KernelNotFound(PkgwidgetsError):
 
 
 @dataclass(eq=False)
+class KernelElsewhere(PkgwidgetsError):
+    """The kernel does not run on this machine, so its environment cannot be read from here."""
+
+    name: str
+    reason: str
+    code: ClassVar[str] = "kernel-elsewhere"
+    http_status: ClassVar[int] = 501
+    default_advice: ClassVar[Hint | None] = Hint.USE_IN_NOTEBOOK
+
+    def sentence(self) -> str:
+        """Quote the kernel's id or name, and give the reason."""
+        return f"The environment of the kernel {shown(self.name)} is out of reach: {self.reason}."
+
+
+@dataclass(eq=False)
 class PlanNotFound(PkgwidgetsError):
     """No such plan is stored: it never was, was used, is too old, or is another user's."""
 

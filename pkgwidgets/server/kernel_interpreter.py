@@ -5,23 +5,29 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 from typing import Any
+
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
 from pkgwidgets.connect import (
     folder_of_process,
     interpreter_of_command,
     interpreter_of_process,
 )
-from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.core import kernel_commands
+from pkgwidgets.core.errors import EnvironmentRefused, shown
+
+from .errors import KernelElsewhere
 
 _SERVER_PYTHON_NAMES = frozenset(
     {"python", f"python{sys.version_info[0]}", "python{}.{}".format(*sys.version_info)}
 )
 """Commands for which Jupyter starts the server's own Python."""
+_LOCAL_PROVISIONER = "local-provisioner"
+"""The kernel provisioner that starts a process on the server's machine."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,9 +43,7 @@ class LaunchCommand:
 
         Raises `EnvironmentRefused` if it is for another language than Python.
         """
-        if str(spec.language).lower() not in ("python", ""):
-            reason = f"{spec.display_name} is not a Python kernel"
-            raise EnvironmentRefused(Path(), reason, usable=False)
+        raise_if_no_python(spec)
         placeholders = {"resource_dir": str(spec.resource_dir)}
         argv = tuple(_fill_placeholders(word, placeholders) for word in spec.argv)
         variables = {name: Template(str(value)) for name, value in spec.env.items()}
@@ -53,14 +57,31 @@ class LaunchCommand:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunningKernel:
-    """A running kernel: how it was started, and its process id if it runs on this machine."""
+    """A running kernel, and its process id if it was started on this machine."""
 
     id: str
     name: str
-    launch: LaunchCommand | None
     process: int | None = None
     connection_file: str = ""
     notebook: str | None = None
+
+
+def raise_if_no_python(spec: Any) -> None:
+    """Raise `EnvironmentRefused` if a kernel specification is for another language."""
+    if str(spec.language).lower() not in ("python", ""):
+        reason = f"{spec.display_name} is not a Python kernel"
+        raise EnvironmentRefused(Path(), reason, usable=False)
+
+
+def raise_if_elsewhere(name: str, spec: Any) -> None:
+    """Raise `KernelElsewhere` if the kernels of a specification may not run on this machine."""
+    if not isinstance(getattr(spec, "argv", None), list):  # a gateway answers with other values
+        raise KernelElsewhere(name, "a gateway starts its kernels")
+    chosen = spec.metadata.get("kernel_provisioner", {}).get("provisioner_name")
+    provisioner = chosen or _default_provisioner()
+    if provisioner != _LOCAL_PROVISIONER:
+        reason = f"the kernel provisioner {shown(provisioner)} starts its kernels"
+        raise KernelElsewhere(name, reason)
 
 
 def interpreter_of_launch(launch: LaunchCommand) -> Path:
@@ -68,31 +89,35 @@ def interpreter_of_launch(launch: LaunchCommand) -> Path:
 
     Raises `EnvironmentRefused` if it cannot be determined.
     """
-    if launch.argv[:1] and launch.argv[0] in _SERVER_PYTHON_NAMES:
-        return Path(sys.executable)
-    return interpreter_of_command(launch.argv, launch.environment)
+    argv = launch.argv
+    if argv[:1] and argv[0] in _SERVER_PYTHON_NAMES:
+        argv = (sys.executable, *argv[1:])
+        if kernel_commands.starts_kernel_directly(argv):
+            return Path(sys.executable)
+    return interpreter_of_command(argv, launch.environment)
 
 
 def interpreter_of_kernel(kernel: RunningKernel) -> Path:
-    """Return the interpreter of a running kernel: from its command, else from its process.
+    """Return the interpreter of a running kernel, from its process.
 
-    Raises `EnvironmentRefused` if neither shows it.
+    Raises `KernelElsewhere` if it has no process here, `EnvironmentRefused` if that does not show
+    its interpreter. How the kernel was started is no evidence of where it runs.
     """
-    try:
-        if kernel.launch is None:
-            reason = f"Cannot determine how the kernel {kernel.id} was started"
-            raise EnvironmentRefused(Path(), reason, usable=False)
-        return interpreter_of_launch(kernel.launch)
-    except EnvironmentRefused:
-        if kernel.process is not None:
-            with suppress(EnvironmentRefused):
-                return interpreter_of_process(kernel.process, kernel.connection_file)
-        raise
+    if kernel.process is None:
+        raise KernelElsewhere(kernel.id, "it has no process on this machine")
+    return interpreter_of_process(kernel.process, kernel.connection_file)
 
 
 def folder_of_kernel(kernel: RunningKernel) -> Path | None:
     """Return the folder of a running kernel, whose configuration counts; None if unknown."""
     return None if kernel.process is None else folder_of_process(kernel.process)
+
+
+def _default_provisioner() -> str:
+    # An instance that is made here would lack the configuration of the server.
+    if KernelProvisionerFactory.initialized():
+        return str(KernelProvisionerFactory.instance().default_provisioner_name)
+    return os.getenv(KernelProvisionerFactory.default_provisioner_name_env, _LOCAL_PROVISIONER)
 
 
 def _fill_placeholders(word: str, placeholders: Mapping[str, str]) -> str:

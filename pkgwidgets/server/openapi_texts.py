@@ -114,7 +114,10 @@ ROUTES = {
             "Send exactly one of `upgrade`, `install`, `uninstall` and `undo`. The same user can "
             "apply the plan once, within an hour, by its `id`."
         ),
-        answer="The plan: its changes, what it holds back, and which kernels must restart.",
+        answer=(
+            "The plan: its changes, what it holds back, and which kernels must restart. Kernels "
+            "that execute a notebook without this server are included."
+        ),
     ),
     "getTransactions": RouteText(
         summary="List past changes, newest first",
@@ -160,6 +163,10 @@ _FAILURES = {
     "415": "The content type of the body is not `application/json`.",
     "422": ("A name, version, requirement, field or argument is invalid. Nothing was changed."),
     "500": "The server failed, or a rollback is incomplete. The message says what to do.",
+    "501": (
+        "The kernel runs on another machine: it is behind a gateway, or its provisioner starts no "
+        "process here."
+    ),
     "502": "The index did not answer, or uv could not resolve the request.",
     "503": "uv was not found.",
     "507": "A file could not be written, for example because the disk is full.",
@@ -187,7 +194,7 @@ def failures() -> dict[str, str]:
 
 
 PARAMETERS = {
-    "kernel": "The id of a running kernel.",
+    "kernel": "The id of a kernel that runs on the server's machine.",
     "kernelspec": "The name of a kernel specification.",
     "name": "Check only this package, and answer it even if it has no update.",
     "refresh": "Ignore cached answers of the index.",

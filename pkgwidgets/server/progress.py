@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,16 +10,15 @@ from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.events import Event
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.transactions import Outcome, Transaction
+from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import transactions as operations
 
 from . import payloads
+from .event_feed import EventFeeds
 from .threads import run_in_thread
 
-_POLL_SECONDS = 0.1
-"""Seconds between two looks at the event log."""
-_POLLS_PER_HEARTBEAT = 10
-"""Looks without a new event after which a comment line keeps the connection alive."""
+_HEARTBEAT_SECONDS = 1.0
+"""Seconds without a new event after which a comment line keeps the connection alive."""
 
 
 class TransactionFailed(Exception):
@@ -61,31 +59,34 @@ async def apply_and_wait(backend: Backend, plan: Plan, *, wait: bool) -> Transac
     return await run_in_thread(partial(_transaction_with_plan, backend, transaction_id, plan))
 
 
-async def stream(backend: Backend, transaction_id: str, seen: int = 0) -> AsyncIterator[str]:
+async def stream(
+    feeds: EventFeeds, backend: Backend, transaction_id: str, seen: int = 0
+) -> AsyncGenerator[str, None]:
     """Yield the events of a transaction after `seen`, and its end, as server-sent events.
 
     The id of an event is the `seen` that continues after it.
     Source: https://html.spec.whatwg.org/multipage/server-sent-events.html.
     """
-    quiet_polls = 0
-    while True:
-        finished = await run_in_thread(partial(_find_finished, backend, transaction_id))
-        before = seen
-        new_events, seen = await run_in_thread(
-            partial(operations.get_worker(backend).events, transaction_id, before)
-        )
-        for number, event in enumerate(new_events, start=1):
-            # Only the last one has the new id: a client that disconnects before it gets all again.
-            event_id = seen if number == len(new_events) else before
-            yield _format_event("progress", payloads.to_json_text(payloads.event(event)), event_id)
-        if finished is not None:
-            payload = {"success": True, "transaction": payloads.transaction(finished)}
-            yield _format_event("end", payloads.to_json_text(payload), seen)
-            return
-        quiet_polls = 0 if new_events else quiet_polls + 1
-        if quiet_polls % _POLLS_PER_HEARTBEAT == _POLLS_PER_HEARTBEAT - 1:
-            yield ": heartbeat\n\n"
-        await asyncio.sleep(_POLL_SECONDS)
+    feed = feeds.join(backend, transaction_id)
+    try:
+        while True:
+            is_finished = feed.finished is not None
+            batch = await feed.next_batch(seen, _HEARTBEAT_SECONDS)
+            if batch is not None:
+                for number, text in enumerate(batch.texts, start=1):
+                    # Only the last one has the new id: a client that disconnects before it gets
+                    # all again.
+                    event_id = batch.after if number == len(batch.texts) else batch.before
+                    yield _format_event("progress", text, event_id)
+                seen = batch.after
+            elif is_finished and feed.finished is not None:
+                payload = {"success": True, "transaction": payloads.transaction(feed.finished)}
+                yield _format_event("end", payloads.to_json_text(payload), seen)
+                return
+            elif feed.finished is None:
+                yield ": heartbeat\n\n"
+    finally:
+        feeds.leave(feed)
 
 
 def _format_event(event_type: str, data: str, event_id: int) -> str:
@@ -98,13 +99,6 @@ def _wait_for_error(backend: Backend, transaction_id: str) -> PkgwidgetsError | 
     except PkgwidgetsError as error:
         return error
     return None
-
-
-def _find_finished(backend: Backend, transaction_id: str) -> Transaction | None:
-    """Return a transaction that has ended or was interrupted; None while it is applied."""
-    is_locked = backend.environment.holder() is not None
-    transaction = operations.get_transaction(backend, transaction_id)
-    return transaction if transaction.outcome is not Outcome.STARTED or not is_locked else None
 
 
 def _transaction_with_plan(backend: Backend, transaction_id: str, plan: Plan) -> Transaction:

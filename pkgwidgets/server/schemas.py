@@ -108,8 +108,9 @@ _SERVER_PROPERTIES: dict[str, dict[str, Schema]] = {
 """Properties that the server adds or describes, by the name of the schema."""
 _SERVER_SCHEMAS: dict[str, Schema] = {
     "Kernel": required_object(
-        id=TEXT,
+        id={**MAYBE_TEXT, "description": "null for a kernel that this server did not start."},
         name=TEXT,
+        process={"type": ["integer", "null"], "description": "The id of its process."},
         notebook=MAYBE_TEXT,
         restart=required_object(needed={"type": ["boolean", "null"]}, loaded=TEXTS, reason=TEXT),
     ),

@@ -654,3 +654,37 @@ def test_interpreter_is_queried_again_after_pyvenv_cfg_appears_or_goes(tmp_path:
     assert interpreter.describe(python).prefix != tmp_path / "env"
     (tmp_path / "away").rename(config)
     assert interpreter.describe(python).prefix == tmp_path / "env"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "reason"),
+    [
+        (
+            "home = /x\nextends-environment = /work/.venv\n",
+            "exists only while `uv run --with` runs; change /work/.venv, or",
+        ),
+        ("home = /x\n", "is in the cache of uv, which other runs share"),
+    ],
+    ids=["uv run --with", "uv tool run"],
+)
+def test_environment_of_one_run_of_uv_is_refused(
+    environment: InstalledEnvironment, tmp_path: Path, configuration: str, reason: str
+) -> None:
+    (tmp_path / "CACHEDIR.TAG").touch()
+    prefix = tmp_path / "archive-v0" / "x1"
+    prefix.mkdir(parents=True)
+    (prefix / "pyvenv.cfg").write_text(configuration)
+    facts = replace(environment.interpreter, prefix=prefix)
+    refusal = InstalledEnvironment(facts).read_only_reason()
+    assert refusal is not None
+    assert refusal.startswith(f"{prefix} {reason}")
+
+
+def test_environment_in_a_folder_like_uvs_cache_is_not_refused(
+    environment: InstalledEnvironment, tmp_path: Path
+) -> None:
+    prefix = tmp_path / "archive-v0" / "x1"
+    prefix.mkdir(parents=True)
+    (prefix / "pyvenv.cfg").write_text("home = /x\n")
+    facts = replace(environment.interpreter, prefix=prefix)
+    assert InstalledEnvironment(facts).read_only_reason() is None

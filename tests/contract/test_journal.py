@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,21 @@ def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Journal:
 @pytest.fixture
 def folder(tmp_path: Path) -> FolderJournal:
     return FolderJournal(tmp_path / "place", recovery_archive)
+
+
+@pytest.fixture
+def opened() -> Iterator[list[str]]:
+    """Yield the paths of the files that are opened."""
+    paths: list[str] = []
+    is_recording = True
+
+    def record(event: str, arguments: tuple[object, ...]) -> None:
+        if is_recording and event == "open":
+            paths.append(str(arguments[0]))
+
+    sys.addaudithook(record)
+    yield paths
+    is_recording = False
 
 
 def test_history_is_empty_before_the_first_transaction(journal: Journal) -> None:
@@ -115,6 +131,76 @@ def test_transactions_are_listed_in_order_of_start(journal: Journal) -> None:
     ids = [journal.start(PLAN).id for _ in range(10)]
     assert [transaction.id for transaction in journal.transactions()] == ids
     assert len(set(map(journal.folder, ids))) == 10
+
+
+def test_one_transaction_is_read_as_in_the_list(journal: Journal) -> None:
+    assert journal.newest_id() == ""
+    ids = [journal.start(PLAN).id for _ in range(3)]
+    journal.record(ids[0], "COMMIT")
+    for transaction in journal.transactions():
+        assert journal.transaction(transaction.id) == transaction
+    assert journal.newest_id() == ids[-1]
+    assert journal.transaction("19990101T000000000000-abcdef") is None
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../txn", "../../other/.pkgwidgets/txn/x", "0" * 300]
+)
+def test_name_that_is_no_id_is_no_transaction(folder: FolderJournal, name: str) -> None:
+    folder.start(PLAN)
+    assert folder.transaction(name) is None
+
+
+def test_transaction_of_another_environment_is_not_read(
+    folder: FolderJournal, tmp_path: Path
+) -> None:
+    folder.start(PLAN)
+    other = FolderJournal(tmp_path / "other", recovery_archive)
+    other_id = other.start(PLAN).id
+    assert folder.transaction(f"../../other/txn/{other_id}") is None
+
+
+def test_one_transaction_is_read_without_the_files_of_others(
+    folder: FolderJournal, tmp_path: Path, opened: list[str]
+) -> None:
+    ids = [folder.start(PLAN).id for _ in range(30)]
+    folder.record(ids[4], "COMMIT")
+    opened.clear()
+    assert folder.transaction(ids[4]) is not None
+    own = str(folder.folder(ids[4]))
+    assert sorted(opened) == [
+        str(tmp_path / "place" / "open"),
+        f"{own}/journal",
+        f"{own}/plan.json",
+    ]
+
+
+def test_past_transaction_is_read_again_only_if_its_files_differ(
+    folder: FolderJournal, opened: list[str]
+) -> None:
+    ids = [folder.start(PLAN).id for _ in range(3)]
+    files = [folder.folder(each) / name for each in ids for name in ("journal", "plan.json")]
+    for each in ids:
+        folder.record(each, "COMMIT")
+    first = folder.transactions()
+    opened.clear()
+    assert folder.transactions() == first
+    assert {str(file) for file in files} <= {*opened}  # they are new: a change might leave no trace
+    for file in files:
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+    assert folder.transactions() == first
+    for each in ids:
+        folder.clean_up(each)
+    assert folder.transactions() == first
+    opened.clear()
+    assert folder.transactions() == first
+    assert not {str(file) for file in files} & {*opened}
+    journal = files[2]
+    content = journal.read_bytes()
+    journal.write_bytes(content[:10] + b"x" + content[11:])
+    assert folder.transactions() != first
+    journal.write_bytes(content)
+    assert folder.transactions() == first
 
 
 def test_journal_is_read_the_same_in_another_session(folder: FolderJournal, tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ import pytest
 from network_guard import Guard, basic, guarded
 from packaging.utils import canonicalize_name
 
+from pkgwidgets import PackageService
 from pkgwidgets.backends.config.index_sources import IndexSources
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.http.network_settings import NetworkSettings
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.installer import uv
-from pkgwidgets.core.errors import IndexUnavailable, PkgwidgetsError
+from pkgwidgets.core.errors import IndexUnavailable, InstallFailed, PkgwidgetsError
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import ResolveRequest
 from pkgwidgets.demo import Demo
@@ -273,3 +274,20 @@ def test_index_that_answers_401_is_not_skipped(garden: Demo) -> None:
         assert isinstance(error, IndexUnavailable)
         assert json.dumps(error.facts)
         assert garden.index.requests == []
+
+
+def test_password_that_is_wrong_by_now_is_named(garden: Demo) -> None:
+    """uv itself says that there is no such project."""
+    with guarded(garden.index_url, BOB) as guard:
+        right = guard.with_credentials("bob:pa%2Fss%40w%3Ard")
+        plan = PackageService(garden.python, index_url=right).plan_upgrade("seedshelf")
+        service = PackageService(garden.python, index_url=guard.with_credentials("bob:wrong"))
+        with pytest.raises(InstallFailed) as caught:
+            service.apply(plan)
+    address = guard.url.rstrip("/")
+    assert "it answered HTTP 401 (user name or password missing or wrong)" in str(caught.value)
+    assert address in str(caught.value)
+    assert "wrong@" not in str(caught.value)
+    assert caught.value.hint == (
+        "Nothing was changed. Check the user name and the password of the index."
+    )

@@ -15,7 +15,7 @@ import pytest
 from fakes import change_of, plan_of
 
 from pkgwidgets import PackageService
-from pkgwidgets.connect import connect, interpreter_of_process, other_kernels
+from pkgwidgets.connect import connect, other_kernels
 from pkgwidgets.core.kernels import Kernel
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -143,7 +143,6 @@ def test_loaded_packages_are_the_same_for_panel_and_server(
     assert (kernel.process, kernel.loaded) == (process, ("numbered", "replaced"))
     assert other_kernels(backend).loaded_by(process, str(file)) == kernel.loaded
     assert other_kernels(backend).loaded_by(process, "kernel-7.json") == ()
-    assert interpreter_of_process(process, str(file)) == garden.python
 
 
 def test_kernel_without_loaded_packages_is_named_in_the_warnings() -> None:

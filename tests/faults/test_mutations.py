@@ -377,6 +377,93 @@ MUTATIONS = {
         instead="    return",
         test="worker/test_code_snapshot.py::test_late_import_is_of_the_loaded_version",
     ),
+    "running kernel: a wrapper's Python is taken for its own": Mutation(
+        file="core/kernel_commands.py",
+        code="return start is not None and program_position(words, start) == 0",
+        instead="return start is not None",
+        test="contract/test_kernel_processes.py"
+        "::test_process_of_a_kernel_tells_its_interpreter[module that starts it]",
+    ),
+    "running kernel: what only waits is taken for it": Mutation(
+        file="backends/processes/kernel_processes.py",
+        code="    if not ports:\n        return None\n",
+        instead="    return processes[0]\n",
+        test="contract/test_kernel_processes.py"
+        "::test_process_that_only_waits_for_a_distant_kernel_is_not_the_kernel",
+    ),
+    "running kernel: its program may be elsewhere": Mutation(
+        file="backends/processes/process_info.py",
+        code='if (place / "exe").samefile(program):',
+        instead="if True:",
+        test="contract/test_kernel_processes.py"
+        "::test_process_with_another_program_than_its_name_says_is_refused",
+    ),
+    "kernel specification: any module is a kernel": Mutation(
+        file="core/kernel_commands.py",
+        code="if pattern(program) and not _follows",
+        instead="if not _follows",
+        test="unit/test_kernel_commands.py"
+        "::test_command_whose_python_is_unsure_is_not_asked[command3]",
+    ),
+    "kernel specification: an answer from elsewhere counts": Mutation(
+        file="backends/environment/launch_command.py",
+        code="if status is None or (str(status.st_dev), str(status.st_ino)) != (device, inode):",
+        instead="if status is None:",
+        test="server/test_kernel_interpreter.py"
+        "::test_python_that_answers_from_elsewhere_is_refused",
+    ),
+    "kernel without a process: its command is believed": Mutation(
+        file="server/kernel_interpreter.py",
+        code='        raise KernelElsewhere(kernel.id, "it has no process on this machine")\n',
+        instead="        return Path(sys.executable)\n",
+        test="server/test_distant_kernels.py"
+        "::test_kernel_without_a_process_here_is_refused[distant-refusal0]",
+    ),
+    "headless kernel: it is not seen": Mutation(
+        file="core/kernel_commands.py",
+        code="    if not _is_kernel(words):\n        return None\n",
+        instead="    return None\n",
+        test="contract/test_kernel_processes.py"
+        "::test_headless_kernel_is_listed_with_the_notebook_that_is_executed",
+    ),
+    "notebook: that of the starting kernel is believed": Mutation(
+        file="backends/processes/kernel_processes.py",
+        code='if session and connection != "" and not is_inherited:',
+        instead="if session:",
+        test="contract/test_kernel_processes.py"
+        "::test_session_name_of_a_starting_notebook_is_not_the_kernels",
+    ),
+    "follower: it reads the whole history": Mutation(
+        file="operations/transactions.py",
+        code="transaction = backend.journal.transaction(transaction_id)",
+        instead="transaction = dict((t.id, t) for t in backend.journal.transactions()).get("
+        "transaction_id)",
+        test="server/test_event_feed.py::test_look_at_a_transaction_reads_no_other",
+    ),
+    "followers: each reads for itself": Mutation(
+        file="server/event_feed.py",
+        code="        feed = self._feeds.get(key)\n",
+        instead="        feed = None\n",
+        test="server/test_event_feed.py::test_followers_share_the_reads_of_a_transaction",
+    ),
+    "transaction: any path is an id": Mutation(
+        file="backends/history/journal.py",
+        code="not is_transaction_id(transaction_id) or ",
+        instead="",
+        test="contract/test_journal.py::test_transaction_of_another_environment_is_not_read",
+    ),
+    "slow sender: it is waited for": Mutation(
+        file="server/base_handler.py",
+        code="        connection.set_body_timeout(self.context.body_seconds)\n",
+        instead="",
+        test="server/test_event_feed.py::test_sender_that_never_ends_its_body_is_disconnected",
+    ),
+    "wrong password: uv says that there is no such project": Mutation(
+        file="backends/installer/uv.py",
+        code="self._explain(completed) if denied is None else denied.sentence()",
+        instead="self._explain(completed)",
+        test="contract/test_network_settings.py::test_password_that_is_wrong_by_now_is_named",
+    ),
 }
 
 

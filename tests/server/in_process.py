@@ -39,6 +39,9 @@ class _Connection(HTTPConnection):
         answer = Answer(status=self._status, body=body, headers=self._headers, json=content)
         self.aborted.set_result(answer)
 
+    def set_body_timeout(self, seconds: float) -> None:
+        """Ignore the timeout: the body is here."""
+
     def set_close_callback(self, callback: object) -> None:
         """Keep the connection open."""
 

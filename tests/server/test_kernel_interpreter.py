@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable
@@ -181,6 +182,26 @@ async def test_plan_names_all_kernels_on_the_environment(
     assert [described["restart"]["needed"] for described in plan["kernels"]] == [False, False]
 
 
+async def test_plan_names_kernels_that_the_server_did_not_start(
+    ask: Ask, default_garden: Demo, write_spec: Spec, jp_fetch: Callable[..., Any], tmp_path: Path
+) -> None:
+    write_spec("garden", *kernel(default_garden.python), PYTHONPATH=SITE_PACKAGES)
+    started = await start_kernel(jp_fetch, "garden")
+    code = "print('up', flush=True); input()"
+    argv = [default_garden.python, "-c", code, "-f", tmp_path / "kernel-8.json"]
+    with subprocess.Popen(
+        [str(word) for word in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as foreign:
+        assert foreign.stdout is not None
+        assert foreign.stdout.readline() == b"up\n"
+        plan = (await ask("POST", "plans", {"upgrade": ["seedshelf"]})).json["plan"]
+        assert {(row["id"], row["name"]) for row in plan["kernels"]} == {
+            (started, "garden"),
+            (None, f"kernel-8 (process {foreign.pid})"),
+        }
+        foreign.kill()
+
+
 @pytest.mark.parametrize(
     ("name", "replaced"), [("seedshelf.so", False), ("libseedshelf.so.6", True)]
 )
@@ -220,7 +241,8 @@ async def test_mapped_library_of_a_kernel_requires_a_restart(
     if replaced:
         library.unlink()
         library.write_bytes(source.read_bytes())
-    plan = (await ask("POST", "plans", {"uninstall": ["seedshelf"]})).json["plan"]
+    answer = await ask("POST", f"plans?kernel={kernel_id}", {"uninstall": ["seedshelf"]})
+    plan = answer.json["plan"]
     [kernel] = plan["kernels"]
     assert kernel["restart"]["needed"] is True
     assert kernel["restart"]["loaded"] == ["seedshelf"]
@@ -285,6 +307,62 @@ async def test_unknown_or_invalid_kernel_is_refused(ask: Ask, query: str, status
 
 
 def test_ended_kernel_process_is_refused() -> None:
-    gone = RunningKernel(id="k", name="k", launch=None, process=2**22 + 1, connection_file="x")
-    with pytest.raises(EnvironmentRefused, match="Cannot determine how the kernel k was started"):
+    gone = RunningKernel(id="k", name="k", process=2**22 + 1, connection_file="x")
+    with pytest.raises(EnvironmentRefused, match="does not show which Python it runs"):
         kernel_interpreter.interpreter_of_kernel(gone)
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (("python", "launch.py", "-f", "{connection_file}"), "does not show which Python"),
+        (("python", "-m", "launch", "-f", "{connection_file}"), "does not show which Python"),
+        (("ssh", "far", *kernel("/usr/bin/python3")), "through ssh, so only a running kernel"),
+        (("docker", "run", "i", *kernel("python")), "through docker, so only a running kernel"),
+        (("bash", "-c", ". activate; python -m ipykernel_launcher"), "does not show which Python"),
+    ],
+    ids=lambda value: str(value),
+)
+def test_kernel_spec_that_does_not_show_its_python_is_refused(
+    argv: tuple[str, ...], reason: str
+) -> None:
+    with pytest.raises(EnvironmentRefused, match=reason):
+        kernel_interpreter.interpreter_of_launch(launch_command(*argv))
+
+
+def test_python_behind_a_runner_is_not_the_servers(garden: Demo, tmp_path: Path) -> None:
+    (tmp_path / "runner.py").write_text("import os, sys\nos.execv(sys.argv[2], sys.argv[2:])\n")
+    for runner in (("python", "-m", "runner"), (sys.executable, str(tmp_path / "runner.py"))):
+        launch = launch_command(*runner, "/e", *kernel(garden.python), PYTHONPATH=str(tmp_path))
+        assert kernel_interpreter.interpreter_of_launch(launch) == garden.python
+    script = f"exec {shlex.quote(str(garden.python))} -m ipykernel_launcher -f {{connection_file}}"
+    for shell in (("bash", "-c", script), ("/bin/bash", "-lc", script)):
+        assert kernel_interpreter.interpreter_of_launch(launch_command(*shell)) == garden.python
+
+
+def test_python_that_answers_from_elsewhere_is_refused(garden: Demo, tmp_path: Path) -> None:
+    """A wrapper may start Python in a container, where the same path is another file."""
+    script = tmp_path / "contained.sh"
+    script.write_text(
+        f"#!/bin/sh\n{shlex.quote(str(garden.python))} \"$@\" | sed 's/:[0-9]*:/:1:/'\n"
+    )
+    script.chmod(0o755)
+    with pytest.raises(EnvironmentRefused, match="starts is not on this machine"):
+        kernel_interpreter.interpreter_of_launch(launch_command(*kernel(script)))
+
+
+async def test_running_kernel_behind_a_runner_has_the_environment_of_its_process(
+    ask: Ask,
+    default_garden: Demo,
+    write_spec: Spec,
+    jp_fetch: Callable[..., Any],
+    jp_serverapp: Any,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "runner.py").write_text("import subprocess, sys\nsubprocess.run(sys.argv[2:])\n")
+    runner = ("python", "-m", "runner", "/e")
+    places = f"{tmp_path}:{SITE_PACKAGES}"
+    write_spec("ran", *runner, *kernel(default_garden.python), PYTHONPATH=places)
+    kernel_id = await start_kernel(jp_fetch, "ran")
+    answer = await ask("GET", f"packages/by-id/seedshelf?kernel={kernel_id}")
+    assert answer.json["package"]["install_path"] == str(default_garden.site_packages)

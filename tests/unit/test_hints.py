@@ -26,6 +26,7 @@ from pkgwidgets.core.interfaces import ResolveRequest
 from pkgwidgets.presentation import payloads
 from pkgwidgets.presentation.hints import Face, hint_text, render, template
 from pkgwidgets.server.errors import (
+    KernelElsewhere,
     KernelNotFound,
     PlanNotFound,
     RequestRefused,
@@ -40,6 +41,7 @@ ROUTE = re.compile(r"`(?:GET|PUT|POST|DELETE) |`\?[a-z]+=|execute|Authorization"
 OPTION = re.compile(r"`--[a-z]|`%packages|`pkgwidgets ")
 
 SERVER: list[tuple[PkgwidgetsError, Hint | None]] = [
+    (KernelElsewhere("k", "a gateway starts its kernels"), Hint.USE_IN_NOTEBOOK),
     (KernelNotFound("k"), Hint.LIST_KERNELS),
     (PlanNotFound("p"), Hint.MAKE_PLAN),
     (TransactionNotFound("t"), Hint.LIST_TRANSACTIONS),

@@ -17,6 +17,7 @@ from pkgwidgets.core.text import short_hash
 
 from .dist_info import DistInfoReader
 from .externally_managed import marker_message, read_marker
+from .temporary_environment import temporary_reason
 
 DATA_FOLDER = ".pkgwidgets"
 """The folder of pkgwidgets in the prefix: on the device of site-packages, in no RECORD."""
@@ -54,6 +55,9 @@ class InstalledEnvironment:
         real_prefix = os.path.realpath(interpreter.prefix)
         if rehearsed_prefix and os.path.realpath(rehearsed_prefix) == real_prefix:
             return f"{interpreter.prefix} must not change while a notebook is rehearsed on it"
+        temporary = temporary_reason(interpreter.prefix)
+        if temporary is not None:
+            return temporary
         marker = self._marker
         if marker is not None:
             refusal = (

@@ -26,10 +26,13 @@ _SCRIPT = (Path(__file__).parent / "scripts" / "describe_interpreter.py").read_t
 def describe(python: Path | None = None) -> Interpreter:
     """Describe the interpreter `python`; by default this process's own, without starting one.
 
-    Raises `EnvironmentRefused` if there is no Python there or it does not run.
+    Raises `EnvironmentRefused` if there is no Python there or it does not run, or if this process
+    does not know its own.
     """
-    if python is None or python == Path(sys.executable):
-        return _parse_facts(Path(sys.executable), interpreter_facts())
+    if python is None:
+        return _parse_facts(process.this_python(), interpreter_facts())
+    if str(python) == sys.executable:
+        return _parse_facts(python, interpreter_facts())
     return _ask_interpreter(python.absolute(), _stat_key(python))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pkgwidgets.backends.store.journal_file import (
     JournalFiles,
     Line,
     as_disk_failed,
+    is_transaction_id,
     step_of,
 )
 from pkgwidgets.backends.worker import initiator
@@ -22,6 +23,8 @@ from pkgwidgets.core.errors import DiskFailed, RollbackFailed
 from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
+
+from .transaction_cache import TransactionCache
 
 _TIMESTAMP_FORMAT = "%Y%m%dT%H%M%S%f"
 _OUTCOMES = {
@@ -53,6 +56,7 @@ class FolderJournal(JournalFiles):
         if initiator_kind is None:
             initiator_kind = initiator.kind(sys.argv[0])
         self._initiator_kind = initiator_kind
+        self._cache = TransactionCache()
 
     def start(self, plan: Plan) -> Transaction:
         """Start a transaction; its id sorts after all others, whatever the clock says.
@@ -92,8 +96,7 @@ class FolderJournal(JournalFiles):
 
     def _next_timestamp(self, now: datetime) -> datetime:
         """Return `now`, or the moment after the newest id if the clock was set back."""
-        newest_id = max(self.ids(), default="")
-        newest_time = _parse_timestamp(newest_id)
+        newest_time = _parse_timestamp(self.newest_id())
         return now if newest_time is None else max(now, newest_time + timedelta(microseconds=1))
 
     def delegated(self, transaction: str) -> bool:
@@ -105,7 +108,7 @@ class FolderJournal(JournalFiles):
         if not self.is_other_format(transaction):
             return False
         folder = self.folder(transaction)
-        argv = [sys.executable, "-I", "-S", str(folder / "recover.pyz"), "--held"]
+        argv = [str(process.this_python()), "-I", "-S", str(folder / "recover.pyz"), "--held"]
         completed = process.run(argv, timeout=_RECOVERY_SECONDS)
         if completed.returncode != 0:
             output = (
@@ -116,25 +119,52 @@ class FolderJournal(JournalFiles):
 
     def transactions(self) -> Sequence[Transaction]:
         """Read all, oldest first; an unreadable one is included, with an error."""
+        open_ids = self._find_open()
+        found = (self._find_transaction(transaction_id, open_ids) for transaction_id in self.ids())
+        return tuple(transaction for transaction in found if transaction is not None)
+
+    def transaction(self, transaction_id: str) -> Transaction | None:
+        """Read one and no other; None if there is none of this id.
+
+        So a follower reads the same files, however long the history is.
+        """
+        if not is_transaction_id(transaction_id) or not self.folder(transaction_id).is_dir():
+            return None
+        return self._find_transaction(transaction_id, self._find_open())
+
+    def newest_id(self) -> str:
+        """Return the id of the transaction that was started last; "" if there is none."""
+        return max(self.ids(), default="")
+
+    def _find_open(self) -> Collection[str]:
         try:
-            open_ids = self.unfinished()
+            return self.unfinished()
         except DiskFailed:
-            open_ids = ()
-        transactions = []
-        for transaction_id in self.ids():
-            is_past = transaction_id not in open_ids
-            try:
-                lines = self.lines(transaction_id)
-            except DiskFailed:
-                lines = []
-            # Only the open one may lack an end: in any other, the end was lost by damage.
-            if lines:
-                transactions.append(
-                    self._parse_transaction(transaction_id, lines, must_have_ended=is_past)
-                )
-            elif is_past and self.has_records(transaction_id):
-                transactions.append(self._damaged_transaction(transaction_id))
-        return tuple(transactions)
+            return ()
+
+    def _find_transaction(
+        self, transaction_id: str, open_ids: Collection[str]
+    ) -> Transaction | None:
+        """Read a transaction; None if its folder has no records."""
+        is_past = transaction_id not in open_ids
+        if not is_past or transaction_id in self._undecided:
+            return self._read_transaction(transaction_id, is_past=is_past)
+        return self._cache.get(
+            self.folder(transaction_id),
+            lambda: self._read_transaction(transaction_id, is_past=True),
+        )
+
+    def _read_transaction(self, transaction_id: str, *, is_past: bool) -> Transaction | None:
+        try:
+            lines = self.lines(transaction_id)
+        except DiskFailed:
+            lines = []
+        # Only the open one may lack an end: in any other, the end was lost by damage.
+        if lines:
+            return self._parse_transaction(transaction_id, lines, must_have_ended=is_past)
+        if is_past and self.has_records(transaction_id):
+            return self._damaged_transaction(transaction_id)
+        return None
 
     def _parse_transaction(
         self, transaction_id: str, lines: list[Line], *, must_have_ended: bool

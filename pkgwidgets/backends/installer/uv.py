@@ -253,7 +253,12 @@ class UvInstaller:
 
     def _install_error(self, completed: process.CompletedProcess) -> PkgwidgetsError:
         code = -1 if completed.returncode is None else completed.returncode
-        return InstallFailed("", completed.argv, code, self._explain(completed))
+        secrets = self._secrets(completed)
+        denied = uv_failures.find_denied_project(
+            completed.stderr, lambda url: redact(url, secrets)
+        )  # uv itself says that there is no such project
+        reason = self._explain(completed) if denied is None else denied.sentence()
+        return InstallFailed("", completed.argv, code, reason)
 
     def _explain(self, completed: process.CompletedProcess) -> str:
         """Return uv's explanation for the user: short, without secrets."""

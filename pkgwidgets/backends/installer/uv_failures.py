@@ -40,7 +40,7 @@ def find_index_failure(
     `sources` are the indexes and folders that uv asks. `shown` removes the credentials of a URL.
     """
     if is_without_solution(output):
-        return _find_denied_project(output, shown)
+        return find_denied_project(output, shown)
     url = _URL.search(output)
     if url is None or _OFFLINE in output:
         return None
@@ -60,16 +60,20 @@ def find_index_failure(
     return IndexUnavailable(index, reason, canonicalize_name(last))
 
 
-def _addresses(sources: str) -> list[str]:
-    return [source.rstrip("/") for source in sources.split(", ")]
+def find_denied_project(output: str, shown: Callable[[str], str]) -> IndexUnavailable | None:
+    """Return the failure of an index that answered 401 or 403; None if uv names none.
 
-
-def _find_denied_project(output: str, shown: Callable[[str], str]) -> IndexUnavailable | None:
+    `shown` removes the credentials of a URL.
+    """
     denied, project = _DENIED.search(output), _NOT_FOUND.search(" ".join(output.split()))
     if denied is None or project is None:
         return None
     reason = status_reason(int(denied[2]))
     return IndexUnavailable(shown(denied[1]), reason, canonicalize_name(project[1]))
+
+
+def _addresses(sources: str) -> list[str]:
+    return [source.rstrip("/") for source in sources.split(", ")]
 
 
 def _project_of(file: str) -> str:

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import IO
 
+from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.redaction import redact
 
 _INHERITED_VARIABLES = {
@@ -51,6 +53,17 @@ class CompletedProcess:
     returncode: int | None
     stdout: str
     stderr: str
+
+
+def this_python() -> Path:
+    """Return the interpreter of this process, which a program that embeds Python may not know.
+
+    Raises `EnvironmentRefused`.
+    """
+    if not sys.executable:
+        reason = "This program embeds Python, so its interpreter is unknown (sys.executable)"
+        raise EnvironmentRefused(Path(), reason, usable=False)
+    return Path(sys.executable)
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -49,6 +49,35 @@ def descendants(process: int) -> tuple[int, ...]:
     )
 
 
+def parent(process: int) -> int | None:
+    """Return the process that started a process, or that took it over; None if there is none."""
+    return _query(process, lambda info: info.ppid() or None, None)
+
+
+def listening_ports(process: int) -> frozenset[int]:
+    """Return the TCP ports on which a process accepts connections."""
+    return _query(process, _listening_ports, frozenset())
+
+
+def runs_program(process: int, program: Path) -> bool:
+    """Tell whether a process runs the program that is here at a path, as far as the system says.
+
+    A process in a container or with another root folder may have another program at that path.
+    """
+    if sys.platform != "linux":
+        return True
+    place = Path(f"/proc/{process}")
+    try:
+        if not (place / "root").samefile("/"):
+            return False
+        if (place / "exe").samefile(program):
+            return True
+        running = str((place / "exe").readlink())  # its file was replaced by an upgrade
+        return running == f"{program.resolve()}{_REMOVED}"
+    except OSError:
+        return False
+
+
 def start_time(process: int) -> datetime | None:
     """Return when a process started, in UTC; None if that is unknown."""
     return _query(process, lambda info: datetime.fromtimestamp(info.create_time(), UTC), None)
@@ -82,6 +111,14 @@ def _memory_maps(info: psutil.Process) -> tuple[str, ...]:
         tuple(mapped_file.path for mapped_file in info.memory_maps())
         if hasattr(info, "memory_maps")
         else ()
+    )
+
+
+def _listening_ports(info: psutil.Process) -> frozenset[int]:
+    # psutil 6 renamed it.
+    read = info.net_connections if hasattr(info, "net_connections") else info.connections
+    return frozenset(
+        connection.laddr.port for connection in read("tcp") if connection.status == "LISTEN"
     )
 
 

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
+from pkgwidgets.core import kernel_commands
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.interfaces import FileOwners
 from pkgwidgets.core.kernels import Kernel
 
-from . import process_info
-
-_CONNECTION_FILE = re.compile(r"(?:^|=)([^=]*kernel[^/=]*\.json)$")
-"""Matches the argument of a kernel's command that names its connection file."""
-_NOTEBOOK_VARIABLE = "JPY_SESSION_NAME"
-"""The variable with the path of a kernel's notebook, set by Jupyter Server."""
+from . import kernel_processes, process_info
 
 
 class RunningKernels:
@@ -34,36 +30,49 @@ class RunningKernels:
 
     def running(self) -> tuple[Kernel, ...]:
         """Return the kernels by ascending process id, with the projects that they have loaded."""
-        own_connection = _find_connection_file(os.getpid())
-        processes_of: dict[str, list[int]] = {}
-        for process_id in process_info.process_ids():
-            connection = _find_connection_file(process_id)
-            if connection and connection != own_connection:
-                processes_of.setdefault(connection, []).append(process_id)
+        commands = {
+            process: process_info.command_line(process) for process in process_info.process_ids()
+        }
+        own_connection = kernel_commands.connection_file(commands.pop(os.getpid(), ()))
+        processes_of: dict[tuple[str, int], list[int]] = {}
+        for process_id, command in commands.items():
+            connection = kernel_commands.connection_file(command)
+            if connection:
+                processes_of.setdefault((connection, 0), []).append(process_id)
+            elif connection is not None:
+                oldest = _oldest_fork(process_id, commands)
+                processes_of.setdefault(("", oldest), []).append(process_id)
         kernels = (
             self._find_kernel(connection, processes)
-            for connection, processes in processes_of.items()
+            for (connection, oldest), processes in processes_of.items()
+            if (not connection or connection != own_connection) and oldest != os.getpid()
         )
         return tuple(sorted(filter(None, kernels), key=lambda kernel: kernel.process))
 
     def loaded_by(self, process: int, connection_file: str) -> tuple[NormalizedName, ...]:
         """Return the distributions whose libraries a kernel has mapped, sorted by name."""
         return self._loaded_projects(
-            map(process_info.mapped_libraries, kernel_processes(process, connection_file))
+            map(
+                process_info.mapped_libraries,
+                kernel_processes.kernel_processes(process, connection_file),
+            )
         )
 
     def _find_kernel(self, connection: str, processes: Sequence[int]) -> Kernel | None:
         """Return the kernel of a connection file and its processes: a wrapper and what it forks."""
         libraries = {process: process_info.mapped_libraries(process) for process in processes}
+        kernel = kernel_processes.find_kernel_process(processes, connection)
         matching = [
-            process for process in processes if self._is_in_environment(process, libraries[process])
+            process
+            for process in (processes if kernel is None else (kernel,))
+            if self._is_in_environment(process, libraries[process])
         ]
         if not matching:
             return None
         return Kernel(
             process=matching[0],
             connection_file=connection,
-            notebook=Path(process_info.environment(matching[0]).get(_NOTEBOOK_VARIABLE, "")).name,
+            notebook=Path(kernel_processes.notebook_of(matching[0])).name,
             loaded=self._loaded_projects(libraries.values()),
         )
 
@@ -77,11 +86,9 @@ class RunningKernels:
         The libraries are needed because a wrapper hides the program.
         """
         command = process_info.command_line(process)
-        if (
-            command
-            and Path(command[0]).is_absolute()
-            and self._is_environment_python(Path(command[0]))
-        ):
+        variables = process_info.environment(process)
+        program = shutil.which(command[0], path=variables.get("PATH")) if command else None
+        if program and Path(program).is_absolute() and self._is_environment_python(Path(program)):
             return True
         roots = {self._interpreter.scheme[name] for name in ("purelib", "platlib")}
         folders = tuple(os.path.realpath(root) + os.sep for root in roots)
@@ -94,22 +101,9 @@ class RunningKernels:
         return python.resolve().parent.parent == prefix.resolve()
 
 
-def kernel_processes(process: int, connection_file: str) -> tuple[int, ...]:
-    """Return the processes of a kernel: `process` and its descendants, such as those of a wrapper.
-
-    Only processes with the connection file in their command count.
-    """
-    return tuple(
-        candidate
-        for candidate in (process, *process_info.descendants(process))
-        if any(connection_file in argument for argument in process_info.command_line(candidate))
-    )
-
-
-def _find_connection_file(process: int) -> str:
-    """Return the connection file of a process, "" if it is not a kernel."""
-    for argument in process_info.command_line(process)[1:]:
-        match = _CONNECTION_FILE.search(argument)
-        if match:
-            return match[1]
-    return ""
+def _oldest_fork(process: int, commands: Mapping[int, tuple[str, ...]]) -> int:
+    """Return the process itself, or the ancestor that forked it and so has the same command."""
+    command, parent = commands[process], process_info.parent(process)
+    while parent is not None and process_info.command_line(parent) == command:
+        process, parent = parent, process_info.parent(parent)
+    return process

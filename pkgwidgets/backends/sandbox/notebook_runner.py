@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -95,7 +94,13 @@ class KernelNotebookRunner:
             )
             with _kill_kernel_on_error(folder / "kernel-group"):
                 completed = process.run(
-                    [sys.executable, "-P", "-c", probes.RUN_NOTEBOOKS, str(folder / "task")],
+                    [
+                        str(process.this_python()),
+                        "-P",
+                        "-c",
+                        probes.RUN_NOTEBOOKS,
+                        str(folder / "task"),
+                    ],
                     cwd=folder,
                     environment=_inherited_variables(),
                     tick=report_progress,

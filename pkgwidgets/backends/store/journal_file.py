@@ -26,7 +26,7 @@ RESERVE_BYTES = 64 << 10
 """Space that is reserved for them when a transaction starts."""
 _OLD_NAMES = {"RB_INCOMPLETE": "INCOMPLETE"}
 """Steps that older versions named otherwise."""
-_NAME = re.compile(r"[0-9A-Za-z-]+")
+_NAME = re.compile(r"[0-9A-Za-z-]{1,100}")
 
 Line = dict[str, Any]
 
@@ -236,6 +236,11 @@ def step_of(line: Line) -> str:
     """Return the step that a line records."""
     step = str(line.get("t"))
     return _OLD_NAMES.get(step, step)
+
+
+def is_transaction_id(text: str) -> bool:
+    """Tell whether a text can be the id of a transaction: never a path to another folder."""
+    return _NAME.fullmatch(text) is not None
 
 
 def parse_line(text: bytes) -> Line | None:

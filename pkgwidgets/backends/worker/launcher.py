@@ -128,7 +128,14 @@ class WorkerLauncher:
             limits=self._limits(),
         )
         try:
-            argv = [sys.executable, "-I", "-c", _MAIN, self._entry_point, *_package_folders()]
+            argv = [
+                str(process.this_python()),
+                "-I",
+                "-c",
+                _MAIN,
+                self._entry_point,
+                *_package_folders(),
+            ]
             worker = process.start(
                 argv, stdin=request.to_text(), cwd=_detach_target(self._environment)
             )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from functools import partial
 
 from tornado.iostream import StreamClosedError
 
-from pkgwidgets.core.history import find_transaction
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.transactions import Transaction
@@ -171,10 +171,12 @@ class TransactionHandler(BaseHandler):
             if last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16
             else 0
         )
+        messages = progress.stream(self.context.feeds, backend, transaction_id, seen)
         try:
-            async for message in progress.stream(backend, transaction_id, seen):
-                self.write(message)
-                await self.flush()
+            async with aclosing(messages):  # also when the client has gone
+                async for message in messages:
+                    self.write(message)
+                    await self.flush_or_disconnect()
             await self.finish(set_content_type="text/event-stream")
         except StreamClosedError:
             self.log.debug("the client that followed %s has disconnected", transaction_id)
@@ -204,7 +206,7 @@ class NotFoundHandler(BaseHandler):
 
 def get_transaction(backend: Backend, transaction_id: str) -> Transaction:
     """Return a transaction of the history; raises `TransactionNotFound`."""
-    transaction = find_transaction(backend.journal.transactions(), transaction_id)
+    transaction = backend.journal.transaction(transaction_id)
     if transaction is None:
         raise TransactionNotFound(transaction_id)
     return transaction

@@ -1,0 +1,57 @@
+"""Keep what was read of past transactions while their files are unchanged.
+
+A long history is then a few stats for each transaction, not two files to parse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import time_ns
+
+from pkgwidgets.core.transactions import Outcome, Transaction
+
+_FILES = ("journal", "plan.json")
+_SETTLED_NANOSECONDS = 2_000_000_000
+"""The age from which a file's time shows each later change, whatever the file system's clock."""
+
+_WHOLE = (Outcome.COMMITTED, Outcome.ROLLED_BACK)
+
+_Stamp = tuple[tuple[int, int, int, int], ...]
+
+
+class TransactionCache:
+    """The transactions that were read, by folder, with the state of their files."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Path, tuple[_Stamp, Transaction | None]] = {}
+
+    def get(self, folder: Path, read: Callable[[], Transaction | None]) -> Transaction | None:
+        """Return the transaction of a folder; read it if its files differ from the last time.
+
+        One that is not whole is always read again: its files may only have been unreadable.
+        """
+        stamp = _stamp(folder)
+        known = self._entries.get(folder)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        transaction = read()
+        is_whole = transaction is not None and transaction.outcome in _WHOLE and transaction.changes
+        if is_whole and stamp is not None and _stamp(folder) == stamp:
+            self._entries[folder] = stamp, transaction
+        return transaction
+
+
+def _stamp(folder: Path) -> _Stamp | None:
+    """Return the state of a transaction's files; None if it may change without a trace."""
+    stamps = []
+    for name in _FILES:
+        try:
+            status = (folder / name).stat()
+        except OSError:
+            return None
+        if time_ns() - status.st_mtime_ns < _SETTLED_NANOSECONDS:
+            return None
+        times = status.st_mtime_ns, status.st_ctime_ns
+        stamps.append((*times, status.st_size, status.st_ino))
+    return tuple(stamps)
