@@ -27,7 +27,7 @@ _PER_RUN = ("execution_count", "metadata", "traceback")
 """Keys of an output that no reader sees, or that hold paths of the run."""
 
 
-class _OneKernel(KernelSpecManager):  # type: ignore[misc]
+class _OneKernel(KernelSpecManager):
     argv: list[str] = []  # noqa: RUF012 - traitlets copies it for each instance
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
@@ -110,7 +110,7 @@ def _run(notebook: TruthNotebook, service: PackageService, folder: Path) -> list
     _add_kernel(service)
     python = str(service.prefix / "bin" / "python")
     specs.argv = [python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    content = nbformat.read(path, as_version=4)
+    content = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         content,
         km=AsyncKernelManager(kernel_spec_manager=specs),

@@ -2,10 +2,15 @@
 
     python tests/rehearsal_truth/run.py [--only NAME] [--kind demo|real] [--index-url URL]
 
-A row shows one sign a cell: `=` same, `~` noise, `x` breaks, `c` changes, `?` could not be tried,
-`!` fails with another error afterwards, `+` fixed. The exit code is 1 if a rehearsal passes a
-notebook that the upgrade breaks. With `--check-truth` nothing is rehearsed: the notebooks run
-plainly before and after the upgrade, and the truth itself is checked.
+A row shows a sign for each cell:
+
+| `=` | same                 | `x` | breaks     | `?` | could not be tried             |
+| `~` | noise                | `c` | changes    | `!` | fails with another error then  |
+| `+` | fixed                |
+
+The exit code is 1 if a rehearsal passes a notebook that the upgrade breaks. With `--check-truth`
+nothing is rehearsed. The notebooks run plainly before and after the upgrade, which shows whether
+the truth is right.
 """
 
 from __future__ import annotations
