@@ -37,6 +37,7 @@ from pkgwidgets.core.limits import Limits
 
 if TYPE_CHECKING:
     from pkgwidgets.analysis.api_changes import ApiReader
+    from pkgwidgets.analysis.notebook_file import CodeCell
     from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 
 # Only this file names entry points and files. The backends that start or pack them get the names
@@ -112,6 +113,13 @@ def rehearsal_backend(backend: Backend) -> RehearsalBackend:
     return RehearsalBackend(
         KernelNotebookRunner(backend.environment.interpreter), FolderKnownGood(data_path)
     )
+
+
+def read_notebook(notebook: Path) -> tuple[CodeCell, ...]:
+    """Return the code cells of a notebook; raise `InvalidRequest` if it is not one in Python."""
+    from pkgwidgets.backends.sandbox import notebook_reader
+
+    return notebook_reader.read_notebook(notebook)
 
 
 def api_reader(backend: Backend, stage: Path | None = None) -> ApiReader:

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pkgwidgets.analysis.notebook_file import code_cells
 from pkgwidgets.analysis.notebook_runs import (
     SKIP,
     CellRun,
@@ -31,6 +30,7 @@ from pkgwidgets.core.interfaces import Report, no_report
 
 from . import borrowed_ipykernel, probes
 from .notebook_copy import CopyLimits, copy_notebook_folder
+from .notebook_reader import read_notebook
 
 _KERNEL_START_SECONDS = 60.0
 _MAX_SOCKET_CHARACTERS = 80
@@ -51,12 +51,7 @@ class KernelNotebookRunner:
 
     def read(self, notebook: Path) -> NotebookCode:
         """Read the code of a notebook; raise `InvalidRequest` if it is not a notebook."""
-        try:
-            cells = code_cells(notebook.read_bytes())
-        except OSError as error:
-            raise InvalidRequest("notebook", str(notebook), error.strerror or "") from error
-        except ValueError as error:
-            raise InvalidRequest("notebook", str(notebook), str(error)) from error
+        cells = read_notebook(notebook)
         return NotebookCode(
             notebook=notebook,
             sources=tuple(cell.source for cell in cells),
@@ -165,10 +160,9 @@ class _RunFolder:
         arguments = [f"{folder}/kernel.py", f"{folder}/kernel-task", _KERNEL_MARK]
         notebooks = [
             {
-                "file": str(copy),
-                "skipped": [
-                    number for number, markers in enumerate(script.markers, 1) if SKIP in markers
-                ],
+                "folder": str(copy.parent),
+                "sources": script.sources,
+                "skipped": [SKIP in markers for markers in script.markers],
             }
             for script, copy in zip(self._scripts, self._copies, strict=True)
         ]
