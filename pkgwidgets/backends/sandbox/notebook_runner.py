@@ -25,21 +25,27 @@ from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Report, no_report
 
 from . import borrowed_ipykernel, probes
-from .notebook_copy import CopyLimits
+from .folder_tree import CopyLimits
 from .notebook_reader import read_notebook
-from .run_folder import KERNEL_START_SECONDS, RunFolder, inherited_variables
+from .run_folder import KERNEL_START_SECONDS, Copying, RunFolder, inherited_variables
 
 
 class KernelNotebookRunner:
-    """Run notebooks with nbclient, each in its own kernel and its own copy of the folder.
+    """Run notebooks with nbclient, each in its own kernel and its own copy of its project.
 
     Nothing is written into the environment: bytecode goes to a temporary folder. An environment
     without ipykernel borrows that of this process, if both have the same Python version.
     """
 
-    def __init__(self, interpreter: Interpreter, copy_limits: CopyLimits = CopyLimits()) -> None:
+    def __init__(
+        self,
+        interpreter: Interpreter,
+        limits: CopyLimits = CopyLimits(),
+        *,
+        root: Path | None = None,
+    ) -> None:
         self._interpreter = interpreter
-        self._copy_limits = copy_limits
+        self._copying = Copying(root=root, limits=limits)
 
     def read(self, notebook: Path) -> NotebookCode:
         """Read the code of a notebook; raise `InvalidRequest` if it is not a notebook."""
@@ -62,7 +68,7 @@ class KernelNotebookRunner:
         """Run notebooks one after the other; an exception of `report` ends them and their kernels.
 
         With `staged`, the libraries of that staged prefix come before the installed ones; `masked`
-        files are not found. Raises `InvalidRequest` without nbclient, or if a notebook's folder
+        files are not found. Raises `InvalidRequest` without nbclient, or if a notebook's project
         cannot be copied; `EnvironmentRefused` if the process that runs the notebooks fails.
         """
         if importlib.util.find_spec("nbclient") is None:
@@ -70,10 +76,11 @@ class KernelNotebookRunner:
             raise InvalidRequest("rehearsal", None, reason)
         with temp_dirs.temporary_folder("pkgwidgets-rehearsal-") as folder:
             run_folder = RunFolder(
-                folder, scripts, staged, self._interpreter, report, self._copy_limits
+                folder, scripts, staged, self._interpreter, report, self._copying
             )
             task = run_folder.make_task(limits or RunLimits())
             kernel_task = self._kernel_task(folder, staged, masked, limits or RunLimits())
+            kernel_task |= run_folder.write_guard()
             (folder / "kernel-task").write_text(json.dumps(kernel_task), encoding="utf-8")
             (folder / "kernel.py").write_text(probes.REHEARSAL_KERNEL, encoding="utf-8")
             (folder / "task").write_text(json.dumps(task), encoding="utf-8")

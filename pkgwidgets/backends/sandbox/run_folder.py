@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,22 @@ from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import Report
 
-from .notebook_copy import CopyLimits, copy_notebook_folder
+from .folder_tree import CopyLimits
+from .notebook_copy import copy_project
 
 KERNEL_START_SECONDS = 60.0
 """The time limit for the start of a kernel."""
 _MAX_SOCKET_CHARACTERS = 80
 """The longest folder path for sockets: systems limit a socket path to about 100 characters."""
 _KERNEL_MARK = "kernel:"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Copying:
+    """What is copied for each notebook: `root`, or by default the project that is found."""
+
+    root: Path | None = None
+    limits: CopyLimits = CopyLimits()
 
 
 class RunFolder:
@@ -37,25 +48,38 @@ class RunFolder:
         staged: Path | None,
         interpreter: Interpreter,
         report: Report,
-        copy_limits: CopyLimits,
+        copying: Copying,
     ) -> None:
         self._folder, self._scripts, self._interpreter = folder, scripts, interpreter
         self._copies = [
-            copy_notebook_folder(
-                script.notebook.resolve(),
-                folder / f"work-{number}" / "copy",
-                partial(report, _copy_event(script)),
-                copy_limits,
+            copy_project(
+                script.notebook.parent.resolve() / script.notebook.name,
+                folder / f"{number}-work",
+                root=copying.root,
+                excluded=(folder, *_environment_paths(interpreter)),
+                limits=copying.limits,
+                tick=partial(report, _copy_event(script)),
             )
             for number, script in enumerate(scripts)
         ]
+        for copy in self._copies:
+            if copy.note:
+                report(Event(stage=Stage.CHECKING, text=copy.note))
         # Results name the original folders and the prefix, not the copies and the stage.
-        self._original_paths = {
-            _json_escaped(copy.parent): _json_escaped(script.notebook.resolve().parent)
-            for copy, script in zip(self._copies, scripts, strict=True)
-        }
+        self._original_paths = [
+            pair
+            for copy in self._copies
+            for pair in ((copy.copy, copy.original), (copy.copy.parent, copy.original.parent))
+        ]
         if staged is not None:
-            self._original_paths[_json_escaped(staged)] = _json_escaped(interpreter.prefix)
+            self._original_paths.append((staged, interpreter.prefix))
+
+    def write_guard(self) -> dict[str, list[str]]:
+        """Return what a cell may not change: the originals, but for these folders in them."""
+        temporary = Path(tempfile.gettempdir()).resolve()
+        exempt = (self._folder, temporary, *_environment_paths(self._interpreter))
+        protected = {path for copy in self._copies for path in copy.protected}
+        return {"protected": sorted(protected), "exempt": sorted(map(str, exempt))}
 
     def make_task(self, limits: RunLimits) -> dict[str, Any]:
         """Return the task of the process that runs the notebooks."""
@@ -63,7 +87,7 @@ class RunFolder:
         arguments = [f"{folder}/kernel.py", f"{folder}/kernel-task", _KERNEL_MARK]
         notebooks = [
             {
-                "folder": str(copy.parent),
+                "folder": str(copy.folder),
                 "sources": script.sources,
                 "skipped": [SKIP in markers for markers in script.markers],
             }
@@ -100,12 +124,23 @@ class RunFolder:
         except OSError as error:
             reason = f"The process that runs notebooks ended: {last_line}"
             raise EnvironmentRefused(self._interpreter.python, reason) from error
-        for copy_path, original_path in self._original_paths.items():
-            text = text.replace(copy_path, original_path)
+        for copy_path, original_path in self._original_paths:
+            text = text.replace(_json_escaped(copy_path), _json_escaped(original_path))
         answers = json.loads(text)
         return tuple(
-            _make_run(script, answer) for script, answer in zip(self._scripts, answers, strict=True)
+            replace(_make_run(script, answer), note=copy.note)
+            for script, answer, copy in zip(self._scripts, answers, self._copies, strict=True)
         )
+
+
+def _environment_paths(interpreter: Interpreter) -> Iterator[Path]:
+    """Yield the folders of the environment, for the case that a project holds or is it."""
+    scheme = interpreter.scheme
+    paths = [scheme["purelib"], scheme["platlib"], scheme["scripts"], interpreter.stdlib]
+    for path in (interpreter.prefix, *paths):
+        if path is not None:
+            yield path
+            yield path.resolve()
 
 
 def _copy_event(script: NotebookCode) -> Event:
