@@ -37,6 +37,7 @@ from pkgwidgets.core.limits import Limits
 
 if TYPE_CHECKING:
     from pkgwidgets.analysis.api_changes import ApiReader
+    from pkgwidgets.analysis.notebook_file import CodeCell
     from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 
 # Only this file names entry points and files. The backends that start or pack them get the names
@@ -99,17 +100,26 @@ def file_owners(backend: Backend) -> FileOwners:
     return RecordFileOwners(backend.environment)
 
 
-def rehearsal_backend(backend: Backend) -> RehearsalBackend:
-    """Return what rehearsals need beside a backend: scratch kernels and known-good versions."""
+def rehearsal_backend(backend: Backend, root: Path | None = None) -> RehearsalBackend:
+    """Return what rehearsals need beside a backend: scratch kernels and known-good versions.
+
+    Each notebook runs in a copy of `root`; by default, in one of its project.
+    """
     # Imported late: a process that never rehearses starts faster without it.
     from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
     from pkgwidgets.backends.history.known_good import FolderKnownGood
     from pkgwidgets.backends.sandbox.notebook_runner import KernelNotebookRunner
 
     data_path = backend.journal.folder("-").parent.parent
-    return RehearsalBackend(
-        KernelNotebookRunner(backend.environment.interpreter), FolderKnownGood(data_path)
-    )
+    runner = KernelNotebookRunner(backend.environment.interpreter, root=root)
+    return RehearsalBackend(runner, FolderKnownGood(data_path))
+
+
+def read_notebook(notebook: Path) -> tuple[CodeCell, ...]:
+    """Return the code cells of a notebook; raise `InvalidRequest` if it is not one in Python."""
+    from pkgwidgets.backends.sandbox import notebook_reader
+
+    return notebook_reader.read_notebook(notebook)
 
 
 def api_reader(backend: Backend, stage: Path | None = None) -> ApiReader:

@@ -239,6 +239,12 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.FIX_CELL,
     ),
     (
+        NotebookUntried(("cell 3 of a.ipynb (FileNotFoundError: x)",)),
+        "No upgrade can be tried: cell 3 of a.ipynb (FileNotFoundError: x) fails with the current "
+        "versions.",
+        Hint.GIVE_ROOT,
+    ),
+    (
         NotebookUntried(("cell 3 of a.ipynb (NameError: x)", "cell 4 of a.ipynb (KeyError: y)")),
         "No upgrade can be tried: cell 3 of a.ipynb (NameError: x) and cell 4 of a.ipynb "
         "(KeyError: y) fail with the current versions.",

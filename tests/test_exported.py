@@ -37,13 +37,17 @@ SERVICE = {
     "plan_undo": "transaction=None, *, report=None",
     "plan_uninstall": "names",
     "plan_upgrade": "names=None, version=None, allow='dependencies', *, notebooks=(), "
-    "allow_untried=False, report=None",
+    "root=None, allow_untried=False, report=None",
     "prepare": "plan, *, report=None",
     "read_only_reason": "",
-    "rehearse": "plan, notebooks, *, seconds=600.0, network=False, sanitize=None, report=None",
+    "rehearse": (
+        "plan, notebooks, *, seconds=600.0, network=False, sanitize=None, root=None, report=None"
+    ),
     "undo": "transaction=None, *, report=None",
     "uninstall_package": "names, *, report=None",
-    "upgrade_all_packages": "*, notebooks=(), check=(), allow_untried=False, report=None",
+    "upgrade_all_packages": (
+        "*, notebooks=(), root=None, check=(), allow_untried=False, report=None"
+    ),
     "upgrade_package": "name, version=None, *, report=None",
 }
 """The methods of `PackageService`, and what they take."""

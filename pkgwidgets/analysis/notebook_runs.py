@@ -123,6 +123,8 @@ class NotebookRun:
     seconds: float = 0.0
     failure: str = ""
     """Why no kernel started; "" if one did."""
+    note: str = ""
+    """What of its project it ran without, and why; "" if it had all of it."""
 
     @property
     def is_clean(self) -> bool:

@@ -446,7 +446,13 @@ class NotebookUntried(PkgwidgetsError):
     code: ClassVar[str] = "notebook-untried"
     http_status: ClassVar[int] = 409
     exit_code: ClassVar[int] = 2
-    default_advice: ClassVar[Hint | None] = Hint.FIX_CELL
+
+    @property
+    def advice(self) -> Hint | None:
+        """A missing file or module may lie in a project that has no mark."""
+        missing = ("(FileNotFoundError", "(ModuleNotFoundError")
+        is_missing = any(name in cell for cell in self.cells for name in missing)
+        return Hint.GIVE_ROOT if is_missing else Hint.FIX_CELL
 
     def sentence(self) -> str:
         """Name the cells."""

@@ -54,6 +54,7 @@ class Hint(StrEnum):
     )
     CHOOSE_ALTERNATIVE = "Nothing was changed. Choose {alternative}."
     FIX_CELL = "Nothing was changed. Fix this, or upgrade all the same with `allow_untried=True`."
+    GIVE_ROOT = "Nothing was changed. Fix this, or give the folder of its project as `root`."
     OTHER_VERSION = "Nothing was changed. Choose another version."
     OTHER_PYTHON = (
         "Nothing was changed. Choose another version, or an environment with another Python."

@@ -13,8 +13,7 @@ from packaging.utils import NormalizedName
 from pkgwidgets.analysis import api_changes, project_rules
 from pkgwidgets.analysis.api_changes import ApiReader, Impact, Severity
 from pkgwidgets.analysis.name_usage import Cell, Usage, Use, find_usage, owning_distribution
-from pkgwidgets.analysis.notebook_file import code_cells
-from pkgwidgets.connect import api_reader, file_owners, rehearsal_backend
+from pkgwidgets.connect import api_reader, file_owners, read_notebook, rehearsal_backend
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report
@@ -70,13 +69,7 @@ def notebook_cells(notebook: str | Path) -> tuple[Cell, ...]:
     """
     if not isinstance(notebook, str | Path):
         raise InvalidRequest("notebook", notebook)
-    try:
-        code = code_cells(Path(notebook).read_bytes())
-    except OSError as error:
-        raise InvalidRequest("notebook", str(notebook), str(error.strerror)) from error
-    except ValueError as error:
-        raise InvalidRequest("notebook", str(notebook), str(error)) from error
-    return _as_python(cell.source for cell in code)
+    return _as_python(cell.source for cell in read_notebook(Path(notebook)))
 
 
 def executed_cells() -> tuple[Cell, ...]:

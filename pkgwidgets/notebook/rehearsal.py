@@ -26,12 +26,13 @@ def rehearse(
     notebooks: Notebooks,
     limits: RunLimits,
     sanitize: str | Path | None,
+    root: str | Path | None,
     report: Report,
 ) -> Rehearsal:
     """Rehearse a plan on notebooks; `sanitize` is a file of nbval's rules."""
     return rehearsal.rehearse(
         backend,
-        rehearsal_backend(backend),
+        rehearsal_backend(backend, _checked_root(root)),
         plan,
         _checked_paths(notebooks),
         limits=limits,
@@ -41,12 +42,18 @@ def rehearse(
 
 
 def find_culprits(
-    backend: Backend, notebooks: Notebooks, report: Report, *, allow_untried: bool
+    backend: Backend,
+    notebooks: Notebooks,
+    root: str | Path | None,
+    report: Report,
+    *,
+    allow_untried: bool,
 ) -> culprit_search.CulpritSearchResult:
     """Find the upgrades that break the notebooks; the result has the plan without them."""
+    connected = rehearsal_backend(backend, _checked_root(root))
     return culprit_search.find_culprits(
         backend,
-        rehearsal_backend(backend),
+        connected,
         _checked_paths(notebooks),
         allow_untried=allow_untried,
         report=report,
@@ -83,6 +90,14 @@ def _checked_paths(notebooks: Notebooks) -> list[Path]:
             raise InvalidRequest("notebook", notebook, "give a path")
         paths.append(Path(notebook).absolute())
     return list(dict.fromkeys(paths))
+
+
+def _checked_root(root: object) -> Path | None:
+    if root is None:
+        return None
+    if not isinstance(root, str | Path) or not str(root):
+        raise InvalidRequest("root", root, "give the path of a folder")
+    return Path(root).absolute()
 
 
 def _checked_iterable(notebooks: object) -> Iterable[object]:

@@ -252,6 +252,7 @@ class PackageService:
         allow: AllowPolicy = "dependencies",
         *,
         notebooks: rehearsal.Notebooks = (),
+        root: str | Path | None = None,
         allow_untried: bool = False,
         report: Report | None = None,
     ) -> Plan:
@@ -268,10 +269,11 @@ class PackageService:
         the plan has the reason. A `version` that cannot be installed raises `PlanImpossible`.
 
         `notebooks` are paths. Then all packages are planned, and these notebooks are run with the
-        planned packages and your permissions: see `rehearse`. An upgrade that makes a cell raise an
-        error or show another output is left out of the plan, and listed in `held_back`. A cell that
-        fails with the installed packages, too, cannot be tried: then `NotebookUntried` is raised,
-        or with `allow_untried` the plan names the cell. `apply` applies a plan.
+        planned packages and your permissions: see `rehearse`, also for `root`. An upgrade that
+        makes a cell raise an error or show another output is left out of the plan, and listed in
+        `held_back`. A cell that fails with the installed packages, too, cannot be tried: then
+        `NotebookUntried` is raised, or with `allow_untried` the plan names the cell. `apply`
+        applies a plan.
 
         Raises `PackageNotFound`, `PlanImpossible`, `EnvironmentRefused`, `IndexUnavailable`,
         `ResolutionFailed` and `InvalidRequest`. With notebooks it also raises what `rehearse`
@@ -289,7 +291,7 @@ class PackageService:
             if names is not None or version is not None:
                 reason = "with notebooks the plan is for all packages: leave names and version out"
                 raise InvalidRequest("notebooks", None, reason)
-            return self._plan_with_notebooks(notebooks, report, allow_untried=allow_untried)
+            return self._plan_with_notebooks(notebooks, root, report, allow_untried=allow_untried)
         with reporting(report) as progress:
             return self._with_restart(
                 planning.plan_upgrade(
@@ -473,6 +475,7 @@ class PackageService:
         self,
         *,
         notebooks: rehearsal.Notebooks = (),
+        root: str | Path | None = None,
         check: rehearsal.Notebooks = (),
         allow_untried: bool = False,
         report: Report | None = None,
@@ -480,9 +483,10 @@ class PackageService:
         """Upgrade all packages in one transaction; return a row per package, with its result.
 
         With `notebooks` (paths) the upgrade is rehearsed on them first. A package that makes a cell
-        raise an error or show another output is held back, and the others are upgraded. A cell that
-        fails already raises `NotebookUntried`, unless `allow_untried` is True. `check` is the old
-        name of `notebooks`. The index is `name` (object). The columns, in order:
+        raise an error or show another output is held back, and the others are upgraded. `root` is
+        the folder that is copied for them, as for `rehearse`. A cell that fails already raises
+        `NotebookUntried`, unless `allow_untried` is True. `check` is the old name of `notebooks`.
+        The index is `name` (object). The columns, in order:
 
         - `before`, `after` (string): the versions
         - `kind` (string): install, upgrade, downgrade, remove or held back
@@ -499,7 +503,9 @@ class PackageService:
         if isinstance(check, str | Path) or check:
             warn_renamed("upgrade_all_packages(check=…)", "notebooks=")
             notebooks = check
-        plan = self.plan_upgrade(notebooks=notebooks, allow_untried=allow_untried, report=report)
+        plan = self.plan_upgrade(
+            notebooks=notebooks, root=root, allow_untried=allow_untried, report=report
+        )
         return frames.changes(self.apply(plan, report=report))
 
     def rehearse(
@@ -510,13 +516,17 @@ class PackageService:
         seconds: float = 600.0,
         network: bool = False,
         sanitize: str | Path | None = None,
+        root: str | Path | None = None,
         report: Report | None = None,
     ) -> pd.DataFrame:
         """Run notebooks on the current and on the planned packages, and compare the outputs.
 
-        Each notebook runs in temporary kernels, in a copy of its folder. The environment and the
-        folder itself are not changed. But this is no sandbox: the code runs with your permissions,
-        and can change files elsewhere.
+        Each notebook runs in temporary kernels, at its place in a copy of its project. The
+        environment and the project itself are not changed. But this is no sandbox: the code runs
+        with your permissions, and can change files elsewhere.
+
+        `root` is the folder to copy. By default it is the nearest folder with a mark of a project,
+        such as `.git` or `pyproject.toml`. Without a mark it is the notebook's own folder.
 
         `seconds` is the limit for one run of a notebook. A run that takes longer is stopped; its
         unfinished cells count as failed. `network` is off by default: connections that Python opens
@@ -546,7 +556,13 @@ class PackageService:
         [[1, 'bean: sow in May, eat after 60 days', 'same']]
         """
         rehearsed = self.values.rehearsal(
-            plan, notebooks, seconds=seconds, network=network, sanitize=sanitize, report=report
+            plan,
+            notebooks,
+            seconds=seconds,
+            network=network,
+            sanitize=sanitize,
+            root=root,
+            report=report,
         )
         return frames.rehearsal(rehearsed)
 
@@ -724,11 +740,16 @@ class PackageService:
         return f"PackageService({self.prefix}, Python {self.python_version})"
 
     def _plan_with_notebooks(
-        self, notebooks: rehearsal.Notebooks, report: Report | None, *, allow_untried: bool
+        self,
+        notebooks: rehearsal.Notebooks,
+        root: str | Path | None,
+        report: Report | None,
+        *,
+        allow_untried: bool,
     ) -> Plan:
         with reporting(report) as progress:
             self._search_result = rehearsal.find_culprits(
-                self._backend, notebooks, progress, allow_untried=allow_untried
+                self._backend, notebooks, root, progress, allow_untried=allow_untried
             )
         return self._with_restart(self._search_result.plan)
 

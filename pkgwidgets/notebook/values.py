@@ -108,6 +108,7 @@ class ServiceValues:
         seconds: float = 600.0,
         network: bool = False,
         sanitize: str | Path | None = None,
+        root: str | Path | None = None,
         report: Report | None = None,
     ) -> Rehearsal:
         """Return the rehearsal behind `rehearse`: each cell before and after, and the runs.
@@ -119,7 +120,9 @@ class ServiceValues:
         check_plan(plan)
         limits = RunLimits(seconds=rehearsal.checked_seconds(seconds), network=bool(network))
         with reporting(report) as progress:
-            return rehearsal.rehearse(self._backend, plan, notebooks, limits, sanitize, progress)
+            return rehearsal.rehearse(
+                self._backend, plan, notebooks, limits, sanitize, root, progress
+            )
 
     def with_loaded(self, rows: Iterable[PackageInfo]) -> tuple[PackageInfo, ...]:
         """Return the rows with `loaded_version` set, as loaded in this kernel.

@@ -96,9 +96,12 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
     Hint.UNBLOCK_OR_ALTERNATIVE: {
         face: f"{text} Or choose {{alternative}}." for face, text in _UNBLOCK.items()
     },
-    Hint.FIX_CELL: dict.fromkeys(
-        (Face.PANEL, Face.CLI, Face.MAGIC, Face.REST),
-        "Nothing was changed. Fix this, then try again.",
+    **dict.fromkeys(
+        (Hint.FIX_CELL, Hint.GIVE_ROOT),
+        dict.fromkeys(
+            (Face.PANEL, Face.CLI, Face.MAGIC, Face.REST),
+            "Nothing was changed. Fix this, then try again.",
+        ),
     ),
     Hint.OTHER_INTERPRETER: {
         Face.PANEL: "Nothing was changed. Choose a kernel whose Python starts.",

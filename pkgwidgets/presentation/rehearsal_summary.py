@@ -5,6 +5,7 @@ Excerpts of a cell are short, and their hidden characters are spelled out: they 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,7 +37,15 @@ def summarize(rehearsal: Rehearsal) -> Summary:
     kind, headline = _headline(rehearsal)
     same_count = len(rehearsal.cells) - len(changed_cells(rehearsal))
     tail = f"; {same_count} would stay the same" if same_count else ""
-    return Summary(kind=kind, text=f"{headline}{tail}. Nothing was changed.")
+    notes = "".join(f" {note}" for note in _notes(rehearsal))
+    return Summary(kind=kind, text=f"{headline}{tail}. Nothing was changed.{notes}")
+
+
+def _notes(rehearsal: Rehearsal) -> Iterator[str]:
+    """Yield what notebooks ran without, each with the name of the notebook."""
+    for run in rehearsal.before:
+        if run.note:
+            yield escape_hidden(f"{run.script.notebook.name}: {run.note}")
 
 
 def source_excerpt(cell: ComparedCell) -> str:

@@ -25,7 +25,7 @@ from scratch_notebooks import FakeNotebookRunner, write
 from pkgwidgets.analysis.notebook_runs import CellRun, NotebookRun
 from pkgwidgets.analysis.rehearsal_backend import NotebookRunner, RunLimits
 from pkgwidgets.backends.environment import interpreter as interpreter_module
-from pkgwidgets.backends.sandbox.notebook_copy import CopyLimits
+from pkgwidgets.backends.sandbox.folder_tree import CopyLimits
 from pkgwidgets.backends.sandbox.notebook_runner import KernelNotebookRunner
 from pkgwidgets.core.errors import Cancelled, InvalidRequest
 from pkgwidgets.core.events import Event, Stage
@@ -162,7 +162,7 @@ def test_notebook_runs_in_a_copy_of_its_folder(real: Real, tmp_path: Path) -> No
         "os.getcwd()",
     )
     assert [cell.text for cell in cells[:2]] == ["'seeds'", "7"]
-    assert cells[3].text == "['a.ipynb', 'data.txt', 'new.txt', 'sub']"
+    assert cells[3].text == "['.git', 'a.ipynb', 'data.txt', 'new.txt', 'sub']"
     assert cells[4].text == repr(str(work))
     assert (work / "data.txt").read_text() == "seeds"
     assert sorted(path.name for path in work.rglob("*")) == [
@@ -228,7 +228,7 @@ def test_copying_the_folder_can_be_cancelled(
 
     def cancel(event: Event) -> None:
         progress.append(event.text)
-        if len(list(place.rglob("copy/*"))) > 3:
+        if len(list(place.rglob("0-work/work/*"))) > 3:
             raise Cancelled("")
 
     with pytest.raises(Cancelled):

@@ -464,6 +464,44 @@ MUTATIONS = {
         instead="self._explain(completed)",
         test="contract/test_network_settings.py::test_password_that_is_wrong_by_now_is_named",
     ),
+    "rehearsal: the project around a notebook is not copied": Mutation(
+        file="backends/sandbox/project_root.py",
+        code="    for marks in _MARKS:\n",
+        instead="    for marks in ():\n",
+        test="contract/test_notebook_in_a_project.py::test_notebook_finds_the_project_around_it",
+    ),
+    "rehearsal: the copy has hard links to the originals": Mutation(
+        file="backends/sandbox/folder_tree.py",
+        code="_copy_file(tree.original(file), target / file)",
+        instead="os.link(tree.original(file), target / file)",
+        test="contract/test_notebook_in_a_project.py::test_writes_of_a_cell_stay_in_the_copy",
+    ),
+    "rehearsal: an absolute link leads back to the original": Mutation(
+        file="backends/sandbox/folder_tree.py",
+        code="return Path(os.path.relpath(path.parent / text, path.parent))",
+        instead="return text",
+        test="contract/test_notebook_in_a_project.py::test_writes_of_a_cell_stay_in_the_copy",
+    ),
+    "rehearsal: Python may write to the originals": Mutation(
+        file="backends/sandbox/run_folder.py",
+        code='return {"protected": sorted(protected),',
+        instead='return {"protected": [],',
+        test="contract/test_notebook_in_a_project.py"
+        "::test_python_is_refused_to_write_to_the_originals",
+    ),
+    "rehearsal: the home folder is copied": Mutation(
+        file="backends/sandbox/project_root.py",
+        code="        return True\n    return folder ==",
+        instead="        return False\n    return folder ==",
+        test="unit/test_notebook_copy.py::test_hidden_entries_of_the_home_folder_are_never_copied",
+    ),
+    "rehearsal: null metadata is no notebook": Mutation(
+        file="analysis/notebook_file.py",
+        code="return value if isinstance(value, dict) else {}",
+        instead="return value",
+        test="unit/test_notebook_file.py"
+        "::test_code_is_read_whatever_other_fields_hold[utf-8-null everywhere]",
+    ),
 }
 
 

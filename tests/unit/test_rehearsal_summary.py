@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fakes import plan_of
 
-from pkgwidgets.analysis.notebook_runs import CellRun
+from pkgwidgets.analysis.notebook_runs import CellRun, NotebookCode, NotebookRun
 from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, Verdict
 from pkgwidgets.presentation import rehearsal_html, rehearsal_summary
 from pkgwidgets.widgets import plan_checks
@@ -49,6 +50,23 @@ def rehearsal(*verdicts: Verdict) -> Rehearsal:
 
 SAME, BROKEN, UNTRIED, WARNS = Verdict.SAME, Verdict.BROKEN, Verdict.UNTRIED, Verdict.WARNS
 DIFFERENT = Verdict.DIFFERENT
+
+
+def test_summary_says_what_a_notebook_ran_without() -> None:
+    notes = {"a\u202e.ipynb": "Only /n was copied: /p holds more than 3 files.", "b.ipynb": ""}
+    runs = tuple(
+        NotebookRun(
+            script=NotebookCode(notebook=Path("/n", name), sources=(), markers=()),
+            cells=(),
+            note=note,
+        )
+        for name, note in notes.items()
+    )
+    summary = rehearsal_summary.summarize(replace(rehearsal(SAME), before=runs, after=runs))
+    assert summary.text == (
+        "No cell would fail; 1 would stay the same. Nothing was changed. "
+        "a\\u202e.ipynb: Only /n was copied: /p holds more than 3 files."
+    )
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def _join_scripts(*names: str) -> str:
 IMPORT_CHECK = _join_scripts("report", "surroundings", "staged_imports", "import_modules")
 START_KERNEL = _join_scripts("report", "staged_imports", "start_kernel")
 REHEARSAL_KERNEL = _join_scripts(
-    "forget_script_folder", "report", "staged_imports", "rehearsal_kernel"
+    *("forget_script_folder", "report", "staged_imports", "refuse_writes", "rehearsal_kernel")
 )
 RUN_NOTEBOOKS = _join_scripts(
     "skip_format_checks", "picture_summary", "widget_trees", "run_notebooks"

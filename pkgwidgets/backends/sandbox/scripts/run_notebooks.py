@@ -23,13 +23,13 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
-import nbformat
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_code_cell, new_notebook
 
 from .picture_summary import PICTURE, picture_summary
 from .widget_trees import WIDGET_TREE, WIDGET_VIEW, widget_tree
@@ -126,6 +126,12 @@ def _terminal_text(text: str) -> str:
     return "\n".join(line[line.rfind("\r") + 1 :] for line in lines)
 
 
+def _new_cell(source: str, skipped: bool) -> Any:
+    """Return a code cell for nbclient."""
+    metadata = {"tags": [_SKIP]} if skipped else {}
+    return new_code_cell(source, metadata=metadata)  # type: ignore[no-untyped-call]
+
+
 class _Notebook:
     """One notebook and its results so far."""
 
@@ -134,22 +140,16 @@ class _Notebook:
         self._notebook_task = task["notebooks"][number]
         self._number = number
         self._report_cell = report_cell
-        self._file = Path(self._notebook_task["file"])
         self._started_at: dict[int, float] = {}
         self._cell_seconds: dict[int, float] = {}
-        self._content: Any = nbformat.reads(  # type: ignore[no-untyped-call]
-            self._file.read_text("utf-8"), as_version=4
-        )
+        # The file is not read again: nbclient needs only the code, and no other field can fail.
         self._cells = [
-            (index, cell)
-            for index, cell in enumerate(self._content.cells)
-            if cell.cell_type == "code" and cell.source.strip()
+            _new_cell(source, skipped)
+            for source, skipped in zip(
+                self._notebook_task["sources"], self._notebook_task["skipped"], strict=True
+            )
         ]
-        skipped = set(self._notebook_task["skipped"])
-        for position, (_, cell) in enumerate(self._cells, 1):
-            cell.outputs = []
-            if position in skipped:
-                cell.metadata["tags"] = [*cell.metadata.get("tags", []), _SKIP]
+        self._content: Any = new_notebook(cells=self._cells)  # type: ignore[no-untyped-call]
         self._deadline = monotonic() + task["seconds"]
         self._client: NotebookClient | None = None
         self._manager: AsyncKernelManager | None = None
@@ -227,7 +227,7 @@ class _Notebook:
             on_cell_executed=self._on_cell_ended,
         )
         self._client = client
-        folder = str(self._file.parent)
+        folder = self._notebook_task["folder"]
         with Path(task["kernel_log"]).open("wb") as log_file:
             setup = client.async_setup_kernel(
                 cwd=folder, env=task["variables"], stdout=log_file, stderr=log_file
@@ -244,7 +244,7 @@ class _Notebook:
             self._pid = int(getattr(manager.provisioner, "pid", 0))
             # The parent kills this group if this process cannot.
             Path(self._task["group_file"]).write_text(str(self._pid), encoding="ascii")
-            for index, cell in self._cells:
+            for index, cell in enumerate(self._cells):
                 await client.async_execute_cell(cell, index)
 
     def _on_cell_started(self, cell: object, cell_index: int) -> None:
@@ -256,8 +256,8 @@ class _Notebook:
 
     def _cell_results(self, ended: str) -> list[dict[str, Any]]:
         results = []
-        for index, cell in self._cells:
-            skipped = _SKIP in cell.metadata.get("tags", [])
+        for index, cell in enumerate(self._cells):
+            skipped = self._notebook_task["skipped"][index]
             reason = ""
             if index not in self._cell_seconds and not skipped:
                 reason = (ended or _NOT_REACHED) if index in self._started_at else _NOT_REACHED
