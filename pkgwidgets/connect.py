@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +19,12 @@ from pkgwidgets.backends.environment import launch_command
 from pkgwidgets.backends.environment.bystanders import RecordAffectedDistributions
 from pkgwidgets.backends.environment.file_owners import RecordFileOwners
 from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER, InstalledEnvironment
+from pkgwidgets.backends.environment.kernel_specs import find_writable_kernel
 from pkgwidgets.backends.environment.record_files import RecordFiles
 from pkgwidgets.backends.history.journal import FolderJournal
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.installer import uv
+from pkgwidgets.backends.installer.uv_lock import hold_uv_lock
 from pkgwidgets.backends.processes import kernel_processes, process, process_info
 from pkgwidgets.backends.processes.kernel_processes import StartedNotebook
 from pkgwidgets.backends.processes.running_kernels import RunningKernels
@@ -200,7 +203,7 @@ def connect_for_request(request: ApplyRequest) -> Backend:
     given_sources = request.sources
     configured = index_selection.configured_indexes(uv.find_uv, request.interpreter.prefix)
     sources = configured if given_sources is None else lambda: given_sources
-    backend = _backend(request.interpreter, sources, lambda: request.limits, request.asked_by)
+    backend = _backend(request.interpreter, sources, lambda: request.limits, request)
     return replace(
         backend,
         import_checker=SubprocessImportChecker(request.interpreter, variables=request.variables),
@@ -212,10 +215,11 @@ def _backend(
     target: Interpreter,
     sources: index_selection.SourceFactory,
     limits: Callable[[], Limits],
-    asked_by: str | None = None,
+    request: ApplyRequest | None = None,
 ) -> Backend:
     environment = InstalledEnvironment(target)
-    journal = FolderJournal(environment.place, recovery_archive, asked_by)
+    initiator = (None, None) if request is None else (request.asked_by, request.requested_by)
+    journal = FolderJournal(environment.place, recovery_archive, *initiator)
     return Backend(
         environment=environment,
         records=RecordFiles(environment),
@@ -230,6 +234,8 @@ def _backend(
         preparations=_preparations(target),
         undo_modules=_UNDO_MODULES,
         limits=limits,
+        without_installers=partial(hold_uv_lock, target.prefix),
+        writable_kernel=partial(find_writable_kernel, target),
     )
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pkgwidgets.backends.store.journal_file import JournalFiles
 from pkgwidgets.backends.store.lock import hold_lock
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
-from pkgwidgets.core.errors import PkgwidgetsError, RollbackFailed
+from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.operations import recovery
 
 if TYPE_CHECKING:
@@ -39,12 +39,10 @@ class StandaloneJournal(JournalFiles):
     """The journals, in the format of this copy only."""
 
     def delegated(self, transaction: str) -> bool:
-        """Raise `RollbackFailed` if another version wrote it; that version left its own copy."""
-        if not self.is_other_format(transaction):
-            return False
-        folder = self.folder(transaction)
-        reason = f"another version of pkgwidgets wrote {folder / 'journal'}"
-        raise RollbackFailed(transaction, (reason,), str(folder))
+        """Raise `OtherVersion` if another version wrote it; that version left its own copy."""
+        if self.is_other_format(transaction):
+            raise self.other_version(transaction)
+        return False
 
 
 @dataclass(frozen=True, slots=True)

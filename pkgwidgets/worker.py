@@ -69,9 +69,10 @@ def main() -> None:
     backend = connect_for_request(request)
     report = EventReporter(backend.journal.folder)
     signal.signal(signal.SIGTERM, lambda *_: report.stop())
+    requested_by = request.requested_by or initiator.requester()
     try:
         apply.apply_plan(
-            backend, request.plan, report, by=requester_text(initiator.user(), request.asked_by)
+            backend, request.plan, report, by=requester_text(requested_by, request.asked_by)
         )
     except BaseException as error:
         # Once the transaction has begun, the journal records the error.

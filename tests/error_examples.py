@@ -19,6 +19,7 @@ from pkgwidgets.core.errors import (
     InstallFailed,
     InvalidRequest,
     NotebookUntried,
+    OtherVersion,
     PackageNotFound,
     PkgwidgetsError,
     PlanImpossible,
@@ -110,6 +111,29 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         EnvironmentRefused(Path("/usr/bin/python"), "/usr is read-only", is_whole=True),
         "/usr is read-only.",
         Hint.OWN_ENVIRONMENT,
+    ),
+    (
+        EnvironmentRefused(
+            Path("/usr/bin/python"),
+            "/usr cannot be written to",
+            is_whole=True,
+            kernel="own",
+            kernel_python="/home/a/own/bin/python",
+        ),
+        "/usr cannot be written to.",
+        Hint.OTHER_KERNEL,
+    ),
+    (
+        OtherVersion("20260101T000000000000-abcdef", "/e/.pkgwidgets/txn/1", True),
+        "Another version of pkgwidgets began the change 20260101T000000000000-abcdef and did not "
+        "finish it. This version leaves it alone, and changes nothing before it is finished.",
+        Hint.RUN_RECOVERY,
+    ),
+    (
+        OtherVersion("20260101T000000000000-abcdef", "/e/.pkgwidgets/txn/1"),
+        "Another version of pkgwidgets began the change 20260101T000000000000-abcdef and did not "
+        "finish it. This version leaves it alone, and changes nothing before it is finished.",
+        Hint.INSTALL_OTHER_VERSION,
     ),
     (
         EnvironmentRefused(Path("/x/python"), "pea cannot be changed: it is editable"),

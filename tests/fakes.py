@@ -103,6 +103,7 @@ class FakeEnvironment:
     def __init__(self, disk: Disk, prefix: Path = Path("/fake")) -> None:
         self.disk = disk
         self.refused: str | None = None
+        self.is_only_read = False
         self.site = prefix / "lib"
         self._holder: str | None = None
         self.interpreter = Interpreter(
@@ -125,6 +126,12 @@ class FakeEnvironment:
 
     def read_only_reason(self) -> str | None:
         return self.refused
+
+    def protected_reason(self) -> str | None:
+        return None if self.is_only_read else self.refused
+
+    def hidden_reason(self) -> str | None:
+        return None
 
     def fingerprints(self) -> Mapping[str, str]:
         return {"its interpreter": self.interpreter.version}
@@ -544,6 +551,9 @@ class FakeJournal:
     def has_records(self, transaction: str) -> bool:
         return transaction in self._lines
 
+    def unfinished_elsewhere(self) -> PkgwidgetsError | None:
+        return None
+
     def delegated(self, transaction: str) -> bool:
         return False
 
@@ -576,7 +586,7 @@ class FakeWorker:
         self._cancelled: set[str] = set()
         self.threads: list[Thread] = []
 
-    def start(self, plan: Plan) -> str:
+    def start(self, plan: Plan, requested_by: str = "") -> str:
         first_event: Queue[str | BaseException] = Queue()
 
         def report(event: Event) -> None:

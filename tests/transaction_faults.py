@@ -83,6 +83,8 @@ def wrapped(backend: Backend, faults: Faults) -> Backend:
     inner = {f.name: Wrapped(getattr(backend, f.name), faults) for f in fields(backend)}
     inner["worker"] = None  # type: ignore[assignment]
     inner["limits"] = lambda: faults.call("limits", backend.limits, (), {})  # type: ignore[assignment]
+    inner["without_installers"] = backend.without_installers  # type: ignore[assignment]
+    inner["writable_kernel"] = backend.writable_kernel  # type: ignore[assignment]
     inner["undo_modules"] = backend.undo_modules  # type: ignore[assignment]
     inner["save_point"] = lambda transaction_id: Wrapped(backend.save_point(transaction_id), faults)  # type: ignore[assignment]
     return Backend(**inner)  # type: ignore[arg-type]

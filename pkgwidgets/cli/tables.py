@@ -70,7 +70,7 @@ def history(transactions: Sequence[Transaction]) -> TextTable:
                 format_time(transaction.started),
                 outcome_word(transaction),
                 ", ".join(map(str, transaction.changes)),
-                requester_text(transaction.user, transaction.process),
+                requester_text(transaction.requester, transaction.process),
                 transaction.error or "",
             )
             for transaction in reversed(transactions)

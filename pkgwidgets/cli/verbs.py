@@ -20,7 +20,7 @@ from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.text import count_noun
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import inventory, recovery, undo
+from pkgwidgets.operations import access, inventory, recovery, undo
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.presentation import payloads
 
@@ -121,6 +121,7 @@ def change(request: Request, console: Console) -> int:
 def history(request: Request, console: Console) -> int:
     """List the transactions, newest first."""
     backend = _connect_and_recover(request, console)
+    access.check_history(backend)
     transactions = backend.journal.transactions()
     console.write_json(
         lambda: {"transactions": [payloads.transaction(entry) for entry in reversed(transactions)]}

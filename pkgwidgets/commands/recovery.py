@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from pkgwidgets.connect import connect, data_folder
-from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.core.errors import DiskFailed, EnvironmentBusy, EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend, Recoverable
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome
@@ -51,11 +52,19 @@ def recovery_message(backend: Backend, transaction_id: str) -> str:
     return outcome_text(backend.journal, transaction_id, shorten_names(changes))
 
 
+def _open_data_folder(environment: Recoverable) -> None:
+    """Give the data folder the owner and mode of the environment: the lock does that."""
+    if environment.journal.folder("-").parent.parent.is_dir():
+        with suppress(EnvironmentBusy, DiskFailed), environment.environment.locked("recovery"):
+            pass
+
+
 def _recover(
     environment: Recoverable, describe: Callable[[str], str]
 ) -> RecoveredTransaction | None:
     recovered = recovery.recover_if_needed(environment)
     if not recovered:
+        _open_data_folder(environment)
         return None
     transaction_id = recovered[0]
     return RecoveredTransaction(

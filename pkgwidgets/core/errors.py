@@ -14,6 +14,7 @@ PkgwidgetsError
    ├─ StalePlan          ├─ StageFailed           ├─ InstallFailed
    ├─ VerificationFailed ├─ Cancelled             ├─ RollbackFailed
    ├─ DiskFailed         ├─ SavedFilesLost        ├─ TooLate
+   ├─ OtherVersion
    └─ WorkerFailed
 
 Standard library only: recovery runs on it when nothing else does.
@@ -303,6 +304,10 @@ class EnvironmentRefused(PkgwidgetsError):
     """Whether the interpreter starts; if not, only another one helps."""
     is_whole: bool = _added_later(False)
     """Whether this user may change no package of the environment."""
+    kernel: str = _added_later("")
+    """A kernel whose environment this user may change; "" if none is known."""
+    kernel_python: str = _added_later("")
+    """The interpreter of that kernel."""
     code: ClassVar[str] = "environment-refused"
     http_status: ClassVar[int] = 403
     exit_code: ClassVar[int] = 2
@@ -312,7 +317,16 @@ class EnvironmentRefused(PkgwidgetsError):
         """Another interpreter helps only where this one does not start."""
         if not self.usable:
             return Hint.OTHER_INTERPRETER
-        return Hint.OWN_ENVIRONMENT if self.is_whole else Hint.UNCHANGED
+        if not self.is_whole:
+            return Hint.UNCHANGED
+        return Hint.OTHER_KERNEL if self.kernel else Hint.OWN_ENVIRONMENT
+
+    @property
+    def way_on_text(self) -> str:
+        """The kernel that this user may change, as a sentence without its end; "" without one."""
+        if not self.kernel:
+            return ""
+        return f"The kernel {self.kernel} has an environment that you may change"
 
     def sentence(self) -> str:
         """Return the reason, which names what is refused."""
@@ -579,6 +593,34 @@ class RollbackFailed(TransactionError):
             "The rollback is incomplete, and the environment has old and new files: "
             f"{'; '.join(self.differences)}. "
             f"Do not use the environment before the rollback is complete.{kept}"
+        )
+
+
+@dataclass(eq=False)
+class OtherVersion(TransactionError):
+    """Another version of pkgwidgets began a change, and only that version can finish it."""
+
+    kept: str = ""
+    can_finish: bool = False
+    """Whether that version left a program that finishes it."""
+    code: ClassVar[str] = "other-version"
+    http_status: ClassVar[int] = 409
+
+    @property
+    def advice(self) -> Hint | None:
+        """The program that the version left needs no pkgwidgets."""
+        return Hint.RUN_RECOVERY if self.can_finish else Hint.INSTALL_OTHER_VERSION
+
+    @property
+    def command(self) -> str:
+        """The terminal command that finishes it, without pkgwidgets."""
+        return f"python -I -S {shlex.quote(f'{self.kept}/recover.pyz')}"
+
+    def sentence(self) -> str:
+        """Name the transaction."""
+        return (
+            f"Another version of pkgwidgets began the change {self.transaction} and did not "
+            "finish it. This version leaves it alone, and changes nothing before it is finished."
         )
 
 

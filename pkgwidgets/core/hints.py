@@ -70,6 +70,11 @@ class Hint(StrEnum):
         "Nothing was changed. Use an environment of your own: `python -m venv FOLDER` makes one."
     )
 
+    OTHER_KERNEL = (
+        "Nothing was changed. You may change the environment of the kernel {kernel}: "
+        '`PackageService("{kernel_python}")`.'
+    )
+
     RETRY_LATER = (
         "Nothing was changed. Try again later, or check the network and the address of the index."
     )
@@ -102,6 +107,8 @@ class Hint(StrEnum):
         "Fix this problem. Then complete the rollback: "
         "run `{command}` in a terminal, with any Python, or restart the kernel."
     )
+    RUN_RECOVERY = "That version finishes it: run `{command}` in a terminal, with any Python."
+    INSTALL_OTHER_VERSION = "Install the version that began it: that one finishes it at its start."
     NEW_SESSION = "Fix this problem, then restart the kernel to complete the rollback."
 
     LIST_KERNELS = "Check the name of the kernel."
@@ -112,4 +119,7 @@ class Hint(StrEnum):
         "Plan again. A plan can be applied once, by the user and in the environment of its request."
     )
     CHECK_REQUEST = "Nothing was changed. Check the request."
+    GET_SCOPE = (
+        "Use a token that has this scope: its owner or an administrator of the hub can make one."
+    )
     AUTHENTICATE = "Log in, or ask an administrator for permission to change packages."

@@ -90,12 +90,11 @@ def committed(history: Iterable[Transaction]) -> list[Transaction]:
 def changed_since(transaction: Transaction, history: Iterable[Transaction]) -> bool:
     """Tell whether later transactions may have changed the same packages; undone ones have not.
 
-    A committed transaction without changes has an unreadable plan: it may have changed anything.
+    A committed transaction without changes has an unreadable plan, and one of another version of
+    pkgwidgets an unreadable journal: these may have changed anything.
     """
     history = list(history)
-    if any(
-        o.id > transaction.id and o.outcome is Outcome.COMMITTED and not o.changes for o in history
-    ):
+    if any(other.id > transaction.id and _may_have_changed_anything(other) for other in history):
         return True
     later = [
         later_transaction
@@ -109,6 +108,12 @@ def changed_since(transaction: Transaction, history: Iterable[Transaction]) -> b
         for later_transaction in in_force(later)
         if later_transaction.plan.undoes not in later_ids
     )
+
+
+def _may_have_changed_anything(transaction: Transaction) -> bool:
+    if transaction.outcome is Outcome.OTHER_VERSION:
+        return True
+    return transaction.outcome is Outcome.COMMITTED and not transaction.changes
 
 
 def was_cancelled(transaction: Transaction) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -15,10 +15,10 @@ from packaging.version import Version
 from .differences import Difference
 from .environment import Distribution, Interpreter, Unreadable
 from .errors import PkgwidgetsError
-from .events import Event
+from .events import Event, Stage
 from .index_query import IndexQuery
 from .installed_metadata import InstalledMetadata
-from .kernels import Kernel
+from .kernels import Kernel, WritableKernel
 from .limits import NO_LIMITS, Limits, no_limits
 from .plans import Plan
 from .preparations import Preparations
@@ -61,7 +61,13 @@ class Environment(Lockable, Protocol):
         """Read everything installed; one entry per name, sorted by name."""
 
     def read_only_reason(self) -> str | None:
-        """Return why nothing may be changed, as one sentence; None if it may."""
+        """Return why this user may change nothing, as sentences; None if this user may."""
+
+    def protected_reason(self) -> str | None:
+        """Return why no user may change anything, so that no plan is of use; None without one."""
+
+    def hidden_reason(self) -> str | None:
+        """Return that this user may not read what was done here; None if it can be read."""
 
     def fingerprints(self) -> Mapping[str, str]:
         """Return fingerprints of files that belong to no distribution, by a label for each."""
@@ -452,6 +458,9 @@ class Journal(UnfinishedTransactions, Protocol):
     def newest_id(self) -> str:
         """Return the id of the transaction that was started last; "" if there is none."""
 
+    def unfinished_elsewhere(self) -> PkgwidgetsError | None:
+        """Return the error if only another version can finish the open transaction; else None."""
+
 
 class Recoverable(Protocol):
     """What recovery needs of an environment: a `Backend`, or less."""
@@ -472,14 +481,27 @@ class Recoverable(Protocol):
 class Worker(Protocol):
     """Applies plans in a process that goes on when its starter ends."""
 
-    def start(self, plan: Plan) -> str:
-        """Start a transaction and return its id; raise the error that prevented it."""
+    def start(self, plan: Plan, requested_by: str = "") -> str:
+        """Start a transaction and return its id; raise the error that prevented it.
+
+        `requested_by` is the user who requests it, by default that of this process.
+        """
 
     def events(self, transaction: str, seen: int = 0) -> tuple[Sequence[Event], int]:
         """Return the events after `seen`, and the value to pass as `seen` next time."""
 
     def cancel(self, transaction: str) -> None:
         """Ask a transaction to roll back; it notices at its next event."""
+
+
+def no_writable_kernel() -> WritableKernel | None:
+    """Return None: no other kernel is known."""
+    return None
+
+
+def no_other_installers(stage: Stage, report: Report) -> AbstractContextManager[None]:
+    """Wait for nothing: no other installer locks the environment."""
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -502,3 +524,9 @@ class Backend:
     """Reads the limits that the configuration sets now."""
     project: Callable[[], OwningProject | None] = no_project
     """Finds the project that the environment belongs to."""
+    without_installers: Callable[[Stage, Report], AbstractContextManager[None]] = (
+        no_other_installers
+    )
+    """Keeps other installers from changing the environment in a block; reports while it waits."""
+    writable_kernel: Callable[[], WritableKernel | None] = no_writable_kernel
+    """Finds a kernel of another environment, which this user may change."""

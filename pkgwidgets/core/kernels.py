@@ -66,6 +66,14 @@ class Kernel:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class WritableKernel:
+    """A kernel that Jupyter offers, whose environment this user may change."""
+
+    name: str
+    python: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Variable:
     """A variable of the user; `size` is in bytes, estimated, and None if costly to determine.
 

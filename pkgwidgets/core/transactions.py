@@ -29,7 +29,8 @@ class Outcome(StrEnum):
 
     ABORTED ended before anything was changed, ROLLED_BACK after; in both the environment is
     unchanged. After INCOMPLETE it is neither old nor new: the error names the paths, and changes
-    that touch them are blocked.
+    that touch them are blocked. How an OTHER_VERSION of pkgwidgets ended a transaction cannot be
+    read here.
 
     >>> service.upgrade_package("seedshelf").outcome.value
     'committed'
@@ -40,6 +41,7 @@ class Outcome(StrEnum):
     ABORTED = "aborted"
     ROLLED_BACK = "rolled back"
     INCOMPLETE = "incomplete"
+    OTHER_VERSION = "other version"
 
 
 UNCHANGED_OUTCOMES = frozenset({Outcome.ABORTED, Outcome.ROLLED_BACK})
@@ -64,6 +66,9 @@ class Transaction(HtmlRepr):
     failure: str | None = None
     """The error that was raised, as JSON: its code and facts."""
     user: str | None = None
+    """The Unix user whose process applied it."""
+    requested_by: str | None = None
+    """The user who requested it, by the name in Jupyter if there is one, else the Unix user."""
     process: str | None = None
     """The kind of process that requested it: kernel, server, terminal or script."""
     saved_bytes: int | None = None
@@ -75,6 +80,11 @@ class Transaction(HtmlRepr):
     def changes(self) -> tuple[Change, ...]:
         """The changes of the plan."""
         return self.plan.changes
+
+    @property
+    def requester(self) -> str | None:
+        """The user who requested it; None if that is unknown."""
+        return self.requested_by or self.user
 
     @property
     def held_back(self) -> tuple[HeldBack, ...]:
@@ -94,6 +104,7 @@ class Transaction(HtmlRepr):
             Outcome.ABORTED: "not applied, nothing was changed",
             Outcome.ROLLED_BACK: "rolled back, the environment is unchanged",
             Outcome.INCOMPLETE: "the rollback is incomplete",
+            Outcome.OTHER_VERSION: "made by another version of pkgwidgets",
         }[self.outcome]
         why = f" ({self.error})" if self.error else ""
         return f"{', '.join(map(str, self.changes))}: {ending}{why}"

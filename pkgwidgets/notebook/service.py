@@ -26,7 +26,7 @@ from pkgwidgets.core.packages import PackageDependencies, PackageInfo
 from pkgwidgets.core.plans import AllowPolicy, Plan
 from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import inventory, planning, preparation, recovery
+from pkgwidgets.operations import access, inventory, planning, preparation, recovery
 from pkgwidgets.operations import transactions as operations
 from pkgwidgets.presentation.value_html import register_renderers
 
@@ -129,14 +129,16 @@ class PackageService:
         return self._backend.index.url
 
     def read_only_reason(self) -> str | None:
-        """Return in one sentence why the environment is read-only; None if it is not.
+        """Return why you may not change the environment, and who may; None if you may.
 
-        For example, the operating system manages it (PEP 668), or its folder is not writable.
+        For example, the operating system manages it (PEP 668), or its folder is not writable. You
+        can still plan where only your permission is missing. It also names a change that is
+        unfinished, and that you cannot finish.
 
         >>> service.read_only_reason() is None
         True
         """
-        return self._backend.environment.read_only_reason()
+        return access.read_only_reason(self._backend)
 
     def get_packages(
         self, check_updates: bool = False, *, report: Report | None = None
@@ -610,13 +612,16 @@ class PackageService:
     def history(self) -> pd.DataFrame:
         """Return the transactions, newest first, indexed by their id in `transaction` (object).
 
-        Unknown values are NA. The columns, in order:
+        Unknown values are NA. Raises `EnvironmentRefused` if you may not read it. The columns, in
+        order:
 
         - `started`, `finished` (datetime64[ns, UTC]): when the transaction began and ended
         - `seconds` (Float64): the time between them
         - `outcome` (category): one of `Outcome`
         - `changes` (string): the packages with their versions
-        - `user`, `process` (string): the requester; a process is kernel, server, terminal or script
+        - `user` (string): the Unix user whose process applied it
+        - `requested_by` (string): the user's name in Jupyter if there is one, else the Unix user
+        - `process` (string): the requester's process: kernel, server, terminal or script
         - `saved_bytes` (Int64): the size of the save point, the copy of the old files
         - `downloaded_bytes` (Int64): an upper bound, as a cache may have had some
         - `undoes`, `undone_by` (string): the id of the transaction that it undoes, or that undid it
@@ -626,6 +631,7 @@ class PackageService:
         >>> service.history().loc[done.id, ["outcome", "changes"]].to_list()
         ['committed', 'seedshelf 1.4.1 → 1.4.2']
         """
+        access.check_history(self._backend)
         return frames.history(self.values.history())
 
     def list_events(self, transaction: str | Transaction) -> tuple[Event, ...]:

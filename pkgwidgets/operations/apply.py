@@ -33,7 +33,7 @@ from pkgwidgets.core.redaction import redact
 from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-from . import lost_files, recovery, undo, verification
+from . import access, lost_files, recovery, undo, verification
 from .incomplete import blocked_packages, raise_if_touched
 from .signals import defer_interrupts
 from .snapshot import changes_since_plan, check_unchanged
@@ -142,16 +142,18 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
     unverified = verification.unverified(backend, plan, stage)
     facts = {"unverified": unverified, "untried": baseline.needs_text()}
     record("STAGED", **{name: text for name, text in facts.items() if text})
-    before = backend.environment.distributions()
-    check_unchanged(backend, plan)
-    record("LOCKED")
-    report(Event(stage=Stage.SAVING))
-    paths = _paths_to_save(backend, plan, stage)
-    raise_if_touched(paths.saved, progress.incomplete)
-    size = save_point.save(paths.saved, lambda: report(Event(stage=Stage.SAVING)))
-    report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
-    record("SAVED", paths=len(paths.saved), bytes=size)
-    record("INTENT")
+    # Another installer has ended before anything is saved, and none starts until all is saved.
+    with backend.without_installers(Stage.SAVING, report):
+        before = backend.environment.distributions()
+        check_unchanged(backend, plan)
+        record("LOCKED")
+        report(Event(stage=Stage.SAVING))
+        paths = _paths_to_save(backend, plan, stage)
+        raise_if_touched(paths.saved, progress.incomplete)
+        size = save_point.save(paths.saved, lambda: report(Event(stage=Stage.SAVING)))
+        report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
+        record("SAVED", paths=len(paths.saved), bytes=size)
+        record("INTENT")
     report(Event(stage=Stage.INSTALLING))
     _install(backend, plan, report)
     # The installer removed files that another distribution owns, too, and edited ones.
@@ -294,12 +296,12 @@ def _as_pkgwidgets_error(error: BaseException, transaction_id: str) -> Pkgwidget
 
 def check_changeable(backend: Backend, plan: Plan) -> None:
     """Raise `EnvironmentRefused` if the environment is read-only, `StalePlan` if it became so."""
-    reason = backend.environment.read_only_reason()
-    if reason is None:
-        return
-    if changes_since_plan(backend, plan):
-        raise StalePlan("", (reason,))
-    raise EnvironmentRefused(backend.environment.interpreter.python, reason, is_whole=True)
+    try:
+        access.check_changeable(backend)
+    except EnvironmentRefused as refused:
+        if changes_since_plan(backend, plan):
+            raise StalePlan("", (refused.reason,)) from None
+        raise
 
 
 def _tag_events(report: Report, transaction: str) -> Report:

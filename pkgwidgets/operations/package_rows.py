@@ -241,7 +241,8 @@ class PackageRowBuilder:
     def _status(self, name: NormalizedName) -> tuple[PackageStatus, str | None]:
         """Compute the status from the newest transaction that touches the package."""
         last = self.last_transactions.get(name)
-        if last is None or last.outcome is Outcome.COMMITTED or was_cancelled(last):
+        fine = (Outcome.COMMITTED, Outcome.OTHER_VERSION)
+        if last is None or last.outcome in fine or was_cancelled(last):
             return PackageStatus.INSTALLED, None
         if last.outcome is Outcome.STARTED:
             kinds = [change.kind for change in last.changes if change.id == name]

@@ -147,6 +147,7 @@ def build_plan(
         undoes=undoes,
         from_save_point=from_save_point,
         notes=(
+            *(snapshot.access_notes if changes else ()),
             *notes,
             *(() if from_save_point else _notes(snapshot, changes)),
             *(() if project is None else (project.warning,)),

@@ -25,7 +25,7 @@ from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
 from pkgwidgets.core.plan_arguments import checked_allow, checked_target
 from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
-from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.core.transactions import Outcome, Transaction
 
 from . import undo
 from .blocked_version import explain_blocked_version
@@ -73,7 +73,7 @@ def plan_upgrade(
     raise_if_all_failed(answers, PkgwidgetsError if project_names is not None else IndexUnavailable)
     if target_version is not None:
         check_requested(snapshot, [Requirement(f"{targets[0]}=={target_version}")], answers)
-    report(Event(stage=Stage.RESOLVING))
+    _report_resolving(backend, report)
     effective_allow: AllowPolicy = "all" if project_names is None else allow
     # What was requested by name is worth a pre-release that no setting allows.
     resolutions = Resolutions(backend, avoids_prereleases=project_names is None)
@@ -106,6 +106,12 @@ def plan_upgrade(
         held_back=(*proposal.held_back, *unmanaged, *left_out),
         allow=effective_allow,
     )
+
+
+def _report_resolving(backend: Backend, report: Report) -> None:
+    """Report that the installer resolves, after another one has ended: it would wait silently."""
+    with backend.without_installers(Stage.RESOLVING, report):
+        report(Event(stage=Stage.RESOLVING))
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,7 @@ def plan_install(
     answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
     raise_first_error(answers)
     check_requested(snapshot, parsed.values(), answers)
-    report(Event(stage=Stage.RESOLVING))
+    _report_resolving(backend, report)
     movable = frozenset(names)
     resolutions = Resolutions(backend, movable)
     if allow != "self":
@@ -314,4 +320,10 @@ def _get_undoable(history: Sequence[Transaction], transaction_id: str | None) ->
     transaction = find_transaction(committed(history), transaction_id)
     if transaction is not None:
         return transaction
+    other = find_transaction(history, transaction_id)
+    if other is not None and other.outcome is Outcome.OTHER_VERSION:
+        reason = "another version of pkgwidgets made it, so only that version can undo it"
+        raise InvalidRequest("transaction", transaction_id, reason)
+    if other is not None and other.outcome is Outcome.COMMITTED and other.error:
+        raise InvalidRequest("transaction", transaction_id, other.error)
     raise InvalidRequest("transaction", transaction_id, "no committed transaction has this id")

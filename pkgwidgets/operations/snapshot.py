@@ -24,7 +24,7 @@ from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.releases import Release
 
-from . import recovery
+from . import access
 from .incomplete import BLOCKED, blocked_packages
 
 ProjectResults = Mapping[NormalizedName, Sequence[Release] | PkgwidgetsError]
@@ -46,20 +46,19 @@ class EnvironmentSnapshot:
     limits: Limits
     blocked: Mapping[NormalizedName, RollbackFailed]
     """The packages with an incomplete rollback, each with its error."""
+    access_notes: tuple[str, ...] = ()
+    """What a plan says to a user who may not apply it."""
 
     @classmethod
     def of(cls, backend: Backend) -> EnvironmentSnapshot:
         """Read the environment; recover an interrupted change first.
 
-        Raises `EnvironmentRefused` if nothing may be changed, `EnvironmentBusy`, and
+        Raises `EnvironmentRefused` if no user may change anything, `EnvironmentBusy`, and
         `RollbackFailed` if an incomplete rollback blocks all packages. An unreadable
         direct_url.json refuses every plan, because the installer reads them all and fails.
         """
-        reason = backend.environment.read_only_reason()
-        if reason is not None:
-            python = backend.environment.interpreter.python
-            raise EnvironmentRefused(python, reason, is_whole=True)
-        blocked = blocked_packages(backend, recovery.recover_possible_if_needed(backend)[1])
+        access_notes, incomplete = access.recover_for_plan(backend)
+        blocked = blocked_packages(backend, incomplete)
         installed = backend.environment.distributions()
         limits = backend.limits()
         requirements = dependency_graph.active_requirements(
@@ -86,6 +85,7 @@ class EnvironmentSnapshot:
             pinned,
             limits,
             blocked,
+            access_notes,
         )
 
     def kept_limits(self, requested: Collection[NormalizedName] = ()) -> Limits:

@@ -69,8 +69,10 @@ def apply_and_follow(backend: Backend, plan: Plan, report: Report = no_report) -
     return replace(done, plan=plan)
 
 
-def start(backend: Backend, plan: Plan) -> str:
+def start(backend: Backend, plan: Plan, *, requested_by: str = "") -> str:
     """Start to apply a plan in a worker and return the id of the transaction.
+
+    `requested_by` is the user who requests it, by default that of this process.
 
     The worker goes on if this process ends. Raises `EnvironmentBusy` at once if another
     transaction is running, `EnvironmentRefused`, `StalePlan`, and `InvalidRequest` for a plan
@@ -81,7 +83,8 @@ def start(backend: Backend, plan: Plan) -> str:
     holder = backend.environment.holder()
     if holder is not None:
         raise EnvironmentBusy(holder)
-    return get_worker(backend).start(plan)
+    apply.check_changeable(backend, plan)  # what the worker would find, with the way on
+    return get_worker(backend).start(plan, requested_by)
 
 
 def _start_or_none(backend: Backend, plan: Plan, interrupts: Sequence[int]) -> str:

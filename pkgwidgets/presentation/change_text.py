@@ -12,6 +12,7 @@ _OUTCOME_WORDS = {
     Outcome.ABORTED: "not applied",
     Outcome.ROLLED_BACK: "rolled back",
     Outcome.INCOMPLETE: "rollback incomplete",
+    Outcome.OTHER_VERSION: "other version",
 }
 
 
@@ -41,5 +42,7 @@ def outcome_text(transaction: Transaction) -> str:
             return "The rollback is incomplete."
         case Outcome.ABORTED if not was_cancelled(transaction):
             return "Not applied. Nothing was changed."
+        case Outcome.OTHER_VERSION:
+            return "Another version of pkgwidgets made this change."
     ending = "Cancelled" if was_cancelled(transaction) else "Rolled back"
     return f"{ending}. The environment is unchanged."

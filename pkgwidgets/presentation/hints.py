@@ -22,6 +22,8 @@ class Face(StrEnum):
 
 _OTHER_INTERPRETER = "Nothing was changed. Choose an interpreter that starts: `--python PATH`."
 
+_OTHER_KERNEL = "Nothing was changed. You may change the environment of the kernel {kernel}:"
+
 _ALLOW_ALL = (
     "Nothing was changed. "
     "Allow changes to other packages with `--allow all`, or choose another version."
@@ -117,6 +119,14 @@ _TEXTS: Mapping[Hint, Mapping[Face, str]] = {
         Face.REST: (
             "Nothing was changed. Name the kernel of another environment with `?kernelspec=NAME`."
         ),
+    },
+    Hint.OTHER_KERNEL: {
+        Face.PANEL: (
+            "Nothing was changed. Choose the kernel {kernel}: you may change its environment."
+        ),
+        Face.CLI: f"{_OTHER_KERNEL} `--python {{kernel_python}}`.",
+        Face.MAGIC: f"{_OTHER_KERNEL} choose this kernel.",
+        Face.REST: f"{_OTHER_KERNEL} `?kernelspec={{kernel}}`.",
     },
     Hint.READ_LOG: {
         Face.PANEL: _READ_LOG,

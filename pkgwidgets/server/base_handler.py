@@ -17,7 +17,7 @@ from tornado.iostream import StreamClosedError
 from pkgwidgets.core.errors import InvalidRequest, PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
 
-from . import payloads, request_body
+from . import hub_access, payloads, request_body
 from .coalesce import Coalescer
 from .environments import Environments, KernelSelector
 from .errors import RequestRefused
@@ -200,6 +200,10 @@ class BaseHandler(APIHandler):
             allowed = ", ".join(self._allowed_methods())
             self.set_header("Allow", allowed)
             reason = f"This method is not allowed here; use {allowed}"
+        lacking = hub_access.missing_scope(self) if status_code == 403 else None
+        if lacking is not None:
+            self.finish(payloads.to_json_text(payloads.error_payload(lacking)))
+            return
         if status_code == 403 and isinstance(error, web.HTTPError) and error.log_message:
             reason = error.log_message % error.args if error.args else error.log_message
         elif reason is None:

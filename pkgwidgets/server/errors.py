@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from pkgwidgets.core.errors import PkgwidgetsError, shown
@@ -72,6 +72,8 @@ class RequestRefused(PkgwidgetsError):
 
     status: int
     reason: str
+    scopes: tuple[str, ...] = field(default=(), metadata={"added": True})
+    """The scopes of JupyterHub of which the user's token needs one; () outside of a hub."""
     code: ClassVar[str] = "request-refused"
 
     @property
@@ -79,6 +81,8 @@ class RequestRefused(PkgwidgetsError):
         """The hint; None for a failure of the server, which no other request would avoid."""
         if self.status >= 500:
             return None
+        if self.scopes:
+            return Hint.GET_SCOPE
         return Hint.AUTHENTICATE if self.status == 403 else Hint.CHECK_REQUEST
 
     def sentence(self) -> str:

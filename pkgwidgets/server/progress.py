@@ -40,7 +40,9 @@ def cancel(backend: Backend, transaction_id: str) -> None:
     operations.cancel(backend, transaction_id)
 
 
-async def apply_and_wait(backend: Backend, plan: Plan, *, wait: bool) -> Transaction:
+async def apply_and_wait(
+    backend: Backend, plan: Plan, *, wait: bool, requested_by: str = ""
+) -> Transaction:
     """Apply a plan and return its transaction: after its end, or at once.
 
     The transaction goes on even if the client disconnects. Raises what prevents its start, and
@@ -48,7 +50,9 @@ async def apply_and_wait(backend: Backend, plan: Plan, *, wait: bool) -> Transac
     """
     if not plan:
         return operations.apply_and_follow(backend, plan)
-    transaction_id = await run_in_thread(lambda: operations.start(backend, plan))
+    transaction_id = await run_in_thread(
+        lambda: operations.start(backend, plan, requested_by=requested_by)
+    )
     if wait:
         error = await run_in_thread(partial(_wait_for_error, backend, transaction_id))
         if error is not None:

@@ -78,7 +78,7 @@ def _entry(transaction: Transaction) -> dict[str, Any]:
         "seconds": None if finished is None else (finished - started).total_seconds(),
         "outcome": outcome_word(transaction),
         "changes": [str(change) for change in transaction.changes],
-        "who": " · ".join(filter(None, [transaction.user, transaction.process])),
+        "who": " · ".join(filter(None, [transaction.requester, transaction.process])),
         "error": "" if was_cancelled(transaction) else transaction.error or "",
     }
 

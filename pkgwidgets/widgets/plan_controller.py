@@ -206,4 +206,5 @@ class PlanController:
 
 
 def _begun_by(running: Transaction) -> str:
-    return f", started by {requester_text(running.user, running.process) or 'another session'}"
+    requester = requester_text(running.requester, running.process)
+    return f", started by {requester or 'another session'}"

@@ -6,9 +6,9 @@ import errno
 import fcntl
 import shutil
 import signal
+import stat
 import subprocess
 import sys
-import tempfile
 import time
 import venv
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +21,7 @@ from fakes import Kit
 from pkgwidgets.backends.environment import interpreter
 from pkgwidgets.backends.environment.installed_environment import InstalledEnvironment
 from pkgwidgets.backends.processes import process
+from pkgwidgets.backends.store import filesystem
 from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import EnvironmentBusy, EnvironmentRefused
 from pkgwidgets.core.interfaces import Backend
@@ -494,10 +495,14 @@ def test_refused_second_lock_leaves_the_first_one_intact(
         assert environment.lock_descriptor == descriptor
 
 
-def test_state_folder_is_accessible_to_its_owner_only(environment: InstalledEnvironment) -> None:
+@pytest.mark.parametrize(("mode", "lock"), [(0o700, 0o600), (0o755, 0o640), (0o2775, 0o660)])
+def test_data_folder_has_the_mode_of_the_environment(
+    environment: InstalledEnvironment, mode: int, lock: int
+) -> None:
+    environment.interpreter.prefix.chmod(mode)
     with environment.locked("me"):
-        assert environment.place.stat().st_mode & 0o777 == 0o700
-        assert (environment.place / "lock").stat().st_mode & 0o777 == 0o600
+        assert stat.S_IMODE(environment.place.stat().st_mode) == mode
+        assert stat.S_IMODE((environment.place / "lock").stat().st_mode) == lock
 
 
 # --- refusals
@@ -577,14 +582,14 @@ def test_site_packages_that_is_a_file_is_refused(
 def test_read_only_site_packages_is_refused(
     environment: InstalledEnvironment, site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    temporary = tempfile.TemporaryDirectory
+    make_folder = filesystem.make_folder
 
-    def made(prefix: str, dir: Path) -> tempfile.TemporaryDirectory[str]:
-        if dir == site:
+    def make(path: Path) -> None:
+        if path.parent == site:
             raise OSError(30, "Read-only file system")
-        return temporary(prefix=prefix, dir=dir)
+        make_folder(path)
 
-    monkeypatch.setattr(tempfile, "TemporaryDirectory", made)
+    monkeypatch.setattr(filesystem, "make_folder", make)
     assert environment.read_only_reason() == f"{site} cannot be written to: read-only file system"
 
 

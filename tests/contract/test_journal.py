@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -519,3 +520,44 @@ def test_reserve_is_written_if_fallocate_is_not_supported(
     monkeypatch.setattr(os, "posix_fallocate", refuse)
     transaction_id = folder.start(PLAN).id
     assert (folder.folder(transaction_id) / "reserve").stat().st_size == journal_file.RESERVE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("variables", "requester"),
+    [
+        ({}, None),
+        ({"JUPYTERHUB_USER": "ada@hub"}, "ada@hub"),
+        ({"JUPYTERHUB_USER": "ada\n\x1b[31m" + "x" * 200}, r"ada \x1b[31m"),
+        ({"JUPYTERHUB_USER": "", "SUDO_USER": "bob"}, "bob" if os.geteuid() == 0 else None),
+    ],
+)
+def test_requester_is_the_name_in_jupyterhub_else_the_unix_user(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    requester: str | None,
+) -> None:
+    for name in ("JUPYTERHUB_USER", "SUDO_USER"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "place").mkdir()
+    journal = FolderJournal(tmp_path / "place", recovery_archive)
+    started = journal.start(PLAN)
+    (read,) = journal.transactions()
+    assert started.requested_by == read.requested_by
+    assert len(read.requested_by or "") <= 100
+    assert (read.requested_by or "").startswith(requester or initiator.user())
+    assert read.user == initiator.user()
+
+
+def test_given_requester_is_recorded_and_an_old_journal_names_the_unix_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_USER", "the-server")
+    (tmp_path / "place").mkdir()
+    journal = FolderJournal(tmp_path / "place", recovery_archive, "server", "ada")
+    transaction = journal.start(PLAN)
+    assert transaction.requested_by == "ada"
+    assert journal.transactions()[0].requester == "ada"
+    assert replace(transaction, requested_by=None).requester == initiator.user()

@@ -147,11 +147,11 @@ def test_paths_in_a_folder_without_room_are_tried_again(
     disk.path("deep").rmdir()
     make_folder, refused = filesystem.make_folder, list[Path]()
 
-    def refuse_once(path: Path, mode: int = 0o777) -> None:
+    def refuse_once(path: Path, **more: bool) -> None:
         if not refused:
             refused.append(path)
             raise OSError(errno.ENOSPC, "no space left on device", str(path))
-        make_folder(path, mode)
+        make_folder(path, **more)
 
     monkeypatch.setattr(filesystem, "make_folder", refuse_once)
     assert disk.save_point().restore() == ()

@@ -240,7 +240,7 @@ def traced(prefix: Path) -> Iterator[Trace]:
         _after(patch, "allocate", trace.allocate)
         _after(patch, "sync", lambda file: trace.sync(file.path))
         _after(patch, "sync_path", trace.sync)
-        _after(patch, "make_folder", lambda path, mode=0o755: trace.make_folder(path, mode))
+        _after(patch, "make_folder", lambda path: trace.make_folder(path, 0o755))
         _after(patch, "remove_folder", trace.remove)
         _after(patch, "remove", trace.remove)
         _after(patch, "replace", trace.rename)

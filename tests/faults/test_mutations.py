@@ -31,6 +31,62 @@ class Mutation:
 
 
 MUTATIONS = {
+    "users: root keeps what it creates": Mutation(
+        file="backends/store/ownership.py",
+        code="    user = user if os.geteuid() == 0 else status.st_uid\n",
+        instead="    user = status.st_uid\n",
+        test="faults/test_other_users.py::test_first_change_by_root_gives_the_folder_to_the_owner",
+    ),
+    "users: uv works as root": Mutation(
+        file="backends/processes/account.py",
+        code="        if owner is not None:\n",
+        instead="        if False:\n",
+        test="faults/test_other_users.py::test_owner_finishes_what_root_began[INSTALLED:before]",
+    ),
+    "users: readers may lock": Mutation(
+        file="backends/store/ownership.py",
+        code="_LOCK_BITS = 0o660\n",
+        instead="_LOCK_BITS = 0o666\n",
+        test="faults/test_other_users.py::test_reader_cannot_lock_the_environment",
+    ),
+    "users: an unfinished change is not looked for": Mutation(
+        file="operations/access.py",
+        code="    if unfinished is not None:\n        raise",
+        instead="    if False:\n        raise",
+        test="faults/test_other_users.py::test_reader_learns_of_an_unfinished_change_before_a_plan",
+    ),
+    "users: a closed folder is not named": Mutation(
+        file="backends/environment/installed_environment.py",
+        code=" or permissions.closed_reason(self.place)\n",
+        instead="\n",
+        test="faults/test_other_users.py"
+        "::test_folder_that_root_closed_is_named_before_a_plan_and_opened_by_root",
+    ),
+    "forks: the worker keeps the lock": Mutation(
+        file="backends/store/forks.py",
+        code="            os.close(descriptor)\n    _own.clear()\n",
+        instead="            pass\n    _own.clear()\n",
+        test="contract/test_lock_forks.py::test_fork_during_a_change_keeps_nothing",
+    ),
+    "forks: the installer loses the lock": Mutation(
+        file="backends/store/forks.py",
+        code="    copy = os.dup(descriptor)\n",
+        instead="    copy = os.dup(descriptor)\n    _own.add(copy)\n",
+        test="contract/test_lock_forks.py::test_installer_inherits_the_lock[with a hook]",
+    ),
+    "uv's lock: nothing waits": Mutation(
+        file="operations/apply.py",
+        code="    with backend.without_installers(Stage.SAVING, report):\n",
+        instead="    with suppress():\n",
+        test="contract/test_uv_lock.py::test_change_waits_for_uv_before_anything_is_saved",
+    ),
+    "versions: an unknown format is read": Mutation(
+        file="backends/store/journal_file.py",
+        code='        if any(line.get("v") != FORMAT for line in self.lines(transaction)):\n',
+        instead="        if False:\n",
+        test="versions/test_other_versions.py"
+        "::test_unfinished_change_of_another_version_refuses_changes[newer_journal]",
+    ),
     "a leftover is not in the save point": Mutation(
         file="backends/environment/record_files.py",
         code="                old.update(*map(leftovers.paths_in, release.leftovers))\n",

@@ -218,9 +218,9 @@ def test_archive_reports_an_unknown_journal_format(
     before = interrupted.digest()
     code, output = run(archive_path(interrupted))
     assert (code, interrupted.digest()) == (1, before)
-    assert "another version of pkgwidgets wrote " in output
+    assert "Another version of pkgwidgets began the change" in output
     with (
-        pytest.raises(RollbackFailed, match="another version"),
+        pytest.raises(RollbackFailed, match="Another version"),
         interrupted.environment.locked("x"),
     ):
         recovery.recover(interrupted.backend)

@@ -54,6 +54,7 @@ HISTORY = {
     "outcome": "category",
     "changes": "string",
     "user": "string",
+    "requested_by": "string",
     "process": "string",
     "saved_bytes": "Int64",
     "downloaded_bytes": "Int64",
@@ -181,7 +182,7 @@ def test_history_frame_has_the_documented_columns(transactions: list[Transaction
         (
             frames.history([]),
             "outcome",
-            ["started", "committed", "aborted", "rolled back", "incomplete"],
+            [outcome.value for outcome in Outcome],
         ),
     ],
 )

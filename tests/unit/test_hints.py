@@ -46,6 +46,7 @@ SERVER: list[tuple[PkgwidgetsError, Hint | None]] = [
     (PlanNotFound("p"), Hint.MAKE_PLAN),
     (TransactionNotFound("t"), Hint.LIST_TRANSACTIONS),
     (RequestRefused(403, "no"), Hint.AUTHENTICATE),
+    (RequestRefused(403, "no", ("access:servers!server=a/",)), Hint.GET_SCOPE),
     (RequestRefused(404, "There is no such route"), Hint.CHECK_REQUEST),
     (RequestRefused(413, "too large"), Hint.CHECK_REQUEST),
     (RequestRefused(500, "The server failed; its log has the details"), None),

@@ -122,6 +122,7 @@ ENDED = replace(
     outcome=Outcome.COMMITTED,
     failure='{"code": "cancelled"}',
     user="ada",
+    requested_by="ada@hub",
     process="kernel",
     saved_bytes=4096,
     downloaded_bytes=0,
@@ -166,6 +167,7 @@ REQUEST = ApplyRequest(
         cache="/cache",
     ),
     asked_by="kernel",
+    requested_by="ada@hub",
     limits=Limits(
         constraints=(Limit(requirement="pea<2", setting="UV_CONSTRAINT=c.txt"),),
         overrides=(Limit(requirement="pod==1", setting="uv.toml", package="pea", version="1.0"),),

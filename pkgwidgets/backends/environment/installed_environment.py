@@ -15,6 +15,7 @@ from pkgwidgets.backends.store.filesystem import os_error_text
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
 from pkgwidgets.core.text import short_hash
 
+from . import permissions
 from .dist_info import DistInfoReader
 from .externally_managed import marker_message, read_marker
 from .temporary_environment import temporary_reason
@@ -43,8 +44,11 @@ class InstalledEnvironment:
         """Read everything installed, now; unchanged distributions are not read again."""
         return self._distributions.read()
 
-    def read_only_reason(self) -> str | None:
-        """Return why nothing may be changed, such as PEP 668 or no write access; None if it may."""
+    def protected_reason(self) -> str | None:
+        """Return why no user may change anything, such as PEP 668; None without such a reason.
+
+        One reason is that this user may write to the environment, but not read its data folder.
+        """
         interpreter = self.interpreter
         if not interpreter.prefix.is_dir():
             return (
@@ -68,11 +72,21 @@ class InstalledEnvironment:
             return f"{refusal}. The system says: {message.rstrip('.')}" if message else refusal
         if self._is_frozen():
             return f"{interpreter.prefix} was frozen by its owner, so nothing may be changed"
+        if self._write_refusal() is not None:
+            return None
+        return self._missing_locks_reason() or permissions.closed_reason(self.place)
+
+    def read_only_reason(self) -> str | None:
+        """Return why this user may change nothing, and who may; None if this user may."""
+        return self.protected_reason() or self._write_refusal()
+
+    def _write_refusal(self) -> str | None:
+        interpreter = self.interpreter
         for folder in dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()]):
-            reason = trial.write_refusal(folder)
-            if reason is not None:
-                return f"{folder} cannot be written to: {reason}"
-        return self._missing_locks_reason()
+            refusal = permissions.write_refusal(folder)
+            if refusal is not None:
+                return refusal
+        return None
 
     def _missing_locks_reason(self) -> str | None:
         prefix = self.interpreter.prefix
@@ -133,6 +147,13 @@ class InstalledEnvironment:
                 yield
             finally:
                 self.lock_descriptor = None
+
+    def hidden_reason(self) -> str | None:
+        """Return that this user may not read what pkgwidgets did here; None if it can be read."""
+        if not permissions.is_unreadable(self.place):
+            return None
+        owner = permissions.owner_name(self.place)
+        return f"{self.place} belongs to {owner} and is closed to you, so past changes are unknown"
 
     def holder(self) -> str | None:
         """Return who holds the lock, without taking it from anyone; None if it is free."""

@@ -79,7 +79,8 @@ def existing_rows(
         if reason is not None:
             raise ValueError(f"RECORD of {dist_info.name} lists {row.path[:200]!a}, but {reason}")
         paths[live] = row
-    for folder in guard.folders:
+    # Users who may only read the environment can plan: applying is refused as a whole.
+    for folder in guard.folders if _is_writable(str(prefix)) else ():
         if not _is_writable(folder):
             raise ValueError(f"{folder} cannot be written to")
     return paths

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from pkgwidgets.backends.processes import process
-from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.store import filesystem, forks, lock
 from pkgwidgets.backends.store.journal_file import (
     RESERVE_BYTES,
     JournalFiles,
@@ -36,6 +37,7 @@ _OUTCOMES = {
 """The steps that end a transaction."""
 _RECOVERY_SECONDS = 600.0
 _DAMAGED = "its journal is damaged"
+_OTHER_VERSION = "made by another version of pkgwidgets, which alone can undo it"
 _NO_PLAN = "its plan cannot be read"
 
 
@@ -45,11 +47,15 @@ class FolderJournal(JournalFiles):
     An open transaction also has `recover.pyz`, which can end it without pkgwidgets;
     `recovery_archive` returns its bytes. These journals are the history: there is no second record
     that could contradict them. `initiator_kind` is the kind of process that requests the
-    transactions, by default this process's own.
+    transactions, by default this process's own; `requested_by` is the user.
     """
 
     def __init__(
-        self, place: Path, recovery_archive: Callable[[], bytes], initiator_kind: str | None = None
+        self,
+        place: Path,
+        recovery_archive: Callable[[], bytes],
+        initiator_kind: str | None = None,
+        requested_by: str | None = None,
     ) -> None:
         super().__init__(place)
         self._recovery_archive = recovery_archive
@@ -57,6 +63,7 @@ class FolderJournal(JournalFiles):
             initiator_kind = initiator.kind(sys.argv[0])
         self._initiator_kind = initiator_kind
         self._cache = TransactionCache()
+        self._requested_by = requested_by
 
     def start(self, plan: Plan) -> Transaction:
         """Start a transaction; its id sorts after all others, whatever the clock says.
@@ -67,18 +74,20 @@ class FolderJournal(JournalFiles):
         transaction_id = f"{self._next_timestamp(now):{_TIMESTAMP_FORMAT}}-{secrets.token_hex(3)}"
         folder = self.folder(transaction_id)
         with as_disk_failed(transaction_id):
-            filesystem.make_folders(self._transactions, 0o700)
+            filesystem.make_folders(self._transactions, is_data=True)
             filesystem.sync_path(self._data_folder.parent)  # the first lock made the folder
             self.mark_open(transaction_id)
-            filesystem.make_folders(folder, 0o700)
+            filesystem.make_folders(folder, is_data=True)
             filesystem.write_whole(folder / "plan.json", plan_to_text(plan).encode())
             filesystem.write_whole(folder / "recover.pyz", self._recovery_archive())
             filesystem.reserve(folder / "reserve", RESERVE_BYTES)
-        user = initiator.user()
-        self.record(transaction_id, "PLAN", plan=plan.id, user=user, process=self._initiator_kind)
-        return Transaction(
-            id=transaction_id, plan=plan, started=now, user=user, process=self._initiator_kind
-        )
+        started_by: dict[str, Any] = {
+            "user": initiator.user(),
+            "requested_by": self._requested_by or initiator.requester(),
+            "process": self._initiator_kind,
+        }
+        self.record(transaction_id, "PLAN", plan=plan.id, **started_by)
+        return Transaction(id=transaction_id, plan=plan, started=now, **started_by)
 
     def start_again(self, transaction: Transaction) -> None:
         """Make the folder of a transaction again, after a user deleted it; it is not open.
@@ -88,11 +97,15 @@ class FolderJournal(JournalFiles):
         folder = self.folder(transaction.id)
         self._undecided.pop(transaction.id, None)
         with as_disk_failed(transaction.id):
-            filesystem.make_folders(folder, 0o700)
+            filesystem.make_folders(folder, is_data=True)
             filesystem.write_whole(folder / "plan.json", plan_to_text(transaction.plan).encode())
         plan = transaction.plan
-        user, process_kind = transaction.user, transaction.process
-        self.record(transaction.id, "PLAN", plan=plan.id, user=user, process=process_kind)
+        started_by: dict[str, Any] = {
+            "user": transaction.user,
+            "requested_by": transaction.requested_by,
+            "process": transaction.process,
+        }
+        self.record(transaction.id, "PLAN", plan=plan.id, **started_by)
 
     def _next_timestamp(self, now: datetime) -> datetime:
         """Return `now`, or the moment after the newest id if the clock was set back."""
@@ -103,18 +116,24 @@ class FolderJournal(JournalFiles):
         """Let the transaction's own `recover.pyz` end it if another version of pkgwidgets wrote it.
 
         That copy knows its version's format. Call this with the environment locked. Returns whether
-        the copy ended it; raises `RollbackFailed` with the copy's last line if it failed.
+        the copy ended it; raises `RollbackFailed` with the copy's last line if it failed, and
+        `OtherVersion` if there is no copy.
         """
         if not self.is_other_format(transaction):
             return False
         folder = self.folder(transaction)
+        if not (folder / "recover.pyz").is_file():
+            raise self.other_version(transaction)
         argv = [str(process.this_python()), "-I", "-S", str(folder / "recover.pyz"), "--held"]
-        completed = process.run(argv, timeout=_RECOVERY_SECONDS)
+        with forks.inheritable(lock.descriptor_of(self._data_folder)) as keep:
+            completed = process.run(argv, timeout=_RECOVERY_SECONDS, keep=keep)
         if completed.returncode != 0:
             output = (
                 completed.stdout + completed.stderr
             ).strip() or "recover.pyz failed without an error message"
             raise RollbackFailed(transaction, (output.splitlines()[-1],), str(folder))
+        if transaction in self.unfinished():
+            raise self.other_version(transaction)
         return True
 
     def transactions(self) -> Sequence[Transaction]:
@@ -160,10 +179,13 @@ class FolderJournal(JournalFiles):
         except DiskFailed:
             lines = []
         # Only the open one may lack an end: in any other, the end was lost by damage.
+        if lines and self.is_other_format(transaction_id):
+            outcome = Outcome.OTHER_VERSION if is_past else Outcome.STARTED
+            return self._unread(transaction_id, outcome, _OTHER_VERSION)
         if lines:
             return self._parse_transaction(transaction_id, lines, must_have_ended=is_past)
         if is_past and self.has_records(transaction_id):
-            return self._damaged_transaction(transaction_id)
+            return self._unread(transaction_id, Outcome.INCOMPLETE, _DAMAGED)
         return None
 
     def _parse_transaction(
@@ -185,22 +207,19 @@ class FolderJournal(JournalFiles):
             error="; ".join(filter(None, errors)) or None,
             failure=end.get("failure") if end is not None else None,
             user=facts.get("user"),
+            requested_by=facts.get("requested_by", facts.get("user")),
             process=facts.get("process"),
             saved_bytes=facts.get("bytes"),
             downloaded_bytes=plan.download_size if staged and plan else None,
         )
 
-    def _damaged_transaction(self, transaction_id: str) -> Transaction:
+    def _unread(self, transaction_id: str, outcome: Outcome, error: str) -> Transaction:
         """Return a transaction whose journal has no readable line."""
         timestamp = _parse_timestamp(transaction_id)
         started = timestamp if timestamp is not None else datetime.fromtimestamp(0, UTC)
         plan = self._read_plan(transaction_id) or _unreadable_plan(started)
         return Transaction(
-            id=transaction_id,
-            plan=plan,
-            started=started,
-            outcome=Outcome.INCOMPLETE,
-            error=_DAMAGED,
+            id=transaction_id, plan=plan, started=started, outcome=outcome, error=error
         )
 
     def _read_plan(self, transaction_id: str) -> Plan | None:

@@ -33,7 +33,7 @@ class FolderKnownGood:
         entries = [*entries, _ENTRY.to_json(good)][-_MAX_STATES:]
         content = {"notebook": str(good.notebook), "good": entries}
         with suppress(OSError):
-            filesystem.make_folders(self._folder, 0o700)
+            filesystem.make_folders(self._folder, is_data=True)
             file = self._file(good.notebook)
             filesystem.write_whole(
                 file, json.dumps(content, indent=1).encode("utf-8", "surrogateescape")

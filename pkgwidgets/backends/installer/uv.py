@@ -21,7 +21,8 @@ from pkgwidgets.backends.config.index_selection import SourceFactory
 from pkgwidgets.backends.environment import record
 from pkgwidgets.backends.environment.dist_info import DistInfoReader
 from pkgwidgets.backends.processes import process, temp_dirs
-from pkgwidgets.backends.store import filesystem
+from pkgwidgets.backends.processes.account import OWN_ACCOUNT, Account
+from pkgwidgets.backends.store import filesystem, forks, ownership
 from pkgwidgets.backends.store.journal_file import as_disk_failed
 from pkgwidgets.core.environment import Distribution, Interpreter
 from pkgwidgets.core.errors import (
@@ -38,7 +39,7 @@ from pkgwidgets.core.limits import NO_LIMITS, DeclaredMetadata, Limits
 from pkgwidgets.core.plans import ChangeKind, Plan
 from pkgwidgets.core.redaction import redact
 
-from . import stage_layout, uv_failures
+from . import stage_layout, uv_account, uv_failures
 from .limits_file import config_text
 
 _SCHEMA = "preview"
@@ -75,6 +76,8 @@ class UvInstaller:
         self._interpreter = interpreter
         self._sources = sources
         self._lock_descriptor = lock_descriptor
+        self._cache: Path | None = None
+        """The private cache of the staged plan, if root works as the environment's owner."""
 
     def resolve(self, request: ResolveRequest) -> Mapping[NormalizedName, Version | None]:
         """Return the new version of each project that would change, None for a removal.
@@ -148,17 +151,28 @@ class UvInstaller:
         """
         if not plan.pins:
             return
+        if self._account.user is not None:
+            self._cache = uv_account.private_cache(folder)
         with _requirement_files(pins=_pinned_lines(plan)) as files:
             argv = ["install", "--prefix", str(folder), "--no-deps", *_WHEELS_ONLY]
             argv += [*_hash_options(plan), *self._python_option()]
             completed = self._run(
-                [*argv, "-r", str(files["pins"])], _make_ticker(Stage.FETCHING, report)
+                [*argv, "-r", str(files["pins"])],
+                _make_ticker(Stage.FETCHING, report),
+                cache_folder=self._cache,
             )
         report(Event(stage=Stage.FETCHING, log=self._full_output(completed)))
         if completed.returncode != 0:
             raise self._install_error(completed)
         with as_disk_failed(""):
             stage_layout.arrange(folder, self._interpreter.stage_moves)
+            if self._account.user is not None:
+                ownership.give_tree(folder)
+
+    @property
+    def _account(self) -> Account:
+        """The account that changes the environment."""
+        return Account.of_environment(self._interpreter.prefix)
 
     def install(self, plan: Plan, report: Report) -> None:
         """Apply the plan to the environment, without the network; raise `InstallFailed`.
@@ -171,7 +185,7 @@ class UvInstaller:
         if removed:
             self._run_and_report(["uninstall", *self._python_option(), *removed], report)
         if plan.pins:
-            with _requirement_files(pins=_pinned_lines(plan)) as files:
+            with _requirement_files(self._account, pins=_pinned_lines(plan)) as files:
                 argv = ["install", "--offline", "--no-deps", *_WHEELS_ONLY]
                 argv += [*_hash_options(plan), *self._python_option()]
                 self._run_and_report([*argv, "-r", str(files["pins"])], report)
@@ -197,7 +211,8 @@ class UvInstaller:
                     record.remove_requested(dist_info)
 
     def _run_and_report(self, argv: Sequence[str], report: Report) -> None:
-        completed = self._run(argv, _make_ticker(Stage.INSTALLING, report))
+        ticker, account = _make_ticker(Stage.INSTALLING, report), self._account
+        completed = self._run(argv, ticker, account=account, cache_folder=self._cache)
         report(Event(stage=Stage.INSTALLING, log=self._full_output(completed)))
         if completed.returncode != 0:
             raise self._install_error(completed)
@@ -208,24 +223,33 @@ class UvInstaller:
         tick: Callable[[], None] = lambda: None,
         stdin: str = "",
         limits: tuple[Path, Limits] | None = None,
+        account: Account = OWN_ACCOUNT,
+        cache_folder: Path | None = None,
     ) -> process.CompletedProcess:
         """Run a `uv pip` command; a removal needs no index, so its sources are not read.
 
         uv reads no configuration but the file with the limits: it may redirect an installation.
         """
         sources = self._sources() if argv[0] != "uninstall" else None
+        if sources is not None and account.user is not None:
+            sources = uv_account.without_secrets(sources)
         options = () if sources is None else uv_config.uv_options(sources)
         config = ("--no-config",) if limits is None else ("--config-file", str(limits[0]))
         remote_files = {} if limits is None else _remote_files(limits[1])
-        descriptor = self._lock_descriptor()
-        return process.run(
-            [str(find_uv()), "pip", argv[0], *config, *options, *argv[1:]],
-            stdin=stdin,
-            environment=uv_config.uv_environment(sources) | remote_files,
-            timeout=_UV_SECONDS,
-            tick=tick,
-            keep=() if descriptor is None else (descriptor,),
-        )
+        cache = {} if cache_folder is None else {"UV_CACHE_DIR": str(cache_folder)}
+        with (
+            uv_account.runnable_by(account, find_uv()) as program,
+            forks.inheritable(self._lock_descriptor()) as keep,
+        ):
+            return process.run(
+                [str(program), "pip", argv[0], *config, *options, *argv[1:]],
+                stdin=stdin,
+                environment=uv_config.uv_environment(sources) | remote_files | cache,
+                timeout=_UV_SECONDS,
+                tick=tick,
+                keep=keep,
+                account=account,
+            )
 
     def _python_option(self) -> tuple[str, str]:
         return "--python", str(self._interpreter.python)
@@ -276,12 +300,15 @@ class UvInstaller:
 
 
 @contextmanager
-def _requirement_files(**contents: Sequence[str]) -> Iterator[Mapping[str, Path]]:
-    """Write temporary requirement files; yield their paths by name."""
+def _requirement_files(
+    account: Account = OWN_ACCOUNT, **contents: Sequence[str]
+) -> Iterator[Mapping[str, Path]]:
+    """Write temporary requirement files that the account can read; yield their paths by name."""
     with temp_dirs.temporary_folder("pkgwidgets-uv-") as folder:
         files = {name: folder / f"{name}.txt" for name in contents}
         for name, file in files.items():
             file.write_text("\n".join(contents[name]) + "\n", encoding="utf-8")
+        account.give(folder)
         yield files
 
 

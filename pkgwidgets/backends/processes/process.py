@@ -18,6 +18,8 @@ from typing import IO
 from pkgwidgets.core.errors import EnvironmentRefused
 from pkgwidgets.core.redaction import redact
 
+from .account import OWN_ACCOUNT, Account
+
 _INHERITED_VARIABLES = {
     "ALL_PROXY", "APPDATA", "COMSPEC", "DBUS_SESSION_BUS_ADDRESS", "HOME", "HTTPS_PROXY",
     "HTTP_PROXY", "LANG", "LOCALAPPDATA", "NETRC", "NO_PROXY", "PATH", "PATHEXT",
@@ -109,6 +111,7 @@ def run(
     tick: Callable[[], None] = lambda: None,
     keep: Sequence[int] = (),
     grace_seconds: float = 3.0,
+    account: Account = OWN_ACCOUNT,
 ) -> CompletedProcess:
     """Run a process to its end in its own session, and call `tick` about 20 times a second.
 
@@ -116,6 +119,7 @@ def run(
     If `tick` raises, or an interrupt arrives here, the whole process group is ended before the
     exception propagates: SIGTERM first, SIGKILL after `grace_seconds`. Output goes to files, so no
     pipe can fill up. `keep` are descriptors that the process inherits. `timeout` is in seconds.
+    The process works as `account`; for another user it starts in the root folder without a `cwd`.
     Raises OSError if the process cannot be started.
     """
     with (
@@ -125,15 +129,22 @@ def run(
     ):
         input_file.write(stdin.encode())
         input_file.seek(0)
+        variables = dict(environment) if environment is not None else clean_environment()
+        if cwd is None:
+            cwd = _find_working_folder() if account.user is None else Path("/")
         child = subprocess.Popen(
             [os.fspath(arg) for arg in argv],
             stdin=input_file,
             stdout=output_file,
             stderr=error_file,
-            cwd=cwd if cwd is not None else _find_working_folder(),
-            env=dict(environment) if environment is not None else clean_environment(),
+            cwd=cwd,
+            env=variables | account.variables,
             start_new_session=True,
             pass_fds=tuple(keep),
+            user=account.user,
+            group=account.group,
+            extra_groups=account.groups,
+            umask=account.umask,
             # Safe: it is set only by `daemonize`, whose process has one thread.
             preexec_fn=_parent_death_hooks[0] if _parent_death_hooks else None,
         )

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from pkgwidgets.backends.store import forks
+
 _LOCK_FILE = ".held"
 """The file in a temporary folder that its process keeps locked."""
 
@@ -24,23 +26,23 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
     _remove_abandoned(parent, prefix)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).resolve()
     # Lock the file before its rename: a folder without a lock file is never removed.
-    descriptor = os.open(folder / f"{_LOCK_FILE}.new", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = forks.open_own(folder / f"{_LOCK_FILE}.new", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         (folder / f"{_LOCK_FILE}.new").rename(folder / _LOCK_FILE)
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        os.close(descriptor)
+        forks.close(descriptor)
 
 
 def _remove_abandoned(parent: Path, prefix: str) -> None:
     for folder in parent.glob(f"{prefix}*"):
         with suppress(OSError):  # it is another user's, or another process removes it
-            descriptor = os.open(folder / _LOCK_FILE, os.O_RDWR | os.O_NOFOLLOW)
+            descriptor = forks.open_own(folder / _LOCK_FILE, os.O_RDWR | os.O_NOFOLLOW)
             try:
                 if os.fstat(descriptor).st_uid == os.getuid():
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     shutil.rmtree(folder, ignore_errors=True)
             finally:
-                os.close(descriptor)
+                forks.close(descriptor)

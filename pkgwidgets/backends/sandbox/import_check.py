@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any
 
 from pkgwidgets.backends.processes import process
+from pkgwidgets.backends.processes.account import Account
 from pkgwidgets.core.environment import Interpreter
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import NEEDS, NOT_TRIED, Report, is_untried, no_report
@@ -198,12 +199,15 @@ class SubprocessImportChecker:
         with TemporaryDirectory(prefix="pkgwidgets-trial-") as folder:
             file = Path(folder, "task")
             file.write_text(json.dumps(task), encoding="utf-8")
+            account = Account.of_environment(self._interpreter.prefix)
+            account.give(Path(folder))
             completed = process.run(
                 [str(self._interpreter.python), "-I", "-c", source, str(file), probes.MARK],
                 cwd=Path(folder),
                 environment=process.program_environment(self._variables),
                 timeout=timeout,
                 tick=lambda: report(event),
+                account=account,
             )
         return _ReportedResults(completed, self._limits)
 

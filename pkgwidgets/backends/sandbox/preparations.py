@@ -10,7 +10,6 @@ import atexit
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from pathlib import Path
 from time import time
 from typing import Any
 
-from pkgwidgets.backends.store import filesystem, lock
+from pkgwidgets.backends.store import filesystem, forks, lock, ownership
 from pkgwidgets.core.errors import DiskFailed
 from pkgwidgets.core.preparations import ImportResult
 
@@ -77,7 +76,12 @@ class FolderPreparations:
                 self._remove(preparation.folder)
 
     def take(self, plan_id: str, stage: Path) -> ImportResult | None:
-        """Move the complete preparation of a plan to `stage`; return None if there is none."""
+        """Move the complete preparation of a plan to `stage`; return None if there is none.
+
+        Root, who works as the environment's owner, takes none: the owner's uv needs another cache.
+        """
+        if ownership.owner_to_work_as(self._place.parent.parent) is not None:
+            return None
         for folder in self._folders():
             values = self._read_result(folder, plan_id)
             if values is None:
@@ -98,7 +102,7 @@ class FolderPreparations:
     def _make(self, plan_id: str) -> _FolderPreparation:
         name = secrets.token_hex(8)
         new, folder = self._place / f"{_NEW}{name}", self._place / name
-        filesystem.make_folders(new, 0o700)
+        filesystem.make_folders(new, is_data=True)
         if not self._ends_with_process:
             atexit.register(self.discard)
             self._ends_with_process = True
@@ -131,7 +135,7 @@ class FolderPreparations:
             filesystem.remove_tree(discarded)
         descriptor = self._own.pop(folder, None)
         if descriptor is not None:
-            os.close(descriptor)
+            forks.close(descriptor)
 
 
 def _is_left(folder: Path) -> bool:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from . import forks, ownership
 from .fail_points import begin, observe
 
 StrPath = str | Path
@@ -39,20 +40,33 @@ class OpenFile:
 
 @contextlib.contextmanager
 def opened(path: Path, *, anew: bool = False) -> Iterator[OpenFile]:
-    """Open a file to append to it, emptied first if `anew`; create it if it is missing."""
+    """Open a file to append to it, emptied first if `anew`; create it if it is missing.
+
+    A new file has the owner, group and mode of its folder.
+    """
     begin("opened", path)
+    is_new = find(path) is None
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | (os.O_TRUNC if anew else 0)
-    descriptor = os.open(path, flags, 0o600)
+    descriptor = os.open(path, flags | os.O_NOFOLLOW, 0o600)
     try:
+        if is_new:
+            ownership.inherit(path)
         yield OpenFile(path, descriptor)
     finally:
         os.close(descriptor)
 
 
 def open_lock_file(path: Path) -> int:
-    """Open a file that is locked, created if it is missing; return its descriptor."""
+    """Open a file that is locked, created if it is missing; return its descriptor.
+
+    `forks.close` closes it: a forked process does not keep it.
+    """
     begin("open_lock_file", path)
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    is_new = find(path) is None
+    descriptor = forks.open_own(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    if is_new:
+        ownership.inherit(path)
+    return descriptor
 
 
 def set_text(descriptor: int, path: Path, text: str) -> None:
@@ -125,12 +139,12 @@ def sync_all() -> None:
     os.sync()
 
 
-def make_folder(path: Path, mode: int = 0o777) -> None:
-    """Make a folder; a mode other than the default is set exactly."""
+def make_folder(path: Path) -> None:
+    """Make a folder; it belongs to the owner of the folder it lies in."""
     begin("make_folder", path)
-    path.mkdir(mode=mode)
-    if mode != 0o777:
-        path.chmod(mode)
+    path.mkdir()
+    ownership.inherit_owner(path)
+    ownership.open_to_group(path)
 
 
 def remove_folder(path: StrPath) -> None:
@@ -162,12 +176,14 @@ def link_to(text: str, path: StrPath) -> None:
     """Make a symbolic link."""
     begin("link_to", path)
     os.symlink(text, path)  # noqa: PTH211
+    ownership.inherit_owner(path)
 
 
 def copy(source: StrPath, target: StrPath) -> None:
-    """Copy a file with its mode and its times."""
+    """Copy a file with its mode, its times and its owner."""
     begin("copy", target)
     shutil.copy2(source, target)
+    ownership.copy_owner(source, target)
 
 
 def set_mode(path: StrPath, mode: int) -> None:
@@ -250,12 +266,14 @@ def write_whole(path: Path, data: bytes) -> None:
     sync_path(path.parent)
 
 
-def make_folders(path: Path, mode: int = 0o777) -> None:
-    """Make a folder and its missing parents, durably."""
+def make_folders(path: Path, *, is_data: bool = False) -> None:
+    """Make a folder and its missing parents, durably; those of data have the mode of theirs."""
     missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
     for folder in reversed(missing):
         with contextlib.suppress(FileExistsError):
-            make_folder(folder, mode)
+            make_folder(folder)
+            if is_data:
+                ownership.inherit(folder)
         sync_path(folder.parent)
 
 
@@ -276,7 +294,7 @@ def move_away(path: StrPath, folder: Path) -> None:
 
     What cannot be moved, for example to another device, is deleted.
     """
-    make_folders(folder, 0o700)
+    make_folders(folder, is_data=True)
     try:
         replace(path, folder / secrets.token_hex(8))
     except OSError as error:

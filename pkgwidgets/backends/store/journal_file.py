@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pkgwidgets.core.errors import DiskFailed, RollbackFailed
+from pkgwidgets.core.errors import DiskFailed, OtherVersion, RollbackFailed
 
-from . import fail_points, filesystem, room
+from . import fail_points, filesystem, manifest, room
 
 FORMAT = 1
 ROLLBACK_STEPS = ("RB_BEGIN", "ROLLED_BACK", "INCOMPLETE", "ABORTED")
@@ -53,12 +53,12 @@ class JournalFiles:
     def unfinished(self) -> tuple[str, ...]:
         """Return the transactions that are open, oldest first; the last one may be running.
 
-        Raises `DiskFailed` if the marker cannot be read.
+        Raises `DiskFailed` if the marker cannot be read, also for want of permission.
         """
         try:
             lines = self._marker.read_bytes().decode("ascii", "replace").split("\n")
-        except (FileNotFoundError, PermissionError, NotADirectoryError):
-            return ()  # without access to the marker nothing can be changed either
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
         except OSError as error:
             raise DiskFailed("", str(self._marker), filesystem.os_error_text(error)) from error
         if all(_NAME.fullmatch(line) for line in lines):
@@ -114,11 +114,30 @@ class JournalFiles:
         return [line for line in parsed if line is not None and line.get("txn") == transaction]
 
     def is_other_format(self, transaction: str) -> bool:
-        """Return whether a version of pkgwidgets with another journal format wrote it.
+        """Return whether a version of pkgwidgets wrote it whose journal, plan or manifest differs.
 
-        All formats have `v`, `txn` and `crc`.
+        The lines of all formats have `v`, `txn` and `crc`.
         """
-        return any(line.get("v") != FORMAT for line in self.lines(transaction))
+        if any(line.get("v") != FORMAT for line in self.lines(transaction)):
+            return True
+        folder = self.folder(transaction)
+        return manifest.is_other_format(_content(folder / "manifest.json")) or _is_other_plan(
+            _content(folder / "plan.json")
+        )
+
+    def unfinished_elsewhere(self) -> OtherVersion | None:
+        """Return the error if only another version can finish the open transaction; else None."""
+        try:
+            others = [name for name in self.unfinished() if self.is_other_format(name)]
+        except DiskFailed:
+            return None
+        errors = [error for error in map(self.other_version, others) if not error.can_finish]
+        return errors[0] if errors else None
+
+    def other_version(self, transaction: str) -> OtherVersion:
+        """Return the error for an unfinished transaction of another version."""
+        folder = self.folder(transaction)
+        return OtherVersion(transaction, str(folder), (folder / "recover.pyz").is_file())
 
     def record(self, transaction: str, step: str, **facts: str | int | None) -> None:
         """Append one line, durably; raise `DiskFailed` if that fails.
@@ -220,6 +239,22 @@ class JournalFiles:
             return (self.folder(transaction) / "journal").read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return b""
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def _is_other_plan(text: bytes) -> bool:
+    """Return whether a plan says that it has another format; ours says nothing."""
+    try:
+        plan = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(plan, dict) and plan.get("format", FORMAT) != FORMAT
 
 
 @contextmanager

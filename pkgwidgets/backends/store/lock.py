@@ -14,10 +14,12 @@ from time import monotonic, sleep
 
 from pkgwidgets.core.errors import DiskFailed, EnvironmentBusy
 
-from . import filesystem
+from . import filesystem, forks, ownership
 
 _WAIT_SECONDS = 0.1
 """How long to wait for the lock, or for its holder's name."""
+_held: dict[Path, int] = {}
+"""The descriptors of the locks that this process holds, by the data folder."""
 
 
 @contextlib.contextmanager
@@ -25,45 +27,53 @@ def hold_lock(place: Path, holder: str) -> Iterator[int]:
     """Lock the environment and yield the descriptor that holds the lock.
 
     The system releases the lock when the last process with the descriptor ends. So an installer
-    that outlives us still holds it. The file's text is only for people. Raises `EnvironmentBusy`
-    at once if another process holds the lock, `DiskFailed` if locking is impossible.
+    that outlives us still holds it; `forks.inheritable` hands it on. A worker that this process
+    forks holds nothing. The file's text is only for people. Raises `EnvironmentBusy` at once if
+    another process holds the lock, `DiskFailed` if locking is impossible.
     """
     path = place / "lock"
-    descriptor = _acquire(path)
+    descriptor = _held[place] = _acquire(path)
     try:
         with contextlib.suppress(OSError):  # a full disk has no room for a name
             filesystem.set_text(descriptor, path, f"{holder} (process {os.getpid()})")
         try:
             yield descriptor
         finally:
-            with contextlib.suppress(OSError):
-                filesystem.set_text(descriptor, path, "")
+            if forks.is_own(descriptor):  # a forked worker that gets here never had it
+                with contextlib.suppress(OSError):
+                    filesystem.set_text(descriptor, path, "")
     finally:
-        os.close(descriptor)
+        del _held[place]
+        forks.close(descriptor)
+
+
+def descriptor_of(place: Path) -> int | None:
+    """Return the descriptor by which this process holds the lock; None if it does not."""
+    descriptor = _held.get(place)
+    return descriptor if descriptor is not None and forks.is_own(descriptor) else None
 
 
 def lock_holder(place: Path) -> str | None:
     """Return who holds the lock, without taking it from anyone; None if it is free."""
     try:
-        descriptor = os.open(place / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = forks.open_own(place / "lock", os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough if a child shares it
     except BlockingIOError:
         return _holder_text(descriptor)
     except OSError:
         return None
     finally:
-        os.close(descriptor)
+        forks.close(descriptor)
     return None
 
 
 def _acquire(path: Path) -> int:
     try:
-        if not path.parent.is_dir():
-            with contextlib.suppress(FileExistsError):
-                filesystem.make_folder(path.parent, 0o700)
+        ownership.prepare_data_folder(path.parent)
         descriptor = filesystem.open_lock_file(path)
     except OSError as error:
         raise DiskFailed("", str(path), filesystem.os_error_text(error)) from error
@@ -71,10 +81,10 @@ def _acquire(path: Path) -> int:
         _lock(descriptor)
     except BlockingIOError:
         holder = _holder_text(descriptor)
-        os.close(descriptor)
+        forks.close(descriptor)
         raise EnvironmentBusy(holder) from None
     except OSError as error:
-        os.close(descriptor)
+        forks.close(descriptor)
         raise DiskFailed(
             "", str(path), f"it cannot be locked: {filesystem.os_error_text(error)}"
         ) from error
@@ -107,9 +117,9 @@ def _holder_text(descriptor: int) -> str:
 
 
 def mark_in_use(path: Path) -> int:
-    """Lock a new file for as long as this process runs; return the descriptor, to be closed.
+    """Lock a new file for as long as this process runs; return the descriptor.
 
-    Raises OSError.
+    `forks.close` closes it. Raises OSError.
     """
     descriptor = filesystem.open_lock_file(path)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -119,13 +129,14 @@ def mark_in_use(path: Path) -> int:
 def is_in_use(path: Path) -> bool:
     """Tell whether a running process has locked a file; a missing file is in no use."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = forks.open_own(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError as error:
         return not isinstance(error, FileNotFoundError)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
     except OSError:
         return True
     finally:
-        os.close(descriptor)
+        forks.close(descriptor)
     return False

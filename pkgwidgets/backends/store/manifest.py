@@ -30,15 +30,30 @@ def encode(rows: list[Row]) -> bytes:
 
 
 def decode(text: bytes) -> list[Row]:
-    """Return the rows of a manifest; raise ValueError if it is damaged."""
+    """Return the rows of a manifest; raise ValueError if it is damaged, or of another format."""
     try:
         body = json.loads(text)
     except RecursionError as error:
         raise ValueError("it is not a manifest") from error
     if not isinstance(body, dict) or body.pop("sha256", None) != _checksum(body):
         raise ValueError("it is not a manifest")
+    if body.get("v") != _FORMAT:
+        raise ValueError("another version of pkgwidgets made it")
     rows: list[Row] = body["rows"]
     return rows
+
+
+def is_other_format(text: bytes) -> bool:
+    """Return whether an intact manifest is one of another version of pkgwidgets.
+
+    All formats have `v` and `sha256`.
+    """
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    is_intact = isinstance(body, dict) and body.pop("sha256", None) == _checksum(body)
+    return is_intact and body.get("v") != _FORMAT
 
 
 def describe_path(path: filesystem.StrPath, name: str) -> Row:

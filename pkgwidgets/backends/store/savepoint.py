@@ -58,7 +58,7 @@ class FolderSavePoint:
         Raises `DiskFailed`, and what `tick` raises; then nothing counts as saved.
         """
         with as_disk_failed(self._folder.name):
-            filesystem.make_folders(self._objects, 0o700)
+            filesystem.make_folders(self._objects, is_data=True)
             names = sorted(map(self._relative_name, paths))
             rows = list(self._describe_folders(names))
             links = ObjectLinks(self._prefix, self._objects)

@@ -6,6 +6,9 @@ import os
 import pwd
 from pathlib import PurePath
 
+from pkgwidgets.core.text import escape_hidden
+
+_MAX_NAME_CHARACTERS = 100
 _KINDS = {
     "kernel": ("ipykernel_launcher.py", "ipykernel", "colab_kernel_launcher.py"),
     "server": (
@@ -23,6 +26,22 @@ def user() -> str:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
+
+
+def requester() -> str:
+    """Return the user who requests: by the name in JupyterHub, or before `sudo`, if there is one.
+
+    A user can set these variables: the name is for people to read, and permits nothing.
+    """
+    name = os.environ.get("JUPYTERHUB_USER", "")
+    if not name and os.geteuid() == 0:
+        name = os.environ.get("SUDO_USER", "")
+    return shown_name(name) or user()
+
+
+def shown_name(name: str) -> str:
+    """Return a user's name on one line and short: the front ends show it."""
+    return escape_hidden(" ".join(name.split()))[:_MAX_NAME_CHARACTERS]
 
 
 def kind(program: str) -> str:

@@ -59,6 +59,7 @@ class ApplyRequest:
     interpreter: Interpreter
     sources: IndexSources | None
     asked_by: str
+    requested_by: str = ""
     variables: Mapping[str, str] | None = None
     limits: Limits = NO_LIMITS
 
@@ -70,6 +71,7 @@ class ApplyRequest:
             "interpreter": json.dumps(_INTERPRETER.to_json(self.interpreter)),
             "sources": None if self.sources is None else _SOURCES.to_json(self.sources),
             "asked_by": self.asked_by,
+            "requested_by": self.requested_by,
             "limits": _LIMITS.to_json(self.limits),
         }
         if self.variables is not None:
@@ -87,6 +89,7 @@ class ApplyRequest:
             interpreter=_INTERPRETER.from_json(json.loads(values["interpreter"])),
             sources=None if values["sources"] is None else _SOURCES.from_json(values["sources"]),
             asked_by=str(values["asked_by"]),
+            requested_by=str(values.get("requested_by", "")),
             variables=values.get("variables"),
             limits=_LIMITS.from_json(values["limits"]),
         )
@@ -114,8 +117,10 @@ class WorkerLauncher:
         self._entry_point = entry_point
         code_snapshot.install_finder()
 
-    def start(self, plan: Plan) -> str:
+    def start(self, plan: Plan, requested_by: str = "") -> str:
         """Start the worker, wait until the transaction has begun, and return its id.
+
+        `requested_by` is the user who requests it, by default that of this process.
 
         Raises the error that the worker sends instead, `WorkerFailed` if it sends nothing.
         """
@@ -124,6 +129,7 @@ class WorkerLauncher:
             interpreter=self._environment,
             sources=self._sources_for(plan),
             asked_by=initiator.kind(sys.argv[0]),
+            requested_by=initiator.shown_name(requested_by) or initiator.requester(),
             variables=process.program_environment(),
             limits=self._limits(),
         )

@@ -94,7 +94,9 @@ class ApplyingHandler(BaseHandler):
             preference.strip().lower() for preference in preferences.split(",")
         ]
         try:
-            transaction = await progress.apply_and_wait(backend, plan, wait=not respond_async)
+            transaction = await progress.apply_and_wait(
+                backend, plan, wait=not respond_async, requested_by=self.user
+            )
         except progress.TransactionFailed as failure:
             failed = failure.transaction
             return await self.write_failure(

@@ -10,7 +10,7 @@ from tornado.iostream import StreamClosedError
 from pkgwidgets.core.interfaces import Backend
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.transactions import Transaction
-from pkgwidgets.operations import inventory
+from pkgwidgets.operations import access, inventory
 from pkgwidgets.server import payloads, progress
 from pkgwidgets.server.base_handler import BaseHandler, requires_execute, requires_read
 from pkgwidgets.server.errors import RequestRefused, TransactionNotFound
@@ -114,6 +114,7 @@ class TransactionsHandler(BaseHandler):
             backend = await self.context.environments.of(selector)
 
             def build_response() -> JsonResponse:
+                access.check_history(backend)
                 transactions = [*backend.journal.transactions()][::-1]
                 return JsonResponse.of(
                     {

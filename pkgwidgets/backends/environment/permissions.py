@@ -1,0 +1,85 @@
+"""Who may change an environment, and what this user may not see of it."""
+
+from __future__ import annotations
+
+import errno
+import grp
+import os
+import pwd
+import stat
+from pathlib import Path
+
+from pkgwidgets.backends.store import trial
+
+_DENIED = frozenset(os.strerror(number).lower() for number in (errno.EACCES, errno.EPERM))
+
+
+def write_refusal(folder: Path) -> str | None:
+    """Return why this user cannot write to a folder, and who can; None if this user can."""
+    reason = trial.write_refusal(folder)
+    if reason is None:
+        return None
+    sentence = f"{folder} cannot be written to: {reason}"
+    return f"{sentence}. It may be changed by {writers(folder)}" if reason in _DENIED else sentence
+
+
+def closed_reason(place: Path) -> str | None:
+    """Return that the data folder of an environment is closed to this user; None if it is open.
+
+    An earlier version of pkgwidgets closed it to all but the first user who changed something,
+    such as root.
+    """
+    closed = next((path for path in _opened_paths(place) if not _may_use(path)), None)
+    if closed is None:
+        return None
+    owner = owner_name(closed)
+    return (
+        f"{closed} belongs to {owner} and is closed to you. A change may be unfinished there that "
+        f"you cannot see. {owner} can finish it and open the folder: "
+        f"`pkgwidgets recover --python {place.parent}/bin/python`"
+    )
+
+
+def is_unreadable(place: Path) -> bool:
+    """Return whether this user may not even read the data folder."""
+    return place.exists() and not os.access(place, os.R_OK | os.X_OK)
+
+
+def owner_name(path: Path) -> str:
+    """Return the name of the owner of a path; the user id if there is no name."""
+    number = path.stat().st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
+
+
+def writers(folder: Path) -> str:
+    """Return who may write to a folder, by its mode: `root and the group staff`."""
+    while not folder.exists():
+        folder = folder.parent
+    owner, status = owner_name(folder), folder.stat()
+    if not status.st_mode & stat.S_IWGRP:
+        return owner
+    try:
+        group = grp.getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = str(status.st_gid)
+    return f"{owner} and the group {group}"
+
+
+def _opened_paths(place: Path) -> list[Path]:
+    """Return what a change opens in the data folder; what is missing is made then."""
+    return [path for path in (place, place / "lock", place / "txn") if _exists(path)]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
+
+
+def _may_use(path: Path) -> bool:
+    is_folder = path.is_dir()
+    return os.access(path, os.R_OK | os.W_OK | (os.X_OK if is_folder else 0))
