@@ -37,6 +37,18 @@ MUTATIONS = {
         instead="",
         test="cases/test_env_leftover_dist_info.py::test_failed_upgrade_restores_a_leftover",
     ),
+    "empty folders of a wheel are not in the save point": Mutation(
+        file="operations/apply.py",
+        code="folders = backend.records.new_folders(stage) if stage is not None else frozenset()",
+        instead="folders = frozenset[Path]()",
+        test="contract/test_empty_folders.py::test_undo_removes_new_empty_folders",
+    ),
+    "empty folders of a wheel are not redone": Mutation(
+        file="operations/apply.py",
+        code="        folders |= undone.folders()\n",
+        instead="",
+        test="contract/test_empty_folders.py::test_undo_of_the_undo_makes_them_again",
+    ),
     "a requirement in an old spelling is no limit": Mutation(
         file="core/dependency_graph.py",
         code="return read_requirement(text) or read_old_requirement(text)",
@@ -202,8 +214,8 @@ MUTATIONS = {
     ),
     "cancelled: saving does not notice it": Mutation(
         file="operations/apply.py",
-        code="save_point.save(paths.saved, lambda: report(Event(stage=Stage.SAVING)))",
-        instead="save_point.save(paths.saved)",
+        code="paths.saved, lambda: report(Event(stage=Stage.SAVING)), folders=paths.folders",
+        instead="paths.saved, folders=paths.folders",
         test="faults/test_cancel.py"
         "::test_cancellation_during_saving_leaves_the_environment_unchanged",
     ),

@@ -69,6 +69,16 @@ class RecordFiles:
             self._raise_if_case_collides(new)
         return frozenset(old | new.keys() | self._unpacking_folders(staged))
 
+    def new_folders(self, stage: Path) -> frozenset[Path]:
+        """Return the folders of a stage that are missing in the environment.
+
+        A wheel may contain empty folders. RECORD does not list them, but they are installed.
+        """
+        prefix = str(self._environment.interpreter.prefix)
+        staged = (folder for folder, _, _ in os.walk(stage))
+        live = (f"{prefix}{folder[len(str(stage)) :]}" for folder in staged)
+        return frozenset(Path(folder) for folder in live if not os.path.lexists(folder))
+
     def unchangeable_reasons(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:

@@ -26,6 +26,7 @@ _MAX_THREADS = 4
 _TICK_SECONDS = 0.05
 """Time between two ticks while other threads work."""
 _SAVED_TYPES = ("absent", "link", "file")
+_FOLDER_TYPES = ("folder", "no folder")
 
 _Item = TypeVar("_Item")
 
@@ -48,18 +49,30 @@ class FolderSavePoint:
         """Start to hash files that will probably be saved, in a thread."""
         self._hashes.prehash(map(str, paths))
 
-    def save(self, paths: Collection[Path], tick: Callable[[], None] = lambda: None) -> int:
+    def save(
+        self,
+        paths: Collection[Path],
+        tick: Callable[[], None] = lambda: None,
+        *,
+        folders: Collection[Path] = (),
+    ) -> int:
         """Save these paths durably, missing ones too; return the size of the files in bytes.
 
         Files are hard-linked, because installers replace files and do not rewrite them. Files
         that may be edited in place, or cannot be linked, are copied. Of a link to a file outside
-        of the prefix, the content is copied. `tick` is called regularly.
+        of the prefix, the content is copied. Of `folders`, and of those that contain a path, only
+        the mode is saved, or that they are missing. `tick` is called regularly.
         Raises `DiskFailed`, and what `tick` raises; then nothing counts as saved.
         """
         with as_disk_failed(self._folder.name):
             filesystem.make_folders(self._objects, 0o700)
             names = sorted(map(self._relative_name, paths))
-            rows = list(self._describe_folders(names))
+            own_folders = {self._relative_name(folder) for folder in folders}
+            rows = list(
+                self._describe_folders(
+                    sorted({*own_folders, *parent_folders([*names, *own_folders])})
+                )
+            )
             rows += [
                 self._save_path(name, str(number))
                 for number, name in enumerate(_call_regularly(names, tick, self._files_per_tick))
@@ -187,6 +200,12 @@ class FolderSavePoint:
             self._prefix / row["path"] for row in self._read_rows() if row["type"] in _SAVED_TYPES
         )
 
+    def folders(self) -> frozenset[Path]:
+        """Return every folder of which it knows whether it existed."""
+        return frozenset(
+            self._prefix / row["path"] for row in self._read_rows() if row["type"] in _FOLDER_TYPES
+        )
+
     def is_intact(self) -> bool:
         """Return whether every saved file is intact, by hash."""
         try:
@@ -210,8 +229,8 @@ class FolderSavePoint:
         return name[len(prefix) :]
 
     def _describe_folders(self, names: Collection[str]) -> Iterable[Row]:
-        """Describe the folders of these paths, because an installer removes empty folders."""
-        for name in parent_folders(names):
+        """Describe folders, because an installer makes some, and removes empty ones."""
+        for name in names:
             folder = f"{self._prefix}/{name}"
             status = filesystem.find(folder)
             if status is None:
