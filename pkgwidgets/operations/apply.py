@@ -13,6 +13,7 @@ from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import (
     DISK_INTERRUPTED,
     DISK_UNCHANGED,
+    EVERYTHING,
     Cancelled,
     DiskFailed,
     EnvironmentRefused,
@@ -138,7 +139,9 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
     report(Event(stage=Stage.CHECKING))
     failing, baseline = verification.problems_before(backend, plan, stage, report, prepared)
     if failing:
-        raise StageFailed(transaction_id, failing)
+        is_for_everything = plan.requested == (EVERYTHING,)
+        breakages = map(str, baseline.breakages if is_for_everything else ())
+        raise StageFailed(transaction_id, failing, tuple(breakages))
     unverified = verification.unverified(backend, plan, stage)
     facts = {"unverified": unverified, "untried": baseline.needs_text()}
     record("STAGED", **{name: text for name, text in facts.items() if text})

@@ -37,6 +37,37 @@ MUTATIONS = {
         instead="",
         test="cases/test_env_leftover_dist_info.py::test_failed_upgrade_restores_a_leftover",
     ),
+    "an upgrade that failed is planned again": Mutation(
+        file="operations/planning.py",
+        code="snapshot.with_pinned({**failed, **(hold or {})}),",
+        instead="snapshot.with_pinned(hold or {}),",
+        test="integration/test_breakages.py"
+        "::test_next_plan_for_everything_leaves_out_what_breaks_it[a name is gone]",
+    ),
+    "an upgrade that failed is never tried again": Mutation(
+        file="operations/breakages.py",
+        code="        _has_release_since(snapshot, answers, name, transaction.started)\n",
+        instead="        False\n",
+        test="integration/test_breakages.py::test_new_release_is_tried",
+    ),
+    "all packages of a refused plan are blamed": Mutation(
+        file="operations/package_rows.py",
+        code="        if blamed and name not in blamed:\n",
+        instead="        if False:\n",
+        test="integration/test_breakages.py::test_only_the_blamed_packages_are_marked",
+    ),
+    "an undo parses all code": Mutation(
+        file="backends/environment/record_files.py",
+        code="        names = {str(path) for path in replaced}\n",
+        instead="        names = {str(p) for p in replaced if not file_effects.has_no_effect(p)}\n",
+        test="contract/test_record_files.py::test_undo_reads_no_code_of_files_with_one_owner",
+    ),
+    "a slow import is a failure": Mutation(
+        file="backends/sandbox/import_check.py",
+        code="seconds = self._limits.last_seconds if is_late else self._limits.module_seconds",
+        instead="seconds = self._limits.module_seconds",
+        test="contract/test_import_check.py::test_slow_import_is_tried_again_with_more_time",
+    ),
     "empty folders of a wheel are not in the save point": Mutation(
         file="operations/apply.py",
         code="folders = backend.records.new_folders(stage) if stage is not None else frozenset()",
