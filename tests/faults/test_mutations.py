@@ -62,6 +62,13 @@ MUTATIONS = {
         instead="        names = {str(p) for p in replaced if not file_effects.has_no_effect(p)}\n",
         test="contract/test_record_files.py::test_undo_reads_no_code_of_files_with_one_owner",
     ),
+    "a plan made through a link is stale": Mutation(
+        file="operations/snapshot.py",
+        code="path=moved[distribution.path.parent] / distribution.path.name",
+        instead="path=distribution.path",
+        test="integration/test_kinds_of_environments.py"
+        "::test_plan_made_at_another_path_of_the_environment_is_not_stale[plan]",
+    ),
     "a slow import is a failure": Mutation(
         file="backends/sandbox/import_check.py",
         code="seconds = self._limits.last_seconds if is_late else self._limits.module_seconds",
