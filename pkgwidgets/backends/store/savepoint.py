@@ -44,6 +44,7 @@ class FolderSavePoint:
         self._manifest = folder / "manifest.json"
         self._objects = folder / "objects"
         self._hashes = FileHashes()
+        self._copies: list[str] = []
 
     def prehash(self, paths: Collection[Path]) -> None:
         """Start to hash files that will probably be saved, in a thread."""
@@ -79,9 +80,11 @@ class FolderSavePoint:
             ]
             files = [row for row in rows if "object" in row]
             self._hash_objects(files, tick)
-            filesystem.sync_all()  # else each of the following syncs takes as long
-            for row in _call_regularly(files, tick, self._files_per_tick):
-                filesystem.sync_path(f"{self._objects}/{row['object']}")
+            # It syncs what is linked. One by one that takes minutes: each waits for the disk, even
+            # if the file is old. Only a sync of the file itself reports that a copy failed.
+            filesystem.sync_all()
+            for path in _call_regularly(self._copies, tick, self._files_per_tick):
+                filesystem.sync_path(path)
             filesystem.sync_path(self._objects)
             # Restoring a copy takes its size again, which a full disk does not have.
             copies = sum(row["size"] for row in files if is_modified_in_place(row["path"]))
@@ -251,14 +254,18 @@ class FolderSavePoint:
             raise DiskFailed(self._folder.name, path, "it is neither a file nor a link")
         if row["type"] == "link" and self._leads_outside(path):
             # uv can install links into its cache, which may be cleaned before an undo.
-            filesystem.copy(path, object_path)
+            self._copy(path, object_path)
         elif row["type"] != "file":
             return row
         elif is_modified_in_place(name) or not try_link(path, object_path):
-            filesystem.copy(path, object_path)
+            self._copy(path, object_path)
         object_status = os.stat(object_path)  # noqa: PTH116
         sha256 = self._hashes.find_hash(status, object_status)
         return {**row, "object": object_name, "size": object_status.st_size, "sha256": sha256}
+
+    def _copy(self, path: str, object_path: str) -> None:
+        filesystem.copy(path, object_path)
+        self._copies.append(object_path)
 
     def _leads_outside(self, link: str) -> bool:
         """Return whether a link leads to a file outside of the prefix."""
