@@ -251,8 +251,8 @@ MUTATIONS = {
     ),
     "two at once: the lock is shared": Mutation(
         file="backends/store/lock.py",
-        code="fcntl.LOCK_EX",
-        instead="fcntl.LOCK_SH",
+        code="return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        instead="return fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)",
         test="worker/test_races.py::test_race_for_the_lock_has_one_winner[40]",
     ),
     "rollback not completed: the facts are not written down": Mutation(
