@@ -7,13 +7,15 @@ dependencies, so that the environment has conflicts. It is made by uv with Pytho
 temporary folder or in DIR; with `--keep` an environment that is there already is used.
 The packages come from the configured index: gigabytes, and minutes. Steps: check for updates, plan
 the upgrade of everything, apply it, compare `uv pip check` before and after, undo it, and compare
-all paths with those before.
+all paths with those before. A refused plan is followed by the next one, which leaves out what broke
+a package.
 """
 
 from __future__ import annotations
 
 import argparse
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -30,13 +32,15 @@ from pkgwidgets.core.plans import Plan
 
 PYTHON = "3.11"
 FORCED = "# --no-deps"
+ATTEMPTS = 3
 WIDTH = 160
 
 Result = TypeVar("Result")
 
 
 def main() -> None:
-    """Make the environment, and print its transcript."""
+    """Make the environment, and print its transcript, each line at once."""
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("list", type=Path, help="exact versions, one a line")
     parser.add_argument("--folder", type=Path, help="where the environment is made")
@@ -79,14 +83,10 @@ def print_transcript(prefix: Path) -> None:
     blocked = sum(1 for row in updates if row.blocked_by)
     failed = [f"{row.name}: {row.error}" for row in updates if row.error]
     print(f"check: {seconds:.1f} s, {newer} updates, {blocked} blocked")
-    show_list("index errors", failed)
+    show_list("rows with an error", failed)
 
-    seconds, plan = timed(lambda: service.plan_upgrade(report=ignore))
-    print(f"plan of everything: {seconds:.1f} s, {len(plan.changes)} changes")
-    show_list("held back", [str(package) for package in plan.held_back])
-    show_list("notes", list(plan.warnings))
-    if not plan or not apply(service, plan):
-        show_tree("after the refusal", prefix, before)
+    if not any(upgrade_everything(service) for _ in range(ATTEMPTS)):
+        show_tree("after the refusals", prefix, before)
         return
     after = problems(service.python)
     show_list("uv pip check after", after)
@@ -95,6 +95,15 @@ def print_transcript(prefix: Path) -> None:
     seconds, done = timed(lambda: service.undo(report=ignore))
     print(f"undo: {seconds:.1f} s, {done.outcome}")
     show_tree("after the undo", prefix, before)
+
+
+def upgrade_everything(service: PackageService) -> bool:
+    """Plan and apply the upgrade of everything; return whether it was committed."""
+    seconds, plan = timed(lambda: service.plan_upgrade(report=ignore))
+    print(f"plan of everything: {seconds:.1f} s, {len(plan.changes)} changes")
+    show_list("held back", [str(package) for package in plan.held_back])
+    show_list("notes", list(plan.warnings))
+    return apply(service, plan)
 
 
 def apply(service: PackageService, plan: Plan) -> bool:
