@@ -106,13 +106,18 @@ class _Search:
         return self._users_of(owner)
 
     def _owners(self, modules: Collection[str]) -> set[NormalizedName]:
-        """Return the replaced packages that had one of these modules, or what contains it."""
-        wanted = {
-            ".".join(parts[:length])
-            for parts in (module.split(".") for module in modules)
-            for length in range(1, len(parts) + 1)
-        }
-        return {name for name, names in self._old_modules.items() if wanted.intersection(names)}
+        """Return the replaced packages that had one of these modules, or what contains it.
+
+        Of `a.b.c`, the owner of `a.b` counts and not that of `a`, which may be a namespace.
+        """
+        owners = set[NormalizedName]()
+        for module in modules:
+            names, found = module, set[NormalizedName]()
+            while names and not found:
+                found = {owner for owner, had in self._old_modules.items() if names in had}
+                names = names.rpartition(".")[0]
+            owners |= found
+        return owners
 
     def _users_of(self, owner: NormalizedName) -> set[NormalizedName]:
         """Return the replaced packages that bring a new one."""

@@ -29,6 +29,7 @@ def wheel(name: str, version: str, code: str = "", *requires: str, **files: str)
     )
 
 
+EXTENDED = "__path__ = __import__('pkgutil').extend_path(__path__, __name__)\n"
 SPADE = wheel("spade", "1.0", "version = 1\n", spade_parts="")
 BARROW = wheel("barrow", "1.0", "from spade import version\n", "spade")
 CASES: dict[str, tuple[Wheels, Wheels, str]] = {
@@ -54,6 +55,27 @@ CASES: dict[str, tuple[Wheels, Wheels, str]] = {
         [SPADE, wheel("barrow", "1.0", "import spade\nassert spade.version < 2, 'old'\n", "spade")],
         [wheel("spade", "2.0", "version = 2\n")],
         "with spade 2.0, barrow 1.0 cannot be imported (AssertionError: old)",
+    ),
+    "a name of a part of a namespace is gone": (
+        [
+            BuiltWheel(name="shed", version="1.0", files={"shed/__init__.py": EXTENDED}),
+            BuiltWheel(
+                name="spade",
+                version="1.0",
+                files={"shed/spade/__init__.py": "version = 1\n"},
+            ),
+            wheel("barrow", "1.0", "from shed.spade import version\n", "spade"),
+        ],
+        [
+            BuiltWheel(name="shed", version="2.0", files={"shed/__init__.py": EXTENDED}),
+            BuiltWheel(
+                name="spade",
+                version="2.0",
+                files={"shed/spade/__init__.py": ""},
+            ),
+        ],
+        "with spade 2.0, barrow 1.0 cannot be imported "
+        "(ImportError: cannot import name 'version' from 'shed.spade')",
     ),
     "the new version itself fails": (
         [SPADE],
