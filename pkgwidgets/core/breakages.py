@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from .error_json import error_from_json
 from .errors import StageFailed
-from .transactions import Outcome, Transaction
+from .transactions import UNCHANGED_OUTCOMES, Transaction
 
 _TEXT = re.compile(r"(\S+)==(\S+) breaks (\S+)==(\S+): (.*)", re.DOTALL)
 _PATH = re.compile(r" \(/[^)]*\)")
@@ -65,8 +65,8 @@ class Breakage:
 
 
 def reported_breakages(transaction: Transaction) -> Iterator[Breakage]:
-    """Yield the breakages for which a transaction was rolled back; none for any other reason."""
-    if transaction.outcome is not Outcome.ROLLED_BACK or not transaction.failure:
+    """Yield the breakages for which a transaction was refused; none for any other reason."""
+    if transaction.outcome not in UNCHANGED_OUTCOMES or not transaction.failure:
         return
     try:
         error = error_from_json(json.loads(transaction.failure))
