@@ -286,6 +286,11 @@ EXAMPLES: list[tuple[PkgwidgetsError, str, Hint]] = [
         Hint.OTHER_VERSION_OR_FIX,
     ),
     (
+        StageFailed("t", ("pea 1 cannot be imported (x)",), ("pod==2 breaks pea==1: x",)),
+        "The new packages failed the check before installing: pea 1 cannot be imported (x).",
+        Hint.PLAN_WITHOUT,
+    ),
+    (
         InstallFailed("t", ("uv", "pip"), 2, " no space \n"),
         "uv failed (exit code 2): no space.",
         Hint.RETRY_OTHER_VERSION,

@@ -182,6 +182,9 @@ class FakeRecords:
                 paths |= {site / path.relative_to(stage / "lib") for path in staged}
         return frozenset(paths)
 
+    def new_folders(self, stage: Path) -> frozenset[Path]:
+        return frozenset()
+
     def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
         changed = {change.id for change in plan.changes}
         others = [name for name in self._environment.distributions() if name not in changed]
@@ -406,7 +409,13 @@ class FakeSavePoint:
     def prehash(self, paths: Collection[Path]) -> None:
         pass
 
-    def save(self, paths: Collection[Path], tick: Callable[[], None] = lambda: None) -> int:
+    def save(
+        self,
+        paths: Collection[Path],
+        tick: Callable[[], None] = lambda: None,
+        *,
+        folders: Collection[Path] = (),
+    ) -> int:
         tick()
         rows = {path: self._disk.get(path) for path in paths}
         self._all[self._id] = Kept(rows)
@@ -482,6 +491,9 @@ class FakeSavePoint:
 
     def paths(self) -> frozenset[Path]:
         return frozenset(self._all[self._id].rows)
+
+    def folders(self) -> frozenset[Path]:
+        return frozenset()
 
     def is_intact(self) -> bool:
         return self._id in self._all and not self._all[self._id].damaged

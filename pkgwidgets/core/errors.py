@@ -507,9 +507,20 @@ class StageFailed(TransactionError):
     """The staged packages do not work; the environment was not touched."""
 
     problems: tuple[str, ...] = ()
+    breakages: tuple[str, ...] = _added_later(())
+    """The new versions that a plan for everything leaves out next: `a==2 breaks b==1: …`."""
     code: ClassVar[str] = "stage-failed"
     http_status: ClassVar[int] = 409
-    default_advice: ClassVar[Hint | None] = Hint.OTHER_VERSION_OR_FIX
+
+    @property
+    def advice(self) -> Hint | None:
+        """The next plan for everything leaves out what broke a package."""
+        return Hint.PLAN_WITHOUT if self.breakages else Hint.OTHER_VERSION_OR_FIX
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The packages that the next plan for everything keeps."""
+        return tuple(dict.fromkeys(text.partition("==")[0] for text in self.breakages))
 
     def sentence(self) -> str:
         """List the problems."""

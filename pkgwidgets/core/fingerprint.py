@@ -96,6 +96,6 @@ def _distribution_digest(distribution: Distribution | Unreadable) -> str:
         distribution.installed,
         distribution.requested,
         *distribution.requires,
-        *distribution.leftovers,
+        *(leftover.name for leftover in distribution.leftovers),  # in the same folder
     )
     return short_hash(" ".join(map(str, facts)), _HASH_BYTES)

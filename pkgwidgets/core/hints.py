@@ -59,6 +59,10 @@ class Hint(StrEnum):
     OTHER_PYTHON = (
         "Nothing was changed. Choose another version, or an environment with another Python."
     )
+    PLAN_WITHOUT = (
+        "Nothing was changed. "
+        "Plan the upgrade of everything again: the new plan keeps the installed {kept}."
+    )
     OTHER_VERSION_OR_FIX = "Nothing was changed. Choose another version, or fix this problem."
     UNINSTALL_TOO = "Nothing was changed. Uninstall {needed_by} as well, or keep {names}."
     UNINSTALL_FIRST = "Nothing was changed. Uninstall {needed_by} first, or keep {names} unchanged."

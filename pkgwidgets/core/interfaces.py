@@ -85,6 +85,9 @@ class Records(Protocol):
         Raises `EnvironmentRefused` for a RECORD that is missing or names files of others.
         """
 
+    def new_folders(self, stage: Path) -> frozenset[Path]:
+        """Return the folders that the staged wheels add, empty ones too: no RECORD lists those."""
+
     def shared_paths(self, plan: Plan, paths: Collection[Path]) -> frozenset[Path]:
         """Return those of `paths` that a distribution owns which the plan does not change."""
 
@@ -229,9 +232,16 @@ class SavePoint(Restorable, Protocol):
     def prehash(self, paths: Collection[Path]) -> None:
         """Start to hash files that will probably be saved, in the background."""
 
-    def save(self, paths: Collection[Path], tick: Callable[[], None] = lambda: None) -> int:
+    def save(
+        self,
+        paths: Collection[Path],
+        tick: Callable[[], None] = lambda: None,
+        *,
+        folders: Collection[Path] = (),
+    ) -> int:
         """Save these paths durably, absent ones too; return the size in bytes.
 
+        Of `folders`, and of those that contain a path, it saves whether they exist.
         Calls `tick` regularly; if that raises, nothing is saved.
         """
 
@@ -267,6 +277,9 @@ class SavePoint(Restorable, Protocol):
 
     def paths(self) -> frozenset[Path]:
         """Return every saved path, absent ones too."""
+
+    def folders(self) -> frozenset[Path]:
+        """Return every folder of which it knows whether it existed."""
 
 
 REINSTALLED = "was installed again"

@@ -13,6 +13,7 @@ from pkgwidgets.core.error_json import error_to_json
 from pkgwidgets.core.errors import (
     DISK_INTERRUPTED,
     DISK_UNCHANGED,
+    EVERYTHING,
     Cancelled,
     DiskFailed,
     EnvironmentRefused,
@@ -138,7 +139,9 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
     report(Event(stage=Stage.CHECKING))
     failing, baseline = verification.problems_before(backend, plan, stage, report, prepared)
     if failing:
-        raise StageFailed(transaction_id, failing)
+        is_for_everything = plan.requested == (EVERYTHING,)
+        breakages = map(str, baseline.breakages if is_for_everything else ())
+        raise StageFailed(transaction_id, failing, tuple(breakages))
     unverified = verification.unverified(backend, plan, stage)
     facts = {"unverified": unverified, "untried": baseline.needs_text()}
     record("STAGED", **{name: text for name, text in facts.items() if text})
@@ -150,7 +153,9 @@ def _apply_locked(progress: _Progress, report: Report) -> None:
         report(Event(stage=Stage.SAVING))
         paths = _paths_to_save(backend, plan, stage)
         raise_if_touched(paths.saved, progress.incomplete)
-        size = save_point.save(paths.saved, lambda: report(Event(stage=Stage.SAVING)))
+        size = save_point.save(
+            paths.saved, lambda: report(Event(stage=Stage.SAVING)), folders=paths.folders
+        )
         report(Event(stage=Stage.SAVING))  # the last moment to cancel without a rollback
         record("SAVED", paths=len(paths.saved), bytes=size)
         record("INTENT")
@@ -181,6 +186,8 @@ class _PathsToSave:
     """The paths that a save point keeps, and which of them are needed after the installation."""
 
     saved: frozenset[Path]
+    folders: frozenset[Path]
+    """Folders that may be made or removed, without a file in them."""
     shared: frozenset[Path]
     """Files that another distribution owns, too."""
     copies: Mapping[Path, Path]
@@ -191,16 +198,18 @@ def _paths_to_save(backend: Backend, plan: Plan, stage: Path | None) -> _PathsTo
     """Return what to save before the installation; refuse an undo that overwrites other code."""
     # An undo from a save point has no stage: it writes what the undone transaction replaced.
     paths = backend.records.touched_paths(plan, stage)
+    folders = backend.records.new_folders(stage) if stage is not None else frozenset()
     if plan.undoes is not None and plan.from_save_point:
         undone = backend.save_point(plan.undoes)
         paths |= undone.paths()
+        folders |= undone.folders()
         backend.records.raise_if_owned(plan, undone.differing())
     shared = backend.records.shared_paths(plan, paths)
     replaced = [change.id for change in plan.changes if change.before is not None]
     edited = backend.records.edited_files(replaced)
     copies = {path: kept for path, kept in edited.items() if kept is not None}
     paths |= {*copies.values()}
-    return _PathsToSave(saved=paths, shared=shared, copies=copies)
+    return _PathsToSave(saved=paths, folders=folders, shared=shared, copies=copies)
 
 
 def _stage(

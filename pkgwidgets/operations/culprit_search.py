@@ -159,25 +159,18 @@ class _CulpritSearch:
         )
 
     def _hold_back_import_failures(self, plan: Plan, stage: Path) -> bool:
-        """Hold back upgrades that cannot be imported; tell whether there were any."""
+        """Hold back upgrades that break an import; tell whether there were any."""
         if not plan:
             return False
-        problems, baseline = verification.problems_before(
+        _, baseline = verification.problems_before(
             self._backend, plan, stage if plan.pins else None, self._report
         )
         self._needs = baseline.needs
-        any_held = False
-        for change in plan.changes:
-            release = f"{change.name} {change.after}"
-            messages = [
-                p for p in problems if p.startswith((f"{release} cannot", f"{release}'s module"))
-            ]
-            if messages and change.before is not None:
-                self._hold_back(
-                    change, messages[0].removeprefix(release).removeprefix("'s module").strip()
-                )
-                any_held = True
-        return any_held
+        changed = {change.id: change for change in plan.changes}
+        for breakage in baseline.breakages:
+            release = f"{breakage.culprit} {breakage.culprit_version} "
+            self._hold_back(changed[breakage.culprit], breakage.reason.removeprefix(release))
+        return bool(baseline.breakages)
 
     def _find_culprits(self, plan: Plan, after: _After, rehearsal: Rehearsal) -> None:
         """Find by bisection which changes break the cells, and hold them back."""

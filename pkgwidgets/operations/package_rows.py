@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.breakages import reported_breakages
 from pkgwidgets.core.environment import Distribution, Interpreter, Unreadable
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.history import committed, was_cancelled
@@ -51,6 +52,7 @@ class PackageRowBuilder:
         self._forbidden: dict[tuple[NormalizedName, Version], bool] = {}
         self._bounds: dict[NormalizedName, list[Requirement]] = {}
         self._eligible: dict[tuple[NormalizedName, Version], tuple[Release, bool]] = {}
+        self._blamed: dict[str, Mapping[NormalizedName, str]] = {}
         self._rows: dict[NormalizedName, tuple[ProjectResult | None, PackageInfo]] = {}
 
     @classmethod
@@ -248,7 +250,19 @@ class PackageRowBuilder:
             kinds = [change.kind for change in last.changes if change.id == name]
             installing = kinds == [ChangeKind.INSTALL]
             return PackageStatus.INSTALLING if installing else PackageStatus.UPGRADING, None
-        return PackageStatus.ERROR, last.error
+        blamed = self._blamed_packages(last)
+        if blamed and name not in blamed:
+            return PackageStatus.INSTALLED, None
+        return PackageStatus.ERROR, blamed.get(name, last.error)
+
+    def _blamed_packages(self, transaction: Transaction) -> Mapping[NormalizedName, str]:
+        """Return the packages for which a plan for everything was refused, with the reasons."""
+        if transaction.id not in self._blamed:
+            self._blamed[transaction.id] = {
+                breakage.culprit: f"The upgrade failed: {breakage.reason}."
+                for breakage in reported_breakages(transaction)
+            }
+        return self._blamed[transaction.id]
 
     def _has_incomplete_rollback(self, name: NormalizedName) -> bool:
         last = self.last_transactions.get(name)

@@ -29,6 +29,7 @@ from pkgwidgets.core.transactions import Outcome, Transaction
 
 from . import undo
 from .blocked_version import explain_blocked_version
+from .breakages import failed_upgrades
 from .held_back import HeldBackReport
 from .plan_builder import (
     attach_wheels,
@@ -60,7 +61,8 @@ def plan_upgrade(
     """Plan to upgrade packages to their newest compatible releases; without names, all of them.
 
     `allow` says which other packages may change. `hold` maps packages that must not change to
-    the reasons. A `version` needs exactly one name. Raises `InvalidRequest`, `PackageNotFound`,
+    the reasons. Upgrades that failed a check of such a plan are left out of one for everything.
+    A `version` needs exactly one name. Raises `InvalidRequest`, `PackageNotFound`,
     `EnvironmentRefused`, `PlanImpossible` or `IndexUnavailable`.
     """
     project_names = None if names is None else checked_names(names)
@@ -91,8 +93,13 @@ def plan_upgrade(
     requested_texts = (
         requested if target_version is None else (f"{requested[0]}=={target_version}",)
     )
+    failed = failed_upgrades(snapshot, answers) if project_names is None else {}
     proposal = _replan_around_refusals(
-        snapshot.with_pinned(hold or {}), requested_texts, answers, resolutions, propose
+        snapshot.with_pinned({**failed, **(hold or {})}),
+        requested_texts,
+        answers,
+        resolutions,
+        propose,
     )
     unmanaged = proposal.snapshot.unmanaged_reports(None if project_names is None else snapshot)
     left_out = resolutions.left_out_reports(snapshot, targets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,7 +102,8 @@ class EnvironmentSnapshot:
     def fingerprint(self, changes: Iterable[Change]) -> str:
         """Return the fingerprint of a plan: of the installed set, and of the files it changes."""
         names = [change.id for change in changes if change.before is not None]
-        return fingerprint.fingerprint(self.installed, current_fingerprints(self.backend, names))
+        files = current_fingerprints(self.backend, names)
+        return fingerprint.fingerprint(_with_real_paths(self.installed), files)
 
     @property
     def python(self) -> Path:
@@ -304,9 +306,20 @@ def changes_since_plan(backend: Backend, plan: Plan) -> tuple[str, ...]:
     """Return what changed in the environment since the plan was made, one sentence each."""
     names = [change.id for change in plan.changes if change.before is not None]
     installed = backend.environment.distributions()
+    files = current_fingerprints(backend, names)
     return fingerprint.changes_since(
-        plan.environment_fingerprint, installed, current_fingerprints(backend, names)
+        plan.environment_fingerprint, _with_real_paths(installed), files
     )
+
+
+def _with_real_paths(installed: dependency_graph.Installed) -> dependency_graph.Installed:
+    """Return the distributions at the paths without links: a plan may be made through one."""
+    folders = {distribution.path.parent for distribution in installed.values()}
+    moved = {folder: Path(os.path.realpath(folder)) for folder in folders}
+    return {
+        name: replace(distribution, path=moved[distribution.path.parent] / distribution.path.name)
+        for name, distribution in installed.items()
+    }
 
 
 def check_unchanged(backend: Backend, plan: Plan) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.breakages import Breakage
 from pkgwidgets.core.environment import Unreadable
 from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import NEEDS, Backend, Report, is_untried, what_is_needed
@@ -17,13 +18,13 @@ from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.preparations import ImportResult
 from pkgwidgets.core.restart import KERNEL_PACKAGES
 
+from .breakages import KERNEL_START, find_breakages
 from .optional_modules import find_optional_modules
 from .plan_paths import removed_paths
 
 Modules = Mapping[NormalizedName, tuple[str, ...]]
 """The top-level modules of each distribution."""
 
-_KERNEL_START = "a kernel"
 _PKGWIDGETS = canonicalize_name("pkgwidgets")
 
 
@@ -40,6 +41,8 @@ class Baseline:
     sharing_folders: Mapping[NormalizedName, Collection[Path]] | None = None
     needs: Mapping[str, str] = field(default_factory=dict)
     """What modules lack, outside of the environment or optional; they were not tried."""
+    breakages: tuple[Breakage, ...] = ()
+    """Which new versions cause the problems."""
 
     def needs_text(self) -> str:
         """Return one line about the modules that lack something, for the journal."""
@@ -65,20 +68,25 @@ def problems_before(
     wrong = scope.problems()
     if wrong:
         return wrong, Baseline()
+    breakages: tuple[Breakage, ...] = ()
     if prepared is None:
-        wrong, prepared = _import_as_if_installed(backend, plan, stage, scope, report)
+        wrong, breakages, prepared = _import_as_if_installed(backend, plan, stage, scope, report)
     return wrong, Baseline(
         stage=stage,
         failures=prepared.excused,
         sharing_folders=backend.bystanders.sharing_folders(plan, stage),
         needs=prepared.needs,
+        breakages=breakages,
     )
 
 
 def _import_as_if_installed(
     backend: Backend, plan: Plan, stage: Path | None, scope: _AffectedPackages, report: Report
-) -> tuple[tuple[str, ...], ImportResult]:
-    """Import the affected modules from the stage; return what would fail, and what is excused."""
+) -> tuple[tuple[str, ...], tuple[Breakage, ...], ImportResult]:
+    """Import the affected modules from the stage.
+
+    Returns what would fail, which new versions cause it, and what is excused.
+    """
     masked = scope.replaced
     modules, optional = scope.modules, scope.optional
     for name, files in scope.new_startup_files.items():
@@ -91,7 +99,7 @@ def _import_as_if_installed(
     )
     if scope.is_critical:
         kernel_error = backend.import_checker.kernel(report, staged=stage, masked=masked)
-        errors |= {_KERNEL_START: kernel_error} if kernel_error is not None else {}
+        errors |= {KERNEL_START: kernel_error} if kernel_error is not None else {}
     failing = _already_failing(backend, errors, scope, report)
     untried = {module for module, error in errors.items() if is_untried(error)}
     needs = {module: what for module in sorted(untried) if (what := what_is_needed(errors[module]))}
@@ -102,7 +110,9 @@ def _import_as_if_installed(
         report(Event(stage=Stage.CHECKING, text=f"{module} was {NEEDS}{what}"))
     result = ImportResult(excused=failing | untried | needs.keys(), needs=needs)
     failures = _new_failures(new_errors, result.excused)
-    return _describe_failures(plan, {**modules, **optional}, failures), result
+    tried = {**modules, **optional}
+    breakages = find_breakages(backend, plan, stage, failures, tried) if failures else ()
+    return _describe_failures(plan, tried, failures), breakages, result
 
 
 def unverified(backend: Backend, plan: Plan, stage: Path | None) -> str:
@@ -156,7 +166,7 @@ def problems_after(
     errors = dict(backend.import_checker.failures(_flatten(scope.modules) or ["sys"], report))
     if scope.is_critical:
         kernel_error = backend.import_checker.kernel(report)
-        errors |= {_KERNEL_START: kernel_error} if kernel_error is not None else {}
+        errors |= {KERNEL_START: kernel_error} if kernel_error is not None else {}
     failures = {module: error for module, error in errors.items() if not is_untried(error)}
     return _describe_failures(plan, scope.modules, _new_failures(failures, baseline.failures))
 
@@ -331,8 +341,8 @@ def _already_failing(
         m for m, error in errors.items() if m in installed_modules and not is_untried(error)
     ]
     failing = set(backend.import_checker.failures(repeated or ["sys"], report_check))
-    if _KERNEL_START in errors and backend.import_checker.kernel(report_check) is not None:
-        failing.add(_KERNEL_START)
+    if KERNEL_START in errors and backend.import_checker.kernel(report_check) is not None:
+        failing.add(KERNEL_START)
     return frozenset(failing)
 
 
@@ -351,7 +361,7 @@ def _describe_failures(
     after = {change.id: f"{change.name} {change.after}" for change in plan.changes}
     sentences = []
     for module, error in failures.items():
-        if module == _KERNEL_START:
+        if module == KERNEL_START:
             sentences.append(f"with {', '.join(after.values())} no kernel starts ({error})")
             continue
         owner = next((name for name, names in modules.items() if module in names), None)

@@ -407,3 +407,17 @@ def test_remove_requested_deletes_the_marker_and_its_record_row(garden: Demo) ->
     assert file.read_text().splitlines() == [row for row in rows if "/REQUESTED," not in row]
     assert file.stat().st_mtime_ns == times
     assert not list(info.glob("*.pkgwidgets"))
+
+
+def test_undo_reads_no_code_of_files_with_one_owner(
+    backend: Backend, garden: Demo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def remember(file: Path) -> bool:
+        read.append(file)
+        return False
+
+    monkeypatch.setattr("pkgwidgets.backends.environment.file_effects.has_no_effect", remember)
+    backend.records.raise_if_owned(UPGRADE, sorted(garden.site_packages.glob("seedshelf*.py")))
+    assert read == []

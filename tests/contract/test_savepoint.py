@@ -476,3 +476,21 @@ def test_prehashed_file_is_hashed_again_if_it_changed(place: Place) -> None:
     assert save_point.is_intact()
     assert save_point.restore() == ()
     assert place.tree() == before
+
+
+def test_save_syncs_copies_and_not_each_link(
+    real: RealPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync of one file waits for the disk: those of thousands of linked files take minutes."""
+    names = [f"lib/bean{number}.py" for number in range(20)]
+    for name in (*names, "etc/settings.cfg"):
+        real.write(name, b"x = 1\n")
+    synced: list[str] = []
+    monkeypatch.setattr(filesystem, "sync_all", lambda: synced.append("all"))
+    monkeypatch.setattr(filesystem, "sync_path", lambda path: synced.append(str(path)))
+    real.save_point().save([real.path(name) for name in (*names, "etc/settings.cfg")])
+    objects = real.folder / "objects"
+    copy = next(str(file) for file in objects.iterdir() if file.stat().st_nlink == 1)
+    later = synced[synced.index("all") :]
+    assert later[:3] == ["all", copy, str(objects)]
+    assert not any(path.startswith(f"{objects}/") for path in later[2:])

@@ -260,7 +260,7 @@ def test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged(
     message: str,
 ) -> None:
     if "did not finish" in message:
-        limits = ImportCheckLimits(module_seconds=1.5)
+        limits = ImportCheckLimits(module_seconds=1.5, last_seconds=2.0)
         checker = SubprocessImportChecker(backend_with_dependents.environment.interpreter, limits)
         backend_with_dependents = replace(backend_with_dependents, import_checker=checker)
     garden.index.publish(wheel)

@@ -93,6 +93,68 @@ MUTATIONS = {
         instead="",
         test="cases/test_env_leftover_dist_info.py::test_failed_upgrade_restores_a_leftover",
     ),
+    "an upgrade that failed is planned again": Mutation(
+        file="operations/planning.py",
+        code="snapshot.with_pinned({**failed, **(hold or {})}),",
+        instead="snapshot.with_pinned(hold or {}),",
+        test="integration/test_breakages.py"
+        "::test_next_plan_for_everything_leaves_out_what_breaks_it[a name is gone]",
+    ),
+    "an upgrade that failed is never tried again": Mutation(
+        file="operations/breakages.py",
+        code="        _has_release_since(snapshot, answers, name, transaction.started)\n",
+        instead="        False\n",
+        test="integration/test_breakages.py::test_new_release_is_tried",
+    ),
+    "all packages of a refused plan are blamed": Mutation(
+        file="operations/package_rows.py",
+        code="        if blamed and name not in blamed:\n",
+        instead="        if False:\n",
+        test="integration/test_breakages.py::test_only_the_blamed_packages_are_marked",
+    ),
+    "an undo parses all code": Mutation(
+        file="backends/environment/record_files.py",
+        code="        names = {str(path) for path in replaced}\n",
+        instead="        names = {str(p) for p in replaced if not file_effects.has_no_effect(p)}\n",
+        test="contract/test_record_files.py::test_undo_reads_no_code_of_files_with_one_owner",
+    ),
+    "a plan made through a link is stale": Mutation(
+        file="operations/snapshot.py",
+        code="path=moved[distribution.path.parent] / distribution.path.name",
+        instead="path=distribution.path",
+        test="integration/test_kinds_of_environments.py"
+        "::test_plan_made_at_another_path_of_the_environment_is_not_stale[plan]",
+    ),
+    "each linked file is synced": Mutation(
+        file="backends/store/savepoint.py",
+        code="_call_regularly(self._copies, tick, self._files_per_tick)",
+        instead="[f\"{self._objects}/{row['object']}\" for row in files]",
+        test="contract/test_savepoint.py::test_save_syncs_copies_and_not_each_link",
+    ),
+    "power cut: a saved copy is not synced": Mutation(
+        file="backends/store/savepoint.py",
+        code="                filesystem.sync_path(path)\n",
+        instead="                pass\n",
+        test="contract/test_savepoint.py::test_save_syncs_copies_and_not_each_link",
+    ),
+    "a slow import is a failure": Mutation(
+        file="backends/sandbox/import_check.py",
+        code="seconds = self._limits.last_seconds if is_late else self._limits.module_seconds",
+        instead="seconds = self._limits.module_seconds",
+        test="contract/test_import_check.py::test_slow_import_is_tried_again_with_more_time[others0]",
+    ),
+    "empty folders of a wheel are not in the save point": Mutation(
+        file="operations/apply.py",
+        code="folders = backend.records.new_folders(stage) if stage is not None else frozenset()",
+        instead="folders = frozenset[Path]()",
+        test="contract/test_empty_folders.py::test_undo_removes_new_empty_folders",
+    ),
+    "empty folders of a wheel are not redone": Mutation(
+        file="operations/apply.py",
+        code="        folders |= undone.folders()\n",
+        instead="",
+        test="contract/test_empty_folders.py::test_undo_of_the_undo_makes_them_again",
+    ),
     "a requirement in an old spelling is no limit": Mutation(
         file="core/dependency_graph.py",
         code="return read_requirement(text) or read_old_requirement(text)",
@@ -224,8 +286,8 @@ MUTATIONS = {
     ),
     "bad wheels: nothing is tried beside the environment": Mutation(
         file="operations/apply.py",
-        code="    if failing:\n        raise StageFailed(transaction_id, failing)\n",
-        instead="",
+        code="    if failing:\n        is_for_everything",
+        instead="    if False:\n        is_for_everything",
         test="faults/test_bad_wheels.py"
         "::test_bad_upgrade_is_explained_and_leaves_the_environment_unchanged[1 import raises]",
     ),
@@ -245,8 +307,8 @@ MUTATIONS = {
     ),
     "two at once: the lock is shared": Mutation(
         file="backends/store/lock.py",
-        code="fcntl.LOCK_EX",
-        instead="fcntl.LOCK_SH",
+        code="return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        instead="return fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)",
         test="worker/test_races.py::test_race_for_the_lock_has_one_winner[40]",
     ),
     "rollback not completed: the facts are not written down": Mutation(
@@ -258,8 +320,8 @@ MUTATIONS = {
     ),
     "cancelled: saving does not notice it": Mutation(
         file="operations/apply.py",
-        code="save_point.save(paths.saved, lambda: report(Event(stage=Stage.SAVING)))",
-        instead="save_point.save(paths.saved)",
+        code="paths.saved, lambda: report(Event(stage=Stage.SAVING)), folders=paths.folders",
+        instead="paths.saved, folders=paths.folders",
         test="faults/test_cancel.py"
         "::test_cancellation_during_saving_leaves_the_environment_unchanged",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from copied_python import copy_python
 from faults.tree import rows
 
 from pkgwidgets import PackageService
-from pkgwidgets.core.errors import EnvironmentRefused
+from pkgwidgets.core.errors import EnvironmentRefused, StalePlan
+from pkgwidgets.core.transactions import Outcome
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.index_server import DemoIndex
 from pkgwidgets.demo.wheel_builder import BuiltWheel
@@ -109,3 +111,26 @@ def test_change_made_through_a_link_is_undone_at_the_real_path(
     service.undo()
     assert rows(service.prefix) == before
     assert linked.get_package("seedshelf").version == "1.4.1"
+
+
+@pytest.mark.parametrize("through_link", ["plan", "apply"])
+def test_plan_made_at_another_path_of_the_environment_is_not_stale(
+    garden: Demo, service: PackageService, through_link: str
+) -> None:
+    (garden.folder / "link").symlink_to(service.prefix)
+    python = garden.folder / "link" / "bin" / "python"
+    linked = PackageService(python, index_url=garden.index_url)
+    first, second = (linked, service) if through_link == "plan" else (service, linked)
+    plan = first.plan_upgrade(["seedshelf", "bedplanner"])
+    assert second.apply(plan).outcome is Outcome.COMMITTED
+    assert service.get_package("seedshelf").version == "1.4.2"
+    second.apply(first.plan_undo())
+    assert linked.get_package("seedshelf").version == "1.4.1"
+
+
+def test_plan_for_a_copy_of_the_environment_is_stale(garden: Demo, service: PackageService) -> None:
+    plan = service.plan_upgrade("seedshelf")
+    copy = garden.folder / "copy"
+    shutil.copytree(service.prefix, copy, symlinks=True)
+    with pytest.raises(StalePlan):
+        PackageService(copy / "bin" / "python", index_url=garden.index_url).apply(plan)

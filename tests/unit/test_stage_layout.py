@@ -78,3 +78,10 @@ def test_names_that_are_not_unicode_are_kept(tmp_path: Path) -> None:
     arrange(tmp_path, DEBIAN)
     record = tmp_path / "local/lib/python3.11/dist-packages/pea-1.0.dist-info/RECORD"
     assert record.read_bytes() == b"../../../bin/p\xff,,\n"
+
+
+def test_empty_folders_are_moved_too(tmp_path: Path) -> None:
+    write(tmp_path, f"{SITE}/pea/__init__.py")
+    (tmp_path / SITE / "pea" / "assets").mkdir()
+    arrange(tmp_path, DEBIAN)
+    assert (tmp_path / "local/lib/python3.11/dist-packages/pea/assets").is_dir()

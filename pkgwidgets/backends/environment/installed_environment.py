@@ -108,7 +108,8 @@ class InstalledEnvironment:
         """
         interpreter = self.interpreter
         folders = dict.fromkeys([interpreter.prefix, *interpreter.scheme.values()])
-        package_folders = sorted(self._package_folders)
+        # The same files for a plan that was made through a link.
+        package_folders = sorted({Path(os.path.realpath(path)) for path in self._package_folders})
         startup_files = [file for folder in package_folders for file in _startup_files(folder)]
         markers = self._marker is not None, self._is_frozen()
         return {

@@ -70,6 +70,16 @@ class RecordFiles:
             self._raise_if_case_collides(new)
         return frozenset(old | new.keys() | self._unpacking_folders(staged))
 
+    def new_folders(self, stage: Path) -> frozenset[Path]:
+        """Return the folders of a stage that are missing in the environment.
+
+        A wheel may contain empty folders. RECORD does not list them, but they are installed.
+        """
+        prefix = str(self._environment.interpreter.prefix)
+        staged = (folder for folder, _, _ in os.walk(stage))
+        live = (f"{prefix}{folder[len(str(stage)) :]}" for folder in staged)
+        return frozenset(Path(folder) for folder in live if not os.path.lexists(folder))
+
     def unchangeable_reasons(
         self, ids: Collection[NormalizedName], leaving: Collection[NormalizedName] = ()
     ) -> Mapping[NormalizedName, str]:
@@ -116,9 +126,12 @@ class RecordFiles:
     def raise_if_owned(self, plan: Plan, replaced: Collection[Path]) -> None:
         """Refuse to replace a file of code that another distribution owns, too."""
         changed = {change.id for change in plan.changes}
-        names = {str(path) for path in replaced if not file_effects.has_no_effect(path)}
+        names = {str(path) for path in replaced}
         for claim in self._shared.claims(names, changed, self._environment.distributions()):
-            if self._shared.matters(claim.path):
+            # Owned files only: to parse each of thousands would take minutes.
+            if self._shared.matters(claim.path) and not file_effects.has_no_effect(
+                Path(claim.path)
+            ):
                 where = os.path.relpath(claim.path, self._environment.interpreter.prefix)
                 raise self._refusal(
                     f"The undo would overwrite {where!a}, which belongs to {claim.owner}"

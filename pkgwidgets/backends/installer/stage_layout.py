@@ -35,6 +35,9 @@ def arrange(stage: Path, moves: Mapping[str, str]) -> None:
         target = stage / _new_place(str(file.relative_to(source)), moves)
         _make_folders(target.parent)
         filesystem.replace(file, target)
+    for folder, folders, names in os.walk(source):
+        if not folders and not names:
+            _make_folders(stage / _new_place(f"{os.path.relpath(folder, source)}/", moves))
     filesystem.remove_tree(source)
 
 

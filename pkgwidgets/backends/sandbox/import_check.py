@@ -29,11 +29,13 @@ _BYTECODE_FOLDER = ".bytecode"
 class ImportCheckLimits:
     """The time limits of an import check.
 
-    A module that takes more than `module_seconds` is given up, and so is a kernel. After
+    A module that takes more than `module_seconds` is stopped, and so is a kernel. It is tried once
+    more, alone, for `last_seconds`: some modules compile code, and machines are busy. After
     `optional_seconds`, no further optional module is imported.
     """
 
     module_seconds: float = 60.0
+    last_seconds: float = 300.0
     optional_seconds: float = 20.0
 
 
@@ -44,12 +46,12 @@ _PTH_ERROR = re.compile(r"^Error processing line \d+ of (.+\.pth):\n\n((?:  .*\n
 class _ReportedResults:
     """The steps that a probe reported, and how its process ended."""
 
-    def __init__(self, completed: process.CompletedProcess, limits: ImportCheckLimits) -> None:
+    def __init__(self, completed: process.CompletedProcess, seconds: float) -> None:
         marked = (line for line in completed.stdout.splitlines() if line.startswith(probes.MARK))
         steps = [json.loads(line.removeprefix(probes.MARK)) for line in marked]
         self.module_steps = [entry for entry in steps if "start" not in entry[0]]
         self.finished = [module for step, module, *_ in self.module_steps if step != "trying"]
-        self.failure_text = _failure_text(completed, limits)
+        self.failure_text = _failure_text(completed, seconds)
         self.pth_errors = _find_pth_errors(completed.stderr)
         self.pth_errors |= {entry[1]: entry[2] for entry in steps if entry[0] == "not started"}
         self.fatal_pth = ""
@@ -115,7 +117,7 @@ class SubprocessImportChecker:
                 is_late = required_count == 0 and results.failure_text.startswith(_UNFINISHED)
                 errors[remaining.pop(0)] = NOT_TRIED if is_late else results.failure_text
                 required_count = max(0, required_count - 1)
-        self._drop_conflict_errors(errors, [*modules, *optional], staged, masked, report)
+        self._try_alone(errors, [*modules, *optional], staged, masked, report)
         return errors
 
     def kernel(
@@ -126,9 +128,10 @@ class SubprocessImportChecker:
         masked: Collection[Path] = (),
     ) -> str | None:
         """Start a kernel that adds 1 and 1; return the error, or None if it works."""
-        task = self._task(staged, masked)
+        seconds = self._limits.module_seconds
+        task = self._task(staged, masked, seconds)
         task |= {"flags": ["-I"], "source": probes.START_KERNEL}
-        results = self._run(probes.START_KERNEL, task, self._limits.module_seconds * 2, report)
+        results = self._run(probes.START_KERNEL, task, seconds * 2, report)
         errors = [error for step, _, *error in results.module_steps if step == "failed"]
         if errors:
             return str(errors[0][0])
@@ -138,7 +141,7 @@ class SubprocessImportChecker:
         """Move the bytecode in the stage to the installed sources."""
         bytecode.keep_bytecode(stage / _BYTECODE_FOLDER, stage, self._interpreter.prefix)
 
-    def _drop_conflict_errors(
+    def _try_alone(
         self,
         errors: dict[str, str],
         modules: Sequence[str],
@@ -148,18 +151,22 @@ class SubprocessImportChecker:
     ) -> None:
         """Drop the errors of modules that import alone: modules can conflict (pip, setuptools).
 
-        Modules with the same error are tried once.
+        One that did not finish gets more time. Modules with the same error are tried once.
         """
         seen_errors = set[str]()
-        for module in [name for name in errors if name in modules and len(modules) > 1]:
+        for module in [name for name in errors if name in modules]:
             error = errors[module]
-            if error in seen_errors or is_untried(error) or error.startswith(_UNFINISHED):
+            is_late = error.startswith(_UNFINISHED)
+            if error in seen_errors or is_untried(error) or (len(modules) == 1 and not is_late):
                 continue
-            results = self._import_modules([module], 1, 0.0, staged, masked, report)
+            seconds = self._limits.last_seconds if is_late else self._limits.module_seconds
+            results = self._import_modules([module], 1, 0.0, staged, masked, report, seconds)
             if results.finished and results.module_steps[-1][0] == "fine":
                 del errors[module]
-            else:
-                seen_errors.add(error)
+                continue
+            seen_errors.add(error)
+            if is_late and not results.finished:
+                errors[module] = results.failure_text
 
     def _import_modules(
         self,
@@ -169,22 +176,26 @@ class SubprocessImportChecker:
         staged: Path | None,
         masked: Collection[Path],
         report: Report,
+        seconds: float | None = None,
     ) -> _ReportedResults:
-        task = self._task(staged, masked)
+        seconds = self._limits.module_seconds if seconds is None else seconds
+        task = self._task(staged, masked, seconds)
         optional_seconds = self._limits.optional_seconds - elapsed_seconds
         task |= {
             "modules": list(modules),
             "required_count": required_count,
             "optional_seconds": optional_seconds,
         }
-        timeout = self._limits.module_seconds * (len(modules) + 1)
+        timeout = seconds * (len(modules) + 1)
         return self._run(probes.IMPORT_CHECK, task, timeout, report)
 
-    def _task(self, staged: Path | None, masked: Collection[Path]) -> dict[str, Any]:
+    def _task(
+        self, staged: Path | None, masked: Collection[Path], seconds: float
+    ) -> dict[str, Any]:
         bytecode_folder = staged / _BYTECODE_FOLDER if staged is not None else None
         roots = [f"{root}/" for root in (staged, self._interpreter.prefix) if root is not None]
         return {
-            "timeout_seconds": self._limits.module_seconds,
+            "timeout_seconds": seconds,
             "is_staged": staged is not None or bool(masked),
             "masked": [str(path) for path in masked],
             "libraries": list(self._libraries(staged)),
@@ -209,7 +220,7 @@ class SubprocessImportChecker:
                 tick=lambda: report(event),
                 account=account,
             )
-        return _ReportedResults(completed, self._limits)
+        return _ReportedResults(completed, task["timeout_seconds"])
 
     def _libraries(self, staged: Path | None) -> Iterator[tuple[str, str]]:
         """Yield the library folders of the environment, each with its staged folder."""
@@ -219,9 +230,9 @@ class SubprocessImportChecker:
                 yield str(folder), str(staged / folder.relative_to(prefix))
 
 
-def _failure_text(completed: process.CompletedProcess, limits: ImportCheckLimits) -> str:
+def _failure_text(completed: process.CompletedProcess, seconds: float) -> str:
     if completed.returncode is None or _FAULTHANDLER_TIMEOUT in completed.stderr:
-        return f"{_UNFINISHED} within {limits.module_seconds:.0f} seconds"
+        return f"{_UNFINISHED} within {seconds:.0f} seconds"
     if completed.returncode < 0:
         return f"it ended the process (signal {-completed.returncode})"
     last_line = (completed.stderr.strip().splitlines() or ["no error message"])[-1]

@@ -26,6 +26,7 @@ _MAX_THREADS = 4
 _TICK_SECONDS = 0.05
 """Time between two ticks while other threads work."""
 _SAVED_TYPES = ("absent", "link", "file")
+_FOLDER_TYPES = ("folder", "no folder")
 
 _Item = TypeVar("_Item")
 
@@ -49,18 +50,30 @@ class FolderSavePoint:
         """Start to hash files that will probably be saved, in a thread."""
         self._hashes.prehash(map(str, paths))
 
-    def save(self, paths: Collection[Path], tick: Callable[[], None] = lambda: None) -> int:
+    def save(
+        self,
+        paths: Collection[Path],
+        tick: Callable[[], None] = lambda: None,
+        *,
+        folders: Collection[Path] = (),
+    ) -> int:
         """Save these paths durably, missing ones too; return the size of the files in bytes.
 
         Files are hard-linked, because installers replace files and do not rewrite them. Files
         that may be edited in place, or cannot be linked, are copied. Of a link to a file outside
-        of the prefix, the content is copied. `tick` is called regularly.
+        of the prefix, the content is copied. Of `folders`, and of those that contain a path, only
+        the mode is saved, or that they are missing. `tick` is called regularly.
         Raises `DiskFailed`, and what `tick` raises; then nothing counts as saved.
         """
         with as_disk_failed(self._folder.name):
             filesystem.make_folders(self._objects, is_data=True)
             names = sorted(map(self._relative_name, paths))
-            rows = list(self._describe_folders(names))
+            own_folders = {self._relative_name(folder) for folder in folders}
+            rows = list(
+                self._describe_folders(
+                    sorted({*own_folders, *parent_folders([*names, *own_folders])})
+                )
+            )
             links = ObjectLinks(self._prefix, self._objects)
             rows += [
                 links.save(name, str(number))
@@ -72,8 +85,10 @@ class FolderSavePoint:
                 links.copy(row)
             self._add_known_hashes(files, links.statuses)
             self._hash_objects(files, tick)
-            filesystem.sync_all()  # else each of the following syncs takes as long
-            for row in _call_regularly(files, tick, self._files_per_tick):
+            # It syncs what is linked. One by one that takes minutes: each waits for the disk, even
+            # if the file is old. Only a sync of the file itself reports that a copy failed.
+            filesystem.sync_all()
+            for row in _call_regularly(links.copied, tick, self._files_per_tick):
                 filesystem.sync_path(f"{self._objects}/{row['object']}")
             filesystem.sync_path(self._objects)
             self._reserve_room(needed)
@@ -209,6 +224,12 @@ class FolderSavePoint:
             self._prefix / row["path"] for row in self._read_rows() if row["type"] in _SAVED_TYPES
         )
 
+    def folders(self) -> frozenset[Path]:
+        """Return every folder of which it knows whether it existed."""
+        return frozenset(
+            self._prefix / row["path"] for row in self._read_rows() if row["type"] in _FOLDER_TYPES
+        )
+
     def is_intact(self) -> bool:
         """Return whether every saved file is intact, by hash."""
         try:
@@ -259,8 +280,8 @@ class FolderSavePoint:
         return name[len(prefix) :]
 
     def _describe_folders(self, names: Collection[str]) -> Iterable[Row]:
-        """Describe the folders of these paths, because an installer removes empty folders."""
-        for name in parent_folders(names):
+        """Describe folders, because an installer makes some, and removes empty ones."""
+        for name in names:
             folder = f"{self._prefix}/{name}"
             status = filesystem.find(folder)
             if status is None:

@@ -1,0 +1,189 @@
+"""Find the new versions to leave out, so that all packages can be imported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+from packaging.utils import NormalizedName
+from packaging.version import Version
+
+from pkgwidgets.core import dependency_graph
+from pkgwidgets.core.breakages import Breakage, reported_breakages
+from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.interfaces import Backend
+from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.restart import KERNEL_PACKAGES
+from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.core.updates import eligible_releases
+
+from .snapshot import EnvironmentSnapshot, ProjectResults
+
+KERNEL_START = "a kernel"
+"""The name under which a check reports that no kernel starts."""
+_Modules = Mapping[NormalizedName, tuple[str, ...]]
+_NAMED = re.compile(
+    r"(?:No module named|cannot import name '\w+' from|^AttributeError: module)"
+    r" (?:partially initialized module )?'([\w.]+)'"
+)
+"""The module that is missing, or that lacks a name: it may have been removed."""
+_WORD = re.compile(r"[A-Za-z_][\w.]*")
+
+
+def find_breakages(
+    backend: Backend,
+    plan: Plan,
+    stage: Path | None,
+    errors: Mapping[str, str],
+    modules: _Modules,
+) -> tuple[Breakage, ...]:
+    """Return which new versions cause the errors of a check, by module, where that is known.
+
+    It is the package that had the missing module or name, required or not. Else it is the package
+    that cannot be imported, if its version is new. Else it is one of those that it requires.
+    """
+    search = _Search(backend, plan, stage)
+    found = dict[tuple[NormalizedName, NormalizedName], Breakage]()
+    for module, error in errors.items():
+        owner = next((name for name, names in modules.items() if module in names), None)
+        if module == KERNEL_START:
+            owner = NormalizedName("ipykernel")
+        for breakage in search.breakages(owner, error) if owner is not None else ():
+            found.setdefault((breakage.culprit, breakage.broken), breakage)
+    return tuple(found.values())
+
+
+def failed_upgrades(
+    snapshot: EnvironmentSnapshot, answers: ProjectResults
+) -> Mapping[NormalizedName, str]:
+    """Return the packages whose upgrade failed a check, with the reasons.
+
+    An upgrade is tried again after a new release of either package, or if what it broke is newer.
+    """
+    reasons = dict[NormalizedName, str]()
+    for transaction in snapshot.backend.journal.transactions():
+        for breakage in reported_breakages(transaction):
+            if _still_applies(breakage, transaction, snapshot, answers):
+                reasons[breakage.culprit] = breakage.reason
+    return reasons
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The packages before and after a plan."""
+
+    backend: Backend
+    plan: Plan
+    stage: Path | None
+
+    def breakages(self, owner: NormalizedName, error: str) -> Iterator[Breakage]:
+        """Yield the new versions with which `owner` has this error."""
+        broken_version = self._versions_after.get(owner)
+        if broken_version is None:
+            return
+        for culprit in sorted(self._culprits(owner, error)):
+            yield Breakage(
+                culprit=culprit,
+                culprit_version=self._replaced[culprit],
+                broken=owner,
+                broken_version=broken_version,
+                error=error,
+            )
+
+    def _culprits(self, owner: NormalizedName, error: str) -> Collection[NormalizedName]:
+        named = self._owners(_NAMED.findall(error))
+        if named or owner in self._replaced:
+            return named or {owner}
+        required = self._required(owner) & self._replaced.keys()
+        if owner == "ipykernel":
+            required |= {name for name in self._replaced if name in KERNEL_PACKAGES}
+        if required:
+            return required & self._owners(_WORD.findall(error)) or required
+        return self._users_of(owner)
+
+    def _owners(self, modules: Collection[str]) -> set[NormalizedName]:
+        """Return the replaced packages that had one of these modules, or what contains it.
+
+        Of `a.b.c`, the owner of `a.b` counts and not that of `a`, which may be a namespace.
+        """
+        owners = set[NormalizedName]()
+        for module in modules:
+            names, found = module, set[NormalizedName]()
+            while names and not found:
+                found = {owner for owner, had in self._old_modules.items() if names in had}
+                names = names.rpartition(".")[0]
+            owners |= found
+        return owners
+
+    def _users_of(self, owner: NormalizedName) -> set[NormalizedName]:
+        """Return the replaced packages that bring a new one."""
+        users, pending = {owner}, {owner}
+        while pending and not users & self._replaced.keys():
+            pending = {
+                name for name in self._requirements if self._required(name) & pending
+            } - users
+            users |= pending
+        return users & self._replaced.keys()
+
+    def _required(self, name: NormalizedName) -> set[NormalizedName]:
+        return set(dependency_graph.dependencies([name], {name: self._requirements.get(name, ())}))
+
+    @cached_property
+    def _replaced(self) -> dict[NormalizedName, Version]:
+        """The new versions of packages that could stay as they are."""
+        return {
+            change.id: change.after
+            for change in self.plan.changes
+            if change.before is not None and change.after is not None
+        }
+
+    @cached_property
+    def _old_modules(self) -> _Modules:
+        return self.backend.records.modules(list(self._replaced))
+
+    @cached_property
+    def _versions_after(self) -> Mapping[NormalizedName, Version]:
+        before = dependency_graph.installed_versions(self.backend.environment.distributions())
+        return dependency_graph.versions_after(before, self.plan.changes)
+
+    @cached_property
+    def _requirements(self) -> dependency_graph.ActiveRequirements:
+        staged = self.backend.records.staged(self.stage) if self.stage is not None else {}
+        return dependency_graph.active_requirements(
+            {**self.backend.environment.distributions(), **staged},
+            self.backend.environment.interpreter.markers,
+        )
+
+
+def _still_applies(
+    breakage: Breakage,
+    transaction: Transaction,
+    snapshot: EnvironmentSnapshot,
+    answers: ProjectResults,
+) -> bool:
+    culprit = snapshot.versions.get(breakage.culprit)
+    broken = snapshot.versions.get(breakage.broken)
+    if culprit is None or culprit >= breakage.culprit_version:
+        return False
+    was_new = any(c.id == breakage.broken and c.before is None for c in transaction.changes)
+    if not was_new if broken is None else broken > breakage.broken_version:
+        return False
+    return not any(
+        _has_release_since(snapshot, answers, name, transaction.started)
+        for name in (breakage.culprit, breakage.broken)
+    )
+
+
+def _has_release_since(
+    snapshot: EnvironmentSnapshot, answers: ProjectResults, name: NormalizedName, since: datetime
+) -> bool:
+    answer = answers.get(name, ())
+    if isinstance(answer, PkgwidgetsError):
+        return False
+    interpreter = snapshot.backend.environment.interpreter
+    releases = eligible_releases(answer, interpreter, installed=snapshot.versions.get(name))
+    return any(release.uploaded is not None and release.uploaded > since for release in releases)
