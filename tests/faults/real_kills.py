@@ -40,6 +40,8 @@ EARLIER = ("1.11.0", "1.12.0", "1.13.0", "1.14.0", "1.15.0", "1.16.0")
 """Versions of six that are installed first: so old save points are deleted after COMMIT."""
 SEED = 40
 AFTER_COMMIT = "after COMMIT"
+NOTHING_TO_RECOVER = 3
+"""The exit code of the command if the upgrade had ended."""
 UPGRADE = """
 import sys
 from pkgwidgets.connect import connect
@@ -174,7 +176,9 @@ def recover_by_archive(place: Place) -> None:
 
 
 def recover_by_command(place: Place) -> None:
-    place.checked(sys.executable, "-m", "pkgwidgets", "recover", "--python", place.python)
+    done = place.run(sys.executable, "-m", "pkgwidgets", "recover", "--python", place.python)
+    if done.returncode not in (0, NOTHING_TO_RECOVER):
+        raise RuntimeError(done.stdout + done.stderr)
 
 
 RECOVERIES: dict[str, Callable[[Place], None]] = {
