@@ -462,9 +462,9 @@ MUTATIONS = {
         test="faults/test_edited_files.py::test_unpacked_data_of_a_failed_install_is_removed",
     ),
     "links: the target's content is not saved": Mutation(
-        file="backends/store/savepoint.py",
-        code='if row["type"] == "link" and self._leads_outside(path):',
-        instead="if False:",
+        file="backends/store/object_links.py",
+        code=" and not self._leads_outside(path)",
+        instead="",
         test="contract/test_savepoint_links.py"
         "::test_link_whose_target_is_lost_is_restored_with_its_content[cleaned]",
     ),
