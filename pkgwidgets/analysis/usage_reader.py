@@ -1,0 +1,309 @@
+"""Read the cells of a notebook, and the code that they run or import."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import PurePath
+from typing import assert_never
+
+from . import magic_code, shell_lines
+from .code_context import CodeContext
+from .local_modules import LocalModules
+from .name_resolver import NameResolver, Place
+from .name_scopes import Names, Scope, Scopes
+from .name_usage import Unknown, Use
+from .notebook_file import code_cells
+from .running_calls import RunningCalls
+from .search_folders import SearchFolders
+from .usage_visitor import visit_code
+
+_NOT_PYTHON = "{} is not Python, so the names that it uses are unknown"
+_RUN_OPTIONS = "nidtN:b:pD:l:rs:T:em:G"
+_WORD = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
+
+
+class UsageReader:
+    """Reads code, the code that it runs, and so on; `uses` and `unknowns` are what is found."""
+
+    def __init__(self, context: CodeContext) -> None:
+        self.uses: list[Use] = []
+        self.unknowns: list[Unknown] = []
+        self._context = context
+        self._folders = SearchFolders(context.files, context.folder, context.path)
+        self._calls = RunningCalls(self, self._folders)
+        self._modules = LocalModules(self, context, self._folders)
+        self._notebook = Scope()
+        self._aliases: dict[str, str] = {}
+        self._running: list[PurePath] = []
+        self._later: list[tuple[NameResolver, ast.AST]] = []
+        self._is_finishing = False
+
+    def read_cell(self, number: int, source: str) -> None:
+        """Read a cell, after those that ran before it."""
+        self._read(source, Place(cell=number), Scopes(self._notebook), ipython=True)
+
+    def finish(self) -> None:
+        """Read functions again that use names which only later cells bind."""
+        self._is_finishing = True
+        for code, node in self._later:
+            with self._guarded(code.place):
+                visit_code(node, self, code.place, code.scopes, self._calls)
+
+    def add_unknown(self, place: Place, text: str) -> None:
+        """Add what cannot be read, with its file unless it is in the cell."""
+        text = f"{text} (in {place.file})" if place.file else text
+        self.unknowns.append(Unknown(cell=place.cell, text=text))
+
+    def read_later(self, code: NameResolver, node: ast.AST) -> None:
+        """Read a function again at the end, when all names are bound."""
+        if not self._is_finishing:
+            at = NameResolver(self, code.place, code.scopes.copy(), self._calls)
+            self._later.append((at, node))
+
+    def _read(self, text: str, place: Place, scopes: Scopes, *, ipython: bool) -> None:
+        if place.depth > self._context.limits.max_depth:
+            self.add_unknown(place, "the code that it runs is nested too deep to be read")
+            return
+        with self._guarded(place):
+            tree = self._parse(text, ipython=ipython)
+            if tree is None:
+                subject = "this cell" if not place.file and not place.depth else "code that it runs"
+                self.add_unknown(place, _NOT_PYTHON.format(subject))
+            else:
+                visit_code(tree, self, place, scopes, self._calls)
+
+    @contextmanager
+    def _guarded(self, place: Place) -> Iterator[None]:
+        try:
+            yield
+        except (RecursionError, MemoryError):
+            self.add_unknown(place, "its code is nested too deep to be read")
+
+    def _parse(self, text: str, *, ipython: bool) -> ast.AST | None:
+        """Return the syntax tree of code, of a cell as IPython transforms it; None if invalid."""
+        tree = _parse_python(text)
+        if tree is not None or not ipython:
+            return tree
+        try:
+            transformed = self._context.transform(text)
+        except (SyntaxError, ValueError, RecursionError):
+            transformed = text
+        tree = _parse_python(transformed)
+        if tree is None and transformed.strip() and "\n" not in transformed.strip():
+            word = transformed.split(maxsplit=1)[0]
+            if magic_code.is_line_magic(word):  # IPython's automagic: a line without its `%`
+                return _parse_python(self._context.transform(f"%{transformed.strip()}"))
+        return tree
+
+    def read_text(self, text: str, code: NameResolver, *, ipython: bool) -> None:
+        """Read code that runs with the names of the place."""
+        self._read(text, _deeper(code.place), code.scopes, ipython=ipython)
+
+    def run_magic(self, code: NameResolver, name: str, line: str, body: str | None) -> None:
+        """Read what a magic runs; `body` is None for a line magic."""
+        name = self._aliases.get(name, name)
+        if body is not None and name in ("writefile", "file"):
+            words = _words(line)
+            if words:
+                self._folders.write(words[-1], body, append="-a" in words[:-1])
+        elif body is not None and magic_code.is_shell(name):
+            self.run_shell(code, body)
+        elif body is not None:
+            self._run_code(code, name, magic_code.cell_magic_code(name, line, body), body=True)
+        elif not self._change_state(code, name, line):
+            self._run_code(code, name, magic_code.line_magic_code(name, line), body=False)
+
+    def _change_state(self, code: NameResolver, name: str, line: str) -> bool:
+        """Follow a line magic that changes folders, names or magics, or runs a file."""
+        words = _words(line)
+        match name:
+            case "run":
+                self._run_words(code, line)
+            case "cd" | "pushd":
+                is_literal = bool(words) and not re.search(r"[{$]", line) and words[-1][0] != "-"
+                self._folders.change_folder(words[-1] if is_literal else None if words else "~")
+            case "popd":
+                self._folders.change_folder(None)
+            case "reset":
+                if not {"in", "out", "dhist", "array"} & {*map(str.lower, words)}:
+                    self._notebook.clear()
+                    self._notebook.stars.clear()
+            case "alias_magic":
+                names = [word for word in words if not word.startswith("-")]
+                if len(names) > 1:
+                    self._aliases[names[0].lstrip("%")] = names[1].lstrip("%")
+            case "sx" | "system" | "sc":
+                self.run_shell(code, line)
+            case _:
+                return False
+        return True
+
+    def _run_code(
+        self, code: NameResolver, name: str, magic: magic_code.MagicCode, *, body: bool
+    ) -> None:
+        place = _deeper(code.place)
+        shown = f"%%{name}" if body else f"%{name}"
+        match magic.namespace:
+            case magic_code.Namespace.PROCESS:
+                for part in magic.parts:
+                    self._read(part, place, Scopes(), ipython=False)
+            case magic_code.Namespace.LOCAL:
+                with code.scopes.nested():
+                    for part in magic.parts:
+                        self._read(part, place, code.scopes, ipython=True)
+            case magic_code.Namespace.NOTEBOOK if magic.known:
+                for part in magic.parts:
+                    self._read(part, place, code.scopes, ipython=True)
+            case magic_code.Namespace.NOTEBOOK:
+                self._run_unknown(code, shown, magic.parts[0], body=body)
+            case _:
+                assert_never(magic.namespace)
+        if magic.binds:
+            code.scopes.bind(magic.binds, ())
+
+    def _run_unknown(self, code: NameResolver, shown: str, text: str, *, body: bool) -> None:
+        """Read what a magic may run that is not known, if it is Python."""
+        tree = self._parse(text, ipython=True)
+        before = len(self.uses)
+        if tree is not None:
+            with self._guarded(code.place):
+                visit_code(tree, self, _deeper(code.place), code.scopes, self._calls)
+        if body:
+            what = "the rest of the cell" if tree is not None else "what it does with the cell"
+            text = f"{shown} is not a magic of IPython: whether it runs {what} is unknown"
+            if tree is None:
+                text = f"{shown} is not a magic of IPython: {what} is unknown"
+            self.add_unknown(code.place, text)
+        elif len(self.uses) > before or (tree is None and self._mentions(code, text)):
+            text = f"{shown} is not a magic of IPython: whether it runs its line is unknown"
+            self.add_unknown(code.place, text)
+
+    def _mentions(self, code: NameResolver, text: str) -> bool:
+        return any(code.scopes.find(word) for word in re.findall(r"[A-Za-z_]\w*", text))
+
+    def run_shell(self, code: NameResolver, text: str) -> None:
+        """Read the Python programs that shell code starts."""
+        place = _deeper(code.place)
+        for program in shell_lines.python_programs(text):
+            if program.code:
+                self._read(program.code, place, Scopes(), ipython=False)
+            elif program.module:
+                self._read(f"import {program.module}", place, Scopes(), ipython=False)
+            elif program.file:
+                self._run_path(code, program.file, Scopes())
+            else:
+                self.add_unknown(code.place, "which Python code the shell runs is unknown")
+
+    def _run_words(self, code: NameResolver, line: str) -> None:
+        """Follow `%run`: https://ipython.readthedocs.io/en/stable/interactive/magics.html#magic-run."""
+        options, rest = magic_code.split_options(line, _RUN_OPTIONS)
+        if options.get("m"):
+            self.read_text(f"import {options['m'][0]} as _", code, ipython=False)
+            return
+        words = _words(rest)
+        path = self._calls.values.get(words[0].strip("{}$")) if words else None
+        if words and not re.search(r"[{$]", words[0]):
+            path = words[0]
+        if path is None:
+            self.add_unknown(code.place, "which file %run runs is unknown")
+        else:
+            self.run_file(code, path, shared="i" in options)
+
+    def run_file(self, code: NameResolver, path: str, *, shared: bool) -> None:
+        """Read a file that runs as a program, in new names unless they are shared."""
+        scopes = code.scopes if shared or path.endswith((".ipynb", ".ipy")) else Scopes()
+        self._run_path(code, path, scopes)
+        if scopes is not code.scopes:  # `%run` then copies all names
+            for name, names in scopes.module.items():
+                code.scopes.bind(name, names)
+            code.scopes.innermost.stars.extend(scopes.module.stars)
+
+    def _run_path(self, code: NameResolver, text: str, scopes: Scopes) -> None:
+        for name in (text, f"{text}.py"):
+            path = self._folders.path(name)
+            content = self._content(code.place, path) if path is not None else None
+            if path is not None and content is not None:
+                break
+        else:
+            text = f"{text} was not found, so what it uses is unknown"
+            self.add_unknown(code.place, text)
+            return
+        if content == b"" or path in self._running:
+            return
+        self._running.append(path)
+        place = replace(_deeper(code.place), file=self._folders.shown(path), path=str(path))
+        self._read_content(content, place, scopes)
+        self._running.pop()
+
+    def _content(self, place: Place, path: PurePath) -> bytes | None:
+        """Return a file's content, None without one; empty, with a note, if it is not read."""
+        return self._modules.content(place, path)
+
+    def _read_content(self, content: bytes, place: Place, scopes: Scopes) -> None:
+        try:
+            if place.path.endswith(".ipynb"):
+                for cell in code_cells(content):
+                    self._read(cell.source, place, scopes, ipython=True)
+                return
+            text = importlib.util.decode_source(content)
+        except (ValueError, SyntaxError):
+            self.add_unknown(place, _NOT_PYTHON.format("this file"))
+            return
+        self._read(text, place, scopes, ipython=place.path.endswith(".ipy"))
+
+    def read_module(self, content: bytes, place: Place, scope: Scope) -> None:
+        """Read a module into its own scope."""
+        self._read_content(content, place, Scopes(scope))
+
+    def import_module(self, name: str, place: Place, *, optional: bool) -> bool:
+        """Read a module next to the notebook; tell whether it is one."""
+        return self._modules.load(name, place, optional=optional)
+
+    def member(self, module: str, name: str) -> Names | None:
+        """Return what a name of a module next to the notebook stands for; None if not such."""
+        scope = self._modules.scope(module)
+        if scope is None:
+            return None
+        if self._modules.scope(f"{module}.{name}") is not None:
+            return (f"{module}.{name}",)
+        if name in scope:
+            return scope[name]
+        return self.find_star_name(name, Scopes(scope)) if scope.stars else ()
+
+    def find_star_name(self, name: str, scopes: Scopes) -> Names:
+        """Return what a name stands for that only a star import may have bound."""
+        possible: list[str] = []
+        for module in scopes.stars():
+            local = self._modules.scope(module)
+            if local is not None:
+                names = local.get(name)
+                if names is None and local.stars and local is not scopes.module:
+                    names = self.find_star_name(name, Scopes(local)) or None
+                if names is not None:
+                    return names
+                continue
+            has_name = None if name.startswith("_") else self._context.has_name(f"{module}.{name}")
+            if has_name:
+                return (f"{module}.{name}",)
+            possible += [f"{module}.{name}"] if has_name is None else []
+        return tuple(possible)
+
+
+def _parse_python(text: str) -> ast.AST | None:
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _deeper(place: Place) -> Place:
+    return replace(place, depth=place.depth + 1)
+
+
+def _words(line: str) -> list[str]:
+    return ["".join(groups) for groups in _WORD.findall(line)]
