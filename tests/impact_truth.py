@@ -56,6 +56,8 @@ EXTRA = {
     "flask==1.1.4": ("markupsafe<2.1", "setuptools<81"),
     "seaborn==0.11.2": ("numpy<2", "pandas<2", "matplotlib<3.8", "scipy<1.12"),
     "seaborn==0.13.2": ("pandas<3",),
+    "plotly==5.24.1": ("pandas<3",),
+    "plotly==6.0.0": ("pandas<3", "numpy"),
     "scipy==1.9.3": ("numpy<2",),
     "numpy==1.26.4": ("setuptools<81",),
 }
@@ -145,7 +147,9 @@ def _facts(
         (environment / "complete").touch()
     request = json.dumps({"modules": pair.modules, "names": names, "asked": asked and [*asked]})
     script = Path(__file__).with_name("impact_facts.py")
-    facts = json.loads(_run(str(python), "-W", "ignore", str(script), text=request).splitlines()[-1])
+    facts = json.loads(
+        _run(str(python), "-W", "ignore", str(script), text=request).splitlines()[-1]
+    )
     return Path(facts["site"]), facts["names"]
 
 

@@ -21,7 +21,7 @@ from pkgwidgets.core.events import Event
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.demo.wheel_installer import WheelInstallation
-from pkgwidgets.notebook import frames, impact
+from pkgwidgets.notebook import frames, notebook_code
 
 Publish = Callable[..., None]
 OLD = {
@@ -204,7 +204,7 @@ def test_invalid_notebook_is_refused(
     if content is not None:
         file.write_text(content)
     with pytest.raises(InvalidRequest):
-        impact.notebook_cells(file)
+        notebook_code.notebook_cells(file)
 
 
 def test_value_that_is_not_a_plan_is_refused(service: PackageService) -> None:
@@ -234,7 +234,7 @@ def test_impact_without_griffe_is_refused_before_any_download(
 
 def test_impact_outside_a_kernel_requires_a_notebook() -> None:
     with pytest.raises(InvalidRequest, match="Give the path of a notebook"):
-        impact.executed_cells()
+        notebook_code.executed_cells()
 
 
 def test_impact_in_a_kernel_uses_run_cells_and_their_warnings(
