@@ -23,6 +23,7 @@ Facts = Mapping[str, Mapping[str, Any]]
 """What is known of each name: whether it is found, and its parameters."""
 
 BREAKS, CHANGES, NONE, UNKNOWN = "breaks", "changes", "none", "unknown"
+_STANDARD = Path(inspect.__file__).parent
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
@@ -69,7 +70,9 @@ def judge(
     direct = [(use, change) for use in found]
     answers: dict[int, set[Severity]] = {}
     texts: dict[int, list[str]] = {}
-    for row in impact.compare_uses(direct, SourceApi([old_site]), SourceApi([new_site])):
+    for row in impact.compare_uses(
+        direct, SourceApi([old_site, _STANDARD]), SourceApi([new_site, _STANDARD])
+    ):
         assert row.cell is not None
         answers.setdefault(row.cell, set()).add(row.severity)
         texts.setdefault(row.cell, []).append(row.finding)
@@ -193,10 +196,9 @@ def _truth(
         earlier = before.parameters.get(name)
         is_unset = name not in new.arguments and earlier is not None
         if is_unset and earlier is not None and name not in old.arguments:
-            empty = inspect.Parameter.empty
-            if empty not in (earlier.default, parameter.default):
-                if earlier.default != parameter.default:
-                    return CHANGES
+            defaults = {earlier.default, parameter.default} - {inspect.Parameter.empty}
+            if len(defaults) > 1:
+                return CHANGES
     return NONE
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import griffe
 
+from .dynamic_names import DynamicNames, read_dynamic_names
+
 _EXTENSIONS = griffe.load_extensions()
-_DYNAMIC = re.compile(
-    r"^(?:def )?__getattr__\b|^[^#\n]*(?:\bglobals\(\)|\bsys\.modules\[__name__\]|attach_stub\()",
-    re.MULTILINE,
+_SCOPES = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
 )
 
 
@@ -30,10 +31,17 @@ class ModuleNames:
             self.text = ""
         self._members: dict[str, Any] = {}
 
+    @cached_property
+    def dynamic(self) -> DynamicNames:
+        """What its code says of the names that it creates at run time."""
+        if self._tree is None:
+            return DynamicNames(is_open=True)
+        return read_dynamic_names(self._tree, self.text, self._package)
+
     @property
-    def is_dynamic(self) -> bool:
-        """Whether its code creates names at run time, by `__getattr__` (PEP 562) or otherwise."""
-        return _DYNAMIC.search(self.text) is not None
+    def _package(self) -> str:
+        is_package = self._file.stem == "__init__"
+        return self.name if is_package else self.name.rpartition(".")[0]
 
     @cached_property
     def is_readable(self) -> bool:
@@ -64,7 +72,7 @@ class ModuleNames:
 
     def defines(self, name: str) -> bool:
         """Tell whether a statement at the top level binds a name."""
-        return name in self._statements
+        return name in self._statements or name in self.dynamic.imports
 
     def member(self, name: str) -> Any:
         """Return griffe's object for a name, None if there is none."""
@@ -81,11 +89,43 @@ class ModuleNames:
                     return node
         return None
 
+    def imported(self, name: str) -> str:
+        """Return the full name that an import binds to a name; "" if it is defined here.
+
+        In `try` and `if` the first one counts.
+        """
+        for node in _own_nodes(self._statements.get(name, [])[-1:]):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for alias, target in self._targets(node):
+                    if alias == name:
+                        return target
+            elif name in _directly_bound(node):
+                return ""
+        return self.dynamic.imports.get(name, "")
+
     @cached_property
     def star_imports(self) -> tuple[str, ...]:
         """The full names of the modules that are star-imported."""
-        members = self._visit(self._statements.get("*", [])).members.values()
-        return tuple(m.target_path for m in members if m.is_alias and m.wildcard)
+        nodes = _own_nodes(self._statements.get("*", []))
+        imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        return tuple(
+            target.removesuffix(".*")
+            for node in imports
+            for alias, target in self._targets(node)
+            if alias == "*"
+        )
+
+    def _targets(self, node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str]]:
+        """Yield the names that an import binds, each with what it stands for."""
+        for alias in node.names:
+            if isinstance(node, ast.Import):
+                first = alias.name.partition(".")[0]
+                yield alias.asname or first, alias.name if alias.asname else first
+                continue
+            parts = self._package.split(".")
+            above = parts[: len(parts) + 1 - node.level] if node.level else []
+            full = [*above, *filter(None, [node.module]), alias.name]
+            yield alias.asname or alias.name, ".".join(full)
 
     @cached_property
     def exports(self) -> frozenset[str] | None:
@@ -116,8 +156,21 @@ class ModuleNames:
         return visitor.current.module
 
 
-def _bound_names(node: ast.AST) -> Iterator[str]:
+def _own_nodes(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield the nodes of statements in their order, without those of functions and classes."""
+    for node in statements:
+        yield node
+        if not isinstance(node, _SCOPES):
+            yield from _own_nodes(ast.iter_child_nodes(node))
+
+
+def _bound_names(statement: ast.AST) -> Iterator[str]:
     """Yield the names that a statement binds in its module; "*" for a star import."""
+    for node in _own_nodes([statement]):
+        yield from _directly_bound(node)
+
+
+def _directly_bound(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             yield node.name
@@ -127,13 +180,3 @@ def _bound_names(node: ast.AST) -> Iterator[str]:
                 yield alias.name.partition(".")[0] if is_plain else alias.asname or alias.name
         case ast.Name(ctx=ast.Store()):
             yield node.id
-        case ast.ExceptHandler(name=None) | ast.Lambda() | ast.GeneratorExp() | ast.ListComp():
-            for statement in (
-                getattr(node, "body", ()) if isinstance(node, ast.ExceptHandler) else ()
-            ):
-                yield from _bound_names(statement)
-        case ast.DictComp() | ast.SetComp() | ast.Constant() | ast.Load() | ast.Store():
-            return
-        case _:
-            for child in ast.iter_child_nodes(node):
-                yield from _bound_names(child)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from typing import Any
 
 from pkgwidgets.analysis.api_changes import Parameter
@@ -30,10 +32,33 @@ def is_deprecated(node: Any) -> bool:
 
 
 def has_other_members(node: Any) -> bool:
-    """Tell whether a class may have members that its body does not show."""
-    if "__getattr__" in node.members or getattr(node, "keywords", None):
+    """Tell whether a class may have members that neither its body nor its bases show.
+
+    A decorator that is given more than constants, such as a list of names, may add some.
+    """
+    if {"__getattr__", "__getattribute__"} & {*node.members}:
         return True
-    return bool(node.decorators)  # a decorator or a metaclass may add members
+    return any(_may_add_members(str(decorator.value)) for decorator in node.decorators)
+
+
+def bases_of(node: Any) -> Iterator[str]:
+    """Yield the dotted names of the bases and the metaclass of a class."""
+    for base in node.bases:
+        yield str(base).partition("[")[0]
+    metaclass = (getattr(node, "keywords", None) or {}).get("metaclass")
+    if metaclass is not None:
+        yield str(metaclass)
+
+
+def _may_add_members(decorator: str) -> bool:
+    try:
+        tree = ast.parse(decorator, mode="eval").body
+    except SyntaxError:
+        return True
+    if not isinstance(tree, ast.Call):
+        return False
+    values = (*tree.args, *(keyword.value for keyword in tree.keywords))
+    return not all(isinstance(value, ast.Constant | ast.Name | ast.Attribute) for value in values)
 
 
 def _make_parameter(parameter: Any) -> Parameter:

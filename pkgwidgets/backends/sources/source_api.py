@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pkgwidgets.analysis.api_changes import NameState, Signature
+from pkgwidgets.analysis.api_changes import NameState, Parameter, Signature
 
 from .module_files import ModuleFinder
 from .module_names import ModuleNames
-from .parameters import has_other_members, is_deprecated, parameters_of
+from .parameters import bases_of, has_other_members, is_deprecated, parameters_of
 from .type_names import named_types
 
 _MAX_ALIASES = 12
 """The longest chain of aliases that is followed."""
+_BUILTIN_CLASSES = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
 _FOUND = Signature(state=NameState.FOUND)
 
 logging.getLogger("griffe").setLevel(logging.CRITICAL)
@@ -46,10 +48,10 @@ class _Module:
         """The stub first: it also has the names that are created at run time."""
         return [tree for tree in (self.stub, self.source) if tree is not None]
 
-    @property
-    def is_dynamic(self) -> bool:
-        """Whether names may be created at run time. A stub is complete."""
-        return self.stub is None and (self.source is None or self.source.is_dynamic)
+    def may_create(self, name: str) -> bool:
+        """Tell whether a name may be created at run time. A stub is complete."""
+        is_open = self.source is None or self.source.dynamic.may_have(name)
+        return self.stub is None and is_open
 
 
 _Result = _Definition | _Module | NameState
@@ -139,7 +141,7 @@ class SourceApi:
 
     def _find_in_module(self, module: _Module, name: str, depth: int) -> _Result:
         trees = module.trees
-        if not any(tree.is_readable for tree in trees):
+        if not any(tree.is_readable for tree in trees):  # an extension or a namespace
             return (
                 NameState.UNKNOWN
                 if self._finder.find(f"{module.name}.{name}") is None
@@ -147,7 +149,11 @@ class SourceApi:
             )
         for tree in trees:
             if tree.defines(name):
-                return self._follow(module, tree.member(name), depth)
+                target = tree.imported(name)
+                if not target:
+                    return self._follow(module, tree.member(name), depth)
+                if target != f"{module.name}.{name}":
+                    return self._import(module, target, depth)
         submodule = self._find_module(f"{module.name}.{name}")
         if submodule is not None:
             return submodule
@@ -158,7 +164,7 @@ class SourceApi:
                 is_unknown = True
             elif result is not NameState.MISSING:
                 return result
-        return NameState.UNKNOWN if is_unknown or module.is_dynamic else NameState.MISSING
+        return NameState.UNKNOWN if is_unknown or module.may_create(name) else NameState.MISSING
 
     def _follow(
         self, module: _Module, member: Any, depth: int, owner: _Definition | None = None
@@ -167,19 +173,22 @@ class SourceApi:
         if member is None:
             return _Definition(module.name, None)
         if member.is_alias:
-            result = self._resolve(member.target_path, depth + 1)
-            # An imported name exists, even if its source cannot be read.
-            return _Definition(module.name, None) if isinstance(result, NameState) else result
+            return self._import(module, member.target_path, depth)
         definition = _Definition(module.name, member, owner)
         value = str(member.value) if member.is_attribute and member.value is not None else ""
         if not all(part.isidentifier() for part in value.split(".")) or depth > _MAX_ALIASES:
             return definition
-        result = NameState.UNKNOWN
+        result: _Result = NameState.UNKNOWN
         if owner is not None and "." not in value and value != member.name:
             result = self._find_in_class(owner, value, depth + 1)
         elif value != member.name:
             result = self._resolve_in(module.name, value, depth + 1)
         return definition if isinstance(result, NameState) else result
+
+    def _import(self, module: _Module, target: str, depth: int) -> _Result:
+        """Follow an import. The name exists, even if the source of its target cannot be read."""
+        result = self._resolve(target, depth + 1)
+        return _Definition(module.name, None) if isinstance(result, NameState) else result
 
     def _find_in_star_imports(self, tree: ModuleNames, name: str, depth: int) -> _Result:
         """Look for a name in the modules that a module star-imports."""
@@ -204,16 +213,10 @@ class SourceApi:
         fallback: _Result = (
             NameState.UNKNOWN if has_other_members(owner.node) else NameState.MISSING
         )
-        for base in owner.node.bases:
-            base_name = str(base).partition("[")[0]
-            base_result = (
-                NameState.UNKNOWN
-                if depth > _MAX_ALIASES
-                else self._resolve_base(owner.module, base_name, depth)
-            )
-            if base_result is NameState.FOUND:
-                continue
-            result = self._find_member(base_result, name, depth + 1)
+        for base in bases_of(owner.node):
+            result: _Result = NameState.UNKNOWN
+            if depth <= _MAX_ALIASES:
+                result = self._find_in_base(owner, base, name, depth)
             if not isinstance(result, NameState):
                 return result
             fallback = NameState.UNKNOWN if result is NameState.UNKNOWN else fallback
@@ -233,8 +236,12 @@ class SourceApi:
                     return True
         return False
 
-    def _resolve_base(self, module: str, text: str, depth: int) -> _Result:
-        return NameState.FOUND if text == "object" else self._resolve_in(module, text, depth)
+    def _find_in_base(self, owner: _Definition, base: str, name: str, depth: int) -> _Result:
+        result = self._resolve_in(owner.module, base, depth)
+        if result is NameState.MISSING and base in _BUILTIN_CLASSES:
+            has_name = hasattr(_BUILTIN_CLASSES[base], name) and not name.startswith("__")
+            return _Definition(owner.module, None) if has_name else NameState.MISSING
+        return self._find_member(result, name, depth + 1)
 
     def _resolve_in(self, module: str, text: str, depth: int) -> _Result:
         """Resolve a dotted name as the code of a module sees it."""
@@ -246,17 +253,29 @@ class SourceApi:
     def _make_signature(self, definition: _Definition) -> Signature:
         if definition.node is None:
             return _FOUND
-        function = definition
-        if _is_class(definition):
-            constructor = self._find_in_class(definition, "__init__", 0)
-            if not isinstance(constructor, _Definition) or constructor.node is None:
-                return Signature(state=NameState.FOUND, deprecated=is_deprecated(definition.node))
-            function = constructor
+        parameters = (
+            self._constructor_parameters(definition)
+            if _is_class(definition)
+            else parameters_of(definition.node, bound=False)
+        )
         return Signature(
             state=NameState.FOUND,
-            parameters=parameters_of(function.node, bound=_is_class(definition)),
+            parameters=parameters,
             deprecated=is_deprecated(definition.node),
         )
+
+    def _constructor_parameters(self, definition: _Definition) -> tuple[Parameter, ...] | None:
+        """Return what a class takes: `__new__` counts unless it takes anything for `__init__`."""
+        found: tuple[Parameter, ...] | None = None
+        for name in ("__init__", "__new__"):
+            method = self._find_in_class(definition, name, 0)
+            node = method.node if isinstance(method, _Definition) else None
+            parameters = parameters_of(node, bound=True) if node is not None else None
+            if (parameters is not None and not all(p.variadic for p in parameters)) or (
+                found is None and parameters
+            ):
+                found = parameters
+        return found
 
     def _find_module(self, name: str) -> _Module | None:
         if name not in self._modules:
@@ -283,7 +302,8 @@ def _may_export(module: _Module, name: str) -> bool:
         return False
     trees = module.trees
     return not trees or any(
-        tree.mentions(name) or "import *" in tree.text or tree.is_dynamic for tree in trees
+        tree.mentions(name) or "import *" in tree.text or tree.dynamic.may_have(name)
+        for tree in trees
     )
 
 
