@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pkgwidgets.core.text import count_noun
 
-from .name_usage import Call
+from .code_uses import Call
 
 
 class Severity(StrEnum):
@@ -161,12 +161,10 @@ def _moved(
     old_names, new_names = ({p.name for p in parameters} for parameters in (old, new))
     pairs = zip(_positional(old), _positional(new), strict=False)
     for number, (before, after) in enumerate(pairs, 1):
-        is_other = before.name != after.name
-        if number <= call.positional_count and is_other and not before.variadic:
-            if after.variadic:
-                yield f"argument {number} of {name} is one of *{after.name} in {version}"
-            elif before.name in new_names or after.name in old_names:
-                yield f"argument {number} of {name} is {after.name} in {version}, not {before.name}"
+        has_moved = before.name in new_names or after.name in old_names
+        is_set = number <= call.positional_count and not before.variadic
+        if is_set and has_moved and before.name != after.name:
+            yield f"argument {number} of {name} is {after.name} in {version}, not {before.name}"
 
 
 def _defaults(
@@ -272,11 +270,11 @@ def sort_impacts(impacts: Iterable[Impact]) -> tuple[Impact, ...]:
         if (parts := impact.name.split("."))
         for length in range(1, len(parts))
     }
+    redundant = names_with_findings | prefixes
     kept = [
         impact
         for impact in unique
-        if impact.severity is not Severity.NONE
-        or (impact.cell, impact.name) not in names_with_findings | prefixes
+        if impact.severity is not Severity.NONE or (impact.cell, impact.name) not in redundant
     ]
     rank = {severity: number for number, severity in enumerate(Severity)}
     kept.sort(key=lambda row: (rank[row.severity], row.cell or 0, row.package, row.name))

@@ -5,13 +5,10 @@ from __future__ import annotations
 import ast
 import builtins
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from .code_uses import Call, Use
 from .name_scopes import Names, Scopes
-from .name_usage import Call, Use
-
-if TYPE_CHECKING:
-    from .running_calls import RunningCalls
 
 _BUILTINS = frozenset({*dir(builtins), "get_ipython", "display", "In", "Out", "exit", "quit", "_"})
 
@@ -48,14 +45,21 @@ class Reader(Protocol):
         """Read a function again at the end, when all names are bound."""
 
 
+class Values(Protocol):
+    """Knows what some calls give."""
+
+    def value_of(self, code: NameResolver, node: ast.Call, names: Names) -> Names | None:
+        """Return what a call gives that names a module or an attribute literally; else None."""
+
+
 class NameResolver:
     """What names stand for at a place, with the scopes there."""
 
-    def __init__(self, reader: Reader, place: Place, scopes: Scopes, calls: RunningCalls) -> None:
+    def __init__(self, reader: Reader, place: Place, scopes: Scopes, values: Values) -> None:
         self.reader = reader
         self.place = place
         self.scopes = scopes
-        self.calls = calls
+        self.values = values
         self.has_unbound = False
         """Whether a name was met that nothing binds so far."""
 
@@ -67,7 +71,7 @@ class NameResolver:
             return self.members(self.resolve(node.value), node.attr)
         if isinstance(node, ast.Call):
             names = self.resolve(node.func)
-            value = self.calls.value_of(self, node, names)
+            value = self.values.value_of(self, node, names)
             return tuple(f"{name}()" for name in names) if value is None else value
         if isinstance(node, ast.IfExp):
             return tuple(dict.fromkeys((*self.resolve(node.body), *self.resolve(node.orelse))))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from .literal_paths import path_of
+from .name_resolver import NameResolver, Place
 from .name_scopes import Names
 from .search_folders import SearchFolders
-
-if TYPE_CHECKING:
-    from .name_resolver import NameResolver, Place
 
 _IMPORTS = frozenset({"importlib.import_module", "importlib.__import__", "__import__"})
 _FILES = {

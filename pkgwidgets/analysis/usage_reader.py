@@ -13,10 +13,10 @@ from typing import assert_never
 
 from . import magic_code, shell_lines
 from .code_context import CodeContext
+from .code_uses import Unknown, Use
 from .local_modules import LocalModules
 from .name_resolver import NameResolver, Place
 from .name_scopes import Names, Scope, Scopes
-from .name_usage import Unknown, Use
 from .notebook_file import code_cells
 from .running_calls import RunningCalls
 from .search_folders import SearchFolders

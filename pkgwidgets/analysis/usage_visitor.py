@@ -6,9 +6,9 @@ import ast
 from collections.abc import Iterable, Sequence
 
 from . import chained_assignment
+from .code_uses import Call, Use
 from .name_resolver import NameResolver, Place, Reader
 from .name_scopes import Names, Scopes
-from .name_usage import Call, Use
 from .running_calls import RunningCalls
 
 
@@ -22,7 +22,11 @@ def visit_code(
 class _UsageVisitor(NameResolver, ast.NodeVisitor):
     """Collects uses in statement order; rebinding a name to a local value drops its import."""
 
-    _is_optional = False
+    def __init__(self, reader: Reader, place: Place, scopes: Scopes, calls: RunningCalls) -> None:
+        super().__init__(reader, place, scopes, calls)
+        self.calls = calls
+        self._is_optional = False
+
     """Whether the code goes on without what it imports."""
 
     def visit_Import(self, node: ast.Import) -> None:

@@ -130,6 +130,8 @@ class ModuleNames:
     @cached_property
     def exports(self) -> frozenset[str] | None:
         """The names in `__all__`; None without it, or if only running would tell."""
+        if "__all__" not in self.text:
+            return None
         names: set[str] = set()
         statements = self._statements.get("__all__")
         for statement in statements or ():
