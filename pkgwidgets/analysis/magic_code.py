@@ -102,7 +102,7 @@ def line_magic_code(name: str, line: str) -> MagicCode:
     if name == "matplotlib":
         return MagicCode(parts=(_MATPLOTLIB,))
     if name in ("load_ext", "reload_ext"):
-        is_module = re.fullmatch(r"[\w.]+", line.strip())
+        is_module = re.fullmatch(r"(?!autoreload$|storemagic$)[\w.]+", line.strip())
         return MagicCode(parts=(f"import {line.strip()} as _",) if is_module else ())
     if name not in _OPTIONS:
         return MagicCode(parts=(line,), known=False) if name not in _NO_CODE else MagicCode()

@@ -35,6 +35,9 @@ class Reader(Protocol):
     def import_module(self, name: str, place: Place, *, optional: bool) -> bool:
         """Read a module next to the notebook; tell whether it is one."""
 
+    def import_name(self, module: str, name: str, place: Place) -> Names:
+        """Return what `from module import name` binds, of a module next to the notebook."""
+
     def member(self, module: str, name: str) -> Names | None:
         """Return what a name of a module next to the notebook stands for; None if not such."""
 

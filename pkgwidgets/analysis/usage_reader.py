@@ -264,6 +264,15 @@ class UsageReader:
         """Read a module next to the notebook; tell whether it is one."""
         return self._modules.load(name, place, optional=optional)
 
+    def import_name(self, module: str, name: str, place: Place) -> Names:
+        """Return what `from module import name` binds, of a module next to the notebook."""
+        scope, inner = self._modules.scope(module), f"{module}.{name}"
+        if scope is not None and name not in scope:
+            self._modules.load(inner, place, optional=True)
+            if self._modules.scope(inner) is not None:
+                return (inner,)
+        return self.member(module, name) or ()
+
     def member(self, module: str, name: str) -> Names | None:
         """Return what a name of a module next to the notebook stands for; None if not such."""
         scope = self._modules.scope(module)

@@ -44,14 +44,11 @@ class _UsageVisitor(NameResolver, ast.NodeVisitor):
             if alias.name == "*":
                 self.scopes.innermost.stars.append(module)
                 continue
-            names: Names | None = (f"{module}.{alias.name}",)
+            names: Names = (f"{module}.{alias.name}",)
             if is_local:
-                names = self.reader.member(module, alias.name)
-                if names is None:  # it may be a module of the package
-                    self._import(node, f"{module}.{alias.name}", optional=True)
-                    names = (f"{module}.{alias.name}",)
-            self.add_uses(node, names or ())
-            self.scopes.bind(alias.asname or alias.name, names or ())
+                names = self.reader.import_name(module, alias.name, self.place)
+            self.add_uses(node, names)
+            self.scopes.bind(alias.asname or alias.name, names)
 
     def _absolute_name(self, node: ast.ImportFrom) -> str:
         if not node.level:
@@ -61,9 +58,8 @@ class _UsageVisitor(NameResolver, ast.NodeVisitor):
             return ""
         return ".".join([*parts[: len(parts) + 1 - node.level], *filter(None, [node.module])])
 
-    def _import(self, node: ast.stmt, name: str, *, optional: bool = False) -> bool:
-        is_optional = self._is_optional or optional
-        is_local = self.reader.import_module(name, self.place, optional=is_optional)
+    def _import(self, node: ast.stmt, name: str) -> bool:
+        is_local = self.reader.import_module(name, self.place, optional=self._is_optional)
         if not is_local:
             self.add_uses(node, (name,), module=True)
         return is_local
