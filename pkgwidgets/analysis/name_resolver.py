@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from .code_uses import Call, Use
@@ -118,3 +118,8 @@ class NameResolver:
                 module=use.module, chained=use.chained, file=self.place.file,
             )
         )  # fmt: skip
+
+
+def deeper(place: Place) -> Place:
+    """Return the place of code that is run from there."""
+    return replace(place, depth=place.depth + 1)

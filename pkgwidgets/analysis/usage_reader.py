@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import PurePath
-from typing import assert_never
 
 from . import magic_code, shell_lines
 from .code_context import CodeContext
 from .code_uses import Unknown, Use
 from .local_modules import LocalModules
-from .name_resolver import NameResolver, Place
+from .magic_reader import MagicReader
+from .name_resolver import NameResolver, Place, deeper
 from .name_scopes import Names, Scope, Scopes
 from .notebook_file import code_cells
 from .running_calls import RunningCalls
@@ -23,8 +22,6 @@ from .search_folders import SearchFolders
 from .usage_visitor import visit_code
 
 _NOT_PYTHON = "{} is not Python, so the names that it uses are unknown"
-_RUN_OPTIONS = "nidtN:b:pD:l:rs:T:em:G"
-_WORD = re.compile(r"\"([^\"]*)\"|'([^']*)'|(\S+)")
 
 
 class UsageReader:
@@ -38,7 +35,7 @@ class UsageReader:
         self._calls = RunningCalls(self, self._folders)
         self._modules = LocalModules(self, context, self._folders)
         self._notebook = Scope()
-        self._aliases: dict[str, str] = {}
+        self._magics = MagicReader(self, self._folders, self._calls.values)
         self._running: list[PurePath] = []
         self._later: list[tuple[NameResolver, ast.AST]] = []
         self._is_finishing = False
@@ -102,93 +99,28 @@ class UsageReader:
 
     def read_text(self, text: str, code: NameResolver, *, ipython: bool) -> None:
         """Read code that runs with the names of the place."""
-        self._read(text, _deeper(code.place), code.scopes, ipython=ipython)
+        self._read(text, deeper(code.place), code.scopes, ipython=ipython)
 
     def run_magic(self, code: NameResolver, name: str, line: str, body: str | None) -> None:
         """Read what a magic runs; `body` is None for a line magic."""
-        name = self._aliases.get(name, name)
-        if body is not None and name in ("writefile", "file"):
-            words = _words(line)
-            if words:
-                self._folders.write(words[-1], body, append="-a" in words[:-1])
-        elif body is not None and magic_code.is_shell(name):
-            self.run_shell(code, body)
-        elif body is not None:
-            self._run_code(code, name, magic_code.cell_magic_code(name, line, body), body=True)
-        elif not self._change_state(code, name, line):
-            self._run_code(code, name, magic_code.line_magic_code(name, line), body=False)
+        self._magics.run(code, name, line, body)
 
-    def _change_state(self, code: NameResolver, name: str, line: str) -> bool:
-        """Follow a line magic that changes folders, names or magics, or runs a file."""
-        words = _words(line)
-        match name:
-            case "run":
-                self._run_words(code, line)
-            case "cd" | "pushd":
-                is_literal = bool(words) and not re.search(r"[{$]", line) and words[-1][0] != "-"
-                self._folders.change_folder(words[-1] if is_literal else None if words else "~")
-            case "popd":
-                self._folders.change_folder(None)
-            case "reset":
-                if not {"in", "out", "dhist", "array"} & {*map(str.lower, words)}:
-                    self._notebook.clear()
-                    self._notebook.stars.clear()
-            case "alias_magic":
-                names = [word for word in words if not word.startswith("-")]
-                if len(names) > 1:
-                    self._aliases[names[0].lstrip("%")] = names[1].lstrip("%")
-            case "sx" | "system" | "sc":
-                self.run_shell(code, line)
-            case _:
-                return False
-        return True
+    def read_part(self, text: str, code: NameResolver, scopes: Scopes, *, ipython: bool) -> None:
+        """Read code that runs with these names."""
+        self._read(text, deeper(code.place), scopes, ipython=ipython)
 
-    def _run_code(
-        self, code: NameResolver, name: str, magic: magic_code.MagicCode, *, body: bool
-    ) -> None:
-        place = _deeper(code.place)
-        shown = f"%%{name}" if body else f"%{name}"
-        match magic.namespace:
-            case magic_code.Namespace.PROCESS:
-                for part in magic.parts:
-                    self._read(part, place, Scopes(), ipython=False)
-            case magic_code.Namespace.LOCAL:
-                with code.scopes.nested():
-                    for part in magic.parts:
-                        self._read(part, place, code.scopes, ipython=True)
-            case magic_code.Namespace.NOTEBOOK if magic.known:
-                for part in magic.parts:
-                    self._read(part, place, code.scopes, ipython=True)
-            case magic_code.Namespace.NOTEBOOK:
-                self._run_unknown(code, shown, magic.parts[0], body=body)
-            case _:
-                assert_never(magic.namespace)
-        if magic.binds:
-            code.scopes.bind(magic.binds, ())
+    def is_python(self, text: str) -> bool:
+        """Tell whether a text is Python in IPython's syntax."""
+        return self._parse(text, ipython=True) is not None
 
-    def _run_unknown(self, code: NameResolver, shown: str, text: str, *, body: bool) -> None:
-        """Read what a magic may run that is not known, if it is Python."""
-        tree = self._parse(text, ipython=True)
-        before = len(self.uses)
-        if tree is not None:
-            with self._guarded(code.place):
-                visit_code(tree, self, _deeper(code.place), code.scopes, self._calls)
-        if body:
-            what = "the rest of the cell" if tree is not None else "what it does with the cell"
-            text = f"{shown} is not a magic of IPython: whether it runs {what} is unknown"
-            if tree is None:
-                text = f"{shown} is not a magic of IPython: {what} is unknown"
-            self.add_unknown(code.place, text)
-        elif len(self.uses) > before or (tree is None and self._mentions(code, text)):
-            text = f"{shown} is not a magic of IPython: whether it runs its line is unknown"
-            self.add_unknown(code.place, text)
-
-    def _mentions(self, code: NameResolver, text: str) -> bool:
-        return any(code.scopes.find(word) for word in re.findall(r"[A-Za-z_]\w*", text))
+    def forget_names(self) -> None:
+        """Forget what the cells have bound."""
+        self._notebook.clear()
+        self._notebook.stars.clear()
 
     def run_shell(self, code: NameResolver, text: str) -> None:
         """Read the Python programs that shell code starts."""
-        place = _deeper(code.place)
+        place = deeper(code.place)
         for program in shell_lines.python_programs(text):
             if program.code:
                 self._read(program.code, place, Scopes(), ipython=False)
@@ -198,21 +130,6 @@ class UsageReader:
                 self._run_path(code, program.file, Scopes())
             else:
                 self.add_unknown(code.place, "which Python code the shell runs is unknown")
-
-    def _run_words(self, code: NameResolver, line: str) -> None:
-        """Follow `%run`: https://ipython.readthedocs.io/en/stable/interactive/magics.html#magic-run."""
-        options, rest = magic_code.split_options(line, _RUN_OPTIONS)
-        if options.get("m"):
-            self.read_text(f"import {options['m'][0]} as _", code, ipython=False)
-            return
-        words = _words(rest)
-        path = self._calls.values.get(words[0].strip("{}$")) if words else None
-        if words and not re.search(r"[{$]", words[0]):
-            path = words[0]
-        if path is None:
-            self.add_unknown(code.place, "which file %run runs is unknown")
-        else:
-            self.run_file(code, path, shared="i" in options)
 
     def run_file(self, code: NameResolver, path: str, *, shared: bool) -> None:
         """Read a file that runs as a program, in new names unless they are shared."""
@@ -236,7 +153,7 @@ class UsageReader:
         if content == b"" or path in self._running:
             return
         self._running.append(path)
-        place = replace(_deeper(code.place), file=self._folders.shown(path), path=str(path))
+        place = replace(deeper(code.place), file=self._folders.shown(path), path=str(path))
         self._read_content(content, place, scopes)
         self._running.pop()
 
@@ -308,11 +225,3 @@ def _parse_python(text: str) -> ast.AST | None:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-
-
-def _deeper(place: Place) -> Place:
-    return replace(place, depth=place.depth + 1)
-
-
-def _words(line: str) -> list[str]:
-    return ["".join(groups) for groups in _WORD.findall(line)]
