@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -176,9 +177,20 @@ def _defaults(
         old_default = old_by_name[parameter.name].default if parameter.name in old_by_name else None
         # A stub writes `...` for a default that it leaves out.
         new_default = parameter.default
-        if old_default not in (None, "...", new_default) and new_default not in (None, "..."):
+        is_known = old_default not in (None, "...") and new_default not in (None, "...")
+        if is_known and not _is_same_code(old_default or "", new_default or ""):
             subject = f"the default of {parameter.name} of {name}"
             yield f"{subject} is {new_default} in {version}, not {old_default}"
+
+
+def _is_same_code(first: str, second: str) -> bool:
+    """Tell whether two texts are the same Python, such as with other quotes."""
+    if first == second:
+        return True
+    try:
+        return ast.dump(ast.parse(first)) == ast.dump(ast.parse(second))
+    except (SyntaxError, ValueError, RecursionError):
+        return False
 
 
 def _shape(parameters: Sequence[Parameter]) -> list[tuple[object, ...]]:

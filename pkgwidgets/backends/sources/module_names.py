@@ -11,6 +11,7 @@ from typing import Any
 import griffe
 
 from .dynamic_names import DynamicNames, read_dynamic_names
+from .plain_functions import plain_function
 
 _EXTENSIONS = griffe.load_extensions()
 _SCOPES = (
@@ -75,10 +76,13 @@ class ModuleNames:
         return name in self._statements or name in self.dynamic.imports
 
     def member(self, name: str) -> Any:
-        """Return griffe's object for a name, None if there is none."""
+        """Return griffe's object for a name, or a plain function; None if there is none."""
         if name not in self._members:
             statements = self._statements.get(name, [])
-            self._members[name] = self._visit(statements).members.get(name) if statements else None
+            member: Any = plain_function(statements)
+            if member is None and statements:
+                member = self._visit(statements).members.get(name)
+            self._members[name] = member
         return self._members[name]
 
     def class_tree(self, name: str) -> ast.ClassDef | None:
@@ -94,7 +98,10 @@ class ModuleNames:
 
         In `try` and `if` the first one counts.
         """
-        for node in _own_nodes(self._statements.get(name, [])[-1:]):
+        statements = self._statements.get(name, [])[-1:]
+        if statements and isinstance(statements[0], ast.FunctionDef | ast.ClassDef):
+            return ""
+        for node in _own_nodes(statements):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 for alias, target in self._targets(node):
                     if alias == name:
@@ -168,6 +175,9 @@ def _own_nodes(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
 
 def _bound_names(statement: ast.AST) -> Iterator[str]:
     """Yield the names that a statement binds in its module; "*" for a star import."""
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):  # most of them
+        yield statement.name
+        return
     for node in _own_nodes([statement]):
         yield from _directly_bound(node)
 

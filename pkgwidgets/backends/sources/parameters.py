@@ -8,12 +8,16 @@ from typing import Any
 
 from pkgwidgets.analysis.api_changes import Parameter
 
+from .plain_functions import PlainFunction
+
 
 def parameters_of(node: Any, *, bound: bool) -> tuple[Parameter, ...] | None:
     """Return the parameters that a call sets, None if it is no function.
 
     `bound` is a method that is looked up in an instance.
     """
+    if isinstance(node, PlainFunction):
+        return tuple(node.parameters())
     if not getattr(node, "is_function", False):
         return None
     is_method = bound or (node.parent is not None and node.parent.is_class)

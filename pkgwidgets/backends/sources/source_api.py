@@ -141,7 +141,9 @@ class SourceApi:
 
     def _find_in_module(self, module: _Module, name: str, depth: int) -> _Result:
         trees = module.trees
-        if not any(tree.is_readable for tree in trees):  # an extension or a namespace
+        if not trees or not (
+            trees[0].is_readable or trees[-1].is_readable
+        ):  # an extension or a namespace
             return (
                 NameState.UNKNOWN
                 if self._finder.find(f"{module.name}.{name}") is None
