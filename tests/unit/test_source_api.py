@@ -44,10 +44,15 @@ FILES = {
     "    def bean(self): ...\n",
     "lazy/__init__.py": "__all__, __getattr__, __dir__ = load(__name__, [], ['.part.Row'])\n",
     "lazy/part.py": "class Row:\n    def __init__(self, crop): ...\n",
+    "listing.py": "import other\ndef __getattr__(name):\n    if name in dir(other):\n"
+    "        return getattr(other, name)\n    raise AttributeError(name)\n",
+    "typed.pyi": "import typing as t\nfrom typing import overload\n@overload\n"
+    "def f(a: int) -> int: ...\n@t.overload\ndef f(a: str, b: str) -> str: ...\n",
     "moves.py": "globals().update(make())\n",
     "made.py": "@add_methods(['pod'], other())\nclass Row: ...\n@final\nclass Plain: ...\n"
     "class New:\n    def __new__(cls, a): ...\n    def __init__(self, *args, **kwargs): ...\n"
-    "class Meta(type):\n    def grow(cls): ...\nclass Grown(metaclass=Meta): ...\n",
+    "class Meta(type):\n    def grow(cls): ...\n    def __new__(cls, name, bases): ...\n"
+    "class Grown(metaclass=Meta): ...\n",
 }
 
 
@@ -100,6 +105,7 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
         ("lazy.Row", FOUND),
         ("lazy.other", MISSING),
         ("moves.pod", UNKNOWN),
+        ("listing.pod", UNKNOWN),
         ("made.Row.pod", UNKNOWN),
         ("made.Plain.pod", MISSING),
         ("made.Grown.grow", FOUND),
@@ -128,6 +134,11 @@ def test_parameters_are_those_of_the_definition(
     found = api.api(name).parameters
     assert found is not None
     assert [parameter.name for parameter in found] == parameters
+
+
+def test_overloads_and_metaclasses_are_no_parameters(api: SourceApi) -> None:
+    assert api.api("typed.f").state is FOUND
+    assert [api.api(name).parameters for name in ("typed.f", "made.Grown")] == [None, None]
 
 
 def test_unknown_result_names_its_function(api: SourceApi) -> None:

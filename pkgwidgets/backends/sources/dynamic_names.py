@@ -107,7 +107,8 @@ class _Getattr:
         if ast.unparse(test.left) != self._name:
             return False
         listed = test.comparators[0]
-        is_here = not isinstance(listed, ast.Name) or listed.id in self._own
+        is_literal = isinstance(listed, ast.Tuple | ast.List | ast.Set | ast.Dict)
+        is_here = is_literal or (isinstance(listed, ast.Name) and listed.id in self._own)
         return isinstance(test.ops[0], equal) or (isinstance(test.ops[0], within) and is_here)
 
 

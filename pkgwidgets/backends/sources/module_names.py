@@ -81,9 +81,15 @@ class ModuleNames:
             statements = self._statements.get(name, [])
             member: Any = plain_function(statements)
             if member is None and statements:
-                member = self._visit(statements).members.get(name)
+                # griffe knows `overload` and `cached_property` by their imports.
+                known = [s for n in _decorator_names(statements) for s in self._imports_of(n)]
+                member = self._visit([*known, *statements]).members.get(name)
             self._members[name] = member
         return self._members[name]
+
+    def _imports_of(self, name: str) -> list[ast.stmt]:
+        statements = self._statements.get(name, [])
+        return [node for node in statements if isinstance(node, ast.Import | ast.ImportFrom)]
 
     def class_tree(self, name: str) -> ast.ClassDef | None:
         """Return the last class statement of a name, None if there is none."""
@@ -163,6 +169,16 @@ class ModuleNames:
         except (ValueError, RecursionError, griffe.GriffeError):
             return griffe.Module(self.name)
         return visitor.current.module
+
+
+def _decorator_names(statements: Iterable[ast.stmt]) -> set[str]:
+    """Return the names at the start of the decorators of functions, also of methods."""
+    names = set()
+    for statement in statements:
+        for node in (statement, *getattr(statement, "body", ())):
+            for decorator in getattr(node, "decorator_list", ()):
+                names.add(ast.unparse(decorator).partition("(")[0].partition(".")[0])
+    return names
 
 
 def _own_nodes(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:

@@ -45,13 +45,13 @@ def has_other_members(node: Any) -> bool:
     return any(_may_add_members(str(decorator.value)) for decorator in node.decorators)
 
 
-def bases_of(node: Any) -> Iterator[str]:
-    """Yield the dotted names of the bases and the metaclass of a class."""
+def bases_of(node: Any, *, metaclass: bool) -> Iterator[str]:
+    """Yield the dotted names of the bases of a class, and of its metaclass."""
     for base in node.bases:
         yield str(base).partition("[")[0]
-    metaclass = (getattr(node, "keywords", None) or {}).get("metaclass")
-    if metaclass is not None:
-        yield str(metaclass)
+    kind = (getattr(node, "keywords", None) or {}).get("metaclass")
+    if metaclass and kind is not None:
+        yield str(kind)
 
 
 def _may_add_members(decorator: str) -> bool:

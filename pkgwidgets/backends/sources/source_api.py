@@ -141,14 +141,9 @@ class SourceApi:
 
     def _find_in_module(self, module: _Module, name: str, depth: int) -> _Result:
         trees = module.trees
-        if not trees or not (
-            trees[0].is_readable or trees[-1].is_readable
-        ):  # an extension or a namespace
-            return (
-                NameState.UNKNOWN
-                if self._finder.find(f"{module.name}.{name}") is None
-                else (self._find_module(f"{module.name}.{name}") or NameState.UNKNOWN)
-            )
+        is_readable = bool(trees) and (trees[0].is_readable or trees[-1].is_readable)
+        if not is_readable:  # an extension, a namespace, or no Python
+            return self._find_module(f"{module.name}.{name}") or NameState.UNKNOWN
         for tree in trees:
             if tree.defines(name):
                 target = tree.imported(name)
@@ -215,7 +210,7 @@ class SourceApi:
         fallback: _Result = (
             NameState.UNKNOWN if has_other_members(owner.node) else NameState.MISSING
         )
-        for base in bases_of(owner.node):
+        for base in bases_of(owner.node, metaclass=not name.startswith("__")):
             result: _Result = NameState.UNKNOWN
             if depth <= _MAX_ALIASES:
                 result = self._find_in_base(owner, base, name, depth)
