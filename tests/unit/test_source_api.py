@@ -47,7 +47,9 @@ FILES = {
     "listing.py": "import other\ndef __getattr__(name):\n    if name in dir(other):\n"
     "        return getattr(other, name)\n    raise AttributeError(name)\n",
     "typed.pyi": "import typing as t\nfrom typing import overload\n@overload\n"
-    "def f(a: int) -> int: ...\n@t.overload\ndef f(a: str, b: str) -> str: ...\n",
+    "def f(a: int) -> int: ...\n@t.overload\ndef f(a: str, b: str) -> str: ...\n"
+    "class Row:\n    @overload\n    def g(self, a: int) -> int: ...\n"
+    "    @overload\n    def g(self, a: str) -> str: ...\n",
     "moves.py": "globals().update(make())\n",
     "made.py": "@add_methods(['pod'], other())\nclass Row: ...\n@final\nclass Plain: ...\n"
     "class New:\n    def __new__(cls, a): ...\n    def __init__(self, *args, **kwargs): ...\n"
@@ -104,6 +106,8 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
         ("classy.other", MISSING),
         ("lazy.Row", FOUND),
         ("lazy.other", MISSING),
+        ("typed.Row.g", FOUND),
+        ("typed.Row.h", MISSING),
         ("moves.pod", UNKNOWN),
         ("listing.pod", UNKNOWN),
         ("made.Row.pod", UNKNOWN),

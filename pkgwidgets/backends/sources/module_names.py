@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import gc
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,21 @@ _SCOPES = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
     *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
 )
+
+
+@contextmanager
+def _paused_collection() -> Iterator[None]:
+    """Pause the collection of reference cycles: a syntax tree has none, but thousands of objects.
+
+    Else the collector goes through all of the kernel's objects again and again.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class ModuleNames:
@@ -52,7 +69,8 @@ class ModuleNames:
     @cached_property
     def _tree(self) -> ast.Module | None:
         try:
-            return ast.parse(self.text)
+            with _paused_collection():
+                return ast.parse(self.text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 

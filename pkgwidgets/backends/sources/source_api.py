@@ -207,6 +207,8 @@ class SourceApi:
         if name in owner.node.members:
             member = owner.node.members[name]
             return self._follow(_Module(owner.module), member, depth, owner)
+        if (getattr(owner.node, "overloads", None) or {}).get(name):
+            return _Definition(owner.module, None)  # a stub may have nothing but overloads
         fallback: _Result = (
             NameState.UNKNOWN if has_other_members(owner.node) else NameState.MISSING
         )
