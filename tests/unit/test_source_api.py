@@ -145,6 +145,12 @@ def test_overloads_and_metaclasses_are_no_parameters(api: SourceApi) -> None:
     assert [api.api(name).parameters for name in ("typed.f", "made.Grown")] == [None, None]
 
 
+def test_deep_expression_is_read(tmp_path: Path) -> None:
+    deep = " + ".join(["'x'"] * 900)
+    api = SourceApi([write(tmp_path, {"deep.py": f"long = {deep}\ndef f(a): ...\n"})])
+    assert [api.api(f"deep.{name}").state for name in ("long", "f", "g")] == [FOUND, FOUND, MISSING]
+
+
 def test_unknown_result_names_its_function(api: SourceApi) -> None:
     assert api.api("bed.part.inner.plain().thin").result_of == "bed.part.inner.plain"
     assert api.api("opened.pod").result_of == ""

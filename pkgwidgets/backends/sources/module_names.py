@@ -201,10 +201,12 @@ def _decorator_names(statements: Iterable[ast.stmt]) -> set[str]:
 
 def _own_nodes(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """Yield the nodes of statements in their order, without those of functions and classes."""
-    for node in statements:
+    waiting = [*statements][::-1]  # not by recursion: expressions may be nested deep
+    while waiting:
+        node = waiting.pop()
         yield node
         if not isinstance(node, _SCOPES):
-            yield from _own_nodes(ast.iter_child_nodes(node))
+            waiting += [*ast.iter_child_nodes(node)][::-1]
 
 
 def _bound_names(statement: ast.AST) -> Iterator[str]:
