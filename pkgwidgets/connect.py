@@ -40,6 +40,7 @@ from pkgwidgets.core.limits import Limits
 
 if TYPE_CHECKING:
     from pkgwidgets.analysis.api_changes import ApiReader
+    from pkgwidgets.analysis.code_context import CodeFiles
     from pkgwidgets.analysis.notebook_file import CodeCell
     from pkgwidgets.analysis.rehearsal_backend import RehearsalBackend
 
@@ -139,6 +140,13 @@ def api_reader(backend: Backend, stage: Path | None = None) -> ApiReader:
     roots = dict.fromkeys(interpreter.scheme[name] for name in ("purelib", "platlib"))
     staged = (stage / root.relative_to(interpreter.prefix) for root in roots)
     return SourceApi([*staged, *installed])
+
+
+def notebook_files() -> CodeFiles:
+    """Return the files from which a notebook runs or imports code."""
+    from pkgwidgets.backends.sources.code_files import DiskCodeFiles
+
+    return DiskCodeFiles()
 
 
 def recovery_archive() -> bytes:

@@ -5,27 +5,35 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from packaging.utils import NormalizedName
 
 from pkgwidgets.analysis import api_changes, project_rules
-from pkgwidgets.analysis.api_changes import ApiReader, Impact, Severity
-from pkgwidgets.analysis.name_usage import Cell, Usage, Use, find_usage, owning_distribution
-from pkgwidgets.connect import api_reader, file_owners, read_notebook, rehearsal_backend
+from pkgwidgets.analysis.api_changes import ApiReader, Finding, Impact, NameState, Severity
+from pkgwidgets.analysis.code_context import CodeContext
+from pkgwidgets.analysis.name_usage import Unknown, Usage, Use, find_usage, owning_distribution
+from pkgwidgets.connect import api_reader, file_owners, notebook_files, rehearsal_backend
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report
 from pkgwidgets.core.plans import Change, Plan
 
+from . import notebook_code
 from .deprecations import SeenDeprecation
+from .notebook_code import NotebookCells
+
+
+def check_griffe() -> None:
+    """Raise `InvalidRequest` if griffe, which reads the sources, is not installed."""
+    if importlib.util.find_spec("griffe") is None:
+        missing = 'the analysis of a plan needs griffe: `pip install "pkgwidgets[impact]"`'
+        raise InvalidRequest("plan", None, missing)
 
 
 def plan_impact(
     backend: Backend,
     plan: Plan,
-    cells: Iterable[Cell],
+    code: NotebookCells,
     warnings: Collection[SeenDeprecation],
     report: Report,
 ) -> tuple[Impact, ...]:
@@ -34,16 +42,17 @@ def plan_impact(
     Downloads the changed packages that are used into a temporary folder. Raises
     `InvalidRequest` if griffe is not installed, and what the download raises.
     """
-    if importlib.util.find_spec("griffe") is None:
-        missing = 'the analysis of a plan needs griffe: `pip install "pkgwidgets[impact]"`'
-        raise InvalidRequest("plan", None, missing)
-    usage = find_usage(cells)
+    check_griffe()
     scope = _Scope(backend, plan)
+    if not scope.changed:
+        return ()
+    old = api_reader(backend)
+    usage = find_usage(code.cells, _context(code, scope, old))
     direct = [
         (use, scope.changed[name]) for use, name in scope.owned_uses(usage) if name in scope.changed
     ]
     rows = [
-        *_unread_cells(usage),
+        *_unknown_code((*code.unknowns, *usage.unknowns)),
         *_indirect_impacts(scope, usage),
         *_deprecation_impacts(backend, scope, usage, warnings),
     ]
@@ -56,53 +65,44 @@ def plan_impact(
             backend.installer.stage(
                 replace(plan, changes=fetched, from_save_point=False, undoes=None), stage, report
             )
-        old, new = api_reader(backend), api_reader(backend, stage)
-        for use, change in direct:
-            rows += _compare_use(use, change, old, new)
+        rows += compare_uses(direct, old, api_reader(backend, stage))
     return api_changes.sort_impacts(rows)
 
 
-def notebook_cells(notebook: str | Path) -> tuple[Cell, ...]:
-    """Return the code cells of a notebook file as plain Python, numbered as if all were run.
-
-    Raises `InvalidRequest` if it is not a notebook (nbformat 4), or not in Python.
-    """
-    if not isinstance(notebook, str | Path):
-        raise InvalidRequest("notebook", notebook)
-    return _as_python(cell.source for cell in read_notebook(Path(notebook)))
-
-
-def executed_cells() -> tuple[Cell, ...]:
-    """Return the cells that this kernel has run; raises `InvalidRequest` outside a kernel."""
-    from IPython import get_ipython
-
-    shell: Any = get_ipython()
-    if shell is None:
-        raise InvalidRequest(
-            "notebook", None, "give the path of a notebook: no cell is running here"
-        )
-    return _as_python(shell.user_ns.get("In", [""])[1:])
+def _context(code: NotebookCells, scope: _Scope, old: ApiReader) -> CodeContext:
+    states = {NameState.FOUND: True, NameState.MISSING: False, NameState.UNKNOWN: None}
+    return CodeContext(
+        transform=notebook_code.transform,
+        files=notebook_files(),
+        folder=code.folder,
+        path=code.path,
+        has_module=lambda name: old.has_module(name) or scope.has_module(name),
+        has_name=lambda name: states[old.api(name).state],
+    )
 
 
-def _as_python(texts: Iterable[str]) -> tuple[Cell, ...]:
-    """Transform magics and shell lines, as IPython does before it runs a cell."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    manager = TransformerManager()  # type: ignore[no-untyped-call]
-    cells = []
-    for number, text in enumerate(texts, 1):
-        try:
-            source = manager.transform_cell(text)
-        except SyntaxError:
-            source = text
-        cells.append(Cell(number=number, source=source))
-    return tuple(cells)
+def compare_uses(
+    uses: Iterable[tuple[Use, Change]], old: ApiReader, new: ApiReader
+) -> Iterator[Impact]:
+    """Yield what the change of its package means for each use."""
+    known: dict[tuple[object, ...], tuple[tuple[str, Finding], ...]] = {}
+    for use, change in uses:
+        key = (use.name, use.call, use.module, use.chained)
+        findings = known.get(key)
+        if findings is None:
+            findings = known[key] = tuple(_compare_use(use, change, old, new))
+        for name, finding in findings:
+            yield _impact(use, change.name, finding.text, finding.severity, name)
+        if not findings:
+            yield _impact(use, change.name, "", Severity.NONE)
 
 
 class _Scope:
     """The packages that a plan changes, their dependents, and the modules of both."""
 
     def __init__(self, backend: Backend, plan: Plan) -> None:
+        self._records = backend.records
+        self._installed_modules: set[str] | None = None
         self.installed = backend.environment.distributions()
         self.changed = {change.id: change for change in plan.changes if change.before is not None}
         self._requirements = dependency_graph.active_requirements(
@@ -117,6 +117,13 @@ class _Scope:
         self.modules: dict[str, NormalizedName] = {
             module: name for name in ordered for module in modules[name]
         }
+
+    def has_module(self, name: str) -> bool:
+        """Tell whether an installed distribution has a module; namespace packages count."""
+        if self._installed_modules is None:
+            modules = self._records.modules(sorted(self.installed))
+            self._installed_modules = {m.partition(".")[0] for n in modules for m in modules[n]}
+        return name in self._installed_modules
 
     def owned_uses(self, usage: Usage) -> Iterator[tuple[Use, NormalizedName]]:
         """Yield the uses of changed packages and of their dependents, with the package's name."""
@@ -136,38 +143,47 @@ class _Scope:
         return distribution.name if distribution is not None else name
 
 
-def _compare_use(use: Use, change: Change, old: ApiReader, new: ApiReader) -> Iterator[Impact]:
+def _compare_use(
+    use: Use, change: Change, old: ApiReader, new: ApiReader
+) -> Iterator[tuple[str, Finding]]:
+    """Yield the findings about one use, each with the name that it is about."""
     if change.after is None:
-        text = f"{change.name} is removed"
-        yield _impact(use, change.name, text, Severity.BREAKS)
+        yield use.name, Finding(severity=Severity.BREAKS, text=f"{change.name} is removed")
         return
     if use.chained:
         for finding in project_rules.project_findings(use, change):
-            yield _impact(use, change.name, finding.text, finding.severity)
+            yield use.name, finding
         return
     version = f"{change.name} {change.after}"
-    attribute = use.name.rpartition(".")[2]
     if use.module and old.has_module(use.name) and not new.has_module(use.name):
         text = f"there is no module {use.name} in {version}"
-        yield _impact(use, change.name, text, Severity.BREAKS)
+        yield use.name, Finding(severity=Severity.BREAKS, text=text)
         return
-    findings = api_changes.compare_signatures(
-        attribute, use.call, old.api(use.name), new.api(use.name), version
-    )
+    attribute = use.name.rpartition(".")[2]
+    before, after = old.api(use.name), new.api(use.name)
+    findings = api_changes.compare_signatures(attribute, use.call, before, after, version)
     for finding in findings:
-        yield _impact(use, change.name, finding.text, finding.severity)
-    if not findings:
-        yield _impact(use, change.name, "", Severity.NONE)
+        is_unknown = finding.severity is Severity.UNKNOWN
+        function = before.result_of or after.result_of if is_unknown else ""
+        yield (f"{function}()" if function else use.name), finding
 
 
-def _impact(use: Use, package: str, text: str, severity: Severity) -> Impact:
-    return Impact(cell=use.cell, package=package, name=use.name, finding=text, severity=severity)
+def _impact(use: Use, package: str, text: str, severity: Severity, name: str = "") -> Impact:
+    finding = f"{text} (in {use.file})" if text and use.file else text
+    return Impact(
+        cell=use.cell, package=package, name=name or use.name, finding=finding, severity=severity
+    )
 
 
-def _unread_cells(usage: Usage) -> Iterator[Impact]:
-    for number in usage.unread:
-        text = "this cell is not Python, so the names that it uses are unknown"
-        yield Impact(cell=number, package="", name="", finding=text, severity=Severity.UNKNOWN)
+def _unknown_code(unknowns: Iterable[Unknown]) -> Iterator[Impact]:
+    for unknown in unknowns:
+        yield Impact(
+            cell=unknown.cell,
+            package="",
+            name="",
+            finding=unknown.text,
+            severity=Severity.UNKNOWN,
+        )
 
 
 def _indirect_impacts(scope: _Scope, usage: Usage) -> Iterator[Impact]:
@@ -176,13 +192,7 @@ def _indirect_impacts(scope: _Scope, usage: Usage) -> Iterator[Impact]:
         module = use.name.partition(".")[0].removesuffix("()")
         for change in scope.changed_dependencies(name):
             text = f"through {scope.name(name)}, which depends on it"
-            yield Impact(
-                cell=use.cell,
-                package=change.name,
-                name=module,
-                finding=text,
-                severity=Severity.INDIRECT,
-            )
+            yield _impact(use, change.name, text, Severity.INDIRECT, module)
 
 
 def _deprecation_impacts(
@@ -220,5 +230,6 @@ def _uses_on_line(
     """Yield the uses that a warning in a cell may be about: it has the line, but not the cell."""
     for use, name in scope.owned_uses(usage):
         attribute = use.name.rpartition(".")[2].removesuffix("()")
-        if name in scope.changed and use.line == warning.line and attribute in warning.text:
+        is_in_cell = name in scope.changed and not use.file
+        if is_in_cell and use.line == warning.line and attribute in warning.text:
             yield use, scope.changed[name]

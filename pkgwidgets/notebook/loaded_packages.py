@@ -255,3 +255,15 @@ def _parse_version(text: str) -> Version | None:
 def _may_be_newer(distribution: Distribution, started: datetime | None) -> bool:
     """Return whether a distribution was installed while this process ran, or may have been."""
     return started is None or distribution.installed > started
+
+
+def search_folders() -> tuple[Path, ...]:
+    """Return the folders on this kernel's `sys.path` that no Python installation brings."""
+    installed = {Path(prefix) for prefix in (sys.prefix, sys.base_prefix)}
+    folders = [Path(entry) for entry in list(sys.path) if entry]
+    return tuple(
+        folder.absolute()
+        for folder in folders
+        if not installed & {folder, *folder.parents}
+        and not {"site-packages", "dist-packages"} & {*folder.parts}
+    )

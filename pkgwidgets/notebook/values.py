@@ -91,10 +91,15 @@ class ServiceValues:
         >>> [(row.cell, row.name) for row in service.values.impact(plan, notebook)]
         [(1, 'seedshelf.sow')]
         """
-        from . import impact  # griffe is an extra, and takes a while to load
+        from . import impact, notebook_code  # griffe is an extra, and takes a while to load
 
         check_plan(plan)
-        cells = impact.executed_cells() if notebook is None else impact.notebook_cells(notebook)
+        impact.check_griffe()
+        cells = (
+            notebook_code.executed_cells()
+            if notebook is None
+            else notebook_code.notebook_cells(notebook)
+        )
         with reporting(report) as progress:
             return impact.plan_impact(
                 self._backend, plan, cells, self._loaded.deprecations(), progress

@@ -175,10 +175,13 @@ def impact_summary(rows: Sequence[Impact]) -> str:
     """Return a sentence about the effect of a plan on the cells that were run."""
     cells = {row.cell for row in rows if row.cell is not None}
     broken = {row.cell for row in rows if row.severity is Severity.BREAKS}
+    unknown = {row.cell for row in rows if row.severity is Severity.UNKNOWN}
     if not rows:
         return "No cell that was run uses a changed package."
     if broken:
         return f"{count_noun(len(broken), 'cell')} would fail."
+    if unknown:
+        return f"Whether {count_noun(len(unknown), 'cell')} would fail is unknown."
     uses = "uses" if len(cells) == 1 else "use"
     text = f"{count_noun(len(cells), 'cell')} {uses} changed packages" if cells else _WARNED_TEXT
     return f"{text}; no failure is expected."

@@ -162,6 +162,57 @@ MUTATIONS = {
         test="cases/test_env_cap_spelled_the_old_way.py"
         "::test_upgrade_stays_below_an_old_limit[torchlight >=1 <2-1.5]",
     ),
+    "impact: the options of a magic are its code": Mutation(
+        file="analysis/magic_code.py",
+        code="    options, code = split_options(line, _OPTIONS[name])\n"
+        "    return MagicCode(\n        parts=(*_profiled(options), code),\n",
+        instead="    options, code = split_options(line, _OPTIONS[name])\n"
+        "    return MagicCode(\n        parts=(line,),\n",
+        test="unit/test_notebook_code.py::test_code_that_a_cell_runs_is_read"
+        "[import pea\\n%timeit -n 10 -r 3 -q pea.pod(1)]",
+    ),
+    "impact: code under a magic is not transformed": Mutation(
+        file="analysis/usage_reader.py",
+        code="        if tree is not None or not ipython:\n            return tree\n",
+        instead="        if tree is not None or not ipython or text.startswith(('%m', '!')):\n"
+        "            return tree\n",
+        test="unit/test_notebook_code.py::test_code_that_a_cell_runs_is_read"
+        "[%%time\\n%matplotlib inline\\nimport pea\\npea.pod(1)]",
+    ),
+    "impact: a module next to the notebook is not read": Mutation(
+        file="analysis/local_modules.py",
+        code="        if self._find(name, place, self._folders.before_environment()):\n"
+        "            return True\n",
+        instead="",
+        test="unit/test_notebook_code.py::test_files_and_modules_of_a_notebook_are_followed"
+        "[import x-x.py-import pea\\npea.pod(1)]",
+    ),
+    "impact: what cannot be read is left out": Mutation(
+        file="analysis/usage_reader.py",
+        code="        self.unknowns.append(Unknown(cell=place.cell, text=text))\n",
+        instead="        pass\n",
+        test="unit/test_notebook_code.py"
+        "::test_code_that_cannot_be_read_is_unknown_by_its_cell[%run gone.py]",
+    ),
+    "impact: parameters that changed places are the same": Mutation(
+        file="analysis/api_changes.py",
+        code="        if is_set and has_moved and before.name != after.name:\n",
+        instead="        if is_set and has_moved and before.name == after.name == '':\n",
+        test="unit/test_name_usage.py::test_incompatible_signature_changes_are_reported"
+        "[call11-old11-new11-texts11]",
+    ),
+    "impact: the user's variable is the history": Mutation(
+        file="notebook/notebook_code.py",
+        code='getattr(getattr(shell, "history_manager", None), "input_hist_raw", None) or [""]',
+        instead='shell.user_ns["In"]',
+        test="unit/test_notebook_code.py::test_cells_come_from_the_history_and_not_from_a_variable",
+    ),
+    "impact: the notebook is read before griffe is missing": Mutation(
+        file="notebook/values.py",
+        code="        impact.check_griffe()\n",
+        instead="",
+        test="notebook/test_impact.py::test_impact_without_griffe_is_refused_before_any_download",
+    ),
     "killed: the old files are not put back": Mutation(
         file="operations/recovery.py",
         code="differences = save_point.restore()",

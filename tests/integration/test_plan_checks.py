@@ -137,7 +137,6 @@ def test_plan_can_be_applied_without_griffe(
         "pkgwidgets.notebook.impact.importlib.util.find_spec",
         lambda name, *more: None if name == "griffe" else real(name, *more),
     )
-    monkeypatch.setattr("pkgwidgets.notebook.impact.executed_cells", tuple)
     click(panel.table, type="plan", names=["frostcall"])
     assert panel.wait(60)
     assert panel.plan_view.impact["text"] == (

@@ -21,13 +21,15 @@ from pkgwidgets.core.events import Event
 from pkgwidgets.demo import Demo
 from pkgwidgets.demo.wheel_builder import BuiltWheel
 from pkgwidgets.demo.wheel_installer import WheelInstallation
-from pkgwidgets.notebook import frames, impact
+from pkgwidgets.notebook import frames, impact, notebook_code
+from pkgwidgets.notebook.notebook_code import NotebookCells
 
 Publish = Callable[..., None]
 OLD = {
     "bed/__init__.py": "from .tools import *\nfrom ._row import Row\nSIZE = 3\nold_size = 3\n",
     "bed/tools.py": "def dig(depth, width=1): ...\ndef water(litres, *, slow=False): ...\n"
-    "def weed(): ...\ndef rake(a, b=1): ...\n",
+    "def weed(): ...\ndef rake(a, b=1): ...\n"
+    "def make(): ...\n",
     "bed/_row.py": "class Base:\n    def thin(self): ...\n"
     "class Row(Base):\n    def __init__(self, crop, spacing=30): ...\n    def harvest(self): ...\n",
     "bed/glass/__init__.py": "def cover(): ...\n",
@@ -35,7 +37,8 @@ OLD = {
 NEW = {
     "bed/__init__.py": "from .tools import *\nfrom ._row import Row\nSIZE = 3\n",
     "bed/tools.py": "from old import deprecated\ndef dig(depth, width=2): ...\n"
-    "def water(litres): ...\n@deprecated('use hoe')\ndef weed(): ...\ndef rake(a): ...\n",
+    "def water(litres): ...\n@deprecated('use hoe')\ndef weed(): ...\ndef rake(a): ...\n"
+    "def make(): ...\n",
     "bed/_row.py": "class Base: ...\n"
     "class Row(Base):\n    def __init__(self, crop, variety): ...\n",
 }
@@ -139,6 +142,34 @@ def test_new_deprecation_is_a_warning(beds: PackageService, tmp_path: Path) -> N
     assert warnings == ["1 bed.weed: weed is deprecated in bed 2.0"]
 
 
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["import bed\nbed.make().harvest"],
+         ["1 bed.make(): what bed.make returns is unknown, so its attributes are not compared"]),
+        (["import bed\nbed.nowhere"],
+         ["1 bed.nowhere: nowhere was not found in the installed version, nor in bed 2.0"]),
+        (["import bed\nimport nowhere"],
+         ["1 : no module nowhere was found, so what it uses is unknown"]),
+        (["import bed\n%run gone.py"], ["1 : gone.py was not found, so what it uses is unknown"]),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_unknown(
+    beds: PackageService, tmp_path: Path, cells: Sequence[str], expected: Sequence[str]
+) -> None:
+    assert findings(beds, tmp_path, cells, "unknown") == list(expected)
+
+
+def test_finding_in_a_module_names_its_file(beds: PackageService, tmp_path: Path) -> None:
+    tools = tmp_path / "src" / "tools.py"
+    tools.parent.mkdir()
+    tools.write_text("from bed import *\nprint(old_size)\n")
+    cells = ["import sys\nsys.path.append('src')", "import tools"]
+    assert findings(beds, tmp_path, cells, "breaks") == [
+        f"2 bed.old_size: old_size is not in bed 2.0 (in {Path('src', 'tools.py')})"
+    ]
+
+
 def test_uninstall_breaks_the_cells_that_use_the_package(
     beds: PackageService, tmp_path: Path
 ) -> None:
@@ -204,7 +235,7 @@ def test_invalid_notebook_is_refused(
     if content is not None:
         file.write_text(content)
     with pytest.raises(InvalidRequest):
-        impact.notebook_cells(file)
+        notebook_code.notebook_cells(file)
 
 
 def test_value_that_is_not_a_plan_is_refused(service: PackageService) -> None:
@@ -222,19 +253,21 @@ def test_impact_without_griffe_is_refused_before_any_download(
     )
     plan, fetched = service.plan_upgrade("frostcall"), list[Event]()
     with pytest.raises(InvalidRequest) as raised:
-        service.impact(plan, notebook(tmp_path, "import frostcall"), report=fetched.append)
+        service.impact(plan, tmp_path / "missing.ipynb", report=fetched.append)
     assert (raised.value.code, fetched) == ("invalid-request", [])
     assert str(raised.value) == (
         'The analysis of a plan needs griffe: `pip install "pkgwidgets[impact]"`. '
         "Nothing was changed."
     )
+    with pytest.raises(InvalidRequest, match="needs griffe"):
+        impact.plan_impact(service._backend, plan, NotebookCells(cells=()), (), fetched.append)
     service.apply(plan)
     assert service.get_package("frostcall").version == "2.0.0"
 
 
 def test_impact_outside_a_kernel_requires_a_notebook() -> None:
     with pytest.raises(InvalidRequest, match="Give the path of a notebook"):
-        impact.executed_cells()
+        notebook_code.executed_cells()
 
 
 def test_impact_in_a_kernel_uses_run_cells_and_their_warnings(
@@ -247,7 +280,8 @@ sys.path += {[str(Path(__file__).parents[2]), *(p for p in sys.path if "packages
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
 shell.history_manager.enabled = False
-for cell in ("import warnings, bed", "1\\nwarnings.warn('old_size goes', DeprecationWarning,"
+for cell in ("import warnings, bed", "In[1] = ''; del In",
+             "1\\nwarnings.warn('old_size goes', DeprecationWarning,"
              " stacklevel=1); bed.old_size"):
     assert shell.run_cell(cell, store_history=True).success
 from pkgwidgets import PackageService
@@ -262,7 +296,7 @@ print(found[["cell", "finding", "severity"]].to_json(orient="values"))
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [
-        [2, "old_size is not in bed 2.0", "breaks"],
-        [2, "DeprecationWarning: old_size goes", "warns"],
+        [3, "old_size is not in bed 2.0", "breaks"],
+        [3, "DeprecationWarning: old_size goes", "warns"],
         [1, "", "none"],
     ]

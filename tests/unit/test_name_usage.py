@@ -22,7 +22,7 @@ def names(*sources: str) -> list[tuple[int, str]]:
         ("import a.b\na.b.c", ["a.b", "a.b.c"]),
         ("import a.b as x\nx.c", ["a.b", "a.b.c"]),
         ("from a import b as x\nx.c()", ["a", "a.b", "a.b.c"]),
-        ("from a import *\nb", ["a"]),
+        ("from a import *\nb", ["a", "a.b"]),
         ("from . import b\nb", []),
         ("import a\na.b().c.d", ["a", "a.b().c.d", "a.b"]),
         ("import a\nx = a.B()\nx.c", ["a", "a.B", "a.B().c"]),
@@ -38,7 +38,16 @@ def names(*sources: str) -> list[tuple[int, str]]:
         ("import a\na[a.b]", ["a", "a.b"]),
         ("import a\na.b = 1", ["a"]),
         ("import a\nasync def f():\n    async for x in a.b: await x", ["a", "a.b"]),
-        ("try:\n    import a\nexcept ImportError:\n    import b as a\na.c", ["a", "b", "b.c"]),
+        ("try:\n    import a\nexcept ImportError:\n    import b as a\na.c",
+         ["a", "a.c", "b", "b.c"]),
+        ("try:\n    import a\nexcept ImportError:\n    a = None\na.c", ["a", "a.c"]),
+        ("import a\nif x:\n    a = 1\na.c", ["a", "a.c"]),
+        ("if x:\n    import a\nelse:\n    import b as a\na.c", ["a", "a.c", "b", "b.c"]),
+        ("def f(): return a.c\nimport a", ["a", "a.c"]),
+        ("import a\ngetattr(a, 'c')", ["a", "a.c"]),
+        ("__import__('a').c", ["a", "a.c"]),
+        ("exec('import a; a.c')", ["a", "a.c"]),
+        ("import a\nx = a.b if y else a.c\nx.d", ["a", "a.b", "a.b.d", "a.c", "a.c.d"]),
         ("import a\nif (a := 3): a.b", ["a"]),
         ("import a\ndel a\na.b", ["a"]),
     ],
@@ -50,7 +59,7 @@ def test_names_used_by_a_cell_are_found(source: str, expected: list[str]) -> Non
 def test_imports_of_earlier_cells_are_known_in_later_ones() -> None:
     assert names("import a as x", "x.b", "x ==", "x.c") == [(1, "a"), (2, "a.b"), (4, "a.c")]
     cells = [Cell(number=7, source="x =="), Cell(number=9, source="\0")]
-    assert find_usage(cells).unread == (7, 9)
+    assert [unknown.cell for unknown in find_usage(cells).unknowns] == [7, 9]
 
 
 def test_call_arguments_are_recorded() -> None:
@@ -75,6 +84,8 @@ B_NEEDED = Parameter(name="b")
 MANY = Parameter(name="values", variadic=True, keyword=False)
 OPTIONS = Parameter(name="options", variadic=True, positional=False)
 KEY = Parameter(name="k", default="0", positional=False)
+KEY_A, KEY_B = Parameter(name="c", default="0"), Parameter(name="b", default="1", positional=False)
+ONLY_PLACE = Parameter(name="a", keyword=False)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +102,23 @@ KEY = Parameter(name="k", default="0", positional=False)
          ["f requires an argument for c in v"]),
         (Call(positional_count=1), (A, B), (A, B_NEEDED), ["f requires an argument for b in v"]),
         (Call(positional_count=0), (A,), (A,), []),
-        (Call(positional_count=0, has_unpacking=True), (A,), (A, Parameter(name="c")), []),
+        (Call(positional_count=0, has_unpacking=True), (A,), (A, Parameter(name="c")),
+         ["the parameters of f differ in v; which ones it sets is unknown"]),
+        (Call(positional_count=0, has_unpacking=True), (A, B), (A, B), []),
+        (Call(positional_count=2), (A, B), (B, A),
+         ["argument 1 of f is b in v, not a", "argument 2 of f is a in v, not b"]),
+        (Call(positional_count=1, names=("b",)), (A, B), (B, A),
+         ["f gets b twice in v: by position and by name", "f requires an argument for a in v",
+          "argument 1 of f is b in v, not a"]),
+        (Call(positional_count=0, names=("a", "b")), (A, B), (B, A), []),
+        (Call(positional_count=2), (A, B), (A, KEY_A, B), ["argument 2 of f is c in v, not b"]),
+        (Call(positional_count=2), (A, B), (A, Parameter(name="other")), []),
+        (Call(positional_count=1), (A, B), (Parameter(name="other"), B), []),
+        (Call(positional_count=2), (A, B), (A, MANY, KEY_B),
+         ["argument 2 of f is values in v, not b"]),
+        (Call(positional_count=0, names=("a",)), (A,), (ONLY_PLACE,),
+         ["f accepts a only by position in v", "f requires an argument for a in v"]),
+        (Call(positional_count=0), (A,), (A, Parameter(name="c")), []),
         (Call(positional_count=1), (A, B), (A, Parameter(name="b", default="2")),
          ["the default of b of f is 2 in v, not 1"]),
         (Call(positional_count=2), (A, B), (A, Parameter(name="b", default="2")), []),
@@ -115,11 +142,13 @@ def test_incompatible_signature_changes_are_reported(
         (NameState.FOUND, NameState.MISSING, [Severity.BREAKS]),
         (NameState.FOUND, NameState.UNKNOWN, [Severity.UNKNOWN]),
         (NameState.FOUND, NameState.FOUND, []),
-        (NameState.UNKNOWN, NameState.MISSING, []),
-        (NameState.MISSING, NameState.MISSING, []),
+        (NameState.UNKNOWN, NameState.MISSING, [Severity.UNKNOWN]),
+        (NameState.UNKNOWN, NameState.FOUND, [Severity.UNKNOWN]),
+        (NameState.MISSING, NameState.MISSING, [Severity.UNKNOWN]),
+        (NameState.MISSING, NameState.FOUND, []),
     ],
 )
-def test_missing_name_is_reported_only_if_it_existed_before(
+def test_missing_name_breaks_only_if_it_was_found_before(
     old: NameState, new: NameState, severities: list[Severity]
 ) -> None:
     findings = api_changes.compare_signatures(

@@ -49,6 +49,7 @@ def notebook(tmp_path: Path) -> Path:
     [
         ([], "No cell that was run uses a changed package."),
         ([impact("breaks"), impact("none", 2)], "1 cell would fail."),
+        ([impact("unknown"), impact("none", 2)], "Whether 1 cell would fail is unknown."),
         ([impact("breaks"), impact("breaks", 2)], "2 cells would fail."),
         ([impact("none")], "1 cell uses changed packages; no failure is expected."),
         (

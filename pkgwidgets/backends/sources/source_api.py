@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
-import griffe
-
 from pkgwidgets.analysis.api_changes import NameState, Parameter, Signature
+
+from .module_files import ModuleFinder
+from .module_names import ModuleNames
+from .parameters import bases_of, has_other_members, is_deprecated, parameters_of
+from .type_names import named_types
 
 _MAX_ALIASES = 12
 """The longest chain of aliases that is followed."""
+_BUILTIN_CLASSES = {name: kind for name, kind in vars(builtins).items() if isinstance(kind, type)}
 _FOUND = Signature(state=NameState.FOUND)
 
 logging.getLogger("griffe").setLevel(logging.CRITICAL)
@@ -23,26 +27,31 @@ logging.getLogger("griffe").setLevel(logging.CRITICAL)
 
 @dataclass(frozen=True, slots=True)
 class _Definition:
-    """A class, function or other object, with the module that defines it."""
+    """A class, function or other object, with the module and class that define it."""
 
     module: str
     node: Any
+    owner: _Definition | None = None
+    """The class through which a member was looked up."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Module:
-    """A module: the griffe trees of its stub and its source, None where they are missing."""
+    """A module: the names of its stub and of its source, None where they are missing."""
 
     name: str
-    stub: Any = None
-    source: Any = None
-    is_dynamic: bool = False
-    """Whether its code creates names at run time, by `__getattr__` (PEP 562) or `globals()`."""
+    stub: ModuleNames | None = None
+    source: ModuleNames | None = None
 
     @property
-    def trees(self) -> list[Any]:
-        """The trees, the stub first: it also has the names that are created at run time."""
+    def trees(self) -> list[ModuleNames]:
+        """The stub first: it also has the names that are created at run time."""
         return [tree for tree in (self.stub, self.source) if tree is not None]
+
+    def may_create(self, name: str) -> bool:
+        """Tell whether a name may be created at run time. A stub is complete."""
+        is_open = self.source is None or self.source.dynamic.may_have(name)
+        return self.stub is None and is_open
 
 
 _Result = _Definition | _Module | NameState
@@ -55,22 +64,28 @@ class SourceApi:
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self._folders = tuple(folders)
+        self._finder = ModuleFinder(folders)
         self._modules: dict[str, _Module | None] = {}
-        self._files: dict[str, tuple[Path, ...] | None] = {}
-        self._texts: dict[Path, str] = {}
-        self._may_be_dynamic: dict[str, bool] = {}
+        self._signatures: dict[str, Signature] = {}
+        self._result_of = ""
 
     def api(self, name: str) -> Signature:
         """Return the signature of a full name, such as `altair.Chart().mark_bar`."""
+        if name not in self._signatures:
+            self._signatures[name] = self._read(name)
+        return self._signatures[name]
+
+    def _read(self, name: str) -> Signature:
+        self._result_of = ""
         result = self._resolve(name, 0)
         if isinstance(result, NameState):
-            return Signature(state=result)
+            is_result = result is NameState.UNKNOWN
+            return Signature(state=result, result_of=self._result_of if is_result else "")
         return self._make_signature(result) if isinstance(result, _Definition) else _FOUND
 
     def has_module(self, name: str) -> bool:
         """Tell whether a module with this full name exists."""
-        return self._find_files(name) is not None
+        return self._finder.find(name) is not None
 
     def _resolve(self, name: str, depth: int) -> _Result:
         first, *rest = name.split(".")
@@ -78,61 +93,109 @@ class SourceApi:
             return NameState.UNKNOWN
         module = self._find_module(first.removesuffix("()"))
         result: _Result = NameState.MISSING if module is None else module
-        for part in rest:
+        for number, part in enumerate(rest, 1):
             name_part = part.removesuffix("()")
             result = self._find_member(result, name_part, depth)
             if isinstance(result, NameState):
                 return result
-            if part != name_part and rest[-1] is not part and not _is_class(result):
-                return NameState.UNKNOWN  # the type that a function returns is unknown
+            if part != name_part and rest[number:]:
+                result = self._result_type(result, depth)
+                if result is NameState.UNKNOWN and not depth:
+                    self._result_of = ".".join([first, *rest[:number]]).removesuffix("()")
+                if isinstance(result, NameState):
+                    return NameState.UNKNOWN
         return result
+
+    def _result_type(self, function: _Result, depth: int) -> _Result:
+        """Return the class of what a call returns: its annotation tells it of a function."""
+        if not isinstance(function, _Definition) or function.node is None:
+            return NameState.UNKNOWN
+        if _is_class(function):
+            return function
+        if not getattr(function.node, "is_function", False):
+            return NameState.UNKNOWN
+        functions = [function.node, *(function.node.overloads or ())]
+        return self._annotated_type(function, {str(f.returns or "") for f in functions}, depth)
+
+    def _annotated_type(self, definition: _Definition, texts: set[str], depth: int) -> _Result:
+        """Return the class that annotations name, if it is one."""
+        types = {name for text in texts for name in named_types(text)}
+        if types == {"Self"} and definition.owner is not None:
+            return definition.owner
+        if len(types) != 1 or depth > _MAX_ALIASES:
+            return NameState.UNKNOWN
+        result = self._resolve_in(definition.module, types.pop(), depth)
+        return result if _is_class(result) else NameState.UNKNOWN
 
     def _find_member(self, owner: _Result, name: str, depth: int) -> _Result:
         if isinstance(owner, _Module):
             return self._find_in_module(owner, name, depth)
         if isinstance(owner, _Definition) and _is_class(owner):
             return self._find_in_class(owner, name, depth)
+        if isinstance(owner, _Definition) and getattr(owner.node, "is_attribute", False):
+            annotation = str(owner.node.annotation or "")
+            kind = self._annotated_type(owner, {annotation}, depth + 1)
+            if isinstance(kind, _Definition):
+                return self._find_in_class(kind, name, depth + 1)
         return NameState.UNKNOWN
 
     def _find_in_module(self, module: _Module, name: str, depth: int) -> _Result:
-        if not module.trees:
-            return NameState.UNKNOWN
-        for tree in module.trees:
-            member = tree.members.get(name)
-            if member is not None:
-                return self._follow_alias(module, member, depth)
+        trees = module.trees
+        is_readable = bool(trees) and (trees[0].is_readable or trees[-1].is_readable)
+        if not is_readable:  # an extension, a namespace, or no Python
+            return self._find_module(f"{module.name}.{name}") or NameState.UNKNOWN
+        for tree in trees:
+            if tree.defines(name):
+                target = tree.imported(name)
+                if not target:
+                    return self._follow(module, tree.member(name), depth)
+                if target != f"{module.name}.{name}":
+                    return self._import(module, target, depth)
         submodule = self._find_module(f"{module.name}.{name}")
         if submodule is not None:
             return submodule
         is_unknown = False
-        for tree in module.trees:
+        for tree in trees:
             result = self._find_in_star_imports(tree, name, depth)
             if result is NameState.UNKNOWN:
                 is_unknown = True
             elif result is not NameState.MISSING:
                 return result
-        # A stub is complete. Without one, names that are created at run time are not visible.
-        is_dynamic = module.stub is None and module.is_dynamic
-        return NameState.UNKNOWN if is_unknown or is_dynamic else NameState.MISSING
+        return NameState.UNKNOWN if is_unknown or module.may_create(name) else NameState.MISSING
 
-    def _follow_alias(self, module: _Module, member: Any, depth: int) -> _Result:
-        if not member.is_alias:
-            return _Definition(module.name, member)
-        result = self._resolve(member.target_path, depth + 1)
-        # An imported name exists, even if its source cannot be read.
+    def _follow(
+        self, module: _Module, member: Any, depth: int, owner: _Definition | None = None
+    ) -> _Result:
+        """Follow an import, or an assignment of another name, to what it stands for."""
+        if member is None:
+            return _Definition(module.name, None)
+        if member.is_alias:
+            return self._import(module, member.target_path, depth)
+        definition = _Definition(module.name, member, owner)
+        value = str(member.value) if member.is_attribute and member.value is not None else ""
+        if not all(part.isidentifier() for part in value.split(".")) or depth > _MAX_ALIASES:
+            return definition
+        result: _Result = NameState.UNKNOWN
+        if owner is not None and "." not in value and value != member.name:
+            result = self._find_in_class(owner, value, depth + 1)
+        elif value != member.name:
+            result = self._resolve_in(module.name, value, depth + 1)
+        return definition if isinstance(result, NameState) else result
+
+    def _import(self, module: _Module, target: str, depth: int) -> _Result:
+        """Follow an import. The name exists, even if the source of its target cannot be read."""
+        result = self._resolve(target, depth + 1)
         return _Definition(module.name, None) if isinstance(result, NameState) else result
 
-    def _find_in_star_imports(self, tree: Any, name: str, depth: int) -> _Result:
+    def _find_in_star_imports(self, tree: ModuleNames, name: str, depth: int) -> _Result:
         """Look for a name in the modules that a module star-imports."""
         fallback: _Result = NameState.MISSING
-        for member in tree.members.values():
-            if not (member.is_alias and member.wildcard) or name.startswith("_"):
-                continue
-            if not self._may_define(member.target_path, name):
-                continue
-            target = self._find_module(member.target_path)
+        for path in tree.star_imports:
+            target = self._find_module(path)
             if target is None or depth > _MAX_ALIASES:
                 fallback = NameState.UNKNOWN
+                continue
+            if not _may_export(target, name):
                 continue
             result = self._find_in_module(target, name, depth + 1)
             if not isinstance(result, NameState):
@@ -142,30 +205,45 @@ class SourceApi:
 
     def _find_in_class(self, owner: _Definition, name: str, depth: int) -> _Result:
         if name in owner.node.members:
-            return self._follow_alias(_Module(owner.module), owner.node.members[name], depth)
+            member = owner.node.members[name]
+            return self._follow(_Module(owner.module), member, depth, owner)
+        if (getattr(owner.node, "overloads", None) or {}).get(name):
+            return _Definition(owner.module, None)  # a stub may have nothing but overloads
         fallback: _Result = (
-            NameState.UNKNOWN if "__getattr__" in owner.node.members else NameState.MISSING
+            NameState.UNKNOWN if has_other_members(owner.node) else NameState.MISSING
         )
-        if owner.node.decorators or getattr(owner.node, "keywords", None):
-            fallback = NameState.UNKNOWN  # a decorator or a metaclass may add members
-        for base in owner.node.bases:
-            base_name = str(base).partition("[")[0]
-            base_result = (
-                NameState.UNKNOWN
-                if depth > _MAX_ALIASES
-                else self._resolve_base(owner.module, base_name, depth)
-            )
-            if base_result is NameState.FOUND:
-                continue
-            result = self._find_member(base_result, name, depth + 1)
+        for base in bases_of(owner.node, metaclass=not name.startswith("__")):
+            result: _Result = NameState.UNKNOWN
+            if depth <= _MAX_ALIASES:
+                result = self._find_in_base(owner, base, name, depth)
             if not isinstance(result, NameState):
                 return result
             fallback = NameState.UNKNOWN if result is NameState.UNKNOWN else fallback
+        if self._sets_attribute(owner, name):
+            return _Definition(owner.module, None)
         return fallback
 
-    def _resolve_base(self, module: str, text: str, depth: int) -> _Result:
-        if text == "object":
-            return NameState.FOUND
+    def _sets_attribute(self, owner: _Definition, name: str) -> bool:
+        """Tell whether a method of a class sets an attribute: `self.name = …`."""
+        module = self._find_module(owner.module)
+        trees = module.trees if module is not None else []
+        for tree in trees if any(f".{name}" in tree.text for tree in trees) else ():
+            source = tree.class_tree(owner.node.name)
+            for node in ast.walk(source) if source is not None else ():
+                is_set = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+                if is_set and node.attr == name:  # type: ignore[attr-defined]
+                    return True
+        return False
+
+    def _find_in_base(self, owner: _Definition, base: str, name: str, depth: int) -> _Result:
+        result = self._resolve_in(owner.module, base, depth)
+        if result is NameState.MISSING and base in _BUILTIN_CLASSES:
+            has_name = hasattr(_BUILTIN_CLASSES[base], name) and not name.startswith("__")
+            return _Definition(owner.module, None) if has_name else NameState.MISSING
+        return self._find_member(result, name, depth + 1)
+
+    def _resolve_in(self, module: str, text: str, depth: int) -> _Result:
+        """Resolve a dotted name as the code of a module sees it."""
         result: _Result = self._find_module(module) or NameState.UNKNOWN
         for part in text.split("."):
             result = self._find_member(result, part, depth + 1)
@@ -174,122 +252,61 @@ class SourceApi:
     def _make_signature(self, definition: _Definition) -> Signature:
         if definition.node is None:
             return _FOUND
-        function = definition
-        if _is_class(definition):
-            constructor = self._find_in_class(definition, "__init__", 0)
-            if not isinstance(constructor, _Definition):
-                return Signature(state=NameState.FOUND, deprecated=_is_deprecated(definition.node))
-            function = constructor
+        parameters = (
+            self._constructor_parameters(definition)
+            if _is_class(definition)
+            else parameters_of(definition.node, bound=False)
+        )
         return Signature(
             state=NameState.FOUND,
-            parameters=_parameters(function.node, bound=_is_class(definition)),
-            deprecated=_is_deprecated(definition.node),
+            parameters=parameters,
+            deprecated=is_deprecated(definition.node),
         )
+
+    def _constructor_parameters(self, definition: _Definition) -> tuple[Parameter, ...] | None:
+        """Return what a class takes: `__new__` counts unless it takes anything for `__init__`."""
+        found: tuple[Parameter, ...] | None = None
+        for name in ("__init__", "__new__"):
+            method = self._find_in_class(definition, name, 0)
+            node = method.node if isinstance(method, _Definition) else None
+            parameters = parameters_of(node, bound=True) if node is not None else None
+            if (parameters is not None and not all(p.variadic for p in parameters)) or (
+                found is None and parameters
+            ):
+                found = parameters
+        return found
 
     def _find_module(self, name: str) -> _Module | None:
         if name not in self._modules:
-            self._modules[name] = self._read_module(name)
+            files = self._finder.find(name)
+            self._modules[name] = (
+                None
+                if files is None
+                else _Module(
+                    name,
+                    ModuleNames(name, files.stub) if files.stub else None,
+                    ModuleNames(name, files.source) if files.source else None,
+                )
+            )
         return self._modules[name]
 
-    def _read_module(self, name: str) -> _Module | None:
-        files = self._find_files(name)
-        if files is None:
-            return None
-        trees = {file.suffix: _parse(name, file, self._read_text(file)) for file in files}
-        source = next((self._read_text(file) for file in files if file.suffix == ".py"), "")
-        return _Module(name, trees.get(".pyi"), trees.get(".py"), _is_dynamic(source))
 
-    def _find_files(self, name: str) -> tuple[Path, ...] | None:
-        if name not in self._files:
-            self._files[name] = self._locate_files(name)
-        return self._files[name]
-
-    def _locate_files(self, name: str) -> tuple[Path, ...] | None:
-        """Return the stub and the source of a module, None if there is no such module.
-
-        It is empty for a namespace package, and for an extension module without a stub.
-        """
-        first, *_ = name.split(".")
-        for folder in self._folders:
-            path = folder.joinpath(*name.split("."))
-            for base in (path / "__init__", path):
-                files = [base.with_name(f"{base.name}{suffix}") for suffix in (".pyi", ".py")]
-                existing = tuple(file for file in files if file.is_file())
-                if existing or any(
-                    base.with_name(base.name + suffix).exists() for suffix in EXTENSION_SUFFIXES
-                ):
-                    return existing
-            if path.is_dir() and any(path.glob("*.py")):
-                return ()  # a namespace package (PEP 420)
-            if _hides_later_folders(folder, first):
-                return None
-        return None
-
-    def _read_text(self, file: Path) -> str:
-        if file not in self._texts:
-            try:
-                self._texts[file] = file.read_text("utf-8", "replace")
-            except OSError:
-                self._texts[file] = ""
-        return self._texts[file]
-
-    def _may_define(self, module: str, name: str) -> bool:
-        """Tell whether a module may define a name; a text search is faster than parsing."""
-        files = self._find_files(module)
-        if not files:
-            return True
-        if module not in self._may_be_dynamic:
-            text = "".join(map(self._read_text, files))
-            self._may_be_dynamic[module] = "import *" in text or _is_dynamic(text)
-        return self._may_be_dynamic[module] or any(name in self._read_text(file) for file in files)
-
-
-def _hides_later_folders(folder: Path, first: str) -> bool:
-    """Tell whether a folder has a regular module, which hides those later on the path."""
-    return any((folder / name).exists() for name in (f"{first}/__init__.py", f"{first}.py"))
-
-
-def _parse(name: str, file: Path, text: str) -> Any:
-    try:
-        return griffe.visit(name, file, text)
-    except (SyntaxError, ValueError, RecursionError, griffe.GriffeError):
-        return None
+def _may_export(module: _Module, name: str) -> bool:
+    """Tell whether a star import of a module may bind a name."""
+    exports = [tree.exports for tree in module.trees]
+    known = [names for names in exports if names is not None]
+    if known:
+        return any(name in names for names in known)
+    if name.startswith("_"):
+        return False
+    trees = module.trees
+    return not trees or any(
+        tree.mentions(name) or "import *" in tree.text or tree.dynamic.may_have(name)
+        for tree in trees
+    )
 
 
 def _is_class(result: _Result) -> bool:
     return (
         isinstance(result, _Definition) and result.node is not None and bool(result.node.is_class)
-    )
-
-
-def _is_dynamic(text: str) -> bool:
-    return re.search(r"^(def )?__getattr__\b|^[^#\n]*\bglobals\(\)", text, re.MULTILINE) is not None
-
-
-def _is_deprecated(node: Any) -> bool:
-    decorators = getattr(node, "decorators", ()) or ()
-    return any(
-        "deprecat" in str(decorator.value).partition("(")[0].lower() for decorator in decorators
-    )
-
-
-def _parameters(node: Any, *, bound: bool) -> tuple[Parameter, ...] | None:
-    if not getattr(node, "is_function", False):
-        return None
-    is_method = bound or (node.parent is not None and node.parent.is_class)
-    is_static = any("staticmethod" in str(decorator.value) for decorator in node.decorators)
-    parameters = [_make_parameter(parameter) for parameter in node.parameters]
-    skips_first = is_method and not is_static and bool(parameters)
-    return tuple(parameters[1:] if skips_first else parameters)
-
-
-def _make_parameter(parameter: Any) -> Parameter:
-    kind = str(parameter.kind.value)
-    is_variadic = kind.startswith("variadic")
-    return Parameter(
-        name=parameter.name,
-        default=None if is_variadic or parameter.default is None else str(parameter.default),
-        positional="positional" in kind,
-        keyword="keyword" in kind,
-        variadic=is_variadic,
     )
