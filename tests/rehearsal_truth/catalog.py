@@ -23,7 +23,7 @@ NOTEBOOKS = (
 )
 
 _SAMPLE = frozenset({
-    "changed-number", "clocks-and-ids", "ids-in-tables", "clock-and-error", "bar-and-number",
+    "changed-number", "random-numbers", "ids-in-charts", "clock-and-error", "bar-and-number",
     "table-id-and-number", "missing-file-and-error", "data-above",
 })  # fmt: skip
 SAMPLE = tuple(notebook for notebook in NOTEBOOKS if notebook.name in _SAMPLE)
