@@ -29,6 +29,8 @@ _SEPARATOR = "\x1e"
 DEFAULT_SANITIZER: Sanitizer = (
     (re.compile(r"0x[0-9a-fA-F]{6,}"), "ADDRESS"),
     (re.compile(r"(?<=ipykernel_)\d+/\d+(?=\.py)"), "CELL"),
+    # The spaces of tqdm, whose versions differ in them.
+    (re.compile(r"[\u00a0\u2007\u202f]"), " "),
     # The output of `%time` and `%timeit`, the times of a progress bar, and names that are new for
     # each display.
     (re.compile(r"^(CPU times: user |Wall time: )[^\n]*$", re.MULTILINE), "TIME"),

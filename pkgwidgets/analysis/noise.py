@@ -17,7 +17,7 @@ _TOKEN = re.compile(
       datetime\.datetime\([^()\n]*\)
     | \d{4}-\d\d-\d\d [T\ ] \d\d:\d\d (?: :\d\d (?:[.,]\d+)? )? (?: Z | [+-]\d\d:?\d\d )?
     | \d+:\d\d (?: :\d\d )? (?: [.,]\d+ )?      # a time of day, or elapsed
-    | (?<![\w.]) [+-]? (?: \d+ (?:\.\d*)? | \.\d+ ) (?: [eE][+-]?\d+ )? [a-zA-Zµ%]*
+    | (?<![\w.]) [+-]? (?: \d+ (?:\.\d*)? | \.\d+ ) (?: [eE][+-]?\d+ )? [a-zA-Zµ%]* (?!\w)
     | \w+
     | \s+
     | .
@@ -56,9 +56,11 @@ class LinePattern:
 
 @dataclass(frozen=True, slots=True)
 class TextPattern:
-    """A text with gaps between its lines and in them."""
+    """A text with gaps between its lines and in them; or with lines in any order."""
 
     items: tuple[str | LinePattern | Gap, ...]
+    any_order: tuple[str, ...] = ()
+    """The sorted lines, if only their order is noise."""
 
     def matches(self, text: str) -> bool:
         """Tell whether a text differs from the pattern only in the gaps.
@@ -68,7 +70,10 @@ class TextPattern:
         >>> pattern_of(["10:00:01 is 7", "10:00:02 is 7"]).matches("10:01:00 is 8")
         False
         """
-        return _matches(self.items, text.split("\n"))
+        lines = text.split("\n")
+        if self.any_order and tuple(sorted(lines)) == self.any_order:
+            return True
+        return _matches(self.items, lines)
 
     @property
     def is_noisy(self) -> bool:
@@ -83,7 +88,9 @@ def pattern_of(texts: Sequence[str]) -> TextPattern:
     for text in dict.fromkeys(texts[1:]):
         if text != texts[0]:
             places.compare(text.split("\n"))
-    return TextPattern(places.items())
+    orders = {tuple(sorted(text.split("\n"))) for text in texts}
+    is_shuffled = len(orders) == 1 and len(set(texts)) > 1
+    return TextPattern(places.items(), orders.pop() if is_shuffled else ())
 
 
 class _Places:

@@ -23,9 +23,9 @@ from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import rehearsal_summary
 
 from .background import BackgroundJob
-from .latest_writer import LatestWriter, State
 from .plan_preparation import large_download
 from .plan_view import PlanView
+from .trait_writer import State, TraitWriter
 
 _WARNED_TEXT = "This kernel has shown a warning about a changed package"
 
@@ -44,8 +44,8 @@ class PlanChecks:
         self._service = service
         self._on_surviving_plan = on_surviving_plan
         self._plan: Plan | None = None
-        self._impact = LatestWriter(partial(setattr, view, "impact"))
-        self._rehearsal = LatestWriter(partial(setattr, view, "rehearsal"))
+        self._impact = TraitWriter(partial(setattr, view, "impact"))
+        self._rehearsal = TraitWriter(partial(setattr, view, "rehearsal"))
         self._impact_job, self._rehearsal_job = BackgroundJob(), BackgroundJob()
 
     def begin(self, plan: Plan) -> None:

@@ -15,8 +15,8 @@ from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.hints import Face, render
 
 from .background import BackgroundJob
-from .latest_writer import LatestWriter
 from .plan_view import PlanView
+from .trait_writer import TraitWriter
 
 _MAX_UNASKED_BYTES = 200_000_000
 """Bytes to fetch above which nothing is fetched before the user asks for it."""
@@ -41,7 +41,7 @@ class PlanPreparation:
     def __init__(self, service: PackageService, view: PlanView) -> None:
         self.delay_seconds = 0.5
         self._service = service
-        self._state = LatestWriter(partial(setattr, view, "preparation"))
+        self._state = TraitWriter(partial(setattr, view, "preparation"))
         self._job = BackgroundJob()
         self._ended = Signal()
         self._is_started = False

@@ -486,7 +486,7 @@ def test_save_syncs_copies_and_not_each_link(
     for name in (*names, "etc/settings.cfg"):
         real.write(name, b"x = 1\n")
     synced: list[str] = []
-    monkeypatch.setattr(filesystem, "sync_all", lambda: synced.append("all"))
+    monkeypatch.setattr(filesystem, "sync_all", lambda place: synced.append("all"))
     monkeypatch.setattr(filesystem, "sync_path", lambda path: synced.append(str(path)))
     real.save_point().save([real.path(name) for name in (*names, "etc/settings.cfg")])
     objects = real.folder / "objects"

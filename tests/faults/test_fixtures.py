@@ -231,7 +231,8 @@ def test_unchangeable_package_is_refused_while_planning(
         call(site.backend, name)
     assert reason in caught.value.reason
     is_whole = any(make is REFUSED[name][0] for name in WHOLE)
-    assert caught.value.advice is (Hint.OWN_ENVIRONMENT if is_whole else Hint.UNCHANGED)
+    other = Hint.OTHER_KERNEL if caught.value.kernel else Hint.OWN_ENVIRONMENT
+    assert caught.value.advice is (other if is_whole else Hint.UNCHANGED)
     assert "\n" not in str(caught.value)
     assert (tree(site.prefix), len(site.garden.index.requests)) == (before, requests)
 
@@ -306,7 +307,9 @@ def test_hostile_record_row_added_after_an_upgrade_refuses_the_undo(site: Site) 
 # --- no place for it
 
 
-def test_read_only_environment_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_for_a_read_only_environment_cannot_be_applied(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Root ignores a folder's mode, so the probe's own call fails here."""
 
     def refuse(name: str, path: str | Path) -> None:
@@ -314,8 +317,10 @@ def test_read_only_environment_is_refused(site: Site, monkeypatch: pytest.Monkey
             raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr(fail_points, "watch", refuse)
+    plan = plan_upgrade(site.backend, "seedshelf")
+    assert "read-only file system" in str(plan.notes)
     with pytest.raises(EnvironmentRefused, match="cannot be written to: read-only file system"):
-        plan_upgrade(site.backend, "seedshelf")
+        apply.apply_plan(site.backend, plan)
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EBADF, errno.EOPNOTSUPP])

@@ -298,7 +298,7 @@ async def test_running_upgrade_can_be_cancelled(
         answer = await ask("DELETE", f"transactions/{transaction_id}")
         assert answer.status == 202
         status = await wait_for_end(ask, transaction_id)
-        assert status["transaction"]["outcome"] == "rolled back"
+        assert status["transaction"]["outcome"] == "aborted"
         assert status["transaction"]["error"] == "Cancelled."
         assert (await versions(ask))["seedshelf"] == "1.4.1"
 

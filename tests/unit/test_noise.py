@@ -26,6 +26,8 @@ REPR = "datetime.datetime(2026, 11, 30, 12, 0, {}) 700"
         (("start\n12\nend", "start\n13\nend"), "start\n14\nend", "start\n14\nEND"),
         (("x\ny", "y\nx"), "y\nx", "y\nz"),
         (("one 1", "one 2"), "one 3", "one 3\ntwo"),
+        (("id 3fa8b2c1", "id b7e"), "id 9c1d2e3f", "id 9c 1d"),
+        (("a\nb\nc\nd", "c\na\nd\nb"), "d\nc\nb\na", "d\nc\nb\nb"),
         (("", "late\n"), "late\n", "other\nlines\nthan\nthat\nwere\nnever\nseen\n"),
     ],
 )

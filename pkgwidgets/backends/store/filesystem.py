@@ -133,9 +133,12 @@ def _add_path_to_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def sync_all() -> None:
-    """Make everything durable: one by one, thousands of small files take seconds."""
-    begin("sync_all", os.sep)
+def sync_all(place: StrPath) -> None:
+    """Make everything durable, that below `place` too: one by one, thousands of files take seconds.
+
+    An error names `place`.
+    """
+    begin("sync_all", place)
     os.sync()
 
 

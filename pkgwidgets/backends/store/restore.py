@@ -243,7 +243,7 @@ class Restore:
     def _make_durable(self) -> None:
         """Sync every file and folder that may have changed; objects are durable already."""
         with contextlib.suppress(OSError):
-            filesystem.sync_all()  # else each of the following syncs takes as long
+            filesystem.sync_all(self._prefix)  # else each of the following syncs takes as long
         files = [
             path
             for row in self._rows

@@ -87,7 +87,7 @@ class FolderSavePoint:
             self._hash_objects(files, tick)
             # It syncs what is linked. One by one that takes minutes: each waits for the disk, even
             # if the file is old. Only a sync of the file itself reports that a copy failed.
-            filesystem.sync_all()
+            filesystem.sync_all(self._objects)
             for row in _call_regularly(links.copied, tick, self._files_per_tick):
                 filesystem.sync_path(f"{self._objects}/{row['object']}")
             filesystem.sync_path(self._objects)
@@ -146,7 +146,7 @@ class FolderSavePoint:
     def sync(self) -> None:
         """Make all changed files durable, in one call: one by one, thousands take seconds."""
         with as_disk_failed(self._folder.name):
-            filesystem.sync_all()
+            filesystem.sync_all(self._prefix)
 
     def remove(self, paths: Collection[Path]) -> tuple[Difference, ...]:
         """Move paths to the trash, durably, with the folders that become empty."""

@@ -12,7 +12,9 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_TREE = "application/vnd.pkgwidgets.widget+json"
 _REFERENCE = "IPY_MODEL_"
 _MAX_DEPTH = 12
-_HIDDEN_KEYS = frozenset({"layout", "style", "msg_id", "comm_id", "tabbable", "tooltip"})
+_HIDDEN_KEYS = frozenset(
+    {"layout", "style", "msg_id", "comm_id", "tabbable", "tooltip", "behavior"}
+)
 """Parts of a state that show nothing, or that differ for each display."""
 
 
@@ -24,9 +26,17 @@ def widget_tree(states: Mapping[str, Any], model_id: str, depth: int = 0) -> Any
     shown = {
         key: _resolve(states, value, depth)
         for key, value in state.items()
-        if key not in _HIDDEN_KEYS and not key.startswith("_") and not key.endswith("_version")
+        # An empty value shows nothing: versions differ in the keys that they have.
+        if not _is_empty(value)
+        and key not in _HIDDEN_KEYS
+        and not key.startswith("_")
+        and not key.endswith("_version")
     }
     return {"widget": state.get("_model_name"), **shown}
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value is False or value in ("", [], {})
 
 
 def _resolve(states: Mapping[str, Any], value: Any, depth: int) -> Any:

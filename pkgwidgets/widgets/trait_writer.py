@@ -10,7 +10,7 @@ from typing import Any
 State = dict[str, Any]
 
 
-class LatestWriter:
+class TraitWriter:
     """Writes a trait; only the latest claim can write to it."""
 
     def __init__(self, write: Callable[[State], None]) -> None:
