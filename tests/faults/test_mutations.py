@@ -127,13 +127,14 @@ MUTATIONS = {
     ),
     "each linked file is synced": Mutation(
         file="backends/store/savepoint.py",
-        code="_call_regularly(self._copies, tick, self._files_per_tick)",
-        instead="[f\"{self._objects}/{row['object']}\" for row in files]",
+        code="for row in _call_regularly(links.copied, tick, self._files_per_tick):\n"
+        "                filesystem.sync_path(",
+        instead="for row in files:\n                filesystem.sync_path(",
         test="contract/test_savepoint.py::test_save_syncs_copies_and_not_each_link",
     ),
     "power cut: a saved copy is not synced": Mutation(
         file="backends/store/savepoint.py",
-        code="                filesystem.sync_path(path)\n",
+        code="                filesystem.sync_path(f\"{self._objects}/{row['object']}\")\n",
         instead="                pass\n",
         test="contract/test_savepoint.py::test_save_syncs_copies_and_not_each_link",
     ),
@@ -215,7 +216,7 @@ MUTATIONS = {
     ),
     "killed: the old files are not put back": Mutation(
         file="operations/recovery.py",
-        code="differences = save_point.restore()",
+        code="differences = save_point.roll_back(journal.incomplete_paths(transaction))",
         instead="differences = ()",
         test="faults/test_kills.py"
         "::test_kill_at_a_journal_record_leaves_the_old_or_the_new_environment[written-INSTALLED]",
@@ -364,8 +365,8 @@ MUTATIONS = {
     ),
     "rollback not completed: the facts are not written down": Mutation(
         file="operations/recovery.py",
-        code=", failure=failure_json)",
-        instead=")",
+        code="            failure=json.dumps(error_to_json(failed)),\n",
+        instead="",
         test="worker/test_incomplete.py"
         "::test_follow_reports_files_reasons_and_command_of_a_failed_rollback",
     ),

@@ -12,6 +12,7 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_TREE = "application/vnd.pkgwidgets.widget+json"
 _REFERENCE = "IPY_MODEL_"
 _MAX_DEPTH = 12
+_OWN_PANEL = "pkgw-panel"
 _HIDDEN_KEYS = frozenset(
     {"layout", "style", "msg_id", "comm_id", "tabbable", "tooltip", "behavior"}
 )
@@ -23,6 +24,8 @@ def widget_tree(states: Mapping[str, Any], model_id: str, depth: int = 0) -> Any
     state = states.get(model_id)
     if not isinstance(state, Mapping) or depth > _MAX_DEPTH:
         return None
+    if _OWN_PANEL in state.get("_dom_classes", ()):
+        return {"widget": _OWN_PANEL}  # it shows the packages, which a plan always changes
     shown = {
         key: _resolve(states, value, depth)
         for key, value in state.items()
