@@ -487,12 +487,6 @@ MUTATIONS = {
         instead="            if failed_rows or not failed_rows:\n",
         test="contract/test_savepoint_room.py::test_restore_uses_the_room_that_later_paths_free",
     ),
-    "two users: a restored file keeps its new owner": Mutation(
-        file="backends/store/restore.py",
-        code='            filesystem.set_owner(path, *row["owner"])\n',
-        instead="            pass\n",
-        test="faults/test_two_users.py::test_root_leaves_every_file_to_its_owner[failed upgrade]",
-    ),
     "edited files: they are not kept": Mutation(
         file="operations/apply.py",
         code=" or save_point.keep_beside(paths.copies)",
