@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Event as Signal
 
@@ -32,6 +33,16 @@ def large_download(plan: Plan) -> str:
     return f"up to {format_size(download_size)}" if download_size > _MAX_UNASKED_BYTES else ""
 
 
+@dataclass
+class _Attempt:
+    """The preparation of one plan; that of an earlier plan may still be ending."""
+
+    ended: Signal = field(default_factory=Signal)
+    is_started: bool = False
+    last: Event | None = None
+    failure: PkgwidgetsError | None = None
+
+
 class PlanPreparation:
     """Prepares the shown plan, and tells the view how far that is.
 
@@ -43,29 +54,24 @@ class PlanPreparation:
         self._service = service
         self._state = TraitWriter(partial(setattr, view, "preparation"))
         self._job = BackgroundJob()
-        self._ended = Signal()
-        self._is_started = False
-        self._last: Event | None = None
-        self._failure: PkgwidgetsError | None = None
+        self._attempt = _Attempt()
 
     def begin(self, plan: Plan) -> None:
         """Prepare a plan that is now shown, unless it fetches much."""
         self.end()
-        self._last, self._failure, self._is_started = None, None, False
+        self._attempt = attempt = _Attempt()
         if not plan or plan.from_save_point or large_download(plan):
             return
-        # Each plan has its own signal: the work of an earlier one may not have ended yet.
-        self._ended = ended = Signal()
 
         def work() -> None:
-            if not ended.wait(self.delay_seconds):
-                self._prepare(plan)
+            if not attempt.ended.wait(self.delay_seconds):
+                self._prepare(plan, attempt)
 
         self._job.start(work, lambda error: None)
 
     def end(self) -> None:
         """Stop, because the plan is closed or another one is shown."""
-        self._ended.set()
+        self._attempt.ended.set()
         self._job.cancel()
         self._state.claim({})
 
@@ -75,37 +81,41 @@ class PlanPreparation:
         Raises its error. If `report` raises, the preparation ends. One that failed before is
         forgotten: the transaction tries again.
         """
-        if not self._is_started:
-            self._ended.set()
+        attempt = self._attempt
+        if not attempt.is_started:
+            attempt.ended.set()
         try:
             was_busy = self._job.is_busy
             while not self._job.wait(_POLL_SECONDS):
-                if self._last is not None:
-                    report(self._last)
+                if attempt.last is not None:
+                    report(attempt.last)
         except BaseException:
             self.end()
             raise
-        if was_busy and self._failure is not None:
-            raise self._failure
+        if was_busy and attempt.failure is not None:
+            raise attempt.failure
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is prepared; return False if `timeout` seconds passed."""
         return self._job.wait(timeout)
 
-    def _prepare(self, plan: Plan) -> None:
-        self._is_started = True
+    def _prepare(self, plan: Plan, attempt: _Attempt) -> None:
+        attempt.is_started = True
         write = self._state.claim({"state": "working", "text": "Fetching and checking…"})
 
         def report(event: Event) -> None:
-            self._job.raise_if_cancelled(event)
-            self._last, text = event, describe(event)
+            if attempt.ended.is_set():
+                raise Cancelled("")
+            attempt.last, text = event, describe(event)
             write({"state": "working", "text": f"{text[:1].upper()}{text[1:]}…"})
 
         with suppress(Cancelled):
             try:
                 self._service.prepare(plan, report=report)
             except PkgwidgetsError as error:
-                self._failure = error
+                if isinstance(error, Cancelled):
+                    raise
+                attempt.failure = error
                 write({"state": "failed", "text": render(error, Face.PANEL)})
             else:
                 write({"state": "ready", "text": "Fetched and checked · can be undone"})

@@ -190,7 +190,9 @@ def copy(source: StrPath, target: StrPath) -> None:
 
 
 def set_mode(path: StrPath, mode: int) -> None:
-    """Change the mode of a file or a folder."""
+    """Change the mode of a file or a folder; only its owner may, so not without need."""
+    if stat.S_IMODE(os.stat(path).st_mode) == mode:  # noqa: PTH116
+        return
     begin("set_mode", path)
     os.chmod(path, mode)  # noqa: PTH101
 
@@ -209,7 +211,9 @@ def set_owner(path: StrPath, owner: int, group: int) -> None:
     except OSError:
         with contextlib.suppress(OSError):
             os.chown(path, -1, group, follow_symlinks=False)
-    if not stat.S_ISLNK(status.st_mode):  # a new owner costs a file its setuid bit
+    if stat.S_ISLNK(status.st_mode):
+        return
+    with contextlib.suppress(PermissionError):  # a new owner costs a file its setuid bit
         os.chmod(path, stat.S_IMODE(status.st_mode))  # noqa: PTH101
 
 

@@ -175,7 +175,7 @@ class Restore:
             self._restore_owner(row, temporary)
         elif self._is_saved_file(row, status):
             # Renaming one hard link of a file onto another does nothing and leaves both.
-            filesystem.set_mode(path, row["mode"])
+            self._restore_mode(row, path)
             return
         else:
             self._copy_object(row, temporary)
@@ -188,13 +188,20 @@ class Restore:
         self._restore_owner(row, temporary)
         if row["type"] == "link":  # a copy stands for it; its mode is that of the content
             return
-        if stat.S_IMODE(self._intact_objects[row["object"]].st_mode) != row["mode"]:
-            filesystem.set_mode(temporary, row["mode"])
+        self._restore_mode(row, temporary)
 
     def _restore_owner(self, row: Row, path: str) -> None:
         """Give a path to the saved owner and group, as far as this user may."""
         if "owner" in row:  # older save points have none
             filesystem.set_owner(path, *row["owner"])
+
+    def _restore_mode(self, row: Row, path: str) -> None:
+        """Restore the mode; that of another member's file in a shared environment may differ."""
+        try:
+            filesystem.set_mode(path, row["mode"])
+        except PermissionError:
+            if _is_own(os.lstat(path)):
+                raise
 
     def _restore_time(self, row: Row, path: str) -> None:
         """Restore the time of a file with unchanged content: plans compare times."""
@@ -209,7 +216,7 @@ class Restore:
         if status is None:
             filesystem.make_folder(Path(path))
         self._restore_owner(row, path)
-        filesystem.set_mode(path, row["mode"])
+        self._restore_mode(row, path)
 
     def _is_restored(self, row: Row, path: str, status: os.stat_result | None) -> bool:
         if row["type"] == "no folder":
@@ -218,7 +225,11 @@ class Restore:
             if row["type"] == "link" and status is not None and not stat.S_ISLNK(status.st_mode):
                 return filesystem.sha256(path) == str(row.get("sha256"))
             if self._is_saved_file(row, status):
-                return bool(stat.S_IMODE(status.st_mode) == row["mode"]) if status else False
+                return status is not None and (
+                    stat.S_IMODE(status.st_mode) == row["mode"] or not _is_own(status)
+                )
+            if status is not None and "mode" in row and not _is_own(status):
+                row = {**row, "mode": stat.S_IMODE(status.st_mode)}
             return manifest.matches(path, row) and (
                 row["type"] != "link" or self._leads_to_saved_content(row)
             )
@@ -321,3 +332,8 @@ def try_link(source: str, target: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _is_own(status: os.stat_result) -> bool:
+    """Tell whether this user may change the mode of a file with this status."""
+    return os.geteuid() in (0, status.st_uid)
