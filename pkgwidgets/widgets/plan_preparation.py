@@ -40,7 +40,6 @@ class _Attempt:
     ended: Signal = field(default_factory=Signal)
     is_started: bool = False
     last: Event | None = None
-    failure: PkgwidgetsError | None = None
 
 
 class PlanPreparation:
@@ -78,22 +77,19 @@ class PlanPreparation:
     def finish(self, report: Report) -> None:
         """Wait for a preparation that has started, and repeat its events.
 
-        Raises its error. If `report` raises, the preparation ends. One that failed before is
-        forgotten: the transaction tries again.
+        If `report` raises, the preparation ends. If it failed, the transaction tries again, so that
+        the history has the failure.
         """
         attempt = self._attempt
         if not attempt.is_started:
             attempt.ended.set()
         try:
-            was_busy = self._job.is_busy
             while not self._job.wait(_POLL_SECONDS):
                 if attempt.last is not None:
                     report(attempt.last)
         except BaseException:
             self.end()
             raise
-        if was_busy and attempt.failure is not None:
-            raise attempt.failure
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is prepared; return False if `timeout` seconds passed."""
@@ -115,7 +111,6 @@ class PlanPreparation:
             except PkgwidgetsError as error:
                 if isinstance(error, Cancelled):
                     raise
-                attempt.failure = error
                 write({"state": "failed", "text": render(error, Face.PANEL)})
             else:
                 write({"state": "ready", "text": "Fetched and checked · can be undone"})

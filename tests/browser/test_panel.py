@@ -47,8 +47,8 @@ def test_cancel_has_the_focus_when_the_plan_is_ready(notebook: PanelNotebook) ->
     expect(apply).to_be_enabled()
     expect(notebook.button("Cancel")).to_be_focused()
     plan = notebook.part("Plan")
-    expect(plan.locator("tbody tr").nth(0)).to_contain_text("requested")
-    expect(plan.locator("tbody tr").nth(1)).to_contain_text("needed by bedplanner")
+    expect(plan.locator(".pkgw-changes tbody tr").nth(0)).to_contain_text("requested")
+    expect(plan.locator(".pkgw-changes tbody tr").nth(1)).to_contain_text("needed by bedplanner")
     notebook.page.keyboard.press("Enter")
     expect(apply).to_be_hidden()
     expect(notebook.row("bedplanner").locator(".pkgw-c-version")).to_have_text("2.1.0")
@@ -59,7 +59,7 @@ def test_selected_packages_are_planned_together(notebook: PanelNotebook) -> None
         notebook.row(name).get_by_role("checkbox").check()
     notebook.button("Upgrade selected (2)…").click()
     plan = notebook.part("Plan")
-    expect(plan.locator("tbody tr")).to_have_count(2)
+    expect(plan.locator(".pkgw-changes tbody tr")).to_have_count(2)
     expect(plan).to_contain_text("seedshelf")
     expect(plan).to_contain_text("frostcall")
 
@@ -135,7 +135,7 @@ def test_needed_package_can_be_uninstalled_with_its_dependents(notebook: PanelNo
     row.get_by_role("button", name="Uninstall sundrift").click()
     expect(notebook.part("Plan")).to_contain_text("bedplanner requires it")
     notebook.button("Uninstall bedplanner as well").click()
-    expect(notebook.part("Plan").locator("tbody tr")).to_have_count(2)
+    expect(notebook.part("Plan").locator(".pkgw-changes tbody tr")).to_have_count(2)
     expect(notebook.button("Apply")).to_be_enabled()
 
 
