@@ -148,6 +148,14 @@ def wait_for(place: Place, child: subprocess.Popen[str], step: str) -> float:
     return time.monotonic()
 
 
+def end(child: subprocess.Popen[str]) -> int:
+    """Wait for a process, close its output, and return its exit code."""
+    code = child.wait()
+    assert child.stdout is not None
+    child.stdout.close()
+    return code
+
+
 def kill_all(child: subprocess.Popen[str]) -> None:
     """Kill a process and all that it started."""
     if child.poll() is None:
@@ -160,7 +168,7 @@ def kill_all(child: subprocess.Popen[str]) -> None:
             except psutil.NoSuchProcess:
                 continue
         psutil.wait_procs(victims, timeout=10)
-    child.wait()
+    end(child)
 
 
 def recover_by_service(place: Place) -> None:
@@ -193,7 +201,7 @@ def undisturbed(place: Place) -> tuple[dict[str, str], dict[str, float]]:
     old = place.digest()
     child, started = place.started(), time.monotonic()
     changing, committed = (wait_for(place, child, step) for step in ("INTENT", "COMMIT"))
-    if child.wait() != 0:
+    if end(child) != 0:
         raise RuntimeError("the undisturbed upgrade failed")
     lengths = {
         "": committed - started,
