@@ -67,12 +67,13 @@ def test_forty_kills_of_uv_leave_the_old_or_the_new_environment(
     backend: Backend, garden: Demo
 ) -> None:
     prefix = backend.environment.interpreter.prefix
-    old = tree.digest(prefix)
-    started_at = time.monotonic()
-    apply.apply_plan(backend, plan_upgrade(backend, "bedplanner"))
-    duration, new = time.monotonic() - started_at, tree.digest(prefix)
-    apply.apply_plan(backend, plan_undo(backend))
-    assert tree.digest(prefix) == old
+    old, new, duration = tree.digest(prefix), "", 0.0
+    for _ in range(2):  # the first one takes longer, as it fills caches
+        started_at = time.monotonic()
+        apply.apply_plan(backend, plan_upgrade(backend, "bedplanner"))
+        duration, new = time.monotonic() - started_at, tree.digest(prefix)
+        apply.apply_plan(backend, plan_undo(backend))
+        assert tree.digest(prefix) == old
     outcomes = []
     for seconds in random_moments(duration, 40):
         plan, known = plan_upgrade(backend, "bedplanner"), len(backend.journal.transactions())
