@@ -628,6 +628,30 @@ MUTATIONS = {
         instead="self._explain(completed)",
         test="contract/test_network_settings.py::test_password_that_is_wrong_by_now_is_named",
     ),
+    "rehearsal: a new error beside noise is excused": Mutation(
+        file="analysis/run_comparison.py",
+        code="for cell in self._plain}:\n            return Verdict.BROKEN\n",
+        instead="for cell in self._plain}:\n            pass\n",
+        test="unit/test_noisy_runs.py::test_new_error_beside_a_clock_counts",
+    ),
+    "rehearsal: noise hides the whole output": Mutation(
+        file="analysis/noise.py",
+        code="        return _matches(self.items, lines)\n",
+        instead="        return self.is_noisy or _matches(self.items, lines)\n",
+        test="unit/test_noisy_runs.py::test_other_result_beside_noise_counts",
+    ),
+    "rehearsal: what could not be tried passes": Mutation(
+        file="operations/culprit_search.py",
+        code="        if plan and rehearsal.untried and not self._allow_untried:\n",
+        instead="        if False:\n",
+        test="unit/test_culprit_search.py::test_cell_that_fails_already_refuses_the_plan",
+    ),
+    "rehearsal: all pictures are alike": Mutation(
+        file="analysis/pictures.py",
+        code="    return differing <= GRID * GRID * _MAX_DIFFERING_PART\n",
+        instead="    return True\n",
+        test="unit/test_noisy_runs.py::test_picture_may_differ_a_little[after1-different output]",
+    ),
     "rehearsal: the project around a notebook is not copied": Mutation(
         file="backends/sandbox/project_root.py",
         code="    for marks in _MARKS:\n",
