@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+from case_runner import check_case
 
 CASES = ("crash-undo-over-another-build", "crash-full-volume-with-copies")
 
@@ -15,14 +11,4 @@ CASES = ("crash-undo-over-another-build", "crash-full-volume-with-copies")
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_case_is_without_fault(case: str) -> None:
-    here = Path(__file__).parent
-    completed = subprocess.run(
-        [sys.executable, here / f"{case}.py"],
-        env={**os.environ, "PYTHONPATH": str(here.parent)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    print(completed.stdout)
-    assert completed.returncode == 0, completed.stdout + completed.stderr
+    check_case(case)
