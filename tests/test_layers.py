@@ -135,6 +135,7 @@ WRITES_ELSEWHERE = {
     "backends/sandbox/folder_tree.py": "copies of projects, in a temporary folder",
     "backends/sandbox/notebook_runner.py": "the task of a rehearsal, in a temporary folder",
     "backends/sandbox/run_folder.py": "pip's settings for a rehearsal, in a temporary folder",
+    "backends/sandbox/scripts/note_new_files.py": "its notes, in the temporary folder of the task",
     "backends/sandbox/scripts/report.py": "its own standard error",
     "backends/sandbox/scripts/run_notebooks.py": "the answer of a rehearsal, in its folder",
     "backends/sandbox/scripts/staged_imports.py": "bytecode of staged files, in the stage",

@@ -18,6 +18,7 @@ from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.interfaces import NEEDS, NOT_TRIED, Report, is_untried, no_report
 
 from . import bytecode, probes
+from .new_files import new_files_removed
 
 _UNFINISHED = "it did not finish"
 _FAULTHANDLER_TIMEOUT = "Timeout (0:"  # faulthandler writes this before it ends the process
@@ -67,7 +68,7 @@ class SubprocessImportChecker:
 
     A check of a stage writes nothing into the environment: its bytecode stays in the stage until
     `keep_bytecode`. A check of the environment compiles in place, so the user's first import is
-    fast.
+    fast. Other files that modules create in the environment are removed after each process.
     """
 
     def __init__(
@@ -201,6 +202,7 @@ class SubprocessImportChecker:
             "libraries": list(self._libraries(staged)),
             "roots": roots if bytecode_folder is not None else [],
             "bytecode": f"{bytecode_folder}/",
+            "prefix": str(self._interpreter.prefix),
         }
 
     def _run(
@@ -212,14 +214,15 @@ class SubprocessImportChecker:
             file.write_text(json.dumps(task), encoding="utf-8")
             account = Account.of_environment(self._interpreter.prefix)
             account.give(Path(folder))
-            completed = process.run(
-                [str(self._interpreter.python), "-I", "-c", source, str(file), probes.MARK],
-                cwd=Path(folder),
-                environment=process.program_environment(self._variables),
-                timeout=timeout,
-                tick=lambda: report(event),
-                account=account,
-            )
+            with new_files_removed(Path(folder), self._interpreter.prefix):
+                completed = process.run(
+                    [str(self._interpreter.python), "-I", "-c", source, str(file), probes.MARK],
+                    cwd=Path(folder),
+                    environment=process.program_environment(self._variables),
+                    timeout=timeout,
+                    tick=lambda: report(event),
+                    account=account,
+                )
         return _ReportedResults(completed, task["timeout_seconds"])
 
     def _libraries(self, staged: Path | None) -> Iterator[tuple[str, str]]:

@@ -21,8 +21,10 @@ def _join_scripts(*names: str) -> str:
     return "from __future__ import annotations\n" + _OWN_IMPORTS.sub("", "\n".join(texts))
 
 
-IMPORT_CHECK = _join_scripts("report", "surroundings", "staged_imports", "import_modules")
-START_KERNEL = _join_scripts("report", "staged_imports", "start_kernel")
+IMPORT_CHECK = _join_scripts(
+    "report", "surroundings", "note_new_files", "staged_imports", "import_modules"
+)
+START_KERNEL = _join_scripts("report", "note_new_files", "staged_imports", "start_kernel")
 REHEARSAL_KERNEL = _join_scripts(
     *("forget_script_folder", "report", "staged_imports", "refuse_writes", "rehearsal_kernel")
 )
