@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pkgwidgets.presentation.labels import SENT_LABELS
 from pkgwidgets.widgets.assets import STATIC
-from pkgwidgets.widgets.labels import SENT_LABELS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,8 +15,13 @@ from pkgwidgets.core.events import Event, describe
 from pkgwidgets.core.interfaces import no_report
 from pkgwidgets.core.packages import PackageInfo
 from pkgwidgets.core.text import count_noun
-from pkgwidgets.core.transactions import UNCHANGED_OUTCOMES, Transaction
 from pkgwidgets.notebook.service import PackageService
+from pkgwidgets.presentation.list_header import (
+    common_error,
+    environment_text,
+    list_header,
+    recovery_notice,
+)
 
 from .background import BackgroundJob
 from .package_table import Message, PackageTable
@@ -43,14 +47,14 @@ class ListController:
         self._is_checking = False
         self._refusal = service.read_only_reason() or ""
         # This notice is shown until the next check.
-        self._standing_notice = _recovery_notice(service.list_recovered())
+        self._standing_notice = recovery_notice(service.list_recovered())
         self.table = PackageTable(on_message, self.infos, header=self._header(), **options)
 
     @property
     def environment_text(self) -> str:
         """The Python version, the environment's name and its number of packages, as a text."""
-        service, count = self._service, len(self.infos)
-        return f"Python {service.python_version} · {service.prefix.name} · {count} installed"
+        service = self._service
+        return environment_text(service.python_version, service.prefix, len(self.infos))
 
     def __str__(self) -> str:
         has_update = [
@@ -115,7 +119,7 @@ class ListController:
         self.table.update_header(**self._header(error))
 
     def _show_result(self) -> None:
-        self.table.update_header(**self._header(_common_error(self.infos)))
+        self.table.update_header(**self._header(common_error(self.infos)))
         self._on_listed()
 
     def _report_progress(self, event: Event) -> None:
@@ -128,28 +132,4 @@ class ListController:
         self.infos = infos
 
     def _header(self, notice: str = "") -> dict[str, str]:
-        return {
-            "title": "Packages",
-            "where": self.environment_text,
-            "busy": "",
-            "refusal": f"This environment is read-only: {self._refusal}." if self._refusal else "",
-            "notice": notice or self._standing_notice,
-        }
-
-
-def _recovery_notice(recovered: tuple[Transaction, ...]) -> str:
-    """Return a notice about interrupted changes that this session rolled back, or ""."""
-    rolled_back = [entry for entry in recovered if entry.outcome in UNCHANGED_OUTCOMES]
-    if not rolled_back:
-        return ""
-    changes = "; ".join(", ".join(map(str, transaction.changes)) for transaction in rolled_back)
-    subject = "change" if len(rolled_back) == 1 else "changes"
-    verb = "was" if len(rolled_back) == 1 else "were"
-    return f"The interrupted {subject} ({changes}) {verb} rolled back."
-
-
-def _common_error(infos: tuple[PackageInfo, ...]) -> str:
-    """Return the error that most rows share, or "": then the index fails, not each package."""
-    reasons = Counter(info.error for info in infos if info.error)
-    error, count = next(iter(reasons.most_common(1)), ("", 0))
-    return f"{error}" if count > 1 and 2 * count > len(infos) else ""
+        return list_header(self.environment_text, self._refusal, notice or self._standing_notice)

@@ -8,6 +8,7 @@ import ipywidgets
 
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.history import find_transaction
+from pkgwidgets.core.typed_requirement import project_name, strip_command
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation import package_table_html
 from pkgwidgets.presentation.hints import Face, render
@@ -209,11 +210,11 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self._plan_controller.plan(request, self._show_plan_failure, self.form.close_view)
 
     def _form_request(self, name: str, version: str) -> panel_request.PanelRequest:
-        installed = self._list_controller.find(panel_request.strip_command(name))
+        installed = self._list_controller.find(strip_command(name))
         if version and installed is not None:
             return panel_request.upgrade(self.service, [installed.name], version)
         return panel_request.install(
-            self.service, f"{panel_request.strip_command(name)}=={version}" if version else name
+            self.service, f"{strip_command(name)}=={version}" if version else name
         )
 
     def _show_plan_failure(self, error: str) -> None:
@@ -221,7 +222,7 @@ class PackagePanel(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is unty
         self.plan_view.close_view()
 
     def _list_releases(self, name: str) -> None:
-        project, tasks = panel_request.project_name(name), self._list_controller.tasks
+        project, tasks = project_name(name), self._list_controller.tasks
         self.form.show_busy(name)
 
         def work() -> None:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.history import is_undo
 from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.names import checked_requirement
 from pkgwidgets.core.plans import AllowPolicy, Plan
-from pkgwidgets.core.text import shorten_names
 from pkgwidgets.core.transactions import Transaction
+from pkgwidgets.core.typed_requirement import strip_command
 from pkgwidgets.notebook.service import PackageService
-
-from .labels import undo_label
-
-# The part of a pasted command before the name: `%pip install -U polars`.
-_INSTALL_COMMAND = re.compile(
-    r"^\s*[!%$]?\s*(?:(?:python3?|py)\s+-m\s+)?(?:uv\s+)?(?:pip3?\s+install|add)\s+"
-    r"(?:(?:-U|--upgrade|-q|--quiet)\s+)*"
+from pkgwidgets.presentation.request_titles import (
+    install_titles,
+    undo_titles,
+    uninstall_titles,
+    upgrade_titles,
 )
-_NAME_END = re.compile(r"[\s\[<>=!~;,(]")
-_QUOTES = "\"'` \t\n"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,10 +44,10 @@ def upgrade(
 ) -> PanelRequest:
     """Request an upgrade of these packages, or of all (None), or one version of one package."""
     selected = None if names is None else list(names)
-    target = f" to {version}" if version else ""
+    titles = upgrade_titles(selected, version)
     return PanelRequest(
-        title=f"{'Change' if version else 'Upgrade'} {format_names(selected)}{target}",
-        progress_title=f"{'Changing' if version else 'Upgrading'} {format_names(selected)}{target}",
+        title=titles.plan,
+        progress_title=titles.progress,
         plan=lambda report: service.plan_upgrade(selected, version, allow, report=report),
         cell=_upgrade_source(selected, version, allow),
         widen=None if allow == "all" else lambda: upgrade(service, selected, version, "all"),
@@ -80,9 +73,10 @@ def install(
     Raises `InvalidRequest` if the rest is not a requirement.
     """
     text = str(checked_requirement(strip_command(requirement)))
+    titles = install_titles(text)
     return PanelRequest(
-        title=f"Install {text}",
-        progress_title=f"Installing {text}",
+        title=titles.plan,
+        progress_title=titles.progress,
         plan=lambda report: service.plan_install(text, allow, report=report),
         cell=f"service.install_package({text!r})"
         if allow == "dependencies"
@@ -94,9 +88,10 @@ def install(
 def uninstall(service: PackageService, names: Sequence[str]) -> PanelRequest:
     """Request to uninstall packages."""
     selected = list(names)
+    titles = uninstall_titles(selected)
     return PanelRequest(
-        title=f"Uninstall {format_names(selected)}",
-        progress_title=f"Uninstalling {format_names(selected)}",
+        title=titles.plan,
+        progress_title=titles.progress,
         plan=lambda report: service.plan_uninstall(selected),
         cell=f"service.uninstall_package({_names_source(selected)})",
     )
@@ -106,34 +101,13 @@ def undo(
     service: PackageService, transaction: Transaction, history: Sequence[Transaction] = ()
 ) -> PanelRequest:
     """Request to undo a transaction; `history` tells whether that is a redo."""
-    is_redo = is_undo(transaction, history)
-    names = format_names([change.name for change in transaction.changes])
+    titles = undo_titles(transaction, history)
     return PanelRequest(
-        title=f"{undo_label(is_undo=is_redo)}: {names}",
-        progress_title=f"{'Redoing' if is_redo else 'Undoing'}: {names}",
+        title=titles.plan,
+        progress_title=titles.progress,
         plan=lambda report: service.plan_undo(transaction.id, report=report),
         cell=f"service.undo({transaction.id!r})",
     )
-
-
-def strip_command(text: object) -> str:
-    """Return the requirement in a typed or pasted text, without an install command.
-
-    Raises `InvalidRequest` if `text` is not a `str`.
-    """
-    if not isinstance(text, str):
-        raise InvalidRequest("requirement", text)
-    return _INSTALL_COMMAND.sub("", text).strip(_QUOTES)
-
-
-def project_name(text: str) -> str:
-    """Return the project name in a typed or pasted text, without versions and extras."""
-    return _NAME_END.split(strip_command(text), maxsplit=1)[0]
-
-
-def format_names(names: Sequence[str] | None) -> str:
-    """Return at most three names as a text: `a, b, c and 9 more`; None is `all`."""
-    return "all" if names is None else shorten_names(names)
 
 
 def _names_source(names: list[str]) -> str:

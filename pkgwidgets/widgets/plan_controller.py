@@ -7,16 +7,16 @@ from pathlib import Path
 
 from pkgwidgets.core.errors import Cancelled, PkgwidgetsError, StillNeeded
 from pkgwidgets.core.events import Event
-from pkgwidgets.core.hints import Hint
 from pkgwidgets.core.history import find_transaction, is_undo
 from pkgwidgets.core.plans import Plan
-from pkgwidgets.core.transactions import Transaction, requester_text
+from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.hints import Face, render
+from pkgwidgets.presentation.request_titles import running_title
+from pkgwidgets.presentation.wider_request import unlock_label
 
 from . import panel_request
 from .background import BackgroundJob, OnFailure
-from .labels import ALLOW_ALL
 from .panel_request import PanelRequest
 from .plan_checks import PlanChecks
 from .plan_preparation import PlanPreparation
@@ -27,9 +27,6 @@ _SERVICE_PREAMBLE = "from pkgwidgets import PackageService\n\nservice = PackageS
 """The start of a cell's source, if the notebook has no service of its own."""
 
 ApplyChange = Callable[[Callable[[Event], None]], Transaction]
-
-_UNBLOCKING = (Hint.ALLOW_ALL, Hint.UNBLOCK, Hint.UNBLOCK_OR_ALTERNATIVE)
-"""The advice that the button "Allow changes to other packages" follows."""
 
 
 class PlanController:
@@ -136,9 +133,8 @@ class PlanController:
         running = self._service.current_transaction()
         if running is None:
             return False
-        names = [change.name for change in running.changes]
         self._run_change(
-            f"Changing {panel_request.format_names(names)}{_begun_by(running)}",
+            running_title(running),
             lambda report: self._service.follow(running, report=report),
         )
         return True
@@ -158,7 +154,7 @@ class PlanController:
     def _fail(
         self, request: PanelRequest, error: PkgwidgetsError, on_failure: OnFailure | None
     ) -> None:
-        unlock = ""
+        unlock = unlock_label(error)
         if isinstance(error, StillNeeded):
             names = [*error.names, *error.needed_by]
             self._request = PanelRequest(
@@ -168,10 +164,8 @@ class PlanController:
                 cell=request.cell,
                 widen=lambda: panel_request.uninstall(self._service, names),
             )
-            needed_by = panel_request.format_names(error.needed_by)
-            unlock = f"Uninstall {needed_by} as well"
-        elif error.advice in _UNBLOCKING and request.widen is not None:
-            unlock = ALLOW_ALL
+        elif request.widen is None:
+            unlock = ""
         if on_failure is not None and not unlock:
             on_failure(render(error, Face.PANEL))
         else:
@@ -203,8 +197,3 @@ class PlanController:
             self._task_view.begin(title)
 
         self.tasks.start(work, self._task_view.fail, open_view)
-
-
-def _begun_by(running: Transaction) -> str:
-    requester = requester_text(running.requester, running.process)
-    return f", started by {requester or 'another session'}"

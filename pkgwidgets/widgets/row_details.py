@@ -7,13 +7,14 @@ from dataclasses import asdict
 from functools import partial
 
 from pkgwidgets.core.interfaces import no_report
-from pkgwidgets.core.packages import PackageDependencies, PackageInfo
-from pkgwidgets.core.text import escape_hidden, format_size
+from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.text import escape_hidden
 from pkgwidgets.notebook.service import PackageService
 from pkgwidgets.presentation.row_actions import version_options
+from pkgwidgets.presentation.table_rows import dependency_fields, is_changeable
 
 from .background import run_safely
-from .package_table import Message, PackageTable, is_changeable
+from .package_table import PackageTable
 
 
 class RowDetailsLoader:
@@ -58,7 +59,7 @@ class RowDetailsLoader:
 
     def _load(self, info: PackageInfo) -> None:
         self._table.add_detail(
-            info.id, **_dependency_fields(self._service.get_dependencies(info.name))
+            info.id, **dependency_fields(self._service.get_dependencies(info.name))
         )
         if is_changeable(info):
             releases = self._service.list_releases(info.name, report=no_report)
@@ -67,11 +68,3 @@ class RowDetailsLoader:
 
     def _fail(self, info: PackageInfo, error: str) -> None:
         self._table.add_detail(info.id, failed=escape_hidden(error))
-
-
-def _dependency_fields(dependencies: PackageDependencies) -> Message:
-    return {
-        "requires": [escape_hidden(name) for name in dependencies.requires],
-        "required_by": [escape_hidden(name) for name in dependencies.required_by],
-        "size": format_size(dependencies.size),
-    }

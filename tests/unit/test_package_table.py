@@ -13,8 +13,9 @@ from packaging.version import Version
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.presentation.row_actions import row_action
+from pkgwidgets.presentation.table_rows import detail, row
 from pkgwidgets.widgets import package_table
-from pkgwidgets.widgets.package_table import PackageTable, detail, row
+from pkgwidgets.widgets.package_table import PackageTable
 
 pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
 NAMES = [f"pod-{number}" for number in range(50)]

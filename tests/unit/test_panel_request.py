@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pkgwidgets.widgets import panel_request
+from pkgwidgets.core import typed_requirement
+from pkgwidgets.presentation import request_titles
 
 
 @pytest.mark.parametrize(
@@ -22,11 +23,11 @@ from pkgwidgets.widgets import panel_request
     ],
 )
 def test_pasted_install_command_is_understood(text: str, requirement: str, name: str) -> None:
-    assert panel_request.strip_command(text) == requirement
-    assert panel_request.project_name(text) == name
+    assert typed_requirement.strip_command(text) == requirement
+    assert typed_requirement.project_name(text) == name
 
 
 def test_title_names_at_most_three_packages() -> None:
-    assert panel_request.format_names(None) == "all"
-    assert panel_request.format_names(["a", "b", "c"]) == "a, b, c"
-    assert panel_request.format_names(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert request_titles.format_names(None) == "all"
+    assert request_titles.format_names(["a", "b", "c"]) == "a, b, c"
+    assert request_titles.format_names(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

@@ -13,9 +13,9 @@ from packaging.version import Version
 
 from pkgwidgets.core.plans import Change, HeldBack, Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
-from pkgwidgets.widgets import list_controller, plan_view
+from pkgwidgets.presentation import list_header, plan_payload
+from pkgwidgets.presentation.labels import ALLOW_ALL
 from pkgwidgets.widgets.history_view import HistoryView
-from pkgwidgets.widgets.labels import ALLOW_ALL
 from pkgwidgets.widgets.progress_view import ProgressView
 
 pytestmark = pytest.mark.filterwarnings("ignore:Deprecated in traitlets")  # old ipywidgets
@@ -56,7 +56,7 @@ def transaction(*changes: tuple[str, str, str], undoes: str | None = None) -> Tr
 def test_summary_counts_each_kind_of_change(
     changes: list[tuple[str, str, str]], summary: str
 ) -> None:
-    assert plan_view.changes_summary([change(*versions) for versions in changes]) == summary
+    assert plan_payload.changes_summary([change(*versions) for versions in changes]) == summary
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_history_says_why_a_change_can_no_longer_be_undone(undoes: str | None, w
 def test_interrupted_changes_are_named_in_a_notice() -> None:
     pea = transaction(PEA)
     pod = transaction(("pod", "", "2.0"))
-    notice = list_controller._recovery_notice
+    notice = list_header.recovery_notice
     assert notice(()) == ""
     assert notice((pea,)) == "The interrupted change (pea 1.0 → 1.1) was rolled back."
     assert notice((pea, pod)) == (
@@ -133,7 +133,7 @@ def test_note_about_a_held_back_package_offers_more_only_if_that_helps(
         reason="pod 1.0 needs pea<1.1",
         how_to_unblock=how,
     )
-    assert plan_view._held_back_note(held_back) == {
+    assert plan_payload._held_back_note(held_back) == {
         "versions": "pea 1.0, not 1.2:",
         "text": f"pod 1.0 needs pea<1.1{more}{how}.",
         "unlock": label,

@@ -11,7 +11,8 @@ from pkgwidgets.analysis.api_changes import Impact, Severity
 from pkgwidgets.analysis.notebook_runs import CellRun, NotebookCode, NotebookRun
 from pkgwidgets.analysis.run_comparison import ComparedCell, Rehearsal, compare_runs
 from pkgwidgets.core.kernels import Kernel, Restart
-from pkgwidgets.widgets import plan_checks, plan_view
+from pkgwidgets.presentation import plan_payload
+from pkgwidgets.widgets import plan_checks
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Deprecated in traitlets"),  # old ipywidgets
@@ -78,20 +79,23 @@ def test_cell_that_could_not_be_tried_is_no_success() -> None:
 def test_restart_verdict_is_put_into_words() -> None:
     pure = Restart(needed=True, loaded=("pea",), reasons=("pea 1 is loaded",))
     hard = Restart(needed=True, loaded=("pea",), required=("pea",), reasons=("a", "b", "c", "d"))
-    assert (plan_view.restart_heading(None), plan_view.restart_heading(Restart(needed=False))) == (
+    assert (
+        plan_payload.restart_heading(None),
+        plan_payload.restart_heading(Restart(needed=False)),
+    ) == (
         "",
         "",
     )
-    assert (plan_view.restart_heading(pure), plan_view.restart_reasons(pure)) == (
+    assert (plan_payload.restart_heading(pure), plan_payload.restart_reasons(pure)) == (
         "Restart advised",
         "pea 1 is loaded.",
     )
-    assert (plan_view.restart_heading(hard), plan_view.restart_reasons(hard)) == (
+    assert (plan_payload.restart_heading(hard), plan_payload.restart_reasons(hard)) == (
         "Restart needed",
         "a; b; c; and 1 more.",
     )
     outside = Restart(needed=True, loaded=("pea",))
-    assert (plan_view.restart_heading(outside), plan_view.restart_reasons(outside)) == (
+    assert (plan_payload.restart_heading(outside), plan_payload.restart_reasons(outside)) == (
         "Restart needed",
         "pea is loaded.",
     )
@@ -108,4 +112,4 @@ def test_restart_verdict_is_put_into_words() -> None:
 )
 def test_other_notebooks_on_the_environment_are_named(names: list[str], sentence: str) -> None:
     kernels = [Kernel(process=7, connection_file="k.json", notebook=name) for name in names]
-    assert plan_view._other_kernels_text(kernels) == sentence
+    assert plan_payload.other_kernels_text(kernels) == sentence

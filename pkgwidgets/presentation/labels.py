@@ -1,18 +1,18 @@
-"""The names of the buttons that the kernel sends to the panel.
+"""The names of the panel's buttons that come with its data.
 
-`static/labels.js` has the names of the others. The documents use the same names.
+`widgets/static/labels.js` has the names of the others. The documents use the same names.
 """
 
 from __future__ import annotations
 
-from pkgwidgets.presentation.row_actions import LABELS
+from .row_actions import LABELS
 
 UNDO = "Undo"
 REDO = "Redo"
 ALLOW_ALL = "Allow changes to other packages"
 
 SENT_LABELS = (*LABELS.values(), UNDO, REDO, ALLOW_ALL)
-"""All names that the kernel sends, without those that name a package or a version."""
+"""All names that come with data, without those that name a package or a version."""
 
 
 def undo_label(*, is_undo: bool) -> str:

@@ -1,0 +1,43 @@
+"""The header of the panel's list: the environment, and notices about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from pkgwidgets.core.packages import PackageInfo
+from pkgwidgets.core.transactions import UNCHANGED_OUTCOMES, Transaction
+
+
+def environment_text(version: str, prefix: Path, count: int) -> str:
+    """Return the Python version, the environment's name and its number of packages, as a text."""
+    return f"Python {version} · {prefix.name} · {count} installed"
+
+
+def list_header(environment: str, refusal: str, notice: str = "") -> dict[str, str]:
+    """Return the header of a list that is complete; `refusal` is why nothing may be changed."""
+    return {
+        "title": "Packages",
+        "where": environment,
+        "busy": "",
+        "refusal": f"This environment is read-only: {refusal}." if refusal else "",
+        "notice": notice,
+    }
+
+
+def recovery_notice(recovered: tuple[Transaction, ...]) -> str:
+    """Return a notice about interrupted changes that this session rolled back, or ""."""
+    rolled_back = [entry for entry in recovered if entry.outcome in UNCHANGED_OUTCOMES]
+    if not rolled_back:
+        return ""
+    changes = "; ".join(", ".join(map(str, transaction.changes)) for transaction in rolled_back)
+    subject = "change" if len(rolled_back) == 1 else "changes"
+    verb = "was" if len(rolled_back) == 1 else "were"
+    return f"The interrupted {subject} ({changes}) {verb} rolled back."
+
+
+def common_error(infos: tuple[PackageInfo, ...]) -> str:
+    """Return the error that most rows share, or "": then the index fails, not each package."""
+    reasons = Counter(info.error for info in infos if info.error)
+    error, count = next(iter(reasons.most_common(1)), ("", 0))
+    return f"{error}" if count > 1 and 2 * count > len(infos) else ""

@@ -1,0 +1,114 @@
+"""What the panel shows of a plan: its changes, what is held back, and who must restart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from pkgwidgets.core.kernels import Kernel, Restart
+from pkgwidgets.core.packages import VersionStep
+from pkgwidgets.core.plans import Change, ChangeKind, HeldBack, Plan
+from pkgwidgets.core.text import count_noun, format_size, shorten_names
+from pkgwidgets.core.versions import version_step
+
+from .change_text import change_reason
+from .hints import Face, held_back_text
+from .labels import ALLOW_ALL
+
+_MAX_REASONS = 3
+"""Reasons for a restart that are named, at most; the others are counted."""
+
+
+def plan_payload(plan: Plan) -> dict[str, Any]:
+    """Return what the plan view shows of a plan, besides its title."""
+    download_size = format_size(plan.download_size) or "unknown size"
+    return {
+        "id": plan.id,
+        "summary": changes_summary(plan.changes) if len(plan.changes) > 1 else "",
+        "changes": [_change_row(change) for change in plan.changes],
+        "held_back": [_held_back_note(item) for item in plan.held_back],
+        "restart": restart_reasons(plan.restart),
+        "word": restart_heading(plan.restart),
+        "others": other_kernels_text(plan.kernels) if plan else "",
+        "footer": "from the saved files · can be undone"
+        if plan.from_save_point
+        else f"{download_size} to fetch · can be undone",
+        "warnings": [f"{text}." for text in plan.change_warnings],
+        "commands": list(plan.commands),
+        "empty": not plan,
+    }
+
+
+def changes_summary(changes: Sequence[Change]) -> str:
+    """Return `22 changes: 16 upgrades (13 major), 6 new`."""
+    kinds = Counter(change.kind for change in changes)
+    major_count = sum(
+        change.kind is ChangeKind.UPGRADE and _step(change) == VersionStep.MAJOR
+        for change in changes
+    )
+    major = f" ({major_count} major)" if major_count else ""
+    parts = [
+        f"{count_noun(kinds[ChangeKind.UPGRADE], 'upgrade')}{major}",
+        count_noun(kinds[ChangeKind.DOWNGRADE], "downgrade"),
+        f"{kinds[ChangeKind.INSTALL]} new",
+        f"{kinds[ChangeKind.REMOVE]} uninstalled",
+    ]
+    shown = ", ".join(part for part in parts if not part.startswith("0 "))
+    return f"{count_noun(len(changes), 'change')}: {shown}"
+
+
+def restart_heading(restart: Restart | None) -> str:
+    """Return the heading of a restart note; "" if no restart is needed."""
+    if restart is None or not restart.needed:
+        return ""
+    return "Restart advised" if restart.verdict == "advised" else "Restart needed"
+
+
+def restart_reasons(restart: Restart | None) -> str:
+    """Return the reasons for a restart as a text; "" if no restart is needed."""
+    if restart is None or not restart.needed:
+        return ""
+    reasons = restart.reasons or (str(restart).partition(": ")[2],)
+    unnamed_count = len(reasons) - _MAX_REASONS
+    more = f"; and {unnamed_count} more" if unnamed_count > 0 else ""
+    return f"{'; '.join(reasons[:_MAX_REASONS])}{more}."
+
+
+def other_kernels_text(kernels: Sequence[Kernel]) -> str:
+    """Name the other notebooks that use the environment; a kernel without one by its process."""
+    if not kernels:
+        return ""
+    names = [kernel.notebook or f"process {kernel.process}" for kernel in kernels]
+    noun = "notebook" if all(kernel.notebook for kernel in kernels) else "kernel"
+    if len(kernels) == 1:
+        return f"One other {noun} uses this environment: {names[0]}."
+    return f"{len(kernels)} other {noun}s use this environment: {shorten_names(names)}."
+
+
+def _step(change: Change) -> str:
+    before, after = change.before, change.after
+    return version_step(before, after).value if before is not None and after is not None else ""
+
+
+def _change_row(change: Change) -> dict[str, Any]:
+    before, after = change.before, change.after
+    return {
+        "name": change.name,
+        "before": "" if before is None else str(before),
+        "after": "" if after is None else str(after),
+        "kind": change.kind.value,
+        "bump": _step(change),
+        "size": format_size(change.size),
+        "why": change_reason(change),
+        "requested": change.requested,
+    }
+
+
+def _held_back_note(held_back: HeldBack) -> dict[str, str]:
+    versions, _, reason = held_back_text(held_back, Face.PANEL).partition(": ")
+    return {
+        "versions": f"{versions}:",
+        "text": f"{reason.removesuffix('.')}.",
+        "unlock": ALLOW_ALL if held_back.how_to_unblock else "",
+    }
