@@ -36,7 +36,7 @@ SERVICE = {
     "plan_surviving": "notebooks, *, report=None",
     "plan_undo": "transaction=None, *, report=None",
     "plan_uninstall": "names",
-    "plan_upgrade": "names=None, version=None, allow='dependencies', *, notebooks=(), "
+    "plan_upgrade": "names=None, version=None, allow='dependencies', *, step=None, notebooks=(), "
     "root=None, allow_untried=False, report=None",
     "prepare": "plan, *, report=None",
     "read_only_reason": "",
@@ -46,9 +46,9 @@ SERVICE = {
     "undo": "transaction=None, *, report=None",
     "uninstall_package": "names, *, report=None",
     "upgrade_all_packages": (
-        "*, notebooks=(), root=None, check=(), allow_untried=False, report=None"
+        "*, step=None, notebooks=(), root=None, check=(), allow_untried=False, report=None"
     ),
-    "upgrade_package": "name, version=None, *, report=None",
+    "upgrade_package": "name, version=None, *, step=None, report=None",
 }
 """The methods of `PackageService`, and what they take."""
 

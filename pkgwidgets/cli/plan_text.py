@@ -53,6 +53,8 @@ def apply_command(request: Request) -> str:
         words.append("--all")
     if request.version is not None:
         words += ["--version", request.version]
+    if request.step is not None:
+        words += ["--step", request.step]
     if request.allow != "dependencies":
         words += ["--allow", request.allow]
     return shlex.join([*words, *request.names])

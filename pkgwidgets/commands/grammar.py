@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, get_args
 
 from pkgwidgets.core.errors import InvalidRequest
-from pkgwidgets.core.plans import AllowPolicy
+from pkgwidgets.core.plans import AllowPolicy, StepLimit
 
 from . import help_texts
 from .plan_request import ACTIONS, Action, PlanRequest
@@ -33,6 +33,7 @@ class Request:
     action: Action = "upgrade"
     version: str | None = None
     allow: AllowPolicy = "dependencies"
+    step: StepLimit | None = None
     everything: bool = False
     yes: bool = False
     refresh: bool = False
@@ -42,7 +43,11 @@ class Request:
     def plan_request(self) -> PlanRequest:
         """The request to plan, for the verbs that plan."""
         return PlanRequest(
-            action=self.action, names=self.names, version=self.version, allow=self.allow
+            action=self.action,
+            names=self.names,
+            version=self.version,
+            allow=self.allow,
+            step=self.step,
         )
 
 
@@ -176,6 +181,7 @@ def _add_plan_arguments(parser: _Parser) -> None:
         )
     parser.set_defaults(action="upgrade")
     _add_version_option(parser)
+    _add_step_option(parser)
     _add_allow_option(parser)
 
 
@@ -188,6 +194,7 @@ def _add_upgrade_arguments(parser: _Parser) -> None:
         help="Upgrade all packages in one transaction",
     )
     _add_version_option(parser)
+    _add_step_option(parser)
     _add_changing_options(parser, "upgrade")
 
 
@@ -230,6 +237,14 @@ def _add_version_option(parser: _Parser) -> None:
         "--version",
         metavar="VERSION",
         help="Upgrade the one named package to this version (default: the compatible version)",
+    )
+
+
+def _add_step_option(parser: _Parser) -> None:
+    parser.add_argument(
+        "--step",
+        choices=get_args(StepLimit),
+        help="The biggest step that an upgrade may take (default: any)",
     )
 
 

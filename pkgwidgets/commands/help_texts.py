@@ -81,6 +81,7 @@ _EXAMPLES: dict[str, tuple[tuple[str, str], ...]] = {
         ("upgrade pandas --version 2.3.3", "Upgrade to this version"),
         ("upgrade pandas --allow all", "Let any other package change too"),
         ("upgrade --all", "Upgrade all packages"),
+        ("upgrade --all --step minor", "Upgrade all, without major steps"),
     ),
     "install": (
         ("install polars", "Install the compatible version"),

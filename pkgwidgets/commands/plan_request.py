@@ -9,7 +9,7 @@ from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_name, checked_requirement
 from pkgwidgets.core.plan_arguments import checked_target
-from pkgwidgets.core.plans import AllowPolicy, Plan
+from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 
 Action = Literal["upgrade", "install", "uninstall", "undo"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
@@ -28,20 +28,27 @@ class PlanRequest:
     names: tuple[str, ...] = ()
     version: str | None = None
     allow: AllowPolicy = "dependencies"
+    step: StepLimit | None = None
 
     def check(self) -> None:
         """Raise `InvalidRequest` for what cannot be planned, before anything is started."""
         _check_shape(self)
         for name in self.names:
             _check_name(self.action, name)
-        checked_target(self.version, self.names)
+        checked_target(self.version, self.names, self.step)
 
 
 class Planner(Protocol):
     """The interface that makes plans for one environment; `PackageService` has it."""
 
     def plan_upgrade(
-        self, names: tuple[str, ...] | None, version: str | None, allow: AllowPolicy, /
+        self,
+        names: tuple[str, ...] | None,
+        version: str | None,
+        allow: AllowPolicy,
+        /,
+        *,
+        step: StepLimit | None,
     ) -> Plan:
         """Plan to upgrade packages; None means everything."""
 
@@ -63,13 +70,19 @@ class BackendPlanner:
     report: Report = no_report
 
     def plan_upgrade(
-        self, names: tuple[str, ...] | None, version: str | None, allow: AllowPolicy, /
+        self,
+        names: tuple[str, ...] | None,
+        version: str | None,
+        allow: AllowPolicy,
+        /,
+        *,
+        step: StepLimit | None,
     ) -> Plan:
         """Plan to upgrade packages; None means everything."""
         from pkgwidgets.operations import planning
 
         return planning.plan_upgrade(
-            self.backend, names, version=version, allow=allow, report=self.report
+            self.backend, names, version=version, allow=allow, step=step, report=self.report
         )
 
     def plan_install(self, requirements: tuple[str, ...], allow: AllowPolicy, /) -> Plan:
@@ -95,7 +108,9 @@ def plan_for(request: PlanRequest, planner: Planner) -> Plan:
     """Make the plan for a request; raises what the functions of `operations.planning` raise."""
     match request.action:
         case "upgrade":
-            return planner.plan_upgrade(request.names or None, request.version, request.allow)
+            return planner.plan_upgrade(
+                request.names or None, request.version, request.allow, step=request.step
+            )
         case "install":
             return planner.plan_install(request.names, request.allow)
         case "uninstall":
@@ -114,6 +129,8 @@ def _check_shape(request: PlanRequest) -> None:
     if request.action != "upgrade" and request.version is not None:
         reason = "a version can only be given for an upgrade; to install one, use polars==1.0"
         raise InvalidRequest("version", None, reason)
+    if request.action != "upgrade" and request.step is not None:
+        raise InvalidRequest("step", request.step, "only an upgrade accepts it")
 
 
 def _check_name(action: Action, name: str) -> None:

@@ -8,7 +8,7 @@ from typing import cast, get_args
 from packaging.version import Version
 
 from .errors import InvalidRequest
-from .plans import AllowPolicy
+from .plans import AllowPolicy, StepLimit
 from .versions import checked_version
 
 
@@ -19,11 +19,25 @@ def checked_allow(text: str) -> AllowPolicy:
     return cast("AllowPolicy", text)
 
 
-def checked_target(version: str | None, names: Collection[str] | None) -> Version | None:
-    """Return the version to upgrade to; raise `InvalidRequest` unless there is exactly one name."""
+def checked_step(text: object) -> StepLimit | None:
+    """Return the biggest step that a text names; raise `InvalidRequest` for any other text."""
+    if text is not None and text not in get_args(StepLimit):
+        raise InvalidRequest("step", text, f"use one of {', '.join(get_args(StepLimit))}")
+    return cast("StepLimit | None", text)
+
+
+def checked_target(
+    version: str | None, names: Collection[str] | None, step: StepLimit | None = None
+) -> Version | None:
+    """Return the version to upgrade to; raise `InvalidRequest` unless there is exactly one name.
+
+    A version and a step exclude each other.
+    """
     if version is None:
         return None
     target = checked_version(version)
     if names is None or len(names) != 1:
         raise InvalidRequest("version", version, "a version can be given for one package only")
+    if step is not None:
+        raise InvalidRequest("step", step, "a version has its own step: leave out one of the two")
     return target

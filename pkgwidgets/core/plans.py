@@ -21,6 +21,8 @@ from .versions import version_text
 
 AllowPolicy = Literal["self", "dependencies", "all"]
 """Which other packages a plan may change: none, dependencies of the requested, or all."""
+StepLimit = Literal["patch", "minor", "major"]
+"""The biggest step between versions that an upgrade may take."""
 
 
 class ChangeKind(StrEnum):

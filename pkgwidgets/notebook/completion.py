@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from pkgwidgets.commands import grammar
-from pkgwidgets.core.plans import AllowPolicy
+from pkgwidgets.core.plans import AllowPolicy, StepLimit
 
 Words = Sequence[str]
 
@@ -60,6 +60,7 @@ def _version_values(arguments: Words, sources: CompletionSources) -> Words:
 
 _OPTION_VALUES: dict[str, Callable[[Words, CompletionSources], Words]] = {
     "--allow": lambda arguments, sources: get_args(AllowPolicy),
+    "--step": lambda arguments, sources: get_args(StepLimit),
     "--version": _version_values,
     "--python": lambda arguments, sources: (),
     "--index-url": lambda arguments, sources: (),

@@ -12,7 +12,7 @@ from pkgwidgets.analysis.run_comparison import Rehearsal
 from pkgwidgets.connect import rehearsal_backend
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.interfaces import Backend, Report
-from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.plans import Plan, StepLimit
 from pkgwidgets.operations import culprit_search, rehearsal
 from pkgwidgets.operations import known_good as known_good_module
 
@@ -48,6 +48,7 @@ def find_culprits(
     report: Report,
     *,
     allow_untried: bool,
+    step: StepLimit | None = None,
 ) -> culprit_search.CulpritSearchResult:
     """Find the upgrades that break the notebooks; the result has the plan without them."""
     connected = rehearsal_backend(backend, _checked_root(root))
@@ -56,6 +57,7 @@ def find_culprits(
         connected,
         _checked_paths(notebooks),
         allow_untried=allow_untried,
+        step=step,
         report=report,
     )
 

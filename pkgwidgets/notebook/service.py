@@ -23,7 +23,8 @@ from pkgwidgets.core.interfaces import Report
 from pkgwidgets.core.kernels import Variable
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo
-from pkgwidgets.core.plans import AllowPolicy, Plan
+from pkgwidgets.core.plan_arguments import checked_step
+from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 from pkgwidgets.core.releases import Release
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import access, inventory, planning, preparation, recovery
@@ -253,6 +254,7 @@ class PackageService:
         version: str | None = None,
         allow: AllowPolicy = "dependencies",
         *,
+        step: StepLimit | None = None,
         notebooks: rehearsal.Notebooks = (),
         root: str | Path | None = None,
         allow_untried: bool = False,
@@ -266,6 +268,11 @@ class PackageService:
         - `"self"`: no other package
         - `"dependencies"` (the default): also the packages that the named ones require
         - `"all"`: also any other installed package, if that is necessary
+
+        `step` is the biggest step that an upgrade may take: `"patch"`, `"minor"`, or `"major"`,
+        which is the same as none. It applies to the named packages, or to all without names. If
+        one of them needs another package to take a bigger step, a note of the plan says so. A
+        `version` has no step.
 
         A package is held back if the plan does not upgrade it to its latest release. `held_back` of
         the plan has the reason. A `version` that cannot be installed raises `PlanImpossible`.
@@ -288,16 +295,20 @@ class PackageService:
         ['3.1.0']
         >>> sorted(service.plan_upgrade("raintable", allow="all").pins)
         ['allotboard==1.67.0', 'raintable==3.1.0']
+        >>> service.plan_upgrade(["frostcall", "seedshelf"], step="minor").pins
+        ('seedshelf==1.4.2',)
         """
         if isinstance(notebooks, str | Path) or notebooks:
             if names is not None or version is not None:
                 reason = "with notebooks the plan is for all packages: leave names and version out"
                 raise InvalidRequest("notebooks", None, reason)
-            return self._plan_with_notebooks(notebooks, root, report, allow_untried=allow_untried)
+            return self._plan_with_notebooks(
+                notebooks, root, report, allow_untried=allow_untried, step=step
+            )
         with reporting(report) as progress:
             return self._with_restart(
                 planning.plan_upgrade(
-                    self._backend, names, version=version, allow=allow, report=progress
+                    self._backend, names, version=version, allow=allow, step=step, report=progress
                 )
             )
 
@@ -461,21 +472,29 @@ class PackageService:
         operations.cancel(self._backend, self._transaction_id(transaction))
 
     def upgrade_package(
-        self, name: str, version: str | None = None, *, report: Report | None = None
+        self,
+        name: str,
+        version: str | None = None,
+        *,
+        step: StepLimit | None = None,
+        report: Report | None = None,
     ) -> Transaction:
         """Plan and apply the upgrade of one package; raise what `plan_upgrade` and `apply` raise.
+
+        `step` is as for `plan_upgrade`.
 
         >>> done = service.upgrade_package("raintable", "2.4.0")
         >>> [(str(change.before), str(change.after)) for change in done.changes]
         [('2.0.0', '2.4.0')]
         """
         # The name is checked here, because None would upgrade everything.
-        plan = self.plan_upgrade(checked_name(name), version, report=report)
+        plan = self.plan_upgrade(checked_name(name), version, step=step, report=report)
         return self.apply(plan, report=report)
 
     def upgrade_all_packages(
         self,
         *,
+        step: StepLimit | None = None,
         notebooks: rehearsal.Notebooks = (),
         root: str | Path | None = None,
         check: rehearsal.Notebooks = (),
@@ -488,7 +507,7 @@ class PackageService:
         raise an error or show another output is held back, and the others are upgraded. `root` is
         the folder that is copied for them, as for `rehearse`. A cell that fails already raises
         `NotebookUntried`, unless `allow_untried` is True. `check` is the old name of `notebooks`.
-        The index is `name` (object). The columns, in order:
+        `step` is as for `plan_upgrade`. The index is `name` (object). The columns, in order:
 
         - `before`, `after` (string): the versions
         - `kind` (string): install, upgrade, downgrade, remove or held back
@@ -506,7 +525,7 @@ class PackageService:
             warn_renamed("upgrade_all_packages(check=…)", "notebooks=")
             notebooks = check
         plan = self.plan_upgrade(
-            notebooks=notebooks, root=root, allow_untried=allow_untried, report=report
+            step=step, notebooks=notebooks, root=root, allow_untried=allow_untried, report=report
         )
         return frames.changes(self.apply(plan, report=report))
 
@@ -752,10 +771,12 @@ class PackageService:
         report: Report | None,
         *,
         allow_untried: bool,
+        step: StepLimit | None,
     ) -> Plan:
+        checked_step(step)
         with reporting(report) as progress:
             self._search_result = rehearsal.find_culprits(
-                self._backend, notebooks, root, progress, allow_untried=allow_untried
+                self._backend, notebooks, root, progress, allow_untried=allow_untried, step=step
             )
         return self._with_restart(self._search_result.plan)
 

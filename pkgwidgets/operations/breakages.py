@@ -16,10 +16,11 @@ from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.breakages import Breakage, reported_breakages
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.interfaces import Backend
-from pkgwidgets.core.plans import Plan
+from pkgwidgets.core.plans import Plan, StepLimit
 from pkgwidgets.core.restart import KERNEL_PACKAGES
 from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.core.updates import eligible_releases
+from pkgwidgets.core.version_steps import exceeds
 
 from .snapshot import EnvironmentSnapshot, ProjectResults
 
@@ -58,15 +59,19 @@ def find_breakages(
 
 
 def failed_upgrades(
-    snapshot: EnvironmentSnapshot, answers: ProjectResults
+    snapshot: EnvironmentSnapshot, answers: ProjectResults, step: StepLimit | None = None
 ) -> Mapping[NormalizedName, str]:
     """Return the packages whose upgrade failed a check, with the reasons.
 
     An upgrade is tried again after a new release of either package, or if what it broke is newer.
+    A version that exceeds the `step` holds no smaller one back.
     """
     reasons = dict[NormalizedName, str]()
     for transaction in snapshot.backend.journal.transactions():
         for breakage in reported_breakages(transaction):
+            installed = snapshot.versions.get(breakage.culprit)
+            if installed is not None and exceeds(installed, breakage.culprit_version, step):
+                continue
             if _still_applies(breakage, transaction, snapshot, answers):
                 reasons[breakage.culprit] = breakage.reason
     return reasons

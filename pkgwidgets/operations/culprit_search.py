@@ -18,7 +18,7 @@ from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import NotebookUntried
 from pkgwidgets.core.interfaces import Backend, Report, no_report
-from pkgwidgets.core.plans import Change, HeldBack, Plan
+from pkgwidgets.core.plans import Change, HeldBack, Plan, StepLimit
 from pkgwidgets.core.text import capitalize_first, join_names
 
 from . import planning, verification
@@ -54,11 +54,13 @@ def find_culprits(
     limits: RunLimits | None = None,
     sanitizer: Sanitizer = (),
     allow_untried: bool = False,
+    step: StepLimit | None = None,
     report: Report = no_report,
 ) -> CulpritSearchResult:
     """Plan to upgrade everything that does not change what the notebooks output.
 
     Raises `NotebookUntried` if a cell fails without upgrades, too, unless `allow_untried` is True.
+    `step` is as for `plan_upgrade`.
 
     Upgrades that break a cell are found by bisection and held back. The rest is resolved and
     rehearsed again until nothing breaks. Takes at most 2 + ceil(log2(n)) · k rehearsals for k of
@@ -69,7 +71,8 @@ def find_culprits(
         rehearsals = Rehearsals(
             backend, rehearsal_backend, notebooks, limits=limits, sanitizer=sanitizer, report=report
         )
-        return _CulpritSearch(backend, rehearsals, report, allow_untried=allow_untried).run()
+        search = _CulpritSearch(backend, rehearsals, report, allow_untried=allow_untried, step=step)
+        return search.run()
 
 
 def remember_result(
@@ -83,8 +86,15 @@ class _CulpritSearch:
     """The results so far: rehearsed changes, packages held back, unstable cells."""
 
     def __init__(
-        self, backend: Backend, rehearsals: Rehearsals, report: Report, *, allow_untried: bool
+        self,
+        backend: Backend,
+        rehearsals: Rehearsals,
+        report: Report,
+        *,
+        allow_untried: bool,
+        step: StepLimit | None,
     ) -> None:
+        self._step = step
         self._allow_untried = allow_untried
         self._backend = backend
         self._rehearsals = rehearsals
@@ -122,7 +132,9 @@ class _CulpritSearch:
 
     def _plan(self) -> Plan:
         reasons = {name: entry.reason for name, entry in self._held_back.items()}
-        plan = planning.plan_upgrade(self._backend, hold=reasons, report=self._report)
+        plan = planning.plan_upgrade(
+            self._backend, step=self._step, hold=reasons, report=self._report
+        )
         held_back = tuple(self._held_back.get(entry.id, entry) for entry in plan.held_back)
         return replace(plan, held_back=held_back)
 

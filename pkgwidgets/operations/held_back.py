@@ -12,6 +12,7 @@ from pkgwidgets.core.errors import PkgwidgetsError, PlanImpossible
 from pkgwidgets.core.plans import Change, HeldBack
 from pkgwidgets.core.text import join_names
 from pkgwidgets.core.updates import why_no_release
+from pkgwidgets.core.versions import version_step
 
 from .upgrade_resolver import UpgradeResolver, held_back_reason
 
@@ -45,6 +46,8 @@ class HeldBackReport:
                 reason = self._explain(name, missed, may_resolve=len(entries) < _MAX_EXPLAINED)
                 shown = None if self._targets.is_only_configured(name, missed) else missed
                 entries.append(self._entry(name, shown, reason, unlock))
+            elif (beyond := self._targets.too_big_a_step(name)) is not None:
+                entries.append(self._entry(name, beyond, self._step_reason(name, beyond)))
             elif (latest is None and name in self._targets.answers) or name in broken:
                 reason = broken.get(name) or self._why_no_release(name)
                 if self._after[name] == self._installed[name]:
@@ -65,6 +68,10 @@ class HeldBackReport:
         """Return why the index or the installer could not handle a target; "" if they could."""
         failure = self._resolver.failure(name)
         return "" if failure is None else held_back_reason(failure)
+
+    def _step_reason(self, name: NormalizedName, latest: Version) -> str:
+        size = version_step(self._installed[name], latest)
+        return f"a {size} step, and this plan takes {self._targets.step} steps at most"
 
     def _why_no_release(self, name: NormalizedName) -> str:
         answer = self._targets.answers[name]

@@ -23,9 +23,11 @@ from pkgwidgets.core.history import committed, find_transaction, undoable
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
-from pkgwidgets.core.plan_arguments import checked_allow, checked_target
-from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan
+from pkgwidgets.core.plan_arguments import checked_allow, checked_step, checked_target
+from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan, StepLimit
 from pkgwidgets.core.transactions import Outcome, Transaction
+from pkgwidgets.core.version_steps import exceeds
+from pkgwidgets.core.versions import version_step
 
 from . import undo
 from .blocked_version import explain_blocked_version
@@ -55,6 +57,7 @@ def plan_upgrade(
     *,
     version: str | None = None,
     allow: AllowPolicy = "dependencies",
+    step: StepLimit | None = None,
     hold: Mapping[NormalizedName, str] | None = None,
     report: Report = no_report,
 ) -> Plan:
@@ -62,11 +65,12 @@ def plan_upgrade(
 
     `allow` says which other packages may change. `hold` maps packages that must not change to
     the reasons. Upgrades that failed a check of such a plan are left out of one for everything.
-    A `version` needs exactly one name. Raises `InvalidRequest`, `PackageNotFound`,
+    No upgrade exceeds `step`; what other packages must do for one is not limited, and is noted.
+    A `version` needs exactly one name, and no `step`. Raises `InvalidRequest`, `PackageNotFound`,
     `EnvironmentRefused`, `PlanImpossible` or `IndexUnavailable`.
     """
     project_names = None if names is None else checked_names(names)
-    target_version = checked_target(version, project_names)
+    target_version = checked_target(version, project_names, checked_step(step))
     checked_allow(allow)
     snapshot = EnvironmentSnapshot.of(backend)
     targets = snapshot.upgradable(project_names)
@@ -82,7 +86,7 @@ def plan_upgrade(
 
     def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
         movable = tuple(name for name in targets if name not in pinned_snapshot.pinned)
-        upgrades = UpgradeTargets(pinned_snapshot, movable, answers, target_version)
+        upgrades = UpgradeTargets(pinned_snapshot, movable, answers, target_version, step)
         resolver = UpgradeResolver(upgrades, resolutions, allow=effective_allow)
         proposal, failure = _propose_upgrade(resolver, report)
         if failure is not None and project_names is not None:
@@ -93,7 +97,7 @@ def plan_upgrade(
     requested_texts = (
         requested if target_version is None else (f"{requested[0]}=={target_version}",)
     )
-    failed = failed_upgrades(snapshot, answers) if project_names is None else {}
+    failed = failed_upgrades(snapshot, answers, step) if project_names is None else {}
     proposal = _replan_around_refusals(
         snapshot.with_pinned({**failed, **(hold or {})}),
         requested_texts,
@@ -112,6 +116,17 @@ def plan_upgrade(
         changes,
         held_back=(*proposal.held_back, *unmanaged, *left_out),
         allow=effective_allow,
+        notes=_bigger_steps(changes, step),
+    )
+
+
+def _bigger_steps(changes: Sequence[Change], step: StepLimit | None) -> tuple[str, ...]:
+    """Name the changes that exceed a step because an upgrade needs them."""
+    return tuple(
+        f"{change} is a {version_step(change.before, change.after)} step, {change.reason}"
+        for change in changes
+        if change.before is not None and change.after is not None
+        if change.after > change.before and exceeds(change.before, change.after, step)
     )
 
 

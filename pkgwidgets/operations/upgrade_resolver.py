@@ -159,7 +159,12 @@ class UpgradeResolver:
             snapshot,
             configured=targets.limits_for(names),
             instead=instead,
-            keep=(*snapshot.pins(movable, free=free), *targets.excluded, *targets.floors),
+            keep=(
+                *snapshot.pins(movable, free=free),
+                *targets.excluded,
+                *targets.floors,
+                *targets.ceilings,
+            ),
             prefer=snapshot.preferred(movable, free=free),
             upgrade=names if targets.version is None else (),
         )

@@ -12,14 +12,19 @@ from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.compatibility import is_for_other_pythons
 from pkgwidgets.core.errors import PkgwidgetsError
 from pkgwidgets.core.limits import Limits, without_repeats
+from pkgwidgets.core.plans import StepLimit
 from pkgwidgets.core.releases import Release, ReleaseList
 from pkgwidgets.core.updates import eligible_releases
+from pkgwidgets.core.version_steps import exceeds, step_ceiling
 
 from .snapshot import EnvironmentSnapshot, ProjectResults
 
 
 class UpgradeTargets:
-    """The packages to upgrade; a `version` is the exact one for a single target."""
+    """The packages to upgrade; a `version` is the exact one for a single target.
+
+    Releases that exceed the `step` are not eligible.
+    """
 
     def __init__(
         self,
@@ -27,11 +32,13 @@ class UpgradeTargets:
         names: tuple[NormalizedName, ...],
         answers: ProjectResults,
         version: Version | None = None,
+        step: StepLimit | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.names = names
         self.answers = answers
         self.version = version
+        self.step = step
         self.failures: dict[NormalizedName, PkgwidgetsError] = {
             name: answer
             for name in names
@@ -92,7 +99,23 @@ class UpgradeTargets:
         release = next(iter(self._eligible(name)), None)
         return None if release is None else release.version
 
+    def too_big_a_step(self, name: NormalizedName) -> Version | None:
+        """Return the latest version if that exceeds the step; else None."""
+        latest = next(iter(self._of_any_step(name)), None)
+        installed = self.snapshot.versions[name]
+        if latest is None or not exceeds(installed, latest.version, self.step):
+            return None
+        return latest.version
+
     def _eligible(self, name: NormalizedName) -> Iterable[Release]:
+        installed = self.snapshot.versions[name]
+        return (
+            release
+            for release in self._of_any_step(name)
+            if release.version <= installed or not exceeds(installed, release.version, self.step)
+        )
+
+    def _of_any_step(self, name: NormalizedName) -> Iterable[Release]:
         answer = self.answers.get(name, ())
         if isinstance(answer, PkgwidgetsError):
             return ()
@@ -114,6 +137,15 @@ class UpgradeTargets:
     def floors(self) -> tuple[str, ...]:
         """What the targets require, again: an override replaces requirements, but not these."""
         return tuple(map(self.requirement, self.snapshot.limits.replaced(self.names)))
+
+    @cached_property
+    def ceilings(self) -> tuple[str, ...]:
+        """Requirements that exclude releases beyond the step."""
+        return tuple(
+            f"{name}{ceiling}"
+            for name in self.names
+            if (ceiling := step_ceiling(self.snapshot.versions[name], self.step))
+        )
 
     def limits_for(self, upgraded: Collection[NormalizedName]) -> Limits:
         """Return the limits; only these leave a forbidden version, and only for a newer one."""

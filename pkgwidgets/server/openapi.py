@@ -17,6 +17,7 @@ from .schemas import (
     KERNEL,
     NAME,
     PLAN,
+    STEP,
     TEXT,
     Schema,
     array_of,
@@ -129,8 +130,9 @@ def _read_paths() -> dict[str, Any]:
 def _change_paths() -> dict[str, Any]:
     package_answer = success(package=ref("Package"), transaction=ref("Transaction"))
     results_answer = success(results=array_of("Result"), transaction=ref("Transaction"))
+    all_body = optional_object(step=STEP, plan=_PLAN)
     transaction_answer = success(transaction=ref("Transaction"))
-    upgrade_body = optional_object(version=_VERSION, allow=ALLOW, plan=_PLAN)
+    upgrade_body = optional_object(version=_VERSION, allow=ALLOW, step=STEP, plan=_PLAN)
     install_body = optional_object(requirement=_REQUIREMENT, allow=ALLOW, plan=_PLAN)
     plan_body = optional_object(plan=_PLAN)
     name = _path_parameter("name", "package")
@@ -138,7 +140,7 @@ def _change_paths() -> dict[str, Any]:
         "packages/{name}/upgrade": {
             "put": _change("upgradePackage", package_answer, upgrade_body, name)
         },
-        "packages/upgrade-all": {"put": _change("upgradeAllPackages", results_answer, plan_body)},
+        "packages/upgrade-all": {"put": _change("upgradeAllPackages", results_answer, all_body)},
         "packages/install": {"post": _change("installPackage", package_answer, install_body)},
         "packages/{name}": {
             "delete": _change("uninstallPackage", transaction_answer, plan_body, name)
@@ -162,6 +164,7 @@ def _plan_paths() -> dict[str, Any]:
             uninstall={**names, "description": "The packages to uninstall."},
             undo={**TEXT, "description": "The id of a transaction to undo, or `last`."},
             allow=ALLOW,
+            step=STEP,
         ),
         "oneOf": [{"required": [verb]} for verb in ("upgrade", "install", "uninstall", "undo")],
     }

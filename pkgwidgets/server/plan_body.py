@@ -9,7 +9,7 @@ from typing import Any
 from pkgwidgets.commands.plan_request import ACTIONS, PlanRequest
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.names import checked_name, checked_requirement
-from pkgwidgets.core.plan_arguments import checked_allow
+from pkgwidgets.core.plan_arguments import checked_allow, checked_step
 from pkgwidgets.core.plans import AllowPolicy
 from pkgwidgets.core.versions import checked_version
 
@@ -19,13 +19,17 @@ _ALL = "all"
 
 
 def upgrade(
-    names: Sequence[str] | None, version: str | None = None, allow: str | None = None
+    names: Sequence[str] | None,
+    version: str | None = None,
+    allow: str | None = None,
+    step: str | None = None,
 ) -> PlanRequest:
     """Request to upgrade packages; None means everything. Raises `InvalidRequest`."""
     request = PlanRequest(
         names=tuple(names or ()),
         allow=_allow_or_default(allow),
         version=None if version is None else str(checked_version(version)),
+        step=checked_step(step),
     )
     request.check()
     return request
@@ -55,9 +59,8 @@ def plan_request(fields: Mapping[str, Any]) -> PlanRequest:
             "body", None, f"the body needs exactly one of the fields {', '.join(ACTIONS)}"
         )
     action = actions[0]
-    version, allow = (
-        request_body.text_field(fields, "version"),
-        request_body.text_field(fields, "allow"),
+    version, allow, step = (
+        request_body.text_field(fields, field) for field in ("version", "allow", "step")
     )
     if allow is not None and action not in ("upgrade", "install"):
         raise InvalidRequest("allow", allow, "only upgrade and install accept it")
@@ -71,8 +74,9 @@ def plan_request(fields: Mapping[str, Any]) -> PlanRequest:
             request = uninstall(_checked_names(fields, action))
         case "upgrade":
             everything = fields[action] == _ALL
-            return upgrade(None if everything else _checked_names(fields, action), version, allow)
-    request = replace(request, version=version)
+            names = None if everything else _checked_names(fields, action)
+            return upgrade(names, version, allow, step)
+    request = replace(request, version=version, step=checked_step(step))
     request.check()
     return request
 

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import msgspec
 
 from pkgwidgets.core.event_json import EVENT
-from pkgwidgets.core.plans import AllowPolicy
+from pkgwidgets.core.plans import AllowPolicy, StepLimit
 from pkgwidgets.presentation import payloads
 
 Schema = dict[str, Any]
@@ -28,6 +28,11 @@ _REF_TEMPLATE = "#/components/schemas/{name}"
 ALLOW: Schema = {
     "enum": list(get_args(AllowPolicy)),
     "description": "Which other packages may change: none, dependencies of the named ones, or any.",
+}
+
+STEP: Schema = {
+    "enum": list(get_args(StepLimit)),
+    "description": "The biggest step that an upgrade may take; by default any.",
 }
 
 

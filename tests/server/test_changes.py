@@ -39,6 +39,35 @@ async def test_upgrade_installs_the_given_version(ask: Ask, default_garden: Demo
     assert answer.json["package"]["version"] == "2.4.0"
 
 
+async def test_step_limits_a_plan_an_upgrade_and_an_upgrade_of_everything(ask: Ask) -> None:
+    plan = await ask("POST", "plans", {"upgrade": "all", "step": "patch"})
+    assert [change["id"] for change in plan.json["plan"]["changes"]] == ["seedshelf"]
+    nothing = await ask("PUT", "packages/frostcall/upgrade", {"step": "minor"})
+    assert (nothing.json["transaction"]["id"], nothing.json["package"]["version"]) == (
+        None,
+        "1.9.3",
+    )
+    everything = await ask("PUT", "packages/upgrade-all", {"step": "patch"})
+    succeeded = {row["id"]: row["success"] for row in everything.json["results"]}
+    assert (succeeded["seedshelf"], succeeded["frostcall"]) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "plans", {"install": ["pea"], "step": "minor"}),
+        ("POST", "plans", {"upgrade": ["seedshelf"], "version": "1.4.2", "step": "minor"}),
+        ("PUT", "packages/upgrade-all", {"step": "huge"}),
+        ("PUT", "packages/upgrade-all", {"step": "minor", "plan": "0" * 32}),
+    ],
+)
+async def test_step_that_cannot_apply_is_refused(
+    ask: Ask, method: str, path: str, body: dict[str, object]
+) -> None:
+    answer = await ask(method, path, body)
+    assert (answer.status, answer.code) == (422, "invalid-request")
+
+
 async def test_upgrade_of_an_up_to_date_package_does_nothing(ask: Ask) -> None:
     answer = await ask("PUT", "packages/beanpoles/upgrade", {})
     assert (answer.status, answer.json["transaction"]["id"]) == (200, None)

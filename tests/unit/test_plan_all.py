@@ -21,6 +21,12 @@ def test_plan_all_accepts_no_name_and_no_other_action(words: list[str]) -> None:
         grammar.parse(["plan", "--all", *words])
 
 
+def test_command_has_the_step_of_the_plan() -> None:
+    request = grammar.parse(["plan", "--all", "--step", "minor"])
+    assert request.plan_request.step == "minor"
+    assert apply_command(request) == "pkgwidgets upgrade --all --step minor"
+
+
 def test_command_has_the_options_of_the_plan_but_no_credentials() -> None:
     address = "https://me:secret@h.invalid/simple"
     words = ["plan", "pea", "--version", "2", "--allow", "all", "--index-url", address]

@@ -9,7 +9,7 @@ from pkgwidgets.commands import grammar
 from pkgwidgets.commands.plan_request import BackendPlanner, PlanRequest, plan_for
 from pkgwidgets.core.errors import InvalidRequest
 from pkgwidgets.core.events import Event, Stage
-from pkgwidgets.core.plans import AllowPolicy, Plan
+from pkgwidgets.core.plans import AllowPolicy, Plan, StepLimit
 from pkgwidgets.operations import apply
 from pkgwidgets.server import plan_body
 
@@ -69,9 +69,14 @@ class Recorder:
         self.calls: list[tuple[object, ...]] = []
 
     def plan_upgrade(
-        self, names: tuple[str, ...] | None, version: str | None, allow: AllowPolicy
+        self,
+        names: tuple[str, ...] | None,
+        version: str | None,
+        allow: AllowPolicy,
+        *,
+        step: StepLimit | None,
     ) -> Plan:
-        return self._plan("upgrade", names, version, allow)
+        return self._plan("upgrade", names, version, allow, step)
 
     def plan_install(self, requirements: tuple[str, ...], allow: AllowPolicy) -> Plan:
         return self._plan("install", requirements, allow)
@@ -91,7 +96,7 @@ def test_planners_get_the_same_request() -> None:
     planner = Recorder()
     for request in (
         PlanRequest(names=("pea",), version="1.0", allow="all"),
-        PlanRequest(allow="self"),
+        PlanRequest(allow="self", step="minor"),
         PlanRequest(action="install", names=("pea>1", "pod"), allow="self"),
         PlanRequest(action="uninstall", names=("pea",)),
         PlanRequest(action="undo", names=("0001",)),
@@ -99,8 +104,8 @@ def test_planners_get_the_same_request() -> None:
     ):
         plan_for(request, planner)
     assert planner.calls == [
-        ("upgrade", ("pea",), "1.0", "all"),
-        ("upgrade", None, None, "self"),
+        ("upgrade", ("pea",), "1.0", "all", None),
+        ("upgrade", None, None, "self", "minor"),
         ("install", ("pea>1", "pod"), "self"),
         ("uninstall", ("pea",)),
         ("undo", "0001"),
@@ -121,6 +126,8 @@ def test_planners_get_the_same_request() -> None:
         PlanRequest(names=("pea", "pod"), version="1.0"),
         PlanRequest(names=("pea",), version="one"),
         PlanRequest(action="install", names=("pea",), version="1.0"),
+        PlanRequest(action="install", names=("pea",), step="minor"),
+        PlanRequest(names=("pea",), version="1.0", step="minor"),
     ],
 )
 def test_invalid_plan_request_is_refused_before_any_work(

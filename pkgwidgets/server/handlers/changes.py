@@ -41,7 +41,7 @@ class PlansHandler(BaseHandler):
     @requires_read
     async def post(self) -> None:
         """Answer a plan and the kernels that it affects; by its id it can be applied once."""
-        request = plan_body.plan_request(self.fields(*ACTIONS, "version", "allow"))
+        request = plan_body.plan_request(self.fields(*ACTIONS, "version", "allow", "step"))
         backend = await self.backend()
         plan = await run_in_thread(partial(plan_for, request, BackendPlanner(backend)))
         owner = Owner(user=self.user, prefix=backend.environment.interpreter.prefix)
@@ -133,15 +133,17 @@ class UpgradeHandler(ApplyingHandler):
     @requires_execute
     async def put(self, name: str) -> None:
         """Answer the package as it is afterwards."""
-        normalized_name, fields = checked_name(name), self.fields("version", "allow", "plan")
+        normalized_name, fields = (
+            checked_name(name),
+            self.fields("version", "allow", "step", "plan"),
+        )
         plan_id = request_body.text_field(fields, "plan")
         if plan_id is not None and len(fields) > 1:
             raise InvalidRequest("plan", plan_id, "a body with a plan has no other field")
-        version, allow = (
-            request_body.text_field(fields, "version"),
-            request_body.text_field(fields, "allow"),
+        version, allow, step = (
+            request_body.text_field(fields, field) for field in ("version", "allow", "step")
         )
-        request = plan_body.upgrade((normalized_name,), version, allow)
+        request = plan_body.upgrade((normalized_name,), version, allow, step)
         backend = await self.backend()
         plan = await self.plan_to_apply(
             backend, plan_id, request, lambda plan: normalized_name in plan.requested
@@ -155,9 +157,12 @@ class UpgradeAllHandler(ApplyingHandler):
     @requires_execute
     async def put(self) -> None:
         """Answer a result per package; those held back have the reason."""
-        plan_id = request_body.text_field(self.fields("plan"), "plan")
+        fields = self.fields("step", "plan")
+        plan_id = request_body.text_field(fields, "plan")
+        if plan_id is not None and len(fields) > 1:
+            raise InvalidRequest("plan", plan_id, "a body with a plan has no other field")
         backend = await self.backend()
-        request = plan_body.upgrade(None)
+        request = plan_body.upgrade(None, step=request_body.text_field(fields, "step"))
         plan = await self.plan_to_apply(
             backend, plan_id, request, lambda plan: plan.requested == ("everything",)
         )
