@@ -26,7 +26,7 @@ from statistics import median
 from time import perf_counter, process_time
 
 import uv
-from index_server import (  # type: ignore[import-not-found]  # it is in this folder
+from index_server import (
     make_environment,
     make_pages,
     serve_pages,

@@ -84,7 +84,13 @@ def make_environment(folder: Path, tar: Path | None, pages: Path) -> Path:
     if tar is not None:
         with tarfile.open(tar) as opened:
             opened.extractall(site, filter="data")
-        return folder / "bin" / "python"
+    else:
+        fill(site, pages)
+    return folder / "bin" / "python"
+
+
+def fill(site: Path, pages: Path) -> None:
+    """Add a dist-info folder for each page, with requirements between them, but no code."""
     chance = random.Random(11)
     names = sorted((page.name.removesuffix(".json.gz") for page in pages.iterdir()), key=_numbered)
     for number, name in enumerate(names):
@@ -100,7 +106,6 @@ def make_environment(folder: Path, tar: Path | None, pages: Path) -> Path:
         )
         (info / "RECORD").write_text("")
         (info / "INSTALLER").write_text("uv\n")
-    return folder / "bin" / "python"
 
 
 def make_pages(folder: Path, projects: int) -> Path:

@@ -21,7 +21,7 @@ from time import perf_counter
 from typing import Any
 
 from browser.panel_notebook import GARDEN, PANEL
-from index_server import (  # type: ignore[import-not-found]  # it is in this folder
+from index_server import (
     make_environment,
     make_pages,
 )

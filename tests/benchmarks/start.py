@@ -1,0 +1,109 @@
+"""How long a start takes: the command line, the import with a first listing, server and magic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+import uv
+from builds import Build, builds, scratch
+from hot_functions import hot_functions
+from index_server import make_environment, make_pages
+from measure import Cost, paired, run, run_for_output, times
+from table import Row, row
+
+RUNS = 4
+"""Runs whose average is one measurement: most take only a few hundredths of a second."""
+DISTRIBUTIONS = 388
+HEAVY = ("requests", "pandas", "IPython", "ipywidgets", "tornado", "rich")
+LISTING = f"""
+import json, sys, pkgwidgets
+pkgwidgets.PackageService(sys.argv[1]).values.packages()
+print(json.dumps([name for name in {HEAVY} if name in sys.modules]))
+"""
+SERVER = "import pkgwidgets.server.app"
+MAGIC = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+shell.run_line_magic("load_ext", "pkgwidgets")
+"""
+PACKAGES = "from pkgwidgets.__main__ import main; main()"
+
+
+def rows(pairs: int) -> list[Row]:
+    """Measure the rows."""
+    python, large = environment(DISTRIBUTIONS), environment(2 * DISTRIBUTIONS)
+    uv_list = [uv.find_uv_bin(), "pip", "list", "--quiet", "--python"]
+
+    def argparse_alone() -> Cost:
+        return run([builds().now.python, "-c", "import argparse"])
+
+    helps = paired(pairs, both(_help) | {"peer": partial(times, RUNS, argparse_alone)})
+    listings = paired(
+        pairs,
+        both(partial(_packages, python))
+        | {"peer": partial(times, RUNS, partial(run, [*uv_list, python]))}
+        | {"large": partial(times, RUNS, partial(_packages, large, builds().now))},
+    )
+    growth = {"ours": listings.pop("large"), "half": listings["ours"]}
+    servers = paired(pairs, both(partial(_code, SERVER)))
+    magics = paired(pairs, both(partial(_code, MAGIC)))
+    return [
+        row("`--help` over `import argparse`", helps, part="processor", against="peer", aim=2),
+        row("`packages` over `uv pip list`", listings, part="processor", against="peer", aim=5),
+        row("`packages`, twice the packages", growth, part="processor", against="half", aim=2),
+        _heavy_row(python),
+        row("the server's import", servers, part="processor", against="before", aim=1),
+        row("`%load_ext` in a new shell", magics, part="processor", against="before", aim=1),
+    ]
+
+
+def profile() -> str:
+    """Return the functions that take most processor seconds of `--help` and of `packages`."""
+    python = builds().now.python
+    listing = ["packages", "--python", str(environment(DISTRIBUTIONS))]
+    return "\n".join([
+        "  --help", hot_functions(python, PACKAGES, scratch(), ["--help"]),
+        "  packages", hot_functions(python, PACKAGES, scratch(), listing),
+    ])  # fmt: skip
+
+
+@cache
+def environment(distributions: int) -> Path:
+    """Return an environment with so many distributions; its interpreter."""
+    pages = make_pages(scratch() / f"start-pages-{distributions}", distributions)
+    return make_environment(scratch() / f"start-{distributions}", None, pages)
+
+
+def both(run_once: Callable[[Build], Cost]) -> dict[str, Callable[[], Cost]]:
+    """Return how to run something with each of the builds."""
+    return {
+        "ours": partial(times, RUNS, partial(run_once, builds().now)),
+        "before": partial(times, RUNS, partial(run_once, builds().before)),
+    }
+
+
+def _help(build: Build) -> Cost:
+    return run([build.command, "--help"])
+
+
+def _packages(python: Path, build: Build) -> Cost:
+    return run([build.command, "packages", "--python", python])
+
+
+def _code(code: str, build: Build) -> Cost:
+    return run([build.python, "-c", code])
+
+
+def _heavy_row(python: Path) -> Row:
+    """Return how many heavy packages a first listing as values loads."""
+    ours, before = (
+        len(json.loads(run_for_output([build.python, "-c", LISTING, python])[1]))
+        for build in (builds().now, builds().before)
+    )
+    return Row(
+        what="heavy packages that a first listing as values loads", ours=ours, before=before,
+        peer=None, unit="", ratio=ours / max(before, 1), aim=0, against="before",
+    )  # fmt: skip
