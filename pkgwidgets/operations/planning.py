@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
@@ -12,25 +12,22 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.errors import (
     EVERYTHING,
-    EnvironmentRefused,
     IndexUnavailable,
     InvalidRequest,
     PkgwidgetsError,
     PlanImpossible,
 )
-from pkgwidgets.core.events import Event, Stage
 from pkgwidgets.core.history import committed, find_transaction, undoable
 from pkgwidgets.core.index_query import IndexQuery
 from pkgwidgets.core.interfaces import Backend, Report, no_report
 from pkgwidgets.core.names import checked_names, checked_requirements
 from pkgwidgets.core.plan_arguments import checked_allow, checked_step, checked_target
-from pkgwidgets.core.plans import AllowPolicy, Change, HeldBack, Plan, StepLimit
+from pkgwidgets.core.plans import AllowPolicy, Change, Plan, StepLimit
 from pkgwidgets.core.transactions import Outcome, Transaction
 from pkgwidgets.core.version_steps import exceeds
 from pkgwidgets.core.versions import version_step
 
 from . import undo
-from .blocked_version import explain_blocked_version
 from .breakages import failed_upgrades
 from .held_back import HeldBackReport
 from .plan_builder import (
@@ -41,9 +38,10 @@ from .plan_builder import (
     raise_first_error,
     raise_if_all_failed,
 )
+from .proposals import Proposal, replan_around_refusals, report_resolving
 from .requested_releases import check_requested, installed_notes
 from .resolutions import Resolutions
-from .snapshot import EnvironmentSnapshot, ProjectResults
+from .snapshot import EnvironmentSnapshot
 from .upgrade_resolver import UpgradeResolver
 from .upgrade_targets import UpgradeTargets
 
@@ -79,12 +77,12 @@ def plan_upgrade(
     raise_if_all_failed(answers, PkgwidgetsError if project_names is not None else IndexUnavailable)
     if target_version is not None:
         check_requested(snapshot, [Requirement(f"{targets[0]}=={target_version}")], answers)
-    _report_resolving(backend, report)
+    report_resolving(backend, report)
     effective_allow: AllowPolicy = "all" if project_names is None else allow
     # What was requested by name is worth a pre-release that no setting allows.
     resolutions = Resolutions(backend, avoids_prereleases=project_names is None)
 
-    def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
+    def propose(pinned_snapshot: EnvironmentSnapshot) -> Proposal:
         movable = tuple(name for name in targets if name not in pinned_snapshot.pinned)
         upgrades = UpgradeTargets(pinned_snapshot, movable, answers, target_version, step)
         resolver = UpgradeResolver(upgrades, resolutions, allow=effective_allow)
@@ -98,7 +96,7 @@ def plan_upgrade(
         requested if target_version is None else (f"{requested[0]}=={target_version}",)
     )
     failed = failed_upgrades(snapshot, answers, step) if project_names is None else {}
-    proposal = _replan_around_refusals(
+    proposal = replan_around_refusals(
         snapshot.with_pinned({**failed, **(hold or {})}),
         requested_texts,
         answers,
@@ -130,57 +128,9 @@ def _bigger_steps(changes: Sequence[Change], step: StepLimit | None) -> tuple[st
     )
 
 
-def _report_resolving(backend: Backend, report: Report) -> None:
-    """Report that the installer resolves, after another one has ended: it would wait silently."""
-    with backend.without_installers(Stage.RESOLVING, report):
-        report(Event(stage=Stage.RESOLVING))
-
-
-@dataclass(frozen=True, slots=True)
-class _Proposal:
-    """The changes of a plan, before it is known whether all their files may be replaced."""
-
-    snapshot: EnvironmentSnapshot
-    changes: tuple[Change, ...]
-    held_back: tuple[HeldBack, ...] = ()
-
-
-def _replan_around_refusals(
-    snapshot: EnvironmentSnapshot,
-    requirements: tuple[str, ...],
-    answers: ProjectResults,
-    resolutions: Resolutions,
-    propose: Callable[[EnvironmentSnapshot], _Proposal],
-) -> _Proposal:
-    """Call `propose` until every change is possible, each time with the refused packages pinned.
-
-    An error names the `requirements` of the user, not all that the installer was given.
-    """
-    refused: dict[NormalizedName, str] = {}
-    while True:
-        try:
-            proposal = propose(snapshot.with_pinned(refused))
-        except PlanImpossible as error:
-            if not refused:
-                # `allow` cannot free what may never change.
-                allowed = tuple(name for name in error.blockers if name not in snapshot.pinned)
-                plain = PlanImpossible(requirements, error.explanation, allowed)
-                raise explain_blocked_version(plain, snapshot, answers, resolutions) from error
-            reasons = (
-                f"{name} would have to change, but cannot: {refused[name]}" for name in refused
-            )
-            raise EnvironmentRefused(snapshot.python, "; ".join(reasons)) from error
-        replaced = [change.id for change in proposal.changes if change.before is not None]
-        uninstalled = [change.id for change in proposal.changes if change.after is None]
-        unchangeable = snapshot.backend.records.unchangeable_reasons(replaced, uninstalled)
-        if not unchangeable:
-            return proposal
-        refused |= unchangeable
-
-
 def _propose_upgrade(
     resolver: UpgradeResolver, report: Report
-) -> tuple[_Proposal, PkgwidgetsError | None]:
+) -> tuple[Proposal, PkgwidgetsError | None]:
     """Return the changes and what they hold back; and the error if nothing could be planned."""
     targets = resolver.targets
     # How to unblock a package needs a second resolution, as slow as the plan: run both at once.
@@ -190,7 +140,7 @@ def _propose_upgrade(
         changes = build_changes(targets.snapshot, after, targets.names, targets.answers, report)
     advice = how_to_unblock.result() if how_to_unblock is not None else ""
     held_back = HeldBackReport(resolver, changes)
-    proposal = _Proposal(targets.snapshot, changes, held_back.entries(advice))
+    proposal = Proposal(targets.snapshot, changes, held_back.entries(advice))
     return proposal, held_back.first_failure()
 
 
@@ -213,14 +163,14 @@ def plan_install(
     answers = backend.index.releases_of(IndexQuery(tuple(names)), report)
     raise_first_error(answers)
     check_requested(snapshot, parsed.values(), answers)
-    _report_resolving(backend, report)
+    report_resolving(backend, report)
     movable = frozenset(names)
     resolutions = Resolutions(backend, movable)
     if allow != "self":
         for text, requirement in parsed.items():
             movable |= _dependencies(snapshot, resolutions, text, requirement)
 
-    def propose(pinned_snapshot: EnvironmentSnapshot) -> _Proposal:
+    def propose(pinned_snapshot: EnvironmentSnapshot) -> Proposal:
         free = allow == "all"
         after = resolutions.resolve(
             pinned_snapshot,
@@ -229,11 +179,11 @@ def plan_install(
             keep=pinned_snapshot.pins(movable, free=free),
             prefer=pinned_snapshot.preferred(movable, free=free),
         )
-        return _Proposal(
+        return Proposal(
             pinned_snapshot, build_changes(pinned_snapshot, after, names, answers, report)
         )
 
-    proposal = _replan_around_refusals(snapshot, tuple(parsed), answers, resolutions, propose)
+    proposal = replan_around_refusals(snapshot, tuple(parsed), answers, resolutions, propose)
     return build_plan(
         snapshot,
         tuple(parsed),
