@@ -348,7 +348,7 @@ def test_history_offers_undo_and_the_log_of_each_transaction(panel: PackagePanel
     assert installed(panel)["seedshelf"] == "1.4.1"
     newest, *_, oldest = panel.history_view.entries
     assert (newest["direction"], newest["undo"]) == ("undo", "Redo")
-    assert panel.task_view.task["outcome"]["text"] == "Undone. seedshelf 1.4.2 → 1.4.1."
+    assert panel.task_view.task["outcome"]["text"] == "Undone: seedshelf 1.4.2 → 1.4.1"
     assert panel.task_view.task["outcome"]["undo"] == "Redo"
     assert (oldest["undone"], oldest["undo"]) == (True, "")
     click(panel.history_view, type="undo", id=newest["id"])
