@@ -22,6 +22,7 @@ from pkgwidgets.backends.environment.installed_environment import DATA_FOLDER, I
 from pkgwidgets.backends.environment.kernel_specs import find_writable_kernel
 from pkgwidgets.backends.environment.record_files import RecordFiles
 from pkgwidgets.backends.history.journal import FolderJournal
+from pkgwidgets.backends.index.last_check import FileLastCheck
 from pkgwidgets.backends.index.multi import MultiIndex
 from pkgwidgets.backends.installer import uv
 from pkgwidgets.backends.installer.uv_lock import hold_uv_lock
@@ -30,6 +31,7 @@ from pkgwidgets.backends.processes.kernel_processes import StartedNotebook
 from pkgwidgets.backends.processes.running_kernels import RunningKernels
 from pkgwidgets.backends.sandbox.import_check import SubprocessImportChecker
 from pkgwidgets.backends.sandbox.preparations import FolderPreparations
+from pkgwidgets.backends.store import filesystem
 from pkgwidgets.backends.store.savepoint import FolderSavePoint
 from pkgwidgets.backends.worker.launcher import ApplyRequest, WorkerLauncher
 from pkgwidgets.backends.worker.recovery_archive import archive
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
 _WORKER = "pkgwidgets.worker"
 _RECOVERY = "pkgwidgets.recover"
 _UNDO_MODULES = (_WORKER, _RECOVERY, "pkgwidgets.notebook.service")
+_INSTALLATION = repr(filesystem.change_key(__file__))
+"""A text that differs for each installation of pkgwidgets: another one may read files otherwise."""
 RECOVERY_FILES = (
     "backends/store/",
     "core/differences.py",
@@ -226,6 +230,7 @@ def _backend(
     request: ApplyRequest | None = None,
 ) -> Backend:
     environment = InstalledEnvironment(target)
+    index = MultiIndex(sources)
     initiator = (None, None) if request is None else (request.asked_by, request.requested_by)
     journal = FolderJournal(environment.place, recovery_archive, *initiator)
     return Backend(
@@ -233,7 +238,7 @@ def _backend(
         records=RecordFiles(environment),
         bystanders=RecordAffectedDistributions(environment),
         import_checker=SubprocessImportChecker(target),
-        index=MultiIndex(sources),
+        index=index,
         installer=uv.UvInstaller(target, sources, lambda: environment.lock_descriptor),
         journal=journal,
         save_point=lambda transaction_id: FolderSavePoint(
@@ -244,7 +249,20 @@ def _backend(
         limits=limits,
         without_installers=partial(hold_uv_lock, target.prefix),
         writable_kernel=partial(find_writable_kernel, target),
+        last_check=FileLastCheck(
+            f"{target.prefix}\n{target.python}",
+            index.answer_source,
+            partial(_check_state, environment, journal, limits),
+        ),
     )
+
+
+def _check_state(
+    environment: InstalledEnvironment, journal: FolderJournal, limits: Callable[[], Limits]
+) -> str:
+    """Return what the rows of a check depend on besides the index; "" if it is not certain."""
+    parts = [environment.stat_key(), journal.stat_key()]
+    return "\n".join([_INSTALLATION, *parts, repr(limits())]) if all(parts) else ""
 
 
 def _preparations(

@@ -126,6 +126,8 @@ WRITES_TO_ENVIRONMENTS = "backends/store/filesystem.py"
 WRITES_ELSEWHERE = {
     "backends/config/uv_cache_dir.py": "the cache of uv",
     "backends/index/cache.py": "the cache of index answers",
+    "backends/index/cache_file.py": "the cache of index answers",
+    "backends/index/last_check.py": "the rows of the last check, in the cache",
     "backends/installer/uv.py": "requirement files in a temporary folder",
     "backends/installer/uv_account.py": "a copy of uv, in a temporary folder",
     "backends/processes/account.py": "the owners of temporary folders",

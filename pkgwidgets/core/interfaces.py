@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from .events import Event, Stage
 from .index_query import IndexQuery
 from .installed_metadata import InstalledMetadata
 from .kernels import Kernel, WritableKernel
+from .last_check import LastCheck, NoLastCheck
 from .limits import NO_LIMITS, Limits, no_limits
 from .plans import Plan
 from .preparations import Preparations
@@ -300,32 +301,8 @@ def what_is_needed(error: str) -> str:
     return error.removeprefix(NEEDS) if error.startswith(NEEDS) else ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ImportCheck:
-    """The result of an import check: the errors of modules, by module.
-
-    `depends_on_place` tells whether a module of a stage read a file at its installed path that the
-    plan replaces. Such a module may import in another way once the stage is installed.
-    """
-
-    errors: Mapping[str, str]
-    depends_on_place: bool = False
-
-
 class ImportChecker(Protocol):
     """Imports modules in a new process of the environment's interpreter."""
-
-    def check(
-        self,
-        modules: Sequence[str],
-        report: Report = no_report,
-        *,
-        optional: Sequence[str] = (),
-        staged: Path | None = None,
-        masked: Collection[Path] = (),
-        watched: Collection[Path] = (),
-    ) -> ImportCheck:
-        """Import modules as `failures` does, and note whether they read `watched` files."""
 
     def failures(
         self,
@@ -567,3 +544,5 @@ class Backend:
     """Keeps other installers from changing the environment in a block; reports while it waits."""
     writable_kernel: Callable[[], WritableKernel | None] = no_writable_kernel
     """Finds a kernel of another environment, which this user may change."""
+    last_check: LastCheck = field(default_factory=NoLastCheck)
+    """Keeps the rows of the last update check."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import overload
 
@@ -46,12 +46,15 @@ class ReleaseList(Sequence[Release]):
     """The answer of an index for one project: the queried releases, newest first.
 
     `stale_reason` says why a cached answer replaces a new one, and how old it is; else "".
-    `hidden_reason` names the setting that hides all releases; else "".
+    `hidden_reason` names the setting that hides all releases; else "". `times` are when the index
+    gave the answer, and until when it is fresh, in seconds since the epoch; None if nothing keeps
+    it.
     """
 
     releases: tuple[Release, ...]
     stale_reason: str = ""
     hidden_reason: str = ""
+    times: tuple[float, float] | None = field(default=None, compare=False, repr=False)
 
     @overload
     def __getitem__(self, index: int) -> Release: ...

@@ -15,6 +15,7 @@ from pkgwidgets.core.packages import PackageInfo, PackageStatus, VersionStep
 from pkgwidgets.core.plans import Change
 from pkgwidgets.core.transactions import Outcome, Transaction
 
+from .last_results import LastResults
 from .styled_frames import FullTextFrame, RehearsalFrame
 
 _TIME = "datetime64[ns, UTC]"
@@ -126,9 +127,15 @@ def packages(packages: Iterable[PackageInfo]) -> pd.DataFrame:
     `update_available` is NA where the index was not asked or did not answer; then `error` has the
     reason. `PackageService.get_packages` describes the columns.
     """
-    rows = list(packages)
+    return _package_frame(tuple(packages)).copy()  # a user may change it
+
+
+def _make_package_frame(rows: Sequence[PackageInfo]) -> pd.DataFrame:
     columns = {name: [_column_value(getattr(info, name)) for info in rows] for name in PACKAGES}
     return _make_frame(columns, PACKAGES, [info.name for info in rows], "name")
+
+
+_package_frame = LastResults(_make_package_frame)
 
 
 def changes(transaction: Transaction) -> pd.DataFrame:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+
+from packaging.utils import NormalizedName
 
 from pkgwidgets.analysis.api_changes import Impact
 from pkgwidgets.analysis.rehearsal_backend import RunLimits
@@ -18,6 +21,7 @@ from pkgwidgets.core.transactions import Transaction
 from pkgwidgets.operations import inventory, undo
 
 from . import rehearsal
+from .last_results import LastResults, Rows
 from .loaded_packages import LoadedPackages
 from .progress_bar import reporting
 
@@ -35,6 +39,8 @@ class ServiceValues:
     def __init__(self, backend: Backend, loaded: LoadedPackages) -> None:
         self._backend = backend
         self._loaded = loaded
+        self._last_loaded: Mapping[NormalizedName, str] | None = None
+        self._joined: LastResults[Rows] = LastResults(lambda rows: rows)
 
     def packages(
         self, check_updates: bool = False, *, report: Report | None = None
@@ -46,9 +52,12 @@ class ServiceValues:
         """
         with reporting(report) as progress:
             rows = inventory.get_packages(
-                self._backend, check_updates=check_updates, report=self._with_loaded_rows(progress)
+                self._backend,
+                check_updates=check_updates,
+                # A bar shows no rows.
+                report=progress if report is None else self._with_loaded_rows(progress),
             )
-        return self.with_loaded(rows)
+        return self._all_with_loaded(rows)
 
     def updates(
         self, name: str | None = None, refresh: bool = False, *, report: Report | None = None
@@ -60,9 +69,12 @@ class ServiceValues:
         """
         with reporting(report) as progress:
             rows = inventory.check_for_updates(
-                self._backend, name, refresh=refresh, report=self._with_loaded_rows(progress)
+                self._backend,
+                name,
+                refresh=refresh,
+                report=progress if report is None else self._with_loaded_rows(progress),
             )
-        return self.with_loaded(rows)
+        return self._all_with_loaded(rows)
 
     def history(self) -> tuple[Transaction, ...]:
         """Return the transactions, oldest first.
@@ -136,8 +148,15 @@ class ServiceValues:
         >>> service.values.with_loaded(rows) == rows
         True
         """
+        return _with_versions(tuple(rows), self._loaded.versions())
+
+    def _all_with_loaded(self, rows: Rows) -> Rows:
+        """Do the same for all packages; the same rows give the same tuple again."""
         loaded = self._loaded.versions()
-        return tuple(replace(row, loaded_version=loaded.get(row.id)) for row in rows)
+        if self._last_loaded != loaded:
+            self._last_loaded = loaded
+            self._joined = LastResults(partial(_with_versions, loaded=loaded))
+        return self._joined(rows)
 
     def _with_loaded_rows(self, report: Report) -> Report:
         """Return a report that sets `loaded_version` in each row before it passes it on."""
@@ -146,10 +165,20 @@ class ServiceValues:
         def complete(event: Event) -> None:
             if isinstance(event, PackageChecked):
                 version = loaded.get(event.package.id)
-                event = replace(event, package=replace(event.package, loaded_version=version))
+                if version is not None:
+                    event = replace(event, package=replace(event.package, loaded_version=version))
             report(event)
 
         return complete
+
+
+def _with_versions(rows: Rows, loaded: Mapping[NormalizedName, str]) -> Rows:
+    return tuple(
+        row
+        if (version := loaded.get(row.id) if loaded else None) == row.loaded_version
+        else replace(row, loaded_version=version)
+        for row in rows
+    )
 
 
 def check_plan(plan: object) -> None:

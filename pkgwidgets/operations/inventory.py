@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from packaging.utils import NormalizedName
 
 from pkgwidgets.core import dependency_graph
 from pkgwidgets.core.environment import Distribution, Unreadable
 from pkgwidgets.core.errors import PackageNotFound
-from pkgwidgets.core.events import Event, PackageChecked
+from pkgwidgets.core.events import Event, PackageChecked, Stage
 from pkgwidgets.core.index_query import IndexQuery
-from pkgwidgets.core.interfaces import Backend, ProjectAnswered, Report, no_report
+from pkgwidgets.core.interfaces import Backend, ProjectAnswered, ProjectResult, Report, no_report
+from pkgwidgets.core.last_check import LastCheck
 from pkgwidgets.core.names import checked_name
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.packages import PackageDependencies, PackageInfo
+from pkgwidgets.core.releases import ReleaseList
 
 from .package_rows import PackageRowBuilder
 
@@ -29,8 +31,7 @@ def get_packages(
     if check_updates:
         return check_for_updates(backend, report=report)
     installed = backend.environment.distributions()
-    rows = PackageRowBuilder.of(backend, installed)
-    return tuple(rows.row(name) for name in installed)
+    return PackageRowBuilder.of(backend, installed, with_limits=False).unchecked_rows
 
 
 def get_package(backend: Backend, name: str, *, check_updates: bool = False) -> PackageInfo:
@@ -57,6 +58,10 @@ def check_for_updates(
     never shown as up to date. Raises `PackageNotFound` for a name that is not installed.
     """
     project = None if name is None else checked_name(name)
+    state = backend.last_check.state()
+    last_rows = None if refresh else backend.last_check.load(state)
+    if last_rows is not None:
+        return _report_rows(last_rows if name is None else _row_of(last_rows, name), report)
     installed = backend.environment.distributions()
     names = tuple(installed) if project is None else (_lookup(project, installed),)
     rows = PackageRowBuilder.of(backend, installed)
@@ -67,9 +72,49 @@ def check_for_updates(
         projects, refresh=refresh, stop_at=rows.can_stop_at, skip_version=rows.can_skip
     )
     answers = backend.index.releases_of(query, _with_rows(report, rows))
-    return tuple(
+    checked = tuple(
         rows.row(normalized_name, answers.get(normalized_name)) for normalized_name in names
     )
+    if project is None:
+        _keep(backend.last_check, state, checked, answers)
+    return checked
+
+
+def _keep(
+    last_check: LastCheck,
+    state: str,
+    rows: tuple[PackageInfo, ...],
+    answers: Mapping[NormalizedName, ProjectResult],
+) -> None:
+    """Keep the rows of a full check, if the cache of the index holds every answer."""
+    times: dict[NormalizedName, tuple[float, float]] = {}
+    for name, answer in answers.items():
+        if not isinstance(answer, ReleaseList) or answer.times is None:
+            return
+        times[name] = answer.times
+    last_check.save(state, rows, times)
+
+
+def _row_of(rows: tuple[PackageInfo, ...], name: str) -> tuple[PackageInfo, ...]:
+    normalized_name = checked_name(name)
+    found = tuple(row for row in rows if row.id == normalized_name)
+    if not found:
+        raise PackageNotFound(normalized_name)
+    return found
+
+
+def _report_rows(rows: tuple[PackageInfo, ...], report: Report) -> tuple[PackageInfo, ...]:
+    """Report the rows of the last check as if the index had answered for each."""
+    checked = [row for row in rows if row.version and row.origin in _CHECKED_ORIGINS]
+    if report is not no_report:
+        report(Event(stage=Stage.ASKING, done=0, total=len(checked)))
+        for done, row in enumerate(checked, 1):
+            report(
+                PackageChecked(
+                    stage=Stage.ASKING, id=row.id, package=row, done=done, total=len(checked)
+                )
+            )
+    return rows
 
 
 def get_relations(backend: Backend, name: str) -> PackageDependencies:

@@ -56,11 +56,20 @@ class PackageRowBuilder:
         self._rows: dict[NormalizedName, tuple[ProjectResult | None, PackageInfo]] = {}
 
     @classmethod
-    def of(cls, backend: Backend, installed: dependency_graph.Installed) -> PackageRowBuilder:
-        """Return the builder of an environment: the last one, if nothing changed since."""
+    def of(
+        cls,
+        backend: Backend,
+        installed: dependency_graph.Installed,
+        *,
+        with_limits: bool = True,
+    ) -> PackageRowBuilder:
+        """Return the builder of an environment: the last one, if nothing changed since.
+
+        A row without an answer of the index depends on no limits: they need not be read for it.
+        """
         history = backend.journal.transactions()
-        limits = backend.limits()
         builder = _LAST_BUILDERS.get(backend.environment)
+        limits = backend.limits() if with_limits or builder is None else builder.limits
         if builder is None or not builder.is_current(installed, history, limits):
             builder = _LAST_BUILDERS[backend.environment] = cls(
                 installed, backend.environment.interpreter, history, limits
@@ -74,14 +83,20 @@ class PackageRowBuilder:
         limits: Limits = NO_LIMITS,
     ) -> bool:
         """Tell whether it is of these distributions (by identity), this history and limits."""
-        return (
+        return self._is_of(installed) and history == self.history and limits == self.limits
+
+    def _is_of(self, installed: dependency_graph.Installed) -> bool:
+        return installed is self.installed or (
             len(installed) == len(self.installed)
             and all(
                 self.installed.get(name) is distribution for name, distribution in installed.items()
             )
-            and history == self.history
-            and limits == self.limits
         )
+
+    @cached_property
+    def unchecked_rows(self) -> tuple[PackageInfo, ...]:
+        """The rows of all packages without answers of the index."""
+        return tuple(self._row(name, None) for name in self.installed)
 
     def prepare(self) -> None:
         """Compute what the first row needs, while the caller waits for the index."""

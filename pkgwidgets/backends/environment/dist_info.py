@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,13 +15,10 @@ from pkgwidgets.core.environment import DIRECT_URL, Distribution, Interpreter, U
 from pkgwidgets.core.origins import Origin
 from pkgwidgets.core.redaction import without_credentials
 
-from . import eggs, headers, leftovers
+from . import eggs, headers, leftovers, stat_keys
 from .search_path import with_added_folders
+from .stat_keys import Installation, StatKey
 
-_STAT_SUFFIXES = ("", "/METADATA", "/RECORD")
-"""What is looked at for changes: the dist-info folder itself and these files in it."""
-_OPTIONAL_STAT_SUFFIXES = ("/INSTALLER", f"/{DIRECT_URL}")
-_StatKey = tuple[tuple[int, int, int, int] | None, ...]
 # Paths are strings here: with hundreds of folders, `Path` objects take twice the time.
 
 
@@ -30,7 +27,10 @@ class DistInfoReader:
 
     def __init__(self, interpreter: Interpreter) -> None:
         self._interpreter = interpreter
-        self._cache: dict[str, tuple[_StatKey | None, Distribution | Unreadable]] = {}
+        self._cache: dict[str, tuple[StatKey | None, Distribution | Unreadable]] = {}
+        self._last: tuple[
+            list[list[Installation]], dict[NormalizedName, Distribution | Unreadable]
+        ] = ([], {})
 
     def read(self) -> dict[NormalizedName, Distribution | Unreadable]:
         """Read all distributions; of several with one name, the first in import order counts.
@@ -38,21 +38,40 @@ class DistInfoReader:
         Two with one name in the same folder are an `Unreadable`: it is unknown which of them
         the files belong to. A leftover `dist-info` beside a whole one does not count.
         """
+        installations = self.installations()
+        last, distributions = self._last
+        # Of a folder without a complete key, a change may be missed.
+        if installations != last or any(key is None for found in last for _, _, key in found):
+            distributions = self._read_all(installations)
+            self._last = installations, distributions
+        return distributions
+
+    def installations(self) -> list[list[Installation]]:
+        """Return the installations of each folder, in import order."""
+        last = {(folder, name): key for found in self._last[0] for folder, name, key in found}
+        return [
+            stat_keys.with_keys(_installations(folder), last)
+            for folder in with_added_folders(list(map(str, self._interpreter.search)))
+        ]
+
+    def _read_all(
+        self, installations: Iterable[Iterable[Installation]]
+    ) -> dict[NormalizedName, Distribution | Unreadable]:
         distributions: dict[NormalizedName, Distribution | Unreadable] = {}
-        for folder in with_added_folders(list(map(str, self._interpreter.search))):
+        for in_folder in installations:
             twins: dict[NormalizedName, list[Distribution | Unreadable]] = {}
-            for parent, entry in _installations(folder):
-                distribution = self._read(parent, entry)
+            for installation in in_folder:
+                distribution = self.read_one(installation)
                 twins.setdefault(distribution.id, []).append(distribution)
-            in_folder = {name: leftovers.only_whole(same_name) for name, same_name in twins.items()}
-            distributions = {**in_folder, **distributions}
+            one_each = {name: leftovers.only_whole(same_name) for name, same_name in twins.items()}
+            distributions = {**one_each, **distributions}
         return dict(sorted(distributions.items()))
 
-    def _read(self, folder: str, name: str) -> Distribution | Unreadable:
+    def read_one(self, installation: Installation) -> Distribution | Unreadable:
         """Return one distribution, from the cache if its files are unchanged."""
+        folder, name, stat_key = installation
         path = f"{folder}/{name}"
         cached = self._cache.get(path)
-        stat_key = _folder_key(path, cached[0] if cached is not None else None)
         if cached is None or cached[0] != stat_key or stat_key is None:
             cached = self._cache[path] = (stat_key, self._read_uncached(folder, name))
         return cached[1]
@@ -177,32 +196,6 @@ def _conda_files(record: Path) -> list[object]:
     return files if isinstance(files, list) else []
 
 
-def _folder_key(path: str, previous: _StatKey | None) -> _StatKey | None:
-    """Return a key that changes when a dist-info folder is written to; None if it is incomplete.
-
-    The folder's times show added, removed and replaced files; the files' own show edits in place.
-    """
-    try:
-        stats: list[os.stat_result | None] = [
-            os.stat(path + name)  # noqa: PTH116
-            for name in _STAT_SUFFIXES
-        ]
-        for number, name in enumerate(_OPTIONAL_STAT_SUFFIXES, len(_STAT_SUFFIXES)):
-            # A file that was missing still is, unless the folder has changed.
-            still_missing = previous is not None and previous[number] is None
-            stats.append(None if still_missing else _stat_or_none(path + name))
-    except OSError:
-        return None
-    return tuple(s and (s.st_mtime_ns, s.st_ctime_ns, s.st_ino, s.st_size) for s in stats)
-
-
-def _stat_or_none(path: str) -> os.stat_result | None:
-    try:
-        return os.stat(path)  # noqa: PTH116
-    except FileNotFoundError:
-        return None
-
-
 def _folder_entries(folder: str) -> list[str]:
     """Return the names in a folder; an empty list if there is no such folder."""
     try:
@@ -212,7 +205,7 @@ def _folder_entries(folder: str) -> list[str]:
 
 
 def _installations(folder: str) -> list[tuple[str, str]]:
-    """Return the folder and the name of each installation, without pip's `~name` leftovers."""
+    """Return the folder and the name of each installation, sorted, without pip's `~` leftovers."""
     if folder.endswith(".egg"):
         parent, _, name = folder.rpartition("/")
         return [(parent, name)]
@@ -220,11 +213,11 @@ def _installations(folder: str) -> list[tuple[str, str]]:
         names = _folder_entries(folder)
     except OSError:
         return []
-    return sorted(
+    return [
         (folder, name)
-        for name in names
-        if name.endswith((".dist-info", *eggs.SUFFIXES)) and not name.startswith("~")
-    )
+        for name in sorted(names)
+        if name.endswith((".dist-info", *eggs.SUFFIXES)) and name[0] != "~"
+    ]
 
 
 def _modification_time(path: str) -> datetime:

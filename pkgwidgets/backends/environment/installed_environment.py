@@ -17,6 +17,7 @@ from pkgwidgets.core.text import short_hash
 
 from . import permissions
 from .dist_info import DistInfoReader
+from .environment_stat_key import EnvironmentStatKey
 from .externally_managed import marker_message, read_marker
 from .temporary_environment import temporary_reason
 
@@ -34,6 +35,7 @@ class InstalledEnvironment:
         self.interpreter = interpreter
         self.lock_descriptor: int | None = None
         self._distributions = DistInfoReader(interpreter)
+        self._stat_key = EnvironmentStatKey(interpreter, self._distributions)
 
     @property
     def place(self) -> Path:
@@ -43,6 +45,13 @@ class InstalledEnvironment:
     def distributions(self) -> Mapping[NormalizedName, Distribution | Unreadable]:
         """Read everything installed, now; unchanged distributions are not read again."""
         return self._distributions.read()
+
+    def stat_key(self) -> str:
+        """Return a text that changes with each distribution; "" if a change could be missed.
+
+        That is the case for two seconds after a change, because the times of files have steps.
+        """
+        return self._stat_key.now()
 
     def protected_reason(self) -> str | None:
         """Return why no user may change anything, such as PEP 668; None without such a reason.

@@ -25,7 +25,7 @@ from pkgwidgets.core.plan_json import plan_from_text, plan_to_text
 from pkgwidgets.core.plans import Plan
 from pkgwidgets.core.transactions import Outcome, Transaction
 
-from .transaction_cache import TransactionCache
+from .transaction_cache import TransactionCache, stat_key
 
 _TIMESTAMP_FORMAT = "%Y%m%dT%H%M%S%f"
 _OUTCOMES = {
@@ -141,6 +141,12 @@ class FolderJournal(JournalFiles):
         open_ids = self._find_open()
         found = (self._find_transaction(transaction_id, open_ids) for transaction_id in self.ids())
         return tuple(transaction for transaction in found if transaction is not None)
+
+    def stat_key(self) -> str:
+        """Return a text that changes with the history; "" while a transaction is open or new."""
+        if self._undecided or self._find_open():
+            return ""
+        return stat_key(map(self.folder, ids)) if (ids := self.ids()) else "no transactions"
 
     def transaction(self, transaction_id: str) -> Transaction | None:
         """Read one and no other; None if there is none of this id.

@@ -5,7 +5,7 @@ A long history is then a few stats for each transaction, not two files to parse.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from time import time_ns
 
@@ -55,3 +55,9 @@ def _stamp(folder: Path) -> _Stamp | None:
         times = status.st_mtime_ns, status.st_ctime_ns
         stamps.append((*times, status.st_size, status.st_ino))
     return tuple(stamps)
+
+
+def stat_key(folders: Iterable[Path]) -> str:
+    """Return a text that changes with these transactions; "" if a change could be missed."""
+    stamps = {str(folder): _stamp(folder) for folder in folders}
+    return repr(stamps) if all(stamps.values()) else ""

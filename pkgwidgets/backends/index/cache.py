@@ -11,30 +11,17 @@ from pathlib import Path
 from time import time
 
 import msgspec
-import platformdirs
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pkgwidgets.core.compatibility import parse_requires_python
 from pkgwidgets.core.releases import Release, Wheel
 
-_FORMAT_VERSION = 4
-_TABLE = """
-create table if not exists answers (
-    source text not null, project text not null, etag text not null,
-    asked real not null, fresh_until real not null, facts blob not null,
-    primary key (source, project)
-) without rowid
-"""
-_QUERY = """
-select project, etag, asked, fresh_until, facts from answers where source = ? and project in
-"""
-_LOCK_SECONDS = 2.0
-"""Seconds to wait while another kernel writes."""
+from . import cache_file
+
 _MAX_AGE_SECONDS = 90 * 86400.0
 """Seconds after which an answer that was not requested again is deleted."""
-_MAX_NAMES = 500
-"""Names in one query; the limit of SQLite is 999 variables."""
+_COLUMNS = "project, etag, asked, fresh_until, facts"
 
 
 class _Release(msgspec.Struct, array_like=True, gc=False):
@@ -56,8 +43,6 @@ class _CachedReleases(msgspec.Struct, array_like=True, gc=False):
 
 _Row = tuple[str, str, float, float, bytes]
 _ROW_TYPES = (str, str, float, float, bytes)
-_DATABASE_ERRORS = (sqlite3.Error, OSError, ValueError)
-"""What a damaged file raises; ValueError, because its messages may not be valid text."""
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_CachedReleases)
 
@@ -83,8 +68,7 @@ class ReleaseCache:
 
     def __init__(self, source: str, folder: Path | None = None) -> None:
         self._source = source
-        self._folder = folder if folder is not None else platformdirs.user_cache_path("pkgwidgets")
-        self._file = self._folder / f"index-{_FORMAT_VERSION}.sqlite3"
+        self._file = cache_file.cache_file(cache_file.cache_folder() if folder is None else folder)
         self._lock = threading.Lock()
         self._decoded: dict[NormalizedName, tuple[bytes, CachedProject]] = {}
         """The entries that this process read or wrote, each with its encoded bytes."""
@@ -95,14 +79,9 @@ class ReleaseCache:
         entries: dict[NormalizedName, CachedProject] = {}
         try:
             with self._lock, closing(self._open()) as database:
-                for start in range(0, len(projects), _MAX_NAMES):
-                    batch = projects[start : start + _MAX_NAMES]
-                    marks = ",".join("?" * len(batch))
-                    query = f"{_QUERY} ({marks})"
-                    entries.update(
-                        self._decode_rows(database.execute(query, (self._source, *batch)))
-                    )
-        except _DATABASE_ERRORS:
+                rows = cache_file.select(database, _COLUMNS, self._source, projects)
+                entries.update(self._decode_rows(rows))
+        except cache_file.DATABASE_ERRORS:
             self._reset_if_damaged()
         # A damaged file may return other projects than the query names.
         return {name: entries[name] for name in projects if name in entries}
@@ -126,7 +105,7 @@ class ReleaseCache:
                 database.execute(
                     "delete from answers where asked < ?", (time() - _MAX_AGE_SECONDS,)
                 )
-        except _DATABASE_ERRORS:
+        except cache_file.DATABASE_ERRORS:
             self._reset_if_damaged()
 
     def _encode(self, name: NormalizedName, entry: CachedProject) -> bytes:
@@ -155,17 +134,7 @@ class ReleaseCache:
             yield name, msgspec.structs.replace(cached[1], **times)
 
     def _open(self) -> sqlite3.Connection:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        database = sqlite3.connect(self._file, timeout=_LOCK_SECONDS)
-        try:
-            database.execute("pragma journal_mode = wal")
-            # No wait for the disk: the index is asked again for a lost entry.
-            database.execute("pragma synchronous = off")
-            database.execute(_TABLE)
-        except sqlite3.Error:
-            database.close()
-            raise
-        return database
+        return cache_file.open_cache(self._file)
 
     def _reset_if_damaged(self) -> None:
         """Delete a damaged file, while no other thread of this process has it open.
@@ -189,7 +158,7 @@ class ReleaseCache:
 
     def _is_whole(self) -> bool:
         try:
-            with closing(sqlite3.connect(self._file, timeout=_LOCK_SECONDS)) as database:
+            with closing(sqlite3.connect(self._file, timeout=cache_file.LOCK_SECONDS)) as database:
                 row = database.execute("pragma quick_check(1)").fetchone()
         except sqlite3.OperationalError:
             return True  # busy, or not readable for this user

@@ -87,6 +87,17 @@ class MultiIndex:
         indexes = (index.url for index in self._indexes)
         return ", ".join((*indexes, *(name for name, _ in self._links))) or "no index"
 
+    def answer_source(self) -> str:
+        """Return the index whose cached answers alone are the answers; "" if there is not one.
+
+        Folders and pages are read at each query, and an age in `exclude-newer` is of its time.
+        """
+        sources = self._sources
+        if len(sources.indexes) != 1 or sources.links or sources.before:
+            return ""
+        url = f"{sources.indexes[0].rstrip('/')}/"
+        return "" if url.startswith("file:") else IndexSettings(index_url=url).shown_url
+
     def releases_of(
         self, query: IndexQuery, report: Report = no_report
     ) -> Mapping[NormalizedName, ProjectResult]:

@@ -108,7 +108,7 @@ class SimpleIndex:
             ):
                 to_fetch.append(name)
             else:
-                yield name, ReleaseList(entry.releases)
+                yield name, _release_list(entry)
         if not to_fetch:
             return
         usable = {
@@ -123,9 +123,10 @@ class SimpleIndex:
                 name, response = project
                 answer = self._read_response(name, response, usable.get(name), query)
                 if isinstance(answer, CachedProject):
-                    if _may_be_cached(response):
+                    may_be_cached = _may_be_cached(response)
+                    if may_be_cached:
                         updates[name] = answer
-                    yield name, ReleaseList(answer.releases)
+                    yield name, _release_list(answer, is_cached=may_be_cached)
                 else:
                     yield name, answer
         finally:
@@ -195,6 +196,11 @@ class SimpleIndex:
         return ReleaseList(
             entry.releases, stale_reason=f"{error.sentence()[:-1]}; {LAST_CHECKED} {age}"
         )
+
+
+def _release_list(entry: CachedProject, *, is_cached: bool = True) -> ReleaseList:
+    times = (entry.asked, entry.fresh_until) if is_cached else None
+    return ReleaseList(entry.releases, times=times)
 
 
 def _reaches(name: NormalizedName, entry: CachedProject, query: IndexQuery) -> bool:

@@ -1,0 +1,155 @@
+"""The rows of the last update check of an environment, in a file of this user's cache.
+
+A new process that checks while nothing has changed reads neither the distributions nor the
+answers, and loads no HTTP client.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from time import time
+
+from packaging.utils import NormalizedName
+
+from pkgwidgets.core.errors import PkgwidgetsError
+from pkgwidgets.core.last_check import AnswerTimes
+from pkgwidgets.core.packages import PackageInfo
+
+from . import cache_file
+from .checked_rows import rows_from_text, rows_to_text
+
+_FORMAT_VERSION = 1
+_MAX_FILES = 32
+"""Files that are kept: one for each environment and index, the oldest is deleted."""
+_MAX_BYTES = 32 << 20
+
+_Kept = tuple[str, AnswerTimes, tuple[PackageInfo, ...]]
+
+
+class FileLastCheck:
+    """The last check of one environment with one index; it never raises for its file.
+
+    `find_state` returns what the rows depend on besides the answers, or "" if that is not certain.
+    `source` is the index as the cache names it, or "" if the answers are not those of the cache.
+    `environment` names the file. A damaged file, or one of another state, counts as missing.
+    """
+
+    def __init__(
+        self,
+        environment: str,
+        source: Callable[[], str],
+        find_state: Callable[[], str],
+        *,
+        folder: Path | None = None,
+    ) -> None:
+        self._environment = environment
+        self._find_source = source
+        self._find_state = find_state
+        self._given_folder = folder
+        self._lock = Lock()
+        self._last: _Kept | None = None
+
+    def state(self) -> str:
+        """Return a hash of everything that the rows depend on; "" if a change could be missed."""
+        try:
+            source, state = self._find_source(), self._find_state()
+        except PkgwidgetsError:  # the check itself raises it again
+            return ""
+        return _hash(f"{source}\n{state}") if source and state else ""
+
+    def load(self, state: str) -> tuple[PackageInfo, ...] | None:
+        """Return the rows of the last check in this state, if all its answers are fresh.
+
+        They are if the cache still holds the answers that the check used, and no others.
+        """
+        if not state:
+            return None
+        last = self._last
+        if last is not None and last[0] == state and self._is_current(last[1]):
+            return last[2]
+        kept = self._read(state)
+        if kept is None or not self._is_current(kept[1]):
+            return None
+        self._last = kept
+        return kept[2]
+
+    def save(self, state: str, rows: tuple[PackageInfo, ...], times: AnswerTimes) -> None:
+        """Keep the rows; in memory only, if the file cannot be written."""
+        if not state or not self._are_fresh(times):
+            return
+        self._last = state, times, rows
+        head = json.dumps([state, {name: list(both) for name, both in times.items()}])
+        body = rows_to_text(rows)
+        with self._lock, suppress(OSError, ValueError):
+            _write(self._file, f"{_hash(head + body)}\n{head}\n{body}".encode())
+
+    def _is_current(self, times: AnswerTimes) -> bool:
+        if not self._are_fresh(times):
+            return False
+        file = cache_file.cache_file(self._folder)
+        return cache_file.answer_times(file, self._find_source(), times) == times
+
+    def _are_fresh(self, times: AnswerTimes) -> bool:
+        now = time()
+        return all(asked <= now < fresh_until for asked, fresh_until in times.values())
+
+    def _read(self, state: str) -> _Kept | None:
+        try:
+            with self._file.open("rb") as file:
+                text = file.read(_MAX_BYTES).decode()
+            digest, head, body = text.split("\n", 2)
+            kept_state, times = json.loads(head)
+            if kept_state != state or digest != _hash(head + body):
+                return None
+            return state, _parse_times(times), rows_from_text(body)
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            return None
+
+    @property
+    def _folder(self) -> Path:
+        given = self._given_folder
+        return given if given is not None else cache_file.cache_folder()
+
+    @property
+    def _file(self) -> Path:
+        name = _hash(f"{self._environment}\n{self._find_source()}")[:32]
+        return self._folder / f"checks-{_FORMAT_VERSION}" / f"{name}.json"
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _parse_times(times: dict[str, list[float]]) -> AnswerTimes:
+    parsed = {}
+    for name, (asked, fresh_until) in times.items():
+        if type(asked) is not float or type(fresh_until) is not float:
+            raise ValueError("its times are no numbers")
+        parsed[NormalizedName(name)] = asked, fresh_until
+    return parsed
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Replace a file in one step, for this user alone; delete the oldest files of the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        Path(temporary).replace(path)
+    except OSError:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    newest_first = sorted(
+        path.parent.iterdir(), key=lambda kept: kept.stat().st_mtime, reverse=True
+    )
+    for kept in newest_first[_MAX_FILES:]:
+        kept.unlink()

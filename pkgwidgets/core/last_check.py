@@ -1,0 +1,44 @@
+"""The rows of the last update check, kept for a process that asks again while nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from packaging.utils import NormalizedName
+
+from .packages import PackageInfo
+
+AnswerTimes = Mapping[NormalizedName, tuple[float, float]]
+"""When the index gave each answer, and until when it is fresh, in seconds since the epoch."""
+
+
+class LastCheck(Protocol):
+    """The rows of the last full update check of one environment."""
+
+    def state(self) -> str:
+        """Return a text that changes with everything installed, the history and the settings.
+
+        It is "" if a change could be missed: then no rows are kept.
+        """
+
+    def load(self, state: str) -> tuple[PackageInfo, ...] | None:
+        """Return the rows of the last check in this state, if all its answers are fresh."""
+
+    def save(self, state: str, rows: tuple[PackageInfo, ...], times: AnswerTimes) -> None:
+        """Keep the rows of a full check; `times` are those of the answers that it used."""
+
+
+class NoLastCheck:
+    """Keeps nothing, so that each check asks the index."""
+
+    def state(self) -> str:
+        """Return ""."""
+        return ""
+
+    def load(self, state: str) -> tuple[PackageInfo, ...] | None:
+        """Return None."""
+        return None
+
+    def save(self, state: str, rows: tuple[PackageInfo, ...], times: AnswerTimes) -> None:
+        """Do nothing."""
